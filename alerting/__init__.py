@@ -1,0 +1,1 @@
+"""From findings to a message that a human acts on: incidents, notices, Slack, charts, digest."""

@@ -1,0 +1,79 @@
+"""What is counted at a scope, in which column, and how each measure behaves."""
+
+from enum import StrEnum
+from typing import Final
+
+from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, TENANT
+
+
+class Nature(StrEnum):
+    """How a measure behaves, which decides how it is compared."""
+
+    COUNT = "count"  # a number of independent happenings: its noise is at least Poisson's
+    AMOUNT = "amount"  # a sum of sizes (capacity units, seconds): scale-free, any unit
+    LATENCY = "latency"  # a quantile in milliseconds: compared on a log scale, undefined without calls
+
+
+class Measure(StrEnum):
+    """One measure of a scope. All but ``LATENCY`` are sums over a bucket."""
+
+    REQUESTS = "requests"  # at a table: calls to it
+    COLD_STARTS = "cold_starts"
+    ERRORS_USER = "errors_user"
+    ERRORS_BACKEND = "errors_backend"
+    ERRORS_FATAL = "errors_fatal"
+    THROTTLES = "throttles"
+    RCU = "rcu"
+    WCU = "wcu"
+    BUSY = "busy"  # seconds spent inside functions; per second of time this is concurrency
+    LATENCY = "latency"  # p95 in milliseconds, from the histogram that travels beside the sums
+
+
+SUMMED: Final = tuple(measure for measure in Measure if measure is not Measure.LATENCY)
+"""The columns of every sums matrix, in order."""
+
+COLUMN: Final = {measure: index for index, measure in enumerate(SUMMED)}
+
+NATURE: Final = {
+    Measure.REQUESTS: Nature.COUNT,
+    Measure.COLD_STARTS: Nature.COUNT,
+    Measure.ERRORS_USER: Nature.COUNT,
+    Measure.ERRORS_BACKEND: Nature.COUNT,
+    Measure.ERRORS_FATAL: Nature.COUNT,
+    Measure.THROTTLES: Nature.COUNT,
+    Measure.RCU: Nature.AMOUNT,
+    Measure.WCU: Nature.AMOUNT,
+    Measure.BUSY: Nature.AMOUNT,
+    Measure.LATENCY: Nature.LATENCY,
+}
+
+_ERRORS = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
+
+JUDGED: Final = {
+    ACCOUNT: (Measure.REQUESTS, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL, Measure.THROTTLES, Measure.BUSY),
+    SERVICE: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.LATENCY),
+    ROUTE: (Measure.REQUESTS, *_ERRORS, Measure.LATENCY),
+    FUNCTION: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.BUSY, Measure.LATENCY),
+    TABLE: (Measure.REQUESTS, Measure.THROTTLES, Measure.RCU, Measure.WCU, Measure.LATENCY),
+    CLIENT: (Measure.REQUESTS, Measure.ERRORS_USER, Measure.ERRORS_FATAL),
+    TENANT: (),  # too many to judge one by one: tenants explain findings, they do not cause them here
+}
+"""The measures on which a scope of each kind is judged."""
+
+KEPT_ON_EDGES: Final = {
+    ACCOUNT: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.BUSY),
+    SERVICE: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES),
+    ROUTE: (Measure.REQUESTS, *_ERRORS),
+    FUNCTION: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.BUSY),
+    TABLE: (Measure.REQUESTS, Measure.THROTTLES, Measure.RCU, Measure.WCU),
+}
+"""The measures kept on every edge into a scope of this kind: what its findings are attributed with."""
+
+SOURCES_INTO: Final = {
+    TABLE: (FUNCTION, ROUTE, CLIENT, TENANT),
+    FUNCTION: (ROUTE, CLIENT, TENANT),
+    ROUTE: (CLIENT, TENANT),
+    SERVICE: (FUNCTION, CLIENT),
+    ACCOUNT: (SERVICE,),
+}
+"""The edges that are rolled up: for each target kind, the kinds of its sources (docs/adr/0002)."""
