@@ -1,0 +1,59 @@
+# One verb a task. Each sets up what it needs by itself; the README names demo and test.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lock docs docs-pictures format
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo           weeks of traffic, then a spike and a growth, in the terminal"
+	@echo "make test           all tests"
+	@echo "make check          style, types, import direction, dependencies, compose file, docs"
+	@echo "make bench          benchmarks; prints ratios measured side by side"
+	@echo "make docs           write docs/configuration.md from the settings"
+	@echo "make docs-pictures  make the pictures of the README"
+	@echo "make format         let ruff format and fix"
+	@echo "make lock           resolve the dependencies anew into requirements.lock"
+
+# Once per change of the lock: newer than the lock and the project file means installed.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Uneri needs Python 3.11 or newer, $(PYTHON) is %d.%d; run make with PYTHON=python3.11" % v[:2])'
+	@echo "Setting up $(VENV) (once per change of requirements.lock) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment; install its venv package (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/uneri demo
+
+test: $(READY)
+	$(BIN)/pytest
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/python -m config.reference --check docs/configuration.md
+
+bench: $(READY)
+	$(BIN)/python benchmarks/run.py
+
+docs: $(READY)
+	$(BIN)/python -m config.reference docs/configuration.md
+
+docs-pictures: $(READY)
+	$(BIN)/python docs/pictures.py
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(READY)
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --quiet -o requirements.lock
