@@ -1,0 +1,78 @@
+"""History in files: NDJSON, plain, gzip or zstd; one file, several, or a folder of them."""
+
+import gzip
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import zstandard
+
+from streams.intake_http import split_lines
+from streams.replay_source import Piece, ReplayError
+
+READ = 1024 * 1024
+SUFFIXES = (".ndjson", ".jsonl", ".json", ".log")
+PACKED = ("", ".gz", ".zst")
+
+
+class FileHistory:
+    """Files read one after the other, in the order given; the files of a folder by name.
+
+    All of them are one source partition, as they would be had they been followed.
+
+    Raises
+    ------
+    ReplayError
+        When a path is missing or a folder holds nothing to read.
+    """
+
+    partitions = ("files/0",)
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._files = [file for path in paths for file in _files_of(path)]
+        self._bytes = sum(file.stat().st_size for file in self._files)
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield runs of records in file order."""
+        done = 0
+        for file in self._files:
+            with file.open("rb") as raw:
+                try:
+                    yield from self._of_file(file, raw, done)
+                except (OSError, EOFError, zstandard.ZstdError) as error:
+                    raise ReplayError(f"{file}: {error}; the file is damaged or not what its name says") from error
+            done += file.stat().st_size
+        yield Piece(self.partitions[0], None, 1.0)
+
+    def _of_file(self, file: Path, raw: BinaryIO, done: int) -> Iterator[Piece]:
+        rest = b""
+        with _unpacked(file, raw) as stream:
+            while data := stream.read(READ):
+                whole, line_end, rest = (rest + data).rpartition(b"\n")
+                if line_end:
+                    fraction = (done + raw.tell()) / max(self._bytes, 1)
+                    yield Piece(self.partitions[0], split_lines(whole), min(fraction, 1.0))
+            if rest:
+                yield Piece(self.partitions[0], split_lines(rest), (done + raw.tell()) / max(self._bytes, 1))
+
+
+def _unpacked(file: Path, raw: BinaryIO) -> BinaryIO:
+    if file.suffix == ".gz":
+        return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+    if file.suffix == ".zst":
+        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=False)
+        return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, reader), READ))
+    return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, raw), READ))
+
+
+def _files_of(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise ReplayError(f"{path}: no such file or folder")
+    endings = tuple(suffix + packed for suffix in SUFFIXES for packed in PACKED)
+    found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(endings))
+    if not found:
+        raise ReplayError(f"{path}: holds no events; files are found by their ending: {', '.join(SUFFIXES)}, also .gz and .zst")
+    return found
