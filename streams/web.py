@@ -1,0 +1,91 @@
+"""The daemon's small web server: health, readiness, metrics, status, and the intake of the local driver."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+MAX_BODY = 32 * 1024 * 1024
+
+
+class Web:
+    """Serves ``/healthz``, ``/readyz``, ``/metrics`` and ``/status``, and the routes that are added.
+
+    Parameters
+    ----------
+    listen
+        ``host:port``.
+    status
+        Gives what ``/status`` shows, as plain JSON values.
+    not_ready
+        Gives the reason why the daemon is not ready, None when it is.
+    registry
+        The metrics that ``/metrics`` shows.
+    routes
+        More routes, such as the intake.
+
+    Raises
+    ------
+    WebError
+        From ``start``, when the address cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        listen: str,
+        status: Callable[[], Mapping[str, object]],
+        not_ready: Callable[[], str | None],
+        registry: CollectorRegistry,
+        routes: Iterable[web.RouteDef] = (),
+    ) -> None:
+        self._host, _, port = listen.rpartition(":")
+        self._port = int(port)
+        self._status = status
+        self._not_ready = not_ready
+        self._registry = registry
+        app = web.Application(client_max_size=MAX_BODY)
+        app.add_routes(
+            [
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics),
+                web.get("/status", self._show),
+                *routes,
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None)
+
+    async def start(self) -> int:
+        """Listen; return the port, which matters when the settings said 0."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise WebError(
+                f"cannot listen on {self._host}:{self._port} ({error.strerror}); is another uneri running, or is the address taken?"
+            ) from error
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Finish the requests that are under way and stop listening."""
+        await self._runner.cleanup()
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        reason = self._not_ready()
+        return web.json_response({"ready": reason is None, "reason": reason}, status=200 if reason is None else 503)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _show(self, _: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")
+
+
+class WebError(Exception):
+    """The address to listen on is not to be had."""
