@@ -1,0 +1,226 @@
+"""One real Apache Kafka broker on free ports of 127.0.0.1, for tests and benchmarks."""
+
+import base64
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+HERE = Path(__file__).parent
+JARS = HERE.parent.parent / ".kafka" / "libs"
+GOAL = "dependency:copy-dependencies"
+QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+
+PROPERTIES = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={folder}/log
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+# Test events lie in the past; the default of 7 days of wall time would delete them at once.
+log.retention.ms=-1
+"""
+
+
+class BrokerUnavailableError(RuntimeError):
+    """There is no way to run a broker here; the message says what is missing."""
+
+
+def jars() -> Path:
+    """Return the folder with Apache Kafka's jars, fetched from Maven Central on first use.
+
+    Raises
+    ------
+    BrokerUnavailableError
+        When Java or Maven is not installed, or Maven could not fetch the jars.
+    """
+    missing = [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
+    if "java" in missing or (missing and not JARS.is_dir()):
+        raise BrokerUnavailableError(
+            f"no Apache Kafka for the tests: {' and '.join(missing)} not found on PATH; "
+            "install them, or set UNERI_TEST_KAFKA=host:port to a broker of your own"
+        )
+    JARS.parent.mkdir(exist_ok=True)
+    with (JARS.parent / "lock").open("w") as lock:  # two test runs may start at the same time
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not JARS.is_dir():
+            part = JARS.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)
+            fetched = subprocess.run(  # noqa: S603 - a fixed command
+                ["mvn", "-q", "-B", "-f", HERE / "pom.xml", GOAL, f"-DoutputDirectory={part}"],  # noqa: S607 - found on PATH above
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if fetched.returncode:
+                reason = next(
+                    (line for line in fetched.stdout.splitlines() if "ERROR" in line), "no reason given"
+                )
+                raise BrokerUnavailableError(
+                    f"no Apache Kafka for the tests: mvn could not fetch it: {reason}"
+                )
+            part.rename(JARS)
+    return JARS
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Broker:
+    """A single-node KRaft broker in a folder of its own.
+
+    ``start`` may follow ``kill`` or ``stop``: the broker comes back on its port with its data. ``close``
+    ends it and removes the folder; a ``with`` block starts and closes it.
+    """
+
+    def __init__(self, heap: str = "512m") -> None:
+        self.port = free_port()
+        self._controller = free_port()
+        self._heap = heap
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """``host:port`` for clients."""
+        return f"127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self, timeout: float = 60) -> None:
+        """Start it and return when it answers an admin request.
+
+        Raises
+        ------
+        BrokerUnavailableError
+            When there is no Java or Maven, or the broker ended or stayed silent; the message has its
+            last words.
+        """
+        classpath = f"{jars()}/*"
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="uneri-kafka-"))
+            settings = self._folder / "server.properties"
+            settings.write_text(
+                PROPERTIES.format(port=self.port, controller=self._controller, folder=self._folder)
+            )
+            cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
+            while cluster.startswith("-"):  # would be read as an option
+                cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
+            subprocess.run(  # noqa: S603 - a fixed command
+                [  # noqa: S607
+                    "java",
+                    "-cp",
+                    classpath,
+                    "kafka.tools.StorageTool",
+                    "format",
+                    "-t",
+                    cluster,
+                    "-c",
+                    settings,
+                ],
+                check=True,
+                capture_output=True,
+            )
+        settings = self._folder / "server.properties"
+        words = self._folder / "broker.out"
+        with words.open("ab") as out:
+            self._process = subprocess.Popen(  # noqa: S603 - a fixed command
+                ["java", f"-Xmx{self._heap}", "-cp", classpath, QUIET, "kafka.Kafka", settings],  # noqa: S607
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C in a test run ends the tests first, then the broker
+            )
+        deadline = time.monotonic() + timeout
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                last = words.read_text(errors="replace")[-1500:]
+                self.kill()
+                raise BrokerUnavailableError(f"the test broker did not come up: {last}")
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if probe.connect_ex(("127.0.0.1", self.port)):
+                return False
+        try:
+            admin = KafkaAdminClient(bootstrap_servers=self.address, request_timeout_ms=5000)
+        except KafkaError:
+            return False
+        try:
+            admin.list_topics()
+        except KafkaError:
+            return False
+        else:
+            return True
+        finally:
+            admin.close()
+
+    def stop(self, timeout: float = 20) -> None:
+        """Shut down in order; the data stays."""
+        self._end(signal.SIGTERM, timeout)
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would; the data stays."""
+        self._end(signal.SIGKILL, 20)
+
+    def freeze(self) -> None:
+        """Let it hang: connections stay open, nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on after ``freeze``."""
+        self._signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """End it and remove its folder."""
+        self.kill()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def _end(self, number: signal.Signals, timeout: float) -> None:
+        if self._process is None:
+            return
+        self._signal(number)
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
