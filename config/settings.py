@@ -1,11 +1,53 @@
 """Every setting, with its shipped default and its bounds. One class a section of the YAML file."""
 
-from typing import Annotated, Literal
+import difflib
+import functools
+import re
+import zoneinfo
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-Seconds = Annotated[int, Field(gt=0)]
+from config.template import Template
+
+SCOPE_KINDS: Final = ("account", "service", "route", "function", "table", "client", "tenant")
+"""The scopes a link can be about; the same as in detectors/scope.py, which a test holds."""
+
+LAST_PORT: Final = 65535
+
+
+def _host_and_port(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > LAST_PORT:
+        raise ValueError(f"must be host:port with a port up to {LAST_PORT}")
+    return text
+
+
+@functools.cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())  # reads a folder tree
+
+
+def _link_kind(kind: str) -> str:
+    scope = kind.partition("_")[0]
+    if scope not in SCOPE_KINDS:
+        near = difflib.get_close_matches(scope, SCOPE_KINDS, 1)
+        known = f"did you mean {near[0]!r}?" if near else f"it begins with one of {', '.join(SCOPE_KINDS)}"
+        raise ValueError(f"unknown kind of link {kind!r}; {known}")
+    return kind
+
+
+def _link_template(text: str) -> str:
+    if text:
+        Template(text)
+    return text
+
+
+Seconds = Annotated[int, Field(gt=0, le=7 * 86400)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Address = Annotated[str, AfterValidator(_host_and_port)]
+LinkKind = Annotated[str, AfterValidator(_link_kind)]
+LinkTemplate = Annotated[str, AfterValidator(_link_template)]
 
 
 class Section(BaseModel):
@@ -18,24 +60,52 @@ class Time(Section):
     """Event time: bucket widths and how late a record may be."""
 
     bucket: Literal[10] = Field(10, description="width of a bucket, seconds")
-    step: Seconds = Field(60, description="one judgement per series every so many seconds; a multiple of bucket")
-    lateness: Annotated[int, Field(ge=0)] = Field(
-        30, description="how far a record may lag behind its partition's newest before it counts as late, seconds"
+    step: Seconds = Field(
+        60, description="one judgement per series every so many seconds; a multiple of bucket"
     )
-    future: Seconds = Field(300, description="stamps further ahead of the partition than this never move time")
-    idle: Seconds = Field(30, description="a partition silent for this long of wall time no longer holds time back")
+    lateness: Annotated[int, Field(ge=0)] = Field(
+        30,
+        description="how far a record may lag behind its partition's newest until it counts as late, seconds",
+    )
+    future: Seconds = Field(
+        300, description="stamps further ahead of the partition than this never move time"
+    )
+    idle: Seconds = Field(
+        30, description="a partition silent for this long of wall time no longer holds time back"
+    )
+
+    @field_validator("step")
+    @classmethod
+    def _step_is_whole_buckets(cls, step: int, info: ValidationInfo) -> int:
+        bucket = info.data.get("bucket", 10)
+        if step % bucket:
+            near = max(1, round(step / bucket)) * bucket
+            raise ValueError(f"must be a multiple of bucket, which is {bucket}; {near} is the nearest")
+        return step
 
 
 class Kafka(Section):
     """Where the requests are and what the daemon's own topics are called."""
 
-    brokers: list[str] = Field(["127.0.0.1:9092"], min_length=1, description="host:port of bootstrap brokers")
-    app: str = Field("uneri", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="consumer group and topic prefix")
-    requests: str = Field("requests", description="the topic with one event a record")
+    brokers: list[Address] = Field(
+        ["127.0.0.1:9092"], min_length=1, description="host:port of bootstrap brokers"
+    )
+    app: str = Field(
+        "uneri", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="consumer group and topic prefix"
+    )
+    requests: str = Field(
+        "requests", pattern=r"^[a-zA-Z0-9._-]{1,249}$", description="the topic with one event a record"
+    )
     shards: Annotated[int, Field(ge=1, le=256)] = Field(4, description="partitions of the rollups topic")
-    replication: Annotated[int, Field(ge=1, le=9)] = Field(1, description="replication of the daemon's own topics")
-    security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    replication: Annotated[int, Field(ge=1, le=9)] = Field(
+        1, description="replication of the daemon's own topics"
+    )
+    security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="how brokers are spoken to"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="how the daemon logs in, with the sasl kinds of security"
+    )
     username_env: str | None = Field(None, description="environment variable with the SASL user")
     password_env: str | None = Field(None, description="environment variable with the SASL password")
 
@@ -43,14 +113,14 @@ class Kafka(Section):
 class Local(Section):
     """The embedded driver: no broker."""
 
-    listen: str = Field("127.0.0.1:8765", pattern=r"^.+:\d{1,5}$", description="host:port of the intake")
+    listen: Address = Field("127.0.0.1:8765", description="host:port of the intake")
     state: str = Field("uneri-state", description="folder of the SQLite log, checkpoints and outbox")
 
 
 class Web(Section):
     """Health, metrics and status of the Kafka daemon."""
 
-    listen: str = Field("127.0.0.1:8766", pattern=r"^.+:\d{1,5}$", description="host:port")
+    listen: Address = Field("127.0.0.1:8766", description="host:port")
 
 
 class Judge(Section):
@@ -63,7 +133,9 @@ class Judge(Section):
     sensitivity: Annotated[float, Field(ge=0.2, le=5)] = Field(
         1.0, description="2 pages on half as large a deviation, 0.5 asks for twice as large a one"
     )
-    persist: Annotated[int, Field(ge=1, le=60)] = Field(2, description="steps a deviation must last to be told")
+    persist: Annotated[int, Field(ge=1, le=60)] = Field(
+        2, description="steps a deviation must last to be told"
+    )
     recover: Annotated[int, Field(ge=1, le=240)] = Field(5, description="calm steps until a finding ends")
     growth_per_day: Annotated[float, Field(gt=0, le=1)] = Field(
         0.01, description="growth is told when the level surely rises by at least this fraction a day"
@@ -73,8 +145,12 @@ class Judge(Section):
 class Floor(Section):
     """A deviation is told only when it passes both."""
 
-    absolute: Annotated[float, Field(ge=0)] = Field(description="smallest difference that matters, per second (ms for latency)")
-    relative: Annotated[float, Field(ge=0)] = Field(description="smallest difference that matters, as a fraction of expected")
+    absolute: Annotated[float, Field(ge=0)] = Field(
+        description="smallest difference that matters, per second (ms for latency)"
+    )
+    relative: Annotated[float, Field(ge=0)] = Field(
+        description="smallest difference that matters, as a fraction of expected"
+    )
 
 
 class Floors(Section):
@@ -95,8 +171,8 @@ class Floors(Section):
 class TableLimit(Section):
     """Provisioned or maximum capacity of a table, units per second."""
 
-    rcu: Annotated[float, Field(gt=0)] | None = None
-    wcu: Annotated[float, Field(gt=0)] | None = None
+    rcu: Annotated[float, Field(gt=0)] | None = Field(None, description="read capacity units per second")
+    wcu: Annotated[float, Field(gt=0)] | None = Field(None, description="write capacity units per second")
 
 
 class Limits(Section):
@@ -112,9 +188,12 @@ class Limits(Section):
 
 
 class Links(Section):
-    """URL templates by cloud (``aws``, ``gcp``) and kind; config/links.yaml has those that are shipped."""
+    """URL templates by cloud (``aws``, ``gcp``, ``any``) and kind; config/links.yaml has the shipped ones."""
 
-    templates: dict[str, dict[str, str]] = Field(default_factory=dict, description="cloud: {table: url, function: url, …}")
+    templates: dict[str, dict[LinkKind, LinkTemplate]] = Field(
+        default_factory=dict,
+        description="cloud: {table: url, table_grafana: url, …}; an empty url takes a link away",
+    )
 
 
 class Slack(Section):
@@ -132,6 +211,19 @@ class Digest(Section):
     at: str = Field("09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="time of day")
     timezone: str = Field("UTC", description="IANA time zone, such as Asia/Tokyo")
 
+    @field_validator("timezone")
+    @classmethod
+    def _time_zone_exists(cls, name: str) -> str:
+        known = _time_zones()
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            raise ValueError(
+                f"no known time zone; did you mean {near[0]!r}?"
+                if near
+                else "no known time zone; write one such as Asia/Tokyo"
+            )
+        return name
+
 
 class Incidents(Section):
     """How findings become incidents."""
@@ -139,7 +231,9 @@ class Incidents(Section):
     gather: Annotated[int, Field(ge=0)] = Field(
         300, description="findings that belong together and begin within this many seconds are one incident"
     )
-    quiet: Seconds = Field(600, description="an incident is resolved after so many seconds without an open finding")
+    quiet: Seconds = Field(
+        600, description="an incident is resolved after so many seconds without an open finding"
+    )
 
 
 class Settings(Section):

@@ -1,0 +1,103 @@
+"""The links of a message: consoles, metrics and logs of what it is about, in the alert's time range."""
+
+import functools
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Final
+
+import yaml
+
+from config import settings
+from config.template import Template
+
+ANY: Final = "any"
+"""The cloud whose templates hold for every cloud."""
+
+LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+
+
+class Links:
+    """URLs by cloud and kind: the shipped templates with those of the configuration over them.
+
+    Parameters
+    ----------
+    settings
+        ``settings.links``; its templates were checked when the configuration was read.
+
+    Examples
+    --------
+    >>> links = Links(settings.Links())
+    >>> links.url("table", cloud="aws", account="1", region="eu-west-1", name="items", start=0, end=60)
+    'https://eu-west-1.console.aws.amazon.com/dynamodbv2/home?region=eu-west-1#table?name=items&tab=monitoring'
+    """
+
+    def __init__(self, settings: settings.Links) -> None:
+        self._templates: dict[str, dict[str, Template | None]] = {
+            cloud: dict(kinds) for cloud, kinds in _shipped().items()
+        }
+        own = settings.templates
+        for cloud, texts in own.items():
+            templates = {kind: Template(text) if text else None for kind, text in texts.items()}
+            self._templates.setdefault(cloud, {}).update(templates)
+        anywhere = self._templates.pop(ANY, {})
+        for cloud, templates in self._templates.items():
+            templates.update(
+                {kind: link for kind, link in anywhere.items() if kind not in own.get(cloud, {})}
+            )
+        self._anywhere = anywhere
+
+    def kinds(self, scope: str, *, cloud: str) -> tuple[str, ...]:
+        """Return the kinds of link there are for a kind of scope in a cloud: the plain one first.
+
+        Examples
+        --------
+        >>> Links(settings.Links()).kinds("function", cloud="aws")
+        ('function', 'function_logs', 'function_metrics')
+        """
+        templates = self._templates.get(cloud, self._anywhere)
+        return tuple(
+            sorted(kind for kind, link in templates.items() if link and kind.partition("_")[0] == scope)
+        )
+
+    def url(
+        self,
+        kind: str,
+        *,
+        cloud: str,
+        account: str,
+        region: str,
+        name: str,
+        start: float,
+        end: float,
+        version: str = "",
+    ) -> str | None:
+        """Return the link of a kind, or None when there is no template or a value it needs is empty.
+
+        ``start`` and ``end`` are epoch seconds. The result is an ``https`` URL of printable ASCII without
+        spaces, quotes, angle brackets, bars or backslashes, whatever the name holds.
+        """
+        template = self._templates.get(cloud, self._anywhere).get(kind)
+        if template is None:
+            return None
+        values = {"name": name, "version": version, "account": account, "region": region}
+        return template.fill(values | _times("from", start) | _times("to", end))
+
+
+def _times(edge: str, at: float) -> dict[str, str]:
+    milliseconds = round(min(max(at, 0.0), LATEST) * 1000)
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return {
+        f"{edge}_ms": str(milliseconds),
+        f"{edge}_s": str(milliseconds // 1000),
+        f"{edge}_iso": f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z",
+    }
+
+
+@functools.cache
+def _shipped() -> dict[str, dict[str, Template]]:
+    text = resources.files("config").joinpath("links.yaml").read_text(encoding="utf-8")
+    written = settings.Links(templates=yaml.safe_load(text))
+    return {
+        cloud: {kind: Template(url) for kind, url in kinds.items()}
+        for cloud, kinds in written.templates.items()
+    }

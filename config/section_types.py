@@ -1,0 +1,48 @@
+"""What type stands where in the settings: sections, mappings of sections, and values."""
+
+import types
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from config.settings import Settings
+
+
+def annotation_at(path: tuple[str | int, ...]) -> Any:
+    """Return the type at a path of keys, such as ``("limits", "tables", "items")``; None beyond them."""
+    annotation: Any = Settings
+    for part in path:
+        sections = sections_of(annotation)
+        if sections:
+            field = sections[0].model_fields.get(str(part))
+            annotation = field.annotation if field else None
+        else:
+            annotation = value_type(annotation)
+    return annotation
+
+
+def sections_of(annotation: Any) -> list[type[BaseModel]]:
+    """Return the sections among the choices of a type."""
+    return [
+        choice
+        for choice in _choices(annotation)
+        if isinstance(choice, type) and issubclass(choice, BaseModel)
+    ]
+
+
+def value_type(annotation: Any) -> Any:
+    """Return the type of a mapping's values, or None for what is no mapping."""
+    for choice in _choices(annotation):
+        if get_origin(choice) is dict:
+            return get_args(choice)[1]
+    return None
+
+
+def holds_keys(annotation: Any) -> bool:
+    """Say whether keys are written under a setting of this type."""
+    return bool(sections_of(annotation)) or value_type(annotation) is not None
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    """Return the members of a union, and else the type alone."""
+    return get_args(annotation) if get_origin(annotation) in {Union, types.UnionType} else (annotation,)
