@@ -1,0 +1,142 @@
+"""A case: the living record behind an incident, before, while and after it is told."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from alerting.cause import GROWTH, connected, depth, direction, explains_more
+from alerting.incident import Incident, Sent
+from alerting.notice import Reason, identify
+from detectors.finding import Finding
+
+
+class Case(msgspec.Struct, kw_only=True):
+    """What is known of one incident: ``due`` is when it is told, ``quiet`` when it is resolved."""
+
+    id: str
+    account: str
+    direction: str
+    findings: dict[str, Finding]
+    primary: str
+    started: int
+    reason: Reason = Reason.WAITING
+    due: int | None = None
+    quiet: int | None = None
+    alerted: int | None = None
+    resolved: int | None = None
+    sent: Sent = "none"
+    revision: int = 0
+    reopened: int = 0
+    peak: float = 0.0
+    pending: Reason | None = None  # what changed since it was last told
+
+    @staticmethod
+    def of(finding: Finding) -> "Case":
+        """Begin a case with its first finding."""
+        return Case(
+            id=identify("incident", finding.id),
+            account=finding.about.account,
+            direction=direction(finding),
+            findings={finding.id: finding},
+            primary=finding.id,
+            started=finding.start,
+            peak=finding.observed,
+        )
+
+    @property
+    def first(self) -> Finding:
+        """The finding that explains the others."""
+        return self.findings[self.primary]
+
+    def open(self) -> bool:
+        """Tell whether any finding of it goes on."""
+        return any(finding.state != "end" for finding in self.findings.values())
+
+    def takes(self, finding: Finding, gather: int) -> bool:
+        """Tell whether ``finding`` has the same cause; ``gather`` seconds apart is still together."""
+        if finding.about.account != self.account or direction(finding) != self.direction:
+            return False
+        if self.direction == GROWTH:  # growth is told series by series
+            return (finding.about, finding.measure) == (self.first.about, self.first.measure)
+        return any(
+            connected(finding, held, together=abs(finding.start - held.start) <= gather)
+            for held in self.findings.values()
+        )
+
+    def put(self, finding: Finding) -> None:
+        """Take in a finding, or a newer telling of one."""
+        former = self.findings.get(finding.id)
+        if former is not None:
+            finding = _with_evidence_of(former, finding)
+        else:
+            self.started = min(self.started, finding.start)
+        self.findings[finding.id] = finding
+        if former is None and self._replaces(finding):
+            self.primary, self.peak = finding.id, finding.observed
+            self.pending = Reason.DEEPER
+        elif former is None:
+            self.pending = self.pending or Reason.JOINED
+        else:
+            self.pending = self.pending or Reason.CHANGED
+        if finding.id == self.primary and _further(finding, self.peak):
+            self.peak = finding.observed
+
+    def _replaces(self, finding: Finding) -> bool:
+        # Once people have read a message, only a deeper finding may change what it is about.
+        if self.alerted is None:
+            return explains_more(finding, self.first)
+        return depth(finding) > depth(self.first)
+
+    def absorb(self, other: "Case") -> None:
+        """Take in all findings of a case that was not told."""
+        for finding in other.findings.values():
+            self.put(finding)
+
+    def members(self) -> Iterator[Finding]:
+        """Yield all findings but the primary, deepest first."""
+        others = [finding for finding in self.findings.values() if finding.id != self.primary]
+        yield from sorted(others, key=lambda finding: (-depth(finding), finding.start, finding.id))
+
+    def shed(self) -> None:
+        """Let go of what only charts need: this case is over."""
+        self.findings = {
+            key: msgspec.structs.replace(held, trace=None) for key, held in self.findings.items()
+        }
+
+    def incident(self) -> Incident:
+        """Return the case as it is now."""
+        over = self.resolved is not None
+        ends = [
+            finding.end if finding.end is not None else finding.seen for finding in self.findings.values()
+        ]
+        return Incident(
+            id=self.id,
+            revision=self.revision,
+            verdict=self.first.verdict,
+            state="resolved" if over else "open",
+            start=self.started,
+            alerted=self.alerted,
+            end=max(ends) if over else None,
+            primary=self.first,
+            members=[msgspec.structs.replace(member, trace=None) for member in self.members()],
+            sent=self.sent,
+            reason=self.reason.value,
+            peak=self.peak,
+            reopened=self.reopened,
+        )
+
+
+def _with_evidence_of(former: Finding, newer: Finding) -> Finding:
+    # The telling that something is over may have no excess left to attribute; the message keeps what it knew.
+    return msgspec.structs.replace(
+        newer,
+        callers=newer.callers or former.callers,
+        suspects=newer.suspects or former.suspects,
+        touches=newer.touches or former.touches,
+        throttle_reasons=newer.throttle_reasons or former.throttle_reasons,
+        trace=newer.trace or former.trace,
+    )
+
+
+def _further(finding: Finding, peak: float) -> bool:
+    return finding.state != "end" and abs(finding.observed - finding.expected) > abs(peak - finding.expected)

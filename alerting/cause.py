@@ -1,0 +1,85 @@
+"""Which findings have one cause: how deep a finding lies, which way it points, what connects two."""
+
+from typing import Final
+
+from detectors.finding import Finding, Verdict
+from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, TENANT, Edge, Scope
+
+_DEPTH: Final = {ACCOUNT: 0, SERVICE: 2, TENANT: 3, CLIENT: 4, ROUTE: 6, FUNCTION: 8, TABLE: 10}
+_CARRIES: Final = 0.2  # a caller with less of the excess than this connects nothing to anything
+
+UP: Final = "up"
+DOWN: Final = "down"
+GROWTH: Final = "growth"
+
+
+def depth(finding: Finding) -> int:
+    """Return how deep the finding lies (an edge just above its target): the deeper one explains."""
+    about = finding.about
+    return _DEPTH[about.target.kind] - 1 if isinstance(about, Edge) else _DEPTH[about.kind]
+
+
+def explains_more(one: Finding, other: Finding) -> bool:
+    """Tell whether ``one`` is the better primary: deeper, then higher score, then larger deviation."""
+    return _rank(one) > _rank(other)
+
+
+def _rank(finding: Finding) -> tuple[int, float, float, str]:
+    deviation = abs(finding.observed - finding.expected) / max(abs(finding.expected), 1e-9)
+    return depth(finding), finding.score, min(deviation, 1e9), finding.id
+
+
+def direction(finding: Finding) -> str:
+    """Return ``up``, ``down`` or ``growth``; findings that point different ways are different incidents."""
+    match finding.verdict:
+        case Verdict.GROWTH:
+            return GROWTH
+        case Verdict.DROP | Verdict.SILENCE:
+            return DOWN
+        case Verdict.SHIFT:
+            return DOWN if finding.observed < finding.expected else UP
+        case _:
+            return UP
+
+
+def connected(one: Finding, other: Finding, *, together: bool) -> bool:
+    """Tell whether two findings of one account and direction have one cause.
+
+    They do when either is about something that carries a part of the other, or when the same caller or
+    suspect carries a good part of both. ``together`` says that they began at about the same time. Broad
+    scopes (account, service, a client in all its versions) connect only then: hours later, a
+    coincidence is likelier than a cause, and hiding a new cause in an old message would cost more
+    than a second message.
+    """
+    if together and ACCOUNT in (one.about.kind, other.about.kind):
+        return True
+    mine, theirs = _subjects(one), _subjects(other)
+    found = (
+        (mine & theirs)
+        | (mine & _parts(other))
+        | (theirs & _parts(one))
+        | (_carriers(one) & _carriers(other))
+    )
+    return bool(found) if together else any(not _broad(scope) for scope in found)
+
+
+def scopes(finding: Finding) -> set[Scope]:
+    """Return every scope that the finding is about or that carries a part of it."""
+    return _subjects(finding) | _parts(finding)
+
+
+def _subjects(finding: Finding) -> set[Scope]:
+    about = finding.about
+    return {about.source, about.target} if isinstance(about, Edge) else {about}
+
+
+def _parts(finding: Finding) -> set[Scope]:
+    return {*finding.touches, *(share.scope for share in (*finding.callers, *finding.suspects))}
+
+
+def _carriers(finding: Finding) -> set[Scope]:
+    return {share.scope for share in (*finding.callers, *finding.suspects) if share.share >= _CARRIES}
+
+
+def _broad(scope: Scope) -> bool:
+    return scope.kind in (ACCOUNT, SERVICE) or (scope.kind == CLIENT and not scope.version)

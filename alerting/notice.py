@@ -1,0 +1,56 @@
+"""A notice: something about incidents that is to be told, and why."""
+
+from enum import StrEnum
+from hashlib import blake2b
+
+import msgspec
+
+from alerting.incident import Incident
+
+
+class Action(StrEnum):
+    """What a notice asks the message for."""
+
+    OPEN = "open"
+    UPDATE = "update"
+    RESOLVE = "resolve"
+    DIGEST = "digest"
+
+
+class Reason(StrEnum):
+    """Why something is told, or is not."""
+
+    TABLE = "a table is affected: told at once"
+    WAITED = "no deeper finding took it in while it waited"
+    JOINED = "another finding joined"
+    DEEPER = "a deeper finding explains it"
+    CHANGED = "the evidence changed"
+    REOPENED = "it came back soon after it was resolved"
+    QUIET = "no finding is open any more"
+    OVER = "it was over before it was told"
+    WAITING = "waits for a deeper finding"
+    GROWTH = "growth goes to the digest"
+    DAILY = "the daily digest"
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to tell. The same feed gives the same ``id``, so a repeated one is recognised.
+
+    ``incidents`` is one incident, or all that grow for a digest (fewest days to the limit first).
+    """
+
+    id: str
+    action: Action
+    at: int  # the watermark at which it is told, epoch seconds
+    reason: Reason
+    incidents: list[Incident]
+
+    @property
+    def incident(self) -> Incident:
+        """The incident of a notice that is not a digest."""
+        return self.incidents[0]
+
+
+def identify(*parts: object) -> str:
+    """Return 20 hexadecimal digits that follow from the parts alone."""
+    return blake2b("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
