@@ -27,7 +27,9 @@ class Block:
     bucket: int  # epoch seconds at which the bucket starts
     width: int  # seconds
     watermark: int  # every bucket that ends at or before this is complete for this source
-    records: int = 0  # good records of this source partition counted in this bucket (the same for every shard)
+    records: int = (
+        0  # good records of this source partition counted in this bucket (the same for every shard)
+    )
     idle: bool = False  # the source has nothing to say: it does not hold time back until its next block
     late: int = 0  # how many of them came after the bucket was closed
     scopes: list[ScopeOrEdge] = field(default_factory=list)  # n rows

@@ -6,7 +6,8 @@ The local driver and replay feed it; the Kafka driver feeds the same stages one 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alerting.incidents import Incidents, Notice
+from alerting.incidents import Incidents
+from alerting.notice import Notice
 from config.settings import Settings
 from detectors.finding import Finding
 from streams.block import Block
@@ -42,11 +43,16 @@ class Engine:
     """
 
     def __init__(
-        self, settings: Settings, sources: Sequence[str], shards: int = 1, on_step: Callable[[int], None] | None = None
+        self,
+        settings: Settings,
+        sources: Sequence[str],
+        shards: int = 1,
+        on_step: Callable[[int], None] | None = None,
     ) -> None:
         self._decoders = {source: Decoder(settings) for source in sources}
         self._rollups = {
-            source: Rollup(source, shards, settings.time, decoder) for source, decoder in self._decoders.items()
+            source: Rollup(source, shards, settings.time, decoder)
+            for source, decoder in self._decoders.items()
         }
         self._detect = [
             Detect(shard, sources, settings, on_step if shard == 0 else None) for shard in range(shards)
@@ -105,4 +111,6 @@ def _under(stage: str, parts: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def _of(stage: str, parts: Mapping[str, bytes]) -> dict[str, bytes]:
-    return {name.removeprefix(f"{stage}|"): body for name, body in parts.items() if name.startswith(f"{stage}|")}
+    return {
+        name.removeprefix(f"{stage}|"): body for name, body in parts.items() if name.startswith(f"{stage}|")
+    }

@@ -23,7 +23,9 @@ class Follow:
     is read again from its start. A last line without a line end waits until it has one.
     """
 
-    def __init__(self, path: Path, store: SqliteStore, arrived: Callable[[], None], poll: float = 0.25) -> None:
+    def __init__(
+        self, path: Path, store: SqliteStore, arrived: Callable[[], None], poll: float = 0.25
+    ) -> None:
         self._path = path
         self._store = store
         self._arrived = arrived
@@ -37,7 +39,11 @@ class Follow:
                 file = self._path.open("rb")
             except OSError as error:
                 if not waited:
-                    log.warning("cannot open the file to follow; waiting for it", path=str(self._path), reason=error.strerror)
+                    log.warning(
+                        "cannot open the file to follow; waiting for it",
+                        path=str(self._path),
+                        reason=error.strerror,
+                    )
                     waited = True
                 await asyncio.sleep(self._poll)
                 continue
@@ -63,7 +69,9 @@ class Follow:
                 await asyncio.to_thread(self._store.append, lines, (name, Position(inode, offset)))
                 self._arrived()
                 continue
-            if len(data) == READ:  # a line longer than what is read at once is no event: it is dead-lettered, cut
+            if (
+                len(data) == READ
+            ):  # a line longer than what is read at once is no event: it is dead-lettered, cut
                 offset += len(data)
                 await asyncio.to_thread(self._store.append, [data], (name, Position(inode, offset)))
                 continue

@@ -48,11 +48,15 @@ class IntakeHttp:
         body = await request.read()
         lines = split_lines(body)
         if not lines:
-            return web.json_response({"error": "no events in the body; send one JSON object a line"}, status=400)
+            return web.json_response(
+                {"error": "no events in the body; send one JSON object a line"}, status=400
+            )
         try:
             await asyncio.to_thread(self._store.append, lines)
         except sqlite3.Error as error:
-            log.error("the event log cannot be written; events are refused until it can", reason=str(error))
+            log.error(  # noqa: TRY400 - one line is what the operator needs
+                "the event log cannot be written; events are refused until it can", reason=str(error)
+            )
             return web.json_response({"error": f"not stored, send again: {error}"}, status=503)
         self._arrived()
         answer: dict[str, object] = {"accepted": len(lines)}

@@ -38,5 +38,7 @@ def secret(variable: str | None, setting: str) -> str:
     """Read a credential from the environment, naming the setting when it is not there."""
     value = os.environ.get(variable or "")
     if not value:
-        raise CredentialsMissingError(f"{setting}: the environment variable {variable or '(none named)'} is not set")
+        raise CredentialsMissingError(
+            f"{setting}: the environment variable {variable or '(none named)'} is not set"
+        )
     return value

@@ -41,7 +41,9 @@ class FileHistory:
                 try:
                     yield from self._of_file(file, raw, done)
                 except (OSError, EOFError, zstandard.ZstdError) as error:
-                    raise ReplayError(f"{file}: {error}; the file is damaged or not what its name says") from error
+                    raise ReplayError(
+                        f"{file}: {error}; the file is damaged or not what its name says"
+                    ) from error
             done += file.stat().st_size
         yield Piece(self.partitions[0], None, 1.0)
 
@@ -59,11 +61,11 @@ class FileHistory:
 
 def _unpacked(file: Path, raw: BinaryIO) -> BinaryIO:
     if file.suffix == ".gz":
-        return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+        return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
     if file.suffix == ".zst":
         reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=False)
-        return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, reader), READ))
-    return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, raw), READ))
+        return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", reader), READ))
+    return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", raw), READ))
 
 
 def _files_of(path: Path) -> list[Path]:
@@ -74,5 +76,7 @@ def _files_of(path: Path) -> list[Path]:
     endings = tuple(suffix + packed for suffix in SUFFIXES for packed in PACKED)
     found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(endings))
     if not found:
-        raise ReplayError(f"{path}: holds no events; files are found by their ending: {', '.join(SUFFIXES)}, also .gz and .zst")
+        raise ReplayError(
+            f"{path}: holds no events; files must end in {', '.join(SUFFIXES)}, also .gz and .zst"
+        )
     return found

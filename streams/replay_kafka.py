@@ -24,7 +24,7 @@ class KafkaHistory:
         The topic with one event a record.
     start, end
         Record timestamps (epoch seconds) between which to read: from the first record at or after ``start``
-        up to the first at or after ``end``; None for the topic's own ends. The end is fixed when replay begins.
+        up to the first at or after ``end``; None for the topic's own ends, fixed when replay begins.
 
     Raises
     ------
@@ -32,7 +32,9 @@ class KafkaHistory:
         When the broker does not answer, the topic does not exist, or the range holds no record.
     """
 
-    def __init__(self, kafka: Kafka, topic: str, start: float | None = None, end: float | None = None) -> None:
+    def __init__(
+        self, kafka: Kafka, topic: str, start: float | None = None, end: float | None = None
+    ) -> None:
         try:
             self._consumer = KafkaConsumer(
                 **client_options(kafka),
@@ -46,7 +48,9 @@ class KafkaHistory:
             )
             numbers = self._consumer.partitions_for_topic(topic)
         except KafkaError as error:
-            raise ReplayError(f"Kafka at {', '.join(kafka.brokers)} does not answer ({type(error).__name__}); is it running?") from error
+            raise ReplayError(
+                f"Kafka at {', '.join(kafka.brokers)} does not answer ({type(error).__name__}); is it up?"
+            ) from error
         if not numbers:
             self._consumer.close()
             raise ReplayError(f"Kafka at {', '.join(kafka.brokers)} has no topic {topic!r}")
@@ -58,7 +62,9 @@ class KafkaHistory:
             raise ReplayError(f"topic {topic!r} has no record in the range asked for")
         self.partitions = tuple(_name(tp) for tp in self._tps)
 
-    def _offsets_at(self, time: float | None, default: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
+    def _offsets_at(
+        self, time: float | None, default: dict[TopicPartition, int]
+    ) -> dict[TopicPartition, int]:
         if time is None:
             return default
         found = self._consumer.offsets_for_times(dict.fromkeys(self._tps, int(time * 1000)))
@@ -83,7 +89,9 @@ class KafkaHistory:
             while left:
                 polled: dict[TopicPartition, list[Any]] = consumer.poll(timeout_ms=int(PATIENCE * 1000))
                 if not polled:
-                    raise ReplayError(f"no record came for {PATIENCE:.0f} s while {len(left)} partitions are unfinished; is the broker still there?")
+                    raise ReplayError(
+                        f"no record came for {PATIENCE:.0f} s from {len(left)} unfinished partitions; is the broker up?"
+                    )
                 for tp, records in polled.items():
                     wanted = [record for record in records if record.offset < self._last[tp]]
                     if wanted:

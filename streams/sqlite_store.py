@@ -13,8 +13,10 @@ from streams.rejected import Rejected
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (first INTEGER PRIMARY KEY, records INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS log_end (only INTEGER PRIMARY KEY CHECK (only = 1), next INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS parts (stage TEXT, name TEXT, body BLOB NOT NULL, PRIMARY KEY (stage, name)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS offsets (stage TEXT, source TEXT, next INTEGER NOT NULL, PRIMARY KEY (stage, source));
+CREATE TABLE IF NOT EXISTS parts (stage TEXT, name TEXT, body BLOB NOT NULL, PRIMARY KEY (stage, name));
+CREATE TABLE IF NOT EXISTS offsets (
+  stage TEXT, source TEXT, next INTEGER NOT NULL, PRIMARY KEY (stage, source)
+);
 CREATE TABLE IF NOT EXISTS positions (path TEXT PRIMARY KEY, inode INTEGER NOT NULL, next INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS dead_letters (
   source TEXT, offset INTEGER, reason TEXT NOT NULL, detail TEXT NOT NULL, sample BLOB NOT NULL,
@@ -49,9 +51,9 @@ class SqliteStore:
         When the disk is full or the file cannot be written; nothing of the transaction is kept then.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float = 5.0) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=patience)
         self._lock = threading.Lock()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "locking_mode=EXCLUSIVE"):
             self._connection.execute(f"PRAGMA {pragma}")
@@ -62,7 +64,9 @@ class SqliteStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -100,7 +104,9 @@ class SqliteStore:
             for first, count, body in rows:
                 lines = body.split(b"\n")
                 if len(lines) != count:
-                    raise sqlite3.DatabaseError(f"the log row at offset {first} holds {len(lines)} records, not {count}")
+                    raise sqlite3.DatabaseError(
+                        f"the log row at offset {first} holds {len(lines)} records, not {count}"
+                    )
                 records += lines[max(0, start - first) :]
                 if len(records) >= at_most:
                     break
@@ -109,7 +115,9 @@ class SqliteStore:
     def position(self, path: str) -> Position | None:
         """Return how far the followed file ``path`` has been taken in."""
         with self._lock:
-            row = self._connection.execute("SELECT inode, next FROM positions WHERE path = ?", (path,)).fetchone()
+            row = self._connection.execute(
+                "SELECT inode, next FROM positions WHERE path = ?", (path,)
+            ).fetchone()
         return Position(*row) if row else None
 
     @property
@@ -122,7 +130,11 @@ class SqliteStore:
     # -- checkpoints ------------------------------------------------------------------------------
 
     def save(
-        self, stage: str, checkpoint: Checkpoint, dead: Iterable[tuple[str, int, Rejected]] = (), done: int | None = None
+        self,
+        stage: str,
+        checkpoint: Checkpoint,
+        dead: Iterable[tuple[str, int, Rejected]] = (),
+        done: int | None = None,
     ) -> None:
         """Write a checkpoint with the dead letters it includes, and drop the log below offset ``done``."""
         before = self._written.get(stage)
@@ -130,7 +142,9 @@ class SqliteStore:
             if before is None:
                 db.execute("DELETE FROM parts WHERE stage = ?", (stage,))
                 before = {}
-            changed = [(stage, name, body) for name, body in checkpoint.parts.items() if before.get(name) != body]
+            changed = [
+                (stage, name, body) for name, body in checkpoint.parts.items() if before.get(name) != body
+            ]
             db.executemany("INSERT OR REPLACE INTO parts VALUES (?, ?, ?)", changed)
             gone = [(stage, name) for name in before.keys() - checkpoint.parts.keys()]
             db.executemany("DELETE FROM parts WHERE stage = ? AND name = ?", gone)
@@ -150,7 +164,9 @@ class SqliteStore:
     def load(self, stage: str) -> Checkpoint | None:
         """Return the checkpoint of a stage, None when it never wrote one."""
         with self._lock:
-            offsets = dict(self._connection.execute("SELECT source, next FROM offsets WHERE stage = ?", (stage,)))
+            offsets = dict(
+                self._connection.execute("SELECT source, next FROM offsets WHERE stage = ?", (stage,))
+            )
             parts = dict(self._connection.execute("SELECT name, body FROM parts WHERE stage = ?", (stage,)))
         if not offsets and not parts:
             return None
@@ -161,7 +177,8 @@ class SqliteStore:
         """Return (source, offset, reason, detail, first kilobyte) of the newest dead letters."""
         with self._lock:
             return self._connection.execute(
-                "SELECT source, offset, reason, detail, sample FROM dead_letters ORDER BY rowid DESC LIMIT ?", (at_most,)
+                "SELECT source, offset, reason, detail, sample FROM dead_letters ORDER BY rowid DESC LIMIT ?",
+                (at_most,),
             ).fetchall()
 
     def _transaction(self) -> "_Transaction":
@@ -182,7 +199,9 @@ class _Transaction:
             raise
         return self._connection
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
         except sqlite3.Error:

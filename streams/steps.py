@@ -18,13 +18,19 @@ class LostBlockError(RuntimeError):
     """A block of a source is missing: the numbers that follow would be wrong, so nothing follows."""
 
 
+Latency = tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.float64]]
+
+LATENCY_PARTS = ("latency_rows", "latency_bins", "latency_counts")
+NO_LATENCY: Latency = (np.zeros(0, np.int32), np.zeros(0, np.int16), np.zeros(0))
+
+
 @dataclass(slots=True)
 class Step:
     """All that was counted in one step, over all sources. Rows are those of ``Steps.scopes``."""
 
     start: int
     sums: NDArray[np.float64]  # (scopes, len(SUMMED))
-    latency: dict[int, NDArray[np.float64]]  # row -> (bins,), only rows with calls
+    latency: Latency  # (rows, bins, counts), sparse; a pair of row and bin may come more than once
     records: int = 0
     tags: dict[tuple[int, str, str], float] = field(default_factory=dict)
 
@@ -45,7 +51,6 @@ class _SourceState(msgspec.Struct, array_like=True):
 class _OpenState(msgspec.Struct, array_like=True):
     start: int
     records: int
-    latency_rows: list[int]
     tags: list[tuple[int, str, str, float]]
 
 
@@ -104,7 +109,7 @@ class Steps:
                 continue
             if block.sequence != source.sequence + 1 and source.sequence >= 0:
                 raise LostBlockError(
-                    f"{block.source} sent block {block.sequence} after block {source.sequence}: blocks between them are lost; "
+                    f"{block.source}: block {block.sequence} follows block {source.sequence}: some are lost; "
                     "replay the requests topic from before that time"
                 )
             source.sequence = block.sequence
@@ -123,18 +128,18 @@ class Steps:
         rows = np.fromiter((self._row_of(scope) for scope in block.scopes), np.intp, len(block.scopes))
         step = self._open.get(start)
         if step is None:
-            step = self._open[start] = Step(start, np.zeros((len(self.scopes), len(SUMMED))), {})
+            step = self._open[start] = Step(start, np.zeros((len(self.scopes), len(SUMMED))), NO_LATENCY)
         step.sums = _rows_up_to(step.sums, len(self.scopes))
         step.sums[rows] += block.sums  # a block has each scope once
         step.records += block.records
-        order = np.argsort(block.latency_rows, kind="stable")
-        owners, first = np.unique(block.latency_rows[order], return_index=True)
-        bounds = [*first.tolist(), len(order)]
+        if len(block.latency_rows):
+            known_rows, bins, counts = step.latency
+            step.latency = (
+                np.concatenate((known_rows, rows[block.latency_rows].astype(np.int32))),
+                np.concatenate((bins, block.latency_bins)),
+                np.concatenate((counts, block.latency_counts)),
+            )
         from_row = rows.tolist()
-        for owner, begin, end in zip(owners.tolist(), bounds, bounds[1:], strict=False):
-            cells = order[begin:end]
-            histogram = step.latency.setdefault(from_row[owner], np.zeros(N_BINS))
-            np.add.at(histogram, block.latency_bins[cells], block.latency_counts[cells])
         for row, kind, value, count in block.tags:
             key = (from_row[row], kind, value)
             step.tags[key] = step.tags.get(key, 0.0) + count
@@ -156,7 +161,7 @@ class Steps:
             self._closed = min(self._open)
         while self._closed + self.width <= watermark:
             start = self._closed
-            step = self._open.pop(start, None) or Step(start, np.zeros((0, len(SUMMED))), {})
+            step = self._open.pop(start, None) or Step(start, np.zeros((0, len(SUMMED))), NO_LATENCY)
             step.sums = _rows_up_to(step.sums, len(self.scopes))
             self._closed = start + self.width
             yield step
@@ -167,12 +172,13 @@ class Steps:
         opened = []
         for start, step in sorted(self._open.items()):
             arrays[f"sums/{start}"] = step.sums
-            rows = sorted(step.latency)
-            arrays[f"latency/{start}"] = np.array([step.latency[row] for row in rows]).reshape(len(rows), N_BINS)
+            for name, cells in zip(LATENCY_PARTS, step.latency, strict=True):
+                arrays[f"{name}/{start}"] = cells
             tags = [(*key, count) for key, count in step.tags.items()]
-            opened.append(_OpenState(start, step.records, rows, tags))
+            opened.append(_OpenState(start, step.records, tags))
         sources = {
-            name: _SourceState(source.sequence, source.watermark, source.idle) for name, source in self._sources.items()
+            name: _SourceState(source.sequence, source.watermark, source.idle)
+            for name, source in self._sources.items()
         }
         meta = _Meta(sources, opened, self._closed, self.late)
         return {
@@ -186,16 +192,16 @@ class Steps:
         names, _ = unpack(parts["scopes"], "scopes", self.VERSION, list[list[list[str]]])
         self.scopes = [_read(name) for name in names]
         self._row = {scope: row for row, scope in enumerate(self.scopes)}
-        for name, state in meta.sources.items():
-            self._sources[name] = _Source(state.sequence, state.watermark, state.idle)
+        for name, source in meta.sources.items():
+            self._sources[name] = _Source(source.sequence, source.watermark, source.idle)
         self._closed, self.late = meta.closed, meta.late
         self._open = {}
         for state in meta.open:
-            histograms = arrays[f"latency/{state.start}"]
+            rows, bins, counts = (arrays[f"{name}/{state.start}"] for name in LATENCY_PARTS)
             self._open[state.start] = Step(
                 state.start,
                 arrays[f"sums/{state.start}"],
-                dict(zip(state.latency_rows, histograms, strict=True)),
+                (rows, bins, counts),
                 state.records,
                 {(row, kind, value): count for row, kind, value, count in state.tags},
             )

@@ -65,7 +65,7 @@ class Web:
         except OSError as error:
             await self._runner.cleanup()
             raise WebError(
-                f"cannot listen on {self._host}:{self._port} ({error.strerror}); is another uneri running, or is the address taken?"
+                f"cannot listen on {self._host}:{self._port} ({error.strerror}); is another uneri running?"
             ) from error
         return int(self._runner.addresses[0][1])
 
@@ -78,10 +78,14 @@ class Web:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         reason = self._not_ready()
-        return web.json_response({"ready": reason is None, "reason": reason}, status=200 if reason is None else 503)
+        return web.json_response(
+            {"ready": reason is None, "reason": reason}, status=200 if reason is None else 503
+        )
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(
+            body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
 
     async def _show(self, _: web.Request) -> web.Response:
         return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")

@@ -1,0 +1,84 @@
+"""``uneri check``: says what is wrong before the daemon does."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from config.settings import Kafka, Settings, Slack
+from streams.kafka_client import CredentialsMissingError, client_options
+from streams.kafka_topics import missing_topics
+
+
+class Check(NamedTuple):
+    """One thing that was looked at. ``ok`` is None for what is worth knowing but not wrong."""
+
+    ok: bool | None
+    text: str
+
+
+def check(settings: Settings) -> Iterator[Check]:
+    """Look at everything a running daemon needs; the configuration itself has been read already."""
+    yield Check(True, "configuration: no mistakes found")
+    if settings.kafka:
+        yield from check_kafka(settings.kafka)
+    else:
+        yield Check(
+            None, f"kafka: not configured, events are taken in on http://{settings.local.listen}/events"
+        )
+    yield asyncio.run(check_slack(settings.slack))
+
+
+def check_kafka(kafka: Kafka) -> Iterator[Check]:
+    """Reach the brokers and look for the topics."""
+    brokers = ", ".join(kafka.brokers)
+    try:
+        admin = KafkaAdminClient(**client_options(kafka))
+    except CredentialsMissingError as error:
+        yield Check(False, f"kafka: {error}")
+        return
+    except KafkaError as error:
+        yield Check(
+            False,
+            f"kafka: {brokers} does not answer ({type(error).__name__}); is the address right?",
+        )
+        return
+    try:
+        topics = set(admin.list_topics())
+    finally:
+        admin.close()
+    yield Check(True, f"kafka: {brokers} answers")
+    if kafka.requests in topics:
+        yield Check(True, f"kafka: topic {kafka.requests} is there")
+    else:
+        yield Check(
+            False,
+            f"kafka: there is no topic {kafka.requests}; set kafka.requests, or create it with `uneri setup`",
+        )
+    if missing := missing_topics(kafka, topics):
+        yield Check(
+            False, f"kafka: {', '.join(missing)} missing; `uneri setup` creates what the daemon needs"
+        )
+
+
+async def check_slack(slack: Slack) -> Check:
+    """Ask Slack who the token is."""
+    token = os.environ.get(slack.token_env)
+    if not token:
+        return Check(None, f"slack: {slack.token_env} is not set, messages are shown in the terminal")
+    try:
+        answer = await AsyncWebClient(token, base_url=slack.base_url, timeout=10).auth_test()
+    except SlackApiError as error:
+        return Check(
+            False, f"slack: the token in {slack.token_env} is refused ({error.response.get('error')})"
+        )
+    except (TimeoutError, OSError) as error:
+        return Check(False, f"slack: {slack.base_url} does not answer ({type(error).__name__})")
+    return Check(
+        True, f"slack: the token in {slack.token_env} belongs to {answer.get('user')} in {answer.get('team')}"
+    )

@@ -1,0 +1,238 @@
+"""Turns judgements into findings: ids, revisions, evidence, and who explains them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+import numpy as np
+from detectors.sentence import sentence
+
+from detectors.attribution import attribute, suspects
+from detectors.finding import Finding, Share, Verdict
+from detectors.growth import Growing
+from detectors.judge import Judge, Judgement
+from detectors.measures import NATURE, Measure, Nature
+from detectors.scope import CLIENT, TENANT, Edge, Scope, ScopeOrEdge
+from detectors.series import Series
+from detectors.state import pack, unpack
+from detectors.verdicts import CODES
+from streams.columns import THROTTLE
+from streams.steps import Step
+
+RETOLD_EVERY = 5  # steps between two updates of an open finding
+TOUCHES = 0.05  # a source with at least this share of the excess belongs to the incident
+MOST_SHARES = 20  # of each kind of source; the rest is too small to act on
+
+State = Literal["open", "update", "end"]
+
+
+class _Open(msgspec.Struct):
+    """A finding between two tellings."""
+
+    id: str
+    verdict: Verdict
+    start: int
+    told: int  # start of the step at which it was last told
+    revision: int = -1
+    worst: Finding | None = None  # as it was at its highest score, without a trace
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What all findings of one step share."""
+
+    judgement: Judgement
+    seen: int
+    completeness: float
+    reasons: Mapping[ScopeOrEdge, Mapping[str, float]]  # throttle reasons of this step
+
+
+class Findings:
+    """The findings of one shard, from onset to end.
+
+    A finding's id is a function of its series, its verdict at onset and its start, so whoever judges the
+    same records tells the same findings.
+    """
+
+    VERSION = 1
+
+    def __init__(self, judge: Judge, step: int) -> None:
+        self._judge = judge
+        self._step = step
+        self._series: list[Series] = []
+        self._row: dict[tuple[ScopeOrEdge, Measure], int] = {}
+        self._into: dict[Scope, list[Edge]] = {}  # target -> edges into it
+        self._open: dict[int, _Open] = {}  # series -> its spike, drop, shift
+        self._growing: dict[int, _Open] = {}  # series -> its growth
+
+    def add(self, series: Sequence[Series]) -> None:
+        """Learn of new series, in the judge's order."""
+        for one in series:
+            self._row[one.about, one.measure] = len(self._series)
+            self._series.append(one)
+            if isinstance(one.about, Edge) and one.measure is Measure.REQUESTS:
+                self._into.setdefault(one.about.target, []).append(one.about)
+
+    def tell(
+        self, step: Step, scopes: Sequence[ScopeOrEdge], judgement: Judgement, completeness: float
+    ) -> list[Finding]:
+        """Return what is to be told after ``judgement`` of ``step``, whose rows are ``scopes``."""
+        reasons: dict[ScopeOrEdge, dict[str, float]] = {}
+        for (row, key, text), count in step.tags.items():
+            if key == THROTTLE:
+                reasons.setdefault(scopes[row], {})[text] = count
+        moment = _Moment(judgement, step.start + self._step, completeness, reasons)
+        told = [self._grow(growing, moment) for growing in judgement.growth]
+        for row in sorted(self._open.keys() | set(np.flatnonzero(judgement.opened).tolist())):
+            told += self._go_on(row, moment)
+        return told
+
+    def _go_on(self, row: int, moment: _Moment) -> list[Finding]:
+        """Tell what became of the verdict of one series: an end, an onset, an update, or nothing."""
+        told: list[Finding] = []
+        judgement = moment.judgement
+        verdict = CODES[judgement.verdict[row]]
+        known = self._open.get(row)
+        if known is not None and (verdict is None or judgement.opened[row]):
+            told.append(self._end(row, known, moment))
+            known = None
+        if verdict is None:
+            return told
+        state: State = "update"
+        if known is None:
+            state, start = "open", int(judgement.since[row])
+            known = self._open[row] = _Open(
+                identity(self._series[row], verdict, start), verdict, start, moment.seen
+            )
+        due = moment.seen - known.told >= RETOLD_EVERY * self._step
+        higher = known.worst is None or judgement.score[row] > known.worst.score
+        if state == "open" or due or higher or verdict is not known.verdict:
+            told_now = state == "open" or due or verdict is not known.verdict
+            known.verdict = verdict
+            if told_now:
+                known.revision, known.told = known.revision + 1, moment.seen
+            finding = self._finding(row, known, moment, state)
+            if higher:
+                known.worst = finding
+            if told_now:
+                told.append(msgspec.structs.replace(finding, trace=self._judge.trace(row, moment.seen)))
+        return told
+
+    def _end(self, row: int, known: _Open, moment: _Moment) -> Finding:
+        """Tell that it is over, with the evidence of its worst step."""
+        del self._open[row]
+        worst = known.worst or self._finding(row, known, moment, "end")
+        return msgspec.structs.replace(
+            worst,
+            state="end",
+            verdict=known.verdict,
+            revision=known.revision + 1,
+            seen=moment.seen,
+            end=moment.seen,
+            trace=self._judge.trace(row, moment.seen),
+        )
+
+    def _finding(self, row: int, known: _Open, moment: _Moment, state: State) -> Finding:
+        series, judgement = self._series[row], moment.judgement
+        per = 1.0 if NATURE[series.measure] is Nature.LATENCY else float(self._step)
+        rise = bool(judgement.observed[row] >= judgement.expected[row])
+        callers, blamed = self._explain(series, known.start, moment.seen)
+        used, left_out = self._judge.weeks(row)
+        about = series.about
+        finding = Finding(
+            id=known.id,
+            revision=known.revision,
+            state=state,
+            verdict=known.verdict,
+            scope=None if isinstance(about, Edge) else about,
+            edge=about if isinstance(about, Edge) else None,
+            measure=series.measure,
+            start=known.start,
+            seen=moment.seen,
+            observed=_number(judgement.observed[row] / per),
+            expected=_number(judgement.expected[row] / per),
+            lower=_number(judgement.lower[row] / per),
+            upper=_number(judgement.upper[row] / per),
+            score=float(judgement.score[row]),
+            completeness=moment.completeness,
+            weeks_used=used,
+            weeks_left_out=left_out,
+            limit=series.limit,
+            callers=callers,
+            suspects=blamed,
+            throttle_reasons=dict(moment.reasons.get(about, {})) if rise else {},
+            touches=[share.scope for share in callers if share.share >= TOUCHES],
+            sentence="",
+        )
+        return msgspec.structs.replace(finding, sentence=sentence(finding))
+
+    def _explain(self, series: Series, since: int, until: int) -> tuple[list[Share], list[Share]]:
+        """Divide the excess of a series over what calls its scope: (callers, functions first; suspects)."""
+        edges = [] if isinstance(series.about, Edge) else self._into.get(series.about, [])
+        callers: list[Share] = []
+        blamed: list[Share] = []
+        for kind in dict.fromkeys(edge.source.kind for edge in edges):
+            of_kind = [
+                edge for edge in edges if edge.source.kind == kind and (edge, series.measure) in self._row
+            ]
+            if not of_kind:
+                continue
+            observed, expected = self._judge.window(
+                [self._row[edge, series.measure] for edge in of_kind], since, until
+            )
+            calls, usual = self._judge.window(
+                [self._row[edge, Measure.REQUESTS] for edge in of_kind], since, until
+            )
+            shares = attribute(
+                observed, expected, calls, usual, [edge.source for edge in of_kind], max(until - since, 1)
+            )
+            if kind in (CLIENT, TENANT):
+                blamed += suspects(shares)
+            callers += shares[:MOST_SHARES]
+        return callers, blamed
+
+    def _grow(self, growing: Growing, moment: _Moment) -> Finding:
+        """Tell that a series grows, still grows, or no longer does."""
+        row = growing.row
+        series = self._series[row]
+        known = self._growing.get(row)
+        if known is None:
+            known = self._growing[row] = _Open(
+                identity(series, Verdict.GROWTH, growing.since), Verdict.GROWTH, growing.since, moment.seen
+            )
+        known.revision += 1
+        state: State = "open" if known.revision == 0 else "end" if growing.state == "end" else "update"
+        finding = msgspec.structs.replace(
+            self._finding(row, known, moment, state),
+            growth=growing.growth,
+            end=moment.seen if state == "end" else None,
+            trace=self._judge.trace(row, moment.seen),
+        )
+        if state == "end":
+            del self._growing[row]
+        return msgspec.structs.replace(finding, sentence=sentence(finding))
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the open findings."""
+        return {"findings": pack("findings", self.VERSION, (self._open, self._growing), {})}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot, after ``add`` of the same series in the same order."""
+        (self._open, self._growing), _ = unpack(
+            parts["findings"], "findings", self.VERSION, tuple[dict[int, _Open], dict[int, _Open]]
+        )
+
+
+def identity(series: Series, verdict: Verdict, start: int) -> str:
+    """Return the id of a finding: 16 hexadecimal digits that follow from what it is about and its start."""
+    about = series.about
+    names = (*about.source, *about.target) if isinstance(about, Edge) else about
+    text = "\x1f".join((*names, series.measure, verdict, str(start)))
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _number(value: float) -> float:
+    """Return a number for JSON, which knows no NaN."""
+    return float(value) if np.isfinite(value) else 0.0

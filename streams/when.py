@@ -1,0 +1,29 @@
+"""Times on the command line."""
+
+from datetime import UTC, datetime
+
+
+def epoch(text: str) -> float:
+    """Return epoch seconds of an RFC 3339 time, a date (its start in UTC), or a number of seconds.
+
+    Raises
+    ------
+    ValueError
+        When it is none of these.
+
+    Examples
+    --------
+    >>> epoch("2026-01-02"), epoch("2026-01-02T00:00:00Z"), epoch("1760000000.5")
+    (1767312000.0, 1767312000.0, 1760000000.5)
+    """
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no time; write 2026-01-31T08:00:00Z, 2026-01-31 or epoch seconds"
+        ) from None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

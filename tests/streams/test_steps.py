@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+
+from detectors.measures import COLUMN, SUMMED, Measure
+from detectors.scope import Edge, Scope
+from streams.block import Block
+from streams.steps import LostBlockError, Step, Steps
+
+ITEMS = Scope("table", "aws", "1", "eu-west-1", "items")
+PUT = Scope("function", "aws", "1", "eu-west-1", "put")
+REQUESTS = COLUMN[Measure.REQUESTS]
+
+
+def block(source: str, sequence: int, bucket: int, *, watermark: int | None = None, calls: float = 1, idle: bool = False) -> Block:
+    sums = np.zeros((2, len(SUMMED)))
+    sums[:, REQUESTS] = calls
+    return Block(
+        source=source,
+        shard=0,
+        sequence=sequence,
+        bucket=bucket,
+        width=10,
+        watermark=bucket + 10 if watermark is None else watermark,
+        idle=idle,
+        records=int(calls),
+        scopes=[ITEMS, Edge(PUT, ITEMS)],
+        sums=sums,
+        latency_rows=np.array([0, 0], np.int32),
+        latency_bins=np.array([3, 4], np.int16),
+        latency_counts=np.array([1.0, 2.0]),
+        tags=[(0, "throttle", "hot", 1.0)],
+    )
+
+
+def calls_of(step: Step) -> float:
+    return float(step.sums[0, REQUESTS])
+
+
+def test_a_step_closes_when_every_source_has_passed_it_and_holds_what_all_of_them_counted() -> None:
+    steps = Steps(["a", "b"], 60)
+    assert list(steps.feed([block("a", 0, 0, calls=3), block("a", 1, 60)])) == []
+    (closed,) = steps.feed([block("b", 0, 50, calls=4)])
+    assert (closed.start, calls_of(closed), closed.records) == (0, 7, 7)
+    assert closed.tags == {(0, "throttle", "hot"): 2.0}
+    assert closed.latency[2].tolist() == [1.0, 2.0, 1.0, 2.0]
+
+
+def test_an_idle_source_holds_nothing_back_until_it_speaks_again() -> None:
+    steps = Steps(["a", "b"], 60)
+    list(steps.feed([block("b", 0, 0)]))
+    assert list(steps.feed([block("a", 0, 0), block("a", 1, 110)])) == []
+    idle = Block("b", 0, 1, bucket=10, width=10, watermark=10, idle=True)
+    assert [step.start for step in steps.feed([idle])] == [0, 60]
+    list(steps.feed([block("b", 2, 120)]))
+    assert list(steps.feed([block("a", 2, 200)])) == []
+    assert steps.watermark == 130
+
+
+def test_a_source_that_never_spoke_holds_time_back() -> None:
+    steps = Steps(["a", "b"], 60)
+    assert list(steps.feed([block("a", 0, 0), block("a", 1, 600)])) == []
+    assert steps.watermark is None
+
+
+def test_a_block_that_comes_again_changes_nothing() -> None:
+    steps = Steps(["a"], 60)
+    (closed,) = steps.feed([block("a", 0, 0), block("a", 0, 0), block("a", 1, 50, calls=2), block("a", 1, 50, calls=2)])
+    assert calls_of(closed) == 3
+
+
+def test_a_missing_block_stops_everything_with_a_clear_error() -> None:
+    steps = Steps(["a"], 60)
+    with pytest.raises(LostBlockError, match="a: block 2 follows block 0"):
+        list(steps.feed([block("a", 0, 0), block("a", 2, 20)]))
+
+
+def test_steps_without_traffic_are_closed_too() -> None:
+    steps = Steps(["a"], 60)
+    closed = list(steps.feed([block("a", 0, 0), block("a", 1, 230)]))
+    assert [(step.start, calls_of(step)) for step in closed] == [(0, 1), (60, 0), (120, 0), (180, 1)]
+
+
+def test_a_correction_is_merged_while_its_step_is_open_and_counted_late_afterwards() -> None:
+    steps = Steps(["a"], 60)
+    (closed,) = steps.feed([block("a", 0, 20), block("a", 1, 10, watermark=30), block("a", 2, 50)])
+    assert calls_of(closed) == 3
+    list(steps.feed([block("a", 3, 10, watermark=60, calls=5)]))
+    assert steps.late == 5
+
+
+def test_a_restored_copy_goes_on_as_the_original() -> None:
+    steps = Steps(["a", "b"], 60)
+    list(steps.feed([block("a", 0, 0), block("b", 0, 0, calls=4), block("a", 1, 60)]))
+    copy = Steps(["a", "b"], 60)
+    copy.restore(steps.snapshot())
+    for each in (steps, copy):
+        (closed,) = each.feed([block("b", 1, 60)])
+        assert (closed.start, calls_of(closed), closed.tags) == (0, 5, {(0, "throttle", "hot"): 2.0})
+        assert each.snapshot() == steps.snapshot() or each is copy
+    assert copy.snapshot() == steps.snapshot()
