@@ -1,0 +1,187 @@
+"""What can go wrong in a scenario: one class a kind of incident."""
+
+import re
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field
+
+from config.settings import Section
+
+CELL = 10  # seconds: rates and incidents change on these marks only, which are the buckets of the rollup
+
+_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _seconds(written: object) -> int:
+    if isinstance(written, int) and not isinstance(written, bool):
+        seconds = written
+    elif isinstance(written, str) and re.fullmatch(r"(\d+[smhd])+", written.replace(" ", "")):
+        seconds = sum(int(number) * _UNIT[unit] for number, unit in re.findall(r"(\d+)([smhd])", written))
+    else:
+        raise ValueError("write a length of time such as 25m, 1h30m or 21d12h")
+    if seconds < 0 or seconds % CELL:
+        raise ValueError(f"must be a multiple of {CELL} seconds and not negative")
+    return seconds
+
+
+Length = Annotated[int, BeforeValidator(_seconds), Field(description="such as 25m, 1h30m or 21d12h")]
+Times = Annotated[float, Field(gt=0, le=10_000)]
+Part = Annotated[float, Field(gt=0, le=1)]
+
+
+class Target(Section):
+    """Whom it concerns. What is left out is not asked for; names are those of the scenario."""
+
+    service: str | None = None
+    route: str | None = None
+    function: str | None = None
+    client: str | None = None
+    version: str | None = Field(None, coerce_numbers_to_str=True, description="build of the client")
+
+
+class Timed(Target):
+    """A stretch of time in which it happens."""
+
+    at: Length = Field(description="when it begins, after the start of the scenario")
+    for_: Length = Field(alias="for", gt=0, description="how long it lasts")
+
+    def touches(self, first: float, last: float) -> bool:
+        """Whether any moment from first to last (seconds after the scenario's start) is inside."""
+        return self.at <= last and first < self.at + self.for_
+
+    def during(self, seconds: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which moments (seconds after the scenario's start) are inside."""
+        return (seconds >= self.at) & (seconds < self.at + self.for_)
+
+
+class Hammer(Timed):
+    """A function calls a table so many times more per request."""
+
+    kind: Literal["hammer"]
+    function: str
+    table: str
+    times: Times
+
+
+class Heavier(Timed):
+    """Every call to a table consumes so many times the capacity."""
+
+    kind: Literal["heavier"]
+    table: str
+    times: Times
+
+
+class Spike(Timed):
+    """So many times the traffic."""
+
+    kind: Literal["spike"]
+    times: Annotated[float, Field(gt=1, le=10_000)]
+
+
+class Drop(Timed):
+    """Only a part of the traffic is left."""
+
+    kind: Literal["drop"]
+    times: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Silence(Timed):
+    """No traffic at all."""
+
+    kind: Literal["silence"]
+
+
+class Failing(Timed):
+    """A share of the requests fails."""
+
+    share: Part
+
+
+class Outage(Failing):
+    """A share of the requests fails in the backend."""
+
+    kind: Literal["outage"]
+    share: Part = 0.5
+
+
+class BadClient(Failing):
+    """A share of the requests of a client is refused as the client's own mistake."""
+
+    kind: Literal["bad_client"]
+    client: str
+    share: Part = 0.6
+
+
+class Fatal(Failing):
+    """A share of the requests ends in an exception that was never seen before."""
+
+    kind: Literal["fatal"]
+    error_type: str = Field("Runtime.OutOfMemory", min_length=1)
+    share: Part = 0.05
+
+
+class HotKey(Timed):
+    """A share of the calls to a table is throttled because one key range is too hot."""
+
+    kind: Literal["hot_key"]
+    table: str
+    share: Part = 0.3
+
+
+class Slow(Timed):
+    """So many times the latency: of a table's calls when one is named, else of the functions' own code."""
+
+    kind: Literal["slow"]
+    table: str | None = None
+    times: Times
+
+
+class Late(Timed):
+    """A share of the records arrives so much later than it should."""
+
+    kind: Literal["late"]
+    by: Length = Field(gt=0, le=86400)
+    share: Part = 1.0
+
+
+class Duplicates(Timed):
+    """A share of the records is delivered a second time, some seconds later."""
+
+    kind: Literal["duplicates"]
+    share: Part = 0.2
+
+
+Incident = Annotated[
+    Hammer
+    | Heavier
+    | Spike
+    | Drop
+    | Silence
+    | Outage
+    | BadClient
+    | Fatal
+    | HotKey
+    | Slow
+    | Late
+    | Duplicates,
+    Field(discriminator="kind"),
+]
+
+EXPECTED: dict[str, tuple[str | None, str | None]] = {
+    "hammer": ("spike", "wcu"),
+    "heavier": ("spike", "wcu"),
+    "spike": ("spike", "requests"),
+    "drop": ("drop", "requests"),
+    "silence": ("silence", "requests"),
+    "outage": ("spike", "errors_backend"),
+    "bad_client": ("spike", "errors_user"),
+    "fatal": ("fatal", "errors_fatal"),
+    "hot_key": ("spike", "throttles"),
+    "slow": ("spike", "latency"),
+    "late": (None, None),
+    "duplicates": (None, None),
+    "growth": ("growth", None),
+}
+"""The verdict each kind calls for, and the measure that shows it; None: nothing may be told."""
