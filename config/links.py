@@ -13,7 +13,7 @@ from config.template import Template
 ANY: Final = "any"
 """The cloud whose templates hold for every cloud."""
 
-LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 
 class Links:

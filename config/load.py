@@ -76,7 +76,7 @@ def load_settings(path: Path | None, text: str | None = None) -> Settings:
         settings = Settings.model_validate(_fill_empty(tree.data, tree, ()), strict=True)
     except ValidationError as error:
         refused = {problem.place for problem in problems}
-        found = (_problem(details, tree) for details in error.errors(include_url=False))
+        found = (_problem(details, tree) for details in _without_echoes(error.errors(include_url=False)))
         problems += [problem for problem in found if problem.place not in refused]
     if problems or settings is None:
         raise ConfigError(name, problems)
@@ -107,6 +107,23 @@ def _fill_empty(data: Any, tree: Tree, path: KeyPath) -> Any:
     return data
 
 
+def _without_echoes(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out keys that are missing only because they are misspelt."""
+    meant = {
+        (
+            *error["loc"][:-1],
+            *difflib.get_close_matches(str(error["loc"][-1]).lower(), _valid_keys(error["loc"]), 1),
+        )
+        for error in errors
+        if error["type"] == "extra_forbidden"
+    }
+    return [error for error in errors if error["type"] != "missing" or error["loc"] not in meant]
+
+
+def _valid_keys(path: KeyPath) -> list[str]:
+    return list(sections_of(annotation_at(path[:-1]))[0].model_fields)
+
+
 def _problem(details: ErrorDetails, tree: Tree) -> Problem:
     path = tuple(part for part in details["loc"] if part != "[key]")
     kind, where = details["type"], _dotted(path)
@@ -128,10 +145,9 @@ def _problem(details: ErrorDetails, tree: Tree) -> Problem:
 
 def _unknown_key(path: KeyPath) -> tuple[str, str]:
     key = str(path[-1])
-    section = annotation_at(path[:-1])
-    valid = list(sections_of(section)[0].model_fields)
+    valid = _valid_keys(path)
     message = f"unknown key {key!r}" + (f" in {_dotted(path[:-1])}" if path[1:] else "")
-    if near := difflib.get_close_matches(key, valid, 1):
+    if near := difflib.get_close_matches(key.lower(), valid, 1):
         return message, f"did you mean {near[0]!r}?"
     for name in Settings.model_fields:
         models = sections_of(annotation_at((name,)))

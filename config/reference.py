@@ -29,10 +29,10 @@ LINKS: Final = f"""\
 A template is an `https` URL with placeholders:
 {", ".join(f"`{{{name}}}`" for name in PLACEHOLDERS)}.
 The times are the range of the alert. Every value is percent-encoded; `{{name:{ENCODINGS[1]}}}` writes it as
-the fragments of the CloudWatch console want it, `{{name:{ENCODINGS[2]}}}` for a place between double quotes of
-a query. A template whose value is unknown gives no link. The kind is that of a scope, alone or with a suffix of
-your own (`table_grafana`); the cloud is `aws`, `gcp`, whatever your events say, or `any`. Yours go before the
-shipped ones.
+the fragments of the CloudWatch console want it, `{{name:{ENCODINGS[2]}}}` for a place between double quotes
+of a query. A template whose value is unknown gives no link. The kind is that of a scope, alone or with a
+suffix of your own (`table_grafana`); the cloud is `aws`, `gcp`, whatever your events say, or `any`. Yours go
+before the shipped ones.
 """
 
 

@@ -84,6 +84,18 @@ class Time(Section):
         return step
 
 
+class Rollup(Section):
+    """How many names are kept apart: past these, new ones are folded into ``other``."""
+
+    max_paths: Annotated[int, Field(ge=1, le=5_000_000)] = Field(
+        50_000,
+        description="combinations of account, region, service, route, function and client of one source partition",
+    )
+    max_calls: Annotated[int, Field(ge=1, le=5_000_000)] = Field(
+        100_000, description="combinations of these with a table"
+    )
+
+
 class Kafka(Section):
     """Where the requests are and what the daemon's own topics are called."""
 
@@ -240,6 +252,7 @@ class Settings(Section):
     """The whole configuration."""
 
     time: Time = Time()
+    rollup: Rollup = Rollup()
     kafka: Kafka | None = Field(None, description="present: the Kafka driver; absent: the local driver")
     local: Local = Local()
     web: Web = Web()

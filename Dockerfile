@@ -1,0 +1,35 @@
+# Built in one stage, run from another: no compiler, no pip cache and no sources but the installed packages.
+FROM python:3.13-slim AS build
+WORKDIR /src
+RUN python -m venv /opt/uneri
+COPY requirements.lock ./
+# The lock holds the tools of development too; the run stage takes what the project itself needs.
+RUN python -m venv /opt/build \
+ && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY config config
+COPY detectors detectors
+COPY alerting alerting
+COPY streams streams
+# Hashes cannot stand in a constraints file for a wheel built here, so the locked versions alone do.
+RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
+ && /opt/build/bin/pip freeze --exclude uneri > /constraints.txt \
+ && /opt/uneri/bin/pip install --no-cache-dir --constraint /constraints.txt /wheels/*.whl
+
+FROM python:3.13-slim
+LABEL org.opencontainers.image.title="uneri" org.opencontainers.image.licenses="MIT"
+RUN useradd --system --uid 10001 --home-dir /var/lib/uneri --create-home --shell /usr/sbin/nologin uneri
+COPY --from=build /opt/uneri /opt/uneri
+# The root may be read-only: what is written goes to the state volume and to /tmp.
+ENV PATH=/opt/uneri/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    MPLCONFIGDIR=/tmp/matplotlib
+USER uneri
+WORKDIR /var/lib/uneri
+VOLUME ["/var/lib/uneri"]
+EXPOSE 8766
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8766/healthz', timeout=4)"]
+ENTRYPOINT ["uneri"]
+CMD ["run"]

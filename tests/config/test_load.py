@@ -1,0 +1,156 @@
+"""A configuration is read strictly, and what is wrong is told by file, line and column."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from config.load import ConfigError, load_settings
+from config.settings import Kafka, Settings
+
+LINE = re.compile(r"(?P<file>.+?):(?P<line>\d+):(?P<column>\d+): (?P<message>.+?); (?P<remedy>.+)")
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(Path("uneri.yaml"), text)
+    return str(caught.value)
+
+
+def test_without_a_file_the_defaults_hold() -> None:
+    assert load_settings(None) == Settings()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# nothing but a comment\n", "\ufeff", "---\n", "time:\n", "time: {}\n"]
+)
+def test_an_empty_file_or_section_means_the_defaults(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "uneri.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert load_settings(path) == Settings()
+
+
+def test_an_empty_kafka_section_chooses_kafka_and_null_does_not() -> None:
+    assert load_settings(None, "kafka:\n").kafka == Kafka()
+    assert load_settings(None, "kafka: null\n").kafka is None
+
+
+def test_the_example_is_valid_and_differs_from_the_defaults_only_where_it_says_so() -> None:
+    path = Path(__file__).parents[2] / "examples" / "uneri.yaml"
+    example = load_settings(path)
+    assert example.kafka is not None
+    assert example.kafka.model_copy(update={"brokers": Kafka().brokers}) == Kafka()
+    assert example.links.templates
+    assert example.limits.tables
+    stated = {"kafka", "web", "links", "limits"}
+    assert example.model_dump(exclude=stated) == Settings().model_dump(exclude=stated)
+    assert example.model_fields_set == set(Settings.model_fields)
+
+
+def test_a_time_of_day_and_large_numbers_are_read_as_written() -> None:
+    settings = load_settings(None, "digest: {at: 10:30}\nfloors: {rcu: {absolute: 1e3, relative: 2}}\n")
+    assert settings.digest.at == "10:30"
+    assert settings.floors.rcu.absolute == 1000.0
+
+
+def test_all_problems_are_listed_one_a_line_in_file_order() -> None:
+    text = (
+        "time:\n  stpe: 30\n  idle: '30'\n"
+        "slack:\n  channel: a\n  channel: b\n"
+        "limits:\n  accounts: {123456789012: 5}\n"
+        "floors:\n  rcu: {absolute: 1}\n"
+        "digest: {at: 25:00}\n"
+    )
+    lines = refusal(text).splitlines()
+    places = [(int(m["line"]), int(m["column"])) for m in map(LINE.fullmatch, lines) if m]
+    assert places == [(2, 3), (3, 9), (6, 3), (8, 14), (10, 3), (11, 14)]
+    assert len(lines) == len(places)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("time: {stpe: 30}", "uneri.yaml:1:8: unknown key 'stpe' in time; did you mean 'step'?"),
+        ("step: 30", "uneri.yaml:1:1: unknown key 'step'; 'step' belongs to time"),
+        ("local: {zzz: 1}", "uneri.yaml:1:9: unknown key 'zzz' in local; valid keys: listen, state"),
+        ("time: {step: 61}", "time.step is 61: must be a multiple of bucket, which is 10; 60 is the nearest"),
+        (
+            "digest: {timezone: Asia/Tokio}",
+            "uneri.yaml:1:20: digest.timezone is 'Asia/Tokio': no known time zone; did",
+        ),
+        (
+            "limits: {tables: {on: {rcu: 1}}}",
+            "uneri.yaml:1:19: key 'on' reads as yes or no, not as text; write",
+        ),
+        (
+            "limits: {tables: {no: {rcu: 1}}}",
+            "key 'no' reads as yes or no, not as text; write it in quotes: \"no\"",
+        ),
+        (
+            "web: {listen: '127.0.0.1:70000'}",
+            "uneri.yaml:1:15: web.listen is '127.0.0.1:70000': must be host:port",
+        ),
+        ("floors: {rcu: {absolute: .nan, relative: 1}}", "uneri.yaml:1:26: .nan is no finite number"),
+        ("floors: {rcu: {absolute: -.inf, relative: 1}}", "uneri.yaml:1:26: -.inf is no finite number"),
+        ("- 1", "uneri.yaml:1:1: the file holds a list, not keys and values"),
+        ("just words", "uneri.yaml:1:1: the file holds 'just words', not keys and values"),
+        ("time:\n\tstep: 60", "uneri.yaml:2:1: a tab cannot indent or begin a value; use spaces"),
+        ("time: {step: 60", "uneri.yaml:1:16: not YAML: "),
+        ("time: {}\n---\nweb: {}", "uneri.yaml:2:1: a second document begins here"),
+        ("time: &a {step: 60}", "uneri.yaml:1:7: anchors and aliases are not read"),
+        ("web: *a", "uneri.yaml:1:6: anchors and aliases are not read"),
+        ("? [a]\n: 1", "uneri.yaml:1:3: a key must be text"),
+        ("<<: {step: 60}", "uneri.yaml:1:1: key '<<' reads as merge"),
+        (
+            "time: !!python/object:os.system {}",
+            "uneri.yaml:1:7: the tag tag:yaml.org,2002:python/object:os.system",
+        ),
+        ("time: {step: 60}\nweb: \x01", "uneri.yaml:2:6: character 1 cannot stand in YAML"),
+        ("time: " + "[" * 5000, "nested deeper than 20 levels"),
+        ("time: {step: " + "9" * 5000 + "}", "uneri.yaml:1:14: time.step is"),
+        ("a" * (1 << 20) + "a", "uneri.yaml:1:1: longer than 1048576 characters"),
+        (
+            "links: {templates: {aws: {tabel: 'https://x'}}}",
+            "uneri.yaml:1:27: unknown kind of link 'tabel'; did you",
+        ),
+        (
+            "links: {templates: {aws: {table: 'http://x'}}}",
+            "uneri.yaml:1:34: links.templates.aws.table is 'http://x':",
+        ),
+        (
+            "links: {templates: {aws: {table: 'https://x/{nam}'}}}",
+            "unknown placeholder {nam}; there are name, version",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_and_remedy(text: str, said: str) -> None:
+    message = refusal(text)
+    assert said in message
+    assert LINE.fullmatch(message)
+
+
+def test_a_bomb_of_aliases_is_refused_at_once() -> None:
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{name}: &{name} [{','.join(['*' + before] * 9)}]\n"
+        for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    assert refusal(bomb).startswith("uneri.yaml:1:4: anchors and aliases are not read")
+
+
+def test_a_key_cannot_send_control_characters_to_the_terminal() -> None:
+    message = refusal('limits: {tables: {"a\\e[31m\\nb": {rcu: -1}}}')
+    assert message.isprintable()
+
+
+def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(ConfigError, match=r":1:1: cannot be read: .+; check the path"):
+            load_settings(path)
+
+
+def test_bytes_that_are_not_text_are_told_by_place(tmp_path: Path) -> None:
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("slack:\n  channel: 'é".encode() + b"\xe9'\n")
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    assert str(caught.value) == f"{path}:2:14: is not UTF-8 text; save it as UTF-8"

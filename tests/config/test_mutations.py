@@ -1,0 +1,233 @@
+"""A full configuration, spoilt in every way the schema offers, is refused at the place that was spoilt."""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from config.load import ConfigError, load_settings
+from config.section_types import annotation_at, sections_of
+from config.settings import Settings
+
+FULL: dict[str, Any] = {
+    **Settings().model_dump(exclude={"kafka", "limits", "links"}),
+    "kafka": {
+        "brokers": ["a:9092", "b:9092"],
+        "app": "uneri",
+        "requests": "requests",
+        "shards": 4,
+        "replication": 3,
+        "security": "sasl_ssl",
+        "sasl_mechanism": "PLAIN",
+        "username_env": "KAFKA_USER",
+        "password_env": "KAFKA_PASSWORD",
+    },
+    "limits": {
+        "tables": {"items": {"rcu": 10.0, "wcu": 5.0}, "1/items": {"rcu": 3.5, "wcu": 2}},
+        "functions": {"put": 100, "1/put": 20.5},
+        "accounts": {"123456789012": 1000},
+    },
+    "links": {
+        "templates": {"aws": {"table": "https://a.example/{name}", "function_logs": "https://b.example/"}}
+    },
+}
+FULL["slack"]["digest_channel"] = "#digest"
+
+
+class Line(NamedTuple):
+    """One line of the file: its key path, indentation, key and value as they are written."""
+
+    path: tuple[str, ...]
+    indent: int
+    key: str
+    value: str  # empty for a section
+
+    @property
+    def text(self) -> str:
+        return f"{' ' * self.indent}{self.key}:{' ' + self.value if self.value else ''}"
+
+    @property
+    def key_column(self) -> int:
+        return self.indent + 1
+
+    @property
+    def value_column(self) -> int:
+        return self.indent + len(self.key) + 3
+
+
+class Mutant(NamedTuple):
+    """A spoilt file and where the fault is."""
+
+    what: str
+    text: str
+    line: int
+    column: int
+
+
+def written(data: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[Line]:
+    for name, value in data.items():
+        key = f'"{name}"' if name.isdigit() else name
+        here = (*path, name)
+        if isinstance(value, dict):
+            yield Line(here, 2 * len(path), key, "")
+            yield from written(value, here)
+        else:
+            yield Line(here, 2 * len(path), key, json.dumps(value))
+
+
+LINES = list(written(FULL))
+
+
+def spoilt(index: int, *instead: str) -> str:
+    """Return the file with other lines in the place of one."""
+    texts = [line.text for line in LINES]
+    return "\n".join([*texts[:index], *instead, *texts[index + 1 :]]) + "\n"
+
+
+def block(index: int) -> list[str]:
+    """Return a line and all that stands below it."""
+    depth = LINES[index].indent
+    end = index + 1
+    while end < len(LINES) and LINES[end].indent > depth:
+        end += 1
+    return [line.text for line in LINES[index:end]]
+
+
+def is_known(line: Line) -> bool:
+    """Say whether a key is one of the schema, not a name of the user's."""
+    return bool(sections_of(annotation_at(line.path[:-1])))
+
+
+def misspelt() -> Iterator[Mutant]:
+    for index, line in enumerate(LINES):
+        if is_known(line):
+            for key in (f"{line.key}x", line.key.upper()):
+                text = spoilt(index, line._replace(key=key).text)
+                yield Mutant(f"{'.'.join(line.path)} as {key}", text, index + 1, line.key_column)
+
+
+def doubled() -> Iterator[Mutant]:
+    for index, line in enumerate(LINES):
+        lines = block(index)
+        texts = [each.text for each in LINES]
+        end = index + len(lines)
+        text = "\n".join([*texts[:end], *lines, *texts[end:]]) + "\n"
+        yield Mutant(f"{'.'.join(line.path)} twice", text, end + 1, line.key_column)
+
+
+def of_wrong_type() -> Iterator[Mutant]:
+    for index, line in enumerate(LINES):
+        if not line.value:
+            rest = (
+                "\n".join(each.text for each in LINES[:index]),
+                "\n".join(each.text for each in LINES[index + len(block(index)) :]),
+            )
+            for value in ("7", "word", "[1]", "true"):
+                text = "\n".join(filter(None, [rest[0], f"{line.text} {value}", rest[1]])) + "\n"
+                yield Mutant(f"{'.'.join(line.path)}: {value}", text, index + 1, line.value_column)
+            continue
+        value = json.loads(line.value)
+        others = ["{a: 1}", "true"]
+        others += ["[1]"] if isinstance(value, str) else ["word", '"5"']
+        others += ["12"] if isinstance(value, str | list) else [".nan", ".inf", "-.inf"]
+        for other in others:
+            text = spoilt(index, line._replace(value=other).text)
+            yield Mutant(f"{'.'.join(line.path)}: {other}", text, index + 1, line.value_column)
+
+
+def out_of_bounds() -> Iterator[Mutant]:
+    beyond: dict[str, Callable[[int], list[int]]] = {
+        "exclusiveMinimum": lambda bound: [bound, bound - 1],
+        "minimum": lambda bound: [bound - 1],
+        "exclusiveMaximum": lambda bound: [bound, bound + 1],
+        "maximum": lambda bound: [bound + 1],
+    }
+    schema = Settings.model_json_schema()
+    for index, line in enumerate(LINES):
+        models = sections_of(annotation_at(line.path[:-1]))
+        if not line.value or not models:
+            continue
+        field = schema["$defs"][models[0].__name__]["properties"][line.path[-1]]
+        values: list[object] = []
+        for choice in field.get("anyOf", [field]):
+            for bound, others in beyond.items():
+                if bound in choice:
+                    values += others(int(choice[bound]))
+            if "enum" in choice or "pattern" in choice:
+                values += ["bad value"]
+            if "const" in choice:
+                values += [choice["const"] + 1, choice["const"] - 1]
+            if "minItems" in choice:
+                values += [[]]
+        for value in values:
+            text = spoilt(index, line._replace(value=json.dumps(value)).text)
+            yield Mutant(f"{'.'.join(line.path)}: {value}", text, index + 1, line.value_column)
+
+
+def badly_indented() -> Iterator[Mutant]:
+    for index, line in enumerate(LINES[1:], start=1):
+        before = LINES[index - 1]
+        if line.indent and line.indent <= before.indent:
+            less = line._replace(indent=line.indent - 1)
+            yield Mutant(
+                f"{'.'.join(line.path)} further left", spoilt(index, less.text), index + 1, line.indent
+            )
+        if before.value and line.indent == before.indent:
+            more = line._replace(indent=line.indent + 1)
+            ends_clearly = before.value[0] in '"['  # after these a key cannot be taken for more of the value
+            column = more.key_column if ends_clearly else more.indent + len(line.key) + 1
+            yield Mutant(f"{'.'.join(line.path)} further right", spoilt(index, more.text), index + 1, column)
+
+
+def with_other_keys() -> Iterator[Mutant]:
+    for index, line in enumerate(LINES):
+        for key in islice(cycle(("on", "no", "12", "1.5", "null", "~")), index, index + 2):
+            text = spoilt(index, f"{' ' * line.indent}{key}: 1", line.text)
+            yield Mutant(f"{key} before {'.'.join(line.path)}", text, index + 1, line.key_column)
+
+
+def with_less() -> Iterator[Mutant]:
+    for index, line in enumerate(LINES):
+        if line.path[0] == "floors" and line.value:
+            parent = next(n for n in range(index, -1, -1) if LINES[n].path == line.path[:-1])
+            text = "\n".join(each.text for n, each in enumerate(LINES) if n != index) + "\n"
+            yield Mutant(f"no {'.'.join(line.path)}", text, parent + 1, LINES[parent].key_column)
+
+
+KINDS = (misspelt, doubled, of_wrong_type, out_of_bounds, badly_indented, with_other_keys, with_less)
+
+
+def test_the_full_configuration_is_valid_and_leaves_no_setting_out() -> None:
+    text = "\n".join(line.text for line in LINES)
+    settings = load_settings(None, text)
+    assert settings.model_dump() == FULL
+    for line in LINES:
+        models = sections_of(annotation_at(line.path))
+        if models:
+            below = {each.path[-1] for each in LINES if each.path[:-1] == line.path}
+            assert below == set(models[0].model_fields), line.path
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_mutant_is_refused_with_file_line_and_column(kind: Any) -> None:
+    wrong = []
+    for mutant in kind():
+        try:
+            load_settings(Path("conf/uneri.yaml"), mutant.text)
+        except ConfigError as error:
+            said = str(error)
+            place = f"conf/uneri.yaml:{mutant.line}:{mutant.column}: "
+            if not said.startswith(place) or "; " not in said or "\n" in said:
+                wrong.append(f"{mutant.what}: expected one line with {place}got {said}")
+        else:
+            wrong.append(f"{mutant.what}: accepted")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_there_are_hundreds_of_mutants_and_some_of_every_kind() -> None:
+    counts = {kind.__name__: sum(1 for _ in kind()) for kind in KINDS}
+    assert min(counts.values()) >= 20, counts
+    assert sum(counts.values()) >= 800, counts

@@ -1,0 +1,63 @@
+"""What the house promises: names, licence, lock and files that belong together."""
+
+import re
+import tomllib
+from importlib.metadata import distribution, packages_distributions
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("package", ["streams", "detectors", "alerting", "config"])
+def test_a_flat_package_name_belongs_to_uneri_alone(package: str) -> None:
+    foreign = set(packages_distributions().get(package, [])) - {"uneri"}
+    assert not foreign, f"{package} also comes from {', '.join(sorted(foreign))}: uninstall it"
+
+
+@pytest.mark.parametrize("package", ["streams", "detectors", "alerting", "config"])
+def test_a_flat_package_is_imported_from_this_checkout(package: str) -> None:
+    assert distribution("uneri").metadata["Name"] == "uneri"
+    found = find_spec(package)
+    assert found is not None
+    assert found.origin == str(ROOT / package / "__init__.py")
+
+
+def test_the_lock_names_no_host_and_has_hashes() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in lock
+    assert not re.search(r"^\s*-", lock.replace("    --hash=", "    hash="), re.MULTILINE)
+    pins = re.findall(r"^[a-z0-9._-]+(?:\[[a-z,-]+\])?==[^\s;]+.*\\$", lock, re.MULTILINE)
+    assert len(pins) == len(re.findall(r"^\S", lock, re.MULTILINE))
+
+
+def test_the_lock_covers_every_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    locked = set(
+        re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    names = {re.match(r"[A-Za-z0-9._-]+", each)[0].lower().replace("_", "-") for each in wanted}  # type: ignore[index]
+    assert names <= locked
+
+
+def test_compose_and_tests_use_the_same_kafka() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    version = compose["services"]["kafka"]["image"].removeprefix("apache/kafka:")
+    pom = ROOT / "tests" / "kafka" / "pom.xml"
+    assert re.fullmatch(r"4\.\d+\.\d+", version)
+    assert f"<version>{version}</version>" in pom.read_text(encoding="utf-8")
+
+
+def test_the_containers_run_without_privileges_on_a_read_only_root() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    for name in ("setup", "uneri"):
+        service = compose["services"][name]
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert "/tmp" in service["tmpfs"]  # noqa: S108  # a mount in the container
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert re.search(r"^USER (?!root|0\b)\S+", dockerfile, re.MULTILINE)
