@@ -1,0 +1,283 @@
+"""Growth: a level that rises day over day, told once a day from daily levels.
+
+A day's level is the mean of what was learnt on it (incidents are replaced by what was expected). On the
+logarithm of the levels, freed of the day of the week, the slope is Theil and Sen's median of pairwise
+slopes with Sen's interval (Sen, JASA 63, 1968, section 5), which one wild day cannot move. A level that
+jumped once and stayed is no growth: the line must explain the days better than any single step does.
+"""
+
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.finding import Growth
+from detectors.row_state import Field, RowState
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+DAY: Final = 86400
+DAYS: Final = 35
+"""Daily levels that are kept."""
+
+WINDOWS: Final = (7, 10, 14, 21, 28)
+"""Days a slope may rest on: a steep rise shows in a week, a slow one needs four."""
+
+CONFIDENCE: Final = 2.5758
+"""Half-width of the interval in standard errors of Kendall's statistic: 99 %."""
+
+LEAST_RISE: Final = 0.08
+"""Rise (logarithm) over the window below which a level merely wanders."""
+
+WHOLE: Final = 0.6
+"""Part of a day that must have been measured for its level to count."""
+
+LARGEST_JUMP: Final = 0.5
+"""Part of the whole rise that a single day may bring."""
+
+TWO_WEEKS: Final = 14
+"""Days it takes to know a weekday from a trend."""
+
+QUIET_DAYS: Final = 3
+"""Days without sure growth until a growth verdict ends."""
+
+
+class Growing(NamedTuple):
+    """What is said of one series at the end of a day."""
+
+    row: int
+    state: Literal["open", "update", "end"]
+    since: int  # epoch seconds: the first day of the rise when it was told
+    growth: Growth
+
+
+class Slope(NamedTuple):
+    """Slopes of the logarithm a day, one entry a series; NaN where there are too few days."""
+
+    middle: Floats
+    lower: Floats
+    upper: Floats
+    steady: Bools  # a line explains the days better than a step
+    rise: Floats  # over the window
+
+
+def without_weekdays(levels: Floats) -> Floats:
+    """Free log levels (days, n), newest last, of the day of the week; NaN where missing.
+
+    Each day is compared with the mean of the seven days around it; the median of that for each weekday
+    is taken off. With less than two whole weeks nothing is.
+    """
+    days = len(levels)
+    if days < TWO_WEEKS:
+        return levels
+    centred = np.full_like(levels, np.nan)
+    for day in range(3, days - 3):
+        centred[day] = levels[day] - levels[day - 3 : day + 4].mean(axis=0)
+    freed = levels.copy()
+    for weekday in range(7):
+        same = centred[weekday::7]
+        known = np.sort(same, axis=0)
+        count = len(known) - np.isnan(known).sum(axis=0)
+        columns = np.arange(levels.shape[1])
+        usual = 0.5 * (
+            known[np.maximum(count - 1, 0) // 2, columns]
+            + known[np.minimum(count // 2, len(known) - 1), columns]
+        )
+        enough = (~np.isnan(centred)).sum(axis=0) > TWO_WEEKS - 7
+        freed[weekday::7] -= np.where(enough & (count > 0), usual, 0.0)
+    return freed
+
+
+def slope(levels: Floats) -> Slope:
+    """Return the slope of each column of log levels (days, n), newest last.
+
+    A column with a missing last day, or less than four fifths of the days, has no slope.
+    """
+    days, rows = levels.shape
+    early, late = np.triu_indices(days, 1)
+    with np.errstate(invalid="ignore"):
+        pairs = np.sort((levels[late] - levels[early]) / (late - early)[:, None], axis=0)
+    known = (~np.isnan(levels)).sum(axis=0)
+    count = known * (known - 1) // 2
+    reach = CONFIDENCE * np.sqrt(known * (known - 1) * (2 * known + 5) / 18)
+    columns = np.arange(rows)
+
+    def at(rank: Floats) -> Floats:
+        found: Floats = pairs[np.clip(rank, 0, np.maximum(count - 1, 0)).astype(np.intp), columns]
+        return found
+
+    middle = 0.5 * (at(np.floor((count - 1) / 2)) + at(np.floor(count / 2)))
+    lower, upper = at(np.floor((count - reach) / 2)), at(np.ceil((count + reach) / 2))
+    enough = (known >= 0.8 * days) & ~np.isnan(levels[-1])
+    for values in (middle, lower, upper):
+        values[~enough] = np.nan
+    return Slope(middle, lower, upper, _steady(levels, middle), middle * (days - 1))
+
+
+def _steady(levels: Floats, middle: Floats) -> Bools:
+    days = len(levels)
+    at = np.arange(days, dtype=float)[:, None]
+    # a missing day lies on the line: it speaks for neither
+    with np.errstate(invalid="ignore"):
+        offset = np.sort(levels - middle * at, axis=0)
+        known = np.maximum((~np.isnan(levels)).sum(axis=0), 1)
+        offset = offset[(known - 1) // 2, np.arange(levels.shape[1])]
+        line = offset + middle * at
+        filled = np.where(np.isnan(levels), line, levels)
+        on_line = np.abs(filled - line).sum(axis=0)
+        on_step = np.full(levels.shape[1], np.inf)
+        for cut in range(1, days):
+            before, after = filled[:cut], filled[cut:]
+            off = np.abs(before - np.median(before, axis=0)).sum(axis=0)
+            off += np.abs(after - np.median(after, axis=0)).sum(axis=0)
+            on_step = np.minimum(on_step, off)
+        jump = np.diff(filled, axis=0).max(axis=0)
+        steady: Bools = (on_line < on_step) & (jump <= LARGEST_JUMP * middle * (days - 1))
+    return steady
+
+
+class GrowthWatch(RowState):
+    """Daily levels of every series, and which of them are known to grow."""
+
+    KIND = "growth"
+    total: Floats  # of the day so far
+    count: Floats
+    hour_total: Floats
+    hour_count: Floats
+    peak: Floats  # largest hourly mean of the day so far
+    levels: Floats  # (DAYS, n) means a step by day, newest last, NaN where a day was not whole
+    peaks: Floats  # (7, n)
+    since: NDArray[np.int64]  # day on which the rise that is told began, -1 when none is
+    quiet: NDArray[np.int64]  # days in a row without sure growth
+
+    def __init__(self, per_day: float, step: int, offset: int = 0) -> None:
+        self._least, self._step, self._offset = np.log1p(per_day), step, offset
+        self._day = self._hour = -1
+        super().__init__(
+            {
+                "total": Field(0.0),
+                "count": Field(0.0),
+                "hour_total": Field(0.0),
+                "hour_count": Field(0.0),
+                "peak": Field(0.0),
+                "levels": Field(np.nan, (DAYS,)),
+                "peaks": Field(np.nan, (7,)),
+                "since": Field(-1, dtype=np.int64),
+                "quiet": Field(0, dtype=np.int64),
+            }
+        )
+
+    def meta(self) -> dict[str, int]:
+        """Return where time stands."""
+        return {"day": self._day, "hour": self._hour}
+
+    def load_meta(self, meta: Mapping[str, int]) -> None:
+        """Take back where time stood."""
+        self._day, self._hour = meta["day"], meta["hour"]
+
+    def learn(self, index: int, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
+        """Take in a step, and judge the days before when it is the first of a day.
+
+        Parameters
+        ----------
+        index : int
+            The step.
+        value : (n,) float64
+            What is learnt of it, a sum over the step; NaN where missing.
+        watched : (n,) bool
+            Rows that are told about.
+        limit : (n,) float64
+            Capacity in the unit of ``value``, NaN where none is known.
+        """
+        time = index * self._step - self._offset
+        told: list[Growing] = []
+        if time // DAY != self._day or time // 3600 != self._hour:
+            self._close_hour()
+            if time // DAY != self._day:
+                if self._day >= 0:
+                    self._close_day(time // DAY)
+                    told = self._tell(time // DAY, watched, limit)
+                self._day = time // DAY
+            self._hour = time // 3600
+        known = ~np.isnan(value)
+        one = np.where(known, value, 0.0)
+        self.hour_total += one
+        self.hour_count += known
+        return told
+
+    def _close_hour(self) -> None:
+        self.total += self.hour_total
+        self.count += self.hour_count
+        self.peak = np.maximum(self.peak, self.hour_total / np.maximum(self.hour_count, 1))
+        self.hour_total[:], self.hour_count[:] = 0.0, 0.0
+
+    def _close_day(self, day: int) -> None:
+        whole = self.count >= WHOLE * max(1, DAY // self._step)
+        passed = min(day - self._day, DAYS)
+        self.levels[:-passed] = self.levels[passed:].copy()
+        self.levels[-passed:] = np.nan
+        self.levels[-passed] = np.where(whole, self.total / np.maximum(self.count, 1), np.nan)
+        self.peaks[:-1] = self.peaks[1:].copy()
+        self.peaks[-1] = np.where(whole, self.peak, np.nan)
+        for array in (self.total, self.count, self.peak):
+            array[:] = 0.0
+
+    def _tell(self, day: int, watched: Bools, limit: Floats) -> list[Growing]:
+        rows = np.flatnonzero(watched & ((~np.isnan(self.levels)).sum(axis=0) >= WINDOWS[0] - 1))
+        if not rows.size:
+            return []
+        levels = self.levels[:, rows]
+        known = ~np.isnan(levels)
+        usual = np.where(known, levels, 0.0).sum(axis=0) / known.sum(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logs = without_weekdays(np.log(np.maximum(levels, 0.02 * usual + 1e-300)))
+        best = np.full(len(rows), -np.inf)
+        estimates = np.full((4, len(rows)), np.nan)
+        sure = np.zeros(len(rows), bool)
+        for days in WINDOWS:
+            found = slope(logs[-days:])
+            holds = found.steady & (found.lower >= self._least) & (found.rise >= LEAST_RISE)
+            better = np.where(holds & ~sure, True, (holds | ~sure) & (found.lower > best))
+            estimates[:, better] = np.array(
+                [found.middle, found.lower, found.upper, np.full(len(rows), days)]
+            )[:, better]
+            best[better] = found.lower[better]
+            sure |= holds
+        still = best >= 0.25 * self._least
+        told: list[Growing] = []
+        for at in np.flatnonzero(sure | (self.since[rows] >= 0)):
+            row = int(rows[at])
+            growth = self._growth(row, estimates[:, at], float(limit[row]))
+            state: Literal["open", "update", "end"] = "update"
+            self.quiet[row] = 0 if still[at] else self.quiet[row] + 1
+            if self.since[row] < 0:
+                self.since[row], state = day - growth.days, "open"
+            elif self.quiet[row] >= QUIET_DAYS:
+                state = "end"
+            told.append(Growing(row, state, int(self.since[row]) * DAY + self._offset, growth))
+            if state == "end":
+                self.since[row] = -1
+        return told
+
+    def _growth(self, row: int, estimate: Floats, limit: float) -> Growth:
+        middle, lower, upper, days = (0.0 if np.isnan(number) else float(number) for number in estimate)
+        peaks = self.peaks[:, row]
+        peak = float(np.nanmax(peaks)) if not np.isnan(peaks).all() else np.nan
+        headroom = float(np.log(limit / peak)) if limit > 0 and peak > 0 else np.nan
+
+        def until(rate: float) -> float | None:
+            if np.isnan(headroom) or (rate <= 0 < headroom):
+                return None
+            return max(headroom, 0.0) / rate if rate > 0 else 0.0
+
+        return Growth(
+            per_day=float(np.expm1(middle)),
+            per_day_lower=float(np.expm1(lower)),
+            per_day_upper=float(np.expm1(upper)),
+            days=int(days),
+            days_to_limit=until(middle),
+            days_to_limit_lower=until(upper),
+            days_to_limit_upper=until(lower),
+        )

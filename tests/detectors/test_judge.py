@@ -1,0 +1,310 @@
+"""What the judge promises about any series, and what it says about curves with known incidents."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from config.settings import Judge as JudgeSettings
+from detectors.judge import Judge, Judgement
+from detectors.measures import Measure
+from detectors.scope import Edge, Scope
+from detectors.series import Series
+from detectors.verdicts import DROP, SPIKE
+
+HOUR, DAY, WEEK = 3600, 86400, 604800
+BEGIN = 1_759_708_800  # a Monday, 00:00 UTC
+STEP = 300
+TABLE = Scope("table", "aws", "1", "eu-west-1", "items")
+MEASURES = (Measure.REQUESTS, Measure.WCU, Measure.LATENCY)
+
+
+def table(number: int = 0) -> Scope:
+    return TABLE._replace(name=f"items-{number}")
+
+
+def a_judge(series: list[Series], step: int = STEP, **changed: float) -> Judge:
+    judge = Judge(JudgeSettings(**changed), step)
+    judge.add(series)
+    return judge
+
+
+def curve(seconds: float, weeks: float, level: float, seed: int, *, noise: float = 0.08) -> np.ndarray:
+    """Return (steps, 1) of a daily and weekly shape with log-normal noise, from BEGIN on."""
+    at = np.arange(int(weeks * WEEK / seconds)) * seconds
+    shape = (1 + 0.6 * np.sin(2 * np.pi * at / DAY)) * np.where(at // DAY % 7 >= 5, 0.6, 1.0)
+    return (level * shape * np.exp(np.random.default_rng(seed).normal(0, noise, len(at))))[:, None]
+
+
+def judged(judge: Judge, values: np.ndarray, first: int = 0, step: int = STEP) -> list[Judgement]:
+    return [judge.judge(BEGIN + step * (first + at), row) for at, row in enumerate(values)]
+
+
+def opened(judgements: list[Judgement], row: int = 0) -> list[tuple[int, int]]:
+    """Return (step, verdict) of every onset."""
+    return [(at, int(j.verdict[row])) for at, j in enumerate(judgements) if j.opened[row]]
+
+
+def content(judgement: Judgement) -> list[bytes]:
+    arrays = (
+        "observed",
+        "expected",
+        "lower",
+        "upper",
+        "score",
+        "verdict",
+        "opened",
+        "ended",
+        "since",
+        "young",
+    )
+    return [getattr(judgement, name).tobytes() for name in arrays] + [repr(judgement.growth).encode()]
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_three_times_the_usual_for_twenty_minutes_is_a_spike_told_within_the_steps_it_must_persist(
+    measure: Measure,
+) -> None:
+    values = curve(60, 1.6, 300, seed=1)
+    at = int(1.4 * WEEK / 60)
+    values[at : at + 20] *= 3
+    judgements = judged(a_judge([Series(TABLE, measure, floor_relative=0.3)], 60), values, step=60)
+    ((told, verdict),) = opened(judgements)
+    assert verdict == SPIKE
+    assert at <= told < at + JudgeSettings().persist
+    assert judgements[told].since[0] == BEGIN + 60 * at
+    (over,) = [step for step, judgement in enumerate(judgements) if judgement.ended[0]]
+    assert at + 20 <= over <= at + 20 + 2 * JudgeSettings().recover
+
+
+@pytest.mark.parametrize("measure", [Measure.WCU, Measure.LATENCY])
+def test_a_fall_to_three_tenths_is_a_drop(measure: Measure) -> None:
+    values = curve(60, 1.6, 300, seed=2)
+    at = int(1.4 * WEEK / 60)
+    values[at : at + 30] *= 0.3
+    judgements = judged(a_judge([Series(TABLE, measure, floor_relative=0.3)], 60), values, step=60)
+    ((told, verdict),) = opened(judgements)
+    assert (verdict, told < at + 3) == (DROP, True)
+
+
+def test_nothing_is_told_of_a_series_younger_than_its_baseline() -> None:
+    values = curve(STEP, 0.95, 300, seed=3)
+    values[1500:1510] *= 20
+    judgements = judged(a_judge([Series(TABLE, Measure.WCU)]), values)
+    assert opened(judgements) == []
+    assert all(judgement.young[0] for judgement in judgements)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_a_constant_series_is_silent(measure: Measure) -> None:
+    judgements = judged(a_judge([Series(TABLE, measure)]), np.full((3 * WEEK // STEP, 1), 7.0))
+    assert opened(judgements) == []
+    assert max(judgement.score[0] for judgement in judgements) < 1e-6
+    assert not any(judgement.growth for judgement in judgements)
+
+
+def test_a_deviation_below_either_floor_is_not_told() -> None:
+    values = np.concatenate([curve(STEP, 2.1, 300, seed=4)] * 3, axis=1)
+    values[-200:-190] *= 2
+    judge = a_judge(
+        [
+            Series(table(0), Measure.WCU, floor_relative=0.5),
+            Series(table(1), Measure.WCU, floor_relative=1.5),
+            Series(table(2), Measure.WCU, floor_absolute=10.0),  # per second: 3000 a step
+        ]
+    )
+    judgements = judged(judge, values)
+    assert [len(opened(judgements, row)) for row in range(3)] == [1, 0, 0]
+
+
+@pytest.mark.parametrize("measure", [Measure.WCU, Measure.LATENCY])
+@pytest.mark.parametrize("unit", [1e-4, 1e5])
+def test_amounts_and_latencies_in_another_unit_are_judged_the_same(measure: Measure, unit: float) -> None:
+    values = curve(STEP, 2.2, 300, seed=5)
+    values[-300:-290] *= 3
+    values[-100:-90] *= 0.2
+    plain = judged(a_judge([Series(TABLE, measure, floor_relative=0.3)]), values)
+    other = judged(a_judge([Series(TABLE, measure, floor_relative=0.3)]), values * unit)
+    assert opened(plain) == opened(other)
+    assert len(opened(plain)) == 2
+    np.testing.assert_allclose([j.score[0] for j in plain], [j.score[0] for j in other], atol=1e-4)
+
+
+def test_an_incident_teaches_the_next_week_nothing() -> None:
+    values = curve(STEP, 3, 300, seed=6)
+    monday = 2 * WEEK // STEP
+    values[monday - 2016 + 100 : monday - 2016 + 112] *= 5
+    judge = a_judge([Series(TABLE, Measure.WCU, floor_relative=0.3)], weeks=1)
+    before = judged(judge, values[: monday + 106])
+    clean = a_judge([Series(TABLE, Measure.WCU, floor_relative=0.3)], weeks=1)
+    values[monday - 2016 + 100 : monday - 2016 + 112] /= 5
+    without = judged(clean, values[: monday + 106])
+    assert len(opened(before)) == 1
+    assert before[-1].expected[0] == pytest.approx(without[-1].expected[0], rel=0.15)
+    assert judge.weeks(0) == ([], [1])
+    assert clean.weeks(0) == ([1], [])
+
+
+def test_a_level_that_stays_ends_the_verdict_within_hours_and_becomes_the_expected_one() -> None:
+    values = curve(STEP, 3, 300, seed=7)
+    at = 2 * WEEK // STEP + 500
+    values[at:] *= 3
+    judgements = judged(a_judge([Series(TABLE, Measure.WCU, floor_relative=0.3)]), values)
+    assert len(opened(judgements)) == 1
+    (ended,) = [step for step, judgement in enumerate(judgements) if judgement.ended[0]]
+    assert ended <= at + 6 * HOUR // STEP + 2
+    ratio = [judgements[step].expected[0] / values[step, 0] for step in range(ended + 2, ended + 200)]
+    assert 0.8 < np.median(ratio) < 1.2
+
+
+def test_an_edge_is_never_told_and_learns_nothing_while_its_target_is_in_an_incident() -> None:
+    source = Scope("function", "aws", "1", "eu-west-1", "put")
+    judge = a_judge(
+        [
+            Series(TABLE, Measure.WCU, floor_relative=0.3),
+            Series(Edge(source, TABLE), Measure.WCU, judged=False),
+        ]
+    )
+    values = np.concatenate([curve(STEP, 2.2, 300, seed=8), curve(STEP, 2.2, 100, seed=9)], axis=1)
+    values[-40:] += [1500.0, 1500.0]
+    judgements = judged(judge, values)
+    assert len(opened(judgements, 0)) == 1
+    assert opened(judgements, 1) == []
+    end = BEGIN + STEP * len(values)
+    observed, expected = judge.window([0, 1], end - 40 * STEP, end)
+    np.testing.assert_allclose(observed, values[-40:].sum(axis=0), rtol=1e-5)
+    assert observed[1] - expected[1] == pytest.approx(1500 * 40, rel=0.05)
+    assert observed[0] - expected[0] == pytest.approx(1500 * 40, rel=0.15)
+
+
+def test_of_a_series_that_was_never_seen_before_nothing_was_expected() -> None:
+    source = Scope("client", "aws", "1", "eu-west-1", "ios", "3.2.1")
+    judge = a_judge([Series(TABLE, Measure.WCU, floor_relative=0.3)])
+    values = curve(STEP, 2.1, 300, seed=10)
+    values[-12:] *= 4
+    judged(judge, values[:-10])
+    judge.add([Series(Edge(source, TABLE), Measure.WCU, judged=False)])
+    both = np.concatenate([values[-10:], np.full((10, 1), 700.0)], axis=1)
+    judged(judge, both, first=len(values) - 10)
+    end = BEGIN + STEP * len(values)
+    observed, expected = judge.window([1], end - 12 * STEP, end)
+    assert (observed[0], expected[0]) == (7000.0, 0.0)
+
+
+def test_a_trace_shows_the_last_hours_the_same_hours_last_week_and_the_band_per_second() -> None:
+    values = curve(STEP, 2.1, 300, seed=11)
+    judge = a_judge([Series(TABLE, Measure.WCU)])
+    judgements = judged(judge, values)
+    trace = judge.trace(0, BEGIN + STEP * len(values))
+    assert trace.start == BEGIN + STEP * (len(values) - 48)
+    np.testing.assert_allclose(trace.now, values[-48:, 0] / STEP, rtol=1e-6)
+    np.testing.assert_allclose(trace.last_week, values[-48 - 2016 : -2016, 0] / STEP, rtol=1e-6)
+    np.testing.assert_allclose(trace.upper[-1], judgements[-1].upper[0] / STEP, rtol=1e-6)
+    np.testing.assert_allclose(trace.lower[-1], judgements[-1].lower[0] / STEP, rtol=1e-6)
+
+
+def test_steps_left_out_are_missing_in_the_trace_and_hold_an_open_verdict() -> None:
+    values = curve(STEP, 2.1, 300, seed=12)
+    values[-6:] *= 4
+    judge = a_judge([Series(TABLE, Measure.WCU, floor_relative=0.3)])
+    judged(judge, values)
+    later = judge.judge(BEGIN + STEP * (len(values) + 3), np.array([1200.0]))
+    assert later.verdict[0] == SPIKE
+    trace = judge.trace(0, BEGIN + STEP * (len(values) + 4))
+    assert [value is None for value in trace.now[-5:]] == [False, True, True, True, False]
+
+
+def test_time_that_does_not_move_on_and_a_wrong_number_of_values_are_refused() -> None:
+    judge = a_judge([Series(TABLE, Measure.WCU)])
+    judge.judge(BEGIN, np.ones(1))
+    with pytest.raises(ValueError, match="judged before"):
+        judge.judge(BEGIN, np.ones(1))
+    with pytest.raises(ValueError, match="2 values for 1 series"):
+        judge.judge(BEGIN + STEP, np.ones(2))
+
+
+VALUES = st.one_of(
+    st.floats(0, 1e6),
+    st.sampled_from([0.0, 1.0, 50.0, 50.0, 50.0, np.nan, np.inf, -np.inf, -3.0, 1e15, 5e-324]),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data(), st.lists(st.integers(1, 40), min_size=30, max_size=90))
+def test_any_values_and_gaps_give_a_finite_score_below_one_and_an_ordered_interval(
+    data: st.DataObject, jumps: list[int]
+) -> None:
+    judge = a_judge([Series(table(i), measure) for i, measure in enumerate(MEASURES)], 3600, young=0)
+    at = 0
+    for jump in jumps:
+        at += jump
+        values = np.array(data.draw(st.lists(VALUES, min_size=3, max_size=3)))
+        judgement = judge.judge(BEGIN + at * 3600, values)
+        assert np.isfinite(judgement.score).all()
+        assert ((judgement.score >= 0) & (judgement.score < 1)).all()
+        known = ~np.isnan(judgement.expected)
+        assert (judgement.lower <= judgement.expected * (1 + 1e-9) + 1e-9)[known].all()
+        assert (judgement.upper >= judgement.expected * (1 - 1e-9) - 1e-9)[known].all()
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(1, 1000), st.integers(0, 99))
+def test_a_judge_restored_anywhere_goes_on_byte_for_byte_as_if_it_had_never_stopped(
+    cut: int, seed: int
+) -> None:
+    series = [Series(table(i), measure, floor_relative=0.2) for i, measure in enumerate(MEASURES)]
+    random = np.random.default_rng(seed)
+    values = curve(1800, 3, 300, seed) * np.exp(random.normal(0, 0.1, (1008, 3)))
+    values[random.random(values.shape) < 0.02] *= 9
+    values[random.random(values.shape) < 0.02] = np.nan
+    values[700:706, 0] *= 6
+    whole = judged(a_judge(series, 1800), values, step=1800)
+    first = a_judge(series, 1800)
+    judged(first, values[:cut], step=1800)
+    second = a_judge(series, 1800)
+    second.restore(first.snapshot())
+    rest = judged(second, values[cut:], cut, step=1800)
+    assert [content(one) for one in rest] == [content(one) for one in whole[cut:]]
+
+
+def test_series_added_later_do_not_disturb_those_that_were_there() -> None:
+    values = curve(STEP, 2.1, 300, seed=13)
+    values[-30:-20] *= 3
+    alone = judged(a_judge([Series(TABLE, Measure.WCU)]), values)
+    judge = a_judge([Series(TABLE, Measure.WCU)])
+    before = judged(judge, values[:3000])
+    judge.add([Series(table(1), Measure.REQUESTS), Series(table(2), Measure.LATENCY)])
+    after = judged(judge, np.concatenate([values[3000:], values[3000:], values[3000:]], axis=1), 3000)
+    assert opened(before + after) == opened(alone)
+    assert len(opened(alone)) == 1
+
+
+def test_the_state_stays_bounded_however_long_it_runs() -> None:
+    judge = a_judge([Series(TABLE, Measure.WCU)], 3600, weeks=1)
+    sizes = []
+    for week in range(4, 9):
+        judged(judge, curve(3600, 1, 300, seed=week), week * 168, step=3600)
+        sizes.append(sum(map(len, judge.snapshot().values())))
+    assert max(sizes[2:]) <= 1.02 * sizes[1]
+
+
+@pytest.mark.parametrize("per_day", [0.02, 0.05])
+@pytest.mark.parametrize("measure", MEASURES)
+def test_growth_alone_never_opens_a_spike(measure: Measure, per_day: float) -> None:
+    values = np.concatenate([curve(STEP, 5, 300, seed, noise=0.1) for seed in range(10)], axis=1)
+    values *= (1 + per_day) ** (np.arange(len(values)) * STEP / DAY)[:, None]
+    judgements = judged(a_judge([Series(table(i), measure, floor_relative=0.2) for i in range(10)]), values)
+    assert sum(judgement.opened.sum() for judgement in judgements) == 0
+    told = {one.row for judgement in judgements for one in judgement.growth if one.state == "open"}
+    assert told == set(range(10))
+
+
+@pytest.mark.parametrize("level", [0.5, 20.0, 3000.0])
+def test_a_quiet_noisy_week_after_week_is_told_nothing(level: float) -> None:
+    random = np.random.default_rng(14)
+    shape = np.concatenate([curve(STEP, 5, level, seed, noise=0.1) for seed in range(30)], axis=1)
+    judge = a_judge([Series(table(i), Measure.REQUESTS) for i in range(30)])
+    judgements = judged(judge, random.poisson(shape).astype(float))
+    # 150 series-weeks: at most one false page a series and ten weeks, without any floor
+    assert sum(judgement.opened.sum() for judgement in judgements) <= 12
+    assert sum(one.state == "open" for judgement in judgements for one in judgement.growth) <= 2
