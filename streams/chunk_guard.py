@@ -1,0 +1,66 @@
+"""Refuses to run the chunk lane on versions of Faust and aiokafka that it was not written for.
+
+The lane overrides private names of both. An upgrade that changes one of them must fail at import, not
+lose records: the versions are pinned and the parameters of everything overridden or called are compared.
+"""
+
+import inspect
+from importlib.metadata import version
+from typing import Any, Final
+
+import faust
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import fetcher
+from faust.transport.drivers import aiokafka as driver
+
+VERSIONS: Final = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
+
+SHAPES: Final[dict[Any, str]] = {
+    fetcher.PartitionRecords.__init__: "self tp records aborted_transactions fetch_offset key_deserializer "
+    "value_deserializer check_crcs isolation_level",
+    fetcher.PartitionRecords._unpack_records: "self",  # noqa: SLF001
+    fetcher.PartitionRecords._consume_aborted_up_to: "self batch_offset",  # noqa: SLF001
+    fetcher.PartitionRecords._contains_abort_marker: "self next_batch",  # noqa: SLF001
+    fetcher.FetchResult.getall: "self max_records",
+    driver.Consumer.getmany: "self timeout",
+    driver.Consumer._wait_next_records: "self timeout",  # noqa: SLF001
+    driver.Consumer._new_offset: "self tp",  # noqa: SLF001
+    driver.Consumer._add_gap: "self tp offset_from offset_to",  # noqa: SLF001
+    driver.Consumer._filter_tps_with_pending_acks: "self topics",  # noqa: SLF001
+    driver.Consumer._should_commit: "self tp offset",  # noqa: SLF001
+    driver.Consumer.on_partitions_revoked: "self revoked",
+    driver.Consumer._new_consumer_thread: "self",  # noqa: SLF001
+    driver.AIOKafkaConsumerThread._create_worker_consumer: "self transport",  # noqa: SLF001
+    faust.App._new_transport: "self",  # noqa: SLF001
+    faust.Schema.loads_key: "self app message loads serializer",
+    faust.Schema.loads_value: "self app message loads serializer",
+}
+
+
+class UnknownVersionError(ImportError):
+    """Faust or aiokafka is not the version that the chunk lane was written for."""
+
+
+def check() -> None:
+    """Compare what is installed with what the lane relies on.
+
+    Raises
+    ------
+    UnknownVersionError
+        When a version or a signature differs.
+    """
+    for name, pinned in VERSIONS.items():
+        found = version(name)
+        if found != pinned:
+            raise UnknownVersionError(
+                f"{name} {found} is installed, the chunk lane is made for {pinned}: "
+                "install what requirements.lock names"
+            )
+    for function, expected in SHAPES.items():
+        found = " ".join(inspect.signature(function).parameters)
+        if found != expected:
+            raise UnknownVersionError(
+                f"{function.__qualname__}({found}) has changed, the chunk lane expects ({expected})"
+            )
+    if "isolation_level" not in inspect.signature(AIOKafkaConsumer.__init__).parameters:
+        raise UnknownVersionError("AIOKafkaConsumer no longer takes isolation_level")

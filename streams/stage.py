@@ -1,0 +1,265 @@
+"""Runs one stage on one source partition: load its checkpoint, skip, feed, emit, checkpoint, release.
+
+All stages of the Kafka driver run in this frame, and only here is decided what makes them exact:
+
+- A record is fed when its offset is at or above that of the checkpoint, and then exactly once.
+- Before a checkpoint is written, everything emitted until then has been acknowledged by Kafka.
+- An offset is released for commit after the checkpoint that includes it is durable.
+- What a stage emits for records is a function of the records: emitted again after a crash it is recognised
+  and dropped. What it emits because wall time passed is not, so that goes into a checkpoint first and is
+  emitted after it, again after a crash in between.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple, Protocol
+
+import msgspec
+import structlog
+from aiokafka.errors import KafkaError
+
+from streams.checkpoint import Checkpoint, Checkpoints
+from streams.chunk import Chunk
+
+UNACKNOWLEDGED: Final = 1000  # emissions on their way until a stage waits for them
+PENDING: Final = "pending"  # the part that holds emissions made because time passed
+
+log = structlog.get_logger("uneri.stage")
+
+
+class Emission(NamedTuple):
+    """One record for another topic; ``partition`` None leaves it to the key."""
+
+    topic: str
+    partition: int | None
+    key: bytes | None
+    value: bytes
+
+
+class Stage(Protocol):
+    """State that is fed chunks. ``feed`` and ``idle`` return at once: no clock, no network."""
+
+    def feed(self, chunk: Chunk) -> Iterable[Emission]:
+        """Take in the records of a chunk."""
+
+    def idle(self) -> Iterable[Emission]:
+        """Take in that the partition has been silent; called once until records come again."""
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state in parts."""
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot."""
+
+
+class Bounds(NamedTuple):
+    """The offsets that a partition has: ``first <= offset < end``."""
+
+    first: int
+    end: int
+
+
+class LostRecordsError(RuntimeError):
+    """Offsets were skipped that nobody deleted: going on would count wrong."""
+
+
+class OtherTopicError(RuntimeError):
+    """The topic ends before the checkpoint: it is not the one that the checkpoint was made of."""
+
+
+class StageRunner:
+    """One stage of one source partition.
+
+    Parameters
+    ----------
+    key
+        Name of its checkpoints: ``rollup/3``.
+    source
+        The source partition: ``requests/3``.
+    stage
+        What is fed.
+    checkpoints
+        Where its state is kept.
+    send
+        Hands an emission to Kafka and returns a future of its acknowledgement.
+    release
+        Told the offset up to which a durable checkpoint includes the source.
+    bounds
+        The offsets that the source has now.
+    every
+        Seconds of wall time between checkpoints.
+    idle_after
+        Seconds of wall time without records after which the stage is told so; None: never.
+    clock
+        Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        source: str,
+        stage: Stage,
+        *,
+        checkpoints: Checkpoints,
+        send: Callable[[Emission], Awaitable[Awaitable[Any]]],
+        release: Callable[[int], None],
+        bounds: Callable[[], Awaitable[Bounds]],
+        every: float = 5.0,
+        idle_after: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.key = key
+        self.source = source
+        self.stage = stage
+        self.position: int | None = None  # next offset to take in; None before the first record ever
+        self.checkpointed: int | None = None  # the position that the newest durable checkpoint has
+        self._checkpoints = checkpoints
+        self._send = send
+        self._release = release
+        self._bounds = bounds
+        self._every = every
+        self._idle_after = idle_after
+        self._clock = clock
+        self._spoke = self._saved = clock()
+        self._idle = False
+        self._changed = False
+        self._closed = False
+        self._lock = asyncio.Lock()
+        self._unacknowledged: list[Awaitable[Any]] = []
+
+    async def open(self) -> None:
+        """Load the checkpoint and go on from it.
+
+        Raises
+        ------
+        OtherTopicError
+            When the source ends before the checkpoint.
+        detectors.state.StateError
+            When the checkpoint is damaged or of another version.
+        """
+        async with self._lock:
+            checkpoint = await self._checkpoints.load(self.key)
+            if checkpoint is not None:
+                await self._restore(checkpoint)
+            self._spoke = self._saved = self._clock()
+
+    async def _restore(self, checkpoint: Checkpoint) -> None:
+        position = checkpoint.offsets.get(self.source)
+        if position is not None:
+            end = (await self._bounds()).end
+            if end < position:
+                raise OtherTopicError(
+                    f"{self.source} ends at offset {end}, but the checkpoint {self.key} includes it to "
+                    f"{position}: was the topic deleted and created anew? Choose another kafka.app, "
+                    "or delete the topics of this one"
+                )
+        parts = dict(checkpoint.parts)
+        pending = parts.pop(PENDING, None)
+        if parts:
+            self.stage.restore(parts)
+        self.position = self.checkpointed = position
+        if position is not None:
+            self._release(position)
+        if pending is not None:
+            await self._emit(msgspec.msgpack.decode(pending, type=list[Emission]))
+
+    async def feed(self, chunk: Chunk) -> None:
+        """Take in what is new in a chunk, and write a checkpoint when it is time.
+
+        Raises
+        ------
+        LostRecordsError
+            When the chunk begins beyond the position though Kafka still has what is between.
+        """
+        async with self._lock:
+            if self._closed:
+                return
+            if self.position is not None:
+                if chunk.end <= self.position:
+                    return
+                if chunk.start > self.position:
+                    await self._explain(self.position, chunk.start)
+                chunk = chunk.since(self.position)
+            emissions = self.stage.feed(chunk)
+            self.position = chunk.end
+            self._changed = True
+            if len(chunk):
+                self._spoke = self._clock()
+                self._idle = False
+            await self._emit(emissions)
+            if self._clock() - self._saved >= self._every:
+                await self._checkpoint()
+
+    async def tick(self) -> None:
+        """Let wall time pass: say idle, write a checkpoint. To be called about once a second."""
+        async with self._lock:
+            if self._closed:
+                return
+            if await self._is_silent():
+                self._idle = True
+                emissions = list(self.stage.idle())
+                if emissions:
+                    await self._checkpoint(emissions)
+                    await self._emit(emissions)
+                    self._changed = True  # the next checkpoint is without them
+            if self._changed and self._clock() - self._saved >= self._every:
+                await self._checkpoint()
+
+    async def close(self) -> None:
+        """Write a last checkpoint; what is fed after this is ignored."""
+        async with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            if self._changed:
+                await self._checkpoint()
+
+    async def _is_silent(self) -> bool:
+        if self._idle_after is None or self._idle or self._clock() - self._spoke < self._idle_after:
+            return False
+        try:
+            first, end = await self._bounds()
+        except KafkaError:
+            return False  # a broker that does not answer says nothing about the partition
+        if end > (first if self.position is None else self.position):
+            self._spoke = self._clock()  # there is more to read: we are slow, the partition is not silent
+            return False
+        return True
+
+    async def _explain(self, position: int, start: int) -> None:
+        first = (await self._bounds()).first
+        if first <= position:
+            raise LostRecordsError(
+                f"{self.source} went on at offset {start} after {position}, but Kafka has what is between; "
+                "a restart reads it again from the checkpoint"
+            )
+        log.error(
+            "Kafka deleted records before they were read: raise the topic's retention",
+            source=self.source,
+            first=position,
+            last=start - 1,
+        )
+
+    async def _emit(self, emissions: Iterable[Emission]) -> None:
+        for emission in emissions:
+            self._unacknowledged.append(await self._send(emission))
+            if len(self._unacknowledged) >= UNACKNOWLEDGED:
+                await self._acknowledged()
+
+    async def _acknowledged(self) -> None:
+        sent, self._unacknowledged = self._unacknowledged, []
+        await asyncio.gather(*sent)
+
+    async def _checkpoint(self, pending: list[Emission] | None = None) -> None:
+        await self._acknowledged()
+        parts = dict(self.stage.snapshot())
+        if pending:
+            parts[PENDING] = msgspec.msgpack.encode(pending)
+        offsets = {} if self.position is None else {self.source: self.position}
+        await self._checkpoints.save(self.key, Checkpoint(offsets, parts))
+        self._saved = self._clock()
+        self._changed = False
+        self.checkpointed = self.position
+        if self.position is not None:
+            self._release(self.position)

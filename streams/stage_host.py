@@ -1,0 +1,208 @@
+"""Hosts the stages of one process: a Faust app gives them partitions and chunks, Kafka their state.
+
+Crash-only: whatever escapes a stage ends the process with one line and exit code 1. Everything that counts
+is in a checkpoint by then or will be read again, so a restart is the one way to go on.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, NamedTuple, NoReturn
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from faust.types import TP
+
+from streams.chunk import Chunk
+from streams.chunk_lane import ChunkApp
+from streams.kafka_checkpoints import FencedError, KafkaCheckpoints
+from streams.kafka_topics import BLOCK_BYTES
+from streams.stage import Bounds, Emission, Stage, StageRunner
+
+FATAL: Final = 1
+TICK_SECONDS: Final = 1.0
+
+log = structlog.get_logger("uneri.host")
+
+
+class Hosted(NamedTuple):
+    """What runs on each partition of one topic."""
+
+    topic: str
+    role: str  # names agents and checkpoints: rollup, detect, incidents
+    make: Callable[[int], Stage]  # partition -> a fresh stage
+    idle_after: float | None = None
+
+
+def fatal(error: BaseException, **context: object) -> NoReturn:
+    """End the process at once: one line, exit code 1."""
+    log.critical(str(error) or type(error).__name__, error=type(error).__name__, **context)
+    sys.stderr.flush()
+    sys.stdout.flush()
+    os._exit(FATAL)
+
+
+class StageHost:
+    """Opens, feeds, ticks and closes a runner for every partition that Faust assigns.
+
+    Parameters
+    ----------
+    app
+        The Faust app, not yet started.
+    hosted
+        What runs on which topic.
+    checkpoints
+        Where state is kept.
+    options
+        Keyword arguments of every aiokafka client (brokers, security).
+    every
+        Seconds between checkpoints.
+    """
+
+    def __init__(
+        self,
+        app: ChunkApp,
+        hosted: list[Hosted],
+        checkpoints: KafkaCheckpoints,
+        options: dict[str, Any],
+        every: float = 5.0,
+    ) -> None:
+        self.app = app
+        self._checkpoints = checkpoints
+        self._every = every
+        self._hosted = {one.topic: one for one in hosted}
+        self._opening: dict[TP, asyncio.Task[StageRunner]] = {}
+        self._producer = AIOKafkaProducer(
+            acks="all", enable_idempotence=True, linger_ms=5, max_request_size=BLOCK_BYTES, **options
+        )
+        self._ticking: asyncio.Task[None] | None = None
+        self._closed = False
+        for one in hosted:
+            app.agent(app.chunk_topic(one.topic), name=f"uneri-{one.role}")(self._agent)
+        app.on_partitions_assigned.connect(self._assigned)
+        app.on_partitions_revoked.connect(self._revoked)
+
+    @property
+    def runners(self) -> dict[TP, StageRunner]:
+        """The runners that are open, by partition."""
+        return {
+            tp: task.result()
+            for tp, task in self._opening.items()
+            if task.done() and not task.cancelled() and task.exception() is None
+        }
+
+    async def start(self) -> None:
+        """Start the producer and the app; return when Faust is up."""
+        await self._producer.start()
+        await self.app.start()
+        self._ticking = asyncio.create_task(self._tick())
+
+    async def stop(self) -> None:
+        """Write the last checkpoints, commit what they include, leave the group."""
+        self._closed = True
+        if self._ticking is not None:
+            self._ticking.cancel()
+        await self._close(set(self._opening))
+        await self.app.chunk_consumer.commit()
+        await self.app.stop()
+        await self._producer.stop()
+        await self._checkpoints.close()
+
+    async def send(self, emission: Emission) -> asyncio.Future[Any]:
+        """Hand a record to Kafka; the future tells when all replicas have it."""
+        sent: asyncio.Future[Any] = await self._producer.send(
+            emission.topic, emission.value, key=emission.key, partition=emission.partition
+        )
+        return sent
+
+    async def _agent(self, stream: Any) -> None:
+        async for chunk in stream:
+            await self._fed(chunk)
+
+    async def _fed(self, chunk: Chunk) -> None:
+        tp = TP(chunk.topic, chunk.partition)
+        try:
+            runner = await self._runner(tp)
+            if runner is not None:
+                await runner.feed(chunk)
+        except Exception as error:  # noqa: BLE001 - the edge of the process: Faust would lose the chunk
+            fatal(error, source=f"{chunk.topic}/{chunk.partition}", offset=chunk.start)
+
+    async def _runner(self, tp: TP) -> StageRunner | None:
+        if self._closed or tp not in self.app.chunk_consumer.owned:
+            return None  # of an assignment that has ended: whoever owns it now reads it again
+        if tp not in self._opening:
+            self._opening[tp] = asyncio.create_task(self._open(tp))
+        return await self._opening[tp]
+
+    async def _open(self, tp: TP) -> StageRunner:
+        hosted = self._hosted[tp.topic]
+        runner = StageRunner(
+            f"{hosted.role}/{tp.partition}",
+            f"{tp.topic}/{tp.partition}",
+            hosted.make(tp.partition),
+            checkpoints=self._checkpoints,
+            send=self.send,
+            release=lambda offset: self.app.chunk_consumer.release(tp, offset),
+            bounds=lambda: self._bounds(tp),
+            every=self._every,
+            idle_after=hosted.idle_after,
+        )
+        await runner.open()
+        log.info("stage opened", key=runner.key, offset=runner.position)
+        return runner
+
+    async def _bounds(self, tp: TP) -> Bounds:
+        consumer = self.app.chunk_consumer
+        first = (await consumer.earliest_offsets(tp))[tp]
+        return Bounds(first, (await consumer.highwaters(tp))[tp])
+
+    async def _assigned(self, *told: Any, **_: Any) -> None:
+        """Open at once, also what has no records: it may have to say that it is idle."""
+        for tp in told[1]:  # after the sender
+            if tp.topic in self._hosted:
+                self._in_background(self._open_early(tp), tp)
+
+    async def _open_early(self, tp: TP) -> None:
+        await self._runner(tp)
+
+    def _in_background(self, work: Coroutine[Any, Any, None], tp: TP) -> None:
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception as error:  # noqa: BLE001 - the edge of the process
+                fatal(error, source=f"{tp.topic}/{tp.partition}")
+
+        self.app.add_future(guarded())
+
+    async def _revoked(self, *told: Any, **_: Any) -> None:
+        await self._close(told[1])  # after the sender
+        if told[1]:
+            await self.app.chunk_consumer.commit()
+
+    async def _close(self, tps: set[TP]) -> None:
+        await asyncio.gather(*(self._close_one(tp) for tp in tps if tp in self._opening))
+
+    async def _close_one(self, tp: TP) -> None:
+        try:
+            runner = await self._opening[tp]
+            await runner.close()
+            await self._checkpoints.close(runner.key)
+        except FencedError as error:
+            log.warning(str(error), source=f"{tp.topic}/{tp.partition}")
+        except Exception as error:  # noqa: BLE001 - the edge of the process
+            fatal(error, source=f"{tp.topic}/{tp.partition}")
+        finally:
+            self._opening.pop(tp, None)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.gather(*(self._tick_one(tp, runner) for tp, runner in self.runners.items()))
+
+    async def _tick_one(self, tp: TP, runner: StageRunner) -> None:
+        try:
+            await runner.tick()
+        except Exception as error:  # noqa: BLE001 - the edge of the process
+            fatal(error, source=f"{tp.topic}/{tp.partition}")

@@ -1,0 +1,110 @@
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from kafka.admin import NewTopic
+
+from config.settings import Kafka
+from detectors.state import unpack
+from streams.kafka_app import aiokafka_options
+from streams.kafka_checkpoints import KafkaCheckpoints
+from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics
+from tests.kafka import topic as topics
+
+PARTITIONS = 4
+RECORDS = 40_000  # of each partition
+WORKER = Path(__file__).parent / "counting_worker.py"
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Workers:
+    def __init__(self, *arguments: str) -> None:
+        self._arguments = arguments
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, WORKER, *self._arguments]
+        worker = subprocess.Popen(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
+        self.running.append(worker)
+        return worker
+
+    def kill(self, worker: subprocess.Popen[bytes]) -> None:
+        worker.kill()
+        worker.wait()
+        self.running.remove(worker)
+
+    def stop(self) -> list[int]:
+        for worker in self.running:
+            worker.send_signal(signal.SIGTERM)
+        codes = []
+        for worker in self.running:
+            try:
+                codes.append(worker.wait(30))
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                codes.append(worker.wait())
+        self.running.clear()
+        return codes
+
+
+def checkpointed(broker: str, app: str, source: str) -> list[tuple[int, dict[str, int]]]:
+    """Offset and counts in the checkpoint of each partition."""
+    kafka = Kafka(brokers=[broker], app=app)
+
+    async def read() -> list[tuple[int, dict[str, int]]]:
+        checkpoints = KafkaCheckpoints(
+            Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, aiokafka_options(kafka)
+        )
+        found = []
+        for number in range(PARTITIONS):
+            checkpoint = await checkpoints.load(f"count/{number}")
+            assert checkpoint is not None
+            counts, _ = unpack(checkpoint.parts["counts"], "counts", 1, dict[str, int])
+            found.append((checkpoint.offsets[f"{source}/{number}"], counts))
+        await checkpoints.close()
+        return found
+
+    return asyncio.run(read())
+
+
+def test_every_record_is_counted_once_through_a_join_a_kill_and_a_return(kafka: str) -> None:
+    app, source = topics.unique("app"), topics.unique("numbers")
+    topics.create(
+        kafka,
+        NewTopic(source, PARTITIONS, 1, topic_configs={"retention.ms": "-1"}),
+        NewTopic(
+            f"{app}-checkpoints", CHECKPOINTS_PARTITIONS, 1, topic_configs={"cleanup.policy": "compact"}
+        ),
+    )
+    numbers = [str(n).encode() for n in range(RECORDS)]
+    topics.fill(kafka, source, [numbers] * PARTITIONS)
+
+    workers = Workers(kafka, app, source, "0.5", "0.25")
+    try:
+        workers.start()
+        victim = workers.start()
+        reached(kafka, app, source, at_least=1)
+        workers.kill(victim)
+        workers.start()
+        halfway = topics.committed(kafka, app, source, PARTITIONS)
+        reached(kafka, app, source, at_least=RECORDS * PARTITIONS)
+        codes = workers.stop()
+    finally:
+        for worker in list(workers.running):
+            workers.kill(worker)
+
+    assert sum(halfway) < RECORDS * PARTITIONS  # the kill came before the end
+    assert codes == [0, 0]
+    assert topics.committed(kafka, app, source, PARTITIONS) == [RECORDS] * PARTITIONS
+    expected = {"records": RECORDS, "sum": RECORDS * (RECORDS - 1) // 2}
+    assert checkpointed(kafka, app, source) == [(RECORDS, expected)] * PARTITIONS
+
+
+def reached(broker: str, app: str, source: str, at_least: int) -> None:
+    deadline = time.monotonic() + 60
+    while sum(topics.committed(broker, app, source, PARTITIONS)) < at_least:
+        assert time.monotonic() < deadline, "the workers did not get there"
+        time.sleep(0.2)
