@@ -17,6 +17,7 @@ from detectors.scope import CLIENT, FUNCTION, TENANT, Edge, Scope, ScopeOrEdge
 
 HEADER: Final = 150  # Slack's limit; the others are below Slack's (3,000 a section, about 13,200 in all)
 SECTION: Final = 2800
+TOTAL: Final = 12_000
 TEXT: Final = 3000
 NAME: Final = 60
 SENTENCE: Final = 450
@@ -57,9 +58,15 @@ def page(incident: Incident, links: LinkMaker, zone: ZoneInfo, *, at: int) -> Me
         {"type": "section", "text": _mrkdwn(escape(primary.sentence, SENTENCE) or "No reason was given.")},
     ]
     window = (incident.start - _MARGIN, (incident.end if incident.end is not None else at) + _MARGIN)
-    below = (_callers(primary, links, window), _where_to_look(primary, links, window))
-    blocks += [{"type": "section", "text": _mrkdwn(_fit(lines, SECTION))} for lines in below if lines]
-    blocks.append({"type": "context", "elements": [_mrkdwn(line) for line in _context(incident, at, zone)]})
+    context = {"type": "context", "elements": [_mrkdwn(line) for line in _context(incident, at, zone)]}
+    left = TOTAL - sum(map(_length, [*blocks, context]))
+    below = [_callers(primary, links, window), *([line] for line in _where_to_look(primary, links, window))]
+    for lines in below:
+        text = _fit(lines, min(SECTION, left))
+        if text:
+            blocks.append({"type": "section", "text": _mrkdwn(text)})
+            left -= len(text)
+    blocks.append(context)
     return Message(text=cut(_sentence(incident, title), TEXT), blocks=blocks)
 
 
@@ -195,15 +202,16 @@ def _where_to_look(finding: Finding, links: LinkMaker, window: tuple[int, int]) 
         callers = [share for share in finding.callers if share.scope.kind == FUNCTION]
         function = max(callers, key=lambda share: share.share).scope if callers else None
     scopes = [about_it] if function in (None, about_it) else [about_it, function]
+    return [line for scope in scopes if scope is not None for line in _doors(scope, links, window)]
+
+
+def _doors(scope: Scope, links: LinkMaker, window: tuple[int, int]) -> list[str]:
     found = []
-    for scope in filter(None, scopes):
-        for kind in links.kinds(scope.kind, cloud=scope.cloud):
-            url = _url(kind, scope, links, window)
-            if url is not None:
-                of = kind.partition("_")[2]
-                label = f"{of} of {scope.label}" if of else f"{scope.kind} {scope.label}"
-                found.append(f"→ {link(url, label, NAME + 10)}")
-    return found
+    for kind in links.kinds(scope.kind, cloud=scope.cloud):
+        url = _url(kind, scope, links, window)
+        if url is not None:
+            found.append(link(url, kind.partition("_")[2] or scope.label, NAME))
+    return [f"{scope.kind.capitalize()}:  {'  ·  '.join(found)}"] if found else []
 
 
 def _linked(scope: Scope, links: LinkMaker, window: tuple[int, int]) -> str:
@@ -224,14 +232,13 @@ def _url(kind: str, scope: Scope, links: LinkMaker, window: tuple[int, int]) -> 
 
 def _context(incident: Incident, at: int, zone: ZoneInfo) -> list[str]:
     primary = incident.primary
-    weeks = ", ".join(str(week) for week in primary.weeks_used)
     base = (
-        f"Compared with the same time {weeks} {'week' if weeks == '1' else 'weeks'} ago"
-        if weeks
-        else "No earlier week"
+        f"Compared with {_weeks(primary.weeks_used)}"
+        if primary.weeks_used
+        else "No earlier week to compare with"
     )
     if primary.weeks_left_out:
-        base += f"; left out: {', '.join(str(week) for week in primary.weeks_left_out)}"
+        base += f"; {_weeks(primary.weeks_left_out)} left out"
     lines = [base]
     if incident.members:
         named = dict.fromkeys(
@@ -245,6 +252,14 @@ def _context(incident: Incident, at: int, zone: ZoneInfo) -> list[str]:
     return lines
 
 
+def _weeks(weeks: list[int]) -> str:
+    """Name weeks: ``last week``, ``weeks 1, 2 and 3 ago``."""
+    if weeks == [1]:
+        return "last week"
+    *firsts, last = map(str, weeks)
+    return f"weeks {', '.join(firsts)} and {last} ago" if firsts else f"week {last} ago"
+
+
 def _fit(lines: list[str], budget: int) -> str:
     kept: list[str] = []
     for line in lines:  # whole lines only: half a link would break the block
@@ -252,6 +267,11 @@ def _fit(lines: list[str], budget: int) -> str:
             break
         kept.append(line)
     return "\n".join(kept)
+
+
+def _length(block: Block) -> int:
+    shown = [block["text"]] if "text" in block else block.get("fields") or block.get("elements") or []
+    return sum(len(text["text"]) for text in shown)
 
 
 def _plain(text: str, limit: int) -> Block:

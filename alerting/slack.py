@@ -1,0 +1,200 @@
+"""Slack as a sink: post, edit in place, and the chart into the thread once the text is out."""
+
+import asyncio
+from types import TracebackType
+from typing import Any, Final, Self
+from zoneinfo import ZoneInfo
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from alerting.chart import alternative, draw
+from alerting.row import Place, Row, Send
+from alerting.sink import Outcome, Result
+from alerting.slack_errors import outcome_of
+
+EVENT: Final = "uneri_notice"
+TIMEOUT: Final = 10.0
+_BEFORE: Final = 300  # Slack's clock and ours may differ by this much, seconds
+_PAGES: Final = 5
+_LOOK: Final = 200
+_BLIND: Final = 1  # a message that may be out is posted again this often without a look
+
+
+class SlackSink:
+    """Delivers rows through Slack's Web API, one call at a time and without retries of its own.
+
+    The SDK's retry handlers are off: one of them posts again after a broken connection, blindly.
+
+    Parameters
+    ----------
+    token
+        A bot token with ``chat:write`` and ``files:write``; with ``channels:history`` a message whose fate is
+        unknown is looked for before it is posted again.
+    base_url
+        Of the Web API, with a trailing slash.
+    zone
+        The channel's time zone, for charts.
+    timeout
+        Seconds a call may take in all.
+    """
+
+    def __init__(self, token: str, base_url: str, zone: ZoneInfo, timeout: float = TIMEOUT) -> None:
+        self._token = token
+        self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
+        self._zone = zone
+        self._timeout = timeout
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"SlackSink({self._base_url!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def deliver(self, row: Row) -> Outcome:
+        """Post, edit or upload, as the row says. Never raises but when it is cancelled."""
+        try:
+            match row.send:
+                case Send.POST:
+                    return await self._post(row)
+                case Send.EDIT:
+                    return await self._edit(row)
+                case Send.CHART:
+                    return await self._chart(row)
+        except Exception as error:  # noqa: BLE001  whatever went wrong, the outbox has to know what may be done
+            return outcome_of(error)
+
+    async def authorise(self) -> Outcome:
+        """Ask Slack whether the token is good, without posting anything."""
+        try:
+            await self._client().auth_test()
+        except Exception as error:  # noqa: BLE001  as above
+            return outcome_of(error)
+        return Outcome(result=Result.SENT)
+
+    def _client(self) -> AsyncWebClient:
+        if self._session is None or self._session.closed:  # made here: it belongs to the running loop
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout))
+        client = AsyncWebClient(
+            token=self._token, base_url=self._base_url, timeout=int(self._timeout) or 1, session=self._session
+        )
+        client.retry_handlers = []
+        return client
+
+    async def _post(self, row: Row) -> Outcome:
+        blind = False
+        if row.doubt:
+            found, looked = await self._look(row)
+            if found is not None:
+                return Outcome(result=Result.SENT, place=found)
+            if isinstance(looked, Outcome):
+                if looked.result in (Result.RETRY, Result.UNKNOWN):  # wait until one can look
+                    return Outcome(result=Result.RETRY, retry_after=looked.retry_after, error=looked.error)
+                if row.blind >= _BLIND:
+                    return Outcome(
+                        result=Result.REFUSED,
+                        error="it may be out and cannot be looked for: grant channels:history",
+                    )
+                blind = True
+        try:
+            answer = await self._client().chat_postMessage(
+                channel=row.channel,
+                **self._content(row),
+                metadata={"event_type": EVENT, "event_payload": {"id": row.id}},
+                unfurl_links=False,
+                unfurl_media=False,
+                link_names=False,
+                parse="none",
+            )
+        except Exception as error:  # noqa: BLE001  as in deliver
+            outcome = outcome_of(error)
+            return Outcome(
+                result=outcome.result, retry_after=outcome.retry_after, error=outcome.error, blind=blind
+            )
+        return Outcome(result=Result.SENT, place=Place(str(answer["channel"]), str(answer["ts"])))
+
+    async def _look(self, row: Row) -> tuple[Place | None, Outcome | None]:
+        """Look for the row's id in the channel; the outcome says why one could not look."""
+        if row.home is None:
+            return None, Outcome(result=Result.ROUTE, error="the channel's id is not known")
+        cursor: str | None = None
+        try:
+            for _ in range(_PAGES):
+                answer = await self._client().conversations_history(
+                    channel=row.home,
+                    oldest=f"{row.created - _BEFORE:.6f}",
+                    include_all_metadata=True,
+                    limit=_LOOK,
+                    cursor=cursor,
+                )
+                messages: list[dict[str, Any]] = answer.get("messages") or []
+                for message in messages:
+                    metadata = message.get("metadata") or {}
+                    if (metadata.get("event_payload") or {}).get("id") == row.id:
+                        return Place(row.home, str(message["ts"])), None
+                cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
+                if cursor is None:
+                    break
+        except Exception as error:  # noqa: BLE001  as in deliver
+            return None, outcome_of(error)
+        return None, None
+
+    async def _edit(self, row: Row) -> Outcome:
+        if row.place is None:
+            return Outcome(result=Result.GONE, error="there is no message to edit")
+        await self._client().chat_update(
+            channel=row.place.channel,
+            ts=row.place.ts,
+            **self._content(row),
+            metadata={"event_type": EVENT, "event_payload": {"id": row.id}},
+            link_names=False,
+            parse="none",
+        )
+        return Outcome(result=Result.SENT, place=row.place)
+
+    async def _chart(self, row: Row) -> Outcome:
+        if row.place is None or row.incident is None:
+            return Outcome(result=Result.REFUSED, error="there is no message to put the chart under")
+        picture = await asyncio.to_thread(draw, row.incident, self._zone)
+        client = self._client()
+        answer = await client.files_getUploadURLExternal(
+            filename=f"{row.incident.id}.png", length=len(picture), alt_txt=alternative(row.incident)
+        )
+        await self._upload(str(answer["upload_url"]), picture)
+        await client.files_completeUploadExternal(
+            files=[{"id": str(answer["file_id"]), "title": "Last 4 hours"}],
+            channel_id=row.place.channel,
+            thread_ts=row.place.ts,
+        )
+        return Outcome(result=Result.SENT, place=row.place)
+
+    async def _upload(self, url: str, picture: bytes) -> None:
+        session = self._session
+        if session is None:
+            raise aiohttp.ClientConnectionError("the session is closed")
+        async with session.post(url, data=picture, allow_redirects=False) as answer:
+            if answer.status != 200:  # noqa: PLR2004  HTTP's OK
+                raise aiohttp.ClientResponseError(
+                    answer.request_info,
+                    answer.history,
+                    status=answer.status,
+                    message="the upload was refused",
+                )
+
+    def _content(self, row: Row) -> dict[str, Any]:
+        if row.message is None:
+            raise ValueError(f"row {row.id} has nothing to say")
+        if row.plain:
+            return {"text": row.message.text, "blocks": []}
+        return {"text": row.message.text, "blocks": row.message.blocks}

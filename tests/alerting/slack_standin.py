@@ -1,0 +1,269 @@
+"""A local HTTP server that speaks the documented Slack Web API methods and refuses what Slack would refuse.
+
+Limits: "Block Kit" reference (header 150, section text 3,000, 10 fields of 2,000, 10 context elements, 50
+blocks), ``chat.postMessage`` (text 40,000), "Working with files" (the three-step upload), "Formatting text"
+(what is a link, a mention, a date).
+"""
+
+import asyncio
+import json
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+Fault = str  # 429, 500, 502, 503, html, hang, drop before, drop after (it was accepted), or a Slack error
+CHANNELS = {"#uneri": "C0UNERI", "C0UNERI": "C0UNERI", "#digest": "C0DIGEST", "C0DIGEST": "C0DIGEST"}
+TOKEN = "xoxb-canary-31415926535"  # noqa: S105  made up; tests look for it where it must not be
+TOTAL = 13_200
+_MARKUP = re.compile(r"<([^<>]*)>")
+_DATE = re.compile(r"!date\^\d+\^[^|^]+(\^https://[^|]+)?\|[^|]+")
+
+
+@dataclass
+class Posted:
+    ts: str
+    channel: str
+    at: float
+    text: str
+    blocks: list[dict[str, Any]]
+    metadata: dict[str, Any]
+    edits: int = 0
+
+
+@dataclass
+class SlackStandin:
+    """``faults`` are answered one a call, oldest first; ``always`` to every call while it is set."""
+
+    now: Any = None
+    scopes: set[str] = field(default_factory=lambda: {"chat:write", "channels:history"})
+    messages: list[Posted] = field(default_factory=list)
+    files: list[tuple[str, str, bytes]] = field(default_factory=list)  # channel, thread, body
+    calls: list[tuple[float, str]] = field(default_factory=list)
+    faults: deque[Fault] = field(default_factory=deque)
+    always: Fault | None = None
+    only: str | None = None  # faults hit this method alone
+    retry_after: int = 3
+    revoked: bool = False
+    base_url: str = ""
+
+    async def __aenter__(self) -> Self:
+        self._uploads: dict[str, tuple[int, bytes | None]] = {}
+        self._clock = self.now or asyncio.get_running_loop().time
+        application = web.Application()
+        application.router.add_post("/api/{method}", self._api)
+        application.router.add_get("/api/{method}", self._api)
+        application.router.add_post("/upload/{file}", self._upload)
+        self._runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+        self.base_url = f"http://127.0.0.1:{self._port}/api/"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._runner.cleanup()
+
+    async def _api(  # noqa: PLR0911  one return for each thing that can go wrong
+        self, request: web.Request
+    ) -> web.StreamResponse:
+        method = request.match_info["method"]
+        self.calls.append((self._clock(), method))
+        fault = None
+        if self.only in (None, method):
+            fault = self.always or (self.faults.popleft() if self.faults else None)
+        if fault == "429":
+            headers = {"Retry-After": str(self.retry_after)}
+            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
+        if fault in ("500", "502", "503"):
+            return web.json_response({"ok": False, "error": "internal_error"}, status=int(fault))
+        if fault == "html":
+            return web.Response(text="<html>bad gateway</html>", status=502, content_type="text/html")
+        if fault == "drop before":
+            return self._drop(request)
+        if fault is not None and fault not in ("drop after", "hang"):
+            return web.json_response({"ok": False, "error": fault})
+        if self.revoked or request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return web.json_response(
+                {"ok": False, "error": "token_revoked" if self.revoked else "invalid_auth"}
+            )
+        if request.content_type == "application/json":
+            given = await request.json()
+        else:
+            given = {**request.query, **await request.post()}
+        answer = self._answer(method, given)
+        if fault == "hang":  # accepted, and then no answer
+            await asyncio.sleep(5)
+        return self._drop(request) if fault == "drop after" else web.json_response(answer)
+
+    @staticmethod
+    def _drop(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    def _answer(self, method: str, given: dict[str, Any]) -> dict[str, Any]:
+        handlers = {
+            "auth.test": self._auth,
+            "chat.postMessage": self._post,
+            "chat.update": self._update,
+            "files.getUploadURLExternal": self._get_upload,
+            "files.completeUploadExternal": self._complete,
+            "conversations.history": self._history,
+        }
+        if method not in handlers:
+            return {"ok": False, "error": "unknown_method"}
+        error = handlers[method](given)
+        return error if isinstance(error, dict) else {"ok": False, "error": error}
+
+    def _auth(self, _: dict[str, Any]) -> dict[str, Any] | str:
+        return {"ok": True, "team": "uneri", "user_id": "U0BOT"}
+
+    def _post(self, given: dict[str, Any]) -> dict[str, Any] | str:
+        channel = CHANNELS.get(given.get("channel", ""))
+        if channel is None:
+            return "channel_not_found"
+        if error := content_error(given):
+            return error
+        ts = f"{1_700_000_000 + len(self.messages)}.000100"
+        metadata = _decoded(given.get("metadata")) or {}
+        text, blocks = given.get("text", ""), _decoded(given.get("blocks")) or []
+        self.messages.append(Posted(ts, channel, self._clock(), text, blocks, metadata))
+        return {"ok": True, "channel": channel, "ts": ts}
+
+    def _update(self, given: dict[str, Any]) -> dict[str, Any] | str:
+        if given.get("channel") not in CHANNELS.values():
+            return "channel_not_found"  # an edit takes the channel's id, not its name
+        if error := content_error(given):
+            return error
+        for message in self.messages:
+            if (message.channel, message.ts) == (given["channel"], given.get("ts")):
+                message.text, message.blocks = given.get("text", ""), _decoded(given.get("blocks")) or []
+                message.edits += 1
+                return {"ok": True, "channel": message.channel, "ts": message.ts}
+        return "message_not_found"
+
+    def _history(self, given: dict[str, Any]) -> dict[str, Any] | str:
+        if "channels:history" not in self.scopes:
+            return "missing_scope"
+        found = [
+            {"ts": message.ts, "text": message.text, "metadata": message.metadata}
+            for message in reversed(self.messages)
+            if message.channel == given.get("channel")
+        ]
+        return {"ok": True, "messages": found[: int(given.get("limit", 100))], "has_more": False}
+
+    def _get_upload(self, given: dict[str, Any]) -> dict[str, Any] | str:
+        if not given.get("filename") or int(given.get("length", 0)) <= 0:
+            return "invalid_arguments"
+        if len(given.get("alt_txt", "")) > 1000:
+            return "invalid_arguments"
+        file = f"F{len(self._uploads)}"
+        self._uploads[file] = (int(given["length"]), None)
+        return {"ok": True, "upload_url": f"http://127.0.0.1:{self._port}/upload/{file}", "file_id": file}
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        file = request.match_info["file"]
+        if file not in self._uploads:
+            return web.Response(status=404)
+        length, _ = self._uploads[file]
+        body = await request.read()
+        if len(body) != length:
+            return web.Response(status=400, text="length does not match")
+        self._uploads[file] = (length, body)
+        return web.Response(text=f"OK - {length}")
+
+    def _complete(self, given: dict[str, Any]) -> dict[str, Any] | str:
+        if given.get("channel_id") not in CHANNELS.values():
+            return "channel_not_found"
+        if given.get("thread_ts") not in {message.ts for message in self.messages}:
+            return "invalid_thread_ts"
+        for each in _decoded(given.get("files")) or []:
+            _, body = self._uploads.get(each.get("id"), (0, None))
+            if body is None:
+                return "file_not_found"
+            self.files.append((given["channel_id"], given["thread_ts"], body))
+        return {"ok": True, "files": []}
+
+
+def _decoded(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def content_error(given: dict[str, Any]) -> str | None:
+    """Return the error Slack answers to the text and blocks of a message, None when they are fine."""
+    text, blocks = given.get("text") or "", _decoded(given.get("blocks")) or []
+    if not text and not blocks:
+        return "no_text"
+    if len(text) > 40_000 or _bad_markup(text):
+        return "msg_too_long"
+    if len(blocks) > 50 or any(_bad_block(block) for block in blocks):
+        return "invalid_blocks"
+    if sum(len(each["text"]) for each in texts(blocks)) > TOTAL:
+        return "msg_blocks_too_long"
+    return None
+
+
+def texts(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return all text objects."""
+    found: list[dict[str, Any]] = []
+    for block in blocks:
+        found += [block["text"]] if "text" in block else []
+        found += block.get("fields", []) + block.get("elements", [])
+    return found
+
+
+def _bad_block(block: dict[str, Any]) -> bool:
+    match block.get("type"):
+        case "header":
+            return _bad_text(block.get("text"), 150, {"plain_text"})
+        case "section":
+            if "text" not in block and "fields" not in block:
+                return True
+            fields = block.get("fields", [])
+            return (
+                ("text" in block and _bad_text(block["text"], 3000, {"mrkdwn", "plain_text"}))
+                or len(fields) > 10
+                or any(_bad_text(each, 2000, {"mrkdwn", "plain_text"}) for each in fields)
+            )
+        case "context":
+            elements = block.get("elements", [])
+            return not 0 < len(elements) <= 10 or any(
+                _bad_text(each, 3000, {"mrkdwn", "plain_text"}) for each in elements
+            )
+        case "divider":
+            return set(block) - {"type", "block_id"} != set()
+        case _:
+            return True
+
+
+def _bad_text(text: Any, limit: int, kinds: set[str]) -> bool:
+    if not isinstance(text, dict) or text.get("type") not in kinds:
+        return True
+    if set(text) - {"type", "text", "emoji" if text["type"] == "plain_text" else "verbatim"}:
+        return True
+    said = text.get("text")
+    if not isinstance(said, str) or not 0 < len(said) <= limit:
+        return True
+    return text["type"] == "mrkdwn" and _bad_markup(said)
+
+
+def _bad_markup(text: str) -> bool:
+    """Tell whether angle brackets hold anything but an https link with a label or a date."""
+    for inner in _MARKUP.findall(text):
+        if inner.startswith("!date"):
+            if not _DATE.fullmatch(inner):
+                return True
+            continue
+        url, bar, label = inner.partition("|")
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname or not bar or not label or re.search(r"\s", url):
+            return True
+    return "<" in _MARKUP.sub("", text) or ">" in _MARKUP.sub("", text)
