@@ -89,7 +89,7 @@ class Rollup(Section):
 
     max_paths: Annotated[int, Field(ge=1, le=5_000_000)] = Field(
         50_000,
-        description="combinations of account, region, service, route, function and client of one source partition",
+        description="combinations of account, region, service, route, function and client in a partition",
     )
     max_calls: Annotated[int, Field(ge=1, le=5_000_000)] = Field(
         100_000, description="combinations of these with a table"
