@@ -1,0 +1,102 @@
+"""The one sentence that says why something is told. Numbers as a person reads them; rates per second."""
+
+from detectors.finding import Growth, Verdict
+from detectors.measures import Measure
+from detectors.scope import Edge, ScopeOrEdge
+
+_WORDS = {
+    Measure.REQUESTS: "requests",
+    Measure.COLD_STARTS: "cold starts",
+    Measure.ERRORS_USER: "user errors",
+    Measure.ERRORS_BACKEND: "backend errors",
+    Measure.ERRORS_FATAL: "fatal errors",
+    Measure.THROTTLES: "throttles",
+    Measure.RCU: "read capacity units",
+    Measure.WCU: "write capacity units",
+    Measure.BUSY: "concurrency",
+    Measure.LATENCY: "p95 latency",
+}
+
+
+def quantity(value: float) -> str:
+    """Return a number with three digits that matter.
+
+    Examples
+    --------
+    >>> [quantity(x) for x in (0.0, 0.0312, 8.204, 41, 1234.5, 4_200_000)]
+    ['0', '0.0312', '8.2', '41', '1,230', '4,200,000']
+    """
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:g}"  # noqa: PLR2004 - three digits
+
+
+def rate(measure: Measure, value: float) -> str:
+    """Return a value of a measure with its unit."""
+    if measure is Measure.LATENCY:
+        return f"{quantity(value)} ms"
+    return quantity(value) if measure is Measure.BUSY else f"{quantity(value)}/s"
+
+
+def named(about: ScopeOrEdge) -> str:
+    """Return what a finding is about in words: ``table items``, ``function put → table items``."""
+    if isinstance(about, Edge):
+        return f"{named(about.source)} → {named(about.target)}"
+    return f"{about.kind} {about.label}"
+
+
+def _of_weeks(weeks_used: list[int], weeks_left_out: list[int]) -> str:
+    if not weeks_used:
+        return "yesterday at this time and the last hour"
+    last = (
+        "last week" if weeks_used == [1] else f"{len(weeks_used)} earlier week{'s' * (len(weeks_used) > 1)}"
+    )
+    without = f", {len(weeks_left_out)} left out as spoilt by an incident" if weeks_left_out else ""
+    return f"the same time of {last}{without}"
+
+
+def of_deviation(
+    verdict: Verdict,
+    about: ScopeOrEdge,
+    measure: Measure,
+    *,
+    observed: float,
+    expected: float,
+    lower: float,
+    upper: float,
+    weeks_used: list[int],
+    weeks_left_out: list[int],
+) -> str:
+    """Say why a spike or a drop is told; values per second (ms for latency)."""
+    word = _WORDS[measure]
+    verb = "is" if measure in (Measure.LATENCY, Measure.BUSY) else "are"
+    if expected > 0 and verdict is Verdict.DROP:
+        compared = f"{100 * observed / expected:.0f} % of"
+    elif expected > 0 and observed / expected < 1000:  # noqa: PLR2004 - beyond, a factor says nothing
+        compared = f"{quantity(observed / expected)} times"
+    else:
+        compared = "against"
+    return (
+        f"{word} of {named(about)} {verb} at {rate(measure, observed)}, "
+        f"{compared} the {rate(measure, expected)} "
+        f"({quantity(lower)} to {quantity(upper)}) that {_of_weeks(weeks_used, weeks_left_out)} lets expect."
+    )
+
+
+def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float | None = None) -> str:
+    """Say why growth is told; ``limit`` per second where one is known."""
+    verb = "has" if measure in (Measure.LATENCY, Measure.BUSY) else "have"
+    said = (
+        f"{_WORDS[measure]} of {named(about)} {verb} risen by {100 * growth.per_day:.1f} % a day "
+        f"({100 * growth.per_day_lower:.1f} to {100 * growth.per_day_upper:.1f} %) over {growth.days} days "
+        "without a break"
+    )
+    if limit is None or growth.days_to_limit is None:
+        return said + "."
+    if growth.days_to_limit == 0:
+        return said + f"; its peaks already meet the limit of {rate(measure, limit)}."
+    soon, late = growth.days_to_limit_lower, growth.days_to_limit_upper
+    between = f" ({soon:.0f} to {late:.0f})" if soon is not None and late is not None else ""
+    days = f"{growth.days_to_limit:.0f} days{between}"
+    return f"{said}; at this rate the limit of {rate(measure, limit)} is met in {days}."

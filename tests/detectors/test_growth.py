@@ -1,0 +1,114 @@
+"""Growth is a slope that holds, not a jump and not a weekday."""
+
+import numpy as np
+import pytest
+
+from detectors.growth import DAY, Growing, GrowthWatch, slope, without_weekdays
+
+BEGIN = 1_759_708_800  # a Monday, 00:00 UTC
+HOUR = 3600
+
+
+def days(
+    levels: list[float] | np.ndarray, limit: float = np.nan, per_day: float = 0.01
+) -> list[list[Growing]]:
+    """Return what is told on each day after these daily levels (flat within a day), one series."""
+    watch = GrowthWatch(per_day, HOUR)
+    watch.add(1)
+    told = []
+    for day, level in enumerate([*levels, 0.0]):
+        for hour in range(24):
+            index = (BEGIN + day * DAY) // HOUR + hour
+            said = watch.learn(index, np.array([float(level)]), np.ones(1, bool), np.array([limit]))
+            if hour == 0 and day:
+                told.append(said)
+    return told
+
+
+def noisy(seed: int, count: int, noise: float = 0.02) -> np.ndarray:
+    weekdays = np.array([1, 1, 1.05, 1, 0.95, 0.6, 0.55])
+    at = np.arange(count)
+    return 100 * weekdays[at % 7] * np.exp(np.random.default_rng(seed).normal(0, noise, count))
+
+
+@pytest.mark.parametrize("per_day", [0.02, 0.05])
+def test_a_steady_rise_is_told_with_an_interval_around_the_true_rate(per_day: float) -> None:
+    for seed in range(5):
+        told = days(noisy(seed, 35) * (1 + per_day) ** np.arange(35))
+        first = next(said[0] for said in told if said)
+        assert first.state == "open"
+        last = told[-1][0].growth
+        assert last.per_day_lower <= per_day <= last.per_day_upper
+        assert last.per_day == pytest.approx(per_day, abs=0.006)
+
+
+def test_a_weekly_shape_alone_is_no_growth() -> None:
+    assert not any(said for seed in range(30) for said in days(noisy(seed, 35)))
+
+
+def test_a_single_jump_that_stays_is_no_growth() -> None:
+    for size in (1.2, 1.5, 3.0):
+        for seed in range(8):
+            levels = noisy(seed, 35)
+            levels[24:] *= size
+            assert not any(days(levels))
+
+
+def test_one_wild_day_neither_makes_growth_nor_hides_it() -> None:
+    levels = noisy(3, 28)
+    levels[-1] *= 4
+    assert not any(days(levels))
+    rising = noisy(3, 28) * 1.03 ** np.arange(28)
+    rising[24] *= 4
+    assert days(rising)[-1][0].growth.per_day == pytest.approx(0.03, abs=0.008)
+
+
+def test_days_to_the_limit_follow_from_the_rate_and_have_an_interval() -> None:
+    levels = 100 * 1.03 ** np.arange(21)
+    growth = days(levels, limit=levels[-1] * 1.03**10)[-1][0].growth
+    assert growth.days_to_limit == pytest.approx(10, abs=0.01)
+    assert growth.days_to_limit_lower is not None
+    assert growth.days_to_limit_upper is not None
+    assert growth.days_to_limit_lower <= 10.01
+    assert growth.days_to_limit_upper >= 9.99
+
+
+def test_without_a_limit_no_day_is_named() -> None:
+    growth = days(100 * 1.03 ** np.arange(21))[-1][0].growth
+    assert (growth.days_to_limit, growth.days_to_limit_lower, growth.days_to_limit_upper) == (
+        None,
+        None,
+        None,
+    )
+
+
+def test_growth_that_stopped_is_ended_once() -> None:
+    levels = np.concatenate([100 * 1.04 ** np.arange(20), np.full(40, 100 * 1.04**19)])
+    states = [said[0].state for said in days(levels) if said]
+    assert states[0] == "open"
+    assert states.count("open") == states.count("end") == 1
+    assert states[-1] == "end"
+
+
+def test_a_day_that_was_hardly_measured_does_not_count() -> None:
+    watch = GrowthWatch(0.01, HOUR)
+    watch.add(1)
+    for day in range(30):
+        for hour in range(5):  # five hours a day
+            index = (BEGIN + day * DAY) // HOUR + hour
+            level = np.array([100 * 1.05**day])
+            assert watch.learn(index, level, np.ones(1, bool), np.full(1, np.nan)) == []
+
+
+def test_weekdays_are_taken_off_only_when_two_weeks_are_known() -> None:
+    logs = np.log(noisy(1, 28, noise=0))[:, None]
+    assert np.ptp(without_weekdays(logs)) < 1e-9
+    np.testing.assert_array_equal(without_weekdays(logs[:10]), logs[:10])
+
+
+def test_a_slope_needs_the_last_day_and_most_of_the_others() -> None:
+    rising = np.arange(10.0)[:, None] * 0.05
+    assert slope(rising).middle[0] == pytest.approx(0.05)
+    gone = rising.copy()
+    gone[-1] = np.nan
+    assert np.isnan(slope(gone).middle[0])

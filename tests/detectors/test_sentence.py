@@ -1,0 +1,89 @@
+"""The sentence that says why."""
+
+import pytest
+
+from detectors.finding import Growth, Verdict
+from detectors.measures import Measure
+from detectors.scope import Edge, Scope
+from detectors.sentence import of_deviation, of_growth
+
+ITEMS = Scope("table", "aws", "1", "eu-west-1", "items")
+PUT = Scope("function", "aws", "1", "eu-west-1", "put-item")
+
+
+def deviation(verdict: Verdict = Verdict.SPIKE, measure: Measure = Measure.WCU, **changed: object) -> str:
+    told: dict[str, object] = {
+        "observed": 41.0,
+        "expected": 8.2,
+        "lower": 6.1,
+        "upper": 10.9,
+        "weeks_used": [1, 2, 3, 4],
+        "weeks_left_out": [],
+    }
+    return of_deviation(verdict, ITEMS, measure, **(told | changed))  # type: ignore[arg-type]  # kept short
+
+
+def test_a_spike_says_how_much_against_what_and_from_which_weeks() -> None:
+    assert deviation() == (
+        "write capacity units of table items are at 41/s, 5 times the 8.2/s (6.1 to 10.9) "
+        "that the same time of 4 earlier weeks lets expect."
+    )
+
+
+def test_a_drop_is_told_in_percent_of_what_was_expected() -> None:
+    assert "are at 2.05/s, 25 % of the 8.2/s" in deviation(Verdict.DROP, observed=2.05)
+
+
+def test_where_nothing_was_expected_no_factor_is_claimed() -> None:
+    sentence = deviation(expected=0.0, lower=0.0, upper=0.1)
+    assert "at 41/s, against the 0/s (0 to 0.1)" in sentence
+
+
+def test_latency_is_told_in_milliseconds() -> None:
+    assert deviation(measure=Measure.LATENCY).startswith(
+        "p95 latency of table items is at 41 ms, 5 times the 8.2 ms"
+    )
+
+
+@pytest.mark.parametrize(
+    ("used", "left_out", "words"),
+    [
+        ([1], [], "that the same time of last week lets"),
+        ([2, 3], [1], "that the same time of 2 earlier weeks, 1 left out as spoilt by an incident lets"),
+        ([], [], "that yesterday at this time and the last hour lets"),
+    ],
+)
+def test_the_weeks_it_rests_on_are_named(used: list[int], left_out: list[int], words: str) -> None:
+    assert words in deviation(weeks_used=used, weeks_left_out=left_out)
+
+
+def growth(to_limit: float | None = None, soon: float | None = None, late: float | None = None) -> Growth:
+    return Growth(
+        per_day=0.031,
+        per_day_lower=0.025,
+        per_day_upper=0.037,
+        days=14,
+        days_to_limit=to_limit,
+        days_to_limit_lower=soon,
+        days_to_limit_upper=late,
+    )
+
+
+def test_growth_says_the_rate_its_interval_and_when_the_limit_is_met() -> None:
+    assert of_growth(ITEMS, Measure.WCU, growth(20.4, 17.0, 25.6), limit=100.0) == (
+        "write capacity units of table items have risen by 3.1 % a day (2.5 to 3.7 %) over 14 days "
+        "without a break; at this rate the limit of 100/s is met in 20 days (17 to 26)."
+    )
+
+
+def test_growth_without_a_limit_names_no_day() -> None:
+    assert of_growth(Edge(PUT, ITEMS), Measure.REQUESTS, growth()) == (
+        "requests of function put-item → table items have risen by 3.1 % a day (2.5 to 3.7 %) over 14 days "
+        "without a break."
+    )
+
+
+def test_growth_that_already_meets_its_limit_says_so() -> None:
+    assert of_growth(ITEMS, Measure.WCU, growth(0.0, 0.0, 0.0), 100.0).endswith(
+        "peaks already meet the limit of 100/s."
+    )
