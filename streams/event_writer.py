@@ -18,7 +18,7 @@ from streams.event_writer_kafka import KafkaWriter
 from streams.write_error import WriteError
 
 HTTP_BATCH: Final = 5_000  # events in one request
-HTTP_TRIES: Final = 8
+HTTP_TRIES: Final = 6
 HTTP_TIMEOUT: Final = 30.0  # seconds
 TOPIC_PARTITIONS: Final = 4
 
@@ -88,7 +88,7 @@ class FileWriter:
     def _opened(self) -> Any:
         if self._path.endswith(".gz"):
             # without a time of writing in the header, the same events give the same file
-            raw = self._open.enter_context(Path(self._path).open("wb"))
+            raw = self._open.enter_context(Path(self._path).open("wb"))  # noqa: SIM115 - closed by the exit stack
             return gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0)
         if self._path.endswith(".zst"):
             return zstandard.open(self._path, "wb", cctx=zstandard.ZstdCompressor(level=3))

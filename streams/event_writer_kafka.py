@@ -20,9 +20,9 @@ BATCH: Final = 512 * 1024  # bytes
 class KafkaWriter:
     """Records of a topic, stamped with the moment they arrive and dealt to its partitions in turn.
 
-    Dealing in turn makes the contents of every partition a function of the scenario alone, and all partitions
-    reach the same event time together. Whole batches are built here, because a producer that takes records one by
-    one is some thirty times slower than the generator.
+    Dealing in turn makes the contents of every partition a function of the scenario alone, and all
+    partitions reach the same event time together. Batches are built here: sending records one by one is
+    several times slower.
     """
 
     def __init__(self, broker: str, topic: str, partitions: int) -> None:

@@ -1,7 +1,7 @@
 """The events of a scenario, in the order they arrive.
 
 A block of event time is drawn from a random generator of its own, seeded by the scenario's seed and the
-number of the block, so that any stretch gives the same lines whether it is drawn alone or as part of the whole.
+number of the block: any stretch gives the same lines whether it is drawn alone or as part of the whole.
 """
 
 from collections.abc import Iterator
