@@ -1,0 +1,61 @@
+"""Columns: the events of a run as numpy arrays. No object per event outlives the decode."""
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+NO_ERROR: Final = 0
+USER: Final = 1
+BACKEND: Final = 2
+FATAL: Final = 3
+
+THROTTLE: Final = "throttle"
+ERROR_TYPE: Final = "error_type"
+
+QUANTUM: Final = 2.0**-20
+"""Amounts (seconds, capacity units) are whole multiples of this.
+
+Sums of such numbers are exact in a float64 up to 2**33, so they do not depend on the order of their
+terms: any chunking, any permutation and any merge gives the same bits.
+"""
+
+
+class Tag(NamedTuple):
+    """What a count alone does not say about one row: a throttle reason, a fatal error's type."""
+
+    row: int
+    key: str  # THROTTLE or ERROR_TYPE
+    text: str
+
+
+@dataclass(slots=True)
+class Columns:
+    """n events in record order, and the m table calls they made.
+
+    ``path`` and ``call`` are ids of ``streams.paths.Paths``; bins are those of ``detectors.latency`` and
+    -1 where nothing was measured.
+    """
+
+    ts: NDArray[np.float64]  # (n,) epoch seconds
+    newest: NDArray[np.float64]  # (n,) the partition's running maximum of ts, this event included
+    key: NDArray[np.uint64]  # (n,) 64 bit hash of the id, 0 without one
+    path: NDArray[np.int64]  # (n,)
+    error: NDArray[np.int8]  # (n,) NO_ERROR, USER, BACKEND or FATAL
+    cold: NDArray[np.bool_]  # (n,)
+    throttled: NDArray[np.bool_]  # (n,)
+    total_bin: NDArray[np.int16]  # (n,) ms.total, else ms.function
+    function_bin: NDArray[np.int16]  # (n,) ms.function, else ms.total
+    busy: NDArray[np.float64]  # (n,) seconds inside the function, a multiple of QUANTUM
+    call_event: NDArray[np.int64]  # (m,) row of the event that made the call
+    call: NDArray[np.int64]  # (m,)
+    call_bin: NDArray[np.int16]  # (m,)
+    call_rcu: NDArray[np.float64]  # (m,) a multiple of QUANTUM
+    call_wcu: NDArray[np.float64]  # (m,) a multiple of QUANTUM
+    call_throttled: NDArray[np.bool_]  # (m,)
+    tags: list[Tag] = field(default_factory=list)  # rows are events
+    call_tags: list[Tag] = field(default_factory=list)  # rows are calls
+
+    def __len__(self) -> int:
+        return len(self.ts)

@@ -1,0 +1,234 @@
+"""Decode: raw records of one source partition become columns; a bad record never spoils its neighbours."""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from msgspec import UNSET
+from numpy.typing import NDArray
+
+from config.settings import Settings
+from detectors.latency import bins_of
+from detectors.state import pack, unpack
+from streams.columns import BACKEND, ERROR_TYPE, FATAL, NO_ERROR, QUANTUM, THROTTLE, USER, Columns, Tag
+from streams.event import Event, Layers, TableCall
+from streams.hashing import hashes_of
+from streams.parse import EARLIEST, LATEST, MILLISECONDS_FROM, Problem, parse, stamp_of
+from streams.paths import CallIds, PathIds, cut
+from streams.rejected import SAMPLE_BYTES, Reason, Rejected
+from streams.watermark import EventTime
+
+_ABSENT: Final = 4
+_ERROR_CODES: Final[dict[object, int]] = {
+    UNSET: _ABSENT,
+    None: NO_ERROR,
+    "user": USER,
+    "backend": BACKEND,
+    "fatal": FATAL,
+}
+_NO_LAYERS: Final = Layers()
+
+
+class _Meta(msgspec.Struct, array_like=True):
+    newest: float | None
+    held: list[tuple[int, bytes]]
+    folded_paths: int
+    folded_calls: int
+
+
+class Decoder:
+    """Decodes one source partition and owns the interning of its names.
+
+    Parameters
+    ----------
+    settings
+        How far a stamp may lie ahead, and how many names are kept; the shipped defaults when absent.
+    """
+
+    VERSION = 1
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        settings = settings or Settings()
+        self.paths = PathIds(settings.rollup.max_paths)
+        self.calls = CallIds(settings.rollup.max_calls)
+        self._time = EventTime(settings.time.future)
+        self._held: list[tuple[int, bytes]] = []  # (records back from the next run, record)
+
+    @property
+    def folded(self) -> int:
+        """Events and table calls whose names were folded into ``other``: too many names."""
+        return self.paths.folded + self.calls.folded
+
+    def decode(self, records: Sequence[bytes]) -> tuple[Columns, list[Rejected]]:
+        """Decode consecutive records.
+
+        A record that leaps ahead of all others is held back until what follows confirms or refutes it
+        (``streams.watermark.EventTime``): it is in the columns, or rejected, in a later run.
+
+        Returns
+        -------
+        The events of good records in record order, and every record that is none, in order of its index.
+        """
+        return self._run(records, last=False)
+
+    def finish(self) -> tuple[Columns, list[Rejected]]:
+        """Say that nothing follows; decide on what is held back."""
+        return self._run([], last=True)
+
+    def _run(self, records: Sequence[bytes], *, last: bool) -> tuple[Columns, list[Rejected]]:
+        indices: Sequence[int] = range(len(records))
+        if self._held:
+            indices = [-back for back, _ in self._held] + list(indices)
+            records = [record for _, record in self._held] + list(records)
+        events, rows, problems = parse(records)
+        ts, good = _stamps(events, rows, problems)
+        if len(good) < len(events):
+            events, rows = [events[k] for k in good], [rows[k] for k in good]
+        admitted = self._time.admit(ts, last=last)
+        for row in admitted.refuted:
+            problems[rows[row]] = Reason.FAR_FUTURE, f"ts {ts[row]} lies far ahead and what followed does not"
+        now = len(records) - len(self._held)
+        self._held = [(now - indices[rows[row]], records[rows[row]]) for row in admitted.held]
+        if len(admitted.accepted) < len(events):
+            events, ts = [events[row] for row in admitted.accepted.tolist()], ts[admitted.accepted]
+        rejected = [
+            Rejected(reason, indices[row], detail, (records[row] or b"")[:SAMPLE_BYTES])
+            for row, (reason, detail) in sorted(problems.items())
+        ]
+        return self._columns(events, ts, admitted.newest), rejected
+
+    def _columns(self, events: list[Event], ts: NDArray[np.float64], newest: NDArray[np.float64]) -> Columns:
+        n = len(events)
+        # One list a field: a tuple an event would wake the garbage collector, which costs more.
+        raw_paths = zip(
+            [event.cloud for event in events],
+            [event.account for event in events],
+            [event.region for event in events],
+            [event.service for event in events],
+            [event.route for event in events],
+            [event.function for event in events],
+            [event.client for event in events],
+            strict=True,
+        )
+        path = np.fromiter(map(self.paths.__getitem__, raw_paths), np.int64, n)
+        throttled = [event.throttled for event in events]
+        is_throttled = np.fromiter(map(bool, throttled), np.bool_, n)
+        classes = _classes(
+            [event.error for event in events], [event.status for event in events], is_throttled
+        )
+        layers = [event.ms or _NO_LAYERS for event in events]
+        total = np.array([each.total for each in layers], np.float64)
+        in_function = np.array([each.function for each in layers], np.float64)
+        unknown = np.isnan(in_function)
+        busiest = np.where(unknown, total, in_function)
+        columns = Columns(
+            ts=ts,
+            newest=newest,
+            key=hashes_of([event.id for event in events]),
+            path=path,
+            error=classes,
+            cold=np.array([event.cold_start for event in events], np.bool_),
+            throttled=is_throttled,
+            total_bin=bins_of(np.where(np.isnan(total), in_function, total)),
+            function_bin=bins_of(busiest),
+            busy=_whole(busiest / 1000),
+            **self._calls(path, [event.tables or () for event in events]),
+        )
+        columns.tags = [
+            Tag(row, ERROR_TYPE, cut(events[row].error_type))
+            for row in np.flatnonzero(classes == FATAL).tolist()
+            if events[row].error_type
+        ] + _throttles(throttled, is_throttled)
+        return columns
+
+    def _calls(self, path: NDArray[np.int64], tables: Sequence[Sequence[TableCall]]) -> dict[str, Any]:
+        """Return the columns of the table calls."""
+        calls = list(chain.from_iterable(tables))
+        m = len(calls)
+        event = np.repeat(np.arange(len(tables)), np.fromiter(map(len, tables), np.int64, len(tables)))
+        raw_calls = zip(path[event].tolist(), [call.name for call in calls], strict=True)
+        throttled = [call.throttled for call in calls]
+        is_throttled = np.fromiter(map(bool, throttled), np.bool_, m)
+        return {
+            "call_event": event,
+            "call": np.fromiter(map(self.calls.__getitem__, raw_calls), np.int64, m),
+            "call_bin": bins_of(np.array([call.ms for call in calls], np.float64)),
+            "call_rcu": _whole(np.array([call.rcu for call in calls], np.float64)),
+            "call_wcu": _whole(np.array([call.wcu for call in calls], np.float64)),
+            "call_throttled": is_throttled,
+            "call_tags": _throttles(throttled, is_throttled),
+        }
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the names, the newest stamp and what is held back."""
+        newest = self._time.newest if np.isfinite(self._time.newest) else None
+        meta = _Meta(newest, self._held, self.paths.folded, self.calls.folded)
+        return {
+            "decoder": pack("decoder", self.VERSION, meta, {}),
+            **self.paths.snapshot(),
+            **self.calls.snapshot(),
+        }
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot.
+
+        Raises
+        ------
+        detectors.state.StateError
+            When a part is damaged or of another version.
+        """
+        meta, _ = unpack(parts["decoder"], "decoder", self.VERSION, _Meta)
+        self._time.newest = -np.inf if meta.newest is None else meta.newest
+        self._held = meta.held
+        self.paths.restore(parts)
+        self.calls.restore(parts)
+        self.paths.folded, self.calls.folded = meta.folded_paths, meta.folded_calls
+
+
+def _stamps(
+    events: list[Event], rows: list[int], problems: dict[int, Problem]
+) -> tuple[NDArray[np.float64], Sequence[int]]:
+    """Return the epoch seconds of the events that have a time and a name, and which events these are."""
+    raw = [event.ts for event in events]
+    ts = np.array(raw)
+    if ts.dtype == np.float64 and all([event.service for event in events]):  # noqa: C419 - a list is faster here
+        ts = np.where(ts > MILLISECONDS_FROM, ts / 1000, ts)
+        if not len(ts) or (ts.min() >= EARLIEST and ts.max() < LATEST):
+            return ts, range(len(events))
+    stamps, good = [], []
+    for number, event in enumerate(events):
+        stamp = stamp_of(event.ts)
+        if isinstance(stamp, tuple):
+            problems[rows[number]] = stamp
+        elif not (event.service or event.route or event.function):
+            problems[rows[number]] = Reason.NO_NAME, "an event needs one of service, route, function"
+        else:
+            stamps.append(stamp)
+            good.append(number)
+    return np.array(stamps, np.float64), good
+
+
+def _classes(
+    error: Sequence[object], status: Sequence[int | None], throttled: NDArray[np.bool_]
+) -> NDArray[np.int8]:
+    """Return the error class of each event: what it says, else what follows from its status."""
+    classes = np.fromiter(map(_ERROR_CODES.__getitem__, error), np.int8, len(error))
+    absent = classes == _ABSENT
+    if absent.any():
+        code = np.array(status, np.float64)
+        # 429 by the service's own limit is the backend's doing, not the user's.
+        user = (code >= 400) & (code < 500) & ~((code == 429) & throttled)  # noqa: PLR2004 - HTTP
+        follows = np.where(user, USER, np.where(code >= 400, BACKEND, NO_ERROR))  # noqa: PLR2004 - HTTP
+        classes = np.where(absent, follows, classes).astype(np.int8)
+    return classes
+
+
+def _whole(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the amounts in whole multiples of QUANTUM, 0 where nothing was measured."""
+    return np.nan_to_num(np.rint(amounts / QUANTUM) * QUANTUM)
+
+
+def _throttles(reasons: Sequence[str | None], throttled: NDArray[np.bool_]) -> list[Tag]:
+    return [Tag(row, THROTTLE, cut(reasons[row])) for row in np.flatnonzero(throttled).tolist()]

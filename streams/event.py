@@ -1,0 +1,74 @@
+"""The event: one request as it was measured, with the table calls it made (DESIGN section 4)."""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+MAX_BYTES: Final = 1 << 20
+"""A record longer than this is not an event."""
+
+MAX_NAME_BYTES: Final = 256
+"""Names are cut at this many bytes of UTF-8."""
+
+LARGEST: Final = 1e9
+"""The largest duration (ms) or capacity (units) one request can have: above it the sender's unit is wrong."""
+
+Milliseconds = Annotated[float, Meta(ge=0, le=LARGEST)]
+Units = Annotated[float, Meta(ge=0, le=LARGEST)]
+Status = Annotated[int, Meta(ge=0, le=999)]
+ErrorClass = Literal["user", "backend", "fatal"]
+
+
+class Client(msgspec.Struct, frozen=True, gc=False):
+    """The calling application build and customer."""
+
+    name: str | None = None
+    version: str | None = None
+    tenant: str | None = None
+
+
+class Layers(msgspec.Struct, gc=False):
+    """How long each layer took, milliseconds; only those that were measured."""
+
+    total: Milliseconds | None = None
+    function: Milliseconds | None = None
+    code: Milliseconds | None = None
+    auth: Milliseconds | None = None
+
+
+class TableCall(msgspec.Struct, gc=False):
+    """One call of one table. ``throttled`` is the store's own reason."""
+
+    name: str
+    op: str | None = None
+    ms: Milliseconds | None = None
+    rcu: Units | None = None
+    wcu: Units | None = None
+    throttled: str | None = None
+
+
+class Event(msgspec.Struct, gc=False):
+    """One request. ``ts`` and one of ``service``, ``route``, ``function`` are required.
+
+    ``ts`` may be absent here so that its absence gets a reason of its own. ``error`` tells an explicit
+    null (no error, whatever the status) from an absent one (the class follows from the status).
+    """
+
+    ts: float | str | None = None
+    id: str | None = None
+    cloud: str | None = None
+    account: str | None = None
+    region: str | None = None
+    service: str | None = None
+    route: str | None = None
+    function: str | None = None
+    client: Client | None = None
+    status: Status | None = None
+    error: ErrorClass | UnsetType | None = UNSET
+    error_type: str | None = None
+    ms: Layers | None = None
+    cold_start: bool | None = None
+    throttled: str | None = None
+    tables: tuple[TableCall, ...] | None = None
+    values: dict[str, float] | None = None

@@ -1,0 +1,114 @@
+"""Tally: the columns of a run, summed into the buckets they belong to."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.latency import N_BINS
+from detectors.measures import COLUMN, SUMMED, Measure
+from streams.columns import BACKEND, FATAL, USER, Columns
+from streams.fan_out import IN_FUNCTION, LAYERS, TOTAL
+from streams.group import group
+from streams.summary import Histograms, Summary, cells_of, count_tag
+
+Ints = NDArray[np.int64]
+
+
+def tally(columns: Columns, slot: Ints, into: Sequence[Summary], paths: int, calls: int) -> None:
+    """Add the columns to the summaries.
+
+    Parameters
+    ----------
+    columns
+        n events.
+    slot
+        (n,) the summary that each event belongs to, -1 for one that is not counted.
+    into
+        The summaries, by slot.
+    paths, calls
+        How many paths and calls there are: the ids of the columns are below.
+    """
+    rows = np.flatnonzero(slot >= 0)
+    slots, ids = slot[rows], columns.path[rows]
+    for summary, records in zip(into, np.bincount(slots, minlength=len(into)).tolist(), strict=True):
+        summary.records += records
+    cells, place = group(slots * paths + ids, len(into) * paths)
+    sums = np.zeros((len(cells), len(SUMMED)))
+
+    def fill(measure: Measure, weights: NDArray[np.generic] | None = None) -> None:
+        sums[:, COLUMN[measure]] = np.bincount(place, weights, len(cells))
+
+    error = columns.error[rows]
+    fill(Measure.REQUESTS)
+    fill(Measure.COLD_STARTS, columns.cold[rows])
+    for measure, code in (
+        (Measure.ERRORS_USER, USER),
+        (Measure.ERRORS_BACKEND, BACKEND),
+        (Measure.ERRORS_FATAL, FATAL),
+    ):
+        fill(measure, error == code)
+    fill(Measure.THROTTLES, columns.throttled[rows])
+    fill(Measure.BUSY, columns.busy[rows])
+    for number, here in _slices(cells // max(paths, 1), len(into)):
+        into[number].paths.add(cells[here] % paths, sums[here])
+    _measure_paths(columns, rows, slots, into, paths)
+    _tally_calls(columns, slot, into, calls)
+    _count_tags(columns, slot, into)
+
+
+def _measure_paths(columns: Columns, rows: Ints, slots: Ints, into: Sequence[Summary], paths: int) -> None:
+    ids = columns.path[rows]
+    cells = []
+    size = paths * LAYERS * N_BINS
+    for layer, bins in ((TOTAL, columns.total_bin[rows]), (IN_FUNCTION, columns.function_bin[rows])):
+        measured = bins >= 0
+        cells.append(slots[measured] * size + cells_of(ids[measured], layer, bins[measured]))
+    _measure(np.concatenate(cells), size, [summary.path_latency for summary in into])
+
+
+def _tally_calls(columns: Columns, slot: Ints, into: Sequence[Summary], calls: int) -> None:
+    slots = slot[columns.call_event]
+    rows = np.flatnonzero(slots >= 0)
+    if not len(rows):
+        return
+    slots, ids = slots[rows], columns.call[rows]
+    cells, place = group(slots * calls + ids, len(into) * calls)
+    sums = np.zeros((len(cells), len(SUMMED)))
+    sums[:, COLUMN[Measure.REQUESTS]] = np.bincount(place, minlength=len(cells))
+    for measure, weights in (
+        (Measure.THROTTLES, columns.call_throttled),
+        (Measure.RCU, columns.call_rcu),
+        (Measure.WCU, columns.call_wcu),
+    ):
+        sums[:, COLUMN[measure]] = np.bincount(place, weights[rows], len(cells))
+    for number, here in _slices(cells // calls, len(into)):
+        into[number].calls.add(cells[here] % calls, sums[here])
+    bins = columns.call_bin[rows]
+    measured = bins >= 0
+    size = calls * LAYERS * N_BINS
+    found = slots[measured] * size + cells_of(ids[measured], TOTAL, bins[measured])
+    _measure(found, size, [summary.call_latency for summary in into])
+
+
+def _measure(cells: Ints, size: int, into: Sequence[Histograms]) -> None:
+    found, counts = np.unique(cells, return_counts=True)
+    for number, here in _slices(found // max(size, 1), len(into)):
+        into[number].add(found[here] - number * size, counts[here].astype(np.float64))
+
+
+def _count_tags(columns: Columns, slot: Ints, into: Sequence[Summary]) -> None:
+    for row, key, text in columns.tags:
+        if slot[row] >= 0:
+            count_tag(into[slot[row]].path_tags, int(columns.path[row]), key, text)
+    for row, key, text in columns.call_tags:
+        number = slot[columns.call_event[row]]
+        if number >= 0:
+            count_tag(into[number].call_tags, int(columns.call[row]), key, text)
+
+
+def _slices(ascending: Ints, n: int) -> list[tuple[int, slice]]:
+    """Return where each number 0..n-1 that is there lies among ascending numbers."""
+    bounds = np.searchsorted(ascending, np.arange(n + 1)).tolist()
+    return [(number, slice(a, b)) for number, (a, b) in enumerate(pairwise(bounds)) if a < b]
