@@ -93,14 +93,19 @@ def clock(epoch: int, zone: ZoneInfo) -> str:
     return f"{datetime.fromtimestamp(epoch, zone):%Y-%m-%d %H:%M %Z}"
 
 
-def mostly(share: Share, measure: Measure) -> str:
-    """Say whether a caller calls more often or asks for more with each call."""
-    each = "more capacity per call" if measure in (Measure.RCU, Measure.WCU) else "more per call"
-    if measure is Measure.REQUESTS or share.more_calls >= _MOSTLY * share.share:
-        return "more calls"
+def mostly(share: Share, finding: Finding) -> str:
+    """Say whether a caller calls more often or asks for more with each call (less, where there is a fall)."""
+    more, calls = ("less", "fewer") if _falls(finding) else ("more", "more")
+    capacity = " capacity" if finding.measure in (Measure.RCU, Measure.WCU) else ""
+    if finding.measure is Measure.REQUESTS or share.more_calls >= _MOSTLY * share.share:
+        return f"{calls} calls"
     if share.more_per_call >= _MOSTLY * share.share:
-        return each
-    return f"more calls and {each}"
+        return f"{more}{capacity} per call"
+    return f"{calls} calls and {more}{capacity} per call"
+
+
+def _falls(finding: Finding) -> bool:
+    return finding.observed < finding.expected
 
 
 def _title(incident: Incident) -> str:
@@ -125,7 +130,8 @@ def _sentence(incident: Incident, title: str) -> str:
     first = next((share for share in primary.callers if share.scope.kind == FUNCTION), None)
     if first is not None:
         caller = escape(first.scope.label, NAME)
-        told += f" {numbers.percent(first.share)} of the excess comes from function {caller}."
+        part = "loss" if _falls(primary) else "excess"
+        told += f" {numbers.percent(first.share)} of the {part} comes from function {caller}."
     return told
 
 
@@ -175,12 +181,12 @@ def _callers(finding: Finding, links: LinkMaker, window: tuple[int, int]) -> lis
             (s for s in finding.callers if s.scope.kind not in (CLIENT, TENANT)), key=lambda s: -s.share
         )
     lines = [
-        f"•  {_linked(share.scope, links, window)}  *{numbers.percent(share.share)}* of the excess, "
-        f"{mostly(share, finding.measure)}"
-        for share in calling[:CALLERS]
+        f"•  {_linked(each.scope, links, window)}   *{numbers.percent(each.share)}* · {mostly(each, finding)}"
+        for each in calling[:CALLERS]
     ]
     if lines:
-        lines.insert(0, f"*Called by* ({numbers.name(finding.measure)})")
+        part = "missing" if _falls(finding) else "extra"
+        lines.insert(0, f"*Called by*, with the share of the {part} {numbers.name(finding.measure)}")
     suspects = sorted(finding.suspects, key=lambda share: -share.share)
     out = [share for share in suspects if share.share >= _STANDS_OUT][:CALLERS]
     for share in out:

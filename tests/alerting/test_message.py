@@ -58,7 +58,7 @@ def test_a_page_answers_what_how_much_since_when_where_and_who() -> None:
         "*Headroom*\n59 % left of 100 wcu/s",
         "*Data*\n100 % complete",
         "where 8.2/s were expected",
-        "|inventory-put-item>  *91 %* of the excess, more calls",
+        "|inventory-put-item>   *91 %* · more calls",
         "Client *ios 3.2.1* carries 88 % of it",
         "weeks 1, 2 and 3",
         "With it: route POST /items/{id} (requests)",
@@ -87,15 +87,15 @@ def test_links_lead_to_table_function_and_logs_with_the_time_range() -> None:
 )
 def test_a_caller_is_said_to_call_more_or_to_ask_for_more(more_calls: float, told: str) -> None:
     shown = said(rendered(table_finding(callers=[share(PUT, 0.91, more_calls)])))
-    assert f"*91 %* of the excess, {told}\n" in f"{shown}\n"
+    assert f"*91 %* · {told}\n" in f"{shown}\n"
 
 
 def test_three_callers_are_shown_the_largest_first_and_routes_only_without_functions() -> None:
     functions = [share(scope("function", f"f{n}"), 0.1 * n) for n in range(1, 5)]
     shown = said(rendered(table_finding(callers=[*functions, share(ROUTE, 0.95)])))
-    assert re.findall(r"\|(f\d)>  \*", shown) == ["f4", "f3", "f2"]
+    assert re.findall(r"\|(f\d)>   \*", shown) == ["f4", "f3", "f2"]
     only_routes = said(rendered(finding(GET, callers=[share(ROUTE, 0.95)])))
-    assert "POST /items/{id}>  *95 %*" in only_routes
+    assert "POST /items/{id}>   *95 %*" in only_routes
 
 
 def test_a_client_is_named_only_when_it_stands_out() -> None:
@@ -148,7 +148,7 @@ def test_a_long_digest_says_how_many_it_left_out() -> None:
 OUR_HOSTS = ("https://console.cloud.google.com/",)
 HOSTILE = (
     "<!channel>", "<!here>", "<@U123456>", "<#C1|x>", "<https://evil.example|items>", "https://evil.example",
-    "*bold*", "_italic_", "~gone~", "`code`", "```", "&lt;!channel&gt;", ":fire:", "@here", "#general", ">quote",
+    "*bold*", "_italic_", "~gone~", "`code`", "```", "&lt;!channel&gt;", ":fire:", "@here", "#general", ">q",
     "\u202etxt.exe", "a\u200bb", "a\nb\r\n\tc", "x|y", "<!date^1^{date}|x>", "\ud800", "&" * 500, "<" * 500,
     "aws", "gcp", "eu-west-1",
 )  # fmt: skip

@@ -1,0 +1,77 @@
+"""The chart of an incident."""
+
+import io
+from zoneinfo import ZoneInfo
+
+import matplotlib.image
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from alerting.chart import BAND, INCIDENT, NOW, alternative, draw
+from alerting.incident import Incident
+from tests.alerting.given import T0, incident, table_finding, trace
+
+ZONE = ZoneInfo("Asia/Tokyo")
+
+
+def pixels(shown: Incident) -> np.ndarray:
+    return matplotlib.image.imread(io.BytesIO(draw(shown, ZONE)))[..., :3]
+
+
+def coloured(picture: np.ndarray, colour: str) -> int:
+    wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return int((np.abs(picture - wanted).max(axis=2) < 0.02).sum())
+
+
+def test_the_chart_has_the_curve_and_the_incident_on_white() -> None:
+    picture = pixels(incident())
+    assert picture.shape[1] > 1.9 * picture.shape[0]
+    assert coloured(picture, NOW) > 1000
+    assert coloured(picture, INCIDENT) > 100
+    assert np.allclose(picture[0, 0], 1)
+
+
+def test_the_incident_is_shaded_from_its_start_to_its_end() -> None:
+    def shaded(start: int) -> int:
+        orange = pixels(replace(incident(), start=start)) - np.array([1.0, 0.945, 0.84])
+        return int((np.abs(orange).max(axis=2) < 0.03).sum())
+
+    assert shaded(T0 - 7200) > 3 * shaded(T0 - 1200) > 0
+
+
+def test_the_expected_band_is_drawn_only_where_it_is_known() -> None:
+    def banded(known: bool) -> int:
+        shown = trace()
+        none: list[float | None] = [None] * len(shown.now)
+        if not known:
+            shown = replace(shown, lower=none, upper=none)
+        light = pixels(incident(table_finding(trace=shown)))
+        blue = np.array([int(BAND[i : i + 2], 16) for i in (1, 3, 5)]) / 255 * 0.24 + 0.76
+        return int((np.abs(light - blue).max(axis=2) < 0.02).sum())
+
+    assert banded(known=True) > 10 * banded(known=False)
+
+
+def test_holes_in_the_data_and_names_full_of_markup_draw_without_a_warning() -> None:
+    holes = trace()
+    holes = replace(holes, now=[None if i % 7 else v for i, v in enumerate(holes.now)], last_week=[None] * 5)
+    named = table_finding(trace=holes)
+    assert named.scope is not None
+    named = replace(named, scope=named.scope._replace(name="$a_b$ \\frac{x} <b> 注文"[:18]))
+    assert draw(incident(named), ZONE).startswith(b"\x89PNG")
+
+
+def test_the_same_incident_is_the_same_picture() -> None:
+    assert draw(incident(), ZONE) == draw(incident(), ZONE)
+
+
+def test_without_a_trace_there_is_nothing_to_draw() -> None:
+    with pytest.raises(ValueError, match="has no trace"):
+        draw(incident(table_finding(trace=None)), ZONE)
+
+
+def test_the_picture_is_told_in_words_too() -> None:
+    assert alternative(incident()) == (
+        "Chart of table items, wcu, over the last 4 hours: it reached 41 wcu/s where 8.2 wcu/s was expected."
+    )

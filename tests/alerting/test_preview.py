@@ -1,0 +1,123 @@
+"""Messages as HTML, and the report."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from hypothesis import given, settings
+
+from alerting.incidents import Incidents
+from alerting.message import page as message_of
+from alerting.notice import Notice
+from alerting.preview import fragment, page
+from alerting.render import Renderer
+from alerting.report import write_report
+from config.links import Links
+from config.settings import Settings
+from tests.alerting.given import T0, TABLE, ended, finding, growth_finding, incident, scope, table_finding
+from tests.alerting.test_message import HOSTILE, names
+
+ZONE = ZoneInfo("Asia/Tokyo")
+LINKS = Links(Settings().links)
+OURS = {"article", "svg", "rect", "path", "circle", "div", "b", "span", "time", "h3", "p", "a", "figure"}
+OURS |= {"figcaption", "img"}
+
+
+class Elements(HTMLParser):
+    """Collects what a browser would make of a text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.addresses: list[str] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.addresses += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_a_preview_shows_the_message_with_its_links_and_its_chart() -> None:
+    one = incident()
+    seen = Elements(fragment(message_of(one, LINKS, ZONE, at=T0), ZONE, at=T0, incident=one))
+    for expected in (
+        "Uneri",
+        "18:00",
+        "SPIKE · table items",
+        "41 wcu/s",
+        "Oct 9, 2025 17:58",
+        "inventory-put-item",
+    ):
+        assert expected in seen.text
+    assert sum(address.startswith("https://") for address in seen.addresses) >= 5
+    assert sum(address.startswith("data:image/png;base64,") for address in seen.addresses) == 1
+
+
+def test_a_page_needs_nothing_from_anywhere_and_has_both_looks() -> None:
+    html = page(fragment(message_of(incident(), LINKS, ZONE, at=T0), ZONE, at=T0), title="<x>", look="dark")
+    assert 'data-look="dark"' in html
+    assert "prefers-color-scheme: dark" in html
+    assert "<title>&lt;x&gt;</title>" in html
+    assert not re.search(r'(?:src|url)\s*[=(]\s*["\']?(?:https?:)?//', html)
+
+
+@settings(max_examples=60, deadline=None)
+@given(names, names)
+def test_no_string_of_an_event_becomes_html(name: str, sentence: str) -> None:
+    hostile = f'{name}"><script>alert(1)</script><img src=x onerror=alert(1)>'
+    one = incident(table_finding(scope=scope("table", hostile), sentence=f"{sentence}<script>"))
+    seen = Elements(fragment(message_of(one, LINKS, ZONE, at=T0), ZONE, at=T0))
+    assert seen.tags <= OURS
+    assert not {attribute for attribute in seen.attributes if attribute.startswith("on")}
+    assert all(address.startswith("https://") for address in seen.addresses)
+
+
+def told(findings: list[list]) -> tuple[Incidents, list[Notice]]:
+    incidents, notices = Incidents(Settings()), []
+    for step, batch in enumerate(findings):
+        notices += incidents.feed(batch, T0 + 3600 * step)
+    return incidents, [*notices, *incidents.feed([], T0 + 86400)]
+
+
+def test_a_report_has_the_incidents_their_pages_with_charts_and_the_digest(tmp_path: Path) -> None:
+    first = table_finding()
+    incidents, notices = told(
+        [
+            [first, growth_finding(scope("table", "users"))],
+            [ended(first, T0 + 1200)],
+            [finding(TABLE._replace(name="orders"), "o", seen=T0 + 7200, start=T0 + 7100)],
+        ]
+    )
+    path = tmp_path / "report.html"
+    write_report(path, incidents.known(), notices, Renderer(LINKS, ZONE), ZONE)
+    html = path.read_text("utf-8")
+    seen = Elements(html)
+    assert html.count('<div class="card" id=') == 2
+    assert "RESOLVED after 21 min · table items" in seen.text
+    assert "SPIKE · table orders" in seen.text
+    assert "table users · wcu +3.0 % a day" in seen.text
+    assert "DIGEST · 1 series grows" in seen.text
+    assert html.count("data:image/png;base64,") == 1
+    assert re.search(r"<b>2</b>\s*<span>pages</span>", html)
+    assert not re.search(r"<(?:script|link|iframe)\b", html)
+
+
+def test_a_report_of_a_quiet_week_says_so(tmp_path: Path) -> None:
+    write_report(tmp_path / "r.html", [], [], Renderer(LINKS, ZONE), ZONE)
+    assert "Nothing happened" in (tmp_path / "r.html").read_text("utf-8")
+
+
+def test_names_in_the_report_are_escaped(tmp_path: Path) -> None:
+    incidents, notices = told([[table_finding(scope=scope("table", each), id=each) for each in HOSTILE]])
+    write_report(
+        tmp_path / "r.html", incidents.known(), notices, Renderer(LINKS, ZONE), ZONE, title="</title><script>"
+    )
+    seen = Elements((tmp_path / "r.html").read_text("utf-8"))
+    assert "script" not in seen.tags
