@@ -8,7 +8,7 @@ from rich.console import Console
 
 from alerting.deliver import Courier
 from alerting.digest_time import zone_of
-from alerting.outbox import Outbox, OutboxStorage
+from alerting.outbox import PACE, Outbox, OutboxStorage
 from alerting.render import Renderer
 from alerting.slack import SlackSink
 from alerting.terminal import Terminal
@@ -30,13 +30,9 @@ def connect(
     """
     zone = zone_of(settings.digest)
     token = environment.get(settings.slack.token_env, "").strip()
-    sink: SlackSink | Terminal
-    if token:
-        sink = SlackSink(token, settings.slack.base_url, zone)
-    else:
-        sink = Terminal(console or Console(), zone)
+    sink = SlackSink(token, settings.slack.base_url, zone) if token else Terminal(console or Console(), zone)
     courier = Courier(
-        Outbox(storage, random.SystemRandom()),
+        Outbox(storage, random.SystemRandom(), pace=PACE if token else 0.0),
         sink,
         Renderer(Links(settings.links), zone),
         pages=settings.slack.channel,

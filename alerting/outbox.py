@@ -38,7 +38,8 @@ class Outbox:
       it posts again; where it cannot look, it posts again once (``Row.blind``).
     """
 
-    def __init__(self, storage: OutboxStorage, rng: random.Random) -> None:
+    def __init__(self, storage: OutboxStorage, rng: random.Random, pace: float = PACE) -> None:
+        self._pace = pace
         self._storage = storage
         self._rng = rng
         self._rows: dict[str, Row] = {}
@@ -117,7 +118,7 @@ class Outbox:
             seen.add(lane)  # rows of one subject keep their order
             at = max(
                 row.not_before,
-                self._spoken.get(row.channel, float("-inf")) + PACE,
+                self._spoken.get(row.channel, float("-inf")) + self._pace,
                 self._paused.get((row.channel, row.send), 0.0),
             )
             if at > now:
