@@ -75,7 +75,7 @@ def _problem(record: bytes | None, error: Exception) -> Problem:
     if isinstance(error, RecursionError):
         return Reason.TOO_DEEP, "nested too deep"
     if isinstance(error, msgspec.ValidationError):
-        return _of_validation(detail), detail
+        return _of_validation(detail, record), detail
     if b"\0" in record or not _is_text(record):
         return Reason.BINARY, "not UTF-8 text; send one JSON object a record, uncompressed"
     if _NOT_FINITE.search(record):
@@ -83,9 +83,9 @@ def _problem(record: bytes | None, error: Exception) -> Problem:
     return Reason.NOT_JSON, detail
 
 
-def _of_validation(detail: str) -> Reason:
-    if " - at `$" not in detail:
-        return Reason.NOT_OBJECT
+def _of_validation(detail: str, record: bytes) -> Reason:
+    if " - at `$" not in detail:  # the first value is no object, whatever the rest is
+        return Reason.NOT_OBJECT if _is_json(record) else Reason.NOT_JSON
     if detail.startswith("Number out of range"):
         return Reason.NOT_FINITE
     if " >= " in detail or " <= " in detail:
@@ -93,6 +93,14 @@ def _of_validation(detail: str) -> Reason:
     if detail.startswith("Invalid enum value"):
         return Reason.UNKNOWN_ERROR
     return Reason.BAD_TYPE
+
+
+def _is_json(record: bytes) -> bool:
+    try:
+        msgspec.json.decode(record)
+    except _FAILURES:
+        return False
+    return True
 
 
 def _is_text(record: bytes) -> bool:

@@ -60,7 +60,7 @@ class Rollup:
     def __init__(self, source: str, shards: int, time: Time, decoder: Decoder) -> None:
         self.late = 0  # records that came after their bucket had closed
         self.duplicates = 0  # records that were dropped because their id was known
-        self.rejected: list[Rejected] = []  # what ``finish`` found: a leap that nothing confirmed
+        self.rejected = list[Rejected]()  # what ``finish`` found: a leap that nothing confirmed
         self._decoder = decoder
         self._width: int = time.bucket
         self._lateness = time.lateness
