@@ -40,7 +40,7 @@ def load_scenario(path_or_name: str | Path) -> Scenario:
     wrong = [_problem(tree, "name", loc, message) for loc, message in scenario.wrong_names()]
     if wrong:
         raise ConfigError(name, wrong)
-    if scenario.shape is not None and Path(name).parent:
+    if scenario.shape is not None:
         scenario = scenario.model_copy(update={"shape": str(Path(name).parent / scenario.shape)})
     return scenario
 

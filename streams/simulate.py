@@ -13,6 +13,7 @@ from streams.scenario import Scenario
 from streams.scenario_incidents import CELL
 from streams.shape import read_shape
 from streams.simulation import Delivery, Simulation
+from streams.write_error import WriteError
 
 SLICE = 0.25  # seconds of wall time between two deliveries when the pace is kept
 
@@ -89,7 +90,7 @@ def simulate(
     Raises
     ------
     streams.write_error.WriteError
-        The target cannot be reached or refuses.
+        The target cannot be reached or refuses, or the labels cannot be written.
     streams.shape.ShapeError
         The shape is no series.
     """
@@ -100,8 +101,11 @@ def simulate(
     chosen = shape or (Path(scenario.shape) if scenario.shape else None)
     simulation = Simulation(scenario, shape=read_shape(chosen) if chosen else None, now=moment)
     if labels is not None:
-        labels.parent.mkdir(parents=True, exist_ok=True)
-        labels.write_text("".join(json.dumps(label) + "\n" for label in simulation.labels()), "utf-8")
+        try:
+            labels.parent.mkdir(parents=True, exist_ok=True)
+            labels.write_text("".join(json.dumps(label) + "\n" for label in simulation.labels()), "utf-8")
+        except OSError as error:
+            raise WriteError(f"{labels}: cannot be written: {error.strerror or error}") from None
     begin = max(simulation.start, from_ if from_ is not None else simulation.start)
     finish = min(simulation.end, until if until is not None else simulation.end)
     deliveries = simulation.deliveries(from_, until)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.decode import Decoder
 from streams.scenario import Scenario
 from streams.scenario_incidents import EXPECTED
 from streams.scenario_load import load_scenario
@@ -111,6 +112,16 @@ def test_every_line_is_an_event_in_the_form_of_the_contract() -> None:
     assert {one["client"]["tenant"] for one in found} == {'a "b" ü', "game-42"}
 
 
+def test_the_decoder_takes_every_line_of_every_kind_of_incident() -> None:
+    made = Simulation(load_scenario("week-of-incidents"))
+    for label in made.labels():
+        begin = int(str(label["start"]))
+        lines = [line for _, block in made.lines(begin, begin + 1200) for line in block]
+        _, rejected = Decoder().decode(lines)
+        assert lines or label["kind"] == "silence"
+        assert rejected == []
+
+
 def test_lines_arrive_in_the_order_of_their_ts() -> None:
     stamps = [one["ts"] for one in events(simulation())]
     assert stamps == sorted(stamps)
@@ -191,7 +202,8 @@ def test_a_hammer_is_more_calls_of_one_client_version_and_nothing_else() -> None
             "times": 10,
         }
     )
-    mine, others = [], []
+    mine: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
     for one in hit:
         (mine if one["function"] == "put" and one["client"]["version"] == "3.2.1" else others).append(one)
     served = [one for one in mine if one["error"] != "user"]
@@ -344,7 +356,7 @@ def test_the_shipped_demo_hammers_items_fivefold_while_ledger_grows() -> None:
     assert made.end - end == 40 * 60
 
     def units(table: str, low: int, high: int) -> float:
-        return sum(call["wcu"] for call in calls(events(made, low, high), table))
+        return float(sum(call["wcu"] for call in calls(events(made, low, high), table)))
 
     week = 7 * 86400
     assert 4 < units("items", begin, end) / units("items", begin - week, end - week) < 7
