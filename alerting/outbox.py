@@ -4,6 +4,8 @@ import random
 from collections.abc import Iterable
 from typing import Final, Protocol
 
+from msgspec import structs
+
 from alerting.incident import Incident
 from alerting.message import Message
 from alerting.notice import Action, Notice, identify
@@ -239,4 +241,4 @@ class Outbox:
 
 
 def _with_trace(incident: Incident) -> Incident | None:
-    return incident if incident.primary.trace is not None else None
+    return None if incident.primary.trace is None else structs.replace(incident, members=[])

@@ -1,4 +1,4 @@
-"""The message in a terminal, as a person would see it in Slack; also a sink, where there is no Slack."""
+"""The message in a terminal, as a person would see it in Slack; and the sink where there is no Slack."""
 
 from datetime import datetime
 from typing import Final
@@ -58,13 +58,6 @@ class Terminal:
         head.append(f"  {time}", "dim")
         framed = Panel(Group(head, *parts), width=width, padding=(0, 2, 1, 2), border_style=_frame(message))
         self._console.print(framed)
-
-    async def deliver(self, row: Row) -> Outcome:
-        """Show a row: a post or an edit as a whole message; charts are part of it."""
-        if row.send is Send.CHART or row.message is None:
-            return Outcome(result=Result.SENT, place=row.place)
-        self.show(row.message, at=int(row.created), incident=row.incident)
-        return Outcome(result=Result.SENT, place=Place(row.channel, row.id))
 
     def _lines(self, message: Message) -> list[str]:
         lines = []
@@ -133,6 +126,27 @@ class Terminal:
             (f"  {numbers.unit(incident.primary.measure)}", "dim"),
         )
         return Padding(Group(*lines, axis, legend), (1, 0, 0, 0))
+
+
+class TerminalSink:
+    """Takes the place of Slack where there is no token.
+
+    Parameters
+    ----------
+    zone
+        Times are shown in this zone.
+    console
+        Where to; standard output when absent.
+    """
+
+    def __init__(self, zone: ZoneInfo, console: Console | None = None) -> None:
+        self._terminal = Terminal(console or Console(), zone)
+
+    async def deliver(self, row: Row) -> Outcome:
+        """Show a post or an edit as a whole message, with its curve; a chart has been shown with it."""
+        if row.send is not Send.CHART and row.message is not None:
+            self._terminal.show(row.message, at=int(row.created), incident=row.incident)
+        return Outcome(result=Result.SENT, place=row.place or Place(row.channel, row.id))
 
 
 def _frame(message: Message) -> str:

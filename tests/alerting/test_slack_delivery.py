@@ -399,3 +399,16 @@ async def test_the_standin_refuses_a_wrong_upload_and_wrong_blocks(desk: Desk) -
     upload = await client.files_getUploadURLExternal(filename="x.png", length=5)
     async with aiohttp.ClientSession() as session, session.post(upload["upload_url"], data=b"four") as answer:
         assert answer.status == 400
+
+
+async def test_on_the_real_clock_a_page_and_its_chart_are_out_within_seconds() -> None:
+    async with SlackStandin() as slack, SlackSink(TOKEN, slack.base_url, ZONE) as sink:
+        courier = Courier(Outbox(Memory(), random.Random(7)), sink, render, pages="#uneri")  # noqa: S311
+        await courier.start()
+        await courier.put([opened()])
+        task = asyncio.create_task(courier.run())
+        async with asyncio.timeout(10):
+            await courier.settled()
+        courier.stop()
+        await task
+        assert len(slack.messages) == len(slack.files) == 1

@@ -13,7 +13,7 @@ from alerting.deliver import Courier
 from alerting.message import page
 from alerting.outbox import Outbox
 from alerting.render import Renderer
-from alerting.terminal import Terminal
+from alerting.terminal import Terminal, TerminalSink
 from config.links import Links
 from config.settings import Settings
 from tests.alerting.given import T0, TABLE, finding, incident, table_finding, told
@@ -76,8 +76,8 @@ def test_a_name_cannot_colour_the_terminal_or_write_rich_markup() -> None:
 
 async def test_as_a_sink_it_shows_every_message_once() -> None:
     written = io.StringIO()
-    sink = Terminal(Console(file=written, width=100), ZONE)
-    outbox = Outbox(Memory(), random.Random(1))  # noqa: S311  spreads retries
+    sink = TerminalSink(ZONE, Console(file=written, width=100))
+    outbox = Outbox(Memory(), random.Random(1), pace=0.0)  # noqa: S311  spreads retries
     courier = Courier(outbox, sink, Renderer(LINKS, ZONE), pages="#uneri", clock=FakeClock())
     notices = told(table_finding(), finding(TABLE._replace(name="users"), "users"))
     await courier.put([*notices, *notices])
