@@ -1,6 +1,7 @@
 """The daemon's topics: what they are called, how they must be set, and their creation."""
 
-from collections.abc import Collection
+import contextlib
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -95,6 +96,36 @@ def setup_topics(settings: Settings) -> list[str]:
     if settings.kafka is None:
         raise TopicError("the configuration has no kafka section: there are no topics to set up")
     kafka = settings.kafka
+    with _admin(kafka) as admin:
+        present = _partitions(admin)
+        return [
+            _verified(name, kafka, present[name])
+            if name in present
+            else _created(admin, name, partitions, config, kafka)
+            for name, (partitions, config) in needed(kafka).items()
+        ]
+
+
+def verified_topics(kafka: Kafka) -> dict[str, int]:
+    """Return the number of partitions of each topic that the daemon needs, all of which are there.
+
+    Raises
+    ------
+    TopicError
+        When one is missing or has the wrong number of partitions, or Kafka does not answer.
+    """
+    with _admin(kafka) as admin:
+        present = _partitions(admin)
+    missing = [name for name in needed(kafka) if name not in present]
+    if missing:
+        raise TopicError(f"Kafka has no topic {', '.join(missing)}: `uneri setup` creates what is missing")
+    for name in needed(kafka):
+        _verified(name, kafka, present[name])
+    return {name: present[name] for name in needed(kafka)}
+
+
+@contextlib.contextmanager
+def _admin(kafka: Kafka) -> Iterator[Any]:
     where = ", ".join(kafka.brokers)
     try:
         admin = KafkaAdminClient(**client_options(kafka))
@@ -103,17 +134,17 @@ def setup_topics(settings: Settings) -> list[str]:
             f"Kafka at {where} does not answer ({type(error).__name__}): is it running?"
         ) from error
     try:
-        present = {one["name"]: one for one in admin.describe_topics() if not one.get("error_code")}
-        return [
-            _verified(name, partitions, kafka, len(present[name]["partitions"]))
-            if name in present
-            else _created(admin, name, partitions, config, kafka)
-            for name, (partitions, config) in needed(kafka).items()
-        ]
+        yield admin
     except KafkaError as error:
         raise TopicError(f"Kafka at {where} refused: {error}") from error
     finally:
         admin.close()
+
+
+def _partitions(admin: Any) -> dict[str, int]:
+    return {
+        one["name"]: len(one["partitions"]) for one in admin.describe_topics() if not one.get("error_code")
+    }
 
 
 def _created(admin: Any, name: str, partitions: int, config: dict[str, str], kafka: Kafka) -> str:
@@ -124,11 +155,11 @@ def _created(admin: Any, name: str, partitions: int, config: dict[str, str], kaf
     return f"{name}: created, {partitions} partition{'s' if partitions > 1 else ''}"
 
 
-def _verified(name: str, partitions: int, kafka: Kafka, found: int) -> str:
+def _verified(name: str, kafka: Kafka, found: int) -> str:
     topics = Topics.of(kafka)
-    if name == topics.rollups and found != partitions:
+    if name == topics.rollups and found != kafka.shards:
         raise TopicError(
-            f"the topic {name} has {found} partitions, kafka.shards is {partitions}: set kafka.shards to "
+            f"the topic {name} has {found} partitions, kafka.shards is {kafka.shards}: set kafka.shards to "
             f"{found}, or use another kafka.app (the shards of a running app cannot be changed)"
         )
     if name == topics.findings and found != 1:

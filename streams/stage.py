@@ -38,9 +38,13 @@ class Emission(NamedTuple):
 
 
 class Stage(Protocol):
-    """State that is fed chunks. ``feed`` and ``idle`` return at once: no clock, no network."""
+    """State that is fed chunks. ``feed`` and ``idle`` return at once: no clock, no network.
 
-    def feed(self, chunk: Chunk) -> Iterable[Emission]:
+    What they return is handed to ``send`` of the runner: an ``Emission``, unless the stage has another way
+    out. ``idle`` may return ``Emission`` only.
+    """
+
+    def feed(self, chunk: Chunk) -> Iterable[Any]:
         """Take in the records of a chunk."""
 
     def idle(self) -> Iterable[Emission]:
@@ -102,7 +106,7 @@ class StageRunner:
         stage: Stage,
         *,
         checkpoints: Checkpoints,
-        send: Callable[[Emission], Awaitable[Awaitable[Any]]],
+        send: Callable[[Any], Awaitable[Awaitable[Any]]],
         release: Callable[[int], None],
         bounds: Callable[[], Awaitable[Bounds]],
         every: float = 5.0,
@@ -241,7 +245,7 @@ class StageRunner:
             last=start - 1,
         )
 
-    async def _emit(self, emissions: Iterable[Emission]) -> None:
+    async def _emit(self, emissions: Iterable[Any]) -> None:
         for emission in emissions:
             self._unacknowledged.append(await self._send(emission))
             if len(self._unacknowledged) >= UNACKNOWLEDGED:

@@ -7,7 +7,8 @@ is in a checkpoint by then or will be read again, so a restart is the one way to
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, NamedTuple, NoReturn
 
 import structlog
@@ -16,8 +17,9 @@ from faust.types import TP
 
 from streams.chunk import Chunk
 from streams.chunk_lane import ChunkApp
-from streams.kafka_checkpoints import FencedError, KafkaCheckpoints
+from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_topics import BLOCK_BYTES
+from streams.owned_records import FencedError
 from streams.stage import Bounds, Emission, Stage, StageRunner
 
 FATAL: Final = 1
@@ -26,13 +28,21 @@ TICK_SECONDS: Final = 1.0
 log = structlog.get_logger("uneri.host")
 
 
+Send = Callable[[Any], Awaitable[Awaitable[Any]]]
+
+
 class Hosted(NamedTuple):
-    """What runs on each partition of one topic."""
+    """What runs on each partition of one topic.
+
+    ``around`` is entered before a stage is opened and left after it was closed, and gives the way that its
+    emissions take; without it they are records for other topics.
+    """
 
     topic: str
     role: str  # names agents and checkpoints: rollup, detect, incidents
     make: Callable[[int], Stage]  # partition -> a fresh stage
     idle_after: float | None = None
+    around: Callable[[int], AbstractAsyncContextManager[Send]] | None = None
 
 
 def fatal(error: BaseException, **context: object) -> NoReturn:
@@ -73,6 +83,7 @@ class StageHost:
         self._every = every
         self._hosted = {one.topic: one for one in hosted}
         self._opening: dict[TP, asyncio.Task[StageRunner]] = {}
+        self._around: dict[TP, AsyncExitStack] = {}
         self._producer = AIOKafkaProducer(
             acks="all", enable_idempotence=True, linger_ms=5, max_request_size=BLOCK_BYTES, **options
         )
@@ -138,12 +149,14 @@ class StageHost:
 
     async def _open(self, tp: TP) -> StageRunner:
         hosted = self._hosted[tp.topic]
+        stack = self._around[tp] = AsyncExitStack()
+        send = await stack.enter_async_context(hosted.around(tp.partition)) if hosted.around else self.send
         runner = StageRunner(
             f"{hosted.role}/{tp.partition}",
             f"{tp.topic}/{tp.partition}",
             hosted.make(tp.partition),
             checkpoints=self._checkpoints,
-            send=self.send,
+            send=send,
             release=lambda offset: self.app.chunk_consumer.release(tp, offset),
             bounds=lambda: self._bounds(tp),
             every=self._every,
@@ -187,14 +200,16 @@ class StageHost:
     async def _close_one(self, tp: TP) -> None:
         try:
             runner = await self._opening[tp]
-            await runner.close()
-            await self._checkpoints.close(runner.key)
-        except FencedError as error:
-            log.warning(str(error), source=f"{tp.topic}/{tp.partition}")
+            try:
+                await runner.close()
+            except FencedError as error:
+                log.warning(str(error), source=runner.source)
+            finally:
+                self._opening.pop(tp, None)
+                await self._around.pop(tp).aclose()
+                await self._checkpoints.close(runner.key)
         except Exception as error:  # noqa: BLE001 - the edge of the process
             fatal(error, source=f"{tp.topic}/{tp.partition}")
-        finally:
-            self._opening.pop(tp, None)
 
     async def _tick(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from streams.chunk import Chunk
 from streams.kafka_app import aiokafka_options, chunk_app
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics
+from streams.owned_records import OwnedRecords
 from streams.stage import Emission
 from streams.stage_host import Hosted, StageHost
 
@@ -47,7 +48,9 @@ class Counting:
 async def main(broker: str, name: str, topic: str, every: float, pause: float) -> None:
     kafka = Kafka(brokers=[broker], app=name, requests=topic)
     options: dict[str, Any] = aiokafka_options(kafka)
-    checkpoints = KafkaCheckpoints(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)
+    checkpoints = KafkaCheckpoints(
+        OwnedRecords(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)
+    )
     hosted = Hosted(topic, "count", lambda _: Counting(pause))
     host = StageHost(chunk_app(kafka), [hosted], checkpoints, options, every)
     stopping = asyncio.Event()

@@ -12,6 +12,7 @@ from detectors.state import unpack
 from streams.kafka_app import aiokafka_options
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics
+from streams.owned_records import OwnedRecords
 from tests.kafka import topic as topics
 
 PARTITIONS = 4
@@ -55,9 +56,8 @@ def checkpointed(broker: str, app: str, source: str) -> list[tuple[int, dict[str
     kafka = Kafka(brokers=[broker], app=app)
 
     async def read() -> list[tuple[int, dict[str, int]]]:
-        checkpoints = KafkaCheckpoints(
-            Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, aiokafka_options(kafka)
-        )
+        records = OwnedRecords(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, aiokafka_options(kafka))
+        checkpoints = KafkaCheckpoints(records)
         found = []
         for number in range(PARTITIONS):
             checkpoint = await checkpoints.load(f"count/{number}")
@@ -86,11 +86,11 @@ def test_every_record_is_counted_once_through_a_join_a_kill_and_a_return(kafka: 
     try:
         workers.start()
         victim = workers.start()
-        reached(kafka, app, source, at_least=1)
+        reached(kafka, app, source, workers, at_least=1)
         workers.kill(victim)
         workers.start()
         halfway = topics.committed(kafka, app, source, PARTITIONS)
-        reached(kafka, app, source, at_least=RECORDS * PARTITIONS)
+        reached(kafka, app, source, workers, at_least=RECORDS * PARTITIONS)
         codes = workers.stop()
     finally:
         for worker in list(workers.running):
@@ -103,8 +103,9 @@ def test_every_record_is_counted_once_through_a_join_a_kill_and_a_return(kafka: 
     assert checkpointed(kafka, app, source) == [(RECORDS, expected)] * PARTITIONS
 
 
-def reached(broker: str, app: str, source: str, at_least: int) -> None:
+def reached(broker: str, app: str, source: str, workers: Workers, at_least: int) -> None:
     deadline = time.monotonic() + 60
     while sum(topics.committed(broker, app, source, PARTITIONS)) < at_least:
         assert time.monotonic() < deadline, "the workers did not get there"
+        assert all(worker.poll() is None for worker in workers.running), "a worker has ended"
         time.sleep(0.2)

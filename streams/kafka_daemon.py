@@ -1,0 +1,203 @@
+"""The Kafka driver: a Faust app that owns partitions and feeds the engine's stages whole chunks.
+
+    requests ── rollup ── rollups ── detect ── findings ── incidents ── outbox ── Slack
+
+One process runs all roles or some; each scales by partitions and processes, but for incidents, whose topic
+has one partition.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from typing import Any, Final
+
+import structlog
+
+from alerting.notice import Notice
+from config.settings import Kafka, Settings
+from streams.kafka_app import aiokafka_options, chunk_app, wait_for_kafka
+from streams.kafka_checkpoints import KafkaCheckpoints
+from streams.kafka_client import CredentialsMissingError
+from streams.kafka_stages import DetectStage, IncidentsStage, RollupStage
+from streams.kafka_status import status_of
+from streams.kafka_topics import TopicError, Topics, verified_topics
+from streams.logs import configure_logs
+from streams.messenger import messenger
+from streams.metrics import Metrics
+from streams.outbox_kafka import KafkaOutboxStorage
+from streams.owned_records import OwnedRecords
+from streams.stage_host import Hosted, Send, StageHost, fatal
+from streams.watchdog import Watchdog
+from streams.web import Web, WebError
+
+ROLES: Final = frozenset({"rollup", "detect", "incidents"})
+
+log = structlog.get_logger("uneri.kafka")
+
+
+class KafkaDaemon:
+    """All roles of one process in one event loop.
+
+    Parameters
+    ----------
+    settings
+        With a ``kafka`` section.
+    roles
+        Some of ``ROLES``.
+    partitions
+        How many partitions each topic has.
+    """
+
+    def __init__(
+        self, settings: Settings, kafka: Kafka, roles: Collection[str], partitions: dict[str, int]
+    ) -> None:
+        self._settings = settings
+        topics = Topics.of(kafka)
+        self._roles = sorted(roles)
+        self._waiting: Callable[[], int] | None = None  # messages on their way, where the incidents are
+        self.metrics = Metrics()
+        options = aiokafka_options(kafka)
+        self._records = OwnedRecords(topics.checkpoints, partitions[topics.checkpoints], options)
+        sources = [f"{topics.requests}/{number}" for number in range(partitions[topics.requests])]
+        stages = [
+            Hosted(
+                topics.requests,
+                "rollup",
+                lambda number: RollupStage(number, settings, kafka.shards, topics),
+                idle_after=float(settings.time.idle),
+            ),
+            Hosted(topics.rollups, "detect", lambda shard: DetectStage(shard, sources, settings, topics)),
+            Hosted(
+                topics.findings,
+                "incidents",
+                lambda _: IncidentsStage(kafka.shards, settings),
+                around=lambda _: self._delivering(),
+            ),
+        ]
+        hosted = [one for one in stages if one.role in roles]
+        self._host = StageHost(chunk_app(kafka), hosted, KafkaCheckpoints(self._records), options)
+        self._web = Web(settings.web.listen, self.status, self._not_ready, self.metrics.registry)
+        self._ready = False
+
+    async def run(self, stopping: asyncio.Event, watchdog: Watchdog) -> None:
+        """Run until ``stopping`` is set; write the last checkpoints and leave the group then."""
+        port = await self._web.start()
+        log.info("starting", roles=self._roles, status_port=port)
+        starting = asyncio.create_task(self._host.start())
+        waiting = asyncio.create_task(stopping.wait())
+        await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            self._ready = True
+            log.info(
+                "started", roles=sorted({one.key.partition("/")[0] for one in self._host.runners.values()})
+            )
+        while not stopping.is_set():
+            watchdog.turned()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), 1)
+            if self._host.app.should_stop:
+                raise self._host.app.crash_reason or RuntimeError("Faust has stopped")
+        watchdog.stop_within()
+        self._ready = False
+        if not starting.done():
+            starting.cancel()
+        await self._host.stop()
+        await self._web.stop()
+        log.info("stopped cleanly")
+
+    def status(self) -> dict[str, object]:
+        """Return what ``uneri status`` shows."""
+        return status_of(self._host, self._waiting() if self._waiting is not None else None)
+
+    def _not_ready(self) -> str | None:
+        return None if self._ready else "no partitions yet"
+
+    @contextlib.asynccontextmanager
+    async def _delivering(self) -> AsyncIterator[Send]:
+        """Run the courier where the incidents are; a notice is durable in the outbox before a checkpoint."""
+        storage = KafkaOutboxStorage(self._records)
+        async with messenger(self._settings, storage) as (courier, outbox):
+            await courier.start()
+            self._waiting = lambda: len(outbox.waiting())
+            running = asyncio.create_task(courier.run())
+            running.add_done_callback(_fatal_when_failed)
+
+            async def send(notice: Notice) -> Awaitable[Any]:
+                await courier.put([notice])
+                self.metrics.notices.labels(notice.action.value).inc()
+                durable = asyncio.get_running_loop().create_future()
+                durable.set_result(None)
+                return durable
+
+            try:
+                yield send
+            finally:
+                courier.stop()
+                await running
+                self._waiting = None
+                await storage.close()
+
+
+def _fatal_when_failed(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        fatal(error, stage="courier")
+
+
+def run_kafka(settings: Settings, roles: Collection[str] | None = None) -> int:
+    """Run the Kafka daemon until SIGINT or SIGTERM.
+
+    Parameters
+    ----------
+    settings
+        With a ``kafka`` section.
+    roles
+        Some of ``rollup``, ``detect``, ``incidents``; all when absent.
+
+    Returns
+    -------
+    The exit code: 0 after a clean stop, 1 when something failed, 2 when roles or settings are wrong.
+    """
+    configure_logs()
+    logging.getLogger("streams.chunk_lane").setLevel(
+        logging.WARNING
+    )  # Faust names its loggers after subclasses
+    unknown = set(roles or ()) - ROLES
+    if unknown or settings.kafka is None:
+        log.critical(
+            f"unknown role {', '.join(sorted(unknown))}: the roles are {', '.join(sorted(ROLES))}"
+            if unknown
+            else "the configuration has no kafka section"
+        )
+        return 2
+    try:
+        return asyncio.run(_main(settings, settings.kafka, roles or ROLES))
+    except (TopicError, CredentialsMissingError, WebError) as error:
+        log.critical(str(error))
+        return 1
+    except Exception as error:  # noqa: BLE001 - the edge of the process: one line, then the restart
+        fatal(error)
+
+
+def _one_line(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say in one line what asyncio would print with a traceback: aiokafka leaves failed futures behind."""
+    log.warning(str(context.get("message")), error=repr(context.get("exception")))
+
+
+async def _main(settings: Settings, kafka: Kafka, roles: Collection[str]) -> int:
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    asyncio.get_running_loop().set_exception_handler(_one_line)
+    if not await wait_for_kafka(kafka, stopping):
+        return 0
+    partitions = await asyncio.to_thread(verified_topics, kafka)
+    watchdog = Watchdog()
+    watchdog.start()
+    try:
+        await KafkaDaemon(settings, kafka, roles, partitions).run(stopping, watchdog)
+    finally:
+        watchdog.end()
+    return 0

@@ -1,0 +1,146 @@
+"""The stages of the Kafka driver: the engine's classes between the bytes of two topics."""
+
+import base64
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+from msgspec.msgpack import Decoder as MessageDecoder
+from msgspec.msgpack import Encoder as MessageEncoder
+
+from alerting.incidents import Incidents
+from alerting.notice import Notice
+from config.settings import Settings
+from streams.block import Block
+from streams.block_codec import decode_block, encode_block
+from streams.chunk import Chunk
+from streams.decode import Decoder
+from streams.detect import Detect
+from streams.gather import Gather, Judged
+from streams.kafka_topics import Topics
+from streams.rejected import Rejected
+from streams.rollup import Rollup
+from streams.stage import Emission
+
+REMEMBERED_RUNS: Final = 256  # chunks whose offsets are kept, for records that were held back
+
+
+class RollupStage:
+    """A partition of the requests topic: raw records become blocks for the rollups topic, or dead letters."""
+
+    def __init__(self, partition: int, settings: Settings, shards: int, topics: Topics) -> None:
+        self._topics = topics
+        self._partition = partition
+        self._decoder = Decoder(settings)
+        self.rollup = Rollup(f"{topics.requests}/{partition}", shards, settings.time, self._decoder)
+        self._runs: deque[Sequence[int]] = deque(maxlen=REMEMBERED_RUNS)
+        self.records = 0
+        self.rejected = 0
+
+    def feed(self, chunk: Chunk) -> Iterable[Emission]:
+        """Decode and roll up; give dead letters, then the blocks of the buckets that closed."""
+        columns, rejected = self._decoder.decode(chunk.values)
+        blocks = self.rollup.feed(columns)
+        self.records += len(chunk)
+        self.rejected += len(rejected)
+        letters = [self._dead_letter(one, self._offset(one.index, chunk)) for one in rejected]
+        self._runs.append(chunk.offsets)
+        return [*letters, *self._blocks(blocks)]
+
+    def idle(self) -> Iterable[Emission]:
+        """Let the shards know that this partition does not hold time back."""
+        return self._blocks(self.rollup.idle())
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state of decoder and rollup."""
+        return self.rollup.snapshot()
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot."""
+        self.rollup.restore(parts)
+
+    def _blocks(self, blocks: Iterable[Block]) -> list[Emission]:
+        key = f"{self._topics.requests}/{self._partition}".encode()
+        return [Emission(self._topics.rollups, block.shard, key, encode_block(block)) for block in blocks]
+
+    def _offset(self, index: int, chunk: Chunk) -> int | None:
+        """Return the offset of a record by its place in this run or, negative, before it."""
+        if index >= 0:
+            return chunk.offsets[index]
+        back = -index
+        for run in reversed(self._runs):
+            if back <= len(run):
+                return run[-back]
+            back -= len(run)
+        return None  # it was held back across a restart
+
+    def _dead_letter(self, rejected: Rejected, offset: int | None) -> Emission:
+        letter = {
+            "reason": rejected.reason.value,
+            "detail": rejected.detail,
+            "topic": self._topics.requests,
+            "partition": self._partition,
+            "offset": offset,
+            "record": base64.b64encode(rejected.sample).decode(),  # its first kilobyte
+        }
+        key = f"{self._topics.requests}/{self._partition}/{offset}".encode()
+        return Emission(self._topics.dead_letters, None, key, msgspec.json.encode(letter))
+
+
+class DetectStage:
+    """A shard: blocks of all source partitions become judged steps for the findings topic."""
+
+    def __init__(self, shard: int, sources: Sequence[str], settings: Settings, topics: Topics) -> None:
+        self.detect = Detect(shard, sources, settings)
+        self._topics = topics
+        self._key = str(shard).encode()
+        self._encode = MessageEncoder().encode
+
+    def feed(self, chunk: Chunk) -> Iterable[Emission]:
+        """Merge blocks and judge what they complete."""
+        judged = self.detect.feed(decode_block(value) for value in chunk.values)
+        return [Emission(self._topics.findings, 0, self._key, self._encode(step)) for step in judged]
+
+    def idle(self) -> Iterable[Emission]:
+        """Do nothing: time is told by the blocks."""
+        return ()
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state of the shard."""
+        return self.detect.snapshot()
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot."""
+        self.detect.restore(parts)
+
+
+class IncidentsStage:
+    """The one partition of the findings topic: judged steps become notices."""
+
+    def __init__(self, shards: int, settings: Settings) -> None:
+        self.incidents = Incidents(settings)
+        self.watermark = 0
+        self._gather = Gather(shards)
+        self._decode = MessageDecoder(Judged).decode
+
+    def feed(self, chunk: Chunk) -> Iterable[Notice]:
+        """Group findings step by step; give what is to be told."""
+        notices: list[Notice] = []
+        for watermark, findings in self._gather.feed(map(self._decode, chunk.values)):
+            notices += self.incidents.feed(findings, watermark)
+            self.watermark = watermark
+        return notices
+
+    def idle(self) -> Iterable[Emission]:
+        """Do nothing: time is told by the steps."""
+        return ()
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return what waits for other shards, and the incidents."""
+        return {**self._gather.snapshot(), **self.incidents.snapshot()}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot."""
+        self._gather.restore(parts)
+        self.incidents.restore(parts)

@@ -1,0 +1,136 @@
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import NewTopic
+
+from detectors.state import StateError
+from streams.checkpoint import Checkpoint
+from streams.kafka_checkpoints import PIECE_BYTES, KafkaCheckpoints
+from streams.owned_records import FencedError, OwnedRecords
+from tests.kafka import topic as topics
+
+
+@pytest.fixture
+def topic(kafka: str) -> str:
+    name = topics.unique("checkpoints")
+    topics.create(kafka, NewTopic(name, 1, 1, topic_configs={"cleanup.policy": "compact"}))
+    return name
+
+
+@asynccontextmanager
+async def process(kafka: str, topic: str) -> AsyncIterator[KafkaCheckpoints]:
+    """What one process would hold."""
+    checkpoints = KafkaCheckpoints(OwnedRecords(topic, 1, {"bootstrap_servers": kafka}))
+    try:
+        yield checkpoints
+    finally:
+        await checkpoints.close()
+
+
+def records_of(kafka: str, topic: str) -> Iterator[Any]:
+    consumer = KafkaConsumer(
+        bootstrap_servers=kafka,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        consumer_timeout_ms=1500,
+    )
+    consumer.assign([TopicPartition(topic, 0)])
+    yield from consumer
+    consumer.close()
+
+
+async def test_what_was_saved_is_loaded_by_the_next_process(kafka: str, topic: str) -> None:
+    large = bytes(range(256)) * (2 * PIECE_BYTES // 256 + 1)
+    saved = Checkpoint({"requests/3": 42}, {"a": b"x", "large": large, "empty": b""})
+    async with process(kafka, topic) as first:
+        assert await first.load("rollup/3") is None
+        await first.save("rollup/3", saved)
+    async with process(kafka, topic) as second:
+        assert await second.load("rollup/3") == saved
+        assert await second.load("rollup/33") is None
+
+
+async def test_parts_that_stay_are_not_written_again_and_parts_that_go_are_removed(
+    kafka: str, topic: str
+) -> None:
+    async with process(kafka, topic) as one:
+        await one.load("k")
+        await one.save("k", Checkpoint({"s/0": 1}, {"stays": b"same", "goes": b"x"}))
+        await one.save("k", Checkpoint({"s/0": 2}, {"stays": b"same", "comes": b"y"}))
+    written = [(record.key.decode(), record.value is None) for record in records_of(kafka, topic)]
+    assert written == [
+        ("k|stays|0", False),
+        ("k|goes|0", False),
+        ("k", False),
+        ("k|comes|0", False),
+        ("k", False),
+        ("k|goes|0", True),
+    ]
+    async with process(kafka, topic) as other:
+        assert await other.load("k") == Checkpoint({"s/0": 2}, {"stays": b"same", "comes": b"y"})
+
+
+async def test_a_process_that_lost_its_stage_cannot_write_over_its_successor(kafka: str, topic: str) -> None:
+    # aiokafka puts the refusal into futures of its own, too, which nobody reads.
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    async with process(kafka, topic) as sleeper, process(kafka, topic) as successor:
+        await sleeper.load("k")
+        await sleeper.save("k", Checkpoint({"s/0": 1}, {"p": b"1"}))
+        await successor.load("k")
+        await successor.save("k", Checkpoint({"s/0": 9}, {"p": b"9"}))
+        with pytest.raises(FencedError, match="another process has taken over k"):
+            await sleeper.save("k", Checkpoint({"s/0": 2}, {"p": b"2"}))
+    async with process(kafka, topic) as third:
+        assert await third.load("k") == Checkpoint({"s/0": 9}, {"p": b"9"})
+
+
+async def test_a_write_that_breaks_off_leaves_the_checkpoint_before_it(kafka: str, topic: str) -> None:
+    records = OwnedRecords(topic, 1, {"bootstrap_servers": kafka})
+    checkpoints = KafkaCheckpoints(records)
+    await checkpoints.load("k")
+    await checkpoints.save("k", Checkpoint({"s/0": 1}, {"p": b"old"}))
+
+    def breaking() -> Iterator[tuple[str, bytes | None]]:
+        yield "k|p|0", b"new"
+        raise OSError("power cut")
+
+    with pytest.raises(OSError, match="power cut"):
+        await records.write("k", breaking())
+    await checkpoints.close()
+    async with process(kafka, topic) as other:
+        assert await other.load("k") == Checkpoint({"s/0": 1}, {"p": b"old"})
+
+
+async def test_an_open_transaction_of_another_stage_does_not_hide_the_newest_checkpoint(
+    kafka: str, topic: str
+) -> None:
+    async with process(kafka, topic) as one, process(kafka, topic) as next_owner:
+        await one.load("k")
+        await one.save("k", Checkpoint({"s/0": 1}, {}))
+        other = AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=f"{topic}-other")
+        await other.start()
+        await other.begin_transaction()
+        await other.send_and_wait(topic, b"x", key=b"other|p|0", partition=0)
+        await one.save("k", Checkpoint({"s/0": 2}, {}))
+        loading = asyncio.create_task(next_owner.load("k"))
+        await asyncio.sleep(1)
+        assert not loading.done()
+        await other.commit_transaction()
+        assert await loading == Checkpoint({"s/0": 2}, {})
+        await other.stop()
+
+
+async def test_missing_pieces_are_refused_in_one_line(kafka: str, topic: str) -> None:
+    async with process(kafka, topic) as one:
+        await one.load("k")
+        await one.save("k", Checkpoint({"s/0": 1}, {"p": b"abc"}))
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as vandal:
+        await vandal.send_and_wait(topic, None, key=b"k|p|0", partition=0)
+    async with process(kafka, topic) as other:
+        with pytest.raises(StateError, match="the checkpoint k is damaged: its part 'p'"):
+            await other.load("k")

@@ -1,0 +1,135 @@
+"""Record batches as Kafka sends them, built with aiokafka's own writer."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
+
+from streams.chunk import Chunk
+from streams.chunk_records import CHUNKED, ChunkRecords
+
+TOPIC = "chunk-records-test"
+NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
+COMMIT, ABORT = b"\x00\x00\x00\x01", b"\x00\x00\x00\x00"
+
+
+@pytest.fixture(autouse=True)
+def _chunked() -> Iterator[None]:
+    CHUNKED.add(TOPIC)
+    yield
+    CHUNKED.discard(TOPIC)
+
+
+def batch(
+    offsets: list[int],
+    *,
+    end: int | None = None,
+    values: list[bytes | None] | None = None,
+    codec: int = NONE,
+    producer: int = -1,
+    transactional: bool = False,
+    control: bytes | None = None,
+    timestamp: int = 1000,
+) -> bytes:
+    """One v2 batch with records at ``offsets``; the broker keeps base and last offset of compacted ones."""
+    base = offsets[0]
+    builder = DefaultRecordBatchBuilder(
+        magic=2,
+        compression_type=codec,
+        is_transactional=transactional,
+        producer_id=producer,
+        producer_epoch=0,
+        base_sequence=0,
+        batch_size=1 << 20,
+    )
+    for index, offset in enumerate(offsets):
+        value = values[index] if values is not None else b"v%d" % offset
+        builder.append(offset - base, timestamp=timestamp, key=control, value=value, headers=[])
+    buffer = bytearray(builder.build())
+    buffer[0:8] = base.to_bytes(8, "big")
+    if end is not None:
+        buffer[23:27] = (end - 1 - base).to_bytes(4, "big")  # last offset delta
+    if control is not None:
+        attributes = int.from_bytes(buffer[21:23], "big") | 0x20
+        buffer[21:23] = attributes.to_bytes(2, "big")
+    return bytes(buffer)
+
+
+def read(
+    *batches: bytes, start: int = 0, committed: bool = True, aborted: Any = None, crc: bool = False
+) -> list[Chunk]:
+    level = fetcher.READ_COMMITTED if committed else fetcher.READ_UNCOMMITTED
+    records = MemoryRecords(b"".join(batches))
+    return list(ChunkRecords(TopicPartition(TOPIC, 0), records, aborted, start, None, None, crc, level))
+
+
+@pytest.mark.parametrize("codec", [NONE, GZIP, SNAPPY, LZ4, ZSTD])
+def test_a_batch_of_any_codec_becomes_one_chunk(codec: int) -> None:
+    (chunk,) = read(batch([0, 1, 2], codec=codec), crc=True)
+    assert (chunk.start, chunk.end, chunk.offsets, chunk.timestamp) == (0, 3, range(3), 1000)
+    assert chunk.values == [b"v0", b"v1", b"v2"]
+
+
+def test_a_fetch_that_begins_inside_a_batch_gives_what_follows() -> None:
+    first, second = read(batch([0, 1, 2, 3]), batch([4, 5]), start=2)
+    assert (first.start, first.end, first.values) == (2, 4, [b"v2", b"v3"])
+    assert (second.start, second.end, second.offsets) == (4, 6, range(4, 6))
+
+
+def test_compacted_records_leave_the_offsets_of_the_others_right() -> None:
+    (chunk,) = read(batch([10, 13, 14], end=20), start=10)
+    assert (chunk.start, chunk.end, chunk.offsets) == (10, 20, [10, 13, 14])
+
+
+def test_an_absent_value_is_an_empty_record() -> None:
+    (chunk,) = read(batch([0, 1], values=[None, b"x"]))
+    assert chunk.values == [b"", b"x"]
+
+
+def test_aborted_transactions_and_markers_are_left_out_but_covered() -> None:
+    batches = [
+        batch([0, 1], producer=7, transactional=True),
+        batch([2], producer=7, transactional=True, control=ABORT),
+        batch([3, 4], producer=7, transactional=True),
+        batch([5], producer=7, transactional=True, control=COMMIT),
+    ]
+    chunks = read(*batches, aborted=[(7, 0)])
+    assert [value for chunk in chunks for value in chunk.values] == [b"v3", b"v4"]
+    assert [(chunk.start, chunk.end) for chunk in chunks] == [(0, 5), (5, 6)]
+
+
+def test_other_producers_are_not_touched_by_an_abort() -> None:
+    mine = batch([2], producer=8, transactional=True)
+    chunks = read(batch([0, 1], producer=7, transactional=True), mine, aborted=[(7, 0)])
+    assert [value for chunk in chunks for value in chunk.values] == [b"v2"]
+
+
+def test_reading_uncommitted_gives_aborted_records_too() -> None:
+    (chunk,) = read(batch([0], producer=7, transactional=True), committed=False, aborted=[(7, 0)])
+    assert chunk.values == [b"v0"]
+
+
+def test_a_damaged_batch_is_an_error_and_what_came_before_it_is_not_lost() -> None:
+    good, bad = batch([0, 1]), bytearray(batch([2, 3]))
+    bad[-1] ^= 1
+    records = MemoryRecords(good + bytes(bad))
+    fetched = ChunkRecords(
+        TopicPartition(TOPIC, 0), records, None, 0, None, None, True, fetcher.READ_COMMITTED
+    )
+    assert next(fetched).values == [b"v0", b"v1"]
+    with pytest.raises(CorruptRecordException):
+        next(fetched)
+    assert fetched.next_fetch_offset == 2
+
+
+def test_other_topics_keep_records() -> None:
+    records = MemoryRecords(batch([0]))
+    (record,) = ChunkRecords(
+        TopicPartition("other", 0), records, None, 0, None, None, True, fetcher.READ_COMMITTED
+    )
+    assert (record.offset, record.value) == (0, b"v0")
