@@ -1,5 +1,6 @@
 """Columns: the events of a run as numpy arrays. No object per event outlives the decode."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -59,3 +60,28 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.ts)
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Return the events of consecutive runs as those of one."""
+    events = np.cumsum([0, *(len(part) for part in parts)])
+    calls = np.cumsum([0, *(len(part.call) for part in parts)])
+    arrays = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in Columns.__dataclass_fields__
+        if name not in ("tags", "call_tags", "call_event")
+    }
+    return Columns(
+        **arrays,
+        call_event=np.concatenate([part.call_event + at for part, at in zip(parts, events, strict=False)]),
+        tags=[
+            tag._replace(row=tag.row + int(at))
+            for part, at in zip(parts, events, strict=False)
+            for tag in part.tags
+        ],
+        call_tags=[
+            tag._replace(row=tag.row + int(at))
+            for part, at in zip(parts, calls, strict=False)
+            for tag in part.call_tags
+        ],
+    )

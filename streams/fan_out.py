@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.measures import COLUMN, KEPT_ON_EDGES, SOURCES_INTO, SUMMED, Measure
+from detectors.measures import KEPT_ON_EDGES, SOURCES_INTO, SUMMED, Measure
 from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, TENANT, Edge, Scope, ScopeOrEdge
 from streams.group import group
 from streams.paths import Call, Path
@@ -105,7 +105,7 @@ class FanOut:
         kept = [_KEPT_ON_SCOPES[kind] for kind in scopes] + [KEPT_ON_EDGES[target] for _, target in edges]
         self._kept = np.zeros((len(kept), len(SUMMED)))
         for number, measures in enumerate(kept):
-            self._kept[number, [COLUMN[measure] for measure in measures]] = 1.0
+            self._kept[number, [SUMMED.index(measure) for measure in measures]] = 1.0
         self._layer = [_LAYER[kind] for kind in scopes] + [NO_LATENCY] * len(edges)
         # What tells a fatal error or a throttle from others belongs to the deepest scope that is known.
         deepest = (TABLE, FUNCTION, SERVICE, ROUTE)

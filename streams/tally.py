@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.latency import N_BINS
-from detectors.measures import COLUMN, SUMMED, Measure
+from detectors.measures import SUMMED, Measure
 from streams.columns import BACKEND, FATAL, USER, Columns
 from streams.fan_out import IN_FUNCTION, LAYERS, TOTAL
 from streams.group import group
@@ -38,7 +38,7 @@ def tally(columns: Columns, slot: Ints, into: Sequence[Summary], paths: int, cal
     sums = np.zeros((len(cells), len(SUMMED)))
 
     def fill(measure: Measure, weights: NDArray[np.generic] | None = None) -> None:
-        sums[:, COLUMN[measure]] = np.bincount(place, weights, len(cells))
+        sums[:, SUMMED.index(measure)] = np.bincount(place, weights, len(cells))
 
     error = columns.error[rows]
     fill(Measure.REQUESTS)
@@ -76,13 +76,13 @@ def _tally_calls(columns: Columns, slot: Ints, into: Sequence[Summary], calls: i
     slots, ids = slots[rows], columns.call[rows]
     cells, place = group(slots * calls + ids, len(into) * calls)
     sums = np.zeros((len(cells), len(SUMMED)))
-    sums[:, COLUMN[Measure.REQUESTS]] = np.bincount(place, minlength=len(cells))
+    sums[:, SUMMED.index(Measure.REQUESTS)] = np.bincount(place, minlength=len(cells))
     for measure, weights in (
         (Measure.THROTTLES, columns.call_throttled),
         (Measure.RCU, columns.call_rcu),
         (Measure.WCU, columns.call_wcu),
     ):
-        sums[:, COLUMN[measure]] = np.bincount(place, weights[rows], len(cells))
+        sums[:, SUMMED.index(measure)] = np.bincount(place, weights[rows], len(cells))
     for number, here in _slices(cells // calls, len(into)):
         into[number].calls.add(cells[here] % calls, sums[here])
     bins = columns.call_bin[rows]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.settings import Rollup, Settings
-from streams.columns import BACKEND, FATAL, NO_ERROR, USER, Columns
+from streams.columns import BACKEND, FATAL, NO_ERROR, USER, Columns, joined
 from streams.decode import Decoder
 from streams.rejected import Reason
 from tests.streams.malformed_corpus import CORPUS
@@ -263,3 +263,24 @@ def test_a_wild_last_record_is_rejected_at_the_end() -> None:
     columns, rejected = decoder.finish()
     assert len(columns) == 0
     assert [(bad.reason, bad.index) for bad in rejected] == [(Reason.FAR_FUTURE, -1)]
+
+
+def test_a_long_run_is_decoded_as_its_records_one_by_one() -> None:
+    odd = [event(id=f"{n}", error="fatal", error_type=f"E{n % 7}", ts=T0 + n / 9) for n in range(900)]
+    odd += [b"bad", event(ts=T0 + 3e6)]
+    odd += [
+        event(ts=T0 + 99, tables=[{"name": f"t{n % 5}", "wcu": n, "throttled": "hot"}] * (n % 3))
+        for n in range(1500)
+    ]
+    columns, rejected = Decoder().decode(odd)
+    one, single_bad, single = Decoder(), [], []
+    for at, record in enumerate(odd):
+        row, bad = one.decode([record])
+        single.append(row)
+        single_bad += [(at + each.index, each.reason) for each in bad]
+    expected = joined(single)
+    for name in Columns.__dataclass_fields__:
+        np.testing.assert_array_equal(getattr(columns, name), getattr(expected, name), err_msg=name)
+    assert [(bad.index, bad.reason) for bad in rejected] == sorted(single_bad)
+    assert len(columns) == 2400
+    assert len(rejected) == 2
