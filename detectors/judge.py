@@ -18,7 +18,7 @@ from detectors.finding import Trace
 from detectors.growth import Growing, GrowthWatch
 from detectors.history import WEEK, History
 from detectors.measures import NATURE, Nature
-from detectors.noise import OFFSET, Spread, deviation
+from detectors.noise import OFFSET, Spread, Wildness, deviation
 from detectors.recent import KEPT_SECONDS, LastHour, Recent
 from detectors.row_state import Field, RowState
 from detectors.series import Series
@@ -27,7 +27,7 @@ from detectors.verdicts import Verdicts
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-THRESHOLD: Final = 6.0
+THRESHOLD: Final = 3.5
 """Units of noise that both views must see, at sensitivity 1."""
 
 BAND: Final = 3.0
@@ -73,10 +73,13 @@ class _Basics(RowState):
     KIND = "basics"
     first: NDArray[np.int64]  # epoch seconds of the first value, -1 before it
     usual: Floats  # slow mean of what was learnt
+    busy: Floats  # share of steps that were not zero
     steps: Floats  # how many steps were learnt
 
     def __init__(self) -> None:
-        super().__init__({"first": Field(-1, dtype=np.int64), "usual": Field(0.0), "steps": Field(0.0)})
+        super().__init__(
+            {"first": Field(-1, dtype=np.int64), "usual": Field(0.0), "busy": Field(0.0), "steps": Field(0.0)}
+        )
 
 
 class Judge:
@@ -98,7 +101,7 @@ class Judge:
         self._baseline = Baseline(step, settings.weeks)
         self._hour = LastHour(step)
         self._recent = Recent(step)
-        self._weekly, self._hourly = Spread(), Spread()
+        self._weekly, self._hourly, self._wild = Spread(), Spread(), Wildness()
         self._verdicts = Verdicts(settings.persist, settings.recover, max(1, LONGEST_SECONDS // step))
         self._growth = GrowthWatch(settings.growth_per_day, step)
         self._basics = _Basics()
@@ -109,6 +112,7 @@ class Judge:
             "recent": self._recent,
             "weekly": self._weekly,
             "hourly": self._hourly,
+            "wild": self._wild,
             "verdicts": self._verdicts,
             "growth": self._growth,
             "basics": self._basics,
@@ -161,7 +165,9 @@ class Judge:
         with np.errstate(invalid="ignore", divide="ignore"):
             weekly = self._baseline.expect(index, self._history, self._doubt)
             hourly = self._hour.median
-            offset = OFFSET * basics.usual + 1e-12
+            # what a step brings when it brings anything: the unit of a series that is mostly zero
+            portion = basics.usual / np.maximum(basics.busy, 1e-6)
+            offset = OFFSET * basics.usual + (1 - basics.busy) * portion + 1e-12
             # a count that was hardly ever seen at these times is expected of the usual level in part
             vague = np.zeros_like(value)
             if self._counts.size:
@@ -179,8 +185,8 @@ class Judge:
             agreed = np.where(
                 alone * other > 0, np.sign(alone) * np.minimum(np.abs(alone), np.abs(other)), 0.0
             )
-            size = agreed / self._threshold
-            size[np.isnan(size)] = 0.0
+            agreed[np.isnan(agreed)] = 0.0
+            size = agreed / (self._wild.factor * self._threshold)
             matters = np.abs(value - expected) >= np.maximum(self._floor, self._relative * expected)
             unit = self._weekly.tail * np.sqrt(
                 self._weekly.spread**2 + self._is_count / (expected + vague + 1)
@@ -192,7 +198,7 @@ class Judge:
         opened, ended, overstayed = self._verdicts.decide(
             index,
             np.where(matters, size, 0.0),
-            np.where(matters, alone / self._threshold, 0.0),
+            np.where(matters, alone / (self._wild.factor * self._threshold), 0.0),
             missing,
             self._judged & ~young,
         )
@@ -209,8 +215,9 @@ class Judge:
             since=self._verdicts.since * self.step,
             young=young,
         )
+        self._wild.learn(agreed, ~missing & ~frozen)  # the onset too: it is what is rare on a calm series
         frozen |= self._frozen()
-        self._learn(index, judgement, frozen)
+        self._learn(index, judgement, frozen, ~np.isnan(weekly))
         use = ~missing & ~frozen
         self._weekly.learn(by_week, use & ~np.isnan(by_week))
         self._hourly.learn(by_hour, use & ~np.isnan(by_hour))
@@ -284,7 +291,7 @@ class Judge:
             state.restore(parts[name], len(self.series))
         self._history.restore(parts, len(self.series))
 
-    def _learn(self, index: int, seen: Judgement, frozen: Bools) -> None:
+    def _learn(self, index: int, seen: Judgement, frozen: Bools, rests_on_weeks: Bools) -> None:
         value, basics = seen.observed, self._basics
         missing = np.isnan(value)
         use = ~missing & ~frozen
@@ -292,10 +299,12 @@ class Judge:
             tame = np.clip(value, seen.lower, seen.upper)  # winsorised to the expected interval
             tame = np.where(np.isnan(tame), value, tame)
             self._baseline.learn(tame, use)
-            self._hour.learn(index, value, use)
+            # the last hour follows an incident, which the last weeks hold open; without weeks it must not
+            self._hour.learn(index, value, use | (~missing & rests_on_weeks))
         basics.steps += use
         gain = np.where(use, np.maximum(self._usual_gain, 1 / np.maximum(basics.steps, 1)), 0.0)
         basics.usual += gain * (np.where(use, tame, 0.0) - basics.usual)
+        basics.busy += gain * ((value > 0) - basics.busy)
         instead = np.where(frozen & ~missing & ~np.isnan(seen.expected), seen.expected, tame)
         seen.growth = self._growth.learn(index, instead, self._judged & ~seen.young, self._limits)
         self._recent.append(index, value, seen.expected, seen.lower, seen.upper)

@@ -28,6 +28,9 @@ LEAST_SPREAD: Final = 0.02
 
 MEDIAN_SIZE: Final = 0.6745  # of a standard normal: half lie within
 TAIL_SIZE: Final = 2.5758  # 99 % lie within
+RARE: Final = 0.001
+RARE_SIZE: Final = 3.0
+RARE_GAIN: Final = 0.03
 GAIN: Final = 0.01  # of the stochastic approximation, once settled
 
 
@@ -82,4 +85,25 @@ class Spread(RowState):
         self.spread *= np.exp(gain * 2 * ((size > MEDIAN_SIZE) - 0.5))
         np.clip(self.spread, LEAST_SPREAD, 3.0, out=self.spread)
         self.tail *= np.exp(gain * 4 * ((size > TAIL_SIZE * self.tail) - 0.01))
-        np.clip(self.tail, 1.0, 30.0, out=self.tail)
+        np.clip(self.tail, 1.0, 100.0, out=self.tail)
+
+
+class Wildness(RowState):
+    """How much further than on a calm series the views agree that rare values lie.
+
+    On a calm series one step in a thousand deviates by ``RARE_SIZE`` in both views. Where more do, the
+    unit of the deviation is enlarged until one in a thousand does, so that the same threshold asks for
+    something equally rare of every series.
+    """
+
+    KIND = "wildness"
+    factor: Floats
+
+    def __init__(self) -> None:
+        super().__init__({"factor": Field(1.0)})
+
+    def learn(self, agreed: Floats, use: NDArray[np.bool_]) -> None:
+        """Take in what the views agreed on, (n,), where ``use`` says so."""
+        beyond = np.abs(agreed) > RARE_SIZE * self.factor
+        self.factor *= np.exp(np.where(use, RARE_GAIN * (beyond - RARE), 0.0))
+        np.clip(self.factor, 1.0, 100.0, out=self.factor)
