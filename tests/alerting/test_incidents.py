@@ -84,6 +84,20 @@ def test_what_joins_later_edits_the_message_and_a_deeper_one_takes_the_lead() ->
     assert third.incident.primary.about == TABLE
 
 
+def test_once_it_is_told_a_higher_score_does_not_change_what_a_page_is_about() -> None:
+    incidents = Incidents(Settings())
+    incidents.feed([table_finding(score=0.9)], T0)
+    reads = table_finding(id="reads", measure=Measure.RCU, score=0.99, seen=T0 + 60)
+    [joined] = incidents.feed([reads], T0 + 60)
+    assert (joined.reason, joined.incident.primary.measure) == (Reason.JOINED, Measure.WCU)
+
+
+def test_the_end_of_what_was_never_told_is_not_told() -> None:
+    incidents = Incidents(Settings())
+    assert incidents.feed([ended(table_finding(), T0)], T0 + 3600) == []
+    assert incidents.known() == []
+
+
 def test_two_cases_that_wait_become_one_when_a_table_connects_them() -> None:
     incidents = Incidents(Settings())
     incidents.feed([finding(PUT), finding(GET)], T0)

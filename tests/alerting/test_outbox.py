@@ -111,6 +111,14 @@ async def test_waits_grow_with_jitter_to_five_minutes_and_start_again_after_a_su
     assert box.next(now) is None
 
 
+async def test_what_may_be_out_gets_time_to_appear_before_it_is_looked_for() -> None:
+    box = outbox()
+    await put(box, life()[:1], 0)
+    await send(box, 0, Outcome(result=Result.UNKNOWN))
+    assert box.next(0) == pytest.approx(5.0)
+    assert (await send(box, 5.0)).doubt == 1
+
+
 async def test_pages_overtake_digests_that_were_put_before() -> None:
     box = outbox()
     digest = Incidents(Settings()).feed([growth_finding(scope("table", "users"))], T0 + 86400)
