@@ -25,6 +25,7 @@ class Told:
     rejected: list[Rejected] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    watermark: int | None = None  # event time up to which everything was judged; None when it did not move
 
 
 class Engine:
@@ -71,17 +72,25 @@ class Engine:
 
     def finish(self, source: str) -> Told:
         """Say that the source has ended: everything it holds is closed."""
-        return self._judge(self._rollups[source].finish(), [])
+        rollup = self._rollups[source]
+        blocks = rollup.finish()
+        return self._judge(blocks, rollup.rejected)
 
     def watermark(self, source: str) -> int:
         """Event time up to which this source is complete."""
         return self._rollups[source].watermark
+
+    @property
+    def series(self) -> int:
+        """How many series are kept."""
+        return sum(detect.series for detect in self._detect)
 
     def _judge(self, blocks: list[Block], rejected: list[Rejected]) -> Told:
         told = Told(rejected)
         for shard, detect in enumerate(self._detect):
             judged = detect.feed(block for block in blocks if block.shard == shard)
             for watermark, findings in self._gather.feed(judged):
+                told.watermark = watermark
                 told.findings += findings
                 told.notices += self.incidents.feed(findings, watermark)
         return told

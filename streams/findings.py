@@ -7,7 +7,6 @@ from typing import Literal
 
 import msgspec
 import numpy as np
-from detectors.sentence import sentence
 
 from detectors.attribution import attribute, suspects
 from detectors.finding import Finding, Share, Verdict
@@ -15,6 +14,7 @@ from detectors.growth import Growing
 from detectors.judge import Judge, Judgement
 from detectors.measures import NATURE, Measure, Nature
 from detectors.scope import CLIENT, TENANT, Edge, Scope, ScopeOrEdge
+from detectors.sentence import of_deviation, of_growth
 from detectors.series import Series
 from detectors.state import pack, unpack
 from detectors.verdicts import CODES
@@ -166,7 +166,7 @@ class Findings:
             touches=[share.scope for share in callers if share.share >= TOUCHES],
             sentence="",
         )
-        return msgspec.structs.replace(finding, sentence=sentence(finding))
+        return msgspec.structs.replace(finding, sentence=_why(finding))
 
     def _explain(self, series: Series, since: int, until: int) -> tuple[list[Share], list[Share]]:
         """Divide the excess of a series over what calls its scope: (callers, functions first; suspects)."""
@@ -186,7 +186,12 @@ class Findings:
                 [self._row[edge, Measure.REQUESTS] for edge in of_kind], since, until
             )
             shares = attribute(
-                observed, expected, calls, usual, [edge.source for edge in of_kind], max(until - since, 1)
+                observed,
+                expected,
+                calls,
+                usual,
+                [edge.source for edge in of_kind],
+                seconds=max(until - since, 1),
             )
             if kind in (CLIENT, TENANT):
                 blamed += suspects(shares)
@@ -212,7 +217,7 @@ class Findings:
         )
         if state == "end":
             del self._growing[row]
-        return msgspec.structs.replace(finding, sentence=sentence(finding))
+        return msgspec.structs.replace(finding, sentence=_why(finding))
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the open findings."""
@@ -231,6 +236,22 @@ def identity(series: Series, verdict: Verdict, start: int) -> str:
     names = (*about.source, *about.target) if isinstance(about, Edge) else about
     text = "\x1f".join((*names, series.measure, verdict, str(start)))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _why(finding: Finding) -> str:
+    if finding.growth is not None:
+        return of_growth(finding.about, finding.measure, finding.growth, finding.limit)
+    return of_deviation(
+        finding.verdict,
+        finding.about,
+        finding.measure,
+        observed=finding.observed,
+        expected=finding.expected,
+        lower=finding.lower,
+        upper=finding.upper,
+        weeks_used=finding.weeks_used,
+        weeks_left_out=finding.weeks_left_out,
+    )
 
 
 def _number(value: float) -> float:

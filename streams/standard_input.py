@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable
 
 from streams.intake_http import split_lines
@@ -21,13 +22,29 @@ class StandardInput:
     async def run(self) -> int:
         """Read to the end of input; return how many records came."""
         rest, count = b"", 0
-        while data := await asyncio.to_thread(os.read, self._descriptor, READ):
+        while data := await self._read():
             whole, line_end, rest = (rest + data).rpartition(b"\n")
             if line_end:
                 count += await self._append(split_lines(whole))
         if rest:
             count += await self._append(split_lines(rest))
         return count
+
+    async def _read(self) -> bytes:
+        """Read in a thread that nobody waits for: a read from a terminal cannot be called off."""
+        loop = asyncio.get_running_loop()
+        arrived: asyncio.Future[bytes] = loop.create_future()
+
+        def read() -> None:
+            try:
+                data = os.read(self._descriptor, READ)
+            except OSError:
+                data = b""
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(lambda: arrived.done() or arrived.set_result(data))
+
+        threading.Thread(target=read, daemon=True).start()
+        return await arrived
 
     async def _append(self, lines: list[bytes]) -> int:
         if lines:

@@ -105,6 +105,11 @@ class Steps:
         """
         for block in blocks:
             source = self._sources.setdefault(block.source, _Source())
+            if block.idle:  # it has the number of the block before it: silence is no function of the records
+                if block.sequence >= source.sequence:
+                    source.idle = True
+                    yield from self._close()
+                continue
             if block.sequence <= source.sequence:
                 continue
             if block.sequence != source.sequence + 1 and source.sequence >= 0:
@@ -114,7 +119,7 @@ class Steps:
                 )
             source.sequence = block.sequence
             source.watermark = max(block.watermark, source.watermark or block.watermark)
-            source.idle = block.idle
+            source.idle = False
             self._merge(block)
             yield from self._close()
 

@@ -11,7 +11,15 @@ PUT = Scope("function", "aws", "1", "eu-west-1", "put")
 REQUESTS = COLUMN[Measure.REQUESTS]
 
 
-def block(source: str, sequence: int, bucket: int, *, watermark: int | None = None, calls: float = 1, idle: bool = False) -> Block:
+def block(
+    source: str,
+    sequence: int,
+    bucket: int,
+    *,
+    watermark: int | None = None,
+    calls: float = 1,
+    idle: bool = False,
+) -> Block:
     sums = np.zeros((2, len(SUMMED)))
     sums[:, REQUESTS] = calls
     return Block(
@@ -49,9 +57,9 @@ def test_an_idle_source_holds_nothing_back_until_it_speaks_again() -> None:
     steps = Steps(["a", "b"], 60)
     list(steps.feed([block("b", 0, 0)]))
     assert list(steps.feed([block("a", 0, 0), block("a", 1, 110)])) == []
-    idle = Block("b", 0, 1, bucket=10, width=10, watermark=10, idle=True)
+    idle = Block("b", 0, 0, bucket=0, width=10, watermark=10, idle=True)
     assert [step.start for step in steps.feed([idle])] == [0, 60]
-    list(steps.feed([block("b", 2, 120)]))
+    list(steps.feed([block("b", 1, 120)]))
     assert list(steps.feed([block("a", 2, 200)])) == []
     assert steps.watermark == 130
 
@@ -64,7 +72,9 @@ def test_a_source_that_never_spoke_holds_time_back() -> None:
 
 def test_a_block_that_comes_again_changes_nothing() -> None:
     steps = Steps(["a"], 60)
-    (closed,) = steps.feed([block("a", 0, 0), block("a", 0, 0), block("a", 1, 50, calls=2), block("a", 1, 50, calls=2)])
+    (closed,) = steps.feed(
+        [block("a", 0, 0), block("a", 0, 0), block("a", 1, 50, calls=2), block("a", 1, 50, calls=2)]
+    )
     assert calls_of(closed) == 3
 
 

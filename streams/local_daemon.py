@@ -1,0 +1,254 @@
+"""The local driver: events by HTTP, file or standard input into a SQLite log, through the engine, to Slack."""
+
+import asyncio
+import contextlib
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from alerting.deliver import Courier
+from alerting.notice import Action
+from alerting.outbox import Outbox
+from alerting.outbox_sqlite import SqliteOutbox
+from config.settings import Settings
+from detectors.state import StateError
+from streams.checkpoint import Checkpoint
+from streams.engine import Engine, Told
+from streams.follow import Follow
+from streams.intake_http import IntakeHttp
+from streams.logs import configure_logs
+from streams.messenger import messenger
+from streams.metrics import Metrics
+from streams.rejected import Rejected
+from streams.sqlite_store import SqliteStore
+from streams.standard_input import StandardInput
+from streams.web import Web, WebError
+
+SOURCE = "local/0"
+STAGE = "engine"
+CHECKPOINT_EVERY = 5.0  # seconds of wall time
+CATCH_UP = 20.0  # seconds that a stop may take to judge what is in the log; the rest waits for the next start
+
+log = structlog.get_logger("uneri.local")
+
+
+class StartError(Exception):
+    """The daemon cannot start; the text says why and what helps."""
+
+
+class LocalDaemon:
+    """Everything of the local driver in one event loop.
+
+    The engine runs in a worker thread, one run of records at a time. A notice is durable in the outbox
+    before the checkpoint that includes it is written, and its id is a function of the records, so that a
+    crash in between tells nothing twice.
+    """
+
+    def __init__(self, settings: Settings, follow: Sequence[Path] = (), stdin: int | None = None) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.port = 0
+        self._arrived = asyncio.Event()
+        self._stopping = asyncio.Event()
+        state = Path(settings.local.state)
+        try:
+            self._store = SqliteStore(state / "uneri.db")
+            self._rows = SqliteOutbox(state / "outbox.db")
+        except (sqlite3.Error, OSError) as error:
+            raise StartError(
+                f"the state in {state} cannot be opened ({error}); is another uneri using it? see local.state"
+            ) from error
+        self._engine = Engine(settings, [SOURCE])
+        self._courier: Courier
+        self._outbox: Outbox
+        self._offset = 0
+        self._dead: list[tuple[str, int, Rejected]] = []
+        self._saved = 0.0
+        self._dirty = False
+        self._watermark = 0
+        self._last_alert: int | None = None
+        intake = IntakeHttp(self._store, self._arrived.set)
+        self._web = Web(
+            settings.local.listen, self.status, self._not_ready, self.metrics.registry, intake.routes()
+        )
+        self._sources: list[Coroutine[Any, Any, object]] = [
+            Follow(path, self._store, self._arrived.set).run() for path in follow
+        ]
+        self._input = StandardInput(stdin, self._store, self._arrived.set) if stdin is not None else None
+
+    async def run(self) -> None:
+        """Run until ``stop`` or the end of standard input; returns after a clean shutdown."""
+        self._restore()
+        async with messenger(self.settings, self._rows) as (courier, outbox):
+            self._courier, self._outbox = courier, outbox
+            await courier.start()
+            self.port = await self._web.start()
+            log.info(
+                "taking events in",
+                url=f"http://{self.settings.local.listen.rpartition(':')[0]}:{self.port}/events",
+            )
+            tasks = [asyncio.create_task(work) for work in (courier.run(), self._judge(), *self._sources)]
+            if self._input is not None:
+                tasks.append(asyncio.create_task(self._take_input(self._input)))
+            try:
+                await self._until_stopped(tasks)
+            finally:
+                await self._shut_down(courier, tasks)
+
+    def stop(self) -> None:
+        """Ask for a clean shutdown."""
+        self._stopping.set()
+
+    async def _until_stopped(self, tasks: list[asyncio.Task[Any]]) -> None:
+        stopping = asyncio.create_task(self._stopping.wait())
+        waiting = {stopping, *tasks}
+        while not stopping.done():
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # what ends with an error ends the daemon
+
+    async def _take_input(self, source: StandardInput) -> None:
+        count = await source.run()
+        log.info("standard input has ended", records=count)
+        self.stop()
+
+    # -- the engine -------------------------------------------------------------------------------
+
+    def _restore(self) -> None:
+        checkpoint = self._store.load(STAGE)
+        if checkpoint is None:
+            return
+        try:
+            self._engine.restore(checkpoint.parts)
+        except StateError as error:
+            raise StartError(f"{error}; move {self.settings.local.state} away to start anew") from error
+        self._offset = checkpoint.offsets[SOURCE]
+        log.info("going on from the last checkpoint", offset=self._offset)
+
+    async def _judge(self) -> None:
+        idle_after = float(self.settings.time.idle)
+        while True:
+            self._arrived.clear()
+            if await self._drain():
+                continue
+            try:
+                async with asyncio.timeout(idle_after):
+                    await self._arrived.wait()
+            except TimeoutError:
+                await self._take(await asyncio.to_thread(self._engine.idle, SOURCE), 0)
+                await self._save()
+
+    async def _drain(self) -> bool:
+        """Judge one run of the log; False when there was nothing."""
+        run = await asyncio.to_thread(self._store.read, self._offset)
+        if not run.records:
+            if self._dirty and time.monotonic() - self._saved >= CHECKPOINT_EVERY:
+                await self._save()
+            return False
+        told = await asyncio.to_thread(self._engine.feed, SOURCE, run.records)
+        self._dead += [(SOURCE, self._offset + bad.index, bad) for bad in told.rejected]
+        await self._take(told, len(run.records))
+        if time.monotonic() - self._saved >= CHECKPOINT_EVERY:
+            await self._save()
+        return True
+
+    async def _take(self, told: Told, records: int) -> None:
+        await self._courier.put(told.notices)
+        self._offset += records
+        self._dirty = True
+        self._watermark = told.watermark or self._watermark
+        self.metrics.records.inc(records)
+        for bad in told.rejected:
+            self.metrics.rejected.labels(bad.reason.value).inc()
+        for notice in told.notices:
+            self.metrics.notices.labels(notice.action.value).inc()
+            if notice.action is Action.OPEN:
+                self._last_alert = notice.at
+        self.metrics.watermark.set(self._watermark)
+        self.metrics.lag.set(self._store.end - self._offset)
+        if told.rejected:
+            log.warning(
+                "bad records were dead-lettered", count=len(told.rejected), first=told.rejected[0].detail
+            )
+
+    async def _save(self) -> None:
+        checkpoint = Checkpoint({SOURCE: self._offset}, self._engine.snapshot())
+        dead, self._dead = self._dead, []
+        await asyncio.to_thread(self._store.save, STAGE, checkpoint, dead, self._offset)
+        self._saved = time.monotonic()
+        self._dirty = False
+        self.metrics.checkpoint.set(time.time())
+
+    async def _shut_down(self, courier: Courier, tasks: list[asyncio.Task[Any]]) -> None:
+        await self._web.stop()
+        judging = tasks[1]
+        deadline = time.monotonic() + CATCH_UP
+        while self._store.end > self._offset and time.monotonic() < deadline and not judging.done():
+            await asyncio.sleep(0.05)
+        courier_task = tasks[0]
+        for task in tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*tasks[1:], return_exceptions=True)
+        if self._dirty:
+            await self._save()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await courier.settled()
+        courier.stop()
+        await asyncio.gather(courier_task, return_exceptions=True)
+        self._rows.close()
+        self._store.close()
+        log.info("stopped cleanly", offset=self._offset)
+
+    # -- what the web server shows ----------------------------------------------------------------
+
+    def status(self) -> dict[str, object]:
+        """Return what ``uneri status`` shows."""
+        return {
+            "driver": "local",
+            "records": self._offset,
+            "lag": self._store.end - self._offset,
+            "watermark": self._watermark or None,
+            "series": self._engine.series,
+            "open_incidents": [
+                one.primary.sentence for one in self._engine.incidents.known() if one.end is None
+            ],
+            "last_alert": self._last_alert,
+            "outbox": len(self._outbox.waiting()),
+        }
+
+    def _not_ready(self) -> str | None:
+        return None
+
+
+def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None) -> int:
+    """Run the local daemon until a signal or the end of standard input; return the exit code."""
+    configure_logs()
+
+    async def main() -> None:
+        daemon = LocalDaemon(settings, follow, stdin)
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(each, daemon.stop)
+        await daemon.run()
+
+    return _one_line(lambda: asyncio.run(main()))
+
+
+def _one_line(run: Callable[[], None]) -> int:
+    try:
+        run()
+    except (StartError, WebError) as error:
+        log.critical(str(error))
+        return 1
+    except sqlite3.Error as error:
+        log.critical(
+            "the state cannot be written; free some space and start again, nothing is lost", reason=str(error)
+        )
+        return 1
+    return 0

@@ -1,0 +1,38 @@
+"""Puts together who carries messages: the outbox, the sink that the settings ask for, and the courier."""
+
+import os
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from alerting.deliver import Courier
+from alerting.outbox import Outbox, OutboxStorage
+from alerting.render import Renderer
+from alerting.slack import SlackSink
+from alerting.terminal import TerminalSink
+from config.links import Links
+from config.settings import Settings
+
+log = structlog.get_logger("uneri.messenger")
+
+
+@asynccontextmanager
+async def messenger(settings: Settings, storage: OutboxStorage) -> AsyncIterator[tuple[Courier, Outbox]]:
+    """Give a courier to Slack, or to the terminal where no Slack token is set."""
+    zone = ZoneInfo(settings.digest.timezone)
+    slack = settings.slack
+    outbox = Outbox(storage, random.Random())  # noqa: S311 - spreads retries, keeps no secret
+    render = Renderer(Links(settings.links), zone)
+    token = os.environ.get(slack.token_env)
+    if not token:
+        log.info("no Slack token: messages are shown here", variable=slack.token_env)
+        yield (
+            Courier(outbox, TerminalSink(zone), render, pages=slack.channel, digests=slack.digest_channel),
+            outbox,
+        )
+        return
+    async with SlackSink(token, slack.base_url, zone) as sink:
+        yield Courier(outbox, sink, render, pages=slack.channel, digests=slack.digest_channel), outbox

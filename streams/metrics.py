@@ -1,0 +1,32 @@
+"""Every metric of the daemon: name, labels, meaning, in one place."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own.
+
+    No label carries a name from an event: label values are bounded.
+    """
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.records = Counter("uneri_records", "Records read, good and bad", registry=registry)
+        self.rejected = Counter(
+            "uneri_rejected_records", "Records dead-lettered", ["reason"], registry=registry
+        )
+        self.notices = Counter("uneri_notices", "Notices handed to the outbox", ["action"], registry=registry)
+        self.watermark = Gauge(
+            "uneri_watermark_timestamp_seconds",
+            "Event time up to which everything was judged",
+            registry=registry,
+        )
+        self.checkpoint = Gauge(
+            "uneri_checkpoint_timestamp_seconds",
+            "When the last durable checkpoint was written",
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "uneri_log_lag_records", "Records in the local log not yet judged", registry=registry
+        )
+        self.outbox = Gauge("uneri_outbox_rows", "Messages on their way", registry=registry)
