@@ -1,5 +1,5 @@
 """The digest: once a day, what grows and how many days are left, the most urgent first."""
-# ruff: noqa: RUF001 - typographic signs are what people read
+
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,5 +1,5 @@
 """The message of a page, in Slack's Block Kit: what happened, how much, why, who calls, where to look."""
-# ruff: noqa: RUF001 - typographic signs are what people read
+
 
 from datetime import datetime
 from typing import Any, Final

@@ -1,5 +1,5 @@
 """Strings from events, made harmless: nothing in them is markup, a mention or a link to Slack."""
-# ruff: noqa: RUF001, RUF002 - typographic signs are what people read
+
 
 import re
 import unicodedata

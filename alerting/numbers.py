@@ -1,5 +1,5 @@
 """How numbers are written for people: units, rounding, shares, durations."""
-# ruff: noqa: RUF001, RUF002 - typographic signs are what people read
+
 
 from typing import Final
 

@@ -72,7 +72,8 @@ def unpack(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, dict
     read = msgspec.msgpack.decode(part[8:], type=_Part)
     if (read.kind, read.version) != (kind, version):
         raise StateError(
-            f"the state part is {read.kind!r} version {read.version}, this version of uneri reads {kind!r} version {version}"
+            f"the state part is {read.kind!r} version {read.version}, "
+            f"this version of uneri reads {kind!r} version {version}"
         )
     arrays = {
         name: np.frombuffer(bytearray(held.data), np.dtype(held.dtype)).reshape(held.shape)

@@ -1,4 +1,4 @@
-"""The local driver: events by HTTP, file or standard input into a SQLite log, through the engine, to Slack."""
+"""The local driver: events by HTTP, file or standard input into a SQLite log, and through the engine."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,8 @@ from streams.web import Web, WebError
 SOURCE = "local/0"
 STAGE = "engine"
 CHECKPOINT_EVERY = 5.0  # seconds of wall time
-CATCH_UP = 20.0  # seconds that a stop may take to judge what is in the log; the rest waits for the next start
+SEND_OUT = 5.0  # seconds that a stop waits for messages on their way; the rest is sent after the next start
+CATCH_UP = 15.0  # seconds that a stop may take to judge what is in the log; the rest waits for the next start
 
 log = structlog.get_logger("uneri.local")
 
@@ -54,6 +55,8 @@ class LocalDaemon:
         self.metrics = Metrics()
         self.port = 0
         self._arrived = asyncio.Event()
+        self._caught_up = asyncio.Event()
+        self._closing = False
         self._stopping = asyncio.Event()
         state = Path(settings.local.state)
         try:
@@ -132,7 +135,7 @@ class LocalDaemon:
 
     async def _judge(self) -> None:
         idle_after = float(self.settings.time.idle)
-        while True:
+        while not self._closing:
             self._arrived.clear()
             if await self._drain():
                 continue
@@ -147,6 +150,7 @@ class LocalDaemon:
         """Judge one run of the log; False when there was nothing."""
         run = await asyncio.to_thread(self._store.read, self._offset)
         if not run.records:
+            self._caught_up.set()
             if self._dirty and time.monotonic() - self._saved >= CHECKPOINT_EVERY:
                 await self._save()
             return False
@@ -185,25 +189,30 @@ class LocalDaemon:
         self.metrics.checkpoint.set(time.time())
 
     async def _shut_down(self, courier: Courier, tasks: list[asyncio.Task[Any]]) -> None:
+        """Take no more in, judge what is in the log, write the last checkpoint, send what is on its way."""
+        carrying, judging, *taking = tasks
         await self._web.stop()
-        judging = tasks[1]
-        deadline = time.monotonic() + CATCH_UP
-        while self._store.end > self._offset and time.monotonic() < deadline and not judging.done():
-            await asyncio.sleep(0.05)
-        courier_task = tasks[0]
-        for task in tasks[1:]:
+        for task in taking:
             task.cancel()
-        await asyncio.gather(*tasks[1:], return_exceptions=True)
-        if self._dirty:
+        await asyncio.gather(*taking, return_exceptions=True)
+        self._caught_up.clear()
+        self._arrived.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP if not judging.done() else 0):
+                await self._caught_up.wait()
+        self._closing = True  # never cancelled: the engine may be in the middle of a run
+        self._arrived.set()
+        failed = (await asyncio.gather(judging, return_exceptions=True))[0]
+        if self._dirty and failed is None:  # an engine that raised is in no state to be kept
             await self._save()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(SEND_OUT):
                 await courier.settled()
         courier.stop()
-        await asyncio.gather(courier_task, return_exceptions=True)
+        await asyncio.gather(carrying, return_exceptions=True)
         self._rows.close()
         self._store.close()
-        log.info("stopped cleanly", offset=self._offset)
+        log.info("stopped", offset=self._offset, unsent=len(self._outbox.waiting()))
 
     # -- what the web server shows ----------------------------------------------------------------
 

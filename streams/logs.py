@@ -4,13 +4,14 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import Processor
 
 NOISY = ("faust", "aiokafka", "kafka", "mode", "aiohttp", "slack_sdk", "asyncio", "matplotlib")
 
 
 def configure_logs(level: str = "INFO") -> None:
     """Send structlog and the libraries' loggers to standard error as single lines."""
-    shared = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

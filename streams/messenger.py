@@ -24,15 +24,17 @@ async def messenger(settings: Settings, storage: OutboxStorage) -> AsyncIterator
     """Give a courier to Slack, or to the terminal where no Slack token is set."""
     zone = ZoneInfo(settings.digest.timezone)
     slack = settings.slack
-    outbox = Outbox(storage, random.Random())  # noqa: S311 - spreads retries, keeps no secret
     render = Renderer(Links(settings.links), zone)
+    rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
     token = os.environ.get(slack.token_env)
     if not token:
         log.info("no Slack token: messages are shown here", variable=slack.token_env)
+        outbox = Outbox(storage, rng, pace=0.0)
         yield (
             Courier(outbox, TerminalSink(zone), render, pages=slack.channel, digests=slack.digest_channel),
             outbox,
         )
         return
+    outbox = Outbox(storage, rng)
     async with SlackSink(token, slack.base_url, zone) as sink:
         yield Courier(outbox, sink, render, pages=slack.channel, digests=slack.digest_channel), outbox

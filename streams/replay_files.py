@@ -2,13 +2,16 @@
 
 import gzip
 import io
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import msgspec
 import zstandard
 
 from streams.intake_http import split_lines
+from streams.parse import stamp_of
 from streams.replay_source import Piece, ReplayError
 
 READ = 1024 * 1024
@@ -21,6 +24,14 @@ class FileHistory:
 
     All of them are one source partition, as they would be had they been followed.
 
+    Parameters
+    ----------
+    paths
+        Files and folders.
+    start, end
+        Epoch seconds: only events from ``start`` on and before ``end``. A record whose time cannot be read is
+        kept, so that it is dead-lettered with its reason.
+
     Raises
     ------
     ReplayError
@@ -29,7 +40,10 @@ class FileHistory:
 
     partitions = ("files/0",)
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], start: float | None = None, end: float | None = None) -> None:
+        self._start = -math.inf if start is None else start
+        self._end = math.inf if end is None else end
+        self._all = start is None and end is None
         self._files = [file for path in paths for file in _files_of(path)]
         self._bytes = sum(file.stat().st_size for file in self._files)
 
@@ -53,10 +67,32 @@ class FileHistory:
             while data := stream.read(READ):
                 whole, line_end, rest = (rest + data).rpartition(b"\n")
                 if line_end:
-                    fraction = (done + raw.tell()) / max(self._bytes, 1)
-                    yield Piece(self.partitions[0], split_lines(whole), min(fraction, 1.0))
+                    yield self._piece(whole, done + raw.tell())
             if rest:
-                yield Piece(self.partitions[0], split_lines(rest), (done + raw.tell()) / max(self._bytes, 1))
+                yield self._piece(rest, done + raw.tell())
+
+    def _piece(self, lines: bytes, read: int) -> Piece:
+        records = split_lines(lines)
+        if not self._all:
+            records = [
+                record for record in records if self._start <= _time_of(record, self._start) < self._end
+            ]
+        return Piece(self.partitions[0], records, min(read / max(self._bytes, 1), 1.0))
+
+
+class _Stamped(msgspec.Struct):
+    ts: float | str | None = None
+
+
+_stamped = msgspec.json.Decoder(_Stamped)
+
+
+def _time_of(record: bytes, unknown: float) -> float:
+    try:
+        found = stamp_of(_stamped.decode(record).ts)
+    except msgspec.MsgspecError:
+        return unknown
+    return found if isinstance(found, float) else unknown
 
 
 def _unpacked(file: Path, raw: BinaryIO) -> BinaryIO:

@@ -90,7 +90,7 @@ class KafkaHistory:
                 polled: dict[TopicPartition, list[Any]] = consumer.poll(timeout_ms=int(PATIENCE * 1000))
                 if not polled:
                     raise ReplayError(
-                        f"no record came for {PATIENCE:.0f} s from {len(left)} unfinished partitions; is the broker up?"
+                        f"nothing came for {PATIENCE:.0f} s from {len(left)} partitions; is the broker up?"
                     )
                 for tp, records in polled.items():
                     wanted = [record for record in records if record.offset < self._last[tp]]

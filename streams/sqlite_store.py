@@ -53,7 +53,9 @@ class SqliteStore:
 
     def __init__(self, path: Path, patience: float = 5.0) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=patience)
+        self._connection = sqlite3.connect(
+            path, check_same_thread=False, isolation_level=None, timeout=patience
+        )
         self._lock = threading.Lock()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "locking_mode=EXCLUSIVE"):
             self._connection.execute(f"PRAGMA {pragma}")

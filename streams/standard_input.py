@@ -35,13 +35,17 @@ class StandardInput:
         loop = asyncio.get_running_loop()
         arrived: asyncio.Future[bytes] = loop.create_future()
 
+        def arrive(data: bytes) -> None:
+            if not arrived.done():
+                arrived.set_result(data)
+
         def read() -> None:
             try:
                 data = os.read(self._descriptor, READ)
             except OSError:
                 data = b""
             if not loop.is_closed():
-                loop.call_soon_threadsafe(lambda: arrived.done() or arrived.set_result(data))
+                loop.call_soon_threadsafe(arrive, data)
 
         threading.Thread(target=read, daemon=True).start()
         return await arrived

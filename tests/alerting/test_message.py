@@ -52,7 +52,7 @@ def test_a_page_answers_what_how_much_since_when_where_and_who() -> None:
     for expected in (
         "SPIKE · table items · wcu +400 %",
         "*Now*\n41 wcu/s",
-        "*Expected*\n8.2 wcu/s (6.1 – 11)",  # noqa: RUF001  an interval's dash
+        "*Expected*\n8.2 wcu/s (6.1 – 11)",
         "*Since*\n<!date^1760000280^{date_short_pretty} {time}|2025-10-09 17:58 JST>",
         "*Where*\naws 123456789012 · ap-northeast-1",
         "*Headroom*\n59 % left of 100 wcu/s",
@@ -222,7 +222,7 @@ def test_ordinary_names_stay_as_they_are() -> None:
         "注文テーブル",
         "a:b:c",
     ):
-        assert escape(name, 60) in (name, "a∶b:c")  # noqa: RUF001  what could be an emoji is not
+        assert escape(name, 60) in (name, "a∶b:c")
 
 
 def test_a_link_that_is_not_https_is_only_its_label() -> None:

@@ -49,7 +49,7 @@ class FakeClock:
             self.time += seconds
 
     async def until(self, time: float) -> None:
-        while self.time < time:  # noqa: ASYNC110  nobody sets an event when this time comes
+        while self.time < time:
             await asyncio.sleep(0.002)
 
 

@@ -1,3 +1,5 @@
+import gzip
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ GOOD = b'{"ts": 1760000000, "service": "shop"}'
 
 
 @pytest.fixture
-def store(tmp_path: Path):
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
     with SqliteStore(tmp_path / "db") as opened:
         yield opened
 
@@ -47,8 +49,6 @@ async def test_a_body_without_events_is_a_bad_request(store: SqliteStore) -> Non
 
 
 async def test_a_compressed_body_is_unpacked(store: SqliteStore) -> None:
-    import gzip
-
     status, answer, _ = await post(store, gzip.compress(GOOD), **{"Content-Encoding": "gzip"})
     assert (status, answer) == (202, {"accepted": 1})
 
