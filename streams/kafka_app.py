@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import ssl
 import tempfile
 from typing import Any, Final
@@ -105,21 +106,31 @@ async def wait_for_kafka(kafka: Kafka, stopping: asyncio.Event) -> bool:
     said = False
     where = ", ".join(kafka.brokers)
     while not stopping.is_set():
-        try:
-            client = AIOKafkaClient(**aiokafka_options(kafka))
-            await client.bootstrap()
-            await client.close()
-        except (KafkaError, OSError) as error:
-            reason = type(error).__name__
-        else:
+        reason = await _unreachable(kafka)
+        if reason is None:
             if said:
-                log.info("Kafka at %s answers", where)
+                log.info(f"Kafka at {where} answers")  # noqa: G004 - a sentence, not fields
             return True
         if not said:
-            log.warning(
-                "Kafka at %s does not answer (%s); trying again every %d s", where, reason, RETRY_SECONDS
-            )
+            again = f"trying again every {RETRY_SECONDS:.0f} s"
+            log.warning(f"Kafka at {where} does not answer ({reason}); {again}")  # noqa: G004 - a sentence
             said = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), RETRY_SECONDS)
     return False
+
+
+async def _unreachable(kafka: Kafka) -> str | None:
+    library = logging.getLogger("aiokafka")
+    level = library.level
+    library.setLevel(logging.CRITICAL)  # we say it ourselves, once
+    client = AIOKafkaClient(**aiokafka_options(kafka))
+    try:
+        await client.bootstrap()
+    except (KafkaError, OSError) as error:
+        return type(error).__name__
+    else:
+        return None
+    finally:
+        await client.close()
+        library.setLevel(level)

@@ -1,0 +1,185 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+
+from config.settings import Kafka, Settings, Time, Web
+from streams.block_codec import decode_block
+from streams.gather import Judged
+from streams.kafka_topics import TopicError, Topics, setup_topics, verified_topics
+from tests.kafka import topic as topics
+from tests.kafka.broker import free_port
+
+ROOT = Path(__file__).parent.parent.parent
+PROGRAM = """
+import sys
+from config.settings import Settings
+from streams.kafka_daemon import run_kafka
+sys.exit(run_kafka(Settings.model_validate_json(sys.argv[1])))
+"""
+START = 1_760_000_000
+EVENTS = 12_000
+PARTITIONS = 8
+
+
+def daemon(settings: Settings) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, settings.model_dump_json()],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def stop(process: subprocess.Popen[str]) -> tuple[int, str]:
+    process.send_signal(signal.SIGTERM)
+    try:
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    return process.returncode, said
+
+
+def event(number: int) -> bytes:
+    return json.dumps(
+        {
+            "ts": START + number * 0.05,
+            "id": f"r{number}",
+            "account": "1",
+            "service": "shop",
+            "function": f"f{number % 5}",
+            "ms": {"total": 12.0},
+            "tables": [{"name": "items", "op": "GetItem", "rcu": 1.0}],
+        }
+    ).encode()
+
+
+@pytest.fixture
+def settings(kafka: str) -> Settings:
+    ours = Settings(
+        kafka=Kafka(brokers=[kafka], app=topics.unique("app"), requests=topics.unique("requests"), shards=2),
+        web=Web(listen="127.0.0.1:0"),
+        time=Time(idle=2),
+    )
+    setup_topics(ours)
+    return ours
+
+
+def records(kafka: str, topic: str) -> list[ConsumerRecord]:
+    consumer = KafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False)
+    places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+    consumer.assign(places)
+    end = consumer.end_offsets(places)
+    found: list[ConsumerRecord] = []
+    while any(consumer.position(place) < end[place] for place in places):
+        for several in consumer.poll(500).values():
+            found += several
+    consumer.close()
+    return found
+
+
+def wait_until(condition: Iterator[bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not next(condition):
+        assert time.monotonic() < deadline, "it did not get there in time"
+        time.sleep(0.3)
+
+
+def all_committed(kafka: str, settings: Settings, counts: list[int]) -> Iterator[bool]:
+    assert settings.kafka is not None
+    while True:
+        yield topics.committed(kafka, settings.kafka.app, settings.kafka.requests, PARTITIONS) == counts
+
+
+def test_events_become_blocks_and_judged_steps_and_a_kill_changes_none_of_them(
+    kafka: str, settings: Settings
+) -> None:
+    assert settings.kafka is not None
+    names = Topics.of(settings.kafka)
+    events = [event(number) for number in range(EVENTS)]
+    half = EVENTS // 2
+    first = [events[number:half:PARTITIONS] for number in range(PARTITIONS)]
+    first[3][7:7] = [b"no event", b'{"ts": NaN}']
+    topics.fill(kafka, names.requests, first)
+    running = daemon(settings)
+    try:
+        wait_until(all_committed(kafka, settings, [len(one) for one in first]), 40)
+        topics.fill(
+            kafka, names.requests, [events[half + n : EVENTS : PARTITIONS] for n in range(PARTITIONS)]
+        )
+        time.sleep(0.7)  # somewhere in the second half
+        running.kill()
+        running.communicate()
+        running = daemon(settings)
+        counts = [EVENTS // PARTITIONS + (2 if number == 3 else 0) for number in range(PARTITIONS)]
+        wait_until(all_committed(kafka, settings, counts), 40)
+    finally:
+        code, said = stop(running)
+    assert code == 0, said
+    assert "Traceback" not in said
+
+    blocks: dict[tuple[str, int, int], bytes] = {}
+    for record in records(kafka, names.rollups):
+        block = decode_block(record.value)
+        assert record.partition == block.shard
+        if not block.idle:  # an idle block borrows its number
+            assert (
+                blocks.setdefault((block.source, block.shard, block.sequence), record.value) == record.value
+            )
+    closed = [decode_block(value) for value in blocks.values()]
+    last = min(
+        max(one.watermark for one in closed if one.source == source) for source in {b.source for b in closed}
+    )
+    expected = sum(1 for number in range(EVENTS) if START + number * 0.05 < last)
+    for shard in range(2):
+        assert sum(one.records for one in closed if one.shard == shard and one.bucket < last) == expected
+
+    letters = {record.key: json.loads(record.value) for record in records(kafka, names.dead_letters)}
+    assert {(one["reason"], one["partition"], one["offset"]) for one in letters.values()} == {
+        ("not_json", 3, 7),
+        ("not_finite", 3, 8),
+    }
+    told: dict[tuple[int, int], bytes] = {}
+    for record in records(kafka, names.findings):
+        judged = msgspec.msgpack.decode(record.value, type=Judged)
+        assert told.setdefault((judged.shard, judged.start), record.value) == record.value
+    assert len(told) > 2
+
+
+def test_an_unreachable_broker_is_said_in_one_line_and_tried_again() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    running = daemon(Settings(kafka=Kafka(brokers=[address]), web=Web(listen="127.0.0.1:0")))
+    time.sleep(4)
+    assert running.poll() is None
+    code, said = stop(running)
+    lines = said.strip().splitlines()
+    assert code == 0
+    assert len(lines) == 1, said
+    assert f"Kafka at {address} does not answer" in lines[0]
+    assert "trying again every 5 s" in lines[0]
+
+
+def test_missing_topics_end_the_daemon_with_the_remedy(kafka: str) -> None:
+    running = daemon(Settings(kafka=Kafka(brokers=[kafka], app=topics.unique("app"), requests="nowhere")))
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 1
+    assert len(said.strip().splitlines()) == 1, said
+    assert "Kafka has no topic nowhere" in said
+    assert "`uneri setup` creates what is missing" in said
+
+
+def test_setup_says_what_is_there_and_refuses_another_number_of_shards(settings: Settings) -> None:
+    assert settings.kafka is not None
+    assert all("there" in line for line in setup_topics(settings))
+    assert verified_topics(settings.kafka)[Topics.of(settings.kafka).rollups] == 2
+    other = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"shards": 3})})
+    with pytest.raises(TopicError, match=r"has 2 partitions, kafka\.shards is 3: set kafka\.shards to 2"):
+        setup_topics(other)
