@@ -1,0 +1,124 @@
+import asyncio
+import io
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from config.settings import Local, Settings
+from streams.checkpoint import Checkpoint
+from streams.local_daemon import LocalDaemon, StartError
+from streams.scenario_load import load_scenario
+from streams.simulation import Simulation
+from streams.sqlite_store import SqliteStore
+from tests.streams.malformed_corpus import CORPUS
+
+
+def settings(state: Path) -> Settings:
+    return Settings(local=Local(listen="127.0.0.1:0", state=str(state)))
+
+
+@asynccontextmanager
+async def running(state: Path, **inputs: object) -> AsyncIterator[LocalDaemon]:
+    daemon = LocalDaemon(settings(state), **inputs)  # type: ignore[arg-type]
+    task = asyncio.create_task(daemon.run())
+    while not daemon.port and not task.done():
+        await asyncio.sleep(0.01)
+    try:
+        yield daemon
+    finally:
+        daemon.stop()
+        await task
+
+
+async def post(daemon: LocalDaemon, lines: Sequence[bytes]) -> None:
+    async with aiohttp.ClientSession() as session:
+        for first in range(0, len(lines), 5000):
+            body = io.BytesIO(b"\n".join(lines[first : first + 5000]))
+            async with session.post(f"http://127.0.0.1:{daemon.port}/events", data=body) as answer:
+                assert answer.status == 202
+
+
+async def get(daemon: LocalDaemon, path: str) -> tuple[int, str]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{daemon.port}{path}") as answer,
+    ):
+        return answer.status, await answer.text()
+
+
+def kept(state: Path) -> Checkpoint | None:
+    with SqliteStore(state / "uneri.db") as store:
+        return store.load("engine")
+
+
+@pytest.fixture(scope="module")
+def hours() -> list[bytes]:
+    simulation = Simulation(load_scenario("demo"))
+    return [line for _, lines in simulation.lines(None, simulation.start + 3 * 3600) for line in lines]
+
+
+async def test_a_clean_restart_loses_nothing_and_changes_nothing(tmp_path: Path, hours: list[bytes]) -> None:
+    async with running(tmp_path / "whole") as daemon:
+        await post(daemon, hours)
+    third = len(hours) // 3
+    for part in (hours[:third], hours[third : 2 * third], hours[2 * third :]):
+        async with running(tmp_path / "restarted") as daemon:
+            await post(daemon, part)
+    whole, restarted = kept(tmp_path / "whole"), kept(tmp_path / "restarted")
+    assert whole is not None
+    assert whole.offsets == {"local/0": len(hours)}
+    assert restarted == whole
+
+
+async def test_bad_records_are_dead_lettered_and_the_good_ones_around_them_counted(tmp_path: Path) -> None:
+    good = b'{"ts": %d, "service": "shop"}'
+    lines = []
+    for number, (bad, _) in enumerate(CORPUS):
+        if bad.strip() and b"\n" not in bad:  # over HTTP a line end ends the record
+            lines += [good % (1_760_000_000 + number), bad.rstrip(b"\r")]
+    async with running(tmp_path) as daemon:
+        await post(daemon, lines)
+        async with asyncio.timeout(20):
+            while '"lag":0' not in (await get(daemon, "/status"))[1]:
+                await asyncio.sleep(0.05)
+        status, metrics = await get(daemon, "/metrics")
+        assert status == 200
+    with SqliteStore(tmp_path / "uneri.db") as store:
+        dead = store.dead_letters()
+    assert len(dead) == len(lines) // 2 >= 50
+    assert all(offset % 2 for _, offset, *_ in dead), "every other line is good"
+    assert f"uneri_records_total {float(len(lines))}" in metrics
+    expected = {bad.rstrip(b"\r"): reason.value for bad, reason in CORPUS}
+    assert [expected[lines[offset]] for _, offset, *_ in dead] == [reason for _, _, reason, *_ in dead]
+
+
+async def test_a_followed_file_and_standard_input_reach_the_engine(
+    tmp_path: Path, hours: list[bytes]
+) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"".join(line + b"\n" for line in hours[:500]))
+    with file.open("rb") as stream:
+        daemon = LocalDaemon(settings(tmp_path / "state"), stdin=stream.fileno())
+        async with asyncio.timeout(20):
+            await daemon.run()  # ends by itself with its input
+    checkpoint = kept(tmp_path / "state")
+    assert checkpoint is not None
+    assert checkpoint.offsets == {"local/0": 500}
+    async with running(tmp_path / "state", follow=[file]) as daemon, asyncio.timeout(20):
+        while '"records":1000' not in (await get(daemon, "/status"))[1]:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_second_daemon_on_the_same_state_is_refused_in_one_line(tmp_path: Path) -> None:
+    async with running(tmp_path):
+        with pytest.raises(StartError, match="is another uneri using it"):
+            await asyncio.to_thread(LocalDaemon, settings(tmp_path))
+
+
+async def test_health_and_readiness_are_answered(tmp_path: Path) -> None:
+    async with running(tmp_path) as daemon:
+        assert (await get(daemon, "/healthz"))[0] == 200
+        assert (await get(daemon, "/readyz"))[0] == 200
