@@ -27,7 +27,7 @@ from detectors.verdicts import Verdicts
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-THRESHOLD: Final = 3.5
+THRESHOLD: Final = 3.0
 """Units of noise that both views must see, at sensitivity 1."""
 
 BAND: Final = 3.0
@@ -35,6 +35,12 @@ BAND: Final = 3.0
 
 LONGEST_SECONDS: Final = 6 * 3600
 """A spike or drop that stayed longer is no incident any more but a level: it ends, and is learnt."""
+
+OFTEN_ZERO: Final = 3.0
+"""A series that is zero on one step in so many is one of single portions, and compared in portions."""
+
+PORTION_GAIN: Final = 0.1
+"""Step of the median of the portions (logarithm); any portion moves it by no more."""
 
 COUNTS_OF_DOUBT: Final = 3.0
 """Counts the same times must have shown before a count is expected there alone, not of the usual level."""
@@ -74,12 +80,27 @@ class _Basics(RowState):
     first: NDArray[np.int64]  # epoch seconds of the first value, -1 before it
     usual: Floats  # slow mean of what was learnt
     busy: Floats  # share of steps that were not zero
+    portion: Floats  # median of what a step brings when it brings anything
     steps: Floats  # how many steps were learnt
 
     def __init__(self) -> None:
         super().__init__(
-            {"first": Field(-1, dtype=np.int64), "usual": Field(0.0), "busy": Field(0.0), "steps": Field(0.0)}
+            {
+                "first": Field(-1, dtype=np.int64),
+                "usual": Field(0.0),
+                "busy": Field(0.0),
+                "portion": Field(0.0),
+                "steps": Field(0.0),
+            }
         )
+
+    def learn_portions(self, value: Floats, use: Bools, gain: float) -> None:
+        """Learn how often a series is not zero, and what it brings then, where ``use`` says so."""
+        some = use & (value > 0)
+        rate = np.where(use, np.maximum(gain, 1 / (self.steps + 1)), 0.0)
+        self.busy += rate * (some - self.busy)
+        self.portion = np.where(some & (self.portion == 0), value, self.portion)
+        self.portion *= np.exp(np.where(some, PORTION_GAIN * np.sign(value - self.portion), 0.0))
 
 
 class Judge:
@@ -165,9 +186,9 @@ class Judge:
         with np.errstate(invalid="ignore", divide="ignore"):
             weekly = self._baseline.expect(index, self._history, self._doubt)
             hourly = self._hour.median
-            # what a step brings when it brings anything: the unit of a series that is mostly zero
-            portion = basics.usual / np.maximum(basics.busy, 1e-6)
-            offset = OFFSET * basics.usual + (1 - basics.busy) * portion + 1e-12
+            offset = (
+                OFFSET * basics.usual + np.minimum(OFTEN_ZERO * (1 - basics.busy), 1) * basics.portion + 1e-12
+            )
             # a count that was hardly ever seen at these times is expected of the usual level in part
             vague = np.zeros_like(value)
             if self._counts.size:
@@ -215,7 +236,9 @@ class Judge:
             since=self._verdicts.since * self.step,
             young=young,
         )
-        self._wild.learn(agreed, ~missing & ~frozen)  # the onset too: it is what is rare on a calm series
+        # the onset too: on a calm series it is rare, and a series of single portions is made of onsets
+        basics.learn_portions(value, ~missing & ~frozen, self._usual_gain)
+        self._wild.learn(agreed, ~missing & ~frozen)
         frozen |= self._frozen()
         self._learn(index, judgement, frozen, ~np.isnan(weekly))
         use = ~missing & ~frozen
@@ -304,7 +327,6 @@ class Judge:
         basics.steps += use
         gain = np.where(use, np.maximum(self._usual_gain, 1 / np.maximum(basics.steps, 1)), 0.0)
         basics.usual += gain * (np.where(use, tame, 0.0) - basics.usual)
-        basics.busy += gain * ((value > 0) - basics.busy)
         instead = np.where(frozen & ~missing & ~np.isnan(seen.expected), seen.expected, tame)
         seen.growth = self._growth.learn(index, instead, self._judged & ~seen.young, self._limits)
         self._recent.append(index, value, seen.expected, seen.lower, seen.upper)

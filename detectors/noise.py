@@ -28,10 +28,14 @@ LEAST_SPREAD: Final = 0.02
 
 MEDIAN_SIZE: Final = 0.6745  # of a standard normal: half lie within
 TAIL_SIZE: Final = 2.5758  # 99 % lie within
-RARE: Final = 0.001
-RARE_SIZE: Final = 3.0
-RARE_GAIN: Final = 0.03
 GAIN: Final = 0.01  # of the stochastic approximation, once settled
+
+RARE: Final = 0.0015
+"""Steps on which both views agree on ``RARE_SIZE`` or more on a calm series: a normal's tail on both sides
+is 0.0027, and the views do not always agree. A tenth of it would need months to be learnt."""
+
+RARE_SIZE: Final = 3.0
+RARE_GAIN: Final = 0.03  # a rare step counts 3 %, a calm week takes a third back (at a step of a minute)
 
 
 def deviation(
@@ -91,8 +95,8 @@ class Spread(RowState):
 class Wildness(RowState):
     """How much further than on a calm series the views agree that rare values lie.
 
-    On a calm series one step in a thousand deviates by ``RARE_SIZE`` in both views. Where more do, the
-    unit of the deviation is enlarged until one in a thousand does, so that the same threshold asks for
+    On a calm series three steps in two thousand deviate by ``RARE_SIZE`` in both views. Where more do, the
+    unit of the deviation is enlarged until only as many do, so that the same threshold asks for
     something equally rare of every series.
     """
 

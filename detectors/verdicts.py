@@ -17,7 +17,7 @@ CODES: Final[tuple[Verdict | None, ...]] = (None, *Verdict)
 SPIKE: Final = CODES.index(Verdict.SPIKE)
 DROP: Final = CODES.index(Verdict.DROP)
 
-EXTRAORDINARY: Final = 3.0
+EXTRAORDINARY: Final = 1.8
 """A deviation so many times as large as the one that has to persist is told on its first step."""
 
 CALM: Final = 0.5
