@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -12,7 +12,7 @@ from detectors.attribution import attribute, suspects
 from detectors.finding import Finding, Share, Verdict
 from detectors.growth import Growing
 from detectors.judge import Judge, Judgement
-from detectors.measures import NATURE, Measure, Nature
+from detectors.measures import NATURE, SOURCES_INTO, Measure, Nature
 from detectors.scope import CLIENT, TENANT, Edge, Scope, ScopeOrEdge
 from detectors.sentence import of_deviation, of_growth
 from detectors.series import Series
@@ -47,6 +47,12 @@ class _Moment:
     seen: int
     completeness: float
     reasons: Mapping[ScopeOrEdge, Mapping[str, float]]  # throttle reasons of this step
+
+
+class _Explanation(NamedTuple):
+    callers: list[Share]
+    suspects: list[Share]
+    touches: list[Scope]
 
 
 class Findings:
@@ -106,6 +112,8 @@ class Findings:
             known = self._open[row] = _Open(
                 identity(self._series[row], verdict, start), verdict, start, moment.seen
             )
+        elif np.isnan(judgement.observed[row]):
+            return told  # nothing was measured: there is nothing new to tell
         due = moment.seen - known.told >= RETOLD_EVERY * self._step
         higher = known.worst is None or judgement.score[row] > known.worst.score
         if state == "open" or due or higher or verdict is not known.verdict:
@@ -121,8 +129,9 @@ class Findings:
         return told
 
     def _end(self, row: int, known: _Open, moment: _Moment) -> Finding:
-        """Tell that it is over, with the evidence of its worst step."""
+        """Tell that it is over: how it was at its worst, and who explains all of it."""
         del self._open[row]
+        why = self._explain(self._series[row], known.start, moment.seen)
         worst = known.worst or self._finding(row, known, moment, "end")
         return msgspec.structs.replace(
             worst,
@@ -131,6 +140,9 @@ class Findings:
             revision=known.revision + 1,
             seen=moment.seen,
             end=moment.seen,
+            callers=why.callers,
+            suspects=why.suspects,
+            touches=why.touches,
             trace=self._judge.trace(row, moment.seen),
         )
 
@@ -138,7 +150,7 @@ class Findings:
         series, judgement = self._series[row], moment.judgement
         per = 1.0 if NATURE[series.measure] is Nature.LATENCY else float(self._step)
         rise = bool(judgement.observed[row] >= judgement.expected[row])
-        callers, blamed = self._explain(series, known.start, moment.seen)
+        why = self._explain(series, known.start, moment.seen)
         used, left_out = self._judge.weeks(row)
         about = series.about
         finding = Finding(
@@ -160,43 +172,43 @@ class Findings:
             weeks_used=used,
             weeks_left_out=left_out,
             limit=series.limit,
-            callers=callers,
-            suspects=blamed,
+            callers=why.callers,
+            suspects=why.suspects,
             throttle_reasons=dict(moment.reasons.get(about, {})) if rise else {},
-            touches=[share.scope for share in callers if share.share >= TOUCHES],
+            touches=why.touches,
             sentence="",
         )
         return msgspec.structs.replace(finding, sentence=_why(finding))
 
-    def _explain(self, series: Series, since: int, until: int) -> tuple[list[Share], list[Share]]:
-        """Divide the excess of a series over what calls its scope: (callers, functions first; suspects)."""
-        edges = [] if isinstance(series.about, Edge) else self._into.get(series.about, [])
-        callers: list[Share] = []
-        blamed: list[Share] = []
-        for kind in dict.fromkeys(edge.source.kind for edge in edges):
-            of_kind = [
-                edge for edge in edges if edge.source.kind == kind and (edge, series.measure) in self._row
-            ]
-            if not of_kind:
+    def _explain(self, series: Series, since: int, until: int) -> _Explanation:
+        """Divide the excess of a series over what calls its scope, function by function, route by route."""
+        found = _Explanation([], [], [])
+        if isinstance(series.about, Edge):
+            return found
+        for kind in SOURCES_INTO.get(series.about.kind, ()):
+            edges = [edge for edge in self._into.get(series.about, []) if edge.source.kind == kind]
+            shares = self._shares(edges, series.measure, since, until)
+            if shares is None:  # a latency is no sum: who calls it belongs to it, nobody is charged
+                calls = self._shares(edges, Measure.REQUESTS, since, until) or []
+                all_calls = sum(share.observed for share in calls)
+                found.touches.extend(each.scope for each in calls if each.observed >= TOUCHES * all_calls > 0)
                 continue
-            observed, expected = self._judge.window(
-                [self._row[edge, series.measure] for edge in of_kind], since, until
-            )
-            calls, usual = self._judge.window(
-                [self._row[edge, Measure.REQUESTS] for edge in of_kind], since, until
-            )
-            shares = attribute(
-                observed,
-                expected,
-                calls,
-                usual,
-                [edge.source for edge in of_kind],
-                seconds=max(until - since, 1),
-            )
+            found.touches.extend(share.scope for share in shares if share.share >= TOUCHES)
+            found.callers.extend(shares[:MOST_SHARES])
             if kind in (CLIENT, TENANT):
-                blamed += suspects(shares)
-            callers += shares[:MOST_SHARES]
-        return callers, blamed
+                found.suspects.extend(suspects(shares))
+        return found
+
+    def _shares(self, edges: Sequence[Edge], measure: Measure, since: int, until: int) -> list[Share] | None:
+        """Return the share of each edge's source, None when the measure is not kept on edges."""
+        rows = [self._row.get((edge, measure)) for edge in edges]
+        kept = [row for row in rows if row is not None]
+        if len(kept) < len(rows):
+            return None
+        observed, expected = self._judge.window(kept, since, until)
+        calls, usual = self._judge.window([self._row[edge, Measure.REQUESTS] for edge in edges], since, until)
+        sources = [edge.source for edge in edges]
+        return attribute(observed, expected, calls, usual, sources, seconds=max(until - since, 1))
 
     def _grow(self, growing: Growing, moment: _Moment) -> Finding:
         """Tell that a series grows, still grows, or no longer does."""
