@@ -323,3 +323,23 @@ def test_a_series_that_is_zero_but_for_bursts_is_told_of_less_and_less() -> None
     judgements = judged(a_judge([Series(table(i), Measure.WCU) for i in range(20)]), values)
     told = np.array([judgement.opened.sum() for judgement in judgements]).reshape(4, -1).sum(axis=1) / 20
     assert told[3] <= 1  # a week and series, of about twenty bursts
+
+
+def test_half_of_the_data_is_judged_as_if_the_rest_had_been_like_it() -> None:
+    values = np.repeat(curve(STEP, 1.5, 300, seed=16), 3, axis=1)
+    judge = a_judge([Series(table(i), measure, floor_relative=0.3) for i, measure in enumerate(MEASURES)])
+    judged(judge, values)
+    half = np.array([0.5, 0.5, 1.0]) * values[-1]
+    judgement = judge.judge(BEGIN + STEP * len(values), half, completeness=0.5)
+    np.testing.assert_allclose(judgement.observed, values[-1])
+    assert not judgement.opened.any()
+
+
+def test_twice_the_sensitivity_tells_half_the_deviation() -> None:
+    values = curve(STEP, 2, 300, seed=17)
+    values[-10:-4] *= 1.7
+    calm = judged(a_judge([Series(TABLE, Measure.WCU)], sensitivity=0.5), values)
+    keen = judged(a_judge([Series(TABLE, Measure.WCU)], sensitivity=2.0), values)
+    assert (len(opened(calm)), len(opened(keen)) > 0) == (0, True)
+    same_past = [a.score[0] <= b.score[0] for a, b in zip(calm, keen, strict=True)][: opened(keen)[0][0]]
+    assert all(same_past)  # until then neither had an incident to leave out of what it learnt
