@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from streams.kafka_checkpoints import KafkaCheckpoints  # noqa: E402
 from streams.kafka_stages import RollupStage  # noqa: E402
 from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics  # noqa: E402
 from streams.owned_records import OwnedRecords  # noqa: E402
-from streams.stage import Emission  # noqa: E402
+from streams.stage import Emission, Stage  # noqa: E402
 from streams.stage_host import Hosted, StageHost  # noqa: E402
 from tests.kafka import topic as topics  # noqa: E402
 from tests.kafka.broker import Broker  # noqa: E402
@@ -112,6 +113,45 @@ class Meter:
         return usage.ru_utime + usage.ru_stime
 
 
+class Counting:
+    """Takes chunks and looks at nothing: what the lane alone costs."""
+
+    def __init__(self) -> None:
+        self.records = 0
+
+    def feed(self, chunk: Chunk) -> list[Emission]:
+        self.records += len(chunk)
+        return []
+
+    def idle(self) -> list[Emission]:
+        return []
+
+    def snapshot(self) -> dict[str, bytes]:
+        return {"records": str(self.records).encode()}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        self.records = int(parts["records"])
+
+
+async def run_lane(kafka: Kafka, expected: int) -> None:
+    meter, done = Meter(), asyncio.Event()
+    stages: list[Counting] = []
+
+    class Measured(Counting):
+        def feed(self, chunk: Chunk) -> list[Emission]:
+            meter.start()
+            super().feed(chunk)
+            if sum(stage.records for stage in stages) >= expected:
+                done.set()
+            return []
+
+    def make(_: int) -> Counting:
+        stages.append(Measured())
+        return stages[-1]
+
+    await run_stages(kafka, make, done, lambda: meter.report(sum(stage.records for stage in stages)))
+
+
 async def run_uneri(kafka: Kafka, expected: int) -> None:
     meter, done = Meter(), asyncio.Event()
     stages: list[RollupStage] = []
@@ -128,15 +168,19 @@ async def run_uneri(kafka: Kafka, expected: int) -> None:
         stages.append(Measured(number, Settings(kafka=kafka), kafka.shards, Topics.of(kafka)))
         return stages[-1]
 
+    await run_stages(kafka, make, done, lambda: meter.report(sum(stage.records for stage in stages)))
+
+
+async def run_stages(
+    kafka: Kafka, make: Callable[[int], Stage], done: asyncio.Event, report: Callable[[], None]
+) -> None:
     options = aiokafka_options(kafka)
     records = OwnedRecords(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)
-    host = StageHost(
-        chunk_app(kafka), [Hosted(kafka.requests, "rollup", make)], KafkaCheckpoints(records), options
-    )
+    hosted = Hosted(kafka.requests, "rollup", make)
+    host = StageHost(chunk_app(kafka), [hosted], KafkaCheckpoints(records), options)
     await host.start()
     await done.wait()
-    await asyncio.sleep(0)  # the last chunk's blocks
-    meter.report(sum(stage.records for stage in stages))
+    report()
     await host.stop()
 
 
@@ -227,7 +271,14 @@ def main(count: int) -> None:
         topics.fill(broker.address, kafka.requests, partitions, START * 1000)
         plain = contestant("plain", kafka, min(count, PLAIN))
         uneri = contestant("uneri", kafka, count)
-        exact = {"plain": check_plain(plain, partitions), "uneri": check_uneri(kafka, partitions)}
+        bare = kafka.model_copy(update={"app": "bench-lane"})
+        setup_topics(Settings(kafka=bare))
+        lane = contestant("lane", bare, count)
+        exact = {
+            "plain": check_plain(plain, partitions),
+            "uneri": check_uneri(kafka, partitions),
+            "lane": lane["records"] == count,
+        }
     print(
         f"{count} events of {sum(map(len, made)) // count} bytes, {PARTITIONS} partitions, Apache Kafka 4.3.1"
     )
@@ -236,6 +287,7 @@ def main(count: int) -> None:
     for name, told, key in (
         ("plain Faust, count per function", plain, "plain"),
         ("uneri, to closed buckets", uneri, "uneri"),
+        ("uneri's lane alone, no decoding", lane, "lane"),
     ):
         rate = told["records"] / told["cpu"]
         wall = told["records"] / told["wall"]
@@ -245,8 +297,8 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] and sys.argv[1] in ("uneri", "plain"):
-        run = {"uneri": run_uneri, "plain": run_plain}[sys.argv[1]]
+    if sys.argv[1:2] and sys.argv[1] in ("uneri", "lane", "plain"):
+        run = {"uneri": run_uneri, "lane": run_lane, "plain": run_plain}[sys.argv[1]]
         asyncio.run(run(Kafka.model_validate_json(sys.argv[2]), int(sys.argv[3])))
     else:
         main(int(sys.argv[1]) if len(sys.argv) > 1 else 600_000)

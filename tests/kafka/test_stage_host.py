@@ -17,6 +17,7 @@ from tests.kafka import topic as topics
 
 PARTITIONS = 4
 RECORDS = 40_000  # of each partition
+EXPECTED = {"records": RECORDS, "sum": RECORDS * (RECORDS - 1) // 2}
 WORKER = Path(__file__).parent / "counting_worker.py"
 ROOT = Path(__file__).parent.parent.parent
 
@@ -70,7 +71,8 @@ def checkpointed(broker: str, app: str, source: str) -> list[tuple[int, dict[str
     return asyncio.run(read())
 
 
-def test_every_record_is_counted_once_through_a_join_a_kill_and_a_return(kafka: str) -> None:
+def prepared(kafka: str) -> tuple[str, str]:
+    """Make an app's topics, the source filled with the numbers up to RECORDS in each partition."""
     app, source = topics.unique("app"), topics.unique("numbers")
     topics.create(
         kafka,
@@ -79,9 +81,13 @@ def test_every_record_is_counted_once_through_a_join_a_kill_and_a_return(kafka: 
             f"{app}-checkpoints", CHECKPOINTS_PARTITIONS, 1, topic_configs={"cleanup.policy": "compact"}
         ),
     )
-    numbers = [str(n).encode() for n in range(RECORDS)]
+    numbers = [b"%200d" % n for n in range(RECORDS)]  # so wide that a partition takes many fetches
     topics.fill(kafka, source, [numbers] * PARTITIONS)
+    return app, source
 
+
+def test_every_record_is_counted_once_through_a_join_a_kill_and_a_return(kafka: str) -> None:
+    app, source = prepared(kafka)
     workers = Workers(kafka, app, source, "0.5", "0.25")
     try:
         workers.start()
@@ -99,8 +105,28 @@ def test_every_record_is_counted_once_through_a_join_a_kill_and_a_return(kafka: 
     assert sum(halfway) < RECORDS * PARTITIONS  # the kill came before the end
     assert codes == [0, 0]
     assert topics.committed(kafka, app, source, PARTITIONS) == [RECORDS] * PARTITIONS
-    expected = {"records": RECORDS, "sum": RECORDS * (RECORDS - 1) // 2}
-    assert checkpointed(kafka, app, source) == [(RECORDS, expected)] * PARTITIONS
+    assert checkpointed(kafka, app, source) == [(RECORDS, EXPECTED)] * PARTITIONS
+
+
+def test_a_worker_that_slept_through_its_session_ends_without_writing_over_its_successor(kafka: str) -> None:
+    app, source = prepared(kafka)
+    workers = Workers(kafka, app, source, "0.5", "0.25")
+    try:
+        sleeper = workers.start()
+        reached(kafka, app, source, workers, at_least=1)
+        sleeper.send_signal(signal.SIGSTOP)
+        workers.start()
+        reached(kafka, app, source, workers, at_least=RECORDS * PARTITIONS)
+        sleeper.send_signal(signal.SIGCONT)
+        assert sleeper.wait(20) == 1
+        workers.running.remove(sleeper)
+        codes = workers.stop()
+    finally:
+        for worker in list(workers.running):
+            workers.kill(worker)
+    assert codes == [0]
+    assert topics.committed(kafka, app, source, PARTITIONS) == [RECORDS] * PARTITIONS
+    assert checkpointed(kafka, app, source) == [(RECORDS, EXPECTED)] * PARTITIONS
 
 
 def reached(broker: str, app: str, source: str, workers: Workers, at_least: int) -> None:
