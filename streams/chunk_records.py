@@ -20,6 +20,8 @@ CHUNKED: Final[set[str]] = set()
 class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka is not typed
     """Records of one fetch of one partition."""
 
+    next_fetch_offset: int
+
     def _unpack_records(self) -> Iterator[Any]:
         if self._tp.topic not in CHUNKED:
             yield from super()._unpack_records()
