@@ -1,0 +1,178 @@
+"""What is remembered of edges: enough to say what was expected of each while its target had a finding.
+
+An edge is never judged by itself, so nothing is computed of it at every step. The last hours are kept step by
+step, the weeks before as means over ten minutes; what was expected of an edge is worked out when a
+finding of its target asks for it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.history import DAY, WEEK, History
+from detectors.recent import HOUR, KEPT_SECONDS
+from detectors.row_state import Field, RowState
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+CELL_SECONDS: Final = 600
+"""Grain of the weeks: who calls a table changes slowly."""
+
+LEVEL_SECONDS: Final = 2 * HOUR
+"""The hours before a finding whose level is compared with the same hours of earlier weeks."""
+
+LARGEST_LEVEL: Final = 20.0
+"""A week this many times off the present level tells nothing about it."""
+
+
+class EdgeHistory(RowState):
+    """Values of edges: sums over a step.
+
+    Parameters
+    ----------
+    step
+        Seconds of a step.
+    weeks
+        Earlier weeks that expectations rest on.
+    """
+
+    KIND = "edges"
+    value: NDArray[np.float32]  # (kept steps, n) as measured, NaN where missing
+    total: Floats  # (n,) of the present cell, what an incident spoilt left out
+    count: Floats  # (n,) steps in it
+
+    def __init__(self, step: int, weeks: int) -> None:
+        self._step = step
+        self._weeks = weeks
+        self._per_cell = max(1, CELL_SECONDS // step)
+        self._cell = self._per_cell * step
+        self._steps = max(KEPT_SECONDS // step, 24) + LEVEL_SECONDS // step + 1
+        self._cells = History(self._cell, weeks)
+        self._at = -1
+        super().__init__(
+            {
+                "value": Field(np.nan, (self._steps,), np.float32),
+                "total": Field(0.0),
+                "count": Field(0.0),
+            }
+        )
+
+    def meta(self) -> dict[str, int]:
+        """Return where time stands."""
+        return {"at": self._at}
+
+    def load_meta(self, meta: Mapping[str, int]) -> None:
+        """Take back where time stood."""
+        self._at = meta["at"]
+
+    def grow(self, count: int) -> None:
+        """Append ``count`` edges that know nothing yet."""
+        self.add(count)
+        self._cells.add(count)
+
+    def append(self, start: int, values: Floats, spoilt: Bools) -> None:
+        """Remember a step.
+
+        Parameters
+        ----------
+        start
+            Epoch seconds, later than at the call before; steps left out are missing.
+        values
+            (n,) sums over the step, NaN where missing.
+        spoilt
+            (n,) edges whose target has an open finding: kept, but not learnt.
+        """
+        index = start // self._step
+        for missed in range(max(self._at + 1, index - self._steps), index):
+            self.value[missed % self._steps] = np.nan
+        if self._at >= 0 and index // self._per_cell != self._at // self._per_cell:
+            self._close_cell(self._at // self._per_cell)
+        self.value[index % self._steps] = values
+        use = ~np.isnan(values) & ~spoilt
+        self.total += np.where(use, values, 0.0)
+        self.count += use
+        self._at = index
+
+    def _close_cell(self, cell: int) -> None:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(2 * self.count >= self._per_cell, self.total / self.count, np.nan)
+        self._cells.append(cell, mean, np.zeros(self.rows, bool))
+        self.total[:], self.count[:] = 0.0, 0.0
+
+    def window(self, rows: Sequence[int], since: int, until: int) -> tuple[Floats, Floats]:
+        """Return what ``rows`` brought from ``since`` up to ``until`` (epoch seconds), and were expected to.
+
+        Sums, (len(rows),) each, over at most the last seven hours. Expected is the median over earlier
+        weeks of the same time, each scaled by the level of the two hours before ``since``; one level for
+        all rows together, so that they should be the edges of one kind into one target. Without a week the
+        same time yesterday stands in, without a day the two hours themselves.
+        """
+        at = np.asarray(rows, np.intp)
+        first, last = self._reach(since // self._step, -(-until // self._step))
+        observed = np.nansum(self._measured(at, first, last), axis=0)
+        steps = last - first
+        before = first - LEVEL_SECONDS // self._step
+        lately = self._measured(at, before, first)
+        now = float(np.nansum(lately))
+        guesses: list[Floats] = []
+        for lag in (*(week * WEEK for week in range(1, self._weeks + 1)), DAY):
+            if lag == DAY and guesses:
+                break
+            then = float(np.nansum(self._past(at, before, first, lag))) * (first - before)
+            same = self._past(at, first, last, lag)
+            if np.isnan(same).all() or then <= 0:
+                continue
+            level = float(np.clip(now / then, 1 / LARGEST_LEVEL, LARGEST_LEVEL)) if now > 0 else 1.0
+            guesses.append(np.nan_to_num(same) * level * steps)
+        if guesses:
+            return observed, np.median(np.array(guesses), axis=0)
+        measured = max(int((~np.isnan(lately)).any(axis=1).sum()), 1)
+        return observed, np.nansum(lately, axis=0) / measured * steps
+
+    def rise(self, rows: Sequence[int], since: int, until: int) -> tuple[Floats, Floats]:
+        """Return the mean of ``rows`` over the last day before ``until`` and over the first from ``since``.
+
+        Means a step, (len(rows),) each: who carries a growth is who brings more on the last day.
+        """
+        at = np.asarray(rows, np.intp)
+        oldest = until - self._weeks * WEEK
+        begin = max(since, oldest)
+        now = self._mean(at, until - DAY, until)
+        return now, self._mean(at, begin, begin + DAY)
+
+    def _mean(self, at: NDArray[np.intp], since: int, until: int) -> Floats:
+        values = self._cells.measured(at, since // self._cell, -(-until // self._cell))
+        known = ~np.isnan(values)
+        mean: Floats = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        return mean
+
+    def _reach(self, first: int, last: int) -> tuple[int, int]:
+        last = min(last, self._at + 1)
+        return max(first, last - max(KEPT_SECONDS // self._step, 24)), last
+
+    def _measured(self, at: NDArray[np.intp], first: int, last: int) -> Floats:
+        steps = np.arange(max(first, self._at + 1 - self._steps), last)
+        return self.value[np.ix_(steps % self._steps, at)].astype(np.float64)
+
+    def _past(self, at: NDArray[np.intp], first: int, last: int, lag: int) -> Floats:
+        """Return the mean a step of each row at the same steps ``lag`` seconds ago, NaN where unknown."""
+        begin = (first * self._step - lag) // self._cell
+        end = -(-(last * self._step - lag) // self._cell)
+        values = self._cells.measured(at, begin, max(end, begin + 1))
+        known = ~np.isnan(values)
+        count = known.sum(axis=0)
+        mean: Floats = np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1)
+        mean[count == 0] = np.nan
+        return mean
+
+    def parts(self) -> dict[str, bytes]:
+        """Return the state; finished days are parts that stay as they are."""
+        return {"edges": self.snapshot(), **self._cells.snapshot()}
+
+    def take(self, parts: Mapping[str, bytes], rows: int) -> None:
+        """Go on from ``parts`` with ``rows`` edges."""
+        self.restore(parts["edges"], rows)
+        self._cells.restore(parts, rows)

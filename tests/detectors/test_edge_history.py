@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.edge_history import EdgeHistory
+
+STEP, DAY, WEEK = 60, 86400, 7 * 86400
+CALM = np.zeros(2, bool)
+
+
+def edges(days: float, *, start: int = 0, rate: tuple[float, float] = (6.0, 2.0)) -> EdgeHistory:
+    """Two edges whose traffic is higher in the second half of every day."""
+    history = EdgeHistory(STEP, 4)
+    history.grow(2)
+    for at in range(start, start + int(days * DAY), STEP):
+        day = 2.0 if at % DAY >= DAY // 2 else 1.0
+        history.append(at, np.array(rate) * day, CALM)
+    return history
+
+
+def test_the_same_time_last_week_is_expected_of_each_edge() -> None:
+    history = edges(8.75)  # 18:00
+    observed, expected = history.window([0, 1], int(8.75 * DAY) - 600, int(8.75 * DAY))
+    assert observed == pytest.approx([120, 40])
+    assert expected == pytest.approx([120, 40])
+
+
+def test_a_new_level_of_all_edges_is_expected_of_each() -> None:
+    history = edges(8)
+    for at in range(8 * DAY, 8 * DAY + 3 * 3600, STEP):
+        history.append(at, np.array([12.0, 4.0]), CALM)
+    _, expected = history.window([0, 1], 8 * DAY + 3 * 3600 - 600, 8 * DAY + 3 * 3600)
+    assert expected == pytest.approx([120, 40], rel=0.01)
+
+
+def test_what_an_incident_spoilt_is_measured_but_not_learnt() -> None:
+    history = edges(7)
+    for at in range(7 * DAY, 7 * DAY + 3600, STEP):
+        history.append(at, np.array([60.0, 2.0]), np.array([True, True]))
+    observed, expected = history.window([0, 1], 7 * DAY, 7 * DAY + 3600)
+    assert observed == pytest.approx([3600, 120])
+    assert expected == pytest.approx([360, 120], rel=0.2)
+    for at in range(7 * DAY + 3600, 14 * DAY + 3600, STEP):
+        history.append(at, np.array([6.0, 2.0]), CALM)
+    _, expected = history.window([0, 1], 14 * DAY, 14 * DAY + 3600)
+    assert expected == pytest.approx([360, 120], rel=0.2), "a week later the incident is not expected"
+
+
+def test_without_a_week_yesterday_is_expected_and_without_a_day_the_last_hours() -> None:
+    _, expected = edges(2.75).window([0, 1], int(2.75 * DAY) - 600, int(2.75 * DAY))
+    assert expected == pytest.approx([120, 40])
+    _, expected = edges(0.25).window([0], int(0.25 * DAY) - 600, int(0.25 * DAY))
+    assert expected == pytest.approx([60])
+
+
+def test_an_edge_that_was_never_seen_before_was_expected_to_bring_nothing() -> None:
+    history = edges(7.5)
+    history.grow(1)
+    for at in range(int(7.5 * DAY), int(7.5 * DAY) + 600, STEP):
+        history.append(at, np.array([12.0, 4.0, 50.0]), np.zeros(3, bool))
+    observed, expected = history.window([0, 1, 2], int(7.5 * DAY), int(7.5 * DAY) + 600)
+    assert observed[2] == pytest.approx(500)
+    assert expected[2] == 0
+
+
+def test_a_rise_is_the_last_day_against_the_first() -> None:
+    history = EdgeHistory(STEP, 4)
+    history.grow(2)
+    for at in range(0, 10 * DAY, STEP):
+        history.append(at, np.array([10.0 + at // DAY, 5.0]), CALM)
+    now, then = history.rise([0, 1], 0, 10 * DAY)
+    assert (now - then) == pytest.approx([9, 0], abs=0.1)
+
+
+@given(st.integers(1, 300))
+def test_a_restored_copy_goes_on_as_the_original(cut: int) -> None:
+    whole, half = EdgeHistory(STEP, 1), EdgeHistory(STEP, 1)
+    values = np.random.default_rng(1).poisson(5, (320, 2)).astype(float)
+    for history in (whole, half):
+        history.grow(2)
+    for number, row in enumerate(values):
+        whole.append(number * STEP, row, CALM)
+        if number < cut:
+            half.append(number * STEP, row, CALM)
+    copy = EdgeHistory(STEP, 1)
+    copy.grow(2)
+    copy.take(half.parts(), 2)
+    for number in range(cut, len(values)):
+        copy.append(number * STEP, values[number], CALM)
+    assert copy.parts() == whole.parts()
