@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.scope import ScopeOrEdge
+from detectors.measures import SUMMED
+from streams.paths import Call, Path
 
 
 @dataclass(slots=True)
@@ -19,10 +20,15 @@ class Block:
     A block is emitted for every bucket that closes, for every shard, even when nothing happened there:
     that is how a shard learns the watermark. A block whose ``bucket`` lies before an already closed
     bucket is a correction made of late records; it is merged, not replaced.
+
+    Sums are per path and per call; who receives the block fans them out to the scopes and edges of its
+    shard (docs/adr/0008). A block holds the paths and calls that touch its shard, and the paths of
+    these calls. Rows are those of ``paths``, then those of ``calls``.
     """
 
     source: str  # "topic/partition"; "local/0"
     shard: int
+    shards: int  # how many there are: what decides which scopes are this shard's
     sequence: int
     bucket: int  # epoch seconds at which the bucket starts
     width: int  # seconds
@@ -32,11 +38,11 @@ class Block:
     )
     idle: bool = False  # the source has nothing to say: it does not hold time back until its next block
     late: int = 0  # how many of them came after the bucket was closed
-    scopes: list[ScopeOrEdge] = field(default_factory=list)  # n rows
-    sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))  # (n, len(SUMMED))
-    # latency histogram, sparse: row into scopes, bin of detectors.latency, how many calls
-    latency_rows: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
-    latency_bins: NDArray[np.int16] = field(default_factory=lambda: np.zeros(0, np.int16))
-    latency_counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    # what a count alone does not say: ("throttle", reason) and ("error_type", name) of a row
+    paths: list[Path] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)  # Call.path is a row of ``paths``
+    sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, len(SUMMED))))  # (rows, SUMMED)
+    # latency histograms, sparse: cell of a row (streams.cells), how many measurements; ascending cells
+    cells: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    # what a count alone does not say: ("throttle", reason) and ("error_type", name) of a row; ordered
     tags: list[tuple[int, str, str, float]] = field(default_factory=list)

@@ -1,20 +1,19 @@
 """A block as bytes: versioned, checksummed; equal blocks give equal bytes."""
 
 import msgspec
-import numpy as np
 
-from detectors.scope import Edge, Scope, ScopeOrEdge
 from detectors.state import pack, unpack
 from streams.block import Block
+from streams.paths import Call, Path
 
 KIND = "block"
-VERSION = 1
-NO_SOURCE = -1  # in the place of an edge's source: the row is a scope
+VERSION = 2
 
 
 class _Meta(msgspec.Struct, array_like=True):
     source: str
     shard: int
+    shards: int
     sequence: int
     bucket: int
     width: int
@@ -22,26 +21,17 @@ class _Meta(msgspec.Struct, array_like=True):
     records: int
     idle: bool
     late: int
-    scopes: list[Scope]  # each once; rows refer to them
+    paths: list[Path]
+    calls: list[Call]
     tags: list[tuple[int, str, str, float]]
 
 
 def encode_block(block: Block) -> bytes:
     """Return the block as bytes."""
-    numbers: dict[Scope, int] = {}
-
-    def number(scope: Scope) -> int:
-        return numbers.setdefault(scope, len(numbers))
-
-    rows = [
-        (number(about.source), number(about.target))
-        if isinstance(about, Edge)
-        else (NO_SOURCE, number(about))
-        for about in block.scopes
-    ]
     meta = _Meta(
         block.source,
         block.shard,
+        block.shards,
         block.sequence,
         block.bucket,
         block.width,
@@ -49,21 +39,11 @@ def encode_block(block: Block) -> bytes:
         block.records,
         block.idle,
         block.late,
-        list(numbers),
+        block.paths,
+        block.calls,
         block.tags,
     )
-    return pack(
-        KIND,
-        VERSION,
-        meta,
-        {
-            "rows": np.array(rows, np.int32).reshape(-1, 2),
-            "sums": block.sums,
-            "latency_rows": block.latency_rows,
-            "latency_bins": block.latency_bins,
-            "latency_counts": block.latency_counts,
-        },
-    )
+    return pack(KIND, VERSION, meta, {"sums": block.sums, "cells": block.cells, "counts": block.counts})
 
 
 def decode_block(body: bytes) -> Block:
@@ -75,13 +55,10 @@ def decode_block(body: bytes) -> Block:
         When the bytes are damaged or of another version.
     """
     meta, arrays = unpack(body, KIND, VERSION, _Meta)
-    scopes: list[ScopeOrEdge] = [
-        meta.scopes[target] if source == NO_SOURCE else Edge(meta.scopes[source], meta.scopes[target])
-        for source, target in arrays["rows"].tolist()
-    ]
     return Block(
         meta.source,
         meta.shard,
+        meta.shards,
         meta.sequence,
         meta.bucket,
         meta.width,
@@ -89,10 +66,10 @@ def decode_block(body: bytes) -> Block:
         meta.records,
         meta.idle,
         meta.late,
-        scopes,
+        meta.paths,
+        meta.calls,
         arrays["sums"],
-        arrays["latency_rows"],
-        arrays["latency_bins"],
-        arrays["latency_counts"],
+        arrays["cells"],
+        arrays["counts"],
         meta.tags,
     )

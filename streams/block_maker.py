@@ -1,25 +1,28 @@
 """Makes the blocks of a bucket: one a shard, numbered without gaps."""
 
+from collections.abc import Sequence
+from itertools import compress
+
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.latency import N_BINS
-from detectors.scope import TABLE, ScopeOrEdge
 from streams.block import Block
+from streams.cells import PER_ID
 from streams.decode import Decoder
-from streams.fan_out import CALL_EDGES, PATH_EDGES, PATH_SCOPES, FanOut
-from streams.summary import Histograms, Summary, Sums, Tags, from_cells
+from streams.paths import Call
+from streams.summary import Counts, Summary
+from streams.touched import Touched, shards_of, touched_by_call, touched_by_path
 
 
 class BlockMaker:
-    """Fans the sums of a bucket out to scopes and edges and deals these out to shards.
+    """Writes the counts of a bucket with their names, and deals them out to shards.
 
     Parameters
     ----------
     source, shards, width
         As in ``Block``.
     decoder
-        Whose names the sums refer to.
+        Whose names the counts refer to.
     """
 
     def __init__(self, source: str, shards: int, width: int, decoder: Decoder) -> None:
@@ -33,92 +36,101 @@ class BlockMaker:
     def restart(self, sequence: int) -> None:
         """Go on with this number, after the decoder's names were restored."""
         self.sequence = sequence
-        self._by_path = FanOut(PATH_SCOPES, PATH_EDGES, self._shards)
-        self._by_call = FanOut((TABLE,), CALL_EDGES, self._shards)
+        self._path_shards = np.zeros((0, self._shards), np.bool_)  # (paths, shards) which touches which
+        self._call_shards = np.zeros((0, self._shards), np.bool_)
 
     def blocks(self, bucket: int, summary: Summary, watermark: int, *, late: bool = False) -> list[Block]:
         """Return the blocks of a bucket and count the sequence on."""
-        made = [
-            Block(self._source, shard, self.sequence, bucket, self._width, watermark, summary.records)
-            for shard in range(self._shards)
-        ]
+        made = [self._block(shard, self.sequence, bucket, watermark) for shard in range(self._shards)]
         self.sequence += 1
-        if summary.records:
-            paths, calls = self._decoder.paths.names, self._decoder.calls.names
-            self._by_path.add_paths(paths[len(self._by_path) :])
-            self._by_call.add_calls(calls[len(self._by_call) :], paths)
-            by_path = _Rows(self._by_path, summary.paths, summary.path_latency, summary.path_tags)
-            by_call = _Rows(self._by_call, summary.calls, summary.call_latency, summary.call_tags)
-            for block in made:
-                block.late = summary.records if late else 0
-                _fill(block, [by_path.of(block.shard), by_call.of(block.shard)])
+        if not summary.records:
+            return made
+        for block in made:
+            block.records = summary.records
+            block.late = summary.records if late else 0
+        path_ids, sums = summary.paths.sums.merged()
+        call_ids, call_sums = summary.calls.sums.merged()
+        whole = made[0]
+        row_of = {number: row for row, number in enumerate(path_ids.tolist())}
+        names = self._decoder.paths.names
+        whole.paths = [names[number] for number in row_of]
+        known = self._decoder.calls.names
+        whole.calls = [
+            Call(row_of[call.path], call.table) for call in (known[number] for number in call_ids.tolist())
+        ]
+        whole.sums = np.concatenate((sums, call_sums)) if len(call_ids) else sums
+        cells, whole.counts = summary.paths.latency.merged()
+        call_cells, call_counts = summary.calls.latency.merged()
+        whole.cells = _of_rows(cells, path_ids, 0)
+        if len(call_cells):
+            whole.cells = np.concatenate((whole.cells, _of_rows(call_cells, call_ids, len(path_ids))))
+            whole.counts = np.concatenate((whole.counts, call_counts))
+        whole.tags = [
+            *_tags_of_rows(summary.paths, path_ids, 0),
+            *_tags_of_rows(summary.calls, call_ids, len(path_ids)),
+        ]
+        if self._shards > 1:
+            self._deal(made, path_ids, call_ids)
         return made
 
     def idle(self, watermark: int) -> list[Block]:
         """Return blocks that say idle, under the number of the last blocks."""
         bucket = max(0, watermark - self._width)
-        return [
-            Block(self._source, shard, self.sequence - 1, bucket, self._width, watermark, idle=True)
-            for shard in range(self._shards)
-        ]
+        made = [self._block(shard, self.sequence - 1, bucket, watermark) for shard in range(self._shards)]
+        for block in made:
+            block.idle = True
+        return made
+
+    def _block(self, shard: int, sequence: int, bucket: int, watermark: int) -> Block:
+        return Block(self._source, shard, self._shards, sequence, bucket, self._width, watermark)
+
+    def _deal(self, made: Sequence[Block], path_ids: NDArray[np.int64], call_ids: NDArray[np.int64]) -> None:
+        """Give each shard its rows of the first block, which holds all of them."""
+        self._learn_shards()
+        paths, calls, sums = made[0].paths, made[0].calls, made[0].sums
+        cells, counts, tags = made[0].cells, made[0].counts, made[0].tags
+        owners, rest = np.divmod(cells, PER_ID)
+        callers = np.array([call.path for call in calls], np.int64)
+        for block in made:
+            with_call = self._call_shards[call_ids, block.shard]
+            with_path = self._path_shards[path_ids, block.shard]
+            with_path[callers[with_call]] = True
+            kept = np.concatenate((with_path, with_call))
+            row = np.cumsum(kept) - 1
+            block.paths = list(compress(paths, with_path.tolist()))
+            block.calls = [
+                Call(int(row[call.path]), call.table) for call in compress(calls, with_call.tolist())
+            ]
+            block.sums = sums[kept]
+            here = kept[owners]
+            block.cells = row[owners[here]] * PER_ID + rest[here]
+            block.counts = counts[here]
+            block.tags = [(int(row[at]), key, text, count) for at, key, text, count in tags if kept[at]]
+
+    def _learn_shards(self) -> None:
+        paths, calls = self._decoder.paths.names, self._decoder.calls.names
+        fresh = [touched_by_path(path) for path in paths[len(self._path_shards) :]]
+        self._path_shards = self._more(self._path_shards, fresh)
+        fresh = [touched_by_call(paths[call.path], call.table) for call in calls[len(self._call_shards) :]]
+        self._call_shards = self._more(self._call_shards, fresh)
+
+    def _more(self, known: NDArray[np.bool_], fresh: Sequence[Touched]) -> NDArray[np.bool_]:
+        if not fresh:
+            return known
+        more = np.zeros((len(fresh), self._shards), np.bool_)
+        for at, touched in enumerate(fresh):
+            more[at, list(shards_of(touched, self._shards))] = True
+        return np.concatenate((known, more))
 
 
-class _Part:
-    """The rows of one fan-out in one shard. ``cells`` are row, bin and count; rows are those of the part."""
-
-    def __init__(
-        self,
-        scopes: list[ScopeOrEdge],
-        sums: NDArray[np.float64],
-        cells: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]],
-        tags: list[tuple[int, str, str, float]],
-    ) -> None:
-        self.scopes = scopes
-        self.sums = sums
-        self.cells = cells
-        self.tags = tags
+def _of_rows(cells: NDArray[np.int64], ids: NDArray[np.int64], first: int) -> NDArray[np.int64]:
+    """Return cells of ids as those of the rows that these have, counted from ``first``."""
+    owners = cells // PER_ID
+    return cells + (np.searchsorted(ids, owners) + first - owners) * PER_ID
 
 
-class _Rows:
-    """All rows that one bucket has under one fan-out, over all shards."""
-
-    def __init__(self, fan_out: FanOut, sums: Sums, latency: Histograms, tags: Tags) -> None:
-        self._fan_out = fan_out
-        self._rows, self._sums = fan_out.sums(*sums.merged())
-        cells, counts = latency.merged()
-        self._cells = fan_out.histograms(*from_cells(cells), counts, N_BINS)
-        merged: Tags = {}
-        for (number, key, text), count in tags.items():
-            place = (fan_out.tagged_row(number), key, text)
-            merged[place] = merged.get(place, 0.0) + count
-        self._tags = [(*place, merged[place]) for place in sorted(merged) if place[0] >= 0]
-
-    def of(self, shard: int) -> _Part:
-        mine = self._fan_out.shard[self._rows] == shard
-        rows = self._rows[mine]
-        cell_rows, bins, counts = self._cells
-        here = self._fan_out.shard[cell_rows] == shard
-        return _Part(
-            [self._fan_out.rows[row] for row in rows.tolist()],
-            self._sums[mine],
-            (np.searchsorted(rows, cell_rows[here]), bins[here], counts[here]),
-            [
-                (int(np.searchsorted(rows, row)), key, text, count)
-                for row, key, text, count in self._tags
-                if self._fan_out.shard[row] == shard
-            ],
-        )
-
-
-def _fill(block: Block, parts: list[_Part]) -> None:
-    """Put the parts into the block, one behind the other."""
-    offsets = np.cumsum([0, *(len(part.scopes) for part in parts)]).tolist()
-    shifted = list(zip(parts, offsets, strict=False))
-    block.scopes = [scope for part in parts for scope in part.scopes]
-    block.sums = np.concatenate([part.sums for part in parts])
-    block.latency_rows = np.concatenate([part.cells[0] + offset for part, offset in shifted]).astype(np.int32)
-    block.latency_bins = np.concatenate([part.cells[1] for part in parts]).astype(np.int16)
-    block.latency_counts = np.concatenate([part.cells[2] for part in parts])
-    block.tags = [
-        (row + offset, key, text, count) for part, offset in shifted for row, key, text, count in part.tags
+def _tags_of_rows(counts: Counts, ids: NDArray[np.int64], first: int) -> list[tuple[int, str, str, float]]:
+    return [
+        (int(np.searchsorted(ids, number)) + first, key, text, counts.tags[number, key, text])
+        for number, key, text in sorted(counts.tags)
     ]

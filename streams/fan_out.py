@@ -1,27 +1,30 @@
-"""From what was counted per path to every scope and edge it touches.
+"""From what was counted per path and per call to every scope and edge of one shard that these touch.
 
-A request is counted once, under its path. Only when a bucket closes are the sums of its paths added to
+A request is counted once, under its path. Only when a step closes are the sums of its paths added to
 the account, service, route, function and client they touch and to the edges between them, so that the
-number of scopes costs nothing per event.
+number of scopes costs nothing per event or per bucket.
 """
 
-import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.measures import KEPT_ON_EDGES, SOURCES_INTO, SUMMED, Measure
-from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, TENANT, Edge, Scope, ScopeOrEdge
-from streams.group import group
+from detectors.measures import KEPT_ON_EDGES, SUMMED, Measure
+from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, ScopeOrEdge
+from streams.block import Block
+from streams.cells import IN_FUNCTION, LAYERS, TOTAL, layers_of
+from streams.group import add_rows
 from streams.paths import Call, Path
+from streams.touched import PATH_EDGES, PATH_SCOPES, Touched, shard_of, touched_by_call, touched_by_path
 
-NO_LATENCY: Final = -1
-TOTAL: Final = 0
-IN_FUNCTION: Final = 1
-LAYERS: Final = 2
-"""Histograms a path has: of the whole request, and of its function alone."""
+Latency = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+"""Rows, bins and counts of sparse histograms; a pair of row and bin may come more than once."""
+
+Tag = tuple[int, str, str]
+"""Id or row, key, text."""
 
 _ON_REQUESTS: Final = tuple(m for m in SUMMED if m not in (Measure.RCU, Measure.WCU, Measure.BUSY))
 _KEPT_ON_SCOPES: Final = {
@@ -32,190 +35,133 @@ _KEPT_ON_SCOPES: Final = {
     CLIENT: _ON_REQUESTS,
     TABLE: (Measure.REQUESTS, Measure.THROTTLES, Measure.RCU, Measure.WCU),
 }
-_LAYER: Final = {
-    ACCOUNT: TOTAL,
-    SERVICE: TOTAL,
-    ROUTE: TOTAL,
-    CLIENT: TOTAL,
-    FUNCTION: IN_FUNCTION,
-    TABLE: TOTAL,
-}
-
-PATH_SCOPES: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, CLIENT)
-PATH_EDGES: Final = tuple(
-    (source, target) for target in SOURCES_INTO if target != TABLE for source in SOURCES_INTO[target]
-)
-CALL_EDGES: Final = tuple((source, TABLE) for source in SOURCES_INTO[TABLE])
-
-
-def scope_of(path: Path, kind: str) -> Scope | None:
-    """Return the scope of that kind which a path touches; None when it touches none.
-
-    An account spans its regions, as a client and a tenant do: these carry no region.
-    """
-    name = {
-        ACCOUNT: path.account,
-        SERVICE: path.service,
-        ROUTE: path.route,
-        FUNCTION: path.function,
-        CLIENT: path.client,
-        TENANT: path.tenant,
-    }[kind]
-    if not name:
-        return None
-    region = "" if kind in (ACCOUNT, CLIENT, TENANT) else path.region
-    return Scope(kind, path.cloud, path.account, region, name, path.version if kind == CLIENT else "")
-
-
-def shard_of(about: ScopeOrEdge, shards: int) -> int:
-    """Return the shard of a scope; an edge goes with its target.
-
-    The hash is stable: the same in every process and version of Python.
-
-    Examples
-    --------
-    >>> shard_of(Scope("table", "aws", "1", "", "items"), 4)
-    3
-    """
-    scope = about.target if isinstance(about, Edge) else about
-    return zlib.crc32("\x1f".join(scope).encode()) % shards
+_KINDS: Final = len(PATH_SCOPES) + len(PATH_EDGES)
+_MEASURED: Final = tuple(PATH_SCOPES.index(kind) for kind in (ACCOUNT, SERVICE, ROUTE, CLIENT))
+_FUNCTION: Final = PATH_SCOPES.index(FUNCTION)
+# What tells a fatal error or a throttle from others belongs to the deepest scope that is known.
+_DEEPEST: Final = tuple(PATH_SCOPES.index(kind) for kind in (FUNCTION, SERVICE, ROUTE))
 
 
 class FanOut:
-    """The scopes and edges that each path (or call) is added to.
+    """The scopes and edges of one shard, by row, and the rows that each path and call is added to.
 
-    Rows are numbered in the order in which paths were seen, so they depend on the records alone.
+    Rows are numbered in the order in which the names came.
 
     Parameters
     ----------
-    scopes, edges
-        The kinds of scope and the (source, target) kinds of edge that are rolled up.
-    shards
-        How many shards the rows are spread over.
+    shard, shards
+        Whose scopes and edges have rows: those of this shard out of so many.
     """
 
-    def __init__(self, scopes: Sequence[str], edges: Sequence[tuple[str, str]], shards: int) -> None:
-        self.rows: list[ScopeOrEdge] = []
-        self.shard = np.zeros(0, np.int64)  # (rows,)
-        self._shards = shards
+    def __init__(self, shard: int, shards: int) -> None:
+        self.shard = shard
+        self.shards = shards
+        self.scopes: list[ScopeOrEdge] = []
         self._row_of: dict[ScopeOrEdge, int] = {}
-        self._scope_kinds = tuple(scopes)
-        self._edge_kinds = tuple(edges)
-        self._targets = np.zeros((0, len(scopes) + len(edges)), np.int64)  # (ids, kinds) row, -1 for none
-        kept = [_KEPT_ON_SCOPES[kind] for kind in scopes] + [KEPT_ON_EDGES[target] for _, target in edges]
-        self._kept = np.zeros((len(kept), len(SUMMED)))
-        for number, measures in enumerate(kept):
-            self._kept[number, [SUMMED.index(measure) for measure in measures]] = 1.0
-        self._layer = [_LAYER[kind] for kind in scopes] + [NO_LATENCY] * len(edges)
-        # What tells a fatal error or a throttle from others belongs to the deepest scope that is known.
-        deepest = (TABLE, FUNCTION, SERVICE, ROUTE)
-        self._tagged = [self._scope_kinds.index(kind) for kind in deepest if kind in self._scope_kinds]
+        # All by id. Places are rows counted from 1; 0 takes what nobody in this shard wants.
+        self._places = np.zeros((0, _KINDS), np.int32)
+        self._latency_places = np.zeros((0, LAYERS, len(_MEASURED)), np.int32)
+        self._tagged: list[int] = []  # rows, -1 for none
+        self._kept = np.zeros((0, len(SUMMED)))  # (rows, columns) 1 where the measure is kept
 
     def __len__(self) -> int:
-        """Return how many paths or calls are known."""
-        return len(self._targets)
+        """Return how many paths and calls are known."""
+        return len(self._tagged)
 
-    def add_paths(self, paths: Sequence[Path]) -> None:
-        """Append paths; their ids go on from those that are known."""
-        self._append([[self._row(about) for about in self._touched(path, None)] for path in paths])
+    def add(self, names: Sequence[Path | Call]) -> None:
+        """Take all names by id; those that are known already stay as they are.
 
-    def add_calls(self, calls: Sequence[Call], paths: Sequence[Path]) -> None:
-        """Append calls; ``paths`` are all paths by id."""
-        found = []
-        for call in calls:
-            path = paths[call.path]
-            table = Scope(TABLE, path.cloud, path.account, path.region, call.table) if call.table else None
-            found.append([self._row(about) for about in self._touched(path, table)])
-        self._append(found)
+        The path of a call is an id among the names.
+        """
+        fresh = names[len(self) :]
+        if not fresh:
+            return
+        known = len(self.scopes)
+        places = np.zeros((len(fresh), _KINDS), np.int32)
+        latency = np.zeros((len(fresh), LAYERS, len(_MEASURED)), np.int32)
+        for at, name in enumerate(fresh):
+            if isinstance(name, Path):
+                touched = touched_by_path(name)
+                mine = self._mine(touched)
+                latency[at, TOTAL] = [mine[kind] for kind in _MEASURED]
+                latency[at, IN_FUNCTION, 0] = mine[_FUNCTION]
+                deepest = next((kind for kind in _DEEPEST if touched[kind] is not None), _FUNCTION)
+                self._tagged.append(mine[deepest] - 1)
+            else:
+                path = names[name.path]
+                assert isinstance(path, Path)  # noqa: S101 - a call is never made on a call
+                mine = self._mine(touched_by_call(path, name.table))
+                latency[at, TOTAL, 0] = mine[0]
+                self._tagged.append(mine[0] - 1)
+            places[at, : len(mine)] = mine
+        self._places = np.concatenate((self._places, places))
+        self._latency_places = np.concatenate((self._latency_places, latency))
+        kept = np.zeros((len(self.scopes) - known, len(SUMMED)))
+        for row, about in enumerate(self.scopes[known:]):
+            measures = (
+                KEPT_ON_EDGES[about.target.kind] if isinstance(about, Edge) else _KEPT_ON_SCOPES[about.kind]
+            )
+            kept[row, [SUMMED.index(measure) for measure in measures]] = 1.0
+        self._kept = np.concatenate((self._kept, kept))
 
-    def _touched(self, path: Path, table: Scope | None) -> list[ScopeOrEdge | None]:
-        scopes = {kind: scope_of(path, kind) for kind in (*PATH_SCOPES, TENANT)} | {TABLE: table}
-        touched: list[ScopeOrEdge | None] = [scopes[kind] for kind in self._scope_kinds]
-        for source_kind, target_kind in self._edge_kinds:
-            source, target = scopes[source_kind], scopes[target_kind]
-            touched.append(Edge(source, target) if source and target else None)
-        return touched
+    def _mine(self, touched: Touched) -> list[int]:
+        return [self._place(about) for about in touched]
 
-    def _row(self, about: ScopeOrEdge | None) -> int:
-        if about is None:
-            return -1
+    def _place(self, about: ScopeOrEdge | None) -> int:
+        if about is None or (self.shards > 1 and shard_of(about, self.shards) != self.shard):
+            return 0
         row = self._row_of.get(about)
         if row is None:
-            row = self._row_of[about] = len(self.rows)
-            self.rows.append(about)
-        return row
+            row = self._row_of[about] = len(self.scopes)
+            self.scopes.append(about)
+        return row + 1
 
-    def _append(self, targets: list[list[int]]) -> None:
-        if targets:
-            self._targets = np.vstack((self._targets, np.array(targets, np.int64)))
-            fresh = [shard_of(about, self._shards) for about in self.rows[len(self.shard) :]]
-            self.shard = np.concatenate((self.shard, np.array(fresh, np.int64)))
+    def sums(self, ids: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Add the sums of paths and calls, (k, len(SUMMED)), up per row: (rows, len(SUMMED))."""
+        places = self._places[ids].ravel()
+        wanted = np.flatnonzero(places)
+        added = add_rows(places[wanted] - 1, sums[wanted // _KINDS], len(self.scopes))
+        added *= self._kept
+        return added
 
-    def sums(
-        self, ids: NDArray[np.int64], sums: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Add sums per path up per row.
+    def latency(self, cells: NDArray[np.int64], counts: NDArray[np.float64]) -> Latency:
+        """Return the cells of paths and calls as those of rows."""
+        owners, bins = layers_of(cells)
+        places = self._latency_places.reshape(-1, len(_MEASURED))[owners].ravel()
+        wanted = np.flatnonzero(places)
+        cell = wanted // len(_MEASURED)
+        return (places[wanted] - 1).astype(np.int64), bins[cell], counts[cell]
 
-        Parameters
-        ----------
-        ids
-            (k,) distinct paths or calls.
-        sums
-            (k, len(SUMMED))
-
-        Returns
-        -------
-        Rows (r,), ascending, and their sums (r, len(SUMMED)).
-        """
-        touched = self._targets[ids]
-        path, kind = np.nonzero(touched >= 0)
-        rows, place = group(touched[path, kind], len(self.rows))
-        added = np.empty((len(rows), len(SUMMED)))
-        for column in range(len(SUMMED)):
-            weights = sums[path, column] * self._kept[kind, column]
-            added[:, column] = np.bincount(place, weights, len(rows))
-        return rows, added
-
-    def histograms(
-        self,
-        ids: NDArray[np.int64],
-        layers: NDArray[np.int64],
-        bins: NDArray[np.int64],
-        counts: NDArray[np.float64],
-        n_bins: int,
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """Add sparse histograms per (path, layer) up per row.
-
-        Parameters
-        ----------
-        ids, layers, bins, counts
-            (k,) each.
-        n_bins
-            Bins of a histogram.
-
-        Returns
-        -------
-        Rows, bins and counts (h,) each, ordered by row and bin.
-        """
-        cells, weights = [], []
-        for kind, layer in enumerate(self._layer):
-            if layer == NO_LATENCY:
-                continue
-            rows = self._targets[ids, kind]
-            here = (rows >= 0) & (layers == layer)
-            cells.append(rows[here] * n_bins + bins[here])
-            weights.append(counts[here])
-        found, place = group(np.concatenate(cells), len(self.rows) * n_bins)
-        return (
-            found // n_bins,
-            found % n_bins,
-            np.bincount(place, np.concatenate(weights), len(found)).astype(np.float64),
-        )
-
-    def tagged_row(self, number: int) -> int:
-        """Return the row that carries the tags of a path or call, -1 when it has none."""
-        for kind in self._tagged:
-            row = int(self._targets[number, kind])
+    def tags(self, tags: Mapping[Tag, float]) -> dict[Tag, float]:
+        """Add tags of paths and calls, (id, key, text), up per row, (row, key, text)."""
+        added: dict[Tag, float] = {}
+        for (number, key, text), count in tags.items():
+            row = self._tagged[number]
             if row >= 0:
-                return row
-        return -1
+                added[row, key, text] = added.get((row, key, text), 0.0) + count
+        return added
+
+
+@dataclass(frozen=True, slots=True)
+class FannedOut:
+    """One block per scope and edge of its shard."""
+
+    scopes: list[ScopeOrEdge]
+    sums: NDArray[np.float64]  # (scopes, len(SUMMED))
+    latency: Latency
+    tags: dict[Tag, float]
+
+
+def fan_out_block(block: Block) -> FannedOut:
+    """Return what a block counted for each scope and edge of its shard.
+
+    ``Steps`` fans out whole steps; this is for whoever looks at a single block.
+    """
+    fan_out = FanOut(block.shard, block.shards)
+    fan_out.add([*block.paths, *block.calls])  # rows are ids: those of paths come first
+    return FannedOut(
+        fan_out.scopes,
+        fan_out.sums(np.arange(len(block.sums)), block.sums),
+        fan_out.latency(block.cells, block.counts),
+        fan_out.tags({(row, key, text): count for row, key, text, count in block.tags}),
+    )

@@ -1,6 +1,6 @@
 """Group equal whole numbers: what every summing over (bucket, path) begins with."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,3 +33,18 @@ def group(keys: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArra
     place_of = np.empty(size, np.int64)
     place_of[distinct] = np.arange(len(distinct))
     return distinct, place_of[keys]
+
+
+def add_rows(place: NDArray[np.integer[Any]], rows: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Return (n, c) sums of the rows (k, c) that have the same place 0..n-1.
+
+    One count over all columns at once: several times faster than ``np.add.at`` on whole rows.
+
+    Examples
+    --------
+    >>> add_rows(np.array([1, 0, 1]), np.array([[1.0, 0.0], [2.0, 5.0], [3.0, 1.0]]), 2).tolist()
+    [[2.0, 5.0], [4.0, 1.0]]
+    """
+    width = rows.shape[1]
+    cells = (place[:, None] * width + np.arange(width)).ravel()
+    return np.bincount(cells, rows.ravel(), n * width).astype(np.float64, copy=False).reshape(n, width)

@@ -9,19 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.measures import SUMMED
-from detectors.scope import Edge, Scope, ScopeOrEdge
+from detectors.scope import ScopeOrEdge
 from detectors.state import pack, unpack
 from streams.block import Block
+from streams.cells import renumbered
+from streams.fan_out import FanOut, Latency
+from streams.names import Names
+from streams.summary import Counts
 
 
 class LostBlockError(RuntimeError):
     """A block of a source is missing: the numbers that follow would be wrong, so nothing follows."""
 
 
-Latency = tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.float64]]
+class StrayBlockError(ValueError):
+    """A block of another shard, or made for another number of shards."""
 
-LATENCY_PARTS = ("latency_rows", "latency_bins", "latency_counts")
-NO_LATENCY: Latency = (np.zeros(0, np.int32), np.zeros(0, np.int16), np.zeros(0))
+
+_NO_LATENCY: Latency = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
 @dataclass(slots=True)
@@ -33,6 +38,14 @@ class Step:
     latency: Latency  # (rows, bins, counts), sparse; a pair of row and bin may come more than once
     records: int = 0
     tags: dict[tuple[int, str, str], float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Open:
+    """What was counted so far in a step that is open. Ids are those of ``Names``."""
+
+    records: int = 0
+    counts: Counts = field(default_factory=Counts)
 
 
 @dataclass(slots=True)
@@ -59,10 +72,14 @@ class _Meta(msgspec.Struct, array_like=True):
     open: list[_OpenState]
     closed: int | None
     late: int
+    shard: tuple[int, int] | None  # and how many there are
 
 
 class Steps:
-    """Open steps of one shard.
+    """Open steps of one shard. Which shard that is, its blocks say.
+
+    What a step counted is kept per path and per call, and fanned out to scopes and edges once: when it
+    closes.
 
     Parameters
     ----------
@@ -73,16 +90,21 @@ class Steps:
         Seconds of a step.
     """
 
-    VERSION = 1
+    VERSION = 2
 
     def __init__(self, sources: Sequence[str], width: int) -> None:
         self.width = width
-        self.scopes: list[ScopeOrEdge] = []
         self.late = 0  # records that came after their step had been judged
-        self._row: dict[ScopeOrEdge, int] = {}
+        self._names = Names()
+        self._fan_out: FanOut | None = None  # until the first block says of which shard
         self._sources = {source: _Source() for source in sources}
-        self._open: dict[int, Step] = {}
+        self._open: dict[int, _Open] = {}
         self._closed: int | None = None  # end of the newest closed step
+
+    @property
+    def scopes(self) -> list[ScopeOrEdge]:
+        """Scopes and edges by row, as far as they came up in closed steps."""
+        return self._fan_out.scopes if self._fan_out else []
 
     @property
     def watermark(self) -> int | None:
@@ -102,8 +124,11 @@ class Steps:
         ------
         LostBlockError
             When a source skips a sequence number.
+        StrayBlockError
+            When a block is of another shard than those before it.
         """
         for block in blocks:
+            self._check_shard(block)
             source = self._sources.setdefault(block.source, _Source())
             if block.idle:  # it has the number of the block before it: silence is no function of the records
                 if block.sequence >= source.sequence:
@@ -123,38 +148,38 @@ class Steps:
             self._merge(block)
             yield from self._close()
 
+    def _check_shard(self, block: Block) -> None:
+        if self._fan_out is None:
+            self._fan_out = FanOut(block.shard, block.shards)
+        elif (block.shard, block.shards) != (self._fan_out.shard, self._fan_out.shards):
+            raise StrayBlockError(
+                f"{block.source}: a block of shard {block.shard} of {block.shards} came to shard "
+                f"{self._fan_out.shard} of {self._fan_out.shards}; the shards of a running app cannot be "
+                "changed: use another kafka.app"
+            )
+
     def _merge(self, block: Block) -> None:
         start = block.bucket - block.bucket % self.width
-        if not block.records and not block.scopes:
+        if not block.records:
             return
         if self._closed is not None and start < self._closed:
             self.late += block.records
             return
-        rows = np.fromiter((self._row_of(scope) for scope in block.scopes), np.intp, len(block.scopes))
-        step = self._open.get(start)
-        if step is None:
-            step = self._open[start] = Step(start, np.zeros((len(self.scopes), len(SUMMED))), NO_LATENCY)
-        step.sums = _rows_up_to(step.sums, len(self.scopes))
-        step.sums[rows] += block.sums  # a block has each scope once
-        step.records += block.records
-        if len(block.latency_rows):
-            known_rows, bins, counts = step.latency
-            step.latency = (
-                np.concatenate((known_rows, rows[block.latency_rows].astype(np.int32))),
-                np.concatenate((bins, block.latency_bins)),
-                np.concatenate((counts, block.latency_counts)),
-            )
-        from_row = rows.tolist()
-        for row, kind, value, count in block.tags:
-            key = (from_row[row], kind, value)
-            step.tags[key] = step.tags.get(key, 0.0) + count
-
-    def _row_of(self, scope: ScopeOrEdge) -> int:
-        row = self._row.get(scope)
-        if row is None:
-            row = self._row[scope] = len(self.scopes)
-            self.scopes.append(scope)
-        return row
+        into = self._open.get(start)
+        if into is None:
+            into = self._open[start] = _Open()
+        into.records += block.records
+        rows = self._names.ids(block)
+        if not rows:
+            return
+        ids = np.array(rows, np.int64)
+        into.counts.sums.add(ids, block.sums)
+        if len(block.cells):
+            into.counts.latency.add(renumbered(block.cells, ids), block.counts)
+        tags = into.counts.tags
+        for row, key, text, count in block.tags:
+            place = (rows[row], key, text)
+            tags[place] = tags.get(place, 0.0) + count
 
     def _close(self) -> Iterator[Step]:
         watermark = self.watermark
@@ -166,60 +191,48 @@ class Steps:
             self._closed = min(self._open)
         while self._closed + self.width <= watermark:
             start = self._closed
-            step = self._open.pop(start, None) or Step(start, np.zeros((0, len(SUMMED))), NO_LATENCY)
-            step.sums = _rows_up_to(step.sums, len(self.scopes))
             self._closed = start + self.width
-            yield step
+            yield self._fanned_out(start, self._open.pop(start, None))
+
+    def _fanned_out(self, start: int, counted: _Open | None) -> Step:
+        if counted is None or self._fan_out is None:
+            return Step(start, np.zeros((len(self.scopes), len(SUMMED))), _NO_LATENCY)
+        self._fan_out.add(self._names.known)
+        return Step(
+            start,
+            self._fan_out.sums(*counted.counts.sums.merged()),
+            self._fan_out.latency(*counted.counts.latency.merged()),
+            counted.records,
+            self._fan_out.tags(counted.counts.tags),
+        )
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the open steps, the names of all rows and how far each source was read."""
         arrays: dict[str, NDArray[Any]] = {}
         opened = []
-        for start, step in sorted(self._open.items()):
-            arrays[f"sums/{start}"] = step.sums
-            for name, cells in zip(LATENCY_PARTS, step.latency, strict=True):
-                arrays[f"{name}/{start}"] = cells
-            tags = [(*key, count) for key, count in step.tags.items()]
-            opened.append(_OpenState(start, step.records, tags))
+        for start, counted in sorted(self._open.items()):
+            arrays |= counted.counts.arrays(str(start))
+            opened.append(_OpenState(start, counted.records, counted.counts.listed_tags()))
         sources = {
             name: _SourceState(source.sequence, source.watermark, source.idle)
             for name, source in self._sources.items()
         }
-        meta = _Meta(sources, opened, self._closed, self.late)
-        return {
-            "steps": pack("steps", self.VERSION, meta, arrays),
-            "scopes": pack("scopes", self.VERSION, [_written(scope) for scope in self.scopes], {}),
-        }
+        shard = (self._fan_out.shard, self._fan_out.shards) if self._fan_out else None
+        meta = _Meta(sources, opened, self._closed, self.late, shard)
+        return {"steps": pack("steps", self.VERSION, meta, arrays), **self._names.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
         meta, arrays = unpack(parts["steps"], "steps", self.VERSION, _Meta)
-        names, _ = unpack(parts["scopes"], "scopes", self.VERSION, list[list[list[str]]])
-        self.scopes = [_read(name) for name in names]
-        self._row = {scope: row for row, scope in enumerate(self.scopes)}
+        self._names.restore(parts)
+        self._fan_out = None
+        if meta.shard is not None:
+            self._fan_out = FanOut(*meta.shard)
+            self._fan_out.add(self._names.known)  # rows follow from the order of names alone
         for name, source in meta.sources.items():
             self._sources[name] = _Source(source.sequence, source.watermark, source.idle)
         self._closed, self.late = meta.closed, meta.late
-        self._open = {}
-        for state in meta.open:
-            rows, bins, counts = (arrays[f"{name}/{state.start}"] for name in LATENCY_PARTS)
-            self._open[state.start] = Step(
-                state.start,
-                arrays[f"sums/{state.start}"],
-                (rows, bins, counts),
-                state.records,
-                {(row, kind, value): count for row, kind, value, count in state.tags},
-            )
-
-
-def _rows_up_to(sums: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
-    return sums if len(sums) == rows else np.vstack((sums, np.zeros((rows - len(sums), sums.shape[1]))))
-
-
-def _written(scope: ScopeOrEdge) -> list[list[str]]:
-    return [list(scope)] if isinstance(scope, Scope) else [list(scope.source), list(scope.target)]
-
-
-def _read(written: list[list[str]]) -> ScopeOrEdge:
-    scopes = [Scope(*fields) for fields in written]
-    return scopes[0] if len(scopes) == 1 else Edge(*scopes)
+        self._open = {
+            state.start: _Open(state.records, Counts.of(arrays, str(state.start), state.tags))
+            for state in meta.open
+        }

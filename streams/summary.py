@@ -1,5 +1,6 @@
-"""What was counted in one bucket of one source partition, per path and per call: mergeable, exact."""
+"""What was counted in a bucket or a step, per path and per call: mergeable, exact."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -7,18 +8,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.latency import N_BINS
 from detectors.measures import SUMMED
 from detectors.state import pack, unpack
-from streams.fan_out import LAYERS
-from streams.group import group
+from streams.group import add_rows, group
 from streams.paths import OTHER
 
-PIECES: Final = 32
-"""Pieces are merged when there are more: many small runs must not make a long list."""
+ROOM: Final = 1024
+"""Pieces are merged when they hold this many rows more than twice what they last came to."""
 
 MAX_TAGS: Final = 1000
 """Distinct tags of a bucket; what comes after them is counted under ``other``."""
+
+_VERSION: Final = 2
 
 
 class Sums:
@@ -27,45 +28,46 @@ class Sums:
     def __init__(self) -> None:
         self._ids: list[NDArray[np.int64]] = []
         self._values: list[NDArray[np.float64]] = []
+        self._room = ROOM  # rows until the next merge: merging costs each row a bounded number of times
 
     def add(self, ids: NDArray[np.int64], values: NDArray[np.float64]) -> None:
         """Add (k, len(SUMMED)) sums of k distinct ids."""
         self._ids.append(ids)
         self._values.append(values)
-        if len(self._ids) > PIECES:
-            self.merged()
+        self._room -= len(ids)
+        if self._room < 0:
+            self._room = ROOM + len(self.merged()[0])
 
     def merged(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the distinct ids, ascending, and their sums."""
+        """Return the distinct ids, ascending if those of every piece are, and their sums."""
         if not self._ids:
             return np.zeros(0, np.int64), np.zeros((0, len(SUMMED)))
         if len(self._ids) > 1:
             every = np.concatenate(self._ids)
             ids, place = group(every, int(every.max(initial=0)) + 1)
-            values = np.concatenate(self._values)
-            merged = np.empty((len(ids), len(SUMMED)))
-            for column in range(len(SUMMED)):
-                merged[:, column] = np.bincount(place, values[:, column], len(ids))
-            self._ids, self._values = [ids], [merged]
+            self._values = [add_rows(place, np.concatenate(self._values), len(ids))]
+            self._ids = [ids]
         return self._ids[0], self._values[0]
 
 
 class Histograms:
-    """Counts by (id, layer, bin), encoded as one number, kept as pieces until they are asked for."""
+    """Counts by cell (``streams.cells``), kept as pieces until they are asked for."""
 
     def __init__(self) -> None:
         self._cells: list[NDArray[np.int64]] = []
         self._counts: list[NDArray[np.float64]] = []
+        self._room = ROOM
 
     def add(self, cells: NDArray[np.int64], counts: NDArray[np.float64]) -> None:
         """Add counts of k distinct cells."""
         self._cells.append(cells)
         self._counts.append(counts)
-        if len(self._cells) > PIECES:
-            self.merged()
+        self._room -= len(cells)
+        if self._room < 0:
+            self._room = ROOM + len(self.merged()[0])
 
     def merged(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the distinct cells, ascending, and their counts."""
+        """Return the distinct cells, ascending if those of every piece are, and their counts."""
         if not self._cells:
             return np.zeros(0, np.int64), np.zeros(0)
         if len(self._cells) > 1:
@@ -75,16 +77,36 @@ class Histograms:
         return self._cells[0], self._counts[0]
 
 
-def cells_of(ids: NDArray[np.int64], layer: int, bins: NDArray[np.int16]) -> NDArray[np.int64]:
-    """Return the cell of each measurement."""
-    return (ids * LAYERS + layer) * N_BINS + bins
+Tags = dict[tuple[int, str, str], float]
 
 
-def from_cells(cells: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return ids, layers and bins of cells."""
-    owner, bins = np.divmod(cells, N_BINS)
-    ids, layers = np.divmod(owner, LAYERS)
-    return ids, layers, bins
+@dataclass(slots=True)
+class Counts:
+    """Sums, latency and tags by id."""
+
+    sums: Sums = field(default_factory=Sums)
+    latency: Histograms = field(default_factory=Histograms)
+    tags: Tags = field(default_factory=dict)
+
+    def arrays(self, stem: str) -> dict[str, NDArray[Any]]:
+        """Return the arrays of this for a part of a snapshot, named ``stem/…``; tags are not among them."""
+        ids, sums = self.sums.merged()
+        cells, counts = self.latency.merged()
+        return {f"{stem}/ids": ids, f"{stem}/sums": sums, f"{stem}/cells": cells, f"{stem}/counts": counts}
+
+    @classmethod
+    def of(
+        cls, arrays: Mapping[str, NDArray[Any]], stem: str, tags: list[tuple[int, str, str, float]]
+    ) -> "Counts":
+        """Return the counts whose ``arrays`` and ``listed_tags`` these are."""
+        found = cls(tags={(number, key, text): count for number, key, text, count in tags})
+        found.sums.add(arrays[f"{stem}/ids"], arrays[f"{stem}/sums"])
+        found.latency.add(arrays[f"{stem}/cells"], arrays[f"{stem}/counts"])
+        return found
+
+    def listed_tags(self) -> list[tuple[int, str, str, float]]:
+        """Return the tags as a list."""
+        return [(*key, count) for key, count in self.tags.items()]
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -93,32 +115,18 @@ class _Meta(msgspec.Struct, array_like=True):
     call_tags: list[tuple[int, str, str, float]]
 
 
-Tags = dict[tuple[int, str, str], float]
-
-
 @dataclass(slots=True)
 class Summary:
-    """One bucket."""
+    """One bucket of one source partition; ids are those of its decoder."""
 
     records: int = 0
-    paths: Sums = field(default_factory=Sums)
-    calls: Sums = field(default_factory=Sums)
-    path_latency: Histograms = field(default_factory=Histograms)
-    call_latency: Histograms = field(default_factory=Histograms)
-    path_tags: Tags = field(default_factory=dict)
-    call_tags: Tags = field(default_factory=dict)
+    paths: Counts = field(default_factory=Counts)
+    calls: Counts = field(default_factory=Counts)
 
     def pack(self) -> bytes:
         """Return the bucket as bytes."""
-        arrays: dict[str, NDArray[Any]] = {}
-        for name, part in self._parts():
-            arrays[f"{name}/keys"], arrays[f"{name}/values"] = part.merged()
-        meta = _Meta(
-            self.records,
-            [(*key, count) for key, count in self.path_tags.items()],
-            [(*key, count) for key, count in self.call_tags.items()],
-        )
-        return pack("bucket", 1, meta, arrays)
+        meta = _Meta(self.records, self.paths.listed_tags(), self.calls.listed_tags())
+        return pack("bucket", _VERSION, meta, {**self.paths.arrays("paths"), **self.calls.arrays("calls")})
 
     @classmethod
     def unpack(cls, part: bytes) -> "Summary":
@@ -129,20 +137,11 @@ class Summary:
         detectors.state.StateError
             When the bytes are damaged or of another version.
         """
-        meta, arrays = unpack(part, "bucket", 1, _Meta)
-        summary = cls(meta.records)
-        for name, held in summary._parts():
-            held.add(arrays[f"{name}/keys"], arrays[f"{name}/values"])
-        summary.path_tags = {(row, key, text): count for row, key, text, count in meta.path_tags}
-        summary.call_tags = {(row, key, text): count for row, key, text, count in meta.call_tags}
-        return summary
-
-    def _parts(self) -> tuple[tuple[str, Sums | Histograms], ...]:
-        return (
-            ("paths", self.paths),
-            ("calls", self.calls),
-            ("path_latency", self.path_latency),
-            ("call_latency", self.call_latency),
+        meta, arrays = unpack(part, "bucket", _VERSION, _Meta)
+        return cls(
+            meta.records,
+            Counts.of(arrays, "paths", meta.path_tags),
+            Counts.of(arrays, "calls", meta.call_tags),
         )
 
 

@@ -6,12 +6,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.latency import N_BINS
 from detectors.measures import SUMMED, Measure
+from streams.cells import IN_FUNCTION, PER_ID, TOTAL, cells_of
 from streams.columns import BACKEND, FATAL, USER, Columns
-from streams.fan_out import IN_FUNCTION, LAYERS, TOTAL
 from streams.group import group
-from streams.summary import Histograms, Summary, cells_of, count_tag
+from streams.summary import Histograms, Summary, count_tag
 
 Ints = NDArray[np.int64]
 
@@ -51,8 +50,9 @@ def tally(columns: Columns, slot: Ints, into: Sequence[Summary], paths: int, cal
         fill(measure, error == code)
     fill(Measure.THROTTLES, columns.throttled[rows])
     fill(Measure.BUSY, columns.busy[rows])
-    for number, here in _slices(cells // max(paths, 1), len(into)):
-        into[number].paths.add(cells[here] % paths, sums[here])
+    of, ids = np.divmod(cells, max(paths, 1))
+    for number, here in _slices(of, len(into)):
+        into[number].paths.sums.add(ids[here], sums[here])
     _measure_paths(columns, rows, slots, into, paths)
     _tally_calls(columns, slot, into, calls)
     _count_tags(columns, slot, into)
@@ -61,11 +61,11 @@ def tally(columns: Columns, slot: Ints, into: Sequence[Summary], paths: int, cal
 def _measure_paths(columns: Columns, rows: Ints, slots: Ints, into: Sequence[Summary], paths: int) -> None:
     ids = columns.path[rows]
     cells = []
-    size = paths * LAYERS * N_BINS
+    size = paths * PER_ID
     for layer, bins in ((TOTAL, columns.total_bin[rows]), (IN_FUNCTION, columns.function_bin[rows])):
         measured = bins >= 0
         cells.append(slots[measured] * size + cells_of(ids[measured], layer, bins[measured]))
-    _measure(np.concatenate(cells), size, [summary.path_latency for summary in into])
+    _measure(np.concatenate(cells), size, [summary.paths.latency for summary in into])
 
 
 def _tally_calls(columns: Columns, slot: Ints, into: Sequence[Summary], calls: int) -> None:
@@ -83,29 +83,32 @@ def _tally_calls(columns: Columns, slot: Ints, into: Sequence[Summary], calls: i
         (Measure.WCU, columns.call_wcu),
     ):
         sums[:, SUMMED.index(measure)] = np.bincount(place, weights[rows], len(cells))
-    for number, here in _slices(cells // calls, len(into)):
-        into[number].calls.add(cells[here] % calls, sums[here])
+    of, ids_of = np.divmod(cells, calls)
+    for number, here in _slices(of, len(into)):
+        into[number].calls.sums.add(ids_of[here], sums[here])
     bins = columns.call_bin[rows]
     measured = bins >= 0
-    size = calls * LAYERS * N_BINS
+    size = calls * PER_ID
     found = slots[measured] * size + cells_of(ids[measured], TOTAL, bins[measured])
-    _measure(found, size, [summary.call_latency for summary in into])
+    _measure(found, size, [summary.calls.latency for summary in into])
 
 
 def _measure(cells: Ints, size: int, into: Sequence[Histograms]) -> None:
-    found, counts = np.unique(cells, return_counts=True)
-    for number, here in _slices(found // max(size, 1), len(into)):
-        into[number].add(found[here] - number * size, counts[here].astype(np.float64))
+    found, times = np.unique(cells, return_counts=True)
+    counts = times.astype(np.float64)
+    of, found = np.divmod(found, max(size, 1))
+    for number, here in _slices(of, len(into)):
+        into[number].add(found[here], counts[here])
 
 
 def _count_tags(columns: Columns, slot: Ints, into: Sequence[Summary]) -> None:
     for row, key, text in columns.tags:
         if slot[row] >= 0:
-            count_tag(into[slot[row]].path_tags, int(columns.path[row]), key, text)
+            count_tag(into[slot[row]].paths.tags, int(columns.path[row]), key, text)
     for row, key, text in columns.call_tags:
         number = slot[columns.call_event[row]]
         if number >= 0:
-            count_tag(into[number].call_tags, int(columns.call[row]), key, text)
+            count_tag(into[number].calls.tags, int(columns.call[row]), key, text)
 
 
 def _slices(ascending: Ints, n: int) -> list[tuple[int, slice]]:

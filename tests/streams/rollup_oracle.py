@@ -9,6 +9,7 @@ from config.settings import Time
 from detectors.measures import KEPT_ON_EDGES, SOURCES_INTO, Measure
 from detectors.scope import Edge, Scope, ScopeOrEdge
 from streams.block import Block
+from streams.fan_out import fan_out_block
 
 Totals = dict[tuple[int, ScopeOrEdge, Measure], float]
 REQUEST_SCOPES = ("account", "service", "route", "function", "client")
@@ -145,7 +146,8 @@ def totals_of(blocks: Sequence[Block]) -> Totals:
     totals: Totals = defaultdict(float)
     measures = [m for m in Measure if m is not Measure.LATENCY]
     for block in blocks:
-        for about, row in zip(block.scopes, block.sums.tolist(), strict=True):
+        fanned = fan_out_block(block)
+        for about, row in zip(fanned.scopes, fanned.sums.tolist(), strict=True):
             for measure, value in zip(measures, row, strict=True):
                 if value:
                     totals[block.bucket, about, measure] += value
@@ -156,6 +158,7 @@ def tags_of(blocks: Sequence[Block]) -> dict[tuple[int, ScopeOrEdge, str, str], 
     """Add the tags of blocks up to what the oracle counts."""
     tags: dict[tuple[int, ScopeOrEdge, str, str], float] = defaultdict(float)
     for block in blocks:
-        for row, key, text, count in block.tags:
-            tags[block.bucket, block.scopes[row], key, text] += count
+        fanned = fan_out_block(block)
+        for (row, key, text), count in fanned.tags.items():
+            tags[block.bucket, fanned.scopes[row], key, text] += count
     return tags

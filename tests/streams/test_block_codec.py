@@ -4,49 +4,49 @@ import numpy as np
 import pytest
 
 from detectors.measures import SUMMED
-from detectors.scope import Edge, Scope
 from detectors.state import StateError
 from streams.block import Block
 from streams.block_codec import decode_block, encode_block
+from streams.cells import PER_ID
+from streams.paths import Call, Path
 
-ITEMS = Scope("table", "aws", "1", "eu", "items")
-PUT = Scope("function", "aws", "1", "eu", "put")
+PUT = Path("aws", "1", "eu", "inventory", "PUT /", "put", "ios", "3.2", "game")
 
 
 def block() -> Block:
     return Block(
         source="requests/3",
         shard=1,
+        shards=4,
         sequence=7,
         bucket=1_760_000_000,
         width=10,
         watermark=1_760_000_010,
         records=5,
         late=5,
-        scopes=[ITEMS, Edge(PUT, ITEMS)],
+        paths=[PUT],
+        calls=[Call(0, "items")],
         sums=np.arange(2.0 * len(SUMMED)).reshape(2, -1),
-        latency_rows=np.array([0, 0, 1], np.int32),
-        latency_bins=np.array([3, 9, 3], np.int16),
-        latency_counts=np.array([1.0, 2.0, 3.0]),
-        tags=[(0, "throttle", "TableWriteKeyRangeThroughputExceeded", 4.0)],
+        cells=np.array([3, 9, PER_ID + 3]),
+        counts=np.array([1.0, 2.0, 3.0]),
+        tags=[(1, "throttle", "TableWriteKeyRangeThroughputExceeded", 4.0)],
     )
 
 
 def test_a_block_comes_back_as_it_was() -> None:
     sent, got = block(), decode_block(encode_block(block()))
-    for name in ("sums", "latency_rows", "latency_bins", "latency_counts"):
+    for name in ("sums", "cells", "counts"):
         np.testing.assert_array_equal(getattr(got, name), getattr(sent, name))
-    assert got.scopes == sent.scopes
-    assert [type(about) for about in got.scopes] == [Scope, Edge]
-    assert got.tags == sent.tags
-    plain = ("source", "shard", "sequence", "bucket", "width", "watermark", "records", "idle", "late")
-    assert [getattr(got, name) for name in plain] == [getattr(sent, name) for name in plain]
+    assert [type(name) for name in (*got.paths, *got.calls)] == [Path, Call]
+    arrays = ("sums", "cells", "counts")
+    for name in (name for name in Block.__dataclass_fields__ if name not in arrays):
+        assert getattr(got, name) == getattr(sent, name)
     assert encode_block(got) == encode_block(sent)
 
 
 def test_an_empty_block_comes_back_empty() -> None:
-    got = decode_block(encode_block(Block("a/0", 0, 0, 0, 10, 10, idle=True)))
-    assert (got.scopes, got.idle, got.sums.size, got.latency_rows.size) == ([], True, 0, 0)
+    got = decode_block(encode_block(Block("a/0", 0, 1, 0, 0, 10, 10, idle=True)))
+    assert (got.paths, got.calls, got.idle, got.sums.size, got.cells.size) == ([], [], True, 0, 0)
 
 
 @pytest.mark.parametrize("at", [0, 5, 20, -1])

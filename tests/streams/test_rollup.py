@@ -18,8 +18,9 @@ from detectors.scope import Edge, Scope
 from streams.block import Block
 from streams.block_codec import encode_block
 from streams.decode import Decoder
-from streams.fan_out import shard_of
+from streams.fan_out import fan_out_block
 from streams.rollup import Rollup
+from streams.touched import shard_of
 from tests.streams.rollup_oracle import counted, tags_of, totals_of
 
 T0 = 1_760_000_000
@@ -32,16 +33,20 @@ def event(**fields: object) -> bytes:
     return json.dumps({"ts": T0, "service": "inventory"} | fields).encode()
 
 
-def start(bounds: Bounds | None = None) -> tuple[Decoder, Rollup]:
+def start(bounds: Bounds | None = None, shards: int = SHARDS) -> tuple[Decoder, Rollup]:
     decoder = Decoder(Settings(rollup=bounds or Bounds()))
-    return decoder, Rollup("requests/0", SHARDS, TIME, decoder)
+    return decoder, Rollup("requests/0", shards, TIME, decoder)
 
 
 def rolled(
-    records: list[bytes], sizes: Sequence[int] = (10**9,), restart: bool = False, bounds: Bounds | None = None
+    records: list[bytes],
+    sizes: Sequence[int] = (10**9,),
+    restart: bool = False,
+    bounds: Bounds | None = None,
+    shards: int = SHARDS,
 ) -> tuple[Rollup, list[Block]]:
     """Feed the records in runs of the given sizes, over and over; return the rollup and its blocks."""
-    decoder, rollup = start(bounds)
+    decoder, rollup = start(bounds, shards)
     blocks, at, turn = [], 0, 0
     while at < len(records):
         run = records[at : at + sizes[turn % len(sizes)]]
@@ -51,7 +56,7 @@ def rolled(
         at, turn = at + len(run), turn + 1
         if restart:
             parts = rollup.snapshot()
-            decoder, rollup = start(bounds)
+            decoder, rollup = start(bounds, shards)
             rollup.restore(parts)
     return rollup, blocks + rollup.finish()
 
@@ -135,6 +140,35 @@ def test_the_blocks_add_up_to_what_a_plain_loop_counts(records: list[bytes]) -> 
 
 
 @settings(deadline=None, max_examples=60)
+@given(streams_of_records(), st.integers(2, 5))
+def test_the_shards_together_count_what_one_shard_counts_and_each_scope_lives_in_one(
+    records: list[bytes], shards: int
+) -> None:
+    def rows(blocks: list[Block]) -> list[tuple[object, ...]]:
+        found = []
+        for block in blocks:
+            fanned = fan_out_block(block)
+            held = sorted(zip(*(part.tolist() for part in fanned.latency), strict=True))
+            for row, about in enumerate(fanned.scopes):
+                latency = Counter()
+                for at, bin_, count in held:
+                    latency[bin_] += count if at == row else 0
+                tags = sorted((key, text, n) for (at, key, text), n in fanned.tags.items() if at == row)
+                sums = fanned.sums[row].tolist()
+                found.append((block.sequence, about, sums, sorted((+latency).items()), tags))
+        return sorted(found, key=repr)
+
+    _, dealt = rolled(records, (7,), shards=shards)
+    _, whole = rolled(records, (7,), shards=1)
+    assert rows(dealt) == rows(whole)
+    homes = defaultdict(set)
+    for block in dealt:
+        for about in fan_out_block(block).scopes:
+            homes[about].add(block.shard)
+    assert all(len(shards_of_one) == 1 for shards_of_one in homes.values())
+
+
+@settings(deadline=None, max_examples=60)
 @given(
     st.lists(st.tuples(bodies, st.floats(0, 29)), min_size=1, max_size=40), st.randoms(use_true_random=False)
 )
@@ -191,7 +225,9 @@ def test_the_watermark_never_falls_and_numbers_have_no_gaps_in_any_shard() -> No
         mine = [block for block in blocks if block.shard == shard and not block.idle]
         assert [block.sequence for block in mine] == list(range(len(mine)))
         assert [block.watermark for block in mine] == sorted(block.watermark for block in mine)
-        assert all(shard_of(about, SHARDS) == shard for block in mine for about in block.scopes)
+        assert all(
+            shard_of(about, SHARDS) == shard for block in mine for about in fan_out_block(block).scopes
+        )
 
 
 def test_a_night_without_records_is_one_empty_block() -> None:
@@ -207,7 +243,7 @@ def test_a_night_without_records_is_one_empty_block() -> None:
 
 def test_absent_parts_have_no_scopes_and_no_edges() -> None:
     _, blocks = rolled([event(account=None), event()])
-    assert {about for block in blocks for about in block.scopes} == {
+    assert {about for block in blocks for about in fan_out_block(block).scopes} == {
         Scope("service", "", "", "", "inventory")
     }
 
@@ -226,7 +262,7 @@ def test_a_table_knows_the_function_route_client_and_tenant_that_call_it() -> No
     found = {
         about.source.kind: block
         for block in blocks
-        for about in block.scopes
+        for about in fan_out_block(block).scopes
         if isinstance(about, Edge) and about.target == ITEMS
     }
     assert found.keys() == {"function", "route", "client", "tenant"}
@@ -240,14 +276,13 @@ def test_latency_is_that_of_the_layer_each_kind_of_scope_stands_for() -> None:
     _, blocks = rolled([record] * 4)
     p50 = {}
     for block in blocks:
-        found = quantile_of_rows(
-            block.latency_rows, block.latency_bins, block.latency_counts, len(block.scopes), 0.5
-        )
+        fanned = fan_out_block(block)
+        found = quantile_of_rows(*fanned.latency, len(fanned.scopes), 0.5)
         p50 |= {
             about.kind if isinstance(about, Scope) else "edge": ms
-            for about, ms in zip(block.scopes, found, strict=True)
+            for about, ms in zip(fanned.scopes, found, strict=True)
         }
-        assert block.latency_bins.size == 0 or block.latency_bins.max() < N_BINS
+        assert fanned.latency[1].size == 0 or fanned.latency[1].max() < N_BINS
     assert p50["account"] == pytest.approx(500, rel=0.02)
     assert p50["service"] == pytest.approx(500, rel=0.02)
     assert p50["function"] == pytest.approx(100, rel=0.02)
@@ -272,12 +307,13 @@ def test_too_many_names_are_folded_without_losing_a_count() -> None:
     _, blocks = rolled(records, (9,), bounds=Bounds(max_paths=10, max_calls=10))
     requests = defaultdict(float)
     for block in blocks:
-        for about, sums in zip(block.scopes, block.sums, strict=True):
+        fanned = fan_out_block(block)
+        for about, sums in zip(fanned.scopes, fanned.sums, strict=True):
             requests[about.kind] += sums[0]
     assert requests["service"] == 200
     assert requests["client"] == 200
     assert requests["tenant"] == 0
-    assert len({about for block in blocks for about in block.scopes}) < 40
+    assert len({about for block in blocks for about in fan_out_block(block).scopes}) < 40
 
 
 def test_ids_are_forgotten_with_their_bucket() -> None:

@@ -1,0 +1,55 @@
+"""The names of blocks of all sources, as one shard numbers them: paths and calls, under one count."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from detectors.state import pack, unpack
+from streams.block import Block
+from streams.paths import PER_PART, Call, Path
+
+VERSION: Final = 1
+
+
+class Names:
+    """Paths and calls -> ids, in the order in which they came. ``Call.path`` is an id of these."""
+
+    def __init__(self) -> None:
+        self.known: list[Path | Call] = []
+        self._ids: dict[Path | Call, int] = {}
+
+    def ids(self, block: Block) -> list[int]:
+        """Return the id of every row of a block."""
+        ids = self._ids
+        found = [ids[path] if path in ids else self._add(path) for path in block.paths]
+        for row, table in block.calls:
+            call = Call(found[row], table)
+            found.append(ids[call] if call in ids else self._add(call))
+        return found
+
+    def _add(self, name: Path | Call) -> int:
+        self._ids[name] = found = len(self.known)
+        self.known.append(name)
+        return found
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the names in parts that stay as they are once they are full."""
+        return {
+            f"names/{first}": pack(
+                "names", VERSION, [_written(name) for name in self.known[first : first + PER_PART]], {}
+            )
+            for first in range(0, len(self.known), PER_PART)
+        }
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Take the names of a snapshot in the place of those that are here."""
+        self.known, self._ids = [], {}
+        while (part := parts.get(f"names/{len(self.known)}")) is not None:
+            written, _ = unpack(part, "names", VERSION, list[tuple[Path | None, Call | None]])
+            for path, call in written:
+                name = call if path is None else path
+                if name is not None:
+                    self._add(name)
+
+
+def _written(name: Path | Call) -> tuple[Path | None, Call | None]:
+    return (name, None) if isinstance(name, Path) else (None, name)
