@@ -17,7 +17,7 @@ from detectors.baseline import Baseline
 from detectors.finding import Trace
 from detectors.growth import Growing, GrowthWatch
 from detectors.history import WEEK, History
-from detectors.measures import NATURE, Nature
+from detectors.measures import COUNTED_BY, NATURE, Nature
 from detectors.noise import OFFSET, Spread, Wildness, deviation
 from detectors.recent import KEPT_SECONDS, LastHour, Recent
 from detectors.row_state import Field, RowState
@@ -41,6 +41,9 @@ OFTEN_ZERO: Final = 3.0
 
 PORTION_GAIN: Final = 0.1
 """Step of the median of the portions (logarithm); any portion moves it by no more."""
+
+COUNTS_OF_LEVEL: Final = 10.0
+"""Counts that are added on both sides of the ratio of the last hours to the same hours of earlier weeks."""
 
 COUNTS_OF_DOUBT: Final = 3.0
 """Counts the same times must have shown before a count is expected there alone, not of the usual level."""
@@ -184,23 +187,23 @@ class Judge:
         frozen = self._frozen()
 
         with np.errstate(invalid="ignore", divide="ignore"):
-            weekly = self._baseline.expect(index, self._history, self._doubt)
+            grain = self._grain()
+            weekly = self._baseline.expect(index, self._history, COUNTS_OF_LEVEL * grain)
             hourly = self._hour.median
             offset = (
                 OFFSET * basics.usual + np.minimum(OFTEN_ZERO * (1 - basics.busy), 1) * basics.portion + 1e-12
             )
             # a count that was hardly ever seen at these times is expected of the usual level in part
             vague = np.zeros_like(value)
-            if self._counts.size:
-                seen = self._baseline.evidence(self._counts)
-                vague[self._counts] = (basics.usual * COUNTS_OF_DOUBT)[self._counts] / (
-                    COUNTS_OF_DOUBT + seen
-                )
+            grained = np.flatnonzero(grain > 0)
+            if grained.size:
+                seen = self._baseline.evidence(grained) / grain[grained]
+                vague[grained] = basics.usual[grained] * COUNTS_OF_DOUBT / (COUNTS_OF_DOUBT + seen)
             expected = np.where(np.isnan(weekly), hourly, weekly)
             vague[np.isnan(weekly)] = 0.0
             likely = np.maximum(expected, vague)
-            by_week = deviation(value, likely, self._weekly.spread, offset, self._counts)
-            by_hour = deviation(value, np.maximum(hourly, vague), self._hourly.spread, offset, self._counts)
+            by_week = deviation(value, likely, self._weekly.spread, offset, grain)
+            by_hour = deviation(value, np.maximum(hourly, vague), self._hourly.spread, offset, grain)
             alone = by_week / self._weekly.tail
             other = by_hour / self._hourly.tail
             agreed = np.where(
@@ -210,7 +213,7 @@ class Judge:
             size = agreed / (self._wild.factor * self._threshold)
             matters = np.abs(value - expected) >= np.maximum(self._floor, self._relative * expected)
             unit = self._weekly.tail * np.sqrt(
-                self._weekly.spread**2 + self._is_count / (expected + vague + 1)
+                self._weekly.spread**2 + grain / (expected + vague + grain + 1e-300)
             )
             upper = (likely + offset) * np.exp(np.minimum(BAND * unit, 50)) - offset
             lower = np.maximum((expected + offset) * np.exp(-BAND * unit) - offset, 0.0)
@@ -362,13 +365,20 @@ class Judge:
         places[self._place[open_rows]] = True
         return places[self._place]
 
+    def _grain(self) -> Floats:
+        """Return what one independent happening brings to each series, 0 where nobody knows."""
+        grain = self._is_count.copy()
+        if self._amounts.size:
+            usual, calls = self._basics.usual[self._amounts], self._basics.usual[self._calls_of]
+            grain[self._amounts] = np.where(calls > 0, usual / np.maximum(calls, 1e-9), 0.0)
+        return grain
+
     def _index_rows(self) -> None:
         for one in self.series:
             self._places.setdefault(one.place, len(self._places))
         self._place = np.array([self._places[one.place] for one in self.series], np.intp)
         self._judged = np.array([one.judged for one in self.series], bool)
         natures = [NATURE[one.measure] for one in self.series]
-        self._counts = np.array([i for i, nature in enumerate(natures) if nature is Nature.COUNT], np.intp)
         self._is_count = np.array([nature is Nature.COUNT for nature in natures], float)
         self._is_latency = np.array([nature is Nature.LATENCY for nature in natures], bool)
         self._sums = ~self._is_latency
@@ -377,4 +387,11 @@ class Judge:
         self._relative = np.array([one.floor_relative for one in self.series], float)
         limits = [np.nan if one.limit is None else one.limit for one in self.series]
         self._limits = np.array(limits, float) * per_step
-        self._doubt = 10.0 * self._is_count
+        rows = {(one.about, one.measure): row for row, one in enumerate(self.series)}
+        counted = [
+            (row, rows[one.about, COUNTED_BY[one.measure]])
+            for row, one in enumerate(self.series)
+            if one.measure in COUNTED_BY and (one.about, COUNTED_BY[one.measure]) in rows
+        ]
+        pairs = np.array(counted, np.intp).reshape(-1, 2)
+        self._amounts, self._calls_of = pairs[:, 0], pairs[:, 1]

@@ -47,10 +47,23 @@ NATURE: Final = {
     Measure.LATENCY: Nature.LATENCY,
 }
 
+COUNTED_BY: Final = {
+    Measure.RCU: Measure.REQUESTS,
+    Measure.WCU: Measure.REQUESTS,
+    Measure.BUSY: Measure.REQUESTS,
+}
+"""The measure that counts the calls an amount is made of: few calls make a noisy amount."""
+
 _ERRORS = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
 
 JUDGED: Final = {
-    ACCOUNT: (Measure.REQUESTS, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL, Measure.THROTTLES, Measure.BUSY),
+    ACCOUNT: (
+        Measure.REQUESTS,
+        Measure.ERRORS_BACKEND,
+        Measure.ERRORS_FATAL,
+        Measure.THROTTLES,
+        Measure.BUSY,
+    ),
     SERVICE: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.LATENCY),
     ROUTE: (Measure.REQUESTS, *_ERRORS, Measure.LATENCY),
     FUNCTION: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.BUSY, Measure.LATENCY),

@@ -1,9 +1,11 @@
 """How far a value lies from what was expected, in units of the series' own noise.
 
-Amounts and latencies are compared on a log scale, so nothing depends on their unit. Counts are compared
-as counts: by the deviance residual of a negative binomial (McCullagh and Nelder, Generalized Linear
-Models, 2nd ed., sections 2.4.3 and 6.2), whose dispersion is the square of the relative spread learnt.
-It is the Poisson residual where a series is small and tends to the relative deviation where it is large.
+Latencies, and amounts of which nobody knows how many calls they are made of, are compared on a log
+scale, so nothing depends on their unit. Counts, and amounts in units of the size of a call, are
+compared as counts: by the deviance residual of a negative binomial (McCullagh and Nelder, Generalized
+Linear Models, 2nd ed., sections 2.4.3 and 6.2), whose dispersion is the square of the relative spread
+learnt. It is the Poisson residual where a series is small and tends to the relative deviation where it
+is large.
 
 The spread is learnt so that the residuals come out as a standard normal would: their median size at
 0.67 and their 99th percentile at 2.58, each by stochastic approximation of a quantile (Robbins and Monro
@@ -38,9 +40,7 @@ RARE_SIZE: Final = 3.0
 RARE_GAIN: Final = 0.03  # a rare step counts 3 %, a calm week takes a third back (at a step of a minute)
 
 
-def deviation(
-    value: Floats, expected: Floats, spread: Floats, offset: Floats, counts: NDArray[np.intp]
-) -> Floats:
+def deviation(value: Floats, expected: Floats, spread: Floats, offset: Floats, grain: Floats) -> Floats:
     """Return the signed residual of each value, NaN where either is missing.
 
     Parameters
@@ -51,21 +51,26 @@ def deviation(
         Relative spread, > 0.
     offset : (n,) float64
         Added to both before the logarithm, in their unit, > 0.
-    counts : (m,) intp
-        The rows that are counts; the others are compared on the log scale.
+    grain : (n,) float64
+        What one independent happening brings, in the unit of the value: 1 for a count, the size of a call
+        for capacity. Rows without one (0) are compared on the log scale.
 
     Examples
     --------
-    >>> one, rows = np.ones(1), np.zeros(1, np.intp)
-    >>> float(deviation(0 * one, one, 0.02 * one, one, rows)[0].round(1))  # Poisson: the root of 2
+    >>> one = np.ones(1)
+    >>> float(deviation(0 * one, one, 0.02 * one, one, grain=one)[0].round(1))  # Poisson: the root of 2
+    -1.4
+    >>> float(deviation(0 * one, 5 * one, 0.02 * one, one, grain=5 * one)[0].round(1))  # one call of 5 units
     -1.4
     """
     residual: Floats = np.log((value + offset) / (expected + offset)) / spread
-    if counts.size:
-        x, mu, dispersion = value[counts], expected[counts] + 1e-3, spread[counts] ** 2
+    grained = np.flatnonzero(grain > 0)
+    if grained.size:
+        x, mu = value[grained] / grain[grained], expected[grained] / grain[grained] + 1e-3
+        dispersion = spread[grained] ** 2
         grown = np.log((1 + dispersion * x) / (1 + dispersion * mu))
         deviance = 2 * (x * np.log(np.maximum(x, 1e-9) / mu) - (x + 1 / dispersion) * grown)
-        residual[counts] = np.copysign(np.sqrt(np.maximum(deviance, 0)), x - mu)
+        residual[grained] = np.copysign(np.sqrt(np.maximum(deviance, 0)), x - mu)
     return residual
 
 

@@ -24,16 +24,21 @@ CALM: Final = 0.5
 """Below this fraction of the deviation that is told a step counts as calm."""
 
 
+UNSEEN: Final = 3
+"""What was not measured for so many times the calm steps it would have needed has ended: nobody can tell."""
+
+
 class Verdicts(RowState):
     """The open verdict of every series."""
 
     KIND = "verdicts"
-    VERSION = 1
+    VERSION = 2
     code: NDArray[np.int8]
     since: NDArray[np.int64]  # step index at which the open verdict began
     side: NDArray[np.int8]  # of the deviation lately: 1 above, -1 below
     run: NDArray[np.int64]  # steps this deviation has lasted
     calm: NDArray[np.int64]  # calm steps in a row
+    unseen: NDArray[np.int64]  # steps in a row without a measurement
 
     def __init__(self, persist: int, recover: int, most: int) -> None:
         self._persist, self._recover, self._most = persist, recover, most
@@ -44,6 +49,7 @@ class Verdicts(RowState):
                 "side": Field(0, dtype=np.int8),
                 "run": Field(0, dtype=np.int64),
                 "calm": Field(0, dtype=np.int64),
+                "unseen": Field(0, dtype=np.int64),
             }
         )
 
@@ -62,7 +68,7 @@ class Verdicts(RowState):
             The same from the view of the last weeks only: an end is decided on it, since the last hour
             gets used to an incident.
         missing : (n,) bool
-            Nothing was measured: what is open stays as it is.
+            Nothing was measured: what is open stays as it is for a while.
         may_open : (n,) bool
             Old enough, and to be judged.
 
@@ -91,7 +97,9 @@ class Verdicts(RowState):
             calm = is_open & (alone * sign < CALM)
             self.calm = np.where(missing, self.calm, np.where(calm, self.calm + 1, 0))
             long = is_open & (index - self.since >= self._most)
-            ended = (is_open & (self.calm >= self._recover)) | long
+            self.unseen = np.where(is_open & missing, self.unseen + 1, 0)
+            gone = is_open & (self.unseen >= UNSEEN * self._recover)
+            ended = (is_open & (self.calm >= self._recover)) | gone | long
             overstayed = np.flatnonzero(long)
             self.code[ended] = 0
             self.run[ended] = 0
