@@ -117,7 +117,10 @@ class FanOut:
         return row + 1
 
     def sums(self, ids: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Add the sums of paths and calls, (k, len(SUMMED)), up per row: (rows, len(SUMMED))."""
+        """Add the sums of paths and calls, (k, len(SUMMED)), up per row: (rows, len(SUMMED)).
+
+        An id may come more than once.
+        """
         places = self._places[ids].ravel()
         wanted = np.flatnonzero(places)
         added = add_rows(places[wanted] - 1, sums[wanted // _KINDS], len(self.scopes))

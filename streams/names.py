@@ -15,15 +15,17 @@ class Names:
 
     def __init__(self) -> None:
         self.known: list[Path | Call] = []
-        self._ids: dict[Path | Call, int] = {}
+        self._ids: dict[Path | tuple[int, str], int] = {}
 
     def ids(self, block: Block) -> list[int]:
         """Return the id of every row of a block."""
-        ids = self._ids
-        found = [ids[path] if path in ids else self._add(path) for path in block.paths]
+        get = self._ids.get
+        found = [get(path, -1) for path in block.paths]
+        if -1 in found:
+            found = [self._add(path) if at < 0 else at for path, at in zip(block.paths, found, strict=True)]
         for row, table in block.calls:
-            call = Call(found[row], table)
-            found.append(ids[call] if call in ids else self._add(call))
+            number = get((found[row], table), -1)  # a plain tuple finds its Call, and is cheaper to make
+            found.append(self._add(Call(found[row], table)) if number < 0 else number)
         return found
 
     def _add(self, name: Path | Call) -> int:

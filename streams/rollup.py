@@ -1,6 +1,7 @@
 """Rollup: columns of one source partition become blocks of 10 s, one a shard, and a watermark."""
 
 from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
 from typing import Final
 
 import msgspec
@@ -68,6 +69,7 @@ class Rollup:
         self._duplicates = Duplicates()
         self._watermark: int | None = None
         self._open: Buckets = {}
+        self._starts: list[int] = []  # of the open buckets, a heap: a long run opens hundreds at once
         self._corrections: Buckets = {}  # of late records since the last bucket closed
         self._said_idle = False
 
@@ -122,7 +124,13 @@ class Rollup:
         into = []
         for turn_after, number in (divmod(each, span) for each in codes.tolist()):
             buckets = corrections.setdefault(turn_after - 1, {}) if turn_after else self._open
-            into.append(buckets.setdefault(first + number * width, Summary()))
+            start = first + number * width
+            summary = buckets.get(start)
+            if summary is None:
+                summary = buckets[start] = Summary()
+                if not turn_after:
+                    heappush(self._starts, start)
+            into.append(summary)
         tally(columns, slot, into, len(self._decoder.paths.names), len(self._decoder.calls.names))
         return corrections
 
@@ -132,12 +140,11 @@ class Rollup:
         blocks: list[Block] = []
         for bucket in sorted(corrections):
             blocks += self._maker.blocks(bucket, corrections[bucket], before, late=True)
-        closing = sorted(bucket for bucket in self._open if bucket < watermark)
-        last = watermark - self._width
-        for bucket in closing:
-            end = bucket + self._width
-            blocks += self._maker.blocks(bucket, self._open.pop(bucket), end)
-        if last not in closing:
+        last, newest = watermark - self._width, None
+        while self._starts and self._starts[0] < watermark:
+            newest = heappop(self._starts)
+            blocks += self._maker.blocks(newest, self._open.pop(newest), newest + self._width)
+        if newest != last:
             blocks += self._maker.blocks(last, _NO_RECORDS, watermark)
         self._watermark = watermark
         return blocks
@@ -183,6 +190,7 @@ class Rollup:
         self._watermark, self._said_idle = meta.watermark, meta.said_idle
         self.late, self.duplicates = meta.late, meta.duplicates
         self._open = _buckets(parts, "open/")
+        self._starts = sorted(self._open)
         self._corrections = _buckets(parts, "late/")
         self._duplicates.restore(parts)
         self._decoder.restore(parts)

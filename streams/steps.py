@@ -200,8 +200,8 @@ class Steps:
         self._fan_out.add(self._names.known)
         return Step(
             start,
-            self._fan_out.sums(*counted.counts.sums.merged()),
-            self._fan_out.latency(*counted.counts.latency.merged()),
+            self._fan_out.sums(*counted.counts.sums.listed()),
+            self._fan_out.latency(*counted.counts.latency.listed()),
             counted.records,
             self._fan_out.tags(counted.counts.tags),
         )

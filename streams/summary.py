@@ -49,6 +49,12 @@ class Sums:
             self._ids = [ids]
         return self._ids[0], self._values[0]
 
+    def listed(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the same as ``merged``, but an id may come more often while there are few: it is faster."""
+        if len(self._ids) <= 1 or sum(map(len, self._ids)) > ROOM:
+            return self.merged()
+        return np.concatenate(self._ids), np.concatenate(self._values)
+
 
 class Histograms:
     """Counts by cell (``streams.cells``), kept as pieces until they are asked for."""
@@ -75,6 +81,12 @@ class Histograms:
             self._counts = [np.bincount(place, np.concatenate(self._counts), len(cells)).astype(np.float64)]
             self._cells = [cells]
         return self._cells[0], self._counts[0]
+
+    def listed(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the same as ``merged``, but a cell may come more often while there are few."""
+        if len(self._cells) <= 1 or sum(map(len, self._cells)) > ROOM:
+            return self.merged()
+        return np.concatenate(self._cells), np.concatenate(self._counts)
 
 
 Tags = dict[tuple[int, str, str], float]
