@@ -49,7 +49,7 @@ docs: $(READY)
 	$(BIN)/python -m config.reference docs/configuration.md
 
 docs-pictures: $(READY)
-	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/make_pictures.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -78,6 +78,8 @@ def _parts(finding: Finding) -> set[Scope]:
 
 
 def _carriers(finding: Finding) -> set[Scope]:
+    if not finding.callers:  # a latency is nobody's share: whoever calls what is slow may be why
+        return set(finding.touches)
     return {share.scope for share in (*finding.callers, *finding.suspects) if share.share >= _CARRIES}
 
 

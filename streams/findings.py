@@ -7,8 +7,10 @@ from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.attribution import attribute, suspects
+from detectors.edge_history import EdgeHistory
 from detectors.finding import Finding, Share, Verdict
 from detectors.growth import Growing
 from detectors.judge import Judge, Judgement
@@ -64,22 +66,40 @@ class Findings:
 
     VERSION = 1
 
-    def __init__(self, judge: Judge, step: int) -> None:
+    def __init__(self, judge: Judge, edges: EdgeHistory, step: int) -> None:
         self._judge = judge
+        self._edges = edges
         self._step = step
         self._series: list[Series] = []
-        self._row: dict[tuple[ScopeOrEdge, Measure], int] = {}
+        self._edge_row: dict[tuple[Edge, Measure], int] = {}
+        self._target: list[int] = []  # edge series -> number of its target
+        self._number: dict[Scope, int] = {}
         self._into: dict[Scope, list[Edge]] = {}  # target -> edges into it
         self._open: dict[int, _Open] = {}  # series -> its spike, drop, shift
         self._growing: dict[int, _Open] = {}  # series -> its growth
 
     def add(self, series: Sequence[Series]) -> None:
         """Learn of new series, in the judge's order."""
+        self._series += series
+
+    def add_edges(self, series: Sequence[Series]) -> None:
+        """Learn of new series of edges, in the order of the edge history."""
         for one in series:
-            self._row[one.about, one.measure] = len(self._series)
-            self._series.append(one)
-            if isinstance(one.about, Edge) and one.measure is Measure.REQUESTS:
-                self._into.setdefault(one.about.target, []).append(one.about)
+            if isinstance(one.about, Edge):
+                target = one.about.target
+                self._target.append(self._number.setdefault(target, len(self._number)))
+                self._edge_row[one.about, one.measure] = len(self._edge_row)
+                if one.measure is Measure.REQUESTS:
+                    self._into.setdefault(target, []).append(one.about)
+
+    def spoilt(self, judgement: Judgement) -> NDArray[np.bool_]:
+        """Return which edge series lead to a scope with an open verdict: they are not learnt meanwhile."""
+        struck = np.zeros(len(self._number), bool)
+        for row in np.flatnonzero(judgement.verdict).tolist():
+            about = self._series[row].about
+            if isinstance(about, Scope) and about in self._number:
+                struck[self._number[about]] = True
+        return struck[np.array(self._target, np.intp)]
 
     def tell(
         self, step: Step, scopes: Sequence[ScopeOrEdge], judgement: Judgement, completeness: float
@@ -146,11 +166,13 @@ class Findings:
             trace=self._judge.trace(row, moment.seen),
         )
 
-    def _finding(self, row: int, known: _Open, moment: _Moment, state: State) -> Finding:
+    def _finding(
+        self, row: int, known: _Open, moment: _Moment, state: State, *, growth: bool = False
+    ) -> Finding:
         series, judgement = self._series[row], moment.judgement
         per = 1.0 if NATURE[series.measure] is Nature.LATENCY else float(self._step)
         rise = bool(judgement.observed[row] >= judgement.expected[row])
-        why = self._explain(series, known.start, moment.seen)
+        why = self._explain(series, known.start, moment.seen, growth=growth)
         used, left_out = self._judge.weeks(row)
         about = series.about
         finding = Finding(
@@ -180,35 +202,31 @@ class Findings:
         )
         return msgspec.structs.replace(finding, sentence=_why(finding))
 
-    def _explain(self, series: Series, since: int, until: int) -> _Explanation:
+    def _explain(self, series: Series, since: int, until: int, *, growth: bool = False) -> _Explanation:
         """Divide the excess of a series over what calls its scope, function by function, route by route."""
         found = _Explanation([], [], [])
         if isinstance(series.about, Edge):
             return found
+        between = self._edges.rise if growth else self._edges.window
         for kind in SOURCES_INTO.get(series.about.kind, ()):
             edges = [edge for edge in self._into.get(series.about, []) if edge.source.kind == kind]
-            shares = self._shares(edges, series.measure, since, until)
-            if shares is None:  # a latency is no sum: who calls it belongs to it, nobody is charged
-                calls = self._shares(edges, Measure.REQUESTS, since, until) or []
-                all_calls = sum(share.observed for share in calls)
-                found.touches.extend(each.scope for each in calls if each.observed >= TOUCHES * all_calls > 0)
+            seconds = self._step if growth else max(until - since, 1)
+            rows = [self._edge_row.get((edge, series.measure)) for edge in edges]
+            calls = between([self._edge_row[edge, Measure.REQUESTS] for edge in edges], since, until)
+            sources = [edge.source for edge in edges]
+            if None in rows:  # a latency is no sum: who calls it belongs to it, nobody is charged
+                busy = calls[0] >= max(TOUCHES * calls[0].sum(), 1e-9)
+                found.touches.extend(
+                    source for source, busy_one in zip(sources, busy, strict=True) if busy_one
+                )
                 continue
+            amount = between([row for row in rows if row is not None], since, until)
+            shares = attribute(*amount, *calls, sources, seconds=seconds)
             found.touches.extend(share.scope for share in shares if share.share >= TOUCHES)
             found.callers.extend(shares[:MOST_SHARES])
             if kind in (CLIENT, TENANT):
                 found.suspects.extend(suspects(shares))
         return found
-
-    def _shares(self, edges: Sequence[Edge], measure: Measure, since: int, until: int) -> list[Share] | None:
-        """Return the share of each edge's source, None when the measure is not kept on edges."""
-        rows = [self._row.get((edge, measure)) for edge in edges]
-        kept = [row for row in rows if row is not None]
-        if len(kept) < len(rows):
-            return None
-        observed, expected = self._judge.window(kept, since, until)
-        calls, usual = self._judge.window([self._row[edge, Measure.REQUESTS] for edge in edges], since, until)
-        sources = [edge.source for edge in edges]
-        return attribute(observed, expected, calls, usual, sources, seconds=max(until - since, 1))
 
     def _grow(self, growing: Growing, moment: _Moment) -> Finding:
         """Tell that a series grows, still grows, or no longer does."""
@@ -222,7 +240,7 @@ class Findings:
         known.revision += 1
         state: State = "open" if known.revision == 0 else "end" if growing.state == "end" else "update"
         finding = msgspec.structs.replace(
-            self._finding(row, known, moment, state),
+            self._finding(row, known, moment, state, growth=True),
             growth=growing.growth,
             end=moment.seen if state == "end" else None,
             trace=self._judge.trace(row, moment.seen),

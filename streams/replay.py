@@ -122,8 +122,9 @@ def summary(found: Replayed) -> list[str]:
             + ", ".join(f"{count} {why}" for why, count in reasons.most_common())
         )
     sent = Counter(incident.sent for incident in found.incidents)
+    pages = f"{sent['page']} page{'s' * (sent['page'] != 1)}"
+    a_week = sent["page"] / max(days / 7, 1e-9)
     lines.append(
-        f"{sent['page']} pages, {sent['digest']} digest entries, {sent['none']} not sent; "
-        f"{sent['page'] / max(days / 7, 1e-9):.1f} pages a week"
+        f"{pages}, {sent['digest']} in the digest, {sent['none']} not sent; {a_week:.1f} pages a week"
     )
     return lines
