@@ -3,10 +3,14 @@
 from typing import Final
 
 from detectors.finding import Finding, Verdict
+from detectors.measures import Measure
 from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, TENANT, Edge, Scope
 
 _DEPTH: Final = {ACCOUNT: 0, SERVICE: 2, TENANT: 3, CLIENT: 4, ROUTE: 6, FUNCTION: 8, TABLE: 10}
 _CARRIES: Final = 0.2  # a caller with less of the excess than this connects nothing to anything
+
+_TELLING: Final = {Measure.THROTTLES: 3, Measure.WCU: 2, Measure.RCU: 2, Measure.LATENCY: -1}
+"""At one depth, what limits first explains best: capacity rather than the calls that used it."""
 
 UP: Final = "up"
 DOWN: Final = "down"
@@ -20,13 +24,13 @@ def depth(finding: Finding) -> int:
 
 
 def explains_more(one: Finding, other: Finding) -> bool:
-    """Tell whether ``one`` is the better primary: deeper, then higher score, then larger deviation."""
+    """Tell whether ``one`` is the better primary: deeper, of a more telling measure, of a higher score."""
     return _rank(one) > _rank(other)
 
 
-def _rank(finding: Finding) -> tuple[int, float, float, str]:
+def _rank(finding: Finding) -> tuple[int, int, float, float, str]:
     deviation = abs(finding.observed - finding.expected) / max(abs(finding.expected), 1e-9)
-    return depth(finding), finding.score, min(deviation, 1e9), finding.id
+    return depth(finding), _TELLING.get(finding.measure, 0), finding.score, min(deviation, 1e9), finding.id
 
 
 def direction(finding: Finding) -> str:

@@ -1,6 +1,5 @@
 """The digest: once a day, what grows and how many days are left, the most urgent first."""
 
-
 from collections.abc import Sequence
 from typing import Final
 from zoneinfo import ZoneInfo

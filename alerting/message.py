@@ -1,6 +1,5 @@
 """The message of a page, in Slack's Block Kit: what happened, how much, why, who calls, where to look."""
 
-
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -23,6 +22,7 @@ NAME: Final = 60
 SENTENCE: Final = 450
 CALLERS: Final = 3
 _STANDS_OUT: Final = 0.5  # a client or tenant with at least this share of the excess is named
+_LEAST: Final = 0.01  # who carries less is not worth a line
 _MOSTLY: Final = 2 / 3
 _MARGIN: Final = 900  # seconds of quiet around an incident that its links show too
 
@@ -131,7 +131,7 @@ def _sentence(incident: Incident, title: str) -> str:
     if first is not None:
         caller = escape(first.scope.label, NAME)
         part = "loss" if _falls(primary) else "excess"
-        told += f" {numbers.percent(first.share)} of the {part} comes from function {caller}."
+        told += f" {_part(first.share)} of the {part} comes from function {caller}."
     return told
 
 
@@ -155,6 +155,11 @@ def _fields(incident: Incident, zone: ZoneInfo) -> list[str]:
         fields.append(f"*Headroom*\n{headroom(most, primary)}")
     fields.append(f"*Data*\n{numbers.percent(primary.completeness)} complete")
     return fields
+
+
+def _part(share: float) -> str:
+    """Return a share for people: where others fell meanwhile it is more than the whole, which confuses."""
+    return numbers.percent(min(share, 1.0))
 
 
 def headroom(value: float, finding: Finding) -> str:
@@ -181,8 +186,9 @@ def _callers(finding: Finding, links: LinkMaker, window: tuple[int, int]) -> lis
             (s for s in finding.callers if s.scope.kind not in (CLIENT, TENANT)), key=lambda s: -s.share
         )
     lines = [
-        f"•  {_linked(each.scope, links, window)}   *{numbers.percent(each.share)}* · {mostly(each, finding)}"
+        f"•  {_linked(each.scope, links, window)}   *{_part(each.share)}* · {mostly(each, finding)}"
         for each in calling[:CALLERS]
+        if each.share >= _LEAST or each is calling[0]
     ]
     if lines:
         part = "missing" if _falls(finding) else "extra"
@@ -191,7 +197,7 @@ def _callers(finding: Finding, links: LinkMaker, window: tuple[int, int]) -> lis
     out = [share for share in suspects if share.share >= _STANDS_OUT][:CALLERS]
     for share in out:
         named = f"{share.scope.kind.capitalize()} *{escape(share.scope.label, NAME)}*"
-        lines.append(f"{named} carries {numbers.percent(share.share)} of it")
+        lines.append(f"{named} carries {_part(share.share)} of it")
     if finding.throttle_reasons:
         ranked = sorted(finding.throttle_reasons.items(), key=lambda item: (-item[1], item[0]))[:CALLERS]
         lines.append(

@@ -1,6 +1,5 @@
 """Strings from events, made harmless: nothing in them is markup, a mention or a link to Slack."""
 
-
 import re
 import unicodedata
 from typing import Final

@@ -1,6 +1,5 @@
 """How numbers are written for people: units, rounding, shares, durations."""
 
-
 from typing import Final
 
 from detectors.measures import Measure

@@ -177,7 +177,7 @@ class Floors(Section):
     rcu: Floor = Floor(absolute=0.2, relative=0.3)
     wcu: Floor = Floor(absolute=0.2, relative=0.3)
     busy: Floor = Floor(absolute=0.2, relative=0.5)
-    latency: Floor = Floor(absolute=20.0, relative=0.5)
+    latency: Floor = Floor(absolute=50.0, relative=1.0)
 
 
 class TableLimit(Section):

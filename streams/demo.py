@@ -36,21 +36,21 @@ class Demo:
     def __init__(self, console: Console, pause: float) -> None:
         self._console = console
         self._pause = pause  # seconds of wall time an hour of the last day takes, for whoever watches
-        self._zone = ZoneInfo(ZONE)
+        self.zone = ZoneInfo(ZONE)
         self._settings = Settings(
             limits=Limits(tables={"items": TableLimit(wcu=10), "ledger": TableLimit(wcu=3)}),
             digest=Digest(at="09:00", timezone=ZONE),
         )
         self._simulation = Simulation(load_scenario("demo"))
         self._engine = Engine(self._settings, [SOURCE])
-        self._renderer = Renderer(Links(self._settings.links), self._zone)
-        self._terminal = Terminal(console, self._zone)
+        self.renderer = Renderer(Links(self._settings.links), self.zone)
+        self._terminal = Terminal(console, self.zone)
         self._found = Replayed()
 
     def run(self) -> Replayed:
         """Play it all; return what was found."""
         began = time.perf_counter()
-        last = datetime.fromtimestamp(self._simulation.end - 1, self._zone)
+        last = datetime.fromtimestamp(self._simulation.end - 1, self.zone)
         live = int((last.replace(hour=LIVE_HOUR, minute=0, second=0) - timedelta(0)).timestamp())
         self._weeks(live)
         for start in range(live, self._simulation.end, HOUR):
@@ -83,7 +83,7 @@ class Demo:
                 bar.update(
                     task,
                     completed=start - begin,
-                    day=f"{datetime.fromtimestamp(start, self._zone):%a %d %b}",
+                    day=f"{datetime.fromtimestamp(start, self.zone):%a %d %b}",
                     detail=f"{self._found.records:,} requests, {rate:,.0f}/s",
                 )
             bar.update(task, completed=until - begin)
@@ -97,7 +97,7 @@ class Demo:
         for _, lines in self._simulation.lines(start, start + HOUR):
             self._feed(lines)
         quiet = "" if len(self._found.notices) > told else "  nothing to say"
-        clock = f"{datetime.fromtimestamp(start + HOUR, self._zone):%H:%M}"
+        clock = f"{datetime.fromtimestamp(start + HOUR, self.zone):%H:%M}"
         self._console.print(f"[dim]{clock}  {self._found.records - before:,} requests{quiet}[/]")
         time.sleep(self._pause)
 
@@ -114,7 +114,7 @@ class Demo:
         for notice in notices:
             if notice.at >= self._simulation.end - 12 * HOUR and notice.action is not Action.UPDATE:
                 incident = None if notice.action is Action.DIGEST else notice.incident
-                self._terminal.show(self._renderer(notice), at=notice.at, incident=incident)
+                self._terminal.show(self.renderer(notice), at=notice.at, incident=incident)
 
     def leave(self, out: Path) -> list[Path]:
         """Leave the chart, the report and the findings in ``out``; return the files."""
@@ -127,13 +127,13 @@ class Demo:
             files[0],
             self._found.incidents,
             self._found.notices,
-            self._renderer,
-            self._zone,
+            self.renderer,
+            self.zone,
             title="Uneri demo",
         )
         for incident in _charted(self._found.notices):
             chart = out / f"{incident.verdict}-{incident.primary.about.to_json().get('name', 'edge')}.png"
-            chart.write_bytes(draw(incident, self._zone))
+            chart.write_bytes(draw(incident, self.zone))
             files.insert(0, chart)
         return files
 
