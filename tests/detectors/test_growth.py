@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 
 from detectors.growth import DAY, Growing, GrowthWatch, slope, without_weekdays
 
@@ -112,3 +113,22 @@ def test_a_slope_needs_the_last_day_and_most_of_the_others() -> None:
     gone = rising.copy()
     gone[-1] = np.nan
     assert np.isnan(slope(gone).middle[0])
+
+
+def test_the_slope_is_that_of_a_least_squares_fit_where_no_day_is_wild() -> None:
+    days, rows = 21, 50
+    noise = np.random.default_rng(4).normal(0, 0.03, (days, rows))
+    levels = 0.02 * np.arange(days)[:, None] + noise
+    found = slope(levels)
+    for row in range(rows):
+        fit = sm.OLS(levels[:, row], sm.add_constant(np.arange(days))).fit()
+        assert found.middle[row] == pytest.approx(fit.params[1], abs=3 * fit.bse[1])
+        assert found.lower[row] < fit.params[1] < found.upper[row]
+
+
+def test_one_wild_day_moves_the_slope_less_than_it_moves_a_least_squares_fit() -> None:
+    days = 21
+    levels = 0.02 * np.arange(days)[:, None]
+    levels[3] += 2.0
+    fit = sm.OLS(levels[:, 0], sm.add_constant(np.arange(days))).fit()
+    assert abs(slope(levels).middle[0] - 0.02) < 0.1 * abs(fit.params[1] - 0.02)

@@ -23,16 +23,17 @@ import msgspec
 import pytest
 import yaml
 from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import NewTopic
 
 from detectors.finding import Finding
 from streams.gather import Judged
 from tests.alerting.slack_standin import TOKEN, Posted, SlackStandin
-from tests.kafka.topic import unique
+from tests.kafka.topic import create, unique
 
 HERE = Path(__file__).parent
 UNERI = Path(sys.executable).with_name("uneri")
 SCENARIO = HERE / "backend.yaml"
-PATIENCE = 240.0  # seconds until a daemon must have judged sixteen days
+PATIENCE = 400.0  # seconds until a daemon must have judged sixteen days
 SPIKE = 1757595600 + 5 * 86400  # 2025-09-16 13:00 UTC, when the hammering begins
 
 
@@ -52,7 +53,7 @@ def uneri(*arguments: object, **more: Any) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def daemon(config: Path) -> Iterator[subprocess.Popen[str]]:
-    log = config.with_suffix(".log").open("w")
+    log = config.with_suffix(".log").open("a")
     process = subprocess.Popen(
         [UNERI, "run", "--config", str(config)],
         env={**os.environ, "SLACK_BOT_TOKEN": TOKEN},
@@ -227,6 +228,7 @@ def test_the_kafka_driver_pages_once_and_replay_of_the_topic_finds_the_same(
         web={"listen": f"127.0.0.1:{port}"},
         time={"idle": 3},
     )
+    create(kafka, NewTopic(requests, 2, 1, topic_configs={"retention.ms": "-1"}))
     assert uneri("setup", "--config", config).returncode == 0
     loaded = uneri("simulate", SCENARIO, "--to", f"kafka://{kafka}/{requests}")
     assert loaded.returncode == 0, loaded.stderr
