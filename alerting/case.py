@@ -139,4 +139,4 @@ def _with_evidence_of(former: Finding, newer: Finding) -> Finding:
 
 
 def _further(finding: Finding, peak: float) -> bool:
-    return finding.state != "end" and abs(finding.observed - finding.expected) > abs(peak - finding.expected)
+    return abs(finding.observed - finding.expected) > abs(peak - finding.expected)

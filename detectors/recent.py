@@ -18,6 +18,7 @@ POINTS: Final = 60
 """Most values the median of the last hour is made of."""
 
 TURNS: Final = 5
+"""The median is worked out anew every so many points."""
 
 FEWEST: Final = 12
 """Values it is made of where a step is so wide that an hour has fewer."""
@@ -53,14 +54,16 @@ class LastHour(RowState):
         self.median[rows] = level
 
     def _refresh(self, slot: int) -> None:
-        # A median over the hour moves little in a few points: the series take turns.
-        part = slice(slot % TURNS, None, TURNS) if self.rows > TURNS else slice(None)
         fresh = np.isnan(self.median)
         if fresh.any():
             self.median[fresh] = self.window[0, fresh]
-        ordered = np.sort(self.window[:, part], axis=0)
+        # A median over the hour moves little in a few points. All series at once: what is expected of one
+        # must not depend on which others are in its shard.
+        if slot % TURNS:
+            return
+        ordered = np.sort(self.window, axis=0)
         half = self._points // 2
-        self.median[part] = ordered[half] if self._points % 2 else 0.5 * (ordered[half - 1] + ordered[half])
+        self.median[:] = ordered[half] if self._points % 2 else 0.5 * (ordered[half - 1] + ordered[half])
 
 
 class Recent(RowState):

@@ -78,7 +78,7 @@ def of_deviation(
     else:
         compared = "against"
     return (
-        f"{word} of {named(about)} {verb} at {rate(measure, observed)}, "
+        f"{word[0].upper()}{word[1:]} of {named(about)} {verb} at {rate(measure, observed)}, "
         f"{compared} the {rate(measure, expected)} "
         f"({quantity(lower)} to {quantity(upper)}) that {_of_weeks(weeks_used, weeks_left_out)} lets expect."
     )
@@ -86,9 +86,10 @@ def of_deviation(
 
 def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float | None = None) -> str:
     """Say why growth is told; ``limit`` per second where one is known."""
+    word = _WORDS[measure]
     verb = "has" if measure in (Measure.LATENCY, Measure.BUSY) else "have"
     said = (
-        f"{_WORDS[measure]} of {named(about)} {verb} risen by {100 * growth.per_day:.1f} % a day "
+        f"{word[0].upper()}{word[1:]} of {named(about)} {verb} risen by {100 * growth.per_day:.1f} % a day "
         f"({100 * growth.per_day_lower:.1f} to {100 * growth.per_day_upper:.1f} %) over {growth.days} days "
         "without a break"
     )

@@ -25,7 +25,7 @@ def deviation(verdict: Verdict = Verdict.SPIKE, measure: Measure = Measure.WCU, 
 
 def test_a_spike_says_how_much_against_what_and_from_which_weeks() -> None:
     assert deviation() == (
-        "write capacity units of table items are at 41/s, 5 times the 8.2/s (6.1 to 10.9) "
+        "Write capacity units of table items are at 41/s, 5 times the 8.2/s (6.1 to 10.9) "
         "that the same time of 4 earlier weeks lets expect."
     )
 
@@ -71,14 +71,14 @@ def growth(to_limit: float | None = None, soon: float | None = None, late: float
 
 def test_growth_says_the_rate_its_interval_and_when_the_limit_is_met() -> None:
     assert of_growth(ITEMS, Measure.WCU, growth(20.4, 17.0, 25.6), limit=100.0) == (
-        "write capacity units of table items have risen by 3.1 % a day (2.5 to 3.7 %) over 14 days "
+        "Write capacity units of table items have risen by 3.1 % a day (2.5 to 3.7 %) over 14 days "
         "without a break; at this rate the limit of 100/s is met in 20 days (17 to 26)."
     )
 
 
 def test_growth_without_a_limit_names_no_day() -> None:
     assert of_growth(Edge(PUT, ITEMS), Measure.REQUESTS, growth()) == (
-        "requests of function put-item → table items have risen by 3.1 % a day (2.5 to 3.7 %) over 14 days "
+        "Requests of function put-item → table items have risen by 3.1 % a day (2.5 to 3.7 %) over 14 days "
         "without a break."
     )
 
