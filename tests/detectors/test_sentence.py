@@ -41,7 +41,7 @@ def test_where_nothing_was_expected_no_factor_is_claimed() -> None:
 
 def test_latency_is_told_in_milliseconds() -> None:
     assert deviation(measure=Measure.LATENCY).startswith(
-        "p95 latency of table items is at 41 ms, 5 times the 8.2 ms"
+        "P95 latency of table items is at 41 ms, 5 times the 8.2 ms"
     )
 
 
