@@ -96,6 +96,10 @@ def run(
         _leave(lambda: run_kafka(settings, set(role or ()) or None))
     from streams.local_daemon import run_local
 
+    if follow and stdin:
+        raise fail("--follow goes on for ever and --stdin ends the daemon with its input; choose one")
+    for folder in (path for path in follow or () if path.is_dir()):
+        raise fail(f"--follow {folder}: is a folder; name the file")
     if role:
         raise fail("--role is for the Kafka driver; add a kafka section to the configuration")
     _leave(lambda: run_local(settings, follow or [], sys.stdin.fileno() if stdin else None))
@@ -147,7 +151,7 @@ def simulate(
     ] = None,
     to_time: Annotated[str | None, typer.Option("--until", metavar="TIME", help="end before this")] = None,
     speed: Annotated[
-        float, typer.Option(help="1 = real time, 60 = a minute a second, 0 = as fast as possible")
+        float, typer.Option(min=0, help="1 = real time, 60 = a minute a second, 0 = as fast as possible")
     ] = 0.0,
     now: Annotated[
         bool,
@@ -214,6 +218,8 @@ def _leave(command: Callable[[], int | None]) -> None:
         raise typer.Exit(130) from None
     except BrokenPipeError:
         raise typer.Exit(OK) from None
+    except OSError as error:
+        raise fail(f"{error.filename or 'standard output'}: {error.strerror or error}", FOUND) from None
     raise typer.Exit(code or OK)
 
 

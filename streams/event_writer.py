@@ -50,7 +50,7 @@ def event_writer(to: str) -> EventWriter:
     try:
         port = parts.port
     except ValueError:
-        port = None
+        raise WriteError(f"{to}: the port is no number; write {parts.scheme}://host:port/…") from None
     if not parts.hostname:
         raise WriteError(f"{to}: no host; write http://host:port/events or kafka://host:port/topic")
     if parts.scheme in {"http", "https"}:
@@ -142,6 +142,8 @@ class HttpWriter:
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
                 said = str(error) or type(error).__name__
+                if not attempt:
+                    sys.stderr.write(f"uneri: {self._url} does not answer ({said}); trying for a while\n")
                 continue
             if answer.status < 300:  # noqa: PLR2004 - HTTP's own classes
                 return

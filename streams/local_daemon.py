@@ -63,9 +63,8 @@ class LocalDaemon:
             self._store = SqliteStore(state / "uneri.db")
             self._rows = SqliteOutbox(state / "outbox.db")
         except (sqlite3.Error, OSError) as error:
-            raise StartError(
-                f"the state in {state} cannot be opened ({error}); is another uneri using it? see local.state"
-            ) from error
+            hint = "is another uneri using it?" if "locked" in str(error) else "see local.state"
+            raise StartError(f"the state in {state} cannot be opened ({error}); {hint}") from error
         self._engine = Engine(settings, [SOURCE])
         self._courier: Courier
         self._outbox: Outbox

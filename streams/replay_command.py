@@ -1,5 +1,6 @@
 """``uneri replay``: finds the history, shows progress, leaves the results and says what was found."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -23,10 +24,13 @@ def open_history(source: str, settings: Settings, between: Between) -> History:
     ReplayError
         When it cannot be read.
     """
+    start, end = between
+    if start is not None and end is not None and start >= end:
+        raise ReplayError("--from must be before --to")
     if not source.startswith("kafka:"):
         return FileHistory([Path(source)], *between)
     brokers, _, topic = source.removeprefix("kafka:").strip("/").partition("/")
-    if not brokers or not topic:
+    if not topic or not all(re.fullmatch(r".+:\d{1,5}", broker) for broker in brokers.split(",")):
         raise ReplayError(f"{source}: write kafka://host:port/topic")
     kafka = (settings.kafka or Kafka()).model_copy(update={"brokers": brokers.split(",")})
     return KafkaHistory(kafka, topic, *between)
@@ -39,7 +43,8 @@ def run_replay(source: str, settings: Settings, between: Between, out: Path) -> 
         found = replay(history, settings, progress.show)
     if not found.last:
         raise ReplayError(
-            f"{source}: nothing to judge in {found.records:,} records, {len(found.dead):,} of them bad"
+            f"{source}: nothing to judge in {found.records:,} records"
+            f"{' between --from and --to' if any(between) else ''}, {len(found.dead):,} of them bad"
         )
     try:
         write(found, out)

@@ -1,11 +1,10 @@
 """History in files: NDJSON, plain, gzip or zstd; one file, several, or a folder of them."""
 
 import gzip
-import io
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import msgspec
 import zstandard
@@ -63,13 +62,12 @@ class FileHistory:
 
     def _of_file(self, file: Path, raw: BinaryIO, done: int) -> Iterator[Piece]:
         rest = b""
-        with _unpacked(file, raw) as stream:
-            while data := stream.read(READ):
-                whole, line_end, rest = (rest + data).rpartition(b"\n")
-                if line_end:
-                    yield self._piece(whole, done + raw.tell())
-            if rest:
-                yield self._piece(rest, done + raw.tell())
+        for data in _unpacked(file, raw):
+            whole, line_end, rest = (rest + data).rpartition(b"\n")
+            if line_end:
+                yield self._piece(whole, done + raw.tell())
+        if rest:
+            yield self._piece(rest, done + raw.tell())
 
     def _piece(self, lines: bytes, read: int) -> Piece:
         records = split_lines(lines)
@@ -95,18 +93,33 @@ def _time_of(record: bytes, unknown: float) -> float:
     return found if isinstance(found, float) else unknown
 
 
-def _unpacked(file: Path, raw: BinaryIO) -> BinaryIO:
-    if file.suffix == ".gz":
-        return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
+def _unpacked(file: Path, raw: BinaryIO) -> Iterator[bytes]:
     if file.suffix == ".zst":
-        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=False)
-        return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", reader), READ))
-    return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", raw), READ))
+        yield from _unpacked_zstd(raw)
+        return
+    stream = gzip.GzipFile(fileobj=raw) if file.suffix == ".gz" else raw
+    while data := stream.read(READ):
+        yield data
+
+
+def _unpacked_zstd(raw: BinaryIO) -> Iterator[bytes]:
+    """Unpack frame after frame; a frame that is cut off is an error, which the library's reader hides."""
+    frame: zstandard.ZstdDecompressionObj | None = None
+    while data := raw.read(READ // 8):
+        while data:
+            frame = frame or zstandard.ZstdDecompressor().decompressobj()
+            yield frame.decompress(data)
+            data = frame.unused_data if frame.eof else b""
+            frame = None if frame.eof else frame
+    if frame is not None:
+        raise EOFError("Compressed file ended before its end")
 
 
 def _files_of(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
+    if path.exists() and not path.is_dir():
+        raise ReplayError(f"{path}: is no file; replay reads files and folders")
     if not path.is_dir():
         raise ReplayError(f"{path}: no such file or folder")
     endings = tuple(suffix + packed for suffix in SUFFIXES for packed in PACKED)

@@ -55,6 +55,8 @@ def _problem(tree: Tree, kind: str, loc: tuple[str | int, ...], message: str) ->
     if kind == "extra_forbidden":
         return Problem(tree.keys[path], f"unknown key {loc[-1]!r}", _REMEDY)
     if kind == "missing":
-        return Problem(tree.keys.get(path, tree.values[path]), f"{loc[-1]!r} is missing", _REMEDY)
+        place = tree.keys.get(path) or tree.values.get(path) or Place(1, 1)
+        return Problem(place, f"{loc[-1]!r} is missing", _REMEDY)
     where = ".".join(str(part) for part in path) or "the file"
-    return Problem(tree.values.get(path) or tree.keys[path], f"{where}: {message}", _REMEDY)
+    place = tree.values.get(path) or tree.keys.get(path) or Place(1, 1)
+    return Problem(place, f"{where}: {message}", _REMEDY)

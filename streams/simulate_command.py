@@ -27,6 +27,10 @@ def run_simulate(
     config.load.ConfigError
         The scenario cannot be used; a line for everything that is wrong.
     """
+    start, end = between
+    if start is not None and end is not None and start >= end:
+        sys.stderr.write("uneri: --from must be before --until\n")
+        return 2
     read = load_scenario(scenario)
     try:
         with Progress("simulate", sys.stderr) as progress:

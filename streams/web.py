@@ -54,7 +54,8 @@ class Web:
                 *routes,
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None)
+        # the intake unpacks bodies itself: what is damaged is the sender's to hear, not a traceback
+        self._runner = web.AppRunner(app, access_log=None, auto_decompress=False)
 
     async def start(self) -> int:
         """Listen; return the port, which matters when the settings said 0."""

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+LATEST = 4_102_444_800  # 2100-01-01
+
 
 def epoch(text: str) -> float:
     """Return epoch seconds of an RFC 3339 time, a date (its start in UTC), or a number of seconds.
@@ -17,9 +19,13 @@ def epoch(text: str) -> float:
     (1767312000.0, 1767312000.0, 1760000000.5)
     """
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
         pass
+    else:
+        if 0 <= seconds < LATEST:
+            return seconds
+        raise ValueError(f"{text!r} is no time between the years 1970 and 2100")
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

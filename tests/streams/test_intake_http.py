@@ -22,7 +22,9 @@ async def post(store: SqliteStore, body: bytes, **headers: str) -> tuple[int, di
     wakes = []
     app = web.Application()
     app.add_routes(IntakeHttp(store, lambda: wakes.append(1)).routes())
-    async with TestClient(TestServer(app)) as client:
+    server = TestServer(app)
+    await server.start_server(auto_decompress=False)  # as streams/web.py does
+    async with TestClient(server) as client:
         answer = await client.post("/events", data=body, headers=headers)
         return answer.status, await answer.json(), len(wakes)
 
@@ -63,3 +65,26 @@ async def test_an_event_that_cannot_be_stored_is_refused_so_that_it_is_sent_agai
 
 def test_line_ends_of_other_systems_are_no_part_of_a_record() -> None:
     assert split_lines(b"a\r\nb\n\nc") == [b"a", b"b", b"c"]
+
+
+async def test_one_event_written_over_several_lines_is_one_event(store: SqliteStore) -> None:
+    status, answer, _ = await post(store, b'{"ts": 1760000000,\n "service": "shop",\n "status": 200}\n')
+    assert (status, answer) == (202, {"accepted": 1})
+    assert store.end == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "status", "said"),
+    [
+        (GOOD, "gzip", 400, "damaged"),
+        (gzip.compress(GOOD)[:25], "gzip", 400, "cut off"),
+        (GOOD, "zstd", 415, "not understood"),
+        (gzip.compress(b" " * (33 << 20)), "gzip", 413, "larger than 32 MiB"),
+    ],
+)
+async def test_a_body_that_cannot_be_unpacked_is_the_senders_to_hear(
+    store: SqliteStore, body: bytes, encoding: str, status: int, said: str
+) -> None:
+    code, answer, wakes = await post(store, body, **{"Content-Encoding": encoding})
+    assert (code, wakes, store.end) == (status, 0, 0)
+    assert said in str(answer["error"])

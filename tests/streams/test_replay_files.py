@@ -1,0 +1,61 @@
+import gzip
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from streams.replay_files import FileHistory
+from streams.replay_source import ReplayError
+
+LINES = [b'{"ts": %d, "service": "shop"}' % (1_760_000_000 + n) for n in range(5000)]
+PLAIN = b"\n".join(LINES) + b"\n"
+
+
+def read(*paths: Path, **between: float) -> list[bytes]:
+    return [line for piece in FileHistory(paths, **between).pieces() for line in piece.records or []]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress], ids=["", ".gz", ".zst"])
+def test_every_line_is_read_whatever_the_file_is_packed_with(
+    tmp_path: Path, pack: object, request: pytest.FixtureRequest
+) -> None:
+    suffix = request.node.callspec.id
+    file = tmp_path / f"events.ndjson{suffix}"
+    file.write_bytes(pack(PLAIN))  # type: ignore[operator]
+    assert read(file) == LINES
+
+
+def test_several_zstd_frames_are_one_file(tmp_path: Path) -> None:
+    file = tmp_path / "events.ndjson.zst"
+    file.write_bytes(zstandard.compress(PLAIN[:7000]) + zstandard.compress(PLAIN[7000:]))
+    assert read(file) == LINES
+
+
+@pytest.mark.parametrize(
+    ("suffix", "packed"), [(".gz", gzip.compress(PLAIN)), (".zst", zstandard.compress(PLAIN))]
+)
+def test_a_file_that_was_cut_off_is_said_to_be_damaged(tmp_path: Path, suffix: str, packed: bytes) -> None:
+    file = tmp_path / f"events.ndjson{suffix}"
+    file.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(ReplayError, match=r"ended before.*is damaged"):
+        read(file)
+
+
+def test_the_files_of_a_folder_are_read_by_name(tmp_path: Path) -> None:
+    (tmp_path / "b.jsonl").write_bytes(LINES[1])
+    (tmp_path / "a.ndjson.gz").write_bytes(gzip.compress(LINES[0]))
+    (tmp_path / "notes.txt").write_bytes(b"no events")
+    assert read(tmp_path) == LINES[:2]
+
+
+def test_only_events_between_two_times_are_read_and_bad_ones_stay_to_be_dead_lettered(tmp_path: Path) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"nope\n" + PLAIN)
+    assert read(file, start=1_760_000_010, end=1_760_000_012) == [b"nope", *LINES[10:12]]
+
+
+def test_what_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ReplayError, match="no such file or folder"):
+        FileHistory([tmp_path / "nothing"])
+    with pytest.raises(ReplayError, match="holds no events"):
+        FileHistory([tmp_path])
