@@ -81,6 +81,7 @@ async def test_one_event_written_over_several_lines_is_one_event(store: SqliteSt
         (GOOD, "zstd", 415, "not understood"),
         (gzip.compress(b" " * (33 << 20)), "gzip", 413, "larger than 32 MiB"),
     ],
+    ids=["damaged", "cut off", "zstd", "a bomb"],
 )
 async def test_a_body_that_cannot_be_unpacked_is_the_senders_to_hear(
     store: SqliteStore, body: bytes, encoding: str, status: int, said: str

@@ -1,0 +1,37 @@
+"""The main job on traffic that follows a real web service, minute by minute."""
+
+from pathlib import Path
+
+from alerting.incident import Incident
+from alerting.notice import Action
+from config.settings import Settings
+from streams.engine import Engine
+from streams.scenario_load import load_scenario
+from streams.shape import read_shape
+from streams.simulation import Simulation
+
+HERE = Path(__file__).parent
+KPI = HERE.parent / "data" / "kpi" / "431a8542-c468-3988-a508-3afd06a218da.csv.xz"
+
+
+def test_a_table_hammered_on_a_real_curve_is_paged_with_the_function_and_the_client_version() -> None:
+    simulation = Simulation(load_scenario(HERE / "backend.yaml"), shape=read_shape(KPI))
+    hammer = next(label for label in simulation.labels() if label["kind"] == "hammer")
+    engine = Engine(Settings(), ["curve/0"])
+    paged: list[Incident] = []
+    for _, lines in simulation.lines():
+        told = engine.feed("curve/0", lines)
+        paged += [notice.incident for notice in told.notices if notice.action is Action.OPEN]
+    start, end = int(str(hammer["start"])), int(str(hammer["end"]))
+    (page,) = [one for one in paged if one.alerted is not None and start <= one.alerted <= end]
+    assert page.alerted is not None
+    assert page.alerted <= start + 180
+    assert page.primary.about.to_json()["name"] == "items"
+    assert page.primary.callers[0].scope.name == "inventory-put-item"
+    assert page.primary.callers[0].share >= 0.8
+    assert [suspect.scope.label for suspect in page.primary.suspects] == ["ios 3.2.1"]
+    # The curve has incidents of its own: that it is quiet otherwise is not asked of it here.
+    grown = [one for one in engine.incidents.known() if one.sent == "digest"]
+    assert {one.primary.about.to_json()["name"] for one in grown if one.primary.measure == "wcu"} == {
+        "ledger"
+    }
