@@ -17,7 +17,7 @@ from detectors.baseline import Baseline
 from detectors.finding import Trace
 from detectors.growth import Growing, GrowthWatch
 from detectors.history import WEEK, History
-from detectors.measures import COUNTED_BY, NATURE, Nature
+from detectors.measures import COUNTED_BY, GROWS, NATURE, Nature
 from detectors.noise import OFFSET, Spread, Wildness, deviation
 from detectors.recent import KEPT_SECONDS, LastHour, Recent
 from detectors.row_state import Field, RowState
@@ -331,7 +331,7 @@ class Judge:
         gain = np.where(use, np.maximum(self._usual_gain, 1 / np.maximum(basics.steps, 1)), 0.0)
         basics.usual += gain * (np.where(use, tame, 0.0) - basics.usual)
         instead = np.where(frozen & ~missing & ~np.isnan(seen.expected), seen.expected, tame)
-        seen.growth = self._growth.learn(index, instead, self._judged & ~seen.young, self._limits)
+        seen.growth = self._growth.learn(index, instead, self._grows & ~seen.young, self._limits)
         self._recent.append(index, value, seen.expected, seen.lower, seen.upper)
         self._history.append(index, value, frozen & ~missing)
 
@@ -378,6 +378,7 @@ class Judge:
             self._places.setdefault(one.place, len(self._places))
         self._place = np.array([self._places[one.place] for one in self.series], np.intp)
         self._judged = np.array([one.judged for one in self.series], bool)
+        self._grows = self._judged & np.array([one.measure in GROWS for one in self.series], bool)
         natures = [NATURE[one.measure] for one in self.series]
         self._is_count = np.array([nature is Nature.COUNT for nature in natures], float)
         self._is_latency = np.array([nature is Nature.LATENCY for nature in natures], bool)

@@ -47,6 +47,9 @@ NATURE: Final = {
     Measure.LATENCY: Nature.LATENCY,
 }
 
+GROWS: Final = (Measure.REQUESTS, Measure.RCU, Measure.WCU, Measure.BUSY, Measure.LATENCY)
+"""The measures whose growth is told: what is planned for. A few errors a day drift by chance; a jump is told."""
+
 COUNTED_BY: Final = {
     Measure.RCU: Measure.REQUESTS,
     Measure.WCU: Measure.REQUESTS,
