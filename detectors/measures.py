@@ -48,7 +48,7 @@ NATURE: Final = {
 }
 
 GROWS: Final = (Measure.REQUESTS, Measure.RCU, Measure.WCU, Measure.BUSY, Measure.LATENCY)
-"""The measures whose growth is told: what is planned for. A few errors a day drift by chance; a jump is told."""
+"""The measures whose growth is told: what is planned for. Few errors drift by chance."""
 
 COUNTED_BY: Final = {
     Measure.RCU: Measure.REQUESTS,
