@@ -31,7 +31,7 @@ demo: $(READY)
 	$(BIN)/uneri demo
 
 test: $(READY)
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -20,10 +20,11 @@ from streams.chunk_lane import ChunkApp
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_topics import BLOCK_BYTES
 from streams.owned_records import FencedError
-from streams.stage import Bounds, Emission, Stage, StageRunner
+from streams.stage import Bounds, Emission, LostRecordsError, Stage, StageRunner
 
 FATAL: Final = 1
 TICK_SECONDS: Final = 1.0
+REREADS: Final = 100  # chunks in a row that may ask to be read again: more than wait in any buffer
 
 log = structlog.get_logger("uneri.host")
 
@@ -88,6 +89,7 @@ class StageHost:
             acks="all", enable_idempotence=True, linger_ms=5, max_request_size=BLOCK_BYTES, **options
         )
         self._ticking: asyncio.Task[None] | None = None
+        self._reread: dict[TP, int] = {}
         self._closed = False
         for one in hosted:
             app.agent(app.chunk_topic(one.topic), name=f"uneri-{one.role}")(self._agent)
@@ -135,10 +137,31 @@ class StageHost:
         tp = TP(chunk.topic, chunk.partition)
         try:
             runner = await self._runner(tp)
-            if runner is not None:
+            if runner is None:
+                return
+            try:
                 await runner.feed(chunk)
+            except LostRecordsError as error:
+                await self._read_again(tp, runner, error)
+            else:
+                self._reread.pop(tp, None)
         except Exception as error:  # noqa: BLE001 - the edge of the process: Faust would lose the chunk
             fatal(error, source=f"{chunk.topic}/{chunk.partition}", offset=chunk.start)
+
+    async def _read_again(self, tp: TP, runner: StageRunner, error: LostRecordsError) -> None:
+        """Go back to the stage's position: a rebalance may drop chunks that were already fetched.
+
+        What still waits in the stream's buffer is ahead too, and asks for the same; that ends when the
+        buffer has run empty. What keeps being skipped is not a rebalance and ends the process.
+        """
+        position = runner.position
+        asked = self._reread[tp] = self._reread.get(tp, 0) + 1
+        if position is None or asked > REREADS:
+            raise error
+        log.warning(
+            "records were skipped; reading them again", source=f"{tp.topic}/{tp.partition}", offset=position
+        )
+        await self.app.chunk_consumer.seek(tp, position)
 
     async def _runner(self, tp: TP) -> StageRunner | None:
         if self._closed or tp not in self.app.chunk_consumer.owned:
