@@ -130,7 +130,7 @@ def _problem(details: ErrorDetails, tree: Tree) -> Problem:
     if kind == "extra_forbidden":
         return Problem(tree.keys[path], *_unknown_key(path))
     if kind == "missing":
-        place = tree.keys.get(path[:-1], tree.values[()])
+        place = tree.keys.get(path[:-1]) or _nearest(tree.values, path[:-1])
         return Problem(place, f"{_dotted(path[:-1])} lacks {path[-1]!r}", _remedy(path))
     if "[key]" in details["loc"]:
         message, _, remedy = details["msg"].removeprefix("Value error, ").partition("; ")

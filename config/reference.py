@@ -72,9 +72,9 @@ def _section(
 
 
 def _mapped(target: dict[str, Any], definitions: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    values = target.get("additionalProperties")
-    if isinstance(values, dict) and "$ref" in values:
-        yield _target(values, definitions)
+    for values in (target.get("additionalProperties"), target.get("items")):
+        if isinstance(values, dict) and "$ref" in values:
+            yield _target(values, definitions)
 
 
 def _target(field: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What type stands where in the settings: sections, mappings of sections, and values."""
+"""What type stands where in the settings: sections, mappings and lists of them, and values."""
 
 import types
 from typing import Any, Union, get_args, get_origin
@@ -13,7 +13,9 @@ def annotation_at(path: tuple[str | int, ...]) -> Any:
     annotation: Any = Settings
     for part in path:
         sections = sections_of(annotation)
-        if sections:
+        if isinstance(part, int):
+            annotation = item_type(annotation)
+        elif sections:
             field = sections[0].model_fields.get(str(part))
             annotation = field.annotation if field else None
         else:
@@ -35,6 +37,14 @@ def value_type(annotation: Any) -> Any:
     for choice in _choices(annotation):
         if get_origin(choice) is dict:
             return get_args(choice)[1]
+    return None
+
+
+def item_type(annotation: Any) -> Any:
+    """Return the type of a list's items, or None for what is no list."""
+    for choice in _choices(annotation):
+        if get_origin(choice) is list:
+            return get_args(choice)[0]
     return None
 
 

@@ -4,6 +4,7 @@ import difflib
 import functools
 import re
 import zoneinfo
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -14,6 +15,10 @@ SCOPE_KINDS: Final = ("account", "service", "route", "function", "table", "clien
 """The scopes a link can be about; the same as in detectors/scope.py, which a test holds."""
 
 LAST_PORT: Final = 65535
+FIRST_YEAR, LAST_YEAR = 1971, 2099  # times are epoch seconds, with room for a time zone at both ends
+
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?")
+_HOW_A_MOMENT: Final = "write 2026-11-27, 2026-11-27T18:00 or 2026-11-27T18:00+09:00"
 
 
 def _host_and_port(text: str) -> str:
@@ -26,6 +31,60 @@ def _host_and_port(text: str) -> str:
 @functools.cache
 def _time_zones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())  # reads a folder tree
+
+
+def is_date(moment: str) -> bool:
+    """Say whether a moment of the settings is a whole day."""
+    return len(moment) == len("2026-11-27")
+
+
+def _time_zone(name: str) -> str:
+    known = _time_zones()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        raise ValueError(
+            f"no known time zone; did you mean {near[0]!r}?"
+            if near
+            else "no known time zone; write one such as Asia/Tokyo"
+        )
+    return name
+
+
+def _holiday_region(region: str) -> str:
+    from holidays import list_supported_countries  # noqa: PLC0415  # a quarter of a second, for those who ask
+
+    country, slash, part = region.partition("/")
+    known = list_supported_countries()
+    if country not in known:
+        near = country.upper() if country.upper() in known else ""
+        raise ValueError(
+            "no known country; " + (f"did you mean {near!r}?" if near else "write one such as JP")
+        )
+    parts = known[country]
+    if slash and part not in parts:
+        near = next((each for each in parts if each.upper() == part.upper()), "")
+        remedy = f"did you mean '{country}/{near}'?" if near else f"parts: {', '.join(parts) or 'none'}"
+        raise ValueError(f"no known part of {country}; {remedy}")
+    return region
+
+
+def _moment(text: str) -> str:
+    if not _MOMENT.fullmatch(text):
+        raise ValueError(f"no time; {_HOW_A_MOMENT}")
+    try:
+        year = datetime.fromisoformat(text).year
+    except ValueError:
+        raise ValueError(f"no time there is; {_HOW_A_MOMENT}") from None
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise ValueError(f"not between the years {FIRST_YEAR} and {LAST_YEAR}; {_HOW_A_MOMENT}")
+    return text
+
+
+def _scope_name(text: str) -> str:
+    kind, colon, name = text.partition(":")
+    if kind not in SCOPE_KINDS or not colon or not name:
+        raise ValueError(f"no scope; write kind:name such as table:items, kinds: {', '.join(SCOPE_KINDS)}")
+    return text
 
 
 def _link_kind(kind: str) -> str:
@@ -48,6 +107,10 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Address = Annotated[str, AfterValidator(_host_and_port)]
 LinkKind = Annotated[str, AfterValidator(_link_kind)]
 LinkTemplate = Annotated[str, AfterValidator(_link_template)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+HolidayRegion = Annotated[str, AfterValidator(_holiday_region)]
+Moment = Annotated[str, AfterValidator(_moment)]
+ScopeName = Annotated[str, AfterValidator(_scope_name)]
 
 
 class Section(BaseModel):
@@ -221,20 +284,7 @@ class Digest(Section):
     """The daily summary of what grows."""
 
     at: str = Field("09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="time of day")
-    timezone: str = Field("UTC", description="IANA time zone, such as Asia/Tokyo")
-
-    @field_validator("timezone")
-    @classmethod
-    def _time_zone_exists(cls, name: str) -> str:
-        known = _time_zones()
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            raise ValueError(
-                f"no known time zone; did you mean {near[0]!r}?"
-                if near
-                else "no known time zone; write one such as Asia/Tokyo"
-            )
-        return name
+    timezone: TimeZone = Field("UTC", description="IANA time zone, such as Asia/Tokyo")
 
 
 class Incidents(Section):
@@ -245,6 +295,49 @@ class Incidents(Section):
     )
     quiet: Seconds = Field(
         600, description="an incident is resolved after so many seconds without an open finding"
+    )
+
+
+class Planned(Section):
+    """A planned event: from ``start`` to ``end`` so many times the usual load is expected."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)] = Field(description="what a message calls it")
+    start: Moment = Field(
+        description="2026-11-27 (its first moment) or 2026-11-27T18:00, in the calendar's time zone "
+        "unless an offset is written"
+    )
+    end: Moment = Field(description="in the same form; a date is included as a whole")
+    factor: Annotated[float, Field(gt=0, le=1000)] = Field(
+        description="load expected, in times the usual; a rise that does not come is told"
+    )
+    scopes: list[ScopeName] = Field(
+        default_factory=list, description="kind:name of the scopes it is about; all when absent"
+    )
+
+    @field_validator("end")
+    @classmethod
+    def _ends_after_its_start(cls, end: str, info: ValidationInfo) -> str:
+        if "start" not in info.data:
+            return end
+        first, last = datetime.fromisoformat(info.data["start"]), datetime.fromisoformat(end)
+        if (first.tzinfo is None) != (last.tzinfo is None):
+            raise ValueError("in another form than start; write both with an offset, or neither")
+        if last < first or (last == first and not is_date(end)):
+            raise ValueError(f"not after start, which is {info.data['start']}; exchange them?")
+        return end
+
+
+class Calendar(Section):
+    """Local time, holidays and planned events: which days can be compared with which."""
+
+    timezone: TimeZone = Field("UTC", description="IANA time zone whose days and clock the traffic follows")
+    holidays: HolidayRegion | None = Field(
+        None,
+        description="country code, or country/part such as DE/BY: its public holidays are no baseline for "
+        "other days, and are compared with holidays and Sundays",
+    )
+    planned: list[Planned] = Field(
+        default_factory=list, description="events for which another load is expected"
     )
 
 
@@ -263,3 +356,4 @@ class Settings(Section):
     slack: Slack = Slack()
     digest: Digest = Digest()
     incidents: Incidents = Incidents()
+    calendar: Calendar = Calendar()

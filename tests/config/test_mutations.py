@@ -35,6 +35,19 @@ FULL: dict[str, Any] = {
     },
 }
 FULL["slack"]["digest_channel"] = "#digest"
+FULL["calendar"] = {
+    "timezone": "Europe/Berlin",
+    "holidays": "DE/BY",
+    "planned": [
+        {
+            "name": "Sale",
+            "start": "2026-11-27",
+            "end": "2026-11-29",
+            "factor": 2.5,
+            "scopes": ["service:shop", "table:items"],
+        }
+    ],
+}
 
 
 class Line(NamedTuple):
