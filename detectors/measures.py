@@ -23,6 +23,8 @@ class Measure(StrEnum):
     ERRORS_BACKEND = "errors_backend"
     ERRORS_FATAL = "errors_fatal"
     THROTTLES = "throttles"
+    READS = "reads"  # calls to a table that read from it
+    WRITES = "writes"  # calls to a table that wrote to it
     RCU = "rcu"
     WCU = "wcu"
     BUSY = "busy"  # seconds spent inside functions; per second of time this is concurrency
@@ -41,6 +43,8 @@ NATURE: Final = {
     Measure.ERRORS_BACKEND: Nature.COUNT,
     Measure.ERRORS_FATAL: Nature.COUNT,
     Measure.THROTTLES: Nature.COUNT,
+    Measure.READS: Nature.COUNT,
+    Measure.WRITES: Nature.COUNT,
     Measure.RCU: Nature.AMOUNT,
     Measure.WCU: Nature.AMOUNT,
     Measure.BUSY: Nature.AMOUNT,
@@ -51,8 +55,8 @@ GROWS: Final = (Measure.REQUESTS, Measure.RCU, Measure.WCU, Measure.BUSY, Measur
 """The measures whose growth is told: what is planned for. Few errors drift by chance."""
 
 COUNTED_BY: Final = {
-    Measure.RCU: Measure.REQUESTS,
-    Measure.WCU: Measure.REQUESTS,
+    Measure.RCU: Measure.READS,
+    Measure.WCU: Measure.WRITES,
     Measure.BUSY: Measure.REQUESTS,
 }
 """The measure that counts the calls an amount is made of: few calls make a noisy amount."""
@@ -76,12 +80,22 @@ JUDGED: Final = {
 }
 """The measures on which a scope of each kind is judged."""
 
+BESIDE: Final = {TABLE: (Measure.READS, Measure.WRITES)}
+"""Measures that a scope has a series of without being judged on: what its amounts are counted by."""
+
 KEPT_ON_EDGES: Final = {
     ACCOUNT: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.BUSY),
     SERVICE: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES),
     ROUTE: (Measure.REQUESTS, *_ERRORS),
     FUNCTION: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.BUSY),
-    TABLE: (Measure.REQUESTS, Measure.THROTTLES, Measure.RCU, Measure.WCU),
+    TABLE: (
+        Measure.REQUESTS,
+        Measure.THROTTLES,
+        Measure.READS,
+        Measure.WRITES,
+        Measure.RCU,
+        Measure.WCU,
+    ),
 }
 """The measures kept on every edge into a scope of this kind: what its findings are attributed with."""
 

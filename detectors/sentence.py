@@ -11,6 +11,8 @@ _WORDS = {
     Measure.ERRORS_BACKEND: "backend errors",
     Measure.ERRORS_FATAL: "fatal errors",
     Measure.THROTTLES: "throttles",
+    Measure.READS: "reads",
+    Measure.WRITES: "writes",
     Measure.RCU: "read capacity units",
     Measure.WCU: "write capacity units",
     Measure.BUSY: "concurrency",

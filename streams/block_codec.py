@@ -7,7 +7,7 @@ from streams.block import Block
 from streams.paths import Call, Path
 
 KIND = "block"
-VERSION = 2
+VERSION = 3
 
 
 class _Meta(msgspec.Struct, array_like=True):

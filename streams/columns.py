@@ -54,6 +54,8 @@ class Columns:
     call_bin: NDArray[np.int16]  # (m,)
     call_rcu: NDArray[np.float64]  # (m,) a multiple of QUANTUM
     call_wcu: NDArray[np.float64]  # (m,) a multiple of QUANTUM
+    call_reads: NDArray[np.bool_]  # (m,) it read; a call may do both, or neither that is known
+    call_writes: NDArray[np.bool_]  # (m,)
     call_throttled: NDArray[np.bool_]  # (m,)
     tags: list[Tag] = field(default_factory=list)  # rows are events
     call_tags: list[Tag] = field(default_factory=list)  # rows are calls

@@ -27,6 +27,7 @@ from streams.columns import (
 )
 from streams.event import Event, Layers, TableCall
 from streams.hashing import hashes_of
+from streams.operations import READS, WRITES, Kinds
 from streams.parse import EARLIEST, LATEST, MILLISECONDS_FROM, Problem, parse, stamp_of
 from streams.paths import CallIds, PathIds, cut
 from streams.rejected import SAMPLE_BYTES, Reason, Rejected
@@ -68,6 +69,7 @@ class Decoder:
         settings = settings or Settings()
         self.paths = PathIds(settings.rollup.max_paths)
         self.calls = CallIds(settings.rollup.max_calls)
+        self._kinds = Kinds()
         self._time = EventTime(settings.time.future)
         self._held: list[tuple[int, bytes]] = []  # (records back from the next run, record)
 
@@ -166,19 +168,28 @@ class Decoder:
         return columns
 
     def _calls(self, path: NDArray[np.int64], tables: Sequence[Sequence[TableCall]]) -> dict[str, Any]:
-        """Return the columns of the table calls."""
+        """Return the columns of the table calls.
+
+        What consumed read units did read, and what consumed write units did write. A call that was billed
+        for neither (it was throttled, or its store does not say) counts by the name of its operation.
+        """
         calls = list(chain.from_iterable(tables))
         m = len(calls)
         event = np.repeat(np.arange(len(tables)), np.fromiter(map(len, tables), np.int64, len(tables)))
         raw_calls = zip(path[event].tolist(), [call.name for call in calls], strict=True)
         throttled = [call.throttled for call in calls]
         is_throttled = np.fromiter(map(bool, throttled), np.bool_, m)
+        rcu = _whole(np.array([call.rcu for call in calls], np.float64))
+        wcu = _whole(np.array([call.wcu for call in calls], np.float64))
+        kind = np.fromiter(map(self._kinds.__getitem__, [call.op for call in calls]), np.int8, m)
         return {
             "call_event": event,
             "call": np.fromiter(map(self.calls.__getitem__, raw_calls), np.int64, m),
             "call_bin": bins_of(np.array([call.ms for call in calls], np.float64)),
-            "call_rcu": _whole(np.array([call.rcu for call in calls], np.float64)),
-            "call_wcu": _whole(np.array([call.wcu for call in calls], np.float64)),
+            "call_rcu": rcu,
+            "call_wcu": wcu,
+            "call_reads": (rcu > 0) | (kind == READS),
+            "call_writes": (wcu > 0) | (kind == WRITES),
             "call_throttled": is_throttled,
             "call_tags": _throttles(throttled, is_throttled),
         }

@@ -10,7 +10,7 @@ from config.capacity import Capacity
 from config.settings import Settings
 from detectors.edge_history import EdgeHistory
 from detectors.judge import Judge
-from detectors.measures import JUDGED, KEPT_ON_EDGES, Measure
+from detectors.measures import BESIDE, JUDGED, KEPT_ON_EDGES, Measure
 from detectors.scope import Edge, ScopeOrEdge
 from detectors.series import Series
 from detectors.state import pack, unpack
@@ -45,7 +45,7 @@ class Detect:
         Called with the start of every step that was judged (progress).
     """
 
-    VERSION = 1
+    VERSION = 2
 
     def __init__(
         self,
@@ -144,6 +144,8 @@ class Detect:
     def _series(self, about: ScopeOrEdge, measure: Measure) -> Series:
         if isinstance(about, Edge):
             return Series(about, measure)
+        if measure in BESIDE.get(about.kind, ()):
+            return Series(about, measure, judged=False)
         floor = getattr(self._settings.floors, measure.value)
         limit = self._capacity.of(about.kind, about.account, about.name, measure)
         return Series(
@@ -172,7 +174,9 @@ class Detect:
 
 
 def _kept(about: ScopeOrEdge) -> tuple[Measure, ...]:
-    return KEPT_ON_EDGES[about.target.kind] if isinstance(about, Edge) else JUDGED[about.kind]
+    if isinstance(about, Edge):
+        return KEPT_ON_EDGES[about.target.kind]
+    return (*JUDGED[about.kind], *BESIDE.get(about.kind, ()))
 
 
 def _sortable(about: ScopeOrEdge) -> tuple[str, ...]:

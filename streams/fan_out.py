@@ -26,14 +26,21 @@ Latency = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 Tag = tuple[int, str, str]
 """Id or row, key, text."""
 
-_ON_REQUESTS: Final = tuple(m for m in SUMMED if m not in (Measure.RCU, Measure.WCU, Measure.BUSY))
+_ON_REQUESTS: Final = (
+    Measure.REQUESTS,
+    Measure.COLD_STARTS,
+    Measure.ERRORS_USER,
+    Measure.ERRORS_BACKEND,
+    Measure.ERRORS_FATAL,
+    Measure.THROTTLES,
+)
 _KEPT_ON_SCOPES: Final = {
     ACCOUNT: (*_ON_REQUESTS, Measure.BUSY),
     SERVICE: _ON_REQUESTS,
     ROUTE: _ON_REQUESTS,
     FUNCTION: (*_ON_REQUESTS, Measure.BUSY),
     CLIENT: _ON_REQUESTS,
-    TABLE: (Measure.REQUESTS, Measure.THROTTLES, Measure.RCU, Measure.WCU),
+    TABLE: KEPT_ON_EDGES[TABLE],
 }
 _KINDS: Final = len(PATH_SCOPES) + len(PATH_EDGES)
 _MEASURED: Final = tuple(PATH_SCOPES.index(kind) for kind in (ACCOUNT, SERVICE, ROUTE, CLIENT))

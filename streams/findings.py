@@ -14,7 +14,7 @@ from detectors.edge_history import EdgeHistory
 from detectors.finding import Finding, Share, Verdict
 from detectors.growth import Growing
 from detectors.judge import Judge, Judgement
-from detectors.measures import NATURE, SOURCES_INTO, Measure, Nature
+from detectors.measures import COUNTED_BY, NATURE, SOURCES_INTO, Measure, Nature
 from detectors.scope import CLIENT, TENANT, Edge, Scope, ScopeOrEdge
 from detectors.sentence import of_deviation, of_growth
 from detectors.series import Series
@@ -212,7 +212,8 @@ class Findings:
             edges = [edge for edge in self._into.get(series.about, []) if edge.source.kind == kind]
             seconds = self._step if growth else max(until - since, 1)
             rows = [self._edge_row.get((edge, series.measure)) for edge in edges]
-            calls = between([self._edge_row[edge, Measure.REQUESTS] for edge in edges], since, until)
+            counted = COUNTED_BY.get(series.measure, Measure.REQUESTS)
+            calls = between([self._edge_row[edge, counted] for edge in edges], since, until)
             sources = [edge.source for edge in edges]
             if None in rows:  # a latency is no sum: who calls it belongs to it, nobody is charged
                 busy = calls[0] >= max(TOUCHES * calls[0].sum(), 1e-9)

@@ -90,7 +90,7 @@ class Steps:
         Seconds of a step.
     """
 
-    VERSION = 2
+    VERSION = 3
 
     def __init__(self, sources: Sequence[str], width: int) -> None:
         self.width = width

@@ -78,6 +78,8 @@ def _tally_calls(columns: Columns, slot: Ints, into: Sequence[Summary], calls: i
     sums = np.zeros((len(cells), len(SUMMED)))
     sums[:, SUMMED.index(Measure.REQUESTS)] = np.bincount(place, minlength=len(cells))
     for measure, weights in (
+        (Measure.READS, columns.call_reads),
+        (Measure.WRITES, columns.call_writes),
         (Measure.THROTTLES, columns.call_throttled),
         (Measure.RCU, columns.call_rcu),
         (Measure.WCU, columns.call_wcu),

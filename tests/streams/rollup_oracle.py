@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from config.settings import Time
-from detectors.measures import KEPT_ON_EDGES, SOURCES_INTO, Measure
+from detectors.measures import KEPT_ON_EDGES, SOURCES_INTO, SUMMED, Measure
 from detectors.scope import Edge, Scope, ScopeOrEdge
 from streams.block import Block
 from streams.fan_out import fan_out_block
@@ -91,6 +91,8 @@ class Oracle:
             counted = {
                 Measure.REQUESTS: 1.0,
                 Measure.THROTTLES: float(bool(call.get("throttled"))),
+                Measure.READS: float(call.get("op") == "GetItem" or call.get("rcu", 0.0) > 0),
+                Measure.WRITES: float(call.get("op") == "UpdateItem" or call.get("wcu", 0.0) > 0),
                 Measure.RCU: call.get("rcu") or 0.0,
                 Measure.WCU: call.get("wcu") or 0.0,
             }
@@ -144,11 +146,10 @@ def counted(events: Iterable[bytes], time: Time) -> Oracle:
 def totals_of(blocks: Sequence[Block]) -> Totals:
     """Add blocks up to what the oracle counts."""
     totals: Totals = defaultdict(float)
-    measures = [m for m in Measure if m is not Measure.LATENCY]
     for block in blocks:
         fanned = fan_out_block(block)
         for about, row in zip(fanned.scopes, fanned.sums.tolist(), strict=True):
-            for measure, value in zip(measures, row, strict=True):
+            for measure, value in zip(SUMMED, row, strict=True):
                 if value:
                     totals[block.bucket, about, measure] += value
     return totals

@@ -148,6 +148,26 @@ def test_layers_stand_in_for_each_other_only_where_one_is_missing() -> None:
     assert columns.busy.round(3).tolist() == [0, 0.1, 0.01, 0.01]
 
 
+@pytest.mark.parametrize(
+    ("call", "reads", "writes"),
+    [
+        ({"op": "GetItem", "rcu": 0.5}, True, False),
+        ({"op": "UpdateItem", "wcu": 2.5, "rcu": 0}, False, True),
+        ({"op": "Query", "throttled": "TableReadProvisionedThroughputExceeded"}, True, False),
+        ({"op": "google.datastore.v1.Datastore/Commit"}, False, True),
+        ({"op": "ExecuteStatement", "rcu": 4.0}, True, False),
+        ({"op": "ExecuteStatement", "rcu": 4.0, "wcu": 1.0}, True, True),
+        ({"op": "ExecuteStatement"}, False, False),
+        ({"wcu": 1.0}, False, True),
+    ],
+)
+def test_a_call_reads_or_writes_by_what_it_consumed_else_by_what_its_operation_is_called(
+    call: dict[str, object], reads: bool, writes: bool
+) -> None:
+    _, columns = columns_of(event(tables=[{"name": "items"} | call]))
+    assert (columns.call_reads.tolist(), columns.call_writes.tolist()) == ([reads], [writes])
+
+
 def test_names_are_cut_at_256_bytes_and_stay_text() -> None:
     decoder, columns = columns_of(event(service="ä" * 200), event(service="ä" * 300))
     assert columns.path[1] == columns.path[2]

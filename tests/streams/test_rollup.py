@@ -69,6 +69,7 @@ amounts = st.floats(0, 1e6).map(lambda x: round(x * 2**10) / 2**10)
 calls = st.fixed_dictionaries(
     {"name": st.sampled_from(["items", "users"])},
     optional={
+        "op": texts("GetItem", "UpdateItem", "ExecuteStatement"),
         "rcu": amounts,
         "wcu": amounts,
         "ms": st.floats(0, 1e5),

@@ -1,0 +1,55 @@
+"""What an operation does to its table, as its name says: it reads, it writes, or the name does not tell."""
+
+import re
+from typing import Final
+
+READS: Final = 1
+WRITES: Final = 2
+UNTOLD: Final = 0
+
+MOST_NAMES: Final = 10_000
+"""Names that are remembered; the stores there are have some tens each."""
+
+# What stands before the verb in the names of DynamoDB, Firestore, Datastore, Bigtable, Spanner and Cosmos DB.
+_BEFORE: Final = r"(?:batch|bulk|transact|transactional|run|execute|streaming|stream|async|do)*"
+_WRITES: Final = re.compile(
+    rf"{_BEFORE}(?:put|update|upsert|delete|remove|insert|create|add|set|replace|patch|commit|increment|save)"
+    r"|.*(?:write|mutate|modify)"
+)
+_READS: Final = re.compile(
+    rf"{_BEFORE}(?:get|query|scan|lookup|list|read|select|find|count|aggregat|search|fetch|sample)"
+)
+_LAST_PART: Final = re.compile(r"[^./:\s#]*\Z")
+
+
+def kind_of(op: str | None) -> int:
+    """Return READS, WRITES or UNTOLD for the name of an operation.
+
+    The verb decides, whatever stands before it and in whatever case it is written; a qualified name
+    counts by its last part. An operation that may do either (a PartiQL statement, a script) is UNTOLD.
+
+    Examples
+    --------
+    >>> [kind_of(op) for op in ("GetItem", "BatchGetItem", "Query", "TransactGetItems", "RunQuery", "list")]
+    [1, 1, 1, 1, 1, 1]
+    >>> [kind_of(op) for op in ("UpdateItem", "BatchWriteItem", "Commit", "ReadModifyWriteRow", "docs.set")]
+    [2, 2, 2, 2, 2]
+    >>> [kind_of(op) for op in ("ExecuteStatement", "", None)]
+    [0, 0, 0]
+    """
+    found = _LAST_PART.search((op or "").strip().lower())
+    verb = (found.group() if found else "").replace("_", "").replace("-", "")
+    if _WRITES.match(verb):
+        return WRITES
+    return READS if _READS.match(verb) else UNTOLD
+
+
+class Kinds(dict[str | None, int]):
+    """The kind of each operation by its name as it is in an event. Looking up is the whole interface."""
+
+    def __missing__(self, op: str | None) -> int:
+        """Tell the kind of an operation that was not seen yet."""
+        kind = kind_of(op)
+        if len(self) < MOST_NAMES:  # names that never repeat must not fill memory
+            self[op] = kind
+        return kind
