@@ -63,6 +63,11 @@ COUNTED_BY: Final = {
 
 _ERRORS = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
 
+RATIO_OF: Final = {
+    measure: Measure.REQUESTS for measure in (*_ERRORS, Measure.THROTTLES, Measure.COLD_STARTS)
+}
+"""The measure of which each of these is a part: more of them with more requests is no news."""
+
 JUDGED: Final = {
     ACCOUNT: (
         Measure.REQUESTS,
