@@ -27,6 +27,9 @@ LEVEL_SECONDS: Final = 2 * HOUR
 LARGEST_LEVEL: Final = 20.0
 """A week this many times off the present level tells nothing about it."""
 
+CALLS_OF_DOUBT: Final = 10.0
+"""Calls added on both sides of the level: two quiet nights are alike, whether one saw no call or three."""
+
 
 class EdgeHistory(RowState):
     """Values of edges: sums over a step.
@@ -102,13 +105,18 @@ class EdgeHistory(RowState):
         self._cells.append(cell, mean, np.zeros(self.rows, bool))
         self.total[:], self.count[:] = 0.0, 0.0
 
-    def window(self, rows: Sequence[int], since: int, until: int) -> tuple[Floats, Floats]:
+    def window(
+        self, rows: Sequence[int], since: int, until: int, counted: Sequence[int] | None = None
+    ) -> tuple[Floats, Floats]:
         """Return what ``rows`` brought from ``since`` up to ``until`` (epoch seconds), and were expected to.
 
         Sums, (len(rows),) each, over at most the last seven hours. Expected is the median over earlier
         weeks of the same time, each scaled by the level of the two hours before ``since``; one level for
         all rows together, so that they should be the edges of one kind into one target. Without a week the
         same time yesterday stands in, without a day the two hours themselves.
+
+        ``counted`` are the rows that count the calls the amounts of ``rows`` are made of; ``rows``
+        themselves when absent.
         """
         at = np.asarray(rows, np.intp)
         first, last = self._reach(since // self._step, -(-until // self._step))
@@ -117,15 +125,23 @@ class EdgeHistory(RowState):
         before = first - LEVEL_SECONDS // self._step
         lately = self._measured(at, before, first)
         now = float(np.nansum(lately))
+        doubt = CALLS_OF_DOUBT
+        if counted is not None:
+            calls = float(np.nansum(self._measured(np.asarray(counted, np.intp), before, last)))
+            doubt *= (now + float(observed.sum())) / calls if calls > 0 else 0.0
         guesses: list[Floats] = []
         for lag in (*(week * WEEK for week in range(1, self._weeks + 1)), DAY):
             if lag == DAY and guesses:
                 break
-            then = float(np.nansum(self._past(at, before, first, lag))) * (first - before)
+            earlier = self._past(at, before, first, lag)
             same = self._past(at, first, last, lag)
-            if np.isnan(same).all() or then <= 0:
+            if np.isnan(same).all():
                 continue
-            level = float(np.clip(now / then, 1 / LARGEST_LEVEL, LARGEST_LEVEL)) if now > 0 else 1.0
+            level = 1.0
+            if not np.isnan(earlier).all():
+                then = float(np.nansum(earlier)) * (first - before)
+                level = (now + doubt) / (then + doubt) if doubt > 0 else 1.0
+            level = min(max(level, 1 / LARGEST_LEVEL), LARGEST_LEVEL)
             guesses.append(np.nan_to_num(same) * level * steps)
         if guesses:
             return observed, np.median(np.array(guesses), axis=0)

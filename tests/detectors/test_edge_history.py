@@ -89,3 +89,46 @@ def test_a_restored_copy_goes_on_as_the_original(cut: int) -> None:
     for number in range(cut, len(values)):
         copy.append(number * STEP, values[number], CALM)
     assert copy.parts() == whole.parts()
+
+
+def office(days: float, *, disturbed: float = -1) -> EdgeHistory:
+    """Two edges with calls in office hours only; and three calls at the ``disturbed`` second."""
+    history = EdgeHistory(STEP, 4)
+    history.grow(2)
+    for at in range(0, int(days * DAY), STEP):
+        works = at // DAY % 7 < 5 and 8 <= at % DAY // 3600 < 18
+        history.append(at, np.array([6.0, 2.0]) * works + np.array([3.0, 0.0]) * (at == disturbed), CALM)
+    return history
+
+
+def test_nothing_is_expected_of_silent_hours_that_are_silent_every_week() -> None:
+    crawled = 19 * DAY + 15 * 3600
+    history = office(crawled / DAY)
+    for at in range(crawled, crawled + 600, STEP):
+        history.append(at, np.array([0.0, 30.0]), CALM)
+    observed, expected = history.window([0, 1], crawled, crawled + 600)
+    assert observed == pytest.approx([0, 300])
+    assert expected == pytest.approx([0, 0]), "not what the day before had"
+
+
+@pytest.mark.parametrize("disturbed", [-1, 9 * DAY + 7 * 3600])
+def test_a_few_calls_at_night_change_little_of_what_the_morning_is_expected_to_bring(
+    disturbed: float,
+) -> None:
+    morning = 9 * DAY + 8 * 3600
+    history = office((morning + 600) / DAY, disturbed=disturbed)
+    _, expected = history.window([0, 1], morning, morning + 600)
+    assert expected == pytest.approx([60, 20], rel=0.35)
+
+
+def test_the_doubt_about_an_amount_is_that_about_its_calls() -> None:
+    history = office(9 + 8.5 / 24)
+    begin = 9 * DAY + 8 * 3600
+    _, calls = history.window([0, 1], begin, begin + 1800)
+    dear = EdgeHistory(STEP, 4)
+    dear.grow(4)
+    for at in range(0, begin + 1800, STEP):
+        works = at // DAY % 7 < 5 and 8 <= at % DAY // 3600 < 18
+        dear.append(at, np.array([6.0, 2.0, 600.0, 200.0]) * works, np.zeros(4, bool))
+    _, units = dear.window([2, 3], begin, begin + 1800, [0, 1])
+    assert units == pytest.approx(100 * calls)
