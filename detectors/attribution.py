@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from detectors.finding import Share
 from detectors.scope import CLIENT, TENANT, Scope
+
+Floats = NDArray[np.float64]
 
 LEAST_SUSPECT_SHARE: Final = 0.5
 """Part of the excess a client version or tenant must carry to be named."""
@@ -87,6 +89,26 @@ def attribute(
         for at, scope in enumerate(scopes)
     ]
     return sorted(shares, key=lambda share: (-share.share, share.scope))
+
+
+def at_level_of(ratio: float, observed: Floats, expected: Floats) -> tuple[Floats, Floats]:
+    """Bring what was expected of the sources to a level at which together they explain the finding.
+
+    What is expected of sources rests on fewer calls than what is expected of their target. Where the
+    sources together went the other way than the target, their level is taken from the target: it went to
+    ``ratio`` times what was expected.
+
+    Examples
+    --------
+    >>> at_level_of(4.0, np.array([40.0, 10.0]), np.array([50.0, 50.0]))[1].tolist()
+    [6.25, 6.25]
+    >>> at_level_of(4.0, np.array([40.0, 10.0]), np.array([10.0, 10.0]))[1].tolist()
+    [10.0, 10.0]
+    """
+    now, then = float(observed.sum()), float(expected.sum())
+    if ratio in (0, 1) or then <= 0 or (now > then if ratio > 1 else now < then):
+        return observed, expected
+    return observed, expected * (now / ratio / then)
 
 
 def suspects(shares: Sequence[Share]) -> list[Share]:

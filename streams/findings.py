@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.attribution import attribute, suspects
+from detectors.attribution import at_level_of, attribute, suspects
 from detectors.edge_history import EdgeHistory
 from detectors.finding import Finding, Share, Verdict
 from detectors.growth import Growing
@@ -151,8 +151,9 @@ class Findings:
     def _end(self, row: int, known: _Open, moment: _Moment) -> Finding:
         """Tell that it is over: how it was at its worst, and who explains all of it."""
         del self._open[row]
-        why = self._explain(self._series[row], known.start, moment.seen)
         worst = known.worst or self._finding(row, known, moment, "end")
+        ratio = _ratio(worst.observed, worst.expected)
+        why = self._explain(self._series[row], known.start, moment.seen, ratio)
         return msgspec.structs.replace(
             worst,
             state="end",
@@ -172,7 +173,13 @@ class Findings:
         series, judgement = self._series[row], moment.judgement
         per = 1.0 if NATURE[series.measure] is Nature.LATENCY else float(self._step)
         rise = bool(judgement.observed[row] >= judgement.expected[row])
-        why = self._explain(series, known.start, moment.seen, growth=growth)
+        why = self._explain(
+            series,
+            known.start,
+            moment.seen,
+            _ratio(judgement.observed[row], judgement.expected[row]),
+            growth=growth,
+        )
         used, left_out = self._judge.weeks(row)
         about = series.about
         finding = Finding(
@@ -202,8 +209,13 @@ class Findings:
         )
         return msgspec.structs.replace(finding, sentence=_why(finding))
 
-    def _explain(self, series: Series, since: int, until: int, *, growth: bool = False) -> _Explanation:
-        """Divide the excess of a series over what calls its scope, function by function, route by route."""
+    def _explain(
+        self, series: Series, since: int, until: int, ratio: float, *, growth: bool = False
+    ) -> _Explanation:
+        """Divide the excess of a series over what calls its scope, function by function, route by route.
+
+        ``ratio`` is what was observed of the series, in times what was expected.
+        """
         found = _Explanation([], [], [])
         if isinstance(series.about, Edge):
             return found
@@ -213,7 +225,8 @@ class Findings:
             seconds = self._step if growth else max(until - since, 1)
             rows = [self._edge_row.get((edge, series.measure)) for edge in edges]
             counted = COUNTED_BY.get(series.measure, Measure.REQUESTS)
-            calls = between([self._edge_row[edge, counted] for edge in edges], since, until)
+            counting = [self._edge_row[edge, counted] for edge in edges]
+            calls = between(counting, since, until)
             sources = [edge.source for edge in edges]
             if None in rows:  # a latency is no sum: who calls it belongs to it, nobody is charged
                 busy = calls[0] >= max(TOUCHES * calls[0].sum(), 1e-9)
@@ -221,7 +234,12 @@ class Findings:
                     source for source, busy_one in zip(sources, busy, strict=True) if busy_one
                 )
                 continue
-            amount = between([row for row in rows if row is not None], since, until)
+            measured = [row for row in rows if row is not None]
+            if growth:
+                amount = self._edges.rise(measured, since, until)
+            else:
+                by_calls = counting if series.measure in COUNTED_BY else None
+                amount = at_level_of(ratio, *self._edges.window(measured, since, until, by_calls))
             shares = attribute(*amount, *calls, sources, seconds=seconds)
             found.touches.extend(share.scope for share in shares if share.share >= TOUCHES)
             found.callers.extend(shares[:MOST_SHARES])
@@ -283,6 +301,13 @@ def _why(finding: Finding) -> str:
         weeks_used=finding.weeks_used,
         weeks_left_out=finding.weeks_left_out,
     )
+
+
+def _ratio(observed: float, expected: float) -> float:
+    """Return observed in times expected, 1 where nobody can tell."""
+    if not (np.isfinite(observed) and np.isfinite(expected)):
+        return 1.0
+    return float(observed / expected) if expected > 0 else float("inf") if observed > 0 else 1.0
 
 
 def _number(value: float) -> float:
