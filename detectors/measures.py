@@ -63,9 +63,7 @@ COUNTED_BY: Final = {
 
 _ERRORS = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
 
-RATIO_OF: Final = {
-    measure: Measure.REQUESTS for measure in (*_ERRORS, Measure.THROTTLES, Measure.COLD_STARTS)
-}
+RATIO_OF: Final = dict.fromkeys((*_ERRORS, Measure.THROTTLES, Measure.COLD_STARTS), Measure.REQUESTS)
 """The measure of which each of these is a part: more of them with more requests is no news."""
 
 JUDGED: Final = {
@@ -80,13 +78,17 @@ JUDGED: Final = {
     ROUTE: (Measure.REQUESTS, *_ERRORS, Measure.LATENCY),
     FUNCTION: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.BUSY, Measure.LATENCY),
     TABLE: (Measure.REQUESTS, Measure.THROTTLES, Measure.RCU, Measure.WCU, Measure.LATENCY),
-    CLIENT: (Measure.REQUESTS, Measure.ERRORS_USER, Measure.ERRORS_FATAL),
+    CLIENT: (
+        Measure.ERRORS_USER,
+        Measure.ERRORS_FATAL,
+    ),  # a release lets the requests of builds rise and fall
     TENANT: (),  # too many to judge one by one: tenants explain findings, they do not cause them here
 }
 """The measures on which a scope of each kind is judged."""
 
-BESIDE: Final = {TABLE: (Measure.READS, Measure.WRITES)}
-"""Measures that a scope has a series of without being judged on: what its amounts are counted by."""
+BESIDE: Final = {TABLE: (Measure.READS, Measure.WRITES), CLIENT: (Measure.REQUESTS,)}
+"""Measures that a scope has a series of without being judged on: what its amounts are counted by, and what
+its errors are a part of."""
 
 KEPT_ON_EDGES: Final = {
     ACCOUNT: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.BUSY),
