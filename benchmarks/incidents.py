@@ -151,7 +151,10 @@ def _judged(incident: Incident, page: Page | None, more: list[Page]) -> Told:
     told.verdict = page["verdict"] in incident.verdicts
     if incident.caller:
         top = page["callers"][0] if page["callers"] else {}
-        told.caller = (top.get("kind"), top.get("name")) == incident.caller
+        told.caller = incident.caller in {
+            (top.get("kind"), top.get("name")),
+            (scope["kind"], scope.get("name")),
+        }
     if incident.suspect:
         labels = {" ".join(filter(None, (who["name"], who.get("version")))) for who in page["suspects"]}
         told.suspect = incident.suspect in labels
