@@ -1,6 +1,6 @@
 """Who is paged for what: backends with incidents of known cause, replayed at the shipped defaults.
 
-python benchmarks/incidents.py [shop b2b game partner growing] [--quiet | --troubled] [--seed N] [--keep DIR]
+python benchmarks/incidents.py [shop b2b game partner growing] [--quiet | --troubled] [--rate X] [--keep DIR]
 
 Every backend is drawn twice (``benchmarks/backends``, a generator of its own that shares nothing with
 ``uneri simulate``): once as it is on quiet days, where every page is a false one, and once with incidents
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -78,17 +78,19 @@ class Result:
 
 
 def replayed(backend: Backend, incidents: Sequence[Incident], seed: int, folder: Path) -> Result:
-    """Draw, write, replay and score one log."""
+    """Draw, write, replay and score one log; limits of tables are all that is ever configured."""
     log = draw_log(backend, tuple(incidents), seed)
     source = folder / f"{backend.name}-{'troubled' if incidents else 'quiet'}-{seed}.ndjson.zst"
     records = write(log, backend, source, seed)
     del log
     began = time.perf_counter()
     out = source.with_suffix("").with_suffix("")
-    uneri = Path(sys.executable).with_name("uneri")
-    done = subprocess.run(  # noqa: S603 - our own
-        [uneri, "replay", source, "--out", out], check=False, capture_output=True, text=True, env=os.environ
-    )
+    asked: list[str | Path] = [Path(sys.executable).with_name("uneri"), "replay", source, "--out", out]
+    if backend.limits:
+        config = source.with_suffix(".yaml")
+        config.write_text(json.dumps({"limits": {"tables": backend.limits}}), encoding="utf-8")
+        asked += ["--config", config]
+    done = subprocess.run(asked, check=False, capture_output=True, text=True, env=os.environ)  # noqa: S603 - ours
     if done.returncode not in {0, 1}:
         raise SystemExit(f"uneri replay failed:\n{done.stderr}")
     seconds = time.perf_counter() - began
@@ -105,8 +107,9 @@ def scored(
     told, taken = [], set[str]()
     for incident in incidents:
         if incident.expect == "digest":
-            found = next((line for line in digests if _about(line, incident)), None)
-            told.append(_judged(incident, found, []))
+            found = [_judged(incident, line, []) for line in digests if _about(line, incident)]
+            best = max(found, key=lambda each: (each.verdict, each.scope, bool(each.caller)), default=None)
+            told.append(best or Told(incident, None, []))
             continue
         until = min(incident.end + AFTER, incident.start + LATEST)
         near = [page for page in pages if page["alerted"] - START - incident.start >= -EARLY]
@@ -216,6 +219,13 @@ def show(result: Result, *, troubled: bool) -> None:
         print(f"  false: {_line(page)}")
 
 
+def at_rate(backend: Backend, factor: float) -> Backend:
+    """Return the backend with ``factor`` times the traffic of people and machines."""
+    return replace(
+        backend, sources=tuple(replace(source, rate=factor * source.rate) for source in backend.sources)
+    )
+
+
 def summary(results: list[tuple[bool, Result]]) -> dict[str, float]:
     """Return the figures over all replays."""
     told = [each for _, result in results for each in result.told]
@@ -256,6 +266,7 @@ def main() -> int:
     asked.add_argument("--quiet", action="store_true", help="only the quiet logs")
     asked.add_argument("--troubled", action="store_true", help="only the logs with incidents")
     asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--rate", type=float, default=1.0, help="times the usual traffic")
     asked.add_argument("--keep", type=Path, help="folder in which logs and results stay")
     given = asked.parse_args()
     results: list[tuple[bool, Result]] = []
@@ -268,7 +279,9 @@ def main() -> int:
                 if (troubled and given.quiet) or (not troubled and given.troubled):
                     continue
                 incidents = module.incidents() if troubled else ()
-                result = replayed(module.backend(), incidents, given.seed + 1000 * troubled, folder)
+                result = replayed(
+                    at_rate(module.backend(), given.rate), incidents, given.seed + 1000 * troubled, folder
+                )
                 show(result, troubled=troubled)
                 results.append((troubled, result))
     print()

@@ -107,7 +107,7 @@ class Backend:
     doubled: float = 0.0  # part of the records that is there twice
     missing: tuple[str, ...] = ()  # fields that are not written at all
     retries: float = 0.5  # part of the failed requests that is tried again
-    tags: tuple[str, ...] = field(default=())
+    limits: dict[str, dict[str, float]] = field(default_factory=dict)  # of tables, as configured
 
     @property
     def seconds(self) -> int:

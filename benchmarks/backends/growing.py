@@ -40,7 +40,7 @@ def backend(rate: float = 0.25) -> Backend:
         name="growing",
         cloud="aws",
         weeks=4,
-        tenants=0,
+        limits={"media": {"rcu": 1.0}},
         sources=(
             Source(
                 "apps",
@@ -79,6 +79,15 @@ def incidents() -> tuple[Incident, ...]:
             ("growth", "limit"),
             (("table", "posts"), ("function", "post"), ("route", "POST /posts")),
             ("function", "post"),
+            expect="digest",
+        ),
+        Incident(
+            "its table nears the limit",
+            21 * 86400.0,
+            end,
+            (),
+            ("limit",),
+            (("table", "media"),),
             expect="digest",
         ),
     )
