@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock docs docs-pictures format
+.PHONY: help demo test check bench scoreboard lock docs docs-pictures format
 .DELETE_ON_ERROR:
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test           all tests"
 	@echo "make check          style, types, import direction, dependencies, compose file, docs"
 	@echo "make bench          benchmarks; prints ratios measured side by side"
+	@echo "make scoreboard     detection on every board next to the anchors, in some minutes"
 	@echo "make docs           write docs/configuration.md from the settings"
 	@echo "make docs-pictures  make the pictures of the README"
 	@echo "make format         let ruff format and fix"
@@ -44,6 +45,9 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
+
+scoreboard: $(READY)
+	$(BIN)/python benchmarks/scoreboard.py
 
 docs: $(READY)
 	$(BIN)/python -m config.reference docs/configuration.md
