@@ -9,8 +9,18 @@ from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, TE
 _DEPTH: Final = {ACCOUNT: 0, SERVICE: 2, TENANT: 3, CLIENT: 4, ROUTE: 6, FUNCTION: 8, TABLE: 10}
 _CARRIES: Final = 0.2  # a caller with less of the excess than this connects nothing to anything
 
-_TELLING: Final = {Measure.THROTTLES: 3, Measure.WCU: 2, Measure.RCU: 2, Measure.LATENCY: -1}
-"""At one depth, what limits first explains best: capacity rather than the calls that used it."""
+_TELLING: Final = {
+    Measure.THROTTLES: 3,
+    Measure.WCU: 2,
+    Measure.RCU: 2,
+    Measure.LATENCY_CODE: -1,
+    Measure.LATENCY_AUTH: -1,
+    Measure.LATENCY: -2,
+}
+"""At one depth, what limits first explains best: capacity rather than the calls that used it.
+
+Where time is lost tells more than that it is.
+"""
 
 UP: Final = "up"
 DOWN: Final = "down"

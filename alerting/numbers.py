@@ -17,6 +17,8 @@ _UNIT: Final = {
     Measure.WCU: "wcu/s",
     Measure.BUSY: "concurrent",
     Measure.LATENCY: "ms",
+    Measure.LATENCY_CODE: "ms",
+    Measure.LATENCY_AUTH: "ms",
 }
 
 _NAME: Final = {
@@ -32,6 +34,8 @@ _NAME: Final = {
     Measure.WCU: "wcu",
     Measure.BUSY: "concurrency",
     Measure.LATENCY: "latency p95",
+    Measure.LATENCY_CODE: "latency p95 of its code",
+    Measure.LATENCY_AUTH: "latency p95 of its authorizer",
 }
 
 _MANY: Final = 10  # beyond this many times, "12 times" reads better than "+1,100 %"

@@ -241,6 +241,8 @@ class Floors(Section):
     wcu: Floor = Floor(absolute=0.2, relative=0.3)
     busy: Floor = Floor(absolute=0.2, relative=0.5)
     latency: Floor = Floor(absolute=50.0, relative=1.0)
+    latency_code: Floor = Floor(absolute=50.0, relative=1.0)
+    latency_auth: Floor = Floor(absolute=50.0, relative=1.0)
 
 
 class TableLimit(Section):

@@ -15,7 +15,7 @@ class Nature(StrEnum):
 
 
 class Measure(StrEnum):
-    """One measure of a scope. All but ``LATENCY`` are sums over a bucket."""
+    """One measure of a scope. All but latencies are sums over a bucket."""
 
     REQUESTS = "requests"  # at a table: calls to it
     COLD_STARTS = "cold_starts"
@@ -29,12 +29,17 @@ class Measure(StrEnum):
     WCU = "wcu"
     BUSY = "busy"  # seconds spent inside functions; per second of time this is concurrency
     LATENCY = "latency"  # p95 in milliseconds, from the histogram that travels beside the sums
+    LATENCY_CODE = "latency_code"  # of the code of a function: without the runtime around it
+    LATENCY_AUTH = "latency_auth"  # of the authorizer in front of a route
 
 
-SUMMED: Final = tuple(measure for measure in Measure if measure is not Measure.LATENCY)
+LATENCIES: Final = (Measure.LATENCY, Measure.LATENCY_CODE, Measure.LATENCY_AUTH)
+"""The measures that are no sums."""
+
+SUMMED: Final = tuple(measure for measure in Measure if measure not in LATENCIES)
 """The columns of every sums matrix, in order."""
 
-COLUMN: Final = {measure: index for index, measure in enumerate(SUMMED)}
+COLUMN: Final[dict[Measure, int]] = {measure: index for index, measure in enumerate(SUMMED)}
 
 NATURE: Final = {
     Measure.REQUESTS: Nature.COUNT,
@@ -49,6 +54,8 @@ NATURE: Final = {
     Measure.WCU: Nature.AMOUNT,
     Measure.BUSY: Nature.AMOUNT,
     Measure.LATENCY: Nature.LATENCY,
+    Measure.LATENCY_CODE: Nature.LATENCY,
+    Measure.LATENCY_AUTH: Nature.LATENCY,
 }
 
 GROWS: Final = (Measure.REQUESTS, Measure.RCU, Measure.WCU, Measure.BUSY, Measure.LATENCY)
@@ -75,8 +82,15 @@ JUDGED: Final = {
         Measure.BUSY,
     ),
     SERVICE: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.LATENCY),
-    ROUTE: (Measure.REQUESTS, *_ERRORS, Measure.LATENCY),
-    FUNCTION: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.BUSY, Measure.LATENCY),
+    ROUTE: (Measure.REQUESTS, *_ERRORS, Measure.LATENCY, Measure.LATENCY_AUTH),
+    FUNCTION: (
+        Measure.REQUESTS,
+        *_ERRORS,
+        Measure.THROTTLES,
+        Measure.BUSY,
+        Measure.LATENCY,
+        Measure.LATENCY_CODE,
+    ),
     TABLE: (Measure.REQUESTS, Measure.THROTTLES, Measure.RCU, Measure.WCU, Measure.LATENCY),
     CLIENT: (
         Measure.ERRORS_USER,

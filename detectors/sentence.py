@@ -1,7 +1,7 @@
 """The one sentence that says why something is told. Numbers as a person reads them; rates per second."""
 
 from detectors.finding import Growth, Verdict
-from detectors.measures import Measure
+from detectors.measures import LATENCIES, Measure
 from detectors.scope import Edge, ScopeOrEdge
 
 _WORDS = {
@@ -17,7 +17,10 @@ _WORDS = {
     Measure.WCU: "write capacity units",
     Measure.BUSY: "concurrency",
     Measure.LATENCY: "p95 latency",
+    Measure.LATENCY_CODE: "p95 latency of the code",
+    Measure.LATENCY_AUTH: "p95 latency of the authorizer",
 }
+_SINGULAR = (*LATENCIES, Measure.BUSY)
 
 
 def quantity(value: float) -> str:
@@ -36,7 +39,7 @@ def quantity(value: float) -> str:
 
 def rate(measure: Measure, value: float) -> str:
     """Return a value of a measure with its unit."""
-    if measure is Measure.LATENCY:
+    if measure in LATENCIES:
         return f"{quantity(value)} ms"
     return quantity(value) if measure is Measure.BUSY else f"{quantity(value)}/s"
 
@@ -72,7 +75,7 @@ def of_deviation(
 ) -> str:
     """Say why a spike or a drop is told; values per second (ms for latency)."""
     word = _WORDS[measure]
-    verb = "is" if measure in (Measure.LATENCY, Measure.BUSY) else "are"
+    verb = "is" if measure in _SINGULAR else "are"
     if expected > 0 and verdict is Verdict.DROP:
         compared = f"{100 * observed / expected:.0f} % of"
     elif expected > 0 and observed / expected < 1000:  # noqa: PLR2004 - beyond, a factor says nothing
@@ -89,7 +92,7 @@ def of_deviation(
 def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float | None = None) -> str:
     """Say why growth is told; ``limit`` per second where one is known."""
     word = _WORDS[measure]
-    verb = "has" if measure in (Measure.LATENCY, Measure.BUSY) else "have"
+    verb = "has" if measure in _SINGULAR else "have"
     said = (
         f"{word[0].upper()}{word[1:]} of {named(about)} {verb} risen by {100 * growth.per_day:.1f} % a day "
         f"({100 * growth.per_day_lower:.1f} to {100 * growth.per_day_upper:.1f} %) over {growth.days} days "

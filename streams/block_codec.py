@@ -7,7 +7,7 @@ from streams.block import Block
 from streams.paths import Call, Path
 
 KIND = "block"
-VERSION = 3
+VERSION = 4
 
 
 class _Meta(msgspec.Struct, array_like=True):

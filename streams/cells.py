@@ -9,8 +9,13 @@ from detectors.latency import N_BINS
 
 TOTAL: Final = 0
 IN_FUNCTION: Final = 1
-LAYERS: Final = 2
-"""Histograms a path has: of the whole request, and of its function alone. A call has the first only."""
+IN_CODE: Final = 2
+IN_AUTH: Final = 3
+LAYERS: Final = 4
+"""Histograms a path has: of the whole request, of its function, of that one's code, of the authorizer.
+
+A call has the first only.
+"""
 
 PER_ID: Final = LAYERS * N_BINS
 """Cells that belong to one id."""
@@ -18,7 +23,7 @@ PER_ID: Final = LAYERS * N_BINS
 Ints = NDArray[np.int64]
 
 
-def cells_of(ids: Ints, layer: int, bins: NDArray[np.int16]) -> Ints:
+def cells_of(ids: Ints, layer: int | Ints, bins: NDArray[np.int16]) -> Ints:
     """Return the cell of each measurement.
 
     Examples

@@ -46,8 +46,7 @@ class Columns:
     error: NDArray[np.int8]  # (n,) NO_ERROR, USER, BACKEND or FATAL
     cold: NDArray[np.bool_]  # (n,)
     throttled: NDArray[np.bool_]  # (n,)
-    total_bin: NDArray[np.int16]  # (n,) ms.total, else ms.function
-    function_bin: NDArray[np.int16]  # (n,) ms.function, else ms.total
+    bins: NDArray[np.int16]  # (n, LAYERS) total and function stand in for each other, code and auth do not
     busy: NDArray[np.float64]  # (n,) seconds inside the function, a multiple of QUANTUM
     call_event: NDArray[np.int64]  # (m,) row of the event that made the call
     call: NDArray[np.int64]  # (m,)

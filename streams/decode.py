@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from config.settings import Settings
 from detectors.latency import bins_of
 from detectors.state import pack, unpack
+from streams.cells import LAYERS
 from streams.columns import (
     BACKEND,
     ERROR_TYPE,
@@ -145,8 +146,18 @@ class Decoder:
         layers = [event.ms or _NO_LAYERS for event in events]
         total = np.array([each.total for each in layers], np.float64)
         in_function = np.array([each.function for each in layers], np.float64)
-        unknown = np.isnan(in_function)
-        busiest = np.where(unknown, total, in_function)
+        busiest = np.where(np.isnan(in_function), total, in_function)
+        calls, call_ms = self._calls(path, [event.tables or () for event in events])
+        ms = np.concatenate(
+            [
+                np.where(np.isnan(total), in_function, total),
+                busiest,
+                np.array([each.code for each in layers], np.float64),
+                np.array([each.auth for each in layers], np.float64),
+                call_ms,
+            ]
+        )
+        bins = bins_of(ms)  # of all layers at once: a call costs more than its few numbers
         columns = Columns(
             ts=ts,
             newest=newest,
@@ -155,10 +166,10 @@ class Decoder:
             error=classes,
             cold=np.array([event.cold_start for event in events], np.bool_),
             throttled=is_throttled,
-            total_bin=bins_of(np.where(np.isnan(total), in_function, total)),
-            function_bin=bins_of(busiest),
+            bins=np.ascontiguousarray(bins[: LAYERS * n].reshape(LAYERS, n).T),
             busy=_whole(busiest / 1000),
-            **self._calls(path, [event.tables or () for event in events]),
+            call_bin=bins[LAYERS * n :],
+            **calls,
         )
         columns.tags = [
             Tag(row, ERROR_TYPE, cut(events[row].error_type))
@@ -167,8 +178,10 @@ class Decoder:
         ] + _throttles(throttled, is_throttled)
         return columns
 
-    def _calls(self, path: NDArray[np.int64], tables: Sequence[Sequence[TableCall]]) -> dict[str, Any]:
-        """Return the columns of the table calls.
+    def _calls(
+        self, path: NDArray[np.int64], tables: Sequence[Sequence[TableCall]]
+    ) -> tuple[dict[str, Any], NDArray[np.float64]]:
+        """Return the columns of the table calls, and how long each took in milliseconds.
 
         What consumed read units did read, and what consumed write units did write. A call that was billed
         for neither (it was throttled, or its store does not say) counts by the name of its operation.
@@ -182,10 +195,9 @@ class Decoder:
         rcu = _whole(np.array([call.rcu for call in calls], np.float64))
         wcu = _whole(np.array([call.wcu for call in calls], np.float64))
         kind = np.fromiter(map(self._kinds.__getitem__, [call.op for call in calls]), np.int8, m)
-        return {
+        columns = {
             "call_event": event,
             "call": np.fromiter(map(self.calls.__getitem__, raw_calls), np.int64, m),
-            "call_bin": bins_of(np.array([call.ms for call in calls], np.float64)),
             "call_rcu": rcu,
             "call_wcu": wcu,
             "call_reads": (rcu > 0) | (kind == READS),
@@ -193,6 +205,7 @@ class Decoder:
             "call_throttled": is_throttled,
             "call_tags": _throttles(throttled, is_throttled),
         }
+        return columns, np.array([call.ms for call in calls], np.float64)
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the names, the newest stamp and what is held back."""

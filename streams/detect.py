@@ -10,7 +10,7 @@ from config.capacity import Capacity
 from config.settings import Settings
 from detectors.edge_history import EdgeHistory
 from detectors.judge import Judge
-from detectors.measures import BESIDE, JUDGED, KEPT_ON_EDGES, Measure
+from detectors.measures import BESIDE, JUDGED, KEPT_ON_EDGES, LATENCIES, Measure
 from detectors.scope import Edge, ScopeOrEdge
 from detectors.series import Series
 from detectors.state import pack, unpack
@@ -45,7 +45,7 @@ class Detect:
         Called with the start of every step that was judged (progress).
     """
 
-    VERSION = 2
+    VERSION = 3
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Detect:
         self._steps = Steps(sources, settings.time.step)
         self._judge = Judge(settings.judge, settings.time.step)
         self._edges = EdgeHistory(settings.time.step, settings.judge.weeks)
-        self._latency = LatencyWindow()
+        self._latency = [LatencyWindow(measure) for measure in LATENCIES]
         self._findings = Findings(self._judge, self._edges, settings.time.step)
         self._pulse = 0.0  # records in a usual step
         self._forget_rows()
@@ -93,7 +93,12 @@ class Detect:
 
     def _judge_step(self, step: Step) -> Judged:
         self._add_new_scopes(step)
-        p95 = self._latency.p95(step.latency, len(step.sums))
+        p95 = np.stack(
+            [
+                window.p95(step.latency[measure], len(step.sums))
+                for measure, window in zip(LATENCIES, self._latency, strict=True)
+            ]
+        )
         values = self._judged.values(step.sums, p95)
         of_edges = self._of_edges.values(step.sums, p95)
         completeness = self._completeness(step)
@@ -156,7 +161,8 @@ class Detect:
         """Return the whole state of the shard."""
         meta = pack("detect", self.VERSION, _Meta(self._added, self._pulse), {})
         parts = {"detect": meta, **self._steps.snapshot(), **self._findings.snapshot()}
-        parts |= self._latency.snapshot()
+        for window in self._latency:
+            parts |= window.snapshot()
         parts |= {f"judge/{name}": body for name, body in self._judge.snapshot().items()}
         return parts | {f"edges/{name}": body for name, body in self._edges.parts().items()}
 
@@ -167,7 +173,8 @@ class Detect:
         self._forget_rows()
         self._add(meta.added)
         self._pulse = meta.pulse
-        self._latency.restore(parts)
+        for window in self._latency:
+            window.restore(parts)
         self._judge.restore(_under("judge/", parts))
         self._edges.take(_under("edges/", parts), len(self._of_edges))
         self._findings.restore(parts)

@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.measures import KEPT_ON_EDGES, SUMMED, Measure
+from detectors.measures import KEPT_ON_EDGES, LATENCIES, SUMMED, Measure
 from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, ScopeOrEdge
 from streams.block import Block
-from streams.cells import IN_FUNCTION, LAYERS, TOTAL, layers_of
+from streams.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL, layers_of
 from streams.group import add_rows
 from streams.paths import Call, Path
 from streams.touched import PATH_EDGES, PATH_SCOPES, Touched, shard_of, touched_by_call, touched_by_path
@@ -45,6 +45,12 @@ _KEPT_ON_SCOPES: Final = {
 _KINDS: Final = len(PATH_SCOPES) + len(PATH_EDGES)
 _MEASURED: Final = tuple(PATH_SCOPES.index(kind) for kind in (ACCOUNT, SERVICE, ROUTE, CLIENT))
 _FUNCTION: Final = PATH_SCOPES.index(FUNCTION)
+_ROUTE: Final = PATH_SCOPES.index(ROUTE)
+# Which measure a layer is of, by its place among LATENCIES. The function is for a function what the whole
+# request is for what stands in front of it.
+_MEASURE_OF_LAYER: Final = np.zeros(LAYERS, np.int64)
+_MEASURE_OF_LAYER[IN_CODE] = LATENCIES.index(Measure.LATENCY_CODE)
+_MEASURE_OF_LAYER[IN_AUTH] = LATENCIES.index(Measure.LATENCY_AUTH)
 # What tells a fatal error or a throttle from others belongs to the deepest scope that is known.
 _DEEPEST: Final = tuple(PATH_SCOPES.index(kind) for kind in (FUNCTION, SERVICE, ROUTE))
 
@@ -91,7 +97,8 @@ class FanOut:
                 touched = touched_by_path(name)
                 mine = self._mine(touched)
                 latency[at, TOTAL] = [mine[kind] for kind in _MEASURED]
-                latency[at, IN_FUNCTION, 0] = mine[_FUNCTION]
+                latency[at, IN_FUNCTION, 0] = latency[at, IN_CODE, 0] = mine[_FUNCTION]
+                latency[at, IN_AUTH, 0] = mine[_ROUTE]
                 deepest = next((kind for kind in _DEEPEST if touched[kind] is not None), _FUNCTION)
                 self._tagged.append(mine[deepest] - 1)
             else:
@@ -134,13 +141,19 @@ class FanOut:
         added *= self._kept
         return added
 
-    def latency(self, cells: NDArray[np.int64], counts: NDArray[np.float64]) -> Latency:
-        """Return the cells of paths and calls as those of rows."""
+    def latency(self, cells: NDArray[np.int64], counts: NDArray[np.float64]) -> dict[Measure, Latency]:
+        """Return the cells of paths and calls as those of rows, apart by what they measure."""
         owners, bins = layers_of(cells)
         places = self._latency_places.reshape(-1, len(_MEASURED))[owners].ravel()
         wanted = np.flatnonzero(places)
         cell = wanted // len(_MEASURED)
-        return (places[wanted] - 1).astype(np.int64), bins[cell], counts[cell]
+        rows, bins, counts = (places[wanted] - 1).astype(np.int64), bins[cell], counts[cell]
+        measure = _MEASURE_OF_LAYER[owners % LAYERS][cell]
+        apart = {}
+        for number, name in enumerate(LATENCIES):
+            here = np.flatnonzero(measure == number)
+            apart[name] = rows[here], bins[here], counts[here]
+        return apart
 
     def tags(self, tags: Mapping[Tag, float]) -> dict[Tag, float]:
         """Add tags of paths and calls, (id, key, text), up per row, (row, key, text)."""
@@ -158,7 +171,7 @@ class FannedOut:
 
     scopes: list[ScopeOrEdge]
     sums: NDArray[np.float64]  # (scopes, len(SUMMED))
-    latency: Latency
+    latency: dict[Measure, Latency]
     tags: dict[Tag, float]
 
 

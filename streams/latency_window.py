@@ -1,4 +1,4 @@
-"""The p95 of every scope, over one step where that has calls enough, over the last few where it has not."""
+"""The p95 of a layer of every scope, over one step if that has calls enough, else over the last few."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.latency import quantile_of_rows
+from detectors.measures import Measure
 from detectors.state import pack, unpack
 from streams.fan_out import Latency
 
@@ -19,11 +20,18 @@ STEPS: Final = 5
 
 
 class LatencyWindow:
-    """Histograms of the last steps. A histogram merges by adding, so nothing is lost by looking back."""
+    """Histograms of the last steps. A histogram merges by adding, so nothing is lost by looking back.
+
+    Parameters
+    ----------
+    measure
+        Whose histograms these are.
+    """
 
     VERSION = 1
 
-    def __init__(self) -> None:
+    def __init__(self, measure: Measure = Measure.LATENCY) -> None:
+        self._part = str(measure)
         self._before: deque[Latency] = deque(maxlen=STEPS - 1)
 
     def p95(self, latency: Latency, scopes: int) -> NDArray[np.float64]:
@@ -57,11 +65,11 @@ class LatencyWindow:
             for number, latency in enumerate(self._before)
             for name, cells in zip(("rows", "bins", "counts"), latency, strict=True)
         }
-        return {"latency": pack("latency", self.VERSION, len(self._before), arrays)}
+        return {self._part: pack("latency", self.VERSION, len(self._before), arrays)}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
-        count, arrays = unpack(parts["latency"], "latency", self.VERSION, int)
+        count, arrays = unpack(parts[self._part], "latency", self.VERSION, int)
         self._before.clear()
         for number in range(count):
             self._before.append(

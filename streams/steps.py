@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.measures import SUMMED
+from detectors.measures import LATENCIES, SUMMED, Measure
 from detectors.scope import ScopeOrEdge
 from detectors.state import pack, unpack
 from streams.block import Block
@@ -26,7 +26,7 @@ class StrayBlockError(ValueError):
     """A block of another shard, or made for another number of shards."""
 
 
-_NO_LATENCY: Latency = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+_NOTHING_MEASURED: Latency = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Step:
 
     start: int
     sums: NDArray[np.float64]  # (scopes, len(SUMMED))
-    latency: Latency  # (rows, bins, counts), sparse; a pair of row and bin may come more than once
+    latency: dict[Measure, Latency]  # (rows, bins, counts), sparse; a pair of row and bin may come again
     records: int = 0
     tags: dict[tuple[int, str, str], float] = field(default_factory=dict)
 
@@ -90,7 +90,7 @@ class Steps:
         Seconds of a step.
     """
 
-    VERSION = 3
+    VERSION = 4
 
     def __init__(self, sources: Sequence[str], width: int) -> None:
         self.width = width
@@ -196,7 +196,9 @@ class Steps:
 
     def _fanned_out(self, start: int, counted: _Open | None) -> Step:
         if counted is None or self._fan_out is None:
-            return Step(start, np.zeros((len(self.scopes), len(SUMMED))), _NO_LATENCY)
+            return Step(
+                start, np.zeros((len(self.scopes), len(SUMMED))), dict.fromkeys(LATENCIES, _NOTHING_MEASURED)
+            )
         self._fan_out.add(self._names.known)
         return Step(
             start,

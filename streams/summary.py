@@ -19,7 +19,7 @@ ROOM: Final = 1024
 MAX_TAGS: Final = 1000
 """Distinct tags of a bucket; what comes after them is counted under ``other``."""
 
-_VERSION: Final = 3
+_VERSION: Final = 4
 
 
 class Sums:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.measures import SUMMED, Measure
-from streams.cells import IN_FUNCTION, PER_ID, TOTAL, cells_of
+from streams.cells import PER_ID, TOTAL, cells_of
 from streams.columns import BACKEND, FATAL, USER, Columns
 from streams.group import group
 from streams.summary import Histograms, Summary, count_tag
@@ -59,13 +59,11 @@ def tally(columns: Columns, slot: Ints, into: Sequence[Summary], paths: int, cal
 
 
 def _measure_paths(columns: Columns, rows: Ints, slots: Ints, into: Sequence[Summary], paths: int) -> None:
-    ids = columns.path[rows]
-    cells = []
+    bins = columns.bins[rows]
+    row, layer = np.nonzero(bins >= 0)
     size = paths * PER_ID
-    for layer, bins in ((TOTAL, columns.total_bin[rows]), (IN_FUNCTION, columns.function_bin[rows])):
-        measured = bins >= 0
-        cells.append(slots[measured] * size + cells_of(ids[measured], layer, bins[measured]))
-    _measure(np.concatenate(cells), size, [summary.paths.latency for summary in into])
+    cells = slots[row] * size + cells_of(columns.path[rows[row]], layer, bins[row, layer])
+    _measure(cells, size, [summary.paths.latency for summary in into])
 
 
 def _tally_calls(columns: Columns, slot: Ints, into: Sequence[Summary], calls: int) -> None:
@@ -96,7 +94,11 @@ def _tally_calls(columns: Columns, slot: Ints, into: Sequence[Summary], calls: i
 
 
 def _measure(cells: Ints, size: int, into: Sequence[Histograms]) -> None:
-    found, times = np.unique(cells, return_counts=True)
+    if size * len(into) <= np.iinfo(np.int32).max:
+        short, times = np.unique(cells.astype(np.int32), return_counts=True)  # half as wide sorts faster
+        found = short.astype(np.int64)
+    else:
+        found, times = np.unique(cells, return_counts=True)
     counts = times.astype(np.float64)
     of, found = np.divmod(found, max(size, 1))
     for number, here in _slices(of, len(into)):

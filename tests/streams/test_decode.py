@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.settings import Rollup, Settings
+from streams.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
 from streams.columns import BACKEND, FATAL, NO_ERROR, USER, Columns, joined
 from streams.decode import Decoder
 from streams.rejected import Reason
@@ -124,7 +125,7 @@ def test_nulls_and_unknown_fields_are_as_good_as_absent_ones() -> None:
     )
     _, columns = columns_of(event(**fields, whatever={"x": [1]}), event())
     assert columns.path[0] == columns.path[1] == columns.path[2]
-    assert columns.total_bin.tolist() == [-1, -1, -1]
+    assert columns.bins.tolist() == [[-1] * LAYERS] * 3
     assert columns.busy.tolist() == [0, 0, 0]
 
 
@@ -143,8 +144,10 @@ def test_layers_stand_in_for_each_other_only_where_one_is_missing() -> None:
     _, columns = columns_of(
         event(ms={"total": 100}), event(ms={"function": 10}), event(ms={"total": 100, "function": 10})
     )
-    assert columns.total_bin[1] == columns.function_bin[1] == columns.total_bin[3]
-    assert columns.total_bin[2] == columns.function_bin[2] == columns.function_bin[3]
+    total, function = columns.bins[:, TOTAL], columns.bins[:, IN_FUNCTION]
+    assert total[1] == function[1] == total[3]
+    assert total[2] == function[2] == function[3]
+    assert (columns.bins[:, [IN_CODE, IN_AUTH]] == -1).all()
     assert columns.busy.round(3).tolist() == [0, 0.1, 0.01, 0.01]
 
 

@@ -7,8 +7,10 @@ import pytest
 
 from config.settings import Judge, Settings
 from detectors.finding import Finding, Verdict
+from detectors.latency import bins_of
 from detectors.measures import COLUMN, SUMMED, Measure
 from streams.block import Block
+from streams.cells import IN_AUTH, IN_CODE, IN_FUNCTION, TOTAL, cells_of
 from streams.detect import Detect
 from streams.paths import Call, Path
 
@@ -19,8 +21,11 @@ SETTINGS = Settings(judge=Judge(young=6 * 3600))
 Sums = Mapping[Measure, float]
 
 
-def minute(number: int, of_path: Sums, of_call: Sums) -> Block:
-    """Return what one function and its calls of one table came to in one minute."""
+def minute(number: int, of_path: Sums, of_call: Sums, ms: Mapping[int, float] | None = None) -> Block:
+    """Return what one function and its calls of one table came to in one minute.
+
+    ``ms`` is how long each layer took in each of 200 requests.
+    """
     sums = np.zeros((2, len(SUMMED)))
     for row, counted in enumerate((of_path, of_call)):
         for measure, value in counted.items():
@@ -37,6 +42,8 @@ def minute(number: int, of_path: Sums, of_call: Sums) -> Block:
         paths=[PUT],
         calls=[Call(0, "items")],
         sums=sums,
+        cells=np.array([cells_of(np.int64(0), layer, bins_of(took)) for layer, took in (ms or {}).items()]),
+        counts=np.full(len(ms or {}), 200.0),
     )
 
 
@@ -83,3 +90,26 @@ def test_reads_and_writes_of_a_table_are_never_told_themselves() -> None:
         minute(at, {Measure.REQUESTS: 600.0}, calls(60, 600, 150)) for at in range(2 * DAY, 2 * DAY + 15)
     ]
     assert not [one for one in found(blocks) if one.measure in (Measure.READS, Measure.WRITES)]
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind", "measure"),
+    [(IN_CODE, "function", Measure.LATENCY_CODE), (IN_AUTH, "route", Measure.LATENCY_AUTH)],
+)
+def test_a_layer_that_turned_slow_is_told_of_what_it_belongs_to(
+    layer: int, kind: str, measure: Measure
+) -> None:
+    draw = np.random.default_rng(2)
+    usual = {TOTAL: 400.0, IN_FUNCTION: 300.0, IN_CODE: 90.0, IN_AUTH: 80.0}
+
+    def about(ms: Mapping[int, float]) -> dict[int, float]:
+        return {key: value * draw.lognormal(0, 0.05) for key, value in ms.items()}
+
+    counted = {Measure.REQUESTS: 200.0}, {Measure.REQUESTS: 200.0}
+    blocks = [minute(at, *counted, about(usual)) for at in range(2 * DAY)]
+    slow = usual | {layer: 700.0}
+    blocks += [minute(at, *counted, about(slow)) for at in range(2 * DAY, 2 * DAY + 15)]
+    [opened] = [one for one in found(blocks) if one.state == "open" and one.verdict is Verdict.SPIKE]
+    assert (opened.about.kind, opened.measure) == (kind, measure)
+    assert opened.observed == pytest.approx(700, rel=0.2)
+    assert " ms" in opened.sentence

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from config.settings import Rollup as Bounds
 from config.settings import Settings, Time
 from detectors.latency import N_BINS, quantile_of_rows
+from detectors.measures import Measure
 from detectors.scope import Edge, Scope
 from streams.block import Block
 from streams.block_codec import encode_block
@@ -91,7 +92,9 @@ bodies = st.fixed_dictionaries(
         "status": st.sampled_from([200, 404, 429, 503]),
         "error": st.sampled_from([None, "user", "backend", "fatal"]),
         "error_type": texts("Boom", "Runtime.Exit"),
-        "ms": st.fixed_dictionaries({}, optional={"total": st.floats(0, 1e5), "function": st.floats(0, 1e5)}),
+        "ms": st.fixed_dictionaries(
+            {}, optional=dict.fromkeys(("total", "function", "code", "auth"), st.floats(0, 1e5))
+        ),
         "cold_start": st.booleans(),
         "throttled": texts("concurrency"),
         "tables": st.lists(calls, max_size=2),
@@ -149,7 +152,11 @@ def test_the_shards_together_count_what_one_shard_counts_and_each_scope_lives_in
         found = []
         for block in blocks:
             fanned = fan_out_block(block)
-            held = sorted(zip(*(part.tolist() for part in fanned.latency), strict=True))
+            held = sorted(
+                (row, (measure, bin_), count)
+                for measure, latency in fanned.latency.items()
+                for row, bin_, count in zip(*(part.tolist() for part in latency), strict=True)
+            )
             for row, about in enumerate(fanned.scopes):
                 latency = Counter()
                 for at, bin_, count in held:
@@ -272,23 +279,33 @@ def test_a_table_knows_the_function_route_client_and_tenant_that_call_it() -> No
 
 def test_latency_is_that_of_the_layer_each_kind_of_scope_stands_for() -> None:
     record = event(
-        account="1", function="f", ms={"total": 500, "function": 100}, tables=[{"name": "items", "ms": 7}]
+        account="1",
+        route="GET /",
+        function="f",
+        ms={"total": 500, "function": 100, "code": 60, "auth": 20},
+        tables=[{"name": "items", "ms": 7}],
     )
     _, blocks = rolled([record] * 4)
     p50 = {}
     for block in blocks:
         fanned = fan_out_block(block)
-        found = quantile_of_rows(*fanned.latency, len(fanned.scopes), 0.5)
-        p50 |= {
-            about.kind if isinstance(about, Scope) else "edge": ms
-            for about, ms in zip(fanned.scopes, found, strict=True)
-        }
-        assert fanned.latency[1].size == 0 or fanned.latency[1].max() < N_BINS
-    assert p50["account"] == pytest.approx(500, rel=0.02)
-    assert p50["service"] == pytest.approx(500, rel=0.02)
-    assert p50["function"] == pytest.approx(100, rel=0.02)
-    assert p50["table"] == pytest.approx(7, rel=0.02)
-    assert np.isnan(p50["edge"])
+        for measure, latency in fanned.latency.items():
+            found = quantile_of_rows(*latency, len(fanned.scopes), 0.5)
+            p50 |= {
+                (about.kind, measure): ms
+                for about, ms in zip(fanned.scopes, found.tolist(), strict=True)
+                if not np.isnan(ms)
+            }
+            assert latency[1].size == 0 or latency[1].max() < N_BINS
+    assert p50 == {
+        ("account", Measure.LATENCY): pytest.approx(500, rel=0.02),
+        ("service", Measure.LATENCY): pytest.approx(500, rel=0.02),
+        ("route", Measure.LATENCY): pytest.approx(500, rel=0.02),
+        ("route", Measure.LATENCY_AUTH): pytest.approx(20, rel=0.02),
+        ("function", Measure.LATENCY): pytest.approx(100, rel=0.02),
+        ("function", Measure.LATENCY_CODE): pytest.approx(60, rel=0.02),
+        ("table", Measure.LATENCY): pytest.approx(7, rel=0.02),
+    }
 
 
 def test_idle_is_said_once_until_the_source_speaks_and_takes_no_number() -> None:

@@ -60,7 +60,7 @@ def test_a_step_closes_when_every_source_has_passed_it_and_holds_what_all_of_the
     (closed,) = steps.feed([block("b", 0, 50, calls=4)])
     assert (closed.start, calls_of(steps, closed), closed.records) == (0, 7, 7)
     assert reasons_of(steps, closed) == {(ITEMS, "hot"): 2.0}
-    rows, bins, counts = closed.latency
+    rows, bins, counts = closed.latency[Measure.LATENCY]
     measured: Counter[tuple[str, int]] = Counter()
     for row, at, count in zip(rows.tolist(), bins.tolist(), counts.tolist(), strict=True):
         measured[steps.scopes[row].kind, at] += count
@@ -156,5 +156,5 @@ def test_a_step_of_many_small_blocks_counts_as_one_of_few() -> None:
     (closed,) = steps.feed([*blocks, block("a", 700, 50)])
     assert (calls_of(steps, closed), closed.records) == (701, 701)
     assert reasons_of(steps, closed) == {(ITEMS, "hot"): 701.0}
-    assert closed.latency[2].sum() == 701 * 3
+    assert closed.latency[Measure.LATENCY][2].sum() == 701 * 3
     assert closed.sums[steps.scopes.index(PUT), REQUESTS] == 700
