@@ -14,7 +14,7 @@ from detectors.edge_history import EdgeHistory
 from detectors.finding import Finding, Share, Verdict
 from detectors.growth import Growing
 from detectors.judge import Judge, Judgement
-from detectors.measures import COUNTED_BY, NATURE, SOURCES_INTO, Measure, Nature
+from detectors.measures import COUNTED_BY, NATURE, RATIO_OF, SOURCES_INTO, Measure, Nature
 from detectors.scope import CLIENT, TENANT, Edge, Scope, ScopeOrEdge
 from detectors.sentence import of_deviation, of_growth
 from detectors.series import Series
@@ -236,15 +236,23 @@ class Findings:
                 continue
             measured = [row for row in rows if row is not None]
             if growth:
-                amount = self._edges.rise(measured, since, until)
+                calls, amount = (self._edges.rise(each, since, until) for each in (counting, measured))
             else:
                 by_calls = counting if series.measure in COUNTED_BY else None
-                amount = at_level_of(ratio, *self._edges.window(measured, since, until, by_calls))
+                amount = self._edges.window(measured, since, until, by_calls)
+                if kind in (CLIENT, TENANT):
+                    calls = self._edges.mixed(calls, counting, since)
+                    # errors are few: whose they would be, the requests tell better
+                    by = counting if series.measure in RATIO_OF else measured
+                    amount = self._edges.mixed(amount, by, since)
+                amount = at_level_of(ratio, *amount)
             shares = attribute(*amount, *calls, sources, seconds=seconds)
             found.touches.extend(share.scope for share in shares if share.share >= TOUCHES)
             found.callers.extend(shares[:MOST_SHARES])
-            if kind in (CLIENT, TENANT):
+            if kind == TENANT or (kind == CLIENT and not growth):  # over weeks every build comes and goes
                 found.suspects.extend(suspects(shares))
+        if series.about.kind == CLIENT and not growth:
+            found.suspects.append(_itself(series.about))
         return found
 
     def _grow(self, growing: Growing, moment: _Moment) -> Finding:
@@ -308,6 +316,11 @@ def _ratio(observed: float, expected: float) -> float:
     if not (np.isfinite(observed) and np.isfinite(expected)):
         return 1.0
     return float(observed / expected) if expected > 0 else float("inf") if observed > 0 else 1.0
+
+
+def _itself(about: Scope) -> Share:
+    """Return the suspect of a finding that is about a client: that client, by errors, not by more calls."""
+    return Share(scope=about, share=1.0, more_calls=0.0, more_per_call=1.0, observed=0.0, expected=0.0)
 
 
 def _number(value: float) -> float:

@@ -132,3 +132,18 @@ def test_the_doubt_about_an_amount_is_that_about_its_calls() -> None:
         dear.append(at, np.array([6.0, 2.0, 600.0, 200.0]) * works, np.zeros(4, bool))
     _, units = dear.window([2, 3], begin, begin + 1800, [0, 1])
     assert units == pytest.approx(100 * calls)
+
+
+def test_of_clients_as_much_is_expected_as_they_brought_on_the_day_before_a_release_included() -> None:
+    history = EdgeHistory(STEP, 4)
+    history.grow(2)
+    released = 9 * DAY
+    for at in range(0, 11 * DAY + 600, STEP):
+        build = [0.0, 8.0] if at >= released else [8.0, 0.0]
+        flood = 3.0 if at >= 11 * DAY else 1.0
+        history.append(at, np.array(build) * flood, CALM)
+    brought = history.window([0, 1], 11 * DAY, 11 * DAY + 600)
+    assert brought[1] == pytest.approx([80, 0]), "what the weeks say"
+    observed, expected = history.mixed(brought, [0, 1], 11 * DAY)
+    assert observed == pytest.approx([0, 240])
+    assert expected == pytest.approx([0, 80])
