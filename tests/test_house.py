@@ -61,3 +61,16 @@ def test_the_containers_run_without_privileges_on_a_read_only_root() -> None:
         assert "/tmp" in service["tmpfs"]  # noqa: S108  # a mount in the container
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert re.search(r"^USER (?!root|0\b)\S+", dockerfile, re.MULTILINE)
+
+
+def test_the_boards_know_nothing_of_the_house_and_their_data_carry_a_licence() -> None:
+    boards = ROOT / "benchmarks" / "boards"
+    scorers = list(boards.glob("*.py"))
+    assert scorers
+    for scorer in scorers:
+        text = scorer.read_text(encoding="utf-8")
+        assert not re.search(
+            r"^\s*(?:import|from) (?:uneri|streams|alerting|detectors|config)\b", text, re.MULTILINE
+        )
+    for data in (boards / "data").iterdir():
+        assert (data / "LICENSE").read_text(encoding="utf-8").strip()
