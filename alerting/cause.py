@@ -1,5 +1,6 @@
 """Which findings have one cause: how deep a finding lies, which way it points, what connects two."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from detectors.finding import Finding, Verdict
@@ -8,6 +9,8 @@ from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, TE
 
 _DEPTH: Final = {ACCOUNT: 0, SERVICE: 2, TENANT: 3, CLIENT: 4, ROUTE: 6, FUNCTION: 8, TABLE: 10}
 _CARRIES: Final = 0.2  # a caller with less of the excess than this connects nothing to anything
+
+_SERVES: Final = 0.5  # part of a fall that routes must carry: a queue or a clock is no route
 
 _TELLING: Final = {
     Measure.THROTTLES: 3,
@@ -80,6 +83,21 @@ def connected(one: Finding, other: Finding, *, together: bool) -> bool:
 def scopes(finding: Finding) -> set[Scope]:
     """Return every scope that the finding is about or that carries a part of it."""
     return _subjects(finding) | _parts(finding)
+
+
+def taken_over(findings: Iterable[Finding]) -> bool:
+    """Tell whether another function does what these functions did.
+
+    They are called by routes, and nothing but functions fell: had their callers fallen silent, or been
+    refused, the routes would have fallen too. So it looks when a function is replaced by its successor.
+    """
+    return all(
+        finding.about.kind == FUNCTION
+        and finding.measure in (Measure.REQUESTS, Measure.BUSY)
+        and direction(finding) == DOWN
+        and sum(share.share for share in finding.callers if share.scope.kind == ROUTE) >= _SERVES
+        for finding in findings
+    )
 
 
 def _subjects(finding: Finding) -> set[Scope]:

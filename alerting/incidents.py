@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from alerting.case import Case
-from alerting.cause import GROWTH, depth
+from alerting.cause import GROWTH, depth, taken_over
 from alerting.digest_time import next_digest, zone_of
 from alerting.incident import Incident
 from alerting.notice import Action, Notice, Reason, identify
@@ -160,12 +160,18 @@ class Incidents:
         if case.direction == GROWTH:
             case.sent, case.reason = "digest", Reason.GROWTH
         elif case.alerted is None:
-            if case.first.about.kind == TABLE:
-                case.due = at
-            elif case.due is None:
-                case.due = at + self._settings.time.step
-            if not goes_on:
-                case.due, case.reason = None, Reason.OVER
+            self._wait(case, at)
+
+    def _wait(self, case: Case, at: int) -> None:
+        """Set when a page leaves that has not left yet, and why it has not."""
+        if taken_over(case.findings.values()):
+            case.due, case.reason = None, Reason.TAKEN_OVER
+        elif not case.open():
+            case.due, case.reason = None, Reason.OVER
+        elif case.first.about.kind == TABLE:
+            case.due = at
+        elif case.due is None:
+            case.due, case.reason = at + self._settings.time.step, Reason.WAITING
 
     # -- letting time pass ------------------------------------------------------------------------
 

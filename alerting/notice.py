@@ -28,6 +28,7 @@ class Reason(StrEnum):
     REOPENED = "it came back soon after it was resolved"
     QUIET = "no finding is open any more"
     OVER = "it was over before it was told"
+    TAKEN_OVER = "the routes in front are served as usual: another function took over"
     WAITING = "waits for a deeper finding"
     GROWTH = "growth goes to the digest"
     DAILY = "the daily digest"

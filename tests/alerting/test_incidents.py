@@ -136,6 +136,24 @@ def test_hours_later_a_shared_service_does_not_hide_a_new_table_in_an_old_messag
     assert actions(incidents.feed([users], later)) == [Action.OPEN, Action.OPEN]
 
 
+def test_a_function_that_falls_while_its_routes_are_served_is_not_told() -> None:
+    fallen = {"verdict": Verdict.DROP, "observed": 0.0, "expected": 8.2}
+    replaced = finding(PUT, callers=[share(ROUTE, 1.0)], touches=[ROUTE], **fallen)
+    incidents = Incidents(Settings())
+    assert incidents.feed([replaced], T0) == []
+    assert incidents.feed([], T0 + 20 * STEP) == []
+    [kept] = incidents.known()
+    assert (kept.sent, kept.reason) == ("none", Reason.TAKEN_OVER.value)
+    route = finding(ROUTE, seen=T0 + 21 * STEP, start=T0 + 19 * STEP, **fallen)
+    [notice] = incidents.feed([route], T0 + 30 * STEP)
+    assert (notice.action, notice.incident.primary.about) == (Action.OPEN, PUT), "its route fell too"
+
+
+def test_a_worker_that_no_route_calls_is_told_when_it_falls() -> None:
+    worker = finding(PUT, verdict=Verdict.DROP, observed=0.0, expected=8.2)
+    assert actions(told(worker)) == [Action.OPEN]
+
+
 def test_it_is_resolved_when_no_finding_was_open_for_the_quiet_time() -> None:
     incidents = Incidents(Settings())
     opened, joined = table_finding(), finding(PUT)
