@@ -109,6 +109,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     throttle_reasons: dict[str, float] = {}
     touches: list[Scope] = []  # scopes that carry a part of this: what makes findings one incident
     growth: Growth | None = None
+    error_type: str = ""  # of a fatal finding: the signature that was never seen before
+    times: int = 0  # of a fatal finding: how often it came
     sentence: str
     trace: Trace | None = None
 

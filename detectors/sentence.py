@@ -1,8 +1,10 @@
 """The one sentence that says why something is told. Numbers as a person reads them; rates per second."""
 
-from detectors.finding import Growth, Verdict
+from detectors.finding import Finding, Growth, Verdict
 from detectors.measures import LATENCIES, Measure
-from detectors.scope import Edge, ScopeOrEdge
+from detectors.scope import ROUTE, TABLE, Edge, ScopeOrEdge
+
+NAMED = 3  # of a list; the others are counted
 
 _WORDS = {
     Measure.REQUESTS: "requests",
@@ -106,3 +108,48 @@ def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float
     between = f" ({soon:.0f} to {late:.0f})" if soon is not None and late is not None else ""
     days = f"{growth.days_to_limit:.0f} days{between}"
     return f"{said}; at this rate the limit of {rate(measure, limit)} is met in {days}."
+
+
+def of_silence(finding: Finding, missed: float) -> str:
+    """Say why a silence is told; ``missed`` requests were expected since the last one."""
+    what = "call" if finding.about.kind == TABLE else "request"
+    waited = _duration(finding.seen - finding.start)
+    weeks = _of_weeks(finding.weeks_used, finding.weeks_left_out)
+    return (
+        f"{_begin(named(finding.about))} has had no {what} for {waited}; "
+        f"{weeks} lets expect {quantity(missed)} meanwhile."
+    )
+
+
+def of_retired(about: ScopeOrEdge) -> str:
+    """Say that nobody waits for a silent scope any more."""
+    return f"{_begin(named(about))} has been silent for a week and is taken as retired."
+
+
+def of_fatal(finding: Finding) -> str:
+    """Say why a fatal error is told: how often, where, by which routes and clients."""
+    times = "once" if finding.times == 1 else f"{finding.times:,} times"
+    routes = [share.scope.label for share in finding.callers if share.scope.kind == ROUTE and share.share > 0]
+    on = f" on {_listed('route', routes)}" if routes else ""
+    by = [named(share.scope) for share in finding.suspects]
+    of = f", called by {_listed('', by)}" if by else ""
+    return (
+        f"{finding.error_type} ended requests of {named(finding.about)} {times}{on}{of}; "
+        "this error was never seen there before."
+    )
+
+
+def _begin(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _listed(word: str, names: list[str]) -> str:
+    rest = len(names) - NAMED
+    return f"{word} {', '.join(names[:NAMED])}".strip() + (f" and {rest} more" if rest > 0 else "")
+
+
+def _duration(seconds: int) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 120:  # noqa: PLR2004 - two hours read better in minutes
+        return f"{minutes} minute{'s' * (minutes != 1)}" if minutes else f"{seconds} seconds"
+    return f"{round(seconds / 3600)} hours"

@@ -11,14 +11,16 @@ from config.settings import Settings
 from detectors.edge_history import EdgeHistory
 from detectors.judge import Judge
 from detectors.measures import BESIDE, JUDGED, KEPT_ON_EDGES, LATENCIES, Measure
-from detectors.scope import Edge, ScopeOrEdge
+from detectors.scope import Edge, Scope, ScopeOrEdge
 from detectors.series import Series
 from detectors.state import pack, unpack
 from streams.block import Block
-from streams.findings import Findings
+from streams.fatal_findings import FatalFindings
+from streams.findings import RETOLD_EVERY, Findings
 from streams.gather import Judged
 from streams.latency_window import LatencyWindow
 from streams.series_rows import SeriesRows
+from streams.silences import Silences
 from streams.steps import Step, Steps
 
 PULSE_MEMORY = 1 / 60  # weight of the newest step in the running mean of records a step
@@ -45,7 +47,7 @@ class Detect:
         Called with the start of every step that was judged (progress).
     """
 
-    VERSION = 3
+    VERSION = 4
 
     def __init__(
         self,
@@ -62,7 +64,10 @@ class Detect:
         self._judge = Judge(settings.judge, settings.time.step)
         self._edges = EdgeHistory(settings.time.step, settings.judge.weeks)
         self._latency = [LatencyWindow(measure) for measure in LATENCIES]
-        self._findings = Findings(self._judge, self._edges, settings.time.step)
+        step = settings.time.step
+        self._silences = Silences(settings.judge, step)
+        self._findings = Findings(self._judge, self._edges, self._silences, step)
+        self._fatal = FatalFindings(settings.judge.young, step, RETOLD_EVERY * step, self._findings.explain)
         self._pulse = 0.0  # records in a usual step
         self._forget_rows()
 
@@ -105,8 +110,11 @@ class Detect:
         if not completeness:  # nothing came at all: the pipeline had a gap, which is not zero traffic
             values[:] = of_edges[:] = np.nan
         judgement = self._judge.judge(step.start, values, completeness)
+        # a step of which nothing at all came speaks of the pipeline, even where it might be chance
+        self._silences.watch(judgement, known=step.records > 0 and completeness >= 1)
         self._edges.append(step.start, of_edges, self._findings.spoilt(judgement))
         findings = self._findings.tell(step, self._steps.scopes, judgement, completeness)
+        findings += self._fatal.tell(step, completeness)
         if self._on_step:
             self._on_step(step.start)
         return Judged(self._shard, step.start, step.start + self._settings.time.step, findings)
@@ -121,9 +129,10 @@ class Detect:
         """Add what this step saw first, in an order that does not depend on who reported first."""
         active: NDArray[np.bool_] = np.any(step.sums != 0, axis=1)
         active[: len(self._known)] &= ~self._known[: len(active)]
-        self._add(sorted(np.flatnonzero(active).tolist(), key=lambda row: _sortable(self._steps.scopes[row])))
+        fresh = sorted(np.flatnonzero(active).tolist(), key=lambda row: _sortable(self._steps.scopes[row]))
+        self._add(fresh, step.start)
 
-    def _add(self, fresh: Sequence[int]) -> None:
+    def _add(self, fresh: Sequence[int], start: int) -> None:
         if not fresh:
             return
         for edges in (False, True):
@@ -139,12 +148,18 @@ class Detect:
                 self._edges.grow(len(series))
                 self._findings.add_edges(series)
             else:
+                self._silences.add(series, len(self._judged))
                 self._judged.add(series, scopes)
                 self._judge.add(series)
                 self._findings.add(series)
+                self._fatal.add(self._scopes_of(rows), start)
         self._added += fresh
         self._known = np.zeros(len(self._steps.scopes), bool)
         self._known[self._added] = True
+
+    def _scopes_of(self, rows: Sequence[int]) -> dict[int, Scope]:
+        about = ((row, self._steps.scopes[row]) for row in rows)
+        return {row: scope for row, scope in about if isinstance(scope, Scope)}
 
     def _series(self, about: ScopeOrEdge, measure: Measure) -> Series:
         if isinstance(about, Edge):
@@ -163,6 +178,7 @@ class Detect:
         parts = {"detect": meta, **self._steps.snapshot(), **self._findings.snapshot()}
         for window in self._latency:
             parts |= window.snapshot()
+        parts |= self._silences.snapshot() | self._fatal.snapshot()
         parts |= {f"judge/{name}": body for name, body in self._judge.snapshot().items()}
         return parts | {f"edges/{name}": body for name, body in self._edges.parts().items()}
 
@@ -171,13 +187,15 @@ class Detect:
         meta, _ = unpack(parts["detect"], "detect", self.VERSION, _Meta)
         self._steps.restore(parts)
         self._forget_rows()
-        self._add(meta.added)
+        self._add(meta.added, 0)  # when each was first seen comes with the parts
         self._pulse = meta.pulse
         for window in self._latency:
             window.restore(parts)
         self._judge.restore(_under("judge/", parts))
         self._edges.take(_under("edges/", parts), len(self._of_edges))
         self._findings.restore(parts)
+        self._silences.restore(parts)
+        self._fatal.restore(parts)
 
 
 def _kept(about: ScopeOrEdge) -> tuple[Measure, ...]:

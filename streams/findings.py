@@ -16,11 +16,12 @@ from detectors.growth import Growing
 from detectors.judge import Judge, Judgement
 from detectors.measures import COUNTED_BY, NATURE, RATIO_OF, SOURCES_INTO, Measure, Nature
 from detectors.scope import CLIENT, TENANT, Edge, Scope, ScopeOrEdge
-from detectors.sentence import of_deviation, of_growth
+from detectors.sentence import of_deviation, of_growth, of_retired, of_silence
 from detectors.series import Series
 from detectors.state import pack, unpack
 from detectors.verdicts import CODES
 from streams.columns import THROTTLE
+from streams.silences import Silences
 from streams.steps import Step
 
 RETOLD_EVERY = 5  # steps between two updates of an open finding
@@ -51,7 +52,9 @@ class _Moment:
     reasons: Mapping[ScopeOrEdge, Mapping[str, float]]  # throttle reasons of this step
 
 
-class _Explanation(NamedTuple):
+class Explanation(NamedTuple):
+    """Who carries an excess."""
+
     callers: list[Share]
     suspects: list[Share]
     touches: list[Scope]
@@ -66,9 +69,10 @@ class Findings:
 
     VERSION = 1
 
-    def __init__(self, judge: Judge, edges: EdgeHistory, step: int) -> None:
+    def __init__(self, judge: Judge, edges: EdgeHistory, silences: Silences, step: int) -> None:
         self._judge = judge
         self._edges = edges
+        self._silences = silences
         self._step = step
         self._series: list[Series] = []
         self._edge_row: dict[tuple[Edge, Measure], int] = {}
@@ -95,7 +99,7 @@ class Findings:
     def spoilt(self, judgement: Judgement) -> NDArray[np.bool_]:
         """Return which edge series lead to a scope with an open verdict: they are not learnt meanwhile."""
         struck = np.zeros(len(self._number), bool)
-        for row in np.flatnonzero(judgement.verdict).tolist():
+        for row in {*np.flatnonzero(judgement.verdict).tolist(), *self._silences.silent.tolist()}:
             about = self._series[row].about
             if isinstance(about, Scope) and about in self._number:
                 struck[self._number[about]] = True
@@ -111,24 +115,41 @@ class Findings:
                 reasons.setdefault(scopes[row], {})[text] = count
         moment = _Moment(judgement, step.start + self._step, completeness, reasons)
         told = [self._grow(growing, moment) for growing in judgement.growth]
-        for row in sorted(self._open.keys() | set(np.flatnonzero(judgement.opened).tolist())):
+        begun = {*np.flatnonzero(judgement.opened).tolist(), *self._silences.silent.tolist()}
+        for row in sorted(self._open.keys() | begun):
             told += self._go_on(row, moment)
         return told
+
+    def _verdict(self, row: int, known: _Open | None, judgement: Judgement) -> tuple[Verdict | None, bool]:
+        """Return the verdict of a series now, and whether it is another than the one before.
+
+        A fall to nothing is a silence, whoever saw it first: the drop that the judge opened takes that
+        name, and keeps it until both are over.
+        """
+        verdict, opened = CODES[judgement.verdict[row]], bool(judgement.opened[row])
+        worst = None if known is None else known.worst
+        rose = worst is not None and worst.observed > worst.expected
+        if self._silences.is_silent(row):
+            return Verdict.SILENCE, rose
+        if known is not None and known.verdict is Verdict.SILENCE and verdict is not None and not opened:
+            return Verdict.SILENCE, False
+        return verdict, opened
 
     def _go_on(self, row: int, moment: _Moment) -> list[Finding]:
         """Tell what became of the verdict of one series: an end, an onset, an update, or nothing."""
         told: list[Finding] = []
         judgement = moment.judgement
-        verdict = CODES[judgement.verdict[row]]
         known = self._open.get(row)
-        if known is not None and (verdict is None or judgement.opened[row]):
+        verdict, another = self._verdict(row, known, judgement)
+        if known is not None and (verdict is None or another):
             told.append(self._end(row, known, moment))
             known = None
         if verdict is None:
             return told
         state: State = "update"
         if known is None:
-            state, start = "open", int(judgement.since[row])
+            silent = verdict is Verdict.SILENCE
+            state, start = "open", self._silences.since(row) if silent else int(judgement.since[row])
             known = self._open[row] = _Open(
                 identity(self._series[row], verdict, start), verdict, start, moment.seen
             )
@@ -152,6 +173,8 @@ class Findings:
         """Tell that it is over: how it was at its worst, and who explains all of it."""
         del self._open[row]
         worst = known.worst or self._finding(row, known, moment, "end")
+        if known.verdict is Verdict.SILENCE and moment.judgement.observed[row] == 0:
+            worst = msgspec.structs.replace(worst, sentence=of_retired(worst.about))
         ratio = _ratio(worst.observed, worst.expected)
         why = self._explain(self._series[row], known.start, moment.seen, ratio)
         return msgspec.structs.replace(
@@ -196,7 +219,7 @@ class Findings:
             expected=_number(judgement.expected[row] / per),
             lower=_number(judgement.lower[row] / per),
             upper=_number(judgement.upper[row] / per),
-            score=float(judgement.score[row]),
+            score=self._score(row, known, judgement),
             completeness=moment.completeness,
             weeks_used=used,
             weeks_left_out=left_out,
@@ -207,26 +230,39 @@ class Findings:
             touches=why.touches,
             sentence="",
         )
+        if known.verdict is Verdict.SILENCE and self._silences.is_silent(row):
+            sentence = of_silence(finding, self._silences.missed(row))
+            return msgspec.structs.replace(finding, sentence=sentence)
         return msgspec.structs.replace(finding, sentence=_why(finding))
+
+    def _score(self, row: int, known: _Open, judgement: Judgement) -> float:
+        score = float(judgement.score[row])
+        return max(score, self._silences.score(row)) if known.verdict is Verdict.SILENCE else score
+
+    def explain(self, series: Series, since: int, until: int, ratio: float) -> Explanation:
+        """Divide what a series brought from ``since`` to ``until`` over what calls its scope.
+
+        ``ratio`` is what was observed of it, in times what was expected: inf when nothing was.
+        """
+        return self._explain(series, since, until, ratio)
 
     def _explain(
         self, series: Series, since: int, until: int, ratio: float, *, growth: bool = False
-    ) -> _Explanation:
+    ) -> Explanation:
         """Divide the excess of a series over what calls its scope, function by function, route by route.
 
         ``ratio`` is what was observed of the series, in times what was expected.
         """
-        found = _Explanation([], [], [])
+        found = Explanation([], [], [])
         if isinstance(series.about, Edge):
             return found
-        between = self._edges.rise if growth else self._edges.window
         for kind in SOURCES_INTO.get(series.about.kind, ()):
             edges = [edge for edge in self._into.get(series.about, []) if edge.source.kind == kind]
             seconds = self._step if growth else max(until - since, 1)
             rows = [self._edge_row.get((edge, series.measure)) for edge in edges]
             counted = COUNTED_BY.get(series.measure, Measure.REQUESTS)
             counting = [self._edge_row[edge, counted] for edge in edges]
-            calls = between(counting, since, until)
+            calls = self._edges.window(counting, since, until)
             sources = [edge.source for edge in edges]
             if None in rows:  # a latency is no sum: who calls it belongs to it, nobody is charged
                 busy = calls[0] >= max(TOUCHES * calls[0].sum(), 1e-9)
@@ -287,11 +323,11 @@ class Findings:
         )
 
 
-def identity(series: Series, verdict: Verdict, start: int) -> str:
+def identity(series: Series, verdict: Verdict, start: int, *more: str) -> str:
     """Return the id of a finding: 16 hexadecimal digits that follow from what it is about and its start."""
     about = series.about
     names = (*about.source, *about.target) if isinstance(about, Edge) else about
-    text = "\x1f".join((*names, series.measure, verdict, str(start)))
+    text = "\x1f".join((*names, series.measure, verdict, str(start), *more))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 

@@ -1,0 +1,87 @@
+"""Which scopes of a shard are silent: the series that count requests, watched by ``detectors.silence``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+import config.settings
+from detectors.judge import Judgement
+from detectors.measures import Measure
+from detectors.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE
+from detectors.series import Series
+from detectors.silence import LEAST_NATS, SilenceWatch
+
+WATCHED: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, TABLE)
+"""The kinds of scopes whose silence is told: clients and their versions come and go."""
+
+
+class Silences:
+    """The silences of one shard, by row of the judge.
+
+    Parameters
+    ----------
+    settings
+        What to judge by.
+    step
+        Seconds of a step.
+    """
+
+    def __init__(self, settings: config.settings.Judge, step: int) -> None:
+        self._watch = SilenceWatch(step, settings.persist, settings.recover)
+        self._rows = np.zeros(0, np.intp)  # rows of the judge
+        self._place: dict[int, int] = {}  # the other way round
+
+    def add(self, series: Sequence[Series], first: int) -> None:
+        """Learn of new series, of which the judge has the first at row ``first``."""
+        rows = [
+            first + at
+            for at, one in enumerate(series)
+            if one.judged and one.measure is Measure.REQUESTS and one.about.kind in WATCHED
+        ]
+        self._place |= {row: len(self._rows) + at for at, row in enumerate(rows)}
+        self._rows = np.concatenate((self._rows, np.array(rows, np.intp)))
+        self._watch.add(len(rows))
+
+    def watch(self, judgement: Judgement, *, known: bool) -> None:
+        """Take in a step; ``known`` says that data of it came, and completely."""
+        rows = self._rows
+        self._watch.watch(
+            judgement.start,
+            judgement.observed[rows],
+            judgement.expected[rows],
+            ~judgement.young[rows],
+            known=known,
+        )
+
+    @property
+    def silent(self) -> NDArray[np.intp]:
+        """Rows whose silence is told, ascending."""
+        return np.sort(self._rows[self._watch.silent])
+
+    def is_silent(self, row: int) -> bool:
+        """Tell whether the silence of a row is told."""
+        place = self._place.get(row)
+        return place is not None and bool(self._watch.silent[place])
+
+    def since(self, row: int) -> int:
+        """Return when a silence began: at the end of the step that had the last request."""
+        return int(self._watch.since[self._place[row]])
+
+    def missed(self, row: int) -> float:
+        """Return how many requests were expected since the last one."""
+        return float(self._watch.nats[self._place[row]])
+
+    def score(self, row: int) -> float:
+        """Return how sure a silence is: 0.5 at the least that is told, never 1."""
+        missed = self.missed(row)
+        return missed / (missed + LEAST_NATS)
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state as parts."""
+        return {"silence": self._watch.snapshot()}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot, after ``add`` of the same series in the same order."""
+        self._watch.restore(parts["silence"], len(self._rows))
