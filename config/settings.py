@@ -239,7 +239,7 @@ class Floors(Section):
     throttles: Floor = Floor(absolute=0.03, relative=1.0)
     rcu: Floor = Floor(absolute=0.2, relative=0.3)
     wcu: Floor = Floor(absolute=0.2, relative=0.3)
-    busy: Floor = Floor(absolute=0.2, relative=0.5)
+    busy: Floor = Floor(absolute=1.0, relative=0.5)  # one slow request is a fraction of that over a step
     latency: Floor = Floor(absolute=50.0, relative=1.0)
     latency_code: Floor = Floor(absolute=50.0, relative=1.0)
     latency_auth: Floor = Floor(absolute=50.0, relative=1.0)
