@@ -4,7 +4,15 @@ from collections.abc import Iterator
 
 import msgspec
 
-from alerting.cause import GROWTH, connected, depth, direction, explains_more
+from alerting.cause import (
+    GROWTH,
+    common_silence,
+    connected,
+    depth,
+    direction,
+    explains_more,
+    tells_more,
+)
 from alerting.incident import Incident, Sent
 from alerting.notice import Reason, identify
 from detectors.finding import Finding
@@ -71,13 +79,17 @@ class Case(msgspec.Struct, kw_only=True):
         else:
             self.started = min(self.started, finding.start)
         self.findings[finding.id] = finding
-        if former is None and self._replaces(finding):
+        renamed = former is not None and former.verdict is not finding.verdict
+        if (former is None or renamed) and finding.id != self.primary and self._replaces(finding):
             self.primary, self.peak = finding.id, finding.observed
             self.pending = Reason.DEEPER
         elif former is None:
             self.pending = self.pending or Reason.JOINED
         else:
             self.pending = self.pending or Reason.CHANGED
+        common = common_silence(self.findings.values()) if self.alerted is None else None
+        if common is not None:
+            self.primary, self.peak = common.id, common.observed
         if finding.id == self.primary and _further(finding, self.peak):
             self.peak = finding.observed
 
@@ -85,7 +97,7 @@ class Case(msgspec.Struct, kw_only=True):
         # Once people have read a message, only a deeper finding may change what it is about.
         if self.alerted is None:
             return explains_more(finding, self.first)
-        return depth(finding) > depth(self.first)
+        return tells_more(finding, self.first)
 
     def absorb(self, other: "Case") -> None:
         """Take in all findings of a case that was not told."""

@@ -31,8 +31,13 @@ GROWTH: Final = "growth"
 
 
 def depth(finding: Finding) -> int:
-    """Return how deep the finding lies (an edge just above its target): the deeper one explains."""
+    """Return how deep the finding lies (an edge just above its target): the deeper one explains.
+
+    Calls come from above: nobody calls a table because its callers are silent, never the other way round.
+    """
     about = finding.about
+    if finding.verdict is Verdict.SILENCE and about.kind == TABLE:
+        return _DEPTH[SERVICE] - 1
     return _DEPTH[about.target.kind] - 1 if isinstance(about, Edge) else _DEPTH[about.kind]
 
 
@@ -41,9 +46,44 @@ def explains_more(one: Finding, other: Finding) -> bool:
     return _rank(one) > _rank(other)
 
 
-def _rank(finding: Finding) -> tuple[int, int, float, float, str]:
+def tells_more(one: Finding, other: Finding) -> bool:
+    """Tell whether ``one`` may take the place of ``other`` in a message that people have read.
+
+    A deeper finding may, and a silence that of what only fell. Among silences the message stays: it was
+    about what they have in common, or the first of them.
+    """
+    if Verdict.SILENCE in (one.verdict, other.verdict):
+        return one.verdict is not other.verdict and one.verdict is Verdict.SILENCE
+    return depth(one) > depth(other)
+
+
+def common_silence(findings: Iterable[Finding]) -> Finding | None:
+    """Return the silence of the scope that several silent functions or routes have in common, if it is told.
+
+    One silent function is the story itself, and so is its route; of many the story is their service, or
+    the whole account.
+    """
+    silent = [finding for finding in findings if finding.verdict is Verdict.SILENCE]
+    several = any(sum(each.about.kind == kind for each in silent) > 1 for kind in (FUNCTION, ROUTE))
+    services = [each for each in silent if each.about.kind == SERVICE]
+    accounts = [each for each in silent if each.about.kind == ACCOUNT]
+    if not (several or len(services) > 1):
+        return None
+    widest = accounts or services[:2]
+    return widest[0] if len(widest) == 1 else None
+
+
+def _rank(finding: Finding) -> tuple[bool, int, bool, int, float, float, str]:
     deviation = abs(finding.observed - finding.expected) / max(abs(finding.expected), 1e-9)
-    return depth(finding), _TELLING.get(finding.measure, 0), finding.score, min(deviation, 1e9), finding.id
+    return (
+        finding.verdict is Verdict.SILENCE,
+        depth(finding),
+        finding.verdict is Verdict.FATAL,
+        _TELLING.get(finding.measure, 0),
+        finding.score,
+        min(deviation, 1e9),
+        finding.id,
+    )
 
 
 def direction(finding: Finding) -> str:
@@ -70,6 +110,8 @@ def connected(one: Finding, other: Finding, *, together: bool) -> bool:
     """
     if together and ACCOUNT in (one.about.kind, other.about.kind):
         return True
+    if together and one.verdict is other.verdict is Verdict.SILENCE:
+        return True  # two scopes of one account that fall silent at one time have one cause
     mine, theirs = _subjects(one), _subjects(other)
     found = (
         (mine & theirs)

@@ -12,7 +12,7 @@ from alerting.incident import Incident
 from alerting.notice import Action, Notice, Reason, identify
 from alerting.reach import Reach
 from config.settings import Settings
-from detectors.finding import Finding
+from detectors.finding import Finding, Verdict
 from detectors.scope import TABLE
 from detectors.state import pack, unpack
 
@@ -168,10 +168,25 @@ class Incidents:
             case.due, case.reason = None, Reason.TAKEN_OVER
         elif not case.open():
             case.due, case.reason = None, Reason.OVER
-        elif case.first.about.kind == TABLE:
+        elif self._at_once(case) is not None:
             case.due = at
-        elif case.due is None:
-            case.due, case.reason = at + self._settings.time.step, Reason.WAITING
+        else:
+            due = at + self._patience(case)
+            case.due = due if case.due is None else min(due, case.due)
+            case.reason = Reason.WAITING
+
+    @staticmethod
+    def _at_once(case: Case) -> Reason | None:
+        """Return why a page leaves at once, None when it waits for a finding that explains more."""
+        first = case.first
+        if first.verdict is Verdict.FATAL:
+            return Reason.NEW
+        return Reason.TABLE if first.about.kind == TABLE and first.verdict is not Verdict.SILENCE else None
+
+    def _patience(self, case: Case) -> int:
+        # that nobody calls a table is the story of its callers, whose silence takes longer to be sure of
+        of_table = case.first.about.kind == TABLE
+        return self._settings.incidents.gather if of_table else self._settings.time.step
 
     # -- letting time pass ------------------------------------------------------------------------
 
@@ -206,7 +221,7 @@ class Incidents:
 
     def _open(self, case: Case, at: int) -> Notice:
         case.due, case.alerted, case.sent = None, at, "page"
-        case.reason = Reason.TABLE if case.first.about.kind == TABLE else Reason.WAITED
+        case.reason = self._at_once(case) or Reason.WAITED
         return self._notice(case, Action.OPEN, at, case.reason)
 
     def _resolve(self, case: Case, at: int) -> Iterator[Notice]:

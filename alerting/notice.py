@@ -21,6 +21,7 @@ class Reason(StrEnum):
     """Why something is told, or is not."""
 
     TABLE = "a table is affected: told at once"
+    NEW = "an exception that was never seen before: told at once"
     WAITED = "no deeper finding took it in while it waited"
     JOINED = "another finding joined"
     DEEPER = "a deeper finding explains it"

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from alerting.case import Case
 from alerting.cause import scopes
-from detectors.finding import Finding
+from detectors.finding import Finding, Verdict
 from detectors.scope import ACCOUNT, Scope
 
 
@@ -40,7 +40,7 @@ class Reach:
         """Return the ids of the cases that may have the finding's cause, sorted."""
         account = finding.about.account
         near = set(self._wide.get(account, ()))
-        if finding.about.kind == ACCOUNT:
+        if finding.about.kind == ACCOUNT or finding.verdict is Verdict.SILENCE:
             near |= self._by_account.get(account, set())
         for scope in scopes(finding):
             near |= self._by_scope.get(scope, set())

@@ -156,9 +156,11 @@ class Findings:
         elif np.isnan(judgement.observed[row]):
             return told  # nothing was measured: there is nothing new to tell
         due = moment.seen - known.told >= RETOLD_EVERY * self._step
+        renamed = verdict is not known.verdict
         higher = known.worst is None or judgement.score[row] > known.worst.score
-        if state == "open" or due or higher or verdict is not known.verdict:
-            told_now = state == "open" or due or verdict is not known.verdict
+        higher |= renamed and verdict is Verdict.SILENCE  # the fall to nothing is the worst of a fall
+        if state == "open" or due or higher or renamed:
+            told_now = state == "open" or due or renamed
             known.verdict = verdict
             if told_now:
                 known.revision, known.told = known.revision + 1, moment.seen
