@@ -1,6 +1,7 @@
 """Which scopes and edges one path, or one call on it, is added to, and in which shard these live."""
 
 import zlib
+from collections.abc import Sequence
 from typing import Final
 
 from detectors.measures import SOURCES_INTO
@@ -35,6 +36,16 @@ def scope_of(path: Path, kind: str) -> Scope | None:
     return Scope(kind, path.cloud, path.account, region, name, path.version if kind == CLIENT else "")
 
 
+def scopes_of_path(path: Path) -> list[Scope | None]:
+    """Return the scopes that a request on this path is added to, without the edges between them."""
+    return [scope_of(path, kind) for kind in PATH_SCOPES]
+
+
+def table_of_call(path: Path, table: str) -> Scope | None:
+    """Return the table that a call on this path is added to."""
+    return Scope(TABLE, path.cloud, path.account, path.region, table) if table else None
+
+
 def touched_by_path(path: Path) -> Touched:
     """Return what a request on this path is added to: ``PATH_SCOPES``, then ``PATH_EDGES``."""
     scopes = {kind: scope_of(path, kind) for kind in (*PATH_SCOPES, TENANT)}
@@ -44,7 +55,7 @@ def touched_by_path(path: Path) -> Touched:
 
 def touched_by_call(path: Path, table: str) -> Touched:
     """Return what a call of this table on this path is added to: the table, then the edges into it."""
-    about = Scope(TABLE, path.cloud, path.account, path.region, table) if table else None
+    about = table_of_call(path, table)
     return [about, *(_edge(scope_of(path, kind), about) for kind in SOURCES_INTO[TABLE])]
 
 
@@ -66,6 +77,6 @@ def shard_of(about: ScopeOrEdge, shards: int) -> int:
     return zlib.crc32("\x1f".join(scope).encode()) % shards
 
 
-def shards_of(touched: Touched, shards: int) -> set[int]:
+def shards_of(touched: Sequence[ScopeOrEdge | None], shards: int) -> set[int]:
     """Return the shards that need to know of a path or call which touches these."""
     return {shard_of(about, shards) for about in touched if about is not None}
