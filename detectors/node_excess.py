@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-DRIFT: Final = 1.0
+DRIFT: Final = 1.5
 """By how many of its usual deviations a node's level may be off for a reason that is not the incident."""
 
 STANDS_OUT: Final = 3.0
