@@ -5,11 +5,13 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting import numbers
+from alerting.heat import heat_lines
 from alerting.incident import Incident
 from alerting.links import LinkMaker
 from alerting.message import NAME, SECTION, Block, Message, about, clock, headroom, when
 from alerting.mrkdwn import escape, link
 from detectors.finding import Finding, Growth
+from detectors.hottest import Hot
 from detectors.scope import Edge
 
 ROWS: Final = 20
@@ -17,21 +19,32 @@ _TOTAL: Final = 11_000
 _WEEK: Final = 7 * 86400
 
 
-def digest(growing: Sequence[Incident], links: LinkMaker, zone: ZoneInfo, *, at: int) -> Message:
+def digest(
+    growing: Sequence[Incident],
+    links: LinkMaker,
+    zone: ZoneInfo,
+    *,
+    at: int,
+    hottest: Sequence[Hot] = (),
+) -> Message:
     """Render what grows, as ordered by the notice: fewest days to the limit first.
 
     Parameters
     ----------
     growing
-        The growth incidents that are open, one a series; at least one.
+        The growth incidents that are open, one a series; none where only ``hottest`` has news.
     links
         Makes the links; they show the last week.
     zone
         The channel's time zone.
     at
         The watermark the digest is of, epoch seconds.
+    hottest
+        The hottest table of each account and what has a limit of concurrency.
     """
     count = f"{len(growing)} {'series grows' if len(growing) == 1 else 'series grow'}"
+    if not growing:
+        count = "another table is the hottest"
     rows = [_row(incident.primary, links, at) for incident in growing[:ROWS]]
     blocks: list[Block] = [
         {"type": "header", "text": {"type": "plain_text", "text": f"DIGEST · {count}", "emoji": False}}
@@ -48,10 +61,17 @@ def digest(growing: Sequence[Incident], links: LinkMaker, zone: ZoneInfo, *, at:
         if shown < len(growing)
         else ""
     )
+    heat = heat_lines(hottest)
+    if heat:
+        text = "\n".join(heat)[:SECTION]
+        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}})
     footer = f"{rest}Growth needs planning, not a reaction · as of {when(at, zone)}"
     blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": footer, "verbatim": True}]})
-    first = growing[0].primary
-    most_urgent = f"{escape(about(first.about), 2 * NAME)}, {rate(first)}"
+    if growing:
+        first = growing[0].primary
+        most_urgent = f"{escape(about(first.about), 2 * NAME)}, {rate(first)}"
+    else:
+        most_urgent = heat[0] if heat else "none"
     text = f"Digest of {clock(at, zone)}: {count}. First: {most_urgent}."
     return Message(text=text, blocks=blocks)
 

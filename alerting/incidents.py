@@ -13,6 +13,7 @@ from alerting.notice import Action, Notice, Reason, identify
 from alerting.reach import Reach
 from config.settings import Settings
 from detectors.finding import Finding, Verdict
+from detectors.hottest import Hottest, Load
 from detectors.scope import TABLE
 from detectors.state import pack, unpack
 
@@ -57,15 +58,17 @@ class Incidents:
         self._early: list[Finding] = []  # told after the watermark: another shard is ahead
         self._live: dict[str, Case] = {}
         self._reach = Reach()
+        self._hottest = Hottest()
         self._closed: dict[str, Case] = {}
         self._case_of: dict[str, str] = {}  # finding id → case id
 
-    def feed(self, findings: Iterable[Finding], watermark: int) -> list[Notice]:
+    def feed(self, findings: Iterable[Finding], watermark: int, loads: Iterable[Load] = ()) -> list[Notice]:
         """Take in findings and let event time pass up to ``watermark`` (epoch seconds).
 
         Every finding that was told at or before ``watermark`` must be given by the call that passes it;
         with several shards that is the lowest of their watermarks. A finding told later waits for its
-        time. One that was seen already (same id, no newer revision) is ignored.
+        time. One that was seen already (same id, no newer revision) is ignored. ``loads`` are those of the
+        hour that ends at ``watermark``, of all shards.
 
         Returns
         -------
@@ -89,6 +92,7 @@ class Incidents:
             notices += self._pass(at)
             notices += self._changes(at)
         notices += self._pass(watermark)
+        self._hottest.feed(loads)
         self._watermark = max(self._watermark, watermark)
         return notices
 
@@ -263,7 +267,7 @@ class Incidents:
         growing = [case for case in self._live.values() if case.direction == GROWTH and case.resolved is None]
         for case in growing:
             case.alerted = at if case.alerted is None else case.alerted
-        if growing:
+        if growing or self._hottest.changed:
             incidents = sorted((case.incident() for case in growing), key=_soonest)
             yield Notice(
                 id=identify("digest", at),
@@ -271,6 +275,7 @@ class Incidents:
                 at=at,
                 reason=Reason.DAILY,
                 incidents=incidents,
+                hottest=self._hottest.tell(),
             )
 
     # -- state ------------------------------------------------------------------------------------
@@ -280,7 +285,7 @@ class Incidents:
         live = _Live(
             watermark=self._watermark, digest=self._digest, early=self._early, cases=list(self._live.values())
         )
-        parts = {_LIVE: pack("incidents", 1, live, {})}
+        parts = {_LIVE: pack("incidents", 1, live, {}), **self._hottest.snapshot()}
         days: dict[int, list[Case]] = {}
         for case in self._closed.values():
             days.setdefault(case.started // 86400, []).append(case)
@@ -298,6 +303,7 @@ class Incidents:
         """
         live, _ = unpack(parts[_LIVE], "incidents", 1, _Live)
         self._watermark, self._digest, self._early = live.watermark, live.digest, live.early
+        self._hottest.restore(parts)
         self._live = {case.id: case for case in live.cases}
         self._reach = Reach()
         for case in live.cases:

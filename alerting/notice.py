@@ -6,6 +6,7 @@ from hashlib import blake2b
 import msgspec
 
 from alerting.incident import Incident
+from detectors.hottest import Hot
 
 
 class Action(StrEnum):
@@ -46,6 +47,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     at: int  # the watermark at which it is told, epoch seconds
     reason: Reason
     incidents: list[Incident]
+    hottest: list[Hot] = []  # of a digest: who leads, and what has a limit
 
     @property
     def incident(self) -> Incident:

@@ -18,5 +18,5 @@ class Renderer:
     def __call__(self, notice: Notice) -> Message:
         """Return the message that tells the notice."""
         if notice.action is Action.DIGEST:
-            return digest(notice.incidents, self._links, self._zone, at=notice.at)
+            return digest(notice.incidents, self._links, self._zone, at=notice.at, hottest=notice.hottest)
         return page(notice.incident, self._links, self._zone, at=notice.at)

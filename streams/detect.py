@@ -18,6 +18,7 @@ from streams.block import Block
 from streams.fatal_findings import FatalFindings
 from streams.findings import RETOLD_EVERY, Findings
 from streams.gather import Judged
+from streams.hourly_loads import HourlyLoads
 from streams.latency_window import LatencyWindow
 from streams.series_rows import SeriesRows
 from streams.silences import Silences
@@ -47,7 +48,7 @@ class Detect:
         Called with the start of every step that was judged (progress).
     """
 
-    VERSION = 4
+    VERSION = 5
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class Detect:
         self._silences = Silences(settings.judge, step)
         self._findings = Findings(self._judge, self._edges, self._silences, step)
         self._fatal = FatalFindings(settings.judge.young, step, RETOLD_EVERY * step, self._findings.explain)
+        self._loads = HourlyLoads(self._capacity, settings.time.step)
         self._pulse = 0.0  # records in a usual step
         self._forget_rows()
 
@@ -117,7 +119,8 @@ class Detect:
         findings += self._fatal.tell(step, completeness)
         if self._on_step:
             self._on_step(step.start)
-        return Judged(self._shard, step.start, step.start + self._settings.time.step, findings)
+        loads = self._loads.take(step, known=completeness > 0)
+        return Judged(self._shard, step.start, step.start + self._settings.time.step, findings, loads)
 
     def _completeness(self, step: Step) -> float:
         if step.records == 0 and self._pulse >= CERTAIN_RECORDS:
@@ -153,6 +156,7 @@ class Detect:
                 self._judge.add(series)
                 self._findings.add(series)
                 self._fatal.add(self._scopes_of(rows), start)
+                self._loads.add(self._scopes_of(rows))
         self._added += fresh
         self._known = np.zeros(len(self._steps.scopes), bool)
         self._known[self._added] = True
@@ -178,7 +182,7 @@ class Detect:
         parts = {"detect": meta, **self._steps.snapshot(), **self._findings.snapshot()}
         for window in self._latency:
             parts |= window.snapshot()
-        parts |= self._silences.snapshot() | self._fatal.snapshot()
+        parts |= self._silences.snapshot() | self._fatal.snapshot() | self._loads.snapshot()
         parts |= {f"judge/{name}": body for name, body in self._judge.snapshot().items()}
         return parts | {f"edges/{name}": body for name, body in self._edges.parts().items()}
 
@@ -196,6 +200,7 @@ class Detect:
         self._findings.restore(parts)
         self._silences.restore(parts)
         self._fatal.restore(parts)
+        self._loads.restore(parts)
 
 
 def _kept(about: ScopeOrEdge) -> tuple[Measure, ...]:

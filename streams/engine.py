@@ -89,10 +89,10 @@ class Engine:
         told = Told(rejected)
         for shard, detect in enumerate(self._detect):
             judged = detect.feed(block for block in blocks if block.shard == shard)
-            for watermark, findings in self._gather.feed(judged):
+            for watermark, findings, loads in self._gather.feed(judged):
                 told.watermark = watermark
                 told.findings += findings
-                told.notices += self.incidents.feed(findings, watermark)
+                told.notices += self.incidents.feed(findings, watermark, loads)
         return told
 
     def snapshot(self) -> dict[str, bytes]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from detectors.finding import Finding
+from detectors.hottest import Load
 from detectors.state import pack, unpack
 
 
@@ -18,6 +19,7 @@ class Judged(msgspec.Struct, frozen=True):
     start: int
     watermark: int  # end of the step: everything before it has been judged
     findings: list[Finding]
+    loads: list[Load] = []  # of the hour that this step ended
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -28,14 +30,14 @@ class _Meta(msgspec.Struct, array_like=True):
 class Gather:
     """Holds a step until every shard has judged it, so that incidents do not depend on who was faster."""
 
-    VERSION = 1
+    VERSION = 2
 
     def __init__(self, shards: int) -> None:
         self._told: dict[int, int] = dict.fromkeys(range(shards), -1)  # shard -> newest start
         self._waiting: dict[int, list[Judged]] = {}
 
-    def feed(self, judged: Iterable[Judged]) -> Iterator[tuple[int, list[Finding]]]:
-        """Take steps in (each shard's in order); give (watermark, findings) of those that are complete."""
+    def feed(self, judged: Iterable[Judged]) -> Iterator[tuple[int, list[Finding], list[Load]]]:
+        """Take steps in, each shard's in order; give (watermark, findings, loads) of complete ones."""
         for one in judged:
             if one.start <= self._told[one.shard]:
                 continue  # told again after a crash
@@ -46,7 +48,8 @@ class Gather:
                 together = self._waiting.pop(start)
                 findings = [finding for each in together for finding in each.findings]
                 findings.sort(key=lambda finding: (finding.start, finding.id, finding.revision))
-                yield together[0].watermark, findings
+                loads = [load for each in together for load in each.loads]
+                yield together[0].watermark, findings, loads
 
     def snapshot(self) -> dict[str, bytes]:
         """Return what waits and how far each shard is."""

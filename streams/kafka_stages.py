@@ -127,8 +127,8 @@ class IncidentsStage:
     def feed(self, chunk: Chunk) -> Iterable[Notice]:
         """Group findings step by step; give what is to be told."""
         notices: list[Notice] = []
-        for watermark, findings in self._gather.feed(map(self._decode, chunk.values)):
-            notices += self.incidents.feed(findings, watermark)
+        for watermark, findings, loads in self._gather.feed(map(self._decode, chunk.values)):
+            notices += self.incidents.feed(findings, watermark, loads)
             self.watermark = watermark
         return notices
 

@@ -14,6 +14,7 @@ from alerting.incidents import Incidents
 from alerting.notice import Action, Notice, Reason
 from config.settings import Digest, Settings
 from detectors.finding import Finding, Verdict
+from detectors.hottest import Load
 from detectors.measures import Measure
 from tests.alerting.given import (
     GET,
@@ -325,3 +326,17 @@ def test_a_finding_line_says_what_was_sent_on_the_primary_only() -> None:
     assert [line["sent"] for line in lines] == ["page", "none"]
     assert lines[0]["incident"] == lines[1]["incident"] == incidents.known()[0].id
     assert finding_to_json(main)["sent"] == "none"
+
+
+def test_a_new_hottest_table_is_told_once_in_the_digest_and_never_as_a_page() -> None:
+    def hour(items: float) -> list[Load]:
+        return [Load(TABLE, Measure.WCU, items, None), Load(scope("table", "users"), Measure.WCU, 30.0, None)]
+
+    incidents, notices = Incidents(Settings()), []
+    for number in range(4 * 24):
+        notices += incidents.feed([], T0 + 3600 * number, hour(50.0 if number < 48 else 5.0))
+    [told] = notices
+    assert (told.action, told.incidents) == (Action.DIGEST, [])
+    [leader] = told.hottest
+    assert leader.former is not None
+    assert (leader.scope.name, leader.former.name) == ("users", "items")

@@ -17,6 +17,7 @@ from alerting.mrkdwn import escape, link
 from config.links import Links
 from config.settings import Settings
 from detectors.finding import Verdict
+from detectors.hottest import Hot
 from detectors.measures import Measure
 from detectors.scope import Scope
 from tests.alerting.given import (
@@ -235,3 +236,16 @@ def test_a_link_that_is_not_https_is_only_its_label() -> None:
         "https://x/" + "a" * 2000,
     ):
         assert link(url, "items", 20) == "items"
+
+
+def test_a_digest_of_a_new_hottest_table_alone_says_which_and_which_it_was() -> None:
+    hottest = [
+        Hot(PUT, 0.62, Measure.BUSY),
+        Hot(scope("table", "items"), 0.874, Measure.WCU, former=scope("table", "a<b")),
+    ]
+    message = digest([], LINKS, ZONE, at=T0, hottest=hottest)
+    said = message.blocks[1]["text"]["text"].splitlines()
+    assert said[0].startswith("The hottest table of aws 123456789012 is now *items*: 87 % of its wcu limit")
+    assert said[0].endswith("it was *a&lt;b*")
+    assert said[1] == "Function *inventory-put-item*: 62 % of its concurrency in its busiest hour"
+    assert "items" in message.text

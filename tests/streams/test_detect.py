@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pytest
 
-from config.settings import Judge, Settings
+from config.settings import Judge, Limits, Settings, TableLimit
 from detectors.finding import Finding, Verdict
 from detectors.latency import bins_of
 from detectors.measures import COLUMN, SUMMED, Measure
@@ -113,3 +113,19 @@ def test_a_layer_that_turned_slow_is_told_of_what_it_belongs_to(
     assert (opened.about.kind, opened.measure) == (kind, measure)
     assert opened.observed == pytest.approx(700, rel=0.2)
     assert " ms" in opened.sentence
+
+
+def test_the_consumption_of_a_table_is_handed_on_once_an_hour_also_across_a_restart() -> None:
+    settings = SETTINGS.model_copy(update={"limits": Limits(tables={"items": TableLimit(wcu=10.0)})})
+    blocks = [minute(at, {Measure.REQUESTS: 60.0}, calls(60, 60, 120 + at % 60)) for at in range(130)]
+    detect, judged = Detect(0, ["one/0"], settings), []
+    for at, block in enumerate(blocks):
+        judged += detect.feed([block])
+        if at == 40:
+            parts, detect = detect.snapshot(), Detect(0, ["one/0"], settings)
+            detect.restore(parts)
+    loads = {one.watermark: {load.measure: load for load in one.loads} for one in judged if one.loads}
+    assert list(loads) == [3600, 7200]
+    assert loads[3600][Measure.WCU].rate == pytest.approx((120 + 29.5) / 60)
+    assert (loads[3600][Measure.WCU].limit, loads[3600][Measure.RCU].limit) == (10.0, None)
+    assert loads[7200] == loads[3600]

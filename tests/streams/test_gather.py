@@ -11,7 +11,7 @@ def told(shard: int, start: int) -> Judged:
 def test_a_step_is_given_when_every_shard_has_told_it() -> None:
     gather = Gather(2)
     assert list(gather.feed([told(0, 0), told(0, 60)])) == []
-    assert [watermark for watermark, _ in gather.feed([told(1, 0), told(1, 60)])] == [60, 120]
+    assert [watermark for watermark, *_ in gather.feed([told(1, 0), told(1, 60)])] == [60, 120]
 
 
 def test_what_is_told_again_is_ignored() -> None:
@@ -30,8 +30,8 @@ def test_any_order_between_shards_and_any_restart_give_the_same_steps(order: lis
             sent.append(told(shard, counts[shard] * 60))
             counts[shard] += 1
     gather = Gather(3)
-    seen = [watermark for watermark, _ in gather.feed(sent[:cut])]
+    seen = [watermark for watermark, *_ in gather.feed(sent[:cut])]
     restarted = Gather(3)
     restarted.restore(gather.snapshot())
-    seen += [watermark for watermark, _ in restarted.feed(sent[cut:])]
+    seen += [watermark for watermark, *_ in restarted.feed(sent[cut:])]
     assert seen == [60 * (step + 1) for step in range(steps)]
