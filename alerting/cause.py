@@ -78,7 +78,7 @@ def _rank(finding: Finding) -> tuple[bool, int, bool, int, float, float, str]:
     return (
         finding.verdict is Verdict.SILENCE,
         depth(finding),
-        finding.verdict is Verdict.FATAL,
+        finding.verdict in (Verdict.FATAL, Verdict.LIMIT),
         _TELLING.get(finding.measure, 0),
         finding.score,
         min(deviation, 1e9),
@@ -91,6 +91,8 @@ def direction(finding: Finding) -> str:
     match finding.verdict:
         case Verdict.GROWTH:
             return GROWTH
+        case Verdict.LIMIT:
+            return UP if finding.near else GROWTH
         case Verdict.DROP | Verdict.SILENCE:
             return DOWN
         case Verdict.SHIFT:

@@ -215,6 +215,12 @@ class Judge(Section):
     growth_per_day: Annotated[float, Field(gt=0, le=1)] = Field(
         0.01, description="growth is told when the level surely rises by at least this fraction a day"
     )
+    horizon_days: Annotated[float, Field(gt=0, le=365)] = Field(
+        14, description="a limit that growth surely meets within so many days is told as a limit"
+    )
+    near: Annotated[float, Field(ge=0.2, le=1)] = Field(
+        0.9, description="a table, function or account that uses this share of its limit for minutes is told"
+    )
 
 
 class Floor(Section):

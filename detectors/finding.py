@@ -49,6 +49,25 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
+class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls that one scope makes, per second: who waits for a latency."""
+
+    scope: Scope
+    calls: float
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies behind a finding: the deepest other finding that explains ``score`` of it, in [0, 1]."""
+
+    scope: Scope
+    measure: Measure
+    score: float
+
+    def to_json(self) -> dict[str, object]:
+        """Return the form of ``causes`` in ``findings.jsonl``."""
+        return {**self.scope.to_json(), "measure": self.measure.value, "score": round(self.score, 4)}
+
+
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """What a chart of a finding shows: the last hours, last week's same hours, the expected band.
 
@@ -104,10 +123,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     weeks_used: list[int] = []  # 1 = last week
     weeks_left_out: list[int] = []
     limit: float | None = None  # configured capacity per second, where one is known
+    near: bool = False  # of a limit: it is met now or tomorrow, somebody must act
     callers: list[Share] = []  # what calls it, functions first, largest share first
     suspects: list[Share] = []  # client versions and tenants that stand out
     throttle_reasons: dict[str, float] = {}
     touches: list[Scope] = []  # scopes that carry a part of this: what makes findings one incident
+    calls: float = 0.0  # of a latency: calls per second, 0 where no caller is known
+    traffic: list[Traffic] = []  # of a latency: those of them that each of ``touches`` makes
+    causes: list[Cause] = []  # of latency and errors: what lies behind, known once findings have met
     growth: Growth | None = None
     error_type: str = ""  # of a fatal finding: the signature that was never seen before
     times: int = 0  # of a fatal finding: how often it came

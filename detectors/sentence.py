@@ -5,6 +5,7 @@ from detectors.measures import LATENCIES, Measure
 from detectors.scope import ROUTE, TABLE, Edge, ScopeOrEdge
 
 NAMED = 3  # of a list; the others are counted
+MOST_OF_IT = 0.5  # of a finding: a cause that explains less is no headline
 
 _WORDS = {
     Measure.REQUESTS: "requests",
@@ -108,6 +109,49 @@ def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float
     between = f" ({soon:.0f} to {late:.0f})" if soon is not None and late is not None else ""
     days = f"{growth.days_to_limit:.0f} days{between}"
     return f"{said}; at this rate the limit of {rate(measure, limit)} is met in {days}."
+
+
+def of_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
+    """Say why a limit is told; ``observed`` is a mean over ``minutes``."""
+    word, limit = _WORDS[finding.measure], finding.limit or 0.0
+    used = f"{100 * finding.observed / limit:.0f} % of the limit of {rate(finding.measure, limit)}"
+    if not finding.near:
+        return (
+            f"{_begin(word)} of {named(finding.about)} reached {used} at the peak of the last day, "
+            f"as on the days before."
+        )
+    refused = "; calls are throttled" if throttled else ""
+    verb = "is" if finding.measure is Measure.BUSY else "are"
+    lately = f"over the last {minutes} minutes{refused}"
+    return f"{_begin(word)} of {named(finding.about)} {verb} at {used}, {lately}."
+
+
+def with_cause(sentence: str, finding: Finding) -> str:
+    """Add what lies behind a finding of latency or errors, where one cause explains most of it.
+
+    Examples
+    --------
+    >>> from detectors.finding import Cause
+    >>> from detectors.scope import Scope
+    >>> items = Scope("table", "aws", "1", "eu-west-1", "items")
+    >>> cause = Cause(scope=items, measure=Measure.LATENCY, score=0.9)
+    >>> get = Scope("route", "aws", "1", "eu-west-1", "GET /items")
+    >>> slow = Finding(id="a", revision=0, state="open", verdict=Verdict.SPIKE, scope=get,
+    ...                measure=Measure.LATENCY, start=0, seen=60, observed=300, expected=50, lower=40,
+    ...                upper=70, score=0.9, causes=[cause], sentence="")
+    >>> with_cause("p95 latency of route GET /items is at 300 ms.", slow)
+    'p95 latency of route GET /items is at 300 ms; the time is spent in table items.'
+    """
+    if not finding.causes or finding.causes[0].score < MOST_OF_IT:
+        return sentence
+    cause = finding.causes[0]
+    if finding.measure is Measure.LATENCY:
+        said = f"the time is spent in {named(cause.scope)}"
+    elif cause.measure is Measure.THROTTLES:
+        said = f"{named(cause.scope)} throttles"
+    else:
+        said = f"they come from {named(cause.scope)}"
+    return f"{sentence.removesuffix('.')}; {said}."
 
 
 def of_silence(finding: Finding, missed: float) -> str:

@@ -10,6 +10,7 @@ from config.capacity import Capacity
 from config.settings import Settings
 from detectors.edge_history import EdgeHistory
 from detectors.judge import Judge
+from detectors.limits import tomorrow
 from detectors.measures import BESIDE, JUDGED, KEPT_ON_EDGES, LATENCIES, Measure
 from detectors.scope import Edge, Scope, ScopeOrEdge
 from detectors.series import Series
@@ -20,6 +21,7 @@ from streams.findings import RETOLD_EVERY, Findings
 from streams.gather import Judged
 from streams.hourly_loads import HourlyLoads
 from streams.latency_window import LatencyWindow
+from streams.limit_findings import LimitFindings
 from streams.series_rows import SeriesRows
 from streams.silences import Silences
 from streams.steps import Step, Steps
@@ -48,7 +50,7 @@ class Detect:
         Called with the start of every step that was judged (progress).
     """
 
-    VERSION = 5
+    VERSION = 6
 
     def __init__(
         self,
@@ -67,7 +69,8 @@ class Detect:
         self._latency = [LatencyWindow(measure) for measure in LATENCIES]
         step = settings.time.step
         self._silences = Silences(settings.judge, step)
-        self._findings = Findings(self._judge, self._edges, self._silences, step)
+        self._findings = Findings(self._judge, self._edges, self._silences, settings.judge, step)
+        self._limits = LimitFindings(settings.judge, step, self._judge, self._findings.consumption)
         self._fatal = FatalFindings(settings.judge.young, step, RETOLD_EVERY * step, self._findings.explain)
         self._loads = HourlyLoads(self._capacity, settings.time.step)
         self._pulse = 0.0  # records in a usual step
@@ -117,6 +120,8 @@ class Detect:
         self._edges.append(step.start, of_edges, self._findings.spoilt(judgement))
         findings = self._findings.tell(step, self._steps.scopes, judgement, completeness)
         findings += self._fatal.tell(step, completeness)
+        soon = [growing.row for growing in judgement.growth if tomorrow(growing.growth)]
+        findings += self._limits.tell(judgement, completeness, soon)
         if self._on_step:
             self._on_step(step.start)
         loads = self._loads.take(step, known=completeness > 0)
@@ -152,6 +157,7 @@ class Detect:
                 self._findings.add_edges(series)
             else:
                 self._silences.add(series, len(self._judged))
+                self._limits.add(series, len(self._judged))
                 self._judged.add(series, scopes)
                 self._judge.add(series)
                 self._findings.add(series)
@@ -182,7 +188,8 @@ class Detect:
         parts = {"detect": meta, **self._steps.snapshot(), **self._findings.snapshot()}
         for window in self._latency:
             parts |= window.snapshot()
-        parts |= self._silences.snapshot() | self._fatal.snapshot() | self._loads.snapshot()
+        parts |= self._silences.snapshot() | self._fatal.snapshot() | self._limits.snapshot()
+        parts |= self._loads.snapshot()
         parts |= {f"judge/{name}": body for name, body in self._judge.snapshot().items()}
         return parts | {f"edges/{name}": body for name, body in self._edges.parts().items()}
 
@@ -200,6 +207,7 @@ class Detect:
         self._findings.restore(parts)
         self._silences.restore(parts)
         self._fatal.restore(parts)
+        self._limits.restore(parts)
         self._loads.restore(parts)
 
 

@@ -9,11 +9,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+import config.settings
 from detectors.attribution import at_level_of, attribute, suspects
 from detectors.edge_history import EdgeHistory
-from detectors.finding import Finding, Share, Verdict
+from detectors.finding import Finding, Share, Traffic, Verdict
 from detectors.growth import Growing
 from detectors.judge import Judge, Judgement
+from detectors.limits import in_sight
 from detectors.measures import COUNTED_BY, NATURE, RATIO_OF, SOURCES_INTO, Measure, Nature
 from detectors.scope import CLIENT, TENANT, Edge, Scope, ScopeOrEdge
 from detectors.sentence import of_deviation, of_growth, of_retired, of_silence
@@ -58,6 +60,13 @@ class Explanation(NamedTuple):
     callers: list[Share]
     suspects: list[Share]
     touches: list[Scope]
+    traffic: list[Traffic]  # of a latency
+    calls: list[float]  # of a latency: per second, by each kind of caller
+
+    @property
+    def most_calls(self) -> float:
+        """Calls per second as the kind of caller sees them that knows of most."""
+        return max(self.calls, default=0.0)
 
 
 class Findings:
@@ -69,7 +78,10 @@ class Findings:
 
     VERSION = 1
 
-    def __init__(self, judge: Judge, edges: EdgeHistory, silences: Silences, step: int) -> None:
+    def __init__(
+        self, judge: Judge, edges: EdgeHistory, silences: Silences, settings: config.settings.Judge, step: int
+    ) -> None:
+        self._horizon = settings.horizon_days
         self._judge = judge
         self._edges = edges
         self._silences = silences
@@ -189,6 +201,8 @@ class Findings:
             callers=why.callers,
             suspects=why.suspects,
             touches=why.touches,
+            calls=why.most_calls,
+            traffic=why.traffic,
             trace=self._judge.trace(row, moment.seen),
         )
 
@@ -230,6 +244,8 @@ class Findings:
             suspects=why.suspects,
             throttle_reasons=dict(moment.reasons.get(about, {})) if rise else {},
             touches=why.touches,
+            calls=why.most_calls,
+            traffic=why.traffic,
             sentence="",
         )
         if known.verdict is Verdict.SILENCE and self._silences.is_silent(row):
@@ -248,6 +264,29 @@ class Findings:
         """
         return self._explain(series, since, until, ratio)
 
+    def consumption(self, series: Series, since: int, until: int) -> Explanation:
+        """Divide all that a series brought, not its excess, over what calls its scope."""
+        found = Explanation([], [], [], [], [])
+        for kind in SOURCES_INTO.get(series.place.kind, ()):
+            edges = [edge for edge in self._into.get(series.place, []) if edge.source.kind == kind]
+            counted = COUNTED_BY.get(series.measure, Measure.REQUESTS)
+            rows = [self._edge_row.get((edge, series.measure)) for edge in edges]
+            if None in rows:
+                continue
+            used, calls = (
+                self._edges.window(of, since, until)[0]
+                for of in (
+                    [row for row in rows if row is not None],
+                    [self._edge_row[edge, counted] for edge in edges],
+                )
+            )
+            nothing = np.zeros(len(edges))
+            sources = [edge.source for edge in edges]
+            shares = attribute(used, nothing, calls, nothing, sources, seconds=max(until - since, 1))
+            found.touches.extend(share.scope for share in shares if share.share >= TOUCHES)
+            found.callers.extend(shares[:MOST_SHARES])
+        return found
+
     def _explain(
         self, series: Series, since: int, until: int, ratio: float, *, growth: bool = False
     ) -> Explanation:
@@ -255,7 +294,7 @@ class Findings:
 
         ``ratio`` is what was observed of the series, in times what was expected.
         """
-        found = Explanation([], [], [])
+        found = Explanation([], [], [], [], [])
         if isinstance(series.about, Edge):
             return found
         for kind in SOURCES_INTO.get(series.about.kind, ()):
@@ -268,9 +307,11 @@ class Findings:
             sources = [edge.source for edge in edges]
             if None in rows:  # a latency is no sum: who calls it belongs to it, nobody is charged
                 busy = calls[0] >= max(TOUCHES * calls[0].sum(), 1e-9)
-                found.touches.extend(
-                    source for source, busy_one in zip(sources, busy, strict=True) if busy_one
-                )
+                found.calls.append(float(calls[0].sum()) / seconds)
+                for source, count, busy_one in zip(sources, calls[0].tolist(), busy, strict=True):
+                    if busy_one:
+                        found.touches.append(source)
+                        found.traffic.append(Traffic(scope=source, calls=count / seconds))
                 continue
             measured = [row for row in rows if row is not None]
             if growth:
@@ -303,6 +344,8 @@ class Findings:
                 identity(series, Verdict.GROWTH, growing.since), Verdict.GROWTH, growing.since, moment.seen
             )
         known.revision += 1
+        if in_sight(growing.growth, self._horizon):  # keeps its name: a digest is not to waver between two
+            known.verdict = Verdict.LIMIT
         state: State = "open" if known.revision == 0 else "end" if growing.state == "end" else "update"
         finding = msgspec.structs.replace(
             self._finding(row, known, moment, state, growth=True),
