@@ -15,8 +15,11 @@ from streams.fan_out import Latency
 CALLS: Final = 100
 """Calls a p95 rests on at least: the five slowest of them lie above it."""
 
-STEPS: Final = 5
-"""Steps that are merged where one has too few calls. What is not enough then either has no p95."""
+STEPS: Final = 30
+"""Steps that are merged at most where one has too few calls: at a step of a minute, a call every 18 seconds
+has a p95. When everything becomes slow, five slow calls lift it, however far it looks back. What is not
+enough then either has no p95: of fewer calls it is nearly the slowest, and single slow ones are no news.
+"""
 
 
 class LatencyWindow:
@@ -49,14 +52,30 @@ class LatencyWindow:
         found = quantile_of_rows(rows, bins, counts, scopes, 0.95)
         few = (calls > 0) & (calls < CALLS)
         if few.any():
-            merged = [np.concatenate(parts) for parts in zip(*self._before, latency, strict=True)]
-            wanted = few[merged[0]]
-            all_rows, all_bins, all_counts = (part[wanted] for part in merged)
-            over_all = quantile_of_rows(all_rows, all_bins, all_counts, scopes, 0.95)
-            enough = np.bincount(all_rows, all_counts, scopes) >= CALLS
-            found[few] = np.where(enough, over_all, np.nan)[few]
+            found[few] = self._looked_back(latency, few, scopes)[few]
         self._before.append(latency)
         return found
+
+    def _looked_back(self, latency: Latency, few: NDArray[np.bool_], scopes: int) -> NDArray[np.float64]:
+        """Return the p95 of ``few`` scopes over as few of the last steps as have calls enough."""
+        kept = (latency, *reversed(self._before))
+        sizes = [len(rows) for rows, _, _ in kept]
+        rows, bins, counts = (np.concatenate(parts) for parts in zip(*kept, strict=True))
+        names = np.flatnonzero(few & (np.bincount(rows, counts, scopes) >= CALLS))
+        p95 = np.full(scopes, np.nan)
+        if not names.size:
+            return p95
+        place = np.full(scopes, -1)
+        place[names] = np.arange(len(names))
+        at = place[rows]
+        wanted = np.flatnonzero(at >= 0)
+        at, age = at[wanted], np.repeat(np.arange(len(kept)), sizes)[wanted]
+        by_age = np.bincount(at * len(kept) + age, counts[wanted], len(names) * len(kept))
+        upto = np.cumsum(by_age.reshape(len(names), len(kept)), axis=1)
+        oldest = np.argmax(upto >= CALLS, axis=1)
+        used = wanted[age <= oldest[at]]
+        p95[names] = quantile_of_rows(place[rows[used]], bins[used], counts[used], len(names), 0.95)
+        return p95
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the histograms that are kept."""
