@@ -43,12 +43,12 @@ _MANY: Final = 10  # beyond this many times, "12 times" reads better than "+1,10
 
 def unit(measure: Measure) -> str:
     """Return the unit a value of the measure is shown in."""
-    return _UNIT[measure]
+    return f"{measure.key}/s" if measure.key else _UNIT[measure]
 
 
 def name(measure: Measure) -> str:
     """Return what a person calls the measure."""
-    return _NAME[measure]
+    return measure.key or _NAME[measure]
 
 
 def number(value: float) -> str:

@@ -157,6 +157,9 @@ class Rollup(Section):
     max_calls: Annotated[int, Field(ge=1, le=5_000_000)] = Field(
         100_000, description="combinations of these with a table"
     )
+    max_values: Annotated[int, Field(ge=1, le=1000)] = Field(
+        50, description="keys of the business values of a partition"
+    )
 
 
 class Kafka(Section):
@@ -249,6 +252,7 @@ class Floors(Section):
     latency: Floor = Floor(absolute=50.0, relative=1.0)
     latency_code: Floor = Floor(absolute=50.0, relative=1.0)
     latency_auth: Floor = Floor(absolute=50.0, relative=1.0)
+    values: Floor = Floor(absolute=0.0, relative=0.5)
 
 
 class TableLimit(Section):

@@ -1,7 +1,8 @@
 """What is counted at a scope, in which column, and how each measure behaves."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, TENANT
 
@@ -14,8 +15,15 @@ class Nature(StrEnum):
     LATENCY = "latency"  # a quantile in milliseconds: compared on a log scale, undefined without calls
 
 
+_VALUE: Final = "value:"
+
+
 class Measure(StrEnum):
-    """One measure of a scope. All but latencies are sums over a bucket."""
+    """One measure of a scope. All but latencies are sums over a bucket.
+
+    The members are what every event may have. Beside them there is one for each key of ``values``, made
+    when it is first asked for: ``Measure("value:sales")``.
+    """
 
     REQUESTS = "requests"  # at a table: calls to it
     COLD_STARTS = "cold_starts"
@@ -32,6 +40,51 @@ class Measure(StrEnum):
     LATENCY_CODE = "latency_code"  # of the code of a function: without the runtime around it
     LATENCY_AUTH = "latency_auth"  # of the authorizer in front of a route
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Measure | None":
+        """Make the measure of a business value, as ``Flag`` makes its combinations: one object a name."""
+        if not isinstance(value, str) or not value.startswith(_VALUE) or value == _VALUE:
+            return None
+        made = str.__new__(cls, value)
+        made._name_ = made._value_ = value
+        known = cls._value2member_map_.setdefault(value, made)
+        return known if isinstance(known, cls) else None
+
+    @property
+    def key(self) -> str:
+        """The key of ``values`` that this is the sum of; empty for the members."""
+        return self.value[len(_VALUE) :] if self.value.startswith(_VALUE) else ""
+
+
+def value_of(key: str) -> Measure:
+    """Return the measure of a key of ``values``.
+
+    Examples
+    --------
+    >>> value_of("sales").key, value_of("sales") is value_of("sales"), Measure.WCU.key
+    ('sales', True, '')
+    """
+    return Measure(_VALUE + key)
+
+
+T = TypeVar("T")
+
+
+class _WithValues(dict[Measure, T]):
+    """What is known of measures, and of all business values alike."""
+
+    def __init__(self, of_members: Mapping[Measure, T], of_values: T) -> None:
+        super().__init__(of_members)
+        self._of_values = of_values
+
+    def __missing__(self, measure: Measure) -> T:
+        if measure.key:
+            return self._of_values
+        raise KeyError(measure)
+
+    def __contains__(self, measure: object) -> bool:
+        return super().__contains__(measure) or (isinstance(measure, Measure) and bool(measure.key))
+
 
 LATENCIES: Final = (Measure.LATENCY, Measure.LATENCY_CODE, Measure.LATENCY_AUTH)
 """The measures that are no sums."""
@@ -41,31 +94,36 @@ SUMMED: Final = tuple(measure for measure in Measure if measure not in LATENCIES
 
 COLUMN: Final[dict[Measure, int]] = {measure: index for index, measure in enumerate(SUMMED)}
 
-NATURE: Final = {
-    Measure.REQUESTS: Nature.COUNT,
-    Measure.COLD_STARTS: Nature.COUNT,
-    Measure.ERRORS_USER: Nature.COUNT,
-    Measure.ERRORS_BACKEND: Nature.COUNT,
-    Measure.ERRORS_FATAL: Nature.COUNT,
-    Measure.THROTTLES: Nature.COUNT,
-    Measure.READS: Nature.COUNT,
-    Measure.WRITES: Nature.COUNT,
-    Measure.RCU: Nature.AMOUNT,
-    Measure.WCU: Nature.AMOUNT,
-    Measure.BUSY: Nature.AMOUNT,
-    Measure.LATENCY: Nature.LATENCY,
-    Measure.LATENCY_CODE: Nature.LATENCY,
-    Measure.LATENCY_AUTH: Nature.LATENCY,
-}
+NATURE: Final = _WithValues(
+    {
+        Measure.REQUESTS: Nature.COUNT,
+        Measure.COLD_STARTS: Nature.COUNT,
+        Measure.ERRORS_USER: Nature.COUNT,
+        Measure.ERRORS_BACKEND: Nature.COUNT,
+        Measure.ERRORS_FATAL: Nature.COUNT,
+        Measure.THROTTLES: Nature.COUNT,
+        Measure.READS: Nature.COUNT,
+        Measure.WRITES: Nature.COUNT,
+        Measure.RCU: Nature.AMOUNT,
+        Measure.WCU: Nature.AMOUNT,
+        Measure.BUSY: Nature.AMOUNT,
+        Measure.LATENCY: Nature.LATENCY,
+        Measure.LATENCY_CODE: Nature.LATENCY,
+        Measure.LATENCY_AUTH: Nature.LATENCY,
+    },
+    Nature.AMOUNT,
+)
 
-GROWS: Final = (Measure.REQUESTS, Measure.RCU, Measure.WCU, Measure.BUSY, Measure.LATENCY)
+GROWS: Final = _WithValues(
+    dict.fromkeys((Measure.REQUESTS, Measure.RCU, Measure.WCU, Measure.BUSY, Measure.LATENCY), True),
+    of_values=True,
+)
 """The measures whose growth is told: what is planned for. Few errors drift by chance."""
 
-COUNTED_BY: Final = {
-    Measure.RCU: Measure.READS,
-    Measure.WCU: Measure.WRITES,
-    Measure.BUSY: Measure.REQUESTS,
-}
+COUNTED_BY: Final = _WithValues(
+    {Measure.RCU: Measure.READS, Measure.WCU: Measure.WRITES, Measure.BUSY: Measure.REQUESTS},
+    Measure.REQUESTS,
+)
 """The measure that counts the calls an amount is made of: few calls make a noisy amount."""
 
 _ERRORS = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)

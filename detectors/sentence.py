@@ -77,7 +77,7 @@ def of_deviation(
     weeks_left_out: list[int],
 ) -> str:
     """Say why a spike or a drop is told; values per second (ms for latency)."""
-    word = _WORDS[measure]
+    word = measure.key or _WORDS[measure]
     verb = "is" if measure in _SINGULAR else "are"
     if expected > 0 and verdict is Verdict.DROP:
         compared = f"{100 * observed / expected:.0f} % of"
@@ -94,7 +94,7 @@ def of_deviation(
 
 def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float | None = None) -> str:
     """Say why growth is told; ``limit`` per second where one is known."""
-    word = _WORDS[measure]
+    word = measure.key or _WORDS[measure]
     verb = "has" if measure in _SINGULAR else "have"
     said = (
         f"{word[0].upper()}{word[1:]} of {named(about)} {verb} risen by {100 * growth.per_day:.1f} % a day "

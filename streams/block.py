@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from detectors.measures import SUMMED
 from streams.paths import Call, Path
+from streams.values import COLUMNS, Value
 
 
 @dataclass(slots=True)
@@ -41,6 +42,8 @@ class Block:
     paths: list[Path] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)  # Call.path is a row of ``paths``
     sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, len(SUMMED))))  # (rows, SUMMED)
+    values: list[Value] = field(default_factory=list)
+    amounts: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, COLUMNS)))  # of ``values``
     # latency histograms, sparse: cell of a row (streams.cells), how many measurements; ascending cells
     cells: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))

@@ -5,9 +5,10 @@ import msgspec
 from detectors.state import pack, unpack
 from streams.block import Block
 from streams.paths import Call, Path
+from streams.values import Value
 
 KIND = "block"
-VERSION = 4
+VERSION = 5
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -24,6 +25,7 @@ class _Meta(msgspec.Struct, array_like=True):
     paths: list[Path]
     calls: list[Call]
     tags: list[tuple[int, str, str, float]]
+    values: list[Value]
 
 
 def encode_block(block: Block) -> bytes:
@@ -42,8 +44,15 @@ def encode_block(block: Block) -> bytes:
         block.paths,
         block.calls,
         block.tags,
+        block.values,
     )
-    return pack(KIND, VERSION, meta, {"sums": block.sums, "cells": block.cells, "counts": block.counts})
+    arrays = {
+        "sums": block.sums,
+        "amounts": block.amounts,
+        "cells": block.cells,
+        "counts": block.counts,
+    }
+    return pack(KIND, VERSION, meta, arrays)
 
 
 def decode_block(body: bytes) -> Block:
@@ -69,6 +78,8 @@ def decode_block(body: bytes) -> Block:
         meta.paths,
         meta.calls,
         arrays["sums"],
+        meta.values,
+        arrays["amounts"],
         arrays["cells"],
         arrays["counts"],
         meta.tags,

@@ -15,6 +15,7 @@ from streams.decode import Decoder
 from streams.paths import Call
 from streams.summary import Counts, Summary
 from streams.touched import scopes_of_path, shards_of, table_of_call
+from streams.values import ValueIds, scopes_of
 
 _CALL: Final[Callable[[tuple[int, str]], Call]] = partial(
     tuple.__new__, Call
@@ -45,6 +46,7 @@ class BlockMaker:
         self.sequence = sequence
         self._path_shards = np.zeros((0, self._shards), np.bool_)  # (paths, shards) which touches which
         self._call_shards = np.zeros((0, self._shards), np.bool_)
+        self.values = ValueIds(self._decoder.paths.names, self._decoder.values)
 
     def blocks(self, bucket: int, summary: Summary, watermark: int, *, late: bool = False) -> list[Block]:
         """Return the blocks of a bucket and count the sequence on."""
@@ -65,6 +67,8 @@ class BlockMaker:
         called = [known[number] for number in call_ids.tolist()]
         whole.calls = _calls([row_of[path] for path, _ in called], [table for _, table in called])
         whole.sums = np.concatenate((sums, call_sums)) if len(call_ids) else sums
+        value_ids, whole.amounts = summary.values.merged()
+        whole.values = [self.values.name(number) for number in value_ids.tolist()]
         cells, whole.counts = summary.paths.latency.merged()
         call_cells, call_counts = summary.calls.latency.merged()
         whole.cells = _of_rows(cells, path_ids, 0)
@@ -95,6 +99,8 @@ class BlockMaker:
         self._learn_shards()
         paths, calls, sums = made[0].paths, made[0].calls, made[0].sums
         cells, counts, tags = made[0].cells, made[0].counts, made[0].tags
+        values, amounts = made[0].values, made[0].amounts
+        homes = [shards_of(scopes_of(value), self._shards) for value in values]
         owners, rest = np.divmod(cells, PER_ID)
         callers = np.array([call.path for call in calls], np.int64)
         tables = [call.table for call in calls]
@@ -107,9 +113,11 @@ class BlockMaker:
             block.paths = list(compress(paths, with_path.tolist()))
             block.calls = _calls(row[callers[with_call]].tolist(), compress(tables, with_call.tolist()))
             block.sums = sums[kept]
-            here = kept[owners]
-            block.cells = row[owners[here]] * PER_ID + rest[here]
-            block.counts = counts[here]
+            here = [block.shard in home for home in homes]
+            block.values, block.amounts = list(compress(values, here)), amounts[np.array(here, np.bool_)]
+            mine = kept[owners]
+            block.cells = row[owners[mine]] * PER_ID + rest[mine]
+            block.counts = counts[mine]
             block.tags = [(int(row[at]), key, text, count) for at, key, text, count in tags if kept[at]]
 
     def _learn_shards(self) -> None:

@@ -33,7 +33,7 @@ class Tag(NamedTuple):
 
 @dataclass(slots=True)
 class Columns:
-    """n events in record order, and the m table calls they made.
+    """n events in record order, the m table calls they made and the v amounts they came with.
 
     ``path`` and ``call`` are ids of ``streams.paths.Paths``; bins are those of ``detectors.latency`` and
     -1 where nothing was measured.
@@ -56,6 +56,9 @@ class Columns:
     call_reads: NDArray[np.bool_]  # (m,) it read; a call may do both, or neither that is known
     call_writes: NDArray[np.bool_]  # (m,)
     call_throttled: NDArray[np.bool_]  # (m,)
+    value_event: NDArray[np.int64]  # (v,) row of the event that an amount came with
+    value_key: NDArray[np.int64]  # (v,) number of its key (streams.values)
+    value: NDArray[np.float64]  # (v, 2) its parts
     tags: list[Tag] = field(default_factory=list)  # rows are events
     call_tags: list[Tag] = field(default_factory=list)  # rows are calls
 
@@ -70,11 +73,12 @@ def joined(parts: Sequence[Columns]) -> Columns:
     arrays = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in Columns.__dataclass_fields__
-        if name not in ("tags", "call_tags", "call_event")
+        if name not in ("tags", "call_tags", "call_event", "value_event")
     }
     return Columns(
         **arrays,
         call_event=np.concatenate([part.call_event + at for part, at in zip(parts, events, strict=False)]),
+        value_event=np.concatenate([part.value_event + at for part, at in zip(parts, events, strict=False)]),
         tags=[
             tag._replace(row=tag.row + int(at))
             for part, at in zip(parts, events, strict=False)

@@ -32,6 +32,7 @@ from streams.operations import READS, WRITES, Kinds
 from streams.parse import EARLIEST, LATEST, MILLISECONDS_FROM, Problem, parse, stamp_of
 from streams.paths import CallIds, PathIds, cut
 from streams.rejected import SAMPLE_BYTES, Reason, Rejected
+from streams.values import ValueKeys, parts_of
 from streams.watermark import EventTime
 
 PIECE: Final = 500
@@ -46,6 +47,7 @@ _ERROR_CODES: Final[dict[object, int]] = {
     "fatal": FATAL,
 }
 _NO_LAYERS: Final = Layers()
+_NO_VALUES: Final[dict[str, float]] = {}
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -64,12 +66,13 @@ class Decoder:
         How far a stamp may lie ahead, and how many names are kept; the shipped defaults when absent.
     """
 
-    VERSION = 1
+    VERSION = 2
 
     def __init__(self, settings: Settings | None = None) -> None:
         settings = settings or Settings()
         self.paths = PathIds(settings.rollup.max_paths)
         self.calls = CallIds(settings.rollup.max_calls)
+        self.values = ValueKeys(settings.rollup.max_values)
         self._kinds = Kinds()
         self._time = EventTime(settings.time.future)
         self._held: list[tuple[int, bytes]] = []  # (records back from the next run, record)
@@ -170,6 +173,7 @@ class Decoder:
             busy=_whole(busiest / 1000),
             call_bin=bins[LAYERS * n :],
             **calls,
+            **self._values([event.values or _NO_VALUES for event in events]),
         )
         columns.tags = [
             Tag(row, ERROR_TYPE, cut(events[row].error_type))
@@ -207,6 +211,18 @@ class Decoder:
         }
         return columns, np.array([call.ms for call in calls], np.float64)
 
+    def _values(self, values: Sequence[dict[str, float]]) -> dict[str, Any]:
+        """Return the columns of the business values."""
+        event = np.repeat(np.arange(len(values)), np.fromiter(map(len, values), np.int64, len(values)))
+        v = len(event)
+        keys = map(self.values.__getitem__, chain.from_iterable(values))
+        amounts = chain.from_iterable(map(dict.values, values))
+        return {
+            "value_event": event,
+            "value_key": np.fromiter(keys, np.int64, v),
+            "value": parts_of(np.fromiter(amounts, np.float64, v)),
+        }
+
     def snapshot(self) -> dict[str, bytes]:
         """Return the names, the newest stamp and what is held back."""
         newest = self._time.newest if np.isfinite(self._time.newest) else None
@@ -215,6 +231,7 @@ class Decoder:
             "decoder": pack("decoder", self.VERSION, meta, {}),
             **self.paths.snapshot(),
             **self.calls.snapshot(),
+            **self.values.snapshot(),
         }
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
@@ -230,6 +247,7 @@ class Decoder:
         self._held = meta.held
         self.paths.restore(parts)
         self.calls.restore(parts)
+        self.values.restore(parts)
         self.paths.folded, self.calls.folded = meta.folded_paths, meta.folded_calls
 
 

@@ -50,7 +50,7 @@ class Detect:
         Called with the start of every step that was judged (progress).
     """
 
-    VERSION = 6
+    VERSION = 7
 
     def __init__(
         self,
@@ -77,8 +77,10 @@ class Detect:
         self._forget_rows()
 
     def _forget_rows(self) -> None:
-        self._added: list[int] = []  # rows of the scopes whose series the judge has, in its order
+        # rows of the scopes whose series the judge has, in its order; of a business value, ~its number
+        self._added: list[int] = []
         self._known = np.zeros(0, bool)  # the same as a mask over rows
+        self._known_values = np.zeros(0, bool)  # and over business values
         self._judged = SeriesRows()
         self._of_edges = SeriesRows()
 
@@ -109,8 +111,8 @@ class Detect:
                 for measure, window in zip(LATENCIES, self._latency, strict=True)
             ]
         )
-        values = self._judged.values(step.sums, p95)
-        of_edges = self._of_edges.values(step.sums, p95)
+        values = self._judged.values(step.sums, p95, step.values)
+        of_edges = self._of_edges.values(step.sums, p95, step.values)
         completeness = self._completeness(step)
         if not completeness:  # nothing came at all: the pipeline had a gap, which is not zero traffic
             values[:] = of_edges[:] = np.nan
@@ -138,19 +140,26 @@ class Detect:
         active: NDArray[np.bool_] = np.any(step.sums != 0, axis=1)
         active[: len(self._known)] &= ~self._known[: len(active)]
         fresh = sorted(np.flatnonzero(active).tolist(), key=lambda row: _sortable(self._steps.scopes[row]))
-        self._add(fresh, step.start)
+        self._add([*fresh, *self._new_values(step)], step.start)
+
+    def _new_values(self, step: Step) -> list[int]:
+        active: NDArray[np.bool_] = step.values != 0
+        active[: len(self._known_values)] &= ~self._known_values[: len(active)]
+
+        def name(number: int) -> tuple[tuple[str, ...], Measure]:
+            row, measure = self._steps.values[number]
+            return _sortable(self._steps.scopes[row]), measure
+
+        return [~number for number in sorted(np.flatnonzero(active).tolist(), key=name)]
 
     def _add(self, fresh: Sequence[int], start: int) -> None:
         if not fresh:
             return
         for edges in (False, True):
-            rows = [row for row in fresh if isinstance(self._steps.scopes[row], Edge) is edges]
-            scopes = [row for row in rows for _ in _kept(self._steps.scopes[row])]
-            series = [
-                self._series(self._steps.scopes[row], measure)
-                for row in rows
-                for measure in _kept(self._steps.scopes[row])
-            ]
+            rows = [row for row in fresh if row >= 0 and isinstance(self._steps.scopes[row], Edge) is edges]
+            named = [one for at in fresh for one in self._named(at, edges=edges)]
+            scopes = [place for place, _, _ in named]
+            series = [self._series(about, measure) for _, about, measure in named]
             if edges:
                 self._of_edges.add(series, scopes)
                 self._edges.grow(len(series))
@@ -165,7 +174,17 @@ class Detect:
                 self._loads.add(self._scopes_of(rows))
         self._added += fresh
         self._known = np.zeros(len(self._steps.scopes), bool)
-        self._known[self._added] = True
+        self._known[[row for row in self._added if row >= 0]] = True
+        self._known_values = np.zeros(len(self._steps.values), bool)
+        self._known_values[[~row for row in self._added if row < 0]] = True
+
+    def _named(self, at: int, *, edges: bool) -> list[tuple[int, ScopeOrEdge, Measure]]:
+        """Return the place in a step, the scope and the measure of the series that were added as ``at``."""
+        if at < 0:
+            row, value = self._steps.values[~at]
+            return [] if edges else [(~at, self._steps.scopes[row], value)]
+        about = self._steps.scopes[at]
+        return [(at, about, measure) for measure in _kept(about)] if isinstance(about, Edge) is edges else []
 
     def _scopes_of(self, rows: Sequence[int]) -> dict[int, Scope]:
         about = ((row, self._steps.scopes[row]) for row in rows)
@@ -176,7 +195,7 @@ class Detect:
             return Series(about, measure)
         if measure in BESIDE.get(about.kind, ()):
             return Series(about, measure, judged=False)
-        floor = getattr(self._settings.floors, measure.value)
+        floor = getattr(self._settings.floors, "values" if measure.key else measure.value)
         limit = self._capacity.of(about.kind, about.account, about.name, measure)
         return Series(
             about, measure, floor_absolute=floor.absolute, floor_relative=floor.relative, limit=limit

@@ -6,7 +6,6 @@ number of scopes costs nothing per event or per bucket.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 
 from detectors.measures import KEPT_ON_EDGES, LATENCIES, SUMMED, Measure
 from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, ScopeOrEdge
-from streams.block import Block
 from streams.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL, layers_of
 from streams.group import add_rows
 from streams.paths import Call, Path
@@ -80,6 +78,10 @@ class FanOut:
     def __len__(self) -> int:
         """Return how many paths and calls are known."""
         return len(self._tagged)
+
+    def row_of(self, about: ScopeOrEdge) -> int | None:
+        """Return the row of a scope or edge; None for one that is of another shard or did not come yet."""
+        return self._row_of.get(about)
 
     def add(self, names: Sequence[Path | Call]) -> None:
         """Take all names by id; those that are known already stay as they are.
@@ -163,28 +165,3 @@ class FanOut:
             if row >= 0:
                 added[row, key, text] = added.get((row, key, text), 0.0) + count
         return added
-
-
-@dataclass(frozen=True, slots=True)
-class FannedOut:
-    """One block per scope and edge of its shard."""
-
-    scopes: list[ScopeOrEdge]
-    sums: NDArray[np.float64]  # (scopes, len(SUMMED))
-    latency: dict[Measure, Latency]
-    tags: dict[Tag, float]
-
-
-def fan_out_block(block: Block) -> FannedOut:
-    """Return what a block counted for each scope and edge of its shard.
-
-    ``Steps`` fans out whole steps; this is for whoever looks at a single block.
-    """
-    fan_out = FanOut(block.shard, block.shards)
-    fan_out.add([*block.paths, *block.calls])  # rows are ids: those of paths come first
-    return FannedOut(
-        fan_out.scopes,
-        fan_out.sums(np.arange(len(block.sums)), block.sums),
-        fan_out.latency(block.cells, block.counts),
-        fan_out.tags({(row, key, text): count for row, key, text, count in block.tags}),
-    )

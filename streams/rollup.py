@@ -131,7 +131,8 @@ class Rollup:
                 if not turn_after:
                     heappush(self._starts, start)
             into.append(summary)
-        tally(columns, slot, into, len(self._decoder.paths.names), len(self._decoder.calls.names))
+        names = self._decoder.paths.names, self._decoder.calls.names
+        tally(columns, slot, into, paths=len(names[0]), calls=len(names[1]), values=self._maker.values)
         return corrections
 
     def _advance(self, watermark: int, corrections: Buckets) -> list[Block]:

@@ -15,7 +15,9 @@ from streams.block import Block
 from streams.cells import renumbered
 from streams.fan_out import FanOut, Latency
 from streams.names import Names
-from streams.summary import Counts
+from streams.summary import Counts, Sums, no_values
+from streams.value_rows import ValueRows
+from streams.values import Value
 
 
 class LostBlockError(RuntimeError):
@@ -35,6 +37,7 @@ class Step:
 
     start: int
     sums: NDArray[np.float64]  # (scopes, len(SUMMED))
+    values: NDArray[np.float64]  # amounts of ``Steps.values``
     latency: dict[Measure, Latency]  # (rows, bins, counts), sparse; a pair of row and bin may come again
     records: int = 0
     tags: dict[tuple[int, str, str], float] = field(default_factory=dict)
@@ -46,6 +49,7 @@ class _Open:
 
     records: int = 0
     counts: Counts = field(default_factory=Counts)
+    values: Sums = field(default_factory=no_values)
 
 
 @dataclass(slots=True)
@@ -73,6 +77,7 @@ class _Meta(msgspec.Struct, array_like=True):
     closed: int | None
     late: int
     shard: tuple[int, int] | None  # and how many there are
+    values: list[Value]
 
 
 class Steps:
@@ -90,13 +95,15 @@ class Steps:
         Seconds of a step.
     """
 
-    VERSION = 4
+    VERSION = 5
 
     def __init__(self, sources: Sequence[str], width: int) -> None:
         self.width = width
         self.late = 0  # records that came after their step had been judged
         self._names = Names()
         self._fan_out: FanOut | None = None  # until the first block says of which shard
+        self._value_names: dict[Value, int] = {}  # ids, in the order in which they came
+        self._value_rows: ValueRows | None = None
         self._sources = {source: _Source() for source in sources}
         self._open: dict[int, _Open] = {}
         self._closed: int | None = None  # end of the newest closed step
@@ -105,6 +112,11 @@ class Steps:
     def scopes(self) -> list[ScopeOrEdge]:
         """Scopes and edges by row, as far as they came up in closed steps."""
         return self._fan_out.scopes if self._fan_out else []
+
+    @property
+    def values(self) -> list[tuple[int, Measure]]:
+        """Business values by number: the row of the scope and which value of it, as far as they came up."""
+        return self._value_rows.series if self._value_rows else []
 
     @property
     def watermark(self) -> int | None:
@@ -150,13 +162,17 @@ class Steps:
 
     def _check_shard(self, block: Block) -> None:
         if self._fan_out is None:
-            self._fan_out = FanOut(block.shard, block.shards)
+            self._start(block.shard, block.shards)
         elif (block.shard, block.shards) != (self._fan_out.shard, self._fan_out.shards):
             raise StrayBlockError(
                 f"{block.source}: a block of shard {block.shard} of {block.shards} came to shard "
                 f"{self._fan_out.shard} of {self._fan_out.shards}; the shards of a running app cannot be "
                 "changed: use another kafka.app"
             )
+
+    def _start(self, shard: int, shards: int) -> None:
+        self._fan_out = FanOut(shard, shards)
+        self._value_rows = ValueRows(self._fan_out)
 
     def _merge(self, block: Block) -> None:
         start = block.bucket - block.bucket % self.width
@@ -176,6 +192,10 @@ class Steps:
         into.counts.sums.add(ids, block.sums)
         if len(block.cells):
             into.counts.latency.add(renumbered(block.cells, ids), block.counts)
+        if block.values:
+            known = self._value_names
+            numbers = [known.setdefault(value, len(known)) for value in block.values]
+            into.values.add(np.array(numbers, np.int64), block.amounts)
         tags = into.counts.tags
         for row, key, text, count in block.tags:
             place = (rows[row], key, text)
@@ -195,14 +215,15 @@ class Steps:
             yield self._fanned_out(start, self._open.pop(start, None))
 
     def _fanned_out(self, start: int, counted: _Open | None) -> Step:
-        if counted is None or self._fan_out is None:
-            return Step(
-                start, np.zeros((len(self.scopes), len(SUMMED))), dict.fromkeys(LATENCIES, _NOTHING_MEASURED)
-            )
+        if counted is None or self._fan_out is None or self._value_rows is None:
+            sums, values = np.zeros((len(self.scopes), len(SUMMED))), np.zeros(len(self.values))
+            return Step(start, sums, values, dict.fromkeys(LATENCIES, _NOTHING_MEASURED))
         self._fan_out.add(self._names.known)
+        self._value_rows.add(list(self._value_names))
         return Step(
             start,
             self._fan_out.sums(*counted.counts.sums.listed()),
+            self._value_rows.amounts(*counted.values.listed()),
             self._fan_out.latency(*counted.counts.latency.listed()),
             counted.records,
             self._fan_out.tags(counted.counts.tags),
@@ -214,27 +235,32 @@ class Steps:
         opened = []
         for start, counted in sorted(self._open.items()):
             arrays |= counted.counts.arrays(str(start))
+            arrays[f"{start}/values"], arrays[f"{start}/amounts"] = counted.values.merged()
             opened.append(_OpenState(start, counted.records, counted.counts.listed_tags()))
         sources = {
             name: _SourceState(source.sequence, source.watermark, source.idle)
             for name, source in self._sources.items()
         }
         shard = (self._fan_out.shard, self._fan_out.shards) if self._fan_out else None
-        meta = _Meta(sources, opened, self._closed, self.late, shard)
+        meta = _Meta(sources, opened, self._closed, self.late, shard, list(self._value_names))
         return {"steps": pack("steps", self.VERSION, meta, arrays), **self._names.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
         meta, arrays = unpack(parts["steps"], "steps", self.VERSION, _Meta)
         self._names.restore(parts)
-        self._fan_out = None
+        self._fan_out = self._value_rows = None
+        self._value_names = {value: number for number, value in enumerate(meta.values)}
         if meta.shard is not None:
-            self._fan_out = FanOut(*meta.shard)
+            self._start(*meta.shard)
+        if self._fan_out is not None and self._value_rows is not None:
             self._fan_out.add(self._names.known)  # rows follow from the order of names alone
+            self._value_rows.add(meta.values)
         for name, source in meta.sources.items():
             self._sources[name] = _Source(source.sequence, source.watermark, source.idle)
         self._closed, self.late = meta.closed, meta.late
-        self._open = {
-            state.start: _Open(state.records, Counts.of(arrays, str(state.start), state.tags))
-            for state in meta.open
-        }
+        self._open = {}
+        for state in meta.open:
+            opened = _Open(state.records, Counts.of(arrays, str(state.start), state.tags))
+            opened.values.add(arrays[f"{state.start}/values"], arrays[f"{state.start}/amounts"])
+            self._open[state.start] = opened

@@ -12,6 +12,7 @@ from detectors.measures import SUMMED
 from detectors.state import pack, unpack
 from streams.group import add_rows, group
 from streams.paths import OTHER
+from streams.values import COLUMNS
 
 ROOM: Final = 1024
 """Pieces are merged when they hold this many rows more than twice what they last came to."""
@@ -19,19 +20,20 @@ ROOM: Final = 1024
 MAX_TAGS: Final = 1000
 """Distinct tags of a bucket; what comes after them is counted under ``other``."""
 
-_VERSION: Final = 4
+_VERSION: Final = 5
 
 
 class Sums:
-    """Sums of SUMMED columns by id, kept as pieces until they are asked for."""
+    """Sums of columns by id, kept as pieces until they are asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: int = len(SUMMED)) -> None:
+        self._columns = columns
         self._ids: list[NDArray[np.int64]] = []
         self._values: list[NDArray[np.float64]] = []
         self._room = ROOM  # rows until the next merge: merging costs each row a bounded number of times
 
     def add(self, ids: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        """Add (k, len(SUMMED)) sums of k distinct ids."""
+        """Add (k, columns) sums of k distinct ids."""
         self._ids.append(ids)
         self._values.append(values)
         self._room -= len(ids)
@@ -41,7 +43,7 @@ class Sums:
     def merged(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the distinct ids, ascending if those of every piece are, and their sums."""
         if not self._ids:
-            return np.zeros(0, np.int64), np.zeros((0, len(SUMMED)))
+            return np.zeros(0, np.int64), np.zeros((0, self._columns))
         if len(self._ids) > 1:
             every = np.concatenate(self._ids)
             ids, place = group(every, int(every.max(initial=0)) + 1)
@@ -121,6 +123,11 @@ class Counts:
         return [(*key, count) for key, count in self.tags.items()]
 
 
+def no_values() -> Sums:
+    """Return sums of no business value yet (``streams.values``)."""
+    return Sums(COLUMNS)
+
+
 class _Meta(msgspec.Struct, array_like=True):
     records: int
     path_tags: list[tuple[int, str, str, float]]
@@ -134,11 +141,14 @@ class Summary:
     records: int = 0
     paths: Counts = field(default_factory=Counts)
     calls: Counts = field(default_factory=Counts)
+    values: Sums = field(default_factory=no_values)
 
     def pack(self) -> bytes:
         """Return the bucket as bytes."""
         meta = _Meta(self.records, self.paths.listed_tags(), self.calls.listed_tags())
-        return pack("bucket", _VERSION, meta, {**self.paths.arrays("paths"), **self.calls.arrays("calls")})
+        ids, sums = self.values.merged()
+        arrays = {**self.paths.arrays("paths"), **self.calls.arrays("calls"), "values": ids, "amounts": sums}
+        return pack("bucket", _VERSION, meta, arrays)
 
     @classmethod
     def unpack(cls, part: bytes) -> "Summary":
@@ -150,11 +160,13 @@ class Summary:
             When the bytes are damaged or of another version.
         """
         meta, arrays = unpack(part, "bucket", _VERSION, _Meta)
-        return cls(
+        found = cls(
             meta.records,
             Counts.of(arrays, "paths", meta.path_tags),
             Counts.of(arrays, "calls", meta.call_tags),
         )
+        found.values.add(arrays["values"], arrays["amounts"])
+        return found
 
 
 def count_tag(tags: Tags, row: int, key: str, text: str) -> None:

@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 from detectors.measures import SUMMED, Measure
 from streams.cells import PER_ID, TOTAL, cells_of
 from streams.columns import BACKEND, FATAL, USER, Columns
-from streams.group import group
+from streams.group import add_rows, group
 from streams.summary import Histograms, Summary, count_tag
+from streams.values import ValueIds
 
 Ints = NDArray[np.int64]
 
 
-def tally(columns: Columns, slot: Ints, into: Sequence[Summary], paths: int, calls: int) -> None:
+def tally(
+    columns: Columns, slot: Ints, into: Sequence[Summary], *, paths: int, calls: int, values: ValueIds
+) -> None:
     """Add the columns to the summaries.
 
     Parameters
@@ -28,6 +31,8 @@ def tally(columns: Columns, slot: Ints, into: Sequence[Summary], paths: int, cal
         The summaries, by slot.
     paths, calls
         How many paths and calls there are: the ids of the columns are below.
+    values
+        Knows the ids of business values.
     """
     rows = np.flatnonzero(slot >= 0)
     slots, ids = slot[rows], columns.path[rows]
@@ -55,6 +60,7 @@ def tally(columns: Columns, slot: Ints, into: Sequence[Summary], paths: int, cal
         into[number].paths.sums.add(ids[here], sums[here])
     _measure_paths(columns, rows, slots, into, paths)
     _tally_calls(columns, slot, into, calls)
+    _tally_values(columns, slot, into, values)
     _count_tags(columns, slot, into)
 
 
@@ -91,6 +97,19 @@ def _tally_calls(columns: Columns, slot: Ints, into: Sequence[Summary], calls: i
     size = calls * PER_ID
     found = slots[measured] * size + cells_of(ids[measured], TOTAL, bins[measured])
     _measure(found, size, [summary.calls.latency for summary in into])
+
+
+def _tally_values(columns: Columns, slot: Ints, into: Sequence[Summary], values: ValueIds) -> None:
+    slots = slot[columns.value_event]
+    rows = np.flatnonzero(slots >= 0)
+    if not len(rows):
+        return
+    ids = values.ids(columns.path[columns.value_event[rows]], columns.value_key[rows])
+    cells, place = group(slots[rows] * values.bound + ids, len(into) * values.bound)
+    sums = add_rows(place, columns.value[rows], len(cells))
+    of, ids = np.divmod(cells, values.bound)
+    for number, here in _slices(of, len(into)):
+        into[number].values.add(ids[here], sums[here])
 
 
 def _measure(cells: Ints, size: int, into: Sequence[Histograms]) -> None:

@@ -9,7 +9,7 @@ from config.settings import Time
 from detectors.measures import KEPT_ON_EDGES, SOURCES_INTO, SUMMED, Measure
 from detectors.scope import Edge, Scope, ScopeOrEdge
 from streams.block import Block
-from streams.fan_out import fan_out_block
+from streams.fanned_out import fan_out_block
 
 Totals = dict[tuple[int, ScopeOrEdge, Measure], float]
 REQUEST_SCOPES = ("account", "service", "route", "function", "client")
@@ -22,6 +22,7 @@ class Oracle:
         self.totals: Totals = defaultdict(float)
         self.records: dict[int, int] = defaultdict(int)
         self.tags: dict[tuple[int, ScopeOrEdge, str, str], float] = defaultdict(float)
+        self.values: dict[tuple[int, Scope, str], float] = defaultdict(float)
         self.late = 0
         self.duplicates = 0
         self._time = time
@@ -77,6 +78,9 @@ class Oracle:
             self.tags[bucket, tagged, "error_type", event["error_type"]] += 1
         if event.get("throttled"):
             self.tags[bucket, tagged, "throttle", event["throttled"]] += 1
+        for key, amount in (event.get("values") or {}).items():
+            for scope in (scopes[kind] for kind in ("account", "service") if kind in scopes):
+                self.values[bucket, scope, key] += amount
         self._count_calls(event, bucket, scopes)
 
     def _count_calls(self, event: dict, bucket: int, scopes: dict[str, Scope]) -> None:
@@ -163,3 +167,13 @@ def tags_of(blocks: Sequence[Block]) -> dict[tuple[int, ScopeOrEdge, str, str], 
         for (row, key, text), count in fanned.tags.items():
             tags[block.bucket, fanned.scopes[row], key, text] += count
     return tags
+
+
+def values_of(blocks: Sequence[Block]) -> dict[tuple[int, Scope, str], float]:
+    """Add the business values of blocks up to what the oracle counts."""
+    values: dict[tuple[int, Scope, str], float] = defaultdict(float)
+    for block in blocks:
+        fanned = fan_out_block(block)
+        for (row, measure), amount in fanned.values.items():
+            values[block.bucket, fanned.scopes[row], measure.key] += amount
+    return values

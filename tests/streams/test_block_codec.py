@@ -9,6 +9,7 @@ from streams.block import Block
 from streams.block_codec import decode_block, encode_block
 from streams.cells import PER_ID
 from streams.paths import Call, Path
+from streams.values import Value
 
 PUT = Path("aws", "1", "eu", "inventory", "PUT /", "put", "ios", "3.2", "game")
 
@@ -27,6 +28,8 @@ def block() -> Block:
         paths=[PUT],
         calls=[Call(0, "items")],
         sums=np.arange(2.0 * len(SUMMED)).reshape(2, -1),
+        values=[Value("aws", "1", "eu", "inventory", "sales")],
+        amounts=np.array([[120.0, 2.0**-30]]),
         cells=np.array([3, 9, PER_ID + 3]),
         counts=np.array([1.0, 2.0, 3.0]),
         tags=[(1, "throttle", "TableWriteKeyRangeThroughputExceeded", 4.0)],
@@ -35,10 +38,10 @@ def block() -> Block:
 
 def test_a_block_comes_back_as_it_was() -> None:
     sent, got = block(), decode_block(encode_block(block()))
-    for name in ("sums", "cells", "counts"):
+    for name in ("sums", "amounts", "cells", "counts"):
         np.testing.assert_array_equal(getattr(got, name), getattr(sent, name))
-    assert [type(name) for name in (*got.paths, *got.calls)] == [Path, Call]
-    arrays = ("sums", "cells", "counts")
+    assert [type(name) for name in (*got.paths, *got.calls, *got.values)] == [Path, Call, Value]
+    arrays = ("sums", "amounts", "cells", "counts")
     for name in (name for name in Block.__dataclass_fields__ if name not in arrays):
         assert getattr(got, name) == getattr(sent, name)
     assert encode_block(got) == encode_block(sent)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -13,6 +14,7 @@ from streams.block import Block
 from streams.cells import IN_AUTH, IN_CODE, IN_FUNCTION, TOTAL, cells_of
 from streams.detect import Detect
 from streams.paths import Call, Path
+from streams.values import Value
 
 PUT = Path("aws", "1", "eu", "shop", "PUT /", "put", "", "", "")
 DAY = 1440  # minutes
@@ -129,3 +131,29 @@ def test_the_consumption_of_a_table_is_handed_on_once_an_hour_also_across_a_rest
     assert loads[3600][Measure.WCU].rate == pytest.approx((120 + 29.5) / 60)
     assert (loads[3600][Measure.WCU].limit, loads[3600][Measure.RCU].limit) == (10.0, None)
     assert loads[7200] == loads[3600]
+
+
+def selling(number: int, sales: float) -> Block:
+    block = minute(number, {Measure.REQUESTS: 60.0}, calls(60, 0, 0))
+    block.values, block.amounts = [Value("aws", "1", "eu", "shop", "sales")], np.array([[sales, 0.0]])
+    return block
+
+
+def test_a_business_value_that_breaks_down_is_told_of_its_service_and_account_by_its_key() -> None:
+    draw = np.random.default_rng(3)
+    blocks = [selling(at, round(100 * draw.lognormal(7, 0.05)) / 100) for at in range(2 * DAY)]
+    blocks += [selling(at, 40.0) for at in range(2 * DAY, 2 * DAY + 15)]
+    detect, judged = Detect(0, ["one/0"], SETTINGS), []
+    for at in (DAY, 2 * DAY + 5, len(blocks)):
+        judged += detect.feed(blocks[:at])  # what was taken in before is ignored
+        parts, detect = detect.snapshot(), Detect(0, ["one/0"], SETTINGS)
+        detect.restore(parts)
+    told = [finding for one in judged for finding in one.findings]
+    assert told == found(blocks)
+    opened = [one for one in told if one.state == "open" and one.verdict is Verdict.DROP]
+    assert {(one.about.kind, str(one.measure)) for one in opened} == {
+        ("service", "value:sales"),
+        ("account", "value:sales"),
+    }
+    assert opened[0].sentence.startswith("Sales of ")
+    assert msgspec.json.decode(msgspec.json.encode(opened[0]), type=Finding) == opened[0]

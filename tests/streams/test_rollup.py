@@ -19,10 +19,10 @@ from detectors.scope import Edge, Scope
 from streams.block import Block
 from streams.block_codec import encode_block
 from streams.decode import Decoder
-from streams.fan_out import fan_out_block
+from streams.fanned_out import fan_out_block
 from streams.rollup import Rollup
 from streams.touched import shard_of
-from tests.streams.rollup_oracle import counted, tags_of, totals_of
+from tests.streams.rollup_oracle import counted, tags_of, totals_of, values_of
 
 T0 = 1_760_000_000
 TIME = Time()
@@ -98,6 +98,7 @@ bodies = st.fixed_dictionaries(
         "cold_start": st.booleans(),
         "throttled": texts("concurrency"),
         "tables": st.lists(calls, max_size=2),
+        "values": st.dictionaries(st.sampled_from(["sales", "cost"]), st.floats(-100, 1e9)),
     },
 )
 # Mostly forward, sometimes back inside the lateness, sometimes far back, sometimes a gap.
@@ -134,6 +135,8 @@ def test_the_blocks_add_up_to_what_a_plain_loop_counts(records: list[bytes]) -> 
     for key, value in totals.items():
         assert value == pytest.approx(oracle.totals[key], abs=1e-3, rel=1e-9)
     assert tags_of(blocks) == oracle.tags
+    values = values_of(blocks)
+    assert values == {key: pytest.approx(value, abs=1e-9, rel=1e-12) for key, value in oracle.values.items()}
     assert (rollup.late, rollup.duplicates) == (oracle.late, oracle.duplicates)
     seen = Counter()
     for block in blocks:
@@ -162,7 +165,10 @@ def test_the_shards_together_count_what_one_shard_counts_and_each_scope_lives_in
                 for at, bin_, count in held:
                     latency[bin_] += count if at == row else 0
                 tags = sorted((key, text, n) for (at, key, text), n in fanned.tags.items() if at == row)
-                sums = fanned.sums[row].tolist()
+                sums = [
+                    *fanned.sums[row].tolist(),
+                    *sorted(v for (at, _), v in fanned.values.items() if at == row),
+                ]
                 found.append((block.sequence, about, sums, sorted((+latency).items()), tags))
         return sorted(found, key=repr)
 
@@ -190,6 +196,7 @@ def test_any_order_within_the_lateness_gives_the_same_totals_and_nothing_late(
     rollup, blocks = rolled(records, (5,))
     assert rollup.late == 0
     assert totals_of(blocks) == totals_of(expected)
+    assert values_of(blocks) == values_of(expected)
     assert tags_of(blocks) == tags_of(expected)
 
 
@@ -332,6 +339,20 @@ def test_too_many_names_are_folded_without_losing_a_count() -> None:
     assert requests["client"] == 200
     assert requests["tenant"] == 0
     assert len({about for block in blocks for about in fan_out_block(block).scopes}) < 40
+
+
+def test_past_the_bound_new_keys_of_values_are_one_and_nothing_is_lost() -> None:
+    records = [event(account="1", values={f"key {n}": 1.0, "sales": 2e-7}) for n in range(20)]
+    _, blocks = rolled(records, (3,), restart=True, bounds=Bounds(max_values=5))
+    found = values_of(blocks)
+    assert {(scope.kind, key) for _, scope, key in found} == {
+        (kind, key)
+        for kind in ("account", "service")
+        for key in ("key 0", "sales", "key 1", "key 2", "key 3", "other")
+    }
+    of_account = {key: amount for (_, scope, key), amount in found.items() if scope.kind == "account"}
+    assert of_account["other"] == 16
+    assert of_account["sales"] == pytest.approx(20 * 2e-7, rel=1e-5)
 
 
 def test_ids_are_forgotten_with_their_bucket() -> None:
