@@ -53,12 +53,11 @@ class Columns:
     call_bin: NDArray[np.int16]  # (m,)
     call_rcu: NDArray[np.float64]  # (m,) a multiple of QUANTUM
     call_wcu: NDArray[np.float64]  # (m,) a multiple of QUANTUM
-    call_reads: NDArray[np.bool_]  # (m,) it read; a call may do both, or neither that is known
-    call_writes: NDArray[np.bool_]  # (m,)
+    call_kind: NDArray[np.int8]  # (m,) READS, WRITES or UNTOLD (streams.operations), by its name
     call_throttled: NDArray[np.bool_]  # (m,)
     value_event: NDArray[np.int64]  # (v,) row of the event that an amount came with
     value_key: NDArray[np.int64]  # (v,) number of its key (streams.values)
-    value: NDArray[np.float64]  # (v, 2) its parts
+    value: NDArray[np.float64]  # (v,)
     tags: list[Tag] = field(default_factory=list)  # rows are events
     call_tags: list[Tag] = field(default_factory=list)  # rows are calls
 

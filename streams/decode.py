@@ -28,11 +28,11 @@ from streams.columns import (
 )
 from streams.event import Event, Layers, TableCall
 from streams.hashing import hashes_of
-from streams.operations import READS, WRITES, Kinds
+from streams.operations import Kinds
 from streams.parse import EARLIEST, LATEST, MILLISECONDS_FROM, Problem, parse, stamp_of
 from streams.paths import CallIds, PathIds, cut
 from streams.rejected import SAMPLE_BYTES, Reason, Rejected
-from streams.values import ValueKeys, parts_of
+from streams.values import ValueKeys
 from streams.watermark import EventTime
 
 PIECE: Final = 500
@@ -142,7 +142,7 @@ class Decoder:
         )
         path = np.fromiter(map(self.paths.__getitem__, raw_paths), np.int64, n)
         throttled = [event.throttled for event in events]
-        is_throttled = np.fromiter(map(bool, throttled), np.bool_, n)
+        is_throttled = _given(throttled)
         classes = _classes(
             [event.error for event in events], [event.status for event in events], is_throttled
         )
@@ -185,27 +185,19 @@ class Decoder:
     def _calls(
         self, path: NDArray[np.int64], tables: Sequence[Sequence[TableCall]]
     ) -> tuple[dict[str, Any], NDArray[np.float64]]:
-        """Return the columns of the table calls, and how long each took in milliseconds.
-
-        What consumed read units did read, and what consumed write units did write. A call that was billed
-        for neither (it was throttled, or its store does not say) counts by the name of its operation.
-        """
+        """Return the columns of the table calls, and how long each took in milliseconds."""
         calls = list(chain.from_iterable(tables))
         m = len(calls)
         event = np.repeat(np.arange(len(tables)), np.fromiter(map(len, tables), np.int64, len(tables)))
         raw_calls = zip(path[event].tolist(), [call.name for call in calls], strict=True)
         throttled = [call.throttled for call in calls]
-        is_throttled = np.fromiter(map(bool, throttled), np.bool_, m)
-        rcu = _whole(np.array([call.rcu for call in calls], np.float64))
-        wcu = _whole(np.array([call.wcu for call in calls], np.float64))
-        kind = np.fromiter(map(self._kinds.__getitem__, [call.op for call in calls]), np.int8, m)
+        is_throttled = _given(throttled)
         columns = {
             "call_event": event,
             "call": np.fromiter(map(self.calls.__getitem__, raw_calls), np.int64, m),
-            "call_rcu": rcu,
-            "call_wcu": wcu,
-            "call_reads": (rcu > 0) | (kind == READS),
-            "call_writes": (wcu > 0) | (kind == WRITES),
+            "call_rcu": _whole(np.array([call.rcu for call in calls], np.float64)),
+            "call_wcu": _whole(np.array([call.wcu for call in calls], np.float64)),
+            "call_kind": np.fromiter(map(self._kinds.__getitem__, [call.op for call in calls]), np.int8, m),
             "call_throttled": is_throttled,
             "call_tags": _throttles(throttled, is_throttled),
         }
@@ -220,7 +212,7 @@ class Decoder:
         return {
             "value_event": event,
             "value_key": np.fromiter(keys, np.int64, v),
-            "value": parts_of(np.fromiter(amounts, np.float64, v)),
+            "value": np.fromiter(amounts, np.float64, v),
         }
 
     def snapshot(self) -> dict[str, bytes]:
@@ -291,8 +283,17 @@ def _classes(
 
 def _whole(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the amounts in whole multiples of QUANTUM, 0 where nothing was measured."""
-    return np.nan_to_num(np.rint(amounts / QUANTUM) * QUANTUM)
+    whole = np.rint(amounts / QUANTUM) * QUANTUM
+    return np.where(np.isnan(whole), 0.0, whole)
+
+
+def _given(reasons: Sequence[str | None]) -> NDArray[np.bool_]:
+    """Return which reasons there are. Mostly there is none at all, which is quickly seen."""
+    n = len(reasons)
+    return np.fromiter(map(bool, reasons), np.bool_, n) if any(reasons) else np.zeros(n, np.bool_)
 
 
 def _throttles(reasons: Sequence[str | None], throttled: NDArray[np.bool_]) -> list[Tag]:
+    if not throttled.any():
+        return []
     return [Tag(row, THROTTLE, cut(reasons[row])) for row in np.flatnonzero(throttled).tolist()]

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.measures import SUMMED, Measure
-from streams.cells import PER_ID, TOTAL, cells_of
+from streams.cells import LAYERS, PER_ID, TOTAL, cells_of
 from streams.columns import BACKEND, FATAL, USER, Columns
 from streams.group import add_rows, group
+from streams.operations import READS, WRITES
 from streams.summary import Histograms, Summary, count_tag
-from streams.values import ValueIds
+from streams.values import ValueIds, parts_of
 
 Ints = NDArray[np.int64]
 
@@ -64,12 +65,26 @@ def tally(
     _count_tags(columns, slot, into)
 
 
+def did_read(columns: Columns) -> NDArray[np.bool_]:
+    """Return which calls read: those that consumed read units.
+
+    A call that was billed for nothing (it was throttled, or its store does not say) counts by its name.
+    """
+    read: NDArray[np.bool_] = (columns.call_rcu > 0) | (columns.call_kind == READS)
+    return read
+
+
+def did_write(columns: Columns) -> NDArray[np.bool_]:
+    """Return which calls wrote, by the same rule as for reads."""
+    wrote: NDArray[np.bool_] = (columns.call_wcu > 0) | (columns.call_kind == WRITES)
+    return wrote
+
+
 def _measure_paths(columns: Columns, rows: Ints, slots: Ints, into: Sequence[Summary], paths: int) -> None:
     bins = columns.bins[rows]
-    row, layer = np.nonzero(bins >= 0)
-    size = paths * PER_ID
-    cells = slots[row] * size + cells_of(columns.path[rows[row]], layer, bins[row, layer])
-    _measure(cells, size, [summary.paths.latency for summary in into])
+    first = slots * paths + columns.path[rows]  # as if the paths of each slot were others
+    cells = cells_of(first[:, None], np.arange(LAYERS), bins)[bins >= 0]
+    _measure(cells, paths * PER_ID, [summary.paths.latency for summary in into])
 
 
 def _tally_calls(columns: Columns, slot: Ints, into: Sequence[Summary], calls: int) -> None:
@@ -82,8 +97,8 @@ def _tally_calls(columns: Columns, slot: Ints, into: Sequence[Summary], calls: i
     sums = np.zeros((len(cells), len(SUMMED)))
     sums[:, SUMMED.index(Measure.REQUESTS)] = np.bincount(place, minlength=len(cells))
     for measure, weights in (
-        (Measure.READS, columns.call_reads),
-        (Measure.WRITES, columns.call_writes),
+        (Measure.READS, did_read(columns)),
+        (Measure.WRITES, did_write(columns)),
         (Measure.THROTTLES, columns.call_throttled),
         (Measure.RCU, columns.call_rcu),
         (Measure.WCU, columns.call_wcu),
@@ -106,7 +121,7 @@ def _tally_values(columns: Columns, slot: Ints, into: Sequence[Summary], values:
         return
     ids = values.ids(columns.path[columns.value_event[rows]], columns.value_key[rows])
     cells, place = group(slots[rows] * values.bound + ids, len(into) * values.bound)
-    sums = add_rows(place, columns.value[rows], len(cells))
+    sums = add_rows(place, parts_of(columns.value[rows]), len(cells))
     of, ids = np.divmod(cells, values.bound)
     for number, here in _slices(of, len(into)):
         into[number].values.add(ids[here], sums[here])

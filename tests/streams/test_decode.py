@@ -13,6 +13,7 @@ from streams.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
 from streams.columns import BACKEND, FATAL, NO_ERROR, USER, Columns, joined
 from streams.decode import Decoder
 from streams.rejected import Reason
+from streams.tally import did_read, did_write
 from tests.streams.malformed_corpus import CORPUS
 
 T0 = 1_760_000_000
@@ -168,7 +169,7 @@ def test_a_call_reads_or_writes_by_what_it_consumed_else_by_what_its_operation_i
     call: dict[str, object], reads: bool, writes: bool
 ) -> None:
     _, columns = columns_of(event(tables=[{"name": "items"} | call]))
-    assert (columns.call_reads.tolist(), columns.call_writes.tolist()) == ([reads], [writes])
+    assert (did_read(columns).tolist(), did_write(columns).tolist()) == ([reads], [writes])
 
 
 def test_names_are_cut_at_256_bytes_and_stay_text() -> None:
