@@ -15,7 +15,9 @@ from alerting.cause import (
 )
 from alerting.incident import Incident, Sent
 from alerting.notice import Reason, identify
+from detectors.causes import causes, is_walked
 from detectors.finding import Finding
+from detectors.sentence import with_causes
 
 
 class Case(msgspec.Struct, kw_only=True):
@@ -37,11 +39,12 @@ class Case(msgspec.Struct, kw_only=True):
     reopened: int = 0
     peak: float = 0.0
     pending: Reason | None = None  # what changed since it was last told
+    worst: dict[str, Finding] = {}  # of latency and errors: each when its excess was largest, to be walked
 
     @staticmethod
     def of(finding: Finding) -> "Case":
         """Begin a case with its first finding."""
-        return Case(
+        case = Case(
             id=identify("incident", finding.id),
             account=finding.about.account,
             direction=direction(finding),
@@ -50,6 +53,8 @@ class Case(msgspec.Struct, kw_only=True):
             started=finding.start,
             peak=finding.observed,
         )
+        case._keep_worst(finding)
+        return case
 
     @property
     def first(self) -> Finding:
@@ -79,6 +84,7 @@ class Case(msgspec.Struct, kw_only=True):
         else:
             self.started = min(self.started, finding.start)
         self.findings[finding.id] = finding
+        self._keep_worst(finding)
         renamed = former is not None and former.verdict is not finding.verdict
         if (former is None or renamed) and finding.id != self.primary and self._replaces(finding):
             self.primary, self.peak = finding.id, finding.observed
@@ -93,6 +99,12 @@ class Case(msgspec.Struct, kw_only=True):
         if finding.id == self.primary and _further(finding, self.peak):
             self.peak = finding.observed
 
+    def _keep_worst(self, finding: Finding) -> None:
+        # Findings ease at different times: what explains what shows when each is at its worst.
+        known = self.worst.get(finding.id)
+        if is_walked(finding) and (known is None or _excess(finding) > _excess(known)):
+            self.worst[finding.id] = msgspec.structs.replace(finding, trace=None)
+
     def _replaces(self, finding: Finding) -> bool:
         # Once people have read a message, only a deeper finding may change what it is about.
         if self.alerted is None:
@@ -103,6 +115,8 @@ class Case(msgspec.Struct, kw_only=True):
         """Take in all findings of a case that was not told."""
         for finding in other.findings.values():
             self.put(finding)
+        for finding in other.worst.values():
+            self._keep_worst(finding)
 
     def members(self) -> Iterator[Finding]:
         """Yield all findings but the primary, deepest first."""
@@ -111,9 +125,12 @@ class Case(msgspec.Struct, kw_only=True):
 
     def shed(self) -> None:
         """Let go of what only charts need: this case is over."""
+        behind = causes(self.worst.values())
         self.findings = {
-            key: msgspec.structs.replace(held, trace=None) for key, held in self.findings.items()
+            key: with_causes(msgspec.structs.replace(held, trace=None), behind.get(key, []))
+            for key, held in self.findings.items()
         }
+        self.worst = {}
 
     def incident(self) -> Incident:
         """Return the case as it is now."""
@@ -121,6 +138,10 @@ class Case(msgspec.Struct, kw_only=True):
         ends = [
             finding.end if finding.end is not None else finding.seen for finding in self.findings.values()
         ]
+        behind = causes(self.worst.values())  # known where findings have met, and not before
+        first, *members = (
+            with_causes(finding, behind.get(finding.id, [])) for finding in (self.first, *self.members())
+        )
         return Incident(
             id=self.id,
             revision=self.revision,
@@ -129,8 +150,8 @@ class Case(msgspec.Struct, kw_only=True):
             start=self.started,
             alerted=self.alerted,
             end=max(ends) if over else None,
-            primary=self.first,
-            members=[msgspec.structs.replace(member, trace=None) for member in self.members()],
+            primary=first,
+            members=[msgspec.structs.replace(member, trace=None) for member in members],
             sent=self.sent,
             reason=self.reason.value,
             peak=self.peak,
@@ -145,9 +166,15 @@ def _with_evidence_of(former: Finding, newer: Finding) -> Finding:
         callers=newer.callers or former.callers,
         suspects=newer.suspects or former.suspects,
         touches=newer.touches or former.touches,
+        calls=newer.calls or former.calls,
+        traffic=newer.traffic or former.traffic,
         throttle_reasons=newer.throttle_reasons or former.throttle_reasons,
         trace=newer.trace or former.trace,
     )
+
+
+def _excess(finding: Finding) -> float:
+    return finding.observed - finding.expected
 
 
 def _further(finding: Finding, peak: float) -> bool:

@@ -44,6 +44,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
             "alerted": self.alerted,
             "end": self.end,
             **written,
+            "causes": [cause.to_json() for cause in self.primary.causes],
             "members": [_member(member) for member in self.members],
             "sentence": self.primary.sentence,
             "state": self.state,
@@ -69,6 +70,7 @@ def finding_to_json(finding: Finding, incident: Incident | None = None) -> dict[
         "alerted": incident.alerted if incident is not None and primary else None,
         "end": finding.end,
         **_evidence(finding),
+        "causes": [cause.to_json() for cause in finding.causes],
         "sentence": finding.sentence,
         "state": finding.state,
         "revision": finding.revision,
@@ -108,4 +110,5 @@ def _member(finding: Finding) -> dict[str, object]:
         "id": finding.id,
         "start": finding.start,
         "end": finding.end,
+        "causes": [cause.to_json() for cause in finding.causes],
     }

@@ -178,13 +178,26 @@ def follow(
         may = np.array([patience.get(node, 0.0) for node in nodes])
         crossing = (WAITED * may * (1 - down.sum(axis=1)))[:, None] * slower
         down = np.block([[down, crossing], [np.zeros((size, size)), slower]])
-    down *= 1 - STAYS
-    start = np.zeros(len(down))
-    start[at[symptom]] = 1.0
-    comes = np.linalg.solve(np.eye(len(down)) - down.T, start)
-    stays = comes * (1 - down.sum(axis=1))
+    stays, comes = settle(down, at[symptom])
     comes, stays = comes.reshape(-1, size).sum(axis=0), stays.reshape(-1, size).sum(axis=0)
     return {node: (float(stays[row]), float(comes[row])) for row, node in enumerate(nodes)}
+
+
+def settle(explained: Floats, start: int) -> tuple[Floats, Floats]:
+    """Solve the walk: which part of what begins at ``start`` stays at each node, and which comes by.
+
+    Parameters
+    ----------
+    explained : (n, n) float64
+        Part of the excess at the row that its callee, the column, explains; rows add up to at most 1.
+    start : int
+        Row of the symptom.
+    """
+    down = explained * (1 - STAYS)
+    begins = np.zeros(len(down))
+    begins[start] = 1.0
+    comes = np.linalg.solve(np.eye(len(down)) - down.T, begins).astype(np.float64)
+    return comes * (1 - down.sum(axis=1)), comes
 
 
 def _profile(

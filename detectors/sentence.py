@@ -1,6 +1,8 @@
 """The one sentence that says why something is told. Numbers as a person reads them; rates per second."""
 
-from detectors.finding import Finding, Growth, Verdict
+import msgspec
+
+from detectors.finding import Cause, Finding, Growth, Verdict
 from detectors.measures import LATENCIES, Measure
 from detectors.scope import ROUTE, TABLE, Edge, ScopeOrEdge
 
@@ -126,32 +128,33 @@ def of_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
     return f"{_begin(word)} of {named(finding.about)} {verb} at {used}, {lately}."
 
 
-def with_cause(sentence: str, finding: Finding) -> str:
-    """Add what lies behind a finding of latency or errors, where one cause explains most of it.
+def with_causes(finding: Finding, causes: list[Cause]) -> Finding:
+    """Return a finding with what lies behind it, said in its sentence too where one is most of it.
 
     Examples
     --------
-    >>> from detectors.finding import Cause
     >>> from detectors.scope import Scope
     >>> items = Scope("table", "aws", "1", "eu-west-1", "items")
-    >>> cause = Cause(scope=items, measure=Measure.LATENCY, score=0.9)
-    >>> get = Scope("route", "aws", "1", "eu-west-1", "GET /items")
-    >>> slow = Finding(id="a", revision=0, state="open", verdict=Verdict.SPIKE, scope=get,
-    ...                measure=Measure.LATENCY, start=0, seen=60, observed=300, expected=50, lower=40,
-    ...                upper=70, score=0.9, causes=[cause], sentence="")
-    >>> with_cause("p95 latency of route GET /items is at 300 ms.", slow)
+    >>> slow = Finding(id="a", revision=0, state="open", verdict=Verdict.SPIKE,
+    ...                scope=Scope("route", "aws", "1", "eu-west-1", "GET /items"), measure=Measure.LATENCY,
+    ...                start=0, seen=60, observed=300, expected=50, lower=40, upper=70, score=0.9,
+    ...                sentence="p95 latency of route GET /items is at 300 ms.")
+    >>> with_causes(slow, [Cause(scope=items, measure=Measure.LATENCY, score=0.9)]).sentence
     'p95 latency of route GET /items is at 300 ms; the time is spent in table items.'
     """
-    if not finding.causes or finding.causes[0].score < MOST_OF_IT:
-        return sentence
-    cause = finding.causes[0]
-    if finding.measure is Measure.LATENCY:
-        said = f"the time is spent in {named(cause.scope)}"
-    elif cause.measure is Measure.THROTTLES:
-        said = f"{named(cause.scope)} throttles"
-    else:
-        said = f"they come from {named(cause.scope)}"
-    return f"{sentence.removesuffix('.')}; {said}."
+    if not causes:
+        return finding
+    sentence = finding.sentence
+    if causes[0].score >= MOST_OF_IT:
+        cause = named(causes[0].scope)
+        if finding.measure in LATENCIES:
+            said = f"the time is spent in {cause}"
+        elif causes[0].measure is Measure.THROTTLES:
+            said = f"{cause} throttles"
+        else:
+            said = f"they come from {cause}"
+        sentence = f"{sentence.removesuffix('.')}; {said}."
+    return msgspec.structs.replace(finding, causes=causes, sentence=sentence)
 
 
 def of_silence(finding: Finding, missed: float) -> str:

@@ -11,7 +11,8 @@ import msgspec
 from alerting.incident import Incident, finding_to_json
 from alerting.notice import Action, Notice
 from config.settings import Settings
-from detectors.finding import Finding
+from detectors.finding import Cause, Finding
+from detectors.sentence import with_causes
 from streams.engine import Engine, Told
 from streams.rejected import Rejected
 from streams.replay_source import History
@@ -85,10 +86,16 @@ def write(found: Replayed, out: Path) -> None:
     """Leave ``findings.jsonl``, ``incidents.jsonl`` and, if any record was bad, ``dead-letters.jsonl``."""
     out.mkdir(parents=True, exist_ok=True)
     took_in: dict[str, Incident] = {}
+    behind: dict[str, list[Cause]] = {}
     for incident in found.incidents:
-        took_in |= {finding.id: incident for finding in (incident.primary, *incident.members)}
+        for finding in (incident.primary, *incident.members):
+            took_in[finding.id], behind[finding.id] = incident, finding.causes
     _write_lines(
-        out / "findings.jsonl", [finding_to_json(one, took_in.get(one.id)) for one in found.findings]
+        out / "findings.jsonl",
+        [
+            finding_to_json(with_causes(one, behind.get(one.id, [])), took_in.get(one.id))
+            for one in found.findings
+        ],
     )
     _write_lines(out / "incidents.jsonl", [incident.to_json() for incident in found.incidents])
     dead = out / "dead-letters.jsonl"
