@@ -72,7 +72,9 @@ class SilenceWatch(RowState):
         """Whether a silence of each series is told and goes on, (n,)."""
         return self.since >= 0
 
-    def watch(self, start: int, observed: Floats, expected: Floats, may_open: Bools, *, known: bool) -> Bools:
+    def watch(
+        self, start: int, observed: Floats, expected: Floats, may_open: Bools, *, known: Bools
+    ) -> Bools:
         """Take in a step.
 
         Parameters
@@ -86,8 +88,8 @@ class SilenceWatch(RowState):
         may_open
             (n,) old enough to be told.
         known
-            Whether the step says anything about silence: data of it came, and completely. What all of the
-            input did not bring is missing because of the pipeline, not because of one scope.
+            (n,) whether the step says anything about the silence of each: data of it came, and completely.
+            What all of the input did not bring is missing because of the pipeline, not because of one scope.
 
         Returns
         -------

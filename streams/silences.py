@@ -16,6 +16,9 @@ from detectors.silence import LEAST_NATS, SilenceWatch
 WATCHED: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, TABLE)
 """The kinds of scopes whose silence is told: clients and their versions come and go."""
 
+HOLE_SECONDS: Final = 600
+"""A shorter hole in the whole input is the pipeline's: a restart, a rebalance, a batch that comes late."""
+
 
 class Silences:
     """The silences of one shard, by row of the judge.
@@ -31,6 +34,7 @@ class Silences:
     def __init__(self, settings: config.settings.Judge, step: int) -> None:
         self._watch = SilenceWatch(step, settings.persist, settings.recover)
         self._rows = np.zeros(0, np.intp)  # rows of the judge
+        self._accounts = np.zeros(0, bool)  # which of them are about an account
         self._place: dict[int, int] = {}  # the other way round
 
     def add(self, series: Sequence[Series], first: int) -> None:
@@ -42,17 +46,25 @@ class Silences:
         ]
         self._place |= {row: len(self._rows) + at for at, row in enumerate(rows)}
         self._rows = np.concatenate((self._rows, np.array(rows, np.intp)))
+        wide = np.array([series[row - first].about.kind == ACCOUNT for row in rows], bool)
+        self._accounts = np.concatenate((self._accounts, wide))
         self._watch.add(len(rows))
 
     def watch(self, judgement: Judgement, *, known: bool) -> None:
-        """Take in a step; ``known`` says that data of it came, and completely."""
+        """Take in a step; ``known`` says that data of it came, and completely.
+
+        What all of the input did not bring says nothing about one scope. But when event time went on for
+        ``HOLE_SECONDS`` without a record, either everything is down or what feeds the pipeline lost them: a
+        person has to look, and is told of the accounts alone.
+        """
         rows = self._rows
+        observed = judgement.observed[rows]
+        says = np.full(len(rows), known)
+        if not known and len(rows) and judgement.start - self._watch.last.max() >= HOLE_SECONDS:
+            says |= self._accounts
+            observed = np.where(self._accounts, np.nan_to_num(observed), observed)
         self._watch.watch(
-            judgement.start,
-            judgement.observed[rows],
-            judgement.expected[rows],
-            ~judgement.young[rows],
-            known=known,
+            judgement.start, observed, judgement.expected[rows], ~judgement.young[rows], known=says
         )
 
     @property
