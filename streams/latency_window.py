@@ -12,13 +12,16 @@ from detectors.measures import Measure
 from detectors.state import pack, unpack
 from streams.fan_out import Latency
 
-CALLS: Final = 100
-"""Calls a p95 rests on at least: the five slowest of them lie above it."""
+CALLS: Final = 200
+"""Calls a p95 rests on at least: the ten slowest of them lie above it. With one call in a hundred in a Pareto
+tail, a p95 of a hundred calls doubles by chance once in two thousand times, one of two hundred once in a
+hundred thousand.
+"""
 
-STEPS: Final = 30
+STEPS: Final = 60
 """Steps that are merged at most where one has too few calls: at a step of a minute, a call every 18 seconds
-has a p95. When everything becomes slow, five slow calls lift it, however far it looks back. What is not
-enough then either has no p95: of fewer calls it is nearly the slowest, and single slow ones are no news.
+has a p95. When everything becomes slow, ten slow calls lift it, however far it looks back. What is not
+enough then either has no p95.
 """
 
 
