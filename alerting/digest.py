@@ -10,6 +10,7 @@ from alerting.incident import Incident
 from alerting.links import LinkMaker
 from alerting.message import NAME, SECTION, Block, Message, about, clock, headroom, when
 from alerting.mrkdwn import escape, link
+from alerting.size import size
 from detectors.finding import Finding, Growth
 from detectors.hottest import Hot
 from detectors.scope import Edge
@@ -42,7 +43,10 @@ def digest(
     hottest
         The hottest table of each account and what has a limit of concurrency.
     """
-    count = f"{len(growing)} {'series grows' if len(growing) == 1 else 'series grow'}"
+    one = len(growing) == 1
+    count = f"{len(growing)} series {'grows' if one else 'grow'}"
+    if any(incident.primary.growth is None for incident in growing):
+        count += f" or {'is' if one else 'are'} near a limit"
     if not growing:
         count = "another table is the hottest"
     rows = [_row(incident.primary, links, at) for incident in growing[:ROWS]]
@@ -77,11 +81,8 @@ def digest(
 
 
 def rate(finding: Finding) -> str:
-    """Say how fast it grows: ``wcu +3.1 % a day``."""
-    name = numbers.name(finding.measure)
-    if finding.growth is None:
-        return f"{name} {numbers.change(finding.observed, finding.expected)}"
-    return f"{name} {numbers.per_day(finding.growth.per_day)}"
+    """Say how fast it grows, ``wcu +3.1 % a day``, or how near its limit it is."""
+    return size(finding, finding.observed)
 
 
 def _row(finding: Finding, links: LinkMaker, at: int) -> str:

@@ -97,6 +97,8 @@ def _evidence(finding: Finding) -> dict[str, object]:
         written["limit"] = finding.limit
     if finding.throttle_reasons:
         written["throttle_reasons"] = finding.throttle_reasons
+    if finding.verdict is Verdict.FATAL:
+        written |= {"error_type": finding.error_type, "times": finding.times}
     if finding.growth is not None:
         written["growth"] = msgspec.to_builtins(finding.growth)
     return written

@@ -185,6 +185,8 @@ class Incidents:
         first = case.first
         if first.verdict is Verdict.FATAL:
             return Reason.NEW
+        if first.verdict is Verdict.LIMIT:
+            return Reason.NEAR
         return Reason.TABLE if first.about.kind == TABLE and first.verdict is not Verdict.SILENCE else None
 
     def _patience(self, case: Case) -> int:
@@ -322,6 +324,8 @@ class Incidents:
 
 def _soonest(incident: Incident) -> tuple[float, float, str]:
     growth = incident.primary.growth
+    if growth is None and incident.verdict is Verdict.LIMIT:
+        return 0.0, 0.0, incident.id  # near every day already
     if growth is None:
         return float("inf"), 0.0, incident.id
     days = growth.days_to_limit if growth.days_to_limit is not None else float("inf")

@@ -10,7 +10,8 @@ from alerting import numbers
 from alerting.incident import Incident
 from alerting.links import LinkMaker
 from alerting.mrkdwn import cut, escape, link, plain
-from detectors.finding import Finding, Share
+from alerting.size import over, size, times
+from detectors.finding import Finding, Share, Verdict
 from detectors.measures import Measure
 from detectors.scope import CLIENT, FUNCTION, TENANT, Edge, Scope, ScopeOrEdge
 
@@ -25,6 +26,11 @@ _STANDS_OUT: Final = 0.5  # a client or tenant with at least this share of the e
 _LEAST: Final = 0.01  # who carries less is not worth a line
 _MOSTLY: Final = 2 / 3
 _MARGIN: Final = 900  # seconds of quiet around an incident that its links show too
+
+_AGAINST: Final = {
+    Verdict.FATAL: "Compared with every error that was ever seen there",
+    Verdict.LIMIT: "Compared with the configured limit",
+}
 
 Block = dict[str, Any]
 
@@ -110,8 +116,7 @@ def _falls(finding: Finding) -> bool:
 
 def _title(incident: Incident) -> str:
     primary = incident.primary
-    size = numbers.change(incident.peak, primary.expected)
-    what = f"{about(primary.about)} · {numbers.name(primary.measure)} {size}"
+    what = f"{about(primary.about)} · {size(primary, incident.peak)}"
     if incident.state == "resolved" and incident.end is not None:
         return f"RESOLVED after {numbers.duration(incident.end - incident.start)} · {what}"
     return f"{incident.verdict.value.upper()} · {what}"
@@ -120,19 +125,35 @@ def _title(incident: Incident) -> str:
 def _sentence(incident: Incident, title: str) -> str:
     primary = incident.primary
     where = escape(_where(primary.about), 2 * NAME)
-    expected = numbers.number(primary.expected)
     if incident.state == "resolved":
-        peak = numbers.quantity(incident.peak, primary.measure)
-        was = f"It peaked at {peak} where {expected} was expected, {where}."
-        return f"{escape(title, HEADER)}: it is back to normal. {was}"
-    now = numbers.quantity(primary.observed, primary.measure)
-    told = f"{escape(title, HEADER)}: {now} now, {expected} expected, {where}."
+        return f"{escape(title, HEADER)}: {escape(over(primary, incident.peak), HEADER)}, {where}."
+    told = f"{escape(title, HEADER)}: {_now(primary)}, {where}."
     first = next((share for share in primary.callers if share.scope.kind == FUNCTION), None)
     if first is not None:
         caller = escape(first.scope.label, NAME)
-        part = "loss" if _falls(primary) else "excess"
-        told += f" {_part(first.share)} of the {part} comes from function {caller}."
+        told += f" {_part(first.share)} of {_whole(primary)} comes from function {caller}."
     return told
+
+
+def _now(finding: Finding) -> str:
+    """Say how it stands, for the sentence that notifications get."""
+    now = numbers.quantity(finding.observed, finding.measure)
+    match finding.verdict:
+        case Verdict.FATAL:
+            return "never seen there before"
+        case Verdict.LIMIT:
+            return f"{now} now, {headroom(finding.observed, finding)}"
+        case Verdict.SILENCE:
+            return f"{numbers.quantity(finding.expected, finding.measure)} expected"
+        case _:
+            return f"{now} now, {numbers.number(finding.expected)} expected"
+
+
+def _whole(finding: Finding) -> str:
+    """Say what the shares of callers are shares of."""
+    if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
+        return "it"
+    return "the loss" if _falls(finding) else "the excess"
 
 
 def _fields(incident: Incident, zone: ZoneInfo) -> list[str]:
@@ -145,8 +166,11 @@ def _fields(incident: Incident, zone: ZoneInfo) -> list[str]:
     else:
         fields = [f"*Now*\n{numbers.quantity(primary.observed, primary.measure)}"]
         since = f"*Since*\n{when(incident.start, zone)}"
+    if primary.verdict is Verdict.FATAL:
+        fields = [f"*Error*\n{escape(primary.error_type, 2 * NAME)}", f"*Came*\n{times(primary)}"]
+    elif primary.verdict is not Verdict.LIMIT:  # a limit is compared with the limit: the headroom
+        fields.append(f"*Expected*\n{expected} ({interval})")
     fields += [
-        f"*Expected*\n{expected} ({interval})",
         since,
         f"*Where*\n{escape(_where(primary.about), 2 * NAME)}",
     ]
@@ -186,13 +210,14 @@ def _callers(finding: Finding, links: LinkMaker, window: tuple[int, int]) -> lis
             (s for s in finding.callers if s.scope.kind not in (CLIENT, TENANT)), key=lambda s: -s.share
         )
     lines = [
-        f"•  {_linked(each.scope, links, window)}   *{_part(each.share)}* · {mostly(each, finding)}"
+        f"•  {_linked(each.scope, links, window)}   *{_part(each.share)}*{_because(each, finding)}"
         for each in calling[:CALLERS]
         if each.share >= _LEAST or each is calling[0]
     ]
     if lines:
-        part = "missing" if _falls(finding) else "extra"
-        lines.insert(0, f"*Called by*, with the share of the {part} {numbers.name(finding.measure)}")
+        lines.insert(
+            0, f"*Called by*, with the share of the {_which(finding)}{numbers.name(finding.measure)}"
+        )
     suspects = sorted(finding.suspects, key=lambda share: -share.share)
     out = [share for share in suspects if share.share >= _STANDS_OUT][:CALLERS]
     for share in out:
@@ -205,6 +230,17 @@ def _callers(finding: Finding, links: LinkMaker, window: tuple[int, int]) -> lis
             + ", ".join(f"{escape(reason, NAME)} ({numbers.number(n)})" for reason, n in ranked)
         )
     return lines
+
+
+def _because(share: Share, finding: Finding) -> str:
+    """Say why a caller has its share of an excess; what is used, or what failed, has no such why."""
+    return "" if finding.verdict in (Verdict.FATAL, Verdict.LIMIT) else f" · {mostly(share, finding)}"
+
+
+def _which(finding: Finding) -> str:
+    if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
+        return ""
+    return "missing " if _falls(finding) else "extra "
 
 
 def _where_to_look(finding: Finding, links: LinkMaker, window: tuple[int, int]) -> list[str]:
@@ -244,12 +280,13 @@ def _url(kind: str, scope: Scope, links: LinkMaker, window: tuple[int, int]) -> 
 
 def _context(incident: Incident, at: int, zone: ZoneInfo) -> list[str]:
     primary = incident.primary
-    base = (
+    compared = (
         f"Compared with {_weeks(primary.weeks_used)}"
         if primary.weeks_used
         else "No earlier week to compare with"
     )
-    if primary.weeks_left_out:
+    base = _AGAINST.get(primary.verdict, compared)
+    if primary.weeks_left_out and base is compared:
         base += f"; {_weeks(primary.weeks_left_out)} left out"
     lines = [base]
     if incident.members:

@@ -23,6 +23,7 @@ class Reason(StrEnum):
 
     TABLE = "a table is affected: told at once"
     NEW = "an exception that was never seen before: told at once"
+    NEAR = "a limit is met now or tomorrow"
     WAITED = "no deeper finding took it in while it waited"
     JOINED = "another finding joined"
     DEEPER = "a deeper finding explains it"

@@ -7,13 +7,13 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting import numbers
-from alerting.digest import rate
 from alerting.incident import Incident
 from alerting.message import about, clock
 from alerting.mrkdwn import clean
 from alerting.notice import Action, Notice
 from alerting.preview import environment, fragment, stylesheet
 from alerting.render import Renderer
+from alerting.size import size
 
 SHOWN: Final = 20  # pages with their charts; more would make a file nobody opens
 
@@ -88,21 +88,16 @@ def _figures(incidents: Sequence[Incident], digests: Sequence[Notice]) -> list[d
 
 def _row(incident: Incident, zone: ZoneInfo, shown: set[str]) -> dict[str, object]:
     primary = incident.primary
-    size = rate(primary) if primary.growth else f"{numbers.name(primary.measure)} {_change(incident)}"
     lasted = "open" if incident.end is None else numbers.duration(max(0, incident.end - incident.start))
     return {
         "start": clock(incident.start, zone),
         "lasted": lasted,
         "verdict": incident.verdict.value,
-        "what": clean(f"{about(primary.about)} · {size}"),
+        "what": clean(f"{about(primary.about)} · {size(primary, incident.peak)}"),
         "sent": incident.sent,
         "reason": incident.reason,
         "anchor": incident.id if incident.id in shown else None,
     }
-
-
-def _change(incident: Incident) -> str:
-    return numbers.change(incident.peak, incident.primary.expected)
 
 
 def _page(notice: Notice, renderer: Renderer, zone: ZoneInfo) -> dict[str, object]:
