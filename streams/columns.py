@@ -14,6 +14,7 @@ FATAL: Final = 3
 
 THROTTLE: Final = "throttle"
 ERROR_TYPE: Final = "error_type"
+UNNAMED: Final = "unnamed error"  # the type of a fatal error that came without one
 
 QUANTUM: Final = 2.0**-20
 """Amounts (seconds, capacity units) are whole multiples of this.

@@ -21,6 +21,7 @@ from streams.columns import (
     NO_ERROR,
     QUANTUM,
     THROTTLE,
+    UNNAMED,
     USER,
     Columns,
     Tag,
@@ -176,9 +177,8 @@ class Decoder:
             **self._values([event.values or _NO_VALUES for event in events]),
         )
         columns.tags = [
-            Tag(row, ERROR_TYPE, cut(events[row].error_type))
+            Tag(row, ERROR_TYPE, cut(events[row].error_type) or UNNAMED)
             for row in np.flatnonzero(classes == FATAL).tolist()
-            if events[row].error_type
         ] + _throttles(throttled, is_throttled)
         return columns
 

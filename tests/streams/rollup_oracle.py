@@ -74,8 +74,8 @@ class Oracle:
                     kept = {m: request[m] for m in KEPT_ON_EDGES[target]}
                     self._add(bucket, Edge(scopes[source], scopes[target]), kept)
         tagged = scopes.get("function") or scopes.get("service") or scopes.get("route")
-        if error == "fatal" and event.get("error_type"):
-            self.tags[bucket, tagged, "error_type", event["error_type"]] += 1
+        if error == "fatal":
+            self.tags[bucket, tagged, "error_type", event.get("error_type") or "unnamed error"] += 1
         if event.get("throttled"):
             self.tags[bucket, tagged, "throttle", event["throttled"]] += 1
         for key, amount in (event.get("values") or {}).items():
