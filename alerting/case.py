@@ -1,16 +1,19 @@
 """A case: the living record behind an incident, before, while and after it is told."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
 from alerting.cause import (
     GROWTH,
+    answers,
     common_silence,
     connected,
     depth,
     direction,
     explains_more,
+    taken_over,
     tells_more,
 )
 from alerting.incident import Incident, Sent
@@ -18,6 +21,10 @@ from alerting.notice import Reason, identify
 from detectors.causes import causes, is_walked
 from detectors.finding import Finding
 from detectors.sentence import with_causes
+
+JOINS_SECONDS: Final = 2 * 3600
+"""What begins longer after all that an incident holds has a cause of its own: a level that stayed for days,
+or a function that is gone, must not hide what happens to the same scopes later."""
 
 
 class Case(msgspec.Struct, kw_only=True):
@@ -71,9 +78,14 @@ class Case(msgspec.Struct, kw_only=True):
             return False
         if self.direction == GROWTH:  # growth is told series by series
             return (finding.about, finding.measure) == (self.first.about, self.first.measure)
+        if any(_same_series(finding, held) for held in self.findings.values()):
+            return True
+        if taken_over(self.findings.values()):
+            return any(answers(finding, held) for held in self.findings.values())
         return any(
-            connected(finding, held, together=abs(finding.start - held.start) <= gather)
+            connected(finding, held, together=apart <= gather)
             for held in self.findings.values()
+            if (apart := abs(finding.start - held.start)) <= JOINS_SECONDS
         )
 
     def put(self, finding: Finding) -> None:
@@ -175,6 +187,10 @@ def _with_evidence_of(former: Finding, newer: Finding) -> Finding:
 
 def _excess(finding: Finding) -> float:
     return finding.observed - finding.expected
+
+
+def _same_series(one: Finding, other: Finding) -> bool:
+    return (one.about, one.measure) == (other.about, other.measure)
 
 
 def _further(finding: Finding, peak: float) -> bool:

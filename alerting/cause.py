@@ -5,7 +5,7 @@ from typing import Final
 
 from detectors.finding import Finding, Verdict
 from detectors.measures import Measure
-from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, TENANT, Edge, Scope
+from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, TENANT, Edge, Scope, ScopeOrEdge
 
 _DEPTH: Final = {ACCOUNT: 0, SERVICE: 2, TENANT: 3, CLIENT: 4, ROUTE: 6, FUNCTION: 8, TABLE: 10}
 _CARRIES: Final = 0.2  # a caller with less of the excess than this connects nothing to anything
@@ -144,6 +144,15 @@ def taken_over(findings: Iterable[Finding]) -> bool:
     )
 
 
+def answers(finding: Finding, taken: Finding) -> bool:
+    """Tell whether ``finding`` is about what calls the function of ``taken``, or about what it calls."""
+    return finding.about in _callers(taken) or taken.about in _callers(finding)
+
+
+def _callers(finding: Finding) -> set[ScopeOrEdge]:
+    return {share.scope for share in finding.callers if share.scope.kind not in (CLIENT, TENANT)}
+
+
 def _subjects(finding: Finding) -> set[Scope]:
     about = finding.about
     return {about.source, about.target} if isinstance(about, Edge) else {about}
@@ -154,9 +163,15 @@ def _parts(finding: Finding) -> set[Scope]:
 
 
 def _carriers(finding: Finding) -> set[Scope]:
+    # A large client carries a large part of everything: it connects what it is the suspect of.
+    suspected = {share.scope for share in finding.suspects if share.share >= _CARRIES}
     if not finding.callers:  # a latency is nobody's share: whoever calls what is slow may be why
-        return set(finding.touches)
-    return {share.scope for share in (*finding.callers, *finding.suspects) if share.share >= _CARRIES}
+        return suspected | {scope for scope in finding.touches if scope.kind not in (CLIENT, TENANT)}
+    return suspected | {
+        share.scope
+        for share in finding.callers
+        if share.share >= _CARRIES and share.scope.kind not in (CLIENT, TENANT)
+    }
 
 
 def _broad(scope: Scope) -> bool:

@@ -150,6 +150,31 @@ def test_a_function_that_falls_while_its_routes_are_served_is_not_told() -> None
     assert (notice.action, notice.incident.primary.about) == (Action.OPEN, PUT), "its route fell too"
 
 
+def test_what_falls_elsewhere_at_the_same_time_does_not_tell_of_a_function_that_was_replaced() -> None:
+    fallen = {"verdict": Verdict.SILENCE, "observed": 0.0, "expected": 8.2}
+    replaced = finding(PUT, callers=[share(ROUTE, 1.0)], touches=[ROUTE], **fallen)
+    other = finding(scope("route", "GET /offers"), **fallen)
+    [page] = told(replaced, other)
+    assert page.incident.primary.about == other.about
+    assert page.incident.members == []
+
+
+def test_a_client_connects_what_it_is_the_suspect_of_and_not_all_that_it_calls() -> None:
+    users = scope("table", "users")
+    calls = {"touches": [IOS], "callers": [share(IOS, 0.6)]}
+    assert len(told(table_finding(**calls, suspects=[]), finding(users, **calls))) == 2
+    assert len(told(table_finding(**calls), finding(users, **calls, suspects=[share(IOS, 0.6)]))) == 1
+
+
+def test_what_begins_hours_later_at_the_same_table_is_another_page_and_the_same_series_is_not() -> None:
+    later = {"start": T0 + 3 * 3600, "seen": T0 + 3 * 3600 + 120}
+    incidents = Incidents(Settings())
+    incidents.feed([table_finding()], T0)
+    assert actions(incidents.feed([table_finding(id="again", **later)], T0 + 4 * 3600)) == [Action.UPDATE]
+    reads = table_finding(id="reads", measure=Measure.RCU, start=T0 + 6 * 3600, seen=T0 + 6 * 3600 + 120)
+    assert actions(incidents.feed([reads], T0 + 7 * 3600)) == [Action.OPEN]
+
+
 def test_a_worker_that_no_route_calls_is_told_when_it_falls() -> None:
     worker = finding(PUT, verdict=Verdict.DROP, observed=0.0, expected=8.2)
     assert actions(told(worker)) == [Action.OPEN]
