@@ -40,7 +40,7 @@ def backend(rate: float = 0.25) -> Backend:
         name="growing",
         cloud="aws",
         weeks=4,
-        limits={"media": {"rcu": 1.0}},
+        limits={"media": {"rcu": 1.5}},
         sources=(
             Source(
                 "apps",
