@@ -13,7 +13,7 @@ from alerting.incident import finding_to_json
 from alerting.incidents import Incidents
 from alerting.notice import Action, Notice, Reason
 from config.settings import Digest, Settings
-from detectors.finding import Finding, Verdict
+from detectors.finding import Finding, Traffic, Verdict
 from detectors.hottest import Load
 from detectors.measures import Measure
 from tests.alerting.given import (
@@ -365,3 +365,38 @@ def test_a_new_hottest_table_is_told_once_in_the_digest_and_never_as_a_page() ->
     [leader] = told.hottest
     assert leader.former is not None
     assert (leader.scope.name, leader.former.name) == ("users", "items")
+
+
+def test_what_lies_behind_a_slow_function_stays_known_when_the_table_has_eased_and_after_a_restart() -> None:
+    slow_table = finding(
+        TABLE,
+        measure=Measure.LATENCY,
+        observed=405.0,
+        expected=5.0,
+        calls=10.0,
+        traffic=[Traffic(scope=PUT, calls=10.0)],
+        touches=[PUT],
+    )
+    slow_function = finding(
+        PUT,
+        measure=Measure.LATENCY,
+        observed=450.0,
+        expected=40.0,
+        calls=10.0,
+        sentence="PUT is slow.",
+    )
+    incidents = Incidents(Settings())
+    incidents.feed([slow_table, slow_function], T0)
+    eased = msgspec.structs.replace(
+        slow_table, state="end", revision=1, seen=T0 + 60, end=T0 + 60, observed=4.0
+    )
+    incidents.feed([eased], T0 + 60)
+    again = Incidents(Settings())
+    again.restore(incidents.snapshot())
+    for one in (incidents, again):
+        [incident] = one.known()
+        [member] = incident.members
+        assert [(cause.scope, cause.measure) for cause in member.causes] == [(TABLE, Measure.LATENCY)]
+        assert member.causes[0].score == pytest.approx(400 / 410, abs=1e-3)
+        assert member.sentence == "PUT is slow; the time is spent in table items."
+        assert incident.primary.causes == []
