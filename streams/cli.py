@@ -10,6 +10,7 @@ import typer
 from config.load import ConfigError, load_settings
 from config.settings import Settings
 from streams.replay_source import ReplayError
+from streams.series_error import SeriesError
 from streams.when import epoch
 
 OK, FOUND, USAGE = 0, 1, 2
@@ -127,6 +128,27 @@ def replay(
 
 
 @app.command()
+def score(
+    series: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SERIES.csv…", help="timestamp,value; also .gz, .xz and .zst", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="where a CSV of verdicts is left for each")],
+    config: Config = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="files judged at a time; all cores without")
+    ] = None,
+) -> None:
+    """Judge plain series as live ones are judged, each row by the rows up to it."""
+    from streams.score import run_score
+
+    settings = settings_of(config)
+    _leave(lambda: run_score(series, out, settings.judge, jobs))
+
+
+@app.command()
 def simulate(
     scenario: Annotated[
         str,
@@ -212,7 +234,7 @@ def status(
 def _leave(command: Callable[[], int | None]) -> None:
     try:
         code = command()
-    except (ConfigError, ReplayError) as error:
+    except (ConfigError, ReplayError, SeriesError) as error:
         raise fail(error) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
