@@ -1,0 +1,257 @@
+"""What every detector promises, whatever it is given.
+
+A detector is registered as a way to run it over curves side by side; the laws hold for all of them. One
+that is added is added to ``DETECTORS`` and owes all of this.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Final, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from config.settings import Judge as JudgeSettings
+from detectors.judge import Judge
+from detectors.measures import Measure
+from detectors.scope import Scope
+from detectors.score import score
+from detectors.series import Series
+from detectors.verdicts import CODES
+
+Floats = NDArray[np.float64]
+
+BEGIN: Final = 1_759_708_800  # a Monday, 00:00 UTC
+HOUR, DAY, WEEK = 3600, 86400, 604800
+PAGES: Final = {"spike", "drop", "shift", "silence", "limit", "fatal"}
+
+
+class Told(NamedTuple):
+    """What a detector says of curves side by side, each entry (steps, curves)."""
+
+    score: Floats
+    expected: Floats
+    lower: Floats
+    upper: Floats
+    kind: NDArray[np.str_]  # the verdict that is open
+    onset: NDArray[np.bool_]  # where something is told
+
+    def equals(self, other: "Told") -> bool:
+        """Say whether everything is the same, bit by bit."""
+        return all(
+            np.array_equal(mine, its, equal_nan=mine.dtype.kind == "f")
+            for mine, its in zip(self, other, strict=True)
+        )
+
+    def first(self, steps: int) -> "Told":
+        return Told(*(each[:steps] for each in self))
+
+    def pages(self) -> list[tuple[int, int, str]]:
+        """Return (step, curve, kind) of all that wakes somebody up."""
+        return [
+            (int(step), int(curve), str(self.kind[step, curve]))
+            for step, curve in np.argwhere(self.onset)
+            if self.kind[step, curve] in PAGES
+        ]
+
+
+class Detector(NamedTuple):
+    """A way to judge curves: ``run(values, step, restart)`` restarts before the steps named."""
+
+    run: Callable[[Floats, int, tuple[int, ...]], Told]
+    counts: bool = False  # judged as counts, which other units would make other counts
+    has_state: bool = True  # that can be written and read back
+
+
+def judge_of(measure: Measure, curves: int, step: int) -> Judge:
+    judge = Judge(JudgeSettings(), step)
+    judge.add([Series(Scope("table", "aws", "1", "r", f"t{at}"), measure) for at in range(curves)])
+    return judge
+
+
+def by_judge(measure: Measure) -> Callable[[Floats, int, tuple[int, ...]], Told]:
+    def run(values: Floats, step: int, restart: tuple[int, ...] = ()) -> Told:
+        judge = judge_of(measure, values.shape[1], step)
+        columns: list[list[NDArray[np.generic]]] = []
+        for at, row in enumerate(values):
+            if at in restart:
+                parts = judge.snapshot()
+                judge = judge_of(measure, values.shape[1], step)
+                judge.restore(parts)
+            j = judge.judge(BEGIN + at * step, row.copy())
+            kind = np.array([str(CODES[code] or "") for code in j.verdict])
+            columns.append([each.copy() for each in (j.score, j.expected, j.lower, j.upper, kind, j.opened)])
+        return Told(*(np.array(each) for each in zip(*columns, strict=True)))
+
+    return run
+
+
+def by_score(values: Floats, step: int, _: tuple[int, ...] = ()) -> Told:
+    """Judge each curve as a file of its own, from beginning to end."""
+    times = BEGIN + step * np.arange(len(values), dtype=np.int64)
+    told = []
+    for curve in values.T:
+        found = score(times, curve.copy(), JudgeSettings())
+        told.append(
+            (found.score, found.expected, found.lower, found.upper, np.array(found.kind), found.alert)
+        )
+    return Told(*(np.array(each).T for each in zip(*told, strict=True)))
+
+
+DETECTORS: Final = {
+    "judge of counts": Detector(by_judge(Measure.REQUESTS), counts=True),
+    "judge of amounts": Detector(by_judge(Measure.WCU)),
+    "judge of latency": Detector(by_judge(Measure.LATENCY)),
+    "score": Detector(by_score, has_state=False),
+}
+
+every = pytest.mark.parametrize("detector", DETECTORS.values(), ids=DETECTORS.keys())
+every_with_units = pytest.mark.parametrize(
+    "detector", [pytest.param(each, id=name) for name, each in DETECTORS.items() if not each.counts]
+)
+every_with_state = pytest.mark.parametrize(
+    "detector", [pytest.param(each, id=name) for name, each in DETECTORS.items() if each.has_state]
+)
+some = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def shape(weeks: float, step: int) -> Floats:
+    """Return a daily and weekly shape around 1, from BEGIN on."""
+    at = np.arange(int(weeks * WEEK / step)) * step
+    daily: Floats = (1 + 0.6 * np.sin(2 * np.pi * at / DAY)) * np.where(at // DAY % 7 >= 5, 0.7, 1.0)
+    return daily
+
+
+def noise(rows: int, curves: int, seed: int, size: float = 0.06) -> Floats:
+    return np.exp(np.random.default_rng(seed).normal(0, size, (rows, curves)))
+
+
+def busy_curves(seed: int, step: int = HOUR, weeks: float = 2.5) -> Floats:
+    """Return curves with much going on after two weeks: a spike, a drop, a shift, gaps; (steps, 5)."""
+    curve = 200 * shape(weeks, step)[:, None] * noise(int(weeks * WEEK / step), 5, seed)
+    at = int(2.3 * WEEK / step)
+    curve[at : at + 4, 0] *= 6
+    curve[at : at + 5, 1] *= 0.1
+    curve[at:, 2] *= 3
+    curve[at : at + 30 : 3, 3] = np.nan
+    curve[at : at + 40, 4] = 0
+    return curve
+
+
+@cache
+def of_busy_curves(detector: Detector, seed: int) -> Told:
+    return detector.run(busy_curves(seed), HOUR, ())
+
+
+anything = st.one_of(
+    st.floats(0, 1e4),
+    st.sampled_from([0.0, -0.0, 1.0, np.nan, np.inf, -np.inf, -1.0, 1e-300, 1e300, 5e-324, 1.7e308]),
+)
+
+
+@every
+@some
+@given(
+    pieces=st.lists(st.tuples(anything, st.integers(1, 60)), min_size=1, max_size=20),
+    step=st.sampled_from([10, 60, 3600, DAY]),
+)
+def test_a_score_is_finite_and_in_range_whatever_comes(
+    detector: Detector, pieces: list[tuple[float, int]], step: int
+) -> None:
+    values = np.concatenate([np.full(length, value) for value, length in pieces])[:, None]
+    told = detector.run(values, step, ())
+    assert ((told.score >= 0) & (told.score <= 1)).all()
+    known = ~np.isnan(told.expected)
+    assert np.isfinite(told.expected[known]).all()
+    assert np.isfinite(told.upper[known]).all()
+    assert (told.lower[known] <= told.expected[known]).all()
+    assert (told.expected[known] <= told.upper[known]).all()
+
+
+@every
+@some
+@given(seed=st.integers(0, 2), cut=st.integers(1, 420))
+@example(seed=0, cut=2)
+@example(seed=0, cut=11)
+def test_what_is_said_of_a_step_does_not_depend_on_later_ones(
+    detector: Detector, seed: int, cut: int
+) -> None:
+    part = detector.run(busy_curves(seed)[:cut], HOUR, ())
+    assert part.equals(of_busy_curves(detector, seed).first(cut))
+
+
+@every_with_state
+@some
+@given(seed=st.integers(0, 2), cuts=st.sets(st.integers(0, 419), max_size=4))
+def test_a_restart_anywhere_is_no_restart(detector: Detector, seed: int, cuts: set[int]) -> None:
+    told = detector.run(busy_curves(seed), HOUR, tuple(cuts))
+    assert told.equals(of_busy_curves(detector, seed))
+
+
+@every
+@pytest.mark.parametrize("step", [600, HOUR, DAY])
+def test_a_constant_series_is_silent(detector: Detector, step: int) -> None:
+    levels = np.array([0.0, 1e-3, 1.0, 7.0, 123.456, 1e6, 1e12])
+    told = detector.run(np.tile(levels, (int(3.2 * WEEK / step), 1)), step, ())
+    assert not told.onset.any()
+    assert set(np.unique(told.kind)) == {""}
+    assert told.score.max() < 1e-3
+
+
+@every_with_units
+@pytest.mark.parametrize("factor", [1e-3, 1 / 60, 1000.0])
+def test_the_same_series_in_other_units_gives_the_same_verdicts(detector: Detector, factor: float) -> None:
+    plain, scaled = of_busy_curves(detector, 0), detector.run(busy_curves(0) * factor, HOUR, ())
+    assert plain.pages()
+    assert scaled.pages() == plain.pages()
+    assert np.array_equal(scaled.kind, plain.kind)
+    assert np.allclose(scaled.score, plain.score, rtol=1e-3, atol=1e-4)
+
+
+@every
+def test_a_step_that_was_not_measured_is_neither_spike_nor_drop(detector: Detector) -> None:
+    step = 900
+    values = 200 * shape(3, step)[:, None] * noise(int(3 * WEEK / step), 8, seed=5)
+    whole = detector.run(values, step, ())
+    rng = np.random.default_rng(6)
+    values[rng.random(values.shape) < 0.1] = np.nan
+    values[rng.random(values.shape) < 0.01] = np.inf
+    told = detector.run(values, step, ())
+    gaps = ~np.isfinite(values)
+    assert (told.score[gaps] == 0).all()
+    assert not told.onset[gaps].any()
+    assert (whole.pages(), told.pages()) == ([], [])
+
+
+@every
+@pytest.mark.parametrize("per_day", [0.005, 0.02, 0.05])
+def test_growth_alone_pages_nobody(detector: Detector, per_day: float) -> None:
+    step = 900
+    rows = int(5 * WEEK / step)
+    days = np.arange(rows) * step / DAY
+    grows = np.stack([np.exp(per_day * days), 1 + per_day * days], axis=1)
+    values = 300 * np.repeat(grows, 4, axis=1) * shape(5, step)[:, None] * noise(rows, 8, seed=7)
+    assert detector.run(values, step, ()).pages() == []
+
+
+@every
+def test_a_spike_is_told_by_all_so_that_silence_means_something(detector: Detector) -> None:
+    values = busy_curves(seed=11)
+    at = int(2.3 * WEEK / HOUR)
+    told = [(step, kind) for step, curve, kind in detector.run(values, HOUR, ()).pages() if curve == 0]
+    assert any(at <= step < at + 3 and kind == "spike" for step, kind in told), told
+
+
+@pytest.mark.parametrize("measure", [Measure.REQUESTS, Measure.WCU, Measure.LATENCY])
+def test_state_is_bounded(measure: Measure) -> None:
+    sizes = []
+    judge = judge_of(measure, 3, HOUR)
+    values = 50 * shape(14, HOUR)[:, None] * noise(14 * WEEK // HOUR, 3, seed=8)
+    for at, row in enumerate(values):
+        judge.judge(BEGIN + at * HOUR, row)
+        if at % (WEEK // HOUR) == 0:
+            sizes.append(sum(len(part) for part in judge.snapshot().values()))
+    assert max(sizes[8:]) <= max(sizes[5:8]) * 1.01, sizes
