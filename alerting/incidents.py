@@ -140,8 +140,7 @@ class Incidents:
             case, *others = fitting
             case.put(finding)
         else:
-            case, others = Case.of(finding), []
-            self._live[case.id] = case
+            case, others = self._begin(finding), []
         for other in others:
             if other.alerted is None:
                 case.absorb(other)
@@ -149,6 +148,13 @@ class Incidents:
         self._reach.add(case)
         self._case_of.update(dict.fromkeys(case.findings, case.id))
         self._schedule(case, at)
+
+    def _begin(self, finding: Finding) -> Case:
+        case = Case.of(finding)
+        if case.id in self._closed:  # the finding went on after its incident was over: this is another one
+            case.id = identify("incident", finding.id, finding.revision)
+        self._live[case.id] = case
+        return case
 
     def _schedule(self, case: Case, at: int) -> None:
         """Set when the case is told and when it is resolved."""

@@ -175,6 +175,21 @@ def test_what_begins_hours_later_at_the_same_table_is_another_page_and_the_same_
     assert actions(incidents.feed([reads], T0 + 7 * 3600)) == [Action.OPEN]
 
 
+def test_what_goes_on_after_its_incident_was_over_is_another_incident() -> None:
+    table, function = table_finding(), finding(PUT, touches=[TABLE])
+    incidents = Incidents(Settings())
+    incidents.feed([table, function], T0)
+    over = T0 + 600
+    incidents.feed([ended(table, over), ended(function, over)], over)
+    late = over + QUIET + GATHER + 600
+    for at, again in enumerate((function, table)):
+        seen = late + at * STEP
+        incidents.feed([msgspec.structs.replace(again, revision=12, state="update", seen=seen)], seen)
+    first, second = incidents.known()
+    assert first.id != second.id
+    assert (len(first.members), len(second.members)) == (1, 1)
+
+
 def test_a_worker_that_no_route_calls_is_told_when_it_falls() -> None:
     worker = finding(PUT, verdict=Verdict.DROP, observed=0.0, expected=8.2)
     assert actions(told(worker)) == [Action.OPEN]
