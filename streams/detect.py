@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from config.capacity import Capacity
 from config.settings import Settings
+from detectors.calendar import Calendar
 from detectors.edge_history import EdgeHistory
 from detectors.judge import Judge
 from detectors.limits import tomorrow
@@ -27,7 +28,8 @@ from streams.silences import Silences
 from streams.steps import Step, Steps
 
 PULSE_MEMORY = 1 / 60  # weight of the newest step in the running mean of records a step
-CERTAIN_RECORDS = 10.0  # e^-10: a step without records where so many are usual is a gap, not chance
+CERTAIN_RECORDS = 50.0
+"""A step without a record where so many are usual is a gap and not chance, even if ten come together."""
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -64,7 +66,8 @@ class Detect:
         self._capacity = Capacity(settings.limits)
         self._on_step = on_step
         self._steps = Steps(sources, settings.time.step)
-        self._judge = Judge(settings.judge, settings.time.step)
+        calendar = Calendar(settings.calendar, settings.judge.weeks)
+        self._judge = Judge(settings.judge, settings.time.step, calendar)
         self._edges = EdgeHistory(settings.time.step, settings.judge.weeks)
         self._latency = [LatencyWindow(measure) for measure in LATENCIES]
         step = settings.time.step
@@ -130,10 +133,9 @@ class Detect:
         return Judged(self._shard, step.start, step.start + self._settings.time.step, findings, loads)
 
     def _completeness(self, step: Step) -> float:
-        if step.records == 0 and self._pulse >= CERTAIN_RECORDS:
-            return 0.0
-        self._pulse += PULSE_MEMORY * (step.records - self._pulse)
-        return 1.0
+        pulse = self._pulse
+        self._pulse += PULSE_MEMORY * (step.records - pulse)  # of gaps too: no night is a gap for ever
+        return 0.0 if step.records == 0 and pulse >= CERTAIN_RECORDS else 1.0
 
     def _add_new_scopes(self, step: Step) -> None:
         """Add what this step saw first, in an order that does not depend on who reported first."""
