@@ -140,10 +140,11 @@ class Findings:
         """
         verdict, opened = CODES[judgement.verdict[row]], bool(judgement.opened[row])
         worst = None if known is None else known.worst
-        rose = worst is not None and worst.observed > worst.expected
+        silent = known is not None and known.verdict is Verdict.SILENCE
+        rose = not silent and worst is not None and worst.observed > worst.expected
         if self._silences.is_silent(row):
             return Verdict.SILENCE, rose
-        if known is not None and known.verdict is Verdict.SILENCE and verdict is not None and not opened:
+        if silent and verdict is not None and not opened:
             return Verdict.SILENCE, False
         return verdict, opened
 
@@ -170,6 +171,10 @@ class Findings:
         due = moment.seen - known.told >= RETOLD_EVERY * self._step
         renamed = verdict is not known.verdict
         higher = known.worst is None or judgement.score[row] > known.worst.score
+        if (
+            verdict in (Verdict.DROP, Verdict.SILENCE) and state != "open"
+        ):  # what follows a fall is no part of it
+            higher &= bool(judgement.observed[row] < judgement.expected[row])
         higher |= renamed and verdict is Verdict.SILENCE  # the fall to nothing is the worst of a fall
         if state == "open" or due or higher or renamed:
             told_now = state == "open" or due or renamed
