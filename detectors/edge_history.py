@@ -102,7 +102,7 @@ class EdgeHistory(RowState):
     def _close_cell(self, cell: int) -> None:
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(2 * self.count >= self._per_cell, self.total / self.count, np.nan)
-        self._cells.append(cell, mean, np.zeros(self.rows, bool))
+        self._cells.extend(cell, mean[None], np.zeros((1, self.rows), bool))
         self.total[:], self.count[:] = 0.0, 0.0
 
     def window(

@@ -7,6 +7,7 @@ jumped once and stayed is no growth: the line must explain the days better than 
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -59,7 +60,6 @@ class Slope(NamedTuple):
     middle: Floats
     lower: Floats
     upper: Floats
-    steady: Bools  # a line explains the days better than a step
     rise: Floats  # over the window
 
 
@@ -113,10 +113,11 @@ def slope(levels: Floats) -> Slope:
     enough = (known >= 0.8 * days) & ~np.isnan(levels[-1])
     for values in (middle, lower, upper):
         values[~enough] = np.nan
-    return Slope(middle, lower, upper, _steady(levels, middle), middle * (days - 1))
+    return Slope(middle, lower, upper, middle * (days - 1))
 
 
-def _steady(levels: Floats, middle: Floats) -> Bools:
+def steady(levels: Floats, middle: Floats) -> Bools:
+    """Say of each column of log levels (days, n) whether such a line explains it better than a step."""
     days = len(levels)
     at = np.arange(days, dtype=float)[:, None]
     # a missing day lies on the line: it speaks for neither
@@ -134,8 +135,8 @@ def _steady(levels: Floats, middle: Floats) -> Bools:
             off += np.abs(after - np.median(after, axis=0)).sum(axis=0)
             on_step = np.minimum(on_step, off)
         jump = np.diff(filled, axis=0).max(axis=0)
-        steady: Bools = (on_line < on_step) & (jump <= LARGEST_JUMP * middle * (days - 1))
-    return steady
+        holds: Bools = (on_line < on_step) & (jump <= LARGEST_JUMP * middle * (days - 1))
+    return holds
 
 
 class GrowthWatch(RowState):
@@ -177,35 +178,41 @@ class GrowthWatch(RowState):
         """Take back where time stood."""
         self._day, self._hour = meta["day"], meta["hour"]
 
-    def learn(self, index: int, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
-        """Take in a step, and judge the days before when it is the first of a day.
+    def learn(self, first: int, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
+        """Take in steps in a row, and judge the days before when the first of them is the first of a day.
 
         Parameters
         ----------
-        index : int
-            The step.
-        value : (n,) float64
-            What is learnt of it, a sum over the step; NaN where missing.
+        first : int
+            Index of the first step.
+        value : (steps, n) float64
+            What is learnt, sums over the steps; NaN where missing. All of one day.
         watched : (n,) bool
             Rows that are told about.
         limit : (n,) float64
             Capacity in the unit of ``value``, NaN where none is known.
         """
-        time = index * self._step - self._offset
         told: list[Growing] = []
-        if time // DAY != self._day or time // 3600 != self._hour:
+        hours = ((first + np.arange(len(value))) * self._step - self._offset) // 3600
+        edges = np.flatnonzero(np.diff(hours, prepend=self._hour))
+        if not edges.size or edges[0]:
+            self._sum(value[: edges[0] if edges.size else len(value)])
+        for begin, end in pairwise((*edges.tolist(), len(value))):
+            day = int(hours[begin]) * 3600 // DAY
             self._close_hour()
-            if time // DAY != self._day:
+            if day != self._day:
                 if self._day >= 0:
-                    self._close_day(time // DAY)
-                    told = self._tell(time // DAY, watched, limit)
-                self._day = time // DAY
-            self._hour = time // 3600
-        known = ~np.isnan(value)
-        one = np.where(known, value, 0.0)
-        self.hour_total += one
-        self.hour_count += known
+                    self._close_day(day)
+                    told += self._tell(day, watched, limit)
+                self._day = day
+            self._hour = int(hours[begin])
+            self._sum(value[begin:end])
         return told
+
+    def _sum(self, value: Floats) -> None:
+        known = ~np.isnan(value)
+        self.hour_total += np.where(known, value, 0.0).sum(axis=0)
+        self.hour_count += known.sum(axis=0)
 
     def _close_hour(self) -> None:
         self.total += self.hour_total
@@ -238,7 +245,9 @@ class GrowthWatch(RowState):
         sure = np.zeros(len(rows), bool)
         for days in WINDOWS:
             found = slope(logs[-days:])
-            holds = found.steady & (found.lower >= self._least) & (found.rise >= LEAST_RISE)
+            holds = (found.lower >= self._least) & (found.rise >= LEAST_RISE)
+            rising = np.flatnonzero(holds)
+            holds[rising] = steady(logs[-days:, rising], found.middle[rising])
             better = np.where(holds & ~sure, True, (holds | ~sure) & (found.lower > best))
             estimates[:, better] = np.array(
                 [found.middle, found.lower, found.upper, np.full(len(rows), days)]

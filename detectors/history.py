@@ -4,7 +4,7 @@ Values are kept as float32 in one chunk a day, so that a finished day is a state
 changes. Nothing outside this module knows the layout.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,11 +55,13 @@ class History:
         """Append ``count`` series without a past."""
         self.rows += count
 
-    def append(self, index: int, values: NDArray[np.float64], spoilt: NDArray[np.bool_]) -> None:
-        """Remember the step ``index``: values (rows,), NaN where missing, and whether to learn from them."""
-        chunk = self._writable(index // self._steps)
-        chunk.values[index % self._steps] = values
-        chunk.spoilt[index % self._steps] = spoilt
+    def extend(self, first: int, values: NDArray[np.float64], spoilt: NDArray[np.bool_]) -> None:
+        """Remember steps from ``first`` on: (steps, rows), NaN where missing, and which not to learn from."""
+        for begin, end, day in self._by_day(first, first + len(values)):
+            chunk = self._writable(day)
+            rows = slice(begin - day * self._steps, end - day * self._steps)
+            chunk.values[rows] = values[begin - first : end - first]
+            chunk.spoilt[rows] = spoilt[begin - first : end - first]
 
     def spoil(self, index: int, rows: NDArray[np.intp]) -> None:
         """Say afterwards that an incident was under way at this step."""
@@ -80,15 +82,40 @@ class History:
         if spoilt.any():
             out[:width][spoilt] = np.nan
 
+    def learnt_steps(self, first: int, out: NDArray[np.float64]) -> None:
+        """Write the values of steps from ``first`` on into ``out`` (steps, rows), NaN as in ``learnt``."""
+        out.fill(np.nan)
+        for begin, end, day in self._by_day(first, first + len(out)):
+            chunk = self._chunks.get(day)
+            if chunk is None:
+                continue
+            width = chunk.values.shape[1]
+            rows = slice(begin - day * self._steps, end - day * self._steps)
+            piece = out[begin - first : end - first, :width]
+            piece[:] = chunk.values[rows]
+            piece[chunk.spoilt[rows]] = np.nan
+
+    def spoilt(self, rows: Sequence[int] | NDArray[np.intp], first: int, last: int) -> NDArray[np.bool_]:
+        """Return where the values must not be learnt from, shape (last - first, len(rows))."""
+        wanted = np.asarray(rows, np.intp)
+        found = np.zeros((max(last - first, 0), len(wanted)), bool)
+        for begin, end, day in self._by_day(first, last):
+            chunk = self._chunks.get(day)
+            if chunk is None:
+                continue
+            known = wanted < chunk.values.shape[1]
+            piece = chunk.spoilt[begin - day * self._steps : end - day * self._steps]
+            found[begin - first : end - first, known] = piece[:, wanted[known]]
+        return found
+
     def measured(self, rows: Sequence[int] | NDArray[np.intp], first: int, last: int) -> NDArray[np.float64]:
         """Return the values as they were, shape (last - first, len(rows)), NaN where missing."""
         wanted = np.asarray(rows, np.intp)
         found = np.full((max(last - first, 0), len(wanted)), np.nan)
-        for day in range(first // self._steps, (last - 1) // self._steps + 1):
+        for begin, end, day in self._by_day(first, last):
             chunk = self._chunks.get(day)
             if chunk is None:
                 continue
-            begin, end = max(first, day * self._steps), min(last, (day + 1) * self._steps)
             known = wanted < chunk.values.shape[1]
             piece = chunk.values[begin - day * self._steps : end - day * self._steps]
             found[begin - first : end - first, known] = piece[:, wanted[known]]
@@ -110,6 +137,11 @@ class History:
             chunk = _Chunk(0, 0)
             chunk.values, chunk.spoilt = arrays["values"], arrays["spoilt"]
             self._chunks[day] = chunk
+
+    def _by_day(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
+        """Yield the pieces of first <= index < last that lie on one day: (begin, end, day)."""
+        for day in range(first // self._steps, (last - 1) // self._steps + 1):
+            yield max(first, day * self._steps), min(last, (day + 1) * self._steps), day
 
     def _writable(self, day: int) -> _Chunk:
         chunk = self._chunks.get(day)

@@ -1,8 +1,7 @@
 """The judge: what is expected of every series of a shard at a step, and whether what came is a verdict.
 
-Two views must agree before anything is told: the same time in the last weeks at the present level
-(``baseline``), and the last hour (``recent``). Each measures a deviation in units of its own noise
-(``noise``); the smaller one counts. What an incident does is not learnt.
+This module knows the series, their calendar and their past; how a value is judged is in ``kernel``, which
+takes all series of a step at once, or many steps of one series: live buckets and ``uneri score`` alike.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config.settings
-from detectors.baseline import Baseline
+from detectors.calendar import Calendar, SameTimes
 from detectors.finding import Trace
 from detectors.growth import Growing, GrowthWatch
-from detectors.history import WEEK, History
-from detectors.measures import COUNTED_BY, GROWS, NATURE, Nature
-from detectors.noise import OFFSET, Spread, Wildness, deviation
-from detectors.recent import KEPT_SECONDS, LastHour, Recent
-from detectors.row_state import Field, RowState
+from detectors.history import DAY, WEEK, History
+from detectors.kernel import LARGEST, Out, Pace, Rows, advance, out_of
+from detectors.measures import COUNTED_BY, GROWS, NATURE, RATIO_OF, Measure, Nature
+from detectors.memory import Memories
+from detectors.recent import KEPT_SECONDS, Recent
+from detectors.row_state import RowState
 from detectors.series import Series
-from detectors.verdicts import Verdicts
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -30,32 +29,48 @@ Bools = NDArray[np.bool_]
 THRESHOLD: Final = 3.0
 """Units of noise that both views must see, at sensitivity 1."""
 
-BAND: Final = 3.0
-"""Half-width of the expected interval in units of noise."""
+MANY: Final = 6.0
+"""Units that sums over minutes must show."""
 
-LONGEST_SECONDS: Final = 6 * 3600
-"""A spike or drop that stayed longer is no incident any more but a level: it ends, and is learnt."""
+EXTRAORDINARY: Final = 1.35
+"""A deviation so many times as large as the one that has to persist is told on its first step."""
 
-OFTEN_ZERO: Final = 3.0
-"""A series that is zero on one step in so many is one of single portions, and compared in portions."""
+BESIDE_SECONDS: Final = 120
+"""Neighbours this far on each side count as the same time: clocks and cron jobs wander a little."""
 
-PORTION_GAIN: Final = 0.1
-"""Step of the median of the portions (logarithm); any portion moves it by no more."""
+MOST_BESIDE: Final = 6
 
-COUNTS_OF_LEVEL: Final = 10.0
-"""Counts that are added on both sides of the ratio of the last hours to the same hours of earlier weeks."""
+WIDEST_WITH_NEIGHBOURS: Final = 600
+"""Up to this step (seconds) one neighbour on each side counts all the same."""
 
-COUNTS_OF_DOUBT: Final = 3.0
-"""Counts the same times must have shown before a count is expected there alone, not of the usual level."""
+SHORT_SECONDS: Final = 600
+"""The last minutes, whose median is one view: ten steps of a minute, at least five of any width."""
 
-LARGEST_CHANGE: Final = 50.0
-"""A new level is followed at once up to this factor."""
+FAST_SECONDS: Final = 180
+"""Half-life of the means over minutes; at least three steps."""
 
-LARGEST_VALUE: Final = 1e15
-"""More than any measure: what is above is taken as this, so that single precision holds the bands."""
+MIDDLE_SECONDS: Final = 720
+"""The same of half an hour: the mean reaches back about twice its half-life; at least twelve steps."""
 
-USUAL_SECONDS: Final = 86400
-"""Half-life of the usual level of a series."""
+SLOW_SECONDS: Final = 1200
+"""Half-life of the level: slow enough that minutes of trouble stand out, fast enough to follow a morning."""
+
+HABIT_DAYS: Final = 4
+"""Days in which a habit is half forgotten."""
+
+SLOTS: Final = 144
+"""Ten minutes are one time of day to a habit; steps that are wider have a slot each."""
+
+SHIFT_SECONDS: Final = 7200
+"""A spike or drop that stays so long is a shift."""
+
+FEWEST_SHIFT_STEPS: Final = 6
+
+MOST: Final = 1e4
+"""A larger deviation has no larger score: the next number to 1 must stay below it."""
+
+SETTLE_SECONDS: Final = 3600
+"""So long a shift is told until its level is the usual one."""
 
 
 @dataclass(slots=True)
@@ -76,36 +91,6 @@ class Judgement:
     growth: list[Growing] = field(default_factory=list)
 
 
-class _Basics(RowState):
-    """What is remembered of every series besides its curve."""
-
-    KIND = "basics"
-    first: NDArray[np.int64]  # epoch seconds of the first value, -1 before it
-    usual: Floats  # slow mean of what was learnt
-    busy: Floats  # share of steps that were not zero
-    portion: Floats  # median of what a step brings when it brings anything
-    steps: Floats  # how many steps were learnt
-
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "first": Field(-1, dtype=np.int64),
-                "usual": Field(0.0),
-                "busy": Field(0.0),
-                "portion": Field(0.0),
-                "steps": Field(0.0),
-            }
-        )
-
-    def learn_portions(self, value: Floats, use: Bools, gain: float) -> None:
-        """Learn how often a series is not zero, and what it brings then, where ``use`` says so."""
-        some = use & (value > 0)
-        rate = np.where(use, np.maximum(gain, 1 / (self.steps + 1)), 0.0)
-        self.busy += rate * (some - self.busy)
-        self.portion = np.where(some & (self.portion == 0), value, self.portion)
-        self.portion *= np.exp(np.where(some, PORTION_GAIN * np.sign(value - self.portion), 0.0))
-
-
 class Judge:
     """Judges all series of a shard, one call a step.
 
@@ -114,33 +99,31 @@ class Judge:
     settings : config.settings.Judge
     step : int
         Seconds between two judgements.
+    calendar : Calendar, optional
+        Local time, holidays and planned events; without one every week is like the last.
     """
 
-    def __init__(self, settings: config.settings.Judge, step: int) -> None:
+    def __init__(self, settings: config.settings.Judge, step: int, calendar: Calendar | None = None) -> None:
         self.step = step
         self.series: list[Series] = []
         self._settings = settings
-        self._threshold = THRESHOLD / settings.sensitivity
+        self._calendar = calendar
+        self._day = max(1, round(DAY / step))
+        self._plain = (DAY, *(WEEK * k for k in range(1, settings.weeks + 1)))
+        self._pace = _pace(settings, step)
+        self._slots = min(SLOTS, self._day)
         self._history = History(step, settings.weeks)
-        self._baseline = Baseline(step, settings.weeks)
-        self._hour = LastHour(step)
         self._recent = Recent(step)
-        self._weekly, self._hourly, self._wild = Spread(), Spread(), Wildness()
-        self._verdicts = Verdicts(settings.persist, settings.recover, max(1, LONGEST_SECONDS // step))
+        self._memory = Memories(short=self._pace.short, lags=len(self._plain), slots=self._slots)
         self._growth = GrowthWatch(settings.growth_per_day, step)
-        self._basics = _Basics()
-        self._usual_gain = 1 - 0.5 ** (step / USUAL_SECONDS)
         self._states: dict[str, RowState] = {
-            "baseline": self._baseline,
-            "hour": self._hour,
+            "memory": self._memory,
             "recent": self._recent,
-            "weekly": self._weekly,
-            "hourly": self._hourly,
-            "wild": self._wild,
-            "verdicts": self._verdicts,
             "growth": self._growth,
-            "basics": self._basics,
         }
+        self._past = np.zeros((0, 0, 0))  # what was learnt around the same times of the step last judged
+        self._past_at = (-1, self._plain)
+        self._head = 0
         self._places: dict[object, int] = {}
         self._index_rows()
 
@@ -151,6 +134,11 @@ class Judge:
         for state in self._states.values():
             state.add(len(series))
         self._index_rows()
+
+    @property
+    def most_steps(self) -> int:
+        """How many steps ``judge_steps`` can take: what they are compared with must be known before."""
+        return max(1, self._day - self._pace.beside)
 
     def judge(self, start: int, values: Floats, completeness: float = 1.0) -> Judgement:
         """Judge one step.
@@ -171,87 +159,75 @@ class Judge:
         ValueError
             When time did not move forward, or the number of values is not that of the series.
         """
-        index = start // self.step
         if len(values) != len(self.series):
             raise ValueError(
                 f"{len(values)} values for {len(self.series)} series: give one a series, in their order"
             )
-        if index <= self._recent.at:
-            raise ValueError(f"the step at {start} was judged before: steps are judged in order, once")
-        value = np.where(np.isfinite(values), np.clip(values, 0.0, LARGEST_VALUE), np.nan)
+        value = np.array(values, np.float64)
         if completeness < 1:
             value[self._sums] /= max(completeness, 1e-3)
-        missing = np.isnan(value)
-        basics = self._basics
-        basics.first[(basics.first < 0) & ~missing] = start
-        frozen = self._frozen()
-
-        with np.errstate(invalid="ignore", divide="ignore"):
-            grain = self._grain()
-            weekly = self._baseline.expect(index, self._history, COUNTS_OF_LEVEL * grain)
-            hourly = self._hour.median
-            offset = (
-                OFFSET * basics.usual + np.minimum(OFTEN_ZERO * (1 - basics.busy), 1) * basics.portion + 1e-12
-            )
-            # a count that was hardly ever seen at these times is expected of the usual level in part
-            vague = np.zeros_like(value)
-            grained = np.flatnonzero(grain > 0)
-            if grained.size:
-                seen = self._baseline.evidence(grained) / grain[grained]
-                vague[grained] = basics.usual[grained] * COUNTS_OF_DOUBT / (COUNTS_OF_DOUBT + seen)
-            expected = np.where(np.isnan(weekly), hourly, weekly)
-            vague[np.isnan(weekly)] = 0.0
-            likely = np.maximum(expected, vague)
-            by_week = deviation(value, likely, self._weekly.spread, offset, grain)
-            by_hour = deviation(value, np.maximum(hourly, vague), self._hourly.spread, offset, grain)
-            alone = by_week / self._weekly.tail
-            other = by_hour / self._hourly.tail
-            agreed = np.where(
-                alone * other > 0, np.sign(alone) * np.minimum(np.abs(alone), np.abs(other)), 0.0
-            )
-            agreed[np.isnan(agreed)] = 0.0
-            size = agreed / (self._wild.factor * self._threshold)
-            matters = np.abs(value - expected) >= np.maximum(self._floor, self._relative * expected)
-            unit = self._weekly.tail * np.sqrt(
-                self._weekly.spread**2 + grain / (expected + vague + grain + 1e-300)
-            )
-            upper = (likely + offset) * np.exp(np.minimum(BAND * unit, 50)) - offset
-            lower = np.maximum((expected + offset) * np.exp(-BAND * unit) - offset, 0.0)
-
-        young = (basics.first < 0) | (start - basics.first < self._settings.young)
-        opened, ended, overstayed = self._verdicts.decide(
-            index,
-            np.where(matters, size, 0.0),
-            np.where(matters, alone / (self._wild.factor * self._threshold), 0.0),
-            missing,
-            self._judged & ~young,
-        )
-        judgement = Judgement(
+        out, growth = self.judge_steps(start, value[None])
+        memory = self._memory
+        size = np.minimum(np.abs(out.size[0]), MOST)
+        return Judgement(
             start=start,
-            observed=value,
-            expected=expected,
-            lower=lower,
-            upper=upper,
-            score=size**2 / (1 + size**2) if not missing.all() else np.zeros(len(value)),
-            verdict=self._verdicts.code.copy(),
-            opened=opened,
-            ended=ended,
-            since=self._verdicts.since * self.step,
-            young=young,
+            observed=self._seen[0],
+            expected=out.expected[0],
+            lower=out.lower[0],
+            upper=out.upper[0],
+            score=size**2 / (1 + size**2),
+            verdict=out.code[0],
+            opened=out.opened[0],
+            ended=out.ended[0],
+            since=memory.since * self.step,
+            young=(memory.first < 0) | (start // self.step - memory.first < self._pace.young),
+            growth=growth,
         )
-        # the onset too: on a calm series it is rare, and a series of single portions is made of onsets
-        basics.learn_portions(value, ~missing & ~frozen, self._usual_gain)
-        self._wild.learn(agreed, ~missing & ~frozen)
-        frozen |= self._frozen()
-        self._learn(index, judgement, frozen, ~np.isnan(weekly))
-        use = ~missing & ~frozen
-        self._weekly.learn(by_week, use & ~np.isnan(by_week))
-        self._hourly.learn(by_hour, use & ~np.isnan(by_hour))
-        for row in np.flatnonzero(opened):
-            self._spoil(int(row), index)
-        if overstayed.size:
-            self._settle(np.flatnonzero(np.isin(self._place, self._place[overstayed])), index)
-        return judgement
+
+    def judge_steps(self, start: int, values: Floats) -> tuple[Out, list[Growing]]:
+        """Judge steps in a row at once: the same as one after the other.
+
+        Parameters
+        ----------
+        start : int
+            Epoch seconds at which the first of them starts.
+        values : (steps, n) float64
+            At most ``most_steps``, none of them later than the day of the first.
+
+        Returns
+        -------
+        out : Out
+        growth : list of Growing
+            What is said of the days before, when the first step is the first of a day.
+        """
+        index, steps = start // self.step, len(values)
+        if index <= self._recent.at:
+            raise ValueError(f"the step at {start} was judged before: steps are judged in order, once")
+        value = np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), np.nan)
+        value[:, self._positive] = np.maximum(value[:, self._positive], 0.0)
+        self._seen = value
+        same = self._calendar.at(start) if self._calendar else SameTimes("", self._plain, ())
+        self._look_back(index, steps, same)
+        out = out_of(value.shape)
+        of_day = (start + self.step * np.arange(steps)) % DAY * self._slots // DAY
+        advance(
+            index,
+            value,
+            self._factor(start),
+            self._past,
+            self._head,
+            self._memory.turn(of_day),
+            self._rows,
+            self._memory.arrays(),
+            self._pace._replace(aligned=not same.holiday),
+            self._open_places,
+            out,
+        )
+        self._history.extend(index, value, out.spoilt)
+        for at, row in np.argwhere(out.opened).tolist():
+            self._spoil(row, index + at)
+        self._recent.extend(index, value, out.expected, out.lower, out.upper)
+        return out, self._learn_growth(index, value, out)
 
     def window(self, rows: Sequence[int], since: int, until: int) -> tuple[Floats, Floats]:
         """Return what was observed and expected of ``rows`` from ``since`` up to ``until``.
@@ -296,7 +272,20 @@ class Judge:
 
     def weeks(self, row: int) -> tuple[list[int], list[int]]:
         """Return the weeks (1 = last) the last expectation rests on, and those left out as spoilt."""
-        return self._baseline.weeks(row, self._recent.at, self._history)
+        index, lags = self._past_at
+        used, left_out = [], []
+        for week, lag in enumerate(lags):
+            if not week or lag < 0:
+                continue
+            at = index - lag
+            first, last = at - self._pace.beside, at + self._pace.beside + 1
+            there = ~np.isnan(self._history.measured([row], first, last)[:, 0])
+            learnt = there & ~self._history.spoilt([row], first, last)[:, 0]
+            if learnt.sum() > self._pace.beside:
+                used.append(week)
+            elif there.any():
+                left_out.append(week)
+        return used, left_out
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state; the series themselves are given again with ``add`` before ``restore``."""
@@ -316,83 +305,122 @@ class Judge:
         for name, state in self._states.items():
             state.restore(parts[name], len(self.series))
         self._history.restore(parts, len(self.series))
+        self._past_at = (-1, self._plain)
+        self._index_rows()
 
-    def _learn(self, index: int, seen: Judgement, frozen: Bools, rests_on_weeks: Bools) -> None:
-        value, basics = seen.observed, self._basics
-        missing = np.isnan(value)
-        use = ~missing & ~frozen
+    def _look_back(self, index: int, steps: int, same: SameTimes) -> None:
+        """Gather what was learnt around the same times; a step after the last needs only what came new."""
+        beside = self._pace.beside
+        lags = tuple(
+            -1 if same.spoilt and same.spoilt[at] else max(1, round(lag / self.step))
+            for at, lag in enumerate(same.lags)
+        )
+        lags += (-1,) * (len(self._plain) - len(lags))
+        around = 2 * beside + steps
+        shape = (around, len(lags), len(self.series))
+        next_on = self._past_at == (index - 1, lags) and self._past.shape == shape and steps == 1
+        self._past_at = (index + steps - 1, lags)
+        if next_on:
+            for at, lag in enumerate(lags):
+                if lag > 0:
+                    self._history.learnt(index + beside - lag, self._past[self._head, at])
+            self._head = (self._head + 1) % around
+            return
+        self._head = 0
+        self._past = np.full(shape, np.nan)
+        for at, lag in enumerate(lags):
+            if lag > 0:
+                first = index - lag - beside
+                self._history.learnt_steps(first, self._past[:, at])
+
+    def _factor(self, start: int) -> Floats:
+        """Return how many times the usual is planned, one number a series."""
+        if self._calendar is None or not self._calendar.planned(start):
+            return self._one
+        return np.array(
+            [self._calendar.factor(start, one.about) if sums else 1.0 for one, sums in self._summed], float
+        )
+
+    def _learn_growth(self, index: int, value: Floats, out: Out) -> list[Growing]:
         with np.errstate(invalid="ignore"):
-            tame = np.clip(value, seen.lower, seen.upper)  # winsorised to the expected interval
-            tame = np.where(np.isnan(tame), value, tame)
-            self._baseline.learn(tame, use)
-            # the last hour follows an incident, which the last weeks hold open; without weeks it must not
-            self._hour.learn(index, value, use | (~missing & rests_on_weeks))
-        basics.steps += use
-        gain = np.where(use, np.maximum(self._usual_gain, 1 / np.maximum(basics.steps, 1)), 0.0)
-        basics.usual += gain * (np.where(use, tame, 0.0) - basics.usual)
-        instead = np.where(frozen & ~missing & ~np.isnan(seen.expected), seen.expected, tame)
-        seen.growth = self._growth.learn(index, instead, self._grows & ~seen.young, self._limits)
-        self._recent.append(index, value, seen.expected, seen.lower, seen.upper)
-        self._history.append(index, value, frozen & ~missing)
+            tame = np.clip(value, out.lower, out.upper)  # winsorised to the expected interval
+        tame = np.where(np.isnan(tame), value, tame)
+        instead = np.where(out.spoilt & ~np.isnan(value) & ~np.isnan(out.expected), out.expected, tame)
+        old = index - self._memory.first >= self._pace.young
+        return self._growth.learn(index, instead, self._grows & (self._memory.first >= 0) & old, self._limits)
 
     def _spoil(self, row: int, index: int) -> None:
         """Leave the steps between the onset and its telling out of what is learnt, too."""
-        same = np.flatnonzero(self._place == self._place[row])
-        for at in range(int(self._verdicts.since[row]), index):
+        same = np.flatnonzero(self._rows.place == self._rows.place[row])
+        for at in range(index - self._pace.persist + 1, index):
             self._history.spoil(at, same)
-
-    def _settle(self, rows: NDArray[np.intp], index: int) -> None:
-        """Make the level of the last hour the expected one."""
-        slots = self._recent.span(index + 1 - max(3600 // self.step, 6), index + 1)
-        value = self._recent.value[np.ix_(slots, rows)].astype(np.float64)
-        expected = self._recent.expected[np.ix_(slots, rows)].astype(np.float64)
-        known = ~np.isnan(value) & ~np.isnan(expected)
-        kept = known.any(axis=0)
-        rows, value, expected, known = rows[kept], value[:, kept], expected[:, kept], known[:, kept]
-        now = np.where(known, value, 0.0).sum(axis=0)
-        then = np.where(known, expected, 0.0).sum(axis=0)
-        self._baseline.rescale(
-            rows, np.maximum(now / np.maximum(then, now / LARGEST_CHANGE + 1e-300), 1 / LARGEST_CHANGE)
-        )
-        self._hour.fill(rows, now / known.sum(axis=0))
-
-    def _frozen(self) -> Bools:
-        """Rows whose scope has an open verdict: whatever happens there now is not learnt."""
-        open_rows = self._verdicts.code != 0
-        if not open_rows.any():
-            return np.zeros(len(self.series), bool)
-        places = np.zeros(len(self._places), bool)
-        places[self._place[open_rows]] = True
-        return places[self._place]
-
-    def _grain(self) -> Floats:
-        """Return what one independent happening brings to each series, 0 where nobody knows."""
-        grain = self._is_count.copy()
-        if self._amounts.size:
-            usual, calls = self._basics.usual[self._amounts], self._basics.usual[self._calls_of]
-            grain[self._amounts] = np.where(calls > 0, usual / np.maximum(calls, 1e-9), 0.0)
-        return grain
 
     def _index_rows(self) -> None:
         for one in self.series:
             self._places.setdefault(one.place, len(self._places))
-        self._place = np.array([self._places[one.place] for one in self.series], np.intp)
-        self._judged = np.array([one.judged for one in self.series], bool)
-        self._grows = self._judged & np.array([one.measure in GROWS for one in self.series], bool)
+        place = np.array([self._places[one.place] for one in self.series], np.int64)
+        judged = np.array([one.judged for one in self.series], bool)
         natures = [NATURE[one.measure] for one in self.series]
-        self._is_count = np.array([nature is Nature.COUNT for nature in natures], float)
         self._is_latency = np.array([nature is Nature.LATENCY for nature in natures], bool)
         self._sums = ~self._is_latency
+        self._summed = list(zip(self.series, self._sums.tolist(), strict=True))
+        self._grows = judged & np.array([one.measure in GROWS for one in self.series], bool)
+        self._one = np.ones(len(self.series))
         per_step = np.where(self._is_latency, 1.0, float(self.step))
-        self._floor = np.array([one.floor_absolute for one in self.series], float) * per_step
-        self._relative = np.array([one.floor_relative for one in self.series], float)
         limits = [np.nan if one.limit is None else one.limit for one in self.series]
         self._limits = np.array(limits, float) * per_step
         rows = {(one.about, one.measure): row for row, one in enumerate(self.series)}
-        counted = [
-            (row, rows[one.about, COUNTED_BY[one.measure]])
-            for row, one in enumerate(self.series)
-            if one.measure in COUNTED_BY and (one.about, COUNTED_BY[one.measure]) in rows
-        ]
-        pairs = np.array(counted, np.intp).reshape(-1, 2)
-        self._amounts, self._calls_of = pairs[:, 0], pairs[:, 1]
+
+        def of(relation: Mapping[Measure, Measure]) -> NDArray[np.int64]:
+            related = [relation[one.measure] if one.measure in relation else None for one in self.series]  # noqa: SIM401  # of values, too
+            found = [
+                -1 if other is None else rows.get((one.about, other), -1)
+                for one, other in zip(self.series, related, strict=True)
+            ]
+            return np.array(found, np.int64)
+
+        calls, whole = of(COUNTED_BY), of(RATIO_OF)
+        counted = np.array([nature is Nature.COUNT for nature in natures], np.int8)
+        counted[calls >= 0] = 2
+        self._positive = (counted > 0) | self._is_latency
+        part = np.array([one.measure in RATIO_OF for one in self.series], bool)
+        self._rows = Rows(
+            counted=counted,
+            calls=calls,
+            whole=whole,
+            rises=part,
+            judged=judged,
+            place=place,
+            floor=np.array([one.floor_absolute for one in self.series], float) * per_step,
+            relative=np.array([one.floor_relative for one in self.series], float),
+        )
+        is_open = self._memory.code != 0
+        self._open_places = np.bincount(place[is_open], minlength=len(self._places)).astype(np.int64)
+
+
+def _pace(settings: config.settings.Judge, step: int) -> Pace:
+    beside = min(MOST_BESIDE, BESIDE_SECONDS // step)
+    if step > BESIDE_SECONDS:
+        beside = int(step <= WIDEST_WITH_NEIGHBOURS)
+
+    def gain(seconds: float, fewest: int) -> float:
+        return float(1 - 0.5 ** (1 / max(seconds / step, fewest)))
+
+    return Pace(
+        beside=beside,
+        short=max(5, min(10, round(SHORT_SECONDS / step))),
+        fast=gain(FAST_SECONDS, 3),
+        middle=gain(MIDDLE_SECONDS, 12),
+        slow=gain(SLOW_SECONDS, 20),
+        day=gain(DAY, 1),
+        habit=0.5 ** (1 / HABIT_DAYS),
+        young=-(-settings.young // step),
+        persist=settings.persist,
+        extraordinary=EXTRAORDINARY,
+        recover=settings.recover,
+        shift=max(SHIFT_SECONDS // step, FEWEST_SHIFT_STEPS),
+        settle=max(SETTLE_SECONDS // step, 1) + settings.recover,
+        threshold=THRESHOLD / settings.sensitivity,
+        many=MANY / settings.sensitivity,
+        aligned=True,
+    )

@@ -1,0 +1,75 @@
+"""What the judge remembers of every series between two steps, besides its history."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.kernel import VIEWS, Memory
+from detectors.row_state import Field, RowState
+
+UNIT: Final = 0.2
+"""Noise that is assumed before any was seen."""
+
+
+class Memories(RowState):
+    """The arrays of ``Memory``, one column a series."""
+
+    KIND = "memory"
+    first: NDArray[np.int64]
+    since: NDArray[np.int64]
+    code: NDArray[np.int8]
+
+    def __init__(self, *, short: int, lags: int, slots: int) -> None:
+        count = Field(-1, dtype=np.int64)
+        super().__init__(
+            {
+                "seen": Field(0.0),
+                "usual": Field(0.0),
+                "short": Field(np.nan, (short,)),
+                "unit": Field(UNIT, (VIEWS,)),
+                "learnt": Field(0.0, (VIEWS,)),
+                "aside": Field(0.0, (lags,)),
+                "aligned": Field(0.0, (lags,)),
+                "level": Field(0.0),
+                "fast": Field(0.0, (2,)),
+                "base": Field(0.0),
+                "near": Field(0.0, (2,)),
+                "part": Field(0.0, (2,)),
+                "beyond": Field(0.0, (2,)),
+                "above": Field(0.0, (slots,), np.float32),
+                "below": Field(0.0, (slots,), np.float32),
+                "above_now": Field(0.0),
+                "below_now": Field(0.0),
+                "first": count,
+                "code": Field(0, dtype=np.int8),
+                "since": count,
+                "side": Field(0, dtype=np.int8),
+                "run": Field(0, dtype=np.int64),
+                "calm": Field(0, dtype=np.int64),
+                "unseen": Field(0, dtype=np.int64),
+                "open": Field(0, dtype=np.int64),
+                "peak": Field(0.0),
+            }
+        )
+        self.slot = -1  # slot of the day of the last step
+
+    def meta(self) -> dict[str, int]:
+        """Return where the time of day stands."""
+        return {"slot": self.slot}
+
+    def load_meta(self, meta: Mapping[str, int]) -> None:
+        """Take back where the time of day stood."""
+        self.slot = meta["slot"]
+
+    def arrays(self) -> Memory:
+        """Return the arrays themselves; what the kernel writes there is remembered."""
+        return Memory(*(getattr(self, name) for name in Memory._fields))
+
+    def turn(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return (steps, 2): the slot of the day of each step, and the one that ended before it or -1."""
+        before = np.concatenate(([self.slot], slots[:-1]))
+        self.slot = int(slots[-1])
+        ended: NDArray[np.int64] = np.where((before != slots) & (before >= 0), before, -1)
+        return np.stack((slots, ended), axis=1)

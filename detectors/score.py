@@ -1,0 +1,169 @@
+"""Judges one plain series of timestamps and values: the judge of live buckets, fed a curve.
+
+``score`` ranks rows, the verdicts are the judge's own. Two things make a row stand out: a deviation that
+the judge measures, and novelty, the rarity of what the series does now in all its past, which speaks
+where there are no weeks to compare with.
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import config.settings
+from detectors.growth import Growing
+from detectors.judge import Judge
+from detectors.kernel import Out
+from detectors.measures import value_of
+from detectors.novelty import novelty
+from detectors.scope import SERVICE, Scope
+from detectors.series import Series
+from detectors.verdicts import CODES, SHIFT
+
+Floats = NDArray[np.float64]
+
+LEARNING: Final = 10
+"""Rows after which the interval is known: the median of the differences so far. They are not judged."""
+
+_PEOPLE_CHOOSE = "1 2 5 10 15 20 30 60 120 180 300 600 900 1200 1800 3600 7200 10800 14400 21600 43200 86400"
+INTERVALS: Final = np.array([int(seconds) for seconds in _PEOPLE_CHOOSE.split()])
+"""Intervals that people choose, all of which divide a day; one that is within a tenth of these is meant."""
+
+PLAIN: Final = value_of("value")
+"""A business value: nothing is known of its unit, and it may be negative."""
+
+HALF_DAY: Final = 43200
+"""So much is judged at once."""
+
+RARE: Final = 3.0
+"""Novelty that counts like a deviation which is told."""
+
+STEEP: Final = 8.0
+"""Power of novelty: what is less than rare hardly counts beside a deviation."""
+
+
+class Scored(NamedTuple):
+    """One entry a row. ``score`` is in [0, 1); ``kind`` is the verdict that is open, empty when none is."""
+
+    expected: Floats
+    lower: Floats
+    upper: Floats
+    score: Floats
+    alert: NDArray[np.bool_]
+    kind: list[str]
+
+
+def score(
+    timestamps: NDArray[np.int64], values: Floats, settings: config.settings.Judge | None = None
+) -> Scored:
+    """Judge a series; row i depends on the rows up to i only.
+
+    Parameters
+    ----------
+    timestamps : (n,) int64
+        Epoch seconds, each later than the one before.
+    values : (n,) float64
+        NaN where nothing was measured.
+    settings : config.settings.Judge, optional
+        The shipped defaults without.
+
+    Examples
+    --------
+    >>> minutes = np.arange(3 * 10080) * 60
+    >>> curve = 100 + 20 * np.sin(minutes / 86400 * 2 * np.pi) + np.random.default_rng(1).normal(0, 2, 30240)
+    >>> curve[25000:25010] *= 2
+    >>> found = score(minutes, curve)
+    >>> np.flatnonzero(found.alert).tolist(), found.kind[25000]
+    ([25000], 'spike')
+    """
+    count = len(timestamps)
+    expected, lower, upper = np.full((3, count), np.nan)
+    scored = Scored(expected, lower, upper, np.zeros(count), np.zeros(count, bool), [""] * count)
+    strength = (novelty(values) / RARE) ** STEEP
+    if count > LEARNING:
+        step = interval(timestamps[: LEARNING + 1])
+        judge = Judge(settings or config.settings.Judge(), step)
+        judge.add([Series(Scope(SERVICE, "", "", "", ""), PLAIN)])
+        writer = _Writer(scored)
+        for rows, at, start, curve in _pieces(timestamps, values, step, judge.most_steps):
+            out, growth = judge.judge_steps(start, curve[:, None])
+            writer.write(rows, at, start // step, out, growth)
+        # what was said of rows from before the interval was known would not be said of them alone
+        for bound in (expected, lower, upper):
+            bound[: LEARNING + 1] = np.nan
+        scored.score[: LEARNING + 1] = 0.0
+        scored.alert[:LEARNING] = False
+        scored.kind[:LEARNING] = [""] * LEARNING
+    scored.score[:] = np.maximum(scored.score, strength)
+    scored.score[:] = scored.score / (1 + scored.score)
+    return scored
+
+
+def interval(timestamps: NDArray[np.int64]) -> int:
+    """Return the width of a step in seconds: the usual difference, as people would choose it.
+
+    Examples
+    --------
+    >>> interval(np.array([0, 301, 599, 900])), interval(np.array([0, 47, 94]))
+    (300, 47)
+    """
+    usual = float(np.median(np.diff(timestamps)))
+    near = int(INTERVALS[np.argmin(np.abs(np.log(INTERVALS / usual)))])
+    return near if abs(usual - near) <= near / 10 else max(1, round(usual))
+
+
+def _pieces(
+    timestamps: NDArray[np.int64], values: Floats, step: int, most: int
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], int, Floats]]:
+    """Yield what is judged at once: rows, the step of each in the piece, its start, its values by step.
+
+    Rows lie on a grid that begins at the first of them, so that stamps may wander by half a step. Of
+    several rows in one step the first is judged.
+    """
+    grid = np.round((timestamps - timestamps[0]) / step).astype(np.int64) + timestamps[0] // step
+    part = grid * step // HALF_DAY
+    edges = np.flatnonzero(np.diff(part, prepend=part[0] - 1))
+    for begin, end in zip(edges, [*edges[1:], len(grid)], strict=True):
+        for first in range(int(grid[begin]), int(grid[end - 1]) + 1, most):
+            rows = begin + np.flatnonzero((grid[begin:end] >= first) & (grid[begin:end] < first + most))
+            if rows.size:
+                at = grid[rows] - grid[rows[0]]
+                curve = np.full(int(at[-1]) + 1, np.nan)
+                curve[at[::-1]] = values[rows[::-1]]
+                yield rows, at, int(grid[rows[0]]) * step, curve
+
+
+class _Writer:
+    """Puts what the judge says of steps on the rows of a series."""
+
+    def __init__(self, scored: Scored) -> None:
+        self._scored = scored
+        self._growing = False
+        self._to_tell = False  # growth that began while another verdict was open
+        self._last = -1  # step of the row before
+
+    def write(
+        self, rows: NDArray[np.intp], at: NDArray[np.intp], first: int, out: Out, told: list[Growing]
+    ) -> None:
+        scored = self._scored
+        new = np.diff(at, prepend=self._last - first) > 0  # the first row of its step
+        self._last = first + int(at[-1])
+        scored.expected[rows], scored.lower[rows], scored.upper[rows] = (
+            each[at, 0] for each in (out.expected, out.lower, out.upper)
+        )
+        scored.score[rows] = np.where(new, np.abs(out.size[at, 0]), 0.0)
+        scored.alert[rows] = out.opened[at, 0] & new
+        for growing in told:
+            self._to_tell = growing.state == "open" or (self._to_tell and growing.state != "end")
+            self._growing = growing.state != "end"
+        codes = out.code[at, 0]
+        kinds = [CODES[code] or "" for code in range(SHIFT + 1)]
+        calm = codes == 0
+        if self._growing:
+            kinds[0] = "growth"
+            if self._to_tell and calm.any():
+                scored.alert[rows[np.argmax(calm)]] = True
+                self._to_tell = False
+        names = [str(kinds[code]) for code in codes.tolist()]
+        scored.kind[rows[0] : rows[-1] + 1] = names
