@@ -28,8 +28,8 @@ from streams.silences import Silences
 from streams.steps import Step, Steps
 
 PULSE_MEMORY = 1 / 60  # weight of the newest step in the running mean of records a step
-CERTAIN_RECORDS = 50.0
-"""A step without a record where so many are usual is a gap and not chance, even if ten come together."""
+CERTAIN_RECORDS = 20.0
+"""A step without a record where so many are usual is a gap: by chance it is one in e^20, in pairs in e^10."""
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -119,9 +119,11 @@ class Detect:
         completeness = self._completeness(step)
         if not completeness:  # nothing came at all: the pipeline had a gap, which is not zero traffic
             values[:] = of_edges[:] = np.nan
+        measured = values.copy()
+        self._silences.hush(values, nothing=step.records == 0)
         judgement = self._judge.judge(step.start, values, completeness)
         # a step of which nothing at all came speaks of the pipeline, even where it might be chance
-        self._silences.watch(judgement, known=step.records > 0 and completeness >= 1)
+        self._silences.watch(judgement, measured, known=step.records > 0 and completeness >= 1)
         self._edges.append(step.start, of_edges, self._findings.spoilt(judgement))
         findings = self._findings.tell(step, self._steps.scopes, judgement, completeness)
         findings += self._fatal.tell(step, completeness)

@@ -36,6 +36,8 @@ class Silences:
         self._rows = np.zeros(0, np.intp)  # rows of the judge
         self._accounts = np.zeros(0, bool)  # which of them are about an account
         self._place: dict[int, int] = {}  # the other way round
+        self._scopes: dict[object, int] = {}
+        self._scope_of = np.zeros(0, np.intp)  # of every row of the judge
 
     def add(self, series: Sequence[Series], first: int) -> None:
         """Learn of new series, of which the judge has the first at row ``first``."""
@@ -49,16 +51,33 @@ class Silences:
         wide = np.array([series[row - first].about.kind == ACCOUNT for row in rows], bool)
         self._accounts = np.concatenate((self._accounts, wide))
         self._watch.add(len(rows))
+        scopes = [self._scopes.setdefault(one.place, len(self._scopes)) for one in series]
+        self._scope_of = np.concatenate((self._scope_of, np.array(scopes, np.intp)))
 
-    def watch(self, judgement: Judgement, *, known: bool) -> None:
-        """Take in a step; ``known`` says that data of it came, and completely.
+    def hush(self, values: NDArray[np.float64], *, nothing: bool) -> None:
+        """Take the zeros of what is silent out of ``values``, in place: an incident teaches no baseline.
+
+        ``nothing`` says that nothing at all came: when an account is silent, that is no news of any scope.
+        """
+        silent = self._watch.silent
+        if not silent.any():
+            return
+        if nothing and (silent & self._accounts).any():
+            values[:] = np.nan
+            return
+        hushed = np.zeros(len(self._scopes), bool)
+        hushed[self._scope_of[self._rows[silent]]] = True
+        values[hushed[self._scope_of] & (values == 0)] = np.nan
+
+    def watch(self, judgement: Judgement, values: NDArray[np.float64], *, known: bool) -> None:
+        """Take in a step; ``values`` are what was measured, and ``known`` says that all data of it came.
 
         What all of the input did not bring says nothing about one scope. But when event time went on for
         ``HOLE_SECONDS`` without a record, either everything is down or what feeds the pipeline lost them: a
         person has to look, and is told of the accounts alone.
         """
         rows = self._rows
-        observed = judgement.observed[rows]
+        observed = values[rows]
         says = np.full(len(rows), known)
         if not known and len(rows) and judgement.start - self._watch.last.max() >= HOLE_SECONDS:
             says |= self._accounts

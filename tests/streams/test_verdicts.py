@@ -130,16 +130,16 @@ def test_an_exception_that_is_known_is_not_told_again() -> None:
 
 
 def test_a_hole_in_the_whole_input_is_no_silence_of_any_scope() -> None:
-    gone = {"at": DAY + 2 * HOUR, "for": "10m", "kind": "silence"}
-    assert not Told(records(scenario(gone))).pages
+    gone = {"at": DAY + 12 * HOUR, "for": "10m", "kind": "silence"}
+    assert not Told(records(scenario(gone, hours=14))).pages
 
 
 def test_when_nothing_at_all_comes_for_long_the_account_is_told_once() -> None:
-    gone = {"at": DAY + 2 * HOUR, "for": "30m", "kind": "silence"}
-    [page] = Told(records(scenario(gone))).pages
+    gone = {"at": DAY + 12 * HOUR, "for": "30m", "kind": "silence"}
+    [page] = Told(records(scenario(gone, hours=14))).pages
     assert (page.incident.verdict, page.incident.primary.about.kind) == (Verdict.SILENCE, "account")
     assert page.incident.members == []
-    assert page.at <= START + DAY + 2 * HOUR + 15 * 60
+    assert page.at <= START + DAY + 12 * HOUR + 15 * 60
 
 
 @pytest.mark.parametrize("restart", [0.947, 0.983], ids=["in the silence", "in the exceptions"])
