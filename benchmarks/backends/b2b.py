@@ -243,7 +243,7 @@ def incidents() -> tuple[Incident, ...]:
         60 * 1.0,
         [("fewer", Where(function="ledger-sync"), 0.0, {})],
         verdicts=("drop", "silence"),
-        scopes=(("function", "ledger-sync"), ("table", "ledger")),
+        scopes=(("account", ACCOUNT), ("function", "ledger-sync"), ("table", "ledger")),
         small=True,
     )
     return tuple(found)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 OK, USER, BACKEND, FATAL = range(4)
 ENDS_IN = {"fail": BACKEND, "refuse": USER, "crash": FATAL}
 
+LONGEST = 25_000.0  # milliseconds: a gateway waits no longer
 COLD_STARTS = 0.004  # of all requests
 SLOW = 0.01  # of all times, with a Pareto tail
 LOST_BY_THROTTLING = 0.4  # of the throttled calls fail their request; the others are tried again in time
@@ -82,7 +83,7 @@ def _requests(events: Arrivals, names: Names, faults: list[Fault], draw: np.rand
         events=events,
         error=error.astype(np.int8),
         error_type=np.zeros(n, np.intp),
-        code=code,
+        code=np.minimum(code, LONGEST),
         auth=4.0 * _tailed(draw, n, 0.25),
         cold=cold,
         event=event,
