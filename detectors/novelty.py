@@ -1,247 +1,400 @@
-"""Novelty of a plain series: how rare is what it does now among all it has done before?
+"""Novelty of a plain series: how rare what it does now is among all it has done before.
 
-Works on rows, not on clock time, needs no season and no training: for series that are too young for a
-weekly baseline. Strictly causal, deterministic, no dependence on the unit of the values (score(c x) = score(x)).
+For series without weeks to compare with: it works on rows and not on clock time, needs no season and no
+training. It is causal, the unit of the values does not matter, and a fall is judged as a rise is.
 
-Four views of the newest rows (streams), each judged against an evenly spaced sample of its own past:
-  0 the value; 1 the median of the last 6 values; 2 the mean of the last 24; 3 the log spread of the last 48.
-Rarity of a view = -log10 of an exponential tail beyond its 95 % (5 %) quantile; views are joined by a 4-norm;
-the result is standardised by how large its maxima per 100 rows usually are; and after an alarm only what is
-four times as strong scores, until it has been calm (onset only).
+1. *Views.* Four things are looked at: the value, the median of the last few, the mean of the last two dozen
+   (a level that creeps), the logarithm of the spread of the last four dozen (a series that grows restless or
+   dies).
+2. *Past.* Each view keeps a sample of its own past, evenly spaced in time, of fixed size.
+3. *Rarity.* Beyond its 95 % quantile (below its 5 % quantile) a view is taken to have an exponential tail, as
+   peaks over a threshold have (Siffer et al. 2017, "Anomaly detection in streams with extreme value theory").
+   The scale comes from quantiles and not from the mean excess: one spike must not raise the bar for the
+   next. Rarity is in decades: 3 is one row in a thousand. The views are joined by a norm.
+4. *Habituation.* What counts is by how much a rarity passes the largest that a hundred rows of this series
+   usually hold: a job that bursts every hour is no news.
+5. *Onset.* After something began only what is far stronger counts, until it has been calm.
+
+All functions are in one module because the compiler's cache does not see changes in another.
 """
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.compiled import compiled
 
-# --- views -----------------------------------------------------------------------------------------------
-SHORT, LEVEL, SPREAD = (
-    6,
-    24,
-    48,
-)  # rows: a burst, a level, an activity; doubling or halving them costs 0-2 points
-VIEWS = 4
-RECENT = max(SHORT, LEVEL, SPREAD)
-# --- the sample of the past ------------------------------------------------------------------------------
-SAMPLE = 256  # 13 values beyond the 95 % quantile, 3 beyond the 98.75 %
-STRIDE = 32  # at most: 256 x 32 = 8192 rows of memory (a month of 5 minutes)
-WARM_UP = 50  # rows before anything is said
-# --- the tail --------------------------------------------------------------------------------------------
-BODY, FAR = 0.95, 0.9875  # tail begins at BODY; FAR leaves a quarter of the tail: log ratio ln 4
-SHRINK = 200.0  # rows' worth of belief that the tail only continues the body (median to BODY)
-LEAST = 0.3  # of the mean deviation: a discrete series has no tail scale of its own
-FLAT = 0.01  # of the 95 % spread: how flat is flat
-LARGEST = 30.0  # decades; beyond, only "never seen"
-JOIN = 4.0  # norm that joins the views: nearly the maximum, agreement counts a little
-# --- habituation -----------------------------------------------------------------------------------------
-BLOCK = 100  # rows; the usual maximum is learnt per block
-BLOCKS = 100.0  # memory
-PRIOR_BLOCKS, PRIOR_MEAN, PRIOR_SPREAD = (
-    3.0,
-    2.2,
-    0.45,
-)  # log10 of 100 exponentials' maximum: 2 + .25, mean deviation .45
-OUTLIER = 1.5  # spreads; a block counts at most so high, so an incident is not made usual
-LEAST_SPREAD = 0.05
-# --- onset -----------------------------------------------------------------------------------------------
-ALARM = 3.5  # spreads above the usual block maximum
-REST, REST_SHARE = 50, 0.03  # rows; 3 % of the rows seen (the refractory time of NAB's context detectors)
-STRONGER = 4.0  # times the alarm's strength scores again while it rests
-CALM, CALM_ROWS = 2.0, 100  # evidence above CALM keeps the alarm open for CALM_ROWS more
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
-_DECADES_AT_BODY = -math.log10(1 - BODY)
-_LN_FAR = math.log((1 - BODY) / (1 - FAR))
-_LN_BODY = math.log(0.5 / (1 - BODY))
-_LN10 = math.log(10.0)
+SHORT: Final = 6
+"""Rows whose median is the second view: a burst, with the single wild value left out."""
 
-# positions in the two state vectors
-ROWS, SIZE, HEAD, STEP, PHASE, IN_BLOCK, UNTIL = range(7)
-MEAN, DEV, WEIGHT, PEAK_OF_BLOCK, PEAK = range(5)
+LEVEL: Final = 24
+"""Rows whose mean is the third view: a level, two hours of five minutes."""
+
+RECENT: Final = 48
+"""Rows whose spread is the fourth view; all that is kept of the last rows."""
+
+VIEWS: Final = 4
+
+SPREAD_VIEW: Final = 3
+"""The view that is a spread: it is compared on a logarithmic scale."""
+
+SAMPLE: Final = 256
+"""Rows of the past that are kept: 13 lie beyond the 95 % quantile, 3 beyond the 98.75 %."""
+
+STRIDE: Final = 32
+"""The sample is every such row at most, so it reaches back 8192 rows: a month of five minutes."""
+
+WARM_UP: Final = 50
+"""Rows in the sample before anything is said: fewer have no 98.75 % quantile of their own."""
+
+BODY: Final = 0.95
+"""Quantile at which the tail begins."""
+
+FAR: Final = 0.9875
+"""Quantile beyond which lies a quarter of the tail: an exponential is ``scale ln 4`` further out there."""
+
+SHRINK: Final = 200.0
+"""Rows in the tail that the belief counts for that it goes on as the body ends (median to ``BODY``)."""
+
+LEAST: Final = 0.3
+"""Smallest scale as a part of the mean deviation: the few steps of a discrete series have no tail."""
+
+FLAT: Final = 0.01
+"""Part of its own 95 % quantile below which a spread is flat, and flatter is no news."""
+
+ROUNDING: Final = 1e-9
+"""Part of the usual value up to which a deviation is rounding."""
+
+RAREST: Final = 30.0
+"""Decades; what is beyond was never seen, and that is all there is to say."""
+
+JOIN: Final = 4.0
+"""Norm that joins the views: nearly the largest of them, but views that agree count a little more."""
+
+BLOCK: Final = 100
+"""Rows over which the largest rarity is taken, to learn how large it usually is."""
+
+BLOCKS: Final = 100.0
+"""Blocks that are remembered: the gain of the running means is not less than one over these."""
+
+PRIOR_MEAN: Final = 2.2
+"""Largest rarity of a block before any was seen: log10 of a hundred rows, and a fifth for the skew."""
+
+PRIOR_SPREAD: Final = 0.45
+"""Mean deviation of that: the maximum of exponentials, in decades, is spread so, however many they are."""
+
+PRIOR_BLOCKS: Final = 3.0
+"""Blocks that this belief counts for."""
+
+OUTLIER: Final = 1.5
+"""Spreads by which a block may pass the usual one when it is learnt, so that an incident makes no habit."""
+
+LEAST_SPREAD: Final = 0.05
+"""Smallest spread of the largest rarities, in decades."""
+
+ONSET: Final = 3.5
+"""Spreads above the usual largest rarity at which something has begun; 2.5 to 4 do as well."""
+
+REST: Final = 50
+"""Rows after an onset in which nothing less than ``STRONGER`` counts; at least."""
+
+REST_SHARE: Final = 0.03
+"""The same as a share of the rows seen: on a longer curve, more rows belong to one thing."""
+
+STRONGER: Final = 4.0
+"""Times the novelty at the onset that is news all the same."""
+
+CALM: Final = 2.0
+"""Novelty above which it goes on."""
+
+CALM_ROWS: Final = 100
+"""Rows without any before the next onset can count."""
+
+LARGEST: Final = 1e150
+"""What is larger is taken as this: its square must be a number."""
+
+AT_BODY: Final = -math.log10(1 - BODY)
+"""Decades at which the tail begins."""
+
+LN_FAR: Final = math.log((1 - BODY) / (1 - FAR))
+LN_BODY: Final = math.log(0.5 / (1 - BODY))
+LN_10: Final = math.log(10.0)
 
 
-def fresh():
-    """State of a series nothing is known of: (counts, levels, recent, sample, tails); 8.6 kB, 4.4 kB with float32."""
-    counts = np.zeros(7, np.int64)
-    counts[STEP] = 1
-    levels = np.array([PRIOR_MEAN, PRIOR_SPREAD, PRIOR_BLOCKS, 0.0, 0.0])
-    return counts, levels, np.zeros(RECENT), np.zeros((VIEWS, SAMPLE)), np.zeros((VIEWS, 5))
+class Sample(NamedTuple):
+    """The past of all views. Numbers are arrays of one here and below, to be changed in place."""
+
+    views: Floats  # (VIEWS, SAMPLE) in order of time while it grows, then a ring
+    filled: Counts  # (1,) how much of it
+    oldest: Counts  # (1,) where the ring begins
+    stride: Counts  # (1,) one row of so many enters
+    skipped: Counts  # (1,) rows since the last that did
+
+
+class Tails(NamedTuple):
+    """Where the tails of each view begin, and their scales; (VIEWS,) each."""
+
+    high: Floats
+    high_scale: Floats
+    low: Floats
+    low_scale: Floats
+    offset: Floats  # added before the logarithm is taken; 0 where none is taken
+
+
+class Usual(NamedTuple):
+    """How large the largest rarity of a block is; (1,) each."""
+
+    mean: Floats
+    spread: Floats  # mean deviation
+    blocks: Floats  # these rest on
+    largest: Floats  # of the block that is not full yet
+    rows: Counts  # of that block
+
+
+class Begun(NamedTuple):
+    """The last onset; (1,) each."""
+
+    until: Counts  # row up to which it goes on
+    peak: Floats  # novelty then
+
+
+class Past(NamedTuple):
+    """What is remembered of one series, 9 kB."""
+
+    rows: Counts  # (1,) rows measured
+    recent: Floats  # (RECENT,) the last values, a ring
+    sample: Sample
+    tails: Tails
+    usual: Usual
+    begun: Begun
+
+
+def fresh() -> Past:
+    """Return the past of a series of which nothing is known."""
+
+    def count(value: int) -> Counts:
+        return np.full(1, value, np.int64)
+
+    def number(value: float) -> Floats:
+        return np.full(1, value, np.float64)
+
+    return Past(
+        rows=count(0),
+        recent=np.zeros(RECENT),
+        sample=Sample(
+            views=np.zeros((VIEWS, SAMPLE)),
+            filled=count(0),
+            oldest=count(0),
+            stride=count(1),
+            skipped=count(0),
+        ),
+        tails=Tails(*np.zeros((len(Tails._fields), VIEWS))),
+        usual=Usual(
+            mean=number(PRIOR_MEAN),
+            spread=number(PRIOR_SPREAD),
+            blocks=number(PRIOR_BLOCKS),
+            largest=number(0.0),
+            rows=count(0),
+        ),
+        begun=Begun(until=count(0), peak=number(0.0)),
+    )
 
 
 @compiled
-def _views(recent, rows, out):
-    """The four views of the last rows; sums are taken afresh, so that a constant gives exactly a constant."""
+def _look(recent: Floats, rows: int, views: Floats) -> None:
+    """Take the views of the last rows; sums are taken afresh, so that of a constant all are constant."""
     newest = rows - 1
-    out[0] = recent[newest % RECENT]
-    k = min(rows, SHORT)
-    few = np.empty(k)
-    for j in range(k):
-        few[j] = recent[(newest - j) % RECENT]
+    views[0] = recent[newest % RECENT]
+    count = min(rows, SHORT)
+    few = np.empty(count)
+    for back in range(count):
+        few[back] = recent[(newest - back) % RECENT]
     few.sort()
-    out[1] = 0.5 * (few[(k - 1) // 2] + few[k // 2])
-    k = min(rows, LEVEL)
-    total = 0.0
-    for j in range(k):
-        total += recent[(newest - j) % RECENT]
-    out[2] = total / k
-    k = min(rows, SPREAD)
-    total = 0.0
-    for j in range(k):
-        total += recent[(newest - j) % RECENT]
-    centre, square = total / k, 0.0
-    for j in range(k):
-        d = recent[(newest - j) % RECENT] - centre
-        square += d * d
-    out[3] = math.sqrt(square / k)
+    views[1] = 0.5 * (few[(count - 1) // 2] + few[count // 2])
+    count = min(rows, RECENT)
+    total, level = 0.0, 0.0
+    for back in range(count):
+        total += recent[(newest - back) % RECENT]
+        if back < LEVEL:
+            level = total
+    views[2] = level / min(rows, LEVEL)
+    mean = total / count
+    squares = 0.0
+    for back in range(count):
+        apart = recent[(newest - back) % RECENT] - mean
+        squares += apart * apart
+    views[SPREAD_VIEW] = math.sqrt(squares / count)
 
 
 @compiled
-def _at(ordered, q):
-    """Nearest order statistic; below the median counted from the top, so that -x is judged as x."""
-    last = len(ordered) - 1
-    return ordered[int(q * last + 0.5)] if q > 0.5 else ordered[last - int((1 - q) * last + 0.5)]
+def _learn_tails(sample: Sample, tails: Tails) -> None:
+    """Learn from the sample where the tails of each view begin, and their scales.
 
-
-@compiled
-def _learn_tails(sample, size, stride, tails):
-    """From the sample: upper start and scale, lower start and scale, offset of the logarithm, per view."""
-    in_tail = size * (1 - BODY) * stride  # rows the sample's tail stands for
-    noise = 0.0
-    for g in range(VIEWS):
-        ordered = np.sort(sample[g, :size])
+    Quantiles are the nearest order statistics, the lower ones counted from the top: -x is judged as x is.
+    """
+    size = sample.filled[0]
+    last = size - 1
+    body, far = int(BODY * last + 0.5), int(FAR * last + 0.5)
+    in_tail = size * (1 - BODY) * sample.stride[0]  # rows of the past that the tail of the sample stands for
+    known = in_tail + SHRINK
+    rounding = 0.0
+    for view in range(VIEWS):
+        ordered = np.sort(sample.views[view, :size])
         offset = 0.0
-        if g == 0:
-            noise = 1e-9 * abs(ordered[size // 2])  # rounding is no deviation
-        if g == 3:
-            offset = max(FLAT * _at(ordered, BODY), noise)
+        if view == 0:
+            rounding = ROUNDING * abs(ordered[size // 2])
+        if view == SPREAD_VIEW:
+            offset = max(FLAT * ordered[body], rounding)
             if offset > 0:
                 ordered = np.log(ordered + offset)
         middle = 0.5 * (ordered[(size - 1) // 2] + ordered[size // 2])
-        deviation = np.mean(np.abs(ordered - middle))
-        least = max(LEAST * deviation, noise)
-        high, higher = _at(ordered, BODY), _at(ordered, FAR)
-        low, lower = _at(ordered, 1 - BODY), _at(ordered, 1 - FAR)
-        whole = in_tail + SHRINK
-        tails[g, 0] = high
-        tails[g, 1] = max(
-            least, (in_tail * (higher - high) / _LN_FAR + SHRINK * (high - middle) / _LN_BODY) / whole
+        least = max(LEAST * np.mean(np.abs(ordered - middle)), rounding)
+        high, higher = ordered[body], ordered[far]
+        low, lower = ordered[last - body], ordered[last - far]
+        tails.high[view] = high
+        tails.high_scale[view] = max(
+            least, (in_tail * (higher - high) / LN_FAR + SHRINK * (high - middle) / LN_BODY) / known
         )
-        tails[g, 2] = low
-        tails[g, 3] = max(
-            least, (in_tail * (low - lower) / _LN_FAR + SHRINK * (middle - low) / _LN_BODY) / whole
+        tails.low[view] = low
+        tails.low_scale[view] = max(
+            least, (in_tail * (low - lower) / LN_FAR + SHRINK * (middle - low) / LN_BODY) / known
         )
-        tails[g, 4] = offset
+        tails.offset[view] = offset
 
 
 @compiled
-def _rarity(views, tails):
-    """Decades of rarity of the views, joined."""
+def _rarity(tails: Tails, views: Floats) -> float:
+    """Return in decades how rare the views are, joined; 0 where none lies in a tail."""
     total = 0.0
-    for g in range(VIEWS):
-        y = math.log(views[g] + tails[g, 4]) if tails[g, 4] > 0 else views[g]
-        if y > tails[g, 0]:
-            beyond, scale = y - tails[g, 0], tails[g, 1]
-        elif y < tails[g, 2]:
-            beyond, scale = tails[g, 2] - y, tails[g, 3]
+    for view in range(VIEWS):
+        offset = tails.offset[view]
+        place = math.log(views[view] + offset) if offset > 0 else views[view]
+        if place > tails.high[view]:
+            beyond, scale = place - tails.high[view], tails.high_scale[view]
+        elif place < tails.low[view]:
+            beyond, scale = tails.low[view] - place, tails.low_scale[view]
         else:
             continue
-        decades = _DECADES_AT_BODY + beyond / scale / _LN10 if scale > 0 else LARGEST
-        total += min(decades, LARGEST) ** JOIN
-    return total ** (1 / JOIN)
+        decades = AT_BODY + beyond / scale / LN_10 if scale > 0 else RAREST
+        total += min(decades, RAREST) ** JOIN
+    return float(total ** (1 / JOIN))
 
 
 @compiled
-def _remember(counts, sample, views):
-    """Every STEP-th row enters the sample; when it is full every second goes, until STRIDE; then the oldest goes."""
-    counts[PHASE] += 1
-    if counts[PHASE] < counts[STEP]:
+def _sample(sample: Sample, views: Floats) -> bool:
+    """Put the views into the sample when it is their turn; return whether it was.
+
+    A full sample loses every second row and takes half as many from then on; at the widest stride the
+    oldest row goes.
+    """
+    sample.skipped[0] += 1
+    if sample.skipped[0] < sample.stride[0]:
         return False
-    counts[PHASE] = 0
-    size = counts[SIZE]
-    if size == SAMPLE and counts[STEP] < STRIDE:
-        for j in range(SAMPLE // 2):
-            for g in range(VIEWS):
-                sample[g, j] = sample[g, 2 * j + 1]
-        size = counts[SIZE] = SAMPLE // 2
-        counts[STEP] *= 2
-    if size < SAMPLE:
-        where = size
-        counts[SIZE] += 1
+    sample.skipped[0] = 0
+    if sample.filled[0] == SAMPLE and sample.stride[0] < STRIDE:
+        for at in range(SAMPLE // 2):
+            for view in range(VIEWS):
+                sample.views[view, at] = sample.views[view, 2 * at + 1]
+        sample.filled[0] = SAMPLE // 2
+        sample.stride[0] *= 2
+    if sample.filled[0] < SAMPLE:
+        to = sample.filled[0]
+        sample.filled[0] += 1
     else:
-        where = counts[HEAD]
-        counts[HEAD] = (where + 1) % SAMPLE
-    for g in range(VIEWS):
-        sample[g, where] = views[g]
+        to = sample.oldest[0]
+        sample.oldest[0] = (to + 1) % SAMPLE
+    for view in range(VIEWS):
+        sample.views[view, to] = views[view]
     return True
 
 
 @compiled
-def _habituate(counts, levels, rarity):
-    """Learn the usual maximum of a block: winsorised mean and mean deviation, shrunk to the prior."""
-    levels[PEAK_OF_BLOCK] = max(levels[PEAK_OF_BLOCK], rarity)
-    counts[IN_BLOCK] += 1
-    if counts[IN_BLOCK] < BLOCK:
+def _habituate(usual: Usual, rarity: float) -> None:
+    """Learn how large the largest rarity of a block usually is: winsorised mean and mean deviation."""
+    usual.largest[0] = max(usual.largest[0], rarity)
+    usual.rows[0] += 1
+    if usual.rows[0] < BLOCK:
         return
-    peak = min(levels[PEAK_OF_BLOCK], levels[MEAN] + OUTLIER * levels[DEV])
-    gain = 1 / min(levels[WEIGHT] + 1, BLOCKS)
-    off = abs(peak - levels[MEAN])
-    levels[MEAN] += gain * (peak - levels[MEAN])
-    levels[DEV] = max(LEAST_SPREAD, levels[DEV] + gain * (off - levels[DEV]))
-    levels[WEIGHT] += 1
-    levels[PEAK_OF_BLOCK] = 0.0
-    counts[IN_BLOCK] = 0
+    largest = min(usual.largest[0], usual.mean[0] + OUTLIER * usual.spread[0])
+    gain = 1 / min(usual.blocks[0] + 1, BLOCKS)
+    apart = abs(largest - usual.mean[0])
+    usual.mean[0] += gain * (largest - usual.mean[0])
+    usual.spread[0] = max(LEAST_SPREAD, usual.spread[0] + gain * (apart - usual.spread[0]))
+    usual.blocks[0] += 1
+    usual.largest[0] = 0.0
+    usual.rows[0] = 0
 
 
 @compiled
-def _onset(counts, levels, z):
-    """z where it begins something; 0 while the last alarm is still open."""
-    row = counts[ROWS] - 1
+def _onset(begun: Begun, row: int, news: float) -> float:
+    """Return what is news here, 0 for what goes on since the last onset."""
     rest = max(REST, int(REST_SHARE * row))
-    if row < counts[UNTIL]:
-        if z > STRONGER * levels[PEAK]:
-            levels[PEAK] = z
-            counts[UNTIL] = max(counts[UNTIL], row + rest)
-            return z
-        if z > CALM:
-            counts[UNTIL] = max(counts[UNTIL], row + CALM_ROWS)
+    if row < begun.until[0]:
+        if news > STRONGER * begun.peak[0]:
+            begun.peak[0] = news
+            begun.until[0] = max(begun.until[0], row + rest)
+            return news
+        if news > CALM:
+            begun.until[0] = max(begun.until[0], row + CALM_ROWS)
         return 0.0
-    if z > ALARM:
-        levels[PEAK] = z
-        counts[UNTIL] = row + rest
-    return max(z, 0.0)
+    if news > ONSET:
+        begun.peak[0] = news
+        begun.until[0] = row + rest
+    return max(news, 0.0)
 
 
 @compiled
-def advance(value, counts, levels, recent, sample, tails):
-    """Take one row in, in place; return its z (0 and no change for a missing value)."""
+def advance(value: float, past: Past) -> float:
+    """Return the novelty of the next value and learn from it; what is not finite is 0 and teaches nothing."""
     if not math.isfinite(value):
         return 0.0
-    recent[counts[ROWS] % RECENT] = value
-    counts[ROWS] += 1
+    past.recent[past.rows[0] % RECENT] = min(max(value, -LARGEST), LARGEST)
+    past.rows[0] += 1
     views = np.empty(VIEWS)
-    _views(recent, counts[ROWS], views)
-    rarity, z = 0.0, 0.0
-    if counts[SIZE] >= WARM_UP:
-        rarity = _rarity(views, tails)
-        z = (rarity - levels[MEAN]) / levels[DEV]
-    z = _onset(counts, levels, z)
-    _habituate(counts, levels, rarity)
-    if _remember(counts, sample, views) and counts[SIZE] >= WARM_UP:
-        _learn_tails(sample, counts[SIZE], counts[STEP], tails)
-    return z
+    _look(past.recent, past.rows[0], views)
+    rarity, news = 0.0, 0.0
+    if past.sample.filled[0] >= WARM_UP:
+        rarity = _rarity(past.tails, views)
+        news = (rarity - past.usual.mean[0]) / past.usual.spread[0]
+    news = _onset(past.begun, past.rows[0] - 1, news)
+    _habituate(past.usual, rarity)
+    if _sample(past.sample, views) and past.sample.filled[0] >= WARM_UP:
+        _learn_tails(past.sample, past.tails)
+    return float(news)
 
 
 @compiled
-def _run(values, counts, levels, recent, sample, tails):
-    out = np.empty(len(values))
-    for i in range(len(values)):
-        out[i] = advance(values[i], counts, levels, recent, sample, tails)
-    return out
+def _advance_all(values: Floats, past: Past) -> Floats:
+    news = np.empty(len(values))
+    for row in range(len(values)):
+        news[row] = advance(values[row], past)
+    return news
 
 
-def novelty(values):
-    """Return z a row, (n,) float64: spreads above the usual maximum of this series; 0 where nothing begins."""
-    return _run(np.asarray(values, np.float64), *fresh())
+def novelty(values: Floats) -> Floats:
+    """Return how new each row is in its series; it depends on the rows up to it only.
+
+    Parameters
+    ----------
+    values : (n,) float64
+        Any unit. What is not finite is missing.
+
+    Returns
+    -------
+    (n,) float64
+        Spreads above the largest rarity that a hundred rows of the series usually hold, not below 0; 0 while
+        the series is unknown and for what goes on after an onset. Above ``ONSET`` something begins.
+
+    Examples
+    --------
+    >>> curve = np.random.default_rng(1).normal(100, 5, 1000)
+    >>> curve[800:806] = 140
+    >>> np.flatnonzero(novelty(curve) > ONSET).tolist()
+    [800]
+    """
+    return _advance_all(np.asarray(values, np.float64), fresh())
