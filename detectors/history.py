@@ -69,21 +69,8 @@ class History:
         if chunk is not None:
             chunk.spoilt[index % self._steps, rows[rows < chunk.values.shape[1]]] = True
 
-    def learnt(self, index: int, out: NDArray[np.float64]) -> None:
-        """Write the values of a step into ``out`` (rows,), NaN where missing or spoilt."""
-        chunk = self._chunks.get(index // self._steps)
-        if chunk is None:
-            out.fill(np.nan)
-            return
-        width, at = chunk.values.shape[1], index % self._steps
-        out[:width] = chunk.values[at]
-        out[width:] = np.nan
-        spoilt = chunk.spoilt[at]
-        if spoilt.any():
-            out[:width][spoilt] = np.nan
-
     def learnt_steps(self, first: int, out: NDArray[np.float64]) -> None:
-        """Write the values of steps from ``first`` on into ``out`` (steps, rows), NaN as in ``learnt``."""
+        """Write the values of steps from ``first`` on into ``out`` (steps, rows), NaN where missing or spoilt."""
         out.fill(np.nan)
         for begin, end, day in self._by_day(first, first + len(out)):
             chunk = self._chunks.get(day)
@@ -94,6 +81,20 @@ class History:
             piece = out[begin - first : end - first, :width]
             piece[:] = chunk.values[rows]
             piece[chunk.spoilt[rows]] = np.nan
+
+    def spoilt_steps(self, first: int, steps: int) -> NDArray[np.bool_] | None:
+        """Return which values of the steps from ``first`` on are spoilt, (steps, rows); None if none is."""
+        found: NDArray[np.bool_] | None = None
+        for begin, end, day in self._by_day(first, first + steps):
+            chunk = self._chunks.get(day)
+            if chunk is None:
+                continue
+            piece = chunk.spoilt[begin - day * self._steps : end - day * self._steps]
+            if piece.any():
+                if found is None:
+                    found = np.zeros((steps, self.rows), bool)
+                found[begin - first : end - first, : piece.shape[1]] = piece
+        return found
 
     def spoilt(self, rows: Sequence[int] | NDArray[np.intp], first: int, last: int) -> NDArray[np.bool_]:
         """Return where the values must not be learnt from, shape (last - first, len(rows))."""

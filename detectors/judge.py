@@ -61,6 +61,9 @@ HABIT_DAYS: Final = 4
 SLOTS: Final = 144
 """Ten minutes are one time of day to a habit; steps that are wider have a slot each."""
 
+OFTEN: Final = 2
+"""Weeks in which the same time was spoilt, and no other knows better, until that is no incident but usual."""
+
 SHIFT_SECONDS: Final = 7200
 """A spike or drop that stays so long is a shift."""
 
@@ -321,17 +324,35 @@ class Judge:
         next_on = self._past_at == (index - 1, lags) and self._past.shape == shape and steps == 1
         self._past_at = (index + steps - 1, lags)
         if next_on:
-            for at, lag in enumerate(lags):
-                if lag > 0:
-                    self._history.learnt(index + beside - lag, self._past[self._head, at])
+            newest = self._past[self._head][None]
             self._head = (self._head + 1) % around
-            return
-        self._head = 0
-        self._past = np.full(shape, np.nan)
+            self._recall(index + beside, lags, newest)
+        else:
+            self._head = 0
+            self._past = np.empty(shape)
+            self._recall(index - beside, lags, self._past)
+
+    def _recall(self, first: int, lags: tuple[int, ...], past: Floats) -> None:
+        """Write into ``past`` (steps, lags, n) what was learnt so many steps before ``first`` and after."""
+        steps = len(past)
         for at, lag in enumerate(lags):
             if lag > 0:
-                first = index - lag - beside
-                self._history.learnt_steps(first, self._past[:, at])
+                self._history.learnt_steps(first - lag, past[:, at])
+            else:
+                past[:, at] = np.nan
+        spoilt = [self._history.spoilt_steps(first - lag, steps) if lag > 0 else None for lag in lags[1:]]
+        known = [flags for flags in spoilt if flags is not None]
+        if len(known) < OFTEN:
+            return
+        # what was told week after week at this time, and came again, is how it is
+        again = (np.sum(known, axis=0) >= OFTEN) & np.isnan(past[:, 1:]).all(axis=1)
+        rows = np.flatnonzero(again.any(axis=0))
+        if rows.size:
+            for at, (lag, flags) in enumerate(zip(lags[1:], spoilt, strict=True), 1):
+                if flags is not None:
+                    raw = self._history.measured(rows, first - lag, first - lag + steps)
+                    use = again[:, rows] & flags[:, rows]
+                    past[:, at, rows] = np.where(use, raw, past[:, at, rows])
 
     def _factor(self, start: int) -> Floats:
         """Return how many times the usual is planned, one number a series."""

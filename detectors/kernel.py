@@ -50,6 +50,9 @@ LEAST_UNIT: Final = 0.003
 OFFSET: Final = 0.1
 """Part of the usual level below which a difference counts as such, and not as a ratio."""
 
+LEAST_OFFSET: Final = 1e-290
+"""So that the ratio of the largest value to it is a number still."""
+
 COUNTS_OF_ROOT: Final = 25.0
 """Counts up to which Poisson's noise rules; above, noise is taken as relative, a tenth of the level."""
 
@@ -284,8 +287,8 @@ def advance(
                 offset = COUNTS_OF_ROOT * grain
             else:
                 offset = OFFSET * (usual if usual > 0 else abs(value))
-                if not offset > 0:
-                    offset = 1.0  # nothing but zeros so far
+                if not offset > LEAST_OFFSET:  # nothing but zeros so far
+                    offset = LEAST_OFFSET if usual > 0 or abs(value) > 0 else 1.0
             # -- what is expected
             used = 0
             for lag in range(lags):
@@ -296,7 +299,8 @@ def advance(
                     if not np.isnan(was):
                         around[count] = was
                         count += 1
-                if count <= pace.beside:
+                centre = past[(head + step + pace.beside) % ring, lag, row]
+                if count <= pace.beside and (counted or np.isnan(centre)):  # latency is seldom measured
                     continue
                 if counted:  # the mean keeps the sum over a window in which a job wanders
                     middle = 0.0
