@@ -251,7 +251,8 @@ def _learn_tails(sample: Sample, tails: Tails) -> None:
         if view == SPREAD_VIEW:
             offset = max(FLAT * ordered[body], rounding)
             if offset > 0:
-                ordered = np.log(ordered + offset)
+                for at in range(size):
+                    ordered[at] = math.log(ordered[at] + offset)
         middle = 0.5 * (ordered[(size - 1) // 2] + ordered[size // 2])
         least = max(LEAST * np.mean(np.abs(ordered - middle)), rounding)
         high, higher = ordered[body], ordered[far]
@@ -280,7 +281,8 @@ def _rarity(tails: Tails, views: Floats) -> float:
             beyond, scale = tails.low[view] - place, tails.low_scale[view]
         else:
             continue
-        decades = AT_BODY + beyond / scale / LN_10 if scale > 0 else RAREST
+        near = beyond < RAREST * LN_10 * scale  # a tail may have no scale
+        decades = AT_BODY + beyond / scale / LN_10 if near else RAREST
         total += min(decades, RAREST) ** JOIN
     return float(total ** (1 / JOIN))
 
