@@ -68,7 +68,7 @@ class Occurrence(NamedTuple):
 
     place: int  # of its scope among those that were added
     signature: str
-    count: float
+    times: float
 
 
 class _Scope(msgspec.Struct, array_like=True):
@@ -142,7 +142,7 @@ class Signatures:
             at.known.append(one.signature)
             return False
         if start - self._seen[one.place] < NEW_SECONDS:
-            weight = at.waiting.get(one.signature, 0.0) + one.count
+            weight = at.waiting.get(one.signature, 0.0) + one.times
             if len(at.waiting) < MOST or one.signature in at.waiting:
                 at.waiting[one.signature] = weight
             if weight < max(WEIGHT_COUNT, WEIGHT_SHARE * self._requests[one.place]):

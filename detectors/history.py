@@ -70,7 +70,7 @@ class History:
             chunk.spoilt[index % self._steps, rows[rows < chunk.values.shape[1]]] = True
 
     def learnt_steps(self, first: int, out: NDArray[np.float64]) -> None:
-        """Write the values of steps from ``first`` on into ``out`` (steps, rows), NaN where missing or spoilt."""
+        """Write the steps from ``first`` on into ``out`` (steps, rows), NaN where missing or spoilt."""
         out.fill(np.nan)
         for begin, end, day in self._by_day(first, first + len(out)):
             chunk = self._chunks.get(day)

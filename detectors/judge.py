@@ -434,6 +434,7 @@ def _pace(settings: config.settings.Judge, step: int) -> Pace:
         middle=gain(MIDDLE_SECONDS, 12),
         slow=gain(SLOW_SECONDS, 20),
         day=gain(DAY, 1),
+        usual=gain(DAY, 1) / 3,
         habit=0.5 ** (1 / HABIT_DAYS),
         young=-(-settings.young // step),
         persist=settings.persist,

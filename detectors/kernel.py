@@ -85,6 +85,19 @@ HEAVY: Final = 4.0
 BAND: Final = 3.0
 """Half-width of the expected interval in units."""
 
+NOTHING, MINUTES, YESTERDAY, WEEKS = range(4)  # what an expectation rests on
+
+COUNT, OF_CALLS = 1, 2  # in Rows.counted
+
+LEAST_DEVIATION: Final = 1e-9
+"""What is smaller is rounding, and teaches nothing."""
+
+SETTLING: Final = 10
+"""Deviations and values after which first guesses have lost their weight."""
+
+UNSEEN: Final = 3
+"""What was not measured for so many times the calm steps it would have needed has ended: nobody can tell."""
+
 LARGEST: Final = 1e15
 """More than any measure: what is above is taken as this."""
 
@@ -142,6 +155,7 @@ class Pace(NamedTuple):
     middle: float
     slow: float  # gain of the level
     day: float  # gain of what changes over days
+    usual: float  # gain of the usual level
     habit: float  # what remains of a habit after a day
     young: int  # steps of history before anything is told
     persist: int
@@ -167,6 +181,29 @@ class Out(NamedTuple):
     spoilt: NDArray[np.bool_]  # not to be learnt from
 
 
+class Scratch(NamedTuple):
+    """What one step hands from function to function; the last axis of the last five is the series."""
+
+    around: Floats  # values around the same time
+    weeks: Floats  # (lags,) places on the scale, by week
+    highs: Floats
+    lows: Floats
+    place: Floats  # (n,) of the value on the scale, NaN where nothing was measured
+    off: Floats  # (n,) what the last weeks do not explain
+    deviation: Floats  # (VIEWS, n)
+    lags: Floats  # (lags, n) places of the same times
+    rests: NDArray[np.int8]  # (n,) what the expectation rests on
+
+
+class Expected(NamedTuple):
+    """What is expected of one series, on its scale."""
+
+    shape: float  # of the last weeks, without the present level
+    high: float  # the largest around the same time
+    low: float
+    lately: float  # median of the last minutes
+
+
 def out_of(shape: tuple[int, int]) -> Out:
     """Return room for what is said of (steps, n)."""
     expected, lower, upper, size = (np.empty(shape) for _ in range(4))
@@ -183,7 +220,7 @@ def to_scale(value: float, offset: float, counted: bool) -> float:
     Others: ``log(1 + x / o)``, odd about zero.
     """
     if counted:
-        return 2 * asinh(sqrt(value / (4 * offset))) if value > 0 else 0.0
+        return 2 * asinh(sqrt(value / (4 * offset))) if not value <= 0 else 0.0  # NaN stays NaN
     return log1p(value / offset) if value >= 0 else -log1p(-value / offset)
 
 
@@ -214,6 +251,374 @@ def median(values: Floats, count: int) -> float:
     if count % 2:
         return float(values[count // 2])
     return float(0.5 * (values[count // 2 - 1] + values[count // 2]))
+
+
+@compiled
+def _offset_of(row: int, value: float, rows: Rows, memory: Memory) -> tuple[float, float]:
+    """Return what one happening brings to a series, 0 where nobody knows, and the offset of its scale."""
+    usual = memory.usual[row]
+    grain = 0.0
+    if rows.counted[row] == COUNT:
+        grain = 1.0
+    elif rows.counted[row] == OF_CALLS and memory.usual[rows.calls[row]] > 0:
+        grain = usual / memory.usual[rows.calls[row]]
+    if grain > 0:
+        return grain, COUNTS_OF_ROOT * grain
+    offset = OFFSET * (usual if usual > 0 else abs(value))
+    if offset > LEAST_OFFSET:
+        return 0.0, offset
+    return 0.0, LEAST_OFFSET if usual > 0 or abs(value) > 0 else 1.0
+
+
+@compiled
+def _same_time(past: Floats, at: int, lag: int, row: int, beside: int, counted: bool, around: Floats) -> int:
+    """Put the values around the same time into ``around``; return how many, 0 where too few are known."""
+    ring = past.shape[0]
+    count = 0
+    for near in range(2 * beside + 1):
+        was = past[(at + near) % ring, lag, row]
+        if not np.isnan(was):
+            around[count] = was
+            count += 1
+    if count > beside:
+        return count
+    # what is seldom measured, as latency is, has few neighbours
+    return 0 if counted or np.isnan(past[(at + beside) % ring, lag, row]) else count
+
+
+@compiled
+def _of_last_minutes(row: int, memory: Memory, around: Floats) -> float:
+    count = 0
+    for at in range(memory.short.shape[0]):
+        was = memory.short[at, row]
+        if not np.isnan(was):
+            around[count] = was
+            count += 1
+    return median(around, count)
+
+
+@compiled
+def _middle_of(around: Floats, count: int, offset: float, counted: bool) -> float:
+    """Return where the middle of the values lies on the scale, and leave them sorted."""
+    if not counted:
+        return to_scale(median(around, count), offset, counted)
+    middle = 0.0  # the mean keeps the sum over a window in which a job wanders
+    for at in range(count):
+        middle += to_scale(around[at], offset, counted)
+    median(around, count)
+    return middle / count
+
+
+@compiled
+def _expect(
+    past: Floats,
+    at: int,
+    row: int,
+    offset: float,
+    counted: bool,
+    memory: Memory,
+    pace: Pace,
+    scratch: Scratch,
+) -> Expected:
+    """Return what is expected, NaN where nothing was ever measured."""
+    around, weeks, highs, lows = scratch.around, scratch.weeks, scratch.highs, scratch.lows
+    used = 0
+    for lag in range(past.shape[1]):
+        scratch.lags[lag, row] = np.nan
+        count = _same_time(past, at, lag, row, pace.beside, counted, around)
+        if count == 0:
+            continue
+        middle = _middle_of(around, count, offset, counted)
+        scratch.lags[lag, row] = middle
+        moved = memory.aside[lag, row] if pace.aligned else 0.0
+        # yesterday comes first, and gives way to the first week
+        to = 0 if lag == 0 else used
+        weeks[to] = middle + moved
+        highs[to] = to_scale(around[count - 1], offset, counted) + moved
+        lows[to] = to_scale(around[0], offset, counted) + moved
+        if lag > 0:
+            used = to + 1
+    if used > 0:
+        shape, high, low = median(weeks, used), median(highs, used), median(lows, used)
+        scratch.rests[row] = WEEKS
+    elif not np.isnan(scratch.lags[0, row]):  # the level of yesterday is followed by itself
+        level = memory.level[row]
+        shape, high, low = weeks[0] - level, highs[0] - level, lows[0] - level
+        scratch.rests[row] = YESTERDAY
+    lately = to_scale(_of_last_minutes(row, memory, around), offset, counted)
+    if used == 0 and np.isnan(scratch.lags[0, row]):
+        shape, high, low = lately, lately, lately
+        scratch.rests[row] = NOTHING if np.isnan(lately) else MINUTES
+    return Expected(shape, high, low, lately)
+
+
+@compiled
+def _deviate(
+    slot: int, row: int, y: float, expected: Expected, memory: Memory, pace: Pace, scratch: Scratch
+) -> float:
+    """Measure how far off a value is, view by view; return what of the last minutes' view is habit."""
+    difference = y - expected.shape
+    off = difference - memory.level[row]
+    scratch.off[row] = off
+    memory.fast[0, row] += pace.fast * (difference - memory.fast[0, row])
+    memory.fast[1, row] += pace.middle * (difference - memory.fast[1, row])
+    memory.near[0, row] += pace.fast * (y - memory.near[0, row])
+    memory.near[1, row] += pace.middle * (y - memory.near[1, row])
+    deviation = scratch.deviation
+    lately = y - expected.lately
+    deviation[0, row] = lately
+    if off > 0:
+        deviation[1, row] = max(off - (expected.high - expected.shape), 0.0)
+    else:
+        deviation[1, row] = min(off - (expected.low - expected.shape), 0.0)
+    deviation[2, row] = memory.fast[0, row] - memory.level[row]
+    deviation[3, row] = memory.fast[1, row] - memory.level[row]
+    deviation[4, row] = memory.near[0, row] - memory.base[row]
+    deviation[5, row] = memory.near[1, row] - memory.base[row]
+    if not memory.code[row]:
+        memory.above_now[row] = max(memory.above_now[row], lately)
+        memory.below_now[row] = min(memory.below_now[row], lately)
+    after = slot + 1 if slot + 1 < memory.above.shape[0] else 0
+    if lately > 0:
+        habit = max(memory.above[slot, row], memory.above[slot - 1, row], memory.above[after, row])
+    else:
+        habit = -min(memory.below[slot, row], memory.below[slot - 1, row], memory.below[after, row])
+    return float(HABIT * habit)
+
+
+@compiled
+def _size_of_step(row: int, habit: float, poisson: float, memory: Memory, scratch: Scratch) -> float:
+    """Return the units on which the last weeks and the last minutes agree, without a sign."""
+    by_minutes, by_weeks = scratch.deviation[0, row], scratch.deviation[1, row]
+    if by_minutes * by_weeks <= 0:
+        return 0.0
+    size = min(
+        abs(by_minutes) / max(memory.unit[0, row], POISSON[0] * poisson),
+        abs(by_weeks) / max(memory.unit[1, row], POISSON[1] * poisson),
+    )
+    return float(size * max(0.0, 1 - habit / abs(by_minutes)))
+
+
+@compiled
+def _size_of_sums(span: int, row: int, poisson: float, rows: Rows, memory: Memory, scratch: Scratch) -> float:
+    """Return the signed units on which the views of minutes (0) or half an hour (1) agree."""
+    by_weeks, by_level = scratch.deviation[2 + span, row], scratch.deviation[4 + span, row]
+    if by_weeks * by_level <= 0:
+        return 0.0
+    least = POISSON[2 + span] * poisson
+    size = min(
+        abs(by_weeks) / max(memory.unit[2 + span, row], least),
+        abs(by_level) / max(memory.unit[4 + span, row], least),
+    )
+    if rows.whole[row] >= 0:
+        size = min(size, max(memory.beyond[span, row], 0.0) / least)
+    return float(size if by_weeks > 0 else -size)
+
+
+@compiled
+def _size_as_part(
+    row: int, whole: float, y: float, grain: float, offset: float, memory: Memory, pace: Pace
+) -> float:
+    """Return by how many units there are more errors than usually come with so many requests."""
+    share = memory.part[0, row] / memory.part[1, row] if memory.part[1, row] > 0 else 0.0
+    usual = share * (0.0 if np.isnan(whole) else whole)
+    beyond = y - to_scale(usual, offset, grain > 0)
+    memory.beyond[0, row] += pace.fast * (beyond - memory.beyond[0, row])
+    memory.beyond[1, row] += pace.middle * (beyond - memory.beyond[1, row])
+    unit = max(memory.unit[1, row], POISSON[1] * sqrt(grain / (usual + 4 * offset)))
+    return float(max(beyond, 0.0) / unit)
+
+
+@compiled
+def _end(row: int, rows: Rows, memory: Memory, open_places: NDArray[np.int64]) -> None:
+    memory.code[row] = 0
+    memory.run[row] = 0
+    open_places[rows.place[row]] -= 1
+
+
+@compiled
+def _decide(
+    index: int,
+    step: int,
+    row: int,
+    poisson: float,
+    rows: Rows,
+    memory: Memory,
+    pace: Pace,
+    open_places: NDArray[np.int64],
+    scratch: Scratch,
+    out: Out,
+) -> None:
+    """Open, go on with, rename or end the verdict of a series."""
+    size, off = out.size[step, row], scratch.off[row]
+    side = 1 if size > 0 else -1
+    if abs(size) >= 1:
+        memory.run[row] = memory.run[row] + 1 if memory.side[row] == side else 1
+        memory.side[row] = side
+    else:
+        memory.run[row] = 0
+    out.spoilt[step, row] = memory.code[row] != 0
+    if memory.code[row] == 0:
+        told = abs(size) >= 1 and (memory.run[row] >= pace.persist or abs(size) >= pace.extraordinary)
+        if not (told and rows.judged[row] and index - memory.first[row] >= pace.young):
+            out.code[step, row] = 0
+            return
+        memory.code[row] = SPIKE if side > 0 else DROP
+        memory.since[row] = index + 1 - min(memory.run[row], pace.persist)
+        memory.calm[row] = 0
+        memory.open[row] = 0
+        memory.peak[row] = side * LEAST_DEVIATION  # its sign is the side of the verdict
+        open_places[rows.place[row]] += 1
+        out.opened[step, row] = True
+        out.spoilt[step, row] = True
+    memory.open[row] += 1
+    side = 1 if memory.peak[row] > 0 else -1
+    if memory.open[row] <= ONSET_STEPS and off * side > abs(memory.peak[row]):
+        memory.peak[row] = off
+    clear = CLEAR_PART * max(memory.unit[2, row], POISSON[2] * poisson)
+    calm = max(clear, CALM_PART * abs(memory.peak[row]))
+    is_calm = scratch.deviation[2, row] * side < calm and off * side < calm
+    memory.calm[row] = memory.calm[row] + 1 if is_calm else 0
+    if memory.open[row] >= pace.shift and not is_calm:
+        memory.code[row] = SHIFT
+    settled = memory.code[row] == SHIFT and memory.open[row] >= pace.shift + pace.settle
+    if memory.calm[row] >= pace.recover or settled:
+        if settled:  # it was told: now it is the level
+            memory.level[row] = memory.fast[1, row]
+            memory.base[row] = memory.near[1, row]
+            out.spoilt[step, row] = False
+        for span in range(2):  # what is over must not look like something new
+            memory.fast[span, row] = memory.level[row]
+            memory.near[span, row] = memory.base[row]
+            memory.beyond[span, row] = 0.0
+        _end(row, rows, memory, open_places)
+        out.ended[step, row] = True
+    out.code[step, row] = memory.code[row]
+
+
+@compiled
+def _miss(
+    step: int, row: int, rows: Rows, memory: Memory, pace: Pace, open_places: NDArray[np.int64], out: Out
+) -> None:
+    """Nothing was measured: what is open stays so for a while."""
+    if memory.code[row] != 0:
+        memory.unseen[row] += 1
+        memory.open[row] += 1
+        if memory.unseen[row] >= UNSEEN * pace.recover:
+            _end(row, rows, memory, open_places)
+            out.ended[step, row] = True
+    out.code[step, row] = memory.code[row]
+    out.spoilt[step, row] = False
+
+
+@compiled
+def _learn_units(row: int, memory: Memory, scratch: Scratch) -> None:
+    for view in range(VIEWS):
+        distance = abs(scratch.deviation[view, row])
+        if distance > LEAST_DEVIATION:
+            memory.learnt[view, row] += 1
+            gain = 2 * max(GAIN, 2 / (SETTLING + memory.learnt[view, row]))
+            beyond = 1.0 if distance > NORMAL_TAIL * memory.unit[view, row] else 0.0
+            unit = memory.unit[view, row] * exp(gain * (beyond - TAIL))
+            memory.unit[view, row] = max(unit, LEAST_UNIT)
+
+
+@compiled
+def _learn(
+    row: int, value: float, whole: float, rows: Rows, memory: Memory, pace: Pace, scratch: Scratch
+) -> None:
+    """Let the levels follow a value of which nothing is told."""
+    y, seen = scratch.place[row], memory.seen[row]
+    unit = memory.unit[1, row]
+    if rows.counted[row] > 0:
+        unit = max(unit, 1 / sqrt(4 * COUNTS_OF_ROOT))  # Poisson's, where few are counted
+    clip = CLIP * unit
+    gain = max(pace.slow, 1 / seen)
+    if scratch.rests[row] != YESTERDAY:
+        memory.level[row] += gain * min(max(scratch.off[row], -clip), clip)
+    memory.base[row] += gain * (y - memory.base[row])
+    if pace.aligned:
+        for lag in range(scratch.lags.shape[0]):
+            if not np.isnan(scratch.lags[lag, row]):
+                memory.aligned[lag, row] += 1
+                apart = y - scratch.lags[lag, row] - memory.aside[lag, row]
+                gain = max(pace.day if lag else pace.slow, 1 / memory.aligned[lag, row])
+                memory.aside[lag, row] += gain * min(max(apart, -3 * clip), 3 * clip)
+    usual = memory.usual[row]
+    most = SETTLING * usual if seen > SETTLING and usual > 0 else LARGEST
+    memory.usual[row] += max(pace.usual, 1 / seen) * (min(abs(value), most) - usual)
+    if rows.whole[row] >= 0 and not np.isnan(whole):
+        keep = 1 - pace.day
+        memory.part[0, row] = memory.part[0, row] * keep + value
+        memory.part[1, row] = memory.part[1, row] * keep + whole
+
+
+@compiled
+def _judge(
+    index: int,
+    step: int,
+    row: int,
+    slot: int,
+    values: Floats,
+    factor: float,
+    past: Floats,
+    at: int,
+    rows: Rows,
+    memory: Memory,
+    pace: Pace,
+    open_places: NDArray[np.int64],
+    scratch: Scratch,
+    out: Out,
+) -> None:
+    """Judge one series at one step."""
+    out.opened[step, row] = False
+    out.ended[step, row] = False
+    out.size[step, row] = 0.0
+    scratch.place[row] = np.nan
+    value = values[step, row] / factor
+    grain, offset = _offset_of(row, value, rows, memory)
+    counted = grain > 0
+    if counted and rows.counted[row] == OF_CALLS and values[step, rows.calls[row]] < FEW_CALLS:
+        value = min(value, HEAVY * grain * values[step, rows.calls[row]])  # one heavy call is no rise
+    expected = _expect(past, at, row, offset, counted, memory, pace, scratch)
+    place = expected.shape + memory.level[row]
+    usual = from_scale(place, offset, counted)
+    poisson = sqrt(grain / (max(usual, 0.0) + 4 * offset)) if counted else 0.0
+    unit = max(memory.unit[1, row], POISSON[1] * poisson)
+    out.expected[step, row] = usual * factor
+    out.upper[step, row] = from_scale(place + BAND * unit, offset, counted) * factor
+    out.lower[step, row] = from_scale(place - BAND * unit, offset, counted) * factor
+    if np.isnan(value):
+        _miss(step, row, rows, memory, pace, open_places, out)
+        return
+    memory.unseen[row] = 0
+    y = to_scale(value, offset, counted)
+    scratch.place[row] = y
+    if memory.first[row] < 0:
+        memory.first[row] = index
+        memory.base[row] = y
+        memory.near[0, row] = y
+        memory.near[1, row] = y
+    if scratch.rests[row] == NOTHING:
+        expected = Expected(y, y, y, y)
+    habit = _deviate(slot, row, y, expected, memory, pace, scratch)
+    size = _size_of_step(row, habit, poisson, memory, scratch)
+    if rows.whole[row] >= 0:
+        size = min(size, _size_as_part(row, values[step, rows.whole[row]], y, grain, offset, memory, pace))
+    size /= pace.threshold
+    if scratch.deviation[0, row] < 0:
+        size = -size
+    apart = abs(value - usual)
+    if counted:
+        for span in range(2):
+            many = _size_of_sums(span, row, poisson, rows, memory, scratch) / pace.many
+            if abs(many) > abs(size):
+                size = many
+                apart = abs(from_scale(expected.shape + memory.fast[span, row], offset, counted) - usual)
+    falls = rows.rises[row] and size < 0
+    small = apart * factor < max(rows.floor[row], rows.relative[row] * usual * factor)
+    out.size[step, row] = 0.0 if falls or small else size
+    _decide(index, step, row, poisson, rows, memory, pace, open_places, scratch, out)
 
 
 @compiled
@@ -249,302 +654,57 @@ def advance(
         How many verdicts are open at each place; kept up to date.
     """
     steps, n = values.shape
-    lags = past.shape[1]
-    ring = past.shape[0]
-    kept = memory.short.shape[0]
-    around = np.empty(max(2 * pace.beside + 1, kept, lags) + 1)
-    weeks, highs, lows = np.empty(lags), np.empty(lags), np.empty(lags)
-    deviation = np.empty((VIEWS, n))
-    scaled, offs = np.empty(n), np.empty(n)
-    rests, by_days = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
-    seen_lags = np.empty((lags, n))
-    day_slots = memory.above.shape[0]
+    lags, kept = past.shape[1], memory.short.shape[0]
+    scratch = Scratch(
+        np.empty(max(2 * pace.beside + 1, kept)),
+        np.empty(lags),
+        np.empty(lags),
+        np.empty(lags),
+        np.empty(n),
+        np.empty(n),
+        np.empty((VIEWS, n)),
+        np.empty((lags, n)),
+        np.empty(n, np.int8),
+    )
     for step in range(steps):
         index = first + step
-        slot, before = slots[step, 0], slots[step, 1]
-        after = slot + 1 if slot + 1 < day_slots else 0
+        slot, over = slots[step, 0], slots[step, 1]
         for row in range(n):
-            if before >= 0:
-                memory.above[before, row] = max(memory.above[before, row] * pace.habit, memory.above_now[row])
-                memory.below[before, row] = min(memory.below[before, row] * pace.habit, memory.below_now[row])
+            if over >= 0:  # a time of day is over: its habit is known
+                memory.above[over, row] = max(memory.above[over, row] * pace.habit, memory.above_now[row])
+                memory.below[over, row] = min(memory.below[over, row] * pace.habit, memory.below_now[row])
                 memory.above_now[row] = 0.0
                 memory.below_now[row] = 0.0
-            out.opened[step, row] = False
-            out.ended[step, row] = False
-            scaled[row] = np.nan
-            value = values[step, row] / factor[row]
-            counted = rows.counted[row] > 0
-            grain = 1.0
-            if rows.counted[row] == 2:
-                calls = memory.usual[rows.calls[row]]
-                grain = memory.usual[row] / calls if calls > 0 else 0.0
-                counted = grain > 0
-                made = values[step, rows.calls[row]]
-                if counted and made < FEW_CALLS:  # one heavy call is no rise
-                    value = min(value, max(HEAVY * made * grain, 0.0))
-            usual = memory.usual[row]
-            if counted:
-                offset = COUNTS_OF_ROOT * grain
-            else:
-                offset = OFFSET * (usual if usual > 0 else abs(value))
-                if not offset > LEAST_OFFSET:  # nothing but zeros so far
-                    offset = LEAST_OFFSET if usual > 0 or abs(value) > 0 else 1.0
-            # -- what is expected
-            used = 0
-            for lag in range(lags):
-                seen_lags[lag, row] = np.nan
-                count = 0
-                for near in range(2 * pace.beside + 1):
-                    was = past[(head + step + near) % ring, lag, row]
-                    if not np.isnan(was):
-                        around[count] = was
-                        count += 1
-                centre = past[(head + step + pace.beside) % ring, lag, row]
-                if count <= pace.beside and (counted or np.isnan(centre)):  # latency is seldom measured
-                    continue
-                if counted:  # the mean keeps the sum over a window in which a job wanders
-                    middle = 0.0
-                    for near in range(count):
-                        middle += to_scale(around[near], offset, counted)
-                    middle /= count
-                    median(around, count)
-                else:
-                    middle = to_scale(median(around, count), offset, counted)
-                moved = memory.aside[lag, row] if pace.aligned else 0.0
-                seen_lags[lag, row] = middle
-                # yesterday comes first, and gives way to the first week
-                at = 0 if lag == 0 or used == 0 else used
-                weeks[at] = middle + moved
-                highs[at] = to_scale(around[count - 1], offset, counted) + moved
-                lows[at] = to_scale(around[0], offset, counted) + moved
-                if lag > 0:
-                    used = at + 1
-            rests[row] = used > 0 or not np.isnan(seen_lags[0, row])
-            by_day = used == 0 and not np.isnan(seen_lags[0, row])
-            by_days[row] = by_day
-            count = 0
-            for at in range(kept):
-                was = memory.short[at, row]
-                if not np.isnan(was):
-                    around[count] = was
-                    count += 1
-            lately = to_scale(median(around, count), offset, counted)
-            if used > 0:
-                shape = median(weeks, used)
-                high, low = median(highs, used), median(lows, used)
-            elif by_day:  # the level of yesterday is followed by itself
-                shape = weeks[0] - memory.level[row]
-                high, low = highs[0] - memory.level[row], lows[0] - memory.level[row]
-            elif count > 0:
-                shape = lately
-                high, low = shape, shape
-            else:
-                shape = np.nan
-                high, low = shape, shape
-            place = shape + memory.level[row]
-            expected = from_scale(place, offset, counted)
-            missing = np.isnan(value)
-            unit = memory.unit[1, row]
-            poisson = 0.0
-            if counted:
-                poisson = sqrt(grain / (max(expected, 0.0) + 4 * offset))
-                unit = max(unit, POISSON[1] * poisson)
-            out.expected[step, row] = expected * factor[row]
-            out.upper[step, row] = from_scale(place + BAND * unit, offset, counted) * factor[row]
-            lower = from_scale(place - BAND * unit, offset, counted) * factor[row]
-            out.lower[step, row] = lower
-            out.size[step, row] = 0.0
-            spoilt = memory.code[row] != 0
-            if missing:
-                if memory.code[row] != 0:
-                    memory.unseen[row] += 1
-                    memory.open[row] += 1
-                    if memory.unseen[row] >= 3 * pace.recover:  # nobody can tell any more
-                        out.ended[step, row] = True
-                        memory.code[row] = 0
-                        memory.run[row] = 0
-                        open_places[rows.place[row]] -= 1
-                out.code[step, row] = memory.code[row]
-                out.spoilt[step, row] = False
-                continue
-            memory.unseen[row] = 0
-            y = to_scale(value, offset, counted)
-            scaled[row] = y
-            if memory.first[row] < 0:
-                memory.first[row] = index
-                memory.base[row] = y
-                memory.near[0, row] = y
-                memory.near[1, row] = y
-            if np.isnan(shape):
-                shape = y
-                lately = y
-                high, low = y, y
-            # -- how far off it is, view by view
-            difference = y - shape
-            off = difference - memory.level[row]
-            offs[row] = off
-            memory.fast[0, row] += pace.fast * (difference - memory.fast[0, row])
-            memory.fast[1, row] += pace.middle * (difference - memory.fast[1, row])
-            memory.near[0, row] += pace.fast * (y - memory.near[0, row])
-            memory.near[1, row] += pace.middle * (y - memory.near[1, row])
-            deviation[0, row] = y - lately
-            deviation[1, row] = max(off - (high - shape), 0.0) if off > 0 else min(off - (low - shape), 0.0)
-            deviation[2, row] = memory.fast[0, row] - memory.level[row]
-            deviation[3, row] = memory.fast[1, row] - memory.level[row]
-            deviation[4, row] = memory.near[0, row] - memory.base[row]
-            deviation[5, row] = memory.near[1, row] - memory.base[row]
-            if not memory.code[row]:
-                memory.above_now[row] = max(memory.above_now[row], deviation[0, row])
-                memory.below_now[row] = min(memory.below_now[row], deviation[0, row])
-            habit = 0.0
-            if deviation[0, row] > 0:
-                habit = max(memory.above[slot, row], memory.above[slot - 1, row], memory.above[after, row])
-            else:
-                habit = -min(memory.below[slot, row], memory.below[slot - 1, row], memory.below[after, row])
-            short_unit = max(memory.unit[0, row], POISSON[0] * poisson)
-            week_unit = max(memory.unit[1, row], POISSON[1] * poisson)
-            size = 0.0
-            if deviation[0, row] * deviation[1, row] > 0:
-                short_size = abs(deviation[0, row]) / short_unit
-                size = min(short_size, abs(deviation[1, row]) / week_unit)
-                size *= max(0.0, 1 - HABIT * habit / abs(deviation[0, row]))
-            # errors, throttles: as a part of the requests, too
-            part = 0.0
-            of = rows.whole[row]
-            if of >= 0:
-                share = memory.part[0, row] / memory.part[1, row] if memory.part[1, row] > 0 else 0.0
-                whole = values[step, of]
-                if np.isnan(whole):
-                    whole = 0.0
-                usual_part = share * whole
-                part = y - to_scale(usual_part, offset, counted)
-                noise = sqrt(grain / (usual_part + 4 * offset)) if counted else 0.0
-                memory.beyond[0, row] += pace.fast * (part - memory.beyond[0, row])
-                memory.beyond[1, row] += pace.middle * (part - memory.beyond[1, row])
-                size = min(size, max(part, 0.0) / max(memory.unit[1, row], POISSON[1] * noise))
-            size /= pace.threshold
-            matters = abs(value - expected)
-            if deviation[0, row] < 0:
-                size = -size
-            if counted:
-                for m in range(2):
-                    by_weeks, by_level = deviation[2 + m, row], deviation[4 + m, row]
-                    if by_weeks * by_level <= 0:
-                        continue
-                    many = min(
-                        abs(by_weeks) / max(memory.unit[2 + m, row], POISSON[2 + m] * poisson),
-                        abs(by_level) / max(memory.unit[4 + m, row], POISSON[4 + m] * poisson),
-                    )
-                    if of >= 0:
-                        many = min(
-                            many, max(memory.beyond[m, row], 0.0) / max(POISSON[2 + m] * poisson, 1e-12)
-                        )
-                    many /= pace.many
-                    if many > abs(size):
-                        size = many if by_weeks > 0 else -many
-                        lasting = from_scale(shape + memory.fast[m, row], offset, counted)
-                        matters = abs(lasting - expected)
-            if rows.rises[row] and size < 0:
-                size = 0.0
-            if matters * factor[row] < max(rows.floor[row], rows.relative[row] * expected * factor[row]):
-                size = 0.0
-            out.size[step, row] = size
-            # -- what becomes of it
-            side = 1 if size > 0 else -1
-            if abs(size) >= 1:
-                memory.run[row] = memory.run[row] + 1 if memory.side[row] == side else 1
-                memory.side[row] = side
-            else:
-                memory.run[row] = 0
-            if memory.code[row] == 0:
-                told = memory.run[row] >= pace.persist or abs(size) >= pace.extraordinary
-                old = index - memory.first[row] >= pace.young
-                if abs(size) >= 1 and told and old and rows.judged[row]:
-                    memory.code[row] = SPIKE if side > 0 else DROP
-                    memory.since[row] = index + 1 - min(memory.run[row], pace.persist)
-                    memory.calm[row] = 0
-                    memory.open[row] = 0
-                    memory.peak[row] = side * 1e-12  # its sign is the side of the verdict
-                    open_places[rows.place[row]] += 1
-                    out.opened[step, row] = True
-                    spoilt = True
-            if memory.code[row] != 0:
-                memory.open[row] += 1
-                side = 1 if memory.peak[row] > 0 else -1
-                if memory.open[row] <= ONSET_STEPS and off * side > abs(memory.peak[row]):
-                    memory.peak[row] = off
-                calm = max(
-                    CLEAR_PART * max(memory.unit[2, row], POISSON[2] * poisson),
-                    CALM_PART * abs(memory.peak[row]),
-                )
-                if deviation[2, row] * side < calm and off * side < calm:
-                    memory.calm[row] += 1
-                else:
-                    memory.calm[row] = 0
-                stayed = memory.open[row] >= pace.shift
-                if stayed and memory.calm[row] == 0:
-                    memory.code[row] = SHIFT
-                settled = memory.code[row] == SHIFT and memory.open[row] >= pace.shift + pace.settle
-                if memory.calm[row] >= pace.recover or settled:
-                    if settled:  # it was told: now it is the level
-                        memory.level[row] = memory.fast[1, row]
-                        memory.base[row] = memory.near[1, row]
-                        spoilt = False
-                    for m in range(2):  # what was over must not look like something new
-                        memory.fast[m, row] = memory.level[row]
-                        memory.near[m, row] = memory.base[row]
-                        memory.beyond[m, row] = 0.0
-                    memory.code[row] = 0
-                    memory.run[row] = 0
-                    open_places[rows.place[row]] -= 1
-                    out.ended[step, row] = True
-            out.code[step, row] = memory.code[row]
-            out.spoilt[step, row] = spoilt
-        # -- learn, where no verdict is open at the place
+            _judge(
+                index,
+                step,
+                row,
+                slot,
+                values,
+                factor[row],
+                past,
+                head + step,
+                rows,
+                memory,
+                pace,
+                open_places,
+                scratch,
+                out,
+            )
+        # learn when all are judged, where no verdict is open at the place
         for row in range(n):
-            y = scaled[row]
-            if np.isnan(y):
+            if np.isnan(scratch.place[row]):
                 continue
-            value = values[step, row]
+            value, whole = values[step, row], rows.whole[row]
             memory.seen[row] += 1
-            seen = memory.seen[row]
             frozen = open_places[rows.place[row]] > 0 or factor[row] != 1.0
             if frozen:
                 out.spoilt[step, row] = True
-            if not frozen or rests[row]:  # what was never seen before is not expected while something is open
+            if not frozen or scratch.rests[row] >= YESTERDAY:  # what is new is not expected meanwhile
                 memory.short[index % kept, row] = value / factor[row]
-            if frozen and not out.opened[step, row]:
-                continue
-            # the onset too: where it is rare it hardly counts, and some series are made of onsets
-            for view in range(VIEWS):
-                distance = abs(deviation[view, row])
-                if distance > 1e-9:
-                    memory.learnt[view, row] += 1
-                    gain = 2 * max(GAIN, 2 / (10 + memory.learnt[view, row]))
-                    beyond = 1.0 if distance > NORMAL_TAIL * memory.unit[view, row] else 0.0
-                    unit = memory.unit[view, row] * exp(gain * (beyond - TAIL))
-                    memory.unit[view, row] = max(unit, LEAST_UNIT)
-            if frozen:
-                continue
-            clip = CLIP * memory.unit[1, row]
-            if rows.counted[row] > 0:
-                clip = max(clip, CLIP * 0.1)
-            gain = max(pace.slow, 1 / seen)
-            if not by_days[row]:
-                memory.level[row] += gain * min(max(offs[row], -clip), clip)
-            memory.base[row] += gain * (y - memory.base[row])
-            if pace.aligned:
-                for lag in range(lags):
-                    if not np.isnan(seen_lags[lag, row]):
-                        memory.aligned[lag, row] += 1
-                        apart = y - seen_lags[lag, row] - memory.aside[lag, row]
-                        gain = max(pace.day if lag else pace.slow, 1 / memory.aligned[lag, row])
-                        memory.aside[lag, row] += gain * min(max(apart, -3 * clip), 3 * clip)
-            gain = max(pace.day / 3, 1 / seen)
-            most = 10 * memory.usual[row] + 1e-12 if seen > 10 else LARGEST
-            memory.usual[row] += gain * (min(abs(value), most) - memory.usual[row])
-            of = rows.whole[row]
-            if of >= 0 and not np.isnan(values[step, of]):
-                keep = 1 - pace.day
-                memory.part[0, row] = memory.part[0, row] * keep + value
-                memory.part[1, row] = memory.part[1, row] * keep + values[step, of]
+            if not frozen or out.opened[step, row]:
+                # the onset too: where it is rare it hardly counts, and some series are made of onsets
+                _learn_units(row, memory, scratch)
+            if not frozen:
+                of = values[step, whole] if whole >= 0 else np.nan
+                _learn(row, value, of, rows, memory, pace, scratch)

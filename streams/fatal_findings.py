@@ -89,14 +89,14 @@ class FatalFindings:
         came = occurrences(counted, self._scopes, skip=OTHER)
         requests: NDArray[np.float64] = step.sums[self._rows, COLUMN[Measure.REQUESTS]]
         seen = step.start + self._step
-        told = self._go_on({(one.place, one.signature): one.count for one in came}, seen, completeness)
+        told = self._go_on({(one.place, one.signature): one.times for one in came}, seen, completeness)
         new = self._signatures.see(step.start, requests, came)
         return told + [self._begin(one, step.start, seen, completeness) for one in new]
 
     def _begin(self, one: Occurrence, start: int, seen: int, completeness: float) -> Finding:
         series = Series(self._scopes[one.place], Measure.ERRORS_FATAL)
         name = identity(series, Verdict.FATAL, start, one.signature)
-        self._open[one.place, one.signature] = _Open(name, start, seen, seen, one.count)
+        self._open[one.place, one.signature] = _Open(name, start, seen, seen, one.times)
         return self._finding((one.place, one.signature), seen, completeness, "open")
 
     def _go_on(self, came: Mapping[tuple[int, str], float], seen: int, completeness: float) -> list[Finding]:
