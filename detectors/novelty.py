@@ -399,4 +399,5 @@ def novelty(values: Floats) -> Floats:
     >>> np.flatnonzero(novelty(curve) > ONSET).tolist()
     [800]
     """
-    return _advance_all(np.asarray(values, np.float64), fresh())
+    # a copy in one piece: arrays in strides, or that are read only, would each be compiled for anew
+    return _advance_all(np.array(values, np.float64, order="C"), fresh())
