@@ -21,7 +21,7 @@ a shift, and its level the expected one.
 All functions are in one module because the compiler's cache does not see changes in another.
 """
 
-from math import asinh, exp, expm1, log1p, sinh, sqrt
+from math import asinh, exp, expm1, log, log1p, sinh, sqrt
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -94,6 +94,9 @@ LEAST_DEVIATION: Final = 1e-9
 
 SETTLING: Final = 10
 """Deviations and values after which first guesses have lost their weight."""
+
+NEARLY: Final = 0.99
+"""Ratio above which a fall is none."""
 
 UNSEEN: Final = 3
 """What was not measured for so many times the calm steps it would have needed has ended: nobody can tell."""
@@ -234,6 +237,19 @@ def from_scale(y: float, offset: float, counted: bool) -> float:
         return 4 * offset * half * half
     y = min(max(y, -60.0), 60.0)
     return offset * expm1(y) if y >= 0 else -offset * expm1(-y)
+
+
+@compiled
+def falling(ratio: float) -> float:
+    """Return what of a fall of a count to so many times the expected is left on a normal's scale.
+
+    Far below, the root overstates: a Poisson zero lies sqrt(2 m) from its mean m by its deviance
+    (McCullagh and Nelder 1989, section 2.4.3), not the 2 sqrt(m) of the root. The quotient of the two.
+    """
+    if not 0 <= ratio < NEARLY:
+        return 1.0
+    deviance = (ratio * log(ratio) if ratio > 0 else 0.0) - ratio + 1
+    return sqrt(2 * deviance) / (2 * (1 - sqrt(ratio)))
 
 
 @compiled
@@ -400,11 +416,22 @@ def _size_of_step(row: int, habit: float, poisson: float, memory: Memory, scratc
 
 
 @compiled
-def _size_of_sums(span: int, row: int, poisson: float, rows: Rows, memory: Memory, scratch: Scratch) -> float:
-    """Return the signed units on which the views of minutes (0) or half an hour (1) agree."""
+def _size_of_sums(
+    span: int,
+    row: int,
+    poisson: float,
+    shape: float,
+    usual: float,
+    offset: float,
+    rows: Rows,
+    memory: Memory,
+    pace: Pace,
+    scratch: Scratch,
+) -> tuple[float, float]:
+    """Return the signed size on which the views of minutes (0) or half an hour (1) agree, and their mean."""
     by_weeks, by_level = scratch.deviation[2 + span, row], scratch.deviation[4 + span, row]
     if by_weeks * by_level <= 0:
-        return 0.0
+        return 0.0, usual
     least = POISSON[2 + span] * poisson
     size = min(
         abs(by_weeks) / max(memory.unit[2 + span, row], least),
@@ -412,7 +439,10 @@ def _size_of_sums(span: int, row: int, poisson: float, rows: Rows, memory: Memor
     )
     if rows.whole[row] >= 0:
         size = min(size, max(memory.beyond[span, row], 0.0) / least)
-    return float(size if by_weeks > 0 else -size)
+    lasting = from_scale(shape + memory.fast[span, row], offset, True)
+    if by_weeks < 0:
+        size *= -falling(lasting / usual) if usual > 0 else -1.0
+    return float(size / pace.many), lasting
 
 
 @compiled
@@ -459,7 +489,10 @@ def _decide(
         memory.run[row] = 0
     out.spoilt[step, row] = memory.code[row] != 0
     if memory.code[row] == 0:
-        told = abs(size) >= 1 and (memory.run[row] >= pace.persist or abs(size) >= pace.extraordinary)
+        at_once = abs(size) >= pace.extraordinary and (side > 0 or rows.counted[row] == 0)
+        told = abs(size) >= 1 and (
+            memory.run[row] >= pace.persist or at_once
+        )  # a minute without calls is no drop
         if not (told and rows.judged[row] and index - memory.first[row] >= pace.young):
             out.code[step, row] = 0
             return
@@ -602,19 +635,20 @@ def _judge(
     if scratch.rests[row] == NOTHING:
         expected = Expected(y, y, y, y)
     habit = _deviate(slot, row, y, expected, memory, pace, scratch)
-    size = _size_of_step(row, habit, poisson, memory, scratch)
+    part = np.inf
     if rows.whole[row] >= 0:
-        size = min(size, _size_as_part(row, values[step, rows.whole[row]], y, grain, offset, memory, pace))
-    size /= pace.threshold
+        part = _size_as_part(row, values[step, rows.whole[row]], y, grain, offset, memory, pace)
+    size = min(_size_of_step(row, habit, poisson, memory, scratch), part) / pace.threshold
     if scratch.deviation[0, row] < 0:
-        size = -size
+        size *= -falling(value / usual) if counted and usual > 0 else -1.0
     apart = abs(value - usual)
     if counted:
         for span in range(2):
-            many = _size_of_sums(span, row, poisson, rows, memory, scratch) / pace.many
+            many, lasting = _size_of_sums(
+                span, row, poisson, expected.shape, usual, offset, rows, memory, pace, scratch
+            )
             if abs(many) > abs(size):
-                size = many
-                apart = abs(from_scale(expected.shape + memory.fast[span, row], offset, counted) - usual)
+                size, apart = many, abs(lasting - usual)
     falls = rows.rises[row] and size < 0
     small = apart * factor < max(rows.floor[row], rows.relative[row] * usual * factor)
     out.size[step, row] = 0.0 if falls or small else size
