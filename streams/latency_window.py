@@ -1,14 +1,14 @@
 """The p95 of a layer of every scope, over one step if that has calls enough, else over the last few."""
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.latency import quantile_of_rows
+from detectors.latency import MIDDLES, N_BINS
 from detectors.measures import Measure
+from detectors.newest_calls import BEFORE, COLUMNS, END, FIRST, ROW, STEP, append, needed, quantile_bins
 from detectors.state import pack, unpack
 from streams.fan_out import Latency
 
@@ -24,9 +24,15 @@ has a p95. When everything becomes slow, ten slow calls lift it, however far it 
 enough then either has no p95.
 """
 
+ROOM: Final = 4096
+"""Least cells there is room for, so that few are not sorted out at every step."""
+
 
 class LatencyWindow:
     """Histograms of the last steps. A histogram merges by adding, so nothing is lost by looking back.
+
+    What no p95 can look back to any more is thrown away when room is needed, and is not in a snapshot. So a
+    scope costs the cells of fewer than ``CALLS`` calls and of one step, twice.
 
     Parameters
     ----------
@@ -34,11 +40,19 @@ class LatencyWindow:
         Whose histograms these are.
     """
 
-    VERSION = 1
+    VERSION = 2
 
     def __init__(self, measure: Measure = Measure.LATENCY) -> None:
         self._part = str(measure)
-        self._before: deque[Latency] = deque(maxlen=STEPS - 1)
+        self._histogram = np.zeros(N_BINS, np.int64)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._step = 0  # how many came
+        self._newest = np.zeros(0, np.int64)  # (scopes,) the newest run of each
+        self._used = 0, 0  # runs and cells
+        self._runs = np.zeros((0, COLUMNS), np.int64)
+        self._cells = np.zeros((0, 2), np.int32)
 
     def p95(self, latency: Latency, scopes: int) -> NDArray[np.float64]:
         """Take in the histograms of a step; return (scopes,) milliseconds, NaN where too few calls say it.
@@ -46,54 +60,64 @@ class LatencyWindow:
         Parameters
         ----------
         latency
-            Rows, bins and counts of the step, sparse.
+            Rows, bins and counts of the step, sparse. Counts are whole numbers.
         scopes
             How many rows there are.
         """
-        rows, bins, counts = latency
-        calls = np.bincount(rows, counts, scopes)
-        found = quantile_of_rows(rows, bins, counts, scopes, 0.95)
-        few = (calls > 0) & (calls < CALLS)
-        if few.any():
-            found[few] = self._looked_back(latency, few, scopes)[few]
-        self._before.append(latency)
-        return found
+        self._step += 1
+        found = np.full(scopes, -1)
+        if not len(latency[0]):
+            return np.full(scopes, np.nan)
+        self._make_room(len(latency[0]), scopes)
+        before, _ = self._used
+        arrays = self._runs, self._cells
+        self._used = append(latency, self._step, self._newest, *arrays, self._used, self._histogram)
+        reach = CALLS, self._step - STEPS + 1
+        quantile_bins((before, self._used[0]), reach, 0.95, *arrays, self._histogram, found)
+        return np.where(found >= 0, MIDDLES[found], np.nan)
 
-    def _looked_back(self, latency: Latency, few: NDArray[np.bool_], scopes: int) -> NDArray[np.float64]:
-        """Return the p95 of ``few`` scopes over as few of the last steps as have calls enough."""
-        kept = (latency, *reversed(self._before))
-        sizes = [len(rows) for rows, _, _ in kept]
-        rows, bins, counts = (np.concatenate(parts) for parts in zip(*kept, strict=True))
-        names = np.flatnonzero(few & (np.bincount(rows, counts, scopes) >= CALLS))
-        p95 = np.full(scopes, np.nan)
-        if not names.size:
-            return p95
-        place = np.full(scopes, -1)
-        place[names] = np.arange(len(names))
-        at = place[rows]
-        wanted = np.flatnonzero(at >= 0)
-        at, age = at[wanted], np.repeat(np.arange(len(kept)), sizes)[wanted]
-        by_age = np.bincount(at * len(kept) + age, counts[wanted], len(names) * len(kept))
-        upto = np.cumsum(by_age.reshape(len(names), len(kept)), axis=1)
-        oldest = np.argmax(upto >= CALLS, axis=1)
-        used = wanted[age <= oldest[at]]
-        p95[names] = quantile_of_rows(place[rows[used]], bins[used], counts[used], len(names), 0.95)
-        return p95
+    def _make_room(self, more: int, scopes: int) -> None:
+        """Make room for ``more`` cells of so many scopes."""
+        if scopes > len(self._newest):
+            fresh = np.full(scopes - len(self._newest), -1)
+            self._newest = np.concatenate((self._newest, fresh))
+        runs, cells = self._used
+        if runs + min(more, scopes) > len(self._runs) or cells + more > len(self._cells):
+            self._take(*self._needed(self._step), more)
+
+    def _needed(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Return the runs that a p95 in ``step`` or later may look back to and their cells, in order."""
+        runs = self._runs[: self._used[0]]
+        kept = runs[needed(self._newest, (CALLS, step - STEPS + 1), runs)]
+        sizes = kept[:, END] - kept[:, FIRST]
+        ends = np.cumsum(sizes)
+        cells = self._cells[np.repeat(kept[:, END] - ends, sizes) + np.arange(sizes.sum())]
+        kept[:, FIRST], kept[:, END] = ends - sizes, ends
+        return kept, cells
+
+    def _take(self, runs: NDArray[np.int64], cells: NDArray[np.int32], more: int) -> None:
+        """Go on with these alone, and with room for as much again and for ``more``."""
+        self._used = len(runs), len(cells)
+        self._runs = np.zeros((max(ROOM, 2 * len(runs) + more), COLUMNS), np.int64)
+        self._cells = np.zeros((max(ROOM, 2 * len(cells) + more), 2), np.int32)
+        self._runs[: len(runs)], self._cells[: len(cells)] = runs, cells
+        order = np.argsort(runs[:, ROW], kind="stable")
+        rows = runs[order, ROW]
+        self._runs[order, BEFORE] = np.where(rows == np.roll(rows, 1), np.roll(order, 1), -1)
+        self._runs[order[:1], BEFORE] = -1
+        self._newest[:] = -1
+        self._newest[rows] = order  # the last of a row is what stays
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the histograms that are kept."""
-        arrays = {
-            f"{name}/{number}": cells
-            for number, latency in enumerate(self._before)
-            for name, cells in zip(("rows", "bins", "counts"), latency, strict=True)
-        }
-        return {self._part: pack("latency", self.VERSION, len(self._before), arrays)}
+        """Return what a p95 may still look back to."""
+        runs, cells = self._needed(self._step + 1)
+        runs[:, STEP] -= self._step  # an age: what never has calls is never written again
+        return {self._part: pack("latency", self.VERSION, None, {"runs": runs[:, :BEFORE], "cells": cells})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
-        count, arrays = unpack(parts[self._part], "latency", self.VERSION, int)
-        self._before.clear()
-        for number in range(count):
-            self._before.append(
-                (arrays[f"rows/{number}"], arrays[f"bins/{number}"], arrays[f"counts/{number}"])
-            )
+        _, arrays = unpack(parts[self._part], "latency", self.VERSION, type(None))
+        self._forget()
+        runs, cells = arrays["runs"], arrays["cells"]
+        self._newest = np.full(int(runs[:, ROW].max(initial=-1)) + 1, -1)
+        self._take(np.pad(runs, ((0, 0), (0, 1))), cells, 0)

@@ -1,9 +1,17 @@
+"""The p95 over the newest calls: what it looks back to, and that it says what whole histograms say."""
+
+from random import Random
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from detectors.latency import bins_of
+from detectors.latency import N_BINS, bins_of
+from detectors.state import StateError, pack
 from streams.fan_out import Latency
 from streams.latency_window import CALLS, STEPS, LatencyWindow
+from tests.streams.latency_window_oracle import Oracle
 
 
 def calls(*of_scopes: list[float]) -> Latency:
@@ -46,15 +54,74 @@ def test_a_scope_without_calls_has_no_latency_and_what_is_too_old_is_forgotten()
     assert np.isnan(window.p95(calls([10.0]), 1)[0])
 
 
-def test_a_restored_window_goes_on_as_the_original() -> None:
-    draw = np.random.default_rng(1)
-    whole, half = LatencyWindow(), LatencyWindow()
-    steps = [
-        calls(list(draw.lognormal(3, 1, draw.poisson(6))), list(draw.lognormal(2, 1, 3))) for _ in range(60)
-    ]
-    for at, step in enumerate(steps):
-        if at == 70:
-            copy = LatencyWindow()
-            copy.restore(half.snapshot())
-            half = copy
-        np.testing.assert_array_equal(whole.p95(step, 2), half.p95(step, 2))
+@st.composite
+def days(draw: st.DrawFn) -> list[tuple[Latency, int]]:
+    """Steps of a few scopes, which become more; some steps bring nothing, some more than enough."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    made, scopes = [], 1
+    for much in draw(st.lists(st.sampled_from((0, 0, 3, 30, 100)), min_size=1, max_size=3 * STEPS)):
+        scopes += int(random.random() < 0.1)
+        size = random.poisson(much)
+        rows = random.integers(0, scopes, size) * random.integers(0, 2, size)
+        made.append(((rows, random.integers(0, N_BINS, size), random.integers(1, 9, size) * 1.0), scopes))
+    return made
+
+
+def restarted(window: LatencyWindow) -> LatencyWindow:
+    copy = LatencyWindow()
+    copy.restore(window.snapshot())
+    return copy
+
+
+@given(days(), st.integers(1, 20))
+@settings(deadline=None, max_examples=40)
+def test_it_says_what_whole_histograms_say_whatever_restarts_there_are(
+    steps: list[tuple[Latency, int]], every: int
+) -> None:
+    window, oracle = LatencyWindow(), Oracle()
+    for number, (latency, scopes) in enumerate(steps):
+        np.testing.assert_array_equal(window.p95(latency, scopes), oracle.p95(latency, scopes))
+        if number % every == 0:
+            window = restarted(window)
+
+
+@given(days(), st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=40)
+def test_neither_the_order_of_cells_nor_how_they_are_cut_nor_a_restart_changes_a_snapshot(
+    steps: list[tuple[Latency, int]], random: Random
+) -> None:
+    whole, cut = LatencyWindow(), LatencyWindow()
+    for (rows, bins, counts), scopes in steps:
+        single = [at for at, count in enumerate(counts.tolist()) for _ in range(int(count))]
+        random.shuffle(single)
+        whole.p95((rows, bins, counts), scopes)
+        cut.p95((rows[single], bins[single], np.ones(len(single))), scopes)
+        if random.random() < 0.1:
+            cut = restarted(cut)
+    assert whole.snapshot() == cut.snapshot()
+
+
+def test_what_is_kept_is_bounded_by_the_scopes_and_not_by_their_traffic() -> None:
+    window, oracle = LatencyWindow(), Oracle()
+    random = np.random.default_rng(1)
+    for _ in range(2 * STEPS):
+        rows = random.choice(5, 5000, p=[0.998, 0.0005, 0.0005, 0.0005, 0.0005])
+        latency = rows, random.integers(0, N_BINS, 5000), np.ones(5000)
+        np.testing.assert_array_equal(window.p95(latency, 5), oracle.p95(latency, 5))
+        runs, cells = 8 * 5 * 5 * STEPS, 4 * 2 * 5 * (N_BINS + CALLS)
+        assert len(window.snapshot()["latency"]) < runs + cells + 1000
+    assert window._used[1] < len(window._cells) < 2 * 5 * (N_BINS + CALLS) + 4096 + 5000
+
+
+def test_of_a_measure_that_does_not_occur_a_snapshot_stays_as_it_is() -> None:
+    window = LatencyWindow()
+    fresh = window.snapshot()
+    for scopes in range(3):
+        assert np.isnan(window.p95(calls([]), scopes)).all()
+    assert window.snapshot() == fresh
+
+
+def test_a_snapshot_of_another_version_is_refused() -> None:
+    window = LatencyWindow()
+    with pytest.raises(StateError, match="version 1"):
+        window.restore({"latency": pack("latency", 1, 0, {})})
