@@ -88,7 +88,7 @@ class Findings:
         self._step = step
         self._series: list[Series] = []
         self._edge_row: dict[tuple[Edge, Measure], int] = {}
-        self._target: list[int] = []  # edge series -> number of its target
+        self._target = np.zeros(0, np.intp)  # edge series -> number of its target
         self._number: dict[Scope, int] = {}
         self._into: dict[Scope, list[Edge]] = {}  # target -> edges into it
         self._open: dict[int, _Open] = {}  # series -> its spike, drop, shift
@@ -100,13 +100,15 @@ class Findings:
 
     def add_edges(self, series: Sequence[Series]) -> None:
         """Learn of new series of edges, in the order of the edge history."""
+        numbers: list[int] = []
         for one in series:
             if isinstance(one.about, Edge):
                 target = one.about.target
-                self._target.append(self._number.setdefault(target, len(self._number)))
+                numbers.append(self._number.setdefault(target, len(self._number)))
                 self._edge_row[one.about, one.measure] = len(self._edge_row)
                 if one.measure is Measure.REQUESTS:
                     self._into.setdefault(target, []).append(one.about)
+        self._target = np.concatenate((self._target, np.array(numbers, np.intp)))
 
     def spoilt(self, judgement: Judgement) -> NDArray[np.bool_]:
         """Return which edge series lead to a scope with an open verdict: they are not learnt meanwhile."""
@@ -115,7 +117,7 @@ class Findings:
             about = self._series[row].about
             if isinstance(about, Scope) and about in self._number:
                 struck[self._number[about]] = True
-        return struck[np.array(self._target, np.intp)]
+        return struck[self._target]
 
     def tell(
         self, step: Step, scopes: Sequence[ScopeOrEdge], judgement: Judgement, completeness: float
