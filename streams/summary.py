@@ -26,6 +26,8 @@ _VERSION: Final = 5
 class Sums:
     """Sums of columns by id, kept as pieces until they are asked for."""
 
+    __slots__ = ("_columns", "_ids", "_room", "_values")  # three a bucket: half the time to make one
+
     def __init__(self, columns: int = len(SUMMED)) -> None:
         self._columns = columns
         self._ids: list[NDArray[np.int64]] = []
@@ -60,6 +62,8 @@ class Sums:
 
 class Histograms:
     """Counts by cell (``streams.cells``), kept as pieces until they are asked for."""
+
+    __slots__ = ("_cells", "_counts", "_room")
 
     def __init__(self) -> None:
         self._cells: list[NDArray[np.int64]] = []
