@@ -108,8 +108,8 @@ class LimitWatch(RowState):
     @property
     def sustained(self) -> Floats:
         """Share of the limit over the last five minutes, (n,)."""
-        mean: Floats = self.window.mean(axis=0)
-        return mean
+        total: Floats = np.add.reduce(self.window, axis=0)
+        return total / self._steps
 
     def watch(self, start: int, share: Floats, throttled: Bools, calm: Bools, soon: Bools) -> list[Close]:
         """Take in a step; return what is to be told.
@@ -131,7 +131,7 @@ class LimitWatch(RowState):
         fresh = start // DAY != self._day
         if fresh:
             self._close_day(start // DAY)
-        self.window[start // self._step % self._steps] = np.nan_to_num(share)
+        self.window[start // self._step % self._steps] = np.where(np.isnan(share), 0.0, share)
         sustained = self.sustained
         self.peak = np.maximum(self.peak, np.where(calm, sustained, 0.0))
         close = sustained >= self._near - EASES

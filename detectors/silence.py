@@ -98,13 +98,14 @@ class SilenceWatch(RowState):
         """
         end = start + self._step
         self.longest *= self._fades
-        some = np.nan_to_num(observed) > 0
+        some = observed > 0  # not where it is missing
         none = (observed == 0) & known & (self.last >= 0)
         # a request ends a gap: unless it was told, that is what gaps of this series are like
         heavier = some & ~self.silent & (self.nats > self.longest)
         self.longest = np.where(heavier, self.nats, self.longest)
         near = start - self.last < REACH_SECONDS
-        self.nats = np.where(some, 0.0, self.nats + np.where(none & near, np.nan_to_num(expected), 0.0))
+        missed = none & near & ~np.isnan(expected)
+        self.nats = np.where(some, 0.0, self.nats + np.where(missed, expected, 0.0))
         self.gap = np.where(some, 0, self.gap + none)
         heavy = (self.nats >= np.maximum(LEAST_NATS, TIMES_LONGEST * self.longest)) & (
             self.gap >= self._persist

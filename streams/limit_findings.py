@@ -86,7 +86,7 @@ class LimitFindings:
             judgement.observed[rows] / self._limits,
             refused & (self._throttles >= 0),
             (judgement.verdict[rows] == 0) & (judgement.score[rows] < SURPRISING),
-            np.isin(rows, sorted(soon)),
+            np.isin(rows, sorted(soon)) if soon else np.zeros(len(rows), bool),
         )
         return [self._finding(close, judgement, completeness) for close in said]
 
