@@ -1,11 +1,11 @@
 """Compiles what runs once for every series and step.
 
 The functions are plain Python and say the same either way: where numba is missing, or switched off with
-``NUMBA_DISABLE_JIT=1``, they run uncompiled, some hundred times slower (docs/adr/0009).
+``NUMBA_DISABLE_JIT=1``, they run uncompiled, ten to some sixty times slower (docs/adr/0009).
 """
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -17,6 +17,22 @@ except ImportError:  # no wheel for this platform
 
 def compiled(function: Function) -> Function:
     """Return ``function`` compiled at its first call; the machine code is kept beside the module."""
+    return _compiled(function)
+
+
+def without_arrays(function: Function) -> Function:
+    """Compile a function that makes no arrays and keeps none: those it is given are not counted.
+
+    Counting the references of some forty arrays at every call costs more than the judgement itself.
+    """
+    return _compiled(function, _nrt=False)
+
+
+def _compiled(function: Function, **options: bool) -> Function:
     if njit is None:
         return function
-    return cast("Function", njit(cache=True, error_model="numpy")(function))
+    compiler: Callable[..., Callable[[Function], Function]] = njit
+    try:
+        return compiler(cache=True, error_model="numpy", **options)(function)
+    except RuntimeError:  # nowhere to keep the machine code: it is made anew at every start
+        return compiler(error_model="numpy", **options)(function)

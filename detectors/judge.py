@@ -16,7 +16,7 @@ from detectors.calendar import Calendar, SameTimes
 from detectors.finding import Trace
 from detectors.growth import Growing, GrowthWatch
 from detectors.history import DAY, WEEK, History
-from detectors.kernel import LARGEST, Out, Pace, Rows, advance, out_of
+from detectors.kernel import LARGEST, Out, Pace, Rows, advance, out_of, scratch_of
 from detectors.measures import COUNTED_BY, GROWS, NATURE, RATIO_OF, Measure, Nature
 from detectors.memory import Memories
 from detectors.recent import KEPT_SECONDS, Recent
@@ -224,6 +224,7 @@ class Judge:
             self._memory.arrays(),
             self._pace._replace(aligned=not same.holiday),
             self._open_places,
+            scratch_of(self._pace.beside, self._pace.short, len(self._plain), len(self.series)),
             out,
         )
         self._history.extend(index, value, out.spoilt)

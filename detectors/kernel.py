@@ -27,7 +27,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.compiled import compiled
+from detectors.compiled import without_arrays
 
 Floats = NDArray[np.float64]
 
@@ -214,7 +214,15 @@ def out_of(shape: tuple[int, int]) -> Out:
     return Out(expected, lower, upper, size, np.empty(shape, np.int8), opened, ended, spoilt)
 
 
-@compiled
+def scratch_of(beside: int, kept: int, lags: int, n: int) -> Scratch:
+    """Return room for one step of n series: the compiled functions make no arrays themselves."""
+    around, weeks = np.empty(max(2 * beside + 1, kept)), np.empty((3, lags))
+    place, off = np.empty(n), np.empty(n)
+    deviation, same = np.empty((VIEWS, n)), np.empty((lags, n))
+    return Scratch(around, weeks[0], weeks[1], weeks[2], place, off, deviation, same, np.empty(n, np.int8))
+
+
+@without_arrays
 def to_scale(value: float, offset: float, counted: bool) -> float:
     """Return where a value lies on the scale of its noise.
 
@@ -227,7 +235,7 @@ def to_scale(value: float, offset: float, counted: bool) -> float:
     return log1p(value / offset) if value >= 0 else -log1p(-value / offset)
 
 
-@compiled
+@without_arrays
 def from_scale(y: float, offset: float, counted: bool) -> float:
     """Return the value at a place of the scale; what counts is not below zero."""
     if np.isnan(y):
@@ -239,7 +247,7 @@ def from_scale(y: float, offset: float, counted: bool) -> float:
     return offset * expm1(y) if y >= 0 else -offset * expm1(-y)
 
 
-@compiled
+@without_arrays
 def falling(ratio: float) -> float:
     """Return what of a fall of a count to so many times the expected is left on a normal's scale.
 
@@ -252,7 +260,7 @@ def falling(ratio: float) -> float:
     return sqrt(2 * deviance) / (2 * (1 - sqrt(ratio)))
 
 
-@compiled
+@without_arrays
 def median(values: Floats, count: int) -> float:
     """Sort the first ``count`` values in place and return their median, NaN of none."""
     if count == 0:
@@ -269,7 +277,7 @@ def median(values: Floats, count: int) -> float:
     return float(0.5 * (values[count // 2 - 1] + values[count // 2]))
 
 
-@compiled
+@without_arrays
 def _offset_of(row: int, value: float, rows: Rows, memory: Memory) -> tuple[float, float]:
     """Return what one happening brings to a series, 0 where nobody knows, and the offset of its scale."""
     usual = memory.usual[row]
@@ -286,7 +294,7 @@ def _offset_of(row: int, value: float, rows: Rows, memory: Memory) -> tuple[floa
     return 0.0, LEAST_OFFSET if usual > 0 or abs(value) > 0 else 1.0
 
 
-@compiled
+@without_arrays
 def _same_time(past: Floats, at: int, lag: int, row: int, beside: int, counted: bool, around: Floats) -> int:
     """Put the values around the same time into ``around``; return how many, 0 where too few are known."""
     ring = past.shape[0]
@@ -302,7 +310,7 @@ def _same_time(past: Floats, at: int, lag: int, row: int, beside: int, counted: 
     return 0 if counted or np.isnan(past[(at + beside) % ring, lag, row]) else count
 
 
-@compiled
+@without_arrays
 def _of_last_minutes(row: int, memory: Memory, around: Floats) -> float:
     count = 0
     for at in range(memory.short.shape[0]):
@@ -313,7 +321,7 @@ def _of_last_minutes(row: int, memory: Memory, around: Floats) -> float:
     return median(around, count)
 
 
-@compiled
+@without_arrays
 def _middle_of(around: Floats, count: int, offset: float, counted: bool) -> float:
     """Return where the middle of the values lies on the scale, and leave them sorted."""
     if not counted:
@@ -325,7 +333,7 @@ def _middle_of(around: Floats, count: int, offset: float, counted: bool) -> floa
     return middle / count
 
 
-@compiled
+@without_arrays
 def _expect(
     past: Floats,
     at: int,
@@ -368,7 +376,7 @@ def _expect(
     return Expected(shape, high, low, lately)
 
 
-@compiled
+@without_arrays
 def _deviate(
     slot: int, row: int, y: float, expected: Expected, memory: Memory, pace: Pace, scratch: Scratch
 ) -> float:
@@ -402,7 +410,7 @@ def _deviate(
     return float(HABIT * habit)
 
 
-@compiled
+@without_arrays
 def _size_of_step(row: int, habit: float, poisson: float, memory: Memory, scratch: Scratch) -> float:
     """Return the units on which the last weeks and the last minutes agree, without a sign."""
     by_minutes, by_weeks = scratch.deviation[0, row], scratch.deviation[1, row]
@@ -415,7 +423,7 @@ def _size_of_step(row: int, habit: float, poisson: float, memory: Memory, scratc
     return float(size * max(0.0, 1 - habit / abs(by_minutes)))
 
 
-@compiled
+@without_arrays
 def _size_of_sums(
     span: int,
     row: int,
@@ -445,7 +453,7 @@ def _size_of_sums(
     return float(size / pace.many), lasting
 
 
-@compiled
+@without_arrays
 def _size_as_part(
     row: int, whole: float, y: float, grain: float, offset: float, memory: Memory, pace: Pace
 ) -> float:
@@ -459,14 +467,14 @@ def _size_as_part(
     return float(max(beyond, 0.0) / unit)
 
 
-@compiled
+@without_arrays
 def _end(row: int, rows: Rows, memory: Memory, open_places: NDArray[np.int64]) -> None:
     memory.code[row] = 0
     memory.run[row] = 0
     open_places[rows.place[row]] -= 1
 
 
-@compiled
+@without_arrays
 def _decide(
     index: int,
     step: int,
@@ -529,7 +537,7 @@ def _decide(
     out.code[step, row] = memory.code[row]
 
 
-@compiled
+@without_arrays
 def _miss(
     step: int, row: int, rows: Rows, memory: Memory, pace: Pace, open_places: NDArray[np.int64], out: Out
 ) -> None:
@@ -544,7 +552,7 @@ def _miss(
     out.spoilt[step, row] = False
 
 
-@compiled
+@without_arrays
 def _learn_units(row: int, memory: Memory, scratch: Scratch) -> None:
     for view in range(VIEWS):
         distance = abs(scratch.deviation[view, row])
@@ -556,7 +564,7 @@ def _learn_units(row: int, memory: Memory, scratch: Scratch) -> None:
             memory.unit[view, row] = max(unit, LEAST_UNIT)
 
 
-@compiled
+@without_arrays
 def _learn(
     row: int, value: float, whole: float, rows: Rows, memory: Memory, pace: Pace, scratch: Scratch
 ) -> None:
@@ -586,7 +594,7 @@ def _learn(
         memory.part[1, row] = memory.part[1, row] * keep + whole
 
 
-@compiled
+@without_arrays
 def _judge(
     index: int,
     step: int,
@@ -655,7 +663,7 @@ def _judge(
     _decide(index, step, row, poisson, rows, memory, pace, open_places, scratch, out)
 
 
-@compiled
+@without_arrays
 def advance(
     first: int,
     values: Floats,
@@ -667,6 +675,7 @@ def advance(
     memory: Memory,
     pace: Pace,
     open_places: NDArray[np.int64],
+    scratch: Scratch,
     out: Out,
 ) -> None:
     """Judge steps in order and learn from them.
@@ -688,25 +697,16 @@ def advance(
         How many verdicts are open at each place; kept up to date.
     """
     steps, n = values.shape
-    lags, kept = past.shape[1], memory.short.shape[0]
-    scratch = Scratch(
-        np.empty(max(2 * pace.beside + 1, kept)),
-        np.empty(lags),
-        np.empty(lags),
-        np.empty(lags),
-        np.empty(n),
-        np.empty(n),
-        np.empty((VIEWS, n)),
-        np.empty((lags, n)),
-        np.empty(n, np.int8),
-    )
+    kept = memory.short.shape[0]
     for step in range(steps):
         index = first + step
         slot, over = slots[step, 0], slots[step, 1]
         for row in range(n):
             if over >= 0:  # a time of day is over: its habit is known
-                memory.above[over, row] = max(memory.above[over, row] * pace.habit, memory.above_now[row])
-                memory.below[over, row] = min(memory.below[over, row] * pace.habit, memory.below_now[row])
+                habit = float(memory.above[over, row]) * pace.habit
+                memory.above[over, row] = max(habit, memory.above_now[row])
+                habit = float(memory.below[over, row]) * pace.habit
+                memory.below[over, row] = min(habit, memory.below_now[row])
                 memory.above_now[row] = 0.0
                 memory.below_now[row] = 0.0
             _judge(

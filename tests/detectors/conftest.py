@@ -22,7 +22,7 @@ def uncompiled() -> Callable[[ModuleType], ModuleType]:
             assert spec.loader is not None
             plain = importlib.util.module_from_spec(spec)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(detectors.compiled, "compiled", lambda function: function)
+                patch.setattr(detectors.compiled, "njit", None)
                 spec.loader.exec_module(plain)
             loaded[name] = plain
         return loaded[name]

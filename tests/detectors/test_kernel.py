@@ -137,8 +137,7 @@ def test_the_compiled_kernel_judges_as_the_plain_one(
         patch.setattr("detectors.judge.advance", plain.advance)
         expected = judged(values, step, at_once)
     for name, one in compiled.items():
-        # habits are float32, which plain Python multiplies as such and the compiler as float64
-        np.testing.assert_allclose(one, expected[name], rtol=2e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(one, expected[name], rtol=1e-9, atol=1e-9, err_msg=name)
 
 
 def test_the_curves_on_which_compiled_and_plain_are_compared_hold_verdicts() -> None:
