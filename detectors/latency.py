@@ -71,53 +71,9 @@ def quantile(counts: NDArray[Any], q: float) -> NDArray[np.float64]:
     >>> round(float(quantile(counts, 0.5)))
     20
     """
-    _check(q)
+    if not 0 <= q <= 1:
+        raise ValueError(f"a quantile is asked for by a number within [0, 1], not {q}")
     below = np.cumsum(counts, axis=-1, dtype=np.float64)
     total = below[..., -1:]
     first = np.argmax(below > np.floor(q * (total - 1)), axis=-1)
     return np.where(total[..., 0] > 0, MIDDLES[first], np.nan)
-
-
-def quantile_of_rows(
-    rows: NDArray[Any], bins: NDArray[Any], counts: NDArray[Any], n: int, q: float
-) -> NDArray[np.float64]:
-    """Return the same as ``quantile`` for histograms that are kept sparse.
-
-    Parameters
-    ----------
-    rows, bins, counts
-        (k,) each: histogram 0..n-1, bin, how many. A pair of row and bin may come more than once.
-    n
-        How many histograms there are.
-    q
-        As in ``quantile``.
-
-    Returns
-    -------
-    (n,) milliseconds, NaN where a histogram is empty.
-
-    Examples
-    --------
-    >>> bins = bins_of([10.0, 1000.0, 5.0])
-    >>> quantile_of_rows(np.array([0, 0, 2]), bins, np.ones(3), 3, 0.0).round().tolist()
-    [10.0, nan, 5.0]
-    """
-    _check(q)
-    found = np.full(n, np.nan)
-    filled = counts > 0
-    if not filled.any():
-        return found
-    rows, bins, counts = rows[filled], bins[filled], counts[filled]
-    order = np.lexsort((bins, rows))
-    row, bin_, below = rows[order], bins[order], np.cumsum(counts[order], dtype=np.float64)
-    starts = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
-    ends = np.r_[starts[1:], len(row)] - 1
-    before = np.where(starts > 0, below[starts - 1], 0.0)
-    wanted = before + np.floor(q * (below[ends] - before - 1))
-    found[row[starts]] = MIDDLES[bin_[np.searchsorted(below, wanted, side="right")]]
-    return found
-
-
-def _check(q: float) -> None:
-    if not 0 <= q <= 1:
-        raise ValueError(f"a quantile is asked for by a number within [0, 1], not {q}")

@@ -1,8 +1,5 @@
 """The latency histogram keeps its promise of relative error, and merging is adding."""
 
-from random import Random
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,7 +13,6 @@ from detectors.latency import (
     SMALLEST_MS,
     bins_of,
     quantile,
-    quantile_of_rows,
 )
 
 durations = st.lists(st.floats(SMALLEST_MS, LARGEST_MS), min_size=1, max_size=50)
@@ -41,23 +37,6 @@ def test_merging_is_adding(one: list[float], other: list[float], q: float) -> No
 
 
 @settings(deadline=None, max_examples=100)
-@given(
-    st.lists(st.lists(st.floats(0, 1e9), max_size=8), min_size=1, max_size=6),
-    quantiles,
-    st.randoms(use_true_random=False),
-)
-def test_sparse_and_dense_histograms_give_the_same_quantiles(
-    many: list[Any], q: float, random: Random
-) -> None:
-    cells = [(row, int(bin_)) for row, ms in enumerate(many) for bin_ in bins_of(ms)]
-    random.shuffle(cells)
-    rows, bins = np.array(cells, np.int64).reshape(-1, 2).T
-    sparse = quantile_of_rows(rows, bins, np.ones(len(rows)), len(many), q)
-    dense = quantile(np.array([np.bincount(bins_of(ms), minlength=N_BINS) for ms in many]), q)
-    np.testing.assert_array_equal(sparse, dense)
-
-
-@settings(deadline=None, max_examples=100)
 @given(st.lists(st.floats(0, 1e308), min_size=2))
 def test_a_longer_duration_is_never_in_a_lower_bin(ms: list[float]) -> None:
     bins = bins_of(sorted(ms))
@@ -69,7 +48,6 @@ def test_a_longer_duration_is_never_in_a_lower_bin(ms: list[float]) -> None:
 def test_no_measurement_has_no_bin_and_no_quantile() -> None:
     assert bins_of([float("nan")]).tolist() == [-1]
     assert np.isnan(quantile(np.zeros((3, N_BINS)), 0.95)).all()
-    assert np.isnan(quantile_of_rows(np.zeros(0, int), np.zeros(0, int), np.zeros(0), 3, 0.95)).all()
 
 
 def test_a_quantile_outside_0_to_1_is_refused() -> None:
