@@ -20,11 +20,13 @@ FROM python:3.13-slim
 LABEL org.opencontainers.image.title="uneri" org.opencontainers.image.licenses="MIT"
 RUN useradd --system --uid 10001 --home-dir /var/lib/uneri --create-home --shell /usr/sbin/nologin uneri
 COPY --from=build /opt/uneri /opt/uneri
-# The root may be read-only: what is written goes to the state volume and to /tmp.
+# The root may be read-only: what is written goes to the state volume and to /tmp. The compiled judge goes to the
+# volume, since /tmp is empty after a restart and compiling it anew delays the first judged minute by seconds.
 ENV PATH=/opt/uneri/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    MPLCONFIGDIR=/tmp/matplotlib
+    MPLCONFIGDIR=/tmp/matplotlib \
+    NUMBA_CACHE_DIR=/var/lib/uneri/numba-cache
 USER uneri
 WORKDIR /var/lib/uneri
 VOLUME ["/var/lib/uneri"]
