@@ -39,7 +39,7 @@ HALF_DAY: Final = 43200
 RARE: Final = 3.0
 """Novelty that counts like a deviation which is told."""
 
-STEEP: Final = 8.0
+STEEP: Final = 10.0
 """Power of novelty: what is less than rare hardly counts beside a deviation."""
 
 
@@ -62,7 +62,8 @@ def score(
     Parameters
     ----------
     timestamps : (n,) int64
-        Epoch seconds, each later than the one before.
+        Epoch seconds, none earlier than the one before. Of equal ones the first is judged; the others
+        only count as rows whose novelty is measured.
     values : (n,) float64
         NaN where nothing was measured.
     settings : config.settings.Judge, optional
@@ -96,7 +97,8 @@ def score(
         scored.alert[:LEARNING] = False
         scored.kind[:LEARNING] = [""] * LEARNING
     scored.score[:] = np.maximum(scored.score, strength)
-    scored.score[:] = scored.score / (1 + scored.score)
+    root = np.sqrt(scored.score)  # so that even the rarest of rows stay below 1, and apart
+    scored.score[:] = root / (1 + root)
     return scored
 
 

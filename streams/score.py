@@ -77,8 +77,9 @@ def score_file(source: Path, target: Path, settings: Judge, judge: JudgeSeries =
     try:
         series = read_series(source)
         usable = series.rising()
-        judged = judge(series.times[usable], series.values[usable], settings)
-        found = judged if usable.all() else _spread(judged, usable)
+        found = judge(np.maximum.accumulate(series.times), series.values, settings)
+        for bound in (found.expected, found.lower, found.upper):
+            bound[~usable] = np.nan
         bounds = (found.expected, found.lower, found.upper)
         write_verdicts(target, series, bounds, score=found.score, alert=found.alert, kind=found.kind)
     except SeriesError as error:
@@ -148,17 +149,3 @@ def _cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # no Linux
         return os.cpu_count() or 1
-
-
-def _spread(judged: Scored, usable: NDArray[np.bool_]) -> Scored:
-    """Give every row an entry: one that came too late is calm, in the incident that is open then."""
-    at = np.maximum(np.cumsum(usable) - 1, 0)
-    nothing = np.where(usable, 0.0, np.nan)
-    return Scored(
-        expected=judged.expected[at] + nothing,
-        lower=judged.lower[at] + nothing,
-        upper=judged.upper[at] + nothing,
-        score=np.where(usable, judged.score[at], 0.0),
-        alert=judged.alert[at] & usable,
-        kind=[judged.kind[row] for row in at.tolist()],
-    )
