@@ -13,7 +13,9 @@ Each view measures in units of its own noise: the 95 % quantile of its deviation
 normal, learnt by stochastic approximation (Robbins and Monro 1951), which one wild value moves by a fixed
 step. Steps without any deviation teach nothing, so that a series that is mostly silent is judged by what it
 does when it does something. For what is counted the unit is never below Poisson's, and sums over the
-last minutes and the last half hour are judged as well: few calls show in no single step.
+last minutes and the last half hour are judged as well: few calls show in no single step. Of what is a part
+of another count, as errors are of requests, the number that failed in half an hour is judged, too: a handful
+where there is none on other days is certain long before any mean shows it.
 
 While a verdict is open nothing is learnt: an incident never teaches the baseline. One that stays becomes
 a shift, and its level the expected one.
@@ -98,6 +100,9 @@ SETTLING: Final = 10
 NEARLY: Final = 0.99
 """Ratio above which a fall is none."""
 
+FEWEST: Final = 1.0
+"""Happenings that are expected in any half hour: the first few of a kind are no news yet."""
+
 UNSEEN: Final = 3
 """What was not measured for so many times the calm steps it would have needed has ended: nobody can tell."""
 
@@ -134,6 +139,9 @@ class Memory(NamedTuple):
     near: Floats  # (2, n) means on the scale over minutes and half an hour
     part: Floats  # (2, n) decayed sums of a part and of its whole
     beyond: Floats  # (2, n) means of the difference to the usual part of the whole
+    failed: Floats  # (2, n) fading sums of a part over half an hour, and of what was expected of it
+    failed_unit: Floats  # noise of their deviance
+    failed_learnt: Floats  # deviances it rests on
     above: NDArray[np.float32]  # (SLOTS, n) largest rise by time of day
     below: NDArray[np.float32]
     above_now: Floats
@@ -468,6 +476,68 @@ def _size_as_part(
 
 
 @without_arrays
+def more_than(seen: float, expected: float) -> float:
+    """Return the normal deviate of so many where so many are expected, 0 where they are not more.
+
+    The signed root of Poisson's deviance (McCullagh and Nelder 1989, section 2.4.3): it holds for a
+    handful of happenings, too, where the root of the scale has Poisson's noise of many.
+    """
+    if not seen > expected:
+        return 0.0
+    return sqrt(max(2 * (seen * log(seen / expected) - seen + expected), 0.0))
+
+
+@without_arrays
+def _deviance(row: int, memory: Memory, pace: Pace) -> float:
+    """Return by how much more failed in the last half hour than was expected, as a normal deviate."""
+    whole = 2 - pace.middle  # the variance of a fading sum is its mean over this
+    return more_than(whole * memory.failed[0, row], max(whole * memory.failed[1, row], FEWEST))
+
+
+@without_arrays
+def _size_of_failed(
+    row: int, value: float, whole: float, usual: float, memory: Memory, pace: Pace
+) -> tuple[float, float]:
+    """Return the units by which more of the whole failed lately, and how many more a step that were."""
+    share = memory.part[0, row] / memory.part[1, row] if memory.part[1, row] > 0 else 0.0
+    expected = 0.0 if np.isnan(whole) else share * whole
+    if not np.isnan(usual):  # as it is before anything was measured
+        expected = max(expected, usual)
+    keep = 1 - pace.middle
+    memory.failed[0, row] = keep * memory.failed[0, row] + value
+    memory.failed[1, row] = keep * memory.failed[1, row] + expected
+    size = _deviance(row, memory, pace) / max(memory.failed_unit[row], 1.0)
+    return size / pace.many, pace.middle * (memory.failed[0, row] - memory.failed[1, row])
+
+
+@without_arrays
+def _size_of_many(
+    row: int,
+    value: float,
+    whole: float,
+    poisson: float,
+    shape: float,
+    usual: float,
+    offset: float,
+    rows: Rows,
+    memory: Memory,
+    pace: Pace,
+    scratch: Scratch,
+) -> tuple[float, float]:
+    """Return the largest size of the sums, where 1 is told, and how far apart they are a step."""
+    size, apart = 0.0, 0.0
+    for span in range(2):
+        many, lasting = _size_of_sums(span, row, poisson, shape, usual, offset, rows, memory, pace, scratch)
+        if abs(many) > abs(size):
+            size, apart = many, abs(lasting - usual)
+    if rows.whole[row] >= 0:
+        many, more = _size_of_failed(row, value, whole, usual, memory, pace)
+        if many > abs(size):
+            size, apart = many, more
+    return size, apart
+
+
+@without_arrays
 def _end(row: int, rows: Rows, memory: Memory, open_places: NDArray[np.int64]) -> None:
     memory.code[row] = 0
     memory.run[row] = 0
@@ -532,6 +602,7 @@ def _decide(
             memory.fast[span, row] = memory.level[row]
             memory.near[span, row] = memory.base[row]
             memory.beyond[span, row] = 0.0
+        memory.failed[0, row] = memory.failed[1, row]
         _end(row, rows, memory, open_places)
         out.ended[step, row] = True
     out.code[step, row] = memory.code[row]
@@ -553,7 +624,7 @@ def _miss(
 
 
 @without_arrays
-def _learn_units(row: int, memory: Memory, scratch: Scratch) -> None:
+def _learn_units(row: int, rows: Rows, memory: Memory, pace: Pace, scratch: Scratch) -> None:
     for view in range(VIEWS):
         distance = abs(scratch.deviation[view, row])
         if distance > LEAST_DEVIATION:
@@ -562,6 +633,18 @@ def _learn_units(row: int, memory: Memory, scratch: Scratch) -> None:
             beyond = 1.0 if distance > NORMAL_TAIL * memory.unit[view, row] else 0.0
             unit = memory.unit[view, row] * exp(gain * (beyond - TAIL))
             memory.unit[view, row] = max(unit, LEAST_UNIT)
+    if rows.whole[row] >= 0:
+        _learn_deviance(row, memory, pace)
+
+
+@without_arrays
+def _learn_deviance(row: int, memory: Memory, pace: Pace) -> None:
+    """Failures that come in clumps deviate by more than Poisson's."""
+    distance = _deviance(row, memory, pace)
+    memory.failed_learnt[row] += 1
+    gain = 2 * max(GAIN, 2 / (SETTLING + memory.failed_learnt[row]))
+    beyond = 1.0 if distance > NORMAL_TAIL * memory.failed_unit[row] else 0.0
+    memory.failed_unit[row] = max(memory.failed_unit[row] * exp(gain * (beyond - TAIL)), 1.0)
 
 
 @without_arrays
@@ -643,20 +726,20 @@ def _judge(
     if scratch.rests[row] == NOTHING:
         expected = Expected(y, y, y, y)
     habit = _deviate(slot, row, y, expected, memory, pace, scratch)
-    part = np.inf
-    if rows.whole[row] >= 0:
-        part = _size_as_part(row, values[step, rows.whole[row]], y, grain, offset, memory, pace)
+    part, whole = np.inf, rows.whole[row]
+    if whole >= 0:
+        part = _size_as_part(row, values[step, whole], y, grain, offset, memory, pace)
     size = min(_size_of_step(row, habit, poisson, memory, scratch), part) / pace.threshold
     if scratch.deviation[0, row] < 0:
         size *= -falling(value / usual) if counted and usual > 0 else -1.0
     apart = abs(value - usual)
     if counted:
-        for span in range(2):
-            many, lasting = _size_of_sums(
-                span, row, poisson, expected.shape, usual, offset, rows, memory, pace, scratch
-            )
-            if abs(many) > abs(size):
-                size, apart = many, abs(lasting - usual)
+        of = values[step, whole] / factor if whole >= 0 else np.nan
+        many, more = _size_of_many(
+            row, value, of, poisson, expected.shape, usual, offset, rows, memory, pace, scratch
+        )
+        if abs(many) > abs(size):
+            size, apart = many, more
     falls = rows.rises[row] and size < 0
     small = apart * factor < max(rows.floor[row], rows.relative[row] * usual * factor)
     out.size[step, row] = 0.0 if falls or small else size
@@ -738,7 +821,7 @@ def advance(
                 memory.short[index % kept, row] = value / factor[row]
             if not frozen or out.opened[step, row]:
                 # the onset too: where it is rare it hardly counts, and some series are made of onsets
-                _learn_units(row, memory, scratch)
+                _learn_units(row, rows, memory, pace, scratch)
             if not frozen:
                 of = values[step, whole] if whole >= 0 else np.nan
                 _learn(row, value, of, rows, memory, pace, scratch)

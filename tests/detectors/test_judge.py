@@ -12,7 +12,7 @@ from detectors.scope import Edge, Scope
 from detectors.series import Series
 from detectors.verdicts import DROP, SPIKE
 
-HOUR, DAY, WEEK = 3600, 86400, 604800
+MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604800
 BEGIN = 1_759_708_800  # a Monday, 00:00 UTC
 STEP = 300
 TABLE = Scope("table", "aws", "1", "eu-west-1", "items")
@@ -343,3 +343,45 @@ def test_twice_the_sensitivity_tells_half_the_deviation() -> None:
     assert (len(opened(calm)), len(opened(keen)) > 0) == (0, True)
     same_past = [a.score[0] <= b.score[0] for a, b in zip(calm, keen, strict=True)][: opened(keen)[0][0]]
     assert all(same_past)  # until then neither had an incident to leave out of what it learnt
+
+
+def requests_and_failures(days: int, seed: int) -> np.ndarray:
+    """Return (steps of a minute, 2): three requests a minute, of which one in five hundred fails."""
+    draw = np.random.default_rng(seed)
+    requests = draw.poisson(3.0, days * DAY // MINUTE)
+    return np.stack((requests, draw.binomial(requests, 0.002)), axis=1).astype(float)
+
+
+def told_of_failures(values: np.ndarray) -> list[int]:
+    """Return the minutes in which more failures were told, at a floor far below one a minute."""
+    failures = Series(TABLE, Measure.ERRORS_BACKEND, floor_absolute=0.005, floor_relative=1.0)
+    judge = a_judge([Series(TABLE, Measure.REQUESTS), failures], MINUTE)
+    told: list[int] = []
+    for day in range(0, len(values), DAY // MINUTE):
+        # a day at once is more than a judge takes
+        for first in (day, day + 720):
+            out, _ = judge.judge_steps(BEGIN + MINUTE * first, values[first : first + 720])
+            told += (first + np.flatnonzero(out.opened[:, 1])).tolist()
+    return told
+
+
+def test_a_handful_of_failures_where_there_are_none_on_other_days_is_told_within_half_an_hour() -> None:
+    values, begin = requests_and_failures(10, 1), 9 * DAY // MINUTE + 600
+    values[begin : begin + 40, 1] = np.random.default_rng(2).binomial(
+        values[begin : begin + 40, 0].astype(int), 0.25
+    )
+    told = told_of_failures(values)
+    assert told, "nothing was told"
+    assert begin < told[0] < begin + 30
+    assert told[-1] < begin + 60
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_failures_that_always_come_are_never_told_however_few_they_are(seed: int) -> None:
+    assert told_of_failures(requests_and_failures(10, seed)) == []
+
+
+def test_more_failures_with_as_many_more_requests_are_no_news() -> None:
+    values, begin = requests_and_failures(10, 3), 9 * DAY // MINUTE + 600
+    values[begin : begin + 60] = requests_and_failures(1, 4)[:60] * 8
+    assert told_of_failures(values) == []
