@@ -90,6 +90,7 @@ def _evidence(finding: Finding) -> dict[str, object]:
         "completeness": finding.completeness,
         "weeks_used": finding.weeks_used,
         "weeks_left_out": finding.weeks_left_out,
+        "compared_with": finding.compared_with,
         "callers": [share.to_json() for share in finding.callers if share.scope.kind not in (CLIENT, TENANT)],
         "suspects": [share.to_json() for share in finding.suspects],
     }

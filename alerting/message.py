@@ -278,12 +278,20 @@ def _url(kind: str, scope: Scope, links: LinkMaker, window: tuple[int, int]) -> 
     )
 
 
+_COMPARED: Final = {
+    "weeks": "No earlier week to compare with",
+    "holidays": "A holiday, compared with the last holidays and Sundays",
+    "yesterday": "No earlier week to compare with; compared with yesterday",
+    "minutes": "No earlier day to compare with; compared with the last minutes",
+}
+
+
 def _context(incident: Incident, at: int, zone: ZoneInfo) -> list[str]:
     primary = incident.primary
     compared = (
         f"Compared with {_weeks(primary.weeks_used)}"
-        if primary.weeks_used
-        else "No earlier week to compare with"
+        if primary.weeks_used and primary.compared_with == "weeks"
+        else _COMPARED[primary.compared_with]
     )
     base = _AGAINST.get(primary.verdict, compared)
     if primary.weeks_left_out and base is compared:

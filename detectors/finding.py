@@ -68,6 +68,10 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
         return {**self.scope.to_json(), "measure": self.measure.value, "score": round(self.score, 4)}
 
 
+ComparedWith = Literal["weeks", "holidays", "yesterday", "minutes"]
+"""What a value is compared with: earlier weeks, on a holiday the last of its kind, else what there is."""
+
+
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """What a chart of a finding shows: the last hours, last week's same hours, the expected band.
 
@@ -122,6 +126,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     completeness: float = 1.0
     weeks_used: list[int] = []  # 1 = last week
     weeks_left_out: list[int] = []
+    compared_with: ComparedWith = "weeks"  # what the expectation rests on
     limit: float | None = None  # configured capacity per second, where one is known
     near: bool = False  # of a limit: it is met now or tomorrow, somebody must act
     callers: list[Share] = []  # what calls it, functions first, largest share first

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import config.settings
 from detectors.calendar import Calendar, SameTimes
-from detectors.finding import Trace
+from detectors.finding import ComparedWith, Trace
 from detectors.growth import Growing, GrowthWatch
 from detectors.history import DAY, WEEK, History
 from detectors.kernel import LARGEST, Out, Pace, Rows, advance, out_of, scratch_of
@@ -290,6 +290,18 @@ class Judge:
             elif there.any():
                 left_out.append(week)
         return used, left_out
+
+    def compared_with(self, row: int) -> ComparedWith:
+        """Return what the last expectation rests on."""
+        index, lags = self._past_at
+        if self.weeks(row)[0]:
+            holiday = self._calendar.at(index * self.step).holiday if self._calendar else ""
+            return "holidays" if holiday else "weeks"
+        beside = self._pace.beside
+        at = index - lags[0]
+        there = ~np.isnan(self._history.measured([row], at - beside, at + beside + 1)[:, 0])
+        spoilt = self._history.spoilt([row], at - beside, at + beside + 1)[:, 0]
+        return "yesterday" if lags[0] > 0 and (there & ~spoilt).sum() > beside else "minutes"
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state; the series themselves are given again with ``add`` before ``restore``."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from detectors.finding import Cause, Finding, Growth, Verdict
+from detectors.finding import Cause, ComparedWith, Finding, Growth, Verdict
 from detectors.measures import LATENCIES, Measure
 from detectors.scope import ROUTE, TABLE, Edge, ScopeOrEdge
 
@@ -56,12 +56,14 @@ def named(about: ScopeOrEdge) -> str:
     return f"{about.kind} {about.label}"
 
 
-def _of_weeks(weeks_used: list[int], weeks_left_out: list[int]) -> str:
+def _of_weeks(weeks_used: list[int], weeks_left_out: list[int], compared_with: ComparedWith = "weeks") -> str:
     if not weeks_used:
-        return "yesterday at this time and the last hour"
-    last = (
-        "last week" if weeks_used == [1] else f"{len(weeks_used)} earlier week{'s' * (len(weeks_used) > 1)}"
-    )
+        return "the course of the last minutes" if compared_with == "minutes" else "the same time yesterday"
+    many = len(weeks_used) > 1
+    if compared_with == "holidays":
+        last = f"the last {len(weeks_used)} holidays and Sundays" if many else "the last holiday or Sunday"
+    else:
+        last = "last week" if weeks_used == [1] else f"{len(weeks_used)} earlier week{'s' * many}"
     without = f", {len(weeks_left_out)} left out as spoilt by an incident" if weeks_left_out else ""
     return f"the same time of {last}{without}"
 
@@ -77,6 +79,7 @@ def of_deviation(
     upper: float,
     weeks_used: list[int],
     weeks_left_out: list[int],
+    compared_with: ComparedWith = "weeks",
 ) -> str:
     """Say why a spike or a drop is told; values per second (ms for latency)."""
     word = measure.key or _WORDS[measure]
@@ -87,10 +90,11 @@ def of_deviation(
         compared = f"{quantity(observed / expected)} times"
     else:
         compared = "against"
+    basis = _of_weeks(weeks_used, weeks_left_out, compared_with)
     return (
         f"{word[0].upper()}{word[1:]} of {named(about)} {verb} at {rate(measure, observed)}, "
         f"{compared} the {rate(measure, expected)} "
-        f"({quantity(lower)} to {quantity(upper)}) that {_of_weeks(weeks_used, weeks_left_out)} lets expect."
+        f"({quantity(lower)} to {quantity(upper)}) that {basis} lets expect."
     )
 
 
@@ -161,7 +165,7 @@ def of_silence(finding: Finding, missed: float) -> str:
     """Say why a silence is told; ``missed`` requests were expected since the last one."""
     what = "call" if finding.about.kind == TABLE else "request"
     waited = _duration(finding.seen - finding.start)
-    weeks = _of_weeks(finding.weeks_used, finding.weeks_left_out)
+    weeks = _of_weeks(finding.weeks_used, finding.weeks_left_out, finding.compared_with)
     return (
         f"{_begin(named(finding.about))} has had no {what} for {waited}; "
         f"{weeks} lets expect {quantity(missed)} meanwhile."

@@ -246,6 +246,7 @@ class Findings:
             completeness=moment.completeness,
             weeks_used=used,
             weeks_left_out=left_out,
+            compared_with=self._judge.compared_with(row),
             limit=series.limit,
             callers=why.callers,
             suspects=why.suspects,
@@ -396,6 +397,7 @@ def _why(finding: Finding) -> str:
         upper=finding.upper,
         weeks_used=finding.weeks_used,
         weeks_left_out=finding.weeks_left_out,
+        compared_with=finding.compared_with,
     )
 
 

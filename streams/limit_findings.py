@@ -124,6 +124,7 @@ class LimitFindings:
             completeness=completeness,
             weeks_used=used,
             weeks_left_out=left_out,
+            compared_with=self._judge.compared_with(row),
             limit=limit,
             near=close.near,
             callers=why.callers,

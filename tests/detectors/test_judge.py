@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from config.settings import Calendar as CalendarSettings
 from config.settings import Judge as JudgeSettings
+from detectors.calendar import Calendar
 from detectors.judge import Judge, Judgement
 from detectors.measures import Measure
 from detectors.scope import Edge, Scope
@@ -385,3 +387,28 @@ def test_more_failures_with_as_many_more_requests_are_no_news() -> None:
     values, begin = requests_and_failures(10, 3), 9 * DAY // MINUTE + 600
     values[begin : begin + 60] = requests_and_failures(1, 4)[:60] * 8
     assert told_of_failures(values) == []
+
+
+def test_a_judge_says_what_its_expectation_rests_on() -> None:
+    judge = a_judge([Series(TABLE, Measure.WCU)])
+    values = curve(STEP, 1.2, 300, seed=31)
+    judged(judge, values[:10])
+    assert judge.compared_with(0) == "minutes"
+    judged(judge, values[10:400], first=10)
+    assert judge.compared_with(0) == "yesterday"
+    judged(judge, values[400:], first=400)
+    assert (judge.compared_with(0), judge.weeks(0)) == ("weeks", ([1], []))
+
+
+def test_a_holiday_is_compared_with_the_last_holidays_and_sundays() -> None:
+    calendar = Calendar(CalendarSettings(timezone="Europe/Berlin", holidays="DE"), weeks=4)
+    judge = Judge(JudgeSettings(), 3600, calendar)
+    judge.add([Series(TABLE, Measure.WCU, floor_relative=0.3)])
+    start = 1_774_828_800 - 4 * WEEK  # Monday 2026-03-02, five weeks before Easter Monday
+    told = []
+    for at in range(35 * 24 + 20):
+        sunday = (start + at * HOUR) // DAY % 7 == 3 or start + at * HOUR >= start + 35 * DAY
+        told.append(judge.judge(start + at * HOUR, np.array([30.0 if sunday else 300.0 + at % 7])))
+    assert judge.compared_with(0) == "holidays"
+    assert told[-1].expected[0] == pytest.approx(30, rel=0.2)
+    assert not any(judgement.opened[0] for judgement in told[35 * 24 :])

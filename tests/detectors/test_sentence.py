@@ -50,11 +50,22 @@ def test_latency_is_told_in_milliseconds() -> None:
     [
         ([1], [], "that the same time of last week lets"),
         ([2, 3], [1], "that the same time of 2 earlier weeks, 1 left out as spoilt by an incident lets"),
-        ([], [], "that yesterday at this time and the last hour lets"),
     ],
 )
 def test_the_weeks_it_rests_on_are_named(used: list[int], left_out: list[int], words: str) -> None:
     assert words in deviation(weeks_used=used, weeks_left_out=left_out)
+
+
+@pytest.mark.parametrize(
+    ("used", "compared_with", "words"),
+    [
+        ([1, 2], "holidays", "that the same time of the last 2 holidays and Sundays lets"),
+        ([], "yesterday", "that the same time yesterday lets"),
+        ([], "minutes", "that the course of the last minutes lets"),
+    ],
+)
+def test_what_it_rests_on_instead_of_weeks_is_named(used: list[int], compared_with: str, words: str) -> None:
+    assert words in deviation(weeks_used=used, weeks_left_out=[], compared_with=compared_with)
 
 
 def growth(to_limit: float | None = None, soon: float | None = None, late: float | None = None) -> Growth:
