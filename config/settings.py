@@ -242,10 +242,10 @@ class Floors(Section):
 
     requests: Floor = Floor(absolute=0.1, relative=0.3)
     cold_starts: Floor = Floor(absolute=0.2, relative=1.0)
-    errors_user: Floor = Floor(absolute=0.2, relative=1.0)
-    errors_backend: Floor = Floor(absolute=0.05, relative=1.0)
-    errors_fatal: Floor = Floor(absolute=0.03, relative=1.0)
-    throttles: Floor = Floor(absolute=0.03, relative=1.0)
+    errors_user: Floor = Floor(absolute=0.02, relative=1.0)
+    errors_backend: Floor = Floor(absolute=0.005, relative=1.0)
+    errors_fatal: Floor = Floor(absolute=0.005, relative=1.0)
+    throttles: Floor = Floor(absolute=0.005, relative=1.0)
     rcu: Floor = Floor(absolute=0.2, relative=0.3)
     wcu: Floor = Floor(absolute=0.2, relative=0.3)
     busy: Floor = Floor(absolute=1.0, relative=0.5)  # one slow request is a fraction of that over a step
