@@ -254,4 +254,6 @@ def test_the_kafka_driver_pages_once_and_replay_of_the_topic_finds_the_same(
             finding.expected,
             finding.score,
         )
-        assert same["sentence"] == finding.sentence
+        # what explains a finding is known where findings meet, which is behind the topic
+        assert same["sentence"].startswith(finding.sentence.removesuffix("."))
+        assert bool(same["causes"]) == (same["sentence"] != finding.sentence)
