@@ -179,18 +179,5 @@ class Calendar:
         return self.holiday(day)
 
 
-def rise_is_missing(observed: float, usual: float, factor: float) -> bool:
-    """Say whether a planned rise did not come: what is observed is nearer to the usual than to the plan.
-
-    Near is meant as a ratio: a rise to 4 times the usual has not come at 2 times.
-
-    Examples
-    --------
-    >>> rise_is_missing(110, usual=100, factor=3), rise_is_missing(250, usual=100, factor=3)
-    (True, False)
-    """
-    return factor > 1 and observed * observed <= usual * usual * factor
-
-
 def _year(at: int) -> int:
     return min(max(1970 + at // MEAN_YEAR, 1970), LAST_YEAR)

@@ -55,6 +55,9 @@ MIDDLE_SECONDS: Final = 720
 SLOW_SECONDS: Final = 1200
 """Half-life of the level: slow enough that minutes of trouble stand out, fast enough to follow a morning."""
 
+HOURS_SECONDS: Final = 7200
+"""Half-life of the level over hours: against the other, half an hour of trouble would be its own level."""
+
 HABIT_DAYS: Final = 4
 """Days in which a habit is half forgotten."""
 
@@ -446,6 +449,7 @@ def _pace(settings: config.settings.Judge, step: int) -> Pace:
         fast=gain(FAST_SECONDS, 3),
         middle=gain(MIDDLE_SECONDS, 12),
         slow=gain(SLOW_SECONDS, 20),
+        hours=gain(HOURS_SECONDS, 120),
         day=gain(DAY, 1),
         usual=gain(DAY, 1) / 3,
         habit=0.5 ** (1 / HABIT_DAYS),

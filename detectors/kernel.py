@@ -136,6 +136,7 @@ class Memory(NamedTuple):
     level: Floats  # of the difference to the last weeks
     fast: Floats  # (2, n) means of that difference over minutes and half an hour
     base: Floats  # slow mean on the scale
+    lasting: Floats  # (2, n) level and base over hours, against which half an hour is seen
     near: Floats  # (2, n) means on the scale over minutes and half an hour
     part: Floats  # (2, n) decayed sums of a part and of its whole
     beyond: Floats  # (2, n) means of the difference to the usual part of the whole
@@ -165,6 +166,7 @@ class Pace(NamedTuple):
     fast: float  # gains of the means over minutes and half an hour
     middle: float
     slow: float  # gain of the level
+    hours: float  # gain of the level over hours
     day: float  # gain of what changes over days
     usual: float  # gain of the usual level
     habit: float  # what remains of a habit after a day
@@ -404,9 +406,9 @@ def _deviate(
     else:
         deviation[1, row] = min(off - (expected.low - expected.shape), 0.0)
     deviation[2, row] = memory.fast[0, row] - memory.level[row]
-    deviation[3, row] = memory.fast[1, row] - memory.level[row]
+    deviation[3, row] = memory.fast[1, row] - memory.lasting[0, row]
     deviation[4, row] = memory.near[0, row] - memory.base[row]
-    deviation[5, row] = memory.near[1, row] - memory.base[row]
+    deviation[5, row] = memory.near[1, row] - memory.lasting[1, row]
     if not memory.code[row]:
         memory.above_now[row] = max(memory.above_now[row], lately)
         memory.below_now[row] = min(memory.below_now[row], lately)
@@ -550,6 +552,7 @@ def _decide(
     step: int,
     row: int,
     poisson: float,
+    planned: bool,
     rows: Rows,
     memory: Memory,
     pace: Pace,
@@ -582,7 +585,8 @@ def _decide(
         open_places[rows.place[row]] += 1
         out.opened[step, row] = True
         out.spoilt[step, row] = True
-    memory.open[row] += 1
+    if not planned:  # a planned rise that does not come is no new level, however long it does not come
+        memory.open[row] += 1
     side = 1 if memory.peak[row] > 0 else -1
     if memory.open[row] <= ONSET_STEPS and off * side > abs(memory.peak[row]):
         memory.peak[row] = off
@@ -597,11 +601,13 @@ def _decide(
         if settled:  # it was told: now it is the level
             memory.level[row] = memory.fast[1, row]
             memory.base[row] = memory.near[1, row]
+            memory.lasting[0, row] = memory.fast[1, row]
+            memory.lasting[1, row] = memory.near[1, row]
             out.spoilt[step, row] = False
-        for span in range(2):  # what is over must not look like something new
-            memory.fast[span, row] = memory.level[row]
-            memory.near[span, row] = memory.base[row]
-            memory.beyond[span, row] = 0.0
+        # what is over must not look like something new
+        memory.fast[0, row], memory.fast[1, row] = memory.level[row], memory.lasting[0, row]
+        memory.near[0, row], memory.near[1, row] = memory.base[row], memory.lasting[1, row]
+        memory.beyond[0, row], memory.beyond[1, row] = 0.0, 0.0
         memory.failed[0, row] = memory.failed[1, row]
         _end(row, rows, memory, open_places)
         out.ended[step, row] = True
@@ -660,7 +666,10 @@ def _learn(
     gain = max(pace.slow, 1 / seen)
     if scratch.rests[row] != YESTERDAY:
         memory.level[row] += gain * min(max(scratch.off[row], -clip), clip)
+        off = scratch.off[row] + memory.level[row] - memory.lasting[0, row]
+        memory.lasting[0, row] += max(pace.hours, 1 / seen) * min(max(off, -clip), clip)
     memory.base[row] += gain * (y - memory.base[row])
+    memory.lasting[1, row] += max(pace.hours, 1 / seen) * (y - memory.lasting[1, row])
     if pace.aligned:
         for lag in range(scratch.lags.shape[0]):
             if not np.isnan(scratch.lags[lag, row]):
@@ -721,6 +730,7 @@ def _judge(
     if memory.first[row] < 0:
         memory.first[row] = index
         memory.base[row] = y
+        memory.lasting[1, row] = y
         memory.near[0, row] = y
         memory.near[1, row] = y
     if scratch.rests[row] == NOTHING:
@@ -743,7 +753,8 @@ def _judge(
     falls = rows.rises[row] and size < 0
     small = apart * factor < max(rows.floor[row], rows.relative[row] * usual * factor)
     out.size[step, row] = 0.0 if falls or small else size
-    _decide(index, step, row, poisson, rows, memory, pace, open_places, scratch, out)
+    planned = factor != 1.0
+    _decide(index, step, row, poisson, planned, rows, memory, pace, open_places, scratch, out)
 
 
 @without_arrays

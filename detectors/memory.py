@@ -35,6 +35,7 @@ class Memories(RowState):
                 "level": Field(0.0),
                 "fast": Field(0.0, (2,)),
                 "base": Field(0.0),
+                "lasting": Field(0.0, (2,)),
                 "near": Field(0.0, (2,)),
                 "part": Field(0.0, (2,)),
                 "beyond": Field(0.0, (2,)),

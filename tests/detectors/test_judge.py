@@ -1,5 +1,7 @@
 """What the judge promises about any series, and what it says about curves with known incidents."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -412,3 +414,25 @@ def test_a_holiday_is_compared_with_the_last_holidays_and_sundays() -> None:
     assert judge.compared_with(0) == "holidays"
     assert told[-1].expected[0] == pytest.approx(30, rel=0.2)
     assert not any(judgement.opened[0] for judgement in told[35 * 24 :])
+
+
+@pytest.mark.parametrize("hours", [1, 5])
+def test_a_planned_rise_is_no_spike_and_one_that_does_not_come_is_a_drop(hours: int) -> None:
+    begin = BEGIN + 2 * WEEK + 9 * HOUR
+    sale = {"name": "Sale", "start": _utc(begin), "end": _utc(begin + hours * HOUR), "factor": 3}
+    calendar = Calendar(CalendarSettings(planned=[sale]), weeks=4)
+    at = slice((begin - BEGIN) // STEP, (begin + hours * HOUR - BEGIN) // STEP)
+    came, missing = curve(STEP, 2.2, 3000, seed=32), curve(STEP, 2.2, 3000, seed=33)
+    came[at] *= 3
+    judge = Judge(JudgeSettings(), STEP, calendar)
+    judge.add([Series(table(i), Measure.REQUESTS, floor_relative=0.3) for i in range(2)])
+    judgements = judged(judge, np.concatenate([came, missing], axis=1))
+    assert opened(judgements, 0) == []
+    assert [verdict for _, verdict in opened(judgements, 1)] == [DROP]
+    assert judgements[at.start + 3].expected[0] == pytest.approx(3 * 3000, rel=0.7)
+    (over,) = [step for step, judgement in enumerate(judgements) if judgement.ended[1]]
+    assert at.stop <= over <= at.stop + 2 * JudgeSettings().recover
+
+
+def _utc(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()[:19]
