@@ -1,7 +1,7 @@
 """A small business application: office hours, silent nights and weekends, few requests."""
 
 from backends.backend import DAY, HOUR, Backend, Call, Client, Clock, Path, Source
-from backends.faults import Fault, Incident, Where
+from backends.faults import Incident, Struck, Where, incident
 from backends.shapes import hours_after, office
 
 ACCOUNT = "222233334444"
@@ -93,18 +93,8 @@ def incidents() -> tuple[Incident, ...]:
     """Two weeks of trouble in working hours."""
     found: list[Incident] = []
 
-    def add(
-        kind: str,
-        day: float,
-        hour: float,
-        minutes: float,
-        faults: list[tuple[str, Where, float, dict[str, object]]],
-        **told: object,
-    ) -> None:
-        start = hours_after(day, hour)
-        end = start + 60 * minutes
-        made = tuple(Fault(effect, where, start, end, size, **more) for effect, where, size, more in faults)  # type: ignore[arg-type]
-        found.append(Incident(kind, start, end, made, **told))  # type: ignore[arg-type]
+    def add(kind: str, day: float, hour: float, minutes: float, faults: list[Struck], **told: object) -> None:
+        found.append(incident(kind, hours_after(day, hour), minutes, faults, **told))
 
     add(
         "tenant flood x6, 1 h",

@@ -91,6 +91,17 @@ class Incident:
     extra: dict[str, str] = field(default_factory=dict)
 
 
+Struck = tuple[str, Where, float, dict[str, object]]
+"""Effect, where, size, and what else a ``Fault`` has."""
+
+
+def incident(kind: str, start: float, minutes: float, faults: list[Struck], **told: object) -> Incident:
+    """Return an incident whose faults all last as long as it does."""
+    end = start + 60 * minutes
+    made = tuple(Fault(effect, where, start, end, size, **more) for effect, where, size, more in faults)  # type: ignore[arg-type]
+    return Incident(kind, start, end, made, **told)  # type: ignore[arg-type]
+
+
 def struck_traffic(
     events: Arrivals, faults: list[Fault], names: Names, draw: np.random.Generator
 ) -> Arrivals:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from backends.backend import HOUR, Backend, Call, Client, Clock, Path, Source
-from backends.faults import Fault, Incident, Where
+from backends.faults import Incident, Struck, Where, incident
 from backends.shapes import consumer, hours_after
 
 US = {"account": "game-prod-us", "region": "us-central1"}
@@ -101,18 +101,8 @@ def incidents() -> tuple[Incident, ...]:
     """One week of trouble in one region or the other."""
     found: list[Incident] = []
 
-    def add(
-        kind: str,
-        day: float,
-        hour: float,
-        minutes: float,
-        faults: list[tuple[str, Where, float, dict[str, object]]],
-        **told: object,
-    ) -> None:
-        start = hours_after(day, hour)
-        end = start + 60 * minutes
-        made = tuple(Fault(effect, where, start, end, size, **more) for effect, where, size, more in faults)  # type: ignore[arg-type]
-        found.append(Incident(kind, start, end, made, **told))  # type: ignore[arg-type]
+    def add(kind: str, day: float, hour: float, minutes: float, faults: list[Struck], **told: object) -> None:
+        found.append(incident(kind, hours_after(day, hour), minutes, faults, **told))
 
     us, eu = US["account"], EU["account"]
     add(

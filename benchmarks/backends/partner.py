@@ -1,7 +1,7 @@
 """An interface for partners, logged badly: late, doubled, out of order, no clients, no accounts."""
 
 from backends.backend import DAY, HOUR, Backend, Call, Clock, Path, Replacement, Source
-from backends.faults import Fault, Incident, Where
+from backends.faults import Incident, Struck, Where, incident
 from backends.shapes import consumer, flat, hours_after, office
 
 GONE = {"account": "", "region": ""}
@@ -112,18 +112,8 @@ def incidents() -> tuple[Incident, ...]:
     """Ten days of trouble; the thirtieth day is a public holiday."""
     found: list[Incident] = []
 
-    def add(
-        kind: str,
-        day: float,
-        hour: float,
-        minutes: float,
-        faults: list[tuple[str, Where, float, dict[str, object]]],
-        **told: object,
-    ) -> None:
-        start = hours_after(day, hour)
-        end = start + 60 * minutes
-        made = tuple(Fault(effect, where, start, end, size, **more) for effect, where, size, more in faults)  # type: ignore[arg-type]
-        found.append(Incident(kind, start, end, made, **told))  # type: ignore[arg-type]
+    def add(kind: str, day: float, hour: float, minutes: float, faults: list[Struck], **told: object) -> None:
+        found.append(incident(kind, hours_after(day, hour), minutes, faults, **told))
 
     add(
         "more calls x6, 30 min",
