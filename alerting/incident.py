@@ -7,7 +7,7 @@ import msgspec
 from detectors.finding import Finding, Verdict
 from detectors.scope import CLIENT, TENANT
 
-State = Literal["open", "resolved"]
+State = Literal["open", "worsening", "easing", "resolved", "withdrawn"]
 Sent = Literal["page", "digest", "none"]
 
 
@@ -31,6 +31,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     reason: str  # why it was, or was not, told
     peak: float  # the primary's observed value where it was furthest from what was expected
     reopened: int = 0  # how often it came back after it was resolved
+    fingerprint: str = ""  # the same for incidents of the same thing: scope, measure, direction
+    follows: str | None = None  # id of the last told incident with this fingerprint, where one is remembered
 
     def to_json(self) -> dict[str, object]:
         """Return the line of ``incidents.jsonl`` (DESIGN section 8), with more fields behind it."""

@@ -15,7 +15,24 @@ class Action(StrEnum):
     OPEN = "open"
     UPDATE = "update"
     RESOLVE = "resolve"
+    WITHDRAW = "withdraw"  # late data showed that there was nothing
     DIGEST = "digest"
+
+
+class Milestone(StrEnum):
+    """A turn in an incident's life that its thread keeps a line of."""
+
+    OPENED = "opened"
+    WORSENED = "worsened"
+    EASED = "eased"
+    SHIFTED = "shifted"  # it stays: a new level
+    DEEPER = "deeper"  # the message is about something else now, which explains it
+    CALLER = "caller"  # a new caller among the first three
+    JOINED = "joined"  # another part of the backend is affected
+    REOPENED = "reopened"
+    AMENDED = "amended"  # late data changed the figures
+    WITHDRAWN = "withdrawn"
+    RESOLVED = "resolved"
 
 
 class Reason(StrEnum):
@@ -30,6 +47,10 @@ class Reason(StrEnum):
     CHANGED = "the evidence changed"
     REOPENED = "it came back soon after it was resolved"
     QUIET = "no finding is open any more"
+    WORSE = "it worsened"
+    BETTER = "it eases"
+    LATE = "late data showed that there was nothing"
+    AMENDED = "late data changed the figures"
     OVER = "it was over before it was told"
     TAKEN_OVER = "the routes in front are served as usual: another function took over"
     WAITING = "waits for a deeper finding"
@@ -49,6 +70,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason
     incidents: list[Incident]
     hottest: list[Hot] = []  # of a digest: who leads, and what has a limit
+    milestones: list[Milestone] = []  # what its thread keeps a line of
 
     @property
     def incident(self) -> Incident:

@@ -1,0 +1,47 @@
+"""What the notification pipeline lets through: one thing to tell to one destination."""
+
+from enum import StrEnum
+
+import msgspec
+
+from alerting.command import Command
+from alerting.incident import Incident
+from alerting.notice import Notice
+
+
+class Form(StrEnum):
+    """The form it takes where it arrives."""
+
+    PARENT = "parent"  # the one message of its subject: posted, and from then on edited in place
+    LINE = "line"  # a line of the timeline, in the thread of the subject's message
+    DIGEST = "digest"
+    FLOOD = "flood"  # the one message of many incidents: posted, and from then on edited in place
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the timeline; the renderer finds the words."""
+
+    what: str  # a Milestone, or an Ask
+    at: int  # epoch seconds
+    by: str = ""  # who did it, as the sink names people
+    until: int | None = None
+    detail: str = ""  # a name from an event: never trusted
+
+
+class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to tell to one destination. The same notices and commands give the same ``id``.
+
+    All of one ``subject`` at one destination share a message: an incident's id, a flood's or a digest's.
+    """
+
+    id: str
+    destination: str  # alerting/destination.py
+    form: Form
+    subject: str
+    notice: Notice  # in its newest state, for edits that a command causes too
+    line: Line | None = None  # of the form LINE
+    mention: str = ""  # whom a page calls, from the configuration alone: here, or ids of users and groups
+    follows: str | None = None  # subject of an earlier message that this one links to: it came back, or grew
+    commands: list[Command] = []  # what people did about it so far, oldest first
+    of_flood: list[Incident] = []  # of the form FLOOD: all incidents it stands for, traces left out
+    said: str = ""  # the pipeline's reason, for people and logs
