@@ -118,7 +118,7 @@ def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float
 
 
 def of_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
-    """Say why a limit is told; ``observed`` is a mean over ``minutes``."""
+    """Say why a limit is told; ``observed`` is the largest mean over ``minutes`` since it was near."""
     word, limit = _WORDS[finding.measure], finding.limit or 0.0
     used = f"{100 * finding.observed / limit:.0f} % of the limit of {rate(finding.measure, limit)}"
     if not finding.near:
@@ -127,8 +127,10 @@ def of_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
             f"as on the days before."
         )
     refused = "; calls are throttled" if throttled else ""
-    verb = "is" if finding.measure is Measure.BUSY else "are"
-    lately = f"over the last {minutes} minutes{refused}"
+    verb, last = "is" if finding.measure is Measure.BUSY else "are", " last"
+    if finding.state != "open":  # what it came to in the meantime, not what it is now
+        verb, last = "was" if finding.measure is Measure.BUSY else "were", ""
+    lately = f"over the{last} {minutes} minutes{refused}" if last else f"over {minutes} minutes{refused}"
     return f"{_begin(word)} of {named(finding.about)} {verb} at {used}, {lately}."
 
 
