@@ -28,6 +28,24 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""  # a name from an event: never trusted
 
 
+class Expiring(msgspec.Struct, frozen=True, kw_only=True):
+    """A snooze or silence that ends before the next digest; epoch seconds."""
+
+    id: str
+    what: str  # what it matches, or the title of the incident; names from events are in it: never trusted
+    until: int
+    by: str
+
+
+class Precision(msgspec.Struct, frozen=True, kw_only=True):
+    """How good the pages of the last weeks were, as people said by buttons."""
+
+    weeks: int
+    pages: int
+    expected: int  # marked as expected
+    not_an_anomaly: int  # marked as no anomaly
+
+
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to tell to one destination. The same notices and commands give the same ``id``.
 
@@ -44,4 +62,9 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     follows: str | None = None  # subject of an earlier message that this one links to: it came back, or grew
     commands: list[Command] = []  # what people did about it so far, oldest first
     of_flood: list[Incident] = []  # of the form FLOOD: all incidents it stands for, traces left out
+    expiring: list[Expiring] = []  # of the form DIGEST
+    precision: Precision | None = None  # of the form DIGEST, once there was any page
+    held: dict[
+        str, int
+    ] = {}  # of the form DIGEST: pages that were held since the last one and are over, by stage
     said: str = ""  # the pipeline's reason, for people and logs
