@@ -121,7 +121,7 @@ class Judge:
         self._history = History(step, settings.weeks)
         self._recent = Recent(step)
         self._memory = Memories(short=self._pace.short, lags=len(self._plain), slots=self._slots)
-        self._growth = GrowthWatch(settings.growth_per_day, step)
+        self._growth = GrowthWatch(settings.growth_per_day, step, calendar.begins if calendar else None)
         self._states: dict[str, RowState] = {
             "memory": self._memory,
             "recent": self._recent,
@@ -384,7 +384,12 @@ class Judge:
         tame = np.where(np.isnan(tame), value, tame)
         instead = np.where(out.spoilt & ~np.isnan(value) & ~np.isnan(out.expected), out.expected, tame)
         old = index - self._memory.first >= self._pace.young
-        return self._growth.learn(index, instead, self._grows & (self._memory.first >= 0) & old, self._limits)
+        starts = (index + np.arange(len(value), dtype=np.int64)) * self.step
+        if self._calendar is None:
+            hours = starts // 3600
+        else:
+            hours = np.array([self._calendar.hour(start) for start in starts.tolist()], np.int64)
+        return self._growth.learn(hours, instead, self._grows & (self._memory.first >= 0) & old, self._limits)
 
     def _spoil(self, row: int, index: int) -> None:
         """Leave the steps between the onset and its telling out of what is learnt, too."""
