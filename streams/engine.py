@@ -89,10 +89,10 @@ class Engine:
         told = Told(rejected)
         for shard, detect in enumerate(self._detect):
             judged = detect.feed(block for block in blocks if block.shard == shard)
-            for watermark, findings, loads in self._gather.feed(judged):
-                told.watermark = watermark
-                told.findings += findings
-                told.notices += self.incidents.feed(findings, watermark, loads)
+            for one in self._gather.feed(judged):
+                told.watermark = one.watermark
+                told.findings += one.findings
+                told.notices += self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
         return told
 
     def snapshot(self) -> dict[str, bytes]:

@@ -127,9 +127,9 @@ class IncidentsStage:
     def feed(self, chunk: Chunk) -> Iterable[Notice]:
         """Group findings step by step; give what is to be told."""
         notices: list[Notice] = []
-        for watermark, findings, loads in self._gather.feed(map(self._decode, chunk.values)):
-            notices += self.incidents.feed(findings, watermark, loads)
-            self.watermark = watermark
+        for one in self._gather.feed(map(self._decode, chunk.values)):
+            notices += self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
+            self.watermark = one.watermark
         return notices
 
     def idle(self) -> Iterable[Emission]:
