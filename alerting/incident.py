@@ -1,6 +1,6 @@
 """An incident: findings that belong together, told to people as one thing."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -9,6 +9,7 @@ from detectors.scope import CLIENT, TENANT
 
 State = Literal["open", "worsening", "easing", "resolved", "withdrawn"]
 Sent = Literal["page", "digest", "none"]
+WITHDRAWN: Final = "late data showed that there was nothing"
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +53,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
             "state": self.state,
             "peak": self.peak,
             "reopened": self.reopened,
+            "fingerprint": self.fingerprint,
+            "follows": self.follows,
             "finding": self.primary.id,
         }
 
@@ -67,7 +70,7 @@ def finding_to_json(finding: Finding, incident: Incident | None = None) -> dict[
         "id": finding.id,
         "verdict": finding.verdict.value,
         "sent": incident.sent if incident is not None and primary else "none",
-        "reason": "" if incident is None else incident.reason if primary else "told with a deeper finding",
+        "reason": _reason(finding, incident),
         "start": finding.start,
         "alerted": incident.alerted if incident is not None and primary else None,
         "end": finding.end,
@@ -78,6 +81,14 @@ def finding_to_json(finding: Finding, incident: Incident | None = None) -> dict[
         "revision": finding.revision,
         "incident": None if incident is None else incident.id,
     }
+
+
+def _reason(finding: Finding, incident: Incident | None) -> str:
+    if finding.state == "withdrawn":
+        return WITHDRAWN
+    if incident is None:
+        return ""
+    return incident.reason if incident.primary.id == finding.id else "told with a deeper finding"
 
 
 def _evidence(finding: Finding) -> dict[str, object]:
@@ -115,5 +126,6 @@ def _member(finding: Finding) -> dict[str, object]:
         "id": finding.id,
         "start": finding.start,
         "end": finding.end,
+        "state": finding.state,
         "causes": [cause.to_json() for cause in finding.causes],
     }

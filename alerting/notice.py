@@ -5,8 +5,9 @@ from hashlib import blake2b
 
 import msgspec
 
-from alerting.incident import Incident
+from alerting.incident import WITHDRAWN, Incident
 from detectors.hottest import Hot
+from detectors.standings import Standings
 
 
 class Action(StrEnum):
@@ -49,7 +50,7 @@ class Reason(StrEnum):
     QUIET = "no finding is open any more"
     WORSE = "it worsened"
     BETTER = "it eases"
-    LATE = "late data showed that there was nothing"
+    LATE = WITHDRAWN
     AMENDED = "late data changed the figures"
     OVER = "it was over before it was told"
     TAKEN_OVER = "the routes in front are served as usual: another function took over"
@@ -70,7 +71,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason
     incidents: list[Incident]
     hottest: list[Hot] = []  # of a digest: who leads, and what has a limit
+    standings: Standings = Standings()  # of a digest: the APIs by use and by their worst, business values
     milestones: list[Milestone] = []  # what its thread keeps a line of
+    names: dict[Milestone, list[str]] = {}  # of what joined, leads or calls: from events, never trusted
 
     @property
     def incident(self) -> Incident:
