@@ -212,11 +212,20 @@ def test_every_placeholder_gets_a_value() -> None:
     text = "https://x.example/" + "/".join(f"{{{name}}}" for name in PLACEHOLDERS)
     links = Links(LinkSettings(templates={"aws": {"client": text}}))
     url = links.url(
-        "client", cloud="aws", account="1", region="r", name="ios", version="3.2", start=1.5, end=LATE
+        "client",
+        cloud="aws",
+        account="1",
+        region="r",
+        name="ios",
+        version="3.2",
+        start=1.5,
+        end=LATE,
+        status="429",
+        error="KeyError",
     )
     assert url == (
         "https://x.example/ios/3.2/1/r/1500/253402300799000/1/253402300799"
-        "/1970-01-01T00%3A00%3A01.500Z/9999-12-31T23%3A59%3A59.000Z"
+        "/1970-01-01T00%3A00%3A01.500Z/9999-12-31T23%3A59%3A59.000Z/429/KeyError"
     )
 
 

@@ -1,0 +1,21 @@
+"""The languages there are."""
+
+from typing import Final
+
+from alerting.phrases import Phrases
+from alerting.phrases_en import English
+
+ENGLISH: Final[Phrases] = English()
+
+_ALL: Final[dict[str, Phrases]] = {phrases.locale: phrases for phrases in (ENGLISH,)}
+
+
+def phrases_of(locale: str) -> Phrases:
+    """Return the words of a language of ``settings.notify.locale``.
+
+    Raises
+    ------
+    KeyError
+        When there is no such language; the settings allow none that is missing here.
+    """
+    return _ALL[locale]
