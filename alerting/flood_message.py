@@ -46,7 +46,7 @@ def flood_message(
         ),
     ]
     worst = sorted(incidents, key=_worse)[:WORST]
-    rows = [_row(one, links, words, at=at) for one in worst]
+    rows = [incident_row(one, Doors.of(one, links, words, at=at), words) for one in worst]
     shown = paragraphs([f"*{labels.worst}*", *rows], _BUDGET - length(blocks))
     blocks += shown
     more = len(incidents) - max(0, sum(block["text"]["text"].count("\n") + 1 for block in shown) - 1)
@@ -69,9 +69,9 @@ def _counted(counts: Counter[str], words: Phrases) -> str:
     return "\n".join(lines) or "–"
 
 
-def _row(incident: Incident, links: LinkMaker, words: Phrases, *, at: int) -> str:
+def incident_row(incident: Incident, doors: Doors, words: Phrases) -> str:
+    """Return one line for an incident, as mrkdwn: verdict, what it is about, how large it is, its state."""
     finding = incident.primary
-    doors = Doors.of(incident, links, words, at=at)
     if isinstance(finding.about, Edge):
         what = escape(words.about(finding.about), 2 * NAME)
     else:

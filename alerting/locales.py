@@ -7,7 +7,9 @@ from alerting.phrases_en import English
 
 ENGLISH: Final[Phrases] = English()
 
-_ALL: Final[dict[str, Phrases]] = {phrases.locale: phrases for phrases in (ENGLISH,)}
+LANGUAGES: Final[tuple[Phrases, ...]] = (ENGLISH,)
+
+_BY_LOCALE: Final = {phrases.locale: phrases for phrases in LANGUAGES}
 
 
 def phrases_of(locale: str) -> Phrases:
@@ -18,4 +20,4 @@ def phrases_of(locale: str) -> Phrases:
     KeyError
         When there is no such language; the settings allow none that is missing here.
     """
-    return _ALL[locale]
+    return _BY_LOCALE[locale]

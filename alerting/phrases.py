@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from alerting.answer import Said
 from alerting.command import Ask
 from alerting.incident import Incident
+from alerting.slash import Fault
 from detectors.finding import Finding, Growth, Share, Verdict
 from detectors.hottest import Hot
 from detectors.measures import Measure
@@ -55,13 +56,18 @@ class Labels(NamedTuple):
     causes: str
     score: str
     interval: str
+    basis: str
     weeks_used: str
     weeks_left_out: str
     completeness: str
     limit: str
     growth: str
     identifiers: str
-    pick_a_day: str
+    match_accounts: str
+    match_services: str
+    match_scopes: str
+    match_verdicts: str
+    match_measures: str
     # pictures
     chart_now: str
     chart_last_week: str
@@ -284,6 +290,12 @@ class Phrases(Protocol):
 
     def said(self, said: Said, until: str) -> str:
         """Answer a command; ``until`` says how long what it made holds, and may be empty."""
+
+    def fault(self, fault: Fault, word: str) -> str:
+        """Say what was not understood of a slash command; ``word`` is the word it stumbled over."""
+
+    def stage(self, stage: str) -> str:
+        """Name a stage of the notification pipeline."""
 
     def standing(self, still_open: int, behind: str) -> str:
         """Say how many incidents are open and how far behind the data is (may be empty)."""

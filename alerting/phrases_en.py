@@ -12,6 +12,7 @@ from alerting.incident import Incident
 from alerting.mrkdwn import clean, cut
 from alerting.notice import Milestone
 from alerting.phrases import Labels
+from alerting.slash import Fault
 from detectors.finding import Finding, Growth, Share, Verdict
 from detectors.hottest import Hot
 from detectors.measures import Measure
@@ -45,7 +46,7 @@ _LABELS: Final = Labels(
     details="Details",
     details_title="Evidence",
     pattern_title="Snooze a pattern",
-    until="Until the end of",
+    until="Until the morning of",
     why="Why",
     submit="Snooze",
     cancel="Cancel",
@@ -58,13 +59,18 @@ _LABELS: Final = Labels(
     causes="What lies behind",
     score="Score",
     interval="Interval",
+    basis="Compared",
     weeks_used="Weeks used",
     weeks_left_out="Weeks left out",
     completeness="Completeness",
     limit="Limit",
     growth="Growth",
     identifiers="Ids",
-    pick_a_day="Pick a day",
+    match_accounts="Account",
+    match_services="Service",
+    match_scopes="About",
+    match_verdicts="Verdict",
+    match_measures="Measure",
     chart_now="now",
     chart_last_week="last week",
     chart_expected="expected",
@@ -120,6 +126,16 @@ _SAID: Final = {
     Said.OVER: "This incident is over: there is nothing to do",
     Said.PAST: "That would end before it begins",
     Said.CONFIGURED: "This silence stands in the configuration: end it there",
+}
+
+
+_FAULTS: Final = {
+    Fault.UNKNOWN: "I do not know this word",
+    Fault.WHOM: "Say what is to be silenced, such as table:items",
+    Fault.HOW_LONG: "Say for how long, such as 30m, 2h or 3d",
+    Fault.TOO_LONG: "That is too long or too short",
+    Fault.WHICH: "Say which silence ends, by its id: /uneri silences lists them",
+    Fault.TEXT: "That is too much text",
 }
 
 
@@ -511,13 +527,22 @@ class English:
 
     def held(self, stage: str, pages: int) -> str:
         """Say how many pages a stage held that are over by now."""
-        return f"{stage.replace('_', ' ')}: {pages:,} page{'s' * (pages != 1)}"
+        return f"{self.stage(stage)}: {pages:,} page{'s' * (pages != 1)}"
 
     # Answers to commands
 
     def said(self, said: Said, until: str) -> str:
         """Answer a command."""
         return f"{_SAID[said]}, until {until}." if until and said is Said.DONE else f"{_SAID[said]}."
+
+    def fault(self, fault: Fault, word: str) -> str:
+        """Say what was not understood of a slash command."""
+        about = f" ({word})" if word else ""
+        return f"{_FAULTS[fault]}{about}."
+
+    def stage(self, stage: str) -> str:
+        """Name a stage of the notification pipeline."""
+        return stage.replace("_", " ")
 
     def standing(self, still_open: int, behind: str) -> str:
         """Say how many incidents are open and how far behind the data is."""
