@@ -145,10 +145,9 @@ class LimitFindings:
             sentence="",
             trace=self._judge.trace(row, seen),
         )
-        throttled = self._throttled(close.row, judgement)
-        return msgspec.structs.replace(
-            finding, sentence=of_limit(finding, minutes=SUSTAINED_SECONDS // 60, throttled=throttled)
-        )
+        minutes, throttled = SUSTAINED_SECONDS // 60, self._throttled(close.row, judgement)
+        sentence = of_limit(finding, minutes=minutes, throttled=throttled)
+        return msgspec.structs.replace(finding, minutes=minutes, throttled=throttled, sentence=sentence)
 
     def _throttled(self, at: int, judgement: Judgement) -> bool:
         row = int(self._throttles[at])
