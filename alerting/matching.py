@@ -30,9 +30,21 @@ def matches(parts: Parts, incident: Incident) -> bool:
     )
 
 
-def names_nothing(parts: Parts) -> bool:
-    """Tell whether no part is given, so that every incident fits."""
-    return not (parts.accounts or parts.services or parts.scopes or parts.verdicts or parts.measures)
+def describe(parts: Parts) -> str:
+    """Say in words what is meant; names from events may be in it.
+
+    Examples
+    --------
+    >>> describe(Matching(scopes=["table:items"], verdicts=["spike", "shift"])), describe(Matching())
+    ('table:items, spike or shift', 'everything')
+    """
+    given = (parts.scopes, _each("account", parts.accounts), _each("service", parts.services))
+    lists = (*given, parts.verdicts, parts.measures)
+    return ", ".join(" or ".join(one) for one in lists if one) or "everything"
+
+
+def _each(kind: str, names: Sequence[str]) -> list[str]:
+    return [f"{kind} {name}" for name in names]
 
 
 def _fits(patterns: Sequence[str], found: set[str]) -> bool:

@@ -56,6 +56,7 @@ class Reason(StrEnum):
     TAKEN_OVER = "the routes in front are served as usual: another function took over"
     WAITING = "waits for a deeper finding"
     GROWTH = "growth goes to the digest"
+    FLOOD = "many at once are one message"
     DAILY = "the daily digest"
 
 

@@ -1,13 +1,23 @@
 """The notification pipeline: from what is to be told to what is told, where, and why not.
 
-A notice passes these in this order; each lets it through, holds it or reshapes it, and says why:
+What is to be told passes these stages in this order. Each lets it through, holds it or reshapes it; what it
+did not let through it gives a reason for, which is logged, counted and shown by ``uneri status``.
 
-========================  ================================================================================
-grouping                  findings of one cause are one incident (``alerting/incidents.py``, before this)
-``dedupe.py``             what was given before, after a crash, changes nothing
-``routing.py``            who is told: the first route that matches
-pacing                    a message a second and channel, edits coalesced (``alerting/outbox.py``, after)
-========================  ================================================================================
+==============  ====================  ===================================================================
+stage           module                does
+==============  ====================  ===================================================================
+grouping        ``incidents.py``      before this: findings of one cause are one incident
+dedupe          ``dedupe.py``         drops what was given before, as after a crash
+silences        ``silences.py``       holds what the configuration or a person has silenced
+maintenance     ``maintenance.py``    holds what began in planned work, until that ends
+quiet_hours     ``quiet_hours.py``    holds what comes while nobody is to be called, until that ends
+inhibition      ``inhibition.py``     holds what lies inside an account about which an incident is open
+routing         ``routing.py``        says who is told: the first route that matches
+flood           ``flood.py``          makes one message of more than anybody reads one by one
+pacing          ``outbox.py``         after this: a message a second and channel, edits coalesced
+==============  ====================  ===================================================================
+
+What is held is told when nothing holds it any more, in its newest state; what is over by then never is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,18 +26,30 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import structs
 
+from alerting import dispatches
 from alerting.answer import Answer, Said
-from alerting.command import Command
-from alerting.dispatch import Dispatch, Form, Line
+from alerting.asked import Asked
+from alerting.command import Ask, Command
+from alerting.daily import Daily
+from alerting.dedupe import Dedupe
+from alerting.digest_time import zone_of
+from alerting.dispatch import Dispatch, Form
+from alerting.flood import Floods, FloodState
+from alerting.gate import Gate
 from alerting.incident import Sent
-from alerting.notice import Action, Milestone, Notice, identify
+from alerting.labels import Label
+from alerting.ledger import Ledger, Turn
+from alerting.notice import Action, Notice
+from alerting.opening import Opening
 from alerting.routing import Routing
-from alerting.story import Story, Told, is_over, without_trace
+from alerting.silences import Standing
+from alerting.stories import MOST, Stories
+from alerting.story import Story, is_over, without_curve
 from config.settings import Settings
 from detectors.state import pack, unpack
 
 _CORE: Final = "pipeline"
-_STORY: Final = "story/"
+_FLOODS: Final = "floods"
 
 
 class Fate(NamedTuple):
@@ -40,21 +62,51 @@ class Fate(NamedTuple):
 
 class _Core(msgspec.Struct, kw_only=True):
     watermark: int
+    sequence: int
+    swept: int  # day of the last sweep
     early: list[Notice]
     commands: list[str]
     digests: list[str]
+    silencing: list[Command]
+    counts: dict[str, int]
+    over: dict[str, int]
+    digest: int | None
 
 
 class Pipeline:
-    """Decides what is told of what is to be told. Pure: time is what ``feed`` and commands say it is."""
+    """All stages, fed notices, time and commands. Pure: time is what it is told.
 
-    def __init__(self, settings: Settings) -> None:
+    Parameters
+    ----------
+    settings
+        Its ``notify``, ``slack`` and ``digest`` sections.
+    keep
+        Never forget an incident: for replay, which tells of all at its end.
+
+    Raises
+    ------
+    ValueError
+        When ``digest.timezone`` is not a time zone.
+    """
+
+    def __init__(self, settings: Settings, *, keep: bool = False) -> None:
+        notify, zone = settings.notify, zone_of(settings.digest)
+        self._ledger = Ledger()
+        self._dedupe = Dedupe()
+        self._gate = Gate(notify, zone, self._ledger)
+        self._silences = self._gate.silences
         self._routing = Routing(settings)
+        self._floods = Floods(notify.flood)
+        self._stories = Stories(keep=keep)
+        self._opening = Opening(self._routing, self._floods, self._stories, self._ledger)
+        self._asked = Asked(self._stories, self._silences, self._dedupe)
+        self._daily = Daily(settings.digest, zone)
         self._watermark = 0
+        self._sequence = 0
+        self._swept = 0
         self._early: list[Notice] = []  # told after the watermark: their time has not come
-        self._stories: dict[str, Story] = {}
-        self._commands: dict[str, None] = {}  # ids of those that were given, oldest first
-        self._digests: dict[str, None] = {}
+
+    # -- feeding ----------------------------------------------------------------------------------
 
     def feed(self, notices: Iterable[Notice], watermark: int) -> list[Dispatch]:
         """Take in notices and let event time pass up to ``watermark`` (epoch seconds).
@@ -76,162 +128,189 @@ class Pipeline:
             else:
                 by_time.setdefault(max(notice.at, self._watermark), []).append(notice)
         told: list[Dispatch] = []
-        for at in sorted(by_time):
+        while (at := min((*by_time, *self._due()), default=watermark + 1)) <= watermark:
             self._watermark = max(self._watermark, at)
-            told += self._together(by_time[at], at)
+            told += self._moment(by_time.pop(at, []), self._watermark)
         self._watermark = max(self._watermark, watermark)
         return told
 
     def command(self, command: Command) -> Answer:
-        """Do what a person asks for; the same command given again changes nothing."""
-        if command.id in self._commands:
-            return Answer(said=Said.REPEATED)
-        story = self._stories.get(command.incident or "")
-        if story is None:
-            return Answer(said=Said.UNKNOWN)
-        self._commands[command.id] = None
-        story.commands = [*story.commands, command]
-        return Answer(
-            said=Said.DONE,
-            dispatches=[*self._edits(story, command.id, command.at), *self._asked(story, command)],
-            incident=story.incident,
-            until=command.until,
-        )
+        """Do what a person asks for, between two feedings; the same command given again changes nothing."""
+        at = self._watermark
+        answer = self._asked.take(command, at)
+        if answer.said is not Said.DONE or command.ask is not Ask.UNSILENCE:
+            return answer
+        told = [
+            *self._let_out(self._gate.held(self._silences.name), at),
+            *self._opening.flooded(at),
+        ]
+        return structs.replace(answer, dispatches=[*answer.dispatches, *told])
+
+    # -- what there is to know --------------------------------------------------------------------
+
+    def find(self, incident: str) -> Story | None:
+        """Return what is known of an incident, None when it never was to be told or is forgotten."""
+        return self._stories.get(incident, self._watermark)
+
+    def going_on(self) -> list[Story]:
+        """Return the incidents that are not over, told or held, oldest first."""
+        return [story for story in self._stories if story.over is None]
+
+    def held(self) -> list[Story]:
+        """Return the incidents that are held, in the order in which they were first held."""
+        return self._gate.held()
+
+    def silences(self) -> list[Standing]:
+        """Return the silences that hold, first ending first."""
+        return self._silences.standing(self._watermark)
+
+    @property
+    def labels(self) -> list[Label]:
+        """What people said of incidents, oldest first."""
+        return self._asked.labels
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many incidents each stage held, dropped or reshaped so far, by its name."""
+        return dict(sorted(self._ledger.counts.items()))
+
+    @property
+    def watermark(self) -> int:
+        """Event time that has passed, epoch seconds."""
+        return self._watermark
+
+    def turns(self) -> list[Turn]:
+        """Return what the stages did since this was asked last, for a log."""
+        return self._ledger.read()
 
     def fate(self, incident: str) -> Fate | None:
         """Return what became of an incident that was to be told as a page; None for any other."""
         story = self._stories.get(incident)
-        if story is None:
-            return None
-        return Fate("page" if story.alerted is not None else "none", story.reason, story.alerted)
+        return None if story is None else Fate(story.sent, story.reason, story.alerted)
 
     # -- one moment -------------------------------------------------------------------------------
 
-    def _together(self, notices: list[Notice], at: int) -> Iterator[Dispatch]:
-        """Take in the notices of one moment, then tell what they open."""
-        opened: list[Story] = []
-        for notice in notices:
-            if notice.action is Action.DIGEST:
-                yield from self._digest(notice)
-                continue
-            story = self._stories.get(notice.incident.id)
-            if story is not None and story.incident.revision >= notice.incident.revision:
-                continue
-            story = self._know(notice)
-            if story.waits:
-                opened.append(story)
-            else:
-                yield from self._edits(story, notice.id, at)
-                yield from self._lines(story, notice, at)
-        for story in opened:
-            yield from self._open(story, at)
+    def _due(self) -> Iterator[int]:
+        """Yield when something falls due by itself."""
+        for due in (self._gate.due(), self._silences.due(), self._floods.due(), self._daily.due):
+            if due is not None:
+                yield due
 
-    def _know(self, notice: Notice) -> Story:
+    def _moment(self, notices: list[Notice], at: int) -> Iterator[Dispatch]:
+        """Do all of one moment: take notices in, end what ends, tell what nothing holds."""
+        again: dict[str, Story] = {}
+        for notice in notices:
+            yield from self._take(notice, at, again)
+        for silence in self._silences.ended(at):
+            yield from self._asked.ended(silence, at)
+        again.update((story.incident.id, story) for story in self._gate.ended(at))
+        yield from self._let_out(again.values(), at)
+        yield from self._opening.flooded(at)
+        yield from self._daily.missed(at, self._routing, self._silences, self._stories, self._ledger.over)
+        if self._ledger.over:
+            self._daily.expect(at)
+        self._sweep(at)
+
+    def _take(self, notice: Notice, at: int, again: dict[str, Story]) -> Iterator[Dispatch]:
+        digest = notice.action is Action.DIGEST
+        story = None if digest else self._stories.get(notice.incident.id, at)
+        if self._dedupe.repeats(notice, story):
+            self._ledger.did("dedupe", "dropped", story, "it was given before", at)
+            return
+        if digest:
+            yield from self._daily.tell(
+                notice, self._routing, self._silences, self._stories, self._ledger.over
+            )
+            return
+        story = self._know(story, notice, at)
+        inhibition = self._gate.inhibition
+        if inhibition.know(story):
+            again.update((held.incident.id, held) for held in self._gate.held(inhibition.name))
+        if story.waits and story.over is not None:
+            self._gate.over(story, at)
+            again.pop(story.incident.id, None)
+        if story.waits:
+            again[story.incident.id] = story
+        else:
+            yield from self._goes_on(story, notice, at)
+        self._stories.put(story)
+
+    def _let_out(self, stories: Iterable[Story], at: int) -> Iterator[Dispatch]:
+        """Tell those of the incidents that no stage holds any more."""
+        waiting = list(stories)
+        free = self._gate.free(waiting, at)
+        new = {story.incident.id for story in free}
+        for story in waiting:
+            self._stories.put(story)
+            if not story.waits and story.incident.id not in new:  # it came back, and nothing is to be posted
+                yield from dispatches.edits(story, story.notice.id, at)
+        yield from self._opening.open(free, at)
+
+    def _know(self, story: Story | None, notice: Notice, at: int) -> Story:
         incident = notice.incident
-        story = self._stories.get(incident.id)
         if story is None:
-            story = self._stories[incident.id] = Story(notice=notice, began=incident.start, waits=True)
-        story.notice = notice
-        story.over = notice.at if is_over(incident) else None
-        if incident.reopened > story.reopened and story.over is None:
-            story.reopened, story.began, story.waits = incident.reopened, notice.at, True
+            self._sequence += 1
+            story = Story(
+                sequence=self._sequence, notice=notice, began=incident.start, reopened=incident.reopened
+            )
+        story.notice, story.over = notice, at if is_over(incident) else None
+        back = incident.reopened > story.reopened
+        if back:
+            story.reopened, story.began = incident.reopened, at
+        if not story.told or (back and story.over is None):
+            story.waits = True
+        if story.over is not None:
+            self._asked.relabel(story)
         return story
 
-    def _open(self, story: Story, at: int) -> Iterator[Dispatch]:
-        former = story.subject if story.parents else story.incident.follows
-        way = self._routing.way(story.incident)
-        story.waits, story.reason = False, story.notice.reason.value
-        story.mention = way.mention if story.alerted is None else ""
-        story.alerted = at if story.alerted is None else story.alerted
-        story.parents += 1
-        story.told = [
-            Told(destination=to, subject=story.subject, form=Form.PARENT) for to in way.destinations
-        ]
+    def _goes_on(self, story: Story, notice: Notice, at: int) -> Iterator[Dispatch]:
+        """Tell what is new of an incident that has a message."""
+        yield from dispatches.edits(story, notice.id, at)
         for told in story.told:
-            yield self._parent(story, told, story.notice.id, at, follows=former)
-        story.notice = structs.replace(story.notice, incidents=[without_trace(story.incident)])
+            if told.form is Form.FLOOD:
+                self._floods.touch(told.subject)
+        if self._silences.hold(story, at) is None:
+            yield from dispatches.milestones(story, notice, at)
+        without_curve(story)
 
-    # -- dispatches -------------------------------------------------------------------------------
-
-    def _parent(self, story: Story, told: Told, cause: str, at: int, follows: str | None = None) -> Dispatch:
-        return Dispatch(
-            id=identify(cause, told.destination, told.subject, Form.PARENT),
-            destination=told.destination,
-            form=Form.PARENT,
-            subject=told.subject,
-            notice=story.notice,
-            mention="" if story.over is not None else story.mention,
-            follows=follows,
-            commands=story.commands,
-            said=story.reason,
-            at=at,
-        )
-
-    def _edits(self, story: Story, cause: str, at: int) -> Iterator[Dispatch]:
-        for told in story.told:
-            if told.form is Form.PARENT:
-                yield self._parent(story, told, cause, at)
-
-    def _lines(self, story: Story, notice: Notice, at: int) -> Iterator[Dispatch]:
-        for milestone in notice.milestones:
-            if milestone is not Milestone.OPENED:
-                yield from self._line(story, notice.id, Line(what=milestone, at=at))
-
-    def _asked(self, story: Story, command: Command) -> Iterator[Dispatch]:
-        yield from self._line(
-            story,
-            command.id,
-            Line(what=command.ask, at=command.at, by=command.by, until=command.until, detail=command.why),
-        )
-
-    def _line(self, story: Story, cause: str, line: Line) -> Iterator[Dispatch]:
-        for told in story.told:
-            yield Dispatch(
-                id=identify(cause, told.destination, told.subject, Form.LINE, line.what),
-                destination=told.destination,
-                form=Form.LINE,
-                subject=told.subject,
-                notice=story.notice,
-                line=line,
-                commands=story.commands,
-                at=line.at,
-            )
-
-    def _digest(self, notice: Notice) -> Iterator[Dispatch]:
-        if notice.id in self._digests:
+    def _sweep(self, at: int) -> None:
+        """Once a day, and where there are too many: forget what is over."""
+        if at // 86400 == self._swept and len(self._stories) <= MOST:
             return
-        self._digests[notice.id] = None
-        found = self._routing.digest(notice.incidents)
-        found.setdefault(self._routing.digests, [])
-        for destination, incidents in found.items():
-            hottest = notice.hottest if destination == self._routing.digests else []
-            if incidents or hottest:
-                yield Dispatch(
-                    id=identify(notice.id, destination),
-                    destination=destination,
-                    form=Form.DIGEST,
-                    subject=notice.id,
-                    notice=structs.replace(notice, incidents=incidents, hottest=hottest),
-                    at=notice.at,
-                )
+        self._swept = at // 86400
+        for incident in self._stories.sweep(at):
+            self._silences.forget(incident)
+        for flood in self._floods.every:
+            members = (self._stories.get(member) for member in flood.members)
+            if at >= flood.until and all(one is None or one.over is not None for one in members):
+                self._floods.forget(flood.subject)
 
     # -- state ------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state as parts; those of incidents about which nothing was told do not change."""
+        """Return the state as parts; those of incidents of which nothing is new are the very same bytes."""
+        commands, digests = self._dedupe.state()
         core = _Core(
             watermark=self._watermark,
+            sequence=self._sequence,
+            swept=self._swept,
             early=self._early,
-            commands=list(self._commands),
-            digests=list(self._digests),
+            commands=commands,
+            digests=digests,
+            silencing=self._silences.commands,
+            counts=dict(self._ledger.counts),
+            over=dict(self._ledger.over),
+            digest=self._daily.due,
         )
-        parts = {_CORE: pack("pipeline", 1, core, {})}
-        for key, story in self._stories.items():
-            parts[f"{_STORY}{key}"] = pack("story", 1, story, {})
-        return parts
+        return {
+            _CORE: pack("pipeline", 1, core, {}),
+            _FLOODS: pack("floods", 1, self._floods.state(), {}),
+            **self._asked.snapshot(),
+            **self._stories.snapshot(),
+        }
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Take up the state of ``snapshot``; without parts, begin anew.
+        """Take up the state of ``snapshot``; without parts, as before the first start, there is none.
 
         Raises
         ------
@@ -241,10 +320,14 @@ class Pipeline:
         if _CORE not in parts:
             return
         core, _ = unpack(parts[_CORE], "pipeline", 1, _Core)
-        self._watermark, self._early = core.watermark, core.early
-        self._commands, self._digests = dict.fromkeys(core.commands), dict.fromkeys(core.digests)
-        self._stories = {
-            name.removeprefix(_STORY): unpack(part, "story", 1, Story)[0]
-            for name, part in parts.items()
-            if name.startswith(_STORY)
-        }
+        self._watermark, self._sequence, self._early = core.watermark, core.sequence, core.early
+        self._swept, self._daily.due = core.swept, core.digest
+        self._dedupe.restore(core.commands, core.digests)
+        for command in core.silencing:
+            self._silences.add(command)
+        self._ledger.counts.update(core.counts)
+        self._ledger.over.update(core.over)
+        self._floods.restore(unpack(parts[_FLOODS], "floods", 1, FloodState)[0])
+        self._asked.restore(parts)
+        self._stories.restore(parts)
+        self._gate.restore(self._stories)

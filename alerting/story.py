@@ -5,7 +5,7 @@ from msgspec import structs
 
 from alerting.command import Command
 from alerting.dispatch import Form
-from alerting.incident import Incident
+from alerting.incident import Incident, Sent
 from alerting.notice import Notice
 
 
@@ -28,6 +28,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 class Story(msgspec.Struct, kw_only=True):
     """One incident on its way through the pipeline. All times are epoch seconds of event time."""
 
+    sequence: int  # counts incidents in the order in which they came
     notice: Notice  # the newest
     began: int  # when it began, or came back
     waits: bool = False  # it is to get a message and has none yet
@@ -38,6 +39,7 @@ class Story(msgspec.Struct, kw_only=True):
     alerted: int | None = None  # when it was first told
     over: int | None = None  # when it was resolved or withdrawn; None while it goes on
     mention: str = ""  # whom its first message calls
+    sent: Sent = "none"
     reason: str = ""  # why it was told as it was, or never was
     commands: list[Command] = []  # what people did about it, oldest first
 
@@ -50,11 +52,6 @@ class Story(msgspec.Struct, kw_only=True):
     def subject(self) -> str:
         """The subject of its newest message."""
         return subject_of(self.incident.id, self.parents)
-
-    @property
-    def alone(self) -> bool:
-        """Tell whether it has a message of its own somewhere."""
-        return any(one.form is Form.PARENT for one in self.told)
 
 
 def subject_of(incident: str, parents: int) -> str:
@@ -78,3 +75,9 @@ def without_trace(incident: Incident) -> Incident:
     if incident.primary.trace is None:
         return incident
     return structs.replace(incident, primary=structs.replace(incident.primary, trace=None))
+
+
+def without_curve(story: Story) -> None:
+    """Let go of the curve of a story's incident: it was in a dispatch, or is not kept."""
+    if story.incident.primary.trace is not None:
+        story.notice = structs.replace(story.notice, incidents=[without_trace(story.incident)])
