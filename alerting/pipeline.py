@@ -152,6 +152,10 @@ class Pipeline:
         """Return what is known of an incident, None when it never was to be told or is forgotten."""
         return self._stories.get(incident, self._watermark)
 
+    def known(self) -> list[Story]:
+        """Return all incidents that are remembered, oldest first."""
+        return list(self._stories)
+
     def going_on(self) -> list[Story]:
         """Return the incidents that are not over, told or held, oldest first."""
         return [story for story in self._stories if story.over is None]

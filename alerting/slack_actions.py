@@ -32,6 +32,7 @@ class Pressed(NamedTuple):
     """A command that was asked for by a press, before anything was looked up."""
 
     command: Command
+    choice: str  # of a menu
     answer_to: str  # response_url: where an answer that only the user sees may be posted
 
 
@@ -156,7 +157,9 @@ def _button(given: _Payload, at: int, digest: Digest, zone: ZoneInfo) -> Press:
     else:
         return Unread(f"no button is called {name[:40]!r}")
     key = identify("press", incident, ask, user, action.action_ts or given.trigger_id)
-    return Pressed(Command(id=key, ask=ask, at=at, by=user, incident=incident, until=until), answer_to)
+    return Pressed(
+        Command(id=key, ask=ask, at=at, by=user, incident=incident, until=until), choice, answer_to
+    )
 
 
 def _submission(given: _Payload, view: _View, at: int, digest: Digest, zone: ZoneInfo) -> Press:

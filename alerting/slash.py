@@ -12,7 +12,7 @@ from detectors.finding import Verdict
 WHAT_CHANGED: Final = 2 * 3600
 LONGEST_TEXT: Final = 2000
 _WHY: Final = 200  # characters of a reason that are kept
-_ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,79}")
+_ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_./-]{0,79}")
 _TOKEN: Final = re.compile(r"""(?P<head>[^\s"“”„«»]*)["“”„«»](?P<quoted>[^"“”„«»]*)["“”„«»]|(?P<word>\S+)""")
 _ENTITIES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))  # Slack escapes these three and no other
 _PARTS: Final = {"account": "accounts", "service": "services", "verdict": "verdicts", "measure": "measures"}

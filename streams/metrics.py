@@ -30,3 +30,15 @@ class Metrics:
             "uneri_log_lag_records", "Records in the local log not yet judged", registry=registry
         )
         self.outbox = Gauge("uneri_outbox_rows", "Messages on their way", registry=registry)
+        self.commands = Counter(
+            "uneri_commands",
+            "What people asked for in Slack, and how it was taken",
+            ["ask", "said"],
+            registry=registry,
+        )
+        self.refused = Counter(
+            "uneri_slack_requests_refused",
+            "Requests to /slack that were refused",
+            ["reason"],
+            registry=registry,
+        )

@@ -22,6 +22,10 @@ log = structlog.get_logger("uneri.slack")
 class Takes(Protocol):
     """Who acts on what was asked, after it was acknowledged. Neither method blocks or raises."""
 
+    @property
+    def staffed(self) -> bool:
+        """Tell whether anybody acts on what comes in."""
+
     def pressed(self, payload: Mapping[str, Any]) -> None:
         """Act on a ``block_actions`` or ``view_submission`` payload."""
 
@@ -71,14 +75,18 @@ class SlackHttp:
         signature = request.headers.get(SIGNATURE)
         if not self._signatures.good(body, request.headers.get(TIMESTAMP), signature):
             return self._refuse("signature", 401)
+        return self._taken(request, body, signature or "", act)
+
+    def _taken(
+        self, request: web.Request, body: bytes, signature: str, act: Callable[[Mapping[str, str]], None]
+    ) -> web.Response:
+        if not self._desk.staffed:
+            return self._refuse("nobody there", 503)
         try:
-            if not self._signatures.first_time(signature or ""):
+            if not self._signatures.first_time(signature):
                 # with this header Slack did not hear our answer: what was asked is being done
-                return (
-                    web.Response(headers=_NO_RETRY)
-                    if _RETRY in request.headers
-                    else self._refuse("replayed", 401)
-                )
+                again = _RETRY in request.headers
+                return web.Response(headers=_NO_RETRY) if again else self._refuse("replayed", 401)
             act(dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)))
         except SignatureFullError:
             return self._refuse("too many", 429)

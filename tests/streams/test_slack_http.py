@@ -16,6 +16,8 @@ from tests.alerting.slack_app import SECRET, SlackApp, signature_of
 
 
 class Desk:
+    staffed = True
+
     def __init__(self) -> None:
         self.taken: list[Mapping[str, Any]] = []
 

@@ -12,6 +12,8 @@ from tests.alerting.slack_app import APP_TOKEN, SlackApp
 
 
 class Desk:
+    staffed = True
+
     def __init__(self) -> None:
         self.taken: list[Mapping[str, Any]] = []
 
