@@ -22,4 +22,5 @@ def _line(hot: Hot, words: Phrases) -> str:
     label = f"*{escape(hot.scope.label, NAME)}*"
     account = escape(f"{hot.scope.cloud} {hot.scope.account}", NAME)
     former = f"*{escape(hot.former.label, NAME)}*" if hot.former else ""
-    return words.hot(hot, account, label, former)
+    measure = escape(words.name(hot.measure), NAME) if hot.measure is not None else ""
+    return words.hot(hot, account, label, former, measure)

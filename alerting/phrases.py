@@ -2,102 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from alerting.answer import Said
 from alerting.command import Ask
 from alerting.incident import Incident
+from alerting.phrases_fixed import Labels
 from alerting.slash import Fault
 from detectors.finding import Finding, Growth, Share, Verdict
 from detectors.hottest import Hot
 from detectors.measures import Measure
 from detectors.scope import ScopeOrEdge
-
-
-class Labels(NamedTuple):
-    """What is said the same way every time: no markup in it, no name."""
-
-    now: str
-    peak: str
-    expected: str
-    since: str
-    lasted: str
-    where: str
-    headroom: str
-    data: str
-    error: str
-    came: str
-    no_reason: str
-    withdrawn: str  # the sentence of an incident that late data took back
-    earlier: str  # the words of a link to the message of the last time
-    # buttons
-    acknowledge: str
-    snooze: str
-    an_hour: str
-    tomorrow: str
-    pattern: str
-    as_expected: str
-    not_an_anomaly: str
-    details: str
-    # modals
-    details_title: str  # 24 characters at most, as pattern_title
-    pattern_title: str
-    until: str
-    why: str
-    submit: str
-    cancel: str
-    close: str
-    matches: str
-    members: str
-    callers: str
-    suspects: str
-    reasons: str
-    causes: str
-    score: str
-    interval: str
-    basis: str
-    weeks_used: str
-    weeks_left_out: str
-    completeness: str
-    limit: str
-    growth: str
-    identifiers: str
-    match_accounts: str
-    match_services: str
-    match_scopes: str
-    match_verdicts: str
-    match_measures: str
-    # pictures
-    chart_now: str
-    chart_last_week: str
-    chart_expected: str
-    chart_limit: str
-    chart_caption: str
-    # the digest and the flood
-    digest_growing: str
-    digest_hottest: str
-    digest_snoozes: str
-    digest_held: str
-    digest_precision: str
-    by_verdict: str
-    by_account: str
-    worst: str
-    # answers
-    nothing_open: str
-    no_silences: str
-    nothing_changed: str
-    help: str
-    not_allowed: str
-    open_now: str
-    held_back: str
-    last_told: str
-    watermark: str
-    opened: str
-    resolved: str
-    new_levels: str
-    new_errors: str
-    leaders: str
 
 
 class Phrases(Protocol):
@@ -274,7 +190,7 @@ class Phrases(Protocol):
     def footer(self, when: str, more: int) -> str:
         """Return the last line of a digest."""
 
-    def hot(self, hot: Hot, account: str, label: str, former: str) -> str:
+    def hot(self, hot: Hot, account: str, label: str, former: str, measure: str) -> str:
         """Say which table leads its account, and who led before, or how near concurrency is to its limit."""
 
     def expires(self, what: str, until: str, by: str) -> str:
