@@ -101,7 +101,7 @@ class Asked:
 
     def _end(self, command: Command, now: int) -> Answer:
         found = self._silences.find(command.incident or "")
-        if not found or len({one.incident for one in found}) > 1:
+        if not found or (len(found) > 1 and {one.incident for one in found} != {command.incident}):
             return Answer(said=Said.UNKNOWN)
         if any(one.id.startswith("config/") for one in found):
             return Answer(said=Said.CONFIGURED, silence=found[0].id)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from alerting.inhibition import Inhibition
 from alerting.ledger import Ledger
 from alerting.maintenance import PlannedWork
+from alerting.notice import Reason
 from alerting.quiet_hours import QuietHours
 from alerting.silences import Silences
 from alerting.story import Hold, Story, without_curve
@@ -96,6 +97,8 @@ class Gate:
             self._ledger.passed_over(story, story.held, at)
             if not story.told:
                 story.reason = f"{story.held.reason}; it was over by then"
+        elif not story.told:
+            story.reason = Reason.OVER.value
         self.let_go(story)
 
     def restore(self, stories: Iterable[Story]) -> None:
