@@ -1,244 +1,546 @@
 """The outbox: what has to be told is durable before it is sent, then sent once, in order and paced."""
 
+import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
-from msgspec import structs
-
-from alerting.incident import Incident
+from alerting.backoff import Backoff
+from alerting.content import Content
+from alerting.crash_points import CrashPoint, nothing
+from alerting.destination import SLACK
+from alerting.dispatch import Dispatch, Form
+from alerting.lanes import Lanes
 from alerting.message import Message
-from alerting.notice import Action, Notice, identify
-from alerting.row import DIGEST, URGENCY, Place, Row, Send, State
+from alerting.notice import Action, identify
+from alerting.row import DIGEST, METHOD, URGENCY, Row, Send, State
 from alerting.sink import Outcome, Result
+from alerting.thread import BESIDE, LINES, MESSAGE, Thread
 
 PACE: Final = 1.0  # seconds between two messages of one channel: Slack's limit
 EDITS: Final = 30.0  # seconds between two edits of one message: nobody reads faster
 APPEAR: Final = 5.0  # seconds: what the receiver still works on gets time to appear before it is looked for
-BACKOFF: Final = (1.0, 300.0)  # seconds: the first wait, the longest
+KEPT: Final = 30 * 86400.0  # seconds: after that nothing repeats a dispatch, edits a message or links to it
+PRUNE: Final = 3600.0  # seconds between two looks for what is long done
+KNOCK: Final = (
+    900.0  # seconds after which a destination that refuses for good is asked again, if there is news
+)
+BLOCKS: Final = 40  # lines that wait together are one message up to this many blocks; Slack takes 50
+
+_BESIDE: Final = (Send.CHART, Send.FILE, Send.LINK)
 
 
 class OutboxStorage(Protocol):
-    """Where rows are kept. What ``write`` was given is durable when it returns, all of it or nothing."""
+    """Where rows and the pipeline's state are kept.
 
-    async def load(self) -> list[Row]:
-        """Return all rows."""
+    What ``write`` was given is durable when it returns, all of it or nothing.
+    """
 
-    async def write(self, rows: Iterable[Row]) -> None:
-        """Insert rows or replace those with the same id."""
+    async def load(self) -> tuple[list[Row], dict[str, bytes]]:
+        """Return all rows, and the parts of the pipeline's state by name."""
+
+    async def write(
+        self, rows: Iterable[Row], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
+    ) -> None:
+        """Insert rows and parts or replace those of the same id or name; drop parts that are None.
+
+        ``gone`` are ids of rows to drop.
+        """
 
 
 class Outbox:
-    """Rows on their way to one sink. Time (epoch seconds) is an argument, ``rng`` spreads retries.
+    """Rows on their way to their sinks. Time (epoch seconds) is an argument, ``rng`` spreads retries.
 
-    - A notice that is put twice is one row. A newer state of an incident replaces one that is not out yet;
+    - A dispatch that is put twice is one row. A newer state of a subject replaces one that is not out yet;
       an incident that is over before its page was out is told once, as resolved.
-    - At most one message a second and channel. Pages go before edits, charts and digests.
+    - What belongs into a thread waits for its message; a line of a message that never was is dropped. Lines
+      that wait together are one.
+    - At most one message a second and channel. Pages go before edits, lines, files, charts and digests.
     - What certainly was not posted is tried again for as long as it takes, after what the receiver asked
-      for, or a growing wait with jitter. A wait holds one channel and one kind of call, nothing else.
+      for, or a growing wait with jitter. A wait holds one destination and one kind of call, nothing else.
     - What may have been posted is marked before it is sent. The sink looks whether it is there before
-      it posts again; where it cannot look, it posts again once (``Row.blind``).
+      it posts again; where it cannot look, it posts again once.
+    - What its channel refuses for good goes to the channel that takes over, for all that follows; without
+      one it is kept until the next start, as everything is when the token is refused.
+
+    Parameters
+    ----------
+    storage
+        Where rows survive.
+    rng
+        Spreads retries.
+    pace
+        Seconds between two messages of one channel; 0 for a terminal.
+    fallback
+        By destination: the one that takes over when it refuses for good.
+    at
+        Called at each crash point, for tests.
     """
 
-    def __init__(self, storage: OutboxStorage, rng: random.Random, pace: float = PACE) -> None:
-        self._pace = pace
+    def __init__(
+        self,
+        storage: OutboxStorage,
+        rng: random.Random,
+        pace: float = PACE,
+        fallback: Callable[[str], str | None] = lambda _: None,
+        at: Callable[[CrashPoint], None] = nothing,
+    ) -> None:
         self._storage = storage
-        self._rng = rng
-        self._rows: dict[str, Row] = {}
-        self._due: dict[str, Row] = {}
+        self._fallback = fallback
+        self._at = at
+        self._backoff = Backoff(rng)
+        self._lanes = Lanes(pace, frozenset({SLACK} if pace else ()))
+        self._ids: set[str] = set()
+        self._threads: dict[tuple[str, str], Thread] = {}  # (destination, subject)
         self._parked: dict[str, Row] = {}
         self._flying: set[str] = set()
-        self._places: dict[tuple[str, str], Place] = {}  # (channel, subject) → its message
-        self._homes: dict[str, str] = {}
-        self._spoken: dict[str, float] = {}  # channel → when it last got a message
-        self._edited: dict[tuple[str, str], float] = {}
-        self._paused: dict[tuple[str, Send], float] = {}
-        self._failures: dict[tuple[str, Send], int] = {}
+        self._again: dict[str, Row] = {}  # rows that are out and are sent again from time to time
+        self._homes: dict[str, str] = {}  # destination → its channel's id
+        self._moved: dict[str, str] = {}  # destination → the one that has taken over
+        self._closed: dict[str, str] = {}  # destination or group → why nothing goes there
+        self._knock: dict[str, float] = {}  # closed destination → when it may be asked again
         self._sequence = 0
+        self._pruned = 0.0
+        self._writing = asyncio.Lock()
 
-    async def load(self, now: float) -> None:
-        """Take up the rows of an earlier run; what was parked is tried again, for the reason may be gone."""
-        for row in sorted(await self._storage.load(), key=lambda row: row.sequence):
-            self._rows[row.id] = row
-            self._sequence = max(self._sequence, row.sequence + 1)
+    # -- putting ----------------------------------------------------------------------------------
+
+    async def load(self, now: float) -> dict[str, bytes]:
+        """Take up the rows of an earlier run, and return the parts of the pipeline's state.
+
+        What was refused is tried again, for the reason may be gone; but not what belongs into a thread.
+        """
+        rows, parts = await self._storage.load()
+        self._at(CrashPoint.LOADED)
+        for row in sorted(rows, key=lambda row: row.sequence):
+            self._sequence = max(self._sequence, row.sequence)
+            thread = self._thread(row)
+            self._ids.add(row.id)
             if row.state is State.SENT:
-                self._remember(row)
-            elif row.state is State.DUE or (row.state is State.PARKED and row.send is not Send.CHART):
-                row.state, row.not_before = State.DUE, 0.0
-                self._due[row.id] = row
-                self._spoken[row.channel] = now  # the earlier run may have spoken just now
-
-    async def put(self, notice: Notice, message: Message, channel: str, now: float) -> None:
-        """Make a notice durable as a row for ``channel``; a repeated one changes nothing."""
-        key = identify(notice.id, channel)
-        if key in self._rows:
-            return
-        digest = notice.action is Action.DIGEST
-        subject = notice.id if digest else notice.incident.id
-        changed: list[Row] = []
-        waiting = [
-            row for row in self._of(channel, subject) if row.send is not Send.CHART and self._waits(row)
-        ]
-        row = self._row(key, channel, subject, send=Send.POST, message=message, now=now)
-        if digest:
-            row.urgency = DIGEST
-        elif waiting and waiting[-1].send is Send.POST:
-            # Nobody has read it yet: it is sent in its newest state, and this row has nothing to add.
-            first = waiting[-1]
-            first.message, first.incident, first.state = message, _with_trace(notice.incident), State.DUE
-            row.state, row.message = State.MERGED, None
-            self._parked.pop(first.id, None)
-            self._due[first.id] = first
-            changed.append(first)
-        else:
-            for older in waiting:
-                older.state, older.message = State.MERGED, None
-                self._due.pop(older.id, None)
-                self._parked.pop(older.id, None)
-                changed.append(older)
-            if (channel, subject) in self._places or self._of(channel, subject):
-                row.send, row.urgency = Send.EDIT, URGENCY[Send.EDIT]
-            if notice.action is Action.UPDATE and row.send is Send.EDIT:
-                row.not_before = self._edited.get((channel, subject), 0.0) + EDITS
-        if row.state is State.DUE and row.send is Send.POST and not digest:
-            row.incident = _with_trace(notice.incident)
-        self._rows[row.id] = row
-        if row.state is State.DUE:
-            self._due[row.id] = row
-        await self._storage.write([*changed, row])
-
-    def next(self, now: float) -> Row | float | None:
-        """Return the row to deliver now, or the seconds until there is one, or None when nothing waits."""
-        soonest: float | None = None
-        best: Row | None = None
-        seen: set[tuple[str, str, bool]] = set()
-        for row in sorted(self._due.values(), key=lambda row: row.sequence):
-            lane = (row.channel, row.subject, row.send is Send.CHART)
-            if lane in seen or row.id in self._flying:
-                seen.add(lane)
+                self._remember(row, thread)
+            if row.state in (State.SENT, State.MERGED):
+                thread.done.append(row)
                 continue
-            seen.add(lane)  # rows of one subject keep their order
-            at = max(
-                row.not_before,
-                self._spoken.get(row.channel, float("-inf")) + self._pace,
-                self._paused.get((row.channel, row.send), 0.0),
-            )
-            if at > now:
-                soonest = at if soonest is None else min(soonest, at)
-            elif best is None or row.urgency < best.urgency:
-                best = row
-        if best is not None:
-            return best
-        return None if soonest is None else soonest - now
+            if row.state is State.PARKED and row.send in _BESIDE:
+                self._parked[row.id] = row
+                continue
+            row.state, row.not_before = State.DUE, 0.0
+            if not row.doubt:
+                row.via = None  # its own channel may take messages again
+            thread.queue(row).append(row)
+        for thread in self._threads.values():
+            for row in thread.first():
+                self._lanes.spoke(self._way(row), METHOD[row.send], now)  # the earlier run may just have
+            self._offer(thread)
+        await self.prune(now)
+        return parts
 
-    async def begin(self, row: Row) -> None:
-        """Mark durably that ``row`` is about to be delivered: a crash from here on leaves it in doubt."""
-        self._flying.add(row.id)
-        if row.send is not Send.POST:
-            row.place = self._places.get((row.channel, row.subject))
+    async def put(
+        self, items: Iterable[tuple[Dispatch, Content]], parts: Mapping[str, bytes | None], now: float
+    ) -> None:
+        """Make dispatches and the pipeline's state durable in one; a repeated dispatch changes nothing."""
+        async with self._writing:
+            changed: dict[str, Row] = {}
+            for dispatch, content in items:
+                self._reopen(dispatch.destination, now)
+                for row in self._take(dispatch, content, now):
+                    changed[row.id] = row
+            if not changed and not parts:
+                return
+            self._at(CrashPoint.DECIDED)
+            await self._storage.write(changed.values(), parts)
+            self._at(CrashPoint.WRITTEN)
+        if now - self._pruned >= PRUNE:
+            await self.prune(now)
+
+    def link(self, destination: str, subject: str) -> str | None:
+        """Return the address of a subject's message, None where it is not known."""
+        thread = self._threads.get((destination, subject))
+        return None if thread is None or thread.place is None else thread.place.link
+
+    def _take(self, dispatch: Dispatch, content: Content, now: float) -> list[Row]:
+        key = identify(dispatch.id, dispatch.destination)
+        if key in self._ids:
+            return []
+        self._ids.add(key)
+        self._sequence += 1
+        row = Row(
+            id=key,
+            destination=dispatch.destination,
+            subject=dispatch.subject,
+            send=_SEND[dispatch.form],
+            urgency=URGENCY[_SEND[dispatch.form]],
+            sequence=self._sequence,
+            created=now,
+            message=content.message,
+            body=content.body,
+        )
+        thread = self._thread(row)
+        thread.newest = now
+        match dispatch.form:
+            case Form.PARENT | Form.FLOOD:
+                row.incident, row.commands = content.chart, len(dispatch.commands)
+                return self._take_message(row, thread, hurried=dispatch.notice.action is not Action.UPDATE)
+            case Form.LINE:
+                by = "" if dispatch.line is None else dispatch.line.by
+                return self._take_line(row, thread, by_somebody=bool(by))
+            case Form.FILE:
+                return [*self._supersede(Send.FILE, thread), self._enqueue(row, thread)]
+            case Form.DIGEST:
+                row.urgency = DIGEST
+                return [self._enqueue(row, thread)]
+
+    def _take_message(self, row: Row, thread: Thread, *, hurried: bool) -> list[Row]:
+        hurried = hurried or row.commands > thread.commands
+        thread.commands = max(thread.commands, row.commands)
+        queue, changed = thread.queues[MESSAGE], []
+        waiting = [one for one in queue if one.id not in self._flying]
+        unread = next((one for one in waiting if one.send is Send.POST and not one.doubt), None)
+        if unread is not None and unread.id not in self._again:
+            # Nobody has read it yet: it is sent in its newest state, and this row has nothing to add.
+            unread.message, unread.body, unread.incident = row.message, row.body, row.incident
+            unread.state, unread.commands = State.DUE, row.commands
+            self._parked.pop(unread.id, None)
+            self._offer(thread)
+            return [unread, self._finish(row, State.MERGED, thread)]
+        earliest = float("inf")
+        for older in waiting:
+            if older.send is Send.POST and older.doubt and older.state is State.DUE:
+                continue  # it may be out as it is: looked for first, edited then
+            if older.id in self._again:
+                changed.append(self._finish(older, State.SENT, thread))
+                continue
+            earliest = min(earliest, older.not_before)
+            changed.append(self._finish(older, State.MERGED, thread))
+        if thread.place is not None or queue or changed:
+            row.send, row.urgency = Send.EDIT, URGENCY[Send.EDIT]
+            row.not_before = 0.0 if hurried else min(thread.edited + EDITS, earliest)
+        return [*changed, self._enqueue(row, thread)]
+
+    def _take_line(self, row: Row, thread: Thread, *, by_somebody: bool) -> list[Row]:
+        """Take a line; its message says it where that has yet to go out. What people did is kept."""
+        if thread.place is None and not by_somebody:
+            sent = any(one.state is State.SENT for one in thread.done)
+            under_way = any(one.doubt or one.id in self._flying for one in thread.queues[MESSAGE])
+            if not sent and not under_way:
+                return [self._finish(row, State.MERGED, thread)]
+        queue = thread.queues[LINES]
+        last = queue[-1] if queue else None
+        if (
+            last is not None
+            and last.id not in self._flying
+            and last.state is State.DUE
+            and not last.doubt
+            and (joined := _joined(last.message, row.message)) is not None
+        ):
+            last.message = joined
+            return [last, self._finish(row, State.MERGED, thread)]
+        return [self._enqueue(row, thread)]
+
+    def _supersede(self, send: Send, thread: Thread) -> list[Row]:
+        queue = thread.queues[BESIDE]
+        older = [row for row in queue if row.send is send and row.id not in self._flying and not row.doubt]
+        return [self._finish(row, State.MERGED, thread) for row in older]
+
+    # -- delivering -------------------------------------------------------------------------------
+
+    def next(self, now: float, group: str | None = None) -> Row | float | None:
+        """Return the row to deliver now, or the seconds until there is one, or None when nothing waits.
+
+        ``group`` is the sink that asks (``alerting.row.group_of``); any of them when it is absent.
+        """
+        soonest: float | None = None
+        for each in [group] if group is not None else self._lanes.groups():
+            found = None if each in self._closed else self._lanes.next(each, now)
+            if isinstance(found, Row):
+                return found
+            if found is not None:
+                soonest = found if soonest is None else min(soonest, found)
+        return soonest
+
+    async def begin(self, row: Row) -> bool:
+        """Mark durably that ``row`` is about to be delivered: a crash from here on leaves it in doubt.
+
+        False when it is no longer to be delivered: a newer one has replaced it meanwhile.
+        """
+        async with self._writing:
+            self._at(CrashPoint.CHOSEN)
+            if row not in self._lanes:
+                return False
+            self._lanes.drop(row)
+            self._flying.add(row.id)
+            thread, way = self._thread(row), self._way(row)
+            row.place = thread.place if row.send is not Send.POST else None
             if row.place is None and row.send is Send.EDIT:
                 row.send = Send.POST
-        row.home = self._homes.get(row.channel)
-        marked = row.doubt
-        row.doubt = marked + 1
-        await self._storage.write([row])
-        row.doubt = marked  # for the sink, which is asked about the deliveries before this one
+            row.via = way if way != row.destination else None
+            row.home = self._homes.get(way)
+            if row.send in (Send.POST, Send.LINE, Send.CHART, Send.FILE) and row.id not in self._again:
+                marked = row.doubt
+                row.doubt = marked + 1
+                await self._storage.write([row], {})
+                row.doubt = marked  # for the sink, which is asked about the deliveries before this one
+            self._at(CrashPoint.MARKED)
+            return True
 
     async def settle(self, row: Row, outcome: Outcome, now: float) -> None:
         """Write down what came of the delivery of ``row``."""
-        self._flying.discard(row.id)
-        self._spoken[row.channel] = now
-        row.error = outcome.error
-        lane = (row.channel, row.send)
-        changed = [row]
-        match outcome.result:
-            case Result.SENT:
-                self._failures.pop(lane, None)
-                changed += self._sent(row, outcome.place, now)
-            case Result.RETRY:
-                wait = outcome.retry_after if outcome.retry_after is not None else self._wait(lane)
-                self._paused[lane] = now + wait
-            case Result.UNKNOWN:
-                row.attempts += 1
-                row.doubt += row.send is Send.POST
-                self._paused[lane] = now + max(self._wait(lane), APPEAR)
-                row.blind += outcome.blind
-                if row.send is Send.CHART:  # a thread with the same chart twice is worse than one without
-                    self._park(row)
-            case Result.RENDERING if not row.plain:
-                row.plain, row.doubt = True, 0
-            case Result.GONE if row.send is Send.EDIT:
-                self._places.pop((row.channel, row.subject), None)
-                row.send, row.place = Send.POST, None
-            case _:
-                self._park(row)
-        await self._storage.write(changed)
+        async with self._writing:
+            self._at(CrashPoint.SENT)
+            self._flying.discard(row.id)
+            thread, way = self._thread(row), self._way(row)
+            method = METHOD[row.send]
+            self._lanes.spoke(way, method, now)
+            row.error = outcome.error
+            if outcome.result is Result.SENT:
+                self._backoff.worked(way, method)
+                changed, gone = self._sent(row, outcome, thread, now)
+            else:
+                self._failed(row, outcome, thread, now)
+                changed, gone = [row], []
+            await self._storage.write(changed, {}, gone)
+            self._offer(thread)
+            self._at(CrashPoint.SETTLED)
+
+    async def prune(self, now: float) -> None:
+        """Drop the rows of subjects that nothing was told of for 30 days."""
+        async with self._writing:
+            await self._prune(now)
+
+    async def _prune(self, now: float) -> None:
+        self._pruned = now
+        gone: list[str] = []
+        for key, thread in list(self._threads.items()):
+            if thread.newest > now - KEPT or any(row.id in self._flying for row in thread.open()):
+                continue
+            for row in (*thread.done, *thread.open()):
+                gone.append(row.id)
+                self._lanes.drop(row)
+                self._parked.pop(row.id, None)
+                self._again.pop(row.id, None)
+            del self._threads[key]
+        if gone:
+            self._ids.difference_update(gone)
+            await self._storage.write([], {}, gone)
+            self._at(CrashPoint.PRUNED)
+
+    # -- looking ----------------------------------------------------------------------------------
 
     def waiting(self) -> list[Row]:
-        """Return the rows that are neither out nor parked, oldest first."""
-        return sorted(self._due.values(), key=lambda row: row.sequence)
+        """Return the rows that are on their way, oldest first."""
+        found = []
+        for thread in self._threads.values():
+            for row in thread.open():
+                stuck = thread.place is None and (
+                    not thread.queues[MESSAGE] or thread.queues[MESSAGE][0].state is State.PARKED
+                )
+                if row.state is State.DUE and not stuck and not self._is_closed(row):
+                    found.append(row)
+        return sorted((row for row in found if row.id not in self._again), key=lambda row: row.sequence)
 
     def parked(self) -> list[Row]:
-        """Return the rows that were refused for good."""
-        return list(self._parked.values())
+        """Return the rows that were refused for good, or whose destination was."""
+        closed = [
+            row
+            for thread in self._threads.values()
+            for row in thread.open()
+            if row.state is State.DUE and self._is_closed(row)
+        ]
+        return [*self._parked.values(), *closed]
 
-    def _row(
-        self, key: str, channel: str, subject: str, *, send: Send, message: Message | None, now: float
-    ) -> Row:
+    def closed(self) -> dict[str, str]:
+        """Return by destination, or by sink where its token was refused, why nothing goes there."""
+        return dict(self._closed)
+
+    def moved(self) -> dict[str, str]:
+        """Return by destination which other one has taken over from it."""
+        return dict(self._moved)
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    def _thread(self, row: Row) -> Thread:
+        key = row.destination, row.subject
+        thread = self._threads.get(key)
+        if thread is None:
+            thread = self._threads[key] = Thread()
+        thread.newest = max(thread.newest, row.created)
+        return thread
+
+    def _way(self, row: Row) -> str:
+        if row.doubt and row.via is not None:
+            return row.via  # where it may be is where it is looked for
+        return self._moved.get(row.destination, row.destination)
+
+    def _is_closed(self, row: Row) -> bool:
+        return row.group in self._closed or self._way(row) in self._closed
+
+    def _reopen(self, destination: str, now: float) -> None:
+        """Ask a destination again that was closed for a while: somebody may have invited the bot."""
+        way = self._moved.get(destination, destination)
+        if self._knock.get(way, now) >= now:
+            return
+        del self._closed[way], self._knock[way]
+        for (other, _), thread in self._threads.items():
+            if self._moved.get(other, other) == way:
+                self._offer(thread)
+
+    def _enqueue(self, row: Row, thread: Thread) -> Row:
+        thread.queue(row).append(row)
+        self._offer(thread)
+        return row
+
+    def _offer(self, thread: Thread) -> None:
+        """Let the first row of each queue go, unless it is under way or refused."""
+        for row in thread.first():
+            if row.state is State.DUE and row.id not in self._flying and row not in self._lanes:
+                way = self._way(row)
+                if way not in self._closed and row.group not in self._closed:
+                    self._lanes.push(row, way)
+
+    def _finish(self, row: Row, state: State, thread: Thread) -> Row:
+        """Take ``row`` from where it waits: it is out, or another one says it."""
+        row.state, row.message, row.body, row.incident = state, None, None, None
+        queue = thread.queue(row)
+        if row in queue:
+            queue.remove(row)
+        self._lanes.drop(row)
+        self._parked.pop(row.id, None)
+        self._again.pop(row.id, None)
+        thread.done.append(row)
+        return row
+
+    def _sent(self, row: Row, outcome: Outcome, thread: Thread, now: float) -> tuple[list[Row], list[str]]:
+        """Return the rows that change, and the ids of those to drop."""
+        if outcome.again is not None:
+            known = row.id in self._again
+            row.not_before, row.doubt = now + outcome.again, 0
+            self._again[row.id] = row
+            return ([] if known else [row]), []
+        chart = row.incident if row.send is Send.POST else None
+        row.place = outcome.place or row.place
+        row.doubt = 0
+        self._finish(row, State.SENT, thread)
+        if row.send is Send.LINK:
+            thread.place = row.place
+            thread.done.remove(row)
+            holder = next((one for one in reversed(thread.done) if one.send in (Send.POST, Send.EDIT)), None)
+            if holder is None:
+                return [], [row.id]
+            holder.place = row.place
+            return [holder], [row.id]
+        self._remember(row, thread)
+        if row.send not in (Send.POST, Send.EDIT):
+            return [row], []
+        thread.edited = now
+        for behind in thread.queues[MESSAGE]:
+            if behind.not_before:  # put while this one was under way
+                behind.not_before = now + EDITS
+        if row.send is not Send.POST or row.urgency == DIGEST or row.group != SLACK:
+            return [row], []
+        beside = [self._beside(row, Send.LINK, "link", now)]
+        if chart is not None and chart.primary.trace is not None:
+            beside.insert(0, self._beside(row, Send.CHART, "chart", now))
+            beside[0].incident = chart
+        new = [one for one in beside if one.id not in self._ids]
+        self._ids.update(one.id for one in new)
+        return [row, *(self._enqueue(one, thread) for one in new)], []
+
+    def _failed(self, row: Row, outcome: Outcome, thread: Thread, now: float) -> None:
+        way, method = self._way(row), METHOD[row.send]
+        match outcome.result:
+            case Result.RETRY:
+                asked = outcome.retry_after
+                self._lanes.pause(
+                    way, method, now + (self._backoff.wait(way, method) if asked is None else asked)
+                )
+            case Result.UNKNOWN:
+                self._unknown(row, thread)
+                self._lanes.pause(way, method, now + max(self._backoff.wait(way, method), APPEAR))
+            case Result.RENDERING if row.message is not None and not row.plain:
+                row.plain, row.doubt = True, 0
+            case Result.GONE if row.send is Send.EDIT:
+                thread.place = row.place = None
+                row.send = Send.POST
+            case Result.TOKEN if row.send not in _BESIDE:
+                self._closed[row.group] = outcome.error
+            case Result.ROUTE if row.send not in _BESIDE:
+                self._refused(row, way, outcome.error, thread, now)
+            case _:
+                self._park(row, thread)
+
+    def _beside(self, row: Row, send: Send, name: str, now: float) -> Row:
         self._sequence += 1
         return Row(
-            id=key,
-            channel=channel,
-            subject=subject,
+            id=identify(row.id, name),
+            destination=row.destination,
+            subject=row.subject,
             send=send,
             urgency=URGENCY[send],
             sequence=self._sequence,
             created=now,
-            message=message,
         )
 
-    def _of(self, channel: str, subject: str) -> list[Row]:
-        rows = (*self._due.values(), *self._parked.values())
-        found = [row for row in rows if (row.channel, row.subject) == (channel, subject)]
-        return sorted(found, key=lambda row: row.sequence)
+    def _remember(self, row: Row, thread: Thread) -> None:
+        if row.place is not None and row.send in (Send.POST, Send.EDIT):
+            thread.place = row.place
+            self._homes[row.via or row.destination] = row.place.channel
+        if row.send in (Send.POST, Send.EDIT):
+            thread.commands = max(thread.commands, row.commands)
 
-    def _waits(self, row: Row) -> bool:
-        return row.id not in self._flying
+    def _unknown(self, row: Row, thread: Thread) -> None:
+        row.attempts += 1
+        row.doubt += row.send is not Send.EDIT
+        if row.send is Send.CHART or (row.send is Send.FILE and row.doubt > 1):
+            self._park(row, thread)  # a thread with the same chart twice is worse than without
 
-    def _sent(self, row: Row, place: Place | None, now: float) -> list[Row]:
-        incident = row.incident
-        row.state, row.message, row.incident, row.doubt = State.SENT, None, None, 0
-        row.place = place or row.place
-        del self._due[row.id]
-        self._remember(row)
-        if row.send is not Send.CHART:
-            self._edited[row.channel, row.subject] = now
-        if row.send is not Send.POST or incident is None or incident.primary.trace is None:
-            return []
-        chart = self._row(
-            identify(row.id, "chart"), row.channel, row.subject, send=Send.CHART, message=None, now=now
-        )
-        if chart.id in self._rows:
-            return []
-        chart.incident = incident
-        self._rows[chart.id] = self._due[chart.id] = chart
-        return [chart]
+    def _refused(self, row: Row, way: str, error: str, thread: Thread, now: float) -> None:
+        """Its channel takes nothing any more: another one takes over for all that goes there."""
+        home = self._homes.get(way)
+        if row.send is not Send.POST and row.place is not None and home not in (None, row.place.channel):
+            thread.place = row.place = None  # only this message is where nothing can be written any more
+            if row.send is Send.EDIT:
+                row.send = Send.POST
+            return
+        instead = self._fallback(row.destination)
+        self._at(CrashPoint.MOVED)
+        if instead is None or instead == way or row.destination in self._moved:
+            self._closed[way] = error
+            self._knock[way] = now + KNOCK
+            return
+        self._moved[row.destination] = instead
+        for (destination, _), other in self._threads.items():
+            if destination != row.destination:
+                continue
+            other.place = None
+            for waits in other.open():
+                if waits.id in self._flying:
+                    continue
+                self._lanes.drop(waits)
+                waits.doubt = 0 if waits is row else waits.doubt
+                if waits.send is Send.EDIT:
+                    waits.send = Send.POST
+                    waits.urgency = URGENCY[Send.POST]
+            self._offer(other)
 
-    def _remember(self, row: Row) -> None:
-        if row.place is not None and row.send is not Send.CHART:
-            self._places[row.channel, row.subject] = row.place
-            self._homes[row.channel] = row.place.channel
-
-    def _park(self, row: Row) -> None:
+    def _park(self, row: Row, thread: Thread) -> None:
         row.state = State.PARKED
-        self._parked[row.id] = self._due.pop(row.id)
-
-    def _wait(self, lane: tuple[str, Send]) -> float:
-        failures = self._failures[lane] = self._failures.get(lane, 0) + 1
-        first, longest = BACKOFF
-        wait: float = min(longest, first * 2 ** min(failures - 1, 16))
-        return wait * self._rng.uniform(0.5, 1.0)
+        self._parked[row.id] = row
+        if row.send in (Send.POST, Send.EDIT):
+            return  # a newer state takes its place, and it is tried again with it
+        thread.queue(row).remove(row)
 
 
-def _with_trace(incident: Incident) -> Incident | None:
-    return None if incident.primary.trace is None else structs.replace(incident, members=[])
+_SEND: Final = {
+    Form.PARENT: Send.POST,
+    Form.FLOOD: Send.POST,
+    Form.DIGEST: Send.POST,
+    Form.LINE: Send.LINE,
+    Form.FILE: Send.FILE,
+}
+
+
+def _joined(first: Message | None, second: Message | None) -> Message | None:
+    """Return two lines as one message, None where that cannot be."""
+    if first is None or second is None or len(first.blocks) + len(second.blocks) > BLOCKS:
+        return None
+    return Message(text=f"{first.text}\n{second.text}", blocks=[*first.blocks, *second.blocks])

@@ -1,12 +1,15 @@
-"""Slack as a sink: post, edit in place, and the chart into the thread once the text is out."""
+"""Slack as a sink: post, edit in place, and what belongs into the thread once the text is out."""
 
 import asyncio
+import zlib
 from types import TracebackType
 from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 import aiohttp
+from msgspec import structs
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from alerting.chart import alternative, draw
 from alerting.row import Place, Row, Send
@@ -64,14 +67,16 @@ class SlackSink:
 
     async def deliver(self, row: Row) -> Outcome:
         """Post, edit or upload, as the row says. Never raises but when it is cancelled."""
+        ways = {
+            Send.POST: self._post,
+            Send.LINE: self._post,
+            Send.EDIT: self._edit,
+            Send.CHART: self._chart,
+            Send.FILE: self._file,
+            Send.LINK: self._link,
+        }
         try:
-            match row.send:
-                case Send.POST:
-                    return await self._post(row)
-                case Send.EDIT:
-                    return await self._edit(row)
-                case Send.CHART:
-                    return await self._chart(row)
+            return await ways[row.send](row)
         except Exception as error:  # noqa: BLE001  whatever went wrong, the outbox has to know what may be done
             return outcome_of(error)
 
@@ -93,7 +98,8 @@ class SlackSink:
         return client
 
     async def _post(self, row: Row) -> Outcome:
-        blind = False
+        if row.send is Send.LINE and row.place is None:
+            return Outcome(result=Result.REFUSED, error="there is no message to reply to")
         if row.doubt:
             found, looked = await self._look(row)
             if found is not None:
@@ -101,54 +107,59 @@ class SlackSink:
             if isinstance(looked, Outcome):
                 if looked.result in (Result.RETRY, Result.UNKNOWN):  # wait until one can look
                     return Outcome(result=Result.RETRY, retry_after=looked.retry_after, error=looked.error)
-                if row.blind >= _BLIND:
+                if row.doubt > _BLIND:
                     return Outcome(
                         result=Result.REFUSED,
                         error="it may be out and cannot be looked for: grant channels:history",
                     )
-                blind = True
-        try:
-            answer = await self._client().chat_postMessage(
-                channel=row.channel,
-                **self._content(row),
-                metadata={"event_type": EVENT, "event_payload": {"id": row.id}},
-                unfurl_links=False,
-                unfurl_media=False,
-                link_names=False,
-                parse="none",
-            )
-        except Exception as error:  # noqa: BLE001  as in deliver
-            outcome = outcome_of(error)
-            return Outcome(
-                result=outcome.result, retry_after=outcome.retry_after, error=outcome.error, blind=blind
-            )
+        thread = row.place if row.send is Send.LINE else None
+        answer = await self._client().chat_postMessage(
+            channel=row.channel if thread is None else thread.channel,
+            thread_ts=None if thread is None else thread.ts,
+            **self._content(row),
+            metadata={"event_type": EVENT, "event_payload": {"id": row.id}},
+            unfurl_links=False,
+            unfurl_media=False,
+            link_names=False,
+            parse="none",
+        )
         return Outcome(result=Result.SENT, place=Place(str(answer["channel"]), str(answer["ts"])))
 
     async def _look(self, row: Row) -> tuple[Place | None, Outcome | None]:
-        """Look for the row's id in the channel; the outcome says why one could not look."""
-        if row.home is None:
+        """Look for the row's id in its channel or thread; the outcome says why one could not look."""
+        channel = row.place.channel if row.place is not None else row.home
+        if channel is None:
             return None, Outcome(result=Result.ROUTE, error="the channel's id is not known")
         cursor: str | None = None
         try:
             for _ in range(_PAGES):
-                answer = await self._client().conversations_history(
-                    channel=row.home,
-                    oldest=f"{row.created - _BEFORE:.6f}",
-                    include_all_metadata=True,
-                    limit=_LOOK,
-                    cursor=cursor,
-                )
+                answer = await self._messages(row, channel, cursor)
                 messages: list[dict[str, Any]] = answer.get("messages") or []
                 for message in messages:
                     metadata = message.get("metadata") or {}
                     if (metadata.get("event_payload") or {}).get("id") == row.id:
-                        return Place(row.home, str(message["ts"])), None
+                        return Place(channel, str(message["ts"])), None
                 cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
                 if cursor is None:
                     break
         except Exception as error:  # noqa: BLE001  as in deliver
             return None, outcome_of(error)
         return None, None
+
+    async def _messages(self, row: Row, channel: str, cursor: str | None) -> AsyncSlackResponse:
+        oldest = f"{row.created - _BEFORE:.6f}"
+        if row.place is None:
+            return await self._client().conversations_history(
+                channel=channel, oldest=oldest, include_all_metadata=True, limit=_LOOK, cursor=cursor
+            )
+        return await self._client().conversations_replies(
+            channel=channel,
+            ts=row.place.ts,
+            oldest=oldest,
+            include_all_metadata=True,
+            limit=_LOOK,
+            cursor=cursor,
+        )
 
     async def _edit(self, row: Row) -> Outcome:
         if row.place is None:
@@ -167,17 +178,56 @@ class SlackSink:
         if row.place is None or row.incident is None:
             return Outcome(result=Result.REFUSED, error="there is no message to put the chart under")
         picture = await asyncio.to_thread(draw, row.incident, self._zone)
-        client = self._client()
-        answer = await client.files_getUploadURLExternal(
-            filename=f"{row.incident.id}.png", length=len(picture), alt_txt=alternative(row.incident)
+        return await self._attach(
+            row, picture, f"{row.incident.id}.png", "Last 4 hours", alternative(row.incident)
         )
-        await self._upload(str(answer["upload_url"]), picture)
+
+    async def _file(self, row: Row) -> Outcome:
+        if row.place is None or row.body is None:
+            return Outcome(result=Result.REFUSED, error="there is no message to put the file under")
+        return await self._attach(row, zlib.decompress(row.body), f"{row.subject}.csv", "All incidents")
+
+    async def _attach(
+        self, row: Row, body: bytes, name: str, title: str, alternative: str | None = None
+    ) -> Outcome:
+        """Put a file into the thread of the message at ``row.place``."""
+        place, client = row.place, self._client()
+        assert place is not None  # noqa: S101  the callers looked
+        try:
+            answer = await client.files_getUploadURLExternal(
+                filename=name, length=len(body), alt_txt=alternative
+            )
+            await self._upload(str(answer["upload_url"]), body)
+        except Exception as error:  # noqa: BLE001  as in deliver
+            outcome = outcome_of(error)
+            if outcome.result is Result.UNKNOWN:  # whatever became of it, nobody sees it yet
+                return structs.replace(outcome, result=Result.RETRY)
+            return outcome
         await client.files_completeUploadExternal(
-            files=[{"id": str(answer["file_id"]), "title": "Last 4 hours"}],
-            channel_id=row.place.channel,
-            thread_ts=row.place.ts,
+            files=[{"id": str(answer["file_id"]), "title": title}],
+            channel_id=place.channel,
+            thread_ts=place.ts,
         )
-        return Outcome(result=Result.SENT, place=row.place)
+        return Outcome(result=Result.SENT, place=place)
+
+    async def _link(self, row: Row) -> Outcome:
+        """Ask for the address of a message."""
+        if row.place is None:
+            return Outcome(result=Result.REFUSED, error="there is no message to link to")
+        try:
+            answer = await self._client().chat_getPermalink(
+                channel=row.place.channel, message_ts=row.place.ts
+            )
+        except Exception as error:  # noqa: BLE001  as in deliver
+            outcome = outcome_of(error)
+            if outcome.result is Result.UNKNOWN:  # asking again does no harm
+                return structs.replace(outcome, result=Result.RETRY)
+            return outcome
+        link = str(answer["permalink"])
+        return Outcome(
+            result=Result.SENT,
+            place=structs.replace(row.place, link=link if link.startswith("https://") else None),
+        )
 
     async def _upload(self, url: str, picture: bytes) -> None:
         session = self._session

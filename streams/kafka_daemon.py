@@ -57,6 +57,7 @@ class KafkaDaemon:
         topics = Topics.of(kafka)
         self._roles = sorted(roles)
         self._waiting: Callable[[], int] | None = None  # messages on their way, where the incidents are
+        self._refused: Callable[[], str | None] | None = None  # why nothing can be told there
         self.metrics = Metrics()
         options = aiokafka_options(kafka)
         self._records = OwnedRecords(topics.checkpoints, partitions[topics.checkpoints], options)
@@ -113,7 +114,9 @@ class KafkaDaemon:
         return status_of(self._host, self._waiting() if self._waiting is not None else None)
 
     def _not_ready(self) -> str | None:
-        return None if self._ready else "no partitions yet"
+        if not self._ready:
+            return "no partitions yet"
+        return None if self._refused is None else self._refused()
 
     @contextlib.asynccontextmanager
     async def _delivering(self) -> AsyncIterator[Send]:
@@ -122,6 +125,7 @@ class KafkaDaemon:
         async with messenger(self._settings, storage) as (courier, outbox):
             await courier.start()
             self._waiting = lambda: len(outbox.waiting())
+            self._refused = courier.not_ready
             running = asyncio.create_task(courier.run())
             running.add_done_callback(_fatal_when_failed)
 
@@ -138,6 +142,7 @@ class KafkaDaemon:
                 courier.stop()
                 await running
                 self._waiting = None
+                self._refused = None
                 await storage.close()
 
 
