@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import config.settings
 from detectors.calendar import Calendar, SameTimes
+from detectors.correction import Course
 from detectors.finding import ComparedWith, Trace
 from detectors.growth import Growing, GrowthWatch
 from detectors.history import DAY, WEEK, History
@@ -249,6 +250,23 @@ class Judge:
         expected = self._recent.expected[np.ix_(slots, at)].astype(np.float64)
         expected[np.isnan(value)] = 0.0
         return np.nansum(value, axis=0), np.nansum(expected, axis=0)
+
+    def correct(self, start: int, more: Floats) -> None:
+        """Add to what was observed in a step what came late, (n,): NaN or zero where nothing did.
+
+        Charts, attribution and the weeks to come see it, and the sums over minutes begin anew. What was
+        learnt of level and noise stays: it follows the present within minutes anyway.
+        """
+        self._history.correct(start // self.step, more)
+        self._recent.correct(start // self.step, more)
+        self._memory.forget_sums(np.nan_to_num(more) != 0)
+
+    def course(self, row: int, since: int, until: int) -> Course:
+        """Return how a series went from ``since`` up to ``until``: rates a second, ms of a latency."""
+        slots = self._recent.span(since // self.step, -(-until // self.step))
+        per = 1.0 if self._is_latency[row] else float(self.step)
+        kept = (self._recent.value, self._recent.expected, self._recent.lower, self._recent.upper)
+        return Course(*(array[slots, row].astype(np.float64) / per for array in kept))
 
     def trace(self, row: int, until: int, seconds: int = 4 * 3600) -> Trace:
         """Return the hours before ``until`` as a chart shows them."""

@@ -174,6 +174,16 @@ def of_silence(finding: Finding, missed: float) -> str:
     )
 
 
+def of_withdrawn(told: Finding, most: float) -> str:
+    """Say that records came late and left nothing of a fall; ``most`` is what there was with them."""
+    word = told.measure.key or _WORDS[told.measure]
+    verb = "was" if told.measure in _SINGULAR else "were"
+    return (
+        f"Nothing was wrong: records of {named(told.about)} came late. With them {word} {verb} at up to "
+        f"{rate(told.measure, most)}, where {rate(told.measure, told.expected)} was expected."
+    )
+
+
 def of_retired(about: ScopeOrEdge) -> str:
     """Say that nobody waits for a silent scope any more."""
     return f"{_begin(named(about))} has been silent for a week and is taken as retired."

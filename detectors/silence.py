@@ -119,3 +119,18 @@ class SilenceWatch(RowState):
         self.last = np.where(some, end, np.where(retired, -1, self.last))  # its next request is its first
         self.nats[retired] = 0.0
         return over
+
+    def correct(self, end: int, now: int, observed: Floats) -> None:
+        """Take in requests that came late, of the step that ended at ``end``; ``now`` is the present.
+
+        A gap then began later. What it weighs is taken to have come evenly; a silence of which too little
+        is left is none.
+        """
+        some = (np.nan_to_num(observed) > 0) & (self.last >= 0) & (self.last < end)
+        part = (now - end) / np.maximum(now - self.last, 1)
+        self.nats = np.where(some, self.nats * part, self.nats)
+        self.gap = np.where(some, np.minimum(self.gap, (now - end) // self._step), self.gap)
+        self.last = np.where(some, end, self.last)
+        enough = self.nats >= np.maximum(LEAST_NATS, TIMES_LONGEST * self.longest)
+        told = some & self.silent
+        self.since = np.where(told, np.where(enough, end, -1), self.since)

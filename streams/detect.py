@@ -10,6 +10,7 @@ from config.capacity import Capacity
 from config.settings import Settings
 from detectors.calendar import Calendar
 from detectors.edge_history import EdgeHistory
+from detectors.finding import Finding
 from detectors.judge import Judge
 from detectors.limits import tomorrow
 from detectors.measures import BESIDE, JUDGED, KEPT_ON_EDGES, LATENCIES, Measure
@@ -96,7 +97,7 @@ class Detect:
 
     @property
     def late(self) -> int:
-        """Records that came after their step had been judged: counted, not judged again."""
+        """Records that came after their step had been judged: counted, and merged as corrections."""
         return self._steps.late
 
     @property
@@ -110,6 +111,7 @@ class Detect:
 
     def _judge_step(self, step: Step) -> Judged:
         self._add_new_scopes(step)
+        corrections = self._correct(step) if step.late else []
         p95 = np.stack(
             [
                 window.p95(step.latency[measure], len(step.sums))
@@ -127,7 +129,7 @@ class Detect:
         # a step of which nothing at all came speaks of the pipeline, even where it might be chance
         self._silences.watch(judgement, measured, known=step.records > 0 and completeness >= 1)
         self._edges.append(step.start, of_edges, self._findings.spoilt(judgement))
-        findings = self._findings.tell(step, self._steps.scopes, judgement, completeness)
+        findings = corrections + self._findings.tell(step, self._steps.scopes, judgement, completeness)
         findings += self._fatal.tell(step, completeness)
         soon = [growing.row for growing in judgement.growth if tomorrow(growing.growth)]
         findings += self._limits.tell(judgement, completeness, soon)
@@ -136,6 +138,22 @@ class Detect:
         loads = self._loads.take(step, known=completeness > 0)
         uses = self._use.take(step, p95[LATENCIES.index(Measure.LATENCY)], known=completeness > 0)
         return Judged(self._shard, step.start, step.start + self._settings.time.step, findings, loads, uses)
+
+    def _correct(self, step: Step) -> list[Finding]:
+        """Take in what came late for steps that were judged, and tell which findings it changes.
+
+        A latency stays as it was told: a quantile of what came late cannot be added to one.
+        """
+        seen = step.start + self._settings.time.step
+        late = {}
+        for one in step.late:
+            nothing = np.full((len(LATENCIES), len(one.sums)), np.nan)
+            more = self._judged.values(one.sums, nothing, one.values)
+            self._judge.correct(one.start, more)
+            self._edges.correct(one.start, self._of_edges.values(one.sums, nothing, one.values))
+            self._silences.correct(one.start + self._settings.time.step, step.start, more)
+            late[one.start] = more
+        return self._findings.correct(late, seen)
 
     def _completeness(self, step: Step) -> float:
         pulse = self._pulse

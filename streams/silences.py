@@ -86,6 +86,10 @@ class Silences:
             judgement.start, observed, judgement.expected[rows], ~judgement.young[rows], known=says
         )
 
+    def correct(self, end: int, now: int, values: NDArray[np.float64]) -> None:
+        """Take in what came late, by row of the judge, of the step that ended at ``end``."""
+        self._watch.correct(end, now, values[self._rows])
+
     @property
     def silent(self) -> NDArray[np.intp]:
         """Rows whose silence is told, ascending."""
