@@ -1,19 +1,35 @@
 """Which living cases a finding belongs to, without looking at all of them or all that they hold."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Final
 
-from alerting.cause import broad, carriers, parts, subjects
+from alerting.cause import GROWTH, broad, carriers, direction, parts, subjects, taken_over
 from detectors.finding import Finding, Verdict
-from detectors.measures import Measure
-from detectors.scope import ACCOUNT, Scope, ScopeOrEdge
+from detectors.scope import ACCOUNT, Scope
 
 JOINS_SECONDS: Final = 2 * 3600
 """What begins longer after all that an incident holds has a cause of its own: a level that stayed for days,
 or a function that is gone, must not hide what happens to the same scopes later."""
 
 _Starts = dict[str, Counter[int]]  # case → when those of its findings began that stand here
+_Key = tuple[object, ...]
+
+
+class _Index(StrEnum):
+    SERIES = "series"
+    SUBJECT = "subject"  # scopes that a finding is about
+    PART = "part"  # scopes that carry a part of it
+    CARRIER = "carrier"  # scopes that carry a good part of it
+    ACCOUNT = "account"
+    WIDE = "wide"  # accounts that are meant as a whole
+    SILENT = "silent"  # accounts in which something is silent
+
+
+_LOOSE: Final = (_Index.CARRIER, _Index.ACCOUNT, _Index.WIDE, _Index.SILENT)
+"""What connects two findings although neither is a part of the other: not where another function took over,
+which is of the same cause as its own callers only (``alerting.cause.answers``)."""
 
 
 class Reach:
@@ -26,84 +42,94 @@ class Reach:
 
     def __init__(self) -> None:
         self._held: dict[str, dict[str, Finding]] = {}  # case → finding id → as it stands in the index
-        self._subject: defaultdict[Scope, _Starts] = defaultdict(dict)
-        self._part: defaultdict[Scope, _Starts] = defaultdict(dict)
-        self._carrier: defaultdict[Scope, _Starts] = defaultdict(dict)
-        self._series: defaultdict[tuple[ScopeOrEdge, Measure], _Starts] = defaultdict(dict)
-        self._account: defaultdict[str, _Starts] = defaultdict(dict)
-        self._wide: defaultdict[str, _Starts] = defaultdict(dict)  # findings about the whole account
-        self._silent: defaultdict[str, _Starts] = defaultdict(dict)
+        self._index: dict[_Key, _Starts] = {}
+        self._affected: Counter[str] = Counter()  # case → findings of what nothing else took over
 
     def put(self, case: str, finding: Finding) -> None:
         """Index a finding of a case, in the place of what was told of it before."""
         held = self._held.setdefault(case, {})
         former = held.get(finding.id)
         if former is not None:
-            self._take_out(case, former)
+            self._strike(case, former, loose=self._affected[case] > 0)
+        loose = self._affected[case] > 0
         held[finding.id] = finding
-        for starts in self._places(finding):
-            starts.setdefault(case, Counter())[finding.start] += 1
+        self._affected[case] += (not taken_over([finding])) - (
+            former is not None and not taken_over([former])
+        )
+        self._enter(case, finding, loose=loose)
+        if (self._affected[case] > 0) is not loose:
+            for each in held.values():
+                self._strike(case, each, loose=loose)
+                self._enter(case, each, loose=not loose)
 
     def remove(self, case: str) -> None:
         """Forget a case."""
+        loose = self._affected.pop(case, 0) > 0
         for finding in self._held.pop(case, {}).values():
-            self._take_out(case, finding)
+            self._strike(case, finding, loose=loose)
 
     def same_series(self, finding: Finding) -> set[str]:
-        """Return the cases that hold a finding of the same series."""
-        return set(self._series.get((finding.about, finding.measure), ()))
+        """Return the cases that hold a finding of the same series and direction."""
+        return set(self._at(_Index.SERIES, finding, finding.about, finding.measure))
 
     def related(self, finding: Finding, gather: int) -> set[str]:
         """Return the cases that hold a finding with the same cause; ``gather`` seconds apart is together."""
         found: set[str] = set()
+        together = min(gather, JOINS_SECONDS)
         for scope, starts in self._meets(finding):
-            within = min(gather, JOINS_SECONDS) if broad(scope) else JOINS_SECONDS
-            found.update(_begun(starts, finding.start, within))
+            found.update(_begun(starts, finding.start, together if broad(scope) else JOINS_SECONDS))
         account = finding.about.account
-        together = [self._wide.get(account, {})]
-        if finding.about.kind == ACCOUNT:
-            together.append(self._account.get(account, {}))
-        if finding.verdict is Verdict.SILENCE:
-            together.append(self._silent.get(account, {}))
-        for starts in together:
-            found.update(_begun(starts, finding.start, min(gather, JOINS_SECONDS)))
+        indices = [_Index.WIDE]
+        indices += [_Index.ACCOUNT] if finding.about.kind == ACCOUNT else []
+        indices += [_Index.SILENT] if finding.verdict is Verdict.SILENCE else []
+        for index in indices:
+            found.update(_begun(self._at(index, finding, account), finding.start, together))
         return found
 
     def _meets(self, finding: Finding) -> Iterator[tuple[Scope, _Starts]]:
         for scopes, indices in (
-            (subjects(finding), (self._subject, self._part)),
-            (parts(finding), (self._subject,)),
-            (carriers(finding), (self._carrier,)),
+            (subjects(finding), (_Index.SUBJECT, _Index.PART)),
+            (parts(finding), (_Index.SUBJECT,)),
+            (carriers(finding), (_Index.CARRIER,)),
         ):
-            for index in indices:
-                yield from ((scope, index[scope]) for scope in scopes if scope in index)
+            for scope in scopes:
+                for index in indices:
+                    yield scope, self._at(index, finding, scope)
 
-    def _places(self, finding: Finding) -> Iterator[_Starts]:
-        account = finding.about.account
-        yield self._series[finding.about, finding.measure]
-        yield self._account[account]
-        if finding.about.kind == ACCOUNT:
-            yield self._wide[account]
-        if finding.verdict is Verdict.SILENCE:
-            yield self._silent[account]
-        yield from (self._subject[scope] for scope in subjects(finding))
-        yield from (self._part[scope] for scope in parts(finding))
-        yield from (self._carrier[scope] for scope in carriers(finding))
+    def _at(self, index: _Index, finding: Finding, *of: object) -> _Starts:
+        return self._index.get((index, direction(finding), *of), {})
 
-    def _take_out(self, case: str, finding: Finding) -> None:
-        for starts in self._places(finding):
+    def _enter(self, case: str, finding: Finding, *, loose: bool) -> None:
+        for key in _keys(finding, loose=loose):
+            self._index.setdefault(key, {}).setdefault(case, Counter())[finding.start] += 1
+
+    def _strike(self, case: str, finding: Finding, *, loose: bool) -> None:
+        for key in _keys(finding, loose=loose):
+            starts = self._index[key]
             begun = starts[case]
             begun[finding.start] -= 1
             if not begun[finding.start]:
                 del begun[finding.start]
             if not begun:
                 del starts[case]
-        for scope in subjects(finding) | parts(finding) | carriers(finding):
-            for index in (self._subject, self._part, self._carrier):
-                if not index.get(scope, True):
-                    del index[scope]
-        if not self._series[finding.about, finding.measure]:
-            del self._series[finding.about, finding.measure]
+            if not starts:
+                del self._index[key]
+
+
+def _keys(finding: Finding, *, loose: bool) -> Iterator[_Key]:
+    """Yield where a finding stands; findings of other directions have other causes."""
+    way, account = direction(finding), finding.about.account
+    found: list[_Key] = [(_Index.SERIES, way, finding.about, finding.measure)]
+    if way != GROWTH:  # growth is told series by series
+        found += [(_Index.SUBJECT, way, scope) for scope in subjects(finding)]
+        found += [(_Index.PART, way, scope) for scope in parts(finding)]
+        found += [(_Index.CARRIER, way, scope) for scope in carriers(finding)]
+        found.append((_Index.ACCOUNT, way, account))
+        if finding.about.kind == ACCOUNT:
+            found.append((_Index.WIDE, way, account))
+        if finding.verdict is Verdict.SILENCE:
+            found.append((_Index.SILENT, way, account))
+    return (key for key in found if loose or key[0] not in _LOOSE)
 
 
 def _begun(starts: _Starts, start: int, within: int) -> Iterator[str]:
