@@ -29,6 +29,7 @@ from tests.alerting.given import (
     finding,
     growth_finding,
     scope,
+    share,
     table_finding,
 )
 
