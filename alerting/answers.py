@@ -9,7 +9,7 @@ from alerting.doors import Doors
 from alerting.flood_message import incident_row
 from alerting.incident import Incident
 from alerting.links import LinkMaker
-from alerting.message import NAME, SECTION, TEXT, Block, Message, context, header, paragraphs, section
+from alerting.message import NAME, SECTION, TEXT, Block, Message, context, header, listing, section
 from alerting.mrkdwn import escape, person, when
 from alerting.phrases import Phrases
 from alerting.slash import Help
@@ -17,6 +17,7 @@ from detectors.hottest import Hot
 
 LISTED: Final = 20
 _EACH: Final = 10
+_LIST: Final = 2 * SECTION  # characters: several lists share one answer
 
 
 class Quiet(NamedTuple):
@@ -121,9 +122,10 @@ class Answers:
             )
             for one in quiet[:LISTED]
         ]
-        if len(quiet) > LISTED:
-            lines.append(self._words.and_more(len(quiet) - LISTED))
-        return Message(text=lines[0].replace("*", "")[:TEXT], blocks=paragraphs(lines, 3 * SECTION))
+        blocks = listing(
+            self._words.labels.silences, lines, self._words.and_more, budget=3 * SECTION, total=len(quiet)
+        )
+        return Message(text=lines[0].replace("*", "")[:TEXT], blocks=blocks)
 
     def what_changed(self, changes: Changes, *, at: int) -> Message:
         """Answer ``what-changed``: where to look when something is odd and nobody knows since when."""
@@ -153,13 +155,10 @@ class Answers:
             f" · {self._when(one.start)}"
             for one in incidents[:most]
         ]
-        if len(incidents) > most:
-            lines.append(self._words.and_more(len(incidents) - most))
-        return self._lines(title, lines)
+        return listing(title, lines, self._words.and_more, budget=_LIST, total=len(incidents))
 
-    @staticmethod
-    def _lines(title: str, lines: Sequence[str]) -> list[Block]:
-        return paragraphs([f"*{title}*", *lines], SECTION) if lines else []
+    def _lines(self, title: str, lines: Sequence[str]) -> list[Block]:
+        return listing(title, lines, self._words.and_more)
 
     @staticmethod
     def _short(said: str) -> Message:

@@ -22,8 +22,8 @@ def caller_lines(finding: Finding, doors: Doors, words: Phrases) -> list[str]:
         for each in ranked(finding)[:CALLERS]
     ]
     if lines:
-        measure = escape(words.called_by(finding), 3 * NAME)
-        lines.insert(0, f"*{words.labels.callers}*{measure}")
+        of = escape(words.called_by(finding), 3 * NAME)
+        lines.insert(0, f"*{words.labels.callers}* · {of}")
     for share in standing_out(finding):
         who = f"*{escape(share.scope.label, NAME)}*"
         lines.append(words.carries(words.kind(share.scope.kind), who, part(share.share, words)))

@@ -12,7 +12,7 @@ from alerting.doors import Doors
 from alerting.heat import heat_lines
 from alerting.incident import Incident
 from alerting.links import LinkMaker
-from alerting.message import NAME, SECTION, TEXT, TOTAL, Block, Message, context, header, length, paragraphs
+from alerting.message import NAME, SECTION, TEXT, TOTAL, Block, Message, context, header, length, listing
 from alerting.mrkdwn import escape, person, when
 from alerting.notice import Notice
 from alerting.phrases import Phrases
@@ -57,10 +57,12 @@ def digest(day: Day) -> Message:
     first = ""
     if growing:
         one = growing[0].primary
-        first = escape(f"{words.about(one.about)}, {words.size(one, one.observed)}", 3 * NAME)
+        first = escape(
+            f"{words.about(one.about)}{words.labels.comma}{words.size(one, one.observed)}", 3 * NAME
+        )
     elif day.notice.hottest:
         first = heat_lines(day.notice.hottest, words)[0]
-    text = words.digest_sentence(words.clock(day.notice.at, day.zone), title, first)
+    text = words.digest_sentence(words.clock(day.notice.at, day.zone), title, first.replace("*", ""))
     return Message(text=text[:TEXT], blocks=blocks, look="digest")
 
 
@@ -73,7 +75,7 @@ def growing(day: Day) -> list[Block]:
 
 def hottest(day: Day) -> list[Block]:
     """Return the hottest table of each account, and how near concurrency is to its limit."""
-    return _section(day.words.labels.digest_hottest, heat_lines(day.notice.hottest, day.words))
+    return listing(day.words.labels.digest_hottest, heat_lines(day.notice.hottest, day.words), _silently)
 
 
 def precision(day: Day) -> list[Block]:
@@ -82,34 +84,32 @@ def precision(day: Day) -> list[Block]:
     if found is None:
         return []
     said = day.words.precision(found.weeks, found.pages, found.expected, found.not_an_anomaly)
-    return _section(day.words.labels.digest_precision, [said])
+    return listing(day.words.labels.digest_precision, [said], _silently)
 
 
 def snoozes(day: Day) -> list[Block]:
     """Return the snoozes and silences that end before the next digest."""
     ending = sorted(day.dispatch.expiring, key=lambda one: (one.until, one.id)) if day.dispatch else []
     lines = [
-        day.words.expires(escape(one.what, 2 * NAME), day.when(one.until), person(one.by))
-        for one in ending[:LINES]
+        day.words.expires(escape(one.what, 2 * NAME), day.when(one.until), person(one.by)) for one in ending
     ]
-    if len(ending) > LINES:
-        lines.append(day.words.and_more(len(ending) - LINES))
-    return _section(day.words.labels.digest_snoozes, lines)
+    return listing(day.words.labels.digest_snoozes, lines, day.words.and_more, most=LINES)
 
 
 def held(day: Day) -> list[Block]:
     """Return the pages that were held back and are over by now, by the stage that held them."""
     stages = sorted(day.dispatch.held.items()) if day.dispatch is not None else []
     lines = [escape(day.words.held(stage, pages), 2 * NAME) for stage, pages in stages[:LINES] if pages]
-    return _section(day.words.labels.digest_held, lines)
+    return listing(day.words.labels.digest_held, lines, _silently)
 
 
 SECTIONS: Final[Sequence[Section]] = (growing, hottest, precision, snoozes, held)
 """What a digest tells, in this order."""
 
 
-def _section(title: str, lines: Sequence[str]) -> list[Block]:
-    return paragraphs([f"*{title}*", *lines], SECTION) if lines else []
+def _silently(_: int) -> str:
+    """Leave out what does not fit without a word: the most telling lines stand first."""
+    return ""
 
 
 def _rows(day: Day) -> list[str]:

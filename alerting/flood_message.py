@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from alerting.doors import Doors
 from alerting.incident import Incident
 from alerting.links import LinkMaker
-from alerting.message import NAME, Look, Message, context, fields, header, length, paragraphs, section
+from alerting.message import NAME, Look, Message, context, fields, header, length, listing, section
 from alerting.mrkdwn import clean, escape, mention, when
 from alerting.phrases import Phrases
 from detectors.scope import Edge
@@ -47,11 +47,9 @@ def flood_message(
     ]
     worst = sorted(incidents, key=_worse)[:WORST]
     rows = [incident_row(one, Doors.of(one, links, words, at=at), words) for one in worst]
-    shown = paragraphs([f"*{labels.worst}*", *rows], _BUDGET - length(blocks))
-    blocks += shown
-    more = len(incidents) - max(0, sum(block["text"]["text"].count("\n") + 1 for block in shown) - 1)
-    lines = [words.in_the_file(more)] if more > 0 else []
-    blocks.append(context([*lines, when(at, words.clock(at, zone))]))
+    budget = _BUDGET - length(blocks)
+    blocks += listing(labels.worst, rows, words.in_the_file, budget=budget, total=len(incidents))
+    blocks.append(context([when(at, words.clock(at, zone))]))
     look: Look = "page" if still else "over"
     return Message(text=f"{called} {title}. {sentence}".strip(), blocks=blocks, look=look)
 

@@ -4,10 +4,12 @@ from typing import Final
 
 from alerting.phrases import Phrases
 from alerting.phrases_en import English
+from alerting.phrases_ja import Japanese
 
 ENGLISH: Final[Phrases] = English()
+JAPANESE: Final[Phrases] = Japanese()
 
-LANGUAGES: Final[tuple[Phrases, ...]] = (ENGLISH,)
+LANGUAGES: Final[tuple[Phrases, ...]] = (ENGLISH, JAPANESE)
 
 _BY_LOCALE: Final = {phrases.locale: phrases for phrases in LANGUAGES}
 

@@ -1,6 +1,6 @@
 """What a message is, and the pieces it is made of; they keep below Slack's limits."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -118,6 +118,41 @@ def paragraphs(lines: Iterable[str], budget: int) -> list[Block]:
         room += len(line) + 1
         spent += len(line) + 1
     return [*blocks, section("\n".join(held))] if held else blocks
+
+
+def listing(
+    title: str,
+    lines: Sequence[str],
+    more: Callable[[int], str],
+    *,
+    budget: int = SECTION,
+    most: int | None = None,
+    total: int | None = None,
+) -> list[Block]:
+    """Return a list under its title, as sections; nothing where there are no lines.
+
+    Parameters
+    ----------
+    more
+        Says how many are not shown.
+    budget
+        Characters it may take.
+    most
+        Lines that are shown at most.
+    total
+        How many there are, where ``lines`` are only the first of them.
+    """
+    if not lines:
+        return []
+    spent, shown = len(title) + NAME, 0
+    for line in lines[:most]:
+        spent += len(line) + 1
+        if spent > budget or len(line) > SECTION:
+            break
+        shown += 1
+    rest = max(len(lines), total or 0) - shown
+    last = more(rest) if rest else ""
+    return paragraphs([f"*{title}*", *lines[:shown], *([last] if last else [])], budget)
 
 
 def length(thing: object) -> int:

@@ -15,6 +15,7 @@ from alerting.message import (
     fields,
     header,
     labelled,
+    listing,
     paragraphs,
     plain_text,
     section,
@@ -170,10 +171,7 @@ def _member(finding: Finding, words: Phrases) -> str:
 
 
 def _list(title: str, lines: list[str], words: Phrases) -> Iterable[Block]:
-    if not lines:
-        return []
-    more = [words.and_more(len(lines) - MOST)] if len(lines) > MOST else []
-    return paragraphs([f"*{title}*", *(f"•  {line}" for line in lines[:MOST]), *more], _BUDGET)
+    return listing(title, [f"•  {line}" for line in lines], words.and_more, budget=_BUDGET, most=MOST)
 
 
 def _ids(incident: Incident, words: Phrases, zone: ZoneInfo, at: int) -> list[str]:
@@ -182,9 +180,9 @@ def _ids(incident: Incident, words: Phrases, zone: ZoneInfo, at: int) -> list[st
         f"{words.labels.identifiers}: {escape(incident.primary.id, NAME)}",
     ]
     if incident.fingerprint:
-        lines.append(f"fingerprint {escape(incident.fingerprint, NAME)}")
+        lines.append(f"{words.labels.fingerprint}: {escape(incident.fingerprint, NAME)}")
     if incident.follows:
-        lines.append(f"follows {escape(incident.follows, NAME)}")
+        lines.append(f"{words.labels.follows}: {escape(incident.follows, NAME)}")
     if incident.members:
         ids = ", ".join(member.id for member in incident.members[:MOST])
         lines.append(escape(ids, 8 * NAME))

@@ -116,7 +116,7 @@ class EnglishLife(EnglishFigures):
         which = "missing " if _falls(finding) else "extra "
         if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
             which = ""
-        return f", with the share of the {which}{self.name(finding.measure)}"
+        return f"share of the {which}{self.name(finding.measure)}"
 
     def because(self, share: Share, finding: Finding) -> str:
         """Say whether a caller calls more often or asks for more with each call."""

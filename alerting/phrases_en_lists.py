@@ -153,7 +153,9 @@ class EnglishLists(EnglishLife):
 
     def silence(self, identity: str, what: str, until: str, by: str, why: str) -> str:
         """Return one silence of a list."""
-        told = f"*{identity}*  {what} · until {until}" + (f" · by {by}" if by else "")
+        told = (
+            f"*{identity}*  {what}" + (f" · until {until}" if until else "") + (f" · by {by}" if by else "")
+        )
         return f"{told}: {why}" if why else told
 
     def since(self, when: str) -> str:

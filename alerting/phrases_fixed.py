@@ -17,6 +17,7 @@ class Labels(NamedTuple):
     error: str
     came: str
     no_reason: str
+    comma: str
     withdrawn: str  # the sentence of an incident that late data took back
     earlier: str  # the words of a link to the message of the last time
     # buttons
@@ -51,6 +52,8 @@ class Labels(NamedTuple):
     limit: str
     growth: str
     identifiers: str
+    fingerprint: str
+    follows: str
     match_accounts: str
     match_services: str
     match_scopes: str
@@ -72,6 +75,7 @@ class Labels(NamedTuple):
     by_account: str
     worst: str
     # answers
+    silences: str
     nothing_open: str
     no_silences: str
     nothing_changed: str
