@@ -162,9 +162,9 @@ def test_bold_stands_apart_or_slack_would_show_the_asterisks() -> None:
                 assert not around.strip(" ·"), line
 
 
-OURS = set(
-    "items inventory put get item POST id ios WCU RCU ms p aws ap northeast JST ID KeyError uneri table users "
-    "h m d load test a why here ops t s".split()
+OURS = re.compile(
+    r"items|inventory|[pg][eu]t|item|POST|id|ios|WCU|RCU|ms|p|aws|ap|northeast|JST|ID|KeyError|[uU]neri|table"
+    r"|users|load|test|why|here|ops|[adhmst]"
 )
 
 
@@ -172,8 +172,7 @@ def test_nothing_is_left_in_english() -> None:
     for message in every_message(JAPANESE):
         shown = re.sub(r"<https[^|>]*\|", "", f"{message.text}\n{said(message)}")
         shown = re.sub(r"\b[0-9a-f]{20}\b|&\w+;|<[@!][^>]*>", "", shown)
-        words = set(re.findall(r"[A-Za-z]+", shown))
-        assert words <= OURS, words - OURS
+        assert not {word for word in re.findall(r"[A-Za-z]+", shown) if not OURS.fullmatch(word)}
 
 
 @pytest.mark.parametrize("what", list(Milestone))
