@@ -15,12 +15,12 @@ from typing import Any, Final
 
 import structlog
 
-from alerting.notice import Notice
+from alerting.pipeline import Pipeline
 from config.settings import Kafka, Settings
 from streams.kafka_app import aiokafka_options, chunk_app, wait_for_kafka
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_client import CredentialsMissingError
-from streams.kafka_stages import DetectStage, IncidentsStage, RollupStage
+from streams.kafka_stages import DetectStage, IncidentsStage, Passed, RollupStage
 from streams.kafka_status import status_of
 from streams.kafka_topics import TopicError, Topics, verified_topics
 from streams.logs import configure_logs
@@ -28,6 +28,7 @@ from streams.messenger import messenger
 from streams.metrics import Metrics
 from streams.outbox_kafka import KafkaOutboxStorage
 from streams.owned_records import OwnedRecords
+from streams.pipeline_watch import PipelineWatch
 from streams.stage_host import Hosted, Send, StageHost, fatal
 from streams.watchdog import Watchdog
 from streams.web import Web, WebError
@@ -57,6 +58,7 @@ class KafkaDaemon:
         topics = Topics.of(kafka)
         self._roles = sorted(roles)
         self._waiting: Callable[[], int] | None = None  # messages on their way, where the incidents are
+        self._watch: PipelineWatch | None = None  # where the incidents are
         self._refused: Callable[[], str | None] | None = None  # why nothing can be told there
         self.metrics = Metrics()
         options = aiokafka_options(kafka)
@@ -111,7 +113,8 @@ class KafkaDaemon:
 
     def status(self) -> dict[str, object]:
         """Return what ``uneri status`` shows."""
-        return status_of(self._host, self._waiting() if self._waiting is not None else None)
+        told = status_of(self._host, self._waiting() if self._waiting is not None else None)
+        return told | (self._watch.status() if self._watch is not None else {})
 
     def _not_ready(self) -> str | None:
         if not self._ready:
@@ -122,16 +125,21 @@ class KafkaDaemon:
     async def _delivering(self) -> AsyncIterator[Send]:
         """Run the courier where the incidents are; a notice is durable in the outbox before a checkpoint."""
         storage = KafkaOutboxStorage(self._records)
-        async with messenger(self._settings, storage) as (courier, outbox):
+        pipeline = Pipeline(self._settings)
+        watch = PipelineWatch(pipeline, self._settings, self.metrics)
+        async with messenger(self._settings, storage, pipeline) as (courier, outbox):
             await courier.start()
             self._waiting = lambda: len(outbox.waiting())
             self._refused = courier.not_ready
+            self._watch = watch
             running = asyncio.create_task(courier.run())
             running.add_done_callback(_fatal_when_failed)
 
-            async def send(notice: Notice) -> Awaitable[Any]:
-                await courier.put([notice])
-                self.metrics.notices.labels(notice.action.value).inc()
+            async def send(passed: Passed) -> Awaitable[Any]:
+                await courier.put(passed.notices, passed.watermark)
+                watch.look()
+                for notice in passed.notices:
+                    self.metrics.notices.labels(notice.action.value).inc()
                 durable = asyncio.get_running_loop().create_future()
                 durable.set_result(None)
                 return durable
@@ -142,7 +150,7 @@ class KafkaDaemon:
                 courier.stop()
                 await running
                 self._waiting = None
-                self._refused = None
+                self._refused = self._watch = None
                 await storage.close()
 
 

@@ -16,6 +16,12 @@ class Metrics:
             "uneri_rejected_records", "Records dead-lettered", ["reason"], registry=registry
         )
         self.notices = Counter("uneri_notices", "Notices handed to the outbox", ["action"], registry=registry)
+        self.held = Counter(
+            "uneri_notices_held",
+            "Incidents that a stage of the notification pipeline held, dropped or gathered",
+            ["stage"],
+            registry=registry,
+        )
         self.watermark = Gauge(
             "uneri_watermark_timestamp_seconds",
             "Event time up to which everything was judged",
