@@ -12,3 +12,11 @@ class Content(NamedTuple):
     message: Message | None = None
     body: bytes | None = None
     chart: Incident | None = None
+    key: str = ""  # what its receiver knows the subject by
+
+
+class Known(NamedTuple):
+    """What the outbox knows that the content of a dispatch needs."""
+
+    link: str | None = None  # address of the message that this one follows
+    key: str = ""  # that of the first content of the same subject

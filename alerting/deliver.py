@@ -190,8 +190,7 @@ class Courier:
         if receiver is None:
             log.error("there is no such receiver; it is not told", destination=dispatch.destination)
             return None
-        earlier = self._outbox.link(dispatch.destination, dispatch.follows) if dispatch.follows else None
-        return receiver.content(dispatch, earlier)
+        return receiver.content(dispatch, self._outbox.known(dispatch))
 
     def _wake(self) -> None:
         for event in self._wakes.values():

@@ -5,7 +5,7 @@ from typing import Final
 
 from alerting.incident import Incident
 from alerting.links import LinkMaker
-from alerting.message import NAME
+from alerting.message import NAME, SECTION
 from alerting.mrkdwn import escape, link
 from alerting.phrases import Phrases
 from detectors.finding import Finding, Verdict
@@ -16,6 +16,7 @@ MARGIN: Final = 900  # seconds of quiet around an incident that its links show t
 
 _STATUS: Final = {Measure.ERRORS_USER: "400", Measure.THROTTLES: "429"}
 _FAILED: Final = "500"
+_LINE: Final = SECTION - 2 * NAME
 
 
 class Doors:
@@ -71,6 +72,15 @@ class Doors:
         """Return one line of links for what it is about, the function to look at, and its services."""
         return [line for scope in _scopes(incident) for line in self._line(scope)]
 
+    def addresses(self, incident: Incident) -> dict[str, str]:
+        """Return the same links as URLs, by kind: for sinks that show no text."""
+        found: dict[str, str] = {}
+        for scope in _scopes(incident):
+            for kind in self._links.kinds(scope.kind, cloud=scope.cloud):
+                if (url := self._url(kind, scope)) is not None:
+                    found.setdefault(kind, url)
+        return found
+
     def _line(self, scope: Scope) -> Iterable[str]:
         found = []
         for kind in self._links.kinds(scope.kind, cloud=scope.cloud):
@@ -78,6 +88,8 @@ class Doors:
             if url is not None:
                 suffix = kind.partition("_")[2]
                 found.append(link(url, self._words.door(suffix) if suffix else scope.label, NAME))
+        while len("  ·  ".join(found)) > _LINE:  # long names make long addresses
+            found.pop()
         if found:
             name = escape(self._words.kind(scope.kind), NAME)
             yield f"{name[:1].upper()}{name[1:]}:  {'  ·  '.join(found)}"

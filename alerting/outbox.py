@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
 from alerting.backoff import Backoff
-from alerting.content import Content
+from alerting.content import Content, Known
 from alerting.crash_points import CrashPoint, nothing
 from alerting.destination import SLACK
 from alerting.dispatch import Dispatch, Form
@@ -115,6 +115,7 @@ class Outbox:
         for row in sorted(rows, key=lambda row: row.sequence):
             self._sequence = max(self._sequence, row.sequence)
             thread = self._thread(row)
+            thread.key = thread.key or row.key
             self._ids.add(row.id)
             if row.state is State.SENT:
                 self._remember(row, thread)
@@ -153,10 +154,14 @@ class Outbox:
         if now - self._pruned >= PRUNE:
             await self.prune(now)
 
-    def link(self, destination: str, subject: str) -> str | None:
-        """Return the address of a subject's message, None where it is not known."""
-        thread = self._threads.get((destination, subject))
-        return None if thread is None or thread.place is None else thread.place.link
+    def known(self, dispatch: Dispatch) -> Known:
+        """Return what is known of a subject and of the one it follows, for the content of a dispatch."""
+        own = self._threads.get((dispatch.destination, dispatch.subject))
+        former = self._threads.get((dispatch.destination, dispatch.follows or ""))
+        return Known(
+            link=None if former is None or former.place is None else former.place.link,
+            key="" if own is None else own.key,
+        )
 
     def _take(self, dispatch: Dispatch, content: Content, now: float) -> list[Row]:
         key = identify(dispatch.id, dispatch.destination)
@@ -174,8 +179,10 @@ class Outbox:
             created=now,
             message=content.message,
             body=content.body,
+            key=content.key,
         )
         thread = self._thread(row)
+        thread.key = thread.key or row.key
         thread.newest = now
         match dispatch.form:
             case Form.PARENT | Form.FLOOD:

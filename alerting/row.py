@@ -64,6 +64,7 @@ class Row(msgspec.Struct, kw_only=True, eq=False):
     message: Message | None = None  # None once it is sent
     body: bytes | None = None  # in its place: what a sink other than Slack posts, or a file
     incident: Incident | None = None  # what a chart shows
+    key: str = ""  # what its receiver knows the subject by
     state: State = State.DUE
     not_before: float = 0.0
     attempts: int = 0

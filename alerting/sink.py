@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from alerting.content import Content
+from alerting.content import Content, Known
 from alerting.dispatch import Dispatch
 from alerting.row import Place, Row
 
@@ -44,9 +44,8 @@ class Sink(Protocol):
 class Receiver(NamedTuple):
     """A sink, and what a dispatch becomes for it.
 
-    ``content`` gets the dispatch and the address of the earlier message it follows; None when it has nothing
-    to tell there.
+    ``content`` returns None when there is nothing to tell there.
     """
 
     sink: Sink
-    content: Callable[[Dispatch, str | None], Content | None]
+    content: Callable[[Dispatch, Known], Content | None]

@@ -12,6 +12,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from alerting.chart import alternative, draw
+from alerting.locales import ENGLISH
+from alerting.phrases import Phrases
 from alerting.row import Place, Row, Send
 from alerting.sink import Outcome, Result
 from alerting.slack_errors import outcome_of
@@ -40,9 +42,19 @@ class SlackSink:
         The channel's time zone, for charts.
     timeout
         Seconds a call may take in all.
+    words
+        The language of charts.
     """
 
-    def __init__(self, token: str, base_url: str, zone: ZoneInfo, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        token: str,
+        base_url: str,
+        zone: ZoneInfo,
+        timeout: float = TIMEOUT,
+        words: Phrases = ENGLISH,
+    ) -> None:
+        self._words = words
         self._token = token
         self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
         self._zone = zone
@@ -177,15 +189,19 @@ class SlackSink:
     async def _chart(self, row: Row) -> Outcome:
         if row.place is None or row.incident is None:
             return Outcome(result=Result.REFUSED, error="there is no message to put the chart under")
-        picture = await asyncio.to_thread(draw, row.incident, self._zone)
+        picture = await asyncio.to_thread(draw, row.incident, self._zone, self._words)
         return await self._attach(
-            row, picture, f"{row.incident.id}.png", "Last 4 hours", alternative(row.incident)
+            row,
+            picture,
+            f"{row.incident.id}.png",
+            self._words.labels.chart_caption,
+            alternative(row.incident, self._words),
         )
 
     async def _file(self, row: Row) -> Outcome:
         if row.place is None or row.body is None:
             return Outcome(result=Result.REFUSED, error="there is no message to put the file under")
-        return await self._attach(row, zlib.decompress(row.body), f"{row.subject}.csv", "All incidents")
+        return await self._attach(row, zlib.decompress(row.body), f"{row.subject}.csv", f"{row.subject}.csv")
 
     async def _attach(
         self, row: Row, body: bytes, name: str, title: str, alternative: str | None = None

@@ -23,6 +23,7 @@ class Thread:
 
     def __init__(self) -> None:
         self.place: Place | None = None
+        self.key = ""  # what its receiver knows it by, from its first content on
         self.edited = float("-inf")  # when its message was last sent, wall time
         self.commands = 0  # how many doings of people its newest row shows
         self.newest = 0.0  # when its newest row was made

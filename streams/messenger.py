@@ -12,6 +12,7 @@ import structlog
 
 from alerting.deliver import Courier
 from alerting.destination import SLACK, Destination
+from alerting.locales import phrases_of
 from alerting.outbox import PACE, Outbox, OutboxStorage
 from alerting.pipeline import Pipeline
 from alerting.receivers import in_messages
@@ -21,6 +22,7 @@ from alerting.slack import SlackSink
 from alerting.terminal import TerminalSink
 from config.links import Links
 from config.settings import Settings, Slack
+from streams.http_receivers import http_receivers
 
 RETRY_SECONDS = 15.0
 
@@ -41,7 +43,8 @@ async def messenger(
     """
     zone = ZoneInfo(settings.digest.timezone)
     slack = settings.slack
-    content = in_messages(Renderer(Links(settings.links), zone))
+    links, words = Links(settings.links), phrases_of(settings.notify.locale)
+    content = in_messages(Renderer(links, zone, words))
     token = os.environ.get(slack.token_env)
     outbox = Outbox(
         storage,
@@ -52,13 +55,18 @@ async def messenger(
     async with AsyncExitStack() as stack:
         sink: Sink
         if token:
-            sink = to_slack = await stack.enter_async_context(SlackSink(token, slack.base_url, zone))
+            sink = to_slack = await stack.enter_async_context(
+                SlackSink(token, slack.base_url, zone, words=words)
+            )
             greeting = asyncio.create_task(_greet(to_slack, slack))
             stack.callback(greeting.cancel)
         else:
             log.info("no Slack token: messages are shown here", variable=slack.token_env)
-            sink = TerminalSink(zone)
-        receivers = {SLACK: Receiver(sink, content)}
+            sink = TerminalSink(zone, words=words)
+        receivers, others = http_receivers(settings.notify, links)
+        for each in others:
+            await stack.enter_async_context(each)
+        receivers[SLACK] = Receiver(sink, content)
         yield Courier(outbox, receivers, stages or Pipeline(settings), told=told), outbox
 
 
