@@ -19,7 +19,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     id: str  # that of the command that made it; config/1 and so on of the configuration
     ask: Ask
     incident: str | None = None  # the only one it silences, where nothing is matched
-    matching: Matching | Match | None = None
+    matching: Matching | None = None
     until: int | None = None  # epoch seconds; None: until it is ended, of an incident for as long as it lasts
     by: str = ""
     why: str = ""
@@ -51,7 +51,7 @@ class Silences:
             Standing(
                 id=f"config/{number}",
                 ask=Ask.SILENCE,
-                matching=one.match,
+                matching=_matching(one.match),
                 until=moment(one.until, zone),
                 by="the configuration",
                 why=one.why,
@@ -157,3 +157,14 @@ _WORDS: Final = {
     Ask.EXPECTED: "marked as expected",
     Ask.NOT_AN_ANOMALY: "marked as no anomaly",
 }
+
+
+def _matching(match: Match) -> Matching:
+    """Return the same as commands say it, so that both kinds of silences are shown alike."""
+    return Matching(
+        accounts=match.accounts,
+        services=match.services,
+        scopes=match.scopes,
+        verdicts=list(match.verdicts),
+        measures=match.measures,
+    )
