@@ -24,6 +24,7 @@ from alerting.message import (
     header,
     labelled,
     length,
+    paragraphs,
     section,
 )
 from alerting.mrkdwn import escape, link, mention, when
@@ -86,10 +87,9 @@ def page(
     left = TOTAL - length([*before, *after])
     between: list[Block] = []
     for lines in (caller_lines(incident.primary, doors, words), doors.lines(incident)):
-        text = fit(lines, min(SECTION, left))
-        if text:
-            between.append(section(text))
-            left -= len(text)
+        made = paragraphs(lines, left)
+        between += made
+        left -= length(made)
     text = escape(words.sentence(incident), TEXT // 3)
     look: Look = "over" if incident.state in ("resolved", "withdrawn") else "page"
     return Message(text=f"{called} {text}".strip()[:TEXT], blocks=[*before, *between, *after], look=look)

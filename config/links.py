@@ -55,7 +55,7 @@ class Links:
         Examples
         --------
         >>> Links(settings.Links()).kinds("function", cloud="aws")
-        ('function', 'function_logs', 'function_metrics')
+        ('function', 'function_errors', 'function_exception', 'function_logs', 'function_metrics')
         """
         templates = self._templates.get(cloud, self._anywhere)
         return tuple(
