@@ -47,6 +47,7 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
     resolved: int | None = None  # when it was resolved, or withdrawn
     closed: int | None = None  # when it could no longer come back
     withdrawn: bool = False
+    unsaid: bool = False  # it was open until it was withdrawn, and that is not told yet
     sent: Sent = "none"
     revision: int = 0
     reopened: int = 0
@@ -188,6 +189,7 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
     def retract(self, at: int) -> None:
         """Take back all of it: late data showed that there was nothing."""
         self.due = self.quiet = self.look = None
+        self.unsaid = self.resolved is None
         self.resolved = at if self.resolved is None else self.resolved
         if self.sent == "none":
             self.reason = Reason.LATE
@@ -199,6 +201,9 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
         self.resolved, self.withdrawn = None, False
         if not _goes_on(self.first):
             self._lead(_best([self.findings[which] for which in self.going]))
+        if self.pending is Reason.LATE and self.unsaid:  # another takes its place at the very moment
+            self._amended()
+            return
         if self.sent == "page":
             self.reopened += 1
             self.flaps += 1

@@ -161,8 +161,8 @@ class Life(msgspec.Struct, kw_only=True):
         """Owe the turn it has taken since people were last told; take back one that it has not any more."""
         for what in _TURNS:
             self.owed.pop(what, None)
-        if not breadth:  # nothing is open: what follows is that it is resolved, or comes back
-            self.mood = "easing"
+        if not breadth or first.state == "end":
+            self.mood = "easing"  # no line: what follows is that all of it is resolved, or comes back
             return
         now = size(first)
         times, more = SPREADS
