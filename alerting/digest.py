@@ -16,8 +16,10 @@ from alerting.message import NAME, SECTION, TEXT, TOTAL, Block, Message, context
 from alerting.mrkdwn import escape, person, when
 from alerting.notice import Notice
 from alerting.phrases import Phrases
+from alerting.ranking import ranking_lines
 from detectors.finding import Finding
 from detectors.scope import Edge
+from detectors.standings import VALUES
 
 ROWS: Final = 20
 LINES: Final = 10
@@ -78,6 +80,19 @@ def hottest(day: Day) -> list[Block]:
     return listing(day.words.labels.digest_hottest, heat_lines(day.notice.hottest, day.words), _silently)
 
 
+def rankings(day: Day) -> list[Block]:
+    """Return the APIs used most, those that were slowest and business values, beside last week."""
+    labels, standings = day.words.labels, day.notice.standings
+    used = ranking_lines(standings.most_used, day.words)
+    slow = ranking_lines(standings.slowest, day.words)
+    values = ranking_lines(standings.values, day.words, VALUES)
+    return [
+        *listing(labels.digest_used, used, _silently),
+        *listing(labels.digest_slowest, slow, _silently),
+        *listing(labels.digest_values, values, _silently),
+    ]
+
+
 def precision(day: Day) -> list[Block]:
     """Return how many pages of the last weeks asked for no action."""
     found = day.dispatch.precision if day.dispatch is not None else None
@@ -103,7 +118,7 @@ def held(day: Day) -> list[Block]:
     return listing(day.words.labels.digest_held, lines, _silently)
 
 
-SECTIONS: Final[Sequence[Section]] = (growing, hottest, precision, snoozes, held)
+SECTIONS: Final[Sequence[Section]] = (growing, hottest, rankings, precision, snoozes, held)
 """What a digest tells, in this order."""
 
 

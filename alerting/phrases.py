@@ -14,6 +14,7 @@ from detectors.finding import Finding, Growth, Share, Verdict
 from detectors.hottest import Hot
 from detectors.measures import Measure
 from detectors.scope import ScopeOrEdge
+from detectors.standings import Use
 
 
 class Phrases(Protocol):
@@ -192,6 +193,9 @@ class Phrases(Protocol):
 
     def hot(self, hot: Hot, account: str, label: str, former: str, measure: str) -> str:
         """Say which table leads its account, and who led before, or how near concurrency is to its limit."""
+
+    def use(self, use: Use, name: str) -> str:
+        """Say what an API or a business value came to in a day, and last week; ``name`` is mrkdwn."""
 
     def expires(self, what: str, until: str, by: str) -> str:
         """Say that a snooze or silence ends."""

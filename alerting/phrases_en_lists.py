@@ -2,13 +2,16 @@
 
 from typing import Final
 
+from alerting import numbers
 from alerting.answer import Said
 from alerting.incident import Incident
 from alerting.phrases_en_life import EnglishLife
 from alerting.slash import Fault
 from detectors.finding import Finding, Growth
 from detectors.hottest import Hot
+from detectors.measures import Measure
 from detectors.scope import TABLE
+from detectors.standings import Use
 
 NAME: Final = 60
 _SAID: Final = {
@@ -114,6 +117,15 @@ class EnglishLists(EnglishLife):
         was = f"; it was {former}" if former else ""
         whose = account or "the unnamed account"
         return f"The hottest table of {whose} is {'now' if former else 'still'} {label}: {of}{was}"
+
+    def use(self, use: Use, name: str) -> str:
+        """Say what an API or a business value came to in a day, and last week."""
+        if use.measure is Measure.LATENCY:
+            told = f"{name}: {numbers.number(use.day)} ms"
+            return told if use.week_ago is None else f"{told}, last week {numbers.number(use.week_ago)} ms"
+        unit = "" if use.measure.key else " requests"
+        told = f"{name}: {numbers.number(use.day)}{unit}"
+        return told if use.week_ago is None else f"{told}, {self.change(use.day, use.week_ago)}"
 
     def expires(self, what: str, until: str, by: str) -> str:
         """Say that a snooze or silence ends."""

@@ -68,6 +68,9 @@ class Labels(NamedTuple):
     # the digest and the flood
     digest_growing: str
     digest_hottest: str
+    digest_used: str
+    digest_slowest: str
+    digest_values: str
     digest_snoozes: str
     digest_held: str
     digest_precision: str

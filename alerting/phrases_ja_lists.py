@@ -2,13 +2,16 @@
 
 from typing import Final
 
+from alerting import numbers
 from alerting.answer import Said
 from alerting.incident import Incident
 from alerting.phrases_ja_life import JapaneseLife
 from alerting.slash import Fault
 from detectors.finding import Finding, Growth
 from detectors.hottest import Hot
+from detectors.measures import Measure
 from detectors.scope import TABLE
+from detectors.standings import Use
 
 _STATES: Final = {
     "open": "継続中",
@@ -125,6 +128,15 @@ class JapaneseLists(JapaneseLife):
         was = f"（以前は {former} ）" if former else ""
         whose = account or "アカウント不明"
         return f"{whose}: 最も負荷の高いテーブルは{'' if former else '引き続き'} {label} {was}、{of}"
+
+    def use(self, use: Use, name: str) -> str:
+        """Say what an API or a business value came to in a day, and last week."""
+        if use.measure is Measure.LATENCY:
+            told = f"{name} : {numbers.number(use.day)} ms"
+            return told if use.week_ago is None else f"{told}（先週 {numbers.number(use.week_ago)} ms）"
+        unit = "" if use.measure.key else " リクエスト"
+        told = f"{name} : {numbers.number(use.day)}{unit}"
+        return told if use.week_ago is None else f"{told}（先週比 {self.change(use.day, use.week_ago)}）"
 
     def expires(self, what: str, until: str, by: str) -> str:
         """Say that a snooze or silence ends."""

@@ -16,6 +16,7 @@ from alerting.phrases import Phrases
 from config.links import Links
 from config.settings import Settings
 from detectors.hottest import Hot
+from detectors.standings import Standings
 from tests.alerting.given import T0
 from tests.alerting.slack_standin import texts
 
@@ -41,10 +42,12 @@ def digest(
     *,
     at: int = T0,
     hottest: Sequence[Hot] = (),
+    standings: Standings | None = None,
     words: Phrases = ENGLISH,
     **more: Any,
 ) -> Message:
-    told = notice(*growing, action=Action.DIGEST, at=at, hottest=list(hottest))
+    known = {"hottest": list(hottest), "standings": standings or Standings()}
+    told = notice(*growing, action=Action.DIGEST, at=at, **known)
     return render_digest(Day(told, dispatch(told, Form.DIGEST, **more), LINKS, ZONE, words))
 
 
