@@ -16,7 +16,7 @@ from alerting.answers import Answers, Quiet
 from alerting.changes import changes_since
 from alerting.command import Ask, Command
 from alerting.message import Message
-from alerting.modals import details, pattern
+from alerting.modals import UNTIL_BLOCK, details, pattern
 from alerting.notice import identify
 from alerting.phrases import Phrases
 from alerting.pipeline import Pipeline
@@ -131,18 +131,23 @@ class OperatorDesk:
             while not self._work.empty():
                 self._work.get_nowait().close()
 
-    def pressed(self, payload: Mapping[str, Any]) -> None:
-        """Act on a ``block_actions`` or ``view_submission`` payload. Returns at once."""
-        asked = read_press(payload, int(self._now()), self._look.digest, self._look.zone)
+    def pressed(self, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Act on a ``block_actions`` or ``view_submission`` payload; return at once what a modal shows."""
+        now = int(self._now())
+        asked = read_press(payload, now, self._look.digest, self._look.zone)
         match asked:
             case Pressed(command, choice, answer_to):
                 self._take(self._press(command, choice, answer_to), command.id)
             case Modal():
                 self._take(self._open(asked), asked.trigger)
+            case Submitted() if asked.until <= now:
+                said = self._look.words.said(Said.PAST, "")
+                return {"response_action": "errors", "errors": {UNTIL_BLOCK: said}}
             case Submitted():
                 self._take(self._submitted(asked), asked.key)
             case Unread(why):
                 log.info("a press was not understood", reason=why)
+        return None
 
     def commanded(self, form: Mapping[str, str]) -> None:
         """Act on a slash command. Returns at once."""

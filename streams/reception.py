@@ -70,10 +70,9 @@ class Reception:
             return []
         return SlackHttp(Signatures(secret), self, self._metrics.refused).routes()
 
-    def pressed(self, payload: Mapping[str, Any]) -> None:
+    def pressed(self, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Act on a press."""
-        if self._desk is not None:
-            self._desk.pressed(payload)
+        return None if self._desk is None else self._desk.pressed(payload)
 
     def commanded(self, form: Mapping[str, str]) -> None:
         """Act on a slash command."""

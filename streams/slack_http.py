@@ -26,19 +26,22 @@ class Takes(Protocol):
     def staffed(self) -> bool:
         """Tell whether anybody acts on what comes in."""
 
-    def pressed(self, payload: Mapping[str, Any]) -> None:
-        """Act on a ``block_actions`` or ``view_submission`` payload."""
+    def pressed(self, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Act on a ``block_actions`` or ``view_submission`` payload; return what a modal is to show."""
 
     def commanded(self, form: Mapping[str, str]) -> None:
         """Act on a slash command."""
+
+
+Act = Callable[[Mapping[str, str]], Mapping[str, Any] | None]
 
 
 class SlackHttp:
     """The two routes that Slack calls.
 
     Every request is refused with 401 unless its raw body carries a good signature that was not seen before;
-    nothing of it is parsed until then. The answer is empty and comes at once: Slack waits three seconds, and
-    what a press leads to may take longer.
+    nothing of it is parsed until then. The answer comes at once, empty but for what a modal is to show: Slack
+    waits three seconds, and what a press leads to may take longer.
     """
 
     def __init__(self, signatures: Signatures, desk: Takes, refused: Counter) -> None:
@@ -60,15 +63,18 @@ class SlackHttp:
         return await self._verified(request, self._press)
 
     async def _commands(self, request: web.Request) -> web.Response:
-        return await self._verified(request, self._desk.commanded)
+        return await self._verified(request, self._command)
 
-    def _press(self, form: Mapping[str, str]) -> None:
+    def _command(self, form: Mapping[str, str]) -> None:
+        self._desk.commanded(form)
+
+    def _press(self, form: Mapping[str, str]) -> Mapping[str, Any] | None:
         payload = json.loads(form.get("payload", ""))
         if not isinstance(payload, dict):
             raise TypeError("the payload is no object")
-        self._desk.pressed(payload)
+        return self._desk.pressed(payload)
 
-    async def _verified(self, request: web.Request, act: Callable[[Mapping[str, str]], None]) -> web.Response:
+    async def _verified(self, request: web.Request, act: Act) -> web.Response:
         body = await _at_most(request, MAX_BODY)
         if body is None:
             return self._refuse("too long", 413)
@@ -77,9 +83,7 @@ class SlackHttp:
             return self._refuse("signature", 401)
         return self._taken(request, body, signature or "", act)
 
-    def _taken(
-        self, request: web.Request, body: bytes, signature: str, act: Callable[[Mapping[str, str]], None]
-    ) -> web.Response:
+    def _taken(self, request: web.Request, body: bytes, signature: str, act: Act) -> web.Response:
         if not self._desk.staffed:
             return self._refuse("nobody there", 503)
         try:
@@ -87,12 +91,13 @@ class SlackHttp:
                 # with this header Slack did not hear our answer: what was asked is being done
                 again = _RETRY in request.headers
                 return web.Response(headers=_NO_RETRY) if again else self._refuse("replayed", 401)
-            act(dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)))
+            form = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+            shown = act(form)
         except SignatureFullError:
             return self._refuse("too many", 429)
         except (ValueError, TypeError, RecursionError):
             return self._refuse("not understood", 400)
-        return web.Response()
+        return web.Response() if shown is None else web.json_response(shown)
 
     def _refuse(self, why: str, status: int) -> web.Response:
         self._refused.labels(why).inc()

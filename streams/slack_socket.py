@@ -35,7 +35,7 @@ log = structlog.get_logger("uneri.slack")
 
 
 class SlackSocket:
-    """Keeps one WebSocket to Slack open; acknowledges an envelope before anything is done about it.
+    """Keeps one WebSocket to Slack open; acknowledges an envelope before what was asked is done.
 
     When Slack announces that it will close the connection, another one is opened while the old one is still
     read: what is asked in between is not lost. After a failure it waits longer each time, with jitter; a
@@ -123,18 +123,18 @@ class SlackSocket:
             await socket.close()
 
     async def _take(self, socket: aiohttp.ClientWebSocketResponse, envelope: dict[str, Any]) -> bool:
-        """Acknowledge, then hand on; False when Slack wants the connection replaced."""
+        """Hand on and acknowledge at once; False when Slack wants the connection replaced."""
         kind = envelope.get("type")
         if kind == "disconnect":
             return False
-        if isinstance(identity := envelope.get("envelope_id"), str):
-            await socket.send_json({"envelope_id": identity})
-        payload = envelope.get("payload")
+        payload, shown = envelope.get("payload"), None
         if isinstance(payload, dict):
             if kind == "interactive":
-                self._desk.pressed(payload)
+                shown = self._desk.pressed(payload)
             elif kind == "slash_commands":
                 self._desk.commanded({name: str(value) for name, value in payload.items()})
+        if isinstance(identity := envelope.get("envelope_id"), str):
+            await socket.send_json({"envelope_id": identity} | ({} if shown is None else {"payload": shown}))
         return True
 
     def _greet(self) -> None:

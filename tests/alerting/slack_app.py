@@ -47,6 +47,7 @@ class SlackApp(SlackStandin):
     def __post_init__(self) -> None:
         self.sockets: list[web.WebSocketResponse] = []
         self.hello = True
+        self.shown: dict[str, Any] = {}  # what the newest acknowledgement holds
         self._numbers = itertools.count(1)
         self._envelopes: dict[str, Envelope] = {}
         self._uses: dict[str, int] = {}
@@ -102,6 +103,7 @@ class SlackApp(SlackStandin):
                 envelope = self._envelopes.get(message.json().get("envelope_id"))
                 if envelope is not None and not envelope.acked.done():
                     envelope.acked.set_result(time.monotonic() - envelope.sent)
+                    self.shown = message.json().get("payload") or {}
         finally:
             self.sockets.remove(socket)
             if not self.sockets:
@@ -173,6 +175,8 @@ class SlackApp(SlackStandin):
             aiohttp.ClientSession() as session,
             session.post(f"{self.daemon}{path}", data=body, headers=given) as answer,
         ):
+            if answer.content_type == "application/json":
+                self.shown = await answer.json()
             return answer.status
 
     def pressed(
