@@ -1,6 +1,7 @@
 """The chart of an incident: the last hours, last week's same hours dotted, what was expected as a band."""
 
 import io
+import unicodedata
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from alerting import numbers
+from alerting.fonts import families, japanese
 from alerting.incident import Incident
 from alerting.locales import ENGLISH
 from alerting.mrkdwn import clean, cut
@@ -27,6 +29,7 @@ INCIDENT: Final = "#E69F00"
 INK: Final = "#1D1C1D"
 FAINT: Final = "#868686"
 _HOURS: Final = 4
+_WIDEST: Final = 68  # Latin characters in a title
 _SIZE: Final = (8.4, 3.9)  # inches
 _DAY: Final = 86400  # matplotlib counts days since the epoch
 _DOTS: Final = 160  # an inch: sharp on a dense screen
@@ -42,7 +45,7 @@ def draw(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> bytes:
     zone
         The time axis is in this zone.
     words
-        The language of its titles.
+        The language of its titles; English where no font can write it.
 
     Raises
     ------
@@ -59,7 +62,9 @@ def draw(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> bytes:
     shown = (trace.now, trace.last_week, trace.lower, trace.upper)
     now, last, lower, upper = (_tail(each, keep) for each in shown)
 
-    labels = words.labels
+    if words.locale == "ja" and not japanese():
+        words = ENGLISH
+    labels, fonts = words.labels, list(families())
     figure = Figure(figsize=_SIZE, dpi=_DOTS, facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.068, 0.12, 0.902, 0.65))
@@ -82,16 +87,18 @@ def draw(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> bytes:
 
     size = words.size(finding, incident.peak)
     title = clean(f"{words.about(finding.about)} · {size}")
-    figure.text(0.02, 0.925, _literal(cut(title, 68)), color=INK, size=13.5, weight="bold", va="center")
+    figure.text(
+        0.02, 0.925, _literal(_cut(title)), color=INK, size=13.5, weight="bold", va="center", family=fonts
+    )
     day = datetime.fromtimestamp(begin, zone)
     subtitle = clean(f"{words.unit(finding.measure)} · {words.day(day)} · {zone.key}")
-    figure.text(0.02, 0.838, subtitle, color=FAINT, size=9.5, va="center")
+    figure.text(0.02, 0.838, subtitle, color=FAINT, size=9.5, va="center", family=fonts)
     figure.legend(
         loc="center right",
         bbox_to_anchor=(0.985, 0.838),
         ncols=4,
         frameon=False,
-        fontsize=9.5,
+        prop={"family": fonts, "size": 9.5},
         labelcolor=INK,
         handlelength=2.2,
         columnspacing=1.4,
@@ -125,6 +132,16 @@ def _dress(axes: Axes, zone: ZoneInfo) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: numbers.number(value)))
     axes.xaxis.set_major_locator(mdates.MinuteLocator(byminute=(0, 30), tz=zone))  # type: ignore[no-untyped-call]  # not annotated
     axes.xaxis.set_major_formatter(mdates.DateFormatter("%H:%M", tz=zone))  # type: ignore[no-untyped-call]  # nor this
+
+
+def _cut(title: str) -> str:
+    # a Japanese character takes the room of two Latin ones
+    width = 0
+    for place, character in enumerate(title):
+        width += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        if width > _WIDEST:
+            return cut(title, place)
+    return title
 
 
 def _literal(text: str) -> str:
