@@ -23,12 +23,14 @@ from streams.kafka_client import CredentialsMissingError
 from streams.kafka_stages import DetectStage, IncidentsStage, Passed, RollupStage
 from streams.kafka_status import status_of
 from streams.kafka_topics import TopicError, Topics, verified_topics
+from streams.labels_command import labels_route
 from streams.logs import configure_logs
 from streams.messenger import messenger
 from streams.metrics import Metrics
 from streams.outbox_kafka import KafkaOutboxStorage
 from streams.owned_records import OwnedRecords
 from streams.pipeline_watch import PipelineWatch
+from streams.reception import Reception
 from streams.stage_host import Hosted, Send, StageHost, fatal
 from streams.watchdog import Watchdog
 from streams.web import Web, WebError
@@ -81,7 +83,18 @@ class KafkaDaemon:
         ]
         hosted = [one for one in stages if one.role in roles]
         self._host = StageHost(chunk_app(kafka), hosted, KafkaCheckpoints(self._records), options)
-        self._web = Web(settings.web.listen, self.status, self._not_ready, self.metrics.registry)
+        self._reception = Reception(settings, self.metrics)
+        self._pipeline: Pipeline | None = None  # where the incidents are
+        self._web = Web(
+            settings.web.listen,
+            self.status,
+            self._not_ready,
+            self.metrics.registry,
+            [
+                *self._reception.routes(),
+                labels_route(lambda: None if self._pipeline is None else self._pipeline.labels),
+            ],
+        )
         self._ready = False
 
     async def run(self, stopping: asyncio.Event, watchdog: Watchdog) -> None:
@@ -134,6 +147,9 @@ class KafkaDaemon:
             self._watch = watch
             running = asyncio.create_task(courier.run())
             running.add_done_callback(_fatal_when_failed)
+            hearing = asyncio.create_task(self._reception.attend(pipeline, courier.command))
+            hearing.add_done_callback(_fatal_when_failed)
+            self._pipeline = pipeline
 
             async def send(passed: Passed) -> Awaitable[Any]:
                 await courier.put(passed.notices, passed.watermark)
@@ -147,6 +163,9 @@ class KafkaDaemon:
             try:
                 yield send
             finally:
+                hearing.cancel()
+                await asyncio.gather(hearing, return_exceptions=True)
+                self._pipeline = None
                 courier.stop()
                 await running
                 self._waiting = None

@@ -13,11 +13,17 @@ from alerting.labels import Label
 from alerting.labels_file import labels_to_csv, labels_to_yaml
 
 
-def labels_route(labels: Callable[[], Sequence[Label]]) -> web.RouteDef:
-    """Return the route ``GET /labels`` of a daemon: all labels as JSON, oldest first."""
+def labels_route(labels: Callable[[], Sequence[Label] | None]) -> web.RouteDef:
+    """Return the route ``GET /labels`` of a daemon: all labels as JSON, oldest first.
+
+    503 where they are None: another process has the incidents.
+    """
 
     async def show(_: web.Request) -> web.Response:
-        return web.Response(body=msgspec.json.encode(labels()), content_type="application/json")
+        known = labels()
+        if known is None:
+            return web.Response(status=503, reason="it has no incidents: ask the process that does")
+        return web.Response(body=msgspec.json.encode(known), content_type="application/json")
 
     return web.get("/labels", show)
 
