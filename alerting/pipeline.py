@@ -39,7 +39,7 @@ from alerting.gate import Gate
 from alerting.incident import Sent
 from alerting.labels import Label
 from alerting.ledger import Ledger, Turn
-from alerting.notice import Action, Notice
+from alerting.notice import Action, Notice, identify
 from alerting.opening import Opening
 from alerting.routing import Routing
 from alerting.silences import Standing
@@ -71,6 +71,7 @@ class _Core(msgspec.Struct, kw_only=True):
     counts: dict[str, int]
     over: dict[str, int]
     digest: int | None
+    configured: str  # the settings by which the stages held what they hold
 
 
 class Pipeline:
@@ -105,6 +106,7 @@ class Pipeline:
         self._sequence = 0
         self._swept = 0
         self._early: list[Notice] = []  # told after the watermark: their time has not come
+        self._configured = self._settings = _fingerprint(settings)
 
     # -- feeding ----------------------------------------------------------------------------------
 
@@ -183,6 +185,11 @@ class Pipeline:
         """Event time that has passed, epoch seconds."""
         return self._watermark
 
+    @property
+    def last_alert(self) -> int | None:
+        """When an incident was first told last, epoch seconds; None when none is remembered."""
+        return max((one.alerted for one in self._stories if one.alerted is not None), default=None)
+
     def turns(self) -> list[Turn]:
         """Return what the stages did since this was asked last, for a log."""
         return self._ledger.read()
@@ -199,6 +206,8 @@ class Pipeline:
         for due in (self._gate.due(), self._silences.due(), self._floods.due(), self._daily.due):
             if due is not None:
                 yield due
+        if self._configured != self._settings:
+            yield self._watermark
 
     def _moment(self, notices: list[Notice], at: int) -> Iterator[Dispatch]:
         """Do all of one moment: take notices in, end what ends, tell what nothing holds."""
@@ -208,6 +217,9 @@ class Pipeline:
         for silence in self._silences.ended(at):
             yield from self._asked.ended(silence, at)
         again.update((story.incident.id, story) for story in self._gate.ended(at))
+        if self._configured != self._settings:  # since the restart: what held something may be gone
+            self._configured = self._settings
+            again.update((story.incident.id, story) for story in self._gate.held())
         yield from self._let_out(again.values(), at)
         yield from self._opening.flooded(at)
         yield from self._daily.missed(at, self._routing, self._silences, self._stories, self._ledger.over)
@@ -305,6 +317,7 @@ class Pipeline:
             counts=dict(self._ledger.counts),
             over=dict(self._ledger.over),
             digest=self._daily.due,
+            configured=self._configured,
         )
         return {
             _CORE: pack("pipeline", 1, core, {}),
@@ -326,6 +339,7 @@ class Pipeline:
         core, _ = unpack(parts[_CORE], "pipeline", 1, _Core)
         self._watermark, self._sequence, self._early = core.watermark, core.sequence, core.early
         self._swept, self._daily.due = core.swept, core.digest
+        self._configured = core.configured
         self._dedupe.restore(core.commands, core.digests)
         for command in core.silencing:
             self._silences.add(command)
@@ -335,3 +349,7 @@ class Pipeline:
         self._asked.restore(parts)
         self._stories.restore(parts)
         self._gate.restore(self._stories)
+
+
+def _fingerprint(settings: Settings) -> str:
+    return identify(settings.notify.model_dump_json(), settings.digest.timezone)

@@ -14,7 +14,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, Final
 
 import structlog
+from aiohttp import web
 
+from alerting.answer import Answer
+from alerting.command import Command
+from alerting.deliver import Courier
 from alerting.pipeline import Pipeline
 from config.settings import Kafka, Settings
 from streams.kafka_app import aiokafka_options, chunk_app, wait_for_kafka
@@ -31,6 +35,7 @@ from streams.outbox_kafka import KafkaOutboxStorage
 from streams.owned_records import OwnedRecords
 from streams.pipeline_watch import PipelineWatch
 from streams.reception import Reception
+from streams.silence_routes import SilenceRoutes
 from streams.stage_host import Hosted, Send, StageHost, fatal
 from streams.watchdog import Watchdog
 from streams.web import Web, WebError
@@ -85,6 +90,7 @@ class KafkaDaemon:
         self._host = StageHost(chunk_app(kafka), hosted, KafkaCheckpoints(self._records), options)
         self._reception = Reception(settings, self.metrics)
         self._pipeline: Pipeline | None = None  # where the incidents are
+        self._courier: Courier | None = None
         self._web = Web(
             settings.web.listen,
             self.status,
@@ -93,6 +99,7 @@ class KafkaDaemon:
             [
                 *self._reception.routes(),
                 labels_route(lambda: None if self._pipeline is None else self._pipeline.labels),
+                *SilenceRoutes(lambda: self._pipeline, self._command).routes(),
             ],
         )
         self._ready = False
@@ -129,6 +136,12 @@ class KafkaDaemon:
         told = status_of(self._host, self._waiting() if self._waiting is not None else None)
         return told | (self._watch.status() if self._watch is not None else {})
 
+    async def _command(self, command: Command) -> Answer:
+        """Do what a terminal asks for; the routes see to it that the incidents are here."""
+        if self._courier is None:
+            raise web.HTTPServiceUnavailable
+        return await self._courier.command(command)
+
     def _not_ready(self) -> str | None:
         if not self._ready:
             return "no partitions yet"
@@ -149,7 +162,7 @@ class KafkaDaemon:
             running.add_done_callback(_fatal_when_failed)
             hearing = asyncio.create_task(self._reception.attend(pipeline, courier.command))
             hearing.add_done_callback(_fatal_when_failed)
-            self._pipeline = pipeline
+            self._pipeline, self._courier = pipeline, courier
 
             async def send(passed: Passed) -> Awaitable[Any]:
                 await courier.put(passed.notices, passed.watermark)
@@ -165,7 +178,7 @@ class KafkaDaemon:
             finally:
                 hearing.cancel()
                 await asyncio.gather(hearing, return_exceptions=True)
-                self._pipeline = None
+                self._pipeline = self._courier = None
                 courier.stop()
                 await running
                 self._waiting = None

@@ -14,7 +14,6 @@ import structlog
 from alerting.answer import Answer
 from alerting.command import Command
 from alerting.deliver import Courier
-from alerting.notice import Action
 from alerting.outbox import Outbox
 from alerting.outbox_sqlite import SqliteOutbox
 from alerting.pipeline import Pipeline
@@ -80,7 +79,6 @@ class LocalDaemon:
         self._saved = 0.0
         self._dirty = False
         self._watermark = 0
-        self._last_alert: int | None = None
         self.pipeline = Pipeline(settings)
         self._watch = PipelineWatch(self.pipeline, settings, self.metrics)
         self._reception = Reception(settings, self.metrics)
@@ -193,8 +191,6 @@ class LocalDaemon:
             self.metrics.rejected.labels(bad.reason.value).inc()
         for notice in told.notices:
             self.metrics.notices.labels(notice.action.value).inc()
-            if notice.action is Action.OPEN:
-                self._last_alert = notice.at
         self.metrics.watermark.set(self._watermark)
         self.metrics.lag.set(self._store.end - self._offset)
         if told.rejected:
@@ -249,7 +245,6 @@ class LocalDaemon:
             "series": self._engine.series,
             "open_incidents": first_of(going_on, len(going_on)),
             **self._watch.status(),
-            "last_alert": self._last_alert,
             "outbox": len(self._outbox.waiting()),
         }
 

@@ -69,6 +69,7 @@ class PipelineWatch:
             "held_incidents": first_of(map(_held, held), len(held)),
             "silences": first_of(silences, len(silences)),
             "stages": self._pipeline.counts,
+            "last_alert": self._pipeline.last_alert,
         }
 
 

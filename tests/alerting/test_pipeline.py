@@ -175,6 +175,25 @@ def test_what_people_know_becomes_a_label_that_learns_when_the_incident_ended(as
     assert [one.end for one in one.labels] == [T0 + 300]
 
 
+# -- a change of the configuration --------------------------------------------------------------------------
+
+
+def test_after_a_restart_what_is_held_is_asked_about_by_the_new_configuration() -> None:
+    silence = {"match": {"scopes": ["table:items"]}, "until": "2025-10-20", "why": "known"}
+    one, other = pipeline(silences=[silence]), pipeline()
+    one.feed([opened()], T0)
+    other.restore(one.snapshot())
+    assert said(other.feed([], T0 + 60)) == ["parent a open"]
+
+
+def test_a_message_keeps_its_places_when_routes_change() -> None:
+    one, other = pipeline(), pipeline(routes=[{"to": ["#new"]}])
+    one.feed([opened()], T0)
+    other.restore(one.snapshot())
+    told = other.feed([later(opened(), T0 + 60), opened("b", at=T0 + 60)], T0 + 60)
+    assert [each.destination for each in told] == ["slack:#uneri", "slack:#new"]
+
+
 # -- laws ---------------------------------------------------------------------------------------------------
 
 EVERYTHING: dict[str, Any] = {
