@@ -43,6 +43,11 @@ class Operators:
         self._now = now
         self._known: dict[str, tuple[float, frozenset[str]]] = {}
 
+    @property
+    def groups(self) -> list[str]:
+        """The user groups among them."""
+        return list(self._groups)
+
     async def may(self, user: str) -> bool:
         """Tell whether a user may act."""
         if self._everybody or user in self._users:
