@@ -115,16 +115,23 @@ def parse(text: str, place: str = "scenario") -> Iterator[Scenario]:
             found = Scenario(rest, place, number)
         elif found is None:
             raise ScenarioError(place, number, "the first line of a scenario is 'scenario: its name'")
-        elif keyword == "settings":
-            found.settings = _settings(rest, place, number)
-        elif keyword == "starts":
-            found.start = _start(rest, place, number)
-        elif keyword.startswith("at "):
-            _add(found, keyword.removeprefix("at "), rest, number)
         else:
-            raise ScenarioError(place, number, f"expected scenario, settings, starts or at, not {keyword!r}")
+            _take(found, keyword, rest, number)
     if found is not None:
         yield _checked(found)
+
+
+def _take(scenario: Scenario, keyword: str, rest: str, line: int) -> None:
+    if keyword == "settings":
+        scenario.settings = _settings(rest, scenario.place, line)
+    elif keyword == "starts":
+        scenario.start = _start(rest, scenario.place, line)
+    elif keyword.startswith("at "):
+        _add(scenario, keyword.removeprefix("at "), rest, line)
+    else:
+        raise ScenarioError(
+            scenario.place, line, f"expected scenario, settings, starts or at, not {keyword!r}"
+        )
 
 
 def seconds(text: str) -> int | None:

@@ -213,10 +213,8 @@ class Stage:
         known = self._edits.get(message.ts)
         if known == message.edits:
             return
-        if known is not None:
-            kind = "edit"
-        else:
-            kind = "thread" if message.thread else self._kind(message)
+        fresh = "thread" if message.thread else self._kind(message)
+        kind = fresh if known is None else "edit"
         self._edits[message.ts] = message.edits
         text = "\n".join([message.text, *_strings(message.blocks)])
         self._effects.append(self._effect(kind, message.channel, text))
