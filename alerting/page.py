@@ -45,6 +45,7 @@ def page(
     commands: Sequence[Command] = (),
     calls: str = "",
     earlier: str | None = None,
+    pressable: bool = True,
 ) -> Message:
     """Render an incident in its present state.
 
@@ -66,6 +67,8 @@ def page(
         Whom it calls, as the configuration names them: ``here``, or ids.
     earlier
         URL of the message of the last time.
+    pressable
+        Whether presses of buttons reach the daemon: without that there are none.
     """
     doors = Doors.of(incident, links, words, at=at)
     called = mention(calls)
@@ -80,8 +83,9 @@ def page(
         notes.append(words.came_back(link(earlier, words.labels.earlier, NAME)))
     if notes:
         before.append(section(fit(notes, SECTION)))
+    asked = frozenset(command.ask for command in commands)
     after: list[Block] = [
-        buttons(incident, words, frozenset(command.ask for command in commands)),
+        *([buttons(incident, words, asked)] if pressable else []),
         context(_context(incident, at, zone, words)),
     ]
     left = TOTAL - length([*before, *after])

@@ -18,10 +18,13 @@ class Renderer:
     """Makes messages with these links, in this time zone and language.
 
     Called with a dispatch, it returns its message; called with a notice, the message that would tell it where
-    nothing stands between.
+    nothing stands between. ``pressable`` says whether presses of buttons reach the daemon.
     """
 
-    def __init__(self, links: LinkMaker, zone: ZoneInfo, words: Phrases = ENGLISH) -> None:
+    def __init__(
+        self, links: LinkMaker, zone: ZoneInfo, words: Phrases = ENGLISH, *, pressable: bool = True
+    ) -> None:
+        self._pressable = pressable
         self._links = links
         self._zone = zone
         self.words = words
@@ -56,6 +59,7 @@ class Renderer:
             commands=() if told is None else told.commands,
             calls="" if told is None else told.mention,
             earlier=earlier,
+            pressable=self._pressable,
         )
 
     def _digest(self, notice: Notice, told: Dispatch | None = None) -> Message:

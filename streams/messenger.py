@@ -23,6 +23,7 @@ from alerting.terminal import TerminalSink
 from config.links import Links
 from config.settings import Settings, Slack
 from streams.http_receivers import http_receivers
+from streams.reception import ways_in
 
 RETRY_SECONDS = 15.0
 
@@ -44,7 +45,7 @@ async def messenger(
     zone = ZoneInfo(settings.digest.timezone)
     slack = settings.slack
     links, words = Links(settings.links), phrases_of(settings.notify.locale)
-    content = in_messages(Renderer(links, zone, words))
+    content = in_messages(Renderer(links, zone, words, pressable=bool(ways_in(slack))))
     token = os.environ.get(slack.token_env)
     outbox = Outbox(
         storage,

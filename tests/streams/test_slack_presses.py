@@ -66,7 +66,7 @@ async def scene(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     *,
-    groups: dict[str, list[str]] | None = None,
+    groups: Any = None,
     **slack: Any,
 ) -> AsyncIterator[Scene]:
     monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
@@ -117,6 +117,16 @@ async def test_a_press_shows_in_the_page_and_in_its_thread(
         await there.until(there.thread)
         assert [says in line and "U0MIKA" in line for line in there.thread()] == [True]
         assert there.slack.answers == [], "what shows in the message needs no answer"
+
+
+async def test_a_page_has_buttons_only_where_presses_are_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere: dict[str, Any] = {"app_token_env": "NO_APP_TOKEN", "signing_secret_env": "NO_SECRET"}
+    async with scene(tmp_path, monkeypatch, **nowhere) as there:
+        assert "actions" not in {block["type"] for block in there.page.blocks}
+        assert await there.slack.signed("/slack/actions", b"payload={}") == 404
+        assert there.slack.tickets == 0
 
 
 @pytest.mark.parametrize("over", WAYS)
