@@ -1,6 +1,7 @@
 """Slack as a sink: post, edit in place, and what belongs into the thread once the text is out."""
 
 import asyncio
+import re
 import zlib
 from types import TracebackType
 from typing import Any, Final, Self
@@ -23,6 +24,7 @@ TIMEOUT: Final = 10.0
 _BEFORE: Final = 300  # Slack's clock and ours may differ by this much, seconds
 _PAGES: Final = 5
 _LOOK: Final = 200
+_ID: Final = re.compile(r"[CGD][A-Z0-9]{6,}")  # of a channel
 _BLIND: Final = 1  # a message that may be out is posted again this often without a look
 
 
@@ -140,6 +142,8 @@ class SlackSink:
     async def _look(self, row: Row) -> tuple[Place | None, Outcome | None]:
         """Look for the row's id in its channel or thread; the outcome says why one could not look."""
         channel = row.place.channel if row.place is not None else row.home
+        if channel is None and _ID.fullmatch(row.channel):
+            channel = row.channel
         if channel is None:
             return None, Outcome(result=Result.ROUTE, error="the channel's id is not known")
         cursor: str | None = None
