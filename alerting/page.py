@@ -94,7 +94,7 @@ def page(
         made = paragraphs(lines, left)
         between += made
         left -= length(made)
-    text = escape(words.sentence(incident), TEXT // 3)
+    text = escape(words.sentence(incident), TEXT // 5)  # an entity is five characters
     look: Look = "over" if incident.state in ("resolved", "withdrawn") else "page"
     return Message(text=f"{called} {text}".strip()[:TEXT], blocks=[*before, *between, *after], look=look)
 
