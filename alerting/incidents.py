@@ -133,6 +133,11 @@ class Incidents:
         found = [*self._closed.all(), *(case.incident() for case in self._live.values())]
         return sorted(found, key=lambda incident: (incident.start, incident.id))
 
+    def going_on(self) -> list[Incident]:
+        """Return the incidents that are not over, ordered by start."""
+        found = [case.incident() for case in self._live.values() if case.resolved is None]
+        return sorted(found, key=lambda incident: (incident.start, incident.id))
+
     def incident_of(self, finding: str) -> Incident | None:
         """Return the incident that took in the finding with this id."""
         case = self._case(self._case_of.get(finding))

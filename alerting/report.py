@@ -78,7 +78,7 @@ def _span(incidents: Sequence[Incident], zone: ZoneInfo, renderer: Renderer) -> 
 
 def _figures(incidents: Sequence[Incident], digests: Sequence[Notice]) -> list[dict[str, object]]:
     sent = Counter(incident.sent for incident in incidents)
-    still = sum(incident.state == "open" and incident.sent == "page" for incident in incidents)
+    still = sum(incident.end is None and incident.sent == "page" for incident in incidents)
     findings = sum(1 + len(incident.members) for incident in incidents)
     return [
         {"name": "pages", "value": sent["page"]},

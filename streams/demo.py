@@ -43,7 +43,7 @@ class Demo:
             digest=Digest(at="09:00", timezone=ZONE),
         )
         self._simulation = Simulation(load_scenario("demo"))
-        self._engine = Engine(self._settings, [SOURCE])
+        self._engine = Engine(self._settings, [SOURCE], remember_all=True)
         self._pipeline = Pipeline(self._settings, keep=True)
         self.renderer = Renderer(Links(self._settings.links), self.zone)
         self._terminal = Terminal(console, self.zone)

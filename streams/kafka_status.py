@@ -29,7 +29,7 @@ def status_of(host: StageHost, outbox: int | None) -> dict[str, object]:
     for stage in stages:
         if isinstance(stage, IncidentsStage):
             told["watermark"] = stage.watermark
-            going_on = [one.primary.sentence for one in stage.incidents.known() if one.end is None]
+            going_on = [one.primary.sentence for one in stage.incidents.going_on()]
             told["open_incidents"] = first_of(going_on, len(going_on))
     if outbox is not None:
         told["outbox"] = outbox

@@ -236,7 +236,7 @@ class LocalDaemon:
 
     def status(self) -> dict[str, object]:
         """Return what ``uneri status`` shows."""
-        going_on = [one.primary.sentence for one in self._engine.incidents.known() if one.end is None]
+        going_on = [one.primary.sentence for one in self._engine.incidents.going_on()]
         return {
             "driver": "local",
             "records": self._offset,

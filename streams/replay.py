@@ -57,7 +57,7 @@ def replay(
         found.first = found.first or start
         found.last = start + settings.time.step
 
-    engine = Engine(settings, history.partitions, on_step=judged)
+    engine = Engine(settings, history.partitions, on_step=judged, remember_all=True)
     pipeline = Pipeline(settings, keep=True)
     place: Counter[str] = Counter()
     for piece in history.pieces():

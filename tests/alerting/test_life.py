@@ -233,6 +233,24 @@ def test_when_late_data_takes_the_main_finding_back_the_message_is_about_the_nex
     assert (line["sent"], line["reason"]) == ("none", Reason.LATE.value)
 
 
+def test_what_is_withdrawn_at_the_moment_in_which_the_same_is_found_again_is_one_message_amended() -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    [page] = incidents.feed([first], T0)
+    again = table_finding(id="again", start=T0 + 180, seen=T0 + 300)
+    [notice] = incidents.feed([withdrawn(first, T0 + 300, 1), again], T0 + 300)
+    assert (notice.action, notice.incident.state) == (Action.UPDATE, "open")
+    assert (notice.incident.id, notice.incident.primary.id) == (page.incident.id, "again")
+
+
+def test_of_what_is_over_the_message_is_not_about_what_was_withdrawn() -> None:
+    incidents = Incidents(Settings())
+    table, function = table_finding(), finding(PUT)
+    incidents.feed([table, function], T0)
+    incidents.feed([ended(table, T0 + 300, 1), ended(function, T0 + 300, 1)], T0 + 7200)
+    [notice] = incidents.feed([withdrawn(table, T0 + 7260, 2)], T0 + 7260)
+    assert (notice.incident.primary.about, notice.incident.state) == (PUT, "resolved")
+
+
 @pytest.mark.parametrize("hours", [0.3, 2, 48], ids=["resolved", "closed", "closed for days"])
 def test_late_data_mends_what_is_over(hours: float) -> None:
     incidents = Incidents(Settings())
