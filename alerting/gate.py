@@ -90,6 +90,7 @@ class Gate:
         """Let an incident wait no longer, without telling it."""
         story.waits, story.held = False, None
         self._held.pop(story.incident.id, None)
+        self.inhibition.know(story)
 
     def over(self, story: Story, at: int) -> None:
         """Let go of an incident that was over before it was told."""
@@ -114,7 +115,6 @@ class Gate:
             self._ledger.released(story, story.held, at)
             story.reason = f"it outlasted what held it: {story.held.reason}"
         self.let_go(story)
-        self.inhibition.know(story)
 
     def _hold(self, story: Story, hold: Hold, at: int) -> None:
         if story.held is None or (story.held.stage, story.held.reason) != (hold.stage, hold.reason):

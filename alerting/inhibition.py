@@ -29,12 +29,16 @@ class Inhibition:
         """Return why the incident waits: for as long as that of its account is open."""
         if story.incident.verdict in _OF_ITS_OWN:
             return None
-        for wide in self._wide.values():
-            if _inside(story, wide):
-                account = wide.incident.primary.about.account
-                reason = f"inhibited by {wide.incident.id}, which is about the whole account {account}"
-                return Hold(stage=self.name, reason=reason)
-        return None
+        wide = min(
+            (one for one in self._wide.values() if _inside(story, one)),
+            key=lambda one: one.sequence,
+            default=None,
+        )
+        if wide is None:
+            return None
+        account = wide.incident.primary.about.account
+        reason = f"inhibited by {wide.incident.id}, which is about the whole account {account}"
+        return Hold(stage=self.name, reason=reason)
 
     def know(self, story: Story) -> bool:
         """Take note of an incident in its newest state; True when it does not hold others any longer."""
@@ -43,10 +47,6 @@ class Inhibition:
             self._wide[story.incident.id] = story
             return False
         return self._wide.pop(story.incident.id, None) is not None
-
-    def forget(self) -> None:
-        """Begin anew, before the state of a snapshot is taken up."""
-        self._wide.clear()
 
 
 def _is_wide(story: Story) -> bool:

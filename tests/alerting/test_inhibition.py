@@ -6,7 +6,7 @@ from alerting.command import Ask
 from detectors.finding import Verdict
 from detectors.scope import Scope
 from tests.alerting.given import ACCOUNT, T0, TABLE, scope
-from tests.alerting.notices import opened, pipeline, press, resolved, said
+from tests.alerting.notices import opened, pipeline, press, reopened, resolved, said
 
 WHOLE = scope("account", ACCOUNT)
 LATER = T0 + 1200
@@ -75,3 +75,16 @@ def test_it_holds_still_after_a_restart_and_when_somebody_deals_with_it() -> Non
     other = pipeline()
     other.restore(one.snapshot())
     assert other.feed([opened("a", at=LATER)], LATER) == []
+
+
+def test_an_account_that_comes_back_while_it_is_snoozed_holds_before_and_after_a_restart() -> None:
+    one = pipeline()
+    wide = opened("w", WHOLE)
+    over = resolved(wide, T0 + 900)
+    one.feed([wide], T0)
+    one.command(press(Ask.SNOOZE, "w", until=T0 + 7200))
+    one.feed([over, reopened(over, T0 + 1000)], T0 + 1000)
+    other = pipeline()
+    other.restore(one.snapshot())
+    for each in (one, other):
+        assert each.feed([opened("a", at=LATER)], LATER) == []
