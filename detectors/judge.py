@@ -95,6 +95,9 @@ class Judgement:
     ended: Bools
     since: NDArray[np.int64]  # epoch seconds at which the open verdict began
     young: Bools
+    rests: NDArray[np.int8]  # what ``expected`` rests on: NOTHING, MINUTES, YESTERDAY or WEEKS of ``kernel``
+    level: Floats  # the present level that ``expected`` has beside its shape, on the scale of the kernel
+    hours: Floats  # the level over hours, in place of that
     growth: list[Growing] = field(default_factory=list)
 
 
@@ -173,8 +176,9 @@ class Judge:
         value = np.array(values, np.float64)
         if completeness < 1:
             value[self._sums] /= max(completeness, 1e-3)
-        out, growth = self.judge_steps(start, value[None])
         memory = self._memory
+        level, hours = memory.level.copy(), memory.lasting[0].copy()
+        out, growth = self.judge_steps(start, value[None])
         size = np.minimum(np.abs(out.size[0]), MOST)
         return Judgement(
             start=start,
@@ -188,6 +192,9 @@ class Judge:
             ended=out.ended[0],
             since=memory.since * self.step,
             young=(memory.first < 0) | (start // self.step - memory.first < self._pace.young),
+            rests=self._rests,
+            level=level,
+            hours=hours,
             growth=growth,
         )
 
@@ -217,6 +224,8 @@ class Judge:
         self._look_back(index, steps, same)
         out = out_of(value.shape)
         of_day = (start + self.step * np.arange(steps)) % DAY * self._slots // DAY
+        scratch = scratch_of(self._pace.beside, self._pace.short, len(self._plain), len(self.series))
+        self._rests = scratch.rests  # of the last step
         advance(
             index,
             value,
@@ -228,7 +237,7 @@ class Judge:
             self._memory.arrays(),
             self._pace._replace(aligned=not same.holiday),
             self._open_places,
-            scratch_of(self._pace.beside, self._pace.short, len(self._plain), len(self.series)),
+            scratch,
             out,
         )
         self._history.extend(index, value, out.spoilt)
