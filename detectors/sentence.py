@@ -64,7 +64,7 @@ def _of_weeks(weeks_used: list[int], weeks_left_out: list[int], compared_with: C
         last = f"the last {len(weeks_used)} holidays and Sundays" if many else "the last holiday or Sunday"
     else:
         last = "last week" if weeks_used == [1] else f"{len(weeks_used)} earlier week{'s' * many}"
-    without = f", {len(weeks_left_out)} left out as spoilt by an incident" if weeks_left_out else ""
+    without = f" ({len(weeks_left_out)} more left out, spoilt by an incident)" if weeks_left_out else ""
     return f"the same time of {last}{without}"
 
 
