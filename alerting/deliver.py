@@ -205,7 +205,7 @@ class Courier:
             if isinstance(step, Row):
                 await self._deliver(group, step)
                 continue
-            if step is None or not self._outbox.waiting():
+            if not self._outbox.waiting():
                 self._idle.set()
             await self._clock.wait(wake, step)
             wake.clear()

@@ -3,6 +3,7 @@
 from heapq import heappop, heappush
 from typing import Final
 
+from alerting.destination import SLACK
 from alerting.row import METHOD, Row, group_of
 
 SPACING: Final = {"edit": 1.2, "file": 0.6, "link": 1.2}
@@ -10,6 +11,10 @@ SPACING: Final = {"edit": 1.2, "file": 0.6, "link": 1.2}
 ``files.getUploadURLExternal`` tier 4 (100). ``chat.postMessage`` is limited by channel, not here."""
 
 SPOKEN: Final = frozenset({"post", "file"})  # methods after which there is one more message in the channel
+
+ELSEWHERE: Final = 0.05
+"""Seconds between two calls of a receiver that is no chat: programs read faster than people. An Alertmanager
+gets each alert of a flood, as it groups them itself."""
 
 _NEVER: Final = float("-inf")
 
@@ -28,7 +33,7 @@ class Lanes:
     Parameters
     ----------
     pace
-        Seconds between two messages at one destination.
+        Seconds between two messages of one Slack channel.
     spaced
         Sinks whose methods are spaced by ``SPACING`` too.
     """
@@ -77,13 +82,14 @@ class Lanes:
         """Return the row to deliver now, or the seconds until there is one, or None when none waits."""
         best: tuple[int, int, Row] | None = None
         soonest: float | None = None
+        pace = self._pace if group == SLACK else min(self._pace, ELSEWHERE)
         for (destination, method), lane in self._lanes.get(group, {}).items():
             self._ripen(lane, now)
             if not lane.ready and not lane.later:
                 continue
             at = max(
                 now if lane.ready else lane.later[0][0],
-                self._spoken.get(destination, _NEVER) + self._pace if method in SPOKEN else _NEVER,
+                self._spoken.get(destination, _NEVER) + pace if method in SPOKEN else _NEVER,
                 self._paused.get((destination, method), 0.0),
             )
             if group in self._spaced:

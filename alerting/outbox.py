@@ -171,7 +171,7 @@ class Outbox:
                 _anew(row)
             row.via = way if way != row.destination else None
             row.home = self._ways.home(way)
-            if row.send in _MARKED and row.id not in self._shelf.again:
+            if row.send in _MARKED and row.group == SLACK:  # other receivers recognise a repeat
                 marked = row.doubt
                 row.doubt = marked + 1
                 await self._storage.write([row], {})

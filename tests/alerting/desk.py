@@ -49,6 +49,31 @@ class FakeClock:
             await asyncio.sleep(0.002)
 
 
+class JointClock(FakeClock):
+    """Time passes only while all of so many workers wait for it: one that is busy stops it for all."""
+
+    def __init__(self, start: float, workers: int) -> None:
+        super().__init__(start)
+        self._workers = workers
+        self._waiting: dict[asyncio.Event, float] = {}
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
+        await asyncio.sleep(0)
+        if event.is_set():
+            return
+        self._waiting[event] = float("inf") if seconds is None else self.time + seconds
+        if len(self._waiting) == self._workers:
+            first = min(self._waiting.values())
+            self.time = max(self.time, first) if first < float("inf") else self.time
+            for each, until in self._waiting.items():
+                if until <= self.time:
+                    each.set()
+        try:
+            await event.wait()
+        finally:
+            del self._waiting[event]
+
+
 class Memory:
     """Rows and parts of a test, as they would be on disk."""
 
@@ -83,9 +108,12 @@ class Desk:
         clock: FakeClock,
         storage: Memory | SqliteOutbox,
         settings: Settings = SETTINGS,
+        *,
         at: Callable[[CrashPoint], None] = nothing,
+        others: Mapping[str, Receiver] | None = None,
     ) -> None:
         self.slack, self.clock, self.storage, self.settings = slack, clock, storage, settings
+        self.others = others or {}
         self.sink = SlackSink(TOKEN, slack.base_url, ZONE, timeout=0.4)
         instead = settings.slack.fallback_channel
         self.outbox = Outbox(
@@ -97,7 +125,7 @@ class Desk:
         self.told: list[tuple[str, str]] = []
         self.courier = Courier(
             self.outbox,
-            {"slack": Receiver(self.sink, in_messages(render))},
+            {"slack": Receiver(self.sink, in_messages(render)), **self.others},
             Pipeline(settings),
             clock=clock,
             told=lambda what, where: self.told.append((what, where)),
@@ -122,6 +150,6 @@ class Desk:
 
     async def restarted(self, at: Callable[[CrashPoint], None] = nothing) -> "Desk":
         await self.kill()
-        desk = Desk(self.slack, self.clock, self.storage, self.settings, at)
+        desk = Desk(self.slack, self.clock, self.storage, self.settings, at=at, others=self.others)
         await desk.courier.start()
         return desk
