@@ -238,6 +238,7 @@ class Pipeline:
                 notice, self._routing, self._silences, self._stories, self._ledger.over
             )
             return
+        before = None if story is None else story.incident.state
         story = self._know(story, notice, at)
         inhibition = self._gate.inhibition
         if inhibition.know(story):
@@ -249,6 +250,9 @@ class Pipeline:
             again[story.incident.id] = story
         else:
             yield from self._goes_on(story, notice, at)
+            for told in story.told if story.incident.state != before else ():
+                if told.form is Form.FLOOD:
+                    self._floods.touch(told.subject)
         self._stories.put(story)
 
     def _let_out(self, stories: Iterable[Story], at: int) -> Iterator[Dispatch]:
@@ -282,9 +286,6 @@ class Pipeline:
     def _goes_on(self, story: Story, notice: Notice, at: int) -> Iterator[Dispatch]:
         """Tell what is new of an incident that has a message."""
         yield from dispatches.edits(story, notice.id, at)
-        for told in story.told:
-            if told.form is Form.FLOOD:
-                self._floods.touch(told.subject)
         if self._silences.hold(story, at) is None:
             yield from dispatches.milestones(story, notice, at)
         without_curve(story)

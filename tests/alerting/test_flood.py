@@ -63,6 +63,14 @@ def test_its_message_is_edited_as_its_incidents_resolve_and_ends_with_the_last()
     assert last.notice.action is Action.RESOLVE
 
 
+def test_its_message_is_not_made_anew_for_a_figure_of_one_of_many() -> None:
+    one = pipeline(flood=2)
+    many = _many(3)
+    one.feed(many, T0)
+    assert one.feed([later(many[0], T0 + 120)], T0 + 120) == []
+    assert len(one.feed([later(later(many[0], T0), T0 + 180, state="worsening")], T0 + 180)) == 1
+
+
 def test_the_second_file_waits_a_minute_and_each_later_one_longer() -> None:
     one = pipeline(flood=2)
     files = []
