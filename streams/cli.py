@@ -231,6 +231,22 @@ def status(
     _leave(lambda: show_status(url or f"http://{listen}"))
 
 
+@app.command()
+def labels(
+    config: Config = None,
+    url: Annotated[str | None, typer.Option(help="http://host:port of the daemon")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="leave them here: .csv, else YAML; printed without")
+    ] = None,
+) -> None:
+    """Show what people said of incidents in Slack (expected, not an anomaly), for replay and tune."""
+    from streams.labels_command import show_labels
+
+    settings = settings_of(config)
+    listen = settings.web.listen if settings.kafka else settings.local.listen
+    _leave(lambda: show_labels(url or f"http://{listen}", out))
+
+
 Url = Annotated[str | None, typer.Option(help="http://host:port of the daemon")]
 
 
