@@ -46,6 +46,7 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
     alerted: int | None = None
     resolved: int | None = None  # when it was resolved, or withdrawn
     closed: int | None = None  # when it could no longer come back
+    order: int = 0  # counts the cases that closed
     withdrawn: bool = False
     unsaid: bool = False  # it was open until it was withdrawn, and that is not told yet
     sent: Sent = "none"
@@ -92,6 +93,10 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
     def _newest(self) -> dict[tuple[ScopeOrEdge, Measure], str]:
         """The finding of each series that came last."""
         return {_series(finding): finding.id for finding in self.findings.values()}
+
+    @cached_property
+    def _curves(self) -> set[str]:
+        return {finding.id for finding in self.findings.values() if finding.trace is not None}
 
     @cached_property
     def _about(self) -> set[ScopeOrEdge]:
@@ -152,13 +157,11 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
 
     def _hold(self, finding: Finding) -> None:
         if finding.id not in self.findings:
-            older = self._newest.get(_series(finding))
-            if older is not None and not _goes_on(former := self.findings[older]):
-                self.findings[older] = msgspec.structs.replace(former, trace=None)  # the newer chart has it
             self._newest[_series(finding)] = finding.id
             self._about.add(finding.about)
         self.findings[finding.id] = finding
         for ids, belongs in (
+            (self._curves, finding.trace is not None),
             (self.going, _goes_on(finding)),
             (self._standing, finding.state != "withdrawn"),
         ):
@@ -237,6 +240,17 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
             if finding.id != self.primary and (finding.id in self._standing or self.none)
         ]
         yield from sorted(others, key=lambda finding: (-depth(finding), finding.start, finding.id))
+
+    def thin(self, *, curve: bool) -> None:
+        """Let go of the curves of members, and unless ``curve`` of the primary's: a curve is 10 to 30 kB."""
+        for key in self._curves - ({self.primary} if curve else set()):
+            self.findings[key] = msgspec.structs.replace(self.findings[key], trace=None)
+            self._curves.discard(key)
+
+    @property
+    def has_curve(self) -> bool:
+        """Whether its primary has its curve."""
+        return self.first.trace is not None
 
     def shed(self) -> None:
         """Let go of what only charts need: this case is over."""

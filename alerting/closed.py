@@ -1,5 +1,6 @@
 """Incidents that are over: kept for what may still be learnt of them, and then forgotten."""
 
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -12,6 +13,10 @@ KEPT_DAYS: Final = 30
 
 MOST: Final = 10_000
 """Incidents that are over and kept, about 2 kB each; the ones closed longest ago go first."""
+
+SHELVES: Final = 16
+"""Parts that living cases, and those that closed on one day, are spread over: a flood of ten thousand is then
+not written anew as a whole for each that changes."""
 
 _PART: Final = "closed/"
 _DAY: Final = 86400
@@ -29,7 +34,8 @@ class Closed:
     def __init__(self, *, remember_all: bool = False) -> None:
         self._cases: dict[str, Case] = {}
         self._forgotten: list[Incident] | None = [] if remember_all else None
-        self._packed: dict[int, bytes] = {}  # by the day on which they closed
+        self._closings = 0
+        self._packed: dict[tuple[int, int], bytes] = {}  # by the day on which they closed, and the shelf
 
     def get(self, case: str | None) -> Case | None:
         """Return the case with this id."""
@@ -47,7 +53,8 @@ class Closed:
 
     def put(self, case: Case, at: int) -> list[Case]:
         """Take in a case that closes now; return those that are forgotten for it."""
-        case.closed = at
+        case.closed, case.order = at, self._closings
+        self._closings += 1
         case.shed()
         self._cases[case.id] = case
         self.changed(case)
@@ -55,7 +62,7 @@ class Closed:
 
     def changed(self, case: Case) -> None:
         """Note that late data changed a case."""
-        self._packed.pop(_day(case), None)
+        self._packed.pop(_place(case), None)
 
     def expire(self, at: int) -> list[Case]:
         """Let time pass; return those that are forgotten: whole days at once, for they are parts."""
@@ -72,14 +79,14 @@ class Closed:
         return case
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return one part for each day; those of days to which nothing happened stay as they are."""
-        days: dict[int, list[Case]] = {}
+        """Return parts of days and shelves; those to which nothing happened stay as they are."""
+        places: dict[tuple[int, int], list[Case]] = {}
         for case in self:
-            days.setdefault(_day(case), []).append(case)
-        for day, cases in days.items():
-            if day not in self._packed:
-                self._packed[day] = pack("incidents-closed", 2, cases, {})
-        return {f"{_PART}{day}": self._packed[day] for day in days}
+            places.setdefault(_place(case), []).append(case)
+        for place, cases in places.items():
+            if place not in self._packed:
+                self._packed[place] = pack("incidents-closed", 2, cases, {})
+        return {f"{_PART}{day}/{shelf}": self._packed[day, shelf] for day, shelf in places}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Take up the state of ``snapshot``.
@@ -89,13 +96,24 @@ class Closed:
         detectors.state.StateError
             When a part is damaged or of another version.
         """
-        self._cases, self._packed = {}, {}
-        days = sorted(int(name.removeprefix(_PART)) for name in parts if name.startswith(_PART))
-        for day in days:
-            part = parts[f"{_PART}{day}"]
-            cases, _ = unpack(part, "incidents-closed", 2, list[Case])
-            self._cases.update((case.id, case) for case in cases)
-            self._packed[day] = part
+        self._packed, found = {}, list[Case]()
+        for name, part in parts.items():
+            if name.startswith(_PART):
+                day, _, shelf = name.removeprefix(_PART).partition("/")
+                self._packed[int(day), int(shelf)] = part
+                found += unpack(part, "incidents-closed", 2, list[Case])[0]
+        found.sort(key=lambda case: case.order)
+        self._cases = {case.id: case for case in found}
+        self._closings = found[-1].order + 1 if found else 0
+
+
+def shelf_of(case: Case) -> int:
+    """Return the shelf that a case lies on, the same for all its life."""
+    return zlib.crc32(case.id.encode()) % SHELVES
+
+
+def _place(case: Case) -> tuple[int, int]:
+    return _day(case), shelf_of(case)
 
 
 def _day(case: Case) -> int:

@@ -8,7 +8,7 @@ import msgspec
 from alerting.agenda import Agenda, Due, What
 from alerting.case import Case
 from alerting.cause import GROWTH, depth, direction, taken_over
-from alerting.closed import Closed
+from alerting.closed import Closed, shelf_of
 from alerting.digest_time import next_digest, zone_of
 from alerting.fingerprint import Earlier, Memory, fingerprint
 from alerting.incident import Incident
@@ -23,15 +23,18 @@ from detectors.standings import Ranking, Use
 from detectors.state import pack, unpack
 
 _LIVE: Final = "live"
+_MEMORY: Final = "memory"
+_CASES: Final = "cases/"
 _VERSION: Final = 2
+
+CURVES: Final = 200
+"""Living incidents whose curve is kept for the chart of a message that is not out; nobody looks at more."""
 
 
 class _Live(msgspec.Struct, kw_only=True):
     watermark: int
     digest: int | None
     early: list[Finding]
-    cases: list[Case]
-    memory: list[tuple[str, Earlier]]
 
 
 class Incidents:
@@ -80,6 +83,7 @@ class Incidents:
         self._agenda = Agenda(self._holds)
         self._touched: set[str] = set()  # cases that something came for since they were last told
         self._memory = Memory()
+        self._curves: set[str] = set()  # cases whose primary has its curve
         self._hottest = Hottest()
         self._ranking = Ranking()
         self._closed = Closed(remember_all=remember_all)
@@ -122,6 +126,7 @@ class Incidents:
             self._settle()
             notices += self._pass(at)
             notices += self._changes(at)
+            self._thin()
         notices += self._pass(watermark)
         self._hottest.feed(loads)
         self._ranking.feed(uses)
@@ -360,6 +365,21 @@ class Incidents:
             if case.sent == "page" and case.pending is not None:
                 yield from self._change(case, at)
             case.pending = None
+            self._curves.add(case.id)
+
+    def _thin(self) -> None:
+        """Let go of curves, which are most of the state: of members, of growth, of more than ``CURVES``."""
+        kept: list[Case] = []
+        for which in self._curves:
+            case = self._live.get(which)
+            if case is not None:
+                case.thin(curve=case.direction != GROWTH)
+                kept += [case] if case.has_curve else []
+        if len(kept) > CURVES:
+            kept.sort(key=lambda case: (case.started, case.id))
+            for case in kept[CURVES:]:
+                case.thin(curve=False)
+        self._curves = {case.id for case in kept[:CURVES]}
 
     def _change(self, case: Case, at: int) -> Iterator[Notice]:
         """Tell what is new about a case that was told."""
@@ -435,16 +455,18 @@ class Incidents:
     # -- state ------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state as parts; incidents that are over lie in parts that seldom change, one a day."""
-        live = _Live(
-            watermark=self._watermark,
-            digest=self._digest,
-            early=self._early,
-            cases=list(self._live.values()),
-            memory=self._memory.held(),
-        )
+        """Return the state as parts; what nothing happened to lies in parts that stay as they are."""
+        live = _Live(watermark=self._watermark, digest=self._digest, early=self._early)
+        shelves: dict[int, list[Case]] = {}
+        for case in self._live.values():
+            shelves.setdefault(shelf_of(case), []).append(case)
         return {
             _LIVE: pack("incidents", _VERSION, live, {}),
+            _MEMORY: pack("incidents-memory", _VERSION, self._memory.held(), {}),
+            **{
+                f"{_CASES}{shelf}": pack("incidents-live", _VERSION, cases, {})
+                for shelf, cases in shelves.items()
+            },
             **self._hottest.snapshot(),
             **self._ranking.snapshot(),
             **self._closed.snapshot(),
@@ -463,17 +485,24 @@ class Incidents:
         self._hottest.restore(parts)
         self._ranking.restore(parts)
         self._closed.restore(parts)
-        self._memory = Memory(live.memory)
-        self._live = {case.id: case for case in live.cases}
+        self._memory = Memory(
+            unpack(parts[_MEMORY], "incidents-memory", _VERSION, list[tuple[str, Earlier]])[0]
+        )
+        cases: list[Case] = []
+        for name, part in parts.items():
+            if name.startswith(_CASES):
+                cases += unpack(part, "incidents-live", _VERSION, list[Case])[0]
+        self._live = {case.id: case for case in cases}
+        self._curves = {case.id for case in cases if case.has_curve}
         self._reach, self._agenda, self._touched = Reach(), Agenda(self._holds), set()
         self._agenda.put(self._digest, What.DIGEST)
         newest: dict[str, int] = {}
         self._case_of = {}
-        for case in (*self._closed, *live.cases):
+        for case in (*self._closed, *cases):
             for finding in case.findings.values():
                 if finding.revision >= newest.get(finding.id, 0):  # a series that grew and is near is in two
                     newest[finding.id], self._case_of[finding.id] = finding.revision, case.id
-        for case in live.cases:
+        for case in cases:
             self._note(case)
             for finding in case.findings.values():
                 self._reach.put(case.id, finding)

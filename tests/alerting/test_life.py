@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -356,6 +357,23 @@ def test_of_more_than_ten_thousand_that_are_over_the_oldest_are_forgotten(
     ]
     first = finding(scope("table", "t0"), start=T0, seen=T0 + 12 * 3 * 3600)
     assert incidents.incident_of(first.id) is None
+
+
+def test_of_a_flood_every_page_has_its_curve_and_the_state_keeps_two_hundred() -> None:
+    incidents = Incidents(Settings())
+    flood = [
+        table_finding(id=f"f{n}", scope=scope("table", f"t{n}"), touches=[], callers=[], suspects=[])
+        for n in range(250)
+    ]
+    flood += [growth_finding(scope("table", f"g{n}"), trace=flood[0].trace) for n in range(50)]
+    front = finding(PUT, touches=[scope("table", "t0")], trace=flood[0].trace)
+    pages = incidents.feed([*flood, front], T0)
+    assert [page.incident.primary.trace is not None for page in pages] == [True] * 250
+    curve = len(msgspec.msgpack.encode(flood[0].trace))
+    whole = sum(map(len, incidents.snapshot().values()))
+    assert 200 * curve < whole < 201 * curve + 300 * 2000
+    told = incidents.feed([replace(flood[249], revision=1, state="update", seen=T0 + 300)], T0 + 300)
+    assert told[0].incident.primary.trace is not None
 
 
 ABOUT = [TABLE, PUT, GET, ROUTE]
