@@ -21,43 +21,25 @@ What is held is told when nothing holds it any more, in its newest state; what i
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec import structs
 
 from alerting import dispatches
 from alerting.answer import Answer, Said
-from alerting.asked import Asked
 from alerting.command import Ask, Command
-from alerting.daily import Daily
-from alerting.dedupe import Dedupe
-from alerting.digest_time import zone_of
-from alerting.dispatch import Dispatch, Form
-from alerting.flood import Floods, FloodState
-from alerting.gate import Gate
-from alerting.incident import Sent
-from alerting.labels import Label
-from alerting.ledger import Ledger, Turn
-from alerting.notice import Action, Notice, identify
-from alerting.opening import Opening
-from alerting.routing import Routing
-from alerting.silences import Standing
-from alerting.stories import MOST, Stories
-from alerting.story import Story, is_over, without_curve
+from alerting.dispatch import Dispatch
+from alerting.flood import FloodState
+from alerting.known import Stages
+from alerting.notice import Notice, identify
+from alerting.stories import MOST
+from alerting.story import Story
 from config.settings import Settings
 from detectors.state import pack, unpack
 
 _CORE: Final = "pipeline"
 _FLOODS: Final = "floods"
-
-
-class Fate(NamedTuple):
-    """What became of an incident: ``alerted`` is the watermark at which its first message left."""
-
-    sent: Sent
-    reason: str
-    alerted: int | None
 
 
 class _Core(msgspec.Struct, kw_only=True):
@@ -74,7 +56,7 @@ class _Core(msgspec.Struct, kw_only=True):
     configured: str  # the settings by which the stages held what they hold
 
 
-class Pipeline:
+class Pipeline(Stages):
     """All stages, fed notices, time and commands. Pure: time is what it is told.
 
     Parameters
@@ -91,19 +73,7 @@ class Pipeline:
     """
 
     def __init__(self, settings: Settings, *, keep: bool = False) -> None:
-        notify, zone = settings.notify, zone_of(settings.digest)
-        self._ledger = Ledger()
-        self._dedupe = Dedupe()
-        self._gate = Gate(notify, zone, self._ledger)
-        self._silences = self._gate.silences
-        self._routing = Routing(settings)
-        self._floods = Floods(notify.flood)
-        self._stories = Stories(keep=keep)
-        self._opening = Opening(self._routing, self._floods, self._stories, self._ledger)
-        self._asked = Asked(self._stories, self._silences, self._dedupe)
-        self._daily = Daily(settings.digest, zone)
-        self._watermark = 0
-        self._sequence = 0
+        super().__init__(settings, keep=keep)
         self._swept = 0
         self._early: list[Notice] = []  # told after the watermark: their time has not come
         self._configured = self._settings = _fingerprint(settings)
@@ -148,57 +118,6 @@ class Pipeline:
         ]
         return structs.replace(answer, dispatches=[*answer.dispatches, *told])
 
-    # -- what there is to know --------------------------------------------------------------------
-
-    def find(self, incident: str) -> Story | None:
-        """Return what is known of an incident, None when it never was to be told or is forgotten."""
-        return self._stories.get(incident, self._watermark)
-
-    def known(self) -> list[Story]:
-        """Return all incidents that are remembered, oldest first."""
-        return list(self._stories)
-
-    def going_on(self) -> list[Story]:
-        """Return the incidents that are not over, told or held, oldest first."""
-        return [story for story in self._stories if story.over is None]
-
-    def held(self) -> list[Story]:
-        """Return the incidents that are held, in the order in which they were first held."""
-        return self._gate.held()
-
-    def silences(self) -> list[Standing]:
-        """Return the silences that hold, first ending first."""
-        return self._silences.standing(self._watermark)
-
-    @property
-    def labels(self) -> list[Label]:
-        """What people said of incidents, oldest first."""
-        return self._asked.labels
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many incidents each stage held, dropped or reshaped so far, by its name."""
-        return dict(sorted(self._ledger.counts.items()))
-
-    @property
-    def watermark(self) -> int:
-        """Event time that has passed, epoch seconds."""
-        return self._watermark
-
-    @property
-    def last_alert(self) -> int | None:
-        """When an incident was first told last, epoch seconds; None when none is remembered."""
-        return max((one.alerted for one in self._stories if one.alerted is not None), default=None)
-
-    def turns(self) -> list[Turn]:
-        """Return what the stages did since this was asked last, for a log."""
-        return self._ledger.read()
-
-    def fate(self, incident: str) -> Fate | None:
-        """Return what became of an incident that was to be told as a page; None for any other."""
-        story = self._stories.get(incident)
-        return None if story is None else Fate(story.sent, story.reason, story.alerted)
-
     # -- one moment -------------------------------------------------------------------------------
 
     def _due(self) -> Iterator[int]:
@@ -213,7 +132,7 @@ class Pipeline:
         """Do all of one moment: take notices in, end what ends, tell what nothing holds."""
         again: dict[str, Story] = {}
         for notice in notices:
-            yield from self._take(notice, at, again)
+            yield from self._intake.take(notice, at, again)
         for silence in self._silences.ended(at):
             yield from self._asked.ended(silence, at)
         again.update((story.incident.id, story) for story in self._gate.ended(at))
@@ -227,34 +146,6 @@ class Pipeline:
             self._daily.expect(at)
         self._sweep(at)
 
-    def _take(self, notice: Notice, at: int, again: dict[str, Story]) -> Iterator[Dispatch]:
-        digest = notice.action is Action.DIGEST
-        story = None if digest else self._stories.get(notice.incident.id, at)
-        if self._dedupe.repeats(notice, story):
-            self._ledger.did("dedupe", "dropped", story, "it was given before", at)
-            return
-        if digest:
-            yield from self._daily.tell(
-                notice, self._routing, self._silences, self._stories, self._ledger.over
-            )
-            return
-        before = None if story is None else story.incident.state
-        story = self._know(story, notice, at)
-        inhibition = self._gate.inhibition
-        if inhibition.know(story):
-            again.update((held.incident.id, held) for held in self._gate.held(inhibition.name))
-        if story.waits and story.over is not None:
-            self._gate.over(story, at)
-            again.pop(story.incident.id, None)
-        if story.waits:
-            again[story.incident.id] = story
-        else:
-            yield from self._goes_on(story, notice, at)
-            for told in story.told if story.incident.state != before else ():
-                if told.form is Form.FLOOD:
-                    self._floods.touch(told.subject)
-        self._stories.put(story)
-
     def _let_out(self, stories: Iterable[Story], at: int) -> Iterator[Dispatch]:
         """Tell those of the incidents that no stage holds any more."""
         waiting = list(stories)
@@ -265,30 +156,6 @@ class Pipeline:
             if not story.waits and story.incident.id not in new:  # it came back, and nothing is to be posted
                 yield from dispatches.edits(story, story.notice.id, at)
         yield from self._opening.open(free, at)
-
-    def _know(self, story: Story | None, notice: Notice, at: int) -> Story:
-        incident = notice.incident
-        if story is None:
-            self._sequence += 1
-            story = Story(
-                sequence=self._sequence, notice=notice, began=incident.start, reopened=incident.reopened
-            )
-        story.notice, story.over = notice, at if is_over(incident) else None
-        back = incident.reopened > story.reopened
-        if back:
-            story.reopened, story.began = incident.reopened, at
-        if not story.told or (back and story.over is None):
-            story.waits = True
-        if story.over is not None:
-            self._asked.relabel(story)
-        return story
-
-    def _goes_on(self, story: Story, notice: Notice, at: int) -> Iterator[Dispatch]:
-        """Tell what is new of an incident that has a message."""
-        yield from dispatches.edits(story, notice.id, at)
-        if self._silences.hold(story, at) is None:
-            yield from dispatches.milestones(story, notice, at)
-        without_curve(story)
 
     def _sweep(self, at: int) -> None:
         """Once a day, and where there are too many: forget what is over."""
@@ -309,7 +176,7 @@ class Pipeline:
         commands, digests = self._dedupe.state()
         core = _Core(
             watermark=self._watermark,
-            sequence=self._sequence,
+            sequence=self._intake.sequence,
             swept=self._swept,
             early=self._early,
             commands=commands,
@@ -338,7 +205,7 @@ class Pipeline:
         if _CORE not in parts:
             return
         core, _ = unpack(parts[_CORE], "pipeline", 1, _Core)
-        self._watermark, self._sequence, self._early = core.watermark, core.sequence, core.early
+        self._watermark, self._intake.sequence, self._early = core.watermark, core.sequence, core.early
         self._swept, self._daily.due = core.swept, core.digest
         self._configured = core.configured
         self._dedupe.restore(core.commands, core.digests)
