@@ -17,7 +17,7 @@ from alerting.notice import Action, Milestone, Notice, Reason, identify
 from alerting.reach import Reach
 from config.settings import Settings
 from detectors.finding import Finding, Verdict
-from detectors.hottest import Hottest, Load
+from detectors.hottest import Hot, Hottest, Load
 from detectors.scope import TABLE
 from detectors.standings import Ranking, Use
 from detectors.state import pack, unpack
@@ -143,6 +143,11 @@ class Incidents:
         found = [case.incident() for case in self._live.values() if case.resolved is None]
         return sorted(found, key=lambda incident: (incident.start, incident.id))
 
+    @property
+    def took_the_lead(self) -> tuple[Hot, ...]:
+        """The tables that took the lead of their account since the last digest; safe to ask at any time."""
+        return self._hottest.took_the_lead
+
     def incident_of(self, finding: str) -> Incident | None:
         """Return the incident that took in the finding with this id."""
         case = self._case(self._case_of.get(finding))
@@ -198,6 +203,8 @@ class Incidents:
         if case.findings.get(finding.id) is not finding:
             case.put(finding)
         self._touched.add(case.id)
+        if case.withdrawn and not case.none:
+            self._was_real(case, at)
         if case.closed is None:
             self._reach.put(case.id, case.findings[finding.id])
             self._schedule(case, at)
@@ -206,6 +213,14 @@ class Incidents:
         if case.none:
             case.retract(at)
         self._closed.changed(case)
+
+    def _was_real(self, case: Case, at: int) -> None:
+        """Take back that there was nothing: a part of it is true after all."""
+        case.withdrawn = False
+        if case.sent == "page":
+            self._remember(case, Action.RESOLVE, at)
+        else:
+            case.reason = Reason.OVER
 
     def _begin(self, finding: Finding) -> Case:
         case = Case.of(finding)
@@ -340,6 +355,7 @@ class Incidents:
 
     def _resolve(self, case: Case, at: int) -> Iterator[Notice]:
         case.quiet, case.resolved, case.look = None, at, None
+        case.life.owed.clear()
         self._note(case)
         if case.sent == "page":
             yield self._notice(case, Action.RESOLVE, at, Reason.QUIET, {Milestone.RESOLVED: []})

@@ -18,6 +18,7 @@ from alerting.incident import Incident, finding_to_json
 from alerting.incidents import Incidents
 from alerting.life import GAP, WORSE, grown
 from alerting.notice import Action, Milestone, Notice, Reason
+from config.settings import Incidents as IncidentSettings
 from config.settings import Settings
 from detectors.finding import Finding, Verdict
 from tests.alerting.given import (
@@ -214,6 +215,32 @@ def test_when_late_data_takes_all_back_the_message_is_withdrawn_and_what_is_true
     [again] = incidents.feed([back], T0 + 180)
     assert (again.action, again.incident.id, again.incident.state) == (Action.OPEN, page.incident.id, "open")
     assert again.milestones == [Milestone.REOPENED]
+
+
+@pytest.mark.parametrize("hours", [0.1, 2], ids=["withdrawn", "closed"])
+def test_what_was_withdrawn_and_is_true_but_over_is_resolved_after_all(hours: float) -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    [page] = incidents.feed([first], T0)
+    incidents.feed([withdrawn(first, T0 + 120, 1)], T0 + 120)
+    at = T0 + int(hours * 3600)
+    [told] = incidents.feed([ended(first, at, 2)], at)
+    assert (told.action, told.milestones, told.incident.state) == (
+        Action.UPDATE,
+        [Milestone.AMENDED],
+        "resolved",
+    )
+    later = table_finding(id="later", start=T0 + DAY, seen=T0 + DAY)
+    assert incidents.feed([later], T0 + DAY)[-1].incident.follows == page.incident.id
+
+
+def test_lines_that_wait_when_it_is_resolved_are_not_told_later() -> None:
+    incidents = Incidents(Settings(incidents=IncidentSettings(quiet=60)))
+    first, front = table_finding(), finding(PUT, seen=T0 + 60)
+    incidents.feed([first], T0)
+    incidents.feed([front], T0 + 60)
+    incidents.feed([ended(first, T0 + 120, 1), ended(front, T0 + 120, 1)], T0 + 1200)
+    told = incidents.feed([replace(ended(first, T0 + 1260, 2), observed=20.0)], T0 + 1260)
+    assert lines(told) == [Milestone.AMENDED]
 
 
 def test_what_is_withdrawn_before_it_is_told_is_not_told_and_stays_known() -> None:
