@@ -21,6 +21,7 @@ from alerting.command import Command
 from alerting.deliver import Courier
 from alerting.pipeline import Pipeline
 from config.settings import Kafka, Settings
+from detectors.hottest import Hot
 from streams.kafka_app import aiokafka_options, chunk_app, wait_for_kafka
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_client import CredentialsMissingError
@@ -82,7 +83,7 @@ class KafkaDaemon:
             Hosted(
                 topics.findings,
                 "incidents",
-                lambda _: IncidentsStage(kafka.shards, settings),
+                lambda _: self._incidents_stage(kafka.shards),
                 around=lambda _: self._delivering(),
             ),
         ]
@@ -90,6 +91,7 @@ class KafkaDaemon:
         self._host = StageHost(chunk_app(kafka), hosted, KafkaCheckpoints(self._records), options)
         self._reception = Reception(settings, self.metrics)
         self._pipeline: Pipeline | None = None  # where the incidents are
+        self._stage: IncidentsStage | None = None
         self._courier: Courier | None = None
         self._web = Web(
             settings.web.listen,
@@ -142,6 +144,13 @@ class KafkaDaemon:
             raise web.HTTPServiceUnavailable
         return await self._courier.command(command)
 
+    def _incidents_stage(self, shards: int) -> IncidentsStage:
+        self._stage = IncidentsStage(shards, self._settings)
+        return self._stage
+
+    def _leaders(self) -> tuple[Hot, ...]:
+        return () if self._stage is None else self._stage.incidents.took_the_lead
+
     def _not_ready(self) -> str | None:
         if not self._ready:
             return "no partitions yet"
@@ -160,7 +169,7 @@ class KafkaDaemon:
             self._watch = watch
             running = asyncio.create_task(courier.run())
             running.add_done_callback(_fatal_when_failed)
-            hearing = asyncio.create_task(self._reception.attend(pipeline, courier.command))
+            hearing = asyncio.create_task(self._reception.attend(pipeline, courier.command, self._leaders))
             hearing.add_done_callback(_fatal_when_failed)
             self._pipeline, self._courier = pipeline, courier
 

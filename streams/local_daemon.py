@@ -111,7 +111,9 @@ class LocalDaemon:
                 "taking events in",
                 url=f"http://{self.settings.local.listen.rpartition(':')[0]}:{self.port}/events",
             )
-            hearing = self._reception.attend(self.pipeline, courier.command)
+            hearing = self._reception.attend(
+                self.pipeline, courier.command, lambda: self._engine.incidents.took_the_lead
+            )
             tasks = [
                 asyncio.create_task(work) for work in (courier.run(), self._judge(), hearing, *self._sources)
             ]
