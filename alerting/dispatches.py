@@ -1,6 +1,7 @@
 """Dispatches made of what the pipeline knows: their ids follow from what caused them and where they go."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from msgspec import structs
 
@@ -9,6 +10,8 @@ from alerting.dispatch import Dispatch, Form, Line
 from alerting.flood import Flood
 from alerting.notice import Action, Milestone, Notice, Reason, identify
 from alerting.story import Story, Told, without_trace
+
+_ASKS: Final = frozenset(ask.value for ask in Ask)
 
 
 def parent(story: Story, told: Told, cause: str, at: int, follows: str | None = None) -> Dispatch:
@@ -35,9 +38,9 @@ def edits(story: Story, cause: str, at: int) -> Iterator[Dispatch]:
 
 
 def line(story: Story, cause: str, said: Line) -> Iterator[Dispatch]:
-    """Give a line for every thread of the incident; of a flood, what people did is in the flood's thread."""
+    """Give a line for every thread of the incident; a flood's thread has those of what people did alone."""
     for told in story.told:
-        if told.form is Form.PARENT or said.by:
+        if told.form is Form.PARENT or said.what in _ASKS:
             yield Dispatch(
                 id=identify(cause, told.destination, told.subject, Form.LINE, said.what),
                 destination=told.destination,

@@ -4,7 +4,7 @@ import time
 
 from alerting.command import Ask
 from alerting.dispatch import Form
-from alerting.notice import Action, Notice
+from alerting.notice import Action, Milestone, Notice
 from tests.alerting.given import T0, scope
 from tests.alerting.notices import later, opened, pipeline, press, resolved, said
 
@@ -116,6 +116,10 @@ def test_who_deals_with_one_of_a_flood_is_said_in_its_thread() -> None:
     message, _ = one.feed(_many(3), T0)
     answer = one.command(press(Ask.ACKNOWLEDGE, "i1"))
     assert said(answer.dispatches) == [f"line {message.subject} acknowledge"]
+    one.command(press(Ask.SNOOZE, "i2", until=T0 + 600))
+    worse = later(opened("i2"), T0 + 300, Milestone.WORSENED)
+    assert one.feed([worse], T0 + 300) == []
+    assert said(one.feed([], T0 + 600)) == [f"line {message.subject} unsilence"]
 
 
 def test_ten_thousand_at_once_are_a_handful_of_dispatches_in_seconds() -> None:
