@@ -10,7 +10,7 @@ from alerting.phrases import Phrases
 
 _TOKEN: Final = re.compile(r"<(?P<inner>[^<>]*)>|\*(?P<bold>[^*\n]+)\*")
 _CALLED: Final = re.compile(r"(?:@|!|!subteam\^)(?P<who>[A-Za-z0-9]+)")
-_DATE: Final = re.compile(r"!date\^(\d+)\^")
+_DATE: Final = re.compile(r"!date\^(\d+)\^(\{date_short_pretty\})?")
 
 
 class Piece(NamedTuple):
@@ -39,7 +39,7 @@ def pieces(mrkdwn: str, zone: ZoneInfo, words: Phrases = ENGLISH, *, bold: bool 
             continue
         date = _DATE.match(found["inner"])
         if date is not None:
-            yield Piece(words.friendly(int(date[1]), zone), bold)
+            yield Piece(words.friendly(int(date[1]), zone, day=date[2] is not None), bold)
             continue
         called = _CALLED.fullmatch(found["inner"])
         if called is not None:  # Slack shows the names of members; here there are only their ids

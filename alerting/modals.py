@@ -129,11 +129,12 @@ def matching_lines(matching: Matching, words: Phrases) -> list[str]:
 
 def _figures(incident: Incident, words: Phrases, zone: ZoneInfo) -> list[str]:
     primary, labels = incident.primary, words.labels
+    peak = labels.lowest if incident.peak < primary.expected else labels.peak
     shown = [
         labelled(labels.now, words.quantity(primary.observed, primary.measure)),
         labelled(labels.expected, words.quantity(primary.expected, primary.measure)),
         labelled(labels.interval, f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}"),
-        labelled(labels.peak, words.quantity(incident.peak, primary.measure)),
+        labelled(peak, words.quantity(incident.peak, primary.measure)),
         labelled(labels.score, f"{primary.score:.4f}"),
         f"*{labels.since}*\n{when(incident.start, words.clock(incident.start, zone))}",
     ]

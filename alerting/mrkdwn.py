@@ -125,12 +125,12 @@ def mention(whom: str) -> str:
     return " ".join(called)
 
 
-def when(epoch: int, fallback: str) -> str:
-    """Return a time that Slack shows in the reader's zone and language.
+def when(epoch: int, fallback: str, *, day: bool = True) -> str:
+    """Return a time that Slack shows in the reader's zone and language, with its ``day`` or alone.
 
     Examples
     --------
     >>> when(1760000000, "2025-10-09 17:53 JST")
     '<!date^1760000000^{date_short_pretty} {time}|2025-10-09 17:53 JST>'
     """
-    return f"<!date^{epoch}^{{date_short_pretty}} {{time}}|{fallback}>"
+    return f"<!date^{epoch}^{'{date_short_pretty} ' if day else ''}{{time}}|{fallback}>"

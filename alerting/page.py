@@ -1,6 +1,7 @@
 """The message of one incident: what happened, how much, why, who calls, where to look, who deals with it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from alerting.buttons import buttons
@@ -29,7 +30,7 @@ from alerting.message import (
 )
 from alerting.mrkdwn import escape, link, mention, when
 from alerting.phrases import Phrases
-from detectors.finding import Finding, Verdict
+from detectors.finding import Verdict
 
 SENTENCE = 450
 _NAMED = 3
@@ -111,8 +112,9 @@ def _fields(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
     primary, labels = incident.primary, words.labels
     begun = when(incident.start, words.clock(incident.start, zone))
     if incident.end is not None:
-        ended = when(incident.end, words.clock(incident.end, zone))
-        shown = [labelled(labels.peak, words.quantity(incident.peak, primary.measure))]
+        ended = _until(incident.start, incident.end, zone, words)
+        peak = labels.lowest if incident.peak < primary.expected else labels.peak
+        shown = [labelled(peak, words.quantity(incident.peak, primary.measure))]
         since = f"*{labels.lasted}*\n{begun} – {ended}"
     else:
         shown = [labelled(labels.now, words.quantity(primary.observed, primary.measure))]
@@ -131,6 +133,12 @@ def _fields(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
     return shown
 
 
+def _until(start: int, end: int, zone: ZoneInfo, words: Phrases) -> str:
+    """Return the end of a span, without its day where that is the day it began on."""
+    same = datetime.fromtimestamp(start, zone).date() == datetime.fromtimestamp(end, zone).date()
+    return when(end, words.clock(end, zone), day=not same)
+
+
 def _most(incident: Incident) -> float:
     return incident.peak if incident.end is not None else incident.primary.observed
 
@@ -138,12 +146,8 @@ def _most(incident: Incident) -> float:
 def _context(incident: Incident, at: int, zone: ZoneInfo, words: Phrases) -> list[str]:
     lines = [words.compared(incident.primary)]
     if incident.members:
-        named = list(dict.fromkeys(_named(member, words) for member in incident.members))
+        named = list(dict.fromkeys(words.named(member) for member in incident.members))
         shown = [escape(each, 2 * NAME) for each in named[:_NAMED]]
         lines.append(words.with_it(shown, max(0, len(named) - _NAMED)))
     lines.append(words.as_of(when(at, words.clock(at, zone)), incident.id, incident.reopened))
     return lines
-
-
-def _named(finding: Finding, words: Phrases) -> str:
-    return f"{words.about(finding.about)} ({words.name(finding.measure)})"

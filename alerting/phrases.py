@@ -75,8 +75,8 @@ class Phrases(Protocol):
     def clock(self, epoch: int, zone: ZoneInfo) -> str:
         """Return a time in the channel's zone, with the zone."""
 
-    def friendly(self, epoch: int, zone: ZoneInfo) -> str:
-        """Return a time as Slack shows it to a reader of this language."""
+    def friendly(self, epoch: int, zone: ZoneInfo, *, day: bool = True) -> str:
+        """Return a time as Slack shows it to a reader of this language, with its ``day`` or alone."""
 
     def day(self, at: datetime) -> str:
         """Return a date with its day of the week."""
@@ -100,6 +100,9 @@ class Phrases(Protocol):
 
     def interval(self, finding: Finding) -> str:
         """Return what was expected, with its interval."""
+
+    def named(self, finding: Finding) -> str:
+        """Name what a finding is about and its measure."""
 
     def headroom(self, value: float, finding: Finding) -> str:
         """Say how much of the known limit is left at ``value``."""

@@ -76,7 +76,7 @@ class EnglishFigures:
         """
         return f"{datetime.fromtimestamp(epoch, zone):%Y-%m-%d %H:%M %Z}"
 
-    def friendly(self, epoch: int, zone: ZoneInfo) -> str:
+    def friendly(self, epoch: int, zone: ZoneInfo, *, day: bool = True) -> str:
         """Return a time as Slack shows it.
 
         Examples
@@ -85,7 +85,7 @@ class EnglishFigures:
         'Oct 9, 2025 17:53'
         """
         at = datetime.fromtimestamp(epoch, zone)
-        return f"{at:%b} {at.day}, {at:%Y %H:%M}"
+        return f"{at:%b} {at.day}, {at:%Y %H:%M}" if day else f"{at:%H:%M}"
 
     def day(self, at: datetime) -> str:
         """Return a date with its day of the week."""
@@ -101,6 +101,10 @@ class EnglishFigures:
         """Return what was expected, with its interval: ``8.2 wcu/s (6.1 – 11)``."""
         expected = self.quantity(finding.expected, finding.measure)
         return f"{expected} ({numbers.number(finding.lower)} – {numbers.number(finding.upper)})"
+
+    def named(self, finding: Finding) -> str:
+        """Name what a finding is about and its measure."""
+        return f"{self.about(finding.about)} ({self.name(finding.measure)})"
 
     def headroom(self, value: float, finding: Finding) -> str:
         """Say how much of a known limit is left."""

@@ -7,6 +7,7 @@ from alerting.phrases_fixed import Labels
 LABELS: Final = Labels(
     now="Now",
     peak="Peak",
+    lowest="Lowest",
     expected="Expected",
     since="Since",
     lasted="From – to",
@@ -17,7 +18,7 @@ LABELS: Final = Labels(
     came="Came",
     comma=", ",
     no_reason="No reason was given.",
-    withdrawn="Late data showed that there was nothing: the figures below are those it was told with.",
+    withdrawn="Late data showed that there was nothing. The figures are those it was told with.",
     earlier="the last message",
     acknowledge="Acknowledge",
     snooze="Snooze…",

@@ -10,7 +10,7 @@ from alerting.mrkdwn import clean, cut
 from alerting.notice import Milestone
 from alerting.phrases_en_figures import EnglishFigures
 from detectors.finding import Finding, Share, Verdict
-from detectors.measures import Measure
+from detectors.measures import LATENCIES, Measure
 from detectors.scope import FUNCTION, TABLE
 from detectors.silence import RETIRED_SECONDS
 
@@ -120,8 +120,8 @@ class EnglishLife(EnglishFigures):
 
     def because(self, share: Share, finding: Finding) -> str:
         """Say whether a caller calls more often or asks for more with each call."""
-        if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
-            return ""  # what is used, or what failed, has no such why
+        if finding.verdict in (Verdict.FATAL, Verdict.LIMIT) or finding.measure in LATENCIES:
+            return ""  # what is used, what failed or what takes long has no such why
         more, calls = ("less", "fewer") if _falls(finding) else ("more", "more")
         capacity = " capacity" if finding.measure in (Measure.RCU, Measure.WCU) else ""
         if finding.measure is Measure.REQUESTS or share.more_calls >= _MOSTLY * share.share:

@@ -8,6 +8,7 @@ class Labels(NamedTuple):
 
     now: str
     peak: str
+    lowest: str
     expected: str
     since: str
     lasted: str

@@ -178,7 +178,7 @@ class JapaneseFigures:
         """
         return f"{datetime.fromtimestamp(epoch, zone):%Y/%m/%d %H:%M %Z}"
 
-    def friendly(self, epoch: int, zone: ZoneInfo) -> str:
+    def friendly(self, epoch: int, zone: ZoneInfo, *, day: bool = True) -> str:
         """Return a time as Slack shows it.
 
         Examples
@@ -187,7 +187,7 @@ class JapaneseFigures:
         '2025年10月9日 17:53'
         """
         at = datetime.fromtimestamp(epoch, zone)
-        return f"{at.year}年{at.month}月{at.day}日 {at:%H:%M}"
+        return f"{at.year}年{at.month}月{at.day}日 {at:%H:%M}" if day else f"{at:%H:%M}"
 
     def day(self, at: datetime) -> str:
         """Return a date with its day of the week."""
@@ -204,6 +204,10 @@ class JapaneseFigures:
         expected = self.quantity(finding.expected, finding.measure)
         return f"{expected}（{numbers.number(finding.lower)}～{numbers.number(finding.upper)}）"
 
+    def named(self, finding: Finding) -> str:
+        """Name what a finding is about and its measure."""
+        return f"{self.about(finding.about)}（{self.name(finding.measure)}）"
+
     def headroom(self, value: float, finding: Finding) -> str:
         """Say how much of a known limit is left."""
         limit = finding.limit or 0.0
@@ -213,6 +217,10 @@ class JapaneseFigures:
     def complete(self, share: float) -> str:
         """Say how complete the data is."""
         return self.percent(share)
+
+    def then(self, text: str, kana: str) -> str:
+        """Return ``text`` with what follows, apart where ``text`` ends in a Latin letter: ``265 ms で``."""
+        return f"{text} {kana}" if text[-1:].isascii() and text[-1:].isalpha() else f"{text}{kana}"
 
     def subject(self, finding: Finding) -> str:
         """Return what a sentence is about: ``テーブル items の書き込み容量``."""

@@ -7,6 +7,7 @@ from alerting.phrases_fixed import Labels
 LABELS: Final = Labels(
     now="現在値",
     peak="最大値",
+    lowest="最小値",
     expected="想定値",
     since="発生時刻",
     lasted="発生期間",
@@ -17,7 +18,7 @@ LABELS: Final = Labels(
     came="発生回数",
     comma="、",
     no_reason="理由は記録されていません。",
-    withdrawn="遅れて届いたデータにより、異常ではなかったことが判明しました。以下は通知時点の値です。",
+    withdrawn="遅れて届いたデータにより、異常ではなかったことが判明しました。表示している値は通知時点のものです。",
     earlier="前回のメッセージ",
     acknowledge="対応する",
     snooze="スヌーズ…",

@@ -14,7 +14,7 @@ from alerting.notice import Milestone
 from alerting.phrases_ja_figures import NAME
 from alerting.phrases_ja_why import JapaneseWhy
 from detectors.finding import Finding, Share, Verdict
-from detectors.measures import Measure
+from detectors.measures import LATENCIES, Measure
 from detectors.scope import FUNCTION, TABLE
 
 _MOSTLY: Final = 2 / 3  # of a share: what makes up so much of it is all that is said of it
@@ -127,7 +127,7 @@ class JapaneseLife(JapaneseWhy):
 
     def because(self, share: Share, finding: Finding) -> str:
         """Say whether a caller calls more often or asks for more with each call."""
-        if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
+        if finding.verdict in (Verdict.FATAL, Verdict.LIMIT) or finding.measure in LATENCIES:
             return ""
         change = "減少" if _falls(finding) else "増加"
         each = "1回あたりの容量" if finding.measure in (Measure.RCU, Measure.WCU) else "1回あたりの量"
@@ -177,7 +177,8 @@ class JapaneseLife(JapaneseWhy):
     def alternative(self, finding: Finding, peak: float, hours: int) -> str:
         """Say in words what a chart shows."""
         reached, expected = (self.quantity(value, finding.measure) for value in (peak, finding.expected))
-        return f"{self.subject(finding)}の直近{hours}時間のグラフ。想定 {expected}に対して {reached}でした。"
+        compared = f"想定 {self.then(expected, 'に')}対して {self.then(reached, 'でした')}。"
+        return f"{self.subject(finding)}の直近{hours}時間のグラフ。{compared}"
 
     def turn(  # noqa: C901, PLR0911  a phrase for each turn
         self, what: str, incident: Incident, detail: str

@@ -123,11 +123,12 @@ class JapaneseLists(JapaneseLife):
         """Say which table leads its account, or how near concurrency is to its limit."""
         part = self.percent(hot.share)
         if hot.scope.kind != TABLE:
-            return f"{self.kind(hot.scope.kind)} {label} : ピーク時に同時実行数の上限の {part} を使用"
+            return f"{self.kind(hot.scope.kind)} {label} · ピーク時に同時実行数の上限の {part} を使用"
         of = f"ピーク時に{measure}の上限の {part}" if measure else f"アカウントの消費容量の {part}"
-        was = f"（以前は {former} ）" if former else ""
         whose = account or "アカウント不明"
-        return f"{whose}: 最も負荷の高いテーブルは{'' if former else '引き続き'} {label} {was}、{of}"
+        if former:
+            return f"{whose}: 最も負荷の高いテーブルが {former} から {label} に交代（{of}）"
+        return f"{whose}: 最も負荷の高いテーブルは引き続き {label} （{of}）"
 
     def use(self, use: Use, name: str) -> str:
         """Say what an API or a business value came to in a day, and last week."""
@@ -186,6 +187,5 @@ class JapaneseLists(JapaneseLife):
 
     def takes_the_lead(self, label: str, former: str, account: str) -> str:
         """Say that a table leads its account now."""
-        return f"{account}: 最も負荷の高いテーブルは {label} になりました" + (
-            f" （以前は {former} ）" if former else ""
-        )
+        was = f" {former} から" if former else ""
+        return f"{account}: 最も負荷の高いテーブルが{was} {label} に交代"

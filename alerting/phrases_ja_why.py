@@ -53,7 +53,7 @@ class JapaneseWhy(JapaneseFigures):
         else:
             told = f"{basis}を大きく上回っています。"
         stays = "この水準が続いています。" if finding.verdict is Verdict.SHIFT else ""
-        return f"{self.subject(finding)}は {now}で、{told}{stays}"
+        return f"{self.subject(finding)}は {self.then(now, 'で')}、{told}{stays}"
 
     def _basis(self, finding: Finding) -> str:
         weeks = len(finding.weeks_used)
@@ -81,15 +81,16 @@ class JapaneseWhy(JapaneseFigures):
             return told
         limit = self.quantity(finding.limit, finding.measure)
         if growth.days_to_limit == 0:
-            return f"{told}ピーク時にはすでに上限の {limit}に達しています。"
+            return f"{told}ピーク時にはすでに上限の {self.then(limit, 'に')}達しています。"
         soon, late = growth.days_to_limit_lower, growth.days_to_limit_upper
         between = f"（{soon:.0f}～{late:.0f}日）" if soon is not None and late is not None else ""
-        return f"{told}このペースでは約{growth.days_to_limit:.0f}日{between}で上限の {limit}に達します。"
+        days = f"約{growth.days_to_limit:.0f}日{between}"
+        return f"{told}このペースでは{days}で上限の {self.then(limit, 'に')}達します。"
 
     def _limit(self, finding: Finding) -> str:
         limit = finding.limit or 0.0
         share = finding.observed / limit if limit else 0.0
-        used = f"上限 {self.quantity(limit, finding.measure)}の {self.percent(share)} "
+        used = f"上限 {self.then(self.quantity(limit, finding.measure), 'の')} {self.percent(share)} "
         subject = self.subject(finding)
         if not finding.near:
             return f"{subject}は直近1日のピークで{used}に達しました。前日までも同様です。"
@@ -117,7 +118,7 @@ class JapaneseWhy(JapaneseFigures):
         routes = [s.scope for s in finding.callers if s.scope.kind == ROUTE and s.share > 0]
         on = f"（{self._listed(routes)}）" if routes else ""
         by = self._listed([share.scope for share in finding.suspects])
-        of = f"呼び出し元は {by} です。" if by else ""
+        of = f"呼び出し元は{by} です。" if by else ""
         return (
             f"{self.about(finding.about)} のリクエスト{on}が {error} により{self.times(finding.times)}"
             f"異常終了しました。{of}この例外は、ここではこれまで一度も発生していません。"
@@ -132,7 +133,7 @@ class JapaneseWhy(JapaneseFigures):
             return ""
         cause = self.about(finding.causes[0].scope)
         if finding.measure in LATENCIES:
-            return f"時間の大半は {cause} で費やされています。"
+            return f"時間の大半は{cause} で費やされています。"
         if finding.causes[0].measure is Measure.THROTTLES:
             return f"{cause} でスロットリングが発生しています。"
-        return f"エラーの発生元は {cause} です。"
+        return f"エラーの発生元は{cause} です。"

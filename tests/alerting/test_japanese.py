@@ -134,16 +134,16 @@ BEHIND = [Cause(scope=TABLE, measure=Measure.LATENCY, score=0.9)]
             (
                 "関数 inventory-put-item のリクエスト（ルート POST /items/{id}）"
                 "が KeyError により3回異常終了しました。"
-                "呼び出し元は クライアント ios 3.2.1 です。"
+                "呼び出し元はクライアント ios 3.2.1 です。"
                 "この例外は、ここではこれまで一度も発生していません。"
             ),
         ),
         (
             finding(PUT, measure=Measure.LATENCY, compared_with="minutes", weeks_used=[], causes=BEHIND),
             (
-                "関数 inventory-put-item のレイテンシ（p95）は 41 msで"
+                "関数 inventory-put-item のレイテンシ（p95）は 41 ms で"
                 "、直前の数分から想定される 8.2 ms（6.1～11）の "
-                "5倍です。時間の大半は テーブル items で費やされています。"
+                "5倍です。時間の大半はテーブル items で費やされています。"
             ),
         ),
     ],
