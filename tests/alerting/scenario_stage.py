@@ -169,10 +169,13 @@ class Stage:
 
     # -- time -------------------------------------------------------------------------------------
 
-    async def play(self) -> None:
+    async def play(self, *, restarting: bool) -> None:
         """Let everything happen, and check what is expected when it is."""
         for statement in self._scenario.statements:
-            await self._until(self._scenario.start + statement.at)
+            time = self._scenario.start + statement.at
+            if restarting and time > self._clock.time:
+                await self._restart()
+            await self._until(time)
             await self._do(statement)
         await self._flush()
         self._nothing_else(self._scenario.statements[-1])
@@ -340,7 +343,7 @@ class Stage:
         lasts = seconds(" ".join(words[at + 1 :]))
         if lasts is None:
             raise ValueError("for how long?")
-        self._slack.always = " ".join(words[:at])
+        self._slack.always, self._slack.retry_after = " ".join(words[:at]), 30
         self._slack_is_back = self._clock.time + lasts
 
     # -- what is expected -------------------------------------------------------------------------
@@ -394,11 +397,14 @@ class Stage:
         return ScenarioFailed(f"{where}\n{problem}\nso far people saw:\n  {seen}")
 
 
-async def play(scenario: Scenario) -> None:
-    """Play a scenario; raise ``ScenarioFailed`` when what was told is not what was expected."""
+async def play(scenario: Scenario, *, restarting: bool = False) -> None:
+    """Play a scenario; raise ``ScenarioFailed`` when what was told is not what was expected.
+
+    ``restarting``: the process dies after all that happens at one time.
+    """
     clock = HeldClock(scenario.start)
     async with SlackStandin(now=clock.now) as slack, Stage(scenario, slack, clock) as stage:
-        await stage.play()
+        await stage.play(restarting=restarting)
 
 
 def _has(text: str, words: list[str]) -> bool:

@@ -16,6 +16,11 @@ async def test_people_are_told_what_the_scenario_expects(scenario: Scenario) -> 
     await play(scenario)
 
 
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=[one.name for one in SCENARIOS])
+async def test_people_are_told_the_same_when_the_process_dies_again_and_again(scenario: Scenario) -> None:
+    await play(scenario, restarting=True)
+
+
 PAGE = "scenario: a page\nat 0: finding spike table items wcu 41 expected 8.2\n"
 
 
