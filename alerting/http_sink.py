@@ -1,6 +1,7 @@
 """What sinks over HTTP share: one session, one call at a time, no redirects, nothing secret in any text."""
 
 import asyncio
+import io
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -64,7 +65,8 @@ class HttpSink:
         body, headers = self.dress(row, row.body)
         try:
             session = self._open()
-            async with session.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
+            data = io.BytesIO(body)  # sent in pieces: the body of a flood is large
+            async with session.post(self._url, data=data, headers=headers, allow_redirects=False) as answer:
                 outcome = outcome_of_status(answer.status, answer.headers, self._now())
         except asyncio.CancelledError:
             raise

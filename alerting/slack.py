@@ -1,6 +1,7 @@
 """Slack as a sink: post, edit in place, and what belongs into the thread once the text is out."""
 
 import asyncio
+import io
 import re
 import zlib
 from types import TracebackType
@@ -249,11 +250,11 @@ class SlackSink:
             place=structs.replace(row.place, link=link if link.startswith("https://") else None),
         )
 
-    async def _upload(self, url: str, picture: bytes) -> None:
+    async def _upload(self, url: str, body: bytes) -> None:
         session = self._session
         if session is None:
             raise aiohttp.ClientConnectionError("the session is closed")
-        async with session.post(url, data=picture, allow_redirects=False) as answer:
+        async with session.post(url, data=io.BytesIO(body), allow_redirects=False) as answer:
             if answer.status != 200:  # noqa: PLR2004  HTTP's OK
                 raise aiohttp.ClientResponseError(
                     answer.request_info,

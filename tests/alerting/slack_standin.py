@@ -70,7 +70,7 @@ class SlackStandin:
     async def __aenter__(self) -> Self:
         self._uploads: dict[str, tuple[int, bytes | None]] = {}
         self._clock = self.now or asyncio.get_running_loop().time
-        application = web.Application()
+        application = web.Application(client_max_size=2**24)
         application.router.add_post("/api/{method}", self._api)
         application.router.add_get("/api/{method}", self._api)
         application.router.add_post("/upload/{file}", self._upload)
