@@ -173,7 +173,9 @@ class Stage:
         """Let everything happen, and check what is expected when it is."""
         for statement in self._scenario.statements:
             time = self._scenario.start + statement.at
-            if restarting and time > self._clock.time:
+            if restarting and (left := time - int(self._clock.time)) > 0:
+                await self._restart()
+                await self._until(time - left // 2)
                 await self._restart()
             await self._until(time)
             await self._do(statement)
@@ -400,7 +402,7 @@ class Stage:
 async def play(scenario: Scenario, *, restarting: bool = False) -> None:
     """Play a scenario; raise ``ScenarioFailed`` when what was told is not what was expected.
 
-    ``restarting``: the process dies after all that happens at one time.
+    ``restarting``: the process dies after all that happens at one time, and halfway to the next.
     """
     clock = HeldClock(scenario.start)
     async with SlackStandin(now=clock.now) as slack, Stage(scenario, slack, clock) as stage:
