@@ -1,11 +1,15 @@
 """The index of living cases gives the answers of looking at every finding of every case."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from alerting.case import Case
 from alerting.cause import GROWTH, connected, direction, taken_over
+from alerting.incidents import Incidents
 from alerting.reach import JOINS_SECONDS, Reach
+from config.settings import Settings
 from detectors.finding import Finding, Verdict
 from detectors.measures import Measure
 from detectors.scope import Scope
@@ -78,3 +82,34 @@ def test_nothing_is_left_of_cases_that_are_gone() -> None:
     for number in range(3):
         reach.remove(str(number))
     assert vars(reach) == vars(Reach())
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        [finding(scope("table", f"t{n}"), callers=[share(IOS, 0.6)], touches=[IOS]) for n in range(400)],
+        [finding(scope("table", f"t{n}"), verdict=Verdict.GROWTH, touches=[PUT]) for n in range(400)],
+        [
+            finding(
+                scope("function", f"f{n}"), verdict=Verdict.DROP, observed=0.0, callers=[share(ROUTE, 1.0)]
+            )
+            for n in range(400)
+        ],
+        [finding(scope("table", f"t{n}"), callers=[share(PUT, 0.9)], touches=[PUT]) for n in range(400)],
+        [finding(scope("function", f"f{n}"), verdict=Verdict.SILENCE, observed=0.0) for n in range(400)],
+    ],
+    ids=["a client of all", "growth", "replaced functions", "one caller", "silent functions"],
+)
+def test_a_flood_is_linear_each_finding_is_held_against_one_case_at_most(
+    flood: list[Finding], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+    takes = Case.takes
+
+    def counted(case: Case, finding: Finding, *, same_series: bool) -> bool:
+        asked.append(case.id)
+        return takes(case, finding, same_series=same_series)
+
+    monkeypatch.setattr(Case, "takes", counted)
+    Incidents(Settings()).feed(flood, T0)
+    assert len(asked) <= len(flood)
