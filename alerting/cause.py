@@ -114,19 +114,11 @@ def connected(one: Finding, other: Finding, *, together: bool) -> bool:
         return True
     if together and one.verdict is other.verdict is Verdict.SILENCE:
         return True  # two scopes of one account that fall silent at one time have one cause
-    mine, theirs = _subjects(one), _subjects(other)
+    mine, theirs = subjects(one), subjects(other)
     found = (
-        (mine & theirs)
-        | (mine & _parts(other))
-        | (theirs & _parts(one))
-        | (_carriers(one) & _carriers(other))
+        (mine & theirs) | (mine & parts(other)) | (theirs & parts(one)) | (carriers(one) & carriers(other))
     )
-    return bool(found) if together else any(not _broad(scope) for scope in found)
-
-
-def scopes(finding: Finding) -> set[Scope]:
-    """Return every scope that the finding is about or that carries a part of it."""
-    return _subjects(finding) | _parts(finding)
+    return bool(found) if together else any(not broad(scope) for scope in found)
 
 
 def taken_over(findings: Iterable[Finding]) -> bool:
@@ -153,16 +145,19 @@ def _callers(finding: Finding) -> set[ScopeOrEdge]:
     return {share.scope for share in finding.callers if share.scope.kind not in (CLIENT, TENANT)}
 
 
-def _subjects(finding: Finding) -> set[Scope]:
+def subjects(finding: Finding) -> set[Scope]:
+    """Return the scopes that the finding is about."""
     about = finding.about
     return {about.source, about.target} if isinstance(about, Edge) else {about}
 
 
-def _parts(finding: Finding) -> set[Scope]:
+def parts(finding: Finding) -> set[Scope]:
+    """Return the scopes that carry a part of it."""
     return {*finding.touches, *(share.scope for share in (*finding.callers, *finding.suspects))}
 
 
-def _carriers(finding: Finding) -> set[Scope]:
+def carriers(finding: Finding) -> set[Scope]:
+    """Return the scopes that carry a good part of it."""
     # A large client carries a large part of everything: it connects what it is the suspect of.
     suspected = {share.scope for share in finding.suspects if share.share >= _CARRIES}
     if not finding.callers:  # a latency is nobody's share: whoever calls what is slow may be why
@@ -174,5 +169,6 @@ def _carriers(finding: Finding) -> set[Scope]:
     }
 
 
-def _broad(scope: Scope) -> bool:
+def broad(scope: Scope) -> bool:
+    """Tell whether so much goes through a scope that it connects only what begins with it."""
     return scope.kind in (ACCOUNT, SERVICE) or (scope.kind == CLIENT and not scope.version)

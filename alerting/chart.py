@@ -1,6 +1,7 @@
 """The chart of an incident: the last hours, last week's same hours dotted, what was expected as a band."""
 
 import io
+import unicodedata
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -14,9 +15,11 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from alerting import numbers
+from alerting.fonts import families, japanese
 from alerting.incident import Incident
-from alerting.message import about
+from alerting.locales import ENGLISH
 from alerting.mrkdwn import clean, cut
+from alerting.phrases import Phrases
 
 # Okabe and Ito's palette, told apart by every kind of colour vision, on white in both of Slack's themes.
 NOW: Final = "#0072B2"
@@ -26,12 +29,13 @@ INCIDENT: Final = "#E69F00"
 INK: Final = "#1D1C1D"
 FAINT: Final = "#868686"
 _HOURS: Final = 4
+_WIDEST: Final = 68  # Latin characters in a title
 _SIZE: Final = (8.4, 3.9)  # inches
 _DAY: Final = 86400  # matplotlib counts days since the epoch
 _DOTS: Final = 160  # an inch: sharp on a dense screen
 
 
-def draw(incident: Incident, zone: ZoneInfo) -> bytes:
+def draw(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> bytes:
     """Return the chart as PNG bytes.
 
     Parameters
@@ -40,6 +44,8 @@ def draw(incident: Incident, zone: ZoneInfo) -> bytes:
         Its primary finding has a trace.
     zone
         The time axis is in this zone.
+    words
+        The language of its titles; English where no font can write it.
 
     Raises
     ------
@@ -56,6 +62,9 @@ def draw(incident: Incident, zone: ZoneInfo) -> bytes:
     shown = (trace.now, trace.last_week, trace.lower, trace.upper)
     now, last, lower, upper = (_tail(each, keep) for each in shown)
 
+    if words.locale == "ja" and not japanese():
+        words = ENGLISH
+    labels, fonts = words.labels, list(families())
     figure = Figure(figsize=_SIZE, dpi=_DOTS, facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.068, 0.12, 0.902, 0.65))
@@ -64,28 +73,32 @@ def draw(incident: Incident, zone: ZoneInfo) -> bytes:
     edges = [max(edge, begin) / _DAY for edge in (incident.start, until)]
     axes.axvspan(edges[0], edges[1], color=INCIDENT, alpha=0.16, lw=0, zorder=0)
     axes.axvline(edges[0], color=INCIDENT, lw=1.2, zorder=1)
-    axes.fill_between(times, lower, upper, color=BAND, alpha=0.24, lw=0, zorder=2, label="expected")
-    axes.plot(times, last, color=LAST_WEEK, lw=1.5, ls=(0, (1, 1.6)), zorder=3, label="last week")
-    axes.plot(times, now, color=NOW, lw=2.2, zorder=4, solid_capstyle="round", label="now")
+    axes.fill_between(
+        times, lower, upper, color=BAND, alpha=0.24, lw=0, zorder=2, label=labels.chart_expected
+    )
+    axes.plot(times, last, color=LAST_WEEK, lw=1.5, ls=(0, (1, 1.6)), zorder=3, label=labels.chart_last_week)
+    axes.plot(times, now, color=NOW, lw=2.2, zorder=4, solid_capstyle="round", label=labels.chart_now)
     top = float(np.nanmax(np.append(now, 0.0)))
     if finding.limit is not None and finding.limit <= 2 * top:  # farther away it would flatten the curve
-        axes.axhline(finding.limit, color=INK, lw=1, ls=(0, (6, 3)), zorder=1, label="limit")
+        axes.axhline(finding.limit, color=INK, lw=1, ls=(0, (6, 3)), zorder=1, label=labels.chart_limit)
     _dress(axes, zone)
     axes.set_xlim(begin / _DAY, (begin + keep * trace.step) / _DAY)
     axes.set_ylim(bottom=0, top=axes.get_ylim()[1] * 1.04)
 
-    size = numbers.change(incident.peak, finding.expected)
-    title = clean(f"{about(finding.about)} · {numbers.name(finding.measure)} {size}")
-    figure.text(0.02, 0.925, _literal(cut(title, 68)), color=INK, size=13.5, weight="bold", va="center")
+    size = words.size(finding, incident.peak)
+    title = clean(f"{words.about(finding.about)} · {size}")
+    figure.text(
+        0.02, 0.925, _literal(_cut(title)), color=INK, size=13.5, weight="bold", va="center", family=fonts
+    )
     day = datetime.fromtimestamp(begin, zone)
-    subtitle = f"{numbers.unit(finding.measure)} · {day:%a %d %b %Y}, times in {zone.key}"
-    figure.text(0.02, 0.838, subtitle, color=FAINT, size=9.5, va="center")
+    subtitle = clean(f"{words.unit(finding.measure)} · {words.day(day)} · {zone.key}")
+    figure.text(0.02, 0.838, subtitle, color=FAINT, size=9.5, va="center", family=fonts)
     figure.legend(
         loc="center right",
         bbox_to_anchor=(0.985, 0.838),
         ncols=4,
         frameon=False,
-        fontsize=9.5,
+        prop={"family": fonts, "size": 9.5},
         labelcolor=INK,
         handlelength=2.2,
         columnspacing=1.4,
@@ -97,13 +110,10 @@ def draw(incident: Incident, zone: ZoneInfo) -> bytes:
     return written.getvalue()
 
 
-def alternative(incident: Incident) -> str:
+def alternative(incident: Incident, words: Phrases = ENGLISH) -> str:
     """Say in words what the chart shows, for those who cannot see it."""
     finding = incident.primary
-    what = f"{clean(about(finding.about))}, {numbers.name(finding.measure)}"
-    peak, expected = (numbers.quantity(value, finding.measure) for value in (incident.peak, finding.expected))
-    told = f"Chart of {what}, over the last {_HOURS} hours: it reached {peak} where {expected} was expected."
-    return cut(told, 900)
+    return cut(clean(words.alternative(finding, incident.peak, _HOURS)), 900)
 
 
 def _tail(values: list[float | None], keep: int) -> NDArray[np.float64]:
@@ -122,6 +132,16 @@ def _dress(axes: Axes, zone: ZoneInfo) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: numbers.number(value)))
     axes.xaxis.set_major_locator(mdates.MinuteLocator(byminute=(0, 30), tz=zone))  # type: ignore[no-untyped-call]  # not annotated
     axes.xaxis.set_major_formatter(mdates.DateFormatter("%H:%M", tz=zone))  # type: ignore[no-untyped-call]  # nor this
+
+
+def _cut(title: str) -> str:
+    # a Japanese character takes the room of two Latin ones
+    width = 0
+    for place, character in enumerate(title):
+        width += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        if width > _WIDEST:
+            return cut(title, place)
+    return title
 
 
 def _literal(text: str) -> str:

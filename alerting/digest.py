@@ -1,124 +1,163 @@
-"""The digest: once a day, what grows and how many days are left, the most urgent first."""
+"""The digest: once a day, what grows and how many days are left, and what people should know besides.
 
-from collections.abc import Sequence
-from typing import Final
+It is a list of sections, each a function of the day; one that has nothing to say returns no blocks.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerting import numbers
+from alerting.dispatch import Dispatch
+from alerting.doors import Doors
 from alerting.heat import heat_lines
 from alerting.incident import Incident
 from alerting.links import LinkMaker
-from alerting.message import NAME, SECTION, Block, Message, about, clock, headroom, when
-from alerting.mrkdwn import escape, link
-from alerting.size import size
-from detectors.finding import Finding, Growth
-from detectors.hottest import Hot
+from alerting.message import NAME, SECTION, TEXT, TOTAL, Block, Message, context, header, length, listing
+from alerting.mrkdwn import escape, person, when
+from alerting.notice import Notice
+from alerting.phrases import Phrases
+from alerting.ranking import ranking_lines
+from detectors.finding import Finding
 from detectors.scope import Edge
+from detectors.standings import VALUES
 
 ROWS: Final = 20
-_TOTAL: Final = 11_000
+LINES: Final = 10
+_GROWING: Final = 8000  # characters: what grows leaves room for the sections below it
 _WEEK: Final = 7 * 86400
 
 
-def digest(
-    growing: Sequence[Incident],
-    links: LinkMaker,
-    zone: ZoneInfo,
-    *,
-    at: int,
-    hottest: Sequence[Hot] = (),
-) -> Message:
-    """Render what grows, as ordered by the notice: fewest days to the limit first.
+class Day(NamedTuple):
+    """What a digest is made of."""
 
-    Parameters
-    ----------
-    growing
-        The growth incidents that are open, one a series; none where only ``hottest`` has news.
-    links
-        Makes the links; they show the last week.
-    zone
-        The channel's time zone.
-    at
-        The watermark the digest is of, epoch seconds.
-    hottest
-        The hottest table of each account and what has a limit of concurrency.
-    """
-    one = len(growing) == 1
-    count = f"{len(growing)} series {'grows' if one else 'grow'}"
-    if any(incident.primary.growth is None for incident in growing):
-        count += f" or {'is' if one else 'are'} near a limit"
-    if not growing:
-        count = "another table is the hottest"
-    rows = [_row(incident.primary, links, at) for incident in growing[:ROWS]]
-    blocks: list[Block] = [
-        {"type": "header", "text": {"type": "plain_text", "text": f"DIGEST · {count}", "emoji": False}}
-    ]
-    spent = shown = 0
-    for row in rows:
-        if spent + len(row) > _TOTAL:
-            break
-        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": row, "verbatim": True}})
-        spent += len(row)
-        shown += 1
-    rest = (
-        f"and {len(growing) - shown} more that grow slower or have no limit near · "
-        if shown < len(growing)
-        else ""
-    )
-    heat = heat_lines(hottest)
-    if heat:
-        text = "\n".join(heat)[:SECTION]
-        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}})
-    footer = f"{rest}Growth needs planning, not a reaction · as of {when(at, zone)}"
-    blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": footer, "verbatim": True}]})
+    notice: Notice
+    dispatch: Dispatch | None  # what the pipeline knows besides; None where there is no pipeline
+    links: LinkMaker
+    zone: ZoneInfo
+    words: Phrases
+
+    def when(self, epoch: int) -> str:
+        """Return a time as mrkdwn."""
+        return when(epoch, self.words.clock(epoch, self.zone))
+
+
+Section = Callable[[Day], list[Block]]
+
+
+def digest(day: Day) -> Message:
+    """Render what grows, in the order of the notice (fewest days first), and what else there is."""
+    words, growing = day.words, day.notice.incidents
+    near = sum(incident.primary.growth is None for incident in growing)
+    title = words.digest_title(len(growing), near)
+    blocks = [header(title)]
+    for of in SECTIONS:
+        made = of(day)
+        if length([*blocks, *made]) < TOTAL - 2 * NAME:
+            blocks += made
+    more = max(0, len(growing) - _shown(day))
+    blocks.append(context([words.footer(day.when(day.notice.at), more)]))
+    first = ""
     if growing:
-        first = growing[0].primary
-        most_urgent = f"{escape(about(first.about), 2 * NAME)}, {rate(first)}"
-    else:
-        most_urgent = heat[0] if heat else "none"
-    text = f"Digest of {clock(at, zone)}: {count}. First: {most_urgent}."
-    return Message(text=text, blocks=blocks)
+        one = growing[0].primary
+        first = escape(
+            f"{words.about(one.about)}{words.labels.comma}{words.size(one, one.observed)}", 3 * NAME
+        )
+    elif day.notice.hottest:
+        first = heat_lines(day.notice.hottest, words)[0]
+    text = words.digest_sentence(words.clock(day.notice.at, day.zone), title, first.replace("*", ""))
+    return Message(text=text[:TEXT], blocks=blocks, look="digest")
 
 
-def rate(finding: Finding) -> str:
-    """Say how fast it grows, ``wcu +3.1 % a day``, or how near its limit it is."""
-    return size(finding, finding.observed)
+def growing(day: Day) -> list[Block]:
+    """Return what grows or is near a limit, with the days that are left."""
+    return [
+        {"type": "section", "text": {"type": "mrkdwn", "text": row, "verbatim": True}} for row in _rows(day)
+    ]
 
 
-def _row(finding: Finding, links: LinkMaker, at: int) -> str:
+def hottest(day: Day) -> list[Block]:
+    """Return the hottest table of each account, and how near concurrency is to its limit."""
+    return listing(day.words.labels.digest_hottest, heat_lines(day.notice.hottest, day.words), _silently)
+
+
+def rankings(day: Day) -> list[Block]:
+    """Return the APIs used most, those that were slowest and business values, beside last week."""
+    labels, standings = day.words.labels, day.notice.standings
+    used = ranking_lines(standings.most_used, day.words)
+    slow = ranking_lines(standings.slowest, day.words)
+    values = ranking_lines(standings.values, day.words, VALUES)
+    return [
+        *listing(labels.digest_used, used, _silently),
+        *listing(labels.digest_slowest, slow, _silently),
+        *listing(labels.digest_values, values, _silently),
+    ]
+
+
+def precision(day: Day) -> list[Block]:
+    """Return how many pages of the last weeks asked for no action."""
+    found = day.dispatch.precision if day.dispatch is not None else None
+    if found is None:
+        return []
+    said = day.words.precision(found.weeks, found.pages, found.expected, found.not_an_anomaly)
+    return listing(day.words.labels.digest_precision, [said], _silently)
+
+
+def snoozes(day: Day) -> list[Block]:
+    """Return the snoozes and silences that end before the next digest."""
+    ending = sorted(day.dispatch.expiring, key=lambda one: (one.until, one.id)) if day.dispatch else []
+    lines = [
+        day.words.expires(escape(one.what, 2 * NAME), day.when(one.until), person(one.by)) for one in ending
+    ]
+    return listing(day.words.labels.digest_snoozes, lines, day.words.and_more, most=LINES)
+
+
+def held(day: Day) -> list[Block]:
+    """Return the pages that were held back and are over by now, by the stage that held them."""
+    stages = sorted(day.dispatch.held.items()) if day.dispatch is not None else []
+    lines = [escape(day.words.held(stage, pages), 2 * NAME) for stage, pages in stages[:LINES] if pages]
+    return listing(day.words.labels.digest_held, lines, _silently)
+
+
+SECTIONS: Final[Sequence[Section]] = (growing, hottest, rankings, precision, snoozes, held)
+"""What a digest tells, in this order."""
+
+
+def _silently(_: int) -> str:
+    """Leave out what does not fit without a word: the most telling lines stand first."""
+    return ""
+
+
+def _rows(day: Day) -> list[str]:
+    rows: list[str] = []
+    for incident in day.notice.incidents[:ROWS]:
+        row = _row(incident, day)
+        if sum(map(len, rows)) + len(row) > _GROWING:
+            break
+        rows.append(row)
+    return rows
+
+
+def _shown(day: Day) -> int:
+    return len(_rows(day))
+
+
+def _row(incident: Incident, day: Day) -> str:
+    finding, words = incident.primary, day.words
+    doors = Doors(day.links, words, start=day.notice.at - _WEEK, end=day.notice.at)
+    rate = escape(words.size(finding, finding.observed), 2 * NAME)
+    head = f"{_named(finding, doors, words)} · *{rate}*"
     target = finding.about.target if isinstance(finding.about, Edge) else finding.about
-    url = links.url(
-        target.kind,
-        cloud=target.cloud,
-        account=target.account,
-        region=target.region,
-        name=target.name,
-        start=at - _WEEK,
-        end=at,
-    )
-    kind = escape(finding.about.kind.capitalize(), NAME)
-    label = target.label if not isinstance(finding.about, Edge) else about(finding.about)
-    lines = [f"{kind} *{link(url, label, 2 * NAME)}* · *{rate(finding)}*"]
-    level = f"now {numbers.quantity(finding.observed, finding.measure)}"
-    if finding.limit is not None and finding.limit > 0:
-        level += f", {headroom(finding.observed, finding)}"
+    level = escape(words.level(finding), 2 * NAME)
     where = " · ".join(part for part in (target.account, target.region) if part and part != target.name)
-    lines.append(f"{level} · {escape(where, 2 * NAME)}" if where else level)
+    lines = [head, f"{level} · {escape(where, 2 * NAME)}" if where else level]
     if finding.growth is not None:
-        lines.append(_forecast(finding.growth))
+        lines.append(words.forecast(finding.growth))
     text = "\n".join(lines)
     return text if len(text) <= SECTION else "\n".join(lines[1:])
 
 
-def _forecast(growth: Growth) -> str:
-    interval = f"{growth.per_day_lower * 100:.1f} to {growth.per_day_upper * 100:.1f} % a day".replace(
-        "-", "−"
-    )
-    rests = f"over {growth.days} days, {interval}"
-    if growth.days_to_limit is None:
-        return rests
-    told = f"*limit in {numbers.days(growth.days_to_limit)}*"
-    if growth.days_to_limit_lower is not None:
-        upper = "never" if growth.days_to_limit_upper is None else numbers.days(growth.days_to_limit_upper)
-        told += f" ({numbers.days(growth.days_to_limit_lower)} to {upper})"
-    return f"{told} · {rests}"
+def _named(finding: Finding, doors: Doors, words: Phrases) -> str:
+    if isinstance(finding.about, Edge):
+        return f"*{escape(words.about(finding.about), 2 * NAME)}*"
+    kind = escape(words.kind(finding.about.kind), NAME)
+    return f"{kind[:1].upper()}{kind[1:]} *{doors.linked(finding.about, 2 * NAME)}*"

@@ -3,32 +3,24 @@
 from collections.abc import Sequence
 from typing import Final
 
-from alerting import numbers
 from alerting.message import NAME
 from alerting.mrkdwn import escape
+from alerting.phrases import Phrases
 from detectors.hottest import Hot
 
 LINES: Final = 10
 """What is hot enough to look at; the hottest come first."""
 
 
-def heat_lines(hottest: Sequence[Hot]) -> list[str]:
+def heat_lines(hottest: Sequence[Hot], words: Phrases) -> list[str]:
     """Return one line a table that leads or a scope with a limit, changes of who leads first."""
     ordered = sorted(hottest, key=lambda hot: (hot.former is None, -hot.share, hot.scope))
-    return [_line(hot) for hot in ordered[:LINES]]
+    return [_line(hot, words) for hot in ordered[:LINES]]
 
 
-def _line(hot: Hot) -> str:
+def _line(hot: Hot, words: Phrases) -> str:
     label = f"*{escape(hot.scope.label, NAME)}*"
-    if hot.scope.kind != "table":
-        used = numbers.percent(hot.share)
-        return f"{hot.scope.kind.capitalize()} {label}: {used} of its concurrency in its busiest hour"
-    of = (
-        f"{numbers.percent(hot.share)} of its {numbers.name(hot.measure)} limit in its busiest hour"
-        if hot.measure
-        else f"{numbers.percent(hot.share)} of the capacity consumed there"
-    )
-    account = f"{hot.scope.cloud} {hot.scope.account}".strip() or "the unnamed account"
-    now = "now" if hot.former else "still"
-    was = f"; it was *{escape(hot.former.label, NAME)}*" if hot.former else ""
-    return f"The hottest table of {escape(account, NAME)} is {now} {label}: {of}{was}"
+    account = escape(f"{hot.scope.cloud} {hot.scope.account}", NAME)
+    former = f"*{escape(hot.former.label, NAME)}*" if hot.former else ""
+    measure = escape(words.name(hot.measure), NAME) if hot.measure is not None else ""
+    return words.hot(hot, account, label, former, measure)

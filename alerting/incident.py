@@ -1,14 +1,15 @@
 """An incident: findings that belong together, told to people as one thing."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from detectors.finding import Finding, Verdict
 from detectors.scope import CLIENT, TENANT
 
-State = Literal["open", "resolved"]
+State = Literal["open", "worsening", "easing", "resolved", "withdrawn"]
 Sent = Literal["page", "digest", "none"]
+WITHDRAWN: Final = "late data showed that there was nothing"
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     reason: str  # why it was, or was not, told
     peak: float  # the primary's observed value where it was furthest from what was expected
     reopened: int = 0  # how often it came back after it was resolved
+    fingerprint: str = ""  # the same for incidents of the same thing: scope, measure, direction
+    follows: str | None = None  # id of the last told incident with this fingerprint, where one is remembered
 
     def to_json(self) -> dict[str, object]:
         """Return the line of ``incidents.jsonl`` (DESIGN section 8), with more fields behind it."""
@@ -50,6 +53,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
             "state": self.state,
             "peak": self.peak,
             "reopened": self.reopened,
+            "fingerprint": self.fingerprint,
+            "follows": self.follows,
             "finding": self.primary.id,
         }
 
@@ -65,7 +70,7 @@ def finding_to_json(finding: Finding, incident: Incident | None = None) -> dict[
         "id": finding.id,
         "verdict": finding.verdict.value,
         "sent": incident.sent if incident is not None and primary else "none",
-        "reason": "" if incident is None else incident.reason if primary else "told with a deeper finding",
+        "reason": _reason(finding, incident),
         "start": finding.start,
         "alerted": incident.alerted if incident is not None and primary else None,
         "end": finding.end,
@@ -76,6 +81,14 @@ def finding_to_json(finding: Finding, incident: Incident | None = None) -> dict[
         "revision": finding.revision,
         "incident": None if incident is None else incident.id,
     }
+
+
+def _reason(finding: Finding, incident: Incident | None) -> str:
+    if finding.state == "withdrawn":
+        return WITHDRAWN
+    if incident is None:
+        return ""
+    return incident.reason if incident.primary.id == finding.id else "told with a deeper finding"
 
 
 def _evidence(finding: Finding) -> dict[str, object]:
@@ -113,5 +126,6 @@ def _member(finding: Finding) -> dict[str, object]:
         "id": finding.id,
         "start": finding.start,
         "end": finding.end,
+        "state": finding.state,
         "causes": [cause.to_json() for cause in finding.causes],
     }

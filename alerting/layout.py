@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from alerting.locales import ENGLISH
+from alerting.phrases import Phrases
+
 _TOKEN: Final = re.compile(r"<(?P<inner>[^<>]*)>|\*(?P<bold>[^*\n]+)\*")
-_DATE: Final = re.compile(r"!date\^(\d+)\^")
+_CALLED: Final = re.compile(r"(?:@|!|!subteam\^)(?P<who>[A-Za-z0-9]+)")
+_DATE: Final = re.compile(r"!date\^(\d+)\^(\{date_short_pretty\})?")
 
 
 class Piece(NamedTuple):
@@ -18,7 +21,7 @@ class Piece(NamedTuple):
     url: str | None = None
 
 
-def pieces(mrkdwn: str, zone: ZoneInfo, *, bold: bool = False) -> Iterator[Piece]:
+def pieces(mrkdwn: str, zone: ZoneInfo, words: Phrases = ENGLISH, *, bold: bool = False) -> Iterator[Piece]:
     """Yield the runs of the mrkdwn that Uneri writes: bold, links, dates and escaped text.
 
     Examples
@@ -32,28 +35,20 @@ def pieces(mrkdwn: str, zone: ZoneInfo, *, bold: bool = False) -> Iterator[Piece
             yield Piece(unescape(mrkdwn[done : found.start()]), bold)
         done = found.end()
         if found["bold"] is not None:
-            yield from pieces(found["bold"], zone, bold=True)
+            yield from pieces(found["bold"], zone, words, bold=True)
             continue
         date = _DATE.match(found["inner"])
         if date is not None:
-            yield Piece(friendly(int(date[1]), zone), bold)
+            yield Piece(words.friendly(int(date[1]), zone, day=date[2] is not None), bold)
+            continue
+        called = _CALLED.fullmatch(found["inner"])
+        if called is not None:  # Slack shows the names of members; here there are only their ids
+            yield Piece(f"@{called['who']}", bold=True)
             continue
         url, _, label = found["inner"].partition("|")
         yield Piece(unescape(label or url), bold, unescape(url))
     if done < len(mrkdwn):
         yield Piece(unescape(mrkdwn[done:]), bold)
-
-
-def friendly(epoch: int, zone: ZoneInfo) -> str:
-    """Return a time as Slack would show it to a reader in ``zone``.
-
-    Examples
-    --------
-    >>> friendly(1760000000, ZoneInfo("Asia/Tokyo"))
-    'Oct 9, 2025 17:53'
-    """
-    at = datetime.fromtimestamp(epoch, zone)
-    return f"{at:%b} {at.day}, {at:%Y %H:%M}"
 
 
 def unescape(text: str) -> str:

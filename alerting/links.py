@@ -10,6 +10,17 @@ class LinkMaker(Protocol):
         """Return the kinds of link there are for a kind of scope: ``("table", "table_metrics")``."""
 
     def url(
-        self, kind: str, *, cloud: str, account: str, region: str, name: str, start: float, end: float
+        self,
+        kind: str,
+        *,
+        cloud: str,
+        account: str,
+        region: str,
+        name: str,
+        start: float,
+        end: float,
+        version: str = "",
+        status: str = "",
+        error: str = "",
     ) -> str | None:
         """Return the https URL over ``start`` to ``end`` (epoch seconds), None when there is none."""

@@ -89,3 +89,48 @@ def link(url: str | None, label: str, limit: int, longest_url: int = 900) -> str
     ):
         return shown
     return f"<{url.replace('&', '&amp;')}|{shown}>"
+
+
+_MEMBER: Final = re.compile(r"[UW][A-Z0-9]{2,20}")
+_GROUP: Final = re.compile(r"S[A-Z0-9]{2,20}")
+
+
+def person(by: str, limit: int = 60) -> str:
+    """Return who did something: a member's id as Slack shows members, any other name escaped.
+
+    Examples
+    --------
+    >>> person("U012AB3CD"), person("<!here> ops")
+    ('<@U012AB3CD>', '&lt;!here&gt; ops')
+    """
+    return f"<@{by}>" if _MEMBER.fullmatch(by) else escape(by, limit)
+
+
+def mention(whom: str) -> str:
+    """Return what calls people, for what the configuration names: ``here``, or ids of users and groups.
+
+    Examples
+    --------
+    >>> mention("here"), mention("U012AB3CD S0614TZR7"), mention("channel"), mention("")
+    ('<!here>', '<@U012AB3CD> <!subteam^S0614TZR7>', '', '')
+    """
+    called = []
+    for each in re.split(r"[\s,]+", whom):
+        if each == "here":
+            called.append("<!here>")
+        elif _MEMBER.fullmatch(each):
+            called.append(f"<@{each}>")
+        elif _GROUP.fullmatch(each):
+            called.append(f"<!subteam^{each}>")
+    return " ".join(called)
+
+
+def when(epoch: int, fallback: str, *, day: bool = True) -> str:
+    """Return a time that Slack shows in the reader's zone and language, with its ``day`` or alone.
+
+    Examples
+    --------
+    >>> when(1760000000, "2025-10-09 17:53 JST")
+    '<!date^1760000000^{date_short_pretty} {time}|2025-10-09 17:53 JST>'
+    """
+    return f"<!date^{epoch}^{'{date_short_pretty} ' if day else ''}{{time}}|{fallback}>"

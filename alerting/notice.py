@@ -5,8 +5,9 @@ from hashlib import blake2b
 
 import msgspec
 
-from alerting.incident import Incident
+from alerting.incident import WITHDRAWN, Incident
 from detectors.hottest import Hot
+from detectors.standings import Standings
 
 
 class Action(StrEnum):
@@ -15,7 +16,24 @@ class Action(StrEnum):
     OPEN = "open"
     UPDATE = "update"
     RESOLVE = "resolve"
+    WITHDRAW = "withdraw"  # late data showed that there was nothing
     DIGEST = "digest"
+
+
+class Milestone(StrEnum):
+    """A turn in an incident's life that its thread keeps a line of."""
+
+    OPENED = "opened"
+    WORSENED = "worsened"
+    EASED = "eased"
+    SHIFTED = "shifted"  # it stays: a new level
+    DEEPER = "deeper"  # the message is about something else now, which explains it
+    CALLER = "caller"  # a new caller among the first three
+    JOINED = "joined"  # another part of the backend is affected
+    REOPENED = "reopened"
+    AMENDED = "amended"  # late data changed the figures
+    WITHDRAWN = "withdrawn"
+    RESOLVED = "resolved"
 
 
 class Reason(StrEnum):
@@ -30,10 +48,15 @@ class Reason(StrEnum):
     CHANGED = "the evidence changed"
     REOPENED = "it came back soon after it was resolved"
     QUIET = "no finding is open any more"
+    WORSE = "it worsened"
+    BETTER = "it eases"
+    LATE = WITHDRAWN
+    AMENDED = "late data changed the figures"
     OVER = "it was over before it was told"
     TAKEN_OVER = "the routes in front are served as usual: another function took over"
     WAITING = "waits for a deeper finding"
     GROWTH = "growth goes to the digest"
+    FLOOD = "many at once are one message"
     DAILY = "the daily digest"
 
 
@@ -49,6 +72,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason
     incidents: list[Incident]
     hottest: list[Hot] = []  # of a digest: who leads, and what has a limit
+    standings: Standings = Standings()  # of a digest: the APIs by use and by their worst, business values
+    milestones: list[Milestone] = []  # what its thread keeps a line of
+    names: dict[Milestone, list[str]] = {}  # of what joined, leads or calls: from events, never trusted
 
     @property
     def incident(self) -> Incident:

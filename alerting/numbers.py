@@ -97,8 +97,8 @@ def change(observed: float, expected: float) -> str:
     if ratio >= _MANY:
         return f"{number(ratio)} times"
     percent = (ratio - 1) * 100
-    sign = "+" if percent >= 0 else "−"
-    return f"{sign}{int(abs(percent))} %"
+    sign = "+" if percent >= 0 else "−"  # floor, but 1.2 times is 20 % and not 19
+    return f"{sign}{int(abs(percent) + 1e-6)} %"
 
 
 def percent(share: float) -> str:

@@ -1,244 +1,322 @@
 """The outbox: what has to be told is durable before it is sent, then sent once, in order and paced."""
 
+import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
-from msgspec import structs
-
-from alerting.incident import Incident
-from alerting.message import Message
-from alerting.notice import Action, Notice, identify
-from alerting.row import DIGEST, URGENCY, Place, Row, Send, State
+from alerting.backoff import Backoff
+from alerting.content import Content, Known
+from alerting.crash_points import CrashPoint, nothing
+from alerting.destination import SLACK
+from alerting.dispatch import Dispatch
+from alerting.lanes import Lanes
+from alerting.notice import identify
+from alerting.row import DIGEST, METHOD, URGENCY, Row, Send, State
+from alerting.shelf import BESIDE, Shelf
 from alerting.sink import Outcome, Result
+from alerting.taking import EDITS, take
+from alerting.thread import MESSAGE, Thread
+from alerting.ways import Ways
 
 PACE: Final = 1.0  # seconds between two messages of one channel: Slack's limit
-EDITS: Final = 30.0  # seconds between two edits of one message: nobody reads faster
 APPEAR: Final = 5.0  # seconds: what the receiver still works on gets time to appear before it is looked for
-BACKOFF: Final = (1.0, 300.0)  # seconds: the first wait, the longest
+KEPT: Final = 30 * 86400.0  # seconds: after that nothing repeats a dispatch, edits a message or links to it
+PRUNE: Final = 3600.0  # seconds between two looks for what is long done
+
+_MARKED: Final = (Send.POST, Send.LINE, Send.CHART, Send.FILE)  # what shows twice when it is sent twice
 
 
 class OutboxStorage(Protocol):
-    """Where rows are kept. What ``write`` was given is durable when it returns, all of it or nothing."""
+    """Where rows and the pipeline's state are kept.
 
-    async def load(self) -> list[Row]:
-        """Return all rows."""
+    What ``write`` was given is durable when it returns, all of it or nothing.
+    """
 
-    async def write(self, rows: Iterable[Row]) -> None:
-        """Insert rows or replace those with the same id."""
+    async def load(self) -> tuple[list[Row], dict[str, bytes]]:
+        """Return all rows, and the parts of the pipeline's state by name."""
+
+    async def write(
+        self, rows: Iterable[Row], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
+    ) -> None:
+        """Insert rows and parts or replace those of the same id or name; drop parts that are None.
+
+        ``gone`` are ids of rows to drop.
+        """
 
 
 class Outbox:
-    """Rows on their way to one sink. Time (epoch seconds) is an argument, ``rng`` spreads retries.
+    """Rows on their way to their sinks. Time (epoch seconds) is an argument, ``rng`` spreads retries.
 
-    - A notice that is put twice is one row. A newer state of an incident replaces one that is not out yet;
+    - A dispatch that is put twice is one row. A newer state of a subject replaces one that is not out yet;
       an incident that is over before its page was out is told once, as resolved.
-    - At most one message a second and channel. Pages go before edits, charts and digests.
+    - What belongs into a thread waits for its message; a line of a message that never was is dropped. Lines
+      that wait together are one.
+    - At most one message a second and channel. Pages go before edits, lines, files, charts and digests.
     - What certainly was not posted is tried again for as long as it takes, after what the receiver asked
-      for, or a growing wait with jitter. A wait holds one channel and one kind of call, nothing else.
+      for, or a growing wait with jitter. A wait holds one destination and one kind of call, nothing else.
     - What may have been posted is marked before it is sent. The sink looks whether it is there before
-      it posts again; where it cannot look, it posts again once (``Row.blind``).
+      it posts again; where it cannot look, it posts again once.
+    - What its channel refuses for good goes to the channel that takes over, for all that follows; without
+      one it is kept until the next start, as everything is when the token is refused.
+
+    Parameters
+    ----------
+    storage
+        Where rows survive.
+    rng
+        Spreads retries.
+    pace
+        Seconds between two messages of one channel; 0 for a terminal.
+    fallback
+        By destination: the one that takes over when it refuses for good.
+    at
+        Called at each crash point, for tests.
     """
 
-    def __init__(self, storage: OutboxStorage, rng: random.Random, pace: float = PACE) -> None:
-        self._pace = pace
+    def __init__(
+        self,
+        storage: OutboxStorage,
+        rng: random.Random,
+        pace: float = PACE,
+        fallback: Callable[[str], str | None] = lambda _: None,
+        at: Callable[[CrashPoint], None] = nothing,
+    ) -> None:
         self._storage = storage
-        self._rng = rng
-        self._rows: dict[str, Row] = {}
-        self._due: dict[str, Row] = {}
-        self._parked: dict[str, Row] = {}
-        self._flying: set[str] = set()
-        self._places: dict[tuple[str, str], Place] = {}  # (channel, subject) → its message
-        self._homes: dict[str, str] = {}
-        self._spoken: dict[str, float] = {}  # channel → when it last got a message
-        self._edited: dict[tuple[str, str], float] = {}
-        self._paused: dict[tuple[str, Send], float] = {}
-        self._failures: dict[tuple[str, Send], int] = {}
-        self._sequence = 0
+        self._at = at
+        self._backoff = Backoff(rng)
+        self._ways = Ways(fallback)
+        self._lanes = Lanes(pace, frozenset({SLACK} if pace else ()))
+        self._shelf = Shelf(self._lanes, self._ways)
+        self._pruned = 0.0
+        self._writing = (
+            asyncio.Lock()
+        )  # what is next is chosen while others write: a row goes once it is durable
 
-    async def load(self, now: float) -> None:
-        """Take up the rows of an earlier run; what was parked is tried again, for the reason may be gone."""
-        for row in sorted(await self._storage.load(), key=lambda row: row.sequence):
-            self._rows[row.id] = row
-            self._sequence = max(self._sequence, row.sequence + 1)
-            if row.state is State.SENT:
-                self._remember(row)
-            elif row.state is State.DUE or (row.state is State.PARKED and row.send is not Send.CHART):
-                row.state, row.not_before = State.DUE, 0.0
-                self._due[row.id] = row
-                self._spoken[row.channel] = now  # the earlier run may have spoken just now
+    # -- putting ----------------------------------------------------------------------------------
 
-    async def put(self, notice: Notice, message: Message, channel: str, now: float) -> None:
-        """Make a notice durable as a row for ``channel``; a repeated one changes nothing."""
-        key = identify(notice.id, channel)
-        if key in self._rows:
-            return
-        digest = notice.action is Action.DIGEST
-        subject = notice.id if digest else notice.incident.id
-        changed: list[Row] = []
-        waiting = [
-            row for row in self._of(channel, subject) if row.send is not Send.CHART and self._waits(row)
-        ]
-        row = self._row(key, channel, subject, send=Send.POST, message=message, now=now)
-        if digest:
-            row.urgency = DIGEST
-        elif waiting and waiting[-1].send is Send.POST:
-            # Nobody has read it yet: it is sent in its newest state, and this row has nothing to add.
-            first = waiting[-1]
-            first.message, first.incident, first.state = message, _with_trace(notice.incident), State.DUE
-            row.state, row.message = State.MERGED, None
-            self._parked.pop(first.id, None)
-            self._due[first.id] = first
-            changed.append(first)
-        else:
-            for older in waiting:
-                older.state, older.message = State.MERGED, None
-                self._due.pop(older.id, None)
-                self._parked.pop(older.id, None)
-                changed.append(older)
-            if (channel, subject) in self._places or self._of(channel, subject):
-                row.send, row.urgency = Send.EDIT, URGENCY[Send.EDIT]
-            if notice.action is Action.UPDATE and row.send is Send.EDIT:
-                row.not_before = self._edited.get((channel, subject), 0.0) + EDITS
-        if row.state is State.DUE and row.send is Send.POST and not digest:
-            row.incident = _with_trace(notice.incident)
-        self._rows[row.id] = row
-        if row.state is State.DUE:
-            self._due[row.id] = row
-        await self._storage.write([*changed, row])
+    async def load(self, now: float) -> dict[str, bytes]:
+        """Take up the rows of an earlier run, and return the parts of the pipeline's state.
 
-    def next(self, now: float) -> Row | float | None:
-        """Return the row to deliver now, or the seconds until there is one, or None when nothing waits."""
+        What was refused is tried again, for the reason may be gone.
+        """
+        rows, parts = await self._storage.load()
+        self._at(CrashPoint.LOADED)
+        for row in sorted(rows, key=lambda row: row.sequence):
+            self._shelf.take_up(row)
+        for thread in self._shelf.threads():
+            for row in thread.first():
+                self._lanes.spoke(self._ways.way(row), METHOD[row.send], now)  # the earlier run may just have
+            self._shelf.offer(thread)
+        await self.prune(now)
+        return parts
+
+    async def put(
+        self, items: Iterable[tuple[Dispatch, Content]], parts: Mapping[str, bytes | None], now: float
+    ) -> None:
+        """Make dispatches and the pipeline's state durable in one; a repeated dispatch changes nothing."""
+        async with self._writing:
+            changed: dict[str, Row] = {}
+            for dispatch, content in items:
+                if self._ways.knock(dispatch.destination, now):
+                    for thread in self._shelf.threads(self._ways.end(dispatch.destination)):
+                        self._shelf.offer(thread)
+                changed |= {row.id: row for row in take(self._shelf, dispatch, content, now)}
+            if changed or parts:
+                self._at(CrashPoint.DECIDED)
+                await self._storage.write(changed.values(), parts)
+                self._at(CrashPoint.WRITTEN)
+        if now - self._pruned >= PRUNE:
+            await self.prune(now)
+
+    def known(self, dispatch: Dispatch) -> Known:
+        """Return what is known of a subject and of the one it follows, for the content of a dispatch."""
+        own = self._shelf.find(dispatch.destination, dispatch.subject)
+        former = self._shelf.find(dispatch.destination, dispatch.follows or "")
+        return Known(
+            link=None if former is None or former.place is None else former.place.link,
+            key="" if own is None else own.key,
+        )
+
+    # -- delivering -------------------------------------------------------------------------------
+
+    def next(self, now: float, group: str | None = None) -> Row | float | None:
+        """Return the row to deliver now, or the seconds until there is one, or None when nothing waits.
+
+        ``group`` is the sink that asks (``alerting.row.group_of``); any of them when it is absent.
+        """
         soonest: float | None = None
-        best: Row | None = None
-        seen: set[tuple[str, str, bool]] = set()
-        for row in sorted(self._due.values(), key=lambda row: row.sequence):
-            lane = (row.channel, row.subject, row.send is Send.CHART)
-            if lane in seen or row.id in self._flying:
-                seen.add(lane)
-                continue
-            seen.add(lane)  # rows of one subject keep their order
-            at = max(
-                row.not_before,
-                self._spoken.get(row.channel, float("-inf")) + self._pace,
-                self._paused.get((row.channel, row.send), 0.0),
-            )
-            if at > now:
-                soonest = at if soonest is None else min(soonest, at)
-            elif best is None or row.urgency < best.urgency:
-                best = row
-        if best is not None:
-            return best
-        return None if soonest is None else soonest - now
+        for each in [group] if group is not None else self._lanes.groups():
+            found = None if each in self._ways.closed else self._lanes.next(each, now)
+            if isinstance(found, Row):
+                return found
+            if found is not None:
+                soonest = found if soonest is None else min(soonest, found)
+        return soonest
 
-    async def begin(self, row: Row) -> None:
-        """Mark durably that ``row`` is about to be delivered: a crash from here on leaves it in doubt."""
-        self._flying.add(row.id)
-        if row.send is not Send.POST:
-            row.place = self._places.get((row.channel, row.subject))
+    async def begin(self, row: Row) -> bool:
+        """Mark durably that ``row`` is about to be delivered: a crash from here on leaves it in doubt.
+
+        False when it is no longer to be delivered: a newer one has replaced it meanwhile.
+        """
+        async with self._writing:
+            self._at(CrashPoint.CHOSEN)
+            if row not in self._lanes:
+                return False
+            self._lanes.drop(row)
+            self._shelf.flying.add(row.id)
+            way = self._ways.way(row)
+            row.place = self._shelf.thread(row).place if row.send is not Send.POST else None
             if row.place is None and row.send is Send.EDIT:
-                row.send = Send.POST
-        row.home = self._homes.get(row.channel)
-        marked = row.doubt
-        row.doubt = marked + 1
-        await self._storage.write([row])
-        row.doubt = marked  # for the sink, which is asked about the deliveries before this one
+                _anew(row)
+            row.via = way if way != row.destination else None
+            row.home = self._ways.home(way)
+            if row.send in _MARKED and row.group == SLACK:  # other receivers recognise a repeat
+                marked = row.doubt
+                row.doubt = marked + 1
+                await self._storage.write([row], {})
+                row.doubt = marked  # for the sink, which is asked about the deliveries before this one
+            self._at(CrashPoint.MARKED)
+            return True
 
     async def settle(self, row: Row, outcome: Outcome, now: float) -> None:
         """Write down what came of the delivery of ``row``."""
-        self._flying.discard(row.id)
-        self._spoken[row.channel] = now
-        row.error = outcome.error
-        lane = (row.channel, row.send)
-        changed = [row]
-        match outcome.result:
-            case Result.SENT:
-                self._failures.pop(lane, None)
-                changed += self._sent(row, outcome.place, now)
-            case Result.RETRY:
-                wait = outcome.retry_after if outcome.retry_after is not None else self._wait(lane)
-                self._paused[lane] = now + wait
-            case Result.UNKNOWN:
-                row.attempts += 1
-                row.doubt += row.send is Send.POST
-                self._paused[lane] = now + max(self._wait(lane), APPEAR)
-                row.blind += outcome.blind
-                if row.send is Send.CHART:  # a thread with the same chart twice is worse than one without
-                    self._park(row)
-            case Result.RENDERING if not row.plain:
-                row.plain, row.doubt = True, 0
-            case Result.GONE if row.send is Send.EDIT:
-                self._places.pop((row.channel, row.subject), None)
-                row.send, row.place = Send.POST, None
-            case _:
-                self._park(row)
-        await self._storage.write(changed)
+        async with self._writing:
+            self._at(CrashPoint.SENT)
+            self._shelf.flying.discard(row.id)
+            thread, way, method = self._shelf.thread(row), self._ways.way(row), METHOD[row.send]
+            self._lanes.spoke(way, method, now)
+            row.error = outcome.error
+            if outcome.result is Result.SENT:
+                self._backoff.worked(way, method)
+                changed, gone = self._sent(row, outcome, thread, now)
+            else:
+                self._failed(row, outcome, thread, now)
+                changed, gone = [row], []
+            await self._storage.write(changed, {}, gone)
+            self._shelf.offer(thread)
+            self._at(CrashPoint.SETTLED)
+
+    async def prune(self, now: float) -> None:
+        """Drop the rows of subjects of which nothing was told for 30 days."""
+        async with self._writing:
+            self._pruned = now
+            gone = self._shelf.forget(now - KEPT)
+            if gone:
+                await self._storage.write([], {}, gone)
+                self._at(CrashPoint.PRUNED)
+
+    # -- looking ----------------------------------------------------------------------------------
 
     def waiting(self) -> list[Row]:
-        """Return the rows that are neither out nor parked, oldest first."""
-        return sorted(self._due.values(), key=lambda row: row.sequence)
+        """Return the rows that are on their way, oldest first."""
+        return self._shelf.waiting()
 
     def parked(self) -> list[Row]:
-        """Return the rows that were refused for good."""
-        return list(self._parked.values())
+        """Return the rows that were refused for good, or whose destination was."""
+        return list(self._shelf.parked())
 
-    def _row(
-        self, key: str, channel: str, subject: str, *, send: Send, message: Message | None, now: float
-    ) -> Row:
-        self._sequence += 1
+    def closed(self) -> dict[str, str]:
+        """Return by destination, or by sink where its token was refused, why nothing goes there."""
+        return dict(self._ways.closed)
+
+    def moved(self) -> dict[str, str]:
+        """Return by destination which other one has taken over from it."""
+        return dict(self._ways.moved)
+
+    # -- what came of it --------------------------------------------------------------------------
+
+    def _sent(self, row: Row, outcome: Outcome, thread: Thread, now: float) -> tuple[list[Row], list[str]]:
+        """Return the rows that change, and the ids of those to drop."""
+        if outcome.again is not None:
+            known = row.id in self._shelf.again
+            row.not_before, row.doubt = now + outcome.again, 0
+            self._shelf.again[row.id] = row
+            return ([] if known else [row]), []
+        chart = row.incident if row.send is Send.POST else None
+        row.place, row.doubt = outcome.place or row.place, 0
+        self._shelf.finish(row, State.SENT, thread)
+        if row.send is Send.LINK:
+            thread.done.remove(row)
+            holder = self._shelf.place(thread, row.place)
+            return ([] if holder is None else [holder]), [row.id]
+        self._shelf.remember(row, thread)
+        if row.send not in (Send.POST, Send.EDIT):
+            return [row], []
+        thread.edited = now
+        for behind in thread.queues[MESSAGE]:
+            if behind.not_before:  # put while this one was under way
+                behind.not_before = now + EDITS
+        if row.send is not Send.POST or row.urgency == DIGEST or row.group != SLACK:
+            return [row], []
+        beside = [self._beside(row, Send.LINK, now)]
+        if chart is not None and chart.primary.trace is not None:
+            beside.insert(0, self._beside(row, Send.CHART, now))
+            beside[0].incident = chart
+        new = [one for one in beside if one.id not in self._shelf.ids]
+        self._shelf.ids.update(one.id for one in new)
+        return [row, *(self._shelf.enqueue(one, thread) for one in new)], []
+
+    def _failed(self, row: Row, outcome: Outcome, thread: Thread, now: float) -> None:
+        way, method = self._ways.way(row), METHOD[row.send]
+        match outcome.result:
+            case Result.RETRY:
+                asked = outcome.retry_after
+                wait = self._backoff.wait(way, method) if asked is None else asked
+                self._lanes.pause(way, method, now + wait)
+            case Result.UNKNOWN:
+                row.attempts += 1
+                row.doubt += row.send in _MARKED
+                if row.send is Send.CHART or (row.send is Send.FILE and row.doubt > 1):
+                    self._shelf.park(row, thread)  # a thread with the same chart twice is worse than without
+                self._lanes.pause(way, method, now + max(self._backoff.wait(way, method), APPEAR))
+            case Result.RENDERING if row.message is not None and not row.plain:
+                row.plain, row.doubt = True, 0
+            case Result.GONE if row.send is Send.EDIT:
+                thread.place = None
+                _anew(row)
+            case Result.TOKEN if row.send not in BESIDE:
+                self._ways.close_all(row, outcome.error)
+            case Result.ROUTE if row.send not in BESIDE:
+                self._refused(row, outcome, thread, now)
+            case _:
+                self._shelf.park(row, thread)
+
+    def _refused(self, row: Row, outcome: Outcome, thread: Thread, now: float) -> None:
+        """Its channel takes nothing any more: another one takes over for all that goes there."""
+        written = None if row.place is None else row.place.channel
+        home = self._ways.home(self._ways.way(row)) or written
+        if written is not None and written != home:
+            thread.place = None  # only this message is where nothing can be written any more
+            if row.send is Send.EDIT:
+                _anew(row)
+            return
+        self._at(CrashPoint.MOVED)
+        if not self._ways.refused(row, outcome.error, now):
+            return
+        row.doubt = 0
+        for other in self._shelf.threads(self._ways.end(row.destination)):
+            lost = other.place is not None and other.place.channel == home
+            other.place = None if lost else other.place
+            for waits in other.open():
+                if waits.id not in self._shelf.flying:
+                    self._lanes.drop(waits)
+                    if lost and waits.send is Send.EDIT:
+                        _anew(waits)
+            self._shelf.offer(other)
+
+    def _beside(self, row: Row, send: Send, now: float) -> Row:
         return Row(
-            id=key,
-            channel=channel,
-            subject=subject,
+            id=identify(row.id, send),
+            destination=row.destination,
+            subject=row.subject,
             send=send,
             urgency=URGENCY[send],
-            sequence=self._sequence,
+            sequence=self._shelf.number(),
             created=now,
-            message=message,
         )
 
-    def _of(self, channel: str, subject: str) -> list[Row]:
-        rows = (*self._due.values(), *self._parked.values())
-        found = [row for row in rows if (row.channel, row.subject) == (channel, subject)]
-        return sorted(found, key=lambda row: row.sequence)
 
-    def _waits(self, row: Row) -> bool:
-        return row.id not in self._flying
-
-    def _sent(self, row: Row, place: Place | None, now: float) -> list[Row]:
-        incident = row.incident
-        row.state, row.message, row.incident, row.doubt = State.SENT, None, None, 0
-        row.place = place or row.place
-        del self._due[row.id]
-        self._remember(row)
-        if row.send is not Send.CHART:
-            self._edited[row.channel, row.subject] = now
-        if row.send is not Send.POST or incident is None or incident.primary.trace is None:
-            return []
-        chart = self._row(
-            identify(row.id, "chart"), row.channel, row.subject, send=Send.CHART, message=None, now=now
-        )
-        if chart.id in self._rows:
-            return []
-        chart.incident = incident
-        self._rows[chart.id] = self._due[chart.id] = chart
-        return [chart]
-
-    def _remember(self, row: Row) -> None:
-        if row.place is not None and row.send is not Send.CHART:
-            self._places[row.channel, row.subject] = row.place
-            self._homes[row.channel] = row.place.channel
-
-    def _park(self, row: Row) -> None:
-        row.state = State.PARKED
-        self._parked[row.id] = self._due.pop(row.id)
-
-    def _wait(self, lane: tuple[str, Send]) -> float:
-        failures = self._failures[lane] = self._failures.get(lane, 0) + 1
-        first, longest = BACKOFF
-        wait: float = min(longest, first * 2 ** min(failures - 1, 16))
-        return wait * self._rng.uniform(0.5, 1.0)
-
-
-def _with_trace(incident: Incident) -> Incident | None:
-    return None if incident.primary.trace is None else structs.replace(incident, members=[])
+def _anew(row: Row) -> None:
+    """Make an edit a new message: the one to edit is gone."""
+    row.send, row.urgency, row.place = Send.POST, URGENCY[Send.POST], None

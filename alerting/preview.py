@@ -12,12 +12,21 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from alerting.chart import alternative, draw
 from alerting.incident import Incident
 from alerting.layout import pieces
+from alerting.locales import ENGLISH
 from alerting.message import Block, Message
+from alerting.phrases import Phrases
 
 Look = Literal["light", "dark", "auto"]
 
 
-def fragment(message: Message, zone: ZoneInfo, *, at: int, incident: Incident | None = None) -> str:
+def fragment(
+    message: Message,
+    zone: ZoneInfo,
+    *,
+    at: int,
+    incident: Incident | None = None,
+    words: Phrases = ENGLISH,
+) -> str:
     """Return one message as an HTML fragment; ``stylesheet`` dresses it.
 
     Parameters
@@ -30,18 +39,21 @@ def fragment(message: Message, zone: ZoneInfo, *, at: int, incident: Incident | 
         When it was posted, epoch seconds.
     incident
         Adds its chart (a data URI), where its primary finding has a trace.
+    words
+        The language of what is around the message.
     """
     chart = None
     if incident is not None and incident.primary.trace is not None:
-        chart = "data:image/png;base64," + base64.b64encode(draw(incident, zone)).decode("ascii")
+        chart = "data:image/png;base64," + base64.b64encode(draw(incident, zone, words)).decode("ascii")
     return (
         environment()
         .get_template("preview.html.j2")
         .render(
-            blocks=[_block(block, zone) for block in message.blocks],
+            blocks=[_block(block, zone, words) for block in message.blocks],
             time=f"{datetime.fromtimestamp(at, zone):%H:%M}",
             chart=chart,
-            alternative=alternative(incident) if incident is not None else "",
+            caption=words.labels.chart_caption,
+            alternative=alternative(incident, words) if incident is not None else "",
         )
     )
 
@@ -69,9 +81,17 @@ def stylesheet() -> str:
     return resources.files("alerting").joinpath("templates/look.css").read_text(encoding="utf-8")
 
 
-def _block(block: Block, zone: ZoneInfo) -> dict[str, Any]:
+def _block(block: Block, zone: ZoneInfo, words: Phrases) -> dict[str, Any]:
     if block["type"] == "header":
         return {"kind": "header", "text": block["text"]["text"]}
+    if block["type"] == "actions":
+        return {"kind": "actions", "elements": [_element(each) for each in block["elements"]]}
     kind = "fields" if "fields" in block else "context" if block["type"] == "context" else "section"
     texts = block.get("fields") or block.get("elements") or [block["text"]]
-    return {"kind": kind, "texts": [list(pieces(text["text"], zone)) for text in texts]}
+    return {"kind": kind, "texts": [list(pieces(text["text"], zone, words)) for text in texts]}
+
+
+def _element(element: Block) -> dict[str, Any]:
+    if element["type"] == "static_select":
+        return {"text": element["placeholder"]["text"], "menu": True, "style": ""}
+    return {"text": element["text"]["text"], "menu": False, "style": element.get("style", "")}

@@ -6,14 +6,11 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerting import numbers
 from alerting.incident import Incident
-from alerting.message import about, clock
 from alerting.mrkdwn import clean
 from alerting.notice import Action, Notice
 from alerting.preview import environment, fragment, stylesheet
 from alerting.render import Renderer
-from alerting.size import size
 
 SHOWN: Final = 20  # pages with their charts; more would make a file nobody opens
 
@@ -55,27 +52,33 @@ def write_report(
         .render(
             title=title,
             css=stylesheet(),
-            span=_span(incidents, zone),
+            span=_span(incidents, zone, renderer),
             figures=_figures(incidents, digests),
-            rows=[_row(incident, zone, {notice.incident.id for notice in shown}) for incident in incidents],
+            rows=[
+                _row(incident, zone, renderer, {notice.incident.id for notice in shown})
+                for incident in incidents
+            ],
             pages=[_page(notice, renderer, zone) for notice in shown],
             omitted=len(opened) - len(shown),
-            digest=fragment(renderer(digests[-1]), zone, at=digests[-1].at) if digests else None,
+            digest=fragment(renderer(digests[-1]), zone, at=digests[-1].at, words=renderer.words)
+            if digests
+            else None,
         )
     )
     path.write_text(html, encoding="utf-8")
 
 
-def _span(incidents: Sequence[Incident], zone: ZoneInfo) -> str:
+def _span(incidents: Sequence[Incident], zone: ZoneInfo, renderer: Renderer) -> str:
     if not incidents:
         return f"Times in {zone.key}"
-    last = max(incident.end or incident.primary.seen for incident in incidents)
-    return f"{clock(incidents[0].start, zone)} to {clock(last, zone)}, times in {zone.key}"
+    ends = max(incident.end or incident.primary.seen for incident in incidents)
+    first, last = (renderer.words.clock(each, zone) for each in (incidents[0].start, ends))
+    return f"{first} to {last}, times in {zone.key}"
 
 
 def _figures(incidents: Sequence[Incident], digests: Sequence[Notice]) -> list[dict[str, object]]:
     sent = Counter(incident.sent for incident in incidents)
-    still = sum(incident.state == "open" and incident.sent == "page" for incident in incidents)
+    still = sum(incident.end is None and incident.sent == "page" for incident in incidents)
     findings = sum(1 + len(incident.members) for incident in incidents)
     return [
         {"name": "pages", "value": sent["page"]},
@@ -86,14 +89,14 @@ def _figures(incidents: Sequence[Incident], digests: Sequence[Notice]) -> list[d
     ]
 
 
-def _row(incident: Incident, zone: ZoneInfo, shown: set[str]) -> dict[str, object]:
-    primary = incident.primary
-    lasted = "open" if incident.end is None else numbers.duration(max(0, incident.end - incident.start))
+def _row(incident: Incident, zone: ZoneInfo, renderer: Renderer, shown: set[str]) -> dict[str, object]:
+    primary, words = incident.primary, renderer.words
+    lasted = "open" if incident.end is None else words.duration(max(0, incident.end - incident.start))
     return {
-        "start": clock(incident.start, zone),
+        "start": words.clock(incident.start, zone),
         "lasted": lasted,
         "verdict": incident.verdict.value,
-        "what": clean(f"{about(primary.about)} · {size(primary, incident.peak)}"),
+        "what": clean(f"{words.about(primary.about)} · {words.size(primary, incident.peak)}"),
         "sent": incident.sent,
         "reason": incident.reason,
         "anchor": incident.id if incident.id in shown else None,
@@ -104,5 +107,5 @@ def _page(notice: Notice, renderer: Renderer, zone: ZoneInfo) -> dict[str, objec
     incident = notice.incident
     return {
         "anchor": incident.id,
-        "fragment": fragment(renderer(notice), zone, at=notice.at, incident=incident),
+        "fragment": fragment(renderer(notice), zone, at=notice.at, incident=incident, words=renderer.words),
     }

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from alerting.destination import SLACK, Destination
 from alerting.incident import Incident
 from alerting.message import Message
 
@@ -14,7 +15,10 @@ class Send(StrEnum):
 
     POST = "post"
     EDIT = "edit"
-    CHART = "chart"  # into the thread of a message that is out
+    LINE = "line"  # into the thread of a message that is out
+    CHART = "chart"  # likewise
+    FILE = "file"  # likewise
+    LINK = "link"  # nothing to send: ask for the address of a message that is out, for a later one to link
 
 
 class State(StrEnum):
@@ -22,7 +26,7 @@ class State(StrEnum):
 
     DUE = "due"
     SENT = "sent"
-    MERGED = "merged"  # a newer row of the same incident said it before this one was out
+    MERGED = "merged"  # another row of the same subject says it
     PARKED = "parked"  # refused for good; tried again at the next start
 
 
@@ -31,32 +35,67 @@ class Place(msgspec.Struct, frozen=True):
 
     channel: str
     ts: str
+    link: str | None = None  # its address, where it was asked for
 
 
-URGENCY: Final = {Send.POST: 0, Send.EDIT: 1, Send.CHART: 2}
-DIGEST: Final = 3  # the urgency of what can wait
+URGENCY: Final = {Send.POST: 0, Send.EDIT: 1, Send.LINE: 2, Send.FILE: 3, Send.CHART: 3, Send.LINK: 4}
+DIGEST: Final = 5  # the urgency of what can wait
+METHOD: Final = {
+    Send.POST: "post",
+    Send.LINE: "post",
+    Send.EDIT: "edit",
+    Send.CHART: "file",
+    Send.FILE: "file",
+    Send.LINK: "link",
+}
+"""What a receiver's limits count: rows of one method at one destination wait together."""
 
 
-class Row(msgspec.Struct, kw_only=True):
-    """One message for one channel. ``id`` follows from notice and channel, so a repeat is recognised."""
+class Row(msgspec.Struct, kw_only=True, eq=False):
+    """One message for one destination. ``id`` is the dispatch's, so a repeat is recognised."""
 
     id: str
-    channel: str
-    subject: str  # the incident, or the digest: rows of one subject keep their order
+    destination: str = msgspec.field(name="channel")  # as it was called before there were other sinks
+    subject: str  # the incident, the flood or the digest: rows of one subject keep their order
     send: Send
     urgency: int
     sequence: int
     created: float  # epoch seconds of wall time
-    message: Message | None  # None once it is sent
+    message: Message | None = None  # None once it is sent
+    body: bytes | None = None  # in its place: what a sink other than Slack posts, or a file
     incident: Incident | None = None  # what a chart shows
+    key: str = ""  # what its receiver knows the subject by
     state: State = State.DUE
     not_before: float = 0.0
     attempts: int = 0
+    commands: int = 0  # what people had done about it: their doings do not wait for the pace of edits
     plain: bool = False  # the blocks were refused: the text goes alone
-    doubt: int = 0  # how often it may have been posted without our knowing
-    blind: int = 0  # how often it was posted again without a look whether it is there
+    doubt: int = 0  # how often it may have been posted without our knowing: durable before it is sent
     place: Place | None = (
         None  # of this message once it is out; before, of the message to edit or to reply to
     )
     home: str | None = None  # the channel's id, where an earlier message told it
+    via: str | None = None  # the destination that has taken over from its own
     error: str = ""
+
+    @property
+    def channel(self) -> str:
+        """The name of the channel it goes to, or of another sink's receiver."""
+        return Destination.of(self.via or self.destination).name
+
+    @property
+    def group(self) -> str:
+        """The sink that carries it."""
+        return group_of(self.destination)
+
+
+def group_of(destination: str) -> str:
+    """Return which sink carries what goes there: all channels of Slack have one, each other receiver its own.
+
+    Examples
+    --------
+    >>> group_of("slack:#uneri"), group_of("webhook:pager")
+    ('slack', 'webhook:pager')
+    """
+    sink, _ = Destination.of(destination)
+    return sink if sink == SLACK else destination

@@ -1,10 +1,13 @@
 """Where rows of the outbox go, and what can come of a delivery."""
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
+from alerting.content import Content, Known
+from alerting.dispatch import Dispatch
 from alerting.row import Place, Row
 
 
@@ -27,7 +30,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     result: Result
     place: Place | None = None
     retry_after: float | None = None
-    blind: bool = False  # posted again without a look whether it was there already
+    again: float | None = None  # seconds after which the receiver forgets it unless it is sent again
     error: str = ""
 
 
@@ -35,4 +38,14 @@ class Sink(Protocol):
     """Takes one row at a time. A sink does not retry and does not raise: it says what came of it."""
 
     async def deliver(self, row: Row) -> Outcome:
-        """Deliver one row: post, edit, or upload its chart, as ``row.action`` says."""
+        """Deliver one row: post, edit, or put into a thread, as ``row.send`` says."""
+
+
+class Receiver(NamedTuple):
+    """A sink, and what a dispatch becomes for it.
+
+    ``content`` returns None when there is nothing to tell there.
+    """
+
+    sink: Sink
+    content: Callable[[Dispatch, Known], Content | None]

@@ -1,14 +1,21 @@
-"""Slack as a sink: post, edit in place, and the chart into the thread once the text is out."""
+"""Slack as a sink: post, edit in place, and what belongs into the thread once the text is out."""
 
 import asyncio
+import io
+import re
+import zlib
 from types import TracebackType
 from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 import aiohttp
+from msgspec import structs
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from alerting.chart import alternative, draw
+from alerting.locales import ENGLISH
+from alerting.phrases import Phrases
 from alerting.row import Place, Row, Send
 from alerting.sink import Outcome, Result
 from alerting.slack_errors import outcome_of
@@ -18,6 +25,7 @@ TIMEOUT: Final = 10.0
 _BEFORE: Final = 300  # Slack's clock and ours may differ by this much, seconds
 _PAGES: Final = 5
 _LOOK: Final = 200
+_ID: Final = re.compile(r"[CGD][A-Z0-9]{6,}")  # of a channel
 _BLIND: Final = 1  # a message that may be out is posted again this often without a look
 
 
@@ -37,9 +45,19 @@ class SlackSink:
         The channel's time zone, for charts.
     timeout
         Seconds a call may take in all.
+    words
+        The language of charts.
     """
 
-    def __init__(self, token: str, base_url: str, zone: ZoneInfo, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        token: str,
+        base_url: str,
+        zone: ZoneInfo,
+        timeout: float = TIMEOUT,
+        words: Phrases = ENGLISH,
+    ) -> None:
+        self._words = words
         self._token = token
         self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
         self._zone = zone
@@ -64,14 +82,16 @@ class SlackSink:
 
     async def deliver(self, row: Row) -> Outcome:
         """Post, edit or upload, as the row says. Never raises but when it is cancelled."""
+        ways = {
+            Send.POST: self._post,
+            Send.LINE: self._post,
+            Send.EDIT: self._edit,
+            Send.CHART: self._chart,
+            Send.FILE: self._file,
+            Send.LINK: self._link,
+        }
         try:
-            match row.send:
-                case Send.POST:
-                    return await self._post(row)
-                case Send.EDIT:
-                    return await self._edit(row)
-                case Send.CHART:
-                    return await self._chart(row)
+            return await ways[row.send](row)
         except Exception as error:  # noqa: BLE001  whatever went wrong, the outbox has to know what may be done
             return outcome_of(error)
 
@@ -93,7 +113,8 @@ class SlackSink:
         return client
 
     async def _post(self, row: Row) -> Outcome:
-        blind = False
+        if row.send is Send.LINE and row.place is None:
+            return Outcome(result=Result.REFUSED, error="there is no message to reply to")
         if row.doubt:
             found, looked = await self._look(row)
             if found is not None:
@@ -101,54 +122,61 @@ class SlackSink:
             if isinstance(looked, Outcome):
                 if looked.result in (Result.RETRY, Result.UNKNOWN):  # wait until one can look
                     return Outcome(result=Result.RETRY, retry_after=looked.retry_after, error=looked.error)
-                if row.blind >= _BLIND:
+                if row.doubt > _BLIND:
                     return Outcome(
                         result=Result.REFUSED,
                         error="it may be out and cannot be looked for: grant channels:history",
                     )
-                blind = True
-        try:
-            answer = await self._client().chat_postMessage(
-                channel=row.channel,
-                **self._content(row),
-                metadata={"event_type": EVENT, "event_payload": {"id": row.id}},
-                unfurl_links=False,
-                unfurl_media=False,
-                link_names=False,
-                parse="none",
-            )
-        except Exception as error:  # noqa: BLE001  as in deliver
-            outcome = outcome_of(error)
-            return Outcome(
-                result=outcome.result, retry_after=outcome.retry_after, error=outcome.error, blind=blind
-            )
+        thread = row.place if row.send is Send.LINE else None
+        answer = await self._client().chat_postMessage(
+            channel=row.channel if thread is None else thread.channel,
+            thread_ts=None if thread is None else thread.ts,
+            **self._content(row),
+            metadata={"event_type": EVENT, "event_payload": {"id": row.id}},
+            unfurl_links=False,
+            unfurl_media=False,
+            link_names=False,
+            parse="none",
+        )
         return Outcome(result=Result.SENT, place=Place(str(answer["channel"]), str(answer["ts"])))
 
     async def _look(self, row: Row) -> tuple[Place | None, Outcome | None]:
-        """Look for the row's id in the channel; the outcome says why one could not look."""
-        if row.home is None:
+        """Look for the row's id in its channel or thread; the outcome says why one could not look."""
+        channel = row.place.channel if row.place is not None else row.home
+        if channel is None and _ID.fullmatch(row.channel):
+            channel = row.channel
+        if channel is None:
             return None, Outcome(result=Result.ROUTE, error="the channel's id is not known")
         cursor: str | None = None
         try:
             for _ in range(_PAGES):
-                answer = await self._client().conversations_history(
-                    channel=row.home,
-                    oldest=f"{row.created - _BEFORE:.6f}",
-                    include_all_metadata=True,
-                    limit=_LOOK,
-                    cursor=cursor,
-                )
+                answer = await self._messages(row, channel, cursor)
                 messages: list[dict[str, Any]] = answer.get("messages") or []
                 for message in messages:
                     metadata = message.get("metadata") or {}
                     if (metadata.get("event_payload") or {}).get("id") == row.id:
-                        return Place(row.home, str(message["ts"])), None
+                        return Place(channel, str(message["ts"])), None
                 cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
                 if cursor is None:
                     break
         except Exception as error:  # noqa: BLE001  as in deliver
             return None, outcome_of(error)
         return None, None
+
+    async def _messages(self, row: Row, channel: str, cursor: str | None) -> AsyncSlackResponse:
+        oldest = f"{row.created - _BEFORE:.6f}"
+        if row.place is None:
+            return await self._client().conversations_history(
+                channel=channel, oldest=oldest, include_all_metadata=True, limit=_LOOK, cursor=cursor
+            )
+        return await self._client().conversations_replies(
+            channel=channel,
+            ts=row.place.ts,
+            oldest=oldest,
+            include_all_metadata=True,
+            limit=_LOOK,
+            cursor=cursor,
+        )
 
     async def _edit(self, row: Row) -> Outcome:
         if row.place is None:
@@ -166,24 +194,67 @@ class SlackSink:
     async def _chart(self, row: Row) -> Outcome:
         if row.place is None or row.incident is None:
             return Outcome(result=Result.REFUSED, error="there is no message to put the chart under")
-        picture = await asyncio.to_thread(draw, row.incident, self._zone)
-        client = self._client()
-        answer = await client.files_getUploadURLExternal(
-            filename=f"{row.incident.id}.png", length=len(picture), alt_txt=alternative(row.incident)
+        picture = await asyncio.to_thread(draw, row.incident, self._zone, self._words)
+        return await self._attach(
+            row,
+            picture,
+            f"{row.incident.id}.png",
+            self._words.labels.chart_caption,
+            alternative(row.incident, self._words),
         )
-        await self._upload(str(answer["upload_url"]), picture)
-        await client.files_completeUploadExternal(
-            files=[{"id": str(answer["file_id"]), "title": "Last 4 hours"}],
-            channel_id=row.place.channel,
-            thread_ts=row.place.ts,
-        )
-        return Outcome(result=Result.SENT, place=row.place)
 
-    async def _upload(self, url: str, picture: bytes) -> None:
+    async def _file(self, row: Row) -> Outcome:
+        if row.place is None or row.body is None:
+            return Outcome(result=Result.REFUSED, error="there is no message to put the file under")
+        return await self._attach(row, zlib.decompress(row.body), f"{row.subject}.csv", f"{row.subject}.csv")
+
+    async def _attach(
+        self, row: Row, body: bytes, name: str, title: str, alternative: str | None = None
+    ) -> Outcome:
+        """Put a file into the thread of the message at ``row.place``."""
+        place, client = row.place, self._client()
+        assert place is not None  # noqa: S101  the callers looked
+        try:
+            answer = await client.files_getUploadURLExternal(
+                filename=name, length=len(body), alt_txt=alternative
+            )
+            await self._upload(str(answer["upload_url"]), body)
+        except Exception as error:  # noqa: BLE001  as in deliver
+            outcome = outcome_of(error)
+            if outcome.result is Result.UNKNOWN:  # whatever became of it, nobody sees it yet
+                return structs.replace(outcome, result=Result.RETRY)
+            return outcome
+        await client.files_completeUploadExternal(
+            files=[{"id": str(answer["file_id"]), "title": title}],
+            channel_id=place.channel,
+            thread_ts=place.ts,
+        )
+        return Outcome(result=Result.SENT, place=place)
+
+    async def _link(self, row: Row) -> Outcome:
+        """Ask for the address of a message."""
+        if row.place is None:
+            return Outcome(result=Result.REFUSED, error="there is no message to link to")
+        try:
+            answer = await self._client().chat_getPermalink(
+                channel=row.place.channel, message_ts=row.place.ts
+            )
+        except Exception as error:  # noqa: BLE001  as in deliver
+            outcome = outcome_of(error)
+            if outcome.result is Result.UNKNOWN:  # asking again does no harm
+                return structs.replace(outcome, result=Result.RETRY)
+            return outcome
+        link = str(answer["permalink"])
+        return Outcome(
+            result=Result.SENT,
+            place=structs.replace(row.place, link=link if link.startswith("https://") else None),
+        )
+
+    async def _upload(self, url: str, body: bytes) -> None:
         session = self._session
         if session is None:
             raise aiohttp.ClientConnectionError("the session is closed")
-        async with session.post(url, data=picture, allow_redirects=False) as answer:
+        async with session.post(url, data=io.BytesIO(body), allow_redirects=False) as answer:
             if answer.status != 200:  # noqa: PLR2004  HTTP's OK
                 raise aiohttp.ClientResponseError(
                     answer.request_info,

@@ -15,7 +15,9 @@ from alerting import numbers
 from alerting.curve import curve
 from alerting.incident import Incident
 from alerting.layout import pieces
+from alerting.locales import ENGLISH
 from alerting.message import Block, Message
+from alerting.phrases import Phrases
 from alerting.row import Place, Row, Send
 from alerting.sink import Outcome, Result
 from detectors.finding import Trace
@@ -34,11 +36,14 @@ class Terminal:
         Where to.
     zone
         Times are shown in this zone.
+    words
+        The language of what is around the message.
     """
 
-    def __init__(self, console: Console, zone: ZoneInfo) -> None:
+    def __init__(self, console: Console, zone: ZoneInfo, words: Phrases = ENGLISH) -> None:
         self._console = console
         self._zone = zone
+        self._words = words
 
     def show(self, message: Message, *, at: int, incident: Incident | None = None) -> None:
         """Show a message that was told at ``at`` (epoch seconds), with the curve of ``incident``."""
@@ -48,7 +53,9 @@ class Terminal:
                 self._console.print(line, markup=False, highlight=False, soft_wrap=True, emoji=False)
             return
         width = min(self._console.width, _WIDEST)
-        parts: list[RenderableType] = [self._block(block, width) for block in message.blocks]
+        parts: list[RenderableType] = [
+            self._block(block, width) for block in message.blocks if block["type"] != "actions"
+        ]
         if incident is not None and trace is not None:
             parts.insert(2, self._chart(trace, incident, width - 16))
         time = f"{datetime.fromtimestamp(at, self._zone):%H:%M}"
@@ -62,6 +69,8 @@ class Terminal:
     def _lines(self, message: Message) -> list[str]:
         lines = []
         for block in message.blocks:
+            if block["type"] == "actions":
+                continue  # nobody can press them here
             texts = block.get("fields") or block.get("elements") or [block["text"]]
             for text in texts:
                 label, newline, value = text["text"].partition("\n")
@@ -69,7 +78,7 @@ class Terminal:
                 for line in joined.split("\n"):
                     shown = [
                         f"{piece.text} ({piece.url})" if piece.url else piece.text
-                        for piece in pieces(line, self._zone)
+                        for piece in pieces(line, self._zone, self._words)
                     ]
                     lines.append("".join(shown) if text["type"] == "mrkdwn" else line)
         return [*lines, ""]
@@ -93,7 +102,7 @@ class Terminal:
 
     def _text(self, mrkdwn: str, style: str = "") -> Text:
         text = Text(style=style)
-        for piece in pieces(mrkdwn, self._zone):
+        for piece in pieces(mrkdwn, self._zone, self._words):
             look = Style(bold=piece.bold or None)
             if piece.url is not None:
                 look += Style(color=_BLUE, underline=True, link=piece.url)
@@ -121,9 +130,9 @@ class Terminal:
         axis = Text(" " * 7 + first + " " * max(1, width - len(first) - len(last)) + last, "dim")
         legend = Text.assemble(
             " " * 7,
-            ("━ now ", "bold #e69f00"),
-            ("  ┄ last week ", "dim"),
-            (f"  {numbers.unit(incident.primary.measure)}", "dim"),
+            (f"━ {self._words.labels.chart_now} ", "bold #e69f00"),
+            (f"  ┄ {self._words.labels.chart_last_week} ", "dim"),
+            (f"  {self._words.unit(incident.primary.measure)}", "dim"),
         )
         return Padding(Group(*lines, axis, legend), (1, 0, 0, 0))
 
@@ -137,10 +146,12 @@ class TerminalSink:
         Times are shown in this zone.
     console
         Where to; standard output when absent.
+    words
+        The language of what is around a message.
     """
 
-    def __init__(self, zone: ZoneInfo, console: Console | None = None) -> None:
-        self._terminal = Terminal(console or Console(), zone)
+    def __init__(self, zone: ZoneInfo, console: Console | None = None, words: Phrases = ENGLISH) -> None:
+        self._terminal = Terminal(console or Console(), zone, words)
 
     async def deliver(self, row: Row) -> Outcome:
         """Show a post or an edit as a whole message, with its curve; a chart has been shown with it."""
@@ -150,7 +161,4 @@ class TerminalSink:
 
 
 def _frame(message: Message) -> str:
-    title = message.blocks[0]["text"]["text"]
-    if title.startswith("RESOLVED"):
-        return "green"
-    return "blue" if title.startswith("DIGEST") else "#e69f00"
+    return {"over": "green", "digest": "blue"}.get(message.look, "#e69f00")

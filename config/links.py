@@ -1,6 +1,7 @@
 """The links of a message: consoles, metrics and logs of what it is about, in the alert's time range."""
 
 import functools
+import re
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Final
@@ -12,6 +13,8 @@ from config.template import Template
 
 ANY: Final = "any"
 """The cloud whose templates hold for every cloud."""
+
+_CLASS: Final = re.compile(r"[A-Za-z_][\w.$:]{0,199}", re.ASCII)  # it goes into the text of a query
 
 LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
@@ -52,7 +55,7 @@ class Links:
         Examples
         --------
         >>> Links(settings.Links()).kinds("function", cloud="aws")
-        ('function', 'function_logs', 'function_metrics')
+        ('function', 'function_errors', 'function_exception', 'function_logs', 'function_metrics')
         """
         templates = self._templates.get(cloud, self._anywhere)
         return tuple(
@@ -70,16 +73,21 @@ class Links:
         start: float,
         end: float,
         version: str = "",
+        status: str = "500",
+        error: str = "",
     ) -> str | None:
         """Return the link of a kind, or None when there is no template or a value it needs is empty.
 
-        ``start`` and ``end`` are epoch seconds. The result is an ``https`` URL of printable ASCII without
-        spaces, quotes, angle brackets, bars or backslashes, whatever the name holds.
+        ``start`` and ``end`` are epoch seconds. ``status`` is the lowest status that logs are filtered for,
+        ``error`` the exception; one with other characters than a class name has makes no link. The result is
+        an ``https`` URL of printable ASCII without spaces, quotes, angle brackets, bars or backslashes,
+        whatever the name holds.
         """
         template = self._templates.get(cloud, self._anywhere).get(kind)
         if template is None:
             return None
-        values = {"name": name, "version": version, "account": account, "region": region}
+        values = {"name": name, "version": version, "account": account, "region": region, "status": status}
+        values["error"] = error if _CLASS.fullmatch(error) else ""
         return template.fill(values | _times("from", start) | _times("to", end))
 
 

@@ -41,13 +41,18 @@ def reference() -> str:
     schema = Settings.model_json_schema()
     definitions = schema["$defs"]
     lines = [INTRODUCTION]
+    written: set[str] = set()  # what several sections have in common stands on the page once
     for name, field in schema["properties"].items():
-        lines += _section(name, _target(field, definitions), definitions, field.get("description"))
+        lines += _section(name, _target(field, definitions), definitions, written, field.get("description"))
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _section(
-    name: str, model: dict[str, Any], definitions: dict[str, Any], note: str | None = None
+    name: str,
+    model: dict[str, Any],
+    definitions: dict[str, Any],
+    written: set[str],
+    note: str | None = None,
 ) -> Iterator[str]:
     """Yield one section, then the sections inside it that are not mere values of a table above."""
     yield f"## {name}\n"
@@ -68,7 +73,9 @@ def _section(
     if name == "links":
         yield LINKS
     for title, nested in inner.items():
-        yield from _section(title, nested, definitions)
+        if title not in written:
+            written.add(title)
+            yield from _section(title, nested, definitions, written)
 
 
 def _mapped(target: dict[str, Any], definitions: dict[str, Any]) -> Iterator[dict[str, Any]]:

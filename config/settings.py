@@ -5,9 +5,17 @@ import functools
 import re
 import zoneinfo
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from config.template import Template
 
@@ -102,6 +110,17 @@ def _link_template(text: str) -> str:
     return text
 
 
+def _after_its_start(end: str, info: ValidationInfo) -> str:
+    if "start" not in info.data:
+        return end
+    first, last = datetime.fromisoformat(info.data["start"]), datetime.fromisoformat(end)
+    if (first.tzinfo is None) != (last.tzinfo is None):
+        raise ValueError("in another form than start; write both with an offset, or neither")
+    if last < first or (last == first and not is_date(end)):
+        raise ValueError(f"not after start, which is {info.data['start']}; exchange them?")
+    return end
+
+
 Seconds = Annotated[int, Field(gt=0, le=7 * 86400)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Address = Annotated[str, AfterValidator(_host_and_port)]
@@ -111,6 +130,17 @@ TimeZone = Annotated[str, AfterValidator(_time_zone)]
 HolidayRegion = Annotated[str, AfterValidator(_holiday_region)]
 Moment = Annotated[str, AfterValidator(_moment)]
 ScopeName = Annotated[str, AfterValidator(_scope_name)]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+SinkName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
+SlackChannel = Annotated[str, Field(pattern=r"^([#@][^\s:]+|[CDG][A-Z0-9]{2,20})$")]
+SlackMember = Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]{2,20}$")]
+Mention = Annotated[str, Field(pattern=r"^(here|[UWS][A-Z0-9]{2,20})$")]
+DestinationName = Annotated[
+    str, Field(pattern=r"^([#@CDG][^\s:]*|slack:\S+|webhook:[a-z0-9_-]+|alertmanager:[a-z0-9_-]+)$")
+]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+VerdictName = Literal["spike", "drop", "shift", "growth", "limit", "silence", "fatal"]
 
 
 class Section(BaseModel):
@@ -287,15 +317,141 @@ class Slack(Section):
     """Where messages go. Without a token they are rendered to the terminal."""
 
     token_env: str = Field("SLACK_BOT_TOKEN", description="environment variable with the bot token (xoxb-…)")
+    app_token_env: str = Field(
+        "SLACK_APP_TOKEN",
+        description="environment variable with the app token (xapp-…): buttons by Socket Mode, no open port",
+    )
+    signing_secret_env: str = Field(
+        "SLACK_SIGNING_SECRET",
+        description="environment variable with the signing secret: buttons by signed HTTP at /slack",
+    )
     channel: str = Field("#uneri", min_length=1, description="channel of pages")
     digest_channel: str | None = Field(None, description="channel of the digest; that of pages when absent")
+    fallback_channel: SlackChannel | None = Field(
+        None, description="channel of what its own channel refuses for good (archived, bot not invited)"
+    )
+    operators: list[SlackMember] = Field(
+        default_factory=list,
+        description="ids of users (U…) and user groups (S…) who may press buttons; everybody when empty",
+    )
     base_url: str = Field("https://slack.com/api/", pattern=r"^https?://", description="Slack Web API")
+
+
+class Webhook(Section):
+    """A receiver of signed JSON: other chats, a pager, your own code."""
+
+    name: SinkName = Field(description="what routes call it: webhook:name")
+    url: HttpUrl = Field(description="where it is posted")
+    secret_env: str | None = Field(None, description="environment variable with the secret it is signed with")
+
+
+class Alertmanager(Section):
+    """A Prometheus Alertmanager (API v2), so that a team's pager gets pages."""
+
+    name: SinkName = Field(description="what routes call it: alertmanager:name")
+    url: HttpUrl = Field(description="its address, such as http://alertmanager:9093")
+    labels: dict[str, str] = Field(default_factory=dict, description="labels that each alert gets besides")
+
+
+class Match(Section):
+    """Which incidents are meant: every part that is given must fit."""
+
+    accounts: list[str] = Field(default_factory=list, description="account ids")
+    services: list[str] = Field(default_factory=list, description="services that take part")
+    scopes: list[ScopeName] = Field(
+        default_factory=list, description="kind:name the incident is about; * stands for anything in a name"
+    )
+    verdicts: list[VerdictName] = Field(default_factory=list, description="verdicts")
+    measures: list[str] = Field(default_factory=list, description="measures, such as wcu")
+
+
+class Route(Section):
+    """Who is told: the first route that matches decides; what matches none goes to slack.channel."""
+
+    match: Match = Field(default_factory=Match, description="which incidents; all when absent")
+    to: list[DestinationName] = Field(
+        min_length=1, description='"#channel", webhook:name or alertmanager:name, one or more'
+    )
+    mention: Mention | None = Field(
+        None, description="whom a page calls, once: here, or an id of a user (U…) or user group (S…)"
+    )
+
+
+class Silence(Section):
+    """Incidents that nobody is told of until a time; they are judged and kept all the same."""
+
+    match: Match = Field(description="which incidents")
+    until: Moment = Field(
+        description="2026-11-27T18:00, in the digest's time zone unless an offset is written"
+    )
+    why: Annotated[str, Field(min_length=1, max_length=200)] = Field(description="shown by uneri status")
+
+
+class Maintenance(Section):
+    """Planned work: incidents that begin in it are told only when they outlast it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        description="what uneri status calls it"
+    )
+    match: Match = Field(default_factory=Match, description="which incidents; all when absent")
+    start: Moment = Field(
+        description="2026-11-27T18:00, in the digest's time zone unless an offset is written"
+    )
+    end: Moment = Field(description="in the same form; a date is included as a whole")
+    every: Literal["day", "week"] | None = Field(None, description="it comes again so often")
+
+    @field_validator("end")
+    @classmethod
+    def _ends_after_its_start(cls, end: str, info: ValidationInfo) -> str:
+        return _after_its_start(end, info)
+
+
+class QuietHours(Section):
+    """Hours in which nobody is called; what is still open when they end is told then."""
+
+    start: TimeOfDay = Field(description="time of day, such as 22:00, in the digest's time zone")
+    end: TimeOfDay = Field(description="time of day; before start means the next morning")
+    days: list[Weekday] = Field(
+        default_factory=list, description="days on which they begin (mon … sun); all when absent"
+    )
+    match: Match = Field(default_factory=Match, description="which incidents are held; all when absent")
+
+
+class Notify(Section):
+    """What happens between an incident and a message, in this order."""
+
+    locale: Literal["en", "ja"] = Field("en", description="language of messages: English or Japanese")
+    silences: list[Silence] = Field(default_factory=list, description="what nobody is told of")
+    maintenance: list[Maintenance] = Field(default_factory=list, description="planned work")
+    quiet_hours: list[QuietHours] = Field(default_factory=list, description="when nobody is called")
+    inhibit: bool = Field(
+        True, description="an incident of a whole account keeps those inside it from being told one by one"
+    )
+    flood: Annotated[int, Field(ge=2, le=1000)] = Field(
+        10, description="more new incidents than this in a minute become one message"
+    )
+    routes: list[Route] = Field(default_factory=list, description="who is told of what")
+    webhooks: list[Webhook] = Field(default_factory=list, description="receivers of signed JSON")
+    alertmanagers: list[Alertmanager] = Field(default_factory=list, description="Prometheus Alertmanagers")
+
+    @model_validator(mode="after")
+    def _routes_lead_somewhere(self) -> Self:
+        known = {f"webhook:{one.name}" for one in self.webhooks}
+        known |= {f"alertmanager:{one.name}" for one in self.alertmanagers}
+        for route in self.routes:
+            for to in route.to:
+                if to.partition(":")[0] in ("webhook", "alertmanager") and to not in known:
+                    raise ValueError(
+                        f"a route leads to {to!r}, which is not configured; "
+                        f"known: {', '.join(sorted(known)) or 'none'}"
+                    )
+        return self
 
 
 class Digest(Section):
     """The daily summary of what grows."""
 
-    at: str = Field("09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="time of day")
+    at: TimeOfDay = Field("09:00", description="time of day")
     timezone: TimeZone = Field("UTC", description="IANA time zone, such as Asia/Tokyo")
 
 
@@ -329,14 +485,7 @@ class Planned(Section):
     @field_validator("end")
     @classmethod
     def _ends_after_its_start(cls, end: str, info: ValidationInfo) -> str:
-        if "start" not in info.data:
-            return end
-        first, last = datetime.fromisoformat(info.data["start"]), datetime.fromisoformat(end)
-        if (first.tzinfo is None) != (last.tzinfo is None):
-            raise ValueError("in another form than start; write both with an offset, or neither")
-        if last < first or (last == first and not is_date(end)):
-            raise ValueError(f"not after start, which is {info.data['start']}; exchange them?")
-        return end
+        return _after_its_start(end, info)
 
 
 class Calendar(Section):
@@ -366,6 +515,7 @@ class Settings(Section):
     limits: Limits = Limits()
     links: Links = Links()
     slack: Slack = Slack()
+    notify: Notify = Notify()
     digest: Digest = Digest()
     incidents: Incidents = Incidents()
     calendar: Calendar = Calendar()

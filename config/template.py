@@ -17,8 +17,11 @@ PLACEHOLDERS: Final = (
     "to_s",
     "from_iso",
     "to_iso",
+    "status",
+    "error",
 )
-"""What a template may ask for; the times are the alert's range."""
+"""What a template may ask for: the times are the alert's range, ``status`` is the lowest status of what
+failed, ``error`` the exception that was never seen before."""
 
 ENCODINGS: Final = ("", "jsurl", "literal")
 """How a value is written: percent-encoded, as a JSURL string, or inside a quoted string of a query."""

@@ -134,12 +134,15 @@ class Calendar:
         Of a time that came twice that night, the first counts; of one that was left out, the time as long
         after the change: what PEP 495 calls ``fold=0``.
         """
-        wall = start + self._offset(start) - days * DAY
-        before, after = self._offset(wall - DAY), self._offset(wall + DAY)
-        if before == after or self._offset(wall - before) == before:
-            return start - (wall - before)
-        then = wall - after
-        return start - (then if self._offset(then) == after else wall - before)
+        return start - self._instant(start + self._offset(start) - days * DAY)
+
+    def hour(self, start: int) -> int:
+        """Return the local hour in which ``start`` lies, counted from 1970-01-01 00:00 of the local clock."""
+        return (start + self._offset(start)) // 3600
+
+    def begins(self, day: int) -> int:
+        """Return when a local day begins, in epoch seconds."""
+        return self._instant(day * DAY)
 
     def planned(self, start: int) -> tuple[Event, ...]:
         """Return the planned events that are under way at ``start``."""
@@ -163,6 +166,14 @@ class Calendar:
             self._offsets = offsets(self._timezone, year - 2, year + 2)
         starts, held = self._offsets
         return held[max(bisect_right(starts, at) - 1, 0)]
+
+    def _instant(self, wall: int) -> int:
+        """Return when (epoch seconds) the local clock (counted from 1970-01-01) first shows ``wall``."""
+        before, after = self._offset(wall - DAY), self._offset(wall + DAY)
+        if before == after or self._offset(wall - before) == before:
+            return wall - before
+        then = wall - after
+        return then if self._offset(then) == after else wall - before
 
     def _like(self, today: int) -> list[int]:
         """Return how many days ago the last holidays and rest days were, as many as there are weeks."""

@@ -99,6 +99,14 @@ class EdgeHistory(RowState):
         self.count += use
         self._at = index
 
+    def correct(self, start: int, more: Floats) -> None:
+        """Add to the values of a step what came late, (n,): the last hours only, not what is learnt."""
+        index = start // self._step
+        if self._at - self._steps < index <= self._at:
+            values = self.value[index % self._steps]
+            some = np.nan_to_num(more) != 0
+            values[some] = np.nan_to_num(values[some]) + more[some]
+
     def _close_cell(self, cell: int) -> None:
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(2 * self.count >= self._per_cell, self.total / self.count, np.nan)

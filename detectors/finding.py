@@ -68,6 +68,9 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
         return {**self.scope.to_json(), "measure": self.measure.value, "score": round(self.score, 4)}
 
 
+State = Literal["open", "update", "end", "withdrawn"]
+"""It begins, its evidence changed, it is over, or late data showed that there was nothing."""
+
 ComparedWith = Literal["weeks", "holidays", "yesterday", "minutes"]
 """What a value is compared with: earlier weeks, on a holiday the last of its kind, else what there is."""
 
@@ -102,15 +105,16 @@ class Growth(msgspec.Struct, frozen=True, kw_only=True):
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One verdict about one series over one interval.
 
-    A finding is told more than once: ``open`` when it begins, ``update`` when its evidence changed,
-    ``end`` when it is over. ``id`` stays, ``revision`` counts from 0; the pair identifies the telling, so
-    that what is told again after a crash is recognised. All times are epoch seconds of event time; all
+    A finding is told more than once: ``open`` when it begins, ``update`` when its evidence changed, ``end``
+    when it is over, ``withdrawn`` when late data showed that there was nothing. ``id`` stays, ``revision``
+    counts from 0; the pair identifies the telling, so that what is told again after a crash is
+    recognised. All times are epoch seconds of event time; all
     rates are per second (milliseconds for latency).
     """
 
     id: str
     revision: int
-    state: Literal["open", "update", "end"]
+    state: State
     verdict: Verdict
     scope: Scope | None = None
     edge: Edge | None = None  # exactly one of scope and edge is set
@@ -139,6 +143,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     growth: Growth | None = None
     error_type: str = ""  # of a fatal finding: the signature that was never seen before
     times: int = 0  # of a fatal finding: how often it came
+    missed: float = 0.0  # of a silence: requests that were expected since the last one
+    minutes: int = 0  # of a limit: ``observed`` is the largest mean over so many
+    throttled: bool = False  # of a limit: calls are refused already
     sentence: str
     trace: Trace | None = None
 

@@ -7,7 +7,7 @@ jumped once and stayed is no growth: the line must explain the days better than 
 since a step seldom waits for midnight, than any step whose own day lies somewhere between the two levels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
@@ -18,6 +18,7 @@ from detectors.finding import Growth
 from detectors.row_state import Field, RowState
 
 Floats = NDArray[np.float64]
+Hours = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 DAY: Final = 86400
@@ -148,8 +149,22 @@ def steady(levels: Floats, middle: Floats) -> Bools:
     return holds
 
 
+def _of_utc(day: int) -> int:
+    return day * DAY
+
+
 class GrowthWatch(RowState):
-    """Daily levels of every series, and which of them are known to grow."""
+    """Daily levels of every series, and which of them are known to grow.
+
+    Parameters
+    ----------
+    per_day
+        Least growth a day that is told, as a part.
+    step
+        Seconds of a step.
+    begins
+        Says at which epoch seconds a day begins that is counted from 1970-01-01; of UTC without.
+    """
 
     KIND = "growth"
     total: Floats  # of the day so far
@@ -162,8 +177,9 @@ class GrowthWatch(RowState):
     since: NDArray[np.int64]  # day on which the rise that is told began, -1 when none is
     quiet: NDArray[np.int64]  # days in a row without sure growth
 
-    def __init__(self, per_day: float, step: int, offset: int = 0) -> None:
-        self._least, self._step, self._offset = np.log1p(per_day), step, offset
+    def __init__(self, per_day: float, step: int, begins: Callable[[int], int] | None = None) -> None:
+        self._least, self._step = np.log1p(per_day), step
+        self._begins = begins or _of_utc
         self._day = self._hour = -1
         super().__init__(
             {
@@ -187,13 +203,14 @@ class GrowthWatch(RowState):
         """Take back where time stood."""
         self._day, self._hour = meta["day"], meta["hour"]
 
-    def learn(self, first: int, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
+    def learn(self, hours: Hours, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
         """Take in steps in a row, and judge the days before when the first of them is the first of a day.
 
         Parameters
         ----------
-        first : int
-            Index of the first step.
+        hours : (steps,) int64
+            Hour in which each step starts, counted from 1970-01-01 00:00 of the clock whose days count. An
+            hour that comes twice, as when clocks are put back, is one long hour.
         value : (steps, n) float64
             What is learnt, sums over the steps; NaN where missing. All of one day.
         watched : (n,) bool
@@ -202,7 +219,7 @@ class GrowthWatch(RowState):
             Capacity in the unit of ``value``, NaN where none is known.
         """
         told: list[Growing] = []
-        hours = ((first + np.arange(len(value))) * self._step - self._offset) // 3600
+        hours = np.maximum.accumulate(np.maximum(hours, self._hour))
         edges = np.flatnonzero(np.diff(hours, prepend=self._hour))
         if not edges.size or edges[0]:
             self._sum(value[: edges[0] if edges.size else len(value)])
@@ -274,7 +291,7 @@ class GrowthWatch(RowState):
                 self.since[row], state = day - growth.days, "open"
             elif self.quiet[row] >= QUIET_DAYS:
                 state = "end"
-            told.append(Growing(row, state, int(self.since[row]) * DAY + self._offset, growth))
+            told.append(Growing(row, state, self._begins(int(self.since[row])), growth))
             if state == "end":
                 self.since[row] = -1
         return told

@@ -69,6 +69,14 @@ class History:
         if chunk is not None:
             chunk.spoilt[index % self._steps, rows[rows < chunk.values.shape[1]]] = True
 
+    def correct(self, index: int, more: NDArray[np.float64]) -> None:
+        """Add to the values of a step what came late, (rows,): NaN or zero where nothing did."""
+        chunk = self._chunks.get(index // self._steps)
+        if chunk is not None:
+            values = chunk.values[index % self._steps]
+            some = np.nan_to_num(more[: len(values)]) != 0
+            values[some] = np.nan_to_num(values[some]) + more[: len(values)][some]
+
     def learnt_steps(self, first: int, out: NDArray[np.float64]) -> None:
         """Write the steps from ``first`` on into ``out`` (steps, rows), NaN where missing or spoilt."""
         out.fill(np.nan)

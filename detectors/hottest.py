@@ -73,6 +73,7 @@ class Hottest:
     VERSION = 1
 
     def __init__(self) -> None:
+        self.took_the_lead: tuple[Hot, ...] = ()  # and were not told yet; another value, never a changed one
         self._series: dict[tuple[Scope, Measure], _Series] = {}
         self._accounts: dict[tuple[str, str], _Account] = {}
 
@@ -89,8 +90,10 @@ class Hottest:
             held.limit = load.limit if load else held.limit
             if not any(held.rates):
                 del self._series[key]
-        for account, ranked in self._ranked().items():
-            self._lead(self._accounts.setdefault(account, _Account()), ranked)
+        every = self._ranked()
+        for of, ranked in every.items():
+            self._lead(self._accounts.setdefault(of, _Account()), ranked)
+        self._note(every)
 
     def tell(self) -> list[Hot]:
         """Return who leads each account and what has a known limit of concurrency; changes are told once."""
@@ -100,9 +103,20 @@ class Hottest:
             if account.leader in ranked:
                 told.append(msgspec.structs.replace(ranked[account.leader], former=account.before))
             account.before = None
+        self.took_the_lead = ()
         busy = [one for one in self._series.values() if one.measure is Measure.BUSY and one.limit]
         busy.sort(key=lambda one: (-one.share_of_limit(), one.scope))
         return told + [Hot(one.scope, one.share_of_limit(), one.measure) for one in busy]
+
+    def _note(self, every: Mapping[tuple[str, str], Mapping[Scope, Hot]]) -> None:
+        """Keep who took the lead, for whoever asks between two digests, from another thread too."""
+        self.took_the_lead = tuple(
+            msgspec.structs.replace(every[key][account.leader], former=account.before)
+            for key, account in self._accounts.items()
+            if account.before is not None
+            and account.leader is not None
+            and account.leader in every.get(key, {})
+        )
 
     @property
     def changed(self) -> bool:
@@ -156,6 +170,7 @@ class Hottest:
         )
         self._series = {(one.scope, one.measure): one for one in series}
         self._accounts = dict(accounts)
+        self._note(self._ranked())
 
 
 def _account(scope: Scope) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import config.settings
 from detectors.calendar import Calendar, SameTimes
+from detectors.correction import Course
 from detectors.finding import ComparedWith, Trace
 from detectors.growth import Growing, GrowthWatch
 from detectors.history import DAY, WEEK, History
@@ -94,6 +95,9 @@ class Judgement:
     ended: Bools
     since: NDArray[np.int64]  # epoch seconds at which the open verdict began
     young: Bools
+    rests: NDArray[np.int8]  # what ``expected`` rests on: NOTHING, MINUTES, YESTERDAY or WEEKS of ``kernel``
+    level: Floats  # the present level that ``expected`` has beside its shape, on the scale of the kernel
+    hours: Floats  # the level over hours, in place of that
     growth: list[Growing] = field(default_factory=list)
 
 
@@ -121,7 +125,7 @@ class Judge:
         self._history = History(step, settings.weeks)
         self._recent = Recent(step)
         self._memory = Memories(short=self._pace.short, lags=len(self._plain), slots=self._slots)
-        self._growth = GrowthWatch(settings.growth_per_day, step)
+        self._growth = GrowthWatch(settings.growth_per_day, step, calendar.begins if calendar else None)
         self._states: dict[str, RowState] = {
             "memory": self._memory,
             "recent": self._recent,
@@ -172,8 +176,9 @@ class Judge:
         value = np.array(values, np.float64)
         if completeness < 1:
             value[self._sums] /= max(completeness, 1e-3)
-        out, growth = self.judge_steps(start, value[None])
         memory = self._memory
+        level, hours = memory.level.copy(), memory.lasting[0].copy()
+        out, growth = self.judge_steps(start, value[None])
         size = np.minimum(np.abs(out.size[0]), MOST)
         return Judgement(
             start=start,
@@ -187,6 +192,9 @@ class Judge:
             ended=out.ended[0],
             since=memory.since * self.step,
             young=(memory.first < 0) | (start // self.step - memory.first < self._pace.young),
+            rests=self._rests,
+            level=level,
+            hours=hours,
             growth=growth,
         )
 
@@ -216,6 +224,8 @@ class Judge:
         self._look_back(index, steps, same)
         out = out_of(value.shape)
         of_day = (start + self.step * np.arange(steps)) % DAY * self._slots // DAY
+        scratch = scratch_of(self._pace.beside, self._pace.short, len(self._plain), len(self.series))
+        self._rests = scratch.rests  # of the last step
         advance(
             index,
             value,
@@ -227,7 +237,7 @@ class Judge:
             self._memory.arrays(),
             self._pace._replace(aligned=not same.holiday),
             self._open_places,
-            scratch_of(self._pace.beside, self._pace.short, len(self._plain), len(self.series)),
+            scratch,
             out,
         )
         self._history.extend(index, value, out.spoilt)
@@ -249,6 +259,23 @@ class Judge:
         expected = self._recent.expected[np.ix_(slots, at)].astype(np.float64)
         expected[np.isnan(value)] = 0.0
         return np.nansum(value, axis=0), np.nansum(expected, axis=0)
+
+    def correct(self, start: int, more: Floats) -> None:
+        """Add to what was observed in a step what came late, (n,): NaN or zero where nothing did.
+
+        Charts, attribution and the weeks to come see it, and the sums over minutes begin anew. What was
+        learnt of level and noise stays: it follows the present within minutes anyway.
+        """
+        self._history.correct(start // self.step, more)
+        self._recent.correct(start // self.step, more)
+        self._memory.forget_sums(np.nan_to_num(more) != 0)
+
+    def course(self, row: int, since: int, until: int) -> Course:
+        """Return how a series went from ``since`` up to ``until``: rates a second, ms of a latency."""
+        slots = self._recent.span(since // self.step, -(-until // self.step))
+        per = 1.0 if self._is_latency[row] else float(self.step)
+        kept = (self._recent.value, self._recent.expected, self._recent.lower, self._recent.upper)
+        return Course(*(array[slots, row].astype(np.float64) / per for array in kept))
 
     def trace(self, row: int, until: int, seconds: int = 4 * 3600) -> Trace:
         """Return the hours before ``until`` as a chart shows them."""
@@ -384,7 +411,12 @@ class Judge:
         tame = np.where(np.isnan(tame), value, tame)
         instead = np.where(out.spoilt & ~np.isnan(value) & ~np.isnan(out.expected), out.expected, tame)
         old = index - self._memory.first >= self._pace.young
-        return self._growth.learn(index, instead, self._grows & (self._memory.first >= 0) & old, self._limits)
+        starts = (index + np.arange(len(value), dtype=np.int64)) * self.step
+        if self._calendar is None:
+            hours = starts // 3600
+        else:
+            hours = np.array([self._calendar.hour(start) for start in starts.tolist()], np.int64)
+        return self._growth.learn(hours, instead, self._grows & (self._memory.first >= 0) & old, self._limits)
 
     def _spoil(self, row: int, index: int) -> None:
         """Leave the steps between the onset and its telling out of what is learnt, too."""

@@ -17,6 +17,12 @@ class Memories(RowState):
     """The arrays of ``Memory``, one column a series."""
 
     KIND = "memory"
+    level: NDArray[np.float64]
+    fast: NDArray[np.float64]
+    base: NDArray[np.float64]
+    lasting: NDArray[np.float64]
+    near: NDArray[np.float64]
+    beyond: NDArray[np.float64]
     first: NDArray[np.int64]
     since: NDArray[np.int64]
     code: NDArray[np.int8]
@@ -70,6 +76,12 @@ class Memories(RowState):
     def arrays(self) -> Memory:
         """Return the arrays themselves; what the kernel writes there is remembered."""
         return Memory(*(getattr(self, name) for name in Memory._fields))
+
+    def forget_sums(self, rows: NDArray[np.bool_]) -> None:
+        """Begin the sums over minutes of ``rows`` anew: what they hold was not what there was."""
+        self.fast[0, rows], self.fast[1, rows] = self.level[rows], self.lasting[0, rows]
+        self.near[0, rows], self.near[1, rows] = self.base[rows], self.lasting[1, rows]
+        self.beyond[:, rows] = 0.0
 
     def turn(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (steps, 2): the slot of the day of each step, and the one that ended before it or -1."""

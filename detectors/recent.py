@@ -51,6 +51,13 @@ class Recent(RowState):
             array[slots] = new[-kept:]
         self.at = last - 1
 
+    def correct(self, index: int, more: Floats) -> None:
+        """Add to the values of a step what came late, (n,): NaN or zero where nothing did."""
+        if self.at - self.steps < index <= self.at:
+            values = self.value[index % self.steps]
+            some = np.nan_to_num(more) != 0
+            values[some] = np.nan_to_num(values[some]) + more[some]
+
     def span(self, first: int, last: int) -> NDArray[np.intp]:
         """Return the slots of the steps first <= index < last that are still remembered."""
         return np.arange(max(first, self.at - self.steps + 1, 0), min(last, self.at + 1)) % self.steps

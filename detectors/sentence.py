@@ -64,7 +64,7 @@ def _of_weeks(weeks_used: list[int], weeks_left_out: list[int], compared_with: C
         last = f"the last {len(weeks_used)} holidays and Sundays" if many else "the last holiday or Sunday"
     else:
         last = "last week" if weeks_used == [1] else f"{len(weeks_used)} earlier week{'s' * many}"
-    without = f", {len(weeks_left_out)} left out as spoilt by an incident" if weeks_left_out else ""
+    without = f" ({len(weeks_left_out)} more left out, spoilt by an incident)" if weeks_left_out else ""
     return f"the same time of {last}{without}"
 
 
@@ -118,7 +118,7 @@ def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float
 
 
 def of_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
-    """Say why a limit is told; ``observed`` is a mean over ``minutes``."""
+    """Say why a limit is told; ``observed`` is the largest mean over ``minutes`` since it was near."""
     word, limit = _WORDS[finding.measure], finding.limit or 0.0
     used = f"{100 * finding.observed / limit:.0f} % of the limit of {rate(finding.measure, limit)}"
     if not finding.near:
@@ -127,8 +127,10 @@ def of_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
             f"as on the days before."
         )
     refused = "; calls are throttled" if throttled else ""
-    verb = "is" if finding.measure is Measure.BUSY else "are"
-    lately = f"over the last {minutes} minutes{refused}"
+    verb, last = "is" if finding.measure is Measure.BUSY else "are", " last"
+    if finding.state != "open":  # what it came to in the meantime, not what it is now
+        verb, last = "was" if finding.measure is Measure.BUSY else "were", ""
+    lately = f"over the{last} {minutes} minutes{refused}" if last else f"over {minutes} minutes{refused}"
     return f"{_begin(word)} of {named(finding.about)} {verb} at {used}, {lately}."
 
 
@@ -169,6 +171,16 @@ def of_silence(finding: Finding, missed: float) -> str:
     return (
         f"{_begin(named(finding.about))} has had no {what} for {waited}; "
         f"{weeks} lets expect {quantity(missed)} meanwhile."
+    )
+
+
+def of_withdrawn(told: Finding, most: float) -> str:
+    """Say that records came late and left nothing of a fall; ``most`` is what there was with them."""
+    word = told.measure.key or _WORDS[told.measure]
+    verb = "was" if told.measure in _SINGULAR else "were"
+    return (
+        f"Nothing was wrong: records of {named(told.about)} came late. With them {word} {verb} at up to "
+        f"{rate(told.measure, most)}, where {rate(told.measure, told.expected)} was expected."
     )
 
 

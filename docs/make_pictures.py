@@ -1,8 +1,10 @@
 # ruff: noqa: INP001 - a script, not a package
-"""Make the pictures of the README: the page and the digest of the demo as they look in Slack.
+"""Make the pictures of the README and of docs/messages.md: messages as they look in Slack.
 
-Usage: ``python docs/make_pictures.py``. Needs a Chromium in the path and the minute that the demo takes.
-What is shown is what the engine told, nothing is made up for the picture.
+Usage: ``python docs/make_pictures.py [demo] [messages]``. Needs a Chromium in the path and, for Japanese, a
+font that has it: ``apt-get install -y chromium fonts-noto-cjk fonts-noto-color-emoji`` on Debian. Those
+of the demo show what the engine told, and take the minute that the demo takes; those of the messages show one
+example of every verdict and state, in both languages.
 """
 
 import io
@@ -13,14 +15,23 @@ import tempfile
 from pathlib import Path
 
 import matplotlib.image
+import message_examples as made
 import numpy as np
+from PIL import Image
 from rich.console import Console
 
+from alerting.dispatch import Form
+from alerting.locales import LANGUAGES
 from alerting.notice import Action, Notice
 from alerting.preview import Look, fragment, page
+from alerting.render import Renderer
+from config.links import Links
+from config.settings import Links as LinkSettings
 from streams.demo import Demo
 
 FOLDER = Path(__file__).parent / "pictures"
+SCALE = 1.5  # of the pictures of messages: there are many
+COLOURS = 28  # of a picture: few enough for small files, and nobody sees it
 
 CHROMIUM = (
     "--headless",
@@ -32,12 +43,11 @@ CHROMIUM = (
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
-    "--force-device-scale-factor=2",
 )
 
 
-def photograph(html: str, path: Path) -> None:
-    """Write a picture of a page, cut off below its content."""
+def photograph(html: str, path: Path, scale: float = 2.0) -> None:
+    """Write a picture of a page, ``scale`` dots a pixel, cut off below its content."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("no Chromium in the path: install one (apt-get install chromium) and run this again")
@@ -48,6 +58,7 @@ def photograph(html: str, path: Path) -> None:
             [
                 chromium,
                 *CHROMIUM,
+                f"--force-device-scale-factor={scale}",
                 f"--user-data-dir={folder}/profile",
                 f"--screenshot={shot}",
                 "--window-size=720,1600",
@@ -62,8 +73,46 @@ def photograph(html: str, path: Path) -> None:
     matplotlib.image.imsave(path, image[: used[-1] + 40])
 
 
+def shrink(path: Path) -> None:
+    """Write a picture again in a few colours."""
+    with Image.open(path) as picture:
+        few = picture.convert("RGB").quantize(
+            COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+        )
+    few.save(path, optimize=True)
+
+
 def main() -> None:
-    """Make all pictures."""
+    """Make the pictures that are asked for, all where none are."""
+    asked = sys.argv[1:] or ["demo", "messages"]
+    if "demo" in asked:
+        of_the_demo()
+    if "messages" in asked:
+        of_the_messages()
+
+
+def of_the_messages() -> None:
+    """Make one picture of every verdict and state in each language."""
+    folder = FOLDER / "messages"
+    folder.mkdir(parents=True, exist_ok=True)
+    for words in LANGUAGES:
+        render = Renderer(Links(LinkSettings()), made.ZONE, words)
+        for example in made.examples():
+            told = example.dispatch
+            shown = fragment(
+                render(told, example.earlier),
+                made.ZONE,
+                at=made.AT,
+                incident=told.notice.incident if told.form is Form.PARENT else None,
+                words=words,
+            )
+            path = folder / f"{example.name}-{words.locale}.png"
+            photograph(page(shown, title=example.name, look="light"), path, SCALE)
+            shrink(path)
+
+
+def of_the_demo() -> None:
+    """Make the pictures of the page and the digest of the demo."""
     demo = Demo(Console(file=io.StringIO()), pause=0.0)
     notices = demo.run().notices
     digest = [notice for notice in notices if notice.action is Action.DIGEST][-1]

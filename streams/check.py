@@ -2,8 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Iterator
 
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
@@ -11,15 +10,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from config.settings import Kafka, Settings, Slack
+from streams.check_buttons import check_buttons
+from streams.checked import Check
 from streams.kafka_client import CredentialsMissingError, client_options
 from streams.kafka_topics import missing_topics
-
-
-class Check(NamedTuple):
-    """One thing that was looked at. ``ok`` is None for what is worth knowing but not wrong."""
-
-    ok: bool | None
-    text: str
 
 
 def check(settings: Settings) -> Iterator[Check]:
@@ -32,6 +26,11 @@ def check(settings: Settings) -> Iterator[Check]:
             None, f"kafka: not configured, events are taken in on http://{settings.local.listen}/events"
         )
     yield asyncio.run(check_slack(settings.slack))
+    yield from asyncio.run(_all(check_buttons(settings)))
+
+
+async def _all(checks: AsyncIterator[Check]) -> list[Check]:
+    return [one async for one in checks]
 
 
 def check_kafka(kafka: Kafka) -> Iterator[Check]:

@@ -231,6 +231,72 @@ def status(
     _leave(lambda: show_status(url or f"http://{listen}"))
 
 
+@app.command()
+def labels(
+    config: Config = None,
+    url: Annotated[str | None, typer.Option(help="http://host:port of the daemon")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="leave them here: .csv, else YAML; printed without")
+    ] = None,
+) -> None:
+    """Show what people said of incidents in Slack (expected, not an anomaly), for replay and tune."""
+    from streams.labels_command import show_labels
+
+    settings = settings_of(config)
+    listen = settings.web.listen if settings.kafka else settings.local.listen
+    _leave(lambda: show_labels(url or f"http://{listen}", out))
+
+
+Url = Annotated[str | None, typer.Option(help="http://host:port of the daemon")]
+
+
+@app.command()
+def silence(
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MATCH…",
+            help="table:items, function:put-*, account:…, service:…, verdict:spike, everything",
+        ),
+    ],
+    for_: Annotated[str, typer.Option("--for", metavar="TIME", help="30m, 2h, 1d12h")],
+    why: Annotated[str, typer.Option(metavar="TEXT", help="shown where the silence is listed")] = "",
+    config: Config = None,
+    url: Url = None,
+) -> None:
+    """Let a running daemon tell nobody of what matches, for a while."""
+    from streams.silence_command import silence as ask
+
+    _leave(lambda: ask(_daemon(config, url), what, for_, why))
+
+
+@app.command()
+def silences(config: Config = None, url: Url = None) -> None:
+    """List the silences of a running daemon."""
+    from streams.silence_command import show_silences
+
+    _leave(lambda: show_silences(_daemon(config, url)))
+
+
+@app.command()
+def unsilence(
+    name: Annotated[
+        str, typer.Argument(metavar="ID", help="of the silence or its incident; its beginning is enough")
+    ],
+    config: Config = None,
+    url: Url = None,
+) -> None:
+    """End a silence of a running daemon, and tell what it held."""
+    from streams.silence_command import unsilence as ask
+
+    _leave(lambda: ask(_daemon(config, url), name))
+
+
+def _daemon(config: Path | None, url: str | None) -> str:
+    settings = settings_of(config)
+    return (url or f"http://{settings.web.listen if settings.kafka else settings.local.listen}").rstrip("/")
+
+
 def _leave(command: Callable[[], int | None]) -> None:
     try:
         code = command()

@@ -14,13 +14,14 @@ from rich.progress import BarColumn, Progress, TextColumn
 from alerting.chart import draw
 from alerting.incident import Incident
 from alerting.notice import Action, Notice
+from alerting.pipeline import Pipeline
 from alerting.render import Renderer
 from alerting.report import write_report
 from alerting.terminal import Terminal
 from config.links import Links
 from config.settings import Digest, Limits, Settings, TableLimit
-from streams.engine import Engine
-from streams.replay import Replayed, write
+from streams.engine import Engine, Told
+from streams.replay import Replayed, with_fate, write
 from streams.scenario_load import load_scenario
 from streams.simulation import Simulation
 
@@ -42,7 +43,8 @@ class Demo:
             digest=Digest(at="09:00", timezone=ZONE),
         )
         self._simulation = Simulation(load_scenario("demo"))
-        self._engine = Engine(self._settings, [SOURCE])
+        self._engine = Engine(self._settings, [SOURCE], remember_all=True)
+        self._pipeline = Pipeline(self._settings, keep=True)
         self.renderer = Renderer(Links(self._settings.links), self.zone)
         self._terminal = Terminal(console, self.zone)
         self._found = Replayed()
@@ -55,8 +57,10 @@ class Demo:
         self._weeks(live)
         for start in range(live, self._simulation.end, HOUR):
             self._hour(start)
-        self._take(self._engine.finish(SOURCE).notices)
-        self._found.incidents = self._engine.incidents.known()
+        self._take(self._engine.finish(SOURCE))
+        self._found.incidents = [
+            with_fate(incident, self._pipeline) for incident in self._engine.incidents.known()
+        ]
         self._found.seconds = time.perf_counter() - began
         return self._found
 
@@ -106,15 +110,23 @@ class Demo:
             told = self._engine.feed(SOURCE, some)
             self._found.records += len(some)
             self._found.findings += told.findings
-            self._take(told.notices)
+            self._take(told)
 
-    def _take(self, notices: list[Notice]) -> None:
+    def _take(self, told: Told) -> None:
         """Show the messages of the last day as they leave."""
-        self._found.notices += notices
-        for notice in notices:
+        self._found.notices += told.notices
+        if told.watermark is not None:
+            self._pipeline.feed(told.notices, told.watermark)
+        for notice in told.notices:
+            if notice.action is not Action.DIGEST and self._is_held(notice):
+                continue
             if notice.at >= self._simulation.end - 12 * HOUR and notice.action is not Action.UPDATE:
                 incident = None if notice.action is Action.DIGEST else notice.incident
                 self._terminal.show(self.renderer(notice), at=notice.at, incident=incident)
+
+    def _is_held(self, notice: Notice) -> bool:
+        fate = self._pipeline.fate(notice.incident.id)
+        return fate is not None and fate.alerted is None
 
     def leave(self, out: Path) -> list[Path]:
         """Leave the chart, the report and the findings in ``out``; return the files."""

@@ -10,6 +10,7 @@ from config.capacity import Capacity
 from config.settings import Settings
 from detectors.calendar import Calendar
 from detectors.edge_history import EdgeHistory
+from detectors.finding import Finding
 from detectors.judge import Judge
 from detectors.limits import tomorrow
 from detectors.measures import BESIDE, JUDGED, KEPT_ON_EDGES, LATENCIES, Measure
@@ -21,6 +22,7 @@ from streams.fatal_findings import FatalFindings
 from streams.findings import RETOLD_EVERY, Findings
 from streams.gather import Judged
 from streams.hourly_loads import HourlyLoads
+from streams.hourly_use import HourlyUse
 from streams.latency_window import LatencyWindow
 from streams.limit_findings import LimitFindings
 from streams.series_rows import SeriesRows
@@ -76,6 +78,7 @@ class Detect:
         self._limits = LimitFindings(settings.judge, step, self._judge, self._findings.consumption)
         self._fatal = FatalFindings(settings.judge.young, step, RETOLD_EVERY * step, self._findings.explain)
         self._loads = HourlyLoads(self._capacity, settings.time.step)
+        self._use = HourlyUse(settings.time.step)
         self._pulse = 0.0  # records in a usual step
         self._forget_rows()
 
@@ -94,7 +97,7 @@ class Detect:
 
     @property
     def late(self) -> int:
-        """Records that came after their step had been judged: counted, not judged again."""
+        """Records that came after their step had been judged: counted, and merged as corrections."""
         return self._steps.late
 
     @property
@@ -108,6 +111,7 @@ class Detect:
 
     def _judge_step(self, step: Step) -> Judged:
         self._add_new_scopes(step)
+        corrections = self._correct(step) if step.late else []
         p95 = np.stack(
             [
                 window.p95(step.latency[measure], len(step.sums))
@@ -125,14 +129,31 @@ class Detect:
         # a step of which nothing at all came speaks of the pipeline, even where it might be chance
         self._silences.watch(judgement, measured, known=step.records > 0 and completeness >= 1)
         self._edges.append(step.start, of_edges, self._findings.spoilt(judgement))
-        findings = self._findings.tell(step, self._steps.scopes, judgement, completeness)
+        findings = corrections + self._findings.tell(step, self._steps.scopes, judgement, completeness)
         findings += self._fatal.tell(step, completeness)
         soon = [growing.row for growing in judgement.growth if tomorrow(growing.growth)]
         findings += self._limits.tell(judgement, completeness, soon)
         if self._on_step:
             self._on_step(step.start)
         loads = self._loads.take(step, known=completeness > 0)
-        return Judged(self._shard, step.start, step.start + self._settings.time.step, findings, loads)
+        uses = self._use.take(step, p95[LATENCIES.index(Measure.LATENCY)], known=completeness > 0)
+        return Judged(self._shard, step.start, step.start + self._settings.time.step, findings, loads, uses)
+
+    def _correct(self, step: Step) -> list[Finding]:
+        """Take in what came late for steps that were judged, and tell which findings it changes.
+
+        A latency stays as it was told: a quantile of what came late cannot be added to one.
+        """
+        seen = step.start + self._settings.time.step
+        late = {}
+        for one in step.late:
+            nothing = np.full((len(LATENCIES), len(one.sums)), np.nan)
+            more = self._judged.values(one.sums, nothing, one.values)
+            self._judge.correct(one.start, more)
+            self._edges.correct(one.start, self._of_edges.values(one.sums, nothing, one.values))
+            self._silences.correct(one.start + self._settings.time.step, step.start, more)
+            late[one.start] = more
+        return self._findings.correct(late, seen)
 
     def _completeness(self, step: Step) -> float:
         pulse = self._pulse
@@ -176,6 +197,7 @@ class Detect:
                 self._findings.add(series)
                 self._fatal.add(self._scopes_of(rows), start)
                 self._loads.add(self._scopes_of(rows))
+                self._use.add(self._scopes_of(rows), self._values_of([~row for row in fresh if row < 0]))
         self._added += fresh
         self._known = np.zeros(len(self._steps.scopes), bool)
         self._known[[row for row in self._added if row >= 0]] = True
@@ -193,6 +215,11 @@ class Detect:
     def _scopes_of(self, rows: Sequence[int]) -> dict[int, Scope]:
         about = ((row, self._steps.scopes[row]) for row in rows)
         return {row: scope for row, scope in about if isinstance(scope, Scope)}
+
+    def _values_of(self, numbers: Sequence[int]) -> dict[int, tuple[Scope, Measure]]:
+        of = ((number, *self._steps.values[number]) for number in numbers)
+        about = ((number, self._steps.scopes[row], measure) for number, row, measure in of)
+        return {number: (scope, measure) for number, scope, measure in about if isinstance(scope, Scope)}
 
     def _series(self, about: ScopeOrEdge, measure: Measure) -> Series:
         if isinstance(about, Edge):
@@ -212,7 +239,7 @@ class Detect:
         for window in self._latency:
             parts |= window.snapshot()
         parts |= self._silences.snapshot() | self._fatal.snapshot() | self._limits.snapshot()
-        parts |= self._loads.snapshot()
+        parts |= self._loads.snapshot() | self._use.snapshot()
         parts |= {f"judge/{name}": body for name, body in self._judge.snapshot().items()}
         return parts | {f"edges/{name}": body for name, body in self._edges.parts().items()}
 
@@ -232,6 +259,7 @@ class Detect:
         self._fatal.restore(parts)
         self._limits.restore(parts)
         self._loads.restore(parts)
+        self._use.restore(parts)
 
 
 def _kept(about: ScopeOrEdge) -> tuple[Measure, ...]:

@@ -41,6 +41,8 @@ class Engine:
         Shards that series are spread over; the findings are the same for any number.
     on_step
         Called with the start of every step of shard 0 that was judged (progress).
+    remember_all
+        Keep every incident, as a replay does, which tells of all at its end; a daemon forgets old ones.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class Engine:
         sources: Sequence[str],
         shards: int = 1,
         on_step: Callable[[int], None] | None = None,
+        *,
+        remember_all: bool = False,
     ) -> None:
         self._decoders = {source: Decoder(settings) for source in sources}
         self._rollups = {
@@ -59,7 +63,7 @@ class Engine:
             Detect(shard, sources, settings, on_step if shard == 0 else None) for shard in range(shards)
         ]
         self._gather = Gather(shards)
-        self.incidents = Incidents(settings)
+        self.incidents = Incidents(settings, remember_all=remember_all)
 
     def feed(self, source: str, records: Sequence[bytes]) -> Told:
         """Feed consecutive records of one source partition."""
@@ -89,10 +93,10 @@ class Engine:
         told = Told(rejected)
         for shard, detect in enumerate(self._detect):
             judged = detect.feed(block for block in blocks if block.shard == shard)
-            for watermark, findings, loads in self._gather.feed(judged):
-                told.watermark = watermark
-                told.findings += findings
-                told.notices += self.incidents.feed(findings, watermark, loads)
+            for one in self._gather.feed(judged):
+                told.watermark = one.watermark
+                told.findings += one.findings
+                told.notices += self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
         return told
 
     def snapshot(self) -> dict[str, bytes]:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 import config.settings
 from detectors.attribution import at_level_of, attribute, suspects
+from detectors.correction import CORRECTED_SECONDS, corrected
 from detectors.edge_history import EdgeHistory
-from detectors.finding import Finding, Share, Traffic, Verdict
+from detectors.finding import Finding, Share, State, Traffic, Verdict
 from detectors.growth import Growing
 from detectors.judge import Judge, Judgement
 from detectors.limits import in_sight
@@ -30,8 +31,6 @@ RETOLD_EVERY = 5  # steps between two updates of an open finding
 TOUCHES = 0.05  # a source with at least this share of the excess belongs to the incident
 MOST_SHARES = 20  # of each kind of source; the rest is too small to act on
 
-State = Literal["open", "update", "end"]
-
 
 class _Open(msgspec.Struct):
     """A finding between two tellings."""
@@ -42,6 +41,9 @@ class _Open(msgspec.Struct):
     told: int  # start of the step at which it was last told
     revision: int = -1
     worst: Finding | None = None  # as it was at its highest score, without a trace
+    end: int | None = None  # when it was told to be over
+    withdrawn: bool = False  # records that came late left nothing of it
+    again: int = 0  # of a withdrawn one: steps in a row in which it deviates all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,13 @@ class Findings:
     same records tells the same findings.
     """
 
-    VERSION = 1
+    VERSION = 2
 
     def __init__(
         self, judge: Judge, edges: EdgeHistory, silences: Silences, settings: config.settings.Judge, step: int
     ) -> None:
         self._horizon = settings.horizon_days
+        self._persist = settings.persist
         self._judge = judge
         self._edges = edges
         self._silences = silences
@@ -93,6 +96,7 @@ class Findings:
         self._into: dict[Scope, list[Edge]] = {}  # target -> edges into it
         self._open: dict[int, _Open] = {}  # series -> its spike, drop, shift
         self._growing: dict[int, _Open] = {}  # series -> its growth
+        self._over: list[tuple[int, _Open]] = []  # of the last hours: late records may still change them
 
     def add(self, series: Sequence[Series]) -> None:
         """Learn of new series, in the judge's order."""
@@ -131,7 +135,11 @@ class Findings:
         told = [self._grow(growing, moment) for growing in judgement.growth]
         begun = {*np.flatnonzero(judgement.opened).tolist(), *self._silences.silent.tolist()}
         for row in sorted(self._open.keys() | begun):
-            told += self._go_on(row, moment)
+            known = self._open.get(row)
+            if known is not None and known.withdrawn:
+                told += self._go_on_withdrawn(row, known, moment)
+            else:
+                told += self._go_on(row, moment)
         return told
 
     def _verdict(self, row: int, known: _Open | None, judgement: Judgement) -> tuple[Verdict | None, bool]:
@@ -190,10 +198,79 @@ class Findings:
                 told.append(msgspec.structs.replace(finding, trace=self._judge.trace(row, moment.seen)))
         return told
 
+    def _go_on_withdrawn(self, row: int, known: _Open, moment: _Moment) -> list[Finding]:
+        """Let go of a verdict that was withdrawn, or tell it again when the deviation lasts all the same."""
+        judgement = moment.judgement
+        verdict, _ = self._verdict(row, known, judgement)
+        if verdict is None:
+            del self._open[row]
+            return []
+        observed = judgement.observed[row]
+        if np.isnan(observed):
+            return []
+        below = bool(
+            observed < judgement.lower[row]
+        )  # late records only fill up: what is withdrawn was a fall
+        known.again = known.again + 1 if below else 0
+        if known.again < self._persist:
+            return []
+        known.withdrawn, known.again, known.verdict = False, 0, verdict
+        known.revision, known.told = known.revision + 1, moment.seen
+        known.worst = self._finding(row, known, moment, "open")
+        return [msgspec.structs.replace(known.worst, trace=self._judge.trace(row, moment.seen))]
+
+    def correct(self, late: Mapping[int, NDArray[np.float64]], seen: int) -> list[Finding]:
+        """Tell what records that came late make of the findings of the last hours.
+
+        Parameters
+        ----------
+        late
+            What came of each series, by the start of its step; NaN or zero where nothing did. The judge has
+            it already.
+        seen
+            The watermark at which this is told.
+        """
+        self._over = [
+            (row, known) for row, known in self._over if seen - (known.end or 0) < CORRECTED_SECONDS
+        ]
+        told = []
+        for row, known in sorted(
+            [*self._open.items(), *self._over], key=lambda item: (item[1].start, item[0])
+        ):
+            end = known.end or seen
+            if known.withdrawn or known.worst is None:
+                continue
+            if not any(
+                known.start <= start < end and np.nan_to_num(more[row]) for start, more in late.items()
+            ):
+                continue
+            course = self._judge.course(row, known.start, end)
+            finding = corrected(known.worst, course, self._persist)
+            if finding is None:
+                continue
+            known.worst, known.told = finding, seen
+            known.revision += 1
+            known.withdrawn = finding.state == "withdrawn"
+            changed = msgspec.structs.replace(
+                finding,
+                revision=known.revision,
+                verdict=known.verdict,
+                state=finding.state if known.withdrawn else "end" if known.end else "update",
+                seen=seen,
+                end=known.end if not known.withdrawn else seen,
+                trace=self._judge.trace(row, seen),
+            )
+            told.append(
+                changed if known.withdrawn else msgspec.structs.replace(changed, sentence=_why(changed))
+            )
+        return told
+
     def _end(self, row: int, known: _Open, moment: _Moment) -> Finding:
         """Tell that it is over: how it was at its worst, and who explains all of it."""
         del self._open[row]
         worst = known.worst or self._finding(row, known, moment, "end")
+        known.end, known.worst, known.revision = moment.seen, worst, known.revision + 1
+        self._over.append((row, known))
         if known.verdict is Verdict.SILENCE and moment.judgement.observed[row] == 0:
             worst = msgspec.structs.replace(worst, sentence=of_retired(worst.about))
         ratio = _ratio(worst.observed, worst.expected)
@@ -202,7 +279,7 @@ class Findings:
             worst,
             state="end",
             verdict=known.verdict,
-            revision=known.revision + 1,
+            revision=known.revision,
             seen=moment.seen,
             end=moment.seen,
             callers=why.callers,
@@ -257,8 +334,8 @@ class Findings:
             sentence="",
         )
         if known.verdict is Verdict.SILENCE and self._silences.is_silent(row):
-            sentence = of_silence(finding, self._silences.missed(row))
-            return msgspec.structs.replace(finding, sentence=sentence)
+            missed = self._silences.missed(row)
+            return msgspec.structs.replace(finding, sentence=of_silence(finding, missed), missed=missed)
         return msgspec.structs.replace(finding, sentence=_why(finding))
 
     def _score(self, row: int, known: _Open, judgement: Judgement) -> float:
@@ -367,12 +444,16 @@ class Findings:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the open findings."""
-        return {"findings": pack("findings", self.VERSION, (self._open, self._growing), {})}
+        state = self._open, self._growing, self._over
+        return {"findings": pack("findings", self.VERSION, state, {})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot, after ``add`` of the same series in the same order."""
-        (self._open, self._growing), _ = unpack(
-            parts["findings"], "findings", self.VERSION, tuple[dict[int, _Open], dict[int, _Open]]
+        (self._open, self._growing, self._over), _ = unpack(
+            parts["findings"],
+            "findings",
+            self.VERSION,
+            tuple[dict[int, _Open], dict[int, _Open], list[tuple[int, _Open]]],
         )
 
 

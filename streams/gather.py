@@ -1,11 +1,13 @@
 """Brings the shards' findings back into one order: step by step, all shards of a step together."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
 from detectors.finding import Finding
 from detectors.hottest import Load
+from detectors.standings import Use
 from detectors.state import pack, unpack
 
 
@@ -20,6 +22,16 @@ class Judged(msgspec.Struct, frozen=True):
     watermark: int  # end of the step: everything before it has been judged
     findings: list[Finding]
     loads: list[Load] = []  # of the hour that this step ended
+    uses: list[Use] = []  # up to the hour that this step ended
+
+
+class Together(NamedTuple):
+    """What all shards found in one step."""
+
+    watermark: int
+    findings: list[Finding]
+    loads: list[Load]
+    uses: list[Use]
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -30,14 +42,14 @@ class _Meta(msgspec.Struct, array_like=True):
 class Gather:
     """Holds a step until every shard has judged it, so that incidents do not depend on who was faster."""
 
-    VERSION = 2
+    VERSION = 3
 
     def __init__(self, shards: int) -> None:
         self._told: dict[int, int] = dict.fromkeys(range(shards), -1)  # shard -> newest start
         self._waiting: dict[int, list[Judged]] = {}
 
-    def feed(self, judged: Iterable[Judged]) -> Iterator[tuple[int, list[Finding], list[Load]]]:
-        """Take steps in, each shard's in order; give (watermark, findings, loads) of complete ones."""
+    def feed(self, judged: Iterable[Judged]) -> Iterator[Together]:
+        """Take steps in, each shard's in order; give the complete ones."""
         for one in judged:
             if one.start <= self._told[one.shard]:
                 continue  # told again after a crash
@@ -49,7 +61,8 @@ class Gather:
                 findings = [finding for each in together for finding in each.findings]
                 findings.sort(key=lambda finding: (finding.start, finding.id, finding.revision))
                 loads = [load for each in together for load in each.loads]
-                yield together[0].watermark, findings, loads
+                uses = [use for each in together for use in each.uses]
+                yield Together(together[0].watermark, findings, loads, uses)
 
     def snapshot(self) -> dict[str, bytes]:
         """Return what waits and how far each shard is."""

@@ -14,20 +14,29 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, Final
 
 import structlog
+from aiohttp import web
 
-from alerting.notice import Notice
+from alerting.answer import Answer
+from alerting.command import Command
+from alerting.deliver import Courier
+from alerting.pipeline import Pipeline
 from config.settings import Kafka, Settings
+from detectors.hottest import Hot
 from streams.kafka_app import aiokafka_options, chunk_app, wait_for_kafka
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_client import CredentialsMissingError
-from streams.kafka_stages import DetectStage, IncidentsStage, RollupStage
+from streams.kafka_stages import DetectStage, IncidentsStage, Passed, RollupStage
 from streams.kafka_status import status_of
 from streams.kafka_topics import TopicError, Topics, verified_topics
+from streams.labels_command import labels_route
 from streams.logs import configure_logs
 from streams.messenger import messenger
 from streams.metrics import Metrics
 from streams.outbox_kafka import KafkaOutboxStorage
 from streams.owned_records import OwnedRecords
+from streams.pipeline_watch import PipelineWatch
+from streams.reception import Reception
+from streams.silence_routes import SilenceRoutes
 from streams.stage_host import Hosted, Send, StageHost, fatal
 from streams.watchdog import Watchdog
 from streams.web import Web, WebError
@@ -57,6 +66,8 @@ class KafkaDaemon:
         topics = Topics.of(kafka)
         self._roles = sorted(roles)
         self._waiting: Callable[[], int] | None = None  # messages on their way, where the incidents are
+        self._watch: PipelineWatch | None = None  # where the incidents are
+        self._refused: Callable[[], str | None] | None = None  # why nothing can be told there
         self.metrics = Metrics()
         options = aiokafka_options(kafka)
         self._records = OwnedRecords(topics.checkpoints, partitions[topics.checkpoints], options)
@@ -72,13 +83,27 @@ class KafkaDaemon:
             Hosted(
                 topics.findings,
                 "incidents",
-                lambda _: IncidentsStage(kafka.shards, settings),
+                lambda _: self._incidents_stage(kafka.shards),
                 around=lambda _: self._delivering(),
             ),
         ]
         hosted = [one for one in stages if one.role in roles]
         self._host = StageHost(chunk_app(kafka), hosted, KafkaCheckpoints(self._records), options)
-        self._web = Web(settings.web.listen, self.status, self._not_ready, self.metrics.registry)
+        self._reception = Reception(settings, self.metrics)
+        self._pipeline: Pipeline | None = None  # where the incidents are
+        self._stage: IncidentsStage | None = None
+        self._courier: Courier | None = None
+        self._web = Web(
+            settings.web.listen,
+            self.status,
+            self._not_ready,
+            self.metrics.registry,
+            [
+                *self._reception.routes(),
+                labels_route(lambda: None if self._pipeline is None else self._pipeline.labels),
+                *SilenceRoutes(lambda: self._pipeline, self._command).routes(),
+            ],
+        )
         self._ready = False
 
     async def run(self, stopping: asyncio.Event, watchdog: Watchdog) -> None:
@@ -110,24 +135,49 @@ class KafkaDaemon:
 
     def status(self) -> dict[str, object]:
         """Return what ``uneri status`` shows."""
-        return status_of(self._host, self._waiting() if self._waiting is not None else None)
+        told = status_of(self._host, self._waiting() if self._waiting is not None else None)
+        return told | (self._watch.status() if self._watch is not None else {})
+
+    async def _command(self, command: Command) -> Answer:
+        """Do what a terminal asks for; the routes see to it that the incidents are here."""
+        if self._courier is None:
+            raise web.HTTPServiceUnavailable
+        return await self._courier.command(command)
+
+    def _incidents_stage(self, shards: int) -> IncidentsStage:
+        self._stage = IncidentsStage(shards, self._settings)
+        return self._stage
+
+    def _leaders(self) -> tuple[Hot, ...]:
+        return () if self._stage is None else self._stage.incidents.took_the_lead
 
     def _not_ready(self) -> str | None:
-        return None if self._ready else "no partitions yet"
+        if not self._ready:
+            return "no partitions yet"
+        return None if self._refused is None else self._refused()
 
     @contextlib.asynccontextmanager
     async def _delivering(self) -> AsyncIterator[Send]:
         """Run the courier where the incidents are; a notice is durable in the outbox before a checkpoint."""
         storage = KafkaOutboxStorage(self._records)
-        async with messenger(self._settings, storage) as (courier, outbox):
+        pipeline = Pipeline(self._settings)
+        watch = PipelineWatch(pipeline, self._settings, self.metrics)
+        async with messenger(self._settings, storage, pipeline) as (courier, outbox):
             await courier.start()
             self._waiting = lambda: len(outbox.waiting())
+            self._refused = courier.not_ready
+            self._watch = watch
             running = asyncio.create_task(courier.run())
             running.add_done_callback(_fatal_when_failed)
+            hearing = asyncio.create_task(self._reception.attend(pipeline, courier.command, self._leaders))
+            hearing.add_done_callback(_fatal_when_failed)
+            self._pipeline, self._courier = pipeline, courier
 
-            async def send(notice: Notice) -> Awaitable[Any]:
-                await courier.put([notice])
-                self.metrics.notices.labels(notice.action.value).inc()
+            async def send(passed: Passed) -> Awaitable[Any]:
+                await courier.put(passed.notices, passed.watermark)
+                watch.look()
+                for notice in passed.notices:
+                    self.metrics.notices.labels(notice.action.value).inc()
                 durable = asyncio.get_running_loop().create_future()
                 durable.set_result(None)
                 return durable
@@ -135,9 +185,13 @@ class KafkaDaemon:
             try:
                 yield send
             finally:
+                hearing.cancel()
+                await asyncio.gather(hearing, return_exceptions=True)
+                self._pipeline = self._courier = None
                 courier.stop()
                 await running
                 self._waiting = None
+                self._refused = self._watch = None
                 await storage.close()
 
 

@@ -3,7 +3,7 @@
 import base64
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.msgpack import Decoder as MessageDecoder
@@ -115,6 +115,13 @@ class DetectStage:
         self.detect.restore(parts)
 
 
+class Passed(NamedTuple):
+    """What incidents have to tell up to an event time, epoch seconds: there may be nothing."""
+
+    notices: list[Notice]
+    watermark: int
+
+
 class IncidentsStage:
     """The one partition of the findings topic: judged steps become notices."""
 
@@ -124,13 +131,14 @@ class IncidentsStage:
         self._gather = Gather(shards)
         self._decode = MessageDecoder(Judged).decode
 
-    def feed(self, chunk: Chunk) -> Iterable[Notice]:
-        """Group findings step by step; give what is to be told."""
+    def feed(self, chunk: Chunk) -> Iterable[Passed]:
+        """Group findings step by step; give what is to be told of all steps, and how far time went."""
         notices: list[Notice] = []
-        for watermark, findings, loads in self._gather.feed(map(self._decode, chunk.values)):
-            notices += self.incidents.feed(findings, watermark, loads)
-            self.watermark = watermark
-        return notices
+        before = self.watermark
+        for one in self._gather.feed(map(self._decode, chunk.values)):
+            notices += self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
+            self.watermark = one.watermark
+        return [Passed(notices, self.watermark)] if self.watermark != before else []
 
     def idle(self) -> Iterable[Emission]:
         """Do nothing: time is told by the steps."""

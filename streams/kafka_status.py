@@ -3,6 +3,7 @@
 from faust.types import TP
 
 from streams.kafka_stages import DetectStage, IncidentsStage, RollupStage
+from streams.pipeline_watch import first_of
 from streams.stage import StageRunner
 from streams.stage_host import StageHost
 
@@ -28,9 +29,8 @@ def status_of(host: StageHost, outbox: int | None) -> dict[str, object]:
     for stage in stages:
         if isinstance(stage, IncidentsStage):
             told["watermark"] = stage.watermark
-            told["open_incidents"] = [
-                one.primary.sentence for one in stage.incidents.known() if one.end is None
-            ]
+            going_on = [one.primary.sentence for one in stage.incidents.going_on()]
+            told["open_incidents"] = first_of(going_on, len(going_on))
     if outbox is not None:
         told["outbox"] = outbox
     return told

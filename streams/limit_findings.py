@@ -29,6 +29,13 @@ SURPRISING: Final = 0.5
 Consumption = Callable[[Series, int, int], Explanation]
 
 
+class _Told(msgspec.Struct, array_like=True):
+    """What was last told of a limit that is near."""
+
+    revision: int
+    worst: float  # share of the limit over five minutes, the largest so far
+
+
 class LimitFindings:
     """The limits of one shard, from when they are near until they are not.
 
@@ -44,7 +51,7 @@ class LimitFindings:
         Says who brings a measure of a scope in an interval.
     """
 
-    VERSION: Final = 1
+    VERSION: Final = 2
 
     def __init__(
         self, settings: config.settings.Judge, step: int, judge: Judge, consumption: Consumption
@@ -58,7 +65,7 @@ class LimitFindings:
         self._rows = np.zeros(0, np.intp)  # of the judge
         self._throttles = np.zeros(0, np.intp)  # rows of the throttles of the same scope, -1 for none
         self._limits = np.zeros(0)  # per step
-        self._revision: dict[str, int] = {}  # of the findings that are open
+        self._open: dict[str, _Told] = {}  # by the id of the finding
 
     def add(self, series: Sequence[Series], first: int) -> None:
         """Learn of new series, of which the judge has the first at row ``first``."""
@@ -93,22 +100,27 @@ class LimitFindings:
     def _finding(self, close: Close, judgement: Judgement, completeness: float) -> Finding:
         series, row = self._series[close.row], int(self._rows[close.row])
         name = identity(series, Verdict.LIMIT, close.since, "near" if close.near else "level")
-        revision = self._revision[name] = self._revision.get(name, -1) + 1
+        share = float(self._watch.sustained[close.row])
+        of_day = float(np.nan_to_num(self._watch.peaks[-1, close.row]))
+        if close.state == "open":
+            told = _Told(revision=0, worst=share if close.near else of_day)
+        else:  # the hours since it was last told are over: what they came to is in the peaks
+            known = self._open[name]
+            told = _Told(known.revision + 1, max(known.worst, of_day, float(self._watch.peak[close.row])))
+        self._open[name] = told
         if close.state == "end":
-            del self._revision[name]
+            del self._open[name]
         seen = judgement.start + self._step
         why = self._consumption(series, seen - USED_SECONDS, seen)
-        share = float(self._watch.sustained[close.row])
         expected, lower, upper = (
             float(np.nan_to_num(of[row])) / self._step
             for of in (judgement.expected, judgement.lower, judgement.upper)
         )
-        peak = share if close.near else float(np.nan_to_num(self._watch.peaks[-1, close.row]))
         limit = series.limit or 0.0
         used, left_out = self._judge.weeks(row)
         finding = Finding(
             id=name,
-            revision=revision,
+            revision=told.revision,
             state=close.state,
             verdict=Verdict.LIMIT,
             scope=series.about if isinstance(series.about, Scope) else None,
@@ -116,11 +128,11 @@ class LimitFindings:
             start=close.since,
             seen=seen,
             end=seen if close.state == "end" else None,
-            observed=peak * limit,
+            observed=told.worst * limit,
             expected=expected,
             lower=lower,
             upper=upper,
-            score=peak / (peak + self._near),
+            score=told.worst / (told.worst + self._near),
             completeness=completeness,
             weeks_used=used,
             weeks_left_out=left_out,
@@ -133,10 +145,9 @@ class LimitFindings:
             sentence="",
             trace=self._judge.trace(row, seen),
         )
-        throttled = self._throttled(close.row, judgement)
-        return msgspec.structs.replace(
-            finding, sentence=of_limit(finding, minutes=SUSTAINED_SECONDS // 60, throttled=throttled)
-        )
+        minutes, throttled = SUSTAINED_SECONDS // 60, self._throttled(close.row, judgement)
+        sentence = of_limit(finding, minutes=minutes, throttled=throttled)
+        return msgspec.structs.replace(finding, minutes=minutes, throttled=throttled, sentence=sentence)
 
     def _throttled(self, at: int, judgement: Judgement) -> bool:
         row = int(self._throttles[at])
@@ -146,10 +157,10 @@ class LimitFindings:
         """Return the state as parts."""
         return {
             "limits": self._watch.snapshot(),
-            "limit-findings": pack("limit-findings", self.VERSION, self._revision, {}),
+            "limit-findings": pack("limit-findings", self.VERSION, self._open, {}),
         }
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot, after ``add`` of the same series in the same order."""
         self._watch.restore(parts["limits"], len(self._series))
-        self._revision, _ = unpack(parts["limit-findings"], "limit-findings", self.VERSION, dict[str, int])
+        self._open, _ = unpack(parts["limit-findings"], "limit-findings", self.VERSION, dict[str, _Told])

@@ -11,20 +11,26 @@ from typing import Any
 
 import structlog
 
+from alerting.answer import Answer
+from alerting.command import Command
 from alerting.deliver import Courier
-from alerting.notice import Action
 from alerting.outbox import Outbox
 from alerting.outbox_sqlite import SqliteOutbox
+from alerting.pipeline import Pipeline
 from config.settings import Settings
 from detectors.state import StateError
 from streams.checkpoint import Checkpoint
 from streams.engine import Engine, Told
 from streams.follow import Follow
 from streams.intake_http import IntakeHttp
+from streams.labels_command import labels_route
 from streams.logs import configure_logs
 from streams.messenger import messenger
 from streams.metrics import Metrics
+from streams.pipeline_watch import PipelineWatch, first_of
+from streams.reception import Reception
 from streams.rejected import Rejected
+from streams.silence_routes import SilenceRoutes
 from streams.sqlite_store import SqliteStore
 from streams.standard_input import StandardInput
 from streams.web import Web, WebError
@@ -73,10 +79,21 @@ class LocalDaemon:
         self._saved = 0.0
         self._dirty = False
         self._watermark = 0
-        self._last_alert: int | None = None
+        self.pipeline = Pipeline(settings)
+        self._watch = PipelineWatch(self.pipeline, settings, self.metrics)
+        self._reception = Reception(settings, self.metrics)
         intake = IntakeHttp(self._store, self._arrived.set)
         self._web = Web(
-            settings.local.listen, self.status, self._not_ready, self.metrics.registry, intake.routes()
+            settings.local.listen,
+            self.status,
+            self._not_ready,
+            self.metrics.registry,
+            [
+                *intake.routes(),
+                *self._reception.routes(),
+                labels_route(lambda: self.pipeline.labels),
+                *SilenceRoutes(lambda: self.pipeline, self._command).routes(),
+            ],
         )
         self._sources: list[Coroutine[Any, Any, object]] = [
             Follow(path, self._store, self._arrived.set).run() for path in follow
@@ -86,7 +103,7 @@ class LocalDaemon:
     async def run(self) -> None:
         """Run until ``stop`` or the end of standard input; returns after a clean shutdown."""
         self._restore()
-        async with messenger(self.settings, self._rows) as (courier, outbox):
+        async with messenger(self.settings, self._rows, self.pipeline) as (courier, outbox):
             self._courier, self._outbox = courier, outbox
             await courier.start()
             self.port = await self._web.start()
@@ -94,7 +111,12 @@ class LocalDaemon:
                 "taking events in",
                 url=f"http://{self.settings.local.listen.rpartition(':')[0]}:{self.port}/events",
             )
-            tasks = [asyncio.create_task(work) for work in (courier.run(), self._judge(), *self._sources)]
+            hearing = self._reception.attend(
+                self.pipeline, courier.command, lambda: self._engine.incidents.took_the_lead
+            )
+            tasks = [
+                asyncio.create_task(work) for work in (courier.run(), self._judge(), hearing, *self._sources)
+            ]
             if self._input is not None:
                 tasks.append(asyncio.create_task(self._take_input(self._input)))
             try:
@@ -161,7 +183,8 @@ class LocalDaemon:
         return True
 
     async def _take(self, told: Told, records: int) -> None:
-        await self._courier.put(told.notices)
+        await self._courier.put(told.notices, told.watermark)
+        self._watch.look()
         self._offset += records
         self._dirty = True
         self._watermark = told.watermark or self._watermark
@@ -170,8 +193,6 @@ class LocalDaemon:
             self.metrics.rejected.labels(bad.reason.value).inc()
         for notice in told.notices:
             self.metrics.notices.labels(notice.action.value).inc()
-            if notice.action is Action.OPEN:
-                self._last_alert = notice.at
         self.metrics.watermark.set(self._watermark)
         self.metrics.lag.set(self._store.end - self._offset)
         if told.rejected:
@@ -217,21 +238,25 @@ class LocalDaemon:
 
     def status(self) -> dict[str, object]:
         """Return what ``uneri status`` shows."""
+        going_on = [one.primary.sentence for one in self._engine.incidents.going_on()]
         return {
             "driver": "local",
             "records": self._offset,
             "lag": self._store.end - self._offset,
             "watermark": self._watermark or None,
             "series": self._engine.series,
-            "open_incidents": [
-                one.primary.sentence for one in self._engine.incidents.known() if one.end is None
-            ],
-            "last_alert": self._last_alert,
+            "open_incidents": first_of(going_on, len(going_on)),
+            **self._watch.status(),
             "outbox": len(self._outbox.waiting()),
         }
 
+    async def _command(self, command: Command) -> Answer:
+        answer = await self._courier.command(command)
+        self._watch.look()
+        return answer
+
     def _not_ready(self) -> str | None:
-        return None
+        return self._courier.not_ready()
 
 
 def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None) -> int:

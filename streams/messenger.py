@@ -3,20 +3,27 @@
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from alerting.deliver import Courier
-from alerting.outbox import Outbox, OutboxStorage
+from alerting.destination import SLACK, Destination
+from alerting.locales import phrases_of
+from alerting.outbox import PACE, Outbox, OutboxStorage
+from alerting.pipeline import Pipeline
+from alerting.receivers import in_messages
 from alerting.render import Renderer
-from alerting.sink import Result
+from alerting.sink import Receiver, Result, Sink
 from alerting.slack import SlackSink
 from alerting.terminal import TerminalSink
 from config.links import Links
 from config.settings import Settings, Slack
+from streams.http_receivers import http_receivers
+from streams.reception import ways_in
 
 RETRY_SECONDS = 15.0
 
@@ -24,28 +31,51 @@ log = structlog.get_logger("uneri.messenger")
 
 
 @asynccontextmanager
-async def messenger(settings: Settings, storage: OutboxStorage) -> AsyncIterator[tuple[Courier, Outbox]]:
-    """Give a courier to Slack, or to the terminal where no Slack token is set."""
+async def messenger(
+    settings: Settings,
+    storage: OutboxStorage,
+    stages: Pipeline | None = None,
+    told: Callable[[str, str], None] = lambda _, __: None,
+) -> AsyncIterator[tuple[Courier, Outbox]]:
+    """Give a courier to Slack, or to the terminal where no Slack token is set, and to the other sinks.
+
+    ``stages`` is the pipeline in front; one is made when it is not given. ``told`` is called with what
+    happened at which destination, for metrics.
+    """
     zone = ZoneInfo(settings.digest.timezone)
     slack = settings.slack
-    render = Renderer(Links(settings.links), zone)
-    rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
+    links, words = Links(settings.links), phrases_of(settings.notify.locale)
+    content = in_messages(Renderer(links, zone, words, pressable=bool(ways_in(slack))))
     token = os.environ.get(slack.token_env)
-    if not token:
-        log.info("no Slack token: messages are shown here", variable=slack.token_env)
-        outbox = Outbox(storage, rng, pace=0.0)
-        yield (
-            Courier(outbox, TerminalSink(zone), render, pages=slack.channel, digests=slack.digest_channel),
-            outbox,
-        )
-        return
-    outbox = Outbox(storage, rng)
-    async with SlackSink(token, slack.base_url, zone) as sink:
-        greeting = asyncio.create_task(_greet(sink, slack))
-        try:
-            yield Courier(outbox, sink, render, pages=slack.channel, digests=slack.digest_channel), outbox
-        finally:
-            greeting.cancel()
+    outbox = Outbox(
+        storage,
+        random.Random(),  # noqa: S311 - spreads retries, keeps no secret
+        pace=PACE if token else 0.0,
+        fallback=partial(_fallback, slack),
+    )
+    async with AsyncExitStack() as stack:
+        sink: Sink
+        if token:
+            sink = to_slack = await stack.enter_async_context(
+                SlackSink(token, slack.base_url, zone, words=words)
+            )
+            greeting = asyncio.create_task(_greet(to_slack, slack))
+            stack.callback(greeting.cancel)
+        else:
+            log.info("no Slack token: messages are shown here", variable=slack.token_env)
+            sink = TerminalSink(zone, words=words)
+        receivers, others = http_receivers(settings.notify, links)
+        for each in others:
+            await stack.enter_async_context(each)
+        receivers[SLACK] = Receiver(sink, content)
+        yield Courier(outbox, receivers, stages or Pipeline(settings), told=told), outbox
+
+
+def _fallback(slack: Slack, destination: str) -> str | None:
+    """Return the channel that takes over from a channel, None where there is none."""
+    if slack.fallback_channel is None or Destination.of(destination).sink != SLACK:
+        return None
+    return str(Destination(SLACK, slack.fallback_channel))
 
 
 async def _greet(sink: SlackSink, slack: Slack) -> None:

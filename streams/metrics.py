@@ -16,6 +16,12 @@ class Metrics:
             "uneri_rejected_records", "Records dead-lettered", ["reason"], registry=registry
         )
         self.notices = Counter("uneri_notices", "Notices handed to the outbox", ["action"], registry=registry)
+        self.held = Counter(
+            "uneri_notices_held",
+            "Incidents that a stage of the notification pipeline held, dropped or gathered",
+            ["stage"],
+            registry=registry,
+        )
         self.watermark = Gauge(
             "uneri_watermark_timestamp_seconds",
             "Event time up to which everything was judged",
@@ -30,3 +36,15 @@ class Metrics:
             "uneri_log_lag_records", "Records in the local log not yet judged", registry=registry
         )
         self.outbox = Gauge("uneri_outbox_rows", "Messages on their way", registry=registry)
+        self.commands = Counter(
+            "uneri_commands",
+            "What people asked for in Slack, and how it was taken",
+            ["ask", "said"],
+            registry=registry,
+        )
+        self.refused = Counter(
+            "uneri_slack_requests_refused",
+            "Requests to /slack that were refused",
+            ["reason"],
+            registry=registry,
+        )

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from alerting.incident import Incident, finding_to_json
-from alerting.notice import Action, Notice
+from alerting.notice import Notice
+from alerting.pipeline import Pipeline
 from config.settings import Settings
 from detectors.finding import Cause, Finding
 from detectors.sentence import with_causes
@@ -24,7 +25,8 @@ class Replayed:
 
     findings: list[Finding] = field(default_factory=list)  # each in its newest telling, ordered by start
     incidents: list[Incident] = field(default_factory=list)  # each in its last state, ordered by start
-    notices: list[Notice] = field(default_factory=list)  # what would have been sent, in order
+    notices: list[Notice] = field(default_factory=list)  # what incidents had to tell, in order
+    counts: dict[str, int] = field(default_factory=dict)  # incidents that each stage held or reshaped
     dead: list[tuple[str, int, Rejected]] = field(default_factory=list)  # partition, place in it, why
     records: int = 0
     first: int = 0  # start of the first judged step
@@ -33,8 +35,8 @@ class Replayed:
 
     @property
     def pages(self) -> int:
-        """How many people would have been paged."""
-        return sum(notice.action is Action.OPEN for notice in self.notices)
+        """How many incidents would have paged somebody."""
+        return sum(incident.sent == "page" for incident in self.incidents)
 
 
 def replay(
@@ -55,7 +57,8 @@ def replay(
         found.first = found.first or start
         found.last = start + settings.time.step
 
-    engine = Engine(settings, history.partitions, on_step=judged)
+    engine = Engine(settings, history.partitions, on_step=judged, remember_all=True)
+    pipeline = Pipeline(settings, keep=True)
     place: Counter[str] = Counter()
     for piece in history.pieces():
         if piece.records is None:
@@ -68,10 +71,13 @@ def replay(
             place[piece.partition] += len(piece.records)
             found.records += len(piece.records)
         _take(told, found, newest)
+        if told.watermark is not None:
+            pipeline.feed(told.notices, told.watermark)
         if progress:
             progress(piece.done, found.records, found.last)
     found.findings = sorted(newest.values(), key=lambda finding: (finding.start, finding.id))
-    found.incidents = engine.incidents.known()
+    found.incidents = [with_fate(incident, pipeline) for incident in engine.incidents.known()]
+    found.counts = pipeline.counts
     found.seconds = time.perf_counter() - began
     return found
 
@@ -80,6 +86,14 @@ def _take(told: Told, found: Replayed, newest: dict[str, Finding]) -> None:
     for finding in told.findings:
         newest[finding.id] = msgspec.structs.replace(finding, trace=None)
     found.notices += told.notices
+
+
+def with_fate(incident: Incident, pipeline: Pipeline) -> Incident:
+    """Return an incident with what the pipeline made of it: whether it was told, when, and why not."""
+    fate = pipeline.fate(incident.id)
+    if fate is None or (fate.sent, fate.alerted) == (incident.sent, incident.alerted):
+        return incident
+    return msgspec.structs.replace(incident, sent=fate.sent, reason=fate.reason, alerted=fate.alerted)
 
 
 def write(found: Replayed, out: Path) -> None:
@@ -134,4 +148,7 @@ def summary(found: Replayed) -> list[str]:
     lines.append(
         f"{pages}, {sent['digest']} in the digest, {sent['none']} not sent; {a_week:.1f} pages a week"
     )
+    if found.counts:
+        held = ", ".join(f"{name} {count}" for name, count in found.counts.items())
+        lines.append(f"held or reshaped on their way: {held}")
     return lines

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 import config.settings
 from detectors.judge import Judgement
+from detectors.kernel import YESTERDAY
 from detectors.measures import Measure
 from detectors.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE
 from detectors.series import Series
-from detectors.silence import LEAST_NATS, SilenceWatch
+from detectors.silence import LEAST_GAPS, SilenceWatch
 
 WATCHED: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, TABLE)
 """The kinds of scopes whose silence is told: clients and their versions come and go."""
@@ -82,9 +83,20 @@ class Silences:
         if not known and len(rows) and judgement.start - self._watch.last.max() >= HOLE_SECONDS:
             says |= self._accounts
             observed = np.where(self._accounts, np.nan_to_num(observed), observed)
+        tells = judgement.rests[rows] >= YESTERDAY  # the last minutes would only tell the present clump
         self._watch.watch(
-            judgement.start, observed, judgement.expected[rows], ~judgement.young[rows], known=says
+            judgement.start,
+            observed,
+            np.where(tells, judgement.expected[rows], np.nan),
+            ~judgement.young[rows],
+            known=says,
+            level=judgement.level[rows],
+            hours=judgement.hours[rows],
         )
+
+    def correct(self, end: int, now: int, values: NDArray[np.float64]) -> None:
+        """Take in what came late, by row of the judge, of the step that ended at ``end``."""
+        self._watch.correct(end, now, values[self._rows])
 
     @property
     def silent(self) -> NDArray[np.intp]:
@@ -101,13 +113,13 @@ class Silences:
         return int(self._watch.since[self._place[row]])
 
     def missed(self, row: int) -> float:
-        """Return how many requests were expected since the last one."""
+        """Return how many requests were missed since the last one."""
         return float(self._watch.nats[self._place[row]])
 
     def score(self, row: int) -> float:
         """Return how sure a silence is: 0.5 at the least that is told, never 1."""
-        missed = self.missed(row)
-        return missed / (missed + LEAST_NATS)
+        weight = float(self._watch.weight[self._place[row]])
+        return weight / (weight + LEAST_GAPS)
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state as parts."""

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.correction import CORRECTED_SECONDS
 from detectors.measures import LATENCIES, SUMMED, Measure
 from detectors.scope import ScopeOrEdge
 from detectors.state import pack, unpack
@@ -28,6 +29,7 @@ class StrayBlockError(ValueError):
     """A block of another shard, or made for another number of shards."""
 
 
+_LATE: Final = "late/"
 _NOTHING_MEASURED: Latency = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
@@ -41,6 +43,7 @@ class Step:
     latency: dict[Measure, Latency]  # (rows, bins, counts), sparse; a pair of row and bin may come again
     records: int = 0
     tags: dict[tuple[int, str, str], float] = field(default_factory=dict)
+    late: list["Step"] = field(default_factory=list)  # what came since for steps that were closed before
 
 
 @dataclass(slots=True)
@@ -74,6 +77,7 @@ class _OpenState(msgspec.Struct, array_like=True):
 class _Meta(msgspec.Struct, array_like=True):
     sources: dict[str, _SourceState]
     open: list[_OpenState]
+    late_open: list[_OpenState]
     closed: int | None
     late: int
     shard: tuple[int, int] | None  # and how many there are
@@ -95,7 +99,7 @@ class Steps:
         Seconds of a step.
     """
 
-    VERSION = 5
+    VERSION = 6
 
     def __init__(self, sources: Sequence[str], width: int) -> None:
         self.width = width
@@ -106,6 +110,7 @@ class Steps:
         self._value_rows: ValueRows | None = None
         self._sources = {source: _Source() for source in sources}
         self._open: dict[int, _Open] = {}
+        self._late: dict[int, _Open] = {}  # by steps that are closed: told with the next that closes
         self._closed: int | None = None  # end of the newest closed step
 
     @property
@@ -178,12 +183,15 @@ class Steps:
         start = block.bucket - block.bucket % self.width
         if not block.records:
             return
+        steps = self._open
         if self._closed is not None and start < self._closed:
             self.late += block.records
-            return
-        into = self._open.get(start)
+            if start < self._closed - CORRECTED_SECONDS:
+                return  # too old to change what was told: counted, and that is all
+            steps = self._late
+        into = steps.get(start)
         if into is None:
-            into = self._open[start] = _Open()
+            into = steps[start] = _Open()
         into.records += block.records
         rows = self._names.ids(block)
         if not rows:
@@ -212,7 +220,10 @@ class Steps:
         while self._closed + self.width <= watermark:
             start = self._closed
             self._closed = start + self.width
-            yield self._fanned_out(start, self._open.pop(start, None))
+            step = self._fanned_out(start, self._open.pop(start, None))
+            step.late = [self._fanned_out(at, counted) for at, counted in sorted(self._late.items())]
+            self._late = {}
+            yield step
 
     def _fanned_out(self, start: int, counted: _Open | None) -> Step:
         if counted is None or self._fan_out is None or self._value_rows is None:
@@ -232,17 +243,13 @@ class Steps:
     def snapshot(self) -> dict[str, bytes]:
         """Return the open steps, the names of all rows and how far each source was read."""
         arrays: dict[str, NDArray[Any]] = {}
-        opened = []
-        for start, counted in sorted(self._open.items()):
-            arrays |= counted.counts.arrays(str(start))
-            arrays[f"{start}/values"], arrays[f"{start}/amounts"] = counted.values.merged()
-            opened.append(_OpenState(start, counted.records, counted.counts.listed_tags()))
+        opened, late = _packed(self._open, "", arrays), _packed(self._late, _LATE, arrays)
         sources = {
             name: _SourceState(source.sequence, source.watermark, source.idle)
             for name, source in self._sources.items()
         }
         shard = (self._fan_out.shard, self._fan_out.shards) if self._fan_out else None
-        meta = _Meta(sources, opened, self._closed, self.late, shard, list(self._value_names))
+        meta = _Meta(sources, opened, late, self._closed, self.late, shard, list(self._value_names))
         return {"steps": pack("steps", self.VERSION, meta, arrays), **self._names.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
@@ -259,8 +266,26 @@ class Steps:
         for name, source in meta.sources.items():
             self._sources[name] = _Source(source.sequence, source.watermark, source.idle)
         self._closed, self.late = meta.closed, meta.late
-        self._open = {}
-        for state in meta.open:
-            opened = _Open(state.records, Counts.of(arrays, str(state.start), state.tags))
-            opened.values.add(arrays[f"{state.start}/values"], arrays[f"{state.start}/amounts"])
-            self._open[state.start] = opened
+        self._open = _unpacked(meta.open, "", arrays)
+        self._late = _unpacked(meta.late_open, _LATE, arrays)
+
+
+def _packed(steps: Mapping[int, _Open], stem: str, arrays: dict[str, NDArray[Any]]) -> list[_OpenState]:
+    """Write the arrays of open steps into ``arrays``; return what else there is of them."""
+    found = []
+    for start, counted in sorted(steps.items()):
+        arrays |= counted.counts.arrays(f"{stem}{start}")
+        arrays[f"{stem}{start}/values"], arrays[f"{stem}{start}/amounts"] = counted.values.merged()
+        found.append(_OpenState(start, counted.records, counted.counts.listed_tags()))
+    return found
+
+
+def _unpacked(
+    states: Iterable[_OpenState], stem: str, arrays: Mapping[str, NDArray[Any]]
+) -> dict[int, _Open]:
+    steps = {}
+    for state in states:
+        opened = _Open(state.records, Counts.of(arrays, f"{stem}{state.start}", state.tags))
+        opened.values.add(arrays[f"{stem}{state.start}/values"], arrays[f"{stem}{state.start}/amounts"])
+        steps[state.start] = opened
+    return steps

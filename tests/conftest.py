@@ -5,7 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.canary import _canaries, pytest_runtest_makereport
 from tests.kafka.broker import Broker, BrokerUnavailableError
+
+__all__ = ["_canaries", "kafka", "pytest_runtest_makereport"]  # the first and the last look for secrets
 
 
 @pytest.fixture(scope="session")

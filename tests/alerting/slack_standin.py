@@ -2,7 +2,8 @@
 
 Limits: "Block Kit" reference (header 150, section text 3,000, 10 fields of 2,000, 10 context elements, 50
 blocks), ``chat.postMessage`` (text 40,000), "Working with files" (the three-step upload), "Formatting text"
-(what is a link, a mention, a date).
+(what is a link, a mention, a date), "Block elements" (25 in a row, button text 75 and value 2,000, action_id
+255, 100 options of 75 and 150), "Modals" (title 24, 100 blocks).
 """
 
 import asyncio
@@ -17,10 +18,18 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 Fault = str  # 429, 500, 502, 503, html, hang, drop before, drop after (it was accepted), or a Slack error
-CHANNELS = {"#uneri": "C0UNERI", "C0UNERI": "C0UNERI", "#digest": "C0DIGEST", "C0DIGEST": "C0DIGEST"}
+CHANNELS = {
+    "#uneri": "C0UNERI",
+    "C0UNERI": "C0UNERI",
+    "#digest": "C0DIGEST",
+    "C0DIGEST": "C0DIGEST",
+    "#spare": "C0SPARE",
+    "C0SPARE": "C0SPARE",
+}
 TOKEN = "xoxb-canary-31415926535"  # noqa: S105  made up; tests look for it where it must not be
 TOTAL = 13_200
 _MARKUP = re.compile(r"<([^<>]*)>")
+_CALLED = re.compile(r"@[UW][A-Z0-9]+|!here|!subteam\^S[A-Z0-9]+")
 _DATE = re.compile(r"!date\^\d+\^[^|^]+(\^https://[^|]+)?\|[^|]+")
 
 
@@ -33,6 +42,12 @@ class Posted:
     blocks: list[dict[str, Any]]
     metadata: dict[str, Any]
     edits: int = 0
+    thread: str | None = None  # ts of the message it replies to
+
+    @property
+    def id(self) -> str:
+        """What the sender calls it."""
+        return str(self.metadata["event_payload"]["id"])
 
 
 @dataclass
@@ -48,16 +63,18 @@ class SlackStandin:
     always: Fault | None = None
     only: str | None = None  # faults hit this method alone
     retry_after: int = 3
+    closed: dict[str, str] = field(default_factory=dict)  # channel id → error of everything written there
     revoked: bool = False
     base_url: str = ""
 
     async def __aenter__(self) -> Self:
         self._uploads: dict[str, tuple[int, bytes | None]] = {}
         self._clock = self.now or asyncio.get_running_loop().time
-        application = web.Application()
+        application = web.Application(client_max_size=2**24)
         application.router.add_post("/api/{method}", self._api)
         application.router.add_get("/api/{method}", self._api)
         application.router.add_post("/upload/{file}", self._upload)
+        self.more_routes(application)
         self._runner = web.AppRunner(application, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -90,7 +107,7 @@ class SlackStandin:
             return self._drop(request)
         if fault is not None and fault not in ("drop after", "hang"):
             return web.json_response({"ok": False, "error": fault})
-        if self.revoked or request.headers.get("Authorization") != f"Bearer {TOKEN}":
+        if self.revoked or request.headers.get("Authorization") != f"Bearer {self.token_for(method)}":
             return web.json_response(
                 {"ok": False, "error": "token_revoked" if self.revoked else "invalid_auth"}
             )
@@ -102,6 +119,17 @@ class SlackStandin:
         if fault == "hang":  # accepted, and then no answer
             await asyncio.sleep(5)
         return self._drop(request) if fault == "drop after" else web.json_response(answer)
+
+    def more_routes(self, application: web.Application) -> None:
+        """Add what a larger stand-in answers."""
+
+    def more_handlers(self) -> dict[str, Any]:
+        """Return the methods of a larger stand-in."""
+        return {}
+
+    def token_for(self, method: str) -> str:  # noqa: ARG002  # a larger one has more tokens
+        """Return the token that a method takes."""
+        return TOKEN
 
     @staticmethod
     def _drop(request: web.Request) -> web.Response:
@@ -117,7 +145,10 @@ class SlackStandin:
             "files.getUploadURLExternal": self._get_upload,
             "files.completeUploadExternal": self._complete,
             "conversations.history": self._history,
+            "conversations.replies": self._replies,
+            "chat.getPermalink": self._permalink,
         }
+        handlers |= self.more_handlers()
         if method not in handlers:
             return {"ok": False, "error": "unknown_method"}
         error = handlers[method](given)
@@ -130,35 +161,65 @@ class SlackStandin:
         channel = CHANNELS.get(given.get("channel", ""))
         if channel is None:
             return "channel_not_found"
-        if error := content_error(given):
+        if error := self.closed.get(channel) or content_error(given):
             return error
+        thread = given.get("thread_ts")
+        if thread is not None and self._message(channel, thread) is None:
+            return "thread_not_found"
         ts = f"{1_700_000_000 + len(self.messages)}.000100"
         metadata = _decoded(given.get("metadata")) or {}
         text, blocks = given.get("text", ""), _decoded(given.get("blocks")) or []
-        self.messages.append(Posted(ts, channel, self._clock(), text, blocks, metadata))
+        self.messages.append(Posted(ts, channel, self._clock(), text, blocks, metadata, thread=thread))
         return {"ok": True, "channel": channel, "ts": ts}
 
     def _update(self, given: dict[str, Any]) -> dict[str, Any] | str:
         if given.get("channel") not in CHANNELS.values():
             return "channel_not_found"  # an edit takes the channel's id, not its name
-        if error := content_error(given):
+        if error := self.closed.get(given["channel"]) or content_error(given):
             return error
-        for message in self.messages:
-            if (message.channel, message.ts) == (given["channel"], given.get("ts")):
-                message.text, message.blocks = given.get("text", ""), _decoded(given.get("blocks")) or []
-                message.edits += 1
-                return {"ok": True, "channel": message.channel, "ts": message.ts}
-        return "message_not_found"
+        message = self._message(given["channel"], given.get("ts"))
+        if message is None:
+            return "message_not_found"
+        message.text, message.blocks = given.get("text", ""), _decoded(given.get("blocks")) or []
+        message.edits += 1
+        return {"ok": True, "channel": message.channel, "ts": message.ts}
+
+    def _message(self, channel: str, ts: Any) -> Posted | None:
+        return next((one for one in self.messages if (one.channel, one.ts) == (channel, ts)), None)
+
+    def thread(self, of: Posted) -> list[Posted]:
+        """Return what was replied to a message, oldest first."""
+        return [one for one in self.messages if (one.channel, one.thread) == (of.channel, of.ts)]
+
+    @property
+    def parents(self) -> list[Posted]:
+        """What is in the channels themselves, oldest first."""
+        return [one for one in self.messages if one.thread is None]
 
     def _history(self, given: dict[str, Any]) -> dict[str, Any] | str:
         if "channels:history" not in self.scopes:
             return "missing_scope"
-        found = [
-            {"ts": message.ts, "text": message.text, "metadata": message.metadata}
-            for message in reversed(self.messages)
-            if message.channel == given.get("channel")
-        ]
+        return self._found(
+            [one for one in reversed(self.parents) if one.channel == given.get("channel")], given
+        )
+
+    def _replies(self, given: dict[str, Any]) -> dict[str, Any] | str:
+        if "channels:history" not in self.scopes:
+            return "missing_scope"
+        parent = self._message(str(given.get("channel")), given.get("ts"))
+        return "thread_not_found" if parent is None else self._found([parent, *self.thread(parent)], given)
+
+    @staticmethod
+    def _found(messages: list[Posted], given: dict[str, Any]) -> dict[str, Any]:
+        found = [{"ts": one.ts, "text": one.text, "metadata": one.metadata} for one in messages]
         return {"ok": True, "messages": found[: int(given.get("limit", 100))], "has_more": False}
+
+    def _permalink(self, given: dict[str, Any]) -> dict[str, Any] | str:
+        channel, ts = str(given.get("channel")), str(given.get("message_ts"))
+        if self._message(channel, ts) is None:
+            return "message_not_found"
+        link = f"https://uneri.slack.com/archives/{channel}/p{ts.replace('.', '')}"
+        return {"ok": True, "channel": channel, "permalink": link}
 
     def _get_upload(self, given: dict[str, Any]) -> dict[str, Any] | str:
         if not given.get("filename") or int(given.get("length", 0)) <= 0:
@@ -183,6 +244,8 @@ class SlackStandin:
     def _complete(self, given: dict[str, Any]) -> dict[str, Any] | str:
         if given.get("channel_id") not in CHANNELS.values():
             return "channel_not_found"
+        if error := self.closed.get(given["channel_id"]):
+            return error
         if given.get("thread_ts") not in {message.ts for message in self.messages}:
             return "invalid_thread_ts"
         for each in _decoded(given.get("files")) or []:
@@ -216,11 +279,14 @@ def texts(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for block in blocks:
         found += [block["text"]] if "text" in block else []
-        found += block.get("fields", []) + block.get("elements", [])
+        if block["type"] == "actions":
+            found += [each.get("text") or each["placeholder"] for each in block["elements"]]
+        else:
+            found += block.get("fields", []) + block.get("elements", [])
     return found
 
 
-def _bad_block(block: dict[str, Any]) -> bool:
+def _bad_block(block: dict[str, Any]) -> bool:  # noqa: PLR0911  one return for each kind
     match block.get("type"):
         case "header":
             return _bad_text(block.get("text"), 150, {"plain_text"})
@@ -238,10 +304,79 @@ def _bad_block(block: dict[str, Any]) -> bool:
             return not 0 < len(elements) <= 10 or any(
                 _bad_text(each, 3000, {"mrkdwn", "plain_text"}) for each in elements
             )
+        case "actions":
+            elements = block.get("elements", [])
+            ids = [each.get("action_id") for each in elements]
+            return (
+                not 0 < len(elements) <= 25 or len(set(ids)) != len(ids) or any(map(_bad_element, elements))
+            )
         case "divider":
             return set(block) - {"type", "block_id"} != set()
         case _:
             return True
+
+
+def _bad_element(element: dict[str, Any]) -> bool:
+    """Tell whether Slack would refuse a button, menu, date picker or input of text."""
+    kind, action = element.get("type"), element.get("action_id")
+    if not isinstance(action, str) or not 0 < len(action) <= 255:
+        return True
+    match kind:
+        case "button":
+            return (
+                bool(set(element) - {"type", "action_id", "text", "value", "style", "url"})
+                or _bad_text(element.get("text"), 75, {"plain_text"})
+                or len(element.get("value", "")) > 2000
+                or len(element.get("url", "")) > 3000
+                or element.get("style", "primary") not in ("primary", "danger")
+            )
+        case "static_select":
+            options = element.get("options", [])
+            return (
+                _bad_text(element.get("placeholder"), 150, {"plain_text"})
+                or not 0 < len(options) <= 100
+                or any(
+                    set(option) - {"text", "value", "description"}
+                    or _bad_text(option.get("text"), 75, {"plain_text", "mrkdwn"})
+                    or not 0 < len(option.get("value", "")) <= 150
+                    for option in options
+                )
+            )
+        case "datepicker":
+            day = element.get("initial_date")
+            return (day is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", day)) or (
+                "placeholder" in element and _bad_text(element["placeholder"], 150, {"plain_text"})
+            )
+        case "plain_text_input":
+            return not 0 < element.get("max_length", 3000) <= 3000
+        case _:
+            return True
+
+
+def view_error(view: dict[str, Any]) -> str | None:
+    """Return the error Slack answers to a modal (``views.open``), None when it is fine."""
+    if view.get("type") != "modal" or _bad_text(view.get("title"), 24, {"plain_text"}):
+        return "invalid_arguments"
+    for name in ("submit", "close"):
+        if name in view and _bad_text(view[name], 24, {"plain_text"}):
+            return "invalid_arguments"
+    blocks = view.get("blocks", [])
+    inputs = [block for block in blocks if block.get("type") == "input"]
+    if not 0 < len(blocks) <= 100 or (inputs and "submit" not in view):
+        return "invalid_arguments"
+    if len(view.get("private_metadata", "")) > 3000 or len(view.get("callback_id", "")) > 255:
+        return "invalid_arguments"
+    named = [block["block_id"] for block in blocks if "block_id" in block]
+    bad = any(map(_bad_input, inputs)) or any(_bad_block(one) for one in blocks if one not in inputs)
+    return "invalid_arguments" if bad or len(set(named)) != len(named) else None
+
+
+def _bad_input(block: dict[str, Any]) -> bool:
+    return (
+        bool(set(block) - {"type", "block_id", "label", "element", "optional", "hint"})
+        or _bad_text(block.get("label"), 2000, {"plain_text"})
+        or _bad_element(block.get("element") or {})
+    )
 
 
 def _bad_text(text: Any, limit: int, kinds: set[str]) -> bool:
@@ -258,6 +393,8 @@ def _bad_text(text: Any, limit: int, kinds: set[str]) -> bool:
 def _bad_markup(text: str) -> bool:
     """Tell whether angle brackets hold anything but an https link with a label or a date."""
     for inner in _MARKUP.findall(text):
+        if _CALLED.fullmatch(inner):
+            continue
         if inner.startswith("!date"):
             if not _DATE.fullmatch(inner):
                 return True

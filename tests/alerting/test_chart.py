@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from alerting import chart
 from alerting.chart import BAND, INCIDENT, NOW, alternative, draw
 from alerting.incident import Incident
+from alerting.locales import JAPANESE
 from tests.alerting.given import T0, incident, table_finding, trace
 
 ZONE = ZoneInfo("Asia/Tokyo")
@@ -74,4 +76,24 @@ def test_without_a_trace_there_is_nothing_to_draw() -> None:
 def test_the_picture_is_told_in_words_too() -> None:
     assert alternative(incident()) == (
         "Chart of table items, wcu, over the last 4 hours: it reached 41 wcu/s where 8.2 wcu/s was expected."
+    )
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("font", [True, False], ids=["with a font", "without a font"])
+def test_a_chart_is_in_japanese_where_a_font_can_write_it(
+    font: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if font and not chart.japanese():
+        monkeypatch.setattr(chart, "families", lambda: ("DejaVu Sans",))
+        font = False
+    monkeypatch.setattr(chart, "japanese", lambda: font)
+    english, japanese = draw(incident(), ZONE), draw(incident(), ZONE, JAPANESE)
+    assert (english != japanese) == font
+
+
+def test_the_alternative_of_a_chart_is_in_the_language_of_its_message() -> None:
+    told = alternative(incident(), JAPANESE)
+    assert (
+        told == "テーブル items の書き込み容量の直近4時間のグラフ。想定 8.2 WCU/秒に対して 41 WCU/秒でした。"
     )

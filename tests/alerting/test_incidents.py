@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from alerting.incident import finding_to_json
 from alerting.incidents import Incidents
-from alerting.notice import Action, Notice, Reason
+from alerting.notice import Action, Milestone, Notice, Reason
 from config.settings import Digest, Settings
 from detectors.finding import Finding, Traffic, Verdict
 from detectors.hottest import Load
@@ -208,7 +208,7 @@ def test_it_is_resolved_when_no_finding_was_open_for_the_quiet_time() -> None:
     assert over.primary.callers == opened.callers
 
 
-def test_what_comes_back_soon_reopens_the_message_and_what_comes_back_late_is_a_new_page() -> None:
+def test_what_comes_back_soon_is_the_same_incident_and_what_comes_back_late_is_a_new_page() -> None:
     incidents = Incidents(Settings())
     first = table_finding()
     incidents.feed([first], T0)
@@ -216,13 +216,16 @@ def test_what_comes_back_soon_reopens_the_message_and_what_comes_back_late_is_a_
     incidents.feed([ended(first, T0 + 600)], over)
     again = table_finding(id="again", start=over, seen=over + GATHER)
     [back] = incidents.feed([again], over + GATHER)
-    assert (back.action, back.reason, back.incident.reopened) == (Action.UPDATE, Reason.REOPENED, 1)
-    over = over + GATHER + 600 + QUIET
-    incidents.feed([ended(again, over - QUIET)], over)
-    late = table_finding(id="late", start=over + GATHER, seen=over + GATHER + 60)
-    [fresh] = incidents.feed([late], over + GATHER + 60)
+    assert (back.action, back.reason, back.incident.reopened) == (Action.OPEN, Reason.REOPENED, 1)
+    assert back.milestones == [Milestone.REOPENED]
+    over = over + GATHER + 600 + 2 * QUIET
+    incidents.feed([ended(again, over - 2 * QUIET)], over)
+    late = table_finding(id="late", start=over + 2 * QUIET, seen=over + 2 * QUIET + 60)
+    [fresh] = incidents.feed([late], over + 2 * QUIET + 60)
     assert fresh.action is Action.OPEN
     assert fresh.incident.id != back.incident.id
+    assert fresh.incident.fingerprint == back.incident.fingerprint
+    assert fresh.incident.follows == back.incident.id
     assert [incident.state for incident in incidents.known()] == ["resolved", "open"]
 
 

@@ -3,18 +3,15 @@
 import json
 import re
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from alerting.digest import digest
 from alerting.incidents import Incidents
-from alerting.message import Message, page
+from alerting.message import Message
 from alerting.mrkdwn import escape, link
-from config.links import Links
 from config.settings import Settings
 from detectors.finding import Verdict
 from detectors.hottest import Hot
@@ -34,18 +31,12 @@ from tests.alerting.given import (
     share,
     table_finding,
 )
+from tests.alerting.messages import digest, page, said
 from tests.alerting.slack_standin import content_error, texts
-
-LINKS = Links(Settings().links)
-ZONE = ZoneInfo("Asia/Tokyo")
-
-
-def said(message: Message) -> str:
-    return "\n".join(text["text"] for text in texts(message.blocks))
 
 
 def rendered(*findings: Any) -> Message:
-    return page(incident(*findings), LINKS, ZONE, at=T0)
+    return page(incident(*findings), at=T0)
 
 
 def test_a_page_answers_what_how_much_since_when_where_and_who() -> None:
@@ -106,7 +97,7 @@ def test_a_client_is_named_only_when_it_stands_out() -> None:
 def test_a_resolved_incident_says_how_long_and_how_bad_it_was() -> None:
     incidents, first = Incidents(Settings()), table_finding()
     incidents.feed([first, ended(first, T0 + 1260)], T0 + 7200)
-    message = page(incidents.known()[0], LINKS, ZONE, at=T0 + 7200)
+    message = page(incidents.known()[0], at=T0 + 7200)
     assert said(message).startswith("RESOLVED after 22 min · table items · wcu +400 %\n*Peak*\n41 wcu/s")
     assert "It peaked at 41 wcu/s" in message.text
 
@@ -128,7 +119,7 @@ def test_the_digest_has_the_fewest_days_first_with_interval_and_headroom() -> No
         growth_finding(web, 0.01, None),
     ]
     [notice] = incidents.feed(grows, T0 + 86400)
-    message = digest(notice.incidents, LINKS, ZONE, at=notice.at)
+    message = digest(notice.incidents, at=notice.at)
     shown = said(message)
     assert shown.startswith("DIGEST · 3 series grow\nTable *<https://")
     assert shown.index("|logs>") < shown.index("|users>") < shown.index("|web>")
@@ -140,7 +131,7 @@ def test_the_digest_has_the_fewest_days_first_with_interval_and_headroom() -> No
 def test_a_long_digest_says_how_many_it_left_out() -> None:
     grows = [growth_finding(scope("table", f"{'t' * 200}{n}")) for n in range(60)]
     [notice] = Incidents(Settings()).feed(grows, T0 + 86400)
-    message = digest(notice.incidents, LINKS, ZONE, at=notice.at)
+    message = digest(notice.incidents, at=notice.at)
     assert content_error({"text": message.text, "blocks": message.blocks}) is None
     rows = sum(block["type"] == "section" for block in message.blocks)
     assert f"and {60 - rows} more" in said(message)
@@ -182,9 +173,9 @@ def test_no_string_of_an_event_survives_as_markup_mention_or_link_and_the_limits
     ]
     shown = replace(incident(), primary=hostile, members=members)
     for message in (
-        page(shown, LINKS, ZONE, at=T0),
-        page(replace(shown, state="resolved", end=T0 + 600), LINKS, ZONE, at=T0),
-        digest([shown] * 30, LINKS, ZONE, at=T0),
+        page(shown, at=T0),
+        page(replace(shown, state="resolved", end=T0 + 600), at=T0),
+        digest([shown] * 30, at=T0),
     ):
         assert content_error({"text": message.text, "blocks": message.blocks}) is None
         assert sum(len(text["text"]) for text in texts(message.blocks)) <= 12_000
@@ -243,9 +234,9 @@ def test_a_digest_of_a_new_hottest_table_alone_says_which_and_which_it_was() -> 
         Hot(PUT, 0.62, Measure.BUSY),
         Hot(scope("table", "items"), 0.874, Measure.WCU, former=scope("table", "a<b")),
     ]
-    message = digest([], LINKS, ZONE, at=T0, hottest=hottest)
-    said = message.blocks[1]["text"]["text"].splitlines()
-    assert said[0].startswith("The hottest table of aws 123456789012 is now *items*: 87 % of its wcu limit")
-    assert said[0].endswith("it was *a&lt;b*")
-    assert said[1] == "Function *inventory-put-item*: 62 % of its concurrency in its busiest hour"
+    message = digest([], at=T0, hottest=hottest)
+    lines = message.blocks[1]["text"]["text"].splitlines()[1:]
+    assert lines[0].startswith("The hottest table of aws 123456789012 is now *items*: 87 % of its wcu limit")
+    assert lines[0].endswith("it was *a&lt;b*")
+    assert lines[1] == "Function *inventory-put-item*: 62 % of its concurrency in its busiest hour"
     assert "items" in message.text

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 
 from alerting.incidents import Incidents
-from alerting.message import page as message_of
 from alerting.notice import Notice
 from alerting.preview import fragment, page
 from alerting.render import Renderer
@@ -16,6 +15,7 @@ from alerting.report import write_report
 from config.links import Links
 from config.settings import Settings
 from tests.alerting.given import T0, TABLE, ended, finding, growth_finding, incident, scope, table_finding
+from tests.alerting.messages import page as message_of
 from tests.alerting.test_message import HOSTILE, names
 
 ZONE = ZoneInfo("Asia/Tokyo")
@@ -46,7 +46,7 @@ class Elements(HTMLParser):
 
 def test_a_preview_shows_the_message_with_its_links_and_its_chart() -> None:
     one = incident()
-    seen = Elements(fragment(message_of(one, LINKS, ZONE, at=T0), ZONE, at=T0, incident=one))
+    seen = Elements(fragment(message_of(one), ZONE, at=T0, incident=one))
     for expected in (
         "Uneri",
         "18:00",
@@ -61,7 +61,7 @@ def test_a_preview_shows_the_message_with_its_links_and_its_chart() -> None:
 
 
 def test_a_page_needs_nothing_from_anywhere_and_has_both_looks() -> None:
-    html = page(fragment(message_of(incident(), LINKS, ZONE, at=T0), ZONE, at=T0), title="<x>", look="dark")
+    html = page(fragment(message_of(incident()), ZONE, at=T0), title="<x>", look="dark")
     assert 'data-look="dark"' in html
     assert "prefers-color-scheme: dark" in html
     assert "<title>&lt;x&gt;</title>" in html
@@ -73,7 +73,7 @@ def test_a_page_needs_nothing_from_anywhere_and_has_both_looks() -> None:
 def test_no_string_of_an_event_becomes_html(name: str, sentence: str) -> None:
     hostile = f'{name}"><script>alert(1)</script><img src=x onerror=alert(1)>'
     one = incident(table_finding(scope=scope("table", hostile), sentence=f"{sentence}<script>"))
-    seen = Elements(fragment(message_of(one, LINKS, ZONE, at=T0), ZONE, at=T0))
+    seen = Elements(fragment(message_of(one), ZONE, at=T0))
     assert seen.tags <= OURS
     assert not {attribute for attribute in seen.attributes if attribute.startswith("on")}
     assert all(address.startswith("https://") for address in seen.addresses)

@@ -1,12 +1,10 @@
 """From notices to a Slack that is slow, busy, broken or gone: everything arrives, once."""
 
 import asyncio
-import contextlib
 import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
@@ -20,83 +18,15 @@ from alerting.incidents import Incidents
 from alerting.notice import Notice
 from alerting.outbox import Outbox
 from alerting.outbox_sqlite import SqliteOutbox
-from alerting.render import Renderer
+from alerting.pipeline import Pipeline
+from alerting.receivers import in_messages
 from alerting.row import Row, State
+from alerting.sink import Receiver
 from alerting.slack import SlackSink
-from config.links import Links
 from config.settings import Settings
+from tests.alerting.desk import SETTINGS, ZONE, Desk, FakeClock, Memory, render
 from tests.alerting.given import T0, ended, growth_finding, scope, table_finding, told
 from tests.alerting.slack_standin import TOKEN, SlackStandin
-
-ZONE = ZoneInfo("Asia/Tokyo")
-render = Renderer(Links(Settings().links), ZONE)
-
-
-class FakeClock:
-    """Time passes only while somebody waits for it."""
-
-    def __init__(self) -> None:
-        self.time = 1_000_000.0
-
-    def now(self) -> float:
-        return self.time
-
-    async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
-        await asyncio.sleep(0)
-        if seconds is None:
-            await event.wait()
-        elif not event.is_set():
-            self.time += seconds
-
-    async def until(self, time: float) -> None:
-        while self.time < time:
-            await asyncio.sleep(0.002)
-
-
-class Memory:
-    """Rows of a test, as they would be on disk."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, Row] = {}
-
-    async def load(self) -> list[Row]:
-        return [replace(row) for row in self.rows.values()]
-
-    async def write(self, rows: Iterable[Row]) -> None:
-        self.rows.update((row.id, replace(row)) for row in rows)
-
-
-class Desk:
-    """A courier with its outbox and its Slack, which can be restarted."""
-
-    def __init__(self, slack: SlackStandin, clock: FakeClock, storage: Memory | SqliteOutbox) -> None:
-        self.slack, self.clock, self.storage = slack, clock, storage
-        self.sink = SlackSink(TOKEN, slack.base_url, ZONE, timeout=0.4)
-        self.outbox = Outbox(storage, random.Random(7))  # noqa: S311  spreads retries
-        self.courier = Courier(self.outbox, self.sink, render, pages="#uneri", digests="#digest", clock=clock)
-        self.task: asyncio.Task[None] | None = None
-
-    async def put(self, *notices: Notice) -> None:
-        await self.courier.put(notices)
-
-    async def settle(self) -> None:
-        if self.task is None:
-            self.task = asyncio.create_task(self.courier.run())
-        async with asyncio.timeout(20):
-            await self.courier.settled()
-
-    async def kill(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self.task
-        await self.sink.close()
-
-    async def restarted(self) -> "Desk":
-        await self.kill()
-        desk = Desk(self.slack, self.clock, self.storage)
-        await desk.courier.start()
-        return desk
 
 
 @pytest.fixture
@@ -137,7 +67,7 @@ async def test_an_incident_is_one_message_that_is_edited_and_then_resolved(desk:
     await desk.settle()
     await desk.put(*incidents.feed([ended(update, T0 + 600)], T0 + 7200))
     await desk.settle()
-    [message] = desk.slack.messages
+    [message] = desk.slack.parents
     assert message.edits == 2  # the end's own update and the resolution are one
     assert message.blocks[0]["text"]["text"].startswith("RESOLVED after 11 min · table items")
     edits = [at for at, method in desk.slack.calls if method == "chat.update"]
@@ -148,7 +78,7 @@ async def test_what_was_over_before_slack_answered_is_told_once_as_resolved(desk
     incidents, first = Incidents(Settings()), table_finding()
     await desk.put(*incidents.feed([first], T0), *incidents.feed([ended(first, T0 + 600)], T0 + 7200))
     await desk.settle()
-    [message] = desk.slack.messages
+    [message] = desk.slack.parents
     assert message.blocks[0]["text"]["text"].startswith("RESOLVED")
     assert message.edits == 0
 
@@ -166,13 +96,15 @@ async def test_a_notice_that_is_put_twice_is_one_message_even_after_a_restart(de
 async def test_a_channel_gets_at_most_one_message_a_second_and_pages_go_before_digests(desk: Desk) -> None:
     incidents = Incidents(Settings())
     digest = incidents.feed([growth_finding(scope("table", "users"))], T0 + 86400)
-    desk.courier = Courier(desk.outbox, desk.sink, render, pages="#uneri", clock=desk.clock)
-    await desk.put(*digest, *(opened(f"t{n}") for n in range(12)))
+    desk.settings = Settings()  # pages and digests in one channel
+    desk = await desk.restarted()
+    await desk.put(*digest, *(opened(f"t{n}") for n in range(9)))
     await desk.settle()
-    assert len(desk.slack.messages) == 13
+    assert len(desk.slack.messages) == 10
     assert desk.slack.messages[-1].text.startswith("Digest")
     calls = [at for at, method in desk.slack.calls if method == "chat.postMessage"]
     assert all(later - earlier >= 1.0 for earlier, later in pairwise(calls))
+    await desk.kill()
 
 
 async def test_the_digest_goes_to_its_own_channel(desk: Desk) -> None:
@@ -315,7 +247,7 @@ async def test_a_message_that_somebody_deleted_is_posted_anew(desk: Desk) -> Non
     desk.slack.messages.clear()
     await desk.put(*incidents.feed([ended(first, T0 + 600)], T0 + 7200))
     await desk.settle()
-    [message] = desk.slack.messages
+    [message] = desk.slack.parents
     assert message.text.startswith("RESOLVED")
 
 
@@ -347,7 +279,8 @@ async def test_slack_that_cannot_be_reached_is_one_clear_line_and_then_it_goes_o
     clock = FakeClock()
     sink = SlackSink(TOKEN, f"http://127.0.0.1:{unused_tcp_port}/api/", ZONE, timeout=1)
     outbox = Outbox(Memory(), random.Random(7))  # noqa: S311  spreads retries
-    courier = Courier(outbox, sink, render, pages="#uneri", clock=clock)
+    receivers = {"slack": Receiver(sink, in_messages(render))}
+    courier = Courier(outbox, receivers, Pipeline(SETTINGS), clock=clock)
     with structlog.testing.capture_logs() as logs:
         task = asyncio.create_task(courier.run())
         await courier.put([opened()])
@@ -403,7 +336,8 @@ async def test_the_standin_refuses_a_wrong_upload_and_wrong_blocks(desk: Desk) -
 
 async def test_on_the_real_clock_a_page_and_its_chart_are_out_within_seconds() -> None:
     async with SlackStandin() as slack, SlackSink(TOKEN, slack.base_url, ZONE) as sink:
-        courier = Courier(Outbox(Memory(), random.Random(7)), sink, render, pages="#uneri")  # noqa: S311
+        outbox = Outbox(Memory(), random.Random(7))  # noqa: S311  spreads retries
+        courier = Courier(outbox, {"slack": Receiver(sink, in_messages(render))}, Pipeline(SETTINGS))
         await courier.start()
         await courier.put([opened()])
         task = asyncio.create_task(courier.run())

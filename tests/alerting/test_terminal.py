@@ -10,14 +10,17 @@ from rich.console import Console
 
 from alerting.curve import curve
 from alerting.deliver import Courier
-from alerting.message import page
 from alerting.outbox import Outbox
+from alerting.pipeline import Pipeline
+from alerting.receivers import in_messages
 from alerting.render import Renderer
+from alerting.sink import Receiver
 from alerting.terminal import Terminal, TerminalSink
 from config.links import Links
 from config.settings import Settings
 from tests.alerting.given import T0, TABLE, finding, incident, table_finding, told
-from tests.alerting.test_slack_delivery import FakeClock, Memory
+from tests.alerting.messages import page
+from tests.alerting.desk import FakeClock, Memory
 
 ZONE = ZoneInfo("Asia/Tokyo")
 LINKS = Links(Settings().links)
@@ -27,7 +30,7 @@ def shown(*, terminal: bool, name: str = "items") -> str:
     written = io.StringIO()
     console = Console(file=written, force_terminal=terminal, width=100, legacy_windows=False)
     one = incident(table_finding(scope=TABLE._replace(name=name)))
-    Terminal(console, ZONE).show(page(one, LINKS, ZONE, at=T0), at=T0, incident=one)
+    Terminal(console, ZONE).show(page(one, at=T0), at=T0, incident=one)
     return written.getvalue()
 
 
@@ -78,7 +81,8 @@ async def test_as_a_sink_it_shows_every_message_once() -> None:
     written = io.StringIO()
     sink = TerminalSink(ZONE, Console(file=written, width=100))
     outbox = Outbox(Memory(), random.Random(1), pace=0.0)  # noqa: S311  spreads retries
-    courier = Courier(outbox, sink, Renderer(LINKS, ZONE), pages="#uneri", clock=FakeClock())
+    receivers = {"slack": Receiver(sink, in_messages(Renderer(LINKS, ZONE)))}
+    courier = Courier(outbox, receivers, Pipeline(Settings()), clock=FakeClock())
     notices = told(table_finding(), finding(TABLE._replace(name="users"), "users"))
     await courier.put([*notices, *notices])
     task = asyncio.create_task(courier.run())

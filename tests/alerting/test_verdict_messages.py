@@ -1,26 +1,21 @@
 """What the messages of every verdict say."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
 
-from alerting.digest import digest
 from alerting.incident import Incident, finding_to_json
 from alerting.incidents import Incidents
-from alerting.message import Message, page
+from alerting.message import Message
 from alerting.notice import Action
-from config.links import Links
 from config.settings import Settings
 from detectors.finding import Finding, Verdict
 from detectors.silence import RETIRED_SECONDS
 from tests.alerting.given import PUT, ROUTE, T0, TABLE, ended, finding, growth_finding, incident, share
-from tests.alerting.slack_standin import content_error, texts
+from tests.alerting.messages import digest, page, said
+from tests.alerting.slack_standin import content_error
 from tests.alerting.test_silence_incidents import fatal, silence
-
-LINKS = Links(Settings().links)
-ZONE = ZoneInfo("Asia/Tokyo")
 
 
 def near(**changes: Any) -> Finding:
@@ -35,12 +30,8 @@ def near(**changes: Any) -> Finding:
     return finding(TABLE, **(given | changes))
 
 
-def said(message: Message) -> str:
-    return "\n".join(text["text"] for text in texts(message.blocks))
-
-
 def opened(of: Finding) -> Message:
-    return page(incident(of), LINKS, ZONE, at=T0)
+    return page(incident(of), at=T0)
 
 
 def resolved(of: Finding) -> Message:
@@ -49,7 +40,7 @@ def resolved(of: Finding) -> Message:
     incidents.feed([], T0 + 300)
     notices = [*incidents.feed([ended(of, T0 + 600)], T0 + 600), *incidents.feed([], T0 + 1300)]
     assert notices[-1].action is Action.RESOLVE
-    return page(notices[-1].incident, LINKS, ZONE, at=T0 + 1300)
+    return page(notices[-1].incident, at=T0 + 1300)
 
 
 TITLES = {
@@ -80,7 +71,7 @@ def test_a_title_says_what_there_is_to_say_of_its_verdict(verdict: Verdict) -> N
 def test_a_silent_table_has_no_calls() -> None:
     incidents = Incidents(Settings())
     [notice] = [*incidents.feed([silence(TABLE)], T0), *incidents.feed([], T0 + 300)]
-    assert "table items · no calls" in said(page(notice.incident, LINKS, ZONE, at=T0))
+    assert "table items · no calls" in said(page(notice.incident, at=T0))
 
 
 def test_a_fatal_message_names_error_count_routes_and_no_expectation() -> None:
@@ -116,7 +107,7 @@ def test_a_silence_that_ended_by_a_week_is_a_retirement() -> None:
     of = incident(silence(PUT))
     last = replace(of.primary, state="end", end=of.primary.start + RETIRED_SECONDS)
     over = replace(of, state="resolved", primary=last, end=last.end)
-    assert "taken as retired" in page(over, LINKS, ZONE, at=T0).text
+    assert "taken as retired" in page(over, at=T0).text
 
 
 def listed(*findings: Finding) -> list[Incident]:
@@ -129,7 +120,7 @@ def test_the_digest_lists_levels_near_a_limit_before_what_grows() -> None:
     level = near(id="level", near=False, observed=85.0)
     rows = listed(growth_finding(PUT, days=None), level)
     assert [row.verdict for row in rows] == [Verdict.LIMIT, Verdict.GROWTH]
-    message = digest(rows, LINKS, ZONE, at=T0)
+    message = digest(rows, at=T0)
     assert "wcu at 85 % of its limit" in said(message)
     assert "2 series grow or are near a limit" in message.text
 
@@ -137,7 +128,7 @@ def test_the_digest_lists_levels_near_a_limit_before_what_grows() -> None:
 def test_a_growth_that_meets_its_limit_is_listed_with_the_days_that_are_left() -> None:
     [row] = listed(growth_finding(TABLE, verdict=Verdict.LIMIT, days=6.0))
     assert (row.verdict, row.sent) == (Verdict.LIMIT, "digest")
-    assert "*limit in 6 days*" in said(digest([row], LINKS, ZONE, at=T0))
+    assert "*limit in 6 days*" in said(digest([row], at=T0))
 
 
 def test_the_lines_of_a_replay_carry_the_error_and_its_count() -> None:

@@ -17,10 +17,14 @@ SHIPPED = Links(LinkSettings())
 START, END = 1760000000.25, 1760003600.0
 
 
-def link(kind: str, *, cloud: str = "aws", name: str = "items", links: Links = SHIPPED) -> str:
+GIVEN = {"account": "1", "region": "eu-west-1", "name": "put", "start": 0.0, "end": 60.0}
+
+
+def link(kind: str, *, cloud: str = "aws", name: str = "items", links: Links = SHIPPED, **more: str) -> str:
     region = {"aws": "ap-northeast-1"}.get(cloud, "asia-northeast1")
     account = {"aws": "123456789012"}.get(cloud, "my-project")
-    url = links.url(kind, cloud=cloud, account=account, region=region, name=name, start=START, end=END)
+    given = {"account": account, "region": region, "name": name, "start": START, "end": END}
+    url = links.url(kind, cloud=cloud, **(given | more))  # type: ignore[arg-type]  # by name
     assert url is not None
     return url
 
@@ -88,6 +92,39 @@ def test_logs_insights_reads_the_log_group_the_query_and_the_range() -> None:
     }
 
 
+def query_of(kind: str, **more: str) -> str:
+    detail = urlsplit(link(kind, **more)).fragment.partition("$3FqueryDetail$3D")[2]
+    read = read_jsurl(unquote(unquote(detail.replace("$", "%"))))
+    assert isinstance(read, dict)
+    return str(read["editorString"])
+
+
+def test_the_errors_of_a_function_are_filtered_out_of_its_log() -> None:
+    filtered = "| filter @message like /(?i)(error|exception|timed out)/"
+    assert query_of("function_errors").splitlines()[1] == filtered
+    error = query_of("function_exception", error="com.shop.Order$Failed").splitlines()[1]
+    assert error == '| filter @message like "com.shop.Order$Failed"'
+
+
+@pytest.mark.parametrize("error", ["", 'x" | fields @x', "a b", "<KeyError>", "é", "x" * 500, "1e5"])
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_an_exception_that_is_no_class_name_makes_no_query(error: str, cloud: str) -> None:
+    assert SHIPPED.url("function_exception", **(GIVEN | {"cloud": cloud, "error": error})) is None  # type: ignore[arg-type]  # by name
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("function_errors", "(severity>=ERROR OR httpRequest.status>=429)"),
+        ("function_exception", '"KeyError"'),
+        ("route_errors", "httpRequest.status>=429"),
+    ],
+)
+def test_the_logs_explorer_filters_by_status_or_exception(kind: str, line: str) -> None:
+    url = urlsplit(link(kind, cloud="gcp", status="429", error="KeyError"))
+    assert line in unquote(url.path.partition(";query=")[2]).splitlines()
+
+
 @pytest.mark.parametrize(
     ("kind", "namespace", "dimension"),
     [("table_metrics", "AWS/DynamoDB", "TableName"), ("function_metrics", "AWS/Lambda", "FunctionName")],
@@ -138,7 +175,12 @@ def test_own_templates_go_before_shipped_ones_and_an_empty_one_takes_a_link_away
     assert link("table_grafana", cloud="azure", links=links) == "https://g.example/items"
     assert links.url("function", cloud="aws", account="1", region="r", name="f", start=0, end=1) is None
     assert links.kinds("table", cloud="aws") == ("table", "table_grafana", "table_metrics")
-    assert links.kinds("function", cloud="aws") == ("function_logs", "function_metrics")
+    assert links.kinds("function", cloud="aws") == (
+        "function_errors",
+        "function_exception",
+        "function_logs",
+        "function_metrics",
+    )
     assert SHIPPED.kinds("table", cloud="aws") == ("table", "table_metrics")
 
 
@@ -212,11 +254,20 @@ def test_every_placeholder_gets_a_value() -> None:
     text = "https://x.example/" + "/".join(f"{{{name}}}" for name in PLACEHOLDERS)
     links = Links(LinkSettings(templates={"aws": {"client": text}}))
     url = links.url(
-        "client", cloud="aws", account="1", region="r", name="ios", version="3.2", start=1.5, end=LATE
+        "client",
+        cloud="aws",
+        account="1",
+        region="r",
+        name="ios",
+        version="3.2",
+        start=1.5,
+        end=LATE,
+        status="429",
+        error="KeyError",
     )
     assert url == (
         "https://x.example/ios/3.2/1/r/1500/253402300799000/1/253402300799"
-        "/1970-01-01T00%3A00%3A01.500Z/9999-12-31T23%3A59%3A59.000Z"
+        "/1970-01-01T00%3A00%3A01.500Z/9999-12-31T23%3A59%3A59.000Z/429/KeyError"
     )
 
 

@@ -35,6 +35,43 @@ FULL: dict[str, Any] = {
     },
 }
 FULL["slack"]["digest_channel"] = "#digest"
+FULL["slack"]["fallback_channel"] = "#ops"
+FULL["slack"]["operators"] = ["U012AB3CD", "S0614TZR7"]
+EVERYTHING = {"accounts": [], "services": [], "scopes": [], "verdicts": [], "measures": []}
+FULL["notify"] = {
+    "locale": "ja",
+    "silences": [
+        {"match": EVERYTHING | {"scopes": ["table:tmp-*"]}, "until": "2026-12-01", "why": "being moved"}
+    ],
+    "maintenance": [
+        {
+            "name": "Nightly reindex",
+            "match": EVERYTHING | {"services": ["search"]},
+            "start": "2026-11-27T02:00",
+            "end": "2026-11-27T03:00",
+            "every": "day",
+        }
+    ],
+    "quiet_hours": [
+        {
+            "start": "22:00",
+            "end": "07:00",
+            "days": ["sat", "sun"],
+            "match": EVERYTHING | {"verdicts": ["shift"]},
+        }
+    ],
+    "inhibit": False,
+    "flood": 20,
+    "routes": [
+        {
+            "match": EVERYTHING | {"accounts": ["123456789012"], "measures": ["wcu"]},
+            "to": ["#inventory", "webhook:pager", "alertmanager:main"],
+            "mention": "here",
+        }
+    ],
+    "webhooks": [{"name": "pager", "url": "https://pager.example/uneri", "secret_env": "PAGER_SECRET"}],
+    "alertmanagers": [{"name": "main", "url": "http://127.0.0.1:9093", "labels": {"team": "shop"}}],
+}
 FULL["calendar"] = {
     "timezone": "Europe/Berlin",
     "holidays": "DE/BY",
@@ -143,7 +180,7 @@ def of_wrong_type() -> Iterator[Mutant]:
                 yield Mutant(f"{'.'.join(line.path)}: {value}", text, index + 1, line.value_column)
             continue
         value = json.loads(line.value)
-        others = ["{a: 1}", "true"]
+        others = ["{a: 1}", *(["true"] if not isinstance(value, bool) else [])]
         others += ["[1]"] if isinstance(value, str) else ["word", '"5"']
         others += ["12"] if isinstance(value, str | list) else [".nan", ".inf", "-.inf"]
         for other in others:

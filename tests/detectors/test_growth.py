@@ -1,13 +1,19 @@
 """Growth is a slope that holds, not a jump and not a weekday."""
 
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
 
+from config.settings import Calendar as Settings
+from detectors.calendar import Calendar
 from detectors.growth import DAY, Growing, GrowthWatch, slope, without_weekdays
 
 BEGIN = 1_759_708_800  # a Monday, 00:00 UTC
 HOUR = 3600
+HALF = 1800
 
 
 def days(
@@ -19,8 +25,8 @@ def days(
     told = []
     for day, level in enumerate([*levels, 0.0]):
         for hour in range(24):
-            index = (BEGIN + day * DAY) // HOUR + hour
-            said = watch.learn(index, np.array([float(level)]), np.ones(1, bool), np.array([limit]))
+            at = np.array([(BEGIN + day * DAY) // HOUR + hour])
+            said = watch.learn(at, np.array([[float(level)]]), np.ones(1, bool), np.array([limit]))
             if hour == 0 and day:
                 told.append(said)
     return told
@@ -93,6 +99,27 @@ def test_without_a_limit_no_day_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("first", ["2026-02-23", "2026-09-28"])  # the clocks change in the fifth week
+def test_days_are_those_of_the_local_clock(zone: str, first: str) -> None:
+    calendar = Calendar(Settings(timezone=zone), weeks=1)
+    begin = int(datetime.fromisoformat(first).replace(tzinfo=ZoneInfo(zone)).timestamp())
+    watch = GrowthWatch(0.01, HALF, calendar.begins)
+    watch.add(1)
+    told: list[tuple[int, Growing]] = []
+    for at in range(begin, begin + 42 * DAY, HALF):
+        local = datetime.fromtimestamp(at, ZoneInfo(zone))
+        days = (local.date() - date.fromisoformat(first)).days
+        level = np.array([[100 * 1.03**days]])  # a new level with every local day
+        said = watch.learn(np.array([calendar.hour(at)]), level, np.ones(1, bool), np.full(1, np.nan))
+        told += [(at, growing) for growing in said]
+    midnights = [datetime.fromtimestamp(at, ZoneInfo(zone)) for at, _ in told]
+    midnights.append(datetime.fromtimestamp(told[0][1].since, ZoneInfo(zone)))
+    assert {each.strftime("%H:%M") for each in midnights} == {"00:00"}
+    assert len({each.date() for each in midnights[:-1]}) == len(told) >= 42 - 7
+    assert {round(growing.growth.per_day, 9) for _, growing in told} == {0.03}  # no day is of two levels
+
+
 def test_growth_that_stopped_is_ended_once() -> None:
     levels = np.concatenate([100 * 1.04 ** np.arange(20), np.full(40, 100 * 1.04**19)])
     states = [said[0].state for said in days(levels) if said]
@@ -106,9 +133,9 @@ def test_a_day_that_was_hardly_measured_does_not_count() -> None:
     watch.add(1)
     for day in range(30):
         for hour in range(5):  # five hours a day
-            index = (BEGIN + day * DAY) // HOUR + hour
-            level = np.array([100 * 1.05**day])
-            assert watch.learn(index, level, np.ones(1, bool), np.full(1, np.nan)) == []
+            at = np.array([(BEGIN + day * DAY) // HOUR + hour])
+            level = np.array([[100 * 1.05**day]])
+            assert watch.learn(at, level, np.ones(1, bool), np.full(1, np.nan)) == []
 
 
 def test_weekdays_are_taken_off_only_when_two_weeks_are_known() -> None:

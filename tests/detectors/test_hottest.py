@@ -50,6 +50,18 @@ def test_a_table_that_took_the_lead_for_good_is_told_once() -> None:
     assert [hot.former for hot in hottest.tell()] == [None]
 
 
+def test_who_took_the_lead_can_be_asked_between_two_digests_and_after_a_restart() -> None:
+    assert fed(*DAY).took_the_lead == ()
+    hottest = fed(*DAY, *[hour(items=50.0, users=200.0)] * HOURS)
+    again = Hottest()
+    again.restore(hottest.snapshot())
+    for each in (hottest, again):
+        assert [(hot.scope, hot.former) for hot in each.took_the_lead] == [(USERS, ITEMS)]
+        assert each.changed, "asking is not telling"
+        each.tell()
+        assert each.took_the_lead == ()
+
+
 def test_a_busy_hour_and_a_table_that_is_about_as_hot_change_nothing() -> None:
     assert not fed(*DAY, hour(items=50.0, users=400.0), *DAY[:5]).changed
     assert not fed(*DAY, *[hour(items=50.0, users=55.0)] * (3 * HOURS)).changed

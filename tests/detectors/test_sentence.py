@@ -49,7 +49,7 @@ def test_latency_is_told_in_milliseconds() -> None:
     ("used", "left_out", "words"),
     [
         ([1], [], "that the same time of last week lets"),
-        ([2, 3], [1], "that the same time of 2 earlier weeks, 1 left out as spoilt by an incident lets"),
+        ([2, 3], [1], "that the same time of 2 earlier weeks (1 more left out, spoilt by an incident) lets"),
     ],
 )
 def test_the_weeks_it_rests_on_are_named(used: list[int], left_out: list[int], words: str) -> None:

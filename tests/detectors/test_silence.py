@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.silence import LEAST_NATS, REACH_SECONDS, RETIRED_SECONDS, SilenceWatch
+from detectors.kernel import COUNTS_OF_ROOT, from_scale, to_scale
+from detectors.silence import LEAST_GAPS, REACH_SECONDS, RETIRED_SECONDS, SilenceWatch
 
 STEP = 60
 PERSIST, RECOVER = 2, 5
@@ -49,11 +50,11 @@ def test_a_dense_series_that_stops_is_told_after_it_persisted() -> None:
     assert series.watch.since[0] == 2 * STEP  # the end of its last request's step
 
 
-def test_a_sparse_series_is_told_when_fifteen_requests_were_missed() -> None:
+def test_a_sparse_series_is_told_when_twenty_requests_were_missed() -> None:
     series = Watched()
     series.see(1, expected=1)
     told = series.see(*[0] * 30, expected=1)
-    assert told.index(True) == LEAST_NATS - 1
+    assert told.index(True) == LEAST_GAPS - 1
 
 
 def test_a_gap_where_nothing_was_expected_is_none() -> None:
@@ -62,23 +63,67 @@ def test_a_gap_where_nothing_was_expected_is_none() -> None:
     assert not any(series.see(*[0] * 2000, expected=0.001))
 
 
-def test_a_series_with_heavy_gaps_of_its_own_needs_heavier_ones() -> None:
+def bursts(size: int, *, each: int, seconds: int = 14 * 86400) -> Watched:
+    """Return a series of a clock: so many requests in one of so many steps."""
     series = Watched()
-    series.see(30, expected=30)
-    series.see(0, 30, expected=30)  # one step without any is not told, and learnt
-    told = series.see(*[0] * 4, expected=30)
-    assert told == [False, True, True, True]
-    bursty = Watched()
-    for _ in range(20):
-        bursty.see(40, *[0] * 9, expected=1.5)  # bursts every ten minutes: gaps of 13.5
-    assert bursty.see(*[0] * 8, expected=1.5) == [False] * 8
-    assert bursty.see(*[0] * 8, expected=1.5)[-1]
+    for _ in range(seconds // STEP // each):
+        series.see(size, *[0] * (each - 1), expected=size / each, may_open=False)
+    return series
+
+
+def test_a_gap_is_weighed_against_those_the_series_has() -> None:
+    dense = Watched()
+    dense.see(*[40, 44] * 5000, expected=40)
+    assert dense.see(0, 0, expected=40) == [False, True]
+    bursty = bursts(40, each=10)  # gaps of 36: of clumps that come at random they would be 18 on average
+    told = bursty.see(*[0] * 240, expected=4)
+    assert told.index(True) == pytest.approx(LEAST_GAPS * 18 / 4, rel=0.15)
+
+
+def test_one_heavy_gap_does_not_hide_the_next_for_weeks() -> None:
+    series = Watched()
+    series.see(*[1] * 5000, expected=1)
+    series.see(*[0] * 19, *[1] * 100, expected=1)  # a break of which nothing was told
+    told = series.see(*[0] * 60, expected=1)
+    assert told.index(True) < 3 * 19  # not twenty times it
+
+
+def test_what_no_other_day_tells_is_no_gap() -> None:
+    series = Watched()
+    series.see(*[40, *[0] * 30] * 3, expected=float("nan"))  # a young series: each burst is all there is
+    assert series.watch.usual[0] == 1
+    assert series.watch.nats[0] == 0
+
+
+def test_a_gap_weighs_what_was_expected_before_it_however_the_level_follows() -> None:
+    watch = SilenceWatch(STEP, PERSIST, RECOVER)
+    watch.add(1)
+    every, at_one = np.ones(1, bool), to_scale(1.0, COUNTS_OF_ROOT, counted=True)
+    watch.watch(0, np.ones(1), np.ones(1), every, known=every)
+    for at in range(1, 11):  # the present level falls at once, the one over hours by and by
+        watch.watch(
+            STEP * at,
+            np.zeros(1),
+            np.full(1, from_scale(at_one / 2, COUNTS_OF_ROOT, counted=True)),
+            every,
+            known=every,
+            level=np.full(1, -at_one / 2),
+            hours=np.full(1, -at_one * at / 100),
+        )
+    assert watch.nats[0] == pytest.approx(10 * from_scale(at_one, COUNTS_OF_ROOT, counted=True), rel=0.1)
+
+
+def test_where_more_come_than_the_weeks_tell_more_are_missed() -> None:
+    series = Watched()
+    series.see(*[2] * 20000, expected=1)  # of few requests the middle of the weeks is below the mean
+    told = series.see(*[0] * 30, expected=1)
+    assert told.index(True) == LEAST_GAPS / 2
 
 
 def test_what_was_told_is_not_what_gaps_are_like() -> None:
     series = Watched()
     series.see(20, *[0] * 60, *[20] * 30, expected=20)
-    assert series.watch.longest[0] < LEAST_NATS
+    assert series.watch.usual[0] == 1
     assert series.see(0, 0, expected=20) == [False, True]
 
 

@@ -81,6 +81,15 @@ def test_a_table_that_is_near_its_limit_pages_once_with_who_uses_it() -> None:
     assert "of the limit of 0.57/s" in page.incident.primary.sentence
 
 
+def test_a_limit_that_was_near_tells_the_most_it_came_to() -> None:
+    told = Told(wcu=1.02 * PEAK, days=2)
+    [limit] = told.limits  # paged when it came near, hours before the top of the day
+    [page] = told.pages
+    assert limit.primary.observed > page.incident.primary.observed
+    assert limit.primary.observed > 0.95 * PEAK
+    assert " were at " in limit.primary.sentence
+
+
 def test_a_table_far_from_its_limit_is_not_told() -> None:
     told = Told(wcu=3 * PEAK, days=4)
     assert (told.pages, told.limits) == ([], [])

@@ -1,0 +1,343 @@
+# ruff: noqa: INP001 - a script's module, not a package
+"""Incidents of a made-up backend, one for each verdict and state, for the pictures of docs/messages.md.
+
+The curves are drawn by formulas and the figures go with them; messages, charts and buttons are those that
+the daemon would send.
+"""
+
+import math
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from alerting.command import Ask, Command
+from alerting.dispatch import Dispatch, Expiring, Form, Precision
+from alerting.incident import Incident
+from alerting.notice import Action, Notice, Reason
+from detectors.finding import Finding, Growth, Share, Trace, Verdict
+from detectors.hottest import Hot
+from detectors.measures import Measure
+from detectors.scope import Scope
+from detectors.sentence import of_deviation, of_fatal, of_growth, of_limit, of_silence
+
+ZONE: Final = ZoneInfo("Asia/Tokyo")
+AT: Final = int(datetime(2026, 11, 24, 20, 24, tzinfo=ZONE).timestamp())
+BEGAN: Final = AT - 24 * 60
+_STEP: Final = 60
+_HOURS: Final = 4
+_EARLIER: Final = "https://example.slack.com/archives/C012AB3CD/p1764000000000100"
+
+
+def scope(kind: str, name: str, version: str = "") -> Scope:
+    """Return a scope of the one account there is."""
+    return Scope(kind, "aws", "123456789012", "ap-northeast-1", name, version)
+
+
+ITEMS: Final = scope("table", "items")
+PUT: Final = scope("function", "inventory-put-item")
+GET: Final = scope("function", "inventory-get-item")
+BATCH: Final = scope("function", "nightly-export")
+ROUTE: Final = scope("route", "POST /items/{id}")
+CART: Final = scope("function", "cart-checkout")
+IOS: Final = scope("client", "ios", "3.2.1")
+
+
+class Example(NamedTuple):
+    """A picture: its name, and what it shows."""
+
+    name: str
+    dispatch: Dispatch
+    earlier: str | None = None
+
+
+def trace(level: float, shape: Callable[[float, float], float], *, band: float = 0.28) -> Trace:
+    """Return four hours of a curve; ``shape`` takes the usual level and the minutes since the onset."""
+    count = _HOURS * 60
+    start = AT - count * _STEP
+    now, before, lower, upper = [], [], [], []
+    for minute in range(count):
+        at = start + minute * _STEP
+        usual = level * (1 + 0.16 * math.sin(at / 5200) + 0.05 * math.sin(at / 900))
+        noise = 1 + 0.05 * math.sin(minute * 12.9898) + 0.03 * math.sin(minute * 78.233)
+        now.append(shape(usual * noise, (at - BEGAN) / 60))
+        before.append(usual * 0.96 * (1 + 0.05 * math.sin(minute * 39.425)))
+        lower.append(usual * (1 - band))
+        upper.append(usual * (1 + band))
+    return Trace(start=start, step=_STEP, now=now, last_week=before, lower=lower, upper=upper)
+
+
+def share(of: Scope, part: float, more_calls: float, level: float) -> Share:
+    """Return a caller with its share of an excess over ``level``."""
+    more = part - more_calls
+    return Share(
+        scope=of,
+        share=part,
+        more_calls=more_calls,
+        more_per_call=more,
+        observed=level * part,
+        expected=level * 0.2,
+    )
+
+
+def finding(verdict: Verdict, about: Scope, measure: Measure, curve: Trace, **changes: Any) -> Finding:
+    """Return a finding whose figures are those at the end of its curve."""
+    expected = ((curve.lower[-1] or 0.0) + (curve.upper[-1] or 0.0)) / 2
+    given: dict[str, Any] = {
+        "id": f"{verdict.value}-{about.name}",
+        "revision": 2,
+        "state": "update",
+        "verdict": verdict,
+        "scope": about,
+        "measure": measure,
+        "start": BEGAN,
+        "seen": AT,
+        "observed": curve.now[-1] or 0.0,
+        "expected": expected,
+        "lower": curve.lower[-1],
+        "upper": curve.upper[-1],
+        "score": 0.9993,
+        "completeness": 0.998,
+        "weeks_used": [1, 2, 4],
+        "weeks_left_out": [3],
+        "sentence": "",
+        "trace": curve,
+    }
+    return Finding(**(given | changes))
+
+
+def incident(of: Finding, members: tuple[Finding, ...] = (), **changes: Any) -> Incident:
+    """Return an open incident."""
+    given: dict[str, Any] = {
+        "id": "5f1c09d27ab34e6680c1",
+        "revision": 3,
+        "verdict": of.verdict,
+        "state": "open",
+        "start": of.start,
+        "alerted": of.start + 90,
+        "end": None,
+        "primary": of,
+        "members": [replace(one, trace=None) for one in members],
+        "sent": "page",
+        "reason": "",
+        "peak": of.observed,
+    }
+    return Incident(**(given | changes))
+
+
+def told(of: Finding) -> Finding:
+    """Return a finding with the sentence that the detectors give it."""
+    match of.verdict:
+        case Verdict.LIMIT:
+            sentence = of_limit(of, minutes=of.minutes, throttled=of.throttled)
+        case Verdict.SILENCE:
+            sentence = of_silence(of, of.missed)
+        case Verdict.FATAL:
+            sentence = of_fatal(of)
+        case Verdict.GROWTH if of.growth is not None:
+            sentence = of_growth(of.about, of.measure, of.growth, of.limit)
+        case _:
+            sentence = of_deviation(
+                of.verdict,
+                of.about,
+                of.measure,
+                observed=of.observed,
+                expected=of.expected,
+                lower=of.lower,
+                upper=of.upper,
+                weeks_used=of.weeks_used,
+                weeks_left_out=of.weeks_left_out,
+            )
+    return replace(of, sentence=sentence)
+
+
+def _rise(usual: float, since: float) -> float:
+    return usual * (1 + 3.6 * min(1.0, max(0.0, since) / 3))
+
+
+def _fall(usual: float, since: float) -> float:
+    return usual * (0.3 if since > 0 else 1.0)
+
+
+def _stop(usual: float, since: float) -> float:
+    return 0.0 if since > 0 else usual
+
+
+def _step_up(usual: float, since: float) -> float:
+    return usual * (1.55 if since > -100 else 1.0)  # noqa: PLR2004  it began 100 minutes before the others
+
+
+def _climb(usual: float, since: float) -> float:
+    return usual * (1 + max(0.0, since + 90) / 190)
+
+
+def _errors(_: float, since: float) -> float:
+    return 0.0 if since < 0 else 0.05 + 0.02 * math.sin(since)
+
+
+SPIKE: Final = told(
+    finding(
+        Verdict.SPIKE,
+        ITEMS,
+        Measure.WCU,
+        trace(8.4, _rise),
+        limit=60.0,
+        callers=[share(PUT, 0.91, 0.88, 32), share(BATCH, 0.07, 0.0, 32), share(GET, 0.02, 0.02, 32)],
+        suspects=[share(IOS, 0.88, 0.88, 32)],
+        throttle_reasons={"TableWriteProvisionedThroughputExceeded": 214.0},
+    )
+)
+DROP: Final = told(
+    finding(
+        Verdict.DROP,
+        CART,
+        Measure.REQUESTS,
+        trace(46.0, _fall),
+        callers=[
+            share(scope("route", "POST /cart/checkout"), 0.93, 0.93, 40),
+            share(ROUTE, 0.07, 0.07, 40),
+        ],
+        weeks_used=[1, 2, 3, 4],
+        weeks_left_out=[],
+    )
+)
+SHIFT: Final = told(
+    finding(
+        Verdict.SHIFT,
+        GET,
+        Measure.LATENCY,
+        trace(180.0, _step_up, band=0.2),
+        start=BEGAN - 100 * 60,
+        callers=[share(scope("route", "GET /items/{id}"), 1.0, 0.0, 180)],
+    )
+)
+LIMIT: Final = told(
+    finding(
+        Verdict.LIMIT,
+        ITEMS,
+        Measure.WCU,
+        trace(33.0, _climb),
+        limit=60.0,
+        near=True,
+        state="open",
+        minutes=15,
+        throttled=True,
+        callers=[share(PUT, 0.74, 0.74, 55), share(BATCH, 0.26, 0.26, 55)],
+        throttle_reasons={"TableWriteProvisionedThroughputExceeded": 41.0},
+    )
+)
+SILENCE: Final = told(
+    finding(Verdict.SILENCE, BATCH, Measure.REQUESTS, trace(1.2, _stop), observed=0.0, missed=1730.0)
+)
+FATAL: Final = told(
+    finding(
+        Verdict.FATAL,
+        PUT,
+        Measure.ERRORS_FATAL,
+        trace(0.0, _errors),
+        expected=0.0,
+        lower=0.0,
+        upper=0.0,
+        error_type="ConditionalCheckFailedException",
+        times=63,
+        callers=[share(ROUTE, 1.0, 0.0, 0.05)],
+        suspects=[share(IOS, 0.97, 0.0, 0.05)],
+    )
+)
+WITH_IT: Final = (
+    finding(Verdict.SPIKE, PUT, Measure.REQUESTS, trace(20.0, _rise)),
+    finding(Verdict.SPIKE, ROUTE, Measure.REQUESTS, trace(20.0, _rise)),
+)
+
+
+def growth(about: Scope, per_day: float, days: float | None, level: float, limit: float | None) -> Finding:
+    """Return what a row of the digest shows."""
+    pace = Growth(
+        per_day=per_day,
+        per_day_lower=per_day * 0.8,
+        per_day_upper=per_day * 1.25,
+        days=21,
+        days_to_limit=days,
+        days_to_limit_lower=None if days is None else days * 0.75,
+        days_to_limit_upper=None if days is None else days * 1.5,
+    )
+    measure = Measure.WCU if about.kind == "table" else Measure.REQUESTS
+    curve = trace(level, lambda usual, _: usual)
+    shown = finding(
+        Verdict.GROWTH, about, measure, curve, growth=pace, limit=limit, observed=level, start=AT - 21 * 86400
+    )
+    return told(replace(shown, trace=None))
+
+
+def notice(*incidents: Incident, action: Action = Action.OPEN, **more: Any) -> Notice:
+    """Return a notice of incidents."""
+    return Notice(id="n", action=action, at=AT, reason=Reason.TABLE, incidents=list(incidents), **more)
+
+
+def dispatch(of: Notice, form: Form = Form.PARENT, **more: Any) -> Dispatch:
+    """Return what the pipeline hands on."""
+    return Dispatch(id="d", destination="slack:#uneri", form=form, subject="s", notice=of, at=AT, **more)
+
+
+def command(ask: Ask, **more: Any) -> Command:
+    """Return what somebody asked for."""
+    return Command(id=ask.value, ask=ask, at=AT - 300, by="aiko.tanaka", **more)
+
+
+def examples() -> list[Example]:
+    """Return all pictures there are of one language."""
+    page = incident(SPIKE, WITH_IT)
+    acknowledged = command(Ask.ACKNOWLEDGE)
+    snoozed = command(Ask.SNOOZE, until=AT + 3600, why="load test")
+    over: dict[str, Any] = {"end": AT, "state": "resolved"}
+    pages = {
+        "spike": dispatch(notice(page)),
+        "drop": dispatch(notice(incident(DROP))),
+        "shift": dispatch(notice(incident(SHIFT))),
+        "limit": dispatch(notice(incident(LIMIT))),
+        "silence": dispatch(notice(incident(SILENCE))),
+        "fatal": dispatch(notice(incident(FATAL))),
+        "worsening": dispatch(notice(replace(page, state="worsening"))),
+        "easing": dispatch(notice(replace(page, state="easing"))),
+        "acknowledged": dispatch(notice(page), commands=[acknowledged]),
+        "snoozed": dispatch(notice(page), commands=[acknowledged, snoozed]),
+        "resolved": dispatch(notice(replace(page, **over)), commands=[acknowledged]),
+        "reopened": dispatch(notice(replace(page, reopened=1))),
+        "withdrawn": dispatch(notice(incident(DROP, state="withdrawn", end=AT))),
+    }
+    shown = [Example(name, told, _EARLIER if name == "reopened" else None) for name, told in pages.items()]
+    return [*shown, Example("flood", _flood()), Example("growth", _digest())]
+
+
+def _flood() -> Dispatch:
+    kinds = (SPIKE, DROP, SILENCE, FATAL, LIMIT)
+    names = ("items", "users", "orders", "sessions", "ranking", "guilds", "mail", "ledger")
+    many = []
+    for n in range(57):
+        of = kinds[n % len(kinds)]
+        about = of.about._replace(name=f"{names[n % len(names)]}-{n // len(names)}", account="210987654321")
+        if n % 3:
+            about = about._replace(account="123456789012")
+        one = replace(of, scope=about, score=1 - n / 100, trace=None)
+        state = {"state": "resolved", "end": AT} if n % 9 == 4 else {}  # noqa: PLR2004  some are over
+        many.append(replace(incident(one), id=f"{n:020x}", **state))
+    return dispatch(notice(many[0]), Form.FLOOD, of_flood=many)
+
+
+def _digest() -> Dispatch:
+    rows = [
+        growth(ITEMS, 0.031, 6.2, 48.0, 60.0),
+        growth(scope("table", "ledger"), 0.018, 23.0, 14.0, 22.0),
+        growth(PUT, 0.012, None, 61.0, None),
+    ]
+    hottest = [Hot(ITEMS, 0.87, Measure.WCU, former=scope("table", "ledger")), Hot(PUT, 0.62, Measure.BUSY)]
+    day = notice(*map(incident, rows), action=Action.DIGEST, hottest=hottest)
+    return dispatch(
+        day,
+        Form.DIGEST,
+        precision=Precision(weeks=4, pages=21, expected=2, not_an_anomaly=1),
+        expiring=[Expiring(id="s1", what="table:ledger", until=AT + 36000, by="aiko.tanaka")],
+        held={"quiet_hours": 2},
+    )

@@ -1,0 +1,55 @@
+"""``uneri labels``: what people said of incidents by pressing buttons, as a file for replay and tune."""
+
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import typer
+from aiohttp import web
+
+from alerting.labels import Label
+from alerting.labels_file import labels_to_csv, labels_to_yaml
+
+
+def labels_route(labels: Callable[[], Sequence[Label] | None]) -> web.RouteDef:
+    """Return the route ``GET /labels`` of a daemon: all labels as JSON, oldest first.
+
+    503 where they are None: another process has the incidents.
+    """
+
+    async def show(_: web.Request) -> web.Response:
+        known = labels()
+        if known is None:
+            return web.Response(status=503, reason="it has no incidents: ask the process that does")
+        return web.Response(body=msgspec.json.encode(known), content_type="application/json")
+
+    return web.get("/labels", show)
+
+
+def show_labels(url: str, out: Path | None) -> int:
+    """Print the labels of the daemon at ``url`` as YAML, or leave them in a file (CSV when its name ends so).
+
+    Returns
+    -------
+    The exit code: 1 when no daemon answers there.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
+    """
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/labels", timeout=5) as answer:  # noqa: S310 - the user's own address
+            labels = msgspec.json.decode(answer.read(), type=list[Label])
+    except (OSError, ValueError, urllib.error.URLError) as error:
+        reason = getattr(error, "reason", error)
+        typer.echo(f"uneri: no daemon answers at {url} ({reason}); is it running?", err=True)
+        return 1
+    if out is None:
+        typer.echo(labels_to_yaml(labels), nl=False)
+        return 0
+    out.write_text(labels_to_csv(labels) if out.suffix.lower() == ".csv" else labels_to_yaml(labels), "utf-8")
+    typer.echo(f"{len(labels)} labels in {out}", err=True)
+    return 0

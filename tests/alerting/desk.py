@@ -1,0 +1,155 @@
+"""A courier with its pipeline, its outbox and its Slack, on a clock that tests hold."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Iterable, Mapping
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from alerting.crash_points import CrashPoint, nothing
+from alerting.deliver import Courier
+from alerting.notice import Notice
+from alerting.outbox import Outbox
+from alerting.outbox_sqlite import SqliteOutbox
+from alerting.pipeline import Pipeline
+from alerting.receivers import in_messages
+from alerting.render import Renderer
+from alerting.row import Row
+from alerting.sink import Receiver
+from alerting.slack import SlackSink
+from config.links import Links
+from config.settings import Settings
+from tests.alerting.slack_standin import TOKEN, SlackStandin
+
+ZONE = ZoneInfo("Asia/Tokyo")
+render = Renderer(Links(Settings().links), ZONE)
+SETTINGS = Settings.model_validate({"slack": {"channel": "#uneri", "digest_channel": "#digest"}})
+
+
+class FakeClock:
+    """Time passes only while somebody waits for it."""
+
+    def __init__(self, start: float = 1_000_000.0) -> None:
+        self.time = start
+
+    def now(self) -> float:
+        return self.time
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
+        await asyncio.sleep(0)
+        if seconds is None:
+            await event.wait()
+        elif not event.is_set():
+            self.time += seconds
+
+    async def until(self, time: float) -> None:
+        while self.time < time:
+            await asyncio.sleep(0.002)
+
+
+class JointClock(FakeClock):
+    """Time passes only while all of so many workers wait for it: one that is busy stops it for all."""
+
+    def __init__(self, start: float, workers: int) -> None:
+        super().__init__(start)
+        self._workers = workers
+        self._waiting: dict[asyncio.Event, float] = {}
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
+        await asyncio.sleep(0)
+        if event.is_set():
+            return
+        self._waiting[event] = float("inf") if seconds is None else self.time + seconds
+        if len(self._waiting) == self._workers:
+            first = min(self._waiting.values())
+            self.time = max(self.time, first) if first < float("inf") else self.time
+            for each, until in self._waiting.items():
+                if until <= self.time:
+                    each.set()
+        try:
+            await event.wait()
+        finally:
+            del self._waiting[event]
+
+
+class Memory:
+    """Rows and parts of a test, as they would be on disk."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+        self.parts: dict[str, bytes] = {}
+        self.writes = 0
+
+    async def load(self) -> tuple[list[Row], dict[str, bytes]]:
+        return [replace(row) for row in self.rows.values()], dict(self.parts)
+
+    async def write(
+        self, rows: Iterable[Row], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
+    ) -> None:
+        self.writes += 1
+        self.rows.update((row.id, replace(row)) for row in rows)
+        for name, part in parts.items():
+            if part is None:
+                self.parts.pop(name, None)
+            else:
+                self.parts[name] = part
+        for each in gone:
+            self.rows.pop(each, None)
+
+
+class Desk:
+    """A courier with its outbox and its Slack, which can be restarted."""
+
+    def __init__(
+        self,
+        slack: SlackStandin,
+        clock: FakeClock,
+        storage: Memory | SqliteOutbox,
+        settings: Settings = SETTINGS,
+        *,
+        at: Callable[[CrashPoint], None] = nothing,
+        others: Mapping[str, Receiver] | None = None,
+    ) -> None:
+        self.slack, self.clock, self.storage, self.settings = slack, clock, storage, settings
+        self.others = others or {}
+        self.sink = SlackSink(TOKEN, slack.base_url, ZONE, timeout=0.4)
+        instead = settings.slack.fallback_channel
+        self.outbox = Outbox(
+            storage,
+            random.Random(7),  # noqa: S311  spreads retries
+            fallback=lambda _: None if instead is None else f"slack:{instead}",
+            at=at,
+        )
+        self.told: list[tuple[str, str]] = []
+        self.courier = Courier(
+            self.outbox,
+            {"slack": Receiver(self.sink, in_messages(render)), **self.others},
+            Pipeline(settings),
+            clock=clock,
+            told=lambda what, where: self.told.append((what, where)),
+        )
+        self.task: asyncio.Task[None] | None = None
+
+    async def put(self, *notices: Notice, watermark: int | None = None) -> None:
+        await self.courier.put(notices, watermark)
+
+    async def settle(self) -> None:
+        if self.task is None:
+            self.task = asyncio.create_task(self.courier.run())
+        async with asyncio.timeout(20):
+            await self.courier.settled()
+
+    async def kill(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.task
+        await self.sink.close()
+
+    async def restarted(self, at: Callable[[CrashPoint], None] = nothing) -> "Desk":
+        await self.kill()
+        desk = Desk(self.slack, self.clock, self.storage, self.settings, at=at, others=self.others)
+        await desk.courier.start()
+        return desk

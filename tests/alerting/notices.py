@@ -1,0 +1,101 @@
+"""Notices as incidents give them, without findings behind them: for tests of the pipeline."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from alerting.command import Ask, Command
+from alerting.dispatch import Dispatch
+from alerting.incident import Incident
+from alerting.notice import Action, Milestone, Notice, Reason, identify
+from alerting.pipeline import Pipeline
+from config.settings import Settings
+from detectors.finding import Finding, Verdict
+from detectors.scope import Scope
+from tests.alerting.given import ACCOUNT, T0, TABLE, finding, scope
+
+
+def incident(name: str = "a", about: Scope = TABLE, at: int = T0, **changes: Any) -> Incident:
+    of: Finding = changes.pop("primary", None) or finding(about, f"f-{name}", start=at - 120, seen=at)
+    if "verdict" in changes:
+        of = replace(of, verdict=changes["verdict"])
+    given: dict[str, Any] = {
+        "id": name,
+        "revision": 0,
+        "verdict": of.verdict,
+        "state": "open",
+        "start": of.start,
+        "alerted": at,
+        "end": None,
+        "primary": of,
+        "members": [],
+        "sent": "page",
+        "reason": Reason.TABLE.value,
+        "peak": of.observed,
+    }
+    return Incident(**(given | changes))
+
+
+def notice(of: Incident, action: Action = Action.OPEN, at: int = T0, *milestones: Milestone) -> Notice:
+    reasons = {Action.OPEN: Reason.TABLE, Action.UPDATE: Reason.CHANGED, Action.RESOLVE: Reason.QUIET}
+    return Notice(
+        id=identify(of.id, action, of.revision),
+        action=action,
+        at=at,
+        reason=Reason.REOPENED if of.reopened and action is Action.OPEN else reasons[action],
+        incidents=[of],
+        milestones=list(milestones),
+    )
+
+
+def opened(name: str = "a", about: Scope = TABLE, at: int = T0, **changes: Any) -> Notice:
+    return notice(incident(name, about, at, **changes), Action.OPEN, at, Milestone.OPENED)
+
+
+def later(before: Notice, at: int, *milestones: Milestone, **changes: Any) -> Notice:
+    of = replace(before.incident, revision=before.incident.revision + 1, **changes)
+    return notice(of, Action.UPDATE, at, *milestones)
+
+
+def resolved(before: Notice, at: int) -> Notice:
+    of = replace(before.incident, revision=before.incident.revision + 1, state="resolved", end=at - 600)
+    return notice(of, Action.RESOLVE, at, Milestone.RESOLVED)
+
+
+def reopened(before: Notice, at: int) -> Notice:
+    of = before.incident
+    again = replace(of, revision=of.revision + 1, state="open", end=None, reopened=of.reopened + 1)
+    return notice(again, Action.OPEN, at, Milestone.REOPENED)
+
+
+def digest(at: int, *incidents: Incident) -> Notice:
+    return Notice(
+        id=identify("digest", at), action=Action.DIGEST, at=at, reason=Reason.DAILY, incidents=list(incidents)
+    )
+
+
+def press(ask: Ask, name: str | None = "a", at: int = T0 + 60, **changes: Any) -> Command:
+    given = {"id": f"{ask}-{name}-{at}", "ask": ask, "at": at, "by": "U1", "incident": name}
+    return Command(**(given | changes))
+
+
+def pipeline(**notify: Any) -> Pipeline:
+    """Return a pipeline with these settings of ``notify``, and others given whole (``slack=…``)."""
+    others = {key: notify.pop(key) for key in ("slack", "digest") if key in notify}
+    return Pipeline(Settings.model_validate({"notify": notify, **others}))
+
+
+def said(dispatches: list[Dispatch]) -> list[str]:
+    """Return dispatches as short words: form, subject, state or what the line says."""
+    return [f"{one.form} {one.subject} {_state(one)}" for one in dispatches]
+
+
+def _state(of: Dispatch) -> str:
+    if of.line is not None:
+        return of.line.what
+    if not of.notice.incidents:
+        return "-"
+    return f"{len(of.of_flood)}" if of.of_flood else of.notice.incident.state
+
+
+__all__ = ["ACCOUNT", "T0", "TABLE", "Verdict", "scope"]

@@ -1,0 +1,90 @@
+"""The first route that matches says who is told."""
+
+from tests.alerting.given import SERVICE, T0, TABLE, finding, growth_finding, scope
+from tests.alerting.notices import digest, incident, later, opened, pipeline, reopened, resolved
+
+SINKS = {
+    "webhooks": [{"name": "w", "url": "http://127.0.0.1"}],
+    "alertmanagers": [{"name": "p", "url": "http://127.0.0.1"}],
+}
+OTHER = scope("table", "others")
+
+
+def _to(*routes: object, about: object = TABLE, **changes: object) -> list[str]:
+    one = pipeline(routes=list(routes), **SINKS)
+    return [told.destination for told in one.feed([opened("a", about, **changes)], T0)]
+
+
+def test_what_no_route_matches_goes_to_the_channel_of_pages() -> None:
+    assert _to({"match": {"accounts": ["2"]}, "to": ["#two"]}) == ["slack:#uneri"]
+
+
+def test_the_first_route_that_matches_decides() -> None:
+    routes = [{"match": {"scopes": ["table:*"]}, "to": ["#tables"]}, {"to": ["#rest"]}]
+    assert _to(*routes) == ["slack:#tables"]
+    assert _to(*routes, about=scope("function", "f")) == ["slack:#rest"]
+
+
+def test_a_route_may_lead_to_several_places_once_each() -> None:
+    assert _to({"to": ["#a", "webhook:w", "alertmanager:p", "slack:#a"]}) == [
+        "slack:#a",
+        "webhook:w",
+        "alertmanager:p",
+    ]
+
+
+def test_a_service_is_matched_by_any_member() -> None:
+    members = [finding(SERVICE)]
+    assert _to({"match": {"services": ["inv*"]}, "to": ["#inv"]}, members=members) == ["slack:#inv"]
+    assert _to({"match": {"services": ["inv*"]}, "to": ["#inv"]}) == ["slack:#uneri"]
+
+
+def test_whom_a_page_calls_is_called_once_an_incident() -> None:
+    one = pipeline(routes=[{"to": ["#a"], "mention": "here"}])
+    first = opened()
+    over = resolved(first, T0 + 900)
+    assert [told.mention for told in one.feed([first], T0)] == ["here"]
+    assert [told.mention for told in one.feed([over], T0 + 900) if told.line is None] == [""]
+    back = one.feed([reopened(over, T0 + 1000)], T0 + 1000)
+    assert [told.mention for told in back] == ["", ""]
+
+
+def test_a_page_that_was_not_out_yet_still_calls_when_it_is_replaced_by_its_next_state() -> None:
+    one = pipeline(routes=[{"to": ["#a"], "mention": "here"}])
+    first = opened()
+    one.feed([first], T0)
+    assert [told.mention for told in one.feed([later(first, T0 + 60)], T0 + 60)] == ["here"]
+
+
+def test_an_incident_keeps_its_places_when_it_becomes_about_something_else() -> None:
+    one = pipeline(routes=[{"match": {"scopes": ["table:items"]}, "to": ["#items"]}])
+    first = opened()
+    one.feed([first], T0)
+    deeper = later(first, T0 + 60, primary=finding(OTHER))
+    assert [told.destination for told in one.feed([deeper], T0 + 60)] == ["slack:#items"]
+
+
+def test_each_channel_gets_the_part_of_the_digest_that_its_route_leads_there() -> None:
+    one = pipeline(
+        routes=[
+            {"match": {"scopes": ["table:items"]}, "to": ["#items"], "mention": "here"},
+            {"match": {"scopes": ["table:paged"]}, "to": ["alertmanager:p"]},
+        ],
+        slack={"digest_channel": "#daily"},
+        **SINKS,
+    )
+    growing = [
+        incident(name, primary=growth_finding(about))
+        for name, about in (("a", TABLE), ("b", OTHER), ("c", scope("table", "paged")))
+    ]
+    told = one.feed([digest(T0, *growing)], T0)
+    assert {each.destination: [of.id for of in each.notice.incidents] for each in told} == {
+        "slack:#items": ["a"],
+        "slack:#daily": ["b", "c"],
+    }
+    assert {each.mention for each in told} == {""}
+    assert len({each.id for each in told}) == 2
+
+
+def test_a_digest_with_nothing_in_it_is_not_sent() -> None:
+    assert pipeline().feed([digest(T0)], T0) == []

@@ -1,0 +1,74 @@
+"""Slack speaks to the Kafka daemon: what people ask for is as durable there as what incidents tell."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from config.settings import Kafka, Settings, Slack, Web
+from streams.kafka_topics import setup_topics
+from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
+from tests.alerting.slack_standin import TOKEN, texts
+from tests.kafka import topic as topics
+from tests.kafka.broker import free_port
+
+ROOT = Path(__file__).parent.parent.parent
+PROGRAM = """
+import sys
+from config.settings import Settings
+from streams.kafka_daemon import run_kafka
+sys.exit(run_kafka(Settings.model_validate_json(sys.argv[1])))
+"""
+
+
+@asynccontextmanager
+async def daemon(settings: Settings, slack: SlackApp) -> AsyncIterator[None]:
+    secrets = {"SLACK_BOT_TOKEN": TOKEN, "SLACK_APP_TOKEN": APP_TOKEN, "SLACK_SIGNING_SECRET": SECRET}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PROGRAM, settings.model_dump_json()),
+        cwd=ROOT,
+        env=os.environ | secrets,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(60):
+            await slack.connected.wait()
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, said = await asyncio.wait_for(process.communicate(), 30)
+        print(said.decode())  # noqa: T201  where the check for secrets sees it
+    assert process.returncode == 0
+    assert b"Traceback" not in said
+
+
+async def asked(slack: SlackApp, text: str, over: str) -> str:
+    slack.answers.clear()
+    assert await slack.slash(text, over=over) < 3
+    async with asyncio.timeout(10):
+        while not slack.answers:
+            await asyncio.sleep(0.02)
+    return "\n".join(each["text"] for each in texts(slack.answers[0]["blocks"]))
+
+
+async def test_a_silence_from_slack_holds_after_a_restart(kafka: str) -> None:
+    async with SlackApp() as slack:
+        settings = Settings(
+            kafka=Kafka(
+                brokers=[kafka], app=topics.unique("app"), requests=topics.unique("requests"), shards=2
+            ),
+            web=Web(listen=f"127.0.0.1:{free_port()}"),
+            slack=Slack(base_url=slack.base_url),
+        )
+        slack.daemon = f"http://{settings.web.listen}"
+        await asyncio.to_thread(setup_topics, settings)
+        async with daemon(settings, slack):
+            assert "Nothing is silenced" in await asked(slack, "silences", "http")
+            assert "Done" in await asked(slack, "silence table:items 2h moving house", "socket")
+            assert "moving house" in await asked(slack, "silences", "http")
+        async with daemon(settings, slack):
+            assert "moving house" in await asked(slack, "silences", "socket")

@@ -1,0 +1,237 @@
+"""What holds for every sink, whatever it speaks."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple, Protocol
+
+import pytest
+import structlog
+from aiohttp import ClientConnectionError
+
+from alerting.alertmanager import AlertmanagerSink, in_alerts
+from alerting.content import Content, Known
+from alerting.dispatch import Dispatch, Form
+from alerting.http_outcome import outcome_of_failure
+from alerting.notice import identify
+from alerting.receivers import in_messages
+from alerting.row import Row, Send
+from alerting.sink import Outcome, Result, Sink
+from alerting.slack import SlackSink
+from alerting.webhook import WebhookSink, in_json, signing_key
+from config.links import Links
+from config.settings import Settings
+from tests.alerting.alertmanager_standin import AlertmanagerStandin
+from tests.alerting.desk import ZONE, render
+from tests.alerting.given import T0, finding, scope, table_finding, told
+from tests.alerting.slack_standin import TOKEN, SlackStandin
+from tests.alerting.webhook_standin import SECRET, WebhookStandin
+
+PASSWORD = "password-canary-1618033988"  # noqa: S105  made up
+LINKS = Links(Settings().links)
+TIMEOUT = 0.3
+
+
+class Standin(Protocol):
+    faults: Any
+
+
+class Case(NamedTuple):
+    """One sink with what it speaks to; ``keys`` are those by which the receiver knows what arrived."""
+
+    sink: Sink
+    standin: Any
+    content: Callable[[Dispatch, Known], Content | None]
+    keys: Callable[[], list[str]]
+    again: bool  # a repeat does no harm: the receiver recognises it
+    refusals: tuple[str, ...] = ("401", "307", "400")
+
+
+@asynccontextmanager
+async def slack(url: str | None = None) -> AsyncIterator[Case]:
+    async with SlackStandin() as standin, SlackSink(TOKEN, url or standin.base_url, ZONE, TIMEOUT) as sink:
+        yield Case(
+            sink,
+            standin,
+            in_messages(render),
+            lambda: [one.id for one in standin.messages],
+            False,
+            ("invalid_auth", "is_archived", "never_heard_of"),
+        )
+
+
+@asynccontextmanager
+async def webhook(url: str | None = None) -> AsyncIterator[Case]:
+    async with WebhookStandin(now=lambda: T0) as standin:
+        address = (url or standin.url).replace("http://", f"http://u:{PASSWORD}@") + f"/hook/{PASSWORD}"
+        key = signing_key(SECRET)
+        async with WebhookSink("webhook:pager", address, key, TIMEOUT, lambda: T0) as sink:
+            yield Case(sink, standin, in_json(LINKS), lambda: list(standin.arrived), True)
+
+
+@asynccontextmanager
+async def alertmanager(url: str | None = None) -> AsyncIterator[Case]:
+    async with AlertmanagerStandin(now=lambda: T0) as standin:
+        address = (url or standin.url).replace("http://", f"http://u:{PASSWORD}@")
+        async with AlertmanagerSink("alertmanager:ops", address, TIMEOUT, lambda: T0) as sink:
+            yield Case(
+                sink,
+                standin,
+                in_alerts(LINKS, {"team": "backend"}),
+                lambda: [str(sorted(labels)) for labels in standin.alerts],
+                True,
+            )
+
+
+SINKS = pytest.mark.parametrize("sink", [slack, webhook, alertmanager])
+
+
+def dispatch(name: str = "items") -> Dispatch:
+    notice = told(table_finding(id=name, scope=scope("table", name)))[0]
+    to = "x"
+    return Dispatch(
+        id=identify(notice.id, to),
+        destination=to,
+        form=Form.PARENT,
+        subject=notice.incident.id,
+        notice=notice,
+        at=T0,
+    )
+
+
+def row(case: Case, of: Dispatch) -> Row:
+    content = case.content(of, Known())
+    assert content is not None
+    return Row(
+        id=of.id,
+        destination="slack:#uneri",
+        subject=of.subject,
+        send=Send.POST,
+        urgency=0,
+        sequence=1,
+        created=T0,
+        message=content.message,
+        body=content.body,
+    )
+
+
+async def outcome(case: Case, *faults: str) -> Outcome:
+    case.standin.faults.extend(faults)
+    return await case.sink.deliver(row(case, dispatch()))
+
+
+@SINKS
+async def test_what_is_taken_is_sent(sink: Any) -> None:
+    async with sink() as case:
+        assert (await outcome(case)).result is Result.SENT
+        assert len(case.keys()) == 1
+
+
+@SINKS
+async def test_a_receiver_that_is_busy_says_how_long_to_wait(sink: Any) -> None:
+    async with sink() as case:
+        found = await outcome(case, "429")
+        assert (found.result, found.retry_after) == (Result.RETRY, 3.0)
+
+
+@SINKS
+@pytest.mark.parametrize("fault", ["500", "502", "503", "hang", "drop before", "drop after"])
+async def test_what_may_pass_is_never_permanent_and_only_unknown_where_a_repeat_would_show(
+    sink: Any, fault: str
+) -> None:
+    async with sink() as case:
+        found = await outcome(case, fault)
+        certain = case.again or fault == "503"
+        assert found.result is (Result.RETRY if certain else Result.UNKNOWN)
+        assert found.error
+
+
+@SINKS
+async def test_a_receiver_that_is_not_there_is_tried_again(sink: Any, unused_tcp_port: int) -> None:
+    async with sink(url=f"http://127.0.0.1:{unused_tcp_port}") as case:
+        found = await case.sink.deliver(row(case, dispatch()))
+        assert found.result is Result.RETRY
+        assert found.error.startswith("cannot connect")
+
+
+@pytest.mark.parametrize(
+    ("sink", "fault", "result"),
+    [
+        (slack, "token_revoked", Result.TOKEN),
+        (slack, "is_archived", Result.ROUTE),
+        (slack, "invalid_blocks", Result.RENDERING),
+        (slack, "never_heard_of", Result.REFUSED),
+        *[
+            (one, fault, result)
+            for one in (webhook, alertmanager)
+            for fault, result in (
+                ("401", Result.ROUTE),
+                ("404", Result.ROUTE),
+                ("410", Result.ROUTE),
+                ("301", Result.ROUTE),
+                ("307", Result.ROUTE),
+                ("400", Result.REFUSED),
+                ("413", Result.REFUSED),
+            )
+        ],
+    ],
+)
+async def test_what_will_never_be_taken_is_not_tried_again(sink: Any, fault: str, result: Result) -> None:
+    async with sink() as case:
+        assert (await outcome(case, fault)).result is result
+        assert len(case.standin.calls) == 1  # nor is a redirect followed
+
+
+@SINKS
+async def test_the_same_row_has_the_same_key_however_often_it_is_sent_and_another_has_another(
+    sink: Any,
+) -> None:
+    async with sink() as case:
+        for name in ("items", "items", "users"):
+            assert (await case.sink.deliver(row(case, dispatch(name)))).result is Result.SENT
+        keys = case.keys()
+        assert len(set(keys)) == 2
+        assert len(keys) == (2 if case.again else 3)
+
+
+@SINKS
+async def test_no_secret_is_in_what_a_sink_shows_says_or_logs(
+    sink: Any, caplog: pytest.LogCaptureFixture, unused_tcp_port: int
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown: list[object] = []
+    with structlog.testing.capture_logs() as logs:
+        async with sink() as case:
+            faults = ("429", "503", "hang", "drop before", "drop after", *case.refusals)
+            shown += [await outcome(case, fault) for fault in faults]
+            shown += [repr(case.sink), str(case.sink), repr(row(case, dispatch()))]
+        async with sink(url=f"http://127.0.0.1:{unused_tcp_port}") as case:
+            shown.append(await outcome(case))
+    said = repr(shown) + repr(logs) + caplog.text
+    for secret in (TOKEN, PASSWORD, SECRET, signing_key(SECRET).decode()):
+        assert secret not in said
+
+
+def test_an_error_of_a_connection_is_said_without_its_words() -> None:
+    said = outcome_of_failure(ClientConnectionError(f"http://u:{PASSWORD}@host"))
+    assert PASSWORD not in said.error
+
+
+@SINKS
+async def test_what_a_sink_says_of_an_incident_does_not_depend_on_when_it_is_asked(sink: Any) -> None:
+    async with sink() as case:
+        first, second = (case.content(dispatch(), Known()) for _ in range(2))
+        assert first == second
+
+
+async def test_an_alert_keeps_its_labels_when_its_incident_turns_into_something_else() -> None:
+    content = in_alerts(LINKS, {})
+    first = content(dispatch(), Known())
+    assert first is not None
+    deeper = told(finding(scope("function", "put"), "other"))[0]
+    second = content(
+        Dispatch(id="2", destination="x", form=Form.PARENT, subject="s", notice=deeper, at=T0),
+        Known(key=first.key),
+    )
+    assert second is not None
+    assert second.key == first.key
