@@ -68,8 +68,7 @@ def test_a_jump_in_the_middle_of_a_day_is_no_growth_either() -> None:
     watch = GrowthWatch(0.005, DAY)
     watch.add(100)
     for day, level in enumerate(levels):
-        hours = np.array([BEGIN // HOUR + 24 * day])
-        assert not watch.learn(hours, level[None], np.ones(100, bool), np.full(100, np.nan))
+        assert not watch.learn(BEGIN // DAY + day, level[None], np.ones(100, bool), np.full(100, np.nan))
 
 
 def test_one_wild_day_neither_makes_growth_nor_hides_it() -> None:
