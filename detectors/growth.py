@@ -3,8 +3,7 @@
 A day's level is the mean of what was learnt on it (incidents are replaced by what was expected). On the
 logarithm of the levels, freed of the day of the week, the slope is Theil and Sen's median of pairwise
 slopes with Sen's interval (Sen, JASA 63, 1968, section 5), which one wild day cannot move. A level that
-jumped once and stayed is no growth: the line must explain the days better than any single step does, and
-since a step seldom waits for midnight, than any step whose own day lies somewhere between the two levels.
+jumped once and stayed is no growth: the line must explain the days better than any single step does.
 """
 
 from collections.abc import Callable, Mapping
@@ -118,15 +117,6 @@ def slope(levels: Floats) -> Slope:
     return Slope(middle, lower, upper, middle * (days - 1))
 
 
-def _off_step(before: Floats, between: Floats, after: Floats) -> Floats:
-    """Return how far the days are off a step, summed; a day between is off by what is beyond both levels."""
-    low, high = np.median(before, axis=0), np.median(after, axis=0)
-    off: Floats = np.abs(before - low).sum(axis=0) + np.abs(after - high).sum(axis=0)
-    if between.size:
-        off += np.abs(between - np.clip(between, np.minimum(low, high), np.maximum(low, high)))
-    return off
-
-
 def steady(levels: Floats, middle: Floats) -> Bools:
     """Say of each column of log levels (days, n) whether such a line explains it better than a step."""
     days = len(levels)
@@ -141,9 +131,10 @@ def steady(levels: Floats, middle: Floats) -> Bools:
         on_line = np.abs(filled - line).sum(axis=0)
         on_step = np.full(levels.shape[1], np.inf)
         for cut in range(1, days):
-            on_step = np.minimum(on_step, _off_step(filled[:cut], filled[:0], filled[cut:]))
-            if cut + 1 < days:  # a step within a day leaves a day that is of neither level
-                on_step = np.minimum(on_step, _off_step(filled[:cut], filled[cut], filled[cut + 1 :]))
+            before, after = filled[:cut], filled[cut:]
+            off = np.abs(before - np.median(before, axis=0)).sum(axis=0)
+            off += np.abs(after - np.median(after, axis=0)).sum(axis=0)
+            on_step = np.minimum(on_step, off)
         jump = np.diff(filled, axis=0).max(axis=0)
         holds: Bools = (on_line < on_step) & (jump <= LARGEST_JUMP * middle * (days - 1))
     return holds

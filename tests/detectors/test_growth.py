@@ -61,16 +61,6 @@ def test_a_single_jump_that_stays_is_no_growth() -> None:
             assert not any(days(levels))
 
 
-def test_a_jump_in_the_middle_of_a_day_is_no_growth_either() -> None:
-    levels = np.stack([noisy(seed, 35, noise=0.01) for seed in range(100)], axis=1)
-    levels[24] *= 1.07  # half of the day at the old level
-    levels[25:] *= 1.15
-    watch = GrowthWatch(0.005, DAY)
-    watch.add(100)
-    for day, level in enumerate(levels):
-        assert not watch.learn(BEGIN // DAY + day, level[None], np.ones(100, bool), np.full(100, np.nan))
-
-
 def test_one_wild_day_neither_makes_growth_nor_hides_it() -> None:
     levels = noisy(3, 28)
     levels[-1] *= 4
