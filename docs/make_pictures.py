@@ -30,8 +30,9 @@ from config.settings import Links as LinkSettings
 from streams.demo import Demo
 
 FOLDER = Path(__file__).parent / "pictures"
-SCALE = 1.5  # of the pictures of messages: there are many
-COLOURS = 28  # of a picture: few enough for small files, and nobody sees it
+SCALE = 1.25  # of the pictures of messages: there are many
+STRONG = bytes.fromhex("1d1c1d 616061 1264a3 007a5a 0072b2 0b5cad e69f00")  # ink, links, buttons, curves
+LIGHT = bytes.fromhex("ececec e3e3e4 d5ebf9 faeed9 d0ddd5 ffb32c")  # lines, the band, the incident, both
 
 CHROMIUM = (
     "--headless",
@@ -74,12 +75,15 @@ def photograph(html: str, path: Path, scale: float = 2.0) -> None:
 
 
 def shrink(path: Path) -> None:
-    """Write a picture again in a few colours."""
+    """Write a picture again in the few colours that a light message has, each in three steps to white."""
+    few = [255, 255, 255, *LIGHT]
+    for strong in zip(*[iter(STRONG)] * 3, strict=True):
+        few += [round(255 - (255 - part) * step / 3) for step in (1, 2, 3) for part in strong]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(few)
     with Image.open(path) as picture:
-        few = picture.convert("RGB").quantize(
-            COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
-        )
-    few.save(path, optimize=True)
+        shown = picture.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
+    shown.save(path, optimize=True)
 
 
 def main() -> None:
