@@ -207,9 +207,26 @@ async def test_only_operators_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert "Acknowledged" not in there.shown
         await there.slack.press(there.page, "details", user="U0MIKA")
         await there.until(lambda: there.slack.views)  # whoever reads the channel may look
+        await there.slack.press(there.page, "snooze", choice="pattern", user="U0OWNER")
+        await there.until(lambda: len(there.slack.views) == 2)
+        day = there.slack.views[1]["blocks"][-2]["element"]["initial_date"]
+        await there.slack.submit(there.slack.views[1], {"until": day}, user="U0MIKA")  # somebody else's modal
         for user in ("U0OWNER", "U0KEN"):
             await there.slack.press(there.page, "acknowledge", user=user)
         await there.until(lambda: len(there.thread()) == 2)
+        assert there.daemon.pipeline.silences() == []
+
+
+async def test_a_question_that_slack_sends_twice_is_answered_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        form = there.slack.slashed("open")
+        for envelope in ("E1", "E2"):
+            await there.slack.send("slash_commands", form, envelope=envelope)
+        await there.slack.slash("silences")
+        assert "items" in await there.answer()
+        assert "Nothing is silenced" in await there.answer()
 
 
 async def test_an_answer_goes_to_no_other_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
