@@ -8,6 +8,7 @@ from typing import Any, Final
 import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError
+from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
 from slack_sdk.web.async_client import AsyncWebClient
 
 from alerting.sink import Result
@@ -96,7 +97,9 @@ class SlackSocket:
         """Return a connection on which Slack has said hello."""
         async with asyncio.timeout(TIMEOUT):
             address = await open_address(self._token, self._base_url, session)
-            socket = await session.ws_connect(address, heartbeat=HEARTBEAT, max_msg_size=MOST)
+            socket = await session.ws_connect(
+                address, heartbeat=HEARTBEAT, max_msg_size=MOST, proxy=load_http_proxy_from_env()
+            )
             greeted = False
             try:
                 greeting = await socket.receive()
