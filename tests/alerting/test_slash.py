@@ -21,7 +21,7 @@ from alerting.until import LONGEST, SHORTEST
         ("what-changed 1d12h", WhatChanged(129_600)),
         ("変化 30分", WhatChanged(1800)),
         ("unsilence a1b2", Unsilence("a1b2")),
-        ("静音解除 a1b2", Unsilence("a1b2")),
+        ("停止解除 a1b2", Unsilence("a1b2")),
     ],
 )
 def test_what_is_written_is_what_is_asked(text: str, asked: object) -> None:
@@ -38,7 +38,7 @@ def test_a_silence_names_things_then_how_long_then_why() -> None:
     assert parse("silence service:shop measure:wcu 30m") == Silence(
         Matching(services=["shop"], measures=["wcu"]), 1800, ""
     )
-    assert parse("静音 table:items 2時間 負荷試験") == Silence(
+    assert parse("停止 table:items 2時間 負荷試験") == Silence(
         Matching(scopes=["table:items"]), 7200, "負荷試験"
     )
     assert parse("silence everything 1h fire drill") == Silence(Matching(), 3600, "fire drill")
