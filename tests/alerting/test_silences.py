@@ -48,6 +48,19 @@ def test_the_reason_of_a_page_says_what_it_outlasted() -> None:
     assert fate.reason.startswith("it outlasted what held it: silenced until")
 
 
+def test_of_several_silences_the_one_that_ends_last_is_the_reason() -> None:
+    one = pipeline(silences=[KNOWN])
+    tables = Matching(scopes=["table:*"])
+    one.command(press(Ask.SILENCE, None, T0, until=UNTIL + 3600, matching=tables, why="and longer"))
+    one.feed([opened()], T0)
+    fate = one.fate("a")
+    assert fate is not None
+    assert fate.reason == "silenced until 2025-10-09 13:00 UTC by U1: and longer"
+    assert one.feed([], UNTIL) == []
+    assert one.counts == {"silences": 1}
+    assert said(one.feed([], UNTIL + 3600)) == ["parent a open"]
+
+
 def test_the_local_time_of_a_silence_is_that_of_the_digest() -> None:
     one = pipeline(silences=[KNOWN], digest={"timezone": "Asia/Tokyo"})
     assert said(one.feed([opened()], T0)) == ["parent a open"]  # noon in Tokyo was six hours ago
