@@ -43,7 +43,7 @@ _FAULTS: Final = {
     Fault.WHOM: "停止する対象を指定してください（例: table:items）",
     Fault.HOW_LONG: "期間を指定してください（例: 30m、2h、3d）",
     Fault.TOO_LONG: "期間が長すぎるか、短すぎます",
-    Fault.WHICH: "解除する停止の ID を指定してください（/uneri 静音一覧 で確認できます）",
+    Fault.WHICH: "解除する停止の ID を指定してください（/uneri 停止一覧 で確認できます）",
     Fault.TEXT: "入力が長すぎます",
 }
 

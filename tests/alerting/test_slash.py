@@ -3,6 +3,8 @@ from hypothesis import given as having
 from hypothesis import strategies as st
 
 from alerting.command import Matching
+from alerting.locales import LANGUAGES
+from alerting.phrases import Phrases
 from alerting.slash import Fault, Help, Query, Silence, Unsilence, WhatChanged, parse
 from alerting.until import LONGEST, SHORTEST
 
@@ -105,3 +107,12 @@ def test_any_text_is_a_question_a_command_or_a_call_for_help(text: str) -> None:
 
 def vars_of(matching: Matching) -> list[list[str]]:
     return [matching.accounts, matching.services, matching.scopes, matching.verdicts, matching.measures]
+
+
+@pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
+def test_what_the_help_lists_is_understood(words: Phrases) -> None:
+    listed = words.labels.help.split(" · ")
+    assert len(listed) == 6
+    for written in listed:
+        asked = parse(written.removeprefix("/uneri ").replace("ID", "a1b2"))
+        assert not isinstance(asked, Help), written
