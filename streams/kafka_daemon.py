@@ -139,6 +139,7 @@ class KafkaDaemon:
         """Return what ``uneri status`` shows."""
         told = status_of(self._host)
         told |= delivery_status(self._outbox) if self._outbox is not None else {}
+        told |= {"heard_by": self._reception.state()} if self._pipeline is not None else {}
         return told | (self._watch.status() if self._watch is not None else {})
 
     async def _command(self, command: Command) -> Answer:

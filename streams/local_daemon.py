@@ -113,7 +113,7 @@ class LocalDaemon:
                 url=f"http://{self.settings.local.listen.rpartition(':')[0]}:{self.port}/events",
             )
             hearing = self._reception.attend(
-                self.pipeline, courier.command, lambda: self._engine.incidents.took_the_lead
+                self.pipeline, self._command, lambda: self._engine.incidents.took_the_lead
             )
             tasks = [
                 asyncio.create_task(work) for work in (courier.run(), self._judge(), hearing, *self._sources)
@@ -255,6 +255,7 @@ class LocalDaemon:
             "open_incidents": first_of(going_on, len(going_on)),
             **self._watch.status(),
             **delivery_status(self._outbox),
+            "heard_by": self._reception.state(),
         }
 
     async def _command(self, command: Command) -> Answer:

@@ -22,15 +22,6 @@ LONGEST_WAIT: Final = 300.0  # the longest backoff, and the pace at which a refu
 LIVED: Final = 10.0  # a connection that ended sooner has failed: the next one waits longer
 FADING: Final = 30.0  # a connection that is replaced is read until it has been silent for so long
 MOST: Final = 1 << 20  # bytes of one envelope
-_FAILURES: Final = (
-    aiohttp.ClientError,
-    SlackApiError,
-    OSError,
-    TimeoutError,
-    ValueError,
-    TypeError,
-    AttributeError,  # JSON that is no object
-)
 
 log = structlog.get_logger("uneri.slack")
 
@@ -77,7 +68,7 @@ class SlackSocket:
             while True:
                 try:
                     socket = await self._open(session)
-                except _FAILURES as error:
+                except Exception as error:  # noqa: BLE001  # buttons must not end the daemon that watches
                     pause = self._complain(error)
                     await asyncio.sleep(max(pause, wait * self._rng.uniform(0.5, 1.5)))
                     wait = min(wait * 2, LONGEST_WAIT)
@@ -119,7 +110,7 @@ class SlackSocket:
                     return  # closed, broken, or nothing that Slack sends
                 if not await self._take(socket, message.json()):
                     leave.set()
-        except (*_FAILURES, RecursionError) as error:
+        except Exception as error:  # noqa: BLE001  # as in run; what came may be anything
             log.debug("a connection to Slack ended", reason=type(error).__name__)
         finally:
             leave.set()

@@ -127,6 +127,7 @@ async def test_a_page_has_buttons_only_where_presses_are_heard(
         assert "actions" not in {block["type"] for block in there.page.blocks}
         assert await there.slack.signed("/slack/actions", b"payload={}") == 404
         assert there.slack.tickets == 0
+        assert there.daemon.status()["heard_by"] is None
 
 
 @pytest.mark.parametrize("over", WAYS)
@@ -271,6 +272,7 @@ async def test_presses_go_on_after_the_connection_broke(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with scene(tmp_path, monkeypatch) as there:
+        assert there.daemon.status()["heard_by"] == "Socket Mode, signed HTTP at /slack"
         await there.slack.disconnect("refresh_requested")
         await there.until(lambda: there.slack.tickets == 2)
         await there.slack.press(there.page, "acknowledge")
