@@ -17,7 +17,7 @@ from alerting.incident import Incident
 from alerting.locales import LANGUAGES
 from alerting.message import TOTAL, Message, length
 from alerting.modals import details, pattern
-from alerting.notice import Milestone
+from alerting.notice import Action, Milestone
 from alerting.phrases import Phrases
 from alerting.preview import fragment
 from alerting.render import Renderer
@@ -26,8 +26,9 @@ from detectors.finding import Cause, Verdict
 from detectors.hottest import Hot
 from detectors.measures import Measure, value_of
 from detectors.scope import Edge, Scope
+from detectors.standings import Standings, Use
 from tests.alerting.given import T0, finding, growth_finding, share
-from tests.alerting.messages import LINKS, ZONE, digest, dispatch, notice
+from tests.alerting.messages import LINKS, ZONE, dispatch, notice
 from tests.alerting.slack_standin import content_error, texts, view_error
 from tests.alerting.test_message import names
 from tests.alerting.test_preview import OURS as OUR_TAGS
@@ -99,7 +100,14 @@ def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[M
     yield render(dispatch(notice(one), Form.FLOOD, of_flood=[one] * 30))
     scope = Scope("table", name, other, "", name)
     ending = [Expiring(id=name, what=other, until=T0, by=name)] * 15
-    yield digest([one] * 30, words=words, hottest=[Hot(scope, 0.4, former=scope)], expiring=ending)
+    uses = [Use(scope, of, 3.0, 2.0) for of in (Measure.REQUESTS, Measure.LATENCY, value_of(f"{name}a"))]
+    told = notice(
+        *[one] * 30,
+        action=Action.DIGEST,
+        hottest=[Hot(scope, 0.4, former=scope)],
+        standings=Standings(uses * 9, uses * 9, uses * 9),
+    )
+    yield render(dispatch(told, Form.DIGEST, expiring=ending, held={name: 3}))
     answers = Answers(LINKS, ZONE, words)
     yield answers.help(Help(Fault.UNKNOWN, name))
     yield answers.open_incidents([one] * 30, at=T0)
