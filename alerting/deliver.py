@@ -154,7 +154,7 @@ class Courier:
 
     async def settled(self) -> None:
         """Return when nothing waits any more; what is refused for good does not wait."""
-        while self._outbox.waiting():
+        while not self._outbox.is_idle():
             self._idle.clear()
             self._wake()
             await self._idle.wait()
@@ -204,7 +204,7 @@ class Courier:
             if isinstance(step, Row):
                 await self._deliver(group, step)
                 continue
-            if not self._outbox.waiting():
+            if self._outbox.is_idle():
                 self._idle.set()
             await self._clock.wait(wake, step)
             wake.clear()

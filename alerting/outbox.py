@@ -208,6 +208,10 @@ class Outbox:
 
     # -- looking ----------------------------------------------------------------------------------
 
+    def is_idle(self) -> bool:
+        """Tell whether nothing is on its way."""
+        return self._shelf.is_idle()
+
     def waiting(self) -> list[Row]:
         """Return the rows that are on their way, oldest first."""
         return self._shelf.waiting()
