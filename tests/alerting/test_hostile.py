@@ -52,7 +52,7 @@ def hostile(name: str, other: str, verdict: Verdict, *, edge: bool, key: bool) -
         verdict=verdict,
         scope=None if edge else scopes[0],
         edge=Edge(scopes[1], scopes[0]) if edge else None,
-        measure=value_of(f"{name}{other}") if key and f"{name}{other}" else Measure.WCU,
+        measure=value_of(_known(f"{name}{other}")) if key and f"{name}{other}" else Measure.WCU,
         sentence=other * 20,
         limit=1e9,
         error_type=name,
@@ -100,7 +100,9 @@ def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[M
     yield render(dispatch(notice(one), Form.FLOOD, of_flood=[one] * 30))
     scope = Scope("table", name, other, "", name)
     ending = [Expiring(id=name, what=other, until=T0, by=name)] * 15
-    uses = [Use(scope, of, 3.0, 2.0) for of in (Measure.REQUESTS, Measure.LATENCY, value_of(f"{name}a"))]
+    uses = [
+        Use(scope, of, 3.0, 2.0) for of in (Measure.REQUESTS, Measure.LATENCY, value_of(f"{_known(name)}a"))
+    ]
     told = notice(
         *[one] * 30,
         action=Action.DIGEST,
@@ -115,6 +117,11 @@ def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[M
     yield answers.standing([one] * 30, at=T0, held={name: 3}, last=one)
     changed = Changes(T0, [one] * 12, [one], [one], [one], [Hot(scope, 0.4, former=scope)])
     yield answers.what_changed(changed, at=T0)
+
+
+def _known(name: str) -> str:
+    """Return a name that a measure can have: all measures are known for good, and events are UTF-8."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def check_text(text: str) -> None:
