@@ -171,6 +171,19 @@ async def test_a_double_press_is_one_press_and_so_is_one_that_slack_sends_twice(
         assert there.slack.answers == []
 
 
+async def test_who_ends_a_snooze_can_snooze_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        await there.slack.press(there.page, "snooze", choice="1h")
+        await there.until(there.daemon.pipeline.silences)
+        await there.slack.slash(f"unsilence {there.daemon.pipeline.silences()[0].id}")
+        assert "Done" in await there.answer()
+        assert there.daemon.pipeline.silences() == []
+        await there.slack.press(there.page, "snooze", choice="1h")
+        await there.until(there.daemon.pipeline.silences)
+
+
 async def test_a_press_over_both_ways_at_once_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with scene(tmp_path, monkeypatch) as there:
         press = there.slack.pressed(there.page, "acknowledge")
