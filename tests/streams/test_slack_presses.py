@@ -18,7 +18,7 @@ from config.settings import Local, Settings, Slack
 from streams import messenger
 from streams.cli import app
 from streams.local_daemon import LocalDaemon
-from tests.alerting.given import T0, table_finding, told
+from tests.alerting.given import T0, finding, scope, table_finding, told
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
 from tests.alerting.slack_standin import TOKEN, Posted, texts
 
@@ -279,6 +279,22 @@ async def test_the_slash_command_answers_and_silences(
         assert "Nothing is silenced" in await said("silences")
         assert "/uneri" in await said("help me")
         assert "no such incident or silence" in await said("unsilence feedfacefeed")
+
+
+async def test_an_answer_about_hundreds_of_incidents_keeps_slacks_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        many = [
+            finding(scope("table", f"{'<!channel>&' * 20}{n}", account=f"{n:012d}"), f"f{n}")
+            for n in range(300)
+        ]
+        await there.daemon._courier.put(told(*many), T0 + 60)
+        for text in ("open", "status", "what-changed 2h"):
+            await there.slack.slash(text)
+            said = await there.answer()
+            assert "<!channel>" not in said
+            assert "301" in said or "more" in said
 
 
 async def test_presses_go_on_after_the_connection_broke(
