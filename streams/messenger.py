@@ -13,7 +13,8 @@ import structlog
 from alerting.deliver import Courier
 from alerting.destination import SLACK, Destination
 from alerting.locales import phrases_of
-from alerting.outbox import PACE, Outbox, OutboxStorage
+from alerting.outbox import PACE, Outbox
+from alerting.outbox_storage import OutboxStorage
 from alerting.pipeline import Pipeline
 from alerting.receivers import in_messages
 from alerting.render import Renderer

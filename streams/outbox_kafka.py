@@ -13,7 +13,7 @@ _PART: Final = f"{KEY}|part/"  # ids of rows have no slash
 
 
 class KafkaOutboxStorage:
-    """Implements ``alerting.outbox.OutboxStorage``; loading takes the rows over from any other process."""
+    """An ``OutboxStorage``; loading takes the rows over from any other process."""
 
     def __init__(self, records: OwnedRecords) -> None:
         self._records = records
