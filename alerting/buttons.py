@@ -3,7 +3,7 @@
 from typing import Final
 
 from alerting.command import Ask
-from alerting.incident import Incident
+from alerting.incident import OVER, Incident
 from alerting.message import Block, actions, button, select
 from alerting.phrases import Phrases
 
@@ -32,7 +32,7 @@ def buttons(incident: Incident, words: Phrases, asked: frozenset[Ask] = frozense
     labels = words.labels
     value = f"{incident.id}:{incident.revision}"
     shown: list[Block] = []
-    if incident.end is None and incident.state not in ("resolved", "withdrawn"):
+    if incident.end is None and incident.state not in OVER:
         if Ask.ACKNOWLEDGE not in asked:
             shown.append(button(ACKNOWLEDGE, labels.acknowledge, value, style="primary"))
         entries = ((labels.an_hour, HOUR), (labels.tomorrow, TOMORROW), (labels.pattern, PATTERN))

@@ -79,8 +79,7 @@ class Courier:
     clock
         Injected by tests.
     told
-        Called with a name and a destination when something happened that is worth counting: ``sent``,
-        ``refused``, ``moved``, ``closed``.
+        Called with what came of each delivery (a ``Result``, or ``moved``) and its destination: to count.
     """
 
     def __init__(
@@ -155,7 +154,7 @@ class Courier:
 
     async def settled(self) -> None:
         """Return when nothing waits any more; what is refused for good does not wait."""
-        while self._outbox.waiting():
+        while not self._outbox.is_idle():
             self._idle.clear()
             self._wake()
             await self._idle.wait()
@@ -205,7 +204,7 @@ class Courier:
             if isinstance(step, Row):
                 await self._deliver(group, step)
                 continue
-            if not self._outbox.waiting():
+            if self._outbox.is_idle():
                 self._idle.set()
             await self._clock.wait(wake, step)
             wake.clear()
@@ -218,8 +217,8 @@ class Courier:
         self._report(group, row, outcome)
 
     def _report(self, group: str, row: Row, outcome: Outcome) -> None:
+        self._told(outcome.result.value, row.destination)
         if outcome.result is Result.SENT:
-            self._told("sent", row.destination)
             if self._trouble.pop(group, None) is not None:
                 log.info("messages arrive again", destination=row.destination)
             log.debug(
@@ -241,8 +240,6 @@ class Courier:
             return
         self._trouble[group] = outcome.error
         waits = outcome.result in (Result.RETRY, Result.UNKNOWN)
-        if not waits:
-            self._told("refused", row.destination)
         log.warning(
             "a message could not be sent yet; it is kept and tried again"
             if waits

@@ -49,13 +49,14 @@ def digest(day: Day) -> Message:
     words, growing = day.words, day.notice.incidents
     near = sum(incident.primary.growth is None for incident in growing)
     title = words.digest_title(len(growing), near)
+    more = max(0, len(growing) - _shown(day))
+    footer = context([words.footer(day.when(day.notice.at), more)])
     blocks = [header(title)]
     for of in SECTIONS:
         made = of(day)
-        if length([*blocks, *made]) < TOTAL - 2 * NAME:
+        if length([*blocks, *made, footer]) <= TOTAL:
             blocks += made
-    more = max(0, len(growing) - _shown(day))
-    blocks.append(context([words.footer(day.when(day.notice.at), more)]))
+    blocks.append(footer)
     first = ""
     if growing:
         one = growing[0].primary

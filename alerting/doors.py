@@ -17,6 +17,7 @@ MARGIN: Final = 900  # seconds of quiet around an incident that its links show t
 _STATUS: Final = {Measure.ERRORS_USER: "400", Measure.THROTTLES: "429"}
 _FAILED: Final = "500"
 _LINE: Final = SECTION - 2 * NAME
+_ADDRESS: Final = 2000  # characters of one link
 
 
 class Doors:
@@ -82,17 +83,20 @@ class Doors:
         return found
 
     def _line(self, scope: Scope) -> Iterable[str]:
-        found = []
+        name = escape(self._words.kind(scope.kind), NAME)
+        line = f"{name[:1].upper()}{name[1:]}:"
         for kind in self._links.kinds(scope.kind, cloud=scope.cloud):
             url = self._url(kind, scope)
             if url is not None:
                 suffix = kind.partition("_")[2]
-                found.append(link(url, self._words.door(suffix) if suffix else scope.label, NAME))
-        while len("  ·  ".join(found)) > _LINE:  # long names make long addresses
-            found.pop()
-        if found:
-            name = escape(self._words.kind(scope.kind), NAME)
-            yield f"{name[:1].upper()}{name[1:]}:  {'  ·  '.join(found)}"
+                door = link(url, self._words.door(suffix) if suffix else scope.label, NAME, _ADDRESS)
+                if len(line) + len(door) > _LINE:  # long names make long addresses
+                    yield line
+                    line = door
+                else:
+                    line += f"  {door}" if line.endswith(":") else f"  ·  {door}"
+        if not line.endswith(":"):
+            yield line
 
     def _url(self, kind: str, scope: Scope) -> str | None:
         return self._links.url(

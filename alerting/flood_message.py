@@ -6,7 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting.doors import Doors
-from alerting.incident import Incident
+from alerting.incident import OVER, Incident
 from alerting.links import LinkMaker
 from alerting.message import NAME, Look, Message, context, fields, header, length, listing, section
 from alerting.mrkdwn import clean, escape, mention, when
@@ -29,7 +29,7 @@ def flood_message(
 ) -> Message:
     """Render a flood in its present state: it is edited as it grows and as its incidents resolve."""
     labels = words.labels
-    still = [one for one in incidents if one.state not in ("resolved", "withdrawn")]
+    still = [one for one in incidents if one.state not in OVER]
     called = mention(calls)
     title = words.flood_title(len(incidents), len(still))
     sentence = words.flood_sentence(len(incidents), len(still))
@@ -55,7 +55,7 @@ def flood_message(
 
 
 def _worse(incident: Incident) -> tuple[bool, float, int, str]:
-    over = incident.state in ("resolved", "withdrawn")
+    over = incident.state in OVER
     return over, -incident.primary.score, incident.start, incident.id
 
 

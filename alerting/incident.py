@@ -8,6 +8,9 @@ from detectors.finding import Finding, Verdict
 from detectors.scope import CLIENT, TENANT
 
 State = Literal["open", "worsening", "easing", "resolved", "withdrawn"]
+OVER: Final = ("resolved", "withdrawn")
+"""The states that ask nothing of anybody any more."""
+
 Sent = Literal["page", "digest", "none"]
 WITHDRAWN: Final = "late data showed that there was nothing"
 

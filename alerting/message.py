@@ -23,6 +23,8 @@ Look = Literal["page", "over", "digest"]
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """What is posted: blocks, and the full sentence that notifications and screen readers get.
 
+    Blocks have no ids of their own: an edited message needs new ones, which Slack gives.
+
     ``look`` tells a terminal what frame to put around it.
     """
 

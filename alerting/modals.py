@@ -48,7 +48,7 @@ def details(incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int) -> V
     lists = (
         (labels.callers, [_share(each, primary, words) for each in primary.callers]),
         (labels.suspects, [_share(each, primary, words) for each in primary.suspects]),
-        (labels.reasons, [f"{escape(reason, NAME)}: {count}" for reason, count in reason_counts(primary)]),
+        (labels.reasons, [f"{escape(reason, NAME)} · {count}" for reason, count in reason_counts(primary)]),
         (
             labels.causes,
             [

@@ -9,6 +9,8 @@ CUT: Final = "…"
 # Slack reads these as formatting. Entities exist only for & < >, so look-alikes stand in for the rest.
 _LOOKALIKE: Final = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ"})
 _EMOJI: Final = re.compile(r":(?=[\w+'-]+:)")
+_HALF: Final = re.compile(r":(?=[\w+'-]+$)")  # the colon that our own words put behind it would make it whole
+_SCOPE: Final = re.compile(r"(account|service|route|function|table|client|tenant):[^:]*")  # to be copied
 _ITALIC: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")  # not between two letters: user_items stays as it is
 _MENTION: Final = re.compile(r"(?<![\w])[@#](?=\w)")
 _HIDDEN: Final = {
@@ -64,10 +66,14 @@ def escape(text: str, limit: int) -> str:
     --------
     >>> escape("<!channel> *bold* & user_items :fire:", 100)
     '&lt;!channel&gt; ∗bold∗ &amp; user_items ∶fire:'
+    >>> escape("GET :smile", 100), escape("table:items", 100)
+    ('GET ∶smile', 'table:items')
     """
     short = cut(clean(text), limit).translate(_LOOKALIKE)
     short = _MENTION.sub(lambda found: "＠" if found.group() == "@" else "＃", short)
-    short = _ITALIC.sub("ˍ", _EMOJI.sub("∶", short)).replace("://", "∶//")
+    short = _EMOJI.sub("∶", short)
+    short = short if _SCOPE.fullmatch(short) else _HALF.sub("∶", short)
+    short = _ITALIC.sub("ˍ", short).replace("://", "∶//")
     return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -88,8 +88,8 @@ def change(observed: float, expected: float) -> str:
 
     Examples
     --------
-    >>> change(41.0, 8.0), change(2.0, 8.0), change(160.0, 8.0), change(3.0, 0.0)
-    ('+412 %', '−75 %', '20 times', 'from nothing')
+    >>> change(41.0, 8.0), change(2.0, 8.0), change(160.0, 8.0), change(3.0, 0.0), change(8.01, 8.0)
+    ('+412 %', '−75 %', '20 times', 'from nothing', '±0 %')
     """
     if expected <= 0:
         return "from nothing" if observed > 0 else "none"
@@ -97,8 +97,9 @@ def change(observed: float, expected: float) -> str:
     if ratio >= _MANY:
         return f"{number(ratio)} times"
     percent = (ratio - 1) * 100
-    sign = "+" if percent >= 0 else "−"  # floor, but 1.2 times is 20 % and not 19
-    return f"{sign}{int(abs(percent) + 1e-6)} %"
+    whole = int(abs(percent) + 1e-6)  # floor, but 1.2 times is 20 % and not 19
+    sign = "±" if not whole else "+" if percent > 0 else "−"
+    return f"{sign}{whole} %"
 
 
 def percent(share: float) -> str:

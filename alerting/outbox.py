@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Protocol
+from typing import Final
 
 from alerting.backoff import Backoff
 from alerting.content import Content, Known
@@ -12,6 +12,7 @@ from alerting.destination import SLACK
 from alerting.dispatch import Dispatch
 from alerting.lanes import Lanes
 from alerting.notice import identify
+from alerting.outbox_storage import OutboxStorage
 from alerting.row import DIGEST, METHOD, URGENCY, Row, Send, State
 from alerting.shelf import BESIDE, Shelf
 from alerting.sink import Outcome, Result
@@ -25,24 +26,6 @@ KEPT: Final = 30 * 86400.0  # seconds: after that nothing repeats a dispatch, ed
 PRUNE: Final = 3600.0  # seconds between two looks for what is long done
 
 _MARKED: Final = (Send.POST, Send.LINE, Send.CHART, Send.FILE)  # what shows twice when it is sent twice
-
-
-class OutboxStorage(Protocol):
-    """Where rows and the pipeline's state are kept.
-
-    What ``write`` was given is durable when it returns, all of it or nothing.
-    """
-
-    async def load(self) -> tuple[list[Row], dict[str, bytes]]:
-        """Return all rows, and the parts of the pipeline's state by name."""
-
-    async def write(
-        self, rows: Iterable[Row], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
-    ) -> None:
-        """Insert rows and parts or replace those of the same id or name; drop parts that are None.
-
-        ``gone`` are ids of rows to drop.
-        """
 
 
 class Outbox:
@@ -207,6 +190,10 @@ class Outbox:
                 self._at(CrashPoint.PRUNED)
 
     # -- looking ----------------------------------------------------------------------------------
+
+    def is_idle(self) -> bool:
+        """Tell whether nothing is on its way."""
+        return self._shelf.is_idle()
 
     def waiting(self) -> list[Row]:
         """Return the rows that are on their way, oldest first."""

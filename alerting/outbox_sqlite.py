@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from alerting.row import Row
+from alerting.row import Row, rows_of
 
 
 class SqliteOutbox:
@@ -55,7 +55,7 @@ class SqliteOutbox:
         with self._lock:
             found = self._connection.execute("SELECT body FROM outbox").fetchall()
             parts = dict(self._connection.execute("SELECT name, body FROM parts").fetchall())
-        return [msgspec.msgpack.decode(body, type=Row) for (body,) in found], parts
+        return rows_of(body for (body,) in found), parts
 
     def _write(
         self, encoded: list[tuple[str, bytes]], parts: dict[str, bytes | None], gone: list[tuple[str]]

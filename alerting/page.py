@@ -9,7 +9,7 @@ from alerting.callers import caller_lines
 from alerting.command import Command
 from alerting.doors import Doors
 from alerting.handled import handled_lines
-from alerting.incident import Incident
+from alerting.incident import OVER, Incident
 from alerting.links import LinkMaker
 from alerting.message import (
     NAME,
@@ -96,7 +96,7 @@ def page(
         between += made
         left -= length(made)
     text = escape(words.sentence(incident), TEXT // 5)  # an entity is five characters
-    look: Look = "over" if incident.state in ("resolved", "withdrawn") else "page"
+    look: Look = "over" if incident.state in OVER else "page"
     return Message(text=f"{called} {text}".strip()[:TEXT], blocks=[*before, *between, *after], look=look)
 
 

@@ -78,7 +78,8 @@ LABELS: Final = Labels(
     no_silences="Nothing is silenced.",
     nothing_changed="Nothing changed.",
     help=(
-        "/uneri status · /uneri open · /uneri silence table:items 2h why · /uneri unsilence ID · "
+        "/uneri status · /uneri open · /uneri silence table:items 2h why · /uneri silences · "
+        "/uneri unsilence ID · "
         "/uneri what-changed 2h"
     ),
     not_allowed="You may not do this: ask an operator of Uneri.",

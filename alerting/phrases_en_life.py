@@ -210,7 +210,7 @@ class EnglishLife(EnglishFigures):
     def handled(self, ask: Ask, who: str, until: str, why: str) -> str:
         """Say who did what."""
         told = _ASKED[ask] + (f" by {who}" if who else "") + (f" until {until}" if until else "")
-        return f"{told}: {why}" if why else told
+        return f"{told} · {why}" if why else told
 
     def over_by_itself(self) -> str:
         """Say that a snooze ended while its incident goes on."""

@@ -168,7 +168,7 @@ class EnglishLists(EnglishLife):
         told = (
             f"*{identity}*  {what}" + (f" · until {until}" if until else "") + (f" · by {by}" if by else "")
         )
-        return f"{told}: {why}" if why else told
+        return f"{told} · {why}" if why else told
 
     def since(self, when: str) -> str:
         """Head what changed."""

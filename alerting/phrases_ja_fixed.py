@@ -78,8 +78,8 @@ LABELS: Final = Labels(
     no_silences="停止中の通知はありません。",
     nothing_changed="変化はありません。",
     help=(
-        "/uneri 状態 · /uneri 未解決 · /uneri 静音 table:items 2h 理由 · /uneri 静音一覧 · "
-        "/uneri 静音解除 ID · /uneri 変化 2h"
+        "/uneri 状態 · /uneri 未解決 · /uneri 停止 table:items 2h 理由 · /uneri 停止一覧 · "
+        "/uneri 停止解除 ID · /uneri 変化 2h"
     ),
     not_allowed="この操作を行う権限がありません。Uneri の担当者に依頼してください。",
     open_now="未解決",

@@ -43,7 +43,7 @@ _FAULTS: Final = {
     Fault.WHOM: "停止する対象を指定してください（例: table:items）",
     Fault.HOW_LONG: "期間を指定してください（例: 30m、2h、3d）",
     Fault.TOO_LONG: "期間が長すぎるか、短すぎます",
-    Fault.WHICH: "解除する停止の ID を指定してください（/uneri 静音一覧 で確認できます）",
+    Fault.WHICH: "解除する停止の ID を指定してください（/uneri 停止一覧 で確認できます）",
     Fault.TEXT: "入力が長すぎます",
 }
 
@@ -127,8 +127,8 @@ class JapaneseLists(JapaneseLife):
         of = f"ピーク時に{measure}の上限の {part}" if measure else f"アカウントの消費容量の {part}"
         whose = account or "アカウント不明"
         if former:
-            return f"{whose}: 最も負荷の高いテーブルが {former} から {label} に交代（{of}）"
-        return f"{whose}: 最も負荷の高いテーブルは引き続き {label} （{of}）"
+            return f"{whose} · 最も負荷の高いテーブルが {former} から {label} に交代（{of}）"
+        return f"{whose} · 最も負荷の高いテーブルは引き続き {label} （{of}）"
 
     def use(self, use: Use, name: str) -> str:
         """Say what an API or a business value came to in a day, and last week."""
@@ -188,4 +188,4 @@ class JapaneseLists(JapaneseLife):
     def takes_the_lead(self, label: str, former: str, account: str) -> str:
         """Say that a table leads its account now."""
         was = f" {former} から" if former else ""
-        return f"{account}: 最も負荷の高いテーブルが{was} {label} に交代"
+        return f"{account} · 最も負荷の高いテーブルが{was} {label} に交代"

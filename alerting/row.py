@@ -1,5 +1,6 @@
 """A row of the outbox: one message that has to arrive, or did."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -8,6 +9,7 @@ import msgspec
 from alerting.destination import SLACK, Destination
 from alerting.incident import Incident
 from alerting.message import Message
+from detectors.state import StateError
 
 
 class Send(StrEnum):
@@ -99,3 +101,17 @@ def group_of(destination: str) -> str:
     """
     sink, _ = Destination.of(destination)
     return sink if sink == SLACK else destination
+
+
+def rows_of(written: Iterable[bytes]) -> list[Row]:
+    """Read rows as they were written.
+
+    Raises
+    ------
+    detectors.state.StateError
+        When one is damaged, or was written by another version.
+    """
+    try:
+        return [msgspec.msgpack.decode(body, type=Row) for body in written]
+    except msgspec.DecodeError as error:
+        raise StateError(f"the outbox cannot be read ({error})") from error

@@ -29,6 +29,7 @@ class Shelf:
         self.again: dict[str, Row] = {}  # rows that are out and are sent again from time to time
         self.refused: dict[str, Row] = {}
         self._threads: dict[tuple[str, str], Thread] = {}  # (destination, subject)
+        self._busy: dict[tuple[str, str], Thread] = {}  # those of them with rows that are not out
         self._sequence = 0
 
     def number(self) -> int:
@@ -69,11 +70,11 @@ class Shelf:
         row.state, row.not_before = State.DUE, 0.0
         if not row.doubt:
             row.via = None  # its own channel may take messages again
-        thread.queue(row).append(row)
+        self._append(row, thread)
 
     def enqueue(self, row: Row, thread: Thread) -> Row:
         """Put a new row behind those of its kind."""
-        thread.queue(row).append(row)
+        self._append(row, thread)
         self.offer(thread)
         return row
 
@@ -136,26 +137,38 @@ class Shelf:
         self.ids.difference_update(gone)
         return gone
 
+    def is_idle(self) -> bool:
+        """Tell whether nothing is on its way."""
+        return not any(self._moving())
+
     def waiting(self) -> list[Row]:
         """Return the rows that are on their way, oldest first."""
-        found = [row for row in self._due() if not self.ways.is_closed(row) and row.id not in self.again]
-        return sorted(found, key=lambda row: row.sequence)
+        return sorted(self._moving(), key=lambda row: row.sequence)
 
     def parked(self) -> Iterable[Row]:
         """Return the rows that were refused for good, or whose destination was."""
         yield from self.refused.values()
         yield from (row for row in self._due() if self.ways.is_closed(row))
 
+    def _moving(self) -> Iterator[Row]:
+        return (row for row in self._due() if not self.ways.is_closed(row) and row.id not in self.again)
+
     def _due(self) -> Iterator[Row]:
-        for thread in self._threads.values():
+        for thread in self._busy.values():
             first = next(iter(thread.queues[MESSAGE]), None)
             if thread.place is None and (first is None or first.state is State.PARKED):
                 continue  # without a message there is nothing to go under
             yield from (row for row in thread.open() if row.state is State.DUE)
 
+    def _append(self, row: Row, thread: Thread) -> None:
+        thread.queue(row).append(row)
+        self._busy[row.destination, row.subject] = thread
+
     def _remove(self, row: Row, thread: Thread) -> None:
         if row in thread.queue(row):
             thread.queue(row).remove(row)
+            if not thread.open():
+                self._busy.pop((row.destination, row.subject), None)
         self.lanes.drop(row)
         self.refused.pop(row.id, None)
         self.again.pop(row.id, None)

@@ -25,10 +25,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
     def covers(self, story: Story) -> bool:
-        """Tell whether it silences an incident."""
-        if self.matching is not None:
-            return matches(self.matching, story.incident)
-        return self.incident == story.incident.id
+        """Tell whether it matches an incident; a silence of one incident alone matches none."""
+        return self.matching is not None and matches(self.matching, story.incident)
 
     def holds(self, at: int) -> bool:
         """Tell whether it has not ended yet."""

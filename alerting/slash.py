@@ -72,11 +72,11 @@ _WORDS: Final[dict[str, Asked]] = {
     "": Help(), "help": Help(), "?": Help(), "ヘルプ": Help(),
     "status": Query.STATUS, "状態": Query.STATUS,
     "open": Query.OPEN, "未解決": Query.OPEN,
-    "silences": Query.SILENCES, "静音一覧": Query.SILENCES,
+    "silences": Query.SILENCES, "停止一覧": Query.SILENCES,
 }  # fmt: skip
 _CHANGED: Final = frozenset({"what-changed", "whatchanged", "changed", "changes", "変化"})
-_SILENCE: Final = frozenset({"silence", "snooze", "静音"})
-_UNSILENCE: Final = frozenset({"unsilence", "unsnooze", "静音解除"})
+_SILENCE: Final = frozenset({"silence", "snooze", "停止"})
+_UNSILENCE: Final = frozenset({"unsilence", "unsnooze", "停止解除"})
 
 
 def parse(text: str) -> Asked:

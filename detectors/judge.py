@@ -30,7 +30,7 @@ Bools = NDArray[np.bool_]
 THRESHOLD: Final = 3.0
 """Units of noise that both views must see, at sensitivity 1."""
 
-MANY: Final = 6.0
+MANY: Final = 5.0
 """Units that sums over minutes must show."""
 
 EXTRAORDINARY: Final = 1.35

@@ -147,6 +147,44 @@ def quantile_bins(
 
 
 @compiled
+def slower(
+    which: tuple[int, int],
+    reach: Reach,
+    beyond: Ints,
+    runs: Ints,
+    cells: Cells,
+    found: Ints,
+) -> None:
+    """Count the calls of every row, and those of them that lie beyond a bin.
+
+    Parameters
+    ----------
+    which
+        The first run, and the one behind the last, of those whose rows are looked at.
+    reach
+        As ``quantile_bins`` had it.
+    beyond
+        (rows,) a bin each.
+    runs, cells
+        As ``append`` left them.
+    found
+        (2, rows) where the numbers are written: all calls that were looked back to, and the slower ones.
+    """
+    least, oldest = reach
+    for newest in range(which[0], which[1]):
+        row, run = runs[newest, ROW], newest
+        calls, above = 0, 0
+        while run >= 0 and calls < least and runs[run, STEP] >= oldest:
+            calls += runs[run, CALLS]
+            cell = runs[run, END] - 1
+            while cell >= runs[run, FIRST] and cells[cell, BIN] > beyond[row]:
+                above += cells[cell, COUNT]
+                cell -= 1
+            run = runs[run, BEFORE]
+        found[0, row], found[1, row] = calls, above
+
+
+@compiled
 def needed(newest: Ints, reach: Reach, runs: Ints) -> NDArray[np.bool_]:
     """Return (runs,) which of them a quantile may still look back to.
 

@@ -30,8 +30,10 @@ from config.settings import Links as LinkSettings
 from streams.demo import Demo
 
 FOLDER = Path(__file__).parent / "pictures"
-SCALE = 1.5  # of the pictures of messages: there are many
-COLOURS = 28  # of a picture: few enough for small files, and nobody sees it
+SCALE = 1.25  # of the pictures of messages: there are many
+STRONG = bytes.fromhex("1d1c1d 616061 1264a3 007a5a 0072b2 0b5cad e69f00")  # ink, links, buttons, curves
+DARK = 64  # colours of a dark picture
+LIGHT = bytes.fromhex("ececec e3e3e4 d5ebf9 faeed9 d0ddd5 ffb32c")  # lines, the band, the incident, both
 
 CHROMIUM = (
     "--headless",
@@ -73,13 +75,25 @@ def photograph(html: str, path: Path, scale: float = 2.0) -> None:
     matplotlib.image.imsave(path, image[: used[-1] + 40])
 
 
-def shrink(path: Path) -> None:
-    """Write a picture again in a few colours."""
+def shrink(path: Path, look: Look = "light") -> None:
+    """Write a picture again in few colours.
+
+    Those that a light message has are known, and taken in three steps to white each; of a dark one they are
+    chosen from the picture.
+    """
+    if look == "dark":
+        with Image.open(path) as picture:
+            chosen = picture.convert("RGB").quantize(DARK, dither=Image.Dither.NONE)
+        chosen.save(path, optimize=True)
+        return
+    few = [255, 255, 255, *LIGHT]
+    for strong in zip(*[iter(STRONG)] * 3, strict=True):
+        few += [round(255 - (255 - part) * step / 3) for step in (1, 2, 3) for part in strong]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(few)
     with Image.open(path) as picture:
-        few = picture.convert("RGB").quantize(
-            COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
-        )
-    few.save(path, optimize=True)
+        shown = picture.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
+    shown.save(path, optimize=True)
 
 
 def main() -> None:
@@ -122,8 +136,10 @@ def of_the_demo() -> None:
     for suffix, look in looks:
         shown = fragment(demo.renderer(paged), demo.zone, at=paged.at, incident=paged.incident)
         photograph(page(shown, title="A page", look=look), FOLDER / f"page{suffix}.png")
+        shrink(FOLDER / f"page{suffix}.png", look)
         shown = fragment(demo.renderer(digest), demo.zone, at=digest.at)
         photograph(page(shown, title="A digest", look=look), FOLDER / f"digest{suffix}.png")
+        shrink(FOLDER / f"digest{suffix}.png", look)
 
 
 def _while_it_lasted(notices: list[Notice]) -> Notice:

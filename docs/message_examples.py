@@ -19,9 +19,10 @@ from alerting.incident import Incident
 from alerting.notice import Action, Notice, Reason
 from detectors.finding import Finding, Growth, Share, Trace, Verdict
 from detectors.hottest import Hot
-from detectors.measures import Measure
+from detectors.measures import Measure, value_of
 from detectors.scope import Scope
 from detectors.sentence import of_deviation, of_fatal, of_growth, of_limit, of_silence
+from detectors.standings import Standings, Use
 
 ZONE: Final = ZoneInfo("Asia/Tokyo")
 AT: Final = int(datetime(2026, 11, 24, 20, 24, tzinfo=ZONE).timestamp())
@@ -157,6 +158,18 @@ def _rise(usual: float, since: float) -> float:
     return usual * (1 + 3.6 * min(1.0, max(0.0, since) / 3))
 
 
+def _worsen(usual: float, since: float) -> float:
+    return usual * (1 + 3.6 * min(1.0, max(0.0, since) / 3) + 2.2 * max(0.0, since - 12) / 12)
+
+
+def _ease(usual: float, since: float) -> float:
+    return usual * (1 + 3.6 * min(1.0, max(0.0, since) / 3) * (1 - max(0.0, since - 12) / 14))
+
+
+def _pass(usual: float, since: float) -> float:
+    return usual if since > 13 else _rise(usual, since)  # noqa: PLR2004  it lasted 13 minutes
+
+
 def _fall(usual: float, since: float) -> float:
     return usual * (0.3 if since > 0 else 1.0)
 
@@ -252,6 +265,12 @@ WITH_IT: Final = (
 )
 
 
+def _spike(shape: Callable[[float, float], float]) -> Finding:
+    """Return the spike as it goes on in another way."""
+    curve = trace(8.4, shape)
+    return told(replace(SPIKE, trace=curve, observed=curve.now[-1] or 0.0))
+
+
 def growth(about: Scope, per_day: float, days: float | None, level: float, limit: float | None) -> Finding:
     """Return what a row of the digest shows."""
     pace = Growth(
@@ -291,7 +310,8 @@ def examples() -> list[Example]:
     page = incident(SPIKE, WITH_IT)
     acknowledged = command(Ask.ACKNOWLEDGE)
     snoozed = command(Ask.SNOOZE, until=AT + 3600, why="load test")
-    over: dict[str, Any] = {"end": AT, "state": "resolved"}
+    worse, easier = (incident(_spike(shape), WITH_IT) for shape in (_worsen, _ease))
+    over = incident(_spike(_pass), WITH_IT, state="resolved", end=BEGAN + 14 * 60, peak=SPIKE.observed)
     pages = {
         "spike": dispatch(notice(page)),
         "drop": dispatch(notice(incident(DROP))),
@@ -299,11 +319,11 @@ def examples() -> list[Example]:
         "limit": dispatch(notice(incident(LIMIT))),
         "silence": dispatch(notice(incident(SILENCE))),
         "fatal": dispatch(notice(incident(FATAL))),
-        "worsening": dispatch(notice(replace(page, state="worsening"))),
-        "easing": dispatch(notice(replace(page, state="easing"))),
+        "worsening": dispatch(notice(replace(worse, state="worsening"))),
+        "easing": dispatch(notice(replace(easier, state="easing", peak=SPIKE.observed))),
         "acknowledged": dispatch(notice(page), commands=[acknowledged]),
         "snoozed": dispatch(notice(page), commands=[acknowledged, snoozed]),
-        "resolved": dispatch(notice(replace(page, **over)), commands=[acknowledged]),
+        "resolved": dispatch(notice(over), commands=[acknowledged]),
         "reopened": dispatch(notice(replace(page, reopened=1))),
         "withdrawn": dispatch(notice(incident(DROP, state="withdrawn", end=AT))),
     }
@@ -326,6 +346,18 @@ def _flood() -> Dispatch:
     return dispatch(notice(many[0]), Form.FLOOD, of_flood=many)
 
 
+def _standings() -> Standings:
+    apis = [ROUTE, scope("route", "GET /items/{id}"), scope("route", "POST /cart/checkout")]
+    used = zip(apis, (5_210_000.0, 3_960_000.0, 412_000.0), (4_830_000.0, 4_020_000.0, None), strict=True)
+    slow = zip(reversed(apis), (1840.0, 420.0, 265.0), (910.0, 430.0, 171.0), strict=True)
+    account = scope("account", "123456789012")
+    return Standings(
+        most_used=[Use(of, Measure.REQUESTS, day, before) for of, day, before in used],
+        slowest=[Use(of, Measure.LATENCY, day, before) for of, day, before in slow],
+        values=[Use(account, value_of("sales"), 1_284_000.0, 1_171_000.0)],
+    )
+
+
 def _digest() -> Dispatch:
     rows = [
         growth(ITEMS, 0.031, 6.2, 48.0, 60.0),
@@ -333,7 +365,7 @@ def _digest() -> Dispatch:
         growth(PUT, 0.012, None, 61.0, None),
     ]
     hottest = [Hot(ITEMS, 0.87, Measure.WCU, former=scope("table", "ledger")), Hot(PUT, 0.62, Measure.BUSY)]
-    day = notice(*map(incident, rows), action=Action.DIGEST, hottest=hottest)
+    day = notice(*map(incident, rows), action=Action.DIGEST, hottest=hottest, standings=_standings())
     return dispatch(
         day,
         Form.DIGEST,

@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from config.settings import Kafka, Settings, Slack
 from streams.check_buttons import check_buttons
+from streams.check_sinks import check_sinks
 from streams.checked import Check
 from streams.kafka_client import CredentialsMissingError, client_options
 from streams.kafka_topics import missing_topics
@@ -27,6 +28,7 @@ def check(settings: Settings) -> Iterator[Check]:
         )
     yield asyncio.run(check_slack(settings.slack))
     yield from asyncio.run(_all(check_buttons(settings)))
+    yield from asyncio.run(_all(check_sinks(settings.notify)))
 
 
 async def _all(checks: AsyncIterator[Check]) -> list[Check]:

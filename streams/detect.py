@@ -118,7 +118,9 @@ class Detect:
                 for measure, window in zip(LATENCIES, self._latency, strict=True)
             ]
         )
-        values = self._judged.values(step.sums, p95, step.values)
+        # what may be chance is no measurement: the last minutes would get used to it before it is certain
+        certain = np.stack([window.certain for window in self._latency])
+        values = self._judged.values(step.sums, np.where(certain, p95, np.nan), step.values)
         of_edges = self._of_edges.values(step.sums, p95, step.values)
         completeness = self._completeness(step)
         if not completeness:  # nothing came at all: the pipeline had a gap, which is not zero traffic

@@ -19,9 +19,11 @@ from aiohttp import web
 from alerting.answer import Answer
 from alerting.command import Command
 from alerting.deliver import Courier
+from alerting.outbox import Outbox
 from alerting.pipeline import Pipeline
 from config.settings import Kafka, Settings
 from detectors.hottest import Hot
+from streams.delivery_status import delivery_status
 from streams.kafka_app import aiokafka_options, chunk_app, wait_for_kafka
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_client import CredentialsMissingError
@@ -65,7 +67,7 @@ class KafkaDaemon:
         self._settings = settings
         topics = Topics.of(kafka)
         self._roles = sorted(roles)
-        self._waiting: Callable[[], int] | None = None  # messages on their way, where the incidents are
+        self._outbox: Outbox | None = None  # where the incidents are
         self._watch: PipelineWatch | None = None  # where the incidents are
         self._refused: Callable[[], str | None] | None = None  # why nothing can be told there
         self.metrics = Metrics()
@@ -135,7 +137,9 @@ class KafkaDaemon:
 
     def status(self) -> dict[str, object]:
         """Return what ``uneri status`` shows."""
-        told = status_of(self._host, self._waiting() if self._waiting is not None else None)
+        told = status_of(self._host)
+        told |= delivery_status(self._outbox) if self._outbox is not None else {}
+        told |= {"heard_by": self._reception.state()} if self._pipeline is not None else {}
         return told | (self._watch.status() if self._watch is not None else {})
 
     async def _command(self, command: Command) -> Answer:
@@ -162,9 +166,9 @@ class KafkaDaemon:
         storage = KafkaOutboxStorage(self._records)
         pipeline = Pipeline(self._settings)
         watch = PipelineWatch(pipeline, self._settings, self.metrics)
-        async with messenger(self._settings, storage, pipeline) as (courier, outbox):
+        async with messenger(self._settings, storage, pipeline, self.metrics) as (courier, outbox):
             await courier.start()
-            self._waiting = lambda: len(outbox.waiting())
+            self._outbox = outbox
             self._refused = courier.not_ready
             self._watch = watch
             running = asyncio.create_task(courier.run())
@@ -190,7 +194,7 @@ class KafkaDaemon:
                 self._pipeline = self._courier = None
                 courier.stop()
                 await running
-                self._waiting = None
+                self._outbox = None
                 self._refused = self._watch = None
                 await storage.close()
 

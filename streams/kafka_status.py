@@ -8,7 +8,7 @@ from streams.stage import StageRunner
 from streams.stage_host import StageHost
 
 
-def status_of(host: StageHost, outbox: int | None) -> dict[str, object]:
+def status_of(host: StageHost) -> dict[str, object]:
     """Return what ``uneri status`` shows; what no role of this process knows is left out."""
     runners = host.runners
     told: dict[str, object] = {
@@ -31,8 +31,6 @@ def status_of(host: StageHost, outbox: int | None) -> dict[str, object]:
             told["watermark"] = stage.watermark
             going_on = [one.primary.sentence for one in stage.incidents.going_on()]
             told["open_incidents"] = first_of(going_on, len(going_on))
-    if outbox is not None:
-        told["outbox"] = outbox
     return told
 
 

@@ -1,14 +1,26 @@
 """The p95 of a layer of every scope, over one step if that has calls enough, else over the last few."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.latency import MIDDLES, N_BINS
+from detectors.latency import MIDDLES, N_BINS, bins_of
 from detectors.measures import Measure
-from detectors.newest_calls import BEFORE, COLUMNS, END, FIRST, ROW, STEP, append, needed, quantile_bins
+from detectors.newest_calls import (
+    BEFORE,
+    COLUMNS,
+    END,
+    FIRST,
+    ROW,
+    STEP,
+    Reach,
+    append,
+    needed,
+    quantile_bins,
+    slower,
+)
 from detectors.state import pack, unpack
 from streams.fan_out import Latency
 
@@ -20,9 +32,26 @@ hundred thousand.
 
 STEPS: Final = 60
 """Steps that are merged at most where one has too few calls: at a step of a minute, a call every 18 seconds
-has a p95. When everything becomes slow, ten slow calls lift it, however far it looks back. What is not
+has a p95. When everything becomes slow, ten slow calls lift it, however far it looks back, and after 26 it
+is certain. What is not
 enough then either has no p95.
 """
+
+QUANTILE: Final = 0.95
+SLOW: Final = 1 - QUANTILE
+"""Part of the calls that are slower than usual in any minute."""
+
+CERTAIN: Final = 5.0
+"""A p95 is certainly higher when so many standard deviations of Poisson's more calls are slow than usual."""
+
+TIMES: Final = 2.0
+"""And so many times as many: of how many calls are of a slow kind, chance is not all that changes it."""
+
+GAIN: Final = 0.003
+"""Of the usual p95, on the logarithm: an hour in which all calls are slow raises it by a sixth."""
+
+SETTLING: Final = 10
+"""Steps after which a first guess of it has lost its weight."""
 
 ROOM: Final = 4096
 """Least cells there is room for, so that few are not sorted out at every step."""
@@ -38,9 +67,16 @@ class LatencyWindow:
     ----------
     measure
         Whose histograms these are.
+
+    Attributes
+    ----------
+    certain
+        (scopes,) whether the p95 last returned is certainly what it says. Where calls are of two kinds, say
+        a few scans among many gets, and the scans are about a twentieth, the p95 jumps from the one to the
+        other by chance. Then hardly more calls than usual are slower than the usual p95.
     """
 
-    VERSION = 2
+    VERSION = 3
 
     def __init__(self, measure: Measure = Measure.LATENCY) -> None:
         self._part = str(measure)
@@ -53,6 +89,9 @@ class LatencyWindow:
         self._used = 0, 0  # runs and cells
         self._runs = np.zeros((0, COLUMNS), np.int64)
         self._cells = np.zeros((0, 2), np.int32)
+        self._usual = np.zeros(0)  # (scopes,) usual p95, logarithm of milliseconds
+        self._learnt = np.zeros(0)  # steps that it rests on
+        self.certain = np.zeros(0, bool)
 
     def p95(self, latency: Latency, scopes: int) -> NDArray[np.float64]:
         """Take in the histograms of a step; return (scopes,) milliseconds, NaN where too few calls say it.
@@ -66,6 +105,7 @@ class LatencyWindow:
         """
         self._step += 1
         found = np.full(scopes, -1)
+        self.certain = np.ones(scopes, bool)
         if not len(latency[0]):
             return np.full(scopes, np.nan)
         self._make_room(len(latency[0]), scopes)
@@ -73,14 +113,35 @@ class LatencyWindow:
         arrays = self._runs, self._cells
         self._used = append(latency, self._step, self._newest, *arrays, self._used, self._histogram)
         reach = CALLS, self._step - STEPS + 1
-        quantile_bins((before, self._used[0]), reach, 0.95, *arrays, self._histogram, found)
+        which = before, self._used[0]
+        quantile_bins(which, reach, QUANTILE, *arrays, self._histogram, found)
+        self._compare(which, reach, found)
         return np.where(found >= 0, MIDDLES[found], np.nan)
+
+    def _compare(self, which: tuple[int, int], reach: Reach, found: NDArray[np.int64]) -> None:
+        """See how many calls are slower than the usual p95, and learn what is usual (Robbins and Monro)."""
+        rows = np.flatnonzero(found >= 0)
+        fresh = rows[self._learnt[rows] == 0]
+        self._usual[fresh] = np.log(MIDDLES[found[fresh]])
+        usual = np.full(len(found), -1)
+        usual[rows] = bins_of(np.exp(self._usual[rows]))
+        counts = np.zeros((2, len(found)), np.int64)
+        slower(which, reach, usual, self._runs, self._cells, counts)
+        calls, slow = counts[:, rows].astype(np.float64)
+        chance = SLOW * calls
+        more = slow >= np.maximum(TIMES * chance, chance + CERTAIN * np.sqrt(chance))
+        self.certain[rows] = more | (found[rows] <= usual[rows])
+        gain = np.maximum(GAIN, 1 / (SETTLING + self._learnt[rows]))
+        self._usual[rows] += gain * (slow / calls - SLOW)
+        self._learnt[rows] += 1
 
     def _make_room(self, more: int, scopes: int) -> None:
         """Make room for ``more`` cells of so many scopes."""
         if scopes > len(self._newest):
             fresh = np.full(scopes - len(self._newest), -1)
             self._newest = np.concatenate((self._newest, fresh))
+            self._usual = np.concatenate((self._usual, np.zeros(len(fresh))))
+            self._learnt = np.concatenate((self._learnt, np.zeros(len(fresh))))
         runs, cells = self._used
         if runs + min(more, scopes) > len(self._runs) or cells + more > len(self._cells):
             self._take(*self._needed(self._step), more)
@@ -112,12 +173,20 @@ class LatencyWindow:
         """Return what a p95 may still look back to."""
         runs, cells = self._needed(self._step + 1)
         runs[:, STEP] -= self._step  # an age: what never has calls is never written again
-        return {self._part: pack("latency", self.VERSION, None, {"runs": runs[:, :BEFORE], "cells": cells})}
+        known = np.flatnonzero(self._learnt)
+        usual = np.stack((known, self._usual[known], self._learnt[known]))
+        arrays: dict[str, NDArray[Any]] = {"runs": runs[:, :BEFORE], "cells": cells, "usual": usual}
+        return {self._part: pack("latency", self.VERSION, None, arrays)}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
         _, arrays = unpack(parts[self._part], "latency", self.VERSION, type(None))
         self._forget()
         runs, cells = arrays["runs"], arrays["cells"]
-        self._newest = np.full(int(runs[:, ROW].max(initial=-1)) + 1, -1)
+        rows, usual, learnt = arrays["usual"]
+        known = rows.astype(np.intp)
+        scopes = int(max(runs[:, ROW].max(initial=-1), known.max(initial=-1))) + 1
+        self._newest = np.full(scopes, -1)
+        self._usual, self._learnt = np.zeros((2, scopes))
+        self._usual[known], self._learnt[known] = usual, learnt
         self._take(np.pad(runs, ((0, 0), (0, 1))), cells, 0)

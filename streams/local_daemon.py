@@ -20,6 +20,7 @@ from alerting.pipeline import Pipeline
 from config.settings import Settings
 from detectors.state import StateError
 from streams.checkpoint import Checkpoint
+from streams.delivery_status import delivery_status
 from streams.engine import Engine, Told
 from streams.follow import Follow
 from streams.intake_http import IntakeHttp
@@ -103,16 +104,16 @@ class LocalDaemon:
     async def run(self) -> None:
         """Run until ``stop`` or the end of standard input; returns after a clean shutdown."""
         self._restore()
-        async with messenger(self.settings, self._rows, self.pipeline) as (courier, outbox):
+        async with messenger(self.settings, self._rows, self.pipeline, self.metrics) as (courier, outbox):
             self._courier, self._outbox = courier, outbox
-            await courier.start()
+            await self._take_up(courier)
             self.port = await self._web.start()
             log.info(
                 "taking events in",
                 url=f"http://{self.settings.local.listen.rpartition(':')[0]}:{self.port}/events",
             )
             hearing = self._reception.attend(
-                self.pipeline, courier.command, lambda: self._engine.incidents.took_the_lead
+                self.pipeline, self._command, lambda: self._engine.incidents.took_the_lead
             )
             tasks = [
                 asyncio.create_task(work) for work in (courier.run(), self._judge(), hearing, *self._sources)
@@ -140,6 +141,12 @@ class LocalDaemon:
         count = await source.run()
         log.info("standard input has ended", records=count)
         self.stop()
+
+    async def _take_up(self, courier: Courier) -> None:
+        try:
+            await courier.start()
+        except StateError as error:
+            raise StartError(f"{error}; move {self.settings.local.state} away to start anew") from error
 
     # -- the engine -------------------------------------------------------------------------------
 
@@ -247,7 +254,8 @@ class LocalDaemon:
             "series": self._engine.series,
             "open_incidents": first_of(going_on, len(going_on)),
             **self._watch.status(),
-            "outbox": len(self._outbox.waiting()),
+            **delivery_status(self._outbox),
+            "heard_by": self._reception.state(),
         }
 
     async def _command(self, command: Command) -> Answer:

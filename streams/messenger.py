@@ -3,7 +3,7 @@
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -13,7 +13,8 @@ import structlog
 from alerting.deliver import Courier
 from alerting.destination import SLACK, Destination
 from alerting.locales import phrases_of
-from alerting.outbox import PACE, Outbox, OutboxStorage
+from alerting.outbox import PACE, Outbox
+from alerting.outbox_storage import OutboxStorage
 from alerting.pipeline import Pipeline
 from alerting.receivers import in_messages
 from alerting.render import Renderer
@@ -23,6 +24,7 @@ from alerting.terminal import TerminalSink
 from config.links import Links
 from config.settings import Settings, Slack
 from streams.http_receivers import http_receivers
+from streams.metrics import Metrics
 from streams.reception import ways_in
 
 RETRY_SECONDS = 15.0
@@ -35,12 +37,12 @@ async def messenger(
     settings: Settings,
     storage: OutboxStorage,
     stages: Pipeline | None = None,
-    told: Callable[[str, str], None] = lambda _, __: None,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[tuple[Courier, Outbox]]:
     """Give a courier to Slack, or to the terminal where no Slack token is set, and to the other sinks.
 
-    ``stages`` is the pipeline in front; one is made when it is not given. ``told`` is called with what
-    happened at which destination, for metrics.
+    ``stages`` is the pipeline in front; one is made when it is not given. ``metrics`` count what came of each
+    delivery.
     """
     zone = ZoneInfo(settings.digest.timezone)
     slack = settings.slack
@@ -68,7 +70,15 @@ async def messenger(
         for each in others:
             await stack.enter_async_context(each)
         receivers[SLACK] = Receiver(sink, content)
-        yield Courier(outbox, receivers, stages or Pipeline(settings), told=told), outbox
+        counted = metrics or Metrics()
+        counted.outbox.set_function(lambda: len(outbox.waiting()))
+        courier = Courier(
+            outbox,
+            receivers,
+            stages or Pipeline(settings),
+            told=lambda result, destination: counted.deliveries.labels(destination, result).inc(),
+        )
+        yield courier, outbox
 
 
 def _fallback(slack: Slack, destination: str) -> str | None:

@@ -36,6 +36,13 @@ class Metrics:
             "uneri_log_lag_records", "Records in the local log not yet judged", registry=registry
         )
         self.outbox = Gauge("uneri_outbox_rows", "Messages on their way", registry=registry)
+        self.deliveries = Counter(
+            "uneri_deliveries",
+            "What came of each attempt to deliver a message, by configured destination; moved: a second "
+            "channel took over",
+            ["destination", "result"],
+            registry=registry,
+        )
         self.commands = Counter(
             "uneri_commands",
             "What people asked for in Slack, and how it was taken",

@@ -210,6 +210,8 @@ class OperatorDesk:
                 answer = Answer(said=Said.REPEATED)
             else:
                 answer = await self._kept(command)
+                if command.ask is Ask.UNSILENCE:  # what was done is undone: the same press is another one now
+                    self._done.clear()
                 if same is not None and answer.said is Said.DONE:
                     self._done[same] = now
         self._counter.labels(command.ask.value, answer.said.value).inc()

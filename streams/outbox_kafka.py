@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from alerting.row import Row
+from alerting.row import Row, rows_of
 from streams.owned_records import OwnedRecords
 
 KEY: Final = "outbox"
@@ -13,7 +13,7 @@ _PART: Final = f"{KEY}|part/"  # ids of rows have no slash
 
 
 class KafkaOutboxStorage:
-    """Implements ``alerting.outbox.OutboxStorage``; loading takes the rows over from any other process."""
+    """An ``OutboxStorage``; loading takes the rows over from any other process."""
 
     def __init__(self, records: OwnedRecords) -> None:
         self._records = records
@@ -22,11 +22,7 @@ class KafkaOutboxStorage:
         """Return all rows, and the parts of the pipeline's state."""
         found = await self._records.take_over(KEY)
         parts = {name.removeprefix(_PART): value for name, value in found.items() if name.startswith(_PART)}
-        rows = [
-            msgspec.msgpack.decode(value, type=Row)
-            for name, value in found.items()
-            if not name.startswith(_PART)
-        ]
+        rows = rows_of(value for name, value in found.items() if not name.startswith(_PART))
         return rows, parts
 
     async def write(

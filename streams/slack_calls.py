@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
+from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
 from slack_sdk.web.async_client import AsyncWebClient
 
 from streams.slack_socket import reason_of
@@ -77,7 +78,9 @@ class SlackCalls:
             return False
         given = {"response_type": "ephemeral", "replace_original": False, **body}
         try:
-            async with self._session.post(url, json=given, allow_redirects=False) as answer:
+            async with self._session.post(
+                url, json=given, allow_redirects=False, proxy=load_http_proxy_from_env()
+            ) as answer:
                 if answer.status == 200:  # noqa: PLR2004  # HTTP's OK
                     return True
                 log.warning("an answer was refused", status=answer.status)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError
+from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
 from slack_sdk.web.async_client import AsyncWebClient
 
 from alerting.sink import Result
@@ -21,15 +21,6 @@ LONGEST_WAIT: Final = 300.0  # the longest backoff, and the pace at which a refu
 LIVED: Final = 10.0  # a connection that ended sooner has failed: the next one waits longer
 FADING: Final = 30.0  # a connection that is replaced is read until it has been silent for so long
 MOST: Final = 1 << 20  # bytes of one envelope
-_FAILURES: Final = (
-    aiohttp.ClientError,
-    SlackApiError,
-    OSError,
-    TimeoutError,
-    ValueError,
-    TypeError,
-    AttributeError,  # JSON that is no object
-)
 
 log = structlog.get_logger("uneri.slack")
 
@@ -76,7 +67,7 @@ class SlackSocket:
             while True:
                 try:
                     socket = await self._open(session)
-                except _FAILURES as error:
+                except Exception as error:  # noqa: BLE001  # buttons must not end the daemon that watches
                     pause = self._complain(error)
                     await asyncio.sleep(max(pause, wait * self._rng.uniform(0.5, 1.5)))
                     wait = min(wait * 2, LONGEST_WAIT)
@@ -96,7 +87,9 @@ class SlackSocket:
         """Return a connection on which Slack has said hello."""
         async with asyncio.timeout(TIMEOUT):
             address = await open_address(self._token, self._base_url, session)
-            socket = await session.ws_connect(address, heartbeat=HEARTBEAT, max_msg_size=MOST)
+            socket = await session.ws_connect(
+                address, heartbeat=HEARTBEAT, max_msg_size=MOST, proxy=load_http_proxy_from_env()
+            )
             greeted = False
             try:
                 greeting = await socket.receive()
@@ -116,7 +109,7 @@ class SlackSocket:
                     return  # closed, broken, or nothing that Slack sends
                 if not await self._take(socket, message.json()):
                     leave.set()
-        except (*_FAILURES, RecursionError) as error:
+        except Exception as error:  # noqa: BLE001  # as in run; what came may be anything
             log.debug("a connection to Slack ended", reason=type(error).__name__)
         finally:
             leave.set()

@@ -1,6 +1,6 @@
 """A local Alertmanager that holds to the contract of API v2 (prometheus/alertmanager, api/v2/openapi.yaml).
 
-``POST /api/v2/alerts`` takes ``postableAlerts``: ``labels`` are required (names as Prometheus has them, values
+``POST /api/v2/alerts`` takes ``postableAlerts``: ``labels`` are required (names as in Prometheus, values
 not empty), ``startsAt`` and ``endsAt`` are date-times, ``generatorURL`` is a URI. An alert is known by its
 labels. It ends at ``endsAt``; without one it would end after ``resolve_timeout``.
 """

@@ -45,8 +45,9 @@ class FakeClock:
             self.time += seconds
 
     async def until(self, time: float) -> None:
-        while self.time < time:
-            await asyncio.sleep(0.002)
+        async with asyncio.timeout(20):
+            while self.time < time:
+                await asyncio.sleep(0.002)
 
 
 class JointClock(FakeClock):

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import aiohttp
 from aiohttp import web
 
-from tests.alerting.slack_standin import Posted, SlackStandin, view_error
+from tests.alerting.slack_standin import Posted, SlackStandin, content_error, view_error
 
 APP_TOKEN = "xapp-canary-27182818284"  # noqa: S105  made up; tests look for it where it must not be
 SECRET = "signing-canary-16180339887"  # noqa: S105  as above
@@ -119,7 +119,10 @@ class SlackApp(SlackStandin):
         self._uses[number] = self._uses.get(number, 0) + 1
         if self._uses[number] > 5:
             return web.Response(status=404, text="used_url")
-        self.answers.append(await request.json())
+        given = await request.json()
+        if error := content_error(given):  # an answer keeps the limits of a message
+            return web.Response(status=400, text=error)
+        self.answers.append(given)
         return web.Response(text="ok")
 
     def response_url(self) -> str:

@@ -18,7 +18,7 @@ from alerting.modals import details, pattern
 from alerting.notice import Action, Milestone
 from alerting.phrases import Phrases
 from alerting.render import Renderer
-from alerting.slash import Fault, Help
+from alerting.slash import Fault, Help, parse
 from detectors.hottest import Hot
 from tests.alerting.given import ROUTE, T0, finding, incident, scope, table_finding
 from tests.alerting.messages import LINKS, ZONE, digest, dispatch, notice, page, said
@@ -237,3 +237,10 @@ def test_the_details_hold_every_piece_of_evidence() -> None:
 def test_a_digest_notice_is_rendered_without_a_pipeline_too() -> None:
     told = notice(OPEN, action=Action.DIGEST)
     assert said(Renderer(LINKS, ZONE)(told)).startswith("DIGEST · 1 series")
+
+
+@pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
+def test_what_the_help_shows_can_be_written(words: Phrases) -> None:
+    shown = [each.removeprefix("/uneri ") for each in words.labels.help.split(" · ")]
+    assert len(shown) >= 5
+    assert not [each for each in shown if isinstance(parse(each), Help)]

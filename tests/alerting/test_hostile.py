@@ -17,7 +17,7 @@ from alerting.incident import Incident
 from alerting.locales import LANGUAGES
 from alerting.message import TOTAL, Message, length
 from alerting.modals import details, pattern
-from alerting.notice import Milestone
+from alerting.notice import Action, Milestone
 from alerting.phrases import Phrases
 from alerting.preview import fragment
 from alerting.render import Renderer
@@ -26,8 +26,9 @@ from detectors.finding import Cause, Verdict
 from detectors.hottest import Hot
 from detectors.measures import Measure, value_of
 from detectors.scope import Edge, Scope
+from detectors.standings import Standings, Use
 from tests.alerting.given import T0, finding, growth_finding, share
-from tests.alerting.messages import LINKS, ZONE, digest, dispatch, notice
+from tests.alerting.messages import LINKS, ZONE, dispatch, notice
 from tests.alerting.slack_standin import content_error, texts, view_error
 from tests.alerting.test_message import names
 from tests.alerting.test_preview import OURS as OUR_TAGS
@@ -51,7 +52,7 @@ def hostile(name: str, other: str, verdict: Verdict, *, edge: bool, key: bool) -
         verdict=verdict,
         scope=None if edge else scopes[0],
         edge=Edge(scopes[1], scopes[0]) if edge else None,
-        measure=value_of(f"{name}{other}") if key and f"{name}{other}" else Measure.WCU,
+        measure=value_of(_known(f"{name}{other}")) if key and f"{name}{other}" else Measure.WCU,
         sentence=other * 20,
         limit=1e9,
         error_type=name,
@@ -99,7 +100,16 @@ def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[M
     yield render(dispatch(notice(one), Form.FLOOD, of_flood=[one] * 30))
     scope = Scope("table", name, other, "", name)
     ending = [Expiring(id=name, what=other, until=T0, by=name)] * 15
-    yield digest([one] * 30, words=words, hottest=[Hot(scope, 0.4, former=scope)], expiring=ending)
+    uses = [
+        Use(scope, of, 3.0, 2.0) for of in (Measure.REQUESTS, Measure.LATENCY, value_of(f"{_known(name)}a"))
+    ]
+    told = notice(
+        *[one] * 30,
+        action=Action.DIGEST,
+        hottest=[Hot(scope, 0.4, former=scope)],
+        standings=Standings(uses * 9, uses * 9, uses * 9),
+    )
+    yield render(dispatch(told, Form.DIGEST, expiring=ending, held={name: 3}))
     answers = Answers(LINKS, ZONE, words)
     yield answers.help(Help(Fault.UNKNOWN, name))
     yield answers.open_incidents([one] * 30, at=T0)
@@ -107,6 +117,11 @@ def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[M
     yield answers.standing([one] * 30, at=T0, held={name: 3}, last=one)
     changed = Changes(T0, [one] * 12, [one], [one], [one], [Hot(scope, 0.4, former=scope)])
     yield answers.what_changed(changed, at=T0)
+
+
+def _known(name: str) -> str:
+    """Return a name that a measure can have: all measures are known for good, and events are UTF-8."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def check_text(text: str) -> None:

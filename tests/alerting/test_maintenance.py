@@ -70,3 +70,10 @@ def test_a_window_over_the_night_that_repeats_holds_what_begins_after_midnight()
     one = pipeline(maintenance=[work])
     assert one.feed([opened()], END - 1) == []
     assert said(one.feed([], END)) == ["parent a open"]
+
+
+def test_a_date_as_the_end_is_included_as_a_whole() -> None:
+    one = pipeline(maintenance=[{"name": "w", "start": "2025-10-08", "end": "2025-10-09"}])
+    midnight = T0 + 15 * 3600
+    assert one.feed([opened()], midnight - 1) == []
+    assert said(one.feed([], midnight)) == ["parent a open"]

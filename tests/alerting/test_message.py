@@ -214,7 +214,7 @@ def test_ordinary_names_stay_as_they_are() -> None:
         "注文テーブル",
         "a:b:c",
     ):
-        assert escape(name, 60) in (name, "a∶b:c")
+        assert escape(name, 60) in (name, "a∶b∶c")
 
 
 def test_a_link_that_is_not_https_is_only_its_label() -> None:
@@ -240,3 +240,12 @@ def test_a_digest_of_a_new_hottest_table_alone_says_which_and_which_it_was() -> 
     assert lines[0].endswith("it was *a&lt;b*")
     assert lines[1] == "Function *inventory-put-item*: 62 % of its concurrency in its busiest hour"
     assert "items" in message.text
+
+
+@pytest.mark.parametrize("length", [20, 64, 255])
+def test_a_name_as_long_as_a_cloud_allows_loses_no_link(length: int) -> None:
+    names = [scope(kind, ("a-b_c." * 50)[:length]) for kind in ("table", "function")]
+    message = rendered(table_finding(scope=names[0], callers=[share(names[1], 0.9)]))
+    urls = re.findall(r"<(https://[^|>]+)\|[^>]+>", said(message))
+    assert len(urls) == 1 + 2 + 4  # the caller; table and metrics; function, errors, logs and metrics
+    assert content_error({"text": message.text, "blocks": message.blocks}) is None

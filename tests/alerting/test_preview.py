@@ -6,8 +6,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from alerting.incidents import Incidents
+from alerting.locales import JAPANESE
 from alerting.notice import Notice
 from alerting.preview import fragment, page
 from alerting.render import Renderer
@@ -121,3 +123,28 @@ def test_names_in_the_report_are_escaped(tmp_path: Path) -> None:
     )
     seen = Elements((tmp_path / "r.html").read_text("utf-8"))
     assert "script" not in seen.tags
+
+
+def test_a_preview_shows_the_buttons_and_whom_the_message_calls() -> None:
+    seen = Elements(fragment(message_of(incident(), calls="U012AB3CD here"), ZONE, at=T0))
+    for expected in ("Acknowledge", "Snooze… ▾", "Not an anomaly", "@U012AB3CD", "@here"):
+        assert expected in seen.text
+
+
+def test_a_preview_shows_times_as_slack_does_in_the_language_of_the_reader() -> None:
+    over = replace(incident(), state="resolved", end=T0 + 600)
+    shown = Elements(fragment(message_of(over, words=JAPANESE), ZONE, at=T0, words=JAPANESE)).text
+    assert "2025年10月9日 17:58 – 18:10" in shown
+    next_day = replace(over, end=T0 + 86400)
+    assert (
+        "– 2025年10月10日 18:00"
+        in Elements(fragment(message_of(next_day, words=JAPANESE), ZONE, at=T0, words=JAPANESE)).text
+    )
+
+
+def test_a_report_is_in_the_language_of_its_messages(tmp_path: Path) -> None:
+    incidents, notices = told([[table_finding(), growth_finding(scope("table", "users"))]])
+    write_report(tmp_path / "r.html", incidents.known(), notices, Renderer(LINKS, ZONE, JAPANESE), ZONE)
+    seen = Elements((tmp_path / "r.html").read_text("utf-8")).text
+    assert "テーブル items の書き込み容量が急増（+400%）" in seen
+    assert "日次ダイジェスト: 増加傾向 1件" in seen

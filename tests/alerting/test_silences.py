@@ -2,10 +2,11 @@
 
 import pytest
 
+from alerting import gate
 from alerting.answer import Said
 from alerting.command import Ask, Matching
 from alerting.notice import Milestone
-from tests.alerting.given import T0, scope
+from tests.alerting.given import T0, scope, table_finding
 from tests.alerting.notices import later, opened, pipeline, press, reopened, resolved, said
 
 KNOWN = {"match": {"scopes": ["table:items"]}, "until": "2025-10-09T12:00", "why": "the migration"}
@@ -46,6 +47,19 @@ def test_the_reason_of_a_page_says_what_it_outlasted() -> None:
     assert fate is not None
     assert (fate.sent, fate.alerted) == ("page", UNTIL)
     assert fate.reason.startswith("it outlasted what held it: silenced until")
+
+
+def test_of_several_silences_the_one_that_ends_last_is_the_reason() -> None:
+    one = pipeline(silences=[KNOWN])
+    tables = Matching(scopes=["table:*"])
+    one.command(press(Ask.SILENCE, None, T0, until=UNTIL + 3600, matching=tables, why="and longer"))
+    one.feed([opened()], T0)
+    fate = one.fate("a")
+    assert fate is not None
+    assert fate.reason == "silenced until 2025-10-09 13:00 UTC by U1: and longer"
+    assert one.feed([], UNTIL) == []
+    assert one.counts == {"silences": 1}
+    assert said(one.feed([], UNTIL + 3600)) == ["parent a open"]
 
 
 def test_the_local_time_of_a_silence_is_that_of_the_digest() -> None:
@@ -166,3 +180,13 @@ def test_a_silence_that_has_ended_before_it_is_given_is_refused() -> None:
     one.feed([], T0)
     past = press(Ask.SILENCE, None, T0 - 100, until=T0, matching=Matching(scopes=["table:items"]))
     assert one.command(past).said is Said.PAST
+
+
+def test_of_many_held_incidents_only_the_first_keep_the_curve_of_their_chart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gate, "CURVES", 2)
+    one = pipeline(silences=[KNOWN], flood=100)
+    one.feed([opened(name, primary=table_finding()) for name in "abcd"], T0)
+    told = one.feed([], UNTIL)
+    assert [each.notice.incident.primary.trace is not None for each in told] == [True, True, False, False]

@@ -3,6 +3,8 @@ from hypothesis import given as having
 from hypothesis import strategies as st
 
 from alerting.command import Matching
+from alerting.locales import LANGUAGES
+from alerting.phrases import Phrases
 from alerting.slash import Fault, Help, Query, Silence, Unsilence, WhatChanged, parse
 from alerting.until import LONGEST, SHORTEST
 
@@ -21,7 +23,7 @@ from alerting.until import LONGEST, SHORTEST
         ("what-changed 1d12h", WhatChanged(129_600)),
         ("変化 30分", WhatChanged(1800)),
         ("unsilence a1b2", Unsilence("a1b2")),
-        ("静音解除 a1b2", Unsilence("a1b2")),
+        ("停止解除 a1b2", Unsilence("a1b2")),
     ],
 )
 def test_what_is_written_is_what_is_asked(text: str, asked: object) -> None:
@@ -38,7 +40,7 @@ def test_a_silence_names_things_then_how_long_then_why() -> None:
     assert parse("silence service:shop measure:wcu 30m") == Silence(
         Matching(services=["shop"], measures=["wcu"]), 1800, ""
     )
-    assert parse("静音 table:items 2時間 負荷試験") == Silence(
+    assert parse("停止 table:items 2時間 負荷試験") == Silence(
         Matching(scopes=["table:items"]), 7200, "負荷試験"
     )
     assert parse("silence everything 1h fire drill") == Silence(Matching(), 3600, "fire drill")
@@ -105,3 +107,12 @@ def test_any_text_is_a_question_a_command_or_a_call_for_help(text: str) -> None:
 
 def vars_of(matching: Matching) -> list[list[str]]:
     return [matching.accounts, matching.services, matching.scopes, matching.verdicts, matching.measures]
+
+
+@pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
+def test_what_the_help_lists_is_understood(words: Phrases) -> None:
+    listed = words.labels.help.split(" · ")
+    assert len(listed) == 6
+    for written in listed:
+        asked = parse(written.removeprefix("/uneri ").replace("ID", "a1b2"))
+        assert not isinstance(asked, Help), written

@@ -18,9 +18,9 @@ from alerting.sink import Receiver
 from alerting.terminal import Terminal, TerminalSink
 from config.links import Links
 from config.settings import Settings
+from tests.alerting.desk import FakeClock, Memory
 from tests.alerting.given import T0, TABLE, finding, incident, table_finding, told
 from tests.alerting.messages import page
-from tests.alerting.desk import FakeClock, Memory
 
 ZONE = ZoneInfo("Asia/Tokyo")
 LINKS = Links(Settings().links)

@@ -148,3 +148,58 @@ def test_a_snapshot_of_another_version_is_refused() -> None:
     window = LatencyWindow()
     with pytest.raises(StateError, match="version 1"):
         window.restore({"latency": pack("latency", 1, 0, {})})
+
+
+def of_two_kinds(scans: int, gets: int, scan: float = 100.0) -> Latency:
+    """Return the histogram of a step of fast calls and slow ones."""
+    return calls([scan] * scans + [5.0] * gets)
+
+
+def test_a_p95_on_the_edge_between_two_kinds_of_calls_is_not_certain() -> None:
+    window = LatencyWindow()
+    for at in range(500):  # a twenty-fifth are scans
+        window.p95(of_two_kinds(8 + at % 5 - 2, 192), 1)
+    assert window.p95(of_two_kinds(8, 192), 1)[0] == pytest.approx(5, rel=0.03)
+    assert window.certain[0]
+    jumped = window.p95(of_two_kinds(13, 187), 1)  # by chance
+    assert jumped[0] == pytest.approx(100, rel=0.03)
+    assert not window.certain[0]
+
+
+@pytest.mark.parametrize(
+    ("scans", "scan", "fast"),
+    [(8, 1000.0, 50.0), (40, 100.0, 5.0)],
+    ids=["all are ten times as slow", "a fifth are scans"],
+)
+def test_what_is_slow_beyond_chance_is_certain(scans: int, scan: float, fast: float) -> None:
+    window = LatencyWindow()
+    for _ in range(500):
+        window.p95(of_two_kinds(8, 192), 1)
+    slow = calls([scan] * scans + [fast] * (200 - scans))
+    assert window.p95(slow, 1)[0] > 40
+    assert window.certain[0]
+
+
+def test_hours_in_which_all_is_slow_do_not_make_it_usual_and_days_do() -> None:
+    window = LatencyWindow()
+    for _ in range(2000):
+        window.p95(of_two_kinds(8, 192), 1)
+    slow = calls([50.0] * 200)
+    for _ in range(120):
+        window.p95(slow, 1)
+    assert window.certain[0]
+    for _ in range(2 * 1440):
+        window.p95(slow, 1)
+    window.p95(calls([50.0] * 180 + [60.0] * 20), 1)
+    assert not window.certain[0]
+
+
+def test_what_is_usual_survives_a_restart() -> None:
+    window = LatencyWindow()
+    for _ in range(500):
+        window.p95(of_two_kinds(8, 192), 1)
+    again = restarted(window)
+    for one in (window, again):
+        one.p95(of_two_kinds(13, 187), 1)
+        assert not one.certain[0]
+    assert again.snapshot() == window.snapshot()

@@ -18,7 +18,7 @@ from config.settings import Local, Settings, Slack
 from streams import messenger
 from streams.cli import app
 from streams.local_daemon import LocalDaemon
-from tests.alerting.given import T0, table_finding, told
+from tests.alerting.given import T0, finding, scope, table_finding, told
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
 from tests.alerting.slack_standin import TOKEN, Posted, texts
 
@@ -127,6 +127,7 @@ async def test_a_page_has_buttons_only_where_presses_are_heard(
         assert "actions" not in {block["type"] for block in there.page.blocks}
         assert await there.slack.signed("/slack/actions", b"payload={}") == 404
         assert there.slack.tickets == 0
+        assert there.daemon.status()["heard_by"] is None
 
 
 @pytest.mark.parametrize("over", WAYS)
@@ -170,6 +171,19 @@ async def test_a_double_press_is_one_press_and_so_is_one_that_slack_sends_twice(
         assert there.slack.answers == []
 
 
+async def test_who_ends_a_snooze_can_snooze_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        await there.slack.press(there.page, "snooze", choice="1h")
+        await there.until(there.daemon.pipeline.silences)
+        await there.slack.slash(f"unsilence {there.daemon.pipeline.silences()[0].id}")
+        assert "Done" in await there.answer()
+        assert there.daemon.pipeline.silences() == []
+        await there.slack.press(there.page, "snooze", choice="1h")
+        await there.until(there.daemon.pipeline.silences)
+
+
 async def test_a_press_over_both_ways_at_once_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with scene(tmp_path, monkeypatch) as there:
         press = there.slack.pressed(there.page, "acknowledge")
@@ -207,9 +221,26 @@ async def test_only_operators_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert "Acknowledged" not in there.shown
         await there.slack.press(there.page, "details", user="U0MIKA")
         await there.until(lambda: there.slack.views)  # whoever reads the channel may look
+        await there.slack.press(there.page, "snooze", choice="pattern", user="U0OWNER")
+        await there.until(lambda: len(there.slack.views) == 2)
+        day = there.slack.views[1]["blocks"][-2]["element"]["initial_date"]
+        await there.slack.submit(there.slack.views[1], {"until": day}, user="U0MIKA")  # somebody else's modal
         for user in ("U0OWNER", "U0KEN"):
             await there.slack.press(there.page, "acknowledge", user=user)
         await there.until(lambda: len(there.thread()) == 2)
+        assert there.daemon.pipeline.silences() == []
+
+
+async def test_a_question_that_slack_sends_twice_is_answered_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        form = there.slack.slashed("open")
+        for envelope in ("E1", "E2"):
+            await there.slack.send("slash_commands", form, envelope=envelope)
+        await there.slack.slash("silences")
+        assert "items" in await there.answer()
+        assert "Nothing is silenced" in await there.answer()
 
 
 async def test_an_answer_goes_to_no_other_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,10 +281,27 @@ async def test_the_slash_command_answers_and_silences(
         assert "no such incident or silence" in await said("unsilence feedfacefeed")
 
 
+async def test_an_answer_about_hundreds_of_incidents_keeps_slacks_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        many = [
+            finding(scope("table", f"{'<!channel>&' * 20}{n}", account=f"{n:012d}"), f"f{n}")
+            for n in range(300)
+        ]
+        await there.daemon._courier.put(told(*many), T0 + 60)
+        for text in ("open", "status", "what-changed 2h"):
+            await there.slack.slash(text)
+            said = await there.answer()
+            assert "<!channel>" not in said
+            assert "301" in said or "more" in said
+
+
 async def test_presses_go_on_after_the_connection_broke(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with scene(tmp_path, monkeypatch) as there:
+        assert there.daemon.status()["heard_by"] == "Socket Mode, signed HTTP at /slack"
         await there.slack.disconnect("refresh_requested")
         await there.until(lambda: there.slack.tickets == 2)
         await there.slack.press(there.page, "acknowledge")

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from streams import slack_socket
+from streams.slack_calls import SlackCalls
 from streams.slack_socket import SlackSocket
 from tests.alerting.slack_app import APP_TOKEN, SlackApp
+from tests.alerting.slack_standin import TOKEN
 
 
 class Desk:
@@ -126,3 +128,13 @@ async def test_slack_that_is_down_or_says_no_hello_is_waited_for(
     said = capsys.readouterr().out
     assert "Socket Mode is connected again" in said
     assert "ticket" not in said, "the address holds a secret"
+
+
+async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with SlackApp() as slack:
+        monkeypatch.setenv("HTTP_PROXY", slack.base_url.removesuffix("/api/"))
+        slack.base_url = "http://slack.invalid/api/"  # no name server knows it: only the proxy leads there
+        async with listening(slack) as (socket, _), SlackCalls(TOKEN, slack.base_url) as calls:
+            await until(3, lambda: socket.connected)
+            assert await calls.answer("http://slack.invalid/response/1", {"text": "hello"})
+            assert slack.answers
