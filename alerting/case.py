@@ -310,10 +310,12 @@ def _best(findings: list[Finding]) -> Finding:
 
 def _with_evidence_of(former: Finding, newer: Finding) -> Finding:
     # The telling that something is over may have no excess left to attribute; the message keeps what it knew.
+    # A suspect that more calls have cleared is none, though.
+    cleared = newer.state == "update" and bool(newer.callers)
     return msgspec.structs.replace(
         newer,
         callers=newer.callers or former.callers,
-        suspects=newer.suspects or former.suspects,
+        suspects=newer.suspects if cleared else newer.suspects or former.suspects,
         touches=newer.touches or former.touches,
         calls=newer.calls or former.calls,
         traffic=newer.traffic or former.traffic,

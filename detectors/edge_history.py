@@ -167,17 +167,15 @@ class EdgeHistory(RowState):
         now = self._mean(at, until - DAY, until)
         return now, self._mean(at, begin, begin + DAY)
 
-    def mixed(self, brought: tuple[Floats, Floats], rows: Sequence[int], until: int) -> tuple[Floats, Floats]:
-        """Divide all that was expected in ``brought`` as ``rows`` were mixed on the day before ``until``.
+    def mix(self, rows: Sequence[int], until: int) -> Floats:
+        """Return which part of them all each of ``rows`` was on the day before ``until``, (len(rows),).
 
         It is what to expect of clients and tenants: a release changes within a day which build calls, and
-        the weeks before do not know it. Incidents are left out. Where nothing is known of that day,
-        ``brought`` (observed, expected) stays as it is.
+        the weeks before do not know it. Incidents are left out. All 0 where nothing is known of that day.
         """
-        observed, expected = brought
         mean = self._mean(np.asarray(rows, np.intp), until - DAY, until)
         whole = float(mean.sum())
-        return observed, expected.sum() * mean / whole if whole > 0 else expected
+        return mean / whole if whole > 0 else np.zeros(len(mean))
 
     def _mean(self, at: NDArray[np.intp], since: int, until: int) -> Floats:
         values = self._cells.measured(at, since // self._cell, -(-until // self._cell))

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config.settings
-from detectors.attribution import at_level_of, attribute, suspects
+from detectors.attribution import attribute, level_for, suspects
 from detectors.correction import CORRECTED_SECONDS, corrected
 from detectors.edge_history import EdgeHistory
 from detectors.finding import Finding, Share, State, Traffic, Verdict
-from detectors.growth import Growing
+from detectors.growth import DAY, Growing
 from detectors.judge import Judge, Judgement
 from detectors.limits import in_sight
 from detectors.measures import COUNTED_BY, NATURE, RATIO_OF, SOURCES_INTO, Measure, Nature
@@ -30,6 +30,8 @@ from streams.steps import Step
 RETOLD_EVERY = 5  # steps between two updates of an open finding
 TOUCHES = 0.05  # a source with at least this share of the excess belongs to the incident
 MOST_SHARES = 20  # of each kind of source; the rest is too small to act on
+
+Expected = tuple[NDArray[np.float64], NDArray[np.float64]]  # of each source: what was observed, and expected
 
 
 class _Open(msgspec.Struct):
@@ -69,6 +71,15 @@ class Explanation(NamedTuple):
     def most_calls(self) -> float:
         """Calls per second as the kind of caller sees them that knows of most."""
         return max(self.calls, default=0.0)
+
+
+class _Brought(NamedTuple):
+    """What sources of one kind brought."""
+
+    amount: Expected
+    calls: Expected
+    usual: NDArray[np.float64]  # which part of all each source usually is
+    events: float  # calls or errors they are made of
 
 
 class Findings:
@@ -388,9 +399,9 @@ class Findings:
             rows = [self._edge_row.get((edge, series.measure)) for edge in edges]
             counted = COUNTED_BY.get(series.measure, Measure.REQUESTS)
             counting = [self._edge_row[edge, counted] for edge in edges]
-            calls = self._edges.window(counting, since, until)
             sources = [edge.source for edge in edges]
             if None in rows:  # a latency is no sum: who calls it belongs to it, nobody is charged
+                calls = self._edges.window(counting, since, until)
                 busy = calls[0] >= max(TOUCHES * calls[0].sum(), 1e-9)
                 found.calls.append(float(calls[0].sum()) / seconds)
                 for source, count, busy_one in zip(sources, calls[0].tolist(), busy, strict=True):
@@ -400,24 +411,52 @@ class Findings:
                 continue
             measured = [row for row in rows if row is not None]
             if growth:
-                calls, amount = (self._edges.rise(each, since, until) for each in (counting, measured))
+                brought = self._rose(counting, measured, since, until)
             else:
-                by_calls = counting if series.measure in COUNTED_BY else None
-                amount = self._edges.window(measured, since, until, by_calls)
-                if kind in (CLIENT, TENANT):
-                    calls = self._edges.mixed(calls, counting, since)
-                    # errors are few: whose they would be, the requests tell better
-                    by = counting if series.measure in RATIO_OF else measured
-                    amount = self._edges.mixed(amount, by, since)
-                amount = at_level_of(ratio, *amount)
-            shares = attribute(*amount, *calls, sources, seconds=seconds)
+                of_users = kind in (CLIENT, TENANT)
+                rows_of, span = (counting, measured), (since, until)
+                brought = self._brought(series.measure, rows_of, span, ratio, of_users=of_users)
+            shares = attribute(*brought.amount, *brought.calls, sources, seconds=seconds)
             found.touches.extend(share.scope for share in shares if share.share >= TOUCHES)
             found.callers.extend(shares[:MOST_SHARES])
             if kind == TENANT or (kind == CLIENT and not growth):  # over weeks every build comes and goes
-                found.suspects.extend(suspects(shares))
+                usual = dict(zip(sources, brought.usual.tolist(), strict=True))
+                found.suspects.extend(suspects(shares, usual, brought.events))
         if series.about.kind == CLIENT and not growth:
             found.suspects.append(_itself(series.about))
         return found
+
+    def _rose(self, counting: list[int], measured: list[int], since: int, until: int) -> _Brought:
+        calls, amount = (self._edges.rise(each, since, until) for each in (counting, measured))
+        in_a_day = float(calls[0].sum()) * DAY / self._step
+        return _Brought(amount, calls, _parts(amount[1]), in_a_day)
+
+    def _brought(
+        self,
+        measure: Measure,
+        rows: tuple[list[int], list[int]],
+        span: tuple[int, int],
+        ratio: float,
+        *,
+        of_users: bool,
+    ) -> _Brought:
+        counting, measured = rows
+        few = measure in RATIO_OF  # whose errors they would be, the requests tell better
+        counts = measured == counting  # then there is no more per call
+        by_calls = counting if measure in COUNTED_BY else None
+        calls = self._edges.window(counting, *span)
+        amount = calls if counts else self._edges.window(measured, *span, by_calls)
+        usual = np.zeros(len(counting))
+        if of_users:
+            calls = _mixed(calls, self._edges.mix(counting, span[0]))
+            usual = self._edges.mix(counting if few else measured, span[0])
+            amount = calls if counts else _mixed(amount, usual)
+            usual = usual if usual.any() else _parts(calls[0] if few else amount[1])
+        level = level_for(ratio, *amount)
+        amount = amount[0], amount[1] * level
+        if not few:  # errors rise without more calls
+            calls = calls[0], calls[1] * level
+        return _Brought(amount, calls, usual, float((amount if few else calls)[0].sum()))
 
     def _grow(self, growing: Growing, moment: _Moment) -> Finding:
         """Tell that a series grows, still grows, or no longer does."""
@@ -492,6 +531,17 @@ def _ratio(observed: float, expected: float) -> float:
 def _itself(about: Scope) -> Share:
     """Return the suspect of a finding that is about a client: that client, by errors, not by more calls."""
     return Share(scope=about, share=1.0, more_calls=0.0, more_per_call=1.0, observed=0.0, expected=0.0)
+
+
+def _mixed(brought: Expected, parts: NDArray[np.float64]) -> Expected:
+    """Divide all that was expected by ``parts``, where these are known."""
+    observed, expected = brought
+    return observed, expected.sum() * parts if parts.any() else expected
+
+
+def _parts(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+    whole = float(amounts.sum())
+    return amounts / whole if whole > 0 else np.zeros(len(amounts))
 
 
 def _number(value: float) -> float:

@@ -166,6 +166,18 @@ def test_a_client_connects_what_it_is_the_suspect_of_and_not_all_that_it_calls()
     assert len(told(table_finding(**calls), finding(users, **calls, suspects=[share(IOS, 0.6)]))) == 1
 
 
+def test_a_suspect_that_more_calls_clear_is_none_and_one_of_what_is_over_stays() -> None:
+    incidents = Incidents(Settings())
+    incidents.feed([table_finding()], T0)
+    clear = table_finding(state="update", revision=1, seen=T0 + STEP, suspects=[])
+    incidents.feed([clear], T0 + STEP)
+    assert incidents.known()[0].primary.suspects == []
+    again = table_finding(state="update", revision=2, seen=T0 + 2 * STEP)
+    over = ended(table_finding(revision=3, suspects=[]), T0 + 3 * STEP)
+    incidents.feed([again, over], T0 + 3 * STEP)
+    assert [each.scope for each in incidents.known()[0].primary.suspects] == [IOS]
+
+
 def test_what_begins_hours_later_at_the_same_table_is_another_page_and_the_same_series_is_not() -> None:
     later = {"start": T0 + 3 * 3600, "seen": T0 + 3 * 3600 + 120}
     incidents = Incidents(Settings())

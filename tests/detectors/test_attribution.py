@@ -2,11 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.attribution import attribute, suspects
+from detectors.attribution import attribute, level_for, suspects
 from detectors.scope import Scope
 
 AMOUNT = st.floats(0, 1e6).map(lambda x: round(x, 3))
@@ -32,6 +33,7 @@ def test_shares_add_up_to_the_whole_excess_and_each_to_its_two_causes(
     assert math.isclose(sum(share.share for share in shares), 1, abs_tol=1e-9 * size)
     for share in shares:
         assert math.isclose(share.more_calls + share.more_per_call, share.share, abs_tol=1e-6 * size)
+        assert min(share.more_calls * share.share, share.more_per_call * share.share) >= -1e-6 * size
     assert sorted((share.share for share in shares), reverse=True) == [share.share for share in shares]
 
 
@@ -89,16 +91,50 @@ def test_without_an_excess_there_is_nothing_to_divide() -> None:
     assert attribute([], [], [], [], []) == []
 
 
+def usually(clients: list[Scope], *parts: float) -> dict[Scope, float]:
+    return dict(zip(clients, parts, strict=True))
+
+
 def test_a_client_that_always_carries_most_is_no_suspect_and_one_that_stands_out_is() -> None:
     clients = [scope._replace(version="1.0") for scope in named(3, "client")]
+    usual = usually(clients, 0.9, 0.1, 0.0)
     steady = attribute([270, 30, 0], [90, 10, 0], [27, 3, 0], [9, 1, 0], clients)
-    assert suspects(steady) == []
+    assert suspects(steady, usual, 300) == []
     wild = attribute([90, 110, 0], [90, 10, 0], [9, 11, 0], [9, 1, 0], clients)
-    assert [share.scope.name for share in suspects(wild)] == ["name-1"]
+    assert [share.scope.name for share in suspects(wild, usual, 200)] == ["name-1"]
+
+
+def test_the_half_that_has_half_of_all_is_no_suspect_of_errors_that_nobody_expected() -> None:
+    clients = [scope._replace(version="1.0") for scope in named(2, "client")]
+    errors = attribute([52, 48], [0, 0], [520, 480], [500, 500], clients)
+    assert suspects(errors, usually(clients, 0.5, 0.5), 100) == []
+
+
+def test_a_part_of_a_handful_of_calls_is_chance() -> None:
+    clients = [scope._replace(version="1.0") for scope in named(2, "client")]
+    for many, found in ((1, []), (10, ["name-0"])):
+        shares = attribute([4 * many, 0], [0, 0], [4 * many, 0], [0, 0], clients)
+        usual = usually(clients, 0.5, 0.5)
+        assert [share.scope.name for share in suspects(shares, usual, 4 * many)] == found
 
 
 def test_functions_are_callers_and_no_suspects() -> None:
-    assert suspects(attribute([90, 110], [90, 10], [9, 11], [9, 1], named(2))) == []
+    shares = attribute([90, 110], [90, 10], [9, 11], [9, 1], named(2))
+    assert suspects(shares, usually(named(2), 0.9, 0.1), 200) == []
+
+
+def test_a_price_that_rose_while_calls_fell_is_charged_with_what_is_left_and_not_with_more() -> None:
+    (share,) = attribute([300], [100], [40], [50], named(1))
+    assert (share.share, share.more_calls, share.more_per_call) == (1.0, 0.0, 1.0)
+
+
+def test_where_sources_hardly_went_the_way_of_their_target_their_level_is_the_targets() -> None:
+    now, then = np.array([30.0, 31.0]), np.array([31.0, 29.0])
+    level = level_for(8.0, now, then)
+    assert now.sum() / (level * then.sum()) == pytest.approx(8)
+    assert level_for(8.0, 5 * now, then) == 1
+    assert level_for(0.0, now, then) == pytest.approx(61 / 60 * 20), "of what fell to nothing, and is back"
+    assert level_for(1.0, now, then) == level_for(4.0, 0 * now, then) == level_for(4.0, now, 0 * then) == 1
 
 
 def test_arrays_that_do_not_fit_the_sources_are_refused() -> None:

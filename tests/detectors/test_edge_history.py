@@ -134,7 +134,7 @@ def test_the_doubt_about_an_amount_is_that_about_its_calls() -> None:
     assert units == pytest.approx(100 * calls)
 
 
-def test_of_clients_as_much_is_expected_as_they_brought_on_the_day_before_a_release_included() -> None:
+def test_how_clients_are_mixed_is_known_from_the_day_before_a_release_included() -> None:
     history = EdgeHistory(STEP, 4)
     history.grow(2)
     released = 9 * DAY
@@ -144,6 +144,5 @@ def test_of_clients_as_much_is_expected_as_they_brought_on_the_day_before_a_rele
         history.append(at, np.array(build) * flood, CALM)
     brought = history.window([0, 1], 11 * DAY, 11 * DAY + 600)
     assert brought[1] == pytest.approx([80, 0]), "what the weeks say"
-    observed, expected = history.mixed(brought, [0, 1], 11 * DAY)
-    assert observed == pytest.approx([0, 240])
-    assert expected == pytest.approx([0, 80])
+    assert history.mix([0, 1], 11 * DAY) == pytest.approx([0, 1])
+    assert history.mix([0, 1], 0) == pytest.approx([0, 0]), "of a day before all others nothing is known"
