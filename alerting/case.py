@@ -14,6 +14,7 @@ from alerting.cause import (
     explains_more,
     taken_over,
     tells_more,
+    wider_fall,
 )
 from alerting.fingerprint import fingerprint
 from alerting.incident import Incident, Sent, State
@@ -185,9 +186,11 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
 
     def settle(self) -> None:
         """Say what the message will be about, of what came so far; nobody has read it yet."""
-        common = common_silence(self.findings[which] for which in sorted(self.going))
-        if common is not None and common.id != self.primary:
-            self._lead(common)
+        going = [self.findings[which] for which in sorted(self.going)]
+        lead = common_silence(going) or self.first
+        lead = wider_fall(lead, going) or lead
+        if lead.id != self.primary:
+            self._lead(lead)
 
     def retract(self, at: int) -> None:
         """Take back all of it: late data showed that there was nothing."""
@@ -223,7 +226,8 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
         # Once people have read a message, only a deeper finding may change what it is about.
         if self.alerted is None:
             return explains_more(finding, self.first)
-        return tells_more(finding, self.first)
+        going = (self.findings[which] for which in self.going)
+        return tells_more(finding, self.first) and wider_fall(finding, going) is None
 
     def absorb(self, other: "Case") -> None:
         """Take in all findings of a case that was not told."""

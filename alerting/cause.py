@@ -10,6 +10,8 @@ from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, TE
 _DEPTH: Final = {ACCOUNT: 0, SERVICE: 2, TENANT: 3, CLIENT: 4, ROUTE: 6, FUNCTION: 8, TABLE: 10}
 _CARRIES: Final = 0.2  # a caller with less of the excess than this connects nothing to anything
 
+_MOST: Final = 0.5  # part of a fall that a silence must carry to be its story
+
 _SERVES: Final = 0.5  # part of a fall that routes must carry: a queue or a clock is no route
 
 _TELLING: Final = {
@@ -49,9 +51,11 @@ def explains_more(one: Finding, other: Finding) -> bool:
 def tells_more(one: Finding, other: Finding) -> bool:
     """Tell whether ``one`` may take the place of ``other`` in a message that people have read.
 
-    A deeper finding may, and a silence that of what only fell. Among silences the message stays: it was
-    about what they have in common, or the first of them.
+    A deeper finding may, a silence that of what only fell, and a fall that of a silence which is but a small
+    part of it. Among silences the message stays: it was about what they have in common, or the first of them.
     """
+    if wider_fall(other, [one]) is one:
+        return True
     if Verdict.SILENCE in (one.verdict, other.verdict):
         return one.verdict is not other.verdict and one.verdict is Verdict.SILENCE
     return depth(one) > depth(other)
@@ -71,6 +75,33 @@ def common_silence(findings: Iterable[Finding]) -> Finding | None:
         return None
     widest = accounts or services[:2]
     return widest[0] if len(widest) == 1 else None
+
+
+def wider_fall(silence: Finding, findings: Iterable[Finding]) -> Finding | None:
+    """Return the fall that a silence is only a small part of: the deepest one of which it has not the most.
+
+    Where a service falls to a tenth, one quiet function of it has no request left. That is no story of the
+    function.
+    """
+    if silence.verdict is not Verdict.SILENCE or not isinstance(silence.about, Scope):
+        return None
+    wider = [each for each in findings if _holds(each, silence.about) and not _is_most_of(silence, each)]
+    return max(wider, key=lambda each: (depth(each), each.expected - each.observed, each.id), default=None)
+
+
+def _holds(fall: Finding, scope: Scope) -> bool:
+    about = fall.about
+    fell = fall.verdict in (Verdict.DROP, Verdict.SHIFT) and fall.observed < fall.expected
+    return fell and about != scope and (about.kind in (ACCOUNT, SERVICE) or scope in parts(fall))
+
+
+def _is_most_of(silence: Finding, fall: Finding) -> bool:
+    if fall.about in _callers(silence):  # a caller whose other calls went on
+        return True
+    carried = sum(share.share for share in fall.callers if share.scope == silence.about)
+    missing = fall.expected - fall.observed
+    requests = fall.measure is Measure.REQUESTS and silence.expected >= _MOST * missing
+    return carried >= _MOST or requests
 
 
 def _rank(finding: Finding) -> tuple[bool, int, bool, int, float, float, str]:

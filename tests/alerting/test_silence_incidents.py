@@ -97,6 +97,53 @@ def test_a_silence_explains_the_falls_behind_it() -> None:
     assert first.incident.primary.about == ROUTE
 
 
+def fallen(about: Scope, expected: float, *carry: Scope, part: float = 0.2, **changes: Any) -> Finding:
+    """Return a fall to a tenth, of which each of ``carry`` has a part."""
+    given: dict[str, Any] = {
+        "id": f"fall-{about.kind}-{about.name}",
+        "verdict": Verdict.DROP,
+        "measure": Measure.REQUESTS,
+        "observed": expected / 10,
+        "expected": expected,
+        "callers": [share(each, part) for each in carry],
+        "touches": list(carry),
+    }
+    return finding(about, **(given | changes))
+
+
+def test_where_a_service_falls_to_a_tenth_one_function_without_a_request_left_is_no_headline() -> None:
+    quiet = silence(PUT, expected=0.8, callers=[share(ROUTE, 1.0)], touches=[ROUTE])
+    service = fallen(SERVICE, 8.0, GET, PUT)
+    account = fallen(scope("account", ACCOUNT), 20.0, SERVICE, part=0.9)
+    [page] = told(account, service, quiet)
+    assert (page.incident.verdict, page.incident.primary.about) == (Verdict.DROP, SERVICE)
+    assert page.incident.members[0].about == PUT
+
+
+def test_a_fall_that_was_told_keeps_the_message_when_a_small_part_of_it_falls_silent() -> None:
+    incidents = Incidents(Settings())
+    [page] = [*incidents.feed([fallen(SERVICE, 8.0, GET, PUT)], T0), *incidents.feed([], T0 + 60)]
+    [update] = incidents.feed([silence(PUT, expected=0.8, seen=T0 + 120)], T0 + 120)
+    assert (update.incident.id, update.incident.primary.about) == (page.incident.id, SERVICE)
+    assert update.incident.verdict is Verdict.DROP
+
+
+def test_a_silence_that_was_told_gives_the_message_to_the_fall_that_it_is_a_small_part_of() -> None:
+    incidents = Incidents(Settings())
+    [page] = [*incidents.feed([silence(PUT, expected=0.8)], T0), *incidents.feed([], T0 + 60)]
+    [update] = incidents.feed([fallen(SERVICE, 8.0, GET, PUT, seen=T0 + 120)], T0 + 120)
+    assert (update.incident.id, update.incident.primary.about) == (page.incident.id, SERVICE)
+
+
+def test_a_silence_that_is_most_of_a_fall_is_its_headline() -> None:
+    for service in (fallen(SERVICE, 80.0, PUT, part=0.9), fallen(SERVICE, 8.0, GET, PUT)):
+        [page] = told(service, silence(PUT, expected=6.0))
+        assert (page.incident.verdict, page.incident.primary.about) == (Verdict.SILENCE, PUT)
+    route = fallen(ROUTE, 8.0)  # it calls others, too
+    [page] = told(route, silence(PUT, expected=0.8, callers=[share(ROUTE, 1.0)], touches=[ROUTE]))
+    assert page.incident.primary.about == PUT
+
+
 def test_a_silent_table_waits_for_its_callers() -> None:
     incidents = Incidents(Settings())
     assert incidents.feed([silence(TABLE, touches=[SERVICE])], T0) == []
