@@ -42,6 +42,9 @@ LARGEST_JUMP: Final = 0.5
 TWO_WEEKS: Final = 14
 """Days it takes to know a weekday from a trend."""
 
+WEEK_PAIRS: Final = 2
+"""Days that must have risen against the same day a week ago before two weeks are known."""
+
 QUIET_DAYS: Final = 3
 """Days without sure growth until a growth verdict ends."""
 
@@ -115,6 +118,23 @@ def slope(levels: Floats) -> Slope:
     for values in (middle, lower, upper):
         values[~enough] = np.nan
     return Slope(middle, lower, upper, middle * (days - 1))
+
+
+def week_over_week(weekly: Floats, found: Slope, least: float) -> Bools:
+    """Say of each column whether its weeks say the same as its days, as long as weekdays are not known.
+
+    A week that rises to its Sunday looks like growth until a second one is there. ``weekly`` are the log
+    levels of the last days against the same days a week before, NaN where unknown: all must have risen by
+    ``least`` a day, and their median must lie in the interval that the days gave.
+    """
+    known = np.sort(weekly, axis=0) / 7
+    count = (~np.isnan(known)).sum(axis=0)
+    columns = np.arange(weekly.shape[1])
+    middle = known[np.maximum(count - 1, 0) // 2, columns]
+    agree: Bools = (
+        (count >= WEEK_PAIRS) & (known[0] >= least) & (found.lower <= middle) & (middle <= found.upper)
+    )
+    return agree
 
 
 def steady(levels: Floats, middle: Floats) -> Bools:
@@ -257,12 +277,15 @@ class GrowthWatch(RowState):
         usual = np.where(known, levels, 0.0).sum(axis=0) / known.sum(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = without_weekdays(np.log(np.maximum(levels, 0.02 * usual + 1e-300)))
+        young = known.sum(axis=0) < TWO_WEEKS
+        weekly = logs[-7:] - logs[-14:-7]
         best = np.full(len(rows), -np.inf)
         estimates = np.full((4, len(rows)), np.nan)
         sure = np.zeros(len(rows), bool)
         for days in WINDOWS:
             found = slope(logs[-days:])
             holds = (found.lower >= self._least) & (found.rise >= LEAST_RISE)
+            holds &= ~young | week_over_week(weekly, found, self._least)
             rising = np.flatnonzero(holds)
             holds[rising] = steady(logs[-days:, rising], found.middle[rising])
             better = np.where(holds & ~sure, True, (holds | ~sure) & (found.lower > best))

@@ -53,6 +53,22 @@ def test_a_weekly_shape_alone_is_no_growth() -> None:
     assert not any(said for seed in range(30) for said in days(noisy(seed, 35)))
 
 
+@pytest.mark.parametrize("first", range(7))
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+def test_a_week_that_rises_to_its_last_day_is_no_growth_in_a_young_backend(first: int, noise: float) -> None:
+    week = np.roll(np.linspace(0.7, 1.4, 7), -first)
+    rising = np.tile(week, 4) * np.exp(np.random.default_rng(first).normal(0, noise, 28))
+    assert not any(days(100 * rising))
+
+
+def test_growth_is_told_in_a_young_backend_when_weeks_say_the_same_as_days() -> None:
+    told = days(100 * 1.06 ** np.arange(12))
+    assert [bool(said) for said in told[:10]] == [False] * 8 + [True] * 2
+    assert told[8][0].growth.per_day == pytest.approx(0.06)
+    week = np.tile(np.linspace(0.7, 1.4, 7), 2)  # its days say 12 % more
+    assert not any(days(100 * week * 1.02 ** np.arange(14))[:13])
+
+
 def test_a_single_jump_that_stays_is_no_growth() -> None:
     for size in (1.2, 1.5, 3.0):
         for seed in range(8):
@@ -106,7 +122,7 @@ def test_days_are_those_of_the_local_clock(zone: str, first: str) -> None:
     midnights = [datetime.fromtimestamp(at, ZoneInfo(zone)) for at, _ in told]
     midnights.append(datetime.fromtimestamp(told[0][1].since, ZoneInfo(zone)))
     assert {each.strftime("%H:%M") for each in midnights} == {"00:00"}
-    assert len({each.date() for each in midnights[:-1]}) == len(told) >= 42 - 7
+    assert len({each.date() for each in midnights[:-1]}) == len(told) >= 42 - 9
     assert {round(growing.growth.per_day, 9) for _, growing in told} == {0.03}  # no day is of two levels
 
 

@@ -96,7 +96,7 @@ def test_a_table_far_from_its_limit_is_not_told() -> None:
 
 
 def test_a_limit_that_growth_meets_is_in_the_digest_and_wakes_nobody() -> None:
-    told = Told(wcu=3.5 * PEAK, days=9, rises=True)  # nine days of 6 % are 1.6 times
+    told = Told(wcu=3.5 * PEAK, days=11, rises=True)  # eleven days of 6 % are 1.8 times
     [limit] = told.limits
     assert (limit.sent, told.pages) == ("digest", [])
     assert limit.primary.growth is not None
@@ -106,13 +106,13 @@ def test_a_limit_that_growth_meets_is_in_the_digest_and_wakes_nobody() -> None:
 
 
 def test_a_growth_whose_limit_is_far_stays_growth() -> None:
-    told = Told(wcu=50 * PEAK, days=9, rises=True)
+    told = Told(wcu=50 * PEAK, days=11, rises=True)
     assert not told.limits
     assert Verdict.GROWTH in {one.verdict for one in told.known.known()}
 
 
 def test_a_restart_changes_nothing() -> None:
-    whole = Told(wcu=1.5 * PEAK, days=9, rises=True)
-    again = Told(wcu=1.5 * PEAK, days=9, restart=0.8, rises=True)
+    whole = Told(wcu=1.5 * PEAK, days=11, rises=True)
+    again = Told(wcu=1.5 * PEAK, days=11, restart=0.8, rises=True)
     assert whole.known.known() == again.known.known()
     assert any(one.sent == "page" for one in whole.limits)
