@@ -110,6 +110,8 @@ def _evidence(finding: Finding) -> dict[str, object]:
         "callers": [share.to_json() for share in finding.callers if share.scope.kind not in (CLIENT, TENANT)],
         "suspects": [share.to_json() for share in finding.suspects],
     }
+    if finding.planned is not None:
+        written["planned"] = msgspec.to_builtins(finding.planned)
     if finding.limit is not None:
         written["limit"] = finding.limit
     if finding.throttle_reasons:

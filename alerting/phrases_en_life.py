@@ -152,6 +152,8 @@ class EnglishLife(EnglishFigures):
         base = _COMPARED[finding.compared_with]
         if finding.weeks_used and finding.compared_with == "weeks":
             base = f"Compared with {_weeks(finding.weeks_used)}"
+        if (planned := finding.planned) is not None:
+            base += f", times {numbers.number(planned.factor)} as planned"
         left_out = f"; {_weeks(finding.weeks_left_out)} left out" if finding.weeks_left_out else ""
         return base + left_out
 

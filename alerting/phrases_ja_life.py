@@ -159,6 +159,10 @@ class JapaneseLife(JapaneseWhy):
         base = _COMPARED[finding.compared_with]
         if finding.weeks_used and finding.compared_with == "weeks":
             base = f"{_weeks(finding.weeks_used)}の同時刻と比較"
+        if (planned := finding.planned) is not None:
+            base += (
+                f"、予定「{cut(clean(planned.name), NAME)}」により{numbers.number(planned.factor)}倍を想定"
+            )
         return f"{base}（{_weeks(finding.weeks_left_out)}は除外）" if finding.weeks_left_out else base
 
     def with_it(self, names: Sequence[str], more: int) -> str:

@@ -45,6 +45,9 @@ class JapaneseWhy(JapaneseFigures):
         )
         between = f"（{numbers.number(finding.lower)}～{numbers.number(finding.upper)}）"
         basis = f"{self._basis(finding)}から想定される {expected}{between}"
+        if (planned := finding.planned) is not None:
+            times = f"{self._basis(finding)}の {numbers.number(planned.factor)}倍"
+            basis = f"予定「{cut(clean(planned.name), NAME)}」（{times}）で見込まれる {expected}{between}"
         ratio = finding.observed / finding.expected if finding.expected > 0 else _FACTOR
         if finding.verdict is Verdict.DROP and finding.expected > 0:
             told = f"{basis}の {100 * ratio:.0f}% にとどまっています。"
@@ -73,6 +76,10 @@ class JapaneseWhy(JapaneseFigures):
         if growth is None:
             return ""
         slow, fast = (f"{100 * each:.1f}" for each in (growth.per_day_lower, growth.per_day_upper))
+        if growth.per_day_lower <= 0:
+            told = f"{self.subject(finding)}が増え続けているとは、もう言い切れません。"
+            rate = f"直近{growth.days}日間では1日あたり {100 * growth.per_day:.1f}%（{slow}～{fast}%）です。"
+            return told + rate.replace("-", "−") if growth.days else told
         told = (
             f"{self.subject(finding)}は {growth.days}日間途切れることなく、"
             f"1日あたり {100 * growth.per_day:.1f}%（{slow}～{fast}%）のペースで増え続けています。"
@@ -111,7 +118,10 @@ class JapaneseWhy(JapaneseFigures):
         if finding.missed <= 0:
             return told
         missed = numbers.number(finding.missed)
-        return f"{told}{self._basis(finding)}から、この間に約{missed}件と想定されます。"
+        basis = self._basis(finding)
+        if (planned := finding.planned) is not None:
+            basis += f"と予定「{cut(clean(planned.name), NAME)}」"
+        return f"{told}{basis}から、この間に約{missed}件と想定されます。"
 
     def _fatal(self, finding: Finding) -> str:
         error = cut(clean(finding.error_type), NAME)

@@ -4,6 +4,7 @@ Same time means the same local time: where the clock was changed in between, a w
 shorter. A holiday is compared with the last holidays and Sundays, and is no baseline for other days.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import islice
@@ -11,6 +12,7 @@ from typing import Final, NamedTuple
 
 import config.settings
 from config.calendar import Offsets, holidays_of, offsets, rest_day_of, span
+from detectors.finding import Plan
 from detectors.history import DAY, WEEK
 from detectors.scope import Edge, ScopeOrEdge
 
@@ -157,6 +159,12 @@ class Calendar:
             if event.covers(about):
                 factor *= event.factor
         return factor
+
+    def plan(self, start: int, about: ScopeOrEdge) -> Plan | None:
+        """Return what is planned for a scope at ``start``; None where nothing is that changes its load."""
+        events = [event for event in self.planned(start) if event.covers(about)]
+        factor = math.prod(event.factor for event in events)
+        return None if factor == 1 else Plan(name=", ".join(event.name for event in events), factor=factor)
 
     def _offset(self, at: int) -> int:
         year = _year(at)

@@ -90,6 +90,13 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     upper: list[float | None]
 
 
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What was planned for the time of a finding: its expectation has it in."""
+
+    name: str  # of the events
+    factor: float  # load expected, in times the usual
+
+
 class Growth(msgspec.Struct, frozen=True, kw_only=True):
     """How fast a level rises: fractions a day with a confidence interval, and when it meets a limit."""
 
@@ -131,6 +138,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     weeks_used: list[int] = []  # 1 = last week
     weeks_left_out: list[int] = []
     compared_with: ComparedWith = "weeks"  # what the expectation rests on
+    planned: Plan | None = None  # events under way
     limit: float | None = None  # configured capacity per second, where one is known
     near: bool = False  # of a limit: it is met now or tomorrow, somebody must act
     callers: list[Share] = []  # what calls it, functions first, largest share first

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import config.settings
 from detectors.calendar import Calendar, SameTimes
 from detectors.correction import Course
-from detectors.finding import ComparedWith, Trace
+from detectors.finding import ComparedWith, Plan, Trace
 from detectors.growth import Growing, GrowthWatch
 from detectors.history import DAY, WEEK, History
 from detectors.kernel import LARGEST, Out, Pace, Rows, advance, out_of, scratch_of
@@ -396,6 +396,11 @@ class Judge:
                     raw = self._history.measured(rows, first - lag, first - lag + steps)
                     use = again[:, rows] & flags[:, rows]
                     past[:, at, rows] = np.where(use, raw, past[:, at, rows])
+
+    def plan(self, row: int, start: int) -> Plan | None:
+        """Return what is planned for a series at ``start``, None where nothing is."""
+        one, sums = self._summed[row]
+        return self._calendar.plan(start, one.about) if self._calendar and sums else None
 
     def _factor(self, start: int) -> Floats:
         """Return how many times the usual is planned, one number a series."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from detectors.finding import Cause, ComparedWith, Finding, Growth, Verdict
+from detectors.finding import Cause, ComparedWith, Finding, Growth, Plan, Verdict
 from detectors.measures import LATENCIES, Measure
 from detectors.scope import ROUTE, TABLE, Edge, ScopeOrEdge
 
@@ -80,8 +80,12 @@ def of_deviation(
     weeks_used: list[int],
     weeks_left_out: list[int],
     compared_with: ComparedWith = "weeks",
+    planned: Plan | None = None,
 ) -> str:
-    """Say why a spike or a drop is told; values per second (ms for latency)."""
+    """Say why a spike or a drop is told; values per second (ms for latency).
+
+    ``planned`` is in ``expected`` already: what was planned, and what it is a multiple of, are both named.
+    """
     word = measure.key or _WORDS[measure]
     verb = "is" if measure in _SINGULAR else "are"
     if expected > 0 and verdict is Verdict.DROP:
@@ -90,17 +94,30 @@ def of_deviation(
         compared = f"{quantity(observed / expected)} times"
     else:
         compared = "against"
-    basis = _of_weeks(weeks_used, weeks_left_out, compared_with)
+    basis = f"that {_of_weeks(weeks_used, weeks_left_out, compared_with)} lets expect"
+    if planned is not None:
+        usual = rate(measure, expected / planned.factor)
+        times = f"{quantity(planned.factor)} times the {usual} {basis}"
+        basis = f"planned for “{planned.name}”, {times}"
     return (
         f"{word[0].upper()}{word[1:]} of {named(about)} {verb} at {rate(measure, observed)}, "
         f"{compared} the {rate(measure, expected)} "
-        f"({quantity(lower)} to {quantity(upper)}) that {basis} lets expect."
+        f"({quantity(lower)} to {quantity(upper)}) {basis}."
     )
 
 
 def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float | None = None) -> str:
-    """Say why growth is told; ``limit`` per second where one is known."""
+    """Say why growth is told, or that it is no longer sure; ``limit`` per second where one is known."""
     word = measure.key or _WORDS[measure]
+    if growth.per_day_lower <= 0:
+        verb = "rises" if measure in _SINGULAR else "rise"
+        how = (
+            f"{100 * growth.per_day:.1f} % a day ({100 * growth.per_day_lower:.1f} to "
+            f"{100 * growth.per_day_upper:.1f} %) over {growth.days} days"
+            if growth.days
+            else "too few of the last days are known"
+        )
+        return f"{_begin(word)} of {named(about)} no longer surely {verb}: {how}."
     verb = "has" if measure in _SINGULAR else "have"
     said = (
         f"{word[0].upper()}{word[1:]} of {named(about)} {verb} risen by {100 * growth.per_day:.1f} % a day "
@@ -168,10 +185,10 @@ def of_silence(finding: Finding, missed: float) -> str:
     what = "call" if finding.about.kind == TABLE else "request"
     waited = _duration(finding.seen - finding.start)
     weeks = _of_weeks(finding.weeks_used, finding.weeks_left_out, finding.compared_with)
-    return (
-        f"{_begin(named(finding.about))} has had no {what} for {waited}; "
-        f"{weeks} lets expect {quantity(missed)} meanwhile."
-    )
+    let = f"{weeks} lets expect {quantity(missed)} meanwhile"
+    if finding.planned is not None:
+        let = f"{weeks} and the planned “{finding.planned.name}” let expect {quantity(missed)} meanwhile"
+    return f"{_begin(named(finding.about))} has had no {what} for {waited}; {let}."
 
 
 def of_withdrawn(told: Finding, most: float) -> str:

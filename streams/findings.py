@@ -335,6 +335,7 @@ class Findings:
             weeks_used=used,
             weeks_left_out=left_out,
             compared_with=self._judge.compared_with(row),
+            planned=None if growth else self._judge.plan(row, judgement.start),
             limit=series.limit,
             callers=why.callers,
             suspects=why.suspects,
@@ -518,6 +519,7 @@ def _why(finding: Finding) -> str:
         weeks_used=finding.weeks_used,
         weeks_left_out=finding.weeks_left_out,
         compared_with=finding.compared_with,
+        planned=finding.planned,
     )
 
 

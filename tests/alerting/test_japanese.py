@@ -10,7 +10,7 @@ from alerting.dispatch import Form, Line
 from alerting.locales import JAPANESE, phrases_of
 from alerting.notice import Milestone
 from alerting.render import Renderer
-from detectors.finding import Cause, Finding, Verdict
+from detectors.finding import Cause, Finding, Growth, Plan, Verdict
 from detectors.measures import Measure, value_of
 from detectors.silence import RETIRED_SECONDS
 from tests.alerting.given import (
@@ -97,11 +97,28 @@ BEHIND = [Cause(scope=TABLE, measure=Measure.LATENCY, score=0.9)]
             ),
         ),
         (
+            replace(DROP, planned=Plan(name="夏のセール", factor=2.0)),
+            (
+                "関数 inventory-put-item のリクエスト数は 2件/秒で、"
+                "予定「夏のセール」（過去3週の同時刻の 2倍）で見込まれる 8.2件/秒（6.1～11）の "
+                "24% にとどまっています。"
+            ),
+        ),
+        (
             growth_finding(TABLE),
             (
                 "テーブル items の書き込み容量は 21日間途切れることなく、"
                 "1日あたり 3.0%（2.4～3.6%）のペースで増え続けて"
                 "います。このペースでは約12日（8～19日）で上限の 100 WCU/秒に達します。"
+            ),
+        ),
+        (
+            growth_finding(
+                TABLE, growth=Growth(per_day=0.011, per_day_lower=-0.02, per_day_upper=0.04, days=10)
+            ),
+            (
+                "テーブル items の書き込み容量が増え続けているとは、もう言い切れません。"
+                "直近10日間では1日あたり 1.1%（−2.0～4.0%）です。"
             ),
         ),
         (

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from alerting.incident import finding_to_json
 from alerting.incidents import Incidents
 from alerting.message import Message
 from alerting.mrkdwn import escape, link
 from config.settings import Settings
-from detectors.finding import Verdict
+from detectors.finding import Plan, Verdict
 from detectors.hottest import Hot
 from detectors.measures import Measure
 from detectors.scope import Scope
@@ -56,6 +57,14 @@ def test_a_page_answers_what_how_much_since_when_where_and_who() -> None:
         "With it: route POST /items/{id} (requests)",
     ):
         assert expected in shown
+
+
+def test_what_it_is_compared_with_has_what_was_planned() -> None:
+    sale = Plan(name="Sale", factor=2.0)
+    missing = finding(PUT, verdict=Verdict.DROP, observed=4.0, planned=sale)
+    assert "weeks 1, 2 and 3 ago, times 2 as planned" in said(rendered(missing))
+    line = finding_to_json(missing, None)
+    assert line["planned"] == {"name": "Sale", "factor": 2.0}
 
 
 def test_the_top_level_text_is_a_sentence_that_names_the_table_and_its_caller() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import config.settings
 from detectors.calendar import Calendar
+from detectors.finding import Plan
 from detectors.history import DAY, WEEK
 from detectors.scope import Edge, Scope
 
@@ -170,3 +171,7 @@ def test_a_planned_factor_holds_for_its_time_and_its_scopes_and_multiplies() -> 
         assert (shop.factor(start, ITEMS), shop.factor(start, PUT)) == factors, when
         assert shop.factor(start, Edge(PUT, ITEMS)) == factors[0]
     assert [event.name for event in shop.planned(epoch("2026-11-28T21:00", zone))] == ["Sale", "Film"]
+    night = epoch("2026-11-28T21:00", zone)
+    assert shop.plan(night, ITEMS) == Plan(name="Sale, Film", factor=6)
+    assert shop.plan(night, PUT) == Plan(name="Film", factor=2)
+    assert shop.plan(epoch("2026-11-27T00:00", zone), PUT) is None

@@ -1,8 +1,9 @@
 """The sentence that says why."""
 
+import msgspec
 import pytest
 
-from detectors.finding import Growth, Verdict
+from detectors.finding import Growth, Plan, Verdict
 from detectors.measures import Measure
 from detectors.scope import Edge, Scope
 from detectors.sentence import of_deviation, of_growth
@@ -68,6 +69,16 @@ def test_what_it_rests_on_instead_of_weeks_is_named(used: list[int], compared_wi
     assert words in deviation(weeks_used=used, weeks_left_out=[], compared_with=compared_with)
 
 
+def test_a_planned_rise_that_does_not_come_is_told_with_its_plan_and_what_is_usual() -> None:
+    said = deviation(
+        Verdict.DROP, Measure.REQUESTS, observed=0.183, expected=1.27, planned=Plan(name="Sale", factor=3.0)
+    )
+    assert said.startswith("Requests of table items are at 0.183/s, 14 % of the 1.27/s (")
+    assert said.endswith(
+        ") planned for “Sale”, 3 times the 0.423/s that the same time of 4 earlier weeks lets expect."
+    )
+
+
 def growth(to_limit: float | None = None, soon: float | None = None, late: float | None = None) -> Growth:
     return Growth(
         per_day=0.031,
@@ -91,6 +102,17 @@ def test_growth_without_a_limit_names_no_day() -> None:
     assert of_growth(Edge(PUT, ITEMS), Measure.REQUESTS, growth()) == (
         "Requests of function put-item → table items have risen by 3.1 % a day (2.5 to 3.7 %) over 14 days "
         "without a break."
+    )
+
+
+def test_a_rise_whose_interval_holds_zero_is_not_claimed() -> None:
+    unsure = msgspec.structs.replace(growth(20.4), per_day=0.011, per_day_lower=-0.023, per_day_upper=0.058)
+    assert of_growth(ITEMS, Measure.REQUESTS, unsure, limit=100.0) == (
+        "Requests of table items no longer surely rise: 1.1 % a day (-2.3 to 5.8 %) over 14 days."
+    )
+    unknown = Growth(per_day=0.0, per_day_lower=0.0, per_day_upper=0.0, days=0)
+    assert of_growth(ITEMS, Measure.LATENCY, unknown) == (
+        "P95 latency of table items no longer surely rises: too few of the last days are known."
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import Calendar, Judge, Planned, Settings
-from detectors.finding import Finding, Verdict
+from detectors.finding import Finding, Plan, Verdict
 from detectors.measures import Measure
 from streams.engine import Engine
 from streams.scenario import Scenario
@@ -81,6 +81,9 @@ def test_a_planned_rise_that_does_not_come_is_nobodys_fault(told: list[Finding])
     missing = at(told, 7.9, 9)
     assert {one.verdict for one in missing} == {Verdict.DROP}
     assert not any(one.suspects for one in missing)
+    assert {one.planned for one in missing} == {Plan(name="Sale", factor=4.0)}
+    assert all("planned for “Sale”, 4 times the " in one.sentence for one in missing)
+    assert not any(one.planned for one in at(told, 0, 7.9))
 
 
 def test_each_share_is_made_of_two_parts_of_its_own_sign_and_counts_have_no_price(
