@@ -1,15 +1,16 @@
 """``uneri score``: plain series judged by the judge of live buckets, one CSV of verdicts for each."""
 
+import contextlib
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import typer
@@ -22,6 +23,9 @@ from streams.series_error import SeriesError
 from streams.series_file import read_series, unpacked_name, write_verdicts
 
 JudgeSeries = Callable[[NDArray[np.int64], NDArray[np.float64], Judge], Scored]
+
+
+_NO_FOLDER: Final = (FileExistsError, NotADirectoryError)
 
 
 class Done(NamedTuple):
@@ -42,7 +46,7 @@ def targets(sources: Sequence[Path], out: Path) -> dict[Path, Path]:
     Raises
     ------
     SeriesError
-        When a file is missing, two would be written to one place, or one would be written over.
+        When two would be written to one place, or one would be written over.
 
     Examples
     --------
@@ -50,10 +54,8 @@ def targets(sources: Sequence[Path], out: Path) -> dict[Path, Path]:
     >>> targets([here], Path("out"))[here].as_posix()
     'out/score.py.csv'
     """
-    for source in sources:
-        if not source.is_file():
-            what = "is a folder; name the files in it" if source.is_dir() else "no such file"
-            raise SeriesError(f"{source}: {what}")
+    if not sources:
+        return {}
     absolute = {source: Path(os.path.abspath(source)) for source in sources}  # noqa: PTH100  # links stay links
     shared = os.path.commonpath([path.parent for path in absolute.values()])
     found: dict[Path, Path] = {}
@@ -72,6 +74,15 @@ def targets(sources: Sequence[Path], out: Path) -> dict[Path, Path]:
     return found
 
 
+def unreadable(source: Path) -> str:
+    """Say why a path is no file that can be judged; nothing where it is one."""
+    if source.is_file():
+        return ""
+    if source.is_dir():
+        return f"{source}: is a folder; name the files in it"
+    return f"{source}: {'is no plain file; write it to one first' if source.exists() else 'no such file'}"
+
+
 def score_file(source: Path, target: Path, settings: Judge, judge: JudgeSeries = score) -> Done:
     """Judge one file and write what was found; what is wrong with it is in the result."""
     try:
@@ -85,7 +96,10 @@ def score_file(source: Path, target: Path, settings: Judge, judge: JudgeSeries =
     except SeriesError as error:
         return Done(source, problem=str(error))
     except OSError as error:
-        return Done(source, problem=f"{error.filename or target}: {error.strerror or error}")
+        what = (
+            "a file is where a folder must be" if isinstance(error, _NO_FOLDER) else error.strerror or error
+        )
+        return Done(source, problem=f"{target}: cannot be written: {what}; choose another folder with --out")
     return Done(source, len(usable), int(found.alert.sum()), int((~usable).sum()))
 
 
@@ -98,12 +112,13 @@ def run_score(sources: Sequence[Path], out: Path, settings: Judge, jobs: int | N
         When nothing can begin.
     """
     began = perf_counter()
-    tasks = targets(sources, out)
+    problems = list(dict.fromkeys(filter(None, map(unreadable, sources))))
+    missing = len(problems)
+    tasks = targets([source for source in sources if not unreadable(source)], out)
     sizes = {source: source.stat().st_size for source in tasks}
     rows = alerts = size = 0
-    problems = []
-    with Progress("score", sys.stderr) as progress:
-        for done in _all_done(tasks, sizes, settings, min(jobs or _cores(), len(tasks))):
+    with _ended_by_sigterm(), Progress("score", sys.stderr) as progress:
+        for done in _all_done(tasks, sizes, settings, max(min(jobs or _cores(), len(tasks)), 1)):
             rows, alerts, size = rows + done.rows, alerts + done.alerts, size + sizes[done.source]
             progress.show(size / max(sum(sizes.values()), 1), rows, 0)
             if done.problem:
@@ -117,8 +132,9 @@ def run_score(sources: Sequence[Path], out: Path, settings: Judge, jobs: int | N
     seconds = perf_counter() - began
     for problem in sorted(problems):
         typer.echo(f"uneri: {problem}", err=True)
-    judged = len(tasks) - len(problems)
-    typer.echo(f"{out}: {judged} of {len(tasks)} files, {rows:,} rows, {alerts:,} alerts, {seconds:.1f} s")
+    asked = len(tasks) + missing
+    judged = asked - len(problems)
+    typer.echo(f"{out}: {judged} of {asked} files, {rows:,} rows, {alerts:,} alerts, {seconds:.1f} s")
     return 2 if problems else 0
 
 
@@ -136,8 +152,26 @@ def _all_done(tasks: dict[Path, Path], sizes: dict[Path, int], settings: Judge, 
             yield future.result()
     except BrokenProcessPool:
         raise SeriesError("a process ended before its file was judged; is there enough memory?") from None
+    except SystemExit:
+        for child in active_children():
+            child.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let a request to end unwind the stack: what the processes share is given back."""
+
+    def end(*_: object) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    usual = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)
 
 
 def _end_when_interrupted() -> None:

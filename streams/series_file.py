@@ -104,11 +104,11 @@ def unpacked_name(path: Path) -> str:
 
     Examples
     --------
-    >>> unpacked_name(Path("cpu.csv.xz")), unpacked_name(Path("cpu.txt"))
-    ('cpu.csv', 'cpu.txt.csv')
+    >>> unpacked_name(Path("cpu.csv.xz")), unpacked_name(Path("cpu.txt")), unpacked_name(Path("CPU.CSV.GZ"))
+    ('cpu.csv', 'cpu.txt.csv', 'CPU.CSV')
     """
-    name = path.name.removesuffix(path.suffix) if path.suffix in _UNPACK else path.name
-    return name if name.endswith(".csv") else f"{name}.csv"
+    name = path.name.removesuffix(path.suffix) if path.suffix.lower() in _UNPACK else path.name
+    return name if name.lower().endswith(".csv") else f"{name}.csv"
 
 
 def _unpack_zstd(data: bytes) -> bytes:
@@ -132,7 +132,7 @@ _UNPACK: Final[dict[str, Callable[[bytes], bytes]]] = {
 def _text_of(path: Path) -> str:
     try:
         data = path.read_bytes()
-        return _UNPACK.get(path.suffix, bytes)(data).decode("utf-8-sig")
+        return _UNPACK.get(path.suffix.lower(), bytes)(data).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SeriesError(f"{path}: is no UTF-8 text; give CSV, plain or as .gz, .xz or .zst") from None
     except (EOFError, lzma.LZMAError, zstandard.ZstdError, gzip.BadGzipFile) as error:
@@ -145,6 +145,11 @@ def _columns(path: Path, lines: list[str]) -> tuple[list[str], list[str], int]:
     """Return the two columns as text, and the number of the line of the first row."""
     names = [name.strip().strip('"').lower() for name in lines[0].split(",")]
     headed = set(COLUMNS) <= set(names)
+    twice = next((name for name in COLUMNS if names.count(name) > 1), None)
+    if headed and twice:
+        raise SeriesError(f"{path}:1: two columns are called {twice}; leave the one that is meant")
+    if lines == [""]:
+        raise SeriesError(f"{path}: is empty; begin with a line timestamp,value")
     if not headed:
         if len(names) != len(COLUMNS) or not _is_row(names):
             raise SeriesError(f"{path}:1: no columns timestamp and value; begin with a line timestamp,value")

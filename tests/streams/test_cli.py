@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -77,6 +78,19 @@ def test_an_empty_scenario_is_refused_by_line_and_column(tmp_path: Path) -> None
     assert code == 2
     assert lines
     assert all(":1:1: " in line for line in lines)
+
+
+def test_an_interrupt_while_the_command_still_loads_ends_it_without_a_word() -> None:
+    begun = (
+        "import signal, os, sys; sys.path.insert(0, sys.argv.pop(1)); from streams.cli import main; main()"
+    )
+    slow = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "typer.py").write_text(slow)
+        done = subprocess.run(
+            [sys.executable, "-c", begun, folder, "check"], capture_output=True, text=True, check=False
+        )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
 def test_no_daemon_is_said_in_one_line(closed_port: int) -> None:

@@ -2,8 +2,11 @@
 
 import csv
 import lzma
+import os
+import signal
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -112,6 +115,55 @@ def test_a_file_that_cannot_be_read_does_not_keep_the_others(
     ]
 
 
+def test_a_path_that_is_no_file_does_not_keep_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = written(tmp_path / "good.csv", curve(3, seed=5))
+    pipe, none = tmp_path / "pipe.csv", tmp_path / "none.csv"
+    os.mkfifo(pipe)
+    assert run_score([none, good, tmp_path, pipe], tmp_path / "out", Judge(), 1) == 2
+    assert [each.name for each in (tmp_path / "out").iterdir()] == ["good.csv"]
+    captured = capsys.readouterr()
+    assert captured.out.startswith(f"{tmp_path / 'out'}: 1 of 4 files, ")
+    assert captured.err.splitlines() == sorted(
+        (
+            f"uneri: {none}: no such file",
+            f"uneri: {tmp_path}: is a folder; name the files in it",
+            f"uneri: {pipe}: is no plain file; write it to one first",
+        )
+    )
+
+
+def test_what_cannot_be_written_is_told_by_its_own_name_with_a_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = written(tmp_path / "good.csv", curve(3, seed=5))
+    (tmp_path / "out" / "good.csv").mkdir(parents=True)
+    for out, why in ((tmp_path / "out", "Is a directory"), (good, "a file is where a folder must be")):
+        assert run_score([good], out, Judge(), 1) == 2
+        remedy = "choose another folder with --out"
+        told = f"uneri: {out / 'good.csv'}: cannot be written: {why}; {remedy}\n"
+        assert capsys.readouterr().err == told
+    empty = subprocess.run(
+        [UNERI, "score", good, "--out", ""], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert (empty.returncode, empty.stdout) == (2, "")
+    assert "name a folder" in empty.stderr
+
+
+def test_a_request_to_end_leaves_nothing_and_says_nothing(tmp_path: Path) -> None:
+    sources = [written(tmp_path / f"{at}.csv", curve(40, seed=at)) for at in range(6)]
+    asked = [str(each) for each in (UNERI, "score", *sources, "--out", tmp_path / "out", "--jobs", 2)]
+    running = subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while running.poll() is None and not list((tmp_path / "out").glob("*.csv")):
+        time.sleep(0.01)
+    running.terminate()
+    out, err = running.communicate()
+    assert out == ""
+    assert all(line.startswith("score: ") for line in err.splitlines()), err  # how far it came
+    assert running.returncode == 128 + signal.SIGTERM
+
+
 def test_rows_that_were_not_judged_are_counted_aloud(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -138,8 +190,6 @@ def test_equal_names_in_different_folders_stay_apart(tmp_path: Path) -> None:
     [
         (("a.csv", "a.csv.gz"), "out", "would both be written to"),
         (("a.csv",), "", "would be written over; choose another folder with --out"),
-        (("a.csv", "."), "out", "is a folder; name the files in it"),
-        (("a.csv", "none.csv"), "out", "no such file"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_written(

@@ -105,6 +105,10 @@ def test_what_is_empty_not_a_number_or_infinite_is_a_gap(file: Callable[..., Pat
     assert values_of(file(f"timestamp,value\n{body}600,-1e-3\n")) == [None] * len(texts) + [-0.001]
 
 
+def test_the_ending_of_a_packed_file_may_be_in_large_letters(file: Callable[..., Path]) -> None:
+    assert values_of(file(gzip.compress(b"timestamp,value\n60,1\n"), "CPU.CSV.GZ")) == [1.0]
+
+
 def test_a_file_without_rows_is_an_empty_series(file: Callable[..., Path]) -> None:
     series = read_series(file("timestamp,value\n"))
     assert (len(series.times), len(series.values), len(series.rising())) == (0, 0, 0)
@@ -113,7 +117,8 @@ def test_a_file_without_rows_is_an_empty_series(file: Callable[..., Path]) -> No
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", ":1: no columns timestamp and value; begin with a line timestamp,value"),
+        ("", ": is empty; begin with a line timestamp,value"),
+        ("timestamp,value,value\n60,1,2\n", ":1: two columns are called value; leave the one that is meant"),
         ("time,cpu\n1,2\n", ":1: no columns timestamp and value; begin"),
         (ROWS + "1760000120,many\n", ":4: value 'many' is no number; write a number, or nothing for a gap"),
         (ROWS + "1760000120,1_0\n", ":4: value '1_0' is no number; "),

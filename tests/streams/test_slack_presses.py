@@ -16,7 +16,7 @@ from alerting.labels import Kind
 from alerting.labels_file import load_labels
 from config.settings import Local, Settings, Slack
 from streams import messenger
-from streams.cli import app
+from streams.commands import app
 from streams.local_daemon import LocalDaemon
 from tests.alerting.given import T0, finding, scope, table_finding, told
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
