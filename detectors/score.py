@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config.settings
-from detectors.growth import Growing
+from detectors.growth import DAY, Growing
 from detectors.judge import Judge
 from detectors.kernel import Out
 from detectors.measures import value_of
@@ -34,7 +34,7 @@ PLAIN: Final = value_of("value")
 """A business value: nothing is known of its unit, and it may be negative."""
 
 HALF_DAY: Final = 43200
-"""So much is judged at once."""
+"""So much is judged at once, where the neighbours of the same time of yesterday leave no room for a day."""
 
 RARE: Final = 3.0
 """Novelty that counts like a deviation which is told."""
@@ -124,7 +124,7 @@ def _pieces(
     several rows in one step the first is judged.
     """
     grid = np.round((timestamps - timestamps[0]) / step).astype(np.int64) + timestamps[0] // step
-    part = grid * step // HALF_DAY
+    part = grid * step // (DAY if most * step >= DAY else HALF_DAY)
     edges = np.flatnonzero(np.diff(part, prepend=part[0] - 1))
     for begin, end in zip(edges, [*edges[1:], len(grid)], strict=True):
         for first in range(int(grid[begin]), int(grid[end - 1]) + 1, most):
