@@ -44,6 +44,9 @@ MOST_BESIDE: Final = 6
 WIDEST_WITH_NEIGHBOURS: Final = 600
 """Up to this step (seconds) one neighbour on each side counts all the same."""
 
+WIDE: Final = 600
+"""From this step (seconds) on five steps are most of an hour, in which a day goes its way."""
+
 SHORT_SECONDS: Final = 600
 """The last minutes, whose median is one view: ten steps of a minute, at least five of any width."""
 
@@ -494,4 +497,5 @@ def _pace(settings: config.settings.Judge, step: int) -> Pace:
         threshold=THRESHOLD / settings.sensitivity,
         many=MANY / settings.sensitivity,
         aligned=True,
+        wide=step >= WIDE,
     )

@@ -7,7 +7,8 @@ counted, near the logarithm for the rest (``to_scale``). Two views must agree be
   present level. A rise must pass the largest of the values around that time, a fall the smallest, so that
   a job that wanders by a minute is no news.
 - *The last minutes*: the median of the last ten steps; what a series does at this time of day anyway (its
-  habit, the largest such deviation lately) counts only half.
+  habit, the largest such deviation lately) counts only half. Five steps of an hour or a day are no minutes:
+  where steps are wide this view is that of the last steps with the shape of the weeks taken off.
 
 Each view measures in units of its own noise: the 95 % quantile of its deviations over that of a standard
 normal, learnt by stochastic approximation (Robbins and Monro 1951), which one wild value moves by a fixed
@@ -45,6 +46,9 @@ TAIL: Final = 0.05
 
 GAIN: Final = 0.003
 """Least step of the approximation of a quantile: an unlabelled hour of trouble moves a unit by a third."""
+
+WIDE_GAIN: Final = 0.015
+"""The same where steps are wide: a unit of hours would take half a year to come down from its first guess."""
 
 LEAST_UNIT: Final = 0.003
 """Smallest unit on the logarithmic scale: a third of a percent is never told as many times the noise."""
@@ -129,6 +133,7 @@ class Memory(NamedTuple):
     seen: Floats  # steps measured
     usual: Floats  # slow mean
     short: Floats  # (SHORT, n) the last values, a ring
+    freed: Floats  # (SHORT, n) the same on the scale, freed of the shape of the weeks, where steps are wide
     unit: Floats  # (VIEWS, n)
     learnt: Floats  # (VIEWS, n) deviations a unit rests on
     aside: Floats  # (lags, n) level of each lag against now
@@ -179,6 +184,7 @@ class Pace(NamedTuple):
     threshold: float  # units both views must see
     many: float  # units that sums must show
     aligned: bool  # lags are weeks: their levels are learnt
+    wide: bool  # the last steps are compared without the shape of the weeks
 
 
 class Out(NamedTuple):
@@ -321,10 +327,10 @@ def _same_time(past: Floats, at: int, lag: int, row: int, beside: int, counted: 
 
 
 @without_arrays
-def _of_last_minutes(row: int, memory: Memory, around: Floats) -> float:
+def _of_last(kept: Floats, row: int, around: Floats) -> float:
     count = 0
-    for at in range(memory.short.shape[0]):
-        was = memory.short[at, row]
+    for at in range(kept.shape[0]):
+        was = kept[at, row]
         if not np.isnan(was):
             around[count] = was
             count += 1
@@ -379,21 +385,34 @@ def _expect(
         level = memory.level[row]
         shape, high, low = weeks[0] - level, highs[0] - level, lows[0] - level
         scratch.rests[row] = YESTERDAY
-    lately = to_scale(_of_last_minutes(row, memory, around), offset, counted)
+    lately = to_scale(_of_last(memory.short, row, around), offset, counted)
     if used == 0 and np.isnan(scratch.lags[0, row]):
         shape, high, low = lately, lately, lately
         scratch.rests[row] = NOTHING if np.isnan(lately) else MINUTES
+    elif pace.wide:
+        freed = _of_last(memory.freed, row, around)
+        if not np.isnan(freed):
+            lately = shape + freed
     return Expected(shape, high, low, lately)
 
 
 @without_arrays
 def _deviate(
-    slot: int, row: int, y: float, expected: Expected, memory: Memory, pace: Pace, scratch: Scratch
+    index: int,
+    slot: int,
+    row: int,
+    y: float,
+    expected: Expected,
+    memory: Memory,
+    pace: Pace,
+    scratch: Scratch,
 ) -> float:
     """Measure how far off a value is, view by view; return what of the last minutes' view is habit."""
     difference = y - expected.shape
     off = difference - memory.level[row]
     scratch.off[row] = off
+    if pace.wide and scratch.rests[row] >= YESTERDAY:
+        memory.freed[index % memory.freed.shape[0], row] = difference
     memory.fast[0, row] += pace.fast * (difference - memory.fast[0, row])
     memory.fast[1, row] += pace.middle * (difference - memory.fast[1, row])
     memory.near[0, row] += pace.fast * (y - memory.near[0, row])
@@ -635,7 +654,8 @@ def _learn_units(row: int, rows: Rows, memory: Memory, pace: Pace, scratch: Scra
         distance = abs(scratch.deviation[view, row])
         if distance > LEAST_DEVIATION:
             memory.learnt[view, row] += 1
-            gain = 2 * max(GAIN, 2 / (SETTLING + memory.learnt[view, row]))
+            least = WIDE_GAIN if pace.wide else GAIN
+            gain = 2 * max(least, 2 / (SETTLING + memory.learnt[view, row]))
             beyond = 1.0 if distance > NORMAL_TAIL * memory.unit[view, row] else 0.0
             unit = memory.unit[view, row] * exp(gain * (beyond - TAIL))
             memory.unit[view, row] = max(unit, LEAST_UNIT)
@@ -735,7 +755,7 @@ def _judge(
         memory.near[1, row] = y
     if scratch.rests[row] == NOTHING:
         expected = Expected(y, y, y, y)
-    habit = _deviate(slot, row, y, expected, memory, pace, scratch)
+    habit = _deviate(index, slot, row, y, expected, memory, pace, scratch)
     part, whole = np.inf, rows.whole[row]
     if whole >= 0:
         part = _size_as_part(row, values[step, whole], y, grain, offset, memory, pace)

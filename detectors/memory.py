@@ -17,6 +17,7 @@ class Memories(RowState):
     """The arrays of ``Memory``, one column a series."""
 
     KIND = "memory"
+    VERSION = 2
     level: NDArray[np.float64]
     fast: NDArray[np.float64]
     base: NDArray[np.float64]
@@ -34,6 +35,7 @@ class Memories(RowState):
                 "seen": Field(0.0),
                 "usual": Field(0.0),
                 "short": Field(np.nan, (short,)),
+                "freed": Field(np.nan, (short,)),
                 "unit": Field(UNIT, (VIEWS,)),
                 "learnt": Field(0.0, (VIEWS,)),
                 "aside": Field(0.0, (lags,)),
