@@ -82,6 +82,9 @@ MOST: Final = 1e4
 SETTLE_SECONDS: Final = 3600
 """So long a shift is told until its level is the usual one."""
 
+BACK_STEPS: Final = 7
+"""A shift may find its way back for a day, at least for so many steps."""
+
 
 @dataclass(slots=True)
 class Judgement:
@@ -494,6 +497,7 @@ def _pace(settings: config.settings.Judge, step: int) -> Pace:
         recover=settings.recover,
         shift=max(SHIFT_SECONDS // step, FEWEST_SHIFT_STEPS),
         settle=max(SETTLE_SECONDS // step, 1) + settings.recover,
+        back=max(BACK_STEPS, DAY // step),
         threshold=THRESHOLD / settings.sensitivity,
         many=MANY / settings.sensitivity,
         aligned=True,

@@ -19,7 +19,8 @@ of another count, as errors are of requests, the number that failed in half an h
 where there is none on other days is certain long before any mean shows it.
 
 While a verdict is open nothing is learnt: an incident never teaches the baseline. One that stays becomes
-a shift, and its level the expected one.
+a shift, and its level the expected one. The level before it is kept beside: what goes back there is over, and
+no news.
 
 All functions are in one module because the compiler's cache does not see changes in another.
 """
@@ -142,6 +143,8 @@ class Memory(NamedTuple):
     fast: Floats  # (2, n) means of that difference over minutes and half an hour
     base: Floats  # slow mean on the scale
     lasting: Floats  # (2, n) level and base over hours, against which half an hour is seen
+    before: Floats  # (2, n) level and lasting level before the last shift, NaN when there is no way back
+    moved: NDArray[np.int64]  # step at which that shift became the level
     near: Floats  # (2, n) means on the scale over minutes and half an hour
     part: Floats  # (2, n) decayed sums of a part and of its whole
     beyond: Floats  # (2, n) means of the difference to the usual part of the whole
@@ -181,6 +184,7 @@ class Pace(NamedTuple):
     recover: int
     shift: int  # steps after which a spike or drop is a shift
     settle: int  # steps more until the shift is the usual level
+    back: int  # steps in which going back from a shift is no news
     threshold: float  # units both views must see
     many: float  # units that sums must show
     aligned: bool  # lags are weeks: their levels are learnt
@@ -559,6 +563,40 @@ def _size_of_many(
 
 
 @without_arrays
+def _comes_back(index: int, row: int, side: int, memory: Memory, pace: Pace, scratch: Scratch) -> bool:
+    """Say whether a deviation is the way back from a shift; at its end, the level is that of before."""
+    if np.isnan(memory.before[0, row]):
+        return False
+    off = scratch.off[row]
+    if index - memory.moved[row] >= pace.back:
+        memory.before[0, row] = np.nan
+        return False
+    way = memory.before[0, row] - memory.level[row]  # what is left of it
+    if way * side <= 0:
+        return False
+    near = CALM_PART * abs(way)
+    if abs(off) > abs(way) + near:  # beyond what was before
+        return False
+    if abs(off) >= abs(way) - near and memory.run[row] >= pace.persist:
+        memory.level[row], memory.lasting[0, row] = memory.before[0, row], memory.before[1, row]
+        memory.base[row] = memory.lasting[1, row] = memory.near[0, row]
+        _forget_sums(row, memory)
+        scratch.off[row] = off - way
+        memory.run[row] = 0
+        memory.before[0, row] = np.nan
+    return True
+
+
+@without_arrays
+def _forget_sums(row: int, memory: Memory) -> None:
+    """What is over must not look like something new."""
+    memory.fast[0, row], memory.fast[1, row] = memory.level[row], memory.lasting[0, row]
+    memory.near[0, row], memory.near[1, row] = memory.base[row], memory.lasting[1, row]
+    memory.beyond[0, row], memory.beyond[1, row] = 0.0, 0.0
+    memory.failed[0, row] = memory.failed[1, row]
+
+
+@without_arrays
 def _end(row: int, rows: Rows, memory: Memory, open_places: NDArray[np.int64]) -> None:
     memory.code[row] = 0
     memory.run[row] = 0
@@ -589,6 +627,8 @@ def _decide(
         memory.run[row] = 0
     out.spoilt[step, row] = memory.code[row] != 0
     if memory.code[row] == 0:
+        if abs(size) >= 1 and _comes_back(index, row, side, memory, pace, scratch):
+            size = out.size[step, row] = 0.0
         at_once = abs(size) >= pace.extraordinary and (side > 0 or rows.counted[row] == 0)
         told = abs(size) >= 1 and (
             memory.run[row] >= pace.persist or at_once
@@ -615,19 +655,18 @@ def _decide(
     memory.calm[row] = memory.calm[row] + 1 if is_calm else 0
     if memory.open[row] >= pace.shift and not is_calm:
         memory.code[row] = SHIFT
-    settled = memory.code[row] == SHIFT and memory.open[row] >= pace.shift + pace.settle
+    settled = memory.code[row] == SHIFT and not is_calm and memory.open[row] >= pace.shift + pace.settle
     if memory.calm[row] >= pace.recover or settled:
         if settled:  # it was told: now it is the level
+            if scratch.rests[row] == WEEKS and np.isnan(memory.before[0, row]):
+                memory.before[0, row], memory.before[1, row] = memory.level[row], memory.lasting[0, row]
+                memory.moved[row] = index
             memory.level[row] = memory.fast[1, row]
             memory.base[row] = memory.near[1, row]
             memory.lasting[0, row] = memory.fast[1, row]
             memory.lasting[1, row] = memory.near[1, row]
             out.spoilt[step, row] = False
-        # what is over must not look like something new
-        memory.fast[0, row], memory.fast[1, row] = memory.level[row], memory.lasting[0, row]
-        memory.near[0, row], memory.near[1, row] = memory.base[row], memory.lasting[1, row]
-        memory.beyond[0, row], memory.beyond[1, row] = 0.0, 0.0
-        memory.failed[0, row] = memory.failed[1, row]
+        _forget_sums(row, memory)
         _end(row, rows, memory, open_places)
         out.ended[step, row] = True
     out.code[step, row] = memory.code[row]
@@ -695,6 +734,8 @@ def _learn(
             if not np.isnan(scratch.lags[lag, row]):
                 memory.aligned[lag, row] += 1
                 apart = y - scratch.lags[lag, row] - memory.aside[lag, row]
+                if lag and not np.isnan(memory.before[0, row]):  # what may go back does not move the weeks
+                    continue
                 gain = max(pace.day if lag else pace.slow, 1 / memory.aligned[lag, row])
                 memory.aside[lag, row] += gain * min(max(apart, -3 * clip), 3 * clip)
     usual = memory.usual[row]

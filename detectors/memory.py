@@ -22,6 +22,7 @@ class Memories(RowState):
     fast: NDArray[np.float64]
     base: NDArray[np.float64]
     lasting: NDArray[np.float64]
+    before: NDArray[np.float64]
     near: NDArray[np.float64]
     beyond: NDArray[np.float64]
     first: NDArray[np.int64]
@@ -44,6 +45,8 @@ class Memories(RowState):
                 "fast": Field(0.0, (2,)),
                 "base": Field(0.0),
                 "lasting": Field(0.0, (2,)),
+                "before": Field(np.nan, (2,)),
+                "moved": count,
                 "near": Field(0.0, (2,)),
                 "part": Field(0.0, (2,)),
                 "beyond": Field(0.0, (2,)),
