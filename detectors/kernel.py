@@ -7,7 +7,8 @@ counted, near the logarithm for the rest (``to_scale``). Two views must agree be
   present level. A rise must pass the largest of the values around that time, a fall the smallest, so that
   a job that wanders by a minute is no news.
 - *The last minutes*: the median of the last ten steps; what a series does at this time of day anyway (its
-  habit, the largest such deviation lately) counts only half. Five steps of an hour or a day are no minutes:
+  habit, the largest such deviation lately) counts only half, and nothing of it where it came on each of the
+  last days. Five steps of an hour or a day are no minutes:
   where steps are wide this view is that of the last steps with the shape of the weeks taken off.
 
 Each view measures in units of its own noise: the 95 % quantile of its deviations over that of a standard
@@ -25,7 +26,7 @@ no news.
 All functions are in one module because the compiler's cache does not see changes in another.
 """
 
-from math import asinh, exp, expm1, log, log1p, sinh, sqrt
+from math import asinh, copysign, exp, expm1, log, log1p, sinh, sqrt
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -71,6 +72,15 @@ POISSON: Final = np.array([1.1, 1.1, 0.4, 0.22, 0.4, 0.22])
 
 HABIT: Final = 0.5
 """Part of the usual deviation at this time of day that is taken off: half keeps a larger one visible."""
+
+KEPT_DAYS: Final = 5
+"""What came at this time of day on so many days in a row is how the series is, and is taken off in full."""
+
+WANDERS: Final = 1.25
+"""So many times as large as on these days is as large still: the same job is more on a calm Sunday."""
+
+HALF_HOUR_SLOTS: Final = 3
+"""Slots of the day before the present one in which what half an hour sees may have begun."""
 
 CLIP: Final = 6.0
 """Units by which one step may pull the level: what is further off counts as so far."""
@@ -155,6 +165,10 @@ class Memory(NamedTuple):
     below: NDArray[np.float32]
     above_now: Floats
     below_now: Floats
+    rose: NDArray[np.float32]  # (KEPT_DAYS, SLOTS, n) largest rise by time of day, newest day first
+    fell: NDArray[np.float32]
+    rose_now: Floats
+    fell_now: Floats
     first: NDArray[np.int64]  # step of the first value, -1
     code: NDArray[np.int8]  # open verdict
     since: NDArray[np.int64]  # step at which it began
@@ -444,7 +458,35 @@ def _deviate(
 
 
 @without_arrays
-def _size_of_step(row: int, habit: float, poisson: float, memory: Memory, scratch: Scratch) -> float:
+def _of_every_day(slot: int, before: int, row: int, rises: bool, memory: Memory) -> float:
+    """Return by how much the series rose (or fell) at this time of day on each of the last days at least."""
+    slots = memory.rose.shape[1]
+    least = LARGEST
+    for day in range(KEPT_DAYS):
+        largest = 0.0
+        for near in range(slot - before, slot + 2):
+            at = near % slots
+            jump = memory.rose[day, at, row] if rises else -memory.fell[day, at, row]
+            largest = max(largest, float(jump))
+        least = min(least, largest)
+    return least
+
+
+@without_arrays
+def _left_of(
+    size: float, by: float, slot: int, before: int, row: int, least: float, memory: Memory, pace: Pace
+) -> float:
+    """Return what is left of a size that a deviation has when that comes every day is taken off."""
+    if abs(size) < 1:
+        return size
+    daily = _of_every_day(slot, before, row, by > 0, memory)
+    if by == 0 or daily < pace.threshold * max(memory.unit[0, row], least):  # noise comes every day, too
+        return size
+    return size * max(0.0, 1 - WANDERS * daily / abs(by))
+
+
+@without_arrays
+def _size_of_step(row: int, poisson: float, memory: Memory, scratch: Scratch) -> float:
     """Return the units on which the last weeks and the last minutes agree, without a sign."""
     by_minutes, by_weeks = scratch.deviation[0, row], scratch.deviation[1, row]
     if by_minutes * by_weeks <= 0:
@@ -453,7 +495,7 @@ def _size_of_step(row: int, habit: float, poisson: float, memory: Memory, scratc
         abs(by_minutes) / max(memory.unit[0, row], POISSON[0] * poisson),
         abs(by_weeks) / max(memory.unit[1, row], POISSON[1] * poisson),
     )
-    return float(size * max(0.0, 1 - habit / abs(by_minutes)))
+    return float(size)
 
 
 @without_arrays
@@ -589,7 +631,7 @@ def _comes_back(index: int, row: int, side: int, memory: Memory, pace: Pace, scr
 
 @without_arrays
 def _forget_sums(row: int, memory: Memory) -> None:
-    """What is over must not look like something new."""
+    """Begin the sums anew: what is over must not look like something new."""
     memory.fast[0, row], memory.fast[1, row] = memory.level[row], memory.lasting[0, row]
     memory.near[0, row], memory.near[1, row] = memory.base[row], memory.lasting[1, row]
     memory.beyond[0, row], memory.beyond[1, row] = 0.0, 0.0
@@ -601,6 +643,16 @@ def _end(row: int, rows: Rows, memory: Memory, open_places: NDArray[np.int64]) -
     memory.code[row] = 0
     memory.run[row] = 0
     open_places[rows.place[row]] -= 1
+
+
+@without_arrays
+def _settle(index: int, row: int, memory: Memory, scratch: Scratch) -> None:
+    """Make the level of a shift the usual one, and keep the one before."""
+    if scratch.rests[row] == WEEKS and np.isnan(memory.before[0, row]):
+        memory.before[0, row], memory.before[1, row] = memory.level[row], memory.lasting[0, row]
+        memory.moved[row] = index
+    memory.level[row] = memory.lasting[0, row] = memory.fast[1, row]
+    memory.base[row] = memory.lasting[1, row] = memory.near[1, row]
 
 
 @without_arrays
@@ -658,13 +710,7 @@ def _decide(
     settled = memory.code[row] == SHIFT and not is_calm and memory.open[row] >= pace.shift + pace.settle
     if memory.calm[row] >= pace.recover or settled:
         if settled:  # it was told: now it is the level
-            if scratch.rests[row] == WEEKS and np.isnan(memory.before[0, row]):
-                memory.before[0, row], memory.before[1, row] = memory.level[row], memory.lasting[0, row]
-                memory.moved[row] = index
-            memory.level[row] = memory.fast[1, row]
-            memory.base[row] = memory.near[1, row]
-            memory.lasting[0, row] = memory.fast[1, row]
-            memory.lasting[1, row] = memory.near[1, row]
+            _settle(index, row, memory, scratch)
             out.spoilt[step, row] = False
         _forget_sums(row, memory)
         _end(row, rows, memory, open_places)
@@ -748,7 +794,7 @@ def _learn(
 
 
 @without_arrays
-def _judge(
+def _judge(  # noqa: PLR0915  # one value from its place on the scale to its verdict
     index: int,
     step: int,
     row: int,
@@ -800,7 +846,15 @@ def _judge(
     part, whole = np.inf, rows.whole[row]
     if whole >= 0:
         part = _size_as_part(row, values[step, whole], y, grain, offset, memory, pace)
-    size = min(_size_of_step(row, habit, poisson, memory, scratch), part) / pace.threshold
+    lately = scratch.deviation[0, row]
+    size = _size_of_step(row, poisson, memory, scratch)
+    memory.rose_now[row] = max(memory.rose_now[row], lately)
+    memory.fell_now[row] = min(memory.fell_now[row], lately)
+    if size > 0:
+        size *= max(0.0, 1 - habit / abs(lately))
+    size = min(size, part) / pace.threshold
+    least = POISSON[0] * poisson
+    size = _left_of(size, lately, slot, 1, row, least, memory, pace)
     if scratch.deviation[0, row] < 0:
         size *= -falling(value / usual) if counted and usual > 0 else -1.0
     apart = abs(value - usual)
@@ -809,6 +863,8 @@ def _judge(
         many, more = _size_of_many(
             row, value, of, poisson, expected.shape, usual, offset, rows, memory, pace, scratch
         )
+        by = to_scale(max(usual + copysign(more, many), 0.0), offset, counted) - place
+        many = _left_of(many, by, slot, HALF_HOUR_SLOTS, row, least, memory, pace)
         if abs(many) > abs(size):
             size, apart = many, more
     falls = rows.rises[row] and size < 0
@@ -816,6 +872,20 @@ def _judge(
     out.size[step, row] = 0.0 if falls or small else size
     planned = factor != 1.0
     _decide(index, step, row, poisson, planned, rows, memory, pace, open_places, scratch, out)
+
+
+@without_arrays
+def _turn(over: int, row: int, memory: Memory, pace: Pace) -> None:
+    """Keep what a series did in a time of day that is over."""
+    memory.above[over, row] = max(float(memory.above[over, row]) * pace.habit, memory.above_now[row])
+    memory.below[over, row] = min(float(memory.below[over, row]) * pace.habit, memory.below_now[row])
+    for day in range(KEPT_DAYS - 1, 0, -1):
+        memory.rose[day, over, row] = memory.rose[day - 1, over, row]
+        memory.fell[day, over, row] = memory.fell[day - 1, over, row]
+    memory.rose[0, over, row] = memory.rose_now[row]
+    memory.fell[0, over, row] = memory.fell_now[row]
+    memory.above_now[row] = memory.below_now[row] = 0.0
+    memory.rose_now[row] = memory.fell_now[row] = 0.0
 
 
 @without_arrays
@@ -858,12 +928,7 @@ def advance(
         slot, over = slots[step, 0], slots[step, 1]
         for row in range(n):
             if over >= 0:  # a time of day is over: its habit is known
-                habit = float(memory.above[over, row]) * pace.habit
-                memory.above[over, row] = max(habit, memory.above_now[row])
-                habit = float(memory.below[over, row]) * pace.habit
-                memory.below[over, row] = min(habit, memory.below_now[row])
-                memory.above_now[row] = 0.0
-                memory.below_now[row] = 0.0
+                _turn(over, row, memory, pace)
             _judge(
                 index,
                 step,

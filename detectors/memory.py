@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.kernel import VIEWS, Memory
+from detectors.kernel import KEPT_DAYS, VIEWS, Memory
 from detectors.row_state import Field, RowState
 
 UNIT: Final = 0.2
@@ -57,6 +57,10 @@ class Memories(RowState):
                 "below": Field(0.0, (slots,), np.float32),
                 "above_now": Field(0.0),
                 "below_now": Field(0.0),
+                "rose": Field(0.0, (KEPT_DAYS, slots), np.float32),
+                "fell": Field(0.0, (KEPT_DAYS, slots), np.float32),
+                "rose_now": Field(0.0),
+                "fell_now": Field(0.0),
                 "first": count,
                 "code": Field(0, dtype=np.int8),
                 "since": count,
