@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import config.settings
 from detectors.growth import DAY, Growing
 from detectors.judge import Judge
-from detectors.kernel import COUNTS_OF_ROOT, Out
+from detectors.kernel import COUNTS_OF_ROOT, LARGEST, Out
 from detectors.measures import Measure, value_of
 from detectors.novelty import novelty
 from detectors.scope import SERVICE, Scope
@@ -181,7 +181,7 @@ def counts(values: Floats) -> bool:
     (True, False, False)
     """
     there = values[np.isfinite(values)]
-    if len(there) < LEARNING or (there < 0).any() or (there != np.floor(there)).any():
+    if len(there) < LEARNING or there.min() < 0 or there.max() > LARGEST or (there != np.floor(there)).any():
         return False
     mean = float(there.mean())
     apart = float(np.square(np.diff(there)).mean()) / 2
