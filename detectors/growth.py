@@ -7,10 +7,12 @@ jumped once and stayed is no growth: the line must explain the days better than 
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from detectors.finding import Growth
@@ -77,8 +79,7 @@ def without_weekdays(levels: Floats) -> Floats:
     if days < TWO_WEEKS:
         return levels
     centred = np.full_like(levels, np.nan)
-    for day in range(3, days - 3):
-        centred[day] = levels[day] - levels[day - 3 : day + 4].mean(axis=0)
+    centred[3:-3] = levels[3:-3] - sliding_window_view(levels, 7, axis=0).mean(axis=-1)
     freed = levels.copy()
     for weekday in range(7):
         same = centred[weekday::7]
@@ -94,13 +95,19 @@ def without_weekdays(levels: Floats) -> Floats:
     return freed
 
 
+@cache
+def _pairs(days: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    early, late = np.triu_indices(days, 1)
+    return early, late
+
+
 def slope(levels: Floats) -> Slope:
     """Return the slope of each column of log levels (days, n), newest last.
 
     A column with a missing last day, or less than four fifths of the days, has no slope.
     """
     days, rows = levels.shape
-    early, late = np.triu_indices(days, 1)
+    early, late = _pairs(days)
     with np.errstate(invalid="ignore"):
         pairs = np.sort((levels[late] - levels[early]) / (late - early)[:, None], axis=0)
     known = (~np.isnan(levels)).sum(axis=0)
@@ -287,7 +294,8 @@ class GrowthWatch(RowState):
             holds = (found.lower >= self._least) & (found.rise >= LEAST_RISE)
             holds &= ~young | week_over_week(weekly, found, self._least)
             rising = np.flatnonzero(holds)
-            holds[rising] = steady(logs[-days:, rising], found.middle[rising])
+            if rising.size:
+                holds[rising] = steady(logs[-days:, rising], found.middle[rising])
             better = np.where(holds & ~sure, True, (holds | ~sure) & (found.lower > best))
             estimates[:, better] = np.array(
                 [found.middle, found.lower, found.upper, np.full(len(rows), days)]

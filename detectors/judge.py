@@ -44,6 +44,9 @@ MOST_BESIDE: Final = 6
 WIDEST_WITH_NEIGHBOURS: Final = 600
 """Up to this step (seconds) one neighbour on each side counts all the same."""
 
+WIDE: Final = 600
+"""From this step (seconds) on five steps are most of an hour, in which a day goes its way."""
+
 SHORT_SECONDS: Final = 600
 """The last minutes, whose median is one view: ten steps of a minute, at least five of any width."""
 
@@ -78,6 +81,9 @@ MOST: Final = 1e4
 
 SETTLE_SECONDS: Final = 3600
 """So long a shift is told until its level is the usual one."""
+
+BACK_STEPS: Final = 7
+"""A shift may find its way back for a day, at least for so many steps."""
 
 
 @dataclass(slots=True)
@@ -496,7 +502,9 @@ def _pace(settings: config.settings.Judge, step: int) -> Pace:
         recover=settings.recover,
         shift=max(SHIFT_SECONDS // step, FEWEST_SHIFT_STEPS),
         settle=max(SETTLE_SECONDS // step, 1) + settings.recover,
+        back=max(BACK_STEPS, DAY // step),
         threshold=THRESHOLD / settings.sensitivity,
         many=MANY / settings.sensitivity,
         aligned=True,
+        wide=step >= WIDE,
     )

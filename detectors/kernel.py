@@ -7,7 +7,9 @@ counted, near the logarithm for the rest (``to_scale``). Two views must agree be
   present level. A rise must pass the largest of the values around that time, a fall the smallest, so that
   a job that wanders by a minute is no news.
 - *The last minutes*: the median of the last ten steps; what a series does at this time of day anyway (its
-  habit, the largest such deviation lately) counts only half.
+  habit, the largest such deviation lately) counts only half, and nothing of it where it came on each of the
+  last days. Five steps of an hour or a day are no minutes:
+  where steps are wide this view is that of the last steps with the shape of the weeks taken off.
 
 Each view measures in units of its own noise: the 95 % quantile of its deviations over that of a standard
 normal, learnt by stochastic approximation (Robbins and Monro 1951), which one wild value moves by a fixed
@@ -18,12 +20,13 @@ of another count, as errors are of requests, the number that failed in half an h
 where there is none on other days is certain long before any mean shows it.
 
 While a verdict is open nothing is learnt: an incident never teaches the baseline. One that stays becomes
-a shift, and its level the expected one.
+a shift, and its level the expected one. The level before it is kept beside: what goes back there is over, and
+no news.
 
 All functions are in one module because the compiler's cache does not see changes in another.
 """
 
-from math import asinh, exp, expm1, log, log1p, sinh, sqrt
+from math import asinh, copysign, exp, expm1, log, log1p, sinh, sqrt
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -46,6 +49,9 @@ TAIL: Final = 0.05
 GAIN: Final = 0.003
 """Least step of the approximation of a quantile: an unlabelled hour of trouble moves a unit by a third."""
 
+WIDE_GAIN: Final = 0.015
+"""The same where steps are wide: a unit of hours would take half a year to come down from its first guess."""
+
 LEAST_UNIT: Final = 0.003
 """Smallest unit on the logarithmic scale: a third of a percent is never told as many times the noise."""
 
@@ -66,6 +72,15 @@ POISSON: Final = np.array([1.1, 1.1, 0.4, 0.22, 0.4, 0.22])
 
 HABIT: Final = 0.5
 """Part of the usual deviation at this time of day that is taken off: half keeps a larger one visible."""
+
+KEPT_DAYS: Final = 5
+"""What came at this time of day on so many days in a row is how the series is, and is taken off in full."""
+
+WANDERS: Final = 1.25
+"""So many times as large as on these days is as large still: the same job is more on a calm Sunday."""
+
+HALF_HOUR_SLOTS: Final = 3
+"""Slots of the day before the present one in which what half an hour sees may have begun."""
 
 CLIP: Final = 6.0
 """Units by which one step may pull the level: what is further off counts as so far."""
@@ -129,6 +144,7 @@ class Memory(NamedTuple):
     seen: Floats  # steps measured
     usual: Floats  # slow mean
     short: Floats  # (SHORT, n) the last values, a ring
+    freed: Floats  # (SHORT, n) the same on the scale, freed of the shape of the weeks, where steps are wide
     unit: Floats  # (VIEWS, n)
     learnt: Floats  # (VIEWS, n) deviations a unit rests on
     aside: Floats  # (lags, n) level of each lag against now
@@ -137,6 +153,8 @@ class Memory(NamedTuple):
     fast: Floats  # (2, n) means of that difference over minutes and half an hour
     base: Floats  # slow mean on the scale
     lasting: Floats  # (2, n) level and base over hours, against which half an hour is seen
+    before: Floats  # (2, n) level and lasting level before the last shift, NaN when there is no way back
+    moved: NDArray[np.int64]  # step at which that shift became the level
     near: Floats  # (2, n) means on the scale over minutes and half an hour
     part: Floats  # (2, n) decayed sums of a part and of its whole
     beyond: Floats  # (2, n) means of the difference to the usual part of the whole
@@ -147,6 +165,10 @@ class Memory(NamedTuple):
     below: NDArray[np.float32]
     above_now: Floats
     below_now: Floats
+    rose: NDArray[np.float32]  # (KEPT_DAYS, SLOTS, n) largest rise by time of day, newest day first
+    fell: NDArray[np.float32]
+    rose_now: Floats
+    fell_now: Floats
     first: NDArray[np.int64]  # step of the first value, -1
     code: NDArray[np.int8]  # open verdict
     since: NDArray[np.int64]  # step at which it began
@@ -176,9 +198,11 @@ class Pace(NamedTuple):
     recover: int
     shift: int  # steps after which a spike or drop is a shift
     settle: int  # steps more until the shift is the usual level
+    back: int  # steps in which going back from a shift is no news
     threshold: float  # units both views must see
     many: float  # units that sums must show
     aligned: bool  # lags are weeks: their levels are learnt
+    wide: bool  # the last steps are compared without the shape of the weeks
 
 
 class Out(NamedTuple):
@@ -321,10 +345,10 @@ def _same_time(past: Floats, at: int, lag: int, row: int, beside: int, counted: 
 
 
 @without_arrays
-def _of_last_minutes(row: int, memory: Memory, around: Floats) -> float:
+def _of_last(kept: Floats, row: int, around: Floats) -> float:
     count = 0
-    for at in range(memory.short.shape[0]):
-        was = memory.short[at, row]
+    for at in range(kept.shape[0]):
+        was = kept[at, row]
         if not np.isnan(was):
             around[count] = was
             count += 1
@@ -379,21 +403,34 @@ def _expect(
         level = memory.level[row]
         shape, high, low = weeks[0] - level, highs[0] - level, lows[0] - level
         scratch.rests[row] = YESTERDAY
-    lately = to_scale(_of_last_minutes(row, memory, around), offset, counted)
+    lately = to_scale(_of_last(memory.short, row, around), offset, counted)
     if used == 0 and np.isnan(scratch.lags[0, row]):
         shape, high, low = lately, lately, lately
         scratch.rests[row] = NOTHING if np.isnan(lately) else MINUTES
+    elif pace.wide:
+        freed = _of_last(memory.freed, row, around)
+        if not np.isnan(freed):
+            lately = shape + freed
     return Expected(shape, high, low, lately)
 
 
 @without_arrays
 def _deviate(
-    slot: int, row: int, y: float, expected: Expected, memory: Memory, pace: Pace, scratch: Scratch
+    index: int,
+    slot: int,
+    row: int,
+    y: float,
+    expected: Expected,
+    memory: Memory,
+    pace: Pace,
+    scratch: Scratch,
 ) -> float:
     """Measure how far off a value is, view by view; return what of the last minutes' view is habit."""
     difference = y - expected.shape
     off = difference - memory.level[row]
     scratch.off[row] = off
+    if pace.wide and scratch.rests[row] >= YESTERDAY:
+        memory.freed[index % memory.freed.shape[0], row] = difference
     memory.fast[0, row] += pace.fast * (difference - memory.fast[0, row])
     memory.fast[1, row] += pace.middle * (difference - memory.fast[1, row])
     memory.near[0, row] += pace.fast * (y - memory.near[0, row])
@@ -421,7 +458,35 @@ def _deviate(
 
 
 @without_arrays
-def _size_of_step(row: int, habit: float, poisson: float, memory: Memory, scratch: Scratch) -> float:
+def _of_every_day(slot: int, before: int, row: int, rises: bool, memory: Memory) -> float:
+    """Return by how much the series rose (or fell) at this time of day on each of the last days at least."""
+    slots = memory.rose.shape[1]
+    least = LARGEST
+    for day in range(KEPT_DAYS):
+        largest = 0.0
+        for near in range(slot - before, slot + 2):
+            at = near % slots
+            jump = memory.rose[day, at, row] if rises else -memory.fell[day, at, row]
+            largest = max(largest, float(jump))
+        least = min(least, largest)
+    return least
+
+
+@without_arrays
+def _left_of(
+    size: float, by: float, slot: int, before: int, row: int, least: float, memory: Memory, pace: Pace
+) -> float:
+    """Return what is left of a size that a deviation has when that comes every day is taken off."""
+    if abs(size) < 1:
+        return size
+    daily = _of_every_day(slot, before, row, by > 0, memory)
+    if by == 0 or daily < pace.threshold * max(memory.unit[0, row], least):  # noise comes every day, too
+        return size
+    return size * max(0.0, 1 - WANDERS * daily / abs(by))
+
+
+@without_arrays
+def _size_of_step(row: int, poisson: float, memory: Memory, scratch: Scratch) -> float:
     """Return the units on which the last weeks and the last minutes agree, without a sign."""
     by_minutes, by_weeks = scratch.deviation[0, row], scratch.deviation[1, row]
     if by_minutes * by_weeks <= 0:
@@ -430,7 +495,7 @@ def _size_of_step(row: int, habit: float, poisson: float, memory: Memory, scratc
         abs(by_minutes) / max(memory.unit[0, row], POISSON[0] * poisson),
         abs(by_weeks) / max(memory.unit[1, row], POISSON[1] * poisson),
     )
-    return float(size * max(0.0, 1 - habit / abs(by_minutes)))
+    return float(size)
 
 
 @without_arrays
@@ -540,10 +605,54 @@ def _size_of_many(
 
 
 @without_arrays
+def _comes_back(index: int, row: int, side: int, memory: Memory, pace: Pace, scratch: Scratch) -> bool:
+    """Say whether a deviation is the way back from a shift; at its end, the level is that of before."""
+    if np.isnan(memory.before[0, row]):
+        return False
+    off = scratch.off[row]
+    if index - memory.moved[row] >= pace.back:
+        memory.before[0, row] = np.nan
+        return False
+    way = memory.before[0, row] - memory.level[row]  # what is left of it
+    if way * side <= 0:
+        return False
+    near = CALM_PART * abs(way)
+    if abs(off) > abs(way) + near:  # beyond what was before
+        return False
+    if abs(off) >= abs(way) - near and memory.run[row] >= pace.persist:
+        memory.level[row], memory.lasting[0, row] = memory.before[0, row], memory.before[1, row]
+        memory.base[row] = memory.lasting[1, row] = memory.near[0, row]
+        _forget_sums(row, memory)
+        scratch.off[row] = off - way
+        memory.run[row] = 0
+        memory.before[0, row] = np.nan
+    return True
+
+
+@without_arrays
+def _forget_sums(row: int, memory: Memory) -> None:
+    """Begin the sums anew: what is over must not look like something new."""
+    memory.fast[0, row], memory.fast[1, row] = memory.level[row], memory.lasting[0, row]
+    memory.near[0, row], memory.near[1, row] = memory.base[row], memory.lasting[1, row]
+    memory.beyond[0, row], memory.beyond[1, row] = 0.0, 0.0
+    memory.failed[0, row] = memory.failed[1, row]
+
+
+@without_arrays
 def _end(row: int, rows: Rows, memory: Memory, open_places: NDArray[np.int64]) -> None:
     memory.code[row] = 0
     memory.run[row] = 0
     open_places[rows.place[row]] -= 1
+
+
+@without_arrays
+def _settle(index: int, row: int, memory: Memory, scratch: Scratch) -> None:
+    """Make the level of a shift the usual one, and keep the one before."""
+    if scratch.rests[row] == WEEKS and np.isnan(memory.before[0, row]):
+        memory.before[0, row], memory.before[1, row] = memory.level[row], memory.lasting[0, row]
+        memory.moved[row] = index
+    memory.level[row] = memory.lasting[0, row] = memory.fast[1, row]
+    memory.base[row] = memory.lasting[1, row] = memory.near[1, row]
 
 
 @without_arrays
@@ -570,6 +679,8 @@ def _decide(
         memory.run[row] = 0
     out.spoilt[step, row] = memory.code[row] != 0
     if memory.code[row] == 0:
+        if abs(size) >= 1 and _comes_back(index, row, side, memory, pace, scratch):
+            size = out.size[step, row] = 0.0
         at_once = abs(size) >= pace.extraordinary and (side > 0 or rows.counted[row] == 0)
         told = abs(size) >= 1 and (
             memory.run[row] >= pace.persist or at_once
@@ -596,19 +707,12 @@ def _decide(
     memory.calm[row] = memory.calm[row] + 1 if is_calm else 0
     if memory.open[row] >= pace.shift and not is_calm:
         memory.code[row] = SHIFT
-    settled = memory.code[row] == SHIFT and memory.open[row] >= pace.shift + pace.settle
+    settled = memory.code[row] == SHIFT and not is_calm and memory.open[row] >= pace.shift + pace.settle
     if memory.calm[row] >= pace.recover or settled:
         if settled:  # it was told: now it is the level
-            memory.level[row] = memory.fast[1, row]
-            memory.base[row] = memory.near[1, row]
-            memory.lasting[0, row] = memory.fast[1, row]
-            memory.lasting[1, row] = memory.near[1, row]
+            _settle(index, row, memory, scratch)
             out.spoilt[step, row] = False
-        # what is over must not look like something new
-        memory.fast[0, row], memory.fast[1, row] = memory.level[row], memory.lasting[0, row]
-        memory.near[0, row], memory.near[1, row] = memory.base[row], memory.lasting[1, row]
-        memory.beyond[0, row], memory.beyond[1, row] = 0.0, 0.0
-        memory.failed[0, row] = memory.failed[1, row]
+        _forget_sums(row, memory)
         _end(row, rows, memory, open_places)
         out.ended[step, row] = True
     out.code[step, row] = memory.code[row]
@@ -635,7 +739,8 @@ def _learn_units(row: int, rows: Rows, memory: Memory, pace: Pace, scratch: Scra
         distance = abs(scratch.deviation[view, row])
         if distance > LEAST_DEVIATION:
             memory.learnt[view, row] += 1
-            gain = 2 * max(GAIN, 2 / (SETTLING + memory.learnt[view, row]))
+            least = WIDE_GAIN if pace.wide else GAIN
+            gain = 2 * max(least, 2 / (SETTLING + memory.learnt[view, row]))
             beyond = 1.0 if distance > NORMAL_TAIL * memory.unit[view, row] else 0.0
             unit = memory.unit[view, row] * exp(gain * (beyond - TAIL))
             memory.unit[view, row] = max(unit, LEAST_UNIT)
@@ -675,6 +780,8 @@ def _learn(
             if not np.isnan(scratch.lags[lag, row]):
                 memory.aligned[lag, row] += 1
                 apart = y - scratch.lags[lag, row] - memory.aside[lag, row]
+                if lag and not np.isnan(memory.before[0, row]):  # what may go back does not move the weeks
+                    continue
                 gain = max(pace.day if lag else pace.slow, 1 / memory.aligned[lag, row])
                 memory.aside[lag, row] += gain * min(max(apart, -3 * clip), 3 * clip)
     usual = memory.usual[row]
@@ -687,7 +794,7 @@ def _learn(
 
 
 @without_arrays
-def _judge(
+def _judge(  # noqa: PLR0915  # one value from its place on the scale to its verdict
     index: int,
     step: int,
     row: int,
@@ -735,11 +842,19 @@ def _judge(
         memory.near[1, row] = y
     if scratch.rests[row] == NOTHING:
         expected = Expected(y, y, y, y)
-    habit = _deviate(slot, row, y, expected, memory, pace, scratch)
+    habit = _deviate(index, slot, row, y, expected, memory, pace, scratch)
     part, whole = np.inf, rows.whole[row]
     if whole >= 0:
         part = _size_as_part(row, values[step, whole], y, grain, offset, memory, pace)
-    size = min(_size_of_step(row, habit, poisson, memory, scratch), part) / pace.threshold
+    lately = scratch.deviation[0, row]
+    size = _size_of_step(row, poisson, memory, scratch)
+    memory.rose_now[row] = max(memory.rose_now[row], lately)
+    memory.fell_now[row] = min(memory.fell_now[row], lately)
+    if size > 0:
+        size *= max(0.0, 1 - habit / abs(lately))
+    size = min(size, part) / pace.threshold
+    least = POISSON[0] * poisson
+    size = _left_of(size, lately, slot, 1, row, least, memory, pace)
     if scratch.deviation[0, row] < 0:
         size *= -falling(value / usual) if counted and usual > 0 else -1.0
     apart = abs(value - usual)
@@ -748,6 +863,8 @@ def _judge(
         many, more = _size_of_many(
             row, value, of, poisson, expected.shape, usual, offset, rows, memory, pace, scratch
         )
+        by = to_scale(max(usual + copysign(more, many), 0.0), offset, counted) - place
+        many = _left_of(many, by, slot, HALF_HOUR_SLOTS, row, least, memory, pace)
         if abs(many) > abs(size):
             size, apart = many, more
     falls = rows.rises[row] and size < 0
@@ -755,6 +872,20 @@ def _judge(
     out.size[step, row] = 0.0 if falls or small else size
     planned = factor != 1.0
     _decide(index, step, row, poisson, planned, rows, memory, pace, open_places, scratch, out)
+
+
+@without_arrays
+def _turn(over: int, row: int, memory: Memory, pace: Pace) -> None:
+    """Keep what a series did in a time of day that is over."""
+    memory.above[over, row] = max(float(memory.above[over, row]) * pace.habit, memory.above_now[row])
+    memory.below[over, row] = min(float(memory.below[over, row]) * pace.habit, memory.below_now[row])
+    for day in range(KEPT_DAYS - 1, 0, -1):
+        memory.rose[day, over, row] = memory.rose[day - 1, over, row]
+        memory.fell[day, over, row] = memory.fell[day - 1, over, row]
+    memory.rose[0, over, row] = memory.rose_now[row]
+    memory.fell[0, over, row] = memory.fell_now[row]
+    memory.above_now[row] = memory.below_now[row] = 0.0
+    memory.rose_now[row] = memory.fell_now[row] = 0.0
 
 
 @without_arrays
@@ -797,12 +928,7 @@ def advance(
         slot, over = slots[step, 0], slots[step, 1]
         for row in range(n):
             if over >= 0:  # a time of day is over: its habit is known
-                habit = float(memory.above[over, row]) * pace.habit
-                memory.above[over, row] = max(habit, memory.above_now[row])
-                habit = float(memory.below[over, row]) * pace.habit
-                memory.below[over, row] = min(habit, memory.below_now[row])
-                memory.above_now[row] = 0.0
-                memory.below_now[row] = 0.0
+                _turn(over, row, memory, pace)
             _judge(
                 index,
                 step,

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.kernel import VIEWS, Memory
+from detectors.kernel import KEPT_DAYS, VIEWS, Memory
 from detectors.row_state import Field, RowState
 
 UNIT: Final = 0.2
@@ -17,10 +17,12 @@ class Memories(RowState):
     """The arrays of ``Memory``, one column a series."""
 
     KIND = "memory"
+    VERSION = 2
     level: NDArray[np.float64]
     fast: NDArray[np.float64]
     base: NDArray[np.float64]
     lasting: NDArray[np.float64]
+    before: NDArray[np.float64]
     near: NDArray[np.float64]
     beyond: NDArray[np.float64]
     first: NDArray[np.int64]
@@ -34,6 +36,7 @@ class Memories(RowState):
                 "seen": Field(0.0),
                 "usual": Field(0.0),
                 "short": Field(np.nan, (short,)),
+                "freed": Field(np.nan, (short,)),
                 "unit": Field(UNIT, (VIEWS,)),
                 "learnt": Field(0.0, (VIEWS,)),
                 "aside": Field(0.0, (lags,)),
@@ -42,6 +45,8 @@ class Memories(RowState):
                 "fast": Field(0.0, (2,)),
                 "base": Field(0.0),
                 "lasting": Field(0.0, (2,)),
+                "before": Field(np.nan, (2,)),
+                "moved": count,
                 "near": Field(0.0, (2,)),
                 "part": Field(0.0, (2,)),
                 "beyond": Field(0.0, (2,)),
@@ -52,6 +57,10 @@ class Memories(RowState):
                 "below": Field(0.0, (slots,), np.float32),
                 "above_now": Field(0.0),
                 "below_now": Field(0.0),
+                "rose": Field(0.0, (KEPT_DAYS, slots), np.float32),
+                "fell": Field(0.0, (KEPT_DAYS, slots), np.float32),
+                "rose_now": Field(0.0),
+                "fell_now": Field(0.0),
                 "first": count,
                 "code": Field(0, dtype=np.int8),
                 "since": count,

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config.settings
-from detectors.growth import Growing
+from detectors.growth import DAY, Growing
 from detectors.judge import Judge
-from detectors.kernel import Out
-from detectors.measures import value_of
+from detectors.kernel import COUNTS_OF_ROOT, LARGEST, Out
+from detectors.measures import Measure, value_of
 from detectors.novelty import novelty
 from detectors.scope import SERVICE, Scope
 from detectors.series import Series
@@ -26,6 +26,12 @@ Floats = NDArray[np.float64]
 LEARNING: Final = 10
 """Rows after which the interval is known: the median of the differences so far. They are not judged."""
 
+NO_INTERVAL: Final = 60
+"""Seconds of a step where no stamp is later than another."""
+
+MANY: Final = 4 * COUNTS_OF_ROOT
+"""Mean of counts above which Poisson's noise no longer rules on the scale of the judge."""
+
 _PEOPLE_CHOOSE = "1 2 5 10 15 20 30 60 120 180 300 600 900 1200 1800 3600 7200 10800 14400 21600 43200 86400"
 INTERVALS: Final = np.array([int(seconds) for seconds in _PEOPLE_CHOOSE.split()])
 """Intervals that people choose, all of which divide a day; one that is within a tenth of these is meant."""
@@ -33,8 +39,14 @@ INTERVALS: Final = np.array([int(seconds) for seconds in _PEOPLE_CHOOSE.split()]
 PLAIN: Final = value_of("value")
 """A business value: nothing is known of its unit, and it may be negative."""
 
+CLUMPS: Final = 3.0
+"""So many times Poisson's variance is the noise of clumps."""
+
+COUNTS: Final = Measure.REQUESTS
+"""What is known of a series of counts is what is known of requests."""
+
 HALF_DAY: Final = 43200
-"""So much is judged at once."""
+"""So much is judged at once, where the neighbours of the same time of yesterday leave no room for a day."""
 
 RARE: Final = 3.0
 """Novelty that counts like a deviation which is told."""
@@ -79,40 +91,101 @@ def score(
     ([25000], 'spike')
     """
     count = len(timestamps)
-    expected, lower, upper = np.full((3, count), np.nan)
-    scored = Scored(expected, lower, upper, np.zeros(count), np.zeros(count, bool), [""] * count)
+    scored = _nothing(count)
     strength = (novelty(values) / RARE) ** STEEP
-    if count > LEARNING:
-        step = interval(timestamps[: LEARNING + 1])
-        judge = Judge(settings or config.settings.Judge(), step)
-        judge.add([Series(Scope(SERVICE, "", "", "", ""), PLAIN)])
-        writer = _Writer(scored)
-        for rows, at, start, curve in _pieces(timestamps, values, step, judge.most_steps):
-            out, growth = judge.judge_steps(start, curve[:, None])
-            writer.write(rows, at, start // step, out, growth)
-        # what was said of rows from before the interval was known would not be said of them alone
-        for bound in (expected, lower, upper):
-            bound[: LEARNING + 1] = np.nan
-        scored.score[: LEARNING + 1] = 0.0
-        scored.alert[:LEARNING] = False
-        scored.kind[:LEARNING] = [""] * LEARNING
+    stretches = _stretches(timestamps, values)
+    ends = [*(first for first, _ in stretches), count][1:]
+    for (begin, known), end in zip(stretches, ends, strict=True):
+        said = _judge(timestamps[:end], values[:end], known, settings or config.settings.Judge())
+        for mine, its in zip(scored[:-1], said[:-1], strict=True):
+            mine[begin:end] = its[begin:]
+        scored.kind[begin:end] = said.kind[begin:]
     scored.score[:] = np.maximum(scored.score, strength)
     root = np.sqrt(scored.score)  # so that even the rarest of rows stay below 1, and apart
     scored.score[:] = root / (1 + root)
     return scored
 
 
+def _judge(
+    timestamps: NDArray[np.int64], values: Floats, known: "Known", judged: config.settings.Judge
+) -> Scored:
+    """Judge rows as what is known of their series."""
+    said = _nothing(len(timestamps))
+    judge = Judge(judged, known.step)
+    judge.add([Series(Scope(SERVICE, "", "", "", ""), COUNTS if known.counts else PLAIN)])
+    writer = _Writer(said)
+    for rows, at, start, curve in _pieces(timestamps, values, known.step, judge.most_steps):
+        out, growth = judge.judge_steps(start, curve[:, None])
+        writer.write(rows, at, start // known.step, out, growth)
+    return said
+
+
+def _nothing(count: int) -> Scored:
+    expected, lower, upper = np.full((3, count), np.nan)
+    return Scored(expected, lower, upper, np.zeros(count), np.zeros(count, bool), [""] * count)
+
+
+class Known(NamedTuple):
+    """What the rows so far say of a series."""
+
+    step: int  # seconds
+    counts: bool
+
+
+def _stretches(timestamps: NDArray[np.int64], values: Floats) -> list[tuple[int, Known]]:
+    """Return the rows from which on something else is known of a series, and what: of the rows before them.
+
+    It is asked each time the rows have doubled, so that to judge all of them anew costs as much again
+    at most.
+    """
+    found: list[tuple[int, Known]] = []
+    begin = LEARNING + 1
+    while begin < len(timestamps):
+        known = Known(interval(timestamps[:begin]), counts(values[:begin]))
+        if not found or found[-1][1] != known:
+            found.append((begin, known))
+        begin *= 2
+    return found
+
+
 def interval(timestamps: NDArray[np.int64]) -> int:
     """Return the width of a step in seconds: the usual difference, as people would choose it.
 
+    Stamps that come again say nothing of it; where all are the same it is a minute.
+
     Examples
     --------
-    >>> interval(np.array([0, 301, 599, 900])), interval(np.array([0, 47, 94]))
-    (300, 47)
+    >>> interval(np.array([0, 301, 599, 900])), interval(np.array([0, 47, 47, 94])), interval(np.zeros(3))
+    (300, 47, 60)
     """
-    usual = float(np.median(np.diff(timestamps)))
+    apart = np.diff(timestamps)
+    if not apart.any():
+        return NO_INTERVAL
+    usual = float(np.median(apart[apart > 0]))
     near = int(INTERVALS[np.argmin(np.abs(np.log(INTERVALS / usual)))])
     return near if abs(usual - near) <= near / 10 else max(1, round(usual))
+
+
+def counts(values: Floats) -> bool:
+    """Say whether values look like a number of independent happenings: whole, few, as noisy as Poisson's.
+
+    Of Poisson's counts half the mean square of the difference to the one before is their mean. What is
+    half as noisy, as a queue or a temperature is, is measured and not counted; what is ``CLUMPS`` times as
+    noisy comes in clumps, which Poisson's noise says nothing of. Above ``MANY`` the noise of what is counted
+    is in proportion, as that of an amount.
+
+    Examples
+    --------
+    >>> drawn = np.random.default_rng(1)
+    >>> counts(drawn.poisson(4, 100) * 1.0), counts(drawn.poisson(4, 100) / 2), counts(np.full(9, 4.0))
+    (True, False, False)
+    """
+    there = values[np.isfinite(values)]
+    if len(there) < LEARNING or there.min() < 0 or there.max() > LARGEST or (there != np.floor(there)).any():
+        return False
+    mean = float(there.mean())
+    apart = float(np.square(np.diff(there)).mean()) / 2
+    return 0 < mean <= MANY and mean / 2 <= apart <= CLUMPS * mean
 
 
 def _pieces(
@@ -124,7 +197,7 @@ def _pieces(
     several rows in one step the first is judged.
     """
     grid = np.round((timestamps - timestamps[0]) / step).astype(np.int64) + timestamps[0] // step
-    part = grid * step // HALF_DAY
+    part = grid * step // (DAY if most * step >= DAY else HALF_DAY)
     edges = np.flatnonzero(np.diff(part, prepend=part[0] - 1))
     for begin, end in zip(edges, [*edges[1:], len(grid)], strict=True):
         for first in range(int(grid[begin]), int(grid[end - 1]) + 1, most):
