@@ -62,9 +62,9 @@ def test_a_secret_that_gets_out_fails_its_test_and_no_other(tmp_path: Path) -> N
     )
     said = run.stdout
     for leak in ("print", "capsys", "log", "logged_exception", "exception", "metric", "base64"):
-        assert re.search(rf"FAILED \S*::test_{leak}$", said, re.MULTILINE), said
-    assert re.search(r"ERROR \S*::test_file$", said, re.MULTILINE), said
-    assert re.search(r"PASSED \S*::test_fine$", said, re.MULTILINE), said
+        assert re.search(rf"FAILED \S*::test_{leak}\b", said, re.MULTILINE), said
+    assert re.search(r"ERROR \S*::test_file\b", said, re.MULTILINE), said
+    assert re.search(r"PASSED \S*::test_fine\b", said, re.MULTILINE), said
     assert "7 failed, 2 passed, 1 error" in said
     assert said.count("xoxb-canary-31415926535") == 0, "the report itself shows none"
     for path in (tmp_path / "t").rglob("*"):
