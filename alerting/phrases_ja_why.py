@@ -78,7 +78,8 @@ class JapaneseWhy(JapaneseFigures):
         slow, fast = (f"{100 * each:.1f}" for each in (growth.per_day_lower, growth.per_day_upper))
         if growth.per_day_lower <= 0:
             told = f"{self.subject(finding)}が増え続けているとは、もう言い切れません。"
-            rate = f"直近{growth.days}日間では1日あたり {100 * growth.per_day:.1f}%（{slow}～{fast}%）です。"
+            middle = f"{round(100 * growth.per_day, 1) + 0.0:.1f}"  # -0.0 is 0
+            rate = f"直近{growth.days}日間では1日あたり {middle}%（{slow}～{fast}%）です。"
             return told + rate.replace("-", "−") if growth.days else told
         told = (
             f"{self.subject(finding)}は {growth.days}日間途切れることなく、"

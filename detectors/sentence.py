@@ -111,9 +111,12 @@ def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float
     word = measure.key or _WORDS[measure]
     if growth.per_day_lower <= 0:
         verb = "rises" if measure in _SINGULAR else "rise"
+        middle, slow, fast = (
+            f"{round(100 * each, 1) + 0.0:.1f}"  # -0.0 is 0
+            for each in (growth.per_day, growth.per_day_lower, growth.per_day_upper)
+        )
         how = (
-            f"{100 * growth.per_day:.1f} % a day ({100 * growth.per_day_lower:.1f} to "
-            f"{100 * growth.per_day_upper:.1f} %) over {growth.days} days"
+            f"{middle} % a day ({slow} to {fast} %) over {growth.days} days"
             if growth.days
             else "too few of the last days are known"
         )

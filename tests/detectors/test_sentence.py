@@ -110,6 +110,8 @@ def test_a_rise_whose_interval_holds_zero_is_not_claimed() -> None:
     assert of_growth(ITEMS, Measure.REQUESTS, unsure, limit=100.0) == (
         "Requests of table items no longer surely rise: 1.1 % a day (-2.3 to 5.8 %) over 14 days."
     )
+    flat = msgspec.structs.replace(unsure, per_day=-0.0001, days=21)
+    assert "rise: 0.0 % a day (-2.3" in of_growth(ITEMS, Measure.REQUESTS, flat)
     unknown = Growth(per_day=0.0, per_day_lower=0.0, per_day_upper=0.0, days=0)
     assert of_growth(ITEMS, Measure.LATENCY, unknown) == (
         "P95 latency of table items no longer surely rises: too few of the last days are known."
