@@ -15,6 +15,9 @@ KEPT_SECONDS: Final = 7 * HOUR
 """Longer than a finding may stay open, so that its whole excess can be attributed."""
 
 
+_LARGEST: Final = 1e38
+
+
 class Recent(RowState):
     """Values and expectations of the last hours, step by step."""
 
@@ -48,7 +51,9 @@ class Recent(RowState):
         slots = np.arange(last - kept, last) % self.steps
         pairs = ((self.value, value), (self.expected, expected), (self.lower, lower), (self.upper, upper))
         for array, new in pairs:
-            array[slots] = new[-kept:]
+            array[slots] = np.clip(
+                new[-kept:], -_LARGEST, _LARGEST
+            )  # an interval may be wider than a float32
         self.at = last - 1
 
     def correct(self, index: int, more: Floats) -> None:
