@@ -127,6 +127,12 @@ def _valid_keys(path: KeyPath) -> list[str]:
 def _problem(details: ErrorDetails, tree: Tree) -> Problem:
     path = tuple(part for part in details["loc"] if part != "[key]")
     kind, where = details["type"], _dotted(path)
+    if details["input"] is None and path in tree.commented:
+        return Problem(
+            tree.values[path],
+            f"{where} is empty",
+            f'a comment begins with #: write "{tree.commented[path]}" in quotes',
+        )
     if kind == "extra_forbidden":
         return Problem(tree.keys[path], *_unknown_key(path))
     if kind == "missing":

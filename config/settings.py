@@ -12,19 +12,32 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails
 
+from config.notify_rules import mistakes
 from config.template import Template
 
 SCOPE_KINDS: Final = ("account", "service", "route", "function", "table", "client", "tenant")
 """The scopes a link can be about; the same as in detectors/scope.py, which a test holds."""
 
+MEASURES: Final = (
+    "requests", "cold_starts", "errors_user", "errors_backend", "errors_fatal", "throttles",
+    "reads", "writes", "rcu", "wcu", "busy", "latency", "latency_code", "latency_auth",
+)  # fmt: skip
+"""What incidents are told of, besides value:key; the same as in detectors/measures.py, which a test holds."""
+
+OWN_LABELS: Final = ("alertname", "severity", "incident", "verdict", "measure", "scope", "name")
+"""Labels of every alert about an incident; a test holds that alerting/alertmanager.py gives them."""
+
 LAST_PORT: Final = 65535
 FIRST_YEAR, LAST_YEAR = 1971, 2099  # times are epoch seconds, with room for a time zone at both ends
 
+_CHANNEL: Final = r"[#@][^\s:]+|[CDG][A-Z0-9]{2,20}"
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?")
 _HOW_A_MOMENT: Final = "write 2026-11-27, 2026-11-27T18:00 or 2026-11-27T18:00+09:00"
 
@@ -95,6 +108,47 @@ def _scope_name(text: str) -> str:
     return text
 
 
+def _measure_name(text: str) -> str:
+    if "*" not in text and text not in MEASURES and not re.fullmatch("value:.+", text, re.DOTALL):
+        near = difflib.get_close_matches(text, MEASURES, 1)
+        known = f"did you mean {near[0]!r}?" if near else f"measures: {', '.join(MEASURES)}, value:key"
+        raise ValueError(f"no measure; {known}")
+    return text
+
+
+def _label_name(text: str) -> str:
+    if not re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]*", text):
+        near = re.sub("[^a-zA-Z0-9_]", "_", text)
+        raise ValueError(f"{text!r} cannot be the name of a label; letters, digits and _, such as {near!r}")
+    if text in OWN_LABELS:
+        raise ValueError(f"every alert has a label {text!r} of its own; take another name")
+    return text
+
+
+def _alertmanager_url(text: str) -> str:
+    base, api, _ = text.partition("/api/v")
+    if api:
+        raise ValueError(f"more than its address; write {base}, the rest is added")
+    return text
+
+
+def _slack_channel(text: str) -> str:
+    if not re.fullmatch(_CHANNEL, text):
+        raise ValueError(
+            "no channel; write '#name' with the #, in quotes, or the id that Slack shows (C0123456789)"
+        )
+    return text
+
+
+def _destination(text: str) -> str:
+    if not re.fullmatch(rf"(slack:)?({_CHANNEL})|(webhook|alertmanager):[a-z0-9_-]+", text):
+        raise ValueError(
+            "nowhere to send to; write '#channel' in quotes, the id of a channel, webhook:name or "
+            "alertmanager:name"
+        )
+    return text
+
+
 def _link_kind(kind: str) -> str:
     scope = kind.partition("_")[0]
     if scope not in SCOPE_KINDS:
@@ -130,15 +184,15 @@ TimeZone = Annotated[str, AfterValidator(_time_zone)]
 HolidayRegion = Annotated[str, AfterValidator(_holiday_region)]
 Moment = Annotated[str, AfterValidator(_moment)]
 ScopeName = Annotated[str, AfterValidator(_scope_name)]
+MeasureName = Annotated[str, AfterValidator(_measure_name)]
+LabelName = Annotated[str, AfterValidator(_label_name)]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 SinkName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
-SlackChannel = Annotated[str, Field(pattern=r"^([#@][^\s:]+|[CDG][A-Z0-9]{2,20})$")]
+SlackChannel = Annotated[str, AfterValidator(_slack_channel)]
 SlackMember = Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]{2,20}$")]
 Mention = Annotated[str, Field(pattern=r"^(here|[UWS][A-Z0-9]{2,20})$")]
-DestinationName = Annotated[
-    str, Field(pattern=r"^([#@CDG][^\s:]*|slack:\S+|webhook:[a-z0-9_-]+|alertmanager:[a-z0-9_-]+)$")
-]
+DestinationName = Annotated[str, AfterValidator(_destination)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 VerdictName = Literal["spike", "drop", "shift", "growth", "limit", "silence", "fatal"]
 
@@ -325,8 +379,10 @@ class Slack(Section):
         "SLACK_SIGNING_SECRET",
         description="environment variable with the signing secret: buttons by signed HTTP at /slack",
     )
-    channel: str = Field("#uneri", min_length=1, description="channel of pages")
-    digest_channel: str | None = Field(None, description="channel of the digest; that of pages when absent")
+    channel: SlackChannel = Field("#uneri", description="channel of pages")
+    digest_channel: SlackChannel | None = Field(
+        None, description="channel of the digest; that of pages when absent"
+    )
     fallback_channel: SlackChannel | None = Field(
         None, description="channel of what its own channel refuses for good (archived, bot not invited)"
     )
@@ -349,8 +405,12 @@ class Alertmanager(Section):
     """A Prometheus Alertmanager (API v2), so that a team's pager gets pages."""
 
     name: SinkName = Field(description="what routes call it: alertmanager:name")
-    url: HttpUrl = Field(description="its address, such as http://alertmanager:9093")
-    labels: dict[str, str] = Field(default_factory=dict, description="labels that each alert gets besides")
+    url: Annotated[HttpUrl, AfterValidator(_alertmanager_url)] = Field(
+        description="its address, such as http://alertmanager:9093"
+    )
+    labels: dict[LabelName, str] = Field(
+        default_factory=dict, description="labels that each alert gets besides"
+    )
 
 
 class Match(Section):
@@ -362,7 +422,9 @@ class Match(Section):
         default_factory=list, description="kind:name the incident is about; * stands for anything in a name"
     )
     verdicts: list[VerdictName] = Field(default_factory=list, description="verdicts")
-    measures: list[str] = Field(default_factory=list, description="measures, such as wcu")
+    measures: list[MeasureName] = Field(
+        default_factory=list, description="measures, such as wcu, or value:sales; * stands for anything"
+    )
 
 
 class Route(Section):
@@ -435,16 +497,13 @@ class Notify(Section):
     alertmanagers: list[Alertmanager] = Field(default_factory=list, description="Prometheus Alertmanagers")
 
     @model_validator(mode="after")
-    def _routes_lead_somewhere(self) -> Self:
-        known = {f"webhook:{one.name}" for one in self.webhooks}
-        known |= {f"alertmanager:{one.name}" for one in self.alertmanagers}
-        for route in self.routes:
-            for to in route.to:
-                if to.partition(":")[0] in ("webhook", "alertmanager") and to not in known:
-                    raise ValueError(
-                        f"a route leads to {to!r}, which is not configured; "
-                        f"known: {', '.join(sorted(known)) or 'none'}"
-                    )
+    def _nothing_contradicts(self) -> Self:
+        found = [
+            InitErrorDetails(type="value_error", loc=path, input=value, ctx={"error": ValueError(message)})
+            for path, value, message in mistakes(self)
+        ]
+        if found:
+            raise ValidationError.from_exception_data("Notify", found)
         return self
 
 

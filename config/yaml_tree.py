@@ -34,6 +34,7 @@ class Tree:
 
     data: Any = None
     empty: set[Path] = field(default_factory=set)  # written as nothing at all: `slack:`
+    commented: dict[Path, str] = field(default_factory=dict)  # …and what it was taken for: `channel: #uneri`
     keys: dict[Path, Place] = field(default_factory=dict)
     values: dict[Path, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -65,6 +66,9 @@ _Loader.add_implicit_resolver(
 )
 
 _QUOTE: Final = "write it in quotes"
+_HASH: Final = "what begins with # is a comment unless it stands in quotes"
+_CUT_LIST: Final = re.compile(r"[\[,]\s*(#[^\s,\]#]+)")
+_COMMENTED: Final = re.compile(r"[ \t]*(#[^\s#]+)")
 
 
 def read_tree(text: str) -> Tree:
@@ -78,7 +82,7 @@ def read_tree(text: str) -> Tree:
         problem = _first_unreadable(text)
         node = None if problem else yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        problem = _syntax_problem(error)
+        problem = _syntax_problem(error, text)
     except yaml.reader.ReaderError as error:
         problem = Problem(
             _place_of(text, error.position),
@@ -151,6 +155,10 @@ def _read_scalar(tree: Tree, node: yaml.ScalarNode, path: Path) -> Any:
     if kind == "null":
         if not node.value:
             tree.empty.add(path)
+            mark = node.start_mark
+            rest = mark.buffer[mark.pointer :] if mark and mark.buffer else ""
+            if comment := _COMMENTED.match(rest):
+                tree.commented[path] = comment[1]
         return None
     if kind == "bool":
         return node.value.lower() in {"yes", "true", "on"}
@@ -165,7 +173,7 @@ def _read_scalar(tree: Tree, node: yaml.ScalarNode, path: Path) -> Any:
     return node.value
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError) -> Problem:
+def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
     problem = error.problem or "not YAML"
@@ -173,6 +181,9 @@ def _syntax_problem(error: yaml.MarkedYAMLError) -> Problem:
         return Problem(place, "a tab cannot indent or begin a value", "use spaces")
     if "expected a single document" in (error.context or ""):
         return Problem(place, "a second document begins here", "keep one document, without ---")
+    cut = [found for line in text.splitlines()[: place.line] if (found := _CUT_LIST.search(line))]
+    if cut and "flow" in (error.context or ""):
+        return Problem(place, f"not YAML: {problem}", f'{_HASH}: "{cut[-1][1]}"')
     remedy = "check indentation, colons and quotes"
     if error.context_mark and error.context_mark.line + 1 != place.line:
         remedy += f" from line {error.context_mark.line + 1} on"

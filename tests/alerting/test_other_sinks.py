@@ -16,7 +16,7 @@ from alerting.outbox_sqlite import SqliteOutbox
 from alerting.sink import Receiver
 from alerting.webhook import WebhookSink, in_json
 from config.links import Links
-from config.settings import Settings, Webhook
+from config.settings import OWN_LABELS, Settings, Webhook
 from streams.http_receivers import SecretError, http_receivers, key_of
 from tests.alerting.alertmanager_standin import AlertmanagerStandin
 from tests.alerting.desk import Desk, JointClock, Memory
@@ -69,6 +69,7 @@ async def test_one_incident_is_told_everywhere_and_ends_everywhere(bench: Bench)
     await desk.put(*opened)
     await desk.settle()
     [alert] = pager.firing()
+    assert set(OWN_LABELS) <= set(alert["labels"])
     assert alert["labels"] == {
         "alertname": "Uneri",
         "severity": "page",

@@ -25,11 +25,12 @@ def test_the_first_route_that_matches_decides() -> None:
     assert _to(*routes, about=scope("function", "f")) == ["slack:#rest"]
 
 
-def test_a_route_may_lead_to_several_places_once_each() -> None:
-    assert _to({"to": ["#a", "webhook:w", "alertmanager:p", "slack:#a"]}) == [
+def test_a_route_may_lead_to_several_places() -> None:
+    assert _to({"to": ["#a", "webhook:w", "alertmanager:p", "slack:C0123"]}) == [
         "slack:#a",
         "webhook:w",
         "alertmanager:p",
+        "slack:C0123",
     ]
 
 

@@ -61,7 +61,7 @@ def test_a_time_of_day_and_large_numbers_are_read_as_written() -> None:
 def test_all_problems_are_listed_one_a_line_in_file_order() -> None:
     text = (
         "time:\n  stpe: 30\n  idle: '30'\n"
-        "slack:\n  channel: a\n  channel: b\n"
+        "slack:\n  channel: '#a'\n  channel: '#b'\n"
         "limits:\n  accounts: {123456789012: 5}\n"
         "floors:\n  rcu: {absolute: 1}\n"
         "digest: {at: 25:00}\n"

@@ -1,0 +1,112 @@
+"""What no single value of the notify section shows: what never ends, is never reached, or leads nowhere."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from config.settings import Maintenance, Match, Notify
+
+_DAYS: Final = 7
+_PERIODS: Final = {"day": timedelta(days=1), "week": timedelta(days=7)}
+_DATE: Final = len("2026-11-27")
+
+
+class Mistake(NamedTuple):
+    """A value that cannot be meant: where it stands, what is wrong with it and, after a ``;``, the remedy."""
+
+    path: tuple[str | int, ...]
+    value: object
+    message: str
+
+
+def mistakes(notify: "Notify") -> Iterator[Mistake]:
+    """Yield what is wrong between the settings of a section each of which is right alone."""
+    yield from _held_for_ever(notify)
+    yield from _named_twice(notify)
+    yield from _routes(notify)
+
+
+def names_nothing(match: "Match") -> bool:
+    """Say whether no part is given."""
+    return not (match.accounts or match.services or match.scopes or match.verdicts or match.measures)
+
+
+def takes_all(match: "Match") -> bool:
+    """Say whether every incident fits, whatever it is about."""
+    return not (match.services or match.scopes or match.verdicts) and all(
+        not patterns or any(not pattern.strip("*") for pattern in patterns)
+        for patterns in (match.accounts, match.measures)
+    )
+
+
+def _held_for_ever(notify: "Notify") -> Iterator[Mistake]:
+    for number, silence in enumerate(notify.silences):
+        if names_nothing(silence.match):
+            yield Mistake(
+                ("silences", number, "match"),
+                {},
+                "names nothing, which would silence everything; name what is meant, or write "
+                "accounts: ['*'] for everything",
+            )
+    for number, hours in enumerate(notify.quiet_hours):
+        if hours.start == hours.end and len(set(hours.days) or range(_DAYS)) == _DAYS:
+            yield Mistake(
+                ("quiet_hours", number, "end"),
+                hours.end,
+                "the same as start on every day, which never ends; write another time, or the days "
+                "that are meant as a whole",
+            )
+    for number, work in enumerate(notify.maintenance):
+        if work.every is not None and _length(work) >= _PERIODS[work.every]:
+            yield Mistake(
+                ("maintenance", number, "every"),
+                work.every,
+                "it begins again before it has ended, so that it never ends; write an end that is nearer, "
+                "or leave every out",
+            )
+
+
+def _length(work: "Maintenance") -> timedelta:
+    first, last = datetime.fromisoformat(work.start), datetime.fromisoformat(work.end)
+    return last - first + timedelta(days=len(work.end) == _DATE)  # a date is included as a whole
+
+
+def _named_twice(notify: "Notify") -> Iterator[Mistake]:
+    named = {
+        "webhooks": [one.name for one in notify.webhooks],
+        "alertmanagers": [one.name for one in notify.alertmanagers],
+    }
+    for section, names in named.items():
+        for number, name in enumerate(names):
+            if (first := names.index(name)) != number:
+                yield Mistake(
+                    (section, number, "name"),
+                    name,
+                    f"the name of notify.{section}.{first} too; give each its own",
+                )
+
+
+def _routes(notify: "Notify") -> Iterator[Mistake]:
+    known = {f"webhook:{one.name}" for one in notify.webhooks}
+    known |= {f"alertmanager:{one.name}" for one in notify.alertmanagers}
+    before: int | None = None
+    for number, route in enumerate(notify.routes):
+        if before is not None:
+            yield Mistake(
+                ("routes", number),
+                {},
+                f"never reached, since notify.routes.{before} matches everything and the first that matches "
+                "decides; exchange them",
+            )
+        elif takes_all(route.match):
+            before = number
+        seen: set[str] = set()
+        for place, to in enumerate(route.to):
+            path = ("routes", number, "to", place)
+            if to.partition(":")[0] in ("webhook", "alertmanager") and to not in known:
+                yield Mistake(path, to, f"not configured; known: {', '.join(sorted(known)) or 'none'}")
+            name = to.removeprefix("slack:")
+            if name in seen:
+                yield Mistake(path, to, "given twice; keep one of them")
+            seen.add(name)

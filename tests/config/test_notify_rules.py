@@ -1,0 +1,124 @@
+"""What cannot be meant in the notify section is refused at its place, before an incident shows it."""
+
+from pathlib import Path
+
+import pytest
+
+from config.load import ConfigError, load_settings
+from config.settings import MEASURES
+from detectors.measures import Measure
+
+SILENCE = "until: 2026-12-01, why: moved}]}"
+
+
+def refusal(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(Path("uneri.yaml"), text)
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        (
+            f"notify: {{silences: [{{match: {{}}, {SILENCE}",
+            "1:29",
+            "names nothing, which would silence every",
+        ),
+        (f"notify: {{silences: [{{match: {{measures: [wcuu]}}, {SILENCE}", "1:41", "did you mean 'wcu'?"),
+        (
+            'notify: {quiet_hours: [{start: "22:00", end: "22:00"}]}',
+            "1:46",
+            "which never ends; write another",
+        ),
+        (
+            "notify: {maintenance: [{name: x, start: 2026-11-01, end: 2026-11-01, every: day}]}",
+            "1:77",
+            "it begins again before it has ended",
+        ),
+        (
+            "notify: {maintenance: [{name: x, start: 2026-11-01, end: 2026-11-08T01:00, every: week}]}",
+            "1:83",
+            "it begins again before it has ended",
+        ),
+        (
+            'notify: {routes: [{to: ["#a"]}, {match: {services: [x]}, to: ["#b"]}]}',
+            "1:33",
+            "never reached, since notify.routes.0 matches everything",
+        ),
+        (
+            'notify: {routes: [{match: {accounts: ["*"]}, to: ["#a"]}, {to: ["#b"]}]}',
+            "1:59",
+            "never reached, since notify.routes.0 matches everything",
+        ),
+        ('notify: {routes: [{to: ["#a", "slack:#a"]}]}', "1:31", "given twice; keep one of them"),
+        ('notify:\n  routes:\n    - to: ["webhook:nope"]', "3:12", "not configured; known: none"),
+        ("notify: {routes: [{to: [Cats]}]}", "1:25", "is 'Cats': nowhere to send to; write '#channel'"),
+        (
+            "notify:\n  webhooks:\n    - {name: a, url: 'http://x'}\n    - {name: a, url: 'http://y'}",
+            "4:14",
+            "the name of notify.webhooks.0 too; give each its own",
+        ),
+        (
+            "notify: {alertmanagers: [{name: a, url: 'http://x:9093/api/v2/alerts'}]}",
+            "1:41",
+            "more than its address; write http://x:9093, the rest is added",
+        ),
+        (
+            "notify: {alertmanagers: [{name: a, url: 'http://x', labels: {bad-label: a}}]}",
+            "1:62",
+            "letters, digits and _, such as 'bad_label'",
+        ),
+        (
+            "notify: {alertmanagers: [{name: a, url: 'http://x', labels: {alertname: a}}]}",
+            "1:62",
+            "every alert has a label 'alertname' of its own",
+        ),
+        ("slack: {channel: Cats}", "1:18", "no channel; write '#name' with the #, in quotes, or the id"),
+        ("slack: {digest_channel: cats}", "1:25", "no channel; write '#name' with the #"),
+        ("slack:\n  channel: #cats\n", "2:11", 'is empty; a comment begins with #: write "#cats" in quotes'),
+        ("notify:\n  routes:\n    - to: [#a]\n", "4:1", 'a comment unless it stands in quotes: "#a"'),
+        (
+            'notify:\n  routes:\n    - to: ["#a", #b]\n      mention: here\n',
+            "5:1",
+            'a comment unless it stands in quotes: "#b"',
+        ),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_at_its_place(text: str, place: str, said: str) -> None:
+    [line] = refusal(text)
+    assert line.startswith(f"uneri.yaml:{place}: "), line
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'notify: {{silences: [{{match: {{accounts: ["*"]}}, {SILENCE}',
+        f'notify: {{silences: [{{match: {{measures: ["err*", "value:sales", latency]}}, {SILENCE}',
+        'notify: {quiet_hours: [{start: "00:00", end: "00:00", days: [sat, sun]}]}',
+        "notify: {maintenance: [{name: x, start: 2026-11-01T10:00, end: 2026-11-02T09:59, every: day}]}",
+        "notify: {maintenance: [{name: x, start: 2026-11-01, end: 2026-11-06, every: week}]}",
+        "notify: {maintenance: [{name: x, start: 2026-11-01, end: 2026-11-06}]}",
+        'notify: {routes: [{match: {services: ["*"]}, to: ["#a"]}, {to: ["#a", "slack:C0123"]}]}',
+        "notify: {alertmanagers: [{name: a, url: 'https://x/prefix', labels: {team: shop}}]}",
+        "slack: {channel: C0123456789, digest_channel: '#日報'}",
+        "slack:\n  # the team's\n  operators: []  # everybody\n",
+    ],
+)
+def test_what_may_be_meant_is_taken(text: str) -> None:
+    load_settings(None, text)
+
+
+def test_all_that_contradicts_is_told_at_once() -> None:
+    lines = refusal('notify:\n  routes:\n    - to: ["webhook:a", "#b", "#b"]\n    - to: ["alertmanager:c"]\n')
+    assert [line.split(": ")[0] for line in lines] == [
+        "uneri.yaml:3:12",
+        "uneri.yaml:3:31",
+        "uneri.yaml:4:7",
+        "uneri.yaml:4:12",
+    ]
+
+
+def test_the_measures_that_can_be_named_are_those_that_are_judged() -> None:
+    assert set(MEASURES) == {measure.value for measure in Measure if not measure.key}
