@@ -132,23 +132,24 @@ def direction(finding: Finding) -> str:
             return UP
 
 
-def connected(one: Finding, other: Finding, *, together: bool) -> bool:
-    """Tell whether two findings of one account and direction have one cause.
+def connected(new: Finding, held: Finding, *, together: bool) -> bool:
+    """Tell whether a new finding has the cause of one of its account and direction that is held already.
 
-    They do when either is about something that carries a part of the other, or when the same caller or
+    It does when either is about something that carries a part of the other, or when the same caller or
     suspect carries a good part of both. ``together`` says that they began at about the same time. Broad
     scopes (account, service, a client in all its versions) connect only then: hours later, a
     coincidence is likelier than a cause, and hiding a new cause in an old message would cost more
-    than a second message.
+    than a second message. What carries a part of a broad finding that is held connects only then, too:
+    all that lies below a slow service carries a part of it, whatever goes wrong there later and why.
     """
-    if together and ACCOUNT in (one.about.kind, other.about.kind):
+    if together and ACCOUNT in (new.about.kind, held.about.kind):
         return True
-    if together and one.verdict is other.verdict is Verdict.SILENCE:
+    if together and new.verdict is held.verdict is Verdict.SILENCE:
         return True  # two scopes of one account that fall silent at one time have one cause
-    mine, theirs = subjects(one), subjects(other)
-    found = (
-        (mine & theirs) | (mine & parts(other)) | (theirs & parts(one)) | (carriers(one) & carriers(other))
-    )
+    mine, theirs = subjects(new), subjects(held)
+    found = (mine & theirs) | (theirs & parts(new))
+    if together or not spread(held):
+        found |= (mine & parts(held)) | (carriers(new) & carriers(held))
     return bool(found) if together else any(not broad(scope) for scope in found)
 
 
@@ -203,3 +204,8 @@ def carriers(finding: Finding) -> set[Scope]:
 def broad(scope: Scope) -> bool:
     """Tell whether so much goes through a scope that it connects only what begins with it."""
     return scope.kind in (ACCOUNT, SERVICE) or (scope.kind == CLIENT and not scope.version)
+
+
+def spread(finding: Finding) -> bool:
+    """Tell whether a finding is about broad scopes only."""
+    return all(broad(scope) for scope in subjects(finding))

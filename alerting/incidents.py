@@ -7,7 +7,7 @@ import msgspec
 
 from alerting.agenda import Agenda, Due, What
 from alerting.case import Case
-from alerting.cause import GROWTH, depth, direction, taken_over
+from alerting.cause import GROWTH, depth, direction, spread, taken_over
 from alerting.closed import Closed, shelf_of
 from alerting.digest_time import next_digest, zone_of
 from alerting.fingerprint import Earlier, Memory, fingerprint
@@ -175,7 +175,7 @@ class Incidents:
         if case is None:
             case = self._begin(finding)
         for other in others:
-            if other.alerted is None:
+            if other.alerted is None and self._one_cause(finding, case, other):
                 self._forget(other)
                 case.absorb(other)
                 self._case_of.update(dict.fromkeys(other.findings, case.id))
@@ -198,6 +198,13 @@ class Incidents:
             key=lambda case: (case.alerted is None, case.resolved is not None, case.started, case.id),
         )
         return (fitting[0], fitting[1:]) if fitting else (None, [])
+
+    def _one_cause(self, link: Finding, case: Case, other: Case) -> bool:
+        """Tell whether a finding that is connected with both says that two cases have one cause.
+
+        What is slow below a service makes it slow: that says nothing of what began at different times.
+        """
+        return not spread(link) or abs(case.started - other.started) <= self._settings.incidents.gather
 
     def _put(self, case: Case, finding: Finding, at: int) -> None:
         if case.findings.get(finding.id) is not finding:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final
 
-from alerting.cause import GROWTH, broad, carriers, direction, parts, subjects, taken_over
+from alerting.cause import GROWTH, broad, carriers, direction, parts, spread, subjects, taken_over
 from detectors.finding import Finding, Verdict
 from detectors.scope import ACCOUNT, Scope
 
@@ -22,12 +22,17 @@ class _Index(StrEnum):
     SUBJECT = "subject"  # scopes that a finding is about
     PART = "part"  # scopes that carry a part of it
     CARRIER = "carrier"  # scopes that carry a good part of it
+    SPREAD_PART = "part of what is spread"  # as PART, of a finding about broad scopes only
+    SPREAD_CARRIER = "carrier of what is spread"
     ACCOUNT = "account"
     WIDE = "wide"  # accounts that are meant as a whole
     SILENT = "silent"  # accounts in which something is silent
 
 
-_LOOSE: Final = (_Index.CARRIER, _Index.ACCOUNT, _Index.WIDE, _Index.SILENT)
+_SPREAD: Final = (_Index.SPREAD_PART, _Index.SPREAD_CARRIER)
+"""What connects only findings that begin together (``alerting.cause.connected``)."""
+
+_LOOSE: Final = (_Index.CARRIER, _Index.SPREAD_CARRIER, _Index.ACCOUNT, _Index.WIDE, _Index.SILENT)
 """What connects two findings although neither is a part of the other: not where another function took over,
 which is of the same cause as its own callers only (``alerting.cause.answers``)."""
 
@@ -76,8 +81,9 @@ class Reach:
         """Return the cases that hold a finding with the same cause; ``gather`` seconds apart is together."""
         found: set[str] = set()
         together = min(gather, JOINS_SECONDS)
-        for scope, starts in self._meets(finding):
-            found.update(_begun(starts, finding.start, together if broad(scope) else JOINS_SECONDS))
+        for scope, index in _meets(finding):
+            within = together if broad(scope) or index in _SPREAD else JOINS_SECONDS
+            found.update(_begun(self._at(index, finding, scope), finding.start, within))
         account = finding.about.account
         indices = [_Index.WIDE]
         indices += [_Index.ACCOUNT] if finding.about.kind == ACCOUNT else []
@@ -85,16 +91,6 @@ class Reach:
         for index in indices:
             found.update(_begun(self._at(index, finding, account), finding.start, together))
         return found
-
-    def _meets(self, finding: Finding) -> Iterator[tuple[Scope, _Starts]]:
-        for scopes, indices in (
-            (subjects(finding), (_Index.SUBJECT, _Index.PART)),
-            (parts(finding), (_Index.SUBJECT,)),
-            (carriers(finding), (_Index.CARRIER,)),
-        ):
-            for scope in scopes:
-                for index in indices:
-                    yield scope, self._at(index, finding, scope)
 
     def _at(self, index: _Index, finding: Finding, *of: object) -> _Starts:
         return self._index.get((index, direction(finding), *of), {})
@@ -116,14 +112,27 @@ class Reach:
                 del self._index[key]
 
 
+def _meets(finding: Finding) -> Iterator[tuple[Scope, _Index]]:
+    """Yield where findings stand that a new one may be connected with."""
+    for scopes, indices in (
+        (subjects(finding), (_Index.SUBJECT, _Index.PART, _Index.SPREAD_PART)),
+        (parts(finding), (_Index.SUBJECT,)),
+        (carriers(finding), (_Index.CARRIER, _Index.SPREAD_CARRIER)),
+    ):
+        for scope in scopes:
+            for index in indices:
+                yield scope, index
+
+
 def _keys(finding: Finding, *, loose: bool) -> Iterator[_Key]:
     """Yield where a finding stands; findings of other directions have other causes."""
     way, account = direction(finding), finding.about.account
     found: list[_Key] = [(_Index.SERIES, way, finding.about, finding.measure)]
     if way != GROWTH:  # growth is told series by series
         found += [(_Index.SUBJECT, way, scope) for scope in subjects(finding)]
-        found += [(_Index.PART, way, scope) for scope in parts(finding)]
-        found += [(_Index.CARRIER, way, scope) for scope in carriers(finding)]
+        part, carrier = _SPREAD if spread(finding) else (_Index.PART, _Index.CARRIER)
+        found += [(part, way, scope) for scope in parts(finding)]
+        found += [(carrier, way, scope) for scope in carriers(finding)]
         found.append((_Index.ACCOUNT, way, account))
         if finding.about.kind == ACCOUNT:
             found.append((_Index.WIDE, way, account))

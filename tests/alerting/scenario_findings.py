@@ -97,8 +97,12 @@ class Findings:
                 case "callers":
                     changes["callers"] = _shares(left, former.about.account)
                     left = []
+                case "touches":
+                    changes["touches"] = _touched(left, former.about.account)
+                    left = []
                 case other:
-                    raise ValueError(f"{other!r} is none of now, end, withdrawn, becomes, near, callers")
+                    known = "now, end, withdrawn, becomes, near, callers, touches"
+                    raise ValueError(f"{other!r} is none of {known}")
         told = replace(former, revision=former.revision + 1, seen=at, **changes)
         self._newest[key] = told
         return told
@@ -122,13 +126,17 @@ def _given(words: list[str]) -> dict[str, list[str]]:
     return given
 
 
+def _touched(words: list[str], account: str) -> list[Scope]:
+    return [
+        Scope(_one(kind, KINDS, "kind"), "aws", account, "ap-northeast-1", name)
+        for kind, _, name in (word.partition(":") for word in words)
+    ]
+
+
 def _evidence(given: dict[str, list[str]], account: str) -> dict[str, Any]:
     evidence: dict[str, Any] = {
         "callers": _shares(given.get("callers", []), account),
-        "touches": [
-            Scope(_one(kind, KINDS, "kind"), "aws", account, "ap-northeast-1", name)
-            for kind, _, name in (word.partition(":") for word in given.get("touches", []))
-        ],
+        "touches": _touched(given.get("touches", []), account),
         "near": "near" in given,
     }
     for word in ("limit", "score"):

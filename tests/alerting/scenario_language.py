@@ -20,7 +20,8 @@ Times are counted from ``starts`` (UTC): ``0``, ``90 s``, ``2 h 5 min``, ``3 d``
                                                      ``as KEY``; ``{n}`` in a name after ``finding xN`` counts
 ``finding KEY CHANGE …``                             the newest of it (its name unless ``as`` gave a key) is
                                                      told anew: ``now VALUE``, ``end``, ``withdrawn``,
-                                                     ``becomes VERDICT``, ``near``
+                                                     ``becomes VERDICT``, ``near``, ``callers …``,
+                                                     ``touches …``
 ``press ASK NAME [DURATION] [by WHO] [why TEXT]``    somebody presses a button of the newest incident
                                                      about NAME
 ``silence KIND:NAME DURATION [by WHO] [why TEXT]``   somebody silences a pattern; ``unsilence`` ends the last
