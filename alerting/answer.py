@@ -27,3 +27,4 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     incident: Incident | None = None  # the one it was about, as it is now
     silence: str | None = None  # id of the silence it made or ended
     until: int | None = None  # until when that holds; None: while the incident lasts
+    fits: int | None = None  # of a silence of what matches: how many of the known incidents, open or over, do

@@ -51,8 +51,9 @@ class Answers:
         self._links, self._zone, self._words = links, zone, words
 
     def command(self, answer: Answer) -> Message:
-        """Answer a command: whether it holds, and until when."""
-        return self._short(self._words.said(answer.said, self._until(answer.until)))
+        """Answer a command: whether it holds, until when, and whether anything known is meant by it."""
+        said = self._words.said(answer.said, self._until(answer.until))
+        return self._short(f"{said} {self._words.labels.fits_nothing}" if answer.fits == 0 else said)
 
     def refused(self) -> Message:
         """Say that somebody may not do this."""

@@ -9,6 +9,7 @@ from alerting.command import Ask, Command
 from alerting.dedupe import Dedupe
 from alerting.dispatch import Dispatch
 from alerting.labels import Label
+from alerting.matching import matches
 from alerting.silences import Silences, Standing
 from alerting.stories import Stories
 from alerting.story import Story
@@ -64,6 +65,7 @@ class Asked:
             incident=None if story is None else story.incident,
             silence=None if command.ask is Ask.ACKNOWLEDGE else command.id,
             until=command.until,
+            fits=self._fitting(command),
         )
 
     def ended(self, silence: Standing, at: int) -> Iterator[Dispatch]:
@@ -98,6 +100,11 @@ class Asked:
         if story is not None:
             self._label(command, story)
             yield from dispatches.asked(story, command)
+
+    def _fitting(self, command: Command) -> int | None:
+        if command.matching is None:
+            return None
+        return sum(matches(command.matching, story.incident) for story in self._stories)
 
     def _end(self, command: Command, now: int) -> Answer:
         found = self._silences.find(command.incident or "")

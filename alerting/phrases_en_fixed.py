@@ -13,6 +13,7 @@ LABELS: Final = Labels(
     lasted="From – to",
     where="Where",
     headroom="Headroom",
+    headroom_then="Headroom at the peak",
     data="Data",
     error="Error",
     came="Came",
@@ -83,6 +84,7 @@ LABELS: Final = Labels(
         "/uneri what-changed 2h"
     ),
     not_allowed="You may not do this: ask an operator of Uneri.",
+    fits_nothing="No incident known so far matches it: is it written as a message would name it?",
     open_now="Open",
     held_back="Held back",
     last_told="Last message",

@@ -30,6 +30,7 @@ _FAULTS: Final = {
     Fault.HOW_LONG: "Say for how long, such as 30m, 2h or 3d",
     Fault.TOO_LONG: "That is too long or too short",
     Fault.WHICH: "Say which silence ends, by its id: /uneri silences lists them",
+    Fault.ALONE: "Everything stands alone: name what is meant, or everything, not both",
     Fault.TEXT: "That is too much text",
 }
 

@@ -14,6 +14,7 @@ class Labels(NamedTuple):
     lasted: str
     where: str
     headroom: str
+    headroom_then: str  # of what is over: where it was furthest
     data: str
     error: str
     came: str
@@ -85,6 +86,7 @@ class Labels(NamedTuple):
     nothing_changed: str
     help: str
     not_allowed: str
+    fits_nothing: str
     open_now: str
     held_back: str
     last_told: str

@@ -13,6 +13,7 @@ LABELS: Final = Labels(
     lasted="発生期間",
     where="発生場所",
     headroom="上限までの余裕",
+    headroom_then="ピーク時の上限までの余裕",
     data="データ充足率",
     error="エラー",
     came="発生回数",
@@ -82,6 +83,7 @@ LABELS: Final = Labels(
         "/uneri 停止解除 ID · /uneri 変化 2h"
     ),
     not_allowed="この操作を行う権限がありません。Uneri の担当者に依頼してください。",
+    fits_nothing="これまでに一致したインシデントはありません。名前が通知の表記と同じかご確認ください。",
     open_now="未解決",
     held_back="保留中",
     last_told="最後の通知",

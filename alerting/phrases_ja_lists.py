@@ -44,6 +44,7 @@ _FAULTS: Final = {
     Fault.HOW_LONG: "期間を指定してください（例: 30m、2h、3d）",
     Fault.TOO_LONG: "期間が長すぎるか、短すぎます",
     Fault.WHICH: "解除する停止の ID を指定してください（/uneri 停止一覧 で確認できます）",
+    Fault.ALONE: "「すべて」と個別の対象は同時に指定できません",
     Fault.TEXT: "入力が長すぎます",
 }
 

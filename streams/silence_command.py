@@ -15,7 +15,7 @@ import typer
 from alerting.answer import Said
 from alerting.mrkdwn import clean
 from alerting.silences import Standing
-from alerting.slash import Fault, Help, Silence, parse
+from alerting.slash import LONGEST_TEXT, Fault, Help, Silence, parse
 from streams.silence_routes import SilenceAsked
 
 _HELP: Final = {
@@ -23,6 +23,8 @@ _HELP: Final = {
     "service:shop, verdict:spike, measure:wcu or everything",
     Fault.HOW_LONG: "say for how long, such as --for 2h (m, h, d)",
     Fault.TOO_LONG: "choose between a minute and three months",
+    Fault.ALONE: "name what is meant, or everything, not both",
+    Fault.TEXT: f"write less: {LONGEST_TEXT} characters at most, of which the first 200 of --why are kept",
 }
 
 
@@ -41,6 +43,9 @@ def silence(url: str, what: Sequence[str], seconds: str, why: str) -> int:
 
 def unsilence(url: str, name: str) -> int:
     """End a silence of the daemon at ``url``, or all of an incident; return the exit code."""
+    if not name.strip():
+        typer.echo("uneri: name the silence, or its incident; uneri silences lists them", err=True)
+        return 2
     target = f"{url}/silences/{quote(name, safe='')}?by={quote(getpass.getuser(), safe='')}"
     return _call("DELETE", target, b"{}", lambda _: ["it is ended"])
 
@@ -84,7 +89,10 @@ _SAID: Final = {
 
 def _silenced(told: dict[str, Any]) -> list[str]:
     name = told["silence"]
-    return [f"{name}  until {_shown(told['until'])}; uneri unsilence {name[:8]} ends it"]
+    lines = [f"{name}  until {_shown(told['until'])}; uneri unsilence {name[:8]} ends it"]
+    if told.get("fits") == 0:
+        lines.append("note: no incident known so far matches it; is it written as a message would name it?")
+    return lines
 
 
 def _listed(told: Any) -> list[str]:

@@ -103,7 +103,7 @@ class SilenceRoutes:
 
     async def _give(self, command: Command) -> web.Response:
         answer = await self._order(command)
-        told = {"said": answer.said, "silence": answer.silence, "until": answer.until}
+        told = {"said": answer.said, "silence": answer.silence, "until": answer.until, "fits": answer.fits}
         return _json(told, _STATUS.get(answer.said, 409))
 
     def _refused(self, request: web.Request) -> web.Response | None:

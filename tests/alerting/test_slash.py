@@ -46,6 +46,28 @@ def test_a_silence_names_things_then_how_long_then_why() -> None:
     assert parse("silence everything 1h fire drill") == Silence(Matching(), 3600, "fire drill")
 
 
+@pytest.mark.parametrize(
+    ("text", "matching"),
+    [
+        ("停止 テーブル:items 2時間", Matching(scopes=["table:items"])),
+        ("停止　テーブル：items　２時間", Matching(scopes=["table:items"])),
+        ("ｓｉｌｅｎｃｅ table:items ２ｈ", Matching(scopes=["table:items"])),
+        (
+            "silence 関数:put-* サービス:shop 判定:ｓｐｉｋｅ 2h",
+            Matching(scopes=["function:put-*"], services=["shop"], verdicts=["spike"]),
+        ),
+        ("silence 指標:wcu アカウント:1 2h", Matching(measures=["wcu"], accounts=["1"])),
+        ("停止 テナント:ＡＢＣ 2h", Matching(scopes=["tenant:ＡＢＣ", "tenant:ABC"])),
+        ("停止 すべて 2h", Matching()),
+        ("silence measure:value:Sales measure:err* 2h", Matching(measures=["value:Sales", "err*"])),
+    ],
+)
+def test_a_silence_is_read_as_a_japanese_keyboard_writes_it(text: str, matching: Matching) -> None:
+    asked = parse(text)
+    assert isinstance(asked, Silence), asked
+    assert asked.matching == matching
+
+
 @pytest.mark.parametrize("quotes", ['""', "“”", "„“", "«»"])
 def test_a_name_with_spaces_stands_in_quotes_whichever_the_keyboard_makes(quotes: str) -> None:
     left, right = quotes[0], quotes[1]
@@ -63,6 +85,9 @@ def test_a_name_with_spaces_stands_in_quotes_whichever_the_keyboard_makes(quotes
         ("silence tabel:items 2h", Fault.WHOM, "tabel:items"),
         ("silence verdict:spke 2h", Fault.WHOM, "verdict:spke"),
         ("silence table: 2h", Fault.WHOM, "table:"),
+        ("silence measure:wcuu 2h", Fault.WHOM, "measure:wcuu"),
+        ("silence everything table:items 2h", Fault.ALONE, ""),
+        ("silence table:items everything 2h", Fault.ALONE, ""),
         ("silence table:items", Fault.HOW_LONG, ""),
         ("silence table:items soon", Fault.HOW_LONG, "soon"),
         ("silence table:items 400d", Fault.TOO_LONG, "400d"),
@@ -103,6 +128,12 @@ def test_any_text_is_a_question_a_command_or_a_call_for_help(text: str) -> None:
         assert len(asked.why) <= 200
         named = any(vars_of(asked.matching))
         assert named or "everything" in text.lower(), "nobody silences everything by a slip"
+
+
+@pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
+@pytest.mark.parametrize("fault", Fault)
+def test_every_fault_has_words(words: Phrases, fault: Fault) -> None:
+    assert words.fault(fault, "")
 
 
 def vars_of(matching: Matching) -> list[list[str]]:

@@ -80,6 +80,8 @@ async def test_what_cannot_be_ended_is_one_line(
         (["items"], "2h", "'items': name what to silence"),
         (["table:items"], "long", "say for how long"),
         (["table:items"], "5000d", "choose between"),
+        (["everything", "table:items"], "2h", "name what is meant, or everything, not both"),
+        (["table:" + "i" * 5000], "2h", "write less: 2000 characters at most"),
     ],
 )
 def test_what_is_not_understood_is_one_line_and_exit_2(
@@ -87,6 +89,24 @@ def test_what_is_not_understood_is_one_line_and_exit_2(
 ) -> None:
     assert silence("http://127.0.0.1:9", what, lasts, "") == 2
     assert said in capsys.readouterr().err
+
+
+async def test_a_silence_that_no_known_incident_matches_is_made_and_said(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert daemon.pipeline is not None
+    daemon.pipeline.feed([opened()], T0)
+    assert await asyncio.to_thread(silence, daemon.url, ["service:inventory,store"], "2h", "") == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("note: no incident known so far matches it")
+    assert await asyncio.to_thread(silence, daemon.url, ["table:items"], "2h", "") == 0
+    assert "note" not in capsys.readouterr().out
+    assert len(daemon.pipeline.silences()) == 3
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_silence_without_a_name_is_not_asked_for(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert unsilence("http://127.0.0.1:9", name) == 2
+    assert "name the silence" in capsys.readouterr().err
 
 
 def test_no_daemon_is_one_line_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:

@@ -270,7 +270,9 @@ async def test_the_slash_command_answers_and_silences(
         assert "items" in await said("what-changed 2h")
         assert "Nothing changed" in await said("what-changed 1m")
         assert "Nothing is silenced" in await said("silences")
-        assert "Done" in await said("silence table:items 2h a load test")
+        done = await said("silence table:items 2h a load test")
+        assert "Done" in done
+        assert "No incident known so far matches" not in done
         await there.until(lambda: "a load test" in there.shown)
         listed = await said("silences")
         assert "a load test" in listed
@@ -279,6 +281,7 @@ async def test_the_slash_command_answers_and_silences(
         assert "Nothing is silenced" in await said("silences")
         assert "/uneri" in await said("help me")
         assert "no such incident or silence" in await said("unsilence feedfacefeed")
+        assert "No incident known so far matches" in await said("silence table:itmes 2h")
 
 
 async def test_an_answer_about_hundreds_of_incidents_keeps_slacks_limits(
