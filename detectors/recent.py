@@ -15,7 +15,7 @@ KEPT_SECONDS: Final = 7 * HOUR
 """Longer than a finding may stay open, so that its whole excess can be attributed."""
 
 
-_LARGEST: Final = 1e38
+_LARGEST: Final = 1e38  # an interval may be wider than what a float32 holds
 
 
 class Recent(RowState):
