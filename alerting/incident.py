@@ -38,6 +38,19 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str = ""  # the same for incidents of the same thing: scope, measure, direction
     follows: str | None = None  # id of the last told incident with this fingerprint, where one is remembered
 
+    @property
+    def own(self) -> tuple[int, int | None]:
+        """When what the message is about began and ended, as a span; without an end while it is open.
+
+        Its primary's own series, with what of it came before and went on: others that it drew along are over
+        later, and people would take the time of the slowest of them for that of the table.
+        """
+        primary = self.primary
+        series = (primary.about, primary.measure)
+        own = [primary, *(each for each in self.members if (each.about, each.measure) == series)]
+        ends = [each.end for each in own if each.end is not None]
+        return min(each.start for each in own), None if self.end is None else max(ends, default=self.end)
+
     def to_json(self) -> dict[str, object]:
         """Return the line of ``incidents.jsonl`` (DESIGN section 8), with more fields behind it."""
         written = _evidence(self.primary)

@@ -34,6 +34,9 @@ from detectors.finding import Verdict
 
 SENTENCE = 450
 _NAMED = 3
+_LONGER = 300
+"""Seconds by which all of an incident is longer than what its message is about, to be told: open findings are
+told anew every five minutes, so less is no difference that anybody could act on."""
 
 
 def page(
@@ -110,15 +113,15 @@ def _why(incident: Incident, words: Phrases) -> str:
 
 def _fields(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
     primary, labels = incident.primary, words.labels
-    begun = when(incident.start, words.clock(incident.start, zone))
+    over = incident.end is not None
+    fell = incident.peak < primary.expected
     if incident.end is not None:
-        ended = _until(incident.start, incident.end, zone, words)
-        peak = labels.lowest if incident.peak < primary.expected else labels.peak
+        peak = labels.lowest if fell else labels.peak
         shown = [labelled(peak, words.quantity(incident.peak, primary.measure))]
-        since = f"*{labels.lasted}*\n{begun} – {ended}"
+        since = f"*{labels.lasted}*\n{_lasted(incident, incident.end, zone, words)}"
     else:
         shown = [labelled(labels.now, words.quantity(primary.observed, primary.measure))]
-        since = f"*{labels.since}*\n{begun}"
+        since = f"*{labels.since}*\n{when(incident.start, words.clock(incident.start, zone))}"
     if primary.verdict is Verdict.FATAL:
         shown = [
             labelled(labels.error, primary.error_type),
@@ -127,20 +130,30 @@ def _fields(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
     elif primary.verdict is not Verdict.LIMIT:  # a limit is compared with the limit: the headroom
         shown.append(labelled(labels.expected, words.interval(primary)))
     shown += [since, labelled(labels.where, words.place(primary.about))]
-    if primary.limit is not None and primary.limit > 0:
-        shown.append(labelled(labels.headroom, words.headroom(_most(incident), primary)))
+    if primary.limit is not None and primary.limit > 0 and not (over and fell):
+        most = incident.peak if over else primary.observed
+        headroom = labels.headroom_then if over else labels.headroom  # what is left now is no news any more
+        shown.append(labelled(headroom, words.headroom(most, primary)))
     shown.append(labelled(labels.data, words.complete(primary.completeness)))
     return shown
+
+
+def _lasted(incident: Incident, end: int, zone: ZoneInfo, words: Phrases) -> str:
+    """Return the time of what the message is about, and of all of it where that is much longer."""
+    begun, ended = incident.own
+    span = _span(begun, ended or end, zone, words)
+    longer = begun - incident.start >= _LONGER or end - (ended or end) >= _LONGER
+    return f"{span}\n{words.all_of_it(_span(incident.start, end, zone, words))}" if longer else span
+
+
+def _span(start: int, end: int, zone: ZoneInfo, words: Phrases) -> str:
+    return f"{when(start, words.clock(start, zone))} – {_until(start, end, zone, words)}"
 
 
 def _until(start: int, end: int, zone: ZoneInfo, words: Phrases) -> str:
     """Return the end of a span, without its day where that is the day it began on."""
     same = datetime.fromtimestamp(start, zone).date() == datetime.fromtimestamp(end, zone).date()
     return when(end, words.clock(end, zone), day=not same)
-
-
-def _most(incident: Incident) -> float:
-    return incident.peak if incident.end is not None else incident.primary.observed
 
 
 def _context(incident: Incident, at: int, zone: ZoneInfo, words: Phrases) -> list[str]:

@@ -134,6 +134,9 @@ class Phrases(Protocol):
     def with_it(self, names: Sequence[str], more: int) -> str:
         """Name what else is affected."""
 
+    def all_of_it(self, span: str) -> str:
+        """Say when all that was affected began and ended; ``span`` is markup already."""
+
     def as_of(self, when: str, incident: str, reopened: int) -> str:
         """Say when this was so, and of which incident."""
 

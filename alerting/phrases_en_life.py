@@ -161,6 +161,10 @@ class EnglishLife(EnglishFigures):
         """Name what else is affected."""
         return f"With it: {', '.join(names)}" + (f" and {more} more" if more else "")
 
+    def all_of_it(self, span: str) -> str:
+        """Say when all that was affected began and ended."""
+        return f"with all it drew along {span}"
+
     def as_of(self, when: str, incident: str, reopened: int) -> str:
         """Say when this was so, and of which incident."""
         again = f" · came back {reopened}×" if reopened else ""
@@ -219,7 +223,8 @@ class EnglishLife(EnglishFigures):
         return "*Snooze over*: it still goes on"
 
     def _lasted(self, incident: Incident) -> str:
-        return self.duration(max(0, (incident.end or incident.start) - incident.start))
+        begun, ended = incident.own
+        return self.duration(max(0, (ended or begun) - begun))
 
     def _stands(self, finding: Finding) -> str:
         return f"{self._now(finding)} ({self.size(finding, finding.observed)})"

@@ -169,6 +169,10 @@ class JapaneseLife(JapaneseWhy):
         """Name what else is affected."""
         return f"同時に影響あり: {'、'.join(names)}" + (f" ほか{more}件" if more else "")
 
+    def all_of_it(self, span: str) -> str:
+        """Say when all that was affected began and ended."""
+        return f"波及した影響を含む全体 {span}"
+
     def as_of(self, when: str, incident: str, reopened: int) -> str:
         """Say when this was so, and of which incident."""
         again = f" · 再発 {reopened}回" if reopened else ""
@@ -254,7 +258,8 @@ class JapaneseLife(JapaneseWhy):
         return self.change(value, finding.expected)
 
     def _lasted(self, incident: Incident) -> str:
-        return self.duration(max(0, (incident.end or incident.start) - incident.start))
+        begun, ended = incident.own
+        return self.duration(max(0, (ended or begun) - begun))
 
     def _stands(self, finding: Finding) -> str:
         return f"{self._now(finding)}（{self.size(finding, finding.observed)}）"

@@ -91,7 +91,8 @@ def _figures(incidents: Sequence[Incident], digests: Sequence[Notice]) -> list[d
 
 def _row(incident: Incident, zone: ZoneInfo, renderer: Renderer, shown: set[str]) -> dict[str, object]:
     primary, words = incident.primary, renderer.words
-    lasted = "open" if incident.end is None else words.duration(max(0, incident.end - incident.start))
+    begun, ended = incident.own
+    lasted = "open" if ended is None else words.duration(max(0, ended - begun))
     return {
         "start": words.clock(incident.start, zone),
         "lasted": lasted,

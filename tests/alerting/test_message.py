@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from alerting.incident import finding_to_json
 from alerting.incidents import Incidents
+from alerting.locales import ENGLISH
 from alerting.message import Message
 from alerting.mrkdwn import escape, link
 from config.settings import Settings
@@ -24,6 +25,7 @@ from tests.alerting.given import (
     PUT,
     ROUTE,
     T0,
+    TABLE,
     ended,
     finding,
     growth_finding,
@@ -32,7 +34,7 @@ from tests.alerting.given import (
     share,
     table_finding,
 )
-from tests.alerting.messages import digest, page, said
+from tests.alerting.messages import ZONE, digest, page, said
 from tests.alerting.slack_standin import content_error, texts
 
 
@@ -109,6 +111,42 @@ def test_a_resolved_incident_says_how_long_and_how_bad_it_was() -> None:
     message = page(incidents.known()[0], at=T0 + 7200)
     assert said(message).startswith("RESOLVED after 22 min · table items · wcu +400 %\n*Peak*\n41 wcu/s")
     assert "It peaked at 41 wcu/s" in message.text
+
+
+def test_what_is_resolved_lasted_as_long_as_what_its_message_is_about_and_all_of_it_stands_beside() -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    tail = finding(GET, identity="tail", measure=Measure.LATENCY, touches=[TABLE])
+    told = [first, tail, ended(first, T0 + 1260), ended(tail, T0 + 3600)]
+    incidents.feed(told, T0 + 7200)
+    over = incidents.known()[0]
+    message = page(over, at=T0 + 7200)
+    assert message.text.startswith("RESOLVED after 22 min · table items")
+    assert f"|{ENGLISH.clock(T0 + 1200, ZONE)}>\nwith all it drew along " in said(message)
+    assert f"|{ENGLISH.clock(T0 + 3540, ZONE)}>" in said(message)
+    assert "Resolved after 22 min" in ENGLISH.turn("resolved", over, "")
+    soon = ended(tail, T0 + 1260 + 60)
+    incidents = Incidents(Settings())
+    incidents.feed([first, tail, ended(first, T0 + 1260), soon], T0 + 7200)
+    assert "with all" not in said(page(incidents.known()[0], at=T0 + 7200))
+
+
+def test_a_series_that_came_back_lasted_from_its_first_time_to_its_last() -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    again = table_finding(id="again", start=T0 + 600, seen=T0 + 660)
+    incidents.feed([first, ended(first, T0 + 300), again, ended(again, T0 + 1260)], T0 + 7200)
+    assert page(incidents.known()[0], at=T0 + 7200).text.startswith("RESOLVED after 22 min")
+
+
+def test_the_headroom_of_what_is_over_was_that_at_the_peak_and_a_fall_had_room_enough() -> None:
+    for first, told in (
+        (table_finding(limit=60.0), True),
+        (table_finding(limit=60.0, verdict=Verdict.DROP, observed=1.0), False),
+    ):
+        incidents = Incidents(Settings())
+        incidents.feed([first, ended(first, T0 + 1260)], T0 + 7200)
+        shown = said(page(incidents.known()[0], at=T0 + 7200))
+        assert ("*Headroom at the peak*\n32 % left of 60 wcu/s" in shown) is told
+        assert "*Headroom*" not in shown
 
 
 def test_what_has_no_link_no_limit_and_no_callers_is_still_a_whole_message() -> None:
