@@ -42,6 +42,13 @@ def test_the_incident_is_shaded_from_its_start_to_its_end() -> None:
     assert shaded(T0 - 7200) > 3 * shaded(T0 - 1200) > 0
 
 
+def test_the_shade_ends_with_the_curve_not_with_what_it_drew_along() -> None:
+    one = incident(table_finding(end=T0 - 3600, trace=trace()))
+    one = replace(one, start=T0 - 7200)
+    same, longer = replace(one, end=T0 - 3600), replace(one, end=T0)
+    assert np.array_equal(pixels(same), pixels(longer))
+
+
 def test_the_expected_band_is_drawn_only_where_it_is_known() -> None:
     def banded(known: bool) -> int:
         shown = trace()
