@@ -27,6 +27,8 @@ _TELLING: Final = {
 Where time is lost tells more than that it is.
 """
 
+_FAILURES: Final = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
+
 UP: Final = "up"
 DOWN: Final = "down"
 GROWTH: Final = "growth"
@@ -140,7 +142,9 @@ def connected(new: Finding, held: Finding, *, together: bool) -> bool:
     scopes (account, service, a client in all its versions) connect only then: hours later, a
     coincidence is likelier than a cause, and hiding a new cause in an old message would cost more
     than a second message. What carries a part of a broad finding that is held connects only then, too:
-    all that lies below a slow service carries a part of it, whatever goes wrong there later and why.
+    all that lies below a slow service carries a part of it, whatever goes wrong there later and why. But
+    where a service fails, what carries a part of the same failure is a part of it whenever that shows: few
+    calls take longer to be sure of.
     """
     if together and ACCOUNT in (new.about.kind, held.about.kind):
         return True
@@ -148,7 +152,7 @@ def connected(new: Finding, held: Finding, *, together: bool) -> bool:
         return True  # two scopes of one account that fall silent at one time have one cause
     mine, theirs = subjects(new), subjects(held)
     found = (mine & theirs) | (theirs & parts(new))
-    if together or not spread(held):
+    if together or not spread(held) or (fails(held) and new.measure is held.measure):
         found |= (mine & parts(held)) | (carriers(new) & carriers(held))
     return bool(found) if together else any(not broad(scope) for scope in found)
 
@@ -204,6 +208,11 @@ def carriers(finding: Finding) -> set[Scope]:
 def broad(scope: Scope) -> bool:
     """Tell whether so much goes through a scope that it connects only what begins with it."""
     return scope.kind in (ACCOUNT, SERVICE) or (scope.kind == CLIENT and not scope.version)
+
+
+def fails(finding: Finding) -> bool:
+    """Tell whether a finding says that a service fails, and goes on."""
+    return finding.about.kind == SERVICE and finding.measure in _FAILURES and finding.state != "end"
 
 
 def spread(finding: Finding) -> bool:

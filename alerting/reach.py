@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final
 
-from alerting.cause import GROWTH, broad, carriers, direction, parts, spread, subjects, taken_over
+from alerting.cause import GROWTH, broad, carriers, direction, fails, parts, spread, subjects, taken_over
 from detectors.finding import Finding, Verdict
 from detectors.scope import ACCOUNT, Scope
 
@@ -24,6 +24,8 @@ class _Index(StrEnum):
     CARRIER = "carrier"  # scopes that carry a good part of it
     SPREAD_PART = "part of what is spread"  # as PART, of a finding about broad scopes only
     SPREAD_CARRIER = "carrier of what is spread"
+    FAILING_PART = "part of a service that fails"  # by measure, too
+    FAILING_CARRIER = "carrier of a service that fails"
     ACCOUNT = "account"
     WIDE = "wide"  # accounts that are meant as a whole
     SILENT = "silent"  # accounts in which something is silent
@@ -32,7 +34,14 @@ class _Index(StrEnum):
 _SPREAD: Final = (_Index.SPREAD_PART, _Index.SPREAD_CARRIER)
 """What connects only findings that begin together (``alerting.cause.connected``)."""
 
-_LOOSE: Final = (_Index.CARRIER, _Index.SPREAD_CARRIER, _Index.ACCOUNT, _Index.WIDE, _Index.SILENT)
+_LOOSE: Final = (
+    _Index.CARRIER,
+    _Index.SPREAD_CARRIER,
+    _Index.FAILING_CARRIER,
+    _Index.ACCOUNT,
+    _Index.WIDE,
+    _Index.SILENT,
+)
 """What connects two findings although neither is a part of the other: not where another function took over,
 which is of the same cause as its own callers only (``alerting.cause.answers``)."""
 
@@ -84,6 +93,14 @@ class Reach:
         for scope, index in _meets(finding):
             within = together if broad(scope) or index in _SPREAD else JOINS_SECONDS
             found.update(_begun(self._at(index, finding, scope), finding.start, within))
+        for scopes, index in (
+            (subjects(finding), _Index.FAILING_PART),
+            (carriers(finding), _Index.FAILING_CARRIER),
+        ):
+            for scope in scopes:
+                within = together if broad(scope) else JOINS_SECONDS
+                starts = self._at(index, finding, scope, finding.measure)
+                found.update(_begun(starts, finding.start, within))
         account = finding.about.account
         indices = [_Index.WIDE]
         indices += [_Index.ACCOUNT] if finding.about.kind == ACCOUNT else []
@@ -133,6 +150,9 @@ def _keys(finding: Finding, *, loose: bool) -> Iterator[_Key]:
         part, carrier = _SPREAD if spread(finding) else (_Index.PART, _Index.CARRIER)
         found += [(part, way, scope) for scope in parts(finding)]
         found += [(carrier, way, scope) for scope in carriers(finding)]
+        if fails(finding):
+            found += [(_Index.FAILING_PART, way, scope, finding.measure) for scope in parts(finding)]
+            found += [(_Index.FAILING_CARRIER, way, scope, finding.measure) for scope in carriers(finding)]
         found.append((_Index.ACCOUNT, way, account))
         if finding.about.kind == ACCOUNT:
             found.append((_Index.WIDE, way, account))
