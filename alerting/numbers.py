@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from detectors import sentence
 from detectors.measures import Measure
 
 _UNIT: Final = {
@@ -52,24 +53,14 @@ def name(measure: Measure) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number with two to three significant digits, never in scientific notation.
+    """Return a number as the sentence of a finding writes it, so that both say the same.
 
     Examples
     --------
     >>> [number(value) for value in (41.04, 8.249, 0.03371, 1234.6, 0.0, 1_850_000)]
     ['41', '8.2', '0.034', '1,230', '0', '1,850,000']
     """
-    size = abs(value)
-    if size >= 1000:  # noqa: PLR2004  three digits are enough for a thousand and more
-        digits = len(str(int(size))) - 3
-        return f"{round(value, -digits):,.0f}"
-    if size >= 9.95:  # noqa: PLR2004  what would round to 10.0
-        return f"{value:.0f}"
-    if size >= 0.995:  # noqa: PLR2004  what would round to 1.00
-        return f"{value:.1f}".removesuffix(".0")
-    if size < 1e-4:  # noqa: PLR2004  nothing anybody acts on
-        return "0"
-    return f"{value:.2g}" if size >= 1e-3 else f"{value:.4f}"  # noqa: PLR2004  2g would turn to 1e-05 below
+    return sentence.quantity(value)
 
 
 def quantity(value: float, measure: Measure) -> str:

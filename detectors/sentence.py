@@ -29,17 +29,24 @@ _SINGULAR = (*LATENCIES, Measure.BUSY)
 
 
 def quantity(value: float) -> str:
-    """Return a number with three digits that matter.
+    """Return a number with two to three significant digits, never in scientific notation.
 
     Examples
     --------
-    >>> [quantity(x) for x in (0.0, 0.0312, 8.204, 41, 1234.5, 4_200_000)]
-    ['0', '0.0312', '8.2', '41', '1,230', '4,200,000']
+    >>> [quantity(x) for x in (0.0, 0.0312, 7.95, 8.204, 41.3, 999.6, 1234.5, 4_200_000)]
+    ['0', '0.031', '8', '8.2', '41', '1,000', '1,230', '4,200,000']
     """
-    if value == 0:
+    size = abs(value)
+    if size >= 1000:  # noqa: PLR2004  three digits are enough for a thousand and more
+        digits = len(str(int(size))) - 3
+        return f"{round(value, -digits):,.0f}"
+    if size >= 9.95:  # noqa: PLR2004  what would round to 10.0
+        return f"{value:,.0f}"
+    if size >= 0.995:  # noqa: PLR2004  what would round to 1.00
+        return f"{value:.1f}".removesuffix(".0")
+    if size < 1e-4:  # noqa: PLR2004  nothing anybody acts on
         return "0"
-    rounded = float(f"{value:.3g}")
-    return f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:g}"  # noqa: PLR2004 - three digits
+    return f"{value:.2g}" if size >= 1e-3 else f"{value:.4f}"  # noqa: PLR2004  2g would turn to 1e-05 below
 
 
 def rate(measure: Measure, value: float) -> str:
@@ -88,13 +95,15 @@ def of_deviation(
     """
     word = measure.key or _WORDS[measure]
     verb = "is" if measure in _SINGULAR else "are"
-    if expected > 0 and verdict is Verdict.DROP:
+    if quantity(expected) == "0":  # no factor is said of what reads as nothing
+        compared = "against"
+    elif expected > 0 and verdict is Verdict.DROP:
         compared = f"{100 * observed / expected:.0f} % of"
     elif expected > 0 and observed / expected < 1000:  # noqa: PLR2004 - beyond, a factor says nothing
         compared = f"{quantity(observed / expected)} times"
     else:
         compared = "against"
-    basis = f"that {_of_weeks(weeks_used, weeks_left_out, compared_with)} lets expect"
+    basis = f"expected from {_of_weeks(weeks_used, weeks_left_out, compared_with)}"
     if planned is not None:
         usual = rate(measure, expected / planned.factor)
         times = f"{quantity(planned.factor)} times the {usual} {basis}"
@@ -188,10 +197,10 @@ def of_silence(finding: Finding, missed: float) -> str:
     what = "call" if finding.about.kind == TABLE else "request"
     waited = _duration(finding.seen - finding.start)
     weeks = _of_weeks(finding.weeks_used, finding.weeks_left_out, finding.compared_with)
-    let = f"{weeks} lets expect {quantity(missed)} meanwhile"
     if finding.planned is not None:
-        let = f"{weeks} and the planned “{finding.planned.name}” let expect {quantity(missed)} meanwhile"
-    return f"{_begin(named(finding.about))} has had no {what} for {waited}; {let}."
+        weeks = f"{weeks} and the planned “{finding.planned.name}”"
+    expected = f"{quantity(missed)} were expected meanwhile, from {weeks}"
+    return f"{_begin(named(finding.about))} has had no {what} for {waited}; {expected}."
 
 
 def of_withdrawn(told: Finding, most: float) -> str:

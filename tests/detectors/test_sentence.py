@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from alerting.numbers import number
 from detectors.finding import Growth, Plan, Verdict
 from detectors.measures import Measure
 from detectors.scope import Edge, Scope
@@ -26,18 +27,27 @@ def deviation(verdict: Verdict = Verdict.SPIKE, measure: Measure = Measure.WCU, 
 
 def test_a_spike_says_how_much_against_what_and_from_which_weeks() -> None:
     assert deviation() == (
-        "Write capacity units of table items are at 41/s, 5 times the 8.2/s (6.1 to 10.9) "
-        "that the same time of 4 earlier weeks lets expect."
+        "Write capacity units of table items are at 41/s, 5 times the 8.2/s (6.1 to 11) "
+        "expected from the same time of 4 earlier weeks."
     )
 
 
 def test_a_drop_is_told_in_percent_of_what_was_expected() -> None:
-    assert "are at 2.05/s, 25 % of the 8.2/s" in deviation(Verdict.DROP, observed=2.05)
+    assert "are at 2/s, 25 % of the 8.2/s" in deviation(Verdict.DROP, observed=2.05)
 
 
 def test_where_nothing_was_expected_no_factor_is_claimed() -> None:
     sentence = deviation(expected=0.0, lower=0.0, upper=0.1)
     assert "at 41/s, against the 0/s (0 to 0.1)" in sentence
+    assert "at 0.02/s, against the 0/s (0 to 0.001)" in deviation(
+        observed=0.02, expected=5e-5, lower=0.0, upper=0.001
+    ), "no factor of what reads as nothing"
+
+
+def test_the_numbers_of_a_sentence_are_those_of_the_fields_beside_it() -> None:
+    said = deviation(observed=7.95, expected=1.56, upper=10.2)
+    assert said.startswith(f"Write capacity units of table items are at {number(7.95)}/s, ")
+    assert f"the {number(1.56)}/s (6.1 to {number(10.2)})" in said
 
 
 def test_latency_is_told_in_milliseconds() -> None:
@@ -49,8 +59,12 @@ def test_latency_is_told_in_milliseconds() -> None:
 @pytest.mark.parametrize(
     ("used", "left_out", "words"),
     [
-        ([1], [], "that the same time of last week lets"),
-        ([2, 3], [1], "that the same time of 2 earlier weeks (1 more left out, spoilt by an incident) lets"),
+        ([1], [], "expected from the same time of last week."),
+        (
+            [2, 3],
+            [1],
+            "expected from the same time of 2 earlier weeks (1 more left out, spoilt by an incident).",
+        ),
     ],
 )
 def test_the_weeks_it_rests_on_are_named(used: list[int], left_out: list[int], words: str) -> None:
@@ -60,9 +74,9 @@ def test_the_weeks_it_rests_on_are_named(used: list[int], left_out: list[int], w
 @pytest.mark.parametrize(
     ("used", "compared_with", "words"),
     [
-        ([1, 2], "holidays", "that the same time of the last 2 holidays and Sundays lets"),
-        ([], "yesterday", "that the same time yesterday lets"),
-        ([], "minutes", "that the course of the last minutes lets"),
+        ([1, 2], "holidays", "expected from the same time of the last 2 holidays and Sundays."),
+        ([], "yesterday", "expected from the same time yesterday."),
+        ([], "minutes", "expected from the course of the last minutes."),
     ],
 )
 def test_what_it_rests_on_instead_of_weeks_is_named(used: list[int], compared_with: str, words: str) -> None:
@@ -73,9 +87,9 @@ def test_a_planned_rise_that_does_not_come_is_told_with_its_plan_and_what_is_usu
     said = deviation(
         Verdict.DROP, Measure.REQUESTS, observed=0.183, expected=1.27, planned=Plan(name="Sale", factor=3.0)
     )
-    assert said.startswith("Requests of table items are at 0.183/s, 14 % of the 1.27/s (")
+    assert said.startswith("Requests of table items are at 0.18/s, 14 % of the 1.3/s (")
     assert said.endswith(
-        ") planned for “Sale”, 3 times the 0.423/s that the same time of 4 earlier weeks lets expect."
+        ") planned for “Sale”, 3 times the 0.42/s expected from the same time of 4 earlier weeks."
     )
 
 
