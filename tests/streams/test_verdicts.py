@@ -104,7 +104,7 @@ def test_a_silence_is_told_within_minutes_with_all_that_is_silent(told: Told) ->
     known = next(one for one in told.incidents if one.id == silence.id)
     assert "POST /items/{id}" in {member.about.label for member in known.members}
     assert silence.primary.sentence.startswith("Function inventory-put-item has had no request for ")
-    assert " were expected meanwhile, from the same time of " in silence.primary.sentence
+    assert " were expected meanwhile, from the same time yesterday." in silence.primary.sentence
 
 
 def test_a_silence_ends_when_traffic_is_back(told: Told) -> None:
