@@ -50,7 +50,8 @@ def digest(day: Day) -> Message:
     near = sum(incident.primary.growth is None for incident in growing)
     title = words.digest_title(len(growing), near)
     more = max(0, len(growing) - _shown(day))
-    footer = context([words.footer(day.when(day.notice.at), more)])
+    as_of = day.when(day.notice.at)
+    footer = context([words.footer(as_of, more) if growing else f"{words.labels.watermark} {as_of}"])
     blocks = [header(title)]
     for of in SECTIONS:
         made = of(day)

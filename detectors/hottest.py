@@ -96,12 +96,16 @@ class Hottest:
         self._note(every)
 
     def tell(self) -> list[Hot]:
-        """Return who leads each account and what has a known limit of concurrency; changes are told once."""
+        """Return who leads each account and what has a known limit of concurrency; changes are told once.
+
+        The only table of an account, with all of its capacity units, is no news and not told.
+        """
         told = []
         for key, ranked in self._ranked().items():
             account = self._accounts[key]
-            if account.leader in ranked:
-                told.append(msgspec.structs.replace(ranked[account.leader], former=account.before))
+            hot = ranked.get(account.leader) if account.leader is not None else None
+            if hot is not None and (len(ranked) > 1 or hot.measure is not None or account.before is not None):
+                told.append(msgspec.structs.replace(hot, former=account.before))
             account.before = None
         self.took_the_lead = ()
         busy = [one for one in self._series.values() if one.measure is Measure.BUSY and one.limit]

@@ -287,6 +287,7 @@ def test_a_digest_of_a_new_hottest_table_alone_says_which_and_which_it_was() -> 
     assert lines[0].endswith("it was *a&lt;b*")
     assert lines[1] == "Function *inventory-put-item*: 62 % of its concurrency in its busiest hour"
     assert "items" in message.text
+    assert "Growth" not in str(message.blocks[-1]), "nothing grows, so nothing is to be planned"
 
 
 @pytest.mark.parametrize("length", [20, 64, 255])

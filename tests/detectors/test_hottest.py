@@ -97,6 +97,12 @@ def test_accounts_are_led_apart_and_a_table_that_is_gone_leads_nothing() -> None
     assert [(hot.scope, hot.former) for hot in hottest.tell()] == [(USERS, ITEMS)]
 
 
+def test_the_only_table_of_an_account_is_told_beside_its_limit_or_not_at_all() -> None:
+    assert fed(*[hour(items=50.0)] * HOURS).tell() == []
+    limits = {ITEMS: 100.0}
+    assert fed(*[hour(limits, items=50.0)] * HOURS).tell() == [Hot(ITEMS, 0.5, Measure.WCU)]
+
+
 def test_concurrency_is_told_as_a_share_of_its_limit() -> None:
     put = Scope("function", "aws", "1", "eu", "put")
     hottest = fed([Load(put, Measure.BUSY, 30.0, 100.0)], [Load(put, Measure.BUSY, 62.0, 100.0)])
