@@ -34,6 +34,7 @@ from streams.rejected import Rejected
 from streams.silence_routes import SilenceRoutes
 from streams.sqlite_store import SqliteStore
 from streams.standard_input import StandardInput
+from streams.state_lock import StateHeldError, StateLock
 from streams.web import Web, WebError
 
 SOURCE = "local/0"
@@ -67,8 +68,14 @@ class LocalDaemon:
         self._stopping = asyncio.Event()
         state = Path(settings.local.state)
         try:
+            # SQLite alone lets a second daemon in until the first one writes.
+            self._lock = StateLock(state)
             self._store = SqliteStore(state / "uneri.db")
             self._rows = SqliteOutbox(state / "outbox.db")
+        except StateHeldError as error:
+            raise StartError(
+                f"{error}: is another uneri using it? stop that one, or set local.state to another folder"
+            ) from error
         except (sqlite3.Error, OSError) as error:
             hint = "is another uneri using it?" if "locked" in str(error) else "see local.state"
             raise StartError(f"the state in {state} cannot be opened ({error}); {hint}") from error
@@ -239,6 +246,7 @@ class LocalDaemon:
         await asyncio.gather(carrying, return_exceptions=True)
         self._rows.close()
         self._store.close()
+        self._lock.close()
         log.info("stopped", offset=self._offset, unsent=len(self._outbox.waiting()))
 
     # -- what the web server shows ----------------------------------------------------------------

@@ -118,6 +118,17 @@ async def test_a_second_daemon_on_the_same_state_is_refused_in_one_line(tmp_path
             await asyncio.to_thread(LocalDaemon, settings(tmp_path))
 
 
+async def test_a_second_daemon_is_refused_before_the_first_has_written_anything(tmp_path: Path) -> None:
+    async with running(tmp_path):
+        pass  # the files are there from now on: to open them writes nothing
+    async with running(tmp_path) as daemon:
+        with pytest.raises(StartError, match="another folder"):
+            await asyncio.to_thread(LocalDaemon, settings(tmp_path))
+        await post(daemon, [b'{"ts": 1760000000, "service": "shop"}'])
+    async with running(tmp_path) as daemon:
+        assert (await get(daemon, "/healthz"))[0] == 200, "a clean end lets go of the state"
+
+
 async def test_health_and_readiness_are_answered(tmp_path: Path) -> None:
     async with running(tmp_path) as daemon:
         assert (await get(daemon, "/healthz"))[0] == 200
