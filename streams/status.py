@@ -4,9 +4,24 @@ import json
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import typer
+
+_WIDTH: Final = 18
+
+_NAMES: Final = {
+    "watermark": "data until",
+    "last_alert": "last message",
+    "held_now": "held back now",
+    "held_incidents": "which and why",
+    "stages": "held back so far",
+    "outbox": "messages to send",
+}
+"""Names that say more than the key does."""
+
+_NONE: Final = {"held_now": "nothing", "stages": "nothing", "last_alert": "none yet"}
+"""What stands where there is nothing, other than ``none``."""
 
 
 def show_status(url: str) -> int:
@@ -30,18 +45,25 @@ def status_lines(told: dict[str, Any]) -> list[str]:
     Examples
     --------
     >>> status_lines({"watermark": 1760000000, "open_incidents": []})
-    ['watermark       2025-10-09 08:53:20 UTC', 'open incidents  none']
+    ['data until        2025-10-09 08:53:20 UTC', 'open incidents    none']
+    >>> status_lines({"held_now": {}, "stages": {"quiet_hours": 2, "silences": 1}})
+    ['held back now     nothing', 'held back so far  2 by quiet hours, 1 by silences']
     """
     lines = []
     for key, value in told.items():
-        name = key.replace("_", " ")
+        if key == "held_incidents" and not value:
+            continue
+        name = _NAMES.get(key, key.replace("_", " "))
+        none = _NONE.get(key, "none")
         if key in ("watermark", "last_alert") and isinstance(value, int | float):
             shown = f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        elif key in ("held_now", "stages"):
+            shown = ", ".join(f"{v} by {k.replace('_', ' ')}" for k, v in value.items()) or none
         elif isinstance(value, dict):
-            shown = ", ".join(f"{k} {v}" for k, v in value.items()) or "none"
+            shown = ", ".join(f"{k} {v}" for k, v in value.items()) or none
         elif isinstance(value, list):
-            shown = f"\n{'':16}".join(map(str, value)) or "none"
+            shown = f"\n{'':{_WIDTH}}".join(map(str, value)) or none
         else:
-            shown = "none" if value is None else str(value)
-        lines.append(f"{name:<16}{shown}")
+            shown = none if value is None else str(value)
+        lines.append(f"{name:<{_WIDTH}}{shown}")
     return lines

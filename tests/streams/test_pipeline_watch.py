@@ -61,7 +61,18 @@ def test_the_status_shows_who_is_held_why_and_by_which_silence() -> None:
         "config/1  table:*  until 2025-10-09 12:00 UTC  by the configuration: known"
     ]
     lines = "\n".join(status_lines(status))
+    assert "held back now     1 by silences\n" in lines
     assert "i0  silenced until 2025-10-09 12:00 UTC by the configuration: known  41 wcu/s where 8.2" in lines
+
+
+def test_the_status_of_a_daemon_that_held_nothing_reads_without_the_docs() -> None:
+    _, watch, _ = _watched(0)
+    assert status_lines(watch.status()) == [
+        "held back now     nothing",
+        "silences          config/1  table:*  until 2025-10-09 12:00 UTC  by the configuration: known",
+        "held back so far  nothing",
+        "last message      none yet",
+    ]
 
 
 def test_what_ends_unseen_is_logged_too() -> None:
