@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Iterator
 
 from kafka.admin import KafkaAdminClient
@@ -11,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from config.settings import Kafka, Settings, Slack
 from streams.check_buttons import check_buttons
+from streams.check_past import check_past
 from streams.check_sinks import check_sinks
 from streams.checked import Check
 from streams.kafka_client import CredentialsMissingError, client_options
@@ -20,6 +22,7 @@ from streams.kafka_topics import missing_topics
 def check(settings: Settings) -> Iterator[Check]:
     """Look at everything a running daemon needs; the configuration itself has been read already."""
     yield Check(True, "configuration: no mistakes found")
+    yield from check_past(settings, time.time())
     if settings.kafka:
         yield from check_kafka(settings.kafka)
     else:
