@@ -30,6 +30,7 @@ INK: Final = "#1D1C1D"
 FAINT: Final = "#868686"
 _HOURS: Final = 4
 _WIDEST: Final = 68  # Latin characters in a title
+_KEPT: Final = 24  # of them at its end, where it says how many or how much
 _SIZE: Final = (8.4, 3.9)  # inches
 _DAY: Final = 86400  # matplotlib counts days since the epoch
 _DOTS: Final = 160  # an inch: sharp on a dense screen
@@ -136,13 +137,21 @@ def _dress(axes: Axes, zone: ZoneInfo) -> None:
 
 
 def _cut(title: str) -> str:
+    """Shorten in the middle: a long name or error must not hide how large it is."""
+    if _fitting(title, _WIDEST) == len(title):
+        return title
+    end = title[len(title) - _fitting(title[::-1], _KEPT) :]
+    return cut(title, _fitting(title, _WIDEST - _KEPT)) + end
+
+
+def _fitting(text: str, widest: int) -> int:
     # a Japanese character takes the room of two Latin ones
     width = 0
-    for place, character in enumerate(title):
+    for place, character in enumerate(text):
         width += 2 if unicodedata.east_asian_width(character) in "WF" else 1
-        if width > _WIDEST:
-            return cut(title, place)
-    return title
+        if width > widest:
+            return place
+    return len(text)
 
 
 def _literal(text: str) -> str:

@@ -1,18 +1,22 @@
 """The chart of an incident."""
 
 import io
+from unicodedata import east_asian_width
 from zoneinfo import ZoneInfo
 
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from msgspec.structs import replace
 
 from alerting import chart
 from alerting.chart import BAND, INCIDENT, NOW, alternative, draw
 from alerting.incident import Incident
-from alerting.locales import JAPANESE
-from tests.alerting.given import T0, incident, table_finding, trace
+from alerting.locales import ENGLISH, JAPANESE
+from alerting.phrases import Phrases
+from detectors.finding import Verdict
+from tests.alerting.given import T0, finding, incident, scope, table_finding, trace
 
 ZONE = ZoneInfo("Asia/Tokyo")
 
@@ -47,6 +51,27 @@ def test_the_shade_ends_with_the_curve_not_with_what_it_drew_along() -> None:
     one = replace(one, start=T0 - 7200)
     same, longer = replace(one, end=T0 - 3600), replace(one, end=T0)
     assert np.array_equal(pixels(same), pixels(longer))
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "end"),
+    [
+        ("com.example.ProvisionedThroughputExceededException", ENGLISH, ", 63 times"),
+        ("在庫テーブルへの書き込みが上限を超えました例外", JAPANESE, " 63回"),
+    ],
+)
+def test_a_long_title_is_cut_in_its_middle_so_that_it_says_how_many(
+    monkeypatch: pytest.MonkeyPatch, error: str, words: Phrases, end: str
+) -> None:
+    titles: list[str] = []
+    monkeypatch.setattr(Figure, "text", lambda _self, _x, _y, text, **_: titles.append(text))
+    about = scope("function", "inventory-of-the-shop-put-item")
+    fatal = finding(about, verdict=Verdict.FATAL, error_type=error, times=63, trace=trace())
+    draw(incident(fatal), ZONE, words)
+    assert titles[0].endswith(end)
+    assert "inventory-of-the-shop-put-item · " in titles[0]
+    assert "…" in titles[0]
+    assert sum(2 if east_asian_width(each) in "WF" else 1 for each in titles[0]) <= 69
 
 
 def test_the_expected_band_is_drawn_only_where_it_is_known() -> None:
