@@ -126,11 +126,11 @@ def _valid_keys(path: KeyPath) -> list[str]:
 
 def _problem(details: ErrorDetails, tree: Tree) -> Problem:
     path = tuple(part for part in details["loc"] if part != "[key]")
-    kind, where = details["type"], _dotted(path)
+    kind = details["type"]
     if details["input"] is None and path in tree.commented:
         return Problem(
             tree.values[path],
-            f"{where} is empty",
+            f"{_dotted(path)} is empty",
             f'a comment begins with #: write "{tree.commented[path]}" in quotes',
         )
     if kind == "extra_forbidden":
@@ -141,12 +141,20 @@ def _problem(details: ErrorDetails, tree: Tree) -> Problem:
     if "[key]" in details["loc"]:
         message, _, remedy = details["msg"].removeprefix("Value error, ").partition("; ")
         return Problem(tree.keys[path], message, remedy or "correct the key")
-    place = _nearest(tree.values, path)
-    if kind == "value_error":
+    return Problem(_nearest(tree.values, path), *_bad_value(details, path))
+
+
+def _bad_value(details: ErrorDetails, path: KeyPath) -> tuple[str, str]:
+    where = _dotted(path)
+    if path and str(path[-1]).endswith("_env"):  # what stands there may be the secret itself: it is not shown
+        message = f"{where} is no name of an environment variable: capitals, digits and _"
+        return message, f"write the name here and keep the secret in the environment: {_remedy(path)}"
+    shown = _shown(details["input"])
+    if details["type"] == "value_error":
         message, _, remedy = details["msg"].removeprefix("Value error, ").partition("; ")
-        return Problem(place, f"{where} is {_shown(details['input'])}: {message}", remedy or _remedy(path))
+        return f"{where} is {shown}: {message}", remedy or _remedy(path)
     message = details["msg"].replace("Input should be", "must be").replace("String should", "must")
-    return Problem(place, f"{where} is {_shown(details['input'])}: {message}", _remedy(path))
+    return f"{where} is {shown}: {message}", _remedy(path)
 
 
 def _unknown_key(path: KeyPath) -> tuple[str, str]:

@@ -193,6 +193,7 @@ SlackChannel = Annotated[str, AfterValidator(_slack_channel)]
 SlackMember = Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]{2,20}$")]
 Mention = Annotated[str, Field(pattern=r"^(here|[UWS][A-Z0-9]{2,20})$")]
 DestinationName = Annotated[str, AfterValidator(_destination)]
+VariableName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")]  # capitals: a secret put there has others
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 VerdictName = Literal["spike", "drop", "shift", "growth", "limit", "silence", "fatal"]
 
@@ -268,8 +269,8 @@ class Kafka(Section):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
         None, description="how the daemon logs in, with the sasl kinds of security"
     )
-    username_env: str | None = Field(None, description="environment variable with the SASL user")
-    password_env: str | None = Field(None, description="environment variable with the SASL password")
+    username_env: VariableName | None = Field(None, description="environment variable with the SASL user")
+    password_env: VariableName | None = Field(None, description="environment variable with the SASL password")
 
 
 class Local(Section):
@@ -370,12 +371,14 @@ class Links(Section):
 class Slack(Section):
     """Where messages go. Without a token they are rendered to the terminal."""
 
-    token_env: str = Field("SLACK_BOT_TOKEN", description="environment variable with the bot token (xoxb-…)")
-    app_token_env: str = Field(
+    token_env: VariableName = Field(
+        "SLACK_BOT_TOKEN", description="environment variable with the bot token (xoxb-…)"
+    )
+    app_token_env: VariableName = Field(
         "SLACK_APP_TOKEN",
         description="environment variable with the app token (xapp-…): buttons by Socket Mode, no open port",
     )
-    signing_secret_env: str = Field(
+    signing_secret_env: VariableName = Field(
         "SLACK_SIGNING_SECRET",
         description="environment variable with the signing secret: buttons by signed HTTP at /slack",
     )
@@ -398,7 +401,9 @@ class Webhook(Section):
 
     name: SinkName = Field(description="what routes call it: webhook:name")
     url: HttpUrl = Field(description="where it is posted")
-    secret_env: str | None = Field(None, description="environment variable with the secret it is signed with")
+    secret_env: VariableName | None = Field(
+        None, description="environment variable with the secret it is signed with"
+    )
 
 
 class Alertmanager(Section):

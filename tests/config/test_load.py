@@ -147,6 +147,29 @@ def test_a_key_cannot_send_control_characters_to_the_terminal() -> None:
     assert message.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('slack: {token_env: "xoxb-canary-1"}', "1:20: slack.token_env"),
+        ("slack:\n  app_token_env: xapp-canary-1\n", "2:18: slack.app_token_env"),
+        ("slack:\n  signing_secret_env: 0canary1\n", "2:23: slack.signing_secret_env"),
+        ("kafka:\n  password_env: canary 1\n", "2:17: kafka.password_env"),
+        (
+            "notify:\n  webhooks:\n    - {name: a, url: https://a.example, secret_env: 'whsec_canary1'}\n",
+            "3:53: notify.webhooks.0.secret_env",
+        ),
+        ("slack: {token_env: [canary]}", "1:20: slack.token_env"),
+    ],
+)
+def test_a_secret_in_the_place_of_the_name_of_its_variable_is_refused_and_not_shown(
+    text: str, place: str
+) -> None:
+    said = refusal(text)
+    assert said.startswith(f"uneri.yaml:{place} is no name of an environment variable: ")
+    assert "keep the secret in the environment" in said
+    assert "canary" not in said
+
+
 def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path: Path) -> None:
     for path in (tmp_path / "none.yaml", tmp_path):
         with pytest.raises(ConfigError, match=r":1:1: cannot be read: .+; check the path"):
