@@ -301,7 +301,7 @@ class Judge(Section):
     )
     recover: Annotated[int, Field(ge=1, le=240)] = Field(5, description="calm steps until a finding ends")
     growth_per_day: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.0075, description="growth is told when the level surely rises by at least this fraction a day"
+        0.01, description="growth is told when the level surely rises by at least this fraction a day"
     )
     horizon_days: Annotated[float, Field(gt=0, le=365)] = Field(
         14, description="a limit that growth surely meets within so many days is told as a limit"
