@@ -18,7 +18,7 @@ from alerting.locales import ENGLISH
 from alerting.phrases import Phrases
 from alerting.row import Place, Row, Send
 from alerting.sink import Outcome, Result
-from alerting.slack_errors import outcome_of
+from alerting.slack_errors import outcome_of, sendable
 
 EVENT: Final = "uneri_notice"
 TIMEOUT: Final = 10.0
@@ -107,7 +107,10 @@ class SlackSink:
         if self._session is None or self._session.closed:  # made here: it belongs to the running loop
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout))
         client = AsyncWebClient(
-            token=self._token, base_url=self._base_url, timeout=int(self._timeout) or 1, session=self._session
+            token=sendable(self._token),
+            base_url=self._base_url,
+            timeout=int(self._timeout) or 1,
+            session=self._session,
         )
         client.retry_handlers = []
         return client

@@ -48,8 +48,27 @@ _REMEDY: Final = {
 }
 
 
+class TokenError(ValueError):
+    """A token that cannot be sent; the text does not hold it."""
+
+
+def sendable(token: str) -> str:
+    """Return a token as it is.
+
+    Raises
+    ------
+    TokenError
+        When it holds a space, a line end or what is not ASCII: no token does, and a header takes no line end.
+    """
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise TokenError("it holds a space, a line end or a character that no token has")
+    return token
+
+
 def outcome_of(error: Exception) -> Outcome:
     """Return what an error of a call to Slack means. No text in it holds the token."""
+    if isinstance(error, TokenError):
+        return Outcome(result=Result.TOKEN, error=_with_remedy(str(error), Result.TOKEN))
     if isinstance(error, SlackApiError):
         return _refusal(error)
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):

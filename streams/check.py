@@ -1,19 +1,17 @@
 """``uneri check``: says what is wrong before the daemon does."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Iterator
 
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
-from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
-from config.settings import Kafka, Settings, Slack
+from config.settings import Kafka, Settings
 from streams.check_buttons import check_buttons
 from streams.check_past import check_past
 from streams.check_sinks import check_sinks
+from streams.check_slack import check_slack
 from streams.checked import Check
 from streams.kafka_client import CredentialsMissingError, client_options
 from streams.kafka_topics import missing_topics
@@ -29,7 +27,7 @@ def check(settings: Settings) -> Iterator[Check]:
         yield Check(
             None, f"kafka: not configured, events are taken in on http://{settings.local.listen}/events"
         )
-    yield asyncio.run(check_slack(settings.slack))
+    yield from asyncio.run(_all(check_slack(settings)))
     yield from asyncio.run(_all(check_buttons(settings)))
     yield from asyncio.run(_all(check_sinks(settings.notify)))
 
@@ -68,21 +66,3 @@ def check_kafka(kafka: Kafka) -> Iterator[Check]:
         yield Check(
             False, f"kafka: {', '.join(missing)} missing; `uneri setup` creates what the daemon needs"
         )
-
-
-async def check_slack(slack: Slack) -> Check:
-    """Ask Slack who the token is."""
-    token = os.environ.get(slack.token_env)
-    if not token:
-        return Check(None, f"slack: {slack.token_env} is not set, messages are shown in the terminal")
-    try:
-        answer = await AsyncWebClient(token, base_url=slack.base_url, timeout=10).auth_test()
-    except SlackApiError as error:
-        return Check(
-            False, f"slack: the token in {slack.token_env} is refused ({error.response.get('error')})"
-        )
-    except (TimeoutError, OSError) as error:
-        return Check(False, f"slack: {slack.base_url} does not answer ({type(error).__name__})")
-    return Check(
-        True, f"slack: the token in {slack.token_env} belongs to {answer.get('user')} in {answer.get('team')}"
-    )

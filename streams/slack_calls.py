@@ -9,6 +9,7 @@ import structlog
 from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
 from slack_sdk.web.async_client import AsyncWebClient
 
+from alerting.slack_errors import sendable
 from streams.slack_socket import reason_of
 
 TIMEOUT: Final = 10.0
@@ -55,6 +56,32 @@ class SlackCalls:
             log.warning("a modal could not be opened", reason=reason_of(error))
             return False
         return True
+
+    async def whoami(self) -> tuple[str, str, frozenset[str] | None]:
+        """Return the app's user, its team and the scopes of the token, None where Slack does not tell them.
+
+        Raises
+        ------
+        SlackApiError, aiohttp.ClientError, OSError, TimeoutError, ValueError
+            When they are not to be had.
+        """
+        answer = await self._client().auth_test()
+        told = answer.headers.get("x-oauth-scopes")
+        scopes = None if told is None else frozenset(filter(None, map(str.strip, str(told).split(","))))
+        return str(answer.get("user") or answer.get("user_id")), str(answer.get("team")), scopes
+
+    async def channel(self, channel: str) -> dict[str, Any]:
+        """Return what Slack knows of a channel, by its id.
+
+        Raises
+        ------
+        SlackApiError, aiohttp.ClientError, OSError, TimeoutError, ValueError
+            When it is not to be had.
+        """
+        found: dict[str, Any] = (await self._client().conversations_info(channel=channel)).get(
+            "channel"
+        ) or {}
+        return found
 
     async def members(self, group: str) -> frozenset[str]:
         """Return the ids of a user group's members.
@@ -112,7 +139,7 @@ class SlackCalls:
 
     def _client(self) -> AsyncWebClient:
         client = AsyncWebClient(
-            token=self._token, base_url=self._base_url, timeout=int(TIMEOUT), session=self._session
+            token=sendable(self._token), base_url=self._base_url, timeout=int(TIMEOUT), session=self._session
         )
         client.retry_handlers = []
         return client

@@ -11,7 +11,7 @@ from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
 from slack_sdk.web.async_client import AsyncWebClient
 
 from alerting.sink import Result
-from alerting.slack_errors import outcome_of
+from alerting.slack_errors import outcome_of, sendable
 from streams.slack_http import Takes
 
 TIMEOUT: Final = 10.0
@@ -163,7 +163,7 @@ async def open_address(token: str, base_url: str, session: aiohttp.ClientSession
     """
     client = AsyncWebClient(base_url=base_url, timeout=int(TIMEOUT), session=session)
     client.retry_handlers = []
-    url = str((await client.apps_connections_open(app_token=token)).get("url"))
+    url = str((await client.apps_connections_open(app_token=sendable(token))).get("url"))
     if not url.startswith("wss://" if base_url.startswith("https://") else ("wss://", "ws://")):
         raise ValueError("no secure address")
     return url

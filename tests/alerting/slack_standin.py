@@ -118,7 +118,8 @@ class SlackStandin:
         answer = self._answer(method, given)
         if fault == "hang":  # accepted, and then no answer
             await asyncio.sleep(5)
-        return self._drop(request) if fault == "drop after" else web.json_response(answer)
+        told = {"x-oauth-scopes": ",".join(sorted(self.scopes))}
+        return self._drop(request) if fault == "drop after" else web.json_response(answer, headers=told)
 
     def more_routes(self, application: web.Application) -> None:
         """Add what a larger stand-in answers."""
@@ -145,6 +146,7 @@ class SlackStandin:
             "files.getUploadURLExternal": self._get_upload,
             "files.completeUploadExternal": self._complete,
             "conversations.history": self._history,
+            "conversations.info": self._info,
             "conversations.replies": self._replies,
             "chat.getPermalink": self._permalink,
         }
@@ -208,6 +210,16 @@ class SlackStandin:
             return "missing_scope"
         parent = self._message(str(given.get("channel")), given.get("ts"))
         return "thread_not_found" if parent is None else self._found([parent, *self.thread(parent)], given)
+
+    def _info(self, given: dict[str, Any]) -> dict[str, Any] | str:
+        if "channels:read" not in self.scopes:
+            return "missing_scope"
+        channel = given.get("channel", "")
+        if channel not in CHANNELS.values():
+            return "channel_not_found"  # a name is no id
+        closed = self.closed.get(channel)
+        about = {"name": channel[2:].lower(), "is_archived": closed == "is_archived"}
+        return {"ok": True, "channel": {**about, "is_member": closed != "not_in_channel"}}
 
     @staticmethod
     def _found(messages: list[Posted], given: dict[str, Any]) -> dict[str, Any]:
