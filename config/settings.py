@@ -6,6 +6,7 @@ import re
 import zoneinfo
 from datetime import datetime
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -132,6 +133,17 @@ def _alertmanager_url(text: str) -> str:
     return text
 
 
+def _web_address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        right = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port beyond the last, or half an IPv6 address
+        right = False
+    if not right:
+        raise ValueError(f"no address; write http://host or http://host:port with a port up to {LAST_PORT}")
+    return url
+
+
 def _slack_channel(text: str) -> str:
     if not re.fullmatch(_CHANNEL, text):
         raise ValueError(
@@ -188,7 +200,7 @@ MeasureName = Annotated[str, AfterValidator(_measure_name)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 SinkName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
-HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+"), AfterValidator(_web_address)]
 SlackChannel = Annotated[str, AfterValidator(_slack_channel)]
 SlackMember = Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]{2,20}$")]
 Mention = Annotated[str, Field(pattern=r"^(here|[UWS][A-Z0-9]{2,20})$")]
@@ -393,7 +405,7 @@ class Slack(Section):
         default_factory=list,
         description="ids of users (U…) and user groups (S…) who may press buttons; everybody when empty",
     )
-    base_url: str = Field("https://slack.com/api/", pattern=r"^https?://", description="Slack Web API")
+    base_url: HttpUrl = Field("https://slack.com/api/", description="Slack Web API")
 
 
 class Webhook(Section):

@@ -170,6 +170,15 @@ def test_a_secret_in_the_place_of_the_name_of_its_variable_is_refused_and_not_sh
     assert "canary" not in said
 
 
+@pytest.mark.parametrize(
+    "url", ["http://x:99999/", "http://x:port/", "http://:80/", "http://[::1", "http://x:0"]
+)
+def test_an_address_that_nothing_can_be_sent_to_is_refused_at_its_place(url: str) -> None:
+    text = f"notify:\n  webhooks:\n    - name: pager\n      url: '{url}'\n"
+    assert refusal(text).startswith(f"uneri.yaml:4:12: notify.webhooks.0.url is '{url}': no address; write ")
+    assert refusal(f"slack:\n  base_url: '{url}'\n").startswith("uneri.yaml:2:13: slack.base_url is ")
+
+
 def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path: Path) -> None:
     for path in (tmp_path / "none.yaml", tmp_path):
         with pytest.raises(ConfigError, match=r":1:1: cannot be read: .+; check the path"):
