@@ -11,6 +11,20 @@ from tests.kafka.broker import Broker, BrokerUnavailableError
 __all__ = ["_canaries", "kafka", "pytest_runtest_makereport"]  # the first and the last look for secrets
 
 
+LONGEST = ("tests/main_job/", "tests/kafka/", "tests/streams/test_killed.py", "tests/laws/")
+"""Minutes of waiting in one file: what begins last with them ends last."""
+
+
+@pytest.hookimpl(trylast=True)  # after the order was shuffled
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest files begin first, so that the processes that run them end together."""
+
+    def rank(item: pytest.Item) -> int:
+        return next((at for at, name in enumerate(LONGEST) if item.nodeid.startswith(name)), len(LONGEST))
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[str]:
     """``host:port`` of a real Apache Kafka broker that lives as long as the test session.
