@@ -48,6 +48,11 @@ class Lanes:
         self._paused: dict[tuple[str, str], float] = {}  # (destination, method) → until
         self._ticket = 0
 
+    @property
+    def paced(self) -> bool:
+        """Whether people get what comes one by one; a terminal shows all there is."""
+        return self._pace > 0
+
     def __contains__(self, row: Row) -> bool:
         return row.id in self._tickets
 

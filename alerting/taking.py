@@ -13,6 +13,8 @@ from alerting.shelf import Shelf
 from alerting.thread import BESIDE, LINES, MESSAGE, Thread
 
 EDITS: Final = 30.0  # seconds between two edits of one message: nobody reads faster
+DAY: Final = 86400.0  # seconds: a digest that is older waits for a newer one
+CATCHING_UP: Final = 60.0  # seconds that it waits: while a back-fill goes on, a day takes less
 BLOCKS: Final = 40  # lines that wait together are one message up to this many blocks; Slack takes 50
 
 _SEND: Final = {
@@ -59,7 +61,10 @@ def take(shelf: Shelf, dispatch: Dispatch, content: Content, now: float) -> list
             return [*merged, shelf.enqueue(row, thread)]
         case Form.DIGEST:
             row.urgency = DIGEST
-            return [shelf.enqueue(row, thread)]
+            if not shelf.lanes.paced:
+                return [shelf.enqueue(row, thread)]
+            row.not_before = now + CATCHING_UP if now - dispatch.notice.at > DAY else 0.0
+            return [*_older_digests(shelf, row), shelf.enqueue(row, thread)]
 
 
 def _take_message(shelf: Shelf, row: Row, thread: Thread, *, hurried: bool) -> list[Row]:
@@ -101,6 +106,16 @@ def _take_line(shelf: Shelf, row: Row, thread: Thread, *, by_somebody: bool) -> 
             last.message = joined
             return [last, shelf.finish(row, State.MERGED, thread)]
     return [shelf.enqueue(row, thread)]
+
+
+def _older_digests(shelf: Shelf, row: Row) -> list[Row]:
+    """Merge the digests of one destination that nobody has seen: the new one tells how things are now."""
+    return [
+        shelf.finish(one, State.MERGED, thread)
+        for thread in shelf.threads()
+        for one in list(thread.queues[MESSAGE])
+        if one.urgency == DIGEST and one.destination == row.destination and _unsent(shelf, one)
+    ]
 
 
 def _unsent(shelf: Shelf, row: Row) -> bool:

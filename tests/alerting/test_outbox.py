@@ -195,3 +195,41 @@ async def test_a_row_that_was_under_way_when_the_power_went_is_in_doubt_afterwar
     await again.load(5.0)
     assert [row.doubt for row in again.waiting()] == [1]
     storage.close()
+
+
+def days(first: int, last: int) -> list[Notice]:
+    """Return a digest for each of some days after ``T0``."""
+    [one] = Incidents(Settings()).feed([growth_finding(scope("table", "users"))], T0 + 86400)
+    return [replace(one, id=f"digest-{day}", at=T0 + 86400 * day) for day in range(first, last + 1)]
+
+
+async def test_the_digests_of_days_that_are_long_over_are_merged_into_the_newest() -> None:
+    box, now = outbox(), T0 + 86400 * 9 + 3600.0
+    for second, digest in enumerate(days(1, 9)):
+        await put(box, [digest], now + second)
+        waits = box.next(now + second)
+        if digest.at < T0 + 86400 * 9:
+            assert isinstance(waits, float), "a newer one may be about to come"
+    sent = await send(box, now + 9)
+    assert sent.message is not None
+    assert sent.message.text == f"digest {T0 + 86400 * 9}"
+    assert box.is_idle()
+    assert box.next(now + 1000) is None
+
+
+async def test_an_old_digest_without_a_newer_one_is_sent_after_a_while() -> None:
+    box, now = outbox(), T0 + 86400 * 9.0
+    await put(box, days(1, 3), now)
+    assert box.next(now + 50) == pytest.approx(10)
+    assert (await send(box, now + 61)).subject == "digest-3"
+    assert box.is_idle()
+
+
+async def test_a_terminal_shows_the_digest_of_each_day() -> None:
+    box = Outbox(Memory(), random.Random(3), pace=0.0)  # noqa: S311  spreads retries
+    await put(box, days(1, 3), T0 + 86400 * 9.0)
+    assert [(await send(box, T0 + 86400 * 9.0)).subject for _ in range(3)] == [
+        "digest-1",
+        "digest-2",
+        "digest-3",
+    ]
