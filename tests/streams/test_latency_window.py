@@ -1,7 +1,6 @@
 """The p95 over the newest calls: what it looks back to, and that it says what whole histograms say."""
 
 from collections.abc import Iterator
-from random import Random
 
 import numpy as np
 import pytest
@@ -102,7 +101,7 @@ def test_it_says_what_whole_histograms_say_whatever_restarts_there_are(
 def test_neither_the_order_of_cells_nor_how_they_are_cut_nor_a_restart_changes_a_snapshot(
     steps: list[tuple[Latency, int]], seed: int
 ) -> None:
-    random = Random(seed)  # drawn number by number, it is more than hypothesis takes
+    random = np.random.default_rng(seed)  # drawn number by number, it is more than hypothesis takes
     whole, cut = LatencyWindow(), LatencyWindow()
     for (rows, bins, counts), scopes in steps:
         single = [at for at, count in enumerate(counts.tolist()) for _ in range(int(count))]
