@@ -15,7 +15,7 @@ help:
 	@echo "make bench          benchmarks; prints ratios measured side by side"
 	@echo "make scoreboard     detection on every board next to the anchors, in some minutes"
 	@echo "make docs           write docs/configuration.md from the settings"
-	@echo "make docs-pictures  make the pictures of the README"
+	@echo "make docs-pictures  make the pictures of the README and of docs/messages.md"
 	@echo "make format         let ruff format and fix"
 	@echo "make lock           resolve the dependencies anew into requirements.lock"
 
