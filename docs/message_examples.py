@@ -302,7 +302,7 @@ def dispatch(of: Notice, form: Form = Form.PARENT, **more: Any) -> Dispatch:
 
 def command(ask: Ask, **more: Any) -> Command:
     """Return what somebody asked for."""
-    return Command(id=ask.value, ask=ask, at=AT - 300, by="aiko.tanaka", **more)
+    return Command(id=ask.value, ask=ask, at=AT - 300, by="on-call", **more)
 
 
 def examples() -> list[Example]:
@@ -370,6 +370,6 @@ def _digest() -> Dispatch:
         day,
         Form.DIGEST,
         precision=Precision(weeks=4, pages=21, expected=2, not_an_anomaly=1),
-        expiring=[Expiring(id="s1", what="table:ledger", until=AT + 36000, by="aiko.tanaka")],
+        expiring=[Expiring(id="s1", what="table:ledger", until=AT + 36000, by="on-call")],
         held={"quiet_hours": 2},
     )
