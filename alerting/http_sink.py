@@ -1,15 +1,13 @@
-"""What sinks over HTTP share: one session, one call at a time, no redirects, nothing secret in any text."""
+"""What sinks over HTTP share: one call at a time, no redirects, nothing secret in any text."""
 
 import asyncio
 import io
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 from urllib.parse import urlsplit
 
-import aiohttp
-
+from alerting.connection import Connected
 from alerting.http_outcome import outcome_of_failure, outcome_of_status
 from alerting.row import Place, Row
 from alerting.sink import Outcome, Result
@@ -18,7 +16,7 @@ TIMEOUT: Final = 10.0
 AGENT: Final = "uneri"
 
 
-class HttpSink:
+class HttpSink(Connected):
     """Posts rows to one address.
 
     Parameters
@@ -36,27 +34,13 @@ class HttpSink:
     def __init__(
         self, destination: str, url: str, timeout: float = TIMEOUT, now: Callable[[], float] = time.time
     ) -> None:
+        super().__init__(timeout, {"User-Agent": AGENT})
         self._destination = destination
         self._url = url
-        self._timeout = timeout
         self._now = now
-        self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._destination!r}, {host_of(self._url)!r})"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
 
     async def deliver(self, row: Row) -> Outcome:
         """Post one row. Never raises but when it is cancelled."""
@@ -81,13 +65,6 @@ class HttpSink:
     def accepted(self, row: Row) -> Outcome:
         """Return what follows from a row that was taken."""
         return Outcome(result=Result.SENT, place=Place(self._destination, row.id))
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None or self._session.closed:  # made here: it belongs to the running loop
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self._timeout), headers={"User-Agent": AGENT}
-            )
-        return self._session
 
 
 def host_of(url: str) -> str:

@@ -20,7 +20,7 @@ class LinkMaker(Protocol):
         start: float,
         end: float,
         version: str = "",
-        status: str = "",
+        status: str = "500",
         error: str = "",
     ) -> str | None:
         """Return the https URL over ``start`` to ``end`` (epoch seconds), None when there is none."""

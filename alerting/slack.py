@@ -4,8 +4,7 @@ import asyncio
 import io
 import re
 import zlib
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -14,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from alerting.chart import alternative, draw
+from alerting.connection import Connected
 from alerting.locales import ENGLISH
 from alerting.phrases import Phrases
 from alerting.row import Place, Row, Send
@@ -29,7 +29,7 @@ _ID: Final = re.compile(r"[CGD][A-Z0-9]{6,}")  # of a channel
 _BLIND: Final = 1  # a message that may be out is posted again this often without a look
 
 
-class SlackSink:
+class SlackSink(Connected):
     """Delivers rows through Slack's Web API, one call at a time and without retries of its own.
 
     The SDK's retry handlers are off: one of them posts again after a broken connection, blindly.
@@ -57,28 +57,14 @@ class SlackSink:
         timeout: float = TIMEOUT,
         words: Phrases = ENGLISH,
     ) -> None:
+        super().__init__(timeout)
         self._words = words
         self._token = token
         self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
         self._zone = zone
-        self._timeout = timeout
-        self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
         return f"SlackSink({self._base_url!r})"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
 
     async def deliver(self, row: Row) -> Outcome:
         """Post, edit or upload, as the row says. Never raises but when it is cancelled."""
@@ -104,13 +90,11 @@ class SlackSink:
         return Outcome(result=Result.SENT)
 
     def _client(self) -> AsyncWebClient:
-        if self._session is None or self._session.closed:  # made here: it belongs to the running loop
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout))
         client = AsyncWebClient(
             token=sendable(self._token),
             base_url=self._base_url,
             timeout=int(self._timeout) or 1,
-            session=self._session,
+            session=self._open(),
         )
         client.retry_handlers = []
         return client
@@ -254,10 +238,7 @@ class SlackSink:
         )
 
     async def _upload(self, url: str, body: bytes) -> None:
-        session = self._session
-        if session is None:
-            raise aiohttp.ClientConnectionError("the session is closed")
-        async with session.post(url, data=io.BytesIO(body), allow_redirects=False) as answer:
+        async with self._open().post(url, data=io.BytesIO(body), allow_redirects=False) as answer:
             if answer.status != 200:  # noqa: PLR2004  HTTP's OK
                 raise aiohttp.ClientResponseError(
                     answer.request_info,
