@@ -143,6 +143,7 @@ class Findings:
             if key == THROTTLE:
                 reasons.setdefault(scopes[row], {})[text] = count
         moment = _Moment(judgement, step.start + self._step, completeness, reasons)
+        self._forget(moment.seen)
         told = [self._grow(growing, moment) for growing in judgement.growth]
         begun = {*np.flatnonzero(judgement.opened).tolist(), *self._silences.silent.tolist()}
         for row in sorted(self._open.keys() | begun):
@@ -219,9 +220,7 @@ class Findings:
         observed = judgement.observed[row]
         if np.isnan(observed):
             return []
-        below = bool(
-            observed < judgement.lower[row]
-        )  # late records only fill up: what is withdrawn was a fall
+        below = bool(observed < judgement.lower[row])  # as late records only fill up, it was a fall
         known.again = known.again + 1 if below else 0
         if known.again < self._persist:
             return []
@@ -241,9 +240,7 @@ class Findings:
         seen
             The watermark at which this is told.
         """
-        self._over = [
-            (row, known) for row, known in self._over if seen - (known.end or 0) < CORRECTED_SECONDS
-        ]
+        self._forget(seen)
         told = []
         for row, known in sorted(
             [*self._open.items(), *self._over], key=lambda item: (item[1].start, item[0])
@@ -275,6 +272,10 @@ class Findings:
                 changed if known.withdrawn else msgspec.structs.replace(changed, sentence=_why(changed))
             )
         return told
+
+    def _forget(self, seen: int) -> None:
+        """Let go of what is over for so long that no late record changes it."""
+        self._over = [one for one in self._over if seen - (one[1].end or 0) < CORRECTED_SECONDS]
 
     def _end(self, row: int, known: _Open, moment: _Moment) -> Finding:
         """Tell that it is over: how it was at its worst, and who explains all of it."""

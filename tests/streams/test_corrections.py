@@ -136,6 +136,16 @@ def test_what_is_older_than_hours_is_counted_and_changes_nothing() -> None:
     assert (detect.late, judged.findings) == (50, [])
 
 
+def test_what_is_over_is_forgotten_when_nothing_late_can_change_it_any_more() -> None:
+    detect = Detect(0, ["one/0"], SETTINGS)
+    for one in stream(0.0):
+        detect.feed([one])
+    over = len(detect.snapshot()["findings"])
+    for at in range(FALL + 120, FALL + 120 + 6 * 60):
+        detect.feed([block(at, at, usual()[at], at + 1)])
+    assert len(detect.snapshot()["findings"]) < over / 4
+
+
 @functools.cache
 def told_at_once() -> list[Finding]:
     return told(stream(0.5))
