@@ -284,8 +284,8 @@ class GrowthWatch(RowState):
         usual = np.where(known, levels, 0.0).sum(axis=0) / known.sum(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = without_weekdays(np.log(np.maximum(levels, 0.02 * usual + 1e-300)))
+            weekly = logs[-7:] - logs[-14:-7]  # of what was nothing in both weeks it says nothing
         young = known.sum(axis=0) < TWO_WEEKS
-        weekly = logs[-7:] - logs[-14:-7]
         best = np.full(len(rows), -np.inf)
         estimates = np.full((4, len(rows)), np.nan)
         sure = np.zeros(len(rows), bool)

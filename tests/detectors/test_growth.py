@@ -175,3 +175,11 @@ def test_one_wild_day_moves_the_slope_less_than_it_moves_a_least_squares_fit() -
     levels[3] += 2.0
     fit = sm.OLS(levels[:, 0], sm.add_constant(np.arange(days))).fit()
     assert abs(slope(levels).middle[0] - 0.02) < 0.1 * abs(fit.params[1] - 0.02)
+
+
+def test_levels_that_no_number_holds_claim_no_growth_and_warn_of_nothing() -> None:
+    watch = GrowthWatch(0.01, DAY)
+    watch.add(1)
+    for day in range(30):
+        value = np.array([[np.inf if day >= 5 else 1.0]])
+        assert watch.learn(np.array([day * 24]), value, np.array([True]), np.array([np.nan])) == []
