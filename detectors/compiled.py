@@ -5,14 +5,17 @@ The functions are plain Python and say the same either way: where numba is missi
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 try:
-    from numba import njit
+    from numba import config, njit
 except ImportError:  # no wheel for this platform
     njit = None  # type: ignore[assignment]
+
+COMPILES: Final = njit is not None and not config.DISABLE_JIT
+"""Whether functions are compiled: what has no plain form (it reads memory by address) asks first."""
 
 
 def compiled(function: Function) -> Function:
@@ -26,6 +29,11 @@ def without_arrays(function: Function) -> Function:
     Counting the references of some forty arrays at every call costs more than the judgement itself.
     """
     return _compiled(function, _nrt=False)
+
+
+def unlocked(function: Function) -> Function:
+    """Compile as ``without_arrays`` does, and let other threads run meanwhile."""
+    return _compiled(function, _nrt=False, nogil=True)
 
 
 def _compiled(function: Function, **options: bool) -> Function:

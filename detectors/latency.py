@@ -6,6 +6,7 @@ gamma = (1 + a) / (1 - a), and answers with 2 * gamma**i / (gamma + 1), which is
 every value in it. The range is fixed, so bins never collapse and merging is adding.
 """
 
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
@@ -18,9 +19,15 @@ SMALLEST_MS: Final = 0.01
 LARGEST_MS: Final = 1e7
 """Everything above this (almost three hours) is in the last bin."""
 
-_LOG_GAMMA: Final = float(np.log(GAMMA))
-N_BINS: Final = int(np.ceil(np.log(LARGEST_MS / SMALLEST_MS) / _LOG_GAMMA)) + 1
+N_BINS: Final = int(np.ceil(np.log(LARGEST_MS / SMALLEST_MS) / np.log(GAMMA))) + 1
 """Number of bins."""
+
+EDGES: Final = np.array([float(Fraction(51**bin_, 100 * 49**bin_)) for bin_ in range(N_BINS)])
+"""(N_BINS,) the upper end of each bin: SMALLEST_MS * GAMMA**i, the float64 nearest to it.
+
+From whole numbers, because a logarithm differs in its last bit from one processor to the next, and then the
+same records would be in other bins.
+"""
 
 MIDDLES: Final = SMALLEST_MS * 2 * np.power(GAMMA, np.arange(N_BINS, dtype=np.float64)) / (GAMMA + 1)
 """(N_BINS,) what each bin answers with, milliseconds."""
@@ -40,10 +47,8 @@ def bins_of(ms: ArrayLike) -> NDArray[np.int16]:
     [0, 0, -1, 519]
     """
     values = np.asarray(ms, np.float64)
-    measured = ~np.isnan(values)
-    inside = np.clip(np.where(measured, values, SMALLEST_MS), SMALLEST_MS, LARGEST_MS)
-    bins = np.ceil(np.log(inside / SMALLEST_MS) / _LOG_GAMMA)
-    return np.where(measured, np.clip(bins, 0, N_BINS - 1), -1).astype(np.int16)
+    bins = np.searchsorted(EDGES[:-1], values)  # the last bin takes what is larger than all
+    return np.where(np.isnan(values), -1, bins).astype(np.int16)
 
 
 def quantile(counts: NDArray[Any], q: float) -> NDArray[np.float64]:

@@ -1,8 +1,12 @@
 """A chunk: consecutive raw records of one source partition, carried through the consumer as one value."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
+
+from streams import records
+from streams.records import Records
 
 
 @dataclass(slots=True)
@@ -31,12 +35,12 @@ class Chunk:
 
         Examples
         --------
-        >>> Chunk("requests", 0, 5, 8, range(5, 8), [b"a", b"b", b"c"]).since(7).values
-        [b'c']
+        >>> Chunk("requests", 0, 5, 8, range(5, 8), [b"a", b"b", b"c"]).since(7).values[0]
+        b'c'
         """
         if offset <= self.start:
             return self
-        kept = next((index for index, at in enumerate(self.offsets) if at >= offset), len(self.offsets))
+        kept = bisect_left(self.offsets, offset)
         start = min(offset, self.end)
         offsets, values = self.offsets[kept:], self.values[kept:]
         return type(self)(self.topic, self.partition, start, self.end, offsets, values, self.timestamp)
@@ -47,9 +51,7 @@ def merged(chunks: Sequence[Chunk]) -> Chunk:
     if len(chunks) == 1:
         return chunks[0]
     first, last = chunks[0], chunks[-1]
-    values: list[bytes] = []
-    for chunk in chunks:
-        values += chunk.values
+    values = records.joined([Records.of(chunk.values) for chunk in chunks])
     told = [chunk.offsets for chunk in chunks if len(chunk)]
     offsets: Sequence[int] = range(0)
     if told:

@@ -62,5 +62,8 @@ def check() -> None:
             raise UnknownVersionError(
                 f"{function.__qualname__}({found}) has changed, the chunk lane expects ({expected})"
             )
+    named = fetcher.Fetcher._proc_fetch_request.__code__.co_names  # noqa: SLF001
+    if not {"MemoryRecords", "PartitionRecords"} <= set(named):
+        raise UnknownVersionError("aiokafka's fetcher no longer makes the records that the lane replaces")
     if "isolation_level" not in inspect.signature(AIOKafkaConsumer.__init__).parameters:
         raise UnknownVersionError("AIOKafkaConsumer no longer takes isolation_level")

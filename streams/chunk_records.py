@@ -1,20 +1,36 @@
-"""Below aiokafka's record objects: turns each fetched record batch into one ``Chunk``.
+"""Below aiokafka's record objects: turns what was fetched of a partition into one ``Chunk``.
 
 aiokafka makes a ``ConsumerRecord`` a record and steps a generator for each, which costs more than decoding
 the event. ``PartitionRecords._unpack_records`` is the one place where batches are still whole, so that is
 where the chunk lane branches off, for the topics in ``CHUNKED`` only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import numpy as np
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
+from numpy.typing import NDArray
 
 from streams.chunk import Chunk
+from streams.record_batches import CONTROL, MAGIC, TRANSACTIONAL, Batch, batches, records_of
+from streams.records import Records
 
 CHUNKED: Final[set[str]] = set()
 """Topics whose records come as chunks; every consumer of this process sees them so."""
+
+
+class FetchedRecords:
+    """What was fetched of one partition: aiokafka's view of it, and the bytes themselves."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._stock = MemoryRecords(raw)
+        self.has_next = self._stock.has_next
+        self.next_batch = self._stock.next_batch
+        self.size_in_bytes = self._stock.size_in_bytes
 
 
 class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka is not typed
@@ -27,44 +43,60 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
             yield from super()._unpack_records()
             return
         topic, partition = self._tp.topic, self._tp.partition
-        reached: int = self.next_fetch_offset  # every offset below has been handed over
-        batches = self._records
-        while batches.has_next():
-            batch = batches.next_batch()
-            if self._check_crcs and not batch.validate_crc():
-                raise CorruptRecordException(
-                    f"the checksum of a record batch in {topic}/{partition} does not fit"
-                )
-            end = max(reached, batch.next_offset)
-            self.next_fetch_offset = end  # of the whole batch: records at its end may be compacted away
-            if self._hidden(batch):
-                continue
-            records = list(batch)
-            if records and records[0].offset < reached:  # the fetch began in the middle of this batch
-                records = [record for record in records if record.offset >= reached]
-            if not records:
-                continue
-            first, last = records[0].offset, records[-1].offset
-            values = [record.value for record in records]
-            if not all(values):
-                values = [value or b"" for value in values]
-            whole = last - first + 1 == len(records)
-            offsets = range(first, last + 1) if whole else [record.offset for record in records]
-            newest = batch.max_timestamp
-            yield Chunk(topic, partition, reached, end, offsets, values, -1 if newest is None else newest)
-            reached = end
-        if reached < self.next_fetch_offset:  # nothing but hidden batches since: say so, or a gap would show
-            yield Chunk(topic, partition, reached, self.next_fetch_offset, range(0), [])
+        raw: bytes = self._records.raw
+        start = end = self.next_fetch_offset  # every offset below has been handed over
+        newest = -1
+        shown: list[Batch] = []
+        broken: Exception | None = None
+        try:
+            for batch in batches(raw, check=self._check_crcs):
+                if batch.magic != MAGIC:
+                    raise CorruptRecordException(
+                        f"a record batch is of format {batch.magic}, which Kafka has not written since 0.11"
+                    )
+                if not self._hidden(raw, batch):
+                    shown.append(batch)
+                    newest = max(newest, batch.timestamp)
+                end = max(end, batch.next)
+        except CorruptRecordException as error:
+            broken = error  # what stands before it is good, and is handed over first
+        records, offsets = records_of(raw, shown) if shown else (Records(b"", _NONE, _NONE), _NONE)
+        if len(offsets) and offsets[0] < start:  # the fetch began in the middle of a batch
+            first = int(np.searchsorted(offsets, start))
+            records, offsets = records[first:], offsets[first:]
+        if end > start:
+            self.next_fetch_offset = end  # of whole batches: records at their end may be compacted away
+            yield Chunk(topic, partition, start, end, _numbered(offsets), records, newest)
+        if broken is not None:
+            raise CorruptRecordException(f"{topic}/{partition}: {broken}") from broken
 
-    def _hidden(self, batch: Any) -> bool:
+    def _hidden(self, raw: bytes, batch: Batch) -> bool:
         """Whether a batch holds no records for us: transaction markers, and aborted transactions."""
-        if self._isolation_level == fetcher.READ_COMMITTED and batch.producer_id is not None:
-            self._consume_aborted_up_to(batch.base_offset)
-            if batch.is_control_batch and self._contains_abort_marker(batch):
-                self._aborted_producers.discard(batch.producer_id)
-            if batch.is_transactional and batch.producer_id in self._aborted_producers:
+        control = bool(batch.attributes & CONTROL)
+        if self._isolation_level == fetcher.READ_COMMITTED and batch.producer >= 0:
+            self._consume_aborted_up_to(batch.base)
+            if control and self._contains_abort_marker(
+                MemoryRecords(raw[batch.begin : batch.end]).next_batch()
+            ):
+                self._aborted_producers.discard(batch.producer)
+            if batch.attributes & TRANSACTIONAL and batch.producer in self._aborted_producers:
                 return True
-        return bool(batch.is_control_batch)
+        return control
 
 
+_NONE: Final[NDArray[np.int64]] = np.zeros(0, np.int64)
+
+
+def _numbered(offsets: NDArray[np.int64]) -> Sequence[int]:
+    """Return offsets as a range where none is missing."""
+    if not len(offsets):
+        return range(0)
+    first, last = int(offsets[0]), int(offsets[-1])
+    if last - first + 1 == len(offsets):
+        return range(first, last + 1)
+    listed: list[int] = offsets.tolist()
+    return listed
+
+
+fetcher.MemoryRecords = FetchedRecords
 fetcher.PartitionRecords = ChunkRecords

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,9 @@ class Tag(NamedTuple):
     row: int
     key: str  # THROTTLE or ERROR_TYPE
     text: str
+
+
+ROW_OF_TAG: Final = attrgetter("row")
 
 
 @dataclass(slots=True)
@@ -89,4 +93,64 @@ def joined(parts: Sequence[Columns]) -> Columns:
             for part, at in zip(parts, calls, strict=False)
             for tag in part.call_tags
         ],
+    )
+
+
+def merged(
+    scanned: Columns, plain: Columns, rows: NDArray[np.int64], kept: NDArray[np.bool_]
+) -> Columns:
+    """Return the events of a run of which two decoders read a part each.
+
+    Parameters
+    ----------
+    scanned
+        Columns of all n records; at rows that are not its own they mean nothing.
+    plain
+        Columns of the k events at ``rows`` (k,), ascending, of which ``scanned`` has no calls, values or tags.
+    kept
+        (n,) which records are events at all.
+    """
+    place = np.cumsum(kept) - 1  # where each record is among the events
+
+    def events(name: str) -> NDArray[Any]:
+        column: NDArray[Any] = getattr(scanned, name)
+        column[rows] = getattr(plain, name)
+        return column[kept]
+
+    def order(name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        of = np.concatenate((place[getattr(scanned, name)], place[rows[getattr(plain, name)]]))
+        by_event = np.argsort(of, kind="stable")
+        return of[by_event], by_event
+
+    call_event, by_call = order("call_event")
+    value_event, by_value = order("value_event")
+    arrays = {
+        name: np.concatenate((getattr(scanned, name), getattr(plain, name)))[by]
+        for by, prefix in ((by_call, "call"), (by_value, "value"))
+        for name in Columns.__dataclass_fields__
+        if name.startswith(prefix) and name not in ("call_event", "value_event", "call_tags")
+    }
+    of_event = ("ts", "newest", "key", "path", "error", "cold", "throttled", "bins", "busy")
+    call_place = np.empty_like(by_call)
+    call_place[by_call] = np.arange(len(by_call))
+    first_plain = len(scanned.call)
+    return Columns(
+        **{name: events(name) for name in of_event},
+        **arrays,
+        call_event=call_event,
+        value_event=value_event,
+        tags=sorted(
+            [
+                *(tag._replace(row=int(place[tag.row])) for tag in scanned.tags),
+                *(tag._replace(row=int(place[rows[tag.row]])) for tag in plain.tags),
+            ],
+            key=ROW_OF_TAG,
+        ),
+        call_tags=sorted(
+            [
+                *(tag._replace(row=int(call_place[tag.row])) for tag in scanned.call_tags),
+                *(tag._replace(row=int(call_place[first_plain + tag.row])) for tag in plain.call_tags),
+            ],
+            key=ROW_OF_TAG,
+        ),
     )

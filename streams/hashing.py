@@ -11,7 +11,7 @@ SHORT: Final = 64
 """ASCII ids up to this length are hashed together; others one by one."""
 
 _WORDS: Final = SHORT // 8
-_ODD: Final = np.array(
+ODD: Final = np.array(
     [
         int.from_bytes(hashlib.blake2b(bytes([word]), digest_size=8).digest(), "little") | 1
         for word in range(_WORDS + 1)
@@ -49,9 +49,9 @@ def hashes_of(ids: Sequence[str | None]) -> NDArray[np.uint64]:
         odd = set()
     words = text.view(np.uint64).reshape(len(ids), _WORDS)
     used = min(_WORDS, -(-int(lengths.max(initial=0)) // 8))
-    found = lengths.astype(np.uint64) * _ODD[_WORDS]
+    found = lengths.astype(np.uint64) * ODD[_WORDS]
     for word in range(used):  # a word of zeros adds nothing, so the result does not depend on the neighbours
-        found += _mixed(words[:, word] * _ODD[word])
+        found += _mixed(words[:, word] * ODD[word])
     found = _mixed(found)
     odd |= set(np.flatnonzero(lengths > SHORT).tolist())
     for row in odd:

@@ -57,12 +57,25 @@ class EventTime:
             Nothing follows: what nobody refuted is accepted if it leaps at most a day (or starts the
             partition), and refuted if it leaps further.
         """
-        if len(ts) and np.isfinite(self.newest):
-            newest = np.maximum(np.maximum.accumulate(ts), self.newest)
-            if ts[0] <= self.newest + self.future and bool(np.all(ts[1:] <= newest[:-1] + self.future)):
-                self.newest = float(newest[-1])
-                return Admission(np.arange(len(ts)), newest, [], [])
+        newest = self.admit_all(ts)
+        if newest is not None:
+            return Admission(np.arange(len(ts)), newest, [], [])
         return self._one_by_one(ts, last)
+
+    def admit_all(self, ts: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Admit all stamps of a run at once, where none of them is a leap and none is held.
+
+        Returns
+        -------
+        (n,) the running maximum; None, and nothing has happened, when a stamp needs to be decided on.
+        """
+        if not len(ts) or not np.isfinite(self.newest):
+            return None
+        newest: NDArray[np.float64] = np.maximum(np.maximum.accumulate(ts), self.newest)
+        if ts[0] > self.newest + self.future or not bool(np.all(ts[1:] <= newest[:-1] + self.future)):
+            return None
+        self.newest = float(newest[-1])
+        return newest
 
     def _one_by_one(self, ts: NDArray[np.float64], last: bool) -> Admission:
         stamps: list[float] = ts.tolist()

@@ -7,11 +7,10 @@ import pytest
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
 from streams.chunk import Chunk
-from streams.chunk_records import CHUNKED, ChunkRecords
+from streams.chunk_records import CHUNKED, ChunkRecords, FetchedRecords
 
 TOPIC = "chunk-records-test"
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
@@ -64,7 +63,7 @@ def read(
     *batches: bytes, start: int = 0, committed: bool = True, aborted: Any = None, crc: bool = False
 ) -> list[Chunk]:
     level = fetcher.READ_COMMITTED if committed else fetcher.READ_UNCOMMITTED
-    records = MemoryRecords(b"".join(batches))
+    records = FetchedRecords(b"".join(batches))
     return list(ChunkRecords(TopicPartition(TOPIC, 0), records, aborted, start, None, None, crc, level))
 
 
@@ -76,9 +75,37 @@ def test_a_batch_of_any_codec_becomes_one_chunk(codec: int) -> None:
 
 
 def test_a_fetch_that_begins_inside_a_batch_gives_what_follows() -> None:
-    first, second = read(batch([0, 1, 2, 3]), batch([4, 5]), start=2)
-    assert (first.start, first.end, first.values) == (2, 4, [b"v2", b"v3"])
-    assert (second.start, second.end, second.offsets) == (4, 6, range(4, 6))
+    (chunk,) = read(batch([0, 1, 2, 3]), batch([4, 5]), start=2)
+    assert (chunk.start, chunk.end, chunk.offsets) == (2, 6, range(2, 6))
+    assert chunk.values == [b"v2", b"v3", b"v4", b"v5"]
+
+
+def test_batches_of_several_codecs_in_one_fetch_become_one_chunk() -> None:
+    (chunk,) = read(batch([0, 1]), batch([2], codec=GZIP), batch([3, 4], codec=ZSTD), crc=True)
+    assert chunk.values == [b"v0", b"v1", b"v2", b"v3", b"v4"]
+
+
+def test_a_batch_that_the_broker_cut_off_waits_for_the_next_fetch() -> None:
+    (chunk,) = read(batch([0, 1]), batch([2, 3])[:-1], crc=True)
+    assert (chunk.end, chunk.values) == (2, [b"v0", b"v1"])
+
+
+@pytest.mark.parametrize("count", [-1, 1, 3, 1 << 30])
+def test_a_batch_with_another_number_of_records_than_it_says_is_an_error_or_read_as_it_is(count: int) -> None:
+    lying = bytearray(batch([0, 1]))
+    lying[57:61] = count.to_bytes(4, "big", signed=True)
+    if count == 1:
+        assert read(bytes(lying))[0].values == [b"v0"]
+    else:
+        with pytest.raises(CorruptRecordException):
+            read(bytes(lying))
+
+
+def test_a_batch_of_a_format_from_before_transactions_is_refused() -> None:
+    old = bytearray(batch([0]))
+    old[16] = 1
+    with pytest.raises(CorruptRecordException, match="of format 1"):
+        read(bytes(old))
 
 
 def test_compacted_records_leave_the_offsets_of_the_others_right() -> None:
@@ -98,9 +125,9 @@ def test_aborted_transactions_and_markers_are_left_out_but_covered() -> None:
         batch([3, 4], producer=7, transactional=True),
         batch([5], producer=7, transactional=True, control=COMMIT),
     ]
-    chunks = read(*batches, aborted=[(7, 0)])
-    assert [value for chunk in chunks for value in chunk.values] == [b"v3", b"v4"]
-    assert [(chunk.start, chunk.end) for chunk in chunks] == [(0, 5), (5, 6)]
+    (chunk,) = read(*batches, aborted=[(7, 0)])
+    assert chunk.values == [b"v3", b"v4"]
+    assert (chunk.start, chunk.end, chunk.offsets) == (0, 6, range(3, 5))
 
 
 def test_other_producers_are_not_touched_by_an_abort() -> None:
@@ -117,7 +144,7 @@ def test_reading_uncommitted_gives_aborted_records_too() -> None:
 def test_a_damaged_batch_is_an_error_and_what_came_before_it_is_not_lost() -> None:
     good, bad = batch([0, 1]), bytearray(batch([2, 3]))
     bad[-1] ^= 1
-    records = MemoryRecords(good + bytes(bad))
+    records = FetchedRecords(good + bytes(bad))
     fetched = ChunkRecords(
         TopicPartition(TOPIC, 0), records, None, 0, None, None, True, fetcher.READ_COMMITTED
     )
@@ -128,7 +155,7 @@ def test_a_damaged_batch_is_an_error_and_what_came_before_it_is_not_lost() -> No
 
 
 def test_other_topics_keep_records() -> None:
-    records = MemoryRecords(batch([0]))
+    records = FetchedRecords(batch([0]))
     (record,) = ChunkRecords(
         TopicPartition("other", 0), records, None, 0, None, None, True, fetcher.READ_COMMITTED
     )

@@ -1,0 +1,88 @@
+"""Raw records as they came: one piece of memory, and where in it each record lies."""
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Records(Sequence[bytes]):
+    """A sequence of records that makes a record's ``bytes`` only when it is asked for.
+
+    Parameters
+    ----------
+    buffer
+        The memory.
+    starts, ends
+        (n,) int64: where each record begins and ends in it. An absent value (a tombstone) is empty.
+
+    Examples
+    --------
+    >>> records = Records(b"onetwo", np.array([0, 3]), np.array([3, 6]))
+    >>> records[1], list(records[:1]), len(records)
+    (b'two', [b'one'], 2)
+    """
+
+    __slots__ = ("buffer", "ends", "starts")
+
+    def __init__(self, buffer: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
+        self.buffer = buffer
+        self.starts = starts
+        self.ends = ends
+
+    @classmethod
+    def of(cls, values: Sequence[bytes]) -> "Records":
+        """Return the records of a plain sequence.
+
+        Examples
+        --------
+        >>> list(Records.of([b"a", b"", b"bc"]))
+        [b'a', b'', b'bc']
+        """
+        if isinstance(values, Records):
+            return values
+        if not all(values):
+            values = [value or b"" for value in values]
+        ends = np.cumsum(np.fromiter(map(len, values), np.int64, len(values)))
+        starts = np.zeros_like(ends)
+        starts[1:] = ends[:-1]
+        return cls(b"".join(values), starts, ends)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Records": ...
+    def __getitem__(self, index: int | slice) -> "bytes | Records":
+        if isinstance(index, slice):
+            return Records(self.buffer, self.starts[index], self.ends[index])
+        return self.buffer[self.starts[index] : self.ends[index]]
+
+    def __iter__(self) -> Iterator[bytes]:
+        buffer = self.buffer
+        for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True):
+            yield buffer[start:end]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment] # a sequence that compares by content
+
+
+def joined(several: Sequence[Records]) -> Records:
+    """Return the records of all, one after the other.
+
+    Examples
+    --------
+    >>> list(joined([Records.of([b"a"]), Records.of([b"b", b"c"])]))
+    [b'a', b'b', b'c']
+    """
+    firsts = np.cumsum([0, *(len(each.buffer) for each in several)])
+    return Records(
+        b"".join(each.buffer for each in several),
+        np.concatenate([each.starts + at for each, at in zip(several, firsts, strict=False)]),
+        np.concatenate([each.ends + at for each, at in zip(several, firsts, strict=False)]),
+    )
