@@ -6,10 +6,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.compiled import unlocked
 from detectors.state import pack, unpack
 
-_SERIALS: Final = 30  # bits: no window of lateness holds so many records that a number comes twice
 _ROOM: Final = 4096
+_FREE: Final = np.uint64(0)  # no id hashes to 0
 
 
 class Duplicates:
@@ -20,10 +21,14 @@ class Duplicates:
     """
 
     def __init__(self) -> None:
-        # key -> (watermark at which it is forgotten) << 30 | serial number, to tell one record from another
-        self._seen: dict[int, int] = {}
-        self._serial = 0
-        self._purge_at = _ROOM
+        # a hash table with open addressing: hashed ids, and the watermark at which each is forgotten
+        self._keys = np.zeros(_ROOM, np.uint64)
+        self._until = np.zeros(_ROOM, np.int64)
+        self._used = 0
+
+    def __len__(self) -> int:
+        """Return how many ids are remembered, some of which may be over."""
+        return self._used
 
     def first_seen(
         self, keys: NDArray[np.uint64], until: NDArray[np.int64], watermark: NDArray[np.int64]
@@ -40,45 +45,65 @@ class Duplicates:
             (n,) watermark at each record.
         """
         counted = np.ones(len(keys), np.bool_)
-        rows = np.flatnonzero(keys)
-        if not len(rows):
-            return counted
-        ids: list[int] = keys[rows].tolist()
-        serials = (self._serial + np.arange(len(rows))) % ((1 << _SERIALS) - 1) + 1
-        self._serial += len(rows)
-        mine = (until[rows] << _SERIALS) + serials
-        found = np.fromiter(map(self._seen.setdefault, ids, mine.tolist()), np.int64, len(rows))
-        met = np.flatnonzero(found != mine)
-        for place in met.tolist():
-            key, now = ids[place], int(watermark[rows[place]])
-            if self._seen[key] >> _SERIALS > now:
-                counted[rows[place]] = False
-            else:
-                self._seen[key] = int(mine[place])
-        if len(self._seen) > self._purge_at:
-            self.purge(int(watermark[-1]))
-            self._purge_at = 2 * len(self._seen) + _ROOM
+        if 2 * (self._used + len(keys)) > len(self._keys):
+            self.purge(int(watermark[0]), len(keys))
+        self._used = _first_seen(keys, until, watermark, counted, self._keys, self._until, self._used)
         return counted
 
-    def purge(self, watermark: int) -> None:
-        """Forget what is over."""
-        self._seen = {key: value for key, value in self._seen.items() if value >> _SERIALS > watermark}
+    def purge(self, watermark: int, room: int = 0) -> None:
+        """Forget what is over, and have room for so many more."""
+        here = (self._keys != _FREE) & (self._until > watermark)
+        keys, until = self._keys[here], self._until[here]
+        size = _ROOM
+        while size < 4 * (len(keys) + room):  # half of it is free then: the next purge is some way off
+            size *= 2
+        self._keys, self._until = np.zeros(size, np.uint64), np.zeros(size, np.int64)
+        self._used = 0
+        self._take(keys, until)
+
+    def _take(self, keys: NDArray[np.uint64], until: NDArray[np.int64]) -> None:
+        nothing_over = np.full(len(keys), np.iinfo(np.int64).min)
+        new = np.ones(len(keys), np.bool_)
+        self._used = _first_seen(keys, until, nothing_over, new, self._keys, self._until, self._used)
 
     def snapshot(self, watermark: int) -> dict[str, bytes]:
         """Return what is remembered, one part for each watermark at which it is forgotten."""
         self.purge(watermark)
-        values = np.fromiter(self._seen.values(), np.int64, len(self._seen)) >> _SERIALS
-        keys = np.fromiter(self._seen.keys(), np.uint64, len(self._seen))
+        here = self._keys != _FREE
+        keys, until = self._keys[here], self._until[here]
         return {
-            f"ids/{until}": pack("ids", 1, until, {"keys": np.sort(keys[values == until])})
-            for until in np.unique(values).tolist()
+            f"ids/{each}": pack("ids", 1, each, {"keys": np.sort(keys[until == each])})
+            for each in np.unique(until).tolist()
         }
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot. What was remembered gets the serial number 0, which no record has."""
-        self._seen = {}
-        self._serial = 0
+        """Go on from a snapshot."""
+        self.__init__()  # type: ignore[misc]
         for name, part in parts.items():
             if name.startswith("ids/"):
                 until, arrays = unpack(part, "ids", 1, int)
-                self._seen.update(dict.fromkeys(arrays["keys"].tolist(), until << _SERIALS))
+                keys = arrays["keys"]
+                if 2 * (self._used + len(keys)) > len(self._keys):
+                    self.purge(np.iinfo(np.int64).min, len(keys))
+                self._take(keys, np.full(len(keys), until))
+
+
+@unlocked
+def _first_seen(keys, until, watermark, counted, known, forgotten, used):
+    """Mark the duplicates in ``counted`` and remember the others; return how many are remembered."""
+    mask = np.uint64(len(known) - 1)
+    for at in range(len(keys)):
+        key = keys[at]
+        if key == _FREE:
+            continue
+        slot = np.int64(key & mask)  # the keys are hashes already
+        while known[slot] != _FREE and known[slot] != key:
+            slot = (slot + 1) & np.int64(mask)
+        if known[slot] == _FREE:
+            known[slot] = key
+            used += 1
+        elif forgotten[slot] > watermark[at]:
+            counted[at] = False
+            continue
+        forgotten[slot] = until[at]
+    return used

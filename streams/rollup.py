@@ -1,6 +1,6 @@
 """Rollup: columns of one source partition become blocks of 10 s, one a shard, and a watermark."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Final
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.settings import Time
+from detectors.compiled import COMPILES
 from detectors.state import pack, unpack
 from streams.block import Block
 from streams.block_maker import BlockMaker
@@ -16,6 +17,7 @@ from streams.columns import Columns
 from streams.decode import Decoder
 from streams.duplicates import Duplicates
 from streams.group import group
+from streams.live_counts import live_summary
 from streams.rejected import Rejected
 from streams.summary import Summary
 from streams.tally import tally
@@ -54,15 +56,21 @@ class Rollup:
         Width of a bucket and lateness.
     decoder
         The decoder of this partition, whose names the columns refer to. It is part of the snapshot.
+    compiled
+        Whether open buckets are added to by compiled code; the same comes out without.
     """
 
     VERSION = 1
 
-    def __init__(self, source: str, shards: int, time: Time, decoder: Decoder) -> None:
+    def __init__(
+        self, source: str, shards: int, time: Time, decoder: Decoder, *, compiled: bool = COMPILES
+    ) -> None:
         self.late = 0  # records that came after their bucket had closed
         self.duplicates = 0  # records that were dropped because their id was known
         self.rejected = list[Rejected]()  # what ``finish`` found: a leap that nothing confirmed
         self._decoder = decoder
+        self._compiled = compiled
+        self._fresh: Callable[[], Summary] = live_summary if compiled else Summary
         self._width: int = time.bucket
         self._lateness = time.lateness
         self._maker = BlockMaker(source, shards, self._width, decoder)
@@ -127,12 +135,20 @@ class Rollup:
             start = first + number * width
             summary = buckets.get(start)
             if summary is None:
-                summary = buckets[start] = Summary()
+                summary = buckets[start] = self._fresh()
                 if not turn_after:
                     heappush(self._starts, start)
             into.append(summary)
         names = self._decoder.paths.names, self._decoder.calls.names
-        tally(columns, slot, into, paths=len(names[0]), calls=len(names[1]), values=self._maker.values)
+        tally(
+            columns,
+            slot,
+            into,
+            paths=len(names[0]),
+            calls=len(names[1]),
+            values=self._maker.values,
+            compiled=self._compiled,
+        )
         return corrections
 
     def _advance(self, watermark: int, corrections: Buckets) -> list[Block]:
@@ -190,14 +206,13 @@ class Rollup:
         meta, _ = unpack(parts["rollup"], "rollup", self.VERSION, _Meta)
         self._watermark, self._said_idle = meta.watermark, meta.said_idle
         self.late, self.duplicates = meta.late, meta.duplicates
-        self._open = _buckets(parts, "open/")
+        self._open = self._buckets(parts, "open/")
         self._starts = sorted(self._open)
-        self._corrections = _buckets(parts, "late/")
+        self._corrections = self._buckets(parts, "late/")
         self._duplicates.restore(parts)
         self._decoder.restore(parts)
         self._maker.restart(meta.sequence)
 
-
-def _buckets(parts: Mapping[str, bytes], stem: str) -> Buckets:
-    names: Sequence[str] = [name for name in parts if name.startswith(stem)]
-    return {int(name.removeprefix(stem)): Summary.unpack(parts[name]) for name in names}
+    def _buckets(self, parts: Mapping[str, bytes], stem: str) -> Buckets:
+        names: Sequence[str] = [name for name in parts if name.startswith(stem)]
+        return {int(name.removeprefix(stem)): Summary.unpack(parts[name], self._fresh()) for name in names}

@@ -285,7 +285,7 @@ def _unpacked(
 ) -> dict[int, _Open]:
     steps = {}
     for state in states:
-        opened = _Open(state.records, Counts.of(arrays, f"{stem}{state.start}", state.tags))
+        opened = _Open(state.records, Counts().take(arrays, f"{stem}{state.start}", state.tags))
         opened.values.add(arrays[f"{stem}{state.start}/values"], arrays[f"{stem}{state.start}/amounts"])
         steps[state.start] = opened
     return steps

@@ -112,15 +112,14 @@ class Counts:
         cells, counts = self.latency.merged()
         return {f"{stem}/ids": ids, f"{stem}/sums": sums, f"{stem}/cells": cells, f"{stem}/counts": counts}
 
-    @classmethod
-    def of(
-        cls, arrays: Mapping[str, NDArray[Any]], stem: str, tags: list[tuple[int, str, str, float]]
+    def take(
+        self, arrays: Mapping[str, NDArray[Any]], stem: str, tags: list[tuple[int, str, str, float]]
     ) -> "Counts":
-        """Return the counts whose ``arrays`` and ``listed_tags`` these are."""
-        found = cls(tags={(number, key, text): count for number, key, text, count in tags})
-        found.sums.add(arrays[f"{stem}/ids"], arrays[f"{stem}/sums"])
-        found.latency.add(arrays[f"{stem}/cells"], arrays[f"{stem}/counts"])
-        return found
+        """Take in, while empty, the counts whose ``arrays`` and ``listed_tags`` these are; return self."""
+        self.tags = {(number, key, text): count for number, key, text, count in tags}
+        self.sums.add(arrays[f"{stem}/ids"], arrays[f"{stem}/sums"])
+        self.latency.add(arrays[f"{stem}/cells"], arrays[f"{stem}/counts"])
+        return self
 
     def listed_tags(self) -> list[tuple[int, str, str, float]]:
         """Return the tags as a list."""
@@ -154,9 +153,9 @@ class Summary:
         arrays = {**self.paths.arrays("paths"), **self.calls.arrays("calls"), "values": ids, "amounts": sums}
         return pack("bucket", _VERSION, meta, arrays)
 
-    @classmethod
-    def unpack(cls, part: bytes) -> "Summary":
-        """Return the bucket that ``pack`` wrote.
+    @staticmethod
+    def unpack(part: bytes, into: "Summary") -> "Summary":
+        """Return the bucket that ``pack`` wrote, as the empty one that is given.
 
         Raises
         ------
@@ -164,13 +163,11 @@ class Summary:
             When the bytes are damaged or of another version.
         """
         meta, arrays = unpack(part, "bucket", _VERSION, _Meta)
-        found = cls(
-            meta.records,
-            Counts.of(arrays, "paths", meta.path_tags),
-            Counts.of(arrays, "calls", meta.call_tags),
-        )
-        found.values.add(arrays["values"], arrays["amounts"])
-        return found
+        into.records = meta.records
+        into.paths.take(arrays, "paths", meta.path_tags)
+        into.calls.take(arrays, "calls", meta.call_tags)
+        into.values.add(arrays["values"], arrays["amounts"])
+        return into
 
 
 def count_tag(tags: Tags, row: int, key: str, text: str) -> None:

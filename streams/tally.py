@@ -10,6 +10,7 @@ from detectors.measures import SUMMED, Measure
 from streams.cells import LAYERS, PER_ID, TOTAL, cells_of
 from streams.columns import BACKEND, FATAL, USER, Columns
 from streams.group import add_rows, group
+from streams.live_counts import tally_live
 from streams.operations import READS, WRITES
 from streams.summary import Histograms, Summary, count_tag
 from streams.values import ValueIds, parts_of
@@ -18,7 +19,14 @@ Ints = NDArray[np.int64]
 
 
 def tally(
-    columns: Columns, slot: Ints, into: Sequence[Summary], *, paths: int, calls: int, values: ValueIds
+    columns: Columns,
+    slot: Ints,
+    into: Sequence[Summary],
+    *,
+    paths: int,
+    calls: int,
+    values: ValueIds,
+    compiled: bool,
 ) -> None:
     """Add the columns to the summaries.
 
@@ -34,7 +42,19 @@ def tally(
         How many paths and calls there are: the ids of the columns are below.
     values
         Knows the ids of business values.
+    compiled
+        Whether the summaries are live ones, which compiled code adds to (``streams.live_counts``).
     """
+    if compiled:
+        tally_live(columns, slot, into, paths=paths, calls=calls)
+    else:
+        _tally_events(columns, slot, into, paths)
+        _tally_calls(columns, slot, into, calls)
+    _tally_values(columns, slot, into, values)
+    _count_tags(columns, slot, into)
+
+
+def _tally_events(columns: Columns, slot: Ints, into: Sequence[Summary], paths: int) -> None:
     rows = np.flatnonzero(slot >= 0)
     slots, ids = slot[rows], columns.path[rows]
     for summary, records in zip(into, np.bincount(slots, minlength=len(into)).tolist(), strict=True):
@@ -60,9 +80,6 @@ def tally(
     for number, here in _slices(of, len(into)):
         into[number].paths.sums.add(ids[here], sums[here])
     _measure_paths(columns, rows, slots, into, paths)
-    _tally_calls(columns, slot, into, calls)
-    _tally_values(columns, slot, into, values)
-    _count_tags(columns, slot, into)
 
 
 def did_read(columns: Columns) -> NDArray[np.bool_]:

@@ -1,0 +1,28 @@
+"""Compiles what is compiled, or loads it from where it was kept, before the first event waits for it.
+
+``python -m streams.warm`` does it ahead of time: at set-up, or while an image is built.
+"""
+
+from typing import Final
+
+from config.settings import Settings
+from streams.decode import Decoder
+from streams.rollup import Rollup
+
+_EVENT: Final = (
+    b'{"ts": %d, "id": "1", "service": "s", "function": "f", "status": 500, "error": "fatal", "error_type": "E", '
+    b'"ms": {"total": 1.5}, "tables": [{"name": "t", "op": "GetItem", "rcu": 1}], "values": {"v": 1}}'
+)
+_START: Final = 1_760_000_000
+
+
+def warm() -> None:
+    """Take a few events through decode and rollup; seconds the first time, a fraction of one later."""
+    decoder = Decoder()
+    rollup = Rollup("warm/0", 2, Settings().time, decoder)
+    for _ in range(2):  # the second time the names are known
+        rollup.feed(decoder.decode([_EVENT % (_START + second) for second in range(60)])[0])
+
+
+if __name__ == "__main__":
+    warm()
