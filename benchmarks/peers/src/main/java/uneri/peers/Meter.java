@@ -2,6 +2,7 @@ package uneri.peers;
 
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
+import java.util.function.LongSupplier;
 
 /**
  * CPU of the whole process and wall time of one pass, from its first record to its last.
@@ -48,7 +49,7 @@ final class Meter {
     }
 
     /** Waits for the last record, or until none has come for a while; then the last that came stops the clock. */
-    void await(java.util.function.LongSupplier progress) throws InterruptedException {
+    void await(LongSupplier progress) throws InterruptedException {
         long seen = 0;
         long since = System.nanoTime();
         while (!done && (seen == 0 || System.nanoTime() - since < SILENCE)) {
@@ -69,6 +70,11 @@ final class Meter {
         if (!done) {
             stop(now);
         }
+    }
+
+    /** Records that were counted when the clock stopped: fewer than expected, when some were dropped. */
+    long records() {
+        return records;
     }
 
     double cpuSeconds() {

@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.Grouped;
@@ -16,6 +17,8 @@ import org.apache.kafka.streams.state.Stores;
 
 /**
  * Kafka Streams, DSL: groupBy (a repartition topic), windows of ten seconds, aggregate, in-memory store.
+ *
+ * <p>groupBy is a map to the new key and groupByKey; written so, only the amount goes through the repartition topic.
  *
  * <p>Partitions are read at different speeds while a topic is drained, and Kafka Streams has one stream time
  * for all that a task reads: a grace of a day keeps it from dropping what then looks late. The store has no
@@ -58,7 +61,7 @@ final class StreamsDsl implements Contestant {
                         topic,
                         Consumed.with(Serdes.ByteArray(), events)
                                 .withTimestampExtractor((record, before) -> ((Measured) record.value()).millis()))
-                .map((key, event) -> new org.apache.kafka.streams.KeyValue<>(event.key(), event.total()))
+                .map((key, event) -> new KeyValue<>(event.key(), event.total()))
                 .groupByKey(Grouped.with(Serdes.String(), Serdes.Double()))
                 .windowedBy(TimeWindows.ofSizeAndGrace(WINDOW, GRACE))
                 .aggregate(
