@@ -1,19 +1,20 @@
-"""Events per second and core of this project and its peers: one broker, the same events, every answer checked.
+"""Events per second and core of this project and its peers: one broker, one run, every answer checked.
 
     python -m benchmarks.contest [--events N] [--slice N] [--rounds N] [--only NAME …] [--page FILE]
 
-All count, sum and take the maximum of ``ms.total`` by service and function in windows of ten seconds of event
-time, but for the plain Faust agent, which only counts, the lane alone, which looks at nothing, and the whole path,
-which does all that the daemon does. CPU is that of the whole client process from its first record to its last, as
-the kernel accounts it. Contestants take turns, round by round; figures are medians over the rounds, and ratios are
-taken within a round. JVMs stay up between rounds and are measured warm. The slow ones read a topic of their
-own that holds the first part of the same events.
+All count, sum and take the maximum of ``ms.total`` by service and function in windows of ten seconds of
+event time, but for the plain Faust agent, which only counts, the lane alone, which looks at nothing, and the
+whole path, which does all that the daemon does in the role rollup. CPU is that of the whole client process
+from its first record to its last, as the kernel accounts it. Contestants take turns, round by round; figures
+are medians over the rounds, and ratios are taken within a round. JVMs stay up between rounds and are measured
+warm. The slow ones read a topic of their own that holds the first part of the same events.
 
 Exit code 0: all ran and were exact; 1: an answer was wrong; 2: a contestant could not be run.
 """
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -23,11 +24,11 @@ from kafka.admin import NewTopic
 
 from benchmarks.contest_table import Row, Run, markdown, placed, text
 from benchmarks.peers_ready import NotReadyError
-from benchmarks.program import FailedError, Program
+from benchmarks.program import SCRATCH, FailedError, Program
 from benchmarks.request_events import PARTITIONS, START, Answer, answer, events, partitioned
 from benchmarks.roster import CONTESTANTS, Contestant
 from tests.kafka import topic as topics
-from tests.kafka.broker import Broker
+from tests.kafka.broker import Broker, BrokerUnavailableError
 
 EVENTS, SLICE, ROUNDS = 1_000_000, 120_000, 3
 
@@ -106,16 +107,24 @@ def options() -> argparse.Namespace:
 def main() -> int:
     given = options()
     asked = [one for one in CONTESTANTS if given.only is None or one.name in given.only]
+    SCRATCH.mkdir(parents=True, exist_ok=True)
     made = events(given.events)
-    with Broker(heap="1g") as broker:
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, SCRATCH, ignore_errors=True)
+        try:
+            broker = stack.enter_context(Broker(heap="1g"))
+        except BrokerUnavailableError as error:
+            print(error, file=sys.stderr)
+            return 2
         small = filled(broker, "bench-slice", made[: given.slice])
         full = filled(broker, "bench-requests", made)
         size = sum(map(len, made)) / len(made)
         del made
         rows = contest(asked, broker, full, small, given.rounds)
     where = (
-        f"{given.events:,} events of {size:.0f} bytes (the slow ones: the first {min(given.slice, given.events):,}), "
-        f"{PARTITIONS} partitions, Apache Kafka 4.3.1, {given.rounds} rounds, {os.cpu_count()} cores, {processor()}"
+        f"{given.events:,} events of {size:.0f} bytes (the slow ones: the first "
+        f"{min(given.slice, given.events):,}), {PARTITIONS} partitions, Apache Kafka 4.3.1, "
+        f"{given.rounds} rounds, {os.cpu_count()} cores, {processor()}"
     )
     print(f"{where}\n\n{text(rows)}")
     if given.page:

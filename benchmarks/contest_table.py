@@ -58,7 +58,7 @@ class Row:
 
 
 def ratio(row: Row, base: Row | None) -> float | None:
-    """Return how many times the pace of ``base`` it is: the median over rounds, each compared within itself."""
+    """Return how many times the pace of ``base`` it has: the median over rounds, each compared in itself."""
     if base is None:
         return None
     rounds = row.runs.keys() & base.runs.keys()

@@ -1,4 +1,4 @@
-"""Makes the peers ready on demand, in a folder that git ignores: an environment for Python's, classes for Java's."""
+"""Makes the peers ready on demand, in a folder that git ignores: an environment and classes."""
 
 import hashlib
 import shutil

@@ -1,6 +1,7 @@
 """A contestant as a process: started for every round, or kept, where it must stay warm."""
 
 import json
+import os
 import subprocess
 import tempfile
 import threading
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 ROOT = Path(__file__).parent.parent
+SCRATCH = ROOT / ".bench" / "tmp"  # state folders of contestants: gone with the contest
 TIMEOUT = 300.0  # seconds until an answer
 LAST_WORDS = 160  # characters
 
@@ -39,6 +41,7 @@ class Program:
             process = self._process = subprocess.Popen(  # noqa: S603 - our own
                 self._command,
                 cwd=ROOT,
+                env=os.environ | {"TMPDIR": str(SCRATCH)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._words,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from benchmarks import peers_ready
+from benchmarks.program import SCRATCH
 from benchmarks.request_events import Answer
 from benchmarks.totals import Totals, Verdict, compare
 
@@ -14,7 +15,13 @@ Told = dict[str, Any]
 WARM_PASSES: Final = (
     4  # before a JVM is measured in later rounds; the best of them but the first is round one
 )
-JVM: Final = ("-Xms1g", "-Xmx1g", "-XX:+UseParallelGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
+JVM: Final = (
+    "-Xms1g",
+    "-Xmx1g",
+    "-XX:+UseParallelGC",  # no collector threads beside the job
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+    f"-Djava.io.tmpdir={SCRATCH}",
+)
 
 PLAIN_FAUST: Final = "faust"
 PLAIN_UNERI: Final = "uneri-plain"
@@ -52,7 +59,7 @@ def check_records(told: Told, answer: Answer) -> Verdict:
 
 
 def check_closed(told: Told, answer: Answer) -> Verdict:
-    """Every closed bucket of every partition holds exactly the events of its ten seconds, and all were read."""
+    """Every closed bucket of every partition holds exactly the events of its ten seconds; all were read."""
     if told["records"] != answer.records:
         return check_records(told, answer)
     closed = {

@@ -2,9 +2,10 @@
 
 python -m benchmarks.contestants.quix_window BROKER TOPIC EVENTS
 
-It runs in the environment of the peers. Windows go by the key of a record, and the records have none; ``group_by``
-would send every event through Kafka once more. So the key is set in place, by the way that the library's own
-windows take, and each partition has windows of its own, which are merged in the end. No changelog topics either.
+It runs in the environment of the peers. Windows go by the key of a record, and the records have none;
+``group_by`` would send every event through Kafka once more. So the key is set in place, by the way that the
+library's own windows take, and each partition has windows of its own, which are merged in the end. No
+changelog topics either.
 """
 
 import os

@@ -3,39 +3,18 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import structlog
 
 from benchmarks.meter import Meter
 from config.settings import Kafka, Settings
-from streams.chunk import Chunk
 from streams.kafka_app import aiokafka_options, chunk_app
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
 from streams.owned_records import OwnedRecords
-from streams.stage import Emission, Stage
+from streams.stage import Stage
 from streams.stage_host import Hosted, StageHost
-
-
-class Counting:
-    """Takes chunks and looks at nothing: the lane's own work; what a contestant does with a chunk comes on top."""
-
-    def __init__(self) -> None:
-        self.records = 0
-
-    def feed(self, chunk: Chunk) -> list[Emission]:
-        self.records += len(chunk)
-        return []
-
-    def idle(self) -> list[Emission]:
-        return []
-
-    def snapshot(self) -> dict[str, bytes]:
-        return {"records": str(self.records).encode()}
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        self.records = int(parts["records"])
 
 
 class StageRun:

@@ -2,8 +2,9 @@
 
 python -m benchmarks.contestants.uneri_path BROKER TOPIC EVENTS
 
-Poll, decode, all scopes and edges, closed buckets as blocks to Kafka, checkpoints, commits. What it tells is read
-back from the blocks: how many events are in each closed bucket of each partition, and how far each partition is.
+Poll, decode, all scopes and edges, closed buckets as blocks to Kafka, checkpoints, commits. What it tells is
+read back from the blocks: how many events are in each closed bucket of each partition, and how far each
+partition is.
 """
 
 import asyncio

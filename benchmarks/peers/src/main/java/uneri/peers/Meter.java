@@ -38,11 +38,15 @@ final class Meter {
     void counted(long now) {
         if (now == expected) {
             stop(now);
-            done = true;
         }
     }
 
-    private void stop(long now) {
+    /** The last record wins over whoever watches it come. */
+    private synchronized void stop(long now) {
+        if (done) {
+            return;
+        }
+        done = now == expected;
         cpu = SYSTEM.getProcessCpuTime() - startCpu;
         wall = System.nanoTime() - startWall;
         records = now;
@@ -55,21 +59,17 @@ final class Meter {
         while (!done && (seen == 0 || System.nanoTime() - since < SILENCE)) {
             Thread.sleep(10);
             long now = progress.getAsLong();
-            if (now != seen && !done) {
+            if (now != seen) {
                 seen = now;
                 since = System.nanoTime();
-                if (now != expected) {
-                    stop(now);
-                }
+                stop(now);
             }
         }
     }
 
     /** The job has ended by itself: what has not come until now will not come. */
     void ended(long now) {
-        if (!done) {
-            stop(now);
-        }
+        stop(now);
     }
 
     /** Records that were counted when the clock stopped: fewer than expected, when some were dropped. */
