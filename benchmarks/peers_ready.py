@@ -36,11 +36,10 @@ def python() -> Path:
 
 def classpath() -> str:
     """Return the class path of the peers in Java."""
-    missing = [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
-    if missing:
-        raise NotReadyError(f"{' and '.join(missing)} not found on PATH")
+    _need("java")
 
     def build() -> None:
+        _need("mvn")
         goals = ["compile", "dependency:copy-dependencies", f"-DoutputDirectory={JAVA / 'libs'}"]
         _run(["mvn", "-q", "-B", "-f", str(PEERS / "pom.xml"), f"-Dout={JAVA}", *goals])
 
@@ -58,6 +57,11 @@ def _once(folder: Path, sources: list[Path], build: Callable[[], None]) -> None:
     folder.parent.mkdir(exist_ok=True)
     build()
     stamp.write_text(digest, encoding="utf-8")
+
+
+def _need(tool: str) -> None:
+    if shutil.which(tool) is None:
+        raise NotReadyError(f"{tool} not found on PATH")
 
 
 def _run(command: list[str]) -> None:
