@@ -1,0 +1,142 @@
+"""The table of a contest: for a terminal, and for the page of the docs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from benchmarks.roster import LANE, PATH, PLAIN_FAUST, PLAIN_UNERI, Contestant
+from benchmarks.totals import Verdict
+
+BEGIN, END = "<!-- table -->", "<!-- /table -->"
+HEADS = (
+    "contestant",
+    "k events",
+    "k/s/core",
+    "k/s wall",
+    "x Faust",
+    "uneri plain is",
+    "exact",
+    "note",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a contestant was measured at in one round."""
+
+    records: int
+    cpu: float
+    wall: float
+    verdict: Verdict
+
+    @property
+    def rate(self) -> float:
+        return self.records / self.cpu
+
+    @property
+    def wall_rate(self) -> float:
+        return self.records / self.wall
+
+
+@dataclass
+class Row:
+    """A contestant with its runs by round, or why it has none."""
+
+    contestant: Contestant
+    runs: dict[int, Run] = field(default_factory=dict)
+    failure: str = ""
+
+    @property
+    def exact(self) -> bool:
+        return all(run.verdict.exact for run in self.runs.values())
+
+    def worst(self) -> Verdict:
+        return max(
+            (run.verdict for run in self.runs.values()),
+            key=lambda verdict: verdict.missing + verdict.extra + verdict.wrong,
+        )
+
+
+def ratio(row: Row, base: Row | None) -> float | None:
+    """Return how many times the pace of ``base`` it has: the median over rounds, each compared in itself."""
+    if base is None:
+        return None
+    rounds = row.runs.keys() & base.runs.keys()
+    return median(row.runs[one].rate / base.runs[one].rate for one in rounds) if rounds else None
+
+
+def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    named = {row.contestant.name: row for row in rows}
+    faust, plain = named.get(PLAIN_FAUST), named.get(PLAIN_UNERI)
+    made = []
+    for row in rows:
+        contestant = row.contestant
+        if not row.runs:
+            made.append((contestant.label, "", "", "", "", "", "", f"not run: {row.failure}"))
+            continue
+        runs = row.runs.values()
+        ours = ratio(plain, row) if plain else None
+        failed = f"; failed later: {row.failure}" if row.failure else ""
+        made.append(
+            (
+                contestant.label,
+                f"{max(run.records for run in runs) / 1e3:,.0f}",
+                f"{median(run.rate for run in runs) / 1e3:,.1f}",
+                f"{median(run.wall_rate for run in runs) / 1e3:,.1f}",
+                _times(ratio(row, faust)),
+                _times(ours),
+                str(row.worst()),
+                contestant.note + failed,
+            )
+        )
+    return made
+
+
+def _times(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}x" if value < 10 else f"{value:.0f}x"  # noqa: PLR2004 - two digits
+
+
+def _right(column: int) -> bool:
+    return 0 < column < HEADS.index("exact")
+
+
+def text(rows: Sequence[Row]) -> str:
+    lines = [HEADS, *cells(rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADS))]
+
+    def laid(line: tuple[str, ...]) -> str:
+        return "  ".join(
+            cell.rjust(width) if _right(column) else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+
+    return "\n".join([*map(laid, lines), "", bounds(rows)])
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    rule = tuple("---:" if _right(column) else "---" for column in range(len(HEADS)))
+    join: Callable[[tuple[str, ...]], str] = lambda line: f"| {' | '.join(line)} |"  # noqa: E731 - one line of use
+    return "\n".join([*map(join, (HEADS, rule, *cells(rows))), "", bounds(rows)])
+
+
+def bounds(rows: Sequence[Row]) -> str:
+    """Say what an event costs: the lane's part, and what looking at the records adds."""
+    costs = {
+        row.contestant.name: 1e6 / median(run.rate for run in row.runs.values()) for row in rows if row.runs
+    }
+    if not {LANE, PLAIN_UNERI, PATH} <= costs.keys():
+        return ""
+    lane, plain, path = costs[LANE], costs[PLAIN_UNERI], costs[PATH]
+    return (
+        f"CPU of an event in uneri: {lane:.2f} µs in the lane (fetch and chunks); the plain aggregation "
+        f"adds {plain - lane:.2f} µs for its decoding and windows, the whole path {path - lane:.2f} µs."
+    )
+
+
+def placed(page: str, table: str) -> str:
+    """Return the page with the table between its marks."""
+    head, _, rest = page.partition(BEGIN)
+    _, mark, tail = rest.partition(END)
+    if not mark:
+        raise ValueError(f"the page has no {BEGIN} … {END}")
+    return f"{head}{BEGIN}\n\n{table}\n\n{END}{tail}"

@@ -1,0 +1,50 @@
+"""What this project's lane costs alone: records arrive in a stage, and nobody looks at them.
+
+python -m benchmarks.contestants.uneri_lane BROKER TOPIC EVENTS
+"""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+
+from benchmarks.contestants.stage_run import StageRun
+from streams.chunk import Chunk
+from streams.stage import Emission
+
+
+class Counting:
+    """Takes chunks and looks at nothing: the lane's own work."""
+
+    def __init__(self) -> None:
+        self.records = 0
+
+    def feed(self, chunk: Chunk) -> list[Emission]:
+        self.records += len(chunk)
+        return []
+
+    def idle(self) -> list[Emission]:
+        return []
+
+    def snapshot(self) -> dict[str, bytes]:
+        return {"records": str(self.records).encode()}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        self.records = int(parts["records"])
+
+
+async def main(broker: str, topic: str, expected: int) -> None:
+    run = StageRun(broker, topic, expected)
+
+    class Measured(Counting):
+        def feed(self, chunk: Chunk) -> list[Emission]:
+            run.meter.start()
+            super().feed(chunk)
+            run.took(len(chunk))
+            return []
+
+    await run.run(lambda _: Measured())
+    run.meter.tell(run.taken)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -1,0 +1,65 @@
+"""This project's whole path, as the daemon runs it in the role rollup.
+
+python -m benchmarks.contestants.uneri_path BROKER TOPIC EVENTS
+
+Poll, decode, all scopes and edges, closed buckets as blocks to Kafka, checkpoints, commits. What it tells is
+read back from the blocks: how many events are in each closed bucket of each partition, and how far each
+partition is.
+"""
+
+import asyncio
+import sys
+from collections import Counter
+
+from kafka import KafkaConsumer, TopicPartition
+
+from benchmarks.contestants.stage_run import StageRun
+from config.settings import Kafka, Settings
+from streams.block_codec import decode_block
+from streams.chunk import Chunk
+from streams.kafka_stages import RollupStage
+from streams.kafka_topics import Topics
+from streams.stage import Emission
+
+
+async def main(broker: str, topic: str, expected: int) -> None:
+    run = StageRun(broker, topic, expected)
+
+    class Measured(RollupStage):
+        def feed(self, chunk: Chunk) -> list[Emission]:
+            run.meter.start()
+            emissions = list(super().feed(chunk))
+            run.took(len(chunk))
+            return emissions
+
+    kafka = run.kafka
+    await run.run(lambda number: Measured(number, Settings(kafka=kafka), kafka.shards, Topics.of(kafka)))
+    buckets, watermarks = closed(kafka)
+    run.meter.tell(run.taken, buckets=buckets, watermarks=watermarks)
+
+
+def closed(kafka: Kafka) -> tuple[list[list[int]], dict[str, int]]:
+    """Return rows of partition, start and events, and the watermark of each partition, from the first shard.
+
+    A block counts the records of its source, not of its shard: one shard has them all.
+    """
+    found: Counter[tuple[int, int]] = Counter()
+    watermarks: Counter[str] = Counter()
+    consumer = KafkaConsumer(
+        bootstrap_servers=kafka.brokers, auto_offset_reset="earliest", enable_auto_commit=False
+    )
+    place = TopicPartition(Topics.of(kafka).rollups, 0)
+    consumer.assign([place])
+    end = consumer.end_offsets([place])[place]
+    while consumer.position(place) < end:
+        for record in consumer.poll(500).get(place, []):
+            block = decode_block(record.value)
+            partition = block.source.rpartition("/")[2]
+            found[int(partition), block.bucket] += block.records
+            watermarks[partition] = max(watermarks[partition], block.watermark)
+    consumer.close()
+    return [[*place, number] for place, number in found.items() if number], dict(watermarks)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
