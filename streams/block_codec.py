@@ -1,14 +1,17 @@
 """A block as bytes: versioned, checksummed; equal blocks give equal bytes."""
 
 import msgspec
+import numpy as np
 
+from detectors.measures import SUMMED
 from detectors.state import pack, unpack
 from streams.block import Block
+from streams.narrow import columns_of, narrowed, narrowed_columns
 from streams.paths import Call, Path
 from streams.values import Value
 
 KIND = "block"
-VERSION = 5
+VERSION = 6
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -47,10 +50,10 @@ def encode_block(block: Block) -> bytes:
         block.values,
     )
     arrays = {
-        "sums": block.sums,
+        **narrowed_columns("sums", block.sums),
         "amounts": block.amounts,
-        "cells": block.cells,
-        "counts": block.counts,
+        "cells": narrowed(block.cells),
+        "counts": narrowed(block.counts),
     }
     return pack(KIND, VERSION, meta, arrays)
 
@@ -77,10 +80,10 @@ def decode_block(body: bytes) -> Block:
         meta.late,
         meta.paths,
         meta.calls,
-        arrays["sums"],
+        columns_of("sums", arrays, len(meta.paths) + len(meta.calls), len(SUMMED)),
         meta.values,
         arrays["amounts"],
-        arrays["cells"],
-        arrays["counts"],
+        arrays["cells"].astype(np.int64),
+        arrays["counts"].astype(np.float64),
         meta.tags,
     )

@@ -17,6 +17,8 @@ from streams.summary import Counts, Summary
 from streams.touched import scopes_of_path, shards_of, table_of_call
 from streams.values import ValueIds, scopes_of
 
+Ints = NDArray[np.int64]
+
 _CALL: Final[Callable[[tuple[int, str]], Call]] = partial(
     tuple.__new__, Call
 )  # a third of what Call(…) costs
@@ -46,6 +48,8 @@ class BlockMaker:
         self.sequence = sequence
         self._path_shards = np.zeros((0, self._shards), np.bool_)  # (paths, shards) which touches which
         self._call_shards = np.zeros((0, self._shards), np.bool_)
+        self._path_of_call = np.zeros(0, np.int64)
+        self._table_of_call: list[str] = []
         self.values = ValueIds(self._decoder.paths.names, self._decoder.values)
 
     def blocks(self, bucket: int, summary: Summary, watermark: int, *, late: bool = False) -> list[Block]:
@@ -57,15 +61,14 @@ class BlockMaker:
         for block in made:
             block.records = summary.records
             block.late = summary.records if late else 0
+        self._learn_calls()
         path_ids, sums = summary.paths.sums.merged()
         call_ids, call_sums = summary.calls.sums.merged()
         whole = made[0]
-        row_of = {number: row for row, number in enumerate(path_ids.tolist())}
         names = self._decoder.paths.names
-        whole.paths = [names[number] for number in row_of]
-        known = self._decoder.calls.names
-        called = [known[number] for number in call_ids.tolist()]
-        whole.calls = _calls([row_of[path] for path, _ in called], [table for _, table in called])
+        whole.paths = [names[number] for number in path_ids.tolist()]
+        callers = np.searchsorted(path_ids, self._path_of_call[call_ids])
+        tables = [self._table_of_call[number] for number in call_ids.tolist()]
         whole.sums = np.concatenate((sums, call_sums)) if len(call_ids) else sums
         value_ids, whole.amounts = summary.values.merged()
         whole.values = [self.values.name(number) for number in value_ids.tolist()]
@@ -80,7 +83,9 @@ class BlockMaker:
             *_tags_of_rows(summary.calls, call_ids, len(path_ids)),
         ]
         if self._shards > 1:
-            self._deal(made, path_ids, call_ids)
+            self._deal(made, path_ids, call_ids, callers, tables)
+        else:
+            whole.calls = _calls(callers.tolist(), tables)
         return made
 
     def idle(self, watermark: int) -> list[Block]:
@@ -94,16 +99,17 @@ class BlockMaker:
     def _block(self, shard: int, sequence: int, bucket: int, watermark: int) -> Block:
         return Block(self._source, shard, self._shards, sequence, bucket, self._width, watermark)
 
-    def _deal(self, made: Sequence[Block], path_ids: NDArray[np.int64], call_ids: NDArray[np.int64]) -> None:
-        """Give each shard its rows of the first block, which holds all of them."""
+    def _deal(
+        self, made: Sequence[Block], path_ids: Ints, call_ids: Ints, callers: Ints, tables: Sequence[str]
+    ) -> None:
+        """Give each shard its rows of the first block, which holds all of them but for the calls."""
         self._learn_shards()
-        paths, calls, sums = made[0].paths, made[0].calls, made[0].sums
+        paths, sums = made[0].paths, made[0].sums
         cells, counts, tags = made[0].cells, made[0].counts, made[0].tags
         values, amounts = made[0].values, made[0].amounts
         homes = [shards_of(scopes_of(value), self._shards) for value in values]
-        owners, rest = np.divmod(cells, PER_ID)
-        callers = np.array([call.path for call in calls], np.int64)
-        tables = [call.table for call in calls]
+        owners = cells // PER_ID
+        rest = cells - owners * PER_ID
         for block in made:
             with_call = self._call_shards[call_ids, block.shard]
             with_path = self._path_shards[path_ids, block.shard]
@@ -119,6 +125,13 @@ class BlockMaker:
             block.cells = row[owners[mine]] * PER_ID + rest[mine]
             block.counts = counts[mine]
             block.tags = [(int(row[at]), key, text, count) for at, key, text, count in tags if kept[at]]
+
+    def _learn_calls(self) -> None:
+        known = self._decoder.calls.names
+        fresh = known[len(self._table_of_call) :]
+        if fresh:
+            self._table_of_call += [table for _, table in fresh]
+            self._path_of_call = np.concatenate((self._path_of_call, [path for path, _ in fresh]))
 
     def _learn_shards(self) -> None:
         paths, calls = self._decoder.paths.names, self._decoder.calls.names

@@ -23,6 +23,7 @@ Ints = NDArray[np.int64]
 
 _ROOM: Final = 64
 _NONE: Final = -1
+_COUNT_BITS: Final = 20  # cells have 43 then: more than there are
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio, odd
 
 _WIDTH: Final = len(SUMMED)
@@ -125,8 +126,13 @@ class LiveHistograms:
     def merged(self) -> tuple[Ints, NDArray[np.float64]]:
         """Return the distinct cells, ascending, and their counts."""
         here = np.flatnonzero(self._cells >= 0)
-        here = here[np.argsort(self._cells[here])]
-        return self._cells[here], self._counts[here]
+        cells, counts = self._cells[here], self._counts[here]
+        if counts.max(initial=0.0) < 1 << _COUNT_BITS:  # one number each: several times faster to sort
+            both = (cells << _COUNT_BITS) | counts.astype(np.int64)
+            both.sort()
+            return both >> _COUNT_BITS, (both & (1 << _COUNT_BITS) - 1).astype(np.float64)
+        order = np.argsort(cells)
+        return cells[order], counts[order]
 
     listed = merged
 

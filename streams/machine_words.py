@@ -85,6 +85,12 @@ def store16(_: Any, at: Any, value: Any) -> Any:
 
 
 @intrinsic
+def store32(_: Any, at: Any, value: Any) -> Any:
+    """Store the lowest 32 bits of an int64 at an address."""
+    return types.void(types.int64, types.int64), _storing(32)
+
+
+@intrinsic
 def store64(_: Any, at: Any, value: Any) -> Any:
     """Store an int64 at an address."""
     return types.void(types.int64, types.int64), _storing(64)

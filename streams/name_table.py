@@ -13,19 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.compiled import unlocked
-from streams.machine_words import load8, load32, load64
+from streams.machine_words import load8, load32, load64, store32, store64
 
 LONGEST: Final = 1000
 """Bytes of the longest text that is kept; a record with a longer one is left to the plain decoder."""
-
-ABSENT: Final = -1
-"""Length of a text that is not there, or null."""
 
 _SLOTS: Final = 64
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio, odd
 _NOTHING: Final = np.uint64(0xA5A5A5A5)
 _PADDING: Final = 8  # bytes that may be read behind the last text
-_PREFIX: Final = 2  # bytes of a length
+_PREFIX: Final = 2  # bytes of a length, which is counted from 1: 0 is a text that is not there
+_PREFIXES: Final = [(length + 1).to_bytes(_PREFIX, "little") for length in range(LONGEST + 1)]
+_NOTHING_THERE: Final = bytes(_PREFIX)
 
 
 class NameTable:
@@ -44,37 +43,23 @@ class NameTable:
         self._places = np.zeros(_SLOTS, np.int64)
         self._arena = np.zeros(4096, np.uint8)
         self._header = np.zeros(9, np.int64)  # what compiled code finds at ``address``
-        self._tell()
-
-    @property
-    def address(self) -> int:
+        self.address = int(self._header.ctypes.data)
         """Where compiled code finds the table; it stays the same when the table grows."""
-        return int(self._header.ctypes.data)
+        self._texts = np.zeros((width, 2), np.int64)
+        self._texts_at = int(self._texts.ctypes.data)
+        self._tell()
 
     def add(self, texts: Sequence[str | None], number: int, owner: int = 0) -> None:
         """Take a key in; nothing happens when it is there, too long, or the table is full."""
         written = [None if text is None else text.encode(errors="replace") for text in texts]
-        size = sum(len(text or b"") + _PREFIX for text in written)
-        if self._count >= self._most or any(text is not None and len(text) > LONGEST for text in written):
+        if self._count >= self._most or any([text is not None and len(text) > LONGEST for text in written]):
             return
-        self._make_room(size)
-        found = np.full((self._width, 2), ABSENT, np.int64)
-        place = self._used
-        for index, text in enumerate(written):
-            length = 0 if text is None else len(text) + 1
-            self._arena[place : place + _PREFIX] = length & 0xFF, length >> 8
-            place += _PREFIX
-            if text is not None:
-                self._arena[place : place + len(text)] = np.frombuffer(text, np.uint8)
-                found[index] = self._arena.ctypes.data + place, len(text)
-                place += len(text)
-        if look_up(found.ctypes.data, owner, self.address) >= 0:
-            return
-        new = self._count
-        self._hashes[new] = hash_texts(found.ctypes.data, self._width, owner, self._seed)
-        self._owners[new], self._numbers[new], self._places[new] = owner, number, self._used
-        self._used, self._count = place, new + 1
-        self._enter(new)
+        key = b"".join([_NOTHING_THERE if text is None else _PREFIXES[len(text)] + text for text in written])
+        self._make_room(len(key))
+        self._arena.data[self._used : self._used + len(key)] = key
+        added = _enter(self.address, self._texts_at, self._used, self._count, number, owner)
+        self._used += len(key) * added
+        self._count += added
 
     def _tell(self) -> None:
         arrays = self._slots, self._hashes, self._owners, self._numbers, self._places, self._arena
@@ -83,26 +68,55 @@ class NameTable:
         self._header[2] = len(self._slots) - 1
         self._header[3:] = [array.ctypes.data for array in arrays]
 
-    def _enter(self, new: int) -> None:
-        mask = len(self._slots) - 1
-        slot = int(self._hashes[new]) & mask
-        while self._slots[slot] >= 0:
-            slot = (slot + 1) & mask
-        self._slots[slot] = new
-
     def _make_room(self, size: int) -> None:
         if self._used + size + _PADDING > len(self._arena):
             arena = np.zeros(2 * len(self._arena) + size, np.uint8)
             arena[: self._used] = self._arena[: self._used]
             self._arena = arena
+            self._tell()
         if 2 * (self._count + 1) > len(self._slots):
             more = 2 * len(self._slots)
             for name in ("_hashes", "_owners", "_numbers", "_places"):
                 setattr(self, name, np.resize(getattr(self, name), more))
             self._slots = np.full(more, -1, np.int32)
+            self._tell()
             for entry in range(self._count):
-                self._enter(entry)
-        self._tell()
+                _place_in(self.address, entry, self._hashes[entry])
+
+
+@unlocked
+def _place_in(table, entry, found):
+    """Put an entry into the first slot that is free for its hash."""
+    slots, mask = np.int64(load64(table + 24)), np.int64(load64(table + 16))
+    slot = np.int64(found & np.uint64(mask))
+    while load32(slots + 4 * slot) >= 0:
+        slot = (slot + 1) & mask
+    store32(slots + 4 * slot, entry)
+
+
+@unlocked
+def _enter(table, texts, used, entry, number, owner):
+    """Make the key that was written behind the arena an entry; return 1, 0 when it is there already.
+
+    ``texts`` is the address of room for the address and the length of each of its texts.
+    """
+    width = np.int64(load64(table))
+    place = np.int64(load64(table + 64)) + used
+    for index in range(width):
+        length = load8(place) + 256 * load8(place + 1) - 1
+        place += _PREFIX
+        store64(texts + 16 * index, place)
+        store64(texts + 16 * index + 8, length)
+        place += max(length, 0)
+    if look_up(texts, owner, table) >= 0:
+        return 0
+    found = hash_texts(texts, width, owner, load64(table + 8))
+    store64(np.int64(load64(table + 32)) + 8 * entry, np.int64(found))
+    store64(np.int64(load64(table + 40)) + 8 * entry, owner)
+    store64(np.int64(load64(table + 48)) + 8 * entry, number)
+    store64(np.int64(load64(table + 56)) + 8 * entry, used)
+    _place_in(table, entry, found)
+    return 1
 
 
 @unlocked

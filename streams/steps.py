@@ -99,7 +99,7 @@ class Steps:
         Seconds of a step.
     """
 
-    VERSION = 6
+    VERSION = 7
 
     def __init__(self, sources: Sequence[str], width: int) -> None:
         self.width = width
@@ -281,7 +281,7 @@ def _packed(steps: Mapping[int, _Open], stem: str, arrays: dict[str, NDArray[Any
 
 
 def _unpacked(
-    states: Iterable[_OpenState], stem: str, arrays: Mapping[str, NDArray[Any]]
+    states: Iterable[_OpenState], stem: str, arrays: dict[str, NDArray[Any]]
 ) -> dict[int, _Open]:
     steps = {}
     for state in states:

@@ -1,6 +1,5 @@
 """What was counted in a bucket or a step, per path and per call: mergeable, exact."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from detectors.measures import SUMMED
 from detectors.state import pack, unpack
 from streams.group import add_rows, group
+from streams.narrow import columns_of, narrowed, narrowed_columns
 from streams.paths import OTHER
 from streams.values import COLUMNS
 
@@ -20,7 +20,7 @@ ROOM: Final = 1024
 MAX_TAGS: Final = 1000
 """Distinct tags of a bucket; what comes after them is counted under ``other``."""
 
-_VERSION: Final = 5
+_VERSION: Final = 6
 
 
 class Sums:
@@ -110,15 +110,21 @@ class Counts:
         """Return the arrays of this for a part of a snapshot, named ``stem/…``; tags are not among them."""
         ids, sums = self.sums.merged()
         cells, counts = self.latency.merged()
-        return {f"{stem}/ids": ids, f"{stem}/sums": sums, f"{stem}/cells": cells, f"{stem}/counts": counts}
+        return {
+            f"{stem}/ids": narrowed(ids),
+            **narrowed_columns(f"{stem}/sums", sums),
+            f"{stem}/cells": narrowed(cells),
+            f"{stem}/counts": narrowed(counts),
+        }
 
     def take(
-        self, arrays: Mapping[str, NDArray[Any]], stem: str, tags: list[tuple[int, str, str, float]]
+        self, arrays: dict[str, NDArray[Any]], stem: str, tags: list[tuple[int, str, str, float]]
     ) -> "Counts":
         """Take in, while empty, the counts whose ``arrays`` and ``listed_tags`` these are; return self."""
         self.tags = {(number, key, text): count for number, key, text, count in tags}
-        self.sums.add(arrays[f"{stem}/ids"], arrays[f"{stem}/sums"])
-        self.latency.add(arrays[f"{stem}/cells"], arrays[f"{stem}/counts"])
+        ids = arrays[f"{stem}/ids"].astype(np.int64)
+        self.sums.add(ids, columns_of(f"{stem}/sums", arrays, len(ids), len(SUMMED)))
+        self.latency.add(arrays[f"{stem}/cells"].astype(np.int64), arrays[f"{stem}/counts"].astype(np.float64))
         return self
 
     def listed_tags(self) -> list[tuple[int, str, str, float]]:

@@ -1,6 +1,7 @@
 """Runs a stage of this project over a whole topic, as the daemon does: checkpoints, commits, everything."""
 
 import asyncio
+import cProfile
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
 from streams.owned_records import OwnedRecords
 from streams.stage import Stage
 from streams.stage_host import Hosted, StageHost
+from streams.warm import warm
 
 
 class StageRun:
@@ -42,11 +44,18 @@ class StageRun:
         structlog.configure(
             logger_factory=structlog.PrintLoggerFactory(sys.stderr)
         )  # one line of JSON is told
+        warm()
         setup_topics(Settings(kafka=self.kafka))
         options = aiokafka_options(self.kafka)
         records = OwnedRecords(Topics.of(self.kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)
         hosted = Hosted(self.kafka.requests, "rollup", make)
+        if "PROFILE" in os.environ:
+            profile = cProfile.Profile()
+            profile.enable()
         host = StageHost(chunk_app(self.kafka), [hosted], KafkaCheckpoints(records), options)
         await host.start()
         await self._done.wait()
+        if "PROFILE" in os.environ:
+            profile.disable()
+            profile.dump_stats("/tmp/prof.out")
         await host.stop()

@@ -1,0 +1,50 @@
+"""Arrays as few bytes: what is written to topics and checkpoints holds mostly small whole numbers."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_WHOLE: Final = (np.uint8, np.uint16, np.uint32)
+
+
+def narrowed(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the same numbers in the narrowest type that holds them exactly.
+
+    Examples
+    --------
+    >>> [narrowed(np.array(numbers)).dtype.name for numbers in ([3.0, 200.0], [70_000], [0.5], [-1])]
+    ['uint8', 'uint32', 'float64', 'int64']
+    """
+    if not len(values):
+        return values
+    largest = values.max()
+    if not (values.min() >= 0 and largest <= np.iinfo(np.uint32).max):
+        return values
+    kind = next(each for each in _WHOLE if largest <= np.iinfo(each).max)
+    whole = values.astype(kind)
+    return whole if values.dtype.kind in "iu" or np.array_equal(whole, values) else values
+
+
+def narrowed_columns(stem: str, table: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    """Return the columns of a table that are not all 0, each narrowed, as arrays ``stem/column``.
+
+    Examples
+    --------
+    >>> sorted(narrowed_columns("sums", np.array([[0.0, 2.0], [0.0, 0.5]])))
+    ['sums/1']
+    """
+    return {
+        f"{stem}/{column}": narrowed(np.ascontiguousarray(table[:, column]))
+        for column in np.flatnonzero(table.any(axis=0)).tolist()
+    }
+
+
+def columns_of(stem: str, arrays: dict[str, NDArray[Any]], rows: int, columns: int) -> NDArray[np.float64]:
+    """Return the (rows, columns) table that ``narrowed_columns`` took apart."""
+    table = np.zeros((rows, columns))
+    for column in range(columns):
+        found = arrays.get(f"{stem}/{column}")
+        if found is not None:
+            table[:, column] = found
+    return table
