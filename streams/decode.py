@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -47,6 +48,7 @@ _ERROR_CODES: Final[dict[object, int]] = {
     "backend": BACKEND,
     "fatal": FATAL,
 }
+_ROW: Final = itemgetter(0)
 _NO_LAYERS: Final = Layers()
 _NO_VALUES: Final[dict[str, float]] = {}
 
@@ -176,10 +178,10 @@ class Decoder:
             **calls,
             **self._values([event.values or _NO_VALUES for event in events]),
         )
-        columns.tags = [
-            Tag(row, ERROR_TYPE, cut(events[row].error_type) or UNNAMED)
-            for row in np.flatnonzero(classes == FATAL).tolist()
-        ] + _throttles(throttled, is_throttled)
+        fatal = np.flatnonzero(classes == FATAL).tolist()
+        types = [Tag(row, ERROR_TYPE, cut(events[row].error_type) or UNNAMED) for row in fatal]
+        # In record order: which tags are too many must not depend on how records are cut into runs.
+        columns.tags = sorted([*types, *_throttles(throttled, is_throttled)], key=_ROW)
         return columns
 
     def _calls(
