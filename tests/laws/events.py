@@ -203,7 +203,8 @@ def streams(
     steps = st.tuples(kinds, seeds, st.sampled_from(list(moves)))
     sent: list[Sent] = []
     now = float(T0)
-    for kind, seed, move in draw(st.lists(steps, min_size=1, max_size=most)):
+    least = draw(st.sampled_from([1, max(1, most // 4), max(1, most // 2)]))  # else most would be short
+    for kind, seed, move in draw(st.lists(steps, min_size=least, max_size=most)):
         if kind == 15 and wild:
             far = wild[seed % len(wild)]
             now = max(now, now + far) if seed & 1 else now
