@@ -115,7 +115,7 @@ def test_any_order_in_which_nothing_is_late_counts_the_same(
 
 
 # Without leaps of time: a copy from before one, among the records that must confirm it, refutes it.
-@settings(steady, max_examples=120)
+@settings(steady, max_examples=80)
 @given(streams(bad=False, repeats=False, wild=()), numbers, cuts)
 def test_a_record_with_an_id_that_comes_again_within_the_lateness_changes_nothing(
     sent: list[Sent], seed: int, sizes: Sequence[int]
@@ -139,7 +139,7 @@ def test_a_record_with_an_id_that_comes_again_within_the_lateness_changes_nothin
     assert other.rollup.watermark == whole.rollup.watermark
 
 
-@settings(steady, max_examples=150)
+@settings(steady, max_examples=100)
 @given(streams(), cuts, st.booleans())
 def test_every_record_is_counted_late_a_duplicate_or_rejected(
     sent: list[Sent], sizes: Sequence[int], restart: bool
