@@ -1,5 +1,6 @@
 """How far event time has come in one source partition, and which time stamps may move it."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -103,6 +104,8 @@ class EventTime:
                 refuted += wild
                 held = [earlier for earlier in held if stamps[earlier] <= stamp + self.future]
             held.append(row)
+            if len(held) == 1 and stamp > self.newest + self.future:
+                continue  # nothing agrees with it yet
             settle(last=False)
         if last:
             settle(last=True)
@@ -118,7 +121,7 @@ class EventTime:
         reached = self.newest
         for stamp in sorted(held.values()):
             leap = stamp - reached
-            needed = CONFIRM_FAR if np.isfinite(leap) and leap > DAY else CONFIRM_NEAR
+            needed = CONFIRM_FAR if math.isfinite(leap) and leap > DAY else CONFIRM_NEAR
             if leap > self.future and not (last and needed == CONFIRM_NEAR):
                 witnesses = [row for row, its in held.items() if its >= stamp - self.future]
                 if _agreeing(witnesses, id_of) < needed:
