@@ -194,7 +194,7 @@ class Decoder:
         ts, good = _stamps(events, rows, problems)
         if len(good) < len(events):
             events, rows = [events[k] for k in good], [rows[k] for k in good]
-        admitted = self._time.admit(ts, last=last)
+        admitted = self._time.admit(ts, lambda row: events[row].id, last=last)
         for row in admitted.refuted:
             problems[rows[row]] = Reason.FAR_FUTURE, f"ts {ts[row]} lies far ahead and what followed does not"
         now = len(records) - len(self._held)

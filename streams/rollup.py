@@ -98,9 +98,9 @@ class Rollup:
         watermark = np.maximum(watermark, start)
         advances = watermark > np.concatenate(([start], watermark[:-1]))
         late = bucket < watermark
-        counted = self._duplicates.first_seen(
-            columns.key, np.where(late, watermark + 1, bucket + width), watermark
-        )
+        # An id is known until time has moved on by the lateness since: also that of a record that was late.
+        known_until = bucket_of(columns.newest, width) + width
+        counted = self._duplicates.first_seen(columns.key, known_until, watermark)
         self.duplicates += len(columns) - int(np.count_nonzero(counted))
         self.late += int(np.count_nonzero(late & counted))
         corrections = self._count(columns, bucket, np.where(late, np.cumsum(advances), -1), counted)

@@ -214,9 +214,10 @@ class Steps:
         if watermark is None:
             return
         if self._closed is None:
-            if not self._open:
-                return
-            self._closed = min(self._open)
+            first = min(self._open, default=watermark)
+            if first + self.width > watermark:
+                return  # a source that began earlier may still bring a step before this one
+            self._closed = first
         while self._closed + self.width <= watermark:
             start = self._closed
             self._closed = start + self.width

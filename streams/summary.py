@@ -18,7 +18,10 @@ ROOM: Final = 1024
 """Pieces are merged when they hold this many rows more than twice what they last came to."""
 
 MAX_TAGS: Final = 1000
-"""Distinct tags of a bucket; what comes after them is counted under ``other``."""
+"""Distinct tags of a bucket; what comes after them is counted under ``other``.
+
+Which these are depends on the order of the records; how many there are of each row and kind does not.
+"""
 
 _VERSION: Final = 6
 

@@ -45,7 +45,8 @@ class Oracle:
             if self._known.get(event["id"], -1) > watermark:
                 self.duplicates += 1
                 return
-            self._known[event["id"]] = watermark + 1 if late else bucket + self._time.bucket
+            newest = math.floor(self._newest / self._time.bucket) * self._time.bucket
+            self._known[event["id"]] = newest + self._time.bucket
         self.late += late
         self.records[bucket] += 1
         self._count(event, bucket)

@@ -1,0 +1,115 @@
+"""One source partition, fed in whatever way, and what it counted: by name, so that no numbering shows."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import cycle
+from typing import Final, NamedTuple, Self
+
+from config.settings import Rollup as Bounds
+from config.settings import Settings, Time
+from detectors.measures import SUMMED, Measure
+from detectors.scope import ScopeOrEdge
+from streams.block import Block
+from streams.decode import Decoder
+from streams.fanned_out import FannedOut, fan_out_block
+from streams.rejected import Rejected
+from streams.rollup import Rollup
+
+TIME: Final = Time()
+ALL: Final = (10**9,)
+
+Place = tuple[int, ScopeOrEdge]
+"""A bucket, and the scope or edge something was counted for."""
+
+
+class Partition:
+    """A decoder and a rollup, and all that came out of them."""
+
+    def __init__(self, shards: int = 1, bounds: Bounds | None = None, source: str = "requests/0") -> None:
+        self.blocks: list[Block] = []
+        self.rejected: list[tuple[int, Rejected]] = []  # with the place of the record among all
+        self.watermarks: list[int] = []  # after every run
+        self._new = shards, bounds or Bounds(), source
+        self._begin()
+
+    def _begin(self) -> None:
+        shards, bounds, source = self._new
+        self._decoder = Decoder(Settings(rollup=bounds))
+        self.rollup = Rollup(source, shards, TIME, self._decoder)
+        self._at = 0
+
+    def feed(self, bodies: Sequence[bytes], sizes: Sequence[int] = ALL, *, restart: bool = False) -> Self:
+        """Feed the records in runs of these sizes, over and over; ``restart`` after each of them."""
+        sizes, at = cycle(sizes), 0
+        while at < len(bodies):
+            run = bodies[at : at + next(sizes)]
+            columns, rejected = self._decoder.decode(run)
+            self.rejected += [(self._at + bad.index, bad) for bad in rejected]
+            self.blocks += self.rollup.feed(columns)
+            self.watermarks.append(self.rollup.watermark)
+            at, self._at = at + len(run), self._at + len(run)
+            if restart:
+                self.restart()
+        return self
+
+    def restart(self) -> None:
+        """Go on as another process that was given the snapshot."""
+        parts, at = self.rollup.snapshot(), self._at
+        self._begin()
+        self.rollup.restore(parts)
+        self._at = at
+
+    def finish(self) -> Self:
+        """End the partition."""
+        self.blocks += self.rollup.finish()
+        self.rejected += [(self._at + bad.index, bad) for bad in self.rollup.rejected]
+        self.rollup.rejected.clear()
+        return self
+
+
+def fed(
+    bodies: Sequence[bytes],
+    sizes: Sequence[int] = ALL,
+    *,
+    restart: bool = False,
+    shards: int = 1,
+    bounds: Bounds | None = None,
+) -> Partition:
+    """Return a partition that was fed and has ended."""
+    return Partition(shards, bounds).feed(bodies, sizes, restart=restart).finish()
+
+
+class Counted(NamedTuple):
+    """All that blocks say, by bucket and name. Numbers are compared bit by bit."""
+
+    sums: dict[tuple[Place, Measure], float]
+    latency: dict[tuple[Place, Measure, int], float]
+    tags: dict[tuple[Place, str, str], float]
+    values: dict[tuple[Place, Measure], float]
+    records: dict[int, int]
+
+
+def counted(blocks: Iterable[Block], width: int = TIME.bucket) -> Counted:
+    """Add blocks up, corrections with the buckets that they correct."""
+    found = Counted(*(defaultdict(float) for _ in range(4)), Counter())
+    for block in blocks:
+        bucket = block.bucket - block.bucket % width
+        if block.shard == 0 and block.records:
+            found.records[bucket] += block.records
+        _count(found, bucket, fan_out_block(block))
+    return found
+
+
+def _count(found: Counted, bucket: int, fanned: FannedOut) -> None:
+    places = [(bucket, about) for about in fanned.scopes]
+    for place, sums in zip(places, fanned.sums.tolist(), strict=True):
+        for measure, value in zip(SUMMED, sums, strict=True):
+            if value:
+                found.sums[place, measure] += value
+    for measure, latency in fanned.latency.items():
+        for row, at, count in zip(*(part.tolist() for part in latency), strict=True):
+            found.latency[places[row], measure, at] += count
+    for (row, key, text), count in fanned.tags.items():
+        found.tags[places[row], key, text] += count
+    for (row, measure), amount in fanned.values.items():
+        found.values[places[row], measure] += amount

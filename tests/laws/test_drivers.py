@@ -1,0 +1,92 @@
+"""Laws of the drivers: the same records tell the same whichever way they come in."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import msgspec
+import pytest
+
+from config.settings import Kafka
+from detectors.finding import Finding
+from streams.chunk import Chunk
+from streams.engine import Engine
+from streams.gather import Judged
+from streams.kafka_stages import DetectStage, RollupStage
+from streams.kafka_topics import Topics
+from streams.replay import replay
+from streams.replay_files import FileHistory
+from tests.laws.hammered import DISTURBED, SETTINGS
+
+TOPICS: Final = Topics.of(Kafka(app="law", requests="requests"))
+SHARDS: Final = 2
+
+
+class Topic(list[bytes]):
+    """A partition of a topic: what was emitted to it, in order."""
+
+    def chunk(self, start: int, end: int) -> Chunk:
+        values = self[start:end]
+        return Chunk("a topic", 0, start, start + len(values), range(start, start + len(values)), values)
+
+
+@pytest.fixture(scope="module")
+def direct() -> list[Finding]:
+    """What the engine tells of the records while they go on: a topic has no end."""
+    return Engine(SETTINGS, ["requests/0"], SHARDS).feed("requests/0", DISTURBED).findings
+
+
+def crashing(make: Any, topic: Topic, random: Random, to: Sequence[Topic]) -> None:
+    """Feed a stage the topic, killing it now and then: what it said since its checkpoint, it says again."""
+    stage, at, saved = make(), 0, (0, None)
+    while at < len(topic):
+        chunk = topic.chunk(at, at + random.choice((1, 20, 300)))
+        for emission in stage.feed(chunk):
+            if emission.topic in {TOPICS.rollups, TOPICS.findings}:
+                to[emission.partition].append(emission.value)
+        at = chunk.end
+        if random.random() < 0.05:
+            saved = at, stage.snapshot()
+        elif random.random() < 0.05:
+            at, parts = saved
+            stage = make()
+            if parts is not None:
+                stage.restore(parts)
+
+
+def test_the_stages_of_the_kafka_driver_tell_what_the_engine_tells_also_when_each_crashes(
+    direct: list[Finding],
+) -> None:
+    random = Random(4)  # noqa: S311
+    rollups, findings = [Topic() for _ in range(SHARDS)], Topic()
+    crashing(lambda: RollupStage(0, SETTINGS, SHARDS, TOPICS), Topic(DISTURBED), random, rollups)
+    for shard, topic in enumerate(rollups):
+
+        def make(shard: int = shard) -> DetectStage:
+            return DetectStage(shard, ["requests/0"], SETTINGS, TOPICS)
+
+        crashing(make, topic, random, [findings])
+    steps = [msgspec.msgpack.decode(value, type=Judged) for value in findings]
+    told = {(step.shard, step.start): step.findings for step in steps}
+    assert len(told) < len(steps), "some were said twice"
+    assert all(told[step.shard, step.start] == step.findings for step in steps), "and twice the same"
+    every = [msgspec.msgpack.decode(msgspec.msgpack.encode(one), type=Finding) for one in direct]
+
+    def order(finding: Finding) -> tuple[str, int]:
+        return finding.id, finding.revision
+
+    assert sorted((one for each in told.values() for one in each), key=order) == sorted(every, key=order)
+
+
+def test_a_replayed_file_tells_what_the_engine_tells(tmp_path: Path) -> None:
+    engine = Engine(SETTINGS, ["files/0"], SHARDS)
+    newest = {one.id: one for one in engine.feed("files/0", DISTURBED).findings}
+    newest |= {one.id: one for one in engine.finish("files/0").findings}
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"\n".join(DISTURBED))
+    found = replay(FileHistory([file]), SETTINGS)
+    assert found.records == len(DISTURBED)
+    assert {one.id: (one.verdict, one.start, one.end, one.score, one.observed) for one in found.findings} == {
+        one.id: (one.verdict, one.start, one.end, one.score, one.observed) for one in newest.values()
+    }

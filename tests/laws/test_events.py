@@ -1,0 +1,69 @@
+"""What the laws are tested on is as kind, and as unkind, as it says; and nothing of it stops the decoder."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.decode import Decoder
+from streams.parse import parse
+from streams.rejected import Reason, Rejected
+from tests.laws.events import T0, anything, malformed, record, records, spoilt, stamp_of_sent, steady, streams
+
+MANY = 1500
+
+
+def of_one(body: bytes) -> list[Rejected]:
+    """Decode a record between good ones that confirm its time."""
+    _, rejected = Decoder().decode([record(1, T0), body, record(2, T0), record(3, T0)])
+    return rejected
+
+
+@settings(steady, max_examples=300)
+@given(records)
+def test_a_good_record_is_an_event_however_it_is_written(body: bytes) -> None:
+    events, _, problems = parse([body])
+    assert (len(events), problems) == (1, {})
+
+
+@settings(steady, max_examples=100)
+@given(streams(bad=False))
+def test_a_record_bears_the_time_it_is_said_to_bear(sent: Sequence[tuple[bytes, float]]) -> None:
+    assert [stamp_of_sent(body) for body, _ in sent] == [ts for _, ts in sent]
+
+
+def test_spoilt_records_are_spoilt_in_every_way() -> None:
+    reasons = Counter(bad.reason for seed in range(MANY) for bad in of_one(spoilt(seed * 104_729)))
+    never = {Reason.TOO_LARGE, Reason.TOO_DEEP}  # these take long to write
+    assert set(Reason) - set(reasons) <= never | {Reason.FAR_FUTURE}
+    assert MANY * 0.8 < sum(reasons.values()) < MANY, "some are still good events, or other ones"
+
+
+@settings(steady, max_examples=300)
+@given(st.lists(anything, max_size=12))
+def test_whatever_comes_is_decoded_or_rejected_with_a_reason_and_never_an_error(bodies: list[bytes]) -> None:
+    decoder = Decoder()
+    columns, rejected = decoder.decode(bodies)
+    last, refuted = decoder.finish()
+    assert len(columns) + len(last) + len(rejected) + len(refuted) == len(bodies)
+    assert all(bad.detail and "\n" not in bad.detail for bad in rejected + refuted)
+
+
+@settings(steady, max_examples=150)
+@given(malformed, st.integers(0, 3))
+def test_a_spoilt_record_changes_nothing_about_its_neighbours(body: bytes, place: int) -> None:
+    alone = of_one(body)
+    good = [record(5000 + seed, T0) for seed in range(4)]
+    mixed = [*good[:place], body, *good[place:]]
+    columns, rejected = Decoder().decode(mixed)
+    expected, _ = Decoder().decode(good)
+    if not rejected:
+        return  # it was an event after all
+    assert [bad.index for bad in rejected] == [place]
+    assert {bad.reason for bad in alone} <= {bad.reason for bad in rejected}
+    assert columns.ts.tolist() == expected.ts.tolist()
+    assert columns.key.tolist() == expected.key.tolist()
+    assert columns.bins.tolist() == expected.bins.tolist()
+    assert columns.call_wcu.tolist() == expected.call_wcu.tolist()
+    assert columns.tags == expected.tags

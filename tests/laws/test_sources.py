@@ -1,0 +1,173 @@
+"""Laws of the steps that many partitions feed: how records are spread and who is faster changes nothing."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.measures import SUMMED
+from streams.block import Block
+from streams.steps import Step, Steps
+from tests.laws.events import T0, Sent, record, seeds, steady, streams
+from tests.laws.partition import Partition
+
+WIDTH = 60
+numbers = st.integers(0, 2**16)
+forward = st.lists(
+    st.tuples(seeds, st.sampled_from([0, 0.25, 1, 3, 9, 35, 70, 250])), min_size=4, max_size=60
+)
+
+Judged = dict[tuple[int, object], dict[object, float]]
+"""What was counted by the start of a step and the scope or edge: sums, latency, tags and values."""
+
+
+def in_order(base: Sequence[tuple[int, float]]) -> list[Sent]:
+    now, sent = float(T0), list[Sent]()
+    for number, (seed, move) in enumerate(base):
+        now += move
+        sent.append(Sent(record(seed, now, f"n{number}"), now))
+    return sent
+
+
+def blocks_of(parts: Sequence[Sequence[Sent]], *, idle: bool = True) -> dict[str, list[Block]]:
+    """Return the blocks of each partition, to its end."""
+    found = {}
+    for number, part in enumerate(parts):
+        name = f"requests/{number}"
+        partition = Partition(source=name).feed([one.body for one in part]).finish()
+        found[name] = [block for block in partition.blocks if idle or not block.idle]
+    return found
+
+
+def interleaved(blocks: dict[str, list[Block]], random: Random) -> Iterable[Block]:
+    """Yield the blocks of each source in its order, in turns as they may come."""
+    left = {source: list(its) for source, its in blocks.items()}
+    while any(left.values()):
+        source = random.choice([source for source, its in left.items() if its])
+        for _ in range(random.choice((1, 1, 2, 1000))):
+            if left[source]:
+                yield left[source].pop(0)
+
+
+def told(steps: Steps, step: Step) -> Judged:
+    """Return what a step says, by name."""
+    found: Judged = defaultdict(dict)
+    for row, sums in enumerate(step.sums.tolist()):
+        found[step.start, steps.scopes[row]] = {
+            measure: value for measure, value in zip(SUMMED, sums, strict=True) if value
+        }
+    for (row, measure), amount in zip(steps.values, step.values.tolist(), strict=True):
+        if amount:
+            found[step.start, steps.scopes[row]][measure] = amount
+    for measure, latency in step.latency.items():
+        for row, at, count in zip(*(part.tolist() for part in latency), strict=True):
+            here = found[step.start, steps.scopes[row]]
+            here[measure, at] = here.get((measure, at), 0) + count
+    for (row, key, text), count in step.tags.items():
+        found[step.start, steps.scopes[row]][key, text] = count
+    return {place: counts for place, counts in found.items() if counts}
+
+
+def judged(parts: Sequence[Sequence[Sent]], random: Random) -> tuple[Judged, int, list[int]]:
+    """Return what all steps counted, how many records came after theirs, and the starts of the steps."""
+    steps = Steps([f"requests/{n}" for n in range(len(parts))], WIDTH)
+    found: Judged = {}
+    starts: list[int] = []
+    for step in steps.feed(interleaved(blocks_of(parts), random)):
+        assert not step.late
+        found |= told(steps, step)
+        starts.append(step.start)
+    return found, steps.late, starts
+
+
+@settings(steady, max_examples=40)
+@given(forward, st.integers(2, 4), numbers)
+def test_any_split_over_partitions_and_any_interleaving_judges_the_same_steps(
+    base: list[tuple[int, float]], partitions: int, seed: int
+) -> None:
+    random, sent = Random(seed), in_order(base)  # noqa: S311
+    parts: list[list[Sent]] = [[] for _ in range(partitions)]
+    for at, one in enumerate(sent):  # some begin late, some end early
+        random.choice(parts[at * partitions // len(sent) // 2 :]).append(one)
+    parts = [part for part in parts if part]
+    found, late, starts = judged(parts, random)
+    expected, _, whole = judged([sent], random)
+    assert late == 0
+    upto = min(starts[-1], whole[-1]) if starts and whole else 0  # how far the end closes is the sources' own
+    assert {key: its for key, its in found.items() if key[0] <= upto} == {
+        key: its for key, its in expected.items() if key[0] <= upto
+    }
+    again, late, _ = judged(parts, random)
+    assert (again, late) == (found, 0)
+
+
+def test_a_partition_that_begins_earlier_loses_nothing_to_one_that_was_read_first() -> None:
+    early = in_order([(number, 3) for number in range(100)])
+    late = [Sent(record(9, one.ts + 3000, None), one.ts + 3000) for one in early]
+    blocks = blocks_of([early, late], idle=False)
+    totals = []
+    for order in (["requests/0", "requests/1"], ["requests/1", "requests/0"]):
+        steps = Steps(list(blocks), WIDTH)
+        closed = [step for source in order for step in steps.feed(blocks[source])]
+        assert steps.late == 0
+        totals.append([(step.start, step.records) for step in closed])
+    assert totals[0] == totals[1]
+    assert sum(records for _, records in totals[0]) > 80
+
+
+def corrected(late: Sequence[Step]) -> int:
+    return sum(step.records for step in late)
+
+
+@settings(steady, max_examples=40)
+@given(st.lists(streams(most=25, bad=False, wild=()), min_size=2, max_size=3), numbers)
+def test_with_late_records_the_interleaving_decides_only_what_is_a_correction(
+    parts: list[list[Sent]], seed: int
+) -> None:
+    """The limit: whether a late record still finds its step open depends on how far the others are."""
+    random, blocks = Random(seed), blocks_of(parts)  # noqa: S311
+    counts = []
+    for _ in range(3):
+        steps = Steps(list(blocks), WIDTH)
+        every = [*interleaved(blocks, random), closing(blocks)]
+        closed = list(steps.feed(every))
+        assert sum(corrected(step.late) for step in closed) == steps.late
+        total = defaultdict[int, int](int)
+        for step in closed:
+            for part in (step, *step.late):
+                total[part.start] += part.records
+        counts.append({start: records for start, records in total.items() if records})
+    assert counts[0] == counts[1] == counts[2]
+    assert sum(counts[0].values()) == sum(block.records for its in blocks.values() for block in its)
+
+
+def closing(blocks: dict[str, list[Block]]) -> Block:
+    """Return a block without records of the first source that lets everything close: all others are idle."""
+    source, its = next(iter(blocks.items()))
+    end = max(block.watermark for each in blocks.values() for block in each) + WIDTH
+    return Block(source, 0, 1, its[-1].sequence + 1, end, 10, end + 10)
+
+
+def test_an_idle_partition_holds_nothing_back_and_coming_back_brings_all_it_has() -> None:
+    steady_one = in_order([(number, 3) for number in range(200)])
+    pause = [Sent(record(9, one.ts, None), one.ts) for one in steady_one if not 200 <= one.ts - T0 < 400]
+    blocks = blocks_of([steady_one, pause], idle=False)
+    before = [block for block in blocks["requests/1"] if block.watermark <= T0 + 200]
+    after = blocks["requests/1"][len(before) :]
+    steps = Steps(list(blocks), WIDTH)
+    idle = Block("requests/1", 0, 1, before[-1].sequence, 0, 10, before[-1].watermark, idle=True)
+    closed = list(steps.feed([*before, *blocks["requests/0"]]))
+    assert closed[-1].start + WIDTH <= T0 + 200, "what is not idle holds time back"
+    closed += steps.feed([idle])
+    assert closed[-1].start + 2 * WIDTH > blocks["requests/0"][-1].watermark
+    late = steps.late
+    closed += steps.feed([*after, Block("requests/1", 0, 1, after[-1].sequence + 1, T0, 10, T0 + 5000)])
+    closed += steps.feed(
+        [Block("requests/0", 0, 1, blocks["requests/0"][-1].sequence + 1, T0, 10, T0 + 5000)]
+    )
+    assert late == 0
+    assert steps.late == sum(corrected(step.late) for step in closed) > 0
+    assert sum(step.records for step in closed) + steps.late == len(steady_one) + len(pause)
+    assert [step.start for step in closed] == list(range(closed[0].start, closed[-1].start + 1, WIDTH))
