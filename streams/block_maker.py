@@ -73,18 +73,20 @@ class BlockMaker:
         value_ids, whole.amounts = summary.values.merged()
         whole.values = [self.values.name(number) for number in value_ids.tolist()]
         cells, whole.counts = summary.paths.latency.merged()
+        owners, rest = _rows_of(cells, path_ids, 0)
         call_cells, call_counts = summary.calls.latency.merged()
-        whole.cells = _of_rows(cells, path_ids, 0)
         if len(call_cells):
-            whole.cells = np.concatenate((whole.cells, _of_rows(call_cells, call_ids, len(path_ids))))
+            call_owners, call_rest = _rows_of(call_cells, call_ids, len(path_ids))
+            owners, rest = np.concatenate((owners, call_owners)), np.concatenate((rest, call_rest))
             whole.counts = np.concatenate((whole.counts, call_counts))
         whole.tags = [
             *_tags_of_rows(summary.paths, path_ids, 0),
             *_tags_of_rows(summary.calls, call_ids, len(path_ids)),
         ]
         if self._shards > 1:
-            self._deal(made, path_ids, call_ids, callers, tables)
+            self._deal(made, path_ids, call_ids, callers, tables, owners, rest)
         else:
+            whole.cells = owners * PER_ID + rest
             whole.calls = _calls(callers.tolist(), tables)
         return made
 
@@ -100,16 +102,21 @@ class BlockMaker:
         return Block(self._source, shard, self._shards, sequence, bucket, self._width, watermark)
 
     def _deal(
-        self, made: Sequence[Block], path_ids: Ints, call_ids: Ints, callers: Ints, tables: Sequence[str]
+        self,
+        made: Sequence[Block],
+        path_ids: Ints,
+        call_ids: Ints,
+        callers: Ints,
+        tables: Sequence[str],
+        owners: Ints,
+        rest: Ints,
     ) -> None:
-        """Give each shard its rows of the first block, which holds all of them but for the calls."""
+        """Give each shard its rows of the first block, which holds all of them but for calls and cells."""
         self._learn_shards()
         paths, sums = made[0].paths, made[0].sums
-        cells, counts, tags = made[0].cells, made[0].counts, made[0].tags
+        counts, tags = made[0].counts, made[0].tags
         values, amounts = made[0].values, made[0].amounts
         homes = [shards_of(scopes_of(value), self._shards) for value in values]
-        owners = cells // PER_ID
-        rest = cells - owners * PER_ID
         for block in made:
             with_call = self._call_shards[call_ids, block.shard]
             with_path = self._path_shards[path_ids, block.shard]
@@ -121,7 +128,7 @@ class BlockMaker:
             block.sums = sums[kept]
             here = [block.shard in home for home in homes]
             block.values, block.amounts = list(compress(values, here)), amounts[np.array(here, np.bool_)]
-            mine = kept[owners]
+            mine = np.flatnonzero(kept[owners])
             block.cells = row[owners[mine]] * PER_ID + rest[mine]
             block.counts = counts[mine]
             block.tags = [(int(row[at]), key, text, count) for at, key, text, count in tags if kept[at]]
@@ -153,10 +160,12 @@ def _calls(paths: Iterable[int], tables: Iterable[str]) -> list[Call]:
     return list(map(_CALL, zip(paths, tables)))  # noqa: B905 - a strict zip of iterators is no cheaper to check
 
 
-def _of_rows(cells: NDArray[np.int64], ids: NDArray[np.int64], first: int) -> NDArray[np.int64]:
-    """Return cells of ids as those of the rows that these have, counted from ``first``."""
+def _rows_of(cells: Ints, ids: Ints, first: int) -> tuple[Ints, Ints]:
+    """Return the row of each cell of ids, where these have the rows from ``first`` on, and what is left of it."""
     owners = cells // PER_ID
-    return cells + (np.searchsorted(ids, owners) + first - owners) * PER_ID
+    row_of = np.zeros(int(ids[-1]) + 1 if len(ids) else 0, np.int64)
+    row_of[ids] = np.arange(first, first + len(ids))
+    return row_of[owners], cells - owners * PER_ID
 
 
 def _tags_of_rows(counts: Counts, ids: NDArray[np.int64], first: int) -> list[tuple[int, str, str, float]]:

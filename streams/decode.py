@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import chain
 from typing import Any, Final
 
@@ -47,6 +46,9 @@ if COMPILES:
 PIECE: Final = 500
 """Records decoded at once: few enough that their objects stay in the processor's cache."""
 
+FEW: Final = 256
+"""Records scanned at once as long as their names are new."""
+
 _ABSENT: Final = 4
 _ERROR_CODES: Final[dict[object, int]] = {
     UNSET: _ABSENT,
@@ -88,6 +90,8 @@ class Decoder:
         self._time = EventTime(settings.time.future)
         self._held: list[tuple[int, bytes]] = []  # (records back from the next run, record)
         self._scanner = Scanner(settings.rollup) if compiled and COMPILES else None
+        self._rows = FEW  # records that the scanner is given at once
+        self._left = 0  # of the last ones, how many it left to the plain decoder
 
     @property
     def folded(self) -> int:
@@ -106,7 +110,18 @@ class Decoder:
         """
         if self._scanner is None:
             return self._in_pieces(records, PIECE, lambda piece: self._run(piece, last=False))
-        return self._in_pieces(Records.of(records), ROWS, partial(self._scan, self._scanner))
+        found, parts, rejected = Records.of(records), [], []
+        at = 0
+        while at < len(found) or not parts:
+            columns, bad = self._scan(self._scanner, found[at : at + self._rows])
+            parts.append(columns)
+            rejected += [replace(one, index=at + one.index) for one in bad] if at else bad
+            at += self._rows
+            # While names are new, most records cost the plain decoder: learn from few of them.
+            self._rows = FEW if self._left > FEW // 2 else min(2 * self._rows, ROWS)
+        if len(parts) == 1:
+            return parts[0], rejected
+        return joined(parts), sorted(rejected, key=lambda one: one.index)
 
     @staticmethod
     def _in_pieces(
@@ -118,7 +133,7 @@ class Decoder:
         for at in range(0, len(records), size):
             columns, bad = decode(records[at : at + size])
             parts.append(columns)
-            rejected += [replace(one, index=at + one.index) for one in bad] if at else bad
+            rejected += [replace(one, index=at + one.index) for one in bad]
         return joined(parts), sorted(rejected, key=lambda one: one.index)
 
     def _scan(self, scanner: Scanner, records: Records) -> tuple[Columns, list[Rejected]]:
@@ -127,6 +142,7 @@ class Decoder:
             return self._in_pieces(list(records), PIECE, lambda piece: self._run(piece, last=False))
         read = scanner.scan(records)
         left = np.flatnonzero(~read)
+        self._left = len(left)
         stamps = scanner.stamps(len(records))
         plain = None
         if len(left):

@@ -19,6 +19,10 @@ from streams.stage_host import Hosted, StageHost
 from streams.warm import warm
 
 
+WARM = 0.4
+"""Share of the topic that is read before the clock is started: its names are known by then."""
+
+
 class StageRun:
     """One run as an app of its own, whose topics are made for it; ``make`` gives a stage for a partition."""
 
@@ -27,11 +31,15 @@ class StageRun:
         self.meter = Meter()
         self._expected = expected
         self._taken = 0
+        self.measured: int | None = None  # records from where the clock was started on
         self._done = asyncio.Event()
 
     def took(self, records: int) -> None:
-        """Say that its records are where they belong."""
+        """Say that so many records are where they belong."""
         self._taken += records
+        if self.measured is None and self._taken >= self._expected * WARM:
+            self.measured = self._expected - self._taken
+            self.meter.start()
         if self._taken >= self._expected:
             self.meter.stop()
             self._done.set()

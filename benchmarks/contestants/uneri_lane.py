@@ -37,13 +37,12 @@ async def main(broker: str, topic: str, expected: int) -> None:
 
     class Measured(Counting):
         def feed(self, chunk: Chunk) -> list[Emission]:
-            run.meter.start()
             super().feed(chunk)
             run.took(len(chunk))
             return []
 
     await run.run(lambda _: Measured())
-    run.meter.tell(run.taken)
+    run.meter.tell(run.measured, read=run.taken)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ async def main(broker: str, topic: str, expected: int) -> None:
 
     class Measured(RollupStage):
         def feed(self, chunk: Chunk) -> list[Emission]:
-            run.meter.start()
             emissions = list(super().feed(chunk))
             run.took(len(chunk))
             return emissions
@@ -35,7 +34,7 @@ async def main(broker: str, topic: str, expected: int) -> None:
     kafka = run.kafka
     await run.run(lambda number: Measured(number, Settings(kafka=kafka), kafka.shards, Topics.of(kafka)))
     buckets, watermarks = closed(kafka)
-    run.meter.tell(run.taken, buckets=buckets, watermarks=watermarks)
+    run.meter.tell(run.measured, read=run.taken, buckets=buckets, watermarks=watermarks)
 
 
 def closed(kafka: Kafka) -> tuple[list[list[int]], dict[str, int]]:

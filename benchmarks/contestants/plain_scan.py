@@ -1,0 +1,99 @@
+"""The four fields of the plain aggregation, read by the scanner's own tokens and added up. Compiled."""
+
+import numpy as np
+
+from detectors.compiled import unlocked
+from streams.machine_words import load8, load64, store64, store_float
+from streams.name_table import look_up
+from streams.scan_json import BRACE, next_key, read_amount, read_text, skip_space, skip_value, word_of
+from streams.scan_number import read_number
+
+STARTS, ENDS, TABLE, NUMBER, TS, TOTAL, WORK = (8 * place for place in range(7))
+_TEXTS, _STACK = 0, 32  # in the working space
+WORK_BYTES = 64
+
+_K_TS, _K_SERVICE, _K_FUNCTION, _K_MS, _K_TOTAL = map(word_of, ("ts", "service", "function", "ms", "total"))
+
+
+@unlocked
+def _total(at, end, stack):
+    total = np.nan
+    if at >= end or load8(at) != BRACE:
+        return total, np.int64(-1)
+    at += 1
+    first = True
+    while True:
+        key, length, word, value = next_key(at, end, first)
+        if value < 0:
+            return total, key
+        first = False
+        if length <= 8 and word == _K_TOTAL:
+            total, at = read_amount(value, end)
+        else:
+            at = skip_value(value, end, stack)
+        if at < 0:
+            return total, at
+
+
+@unlocked
+def _request(io, at, end, row):
+    at = skip_space(at, end)
+    if end - at < 16 or load8(at) != BRACE:
+        return False
+    at += 1
+    work = np.int64(load64(io + WORK))
+    store64(work + 8, np.int64(-1))
+    store64(work + 24, np.int64(-1))
+    ts, total = np.nan, np.nan
+    first = True
+    while True:
+        key, length, word, value = next_key(at, end, first)
+        if value < 0:
+            break
+        first = False
+        if length > 8:
+            at = skip_value(value, end, work + _STACK)
+        elif word == _K_TS:
+            ts, at = read_number(value, end)
+        elif word == _K_SERVICE:
+            place, size, _, at = read_text(value, end)
+            store64(work, place)
+            store64(work + 8, size)
+        elif word == _K_FUNCTION:
+            place, size, _, at = read_text(value, end)
+            store64(work + 16, place)
+            store64(work + 24, size)
+        elif word == _K_MS:
+            total, at = _total(value, end, work + _STACK)
+        else:
+            at = skip_value(value, end, work + _STACK)
+        if at < 0:
+            return False
+    if key < 0 or ts != ts or total != total:
+        return False
+    number = look_up(work, np.int64(0), np.int64(load64(io + TABLE)))
+    store64(np.int64(load64(io + NUMBER)) + 8 * row, number)
+    store_float(np.int64(load64(io + TS)) + 8 * row, ts)
+    store_float(np.int64(load64(io + TOTAL)) + 8 * row, total)
+    return number >= 0
+
+
+@unlocked
+def scan_plain(io, rows):
+    """Read records; the number of a function is -1 where a record is left to the plain decoder."""
+    starts, ends = np.int64(load64(io + STARTS)), np.int64(load64(io + ENDS))
+    numbers = np.int64(load64(io + NUMBER))
+    for row in range(rows):
+        at, end = np.int64(load64(starts + 8 * row)), np.int64(load64(ends + 8 * row))
+        if not _request(io, at, end, np.int64(row)):
+            store64(numbers + 8 * row, np.int64(-1))
+
+
+@unlocked
+def add_up(numbers, windows, totals, first, cells):
+    """Add count, sum and maximum into cells (windows, functions, 3)."""
+    for row in range(len(numbers)):
+        cell = cells[windows[row] - first, numbers[row]]
+        cell[0] += 1
+        cell[1] += totals[row]
+        cell[2] = max(cell[2], totals[row])
