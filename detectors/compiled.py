@@ -1,11 +1,14 @@
-"""Compiles what runs once for every series and step.
+"""Compiles what runs once for every event, or for every series and step.
 
 The functions are plain Python and say the same either way: where numba is missing, or switched off with
-``NUMBA_DISABLE_JIT=1``, they run uncompiled, ten to some sixty times slower (docs/adr/0009).
+``NUMBA_DISABLE_JIT=1``, they run uncompiled, ten to some sixty times slower (docs/adr/0009). What has no plain
+form, because it reads memory by address, asks ``COMPILES`` first and has a twin (docs/adr/0018).
 """
 
+import hashlib
 from collections.abc import Callable
-from typing import Final, TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -15,7 +18,7 @@ except ImportError:  # no wheel for this platform
     njit = None  # type: ignore[assignment]
 
 COMPILES: Final = njit is not None and not config.DISABLE_JIT
-"""Whether functions are compiled: what has no plain form (it reads memory by address) asks first."""
+"""Whether functions are compiled."""
 
 
 def compiled(function: Function) -> Function:
@@ -41,6 +44,26 @@ def _compiled(function: Function, **options: bool) -> Function:
         return function
     compiler: Callable[..., Callable[[Function], Function]] = njit
     try:
-        return compiler(cache=True, error_model="numpy", **options)(function)
+        made: Any = compiler(cache=True, error_model="numpy", **options)(function)
     except RuntimeError:  # nowhere to keep the machine code: it is made anew at every start
         return compiler(error_model="numpy", **options)(function)
+    # numba would look at the function's own file alone, and keep machine code of what other files said.
+    kept = getattr(getattr(made, "_cache", None), "_cache_file", None)
+    if hasattr(kept, "_source_stamp"):
+        kept._source_stamp = _STAMP  # noqa: SLF001
+    function_: Function = made
+    return function_
+
+
+def _stamp() -> str:
+    """Return a digest of every source that has to do with compiled code."""
+    found = hashlib.blake2b(digest_size=16)
+    for package in ("detectors", "streams"):
+        for source in sorted((Path(__file__).parent.parent / package).glob("*.py")):
+            text = source.read_bytes()
+            if b"detectors.compiled" in text or b"from numba" in text:
+                found.update(text)
+    return found.hexdigest()
+
+
+_STAMP: Final = _stamp() if COMPILES else ""

@@ -20,7 +20,6 @@ LONGEST: Final = 1000
 
 _SLOTS: Final = 64
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio, odd
-_NOTHING: Final = np.uint64(0xA5A5A5A5)
 _PADDING: Final = 8  # bytes that may be read behind the last text
 _PREFIX: Final = 2  # bytes of a length, which is counted from 1: 0 is a text that is not there
 _PREFIXES: Final = [(length + 1).to_bytes(_PREFIX, "little") for length in range(LONGEST + 1)]
@@ -141,15 +140,13 @@ def hash_texts(texts, width, owner, seed):
     found = seed ^ (np.uint64(owner) * _SPREAD)
     for index in range(width):
         at, left = np.int64(load64(texts + 16 * index)), np.int64(load64(texts + 16 * index + 8))
-        found ^= np.uint64(left) if left >= 0 else _NOTHING
+        found = (found ^ np.uint64(left + 1)) * _SPREAD  # a text that is not there has the length -1
         while left > 0:
             found = (found ^ _word(at, left)) * _SPREAD
             found ^= found >> np.uint64(29)
             at += 8
             left -= 8
-        found *= _SPREAD
-        found ^= found >> np.uint64(32)
-    return found
+    return found ^ (found >> np.uint64(32))
 
 
 @unlocked

@@ -4,7 +4,7 @@ The scanner is a strict recogniser of what events look like when services write 
 in a record (an escape, a name that has no number yet, a date as text, anything malformed) it leaves alone
 and says so: that record goes to the plain decoder (``streams/parse.py``), which is the judge of what an
 event is. So the scanner never decides that a record is bad, and a property test holds it to the plain
-decoder record by record (docs/adr/0016).
+decoder record by record (docs/adr/0018).
 
 What it reads and writes lies in the arrays of ``streams/scanner.py``; ``io`` is the address of the list of
 their addresses, in the order of the names below.

@@ -100,6 +100,21 @@ def next_key(at, end, first):
     The address of the key, its length, its first eight bytes, and the address of its value. The last is -1
     when there is no key: then the first is the address behind the object, or -1.
     """
+    if not first and at + 24 < end and load8(at) == COMMA:  # as compact writers write: a short key at once
+        key = at + 2 + (load8(at + 1) == SPACE)
+        word = load64(key)
+        quotes = word ^ _QUOTES
+        stop = ((quotes - _ONES) & ~quotes) & _HIGHS
+        if load8(key - 1) == QUOTE and stop:
+            bit = trailing_zeros(stop) & ~7
+            word &= (np.uint64(1) << np.uint64(bit)) - np.uint64(1)
+            escapes = word ^ _BACKSLASHES
+            low = (np.uint64(1) << np.uint64(bit)) - np.uint64(1)
+            odd = (((escapes - _ONES) & ~escapes) | ((word - _SPACES) & ~word) | word) & _HIGHS & low
+            close = key + (bit >> 3)
+            value = close + 2 + (load8(close + 2) == SPACE)
+            if odd == 0 and load8(close + 1) == COLON and load8(value) > SPACE:
+                return key, close - key, word, value
     at = skip_space(at, end)
     if at < end and load8(at) == BRACE_END:
         return at + 1, np.int64(0), _NO_WORD, np.int64(-1)
