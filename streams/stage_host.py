@@ -17,6 +17,7 @@ from faust.types import TP
 
 from streams.chunk import Chunk
 from streams.chunk_lane import ChunkApp
+from streams.crash_points import At, CrashPoint, nothing
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_topics import BLOCK_BYTES
 from streams.owned_records import FencedError
@@ -69,6 +70,8 @@ class StageHost:
         Keyword arguments of every aiokafka client (brokers, security).
     every
         Seconds between checkpoints.
+    at
+        Called at each crash point, for tests.
     """
 
     def __init__(
@@ -78,10 +81,13 @@ class StageHost:
         checkpoints: KafkaCheckpoints,
         options: dict[str, Any],
         every: float = 5.0,
+        *,
+        at: At = nothing,
     ) -> None:
         self.app = app
         self._checkpoints = checkpoints
         self._every = every
+        self._at = app.at = at
         self._hosted = {one.topic: one for one in hosted}
         self._opening: dict[TP, asyncio.Task[StageRunner]] = {}
         self._around: dict[TP, AsyncExitStack] = {}
@@ -184,6 +190,7 @@ class StageHost:
             bounds=lambda: self._bounds(tp),
             every=self._every,
             idle_after=hosted.idle_after,
+            at=self._at,
         )
         await runner.open()
         log.info("stage opened", key=runner.key, offset=runner.position)
@@ -198,6 +205,7 @@ class StageHost:
         """Open at once, also what has no records: it may have to say that it is idle."""
         for tp in told[1]:  # after the sender
             if tp.topic in self._hosted:
+                self._at(CrashPoint.ASSIGNED, f"{self._hosted[tp.topic].role}/{tp.partition}")
                 self._in_background(self._open_early(tp), tp)
 
     async def _open_early(self, tp: TP) -> None:
@@ -223,8 +231,10 @@ class StageHost:
     async def _close_one(self, tp: TP) -> None:
         try:
             runner = await self._opening[tp]
+            self._at(CrashPoint.REVOKED, runner.key)
             try:
                 await runner.close()
+                self._at(CrashPoint.CLOSED, runner.key)
             except FencedError as error:
                 log.warning(str(error), source=runner.source)
             finally:
