@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, NamedTuple, NoReturn
 
 import structlog
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from faust.types import TP
 
 from streams.chunk import Chunk
@@ -94,6 +94,9 @@ class StageHost:
         self._producer = AIOKafkaProducer(
             acks="all", enable_idempotence=True, linger_ms=5, max_request_size=BLOCK_BYTES, **options
         )
+        # Asks for offsets. Faust's own consumer could, but answers only between two of its fetches, which
+        # wait for records: a restart would take seconds a partition.
+        self._asking = AIOKafkaConsumer(enable_auto_commit=False, **options)
         self._ticking: asyncio.Task[None] | None = None
         self._reread: dict[TP, int] = {}
         self._closed = False
@@ -114,6 +117,7 @@ class StageHost:
     async def start(self) -> None:
         """Start the producer and the app; return when Faust is up."""
         await self._producer.start()
+        await self._asking.start()
         await self.app.start()
         self._ticking = asyncio.create_task(self._tick())
 
@@ -126,6 +130,7 @@ class StageHost:
         await self.app.chunk_consumer.commit()
         await self.app.stop()
         await self._producer.stop()
+        await self._asking.stop()
         await self._checkpoints.close()
 
     async def send(self, emission: Emission) -> asyncio.Future[Any]:
@@ -197,9 +202,11 @@ class StageHost:
         return runner
 
     async def _bounds(self, tp: TP) -> Bounds:
-        consumer = self.app.chunk_consumer
-        first = (await consumer.earliest_offsets(tp))[tp]
-        return Bounds(first, (await consumer.highwaters(tp))[tp])
+        place = TopicPartition(tp.topic, tp.partition)
+        first, end = await asyncio.gather(
+            self._asking.beginning_offsets([place]), self._asking.end_offsets([place])
+        )
+        return Bounds(first[place], end[place])
 
     async def _assigned(self, *told: Any, **_: Any) -> None:
         """Open at once, also what has no records: it may have to say that it is idle."""
