@@ -283,6 +283,11 @@ class Kafka(Section):
     )
     username_env: VariableName | None = Field(None, description="environment variable with the SASL user")
     password_env: VariableName | None = Field(None, description="environment variable with the SASL password")
+    worker_env: VariableName = Field(
+        "UNERI_WORKER",
+        description="environment variable with the name of this worker, when it has one: no other may have it, "
+        "and under it a worker that died gets its partitions back as soon as it is started again",
+    )
 
 
 class Local(Section):

@@ -27,6 +27,7 @@ SHAPES: Final[dict[Any, str]] = {
     driver.Consumer._new_offset: "self tp",  # noqa: SLF001
     driver.Consumer._add_gap: "self tp offset_from offset_to",  # noqa: SLF001
     driver.Consumer._filter_tps_with_pending_acks: "self topics",  # noqa: SLF001
+    driver.Consumer.commit: "self topics start_new_transaction",
     driver.Consumer._should_commit: "self tp offset",  # noqa: SLF001
     driver.Consumer.on_partitions_revoked: "self revoked",
     driver.Consumer._new_consumer_thread: "self",  # noqa: SLF001

@@ -20,6 +20,7 @@ from faust.types.tuples import ConsumerMessage
 
 from streams import chunk_guard
 from streams.chunk import Chunk, merged
+from streams.crash_points import At, CrashPoint, nothing
 
 chunk_guard.check()  # before anything is overridden
 
@@ -109,6 +110,13 @@ class ChunkConsumer(driver.Consumer):
         self._acked_index[tp].clear()
         return self._released.get(tp)
 
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit what was released."""
+        did = bool(await super().commit(topics, start_new_transaction))
+        if did:
+            self.app.at(CrashPoint.COMMITTED, "")  # type: ignore[attr-defined] # it is a ChunkApp
+        return did
+
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         if tp.topic not in CHUNKED:
             await super()._add_gap(tp, offset_from, offset_to)
@@ -146,6 +154,8 @@ class ChunkSchema(faust.Schema[Any, Any]):
 
 class ChunkApp(faust.App):
     """A Faust app whose ``chunk_topic`` topics take the lane."""
+
+    at: At = staticmethod(nothing)  # called at each crash point, for tests
 
     def _new_transport(self) -> ChunkTransport:
         return ChunkTransport(self.conf.broker_consumer, self)

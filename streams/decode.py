@@ -98,6 +98,11 @@ class Decoder:
         """Events and table calls whose names were folded into ``other``: too many names."""
         return self.paths.folded + self.calls.folded
 
+    @property
+    def held(self) -> list[int]:
+        """Which records are held back: 1 is the last that was decoded, 2 the one before."""
+        return [back for back, _ in self._held]
+
     def decode(self, records: Sequence[bytes]) -> tuple[Columns, list[Rejected]]:
         """Decode consecutive records.
 

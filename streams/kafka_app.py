@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import ssl
 import tempfile
 from typing import Any, Final
@@ -74,6 +75,7 @@ def chunk_app(kafka: Kafka) -> ChunkApp:
         consumer_max_fetch_size=FETCH_BYTES,
         stream_buffer_maxsize=BUFFERED_CHUNKS,
         producer_acks=-1,
+        consumer_group_instance_id=os.environ.get(kafka.worker_env) or None,
         topic_disable_leader=True,
         topic_allow_declare=False,
         store="memory://",

@@ -23,6 +23,7 @@ from alerting.outbox import Outbox
 from alerting.pipeline import Pipeline
 from config.settings import Kafka, Settings
 from detectors.hottest import Hot
+from streams.crash_points import At, nothing
 from streams.delivery_status import delivery_status
 from streams.kafka_app import aiokafka_options, chunk_app, wait_for_kafka
 from streams.kafka_checkpoints import KafkaCheckpoints
@@ -44,6 +45,7 @@ from streams.watchdog import Watchdog
 from streams.web import Web, WebError
 
 ROLES: Final = frozenset({"rollup", "detect", "incidents"})
+CHECKPOINT_SECONDS: Final = 5.0
 
 log = structlog.get_logger("uneri.kafka")
 
@@ -59,10 +61,21 @@ class KafkaDaemon:
         Some of ``ROLES``.
     partitions
         How many partitions each topic has.
+    every
+        Seconds between checkpoints.
+    at
+        Called at each crash point, for tests.
     """
 
     def __init__(
-        self, settings: Settings, kafka: Kafka, roles: Collection[str], partitions: dict[str, int]
+        self,
+        settings: Settings,
+        kafka: Kafka,
+        roles: Collection[str],
+        partitions: dict[str, int],
+        *,
+        every: float = CHECKPOINT_SECONDS,
+        at: At = nothing,
     ) -> None:
         self._settings = settings
         topics = Topics.of(kafka)
@@ -72,7 +85,7 @@ class KafkaDaemon:
         self._refused: Callable[[], str | None] | None = None  # why nothing can be told there
         self.metrics = Metrics()
         options = aiokafka_options(kafka)
-        self._records = OwnedRecords(topics.checkpoints, partitions[topics.checkpoints], options)
+        self._records = OwnedRecords(topics.checkpoints, partitions[topics.checkpoints], options, at)
         sources = [f"{topics.requests}/{number}" for number in range(partitions[topics.requests])]
         stages = [
             Hosted(
@@ -90,7 +103,9 @@ class KafkaDaemon:
             ),
         ]
         hosted = [one for one in stages if one.role in roles]
-        self._host = StageHost(chunk_app(kafka), hosted, KafkaCheckpoints(self._records), options)
+        self._host = StageHost(
+            chunk_app(kafka), hosted, KafkaCheckpoints(self._records), options, every, at=at
+        )
         self._reception = Reception(settings, self.metrics)
         self._pipeline: Pipeline | None = None  # where the incidents are
         self._stage: IncidentsStage | None = None
@@ -204,7 +219,13 @@ def _fatal_when_failed(task: asyncio.Task[None]) -> None:
         fatal(error, stage="courier")
 
 
-def run_kafka(settings: Settings, roles: Collection[str] | None = None) -> int:
+def run_kafka(
+    settings: Settings,
+    roles: Collection[str] | None = None,
+    *,
+    every: float = CHECKPOINT_SECONDS,
+    at: At = nothing,
+) -> int:
     """Run the Kafka daemon until SIGINT or SIGTERM.
 
     Parameters
@@ -213,6 +234,10 @@ def run_kafka(settings: Settings, roles: Collection[str] | None = None) -> int:
         With a ``kafka`` section.
     roles
         Some of ``rollup``, ``detect``, ``incidents``; all when absent.
+    every
+        Seconds between checkpoints.
+    at
+        Called at each crash point, for tests.
 
     Returns
     -------
@@ -231,7 +256,7 @@ def run_kafka(settings: Settings, roles: Collection[str] | None = None) -> int:
         )
         return 2
     try:
-        return asyncio.run(_main(settings, settings.kafka, roles or ROLES))
+        return asyncio.run(_main(settings, settings.kafka, roles or ROLES, every, at))
     except (TopicError, CredentialsMissingError, WebError) as error:
         log.critical(str(error))
         return 1
@@ -244,7 +269,7 @@ def _one_line(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     log.warning(str(context.get("message")), error=repr(context.get("exception")))
 
 
-async def _main(settings: Settings, kafka: Kafka, roles: Collection[str]) -> int:
+async def _main(settings: Settings, kafka: Kafka, roles: Collection[str], every: float, at: At) -> int:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -255,7 +280,7 @@ async def _main(settings: Settings, kafka: Kafka, roles: Collection[str]) -> int
     watchdog = Watchdog()
     watchdog.start()
     try:
-        await KafkaDaemon(settings, kafka, roles, partitions).run(stopping, watchdog)
+        await KafkaDaemon(settings, kafka, roles, partitions, every=every, at=at).run(stopping, watchdog)
     finally:
         watchdog.end()
     return 0

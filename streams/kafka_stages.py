@@ -1,7 +1,6 @@
 """The stages of the Kafka driver: the engine's classes between the bytes of two topics."""
 
 import base64
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -12,6 +11,7 @@ from msgspec.msgpack import Encoder as MessageEncoder
 from alerting.incidents import Incidents
 from alerting.notice import Notice
 from config.settings import Settings
+from detectors.state import pack, unpack
 from streams.block import Block
 from streams.block_codec import decode_block, encode_block
 from streams.chunk import Chunk
@@ -23,7 +23,8 @@ from streams.rejected import Rejected
 from streams.rollup import Rollup
 from streams.stage import Emission
 
-REMEMBERED_RUNS: Final = 256  # chunks whose offsets are kept, for records that were held back
+HELD: Final = "held"  # the part with the offsets of records that are held back
+HELD_VERSION: Final = 1
 
 
 class RollupStage:
@@ -34,7 +35,7 @@ class RollupStage:
         self._partition = partition
         self._decoder = Decoder(settings)
         self.rollup = Rollup(f"{topics.requests}/{partition}", shards, settings.time, self._decoder)
-        self._runs: deque[Sequence[int]] = deque(maxlen=REMEMBERED_RUNS)
+        self._held: dict[int, int] = {}  # offsets of records that are held back; 1 is the last that was fed
         self.records = 0
         self.rejected = 0
 
@@ -45,7 +46,11 @@ class RollupStage:
         self.records += len(chunk)
         self.rejected += len(rejected)
         letters = [self._dead_letter(one, self._offset(one.index, chunk)) for one in rejected]
-        self._runs.append(chunk.offsets)
+        self._held = {
+            back: offset
+            for back in self._decoder.held
+            if (offset := self._offset(len(chunk) - back, chunk)) is not None
+        }
         return [*letters, *self._blocks(blocks)]
 
     def idle(self) -> Iterable[Emission]:
@@ -54,11 +59,13 @@ class RollupStage:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of decoder and rollup."""
-        return self.rollup.snapshot()
+        return {**self.rollup.snapshot(), HELD: pack(HELD, HELD_VERSION, self._held, {})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
         self.rollup.restore(parts)
+        if HELD in parts:  # a checkpoint of before it was kept has none
+            self._held, _ = unpack(parts[HELD], HELD, HELD_VERSION, dict[int, int])
 
     def _blocks(self, blocks: Iterable[Block]) -> list[Emission]:
         key = f"{self._topics.requests}/{self._partition}".encode()
@@ -66,14 +73,7 @@ class RollupStage:
 
     def _offset(self, index: int, chunk: Chunk) -> int | None:
         """Return the offset of a record by its place in this run or, negative, before it."""
-        if index >= 0:
-            return chunk.offsets[index]
-        back = -index
-        for run in reversed(self._runs):
-            if back <= len(run):
-                return run[-back]
-            back -= len(run)
-        return None  # it was held back across a restart
+        return chunk.offsets[index] if index >= 0 else self._held.get(-index)
 
     def _dead_letter(self, rejected: Rejected, offset: int | None) -> Emission:
         letter = {

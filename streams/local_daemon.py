@@ -20,6 +20,7 @@ from alerting.pipeline import Pipeline
 from config.settings import Settings
 from detectors.state import StateError
 from streams.checkpoint import Checkpoint
+from streams.crash_points import At, CrashPoint, nothing
 from streams.delivery_status import delivery_status
 from streams.engine import Engine, Told
 from streams.follow import Follow
@@ -40,6 +41,7 @@ from streams.web import Web, WebError
 SOURCE = "local/0"
 STAGE = "engine"
 CHECKPOINT_EVERY = 5.0  # seconds of wall time
+RUN_RECORDS = 50_000
 SEND_OUT = 5.0  # seconds that a stop waits for messages on their way; the rest is sent after the next start
 CATCH_UP = 15.0  # seconds that a stop may take to judge what is in the log; the rest waits for the next start
 
@@ -56,10 +58,37 @@ class LocalDaemon:
     The engine runs in a worker thread, one run of records at a time. A notice is durable in the outbox
     before the checkpoint that includes it is written, and its id is a function of the records, so that a
     crash in between tells nothing twice.
+
+    Parameters
+    ----------
+    settings
+        Without a ``kafka`` section.
+    follow
+        Files whose lines are taken in.
+    stdin
+        A file descriptor that is taken in to its end.
+    every
+        Seconds of wall time between checkpoints.
+    run_records
+        About how many records the engine is given at once.
+    at
+        Called at each crash point, for tests.
     """
 
-    def __init__(self, settings: Settings, follow: Sequence[Path] = (), stdin: int | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        follow: Sequence[Path] = (),
+        stdin: int | None = None,
+        *,
+        every: float = CHECKPOINT_EVERY,
+        run_records: int = RUN_RECORDS,
+        at: At = nothing,
+    ) -> None:
         self.settings = settings
+        self._every = every
+        self._run_records = run_records
+        self._at = at
         self.metrics = Metrics()
         self.port = 0
         self._arrived = asyncio.Event()
@@ -70,7 +99,7 @@ class LocalDaemon:
         try:
             # SQLite alone lets a second daemon in until the first one writes.
             self._lock = StateLock(state)
-            self._store = SqliteStore(state / "uneri.db")
+            self._store = SqliteStore(state / "uneri.db", at=at)
             self._rows = SqliteOutbox(state / "outbox.db")
         except StateHeldError as error:
             raise StartError(
@@ -159,6 +188,7 @@ class LocalDaemon:
 
     def _restore(self) -> None:
         checkpoint = self._store.load(STAGE)
+        self._at(CrashPoint.FOUND, STAGE)
         if checkpoint is None:
             return
         try:
@@ -183,21 +213,23 @@ class LocalDaemon:
 
     async def _drain(self) -> bool:
         """Judge one run of the log; False when there was nothing."""
-        run = await asyncio.to_thread(self._store.read, self._offset)
+        run = await asyncio.to_thread(self._store.read, self._offset, self._run_records)
         if not run.records:
             self._caught_up.set()
-            if self._dirty and time.monotonic() - self._saved >= CHECKPOINT_EVERY:
+            if self._dirty and time.monotonic() - self._saved >= self._every:
                 await self._save()
             return False
         told = await asyncio.to_thread(self._engine.feed, SOURCE, run.records)
         self._dead += [(SOURCE, self._offset + bad.index, bad) for bad in told.rejected]
         await self._take(told, len(run.records))
-        if time.monotonic() - self._saved >= CHECKPOINT_EVERY:
+        if time.monotonic() - self._saved >= self._every:
             await self._save()
         return True
 
     async def _take(self, told: Told, records: int) -> None:
+        self._at(CrashPoint.JUDGED, STAGE)
         await self._courier.put(told.notices, told.watermark)
+        self._at(CrashPoint.TOLD, STAGE)
         self._watch.look()
         self._offset += records
         self._dirty = True
@@ -275,12 +307,15 @@ class LocalDaemon:
         return self._courier.not_ready()
 
 
-def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None) -> int:
-    """Run the local daemon until a signal or the end of standard input; return the exit code."""
+def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **options: Any) -> int:
+    """Run the local daemon until a signal or the end of standard input; return the exit code.
+
+    ``options`` are those of ``LocalDaemon``.
+    """
     configure_logs()
 
     async def main() -> None:
-        daemon = LocalDaemon(settings, follow, stdin)
+        daemon = LocalDaemon(settings, follow, stdin, **options)
         loop = asyncio.get_running_loop()
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(each, daemon.stop)

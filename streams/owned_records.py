@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 
 from detectors.state import StateError
+from streams.crash_points import At, CrashPoint, nothing
 
 TRANSACTION_MS: Final = 20_000  # a dead writer's open transaction hides what follows it for this long
 READ_SECONDS: Final = 120.0
@@ -37,12 +38,15 @@ class OwnedRecords:
         How many partitions it has.
     options
         Keyword arguments of every aiokafka client (brokers, security).
+    at
+        Called at each crash point, for tests.
     """
 
-    def __init__(self, topic: str, partitions: int, options: dict[str, Any]) -> None:
+    def __init__(self, topic: str, partitions: int, options: dict[str, Any], at: At = nothing) -> None:
         self._topic = topic
         self._partitions = partitions
         self._options = options
+        self._at = at
         self._producers: dict[str, tuple[AIOKafkaProducer, asyncio.Lock]] = {}
 
     async def take_over(self, key: str) -> dict[str, bytes]:
@@ -63,6 +67,7 @@ class OwnedRecords:
         )
         self._producers[key] = producer, asyncio.Lock()
         await producer.start()
+        self._at(CrashPoint.OWNED, key)
         return await self._read(key)
 
     async def write(self, key: str, records: Iterable[tuple[str, bytes | None]]) -> None:
@@ -82,6 +87,7 @@ class OwnedRecords:
                     for name, value in records
                 ]
                 await asyncio.gather(*sent)
+                self._at(CrashPoint.WRITING, key)
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise FencedError(f"another process has taken over {key}: nothing was written") from error
 

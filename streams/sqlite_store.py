@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from streams.checkpoint import Checkpoint
+from streams.crash_points import At, CrashPoint, nothing
 from streams.rejected import Rejected
 
 SCHEMA = """
@@ -51,7 +52,8 @@ class SqliteStore:
         When the disk is full or the file cannot be written; nothing of the transaction is kept then.
     """
 
-    def __init__(self, path: Path, patience: float = 5.0) -> None:
+    def __init__(self, path: Path, patience: float = 5.0, at: At = nothing) -> None:
+        self._at = at
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(
             path, check_same_thread=False, isolation_level=None, timeout=patience
@@ -94,6 +96,8 @@ class SqliteStore:
             if followed:
                 path, position = followed
                 db.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (path, *position))
+            self._at(CrashPoint.APPENDING, "log")
+        self._at(CrashPoint.APPENDED, "log")
         return int(end)
 
     def read(self, start: int, at_most: int = 50_000) -> Run:
@@ -161,6 +165,8 @@ class SqliteStore:
             )
             if done is not None:
                 db.execute("DELETE FROM log WHERE first + records <= ?", (done,))
+            self._at(CrashPoint.SAVING, stage)
+        self._at(CrashPoint.SAVED, stage)
         self._written[stage] = dict(checkpoint.parts)
 
     def load(self, stage: str) -> Checkpoint | None:

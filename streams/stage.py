@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError
 
 from streams.checkpoint import Checkpoint, Checkpoints
 from streams.chunk import Chunk
+from streams.crash_points import At, CrashPoint, nothing
 
 UNACKNOWLEDGED: Final = 1000  # emissions on their way until a stage waits for them
 PENDING: Final = "pending"  # the part that holds emissions made because time passed
@@ -97,6 +98,8 @@ class StageRunner:
         Seconds of wall time without records after which the stage is told so; None: never.
     clock
         Seconds, monotonic.
+    at
+        Called at each crash point, for tests.
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class StageRunner:
         every: float = 5.0,
         idle_after: float | None = None,
         clock: Callable[[], float] = time.monotonic,
+        at: At = nothing,
     ) -> None:
         self.key = key
         self.source = source
@@ -125,6 +129,7 @@ class StageRunner:
         self._every = every
         self._idle_after = idle_after
         self._clock = clock
+        self._at = at
         self._spoke = self._saved = clock()
         self._idle = False
         self._changed = False
@@ -144,6 +149,7 @@ class StageRunner:
         """
         async with self._lock:
             checkpoint = await self._checkpoints.load(self.key)
+            self._at(CrashPoint.LOADED, self.key)
             if checkpoint is not None:
                 await self._restore(checkpoint)
             self._spoke = self._saved = self._clock()
@@ -166,6 +172,7 @@ class StageRunner:
         if position is not None:
             self._release(position)
         if pending is not None:
+            self._at(CrashPoint.RESTORED, self.key)
             await self._emit(msgspec.msgpack.decode(pending, type=list[Emission]))
 
     async def feed(self, chunk: Chunk) -> None:
@@ -191,7 +198,9 @@ class StageRunner:
             if len(chunk):
                 self._spoke = self._clock()
                 self._idle = False
+            self._at(CrashPoint.FED, self.key)
             await self._emit(emissions)
+            self._at(CrashPoint.EMITTED, self.key)
             if self._clock() - self._saved >= self._every:
                 await self._checkpoint()
 
@@ -204,8 +213,12 @@ class StageRunner:
                 self._idle = True
                 emissions = list(self.stage.idle())
                 if emissions:
+                    self._at(CrashPoint.SILENT, self.key)
                     await self._checkpoint(emissions)
+                    self._at(CrashPoint.PENDING, self.key)
                     await self._emit(emissions)
+                    await self._acknowledged()
+                    self._at(CrashPoint.SAID, self.key)
                     self._changed = True  # the next checkpoint is without them
             if self._changed and self._clock() - self._saved >= self._every:
                 await self._checkpoint()
@@ -257,13 +270,16 @@ class StageRunner:
 
     async def _checkpoint(self, pending: list[Emission] | None = None) -> None:
         await self._acknowledged()
+        self._at(CrashPoint.ACKNOWLEDGED, self.key)
         parts = dict(self.stage.snapshot())
         if pending:
             parts[PENDING] = msgspec.msgpack.encode(pending)
         offsets = {} if self.position is None else {self.source: self.position}
         await self._checkpoints.save(self.key, Checkpoint(offsets, parts))
+        self._at(CrashPoint.DURABLE, self.key)
         self._saved = self._clock()
         self._changed = False
         self.checkpointed = self.position
         if self.position is not None:
             self._release(self.position)
+        self._at(CrashPoint.RELEASED, self.key)

@@ -12,11 +12,12 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, NamedTuple, NoReturn
 
 import structlog
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from faust.types import TP
 
 from streams.chunk import Chunk
 from streams.chunk_lane import ChunkApp
+from streams.crash_points import At, CrashPoint, nothing
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_topics import BLOCK_BYTES
 from streams.owned_records import FencedError
@@ -69,6 +70,8 @@ class StageHost:
         Keyword arguments of every aiokafka client (brokers, security).
     every
         Seconds between checkpoints.
+    at
+        Called at each crash point, for tests.
     """
 
     def __init__(
@@ -78,16 +81,22 @@ class StageHost:
         checkpoints: KafkaCheckpoints,
         options: dict[str, Any],
         every: float = 5.0,
+        *,
+        at: At = nothing,
     ) -> None:
         self.app = app
         self._checkpoints = checkpoints
         self._every = every
+        self._at = app.at = at
         self._hosted = {one.topic: one for one in hosted}
         self._opening: dict[TP, asyncio.Task[StageRunner]] = {}
         self._around: dict[TP, AsyncExitStack] = {}
         self._producer = AIOKafkaProducer(
             acks="all", enable_idempotence=True, linger_ms=5, max_request_size=BLOCK_BYTES, **options
         )
+        # Asks for offsets. Faust's own consumer could, but answers only between two of its fetches, which
+        # wait for records: a restart would take seconds a partition.
+        self._asking = AIOKafkaConsumer(enable_auto_commit=False, **options)
         self._ticking: asyncio.Task[None] | None = None
         self._reread: dict[TP, int] = {}
         self._closed = False
@@ -108,6 +117,7 @@ class StageHost:
     async def start(self) -> None:
         """Start the producer and the app; return when Faust is up."""
         await self._producer.start()
+        await self._asking.start()
         await self.app.start()
         self._ticking = asyncio.create_task(self._tick())
 
@@ -120,6 +130,7 @@ class StageHost:
         await self.app.chunk_consumer.commit()
         await self.app.stop()
         await self._producer.stop()
+        await self._asking.stop()
         await self._checkpoints.close()
 
     async def send(self, emission: Emission) -> asyncio.Future[Any]:
@@ -184,20 +195,24 @@ class StageHost:
             bounds=lambda: self._bounds(tp),
             every=self._every,
             idle_after=hosted.idle_after,
+            at=self._at,
         )
         await runner.open()
         log.info("stage opened", key=runner.key, offset=runner.position)
         return runner
 
     async def _bounds(self, tp: TP) -> Bounds:
-        consumer = self.app.chunk_consumer
-        first = (await consumer.earliest_offsets(tp))[tp]
-        return Bounds(first, (await consumer.highwaters(tp))[tp])
+        place = TopicPartition(tp.topic, tp.partition)
+        first, end = await asyncio.gather(
+            self._asking.beginning_offsets([place]), self._asking.end_offsets([place])
+        )
+        return Bounds(first[place], end[place])
 
     async def _assigned(self, *told: Any, **_: Any) -> None:
         """Open at once, also what has no records: it may have to say that it is idle."""
         for tp in told[1]:  # after the sender
             if tp.topic in self._hosted:
+                self._at(CrashPoint.ASSIGNED, f"{self._hosted[tp.topic].role}/{tp.partition}")
                 self._in_background(self._open_early(tp), tp)
 
     async def _open_early(self, tp: TP) -> None:
@@ -223,8 +238,10 @@ class StageHost:
     async def _close_one(self, tp: TP) -> None:
         try:
             runner = await self._opening[tp]
+            self._at(CrashPoint.REVOKED, runner.key)
             try:
                 await runner.close()
+                self._at(CrashPoint.CLOSED, runner.key)
             except FencedError as error:
                 log.warning(str(error), source=runner.source)
             finally:

@@ -77,7 +77,7 @@ class _OpenState(msgspec.Struct, array_like=True):
 class _Meta(msgspec.Struct, array_like=True):
     sources: dict[str, _SourceState]
     open: list[_OpenState]
-    late_open: list[_OpenState]
+    late_open: list[tuple[int, list[_OpenState]]]  # by the step that they are told with
     closed: int | None
     late: int
     shard: tuple[int, int] | None  # and how many there are
@@ -99,7 +99,7 @@ class Steps:
         Seconds of a step.
     """
 
-    VERSION = 7
+    VERSION = 8
 
     def __init__(self, sources: Sequence[str], width: int) -> None:
         self.width = width
@@ -110,7 +110,8 @@ class Steps:
         self._value_rows: ValueRows | None = None
         self._sources = {source: _Source() for source in sources}
         self._open: dict[int, _Open] = {}
-        self._late: dict[int, _Open] = {}  # by steps that are closed: told with the next that closes
+        # what came late, by the step that it is told with, then by the step that it is of
+        self._late: dict[int, dict[int, _Open]] = {}
         self._closed: int | None = None  # end of the newest closed step
 
     @property
@@ -184,11 +185,12 @@ class Steps:
         if not block.records:
             return
         steps = self._open
-        if self._closed is not None and start < self._closed:
+        told_with = self._told_with(block, start)
+        if told_with is not None:
             self.late += block.records
-            if start < self._closed - CORRECTED_SECONDS:
+            if start < told_with - CORRECTED_SECONDS:
                 return  # too old to change what was told: counted, and that is all
-            steps = self._late
+            steps = self._late.setdefault(told_with, {})
         into = steps.get(start)
         if into is None:
             into = steps[start] = _Open()
@@ -209,12 +211,24 @@ class Steps:
             place = (rows[row], key, text)
             tags[place] = tags.get(place, 0.0) + count
 
+    def _told_with(self, block: Block, start: int) -> int | None:
+        """Return the step that a late block is told with; None when its own step can still take it in.
+
+        Late is what its source says is late, also where another source holds the step open: how far others
+        are is no function of the records. It is told with the step in which its source was. A source that
+        was idle may find steps closed that it would have held open; that is told with the next.
+        """
+        passed = block.watermark - block.watermark % self.width
+        if self._closed is not None and start < self._closed:
+            return max(passed, self._closed)
+        return passed if block.late and start < passed else None
+
     def _close(self) -> Iterator[Step]:
         watermark = self.watermark
         if watermark is None:
             return
         if self._closed is None:
-            first = min(self._open, default=watermark)
+            first = min((*self._open, *self._late), default=watermark)
             if first + self.width > watermark:
                 return  # a source that began earlier may still bring a step before this one
             self._closed = first
@@ -222,8 +236,8 @@ class Steps:
             start = self._closed
             self._closed = start + self.width
             step = self._fanned_out(start, self._open.pop(start, None))
-            step.late = [self._fanned_out(at, counted) for at, counted in sorted(self._late.items())]
-            self._late = {}
+            late = self._late.pop(start, {})
+            step.late = [self._fanned_out(at, counted) for at, counted in sorted(late.items())]
             yield step
 
     def _fanned_out(self, start: int, counted: _Open | None) -> Step:
@@ -244,7 +258,11 @@ class Steps:
     def snapshot(self) -> dict[str, bytes]:
         """Return the open steps, the names of all rows and how far each source was read."""
         arrays: dict[str, NDArray[Any]] = {}
-        opened, late = _packed(self._open, "", arrays), _packed(self._late, _LATE, arrays)
+        opened = _packed(self._open, "", arrays)
+        late = [
+            (told_with, _packed(steps, f"{_LATE}{told_with}/", arrays))
+            for told_with, steps in sorted(self._late.items())
+        ]
         sources = {
             name: _SourceState(source.sequence, source.watermark, source.idle)
             for name, source in self._sources.items()
@@ -268,7 +286,10 @@ class Steps:
             self._sources[name] = _Source(source.sequence, source.watermark, source.idle)
         self._closed, self.late = meta.closed, meta.late
         self._open = _unpacked(meta.open, "", arrays)
-        self._late = _unpacked(meta.late_open, _LATE, arrays)
+        self._late = {
+            told_with: _unpacked(states, f"{_LATE}{told_with}/", arrays)
+            for told_with, states in meta.late_open
+        }
 
 
 def _packed(steps: Mapping[int, _Open], stem: str, arrays: dict[str, NDArray[Any]]) -> list[_OpenState]:

@@ -163,8 +163,8 @@ class Summary:
         return pack("bucket", _VERSION, meta, arrays)
 
     @staticmethod
-    def unpack(part: bytes, into: "Summary") -> "Summary":
-        """Return the bucket that ``pack`` wrote, as the empty one that is given.
+    def unpack(part: bytes, into: "Summary | None" = None) -> "Summary":
+        """Return the bucket that ``pack`` wrote; the empty one that is given, if one is.
 
         Raises
         ------
@@ -172,6 +172,7 @@ class Summary:
             When the bytes are damaged or of another version.
         """
         meta, arrays = unpack(part, "bucket", _VERSION, _Meta)
+        into = into or Summary()
         into.records = meta.records
         into.paths.take(arrays, "paths", meta.path_tags)
         into.calls.take(arrays, "calls", meta.call_tags)

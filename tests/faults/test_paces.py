@@ -1,0 +1,38 @@
+"""What is found does not depend on how far one partition is read while another waits."""
+
+from collections.abc import Iterator
+
+from config.settings import Judge, Settings
+from streams.engine import Engine
+from tests.faults.traffic import PARTITIONS, Traffic, traffic
+
+SETTINGS = Settings(judge=Judge(young=3600))
+
+
+def in_turns(records: Traffic, run: int) -> Iterator[tuple[int, list[bytes]]]:
+    longest = max(map(len, records.partitions))
+    for first in range(0, longest, run):
+        for number, partition in enumerate(records.partitions):
+            yield number, partition[first : first + run]
+
+
+def found(turns: Iterator[tuple[int, list[bytes]]], shards: int = 2) -> tuple[list[str], int]:
+    sources = [f"requests/{number}" for number in range(PARTITIONS)]
+    engine = Engine(SETTINGS, sources, shards)
+    told = []
+    for number, run in turns:
+        told += engine.feed(sources[number], run).findings
+    for source in sources:
+        told += engine.idle(source).findings
+    return [repr(finding) for finding in told], len(engine.incidents.known())
+
+
+def test_the_pace_of_each_partition_changes_no_finding() -> None:
+    records = traffic(2)
+    expected = found(in_turns(records, 50))
+    assert expected[0]
+    assert expected[1]
+    assert found(in_turns(records, 500)) == expected
+    assert found(in_turns(records, 7)) == expected
+    assert found(iter(list(enumerate(records.partitions)))) == expected
+    assert found(iter(list(enumerate(records.partitions))[::-1])) == expected
