@@ -259,6 +259,20 @@ class Rollup(Section):
     )
 
 
+class DeadLetters(Section):
+    """When too many records are bad to read on: the intake stops instead of emptying a topic into the bin."""
+
+    stop: bool = Field(
+        True, description="false lets every bad record pass as a dead letter; counting begins anew after it"
+    )
+    in_a_row: Annotated[int, Field(ge=1, le=1000)] = Field(
+        50, description="bad records of one source in a row that are passed as dead letters"
+    )
+    share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1, description="part of the last 1,000 records of one source that may be bad"
+    )
+
+
 class Kafka(Section):
     """Where the requests are and what the daemon's own topics are called."""
 
@@ -583,6 +597,7 @@ class Settings(Section):
 
     time: Time = Time()
     rollup: Rollup = Rollup()
+    dead_letters: DeadLetters = DeadLetters()
     kafka: Kafka | None = Field(None, description="present: the Kafka driver; absent: the local driver")
     local: Local = Local()
     web: Web = Web()

@@ -15,6 +15,7 @@ from config.settings import Settings
 from streams.block import Block
 from streams.block_codec import decode_block, encode_block
 from streams.chunk import Chunk
+from streams.dead_letter_limit import DeadLetterLimit, stopped
 from streams.decode import Decoder
 from streams.detect import Detect
 from streams.gather import Gather, Judged
@@ -35,12 +36,22 @@ class RollupStage:
         self._decoder = Decoder(settings)
         self.rollup = Rollup(f"{topics.requests}/{partition}", shards, settings.time, self._decoder)
         self._runs: deque[Sequence[int]] = deque(maxlen=REMEMBERED_RUNS)
+        self._limit = DeadLetterLimit(settings.dead_letters)
         self.records = 0
         self.rejected = 0
 
     def feed(self, chunk: Chunk) -> Iterable[Emission]:
-        """Decode and roll up; give dead letters, then the blocks of the buckets that closed."""
+        """Decode and roll up; give dead letters, then the blocks of the buckets that closed.
+
+        Raises
+        ------
+        streams.dead_letter_limit.DeadLetterLimitError
+            When too many are bad. Nothing of the chunk is told then, and the stage must not be fed again.
+        """
         columns, rejected = self._decoder.decode(chunk.values)
+        if passed := self._limit.take(len(chunk), rejected):
+            offset = self._offset(passed.rejected.index, chunk)
+            raise stopped(passed, f"{self._topics.requests}, partition {self._partition}, offset {offset}")
         blocks = self.rollup.feed(columns)
         self.records += len(chunk)
         self.rejected += len(rejected)
@@ -53,12 +64,13 @@ class RollupStage:
         return self._blocks(self.rollup.idle())
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state of decoder and rollup."""
-        return self.rollup.snapshot()
+        """Return the state of decoder and rollup, and how many were bad."""
+        return {**self.rollup.snapshot(), **self._limit.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
         self.rollup.restore(parts)
+        self._limit.restore(parts)
 
     def _blocks(self, blocks: Iterable[Block]) -> list[Emission]:
         key = f"{self._topics.requests}/{self._partition}".encode()
