@@ -304,6 +304,12 @@ class Local(Section):
 
     listen: Address = Field("127.0.0.1:8765", description="host:port of the intake")
     state: str = Field("uneri-state", description="folder of the SQLite log, checkpoints and outbox")
+    backlog: Annotated[int, Field(ge=1000)] = Field(
+        5_000_000, description="records that may wait to be judged; past it senders get 503 and files wait"
+    )
+    backlog_mib: Annotated[int, Field(ge=64)] = Field(
+        2048, description="size of the log in MiB from which on senders get 503 and files wait"
+    )
 
 
 class Web(Section):

@@ -114,6 +114,6 @@ REMEDY: Final = (
 
 
 def stopped(passed: Passed, where: str) -> DeadLetterLimitError:
-    """Return the error that names the place (``requests, partition 3, offset 17``), the reason and the remedy."""
+    """Return the error that names the place, the reason and the remedy."""
     reason = f"{passed.rejected.reason.value}: {passed.rejected.detail}"
     return DeadLetterLimitError(f"{where}: {passed.why}, the last one {reason}. {REMEDY}")

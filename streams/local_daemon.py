@@ -20,11 +20,13 @@ from alerting.pipeline import Pipeline
 from config.settings import Settings
 from detectors.state import StateError
 from streams.checkpoint import Checkpoint
+from streams.dead_letter_limit import DeadLetterLimitError
 from streams.delivery_status import delivery_status
 from streams.engine import Engine, Told
 from streams.follow import Follow
 from streams.intake_http import IntakeHttp
 from streams.labels_command import labels_route
+from streams.log_intake import LogIntake
 from streams.logs import configure_logs
 from streams.messenger import messenger
 from streams.metrics import Metrics
@@ -90,7 +92,8 @@ class LocalDaemon:
         self.pipeline = Pipeline(settings)
         self._watch = PipelineWatch(self.pipeline, settings, self.metrics)
         self._reception = Reception(settings, self.metrics)
-        intake = IntakeHttp(self._store, self._arrived.set)
+        self._intake = LogIntake(self._store, settings, self._arrived.set)
+        intake = IntakeHttp(self._intake, self.metrics.intake_refused)
         self._web = Web(
             settings.local.listen,
             self.status,
@@ -104,9 +107,9 @@ class LocalDaemon:
             ],
         )
         self._sources: list[Coroutine[Any, Any, object]] = [
-            Follow(path, self._store, self._arrived.set).run() for path in follow
+            Follow(path, self._store, self._intake).run() for path in follow
         ]
-        self._input = StandardInput(stdin, self._store, self._arrived.set) if stdin is not None else None
+        self._input = StandardInput(stdin, self._intake) if stdin is not None else None
 
     async def run(self) -> None:
         """Run until ``stop`` or the end of standard input; returns after a clean shutdown."""
@@ -165,7 +168,7 @@ class LocalDaemon:
             self._engine.restore(checkpoint.parts)
         except StateError as error:
             raise StartError(f"{error}; move {self.settings.local.state} away to start anew") from error
-        self._offset = checkpoint.offsets[SOURCE]
+        self._offset = self._intake.judged = checkpoint.offsets[SOURCE]
         log.info("going on from the last checkpoint", offset=self._offset)
 
     async def _judge(self) -> None:
@@ -200,6 +203,7 @@ class LocalDaemon:
         await self._courier.put(told.notices, told.watermark)
         self._watch.look()
         self._offset += records
+        self._intake.judged = self._offset
         self._dirty = True
         self._watermark = told.watermark or self._watermark
         self.metrics.records.inc(records)
@@ -272,7 +276,7 @@ class LocalDaemon:
         return answer
 
     def _not_ready(self) -> str | None:
-        return self._courier.not_ready()
+        return self._intake.full() or self._courier.not_ready()
 
 
 def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None) -> int:
@@ -292,7 +296,7 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None) -> 
 def _one_line(run: Callable[[], None]) -> int:
     try:
         run()
-    except (StartError, WebError) as error:
+    except (StartError, WebError, DeadLetterLimitError) as error:
         log.critical(str(error))
         return 1
     except sqlite3.Error as error:

@@ -15,6 +15,12 @@ class Metrics:
         self.rejected = Counter(
             "uneri_rejected_records", "Records dead-lettered", ["reason"], registry=registry
         )
+        self.intake_refused = Counter(
+            "uneri_intake_refused_requests",
+            "Requests of senders that were refused whole",
+            ["reason"],
+            registry=registry,
+        )
         self.notices = Counter("uneri_notices", "Notices handed to the outbox", ["action"], registry=registry)
         self.held = Counter(
             "uneri_notices_held",

@@ -9,7 +9,7 @@ import pytest
 
 from config.settings import Local, Settings
 from streams.checkpoint import Checkpoint
-from streams.local_daemon import LocalDaemon, StartError
+from streams.local_daemon import LocalDaemon, StartError, run_local
 from streams.scenario_load import load_scenario
 from streams.simulation import Simulation
 from streams.sqlite_store import SqliteStore
@@ -133,3 +133,19 @@ async def test_health_and_readiness_are_answered(tmp_path: Path) -> None:
     async with running(tmp_path) as daemon:
         assert (await get(daemon, "/healthz"))[0] == 200
         assert (await get(daemon, "/readyz"))[0] == 200
+
+
+def test_a_pipe_of_garbage_ends_the_daemon_with_one_line_and_so_does_a_restart(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    garbage = tmp_path / "garbage"
+    garbage.write_bytes(b"nope\n" * 60)
+    for _ in range(2):
+        with garbage.open("rb") as stream:
+            assert run_local(settings(tmp_path / "state"), [], stream.fileno()) == 1
+        said = [line for line in capfd.readouterr().err.splitlines() if "bad records" in line]
+        assert len(said) == 1
+        assert "standard input, record 51: 51 bad records in a row" in said[0]
+        assert "dead_letters.stop: false" in said[0]
+    with SqliteStore(tmp_path / "state" / "uneri.db") as store:
+        assert store.end == 0
