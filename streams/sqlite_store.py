@@ -64,9 +64,7 @@ class SqliteStore:
         # Known from here on, so that a part that did not change is not written again.
         self._written: dict[str, dict[str, bytes]] = {}
         row = self._connection.execute("SELECT state FROM intake").fetchone()
-        self.intake_state: bytes | None = (
-            bytes(row[0]) if row else None
-        )  # of the intake
+        self.intake_state: bytes | None = bytes(row[0]) if row else None  # of the intake
         # Known without a question, so that nobody waits for a transaction to learn them.
         self.end = self._number("SELECT next FROM log_end")  # the offset after the last record of the log
         self.log_bytes = self._number("SELECT SUM(LENGTH(body)) FROM log")  # of records judged or not
