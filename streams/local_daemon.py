@@ -18,7 +18,7 @@ from alerting.outbox import Outbox
 from alerting.outbox_sqlite import SqliteOutbox
 from alerting.pipeline import Pipeline
 from config.settings import Settings
-from detectors.state import StateError
+from detectors.state import StateError, said
 from streams.checkpoint import Checkpoint
 from streams.dead_letter_limit import DeadLetterLimitError
 from streams.delivery_status import delivery_status
@@ -124,7 +124,10 @@ class LocalDaemon:
         self.pipeline = Pipeline(settings)
         self._watch = PipelineWatch(self.pipeline, settings, self.metrics)
         self._reception = Reception(settings, self.metrics)
-        self._intake = LogIntake(self._store, settings, self._arrived.set)
+        try:
+            self._intake = LogIntake(self._store, settings, self._arrived.set)
+        except StateError as error:
+            raise StartError(self._other_version(f"the log cannot be read: {error}")) from error
         intake = IntakeHttp(self._intake, self.metrics.intake_refused)
         self._web = Web(
             settings.local.listen,
@@ -199,8 +202,16 @@ class LocalDaemon:
     async def _take_up(self, courier: Courier) -> None:
         try:
             await courier.start()
-        except StateError as error:
-            raise StartError(f"{error}; move {self.settings.local.state} away to start anew") from error
+        except (StateError, KeyError) as error:
+            raise StartError(
+                self._other_version(f"the state of messages cannot be read: {said(error)}")
+            ) from error
+
+    def _other_version(self, what: str) -> str:
+        return (
+            f"{what}; start the version of uneri that wrote it, or move {self.settings.local.state} away to "
+            "begin anew"
+        )
 
     # -- the engine -------------------------------------------------------------------------------
 
@@ -210,8 +221,8 @@ class LocalDaemon:
             return
         try:
             self._engine.restore(checkpoint.parts)
-        except StateError as error:
-            raise StartError(f"{error}; move {self.settings.local.state} away to start anew") from error
+        except (StateError, KeyError) as error:
+            raise StartError(self._other_version(f"the checkpoint cannot be read: {said(error)}")) from error
         self._offset = self._intake.judged = checkpoint.offsets[SOURCE]
         self._counted = self._engine.counted
         log.info("going on from the last checkpoint", offset=self._offset)
