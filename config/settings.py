@@ -233,6 +233,10 @@ class Time(Section):
     idle: Seconds = Field(
         30, description="a partition silent for this long of wall time no longer holds time back"
     )
+    ahead: Seconds = Field(
+        600,
+        description="a partition further ahead of the slowest than this waits for it: memory stays bounded",
+    )
 
     @field_validator("step")
     @classmethod
