@@ -117,9 +117,10 @@ class SqliteStore:
         row = self._connection.execute(query).fetchone()
         return int(row[0] or 0) if row else 0
 
-    def read(self, start: int, at_most: int = 50_000) -> Run:
-        """Return up to about ``at_most`` records from offset ``start`` on; an empty run at the end."""
+    def read(self, start: int, at_most: int = 50_000, most_bytes: int = 32 * 1024 * 1024) -> Run:
+        """Return about ``at_most`` records or ``most_bytes`` from ``start`` on; an empty run at the end."""
         records: list[bytes] = []
+        size = 0
         with self._lock:
             rows = self._connection.execute(
                 "SELECT first, records, body FROM log WHERE first + records > ? ORDER BY first", (start,)
@@ -131,7 +132,8 @@ class SqliteStore:
                         f"the log row at offset {first} holds {len(lines)} records, not {count}"
                     )
                 records += lines[max(0, start - first) :]
-                if len(records) >= at_most:
+                size += len(body)
+                if len(records) >= at_most or size >= most_bytes:
                     break
         return Run(start, records)
 
