@@ -32,6 +32,8 @@ def status_of(host: StageHost) -> dict[str, object]:
             told["watermark"] = stage.watermark
             going_on = [one.primary.sentence for one in stage.incidents.going_on()]
             told["open_incidents"] = first_of(going_on, len(going_on))
+        if isinstance(stage, NotifyStage):
+            told.setdefault("watermark", stage.watermark)
     return told
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -267,6 +268,16 @@ def test_a_stage_that_hangs_while_the_loop_turns_ends_the_process_with_its_stack
     assert "most recent call first" in said
 
 
+def wait_for_a_chunk(running: subprocess.Popen[str]) -> None:
+    assert running.stdout is not None
+    patience = threading.Timer(PATIENCE, running.kill)
+    patience.start()
+    try:
+        assert "fed\n" in iter(running.stdout.readline, "")
+    finally:
+        patience.cancel()
+
+
 def test_a_broker_that_freezes_is_waited_for_and_its_return_is_noticed() -> None:
     with Broker() as broker:
         settings = prepared(broker.address)
@@ -274,14 +285,13 @@ def test_a_broker_that_freezes_is_waited_for_and_its_return_is_noticed() -> None
         topics.fill(broker.address, settings.kafka.requests, [GOOD, []])
         running = worker(settings, "well")
         try:
-            assert running.stdout is not None
-            assert running.stdout.readline() == "fed\n"
+            wait_for_a_chunk(running)
             broker.freeze()
             time.sleep(9)  # three times what a stage may stand still
             assert running.poll() is None
             broker.thaw()
             topics.fill(broker.address, settings.kafka.requests, [GOOD, []])
-            assert running.stdout.readline() == "fed\n"
+            wait_for_a_chunk(running)
         finally:
             broker.thaw()
             running.kill()
