@@ -45,7 +45,7 @@ from streams.pipeline_watch import PipelineWatch
 from streams.reception import Reception
 from streams.silence_routes import SilenceRoutes
 from streams.stage import REMEDY
-from streams.stage_host import Hosted, KeepLevel, Send, StageHost, fatal
+from streams.stage_host import Hosted, KeepLevel, Send, StageHost, fatal, fatal_when_failed
 from streams.watchdog import Watchdog, guard
 from streams.web import Web, WebError
 
@@ -105,6 +105,7 @@ class KafkaDaemon:
         """
         port = await self._web.start()
         guarding = asyncio.create_task(guard(self._watchdog, self._look, self.metrics.loop_delay.observe))
+        guarding.add_done_callback(fatal_when_failed)
         try:
             if await wait_for_kafka(self._kafka, stopping):
                 partitions = await asyncio.to_thread(verified_topics, self._kafka)
@@ -246,9 +247,9 @@ class KafkaDaemon:
             self._refused = courier.not_ready
             self._watch = watch
             running = asyncio.create_task(courier.run())
-            running.add_done_callback(_fatal_when_failed)
+            running.add_done_callback(fatal_when_failed)
             hearing = asyncio.create_task(self._reception.attend(pipeline, courier.command, self._leaders))
-            hearing.add_done_callback(_fatal_when_failed)
+            hearing.add_done_callback(fatal_when_failed)
             self._pipeline, self._courier = pipeline, courier
 
             async def send(passed: Passed) -> Awaitable[Any]:
@@ -271,11 +272,6 @@ class KafkaDaemon:
                 self._outbox = None
                 self._refused = self._watch = None
                 await storage.close()
-
-
-def _fatal_when_failed(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        fatal(error, stage="courier")
 
 
 def run_kafka(settings: Settings, roles: Collection[str] | None = None) -> int:

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 import structlog
 from aiokafka import AIOKafkaProducer
+from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
 from streams.chunk import Chunk
@@ -66,6 +67,12 @@ def fatal(error: BaseException, **context: object) -> NoReturn:
     sys.stderr.flush()
     sys.stdout.flush()
     os._exit(FATAL)
+
+
+def fatal_when_failed(task: asyncio.Task[None]) -> None:
+    """End the process when a task that it cannot do without has failed."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        fatal(error)
 
 
 class StageHost:
@@ -149,7 +156,11 @@ class StageHost:
 
     def lag(self, tp: TP, runner: StageRunner) -> int:
         """Return how many records a stage has yet to take in, as far as the consumer knows."""
-        return max(0, (self.app.chunk_consumer.highwater(tp) or 0) - (runner.position or 0))
+        try:
+            end = self.app.chunk_consumer.highwater(tp)
+        except (AssertionError, ConsumerNotStarted):
+            return 0  # the partition is just given away, or the consumer stops
+        return max(0, (end or 0) - (runner.position or 0))
 
     def queues(self) -> dict[str, int]:
         """Return what waits between Kafka and the stages, and from them to Kafka."""
@@ -164,6 +175,7 @@ class StageHost:
         await self._producer.start()
         await self.app.start()
         self._ticking = asyncio.create_task(self._tick())
+        self._ticking.add_done_callback(fatal_when_failed)
 
     async def stop(self) -> None:
         """Write the last checkpoints, commit what they include, leave the group."""
@@ -206,7 +218,7 @@ class StageHost:
             else:
                 self._reread.pop(tp, None)
         except Exception as error:  # noqa: BLE001 - the edge of the process: Faust would lose the chunk
-            fatal(error, source=f"{chunk.topic}/{chunk.partition}", offset=chunk.start)
+            fatal(error, source=f"{chunk.topic}/{chunk.partition}", chunk_from=chunk.start)
 
     async def _read_again(self, tp: TP, runner: StageRunner, error: LostRecordsError) -> None:
         """Go back to the stage's position: a rebalance may drop chunks that were already fetched.

@@ -156,6 +156,8 @@ def test_roles_in_processes_of_their_own_pass_time_on_to_the_one_that_tells(kafk
         assert metric(pages[0], "uneri_checkpoint_age_seconds", **place) is not None
     assert metric(pages[0], "uneri_stage_opens_total", stage="rollup") == PARTITIONS
     assert metric(pages[1], "uneri_records_total") == 0
+    for place, name in ((0, "chunks_rollup"), (0, "open_steps"), (1, "steps_waiting_for_shards")):
+        assert metric(pages[place], "uneri_queue_depth", queue=name) is not None
 
 
 def test_a_broker_that_does_not_answer_is_no_reason_to_be_restarted() -> None:
