@@ -206,7 +206,7 @@ class KafkaDaemon:
         return told | (self._watch.status() if self._watch is not None else {})
 
     async def _command(self, command: Command) -> Answer:
-        """Do what a terminal asks for; the routes see to it that the incidents are here."""
+        """Do what a terminal asks for; the routes see to it that messages are sent from here."""
         if self._courier is None:
             raise web.HTTPServiceUnavailable
         return await self._courier.command(command)
