@@ -87,6 +87,14 @@ def test_a_record_that_turns_out_bad_later_counts_at_its_place() -> None:
     assert passed == Passed(rejected(-2), "4 bad records in a row")
 
 
+def test_a_limit_that_was_lowered_looks_at_what_comes_not_at_what_was_let_pass() -> None:
+    before = DeadLetterLimit(DeadLetters(in_a_row=20))
+    assert before.take(110, [rejected(index) for index in range(10)]) is None
+    lowered = DeadLetterLimit(DeadLetters(in_a_row=5))
+    lowered.restore(before.snapshot())
+    assert lowered.take(1, [rejected(0)]) is None
+
+
 def test_asking_takes_nothing_in() -> None:
     limit = DeadLetterLimit(DeadLetters(in_a_row=3))
     bad = [rejected(index) for index in range(3)]

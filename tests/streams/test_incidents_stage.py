@@ -73,6 +73,7 @@ def test_a_flood_is_told_in_parts_and_arrives_as_one_step() -> None:
     assert list(notify.feed(_chunk(records[:3]))) == []
     again = NotifyStage()
     again.restore(notify.snapshot())
+    assert list(again.feed(_chunk(records[:3]))) == [], "told again after a crash in the middle of the step"
     assert list(again.feed(_chunk(records[3:]))) == [Passed(flood, T0)]
 
 
