@@ -233,6 +233,10 @@ class Time(Section):
     idle: Seconds = Field(
         30, description="a partition silent for this long of wall time no longer holds time back"
     )
+    ahead: Seconds = Field(
+        600,
+        description="a partition further ahead of the slowest than this waits for it: memory stays bounded",
+    )
 
     @field_validator("step")
     @classmethod
@@ -256,6 +260,20 @@ class Rollup(Section):
     )
     max_values: Annotated[int, Field(ge=1, le=1000)] = Field(
         50, description="keys of the business values of a partition"
+    )
+
+
+class DeadLetters(Section):
+    """When too many records are bad to read on: the intake stops instead of emptying a topic into the bin."""
+
+    stop: bool = Field(
+        True, description="false lets every bad record pass as a dead letter; counting begins anew after it"
+    )
+    in_a_row: Annotated[int, Field(ge=1, le=1000)] = Field(
+        50, description="bad records of one source in a row that are passed as dead letters"
+    )
+    share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1, description="part of the last 1,000 records of one source that may be bad"
     )
 
 
@@ -285,8 +303,8 @@ class Kafka(Section):
     password_env: VariableName | None = Field(None, description="environment variable with the SASL password")
     worker_env: VariableName = Field(
         "UNERI_WORKER",
-        description="environment variable with the name of this worker, when it has one: no other may have it, "
-        "and under it a worker that died gets its partitions back as soon as it is started again",
+        description="environment variable with the name of this worker, when it has one: no other may have "
+        "it, and under it a worker that died gets its partitions back as soon as it is started again",
     )
 
 
@@ -295,6 +313,12 @@ class Local(Section):
 
     listen: Address = Field("127.0.0.1:8765", description="host:port of the intake")
     state: str = Field("uneri-state", description="folder of the SQLite log, checkpoints and outbox")
+    backlog: Annotated[int, Field(ge=1000)] = Field(
+        5_000_000, description="records that may wait to be judged; past it senders get 503 and files wait"
+    )
+    backlog_mib: Annotated[int, Field(ge=64)] = Field(
+        2048, description="size of the log in MiB from which on senders get 503 and files wait"
+    )
 
 
 class Web(Section):
@@ -588,6 +612,7 @@ class Settings(Section):
 
     time: Time = Time()
     rollup: Rollup = Rollup()
+    dead_letters: DeadLetters = DeadLetters()
     kafka: Kafka | None = Field(None, description="present: the Kafka driver; absent: the local driver")
     local: Local = Local()
     web: Web = Web()

@@ -1,8 +1,8 @@
 """Compiles what runs once for every event, or for every series and step.
 
 The functions are plain Python and say the same either way: where numba is missing, or switched off with
-``NUMBA_DISABLE_JIT=1``, they run uncompiled, ten to some sixty times slower (docs/adr/0009). What has no plain
-form, because it reads memory by address, asks ``COMPILES`` first and has a twin (docs/adr/0018).
+``NUMBA_DISABLE_JIT=1``, they run uncompiled, ten to some sixty times slower (docs/adr/0009). What has no
+plain form, because it reads memory by address, asks ``COMPILES`` first and has a twin (docs/adr/0018).
 """
 
 import hashlib
@@ -13,11 +13,12 @@ from typing import Any, Final, TypeVar
 Function = TypeVar("Function", bound=Callable[..., object])
 
 try:
-    from numba import config, njit
+    import numba
+    from numba import njit
 except ImportError:  # no wheel for this platform
     njit = None  # type: ignore[assignment]
 
-COMPILES: Final = njit is not None and not config.DISABLE_JIT
+COMPILES: Final = njit is not None and not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 """Whether functions are compiled."""
 
 
@@ -48,7 +49,7 @@ def _compiled(function: Function, **options: bool) -> Function:
     except RuntimeError:  # nowhere to keep the machine code: it is made anew at every start
         return compiler(error_model="numpy", **options)(function)
     # numba would look at the function's own file alone, and keep machine code of what other files said.
-    kept = getattr(getattr(made, "_cache", None), "_cache_file", None)
+    kept: Any = getattr(getattr(made, "_cache", None), "_cache_file", None)
     if hasattr(kept, "_source_stamp"):
         kept._source_stamp = _STAMP  # noqa: SLF001
     function_: Function = made

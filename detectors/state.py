@@ -69,7 +69,10 @@ def unpack(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, dict
     """
     if part[:4] != MAGIC or zlib.crc32(part[8:]) != int.from_bytes(part[4:8], "big"):
         raise StateError(f"the state part {kind!r} is damaged: its checksum does not fit")
-    read = msgspec.msgpack.decode(part[8:], type=_Part)
+    try:
+        read = msgspec.msgpack.decode(part[8:], type=_Part)
+    except msgspec.MsgspecError as error:
+        raise StateError(f"the state part {kind!r} is of another version ({error})") from error
     if (read.kind, read.version) != (kind, version):
         raise StateError(
             f"the state part is {read.kind!r} version {read.version}, "
@@ -79,4 +82,18 @@ def unpack(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, dict
         name: np.frombuffer(bytearray(held.data), np.dtype(held.dtype)).reshape(held.shape)
         for name, held in read.arrays.items()
     }
-    return msgspec.msgpack.decode(read.meta, type=meta), arrays
+    try:
+        return msgspec.msgpack.decode(read.meta, type=meta), arrays
+    except msgspec.MsgspecError as error:
+        raise StateError(f"the state part {kind!r} version {version} does not read ({error})") from error
+
+
+def said(error: Exception) -> str:
+    """Say in a few words why a snapshot could not be restored.
+
+    Examples
+    --------
+    >>> said(KeyError("rollup"))
+    "it has no part 'rollup'"
+    """
+    return f"it has no part {error.args[0]!r}" if isinstance(error, KeyError) else str(error)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import compress
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,17 @@ Ints = NDArray[np.int64]
 _CALL: Final[Callable[[tuple[int, str]], Call]] = partial(
     tuple.__new__, Call
 )  # a third of what Call(…) costs
+
+
+class _Rows(NamedTuple):
+    """What the rows of a bucket are: those of paths, then those of calls."""
+
+    path_ids: Ints
+    call_ids: Ints
+    callers: Ints  # the row of each call's path
+    tables: Sequence[str]  # of each call
+    owners: Ints  # the row of each cell
+    rest: Ints  # what is left of it then
 
 
 class BlockMaker:
@@ -84,7 +95,7 @@ class BlockMaker:
             *_tags_of_rows(summary.calls, call_ids, len(path_ids)),
         ]
         if self._shards > 1:
-            self._deal(made, path_ids, call_ids, callers, tables, owners, rest)
+            self._deal(made, _Rows(path_ids, call_ids, callers, tables, owners, rest))
         else:
             whole.cells = owners * PER_ID + rest
             whole.calls = _calls(callers.tolist(), tables)
@@ -101,18 +112,10 @@ class BlockMaker:
     def _block(self, shard: int, sequence: int, bucket: int, watermark: int) -> Block:
         return Block(self._source, shard, self._shards, sequence, bucket, self._width, watermark)
 
-    def _deal(
-        self,
-        made: Sequence[Block],
-        path_ids: Ints,
-        call_ids: Ints,
-        callers: Ints,
-        tables: Sequence[str],
-        owners: Ints,
-        rest: Ints,
-    ) -> None:
+    def _deal(self, made: Sequence[Block], rows: _Rows) -> None:
         """Give each shard its rows of the first block, which holds all of them but for calls and cells."""
         self._learn_shards()
+        path_ids, call_ids, callers, tables, owners, rest = rows
         paths, sums = made[0].paths, made[0].sums
         counts, tags = made[0].counts, made[0].tags
         values, amounts = made[0].values, made[0].amounts
@@ -157,11 +160,11 @@ class BlockMaker:
 
 
 def _calls(paths: Iterable[int], tables: Iterable[str]) -> list[Call]:
-    return list(map(_CALL, zip(paths, tables)))  # noqa: B905 - a strict zip of iterators is no cheaper to check
+    return list(map(_CALL, zip(paths, tables)))  # noqa: B905 - a strict zip is no cheaper to check
 
 
 def _rows_of(cells: Ints, ids: Ints, first: int) -> tuple[Ints, Ints]:
-    """Return the row of each cell of ids, where these have the rows from ``first`` on, and what is left of it."""
+    """Return the row of each cell and what is left of it; the rows of ids are those from ``first`` on."""
     owners = cells // PER_ID
     row_of = np.zeros(int(ids[-1]) + 1 if len(ids) else 0, np.int64)
     row_of[ids] = np.arange(first, first + len(ids))

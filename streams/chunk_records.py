@@ -15,7 +15,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from numpy.typing import NDArray
 
 from streams.chunk import Chunk
-from streams.record_batches import CONTROL, MAGIC, TRANSACTIONAL, Batch, batches, records_of
+from streams.record_batches import CONTROL, TRANSACTIONAL, Batch, batches, records_of
 from streams.records import Records
 
 CHUNKED: Final[set[str]] = set()
@@ -50,10 +50,6 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
         broken: Exception | None = None
         try:
             for batch in batches(raw, check=self._check_crcs):
-                if batch.magic != MAGIC:
-                    raise CorruptRecordException(
-                        f"a record batch is of format {batch.magic}, which Kafka has not written since 0.11"
-                    )
                 if not self._hidden(raw, batch):
                     shown.append(batch)
                     newest = max(newest, batch.timestamp)

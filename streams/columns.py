@@ -96,9 +96,7 @@ def joined(parts: Sequence[Columns]) -> Columns:
     )
 
 
-def merged(
-    scanned: Columns, plain: Columns, rows: NDArray[np.int64], kept: NDArray[np.bool_]
-) -> Columns:
+def merged(scanned: Columns, plain: Columns, rows: NDArray[np.int64], kept: NDArray[np.bool_]) -> Columns:
     """Return the events of a run of which two decoders read a part each.
 
     Parameters
@@ -106,7 +104,7 @@ def merged(
     scanned
         Columns of all n records; at rows that are not its own they mean nothing.
     plain
-        Columns of the k events at ``rows`` (k,), ascending, of which ``scanned`` has no calls, values or tags.
+        Columns of the k events at ``rows`` (k,), ascending; ``scanned`` has no calls or values of them.
     kept
         (n,) which records are events at all.
     """

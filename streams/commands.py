@@ -81,7 +81,8 @@ def run(
     role: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ROLE", help="Kafka: rollup, detect or incidents; repeat for several; all without"
+            metavar="ROLE",
+            help="Kafka: rollup, detect, incidents, notify; several with commas; all without",
         ),
     ] = None,
     follow: Annotated[
@@ -100,7 +101,8 @@ def run(
             raise fail(
                 "--follow and --stdin are for the local driver; this configuration has a kafka section"
             )
-        _leave(lambda: run_kafka(settings, set(role or ()) or None))
+        roles = {one.strip() for several in role or () for one in several.split(",")}
+        _leave(lambda: run_kafka(settings, roles or None))
     from streams.local_daemon import run_local
 
     if follow and stdin:

@@ -115,7 +115,9 @@ class Decoder:
         """
         if self._scanner is None:
             return self._in_pieces(records, PIECE, lambda piece: self._run(piece, last=False))
-        found, parts, rejected = Records.of(records), [], []
+        found = Records.of(records)
+        parts: list[Columns] = []
+        rejected: list[Rejected] = []
         at = 0
         while at < len(found) or not parts:
             columns, bad = self._scan(self._scanner, found[at : at + self._rows])
@@ -195,7 +197,7 @@ class Decoder:
                 number = self.calls.get((path, call.name))
                 if number is not None:
                     scanner.learn_call(path, call.name, number)
-                if call.op in self._kinds:
+                if call.op is not None and call.op in self._kinds:
                     scanner.learn_op(call.op, self._kinds[call.op])
             for key in event.values or ():
                 if key in self.values and key not in taught:

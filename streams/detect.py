@@ -96,6 +96,16 @@ class Detect:
         return self._steps.watermark
 
     @property
+    def opened(self) -> int:
+        """How many steps are open: they wait for the slowest source."""
+        return self._steps.opened
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """How far each source is that holds time back, epoch seconds."""
+        return self._steps.levels
+
+    @property
     def late(self) -> int:
         """Records that came after their step had been judged: counted, and merged as corrections."""
         return self._steps.late

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from detectors.compiled import unlocked
 from detectors.state import pack, unpack
 
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
 _ROOM: Final = 4096
 _FREE: Final = np.uint64(0)  # no id hashes to 0
 
@@ -89,7 +92,15 @@ class Duplicates:
 
 
 @unlocked
-def _first_seen(keys, until, watermark, counted, known, forgotten, used):
+def _first_seen(
+    keys: Words,
+    until: Ints,
+    watermark: Ints,
+    counted: NDArray[np.bool_],
+    known: Words,
+    forgotten: Ints,
+    used: int,
+) -> int:
     """Mark the duplicates in ``counted`` and remember the others; return how many are remembered."""
     mask = np.uint64(len(known) - 1)
     for at in range(len(keys)):

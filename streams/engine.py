@@ -5,6 +5,7 @@ The local driver and replay feed it; the Kafka driver feeds the same stages one 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from alerting.incidents import Incidents
 from alerting.notice import Notice
@@ -16,6 +17,16 @@ from streams.detect import Detect
 from streams.gather import Gather
 from streams.rejected import Rejected
 from streams.rollup import Rollup
+
+
+class Counted(NamedTuple):
+    """What became of records, of all sources: running totals."""
+
+    late: int  # came after their bucket had closed
+    duplicates: int  # dropped: their id was known
+    folded: int  # names folded into ``other``
+    blocks: int  # since this process began
+    steps: int  # since this process began
 
 
 @dataclass(slots=True)
@@ -63,6 +74,7 @@ class Engine:
             Detect(shard, sources, settings, on_step if shard == 0 else None) for shard in range(shards)
         ]
         self._gather = Gather(shards)
+        self._blocks = self._steps = 0
         self.incidents = Incidents(settings, remember_all=remember_all)
 
     def feed(self, source: str, records: Sequence[bytes]) -> Told:
@@ -89,10 +101,23 @@ class Engine:
         """How many series are kept."""
         return sum(detect.series for detect in self._detect)
 
+    @property
+    def counted(self) -> Counted:
+        """What became of the records so far."""
+        return Counted(
+            sum(rollup.late for rollup in self._rollups.values()),
+            sum(rollup.duplicates for rollup in self._rollups.values()),
+            sum(decoder.folded for decoder in self._decoders.values()),
+            self._blocks,
+            self._steps,
+        )
+
     def _judge(self, blocks: list[Block], rejected: list[Rejected]) -> Told:
         told = Told(rejected)
+        self._blocks += len(blocks)
         for shard, detect in enumerate(self._detect):
             judged = detect.feed(block for block in blocks if block.shard == shard)
+            self._steps += len(judged)
             for one in self._gather.feed(judged):
                 told.watermark = one.watermark
                 told.findings += one.findings

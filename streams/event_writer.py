@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Protocol, Self
@@ -131,8 +132,8 @@ class HttpWriter:
             self._post(b"\n".join(lines[first : first + HTTP_BATCH]) + b"\n")
 
     def _post(self, body: bytes) -> None:
-        said = ""
-        for attempt in range(HTTP_TRIES):
+        said, attempt = "", -1
+        while (attempt := attempt + 1) < HTTP_TRIES:
             if attempt:
                 self._sleep(min(0.25 * 2**attempt, 10.0))
             try:
@@ -148,6 +149,11 @@ class HttpWriter:
             if answer.status < 300:  # noqa: PLR2004 - HTTP's own classes
                 return
             said = f"{answer.status} {_reason(text) or answer.reason}"
+            wait = answer.headers.get("Retry-After", "")
+            if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and wait.isdigit():
+                self._sleep(float(wait))  # it is there and says how long: that is no failed attempt
+                attempt = -1
+                continue
             if answer.status != 429 and answer.status < 500:  # noqa: PLR2004
                 raise WriteError(f"{self._url}: refused the events: {said}")
         raise WriteError(f"{self._url}: did not take the events ({said}); is `uneri run` listening there?")

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import structlog
 
+from streams.dead_letter_limit import stopped
 from streams.intake_http import split_lines
+from streams.log_intake import LogIntake, TooManyBadError
 from streams.sqlite_store import Position, SqliteStore
 
 log = structlog.get_logger("uneri.follow")
@@ -20,19 +21,24 @@ class Follow:
     """Takes whole lines of ``path`` into the log, with the position in the same transaction.
 
     A file that is replaced (rotation) is read to its end before its successor is opened; one that shrank
-    is read again from its start. A last line without a line end waits until it has one.
+    is read again from its start. A last line without a line end waits until it has one. While the log is
+    full, so do the others.
     """
 
-    def __init__(
-        self, path: Path, store: SqliteStore, arrived: Callable[[], None], poll: float = 0.25
-    ) -> None:
+    def __init__(self, path: Path, store: SqliteStore, intake: LogIntake, poll: float = 0.25) -> None:
         self._path = path
         self._store = store
-        self._arrived = arrived
+        self._intake = intake
         self._poll = poll
 
     async def run(self) -> None:
-        """Follow until cancelled."""
+        """Follow until cancelled.
+
+        Raises
+        ------
+        streams.dead_letter_limit.DeadLetterLimitError
+            When too many lines are bad. The position stays before them.
+        """
         waited = False
         while True:
             try:
@@ -64,20 +70,26 @@ class Follow:
             data = await asyncio.to_thread(file.read, READ)
             end = data.rfind(b"\n") + 1
             if end:
+                await self._take(split_lines(data[:end]), name, Position(inode, offset + end), offset)
                 offset += end
-                lines = split_lines(data[:end])
-                await asyncio.to_thread(self._store.append, lines, (name, Position(inode, offset)))
-                self._arrived()
                 continue
             if (
                 len(data) == READ
             ):  # a line longer than what is read at once is no event: it is dead-lettered, cut
+                await self._take([data], name, Position(inode, offset + len(data)), offset)
                 offset += len(data)
-                await asyncio.to_thread(self._store.append, [data], (name, Position(inode, offset)))
                 continue
             if self._replaced(inode):
                 return
             await asyncio.sleep(self._poll)
+
+    async def _take(self, lines: list[bytes], name: str, position: Position, start: int) -> None:
+        try:
+            await self._intake.append_when_there_is_room(lines, (name, position), self._poll)
+        except TooManyBadError as error:
+            bad = error.passed.rejected
+            place = f"{name}, line {bad.index + 1:,} from byte {start:,} on"
+            raise stopped(error.passed, place) from None
 
     def _replaced(self, inode: int) -> bool:
         try:

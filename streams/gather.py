@@ -48,6 +48,11 @@ class Gather:
         self._told: dict[int, int] = dict.fromkeys(range(shards), -1)  # shard -> newest start
         self._waiting: dict[int, list[Judged]] = {}
 
+    @property
+    def waiting(self) -> int:
+        """How many steps wait for a shard that has not judged them."""
+        return len(self._waiting)
+
     def feed(self, judged: Iterable[Judged]) -> Iterator[Together]:
         """Take steps in, each shard's in order; give the complete ones."""
         for one in judged:

@@ -3,20 +3,24 @@
 import asyncio
 import sqlite3
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 import structlog
 from aiohttp import web
+from prometheus_client import Counter
 
-from streams.decode import Decoder
 from streams.event import MAX_BYTES
-from streams.sqlite_store import SqliteStore
+from streams.log_intake import RETRY_SECONDS, LogFullError, LogIntake, TooManyBadError
+from streams.rejected import Rejected
 
 log = structlog.get_logger("uneri.intake")
 
-MAX_BODY = 32 * 1024 * 1024
-EXPLAINED = 1000  # bodies up to so many lines are answered with the reason of every line that will be refused
+MAX_BODY: Final = 32 * 1024 * 1024
+ROOM: Final = 2 * MAX_BODY  # bytes of bodies that are read at a time
+UNPACKING: Final = 2  # bodies that are unpacked at a time
+EXPLAINED: Final = 1000  # so many bad lines of a body are answered with their reason
 
 
 def split_lines(body: bytes) -> list[bytes]:
@@ -94,46 +98,75 @@ def unpacked(body: bytes, encoding: str) -> bytes:
 class IntakeHttp:
     """The route that takes events in.
 
-    A record that cannot be read is taken too: the engine dead-letters it with its reason. For small
-    bodies the answer already says which lines that will be, because the sender of a first event wants to
-    know.
+    A record that cannot be read is taken too: the engine dead-letters it with its reason, and the answer
+    says which lines that will be, because the sender of a first event wants to know. A request with which
+    too many would be bad is refused whole (422): its sender keeps it, and other senders notice nothing.
+    While the engine is too far behind, every request is refused (503) with the time to wait.
     """
 
-    def __init__(self, store: SqliteStore, arrived: Callable[[], None]) -> None:
-        self._store = store
-        self._arrived = arrived
+    def __init__(self, intake: LogIntake, refused: Counter | None = None) -> None:
+        self._intake = intake
+        self._refused = refused
+        self._room = ROOM
+        self._unpacking = asyncio.Semaphore(UNPACKING)
 
     def routes(self) -> list[web.RouteDef]:
         """Return what the web server adds."""
         return [web.post("/events", self.post)]
 
     async def post(self, request: web.Request) -> web.Response:
-        """Append the body's lines to the log: 202 when they are durable, 503 when they are not."""
+        """Append the body's lines to the log: 202 when they are durable, else nothing was taken."""
+        size = MAX_BODY if request.content_length is None else min(request.content_length, MAX_BODY)
+        if why := self._intake.full():
+            return self._later("backlog", f"too far behind, send again later: {why}", RETRY_SECONDS)
+        if size > self._room:
+            return self._later("busy", "too many requests at a time, send again", 1)
+        self._room -= size
         try:
-            body = unpacked(await request.read(), request.headers.get("Content-Encoding", "identity"))
+            body = await request.read()
+            async with self._unpacking:
+                return await self._take(body, request.headers.get("Content-Encoding", "identity"))
+        finally:
+            self._room += size
+
+    async def _take(self, body: bytes, encoding: str) -> web.Response:
+        try:
+            lines = await asyncio.to_thread(lambda: records_of(unpacked(body, encoding)))
         except BodyError as error:
             return web.json_response({"error": str(error)}, status=error.status)
-        lines = records_of(body)
         if not lines:
             return web.json_response(
                 {"error": "no events in the body; send one JSON object a line"}, status=400
             )
         try:
-            await asyncio.to_thread(self._store.append, lines)
+            rejected = await self._intake.append(lines, explain=len(lines) <= EXPLAINED)
+        except TooManyBadError as error:
+            self._count("dead_letters")
+            said = f"nothing was taken: with this request there are {error}; correct it and send it again"
+            return web.json_response({"error": said, "refused": explained(error.rejected)}, status=422)
+        except LogFullError as error:
+            return self._later("backlog", f"too far behind, send again later: {error}", RETRY_SECONDS)
         except sqlite3.Error as error:
             log.error(  # noqa: TRY400 - one line is what the operator needs
                 "the event log cannot be written; events are refused until it can", reason=str(error)
             )
-            return web.json_response({"error": f"not stored, send again: {error}"}, status=503)
-        self._arrived()
-        answer: dict[str, object] = {"accepted": len(lines)}
-        if len(lines) <= EXPLAINED:
-            refused = explain(lines)
-            answer = {"accepted": len(lines) - len(refused)} | ({"refused": refused} if refused else {})
-        return web.json_response(answer, status=202)
+            return self._later("not_stored", f"not stored, send again: {error}")
+        answer: dict[str, object] = {"accepted": len(lines) - len(rejected)}
+        return web.json_response(answer | ({"refused": explained(rejected)} if rejected else {}), status=202)
+
+    def _later(self, reason: str, said: str, seconds: int | None = None) -> web.Response:
+        self._count(reason)
+        headers = {} if seconds is None else {"Retry-After": str(seconds)}
+        return web.json_response({"error": said}, status=503, headers=headers)
+
+    def _count(self, reason: str) -> None:
+        if self._refused is not None:
+            self._refused.labels(reason).inc()
 
 
-def explain(lines: Sequence[bytes]) -> list[dict[str, object]]:
-    """Say which of the lines cannot be read as events, and why."""
-    _, rejected = Decoder().decode(lines)
-    return [{"line": bad.index + 1, "reason": bad.reason.value, "detail": bad.detail} for bad in rejected]
+def explained(rejected: Sequence[Rejected]) -> list[dict[str, object]]:
+    """Say which lines cannot be read as events, and why: the first of them."""
+    return [
+        {"line": bad.index + 1, "reason": bad.reason.value, "detail": bad.detail}
+        for bad in rejected[:EXPLAINED]
+    ]

@@ -1,15 +1,17 @@
 """The Kafka driver: a Faust app that owns partitions and feeds the engine's stages whole chunks.
 
-    requests ── rollup ── rollups ── detect ── findings ── incidents ── outbox ── Slack
+    requests ── rollup ── rollups ── detect ── findings ── incidents ── notices ── notify ── outbox ── Slack
 
-One process runs all roles or some; each scales by partitions and processes, but for incidents, whose topic
-has one partition.
+One process runs all roles or some; each scales by partitions and processes, but for incidents and notify,
+whose topics have one partition.
 """
 
 import asyncio
 import contextlib
 import logging
 import signal
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, Final
 
@@ -23,28 +25,33 @@ from alerting.outbox import Outbox
 from alerting.pipeline import Pipeline
 from config.settings import Kafka, Settings
 from detectors.hottest import Hot
+from detectors.state import StateError, said
 from streams.crash_points import At, nothing
 from streams.delivery_status import delivery_status
+from streams.greeting import Greeting
 from streams.kafka_app import aiokafka_options, chunk_app, wait_for_kafka
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_client import CredentialsMissingError
-from streams.kafka_stages import DetectStage, IncidentsStage, Passed, RollupStage
-from streams.kafka_status import status_of
+from streams.kafka_stages import DetectStage, IncidentsStage, RollupStage
+from streams.kafka_status import queues, readings, status_of
 from streams.kafka_topics import TopicError, Topics, verified_topics
 from streams.labels_command import labels_route
 from streams.logs import configure_logs
 from streams.messenger import messenger
 from streams.metrics import Metrics
+from streams.notices import NotifyStage, Passed
 from streams.outbox_kafka import KafkaOutboxStorage
 from streams.owned_records import OwnedRecords
 from streams.pipeline_watch import PipelineWatch
 from streams.reception import Reception
 from streams.silence_routes import SilenceRoutes
-from streams.stage_host import Hosted, Send, StageHost, fatal
-from streams.watchdog import Watchdog
+from streams.stage import REMEDY
+from streams.stage_host import Hosted, KeepLevel, Send, StageHost, fatal, fatal_when_failed
+from streams.warm import warm
+from streams.watchdog import Watchdog, guard
 from streams.web import Web, WebError
 
-ROLES: Final = frozenset({"rollup", "detect", "incidents"})
+ROLES: Final = frozenset({"rollup", "detect", "incidents", "notify"})
 CHECKPOINT_SECONDS: Final = 5.0
 
 log = structlog.get_logger("uneri.kafka")
@@ -59,8 +66,8 @@ class KafkaDaemon:
         With a ``kafka`` section.
     roles
         Some of ``ROLES``.
-    partitions
-        How many partitions each topic has.
+    watchdog
+        Told of turns of the loop and of stages that do not get on; it is started by who made it.
     every
         Seconds between checkpoints.
     at
@@ -72,44 +79,28 @@ class KafkaDaemon:
         settings: Settings,
         kafka: Kafka,
         roles: Collection[str],
-        partitions: dict[str, int],
+        watchdog: Watchdog,
         *,
         every: float = CHECKPOINT_SECONDS,
         at: At = nothing,
     ) -> None:
+        self._every, self._at = every, at
         self._settings = settings
-        topics = Topics.of(kafka)
+        self._kafka = kafka
+        self._topics = Topics.of(kafka)
         self._roles = sorted(roles)
-        self._outbox: Outbox | None = None  # where the incidents are
-        self._watch: PipelineWatch | None = None  # where the incidents are
+        self._watchdog = watchdog
+        self._outbox: Outbox | None = None  # where messages are sent from
+        self._watch: PipelineWatch | None = None  # there too
         self._refused: Callable[[], str | None] | None = None  # why nothing can be told there
         self.metrics = Metrics()
-        options = aiokafka_options(kafka)
-        self._records = OwnedRecords(topics.checkpoints, partitions[topics.checkpoints], options, at)
-        sources = [f"{topics.requests}/{number}" for number in range(partitions[topics.requests])]
-        stages = [
-            Hosted(
-                topics.requests,
-                "rollup",
-                lambda number: RollupStage(number, settings, kafka.shards, topics),
-                idle_after=float(settings.time.idle),
-            ),
-            Hosted(topics.rollups, "detect", lambda shard: DetectStage(shard, sources, settings, topics)),
-            Hosted(
-                topics.findings,
-                "incidents",
-                lambda _: self._incidents_stage(kafka.shards),
-                around=lambda _: self._delivering(),
-            ),
-        ]
-        hosted = [one for one in stages if one.role in roles]
-        self._host = StageHost(
-            chunk_app(kafka), hosted, KafkaCheckpoints(self._records), options, every, at=at
-        )
+        self._greeting = Greeting()
+        self._host: StageHost | None = None  # once Kafka has answered
         self._reception = Reception(settings, self.metrics)
-        self._pipeline: Pipeline | None = None  # where the incidents are
-        self._stage: IncidentsStage | None = None
+        self._pipeline: Pipeline | None = None  # where messages are sent from
+        self._stage: NotifyStage | None = None
         self._courier: Courier | None = None
+        self._waits_for = f"Kafka at {', '.join(kafka.brokers)} has not answered yet"
         self._web = Web(
             settings.web.listen,
             self.status,
@@ -120,76 +111,170 @@ class KafkaDaemon:
                 labels_route(lambda: None if self._pipeline is None else self._pipeline.labels),
                 *SilenceRoutes(lambda: self._pipeline, self._command).routes(),
             ],
+            unhealthy=watchdog.why,
+            refresh=self._refresh,
         )
-        self._ready = False
 
-    async def run(self, stopping: asyncio.Event, watchdog: Watchdog) -> None:
-        """Run until ``stopping`` is set; write the last checkpoints and leave the group then."""
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Run until ``stopping`` is set; write the last checkpoints and leave the group then.
+
+        Health is told from the start: a broker that does not answer is waited for, and no reason to end.
+        """
         port = await self._web.start()
-        log.info("starting", roles=self._roles, status_port=port)
-        starting = asyncio.create_task(self._host.start())
+        guarding = asyncio.create_task(guard(self._watchdog, self._look, self.metrics.loop_delay.observe))
+        guarding.add_done_callback(fatal_when_failed)
+        try:
+            if await wait_for_kafka(self._kafka, stopping):
+                partitions = await asyncio.to_thread(verified_topics, self._kafka)
+                log.info("starting", roles=self._roles, status_port=port)
+                await self._run(partitions, stopping)
+        finally:
+            await self._web.stop()
+            guarding.cancel()
+
+    async def _run(self, partitions: dict[str, int], stopping: asyncio.Event) -> None:
+        self._waits_for = "no partitions yet"
+        self._host = host = self._hosting(partitions)
+        starting = asyncio.create_task(host.start())
         waiting = asyncio.create_task(stopping.wait())
         await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            self._ready = True
-            log.info(
-                "started", roles=sorted({one.key.partition("/")[0] for one in self._host.runners.values()})
-            )
+            self._waits_for = ""
+            log.info("started", roles=sorted({one.key.partition("/")[0] for one in host.runners.values()}))
         while not stopping.is_set():
-            watchdog.turned()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), 1)
-            if self._host.app.should_stop:
-                raise self._host.app.crash_reason or RuntimeError("Faust has stopped")
-        watchdog.stop_within()
-        self._ready = False
+            if host.app.should_stop:
+                raise host.app.crash_reason or RuntimeError("Faust has stopped")
+        self._watchdog.stop_within()
+        self._waits_for = "it stops"
         if not starting.done():
             starting.cancel()
-        await self._host.stop()
-        await self._web.stop()
+        await host.stop()
         log.info("stopped cleanly")
+
+    def _hosting(self, partitions: dict[str, int]) -> StageHost:
+        """Return the host of the stages of this process's roles."""
+        settings, kafka, topics = self._settings, self._kafka, self._topics
+        options = aiokafka_options(kafka)
+        records = OwnedRecords(topics.checkpoints, partitions[topics.checkpoints], options, self._at)
+        sources = [f"{topics.requests}/{number}" for number in range(partitions[topics.requests])]
+        stages = [
+            Hosted(
+                topics.requests,
+                "rollup",
+                lambda number: RollupStage(number, settings, kafka.shards, topics, self.metrics),
+                idle_after=float(settings.time.idle),
+                level=KeepLevel(lambda stage: stage.rollup.watermark, self._elsewhere, settings.time.ahead),
+            ),
+            Hosted(
+                topics.rollups,
+                "detect",
+                lambda shard: DetectStage(shard, sources, settings, topics, self._stepped),
+            ),
+            Hosted(topics.findings, "incidents", lambda _: IncidentsStage(kafka.shards, settings, topics)),
+            Hosted(
+                topics.notices,
+                "notify",
+                lambda _: self._notify_stage(),
+                around=lambda _: self._delivering(records),
+            ),
+        ]
+        hosted = [one for one in stages if one.role in self._roles]
+        return StageHost(
+            chunk_app(kafka),
+            hosted,
+            KafkaCheckpoints(records),
+            options,
+            self._every,
+            metrics=self.metrics,
+            at=self._at,
+        )
+
+    def _elsewhere(self, ours: Collection[str]) -> list[int]:
+        """Return how far sources are that others read, as the shards of this process have seen."""
+        newest: dict[str, int] = {}
+        held: Counter[str] = Counter()
+        shards = [
+            runner.stage.detect.levels
+            for runner in (self._host.runners.values() if self._host else ())
+            if isinstance(runner.stage, DetectStage)
+        ]
+        for levels in shards:
+            for source, watermark in levels.items():
+                held[source] += 1
+                newest[source] = max(newest.get(source, 0), watermark)
+        # idle at one shard, idle at all: that block may not have come everywhere yet
+        return [at for source, at in newest.items() if source not in ours and held[source] == len(shards)]
+
+    def _stepped(self, _: int) -> None:
+        self._watchdog.turned()  # a chunk of many steps holds the event loop, and gets on
+        self.metrics.steps.inc()
+
+    async def _look(self) -> str | None:
+        return None if self._host is None else await self._host.look()
+
+    def _refresh(self) -> None:
+        if self._host is not None:
+            self.metrics.show(readings(self._host), queues(self._host), time.time())
+        self.metrics.ready.set(self._not_ready() is None)
 
     def status(self) -> dict[str, object]:
         """Return what ``uneri status`` shows."""
-        told = status_of(self._host)
+        told: dict[str, object] = {"driver": "kafka", "roles": ", ".join(self._roles)}
+        if self._host is None:
+            return told | {"waits_for": self._waits_for}
+        told |= status_of(self._host)
         told |= delivery_status(self._outbox) if self._outbox is not None else {}
         told |= {"heard_by": self._reception.state()} if self._pipeline is not None else {}
         return told | (self._watch.status() if self._watch is not None else {})
 
     async def _command(self, command: Command) -> Answer:
-        """Do what a terminal asks for; the routes see to it that the incidents are here."""
+        """Do what a terminal asks for; the routes see to it that messages are sent from here."""
         if self._courier is None:
             raise web.HTTPServiceUnavailable
         return await self._courier.command(command)
 
-    def _incidents_stage(self, shards: int) -> IncidentsStage:
-        self._stage = IncidentsStage(shards, self._settings)
+    def _notify_stage(self) -> NotifyStage:
+        self._stage = NotifyStage()
         return self._stage
 
     def _leaders(self) -> tuple[Hot, ...]:
-        return () if self._stage is None else self._stage.incidents.took_the_lead
+        return () if self._stage is None else self._stage.leaders
 
     def _not_ready(self) -> str | None:
-        if not self._ready:
-            return "no partitions yet"
-        return None if self._refused is None else self._refused()
+        if self._host is None or self._waits_for:
+            return self._waits_for
+        opening = self._host.opening
+        reasons = (
+            opening and f"the state of {', '.join(opening)} is being restored",
+            self._greeting.not_ready if self._courier is not None else None,
+            None if self._refused is None else self._refused(),
+        )
+        return "; ".join(reason for reason in reasons if reason) or None
 
     @contextlib.asynccontextmanager
-    async def _delivering(self) -> AsyncIterator[Send]:
-        """Run the courier where the incidents are; a notice is durable in the outbox before a checkpoint."""
-        storage = KafkaOutboxStorage(self._records)
+    async def _delivering(self, records: OwnedRecords) -> AsyncIterator[Send]:
+        """Run the courier where messages are sent; a notice is durable in the outbox before a checkpoint."""
+        storage = KafkaOutboxStorage(records)
         pipeline = Pipeline(self._settings)
         watch = PipelineWatch(pipeline, self._settings, self.metrics)
-        async with messenger(self._settings, storage, pipeline, self.metrics) as (courier, outbox):
-            await courier.start()
+        async with messenger(self._settings, storage, pipeline, self.metrics, self._greeting) as (
+            courier,
+            outbox,
+        ):
+            try:
+                await courier.start()
+            except (StateError, KeyError) as error:
+                raise StateError(f"the state of messages cannot be read: {said(error)}; {REMEDY}") from error
             self._outbox = outbox
             self._refused = courier.not_ready
             self._watch = watch
             running = asyncio.create_task(courier.run())
-            running.add_done_callback(_fatal_when_failed)
+            running.add_done_callback(fatal_when_failed)
             hearing = asyncio.create_task(self._reception.attend(pipeline, courier.command, self._leaders))
-            hearing.add_done_callback(_fatal_when_failed)
+            hearing.add_done_callback(fatal_when_failed)
             self._pipeline, self._courier = pipeline, courier
 
             async def send(passed: Passed) -> Awaitable[Any]:
@@ -214,11 +299,6 @@ class KafkaDaemon:
                 await storage.close()
 
 
-def _fatal_when_failed(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        fatal(error, stage="courier")
-
-
 def run_kafka(
     settings: Settings,
     roles: Collection[str] | None = None,
@@ -233,7 +313,7 @@ def run_kafka(
     settings
         With a ``kafka`` section.
     roles
-        Some of ``rollup``, ``detect``, ``incidents``; all when absent.
+        Some of ``rollup``, ``detect``, ``incidents``, ``notify``; all when absent.
     every
         Seconds between checkpoints.
     at
@@ -255,6 +335,7 @@ def run_kafka(
             else "the configuration has no kafka section"
         )
         return 2
+    warm()  # the event loop must not wait for a compiler
     try:
         return asyncio.run(_main(settings, settings.kafka, roles or ROLES, every, at))
     except (TopicError, CredentialsMissingError, WebError) as error:
@@ -274,13 +355,10 @@ async def _main(settings: Settings, kafka: Kafka, roles: Collection[str], every:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     asyncio.get_running_loop().set_exception_handler(_one_line)
-    if not await wait_for_kafka(kafka, stopping):
-        return 0
-    partitions = await asyncio.to_thread(verified_topics, kafka)
     watchdog = Watchdog()
     watchdog.start()
     try:
-        await KafkaDaemon(settings, kafka, roles, partitions, every=every, at=at).run(stopping, watchdog)
+        await KafkaDaemon(settings, kafka, roles, watchdog, every=every, at=at).run(stopping)
     finally:
         watchdog.end()
     return 0

@@ -1,24 +1,26 @@
 """The stages of the Kafka driver: the engine's classes between the bytes of two topics."""
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 from msgspec.msgpack import Decoder as MessageDecoder
 from msgspec.msgpack import Encoder as MessageEncoder
 
 from alerting.incidents import Incidents
-from alerting.notice import Notice
 from config.settings import Settings
 from detectors.state import pack, unpack
 from streams.block import Block
 from streams.block_codec import decode_block, encode_block
 from streams.chunk import Chunk
+from streams.dead_letter_limit import DeadLetterLimit, stopped
 from streams.decode import Decoder
 from streams.detect import Detect
 from streams.gather import Gather, Judged
 from streams.kafka_topics import Topics
+from streams.metrics import Metrics
+from streams.notices import told
 from streams.rejected import Rejected
 from streams.rollup import Rollup
 from streams.stage import Emission
@@ -30,21 +32,42 @@ HELD_VERSION: Final = 1
 class RollupStage:
     """A partition of the requests topic: raw records become blocks for the rollups topic, or dead letters."""
 
-    def __init__(self, partition: int, settings: Settings, shards: int, topics: Topics) -> None:
+    def __init__(
+        self,
+        partition: int,
+        settings: Settings,
+        shards: int,
+        topics: Topics,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._topics = topics
+        self._metrics = metrics or Metrics()
         self._partition = partition
         self._decoder = Decoder(settings)
         self.rollup = Rollup(f"{topics.requests}/{partition}", shards, settings.time, self._decoder)
         self._held: dict[int, int] = {}  # offsets of records that are held back; 1 is the last that was fed
+        self._limit = DeadLetterLimit(settings.dead_letters)
+        self._folded = 0  # as far as it was counted
         self.records = 0
         self.rejected = 0
 
     def feed(self, chunk: Chunk) -> Iterable[Emission]:
-        """Decode and roll up; give dead letters, then the blocks of the buckets that closed."""
+        """Decode and roll up; give dead letters, then the blocks of the buckets that closed.
+
+        Raises
+        ------
+        streams.dead_letter_limit.DeadLetterLimitError
+            When too many are bad. Nothing of the chunk is told then, and the stage must not be fed again.
+        """
         columns, rejected = self._decoder.decode(chunk.values)
+        if passed := self._limit.take(len(chunk), rejected):
+            offset = self._offset(passed.rejected.index, chunk)
+            raise stopped(passed, f"{self._topics.requests}, partition {self._partition}, offset {offset}")
+        before = self._counted()
         blocks = self.rollup.feed(columns)
         self.records += len(chunk)
         self.rejected += len(rejected)
+        self._count(len(chunk), rejected, before)
         letters = [self._dead_letter(one, self._offset(one.index, chunk)) for one in rejected]
         self._held = {
             back: offset
@@ -58,16 +81,33 @@ class RollupStage:
         return self._blocks(self.rollup.idle())
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state of decoder and rollup."""
-        return {**self.rollup.snapshot(), HELD: pack(HELD, HELD_VERSION, self._held, {})}
+        """Return the state of decoder and rollup, how many were bad, and the offsets of what is held back."""
+        held = pack(HELD, HELD_VERSION, self._held, {})
+        return {**self.rollup.snapshot(), **self._limit.snapshot(), HELD: held}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
         self.rollup.restore(parts)
         if HELD in parts:  # a checkpoint of before it was kept has none
             self._held, _ = unpack(parts[HELD], HELD, HELD_VERSION, dict[int, int])
+        self._limit.restore(parts)
+        self._folded = self._decoder.folded
 
-    def _blocks(self, blocks: Iterable[Block]) -> list[Emission]:
+    def _counted(self) -> tuple[int, int]:
+        return self.rollup.late, self.rollup.duplicates
+
+    def _count(self, records: int, rejected: Sequence[Rejected], before: tuple[int, int]) -> None:
+        metrics = self._metrics
+        metrics.records.inc(records)
+        for one in rejected:
+            metrics.rejected.labels(one.reason.value).inc()
+        metrics.late.inc(self.rollup.late - before[0])
+        metrics.duplicates.inc(self.rollup.duplicates - before[1])
+        metrics.folded.inc(self._decoder.folded - self._folded)
+        self._folded = self._decoder.folded
+
+    def _blocks(self, blocks: Sequence[Block]) -> list[Emission]:
+        self._metrics.blocks.inc(len(blocks))
         key = f"{self._topics.requests}/{self._partition}".encode()
         return [Emission(self._topics.rollups, block.shard, key, encode_block(block)) for block in blocks]
 
@@ -89,10 +129,20 @@ class RollupStage:
 
 
 class DetectStage:
-    """A shard: blocks of all source partitions become judged steps for the findings topic."""
+    """A shard: blocks of all source partitions become judged steps for the findings topic.
 
-    def __init__(self, shard: int, sources: Sequence[str], settings: Settings, topics: Topics) -> None:
-        self.detect = Detect(shard, sources, settings)
+    ``on_step`` is called with the start of every step that was judged.
+    """
+
+    def __init__(
+        self,
+        shard: int,
+        sources: Sequence[str],
+        settings: Settings,
+        topics: Topics,
+        on_step: Callable[[int], None] | None = None,
+    ) -> None:
+        self.detect = Detect(shard, sources, settings, on_step)
         self._topics = topics
         self._key = str(shard).encode()
         self._encode = MessageEncoder().encode
@@ -115,30 +165,30 @@ class DetectStage:
         self.detect.restore(parts)
 
 
-class Passed(NamedTuple):
-    """What incidents have to tell up to an event time, epoch seconds: there may be nothing."""
-
-    notices: list[Notice]
-    watermark: int
-
-
 class IncidentsStage:
-    """The one partition of the findings topic: judged steps become notices."""
+    """The one partition of the findings topic: judged steps become notices for the notices topic.
 
-    def __init__(self, shards: int, settings: Settings) -> None:
+    The state has no watermark: it is the end of the newest step that was told, and is only shown.
+    """
+
+    def __init__(self, shards: int, settings: Settings, topics: Topics) -> None:
         self.incidents = Incidents(settings)
         self.watermark = 0
-        self._gather = Gather(shards)
+        self.gather = Gather(shards)
+        self._topic = topics.notices
         self._decode = MessageDecoder(Judged).decode
 
-    def feed(self, chunk: Chunk) -> Iterable[Passed]:
-        """Group findings step by step; give what is to be told of all steps, and how far time went."""
-        notices: list[Notice] = []
-        before = self.watermark
-        for one in self._gather.feed(map(self._decode, chunk.values)):
-            notices += self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
+    def feed(self, chunk: Chunk) -> Iterable[Emission]:
+        """Group findings step by step; tell of each step what is to be told, also that there is nothing."""
+        emissions: list[Emission] = []
+        for one in self.gather.feed(map(self._decode, chunk.values)):
+            notices = self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
+            leaders = self.incidents.took_the_lead
+            emissions += [
+                Emission(self._topic, 0, None, record) for record in told(notices, leaders, one.watermark)
+            ]
             self.watermark = one.watermark
-        return [Passed(notices, self.watermark)] if self.watermark != before else []
+        return emissions
 
     def idle(self) -> Iterable[Emission]:
         """Do nothing: time is told by the steps."""
@@ -146,9 +196,9 @@ class IncidentsStage:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return what waits for other shards, and the incidents."""
-        return {**self._gather.snapshot(), **self.incidents.snapshot()}
+        return {**self.gather.snapshot(), **self.incidents.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
-        self._gather.restore(parts)
+        self.gather.restore(parts)
         self.incidents.restore(parts)

@@ -31,6 +31,7 @@ class Topics:
     requests: str
     rollups: str
     findings: str
+    notices: str
     dead_letters: str
     checkpoints: str
 
@@ -47,6 +48,7 @@ class Topics:
             kafka.requests,
             f"{kafka.app}-rollups",
             f"{kafka.app}-findings",
+            f"{kafka.app}-notices",
             f"{kafka.app}-dead-letters",
             f"{kafka.app}-checkpoints",
         )
@@ -75,6 +77,7 @@ def needed(kafka: Kafka) -> dict[str, tuple[int, dict[str, str]]]:
             {**deleted, "retention.ms": WEEK, "max.message.bytes": str(BLOCK_BYTES)},
         ),
         topics.findings: (1, {**deleted, "retention.ms": MONTH}),
+        topics.notices: (1, {**deleted, "retention.ms": MONTH, "max.message.bytes": str(BLOCK_BYTES)}),
         topics.dead_letters: (1, {**deleted, "retention.ms": MONTH}),
         topics.checkpoints: (CHECKPOINTS_PARTITIONS, compacted),
     }
@@ -162,7 +165,7 @@ def _verified(name: str, kafka: Kafka, found: int) -> str:
             f"the topic {name} has {found} partitions, kafka.shards is {kafka.shards}: set kafka.shards to "
             f"{found}, or use another kafka.app (the shards of a running app cannot be changed)"
         )
-    if name == topics.findings and found != 1:
+    if name in (topics.findings, topics.notices) and found != 1:
         raise TopicError(
             f"the topic {name} has {found} partitions instead of 1: delete it, then run `uneri setup`"
         )

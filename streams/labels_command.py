@@ -16,13 +16,13 @@ from alerting.labels_file import labels_to_csv, labels_to_yaml
 def labels_route(labels: Callable[[], Sequence[Label] | None]) -> web.RouteDef:
     """Return the route ``GET /labels`` of a daemon: all labels as JSON, oldest first.
 
-    503 where they are None: another process has the incidents.
+    503 where they are None: another process notifies.
     """
 
     async def show(_: web.Request) -> web.Response:
         known = labels()
         if known is None:
-            return web.Response(status=503, reason="it has no incidents: ask the process that does")
+            return web.Response(status=503, reason="it does not notify: ask the process that does")
         return web.Response(body=msgspec.json.encode(known), content_type="application/json")
 
     return web.get("/labels", show)

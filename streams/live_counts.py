@@ -20,6 +20,10 @@ from streams.operations import READS, WRITES
 from streams.summary import Counts, Summary, Tags
 
 Ints = NDArray[np.int64]
+Rows = NDArray[np.int32]
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int8]
+Flags = NDArray[np.bool_]
 
 _ROOM: Final = 64
 _NONE: Final = -1
@@ -139,7 +143,7 @@ class LiveHistograms:
 
 def live_summary() -> Summary:
     """Return an empty summary that compiled code adds to."""
-    paths, calls = (Counts(LiveSums(), LiveHistograms(), Tags()) for _ in range(2))  # type: ignore[arg-type]
+    paths, calls = (Counts(LiveSums(), LiveHistograms(), Tags()) for _ in range(2))
     return Summary(paths=paths, calls=calls)
 
 
@@ -159,7 +163,7 @@ def tally_live(columns: Columns, slot: Ints, into: Sequence[Summary], *, paths: 
 
 
 @unlocked
-def _row(ids, row_of, number, used):
+def _row(ids: Ints, row_of: Rows, number: int, used: int) -> int:
     row = row_of[number]
     if row < 0:
         row = used
@@ -169,7 +173,7 @@ def _row(ids, row_of, number, used):
 
 
 @unlocked
-def _add_rows(numbers, values, row_of, ids, sums, used):
+def _add_rows(numbers: Ints, values: Floats, row_of: Rows, ids: Ints, sums: Floats, used: int) -> int:
     for at in range(len(numbers)):
         row = _row(ids, row_of, numbers[at], used)
         used = max(used, row + 1)
@@ -179,7 +183,10 @@ def _add_rows(numbers, values, row_of, ids, sums, used):
 
 
 @unlocked
-def _add_events(rows, path, error, cold, throttled, busy, row_of, ids, sums, used):
+def _add_events(
+    rows: Ints, path: Ints, error: Codes, cold: Flags, throttled: Flags, busy: Floats,
+    row_of: Rows, ids: Ints, sums: Floats, used: int,
+) -> int:  # fmt: skip
     for at in rows:
         row = _row(ids, row_of, path[at], used)
         used = max(used, row + 1)
@@ -198,7 +205,10 @@ def _add_events(rows, path, error, cold, throttled, busy, row_of, ids, sums, use
 
 
 @unlocked
-def _add_calls(rows, call, kind, throttled, rcu, wcu, row_of, ids, sums, used):
+def _add_calls(
+    rows: Ints, call: Ints, kind: Codes, throttled: Flags, rcu: Floats, wcu: Floats,
+    row_of: Rows, ids: Ints, sums: Floats, used: int,
+) -> int:  # fmt: skip
     for at in rows:
         row = _row(ids, row_of, call[at], used)
         used = max(used, row + 1)
@@ -212,7 +222,7 @@ def _add_calls(rows, call, kind, throttled, rcu, wcu, row_of, ids, sums, used):
 
 
 @unlocked
-def _slot_of(cells, cell):
+def _slot_of(cells: Ints, cell: int) -> int:
     """Return where a cell is, or the place that it would take."""
     mask = len(cells) - 1
     slot = np.int64((np.uint64(cell) * _SPREAD) >> np.uint64(20)) & mask
@@ -222,7 +232,9 @@ def _slot_of(cells, cell):
 
 
 @unlocked
-def _add_cells(new, added, begin, cells, counts, used):
+def _add_cells(
+    new: Ints, added: Floats, begin: int, cells: Ints, counts: Floats, used: int
+) -> tuple[int, int]:
     """Add from ``begin`` on until half of the room is taken; return how far that was, and what is taken."""
     for at in range(begin, len(new)):
         if 2 * used >= len(cells):
@@ -236,7 +248,9 @@ def _add_cells(new, added, begin, cells, counts, used):
 
 
 @unlocked
-def _add_bins(rows, ids, bins, begin, cells, counts, used):
+def _add_bins(
+    rows: Ints, ids: Ints, bins: NDArray[np.int16], begin: int, cells: Ints, counts: Floats, used: int
+) -> tuple[int, int]:
     """Do as ``_add_cells`` does with the bins of each layer."""
     layers = bins.shape[1]
     for at in range(begin, len(rows)):

@@ -18,24 +18,30 @@ from alerting.outbox import Outbox
 from alerting.outbox_sqlite import SqliteOutbox
 from alerting.pipeline import Pipeline
 from config.settings import Settings
-from detectors.state import StateError
+from detectors.state import StateError, said
 from streams.checkpoint import Checkpoint
 from streams.crash_points import At, CrashPoint, nothing
+from streams.dead_letter_limit import DeadLetterLimitError
 from streams.delivery_status import delivery_status
 from streams.engine import Engine, Told
 from streams.follow import Follow
+from streams.greeting import Greeting
 from streams.intake_http import IntakeHttp
 from streams.labels_command import labels_route
+from streams.log_intake import LogIntake
 from streams.logs import configure_logs
 from streams.messenger import messenger
-from streams.metrics import Metrics
+from streams.metrics import Metrics, Reading
 from streams.pipeline_watch import PipelineWatch, first_of
 from streams.reception import Reception
 from streams.rejected import Rejected
 from streams.silence_routes import SilenceRoutes
 from streams.sqlite_store import SqliteStore
 from streams.standard_input import StandardInput
+from streams.standstill import STUCK_SECONDS, Standstill
 from streams.state_lock import StateHeldError, StateLock
+from streams.warm import warm
+from streams.watchdog import Watchdog, guard
 from streams.web import Web, WebError
 
 SOURCE = "local/0"
@@ -43,6 +49,7 @@ STAGE = "engine"
 CHECKPOINT_EVERY = 5.0  # seconds of wall time
 RUN_RECORDS = 50_000
 SEND_OUT = 5.0  # seconds that a stop waits for messages on their way; the rest is sent after the next start
+STOP_SECONDS = 60.0  # for all of that, when something hangs
 CATCH_UP = 15.0  # seconds that a stop may take to judge what is in the log; the rest waits for the next start
 
 log = structlog.get_logger("uneri.local")
@@ -55,6 +62,21 @@ class StartError(Exception):
 class LocalDaemon:
     """Everything of the local driver in one event loop.
 
+    Parameters
+    ----------
+    settings
+        What to take in, judge by and tell.
+    follow
+        Files whose lines are taken in.
+    stdin
+        A descriptor that is read to its end.
+    watchdog
+        Told of turns of the loop and of an engine that does not get on; it is started by who made it.
+    stuck
+        Seconds that the engine may stand still with records waiting.
+
+    Notes
+    -----
     The engine runs in a worker thread, one run of records at a time. A notice is durable in the outbox
     before the checkpoint that includes it is written, and its id is a function of the records, so that a
     crash in between tells nothing twice.
@@ -80,6 +102,8 @@ class LocalDaemon:
         settings: Settings,
         follow: Sequence[Path] = (),
         stdin: int | None = None,
+        watchdog: Watchdog | None = None,
+        stuck: float = STUCK_SECONDS,
         *,
         every: float = CHECKPOINT_EVERY,
         run_records: int = RUN_RECORDS,
@@ -108,18 +132,28 @@ class LocalDaemon:
         except (sqlite3.Error, OSError) as error:
             hint = "is another uneri using it?" if "locked" in str(error) else "see local.state"
             raise StartError(f"the state in {state} cannot be opened ({error}); {hint}") from error
-        self._engine = Engine(settings, [SOURCE])
+        self._stepped = 0
+        self._engine = Engine(settings, [SOURCE], on_step=self._step)
+        self._counted = self._engine.counted
+        self._fed = self._saved = time.monotonic()
+        self._standstill = Standstill("the engine", self._saved)
+        self._watchdog = watchdog or Watchdog()
+        self._stuck = stuck
+        self._greeting = Greeting()
         self._courier: Courier
         self._outbox: Outbox
         self._offset = 0
         self._dead: list[tuple[str, int, Rejected]] = []
-        self._saved = 0.0
         self._dirty = False
         self._watermark = 0
         self.pipeline = Pipeline(settings)
         self._watch = PipelineWatch(self.pipeline, settings, self.metrics)
         self._reception = Reception(settings, self.metrics)
-        intake = IntakeHttp(self._store, self._arrived.set)
+        try:
+            self._intake = LogIntake(self._store, settings, self._arrived.set)
+        except StateError as error:
+            raise StartError(self._other_version(f"the log cannot be read: {error}")) from error
+        intake = IntakeHttp(self._intake, self.metrics.intake_refused)
         self._web = Web(
             settings.local.listen,
             self.status,
@@ -131,16 +165,21 @@ class LocalDaemon:
                 labels_route(lambda: self.pipeline.labels),
                 *SilenceRoutes(lambda: self.pipeline, self._command).routes(),
             ],
+            unhealthy=self._watchdog.why,
+            refresh=self._refresh,
         )
         self._sources: list[Coroutine[Any, Any, object]] = [
-            Follow(path, self._store, self._arrived.set).run() for path in follow
+            Follow(path, self._store, self._intake).run() for path in follow
         ]
-        self._input = StandardInput(stdin, self._store, self._arrived.set) if stdin is not None else None
+        self._input = StandardInput(stdin, self._intake) if stdin is not None else None
 
     async def run(self) -> None:
         """Run until ``stop`` or the end of standard input; returns after a clean shutdown."""
         self._restore()
-        async with messenger(self.settings, self._rows, self.pipeline, self.metrics) as (courier, outbox):
+        async with messenger(self.settings, self._rows, self.pipeline, self.metrics, self._greeting) as (
+            courier,
+            outbox,
+        ):
             self._courier, self._outbox = courier, outbox
             await self._take_up(courier)
             self.port = await self._web.start()
@@ -152,7 +191,14 @@ class LocalDaemon:
                 self.pipeline, self._command, lambda: self._engine.incidents.took_the_lead
             )
             tasks = [
-                asyncio.create_task(work) for work in (courier.run(), self._judge(), hearing, *self._sources)
+                asyncio.create_task(work)
+                for work in (
+                    courier.run(),
+                    self._judge(),
+                    guard(self._watchdog, self._look, self.metrics.loop_delay.observe),
+                    hearing,
+                    *self._sources,
+                )
             ]
             if self._input is not None:
                 tasks.append(asyncio.create_task(self._take_input(self._input)))
@@ -181,8 +227,16 @@ class LocalDaemon:
     async def _take_up(self, courier: Courier) -> None:
         try:
             await courier.start()
-        except StateError as error:
-            raise StartError(f"{error}; move {self.settings.local.state} away to start anew") from error
+        except (StateError, KeyError) as error:
+            raise StartError(
+                self._other_version(f"the state of messages cannot be read: {said(error)}")
+            ) from error
+
+    def _other_version(self, what: str) -> str:
+        return (
+            f"{what}; start the version of uneri that wrote it, or move {self.settings.local.state} away to "
+            "begin anew"
+        )
 
     # -- the engine -------------------------------------------------------------------------------
 
@@ -193,9 +247,10 @@ class LocalDaemon:
             return
         try:
             self._engine.restore(checkpoint.parts)
-        except StateError as error:
-            raise StartError(f"{error}; move {self.settings.local.state} away to start anew") from error
-        self._offset = checkpoint.offsets[SOURCE]
+        except (StateError, KeyError) as error:
+            raise StartError(self._other_version(f"the checkpoint cannot be read: {said(error)}")) from error
+        self._offset = self._intake.judged = checkpoint.offsets[SOURCE]
+        self._counted = self._engine.counted
         log.info("going on from the last checkpoint", offset=self._offset)
 
     async def _judge(self) -> None:
@@ -203,11 +258,17 @@ class LocalDaemon:
         while not self._closing:
             self._arrived.clear()
             if await self._drain():
+                self._fed = time.monotonic()
                 continue
+            patience = self._fed + idle_after - time.monotonic()
             try:
-                async with asyncio.timeout(idle_after):
+                # what was judged does not wait for its checkpoint until more comes
+                async with asyncio.timeout(min(patience, CHECKPOINT_EVERY) if self._dirty else patience):
                     await self._arrived.wait()
             except TimeoutError:
+                if time.monotonic() - self._fed < idle_after:
+                    continue
+                self._fed = time.monotonic()
                 await self._take(await asyncio.to_thread(self._engine.idle, SOURCE), 0)
                 await self._save()
 
@@ -232,6 +293,7 @@ class LocalDaemon:
         self._at(CrashPoint.TOLD, STAGE)
         self._watch.look()
         self._offset += records
+        self._intake.judged = self._offset
         self._dirty = True
         self._watermark = told.watermark or self._watermark
         self.metrics.records.inc(records)
@@ -239,8 +301,17 @@ class LocalDaemon:
             self.metrics.rejected.labels(bad.reason.value).inc()
         for notice in told.notices:
             self.metrics.notices.labels(notice.action.value).inc()
-        self.metrics.watermark.set(self._watermark)
-        self.metrics.lag.set(self._store.end - self._offset)
+        counted, before = self._engine.counted, self._counted
+        self._counted = counted
+        counters = (
+            self.metrics.late,
+            self.metrics.duplicates,
+            self.metrics.folded,
+            self.metrics.blocks,
+            self.metrics.steps,
+        )
+        for counter, now, then in zip(counters, counted, before, strict=True):
+            counter.inc(now - then)
         if told.rejected:
             log.warning(
                 "bad records were dead-lettered", count=len(told.rejected), first=told.rejected[0].detail
@@ -252,11 +323,11 @@ class LocalDaemon:
         await asyncio.to_thread(self._store.save, STAGE, checkpoint, dead, self._offset)
         self._saved = time.monotonic()
         self._dirty = False
-        self.metrics.checkpoint.set(time.time())
 
     async def _shut_down(self, courier: Courier, tasks: list[asyncio.Task[Any]]) -> None:
         """Take no more in, judge what is in the log, write the last checkpoint, send what is on its way."""
-        carrying, judging, *taking = tasks
+        carrying, judging, guarding, *taking = tasks
+        self._watchdog.stop_within(STOP_SECONDS)
         await self._web.stop()
         for task in taking:
             task.cancel()
@@ -275,7 +346,8 @@ class LocalDaemon:
             async with asyncio.timeout(SEND_OUT):
                 await courier.settled()
         courier.stop()
-        await asyncio.gather(carrying, return_exceptions=True)
+        guarding.cancel()
+        await asyncio.gather(carrying, guarding, return_exceptions=True)
         self._rows.close()
         self._store.close()
         self._lock.close()
@@ -303,8 +375,44 @@ class LocalDaemon:
         self._watch.look()
         return answer
 
+    def _step(self, _: int) -> None:
+        self._stepped += 1  # a long run of records gets on
+
+    async def _look(self) -> str | None:
+        """Say whether the engine is wedged: records wait, or a checkpoint, and it gets on with neither."""
+        now = time.monotonic()
+        position = (self._offset, self._stepped)
+        self._standstill.look(now, position, self._saved if self._dirty else position)
+        if self._standstill.moved_at == now:  # a long run is one piece, and saved at its end
+            self._standstill.saved_at = now
+        if self._store.end <= self._offset:
+            self._standstill.excuse(now)
+        return self._standstill.stuck(now, self._stuck)
+
+    def _refresh(self) -> None:
+        now = time.monotonic()
+        reading = Reading(
+            STAGE,
+            0,
+            lag=self._store.end - self._offset,
+            watermark=self._watermark,
+            checkpoint_age=now - self._saved if self._dirty else 0.0,
+            fetch_age=now - self._fed,
+            progress_age=now - self._standstill.moved_at,
+            series=self._engine.series,
+        )
+        queues = {"log_records": self._store.end - self._offset, "log_bytes": self._store.log_bytes}
+        self.metrics.show([reading], queues, time.time())
+        self.metrics.ready.set(self._not_ready() is None)
+
     def _not_ready(self) -> str | None:
-        return self._courier.not_ready()
+        full = self._intake.full()
+        reasons = (
+            full and f"too far behind: {full}",
+            self._greeting.not_ready,
+            self._courier.not_ready(),
+        )
+        return "; ".join(reason for reason in reasons if reason) or None
 
 
 def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **options: Any) -> int:
@@ -313,13 +421,19 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
     ``options`` are those of ``LocalDaemon``.
     """
     configure_logs()
+    warm()
 
     async def main() -> None:
-        daemon = LocalDaemon(settings, follow, stdin, **options)
+        watchdog = Watchdog()
+        daemon = LocalDaemon(settings, follow, stdin, watchdog, **options)
         loop = asyncio.get_running_loop()
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(each, daemon.stop)
-        await daemon.run()
+        watchdog.start()
+        try:
+            await daemon.run()
+        finally:
+            watchdog.end()
 
     return _one_line(lambda: asyncio.run(main()))
 
@@ -327,7 +441,7 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
 def _one_line(run: Callable[[], None]) -> int:
     try:
         run()
-    except (StartError, WebError) as error:
+    except (StartError, WebError, DeadLetterLimitError) as error:
         log.critical(str(error))
         return 1
     except sqlite3.Error as error:

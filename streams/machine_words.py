@@ -14,11 +14,13 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+_intrinsic: Any = intrinsic  # its types know nothing of how the functions are called
+
 _WORD: Final = ir.IntType(64)
 _WIDE: Final = ir.IntType(128)
 
 
-@intrinsic
+@_intrinsic
 def load8(_: Any, at: Any) -> Any:
     """Return the byte at an address."""
 
@@ -29,7 +31,7 @@ def load8(_: Any, at: Any) -> Any:
     return types.int64(types.int64), generate
 
 
-@intrinsic
+@_intrinsic
 def load64(_: Any, at: Any) -> Any:
     """Return the eight bytes from an address on as a uint64, in the machine's order."""
 
@@ -39,7 +41,7 @@ def load64(_: Any, at: Any) -> Any:
     return types.uint64(types.int64), generate
 
 
-@intrinsic
+@_intrinsic
 def load_float(_: Any, at: Any) -> Any:
     """Return the float64 at an address."""
 
@@ -49,7 +51,7 @@ def load_float(_: Any, at: Any) -> Any:
     return types.float64(types.int64), generate
 
 
-@intrinsic
+@_intrinsic
 def load32(_: Any, at: Any) -> Any:
     """Return the int32 at an address."""
 
@@ -72,31 +74,31 @@ def _storing(bits: int) -> Any:
     return generate
 
 
-@intrinsic
+@_intrinsic
 def store8(_: Any, at: Any, value: Any) -> Any:
     """Store the lowest 8 bits of an int64 at an address."""
     return types.void(types.int64, types.int64), _storing(8)
 
 
-@intrinsic
+@_intrinsic
 def store16(_: Any, at: Any, value: Any) -> Any:
     """Store the lowest 16 bits of an int64 at an address."""
     return types.void(types.int64, types.int64), _storing(16)
 
 
-@intrinsic
+@_intrinsic
 def store32(_: Any, at: Any, value: Any) -> Any:
     """Store the lowest 32 bits of an int64 at an address."""
     return types.void(types.int64, types.int64), _storing(32)
 
 
-@intrinsic
+@_intrinsic
 def store64(_: Any, at: Any, value: Any) -> Any:
     """Store an int64 at an address."""
     return types.void(types.int64, types.int64), _storing(64)
 
 
-@intrinsic
+@_intrinsic
 def store_float(_: Any, at: Any, value: Any) -> Any:
     """Store a float64 at an address."""
 
@@ -107,7 +109,7 @@ def store_float(_: Any, at: Any, value: Any) -> Any:
     return types.void(types.int64, types.float64), generate
 
 
-@intrinsic
+@_intrinsic
 def high_product(_: Any, a: Any, b: Any) -> Any:
     """Return the upper 64 bits of the product of two uint64."""
 
@@ -118,7 +120,7 @@ def high_product(_: Any, a: Any, b: Any) -> Any:
     return types.uint64(types.uint64, types.uint64), generate
 
 
-@intrinsic
+@_intrinsic
 def leading_zeros(_: Any, x: Any) -> Any:
     """Return how many zero bits stand before the highest one of a uint64 that is not 0."""
 
@@ -128,7 +130,7 @@ def leading_zeros(_: Any, x: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
-@intrinsic
+@_intrinsic
 def trailing_zeros(_: Any, x: Any) -> Any:
     """Return how many zero bits stand after the lowest one of a uint64 that is not 0."""
 
@@ -138,7 +140,7 @@ def trailing_zeros(_: Any, x: Any) -> Any:
     return types.int64(types.uint64), generate
 
 
-@intrinsic
+@_intrinsic
 def as_float(_: Any, bits: Any) -> Any:
     """Return the float64 that has these bits."""
 
@@ -148,7 +150,7 @@ def as_float(_: Any, bits: Any) -> Any:
     return types.float64(types.uint64), generate
 
 
-@intrinsic
+@_intrinsic
 def as_bits(_: Any, number: Any) -> Any:
     """Return the bits of a float64."""
 

@@ -18,16 +18,15 @@ from alerting.outbox_storage import OutboxStorage
 from alerting.pipeline import Pipeline
 from alerting.receivers import in_messages
 from alerting.render import Renderer
-from alerting.sink import Receiver, Result, Sink
+from alerting.sink import Receiver, Sink
 from alerting.slack import SlackSink
 from alerting.terminal import TerminalSink
 from config.links import Links
 from config.settings import Settings, Slack
+from streams.greeting import Greeting
 from streams.http_receivers import http_receivers
 from streams.metrics import Metrics
 from streams.reception import ways_in
-
-RETRY_SECONDS = 15.0
 
 log = structlog.get_logger("uneri.messenger")
 
@@ -38,11 +37,12 @@ async def messenger(
     storage: OutboxStorage,
     stages: Pipeline | None = None,
     metrics: Metrics | None = None,
+    greeting: Greeting | None = None,
 ) -> AsyncIterator[tuple[Courier, Outbox]]:
     """Give a courier to Slack, or to the terminal where no Slack token is set, and to the other sinks.
 
     ``stages`` is the pipeline in front; one is made when it is not given. ``metrics`` count what came of each
-    delivery.
+    delivery, ``greeting`` knows whether the token is good.
     """
     zone = ZoneInfo(settings.digest.timezone)
     slack = settings.slack
@@ -61,8 +61,8 @@ async def messenger(
             sink = to_slack = await stack.enter_async_context(
                 SlackSink(token, slack.base_url, zone, words=words)
             )
-            greeting = asyncio.create_task(_greet(to_slack, slack))
-            stack.callback(greeting.cancel)
+            greets = asyncio.create_task((greeting or Greeting()).run(to_slack, slack))
+            stack.callback(greets.cancel)
         else:
             log.info("no Slack token: messages are shown here", variable=slack.token_env)
             sink = TerminalSink(zone, words=words)
@@ -86,24 +86,3 @@ def _fallback(slack: Slack, destination: str) -> str | None:
     if slack.fallback_channel is None or Destination.of(destination).sink != SLACK:
         return None
     return str(Destination(SLACK, slack.fallback_channel))
-
-
-async def _greet(sink: SlackSink, slack: Slack) -> None:
-    """Find out at the start whether Slack takes our messages, say it once, and once more when it does."""
-    complained = False
-    while True:
-        outcome = await sink.authorise()
-        if outcome.result is Result.SENT:
-            log.info("Slack answers", channel=slack.channel)
-            return
-        if not complained:
-            complained = True
-            waits = outcome.result in (Result.RETRY, Result.UNKNOWN)
-            log.warning(
-                "Slack does not answer; messages are kept, trying again"
-                if waits
-                else f"Slack refuses the token in {slack.token_env}; messages are kept until it is good",
-                url=slack.base_url,
-                reason=outcome.error,
-            )
-        await asyncio.sleep(RETRY_SECONDS)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.compiled import unlocked
 from streams.machine_words import load8, load32, load64, store32, store64
@@ -51,7 +50,7 @@ class NameTable:
     def add(self, texts: Sequence[str | None], number: int, owner: int = 0) -> None:
         """Take a key in; nothing happens when it is there, too long, or the table is full."""
         written = [None if text is None else text.encode(errors="replace") for text in texts]
-        if self._count >= self._most or any([text is not None and len(text) > LONGEST for text in written]):
+        if self._count >= self._most or any(text is not None and len(text) > LONGEST for text in written):
             return
         key = b"".join([_NOTHING_THERE if text is None else _PREFIXES[len(text)] + text for text in written])
         self._make_room(len(key))
@@ -84,7 +83,7 @@ class NameTable:
 
 
 @unlocked
-def _place_in(table, entry, found):
+def _place_in(table: int, entry: int, found: np.uint64) -> None:
     """Put an entry into the first slot that is free for its hash."""
     slots, mask = np.int64(load64(table + 24)), np.int64(load64(table + 16))
     slot = np.int64(found & np.uint64(mask))
@@ -94,7 +93,7 @@ def _place_in(table, entry, found):
 
 
 @unlocked
-def _enter(table, texts, used, entry, number, owner):
+def _enter(table: int, texts: int, used: int, entry: int, number: int, owner: int) -> int:
     """Make the key that was written behind the arena an entry; return 1, 0 when it is there already.
 
     ``texts`` is the address of room for the address and the length of each of its texts.
@@ -119,7 +118,7 @@ def _enter(table, texts, used, entry, number, owner):
 
 
 @unlocked
-def _word(at, length):
+def _word(at: int, length: int) -> np.uint64:
     """Return up to eight bytes, zeros where ``length`` ends. Eight can be read at ``at``."""
     word = load64(at)
     if length < 8:
@@ -128,7 +127,7 @@ def _word(at, length):
 
 
 @unlocked
-def hash_texts(texts, width, owner, seed):
+def hash_texts(texts: int, width: int, owner: int, seed: np.uint64) -> np.uint64:
     """Return the hash of a key.
 
     Parameters
@@ -150,7 +149,7 @@ def hash_texts(texts, width, owner, seed):
 
 
 @unlocked
-def look_up(texts, owner, table):
+def look_up(texts: int, owner: int, table: int) -> int:
     """Return the number of a key, -1 when the table does not have it.
 
     Parameters
@@ -178,7 +177,7 @@ def look_up(texts, owner, table):
 
 
 @unlocked
-def _same(texts, width, place):
+def _same(texts: int, width: int, place: int) -> bool:
     for index in range(width):
         at, left = np.int64(load64(texts + 16 * index)), np.int64(load64(texts + 16 * index + 8))
         if load8(place) + 256 * load8(place + 1) != left + 1:

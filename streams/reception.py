@@ -39,8 +39,8 @@ def ways_in(slack: Slack) -> list[str]:
 class Reception:
     """Takes presses and slash commands in, by Socket Mode, by signed HTTP or by both.
 
-    A process serves the HTTP routes for as long as it lives; somebody acts on what comes only while it has
-    the incidents (``attend``). At other times a request is answered with 503, so that Slack tells the person.
+    A process serves the HTTP routes for as long as it lives; somebody acts on what comes only while it
+    notifies (``attend``). At other times a request is answered with 503, so that Slack tells the person.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from detectors.compiled import unlocked
 from streams.records import Records
 
+Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+
 CONTROL: Final = 0x20
 TRANSACTIONAL: Final = 0x10
 _CODEC: Final = 0x07
@@ -25,7 +28,7 @@ _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 _OVERHEAD: Final = 12  # bytes of a batch that its length does not count
 _CHECKED_FROM: Final = 21  # the checksum is of what follows it
 _MAGIC_AT: Final = 16
-MAGIC: Final = 2
+_MAGIC: Final = 2
 
 _DECODERS: Final[dict[int, tuple[str, Callable[[], bool], Callable[[bytes], bytes]]]] = {
     1: ("gzip", codec.has_gzip, codec.gzip_decode),
@@ -42,7 +45,6 @@ class Batch(NamedTuple):
     end: int
     base: int  # offset of its first record
     next: int  # the offset behind the batch, also where its last records are compacted away
-    magic: int
     attributes: int
     producer: int
     timestamp: int  # the newest, epoch milliseconds
@@ -52,27 +54,28 @@ class Batch(NamedTuple):
 def batches(raw: bytes, *, check: bool) -> Iterator[Batch]:
     """Walk the batches of a fetch; the last one may be cut off by the broker, and is not given then.
 
-    A batch of an older format has its place and its ``magic`` only.
-
     Raises
     ------
     aiokafka.errors.CorruptRecordException
-        When ``check`` and a checksum does not fit.
+        When a batch is of another format, or ``check`` and a checksum does not fit.
     """
     at, view = 0, memoryview(raw)
-    while at + _OVERHEAD <= len(raw):
+    while at + _MAGIC_AT < len(raw):
         end = at + _OVERHEAD + int.from_bytes(view[at + 8 : at + 12], "big")
         if end > len(raw):
             return
-        if end - at < _HEADER.size or raw[at + _MAGIC_AT] != MAGIC:
-            yield Batch(at, end, 0, 0, raw[at + _MAGIC_AT], 0, -1, -1, 0)
-        else:
-            base, _, _, magic, checksum, attributes, last, _, newest, producer, _, _, count = (
-                _HEADER.unpack_from(raw, at)
+        if raw[at + _MAGIC_AT] != _MAGIC:
+            raise CorruptRecordException(
+                f"a record batch is of format {raw[at + _MAGIC_AT]}, which Kafka has not written since 0.11"
             )
-            if check and crc32c(view[at + _CHECKED_FROM : end]) != checksum:
-                raise CorruptRecordException("the checksum of a record batch does not fit")
-            yield Batch(at, end, base, base + last + 1, magic, attributes, producer, newest, count)
+        if end - at < _HEADER.size:
+            raise CorruptRecordException("a record batch is shorter than its header")
+        base, _, _, _, checksum, attributes, last, _, newest, producer, _, _, count = _HEADER.unpack_from(
+            raw, at
+        )
+        if check and crc32c(view[at + _CHECKED_FROM : end]) != checksum:
+            raise CorruptRecordException("the checksum of a record batch does not fit")
+        yield Batch(at, end, base, base + last + 1, attributes, producer, newest, count)
         at = end
 
 
@@ -115,7 +118,7 @@ def _payload(raw: bytes, batch: Batch) -> bytes:
 
 
 @unlocked
-def _index(buffer, begins, ends, counts, bases, found):
+def _index(buffer: Bytes, begins: Ints, ends: Ints, counts: Ints, bases: Ints, found: Ints) -> bool:
     """Write begin and end of the value and the offset of every record; False where a batch is malformed."""
     row = 0
     for batch in range(len(begins)):
@@ -146,7 +149,7 @@ def _index(buffer, begins, ends, counts, bases, found):
 
 
 @unlocked
-def _varint(buffer, at, end):
+def _varint(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
     """Return a zigzag number of variable length and the place behind it, -1 where it does not end."""
     found = 0
     shift = 0

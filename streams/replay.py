@@ -14,6 +14,7 @@ from alerting.pipeline import Pipeline
 from config.settings import Settings
 from detectors.finding import Cause, Finding
 from detectors.sentence import with_causes
+from streams.dead_letter_limit import DeadLetterLimit
 from streams.engine import Engine, Told
 from streams.rejected import Rejected
 from streams.replay_source import History
@@ -28,6 +29,7 @@ class Replayed:
     notices: list[Notice] = field(default_factory=list)  # what incidents had to tell, in order
     counts: dict[str, int] = field(default_factory=dict)  # incidents that each stage held or reshaped
     dead: list[tuple[str, int, Rejected]] = field(default_factory=list)  # partition, place in it, why
+    stopped: str = ""  # where and why the daemon would have stopped its intake: too many bad records
     records: int = 0
     first: int = 0  # start of the first judged step
     last: int = 0  # end of the last
@@ -60,6 +62,7 @@ def replay(
     engine = Engine(settings, history.partitions, on_step=judged, remember_all=True)
     pipeline = Pipeline(settings, keep=True)
     place: Counter[str] = Counter()
+    limits = {partition: DeadLetterLimit(settings.dead_letters) for partition in history.partitions}
     for piece in history.pieces():
         if piece.records is None:
             told = engine.finish(piece.partition)
@@ -68,6 +71,13 @@ def replay(
             found.dead += [
                 (piece.partition, place[piece.partition] + bad.index, bad) for bad in told.rejected
             ]
+            passed = limits[piece.partition].take(len(piece.records), told.rejected)
+            if passed and not found.stopped:
+                record = place[piece.partition] + passed.rejected.index + 1
+                found.stopped = (
+                    f"{passed.why} at {piece.partition}, record {record:,} "
+                    f"({passed.rejected.reason.value}: {passed.rejected.detail})"
+                )
             place[piece.partition] += len(piece.records)
             found.records += len(piece.records)
         _take(told, found, newest)
@@ -142,6 +152,8 @@ def summary(found: Replayed) -> list[str]:
             f"{reasons.total():,} bad records: "
             + ", ".join(f"{count} {why}" for why, count in reasons.most_common())
         )
+    if found.stopped:
+        lines.append(f"{found.stopped}: the daemon would have stopped there, see dead_letters")
     sent = Counter(incident.sent for incident in found.incidents)
     pages = f"{sent['page']} page{'s' * (sent['page'] != 1)}"
     a_week = sent["page"] / max(days / 7, 1e-9)

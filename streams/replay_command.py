@@ -37,7 +37,10 @@ def open_history(source: str, settings: Settings, between: Between) -> History:
 
 
 def run_replay(source: str, settings: Settings, between: Between, out: Path) -> int:
-    """Replay ``source`` and leave the results in ``out``; returns the exit code."""
+    """Replay ``source`` and leave the results in ``out``; return the exit code.
+
+    It is 1 when so much was bad that the daemon would have stopped: the results are then of what was left.
+    """
     history = open_history(source, settings, between)
     with Progress("replay", sys.stderr) as progress:
         found = replay(history, settings, progress.show)
@@ -55,4 +58,4 @@ def run_replay(source: str, settings: Settings, between: Between, out: Path) -> 
     for line in summary(found):
         typer.echo(line)
     typer.echo(f"{out}: findings.jsonl ({len(found.findings)}), incidents.jsonl ({len(found.incidents)})")
-    return 0
+    return 1 if found.stopped else 0

@@ -98,27 +98,27 @@ _W_USER, _W_BACKEND, _W_FATAL = map(word_of, ("user", "backend", "fatal"))
 
 
 @unlocked
-def _place(io, which):
+def _place(io: int, which: int) -> int:
     return np.int64(load64(io + which))
 
 
 @unlocked
-def _put(io, which, index, value):
+def _put(io: int, which: int, index: int, value: int) -> None:
     store64(np.int64(load64(io + which)) + 8 * index, np.int64(value))
 
 
 @unlocked
-def _put_float(io, which, index, value):
+def _put_float(io: int, which: int, index: int, value: float) -> None:
     store_float(np.int64(load64(io + which)) + 8 * index, value)
 
 
 @unlocked
-def _put8(io, which, index, value):
+def _put8(io: int, which: int, index: int, value: int) -> None:
     store8(np.int64(load64(io + which)) + index, np.int64(value))
 
 
 @unlocked
-def _mixed(x):
+def _mixed(x: np.uint64) -> np.uint64:
     x ^= x >> np.uint64(33)
     x *= np.uint64(0xFF51AFD7ED558CCD)
     x ^= x >> np.uint64(33)
@@ -128,7 +128,7 @@ def _mixed(x):
 
 
 @unlocked
-def _hash_id(at, length, end):
+def _hash_id(at: int, length: int, end: int) -> np.uint64:
     """Return what ``streams.hashing.hashes_of`` gives for a short ASCII id."""
     if length <= 0:
         return np.uint64(0)
@@ -142,13 +142,13 @@ def _hash_id(at, length, end):
 
 
 @unlocked
-def _whole(amount):
+def _whole(amount: float) -> float:
     return np.rint(amount / QUANTUM) * QUANTUM if amount == amount else 0.0
 
 
 @unlocked
-def _read_into(text, at, end):
-    """Read a string or null as the text whose address and length lie at ``text``; return what is behind it."""
+def _read_into(text: int, at: int, end: int) -> int:
+    """Read a string or null as the text that is described at ``text``; return the address behind it."""
     place, length, _, at = read_text(at, end)
     store64(text, place)
     store64(text + 8, length)
@@ -156,7 +156,7 @@ def _read_into(text, at, end):
 
 
 @unlocked
-def _keep_text(io, row, what, at, length):
+def _keep_text(io: int, row: int, what: int, at: int, length: int) -> bool:
     """Keep where a text lies, counted from its record; False when there is no room."""
     counts = _place(io, _COUNTS)
     text = np.int64(load64(counts + TEXTS))
@@ -171,7 +171,7 @@ def _keep_text(io, row, what, at, length):
 
 
 @unlocked
-def _layers(at, end, work):
+def _layers(at: int, end: int, work: int) -> int:
     """Read the ``ms`` of an event; return the address behind it."""
     if load8(at) != BRACE:
         return at + 4 if is_null(at, end) else np.int64(-1)
@@ -205,7 +205,7 @@ def _layers(at, end, work):
 
 
 @unlocked
-def _client(at, end, work):
+def _client(at: int, end: int, work: int) -> int:
     """Read the client of an event; return the address behind it."""
     if load8(at) != BRACE:
         return at + 4 if is_null(at, end) else np.int64(-1)
@@ -237,7 +237,7 @@ def _client(at, end, work):
 
 
 @unlocked
-def _call(io, at, end, begin, row, m, table, work):
+def _call(io: int, at: int, end: int, begin: int, row: int, m: int, table: int, work: int) -> int:
     """Read one table call, at its brace, as call ``m``; return the address behind it."""
     ms, rcu, wcu = np.nan, np.nan, np.nan
     at += 1
@@ -308,7 +308,7 @@ def _call(io, at, end, begin, row, m, table, work):
 
 
 @unlocked
-def _tables(io, at, end, begin, row, work):
+def _tables(io: int, at: int, end: int, begin: int, row: int, work: int) -> int:
     """Read the table calls of an event; return the address behind them."""
     if load8(at) != BRACKET:
         return at + 4 if is_null(at, end) else np.int64(-1)
@@ -338,7 +338,7 @@ def _tables(io, at, end, begin, row, work):
 
 
 @unlocked
-def _values(io, at, end, row, work):
+def _values(io: int, at: int, end: int, row: int, work: int) -> int:
     """Read the business values of an event; return the address behind them."""
     if load8(at) != BRACE:
         return at + 4 if is_null(at, end) else np.int64(-1)
@@ -359,7 +359,9 @@ def _values(io, at, end, row, work):
         if number < 0 or v >= np.int64(load64(counts + ROOM)):
             return np.int64(-1)
         for other in range(before, v):
-            if np.int64(load64(known + 8 * other)) == number:  # perhaps the same key again: the last one counts
+            if (
+                np.int64(load64(known + 8 * other)) == number
+            ):  # perhaps the same key again: the last one counts
                 return np.int64(-1)
         amount, at = read_number(value, end)
         if at < 0:
@@ -371,7 +373,7 @@ def _values(io, at, end, row, work):
 
 
 @unlocked
-def _status(at, end):
+def _status(at: int, end: int) -> tuple[int, int]:
     """Read the status of an event, 0 when it is null; return it and the address behind it."""
     if is_null(at, end):
         return np.int64(0), at + 4
@@ -386,7 +388,7 @@ def _status(at, end):
 
 
 @unlocked
-def _error(at, end):
+def _error(at: int, end: int) -> tuple[int, int]:
     """Read the error class of an event; return it and the address behind it."""
     if is_null(at, end):
         return np.int64(NO_ERROR), at + 4
@@ -403,7 +405,7 @@ def _error(at, end):
 
 
 @unlocked
-def _record(io, at, end, row):
+def _record(io: int, at: int, end: int, row: int) -> bool:
     """Read one record; False when it is left to the plain decoder."""
     begin = at
     if not _SHORTEST <= end - at <= MAX_BYTES:
@@ -571,7 +573,7 @@ def _record(io, at, end, row):
 
 
 @unlocked
-def scan(io, rows):
+def scan(io: int, rows: int) -> None:
     """Scan ``rows`` records.
 
     Parameters

@@ -22,7 +22,7 @@ _LOW, _FIRST = _cells()
 
 
 @unlocked
-def bin_of(ms):
+def bin_of(ms: float) -> int:
     """Return the bin of a duration in milliseconds, -1 for NaN."""
     if ms <= EDGES[0]:
         return np.int64(0)

@@ -38,7 +38,7 @@ _TRUE, _ALSE, _NULL = map(word_of, ("true", "alse", "null"))
 
 
 @unlocked
-def word_at(at, length, end):
+def word_at(at: int, length: int, end: int) -> np.uint64:
     """Return up to eight bytes of a record, zeros where ``length`` ends."""
     if at + 8 <= end:
         word = load64(at)
@@ -52,7 +52,7 @@ def word_at(at, length, end):
 
 
 @unlocked
-def skip_space(at, end):
+def skip_space(at: int, end: int) -> int:
     """Return the address of the next byte that is no white space, ``end`` when there is none."""
     while at < end and load8(at) <= SPACE:
         letter = load8(at)
@@ -63,7 +63,7 @@ def skip_space(at, end):
 
 
 @unlocked
-def string_end(at, end):
+def string_end(at: int, end: int) -> tuple[int, bool]:
     """Return where the string that begins at ``at``, behind its quote, ends, and whether it is not ASCII."""
     high = _NO_WORD
     while at + 8 <= end:
@@ -92,7 +92,7 @@ def string_end(at, end):
 
 
 @unlocked
-def next_key(at, end, first):
+def next_key(at: int, end: int, first: bool) -> tuple[int, int, np.uint64, int]:
     """Go to the next key of an object, from behind its brace (``first``) or behind a value.
 
     Returns
@@ -139,13 +139,13 @@ def next_key(at, end, first):
 
 
 @unlocked
-def is_null(at, end):
+def is_null(at: int, end: int) -> bool:
     """Whether ``null`` begins here."""
     return at + 4 <= end and word_at(at, 4, end) == _NULL
 
 
 @unlocked
-def read_flag(at, end):
+def read_flag(at: int, end: int) -> tuple[bool, int]:
     """Read true, false or null, which is false; return the flag and the address behind it."""
     if at + 4 <= end:
         word = word_at(at, 4, end)
@@ -157,7 +157,7 @@ def read_flag(at, end):
 
 
 @unlocked
-def read_text(at, end):
+def read_text(at: int, end: int) -> tuple[int, int, bool, int]:
     """Read a string or null.
 
     Returns
@@ -173,7 +173,7 @@ def read_text(at, end):
 
 
 @unlocked
-def read_amount(at, end):
+def read_amount(at: int, end: int) -> tuple[float, int]:
     """Read a number from 0 to LARGEST, or null, which is NaN; return it and the address behind it."""
     letter = load8(at)
     if ZERO <= letter <= NINE or letter == MINUS:
@@ -185,8 +185,8 @@ def read_amount(at, end):
 
 
 @unlocked
-def skip_value(at, end, stack):
-    """Return the address behind any JSON value. ``stack`` is the address of MOST_NESTED bytes to work with."""
+def skip_value(at: int, end: int, stack: int) -> int:
+    """Return the address behind any JSON value; ``stack`` is that of MOST_NESTED bytes to work with."""
     depth = 0
     while True:
         # a value begins here

@@ -30,7 +30,11 @@ def _powers_of_five() -> Any:
     for q in range(-FURTHEST, FURTHEST + 1):
         if q >= 0:
             wide = 5**q
-            wide = wide << 128 - wide.bit_length() if wide.bit_length() < 128 else wide >> wide.bit_length() - 128
+            wide = (
+                wide << 128 - wide.bit_length()
+                if wide.bit_length() < 128
+                else wide >> wide.bit_length() - 128
+            )
         else:
             power = 5**-q
             bits = power.bit_length()
@@ -47,7 +51,7 @@ _MOST_DIGITS: Final = 19  # all of them fit into 64 bits
 
 
 @unlocked
-def read_number(at, end):
+def read_number(at: int, end: int) -> tuple[float, int]:
     """Read the JSON number that begins at the address ``at`` and ends before ``end``.
 
     Returns
@@ -108,7 +112,7 @@ def read_number(at, end):
 
 
 @unlocked
-def _nearest(whole, power):
+def _nearest(whole: np.uint64, power: int) -> float:
     """Return the float64 nearest to whole * 10**power; -1 where that cannot be told so."""
     if power < -FURTHEST or power > FURTHEST:
         return -1.0
@@ -130,7 +134,12 @@ def _nearest(whole, power):
     exponent = ((217706 * power) >> 16) + 63 + np.int64(top) - np.int64(zeros) + 1023
     if exponent <= 0 or exponent >= 2046:
         return -1.0
-    if low <= np.uint64(1) and -4 <= power <= 23 and mantissa & np.uint64(3) == np.uint64(1) and mantissa << cut == high:
+    if (
+        low <= np.uint64(1)
+        and -4 <= power <= 23
+        and mantissa & np.uint64(3) == np.uint64(1)
+        and mantissa << cut == high
+    ):
         mantissa &= ~np.uint64(1)  # exactly between two: to the even one
     mantissa += mantissa & np.uint64(1)
     mantissa >>= np.uint64(1)

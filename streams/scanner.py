@@ -96,13 +96,12 @@ class Scanner:
         """Return the columns of the records that were scanned last; rows that were not read mean nothing."""
         n = len(records)
         calls, values, texts = self._arrays["counts"][:3].tolist()
-        columns = Columns(
-            newest=newest,
-            bins=self._arrays["bins"][:n].copy(),
-            **{name: self._arrays[name][:n].copy() for name in _EVENT},
+        arrays: dict[str, Any] = {
+            **{name: self._arrays[name][:n].copy() for name in ("bins", *_EVENT)},
             **{name: self._arrays[name][:calls].copy() for name in _OF_CALL},
             **{name: self._arrays[name][:values].copy() for name in _OF_VALUE},
-        )
+        }
+        columns = Columns(newest=newest, **arrays)
         if texts:
             self._tag(columns, records, texts)
         return columns

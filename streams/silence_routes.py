@@ -67,7 +67,7 @@ class SilenceRoutes:
     async def _show(self, _: web.Request) -> web.Response:
         stages = self._stages()
         if stages is None:
-            return _json({"error": "another process has the incidents"}, 503)
+            return _json({"error": "another process notifies (role notify); ask that one"}, 503)
         return _json(stages.silences())
 
     async def _silence(self, request: web.Request) -> web.Response:
@@ -108,7 +108,7 @@ class SilenceRoutes:
 
     def _refused(self, request: web.Request) -> web.Response | None:
         if self._stages() is None:
-            return _json({"error": "another process has the incidents"}, 503)
+            return _json({"error": "another process notifies (role notify); ask that one"}, 503)
         by_name = request.host.rpartition(":")[0] if request.host.count(":") else request.host
         if request.remote not in _LOOPBACK or (by_name or request.host) not in _HOSTS:
             return _json({"error": "silences are taken from this machine alone, called 127.0.0.1"}, 403)

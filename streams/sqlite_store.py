@@ -14,6 +14,7 @@ from streams.rejected import Rejected
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (first INTEGER PRIMARY KEY, records INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS log_end (only INTEGER PRIMARY KEY CHECK (only = 1), next INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS intake (only INTEGER PRIMARY KEY CHECK (only = 1), state BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS parts (stage TEXT, name TEXT, body BLOB NOT NULL, PRIMARY KEY (stage, name));
 CREATE TABLE IF NOT EXISTS offsets (
   stage TEXT, source TEXT, next INTEGER NOT NULL, PRIMARY KEY (stage, source)
@@ -64,6 +65,11 @@ class SqliteStore:
         self._connection.executescript(SCHEMA)
         # Known from here on, so that a part that did not change is not written again.
         self._written: dict[str, dict[str, bytes]] = {}
+        row = self._connection.execute("SELECT state FROM intake").fetchone()
+        self.intake_state: bytes | None = bytes(row[0]) if row else None  # of the intake
+        # Known without a question, so that nobody waits for a transaction to learn them.
+        self.end = self._number("SELECT next FROM log_end")  # the offset after the last record of the log
+        self.log_bytes = self._number("SELECT SUM(LENGTH(body)) FROM log")  # of records judged or not
 
     def __enter__(self) -> Self:
         return self
@@ -80,29 +86,45 @@ class SqliteStore:
 
     # -- the log ----------------------------------------------------------------------------------
 
-    def append(self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None) -> int:
+    def append(
+        self,
+        lines: Sequence[bytes],
+        followed: tuple[str, Position] | None = None,
+        intake: bytes | None = None,
+    ) -> int:
         """Append records (no newline inside) and return the offset after the last of them.
 
         ``followed`` moves the position of a followed file in the same transaction, so that a crash
-        neither loses nor repeats a line.
+        neither loses nor repeats a line; ``intake`` replaces ``intake_state``.
         """
+        body = b"\n".join(lines)
         with self._transaction() as db:
             row = db.execute("SELECT next FROM log_end").fetchone()
             first = row[0] if row else 0
             if lines:
-                db.execute("INSERT INTO log VALUES (?, ?, ?)", (first, len(lines), b"\n".join(lines)))
+                db.execute("INSERT INTO log VALUES (?, ?, ?)", (first, len(lines), body))
             end = first + len(lines)
             db.execute("INSERT OR REPLACE INTO log_end VALUES (1, ?)", (end,))
             if followed:
                 path, position = followed
                 db.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (path, *position))
+            if intake is not None:
+                db.execute("INSERT OR REPLACE INTO intake VALUES (1, ?)", (intake,))
             self._at(CrashPoint.APPENDING, "log")
+            self.log_bytes += len(body)
+            self.end = int(end)
+            self.intake_state = self.intake_state if intake is None else intake
         self._at(CrashPoint.APPENDED, "log")
-        return int(end)
+        return self.end
 
-    def read(self, start: int, at_most: int = 50_000) -> Run:
-        """Return up to about ``at_most`` records from offset ``start`` on; an empty run at the end."""
+    def _number(self, query: str) -> int:
+        row = self._connection.execute(query).fetchone()
+        return int(row[0] or 0) if row else 0
+
+    def read(self, start: int, at_most: int = 50_000, most_bytes: int = 32 * 1024 * 1024) -> Run:
+        """Return about ``at_most`` records or ``most_bytes`` from ``start`` on; an empty run at the end."""
         records: list[bytes] = []
+        size = 0
         with self._lock:
             rows = self._connection.execute(
                 "SELECT first, records, body FROM log WHERE first + records > ? ORDER BY first", (start,)
@@ -114,7 +136,8 @@ class SqliteStore:
                         f"the log row at offset {first} holds {len(lines)} records, not {count}"
                     )
                 records += lines[max(0, start - first) :]
-                if len(records) >= at_most:
+                size += len(body)
+                if len(records) >= at_most or size >= most_bytes:
                     break
         return Run(start, records)
 
@@ -125,13 +148,6 @@ class SqliteStore:
                 "SELECT inode, next FROM positions WHERE path = ?", (path,)
             ).fetchone()
         return Position(*row) if row else None
-
-    @property
-    def end(self) -> int:
-        """The offset after the last record of the log."""
-        with self._lock:
-            row = self._connection.execute("SELECT next FROM log_end").fetchone()
-        return int(row[0]) if row else 0
 
     # -- checkpoints ------------------------------------------------------------------------------
 
@@ -163,10 +179,17 @@ class SqliteStore:
                 "INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)",
                 [(source, offset, bad.reason.value, bad.detail, bad.sample) for source, offset, bad in dead],
             )
+            dropped = 0
             if done is not None:
+                (size,) = db.execute(
+                    "SELECT SUM(LENGTH(body)) FROM log WHERE first + records <= ?", (done,)
+                ).fetchone()
+                dropped = int(size or 0)
                 db.execute("DELETE FROM log WHERE first + records <= ?", (done,))
             self._at(CrashPoint.SAVING, stage)
         self._at(CrashPoint.SAVED, stage)
+        with self._lock:
+            self.log_bytes -= dropped
         self._written[stage] = dict(checkpoint.parts)
 
     def load(self, stage: str) -> Checkpoint | None:

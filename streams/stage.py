@@ -19,12 +19,19 @@ import msgspec
 import structlog
 from aiokafka.errors import KafkaError
 
+from detectors.state import StateError, said
 from streams.checkpoint import Checkpoint, Checkpoints
 from streams.chunk import Chunk
 from streams.crash_points import At, CrashPoint, nothing
 
 UNACKNOWLEDGED: Final = 1000  # emissions on their way until a stage waits for them
+UNACKNOWLEDGED_BYTES: Final = 32 * 1024 * 1024  # and how large they may be together
 PENDING: Final = "pending"  # the part that holds emissions made because time passed
+
+REMEDY: Final = (
+    "start the version of uneri that wrote it, or begin anew with another kafka.app (`uneri setup` makes its "
+    "topics; the requests are read from their start)"
+)
 
 log = structlog.get_logger("uneri.stage")
 
@@ -136,6 +143,22 @@ class StageRunner:
         self._closed = False
         self._lock = asyncio.Lock()
         self._unacknowledged: list[Awaitable[Any]] = []
+        self._unacknowledged_bytes = 0
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many emissions are on their way."""
+        return len(self._unacknowledged)
+
+    @property
+    def saved(self) -> int | None:
+        """What the newest durable checkpoint includes: the position when nothing has changed since."""
+        return self.checkpointed if self._changed else self.position
+
+    @property
+    def checkpoint_age(self) -> float:
+        """Since when the stage has state that no checkpoint includes, seconds; 0 when it has none."""
+        return self._clock() - self._saved if self._changed else 0.0
 
     async def open(self) -> None:
         """Load the checkpoint and go on from it.
@@ -148,7 +171,10 @@ class StageRunner:
             When the checkpoint is damaged or of another version.
         """
         async with self._lock:
-            checkpoint = await self._checkpoints.load(self.key)
+            try:
+                checkpoint = await self._checkpoints.load(self.key)
+            except StateError as error:
+                raise StateError(f"{error}; {REMEDY}") from error
             self._at(CrashPoint.LOADED, self.key)
             if checkpoint is not None:
                 await self._restore(checkpoint)
@@ -167,7 +193,12 @@ class StageRunner:
         parts = dict(checkpoint.parts)
         pending = parts.pop(PENDING, None)
         if parts:
-            self.stage.restore(parts)
+            try:
+                self.stage.restore(parts)
+            except (StateError, KeyError, msgspec.MsgspecError) as error:
+                raise StateError(
+                    f"the checkpoint {self.key} cannot be read: {said(error)}; {REMEDY}"
+                ) from error
         self.position = self.checkpointed = position
         if position is not None:
             self._release(position)
@@ -261,11 +292,16 @@ class StageRunner:
     async def _emit(self, emissions: Iterable[Any]) -> None:
         for emission in emissions:
             self._unacknowledged.append(await self._send(emission))
-            if len(self._unacknowledged) >= UNACKNOWLEDGED:
+            self._unacknowledged_bytes += len(emission.value) if isinstance(emission, Emission) else 0
+            if (
+                len(self._unacknowledged) >= UNACKNOWLEDGED
+                or self._unacknowledged_bytes >= UNACKNOWLEDGED_BYTES
+            ):
                 await self._acknowledged()
 
     async def _acknowledged(self) -> None:
         sent, self._unacknowledged = self._unacknowledged, []
+        self._unacknowledged_bytes = 0
         await asyncio.gather(*sent)
 
     async def _checkpoint(self, pending: list[Emission] | None = None) -> None:

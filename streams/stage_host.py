@@ -7,12 +7,14 @@ is in a checkpoint by then or will be read again, so a restart is the one way to
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+import time
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, NamedTuple, NoReturn
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
 from streams.chunk import Chunk
@@ -20,8 +22,12 @@ from streams.chunk_lane import ChunkApp
 from streams.crash_points import At, CrashPoint, nothing
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_topics import BLOCK_BYTES
+from streams.level import Level, ahead
+from streams.metrics import Metrics
 from streams.owned_records import FencedError
+from streams.partition_ends import PartitionEnds
 from streams.stage import Bounds, Emission, LostRecordsError, Stage, StageRunner
+from streams.standstill import OPENING_SECONDS, STUCK_SECONDS, Standstill
 
 FATAL: Final = 1
 TICK_SECONDS: Final = 1.0
@@ -33,6 +39,14 @@ log = structlog.get_logger("uneri.host")
 Send = Callable[[Any], Awaitable[Awaitable[Any]]]
 
 
+class KeepLevel(NamedTuple):
+    """Which event time a stage has reached, that of sources elsewhere, and how far ahead one may be."""
+
+    watermark: Callable[[Any], int]  # of a stage, epoch seconds
+    elsewhere: Callable[[Collection[str]], Iterable[int]]  # of sources that are not among the named ones
+    most: int  # seconds
+
+
 class Hosted(NamedTuple):
     """What runs on each partition of one topic.
 
@@ -41,10 +55,11 @@ class Hosted(NamedTuple):
     """
 
     topic: str
-    role: str  # names agents and checkpoints: rollup, detect, incidents
+    role: str  # names agents and checkpoints: rollup, detect, incidents, notify
     make: Callable[[int], Stage]  # partition -> a fresh stage
     idle_after: float | None = None
     around: Callable[[int], AbstractAsyncContextManager[Send]] | None = None
+    level: KeepLevel | None = None  # partitions of which none runs ahead of the others
 
 
 def fatal(error: BaseException, **context: object) -> NoReturn:
@@ -53,6 +68,12 @@ def fatal(error: BaseException, **context: object) -> NoReturn:
     sys.stderr.flush()
     sys.stdout.flush()
     os._exit(FATAL)
+
+
+def fatal_when_failed(task: asyncio.Task[None]) -> None:
+    """End the process when a task that it cannot do without has failed."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        fatal(error)
 
 
 class StageHost:
@@ -70,6 +91,10 @@ class StageHost:
         Keyword arguments of every aiokafka client (brokers, security).
     every
         Seconds between checkpoints.
+    metrics
+        Where openings and assignments are counted.
+    stuck
+        Seconds that a stage may stand still though there is more to read and the broker answers.
     at
         Called at each crash point, for tests.
     """
@@ -82,9 +107,19 @@ class StageHost:
         options: dict[str, Any],
         every: float = 5.0,
         *,
+        metrics: Metrics | None = None,
+        stuck: float = STUCK_SECONDS,
         at: At = nothing,
     ) -> None:
         self.app = app
+        self.paused: set[TP] = set()  # wait for slower partitions
+        self.came: dict[TP, float] = {}  # when the newest chunk did, monotonic
+        self.standstills: dict[TP, Standstill] = {}
+        self._metrics = metrics or Metrics()
+        self._stuck = stuck
+        self._ends = PartitionEnds(options)
+        self._began: dict[TP, float] = {}  # when the opening of a stage did
+        self._streams: dict[str, Any] = {}
         self._checkpoints = checkpoints
         self._every = every
         self._at = app.at = at
@@ -101,7 +136,7 @@ class StageHost:
         self._reread: dict[TP, int] = {}
         self._closed = False
         for one in hosted:
-            app.agent(app.chunk_topic(one.topic), name=f"uneri-{one.role}")(self._agent)
+            app.agent(app.chunk_topic(one.topic), name=f"uneri-{one.role}")(self._agent(one.role))
         app.on_partitions_assigned.connect(self._assigned)
         app.on_partitions_revoked.connect(self._revoked)
 
@@ -114,12 +149,42 @@ class StageHost:
             if task.done() and not task.cancelled() and task.exception() is None
         }
 
+    @property
+    def opening(self) -> list[str]:
+        """The partitions whose state is being restored."""
+        return sorted(
+            f"{self._hosted[tp.topic].role}/{tp.partition}"
+            for tp, task in self._opening.items()
+            if not task.done()
+        )
+
+    def role(self, tp: TP) -> str:
+        """Return what runs on a partition."""
+        return self._hosted[tp.topic].role
+
+    def lag(self, tp: TP, runner: StageRunner) -> int:
+        """Return how many records a stage has yet to take in, as far as the consumer knows."""
+        try:
+            end = self.app.chunk_consumer.highwater(tp)
+        except (AssertionError, ConsumerNotStarted):
+            return 0  # the partition is just given away, or the consumer stops
+        return max(0, (end or 0) - (runner.position or 0))
+
+    def queues(self) -> dict[str, int]:
+        """Return what waits between Kafka and the stages, and from them to Kafka."""
+        depth = {f"chunks_{role}": stream.channel.queue.qsize() for role, stream in self._streams.items()}
+        for tp, runner in self.runners.items():
+            name = f"unacknowledged_{self.role(tp)}"
+            depth[name] = depth.get(name, 0) + runner.unacknowledged
+        return depth
+
     async def start(self) -> None:
         """Start the producer and the app; return when Faust is up."""
         await self._producer.start()
         await self._asking.start()
         await self.app.start()
         self._ticking = asyncio.create_task(self._tick())
+        self._ticking.add_done_callback(fatal_when_failed)
 
     async def stop(self) -> None:
         """Write the last checkpoints, commit what they include, leave the group."""
@@ -130,6 +195,7 @@ class StageHost:
         await self.app.chunk_consumer.commit()
         await self.app.stop()
         await self._producer.stop()
+        await self._ends.close()
         await self._asking.stop()
         await self._checkpoints.close()
 
@@ -140,12 +206,17 @@ class StageHost:
         )
         return sent
 
-    async def _agent(self, stream: Any) -> None:
-        async for chunk in stream:
-            await self._fed(chunk)
+    def _agent(self, role: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
+        async def agent(stream: Any) -> None:
+            self._streams[role] = stream
+            async for chunk in stream:
+                await self._fed(chunk)
+
+        return agent
 
     async def _fed(self, chunk: Chunk) -> None:
         tp = TP(chunk.topic, chunk.partition)
+        self.came[tp] = time.monotonic()
         try:
             runner = await self._runner(tp)
             if runner is None:
@@ -157,7 +228,7 @@ class StageHost:
             else:
                 self._reread.pop(tp, None)
         except Exception as error:  # noqa: BLE001 - the edge of the process: Faust would lose the chunk
-            fatal(error, source=f"{chunk.topic}/{chunk.partition}", offset=chunk.start)
+            fatal(error, source=f"{chunk.topic}/{chunk.partition}", chunk_from=chunk.start)
 
     async def _read_again(self, tp: TP, runner: StageRunner, error: LostRecordsError) -> None:
         """Go back to the stage's position: a rebalance may drop chunks that were already fetched.
@@ -178,6 +249,7 @@ class StageHost:
         if self._closed or tp not in self.app.chunk_consumer.owned:
             return None  # of an assignment that has ended: whoever owns it now reads it again
         if tp not in self._opening:
+            self._began[tp] = time.monotonic()
             self._opening[tp] = asyncio.create_task(self._open(tp))
         return await self._opening[tp]
 
@@ -198,6 +270,8 @@ class StageHost:
             at=self._at,
         )
         await runner.open()
+        self.standstills[tp] = Standstill(runner.key, time.monotonic())
+        self._metrics.opened.labels(hosted.role).inc()
         log.info("stage opened", key=runner.key, offset=runner.position)
         return runner
 
@@ -210,6 +284,7 @@ class StageHost:
 
     async def _assigned(self, *told: Any, **_: Any) -> None:
         """Open at once, also what has no records: it may have to say that it is idle."""
+        self._metrics.rebalances.inc()
         for tp in told[1]:  # after the sender
             if tp.topic in self._hosted:
                 self._at(CrashPoint.ASSIGNED, f"{self._hosted[tp.topic].role}/{tp.partition}")
@@ -246,6 +321,9 @@ class StageHost:
                 log.warning(str(error), source=runner.source)
             finally:
                 self._opening.pop(tp, None)
+                self.paused.discard(tp)
+                for kept in (self.standstills, self.came, self._began):
+                    kept.pop(tp, None)
                 await self._around.pop(tp).aclose()
                 await self._checkpoints.close(runner.key)
         except Exception as error:  # noqa: BLE001 - the edge of the process
@@ -255,9 +333,84 @@ class StageHost:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             await asyncio.gather(*(self._tick_one(tp, runner) for tp, runner in self.runners.items()))
+            self._keep_level()
 
     async def _tick_one(self, tp: TP, runner: StageRunner) -> None:
         try:
             await runner.tick()
         except Exception as error:  # noqa: BLE001 - the edge of the process
             fatal(error, source=f"{tp.topic}/{tp.partition}")
+
+    # -- keeping level ----------------------------------------------------------------------------
+
+    def _keep_level(self) -> None:
+        """Let who runs ahead of the slowest partition wait for it, and who waited long enough go on."""
+        consumer = self.app.chunk_consumer
+        if not consumer.flow_active:
+            return  # a rebalance: Faust pauses and resumes all of them
+        for one in self._hosted.values():
+            if one.level is None:
+                continue
+            runners = {tp: runner for tp, runner in self.runners.items() if tp.topic == one.topic}
+            levels = {
+                tp: Level(one.level.watermark(runner.stage), self.lag(tp, runner) > 0)
+                for tp, runner in runners.items()
+                if tp in consumer.owned
+            }
+            elsewhere = one.level.elsewhere({runner.source for runner in runners.values()})
+            wait = ahead(levels, elsewhere, one.level.most)
+            if wait:
+                consumer.pause_partitions(wait)  # also those that a rebalance has let go on
+            go_on = (self.paused & levels.keys()) - wait
+            if go_on:
+                consumer.resume_partitions(go_on)
+            self.paused = {tp for tp in self.paused if tp.topic != one.topic} | wait
+            self._metrics.paused.labels(one.role).set(len(wait))
+
+    # -- who does not get on ----------------------------------------------------------------------
+
+    async def look(self) -> str | None:
+        """Say which stage is wedged: it stands still though there is more and a broker answers."""
+        now = time.monotonic()
+        doubtful: list[TP] = []
+        for tp, runner in self.runners.items():
+            if (seen := self.standstills.get(tp)) is None:
+                continue
+            seen.look(now, runner.position, runner.saved)
+            if tp in self.paused:
+                seen.excuse(now)
+            elif seen.age(now) > self._stuck / 3:
+                doubtful.append(tp)
+        late = [tp for tp, began in self._began.items() if self._is_late(tp, now - began)]
+        if not doubtful and not late:
+            return None
+        ends = await self._ends.of([*doubtful, *late])
+        if ends is None:
+            self._excuse(doubtful, late)
+            return None
+        stuck = (self._stuck_at(tp, ends[tp]) for tp in doubtful)
+        if why := next((one for one in stuck if one), None):
+            return why
+        return None if not late else f"{self.role(late[0])}/{late[0].partition} could not be opened"
+
+    def _stuck_at(self, tp: TP, bounds: Bounds) -> str | None:
+        runner, seen = self.runners.get(tp), self.standstills.get(tp)
+        if runner is None or seen is None:
+            return None
+        now = time.monotonic()
+        if bounds.end <= (bounds.first if runner.position is None else runner.position):
+            seen.excuse(now)
+        why = seen.stuck(now, self._stuck)
+        return why and f"{why}, and the broker answers"
+
+    def _is_late(self, tp: TP, seconds: float) -> bool:
+        opening = self._opening.get(tp)
+        return opening is not None and not opening.done() and seconds > OPENING_SECONDS
+
+    def _excuse(self, doubtful: list[TP], late: list[TP]) -> None:
+        now = time.monotonic()
+        for tp in doubtful:
+            if seen := self.standstills.get(tp):
+                seen.excuse_all(now)
+        for tp in late:
+            self._began[tp] = now

@@ -3,32 +3,50 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable
 
+from streams.dead_letter_limit import stopped
+from streams.event import MAX_BYTES
 from streams.intake_http import split_lines
-from streams.sqlite_store import SqliteStore
+from streams.log_intake import LogIntake, TooManyBadError
 
 READ = 1024 * 1024
 
 
 class StandardInput:
-    """Reads a file descriptor to its end, line by line, durable a piece at a time."""
+    """Reads a file descriptor to its end, line by line, durable a piece at a time.
 
-    def __init__(self, descriptor: int, store: SqliteStore, arrived: Callable[[], None]) -> None:
+    It is not read while the log is full. Of a line that is longer than any event only the beginning is kept.
+    """
+
+    def __init__(self, descriptor: int, intake: LogIntake) -> None:
         self._descriptor = descriptor
-        self._store = store
-        self._arrived = arrived
+        self._intake = intake
+        self._count = 0
 
     async def run(self) -> int:
-        """Read to the end of input; return how many records came."""
-        rest, count = b"", 0
+        """Read to the end of input; return how many records came.
+
+        Raises
+        ------
+        streams.dead_letter_limit.DeadLetterLimitError
+            When too many lines are bad.
+        """
+        rest, too_long = b"", False
         while data := await self._read():
+            if too_long:  # its beginning was taken, and is a dead letter
+                _, line_end, data = data.partition(b"\n")
+                if not line_end:
+                    continue
+                too_long = False
             whole, line_end, rest = (rest + data).rpartition(b"\n")
             if line_end:
-                count += await self._append(split_lines(whole))
+                await self._append(split_lines(whole))
+            if len(rest) > MAX_BYTES:
+                await self._append([rest])
+                rest, too_long = b"", True
         if rest:
-            count += await self._append(split_lines(rest))
-        return count
+            await self._append(split_lines(rest))
+        return self._count
 
     async def _read(self) -> bytes:
         """Read in a thread that nobody waits for: a read from a terminal cannot be called off."""
@@ -50,8 +68,12 @@ class StandardInput:
         threading.Thread(target=read, daemon=True).start()
         return await arrived
 
-    async def _append(self, lines: list[bytes]) -> int:
-        if lines:
-            await asyncio.to_thread(self._store.append, lines)
-            self._arrived()
-        return len(lines)
+    async def _append(self, lines: list[bytes]) -> None:
+        if not lines:
+            return
+        try:
+            await self._intake.append_when_there_is_room(lines)
+        except TooManyBadError as error:
+            record = self._count + error.passed.rejected.index + 1
+            raise stopped(error.passed, f"standard input, record {record:,}") from None
+        self._count += len(lines)

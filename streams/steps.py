@@ -125,6 +125,20 @@ class Steps:
         return self._value_rows.series if self._value_rows else []
 
     @property
+    def opened(self) -> int:
+        """How many steps are open."""
+        return len(self._open)
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """How far each source is that has spoken and holds time back, epoch seconds."""
+        return {
+            name: source.watermark
+            for name, source in self._sources.items()
+            if source.watermark is not None and not source.idle
+        }
+
+    @property
     def watermark(self) -> int | None:
         """The event time up to which every source is complete; None until each of them has spoken."""
         told = [source.watermark for source in self._sources.values() if not source.idle]
@@ -302,9 +316,7 @@ def _packed(steps: Mapping[int, _Open], stem: str, arrays: dict[str, NDArray[Any
     return found
 
 
-def _unpacked(
-    states: Iterable[_OpenState], stem: str, arrays: dict[str, NDArray[Any]]
-) -> dict[int, _Open]:
+def _unpacked(states: Iterable[_OpenState], stem: str, arrays: dict[str, NDArray[Any]]) -> dict[int, _Open]:
     steps = {}
     for state in states:
         opened = _Open(state.records, Counts().take(arrays, f"{stem}{state.start}", state.tags))

@@ -127,7 +127,9 @@ class Counts:
         self.tags = {(number, key, text): count for number, key, text, count in tags}
         ids = arrays[f"{stem}/ids"].astype(np.int64)
         self.sums.add(ids, columns_of(f"{stem}/sums", arrays, len(ids), len(SUMMED)))
-        self.latency.add(arrays[f"{stem}/cells"].astype(np.int64), arrays[f"{stem}/counts"].astype(np.float64))
+        self.latency.add(
+            arrays[f"{stem}/cells"].astype(np.int64), arrays[f"{stem}/counts"].astype(np.float64)
+        )
         return self
 
     def listed_tags(self) -> list[tuple[int, str, str, float]]:

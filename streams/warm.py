@@ -11,8 +11,9 @@ from streams.decode import Decoder
 from streams.rollup import Rollup
 
 _EVENT: Final = (
-    b'{"ts": %d, "id": "1", "service": "s", "function": "f", "status": 500, "error": "fatal", "error_type": "E", '
-    b'"ms": {"total": 1.5}, "tables": [{"name": "t", "op": "GetItem", "rcu": 1}], "values": {"v": 1}}'
+    b'{"ts": %d, "id": "1", "service": "s", "function": "f", "status": 500, "error": "fatal",'
+    b'"error_type": "E", "ms": {"total": 1.5}, "tables": [{"name": "t", "op": "GetItem", "rcu": 1}],'
+    b'"values": {"v": 1}}'
 )
 _START: Final = 1_760_000_000
 

@@ -24,6 +24,10 @@ class Web:
         The metrics that ``/metrics`` shows.
     routes
         More routes, such as the intake.
+    unhealthy
+        Gives the reason why only a restart helps, None when there is none.
+    refresh
+        Called before metrics are shown.
 
     Raises
     ------
@@ -38,12 +42,17 @@ class Web:
         not_ready: Callable[[], str | None],
         registry: CollectorRegistry,
         routes: Iterable[web.RouteDef] = (),
+        *,
+        unhealthy: Callable[[], str | None] = lambda: None,
+        refresh: Callable[[], None] = lambda: None,
     ) -> None:
         self._host, _, port = listen.rpartition(":")
         self._port = int(port)
         self._status = status
         self._not_ready = not_ready
         self._registry = registry
+        self._unhealthy = unhealthy
+        self._refresh = refresh
         app = web.Application(client_max_size=MAX_BODY)
         app.add_routes(
             [
@@ -75,7 +84,8 @@ class Web:
         await self._runner.cleanup()
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        return web.json_response({"ok": True})
+        reason = self._unhealthy()  # to have come here, the event loop has turned
+        return web.json_response({"ok": reason is None, "reason": reason}, status=503 if reason else 200)
 
     async def _readyz(self, _: web.Request) -> web.Response:
         reason = self._not_ready()
@@ -84,6 +94,7 @@ class Web:
         )
 
     async def _metrics(self, _: web.Request) -> web.Response:
+        self._refresh()
         return web.Response(
             body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )

@@ -1,6 +1,7 @@
 """The four fields of the plain aggregation, read by the scanner's own tokens and added up. Compiled."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.compiled import unlocked
 from streams.machine_words import load8, load64, store64, store_float
@@ -16,7 +17,7 @@ _K_TS, _K_SERVICE, _K_FUNCTION, _K_MS, _K_TOTAL = map(word_of, ("ts", "service",
 
 
 @unlocked
-def _total(at, end, stack):
+def _total(at: int, end: int, stack: int) -> tuple[float, int]:
     total = np.nan
     if at >= end or load8(at) != BRACE:
         return total, np.int64(-1)
@@ -36,7 +37,7 @@ def _total(at, end, stack):
 
 
 @unlocked
-def _request(io, at, end, row):
+def _request(io: int, at: int, end: int, row: int) -> bool:
     at = skip_space(at, end)
     if end - at < 16 or load8(at) != BRACE:
         return False
@@ -79,7 +80,7 @@ def _request(io, at, end, row):
 
 
 @unlocked
-def scan_plain(io, rows):
+def scan_plain(io: int, rows: int) -> None:
     """Read records; the number of a function is -1 where a record is left to the plain decoder."""
     starts, ends = np.int64(load64(io + STARTS)), np.int64(load64(io + ENDS))
     numbers = np.int64(load64(io + NUMBER))
@@ -90,7 +91,13 @@ def scan_plain(io, rows):
 
 
 @unlocked
-def add_up(numbers, windows, totals, first, cells):
+def add_up(
+    numbers: NDArray[np.int64],
+    windows: NDArray[np.int64],
+    totals: NDArray[np.float64],
+    first: int,
+    cells: NDArray[np.float64],
+) -> None:
     """Add count, sum and maximum into cells (windows, functions, 3)."""
     for row in range(len(numbers)):
         cell = cells[windows[row] - first, numbers[row]]

@@ -1,7 +1,6 @@
 """Runs a stage of this project over a whole topic, as the daemon does: checkpoints, commits, everything."""
 
 import asyncio
-import cProfile
 import os
 import sys
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from streams.owned_records import OwnedRecords
 from streams.stage import Stage
 from streams.stage_host import Hosted, StageHost
 from streams.warm import warm
-
 
 WARM = 0.4
 """Share of the topic that is read before the clock is started: its names are known by then."""
@@ -57,13 +55,7 @@ class StageRun:
         options = aiokafka_options(self.kafka)
         records = OwnedRecords(Topics.of(self.kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)
         hosted = Hosted(self.kafka.requests, "rollup", make)
-        if "PROFILE" in os.environ:
-            profile = cProfile.Profile()
-            profile.enable()
         host = StageHost(chunk_app(self.kafka), [hosted], KafkaCheckpoints(records), options)
         await host.start()
         await self._done.wait()
-        if "PROFILE" in os.environ:
-            profile.disable()
-            profile.dump_stats("/tmp/prof.out")
         await host.stop()

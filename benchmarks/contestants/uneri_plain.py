@@ -20,7 +20,6 @@ from streams.name_table import NameTable
 from streams.records import Records
 from streams.stage import Emission
 
-
 FUNCTIONS = 4096
 ROWS = 4096  # records scanned at once
 BEHIND = 8  # bytes that may be read behind a record
@@ -59,7 +58,11 @@ class PlainStage:
 
     def _take(self, records: Records) -> None:
         n = len(records)
-        padded = records.buffer + bytes(BEHIND) if records.ends[-1] + BEHIND > len(records.buffer) else records.buffer
+        padded = (
+            records.buffer + bytes(BEHIND)
+            if records.ends[-1] + BEHIND > len(records.buffer)
+            else records.buffer
+        )
         buffer = np.frombuffer(padded, np.uint8)
         starts, ends = records.starts + buffer.ctypes.data, records.ends + buffer.ctypes.data
         places = starts, ends, None, self._numbers, self._ts, self._totals, self._work
@@ -98,7 +101,11 @@ class PlainStage:
         return []
 
     def snapshot(self) -> dict[str, bytes]:
-        return {"cells": pack("plain", 1, [*self._names, self._first], {"cells": self._cells[:, : len(self._names)]})}
+        return {
+            "cells": pack(
+                "plain", 1, [*self._names, self._first], {"cells": self._cells[:, : len(self._names)]}
+            )
+        }
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         raise NotImplementedError(f"a contest goes on from nothing, not from {sorted(parts)}")

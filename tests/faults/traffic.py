@@ -46,7 +46,7 @@ def traffic(seed: int) -> Traffic:
     partitions: list[list[tuple[float, bytes]]] = [[] for _ in range(PARTITIONS)]
     at, number = 0.0, 0
     while at < LENGTH:
-        hammered = HAMMERED <= at
+        hammered = at >= HAMMERED
         at += draw.expovariate(RATE * (3 if hammered else 1))
         function = "put-item" if hammered and draw.random() < 0.7 else draw.choice(FUNCTIONS)
         number += 1

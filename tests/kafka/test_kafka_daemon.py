@@ -171,7 +171,8 @@ def test_an_unreachable_broker_is_said_in_one_line_and_tried_again() -> None:
 
 
 def test_missing_topics_end_the_daemon_with_the_remedy(kafka: str) -> None:
-    running = daemon(Settings(kafka=Kafka(brokers=[kafka], app=topics.unique("app"), requests="nowhere")))
+    ours = Kafka(brokers=[kafka], app=topics.unique("app"), requests="nowhere")
+    running = daemon(Settings(kafka=ours, web=Web(listen="127.0.0.1:0")))
     _, said = running.communicate(timeout=30)
     assert running.returncode == 1
     assert len(said.strip().splitlines()) == 1, said

@@ -31,11 +31,12 @@ from streams.scanner import Scanner
 TIGHT = Bounds(max_paths=4, max_calls=3, max_values=2)
 START = [b'{"ts":%d,"service":"a","id":"start-%d"}' % (T0, number) for number in range(3)]
 PLAIN_EVENT = (
-    b'{"ts": %d.25, "id": "Kz1f", "cloud": "aws", "account": "1", "region": "r", "service": "s", "route": "GET /",'
-    b'"function": "f", "client": {"name": "ios", "version": "3", "tenant": null}, "status": 429, "error": null,'
-    b'"error_type": null, "ms": {"total": 41.2, "function": 1e1, "code": 0.5, "auth": null}, "cold_start": true,'
-    b'"throttled": "hot", "more": [{"x": [1, "y", {}]}, true, null], "tables": [{"name": "t", "op": "GetItem",'
-    b'"ms": 7.5, "rcu": 0.5, "wcu": 0, "throttled": null}], "values": {"sales": -12.5}}'
+    b'{"ts": %d.25, "id": "Kz1f", "cloud": "aws", "account": "1", "region": "r", "service": "s",'
+    b'"route": "GET /", "function": "f", "client": {"name": "ios", "version": "3", "tenant": null},'
+    b'"status": 429, "error": null, "error_type": null, "ms": {"total": 41.2, "function": 1e1, "code": 0.5,'
+    b'"auth": null}, "cold_start": true, "throttled": "hot", "more": [{"x": [1, "y", {}]}, true, null],'
+    b'"tables": [{"name": "t", "op": "GetItem", "ms": 7.5, "rcu": 0.5, "wcu": 0, "throttled": null}],'
+    b'"values": {"sales": -12.5}}'
 )
 
 
@@ -77,10 +78,12 @@ def test_records_that_are_spoilt_in_any_way_are_read_as_the_plain_decoder_reads_
     for run in (START, good, good):
         fast.decode(run)
         plain.decode(run)
-    random = Random(5)
+    random = Random(5)  # noqa: S311 - the same in every run
     for _ in range(40):
         run = [
-            spoilt(random.randrange(1 << 30)) if random.random() < 0.5 else mutilated(random, random.choice(good))
+            spoilt(random.randrange(1 << 30))
+            if random.random() < 0.5
+            else mutilated(random, random.choice(good))
             for _ in range(100)
         ]
         (columns, rejected), (expected, bad) = fast.decode(run), plain.decode(run)
@@ -92,7 +95,9 @@ def mutilated(random: Random, body: bytes) -> bytes:
     """Change a byte or two to one that means something in JSON: more often still an event than by chance."""
     changed = bytearray(body)
     for _ in range(random.choice((1, 1, 2))):
-        changed[random.randrange(len(changed))] = random.choice(b'{}[]",:\\ 0123456789.eE+-ntfalsru\n\x00\x7f\xc3')
+        changed[random.randrange(len(changed))] = random.choice(
+            b'{}[]",:\\ 0123456789.eE+-ntfalsru\n\x00\x7f\xc3'
+        )
     return bytes(changed)
 
 
@@ -145,7 +150,9 @@ def texts() -> st.SearchStrategy[str]:
             lambda exponent: repr(struct.unpack("<d", struct.pack("<Q", exponent << 52 | mantissa))[0])
         )
     )
-    ties = st.builds(lambda m, shift: str(((1 << 53) + 2 * m + 1) << shift), st.integers(0, 2**52), st.integers(0, 9))
+    ties = st.builds(
+        lambda m, shift: str(((1 << 53) + 2 * m + 1) << shift), st.integers(0, 2**52), st.integers(0, 9)
+    )
     written = st.builds(
         lambda sign, whole, rest, power: f"{sign}{whole}.{rest}e{power}",
         st.sampled_from(["", "-"]), st.integers(0, 10**9), st.integers(0, 10**9), st.integers(-80, 80),
@@ -161,7 +168,9 @@ def test_a_number_that_the_scanner_reads_is_the_float_that_python_reads(text: st
         assert (value, behind) == (float(text), len(text))
 
 
-@pytest.mark.parametrize("text", ["", "-", "+1", "01", "-01", "1.", "1.e3", ".5", "1e", "1e+", "NaN", "1e999"])
+@pytest.mark.parametrize(
+    "text", ["", "-", "+1", "01", "-01", "1.", "1.e3", ".5", "1e", "1e+", "NaN", "1e999"]
+)
 def test_what_is_no_number_of_json_is_not_read_as_a_whole(text: str) -> None:
     value, behind = number_at(text)
     assert behind < len(text) or not text

@@ -4,12 +4,13 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import zstandard
 from kafka import KafkaConsumer, TopicPartition
 
-from streams.event_writer import event_writer
+from streams.event_writer import HttpWriter, event_writer
 from streams.scenario_load import load_scenario
 from streams.simulate import paced, simulate
 from streams.simulation import Simulation
@@ -39,6 +40,7 @@ def test_a_file_holds_the_lines_compressed_as_its_name_says(tmp_path: Path, name
 class Daemon(BaseHTTPRequestHandler):
     bodies: list[bytes]
     answers: list[int]
+    retry_after: str
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -46,6 +48,8 @@ class Daemon(BaseHTTPRequestHandler):
         if status == 202:
             self.bodies.append(body)
         self.send_response(status)
+        if status == 503 and self.retry_after:
+            self.send_header("Retry-After", self.retry_after)
         self.end_headers()
         self.wfile.write(json.dumps({"error": "said so"}).encode())
 
@@ -55,7 +59,7 @@ class Daemon(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def daemon() -> Iterator[str]:
-    Daemon.bodies, Daemon.answers = [], []
+    Daemon.bodies, Daemon.answers, Daemon.retry_after = [], [], ""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Daemon)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -71,6 +75,15 @@ def test_batches_are_posted_in_order_and_a_busy_daemon_is_asked_again(daemon: st
         writer.write(LINES, ARRIVALS)
     assert b"".join(Daemon.bodies).splitlines() == LINES
     assert len(Daemon.bodies) == 3
+
+
+def test_a_daemon_that_is_behind_is_waited_for_as_long_as_it_says(daemon: str) -> None:
+    Daemon.answers = [503] * 10 + [202]
+    Daemon.retry_after = "7"
+    waits: list[float] = []
+    with HttpWriter(urlsplit(daemon), sleep=waits.append) as writer:
+        writer.write(LINES[:1], ARRIVALS[:1])
+    assert waits == [7.0] * 10
 
 
 def test_a_refusal_is_told_at_once_with_its_reason(daemon: str) -> None:

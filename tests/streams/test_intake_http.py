@@ -1,12 +1,16 @@
+import asyncio
 import gzip
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from streams.intake_http import IntakeHttp, split_lines
+from config.settings import DeadLetters, Local, Settings
+from streams.checkpoint import Checkpoint
+from streams.intake_http import MAX_BODY, IntakeHttp, split_lines
+from streams.log_intake import LogIntake
 from streams.sqlite_store import SqliteStore
 
 GOOD = b'{"ts": 1760000000, "service": "shop"}'
@@ -18,10 +22,12 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
         yield opened
 
 
-async def post(store: SqliteStore, body: bytes, **headers: str) -> tuple[int, dict[str, object], int]:
+async def post(
+    store: SqliteStore, body: bytes, settings: Settings | None = None, **headers: str
+) -> tuple[int, dict[str, object], int]:
     wakes = []
     app = web.Application()
-    app.add_routes(IntakeHttp(store, lambda: wakes.append(1)).routes())
+    app.add_routes(IntakeHttp(LogIntake(store, settings or Settings(), lambda: wakes.append(1))).routes())
     server = TestServer(app)
     await server.start_server(auto_decompress=False)  # as streams/web.py does
     async with TestClient(server) as client:
@@ -89,3 +95,83 @@ async def test_a_body_that_cannot_be_unpacked_is_the_senders_to_hear(
     code, answer, wakes = await post(store, body, **{"Content-Encoding": encoding})
     assert (code, wakes, store.end) == (status, 0, 0)
     assert said in str(answer["error"])
+
+
+STRICT = Settings(dead_letters=DeadLetters(in_a_row=5))
+
+
+async def test_a_sender_of_garbage_is_refused_whole_and_good_senders_notice_nothing(
+    store: SqliteStore,
+) -> None:
+    garbage = b"\n".join([GOOD, *[b"nope"] * 6])
+    for _ in range(3):
+        status, answer, _ = await post(store, garbage, STRICT)
+        assert status == 422
+        assert "nothing was taken: with this request there are 6 bad records in a row" in str(answer["error"])
+        assert [bad["line"] for bad in answer["refused"]] == [2, 3, 4, 5, 6, 7]  # type: ignore[attr-defined]
+        assert (await post(store, GOOD, STRICT))[0] == 202
+    assert store.read(0).records == [GOOD] * 3
+
+
+async def test_garbage_by_the_piece_meets_the_same_limit_and_a_restart_remembers_it(
+    store: SqliteStore,
+) -> None:
+    answers = [(await post(store, b"nope", STRICT))[0] for _ in range(7)]  # each with an intake of its own
+    assert answers == [202] * 5 + [422] * 2
+    assert (await post(store, GOOD, STRICT))[0] == 202
+    assert (await post(store, b"nope", STRICT))[0] == 202, "the row has ended"
+
+
+async def test_a_tenth_of_all_that_is_sent_may_be_bad(store: SqliteStore) -> None:
+    mixed = b"\n".join([GOOD, b"nope"] * 60)
+    assert (await post(store, mixed))[0] == 202
+    assert (await post(store, mixed))[0] == 422
+    assert (await post(store, b"\n".join([GOOD] * 1000)))[0] == 202
+    assert (await post(store, mixed))[0] == 202
+
+
+async def test_while_the_engine_is_too_far_behind_senders_are_told_when_to_come_again(
+    store: SqliteStore,
+) -> None:
+    settings = Settings(local=Local(listen="127.0.0.1:0", backlog=1000))
+    assert (await post(store, b"\n".join([GOOD] * 1000), settings))[0] == 202
+    wakes: list[int] = []
+    intake = LogIntake(store, settings, lambda: wakes.append(1))
+    app = web.Application()
+    app.add_routes(IntakeHttp(intake).routes())
+    async with TestClient(TestServer(app)) as client:
+        refused = await client.post("/events", data=GOOD)
+        assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+        assert "1,000 records wait to be judged" in (await refused.json())["error"]
+        assert store.end == 1000
+        intake.judged = 1
+        assert (await client.post("/events", data=GOOD)).status == 202
+
+
+async def test_a_log_that_is_too_large_takes_nothing_until_a_checkpoint_drops_some(
+    store: SqliteStore,
+) -> None:
+    intake = LogIntake(store, Settings(local=Local(backlog_mib=64)), lambda: None)
+    store.append([b"x" * (64 << 20)])
+    assert intake.full() == "the log holds 64 MiB (local.backlog_mib)"
+    store.save("engine", Checkpoint(), done=1)
+    assert (intake.full(), store.log_bytes) == (None, 0)
+
+
+async def test_bodies_that_would_not_fit_into_memory_together_are_not_read(store: SqliteStore) -> None:
+    app = web.Application(client_max_size=MAX_BODY)
+    app.add_routes(IntakeHttp(LogIntake(store, Settings(), lambda: None)).routes())
+    async with TestClient(TestServer(app)) as client:
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield GOOD
+            await held.wait()
+
+        held = asyncio.Event()
+        senders = [asyncio.create_task(client.post("/events", data=slow())) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        busy = await client.post("/events", data=GOOD)
+        assert (busy.status, busy.headers["Retry-After"]) == (503, "1")
+        held.set()
+        assert [(await sender).status for sender in senders] == [202, 202]
+        assert (await client.post("/events", data=GOOD)).status == 202

@@ -1,5 +1,7 @@
 import asyncio
 import io
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -7,12 +9,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from config.settings import Local, Settings
+from config.settings import Local, Settings, Time
+from detectors.state import pack
 from streams.checkpoint import Checkpoint
 from streams.local_daemon import LocalDaemon, StartError
 from streams.scenario_load import load_scenario
 from streams.simulation import Simulation
 from streams.sqlite_store import SqliteStore
+from streams.watchdog import Watchdog
 from tests.streams.malformed_corpus import CORPUS
 
 
@@ -133,3 +137,106 @@ async def test_health_and_readiness_are_answered(tmp_path: Path) -> None:
     async with running(tmp_path) as daemon:
         assert (await get(daemon, "/healthz"))[0] == 200
         assert (await get(daemon, "/readyz"))[0] == 200
+
+
+def ended(state: Path, stdin: bytes | None = None) -> tuple[int, list[str]]:
+    """Run a daemon in a process of its own; return its exit code and what it said that is critical."""
+    config = state.with_suffix(".yaml")
+    config.write_text(f"local: {{listen: '127.0.0.1:0', state: '{state}'}}\n")
+    command = [Path(sys.executable).with_name("uneri"), "run", "--config", config]
+    process = subprocess.run(
+        command if stdin is None else [*command, "--stdin"],
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    said = process.stderr.decode()
+    assert "Traceback" not in said
+    return process.returncode, [line for line in said.splitlines() if "critical" in line]
+
+
+def test_a_pipe_of_garbage_ends_the_daemon_with_one_line_and_so_does_a_restart(tmp_path: Path) -> None:
+    for _ in range(2):
+        code, (line,) = ended(tmp_path / "state", b"nope\n" * 60)
+        assert code == 1
+        assert "standard input, record 51: 51 bad records in a row" in line
+        assert "dead_letters.stop: false" in line
+    with SqliteStore(tmp_path / "state" / "uneri.db") as store:
+        assert store.end == 0
+
+
+def test_state_of_another_version_is_refused_in_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+    source = "rollup/local/0|rollup"
+    for parts, said in (
+        ({source: pack("rollup", 99, None, {})}, "'rollup' version 99, this version of uneri reads 'rollup'"),
+        ({"incidents|else": b""}, "it has no part 'rollup'"),
+    ):
+        state = tmp_path / str(len(said))
+        with SqliteStore(state / "uneri.db") as store:
+            store.save("engine", Checkpoint({"local/0": 0}, parts))
+        code, (line,) = ended(state)
+        assert code == 1
+        assert said in line
+        assert f"start the version of uneri that wrote it, or move {state} away to begin anew" in line
+
+
+async def test_readiness_says_why_slack_is_not_and_health_says_what_is_wedged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1-none")
+    watchdog = Watchdog()
+    async with running(tmp_path, watchdog=watchdog) as daemon:
+        daemon._greeting.not_ready = None
+        assert (await get(daemon, "/readyz"))[0] == 200
+        daemon._greeting.not_ready = "Slack refuses the token in SLACK_BOT_TOKEN (invalid_auth)"
+        daemon._store.log_bytes = 3 << 30
+        status, body = await get(daemon, "/readyz")
+        assert status == 503
+        assert "too far behind: the log holds 3,072 MiB" in body
+        assert "Slack refuses the token in SLACK_BOT_TOKEN" in body
+        assert "uneri_ready 0.0" in (await get(daemon, "/metrics"))[1]
+        assert (await get(daemon, "/healthz"))[0] == 200
+        watchdog.wedged("the engine hangs")
+        status, body = await get(daemon, "/healthz")
+        assert status == 503
+        assert "the engine hangs" in body
+
+
+async def test_what_was_judged_gets_its_checkpoint_long_before_the_source_is_idle(tmp_path: Path) -> None:
+    patient = settings(tmp_path).model_copy(update={"time": Time(idle=3600)})
+    daemon = LocalDaemon(patient)
+    task = asyncio.create_task(daemon.run())
+    while not daemon.port:
+        await asyncio.sleep(0.01)
+    await post(daemon, [b'{"ts": 1760000000, "service": "shop"}'])
+    async with asyncio.timeout(20):
+        while "uneri_checkpoint_age_seconds" not in (page := (await get(daemon, "/metrics"))[1]):
+            await asyncio.sleep(0.05)
+        while daemon._dirty or not daemon._offset:
+            await asyncio.sleep(0.05)
+    assert 'uneri_lag_records{partition="0",stage="engine"}' in page
+    daemon.stop()
+    await task
+
+
+async def test_the_metrics_tell_what_became_of_the_records(tmp_path: Path) -> None:
+    lines = [b'{"ts": %d, "service": "shop", "id": "%d"}' % (1_760_000_000 + n, n) for n in range(300)]
+    lines += [lines[-1], b'{"ts": 1760000001, "service": "shop", "id": "late"}', b"nope"]
+    async with running(tmp_path) as daemon:
+        await post(daemon, lines)
+        async with asyncio.timeout(20):
+            while '"lag":0' not in (await get(daemon, "/status"))[1]:
+                await asyncio.sleep(0.05)
+        page = (await get(daemon, "/metrics"))[1]
+    for told in (
+        "uneri_records_total 303.0",
+        "uneri_duplicate_records_total 1.0",
+        "uneri_late_records_total 1.0",
+        'uneri_rejected_records_total{reason="not_json"} 1.0',
+        'uneri_queue_depth{queue="log_records"} 0.0',
+        'uneri_lag_records{partition="0",stage="engine"} 0.0',
+    ):
+        assert told in page
+    assert "uneri_steps_total 0.0" not in page
+    assert "uneri_blocks_total 0.0" not in page

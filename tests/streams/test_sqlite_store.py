@@ -71,3 +71,11 @@ def test_a_second_daemon_on_the_same_state_is_refused(tmp_path: Path) -> None:
         store.append([b"a"])
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             SqliteStore(tmp_path / "db", patience=0.1)
+
+
+def test_large_records_are_read_a_few_at_a_time(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path / "db") as store:
+        for _ in range(5):
+            store.append([b"x" * 1000] * 2)
+        assert len(store.read(0, most_bytes=3000).records) == 4
+        assert len(store.read(4).records) == 6

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.state import StateError
 from streams.checkpoint import Checkpoint
 from streams.chunk import Chunk
 from streams.stage import Bounds, Emission, LostRecordsError, OtherTopicError, StageRunner
@@ -228,3 +229,62 @@ async def test_a_stage_that_stands_still_writes_no_checkpoints() -> None:
     await runner.close()
     await runner.feed(chunk(3, 9))
     assert (world.saves, world.committed) == (1, 3)
+
+
+async def test_what_is_on_its_way_is_bounded_by_number_and_by_size() -> None:
+    world = World()
+    on_their_way = most = 0
+
+    async def send(_: Emission) -> asyncio.Future[None]:
+        nonlocal on_their_way, most
+        on_their_way += 1
+        most = max(most, on_their_way)
+        acknowledged = asyncio.get_running_loop().create_future()
+
+        def acknowledge() -> None:
+            nonlocal on_their_way
+            on_their_way -= 1
+            acknowledged.set_result(None)
+
+        asyncio.get_running_loop().call_later(0.001, acknowledge)
+        return acknowledged
+
+    class Emitting(Summing):
+        def __init__(self, size: int) -> None:
+            super().__init__()
+            self._value = b"x" * size
+
+        def feed(self, chunk: Chunk) -> Iterable[Emission]:
+            return [Emission("out", 0, None, self._value) for _ in chunk.values]
+
+    for size, bound in ((1, 1000), (10_000_000, 4)):
+        most = 0
+        world.send = send  # type: ignore[method-assign,assignment]
+        runner = world.runner(Emitting(size))
+        await runner.open()
+        await runner.feed(chunk(0, 3 * bound))
+        assert most == bound
+        await asyncio.sleep(0.01)
+
+
+async def test_a_checkpoint_that_cannot_be_read_is_named_with_what_to_do() -> None:
+    world = World()
+    world.saved = Checkpoint({"t/0": 5}, {"count": b"5"})
+    with pytest.raises(
+        StateError, match=r"checkpoint sum/0 cannot be read: it has no part 'sum'; start the ver"
+    ):
+        await world.runner(Summing()).open()
+
+
+async def test_a_stage_knows_for_how_long_it_has_what_no_checkpoint_includes() -> None:
+    world = World()
+    runner = world.runner(Summing(), every=5)
+    await runner.open()
+    world.now = 100
+    await runner.tick()
+    assert (runner.checkpoint_age, runner.saved) == (0.0, None)
+    await runner.feed(chunk(0, 3))
+    assert (runner.saved, runner.position) == (3, 3), "it was time"
+    world.now = 103
+    await runner.feed(chunk(3, 6))
+    assert (runner.saved, runner.position, runner.checkpoint_age) == (3, 6, 3.0)

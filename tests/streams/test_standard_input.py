@@ -1,6 +1,11 @@
 import os
 from pathlib import Path
 
+import pytest
+
+from config.settings import DeadLetters, Settings
+from streams.dead_letter_limit import DeadLetterLimitError
+from streams.log_intake import LogIntake
 from streams.sqlite_store import SqliteStore
 from streams.standard_input import StandardInput
 
@@ -12,6 +17,28 @@ async def test_every_line_is_taken_in_to_the_end_of_input_also_the_last_without_
     os.write(writing, b"a\nb\n\nc")
     os.close(writing)
     with SqliteStore(tmp_path / "db") as store:
-        assert await StandardInput(reading, store, lambda: None).run() == 3
+        assert await StandardInput(reading, LogIntake(store, Settings(), lambda: None)).run() == 3
         assert store.read(0).records == [b"a", b"b", b"c"]
     os.close(reading)
+
+
+async def test_a_line_without_an_end_is_cut_and_what_follows_it_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "input"
+    file.write_bytes(b"x" * 5_000_000 + b"\n" + GOOD + b"\n")
+    with SqliteStore(tmp_path / "db") as store, file.open("rb") as reading:
+        assert await StandardInput(reading.fileno(), LogIntake(store, Settings(), lambda: None)).run() == 2
+        long, good = store.read(0).records
+        assert (len(long) < 3_000_000, good) == (True, GOOD)
+
+
+async def test_input_of_garbage_is_not_drained_into_the_dead_letters(tmp_path: Path) -> None:
+    file = tmp_path / "input"
+    file.write_bytes(b"\n".join([GOOD, *[b"nope"] * 20]))
+    settings = Settings(dead_letters=DeadLetters(in_a_row=10))
+    with SqliteStore(tmp_path / "db") as store, file.open("rb") as reading:
+        with pytest.raises(DeadLetterLimitError, match="standard input, record 12: 11 bad records in a row"):
+            await StandardInput(reading.fileno(), LogIntake(store, settings, lambda: None)).run()
+        assert store.end == 0
+
+
+GOOD = b'{"ts": 1760000000, "service": "shop"}'
