@@ -26,12 +26,15 @@ $(READY): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment; install its venv package (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Compiling (once per version) ..."
+	@$(BIN)/python -m streams.warm
 	@touch $@
 
 demo: $(READY)
 	$(BIN)/uneri demo
 
 test: $(READY)
+	@$(BIN)/python -m streams.warm
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)

@@ -24,6 +24,7 @@ FULL: dict[str, Any] = {
         "sasl_mechanism": "PLAIN",
         "username_env": "KAFKA_USER",
         "password_env": "KAFKA_PASSWORD",
+        "worker_env": "WORKER_NAME",
     },
     "limits": {
         "tables": {"items": {"rcu": 10.0, "wcu": 5.0}, "1/items": {"rcu": 3.5, "wcu": 2}},
