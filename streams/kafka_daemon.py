@@ -8,6 +8,7 @@ has one partition.
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -30,7 +31,7 @@ from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_client import CredentialsMissingError
 from streams.kafka_stages import DetectStage, IncidentsStage, Passed, RollupStage
 from streams.kafka_status import status_of
-from streams.kafka_topics import TopicError, Topics, verified_topics
+from streams.kafka_topics import Topic, TopicError, Topics, verified_topics
 from streams.labels_command import labels_route
 from streams.logs import configure_logs
 from streams.messenger import messenger
@@ -41,6 +42,7 @@ from streams.pipeline_watch import PipelineWatch
 from streams.reception import Reception
 from streams.silence_routes import SilenceRoutes
 from streams.stage_host import Hosted, Send, StageHost, fatal
+from streams.topic_watch import TopicWatch
 from streams.watchdog import Watchdog
 from streams.web import Web, WebError
 
@@ -59,8 +61,8 @@ class KafkaDaemon:
         With a ``kafka`` section.
     roles
         Some of ``ROLES``.
-    partitions
-        How many partitions each topic has.
+    present
+        The topics as they are.
     every
         Seconds between checkpoints.
     at
@@ -72,26 +74,27 @@ class KafkaDaemon:
         settings: Settings,
         kafka: Kafka,
         roles: Collection[str],
-        partitions: dict[str, int],
+        present: dict[str, Topic],
         *,
         every: float = CHECKPOINT_SECONDS,
         at: At = nothing,
     ) -> None:
         self._settings = settings
         topics = Topics.of(kafka)
+        count = present[topics.requests].partitions
         self._roles = sorted(roles)
         self._outbox: Outbox | None = None  # where the incidents are
         self._watch: PipelineWatch | None = None  # where the incidents are
         self._refused: Callable[[], str | None] | None = None  # why nothing can be told there
         self.metrics = Metrics()
         options = aiokafka_options(kafka)
-        self._records = OwnedRecords(topics.checkpoints, partitions[topics.checkpoints], options, at)
-        sources = [f"{topics.requests}/{number}" for number in range(partitions[topics.requests])]
+        self._records = OwnedRecords(topics.checkpoints, present[topics.checkpoints].partitions, options, at)
+        sources = [f"{topics.requests}/{number}" for number in range(count)]
         stages = [
             Hosted(
                 topics.requests,
                 "rollup",
-                lambda number: RollupStage(number, settings, kafka.shards, topics),
+                lambda number: RollupStage(_known(number, count, topics), settings, kafka.shards, topics),
                 idle_after=float(settings.time.idle),
             ),
             Hosted(topics.rollups, "detect", lambda shard: DetectStage(shard, sources, settings, topics)),
@@ -104,7 +107,13 @@ class KafkaDaemon:
         ]
         hosted = [one for one in stages if one.role in roles]
         self._host = StageHost(
-            chunk_app(kafka), hosted, KafkaCheckpoints(self._records), options, every, at=at
+            chunk_app(kafka),
+            hosted,
+            KafkaCheckpoints(self._records),
+            options,
+            every,
+            topic_ids={name: topic.id for name, topic in present.items()},
+            at=at,
         )
         self._reception = Reception(settings, self.metrics)
         self._pipeline: Pipeline | None = None  # where the incidents are
@@ -214,9 +223,18 @@ class KafkaDaemon:
                 await storage.close()
 
 
-def _fatal_when_failed(task: asyncio.Task[None]) -> None:
+def _fatal_when_failed(task: asyncio.Task[None], stage: str = "courier") -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        fatal(error, stage="courier")
+        fatal(error, stage=stage)
+
+
+def _known(partition: int, count: int, topics: Topics) -> int:
+    if partition >= count:
+        raise TopicError(
+            f"the topic {topics.requests} has more partitions now than {count}, as at the start: start again "
+            "to read all of them"
+        )
+    return partition
 
 
 def run_kafka(
@@ -276,11 +294,14 @@ async def _main(settings: Settings, kafka: Kafka, roles: Collection[str], every:
     asyncio.get_running_loop().set_exception_handler(_one_line)
     if not await wait_for_kafka(kafka, stopping):
         return 0
-    partitions = await asyncio.to_thread(verified_topics, kafka)
+    present = await asyncio.to_thread(verified_topics, kafka)
+    watching = asyncio.create_task(TopicWatch(kafka, present).run())
+    watching.add_done_callback(functools.partial(_fatal_when_failed, stage="topics"))
     watchdog = Watchdog()
     watchdog.start()
     try:
-        await KafkaDaemon(settings, kafka, roles, partitions, every=every, at=at).run(stopping, watchdog)
+        await KafkaDaemon(settings, kafka, roles, present, every=every, at=at).run(stopping, watchdog)
     finally:
         watchdog.end()
+        watching.cancel()
     return 0

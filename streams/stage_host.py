@@ -7,7 +7,7 @@ is in a checkpoint by then or will be read again, so a restart is the one way to
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -70,6 +70,8 @@ class StageHost:
         Keyword arguments of every aiokafka client (brokers, security).
     every
         Seconds between checkpoints.
+    topic_ids
+        Tell each topic from another of the same name.
     at
         Called at each crash point, for tests.
     """
@@ -82,11 +84,13 @@ class StageHost:
         options: dict[str, Any],
         every: float = 5.0,
         *,
+        topic_ids: Mapping[str, str] | None = None,
         at: At = nothing,
     ) -> None:
         self.app = app
         self._checkpoints = checkpoints
         self._every = every
+        self._topic_ids = topic_ids or {}
         self._at = app.at = at
         self._hosted = {one.topic: one for one in hosted}
         self._opening: dict[TP, asyncio.Task[StageRunner]] = {}
@@ -193,6 +197,7 @@ class StageHost:
             send=send,
             release=lambda offset: self.app.chunk_consumer.release(tp, offset),
             bounds=lambda: self._bounds(tp),
+            topic_id=self._topic_ids.get(tp.topic, ""),
             every=self._every,
             idle_after=hosted.idle_after,
             at=self._at,
