@@ -34,6 +34,7 @@ from streams.kafka_status import status_of
 from streams.kafka_topics import Topic, TopicError, Topics, verified_topics
 from streams.labels_command import labels_route
 from streams.logs import configure_logs
+from streams.membership import leave
 from streams.messenger import messenger
 from streams.metrics import Metrics
 from streams.outbox_kafka import KafkaOutboxStorage
@@ -295,6 +296,7 @@ async def _main(settings: Settings, kafka: Kafka, roles: Collection[str], every:
     if not await wait_for_kafka(kafka, stopping):
         return 0
     present = await asyncio.to_thread(verified_topics, kafka)
+    await asyncio.to_thread(leave, kafka)
     watching = asyncio.create_task(TopicWatch(kafka, present).run())
     watching.add_done_callback(functools.partial(_fatal_when_failed, stage="topics"))
     watchdog = Watchdog()
@@ -304,4 +306,5 @@ async def _main(settings: Settings, kafka: Kafka, roles: Collection[str], every:
     finally:
         watchdog.end()
         watching.cancel()
+    await asyncio.to_thread(leave, kafka)
     return 0

@@ -1,5 +1,6 @@
 """Trouble of Kafka itself: each ends caught up and exact, or in one clear line with exit code 1."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,12 +26,17 @@ def broker(kafka: str) -> Iterator[Broker]:  # noqa: ARG001 - no Kafka, no test
         yield one
 
 
-def admin(broker: str) -> KafkaAdminClient:
-    return KafkaAdminClient(bootstrap_servers=broker.split(","))
+@contextlib.contextmanager
+def admin(broker: str) -> Iterator[KafkaAdminClient]:
+    client = KafkaAdminClient(bootstrap_servers=broker)
+    try:
+        yield client
+    finally:
+        client.close()
 
 
 def kept_alive(run: KafkaRun, life: Life, seconds: float = 120) -> tuple[Report, list[str]]:
-    """Start the daemon again whenever it ends with code 1, as an orchestrator would; return its last words."""
+    """Start the daemon again whenever it ends with code 1, as an orchestrator would; return last words."""
     words = []
     deadline = time.monotonic() + seconds
     while not run.finished(life, 3):
@@ -102,7 +108,8 @@ def test_a_requests_topic_that_is_deleted_ends_the_daemon_with_a_line(
     given.fill(0, 0.5)
     life = KafkaRun(given, nursery, tmp_path).start()
     assert life.heard("stage opened")
-    admin(kafka).delete_topics([given.requests])
+    with admin(kafka) as client:
+        client.delete_topics([given.requests])
     assert life.wait(30) == 1
     assert f"the topic {given.requests} was deleted while it was read" in life.said()
     assert "Traceback" not in life.said()
@@ -117,13 +124,13 @@ def test_a_requests_topic_that_is_made_anew_is_never_taken_for_the_old_one(
     life = run.start()
     assert life.heard("stage opened")
     life.wait(1)
-    client = admin(kafka)
-    client.delete_topics([given.requests])
-    assert wait_until(lambda: given.requests not in client.list_topics(), 20)
-    client.create_topics([NewTopic(given.requests, PARTITIONS, 1, topic_configs={"retention.ms": "-1"})])
+    with admin(kafka) as client:
+        client.delete_topics([given.requests])
+        assert wait_until(lambda: given.requests not in client.list_topics(), 20)
+        client.create_topics([NewTopic(given.requests, PARTITIONS, 1, topic_configs={"retention.ms": "-1"})])
     given.fill()  # beyond where the old one was read to
     assert life.wait(30) == 1
-    assert "deleted and created anew while it was read" in life.said()
+    assert "deleted and created anew" in life.said()
     again = run.start()
     assert again.wait(30) == 1
     assert "is of another topic than the one that the checkpoint" in again.said()
@@ -139,7 +146,8 @@ def test_partitions_that_are_added_are_read_after_a_restart(
     run = KafkaRun(given, nursery, tmp_path)
     life = run.start()
     assert life.heard("stage opened")
-    admin(kafka).create_partitions({given.requests: NewPartitions(PARTITIONS + 1)})
+    with admin(kafka) as client:
+        client.create_partitions({given.requests: NewPartitions(PARTITIONS + 1)})
     assert life.wait(30) == 1
     assert f"has {PARTITIONS + 1} partitions now and had {PARTITIONS} at the start" in life.said()
     again = run.start()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.faults.daemons import Nursery
 from tests.faults.kafka_run import Input, KafkaRun
-from tests.faults.passes import named_deaths, random_deaths
+from tests.faults.passes import named_deaths, random_deaths, rebalances
 from tests.faults.points import AT_A_REBALANCE, AT_A_START, AT_THE_END, AT_WORK
 
 
@@ -33,3 +33,10 @@ def test_a_death_at_any_crash_point_of_a_stage_changes_nothing(
     report = named_deaths(KafkaRun(given, nursery, tmp_path), places)
     assert report.wrong == []
     assert report.kills == len(places)
+
+
+def test_three_workers_that_come_and_go_every_few_seconds_lose_and_double_nothing(
+    nursery: Nursery, given: Input, tmp_path: Path
+) -> None:
+    report = rebalances(KafkaRun(given, nursery, tmp_path), random.Random(7), 5)  # noqa: S311 - a seed
+    assert report.wrong == []
