@@ -1,6 +1,7 @@
 """Trouble of Kafka itself: each ends caught up and exact, or in one clear line with exit code 1."""
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,9 @@ from tests.kafka.broker import Broker, Cluster
 # A client that loses its broker leaves sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
-FROZEN = 15.0  # seconds: longer than a session; `make faults` has a minute
+FROZEN = float(
+    os.environ.get("UNERI_FROZEN", "15")
+)  # seconds: longer than a session; a minute in `make faults`
 
 
 @pytest.fixture
