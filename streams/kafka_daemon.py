@@ -26,6 +26,7 @@ from config.settings import Kafka, Settings
 from detectors.hottest import Hot
 from streams.crash_points import At, nothing
 from streams.delivery_status import delivery_status
+from streams.hanging_transactions import HangingTransactions
 from streams.kafka_app import aiokafka_options, chunk_app, wait_for_kafka
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_client import CredentialsMissingError
@@ -89,7 +90,13 @@ class KafkaDaemon:
         self._refused: Callable[[], str | None] | None = None  # why nothing can be told there
         self.metrics = Metrics()
         options = aiokafka_options(kafka)
-        self._records = OwnedRecords(topics.checkpoints, present[topics.checkpoints].partitions, options, at)
+        self._records = OwnedRecords(
+            topics.checkpoints,
+            present[topics.checkpoints].partitions,
+            options,
+            at,
+            hanging=HangingTransactions(kafka),
+        )
         sources = [f"{topics.requests}/{number}" for number in range(count)]
         stages = [
             Hosted(
