@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench scoreboard lock docs docs-pictures format
+.PHONY: help demo test check bench faults scoreboard lock docs docs-pictures format
 .DELETE_ON_ERROR:
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test           all tests"
 	@echo "make check          style, types, import direction, dependencies, compose file, docs"
 	@echo "make bench          benchmarks; prints ratios measured side by side"
+	@echo "make faults         kill the daemons 200 times and at every named point, in some 25 minutes"
 	@echo "make scoreboard     detection on every board next to the anchors, in some minutes"
 	@echo "make docs           write docs/configuration.md from the settings"
 	@echo "make docs-pictures  make the pictures of the README and of docs/messages.md"
@@ -48,6 +49,10 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
+
+faults: $(READY)
+	$(BIN)/python -m tests.faults.run
+	UNERI_FROZEN=60 $(BIN)/pytest tests/faults/test_broker_faults.py
 
 scoreboard: $(READY)
 	$(BIN)/python benchmarks/scoreboard.py

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import ssl
 import tempfile
 from typing import Any, Final
@@ -17,6 +16,7 @@ from aiokafka.helpers import create_ssl_context
 from config.settings import Kafka
 from streams.chunk_lane import ChunkApp
 from streams.kafka_client import secret
+from streams.membership import name_of_worker
 
 # All timeouts in one place: the broker gives up on a silent worker after SESSION, a worker has REBALANCE to
 # write its last checkpoints and join again, and no request may be shorter than a session.
@@ -75,7 +75,7 @@ def chunk_app(kafka: Kafka) -> ChunkApp:
         consumer_max_fetch_size=FETCH_BYTES,
         stream_buffer_maxsize=BUFFERED_CHUNKS,
         producer_acks=-1,
-        consumer_group_instance_id=os.environ.get(kafka.worker_env) or None,
+        consumer_group_instance_id=name_of_worker(kafka),
         topic_disable_leader=True,
         topic_allow_declare=False,
         store="memory://",

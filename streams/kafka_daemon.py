@@ -29,14 +29,16 @@ from detectors.state import StateError, said
 from streams.crash_points import At, nothing
 from streams.delivery_status import delivery_status
 from streams.greeting import Greeting
+from streams.hanging_transactions import HangingTransactions
 from streams.kafka_app import aiokafka_options, chunk_app, wait_for_kafka
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_client import CredentialsMissingError
 from streams.kafka_stages import DetectStage, IncidentsStage, RollupStage
 from streams.kafka_status import queues, readings, status_of
-from streams.kafka_topics import TopicError, Topics, verified_topics
+from streams.kafka_topics import Topic, TopicError, Topics, verified_topics
 from streams.labels_command import labels_route
 from streams.logs import configure_logs
+from streams.membership import leave
 from streams.messenger import messenger
 from streams.metrics import Metrics
 from streams.notices import NotifyStage, Passed
@@ -47,6 +49,7 @@ from streams.reception import Reception
 from streams.silence_routes import SilenceRoutes
 from streams.stage import REMEDY
 from streams.stage_host import Hosted, KeepLevel, Send, StageHost, fatal, fatal_when_failed
+from streams.topic_watch import TopicWatch
 from streams.warm import warm
 from streams.watchdog import Watchdog, guard
 from streams.web import Web, WebError
@@ -125,16 +128,23 @@ class KafkaDaemon:
         guarding.add_done_callback(fatal_when_failed)
         try:
             if await wait_for_kafka(self._kafka, stopping):
-                partitions = await asyncio.to_thread(verified_topics, self._kafka)
+                present = await asyncio.to_thread(verified_topics, self._kafka)
+                await asyncio.to_thread(leave, self._kafka)
+                watching = asyncio.create_task(TopicWatch(self._kafka, present).run())
+                watching.add_done_callback(fatal_when_failed)
                 log.info("starting", roles=self._roles, status_port=port)
-                await self._run(partitions, stopping)
+                try:
+                    await self._run(present, stopping)
+                finally:
+                    watching.cancel()
+                await asyncio.to_thread(leave, self._kafka)
         finally:
             await self._web.stop()
             guarding.cancel()
 
-    async def _run(self, partitions: dict[str, int], stopping: asyncio.Event) -> None:
+    async def _run(self, present: dict[str, Topic], stopping: asyncio.Event) -> None:
         self._waits_for = "no partitions yet"
-        self._host = host = self._hosting(partitions)
+        self._host = host = self._hosting(present)
         starting = asyncio.create_task(host.start())
         waiting = asyncio.create_task(stopping.wait())
         await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -154,17 +164,26 @@ class KafkaDaemon:
         await host.stop()
         log.info("stopped cleanly")
 
-    def _hosting(self, partitions: dict[str, int]) -> StageHost:
+    def _hosting(self, present: dict[str, Topic]) -> StageHost:
         """Return the host of the stages of this process's roles."""
         settings, kafka, topics = self._settings, self._kafka, self._topics
         options = aiokafka_options(kafka)
-        records = OwnedRecords(topics.checkpoints, partitions[topics.checkpoints], options, self._at)
-        sources = [f"{topics.requests}/{number}" for number in range(partitions[topics.requests])]
+        count = present[topics.requests].partitions
+        records = OwnedRecords(
+            topics.checkpoints,
+            present[topics.checkpoints].partitions,
+            options,
+            self._at,
+            hanging=HangingTransactions(kafka),
+        )
+        sources = [f"{topics.requests}/{number}" for number in range(count)]
         stages = [
             Hosted(
                 topics.requests,
                 "rollup",
-                lambda number: RollupStage(number, settings, kafka.shards, topics, self.metrics),
+                lambda number: RollupStage(
+                    _known(number, count, topics), settings, kafka.shards, topics, self.metrics
+                ),
                 idle_after=float(settings.time.idle),
                 level=KeepLevel(lambda stage: stage.rollup.watermark, self._elsewhere, settings.time.ahead),
             ),
@@ -188,6 +207,7 @@ class KafkaDaemon:
             KafkaCheckpoints(records),
             options,
             self._every,
+            topic_ids={name: topic.id for name, topic in present.items()},
             metrics=self.metrics,
             at=self._at,
         )
@@ -297,6 +317,15 @@ class KafkaDaemon:
                 self._outbox = None
                 self._refused = self._watch = None
                 await storage.close()
+
+
+def _known(partition: int, count: int, topics: Topics) -> int:
+    if partition >= count:
+        raise TopicError(
+            f"the topic {topics.requests} has more partitions now than {count}, as at the start: start again "
+            "to read all of them"
+        )
+    return partition
 
 
 def run_kafka(

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
@@ -52,6 +52,13 @@ class Topics:
             f"{kafka.app}-dead-letters",
             f"{kafka.app}-checkpoints",
         )
+
+
+class Topic(NamedTuple):
+    """What tells a topic from another of the same name."""
+
+    id: str  # empty where brokers are too old to give one
+    partitions: int
 
 
 def needed(kafka: Kafka) -> dict[str, tuple[int, dict[str, str]]]:
@@ -109,22 +116,21 @@ def setup_topics(settings: Settings) -> list[str]:
         ]
 
 
-def verified_topics(kafka: Kafka) -> dict[str, int]:
-    """Return the number of partitions of each topic that the daemon needs, all of which are there.
+def verified_topics(kafka: Kafka) -> dict[str, Topic]:
+    """Return each topic that the daemon needs, all of which are there.
 
     Raises
     ------
     TopicError
         When one is missing or has the wrong number of partitions, or Kafka does not answer.
     """
-    with _admin(kafka) as admin:
-        present = _partitions(admin)
+    present = topics_there(kafka)
     missing = [name for name in needed(kafka) if name not in present]
     if missing:
         raise TopicError(f"Kafka has no topic {', '.join(missing)}: `uneri setup` creates what is missing")
     for name in needed(kafka):
-        _verified(name, kafka, present[name])
-    return {name: present[name] for name in needed(kafka)}
+        _verified(name, kafka, present[name].partitions)
+    return present
 
 
 @contextlib.contextmanager
@@ -144,10 +150,28 @@ def _admin(kafka: Kafka) -> Iterator[Any]:
         admin.close()
 
 
-def _partitions(admin: Any) -> dict[str, int]:
+def topics_there(kafka: Kafka) -> dict[str, Topic]:
+    """Return those of the daemon's topics that are there.
+
+    Raises
+    ------
+    TopicError
+        When Kafka does not answer.
+    """
+    with _admin(kafka) as admin:
+        return _present(admin, list(needed(kafka)))
+
+
+def _present(admin: Any, names: list[str] | None = None) -> dict[str, Topic]:
     return {
-        one["name"]: len(one["partitions"]) for one in admin.describe_topics() if not one.get("error_code")
+        one["name"]: Topic(str(one.get("topic_id", "")), len(one["partitions"]))
+        for one in admin.describe_topics(names)
+        if not one.get("error_code")
     }
+
+
+def _partitions(admin: Any) -> dict[str, int]:
+    return {name: topic.partitions for name, topic in _present(admin).items()}
 
 
 def _created(admin: Any, name: str, partitions: int, config: dict[str, str], kafka: Kafka) -> str:

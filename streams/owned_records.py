@@ -18,9 +18,12 @@ from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 
 from detectors.state import StateError
 from streams.crash_points import At, CrashPoint, nothing
+from streams.hanging_transactions import HangingTransactions
 
 TRANSACTION_MS: Final = 20_000  # a dead writer's open transaction hides what follows it for this long
 READ_SECONDS: Final = 120.0
+LOOK_SECONDS: Final = 2.0
+HANGS_SECONDS: Final = 45.0  # Kafka ends one that ran out of time, and looks for such every 10 s
 
 
 class FencedError(RuntimeError):
@@ -40,13 +43,28 @@ class OwnedRecords:
         Keyword arguments of every aiokafka client (brokers, security).
     at
         Called at each crash point, for tests.
+    hanging
+        Ends transactions that hang; without it they are waited for in vain.
+    hangs
+        Seconds after which a transaction that is open all the time hangs.
     """
 
-    def __init__(self, topic: str, partitions: int, options: dict[str, Any], at: At = nothing) -> None:
+    def __init__(
+        self,
+        topic: str,
+        partitions: int,
+        options: dict[str, Any],
+        at: At = nothing,
+        *,
+        hanging: HangingTransactions | None = None,
+        hangs: float = HANGS_SECONDS,
+    ) -> None:
         self._topic = topic
         self._partitions = partitions
         self._options = options
         self._at = at
+        self._hanging = hanging
+        self._hangs = hangs
         self._producers: dict[str, tuple[AIOKafkaProducer, asyncio.Lock]] = {}
 
     async def take_over(self, key: str) -> dict[str, bytes]:
@@ -119,7 +137,11 @@ class OwnedRecords:
             consumer.assign([place])
             await consumer.seek_to_beginning(place)
             async with asyncio.timeout(READ_SECONDS):
-                return await _newest(consumer, place, end, key)
+                freeing = asyncio.create_task(self._free(place.partition))
+                try:
+                    return await _newest(consumer, place, end, key)
+                finally:
+                    freeing.cancel()
         except TimeoutError as error:
             raise StateError(
                 f"the records of {key} could not be read to their end in {READ_SECONDS:.0f} s: "
@@ -128,6 +150,18 @@ class OwnedRecords:
         finally:
             await plain.stop()
             await consumer.stop()
+
+    async def _free(self, partition: int) -> None:
+        """End what hangs: a transaction that is open now and still is when every other must have ended."""
+        if self._hanging is None:
+            return
+        await asyncio.sleep(LOOK_SECONDS)  # most partitions are read by then
+        before = await asyncio.to_thread(self._hanging.open, self._topic, partition)
+        if not before:
+            return
+        await asyncio.sleep(self._hangs)
+        for one in before & await asyncio.to_thread(self._hanging.open, self._topic, partition):
+            await asyncio.to_thread(self._hanging.abort, self._topic, partition, one)
 
 
 async def _newest(consumer: AIOKafkaConsumer, place: TopicPartition, end: int, key: str) -> dict[str, bytes]:

@@ -27,6 +27,7 @@ from streams.crash_points import At, CrashPoint, nothing
 UNACKNOWLEDGED: Final = 1000  # emissions on their way until a stage waits for them
 UNACKNOWLEDGED_BYTES: Final = 32 * 1024 * 1024  # and how large they may be together
 PENDING: Final = "pending"  # the part that holds emissions made because time passed
+TOPIC: Final = "topic"  # the part that says which topic the offsets are of, where brokers tell
 
 REMEDY: Final = (
     "start the version of uneri that wrote it, or begin anew with another kafka.app (`uneri setup` makes its "
@@ -77,7 +78,7 @@ class LostRecordsError(RuntimeError):
 
 
 class OtherTopicError(RuntimeError):
-    """The topic ends before the checkpoint: it is not the one that the checkpoint was made of."""
+    """The topic is not the one that the checkpoint was made of, or ends before it."""
 
 
 class StageRunner:
@@ -99,6 +100,8 @@ class StageRunner:
         Told the offset up to which a durable checkpoint includes the source.
     bounds
         The offsets that the source has now.
+    topic_id
+        Tells the topic of the source from another of the same name; empty when that is not known.
     every
         Seconds of wall time between checkpoints.
     idle_after
@@ -119,6 +122,7 @@ class StageRunner:
         send: Callable[[Any], Awaitable[Awaitable[Any]]],
         release: Callable[[int], None],
         bounds: Callable[[], Awaitable[Bounds]],
+        topic_id: str = "",
         every: float = 5.0,
         idle_after: float | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -133,6 +137,7 @@ class StageRunner:
         self._send = send
         self._release = release
         self._bounds = bounds
+        self._topic_id = topic_id.encode()
         self._every = every
         self._idle_after = idle_after
         self._clock = clock
@@ -166,7 +171,7 @@ class StageRunner:
         Raises
         ------
         OtherTopicError
-            When the source ends before the checkpoint.
+            When the source is another topic than that of the checkpoint, or ends before it.
         detectors.state.StateError
             When the checkpoint is damaged or of another version.
         """
@@ -181,7 +186,13 @@ class StageRunner:
             self._spoke = self._saved = self._clock()
 
     async def _restore(self, checkpoint: Checkpoint) -> None:
+        parts = dict(checkpoint.parts)
         position = checkpoint.offsets.get(self.source)
+        if parts.pop(TOPIC, self._topic_id) != self._topic_id:
+            raise OtherTopicError(
+                f"{self.source} is of another topic than the one that the checkpoint {self.key} was made of: "
+                "it was deleted and created anew. Choose another kafka.app, or delete the topics of this one"
+            )
         if position is not None:
             end = (await self._bounds()).end
             if end < position:
@@ -190,7 +201,6 @@ class StageRunner:
                     f"{position}: was the topic deleted and created anew? Choose another kafka.app, "
                     "or delete the topics of this one"
                 )
-        parts = dict(checkpoint.parts)
         pending = parts.pop(PENDING, None)
         if parts:
             try:
@@ -205,6 +215,7 @@ class StageRunner:
         if pending is not None:
             self._at(CrashPoint.RESTORED, self.key)
             await self._emit(msgspec.msgpack.decode(pending, type=list[Emission]))
+            self._changed = True  # the next checkpoint is without them
 
     async def feed(self, chunk: Chunk) -> None:
         """Take in what is new in a chunk, and write a checkpoint when it is time.
@@ -310,6 +321,8 @@ class StageRunner:
         parts = dict(self.stage.snapshot())
         if pending:
             parts[PENDING] = msgspec.msgpack.encode(pending)
+        if self._topic_id:
+            parts[TOPIC] = self._topic_id
         offsets = {} if self.position is None else {self.source: self.position}
         await self._checkpoints.save(self.key, Checkpoint(offsets, parts))
         self._at(CrashPoint.DURABLE, self.key)

@@ -8,7 +8,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -91,6 +91,8 @@ class StageHost:
         Keyword arguments of every aiokafka client (brokers, security).
     every
         Seconds between checkpoints.
+    topic_ids
+        Tell each topic from another of the same name.
     metrics
         Where openings and assignments are counted.
     stuck
@@ -107,6 +109,7 @@ class StageHost:
         options: dict[str, Any],
         every: float = 5.0,
         *,
+        topic_ids: Mapping[str, str] | None = None,
         metrics: Metrics | None = None,
         stuck: float = STUCK_SECONDS,
         at: At = nothing,
@@ -122,6 +125,7 @@ class StageHost:
         self._streams: dict[str, Any] = {}
         self._checkpoints = checkpoints
         self._every = every
+        self._topic_ids = topic_ids or {}
         self._at = app.at = at
         self._hosted = {one.topic: one for one in hosted}
         self._opening: dict[TP, asyncio.Task[StageRunner]] = {}
@@ -265,6 +269,7 @@ class StageHost:
             send=send,
             release=lambda offset: self.app.chunk_consumer.release(tp, offset),
             bounds=lambda: self._bounds(tp),
+            topic_id=self._topic_ids.get(tp.topic, ""),
             every=self._every,
             idle_after=hosted.idle_after,
             at=self._at,

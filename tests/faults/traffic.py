@@ -12,7 +12,7 @@ START: Final = 1_760_000_400
 LENGTH: Final = 3 * 3600
 HAMMERED: Final = LENGTH - 1500  # seconds after the start
 PARTITIONS: Final = 4
-RATE: Final = 0.6  # requests a second
+RATE: Final = 0.4  # requests a second
 FUNCTIONS: Final = ("get-item", "put-item", "buy", "balance")
 TABLES: Final = {"get-item": "items", "put-item": "items", "buy": "ledger", "balance": "ledger"}
 
@@ -27,23 +27,11 @@ class Traffic(NamedTuple):
         """How many there are."""
         return sum(map(len, self.partitions))
 
-    def merged(self) -> list[bytes]:
-        """Return the same as one partition: records of each in their order, the partitions in turn."""
-        turns = [iter(each) for each in self.partitions]
-        out: list[bytes] = []
-        while turns:
-            for turn in list(turns):
-                run = [record for _, record in zip(range(20), turn, strict=False)]
-                out += run
-                if len(run) < 20:
-                    turns.remove(turn)
-        return out
 
-
-def traffic(seed: int) -> Traffic:
+def traffic(seed: int, count: int = PARTITIONS) -> Traffic:
     """Draw the records."""
     draw = random.Random(seed)  # noqa: S311 - a scenario, not a secret
-    partitions: list[list[tuple[float, bytes]]] = [[] for _ in range(PARTITIONS)]
+    partitions: list[list[tuple[float, bytes]]] = [[] for _ in range(count)]
     at, number = 0.0, 0
     while at < LENGTH:
         hammered = at >= HAMMERED
@@ -52,7 +40,7 @@ def traffic(seed: int) -> Traffic:
         number += 1
         delay = draw.expovariate(1) if draw.random() < 0.99 else draw.uniform(30, 400)  # of its arrival
         record = json.dumps(event(draw, f"r{number}", START + at, function, hammered=hammered)).encode()
-        partition = partitions[draw.randrange(PARTITIONS)]
+        partition = partitions[draw.randrange(count)]
         partition.append((at + delay, record))
         if draw.random() < 0.01:
             partition.append((at + delay + draw.uniform(0, 5), record))  # sent twice

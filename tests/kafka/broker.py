@@ -1,4 +1,4 @@
-"""One real Apache Kafka broker on free ports of 127.0.0.1, for tests and benchmarks."""
+"""Real Apache Kafka brokers on free ports of 127.0.0.1, for tests and benchmarks: one, or a cluster."""
 
 import base64
 import fcntl
@@ -23,17 +23,18 @@ QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 
 PROPERTIES = """
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
+node.id={node}
+controller.quorum.voters={voters}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={folder}/log
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor={replicas}
+min.insync.replicas={in_sync}
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
@@ -90,6 +91,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _cluster_id() -> str:
+    cluster = "-"
+    while cluster.startswith("-"):  # would be read as an option
+        cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
+    return cluster
+
+
 class Broker:
     """A single-node KRaft broker in a folder of its own.
 
@@ -99,8 +107,12 @@ class Broker:
 
     def __init__(self, heap: str = "512m") -> None:
         self.port = free_port()
-        self._controller = free_port()
+        self.controller = free_port()
         self._heap = heap
+        self._node = 1
+        self._voters = f"1@127.0.0.1:{self.controller}"
+        self._replicas = 1
+        self._cluster = _cluster_id()
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -118,6 +130,10 @@ class Broker:
     ) -> None:
         self.close()
 
+    def join(self, node: int, voters: str, replicas: int, cluster: str) -> None:
+        """Be a part of a cluster; before the first start."""
+        self._node, self._voters, self._replicas, self._cluster = node, voters, replicas, cluster
+
     def start(self, timeout: float = 60) -> None:
         """Start it and return when it answers an admin request.
 
@@ -127,16 +143,32 @@ class Broker:
             When there is no Java or Maven, or the broker ended or stayed silent; the message has its
             last words.
         """
+        self.launch()
+        self.wait(timeout)
+
+    def launch(self) -> None:
+        """Start it and return at once.
+
+        Raises
+        ------
+        BrokerUnavailableError
+            When there is no Java or Maven.
+        """
         classpath = f"{jars()}/*"
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="uneri-kafka-"))
             settings = self._folder / "server.properties"
             settings.write_text(
-                PROPERTIES.format(port=self.port, controller=self._controller, folder=self._folder)
+                PROPERTIES.format(
+                    port=self.port,
+                    controller=self.controller,
+                    folder=self._folder,
+                    node=self._node,
+                    voters=self._voters,
+                    replicas=self._replicas,
+                    in_sync=min(2, self._replicas),
+                )
             )
-            cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
-            while cluster.startswith("-"):  # would be read as an option
-                cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
             subprocess.run(
                 [  # noqa: S607
                     "java",
@@ -145,7 +177,7 @@ class Broker:
                     "kafka.tools.StorageTool",
                     "format",
                     "-t",
-                    cluster,
+                    self._cluster,
                     "-c",
                     settings,
                 ],
@@ -161,6 +193,18 @@ class Broker:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C in a test run ends the tests first, then the broker
             )
+
+    def wait(self, timeout: float = 60) -> None:
+        """Return when it answers an admin request.
+
+        Raises
+        ------
+        BrokerUnavailableError
+            When it ended or stayed silent; the message has its last words.
+        """
+        assert self._process is not None
+        assert self._folder is not None
+        words = self._folder / "broker.out"
         deadline = time.monotonic() + timeout
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -224,3 +268,32 @@ class Broker:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+
+class Cluster:
+    """Brokers that are each other's quorum; topics of three replicas survive the loss of one."""
+
+    def __init__(self, count: int = 3, heap: str = "384m") -> None:
+        self.brokers = [Broker(heap) for _ in range(count)]
+        voters = ",".join(f"{node}@127.0.0.1:{one.controller}" for node, one in enumerate(self.brokers, 1))
+        cluster = _cluster_id()
+        for node, broker in enumerate(self.brokers, 1):
+            broker.join(node, voters, count, cluster)
+
+    @property
+    def address(self) -> str:
+        """``host:port`` of all, with commas."""
+        return ",".join(broker.address for broker in self.brokers)
+
+    def __enter__(self) -> Self:
+        for broker in self.brokers:
+            broker.launch()
+        for broker in self.brokers:
+            broker.wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for broker in self.brokers:
+            broker.close()

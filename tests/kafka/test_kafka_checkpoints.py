@@ -8,8 +8,10 @@ from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
+from config.settings import Kafka
 from detectors.state import StateError
 from streams.checkpoint import Checkpoint
+from streams.hanging_transactions import HangingTransactions
 from streams.kafka_checkpoints import PIECE_BYTES, KafkaCheckpoints
 from streams.owned_records import FencedError, OwnedRecords
 from tests.kafka import topic as topics
@@ -123,6 +125,28 @@ async def test_an_open_transaction_of_another_stage_does_not_hide_the_newest_che
         await other.commit_transaction()
         assert await loading == Checkpoint({"s/0": 2}, {})
         await other.stop()
+
+
+async def test_a_transaction_that_hangs_is_ended_and_hides_nothing_any_more(kafka: str, topic: str) -> None:
+    # In one that hangs its writer is gone and no timeout ends it; here the timeout is far away.
+    async with process(kafka, topic) as one:
+        await one.load("k")
+        lost = AIOKafkaProducer(
+            bootstrap_servers=kafka, transactional_id=f"{topic}-lost", transaction_timeout_ms=600_000
+        )
+        await lost.start()
+        await lost.begin_transaction()
+        await lost.send_and_wait(topic, b"x", key=b"k|p|0", partition=0)
+        await one.save("k", Checkpoint({"s/0": 2}, {}))
+    hanging = HangingTransactions(Kafka(brokers=[kafka]))
+    records = OwnedRecords(topic, 1, {"bootstrap_servers": kafka}, hanging=hanging, hangs=1.0)
+    checkpoints = KafkaCheckpoints(records)
+    async with asyncio.timeout(30):
+        assert await checkpoints.load("k") == Checkpoint({"s/0": 2}, {})
+    assert hanging.open(topic, 0) == frozenset()
+    await checkpoints.close()
+    lost._txn_manager._txn_partitions.clear()  # nobody asks it to abort what is aborted
+    await lost.stop()
 
 
 async def test_missing_pieces_are_refused_in_one_line(kafka: str, topic: str) -> None:

@@ -24,13 +24,17 @@ def create(broker: str, *topics: NewTopic) -> None:
 
 
 def fill(
-    broker: str, topic: str, partitions: Sequence[Iterable[bytes]], timestamp: int = 1_760_000_000_000
+    broker: str,
+    topic: str,
+    partitions: Sequence[Iterable[bytes]],
+    timestamp: int = 1_760_000_000_000,
+    batch_bytes: int = BATCH_BYTES,
 ) -> None:
     """Write records to partition 0, 1 … in batches of half a megabyte; ``timestamp`` in milliseconds."""
 
     async def write() -> None:
         producer = AIOKafkaProducer(
-            bootstrap_servers=broker, max_batch_size=BATCH_BYTES, max_request_size=2 * BATCH_BYTES
+            bootstrap_servers=broker.split(","), max_batch_size=batch_bytes, max_request_size=2 * BATCH_BYTES
         )
         await producer.start()
         try:

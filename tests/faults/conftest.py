@@ -1,0 +1,28 @@
+"""What the tests of faults share: one nursery, and one input on one broker."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.daemons import Nursery
+from tests.faults.kafka_run import Input
+from tests.faults.local_run import LocalInput
+from tests.faults.traffic import traffic
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def given(kafka: str) -> Input:
+    one = Input(kafka, traffic(1))
+    one.fill()
+    return one
+
+
+@pytest.fixture(scope="session")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> LocalInput:
+    return LocalInput(traffic(1, 1).partitions[0], tmp_path_factory.mktemp("followed"))

@@ -1,0 +1,147 @@
+"""Daemons of a test: born by the nursery, killed by the test."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from config.settings import Settings
+
+ROOT = Path(__file__).parent.parent.parent
+EVERY = 0.25  # seconds between checkpoints: a second of life has several
+
+
+class Nursery:
+    """The program that daemons are forked from; a ``with`` block starts and ends it and all of them."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str]
+        self._codes: dict[int, int] = {}
+        self._born: set[int] = set()
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("nursery.py")],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._read() == "ready"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._look()
+        for pid in self._born - self._codes.keys():
+            os.kill(pid, signal.SIGKILL)
+        self._process.communicate(timeout=20)
+
+    def start(self, settings: Settings, log: Path, **options: Any) -> "Life":
+        """Start a daemon."""
+        told = {"crash": None, "every": EVERY, "roles": None, "follow": [], "run": 300, **options}
+        before = log.stat().st_size
+        pid = int(self._ask({**told, "settings": settings.model_dump(mode="json"), "log": str(log)}))
+        self._born.add(pid)
+        return Life(self, pid, log, before)
+
+    def code(self, pid: int) -> int | None:
+        """Return the exit code, negative for a signal; None while it runs."""
+        if pid not in self._codes:
+            self._look()
+        return self._codes.get(pid)
+
+    def _look(self) -> None:
+        self._codes |= {int(pid): code for pid, code in json.loads(self._ask("exits")).items()}
+
+    def _ask(self, what: object) -> str:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(what) + "\n")
+        self._process.stdin.flush()
+        return self._read()
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+class Life:
+    """One process that runs a daemon."""
+
+    def __init__(self, nursery: Nursery, pid: int, log: Path, before: int) -> None:
+        self._nursery = nursery
+        self.pid = pid
+        self.log = log
+        self._before = before
+
+    @property
+    def code(self) -> int | None:
+        """The exit code, negative for a signal; None while it lives."""
+        return self._nursery.code(self.pid)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, when it lives."""
+        if self.code is None:
+            os.kill(self.pid, number)
+
+    def wait(self, seconds: float) -> int | None:
+        """Return its exit code; None when it still lives after so long."""
+        wait_until(lambda: self.code is not None, seconds, 0.01)
+        return self.code
+
+    def kill(self) -> bool:
+        """End it by SIGKILL; False when it had ended before."""
+        lived = self.code is None
+        self.signal(signal.SIGKILL)
+        assert self.wait(10) is not None
+        return lived
+
+    def stop(self) -> int | None:
+        """Ask it to stop in order; return its exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait(30)
+
+    def said(self) -> str:
+        """Return what is in its log, of earlier lives too."""
+        return self.log.read_text(errors="replace")
+
+    def heard(self, text: str, seconds: float = 60) -> bool:
+        """Wait until it has said ``text``; False when it ended before."""
+
+        def said() -> bool:
+            with self.log.open("rb") as log:
+                log.seek(self._before)
+                return text.encode() in log.read()
+
+        return wait_until(lambda: said() or self.code is not None, seconds, 0.01) and said()
+
+    def kill_at_random(self, draw: random.Random, started: str, longest: float) -> bool:
+        """Kill it somewhere in its start, or at work: one time in four, and three times."""
+        if draw.random() < 0.25:
+            self.wait(draw.uniform(0.02, 1))
+        else:
+            self.heard(started)
+            self.wait(draw.uniform(0, longest))
+        return self.kill()
+
+    def died(self, seconds: float = 60) -> bool:
+        """Wait for a death that it has to find by itself."""
+        return self.wait(seconds) == -signal.SIGKILL
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, pause: float = 0.05) -> bool:
+    """Return whether the condition came true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+    return True

@@ -1,0 +1,300 @@
+"""One pass of the Kafka daemon over the input, through as many deaths as one wants, and what came of it."""
+
+import asyncio
+import contextlib
+import functools
+import random
+import signal
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import NewTopic
+
+from config.settings import Judge, Kafka, Settings, Time, Web
+from streams.block_codec import decode_block
+from streams.checkpoint import Checkpoint
+from streams.chunk import Chunk
+from streams.gather import Judged
+from streams.kafka_app import aiokafka_options
+from streams.kafka_checkpoints import KafkaCheckpoints
+from streams.kafka_stages import DetectStage, IncidentsStage, RollupStage
+from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
+from streams.owned_records import OwnedRecords
+from streams.stage import TOPIC
+from tests.faults.daemons import Life, Nursery, wait_until
+from tests.faults.oracle import Truth, undisturbed
+from tests.faults.traffic import Traffic
+from tests.kafka import topic as topics
+
+SHARDS = 2
+PRODUCED_BYTES = 8_000  # of a batch: the input is small, and must come in many chunks
+
+
+@dataclass
+class Report:
+    """What was found wrong, and figures of the run."""
+
+    wrong: list[str] = field(default_factory=list)
+    kills: int = 0
+    again: int = 0  # blocks and judged steps that came more than once
+
+    def compare(self, what: str, expected: Any, found: Any) -> None:
+        """Note a difference."""
+        if expected != found:
+            self.wrong.append(f"{what}: {_short(found)} instead of {_short(expected)}")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) < 300 else f"{text[:300]}…"
+
+
+class Input:
+    """A requests topic with the records, and what they must come to. Runs may share it: each is a group."""
+
+    def __init__(self, broker: str, traffic: Traffic, *, replication: int = 1) -> None:
+        self.broker = broker
+        self.brokers = broker.split(",")
+        self.partitions = traffic.partitions
+        self.requests = topics.unique("requests")
+        self.sources = [f"{self.requests}/{number}" for number in range(len(self.partitions))]
+        self.replication = replication
+        config = {"retention.ms": "-1"}
+        topic = NewTopic(self.requests, len(self.sources), replication, topic_configs=config)
+        topics.create(self.brokers[0], topic)
+
+    def fill(self, first: float = 0, last: float = 1) -> None:
+        """Write a stretch of the records, by share of each partition."""
+        parts = [each[int(len(each) * first) : int(len(each) * last)] for each in self.partitions]
+        topics.fill(self.broker, self.requests, parts, batch_bytes=PRODUCED_BYTES)
+
+    @functools.cached_property
+    def truths(self) -> list[Truth]:
+        """What each partition must come to."""
+        return [Truth(*each, self.settings) for each in zip(self.sources, self.partitions, strict=True)]
+
+    @functools.cached_property
+    def findings(self) -> dict[tuple[str, int], str]:
+        """What must be found."""
+        _, found = undisturbed(self.settings, dict(zip(self.sources, self.partitions, strict=True)), SHARDS)
+        assert found, "the scenario has nothing to tell"
+        return found
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of an app of its own."""
+        return Settings(
+            kafka=Kafka(
+                brokers=self.brokers,
+                app=topics.unique("app"),
+                requests=self.requests,
+                shards=SHARDS,
+                replication=self.replication,
+            ),
+            web=Web(listen="127.0.0.1:0"),
+            time=Time(idle=1),
+            judge=Judge(young=3600),
+        )
+
+
+class KafkaRun:
+    """An app that takes an input in, with one worker after the other or several at once."""
+
+    def __init__(self, given: Input, nursery: Nursery, folder: Path) -> None:
+        self._input = given
+        self.sources = given.sources
+        self._nursery = nursery
+        self.lives = 0
+        self.settings = given.settings
+        assert self.settings.kafka is not None
+        self.kafka = self.settings.kafka
+        self.names = Topics.of(self.kafka)
+        setup_topics(self.settings)
+        self.log = folder / f"{self.kafka.app}.log"
+        self.log.touch()
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys of all stages."""
+        rollups = [f"rollup/{number}" for number in range(len(self.sources))]
+        return [*rollups, *(f"detect/{shard}" for shard in range(SHARDS)), "incidents/0"]
+
+    def start(self, worker: str = "one", **options: Any) -> Life:
+        """Start a worker."""
+        self.lives += 1
+        return self._nursery.start(self.settings, self.log, worker=worker, **options)
+
+    @contextlib.contextmanager
+    def _consumer(self) -> Iterator[KafkaConsumer]:
+        consumer = KafkaConsumer(
+            bootstrap_servers=self._input.brokers,
+            group_id=self.kafka.app,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        try:
+            yield consumer
+        finally:
+            consumer.close()
+
+    def finished(self, life: Life, seconds: float) -> bool:
+        """Wait until everything is judged and every stage has committed all; False when life or time end."""
+        with self._consumer() as consumer:
+            said: dict[tuple[str, int], bool] = {}
+            rollups = [TopicPartition(self.names.rollups, shard) for shard in range(SHARDS)]
+            consumer.assign(rollups)
+            consumer.seek_to_beginning(*rollups)
+
+            def committed(topic: str, count: int) -> bool:
+                places = [TopicPartition(topic, number) for number in range(count)]
+                ends = consumer.end_offsets(places)
+                return all((consumer.committed(place) or 0) == ends[place] for place in places)
+
+            def done() -> bool:
+                for records in consumer.poll(50).values():
+                    for record in records:
+                        block = decode_block(record.value)
+                        said[block.source, block.shard] = block.idle
+                return life.code is not None or (
+                    len(said) == len(self.sources) * SHARDS
+                    and all(said.values())
+                    and committed(self.names.requests, len(self.sources))
+                    and committed(self.names.rollups, SHARDS)
+                    and committed(self.names.findings, 1)
+                )
+
+            return wait_until(done, seconds, 0.1) and life.code is None
+
+    def die_at_random(self, draw: random.Random, kills: int, longest: float = 2.5) -> int:
+        """Start and kill one worker again and again; return how many kills hit a living process."""
+        return sum(self.start().kill_at_random(draw, "stage opened", longest) for _ in range(kills))
+
+    def finish(self, seconds: float = 90, life: Life | None = None) -> Report:
+        """Let a last worker do what is left, and look at what came of it."""
+        report = Report()
+        life = life or self.start()
+        for key in self.keys:
+            life.heard(f"key={key} ")  # after a rebalance others may own some, for as long as their session
+        if not self.finished(life, seconds):
+            report.wrong.append(f"not finished in {seconds} s, exit code {life.code}: {life.said()[-3000:]}")
+        report.compare("exit code", 0, life.stop())
+        self.judge(report)
+        return report
+
+    def judge(self, report: Report) -> None:
+        """Compare everything that is in Kafka now with the truth."""
+        if "Traceback" in self.log.read_text():
+            report.wrong.append(f"a traceback in {self.log}")
+        read = self._read()
+        self._judge_blocks(report, read[self.names.rollups])
+        self._judge_letters(report, read[self.names.dead_letters])
+        self._judge_findings(report, read[self.names.findings])
+        asyncio.run(self._judge_states(report, read))
+
+    def _read(self) -> dict[str, dict[int, list[tuple[bytes, bytes]]]]:
+        found: dict[str, dict[int, list[tuple[bytes, bytes]]]] = defaultdict(lambda: defaultdict(list))
+        with self._consumer() as consumer:
+            names = (self.names.rollups, self.names.findings, self.names.dead_letters)
+            places = [
+                TopicPartition(name, number)
+                for name in names
+                for number in consumer.partitions_for_topic(name)
+            ]
+            consumer.assign(places)
+            consumer.seek_to_beginning(*places)
+            end = consumer.end_offsets(places)
+            while any(consumer.position(place) < end[place] for place in places):
+                for place, records in consumer.poll(500).items():
+                    found[place.topic][place.partition] += [(each.key, each.value) for each in records]
+        return found
+
+    def _judge_blocks(self, report: Report, topic: dict[int, list[tuple[bytes, bytes]]]) -> None:
+        first: dict[tuple[str, int, int], bytes] = {}
+        blocks = []
+        for shard, records in topic.items():
+            for _, value in records:
+                block = decode_block(value)
+                report.compare("shard of a block", shard, block.shard)
+                if block.idle:
+                    continue
+                key = block.source, block.shard, block.sequence
+                if key in first:
+                    report.again += 1
+                    report.compare(f"block {key} again", first[key], value)
+                else:
+                    first[key] = value
+                    blocks.append(block)
+        for truth in self._input.truths:
+            report.wrong += truth.mismatches(blocks)
+
+    def _judge_letters(self, report: Report, topic: dict[int, list[tuple[bytes, bytes]]]) -> None:
+        letters: dict[bytes, bytes] = {}
+        for key, value in topic[0]:
+            if letters.setdefault(key, value) != value:
+                report.wrong.append(f"dead letter {key!r} differs from the same before a kill")
+        expected = {
+            f"{truth.source}/{bad.offset}".encode(): bad.reason
+            for truth in self._input.truths
+            for bad in truth.bad
+        }
+        reasons = {key: msgspec.json.decode(value)["reason"] for key, value in letters.items()}
+        report.compare("dead letters", dict(sorted(expected.items())), dict(sorted(reasons.items())))
+
+    def _judge_findings(self, report: Report, topic: dict[int, list[tuple[bytes, bytes]]]) -> None:
+        steps: dict[tuple[int, int], bytes] = {}
+        findings: dict[tuple[str, int], str] = {}
+        for _, value in topic[0]:
+            judged = msgspec.msgpack.decode(value, type=Judged)
+            key = judged.shard, judged.start
+            if key in steps:
+                report.again += 1
+                report.compare(f"judged step {key} again", steps[key], value)
+                continue
+            steps[key] = value
+            for finding in judged.findings:
+                findings[finding.id, finding.revision] = repr(finding)
+        expected = self._input.findings
+        report.compare("ids of findings", sorted(expected), sorted(findings))
+        report.compare("findings", expected, findings)
+
+    async def _judge_states(
+        self, report: Report, read: dict[str, dict[int, list[tuple[bytes, bytes]]]]
+    ) -> None:
+        """Feed fresh stages what the killed ones were fed: their state must be the last checkpoint's."""
+        options = aiokafka_options(self.kafka)
+        kept = KafkaCheckpoints(OwnedRecords(self.names.checkpoints, CHECKPOINTS_PARTITIONS, options))
+
+        async def judge(key: str, topic: str, stage: Any, number: int, values: list[bytes]) -> None:
+            checkpoint = await kept.load(key) or Checkpoint()
+            stage.feed(Chunk(topic, number, 0, len(values), range(len(values)), values))
+            if topic == self.names.requests:
+                stage.idle()
+            report.compare(f"offsets of {key}", {f"{topic}/{number}": len(values)}, checkpoint.offsets)
+            expected = stage.snapshot()
+            parts = checkpoint.parts.keys() - {TOPIC}
+            report.compare(f"parts of {key}", sorted(expected), sorted(parts))
+            for name, part in expected.items():
+                report.compare(f"part {name} of {key}", part, checkpoint.parts.get(name))
+
+        for number, records in enumerate(self._input.partitions):
+            stage: Any = RollupStage(number, self.settings, SHARDS, self.names)
+            await judge(f"rollup/{number}", self.names.requests, stage, number, list(records))
+        for shard in range(SHARDS):
+            stage = DetectStage(shard, self.sources, self.settings, self.names)
+            values = [value for _, value in read[self.names.rollups][shard]]
+            await judge(f"detect/{shard}", self.names.rollups, stage, shard, values)
+        values = [value for _, value in read[self.names.findings][0]]
+        await judge("incidents/0", self.names.findings, IncidentsStage(SHARDS, self.settings), 0, values)
+        await kept.close()
+
+
+def stop_all(lives: list[Life]) -> list[int | None]:
+    """Ask all to stop, then wait for each."""
+    for life in lives:
+        life.signal(signal.SIGTERM)
+    return [life.wait(30) for life in lives]

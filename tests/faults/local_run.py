@@ -1,0 +1,125 @@
+"""One pass of the local daemon over the input, through as many deaths as one wants, and what came of it."""
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from config.settings import Judge, Local, Settings, Time
+from streams.block_codec import decode_block
+from streams.local_daemon import SOURCE, STAGE
+from streams.sqlite_store import SqliteStore
+from tests.faults.daemons import Life, Nursery, wait_until
+from tests.faults.kafka_run import Report
+from tests.faults.oracle import Truth, undisturbed
+
+RUN = 150  # records that the engine is given at once: the input is small, and must come in many runs
+
+
+class LocalInput:
+    """A file with the records, which the daemon follows, and what they must come to."""
+
+    def __init__(self, records: Sequence[bytes], folder: Path) -> None:
+        self.file = folder / "events.ndjson"
+        self.file.write_bytes(b"".join(record + b"\n" for record in records))
+        self.count = len(records)
+        settings = self.settings(folder)
+        self.truth = Truth(SOURCE, records, settings)
+        engine, self.findings = undisturbed(settings, {SOURCE: records}, 1)
+        assert self.findings, "the scenario has nothing to tell"
+        self.parts = engine.snapshot()
+
+    @staticmethod
+    def settings(state: Path) -> Settings:
+        """Settings of a state of its own."""
+        return Settings(
+            local=Local(listen="127.0.0.1:0", state=str(state)), time=Time(idle=1), judge=Judge(young=3600)
+        )
+
+
+class LocalRun:
+    """A state that takes an input in, with one daemon after the other."""
+
+    def __init__(self, given: LocalInput, nursery: Nursery, folder: Path) -> None:
+        self._input = given
+        self._nursery = nursery
+        self.lives = 0
+        folder.mkdir()
+        self._state = folder / "state"
+        self._tap = folder / "tap"
+        self.log = folder / "log"
+        self.log.touch()
+        self._settings = given.settings(self._state)
+
+    def start(self, **options: object) -> Life:
+        """Start a daemon."""
+        self.lives += 1
+        given = {"tap": str(self._tap), "follow": [str(self._input.file)], "run": RUN, "every": 0.05}
+        return self._nursery.start(self._settings, self.log, **{**given, **options})
+
+    def die_at_random(self, draw: random.Random, kills: int, longest: float = 0.4) -> int:
+        """Start and kill a daemon again and again; return how many kills hit a living process."""
+        return sum(self.start().kill_at_random(draw, "taking events in", longest) for _ in range(kills))
+
+    def _judged(self) -> bool:
+        """Say whether all is judged, and silence is noted: the tap ends with the blocks that say idle."""
+        if not self._tap.exists():
+            return False
+        blocks = [one for one in self._lines(self._tap.read_bytes()[-200_000:]) if one[0] == "block"]
+        return bool(blocks) and decode_block(bytes.fromhex(blocks[-1][1])).idle
+
+    def finish(self, seconds: float = 60, life: Life | None = None) -> Report:
+        """Let a last daemon do what is left, and look at what came of it."""
+        report = Report()
+        life = life or self.start()
+        if life.heard("taking events in"):
+            life.wait(2.5)  # so long that silence is noted again, when the note went with a killed one
+        if not wait_until(lambda: life.code is not None or self._judged(), seconds) or life.code is not None:
+            report.wrong.append(f"not finished in {seconds} s, exit code {life.code}: {life.said()[-3000:]}")
+        report.compare("exit code", 0, life.stop())
+        self.judge(report)
+        return report
+
+    def judge(self, report: Report) -> None:
+        """Compare everything that is on disk now with the truth."""
+        if "Traceback" in self.log.read_text():
+            report.wrong.append(f"a traceback in {self.log}")
+        first: dict[tuple[int, int], str] = {}
+        blocks = []
+        findings: dict[tuple[str, int], str] = {}
+        for kind, *told in self._lines(self._tap.read_bytes()):
+            if kind == "finding":
+                report.compare("a finding again", findings.setdefault((told[0], told[1]), told[2]), told[2])
+                continue
+            block = decode_block(bytes.fromhex(told[0]))
+            key = block.shard, block.sequence
+            if block.idle:
+                continue
+            if key in first:
+                report.again += 1
+                report.compare(f"block {key} again", first[key], told[0])
+            else:
+                first[key] = told[0]
+                blocks.append(block)
+        report.wrong += self._input.truth.mismatches(blocks)
+        report.compare("ids of findings", sorted(self._input.findings), sorted(findings))
+        report.compare("findings", self._input.findings, findings)
+        with SqliteStore(self._state / "uneri.db") as store:
+            checkpoint = store.load(STAGE)
+            letters = {(offset, reason) for _, offset, reason, _, _ in store.dead_letters()}
+        report.compare("dead letters", {tuple(bad) for bad in self._input.truth.bad}, letters)
+        assert checkpoint is not None
+        report.compare("offset", {SOURCE: self._input.count}, checkpoint.offsets)
+        report.compare("parts", sorted(self._input.parts), sorted(checkpoint.parts))
+        for name, part in self._input.parts.items():
+            report.compare(f"part {name}", part, checkpoint.parts.get(name))
+
+    @staticmethod
+    def _lines(text: bytes) -> list[list[str]]:
+        found = []
+        for line in text.splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue  # cut off at the start of what was read, or by a kill in the middle of the write
+        return found

@@ -1,0 +1,141 @@
+"""Starts daemons that are born with everything imported and compiled, so that a life costs no start-up.
+
+python nursery.py
+
+Reads one JSON object a line: {"settings": …, "log": path, "crash": [point, key, n] or null, …}, forks, and
+answers with the process id. The child is a real process that runs the real daemon in its own memory; only
+what importing and compiling leave behind is shared. Answers "exits" with the exit codes since the last time.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
+
+from config.settings import Judge, Settings
+from streams import kafka_app, kafka_daemon, local_daemon
+from streams.block import Block
+from streams.block_codec import encode_block
+from streams.crash_points import CrashPoint
+from streams.engine import Engine, Told
+from streams.rejected import Rejected
+from tests.faults.traffic import traffic
+
+FETCH_BYTES = 24 * 1024  # of the small input: a partition takes many chunks
+
+
+class Death:
+    """Ends the process at the n-th passing of a crash point, as SIGKILL would: nothing is cleaned up."""
+
+    def __init__(self, point: str, key: str, times: int) -> None:
+        self._point = CrashPoint(point)
+        self._key = key
+        self._times = times
+
+    def __call__(self, point: CrashPoint, key: str) -> None:
+        if point is self._point and key.startswith(self._key):
+            self._times -= 1
+            if self._times <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Tap(Engine):
+    """Writes down every block and finding, which the local driver keeps to itself."""
+
+    def _judge(self, blocks: list[Block], rejected: list[Rejected]) -> Told:
+        told = super()._judge(blocks, rejected)
+        lines = [["block", encode_block(block).hex()] for block in blocks]
+        lines += [["finding", one.id, one.revision, repr(one)] for one in told.findings]
+        with open(os.environ["UNERI_TEST_TAP"], "ab", buffering=0) as tap:  # noqa: PTH123 - one write, whole
+            tap.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        return told
+
+
+def warm_up() -> None:
+    """Load the compiled judge."""
+    settings = Settings(judge=Judge(young=3600))
+    engine = Engine(settings, ["r/0"], 2)
+    engine.feed("r/0", traffic(0, 1).partitions[0])
+    engine.finish("r/0")
+    Engine(settings, ["r/0"], 2).restore(engine.snapshot())
+
+
+def live(told: dict[str, Any]) -> int:
+    """Be a daemon."""
+    settings = Settings.model_validate(told["settings"])
+    options: dict[str, Any] = {"every": told["every"]}
+    if told["crash"]:
+        options["at"] = Death(*told["crash"])
+    if settings.kafka is not None:
+        os.environ["UNERI_WORKER"] = told.get("worker", "")
+        kafka_app.FETCH_BYTES = told.get("fetch") or FETCH_BYTES
+        if "session" in told:
+            kafka_app.SESSION_SECONDS, kafka_app.HEARTBEAT_SECONDS = told["session"], told["session"] / 5
+        return kafka_daemon.run_kafka(settings, told["roles"], **options)
+    local_daemon.Engine = Tap
+    os.environ["UNERI_TEST_TAP"] = told["tap"]
+    follow = [Path(path) for path in told["follow"]]
+    return local_daemon.run_local(settings, follow, None, run_records=told["run"], **options)
+
+
+def born(told: dict[str, Any]) -> None:
+    """Run in the child; never returns."""
+    log = os.open(told["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    code = 1
+    try:
+        code = live(told)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def exits() -> dict[int, int]:
+    """Return the exit codes of the children that ended."""
+    found = {}
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return found
+        if not pid:
+            return found
+        found[pid] = os.waitstatus_to_exitcode(status)
+
+
+def answer(text: str) -> None:
+    """Write one line to standard output."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Answer until standard input ends."""
+    asyncio.set_event_loop(None)
+    warm_up()
+    gc.collect()
+    gc.freeze()
+    answer("ready")
+    for line in sys.stdin:
+        told = json.loads(line)
+        if told == "exits":
+            answer(json.dumps(exits()))
+            continue
+        pid = os.fork()
+        if not pid:
+            born(told)
+        answer(str(pid))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""What must come out of the records, computed from the records: straight Python, no part of the engine.
+
+Totals of buckets come from ``rollup_oracle``. A finding is what a judge makes of a curve; there, and for the
+final state, the truth is an engine that was fed the same records and that nobody killed.
+"""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from config.settings import Settings
+from detectors.measures import Measure
+from detectors.scope import ScopeOrEdge
+from streams.block import Block
+from streams.engine import Engine
+from tests.streams.rollup_oracle import Oracle, totals_of
+
+QUANTUM = 2.0**-20  # what decode rounds an amount to
+ROUNDED = (Measure.RCU, Measure.WCU, Measure.BUSY)
+FUTURE = 300
+
+
+class BadRecord(NamedTuple):
+    """A record that is no event."""
+
+    offset: int
+    reason: str
+
+
+def bad_record(record: bytes, newest: float) -> str | None:
+    """Return why a record of the test's traffic is no event; None when it is one."""
+    try:
+        event = json.loads(record)
+    except ValueError:
+        return "not_json"
+    if "ts" not in event:
+        return "no_ts"
+    if not math.isfinite(event["ts"]):
+        return "not_finite"
+    return "far_future" if event["ts"] > newest + FUTURE else None
+
+
+class Truth:
+    """What one source partition must come to."""
+
+    def __init__(self, source: str, records: Sequence[bytes], settings: Settings) -> None:
+        self.source = source
+        self.bad: list[BadRecord] = []
+        self.events = Oracle(settings.time)
+        newest = math.inf  # the first stamp is as good as any
+        for offset, record in enumerate(records):
+            reason = bad_record(record, newest)
+            if reason is not None:
+                self.bad.append(BadRecord(offset, reason))
+                continue
+            self.events.feed(record)
+            ts = json.loads(record)["ts"]
+            newest = ts if newest == math.inf else max(newest, ts)
+        self._closed = self.events.watermark()
+
+    def mismatches(self, blocks: Iterable[Block]) -> list[str]:
+        """Return a line for every total that is another than it must be; of each block one is given."""
+        by_shard: dict[int, list[Block]] = defaultdict(list)
+        for block in blocks:
+            if block.source == self.source and not block.idle:
+                by_shard[block.shard].append(block)
+        wrong = []
+        found: dict[tuple[int, ScopeOrEdge, Measure], float] = {}
+        for shard, own in by_shard.items():
+            numbers = sorted(block.sequence for block in own)
+            if numbers != list(range(len(own))):
+                wrong.append(f"{self.source} shard {shard}: numbers of blocks have a gap or come twice")
+            records: dict[int, int] = defaultdict(int)
+            for block in own:
+                records[block.bucket] += block.records
+            wrong += self._compare(
+                f"{self.source} shard {shard} records",
+                self._records(),
+                {k: n for k, n in records.items() if n},
+            )
+            totals = totals_of(own)
+            twice = {about for _, about, _ in totals} & {about for _, about, _ in found}
+            wrong += [f"{self.source}: {about} is in two shards" for about in twice]
+            found |= totals
+        expected = {key: total for key, total in self.events.totals.items() if key[0] < self._closed}
+        return wrong + self._compare(f"{self.source} totals", expected, found)
+
+    def _records(self) -> dict[int, int]:
+        return {bucket: count for bucket, count in self.events.records.items() if bucket < self._closed}
+
+    @staticmethod
+    def _compare(what: str, expected: Mapping[Any, float], found: Mapping[Any, float]) -> list[str]:
+        wrong = []
+        for key in expected.keys() | found.keys():
+            one, other = expected.get(key, 0), found.get(key, 0)
+            rounded = isinstance(key, tuple) and key[2] in ROUNDED
+            # A thousand roundings of half a quantum are far below any amount that could be lost.
+            if abs(one - other) > (1000 * QUANTUM if rounded else 0):
+                wrong.append(f"{what} {key}: {other} instead of {one}")
+        return wrong
+
+
+def undisturbed(
+    settings: Settings, partitions: Mapping[str, Sequence[bytes]], shards: int
+) -> tuple[Engine, dict[tuple[str, int], str]]:
+    """Return an engine that nobody killed, and its findings by id and revision."""
+    engine = Engine(settings, list(partitions), shards)
+    findings = {}
+    longest = max(map(len, partitions.values()))
+    for first in range(0, longest, 500):
+        for source, records in partitions.items():
+            for finding in engine.feed(source, records[first : first + 500]).findings:
+                findings[finding.id, finding.revision] = repr(finding)
+    for source in partitions:
+        for finding in engine.idle(source).findings:
+            findings[finding.id, finding.revision] = repr(finding)
+    return engine, findings

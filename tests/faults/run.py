@@ -1,0 +1,170 @@
+"""The long run: kills at random moments and at every named crash point, on both drivers, into a table.
+
+python -m tests.faults.run [--seed N] [--kills N] [--out docs/faults.md]
+"""
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tests.faults.daemons import Nursery
+from tests.faults.kafka_run import Input, KafkaRun, Report
+from tests.faults.local_run import LocalInput, LocalRun
+from tests.faults.passes import named_deaths, random_deaths, rebalances
+from tests.faults.points import AT_A_REBALANCE, AT_A_START, AT_THE_END, AT_WORK, LOCAL, Where
+from tests.faults.traffic import traffic
+from tests.kafka.broker import Broker
+
+A_PASS: Final = 10  # kills in one pass over the input
+
+PAGE: Final = """# Killed {kills} times
+
+What `make faults` prints: daemons of both drivers are killed by SIGKILL at random moments and at every named
+crash point (`streams/crash_points.py`), and started again until all is judged. Then everything is compared
+with the truth:
+
+- **every bucket total** of every scope and measure, with what straight Python makes of the records;
+- **every finding**, all its fields, with those of an engine that nobody killed;
+- **the final state**, byte by byte, with that of fresh stages that were fed the same topics or log;
+- **every dead letter**, by its offset and reason;
+- blocks and judged steps that were emitted more than once: the same bytes, or it is an error.
+
+The input has late records, duplicates, bad records and wild clocks in it, and ends in a page.
+
+Run of {date} with seed {seed}, on {cores} cores, in {minutes} minutes:
+
+| driver | what | passes | kills | emitted again, the same | wrong |
+| --- | --- | --- | --- | --- | --- |
+{rows}
+
+{wrong}
+"""
+
+
+class Row(NamedTuple):
+    """One kind of passes."""
+
+    driver: str
+    what: str
+    reports: list[Report]
+
+    def cells(self) -> str:
+        """Return the line of the table."""
+        kills, again, wrong = (
+            sum(each) for each in zip(*((r.kills, r.again, len(r.wrong)) for r in self.reports), strict=True)
+        )
+        return f"| {self.driver} | {self.what} | {len(self.reports)} | {kills} | {again} | {wrong} |"
+
+
+class LongRun:
+    """All passes, one after the other."""
+
+    def __init__(self, seed: int, kills: int, folder: Path) -> None:
+        self._draw = random.Random(seed)  # noqa: S311 - a seed, no secret
+        self._kills = kills // 2  # of each driver
+        self._folder = folder
+        self.rows: list[Row] = []
+
+    def local(self, nursery: Nursery) -> None:
+        """Kill the local daemon."""
+        given = LocalInput(traffic(self._draw.randrange(1000), 1).partitions[0], self._folder)
+        count = 0
+
+        def fresh() -> LocalRun:
+            nonlocal count
+            count += 1
+            return LocalRun(given, nursery, self._folder / f"local-{count}")
+
+        self._random("local", fresh)
+        self._take("local", "each named point, a pass of its own", [
+            self._said(lambda place=place: named_deaths(fresh(), [place])) for place in LOCAL
+        ])  # fmt: skip
+
+    def kafka(self, nursery: Nursery, broker: str) -> None:
+        """Kill the Kafka daemon."""
+        given = Input(broker, traffic(self._draw.randrange(1000)))
+        given.fill()
+
+        def fresh() -> KafkaRun:
+            return KafkaRun(given, nursery, self._folder)
+
+        self._random("Kafka", fresh)
+        groups: list[tuple[str, tuple[Where, ...]]] = [
+            ("named points of feeding and checkpoints", AT_WORK[:5]),
+            ("", AT_WORK[5:10]),
+            ("", AT_WORK[10:]),
+            ("named points of a start", AT_A_START),
+            ("named points of a rebalance", AT_A_REBALANCE),
+            ("named points of silence", AT_THE_END),
+        ]
+        reports: dict[str, list[Report]] = {}
+        what = ""
+        for title, places in groups:
+            what = title or what
+            reports.setdefault(what, []).append(
+                self._said(lambda places=places: named_deaths(fresh(), places))
+            )
+        for title, found in reports.items():
+            self._take("Kafka", title, found)
+        moves = [self._said(lambda: rebalances(fresh(), self._draw, 10)) for _ in range(2)]
+        self._take("Kafka", "three workers, one leaves, dies or joins every 2 s", moves)
+
+    def _random(self, driver: str, fresh: Callable[[], KafkaRun | LocalRun]) -> None:
+        reports: list[Report] = []
+        while (missing := self._kills - sum(report.kills for report in reports)) > 0:
+            some = min(A_PASS, missing)
+            reports.append(self._said(lambda some=some: random_deaths(fresh(), self._draw, some)))
+        self._take(driver, "random moments", reports)
+
+    def _said(self, work: Callable[[], Report]) -> Report:
+        begun = time.monotonic()
+        report = work()
+        took = time.monotonic() - begun
+        sys.stdout.write(f"{report.kills} kills, {len(report.wrong)} wrong, {took:.0f} s\n")
+        for line in report.wrong[:5]:
+            sys.stdout.write(f"  {line[:1000]}\n")
+        sys.stdout.flush()
+        return report
+
+    def _take(self, driver: str, what: str, reports: list[Report]) -> None:
+        self.rows.append(Row(driver, what, reports))
+
+
+def main() -> int:
+    """Run it all and write the page; 1 when anything was wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=4)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--out", type=Path, default=Path("docs/faults.md"))
+    given = parser.parse_args()
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, Nursery() as nursery, Broker() as broker:
+        run = LongRun(given.seed, given.kills, Path(folder))
+        run.local(nursery)
+        run.kafka(nursery, broker.address)
+    wrong = [line for row in run.rows for report in row.reports for line in report.wrong]
+    given.out.write_text(
+        PAGE.format(
+            kills=sum(report.kills for row in run.rows for report in row.reports),
+            date=time.strftime("%Y-%m-%d"),
+            seed=given.seed,
+            cores=os.cpu_count(),
+            minutes=round((time.monotonic() - begun) / 60),
+            rows="\n".join(row.cells() for row in run.rows),
+            wrong="\n".join(f"- {line[:500]}" for line in wrong[:20])
+            if wrong
+            else "Nothing was lost, nothing was counted twice, and every state was the same.",
+        )
+    )
+    sys.stdout.write(given.out.read_text())
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""SIGKILL on the Kafka driver: at random moments, and at every named crash point."""
+
+import random
+from pathlib import Path
+
+from tests.faults.daemons import Nursery
+from tests.faults.kafka_run import Input, KafkaRun
+from tests.faults.passes import named_deaths, random_deaths, rebalances
+from tests.faults.points import AT_A_REBALANCE, AT_A_START, AT_THE_END, AT_WORK
+
+
+def test_a_worker_killed_at_random_counts_everything_once_and_finds_the_same(
+    nursery: Nursery, given: Input, tmp_path: Path
+) -> None:
+    report = random_deaths(KafkaRun(given, nursery, tmp_path), random.Random(7), 8)  # noqa: S311 - a seed, no secret
+    assert report.wrong == []
+    assert report.kills >= 7
+
+
+def test_a_death_at_any_crash_point_of_a_stage_changes_nothing(
+    nursery: Nursery, given: Input, tmp_path: Path
+) -> None:
+    # One a point; `make faults` has every point of every stage, each in a run of its own.
+    places = [
+        *AT_WORK[1:5],
+        AT_WORK[9],
+        AT_WORK[13],
+        AT_A_START[1],
+        AT_A_START[4],
+        AT_A_REBALANCE[0],
+        *AT_THE_END,
+    ]
+    report = named_deaths(KafkaRun(given, nursery, tmp_path), places)
+    assert report.wrong == []
+    assert report.kills == len(places)
+
+
+def test_three_workers_that_come_and_go_every_few_seconds_lose_and_double_nothing(
+    nursery: Nursery, given: Input, tmp_path: Path
+) -> None:
+    report = rebalances(KafkaRun(given, nursery, tmp_path), random.Random(7), 5)  # noqa: S311 - a seed
+    assert report.wrong == []
