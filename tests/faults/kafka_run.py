@@ -24,6 +24,7 @@ from streams.kafka_app import aiokafka_options
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_stages import DetectStage, IncidentsStage, RollupStage
 from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
+from streams.notices import NotifyStage, Told
 from streams.owned_records import OwnedRecords
 from streams.stage import TOPIC
 from tests.faults.daemons import Life, Nursery, wait_until
@@ -122,7 +123,7 @@ class KafkaRun:
     def keys(self) -> list[str]:
         """Keys of all stages."""
         rollups = [f"rollup/{number}" for number in range(len(self.sources))]
-        return [*rollups, *(f"detect/{shard}" for shard in range(SHARDS)), "incidents/0"]
+        return [*rollups, *(f"detect/{shard}" for shard in range(SHARDS)), "incidents/0", "notify/0"]
 
     def start(self, worker: str = "one", **options: Any) -> Life:
         """Start a worker."""
@@ -166,6 +167,7 @@ class KafkaRun:
                     and committed(self.names.requests, len(self.sources))
                     and committed(self.names.rollups, SHARDS)
                     and committed(self.names.findings, 1)
+                    and committed(self.names.notices, 1)
                 )
 
             return wait_until(done, seconds, 0.1) and life.code is None
@@ -194,12 +196,13 @@ class KafkaRun:
         self._judge_blocks(report, read[self.names.rollups])
         self._judge_letters(report, read[self.names.dead_letters])
         self._judge_findings(report, read[self.names.findings])
+        self._judge_notices(report, read[self.names.notices])
         asyncio.run(self._judge_states(report, read))
 
     def _read(self) -> dict[str, dict[int, list[tuple[bytes, bytes]]]]:
         found: dict[str, dict[int, list[tuple[bytes, bytes]]]] = defaultdict(lambda: defaultdict(list))
         with self._consumer() as consumer:
-            names = (self.names.rollups, self.names.findings, self.names.dead_letters)
+            names = (self.names.rollups, self.names.findings, self.names.notices, self.names.dead_letters)
             places = [
                 TopicPartition(name, number)
                 for name in names
@@ -262,6 +265,21 @@ class KafkaRun:
         report.compare("ids of findings", sorted(expected), sorted(findings))
         report.compare("findings", expected, findings)
 
+    def _judge_notices(self, report: Report, topic: dict[int, list[tuple[bytes, bytes]]]) -> None:
+        parts: dict[tuple[int, int], bytes] = {}
+        for _, value in topic[0]:
+            told = msgspec.msgpack.decode(value, type=Told)
+            key = told.watermark, told.part
+            if key in parts:
+                report.again += 1
+                report.compare(f"notices {key} again", parts[key], value)
+            parts[key] = value
+        opened = [
+            notice for value in parts.values() for notice in msgspec.msgpack.decode(value, type=Told).notices
+        ]
+        if not opened:
+            report.wrong.append("nothing was told")
+
     async def _judge_states(
         self, report: Report, read: dict[str, dict[int, list[tuple[bytes, bytes]]]]
     ) -> None:
@@ -289,7 +307,10 @@ class KafkaRun:
             values = [value for _, value in read[self.names.rollups][shard]]
             await judge(f"detect/{shard}", self.names.rollups, stage, shard, values)
         values = [value for _, value in read[self.names.findings][0]]
-        await judge("incidents/0", self.names.findings, IncidentsStage(SHARDS, self.settings), 0, values)
+        stage = IncidentsStage(SHARDS, self.settings, self.names)
+        await judge("incidents/0", self.names.findings, stage, 0, values)
+        values = [value for _, value in read[self.names.notices][0]]
+        await judge("notify/0", self.names.notices, NotifyStage(), 0, values)
         await kept.close()
 
 
