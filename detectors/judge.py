@@ -17,10 +17,10 @@ from detectors.correction import Course
 from detectors.finding import ComparedWith, Plan, Trace
 from detectors.growth import Growing, GrowthWatch
 from detectors.history import DAY, WEEK, History
-from detectors.kernel import LARGEST, Out, Pace, Rows, advance, out_of, scratch_of
+from detectors.kernel import LARGEST, Out, Pace, Rows, advance, out_of, scratch_of, turn
 from detectors.measures import COUNTED_BY, GROWS, NATURE, RATIO_OF, Measure, Nature
 from detectors.memory import Memories
-from detectors.recent import KEPT_SECONDS, Recent
+from detectors.recent import EXPECTED, KEPT_SECONDS, LOWER, UPPER, Recent
 from detectors.row_state import RowState
 from detectors.series import Series
 
@@ -130,11 +130,15 @@ class Judge:
         self._slots = min(SLOTS, self._day)
         self._history = History(step, settings.weeks)
         self._recent = Recent(step)
-        self._memory = Memories(short=self._pace.short, lags=len(self._plain), slots=self._slots)
+        self._memory = Memories(
+            short=self._pace.short,
+            freed=self._pace.short if self._pace.wide else 0,
+            lags=len(self._plain),
+            slots=self._slots,
+        )
         self._growth = GrowthWatch(settings.growth_per_day, step, calendar.begins if calendar else None)
         self._states: dict[str, RowState] = {
             "memory": self._memory,
-            "recent": self._recent,
             "growth": self._growth,
         }
         self._past = np.zeros((0, 0, 0))  # what was learnt around the same times of the step last judged
@@ -147,6 +151,7 @@ class Judge:
         """Append rows; they start without history."""
         self.series.extend(series)
         self._history.add(len(series))
+        self._recent.add(len(series))
         for state in self._states.values():
             state.add(len(series))
         self._index_rows()
@@ -238,7 +243,7 @@ class Judge:
             self._factor(start),
             self._past,
             self._head,
-            self._memory.turn(of_day),
+            self._turn(of_day),
             self._rows,
             self._memory.arrays(),
             self._pace._replace(aligned=not same.holiday),
@@ -249,8 +254,26 @@ class Judge:
         self._history.extend(index, value, out.spoilt)
         for at, row in np.argwhere(out.opened).tolist():
             self._spoil(row, index + at)
-        self._recent.extend(index, value, out.expected, out.lower, out.upper)
+        self._recent.extend(index, out.expected, out.lower, out.upper)
         return out, self._learn_growth(index, value, out)
+
+    def _turn(self, of_day: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the slot of each step and the one that ended before it; hold what is asked of habits."""
+        slots = self._memory.turn(of_day)
+        habits = self._memory.habits
+        if len(slots) > 1:
+            habits.unfold()
+            return slots
+        habits.fold()
+        if habits.folded:
+            slot, over = slots[0].tolist()
+            if over >= 0:
+                habits.hold([over])
+                turn(over, self._memory.arrays(), self._pace)
+                habits.change(over)
+                slots[0, 1] = -1
+            habits.hold_around(slot)
+        return slots
 
     def window(self, rows: Sequence[int], since: int, until: int) -> tuple[Floats, Floats]:
         """Return what was observed and expected of ``rows`` from ``since`` up to ``until``.
@@ -259,10 +282,9 @@ class Judge:
         (len(rows),) each. A step counts where it was measured; before a series was first seen, nothing
         was expected of it. At most the last seven hours are remembered.
         """
-        at = np.asarray(rows, np.intp)
-        slots = self._recent.span(since // self.step, -(-until // self.step))
-        value = self._recent.value[np.ix_(slots, at)].astype(np.float64)
-        expected = self._recent.expected[np.ix_(slots, at)].astype(np.float64)
+        first, last = self._recent.span(since // self.step, -(-until // self.step))
+        value = self._history.measured(rows, first, last)
+        expected = self._recent.of(EXPECTED, rows, first, last)
         expected[np.isnan(value)] = 0.0
         return np.nansum(value, axis=0), np.nansum(expected, axis=0)
 
@@ -273,15 +295,15 @@ class Judge:
         learnt of level and noise stays: it follows the present within minutes anyway.
         """
         self._history.correct(start // self.step, more)
-        self._recent.correct(start // self.step, more)
         self._memory.forget_sums(np.nan_to_num(more) != 0)
 
     def course(self, row: int, since: int, until: int) -> Course:
         """Return how a series went from ``since`` up to ``until``: rates a second, ms of a latency."""
-        slots = self._recent.span(since // self.step, -(-until // self.step))
+        first, last = self._recent.span(since // self.step, -(-until // self.step))
         per = 1.0 if self._is_latency[row] else float(self.step)
-        kept = (self._recent.value, self._recent.expected, self._recent.lower, self._recent.upper)
-        return Course(*(array[slots, row].astype(np.float64) / per for array in kept))
+        value = self._history.measured([row], first, last)
+        kept = (self._recent.of(what, [row], first, last) for what in (EXPECTED, LOWER, UPPER))
+        return Course(*(array[:, 0] / per for array in (value, *kept)))
 
     def trace(self, row: int, until: int, seconds: int = 4 * 3600) -> Trace:
         """Return the hours before ``until`` as a chart shows them."""
@@ -293,21 +315,17 @@ class Judge:
         def listed(values: Floats) -> list[float | None]:
             return [None if np.isnan(x) else float(x) / per for x in values]
 
-        slots = np.arange(first, last) % self._recent.steps
-        known = (np.arange(first, last) <= self._recent.at) & (
-            np.arange(first, last) > self._recent.at - self._recent.steps
-        )
-
-        def kept(array: NDArray[np.float32]) -> list[float | None]:
-            return listed(np.where(known, array[slots, row].astype(np.float64), np.nan))
+        begin, end = self._recent.span(first, last)
+        now = np.full(last - first, np.nan)
+        now[begin - first : end - first] = self._history.measured([row], begin, end)[:, 0]
 
         return Trace(
             start=first * self.step,
             step=self.step,
-            now=kept(self._recent.value),
+            now=listed(now),
             last_week=listed(self._history.measured([row], first - week, last - week)[:, 0]),
-            lower=kept(self._recent.lower),
-            upper=kept(self._recent.upper),
+            lower=listed(self._recent.of(LOWER, [row], first, last)[:, 0]),
+            upper=listed(self._recent.of(UPPER, [row], first, last)[:, 0]),
         )
 
     def weeks(self, row: int) -> tuple[list[int], list[int]]:
@@ -343,6 +361,8 @@ class Judge:
         """Return the state; the series themselves are given again with ``add`` before ``restore``."""
         return {
             **{name: state.snapshot() for name, state in self._states.items()},
+            **self._memory.habits.snapshot(),
+            **self._recent.snapshot(),
             **self._history.snapshot(),
         }
 
@@ -356,6 +376,8 @@ class Judge:
         """
         for name, state in self._states.items():
             state.restore(parts[name], len(self.series))
+        self._memory.habits.restore(parts, len(self.series))
+        self._recent.restore(parts, len(self.series))
         self._history.restore(parts, len(self.series))
         self._past_at = (-1, self._plain)
         self._index_rows()
