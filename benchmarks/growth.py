@@ -12,6 +12,7 @@ fed block by block, and a snapshot is taken, stored, and restored by a process t
 
 import argparse
 import cProfile
+import ctypes
 import io
 import json
 import pstats
@@ -156,7 +157,8 @@ class Backend:
 
 
 def forget_peak() -> None:
-    """Let VmHWM begin anew: making the past up takes more memory than living through it."""
+    """Give back what making the past up took, and let VmHWM begin anew."""
+    ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
@@ -235,7 +237,7 @@ def aged(backend: Backend, weeks: int) -> Detect:
     inside._steps._closed = START
     age(inside._judge, seen, weeks)
     per = inside._edges._per_cell
-    day = drawn(of_edges * per, DAY // STEP // per, np.random.default_rng(3)) / np.float32(per)
+    day = drawn(of_edges * per, DAY // STEP // per, np.random.default_rng(3))
     for ago in range(7 * weeks + 1, 0, -1):
         first = (START - ago * DAY) // (STEP * per)
         inside._edges._cells.extend(first, np.roll(day, ago, axis=0), np.zeros(day.shape, bool))

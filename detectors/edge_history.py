@@ -110,8 +110,10 @@ class EdgeHistory(RowState):
 
     def _close_cell(self, cell: int) -> None:
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.where(2 * self.count >= self._per_cell, self.total / self.count, np.nan)
-        self._cells.extend(cell, mean[None], np.zeros((1, self.rows), bool))
+            rest = np.where(2 * self.count >= self._per_cell, self.total / self.count * self._per_cell, np.nan)
+        # the whole of a cell, not its mean: a number of calls is written in a byte
+        whole = np.where(self.count == self._per_cell, self.total, rest)
+        self._cells.extend(cell, whole[None], np.zeros((1, self.rows), bool))
         self.total[:], self.count[:] = 0.0, 0.0
 
     def window(
@@ -179,7 +181,7 @@ class EdgeHistory(RowState):
         return mean / whole if whole > 0 else np.zeros(len(mean))
 
     def _mean(self, at: NDArray[np.intp], since: int, until: int) -> Floats:
-        values = self._cells.measured(at, since // self._cell, -(-until // self._cell))
+        values = self._cells.measured(at, since // self._cell, -(-until // self._cell)) / self._per_cell
         known = ~np.isnan(values)
         mean: Floats = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         return mean
@@ -195,7 +197,7 @@ class EdgeHistory(RowState):
         """Return the mean a step of each row at the same steps ``lag`` seconds ago, NaN where unknown."""
         begin = (first * self._step - lag) // self._cell
         end = -(-(last * self._step - lag) // self._cell)
-        values = self._cells.measured(at, begin, max(end, begin + 1))
+        values = self._cells.measured(at, begin, max(end, begin + 1)) / self._per_cell
         known = ~np.isnan(values)
         count = known.sum(axis=0)
         mean: Floats = np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1)

@@ -23,7 +23,6 @@ HELD: Final = 8
 """Slots that lie open then: the ones that half an hour looks back to, and the next."""
 
 _NUMBERS: Final = 2 + 2 * KEPT_DAYS  # of a series and slot
-_SHEETS: Final = {"above": 0, "below": 1, "rose": slice(2, 2 + KEPT_DAYS), "fell": slice(2 + KEPT_DAYS, None)}
 
 
 class Habits:
@@ -53,7 +52,13 @@ class Habits:
 
     def arrays(self) -> dict[str, Float32s]:
         """Return what the kernel takes; slot s lies at place s modulo the places there are."""
-        return {name: self._open[which] for name, which in _SHEETS.items()}
+        above, below, rose, fell = (
+            self._open[0],
+            self._open[1],
+            self._open[2 : 2 + KEPT_DAYS],
+            self._open[2 + KEPT_DAYS :],
+        )
+        return {"above": above, "below": below, "rose": rose, "fell": fell}
 
     def add(self, count: int) -> None:
         """Append ``count`` series without a habit."""

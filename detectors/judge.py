@@ -17,11 +17,12 @@ from detectors.correction import Course
 from detectors.finding import ComparedWith, Plan, Trace
 from detectors.growth import Growing, GrowthWatch
 from detectors.history import DAY, WEEK, History
-from detectors.kernel import LARGEST, Out, Pace, Rows, advance, out_of, scratch_of, turn
+from detectors.kernel import LARGEST, OF_CALLS, Out, Pace, Rows, advance, out_of, scratch_of, turn
 from detectors.measures import COUNTED_BY, GROWS, NATURE, RATIO_OF, Measure, Nature
 from detectors.memory import Memories
 from detectors.recent import EXPECTED, KEPT_SECONDS, LOWER, UPPER, Recent
 from detectors.row_state import RowState
+from detectors.scope import ScopeOrEdge
 from detectors.series import Series
 
 Floats = NDArray[np.float64]
@@ -29,6 +30,9 @@ Bools = NDArray[np.bool_]
 
 THRESHOLD: Final = 3.0
 """Units of noise that both views must see, at sensitivity 1."""
+
+_COUNTING: Final = frozenset((*COUNTED_BY.values(), *RATIO_OF.values(), Measure.REQUESTS))
+"""The measures that another may be made or a part of."""
 
 MANY: Final = 5.0
 """Units that sums over minutes must show."""
@@ -145,16 +149,22 @@ class Judge:
         self._past_at = (-1, self._plain)
         self._head = 0
         self._places: dict[object, int] = {}
-        self._index_rows()
+        self._counting: dict[tuple[ScopeOrEdge, Measure], int] = {}  # rows that others are made or a part of
+        self._unrelated: list[tuple[int, Series]] = []  # rows whose other was not there yet
+        ints, none, floats = np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0)
+        self._rows = Rows(np.zeros(0, np.int8), ints, ints, none, none, ints, floats, floats)
+        self._is_latency, self._grows, self._limits = none, none, floats
+        self._index(())
 
     def add(self, series: Sequence[Series]) -> None:
         """Append rows; they start without history."""
-        self.series.extend(series)
+        if not series:
+            return
         self._history.add(len(series))
         self._recent.add(len(series))
         for state in self._states.values():
             state.add(len(series))
-        self._index_rows()
+        self._index(series)
 
     @property
     def most_steps(self) -> int:
@@ -380,7 +390,7 @@ class Judge:
         self._recent.restore(parts, len(self.series))
         self._history.restore(parts, len(self.series))
         self._past_at = (-1, self._plain)
-        self._index_rows()
+        self._count_open()
 
     def _look_back(self, index: int, steps: int, same: SameTimes) -> None:
         """Gather what was learnt around the same times; a step after the last needs only what came new."""
@@ -427,15 +437,16 @@ class Judge:
 
     def plan(self, row: int, start: int) -> Plan | None:
         """Return what is planned for a series at ``start``, None where nothing is."""
-        one, sums = self._summed[row]
-        return self._calendar.plan(start, one.about) if self._calendar and sums else None
+        about, sums = self.series[row].about, self._sums[row]
+        return self._calendar.plan(start, about) if self._calendar and sums else None
 
     def _factor(self, start: int) -> Floats:
         """Return how many times the usual is planned, one number a series."""
         if self._calendar is None or not self._calendar.planned(start):
             return self._one
+        summed = zip(self.series, self._sums.tolist(), strict=True)
         return np.array(
-            [self._calendar.factor(start, one.about) if sums else 1.0 for one, sums in self._summed], float
+            [self._calendar.factor(start, one.about) if sums else 1.0 for one, sums in summed], float
         )
 
     def _learn_growth(self, index: int, value: Floats, out: Out) -> list[Growing]:
@@ -457,47 +468,60 @@ class Judge:
         for at in range(index - self._pace.persist + 1, index):
             self._history.spoil(at, same)
 
-    def _index_rows(self) -> None:
-        for one in self.series:
-            self._places.setdefault(one.place, len(self._places))
-        place = np.array([self._places[one.place] for one in self.series], np.int64)
-        judged = np.array([one.judged for one in self.series], bool)
-        natures = [NATURE[one.measure] for one in self.series]
-        self._is_latency = np.array([nature is Nature.LATENCY for nature in natures], bool)
-        self._sums = ~self._is_latency
-        self._summed = list(zip(self.series, self._sums.tolist(), strict=True))
-        self._grows = judged & np.array([one.measure in GROWS for one in self.series], bool)
-        self._one = np.ones(len(self.series))
-        per_step = np.where(self._is_latency, 1.0, float(self.step))
-        limits = [np.nan if one.limit is None else one.limit for one in self.series]
-        self._limits = np.array(limits, float) * per_step
-        rows = {(one.about, one.measure): row for row, one in enumerate(self.series)}
-
-        def of(relation: Mapping[Measure, Measure]) -> NDArray[np.int64]:
-            related = [relation[one.measure] if one.measure in relation else None for one in self.series]  # noqa: SIM401  # of values, too
-            found = [
-                -1 if other is None else rows.get((one.about, other), -1)
-                for one, other in zip(self.series, related, strict=True)
-            ]
-            return np.array(found, np.int64)
-
-        calls, whole = of(COUNTED_BY), of(RATIO_OF)
+    def _index(self, fresh: Sequence[Series]) -> None:
+        """Learn what the kernel has to know of new rows: it costs nothing for those that are known."""
+        first = len(self.series)
+        self.series.extend(fresh)
+        natures = [NATURE[one.measure] for one in fresh]
+        latency = np.array([nature is Nature.LATENCY for nature in natures], bool)
+        per_step = np.where(latency, 1.0, float(self.step))
         counted = np.array([nature is Nature.COUNT for nature in natures], np.int8)
-        counted[calls >= 0] = 2
-        self._positive = (counted > 0) | self._is_latency
-        part = np.array([one.measure in RATIO_OF for one in self.series], bool)
-        self._rows = Rows(
+        places = [self._places.setdefault(one.place, len(self._places)) for one in fresh]
+        rows = Rows(
             counted=counted,
-            calls=calls,
-            whole=whole,
-            rises=part,
-            judged=judged,
-            place=place,
-            floor=np.array([one.floor_absolute for one in self.series], float) * per_step,
-            relative=np.array([one.floor_relative for one in self.series], float),
+            calls=np.full(len(fresh), -1, np.int64),
+            whole=np.full(len(fresh), -1, np.int64),
+            rises=np.array([one.measure in RATIO_OF for one in fresh], bool),
+            judged=np.array([one.judged for one in fresh], bool),
+            place=np.array(places, np.int64),
+            floor=np.array([one.floor_absolute for one in fresh], float) * per_step,
+            relative=np.array([one.floor_relative for one in fresh], float),
         )
+        self._rows = Rows(*(np.concatenate(both) for both in zip(self._rows, rows, strict=True)))
+        self._relate(first, fresh)
+        self._is_latency = np.concatenate((self._is_latency, latency))
+        self._sums = ~self._is_latency
+        self._positive = (self._rows.counted > 0) | self._is_latency
+        grows = np.array([one.judged and one.measure in GROWS for one in fresh], bool)
+        self._grows = np.concatenate((self._grows, grows))
+        self._one = np.ones(len(self.series))
+        limits = np.array([np.nan if one.limit is None else one.limit for one in fresh], float)
+        self._limits = np.concatenate((self._limits, limits * per_step))
+        self._count_open()
+
+    def _relate(self, first: int, fresh: Sequence[Series]) -> None:
+        """Find the rows of which new ones are made or a part, and those that waited for one of them."""
+        for row, one in enumerate(fresh, first):
+            if one.measure in _COUNTING:
+                self._counting[one.about, one.measure] = row
+        asked = [*self._unrelated, *enumerate(fresh, first)]
+        self._unrelated = []
+        for row, one in asked:
+            # `in` before a look-up: a relation holds of all business values, too
+            calls = COUNTED_BY[one.measure] if one.measure in COUNTED_BY else None  # noqa: SIM401
+            whole = RATIO_OF.get(one.measure)
+            for other, into in ((calls, self._rows.calls), (whole, self._rows.whole)):
+                if other is not None:
+                    into[row] = self._counting.get((one.about, other), -1)
+                    if into[row] < 0:
+                        self._unrelated.append((row, one))
+            if calls is not None and self._rows.calls[row] >= 0:
+                self._rows.counted[row] = OF_CALLS
+
+    def _count_open(self) -> None:
         is_open = self._memory.code != 0
-        self._open_places = np.bincount(place[is_open], minlength=len(self._places)).astype(np.int64)
+        place = self._rows.place[is_open]
+        self._open_places = np.bincount(place, minlength=len(self._places)).astype(np.int64)
 
 
 def _pace(settings: config.settings.Judge, step: int) -> Pace:

@@ -1,7 +1,7 @@
 """What the judge remembers of every series between two steps, besides its history."""
 
 from collections.abc import Mapping
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,8 +82,8 @@ class Memories(RowState):
 
     def arrays(self) -> Memory:
         """Return the arrays themselves; what the kernel writes there is remembered."""
-        habits = self.habits.arrays()
-        return Memory(*(habits[name] if name in habits else getattr(self, name) for name in Memory._fields))
+        arrays: dict[str, Any] = {**vars(self), **self.habits.arrays()}
+        return Memory(*(arrays[name] for name in Memory._fields))
 
     def add(self, count: int) -> Self:
         """Append ``count`` columns that know nothing yet."""

@@ -298,9 +298,10 @@ class Timeline:
         self._forget(block)
 
     def _forget(self, block: int) -> None:
-        for cache in (self._whole, self._tiles):
-            for key in [key for key in cache if key[1] == block]:
-                del cache[key]
+        for whole in [key for key in self._whole if key[1] == block]:
+            del self._whole[whole]
+        for tile in [key for key in self._tiles if key[1] == block]:
+            del self._tiles[tile]
 
     def _squeezed(self, held: _Open) -> _Closed:
         bodies = [

@@ -16,6 +16,7 @@ class Names:
     def __init__(self) -> None:
         self.known: list[Path | Call] = []
         self._ids: dict[Path | tuple[int, str], int] = {}
+        self._full: dict[str, bytes] = {}  # parts that are full
 
     def ids(self, block: Block) -> list[int]:
         """Return the id of every row of a block."""
@@ -35,18 +36,24 @@ class Names:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the names in parts that stay as they are once they are full."""
-        return {
-            f"names/{first}": pack(
-                "names", VERSION, [_written(name) for name in self.known[first : first + PER_PART]], {}
-            )
-            for first in range(0, len(self.known), PER_PART)
-        }
+        first = len(self._full) * PER_PART
+        for begin in range(first, len(self.known) - PER_PART + 1, PER_PART):
+            self._full[f"names/{begin}"] = self._packed(begin)
+            first = begin + PER_PART
+        rest = {f"names/{first}": self._packed(first)} if first < len(self.known) else {}
+        return {**self._full, **rest}
+
+    def _packed(self, first: int) -> bytes:
+        written = [_written(name) for name in self.known[first : first + PER_PART]]
+        return pack("names", VERSION, written, {})
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Take the names of a snapshot in the place of those that are here."""
-        self.known, self._ids = [], {}
+        self.known, self._ids, self._full = [], {}, {}
         while (part := parts.get(f"names/{len(self.known)}")) is not None:
             written, _ = unpack(part, "names", VERSION, list[tuple[Path | None, Call | None]])
+            if len(written) == PER_PART:
+                self._full[f"names/{len(self.known)}"] = part
             for path, call in written:
                 name = call if path is None else path
                 if name is not None:
