@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-BENCHMARKS = ("decode_rollup.py", "kafka_path.py", "incidents.py")
+BENCHMARKS = ("decode_rollup.py", "kafka_path.py", "incidents.py", "growth.py")
 
 
 def main() -> int:

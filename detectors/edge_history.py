@@ -110,7 +110,9 @@ class EdgeHistory(RowState):
 
     def _close_cell(self, cell: int) -> None:
         with np.errstate(invalid="ignore", divide="ignore"):
-            rest = np.where(2 * self.count >= self._per_cell, self.total / self.count * self._per_cell, np.nan)
+            rest = np.where(
+                2 * self.count >= self._per_cell, self.total / self.count * self._per_cell, np.nan
+            )
         # the whole of a cell, not its mean: a number of calls is written in a byte
         whole = np.where(self.count == self._per_cell, self.total, rest)
         self._cells.extend(cell, whole[None], np.zeros((1, self.rows), bool))

@@ -55,9 +55,7 @@ def pack(kind: str, version: int, meta: object, arrays: Mapping[str, np.ndarray[
     >>> unpack(part, "demo", 1, dict[str, int])[0]
     {'n': 2}
     """
-    held = {
-        name: _Array(array.dtype.str, array.shape, _bytes_of(array)) for name, array in arrays.items()
-    }
+    held = {name: _Array(array.dtype.str, array.shape, _bytes_of(array)) for name, array in arrays.items()}
     part = bytearray(8)
     _ENCODER.encode_into(_Part(kind, version, msgspec.msgpack.encode(meta), held), part, 8)
     part[:8] = MAGIC + zlib.crc32(memoryview(part)[8:]).to_bytes(4, "big")

@@ -1,9 +1,10 @@
 """Values of many series by step, in little memory: what is over is squeezed, the newest steps lie open.
 
-Steps are numbered (epoch seconds // width). ``BLOCK`` of them make a block. A block that is over is squeezed in
-tiles of ``TILE`` series, so that a chart of one series does not unpack all of them. A day of blocks becomes
-one part of a snapshot, which is the very bytes that the values are read from: what does not change is neither
-held twice nor written again. Where there are few series nothing is squeezed, and a day lies in one piece.
+Steps are numbered (epoch seconds // width), and ``BLOCK`` of them make a block. A block that is over is
+squeezed in tiles of ``TILE`` series, so that a chart of one series does not unpack all of them. A day of
+blocks becomes one part of a snapshot, which is the very bytes that the values are read from: what does not
+change is neither held twice nor written again. Where there are few series nothing is squeezed, and a day lies
+in one piece.
 """
 
 from collections import OrderedDict
@@ -256,9 +257,7 @@ class Timeline:
         newest, self._newest = max(self._open, default=-1), -1
         self._advance(newest)
 
-    def _pieces(
-        self, first: int, last: int, *, make: bool = False
-    ) -> Iterator[tuple[int, int, int, Any]]:
+    def _pieces(self, first: int, last: int, *, make: bool = False) -> Iterator[tuple[int, int, int, Any]]:
         """Yield what there is of first <= index < last: (begin, end, first step of what is held, held)."""
         at = first
         while at < last:
@@ -309,7 +308,9 @@ class Timeline:
             for values in held.layers
             for at in range(0, held.rows, TILE)
         ]
-        return _Closed(held.rows, np.cumsum([len(body) for body in bodies]).tolist(), memoryview(b"".join(bodies)), b"")
+        return _Closed(
+            held.rows, np.cumsum([len(body) for body in bodies]).tolist(), memoryview(b"".join(bodies)), b""
+        )
 
     def _pack_blocks(self, blocks: Mapping[int, _Closed]) -> None:
         """Put squeezed blocks into one part."""

@@ -147,7 +147,8 @@ class Detect:
             self._on_step(step.start)
         loads = self._loads.take(step, known=completeness > 0)
         uses = self._use.take(step, p95[LATENCIES.index(Measure.LATENCY)], known=completeness > 0)
-        return Judged(self._shard, step.start, step.start + self._settings.time.step, findings, loads, uses)
+        end = step.start + self._settings.time.step
+        return Judged(self._shard, step.start, end, findings, loads, uses, completeness)
 
     def _correct(self, step: Step) -> list[Finding]:
         """Take in what came late for steps that were judged, and tell which findings it changes.
@@ -166,9 +167,14 @@ class Detect:
         return self._findings.correct(late, seen)
 
     def _completeness(self, step: Step) -> float:
+        """Return which share of a step's data there is: of its sources, and none where all of them had a gap.
+
+        A source that lags holds the step back, so that a closed one has all sources: each passed it, or said
+        that it is idle. What comes after all is late, and corrects what was told.
+        """
         pulse = self._pulse
         self._pulse += PULSE_MEMORY * (step.records - pulse)  # of gaps too: no night is a gap for ever
-        return 0.0 if step.records == 0 and pulse >= CERTAIN_RECORDS else 1.0
+        return 0.0 if step.records == 0 and pulse >= CERTAIN_RECORDS else step.completeness
 
     def _add_new_scopes(self, step: Step) -> None:
         """Add what this step saw first, in an order that does not depend on who reported first."""

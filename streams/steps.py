@@ -47,6 +47,7 @@ class Step:
     latency: dict[Measure, Latency]  # (rows, bins, counts), sparse; a pair of row and bin may come again
     records: int = 0
     tags: dict[tuple[int, str, str], float] = field(default_factory=dict)
+    completeness: float = 1.0  # share of the sources that passed it, or said that they have nothing
     late: list["Step"] = field(default_factory=list)  # what came since for steps that were closed before
 
 
@@ -234,9 +235,18 @@ class Steps:
             start = self._closed
             self._closed = start + self.width
             step = self._fanned_out(start, self._open.pop(start, None))
+            step.completeness = self._reported(self._closed)
             step.late = [self._fanned_out(at, counted) for at, counted in sorted(self._late.items())]
             self._late = {}
             yield step
+
+    def _reported(self, end: int) -> float:
+        """Return which share of the sources told all up to ``end``: idle ones have nothing to tell."""
+        said = [
+            source.idle or (source.watermark is not None and source.watermark >= end)
+            for source in self._sources.values()
+        ]
+        return sum(said) / len(said)
 
     def _fanned_out(self, start: int, counted: _Open | None) -> Step:
         if counted is None or self._fan_out is None or self._value_rows is None:

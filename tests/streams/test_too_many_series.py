@@ -15,7 +15,7 @@ from streams.detect import Detect
 from streams.paths import OTHER, Path
 from streams.steps import Step, Steps
 
-MOST = 200
+MOST = 300
 STEP = 60
 SOURCES = ("requests/0", "requests/1")
 
@@ -46,7 +46,7 @@ def traffic(steps: int = 12) -> dict[str, list[Block]]:
 
 def interleaved(blocks: dict[str, list[Block]], seed: int) -> list[Block]:
     """The blocks of each source in their order, the sources as it comes."""
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311 - an order
     waiting = {source: list(reversed(some)) for source, some in blocks.items()}
     order = []
     while any(waiting.values()):
@@ -101,7 +101,10 @@ def test_those_used_least_are_folded_and_what_was_known_before_stays_apart() -> 
     told = [functions(found) for found in counted(Steps(SOURCES, STEP, MOST), interleaved(traffic(), 0))]
     first = next(step for step, found in enumerate(told) if OTHER in found)
     assert not any(OTHER in found for found in told[:first])
-    used = {f"function-{first * 8 + n}": sum(1 + (5 * n + 3 * at) % 17 for at in range(min(n, 1) + 1)) for n in range(8)}
+    used = {
+        f"function-{first * 8 + n}": sum(1 + (5 * n + 3 * at) % 17 for at in range(min(n, 1) + 1))
+        for n in range(8)
+    }
     apart = {name: count for name, count in told[first].items() if name != OTHER}
     assert apart
     folded = {name: count for name, count in used.items() if name not in apart}
@@ -127,7 +130,7 @@ def test_what_was_folded_stays_so_when_the_setting_allows_more() -> None:
     steps = Steps(SOURCES, STEP, MOST)
     list(steps.feed(fed[:140]))
     scopes, folded = list(steps.scopes), steps.folded
-    roomy = Steps(SOURCES, STEP, 10 * MOST)
+    roomy = Steps(SOURCES, STEP, 100 * MOST)
     roomy.restore(steps.snapshot())
     assert (roomy.scopes, roomy.folded) == (scopes, folded)
     list(roomy.feed(fed[140:]))
