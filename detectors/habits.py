@@ -39,6 +39,7 @@ class Habits:
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
+        self._rows = 0
         self._open = np.zeros((_NUMBERS, slots, 0), np.float32)
         self._folded = False
         self._slot_at: list[int] = []  # which slot lies at each open place, -1 for none
@@ -52,6 +53,7 @@ class Habits:
 
     def arrays(self) -> dict[str, Float32s]:
         """Return what the kernel takes; slot s lies at place s modulo the places there are."""
+        self._fit()
         above, below, rose, fell = (
             self._open[0],
             self._open[1],
@@ -62,15 +64,20 @@ class Habits:
 
     def add(self, count: int) -> None:
         """Append ``count`` series without a habit."""
-        more = np.zeros((*self._open.shape[:2], count), np.float32)
-        self._open = np.concatenate((self._open, more), axis=2)
+        self._rows += count
+
+    def _fit(self) -> None:
+        """Make room for what was added: when it is needed, since it may be restored or squeezed first."""
+        count = self._rows - self._open.shape[2]
+        if count:
+            self._open = np.pad(self._open, ((0, 0), (0, 0), (0, count)))
 
     def fold(self) -> None:
         """Squeeze what is not needed now, where there are many series."""
-        if self._folded or self._open.shape[2] < MANY or self._slots % HELD or self._slots <= HELD:
+        if self._folded or self._rows < MANY or self._slots % HELD or self._slots <= HELD:
             return
         self._kept = {slot: self._packed(self._open[:, slot]) for slot in range(self._slots)}
-        self._open = np.zeros((_NUMBERS, HELD, self._open.shape[2]), np.float32)
+        self._open = np.zeros((_NUMBERS, HELD, self._rows), np.float32)
         self._slot_at, self._changed, self._folded = [-1] * HELD, set(), True
 
     def unfold(self) -> None:
@@ -83,6 +90,7 @@ class Habits:
 
     def hold(self, slots: Sequence[int]) -> None:
         """Open these slots, where most are squeezed."""
+        self._fit()
         for slot in slots:
             place = slot % HELD
             if self._slot_at[place] != slot:
@@ -110,12 +118,13 @@ class Habits:
 
     def _unpacked(self, part: bytes) -> Float32s:
         rows, arrays = unpack(part, self.KIND, self.VERSION, int)
-        numbers = np.zeros((_NUMBERS, self._open.shape[2]), np.float32)  # those that came since have none
+        numbers = np.zeros((_NUMBERS, self._rows), np.float32)  # those that came since have none
         numbers[:, :rows] = unsqueeze(arrays["body"].data, (rows, _NUMBERS)).T
         return numbers
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state; where most is squeezed, a part for each slot."""
+        self._fit()
         if not self._folded:
             return {self.KIND: pack(self.KIND, self.VERSION, self._slots, {"numbers": self._open})}
         self._keep_changes()
@@ -129,7 +138,7 @@ class Habits:
         StateError
             When a part is damaged, or was written with other settings.
         """
-        self._changed, self._kept = set(), {}
+        self._changed, self._kept, self._rows = set(), {}, rows
         whole = parts.get(self.KIND)
         self._folded = whole is None
         if whole is not None:

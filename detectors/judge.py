@@ -6,7 +6,7 @@ takes all series of a step at once, or many steps of one series: live buckets an
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -487,7 +487,8 @@ class Judge:
             floor=np.array([one.floor_absolute for one in fresh], float) * per_step,
             relative=np.array([one.floor_relative for one in fresh], float),
         )
-        self._rows = Rows(*(np.concatenate(both) for both in zip(self._rows, rows, strict=True)))
+        known: Sequence[NDArray[Any]] = self._rows
+        self._rows = Rows(*(np.concatenate(both) for both in zip(known, rows, strict=True)))
         self._relate(first, fresh)
         self._is_latency = np.concatenate((self._is_latency, latency))
         self._sums = ~self._is_latency

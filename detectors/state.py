@@ -67,6 +67,19 @@ def _bytes_of(array: np.ndarray[Any, Any]) -> memoryview:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
+def tail(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, memoryview]:
+    """Decode a part of a single array of bytes; return its meta value and these bytes, where they lie.
+
+    Raises
+    ------
+    StateError
+        As ``unpack`` does.
+    """
+    read = _read(part, kind, version)
+    (held,) = read.arrays.values()
+    return msgspec.msgpack.decode(read.meta, type=meta), held.data
+
+
 def unpack(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, dict[str, np.ndarray[Any, Any]]]:
     """Decode one part into its meta value and its (writable) arrays.
 
@@ -75,6 +88,15 @@ def unpack(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, dict
     StateError
         When the checksum does not fit, or kind or version are not those asked for.
     """
+    read = _read(part, kind, version)
+    arrays = {
+        name: np.frombuffer(bytearray(held.data), np.dtype(held.dtype)).reshape(held.shape)
+        for name, held in read.arrays.items()
+    }
+    return msgspec.msgpack.decode(read.meta, type=meta), arrays
+
+
+def _read(part: bytes, kind: str, version: int) -> _Part:
     body = memoryview(part)[8:]
     if part[:4] != MAGIC or zlib.crc32(body) != int.from_bytes(part[4:8], "big"):
         raise StateError(f"the state part {kind!r} is damaged: its checksum does not fit")
@@ -84,8 +106,4 @@ def unpack(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, dict
             f"the state part is {read.kind!r} version {read.version}, "
             f"this version of uneri reads {kind!r} version {version}"
         )
-    arrays = {
-        name: np.frombuffer(bytearray(held.data), np.dtype(held.dtype)).reshape(held.shape)
-        for name, held in read.arrays.items()
-    }
-    return msgspec.msgpack.decode(read.meta, type=meta), arrays
+    return read

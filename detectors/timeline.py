@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.squeeze import squeeze, unsqueeze
-from detectors.state import pack, unpack
+from detectors.state import pack, tail, unpack
 
 Float32s = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -214,8 +214,7 @@ class Timeline:
         }
 
     def _take(self, part: bytes) -> None:
-        meta, arrays = unpack(part, "timeline", self.VERSION, _Meta)
-        body = memoryview(part)[len(part) - arrays["data"].size :]  # the last there is in a part
+        meta, body = tail(part, "timeline", self.VERSION, _Meta)
         if self._sheets and len(meta.places) == 1:
             self._loose.add(meta.places[0].block * BLOCK // SHEET)
         at = 0

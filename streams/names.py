@@ -1,6 +1,7 @@
 """The names of blocks of all sources, as one shard numbers them: paths and calls, under one count."""
 
 from collections.abc import Mapping
+from itertools import repeat
 from typing import Final
 
 from detectors.state import pack, unpack
@@ -21,13 +22,17 @@ class Names:
     def ids(self, block: Block) -> list[int]:
         """Return the id of every row of a block."""
         get = self._ids.get
-        found = [get(path, -1) for path in block.paths]
+        found = list(map(get, block.paths, repeat(-1)))
         if -1 in found:
             found = [self._add(path) if at < 0 else at for path, at in zip(block.paths, found, strict=True)]
-        for row, table in block.calls:
-            number = get((found[row], table), -1)  # a plain tuple finds its Call, and is cheaper to make
-            found.append(self._add(Call(found[row], table)) if number < 0 else number)
-        return found
+        # a plain tuple finds its Call, and is cheaper to make
+        pairs = [(found[row], table) for row, table in block.calls]
+        called = list(map(get, pairs, repeat(-1)))
+        if -1 in called:
+            called = [
+                self._add(Call(*pair)) if at < 0 else at for pair, at in zip(pairs, called, strict=True)
+            ]
+        return found + called
 
     def _add(self, name: Path | Call) -> int:
         self._ids[name] = found = len(self.known)
