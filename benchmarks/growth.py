@@ -421,6 +421,8 @@ def judge_alone(count: int) -> dict[str, float]:
         values = rng.poisson(rate).astype(float)
         began = clock()
         judge.judge(START + step * STEP, values)
+        if step == WARM_STEPS // 2:
+            forget_peak()
         if step >= WARM_STEPS:
             spent += clock() - began
     return {"series": count, "step_s": spent / TIMED_STEPS, "rss": rss()}
