@@ -261,6 +261,9 @@ class Rollup(Section):
     max_values: Annotated[int, Field(ge=1, le=1000)] = Field(
         50, description="keys of the business values of a partition"
     )
+    max_series: Annotated[int, Field(ge=100, le=5_000_000)] = Field(
+        250_000, description="series of a shard, over all partitions; of new ones those used least are folded"
+    )
 
 
 class DeadLetters(Section):

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from detectors.history import DAY, WEEK, History
 from detectors.recent import HOUR, KEPT_SECONDS
 from detectors.row_state import Field, RowState
+from detectors.state import StateError
+from detectors.timeline import Timeline
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -43,7 +45,7 @@ class EdgeHistory(RowState):
     """
 
     KIND = "edges"
-    value: NDArray[np.float32]  # (kept steps, n) as measured, NaN where missing
+    VERSION = 2
     total: Floats  # (n,) of the present cell, what an incident spoilt left out
     count: Floats  # (n,) steps in it
 
@@ -53,28 +55,29 @@ class EdgeHistory(RowState):
         self._per_cell = max(1, CELL_SECONDS // step)
         self._cell = self._per_cell * step
         self._steps = max(KEPT_SECONDS // step, 24) + LEVEL_SECONDS // step + 1
-        self._cells = History(self._cell, weeks)
+        self._cells = History(self._cell, weeks, "cells")
+        self._lately = Timeline("lately", 1, self._steps, sheets=False)  # as measured, NaN where missing
         self._at = -1
-        super().__init__(
-            {
-                "value": Field(np.nan, (self._steps,), np.float32),
-                "total": Field(0.0),
-                "count": Field(0.0),
-            }
-        )
+        super().__init__({"total": Field(0.0), "count": Field(0.0)})
 
     def meta(self) -> dict[str, int]:
         """Return where time stands."""
-        return {"at": self._at}
+        return {"at": self._at, "steps": self._steps}
 
     def load_meta(self, meta: Mapping[str, int]) -> None:
         """Take back where time stood."""
+        if meta["steps"] != self._steps:
+            raise StateError(
+                f"the state part {self.KIND!r} was written with other settings: "
+                "start with a new state, or go back to the old settings"
+            )
         self._at = meta["at"]
 
     def grow(self, count: int) -> None:
         """Append ``count`` edges that know nothing yet."""
         self.add(count)
         self._cells.add(count)
+        self._lately.add(count)
 
     def append(self, start: int, values: Floats, spoilt: Bools) -> None:
         """Remember a step.
@@ -89,11 +92,9 @@ class EdgeHistory(RowState):
             (n,) edges whose target has an open finding: kept, but not learnt.
         """
         index = start // self._step
-        for missed in range(max(self._at + 1, index - self._steps), index):
-            self.value[missed % self._steps] = np.nan
         if self._at >= 0 and index // self._per_cell != self._at // self._per_cell:
             self._close_cell(self._at // self._per_cell)
-        self.value[index % self._steps] = values
+        self._lately.write(index, values[None])
         use = ~np.isnan(values) & ~spoilt
         self.total += np.where(use, values, 0.0)
         self.count += use
@@ -103,14 +104,18 @@ class EdgeHistory(RowState):
         """Add to the values of a step what came late, (n,): the last hours only, not what is learnt."""
         index = start // self._step
         if self._at - self._steps < index <= self._at:
-            values = self.value[index % self._steps]
-            some = np.nan_to_num(more) != 0
-            values[some] = np.nan_to_num(values[some]) + more[some]
+            rows = np.flatnonzero(np.nan_to_num(more) != 0)
+            values = np.nan_to_num(self._lately.pick(0, rows, index, index + 1)[0])
+            self._lately.change(0, index, rows, values + more[rows])
 
     def _close_cell(self, cell: int) -> None:
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.where(2 * self.count >= self._per_cell, self.total / self.count, np.nan)
-        self._cells.extend(cell, mean[None], np.zeros((1, self.rows), bool))
+            rest = np.where(
+                2 * self.count >= self._per_cell, self.total / self.count * self._per_cell, np.nan
+            )
+        # the whole of a cell, not its mean: a number of calls is written in a byte
+        whole = np.where(self.count == self._per_cell, self.total, rest)
+        self._cells.extend(cell, whole[None], np.zeros((1, self.rows), bool))
         self.total[:], self.count[:] = 0.0, 0.0
 
     def window(
@@ -178,7 +183,7 @@ class EdgeHistory(RowState):
         return mean / whole if whole > 0 else np.zeros(len(mean))
 
     def _mean(self, at: NDArray[np.intp], since: int, until: int) -> Floats:
-        values = self._cells.measured(at, since // self._cell, -(-until // self._cell))
+        values = self._cells.measured(at, since // self._cell, -(-until // self._cell)) / self._per_cell
         known = ~np.isnan(values)
         mean: Floats = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         return mean
@@ -188,14 +193,13 @@ class EdgeHistory(RowState):
         return max(first, last - max(KEPT_SECONDS // self._step, 24)), last
 
     def _measured(self, at: NDArray[np.intp], first: int, last: int) -> Floats:
-        steps = np.arange(max(first, self._at + 1 - self._steps), last)
-        return self.value[np.ix_(steps % self._steps, at)].astype(np.float64)
+        return self._lately.pick(0, at, max(first, self._at + 1 - self._steps), last)
 
     def _past(self, at: NDArray[np.intp], first: int, last: int, lag: int) -> Floats:
         """Return the mean a step of each row at the same steps ``lag`` seconds ago, NaN where unknown."""
         begin = (first * self._step - lag) // self._cell
         end = -(-(last * self._step - lag) // self._cell)
-        values = self._cells.measured(at, begin, max(end, begin + 1))
+        values = self._cells.measured(at, begin, max(end, begin + 1)) / self._per_cell
         known = ~np.isnan(values)
         count = known.sum(axis=0)
         mean: Floats = np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1)
@@ -204,9 +208,10 @@ class EdgeHistory(RowState):
 
     def parts(self) -> dict[str, bytes]:
         """Return the state; finished days are parts that stay as they are."""
-        return {"edges": self.snapshot(), **self._cells.snapshot()}
+        return {"edges": self.snapshot(), **self._lately.snapshot(), **self._cells.snapshot()}
 
     def take(self, parts: Mapping[str, bytes], rows: int) -> None:
         """Go on from ``parts`` with ``rows`` edges."""
         self.restore(parts["edges"], rows)
+        self._lately.restore(parts, rows)
         self._cells.restore(parts, rows)

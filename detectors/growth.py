@@ -47,6 +47,9 @@ TWO_WEEKS: Final = 14
 WEEK_PAIRS: Final = 2
 """Days that must have risen against the same day a week ago before two weeks are known."""
 
+AT_ONCE: Final = 4096
+"""Series whose pairs of days are compared at once: there are hundreds of pairs."""
+
 QUIET_DAYS: Final = 3
 """Days without sure growth until a growth verdict ends."""
 
@@ -277,8 +280,10 @@ class GrowthWatch(RowState):
 
     def _tell(self, day: int, watched: Bools, limit: Floats) -> list[Growing]:
         rows = np.flatnonzero(watched & ((~np.isnan(self.levels)).sum(axis=0) >= WINDOWS[0] - 1))
-        if not rows.size:
-            return []
+        pieces = [rows[first : first + AT_ONCE] for first in range(0, len(rows), AT_ONCE)]
+        return [growing for piece in pieces for growing in self._tell_some(piece, day, limit)]
+
+    def _tell_some(self, rows: NDArray[np.intp], day: int, limit: Floats) -> list[Growing]:
         levels = self.levels[:, rows]
         known = ~np.isnan(levels)
         usual = np.where(known, levels, 0.0).sum(axis=0) / known.sum(axis=0)

@@ -6,7 +6,7 @@ takes all series of a step at once, or many steps of one series: live buckets an
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,12 @@ from detectors.correction import Course
 from detectors.finding import ComparedWith, Plan, Trace
 from detectors.growth import Growing, GrowthWatch
 from detectors.history import DAY, WEEK, History
-from detectors.kernel import LARGEST, Out, Pace, Rows, advance, out_of, scratch_of
+from detectors.kernel import LARGEST, OF_CALLS, Out, Pace, Rows, advance, out_of, scratch_of, turn
 from detectors.measures import COUNTED_BY, GROWS, NATURE, RATIO_OF, Measure, Nature
 from detectors.memory import Memories
-from detectors.recent import KEPT_SECONDS, Recent
+from detectors.recent import EXPECTED, KEPT_SECONDS, LOWER, UPPER, Recent
 from detectors.row_state import RowState
+from detectors.scope import ScopeOrEdge
 from detectors.series import Series
 
 Floats = NDArray[np.float64]
@@ -29,6 +30,9 @@ Bools = NDArray[np.bool_]
 
 THRESHOLD: Final = 3.0
 """Units of noise that both views must see, at sensitivity 1."""
+
+_COUNTING: Final = frozenset((*COUNTED_BY.values(), *RATIO_OF.values(), Measure.REQUESTS))
+"""The measures that another may be made or a part of."""
 
 MANY: Final = 5.0
 """Units that sums over minutes must show."""
@@ -130,26 +134,37 @@ class Judge:
         self._slots = min(SLOTS, self._day)
         self._history = History(step, settings.weeks)
         self._recent = Recent(step)
-        self._memory = Memories(short=self._pace.short, lags=len(self._plain), slots=self._slots)
+        self._memory = Memories(
+            short=self._pace.short,
+            freed=self._pace.short if self._pace.wide else 0,
+            lags=len(self._plain),
+            slots=self._slots,
+        )
         self._growth = GrowthWatch(settings.growth_per_day, step, calendar.begins if calendar else None)
         self._states: dict[str, RowState] = {
             "memory": self._memory,
-            "recent": self._recent,
             "growth": self._growth,
         }
         self._past = np.zeros((0, 0, 0))  # what was learnt around the same times of the step last judged
         self._past_at = (-1, self._plain)
         self._head = 0
         self._places: dict[object, int] = {}
-        self._index_rows()
+        self._counting: dict[tuple[ScopeOrEdge, Measure], int] = {}  # rows that others are made or a part of
+        self._unrelated: list[tuple[int, Series]] = []  # rows whose other was not there yet
+        ints, none, floats = np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0)
+        self._rows = Rows(np.zeros(0, np.int8), ints, ints, none, none, ints, floats, floats)
+        self._is_latency, self._grows, self._limits = none, none, floats
+        self._index(())
 
     def add(self, series: Sequence[Series]) -> None:
         """Append rows; they start without history."""
-        self.series.extend(series)
+        if not series:
+            return
         self._history.add(len(series))
+        self._recent.add(len(series))
         for state in self._states.values():
             state.add(len(series))
-        self._index_rows()
+        self._index(series)
 
     @property
     def most_steps(self) -> int:
@@ -238,7 +253,7 @@ class Judge:
             self._factor(start),
             self._past,
             self._head,
-            self._memory.turn(of_day),
+            self._turn(of_day),
             self._rows,
             self._memory.arrays(),
             self._pace._replace(aligned=not same.holiday),
@@ -249,8 +264,26 @@ class Judge:
         self._history.extend(index, value, out.spoilt)
         for at, row in np.argwhere(out.opened).tolist():
             self._spoil(row, index + at)
-        self._recent.extend(index, value, out.expected, out.lower, out.upper)
+        self._recent.extend(index, out.expected, out.lower, out.upper)
         return out, self._learn_growth(index, value, out)
+
+    def _turn(self, of_day: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the slot of each step and the one that ended before it; hold what is asked of habits."""
+        slots = self._memory.turn(of_day)
+        habits = self._memory.habits
+        if len(slots) > 1:
+            habits.unfold()
+            return slots
+        habits.fold()
+        if habits.folded:
+            slot, over = slots[0].tolist()
+            if over >= 0:
+                habits.hold([over])
+                turn(over, self._memory.arrays(), self._pace)
+                habits.change(over)
+                slots[0, 1] = -1
+            habits.hold_around(slot)
+        return slots
 
     def window(self, rows: Sequence[int], since: int, until: int) -> tuple[Floats, Floats]:
         """Return what was observed and expected of ``rows`` from ``since`` up to ``until``.
@@ -259,10 +292,9 @@ class Judge:
         (len(rows),) each. A step counts where it was measured; before a series was first seen, nothing
         was expected of it. At most the last seven hours are remembered.
         """
-        at = np.asarray(rows, np.intp)
-        slots = self._recent.span(since // self.step, -(-until // self.step))
-        value = self._recent.value[np.ix_(slots, at)].astype(np.float64)
-        expected = self._recent.expected[np.ix_(slots, at)].astype(np.float64)
+        first, last = self._recent.span(since // self.step, -(-until // self.step))
+        value = self._history.measured(rows, first, last)
+        expected = self._recent.of(EXPECTED, rows, first, last)
         expected[np.isnan(value)] = 0.0
         return np.nansum(value, axis=0), np.nansum(expected, axis=0)
 
@@ -273,15 +305,15 @@ class Judge:
         learnt of level and noise stays: it follows the present within minutes anyway.
         """
         self._history.correct(start // self.step, more)
-        self._recent.correct(start // self.step, more)
         self._memory.forget_sums(np.nan_to_num(more) != 0)
 
     def course(self, row: int, since: int, until: int) -> Course:
         """Return how a series went from ``since`` up to ``until``: rates a second, ms of a latency."""
-        slots = self._recent.span(since // self.step, -(-until // self.step))
+        first, last = self._recent.span(since // self.step, -(-until // self.step))
         per = 1.0 if self._is_latency[row] else float(self.step)
-        kept = (self._recent.value, self._recent.expected, self._recent.lower, self._recent.upper)
-        return Course(*(array[slots, row].astype(np.float64) / per for array in kept))
+        value = self._history.measured([row], first, last)
+        kept = (self._recent.of(what, [row], first, last) for what in (EXPECTED, LOWER, UPPER))
+        return Course(*(array[:, 0] / per for array in (value, *kept)))
 
     def trace(self, row: int, until: int, seconds: int = 4 * 3600) -> Trace:
         """Return the hours before ``until`` as a chart shows them."""
@@ -293,21 +325,17 @@ class Judge:
         def listed(values: Floats) -> list[float | None]:
             return [None if np.isnan(x) else float(x) / per for x in values]
 
-        slots = np.arange(first, last) % self._recent.steps
-        known = (np.arange(first, last) <= self._recent.at) & (
-            np.arange(first, last) > self._recent.at - self._recent.steps
-        )
-
-        def kept(array: NDArray[np.float32]) -> list[float | None]:
-            return listed(np.where(known, array[slots, row].astype(np.float64), np.nan))
+        begin, end = self._recent.span(first, last)
+        now = np.full(last - first, np.nan)
+        now[begin - first : end - first] = self._history.measured([row], begin, end)[:, 0]
 
         return Trace(
             start=first * self.step,
             step=self.step,
-            now=kept(self._recent.value),
+            now=listed(now),
             last_week=listed(self._history.measured([row], first - week, last - week)[:, 0]),
-            lower=kept(self._recent.lower),
-            upper=kept(self._recent.upper),
+            lower=listed(self._recent.of(LOWER, [row], first, last)[:, 0]),
+            upper=listed(self._recent.of(UPPER, [row], first, last)[:, 0]),
         )
 
     def weeks(self, row: int) -> tuple[list[int], list[int]]:
@@ -343,6 +371,8 @@ class Judge:
         """Return the state; the series themselves are given again with ``add`` before ``restore``."""
         return {
             **{name: state.snapshot() for name, state in self._states.items()},
+            **self._memory.habits.snapshot(),
+            **self._recent.snapshot(),
             **self._history.snapshot(),
         }
 
@@ -356,9 +386,11 @@ class Judge:
         """
         for name, state in self._states.items():
             state.restore(parts[name], len(self.series))
+        self._memory.habits.restore(parts, len(self.series))
+        self._recent.restore(parts, len(self.series))
         self._history.restore(parts, len(self.series))
         self._past_at = (-1, self._plain)
-        self._index_rows()
+        self._count_open()
 
     def _look_back(self, index: int, steps: int, same: SameTimes) -> None:
         """Gather what was learnt around the same times; a step after the last needs only what came new."""
@@ -405,15 +437,16 @@ class Judge:
 
     def plan(self, row: int, start: int) -> Plan | None:
         """Return what is planned for a series at ``start``, None where nothing is."""
-        one, sums = self._summed[row]
-        return self._calendar.plan(start, one.about) if self._calendar and sums else None
+        about, sums = self.series[row].about, self._sums[row]
+        return self._calendar.plan(start, about) if self._calendar and sums else None
 
     def _factor(self, start: int) -> Floats:
         """Return how many times the usual is planned, one number a series."""
         if self._calendar is None or not self._calendar.planned(start):
             return self._one
+        summed = zip(self.series, self._sums.tolist(), strict=True)
         return np.array(
-            [self._calendar.factor(start, one.about) if sums else 1.0 for one, sums in self._summed], float
+            [self._calendar.factor(start, one.about) if sums else 1.0 for one, sums in summed], float
         )
 
     def _learn_growth(self, index: int, value: Floats, out: Out) -> list[Growing]:
@@ -435,47 +468,61 @@ class Judge:
         for at in range(index - self._pace.persist + 1, index):
             self._history.spoil(at, same)
 
-    def _index_rows(self) -> None:
-        for one in self.series:
-            self._places.setdefault(one.place, len(self._places))
-        place = np.array([self._places[one.place] for one in self.series], np.int64)
-        judged = np.array([one.judged for one in self.series], bool)
-        natures = [NATURE[one.measure] for one in self.series]
-        self._is_latency = np.array([nature is Nature.LATENCY for nature in natures], bool)
-        self._sums = ~self._is_latency
-        self._summed = list(zip(self.series, self._sums.tolist(), strict=True))
-        self._grows = judged & np.array([one.measure in GROWS for one in self.series], bool)
-        self._one = np.ones(len(self.series))
-        per_step = np.where(self._is_latency, 1.0, float(self.step))
-        limits = [np.nan if one.limit is None else one.limit for one in self.series]
-        self._limits = np.array(limits, float) * per_step
-        rows = {(one.about, one.measure): row for row, one in enumerate(self.series)}
-
-        def of(relation: Mapping[Measure, Measure]) -> NDArray[np.int64]:
-            related = [relation[one.measure] if one.measure in relation else None for one in self.series]  # noqa: SIM401  # of values, too
-            found = [
-                -1 if other is None else rows.get((one.about, other), -1)
-                for one, other in zip(self.series, related, strict=True)
-            ]
-            return np.array(found, np.int64)
-
-        calls, whole = of(COUNTED_BY), of(RATIO_OF)
+    def _index(self, fresh: Sequence[Series]) -> None:
+        """Learn what the kernel has to know of new rows: it costs nothing for those that are known."""
+        first = len(self.series)
+        self.series.extend(fresh)
+        natures = [NATURE[one.measure] for one in fresh]
+        latency = np.array([nature is Nature.LATENCY for nature in natures], bool)
+        per_step = np.where(latency, 1.0, float(self.step))
         counted = np.array([nature is Nature.COUNT for nature in natures], np.int8)
-        counted[calls >= 0] = 2
-        self._positive = (counted > 0) | self._is_latency
-        part = np.array([one.measure in RATIO_OF for one in self.series], bool)
-        self._rows = Rows(
+        places = [self._places.setdefault(one.place, len(self._places)) for one in fresh]
+        rows = Rows(
             counted=counted,
-            calls=calls,
-            whole=whole,
-            rises=part,
-            judged=judged,
-            place=place,
-            floor=np.array([one.floor_absolute for one in self.series], float) * per_step,
-            relative=np.array([one.floor_relative for one in self.series], float),
+            calls=np.full(len(fresh), -1, np.int64),
+            whole=np.full(len(fresh), -1, np.int64),
+            rises=np.array([one.measure in RATIO_OF for one in fresh], bool),
+            judged=np.array([one.judged for one in fresh], bool),
+            place=np.array(places, np.int64),
+            floor=np.array([one.floor_absolute for one in fresh], float) * per_step,
+            relative=np.array([one.floor_relative for one in fresh], float),
         )
+        known: Sequence[NDArray[Any]] = self._rows
+        self._rows = Rows(*(np.concatenate(both) for both in zip(known, rows, strict=True)))
+        self._relate(first, fresh)
+        self._is_latency = np.concatenate((self._is_latency, latency))
+        self._sums = ~self._is_latency
+        self._positive = (self._rows.counted > 0) | self._is_latency
+        grows = np.array([one.judged and one.measure in GROWS for one in fresh], bool)
+        self._grows = np.concatenate((self._grows, grows))
+        self._one = np.ones(len(self.series))
+        limits = np.array([np.nan if one.limit is None else one.limit for one in fresh], float)
+        self._limits = np.concatenate((self._limits, limits * per_step))
+        self._count_open()
+
+    def _relate(self, first: int, fresh: Sequence[Series]) -> None:
+        """Find the rows of which new ones are made or a part, and those that waited for one of them."""
+        for row, one in enumerate(fresh, first):
+            if one.measure in _COUNTING:
+                self._counting[one.about, one.measure] = row
+        asked = [*self._unrelated, *enumerate(fresh, first)]
+        self._unrelated = []
+        for row, one in asked:
+            # `in` before a look-up: a relation holds of all business values, too
+            calls = COUNTED_BY[one.measure] if one.measure in COUNTED_BY else None  # noqa: SIM401
+            whole = RATIO_OF.get(one.measure)
+            for other, into in ((calls, self._rows.calls), (whole, self._rows.whole)):
+                if other is not None:
+                    into[row] = self._counting.get((one.about, other), -1)
+                    if into[row] < 0:
+                        self._unrelated.append((row, one))
+            if calls is not None and self._rows.calls[row] >= 0:
+                self._rows.counted[row] = OF_CALLS
+
+    def _count_open(self) -> None:
         is_open = self._memory.code != 0
-        self._open_places = np.bincount(place[is_open], minlength=len(self._places)).astype(np.int64)
+        place = self._rows.place[is_open]
+        self._open_places = np.bincount(place, minlength=len(self._places)).astype(np.int64)
 
 
 def _pace(settings: config.settings.Judge, step: int) -> Pace:

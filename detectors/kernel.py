@@ -161,7 +161,7 @@ class Memory(NamedTuple):
     failed: Floats  # (2, n) fading sums of a part over half an hour, and of what was expected of it
     failed_unit: Floats  # noise of their deviance
     failed_learnt: Floats  # deviances it rests on
-    above: NDArray[np.float32]  # (SLOTS, n) largest rise by time of day
+    above: NDArray[np.float32]  # (SLOTS, n) largest rise by time of day; or as many as are held (Habits)
     below: NDArray[np.float32]
     above_now: Floats
     below_now: Floats
@@ -449,11 +449,12 @@ def _deviate(
     if not memory.code[row]:
         memory.above_now[row] = max(memory.above_now[row], lately)
         memory.below_now[row] = min(memory.below_now[row], lately)
-    after = slot + 1 if slot + 1 < memory.above.shape[0] else 0
+    held = memory.above.shape[0]  # divides the slots of a day: what lies around the present one has room
+    at, before, after = slot % held, (slot - 1) % held, (slot + 1) % held
     if lately > 0:
-        habit = max(memory.above[slot, row], memory.above[slot - 1, row], memory.above[after, row])
+        habit = max(memory.above[at, row], memory.above[before, row], memory.above[after, row])
     else:
-        habit = -min(memory.below[slot, row], memory.below[slot - 1, row], memory.below[after, row])
+        habit = -min(memory.below[at, row], memory.below[before, row], memory.below[after, row])
     return float(HABIT * habit)
 
 
@@ -877,6 +878,7 @@ def _judge(  # noqa: PLR0915  # one value from its place on the scale to its ver
 @without_arrays
 def _turn(over: int, row: int, memory: Memory, pace: Pace) -> None:
     """Keep what a series did in a time of day that is over."""
+    over %= memory.above.shape[0]
     memory.above[over, row] = max(float(memory.above[over, row]) * pace.habit, memory.above_now[row])
     memory.below[over, row] = min(float(memory.below[over, row]) * pace.habit, memory.below_now[row])
     for day in range(KEPT_DAYS - 1, 0, -1):
@@ -886,6 +888,13 @@ def _turn(over: int, row: int, memory: Memory, pace: Pace) -> None:
     memory.fell[0, over, row] = memory.fell_now[row]
     memory.above_now[row] = memory.below_now[row] = 0.0
     memory.rose_now[row] = memory.fell_now[row] = 0.0
+
+
+@without_arrays
+def turn(over: int, memory: Memory, pace: Pace) -> None:
+    """Keep what all series did in a time of day that is over, before the next step is judged."""
+    for row in range(memory.code.shape[0]):
+        _turn(over, row, memory, pace)
 
 
 @without_arrays

@@ -53,7 +53,10 @@ class Measure(StrEnum):
     @property
     def key(self) -> str:
         """The key of ``values`` that this is the sum of; empty for the members."""
-        return self.value[len(_VALUE) :] if self.value.startswith(_VALUE) else ""
+        return self[len(_VALUE) :] if self.startswith(_VALUE) else ""
+
+    # That of an enum is written in Python and asks for the name; there is one look-up for every series.
+    __hash__ = str.__hash__
 
 
 def value_of(key: str) -> Measure:

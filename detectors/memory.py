@@ -1,12 +1,13 @@
 """What the judge remembers of every series between two steps, besides its history."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.kernel import KEPT_DAYS, VIEWS, Memory
+from detectors.habits import Habits
+from detectors.kernel import VIEWS, Memory
 from detectors.row_state import Field, RowState
 
 UNIT: Final = 0.2
@@ -17,7 +18,7 @@ class Memories(RowState):
     """The arrays of ``Memory``, one column a series."""
 
     KIND = "memory"
-    VERSION = 2
+    VERSION = 3
     level: NDArray[np.float64]
     fast: NDArray[np.float64]
     base: NDArray[np.float64]
@@ -29,14 +30,15 @@ class Memories(RowState):
     since: NDArray[np.int64]
     code: NDArray[np.int8]
 
-    def __init__(self, *, short: int, lags: int, slots: int) -> None:
+    def __init__(self, *, short: int, freed: int, lags: int, slots: int) -> None:
+        self.habits = Habits(slots)
         count = Field(-1, dtype=np.int64)
         super().__init__(
             {
                 "seen": Field(0.0),
                 "usual": Field(0.0),
                 "short": Field(np.nan, (short,)),
-                "freed": Field(np.nan, (short,)),
+                "freed": Field(np.nan, (freed,)),
                 "unit": Field(UNIT, (VIEWS,)),
                 "learnt": Field(0.0, (VIEWS,)),
                 "aside": Field(0.0, (lags,)),
@@ -53,12 +55,8 @@ class Memories(RowState):
                 "failed": Field(0.0, (2,)),
                 "failed_unit": Field(1.0),
                 "failed_learnt": Field(0.0),
-                "above": Field(0.0, (slots,), np.float32),
-                "below": Field(0.0, (slots,), np.float32),
                 "above_now": Field(0.0),
                 "below_now": Field(0.0),
-                "rose": Field(0.0, (KEPT_DAYS, slots), np.float32),
-                "fell": Field(0.0, (KEPT_DAYS, slots), np.float32),
                 "rose_now": Field(0.0),
                 "fell_now": Field(0.0),
                 "first": count,
@@ -84,7 +82,13 @@ class Memories(RowState):
 
     def arrays(self) -> Memory:
         """Return the arrays themselves; what the kernel writes there is remembered."""
-        return Memory(*(getattr(self, name) for name in Memory._fields))
+        arrays: dict[str, Any] = {**vars(self), **self.habits.arrays()}
+        return Memory(*(arrays[name] for name in Memory._fields))
+
+    def add(self, count: int) -> Self:
+        """Append ``count`` columns that know nothing yet."""
+        self.habits.add(count)
+        return super().add(count)
 
     def forget_sums(self, rows: NDArray[np.bool_]) -> None:
         """Begin the sums over minutes of ``rows`` anew: what they hold was not what there was."""

@@ -23,7 +23,7 @@ class StateError(ValueError):
 class _Array(msgspec.Struct, array_like=True):
     dtype: str
     shape: tuple[int, ...]
-    data: bytes
+    data: memoryview
 
 
 class _Part(msgspec.Struct, array_like=True):
@@ -31,6 +31,10 @@ class _Part(msgspec.Struct, array_like=True):
     version: int
     meta: bytes
     arrays: dict[str, _Array]
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(_Part)
 
 
 def pack(kind: str, version: int, meta: object, arrays: Mapping[str, np.ndarray[Any, Any]]) -> bytes:
@@ -51,12 +55,29 @@ def pack(kind: str, version: int, meta: object, arrays: Mapping[str, np.ndarray[
     >>> unpack(part, "demo", 1, dict[str, int])[0]
     {'n': 2}
     """
-    held = {
-        name: _Array(array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
-        for name, array in arrays.items()
-    }
-    body = msgspec.msgpack.encode(_Part(kind, version, msgspec.msgpack.encode(meta), held))
-    return MAGIC + zlib.crc32(body).to_bytes(4, "big") + body
+    held = {name: _Array(array.dtype.str, array.shape, _bytes_of(array)) for name, array in arrays.items()}
+    part = bytearray(8)
+    _ENCODER.encode_into(_Part(kind, version, msgspec.msgpack.encode(meta), held), part, 8)
+    part[:8] = MAGIC + zlib.crc32(memoryview(part)[8:]).to_bytes(4, "big")
+    return bytes(part)
+
+
+def _bytes_of(array: np.ndarray[Any, Any]) -> memoryview:
+    """Return the bytes of an array where they lie: state may be large."""
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+
+
+def tail(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, memoryview]:
+    """Decode a part of a single array of bytes; return its meta value and these bytes, where they lie.
+
+    Raises
+    ------
+    StateError
+        As ``unpack`` does.
+    """
+    read = _read(part, kind, version)
+    (held,) = read.arrays.values()
+    return msgspec.msgpack.decode(read.meta, type=meta), held.data
 
 
 def unpack(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, dict[str, np.ndarray[Any, Any]]]:
@@ -67,17 +88,7 @@ def unpack(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, dict
     StateError
         When the checksum does not fit, or kind or version are not those asked for.
     """
-    if part[:4] != MAGIC or zlib.crc32(part[8:]) != int.from_bytes(part[4:8], "big"):
-        raise StateError(f"the state part {kind!r} is damaged: its checksum does not fit")
-    try:
-        read = msgspec.msgpack.decode(part[8:], type=_Part)
-    except msgspec.MsgspecError as error:
-        raise StateError(f"the state part {kind!r} is of another version ({error})") from error
-    if (read.kind, read.version) != (kind, version):
-        raise StateError(
-            f"the state part is {read.kind!r} version {read.version}, "
-            f"this version of uneri reads {kind!r} version {version}"
-        )
+    read = _read(part, kind, version)
     arrays = {
         name: np.frombuffer(bytearray(held.data), np.dtype(held.dtype)).reshape(held.shape)
         for name, held in read.arrays.items()
@@ -97,3 +108,19 @@ def said(error: Exception) -> str:
     "it has no part 'rollup'"
     """
     return f"it has no part {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
+
+
+def _read(part: bytes, kind: str, version: int) -> _Part:
+    body = memoryview(part)[8:]
+    if part[:4] != MAGIC or zlib.crc32(body) != int.from_bytes(part[4:8], "big"):
+        raise StateError(f"the state part {kind!r} is damaged: its checksum does not fit")
+    try:
+        read = _DECODER.decode(body)
+    except msgspec.MsgspecError as error:
+        raise StateError(f"the state part {kind!r} is of another version ({error})") from error
+    if (read.kind, read.version) != (kind, version):
+        raise StateError(
+            f"the state part is {read.kind!r} version {read.version}, "
+            f"this version of uneri reads {kind!r} version {version}"
+        )
+    return read

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.capacity import Capacity
-from config.settings import Settings
+from config.settings import Floor, Settings
 from detectors.calendar import Calendar
 from detectors.edge_history import EdgeHistory
 from detectors.finding import Finding
@@ -54,7 +54,7 @@ class Detect:
         Called with the start of every step that was judged (progress).
     """
 
-    VERSION = 7
+    VERSION = 8
 
     def __init__(
         self,
@@ -66,8 +66,9 @@ class Detect:
         self._shard = shard
         self._settings = settings
         self._capacity = Capacity(settings.limits)
+        self._floors: dict[str, Floor] = {str(name): floor for name, floor in settings.floors}
         self._on_step = on_step
-        self._steps = Steps(sources, settings.time.step)
+        self._steps = Steps(sources, settings.time.step, settings.rollup.max_series)
         calendar = Calendar(settings.calendar, settings.judge.weeks)
         self._judge = Judge(settings.judge, settings.time.step, calendar)
         self._edges = EdgeHistory(settings.time.step, settings.judge.weeks)
@@ -80,6 +81,7 @@ class Detect:
         self._loads = HourlyLoads(self._capacity, settings.time.step)
         self._use = HourlyUse(settings.time.step)
         self._pulse = 0.0  # records in a usual step
+        self._settled: dict[str, bytes] | None = None  # parts that stay as they are until a step is judged
         self._forget_rows()
 
     def _forget_rows(self) -> None:
@@ -111,6 +113,11 @@ class Detect:
         return self._steps.late
 
     @property
+    def folded(self) -> int:
+        """How many scopes and edges are counted under ``other``: there were too many series."""
+        return self._steps.folded
+
+    @property
     def series(self) -> int:
         """How many series this shard keeps."""
         return len(self._judged) + len(self._of_edges)
@@ -120,6 +127,7 @@ class Detect:
         return [self._judge_step(step) for step in self._steps.feed(blocks)]
 
     def _judge_step(self, step: Step) -> Judged:
+        self._settled = None
         self._add_new_scopes(step)
         corrections = self._correct(step) if step.late else []
         p95 = np.stack(
@@ -149,7 +157,8 @@ class Detect:
             self._on_step(step.start)
         loads = self._loads.take(step, known=completeness > 0)
         uses = self._use.take(step, p95[LATENCIES.index(Measure.LATENCY)], known=completeness > 0)
-        return Judged(self._shard, step.start, step.start + self._settings.time.step, findings, loads, uses)
+        end = step.start + self._settings.time.step
+        return Judged(self._shard, step.start, end, findings, loads, uses, completeness)
 
     def _correct(self, step: Step) -> list[Finding]:
         """Take in what came late for steps that were judged, and tell which findings it changes.
@@ -168,9 +177,14 @@ class Detect:
         return self._findings.correct(late, seen)
 
     def _completeness(self, step: Step) -> float:
+        """Return which share of a step's data there is: of its sources, and none where all of them had a gap.
+
+        A source that lags holds the step back, so that a closed one has all sources: each passed it, or said
+        that it is idle. What comes after all is late, and corrects what was told.
+        """
         pulse = self._pulse
         self._pulse += PULSE_MEMORY * (step.records - pulse)  # of gaps too: no night is a gap for ever
-        return 0.0 if step.records == 0 and pulse >= CERTAIN_RECORDS else 1.0
+        return 0.0 if step.records == 0 and pulse >= CERTAIN_RECORDS else step.completeness
 
     def _add_new_scopes(self, step: Step) -> None:
         """Add what this step saw first, in an order that does not depend on who reported first."""
@@ -192,37 +206,39 @@ class Detect:
     def _add(self, fresh: Sequence[int], start: int) -> None:
         if not fresh:
             return
-        for edges in (False, True):
-            rows = [row for row in fresh if row >= 0 and isinstance(self._steps.scopes[row], Edge) is edges]
-            named = [one for at in fresh for one in self._named(at, edges=edges)]
-            scopes = [place for place, _, _ in named]
-            series = [self._series(about, measure) for _, about, measure in named]
-            if edges:
-                self._of_edges.add(series, scopes)
-                self._edges.grow(len(series))
-                self._findings.add_edges(series)
-            else:
-                self._silences.add(series, len(self._judged))
-                self._limits.add(series, len(self._judged))
-                self._judged.add(series, scopes)
-                self._judge.add(series)
-                self._findings.add(series)
-                self._fatal.add(self._scopes_of(rows), start)
-                self._loads.add(self._scopes_of(rows))
-                self._use.add(self._scopes_of(rows), self._values_of([~row for row in fresh if row < 0]))
+        rows = [row for row in fresh if row >= 0 and isinstance(self._steps.scopes[row], Scope)]
+        named: tuple[list[tuple[int, Series]], list[tuple[int, Series]]] = ([], [])
+        for at in fresh:
+            place, about, measures = self._named(at)
+            named[isinstance(about, Edge)].extend((place, self._series(about, one)) for one in measures)
+        of_scopes, of_edges = ([series for _, series in some] for some in named)
+        places = [[place for place, _ in some] for some in named]
+        self._of_edges.add(of_edges, places[True])
+        self._edges.grow(len(of_edges))
+        self._findings.add_edges(of_edges)
+        self._silences.add(of_scopes, len(self._judged))
+        self._limits.add(of_scopes, len(self._judged))
+        self._judged.add(of_scopes, places[False])
+        self._judge.add(of_scopes)
+        self._findings.add(of_scopes)
+        scopes = self._scopes_of(rows)
+        self._fatal.add(scopes, start)
+        self._loads.add(scopes)
+        self._use.add(scopes, self._values_of([~row for row in fresh if row < 0]))
         self._added += fresh
         self._known = np.zeros(len(self._steps.scopes), bool)
         self._known[[row for row in self._added if row >= 0]] = True
         self._known_values = np.zeros(len(self._steps.values), bool)
         self._known_values[[~row for row in self._added if row < 0]] = True
 
-    def _named(self, at: int, *, edges: bool) -> list[tuple[int, ScopeOrEdge, Measure]]:
-        """Return the place in a step, the scope and the measure of the series that were added as ``at``."""
+    def _named(self, at: int) -> tuple[int, ScopeOrEdge, tuple[Measure, ...]]:
+        """Return the place in a step, the scope and the measures of the series that are added as ``at``."""
         if at < 0:
             row, value = self._steps.values[~at]
-            return [] if edges else [(~at, self._steps.scopes[row], value)]
+            about = self._steps.scopes[row]
+            return ~at, about, () if isinstance(about, Edge) else (value,)
         about = self._steps.scopes[at]
-        return [(at, about, measure) for measure in _kept(about)] if isinstance(about, Edge) is edges else []
+        return at, about, _kept(about)
 
     def _scopes_of(self, rows: Sequence[int]) -> dict[int, Scope]:
         about = ((row, self._steps.scopes[row]) for row in rows)
@@ -238,16 +254,22 @@ class Detect:
             return Series(about, measure)
         if measure in BESIDE.get(about.kind, ()):
             return Series(about, measure, judged=False)
-        floor = getattr(self._settings.floors, "values" if measure.key else measure.value)
+        floor = self._floors.get(measure) or self._settings.floors.values
         limit = self._capacity.of(about.kind, about.account, about.name, measure)
         return Series(
             about, measure, floor_absolute=floor.absolute, floor_relative=floor.relative, limit=limit
         )
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the whole state of the shard."""
-        meta = pack("detect", self.VERSION, _Meta(self._added, self._pulse), {})
-        parts = {"detect": meta, **self._steps.snapshot(), **self._findings.snapshot()}
+        """Return the whole state of the shard; what did not change are the same objects as before."""
+        if self._settled is None:
+            self._settled = self._judged_parts()
+        return {**self._settled, **self._steps.snapshot()}
+
+    def _judged_parts(self) -> dict[str, bytes]:
+        """Return all that changes when a step is judged, and only then."""
+        parts = {"detect": pack("detect", self.VERSION, _Meta(self._added, self._pulse), {})}
+        parts |= self._findings.snapshot()
         for window in self._latency:
             parts |= window.snapshot()
         parts |= self._silences.snapshot() | self._fatal.snapshot() | self._limits.snapshot()
@@ -258,6 +280,7 @@ class Detect:
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot; floors and limits are those of the present settings."""
         meta, _ = unpack(parts["detect"], "detect", self.VERSION, _Meta)
+        self._settled = None
         self._steps.restore(parts)
         self._forget_rows()
         self._add(meta.added, 0)  # when each was first seen comes with the parts

@@ -5,17 +5,18 @@ the account, service, route, function and client they touch and to the edges bet
 number of scopes costs nothing per event or per bucket.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.measures import KEPT_ON_EDGES, LATENCIES, SUMMED, Measure
-from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, ScopeOrEdge
+from detectors.measures import BESIDE, COLUMN, JUDGED, KEPT_ON_EDGES, LATENCIES, SUMMED, Measure
+from detectors.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, Scope, ScopeOrEdge
 from streams.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL, layers_of
 from streams.group import add_rows
-from streams.paths import Call, Path
+from streams.paths import OTHER, Call, Path
 from streams.touched import PATH_EDGES, PATH_SCOPES, Touched, shard_of, touched_by_call, touched_by_path
 
 Latency = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
@@ -53,71 +54,158 @@ _MEASURE_OF_LAYER[IN_AUTH] = LATENCIES.index(Measure.LATENCY_AUTH)
 _DEEPEST: Final = tuple(PATH_SCOPES.index(kind) for kind in (FUNCTION, SERVICE, ROUTE))
 
 
+def _series_of(about: ScopeOrEdge) -> int:
+    if isinstance(about, Edge):
+        return len(KEPT_ON_EDGES[about.target.kind])
+    return len(JUDGED[about.kind]) + len(BESIDE.get(about.kind, ()))
+
+
+_MOST_SERIES: Final = sum(map(len, JUDGED.values())) + len(PATH_EDGES) * max(map(len, KEPT_ON_EDGES.values()))
+"""More than one name ever brings."""
+
+
+def _by_use(
+    ids: NDArray[np.int64], used: NDArray[np.float64], names: Sequence[Path | Call]
+) -> NDArray[np.int64]:
+    """Return each id once, those that were used most first: the same whoever reported first."""
+    distinct, place = np.unique(ids, return_inverse=True)
+    times = np.bincount(place, used).tolist()
+
+    def key(at: int) -> tuple[float, tuple[str, ...]]:
+        name = names[distinct[at]]
+        text = name if isinstance(name, Path) else (*map(str, names[name.path]), name.table)
+        return -times[at], text
+
+    return distinct[sorted(range(len(distinct)), key=key)]
+
+
 class FanOut:
     """The scopes and edges of one shard, by row, and the rows that each path and call is added to.
 
-    Rows are numbered in the order in which the names came.
+    Past ``most`` series new scopes and edges are folded into ``other``: those of a step that are used least,
+    since they are added last. A scope that was folded stays so, whatever the settings say later: its counts
+    are in the row of the others.
 
     Parameters
     ----------
     shard, shards
         Whose scopes and edges have rows: those of this shard out of so many.
+    most
+        Series that are kept apart; beyond these every target may have one more edge of each kind.
+
+    Attributes
+    ----------
+    series
+        How many there are, business values left out.
+    folded
+        Scopes and edges that were folded.
     """
 
-    def __init__(self, shard: int, shards: int) -> None:
+    def __init__(self, shard: int, shards: int, most: int = sys.maxsize) -> None:
         self.shard = shard
         self.shards = shards
         self.scopes: list[ScopeOrEdge] = []
+        self.series = 0
+        self.folded = 0
+        self._most = most
         self._row_of: dict[ScopeOrEdge, int] = {}
         # All by id. Places are rows counted from 1; 0 takes what nobody in this shard wants.
         self._places = np.zeros((0, _KINDS), np.int32)
         self._latency_places = np.zeros((0, LAYERS, len(_MEASURED)), np.int32)
-        self._tagged: list[int] = []  # rows, -1 for none
+        self._tagged = np.zeros(0, np.int64)  # rows, -1 for none
+        self._added = np.zeros(0, np.bool_)
+        self._order: list[int] = []  # ids as they were added: what rows follow from
+        self._turns: list[int] = []  # places in that order from which on names were folded, or no longer
+        self._full = False
         self._kept = np.zeros((0, len(SUMMED)))  # (rows, columns) 1 where the measure is kept
-
-    def __len__(self) -> int:
-        """Return how many paths and calls are known."""
-        return len(self._tagged)
 
     def row_of(self, about: ScopeOrEdge) -> int | None:
         """Return the row of a scope or edge; None for one that is of another shard or did not come yet."""
         return self._row_of.get(about)
 
-    def add(self, names: Sequence[Path | Call]) -> None:
-        """Take all names by id; those that are known already stay as they are.
+    def add(
+        self,
+        names: Sequence[Path | Call],
+        ids: NDArray[np.int64],
+        used: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Give rows to the names of a step; those that have some stay as they are.
 
-        The path of a call is an id among the names.
+        Parameters
+        ----------
+        names
+            All by id; the path of a call is an id among them.
+        ids
+            Of the step.
+        used
+            How often each was: when not all can be kept apart, those that were used most are.
         """
-        fresh = names[len(self) :]
-        if not fresh:
+        self._make_room(len(names))
+        fresh = ids[~self._added[ids]]
+        if not len(fresh):
             return
+        if used is not None and self.series + len(fresh) * _MOST_SERIES > self._most:
+            fresh = _by_use(fresh, used[~self._added[ids]], names)
+        else:
+            fresh = fresh[np.sort(np.unique(fresh, return_index=True)[1])]
         known = len(self.scopes)
-        places = np.zeros((len(fresh), _KINDS), np.int32)
-        latency = np.zeros((len(fresh), LAYERS, len(_MEASURED)), np.int32)
-        for at, name in enumerate(fresh):
-            if isinstance(name, Path):
-                touched = touched_by_path(name)
-                mine = self._mine(touched)
-                latency[at, TOTAL] = [mine[kind] for kind in _MEASURED]
-                latency[at, IN_FUNCTION, 0] = latency[at, IN_CODE, 0] = mine[_FUNCTION]
-                latency[at, IN_AUTH, 0] = mine[_ROUTE]
-                deepest = next((kind for kind in _DEEPEST if touched[kind] is not None), _FUNCTION)
-                self._tagged.append(mine[deepest] - 1)
-            else:
-                path = names[name.path]
-                assert isinstance(path, Path)  # noqa: S101 - a call is never made on a call
-                mine = self._mine(touched_by_call(path, name.table))
-                latency[at, TOTAL, 0] = mine[0]
-                self._tagged.append(mine[0] - 1)
-            places[at, : len(mine)] = mine
-        self._places = np.concatenate((self._places, places))
-        self._latency_places = np.concatenate((self._latency_places, latency))
+        for number in fresh.tolist():
+            if (self.series >= self._most) != self._full:
+                self._full = not self._full
+                self._turns.append(len(self._order))
+            self._add(number, names)
+        self._keep(known)
+
+    def order(self) -> tuple[NDArray[np.int64], list[int]]:
+        """Return what ``restore`` takes: the rows follow from it, and from the names."""
+        return np.array(self._order, np.int64), self._turns
+
+    def restore(self, names: Sequence[Path | Call], order: NDArray[np.int64], turns: Sequence[int]) -> None:
+        """Give the rows again that were given before, in a fan-out that has none."""
+        self._make_room(len(names))
+        for at, number in enumerate(order.tolist()):
+            if at in turns:
+                self._full = not self._full
+                self._turns.append(at)
+            self._add(number, names)
+        self._keep(0)
+
+    def _make_room(self, count: int) -> None:
+        more = count - len(self._added)
+        if more > 0:
+            self._places = np.pad(self._places, ((0, more), (0, 0)))
+            self._latency_places = np.pad(self._latency_places, ((0, more), (0, 0), (0, 0)))
+            self._tagged = np.pad(self._tagged, (0, more), constant_values=-1)
+            self._added = np.pad(self._added, (0, more))
+
+    def _add(self, number: int, names: Sequence[Path | Call]) -> None:
+        name, latency = names[number], self._latency_places[number]
+        if isinstance(name, Path):
+            touched = touched_by_path(name)
+            mine = self._mine(touched)
+            latency[TOTAL] = [mine[kind] for kind in _MEASURED]
+            latency[IN_FUNCTION, 0] = latency[IN_CODE, 0] = mine[_FUNCTION]
+            latency[IN_AUTH, 0] = mine[_ROUTE]
+            deepest = next((kind for kind in _DEEPEST if touched[kind] is not None), _FUNCTION)
+            self._tagged[number] = mine[deepest] - 1
+        else:
+            path = names[name.path]
+            assert isinstance(path, Path)  # noqa: S101 - a call is never made on a call
+            mine = self._mine(touched_by_call(path, name.table))
+            latency[TOTAL, 0] = mine[0]
+            self._tagged[number] = mine[0] - 1
+        self._places[number, : len(mine)] = mine
+        self._added[number] = True
+        self._order.append(number)
+
+    def _keep(self, known: int) -> None:
+        """Say what is kept of the rows that came since there were ``known``."""
         kept = np.zeros((len(self.scopes) - known, len(SUMMED)))
         for row, about in enumerate(self.scopes[known:]):
             measures = (
                 KEPT_ON_EDGES[about.target.kind] if isinstance(about, Edge) else _KEPT_ON_SCOPES[about.kind]
             )
-            kept[row, [SUMMED.index(measure) for measure in measures]] = 1.0
+            kept[row, [COLUMN[measure] for measure in measures]] = 1.0
         self._kept = np.concatenate((self._kept, kept))
 
     def _mine(self, touched: Touched) -> list[int]:
@@ -127,10 +215,36 @@ class FanOut:
         if about is None or (self.shards > 1 and shard_of(about, self.shards) != self.shard):
             return 0
         row = self._row_of.get(about)
+        if row is not None:
+            return row + 1
+        if self._full:
+            other = self._other(about)
+            if other != about:
+                self._row_of[about] = row = self._place_here(other)
+                self.folded += 1
+                return row + 1
+        return self._place_here(about) + 1
+
+    def _place_here(self, about: ScopeOrEdge) -> int:
+        row = self._row_of.get(about)
         if row is None:
             row = self._row_of[about] = len(self.scopes)
             self.scopes.append(about)
-        return row + 1
+            self.series += _series_of(about)
+        return row
+
+    def _other(self, about: ScopeOrEdge) -> ScopeOrEdge:
+        """Return what a scope or edge is folded into: one of each kind, and of a target that is known.
+
+        It says which shard it is of, so that what is told of it is not taken for the same in another.
+        """
+        if isinstance(about, Scope):
+            return Scope(about.kind, "", "", f"shard {self.shard}" if self.shards > 1 else "", OTHER)
+        row = self._row_of.get(about.target)
+        known = None if row is None else self.scopes[row]
+        target = known if isinstance(known, Scope) else self._other(about.target)
+        assert isinstance(target, Scope)  # noqa: S101 - a scope is folded into a scope
+        return Edge(Scope(about.source.kind, target.cloud, target.account, "", OTHER), target)
 
     def sums(self, ids: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add the sums of paths and calls, (k, len(SUMMED)), up per row: (rows, len(SUMMED)).
@@ -161,7 +275,7 @@ class FanOut:
         """Add tags of paths and calls, (id, key, text), up per row, (row, key, text)."""
         added: dict[Tag, float] = {}
         for (number, key, text), count in tags.items():
-            row = self._tagged[number]
+            row = int(self._tagged[number])
             if row >= 0:
                 added[row, key, text] = added.get((row, key, text), 0.0) + count
         return added

@@ -9,6 +9,7 @@ from detectors.measures import Measure
 from detectors.scope import ScopeOrEdge
 from streams.block import Block
 from streams.fan_out import FanOut, Latency, Tag
+from streams.paths import Call, Path
 from streams.value_rows import ValueRows
 
 
@@ -29,9 +30,10 @@ def fan_out_block(block: Block) -> FannedOut:
     ``Steps`` fans out whole steps; this is for whoever looks at a single block.
     """
     fan_out = FanOut(block.shard, block.shards)
-    fan_out.add([*block.paths, *block.calls])  # rows are ids: those of paths come first
+    names: list[Path | Call] = [*block.paths, *block.calls]  # rows are ids: those of paths come first
+    fan_out.add(names, np.arange(len(names)))
     values = ValueRows(fan_out)
-    values.add(block.values)
+    values.add(block.values, np.arange(len(block.values)))
     amounts = values.amounts(np.arange(len(block.values)), block.amounts)
     return FannedOut(
         fan_out.scopes,

@@ -17,7 +17,15 @@ from detectors.finding import Finding, Share, State, Traffic, Verdict
 from detectors.growth import DAY, Growing
 from detectors.judge import Judge, Judgement
 from detectors.limits import in_sight
-from detectors.measures import COUNTED_BY, NATURE, RATIO_OF, SOURCES_INTO, Measure, Nature
+from detectors.measures import (
+    COUNTED_BY,
+    KEPT_ON_EDGES,
+    NATURE,
+    RATIO_OF,
+    SOURCES_INTO,
+    Measure,
+    Nature,
+)
 from detectors.scope import CLIENT, TENANT, Edge, Scope, ScopeOrEdge
 from detectors.sentence import of_deviation, of_growth, of_retired, of_silence
 from detectors.series import Series
@@ -101,7 +109,8 @@ class Findings:
         self._silences = silences
         self._step = step
         self._series: list[Series] = []
-        self._edge_row: dict[tuple[Edge, Measure], int] = {}
+        self._edge_row: dict[Edge, int] = {}  # the first of the series of an edge; the others follow it
+        self._edges_known = 0  # series of edges
         self._target = np.zeros(0, np.intp)  # edge series -> number of its target
         self._number: dict[Scope, int] = {}
         self._into: dict[Scope, list[Edge]] = {}  # target -> edges into it
@@ -120,10 +129,21 @@ class Findings:
             if isinstance(one.about, Edge):
                 target = one.about.target
                 numbers.append(self._number.setdefault(target, len(self._number)))
-                self._edge_row[one.about, one.measure] = len(self._edge_row)
+                if one.about not in self._edge_row:
+                    self._edge_row[one.about] = self._edges_known
+                self._edges_known += 1
                 if one.measure is Measure.REQUESTS:
                     self._into.setdefault(target, []).append(one.about)
         self._target = np.concatenate((self._target, np.array(numbers, np.intp)))
+
+    def _row_of(self, edge: Edge, measure: Measure) -> int | None:
+        """Return the row of a measure of an edge, None where it is not kept."""
+        kept = measure in KEPT_ON_EDGES[edge.target.kind]
+        return self._rows_of([edge], measure)[0] if kept else None
+
+    def _rows_of(self, edges: Sequence[Edge], measure: Measure) -> list[int]:
+        """Return the rows of a measure that all edges keep."""
+        return [self._edge_row[edge] + KEPT_ON_EDGES[edge.target.kind].index(measure) for edge in edges]
 
     def spoilt(self, judgement: Judgement) -> NDArray[np.bool_]:
         """Return which edge series lead to a scope with an open verdict: they are not learnt meanwhile."""
@@ -368,14 +388,14 @@ class Findings:
         for kind in SOURCES_INTO.get(series.place.kind, ()):
             edges = [edge for edge in self._into.get(series.place, []) if edge.source.kind == kind]
             counted = COUNTED_BY.get(series.measure, Measure.REQUESTS)
-            rows = [self._edge_row.get((edge, series.measure)) for edge in edges]
+            rows = [self._row_of(edge, series.measure) for edge in edges]
             if None in rows:
                 continue
             used, calls = (
                 self._edges.window(of, since, until)[0]
                 for of in (
                     [row for row in rows if row is not None],
-                    [self._edge_row[edge, counted] for edge in edges],
+                    self._rows_of(edges, counted),
                 )
             )
             nothing = np.zeros(len(edges))
@@ -398,9 +418,9 @@ class Findings:
         for kind in SOURCES_INTO.get(series.about.kind, ()):
             edges = [edge for edge in self._into.get(series.about, []) if edge.source.kind == kind]
             seconds = self._step if growth else max(until - since, 1)
-            rows = [self._edge_row.get((edge, series.measure)) for edge in edges]
+            rows = [self._row_of(edge, series.measure) for edge in edges]
             counted = COUNTED_BY.get(series.measure, Measure.REQUESTS)
-            counting = [self._edge_row[edge, counted] for edge in edges]
+            counting = self._rows_of(edges, counted)
             sources = [edge.source for edge in edges]
             if None in rows:  # a latency is no sum: who calls it belongs to it, nobody is charged
                 calls = self._edges.window(counting, since, until)

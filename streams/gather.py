@@ -23,6 +23,7 @@ class Judged(msgspec.Struct, frozen=True):
     findings: list[Finding]
     loads: list[Load] = []  # of the hour that this step ended
     uses: list[Use] = []  # up to the hour that this step ended
+    completeness: float = 1.0  # share of the sources whose data it is of, 0 where all of them had a gap
 
 
 class Together(NamedTuple):

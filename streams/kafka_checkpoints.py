@@ -39,6 +39,9 @@ class KafkaCheckpoints:
     def __init__(self, records: OwnedRecords) -> None:
         self._records = records
         self._markers: dict[str, _Marker] = {}  # what the newest checkpoint of an owned key consists of
+        # The objects that these parts were: what a stage hands in again was not changed, and need not be read
+        # through. Most of a large state is the same from one checkpoint to the next.
+        self._bodies: dict[str, dict[str, bytes]] = {}
 
     async def load(self, key: str) -> Checkpoint | None:
         """Take ownership of ``key`` and return its newest checkpoint, None when there is none.
@@ -57,7 +60,7 @@ class KafkaCheckpoints:
         except StateError:
             await self._records.give_up(key)
             raise
-        self._markers[key] = marker or _NONE
+        self._markers[key], self._bodies[key] = marker or _NONE, parts
         return None if marker is None else Checkpoint(marker.offsets, parts)
 
     async def save(self, key: str, checkpoint: Checkpoint) -> None:
@@ -68,9 +71,11 @@ class KafkaCheckpoints:
         streams.owned_records.FencedError
             When another process has loaded ``key`` since.
         """
-        before = self._markers[key].parts
+        before, bodies = self._markers[key].parts, self._bodies[key]
         after = {
-            name: _Part(max(1, -(-len(body) // PIECE_BYTES)), len(body), zlib.crc32(body))
+            name: before[name]
+            if body is bodies.get(name)
+            else _Part(max(1, -(-len(body) // PIECE_BYTES)), len(body), zlib.crc32(body))
             for name, body in checkpoint.parts.items()
         }
         records: list[tuple[str, bytes | None]] = []
@@ -85,12 +90,13 @@ class KafkaCheckpoints:
             kept = after[name].pieces if name in after else 0
             records += [(f"{key}|{name}|{i}", None) for i in range(kept, part.pieces)]
         await self._records.write(key, records)
-        self._markers[key] = marker
+        self._markers[key], self._bodies[key] = marker, dict(checkpoint.parts)
 
     async def close(self, key: str | None = None) -> None:
         """Give up ownership of ``key``, or of all keys."""
         for one in list(self._markers) if key is None else [key]:
             self._markers.pop(one, None)
+            self._bodies.pop(one, None)
             await self._records.give_up(one)
 
 

@@ -1,15 +1,17 @@
 """Merges the blocks of all source partitions into steps, and closes a step when every source passed it."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from detectors.correction import CORRECTED_SECONDS
-from detectors.measures import LATENCIES, SUMMED, Measure
+from detectors.measures import COLUMN, LATENCIES, SUMMED, Measure
 from detectors.scope import ScopeOrEdge
 from detectors.state import pack, unpack
 from streams.block import Block
@@ -29,6 +31,8 @@ class StrayBlockError(ValueError):
     """A block of another shard, or made for another number of shards."""
 
 
+log = structlog.get_logger("uneri.steps")
+
 _LATE: Final = "late/"
 _NOTHING_MEASURED: Latency = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
@@ -43,6 +47,7 @@ class Step:
     latency: dict[Measure, Latency]  # (rows, bins, counts), sparse; a pair of row and bin may come again
     records: int = 0
     tags: dict[tuple[int, str, str], float] = field(default_factory=dict)
+    completeness: float = 1.0  # share of the sources that passed it, or said that they have nothing
     late: list["Step"] = field(default_factory=list)  # what came since for steps that were closed before
 
 
@@ -82,6 +87,7 @@ class _Meta(msgspec.Struct, array_like=True):
     late: int
     shard: tuple[int, int] | None  # and how many there are
     values: list[Value]
+    turns: list[int]
 
 
 class Steps:
@@ -97,12 +103,15 @@ class Steps:
         end or said that it is idle.
     width
         Seconds of a step.
+    most
+        Series that are kept apart; past these, what is used least is folded into ``other``.
     """
 
-    VERSION = 8
+    VERSION = 9
 
-    def __init__(self, sources: Sequence[str], width: int) -> None:
+    def __init__(self, sources: Sequence[str], width: int, most: int = sys.maxsize) -> None:
         self.width = width
+        self._most = most
         self.late = 0  # records that came after their step had been judged
         self._names = Names()
         self._fan_out: FanOut | None = None  # until the first block says of which shard
@@ -137,6 +146,11 @@ class Steps:
             for name, source in self._sources.items()
             if source.watermark is not None and not source.idle
         }
+
+    @property
+    def folded(self) -> int:
+        """How many scopes and edges are counted under ``other``."""
+        return self._fan_out.folded if self._fan_out else 0
 
     @property
     def watermark(self) -> int | None:
@@ -191,7 +205,7 @@ class Steps:
             )
 
     def _start(self, shard: int, shards: int) -> None:
-        self._fan_out = FanOut(shard, shards)
+        self._fan_out = FanOut(shard, shards, self._most)
         self._value_rows = ValueRows(self._fan_out)
 
     def _merge(self, block: Block) -> None:
@@ -251,19 +265,39 @@ class Steps:
             self._closed = start + self.width
             step = self._fanned_out(start, self._open.pop(start, None))
             late = self._late.pop(start, {})
+            step.completeness = self._reported(self._closed)
             step.late = [self._fanned_out(at, counted) for at, counted in sorted(late.items())]
             yield step
+
+    def _reported(self, end: int) -> float:
+        """Return which share of the sources told all up to ``end``: idle ones have nothing to tell."""
+        said = [
+            source.idle or (source.watermark is not None and source.watermark >= end)
+            for source in self._sources.values()
+        ]
+        return sum(said) / len(said)
 
     def _fanned_out(self, start: int, counted: _Open | None) -> Step:
         if counted is None or self._fan_out is None or self._value_rows is None:
             sums, values = np.zeros((len(self.scopes), len(SUMMED))), np.zeros(len(self.values))
             return Step(start, sums, values, dict.fromkeys(LATENCIES, _NOTHING_MEASURED))
-        self._fan_out.add(self._names.known)
-        self._value_rows.add(list(self._value_names))
+        ids, sums = counted.counts.sums.listed()
+        value_ids, amounts = counted.values.listed()
+        folded = self._fan_out.folded
+        # of this step alone: what is known of the next already depends on how far each source was read
+        self._fan_out.add(self._names.known, ids, sums[:, COLUMN[Measure.REQUESTS]])
+        self._value_rows.add(list(self._value_names), value_ids)
+        if self._fan_out.folded and not folded:
+            log.warning(
+                "too many series: from now on new names that are used least are counted as 'other'; raise "
+                "rollup.max_series, or send fewer different names",
+                shard=self._fan_out.shard,
+                series=self._fan_out.series,
+            )
         return Step(
             start,
-            self._fan_out.sums(*counted.counts.sums.listed()),
-            self._value_rows.amounts(*counted.values.listed()),
+            self._fan_out.sums(ids, sums),
+            self._value_rows.amounts(value_ids, amounts),
             self._fan_out.latency(*counted.counts.latency.listed()),
             counted.records,
             self._fan_out.tags(counted.counts.tags),
@@ -282,7 +316,12 @@ class Steps:
             for name, source in self._sources.items()
         }
         shard = (self._fan_out.shard, self._fan_out.shards) if self._fan_out else None
-        meta = _Meta(sources, opened, late, self._closed, self.late, shard, list(self._value_names))
+        turns = list[int]()
+        if self._fan_out and self._value_rows:
+            arrays["order"], turns = self._fan_out.order()
+            arrays["values"] = np.array(self._value_rows.order, np.int64)
+        values = list(self._value_names)
+        meta = _Meta(sources, opened, late, self._closed, self.late, shard, values, turns)
         return {"steps": pack("steps", self.VERSION, meta, arrays), **self._names.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
@@ -294,8 +333,8 @@ class Steps:
         if meta.shard is not None:
             self._start(*meta.shard)
         if self._fan_out is not None and self._value_rows is not None:
-            self._fan_out.add(self._names.known)  # rows follow from the order of names alone
-            self._value_rows.add(meta.values)
+            self._fan_out.restore(self._names.known, arrays["order"], meta.turns)
+            self._value_rows.add(meta.values, arrays["values"])
         for name, source in meta.sources.items():
             self._sources[name] = _Source(source.sequence, source.watermark, source.idle)
         self._closed, self.late = meta.closed, meta.late

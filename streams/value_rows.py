@@ -25,17 +25,21 @@ class ValueRows:
 
     def __init__(self, fan_out: FanOut) -> None:
         self.series: list[tuple[int, Measure]] = []  # row of the scope, and which value of it
+        self.order: list[int] = []  # ids as they were added: what numbers follow from
         self._fan_out = fan_out
+        self._added = np.zeros(0, np.bool_)
         self._number: dict[tuple[int, Measure], int] = {}
         self._places = np.zeros((0, _SCOPES), np.int64)  # series counted from 1; 0 is of another shard
 
-    def add(self, names: Sequence[Value]) -> None:
-        """Take all values by id; those that are known already stay as they are."""
-        fresh = names[len(self._places) :]
-        if not fresh:
-            return
-        places = np.zeros((len(fresh), _SCOPES), np.int64)
-        for at, value in enumerate(fresh):
+    def add(self, names: Sequence[Value], ids: NDArray[np.int64]) -> None:
+        """Take the values of a step, by id; those that are known already stay as they are."""
+        more = len(names) - len(self._places)
+        if more > 0:
+            self._places = np.pad(self._places, ((0, more), (0, 0)))
+            self._added = np.pad(self._added, (0, more))
+        fresh = ids[~self._added[ids]]
+        for at in dict.fromkeys(fresh.tolist()):
+            value = names[at]
             for kind, scope in enumerate(scopes_of(value)):
                 row = self._fan_out.row_of(scope)
                 if row is None:
@@ -44,8 +48,9 @@ class ValueRows:
                 number = self._number.setdefault(series, len(self.series))
                 if number == len(self.series):
                     self.series.append(series)
-                places[at, kind] = number + 1
-        self._places = np.concatenate((self._places, places))
+                self._places[at, kind] = number + 1
+            self.order.append(at)
+        self._added[fresh] = True
 
     def amounts(self, ids: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add (k, COLUMNS) sums of values up to (series,) amounts. An id may come more than once."""

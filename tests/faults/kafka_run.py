@@ -20,6 +20,7 @@ from streams.block_codec import decode_block
 from streams.checkpoint import Checkpoint
 from streams.chunk import Chunk
 from streams.gather import Judged
+from streams.hanging_transactions import HangingTransactions
 from streams.kafka_app import aiokafka_options
 from streams.kafka_checkpoints import KafkaCheckpoints
 from streams.kafka_stages import DetectStage, IncidentsStage, RollupStage
@@ -285,7 +286,10 @@ class KafkaRun:
     ) -> None:
         """Feed fresh stages what the killed ones were fed: their state must be the last checkpoint's."""
         options = aiokafka_options(self.kafka)
-        kept = KafkaCheckpoints(OwnedRecords(self.names.checkpoints, CHECKPOINTS_PARTITIONS, options))
+        records = OwnedRecords(
+            self.names.checkpoints, CHECKPOINTS_PARTITIONS, options, hanging=HangingTransactions(self.kafka)
+        )
+        kept = KafkaCheckpoints(records)
 
         async def judge(key: str, topic: str, stage: Any, number: int, values: list[bytes]) -> None:
             checkpoint = await kept.load(key) or Checkpoint()
