@@ -487,8 +487,8 @@ class Judge:
             floor=np.array([one.floor_absolute for one in fresh], float) * per_step,
             relative=np.array([one.floor_relative for one in fresh], float),
         )
-        known: Sequence[NDArray[Any]] = self._rows
-        self._rows = Rows(*(np.concatenate(both) for both in zip(known, rows, strict=True)))
+        both: list[tuple[NDArray[Any], NDArray[Any]]] = list(zip(self._rows, rows, strict=True))
+        self._rows = Rows(*map(np.concatenate, both))
         self._relate(first, fresh)
         self._is_latency = np.concatenate((self._is_latency, latency))
         self._sums = ~self._is_latency

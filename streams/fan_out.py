@@ -147,7 +147,7 @@ class FanOut:
         if used is not None and self.series + len(fresh) * _MOST_SERIES > self._most:
             fresh = _by_use(fresh, used[~self._added[ids]], names)
         else:
-            fresh = fresh[np.sort(np.unique(fresh, return_index=True)[1])]
+            fresh = np.unique(fresh)  # a snapshot between may have sorted the ids of the step, so sort them
         known = len(self.scopes)
         for number in fresh.tolist():
             if (self.series >= self._most) != self._full:

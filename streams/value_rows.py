@@ -38,7 +38,7 @@ class ValueRows:
             self._places = np.pad(self._places, ((0, more), (0, 0)))
             self._added = np.pad(self._added, (0, more))
         fresh = ids[~self._added[ids]]
-        for at in dict.fromkeys(fresh.tolist()):
+        for at in np.unique(fresh).tolist():  # sorted: a snapshot between may have sorted them already
             value = names[at]
             for kind, scope in enumerate(scopes_of(value)):
                 row = self._fan_out.row_of(scope)

@@ -36,3 +36,32 @@ def test_the_pace_of_each_partition_changes_no_finding() -> None:
     assert found(in_turns(records, 7)) == expected
     assert found(iter(list(enumerate(records.partitions)))) == expected
     assert found(iter(list(enumerate(records.partitions))[::-1])) == expected
+
+
+def test_a_shard_that_is_restored_again_and_again_comes_to_the_same_state() -> None:
+    settings = SETTINGS.model_copy(update={"kafka": Kafka(shards=2)})
+    assert settings.kafka is not None
+    names = Topics.of(settings.kafka)
+    given = traffic(1)
+    topic = [
+        emission
+        for number, records in enumerate(given.partitions)
+        for emission in RollupStage(number, settings, 2, names).feed(chunk_of(records))
+        if emission.topic == names.rollups
+    ]
+    sources = [f"{names.requests}/{number}" for number in range(PARTITIONS)]
+    for shard in range(2):
+        blocks = [emission.value for emission in topic if emission.partition == shard]
+        whole = DetectStage(shard, sources, settings, names)
+        list(whole.feed(chunk_of(blocks)))
+        again = DetectStage(shard, sources, settings, names)
+        for first in range(0, len(blocks), 97):
+            list(again.feed(chunk_of(blocks[first : first + 97])))
+            parts = again.snapshot()
+            again = DetectStage(shard, sources, settings, names)
+            again.restore(parts)
+        assert again.snapshot() == whole.snapshot()
+
+
+def chunk_of(records: Sequence[bytes]) -> Chunk:
+    return Chunk("topic", 0, 0, len(records), range(len(records)), records)
