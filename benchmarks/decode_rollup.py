@@ -1,4 +1,4 @@
-"""Events a second and core of decode alone, and of decode with rollup to all scopes and edges.
+"""Where the time of an event goes between Kafka's bytes and blocks: decode, and rollup to all scopes and edges.
 
 python benchmarks/decode_rollup.py [events]
 """
@@ -6,13 +6,17 @@ python benchmarks/decode_rollup.py [events]
 import random
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
 from config.settings import Settings
+from streams.block_codec import encode_block
 from streams.decode import Decoder
 from streams.parse import parse
 from streams.rollup import Rollup
+from streams.warm import warm
 
 RUN = 10_000  # records handed over at once, about what one Kafka poll gives
 PER_SECOND = 500
@@ -69,16 +73,22 @@ def parse_only(runs: list[list[bytes]]) -> int:
     return sum(len(parse(run)[0]) for run in runs)
 
 
-def decode_only(runs: list[list[bytes]]) -> int:
-    decoder = Decoder()
+def decoded(runs: list[list[bytes]], *, compiled: bool) -> int:
+    decoder = Decoder(compiled=compiled)
     return sum(len(decoder.decode(run)[0]) for run in runs) + len(decoder.finish()[0])
 
 
-def decode_and_rollup(runs: list[list[bytes]]) -> int:
-    decoder = Decoder()
-    rollup = Rollup("bench/0", SHARDS, Settings().time, decoder)
-    blocks = [block for run in runs for block in rollup.feed(decoder.decode(run)[0])]
-    return sum(block.records for block in [*blocks, *rollup.finish()] if block.shard == 0)
+def counted(runs: list[list[bytes]], *, compiled: bool, written: bool = False) -> int:
+    decoder = Decoder(compiled=compiled)
+    rollup = Rollup("bench/0", SHARDS, Settings().time, decoder, compiled=compiled)
+    records = 0
+    for run in [*runs, None]:
+        blocks = rollup.finish() if run is None else rollup.feed(decoder.decode(run)[0])
+        records += sum(block.records for block in blocks if block.shard == 0)
+        if written:
+            for block in blocks:
+                encode_block(block)
+    return records
 
 
 def main() -> None:
@@ -86,20 +96,25 @@ def main() -> None:
     records = realistic(events)
     runs = [records[at : at + RUN] for at in range(0, events, RUN)]
     print(f"{events} events of {sum(map(len, records)) / events:.0f} bytes, runs of {RUN}, best of {TURNS}")
-    ways = [
+    print(f"{'':44}{'events/s/core':>14}{'µs an event':>13}")
+    ways: list[tuple[str, Callable[[list[list[bytes]]], int]]] = [
         ("JSON to structs alone", parse_only),
-        ("decode to columns", decode_only),
-        ("decode and rollup, all scopes", decode_and_rollup),
+        ("decode to columns, plain", partial(decoded, compiled=False)),
+        ("decode to columns, compiled", partial(decoded, compiled=True)),
+        ("decode and rollup, plain", partial(counted, compiled=False)),
+        ("decode and rollup, compiled", partial(counted, compiled=True)),
+        ("decode, rollup and blocks as bytes, compiled", partial(counted, compiled=True, written=True)),
     ]
+    warm()
     for name, way in ways:
         best = float("inf")
         for _ in range(TURNS):
             begin = time.process_time()
-            counted = way(runs)
+            found = way(runs)
             best = min(best, time.process_time() - begin)
-            if counted != events:
-                sys.exit(f"{name}: counted {counted} of {events} events")
-        print(f"{name:32} {events / best:10,.0f} events/s and core")
+            if found != events:
+                sys.exit(f"{name}: counted {found} of {events} events")
+        print(f"{name:44}{events / best:14,.0f}{best / events * 1e6:13.2f}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ ROOT = Path(__file__).parent.parent
 BENCHMARKS = (
     ("benchmarks/decode_rollup.py",),
     ("-m", "benchmarks.contest"),
+    ("benchmarks/workers.py",),
     ("benchmarks/growth.py",),
     ("benchmarks/incidents.py",),
 )

@@ -1,0 +1,171 @@
+"""One, two and four workers over the eight partitions of one topic: how the whole path scales by processes.
+
+    python benchmarks/workers.py [EVENTS]
+
+Each is a process in the role rollup, as the daemon runs it: they share the consumer group, and each turns its
+partitions into closed buckets. Measured is the time in which all of them are at work: from when the last one
+took its first record in to when the first one ran out of them. Every closed bucket is compared with the
+events that were generated.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+import structlog  # noqa: E402
+
+from benchmarks.contest import filled  # noqa: E402
+from benchmarks.contestants.uneri_path import closed  # noqa: E402
+from benchmarks.request_events import PARTITIONS, Answer, events  # noqa: E402
+from benchmarks.roster import check_closed  # noqa: E402
+from config.settings import Kafka, Settings  # noqa: E402
+from streams.chunk import Chunk  # noqa: E402
+from streams.kafka_app import aiokafka_options, chunk_app  # noqa: E402
+from streams.kafka_checkpoints import KafkaCheckpoints  # noqa: E402
+from streams.kafka_stages import RollupStage  # noqa: E402
+from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics  # noqa: E402
+from streams.owned_records import OwnedRecords  # noqa: E402
+from streams.stage import Emission  # noqa: E402
+from streams.stage_host import Hosted, StageHost  # noqa: E402
+from streams.warm import warm  # noqa: E402
+from tests.kafka.broker import Broker  # noqa: E402
+
+EVENTS = 2_000_000
+WORKERS = (1, 2, 4)
+PATIENCE = 300.0  # seconds
+
+
+class Samples:
+    """What a worker has taken in and spent, each time that it took something in."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[float, int, float]] = []  # wall clock, records, seconds of CPU
+
+    def took(self, records: int) -> None:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        before = self.rows[-1][1] if self.rows else 0
+        self.rows.append((time.time(), before + records, usage.ru_utime + usage.ru_stime))
+
+
+async def work(kafka: Kafka) -> None:
+    """Take in what comes until standard input ends; tell the samples."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # one line of JSON is told
+    warm()
+    samples = Samples()
+
+    class Measured(RollupStage):
+        def feed(self, chunk: Chunk) -> list[Emission]:
+            emissions = list(super().feed(chunk))
+            samples.took(len(chunk))
+            return emissions
+
+    topics = Topics.of(kafka)
+    options = aiokafka_options(kafka)
+    checkpoints = KafkaCheckpoints(OwnedRecords(topics.checkpoints, CHECKPOINTS_PARTITIONS, options))
+    stage = Hosted(
+        topics.requests,
+        "rollup",
+        lambda number: Measured(number, Settings(kafka=kafka), kafka.shards, topics),
+    )
+    host = StageHost(chunk_app(kafka), [stage], checkpoints, options)
+    await host.start()
+    await asyncio.to_thread(sys.stdin.read)
+    await host.stop()
+    sys.stdout.write(json.dumps(samples.rows) + "\n")
+
+
+def together(told: list[list[list[float]]]) -> tuple[float, float, float]:
+    """Return seconds, records and CPU of the time in which all workers were at work."""
+    told = [rows for rows in told if rows]  # one that joined too late had nothing left to do
+    begin = max(rows[0][0] for rows in told)
+    end = min(rows[-1][0] for rows in told)
+    records = cpu = 0.0
+    for rows in told:
+        inside = [row for row in rows if begin <= row[0] <= end]
+        records += inside[-1][1] - inside[0][1]
+        cpu += inside[-1][2] - inside[0][2]
+    return end - begin, records, cpu
+
+
+def run(kafka: Kafka, count: int, expected: int) -> list[list[list[float]]]:
+    """Let so many workers do it all; return what each tells."""
+    command = [sys.executable, __file__, "--work", kafka.model_dump_json()]
+    workers = [
+        subprocess.Popen(  # noqa: S603 - this file
+            command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for _ in range(count)
+    ]
+    deadline = time.monotonic() + PATIENCE
+    while committed(kafka) < expected and time.monotonic() < deadline:
+        time.sleep(0.3)
+    told = []
+    for worker in workers:
+        said, _ = worker.communicate("")
+        told.append(json.loads(said))
+    return told
+
+
+def committed(kafka: Kafka) -> int:
+    """Return how many records the group has committed."""
+    from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - of the parent alone
+
+    consumer = KafkaConsumer(bootstrap_servers=kafka.brokers, group_id=kafka.app, enable_auto_commit=False)
+    try:
+        return sum(
+            consumer.committed(TopicPartition(kafka.requests, number)) or 0 for number in range(PARTITIONS)
+        )
+    finally:
+        consumer.close()
+
+
+def exact(kafka: Kafka, answer: Answer) -> bool:
+    """Compare the closed buckets of a group with the events."""
+    buckets, watermarks = closed(kafka)
+    told = {"records": answer.records, "buckets": buckets, "watermarks": watermarks}
+    return check_closed(told, answer).exact
+
+
+def main(count: int) -> int:
+    right = True
+    with Broker(heap="1g") as broker:
+        topic, answer = filled(broker, "workers", events(count))
+        cores = os.cpu_count()
+        print(f"{count:,} events, {PARTITIONS} partitions, {cores} cores for workers and broker\n")
+        print("| workers | k/s wall | k/s/core | records by worker | exact |\n|---:|---:|---:|---|---|")
+        for workers in WORKERS:
+            kafka = Kafka(
+                brokers=[broker.address], app=f"workers-{workers}-{os.getpid()}", requests=topic, shards=2
+            )
+            setup_topics(Settings(kafka=kafka))
+            told = run(kafka, workers, count)
+            seconds, records, cpu = together(told)
+            shares = " ".join(f"{rows[-1][1] / count if rows else 0:.0%}" for rows in told)
+            good = exact(kafka, answer)
+            right &= good
+            print(
+                f"| {workers} | {records / seconds / 1e3:,.1f} | {records / cpu / 1e3:,.1f} | {shares} | "
+                f"{'yes' if good else 'NO'} |",
+                flush=True,
+            )
+    return 0 if right else 1
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--work"]:
+        asyncio.run(work(Kafka.model_validate_json(sys.argv[2])))
+    else:
+        sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS))
