@@ -1,4 +1,4 @@
-"""Where the time of an event goes between Kafka's bytes and blocks: decode, and rollup to all scopes and edges.
+"""Where the time of an event goes from Kafka's bytes to blocks: decode, and rollup to all scopes and edges.
 
 python benchmarks/decode_rollup.py [events]
 """
