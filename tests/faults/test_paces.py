@@ -1,9 +1,12 @@
 """What is found does not depend on how far one partition is read while another waits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from config.settings import Judge, Settings
+from config.settings import Judge, Kafka, Settings
+from streams.chunk import Chunk
 from streams.engine import Engine
+from streams.kafka_stages import DetectStage, RollupStage
+from streams.kafka_topics import Topics
 from tests.faults.traffic import PARTITIONS, Traffic, traffic
 
 SETTINGS = Settings(judge=Judge(young=3600))
