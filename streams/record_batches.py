@@ -98,7 +98,7 @@ def records_of(raw: bytes, several: list[Batch]) -> tuple[Records, NDArray[np.in
     counts = np.array([one.records for one in several])
     bases = np.array([one.base for one in several])
     total = int(counts.sum())
-    if total < 0 or total > len(buffer):  # no record is shorter than a byte
+    if counts.min() < 0 or total > len(buffer):  # no record is shorter than a byte
         raise CorruptRecordException("a record batch says that it holds more records than bytes")
     found = np.empty((3, total), np.int64)
     if not _index(np.frombuffer(buffer, np.uint8), begins, ends, counts, bases, found):
@@ -125,9 +125,9 @@ def _index(buffer: Bytes, begins: Ints, ends: Ints, counts: Ints, bases: Ints, f
         at, end = begins[batch], ends[batch]
         for _ in range(counts[batch]):
             length, at = _varint(buffer, at, end)
-            behind = at + length
-            if at < 0 or length < 0 or behind > end:
+            if at < 0 or not 0 <= length <= end - at:  # compared so that no sum can overflow
                 return False
+            behind = at + length
             _, at = _varint(buffer, at + 1, behind)  # behind the attributes: the time stamp
             if at < 0:
                 return False
@@ -135,10 +135,10 @@ def _index(buffer: Bytes, begins: Ints, ends: Ints, counts: Ints, bases: Ints, f
             if at < 0:
                 return False
             key, at = _varint(buffer, at, behind)
-            if at < 0:
+            if at < 0 or key > behind - at:
                 return False
             size, at = _varint(buffer, at + max(key, 0), behind)
-            if at < 0 or at + max(size, 0) > behind:
+            if at < 0 or size > behind - at:
                 return False
             found[0, row] = at
             found[1, row] = at + max(size, 0)

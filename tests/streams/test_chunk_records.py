@@ -1,5 +1,6 @@
 """Record batches as Kafka sends them, built with aiokafka's own writer."""
 
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from aiokafka.structs import TopicPartition
 
 from streams.chunk import Chunk
 from streams.chunk_records import CHUNKED, ChunkRecords, FetchedRecords
+from streams.record_batches import batches, records_of
 
 TOPIC = "chunk-records-test"
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
@@ -160,3 +162,36 @@ def test_other_topics_keep_records() -> None:
         TopicPartition("other", 0), records, None, 0, None, None, True, fetcher.READ_COMMITTED
     )
     assert (record.offset, record.value) == (0, b"v0")
+
+
+def varint(number: int) -> bytes:
+    rest = (number << 1 ^ number >> 63) & (1 << 64) - 1
+    written = bytearray()
+    while rest > 0x7F:
+        written.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    return bytes([*written, rest])
+
+
+def raw_batch(body: bytes, count: int) -> bytes:
+    tail = struct.pack(">hiqqqhii", 0, 0, 0, 0, -1, -1, -1, count) + body
+    return struct.pack(">qiibI", 0, 9 + len(tail), 0, 2, 0) + tail
+
+
+@pytest.mark.parametrize("largest", [2**63 - 1, 2**62, 2**31 - 1, 17])
+@pytest.mark.parametrize("lie", ["record", "key", "value"])
+def test_a_length_that_leads_out_of_the_memory_is_not_followed(lie: str, largest: int) -> None:
+    key = largest if lie == "key" else -1
+    value = largest if lie == "value" else 0
+    record = bytes(3) + varint(key) + varint(value) + bytes(2)
+    body = varint(largest if lie == "record" else len(record)) + record
+    raw = raw_batch(body, 1)
+    with pytest.raises(CorruptRecordException, match="does not hold what its header says"):
+        records_of(raw, list(batches(raw, check=False)))
+
+
+def test_a_batch_of_less_than_no_records_leaves_no_room_to_overrun() -> None:
+    record = varint(6) + bytes(3) + varint(-1) + varint(0) + bytes(1)
+    raw = raw_batch(b"", -1000) + raw_batch(record * 1001, 1001)
+    with pytest.raises(CorruptRecordException, match="more records than bytes"):
+        records_of(raw, list(batches(raw, check=False)))
