@@ -193,8 +193,9 @@ class StageRunner:
                 f"{self.source} is of another topic than the one that the checkpoint {self.key} was made of: "
                 "it was deleted and created anew. Choose another kafka.app, or delete the topics of this one"
             )
+        first = 0
         if position is not None:
-            end = (await self._bounds()).end
+            first, end = await self._bounds()
             if end < position:
                 raise OtherTopicError(
                     f"{self.source} ends at offset {end}, but the checkpoint {self.key} includes it to "
@@ -212,6 +213,7 @@ class StageRunner:
         self.position = self.checkpointed = position
         if position is not None:
             self._release(position)
+            self._skip_deleted(first)
         if pending is not None:
             self._at(CrashPoint.RESTORED, self.key)
             await self._emit(msgspec.msgpack.decode(pending, type=list[Emission]))
@@ -281,6 +283,8 @@ class StageRunner:
             first, end = await self._bounds()
         except KafkaError:
             return False  # a broker that does not answer says nothing about the partition
+        if end <= first:
+            self._skip_deleted(first)
         if end > (first if self.position is None else self.position):
             self._spoke = self._clock()  # there is more to read: we are slow, the partition is not silent
             return False
@@ -293,6 +297,19 @@ class StageRunner:
                 f"{self.source} went on at offset {start} after {position}, but Kafka has what is between; "
                 "a restart reads it again from the checkpoint"
             )
+        self._tell_deleted(position, start)
+
+    def _skip_deleted(self, first: int) -> None:
+        """Go on where the partition begins now: where nothing is left, no chunk comes that tells of the gap.
+
+        Without this the stage would wait for records that are gone, and hold everybody up who waits for it.
+        """
+        if self.position is not None and first > self.position:
+            self._tell_deleted(self.position, first)
+            self.position = first
+            self._changed = True
+
+    def _tell_deleted(self, position: int, start: int) -> None:
         log.error(
             "Kafka deleted records before they were read: raise the topic's retention",
             source=self.source,

@@ -403,7 +403,7 @@ class StageHost:
         if runner is None or seen is None:
             return None
         now = time.monotonic()
-        if bounds.end <= (bounds.first if runner.position is None else runner.position):
+        if bounds.end <= max(bounds.first, runner.position or 0):  # what was deleted is nothing to read
             seen.excuse(now)
         why = seen.stuck(now, self._stuck)
         return why and f"{why}, and the broker answers"

@@ -168,6 +168,35 @@ async def test_a_jump_over_what_kafka_deleted_goes_on() -> None:
     assert (stage.count, runner.position) == (6, 8)
 
 
+async def test_a_partition_of_which_everything_unread_was_deleted_is_read_to_its_end() -> None:
+    world = World()
+    world.saved = Checkpoint({"t/0": 50}, Summing().snapshot())
+    world.first = world.end = 80
+    runner = world.runner(Summing(), idle_after=30)
+    await runner.open()
+    assert (runner.position, world.committed) == (80, 50)
+    world.now = 31
+    await runner.tick()
+    assert world.emitted == [b"idle"]
+    assert world.saved.offsets == {"t/0": 80}
+
+
+async def test_what_is_deleted_while_a_stage_runs_is_not_waited_for() -> None:
+    world = World()
+    stage = Summing()
+    runner = world.runner(stage, idle_after=30)
+    await runner.open()
+    await runner.feed(chunk(0, 4))
+    world.first, world.end, world.now = 5, 9, 31
+    await runner.tick()
+    assert runner.position == 4  # there is more to read: its chunk will tell of the gap
+    world.first, world.now = 9, 62
+    await runner.tick()
+    assert (runner.position, world.emitted) == (9, [b"idle"])
+    await runner.feed(chunk(9, 11))
+    assert (stage.count, runner.position) == (6, 11)
+
+
 async def test_a_topic_that_was_made_anew_is_refused() -> None:
     world = World()
     world.saved = Checkpoint({"t/0": 50}, Summing().snapshot())
