@@ -56,7 +56,9 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
                 end = max(end, batch.next)
         except CorruptRecordException as error:
             broken = error  # what stands before it is good, and is handed over first
-        records, offsets = records_of(raw, shown) if shown else (Records(b"", _NONE, _NONE), _NONE)
+        records, offsets, damaged = _readable(raw, shown)
+        if damaged is not None:
+            broken, end = damaged[0], max(start, damaged[1].base)
         if len(offsets) and offsets[0] < start:  # the fetch began in the middle of a batch
             first = int(np.searchsorted(offsets, start))
             records, offsets = records[first:], offsets[first:]
@@ -81,6 +83,19 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
 
 
 _NONE: Final[NDArray[np.int64]] = np.zeros(0, np.int64)
+
+
+def _readable(
+    raw: bytes, shown: list[Batch]
+) -> tuple[Records, NDArray[np.int64], tuple[Exception, Batch] | None]:
+    """Return the records up to the first batch that cannot be read, and what is wrong with which."""
+    damaged = None
+    while shown:
+        try:
+            return *records_of(raw, shown), damaged
+        except Exception as error:  # noqa: BLE001 - whatever a damaged payload makes of its decompressor
+            damaged = error, shown.pop()
+    return Records(b"", _NONE, _NONE), _NONE, damaged
 
 
 def _numbered(offsets: NDArray[np.int64]) -> Sequence[int]:

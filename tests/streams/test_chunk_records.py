@@ -195,3 +195,19 @@ def test_a_batch_of_less_than_no_records_leaves_no_room_to_overrun() -> None:
     raw = raw_batch(b"", -1000) + raw_batch(record * 1001, 1001)
     with pytest.raises(CorruptRecordException, match="more records than bytes"):
         records_of(raw, list(batches(raw, check=False)))
+
+
+@pytest.mark.parametrize("codec", [GZIP, SNAPPY, LZ4, ZSTD])
+def test_a_payload_that_cannot_be_unpacked_is_an_error_and_what_came_before_it_is_not_lost(
+    codec: int,
+) -> None:
+    good, bad = batch([0, 1], codec=codec), bytearray(batch([2, 3], codec=codec))
+    bad[61:] = bytes(len(bad) - 61)
+    records = FetchedRecords(good + bytes(bad))
+    fetched = ChunkRecords(
+        TopicPartition(TOPIC, 0), records, None, 0, None, None, False, fetcher.READ_COMMITTED
+    )
+    assert next(fetched).values == [b"v0", b"v1"]
+    with pytest.raises(CorruptRecordException):
+        next(fetched)
+    assert fetched.next_fetch_offset == 2
