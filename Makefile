@@ -36,7 +36,8 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m streams.warm
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/faults --ignore tests/kafka
+	$(BIN)/pytest tests/faults tests/kafka
 
 check: $(READY)
 	$(BIN)/ruff check .

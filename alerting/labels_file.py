@@ -93,9 +93,22 @@ def read_labels(text: str, name: str) -> list[Label]:
     return labels
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes what looks like a number to any reader: ``0E0`` does not to this library's own writer."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="'" if text[:1] in set("0123456789+-.") else None
+    ),
+)
+
+
 def labels_to_yaml(labels: Iterable[Label]) -> str:
     """Return the YAML form, which ``read_labels`` gives the same labels for."""
-    return yaml.safe_dump([_written(label) for label in labels], sort_keys=False, allow_unicode=True)
+    written = [_written(label) for label in labels]
+    return yaml.dump(written, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def labels_to_csv(labels: Iterable[Label]) -> str:

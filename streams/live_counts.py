@@ -6,6 +6,7 @@ some quantum, so that no order of adding changes a bit.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -149,9 +150,8 @@ def live_summary() -> Summary:
 
 def tally_live(columns: Columns, slot: Ints, into: Sequence[Summary], *, paths: int, calls: int) -> None:
     """Add sums and latencies of the columns to live summaries, as ``streams.tally.tally`` does to others."""
-    call_slot = slot[columns.call_event]
-    for number, summary in enumerate(into):
-        rows, call_rows = np.flatnonzero(slot == number), np.flatnonzero(call_slot == number)
+    rows_of, calls_of = _by_slot(slot, len(into)), _by_slot(slot[columns.call_event], len(into))
+    for summary, rows, call_rows in zip(into, rows_of, calls_of, strict=True):
         summary.records += len(rows)
         of_paths: Any = summary.paths
         of_paths.sums.add_events(columns, rows, paths)
@@ -160,6 +160,15 @@ def tally_live(columns: Columns, slot: Ints, into: Sequence[Summary], *, paths: 
             of_calls: Any = summary.calls
             of_calls.sums.add_calls(columns, call_rows, calls)
             of_calls.latency.add_bins(call_rows, columns.call, columns.call_bin.reshape(-1, 1))
+
+
+def _by_slot(slot: Ints, slots: int) -> list[Ints]:
+    """Return the rows of each slot, in order; a run of sparse traffic has hundreds of them."""
+    if slots == 1:
+        return [np.flatnonzero(slot == 0)]
+    order = np.argsort(slot, kind="stable")
+    bounds = np.searchsorted(slot[order], np.arange(slots + 1)).tolist()
+    return [order[first:last] for first, last in pairwise(bounds)]
 
 
 @unlocked

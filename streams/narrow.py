@@ -5,6 +5,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+FEW: Final = 64
+"""Fewer numbers stay as they are: looking at them costs more than their bytes."""
+
 _WHOLE: Final = (np.uint8, np.uint16, np.uint32)
 
 
@@ -13,10 +16,10 @@ def narrowed(values: NDArray[Any]) -> NDArray[Any]:
 
     Examples
     --------
-    >>> [narrowed(np.array(numbers)).dtype.name for numbers in ([3.0, 200.0], [70_000], [0.5], [-1])]
+    >>> [narrowed(np.repeat(number, FEW)).dtype.name for number in (200.0, 70_000, 0.5, -1)]
     ['uint8', 'uint32', 'float64', 'int64']
     """
-    if not len(values):
+    if len(values) < FEW:
         return values
     largest = values.max()
     if not (values.min() >= 0 and largest <= np.iinfo(np.uint32).max):
@@ -29,11 +32,15 @@ def narrowed(values: NDArray[Any]) -> NDArray[Any]:
 def narrowed_columns(stem: str, table: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
     """Return the columns of a table that are not all 0, each narrowed, as arrays ``stem/column``.
 
+    A table of few rows is one array ``stem``.
+
     Examples
     --------
-    >>> sorted(narrowed_columns("sums", np.array([[0.0, 2.0], [0.0, 0.5]])))
+    >>> sorted(narrowed_columns("sums", np.repeat([[0.0, 2.0]], FEW, axis=0)))
     ['sums/1']
     """
+    if len(table) < FEW:
+        return {stem: table}
     return {
         f"{stem}/{column}": narrowed(np.ascontiguousarray(table[:, column]))
         for column in np.flatnonzero(table.any(axis=0)).tolist()
@@ -42,6 +49,8 @@ def narrowed_columns(stem: str, table: NDArray[np.float64]) -> dict[str, NDArray
 
 def columns_of(stem: str, arrays: dict[str, NDArray[Any]], rows: int, columns: int) -> NDArray[np.float64]:
     """Return the (rows, columns) table that ``narrowed_columns`` took apart."""
+    if stem in arrays:
+        return arrays[stem]
     table = np.zeros((rows, columns))
     for column in range(columns):
         found = arrays.get(f"{stem}/{column}")

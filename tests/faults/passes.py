@@ -1,6 +1,7 @@
 """Passes over the input through deaths of one kind, as the tests and the long run make them."""
 
 import random
+import signal
 import time
 from collections.abc import Iterable
 
@@ -29,7 +30,7 @@ def named_deaths(run: KafkaRun | LocalRun, places: Iterable[Where]) -> Report:
             life.heard("stage opened")
             life.wait(0.5)
             other = run.start(worker="two")  # its joining takes partitions away
-        if life.died(40):
+        if life.died(120):
             kills += 1
         else:
             missed.append(f"{place} was not passed, exit code {life.code}")
@@ -57,7 +58,7 @@ def rebalances(run: KafkaRun, draw: random.Random, turns: int, pause: float = 2.
     for life in living:
         life.heard("started")
     codes = stop_all(living)
-    if codes != [0] * len(living):
+    if not {0, -signal.SIGTERM} >= set(codes):  # one that had not begun yet is ended by the signal itself
         report.wrong.append(f"exit codes {codes} of workers that were asked to stop")
     last = run.finish()
     last.wrong += report.wrong

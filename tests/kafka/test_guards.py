@@ -33,7 +33,7 @@ sys.exit(run_kafka(Settings.model_validate_json(sys.argv[1]), set(sys.argv[2:]) 
 """
 START = 1_760_000_000
 PARTITIONS = 2
-PATIENCE = 90  # a busy machine starts a daemon in half a minute
+PATIENCE = 240  # a busy machine starts a daemon in half a minute
 GOOD = [b'{"ts": %d, "service": "shop"}' % (START + second) for second in range(0, 600, 2)]
 
 
