@@ -30,7 +30,7 @@ def named_deaths(run: KafkaRun | LocalRun, places: Iterable[Where]) -> Report:
             life.heard("stage opened")
             life.wait(0.5)
             other = run.start(worker="two")  # its joining takes partitions away
-        if life.died(120):
+        if life.died(60):
             kills += 1
         else:
             missed.append(f"{place} was not passed, exit code {life.code}")
