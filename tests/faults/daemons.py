@@ -123,6 +123,19 @@ class Life:
 
         return wait_until(lambda: said() or self.code is not None, seconds, 0.01) and said()
 
+    def listens(self, seconds: float = 60) -> bool:
+        """Wait until it takes a request to stop: before, the signal itself ends a process."""
+
+        def caught() -> bool:
+            try:
+                lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+            except OSError:  # no such system, or it has ended
+                return True
+            mask = next((line.split()[1] for line in lines if line.startswith("SigCgt")), "0")
+            return bool(int(mask, 16) >> (signal.SIGTERM - 1) & 1)
+
+        return wait_until(caught, seconds, 0.02)
+
     def kill_at_random(self, draw: random.Random, started: str, longest: float) -> bool:
         """Kill it somewhere in its start, or at work: one time in four, and three times."""
         if draw.random() < 0.25:
