@@ -20,7 +20,8 @@ from alerting.report import write_report
 from alerting.terminal import Terminal
 from config.links import Links
 from config.settings import Digest, Limits, Settings, TableLimit
-from streams.engine import Engine, Told
+from streams.engine import Engine
+from streams.judging import Told
 from streams.replay import Replayed, with_fate, write
 from streams.scenario_load import load_scenario
 from streams.simulation import Simulation

@@ -23,10 +23,11 @@ from streams.checkpoint import Checkpoint
 from streams.crash_points import At, CrashPoint, nothing
 from streams.dead_letter_limit import DeadLetterLimitError
 from streams.delivery_status import delivery_status
-from streams.engine import Engine, Told
+from streams.engine import Engine
 from streams.follow import Follow
 from streams.greeting import Greeting
 from streams.intake_http import IntakeHttp
+from streams.judging import Told
 from streams.labels_command import labels_route
 from streams.log_intake import LogIntake
 from streams.logs import configure_logs

@@ -15,7 +15,8 @@ from config.settings import Settings
 from detectors.finding import Cause, Finding
 from detectors.sentence import with_causes
 from streams.dead_letter_limit import DeadLetterLimit
-from streams.engine import Engine, Told
+from streams.engine import Engine
+from streams.judging import Told
 from streams.rejected import Rejected
 from streams.replay_source import History
 

@@ -23,7 +23,8 @@ from streams import kafka_app, kafka_daemon, local_daemon
 from streams.block import Block
 from streams.block_codec import encode_block
 from streams.crash_points import CrashPoint
-from streams.engine import Engine, Told
+from streams.engine import Engine
+from streams.judging import Told
 from streams.rejected import Rejected
 from tests.faults.traffic import traffic
 

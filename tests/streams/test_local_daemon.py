@@ -187,6 +187,9 @@ async def test_readiness_says_why_slack_is_not_and_health_says_what_is_wedged(
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1-none")
     watchdog = Watchdog()
     async with running(tmp_path, watchdog=watchdog) as daemon:
+        async with asyncio.timeout(20):  # until it has asked: what it learns would undo what the test says
+            while "does not answer" not in (daemon._greeting.not_ready or ""):
+                await asyncio.sleep(0.01)
         daemon._greeting.not_ready = None
         assert (await get(daemon, "/readyz"))[0] == 200
         daemon._greeting.not_ready = "Slack refuses the token in SLACK_BOT_TOKEN (invalid_auth)"
