@@ -19,6 +19,7 @@ SHELVES: Final = 16
 not written anew as a whole for each that changes."""
 
 _PART: Final = "closed/"
+_FORGOTTEN: Final = "closed-forgotten"
 _DAY: Final = 86400
 
 
@@ -86,7 +87,10 @@ class Closed:
         for place, cases in places.items():
             if place not in self._packed:
                 self._packed[place] = pack("incidents-closed", 2, cases, {})
-        return {f"{_PART}{day}/{shelf}": self._packed[day, shelf] for day, shelf in places}
+        kept = {f"{_PART}{day}/{shelf}": self._packed[day, shelf] for day, shelf in places}
+        return kept | (
+            {_FORGOTTEN: pack("incidents-forgotten", 1, self._forgotten, {})} if self._forgotten else {}
+        )
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Take up the state of ``snapshot``.
@@ -97,6 +101,9 @@ class Closed:
             When a part is damaged or of another version.
         """
         self._packed, found = {}, list[Case]()
+        if self._forgotten is not None:
+            part = parts.get(_FORGOTTEN)
+            self._forgotten = unpack(part, "incidents-forgotten", 1, list[Incident])[0] if part else []
         for name, part in parts.items():
             if name.startswith(_PART):
                 day, _, shelf = name.removeprefix(_PART).partition("/")

@@ -116,23 +116,38 @@ def run(
 
 @app.command()
 def replay(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="file, folder, or kafka://host:port/topic")],
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="where findings.jsonl and incidents.jsonl are left")
+    source: Annotated[
+        list[str], typer.Argument(metavar="SOURCE…", help="files, folders, or kafka://host:port/topic")
     ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="where the results are left", parser=_folder)],
     config: Config = None,
     from_: Annotated[
         str | None,
         typer.Option("--from", metavar="TIME", help="2026-01-31T08:00:00Z, 2026-01-31 or epoch seconds"),
     ] = None,
     to: Annotated[str | None, typer.Option("--to", metavar="TIME", help="the end, not included")] = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="F2", help="another configuration, judged in the same pass")
+    ] = None,
+    series: Annotated[bool, typer.Option("--series", help="leave every series in series.parquet")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="begin anew where an unfinished replay lies in DIR")
+    ] = False,
 ) -> None:
     """Feed recorded history through the same engine and say what would have been told."""
-    from streams.replay_command import run_replay
+    from streams.replay_command import ReplayAsked, run_replay
 
-    settings = settings_of(config)
-    between = (_time(from_), _time(to))
-    _leave(lambda: run_replay(source, settings, between, out))
+    asked = ReplayAsked(
+        sources=source,
+        out=out,
+        settings=settings_of(config),
+        against=None if against is None else settings_of(against),
+        between=(_time(from_), _time(to)),
+        series=series,
+        restart=restart,
+        configs=(str(config or "the defaults"), str(against or "")),
+    )
+    _leave(lambda: run_replay(asked))
 
 
 @app.command()

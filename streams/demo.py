@@ -22,7 +22,8 @@ from config.links import Links
 from config.settings import Digest, Limits, Settings, TableLimit
 from streams.engine import Engine
 from streams.judging import Told
-from streams.replay import Replayed, with_fate, write
+from streams.replay_judge import with_fate
+from streams.replayed import Replayed, write
 from streams.scenario_load import load_scenario
 from streams.simulation import Simulation
 

@@ -11,7 +11,7 @@ from config.settings import Floor, Settings
 from detectors.calendar import Calendar
 from detectors.edge_history import EdgeHistory
 from detectors.finding import Finding
-from detectors.judge import Judge
+from detectors.judge import Judge, Judgement
 from detectors.limits import tomorrow
 from detectors.measures import BESIDE, JUDGED, KEPT_ON_EDGES, LATENCIES, Measure
 from detectors.scope import Edge, Scope, ScopeOrEdge
@@ -34,6 +34,10 @@ CERTAIN_RECORDS = 20.0
 """A step without a record where so many are usual is a gap: by chance it is one in e^20, in pairs in e^10."""
 
 
+Watch = Callable[[Judgement, Sequence[Series]], None]
+"""Is shown every judgement and the series that its entries are about."""
+
+
 class _Meta(msgspec.Struct, array_like=True):
     added: list[int]
     pulse: float
@@ -52,6 +56,8 @@ class Detect:
         What to judge by.
     on_step
         Called with the start of every step that was judged (progress).
+    watch
+        Is shown every judgement, for a replay that keeps the series.
     """
 
     VERSION = 8
@@ -62,12 +68,14 @@ class Detect:
         sources: Sequence[str],
         settings: Settings,
         on_step: Callable[[int], None] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._shard = shard
         self._settings = settings
         self._capacity = Capacity(settings.limits)
         self._floors: dict[str, Floor] = {str(name): floor for name, floor in settings.floors}
         self._on_step = on_step
+        self._watch = watch
         self._steps = Steps(sources, settings.time.step, settings.rollup.max_series)
         calendar = Calendar(settings.calendar, settings.judge.weeks)
         self._judge = Judge(settings.judge, settings.time.step, calendar)
@@ -155,6 +163,8 @@ class Detect:
         findings += self._limits.tell(judgement, completeness, soon)
         if self._on_step:
             self._on_step(step.start)
+        if self._watch:
+            self._watch(judgement, self._judge.series)
         loads = self._loads.take(step, known=completeness > 0)
         uses = self._use.take(step, p95[LATENCIES.index(Measure.LATENCY)], known=completeness > 0)
         end = step.start + self._settings.time.step

@@ -8,7 +8,7 @@ from alerting.notice import Notice
 from config.settings import Settings
 from detectors.finding import Finding
 from streams.block import Block
-from streams.detect import Detect
+from streams.detect import Detect, Watch
 from streams.gather import Gather
 from streams.rejected import Rejected
 from streams.stage_parts import parts_of, parts_under
@@ -41,6 +41,8 @@ class Judging:
         Called with the start of every step of shard 0 that was judged (progress).
     remember_all
         Keep every incident, as a replay does, which tells of all at its end; a daemon forgets old ones.
+    watch
+        Is shown every judgement of every shard.
     """
 
     def __init__(
@@ -51,9 +53,10 @@ class Judging:
         on_step: Callable[[int], None] | None = None,
         *,
         remember_all: bool = False,
+        watch: Watch | None = None,
     ) -> None:
         self.detect = [
-            Detect(shard, sources, settings, on_step if shard == 0 else None) for shard in range(shards)
+            Detect(shard, sources, settings, None if shard else on_step, watch) for shard in range(shards)
         ]
         self._gather = Gather(shards)
         self.incidents = Incidents(settings, remember_all=remember_all)

@@ -1,23 +1,63 @@
 """``uneri replay``: finds the history, shows progress, leaves the results and says what was found."""
 
 import re
+import signal
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
+from types import FrameType
+from typing import Final
 
 import typer
 
 from config.settings import Kafka, Settings
+from detectors.state import StateError
 from streams.progress import Progress
-from streams.replay import replay, summary, write
 from streams.replay_files import FileHistory
 from streams.replay_kafka import KafkaHistory
+from streams.replay_pass import ReplayPass, Stopped
+from streams.replay_series import SeriesFile
 from streams.replay_source import History, ReplayError
+from streams.replay_state import ReplayStateError, drop_state, load_state, save_state
+from streams.replayed import Replayed, summary, write
 
 Between = tuple[float | None, float | None]
 
+AGAINST: Final = "against"  # the folder in the folder: what the other configuration found
+INTERRUPTED: Final = 130
 
-def open_history(source: str, settings: Settings, between: Between) -> History:
-    """Return what ``SOURCE`` on the command line names.
+
+@dataclass(frozen=True, slots=True)
+class ReplayAsked:
+    """What the command line asks for."""
+
+    sources: Sequence[str]
+    out: Path
+    settings: Settings
+    against: Settings | None = None
+    between: Between = (None, None)
+    series: bool = False  # leave series.parquet
+    restart: bool = False  # throw an unfinished replay away
+    configs: Sequence[str] = field(default=("the defaults", ""))  # as the user named the two
+
+    @property
+    def all_settings(self) -> list[Settings]:
+        """The one configuration, or both."""
+        return [self.settings] if self.against is None else [self.settings, self.against]
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells whether an unfinished replay was asked for the same."""
+        said = [*self.sources, str(self.between), str(self.series)]
+        said += [settings.model_dump_json() for settings in self.all_settings]
+        return blake2b("\x1f".join(said).encode(), digest_size=16).hexdigest()
+
+
+def open_history(sources: Sequence[str], settings: Settings, between: Between = (None, None)) -> History:
+    """Return what ``SOURCE`` on the command line names: files and folders, or one ``kafka://host:port/topic``.
 
     Raises
     ------
@@ -27,35 +67,109 @@ def open_history(source: str, settings: Settings, between: Between) -> History:
     start, end = between
     if start is not None and end is not None and start >= end:
         raise ReplayError("--from must be before --to")
-    if not source.startswith("kafka:"):
-        return FileHistory([Path(source)], *between)
-    brokers, _, topic = source.removeprefix("kafka:").strip("/").partition("/")
+    topics = [source for source in sources if source.startswith("kafka:")]
+    if not topics:
+        return FileHistory([Path(source) for source in sources], *between)
+    if len(sources) > 1:
+        raise ReplayError("one topic at a time, and no files beside it")
+    brokers, _, topic = topics[0].removeprefix("kafka:").strip("/").partition("/")
     if not topic or not all(re.fullmatch(r".+:\d{1,5}", broker) for broker in brokers.split(",")):
-        raise ReplayError(f"{source}: write kafka://host:port/topic")
+        raise ReplayError(f"{topics[0]}: write kafka://host:port/topic")
     kafka = (settings.kafka or Kafka()).model_copy(update={"brokers": brokers.split(",")})
     return KafkaHistory(kafka, topic, *between)
 
 
-def run_replay(source: str, settings: Settings, between: Between, out: Path) -> int:
-    """Replay ``source`` and leave the results in ``out``; return the exit code.
+def run_replay(asked: ReplayAsked) -> int:
+    """Replay and leave the results; return the exit code.
 
     It is 1 when so much was bad that the daemon would have stopped: the results are then of what was left.
+
+    Raises
+    ------
+    ReplayError
+        When the history cannot be read, or its results not be written.
     """
-    history = open_history(source, settings, between)
-    with Progress("replay", sys.stderr) as progress:
-        found = replay(history, settings, progress.show)
-    if not found.last:
-        raise ReplayError(
-            f"{source}: nothing to judge in {found.records:,} records"
-            f"{' between --from and --to' if any(between) else ''}, {len(found.dead):,} of them bad"
-        )
+    history = open_history(asked.sources, asked.settings, asked.between)
+    for note in history.notes:
+        typer.echo(f"uneri: {note}", err=True)
     try:
-        write(found, out)
+        found = _read(asked, history)
+        if found is None:
+            return INTERRUPTED
+        _leave(asked, found)
+        drop_state(asked.out)
     except OSError as error:
         raise ReplayError(
-            f"{error.filename or out}: {error.strerror}; choose another folder with --out"
+            f"{error.filename or asked.out}: {error.strerror}; choose another folder with --out"
         ) from error
-    for line in summary(found):
+    except (ReplayStateError, StateError) as error:
+        raise ReplayError(str(error)) from error
+    return 1 if found[0].stopped else 0
+
+
+def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
+    """Read all of it; None when asked to stop, with the state kept."""
+    if asked.restart:
+        drop_state(asked.out)
+    before = load_state(asked.out, asked.fingerprint)
+    rows = None
+    if asked.series:
+        rows = SeriesFile(asked.out, asked.settings.time.step, before.series_parts if before else 0)
+    reading = ReplayPass(history, asked.all_settings, rows)
+    if before is not None:
+        reading.resume(before)
+        typer.echo(
+            f"uneri: goes on at {before.done:.0%}, where it was left (--restart begins anew)", err=True
+        )
+
+    def save() -> None:
+        if rows:
+            rows.flush()
+        save_state(asked.out, reading.state(asked.fingerprint, rows.parts if rows else 0))
+
+    with _asked_to_stop() as stop:
+        try:
+            with Progress("replay", sys.stderr) as progress:
+                found = reading.run(progress.show, save, lambda: bool(stop))
+        except Stopped:
+            typer.echo(f"uneri: stopped at {reading.done:.0%}; the same command goes on from there", err=True)
+            return None
+    first = found[0]
+    if not first.last:
+        raise ReplayError(
+            f"{', '.join(asked.sources)}: nothing to judge in {first.records:,} records"
+            f"{' between --from and --to' if any(asked.between) else ''}, {first.bad.total():,} of them bad"
+        )
+    if rows:
+        rows.close()
+    return found
+
+
+def _leave(asked: ReplayAsked, found: Sequence[Replayed]) -> None:
+    """Write the files and say what is in them."""
+    write(found[0], asked.out)
+    for line in summary(found[0]):
         typer.echo(line)
-    typer.echo(f"{out}: findings.jsonl ({len(found.findings)}), incidents.jsonl ({len(found.incidents)})")
-    return 1 if found.stopped else 0
+    if len(found) > 1:
+        write(found[1], asked.out / AGAINST)
+    left = [f"findings.jsonl ({len(found[0].findings)})", f"incidents.jsonl ({len(found[0].incidents)})"]
+    if asked.series:
+        left.append("series.parquet")
+    typer.echo(f"{asked.out}: {', '.join(left)}")
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[list[int]]:
+    """Give a list that has something in it once the process is asked to stop; asked again, it dies."""
+    asked: list[int] = []
+
+    def ask(number: int, _: FrameType | None) -> None:
+        asked.append(number)
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,7 +1,7 @@
 """What replay reads from: runs of raw records of named source partitions."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 
 class ReplayError(Exception):
@@ -12,8 +12,10 @@ class Piece(NamedTuple):
     """Consecutive records of one partition; None says that the partition has ended."""
 
     partition: str
-    records: list[bytes] | None
+    records: Sequence[bytes] | None
     done: float  # fraction of all history read so far
+    place: Any = None  # where this partition goes on after it, as JSON can hold it
+    offsets: Sequence[int] = ()  # one a record; nothing where they are numbered from the beginning
 
 
 class History(Protocol):
@@ -23,5 +25,29 @@ class History(Protocol):
     def partitions(self) -> Sequence[str]:
         """The source partitions that ``pieces`` yields, named as the live drivers name them."""
 
-    def pieces(self) -> Iterator[Piece]:
-        """Yield every partition's records in order and, last of each, its end."""
+    @property
+    def notes(self) -> Sequence[str]:
+        """Lines that the user should read: what is missing, empty or cut off."""
+
+    @property
+    def bounds(self) -> Mapping[str, Any]:
+        """What was fixed when it was opened, as JSON can hold it: a replay that goes on reads just that."""
+
+    def resume(self, bounds: Mapping[str, Any], places: Mapping[str, Any]) -> None:
+        """Go on where an earlier replay stopped: its bounds, and its place of each partition.
+
+        Raises
+        ------
+        ReplayError
+            When this is another history, or what comes next is not there any more.
+        """
+
+    def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
+        """Yield every partition's records in order and, last of each, its end.
+
+        Parameters
+        ----------
+        level
+            Gives the event time (epoch seconds, 0 when not known) up to which a partition was taken in. One
+            that is ahead of the slowest waits for it, so that the partitions come merged in event time.
+        """

@@ -1,7 +1,6 @@
 """Replay says of every incident whether it would have been told, when, and why not."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,12 @@ import pytest
 from alerting.pipeline import Pipeline
 from config.settings import Settings
 from streams.engine import Engine
-from streams.replay import Replayed, replay, summary, with_fate, write
-from streams.replay_source import Piece
+from streams.replay import Replayed, replay, summary, write
+from streams.replay_judge import with_fate
 from streams.scenario import Scenario
 from streams.scenario_load import load_scenario
 from streams.simulation import Simulation
+from tests.streams.memory_history import MemoryHistory
 
 BACKEND = Path(__file__).parent.parent / "main_job" / "backend.yaml"
 DAY, HOUR = 86400, 3600
@@ -44,21 +44,8 @@ SETTINGS = Settings.model_validate(
 )
 
 
-class Memory:
-    """A history of one partition."""
-
-    partitions = ("shop/0",)
-
-    def __init__(self, lines: list[bytes]) -> None:
-        self.lines = lines
-
-    def pieces(self) -> Iterator[Piece]:
-        yield Piece("shop/0", self.lines, 1.0)
-        yield Piece("shop/0", None, 1.0)
-
-
 @pytest.fixture(scope="module")
-def history() -> Memory:
+def lines() -> list[bytes]:
     incidents: list[dict[str, Any]] = [
         {"at": DAY + HOUR, "for": "40m", "kind": "silence", "function": "inventory-put-item"},
         {
@@ -73,18 +60,18 @@ def history() -> Memory:
     given = load_scenario(BACKEND).model_dump(by_alias=True)
     changes = {"length": DAY + 5 * HOUR, "incidents": incidents, "growth": []}
     simulation = Simulation(Scenario.model_validate(given | changes))
-    return Memory([line for _, lines in simulation.lines() for line in lines])
+    return [line for _, some in simulation.lines() for line in some]
 
 
 @pytest.fixture(scope="module")
-def found(history: Memory) -> Replayed:
-    return replay(history, SETTINGS)
+def found(lines: list[bytes]) -> Replayed:
+    return replay(MemoryHistory({"shop/0": lines}), SETTINGS)
 
 
 def test_what_a_silence_held_is_not_sent_and_says_so(found: Replayed, tmp_path: Path) -> None:
     write(found, tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / "incidents.jsonl").read_text().splitlines()]
-    silence = next(line for line in lines if line["verdict"] == "silence")
+    told = [json.loads(line) for line in (tmp_path / "incidents.jsonl").read_text().splitlines()]
+    silence = next(line for line in told if line["verdict"] == "silence")
     assert (silence["sent"], silence["alerted"]) == ("none", None)
     assert silence["reason"].startswith("silenced until 2025-09-03 00:00 UTC by the configuration: it moves")
     findings = [json.loads(line) for line in (tmp_path / "findings.jsonl").read_text().splitlines()]
@@ -103,11 +90,13 @@ def test_the_summary_counts_what_was_held(found: Replayed) -> None:
     assert summary(found)[-1] == "held or reshaped on their way: maintenance 1, silences 1"
 
 
-def test_replay_equals_a_daemon_that_is_fed_in_pieces_and_restarted(history: Memory, found: Replayed) -> None:
-    engine, pipeline = Engine(SETTINGS, history.partitions), Pipeline(SETTINGS)
-    size = len(history.lines) // 37
-    for first in range(0, len(history.lines), size):
-        told = engine.feed("shop/0", history.lines[first : first + size])
+def test_replay_equals_a_daemon_fed_in_pieces_and_restarted(
+    lines: list[bytes], found: Replayed
+) -> None:
+    engine, pipeline = Engine(SETTINGS, ["shop/0"]), Pipeline(SETTINGS)
+    size = len(lines) // 37
+    for first in range(0, len(lines), size):
+        told = engine.feed("shop/0", lines[first : first + size])
         if told.watermark is not None:
             pipeline.feed(told.notices, told.watermark)
         parts, pipeline = pipeline.snapshot(), Pipeline(SETTINGS)
