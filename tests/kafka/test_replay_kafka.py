@@ -219,7 +219,7 @@ def test_the_command_leaves_no_group_and_no_commit_behind_and_fails_in_one_line(
 ) -> None:
     name = written(kafka, [hour(0), hour(1)])
     before = groups(kafka)
-    uneri = [sys.executable, "-m", "streams.cli", "replay"]
+    uneri = [Path(sys.executable).with_name("uneri"), "replay"]
     done = subprocess.run(
         [*uneri, f"kafka://{kafka}/{name}", "--out", tmp_path / "out"],
         capture_output=True,
