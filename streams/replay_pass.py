@@ -68,6 +68,11 @@ class ReplayPass:
         """The fraction of the history that was taken in."""
         return self._done
 
+    @property
+    def series(self) -> int:
+        """How many series the first configuration keeps."""
+        return self._judges[0].series
+
     def run(
         self,
         progress: Show | None = None,
