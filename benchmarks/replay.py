@@ -1,4 +1,4 @@
-"""How fast history is replayed: against reading its topic with nothing done, against the live path, and a month.
+"""How fast history is replayed: against reading its topic with nothing done, the live path, and a month.
 
     python -m benchmarks.replay [--events N] [--rounds N] [--days N] [--only topic|month]
 
@@ -126,9 +126,9 @@ def month(days: int) -> int:
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     span = found.last - found.first
     print(
-        f"{days} days of {reading.series:,} series at {Settings().time.step} s, {count:,} events: {wall:.0f} s by "
-        f"the clock, {cpu:.0f} s of a core: {span / wall:,.0f} times real time, {count / cpu / 1000:,.0f} thousand "
-        f"events a second and core; {found.pages} pages"
+        f"{days} days of {reading.series:,} series at {Settings().time.step} s, {count:,} events: "
+        f"{wall:.0f} s by the clock, {cpu:.0f} s of a core: {span / wall:,.0f} times real time, "
+        f"{count / cpu / 1000:,.0f} thousand events a second and core; {found.pages} pages"
     )
     print("  memory, MiB: " + ", ".join(f"{mib:.0f} at {done:.0%}" for done, mib in memory))
     return int(found.records != count)
