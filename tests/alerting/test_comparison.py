@@ -90,6 +90,8 @@ def test_what_differs_is_said_the_most_important_first() -> None:
     assert differs(page, made("b", sent="none", after=300)) == (Difference.SENT,), (
         "there is no time to compare"
     )
+    moved = differs(made("a", members=[finding(PUT)]), made("b", PUT))
+    assert moved == (Difference.ABOUT,), "the message names something else"
     quiet = made("a", sent="none")
     assert differs(quiet, made("b", sent="none", verdict=Verdict.SHIFT)) == (), "nobody is told either way"
 
