@@ -129,6 +129,16 @@ def replay(
     against: Annotated[
         Path | None, typer.Option(metavar="F2", help="another configuration, judged in the same pass")
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="L", help="known incidents (YAML, CSV): what was found, and what not"),
+    ] = None,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-on", metavar="WHAT", help="new-pages or missed-labels: exit with 1 then; repeatable"
+        ),
+    ] = None,
     series: Annotated[bool, typer.Option("--series", help="leave every series in series.parquet")] = False,
     post: Annotated[
         str | None,
@@ -147,6 +157,8 @@ def replay(
         settings=settings_of(config),
         against=None if against is None else settings_of(against),
         between=(_time(from_), _time(to)),
+        labels=labels,
+        fail_on=fail_on or [],
         series=series,
         post=post,
         restart=restart,
@@ -195,7 +207,7 @@ def simulate(
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="write what was made to happen, one JSON line an incident"),
+        typer.Option(metavar="FILE", help="what was made to happen: labels (.yaml, .csv), else JSON lines"),
     ] = None,
     from_: Annotated[
         str | None,

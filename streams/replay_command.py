@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from types import FrameType
@@ -12,18 +12,22 @@ from typing import Final
 
 import typer
 
+from alerting.fail_on import FailOn, unanswerable
+from alerting.labels import Label
+from alerting.labels_file import LabelsError, load_labels
 from config.settings import Settings
 from detectors.state import StateError
 from streams.progress import Progress
 from streams.replay_history import Between, open_history
 from streams.replay_pass import ReplayPass, Stopped
 from streams.replay_post import PostError, post_replay
+from streams.replay_results import Results
 from streams.replay_series import SeriesFile
 from streams.replay_source import History, ReplayError
 from streams.replay_state import ReplayStateError, drop_state, load_state, save_state
-from streams.replayed import Replayed, summary, write
+from streams.replayed import Replayed
 
-AGAINST: Final = "against"  # the folder in the folder: what the other configuration found
+FAILED: Final = 1
 INTERRUPTED: Final = 130
 
 
@@ -39,7 +43,9 @@ class ReplayAsked:
     series: bool = False  # leave series.parquet
     post: str | None = None  # a Slack channel for what would have been told; nothing is posted without
     restart: bool = False  # throw an unfinished replay away
-    configs: Sequence[str] = field(default=("the defaults", ""))  # as the user named the two
+    labels: Path | None = None  # a file of what is known of the stretch
+    fail_on: Sequence[str] = ()
+    configs: tuple[str, str] = ("the defaults", "")  # as the user named the two
 
     @property
     def all_settings(self) -> list[Settings]:
@@ -57,13 +63,16 @@ class ReplayAsked:
 def run_replay(asked: ReplayAsked) -> int:
     """Replay and leave the results; return the exit code.
 
-    It is 1 when so much was bad that the daemon would have stopped: the results are then of what was left.
+    It is 1 when what ``fail_on`` names happened, or when so much was bad that the daemon would have stopped:
+    the results are then of what was left.
 
     Raises
     ------
     ReplayError
         When the history cannot be read, or its results not be written.
     """
+    gates = _gates(asked)
+    labels = _labels(asked.labels)
     history = open_history(asked.sources, asked.settings, asked.between)
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
@@ -71,7 +80,8 @@ def run_replay(asked: ReplayAsked) -> int:
         found = _read(asked, history)
         if found is None:
             return INTERRUPTED
-        _leave(asked, found)
+        results = Results.of(found, labels)
+        _leave(asked, results, history.notes)
         drop_state(asked.out)
     except OSError as error:
         raise ReplayError(
@@ -79,7 +89,29 @@ def run_replay(asked: ReplayAsked) -> int:
         ) from error
     except (PostError, ReplayStateError, StateError) as error:
         raise ReplayError(str(error)) from error
-    return 1 if found[0].stopped else 0
+    failed = results.failures(gates)
+    for line in failed:
+        typer.echo(f"uneri: {line}", err=True)
+    return FAILED if failed or found[0].stopped else 0
+
+
+def _gates(asked: ReplayAsked) -> list[FailOn]:
+    known = [gate.value for gate in FailOn]
+    for word in asked.fail_on:
+        if word not in known:
+            raise ReplayError(f"--fail-on {word}: write {' or '.join(known)}")
+    gates = [FailOn(word) for word in asked.fail_on]
+    missing = unanswerable(gates, against=asked.against is not None, labels=asked.labels is not None)
+    if missing:
+        raise ReplayError(missing)
+    return gates
+
+
+def _labels(path: Path | None) -> list[Label] | None:
+    try:
+        return None if path is None else load_labels(path)
+    except LabelsError as error:
+        raise ReplayError(str(error)) from error
 
 
 def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
@@ -120,19 +152,17 @@ def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
     return found
 
 
-def _leave(asked: ReplayAsked, found: Sequence[Replayed]) -> None:
-    """Write the files and say what is in them."""
-    write(found[0], asked.out)
-    for line in summary(found[0]):
-        typer.echo(line)
-    if len(found) > 1:
-        write(found[1], asked.out / AGAINST)
-    left = [f"findings.jsonl ({len(found[0].findings)})", f"incidents.jsonl ({len(found[0].incidents)})"]
+def _leave(asked: ReplayAsked, results: Results, notes: Sequence[str]) -> None:
+    """Write the files, say what is in them, and post it where that is asked for."""
+    source = ", ".join(asked.sources)
+    files = results.write(asked.out, source=source, names=asked.configs, notes=notes)
     if asked.series:
-        left.append("series.parquet")
-    typer.echo(f"{asked.out}: {', '.join(left)}")
+        files.append("series.parquet")
+    for line in results.lines(asked.configs):
+        typer.echo(line)
+    typer.echo(f"{asked.out}: {', '.join(files)}")
     if asked.post is not None:
-        typer.echo(f"{post_replay(found[0], asked.post)} messages posted to {asked.post}")
+        typer.echo(f"{post_replay(results.found, asked.post)} messages posted to {asked.post}")
 
 
 @contextmanager
