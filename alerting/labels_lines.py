@@ -7,13 +7,7 @@ import msgspec
 
 from alerting.labels import Kind
 
-_MADE: Final = (
-    "table",
-    "client",
-    "function",
-    "route",
-    "service",
-)  # what is loaded first, as scopes of labels
+_MADE: Final = ("function", "table", "client", "route", "service")
 _KEYS: Final = frozenset({*_MADE, "version", "account", "start", "end", "kind", "verdict", "measure"})
 
 
@@ -45,15 +39,16 @@ def rows_of(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[tuple[int
 def known_of(made: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of the label that says what a simulation made to happen (``Simulation.labels``).
 
-    Its scope is what is loaded: the table, else the client, function, route or service that is named. It
-    names no measure, since any that shows it will do. What nothing may be told of is no anomaly.
+    Its scope is the function that is named, which what its tables show names as well, else the table, client,
+    route or service. It has no measure, since any that shows it will do. What nothing may be told of is no
+    anomaly.
 
     Examples
     --------
     >>> nobody = dict.fromkeys(("table", "client", "function", "route", "service", "version", "account"))
     >>> known_of(nobody | {"start": 5, "end": 9, "kind": "slow", "verdict": "spike", "measure": "latency",
     ...                    "function": "buy", "client": "ios"})
-    {'kind': 'spike', 'start': 5, 'end': 9, 'scope': 'client:ios', 'note': 'slow, function buy, client ios'}
+    {'kind': 'spike', 'start': 5, 'end': 9, 'scope': 'function:buy', 'note': 'slow, client ios, function buy'}
     """
     client = " ".join(str(made[key]) for key in ("client", "version") if made[key] is not None)
     names = {kind: made[kind] for kind in _MADE} | {"client": client or None}

@@ -42,9 +42,14 @@ def cells(incident: Incident, zone: ZoneInfo) -> list[str]:
     return [
         ENGLISH.clock(incident.start, zone),
         incident.verdict.value,
-        cut(clean(ENGLISH.named(incident.primary)), _SUBJECT),
+        subject(incident),
         incident.id[:_ID],
     ]
+
+
+def subject(incident: Incident) -> str:
+    """Return what an incident is about, harmless and not too long."""
+    return cut(clean(ENGLISH.named(incident.primary)), _SUBJECT)
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from alerting.comparison import Comparison, Difference, Pair, tally
 from alerting.incident import Incident
 from alerting.locales import ENGLISH
-from streams.aligned import aligned, cells, counted
+from streams.aligned import aligned, cells, counted, subject
 
 MOST: Final = 20
 """Lines of one kind; ``comparison.json`` has all."""
@@ -65,9 +65,9 @@ def _sections(comparison: Comparison, zone: ZoneInfo) -> list[tuple[str, list[li
     lost = [[*cells(one, zone), _instead(other_of.get(one.id), "B")] for one in comparison.lost_pages]
     rest = [two for two in comparison.changed if (two.a.sent == "page") == (two.b.sent == "page")]
     verdict = [two for two in rest if Difference.VERDICT in two.differs]
-    later, earlier, entry = (
+    later, earlier, entry, about = (
         [two for two in rest if two not in verdict and _foremost(two) is each]
-        for each in (Difference.LATER, Difference.EARLIER, Difference.SENT)
+        for each in (Difference.LATER, Difference.EARLIER, Difference.SENT, Difference.ABOUT)
     )
     alone = [
         (one, which)
@@ -83,6 +83,7 @@ def _sections(comparison: Comparison, zone: ZoneInfo) -> list[tuple[str, list[li
         (f"{len(later):,} told later", _pairs(later, zone)),
         (f"{len(verdict):,} with another verdict", _pairs(verdict, zone)),
         (f"{len(earlier):,} told earlier", _pairs(earlier, zone)),
+        (f"{len(about):,} about another series", _pairs(about, zone)),
         (f"{counted(len(entries), 'entry', 'entries')} of one digest only", entries),
     ]
 
@@ -101,6 +102,8 @@ def _differences(two: Pair) -> list[str]:
         said.append(f"{two.a.verdict.value} in A")
     if two.later:
         said.append(f"{ENGLISH.duration(abs(two.later))} {'later' if two.later > 0 else 'earlier'}")
+    if Difference.ABOUT in two.differs:
+        said.append(f"{subject(two.a)} in A")
     return said
 
 

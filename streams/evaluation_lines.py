@@ -142,8 +142,6 @@ def _seen(one: Missed, tolerance: int) -> str:
         how = f"not sent: {first.reason}"
     elif first.alerted is not None and first.alerted < label.start - tolerance:
         how = "told before it began"
-    elif first.sent == "digest":
-        how = "in the digest, as growth"
     else:
         how = (
             "a page, and growth is for the digest" if label.verdict == "growth" else "people said it was none"

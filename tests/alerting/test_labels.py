@@ -137,16 +137,16 @@ def test_what_a_simulation_made_happen_is_labels_too() -> None:
     }
     late = made | {"kind": "late", "verdict": None, "measure": None, "account": None, "table": None}
     nobody = dict.fromkeys(("function", "client", "version"))
-    lines = [made, made | {"table": None}, late | nobody]
+    lines = [made, made | {"function": None, "table": None}, late | nobody]
     hammer, other, nothing = read_labels("".join(json.dumps(line) + "\n" for line in lines), "truth.jsonl")
     assert hammer == Label(
         kind=Kind.INCIDENT,
         verdict="spike",
         start=100,
         end=200,
-        scope="table:items",
+        scope="function:put",
         account="1",
-        note="hammer, function put, client ios 3.2.1, table items",
+        note="hammer, client ios 3.2.1, table items, function put",
     )
     assert other.scope == "client:ios 3.2.1"
     assert nothing == Label(kind=Kind.NOT_AN_ANOMALY, start=100, end=200, note="late")

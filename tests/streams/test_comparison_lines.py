@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 from alerting.comparison import compare
 from detectors.finding import Verdict
 from streams.comparison_lines import comparison_lines
-from tests.alerting.given import PUT, ROUTE, SERVICE, T0, TABLE
+from tests.alerting.given import PUT, ROUTE, SERVICE, T0, TABLE, finding
 from tests.alerting.made import LEDGER, made
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -56,6 +56,13 @@ def test_a_page_that_became_an_entry_of_the_digest_is_lost() -> None:
     lines = comparison_lines(compare([made("a")], [made("b", sent="digest")]), TOKYO)
     assert "1 lost page" in lines
     assert lines[-2].endswith("in the digest in B")
+
+
+def test_what_is_told_about_another_series_is_said() -> None:
+    a, b = made("a", members=[finding(PUT)]), made("b", PUT)
+    lines = comparison_lines(compare([a], [b]), TOKYO)
+    assert lines[2] == "1 about another series"
+    assert lines[3].endswith("function inventory-put-item (requests)  b  table items (wcu) in A")
 
 
 def test_two_that_are_alike_are_three_lines() -> None:

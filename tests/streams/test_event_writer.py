@@ -170,8 +170,8 @@ def test_the_labels_of_a_scenario_are_read_back_in_whatever_form_they_were_writt
     assert {label.kind for label in labels if label not in told} == {Kind.NOT_AN_ANOMALY}
     assert [(label.scope, label.verdict) for label in told[:4]] == [
         ("table:profiles", "growth"),
-        ("table:items", "spike"),
-        ("table:ledger", "spike"),
+        ("function:inventory-put-item", "spike"),
+        ("function:shop-buy", "spike"),
         ("service:shop", "spike"),
     ]
     assert {"client:android 3.2.1", "function:inventory-open-box", "service:analysis"} <= {
