@@ -378,11 +378,14 @@ class StageHost:
         """Say which stage is wedged: it stands still though there is more and a broker answers."""
         now = time.monotonic()
         doubtful: list[TP] = []
+        # The chunks of a role come one after the other: they wait while a partition among them is opened,
+        # which has a time of its own.
+        opening = {self.role(tp) for tp, task in self._opening.items() if not task.done()}
         for tp, runner in self.runners.items():
             if (seen := self.standstills.get(tp)) is None:
                 continue
             seen.look(now, runner.position, runner.saved)
-            if tp in self.paused:
+            if tp in self.paused or self.role(tp) in opening:
                 seen.excuse(now)
             elif seen.age(now) > self._stuck / 3:
                 doubtful.append(tp)
