@@ -1,6 +1,7 @@
 """Trouble of Kafka itself: each ends caught up and exact, or in one clear line with exit code 1."""
 
 import contextlib
+import gc
 import os
 import time
 from collections.abc import Iterator
@@ -20,6 +21,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 FROZEN = float(
     os.environ.get("UNERI_FROZEN", "15")
 )  # seconds: longer than a session; a minute in `make faults`
+
+
+@pytest.fixture(autouse=True)
+def _sockets_are_collected_here() -> Iterator[None]:
+    """Not in the next test, which would be blamed for them."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
