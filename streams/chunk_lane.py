@@ -9,6 +9,7 @@ a stage has released after its checkpoint became durable. Faust's acknowledgemen
 acknowledges also what it skips and what raised.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -116,6 +117,14 @@ class ChunkConsumer(driver.Consumer):
         if did:
             self.app.at(CrashPoint.COMMITTED, "")  # type: ignore[attr-defined] # it is a ChunkApp
         return did
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        """Seek in the thread that fetches: it may be going over what was fetched of that partition."""
+
+        async def seek() -> None:
+            self._thread.seek(partition, offset)
+
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(seek(), self._thread.thread_loop))
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         if tp.topic not in CHUNKED:

@@ -230,12 +230,15 @@ class StageRunner:
         async with self._lock:
             if self._closed:
                 return
-            if self.position is not None:
-                if chunk.end <= self.position:
-                    return
-                if chunk.start > self.position:
-                    await self._explain(self.position, chunk.start)
-                chunk = chunk.since(self.position)
+            if self.position is None:
+                # Not where the chunk begins: when a rebalance drops what was fetched before anything was
+                # committed, the consumer goes on behind it.
+                self.position = min(chunk.start, (await self._bounds()).first)
+            if chunk.end <= self.position:
+                return
+            if chunk.start > self.position:
+                await self._explain(self.position, chunk.start)
+            chunk = chunk.since(self.position)
             emissions = self.stage.feed(chunk)
             self.position = chunk.end
             self._changed = True

@@ -129,6 +129,7 @@ class StageHost:
         self._at = app.at = at
         self._hosted = {one.topic: one for one in hosted}
         self._opening: dict[TP, asyncio.Task[StageRunner]] = {}
+        self._closing: dict[TP, asyncio.Task[None]] = {}
         self._around: dict[TP, AsyncExitStack] = {}
         self._producer = AIOKafkaProducer(
             acks="all", enable_idempotence=True, linger_ms=5, max_request_size=BLOCK_BYTES, **options
@@ -313,7 +314,11 @@ class StageHost:
             await self.app.chunk_consumer.commit()
 
     async def _close(self, tps: set[TP]) -> None:
-        await asyncio.gather(*(self._close_one(tp) for tp in tps if tp in self._opening))
+        # A stop and a rebalance may come together: each waits for the one closing of a stage.
+        for tp in tps:
+            if tp in self._opening and tp not in self._closing:
+                self._closing[tp] = asyncio.create_task(self._close_one(tp))
+        await asyncio.gather(*(self._closing[tp] for tp in tps if tp in self._closing))
 
     async def _close_one(self, tp: TP) -> None:
         try:
@@ -327,7 +332,7 @@ class StageHost:
             finally:
                 self._opening.pop(tp, None)
                 self.paused.discard(tp)
-                for kept in (self.standstills, self.came, self._began):
+                for kept in (self.standstills, self.came, self._began, self._closing):
                     kept.pop(tp, None)
                 await self._around.pop(tp).aclose()
                 await self._checkpoints.close(runner.key)
@@ -378,11 +383,14 @@ class StageHost:
         """Say which stage is wedged: it stands still though there is more and a broker answers."""
         now = time.monotonic()
         doubtful: list[TP] = []
+        # The chunks of a role come one after the other: they wait while a partition among them is opened,
+        # which has a time of its own.
+        opening = {self.role(tp) for tp, task in self._opening.items() if not task.done()}
         for tp, runner in self.runners.items():
             if (seen := self.standstills.get(tp)) is None:
                 continue
             seen.look(now, runner.position, runner.saved)
-            if tp in self.paused:
+            if tp in self.paused or self.role(tp) in opening:
                 seen.excuse(now)
             elif seen.age(now) > self._stuck / 3:
                 doubtful.append(tp)

@@ -12,8 +12,17 @@ from tests.kafka.broker import Broker, BrokerUnavailableError
 __all__ = ["_canaries", "kafka", "pytest_runtest_makereport"]  # the first and the last look for secrets
 
 
-LONGEST = ("tests/main_job/", "tests/kafka/", "tests/streams/test_killed.py", "tests/laws/")
-"""Minutes of waiting in one file: what begins last with them ends last."""
+LONGEST = (
+    "tests/main_job/test_kafka_job.py",
+    "tests/main_job/test_embedded_job.py",
+    "tests/main_job/",
+    "tests/faults/test_broker_faults.py",
+    "tests/faults/test_kafka_kills.py",
+    "tests/kafka/",
+    "tests/streams/test_killed.py",
+    "tests/laws/",
+)
+"""Minutes of waiting in one file, the longest first: what begins last with them ends last."""
 
 
 @pytest.hookimpl(trylast=True)  # after the order was shuffled

@@ -34,6 +34,7 @@ from tests.faults.traffic import Traffic
 from tests.kafka import topic as topics
 
 SHARDS = 2
+PATIENT = 3600  # seconds of silence: longer than any test
 PRODUCED_BYTES = 8_000  # of a batch: the input is small, and must come in many chunks
 
 
@@ -54,6 +55,13 @@ class Report:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) < 300 else f"{text[:300]}…"
+
+
+def _committed(consumer: KafkaConsumer, topic: str, count: int) -> bool:
+    """Say whether a group has committed all there is."""
+    places = [TopicPartition(topic, number) for number in range(count)]
+    ends = consumer.end_offsets(places)
+    return all((consumer.committed(place) or 0) == ends[place] for place in places)
 
 
 class Input:
@@ -126,10 +134,12 @@ class KafkaRun:
         rollups = [f"rollup/{number}" for number in range(len(self.sources))]
         return [*rollups, *(f"detect/{shard}" for shard in range(SHARDS)), "incidents/0", "notify/0"]
 
-    def start(self, worker: str = "one", **options: Any) -> Life:
-        """Start a worker."""
+    def start(self, worker: str = "one", *, patient: bool = False, **options: Any) -> Life:
+        """Start a worker; a patient one takes no pause of its input for silence."""
         self.lives += 1
-        return self._nursery.start(self.settings, self.log, worker=worker, **options)
+        time = Time(idle=PATIENT) if patient else self.settings.time
+        settings = self.settings.model_copy(update={"time": time})
+        return self._nursery.start(settings, self.log, worker=worker, **options)
 
     @contextlib.contextmanager
     def _consumer(self) -> Iterator[KafkaConsumer]:
@@ -144,6 +154,15 @@ class KafkaRun:
         finally:
             consumer.close()
 
+    def taken_in(self, life: Life, seconds: float) -> bool:
+        """Wait until every request is in a checkpoint; False when life or time end."""
+        with self._consumer() as consumer:
+
+            def done() -> bool:
+                return life.code is not None or _committed(consumer, self.names.requests, len(self.sources))
+
+            return wait_until(done, seconds, 0.1) and life.code is None
+
     def finished(self, life: Life, seconds: float) -> bool:
         """Wait until everything is judged and every stage has committed all; False when life or time end."""
         with self._consumer() as consumer:
@@ -151,11 +170,6 @@ class KafkaRun:
             rollups = [TopicPartition(self.names.rollups, shard) for shard in range(SHARDS)]
             consumer.assign(rollups)
             consumer.seek_to_beginning(*rollups)
-
-            def committed(topic: str, count: int) -> bool:
-                places = [TopicPartition(topic, number) for number in range(count)]
-                ends = consumer.end_offsets(places)
-                return all((consumer.committed(place) or 0) == ends[place] for place in places)
 
             def done() -> bool:
                 for records in consumer.poll(50).values():
@@ -165,10 +179,10 @@ class KafkaRun:
                 return life.code is not None or (
                     len(said) == len(self.sources) * SHARDS
                     and all(said.values())
-                    and committed(self.names.requests, len(self.sources))
-                    and committed(self.names.rollups, SHARDS)
-                    and committed(self.names.findings, 1)
-                    and committed(self.names.notices, 1)
+                    and _committed(consumer, self.names.requests, len(self.sources))
+                    and _committed(consumer, self.names.rollups, SHARDS)
+                    and _committed(consumer, self.names.findings, 1)
+                    and _committed(consumer, self.names.notices, 1)
                 )
 
             return wait_until(done, seconds, 0.1) and life.code is None

@@ -154,7 +154,9 @@ def test_roles_in_processes_of_their_own_pass_time_on_to_the_one_that_tells(kafk
         place = {"partition": str(number), "stage": "rollup"}
         assert metric(pages[0], "uneri_lag_records", **place) == 0
         assert metric(pages[0], "uneri_checkpoint_age_seconds", **place) is not None
-    assert metric(pages[0], "uneri_stage_opens_total", stage="rollup") == PARTITIONS
+    opened = metric(pages[0], "uneri_stage_opens_total", stage="rollup")
+    assert opened is not None
+    assert opened >= PARTITIONS  # more when a busy machine let a session pass
     assert metric(pages[1], "uneri_records_total") == 0
     for place, name in ((0, "chunks_rollup"), (0, "open_steps"), (1, "steps_waiting_for_shards")):
         assert metric(pages[place], "uneri_queue_depth", queue=name) is not None

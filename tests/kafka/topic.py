@@ -34,7 +34,10 @@ def fill(
 
     async def write() -> None:
         producer = AIOKafkaProducer(
-            bootstrap_servers=broker.split(","), max_batch_size=batch_bytes, max_request_size=2 * BATCH_BYTES
+            bootstrap_servers=broker.split(","),
+            max_batch_size=batch_bytes,
+            max_request_size=2 * BATCH_BYTES,
+            enable_idempotence=True,  # a broker in trouble is asked again, and must not take a batch twice
         )
         await producer.start()
         try:

@@ -148,6 +148,17 @@ async def test_records_that_the_checkpoint_includes_are_skipped() -> None:
     assert (stage.count, stage.sum) == (8, sum(range(8)))
 
 
+async def test_a_stage_that_never_read_begins_where_its_partition_begins_and_not_where_a_chunk_does() -> None:
+    world, stage = World(), Summing()
+    world.first = 3
+    runner = world.runner(stage)
+    await runner.open()
+    with pytest.raises(LostRecordsError, match="went on at offset 10 after 3"):
+        await runner.feed(chunk(10, 20))  # a rebalance dropped what was fetched before
+    await runner.feed(chunk(3, 20))
+    assert (runner.position, stage.count) == (20, 17)
+
+
 async def test_a_jump_over_records_that_are_there_is_fatal() -> None:
     world = World()
     runner = world.runner(Summing())

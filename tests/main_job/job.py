@@ -1,0 +1,110 @@
+"""What the tests of the main job share: sixteen days of a small backend go through the real programs."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.alerting.slack_standin import TOKEN, Posted, SlackStandin
+
+HERE = Path(__file__).parent
+UNERI = Path(sys.executable).with_name("uneri")
+SCENARIO = HERE / "backend.yaml"
+PATIENCE = 900.0  # seconds until a daemon must have judged sixteen days
+SPIKE = 1757595600 + 5 * 86400  # 2025-09-16 13:00 UTC, when the hammering begins
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def uneri(*arguments: object, **more: Any) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [UNERI, *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE, check=False, **more
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@contextmanager
+def daemon(config: Path) -> Iterator[subprocess.Popen[str]]:
+    log = config.with_suffix(".log").open("a")
+    process = subprocess.Popen(
+        [UNERI, "run", "--config", str(config)],
+        env={**os.environ, "SLACK_BOT_TOKEN": TOKEN},
+        stderr=log,
+        stdout=log,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        code = process.wait(40)
+        log.close()
+        text = config.with_suffix(".log").read_text()
+        assert code == 0, text[-3000:]
+        assert "Traceback" not in text
+        assert TOKEN not in text
+
+
+def status(port: int) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=2) as answer:
+            told: dict[str, Any] = json.load(answer)
+            return told
+    except OSError:
+        return {}
+
+
+def wait_until(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, f"{what} did not happen in {PATIENCE:.0f} s"
+        time.sleep(0.3)
+
+
+def read(out: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / name).read_text().splitlines()]
+
+
+def hold_to_the_main_job(messages: list[Posted]) -> None:
+    """One page that names table, function and client version; a digest with the growing table; no more."""
+    pages = [message for message in messages if message.channel == "C0UNERI" and not message.thread]
+    digests = [message for message in messages if message.channel == "C0DIGEST"]
+    (page,) = pages
+    said = json.dumps(page.blocks, ensure_ascii=False)
+    assert "table items" in page.blocks[0]["text"]["text"]
+    callers = next(block["text"]["text"] for block in page.blocks if "Called by" in str(block))
+    first = callers.split("\n")[1]
+    assert "inventory-put-item" in first
+    assert int(first.split("*")[1].rstrip(" %")) >= 80
+    assert "ios 3.2.1" in said
+    assert "console.aws.amazon.com" in said
+    assert digests
+    grows = [block for message in digests for block in message.blocks if "% a day" in str(block)]
+    assert "ledger" in str(grows)
+    assert "items" not in str(grows)
+
+
+def write_config(path: Path, slack: SlackStandin, **sections: object) -> Path:
+    settings = {
+        "slack": {"base_url": slack.base_url, "channel": "#uneri", "digest_channel": "#digest"},
+        "limits": {"tables": {"items": {"wcu": 10}, "ledger": {"wcu": 2}}},
+        **sections,
+    }
+    path.write_text(yaml.safe_dump(settings))
+    return path

@@ -1,0 +1,85 @@
+"""The main job by a real broker and real Faust workers: who is paged, and that replay finds the same.
+
+Slack is a stand-in that refuses what Slack would refuse.
+"""
+
+from pathlib import Path
+
+import msgspec
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import NewTopic
+
+from detectors.finding import Finding
+from streams.gather import Judged
+from tests.alerting.slack_standin import SlackStandin
+from tests.kafka.topic import create, unique
+from tests.main_job.job import (
+    SCENARIO,
+    SPIKE,
+    daemon,
+    free_port,
+    hold_to_the_main_job,
+    read,
+    status,
+    uneri,
+    wait_until,
+    write_config,
+)
+
+
+def told(broker: str, topic: str) -> dict[str, Finding]:
+    """Return the newest telling of every finding on the findings topic."""
+    consumer = KafkaConsumer(bootstrap_servers=broker, group_id=None)
+    tp = TopicPartition(topic, 0)
+    consumer.assign([tp])
+    consumer.seek_to_beginning(tp)
+    end = consumer.end_offsets([tp])[tp]
+    newest: dict[str, Finding] = {}
+    while consumer.position(tp) < end:
+        for record in consumer.poll(timeout_ms=5000).get(tp, []):
+            for finding in msgspec.msgpack.decode(record.value, type=Judged).findings:
+                newest[finding.id] = msgspec.structs.replace(finding, trace=None)
+    consumer.close()
+    return newest
+
+
+def test_the_kafka_driver_pages_once_and_replay_of_the_topic_finds_the_same(
+    kafka: str, slack: SlackStandin, tmp_path: Path
+) -> None:
+    app, requests, port = unique("job"), unique("requests"), free_port()
+    config = write_config(
+        tmp_path / "uneri.yaml",
+        slack,
+        kafka={"brokers": [kafka], "app": app, "requests": requests, "shards": 2},
+        web={"listen": f"127.0.0.1:{port}"},
+        time={"idle": 3},
+    )
+    create(kafka, NewTopic(requests, 2, 1, topic_configs={"retention.ms": "-1"}))
+    assert uneri("setup", "--config", config).returncode == 0
+    loaded = uneri("simulate", SCENARIO, "--to", f"kafka://{kafka}/{requests}")
+    assert loaded.returncode == 0, loaded.stderr
+    with daemon(config):
+        wait_until(lambda: status(port).get("watermark", 0) >= SPIKE + 1200, "the middle of the incident")
+    with daemon(config):  # a clean restart
+        wait_until(
+            lambda: status(port).get("watermark", 0) >= SPIKE + 3300 and status(port).get("outbox") == 0,
+            "the end",
+        )
+    hold_to_the_main_job(slack.messages)
+    out = tmp_path / "replayed"
+    done = uneri("replay", f"kafka://{kafka}/{requests}", "--config", config, "--out", out)
+    assert done.returncode == 0, done.stderr
+    live = told(kafka, f"{app}-findings")
+    found = {finding["id"]: finding for finding in read(out, "findings.jsonl")}
+    assert found.keys() == live.keys()
+    for finding in live.values():
+        same = found[finding.id]
+        assert (same["verdict"], same["start"], same["end"]) == (finding.verdict, finding.start, finding.end)
+        assert (same["observed"], same["expected"], same["score"]) == (
+            finding.observed,
+            finding.expected,
+            finding.score,
+        )
+        # what explains a finding is known where findings meet, which is behind the topic
+        assert same["sentence"].startswith(finding.sentence.removesuffix("."))
+        assert bool(same["causes"]) == (same["sentence"] != finding.sentence)
