@@ -139,6 +139,7 @@ class StageHost:
         self._asking = AIOKafkaConsumer(enable_auto_commit=False, **options)
         self._ticking: asyncio.Task[None] | None = None
         self._reread: dict[TP, int] = {}
+        self._gone_back: dict[TP, int] = {}
         self._closed = False
         for one in hosted:
             app.agent(app.chunk_topic(one.topic), name=f"uneri-{one.role}")(self._agent(one.role))
@@ -332,7 +333,7 @@ class StageHost:
             finally:
                 self._opening.pop(tp, None)
                 self.paused.discard(tp)
-                for kept in (self.standstills, self.came, self._began, self._closing):
+                for kept in (self.standstills, self.came, self._began, self._closing, self._gone_back):
                     kept.pop(tp, None)
                 await self._around.pop(tp).aclose()
                 await self._checkpoints.close(runner.key)
@@ -401,10 +402,30 @@ class StageHost:
         if ends is None:
             self._excuse(doubtful, late)
             return None
+        for tp in doubtful:
+            await self._go_back(tp, ends[tp])
         stuck = (self._stuck_at(tp, ends[tp]) for tp in doubtful)
         if why := next((one for one in stuck if one), None):
             return why
         return None if not late else f"{self.role(late[0])}/{late[0].partition} could not be opened"
+
+    async def _go_back(self, tp: TP, bounds: Bounds) -> None:
+        """Read again from the position of a stage that nothing comes for, once a position.
+
+        A rebalance may drop what was fetched while the consumer stays behind it. A skip is noticed at the
+        next chunk, but behind the last record there is none.
+        """
+        runner, consumer = self.runners.get(tp), self.app.chunk_consumer
+        if runner is None or tp not in consumer.owned or not consumer.flow_active:
+            return
+        position = max(bounds.first, runner.position or 0)
+        if bounds.end <= position or self._gone_back.get(tp) == position:
+            return
+        if time.monotonic() - max(self.came.get(tp, 0.0), self.standstills[tp].moved_at) < self._stuck / 3:
+            return
+        self._gone_back[tp] = position
+        log.warning("nothing came though there is more; reading it again", key=runner.key, offset=position)
+        await consumer.seek(tp, position)
 
     def _stuck_at(self, tp: TP, bounds: Bounds) -> str | None:
         runner, seen = self.runners.get(tp), self.standstills.get(tp)

@@ -52,3 +52,30 @@ async def test_a_stage_waits_for_another_that_is_opened_and_is_wedged_when_it_st
     said = [one for one in await looked(host) if one]
     assert said
     assert said[0].startswith("rollup/0 has taken nothing in for")
+
+
+async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_of_the_gap() -> None:
+    kafka = Kafka(brokers=["127.0.0.1:1"])
+    hosted: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace())
+    sought: list[tuple[TP, int]] = []
+
+    async def seek(tp: TP, offset: int) -> None:
+        sought.append((tp, offset))
+
+    consumer = SimpleNamespace(owned={FIRST}, flow_active=True, seek=seek)
+    host = StageHost(
+        chunk_app(kafka),
+        [hosted],
+        SimpleNamespace(),  # type: ignore[arg-type]
+        aiokafka_options(kafka),
+        stuck=STUCK,
+    )
+    host.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
+    host._ends = Ends()  # type: ignore[assignment]
+    opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    opened.set_result(SimpleNamespace(position=None, saved=None, key="rollup/0"))
+    host._opening[FIRST] = opened  # type: ignore[assignment]
+    host.standstills[FIRST] = Standstill("rollup/0", asyncio.get_running_loop().time())
+    said = await looked(host)
+    assert sought == [(FIRST, 0)], "once, from where the partition begins"
+    assert any(said), "and what does not get on then is wedged"
