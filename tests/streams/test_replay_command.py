@@ -1,5 +1,6 @@
 """``uneri replay`` at the command line: killed and gone on with, asked to stop, refused in one line."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -164,3 +165,56 @@ def test_a_folder_that_cannot_be_written_ends_in_one_line(events: Path, tmp_path
     assert refused.exit_code == 2
     assert refused.stderr.count("\n") == 1
     assert "choose another folder with --out" in refused.stderr
+
+
+KNOWN = """\
+- {start: 2025-10-09T11:35:00Z, end: 2025-10-09T12:05:00Z, kind: incident, scope: 'table:items'}
+- {start: 2025-10-09T10:30:00Z, end: 2025-10-09T10:40:00Z, kind: spike, scope: 'table:other'}
+"""
+
+
+def test_labels_say_what_was_found_and_a_gate_fails_on_what_was_missed(events: Path, tmp_path: Path) -> None:
+    (tmp_path / "known.yaml").write_text(KNOWN)
+    out = tmp_path / "out"
+    done = replay(events, out, "--labels", str(tmp_path / "known.yaml"), "--fail-on", "missed-labels")
+    assert done.exit_code == 1
+    assert "missed-labels: 1 of 2 are not found" in done.stderr
+    assert "1 of 2 labels found (50 %)" in done.stdout
+    measured = json.loads((out / "evaluation.json").read_bytes())
+    assert measured["total"]["found"] == 1
+    assert measured["found"][0]["label"]["scope"] == "table:items"
+    assert "table:other" in (out / "report.html").read_text("utf-8")
+
+
+def test_a_gate_fails_on_pages_that_the_other_configuration_does_not_have(
+    events: Path, tmp_path: Path
+) -> None:
+    dull, out = tmp_path / "dull.yaml", tmp_path / "out"
+    dull.write_text("judge: {young: 3600, sensitivity: 0.2}\n")
+    fewer = replay(events, out, "--against", str(dull), "--fail-on", "new-pages")
+    assert fewer.exit_code == 0
+    assert "1 lost page" in fewer.stdout
+    asked = ["replay", events, "--out", out, "--config", dull, "--against", events / "uneri.yaml"]
+    more = CliRunner().invoke(app, [str(word) for word in (*asked, "--fail-on", "new-pages")])
+    assert more.exit_code == 1
+    assert "new-pages: 1 that A does not have" in more.stderr
+    assert len(json.loads((out / "comparison.json").read_bytes())["only_b"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "more", "said"),
+    [
+        ("- {start: nine, kind: spike}\n", [], "known.yaml:1: start is 'nine', which is no time"),
+        ("- {start: 9, kind: party}\n", [], "known.yaml:1: kind is 'party'"),
+        (KNOWN, ["--fail-on", "new-pages"], "give the other with --against"),
+        (KNOWN, ["--fail-on", "anything"], "--fail-on anything: write new-pages or missed-labels"),
+    ],
+)
+def test_labels_and_gates_that_cannot_be_are_refused_before_anything_is_read(
+    events: Path, tmp_path: Path, labels: str, more: list[str], said: str
+) -> None:
+    (tmp_path / "known.yaml").write_text(labels)
+    refused = replay(events, tmp_path / "out", "--labels", str(tmp_path / "known.yaml"), *more)
+    assert refused.exit_code == 2
+    assert said in refused.stderr
+    assert not (tmp_path / "out").exists()
