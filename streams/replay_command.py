@@ -1,6 +1,5 @@
 """``uneri replay``: finds the history, shows progress, leaves the results and says what was found."""
 
-import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,18 +12,15 @@ from typing import Final
 
 import typer
 
-from config.settings import Kafka, Settings
+from config.settings import Settings
 from detectors.state import StateError
 from streams.progress import Progress
-from streams.replay_files import FileHistory
-from streams.replay_kafka import KafkaHistory
+from streams.replay_history import Between, open_history
 from streams.replay_pass import ReplayPass, Stopped
 from streams.replay_series import SeriesFile
 from streams.replay_source import History, ReplayError
 from streams.replay_state import ReplayStateError, drop_state, load_state, save_state
 from streams.replayed import Replayed, summary, write
-
-Between = tuple[float | None, float | None]
 
 AGAINST: Final = "against"  # the folder in the folder: what the other configuration found
 INTERRUPTED: Final = 130
@@ -54,29 +50,6 @@ class ReplayAsked:
         said = [*self.sources, str(self.between), str(self.series)]
         said += [settings.model_dump_json() for settings in self.all_settings]
         return blake2b("\x1f".join(said).encode(), digest_size=16).hexdigest()
-
-
-def open_history(sources: Sequence[str], settings: Settings, between: Between = (None, None)) -> History:
-    """Return what ``SOURCE`` on the command line names: files and folders, or one ``kafka://host:port/topic``.
-
-    Raises
-    ------
-    ReplayError
-        When it cannot be read.
-    """
-    start, end = between
-    if start is not None and end is not None and start >= end:
-        raise ReplayError("--from must be before --to")
-    topics = [source for source in sources if source.startswith("kafka:")]
-    if not topics:
-        return FileHistory([Path(source) for source in sources], *between)
-    if len(sources) > 1:
-        raise ReplayError("one topic at a time, and no files beside it")
-    brokers, _, topic = topics[0].removeprefix("kafka:").strip("/").partition("/")
-    if not topic or not all(re.fullmatch(r".+:\d{1,5}", broker) for broker in brokers.split(",")):
-        raise ReplayError(f"{topics[0]}: write kafka://host:port/topic")
-    kafka = (settings.kafka or Kafka()).model_copy(update={"brokers": brokers.split(",")})
-    return KafkaHistory(kafka, topic, *between)
 
 
 def run_replay(asked: ReplayAsked) -> int:
