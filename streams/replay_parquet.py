@@ -25,6 +25,7 @@ FIELDS: Final = frozenset(Event.__struct_fields__)
 
 _BUFFER: Final = 1024 * 1024  # bytes read of a column at a time, however large its row groups are
 _TOLD: Final = 6  # columns named to whoever gave a file without events
+_SIMPLE: Final = frozenset({str, int, float, bool})
 _PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000}
 
 
@@ -104,23 +105,27 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _wholes(column: pa.Array) -> Records:
-    """Return a column as records that share its memory; a null is an empty one, as a tombstone is."""
+    """Return a column as records; a null is an empty one, as a tombstone is."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    # Made anew, so that nothing is before its first row, and a null takes no room.
-    column = pa.concat_arrays([column.cast(pa.large_binary()).fill_null(b"")])
+    if column.null_count:
+        column = column.fill_null("")  # which leaves no bytes behind a null
     _, offsets, values = column.buffers()
-    bounds = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
-    data = b"" if values is None else values[: int(bounds[-1])].to_pybytes()
-    return Records(data, bounds[:-1].copy(), bounds[1:].copy())
+    large = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
+    all_bounds = np.frombuffer(offsets, np.int64 if large else np.int32)
+    bounds = all_bounds[column.offset : column.offset + len(column) + 1].astype(np.int64)
+    first, end = int(bounds[0]), int(bounds[-1])  # the column may be a stretch of a longer one
+    data = b"" if values is None else values.slice(first, end - first).to_pybytes()
+    return Records(data, bounds[:-1] - first, bounds[1:] - first)
 
 
 def _events(batch: pa.RecordBatch) -> list[bytes]:
-    for number, field in enumerate(batch.schema):
-        if pa.types.is_timestamp(field.type):
-            seconds = _seconds(batch.column(number))
-            batch = batch.set_column(number, pa.field(field.name, seconds.type), seconds)
-    return [_event(row) for row in batch.to_pylist()]
+    columns = [
+        (_seconds(column) if pa.types.is_timestamp(column.type) else column).to_pylist()
+        for column in batch.columns
+    ]
+    ways = [(tuple(path), last) for *path, last in (name.split(".") for name in batch.schema.names)]
+    return [_event(ways, row) for row in zip(*columns, strict=True)]
 
 
 def _seconds(column: pa.Array) -> pa.Array:
@@ -133,32 +138,33 @@ def _seconds(column: pa.Array) -> pa.Array:
     return pa.array(numbers / _PER_SECOND[unit], mask=~known)
 
 
-def _event(row: dict[str, Any]) -> bytes:
+def _event(ways: list[tuple[tuple[str, ...], str]], row: tuple[Any, ...]) -> bytes:
     event: dict[str, Any] = {}
-    for name, value in row.items():
-        plain = _plain(value)
-        if plain is None:
+    for (path, last), value in zip(ways, row, strict=True):
+        if value is None:
             continue
-        *path, last = name.split(".")
         into = event
         for key in path:
             known = into.setdefault(key, {})
             into = known if isinstance(known, dict) else into
-        into[last] = plain
+        into[last] = value if type(value) in _SIMPLE else _plain(value)
     return msgspec.json.encode(event)
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as an event holds it; None where there is nothing."""
-    if isinstance(value, bytes):  # text of writers that do not say that it is
-        return value.decode(errors="replace")
+    """Return a value as an event holds it."""
     if isinstance(value, dict):
-        plain = {key: _plain(each) for key, each in value.items()}
-        return {key: each for key, each in plain.items() if each is not None}
+        return {
+            key: each if type(each) in _SIMPLE else _plain(each)
+            for key, each in value.items()
+            if each is not None
+        }
     if isinstance(value, list):
         if value and all(isinstance(each, tuple) for each in value):  # an Arrow map
             return _plain(dict(value))
-        return [plain for each in value if (plain := _plain(each)) is not None]
+        return [_plain(each) for each in value if each is not None]
+    if isinstance(value, bytes):  # text of writers that do not say that it is
+        return value.decode(errors="replace")
     if isinstance(value, date):
         return _epoch(value)
     return float(value) if isinstance(value, Decimal) else value
