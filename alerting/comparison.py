@@ -8,6 +8,8 @@ from typing import Final
 
 from alerting.incident import Incident, Sent
 from alerting.pairing import pairs
+from detectors.measures import Measure
+from detectors.scope import ScopeOrEdge
 
 WEEK: Final = 7 * 86400
 
@@ -19,6 +21,7 @@ class Difference(StrEnum):
     VERDICT = "verdict"
     LATER = "later"  # told later in B than in A
     EARLIER = "earlier"
+    ABOUT = "about"  # the message names another series as what explains the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Pair:
             found.append(Difference.VERDICT)
         if self.later:
             found.append(Difference.LATER if self.later > 0 else Difference.EARLIER)
+        if _series(self.a) != _series(self.b):
+            found.append(Difference.ABOUT)
         return tuple(found)
 
     def to_json(self) -> dict[str, object]:
@@ -157,6 +162,10 @@ def outline(incident: Incident) -> dict[str, object]:
         "scope": incident.primary.about.to_json(),
         "measure": incident.primary.measure.value,
     }
+
+
+def _series(incident: Incident) -> tuple[ScopeOrEdge, Measure]:
+    return incident.primary.about, incident.primary.measure
 
 
 def _raised(former: Incident, present: Incident) -> bool:

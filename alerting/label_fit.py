@@ -26,7 +26,8 @@ def concerns(label: Label, incident: Incident, last: int, tolerance: int = TOLER
 
     The times overlap within the tolerance, and one of its findings fits all that the label names: the
     measure, and as scope what the finding is about or what carries a part of it (callers, suspects, causes),
-    in the label's account. An incident that the label names by its id is always meant.
+    in the label's account. Growth and what happens suddenly are two things, even in one place. An incident
+    that the label names by its id is always meant.
 
     Parameters
     ----------
@@ -39,7 +40,9 @@ def concerns(label: Label, incident: Incident, last: int, tolerance: int = TOLER
         return True
     begun, over = label.start - tolerance, (last if label.end is None else label.end) + tolerance
     ended = max(incident.start, last) if incident.end is None else incident.end
-    return incident.start <= over and ended >= begun and any(True for _ in fitting(label, incident))
+    if incident.start > over or ended < begun or _worlds_apart(label, incident):
+        return False
+    return any(True for _ in fitting(label, incident))
 
 
 def fitting(label: Label, incident: Incident) -> Iterator[Finding]:
@@ -53,13 +56,11 @@ def tells(label: Label, incident: Incident, tolerance: int = TOLERANCE) -> bool:
     """Tell whether an incident that ``concerns`` a label lets people know of it: told in time, and as asked.
 
     One that was told before the label began is about something else, even if it is open still. Growth is for
-    the digest: a page does not tell of it. And an entry of growth does not tell of what happened suddenly.
+    the digest: a page does not tell of it.
     """
     if incident.sent == "none" or incident.alerted is None or incident.alerted < label.start - tolerance:
         return False
-    if label.verdict == Verdict.GROWTH:
-        return incident.sent == "digest"
-    return not (incident.verdict is Verdict.GROWTH and label.verdict in _SUDDEN)
+    return label.verdict != Verdict.GROWTH or incident.sent == "digest"
 
 
 def excuses(label: Label, incident: Incident, tolerance: int = TOLERANCE) -> bool:
@@ -85,6 +86,11 @@ def named_rightly(label: Label, incident: Incident) -> bool:
 def of_nothing(label: Label) -> bool:
     """Tell whether a label says that nobody wants to be told."""
     return label.kind is not Kind.INCIDENT
+
+
+def _worlds_apart(label: Label, incident: Incident) -> bool:
+    verdicts = {label.verdict, incident.verdict.value}
+    return Verdict.GROWTH.value in verdicts and not verdicts.isdisjoint(_SUDDEN)
 
 
 def _fits(label: Label, finding: Finding) -> bool:

@@ -1,18 +1,41 @@
-"""The report: one HTML file with every incident, its message and its chart, that opens offline."""
+"""The report: one HTML file with what was found, when, why and how it was told, that opens offline."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from alerting.comparison import Comparison
+from alerting.evaluation import Evaluation
 from alerting.incident import Incident
+from alerting.matching import services_of
 from alerting.mrkdwn import clean
 from alerting.notice import Action, Notice
 from alerting.preview import environment, fragment, stylesheet
 from alerting.render import Renderer
+from alerting.report_card import Card, Cards, Row, Told
+from alerting.report_comparison import comparison_section
+from alerting.report_evaluation import evaluation_section
+from alerting.report_head import ReportHead, figures, notes, span_in_words, span_of
+from alerting.report_scale import Times
+from alerting.report_settings import differing, effective
+from alerting.report_timeline import timeline
+from config.settings import Settings
+from detectors.finding import Verdict
 
-SHOWN: Final = 20  # pages with their charts; more would make a file nobody opens
+__all__ = ["ReportHead", "write_report"]
+
+PAGES: Final = 100
+"""Pages with all there is to see of them, some 30 kB each; more would make a file that nobody opens."""
+
+DIGEST: Final = 40
+ROWS: Final = 200
+"""Incidents in a table."""
+
+NOTHING: Final = "Nothing happened that anybody has to know of."
 
 
 def write_report(
@@ -23,90 +46,154 @@ def write_report(
     zone: ZoneInfo,
     *,
     title: str = "What Uneri found",
+    about: ReportHead | None = None,
+    settings: Settings | None = None,
+    comparison: Comparison | None = None,
+    compared: tuple[str, str] = ("A", "B"),
+    evaluation: Evaluation | None = None,
+    dead: Mapping[str, int] | None = None,
 ) -> None:
-    """Write the report of a stretch of time.
+    """Write the report of a stretch of time. The same arguments leave the same bytes.
 
     Parameters
     ----------
     path
         The HTML file; its folder exists.
     incidents
-        All that are known, in their last state (``Incidents.known``).
+        All that are known, in their last state, ordered by start (``Incidents.known``).
     notices
-        All that were told (``Incidents.feed``): pages with their charts and the last digest are shown.
+        All that were told (``Incidents.feed``), in order: they have the curves and the messages.
     renderer
-        Made the messages.
+        Made the messages; figures and names are in its language.
     zone
         Times are shown in this zone.
+    title
+        The heading.
+    about
+        What was gone through; what it does not say is taken from the incidents.
+    settings
+        What was judged with: shown, and from what age on a series is judged.
+    comparison
+        With another configuration; ``incidents`` are those of A.
+    compared
+        What the two configurations are called.
+    evaluation
+        Against labels.
+    dead
+        Bad records by reason.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
     """
-    opened = [notice for notice in notices if notice.action is Action.OPEN]
-    latest: dict[str, Notice] = {}
-    for notice in notices:
-        if notice.action is not Action.DIGEST and notice.incident.primary.trace is not None:
-            latest[notice.incident.id] = notice
-    digests = [notice for notice in notices if notice.action is Action.DIGEST]
-    shown = [latest.get(notice.incident.id, notice) for notice in opened[:SHOWN]]
+    words = renderer.words
+    head = about or ReportHead()
+    span = span_of(head, incidents)
+    shown = _Shown.of(incidents, notices, renderer, zone)
+    sections = []
+    if comparison is not None:
+        sections.append(comparison_section(comparison, compared, zone, words, shown.anchors))
+    if evaluation is not None:
+        sections.append(evaluation_section(evaluation, zone, words, shown.anchors))
+    daily = [notice for notice in notices if notice.action is Action.DIGEST]
     html = (
         environment()
         .get_template("report.html.j2")
         .render(
-            title=title,
-            css=stylesheet(),
-            span=_span(incidents, zone, renderer),
-            figures=_figures(incidents, digests),
-            rows=[
-                _row(incident, zone, renderer, {notice.incident.id for notice in shown})
-                for incident in incidents
-            ],
-            pages=[_page(notice, renderer, zone) for notice in shown],
-            omitted=len(opened) - len(shown),
-            digest=fragment(renderer(digests[-1]), zone, at=digests[-1].at, words=renderer.words)
-            if digests
-            else None,
+            css=f"{stylesheet()}\n{_part('report.css')}",
+            script=_part("report.js"),
+            title=clean(title),
+            source=clean(head.source),
+            span=span_in_words(span, zone, words),
+            zone=zone.key,
+            locale=words.locale,
+            figures=figures(head, incidents, span, dead or {}),
+            notes=notes(head),
+            verdicts=_counted(incidents),
+            sent=Counter(incident.sent for incident in incidents),
+            services=shown.services,
+            timeline=timeline(
+                incidents,
+                Times(*span, zone),
+                words,
+                anchors=shown.anchors,
+                services=shown.known_by,
+                young=settings.judge.young if settings is not None and head.first else 0,
+            ),
+            extras=sections,
+            pages=shown.pages,
+            more_pages=shown.more_pages,
+            digest=shown.digest,
+            more_digest=shown.more_digest,
+            digests=len(daily),
+            message=fragment(renderer(daily[-1]), zone, at=daily[-1].at, words=words) if daily else "",
+            rows=shown.rows,
+            more_rows=shown.more_rows,
+            dead=sorted(((clean(why), count) for why, count in (dead or {}).items()), key=_most),
+            changed=None if settings is None else differing(settings),
+            effective=None if settings is None else effective(settings),
+            nothing=NOTHING,
         )
     )
-    path.write_text(html, encoding="utf-8")
+    path.write_bytes(html.encode("utf-8", "replace"))
 
 
-def _span(incidents: Sequence[Incident], zone: ZoneInfo, renderer: Renderer) -> str:
-    if not incidents:
-        return f"Times in {zone.key}"
-    ends = max(incident.end or incident.primary.seen for incident in incidents)
-    first, last = (renderer.words.clock(each, zone) for each in (incidents[0].start, ends))
-    return f"{first} to {last}, times in {zone.key}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """What has a place on the page, and how many have none."""
+
+    pages: list[Card]
+    digest: list[Card]
+    rows: list[Row]
+    more_pages: int
+    more_digest: int
+    more_rows: int
+    services: list[str]
+    known_by: dict[str, str]  # of each incident, the places of its services in that list
+
+    @classmethod
+    def of(
+        cls, incidents: Sequence[Incident], notices: Sequence[Notice], renderer: Renderer, zone: ZoneInfo
+    ) -> "_Shown":
+        names = {
+            incident.id: sorted({clean(name) or "unnamed" for name in services_of(incident)})
+            for incident in incidents
+        }
+        services = sorted({name for held in names.values() for name in held})
+        index = {name: str(number) for number, name in enumerate(services)}
+        known_by = {key: " ".join(index[name] for name in held) for key, held in names.items()}
+        cards = Cards(Told(notices), renderer, zone, known_by)
+        paged, growing, others = (
+            [incident for incident in incidents if incident.sent == sent]
+            for sent in ("page", "digest", "none")
+        )
+        return cls(
+            pages=[cards.card(incident) for incident in paged[:PAGES]],
+            digest=[cards.card(incident) for incident in growing[:DIGEST]],
+            rows=[cards.row(incident) for incident in others[:ROWS]],
+            more_pages=max(0, len(paged) - PAGES),
+            more_digest=max(0, len(growing) - DIGEST),
+            more_rows=max(0, len(others) - ROWS),
+            services=services,
+            known_by=known_by,
+        )
+
+    @property
+    def anchors(self) -> set[str]:
+        """The ids of the incidents that can be led to."""
+        return {each.id for each in (*self.pages, *self.digest)} | {row.id for row in self.rows}
 
 
-def _figures(incidents: Sequence[Incident], digests: Sequence[Notice]) -> list[dict[str, object]]:
-    sent = Counter(incident.sent for incident in incidents)
-    still = sum(incident.end is None and incident.sent == "page" for incident in incidents)
-    findings = sum(1 + len(incident.members) for incident in incidents)
-    return [
-        {"name": "pages", "value": sent["page"]},
-        {"name": "of them still open", "value": still},
-        {"name": "series that grow", "value": sent["digest"]},
-        {"name": "digests", "value": len(digests)},
-        {"name": "findings", "value": findings},
-    ]
+def _most(row: tuple[str, int]) -> tuple[int, str]:
+    return -row[1], row[0]
 
 
-def _row(incident: Incident, zone: ZoneInfo, renderer: Renderer, shown: set[str]) -> dict[str, object]:
-    primary, words = incident.primary, renderer.words
-    begun, ended = incident.own
-    lasted = "open" if ended is None else words.duration(max(0, ended - begun))
-    return {
-        "start": words.clock(incident.start, zone),
-        "lasted": lasted,
-        "verdict": incident.verdict.value,
-        "what": clean(f"{words.about(primary.about)} · {words.size(primary, incident.peak)}"),
-        "sent": incident.sent,
-        "reason": incident.reason,
-        "anchor": incident.id if incident.id in shown else None,
-    }
+def _counted(incidents: Sequence[Incident]) -> list[tuple[str, int]]:
+    """Return the verdicts that there are with their counts, in the order of the house."""
+    counts = Counter(incident.verdict for incident in incidents)
+    return [(verdict.value, counts[verdict]) for verdict in Verdict if counts[verdict]]
 
 
-def _page(notice: Notice, renderer: Renderer, zone: ZoneInfo) -> dict[str, object]:
-    incident = notice.incident
-    return {
-        "anchor": incident.id,
-        "fragment": fragment(renderer(notice), zone, at=notice.at, incident=incident, words=renderer.words),
-    }
+def _part(name: str) -> str:
+    return resources.files("alerting").joinpath("templates", name).read_text(encoding="utf-8")

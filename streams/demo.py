@@ -16,7 +16,7 @@ from alerting.incident import Incident
 from alerting.notice import Action, Notice
 from alerting.pipeline import Pipeline
 from alerting.render import Renderer
-from alerting.report import write_report
+from alerting.report import ReportHead, write_report
 from alerting.terminal import Terminal
 from config.links import Links
 from config.settings import Digest, Limits, Settings, TableLimit
@@ -144,6 +144,14 @@ class Demo:
             self.renderer,
             self.zone,
             title="Uneri demo",
+            about=ReportHead(
+                source="generated traffic of a game backend",
+                first=self._simulation.start,
+                last=self._simulation.end,
+                records=self._found.records,
+                seconds=self._found.seconds,
+            ),
+            settings=self._settings,
         )
         for incident in _charted(self._found.notices):
             chart = out / f"{incident.verdict}-{incident.primary.about.to_json().get('name', 'edge')}.png"

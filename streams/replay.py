@@ -13,6 +13,7 @@ from alerting.labels_file import load_labels
 from config.load import load_settings
 from config.settings import Settings
 from streams.detect import Watch
+from streams.replay_evaluation import evaluated
 from streams.replay_history import Between, open_history
 from streams.replay_pass import ReplayPass, Show
 from streams.replay_series import Curve, Curves, Wanted
@@ -31,6 +32,7 @@ __all__ = [
     "Replayed",
     "compare",
     "evaluate",
+    "evaluated",
     "load_labels",
     "load_settings",
     "open_history",

@@ -17,6 +17,7 @@ from detectors.state import StateError
 from streams.progress import Progress
 from streams.replay_history import Between, open_history
 from streams.replay_pass import ReplayPass, Stopped
+from streams.replay_post import PostError, post_replay
 from streams.replay_series import SeriesFile
 from streams.replay_source import History, ReplayError
 from streams.replay_state import ReplayStateError, drop_state, load_state, save_state
@@ -36,6 +37,7 @@ class ReplayAsked:
     against: Settings | None = None
     between: Between = (None, None)
     series: bool = False  # leave series.parquet
+    post: str | None = None  # a Slack channel for what would have been told; nothing is posted without
     restart: bool = False  # throw an unfinished replay away
     configs: Sequence[str] = field(default=("the defaults", ""))  # as the user named the two
 
@@ -75,7 +77,7 @@ def run_replay(asked: ReplayAsked) -> int:
         raise ReplayError(
             f"{error.filename or asked.out}: {error.strerror}; choose another folder with --out"
         ) from error
-    except (ReplayStateError, StateError) as error:
+    except (PostError, ReplayStateError, StateError) as error:
         raise ReplayError(str(error)) from error
     return 1 if found[0].stopped else 0
 
@@ -129,6 +131,8 @@ def _leave(asked: ReplayAsked, found: Sequence[Replayed]) -> None:
     if asked.series:
         left.append("series.parquet")
     typer.echo(f"{asked.out}: {', '.join(left)}")
+    if asked.post is not None:
+        typer.echo(f"{post_replay(found[0], asked.post)} messages posted to {asked.post}")
 
 
 @contextmanager

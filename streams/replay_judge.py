@@ -17,7 +17,7 @@ from streams.detect import Watch
 from streams.judging import Judging, Told
 from streams.rejected import Rejected
 from streams.replayed import Replayed
-from streams.rolling import Rolled
+from streams.rolling import Rolled, Rolling
 from streams.stage_parts import parts_of, parts_under
 
 DEAD_KEPT: Final = 10_000
@@ -132,8 +132,8 @@ class ReplayJudge:
             self._curves[notice.incident.id] = len(notices)
         notices.append(notice)
 
-    def result(self, records: int, late: int, seconds: float) -> Replayed:
-        """Return what was found; how many records there were, how many late, and wall seconds put to it."""
+    def result(self, records: int, rolling: Rolling, seconds: float) -> Replayed:
+        """Return what was found, with what the first half knows, how many records, and wall seconds."""
         found = self._found
         found.findings = sorted(self._newest.values(), key=lambda finding: (finding.start, finding.id))
         found.incidents = [with_fate(one, self._pipeline) for one in self._judging.incidents.known()]
@@ -144,7 +144,8 @@ class ReplayJudge:
             for offset, bad in sorted(dead, key=lambda one: one[0])
         ]
         found.stopped = next((self._stopped[one] for one in self._dead if one in self._stopped), "")
-        found.records, found.late, found.seconds = records, late, seconds
+        found.records, found.late, found.seconds = records, rolling.late, seconds
+        found.services = rolling.services()
         return found
 
     def snapshot(self) -> dict[str, bytes]:

@@ -111,9 +111,10 @@ class ReplayPass:
             if stopping():
                 raise Stopped
         self._seconds = time.perf_counter() - began
-        records = self._begun.total()
-        late = {id(judge): rolling.late for rolling, judges in self._groups for judge in judges}
-        return [judge.result(records, late[id(judge)], self._seconds) for judge in self._judges]
+        rolling = {id(judge): group.rolling for group in self._groups for judge in group.judges}
+        return [
+            judge.result(self._begun.total(), rolling[id(judge)], self._seconds) for judge in self._judges
+        ]
 
     def _level(self, partition: str) -> int:
         return self._groups[0].rolling.watermark(partition)

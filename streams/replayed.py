@@ -29,6 +29,7 @@ class Replayed:
     findings: list[Finding] = field(default_factory=list)  # each in its newest telling, ordered by start
     incidents: list[Incident] = field(default_factory=list)  # each in its last state, ordered by start
     notices: list[Notice] = field(default_factory=list)  # what incidents had to tell, in order
+    services: dict[str, set[str]] = field(default_factory=dict)  # by scope as labels write it (table:items)
     counts: dict[str, int] = field(default_factory=dict)  # incidents that each stage held or reshaped
     bad: Counter[str] = field(default_factory=Counter)  # bad records by reason
     dead: list[tuple[str, int, Rejected]] = field(default_factory=list)  # partition, offset, why: the first

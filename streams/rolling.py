@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from config.settings import Settings
+from detectors.scope import FUNCTION, ROUTE, TABLE
 from streams.block import Block
 from streams.decode import Decoder
 from streams.rejected import Rejected
@@ -74,6 +75,19 @@ class Rolling:
     def folded(self) -> int:
         """Names folded into ``other``."""
         return sum(decoder.folded for decoder in self._decoders.values())
+
+    def services(self) -> dict[str, set[str]]:
+        """Return by scope, as labels write it (``table:items``), the services whose requests touch it."""
+        found: dict[str, set[str]] = {}
+        for decoder in self._decoders.values():
+            paths = decoder.paths.names
+            for path in paths:
+                for kind in (ROUTE, FUNCTION):
+                    if name := getattr(path, kind):
+                        found.setdefault(f"{kind}:{name}", set()).add(path.service)
+            for call in decoder.calls.names:
+                found.setdefault(f"{TABLE}:{call.table}", set()).add(paths[call.path].service)
+        return found
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of every source, its parts named ``rollup/source|part``."""

@@ -90,6 +90,8 @@ def test_what_differs_is_said_the_most_important_first() -> None:
     assert differs(page, made("b", sent="none", after=300)) == (Difference.SENT,), (
         "there is no time to compare"
     )
+    moved = differs(made("a", members=[finding(PUT)]), made("b", PUT))
+    assert moved == (Difference.ABOUT,), "the message names something else"
     quiet = made("a", sent="none")
     assert differs(quiet, made("b", sent="none", verdict=Verdict.SHIFT)) == (), "nobody is told either way"
 
@@ -126,7 +128,14 @@ def test_two_empty_histories_are_alike() -> None:
     assert [one.id for one in compare([], [made("a")]).only_b] == ["a"]
 
 
+_TIED = (  # either of the one overlaps with either of the other as long
+    [made("a0", start=600, lasts=900), made("a1", start=600, lasts=900)],
+    [made("b0", start=300, lasts=300), made("b1", start=600, lasts=900)],
+)
+
+
 @having(several("a"), several("b"))
+@example(*_TIED)
 def test_exchanging_the_two_exchanges_everything(a: list[Incident], b: list[Incident]) -> None:
     forth, back = compare(a, b), compare(b, a)
     assert [(two.b, two.a, two.differs, two.later) for two in forth.pairs] == [

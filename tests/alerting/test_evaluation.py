@@ -119,7 +119,7 @@ def test_growth_is_found_in_the_digest_and_no_page_tells_of_it() -> None:
     found = measured([entry], growing)
     assert (found.found[0].in_digest, found.total.in_digest, found.total.pages) == (True, 1, 0)
     assert (found.total.delay, found.total.digest_delay) == (None, Delay(3 * 86400, 3 * 86400, 3 * 86400))
-    paged = measured([made("p")], growing)
+    paged = measured([made("p", verdict=Verdict.SHIFT)], growing)
     assert [(one.label, one.seen[0].id) for one in paged.missed] == [(growing, "p")]
     assert [one.incident.id for one in paged.false_pages] == ["p"]
     limit = measured([made("l", verdict=Verdict.LIMIT, near=True)], growing)
@@ -128,7 +128,8 @@ def test_growth_is_found_in_the_digest_and_no_page_tells_of_it() -> None:
 
 def test_growth_tells_nothing_of_what_happened_suddenly() -> None:
     entry = made("g", verdict=Verdict.GROWTH, sent="digest")
-    assert not finds(entry, label(verdict="spike"))
+    assert measured([entry], label(verdict="spike")).missed[0].seen == ()
+    assert measured([made("a")], label(verdict="growth")).missed[0].seen == ()
     assert finds(entry, label(verdict="shift")), "a slow rise is called either"
     assert finds(entry, label())
 

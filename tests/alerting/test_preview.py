@@ -2,7 +2,6 @@
 
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
@@ -12,13 +11,11 @@ from alerting.incidents import Incidents
 from alerting.locales import JAPANESE
 from alerting.notice import Notice
 from alerting.preview import fragment, page
-from alerting.render import Renderer
-from alerting.report import write_report
 from config.links import Links
 from config.settings import Settings
-from tests.alerting.given import T0, TABLE, ended, finding, growth_finding, incident, scope, table_finding
+from tests.alerting.given import T0, incident, scope, table_finding
 from tests.alerting.messages import page as message_of
-from tests.alerting.test_message import HOSTILE, names
+from tests.alerting.test_message import names
 
 ZONE = ZoneInfo("Asia/Tokyo")
 LINKS = Links(Settings().links)
@@ -88,43 +85,6 @@ def told(findings: list[list]) -> tuple[Incidents, list[Notice]]:
     return incidents, [*notices, *incidents.feed([], T0 + 86400)]
 
 
-def test_a_report_has_the_incidents_their_pages_with_charts_and_the_digest(tmp_path: Path) -> None:
-    first = table_finding()
-    incidents, notices = told(
-        [
-            [first, growth_finding(scope("table", "users"))],
-            [ended(first, T0 + 1200)],
-            [finding(TABLE._replace(name="orders"), "o", seen=T0 + 7200, start=T0 + 7100)],
-        ]
-    )
-    path = tmp_path / "report.html"
-    write_report(path, incidents.known(), notices, Renderer(LINKS, ZONE), ZONE)
-    html = path.read_text("utf-8")
-    seen = Elements(html)
-    assert html.count('<div class="card" id=') == 2
-    assert "RESOLVED after 21 min · table items" in seen.text
-    assert "SPIKE · table orders" in seen.text
-    assert "table users · wcu +3.0 % a day" in seen.text
-    assert "DIGEST · 1 series grows" in seen.text
-    assert html.count("data:image/png;base64,") == 1
-    assert re.search(r"<b>2</b>\s*<span>pages</span>", html)
-    assert not re.search(r"<(?:script|link|iframe)\b", html)
-
-
-def test_a_report_of_a_quiet_week_says_so(tmp_path: Path) -> None:
-    write_report(tmp_path / "r.html", [], [], Renderer(LINKS, ZONE), ZONE)
-    assert "Nothing happened" in (tmp_path / "r.html").read_text("utf-8")
-
-
-def test_names_in_the_report_are_escaped(tmp_path: Path) -> None:
-    incidents, notices = told([[table_finding(scope=scope("table", each), id=each) for each in HOSTILE]])
-    write_report(
-        tmp_path / "r.html", incidents.known(), notices, Renderer(LINKS, ZONE), ZONE, title="</title><script>"
-    )
-    seen = Elements((tmp_path / "r.html").read_text("utf-8"))
-    assert "script" not in seen.tags
-
-
 def test_a_preview_shows_the_buttons_and_whom_the_message_calls() -> None:
     seen = Elements(fragment(message_of(incident(), calls="U012AB3CD here"), ZONE, at=T0))
     for expected in ("Acknowledge", "Snooze… ▾", "Not an anomaly", "@U012AB3CD", "@here"):
@@ -140,11 +100,3 @@ def test_a_preview_shows_times_as_slack_does_in_the_language_of_the_reader() -> 
         "– 2025年10月10日 18:00"
         in Elements(fragment(message_of(next_day, words=JAPANESE), ZONE, at=T0, words=JAPANESE)).text
     )
-
-
-def test_a_report_is_in_the_language_of_its_messages(tmp_path: Path) -> None:
-    incidents, notices = told([[table_finding(), growth_finding(scope("table", "users"))]])
-    write_report(tmp_path / "r.html", incidents.known(), notices, Renderer(LINKS, ZONE, JAPANESE), ZONE)
-    seen = Elements((tmp_path / "r.html").read_text("utf-8")).text
-    assert "テーブル items の書き込み容量が急増（+400%）" in seen
-    assert "日次ダイジェスト: 増加傾向 1件" in seen
