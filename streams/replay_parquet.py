@@ -61,7 +61,7 @@ def parquet_rows(raw: BinaryIO, skip: int = 0) -> Iterator[Rows]:
     pyarrow.ArrowException
         When it is damaged.
     """
-    parquet = pq.ParquetFile(raw, buffer_size=_BUFFER)
+    parquet = pq.ParquetFile(raw, buffer_size=_BUFFER, pre_buffer=False)
     whole, columns = _form(parquet.schema_arrow)
     at, total = 0, parquet.metadata.num_rows
     for group in range(parquet.num_row_groups):
