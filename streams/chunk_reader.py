@@ -12,9 +12,11 @@ from aiokafka.errors import KafkaError
 
 from streams.chunk import Chunk
 from streams.chunk_records import CHUNKED
+from streams.records import Records
 
 FETCH_BYTES: Final = 1024 * 1024  # of one partition and fetch
-BUFFERED: Final = 3  # chunks of a partition that may wait: with 64 partitions 192 MiB
+BUFFERED: Final = 3  # chunks of a partition that may wait
+BUFFERED_BYTES: Final = 256 * 1024 * 1024  # of all, unpacked, beyond which no partition may have a second one
 LEAVE_SECONDS: Final = 5.0
 
 
@@ -46,6 +48,7 @@ class ChunkReader:
         self._options = options
         self._patience = patience
         self._ready: dict[int, deque[Chunk]] = {number: deque() for number in self._bounds}
+        self._held = 0  # bytes of what is ready
         self._changed = threading.Condition()
         self._failed: Exception | None = None
         self._stopping = False
@@ -67,14 +70,15 @@ class ChunkReader:
             When it cannot be read, or nothing came for as long as ``patience``.
         """
         with self._changed:
-            there = self._changed.wait_for(
+            self._changed.wait_for(
                 lambda: bool(self._ready[number]) or self._failed is not None, self._patience
             )
             if not self._ready[number]:
-                raise ReadingError(f"nothing came for {self._patience:.0f} s") from (
-                    self._failed if there else None
-                )
+                if self._failed is not None:
+                    raise ReadingError(_said(self._failed)) from self._failed
+                raise ReadingError(f"nothing came for {self._patience:.0f} s")
             chunk = self._ready[number].popleft()
+            self._held -= _size(chunk)
         self._wake()
         return chunk
 
@@ -108,8 +112,8 @@ class ChunkReader:
             fetch_max_bytes=16 * FETCH_BYTES,
             **self._options,
         )
-        await consumer.start()
         try:
+            await consumer.start()
             places = {number: TopicPartition(self._topic, number) for number in self._bounds}
             consumer.assign(list(places.values()))
             for number, (first, _) in self._bounds.items():
@@ -129,11 +133,11 @@ class ChunkReader:
                         if self._put(place.partition, chunk):
                             left.discard(place.partition)
         finally:
-            with contextlib.suppress(KafkaError, OSError, TimeoutError):  # a dead broker keeps it waiting
-                await asyncio.wait_for(consumer.stop(), LEAVE_SECONDS)
+            await _stopped(consumer)
 
     def _is_full(self, number: int) -> bool:
-        return len(self._ready[number]) >= BUFFERED
+        waiting = len(self._ready[number])
+        return waiting >= BUFFERED or (waiting > 0 and self._held >= BUFFERED_BYTES)
 
     def _put(self, number: int, chunk: Chunk) -> bool:
         """Hold a chunk ready; say whether the partition is at its end."""
@@ -141,5 +145,26 @@ class ChunkReader:
         chunk = chunk.since(first).until(end)
         with self._changed:
             self._ready[number].append(chunk)
+            self._held += _size(chunk)
             self._changed.notify_all()
         return chunk.end >= end
+
+
+async def _stopped(consumer: AIOKafkaConsumer) -> None:
+    """Stop a client, also one whose broker is dead."""
+    try:
+        await asyncio.wait_for(consumer.stop(), LEAVE_SECONDS)
+    except (KafkaError, OSError, TimeoutError, asyncio.CancelledError):
+        # Its fetcher, cancelled while it waits to try again, says so to whoever stops it; connections stay.
+        with contextlib.suppress(KafkaError, OSError, TimeoutError):
+            await asyncio.wait_for(consumer._client.close(), LEAVE_SECONDS)  # noqa: SLF001 - stop left it
+
+
+def _size(chunk: Chunk) -> int:
+    """Return the bytes of memory that a chunk holds."""
+    return len(Records.of(chunk.values).buffer)
+
+
+def _said(error: Exception) -> str:
+    """Return what an error says in one line."""
+    return (str(error) or type(error).__name__).partition("\n")[0]

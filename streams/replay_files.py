@@ -9,15 +9,16 @@ import msgspec
 import zstandard
 from pyarrow.lib import ArrowException
 
-from streams.intake_http import split_lines
 from streams.parse import stamp_of
-from streams.replay_parquet import parquet_records
+from streams.replay_lines import lines_of
+from streams.replay_parquet import parquet_rows
 from streams.replay_source import Piece, ReplayError
 from streams.unpacked import unpacked
 
 SUFFIXES: Final = (".ndjson", ".jsonl", ".json", ".log")
 PACKED: Final = ("", ".gz", ".zst")
 PARQUET: Final = ".parquet"
+LINE_BYTES: Final = 4 * 1024 * 1024  # a line longer than this is no event: it is dead-lettered, cut
 END: Final = "end"  # the place behind the last file, once the end was told
 
 
@@ -26,6 +27,14 @@ class _Place(NamedTuple):
 
     file: int
     at: int
+
+
+class _Read(NamedTuple):
+    """Records of a file, and where they end."""
+
+    records: Sequence[bytes]
+    next: int  # the byte of what is unpacked, or the row, behind them
+    part: float  # of the file that was read
 
 
 class FileHistory:
@@ -94,10 +103,17 @@ class FileHistory:
             try:
                 with file.open("rb") as raw:
                     read = self._rows if file.suffix == PARQUET else self._lines
-                    for records, at in read(file, raw, skip):
-                        share = min((before + raw.tell()) / self._bytes, 1.0)
+                    for records, at, part in read(file, raw, skip):
+                        share = min((before + self._sizes[number] * part) / self._bytes, 1.0)
                         yield Piece(self.partitions[0], self._wanted(records), share, [number, at])
-            except (OSError, EOFError, zstandard.ZstdError, ArrowException) as error:
+            except (
+                OSError,
+                EOFError,
+                zstandard.ZstdError,
+                ArrowException,
+                ValueError,
+                OverflowError,
+            ) as error:
                 reason = str(error).partition("\n")[0]
                 raise ReplayError(
                     f"{file}: {reason}; the file is damaged or not what its name says"
@@ -107,26 +123,26 @@ class FileHistory:
         yield Piece(self.partitions[0], None, 1.0, END)
 
     @staticmethod
-    def _lines(file: Path, raw: BinaryIO, skip: int) -> Iterator[tuple[list[bytes], int]]:
-        """Yield whole lines, and at which byte of what is unpacked the next begins."""
-        rest, at = b"", skip
+    def _lines(file: Path, raw: BinaryIO, skip: int) -> Iterator[_Read]:
+        rest, at, size = b"", skip, max(file.stat().st_size, 1)
         for data in unpacked(file, raw, skip):
             whole, line_end, rest = (rest + data).rpartition(b"\n")
             if line_end:
                 at += len(whole) + 1
-                yield split_lines(whole), at
+                yield _Read(lines_of(whole), at, raw.tell() / size)
+            if len(rest) >= LINE_BYTES:
+                at += len(rest)
+                yield _Read([rest], at, raw.tell() / size)
+                rest = b""
         if rest:
-            yield split_lines(rest), at + len(rest)
+            yield _Read(lines_of(rest), at + len(rest), 1.0)
 
     @staticmethod
-    def _rows(_: Path, raw: BinaryIO, skip: int) -> Iterator[tuple[list[bytes], int]]:
-        """Yield rows as records, and which row is next."""
-        at = skip
-        for records in parquet_records(raw, skip):
-            at += len(records)
-            yield records, at
+    def _rows(_: Path, raw: BinaryIO, skip: int) -> Iterator[_Read]:
+        for rows in parquet_rows(raw, skip):
+            yield _Read(rows.records, rows.next, rows.next / rows.of)
 
-    def _wanted(self, records: list[bytes]) -> list[bytes]:
+    def _wanted(self, records: Sequence[bytes]) -> Sequence[bytes]:
         if self._all:
             return records
         return [record for record in records if self._start <= _time_of(record, self._start) < self._end]

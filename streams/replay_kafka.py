@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from aiokafka.errors import CorruptRecordException
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from config.settings import Kafka
+from streams.chunk import Chunk
 from streams.chunk_reader import ChunkReader, ReadingError
 from streams.kafka_app import aiokafka_options
-from streams.kafka_client import client_options
-from streams.kafka_topics import TopicError, topics_there
+from streams.kafka_client import CredentialsMissingError, client_options
+from streams.kafka_topics import Topic, TopicError, topics_there
 from streams.replay_source import Piece, ReplayError
 
 PATIENCE: Final = 30.0  # seconds without a record before the broker counts as gone
 AHEAD: Final = 60  # seconds of event time that a partition may be ahead of the slowest
-RECORDS: Final = 4_000  # of one piece: a chunk of a quiet topic spans hours
+RECORDS: Final = 4_000  # of one piece at most
+FEWEST: Final = 500  # of one piece, where a minute holds fewer: smaller ones cost more than they are worth
 END: Final = "end"  # the place of a partition that was told to have ended
 SPOKEN_LATE: Final = 60_000  # milliseconds after --from that the first record may be of
 
@@ -35,6 +38,8 @@ class _Partition:
     last: int  # the one to stop before
     ended: bool = False  # and told so
     reached: float = 0.0  # record time, epoch seconds
+    rest: Chunk | None = None  # what was fetched and not given yet
+    size: int = FEWEST  # records of the next piece: a chunk of a quiet topic spans hours
 
 
 class KafkaHistory:
@@ -63,7 +68,9 @@ class KafkaHistory:
         self._topic = topic
         self.notes: list[str] = []
         with _asking(kafka) as consumer:
-            there = _there(kafka, topic)
+            there = _found(kafka, topic)
+            if there is None:
+                raise ReplayError(f"Kafka at {', '.join(kafka.brokers)} has no topic {topic!r}")
             tps = [TopicPartition(topic, number) for number in range(there.partitions)]
             begin, finish = consumer.beginning_offsets(tps), consumer.end_offsets(tps)
             first = self._offsets_at(consumer, start, begin, finish)
@@ -138,20 +145,32 @@ class KafkaHistory:
                 f"topic {self._topic!r} was made anew or changed since the replay began; "
                 "begin anew with --restart"
             )
-        with _asking(self._kafka) as consumer:
-            tps = [TopicPartition(self._topic, one.number) for one in self._partitions]
-            held = consumer.beginning_offsets(tps)
         self._fixed = dict(bounds["offsets"])
         self._total = sum(last - first for first, last in self._fixed.values())
-        for one, tp in zip(self._partitions, tps, strict=True):
+        for one in self._partitions:
             first, one.last = self._fixed[one.name]
             place = places.get(one.name, first)
             one.ended = place == END
             one.first = one.last if place == END else place
             self._done += one.first - first
-            if one.first < one.last and held[tp] > one.first:
+        self._check_what_is_left()
+
+    def _check_what_is_left(self) -> None:
+        """Raise where what comes next is not there any more."""
+        there = _found(self._kafka, self._topic)
+        if there is None or there.id != self._id:
+            raise ReplayError(
+                f"topic {self._topic!r} was {'made anew' if there else 'deleted'} since the replay began; "
+                "begin anew with --restart"
+            )
+        tps = {one.name: TopicPartition(self._topic, one.number) for one in self._partitions}
+        with _asking(self._kafka) as consumer:
+            held = consumer.beginning_offsets(list(tps.values()))
+        for one in self._partitions:
+            begin = held[tps[one.name]]
+            if one.first < one.last and begin > one.first:
                 raise ReplayError(
-                    f"{one.name} begins at offset {held[tp]:,} now, and the replay would go on at "
+                    f"{one.name} begins at offset {begin:,} now, and the replay would go on at "
                     f"{one.first:,}: Kafka has deleted what is between; begin anew with --restart"
                 )
 
@@ -165,18 +184,36 @@ class KafkaHistory:
                 while left:
                     one = self._next(left, reader, level)
                     if one.first < one.last:
-                        yield from self._taken(one, reader)
+                        before = level(one.name) if level else one.reached
+                        yield self._piece(one, reader, RECORDS if len(left) == 1 else one.size)
+                        one.size = _size(one.size, (level(one.name) if level else one.reached) - before)
                         continue
                     left.remove(one)
                     one.ended = True
+                    if not left:
+                        self._check_it_is_the_same()
                     yield Piece(one.name, None, self._share, END)
             except ReadingError as error:
-                why = f": {error.__cause__}" if error.__cause__ else ""
-                raise ReplayError(
-                    f"{self._topic} at {', '.join(self._kafka.brokers)}: {error}{why}; is the broker up?"
-                ) from error
+                where = f"{self._topic} at {', '.join(self._kafka.brokers)}"
+                if isinstance(error.__cause__, CorruptRecordException):
+                    raise ReplayError(
+                        f"{where}: {error}; what lies around it can be read with --from and --to"
+                    ) from error
+                self._check_what_is_left()  # says so where what comes next is gone
+                raise ReplayError(f"{where}: {error}; the same command goes on from there") from error
             finally:
                 reader.close()
+
+    def _check_it_is_the_same(self) -> None:
+        """Raise where the topic was made anew while it was read: part of what came is of another one."""
+        try:
+            there = _found(self._kafka, self._topic)
+        except ReplayError:
+            return  # a broker that is gone now has told all before
+        if there is not None and there.id != self._id:
+            raise ReplayError(
+                f"topic {self._topic!r} was made anew while it was read; begin anew with --restart"
+            )
 
     @property
     def _share(self) -> float:
@@ -192,23 +229,32 @@ class KafkaHistory:
         for one in order:
             if levels[one.name] > slowest + AHEAD:
                 break
-            if one.first >= one.last or reader.ready(one.number):
+            if one.first >= one.last or one.rest is not None or reader.ready(one.number):
                 return one
         return order[0]
 
-    def _taken(self, one: _Partition, reader: ChunkReader) -> Iterator[Piece]:
-        chunk = reader.take(one.number)
-        while len(chunk) > RECORDS:
-            cut = chunk.offsets[RECORDS]
-            yield self._piece(one, chunk.until(cut))
-            chunk = chunk.since(cut)
-        yield self._piece(one, chunk)
-
-    def _piece(self, one: _Partition, chunk: Any) -> Piece:
+    def _piece(self, one: _Partition, reader: ChunkReader, most: int) -> Piece:
+        chunk = one.rest if one.rest is not None else reader.take(one.number)
+        one.rest = None
+        if len(chunk) > most:
+            cut = chunk.offsets[most]
+            one.rest, chunk = chunk.since(cut), chunk.until(cut)
         self._done += chunk.end - one.first
         one.first = chunk.end
         one.reached = max(one.reached, chunk.timestamp / 1000)
         return Piece(one.name, chunk.values, self._share, chunk.end, chunk.offsets)
+
+
+def _size(now: int, span: float) -> int:
+    """Return how many records the next piece may have, where so many moved time by ``span`` seconds.
+
+    Examples
+    --------
+    >>> _size(1000, 120), _size(1000, 0), _size(3000, 10), _size(1000, 36000)
+    (500, 2000, 4000, 500)
+    """
+    fitting = 2 * now if span <= AHEAD / 2 else int(now * AHEAD / span)
+    return min(max(fitting, FEWEST), RECORDS)
 
 
 @contextlib.contextmanager
@@ -223,20 +269,19 @@ def _asking(kafka: Kafka) -> Iterator[KafkaConsumer]:
         )
         with contextlib.closing(consumer):
             yield consumer
+    except CredentialsMissingError as error:
+        raise ReplayError(str(error)) from error
     except KafkaError as error:
         raise ReplayError(
             f"Kafka at {', '.join(kafka.brokers)} does not answer ({type(error).__name__}); is it up?"
         ) from error
 
 
-def _there(kafka: Kafka, topic: str) -> Any:
+def _found(kafka: Kafka, topic: str) -> Topic | None:
     try:
-        there = topics_there(kafka.model_copy(update={"requests": topic})).get(topic)
+        return topics_there(kafka.model_copy(update={"requests": topic})).get(topic)
     except TopicError as error:
         raise ReplayError(str(error)) from error
-    if there is None:
-        raise ReplayError(f"Kafka at {', '.join(kafka.brokers)} has no topic {topic!r}")
-    return there
 
 
 @contextlib.contextmanager

@@ -1,13 +1,17 @@
 """Events in Parquet: a column of whole records, as connectors leave them, or a column a field."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from streams.event import Event
+from streams.records import Records
 
 ROWS: Final = 4_000
 """Rows made records at a time: memory does not grow with the file."""
@@ -16,17 +20,32 @@ WHOLE: Final = ("value", "record")
 """Columns that hold a whole event, as bytes or text; the first that is there."""
 
 NEEDED: Final = "ts"
+NAMED: Final = ("service", "route", "function")  # one of them an event has
+FIELDS: Final = frozenset(Event.__struct_fields__)
+
+_BUFFER: Final = 1024 * 1024  # bytes read of a column at a time, however large its row groups are
+_TOLD: Final = 6  # columns named to whoever gave a file without events
+_SIMPLE: Final = frozenset({str, int, float, bool})
+_PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000}
 
 
 class NoEventsError(OSError):
     """A Parquet file with neither form."""
 
 
-def parquet_records(raw: BinaryIO, skip: int = 0) -> Iterator[list[bytes]]:
+class Rows(NamedTuple):
+    """Some rows as records, and where they stand."""
+
+    records: Sequence[bytes]
+    next: int  # number of the row behind them
+    of: int  # how many rows the file has
+
+
+def parquet_rows(raw: BinaryIO, skip: int = 0) -> Iterator[Rows]:
     """Yield the rows of a file as event records, one JSON object each.
 
     Columns are named as the fields of an event (docs/event.md): nested as structs and lists, or with dots
-    (``ms.total``). What is null is left out, as it is in JSON. Arrow timestamps become epoch seconds.
+    (``ms.total``); others are not read. What is null is left out. Arrow timestamps become epoch seconds.
 
     Parameters
     ----------
@@ -37,36 +56,44 @@ def parquet_records(raw: BinaryIO, skip: int = 0) -> Iterator[list[bytes]]:
 
     Raises
     ------
-    OSError
+    OSError, ValueError, OverflowError
         When it holds no events, or cannot be read.
     pyarrow.ArrowException
         When it is damaged.
     """
-    parquet = pq.ParquetFile(raw)
-    names = parquet.schema_arrow.names
-    whole = next((name for name in WHOLE if name in names and _is_text(parquet.schema_arrow, name)), None)
-    if whole is None and NEEDED not in names:
-        raise NoEventsError(
-            f"has neither a column {' or '.join(WHOLE)} with whole events nor a column {NEEDED} "
-            f"(it has {', '.join(names[:6])}{', …' if len(names) > 6 else ''})"  # noqa: PLR2004 - enough to recognise it
-        )
-    columns = None if whole is None else [whole]
+    parquet = pq.ParquetFile(raw, buffer_size=_BUFFER, pre_buffer=False)
+    whole, columns = _form(parquet.schema_arrow)
+    at, total = 0, parquet.metadata.num_rows
     for group in range(parquet.num_row_groups):
         rows = parquet.metadata.row_group(group).num_rows
-        if skip >= rows:
-            skip -= rows
+        if skip >= at + rows:
+            at += rows
             continue
         for batch in parquet.iter_batches(ROWS, row_groups=[group], columns=columns):
-            kept = batch.slice(min(skip, len(batch)))
-            skip -= len(batch) - len(kept)
+            kept = batch.slice(min(max(skip - at, 0), len(batch)))
+            at += len(batch)
             if len(kept):
-                yield (
-                    _wholes(kept.column(0)) if whole else [_record(row) for row in _seconds(kept).to_pylist()]
-                )
+                yield Rows(_wholes(kept.column(0)) if whole else _events(kept), at, total)
 
 
-def _is_text(schema: pa.Schema, name: str) -> bool:
-    kind = schema.field(name).type
+def _form(schema: pa.Schema) -> tuple[bool, list[str]]:
+    """Return whether a column holds whole events, and the columns to read."""
+    names = schema.names
+    fields = [name for name in names if name.partition(".")[0] in FIELDS]
+    if NEEDED in fields and any(name in fields for name in NAMED):
+        return False, fields
+    whole = next((name for name in WHOLE if name in names and _is_text(schema.field(name).type)), None)
+    if whole is not None:
+        return True, [whole]
+    if NEEDED in fields:  # every row is dead-lettered with its reason
+        return False, fields
+    raise NoEventsError(
+        f"has neither a column {' or '.join(WHOLE)} with whole events nor a column {NEEDED} "
+        f"(it has {', '.join(names[:_TOLD])}{', …' if len(names) > _TOLD else ''})"
+    )
+
+
+def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return bool(
@@ -77,39 +104,67 @@ def _is_text(schema: pa.Schema, name: str) -> bool:
     )
 
 
-def _wholes(column: pa.Array) -> list[bytes]:
-    values = column.to_pylist()
-    return [value.encode() if isinstance(value, str) else value or b"" for value in values]
+def _wholes(column: pa.Array) -> Records:
+    """Return a column as records; a null is an empty one, as a tombstone is."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if column.null_count:
+        column = column.fill_null("")  # which leaves no bytes behind a null
+    _, offsets, values = column.buffers()
+    large = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
+    all_bounds = np.frombuffer(offsets, np.int64 if large else np.int32)
+    bounds = all_bounds[column.offset : column.offset + len(column) + 1].astype(np.int64)
+    first, end = int(bounds[0]), int(bounds[-1])  # the column may be a stretch of a longer one
+    data = b"" if values is None else values.slice(first, end - first).to_pybytes()
+    return Records(data, bounds[:-1] - first, bounds[1:] - first)
 
 
-def _records(batch: pa.RecordBatch) -> list[bytes]:
-    return [_record(row) for row in _seconds(batch).to_pylist()]
+def _events(batch: pa.RecordBatch) -> list[bytes]:
+    columns = [
+        (_seconds(column) if pa.types.is_timestamp(column.type) else column).to_pylist()
+        for column in batch.columns
+    ]
+    ways = [(tuple(path), last) for *path, last in (name.split(".") for name in batch.schema.names)]
+    return [_event(ways, row) for row in zip(*columns, strict=True)]
 
 
-def _record(row: dict[str, Any]) -> bytes:
+def _seconds(column: pa.Array) -> pa.Array:
+    """Return times as epoch seconds, to the microsecond; those of no year are the decoder's to refuse."""
+    ticks = column.cast(pa.int64())
+    known = ticks.is_valid().to_numpy(zero_copy_only=False)
+    unit, numbers = column.type.unit, ticks.fill_null(0).to_numpy()
+    if unit == "ns":  # more digits than a float holds
+        unit, numbers = "us", numbers // 1000
+    return pa.array(numbers / _PER_SECOND[unit], mask=~known)
+
+
+def _event(ways: list[tuple[tuple[str, ...], str]], row: tuple[Any, ...]) -> bytes:
     event: dict[str, Any] = {}
-    for name, value in row.items():
-        plain = _plain(value)
-        if plain is None:
+    for (path, last), value in zip(ways, row, strict=True):
+        if value is None:
             continue
-        *path, last = name.split(".")
         into = event
         for key in path:
             known = into.setdefault(key, {})
             into = known if isinstance(known, dict) else into
-        into[last] = plain
+        into[last] = value if type(value) in _SIMPLE else _plain(value)
     return msgspec.json.encode(event)
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as an event holds it; None where there is nothing."""
+    """Return a value as an event holds it."""
     if isinstance(value, dict):
-        return {key: plain for key, each in value.items() if (plain := _plain(each)) is not None}
+        return {
+            key: each if type(each) in _SIMPLE else _plain(each)
+            for key, each in value.items()
+            if each is not None
+        }
     if isinstance(value, list):
-        pairs = bool(value) and all(isinstance(each, tuple) for each in value)  # an Arrow map
-        return (
-            _plain(dict(value)) if pairs else [plain for each in value if (plain := _plain(each)) is not None]
-        )
+        if value and all(isinstance(each, tuple) for each in value):  # an Arrow map
+            return _plain(dict(value))
+        return [_plain(each) for each in value if each is not None]
+    if isinstance(value, bytes):  # text of writers that do not say that it is
+        return value.decode(errors="replace")
     if isinstance(value, date):
         return _epoch(value)
     return float(value) if isinstance(value, Decimal) else value
@@ -118,12 +173,3 @@ def _plain(value: Any) -> Any:
 def _epoch(value: date) -> float:
     moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)  # noqa: DTZ001 - next
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _seconds(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a batch whose times Python can hold: to the microsecond."""
-    for number, field in enumerate(batch.schema):
-        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
-            coarser = batch.column(number).cast(pa.timestamp("us", field.type.tz), safe=False)
-            batch = batch.set_column(number, pa.field(field.name, coarser.type), coarser)
-    return batch

@@ -1,12 +1,15 @@
 import gzip
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import zstandard
 
-from streams.replay_files import FileHistory
+from streams.intake_http import split_lines
+from streams.replay_files import LINE_BYTES, FileHistory
+from streams.replay_lines import lines_of
 from streams.replay_source import ReplayError
 
 LINES = [b'{"ts": %d, "service": "shop"}' % (1_760_000_000 + n) for n in range(5000)]
@@ -104,3 +107,17 @@ def test_an_empty_file_is_told_of(tmp_path: Path) -> None:
     history = FileHistory([tmp_path])
     assert history.notes == [f"{tmp_path / 'b.ndjson'}: is empty"]
     assert read(tmp_path) == LINES
+
+
+def test_a_line_without_an_end_is_cut_and_what_follows_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson").write_bytes(b"x" * (2 * LINE_BYTES + 5) + b"\n" + PLAIN)
+    found = read(tmp_path)
+    assert [len(record) for record in found[:3]] == [LINE_BYTES, LINE_BYTES, 5]
+    assert found[3:] == LINES
+
+
+def test_lines_are_those_that_the_live_drivers_see() -> None:
+    rng = random.Random(3)  # noqa: S311 - no secret
+    for _ in range(2000):
+        data = bytes(rng.choices(b"\r\n\n\rab", k=rng.randrange(12)))
+        assert list(lines_of(data)) == split_lines(data)
