@@ -21,7 +21,7 @@ from streams.gather import Judged
 from streams.hourly_loads import HourlyLoads
 from streams.hourly_use import HourlyUse
 from streams.limit_findings import LimitFindings
-from streams.measured import Fresh, Measured, Named, scopes_of, series_of, values_of
+from streams.measured_step import Fresh, MeasuredStep, Named, scopes_of, series_of, values_of
 from streams.measuring import Measuring
 from streams.silences import Silences
 
@@ -107,7 +107,7 @@ class Detect:
         """Take blocks in; return every step that they completed with what was found in it."""
         return [self.judge(step) for step in self._measuring.feed(blocks)]
 
-    def judge(self, step: Measured) -> Judged:
+    def judge(self, step: MeasuredStep) -> Judged:
         """Judge one step, later than the one before; what of it was measured elsewhere is taken as it is."""
         self._settled = None
         self._add(step.fresh, step.start)
@@ -137,7 +137,7 @@ class Detect:
         uses = self._use.take(counted, p95, known=completeness > 0)
         return Judged(self._shard, step.start, end, findings, loads, uses, completeness)
 
-    def _correct(self, step: Measured) -> list[Finding]:
+    def _correct(self, step: MeasuredStep) -> list[Finding]:
         """Take in what came late for steps that were judged, and tell which findings it changes.
 
         A latency stays as it was told: a quantile of what came late cannot be added to one.

@@ -18,7 +18,7 @@ from detectors.series import Series
 from detectors.state import pack, unpack
 from streams.columns import ERROR_TYPE
 from streams.findings import Explanation, identity
-from streams.measured import Measured
+from streams.measured_step import MeasuredStep
 from streams.paths import OTHER
 
 CEASES_SECONDS: Final = 600
@@ -79,7 +79,7 @@ class FatalFindings:
         self._rows = np.concatenate((self._rows, np.array(list(fresh), np.intp)))
         self._signatures.add(len(fresh), start)
 
-    def tell(self, step: Measured) -> list[Finding]:
+    def tell(self, step: MeasuredStep) -> list[Finding]:
         """Take in a step; return what is to be told of it."""
         counted = {
             (self._place[row], text): count

@@ -32,7 +32,7 @@ from detectors.series import Series
 from detectors.state import pack, unpack
 from detectors.verdicts import CODES
 from streams.columns import THROTTLE
-from streams.measured import Measured
+from streams.measured_step import MeasuredStep
 from streams.silences import Silences
 
 RETOLD_EVERY = 5  # steps between two updates of an open finding
@@ -154,7 +154,7 @@ class Findings:
                 struck[self._number[about]] = True
         return struck[self._target]
 
-    def tell(self, step: Measured, judgement: Judgement) -> list[Finding]:
+    def tell(self, step: MeasuredStep, judgement: Judgement) -> list[Finding]:
         """Return what is to be told after ``judgement`` of ``step``."""
         reasons: dict[ScopeOrEdge, dict[str, float]] = {}
         for (row, key, text), count in step.tags.items():

@@ -9,7 +9,7 @@ from alerting.pipeline import Pipeline
 from config.settings import Settings
 from streams.detect import Detect
 from streams.gather import Gather
-from streams.measured_file import MeasuredFile
+from streams.recording import Recording
 from streams.replay_judge import with_fate
 
 
@@ -22,7 +22,7 @@ class Verdicts(NamedTuple):
 
 
 def judge_recording(
-    recording: MeasuredFile,
+    recording: Recording,
     settings: Settings,
     until: int | None = None,
     progress: Callable[[int], None] | None = None,

@@ -1,6 +1,6 @@
 """Blocks become closed steps with one value a series: the part of detect that no setting of the judge moves.
 
-Whoever judges the same history many times measures it once (``measured_file.py``).
+Whoever judges the same history many times measures it once (``recording.py``).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from detectors.series import Series
 from detectors.state import pack, unpack
 from streams.block import Block
 from streams.latency_window import LatencyWindow
-from streams.measured import Fresh, Late, Measured, Named, series_of
+from streams.measured_step import Fresh, Late, MeasuredStep, Named, series_of
 from streams.series_rows import SeriesRows
 from streams.steps import Step, Steps
 
@@ -62,12 +62,12 @@ class Measuring:
         """How many series there are."""
         return len(self._of_scopes) + len(self._of_edges)
 
-    def feed(self, blocks: Iterable[Block]) -> Iterator[Measured]:
+    def feed(self, blocks: Iterable[Block]) -> Iterator[MeasuredStep]:
         """Take blocks in; give every step that they complete."""
         for step in self.steps.feed(blocks):
             yield self._measure(step)
 
-    def _measure(self, step: Step) -> Measured:
+    def _measure(self, step: Step) -> MeasuredStep:
         fresh = self._new(step)
         self._add(fresh)
         late = [self._late(one) for one in step.late]
@@ -79,7 +79,7 @@ class Measuring:
         )
         # what may be chance is no measurement: the last minutes would get used to it before it is certain
         certain = np.stack([window.certain for window in self._latency])
-        return Measured(
+        return MeasuredStep(
             start=step.start,
             records=step.records,
             completeness=self._completeness(step),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from config.settings import Settings
 from detectors.state import StateError
-from streams.measured_file import NAME, MeasuredFile, MeasuredWriter, fingerprint
 from streams.measuring import Measuring
+from streams.recording import NAME, Recording, RecordingWriter, fingerprint
 from streams.replay_source import History
 from streams.rolling import Rolling
 from streams.whole_file import whole_file
@@ -16,15 +16,15 @@ Show = Callable[[float, int, int], None]
 """Is told the fraction read, the records so far and the event time reached (0 before the first step)."""
 
 
-def recorded(history: History, settings: Settings, folder: Path) -> MeasuredFile | None:
+def recorded(history: History, settings: Settings, folder: Path) -> Recording | None:
     """Return the recording of this history that lies in a folder, None where none does."""
     try:
-        return MeasuredFile(folder / NAME, fingerprint(history, settings))
+        return Recording(folder / NAME, fingerprint(history, settings))
     except (FileNotFoundError, StateError):
         return None
 
 
-def record(history: History, settings: Settings, folder: Path, progress: Show | None = None) -> MeasuredFile:
+def record(history: History, settings: Settings, folder: Path, progress: Show | None = None) -> Recording:
     """Read all of a history and leave its measured steps in a folder.
 
     Parameters
@@ -48,7 +48,7 @@ def record(history: History, settings: Settings, folder: Path, progress: Show | 
     begun: Counter[str] = Counter()
     bad = reached = 0
     with whole_file(folder / NAME) as part, part.open("wb") as file:
-        writer = MeasuredWriter(file, mark)
+        writer = RecordingWriter(file, mark)
         for piece in history.pieces(rolling.watermark):
             if piece.records is None:
                 rolled = rolling.finish(piece.partition)
@@ -62,4 +62,4 @@ def record(history: History, settings: Settings, folder: Path, progress: Show | 
             if progress:
                 progress(piece.done, begun.total(), reached)
         writer.close(settings.time.step, bad)
-    return MeasuredFile(folder / NAME, mark)
+    return Recording(folder / NAME, mark)

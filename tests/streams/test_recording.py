@@ -7,8 +7,8 @@ import pytest
 from config.settings import Judge, Rollup, Settings
 from detectors.state import StateError
 from streams.judge_recording import judge_recording
-from streams.measure_history import record, recorded
-from streams.measured_file import NAME, MeasuredFile, fingerprint
+from streams.record_history import record, recorded
+from streams.recording import NAME, Recording, fingerprint
 from streams.replay import replay
 from tests.faults.traffic import Traffic, traffic
 from tests.streams.memory_history import MemoryHistory
@@ -27,13 +27,13 @@ def history(given: Traffic) -> MemoryHistory:
 
 
 @pytest.fixture(scope="module")
-def recording(given: Traffic, tmp_path_factory: pytest.TempPathFactory) -> MeasuredFile:
+def recording(given: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Recording:
     return record(history(given), SETTINGS, tmp_path_factory.mktemp("recording"))
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, DULL], ids=["told", "dull"])
 def test_a_recording_is_judged_as_its_history_is(
-    given: Traffic, recording: MeasuredFile, settings: Settings
+    given: Traffic, recording: Recording, settings: Settings
 ) -> None:
     found = replay(history(given), settings)
     judged = judge_recording(recording, settings)
@@ -42,13 +42,13 @@ def test_a_recording_is_judged_as_its_history_is(
     assert settings is DULL or judged.incidents
 
 
-def test_nothing_after_the_given_moment_is_looked_at(recording: MeasuredFile) -> None:
+def test_nothing_after_the_given_moment_is_looked_at(recording: Recording) -> None:
     until = recording.totals.first + 1800
     assert [step.start + 60 <= until for step in recording.steps(until)] == [True] * 30
 
 
 def test_a_recording_is_found_again_for_the_same_history_and_rollup_alone(
-    given: Traffic, recording: MeasuredFile
+    given: Traffic, recording: Recording
 ) -> None:
     folder = recording.path.parent
     again = recorded(history(given), DULL, folder)
@@ -62,12 +62,12 @@ def test_a_recording_is_found_again_for_the_same_history_and_rollup_alone(
 
 
 def test_a_recording_that_was_cut_off_or_changed_is_none(
-    given: Traffic, recording: MeasuredFile, tmp_path: Path
+    given: Traffic, recording: Recording, tmp_path: Path
 ) -> None:
     mark = fingerprint(history(given), SETTINGS)
     whole = recording.path.read_bytes()
     for broken in (whole[:-7], whole[:200], b"", whole[:20] + b"?" + whole[21:]):
         (tmp_path / NAME).write_bytes(broken)
         with pytest.raises(StateError):
-            MeasuredFile(tmp_path / NAME, mark)
+            Recording(tmp_path / NAME, mark)
         assert recorded(history(given), SETTINGS, tmp_path) is None

@@ -1,4 +1,4 @@
-"""Measured steps in a file: read once from history, judged as often as one likes.
+"""MeasuredStep steps in a file: read once from history, judged as often as one likes.
 
 A head, frames of steps in which no series begins but before the first, and a tail with what they come to;
 each is packed, zstd, and behind its length. The file is there as a whole or not at all.
@@ -18,17 +18,17 @@ from config.settings import Settings
 from detectors.measures import Measure
 from detectors.scope import Edge, Scope, ScopeOrEdge
 from detectors.state import StateError, pack, unpack
-from streams.measured import Fresh, Late, Measured
+from streams.measured_step import Fresh, Late, MeasuredStep
 from streams.replay_source import History
 from streams.rolling import SECTIONS
 
-NAME: Final = "measured.zst"
+NAME: Final = "recording.zst"
 MOST_STEPS: Final = 256
 """Steps of a frame: some hours, so that reading up to a moment reads little beyond it."""
 
-_HEAD: Final = "measured-head"
-_FRAME: Final = "measured-frame"
-_TAIL: Final = "measured-tail"
+_HEAD: Final = "recording-head"
+_FRAME: Final = "recording-frame"
+_TAIL: Final = "recording-tail"
 _VERSION: Final = 1
 _LENGTH: Final = 8
 _LEVEL: Final = 3
@@ -69,18 +69,18 @@ def fingerprint(history: History, settings: Settings) -> str:
     return blake2b("\x1f".join(said).encode(), digest_size=16).hexdigest()
 
 
-class MeasuredWriter:
+class RecordingWriter:
     """Writes the steps of one history, in order."""
 
     def __init__(self, file: BinaryIO, mark: str) -> None:
         self._file = file
         self._pack = zstandard.ZstdCompressor(level=_LEVEL)
-        self._steps: list[Measured] = []
+        self._steps: list[MeasuredStep] = []
         self._scopes = 0  # rows that were written
         self._count = self._first = self._last = self._records = self._series = 0
         self._write(pack(_HEAD, _VERSION, mark, {}))
 
-    def add(self, step: Measured) -> None:
+    def add(self, step: MeasuredStep) -> None:
         """Append a step."""
         if self._steps and (step.fresh or not _alike(step, self._steps[0]) or len(self._steps) >= MOST_STEPS):
             self._flush()
@@ -135,11 +135,11 @@ class MeasuredWriter:
         self._file.write(len(body).to_bytes(_LENGTH, "big") + body)
 
 
-def _alike(one: Measured, other: Measured) -> bool:
+def _alike(one: MeasuredStep, other: MeasuredStep) -> bool:
     return len(one.requests) == len(other.requests)
 
 
-class MeasuredFile:
+class Recording:
     """A recording that lies in a file.
 
     Attributes
@@ -170,7 +170,7 @@ class MeasuredFile:
             self.totals, _ = unpack(_read(file), _TAIL, _VERSION, Totals)
         self._end = tail_at
 
-    def steps(self, until: int | None = None) -> Iterator[Measured]:
+    def steps(self, until: int | None = None) -> Iterator[MeasuredStep]:
         """Yield the steps in order, those that end later than ``until`` (epoch seconds) left out."""
         width = (self.totals.last - self.totals.first) // max(self.totals.steps, 1)
         scopes: list[ScopeOrEdge] = []
@@ -183,7 +183,7 @@ class MeasuredFile:
                     yield step
 
 
-def _steps_of(part: bytes, scopes: list[ScopeOrEdge]) -> Iterator[Measured]:
+def _steps_of(part: bytes, scopes: list[ScopeOrEdge]) -> Iterator[MeasuredStep]:
     meta, arrays = unpack(part, _FRAME, _VERSION, _Frame)
     scopes += [_about(flat) for flat in meta.scopes]
     fresh: Sequence[Fresh] = [
@@ -205,7 +205,7 @@ def _steps_of(part: bytes, scopes: list[ScopeOrEdge]) -> Iterator[Measured]:
             Late(of, arrays[f"late/{at}/{number}"], arrays[f"late/{at}/{number}/edges"])
             for number, of in enumerate(meta.late.get(at, ()))
         ]
-        yield Measured(
+        yield MeasuredStep(
             start=start,
             records=records,
             completeness=completeness,

@@ -34,12 +34,12 @@ class Late(NamedTuple):
     """What came late for a step that was judged."""
 
     start: int
-    values: Floats  # as those of ``Measured``, NaN or zero where nothing came
+    values: Floats  # as those of ``MeasuredStep``, NaN or zero where nothing came
     of_edges: Floats
 
 
 @dataclass(slots=True)
-class Measured:
+class MeasuredStep:
     """One step. Values are in the order in which their series were fresh."""
 
     start: int  # epoch seconds
