@@ -25,8 +25,8 @@ def matches(parts: Parts, incident: Incident) -> bool:
         _fits(parts.accounts, {primary.about.account})
         and _fits(parts.verdicts, {incident.verdict.value})
         and _fits(parts.measures, {primary.measure.value})
-        and _fits(parts.scopes, {name for scope in _ends(primary.about) for name in _names(scope)})
-        and (not parts.services or _fits(parts.services, _services(incident)))
+        and _fits(parts.scopes, {name for scope in _ends(primary.about) for name in names_of(scope)})
+        and (not parts.services or _fits(parts.services, services_of(incident)))
     )
 
 
@@ -61,11 +61,13 @@ def _ends(about: ScopeOrEdge) -> tuple[Scope, ...]:
     return (about.source, about.target) if isinstance(about, Edge) else (about,)
 
 
-def _names(scope: Scope) -> set[str]:
+def names_of(scope: Scope) -> set[str]:
+    """Return what a scope is asked for by: ``kind:name``, of a client with and without its version."""
     return {f"{scope.kind}:{scope.name}", f"{scope.kind}:{scope.label}"}  # ios, and ios 3.2.1
 
 
-def _services(incident: Incident) -> set[str]:
+def services_of(incident: Incident) -> set[str]:
+    """Return the services that an incident is known to be of; tables and functions have none of their own."""
     return {
         scope.name
         for finding in (incident.primary, *incident.members)
