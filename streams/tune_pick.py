@@ -1,0 +1,120 @@
+"""The pick of a search: changes that do not earn their place are taken back, the others have a reason."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from streams.tune_rule import Rank, Rule, distance
+from streams.tune_search import sensitivity_of
+from streams.tune_space import Choice, Number, Space
+from streams.tune_trial import Outcome, Trials
+
+
+class Change(NamedTuple):
+    """One setting that the pick changes."""
+
+    key: str
+    old: Number
+    new: Number
+    reason: str  # what the change gives, measured: the pick against the pick without it
+
+
+class Pick(NamedTuple):
+    """The configuration that a search comes to."""
+
+    choice: Choice
+    outcome: Outcome  # on the searched stretch
+    changes: tuple[Change, ...]
+
+
+def pick(space: Space, rule: Rule, trials: Trials) -> Pick:
+    """Pick among all trials made, then go back towards the present configuration as far as it costs nothing.
+
+    First whole settings are taken back, the one that costs least first, as long as the rule finds it no
+    worse. Then each that is left goes half of its way back, as often as that costs nothing.
+    """
+    best = _best(space, rule, trials.known)
+    best = _halved(space, rule, trials, _pruned(space, rule, trials, best))
+    best = _pruned(space, rule, trials, best)
+    outcome = trials.known[best]
+    changes = []
+    without = _without(space, best)
+    for (at, _), other in zip(without, trials.outcomes([one for _, one in without]), strict=True):
+        knob = space.knobs[at]
+        reason = gain(other, outcome, labelled=rule.labelled)
+        changes.append(Change(knob.key, knob.values[knob.present], knob.values[best[at]], reason))
+    return Pick(best, outcome, tuple(changes))
+
+
+def _best(space: Space, rule: Rule, known: dict[Choice, Outcome]) -> Choice:
+    def order(choice: Choice) -> tuple[Rank, tuple[int, ...], tuple[int, ...]]:
+        near = distance(space, choice)
+        rank = rule.fine(known[choice], sensitivity_of(space, choice))
+        return rank, tuple(-one for one in near), tuple(-one for one in choice)
+
+    return max(known, key=order)
+
+
+def _without(space: Space, choice: Choice) -> list[tuple[int, Choice]]:
+    """Return, of each setting that is changed, which it is and the choice without that change."""
+    return [
+        (at, (*choice[:at], knob.present, *choice[at + 1 :]))
+        for at, knob in enumerate(space.knobs)
+        if choice[at] != knob.present
+    ]
+
+
+def _pruned(space: Space, rule: Rule, trials: Trials, best: Choice) -> Choice:
+    while without := [choice for _, choice in _without(space, best)]:
+        trials.outcomes(without)
+        nearer = _as_good(space, rule, trials, best, without)
+        if nearer is None:
+            return best
+        best = nearer
+    return best
+
+
+def _halved(space: Space, rule: Rule, trials: Trials, best: Choice) -> Choice:
+    while True:
+        halves = []
+        for at, knob in enumerate(space.knobs):
+            way = best[at] - knob.present
+            if abs(way) > 1:
+                halves.append((*best[:at], knob.present + int(way / 2), *best[at + 1 :]))
+        trials.outcomes(halves)
+        nearer = _as_good(space, rule, trials, best, halves)
+        if nearer is None:
+            return best
+        best = nearer
+
+
+def _as_good(
+    space: Space, rule: Rule, trials: Trials, best: Choice, others: Iterable[Choice]
+) -> Choice | None:
+    """Return the best of the others when the rule finds it no worse; what is told sooner is no reason."""
+
+    def rank(choice: Choice) -> Rank:
+        return rule.rank(trials.known[choice], sensitivity_of(space, choice))
+
+    good = {choice: trials.known[choice] for choice in others if rank(choice) >= rank(best)}
+    return _best(space, rule, good) if good else None
+
+
+def gain(without: Outcome, outcome: Outcome, *, labelled: bool) -> str:
+    """Say what a change gives: how the one outcome differs from the other, without it."""
+    said = []
+    if labelled:
+        more = outcome.found - without.found
+        if more:
+            said.append(f"{abs(more)} label{'s' * (abs(more) != 1)} {'more told' if more > 0 else 'lost'}")
+        pages = outcome.false_pages_per_week - without.false_pages_per_week
+        what = "false pages a week"
+    else:
+        pages = outcome.pages_per_week - without.pages_per_week
+        what = "pages a week"
+    if pages:
+        said.append(f"{abs(pages):.1f} {what} {'more' if pages > 0 else 'fewer'}")
+    if labelled and not outcome.found < without.found and pages:
+        said += [] if outcome.found > without.found else ["no label lost"]
+    if not said and not labelled:
+        return "as many pages, and smaller deviations are told"
+    return ", ".join(said)
