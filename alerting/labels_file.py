@@ -1,4 +1,4 @@
-"""Labels in a file: YAML or CSV, with what is wrong said by line."""
+"""Labels in a file: YAML, CSV or JSON lines, with what is wrong said by line."""
 
 import csv
 import io
@@ -12,6 +12,7 @@ import msgspec
 import yaml
 
 from alerting.labels import Kind, Label
+from alerting.labels_lines import rows_of
 from config.settings import SCOPE_KINDS
 from config.yaml_tree import read_tree
 from detectors.finding import Verdict
@@ -45,7 +46,7 @@ class LabelsError(Exception):
 
 
 def load_labels(path: Path) -> list[Label]:
-    """Read a file of labels: CSV when its name ends so, else YAML.
+    """Read a file of labels: CSV or JSON lines when its name ends so (.csv, .jsonl), else YAML.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def load_labels(path: Path) -> list[Label]:
 
 
 def read_labels(text: str, name: str) -> list[Label]:
-    r"""Read labels from text; ``name`` says which form it has (CSV when it ends so, else YAML).
+    r"""Read labels from text; ``name`` says which form it has (.csv, .jsonl, else YAML).
 
     Raises
     ------
@@ -79,7 +80,7 @@ def read_labels(text: str, name: str) -> list[Label]:
     Traceback (most recent call last):
     alerting.labels_file.LabelsError: known.yaml:1: end is before start; exchange them?
     """
-    rows, wrong = _csv_rows(text) if name.lower().endswith(".csv") else _yaml_rows(text)
+    rows, wrong = _FORMS.get(Path(name).suffix.lower(), _yaml_rows)(text)
     labels = []
     for line, row in rows:
         mistakes: list[str] = []
@@ -153,6 +154,11 @@ def _csv_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]]
         return [], [Wrong(max(1, reader.line_num), f"not CSV: {error}; check the quotes")]
 
 
+def _json_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]]:
+    rows, wrong = rows_of(text)
+    return rows, [Wrong(*one) for one in wrong]
+
+
 def _yaml_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]]:
     tree = read_tree(text)
     wrong = [Wrong(problem.place.line, f"{problem.message}; {problem.remedy}") for problem in tree.problems]
@@ -172,6 +178,9 @@ def _yaml_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]
         else:
             wrong.append(Wrong(line, "no label; write its keys: start, end, scope, kind"))
     return rows, wrong
+
+
+_FORMS: Final = {".csv": _csv_rows, ".jsonl": _json_rows}
 
 
 def _label(given: Mapping[str, Any], mistakes: list[str]) -> Label | None:

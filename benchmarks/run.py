@@ -10,6 +10,7 @@ BENCHMARKS = (
     ("-m", "benchmarks.contest"),
     ("benchmarks/workers.py",),
     ("benchmarks/growth.py",),
+    ("-m", "benchmarks.replay"),
     ("benchmarks/incidents.py",),
 )
 

@@ -45,6 +45,21 @@ class Chunk:
         offsets, values = self.offsets[kept:], self.values[kept:]
         return type(self)(self.topic, self.partition, start, self.end, offsets, values, self.timestamp)
 
+    def until(self, offset: int) -> Self:
+        """Return the chunk without the records from ``offset`` on.
+
+        Examples
+        --------
+        >>> list(Chunk("requests", 0, 5, 8, range(5, 8), [b"a", b"b", b"c"]).until(7).values)
+        [b'a', b'b']
+        """
+        if offset >= self.end:
+            return self
+        kept = bisect_left(self.offsets, offset)
+        end = max(offset, self.start)
+        offsets, values = self.offsets[:kept], self.values[:kept]
+        return type(self)(self.topic, self.partition, self.start, end, offsets, values, self.timestamp)
+
 
 def merged(chunks: Sequence[Chunk]) -> Chunk:
     """Return one chunk for consecutive chunks of one partition, at least one."""

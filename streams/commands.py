@@ -130,6 +130,10 @@ def replay(
         Path | None, typer.Option(metavar="F2", help="another configuration, judged in the same pass")
     ] = None,
     series: Annotated[bool, typer.Option("--series", help="leave every series in series.parquet")] = False,
+    post: Annotated[
+        str | None,
+        typer.Option(metavar="CHANNEL", help="post the pages to this Slack channel; without, nothing is"),
+    ] = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="begin anew where an unfinished replay lies in DIR")
     ] = False,
@@ -144,6 +148,7 @@ def replay(
         against=None if against is None else settings_of(against),
         between=(_time(from_), _time(to)),
         series=series,
+        post=post,
         restart=restart,
         configs=(str(config or "the defaults"), str(against or "")),
     )

@@ -6,19 +6,34 @@ The commands ``uneri replay`` and ``uneri tune`` are this and a terminal; notebo
 
 from collections.abc import Sequence
 
+from alerting.comparison import Comparison, compare
+from alerting.evaluation import Evaluation, evaluate
+from alerting.labels import Label
+from alerting.labels_file import load_labels
+from config.load import load_settings
 from config.settings import Settings
 from streams.detect import Watch
+from streams.replay_history import Between, open_history
 from streams.replay_pass import ReplayPass, Show
 from streams.replay_series import Curve, Curves, Wanted
 from streams.replay_source import History, Piece, ReplayError
 from streams.replayed import Replayed, summary, write
 
 __all__ = [
+    "Between",
+    "Comparison",
     "Curve",
+    "Evaluation",
     "History",
+    "Label",
     "Piece",
     "ReplayError",
     "Replayed",
+    "compare",
+    "evaluate",
+    "load_labels",
+    "load_settings",
+    "open_history",
     "replay",
     "replay_curves",
     "replay_together",

@@ -1,6 +1,5 @@
 """``uneri replay``: finds the history, shows progress, leaves the results and says what was found."""
 
-import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,18 +12,16 @@ from typing import Final
 
 import typer
 
-from config.settings import Kafka, Settings
+from config.settings import Settings
 from detectors.state import StateError
 from streams.progress import Progress
-from streams.replay_files import FileHistory
-from streams.replay_kafka import KafkaHistory
+from streams.replay_history import Between, open_history
 from streams.replay_pass import ReplayPass, Stopped
+from streams.replay_post import PostError, post_replay
 from streams.replay_series import SeriesFile
 from streams.replay_source import History, ReplayError
 from streams.replay_state import ReplayStateError, drop_state, load_state, save_state
 from streams.replayed import Replayed, summary, write
-
-Between = tuple[float | None, float | None]
 
 AGAINST: Final = "against"  # the folder in the folder: what the other configuration found
 INTERRUPTED: Final = 130
@@ -40,6 +37,7 @@ class ReplayAsked:
     against: Settings | None = None
     between: Between = (None, None)
     series: bool = False  # leave series.parquet
+    post: str | None = None  # a Slack channel for what would have been told; nothing is posted without
     restart: bool = False  # throw an unfinished replay away
     configs: Sequence[str] = field(default=("the defaults", ""))  # as the user named the two
 
@@ -54,29 +52,6 @@ class ReplayAsked:
         said = [*self.sources, str(self.between), str(self.series)]
         said += [settings.model_dump_json() for settings in self.all_settings]
         return blake2b("\x1f".join(said).encode(), digest_size=16).hexdigest()
-
-
-def open_history(sources: Sequence[str], settings: Settings, between: Between = (None, None)) -> History:
-    """Return what ``SOURCE`` on the command line names: files and folders, or one ``kafka://host:port/topic``.
-
-    Raises
-    ------
-    ReplayError
-        When it cannot be read.
-    """
-    start, end = between
-    if start is not None and end is not None and start >= end:
-        raise ReplayError("--from must be before --to")
-    topics = [source for source in sources if source.startswith("kafka:")]
-    if not topics:
-        return FileHistory([Path(source) for source in sources], *between)
-    if len(sources) > 1:
-        raise ReplayError("one topic at a time, and no files beside it")
-    brokers, _, topic = topics[0].removeprefix("kafka:").strip("/").partition("/")
-    if not topic or not all(re.fullmatch(r".+:\d{1,5}", broker) for broker in brokers.split(",")):
-        raise ReplayError(f"{topics[0]}: write kafka://host:port/topic")
-    kafka = (settings.kafka or Kafka()).model_copy(update={"brokers": brokers.split(",")})
-    return KafkaHistory(kafka, topic, *between)
 
 
 def run_replay(asked: ReplayAsked) -> int:
@@ -102,7 +77,7 @@ def run_replay(asked: ReplayAsked) -> int:
         raise ReplayError(
             f"{error.filename or asked.out}: {error.strerror}; choose another folder with --out"
         ) from error
-    except (ReplayStateError, StateError) as error:
+    except (PostError, ReplayStateError, StateError) as error:
         raise ReplayError(str(error)) from error
     return 1 if found[0].stopped else 0
 
@@ -156,6 +131,8 @@ def _leave(asked: ReplayAsked, found: Sequence[Replayed]) -> None:
     if asked.series:
         left.append("series.parquet")
     typer.echo(f"{asked.out}: {', '.join(left)}")
+    if asked.post is not None:
+        typer.echo(f"{post_replay(found[0], asked.post)} messages posted to {asked.post}")
 
 
 @contextmanager

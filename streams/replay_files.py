@@ -1,21 +1,31 @@
-"""History in files: NDJSON, plain, gzip or zstd; one file, several, or a folder of them."""
+"""History in files: NDJSON, plain, gzip or zstd, and Parquet; one file, several, or a folder of them."""
 
-import gzip
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import msgspec
 import zstandard
+from pyarrow.lib import ArrowException
 
 from streams.intake_http import split_lines
 from streams.parse import stamp_of
+from streams.replay_parquet import parquet_records
 from streams.replay_source import Piece, ReplayError
+from streams.unpacked import unpacked
 
-READ = 1024 * 1024
-SUFFIXES = (".ndjson", ".jsonl", ".json", ".log")
-PACKED = ("", ".gz", ".zst")
+SUFFIXES: Final = (".ndjson", ".jsonl", ".json", ".log")
+PACKED: Final = ("", ".gz", ".zst")
+PARQUET: Final = ".parquet"
+END: Final = "end"  # the place behind the last file, once the end was told
+
+
+class _Place(NamedTuple):
+    """Where to go on: in which file, and at which byte of what is unpacked, or at which row."""
+
+    file: int
+    at: int
 
 
 class FileHistory:
@@ -44,38 +54,82 @@ class FileHistory:
         self._end = math.inf if end is None else end
         self._all = start is None and end is None
         self._files = [file for path in paths for file in _files_of(path)]
-        self._bytes = sum(file.stat().st_size for file in self._files)
+        self._sizes = [file.stat().st_size for file in self._files]
+        self._bytes = max(sum(self._sizes), 1)
+        self._place: _Place | None = _Place(0, 0)
+        empty = [str(file) for file, size in zip(self._files, self._sizes, strict=True) if not size]
+        self.notes = [f"{file}: is empty" for file in empty]
 
-    def pieces(self) -> Iterator[Piece]:
+    @property
+    def bounds(self) -> dict[str, Any]:
+        """The files, with size and time of the last change."""
+        files = zip(self._files, self._sizes, strict=True)
+        return {"files": [[str(file), size, file.stat().st_mtime_ns] for file, size in files]}
+
+    def resume(self, bounds: Mapping[str, Any], places: Mapping[str, Any]) -> None:
+        """Go on where an earlier replay stopped.
+
+        Raises
+        ------
+        ReplayError
+            When a file has changed, came or went since.
+        """
+        before = {file: (size, time) for file, size, time in bounds["files"]}
+        now = {file: (size, time) for file, size, time in self.bounds["files"]}
+        for file in sorted(before.keys() | now.keys()):
+            if before.get(file) != now.get(file):
+                what = "has changed" if file in before and file in now else "came or went"
+                raise ReplayError(f"{file}: {what} since the replay began; begin anew with --restart")
+        place = places.get(self.partitions[0], [0, 0])
+        self._place = None if place == END else _Place(*place)
+
+    def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:  # noqa: ARG002 - one partition
         """Yield runs of records in file order."""
-        done = 0
-        for file in self._files:
-            with file.open("rb") as raw:
-                try:
-                    yield from self._of_file(file, raw, done)
-                except (OSError, EOFError, zstandard.ZstdError) as error:
-                    raise ReplayError(
-                        f"{file}: {error}; the file is damaged or not what its name says"
-                    ) from error
-            done += file.stat().st_size
-        yield Piece(self.partitions[0], None, 1.0)
+        if self._place is None:
+            return
+        first, skip = self._place
+        before = sum(self._sizes[:first])
+        for number in range(first, len(self._files)):
+            file = self._files[number]
+            try:
+                with file.open("rb") as raw:
+                    read = self._rows if file.suffix == PARQUET else self._lines
+                    for records, at in read(file, raw, skip):
+                        share = min((before + raw.tell()) / self._bytes, 1.0)
+                        yield Piece(self.partitions[0], self._wanted(records), share, [number, at])
+            except (OSError, EOFError, zstandard.ZstdError, ArrowException) as error:
+                reason = str(error).partition("\n")[0]
+                raise ReplayError(
+                    f"{file}: {reason}; the file is damaged or not what its name says"
+                ) from error
+            before += self._sizes[number]
+            skip = 0
+        yield Piece(self.partitions[0], None, 1.0, END)
 
-    def _of_file(self, file: Path, raw: BinaryIO, done: int) -> Iterator[Piece]:
-        rest = b""
-        for data in _unpacked(file, raw):
+    @staticmethod
+    def _lines(file: Path, raw: BinaryIO, skip: int) -> Iterator[tuple[list[bytes], int]]:
+        """Yield whole lines, and at which byte of what is unpacked the next begins."""
+        rest, at = b"", skip
+        for data in unpacked(file, raw, skip):
             whole, line_end, rest = (rest + data).rpartition(b"\n")
             if line_end:
-                yield self._piece(whole, done + raw.tell())
+                at += len(whole) + 1
+                yield split_lines(whole), at
         if rest:
-            yield self._piece(rest, done + raw.tell())
+            yield split_lines(rest), at + len(rest)
 
-    def _piece(self, lines: bytes, read: int) -> Piece:
-        records = split_lines(lines)
-        if not self._all:
-            records = [
-                record for record in records if self._start <= _time_of(record, self._start) < self._end
-            ]
-        return Piece(self.partitions[0], records, min(read / max(self._bytes, 1), 1.0))
+    @staticmethod
+    def _rows(_: Path, raw: BinaryIO, skip: int) -> Iterator[tuple[list[bytes], int]]:
+        """Yield rows as records, and which row is next."""
+        at = skip
+        for records in parquet_records(raw, skip):
+            at += len(records)
+            yield records, at
+
+    def _wanted(self, records: list[bytes]) -> list[bytes]:
+        if self._all:
+            return records
+        return [record for record in records if self._start <= _time_of(record, self._start) < self._end]
 
 
 class _Stamped(msgspec.Struct):
@@ -93,28 +147,6 @@ def _time_of(record: bytes, unknown: float) -> float:
     return found if isinstance(found, float) else unknown
 
 
-def _unpacked(file: Path, raw: BinaryIO) -> Iterator[bytes]:
-    if file.suffix == ".zst":
-        yield from _unpacked_zstd(raw)
-        return
-    stream = gzip.GzipFile(fileobj=raw) if file.suffix == ".gz" else raw
-    while data := stream.read(READ):
-        yield data
-
-
-def _unpacked_zstd(raw: BinaryIO) -> Iterator[bytes]:
-    """Unpack frame after frame; a frame that is cut off is an error, which the library's reader hides."""
-    frame: zstandard.ZstdDecompressionObj | None = None
-    while data := raw.read(READ // 8):
-        while data:
-            frame = frame or zstandard.ZstdDecompressor().decompressobj()
-            yield frame.decompress(data)
-            data = frame.unused_data if frame.eof else b""
-            frame = None if frame.eof else frame
-    if frame is not None:
-        raise EOFError("Compressed file ended before its end")
-
-
 def _files_of(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
@@ -122,10 +154,11 @@ def _files_of(path: Path) -> list[Path]:
         raise ReplayError(f"{path}: is no file; replay reads files and folders")
     if not path.is_dir():
         raise ReplayError(f"{path}: no such file or folder")
-    endings = tuple(suffix + packed for suffix in SUFFIXES for packed in PACKED)
+    endings = (PARQUET, *(suffix + packed for suffix in SUFFIXES for packed in PACKED))
     found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(endings))
     if not found:
         raise ReplayError(
-            f"{path}: holds no events; files must end in {', '.join(SUFFIXES)}, also .gz and .zst"
+            f"{path}: holds no events; files must end in {', '.join(SUFFIXES)}, also .gz and .zst, or in "
+            f"{PARQUET}"
         )
     return found

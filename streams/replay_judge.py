@@ -132,8 +132,8 @@ class ReplayJudge:
             self._curves[notice.incident.id] = len(notices)
         notices.append(notice)
 
-    def result(self, records: int, seconds: float) -> Replayed:
-        """Return what was found, ``records`` and wall ``seconds`` put to it."""
+    def result(self, records: int, late: int, seconds: float) -> Replayed:
+        """Return what was found; how many records there were, how many late, and wall seconds put to it."""
         found = self._found
         found.findings = sorted(self._newest.values(), key=lambda finding: (finding.start, finding.id))
         found.incidents = [with_fate(one, self._pipeline) for one in self._judging.incidents.known()]
@@ -144,7 +144,7 @@ class ReplayJudge:
             for offset, bad in sorted(dead, key=lambda one: one[0])
         ]
         found.stopped = next((self._stopped[one] for one in self._dead if one in self._stopped), "")
-        found.records, found.seconds = records, seconds
+        found.records, found.late, found.seconds = records, late, seconds
         return found
 
     def snapshot(self) -> dict[str, bytes]:

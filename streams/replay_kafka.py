@@ -1,20 +1,44 @@
 """History in a Kafka topic, between two timestamps, never touching a consumer group."""
 
-from collections.abc import Iterator
-from typing import Any
+import contextlib
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from config.settings import Kafka
+from streams.chunk_reader import ChunkReader, ReadingError
+from streams.kafka_app import aiokafka_options
 from streams.kafka_client import client_options
+from streams.kafka_topics import TopicError, topics_there
 from streams.replay_source import Piece, ReplayError
 
-PATIENCE = 30.0  # seconds without a record before the broker counts as gone
+PATIENCE: Final = 30.0  # seconds without a record before the broker counts as gone
+AHEAD: Final = 60  # seconds of event time that a partition may be ahead of the slowest
+RECORDS: Final = 4_000  # of one piece: a chunk of a quiet topic spans hours
+END: Final = "end"  # the place of a partition that was told to have ended
+SPOKEN_LATE: Final = 60_000  # milliseconds after --from that the first record may be of
+
+
+@dataclass(slots=True)
+class _Partition:
+    """One partition: what is left to read of it."""
+
+    name: str
+    number: int
+    first: int  # the next offset
+    last: int  # the one to stop before
+    ended: bool = False  # and told so
+    reached: float = 0.0  # record time, epoch seconds
 
 
 class KafkaHistory:
-    """All partitions of a topic, each in offset order, kept about level with one another.
+    """All partitions of a topic, each in offset order, merged in event time.
 
     Parameters
     ----------
@@ -35,87 +59,197 @@ class KafkaHistory:
     def __init__(
         self, kafka: Kafka, topic: str, start: float | None = None, end: float | None = None
     ) -> None:
-        try:
-            self._consumer = KafkaConsumer(
-                **client_options(kafka),
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                max_poll_records=20_000,
-                fetch_max_bytes=16 * 1024 * 1024,
-                max_partition_fetch_bytes=4 * 1024 * 1024,
-                check_crcs=True,
-            )
-            numbers = self._consumer.partitions_for_topic(topic)
-        except KafkaError as error:
+        self._kafka = kafka
+        self._topic = topic
+        self.notes: list[str] = []
+        with _asking(kafka) as consumer:
+            there = _there(kafka, topic)
+            tps = [TopicPartition(topic, number) for number in range(there.partitions)]
+            begin, finish = consumer.beginning_offsets(tps), consumer.end_offsets(tps)
+            first = self._offsets_at(consumer, start, begin, finish)
+            last = finish if end is None else self._offsets_at(consumer, end, finish, finish)
+            if start is not None:
+                self._note_what_is_gone(consumer, start, first, begin)
+        self._id = there.id
+        self._partitions = [
+            _Partition(f"{topic}/{tp.partition}", tp.partition, first[tp], max(first[tp], last[tp]))
+            for tp in tps
+        ]
+        empty = [one.name for one in self._partitions if one.last <= one.first]
+        if len(empty) == len(self._partitions):
             raise ReplayError(
-                f"Kafka at {', '.join(kafka.brokers)} does not answer ({type(error).__name__}); is it up?"
-            ) from error
-        if not numbers:
-            self._consumer.close()
-            raise ReplayError(f"Kafka at {', '.join(kafka.brokers)} has no topic {topic!r}")
-        self._tps = [TopicPartition(topic, number) for number in sorted(numbers)]
-        self._first = self._offsets_at(start, self._consumer.beginning_offsets(self._tps))
-        self._last = self._offsets_at(end, self._consumer.end_offsets(self._tps))
-        if not any(self._last[tp] > self._first[tp] for tp in self._tps):
-            self._consumer.close()
-            raise ReplayError(f"topic {topic!r} has no record in the range asked for")
-        self.partitions = tuple(_name(tp) for tp in self._tps)
+                f"topic {topic!r} has no record"
+                + (" in the range asked for; record timestamps decide" if start or end else "")
+            )
+        if empty:
+            self.notes.append(f"no record there: {', '.join(empty)}")
+        self._total = sum(one.last - one.first for one in self._partitions)
+        self._done = 0
+        self.partitions = tuple(one.name for one in self._partitions)
+        self._fixed = {one.name: [one.first, one.last] for one in self._partitions}
 
+    @staticmethod
     def _offsets_at(
-        self, time: float | None, default: dict[TopicPartition, int]
+        consumer: KafkaConsumer,
+        time: float | None,
+        default: Mapping[TopicPartition, int],
+        ends: Mapping[TopicPartition, int],
     ) -> dict[TopicPartition, int]:
         if time is None:
-            return default
-        found = self._consumer.offsets_for_times(dict.fromkeys(self._tps, int(time * 1000)))
-        ends = self._consumer.end_offsets(self._tps)  # where nothing is that new
-        return {tp: found[tp].offset if found.get(tp) else ends[tp] for tp in self._tps}
+            return dict(default)
+        found = consumer.offsets_for_times(dict.fromkeys(default, math.ceil(time * 1000)))
+        return {tp: found[tp].offset if found.get(tp) else ends[tp] for tp in default}  # else none is so new
 
-    def pieces(self) -> Iterator[Piece]:
-        """Yield runs of records; a partition that runs ahead in record time waits for the others."""
-        total = sum(max(self._last[tp] - self._first[tp], 0) for tp in self._tps)
-        read = 0
-        consumer = self._consumer
-        try:
-            consumer.assign(self._tps)
-            for tp in self._tps:
-                consumer.seek(tp, self._first[tp])
-            left = {tp for tp in self._tps if self._last[tp] > self._first[tp]}
-            for tp in self._tps:
-                if tp not in left:
-                    consumer.pause(tp)
-                    yield Piece(_name(tp), None, 0.0)
-            newest = dict.fromkeys(left, 0)  # record time, ms
-            while left:
-                polled: dict[TopicPartition, list[Any]] = consumer.poll(timeout_ms=int(PATIENCE * 1000))
-                if not polled:
-                    raise ReplayError(
-                        f"nothing came for {PATIENCE:.0f} s from {len(left)} partitions; is the broker up?"
-                    )
-                for tp, records in polled.items():
-                    wanted = [record for record in records if record.offset < self._last[tp]]
-                    if wanted:
-                        read += len(wanted)
-                        newest[tp] = wanted[-1].timestamp
-                        yield Piece(_name(tp), [record.value for record in wanted], read / total)
-                    if consumer.position(tp) >= self._last[tp]:
-                        left.discard(tp)
-                        newest.pop(tp, None)
-                        consumer.pause(tp)
-                        yield Piece(_name(tp), None, read / total)
-                self._keep_level(left, newest)
-        finally:
-            consumer.close()
+    def _note_what_is_gone(
+        self,
+        consumer: KafkaConsumer,
+        start: float,
+        first: Mapping[TopicPartition, int],
+        begin: Mapping[TopicPartition, int],
+    ) -> None:
+        found = consumer.offsets_for_times(dict.fromkeys(first, math.ceil(start * 1000)))
+        for tp in first:
+            if not begin[tp] or first[tp] != begin[tp] or not found.get(tp):
+                continue
+            spoke = found[tp].timestamp
+            if spoke > start * 1000 + SPOKEN_LATE:
+                self.notes.append(
+                    f"{tp.topic}/{tp.partition} begins at {_when(spoke / 1000)}, after --from: Kafka has "
+                    "deleted what was before; baselines have less to rest on"
+                )
 
-    def _keep_level(self, left: set[TopicPartition], newest: dict[TopicPartition, int]) -> None:
-        """Pause who is more than a minute of record time ahead of the last: open buckets stay few."""
-        slowest = min(newest.values(), default=0)
-        for tp in left:
-            if newest[tp] > slowest + 60_000:
-                self._consumer.pause(tp)
-            else:
-                self._consumer.resume(tp)
+    @property
+    def bounds(self) -> dict[str, Any]:
+        """What was fixed: the topic, by its id, and the offsets of each partition."""
+        return {"topic": self._topic, "id": self._id, "offsets": self._fixed}
+
+    def resume(self, bounds: Mapping[str, Any], places: Mapping[str, Any]) -> None:
+        """Go on where an earlier replay stopped.
+
+        Raises
+        ------
+        ReplayError
+            When the topic is another one by now, or what comes next was deleted.
+        """
+        if (bounds["topic"], bounds["id"]) != (self._topic, self._id) or set(bounds["offsets"]) != set(
+            self.partitions
+        ):
+            raise ReplayError(
+                f"topic {self._topic!r} was made anew or changed since the replay began; "
+                "begin anew with --restart"
+            )
+        with _asking(self._kafka) as consumer:
+            tps = [TopicPartition(self._topic, one.number) for one in self._partitions]
+            held = consumer.beginning_offsets(tps)
+        self._fixed = dict(bounds["offsets"])
+        self._total = sum(last - first for first, last in self._fixed.values())
+        for one, tp in zip(self._partitions, tps, strict=True):
+            first, one.last = self._fixed[one.name]
+            place = places.get(one.name, first)
+            one.ended = place == END
+            one.first = one.last if place == END else place
+            self._done += one.first - first
+            if one.first < one.last and held[tp] > one.first:
+                raise ReplayError(
+                    f"{one.name} begins at offset {held[tp]:,} now, and the replay would go on at "
+                    f"{one.first:,}: Kafka has deleted what is between; begin anew with --restart"
+                )
+
+    def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
+        """Yield runs of records; a partition that is ahead of the slowest waits for it."""
+        left = [one for one in self._partitions if not one.ended]
+        bounds = {one.number: (one.first, one.last) for one in left}
+        with _quiet():
+            reader = ChunkReader(self._topic, bounds, aiokafka_options(self._kafka), PATIENCE)
+            try:
+                while left:
+                    one = self._next(left, reader, level)
+                    if one.first < one.last:
+                        yield from self._taken(one, reader)
+                        continue
+                    left.remove(one)
+                    one.ended = True
+                    yield Piece(one.name, None, self._share, END)
+            except ReadingError as error:
+                why = f": {error.__cause__}" if error.__cause__ else ""
+                raise ReplayError(
+                    f"{self._topic} at {', '.join(self._kafka.brokers)}: {error}{why}; is the broker up?"
+                ) from error
+            finally:
+                reader.close()
+
+    @property
+    def _share(self) -> float:
+        return self._done / max(self._total, 1)
+
+    def _next(
+        self, left: list[_Partition], reader: ChunkReader, level: Callable[[str], int] | None
+    ) -> _Partition:
+        """Return which partition is taken from next: of those that are not ahead, one that has something."""
+        levels = {one.name: level(one.name) if level else one.reached for one in left}
+        order = sorted(left, key=lambda one: (levels[one.name], one.number))
+        slowest = levels[order[0].name]
+        for one in order:
+            if levels[one.name] > slowest + AHEAD:
+                break
+            if one.first >= one.last or reader.ready(one.number):
+                return one
+        return order[0]
+
+    def _taken(self, one: _Partition, reader: ChunkReader) -> Iterator[Piece]:
+        chunk = reader.take(one.number)
+        while len(chunk) > RECORDS:
+            cut = chunk.offsets[RECORDS]
+            yield self._piece(one, chunk.until(cut))
+            chunk = chunk.since(cut)
+        yield self._piece(one, chunk)
+
+    def _piece(self, one: _Partition, chunk: Any) -> Piece:
+        self._done += chunk.end - one.first
+        one.first = chunk.end
+        one.reached = max(one.reached, chunk.timestamp / 1000)
+        return Piece(one.name, chunk.values, self._share, chunk.end, chunk.offsets)
 
 
-def _name(tp: TopicPartition) -> str:
-    return f"{tp.topic}/{tp.partition}"
+@contextlib.contextmanager
+def _asking(kafka: Kafka) -> Iterator[KafkaConsumer]:
+    """Give a client that is asked for offsets, of committed records only."""
+    try:
+        consumer = KafkaConsumer(
+            **client_options(kafka),
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+        )
+        with contextlib.closing(consumer):
+            yield consumer
+    except KafkaError as error:
+        raise ReplayError(
+            f"Kafka at {', '.join(kafka.brokers)} does not answer ({type(error).__name__}); is it up?"
+        ) from error
+
+
+def _there(kafka: Kafka, topic: str) -> Any:
+    try:
+        there = topics_there(kafka.model_copy(update={"requests": topic})).get(topic)
+    except TopicError as error:
+        raise ReplayError(str(error)) from error
+    if there is None:
+        raise ReplayError(f"Kafka at {', '.join(kafka.brokers)} has no topic {topic!r}")
+    return there
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the client from saying what we say ourselves, in one line."""
+    library = logging.getLogger("aiokafka")
+    before = library.level
+    library.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        library.setLevel(before)
+
+
+def _when(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

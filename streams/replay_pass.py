@@ -68,6 +68,11 @@ class ReplayPass:
         """The fraction of the history that was taken in."""
         return self._done
 
+    @property
+    def series(self) -> int:
+        """How many series the first configuration keeps."""
+        return self._judges[0].series
+
     def run(
         self,
         progress: Show | None = None,
@@ -106,7 +111,9 @@ class ReplayPass:
             if stopping():
                 raise Stopped
         self._seconds = time.perf_counter() - began
-        return [judge.result(self._begun.total(), self._seconds) for judge in self._judges]
+        records = self._begun.total()
+        late = {id(judge): rolling.late for rolling, judges in self._groups for judge in judges}
+        return [judge.result(records, late[id(judge)], self._seconds) for judge in self._judges]
 
     def _level(self, partition: str) -> int:
         return self._groups[0].rolling.watermark(partition)

@@ -34,14 +34,14 @@ def load_state(out: Path, asked: str) -> Progressed | None:
     ------
     ReplayStateError
         When it was another replay, or the file is damaged.
+    OSError
+        When it cannot be read.
     """
     path = out / NAME
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise ReplayStateError(f"{path}: {error.strerror}; begin anew with --restart") from None
     try:
         progressed = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(data), type=Progressed)
     except (zstandard.ZstdError, msgspec.MsgspecError):

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -15,7 +16,9 @@ from detectors.sentence import with_causes
 from streams.rejected import Rejected
 from streams.whole_file import write_whole
 
-WEEK = 7 * 86400
+WEEK: Final = 7 * 86400
+MANY_LATE: Final = 0.01
+"""From this share of late records on it is said: live sources have less, files that overlap in time more."""
 
 
 @dataclass(slots=True)
@@ -31,6 +34,7 @@ class Replayed:
     dead: list[tuple[str, int, Rejected]] = field(default_factory=list)  # partition, offset, why: the first
     stopped: str = ""  # where and why the daemon would have stopped its intake: too many bad records
     records: int = 0
+    late: int = 0  # records that came after their bucket had closed
     first: int = 0  # start of the first judged step
     last: int = 0  # end of the last
     seconds: float = 0.0  # wall time of this run
@@ -103,6 +107,11 @@ def summary(found: Replayed) -> list[str]:
         lines.append(
             f"{found.bad.total():,} bad records: "
             + ", ".join(f"{count} {why}" for why, count in found.bad.most_common())
+        )
+    if found.late > MANY_LATE * found.records:
+        lines.append(
+            f"{found.late:,} records came late, after later ones of their source had closed their time: "
+            "are the files in order of time?"
         )
     if found.stopped:
         lines.append(f"{found.stopped}: the daemon would have stopped there, see dead_letters")

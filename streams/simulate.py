@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from alerting.labels_file import labels_to_csv, labels_to_yaml, read_labels
 from streams.event_writer import event_writer
 from streams.scenario import Scenario
 from streams.scenario_incidents import CELL
@@ -52,6 +53,13 @@ def paced(
             low = high
 
 
+def truth(simulation: Simulation, to: Path) -> str:
+    """Return what a simulation makes to happen, in the form that the ending of a file asks for."""
+    lines = "".join(json.dumps(label) + "\n" for label in simulation.labels())
+    form = {".csv": labels_to_csv, ".yaml": labels_to_yaml, ".yml": labels_to_yaml}.get(to.suffix.lower())
+    return lines if form is None else form(read_labels(lines, "truth.jsonl"))
+
+
 def simulate(
     scenario: Scenario,
     to: str,
@@ -83,7 +91,8 @@ def simulate(
     now : {"start", "end"}, optional
         Move the scenario in time, so that it starts or ends now.
     labels : Path, optional
-        Where the ground truth goes, a line of JSON for each incident and growth.
+        Where the ground truth goes: as labels for replay when its name ends with .yaml, .yml or .csv, else a
+        line of JSON for each incident and growth, with more about it.
     wall : callable
         What time it is, epoch seconds.
 
@@ -103,7 +112,7 @@ def simulate(
     if labels is not None:
         try:
             labels.parent.mkdir(parents=True, exist_ok=True)
-            labels.write_text("".join(json.dumps(label) + "\n" for label in simulation.labels()), "utf-8")
+            labels.write_text(truth(simulation, labels), "utf-8")
         except OSError as error:
             raise WriteError(f"{labels}: cannot be written: {error.strerror or error}") from None
     begin = max(simulation.start, from_ if from_ is not None else simulation.start)

@@ -195,6 +195,8 @@ class Simulation:
         services = {flow.service for flow in self._flows if concerns(target, flow)}
         accounts = {self.scenario.accounts[self.scenario.services[name].account].account for name in services}
         verdict, measure = EXPECTED[kind]
+        if measure == "wcu":
+            measure = self._capacity(target)
         return {
             "start": self.start + at,
             "end": min(self.start + at + lasting, self.end),
@@ -205,6 +207,13 @@ class Simulation:
             "table": getattr(target, "table", None),
             **target.model_dump(include={"service", "route", "function", "client", "version"}),
         }
+
+    def _capacity(self, target: Target) -> str:
+        """Return the capacity that calls to the table of an incident consume."""
+        functions = {flow.function for flow in self._flows if concerns(target, flow)}
+        table = getattr(target, "table", None)
+        calls = [call for name in functions for call in self.scenario.functions[name].calls]
+        return "wcu" if any(call.wcu for call in calls if call.table == table) else "rcu"
 
 
 def _start(scenario: Scenario, now: float | None) -> int:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,9 @@ def test_known_incidents_are_read_from_yaml_and_csv() -> None:
         ("a.csv", "start,knd\n", "a.csv:1: unknown column 'knd'; the columns are"),
         ("a.csv", "start,kind\n1,spike\n\n1,2,3\n", "a.csv:4: 3 values for 2 columns"),
         ("a.csv", 'start,kind\n1,"spi\n', "not CSV"),
+        ("a.jsonl", '{"start": 1, "kind": "spike"}\n{"start"\n', "a.jsonl:2: not JSON: "),
+        ("a.jsonl", "5\n", "a.jsonl:1: no label; write an object"),
+        ("a.jsonl", '{"start": 1}\n', "a.jsonl:1: no kind; write one of"),
         ("a.csv", "start,kind\nnan,spike\n", "a.csv:2: start is 'nan', which is no time"),
     ],
 )
@@ -101,6 +105,51 @@ def test_what_is_wrong_is_said_by_file_and_line(name: str, text: str, said: str)
         read_labels(text, name)
     assert said in str(error.value)
     assert all(line.startswith(f"{name}:") for line in str(error.value).splitlines())
+
+
+JSON = """\
+{"start": "2026-01-31T08:00:00Z", "end": 1769851800, "scope": "table:items", "kind": "spike"}
+
+{"start": 5, "kind": "expected", "account": 123456789012}
+"""
+
+
+def test_known_incidents_are_read_from_json_lines() -> None:
+    first, second = read_labels(JSON, "known.jsonl")
+    assert first == read_labels(CSV, "known.csv")[0]
+    assert (second.kind, second.account) == (Kind.EXPECTED, "123456789012")
+
+
+def test_what_a_simulation_made_happen_is_labels_too() -> None:
+    made = {
+        "start": 100,
+        "end": 200,
+        "kind": "hammer",
+        "verdict": "spike",
+        "measure": "wcu",
+        "account": "1",
+        "table": "items",
+        "service": None,
+        "route": None,
+        "function": "put",
+        "client": "ios",
+        "version": "3.2.1",
+    }
+    late = made | {"kind": "late", "verdict": None, "measure": None, "account": None, "table": None}
+    nobody = dict.fromkeys(("function", "client", "version"))
+    lines = [made, made | {"table": None}, late | nobody]
+    hammer, other, nothing = read_labels("".join(json.dumps(line) + "\n" for line in lines), "truth.jsonl")
+    assert hammer == Label(
+        kind=Kind.INCIDENT,
+        verdict="spike",
+        start=100,
+        end=200,
+        scope="table:items",
+        account="1",
+        note="hammer, function put, client ios 3.2.1, table items",
+    )
+    assert other.scope == "client:ios 3.2.1"
+    assert nothing == Label(kind=Kind.NOT_AN_ANOMALY, start=100, end=200, note="late")
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:
@@ -146,7 +195,7 @@ def test_what_is_written_is_read_again(labels: list[Label]) -> None:
 
 @having(st.text(max_size=60))
 def test_any_text_is_labels_or_an_error_by_line(text: str) -> None:
-    for name in ("a.yaml", "a.csv"):
+    for name in ("a.yaml", "a.csv", "a.jsonl"):
         wrong: tuple[Wrong, ...] = ()
         try:
             read_labels(text, name)

@@ -10,6 +10,8 @@ import pytest
 import zstandard
 from kafka import KafkaConsumer, TopicPartition
 
+from alerting.labels import Kind
+from alerting.labels_file import load_labels
 from streams.event_writer import HttpWriter, event_writer
 from streams.scenario_load import load_scenario
 from streams.simulate import paced, simulate
@@ -153,3 +155,25 @@ def test_a_scenario_is_moved_to_end_now_and_its_labels_with_it(tmp_path: Path) -
     labels = [json.loads(line) for line in (tmp_path / "l").read_text().splitlines()]
     assert labels[-1]["kind"] == "hammer"
     assert labels[-1]["end"] == now - 40 * 60
+
+
+@pytest.mark.parametrize("name", ["known.yaml", "known.YML", "known.csv", "known.jsonl"])
+def test_the_labels_of_a_scenario_are_read_back_in_whatever_form_they_were_written(
+    tmp_path: Path, name: str
+) -> None:
+    scenario, file = load_scenario("week-of-incidents"), tmp_path / "labels" / name
+    simulate(scenario, str(tmp_path / "e"), until=START, labels=file)
+    labels = load_labels(file)
+    told = [label for label in labels if label.kind is Kind.INCIDENT]
+    assert len(labels) == len(scenario.incidents) + len(scenario.growth)
+    assert [label.note for label in labels if label not in told] == ["late", "duplicates"]
+    assert {label.kind for label in labels if label not in told} == {Kind.NOT_AN_ANOMALY}
+    assert [(label.scope, label.verdict) for label in told[:4]] == [
+        ("table:profiles", "growth"),
+        ("table:items", "spike"),
+        ("table:ledger", "spike"),
+        ("service:shop", "spike"),
+    ]
+    assert {"client:android 3.2.1", "function:inventory-open-box", "service:analysis"} <= {
+        label.scope for label in told
+    }

@@ -1,4 +1,6 @@
 import gzip
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,46 @@ def test_what_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
         FileHistory([tmp_path / "nothing"])
     with pytest.raises(ReplayError, match="holds no events"):
         FileHistory([tmp_path])
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress], ids=["", ".gz", ".zst"])
+def test_a_replay_goes_on_at_the_byte_where_it_was_left(
+    tmp_path: Path, pack: Callable[[bytes], bytes], request: pytest.FixtureRequest
+) -> None:
+    suffix = request.node.callspec.id
+    lines = [line + b" " * 300 for line in LINES]
+    for number in range(3):
+        some = lines[number * 1500 : (number + 1) * 1500 if number < 2 else None]
+        (tmp_path / f"{number}.ndjson{suffix}").write_bytes(pack(b"\n".join(some)))
+    count = sum(1 for _ in FileHistory([tmp_path]).pieces())
+    assert count > 5
+    for taken in range(1, count + 1):
+        first = FileHistory([tmp_path])
+        pieces = [piece for piece, _ in zip(first.pieces(), range(taken), strict=False)]
+        again = FileHistory([tmp_path])
+        again.resume(json.loads(json.dumps(first.bounds)), {"files/0": pieces[-1].place})
+        rest = list(again.pieces())
+        assert [line for piece in (*pieces, *rest) for line in piece.records or ()] == lines
+        ends = [piece for piece in (*pieces, *rest) if piece.records is None]
+        assert len(ends) == 1, "the end is told once over both runs"
+        assert sorted(piece.done for piece in (*pieces, *rest)) == [piece.done for piece in (*pieces, *rest)]
+
+
+def test_a_file_that_has_changed_since_is_not_gone_on_with(tmp_path: Path) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(PLAIN)
+    bounds = FileHistory([tmp_path]).bounds
+    file.write_bytes(PLAIN + b"\n")
+    with pytest.raises(ReplayError, match="has changed since the replay began; begin anew with --restart"):
+        FileHistory([tmp_path]).resume(bounds, {})
+    file.rename(tmp_path / "other.ndjson")
+    with pytest.raises(ReplayError, match="came or went since the replay began"):
+        FileHistory([tmp_path]).resume(bounds, {})
+
+
+def test_an_empty_file_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson").write_bytes(PLAIN)
+    (tmp_path / "b.ndjson").write_bytes(b"")
+    history = FileHistory([tmp_path])
+    assert history.notes == [f"{tmp_path / 'b.ndjson'}: is empty"]
+    assert read(tmp_path) == LINES

@@ -90,9 +90,7 @@ def test_the_summary_counts_what_was_held(found: Replayed) -> None:
     assert summary(found)[-1] == "held or reshaped on their way: maintenance 1, silences 1"
 
 
-def test_replay_equals_a_daemon_fed_in_pieces_and_restarted(
-    lines: list[bytes], found: Replayed
-) -> None:
+def test_replay_equals_a_daemon_fed_in_pieces_and_restarted(lines: list[bytes], found: Replayed) -> None:
     engine, pipeline = Engine(SETTINGS, ["shop/0"]), Pipeline(SETTINGS)
     size = len(lines) // 37
     for first in range(0, len(lines), size):

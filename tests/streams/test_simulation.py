@@ -339,6 +339,12 @@ def test_labels_say_when_what_and_where() -> None:
     }
 
 
+def test_an_incident_of_reads_shows_in_what_reads_consume() -> None:
+    heavy = {"at": "2h", "for": "25m", "kind": "heavier", "table": "items", "times": 9}
+    both, reads = simulation(incidents=[heavy, heavy | {"function": "buy"}]).labels()
+    assert (both["measure"], reads["measure"]) == ("wcu", "rcu")
+
+
 def test_the_shipped_week_has_every_kind_after_three_quiet_weeks() -> None:
     made = Simulation(load_scenario("week-of-incidents"))
     labels = made.labels()

@@ -1,0 +1,25 @@
+"""Replays a topic: everything that `uneri replay` does but the files it leaves.
+
+python -m benchmarks.contestants.topic_replay BROKER TOPIC EVENTS
+"""
+
+import sys
+
+from benchmarks.meter import Meter
+from config.settings import Kafka, Settings
+from streams.replay_kafka import KafkaHistory
+from streams.replay_pass import ReplayPass
+from streams.warm import warm
+
+
+def main(broker: str, topic: str) -> None:
+    warm()
+    meter = Meter()
+    history = KafkaHistory(Kafka(brokers=[broker]), topic)
+    (found,) = ReplayPass(history, [Settings()]).run(lambda *_: meter.start())
+    meter.stop()
+    meter.tell(found.records, first=found.first, last=found.last)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])

@@ -1,0 +1,102 @@
+"""Replay equals live: of the topic of a run with crashes and rebalances, replay finds what the run told."""
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from alerting.notice import Notice
+from detectors.finding import Finding
+from streams.gather import Judged
+from streams.notices import Told
+from streams.replay import History, Replayed, replay
+from streams.replay_kafka import KafkaHistory
+from tests.faults.daemons import Nursery
+from tests.faults.kafka_run import Input, KafkaRun
+from tests.faults.passes import random_deaths, rebalances
+from tests.faults.traffic import Traffic
+from tests.streams.memory_history import MemoryHistory
+
+
+class Live(NamedTuple):
+    """What a run told, up to a watermark."""
+
+    findings: Mapping[str, Finding]  # each in its newest telling
+    notices: Sequence[Notice]  # all, in order, each once
+    watermark: int
+
+
+def told_by(run: KafkaRun) -> Live:
+    read = run._read()
+    findings: dict[str, Finding] = {}
+    for _, value in read[run.names.findings][0]:
+        for finding in msgspec.msgpack.decode(value, type=Judged).findings:
+            if finding.id not in findings or finding.revision > findings[finding.id].revision:
+                findings[finding.id] = finding
+    parts = [msgspec.msgpack.decode(value, type=Told) for _, value in read[run.names.notices][0]]
+    once = {(told.watermark, told.part): told for told in parts}
+    notices = [notice for key in sorted(once) for notice in once[key].notices]
+    return Live(findings, notices, max(told.watermark for told in parts))
+
+
+def equal(live: Live, found: Replayed) -> None:
+    """Assert that both are the same, as far as the live run had come when its topic ended.
+
+    A topic has no end: a live run holds the last minute open, which replay closes.
+    """
+    assert found.last - live.watermark <= 4 * 60
+    assert live.notices
+    same = [notice for notice in found.notices if notice.at <= live.watermark]
+    assert [notice.id for notice in live.notices] == [notice.id for notice in same]
+    for one, other in zip(live.notices, same, strict=True):
+        assert one.reason == other.reason
+        assert [bare(incident.primary) for incident in one.incidents] == [
+            bare(incident.primary) for incident in other.incidents
+        ]
+        assert [(incident.id, incident.state, incident.sent) for incident in one.incidents] == [
+            (incident.id, incident.state, incident.sent) for incident in other.incidents
+        ]
+    replayed = {finding.id: finding for finding in found.findings}
+    assert live.findings.keys() == {
+        one.id for one in found.findings if one.revision or one.seen <= live.watermark
+    }
+    final = [one for one in replayed.values() if one.seen <= live.watermark]
+    assert final
+    assert {one.id: bare(live.findings[one.id]) for one in final} == {one.id: bare(one) for one in final}
+
+
+def bare(finding: Finding) -> Finding:
+    return msgspec.structs.replace(finding, trace=None)
+
+
+def replayed(given: Input, run: KafkaRun) -> Replayed:
+    return replay(KafkaHistory(run.kafka, given.requests), run.settings)
+
+
+def in_memory(given: Input, sizes: Sequence[int]) -> History:
+    traffic = Traffic(given.partitions)
+    return MemoryHistory(dict(zip(given.sources, traffic.partitions, strict=True)), sizes)
+
+
+def test_the_replay_of_a_topic_finds_what_one_worker_told_that_was_killed_again_and_again(
+    nursery: Nursery, given: Input, tmp_path: Path
+) -> None:
+    run = KafkaRun(given, nursery, tmp_path)
+    report = random_deaths(run, random.Random(11), 6)  # noqa: S311 - a seed, no secret
+    assert report.wrong == []
+    assert report.kills >= 5
+    live = told_by(run)
+    equal(live, replayed(given, run))
+    for sizes in ((1, 40, 700), (100_000,)):
+        equal(live, replay(in_memory(given, sizes), run.settings))
+
+
+def test_the_replay_of_a_topic_finds_what_three_workers_told_that_came_and_went(
+    nursery: Nursery, given: Input, tmp_path: Path
+) -> None:
+    run = KafkaRun(given, nursery, tmp_path)
+    report = rebalances(run, random.Random(12), 4)  # noqa: S311 - a seed, no secret
+    assert report.wrong == []
+    equal(told_by(run), replayed(given, run))

@@ -1,0 +1,166 @@
+"""``uneri replay`` at the command line: killed and gone on with, asked to stop, refused in one line."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from streams.commands import app
+from tests.faults.traffic import traffic
+
+CONFIG = "judge: {young: 3600}\n"
+
+LIVES = """
+import os, signal, sys
+from streams import replay_pass, unpacked
+from streams.cli import main
+
+left, name = int(sys.argv[1]), sys.argv[2]
+del sys.argv[1:3]
+replay_pass.SAVED_EVERY = 0  # after every piece
+unpacked.READ = 20_000
+take = replay_pass.ReplayPass._take
+
+def dying(self, piece):
+    global left
+    take(self, piece)
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), getattr(signal, name))
+
+replay_pass.ReplayPass._take = dying
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("events")
+    (records,) = traffic(3, 1).partitions
+    half = len(records) // 2
+    (folder / "a.ndjson").write_bytes(b"\n".join(records[:half]))
+    (folder / "b.ndjson").write_bytes(b"\n".join(records[half:]))
+    (folder / "uneri.yaml").write_text(CONFIG)
+    return folder
+
+
+Done = subprocess.CompletedProcess[str]
+
+
+def replay(events: Path, out: Path, *more: str) -> Result:
+    asked = ["replay", events, "--out", out, "--config", events / "uneri.yaml", *more]
+    return CliRunner().invoke(app, [str(word) for word in asked])
+
+
+def dying(events: Path, out: Path, pieces: int, name: str, *more: str) -> Done:
+    """Replay in a process that gets a signal after so many pieces."""
+    asked = ["replay", events, "--out", out, "--config", events / "uneri.yaml", *more]
+    command = [sys.executable, "-c", LIVES, str(pieces), name, *asked]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+
+
+def left_in(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(events: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    out = tmp_path_factory.mktemp("whole") / "out"
+    done = replay(events, out, "--series")
+    assert done.exit_code == 0, done.stderr
+    return left_in(out)
+
+
+def test_a_replay_that_is_killed_again_and_again_leaves_the_files_of_an_uninterrupted_one(
+    events: Path, tmp_path: Path, uninterrupted: dict[str, bytes]
+) -> None:
+    out = tmp_path / "out"
+    for pieces in (5, 40):
+        died = dying(events, out, pieces, "SIGKILL", "--series")
+        assert died.returncode == -signal.SIGKILL, died.stderr
+        assert not (out / "findings.jsonl").exists()
+    last = replay(events, out, "--series")
+    assert last.exit_code == 0
+    assert "uneri: goes on at " in last.stderr
+    assert left_in(out).keys() == uninterrupted.keys()
+    for name, data in left_in(out).items():
+        assert data == uninterrupted[name] or name == "series.parquet", name
+
+
+def test_asked_to_stop_it_keeps_what_it_has_and_says_how_to_go_on(
+    events: Path, tmp_path: Path, uninterrupted: dict[str, bytes]
+) -> None:
+    out = tmp_path / "out"
+    for name in ("SIGINT", "SIGTERM"):
+        stopped = dying(events, out, 9, name, "--series")
+        assert stopped.returncode == 130
+        assert "the same command goes on from there" in stopped.stderr
+        assert "Traceback" not in stopped.stderr
+    other = replay(events, out)
+    assert other.exit_code == 2
+    assert "holds an unfinished replay of another source, stretch or configuration" in other.stderr
+    assert replay(events, out, "--series").exit_code == 0
+    assert left_in(out)["incidents.jsonl"] == uninterrupted["incidents.jsonl"]
+
+
+def test_restart_begins_anew_and_takes_no_notice_of_what_was_left(events: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    dying(events, out, 9, "SIGTERM")
+    done = replay(events, out, "--restart")
+    assert done.exit_code == 0
+    assert "goes on" not in done.stderr
+    assert not (out / ".replay-state").exists()
+
+
+def test_files_that_changed_while_it_was_stopped_are_refused(events: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "events"
+    folder.mkdir()
+    for file in events.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    out = tmp_path / "out"
+    assert dying(folder, out, 9, "SIGTERM").returncode == 130
+    time.sleep(0.01)
+    (folder / "b.ndjson").write_bytes(b'{"ts": 1760000000, "service": "shop"}\n')
+    refused = replay(folder, out)
+    assert refused.exit_code == 2
+    assert refused.stderr.endswith(
+        "b.ndjson: has changed since the replay began; begin anew with --restart\n"
+    )
+
+
+def test_two_configurations_leave_the_findings_of_each(events: Path, tmp_path: Path) -> None:
+    dull = tmp_path / "dull.yaml"
+    dull.write_text("judge: {young: 3600, sensitivity: 0.2}\n")
+    out = tmp_path / "out"
+    done = replay(events, out, "--against", str(dull))
+    assert done.exit_code == 0, done.stderr
+    assert (out / "incidents.jsonl").read_bytes() != (out / "against" / "incidents.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--from", "2025-10-10", "--to", "2025-10-09"], "--from must be before --to"),
+        (["--from", "2030-01-01"], "between --from and --to, 15 of them bad"),
+        (["--from", "yesterday"], "Invalid value"),
+        (["--against", "/nowhere.yaml"], "/nowhere.yaml"),
+    ],
+)
+def test_what_cannot_be_is_refused(events: Path, tmp_path: Path, more: list[str], said: str) -> None:
+    refused = replay(events, tmp_path / "out", *more)
+    assert refused.exit_code == 2
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_folder_that_cannot_be_written_ends_in_one_line(events: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    refused = replay(events, tmp_path / "out")
+    assert refused.exit_code == 2
+    assert refused.stderr.count("\n") == 1
+    assert "choose another folder with --out" in refused.stderr
