@@ -7,7 +7,7 @@ from pathlib import Path
 from config.settings import Settings
 from detectors.state import StateError
 from streams.measuring import Measuring
-from streams.recording import NAME, Recording, RecordingWriter, fingerprint
+from streams.recording import NAME, Recording, RecordingWriter
 from streams.replay_source import History
 from streams.rolling import Rolling
 from streams.whole_file import whole_file
@@ -16,21 +16,25 @@ Show = Callable[[float, int, int], None]
 """Is told the fraction read, the records so far and the event time reached (0 before the first step)."""
 
 
-def recorded(history: History, settings: Settings, folder: Path) -> Recording | None:
-    """Return the recording of this history that lies in a folder, None where none does."""
+def recorded(mark: str, folder: Path) -> Recording | None:
+    """Return the recording with this fingerprint that lies in a folder, None where none does."""
     try:
-        return Recording(folder / NAME, fingerprint(history, settings))
+        return Recording(folder / NAME, mark)
     except (FileNotFoundError, StateError):
         return None
 
 
-def record(history: History, settings: Settings, folder: Path, progress: Show | None = None) -> Recording:
+def record(
+    history: History, settings: Settings, mark: str, folder: Path, progress: Show | None = None
+) -> Recording:
     """Read all of a history and leave its measured steps in a folder.
 
     Parameters
     ----------
     settings
         Their ``time`` and ``rollup`` sections are gone by.
+    mark
+        The fingerprint of both.
 
     Raises
     ------
@@ -44,7 +48,6 @@ def record(history: History, settings: Settings, folder: Path, progress: Show | 
         Rolling(settings, history.partitions),
         Measuring(history.partitions, settings),
     )
-    mark = fingerprint(history, settings)
     begun: Counter[str] = Counter()
     bad = reached = 0
     with whole_file(folder / NAME) as part, part.open("wb") as file:

@@ -58,10 +58,13 @@ class _Frame(msgspec.Struct, array_like=True):
     late: dict[int, list[int]]  # by step, the starts of what came late
 
 
-def fingerprint(history: History, settings: Settings) -> str:
-    """Tell which history a recording is of, and how it was rolled up: equal where its steps are."""
+def fingerprint(history: History, settings: Settings, asked: object = "") -> str:
+    """Tell which history a recording is of, and how it was rolled up: equal where its steps are.
+
+    ``asked`` is what was asked for of it, as the bounds of a history of files do not say.
+    """
     said = [
-        str(_VERSION),
+        f"{_VERSION} {asked}",
         msgspec.json.encode(dict(history.bounds), order="sorted").decode(),
         *history.partitions,
         settings.model_dump_json(include=set(SECTIONS)),

@@ -29,8 +29,8 @@ class Pick(NamedTuple):
 def pick(space: Space, rule: Rule, trials: Trials) -> Pick:
     """Pick among all trials made, then go back towards the present configuration as far as it costs nothing.
 
-    First whole settings are taken back, the one that costs least first, as long as the rule finds it no
-    worse. Then each that is left goes half of its way back, as often as that costs nothing.
+    First whole settings are taken back as long as the rule finds that no worse. Then each that is left goes
+    half of its way back, as often as that costs nothing.
     """
     best = _best(space, rule, trials.known)
     best = _halved(space, rule, trials, _pruned(space, rule, trials, best))
@@ -64,12 +64,19 @@ def _without(space: Space, choice: Choice) -> list[tuple[int, Choice]]:
 
 
 def _pruned(space: Space, rule: Rule, trials: Trials, best: Choice) -> Choice:
-    while without := [choice for _, choice in _without(space, best)]:
-        trials.outcomes(without)
-        nearer = _as_good(space, rule, trials, best, without)
-        if nearer is None:
+    """Take settings back: all that cost nothing alone, or, where they do together, the best of them."""
+    while without := _without(space, best):
+        trials.outcomes([choice for _, choice in without])
+        least = _rank(space, rule, trials, best)
+        free = [one for one in without if _rank(space, rule, trials, one[1]) >= least]
+        if not free:
             return best
-        best = nearer
+        back = {at for at, _ in free}
+        present = space.present
+        together = tuple(present[at] if at in back else value for at, value in enumerate(best))
+        trials.outcomes([together])
+        nearer = _as_good(space, rule, trials, best, [together])
+        best = nearer or _best(space, rule, {choice: trials.known[choice] for _, choice in free})
     return best
 
 
@@ -91,12 +98,13 @@ def _as_good(
     space: Space, rule: Rule, trials: Trials, best: Choice, others: Iterable[Choice]
 ) -> Choice | None:
     """Return the best of the others when the rule finds it no worse; what is told sooner is no reason."""
-
-    def rank(choice: Choice) -> Rank:
-        return rule.rank(trials.known[choice], sensitivity_of(space, choice))
-
-    good = {choice: trials.known[choice] for choice in others if rank(choice) >= rank(best)}
+    least = _rank(space, rule, trials, best)
+    good = {one: trials.known[one] for one in others if _rank(space, rule, trials, one) >= least}
     return _best(space, rule, good) if good else None
+
+
+def _rank(space: Space, rule: Rule, trials: Trials, choice: Choice) -> Rank:
+    return rule.rank(trials.known[choice], sensitivity_of(space, choice))
 
 
 def gain(without: Outcome, outcome: Outcome, *, labelled: bool) -> str:

@@ -28,7 +28,12 @@ def history(given: Traffic) -> MemoryHistory:
 
 @pytest.fixture(scope="module")
 def recording(given: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Recording:
-    return record(history(given), SETTINGS, tmp_path_factory.mktemp("recording"))
+    return record(
+        history(given),
+        SETTINGS,
+        fingerprint(history(given), SETTINGS),
+        tmp_path_factory.mktemp("recording"),
+    )
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, DULL], ids=["told", "dull"])
@@ -51,11 +56,11 @@ def test_a_recording_is_found_again_for_the_same_history_and_rollup_alone(
     given: Traffic, recording: Recording
 ) -> None:
     folder = recording.path.parent
-    again = recorded(history(given), DULL, folder)
+    again = recorded(fingerprint(history(given), DULL), folder)
     assert again is not None
     assert again.totals == recording.totals
     other = MemoryHistory({"r/0": given.partitions[0]})
-    assert recorded(other, SETTINGS, folder) is None
+    assert recorded(fingerprint(other, SETTINGS), folder) is None
     assert (
         recorded(history(given), SETTINGS.model_copy(update={"rollup": Rollup(max_paths=3)}), folder) is None
     )
@@ -70,4 +75,4 @@ def test_a_recording_that_was_cut_off_or_changed_is_none(
         (tmp_path / NAME).write_bytes(broken)
         with pytest.raises(StateError):
             Recording(tmp_path / NAME, mark)
-        assert recorded(history(given), SETTINGS, tmp_path) is None
+        assert recorded(mark, tmp_path) is None
