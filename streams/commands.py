@@ -183,7 +183,7 @@ def tune(
         float, typer.Option("--validate-share", min=0.1, max=0.9, help="the part of the history kept unseen")
     ] = 1 / 3,
 ) -> None:
-    """Search the settings that matter over labelled history, or for a number of pages, and propose changes."""
+    """Search the settings that matter over labelled history, or for a number of pages, and propose some."""
     from streams.tune_command import TuneAsked, run_tune
 
     asked = TuneAsked(

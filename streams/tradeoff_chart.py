@@ -93,23 +93,21 @@ def draw_tradeoff(chart: Tradeoff) -> str:
 
 def _legend(*, budget: bool) -> list[str]:
     entries = [
-        ("tried", "tried", 3.5),
-        ("on", "not beaten", 4.0),
-        ("now", "as it is", 7.0),
-        ("pick", "pick", 6.0),
+        ("tried", "tried", 3.5, 62),
+        ("on", "not beaten", 4.0, 104),
+        ("now", "as it is", 7.0, 82),
+        ("pick", "pick", 6.0, 58),
+        *([("budget", "budget", 0.0, 62)] if budget else []),
     ]
-    parts, x = [], WIDTH - _RIGHT - 320 - 80 * budget
-    for name, said, radius in entries:
-        parts += [
-            _circle(name, (str(x), "44"), radius),
-            f'<text class="faint" x="{x + 14}" y="48">{said}</text>',
-        ]
-        x += 82
-    if budget:
-        parts += [
-            f'<line class="budget" x1="{x}" x2="{x}" y1="36" y2="52"/>',
-            f'<text class="faint" x="{x + 8}" y="48">budget</text>',
-        ]
+    parts: list[str] = []
+    x = WIDTH - _RIGHT - sum(wide for *_, wide in entries) + 8
+    for name, said, radius, wide in entries:
+        if radius:
+            parts.append(_circle(name, (str(x), "48"), radius))
+        else:
+            parts.append(f'<line class="{name}" x1="{x}" x2="{x}" y1="40" y2="56"/>')
+        parts.append(f'<text class="faint" x="{x + 13}" y="52">{said}</text>')
+        x += wide
     return parts
 
 

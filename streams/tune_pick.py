@@ -46,10 +46,16 @@ def pick(space: Space, rule: Rule, trials: Trials) -> Pick:
 
 
 def _best(space: Space, rule: Rule, known: dict[Choice, Outcome]) -> Choice:
-    def order(choice: Choice) -> tuple[Rank, tuple[int, ...], tuple[int, ...]]:
-        near = distance(space, choice)
-        rank = rule.fine(known[choice], sensitivity_of(space, choice))
-        return rank, tuple(-one for one in near), tuple(-one for one in choice)
+    def order(choice: Choice) -> tuple[Rank, int, float, int, Choice]:
+        changes, away = distance(space, choice)
+        outcome = known[choice]
+        return (
+            rule.rank(outcome, sensitivity_of(space, choice)),
+            -changes,
+            -(outcome.delay or 0.0),
+            -away,
+            choice,
+        )
 
     return max(known, key=order)
 
@@ -111,9 +117,10 @@ def gain(without: Outcome, outcome: Outcome, *, labelled: bool) -> str:
     """Say what a change gives: how the one outcome differs from the other, without it."""
     said = []
     if labelled:
-        more = outcome.found - without.found
-        if more:
-            said.append(f"{abs(more)} label{'s' * (abs(more) != 1)} {'more told' if more > 0 else 'lost'}")
+        before, now = set(without.missed), set(outcome.missed)
+        told, lost = len(before - now), len(now - before)
+        said += [f"{told} more label{'s' * (told != 1)} told"] if told else []
+        said += [f"{lost} label{'s' * (lost != 1)} lost"] if lost else []
         pages = outcome.false_pages_per_week - without.false_pages_per_week
         what = "false pages a week"
     else:
@@ -121,8 +128,8 @@ def gain(without: Outcome, outcome: Outcome, *, labelled: bool) -> str:
         what = "pages a week"
     if pages:
         said.append(f"{abs(pages):.1f} {what} {'more' if pages > 0 else 'fewer'}")
-    if labelled and not outcome.found < without.found and pages:
-        said += [] if outcome.found > without.found else ["no label lost"]
+    if labelled and outcome.missed == without.missed:
+        said.append("no label lost")
     if not said and not labelled:
         return "as many pages, and smaller deviations are told"
     return ", ".join(said)

@@ -30,16 +30,11 @@ class Rule(NamedTuple):
             return (-round(over, 6), round(outcome.recall, 6), -float(outcome.false_pages))
         return (-round(over, 6), float(outcome.pages), sensitivity)
 
-    def fine(self, outcome: Outcome, sensitivity: float) -> Rank:
-        """Return the same, and what decides between equals: told sooner."""
-        delay = 0.0 if outcome.delay is None else -outcome.delay
-        return (*self.rank(outcome, sensitivity), delay if self.labelled else 0.0)
-
     @property
     def said(self) -> str:
         """The rule in words."""
         if self.budget is None:
-            return "the best F1 of labels told and pages wanted, then what is told sooner"
+            return "the best F1 of labels told and pages wanted, then the fewest changes, then told sooner"
         if self.labelled:
             return f"the most labels told within {self.budget:g} pages a week, then the fewest false pages"
         return f"the closest to {self.budget:g} pages a week from below, then the greatest sensitivity"

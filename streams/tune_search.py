@@ -15,6 +15,9 @@ BATCH: Final = 8
 STARTUP: Final = 10
 """Trials at random before the sampler goes by what it has seen."""
 
+_SIMPLE: Final = ((-2, 0), (-4, 0), (0, 1), (-2, 1), (2, 0), (4, 0), (0, -1))
+"""Steps of the sensitivity, quarters of an octave, and of what a deviation must last."""
+
 _OVER: Final = 4.0
 """How much worse a page above the budget is than one below."""
 
@@ -26,7 +29,7 @@ def sensitivity_of(space: Space, choice: Choice) -> float:
 
 
 def search(space: Space, rule: Rule, trials: Trials, count: int, seed: int) -> list[tuple[Choice, Outcome]]:
-    """Try ``count`` configurations, the present one first; return them in order, with repeats.
+    """Try ``count`` configurations, the present one and simple changes first; return all in order.
 
     The sampler is TPE (Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011) over all
     settings together, of two objectives by non-domination (Ozaki et al., GECCO 2020). Those of a batch that
@@ -36,7 +39,8 @@ def search(space: Space, rule: Rule, trials: Trials, count: int, seed: int) -> l
     study = optuna.create_study(
         directions=["maximize", "minimize"] if rule.labelled else ["maximize"], sampler=_sampler(seed)
     )
-    study.enqueue_trial({knob.key: knob.present for knob in space.knobs})
+    for choice in (space.present, *_simple(space)):
+        study.enqueue_trial({knob.key: at for knob, at in zip(space.knobs, choice, strict=True)})
     of: dict[str, optuna.distributions.BaseDistribution] = {
         knob.key: optuna.distributions.IntDistribution(0, len(knob.values) - 1) for knob in space.knobs
     }
@@ -49,6 +53,20 @@ def search(space: Space, rule: Rule, trials: Trials, count: int, seed: int) -> l
             study.tell(trial, _values(rule, outcome, sensitivity_of(space, choice)))
             made.append((choice, outcome))
     return made
+
+
+def _simple(space: Space) -> list[Choice]:
+    """Return what anybody would try first: another sensitivity, a longer or shorter deviation, or both."""
+    places = {knob.key: at for at, knob in enumerate(space.knobs)}
+    sensitivity, persist = places["judge.sensitivity"], places["judge.persist"]
+    found: dict[Choice, None] = {}
+    for quarters, steps in _SIMPLE:
+        choice = list(space.present)
+        for at, by in ((sensitivity, quarters), (persist, steps)):
+            choice[at] = min(max(choice[at] + by, 0), len(space.knobs[at].values) - 1)
+        found[tuple(choice)] = None
+    found.pop(space.present, None)
+    return list(found)
 
 
 def _sampler(seed: int) -> optuna.samplers.BaseSampler:

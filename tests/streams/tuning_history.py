@@ -22,7 +22,7 @@ _KINDS: tuple[dict[str, object], ...] = (
 )
 
 
-def scenario(days: int, seed: int, every: float = 0.8) -> Scenario:
+def scenario(days: int, seed: int, every: float = 0.5) -> Scenario:
     """Return a backend with an incident of an hour every so many days, of each kind in turn."""
     incidents = []
     at, number = 1.4, 0
@@ -38,7 +38,7 @@ def scenario(days: int, seed: int, every: float = 0.8) -> Scenario:
             "daily": {"peak": "20:00", "depth": 0.4},
             "noise": {"drift": 0.03, "hours": 8},
             "accounts": {"shop": {"account": "1", "region": "eu-west-1"}},
-            "clients": {"ios": {"share": 2, "versions": {"1": 1}}, "web": {"share": 1, "versions": {"1": 1}}},
+            "clients": {"ios": {"versions": {"1": 1}}},
             "functions": {
                 "get-items": {"calls": [{"table": "items", "op": "Query", "rcu": 3, "ms": 8}]},
                 "put-item": {"calls": [{"table": "items", "op": "UpdateItem", "wcu": 2, "ms": 7}]},
