@@ -1,16 +1,13 @@
 """A small backend over days, with incidents of several kinds all along, and the labels of them."""
 
-from collections.abc import Sequence
-
 from alerting.labels import Kind, Label
 from config.settings import Judge, Settings, Time
 from streams.scenario import Scenario
 from streams.simulation import Simulation
-from tests.streams.memory_history import MemoryHistory
 
 DAY = 86400
 STEP = 300
-SETTINGS = Settings(time=Time(step=STEP), judge=Judge(young=DAY, persist=1, recover=2))
+SETTINGS = Settings(time=Time(step=STEP), judge=Judge(young=DAY))
 
 _KINDS: tuple[dict[str, object], ...] = (
     {"kind": "outage", "share": 0.12},
@@ -68,9 +65,3 @@ def labels_of(simulation: Simulation) -> list[Label]:
         assert isinstance(verdict, str)
         found.append(Label(kind=Kind.INCIDENT, start=start, end=end, scope=about, verdict=verdict))
     return found
-
-
-def history_of(simulation: Simulation) -> MemoryHistory:
-    """Return its events as history."""
-    lines: Sequence[bytes] = [line for _, lines in simulation.lines() for line in lines]
-    return MemoryHistory({"events/0": lines}, (20_000,))
