@@ -15,8 +15,9 @@ BATCH: Final = 8
 STARTUP: Final = 10
 """Trials at random before the sampler goes by what it has seen."""
 
-_SIMPLE: Final = ((-2, 0), (-4, 0), (0, 1), (-2, 1), (2, 0), (4, 0), (0, -1))
-"""Steps of the sensitivity, quarters of an octave, and of what a deviation must last."""
+_CALMER: Final = ((-2, 0), (0, 1), (-4, 0), (-2, 1), (0, 2))
+_KEENER: Final = ((2, 0), (0, -1), (4, 0), (4, -1), (6, 0))
+"""What anybody would try: so many values up or down of the sensitivity, and of how long it must last."""
 
 _OVER: Final = 4.0
 """How much worse a page above the budget is than one below."""
@@ -29,7 +30,7 @@ def sensitivity_of(space: Space, choice: Choice) -> float:
 
 
 def search(space: Space, rule: Rule, trials: Trials, count: int, seed: int) -> list[tuple[Choice, Outcome]]:
-    """Try ``count`` configurations, the present one and simple changes first; return all in order.
+    """Try ``count`` configurations, the present and the shipped one first; return all in order.
 
     The sampler is TPE (Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011) over all
     settings together, of two objectives by non-domination (Ozaki et al., GECCO 2020). Those of a batch that
@@ -39,7 +40,7 @@ def search(space: Space, rule: Rule, trials: Trials, count: int, seed: int) -> l
     study = optuna.create_study(
         directions=["maximize", "minimize"] if rule.labelled else ["maximize"], sampler=_sampler(seed)
     )
-    for choice in (space.present, *_simple(space)):
+    for choice in _first(space, rule, trials):
         study.enqueue_trial({knob.key: at for knob, at in zip(space.knobs, choice, strict=True)})
     of: dict[str, optuna.distributions.BaseDistribution] = {
         knob.key: optuna.distributions.IntDistribution(0, len(knob.values) - 1) for knob in space.knobs
@@ -55,18 +56,20 @@ def search(space: Space, rule: Rule, trials: Trials, count: int, seed: int) -> l
     return made
 
 
-def _simple(space: Space) -> list[Choice]:
-    """Return what anybody would try first: another sensitivity, a longer or shorter deviation, or both."""
+def _first(space: Space, rule: Rule, trials: Trials) -> list[Choice]:
+    """Return what is tried first: what is, what is shipped, and what anybody would try to the better."""
+    now = trials.outcomes([space.present])[0]
+    too_many = now.pages_per_week > (rule.budget or 0.0)
+    calmer = now.false_pages > len(now.missed) if rule.labelled else too_many
     places = {knob.key: at for at, knob in enumerate(space.knobs)}
     sensitivity, persist = places["judge.sensitivity"], places["judge.persist"]
-    found: dict[Choice, None] = {}
-    for quarters, steps in _SIMPLE:
+    found = [space.present, space.shipped]
+    for quarters, steps in _CALMER if calmer else _KEENER:
         choice = list(space.present)
         for at, by in ((sensitivity, quarters), (persist, steps)):
             choice[at] = min(max(choice[at] + by, 0), len(space.knobs[at].values) - 1)
-        found[tuple(choice)] = None
-    found.pop(space.present, None)
-    return list(found)
+        found.append(tuple(choice))
+    return list(dict.fromkeys(found))
 
 
 def _sampler(seed: int) -> optuna.samplers.BaseSampler:

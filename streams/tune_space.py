@@ -28,15 +28,18 @@ _BOUNDS: Final = {
     "judge.horizon_days": (1.0, 365.0),
     "judge.near": (0.2, 1.0),
 }
+_NEAR_BY: Final = 0.02
+_SHIPPED: Final = Settings()
 _OF_GROWTH: Final = frozenset({Verdict.GROWTH, Verdict.LIMIT})
 
 
 class Knob(NamedTuple):
-    """One setting and what may be tried of it, the present value among it."""
+    """One setting and what may be tried of it, the present value and the shipped one among it."""
 
     key: str  # section.setting, section.measure.setting
     values: tuple[Number, ...]  # ascending
     present: int  # which of them the present configuration has
+    shipped: int  # which of them is the shipped default
 
 
 class Space(NamedTuple):
@@ -49,6 +52,11 @@ class Space(NamedTuple):
     def present(self) -> Choice:
         """The configuration as it is."""
         return tuple(knob.present for knob in self.knobs)
+
+    @property
+    def shipped(self) -> Choice:
+        """The shipped defaults, of the settings that are searched."""
+        return tuple(knob.shipped for knob in self.knobs)
 
     def changes(self, choice: Choice) -> dict[str, Number]:
         """Return the settings that are not as they are, with their values."""
@@ -138,13 +146,17 @@ def _scaled(settings: Settings, key: str, scales: Iterable[float]) -> Knob:
 
 
 def _listed(settings: Settings, key: str, values: Iterable[Number]) -> Knob:
-    """Make a knob of the values within the bounds; of those beside the present one, the next stay away."""
-    present = value_of(settings, key)
+    """Make a knob of the values within the bounds, without what is nearly the present or the shipped one."""
+    present, shipped = value_of(settings, key), value_of(_SHIPPED, key)
     low, high = _BOUNDS.get(key, (0.0, float("inf")))
-    near = 0.02 * abs(present)
-    others = {value for value in values if low <= value <= high and abs(value - present) > near}
-    ordered = tuple(sorted({*others, present}))
-    return Knob(key, ordered, ordered.index(present))
+    fixed = {present, shipped}
+    others = {
+        value
+        for value in values
+        if low <= value <= high and all(abs(value - one) > _NEAR_BY * abs(one) for one in fixed)
+    }
+    ordered = tuple(sorted(others | fixed))
+    return Knob(key, ordered, ordered.index(present), ordered.index(shipped))
 
 
 def _readable(value: float) -> float:

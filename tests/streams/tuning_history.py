@@ -19,7 +19,7 @@ _KINDS: tuple[dict[str, object], ...] = (
 )
 
 
-def scenario(days: int, seed: int, every: float = 0.5) -> Scenario:
+def scenario(days: int, seed: int, every: float = 0.35) -> Scenario:
     """Return a backend with an incident of an hour every so many days, of each kind in turn."""
     incidents = []
     at, number = 1.4, 0
