@@ -51,11 +51,11 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Given:
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> Given:
-    return Given(tmp_path_factory.mktemp("days"), days=3, seed=4)
+    return Given(tmp_path_factory.mktemp("days"), days=2, seed=4)
 
 
 def test_too_many_pages_become_few_on_time_it_has_not_seen(given: Given, tmp_path: Path) -> None:
-    tuned = given.tune(judged_by(**LIVELY), trials=10)
+    tuned = given.tune(judged_by(**LIVELY), trials=8)
     before, after = tuned.present.unseen, tuned.picked.unseen
     assert before.false_pages >= 3
     assert after.false_pages <= before.false_pages / 3
@@ -73,7 +73,7 @@ def test_too_many_pages_become_few_on_time_it_has_not_seen(given: Given, tmp_pat
 
 
 def test_a_dull_configuration_learns_to_see_on_time_it_has_not_seen(given: Given) -> None:
-    tuned = given.tune(judged_by(**DULL), trials=10)
+    tuned = given.tune(judged_by(**DULL), trials=8)
     before, after = tuned.present.unseen, tuned.picked.unseen
     assert after.found >= before.found + 1
     assert after.f1 >= before.f1 + 0.1
@@ -83,7 +83,7 @@ def test_a_dull_configuration_learns_to_see_on_time_it_has_not_seen(given: Given
 def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(short: Given, tmp_path: Path) -> None:
     written = []
     for jobs in (1, 2):
-        write_tuned(short.tune(judged_by(**LIVELY), trials=9, jobs=jobs), "", tmp_path / str(jobs))
+        write_tuned(short.tune(judged_by(**LIVELY), trials=13, jobs=jobs), "", tmp_path / str(jobs))
         written.append([(tmp_path / str(jobs) / name).read_bytes() for name in ("tune.json", "tradeoff.svg")])
     assert written[0] == written[1]
 
@@ -107,7 +107,7 @@ def test_a_trial_looks_at_no_step_of_the_unseen_stretch(short: Given) -> None:
 
 
 def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "streams.cli", "tune", *map(str, arguments), "--out", "out"]
+    command = [str(Path(sys.executable).with_name("uneri")), "tune", *map(str, arguments), "--out", "out"]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300, check=False)
 
 
