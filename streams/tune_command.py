@@ -53,8 +53,8 @@ def run_tune(asked: TuneAsked) -> int:
     ReplayError
         When the history or the labels cannot be used, or the results not be written.
     """
-    text = asked.config.read_text("utf-8-sig") if asked.config and asked.config.is_file() else ""
     settings = load_settings(asked.config)
+    text = asked.config.read_text("utf-8-sig") if asked.config else ""
     labels = _labels(asked)
     history = open_history(asked.sources, settings, asked.between)
     for note in history.notes:
