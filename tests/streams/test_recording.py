@@ -61,9 +61,9 @@ def test_a_recording_is_found_again_for_the_same_history_and_rollup_alone(
     assert again.totals == recording.totals
     other = MemoryHistory({"r/0": given.partitions[0]})
     assert recorded(fingerprint(other, SETTINGS), folder) is None
-    assert (
-        recorded(history(given), SETTINGS.model_copy(update={"rollup": Rollup(max_paths=3)}), folder) is None
-    )
+    folded = SETTINGS.model_copy(update={"rollup": Rollup(max_paths=3)})
+    assert recorded(fingerprint(history(given), folded), folder) is None
+    assert recorded(fingerprint(history(given), SETTINGS, (0, None)), folder) is None
 
 
 def test_a_recording_that_was_cut_off_or_changed_is_none(
