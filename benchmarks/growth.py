@@ -253,7 +253,7 @@ def aged(backend: Backend, weeks: int) -> Detect:
     begin = START - (7 * weeks + 1) * DAY
     detect.feed([backend.everything(begin - STEP), Block(SOURCE, 0, 1, 1, begin, 10, begin)])
     inside: Any = detect
-    inside._steps._closed = START
+    inside._measuring.steps._closed = START
     age(inside._judge, seen, weeks)
     per = inside._edges._per_cell
     day = drawn(of_edges * per, DAY // STEP // per, np.random.default_rng(3))

@@ -168,6 +168,52 @@ def replay(
 
 
 @app.command()
+def tune(
+    source: Annotated[
+        list[str], typer.Argument(metavar="SOURCE…", help="files, folders, or kafka://host:port/topic")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="where the results are left", parser=_folder)],
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="L", help="known incidents: YAML or CSV"),
+    ] = None,
+    pages_per_week: Annotated[
+        float | None, typer.Option("--pages-per-week", metavar="N", min=0, help="how many pages are bearable")
+    ] = None,
+    config: Config = None,
+    trials: Annotated[int, typer.Option(metavar="N", min=2, help="configurations to try")] = 60,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="the same seed gives the same results")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="trials made at a time; all cores without")
+    ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME", help="2026-01-31T08:00:00Z, 2026-01-31 or epoch seconds"),
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="TIME", help="the end, not included")] = None,
+    validate_share: Annotated[
+        float, typer.Option("--validate-share", min=0.1, max=0.9, help="the part of the history kept unseen")
+    ] = 1 / 3,
+) -> None:
+    """Search the settings that matter over labelled history, or for a number of pages, and propose some."""
+    from streams.tune_command import TuneAsked, run_tune
+
+    asked = TuneAsked(
+        sources=source,
+        out=out,
+        config=config,
+        labels=labels,
+        pages_per_week=pages_per_week,
+        trials=trials,
+        seed=seed,
+        jobs=jobs,
+        between=(_time(from_), _time(to)),
+        validate_share=validate_share,
+    )
+    _leave(lambda: run_tune(asked))
+
+
+@app.command()
 def score(
     series: Annotated[
         list[Path],

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from detectors.attribution import STANDS_OUT
 from detectors.fatal import Occurrence, Signatures, occurrences
 from detectors.finding import Finding, Share, Verdict
-from detectors.measures import COLUMN, Measure
+from detectors.measures import Measure
 from detectors.scope import FUNCTION, ROUTE, SERVICE, Scope
 from detectors.sentence import of_fatal
 from detectors.series import Series
 from detectors.state import pack, unpack
 from streams.columns import ERROR_TYPE
 from streams.findings import Explanation, identity
+from streams.measured_step import MeasuredStep
 from streams.paths import OTHER
-from streams.steps import Step
 
 CEASES_SECONDS: Final = 600
 """A signature that did not come for so long is over; it is known from then on."""
@@ -79,7 +79,7 @@ class FatalFindings:
         self._rows = np.concatenate((self._rows, np.array(list(fresh), np.intp)))
         self._signatures.add(len(fresh), start)
 
-    def tell(self, step: Step, completeness: float) -> list[Finding]:
+    def tell(self, step: MeasuredStep) -> list[Finding]:
         """Take in a step; return what is to be told of it."""
         counted = {
             (self._place[row], text): count
@@ -87,8 +87,8 @@ class FatalFindings:
             if key == ERROR_TYPE and row in self._place
         }
         came = occurrences(counted, self._scopes, skip=OTHER)
-        requests: NDArray[np.float64] = step.sums[self._rows, COLUMN[Measure.REQUESTS]]
-        seen = step.start + self._step
+        requests: NDArray[np.float64] = step.requests[self._rows]
+        seen, completeness = step.start + self._step, step.completeness
         told = self._go_on({(one.place, one.signature): one.times for one in came}, seen, completeness)
         new = self._signatures.see(step.start, requests, came)
         return told + [self._begin(one, step.start, seen, completeness) for one in new]

@@ -32,8 +32,8 @@ from detectors.series import Series
 from detectors.state import pack, unpack
 from detectors.verdicts import CODES
 from streams.columns import THROTTLE
+from streams.measured_step import MeasuredStep
 from streams.silences import Silences
-from streams.steps import Step
 
 RETOLD_EVERY = 5  # steps between two updates of an open finding
 TOUCHES = 0.05  # a source with at least this share of the excess belongs to the incident
@@ -154,15 +154,13 @@ class Findings:
                 struck[self._number[about]] = True
         return struck[self._target]
 
-    def tell(
-        self, step: Step, scopes: Sequence[ScopeOrEdge], judgement: Judgement, completeness: float
-    ) -> list[Finding]:
-        """Return what is to be told after ``judgement`` of ``step``, whose rows are ``scopes``."""
+    def tell(self, step: MeasuredStep, judgement: Judgement) -> list[Finding]:
+        """Return what is to be told after ``judgement`` of ``step``."""
         reasons: dict[ScopeOrEdge, dict[str, float]] = {}
         for (row, key, text), count in step.tags.items():
             if key == THROTTLE:
-                reasons.setdefault(scopes[row], {})[text] = count
-        moment = _Moment(judgement, step.start + self._step, completeness, reasons)
+                reasons.setdefault(step.scopes[row], {})[text] = count
+        moment = _Moment(judgement, step.start + self._step, step.completeness, reasons)
         self._forget(moment.seen)
         told = [self._grow(growing, moment) for growing in judgement.growth]
         begun = {*np.flatnonzero(judgement.opened).tolist(), *self._silences.silent.tolist()}

@@ -1,0 +1,141 @@
+"""The trade-off of a search as a picture: one SVG file that is light or dark as its viewer is."""
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import Final, NamedTuple
+
+WIDTH: Final = 720
+HEIGHT: Final = 420
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 64, 56
+
+# Okabe and Ito's palette, as in the charts of messages
+_STYLE: Final = """
+  svg{--ink:#1d1c1d;--faint:#6b7280;--grid:#e5e7eb;--paper:#ffffff;--line:#0072b2;--now:#d55e00;--pick:#009e73;
+    background:var(--paper);font-family:system-ui,-apple-system,'Segoe UI',sans-serif;font-size:13px}
+  @media (prefers-color-scheme:dark){svg{--ink:#e8e8e8;--faint:#9ca3af;--grid:#374151;--paper:#1a1d21;
+    --line:#56b4e9;--now:#e69f00;--pick:#2fc59b}}
+  text{fill:var(--ink)} .faint{fill:var(--faint)} .title{font-size:15px;font-weight:600}
+  .grid{stroke:var(--grid)} .tried{fill:var(--faint);opacity:.45}
+  .front{fill:none;stroke:var(--line);stroke-width:2} .on{fill:var(--line)}
+  .now{fill:none;stroke:var(--now);stroke-width:3}
+  .pick{fill:var(--pick);stroke:var(--paper);stroke-width:1.5}
+  .budget{stroke:var(--faint);stroke-dasharray:5 4}
+"""
+
+Point = tuple[float, float]
+
+
+class Tradeoff(NamedTuple):
+    """What is drawn. A point is (across, up)."""
+
+    title: str
+    across: str  # what the axes say
+    up: str
+    share: bool  # whether ``up`` is a part of one, written in per cent
+    tried: Sequence[Point]
+    front: Sequence[Point]  # from left to right
+    present: Point
+    pick: Point
+    budget: float | None = None  # a line across
+
+
+def draw_tradeoff(chart: Tradeoff) -> str:
+    """Return the picture. The same points give the same bytes."""
+    every = (*chart.tried, *chart.front, chart.present, chart.pick)
+    across = _ticks(max(*(x for x, _ in every), chart.budget or 0.0))
+    up = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0] if chart.share else _ticks(max(y for _, y in every))
+    wide, high = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
+
+    def place(point: Point) -> tuple[str, str]:
+        x, y = _LEFT + wide * point[0] / across[-1], HEIGHT - _BOTTOM - high * point[1] / up[-1]
+        return f"{x:.1f}", f"{y:.1f}"
+
+    parts = [
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+            f'aria-label="{escape(chart.title)}">'
+        ),
+        f"<style>{_STYLE}</style>",
+        f'<text class="title" x="{_LEFT}" y="24">{escape(chart.title)}</text>',
+    ]
+    for value in up:
+        _, y = place((0.0, value))
+        said = f"{value:.0%}" if chart.share else f"{value:g}"
+        parts += [
+            f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>',
+            f'<text class="faint" x="{_LEFT - 8}" y="{y}" dy="4" text-anchor="end">{said}</text>',
+        ]
+    for value in across:
+        x, _ = place((value, 0.0))
+        parts.append(
+            f'<text class="faint" x="{x}" y="{HEIGHT - _BOTTOM + 20}" text-anchor="middle">{value:g}</text>'
+        )
+    parts += [
+        (
+            f'<text class="faint" x="{WIDTH - _RIGHT}" y="{HEIGHT - 12}" text-anchor="end">'
+            f"{escape(chart.across)} →</text>"
+        ),
+        f'<text class="faint" x="{_LEFT}" y="{_TOP - 12}">↑ {escape(chart.up)}</text>',
+    ]
+    if chart.budget is not None:
+        x, _ = place((chart.budget, 0.0))
+        parts.append(f'<line class="budget" x1="{x}" x2="{x}" y1="{_TOP}" y2="{HEIGHT - _BOTTOM}"/>')
+    parts += [_circle("tried", place(point), 3.5) for point in sorted(set(chart.tried))]
+    steps = _stairs(chart.front)
+    if len(steps) > 1:
+        line = " ".join(",".join(place(point)) for point in steps)
+        parts.append(f'<polyline class="front" points="{line}"/>')
+    parts += [_circle("on", place(point), 4) for point in chart.front]
+    parts += [_circle("pick", place(chart.pick), 7), _circle("now", place(chart.present), 9)]
+    return "\n".join([*parts, *_legend(budget=chart.budget is not None), "</svg>"]) + "\n"
+
+
+def _legend(*, budget: bool) -> list[str]:
+    entries = [
+        ("tried", "tried", 3.5, 62),
+        ("on", "not beaten", 4.0, 104),
+        ("now", "as it is", 7.0, 82),
+        ("pick", "pick", 6.0, 58),
+        *([("budget", "budget", 0.0, 62)] if budget else []),
+    ]
+    parts: list[str] = []
+    x = WIDTH - _RIGHT - sum(wide for *_, wide in entries) + 8
+    for name, said, radius, wide in entries:
+        if radius:
+            parts.append(_circle(name, (str(x), "48"), radius))
+        else:
+            parts.append(f'<line class="{name}" x1="{x}" x2="{x}" y1="40" y2="56"/>')
+        parts.append(f'<text class="faint" x="{x + 13}" y="52">{said}</text>')
+        x += wide
+    return parts
+
+
+def _stairs(front: Sequence[Point]) -> list[Point]:
+    """Return the corners of what can be had: between two points, what the left one has."""
+    corners: list[Point] = []
+    for point in front:
+        if corners:
+            corners.append((point[0], corners[-1][1]))
+        corners.append(point)
+    return corners
+
+
+def _circle(name: str, place: tuple[str, str], radius: float) -> str:
+    return f'<circle class="{name}" cx="{place[0]}" cy="{place[1]}" r="{radius:g}"/>'
+
+
+def _ticks(most: float) -> list[float]:
+    """Return some five round numbers from 0 on, the last of them above ``most``.
+
+    Examples
+    --------
+    >>> _ticks(7.2)
+    [0.0, 2.0, 4.0, 6.0, 8.0]
+    """
+    if most <= 0:
+        return [0.0, 1.0]
+    rough = most / 4
+    power = 10.0 ** math.floor(math.log10(rough))
+    width = next(unit * power for unit in (1, 2, 2.5, 5, 10) if unit * power >= rough * 0.999)
+    return [round(width * count, 10) for count in range(math.ceil(most / width * 0.999) + 1)]

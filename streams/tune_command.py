@@ -1,0 +1,149 @@
+"""``uneri tune``: records history once, searches settings over it, validates, and proposes changes."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from alerting.labels import Label
+from alerting.labels_file import LabelsError, load_labels
+from config.load import load_settings
+from config.settings import Settings
+from streams.progress import Progress
+from streams.record_history import record, recorded
+from streams.recording import Recording, fingerprint
+from streams.replay_history import Between, open_history
+from streams.replay_source import History, ReplayError
+from streams.tune_pick import pick
+from streams.tune_progress import TrialProgress
+from streams.tune_result import Tuned, lines, write_tuned
+from streams.tune_rule import Rule
+from streams.tune_search import search
+from streams.tune_space import Space, space_for_budget, space_for_labels
+from streams.tune_stretch import stretches
+from streams.tune_trial import Ground, Trials, searched
+
+
+@dataclass(frozen=True, slots=True)
+class TuneAsked:
+    """What the command line asks for."""
+
+    sources: Sequence[str]
+    out: Path
+    config: Path | None = None
+    labels: Path | None = None
+    pages_per_week: float | None = None
+    trials: int = 60
+    seed: int = 1
+    jobs: int | None = None  # all cores without
+    between: Between = (None, None)
+    validate_share: float = 1 / 3
+
+
+def run_tune(asked: TuneAsked) -> int:
+    """Search, leave the results, and say what they are; return the exit code.
+
+    Raises
+    ------
+    config.load.ConfigError
+        When the configuration is wrong.
+    ReplayError
+        When the history or the labels cannot be used, or the results not be written.
+    """
+    settings = load_settings(asked.config)
+    text = asked.config.read_text("utf-8-sig") if asked.config else ""
+    labels = _labels(asked)
+    history = open_history(asked.sources, settings, asked.between)
+    for note in history.notes:
+        typer.echo(f"uneri: {note}", err=True)
+    try:
+        tuned = tune(history, settings, labels, asked)
+        names = write_tuned(tuned, text, asked.out)
+    except OSError as error:
+        raise ReplayError(
+            f"{error.filename or asked.out}: {error.strerror}; choose another folder with --out"
+        ) from error
+    for line in lines(tuned):
+        typer.echo(line)
+    typer.echo(f"{asked.out}: {', '.join(names)}")
+    return 0
+
+
+def tune(history: History, settings: Settings, labels: Sequence[Label] | None, asked: TuneAsked) -> Tuned:
+    """Search the settings that matter over a history.
+
+    Parameters
+    ----------
+    labels
+        What is known of it; None: nothing, and the budget of pages is gone by.
+
+    Raises
+    ------
+    ReplayError
+        When it cannot be read, or is too short; the text says what is missing.
+    """
+    recording, mark = _recording(history, settings, asked)
+    cut = stretches(recording.totals, settings, labels, asked.validate_share)
+    ground = Ground(recording.path, mark, settings, tuple(labels or ()), cut)
+    rule = Rule(labels is not None, asked.pages_per_week)
+    space = _space(ground, rule)
+    jobs = asked.jobs or os.cpu_count() or 1
+    with (
+        TrialProgress(asked.trials, sys.stderr) as progress,
+        Trials(ground, space, jobs, progress.done) as trials,
+    ):
+        tried = search(space, rule, trials, asked.trials, asked.seed)
+        best = pick(space, rule, trials)
+        present, picked = trials.both([space.present, best.choice])
+    return Tuned(
+        space=space,
+        rule=rule,
+        seed=asked.seed,
+        totals=recording.totals,
+        stretches=cut,
+        tried=tried,
+        known=trials.known,
+        pick=best,
+        present=present,
+        picked=picked,
+    )
+
+
+def _labels(asked: TuneAsked) -> list[Label] | None:
+    if asked.labels is None:
+        if asked.pages_per_week is None:
+            raise ReplayError(
+                "nothing to tune by; give --labels, which say what happened, or --pages-per-week"
+            )
+        return None
+    try:
+        return load_labels(asked.labels)
+    except LabelsError as error:
+        raise ReplayError(str(error)) from error
+
+
+def _recording(history: History, settings: Settings, asked: TuneAsked) -> tuple[Recording, str]:
+    mark = fingerprint(history, settings, asked.between)
+    found = recorded(mark, asked.out)
+    if found is not None:
+        typer.echo(f"uneri: {found.path} is of this history: it is not read again", err=True)
+    else:
+        with Progress("read", sys.stderr) as progress:
+            found = record(history, settings, mark, asked.out, progress.show)
+    totals = found.totals
+    if not totals.steps:
+        raise ReplayError(
+            f"{', '.join(asked.sources)}: nothing to judge"
+            f"{' between --from and --to' if any(asked.between) else ''}, {totals.bad:,} bad records"
+        )
+    return found, mark
+
+
+def _space(ground: Ground, rule: Rule) -> Space:
+    if not rule.labelled:
+        return space_for_budget(ground.settings)
+    verdicts, evaluation = searched(ground, {})
+    return space_for_labels(ground.settings, evaluation, verdicts.incidents)

@@ -1,0 +1,236 @@
+"""What a search came to: all of it as JSON, the lines for a terminal, the proposal, the picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from config.amend import Amendment, amended, full_floor
+from streams.recording import Totals
+from streams.tradeoff_chart import Tradeoff, draw_tradeoff
+from streams.tune_pick import Pick, gain
+from streams.tune_rule import Rule, front
+from streams.tune_search import BATCH, sensitivity_of
+from streams.tune_space import Choice, Space
+from streams.tune_stretch import Stretches
+from streams.tune_trial import Both, Outcome
+from streams.whole_file import write_whole
+
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """A search and its validation."""
+
+    space: Space
+    rule: Rule
+    seed: int
+    totals: Totals
+    stretches: Stretches
+    tried: Sequence[tuple[Choice, Outcome]]  # in order, the present configuration first
+    known: dict[Choice, Outcome]  # these and what was tried to prune the pick
+    pick: Pick
+    present: Both
+    picked: Both
+
+    @property
+    def better(self) -> bool:
+        """Whether the pick is better than what is, on the stretch that was not searched."""
+        ranks = [
+            self.rule.rank(both.unseen, sensitivity_of(self.space, choice))
+            for both, choice in ((self.picked, self.pick.choice), (self.present, self.space.present))
+        ]
+        return bool(self.pick.changes) and ranks[0] > ranks[1]
+
+    @property
+    def front(self) -> list[Choice]:
+        """The configurations that no other beats on both sides of the trade-off."""
+        points = {
+            choice: self.rule.objectives(outcome, sensitivity_of(self.space, choice))
+            for choice, outcome in self.known.items()
+        }
+        return front(points, self.space)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the content of ``tune.json``: a function of history, settings, labels and seed alone."""
+        at = self.stretches
+        return {
+            "version": _VERSION,
+            "versions": {name: version(name) for name in ("uneri", "optuna", "numpy")},
+            "seed": self.seed,
+            "batch": BATCH,
+            "rule": self.rule.said,
+            "budget": self.rule.budget,
+            "history": msgspec.to_builtins(self.totals),
+            "stretches": dict(zip(("begin", "first", "split", "last"), at, strict=True)),
+            "knobs": [
+                {"key": knob.key, "values": knob.values, "present": knob.values[knob.present]}
+                for knob in self.space.knobs
+            ],
+            "trials": [self._trial(choice, outcome) for choice, outcome in self.tried],
+            "pruning": [
+                self._trial(choice, outcome)
+                for choice, outcome in self.known.items()
+                if choice not in dict(self.tried)
+            ],
+            "front": [self._trial(choice, self.known[choice]) for choice in self.front],
+            "pick": {
+                "changes": [change._asdict() for change in self.pick.changes],
+                "searched": self.picked.searched.to_json(),
+                "unseen": self.picked.unseen.to_json(),
+            },
+            "present": {
+                "searched": self.present.searched.to_json(),
+                "unseen": self.present.unseen.to_json(),
+            },
+            "proposed": self.better,
+        }
+
+    def _trial(self, choice: Choice, outcome: Outcome) -> dict[str, object]:
+        return {"changes": self.space.changes(choice), **outcome.to_json()}
+
+    def chart(self) -> str:
+        """Return ``tradeoff.svg``."""
+
+        def point(choice: Choice, outcome: Outcome) -> tuple[float, float]:
+            high, low = self.rule.objectives(outcome, sensitivity_of(self.space, choice))
+            return low, high
+
+        tried = [point(choice, outcome) for choice, outcome in self.known.items()]
+        here = self.space.present
+        labelled = self.rule.labelled
+        return draw_tradeoff(
+            Tradeoff(
+                title=f"{len(self.known)} configurations over {_days(self.stretches)} that were searched",
+                across="false pages a week" if labelled else "pages a week",
+                up="labels told" if labelled else "sensitivity",
+                share=labelled,
+                tried=tried,
+                front=[point(choice, self.known[choice]) for choice in self.front],
+                present=point(here, self.known[here]),
+                pick=point(self.pick.choice, self.pick.outcome),
+                budget=None if labelled else self.rule.budget,
+            )
+        )
+
+    def proposal(self, text: str) -> str:
+        """Return ``proposed.yaml``: the user's file with the changes, each with its reason."""
+        amendments = {
+            change.key: Amendment(change.new, f"was {change.old:g}: {change.reason}")
+            for change in self.pick.changes
+        }
+        return amended(text, full_floor(self.space.settings, amendments))
+
+
+def lines(tuned: Tuned) -> list[str]:
+    """Say what was found: the trade-off, the pick with its reasons, and the stretch that was not searched."""
+    at = tuned.stretches
+    said = [
+        (
+            f"searched {_when(at.first)} to {_when(at.split)}, unseen until {_when(at.last)}; "
+            f"{len(tuned.known)} configurations"
+        ),
+        *_table(tuned),
+    ]
+    if not tuned.rule.labelled:
+        said.append(
+            "without labels nothing is known of what is missed: this is about how many pages there are"
+        )
+    if not tuned.pick.changes:
+        return [
+            *said,
+            f"nothing is proposed: of all that was tried, the present configuration is {tuned.rule.said}",
+        ]
+    said.append(f"pick ({tuned.rule.said}):")
+    said += [
+        f"  {change.key} {change.old:g} → {change.new:g}: {change.reason}" for change in tuned.pick.changes
+    ]
+    now, new = tuned.present.unseen, tuned.picked.unseen
+    labelled = tuned.rule.labelled
+    said.append(f"on the stretch it has not seen: {_said(now, labelled)} → {_said(new, labelled)}")
+    if labelled and not now.labels:
+        said.append("no label lies there: what the pick misses is not known")
+    if not tuned.better:
+        said.append("nothing is proposed: there the pick is not better than the present configuration")
+    else:
+        difference = gain(now, new, labelled=labelled)
+        said.append(f"proposed: {difference}")
+    return said
+
+
+def _table(tuned: Tuned) -> list[str]:
+    labelled = tuned.rule.labelled
+    head = ("labels told", "false pages/week", "pages/week") if labelled else ("sensitivity", "pages/week")
+    rows = []
+    front_ = tuned.front
+    for choice in dict.fromkeys([tuned.space.present, *front_, tuned.pick.choice]):
+        outcome = tuned.known[choice]
+        changes = ", ".join(f"{key} {value:g}" for key, value in tuned.space.changes(choice).items())
+        marks = [("as it is", tuned.space.present), ("pick", tuned.pick.choice)]
+        mark = ", ".join(name for name, one in marks if one == choice)
+        numbers = (
+            (
+                f"{outcome.found} of {outcome.labels}",
+                f"{outcome.false_pages_per_week:.1f}",
+                f"{outcome.pages_per_week:.1f}",
+            )
+            if labelled
+            else (f"{sensitivity_of(tuned.space, choice):g}", f"{outcome.pages_per_week:.1f}")
+        )
+        rows.append((mark, *numbers, changes))
+    widths = [max(len(name), 8) for name in head]
+    return [
+        "  ".join(
+            ["        ", *(name.rjust(width) for name, width in zip(head, widths, strict=True)), "changes"]
+        ),
+        *(
+            "  ".join(
+                [
+                    row[0].ljust(8),
+                    *(cell.rjust(width) for cell, width in zip(row[1:-1], widths, strict=True)),
+                    row[-1] or "none",
+                ]
+            )
+            for row in rows
+        ),
+    ]
+
+
+def _said(outcome: Outcome, labelled: bool) -> str:
+    if not labelled:
+        return f"{outcome.pages_per_week:.1f} pages a week"
+    false = f"{outcome.false_pages_per_week:.1f} false pages a week"
+    return f"{outcome.found} of {outcome.labels} labels told, {false}"
+
+
+def write_tuned(tuned: Tuned, text: str, out: Path) -> list[str]:
+    """Leave the files of a search; return their names.
+
+    Raises
+    ------
+    OSError
+        When one cannot be written; it names the file.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    written = msgspec.json.format(msgspec.json.encode(tuned.to_json()), indent=1)
+    write_whole(out / "tune.json", written + b"\n")
+    write_whole(out / "tradeoff.svg", tuned.chart().encode())
+    proposed = out / "proposed.yaml"
+    if not tuned.better:
+        proposed.unlink(missing_ok=True)
+        return ["tune.json", "tradeoff.svg"]
+    write_whole(proposed, tuned.proposal(text).encode())
+    return ["tune.json", "tradeoff.svg", "proposed.yaml"]
+
+
+def _when(at: int) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
+
+
+def _days(at: Stretches) -> str:
+    return f"{(at.split - at.first) / 86400:.1f} days"

@@ -1,0 +1,187 @@
+"""What a search is made of: stretches, knobs, the rule, the front, the picture."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from alerting.evaluation import evaluate
+from alerting.labels import Kind, Label
+from config.settings import Floor, Floors, Judge, Settings
+from streams.recording import Totals
+from streams.replay_source import ReplayError
+from streams.tradeoff_chart import Tradeoff, draw_tradeoff
+from streams.tune_pick import gain
+from streams.tune_rule import Rule, front
+from streams.tune_space import Choice, changed, space_for_budget, space_for_labels
+from streams.tune_stretch import stretches
+from streams.tune_trial import Outcome
+
+DAY = 86400
+SETTINGS = Settings(judge=Judge(young=DAY))
+TOTALS = Totals(records=9, steps=10 * 1440, series=1, first=0, last=10 * DAY)
+
+
+def label(start: int, end: int | None = None, measure: str = "wcu") -> Label:
+    return Label(kind=Kind.INCIDENT, start=start, end=end, measure=measure)
+
+
+def outcome(found: int, false_pages: int, pages: int | None = None, delay: float | None = None) -> Outcome:
+    missed = tuple(label(at) for at in range(10 - found))
+    return Outcome(missed, 10, found + false_pages if pages is None else pages, false_pages, 1.0, delay)
+
+
+# -- stretches
+
+
+def test_the_first_part_after_the_warm_up_is_searched_and_the_last_third_is_not() -> None:
+    assert stretches(TOTALS, SETTINGS, None, 1 / 3) == (0, DAY, 7 * DAY, 10 * DAY)
+
+
+def test_the_cut_comes_before_an_incident_that_lies_across_it() -> None:
+    known = [label(2 * DAY), label(7 * DAY - 1800, 7 * DAY + 60)]
+    assert stretches(TOTALS, SETTINGS, known, 1 / 3).split == 7 * DAY - 1800 - 600
+
+
+@pytest.mark.parametrize(
+    ("totals", "known", "share", "said"),
+    [
+        (Totals(), None, 0.3, "the history has nothing"),
+        (Totals(steps=9, last=DAY // 2), None, 0.3, "baselines need 1.0 days"),
+        (TOTALS, [], 0.3, "no label of an incident"),
+        (TOTALS, [Label(kind=Kind.EXPECTED, start=2 * DAY)], 0.3, "no label of an incident"),
+        (TOTALS, [label(99 * DAY)], 0.3, "no label lies within the history"),
+        (TOTALS, [label(9 * DAY)], 0.3, "all labels lie in the stretch that is kept unseen"),
+        (TOTALS, [label(60)], 0.3, "no label lies in the stretch that is searched"),
+    ],
+)
+def test_what_is_missing_is_said_in_one_line(
+    totals: Totals, known: list[Label] | None, share: float, said: str
+) -> None:
+    with pytest.raises(ReplayError, match=said) as caught:
+        stretches(totals, SETTINGS, known, share)
+    assert "\n" not in str(caught.value)
+
+
+# -- space
+
+
+def space_of(settings: Settings, *labels: Label) -> list[str]:
+    evaluation = evaluate([], labels, 0, 10 * DAY)
+    return [knob.key for knob in space_for_labels(settings, evaluation, []).knobs]
+
+
+def test_floors_are_searched_where_something_of_the_measure_is_wrong() -> None:
+    always = ["judge.sensitivity", "judge.persist", "judge.recover"]
+    assert space_of(SETTINGS, label(DAY, measure="")) == always
+    assert space_of(SETTINGS, label(DAY)) == [*always, "floors.wcu.absolute", "floors.wcu.relative"]
+    # a factor of zero is zero
+    assert space_of(SETTINGS, label(DAY, measure="value:sales")) == [*always, "floors.values.relative"]
+
+
+def test_growth_is_searched_where_a_label_is_about_it() -> None:
+    grows = Label(kind=Kind.INCIDENT, start=DAY, verdict="growth")
+    assert space_of(SETTINGS, grows)[3:] == ["judge.growth_per_day", "judge.horizon_days", "judge.near"]
+
+
+def test_without_labels_no_floor_is_searched_and_nothing_lasts_more_than_twice_as_long() -> None:
+    knobs = space_for_budget(SETTINGS).knobs
+    assert [knob.key for knob in knobs] == ["judge.sensitivity", "judge.persist", "judge.recover"]
+    assert knobs[1].values == (1, 2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SETTINGS,
+        Settings(judge=Judge(sensitivity=0.2, persist=60, recover=240, near=0.2, growth_per_day=1.0)),
+        Settings(judge=Judge(sensitivity=5, persist=1, recover=1, horizon_days=365)),
+        Settings(floors=Floors(wcu=Floor(absolute=0.0001, relative=7.123))),
+    ],
+)
+def test_every_value_of_every_knob_is_a_configuration_and_the_present_one_is_among_them(
+    settings: Settings,
+) -> None:
+    labels = [label(DAY), Label(kind=Kind.INCIDENT, start=DAY, verdict="growth")]
+    space = space_for_labels(settings, evaluate([], labels, 0, 2 * DAY), [])
+    assert space.settings_of(space.present) == settings
+    for knob in space.knobs:
+        assert list(knob.values) == sorted(set(knob.values))
+        for value in knob.values:
+            Settings.model_validate(changed(settings, {knob.key: value}).model_dump())
+
+
+# -- rule
+
+
+def test_with_labels_the_best_f1_wins() -> None:
+    rule = Rule(labelled=True, budget=None)
+    ordered = [outcome(2, 0), outcome(9, 30), outcome(8, 4), outcome(9, 4), outcome(9, 0)]
+    assert sorted(ordered, key=lambda one: rule.rank(one, 1.0)) == ordered
+
+
+def test_with_a_budget_what_is_told_within_it_counts_first() -> None:
+    rule = Rule(labelled=True, budget=10)
+    ordered = [outcome(10, 20), outcome(10, 1), outcome(5, 0), outcome(6, 4), outcome(6, 1)]
+    assert sorted(ordered, key=lambda one: rule.rank(one, 1.0)) == ordered
+
+
+def test_without_labels_the_closest_from_below_wins_then_the_more_sensitive() -> None:
+    rule = Rule(labelled=False, budget=10)
+    ordered = [(14, 1.0), (11, 1.0), (2, 2.0), (9, 0.5), (9, 1.0), (10, 0.3)]
+    ranks = [rule.rank(outcome(0, pages, pages), sensitivity) for pages, sensitivity in ordered]
+    assert ranks == sorted(ranks)
+
+
+def test_the_front_is_what_no_other_beats_and_the_nearest_of_equals() -> None:
+    space = space_for_budget(SETTINGS)
+    here = space.present
+
+    def moved(by: int) -> Choice:
+        return (here[0] + by, *here[1:])
+
+    points = {moved(0): (0.5, 4.0), moved(-1): (0.5, 1.0), moved(-2): (0.5, 1.0), moved(3): (0.9, 6.0)}
+    assert front(points | {moved(2): (0.8, 7.0)}, space) == [moved(-1), moved(3)]
+
+
+def test_a_gain_is_said_in_labels_and_pages() -> None:
+    assert gain(outcome(8, 5), outcome(8, 2), labelled=True) == "3.0 false pages a week fewer, no label lost"
+    assert (
+        gain(outcome(7, 2), outcome(9, 3), labelled=True) == "2 more labels told, 1.0 false pages a week more"
+    )
+    assert gain(outcome(9, 3), outcome(8, 0), labelled=True) == "1 label lost, 3.0 false pages a week fewer"
+    assert gain(outcome(0, 5), outcome(0, 3), labelled=False) == "2.0 pages a week fewer"
+
+
+# -- picture
+
+
+def test_the_picture_holds_every_point_and_is_well_formed() -> None:
+    chart = Tradeoff(
+        title="a < b & c",
+        across="pages a week",
+        up="labels told",
+        share=True,
+        tried=[(0.0, 0.0), (3.0, 0.5), (9.0, 1.0)],
+        front=[(0.0, 0.0), (3.0, 0.5), (9.0, 1.0)],
+        present=(9.0, 1.0),
+        pick=(3.0, 0.5),
+        budget=5.0,
+    )
+    written = draw_tradeoff(chart)
+    root = ET.fromstring(written)  # noqa: S314  # our own
+    by_class: dict[str, int] = {}
+    for one in root.iter():
+        by_class[one.get("class", "")] = by_class.get(one.get("class", ""), 0) + 1
+    legend = 1
+    assert by_class["tried"] == 3 + legend
+    assert by_class["on"] == 3 + legend
+    assert (by_class["now"], by_class["pick"], by_class["budget"], by_class["front"]) == (2, 2, 2, 1)
+    assert "prefers-color-scheme:dark" in written
+    assert draw_tradeoff(chart) == written
+
+
+def test_a_picture_of_a_single_point_can_be_drawn() -> None:
+    still = (0.0, 1.0)
+    ET.fromstring(  # noqa: S314  # our own
+        draw_tradeoff(Tradeoff("t", "x", "y", True, [still], [still], still, still))
+    )
