@@ -16,7 +16,7 @@ from streams.kafka_stages import RollupStage
 from streams.kafka_topics import Topics
 from streams.rejected import Reason, Rejected
 from streams.replay import replay, summary
-from streams.replay_command import run_replay
+from streams.replay_command import ReplayAsked, run_replay
 from streams.replay_files import FileHistory
 
 
@@ -174,8 +174,9 @@ def test_replay_reads_on_and_says_where_the_daemon_would_have_stopped(
     found = replay(FileHistory([file]), Settings())
     assert found.records == 600
     assert len(found.dead) == 60
-    assert found.stopped.startswith("51 bad records in a row at files/0, record 151 (not_json")
+    assert found.stopped.startswith("51 bad records in a row at files/0, offset 150 (not_json")
     assert any("the daemon would have stopped there" in line for line in summary(found))
-    assert run_replay(str(file), Settings(), (None, None), tmp_path / "out") == 1
-    assert run_replay(str(file), Settings(dead_letters=DeadLetters(stop=False)), (None, None), tmp_path) == 0
+    lenient = Settings(dead_letters=DeadLetters(stop=False))
+    assert run_replay(ReplayAsked([str(file)], tmp_path / "out", Settings())) == 1
+    assert run_replay(ReplayAsked([str(file)], tmp_path / "lenient", lenient)) == 0
     assert "60 bad records: 60 not_json" in capsys.readouterr().out
