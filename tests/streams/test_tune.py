@@ -10,7 +10,7 @@ from alerting.labels import Label
 from alerting.labels_file import labels_to_yaml
 from config.load import load_settings
 from config.settings import Settings
-from streams.record_history import recorded
+from streams.record_history import record, recorded
 from streams.recording import fingerprint
 from streams.simulation import Simulation
 from streams.tune_command import TuneAsked, tune
@@ -99,8 +99,7 @@ def test_without_labels_pages_are_brought_within_the_budget_and_what_is_missed_i
 def test_a_trial_looks_at_no_step_of_the_unseen_stretch(short: Given) -> None:
     settings = judged_by(**LIVELY)
     mark = fingerprint(short.history, settings, (None, None))
-    recording = recorded(mark, short.out)
-    assert recording is not None
+    recording = recorded(mark, short.out) or record(short.history, settings, mark, short.out)
     cut = stretches(recording.totals, settings, short.labels, 1 / 3)
     verdicts, _ = searched(Ground(recording.path, mark, settings, tuple(short.labels), cut), {})
     assert verdicts.last == cut.split < recording.totals.last
