@@ -27,6 +27,7 @@ from streams.crash_points import At, CrashPoint, nothing
 UNACKNOWLEDGED: Final = 1000  # emissions on their way until a stage waits for them
 UNACKNOWLEDGED_BYTES: Final = 32 * 1024 * 1024  # and how large they may be together
 PENDING: Final = "pending"  # the part that holds emissions made because time passed
+ASKING_SECONDS: Final = 5.0  # between two looks at a partition that brings nothing, and for an answer
 TOPIC: Final = "topic"  # the part that says which topic the offsets are of, where brokers tell
 
 REMEDY: Final = (
@@ -105,7 +106,8 @@ class StageRunner:
     every
         Seconds of wall time between checkpoints.
     idle_after
-        Seconds of wall time without records after which the stage is told so; None: never.
+        Seconds of wall time without records, while a broker answers, after which the stage is told so;
+        None: never.
     clock
         Seconds, monotonic.
     at
@@ -142,7 +144,7 @@ class StageRunner:
         self._idle_after = idle_after
         self._clock = clock
         self._at = at
-        self._spoke = self._saved = clock()
+        self._spoke = self._saved = self._asked = clock()
         self._idle = False
         self._changed = False
         self._closed = False
@@ -280,18 +282,28 @@ class StageRunner:
                 await self._checkpoint()
 
     async def _is_silent(self) -> bool:
-        if self._idle_after is None or self._idle or self._clock() - self._spoke < self._idle_after:
+        """Whether a broker was asked again and again for long enough, and always answered that nothing came.
+
+        While it does not answer nobody can write to it either: that is no silence of the partition.
+        """
+        now = self._clock()
+        if self._idle_after is None or self._idle:
+            return False
+        if now - self._spoke < self._idle_after and now - max(self._spoke, self._asked) < ASKING_SECONDS:
             return False
         try:
-            first, end = await self._bounds()
-        except KafkaError:
-            return False  # a broker that does not answer says nothing about the partition
+            async with asyncio.timeout(ASKING_SECONDS):  # nothing is fed meanwhile
+                first, end = await self._bounds()
+        except (KafkaError, TimeoutError):
+            self._spoke = self._clock()
+            return False
+        self._asked = self._clock()
         if end <= first:
             self._skip_deleted(first)
         if end > (first if self.position is None else self.position):
-            self._spoke = self._clock()  # there is more to read: we are slow, the partition is not silent
+            self._spoke = self._asked  # there is more to read: we are slow, the partition is not silent
             return False
-        return True
+        return self._asked - self._spoke >= self._idle_after
 
     async def _explain(self, position: int, start: int) -> None:
         first = (await self._bounds()).first

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ class World:
         self.committed = 0
         self.emitted: list[bytes] = []
         self.first, self.end = 0, 1000
+        self.answers = True
         self.crash_in = 10**9  # operations until the process ends
 
     def operation(self) -> None:
@@ -57,6 +59,8 @@ class World:
         self.committed = offset
 
     async def bounds(self) -> Bounds:
+        if not self.answers:
+            raise KafkaConnectionError("no broker")
         return Bounds(self.first, self.end)
 
     def runner(self, stage: "Summing", **options: Any) -> StageRunner:
@@ -239,6 +243,26 @@ async def test_a_partition_that_we_have_not_read_to_its_end_is_not_idle() -> Non
     world.now = 200
     await runner.tick()
     assert world.emitted == [b"10:45", b"idle"]
+
+
+async def test_while_no_broker_answers_a_partition_is_not_silent() -> None:
+    world = World()
+    runner = world.runner(Summing(), idle_after=30)
+    await runner.open()
+    world.end = 4
+    await runner.feed(chunk(0, 4))
+    for world.now in (5, 10, 15):
+        await runner.tick()
+    world.answers = False
+    for world.now in (20, 25, 30, 35, 40, 45):
+        await runner.tick()
+    world.answers = True
+    for world.now in (50, 55, 60, 65, 70, 74):
+        await runner.tick()
+    assert world.emitted == []
+    world.now = 75
+    await runner.tick()
+    assert world.emitted == [b"idle"]
 
 
 @pytest.mark.parametrize("operations", range(5))
