@@ -45,6 +45,7 @@ class ChunkConsumer(driver.Consumer):
         self.owned: set[TP] = (
             set()
         )  # from before the first chunk of an assignment to after its last checkpoint
+        self.offered: TP | None = None  # whose chunk is handed over: while its queue is full, nobody gets one
         super().__init__(*args, **kwargs)
 
     def release(self, tp: TP, offset: int) -> None:
@@ -57,6 +58,7 @@ class ChunkConsumer(driver.Consumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's signature
         """Fetch once and give what came: a message a partition for chunked topics, else one a record."""
         generation = self.app.consumer_generation_id
+        self.offered = None  # also where nobody came back for the next
         fetched, active = await self._wait_next_records(timeout)
         if fetched is None or self.should_stop:
             return
@@ -79,7 +81,9 @@ class ChunkConsumer(driver.Consumer):
                     return
                 if active is None or tp in active or tp in self._buffered_partitions:
                     self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+                    self.offered = tp
                     yield tp, message
+                    self.offered = None
 
     def _chunk_message(self, tp: TP, chunk: Chunk) -> ConsumerMessage:
         return ConsumerMessage(

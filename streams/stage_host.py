@@ -385,13 +385,16 @@ class StageHost:
         now = time.monotonic()
         doubtful: list[TP] = []
         # The chunks of a role come one after the other: they wait while a partition among them is opened,
-        # which has a time of its own.
+        # which has a time of its own. All roles get theirs from one fetcher: while it waits for room in the
+        # queue of one, the others can have nothing; who takes that one's chunks is not excused.
+        offered = self.app.chunk_consumer.offered
         opening = {self.role(tp) for tp, task in self._opening.items() if not task.done()}
         for tp, runner in self.runners.items():
             if (seen := self.standstills.get(tp)) is None:
                 continue
             seen.look(now, runner.position, runner.saved)
-            if tp in self.paused or self.role(tp) in opening:
+            starved = offered is not None and self.role(offered) != self.role(tp)
+            if tp in self.paused or self.role(tp) in opening or starved:
                 seen.excuse(now)
             elif seen.age(now) > self._stuck / 3:
                 doubtful.append(tp)

@@ -1,4 +1,4 @@
-"""Chunks of a role wait while one of its partitions is opened: that is no wedge."""
+"""A stage that waits for another one is not wedged; one that nothing comes for reads again, then is."""
 
 import asyncio
 from types import SimpleNamespace
@@ -13,6 +13,8 @@ from streams.stage_host import Hosted, StageHost
 from streams.standstill import Standstill
 
 FIRST, SECOND = TP("requests", 0), TP("requests", 1)
+SHARD = TP("rollups", 0)
+DETECT: Any = Hosted("rollups", "detect", lambda _: SimpleNamespace())  # type: ignore[arg-type, return-value]
 STUCK = 0.03
 
 
@@ -54,6 +56,29 @@ async def test_a_stage_waits_for_another_that_is_opened_and_is_wedged_when_it_st
     assert said[0].startswith("rollup/0 has taken nothing in for")
 
 
+async def test_a_stage_that_gets_nothing_while_the_fetcher_waits_for_another_is_not_wedged() -> None:
+    host = StageHost(
+        chunk_app(Kafka(brokers=["127.0.0.1:1"])),
+        [Hosted("requests", "rollup", lambda _: SimpleNamespace()), DETECT],  # type: ignore[arg-type, return-value]
+        SimpleNamespace(),  # type: ignore[arg-type]
+        aiokafka_options(Kafka(brokers=["127.0.0.1:1"])),
+        stuck=STUCK,
+    )
+    consumer = SimpleNamespace(owned=set(), flow_active=True, offered=SHARD)
+    host.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
+    host._ends = Ends()  # type: ignore[assignment]
+    opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    opened.set_result(SimpleNamespace(position=50, saved=50))
+    host._opening |= {FIRST: opened}  # type: ignore[dict-item]
+    host.standstills[FIRST] = Standstill("rollup/0", asyncio.get_running_loop().time())
+    assert await looked(host) == [None] * 10
+    host._opening |= {SHARD: opened}  # type: ignore[dict-item]
+    host.standstills[SHARD] = Standstill("detect/0", asyncio.get_running_loop().time())
+    said = [one for one in await looked(host) if one]
+    assert said
+    assert said[0].startswith("detect/0 has taken nothing in for"), "whose queue is full"
+
+
 async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_of_the_gap() -> None:
     kafka = Kafka(brokers=["127.0.0.1:1"])
     hosted: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace())
@@ -62,7 +87,7 @@ async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_o
     async def seek(tp: TP, offset: int) -> None:
         sought.append((tp, offset))
 
-    consumer = SimpleNamespace(owned={FIRST}, flow_active=True, seek=seek)
+    consumer = SimpleNamespace(owned={FIRST}, flow_active=True, seek=seek, offered=None)
     host = StageHost(
         chunk_app(kafka),
         [hosted],
