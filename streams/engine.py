@@ -74,6 +74,11 @@ class Engine:
         return self._judging.incidents
 
     @property
+    def judged_until(self) -> int | None:
+        """Event time up to which everything was judged, epoch seconds."""
+        return self._judging.watermark
+
+    @property
     def series(self) -> int:
         """How many series are kept."""
         return self._judging.series

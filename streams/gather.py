@@ -54,6 +54,12 @@ class Gather:
         """How many steps wait for a shard that has not judged them."""
         return len(self._waiting)
 
+    @property
+    def complete(self) -> int | None:
+        """Start of the newest step that every shard has judged."""
+        start = min(self._told.values())
+        return None if start < 0 else start
+
     def feed(self, judged: Iterable[Judged]) -> Iterator[Together]:
         """Take steps in, each shard's in order; give the complete ones."""
         for one in judged:

@@ -59,6 +59,7 @@ class Judging:
             Detect(shard, sources, settings, None if shard else on_step, watch) for shard in range(shards)
         ]
         self._gather = Gather(shards)
+        self._step = settings.time.step
         self.incidents = Incidents(settings, remember_all=remember_all)
         self.blocks = self.steps = 0  # taken in and judged, since this process began
 
@@ -74,6 +75,12 @@ class Judging:
                 told.findings += one.findings
                 told.notices += self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
         return told
+
+    @property
+    def watermark(self) -> int | None:
+        """Event time up to which everything was judged, epoch seconds."""
+        start = self._gather.complete
+        return None if start is None else start + self._step
 
     @property
     def series(self) -> int:

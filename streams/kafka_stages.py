@@ -168,13 +168,14 @@ class DetectStage:
 class IncidentsStage:
     """The one partition of the findings topic: judged steps become notices for the notices topic.
 
-    The state has no watermark: it is the end of the newest step that was told, and is only shown.
+    ``watermark`` is the end of the newest step that was told; it is only shown.
     """
 
     def __init__(self, shards: int, settings: Settings, topics: Topics) -> None:
         self.incidents = Incidents(settings)
         self.watermark = 0
         self.gather = Gather(shards)
+        self._step = settings.time.step
         self._topic = topics.notices
         self._decode = MessageDecoder(Judged).decode
 
@@ -202,3 +203,5 @@ class IncidentsStage:
         """Go on from a snapshot."""
         self.gather.restore(parts)
         self.incidents.restore(parts)
+        if (start := self.gather.complete) is not None:
+            self.watermark = start + self._step

@@ -34,6 +34,8 @@ def status_of(host: StageHost) -> dict[str, object]:
             told["open_incidents"] = first_of(going_on, len(going_on))
         if isinstance(stage, NotifyStage):
             told.setdefault("watermark", stage.watermark)
+    if not told.get("watermark", True):
+        told["watermark"] = None  # nothing was taken in yet
     return told
 
 

@@ -146,7 +146,6 @@ class LocalDaemon:
         self._offset = 0
         self._dead: list[tuple[str, int, Rejected]] = []
         self._dirty = False
-        self._watermark = 0
         self.pipeline = Pipeline(settings)
         self._watch = PipelineWatch(self.pipeline, settings, self.metrics)
         self._reception = Reception(settings, self.metrics)
@@ -296,7 +295,6 @@ class LocalDaemon:
         self._offset += records
         self._intake.judged = self._offset
         self._dirty = True
-        self._watermark = told.watermark or self._watermark
         self.metrics.records.inc(records)
         for bad in told.rejected:
             self.metrics.rejected.labels(bad.reason.value).inc()
@@ -363,7 +361,7 @@ class LocalDaemon:
             "driver": "local",
             "records": self._offset,
             "lag": self._store.end - self._offset,
-            "watermark": self._watermark or None,
+            "watermark": self._engine.judged_until,
             "series": self._engine.series,
             "open_incidents": first_of(going_on, len(going_on)),
             **self._watch.status(),
@@ -396,7 +394,7 @@ class LocalDaemon:
             STAGE,
             0,
             lag=self._store.end - self._offset,
-            watermark=self._watermark,
+            watermark=self._engine.judged_until,
             checkpoint_age=now - self._saved if self._dirty else 0.0,
             fetch_age=now - self._fed,
             progress_age=now - self._standstill.moved_at,

@@ -70,6 +70,10 @@ def status(port: int) -> dict[str, Any]:
         return {}
 
 
+def judged_until(port: int) -> int:
+    return int(status(port).get("watermark") or 0)
+
+
 def wait_until(true: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while not true():

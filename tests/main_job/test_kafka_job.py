@@ -19,6 +19,7 @@ from tests.main_job.job import (
     daemon,
     free_port,
     hold_to_the_main_job,
+    judged_until,
     read,
     status,
     uneri,
@@ -59,10 +60,10 @@ def test_the_kafka_driver_pages_once_and_replay_of_the_topic_finds_the_same(
     loaded = uneri("simulate", SCENARIO, "--to", f"kafka://{kafka}/{requests}")
     assert loaded.returncode == 0, loaded.stderr
     with daemon(config):
-        wait_until(lambda: status(port).get("watermark", 0) >= SPIKE + 1200, "the middle of the incident")
+        wait_until(lambda: judged_until(port) >= SPIKE + 1200, "the middle of the incident")
     with daemon(config):  # a clean restart
         wait_until(
-            lambda: status(port).get("watermark", 0) >= SPIKE + 3300 and status(port).get("outbox") == 0,
+            lambda: judged_until(port) >= SPIKE + 3300 and status(port).get("outbox") == 0,
             "the end",
         )
     hold_to_the_main_job(slack.messages)

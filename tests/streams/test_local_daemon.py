@@ -1,5 +1,6 @@
 import asyncio
 import io
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -75,6 +76,22 @@ async def test_a_clean_restart_loses_nothing_and_changes_nothing(tmp_path: Path,
     assert whole is not None
     assert whole.offsets == {"local/0": len(hours)}
     assert restarted == whole
+
+
+async def test_a_restarted_daemon_says_how_far_it_is_before_anything_comes(
+    tmp_path: Path, hours: list[bytes]
+) -> None:
+    seen = []
+    for lines in (hours, []):
+        async with running(tmp_path) as daemon, asyncio.timeout(20):
+            assert lines or '"watermark":null' not in (await get(daemon, "/status"))[1]
+            if lines:
+                assert '"watermark":null' in (await get(daemon, "/status"))[1]
+                await post(daemon, lines)
+            while '"lag":0' not in (await get(daemon, "/status"))[1]:
+                await asyncio.sleep(0.05)
+            seen.append(json.loads((await get(daemon, "/status"))[1])["watermark"])
+    assert seen[0] == seen[1] > 1_700_000_000
 
 
 async def test_bad_records_are_dead_lettered_and_the_good_ones_around_them_counted(tmp_path: Path) -> None:
