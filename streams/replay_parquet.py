@@ -25,6 +25,7 @@ FIELDS: Final = frozenset(Event.__struct_fields__)
 
 _BUFFER: Final = 1024 * 1024  # bytes read of a column at a time, however large its row groups are
 _TOLD: Final = 6  # columns named to whoever gave a file without events
+_READ: Final = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())  # as their bytes lie
 _SIMPLE: Final = frozenset({str, int, float, bool})
 _PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000}
 
@@ -79,6 +80,13 @@ def parquet_rows(raw: BinaryIO, skip: int = 0) -> Iterator[Rows]:
 def _form(schema: pa.Schema) -> tuple[bool, list[str]]:
     """Return whether a column holds whole events, and the columns to read."""
     names = schema.names
+    twice = [
+        name
+        for name in names
+        if names.count(name) > 1 and (name in WHOLE or name.partition(".")[0] in FIELDS)
+    ]
+    if twice:
+        raise NoEventsError(f"has more than one column {twice[0]}")
     fields = [name for name in names if name.partition(".")[0] in FIELDS]
     if NEEDED in fields and any(name in fields for name in NAMED):
         return False, fields
@@ -96,11 +104,11 @@ def _form(schema: pa.Schema) -> tuple[bool, list[str]]:
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return bool(
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
+    return kind in _READ or bool(
+        pa.types.is_string_view(kind)
+        or pa.types.is_binary_view(kind)
+        or pa.types.is_fixed_size_binary(kind)
+        or pa.types.is_null(kind)
     )
 
 
@@ -108,6 +116,8 @@ def _wholes(column: pa.Array) -> Records:
     """Return a column as records; a null is an empty one, as a tombstone is."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if column.type not in _READ:
+        column = column.cast(pa.large_binary())
     if column.null_count:
         column = column.fill_null("")  # which leaves no bytes behind a null
     _, offsets, values = column.buffers()
@@ -120,10 +130,13 @@ def _wholes(column: pa.Array) -> Records:
 
 
 def _events(batch: pa.RecordBatch) -> list[bytes]:
-    columns = [
-        (_seconds(column) if pa.types.is_timestamp(column.type) else column).to_pylist()
-        for column in batch.columns
-    ]
+    try:
+        columns = [
+            (_seconds(column) if pa.types.is_timestamp(column.type) else column).to_pylist()
+            for column in batch.columns
+        ]
+    except KeyError as error:  # of the zone of a time that is nested
+        raise ValueError(f"no time zone is called {error}") from error
     ways = [(tuple(path), last) for *path, last in (name.split(".") for name in batch.schema.names)]
     return [_event(ways, row) for row in zip(*columns, strict=True)]
 
@@ -161,13 +174,19 @@ def _plain(value: Any) -> Any:
         }
     if isinstance(value, list):
         if value and all(isinstance(each, tuple) for each in value):  # an Arrow map
-            return _plain(dict(value))
+            return _plain({_name(key): each for key, each in value})
         return [_plain(each) for each in value if each is not None]
     if isinstance(value, bytes):  # text of writers that do not say that it is
         return value.decode(errors="replace")
     if isinstance(value, date):
         return _epoch(value)
     return float(value) if isinstance(value, Decimal) else value
+
+
+def _name(key: Any) -> str:
+    """Return the key of a map as a field is called; one that is no text is called by its JSON."""
+    plain = _plain(key)
+    return plain if isinstance(plain, str) else msgspec.json.encode(plain).decode()
 
 
 def _epoch(value: date) -> float:

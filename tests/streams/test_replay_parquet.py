@@ -36,7 +36,10 @@ def same(one: Replayed, other: Replayed) -> bool:
     )
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.binary(), pa.large_string(), pa.large_binary()])
+@pytest.mark.parametrize(
+    "kind",
+    [pa.string(), pa.binary(), pa.large_string(), pa.large_binary(), pa.string_view(), pa.binary_view()],
+)
 def test_a_column_of_whole_records_is_read_as_it_is(
     tmp_path: Path, kind: pa.DataType, found: Replayed
 ) -> None:
@@ -143,6 +146,41 @@ def test_text_that_its_writer_calls_bytes_is_text_and_a_time_beyond_all_years_is
         {"ts": 0.0, "service": "shop"},
         {"ts": 2**62 / 1e6, "service": "\ufffd"},
     ]
+
+
+def test_a_map_is_an_object_whatever_its_keys_are(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "ts": [1.5],
+            "client": pa.array([[(b"name", b"ios")]], pa.map_(pa.binary(), pa.binary())),
+            "values": pa.array([[([1], 2.0)]], pa.map_(pa.list_(pa.int64()), pa.float64())),
+            "service": ["shop"],
+        }
+    )
+    assert events(table, tmp_path) == [
+        {"ts": 1.5, "client": {"name": "ios"}, "values": {"[1]": 2.0}, "service": "shop"}
+    ]
+
+
+def test_records_of_one_length_and_a_column_of_nothing_are_whole_records(tmp_path: Path) -> None:
+    for number, column in enumerate((pa.array([b"{}", b"[]"], pa.binary(2)), pa.nulls(2))):
+        pq.write_table(pa.table({"value": column}), tmp_path / "topic.parquet")
+        records = [r for piece in FileHistory([tmp_path]).pieces() for r in piece.records or ()]
+        assert records == [[b"{}", b"[]"], [b"", b""]][number]
+
+
+def test_two_columns_of_one_name_and_an_unknown_zone_are_said_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "odd.parquet"
+    pq.write_table(pa.table([["{}"], ["{}"]], names=["value", "value"]), file)
+    with pytest.raises(ReplayError, match="has more than one column value"):
+        list(FileHistory([file]).pieces())
+    seen = pa.array(
+        [{"name": "ios", "seen": 1}],
+        pa.struct([("name", pa.string()), ("seen", pa.timestamp("us", "No/Where"))]),
+    )
+    pq.write_table(pa.table({"ts": [1.0], "service": ["shop"], "client": seen}), file)
+    with pytest.raises(ReplayError, match="no time zone is called 'No/Where'"):
+        list(FileHistory([file]).pieces())
 
 
 @pytest.mark.parametrize(
