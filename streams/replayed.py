@@ -1,5 +1,6 @@
 """What a replay found, the files it leaves, and the few lines that say it."""
 
+import base64
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -86,7 +87,13 @@ def write(found: Replayed, out: Path) -> None:
         _write_lines(
             dead,
             [
-                {"partition": partition, "offset": offset, "reason": bad.reason.value, "detail": bad.detail}
+                {
+                    "partition": partition,
+                    "offset": offset,
+                    "reason": bad.reason.value,
+                    "detail": bad.detail,
+                    "record": base64.b64encode(bad.sample).decode(),  # its first kilobyte
+                }
                 for partition, offset, bad in found.dead
             ],
         )

@@ -1,5 +1,6 @@
 """One pass over history: any number of configurations, cut anywhere, gone on with anywhere."""
 
+import base64
 import json
 import random
 from pathlib import Path
@@ -183,6 +184,7 @@ def test_bad_records_are_told_by_their_offsets(found: Replayed, given: Traffic, 
     assert len(told) == found.bad.total()
     for one in told:
         record = given.partitions[int(one["partition"].removeprefix("r/"))][one["offset"]]
+        assert base64.b64decode(one["record"]) == record[:1024]
         if one["reason"] == "not_json":
             assert record == b"no event"
         if one["reason"] == "no_ts":
