@@ -121,6 +121,11 @@ def labels_to_csv(labels: Iterable[Label]) -> str:
     return out.getvalue()
 
 
+def labels_to_jsonl(labels: Iterable[Label]) -> str:
+    """Return the form of JSON lines, which ``read_labels`` gives the same labels for."""
+    return "".join(f"{msgspec.json.encode(_written(label)).decode()}\n" for label in labels)
+
+
 def _written(label: Label) -> dict[str, object]:
     plain: dict[str, object] = msgspec.to_builtins(label)
     return {key: value for key, value in plain.items() if value not in (None, "")}

@@ -324,7 +324,8 @@ def labels(
     config: Config = None,
     url: Annotated[str | None, typer.Option(help="http://host:port of the daemon")] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="leave them here: .csv, else YAML; printed without")
+        Path | None,
+        typer.Option(metavar="FILE", help="leave them here: .yaml, .csv or .jsonl; printed without"),
     ] = None,
 ) -> None:
     """Show what people said of incidents in Slack (expected, not an anomaly), for replay and tune."""

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from alerting.command import Ask, Command
 from alerting.labels import Kind, Label
-from alerting.labels_file import LabelsError, Wrong, labels_to_csv, labels_to_yaml, load_labels, read_labels
+from alerting.labels_file import (
+    LabelsError,
+    Wrong,
+    labels_to_csv,
+    labels_to_jsonl,
+    labels_to_yaml,
+    load_labels,
+    read_labels,
+)
 from tests.alerting.given import T0, incident
 
 YAML = """\
@@ -191,6 +199,7 @@ LABELS = st.builds(
 def test_what_is_written_is_read_again(labels: list[Label]) -> None:
     assert read_labels(labels_to_yaml(labels), "a.yaml") == labels
     assert read_labels(labels_to_csv(labels), "a.csv") == labels
+    assert read_labels(labels_to_jsonl(labels), "a.jsonl") == labels
 
 
 @having(st.text(max_size=60))
