@@ -45,7 +45,7 @@ class LabelsError(Exception):
         return "\n".join(f"{self.name}:{line}: {message}" for line, message in self.wrong)
 
 
-def load_labels(path: Path) -> list[Label]:
+def load_labels(path: str | Path) -> list[Label]:
     """Read a file of labels: CSV or JSON lines when its name ends so (.csv, .jsonl), else YAML.
 
     Raises
@@ -54,7 +54,7 @@ def load_labels(path: Path) -> list[Label]:
         With everything that is wrong in it; nothing is guessed and nothing is left out.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         reason = error.strerror or error
         raise LabelsError(str(path), [Wrong(1, f"cannot be read: {reason}; check the path")]) from None
