@@ -10,7 +10,7 @@ import msgspec
 
 from alerting.comparison import WEEK, outline
 from alerting.incident import Incident
-from alerting.label_fit import TOLERANCE, concerns, excuses, named_rightly, of_nothing, tells
+from alerting.label_fit import TOLERANCE, about, excuses, named_rightly, of_nothing, tells
 from alerting.labels import Label
 from alerting.matching import services_of
 from alerting.measured import Measured
@@ -138,16 +138,16 @@ def evaluate(
     """
     ordered = sorted(incidents, key=lambda one: (one.start, one.id))
     known = sorted(labels, key=lambda one: (one.start, one.end or last, one.scope, one.kind, one.verdict))
-    about = _Labelled(ordered, known, last, tolerance)
-    counted = [label for label in about.wanted if first <= label.start < last]
-    outside = [(label, _why(label, first)) for label in about.wanted if not first <= label.start < last]
-    met = [about.met(label) for label in counted]
+    labelled = _Labelled(ordered, known, last, tolerance)
+    counted = [label for label in labelled.wanted if first <= label.start < last]
+    outside = [(label, _why(label, first)) for label in labelled.wanted if not first <= label.start < last]
+    met = [labelled.met(label) for label in counted]
     found = tuple(one for one in met if isinstance(one, Found))
     pages = [one for one in ordered if one.sent == "page" and first < (one.alerted or one.start) <= last]
-    false = tuple(about.false_page(page) for page in pages if not about.right(page))
+    false = tuple(labelled.false_page(page) for page in pages if not labelled.right(page))
     told_first = {one.incident.id for one in found}
     wrong = {one.incident.id for one in false}
-    again = [page for page in pages if page.id not in told_first | wrong and about.told_before(page)]
+    again = [page for page in pages if page.id not in told_first | wrong and labelled.told_before(page)]
     counts = _Counts(max(0, last - first) / WEEK, met, pages, wrong, {page.id for page in again})
     return Evaluation(
         first=first,
@@ -175,20 +175,18 @@ class _Labelled:
     ) -> None:
         self.wanted = [label for label in labels if not of_nothing(label)]
         self._tolerance = tolerance
-        self._about = {
-            id(label): [one for one in incidents if concerns(label, one, last, tolerance)] for label in labels
-        }
+        self._about = {id(label): about(label, incidents, last, tolerance) for label in labels}
         self._labels: dict[str, list[Label]] = defaultdict(list)
         for label in labels:
             for one in self._about[id(label)]:
                 self._labels[one.id].append(label)
 
     def met(self, label: Label) -> Found | Missed:
-        about = self._about[id(label)]
-        telling = [one for one in about if tells(label, one, self._tolerance) and self._denied(one) is None]
+        seen = self._about[id(label)]
+        telling = [one for one in seen if tells(label, one, self._tolerance) and self._denied(one) is None]
         telling.sort(key=lambda one: (one.sent != "page", one.alerted or 0, one.id))
         if not telling:
-            return Missed(label, tuple(about))
+            return Missed(label, tuple(seen))
         best, *others = telling
         delay = (best.alerted or 0) - label.start
         return Found(label, best, tuple(others), delay, not any(named_rightly(label, one) for one in telling))

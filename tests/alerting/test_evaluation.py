@@ -179,6 +179,21 @@ def test_what_people_said_of_the_very_incident_is_so() -> None:
     assert len(found.missed) == 1
 
 
+def test_a_label_that_names_an_incident_is_about_that_one_alone() -> None:
+    both = [made("a"), made("b", start=300)]
+    found = measured(both, label(incident="b"))
+    assert [(one.incident.id, one.others) for one in found.found] == [("b", ())]
+    assert [one.incident.id for one in found.false_pages] == ["a"]
+    said = measured(both, label(kind=Kind.EXPECTED, incident="b"))
+    assert [one.label and one.label.kind for one in said.false_pages] == [None, Kind.EXPECTED]
+
+
+def test_a_label_that_names_what_this_replay_has_not_is_met_as_any_other() -> None:
+    known = label(incident="of another configuration", scope="table:items")
+    assert finds(made("a"), known)
+    assert not finds(made("a", LEDGER), known)
+
+
 def test_labels_outside_what_was_judged_are_not_counted_and_excuse_their_pages() -> None:
     before, after = label(start=-90_000, lasts=100_000), label(start=WEEK)
     found = measured([made("a")], before, after)
