@@ -145,9 +145,8 @@ def evaluate(
     found = tuple(one for one in met if isinstance(one, Found))
     pages = [one for one in ordered if one.sent == "page" and first < (one.alerted or one.start) <= last]
     false = tuple(labelled.false_page(page) for page in pages if not labelled.right(page))
-    told_first = {one.incident.id for one in found}
     wrong = {one.incident.id for one in false}
-    again = [page for page in pages if page.id not in told_first | wrong and labelled.told_before(page)]
+    again = [page for page in pages if page.id not in wrong and labelled.told_before(page)]
     counts = _Counts(max(0, last - first) / WEEK, met, pages, wrong, {page.id for page in again})
     return Evaluation(
         first=first,
@@ -180,13 +179,19 @@ class _Labelled:
         for label in labels:
             for one in self._about[id(label)]:
                 self._labels[one.id].append(label)
+        self._telling = {id(label): self._those_that_tell(label) for label in self.wanted}
+        self._told_first = {telling[0].id for telling in self._telling.values() if telling}
 
-    def met(self, label: Label) -> Found | Missed:
+    def _those_that_tell(self, label: Label) -> list[Incident]:
+        """Return what tells of a label, the first page first and digest entries behind the pages."""
         seen = self._about[id(label)]
         telling = [one for one in seen if tells(label, one, self._tolerance) and self._denied(one) is None]
-        telling.sort(key=lambda one: (one.sent != "page", one.alerted or 0, one.id))
+        return sorted(telling, key=lambda one: (one.sent != "page", one.alerted or 0, one.id))
+
+    def met(self, label: Label) -> Found | Missed:
+        telling = self._telling[id(label)]
         if not telling:
-            return Missed(label, tuple(seen))
+            return Missed(label, tuple(self._about[id(label)]))
         best, *others = telling
         delay = (best.alerted or 0) - label.start
         return Found(label, best, tuple(others), delay, not any(named_rightly(label, one) for one in telling))
@@ -195,8 +200,13 @@ class _Labelled:
         return self._denied(page) is None and any(self._excusing(page))
 
     def told_before(self, page: Incident) -> bool:
-        """Tell whether it is about a label, rather than about the limit that a known growth meets."""
-        return any(tells(label, page, self._tolerance) for label in self._excusing(page))
+        """Tell whether it tells of labels, counted or not, that another page had told of before.
+
+        One about the limit that a known growth meets tells of none.
+        """
+        return page.id not in self._told_first and any(
+            tells(label, page, self._tolerance) for label in self._excusing(page)
+        )
 
     def false_page(self, page: Incident) -> FalsePage:
         said = [label for label in self._labels[page.id] if of_nothing(label)]

@@ -201,6 +201,14 @@ def test_labels_outside_what_was_judged_are_not_counted_and_excuse_their_pages()
     assert (found.total.labels, found.total.recall, found.total.pages, found.false_pages) == (0, None, 1, ())
 
 
+def test_the_first_page_about_a_label_is_no_second_one_where_the_label_is_not_counted() -> None:
+    before = label(start=-90_000, lasts=100_000)
+    assert measured([made("a")], before).repeated == ()
+    assert [one.id for one in measured([made("a"), made("b", start=900)], before).repeated] == ["b"]
+    earlier = made("earlier", start=-88_000)
+    assert [one.id for one in measured([earlier, made("a")], before).repeated] == ["a"], "told before FIRST"
+
+
 def test_stretches_that_follow_each_other_count_each_page_and_label_once() -> None:
     incidents = [made(str(n), start=n * 3600) for n in range(8)]
     labels = [label(start=n * 3600) for n in range(0, 8, 2)]
