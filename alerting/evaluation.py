@@ -124,7 +124,8 @@ def evaluate(
         after ``last``: stretches that follow each other count each page once.
     labels
         A label of an incident counts when it starts at ``first`` or later and before ``last``; one that does
-        not count still makes pages about it right. Labels of what is expected, or is no anomaly, are not to
+        not count still makes pages about it right. It is found by what was told in the same stretch as pages
+        are counted in. Labels of what is expected, or is no anomaly, are not to
         be found: they say whose pages were false.
     first, last
         Epoch seconds between which is judged: from when baselines are old enough, until the end of the last
@@ -141,9 +142,9 @@ def evaluate(
     labelled = _Labelled(ordered, known, last, tolerance)
     counted = [label for label in labelled.wanted if first <= label.start < last]
     outside = [(label, _why(label, first)) for label in labelled.wanted if not first <= label.start < last]
-    met = [labelled.met(label) for label in counted]
+    met = [labelled.met(label, first, last) for label in counted]
     found = tuple(one for one in met if isinstance(one, Found))
-    pages = [one for one in ordered if one.sent == "page" and first < (one.alerted or one.start) <= last]
+    pages = [one for one in ordered if one.sent == "page" and _within(one, first, last)]
     false = tuple(labelled.false_page(page) for page in pages if not labelled.right(page))
     wrong = {one.incident.id for one in false}
     again = [page for page in pages if page.id not in wrong and labelled.told_before(page)]
@@ -188,8 +189,8 @@ class _Labelled:
         telling = [one for one in seen if tells(label, one, self._tolerance) and self._denied(one) is None]
         return sorted(telling, key=lambda one: (one.sent != "page", one.alerted or 0, one.id))
 
-    def met(self, label: Label) -> Found | Missed:
-        telling = self._telling[id(label)]
+    def met(self, label: Label, first: int, last: int) -> Found | Missed:
+        telling = [one for one in self._telling[id(label)] if _within(one, first, last)]
         if not telling:
             return Missed(label, tuple(self._about[id(label)]))
         best, *others = telling
@@ -271,6 +272,11 @@ T = TypeVar("T")
 
 def _has(name: str, of: Callable[[T], Iterable[str]], one: T) -> bool:
     return name in of(one)
+
+
+def _within(incident: Incident, first: int, last: int) -> bool:
+    """Tell whether what tells of an incident left in a stretch; at its end is within, at its begin before."""
+    return first < (incident.alerted or incident.start) <= last
 
 
 def _why(label: Label, first: int) -> Why:

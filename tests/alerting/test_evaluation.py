@@ -209,6 +209,19 @@ def test_the_first_page_about_a_label_is_no_second_one_where_the_label_is_not_co
     assert [one.id for one in measured([earlier, made("a")], before).repeated] == ["a"], "told before FIRST"
 
 
+@pytest.mark.parametrize("sent", ["page", "digest"])
+@pytest.mark.parametrize(
+    ("first", "last", "found", "pages"), [(0, 60, 1, 1), (0, 59, 0, 0), (59, 120, 1, 1), (60, 120, 0, 0)]
+)
+def test_a_label_is_found_by_what_was_told_where_pages_are_counted(
+    first: int, last: int, found: int, pages: int, sent: Any
+) -> None:
+    known = label(start=60) if first else label()
+    made_ = [made("a", after=60, sent=sent)]
+    total = evaluate(made_, [known], T0 + first, T0 + last).total
+    assert (total.labels, total.found, total.pages) == (1, found, pages if sent == "page" else 0)
+
+
 def test_stretches_that_follow_each_other_count_each_page_and_label_once() -> None:
     incidents = [made(str(n), start=n * 3600) for n in range(8)]
     labels = [label(start=n * 3600) for n in range(0, 8, 2)]
