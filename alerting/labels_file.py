@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -241,11 +242,25 @@ def _check_words(texts: Mapping[str, str], mistakes: list[str]) -> None:
 
 def _time(name: str, value: object, mistakes: list[str]) -> int | None:
     """Return epoch seconds of a number or an RFC 3339 time or date, in UTC where no offset is written."""
+    if date := _bare_date(value):
+        mistakes.append(f"{name} is {value}, which as epoch seconds lies in 1970; write {date}")
+        return None
     seconds = _seconds(value)
     if seconds is None or not 0 <= seconds < LATEST:
         mistakes.append(f"{name} is {_shown(value)}, which is no time; {_HOW_A_TIME}")
         return None
     return int(seconds)
+
+
+def _bare_date(value: object) -> str | None:
+    """Return a date that was written without hyphens (20260131) as it is to be written, else None."""
+    written = str(value)
+    if isinstance(value, bool) or not re.fullmatch(r"(19[7-9]|20\d)\d{5}", written, re.ASCII):
+        return None
+    try:
+        return datetime.strptime(written, "%Y%m%d").replace(tzinfo=UTC).date().isoformat()
+    except ValueError:
+        return None
 
 
 def _seconds(value: object) -> float | None:
