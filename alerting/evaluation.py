@@ -10,7 +10,7 @@ import msgspec
 
 from alerting.comparison import WEEK, outline
 from alerting.incident import Incident
-from alerting.label_fit import TOLERANCE, concerns, excuses, named_rightly, of_nothing, tells
+from alerting.label_fit import TOLERANCE, about, excuses, named_rightly, of_nothing, tells
 from alerting.labels import Label
 from alerting.matching import services_of
 from alerting.measured import Measured
@@ -124,7 +124,8 @@ def evaluate(
         after ``last``: stretches that follow each other count each page once.
     labels
         A label of an incident counts when it starts at ``first`` or later and before ``last``; one that does
-        not count still makes pages about it right. Labels of what is expected, or is no anomaly, are not to
+        not count still makes pages about it right. It is found by what was told in the same stretch as pages
+        are counted in. Labels of what is expected, or is no anomaly, are not to
         be found: they say whose pages were false.
     first, last
         Epoch seconds between which is judged: from when baselines are old enough, until the end of the last
@@ -138,16 +139,15 @@ def evaluate(
     """
     ordered = sorted(incidents, key=lambda one: (one.start, one.id))
     known = sorted(labels, key=lambda one: (one.start, one.end or last, one.scope, one.kind, one.verdict))
-    about = _Labelled(ordered, known, last, tolerance)
-    counted = [label for label in about.wanted if first <= label.start < last]
-    outside = [(label, _why(label, first)) for label in about.wanted if not first <= label.start < last]
-    met = [about.met(label) for label in counted]
+    labelled = _Labelled(ordered, known, last, tolerance)
+    counted = [label for label in labelled.wanted if first <= label.start < last]
+    outside = [(label, _why(label, first)) for label in labelled.wanted if not first <= label.start < last]
+    met = [labelled.met(label, first, last) for label in counted]
     found = tuple(one for one in met if isinstance(one, Found))
-    pages = [one for one in ordered if one.sent == "page" and first < (one.alerted or one.start) <= last]
-    false = tuple(about.false_page(page) for page in pages if not about.right(page))
-    told_first = {one.incident.id for one in found}
+    pages = [one for one in ordered if one.sent == "page" and _within(one, first, last)]
+    false = tuple(labelled.false_page(page) for page in pages if not labelled.right(page))
     wrong = {one.incident.id for one in false}
-    again = [page for page in pages if page.id not in told_first | wrong and about.told_before(page)]
+    again = [page for page in pages if page.id not in wrong and labelled.told_before(page)]
     counts = _Counts(max(0, last - first) / WEEK, met, pages, wrong, {page.id for page in again})
     return Evaluation(
         first=first,
@@ -175,20 +175,24 @@ class _Labelled:
     ) -> None:
         self.wanted = [label for label in labels if not of_nothing(label)]
         self._tolerance = tolerance
-        self._about = {
-            id(label): [one for one in incidents if concerns(label, one, last, tolerance)] for label in labels
-        }
+        self._about = {id(label): about(label, incidents, last, tolerance) for label in labels}
         self._labels: dict[str, list[Label]] = defaultdict(list)
         for label in labels:
             for one in self._about[id(label)]:
                 self._labels[one.id].append(label)
+        self._telling = {id(label): self._those_that_tell(label) for label in self.wanted}
+        self._told_first = {telling[0].id for telling in self._telling.values() if telling}
 
-    def met(self, label: Label) -> Found | Missed:
-        about = self._about[id(label)]
-        telling = [one for one in about if tells(label, one, self._tolerance) and self._denied(one) is None]
-        telling.sort(key=lambda one: (one.sent != "page", one.alerted or 0, one.id))
+    def _those_that_tell(self, label: Label) -> list[Incident]:
+        """Return what tells of a label, the first page first and digest entries behind the pages."""
+        seen = self._about[id(label)]
+        telling = [one for one in seen if tells(label, one, self._tolerance) and self._denied(one) is None]
+        return sorted(telling, key=lambda one: (one.sent != "page", one.alerted or 0, one.id))
+
+    def met(self, label: Label, first: int, last: int) -> Found | Missed:
+        telling = [one for one in self._telling[id(label)] if _within(one, first, last)]
         if not telling:
-            return Missed(label, tuple(about))
+            return Missed(label, tuple(self._about[id(label)]))
         best, *others = telling
         delay = (best.alerted or 0) - label.start
         return Found(label, best, tuple(others), delay, not any(named_rightly(label, one) for one in telling))
@@ -197,8 +201,13 @@ class _Labelled:
         return self._denied(page) is None and any(self._excusing(page))
 
     def told_before(self, page: Incident) -> bool:
-        """Tell whether it is about a label, rather than about the limit that a known growth meets."""
-        return any(tells(label, page, self._tolerance) for label in self._excusing(page))
+        """Tell whether it tells of labels, counted or not, that another page had told of before.
+
+        One about the limit that a known growth meets tells of none.
+        """
+        return page.id not in self._told_first and any(
+            tells(label, page, self._tolerance) for label in self._excusing(page)
+        )
 
     def false_page(self, page: Incident) -> FalsePage:
         said = [label for label in self._labels[page.id] if of_nothing(label)]
@@ -263,6 +272,11 @@ T = TypeVar("T")
 
 def _has(name: str, of: Callable[[T], Iterable[str]], one: T) -> bool:
     return name in of(one)
+
+
+def _within(incident: Incident, first: int, last: int) -> bool:
+    """Tell whether what tells of an incident left in a stretch; at its end is within, at its begin before."""
+    return first < (incident.alerted or incident.start) <= last
 
 
 def _why(label: Label, first: int) -> Why:

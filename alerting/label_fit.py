@@ -1,6 +1,6 @@
 """What a label means: which incidents are about it, and which of those tell of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from alerting.cause import subjects
@@ -21,13 +21,25 @@ _PART: Final = 0.05  # of an excess: who carries less of it is listed, but is no
 _SUDDEN: Final = {Verdict.SPIKE.value, Verdict.DROP.value, Verdict.SILENCE.value, Verdict.FATAL.value}
 
 
+def about(
+    label: Label, incidents: Sequence[Incident], last: int, tolerance: int = TOLERANCE
+) -> list[Incident]:
+    """Return the incidents that a label is about, in their order.
+
+    One that it names by id is meant alone. Where none has that id, as another configuration may tell the same
+    under another, all that it ``concerns`` are.
+    """
+    named = [one for one in incidents if label.incident and one.id == label.incident]
+    return named or [one for one in incidents if concerns(label, one, last, tolerance)]
+
+
 def concerns(label: Label, incident: Incident, last: int, tolerance: int = TOLERANCE) -> bool:
     """Tell whether an incident is about what a label is about, at that time, told or not.
 
     The times overlap within the tolerance, and one of its findings fits all that the label names: the
     measure, and as scope what the finding is about or what carries a part of it (callers, suspects, causes),
-    in the label's account. Growth and what happens suddenly are two things, even in one place. An incident
-    that the label names by its id is always meant.
+    in the label's account. Growth and what happens suddenly are two things, even in one place. An id that the
+    label names is left to ``about``.
 
     Parameters
     ----------
@@ -36,8 +48,6 @@ def concerns(label: Label, incident: Incident, last: int, tolerance: int = TOLER
     tolerance
         Seconds.
     """
-    if label.incident and label.incident == incident.id:
-        return True
     begun, over = label.start - tolerance, (last if label.end is None else label.end) + tolerance
     ended = max(incident.start, last) if incident.end is None else incident.end
     if incident.start > over or ended < begun or _worlds_apart(label, incident):

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,7 +46,7 @@ class LabelsError(Exception):
         return "\n".join(f"{self.name}:{line}: {message}" for line, message in self.wrong)
 
 
-def load_labels(path: Path) -> list[Label]:
+def load_labels(path: str | Path) -> list[Label]:
     """Read a file of labels: CSV or JSON lines when its name ends so (.csv, .jsonl), else YAML.
 
     Raises
@@ -54,7 +55,7 @@ def load_labels(path: Path) -> list[Label]:
         With everything that is wrong in it; nothing is guessed and nothing is left out.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         reason = error.strerror or error
         raise LabelsError(str(path), [Wrong(1, f"cannot be read: {reason}; check the path")]) from None
@@ -119,6 +120,11 @@ def labels_to_csv(labels: Iterable[Label]) -> str:
     writer.writeheader()
     writer.writerows(_written(label) for label in labels)
     return out.getvalue()
+
+
+def labels_to_jsonl(labels: Iterable[Label]) -> str:
+    """Return the form of JSON lines, which ``read_labels`` gives the same labels for."""
+    return "".join(f"{msgspec.json.encode(_written(label)).decode()}\n" for label in labels)
 
 
 def _written(label: Label) -> dict[str, object]:
@@ -236,11 +242,25 @@ def _check_words(texts: Mapping[str, str], mistakes: list[str]) -> None:
 
 def _time(name: str, value: object, mistakes: list[str]) -> int | None:
     """Return epoch seconds of a number or an RFC 3339 time or date, in UTC where no offset is written."""
+    if date := _bare_date(value):
+        mistakes.append(f"{name} is {value}, which as epoch seconds lies in 1970; write {date}")
+        return None
     seconds = _seconds(value)
     if seconds is None or not 0 <= seconds < LATEST:
         mistakes.append(f"{name} is {_shown(value)}, which is no time; {_HOW_A_TIME}")
         return None
     return int(seconds)
+
+
+def _bare_date(value: object) -> str | None:
+    """Return a date that was written without hyphens (20260131) as it is to be written, else None."""
+    written = str(value)
+    if isinstance(value, bool) or not re.fullmatch(r"(19[7-9]|20\d)\d{5}", written, re.ASCII):
+        return None
+    try:
+        return datetime.strptime(written, "%Y%m%d").replace(tzinfo=UTC).date().isoformat()
+    except ValueError:
+        return None
 
 
 def _seconds(value: object) -> float | None:

@@ -34,7 +34,7 @@ class ConfigError(Exception):
         )
 
 
-def load_settings(path: Path | None, text: str | None = None) -> Settings:
+def load_settings(path: str | Path | None, text: str | None = None) -> Settings:
     r"""Read and check a configuration.
 
     Parameters
@@ -60,7 +60,7 @@ def load_settings(path: Path | None, text: str | None = None) -> Settings:
     if text is None:
         if path is None:
             return Settings()
-        text = _read_text(path)
+        text = _read_text(Path(path))
     name = str(path) if path else "settings"
     tree = read_tree(text)
     if tree.data is None and not tree.problems:

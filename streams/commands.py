@@ -41,8 +41,7 @@ def settings_of(config: Path | None) -> Settings:
     try:
         return load_settings(config)
     except ConfigError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(USAGE) from None
+        raise fail(error) from None
 
 
 def _time(text: str | None) -> float | None:
@@ -314,9 +313,7 @@ def status(
     """Show roles, lag, watermark, open incidents and the last alert of a running daemon."""
     from streams.status import show_status
 
-    settings = settings_of(config)
-    listen = settings.web.listen if settings.kafka else settings.local.listen
-    _leave(lambda: show_status(url or f"http://{listen}"))
+    _leave(lambda: show_status(_daemon(config, url)))
 
 
 @app.command()
@@ -324,15 +321,14 @@ def labels(
     config: Config = None,
     url: Annotated[str | None, typer.Option(help="http://host:port of the daemon")] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="leave them here: .csv, else YAML; printed without")
+        Path | None,
+        typer.Option(metavar="FILE", help="leave them here: .yaml, .csv or .jsonl; printed without"),
     ] = None,
 ) -> None:
     """Show what people said of incidents in Slack (expected, not an anomaly), for replay and tune."""
     from streams.labels_command import show_labels
 
-    settings = settings_of(config)
-    listen = settings.web.listen if settings.kafka else settings.local.listen
-    _leave(lambda: show_labels(url or f"http://{listen}", out))
+    _leave(lambda: show_labels(_daemon(config, url), out))
 
 
 Url = Annotated[str | None, typer.Option(help="http://host:port of the daemon")]
@@ -382,6 +378,8 @@ def unsilence(
 
 def _daemon(config: Path | None, url: str | None) -> str:
     settings = settings_of(config)
+    if url is not None and not url.lower().startswith(("http://", "https://")):
+        raise fail(f"--url {url}: write http://host:port")
     return (url or f"http://{settings.web.listen if settings.kafka else settings.local.listen}").rstrip("/")
 
 

@@ -46,7 +46,7 @@ def evaluation_lines(evaluation: Evaluation, zone: ZoneInfo, *, most: int = MOST
     for title, rows in (
         (
             counted(len(evaluation.missed), "missed label"),
-            [_missed(one, zone, evaluation.tolerance) for one in evaluation.missed],
+            [_missed(one, zone, evaluation) for one in evaluation.missed],
         ),
         (
             counted(len(evaluation.false_pages), "false page"),
@@ -130,18 +130,20 @@ def _figures(one: Measured) -> list[str]:
     ]
 
 
-def _missed(one: Missed, zone: ZoneInfo, tolerance: int) -> list[str]:
-    return [*_of_label(one.label, zone), _seen(one, tolerance)]
+def _missed(one: Missed, zone: ZoneInfo, evaluation: Evaluation) -> list[str]:
+    return [*_of_label(one.label, zone), _seen(one, evaluation)]
 
 
-def _seen(one: Missed, tolerance: int) -> str:
+def _seen(one: Missed, evaluation: Evaluation) -> str:
     if not one.seen:
         return "nothing was seen"
     first, label = one.seen[0], one.label
     if first.sent == "none":
         how = f"not sent: {first.reason}"
-    elif first.alerted is not None and first.alerted < label.start - tolerance:
+    elif first.alerted is not None and first.alerted < label.start - evaluation.tolerance:
         how = "told before it began"
+    elif first.alerted is not None and not evaluation.first < first.alerted <= evaluation.last:
+        how = "told outside what is counted"
     else:
         how = (
             "a page, and growth is for the digest" if label.verdict == "growth" else "people said it was none"

@@ -1,7 +1,10 @@
 """How kafka-python clients (replay, setup, check) reach the brokers."""
 
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from kafka.net.compat import KafkaNetClient
 
 from config.settings import Kafka
 
@@ -32,6 +35,42 @@ def client_options(kafka: Kafka) -> dict[str, Any]:
             "sasl_plain_password": secret(kafka.password_env, "kafka.password_env"),
         }
     return options
+
+
+Client = TypeVar("Client")
+
+
+def connected(client: Callable[..., Client], kafka: Kafka, **more: Any) -> Client:
+    """Return a client of kafka-python that has reached the brokers; where it cannot, nothing of it is left.
+
+    A constructor that raises leaves its thread running: nobody has anything to close.
+
+    Parameters
+    ----------
+    client
+        ``KafkaConsumer`` or ``KafkaAdminClient``.
+    more
+        Its further keyword arguments.
+
+    Raises
+    ------
+    CredentialsMissingError
+        As ``client_options``.
+    kafka.errors.KafkaError
+        When no broker answers.
+    """
+    made: list[KafkaNetClient] = []
+
+    def kept(**options: Any) -> KafkaNetClient:
+        made.append(KafkaNetClient(**options))
+        return made[-1]
+
+    try:
+        return client(**client_options(kafka), **more, kafka_client=kept)
+    except BaseException:
+        for each in made:
+            each.close()
+        raise
 
 
 def secret(variable: str | None, setting: str) -> str:

@@ -9,7 +9,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from config.settings import Kafka, Settings
-from streams.kafka_client import client_options
+from streams.kafka_client import connected
 
 FOREVER: Final = "-1"
 WEEK: Final = str(7 * 86_400_000)
@@ -137,7 +137,7 @@ def verified_topics(kafka: Kafka) -> dict[str, Topic]:
 def _admin(kafka: Kafka) -> Iterator[Any]:
     where = ", ".join(kafka.brokers)
     try:
-        admin = KafkaAdminClient(**client_options(kafka))
+        admin = connected(KafkaAdminClient, kafka)
     except KafkaError as error:
         raise TopicError(
             f"Kafka at {where} does not answer ({type(error).__name__}): is it running?"

@@ -56,7 +56,10 @@ def replay(history: History, settings: Settings, progress: Show | None = None) -
     ------
     ReplayError
         When the history cannot be read.
+    TypeError, ValueError
+        When something else is given.
     """
+    _check(history, settings)
     return replay_together(history, [settings], progress)[0]
 
 
@@ -74,7 +77,14 @@ def replay_together(
     ------
     ReplayError
         When the history cannot be read.
+    TypeError, ValueError
+        When something else is given.
     """
+    if isinstance(configs, Settings):
+        raise TypeError("configs is one configuration; write [settings], or call replay")
+    if not configs:
+        raise ValueError("no configuration to judge with; write [settings]")
+    _check(history, *configs)
     return ReplayPass(history, configs, watch).run(progress)
 
 
@@ -87,7 +97,19 @@ def replay_curves(
     ------
     ReplayError
         When the history cannot be read.
+    TypeError, ValueError
+        When something else is given.
     """
+    _check(history, settings)
     curves = Curves(settings.time.step, wanted)
     found = replay_together(history, [settings], progress, curves)[0]
     return found, curves.curves()
+
+
+def _check(history: History, *configs: Settings) -> None:
+    """Say in words what else would fail somewhere inside."""
+    if not hasattr(history, "pieces"):
+        raise TypeError(f"history is a {type(history).__name__}; give what open_history returns")
+    for settings in configs:
+        if not isinstance(settings, Settings):
+            raise TypeError(f"settings is a {type(settings).__name__}; give what load_settings returns")

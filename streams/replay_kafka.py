@@ -16,7 +16,7 @@ from config.settings import Kafka
 from streams.chunk import Chunk
 from streams.chunk_reader import ChunkReader, ReadingError
 from streams.kafka_app import aiokafka_options
-from streams.kafka_client import CredentialsMissingError, client_options
+from streams.kafka_client import CredentialsMissingError, connected
 from streams.kafka_topics import Topic, TopicError, topics_there
 from streams.replay_source import Piece, ReplayError
 
@@ -261,8 +261,9 @@ def _size(now: int, span: float) -> int:
 def _asking(kafka: Kafka) -> Iterator[KafkaConsumer]:
     """Give a client that is asked for offsets, of committed records only."""
     try:
-        consumer = KafkaConsumer(
-            **client_options(kafka),
+        consumer = connected(
+            KafkaConsumer,
+            kafka,
             group_id=None,
             enable_auto_commit=False,
             isolation_level="read_committed",

@@ -1,8 +1,40 @@
-"""Times on the command line."""
+"""Times on the command line and in notebooks."""
 
 from datetime import UTC, datetime
+from numbers import Real
 
 LATEST = 4_102_444_800  # 2100-01-01
+
+Moment = float | datetime | str
+"""Epoch seconds, a time with its zone, or text as the command line takes it."""
+
+
+def seconds_of(moment: Moment) -> float:
+    """Return epoch seconds.
+
+    Raises
+    ------
+    TypeError
+        When it is something else.
+    ValueError
+        When it says no time, or a time without a zone.
+
+    Examples
+    --------
+    >>> seconds_of(datetime(2026, 1, 2, tzinfo=UTC)), seconds_of("2026-01-02"), seconds_of(1767312000)
+    (1767312000.0, 1767312000.0, 1767312000.0)
+    """
+    if isinstance(moment, datetime):
+        if moment.tzinfo is None:
+            raise ValueError(f"{moment} has no time zone; give it one, such as tzinfo=UTC")
+        return moment.timestamp()
+    if isinstance(moment, str):
+        return epoch(moment)
+    if not isinstance(moment, Real) or isinstance(moment, bool):
+        raise TypeError(f"{moment!r} is no time: epoch seconds, a datetime with its zone or text is one")
+    if not 0 <= moment < LATEST:
+        raise ValueError(f"{moment!r} is no time between the years 1970 and 2100; write seconds")
+    return float(moment)
 
 
 def epoch(text: str) -> float:

@@ -179,11 +179,47 @@ def test_what_people_said_of_the_very_incident_is_so() -> None:
     assert len(found.missed) == 1
 
 
+def test_a_label_that_names_an_incident_is_about_that_one_alone() -> None:
+    both = [made("a"), made("b", start=300)]
+    found = measured(both, label(incident="b"))
+    assert [(one.incident.id, one.others) for one in found.found] == [("b", ())]
+    assert [one.incident.id for one in found.false_pages] == ["a"]
+    said = measured(both, label(kind=Kind.EXPECTED, incident="b"))
+    assert [one.label and one.label.kind for one in said.false_pages] == [None, Kind.EXPECTED]
+
+
+def test_a_label_that_names_what_this_replay_has_not_is_met_as_any_other() -> None:
+    known = label(incident="of another configuration", scope="table:items")
+    assert finds(made("a"), known)
+    assert not finds(made("a", LEDGER), known)
+
+
 def test_labels_outside_what_was_judged_are_not_counted_and_excuse_their_pages() -> None:
     before, after = label(start=-90_000, lasts=100_000), label(start=WEEK)
     found = measured([made("a")], before, after)
     assert found.outside == ((before, "before"), (after, "after"))
     assert (found.total.labels, found.total.recall, found.total.pages, found.false_pages) == (0, None, 1, ())
+
+
+def test_the_first_page_about_a_label_is_no_second_one_where_the_label_is_not_counted() -> None:
+    before = label(start=-90_000, lasts=100_000)
+    assert measured([made("a")], before).repeated == ()
+    assert [one.id for one in measured([made("a"), made("b", start=900)], before).repeated] == ["b"]
+    earlier = made("earlier", start=-88_000)
+    assert [one.id for one in measured([earlier, made("a")], before).repeated] == ["a"], "told before FIRST"
+
+
+@pytest.mark.parametrize("sent", ["page", "digest"])
+@pytest.mark.parametrize(
+    ("first", "last", "found", "pages"), [(0, 60, 1, 1), (0, 59, 0, 0), (59, 120, 1, 1), (60, 120, 0, 0)]
+)
+def test_a_label_is_found_by_what_was_told_where_pages_are_counted(
+    first: int, last: int, found: int, pages: int, sent: Any
+) -> None:
+    known = label(start=60) if first else label()
+    made_ = [made("a", after=60, sent=sent)]
+    total = evaluate(made_, [known], T0 + first, T0 + last).total
+    assert (total.labels, total.found, total.pages) == (1, found, pages if sent == "page" else 0)
 
 
 def test_stretches_that_follow_each_other_count_each_page_and_label_once() -> None:

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from alerting.command import Ask, Command
 from alerting.labels import Kind, Label
-from alerting.labels_file import LabelsError, Wrong, labels_to_csv, labels_to_yaml, load_labels, read_labels
+from alerting.labels_file import (
+    LabelsError,
+    Wrong,
+    labels_to_csv,
+    labels_to_jsonl,
+    labels_to_yaml,
+    load_labels,
+    read_labels,
+)
 from tests.alerting.given import T0, incident
 
 YAML = """\
@@ -77,6 +85,13 @@ def test_known_incidents_are_read_from_yaml_and_csv() -> None:
             "a.yaml:1: start is 'soon', which is no time; write 2026",
         ),
         ("a.yaml", "- {start: yes, kind: spike}\n", "a.yaml:1: start is True, which is no time"),
+        (
+            "a.yaml",
+            "- {start: 20250902, kind: spike}\n",
+            "a.yaml:1: start is 20250902, which as epoch seconds lies in 1970; write 2025-09-02",
+        ),
+        ("a.csv", "start,kind,end\n5,spike,20250902\n", "a.csv:2: end is 20250902, which as epoch seconds"),
+        ("a.jsonl", '{"start": 20250902, "kind": "spike"}\n', "a.jsonl:1: start is 20250902, which as epoch"),
         ("a.yaml", "- {start: 5, end: 3, kind: spike}\n", "a.yaml:1: end is before start"),
         (
             "a.yaml",
@@ -152,6 +167,11 @@ def test_what_a_simulation_made_happen_is_labels_too() -> None:
     assert nothing == Label(kind=Kind.NOT_AN_ANOMALY, start=100, end=200, note="late")
 
 
+def test_seconds_that_read_as_no_date_are_seconds() -> None:
+    for start in (20251301, 20250229, 19690101, 99991231, 1_760_000_000):
+        assert read_labels(f"- {{start: {start}, kind: spike}}\n", "a.yaml")[0].start == start
+
+
 def test_everything_that_is_wrong_is_said_at_once() -> None:
     with pytest.raises(LabelsError) as error:
         read_labels("- {start: x, kind: y}\n- {start: 1, kind: drop}\n- {}\n", "a.yaml")
@@ -175,14 +195,14 @@ LABELS = st.builds(
     Label,
     kind=st.sampled_from(Kind),
     start=st.integers(0, 1_000_000),
-    end=st.none() | st.integers(1_000_000, 2_000_000_000),
+    end=st.none() | st.integers(100_000_000, 2_000_000_000),
     scope=st.just("") | NAMES.map("table:{}".format),
     account=st.just("") | NAMES,
     measure=st.sampled_from(["", "wcu", "value:sales"]),
     verdict=st.sampled_from(["", "spike", "drop"]),
     incident=st.just("") | NAMES,
     by=st.just("") | NAMES,
-    at=st.none() | st.integers(0, 2_000_000_000),
+    at=st.none() | st.integers(100_000_000, 2_000_000_000),
     note=st.just("") | NAMES,
 )
 
@@ -191,6 +211,7 @@ LABELS = st.builds(
 def test_what_is_written_is_read_again(labels: list[Label]) -> None:
     assert read_labels(labels_to_yaml(labels), "a.yaml") == labels
     assert read_labels(labels_to_csv(labels), "a.csv") == labels
+    assert read_labels(labels_to_jsonl(labels), "a.jsonl") == labels
 
 
 @having(st.text(max_size=60))

@@ -47,8 +47,8 @@ def examples() -> list[tuple[str, str]]:
 
 def test_the_examples_print_what_the_page_shows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    names: dict[str, Any] = {}
     for code, shown in examples():
+        names: dict[str, Any] = {}  # each stands alone
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
             exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102 - our own page

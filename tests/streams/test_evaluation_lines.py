@@ -76,6 +76,7 @@ def test_why_what_was_seen_did_not_count_is_said() -> None:
         (made("a", verdict=Verdict.SHIFT), [growing], "a a page, and growth is for the digest"),
         (made("a", start=-9000, lasts=None), [spiking], "a told before it began"),
         (made("a"), [spiking, press], "a people said it was none"),
+        (made("a", after=7 * 86400), [spiking], "a told outside what is counted"),
     ):
         lines = evaluation_lines(evaluated([one], *labels), TOKYO)
         assert lines[lines.index("1 missed label") + 1].endswith(said), said

@@ -319,7 +319,7 @@ async def test_what_people_said_is_a_labels_file(tmp_path: Path, monkeypatch: py
     async with scene(tmp_path, monkeypatch) as there:
         await there.slack.press(there.page, "expected")
         await there.until(there.thread)
-        for name in ("labels.yaml", "labels.csv"):
+        for name in ("labels.yaml", "labels.YML", "labels.csv", "labels.jsonl"):
             arguments = ["labels", "--url", there.slack.daemon, "--out", str(tmp_path / name)]
             result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
             assert result.exit_code == 0, result.output

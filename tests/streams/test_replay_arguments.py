@@ -1,0 +1,92 @@
+"""What is natural to write in a notebook is taken, and what cannot be is said in a sentence."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streams.replay import (
+    load_labels,
+    load_settings,
+    open_history,
+    replay,
+    replay_curves,
+    replay_together,
+)
+
+START = 1_760_000_000
+SETTINGS = load_settings(None)
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Path:
+    path = tmp_path / "few.ndjson"
+    events = ({"ts": START + n, "service": "shop", "status": 200} for n in range(300))
+    path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    return path
+
+
+def test_a_path_or_text_or_several_of_them_are_sources(one: Path) -> None:
+    for sources in (one, str(one), [one], (str(one),), one.parent):
+        assert replay(open_history(sources), SETTINGS).records == 300
+
+
+def test_a_time_is_seconds_a_datetime_with_its_zone_or_text(one: Path) -> None:
+    begin, end = datetime.fromtimestamp(START + 100, UTC), START + 200
+    tokyo = begin.astimezone(timezone(timedelta(hours=9)))
+    for start in (START + 100, float(START + 100), np.int64(START + 100), begin, tokyo, begin.isoformat()):
+        assert replay(open_history(one, between=(start, end)), SETTINGS).records == 100
+    assert replay(open_history(one, None, [None, str(end)]), SETTINGS).records == 200  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "said"),
+    [
+        ({"sources": []}, ValueError, "no sources; name files"),
+        ({"sources": [None]}, TypeError, "None is no source; write text or a Path"),
+        ({"sources": None}, TypeError, "None is no source; write text or a Path"),
+        ({"settings": "uneri.yaml"}, TypeError, "settings is a str; give what load_settings returns"),
+        ({"between": START}, TypeError, "between is 1760000000; write (from, to)"),
+        ({"between": ("2026-01-31",)}, TypeError, "between is ('2026-01-31',); write (from, to)"),
+        ({"between": "ab"}, TypeError, "between is 'ab'; write (from, to)"),
+        ({"between": ("soon", None)}, ValueError, "'soon' is no time; write 2026"),
+        ({"between": (datetime(2026, 1, 31), None)}, ValueError, "2026-01-31 00:00:00 has no time zone"),  # noqa: DTZ001
+        ({"between": (None, True)}, TypeError, "True is no time: epoch seconds"),
+        ({"between": (None, START * 1000)}, ValueError, "1760000000000 is no time between"),
+        ({"between": (None, float("nan"))}, ValueError, "nan is no time between"),
+    ],
+)
+def test_what_is_no_source_and_no_time_is_said(
+    one: Path, how: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=f"^{re.escape(said)}"):
+        open_history(**{"sources": one} | how)
+
+
+def test_settings_and_labels_are_loaded_by_text_too(tmp_path: Path) -> None:
+    (tmp_path / "uneri.yaml").write_text("judge: {young: 43200}\n")
+    (tmp_path / "known.csv").write_text("start,kind\n2026-01-31,spike\n")
+    assert load_settings(str(tmp_path / "uneri.yaml")).judge.young == 43200
+    assert load_labels(str(tmp_path / "known.csv"))[0].verdict == "spike"
+
+
+def test_what_is_no_history_and_no_configuration_is_said(one: Path) -> None:
+    any_: Any = None
+    history = open_history(one)
+    with pytest.raises(TypeError, match=r"^settings is a NoneType; give what load_settings returns$"):
+        replay(history, any_)
+    with pytest.raises(TypeError, match=r"^settings is a NoneType"):
+        replay_curves(history, any_, lambda *_: True)
+    with pytest.raises(TypeError, match=r"^history is a list; give what open_history returns$"):
+        replay(["one.ndjson"], SETTINGS)  # type: ignore[arg-type]
+    with pytest.raises(
+        TypeError, match=r"^configs is one configuration; write \[settings\], or call replay$"
+    ):
+        replay_together(history, SETTINGS)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^no configuration to judge with; write \[settings\]$"):
+        replay_together(history, [])
+    assert replay(history, SETTINGS).records == 300, "nothing of it was read meanwhile"
