@@ -227,7 +227,7 @@ async def main():
     records = OwnedRecords(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)
     checkpoints = KafkaCheckpoints(records)
     hosted = Hosted(kafka.requests, "test", lambda _: Stage(), around=around)
-    host = StageHost(chunk_app(kafka), [hosted], checkpoints, options, every=0.5, stuck=3.0)
+    host = StageHost(chunk_app(kafka), [hosted], checkpoints, options, every=0.5, stuck=6.0)
     dog = Watchdog()
     dog.start()
     asyncio.create_task(guard(dog, host.look, every=0.5))
@@ -291,7 +291,7 @@ def test_a_broker_that_freezes_is_waited_for_and_its_return_is_noticed() -> None
         try:
             wait_for_a_chunk(running)
             broker.freeze()
-            time.sleep(9)  # three times what a stage may stand still
+            time.sleep(15)  # more than twice what a stage may stand still
             assert running.poll() is None
             broker.thaw()
             topics.fill(broker.address, settings.kafka.requests, [GOOD, []])
