@@ -19,6 +19,7 @@ from config.yaml_tree import read_tree
 from detectors.finding import Verdict
 from detectors.measures import Measure
 
+MOST: Final = 20  # mistakes that are told: more are one, made everywhere
 LATEST: Final = 4_102_444_800  # 2100-01-01
 _FIELDS: Final = Label.__struct_fields__
 _TIMES: Final = ("start", "end", "at")
@@ -35,7 +36,10 @@ class Wrong(NamedTuple):
 
 
 class LabelsError(Exception):
-    """A labels file that cannot be used; as text one line a mistake, ``FILE:LINE: message; remedy``."""
+    """A labels file that cannot be used.
+
+    As text one line a mistake, ``FILE:LINE: message; remedy``, of very many the first twenty.
+    """
 
     def __init__(self, name: str, wrong: Iterable[Wrong]) -> None:
         self.name = name
@@ -43,7 +47,10 @@ class LabelsError(Exception):
         super().__init__(name, self.wrong)
 
     def __str__(self) -> str:
-        return "\n".join(f"{self.name}:{line}: {message}" for line, message in self.wrong)
+        told = [f"{self.name}:{line}: {message}" for line, message in self.wrong[:MOST]]
+        if more := len(self.wrong) - len(told):
+            told.append(f"{self.name}: and {more:,} more")
+        return "\n".join(told)
 
 
 def load_labels(path: str | Path) -> list[Label]:
@@ -140,6 +147,8 @@ def _csv_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]]
         if unknown := [name for name in header if name not in _FIELDS]:
             known = ", ".join(_FIELDS)
             return [], [Wrong(1, f"unknown column {unknown[0]!r}; the columns are {known}")]
+        if twice := [name for name in header if header.count(name) > 1]:
+            return [], [Wrong(1, f"two columns {twice[0]!r}; keep one of them")]
         if missing := {"start", "kind"} - set(header):
             return [], [
                 Wrong(1, f"no column {min(missing)!r}; begin with a line such as start,end,scope,kind")

@@ -1,5 +1,6 @@
 """Labels as JSON lines: with the keys of labels, or what a simulation made to happen."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -26,14 +27,30 @@ def rows_of(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[tuple[int
             continue
         try:
             row = msgspec.json.decode(written)
+            twice = _twice(written)
         except (msgspec.DecodeError, RecursionError) as error:
             wrong.append((line, f"not JSON: {error}; write one object a line"))
+            continue
+        if twice is not None:
+            wrong.append((line, f"two keys {twice!r}; keep one of them"))
             continue
         if not isinstance(row, dict):
             wrong.append((line, "no label; write an object with start and kind"))
         else:
             rows.append((line, known_of(row) if row.keys() >= _KEYS else row))
     return rows, wrong
+
+
+def _twice(written: str) -> str | None:
+    """Return a key that an object of this JSON has twice: which of the two was meant is not to be guessed."""
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        keys = [key for key, _ in pairs]
+        found.extend(key for key in keys if keys.count(key) > 1)
+
+    json.loads(written, object_pairs_hook=look)
+    return found[0] if found else None
 
 
 def known_of(made: Mapping[str, Any]) -> dict[str, Any]:

@@ -106,6 +106,8 @@ def test_known_incidents_are_read_from_yaml_and_csv() -> None:
         ("a.yaml", "- 5\n", "a.yaml:1: no label; write its keys"),
         ("a.yaml", "- {start: 5\n", "not YAML"),
         ("a.csv", "", "a.csv:1: no column 'kind'"),
+        ("a.csv", "start,kind,start\n1,spike,2\n", "a.csv:1: two columns 'start'; keep one"),
+        ("a.jsonl", '{"start": 1, "kind": "drop", "start": 2}\n', "a.jsonl:1: two keys 'start'; keep one"),
         ("a.csv", "start,knd\n", "a.csv:1: unknown column 'knd'; the columns are"),
         ("a.csv", "start,kind\n1,spike\n\n1,2,3\n", "a.csv:4: 3 values for 2 columns"),
         ("a.csv", 'start,kind\n1,"spi\n', "not CSV"),
@@ -176,6 +178,13 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     with pytest.raises(LabelsError) as error:
         read_labels("- {start: x, kind: y}\n- {start: 1, kind: drop}\n- {}\n", "a.yaml")
     assert [wrong.line for wrong in error.value.wrong] == [1, 1, 3, 3]
+
+
+def test_of_very_many_mistakes_the_first_are_told_and_how_many_more() -> None:
+    with pytest.raises(LabelsError) as error:
+        read_labels("start,kind\n" + "x,spike\n" * 2000, "a.csv")
+    told = str(error.value).splitlines()
+    assert (len(told), told[-1]) == (21, "a.csv: and 1,980 more")
 
 
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
