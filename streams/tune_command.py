@@ -3,8 +3,10 @@
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import typer
 
@@ -17,6 +19,7 @@ from streams.record_history import record, recorded
 from streams.recording import Recording, fingerprint
 from streams.replay_history import Between, open_history
 from streams.replay_source import History, ReplayError
+from streams.stop_asked import StopAsked, stop_asked
 from streams.tune_pick import pick
 from streams.tune_progress import TrialProgress
 from streams.tune_result import Tuned, lines, write_tuned
@@ -25,6 +28,8 @@ from streams.tune_search import search
 from streams.tune_space import Space, space_for_budget, space_for_labels
 from streams.tune_stretch import stretches
 from streams.tune_trial import Ground, Trials, searched
+
+INTERRUPTED: Final = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class TuneAsked:
 
 
 def run_tune(asked: TuneAsked) -> int:
-    """Search, leave the results, and say what they are; return the exit code.
+    """Search, leave the results, and say what they are; return the exit code, 130 when asked to stop.
 
     Raises
     ------
@@ -53,6 +58,15 @@ def run_tune(asked: TuneAsked) -> int:
     ReplayError
         When the history or the labels cannot be used, or the results not be written.
     """
+    try:
+        with stop_asked():
+            return _run(asked)
+    except StopAsked:
+        typer.echo("uneri: stopped without results; a recording that is whole is used again", err=True)
+        return INTERRUPTED
+
+
+def _run(asked: TuneAsked) -> int:
     settings = load_settings(asked.config)
     text = asked.config.read_text("utf-8-sig") if asked.config else ""
     labels = _labels(asked)
@@ -62,6 +76,10 @@ def run_tune(asked: TuneAsked) -> int:
     try:
         tuned = tune(history, settings, labels, asked)
         names = write_tuned(tuned, text, asked.out)
+    except BrokenProcessPool:
+        raise ReplayError(
+            "a process that made trials was killed, for want of memory perhaps; make fewer at once (--jobs)"
+        ) from None
     except OSError as error:
         raise ReplayError(
             f"{error.filename or asked.out}: {error.strerror}; choose another folder with --out"
