@@ -141,18 +141,23 @@ def lines(tuned: Tuned) -> list[str]:
         said.append(
             "without labels nothing is known of what is missed: this is about how many pages there are"
         )
+    rule = tuned.rule
+    picked = tuned.pick.outcome
+    if not rule.met(picked):
+        said.append(
+            f"nothing that was tried stays within {rule.pages} a week: the nearest has "
+            f"{picked.pages_per_week:.1f}"
+        )
+    by = rule.said if rule.met(picked) else f"the nearest to {rule.pages} a week"
     if not tuned.pick.changes:
-        return [
-            *said,
-            f"nothing is proposed: of all that was tried, the present configuration is {tuned.rule.said}",
-        ]
-    said.append(f"pick ({tuned.rule.said}):")
+        return [*said, f"nothing is proposed: of all that was tried, the present configuration is {by}"]
+    said.append(f"pick ({by}):")
     said += [
         f"  {change.key} {change.old:g} → {change.new:g}: {change.reason}" for change in tuned.pick.changes
     ]
     now, new = tuned.present.unseen, tuned.picked.unseen
-    labelled = tuned.rule.labelled
-    said.append(f"on the stretch it has not seen: {_said(now, labelled)} → {_said(new, labelled)}")
+    labelled = rule.labelled
+    said.append(f"on the stretch it has not seen: {_said(now, rule)} → {_said(new, rule)}")
     if labelled and not now.labels:
         said.append("no label lies there: what the pick misses is not known")
     if not tuned.better:
@@ -201,11 +206,15 @@ def _table(tuned: Tuned) -> list[str]:
     ]
 
 
-def _said(outcome: Outcome, labelled: bool) -> str:
-    if not labelled:
-        return f"{outcome.pages_per_week:.1f} pages a week"
-    false = f"{outcome.false_pages_per_week:.1f} false pages a week"
-    return f"{outcome.found} of {outcome.labels} labels told, {false}"
+def _said(outcome: Outcome, rule: Rule) -> str:
+    pages = f"{outcome.pages_per_week:.1f} pages a week"
+    if not rule.labelled:
+        return pages
+    said = [
+        f"{outcome.found} of {outcome.labels} labels told",
+        f"{outcome.false_pages_per_week:.1f} false pages a week",
+    ]
+    return ", ".join(said if rule.budget is None else [*said, pages])
 
 
 def write_tuned(tuned: Tuned, text: str, out: Path) -> list[str]:

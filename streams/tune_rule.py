@@ -30,14 +30,23 @@ class Rule(NamedTuple):
             return (-round(over, 6), round(outcome.recall, 6), -float(outcome.false_pages))
         return (-round(over, 6), float(outcome.pages), sensitivity)
 
+    def met(self, outcome: Outcome) -> bool:
+        """Whether an outcome stays within the budget; without one any does."""
+        return self.budget is None or outcome.pages_per_week <= self.budget
+
     @property
     def said(self) -> str:
         """The rule in words."""
         if self.budget is None:
             return "the best F1 of labels told and pages wanted, then the fewest changes, then told sooner"
         if self.labelled:
-            return f"the most labels told within {self.budget:g} pages a week, then the fewest false pages"
-        return f"the closest to {self.budget:g} pages a week from below, then the greatest sensitivity"
+            return f"the most labels told within {self.pages} a week, then the fewest false pages"
+        return f"the closest to {self.pages} a week from below, then the greatest sensitivity"
+
+    @property
+    def pages(self) -> str:
+        """The budget in words, without its week."""
+        return f"{self.budget or 0.0:,.12g} page{'s' * (self.budget != 1)}"
 
     def objectives(self, outcome: Outcome, sensitivity: float) -> tuple[float, float]:
         """Return the two sides of the trade-off: the first is to be high, the second low."""

@@ -1,0 +1,62 @@
+"""What is said of a search: the lines of the terminal, and what is proposed."""
+
+from alerting.labels import Kind, Label
+from config.settings import Digest, Judge, Settings
+from streams.recording import Totals
+from streams.tune_pick import Change, Pick
+from streams.tune_result import Tuned, lines
+from streams.tune_rule import Rule
+from streams.tune_space import space_for_budget
+from streams.tune_stretch import Stretches
+from streams.tune_trial import Both, Outcome
+
+DAY = 86400
+SETTINGS = Settings(judge=Judge(young=DAY, sensitivity=2.0), digest=Digest(timezone="Asia/Tokyo"))
+SPACE = space_for_budget(SETTINGS)
+CALMER = (SPACE.present[0] - 2, *SPACE.present[1:])
+
+
+def outcome(found: int, labels: int, false_pages: int, right: int | None = None) -> Outcome:
+    missed = tuple(Label(kind=Kind.INCIDENT, start=at) for at in range(labels - found))
+    right = found if right is None else right
+    return Outcome(missed, labels, false_pages + right, false_pages, 1.0, None)
+
+
+def tuned(rule: Rule, present: Both, picked: Both | None) -> Tuned:
+    """Return a search that found one calmer configuration, or none that is better than the present one."""
+    known = {SPACE.present: present.searched, CALMER: (picked or present).searched}
+    change = Change("judge.sensitivity", 2.0, SPACE.knobs[0].values[CALMER[0]], "calmer")
+    choice, changes = (CALMER, (change,)) if picked else (SPACE.present, ())
+    return Tuned(
+        space=SPACE,
+        rule=rule,
+        seed=1,
+        totals=Totals(),
+        stretches=Stretches(0, DAY, 7 * DAY, 10 * DAY),
+        tried=list(known.items()),
+        known=known,
+        pick=Pick(choice, known[choice], changes),
+        present=present,
+        picked=picked or present,
+    )
+
+
+# -- a budget
+
+
+def test_a_budget_that_nothing_meets_is_not_said_to_be_met() -> None:
+    present = Both(outcome(4, 5, 20), outcome(2, 2, 20))
+    found = lines(tuned(Rule(True, 3), present, Both(outcome(4, 5, 8), outcome(2, 2, 8))))
+    assert "nothing that was tried stays within 3 pages a week: the nearest has 12.0" in found
+    assert "pick (the nearest to 3 pages a week):" in found
+    assert not any("labels told within" in line for line in found)
+    found = lines(tuned(Rule(True, 3), present, None))
+    assert found[-1].endswith("the present configuration is the nearest to 3 pages a week")
+
+
+def test_with_a_budget_the_pages_a_week_of_the_unseen_stretch_are_said() -> None:
+    present = Both(outcome(4, 5, 20), outcome(2, 2, 20))
+    found = lines(tuned(Rule(True, 15), present, Both(outcome(4, 5, 8), outcome(2, 2, 8))))
+    assert "pick (the most labels told within 15 pages a week, then the fewest false pages):" in found
+    (unseen,) = [line for line in found if "not seen" in line]
+    assert unseen.endswith("→ 2 of 2 labels told, 8.0 false pages a week, 10.0 pages a week")
