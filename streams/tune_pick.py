@@ -128,7 +128,7 @@ def gain(without: Outcome, outcome: Outcome, *, labelled: bool) -> str:
         what = "pages a week"
     if pages:
         said.append(f"{abs(pages):.1f} {what} {'more' if pages > 0 else 'fewer'}")
-    if labelled and outcome.missed == without.missed:
+    if labelled and outcome.labels and outcome.missed == without.missed:
         said.append("no label lost")
     if not said and not labelled:
         return "as many pages, and smaller deviations are told"

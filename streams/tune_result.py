@@ -1,6 +1,6 @@
 """What a search came to: all of it as JSON, the lines for a terminal, the proposal, the picture."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -149,6 +149,8 @@ def lines(tuned: Tuned) -> list[str]:
             f"{picked.pages_per_week:.1f}"
         )
     by = rule.said if rule.met(picked) else f"the nearest to {rule.pages} a week"
+    if rule.labelled and not any(outcome.found for outcome in tuned.known.values()):
+        said.append(_none_told(tuned.known.values()))
     if not tuned.pick.changes:
         return [*said, f"nothing is proposed: of all that was tried, the present configuration is {by}"]
     said.append(f"pick ({by}):")
@@ -158,10 +160,12 @@ def lines(tuned: Tuned) -> list[str]:
     now, new = tuned.present.unseen, tuned.picked.unseen
     labelled = rule.labelled
     said.append(f"on the stretch it has not seen: {_said(now, rule)} → {_said(new, rule)}")
-    if labelled and not now.labels:
-        said.append("no label lies there: what the pick misses is not known")
+    blind = labelled and not now.labels
+    if blind:
+        said.append("no label lies there: false pages are compared, and what the pick misses is not known")
     if not tuned.better:
-        said.append("nothing is proposed: there the pick is not better than the present configuration")
+        least = "has no fewer false pages" if blind else "is not better"
+        said.append(f"nothing is proposed: there the pick {least} than the present configuration")
     else:
         difference = gain(now, new, labelled=labelled)
         said.append(f"proposed: {difference}")
@@ -206,14 +210,21 @@ def _table(tuned: Tuned) -> list[str]:
     ]
 
 
+def _none_told(outcomes: Collection[Outcome]) -> str:
+    if any(outcome.fitting for outcome in outcomes):
+        return "no configuration tells any label, though incidents that were not told fit some"
+    return (
+        "no incident of any configuration fits any label, told or not: check what the labels name "
+        "(scope, account, measure), and their times"
+    )
+
+
 def _said(outcome: Outcome, rule: Rule) -> str:
     pages = f"{outcome.pages_per_week:.1f} pages a week"
     if not rule.labelled:
         return pages
-    said = [
-        f"{outcome.found} of {outcome.labels} labels told",
-        f"{outcome.false_pages_per_week:.1f} false pages a week",
-    ]
+    said = [f"{outcome.found} of {outcome.labels} labels told"] if outcome.labels else []
+    said.append(f"{outcome.false_pages_per_week:.1f} false pages a week")
     return ", ".join(said if rule.budget is None else [*said, pages])
 
 

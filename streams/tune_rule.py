@@ -12,7 +12,7 @@ Rank = tuple[float, ...]
 class Rule(NamedTuple):
     """What is asked for.
 
-    - With labels: the best F1.
+    - With labels: the best F1; of a stretch that has none of them, the fewest false pages.
     - With labels and a budget: within it, the most labels told, then the fewest false pages.
     - With a budget alone: the closest to it from below, then the greatest sensitivity. Of what is missed
       nothing is known.
@@ -24,7 +24,8 @@ class Rule(NamedTuple):
     def rank(self, outcome: Outcome, sensitivity: float) -> Rank:
         """Return how good an outcome is."""
         if self.budget is None:
-            return (round(outcome.f1, 6),)
+            # F1 is zero of all that is told where there is nothing to find
+            return (round(outcome.f1, 6),) if outcome.labels else (-float(outcome.false_pages),)
         over = max(0.0, outcome.pages_per_week - self.budget)
         if self.labelled:
             return (-round(over, 6), round(outcome.recall, 6), -float(outcome.false_pages))

@@ -31,6 +31,7 @@ class Outcome:
     false_pages: int
     weeks: float
     delay: float | None  # median seconds until the labels that were found were paged
+    fitting: int = 0  # labels that some incident is about, told or not
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> "Outcome":
@@ -38,7 +39,8 @@ class Outcome:
         total = evaluation.total
         missed = tuple(one.label for one in evaluation.missed)
         delay = total.delay.median if total.delay else None
-        return cls(missed, total.labels, total.pages, total.false_pages, total.weeks, delay)
+        fitting = len(evaluation.found) + sum(bool(one.seen) for one in evaluation.missed)
+        return cls(missed, total.labels, total.pages, total.false_pages, total.weeks, delay, fitting)
 
     @property
     def found(self) -> int:

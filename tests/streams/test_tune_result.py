@@ -16,10 +16,10 @@ SPACE = space_for_budget(SETTINGS)
 CALMER = (SPACE.present[0] - 2, *SPACE.present[1:])
 
 
-def outcome(found: int, labels: int, false_pages: int, right: int | None = None) -> Outcome:
+def outcome(found: int, labels: int, false_pages: int, right: int | None = None, fitting: int = 9) -> Outcome:
     missed = tuple(Label(kind=Kind.INCIDENT, start=at) for at in range(labels - found))
     right = found if right is None else right
-    return Outcome(missed, labels, false_pages + right, false_pages, 1.0, None)
+    return Outcome(missed, labels, false_pages + right, false_pages, 1.0, None, fitting)
 
 
 def tuned(rule: Rule, present: Both, picked: Both | None) -> Tuned:
@@ -60,3 +60,29 @@ def test_with_a_budget_the_pages_a_week_of_the_unseen_stretch_are_said() -> None
     assert "pick (the most labels told within 15 pages a week, then the fewest false pages):" in found
     (unseen,) = [line for line in found if "not seen" in line]
     assert unseen.endswith("→ 2 of 2 labels told, 8.0 false pages a week, 10.0 pages a week")
+
+
+# -- labels
+
+
+def test_where_the_unseen_stretch_has_no_label_false_pages_decide_and_that_is_said() -> None:
+    present = Both(outcome(4, 5, 20), outcome(0, 0, 20))
+    calm = tuned(Rule(True, None), present, Both(outcome(4, 5, 8), outcome(0, 0, 8)))
+    assert calm.better
+    assert lines(calm)[-3:] == [
+        "on the stretch it has not seen: 20.0 false pages a week → 8.0 false pages a week",
+        "no label lies there: false pages are compared, and what the pick misses is not known",
+        "proposed: 12.0 false pages a week fewer",
+    ]
+    alike = tuned(Rule(True, None), present, Both(outcome(4, 5, 8), outcome(0, 0, 20)))
+    assert not alike.better
+    assert lines(alike)[-1].endswith("the pick has no fewer false pages than the present configuration")
+
+
+def test_labels_that_no_incident_fits_are_said() -> None:
+    nothing = outcome(0, 5, 20, fitting=0)
+    found = lines(tuned(Rule(True, None), Both(nothing, nothing), None))
+    assert any("no incident of any configuration fits any label" in line for line in found)
+    dull = outcome(0, 5, 0)
+    found = lines(tuned(Rule(True, None), Both(dull, dull), None))
+    assert any("incidents that were not told fit some" in line for line in found)
