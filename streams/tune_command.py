@@ -14,9 +14,10 @@ from alerting.labels import Label
 from alerting.labels_file import LabelsError, load_labels
 from config.load import load_settings
 from config.settings import Settings
+from detectors.state import StateError
 from streams.progress import Progress
 from streams.record_history import record, recorded
-from streams.recording import Recording, fingerprint
+from streams.recording import NAME, Recording, fingerprint
 from streams.replay_history import Between, open_history
 from streams.replay_source import History, ReplayError
 from streams.stop_asked import StopAsked, stop_asked
@@ -80,6 +81,8 @@ def _run(asked: TuneAsked) -> int:
         raise ReplayError(
             "a process that made trials was killed, for want of memory perhaps; make fewer at once (--jobs)"
         ) from None
+    except StateError as error:
+        raise ReplayError(f"{asked.out / NAME}: {error}; delete it, and history is read again") from error
     except OSError as error:
         raise ReplayError(
             f"{error.filename or asked.out}: {error.strerror}; choose another folder with --out"

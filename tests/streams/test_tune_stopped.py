@@ -6,15 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from streams import tune_command
-from streams.replay_source import ReplayError
 from streams.stop_asked import StopAsked, stop_asked
 from streams.whole_file import whole_file
 
@@ -104,16 +100,6 @@ def test_the_processes_of_a_search_that_is_killed_end_by_themselves(tmp_path: Pa
         process.kill()
         process.wait()
         assert gone(begun)
-
-
-def test_a_process_of_a_search_that_is_killed_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def tune(*_: object) -> None:
-        raise BrokenProcessPool
-
-    monkeypatch.setattr(tune_command, "tune", tune)
-    monkeypatch.setattr(tune_command, "open_history", lambda *_: SimpleNamespace(notes=()))
-    with pytest.raises(ReplayError, match="a process that made trials was killed"):
-        tune_command.run_tune(tune_command.TuneAsked(["x"], Path("out"), pages_per_week=1))
 
 
 def test_what_is_half_written_goes_when_asked_to_stop(tmp_path: Path) -> None:
