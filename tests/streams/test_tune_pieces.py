@@ -1,5 +1,6 @@
 """What a search is made of: stretches, knobs, the rule, the front, the picture."""
 
+import re
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -234,3 +235,18 @@ def test_a_picture_of_a_single_point_can_be_drawn() -> None:
     ET.fromstring(  # noqa: S314  # our own
         draw_tradeoff(Tradeoff("t", "x", "y", True, [still], [still], still, still))
     )
+
+
+@pytest.mark.parametrize(("budget", "drawn"), [(5.0, True), (15.0, True), (1e6, False)])
+def test_a_budget_far_from_all_points_does_not_squash_them(budget: float, drawn: bool) -> None:
+    points = [(0.0, 0.2), (8.0, 0.9)]
+    written = draw_tradeoff(Tradeoff("t", "x", "y", True, points, points, points[0], points[1], budget))
+    assert ('class="budget"' in written) == drawn
+    legend = 48
+    places = re.findall(r'class="on" cx="([0-9.]+)" cy="([0-9.]+)"', written)
+    assert max(float(x) for x, y in places if float(y) != legend) > 300
+
+
+def test_a_budget_is_written_out() -> None:
+    assert Rule(True, 1e6).said.startswith("the most labels told within 1,000,000 pages a week")
+    assert Rule(False, 0.5).said.startswith("the closest to 0.5 pages a week")
