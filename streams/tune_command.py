@@ -69,7 +69,8 @@ def run_tune(asked: TuneAsked) -> int:
 
 def _run(asked: TuneAsked) -> int:
     settings = load_settings(asked.config)
-    text = asked.config.read_text("utf-8-sig") if asked.config else ""
+    # not as text, which has all ends of lines alike
+    text = asked.config.read_bytes().decode("utf-8-sig") if asked.config else ""
     labels = _labels(asked)
     history = open_history(asked.sources, settings, asked.between)
     for note in history.notes:
@@ -90,6 +91,12 @@ def _run(asked: TuneAsked) -> int:
     for line in lines(tuned):
         typer.echo(line)
     typer.echo(f"{asked.out}: {', '.join(names)}")
+    if tuned.better and not tuned.keeps(text):
+        typer.echo(
+            f"uneri: {asked.config} is written such that settings cannot be changed in place: "
+            "proposed.yaml is written anew, without its comments",
+            err=True,
+        )
     return 0
 
 

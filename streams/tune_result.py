@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from config.amend import Amendment, amended, full_floor
+from config.amend import Amendment, amended, amended_in_place, full_floor
 from streams.recording import Totals
 from streams.tradeoff_chart import Tradeoff, draw_tradeoff
 from streams.tune_pick import Pick, gain
@@ -120,11 +120,19 @@ class Tuned:
 
     def proposal(self, text: str) -> str:
         """Return ``proposed.yaml``: the user's file with the changes, each with its reason."""
+        return amended(text, self._amendments)
+
+    def keeps(self, text: str) -> bool:
+        """Whether the proposal keeps all that was written in the user's file."""
+        return amended_in_place(text, self._amendments) is not None
+
+    @property
+    def _amendments(self) -> dict[str, Amendment]:
         amendments = {
             change.key: Amendment(change.new, f"was {change.old:g}: {change.reason}")
             for change in self.pick.changes
         }
-        return amended(text, full_floor(self.space.settings, amendments))
+        return full_floor(self.space.settings, amendments)
 
 
 def lines(tuned: Tuned) -> list[str]:

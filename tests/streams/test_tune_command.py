@@ -12,6 +12,9 @@ from streams import tune_command
 from streams.commands import app
 from streams.replay_source import ReplayError
 from streams.tune_command import TuneAsked, run_tune
+from streams.tune_rule import Rule
+from streams.tune_trial import Both
+from tests.streams.tuned_search import outcome, tuned
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,32 @@ def test_what_goes_wrong_on_the_way_is_said_in_one_line(
     with pytest.raises(ReplayError, match=said) as caught:
         run_tune(TuneAsked(["x"], tmp_path, pages_per_week=1))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (b"judge: {young: 86400, sensitivity: 2.0}  # bold\r\n", True),
+        (b"? judge\n: young: 86400  # bold\n", False),
+    ],
+)
+def test_a_file_that_cannot_be_changed_in_place_is_said_to_have_lost_its_comments(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    written: bytes,
+    kept: bool,
+) -> None:
+    config = tmp_path / "ours.yaml"
+    config.write_bytes(written)
+    found = tuned(Rule(False, 15), *(Both(outcome(0, 0, pages), outcome(0, 0, pages)) for pages in (20, 8)))
+    monkeypatch.setattr(tune_command, "tune", lambda *_: found)
+    monkeypatch.setattr(tune_command, "open_history", lambda *_: SimpleNamespace(notes=()))
+    assert run_tune(TuneAsked(["x"], tmp_path, config, pages_per_week=15)) == 0
+    assert ("written anew, without its comments" in capsys.readouterr().err) != kept
+    proposed = (tmp_path / "proposed.yaml").read_bytes()
+    assert (b"# bold\r\n" in proposed) == kept
+    assert proposed.count(b"\r\n") in (0, proposed.count(b"\n"))
 
 
 @pytest.mark.parametrize(
