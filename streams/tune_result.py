@@ -175,7 +175,7 @@ def lines(tuned: Tuned) -> list[str]:
         least = "has no fewer false pages" if blind else "is not better"
         said.append(f"nothing is proposed: there the pick {least} than the present configuration")
     else:
-        difference = gain(now, new, labelled=labelled)
+        difference = gain(now, new, rule)
         said.append(f"proposed: {difference}")
     return said
 

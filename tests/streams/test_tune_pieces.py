@@ -194,12 +194,23 @@ def test_the_front_is_what_no_other_beats_and_the_nearest_of_equals() -> None:
 
 
 def test_a_gain_is_said_in_labels_and_pages() -> None:
-    assert gain(outcome(8, 5), outcome(8, 2), labelled=True) == "3.0 false pages a week fewer, no label lost"
-    assert (
-        gain(outcome(7, 2), outcome(9, 3), labelled=True) == "2 more labels told, 1.0 false pages a week more"
+    best = Rule(labelled=True, budget=None)
+    assert gain(outcome(8, 5), outcome(8, 2), best) == "3.0 false pages a week fewer, no label lost"
+    assert gain(outcome(7, 2), outcome(9, 3), best) == "2 more labels told, 1.0 false pages a week more"
+    assert gain(outcome(9, 3), outcome(8, 0), best) == "1 label lost, 3.0 false pages a week fewer"
+    alone = Rule(labelled=False, budget=4)
+    assert gain(outcome(0, 5), outcome(0, 3), alone) == "2.0 pages a week fewer"
+    assert gain(outcome(0, 3), outcome(0, 3), alone) == "as many pages, and smaller deviations are told"
+
+
+def test_a_gain_by_a_budget_is_said_in_the_pages_that_it_is_about() -> None:
+    rule = Rule(labelled=True, budget=10)
+    many, few = outcome(8, 2, pages=30), outcome(8, 2, pages=12)
+    assert rule.rank(few, 1.0) > rule.rank(many, 1.0)
+    assert gain(many, few, rule) == "18.0 pages a week fewer, no label lost"
+    assert gain(many, outcome(8, 1, pages=12), rule) == (
+        "18.0 pages a week fewer, 1.0 false pages a week fewer, no label lost"
     )
-    assert gain(outcome(9, 3), outcome(8, 0), labelled=True) == "1 label lost, 3.0 false pages a week fewer"
-    assert gain(outcome(0, 5), outcome(0, 3), labelled=False) == "2.0 pages a week fewer"
 
 
 # -- picture
