@@ -15,6 +15,7 @@ from alerting.labels_file import LabelsError, load_labels
 from config.load import load_settings
 from config.settings import Settings
 from detectors.state import StateError
+from streams.folder_lock import FolderHeldError, sole_use
 from streams.progress import Progress
 from streams.record_history import record, recorded
 from streams.recording import NAME, Recording, fingerprint
@@ -76,8 +77,11 @@ def _run(asked: TuneAsked) -> int:
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
     try:
-        tuned = tune(history, settings, labels, asked)
-        names = write_tuned(tuned, text, asked.out)
+        with sole_use(asked.out):
+            tuned = tune(history, settings, labels, asked)
+            names = write_tuned(tuned, text, asked.out)
+    except FolderHeldError as error:
+        raise ReplayError(str(error)) from error
     except BrokenProcessPool:
         raise ReplayError(
             "a process that made trials was killed, for want of memory perhaps; make fewer at once (--jobs)"

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from detectors.state import StateError
 from streams import tune_command
 from streams.commands import app
+from streams.folder_lock import sole_use
 from streams.replay_source import ReplayError
 from streams.tune_command import TuneAsked, run_tune
 from streams.tune_rule import Rule
@@ -35,6 +36,12 @@ def test_what_goes_wrong_on_the_way_is_said_in_one_line(
     with pytest.raises(ReplayError, match=said) as caught:
         run_tune(TuneAsked(["x"], tmp_path, pages_per_week=1))
     assert "\n" not in str(caught.value)
+
+
+def test_a_second_search_into_a_folder_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tune_command, "open_history", lambda *_: SimpleNamespace(notes=()))
+    with sole_use(tmp_path), pytest.raises(ReplayError, match="another uneri writes its results there"):
+        run_tune(TuneAsked(["x"], tmp_path, pages_per_week=1))
 
 
 @pytest.mark.parametrize(
