@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from alerting.local_time import shown
 from config.amend import Amendment, amended, amended_in_place, full_floor
 from streams.recording import Totals
 from streams.tradeoff_chart import Tradeoff, draw_tradeoff
@@ -137,11 +138,11 @@ class Tuned:
 
 def lines(tuned: Tuned) -> list[str]:
     """Say what was found: the trade-off, the pick with its reasons, and the stretch that was not searched."""
-    at = tuned.stretches
+    at, zone = tuned.stretches, ZoneInfo(tuned.space.settings.digest.timezone)
     said = [
         (
-            f"searched {_when(at.first)} to {_when(at.split)}, unseen until {_when(at.last)}; "
-            f"{len(tuned.known)} configurations"
+            f"searched {shown(at.first, zone)} to {shown(at.split, zone)}, "
+            f"unseen until {shown(at.last, zone)}; {len(tuned.known)} configurations"
         ),
         *_table(tuned),
     ]
@@ -254,10 +255,6 @@ def write_tuned(tuned: Tuned, text: str, out: Path) -> list[str]:
         return ["tune.json", "tradeoff.svg"]
     write_whole(proposed, tuned.proposal(text).encode())
     return ["tune.json", "tradeoff.svg", "proposed.yaml"]
-
-
-def _when(at: int) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
 
 
 def _days(at: Stretches) -> str:

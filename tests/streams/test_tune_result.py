@@ -5,6 +5,14 @@ from streams.tune_rule import Rule
 from streams.tune_trial import Both
 from tests.streams.tuned_search import outcome, tuned
 
+
+def test_times_are_those_of_the_digest_with_their_zone() -> None:
+    still = Both(outcome(1, 1, 0), outcome(1, 1, 0))
+    assert lines(tuned(Rule(True, None), still, None))[0].startswith(
+        "searched 1970-01-02 09:00 JST to 1970-01-08 09:00 JST, unseen until 1970-01-11 09:00 JST; "
+    )
+
+
 # -- a budget
 
 
