@@ -7,6 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -22,6 +23,7 @@ from streams.recording import NAME, Recording, fingerprint
 from streams.replay_history import Between, open_history
 from streams.replay_source import History, ReplayError
 from streams.stop_asked import StopAsked, stop_asked
+from streams.tune_labels import check_labels, contradictions
 from streams.tune_pick import pick
 from streams.tune_progress import TrialProgress
 from streams.tune_result import Tuned, lines, write_tuned
@@ -73,6 +75,8 @@ def _run(asked: TuneAsked) -> int:
     # not as text, which has all ends of lines alike
     text = asked.config.read_bytes().decode("utf-8-sig") if asked.config else ""
     labels = _labels(asked)
+    for note in contradictions(labels or (), ZoneInfo(settings.digest.timezone)):
+        typer.echo(f"uneri: {asked.labels}: {note}", err=True)
     history = open_history(asked.sources, settings, asked.between)
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
@@ -152,9 +156,11 @@ def _labels(asked: TuneAsked) -> list[Label] | None:
             )
         return None
     try:
-        return load_labels(asked.labels)
+        labels = load_labels(asked.labels)
     except LabelsError as error:
         raise ReplayError(str(error)) from error
+    check_labels(labels)
+    return labels
 
 
 def _recording(history: History, settings: Settings, asked: TuneAsked) -> tuple[Recording, str]:

@@ -82,18 +82,18 @@ class Tuned:
             "front": [self._trial(choice, self.known[choice]) for choice in self.front],
             "pick": {
                 "changes": [change._asdict() for change in self.pick.changes],
-                "searched": self.picked.searched.to_json(),
-                "unseen": self.picked.unseen.to_json(),
+                **self._stretches(self.picked),
             },
-            "present": {
-                "searched": self.present.searched.to_json(),
-                "unseen": self.present.unseen.to_json(),
-            },
+            "present": self._stretches(self.present),
             "proposed": self.better,
         }
 
     def _trial(self, choice: Choice, outcome: Outcome) -> dict[str, object]:
-        return {"changes": self.space.changes(choice), **outcome.to_json()}
+        return {"changes": self.space.changes(choice), **outcome.to_json(labelled=self.rule.labelled)}
+
+    def _stretches(self, both: Both) -> dict[str, object]:
+        labelled = self.rule.labelled
+        return {name: one.to_json(labelled=labelled) for name, one in both._asdict().items()}
 
     def chart(self) -> str:
         """Return ``tradeoff.svg``."""

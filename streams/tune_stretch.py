@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerting.label_fit import TOLERANCE, of_nothing
+from alerting.label_fit import TOLERANCE
 from alerting.labels import Label
 from alerting.local_time import shown
 from config.settings import Settings
 from detectors.finding import Verdict
 from streams.recording import Totals
 from streams.replay_source import ReplayError
+from streams.tune_labels import check_labels, named, wanted
 
 _DAY: Final = 86400
 LONGEST: Final = _DAY
@@ -54,7 +55,7 @@ def stretches(totals: Totals, settings: Settings, labels: Sequence[Label] | None
             f"the history has {_days(length)}, and baselines need {_days(young)} before anything is told "
             "(judge.young); take more of it"
         )
-    known = _wanted(labels or ())
+    known = wanted(labels or ())
     found, moved = _cut(totals, settings, known, share)
     if labels is not None:
         _check(known, found)
@@ -65,25 +66,6 @@ def stretches(totals: Totals, settings: Settings, labels: Sequence[Label] | None
             "nothing is left to search, or to validate on; take more history or another --validate-share"
         )
     return found
-
-
-def check_labels(labels: Sequence[Label]) -> None:
-    """Check what can be seen of labels without their history.
-
-    Raises
-    ------
-    ReplayError
-        When none of them is of an incident.
-    """
-    if not _wanted(labels):
-        raise ReplayError(
-            "the file has no label of an incident, and what is found is measured by those; "
-            "add some, or leave --labels out and give --pages-per-week"
-        )
-
-
-def _wanted(labels: Sequence[Label]) -> list[Label]:
-    return [label for label in labels if not of_nothing(label)]
 
 
 def _cut(
@@ -131,10 +113,8 @@ def _nothing_searched(
     """Say why no label is left to search by, and what helps."""
     zone = ZoneInfo(settings.digest.timezone)
     if moved is not None:
-        end = "" if moved.end is None else f" to {shown(moved.end, zone)}"
-        of = f" of {moved.scope}" if moved.scope else ""
         why = (
-            f"the label{of} from {shown(moved.start, zone)}{end} lies where the unseen stretch begins, "
+            f"the label{named(moved, zone)} lies where the unseen stretch begins, "
             "so that it begins before that label, and no label is left before it"
         )
     else:

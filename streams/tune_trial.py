@@ -68,19 +68,19 @@ class Outcome:
         all_told = 2 * self.found + len(self.missed) + self.false_pages
         return 2 * self.found / all_told if all_told else 0.0
 
-    def to_json(self) -> dict[str, object]:
-        """Return its form in ``tune.json``."""
-        return {
+    def to_json(self, *, labelled: bool) -> dict[str, object]:
+        """Return its form in ``tune.json``; without labels, None is what nothing is known of."""
+        known = {
             "labels": self.labels,
             "found": self.found,
             "recall": round(self.recall, 4),
-            "pages": self.pages,
             "false_pages": self.false_pages,
-            "pages_per_week": round(self.pages_per_week, 4),
             "false_pages_per_week": round(self.false_pages_per_week, 4),
             "f1": round(self.f1, 4),
             "delay": self.delay,
         }
+        pages = {"pages": self.pages, "pages_per_week": round(self.pages_per_week, 4)}
+        return {**pages, **(known if labelled else dict.fromkeys(known))}
 
 
 class Ground(NamedTuple):

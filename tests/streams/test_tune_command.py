@@ -3,16 +3,19 @@
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
 from typer.testing import CliRunner
 
+from alerting.labels import Kind, Label
 from detectors.state import StateError
 from streams import tune_command
 from streams.commands import app
 from streams.folder_lock import sole_use
 from streams.replay_source import ReplayError
 from streams.tune_command import TuneAsked, run_tune
+from streams.tune_labels import contradictions
 from streams.tune_rule import Rule
 from streams.tune_trial import Both
 from tests.streams.tuned_search import outcome, tuned
@@ -36,6 +39,26 @@ def test_what_goes_wrong_on_the_way_is_said_in_one_line(
     with pytest.raises(ReplayError, match=said) as caught:
         run_tune(TuneAsked(["x"], tmp_path, pages_per_week=1))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("written", ["", "[]", "- {start: 9, end: 12, kind: expected}\n"])
+def test_labels_with_nothing_to_find_are_said_before_history_is_read(tmp_path: Path, written: str) -> None:
+    labels = tmp_path / "known.yaml"
+    labels.write_text(written, "utf-8")
+    with pytest.raises(ReplayError, match="no label of an incident"):
+        run_tune(TuneAsked([str(tmp_path / "none.ndjson")], tmp_path / "out", labels=labels))
+
+
+def test_labels_that_contradict_each_other_are_said() -> None:
+    known = [
+        Label(kind=kind, start=start, end=start + 600, scope="table:items")
+        for kind, start in ((Kind.INCIDENT, 0), (Kind.EXPECTED, 900), (Kind.EXPECTED, 0))
+    ]
+    (said,) = contradictions(known, ZoneInfo("Asia/Tokyo"))
+    assert said.startswith(
+        "the label of table:items from 1970-01-01 09:00 JST to 1970-01-01 09:10 JST is there"
+    )
+    assert said.endswith("as expected and as incident: keep one of them")
 
 
 def test_a_second_search_into_a_folder_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -58,3 +58,16 @@ def test_labels_that_no_incident_fits_are_said() -> None:
     dull = outcome(0, 5, 0)
     found = lines(tuned(Rule(True, None), Both(dull, dull), None))
     assert any("incidents that were not told fit some" in line for line in found)
+
+
+def test_without_labels_nothing_is_written_of_what_is_found_or_false() -> None:
+    still = Both(outcome(0, 0, 6), outcome(0, 0, 3))
+    written = tuned(Rule(False, 9), still, None).to_json()
+    trials = written["trials"]
+    assert isinstance(trials, list)
+    assert trials[0] == {
+        "changes": {},
+        "pages": 6,
+        "pages_per_week": 6.0,
+        **dict.fromkeys(["labels", "found", "recall", "false_pages", "false_pages_per_week", "f1", "delay"]),
+    }
