@@ -158,9 +158,12 @@ def lines(tuned: Tuned) -> list[str]:
             f"{picked.pages_per_week:.1f}"
         )
     by = rule.said if rule.met(picked) else f"the nearest to {rule.pages} a week"
-    if rule.labelled and not any(outcome.found for outcome in tuned.known.values()):
+    none_told = rule.labelled and not any(outcome.found for outcome in tuned.known.values())
+    if none_told:
         said.append(_none_told(tuned.known.values()))
     if not tuned.pick.changes:
+        if none_told:
+            return [*said, "nothing is proposed"]
         return [*said, f"nothing is proposed: of all that was tried, the present configuration is {by}"]
     said.append(f"pick ({by}):")
     said += [
