@@ -12,18 +12,24 @@ class StopAsked(KeyboardInterrupt):
 
 @contextmanager
 def stop_asked() -> Iterator[None]:
-    """Raise ``StopAsked`` in the block once the process is asked to stop; asked again, it dies at once."""
+    """Raise ``StopAsked`` in the block once the process is asked to stop.
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        restore()
+    Asked again in the same way, it dies at once; by the other signal, which may come along with the first,
+    nothing more happens.
+    """
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        for each, handler in before.items():
+            signal.signal(each, handler if each == number else _nothing)
         raise StopAsked
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        restore()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _nothing(_number: int, _frame: FrameType | None) -> None:
+    """Take a signal that says what is known already."""

@@ -108,3 +108,20 @@ def test_what_is_half_written_goes_when_asked_to_stop(tmp_path: Path) -> None:
         part.write_bytes(b"half")
         signal.raise_signal(signal.SIGTERM)
     assert not list(tmp_path.iterdir())
+
+
+def test_both_signals_at_once_are_one_request_to_stop() -> None:
+    script = """
+import os, signal
+from streams.stop_asked import StopAsked, stop_asked
+try:
+    with stop_asked():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+except StopAsked:
+    print("stopped")
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "stopped\n", "")
