@@ -1,7 +1,7 @@
 """A configuration file with some settings changed, the rest of it as it was written."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -10,7 +10,7 @@ import yaml
 from config.load import ConfigError, load_settings
 from config.settings import Settings
 from config.yaml_tree import Path as KeyPath
-from config.yaml_tree import Tree, read_tree
+from config.yaml_tree import Place, read_tree
 
 _NUMBER: Final = re.compile(r"[-+.0-9eE]+")
 
@@ -41,14 +41,20 @@ def amended(text: str, amendments: Mapping[str, Amendment]) -> str:
       persist: 2  # half the pages
     <BLANKLINE>
     """
-    lines = text
+    kept = amended_in_place(text, amendments)
+    return _anew(text, amendments) if kept is None else kept
+
+
+def amended_in_place(text: str, amendments: Mapping[str, Amendment]) -> str | None:
+    """Return what ``amended`` does, with all that was written kept; None where that cannot be done."""
+    changed = text
     for key, amendment in amendments.items():
         path: KeyPath = tuple(key.split("."))
-        changed = _replaced(lines, path, amendment) or _inserted(lines, path, amendment)
-        if changed is None:
-            return _anew(text, amendments)
-        lines = changed
-    return lines if _means(lines, text, amendments) else _anew(text, amendments)
+        found = _replaced(changed, path, amendment) or _inserted(changed, path, amendment)
+        if found is None:
+            return None
+        changed = found
+    return changed if _means(changed, text, amendments) else None
 
 
 def _replaced(text: str, path: KeyPath, amendment: Amendment) -> str | None:
@@ -56,24 +62,18 @@ def _replaced(text: str, path: KeyPath, amendment: Amendment) -> str | None:
     place = read_tree(text).values.get(path)
     if place is None:
         return None
-    lines = text.splitlines()
-    line = lines[place.line - 1]
-    before, after = line[: place.column - 1], line[place.column - 1 :]
+    lines = text.splitlines(keepends=True)
+    before, after, end = _cut(lines, place)
     written = _NUMBER.match(after)
     if written is None:
         return None
     if float(written[0]) == amendment.value:
         return text
     rest = after[written.end() :]
-    indent = " " * (len(line) - len(line.lstrip()))
     if rest.strip():
-        lines[place.line - 1 : place.line] = [
-            f"{indent}# {amendment.why}",
-            f"{before}{amendment.value}{rest}",
-        ]
-    else:
-        lines[place.line - 1] = f"{before}{amendment.value}  # {amendment.why}"
-    return "\n".join(lines) + "\n"
+        return _explained(text, lines, place, f"{before}{amendment.value}{rest}{end}", amendment)
+    lines[place.line - 1] = f"{before}{amendment.value}  # {amendment.why}{end}"
+    return "".join(lines)
 
 
 def _inserted(text: str, path: KeyPath, amendment: Amendment) -> str | None:
@@ -84,31 +84,81 @@ def _inserted(text: str, path: KeyPath, amendment: Amendment) -> str | None:
     known = len(path) - 1
     while known and path[:known] not in tree.keys:
         known -= 1
+    section, below = path[:known], path[known:]
+    lines = text.splitlines(keepends=True)
+    if section in tree.values and section not in tree.empty:
+        place = tree.values[section]
+        before, after, end = _cut(lines, place)
+        changed = _into_braces(after, below, amendment)
+        if changed is not None:
+            return _explained(text, lines, place, f"{before}{changed}{end}", amendment)
     if not known:
-        written = _block(path, amendment, 0)
-        gap = "\n" if text.strip() else ""
-        return text.rstrip("\n") + ("\n" if text.strip() else "") + gap + written
-    place = tree.keys[path[:known]]
-    if _is_flow(tree, path[:known]):
+        return _put(text, lines, _end_of_document(text, lines), _block(path, amendment, 0), apart=True)
+    if section not in tree.empty and not isinstance(_at(tree.data, section), dict):
         return None
-    children = [at for way, at in tree.keys.items() if way[:known] == path[:known] and len(way) == known + 1]
+    place = tree.keys[section]
+    children = [at for way, at in tree.keys.items() if way[:known] == section and len(way) == known + 1]
     indent = children[0].column - 1 if children else place.column + 1
-    lines = text.splitlines()
-    lines[place.line : place.line] = _block(path[known:], amendment, indent).splitlines()
-    return "\n".join(lines) + "\n"
+    return _put(text, lines, place.line, _block(below, amendment, indent))
 
 
-def _is_flow(tree: Tree, path: KeyPath) -> bool:
-    """Tell whether a section is written in braces, or on the line of its key."""
-    if not isinstance(_at(tree.data, path), dict):
-        return path not in tree.empty
-    return tree.values[path].line == tree.keys[path].line
+def _cut(lines: Sequence[str], place: Place) -> tuple[str, str, str]:
+    """Return what stands on a line before a place, what from it on, and how the line ends."""
+    line = lines[place.line - 1]
+    whole = line.splitlines()[0]
+    return whole[: place.column - 1], whole[place.column - 1 :], line[len(whole) :]
 
 
-def _block(path: KeyPath, amendment: Amendment, indent: int) -> str:
+def _explained(text: str, lines: list[str], place: Place, line: str, amendment: Amendment) -> str:
+    """Put a line in the place of another, with its reason above: something stands behind the value."""
+    indent = line[: len(line) - len(line.lstrip())]
+    lines[place.line - 1 : place.line] = [f"{indent}# {amendment.why}{_newline(text)}", line]
+    return "".join(lines)
+
+
+def _into_braces(written: str, path: KeyPath, amendment: Amendment) -> str | None:
+    """Write a setting as the first within the braces that a text begins with; None when it does not."""
+    *sections, name = path
+    setting = f"{name}: {amendment.value}"
+    for section in reversed(sections):
+        setting = f"{section}: {{{setting}}}"
+    if not written.startswith("{"):
+        return None
+    rest = written[1:]
+    if rest.lstrip().startswith("}"):
+        return f"{{{setting}{rest.lstrip()}"
+    if not rest.strip() or rest[0].isspace():
+        return f"{{{rest[: len(rest) - len(rest.lstrip())]}{setting},{rest}"
+    return f"{{{setting}, {rest}"
+
+
+def _put(text: str, lines: list[str], at: int, block: Sequence[str], *, apart: bool = False) -> str:
+    """Put lines before the one at ``at``; ``apart``: with an empty line before them."""
+    newline = _newline(text)
+    before = lines[:at]
+    if before and not before[-1].endswith(("\n", "\r")):
+        before[-1] += newline
+    if apart and before and before[-1].strip():
+        before.append(newline)
+    return "".join([*before, *(line + newline for line in block), *lines[at:]])
+
+
+def _end_of_document(text: str, lines: Sequence[str]) -> int:
+    """Return the line, from 0, that ends the document: that of ``...``, or the one behind all."""
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.DocumentEndEvent) and event.explicit and event.start_mark:
+            return event.start_mark.line
+    return len(lines)
+
+
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def _block(path: KeyPath, amendment: Amendment, indent: int) -> list[str]:
     lines = [f"{' ' * (indent + 2 * depth)}{name}:" for depth, name in enumerate(path)]
     lines[-1] += f" {amendment.value}  # {amendment.why}"
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _anew(text: str, amendments: Mapping[str, Amendment]) -> str:
@@ -122,7 +172,8 @@ def _anew(text: str, amendments: Mapping[str, Amendment]) -> str:
             into = into[section]
         into[name] = amendment.value
     why = "".join(f"# {key} {one.value}: {one.why}\n" for key, one in amendments.items())
-    return why + yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    written = why + yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    return written.replace("\n", _newline(text))
 
 
 def _means(lines: str, text: str, amendments: Mapping[str, Amendment]) -> bool:

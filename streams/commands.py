@@ -1,5 +1,6 @@
 """The command line: parses, calls, and turns every failure into one line and an exit code."""
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,12 @@ def _time(text: str | None) -> float | None:
         return epoch(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def _finite(number: float | None) -> float | None:
+    if number is not None and not math.isfinite(number):  # which no bound refuses: nan is not below any
+        raise typer.BadParameter("write a number")
+    return number
 
 
 def _folder(text: str) -> Path:
@@ -177,11 +184,17 @@ def tune(
         typer.Option("--labels", metavar="L", help="known incidents: YAML or CSV"),
     ] = None,
     pages_per_week: Annotated[
-        float | None, typer.Option("--pages-per-week", metavar="N", min=0, help="how many pages are bearable")
+        float | None,
+        typer.Option(
+            "--pages-per-week", metavar="N", min=0, help="how many pages are bearable", callback=_finite
+        ),
     ] = None,
     config: Config = None,
     trials: Annotated[int, typer.Option(metavar="N", min=2, help="configurations to try")] = 60,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="the same seed gives the same results")] = 1,
+    seed: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, max=2**32 - 1, help="the same seed gives the same results"),
+    ] = 1,
     jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="trials made at a time; all cores without")
     ] = None,
@@ -191,7 +204,14 @@ def tune(
     ] = None,
     to: Annotated[str | None, typer.Option("--to", metavar="TIME", help="the end, not included")] = None,
     validate_share: Annotated[
-        float, typer.Option("--validate-share", min=0.1, max=0.9, help="the part of the history kept unseen")
+        float,
+        typer.Option(
+            "--validate-share",
+            min=0.1,
+            max=0.9,
+            help="the part of the history kept unseen",
+            callback=_finite,
+        ),
     ] = 1 / 3,
 ) -> None:
     """Search the settings that matter over labelled history, or for a number of pages, and propose some."""

@@ -17,11 +17,13 @@ Show = Callable[[float, int, int], None]
 
 
 def recorded(mark: str, folder: Path) -> Recording | None:
-    """Return the recording with this fingerprint that lies in a folder, None where none does."""
+    """Return the recording with this fingerprint that lies in a folder, whole; None where none does."""
     try:
-        return Recording(folder / NAME, mark)
+        found = Recording(folder / NAME, mark)
+        found.check()
     except (FileNotFoundError, StateError):
         return None
+    return found
 
 
 def record(

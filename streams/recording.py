@@ -4,6 +4,7 @@ A head, frames of steps in which no series begins but before the first, and a ta
 each is packed, zstd, and behind its length. The file is there as a whole or not at all.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -173,6 +174,19 @@ class Recording:
             self.totals, _ = unpack(_read(file), _TAIL, _VERSION, Totals)
         self._end = tail_at
 
+    def check(self) -> None:
+        """Read all of it once, without making steps of it.
+
+        Raises
+        ------
+        detectors.state.StateError
+            When anything in it is damaged.
+        """
+        with self.path.open("rb") as file:
+            _read(file)
+            while file.tell() < self._end:
+                unpack(_read(file), _FRAME, _VERSION, _Frame)
+
     def steps(self, until: int | None = None) -> Iterator[MeasuredStep]:
         """Yield the steps in order, those that end later than ``until`` (epoch seconds) left out."""
         width = (self.totals.last - self.totals.first) // max(self.totals.steps, 1)
@@ -224,12 +238,12 @@ def _steps_of(part: bytes, scopes: list[ScopeOrEdge]) -> Iterator[MeasuredStep]:
 
 def _read(file: BinaryIO) -> bytes:
     length = int.from_bytes(file.read(_LENGTH), "big")
-    body = file.read(length)
-    if len(body) != length:
+    if length > os.fstat(file.fileno()).st_size - file.tell():
         raise StateError("the recording ends before its end")
+    body = file.read(length)
     try:
         return zstandard.ZstdDecompressor().decompress(body)
-    except zstandard.ZstdError as error:
+    except (zstandard.ZstdError, MemoryError) as error:  # a damaged head may say any size
         raise StateError(f"the recording is damaged ({error})") from error
 
 

@@ -23,6 +23,12 @@ _STYLE: Final = """
   .budget{stroke:var(--faint);stroke-dasharray:5 4}
 """
 
+_FARTHEST: Final = 2.0
+"""How many times farther than all points the line of the budget may lie: they would be squashed else…"""
+
+_NEAR: Final = 10.0
+"""…and where it lies near in any case."""
+
 Point = tuple[float, float]
 
 
@@ -37,13 +43,17 @@ class Tradeoff(NamedTuple):
     front: Sequence[Point]  # from left to right
     present: Point
     pick: Point
-    budget: float | None = None  # a line across
+    budget: float | None = None  # a line up, left out where it would lie far from all points
 
 
 def draw_tradeoff(chart: Tradeoff) -> str:
     """Return the picture. The same points give the same bytes."""
     every = (*chart.tried, *chart.front, chart.present, chart.pick)
-    across = _ticks(max(*(x for x, _ in every), chart.budget or 0.0))
+    most = max(x for x, _ in every)
+    budget = chart.budget
+    if budget is not None and budget > max(_FARTHEST * most, _NEAR):
+        budget = None
+    across = _ticks(max(most, budget or 0.0))
     up = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0] if chart.share else _ticks(max(y for _, y in every))
     wide, high = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
 
@@ -78,8 +88,8 @@ def draw_tradeoff(chart: Tradeoff) -> str:
         ),
         f'<text class="faint" x="{_LEFT}" y="{_TOP - 12}">↑ {escape(chart.up)}</text>',
     ]
-    if chart.budget is not None:
-        x, _ = place((chart.budget, 0.0))
+    if budget is not None:
+        x, _ = place((budget, 0.0))
         parts.append(f'<line class="budget" x1="{x}" x2="{x}" y1="{_TOP}" y2="{HEIGHT - _BOTTOM}"/>')
     parts += [_circle("tried", place(point), 3.5) for point in sorted(set(chart.tried))]
     steps = _stairs(chart.front)
@@ -88,7 +98,7 @@ def draw_tradeoff(chart: Tradeoff) -> str:
         parts.append(f'<polyline class="front" points="{line}"/>')
     parts += [_circle("on", place(point), 4) for point in chart.front]
     parts += [_circle("pick", place(chart.pick), 7), _circle("now", place(chart.present), 9)]
-    return "\n".join([*parts, *_legend(budget=chart.budget is not None), "</svg>"]) + "\n"
+    return "\n".join([*parts, *_legend(budget=budget is not None), "</svg>"]) + "\n"
 
 
 def _legend(*, budget: bool) -> list[str]:

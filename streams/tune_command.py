@@ -3,8 +3,11 @@
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -12,11 +15,15 @@ from alerting.labels import Label
 from alerting.labels_file import LabelsError, load_labels
 from config.load import load_settings
 from config.settings import Settings
+from detectors.state import StateError
+from streams.folder_lock import FolderHeldError, sole_use
 from streams.progress import Progress
 from streams.record_history import record, recorded
-from streams.recording import Recording, fingerprint
+from streams.recording import NAME, Recording, fingerprint
 from streams.replay_history import Between, open_history
 from streams.replay_source import History, ReplayError
+from streams.stop_asked import StopAsked, stop_asked
+from streams.tune_labels import check_labels, contradictions
 from streams.tune_pick import pick
 from streams.tune_progress import TrialProgress
 from streams.tune_result import Tuned, lines, write_tuned
@@ -25,6 +32,8 @@ from streams.tune_search import search
 from streams.tune_space import Space, space_for_budget, space_for_labels
 from streams.tune_stretch import stretches
 from streams.tune_trial import Ground, Trials, searched
+
+INTERRUPTED: Final = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,7 @@ class TuneAsked:
 
 
 def run_tune(asked: TuneAsked) -> int:
-    """Search, leave the results, and say what they are; return the exit code.
+    """Search, leave the results, and say what they are; return the exit code, 130 when asked to stop.
 
     Raises
     ------
@@ -53,15 +62,36 @@ def run_tune(asked: TuneAsked) -> int:
     ReplayError
         When the history or the labels cannot be used, or the results not be written.
     """
+    try:
+        with stop_asked():
+            return _run(asked)
+    except StopAsked:
+        typer.echo("uneri: stopped without results; a recording that is whole is used again", err=True)
+        return INTERRUPTED
+
+
+def _run(asked: TuneAsked) -> int:
     settings = load_settings(asked.config)
-    text = asked.config.read_text("utf-8-sig") if asked.config else ""
+    # not as text, which has all ends of lines alike
+    text = asked.config.read_bytes().decode("utf-8-sig") if asked.config else ""
     labels = _labels(asked)
+    for note in contradictions(labels or (), ZoneInfo(settings.digest.timezone)):
+        typer.echo(f"uneri: {asked.labels}: {note}", err=True)
     history = open_history(asked.sources, settings, asked.between)
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
     try:
-        tuned = tune(history, settings, labels, asked)
-        names = write_tuned(tuned, text, asked.out)
+        with sole_use(asked.out):
+            tuned = tune(history, settings, labels, asked)
+            names = write_tuned(tuned, text, asked.out)
+    except FolderHeldError as error:
+        raise ReplayError(str(error)) from error
+    except BrokenProcessPool:
+        raise ReplayError(
+            "a process that made trials was killed, for want of memory perhaps; make fewer at once (--jobs)"
+        ) from None
+    except StateError as error:
+        raise ReplayError(f"{asked.out / NAME}: {error}; delete it, and history is read again") from error
     except OSError as error:
         raise ReplayError(
             f"{error.filename or asked.out}: {error.strerror}; choose another folder with --out"
@@ -69,6 +99,12 @@ def run_tune(asked: TuneAsked) -> int:
     for line in lines(tuned):
         typer.echo(line)
     typer.echo(f"{asked.out}: {', '.join(names)}")
+    if tuned.better and not tuned.keeps(text):
+        typer.echo(
+            f"uneri: {asked.config} is written such that settings cannot be changed in place: "
+            "proposed.yaml is written anew, without its comments",
+            err=True,
+        )
     return 0
 
 
@@ -120,9 +156,11 @@ def _labels(asked: TuneAsked) -> list[Label] | None:
             )
         return None
     try:
-        return load_labels(asked.labels)
+        labels = load_labels(asked.labels)
     except LabelsError as error:
         raise ReplayError(str(error)) from error
+    check_labels(labels)
+    return labels
 
 
 def _recording(history: History, settings: Settings, asked: TuneAsked) -> tuple[Recording, str]:

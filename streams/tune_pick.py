@@ -40,7 +40,7 @@ def pick(space: Space, rule: Rule, trials: Trials) -> Pick:
     without = _without(space, best)
     for (at, _), other in zip(without, trials.outcomes([one for _, one in without]), strict=True):
         knob = space.knobs[at]
-        reason = gain(other, outcome, labelled=rule.labelled)
+        reason = gain(other, outcome, rule)
         changes.append(Change(knob.key, knob.values[knob.present], knob.values[best[at]], reason))
     return Pick(best, outcome, tuple(changes))
 
@@ -113,23 +113,24 @@ def _rank(space: Space, rule: Rule, trials: Trials, choice: Choice) -> Rank:
     return rule.rank(trials.known[choice], sensitivity_of(space, choice))
 
 
-def gain(without: Outcome, outcome: Outcome, *, labelled: bool) -> str:
-    """Say what a change gives: how the one outcome differs from the other, without it."""
+def gain(without: Outcome, outcome: Outcome, rule: Rule) -> str:
+    """Say what a change gives by all that the rule looks at: how the one outcome differs from the other."""
     said = []
-    if labelled:
+    if rule.labelled:
         before, now = set(without.missed), set(outcome.missed)
         told, lost = len(before - now), len(now - before)
         said += [f"{told} more label{'s' * (told != 1)} told"] if told else []
         said += [f"{lost} label{'s' * (lost != 1)} lost"] if lost else []
-        pages = outcome.false_pages_per_week - without.false_pages_per_week
-        what = "false pages a week"
-    else:
-        pages = outcome.pages_per_week - without.pages_per_week
-        what = "pages a week"
-    if pages:
-        said.append(f"{abs(pages):.1f} {what} {'more' if pages > 0 else 'fewer'}")
-    if labelled and outcome.missed == without.missed:
-        said.append("no label lost")
-    if not said and not labelled:
+    if rule.budget is not None:
+        said += _fewer(outcome.pages_per_week - without.pages_per_week, "pages a week")
+    if rule.labelled:
+        said += _fewer(outcome.false_pages_per_week - without.false_pages_per_week, "false pages a week")
+        if outcome.labels and outcome.missed == without.missed:
+            said.append("no label lost")
+    elif not said:
         return "as many pages, and smaller deviations are told"
     return ", ".join(said)
+
+
+def _fewer(more: float, what: str) -> list[str]:
+    return [f"{abs(more):.1f} {what} {'more' if more > 0 else 'fewer'}"] if more else []

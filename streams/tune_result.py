@@ -1,15 +1,16 @@
 """What a search came to: all of it as JSON, the lines for a terminal, the proposal, the picture."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from config.amend import Amendment, amended, full_floor
+from alerting.local_time import shown
+from config.amend import Amendment, amended, amended_in_place, full_floor
 from streams.recording import Totals
 from streams.tradeoff_chart import Tradeoff, draw_tradeoff
 from streams.tune_pick import Pick, gain
@@ -81,18 +82,18 @@ class Tuned:
             "front": [self._trial(choice, self.known[choice]) for choice in self.front],
             "pick": {
                 "changes": [change._asdict() for change in self.pick.changes],
-                "searched": self.picked.searched.to_json(),
-                "unseen": self.picked.unseen.to_json(),
+                **self._stretches(self.picked),
             },
-            "present": {
-                "searched": self.present.searched.to_json(),
-                "unseen": self.present.unseen.to_json(),
-            },
+            "present": self._stretches(self.present),
             "proposed": self.better,
         }
 
     def _trial(self, choice: Choice, outcome: Outcome) -> dict[str, object]:
-        return {"changes": self.space.changes(choice), **outcome.to_json()}
+        return {"changes": self.space.changes(choice), **outcome.to_json(labelled=self.rule.labelled)}
+
+    def _stretches(self, both: Both) -> dict[str, object]:
+        labelled = self.rule.labelled
+        return {name: one.to_json(labelled=labelled) for name, one in both._asdict().items()}
 
     def chart(self) -> str:
         """Return ``tradeoff.svg``."""
@@ -120,20 +121,28 @@ class Tuned:
 
     def proposal(self, text: str) -> str:
         """Return ``proposed.yaml``: the user's file with the changes, each with its reason."""
+        return amended(text, self._amendments)
+
+    def keeps(self, text: str) -> bool:
+        """Whether the proposal keeps all that was written in the user's file."""
+        return amended_in_place(text, self._amendments) is not None
+
+    @property
+    def _amendments(self) -> dict[str, Amendment]:
         amendments = {
             change.key: Amendment(change.new, f"was {change.old:g}: {change.reason}")
             for change in self.pick.changes
         }
-        return amended(text, full_floor(self.space.settings, amendments))
+        return full_floor(self.space.settings, amendments)
 
 
 def lines(tuned: Tuned) -> list[str]:
     """Say what was found: the trade-off, the pick with its reasons, and the stretch that was not searched."""
-    at = tuned.stretches
+    at, zone = tuned.stretches, ZoneInfo(tuned.space.settings.digest.timezone)
     said = [
         (
-            f"searched {_when(at.first)} to {_when(at.split)}, unseen until {_when(at.last)}; "
-            f"{len(tuned.known)} configurations"
+            f"searched {shown(at.first, zone)} to {shown(at.split, zone)}, "
+            f"unseen until {shown(at.last, zone)}; {len(tuned.known)} configurations"
         ),
         *_table(tuned),
     ]
@@ -141,24 +150,36 @@ def lines(tuned: Tuned) -> list[str]:
         said.append(
             "without labels nothing is known of what is missed: this is about how many pages there are"
         )
+    rule = tuned.rule
+    picked = tuned.pick.outcome
+    if not rule.met(picked):
+        said.append(
+            f"nothing that was tried stays within {rule.pages} a week: the nearest has "
+            f"{picked.pages_per_week:.1f}"
+        )
+    by = rule.said if rule.met(picked) else f"the nearest to {rule.pages} a week"
+    none_told = rule.labelled and not any(outcome.found for outcome in tuned.known.values())
+    if none_told:
+        said.append(_none_told(tuned.known.values()))
     if not tuned.pick.changes:
-        return [
-            *said,
-            f"nothing is proposed: of all that was tried, the present configuration is {tuned.rule.said}",
-        ]
-    said.append(f"pick ({tuned.rule.said}):")
+        if none_told:
+            return [*said, "nothing is proposed"]
+        return [*said, f"nothing is proposed: of all that was tried, the present configuration is {by}"]
+    said.append(f"pick ({by}):")
     said += [
         f"  {change.key} {change.old:g} → {change.new:g}: {change.reason}" for change in tuned.pick.changes
     ]
     now, new = tuned.present.unseen, tuned.picked.unseen
-    labelled = tuned.rule.labelled
-    said.append(f"on the stretch it has not seen: {_said(now, labelled)} → {_said(new, labelled)}")
-    if labelled and not now.labels:
-        said.append("no label lies there: what the pick misses is not known")
+    labelled = rule.labelled
+    said.append(f"on the stretch it has not seen: {_said(now, rule)} → {_said(new, rule)}")
+    blind = labelled and not now.labels
+    if blind:
+        said.append("no label lies there: false pages are compared, and what the pick misses is not known")
     if not tuned.better:
-        said.append("nothing is proposed: there the pick is not better than the present configuration")
+        least = "has no fewer false pages" if blind else "is not better"
+        said.append(f"nothing is proposed: there the pick {least} than the present configuration")
     else:
-        difference = gain(now, new, labelled=labelled)
+        difference = gain(now, new, rule)
         said.append(f"proposed: {difference}")
     return said
 
@@ -201,11 +222,22 @@ def _table(tuned: Tuned) -> list[str]:
     ]
 
 
-def _said(outcome: Outcome, labelled: bool) -> str:
-    if not labelled:
-        return f"{outcome.pages_per_week:.1f} pages a week"
-    false = f"{outcome.false_pages_per_week:.1f} false pages a week"
-    return f"{outcome.found} of {outcome.labels} labels told, {false}"
+def _none_told(outcomes: Collection[Outcome]) -> str:
+    if any(outcome.fitting for outcome in outcomes):
+        return "no configuration tells any label, though incidents that were not told fit some"
+    return (
+        "no incident of any configuration fits any label, told or not: check what the labels name "
+        "(scope, account, measure), and their times"
+    )
+
+
+def _said(outcome: Outcome, rule: Rule) -> str:
+    pages = f"{outcome.pages_per_week:.1f} pages a week"
+    if not rule.labelled:
+        return pages
+    said = [f"{outcome.found} of {outcome.labels} labels told"] if outcome.labels else []
+    said.append(f"{outcome.false_pages_per_week:.1f} false pages a week")
+    return ", ".join(said if rule.budget is None else [*said, pages])
 
 
 def write_tuned(tuned: Tuned, text: str, out: Path) -> list[str]:
@@ -226,10 +258,6 @@ def write_tuned(tuned: Tuned, text: str, out: Path) -> list[str]:
         return ["tune.json", "tradeoff.svg"]
     write_whole(proposed, tuned.proposal(text).encode())
     return ["tune.json", "tradeoff.svg", "proposed.yaml"]
-
-
-def _when(at: int) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
 
 
 def _days(at: Stretches) -> str:

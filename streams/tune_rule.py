@@ -12,7 +12,7 @@ Rank = tuple[float, ...]
 class Rule(NamedTuple):
     """What is asked for.
 
-    - With labels: the best F1.
+    - With labels: the best F1; of a stretch that has none of them, the fewest false pages.
     - With labels and a budget: within it, the most labels told, then the fewest false pages.
     - With a budget alone: the closest to it from below, then the greatest sensitivity. Of what is missed
       nothing is known.
@@ -24,11 +24,16 @@ class Rule(NamedTuple):
     def rank(self, outcome: Outcome, sensitivity: float) -> Rank:
         """Return how good an outcome is."""
         if self.budget is None:
-            return (round(outcome.f1, 6),)
+            # F1 is zero of all that is told where there is nothing to find
+            return (round(outcome.f1, 6),) if outcome.labels else (-float(outcome.false_pages),)
         over = max(0.0, outcome.pages_per_week - self.budget)
         if self.labelled:
             return (-round(over, 6), round(outcome.recall, 6), -float(outcome.false_pages))
         return (-round(over, 6), float(outcome.pages), sensitivity)
+
+    def met(self, outcome: Outcome) -> bool:
+        """Whether an outcome stays within the budget; without one any does."""
+        return self.budget is None or outcome.pages_per_week <= self.budget
 
     @property
     def said(self) -> str:
@@ -36,8 +41,13 @@ class Rule(NamedTuple):
         if self.budget is None:
             return "the best F1 of labels told and pages wanted, then the fewest changes, then told sooner"
         if self.labelled:
-            return f"the most labels told within {self.budget:g} pages a week, then the fewest false pages"
-        return f"the closest to {self.budget:g} pages a week from below, then the greatest sensitivity"
+            return f"the most labels told within {self.pages} a week, then the fewest false pages"
+        return f"the closest to {self.pages} a week from below, then the greatest sensitivity"
+
+    @property
+    def pages(self) -> str:
+        """The budget in words, without its week."""
+        return f"{self.budget or 0.0:,.12g} page{'s' * (self.budget != 1)}"
 
     def objectives(self, outcome: Outcome, sensitivity: float) -> tuple[float, float]:
         """Return the two sides of the trade-off: the first is to be high, the second low."""

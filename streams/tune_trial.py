@@ -1,20 +1,24 @@
 """One trial: a configuration over the recording, measured; many of them in processes of their own."""
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 from alerting.evaluation import Evaluation, evaluate
 from alerting.labels import Label
 from config.settings import Settings
 from streams.judge_recording import Verdicts, judge_recording
+from streams.orphan import end_with_parent
 from streams.recording import Recording
 from streams.tune_space import Choice, Number, Space, changed
 from streams.tune_stretch import Stretches
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Outcome:
     false_pages: int
     weeks: float
     delay: float | None  # median seconds until the labels that were found were paged
+    fitting: int = 0  # labels that some incident is about, told or not
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> "Outcome":
@@ -34,7 +39,8 @@ class Outcome:
         total = evaluation.total
         missed = tuple(one.label for one in evaluation.missed)
         delay = total.delay.median if total.delay else None
-        return cls(missed, total.labels, total.pages, total.false_pages, total.weeks, delay)
+        fitting = len(evaluation.found) + sum(bool(one.seen) for one in evaluation.missed)
+        return cls(missed, total.labels, total.pages, total.false_pages, total.weeks, delay, fitting)
 
     @property
     def found(self) -> int:
@@ -62,19 +68,19 @@ class Outcome:
         all_told = 2 * self.found + len(self.missed) + self.false_pages
         return 2 * self.found / all_told if all_told else 0.0
 
-    def to_json(self) -> dict[str, object]:
-        """Return its form in ``tune.json``."""
-        return {
+    def to_json(self, *, labelled: bool) -> dict[str, object]:
+        """Return its form in ``tune.json``; without labels, None is what nothing is known of."""
+        known = {
             "labels": self.labels,
             "found": self.found,
             "recall": round(self.recall, 4),
-            "pages": self.pages,
             "false_pages": self.false_pages,
-            "pages_per_week": round(self.pages_per_week, 4),
             "false_pages_per_week": round(self.false_pages_per_week, 4),
             "f1": round(self.f1, 4),
             "delay": self.delay,
         }
+        pages = {"pages": self.pages, "pages_per_week": round(self.pages_per_week, 4)}
+        return {**pages, **(known if labelled else dict.fromkeys(known))}
 
 
 class Ground(NamedTuple):
@@ -130,6 +136,7 @@ class Trials:
     ) -> None:
         self._ground, self._space, self._done = ground, space, done
         self.known: dict[Choice, Outcome] = {}
+        self._others = {process.name for process in multiprocessing.active_children()}
         self._pool = (
             ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (ground,))
             if jobs > 1
@@ -142,8 +149,13 @@ class Trials:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool:
-            self._pool.shutdown(wait=kind is None, cancel_futures=True)
+        if self._pool is None:
+            return
+        if kind is not None:  # nobody waits for trials that are under way
+            for process in multiprocessing.active_children():
+                if process.name not in self._others:
+                    process.kill()
+        self._pool.shutdown(cancel_futures=True)
 
     def outcomes(self, choices: Sequence[Choice]) -> list[Outcome]:
         """Return what each of the configurations comes to on the searched stretch, in their order."""
@@ -159,14 +171,27 @@ class Trials:
         changes = [self._space.changes(one) for one in choices]
         if self._pool is None:
             return (Outcome.of(searched(self._ground, one)[1]) for one in changes)
-        return iter(self._pool.map(_trial, changes))
+        return self._mapped(self._pool, _trial, changes)
 
     def both(self, choices: Iterable[Choice]) -> list[Both]:
         """Return what configurations come to on both stretches."""
         changes = [self._space.changes(one) for one in choices]
         if self._pool is None:
             return [on_both(self._ground, one) for one in changes]
-        return list(self._pool.map(_both, changes))
+        return list(self._mapped(self._pool, _both, changes))
+
+    @staticmethod
+    def _mapped(
+        pool: ProcessPoolExecutor,
+        of: Callable[[Mapping[str, Number]], T],
+        changes: Sequence[dict[str, Number]],
+    ) -> Iterator[T]:
+        """Begin trials. The first of them starts the processes, which inherit that Ctrl-C is not for them."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return iter(pool.map(of, changes))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _ground: Ground | None = None  # of a process that makes trials
@@ -174,6 +199,7 @@ _ground: Ground | None = None  # of a process that makes trials
 
 def _begin(ground: Ground) -> None:
     global _ground  # noqa: PLW0603  # what a process of a pool is started with has no other place
+    end_with_parent()
     _ground = ground
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from config.amend import Amendment, amended, full_floor
+from config.amend import Amendment, amended, amended_in_place, full_floor
 from config.load import load_settings
 from config.settings import Settings
 
@@ -20,6 +20,14 @@ WRITTEN = {
     "comments beside": "judge:\n    recover: 3 # ours\n    persist: 1 # theirs\n",
     "no newline": "judge:\n  persist: 1",
     "quoted key": '"judge":\n  "persist": 1\n',
+    "braces below": "judge:\n  {persist: 1}  # ours\nslack: {channel: '#ops'}\n",
+    "braces over lines": "judge: {  # ours\n  persist: 1,  # theirs\n  recover: 3\n}\n",
+    "wide braces": "judge: { persist: 1 }\n",
+    "empty braces": "judge: {}  # ours\n",
+    "all in braces": "# ours\n{slack: {channel: '#ops'}}\n",
+    "end of document": "---\n# ours\nslack:\n  channel: '#ops'\n...\n# theirs\n",
+    "carriage returns": "# ours\r\njudge:\r\n  persist: 1\r\nslack: {channel: '#ops'}\r\n",
+    "carriage returns, no section": "slack:\r\n  channel: '#ops'  # ours",
 }
 
 
@@ -36,6 +44,42 @@ def test_every_change_has_its_reason(text: str) -> None:
     written = amended(text, TWO)
     assert "# half the pages" in written or "judge.persist 2: half the pages" in written
     assert "# calmer" in written or "judge.sensitivity 0.8: calmer" in written
+
+
+@pytest.mark.parametrize("text", WRITTEN.values(), ids=WRITTEN)
+def test_all_that_was_written_is_kept(text: str) -> None:
+    written = amended_in_place(text, TWO)
+    assert written is not None
+    assert [word for word in ("# ours", "# theirs") if word in text and word not in written] == []
+    ends = {line[len(line.rstrip()) :] for line in written.splitlines(keepends=True)}
+    assert ends - {""} == {"\r\n" if "\r\n" in text else "\n"}
+
+
+def test_a_setting_goes_into_the_braces_of_its_section() -> None:
+    one = {"judge.sensitivity": Amendment(0.8, "calmer")}
+    text = "judge: {young: 43200, persist: 1}  # bold\n"
+    assert amended(text, one) == "# calmer\njudge: {sensitivity: 0.8, young: 43200, persist: 1}  # bold\n"
+    floor = {
+        "floors.wcu.absolute": Amendment(0.8, "calmer"),
+        "floors.wcu.relative": Amendment(0.3, "as it is"),
+    }
+    assert (
+        amended("floors: {}\n", floor)
+        == "# calmer\n# as it is\nfloors: {wcu: {relative: 0.3, absolute: 0.8}}\n"
+    )
+
+
+def test_a_section_that_is_missing_goes_before_the_end_of_the_document() -> None:
+    one = {"judge.sensitivity": Amendment(0.8, "calmer")}
+    assert amended("slack:\n  channel: '#ops'\n...\n", one) == (
+        "slack:\n  channel: '#ops'\n\njudge:\n  sensitivity: 0.8  # calmer\n...\n"
+    )
+
+
+def test_what_cannot_be_changed_in_place_is_written_anew() -> None:
+    text = "? judge\n: persist: 1\n"
+    assert amended_in_place(text, TWO) is None
+    assert load_settings(Path("after"), amended(text, TWO)).judge.persist == 2
 
 
 def test_comments_and_order_stay() -> None:

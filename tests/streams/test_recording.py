@@ -76,3 +76,14 @@ def test_a_recording_that_was_cut_off_or_changed_is_none(
         with pytest.raises(StateError):
             Recording(tmp_path / NAME, mark)
         assert recorded(mark, tmp_path) is None
+
+
+def test_a_recording_with_any_byte_damaged_is_none(
+    given: Traffic, recording: Recording, tmp_path: Path
+) -> None:
+    mark = fingerprint(history(given), SETTINGS)
+    whole = recording.path.read_bytes()
+    assert recorded(mark, recording.path.parent) is not None
+    for at in (*range(24), *range(24, len(whole), len(whole) // 60)):
+        (tmp_path / NAME).write_bytes(whole[:at] + bytes([255 - whole[at]]) + whole[at + 1 :])
+        assert recorded(mark, tmp_path) is None, at

@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from alerting.labels import Label
+from alerting.labels import Kind, Label
 from alerting.labels_file import labels_to_yaml
 from config.load import load_settings
 from config.settings import Settings
@@ -34,8 +35,15 @@ class Given:
         self.labels: list[Label] = labels_of(simulation)
         self.out = out
 
-    def tune(self, settings: Settings, trials: int, jobs: int = 2, budget: float | None = None) -> Tuned:
-        labels = self.labels if budget is None else None
+    def tune(
+        self,
+        settings: Settings,
+        trials: int,
+        jobs: int = 2,
+        budget: float | None = None,
+        also: Sequence[Label] = (),
+    ) -> Tuned:
+        labels = [*self.labels, *also] if budget is None else None
         asked = TuneAsked(["simulated"], self.out, trials=trials, seed=1, jobs=jobs, pages_per_week=budget)
         return tune(self.history, settings, labels, asked)
 
@@ -103,6 +111,14 @@ def test_a_trial_looks_at_no_step_of_the_unseen_stretch(short: Given) -> None:
     cut = stretches(recording.totals, settings, short.labels, 1 / 3)
     verdicts, _ = searched(Ground(recording.path, mark, settings, tuple(short.labels), cut), {})
     assert verdicts.last == cut.split < recording.totals.last
+
+
+def test_growth_is_searched_by_a_label_that_lasts_over_the_cut(short: Given) -> None:
+    begin = short.labels[0].start
+    grows = Label(kind=Kind.INCIDENT, start=begin, end=begin + 20 * 86400, verdict="growth")
+    tuned = short.tune(judged_by(**LIVELY), trials=2, jobs=1, also=[grows])
+    assert "judge.growth_per_day" in {knob.key for knob in tuned.space.knobs}
+    assert tuned.stretches.split > begin
 
 
 def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:

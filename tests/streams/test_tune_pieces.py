@@ -1,20 +1,24 @@
 """What a search is made of: stretches, knobs, the rule, the front, the picture."""
 
+import re
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from alerting.evaluation import evaluate
 from alerting.labels import Kind, Label
-from config.settings import Floor, Floors, Judge, Settings
+from config.settings import Digest, Floor, Floors, Judge, Settings
 from streams.recording import Totals
 from streams.replay_source import ReplayError
+from streams.scenario_load import load_scenario
+from streams.simulation import Simulation
 from streams.tradeoff_chart import Tradeoff, draw_tradeoff
 from streams.tune_pick import gain
 from streams.tune_rule import Rule, front
 from streams.tune_space import Choice, changed, space_for_budget, space_for_labels
 from streams.tune_stretch import stretches
 from streams.tune_trial import Outcome
+from tests.streams.tuning_history import labels_of
 
 DAY = 86400
 SETTINGS = Settings(judge=Judge(young=DAY))
@@ -42,6 +46,52 @@ def test_the_cut_comes_before_an_incident_that_lies_across_it() -> None:
     assert stretches(TOTALS, SETTINGS, known, 1 / 3).split == 7 * DAY - 1800 - 600
 
 
+def test_what_grows_or_lasts_for_days_leaves_the_cut_where_it_is() -> None:
+    grows = Label(kind=Kind.INCIDENT, start=2 * DAY, end=8 * DAY, verdict="growth")
+    lasts = [label(3 * DAY, 9 * DAY), label(4 * DAY)]
+    assert stretches(TOTALS, SETTINGS, [grows, *lasts], 1 / 3).split == 7 * DAY
+
+
+def test_the_cut_goes_back_until_no_label_lies_across_it() -> None:
+    known = [label(2 * DAY), label(7 * DAY - 9000, 7 * DAY - 1000), label(7 * DAY - 1800, 7 * DAY + 60)]
+    assert stretches(TOTALS, SETTINGS, known, 1 / 3).split == 7 * DAY - 9000 - 600
+
+
+def test_a_label_without_an_end_lasts_until_the_end_of_the_history() -> None:
+    known = [label(2 * DAY), label(10 * DAY - 80_000)]
+    assert stretches(TOTALS, SETTINGS, known, 0.05).split <= 10 * DAY - 80_000 - 600
+    # by which it lasts for days here, as a longer one does
+    assert stretches(TOTALS, SETTINGS, known, 1 / 3).split == 7 * DAY
+
+
+@pytest.fixture(scope="module")
+def week() -> tuple[Totals, list[Label]]:
+    simulation = Simulation(load_scenario("week-of-incidents"))
+    return Totals(steps=9, first=simulation.start, last=simulation.end), labels_of(simulation)
+
+
+def test_the_shipped_week_of_incidents_has_labels_to_search_by(week: tuple[Totals, list[Label]]) -> None:
+    totals, known = week
+    for share in (0.25, 0.2, 0.15, 0.1):
+        at = stretches(totals, Settings(), known, share)
+        assert any(at.first <= one.start < at.split for one in known)
+
+
+def test_a_share_that_leaves_labels_to_search_by_is_advised(week: tuple[Totals, list[Label]]) -> None:
+    totals, known = week
+    with pytest.raises(ReplayError, match=r"all labels, .* --validate-share 0.3") as caught:
+        stretches(totals, Settings(), known, 1 / 3)
+    assert "\n" not in str(caught.value)
+    stretches(totals, Settings(), known, 0.3)
+
+
+def test_a_label_that_leaves_nothing_to_search_by_is_named() -> None:
+    known = [Label(kind=Kind.INCIDENT, start=7 * DAY - 3600, end=7 * DAY + 60, scope="table:items")]
+    tokyo = Settings(judge=Judge(young=DAY), digest=Digest(timezone="Asia/Tokyo"))
+    with pytest.raises(ReplayError, match="the label of table:items from 1970-01-08 08:00 JST"):
+        stretches(TOTALS, tokyo, known, 1 / 3)
+
+
 @pytest.mark.parametrize(
     ("totals", "known", "share", "said"),
     [
@@ -50,7 +100,7 @@ def test_the_cut_comes_before_an_incident_that_lies_across_it() -> None:
         (TOTALS, [], 0.3, "no label of an incident"),
         (TOTALS, [Label(kind=Kind.EXPECTED, start=2 * DAY)], 0.3, "no label of an incident"),
         (TOTALS, [label(99 * DAY)], 0.3, "no label lies within the history"),
-        (TOTALS, [label(9 * DAY)], 0.3, "all labels lie in the stretch that is kept unseen"),
+        (TOTALS, [label(9 * DAY)], 0.3, "lie in the stretch that is kept unseen"),
         (TOTALS, [label(60)], 0.3, "no label lies in the stretch that is searched"),
     ],
 )
@@ -144,12 +194,23 @@ def test_the_front_is_what_no_other_beats_and_the_nearest_of_equals() -> None:
 
 
 def test_a_gain_is_said_in_labels_and_pages() -> None:
-    assert gain(outcome(8, 5), outcome(8, 2), labelled=True) == "3.0 false pages a week fewer, no label lost"
-    assert (
-        gain(outcome(7, 2), outcome(9, 3), labelled=True) == "2 more labels told, 1.0 false pages a week more"
+    best = Rule(labelled=True, budget=None)
+    assert gain(outcome(8, 5), outcome(8, 2), best) == "3.0 false pages a week fewer, no label lost"
+    assert gain(outcome(7, 2), outcome(9, 3), best) == "2 more labels told, 1.0 false pages a week more"
+    assert gain(outcome(9, 3), outcome(8, 0), best) == "1 label lost, 3.0 false pages a week fewer"
+    alone = Rule(labelled=False, budget=4)
+    assert gain(outcome(0, 5), outcome(0, 3), alone) == "2.0 pages a week fewer"
+    assert gain(outcome(0, 3), outcome(0, 3), alone) == "as many pages, and smaller deviations are told"
+
+
+def test_a_gain_by_a_budget_is_said_in_the_pages_that_it_is_about() -> None:
+    rule = Rule(labelled=True, budget=10)
+    many, few = outcome(8, 2, pages=30), outcome(8, 2, pages=12)
+    assert rule.rank(few, 1.0) > rule.rank(many, 1.0)
+    assert gain(many, few, rule) == "18.0 pages a week fewer, no label lost"
+    assert gain(many, outcome(8, 1, pages=12), rule) == (
+        "18.0 pages a week fewer, 1.0 false pages a week fewer, no label lost"
     )
-    assert gain(outcome(9, 3), outcome(8, 0), labelled=True) == "1 label lost, 3.0 false pages a week fewer"
-    assert gain(outcome(0, 5), outcome(0, 3), labelled=False) == "2.0 pages a week fewer"
 
 
 # -- picture
@@ -185,3 +246,18 @@ def test_a_picture_of_a_single_point_can_be_drawn() -> None:
     ET.fromstring(  # noqa: S314  # our own
         draw_tradeoff(Tradeoff("t", "x", "y", True, [still], [still], still, still))
     )
+
+
+@pytest.mark.parametrize(("budget", "drawn"), [(5.0, True), (15.0, True), (1e6, False)])
+def test_a_budget_far_from_all_points_does_not_squash_them(budget: float, drawn: bool) -> None:
+    points = [(0.0, 0.2), (8.0, 0.9)]
+    written = draw_tradeoff(Tradeoff("t", "x", "y", True, points, points, points[0], points[1], budget))
+    assert ('class="budget"' in written) == drawn
+    legend = 48
+    places = re.findall(r'class="on" cx="([0-9.]+)" cy="([0-9.]+)"', written)
+    assert max(float(x) for x, y in places if float(y) != legend) > 300
+
+
+def test_a_budget_is_written_out() -> None:
+    assert Rule(True, 1e6).said.startswith("the most labels told within 1,000,000 pages a week")
+    assert Rule(False, 0.5).said.startswith("the closest to 0.5 pages a week")

@@ -55,9 +55,11 @@ def scenario(days: int, seed: int, every: float = 0.35) -> Scenario:
 
 
 def labels_of(simulation: Simulation) -> list[Label]:
-    """Return what the simulator made to happen, as labels."""
+    """Return what the simulator made to happen and should be told, as labels."""
     found = []
     for made in simulation.labels():
+        if made["verdict"] is None:
+            continue
         about = next((f"{kind}:{made[kind]}" for kind in ("table", "function", "client") if made[kind]), "")
         start, end, verdict = made["start"], made["end"], made["verdict"]
         assert isinstance(start, int)
