@@ -17,6 +17,7 @@ from alerting.labels import Label
 from alerting.labels_file import LabelsError, load_labels
 from config.settings import Settings
 from detectors.state import StateError
+from streams.folder_lock import FolderHeldError, sole_use
 from streams.progress import Progress
 from streams.replay_history import Between, open_history
 from streams.replay_pass import ReplayPass, Stopped
@@ -77,17 +78,18 @@ def run_replay(asked: ReplayAsked) -> int:
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
     try:
-        found = _read(asked, history)
-        if found is None:
-            return INTERRUPTED
-        results = Results.of(found, labels)
-        _leave(asked, results, history.notes)
-        drop_state(asked.out)
+        with sole_use(asked.out):
+            found = _read(asked, history)
+            if found is None:
+                return INTERRUPTED
+            results = Results.of(found, labels)
+            _leave(asked, results, history.notes)
+            drop_state(asked.out)
     except OSError as error:
         raise ReplayError(
             f"{error.filename or asked.out}: {error.strerror}; choose another folder with --out"
         ) from error
-    except (PostError, ReplayStateError, StateError) as error:
+    except (FolderHeldError, PostError, ReplayStateError, StateError) as error:
         raise ReplayError(str(error)) from error
     failed = results.failures(gates)
     for line in failed:

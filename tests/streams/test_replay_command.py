@@ -12,6 +12,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from streams.commands import app
+from streams.folder_lock import sole_use
 from tests.faults.traffic import traffic
 
 CONFIG = "judge: {young: 3600}\n"
@@ -165,6 +166,22 @@ def test_a_folder_that_cannot_be_written_ends_in_one_line(events: Path, tmp_path
     assert refused.exit_code == 2
     assert refused.stderr.count("\n") == 1
     assert "choose another folder with --out" in refused.stderr
+
+
+def test_a_folder_that_another_replay_writes_to_is_refused_and_left_alone(
+    events: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert dying(events, out, 9, "SIGTERM").returncode == 130
+    with sole_use(out):
+        before = left_in(out)
+        refused = replay(events, out, "--restart")
+        assert left_in(out) == before, refused.stderr
+    assert refused.exit_code == 2
+    assert refused.stderr.endswith(
+        f"uneri: {out}: another uneri writes its results there; "
+        "wait for it, or choose another folder with --out\n"
+    )
 
 
 KNOWN = """\
