@@ -23,7 +23,7 @@ from streams.replay_history import Between, open_history
 from streams.replay_pass import ReplayPass, Stopped
 from streams.replay_post import PostError, post_replay
 from streams.replay_results import Results
-from streams.replay_series import SeriesFile
+from streams.replay_series import SeriesFile, drop_parts
 from streams.replay_source import History, ReplayError
 from streams.replay_state import ReplayStateError, drop_state, load_state, save_state
 from streams.replayed import Replayed
@@ -84,7 +84,8 @@ def run_replay(asked: ReplayAsked) -> int:
                 return INTERRUPTED
             results = Results.of(found, labels)
             _leave(asked, results, history.notes)
-            drop_state(asked.out)
+            drop_state(asked.out)  # not before all is there, and after it only what it needs
+            drop_parts(asked.out)
     except OSError as error:
         raise ReplayError(
             f"{error.filename or asked.out}: {error.strerror}; choose another folder with --out"
@@ -121,6 +122,8 @@ def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
     if asked.restart:
         drop_state(asked.out)
     before = load_state(asked.out, asked.fingerprint)
+    if before is None:
+        drop_parts(asked.out)  # of one that was killed when it had forgotten its state
     rows = None
     if asked.series:
         rows = SeriesFile(asked.out, asked.settings.time.step, before.series_parts if before else 0)

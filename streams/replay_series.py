@@ -22,6 +22,9 @@ Floats = NDArray[np.float64]
 ROWS: Final = 500_000
 """Rows of a group: what is in memory at a time, some 40 MB."""
 
+PARTS: Final = ".series"
+"""The folder in the folder: rows of a replay that is not at its end."""
+
 _TEXT: Final = pa.dictionary(pa.int32(), pa.string())
 
 SCHEMA: Final = pa.schema(
@@ -143,8 +146,9 @@ class Curves:
 class SeriesFile:
     """Writes ``series.parquet``. To be given as ``watch``; memory stays flat.
 
-    Until the replay is at its end the rows lie in parts beside it, of which ``flush`` ends one, so that a
-    replay that goes on after a kill loses and doubles none.
+    The rows lie in parts beside it, of which ``flush`` ends one, so that a replay that goes on after a kill
+    loses and doubles none. They stay until ``drop_parts``: ``series.parquet`` may be whole, and the replay
+    still be killed before it has forgotten its state.
 
     Parameters
     ----------
@@ -159,11 +163,9 @@ class SeriesFile:
     def __init__(self, out: Path, step: int, parts: int = 0) -> None:
         self._out = out
         self._step = step
-        self._folder = out / ".series"
+        self._folder = out / PARTS
+        drop_parts(out, parts)
         self._folder.mkdir(parents=True, exist_ok=True)
-        for stale in self._folder.iterdir():
-            if not stale.name.removesuffix(".parquet").isdigit() or int(stale.stem) >= parts:
-                stale.unlink()
         self.parts = parts
         self._rows = 0
         self._groups: list[pa.RecordBatch] = []
@@ -216,7 +218,23 @@ class SeriesFile:
                 with pq.ParquetFile(part) as file:
                     for group in range(file.num_row_groups):
                         writer.write_table(file.read_row_group(group).cast(SCHEMA))
-        for number in range(self.parts):
-            (self._folder / f"{number}.parquet").unlink()
-        self._folder.rmdir()
         return path
+
+
+def drop_parts(out: Path, first: int = 0) -> None:
+    """Delete the parts of ``series.parquet`` from a number on, and, of all, the folder that they lie in.
+
+    Raises
+    ------
+    OSError
+        When one cannot be deleted.
+    """
+    folder = out / PARTS
+    if not folder.is_dir():
+        return
+    for part in folder.iterdir():
+        number = part.name.removeprefix(".").removesuffix(".part").removesuffix(".parquet")
+        if number.isdigit() and (part.name.startswith(".") or int(number) >= first):
+            part.unlink()
+    if not first and not any(folder.iterdir()):
+        folder.rmdir()

@@ -1,5 +1,6 @@
 """``uneri replay`` at the command line: killed and gone on with, asked to stop, refused in one line."""
 
+import io
 import json
 import signal
 import subprocess
@@ -7,10 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from streams import replay_pass, unpacked
 from streams.commands import app
 from streams.folder_lock import sole_use
 from tests.faults.traffic import traffic
@@ -70,6 +73,10 @@ def left_in(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
 
 
+def rows_of(series: bytes) -> int:
+    return int(pq.read_table(io.BytesIO(series)).num_rows)
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(events: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     out = tmp_path_factory.mktemp("whole") / "out"
@@ -108,6 +115,35 @@ def test_asked_to_stop_it_keeps_what_it_has_and_says_how_to_go_on(
     assert "holds an unfinished replay of another source, stretch or configuration" in other.stderr
     assert replay(events, out, "--series").exit_code == 0
     assert left_in(out)["incidents.jsonl"] == uninterrupted["incidents.jsonl"]
+
+
+def test_what_fails_when_the_results_are_written_is_gone_on_from_with_the_same_command(
+    events: Path, tmp_path: Path, uninterrupted: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_pass, "SAVED_EVERY", 0)
+    monkeypatch.setattr(unpacked, "READ", 100_000)
+    out = tmp_path / "out"
+    (out / "report.html").mkdir(parents=True)
+    failed = replay(events, out, "--series")
+    assert failed.exit_code == 2
+    assert "report.html" in failed.stderr
+    (out / "report.html").rmdir()
+    last = replay(events, out, "--series")
+    assert last.exit_code == 0, last.stderr
+    assert "uneri: goes on at " in last.stderr
+    assert left_in(out).keys() == uninterrupted.keys()
+    assert pq.read_table(out / "series.parquet").num_rows == rows_of(uninterrupted["series.parquet"])
+
+
+def test_parts_of_a_replay_that_was_killed_at_its_very_end_are_swept_by_the_next(
+    events: Path, tmp_path: Path
+) -> None:
+    parts = tmp_path / "out" / ".series"
+    parts.mkdir(parents=True)
+    for name in ("0.parquet", "1.parquet", ".1.parquet.part"):
+        (parts / name).write_bytes(b"left")
+    assert replay(events, tmp_path / "out").exit_code == 0
+    assert not parts.exists()
 
 
 def test_restart_begins_anew_and_takes_no_notice_of_what_was_left(events: Path, tmp_path: Path) -> None:

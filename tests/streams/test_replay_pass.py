@@ -15,7 +15,7 @@ from detectors.scope import TABLE, Scope
 from streams import replay_pass
 from streams.replay import Replayed, replay, replay_curves, replay_together, write
 from streams.replay_pass import ReplayPass, Stopped
-from streams.replay_series import SeriesFile
+from streams.replay_series import SeriesFile, drop_parts
 from streams.replay_source import ReplayError
 from streams.replay_state import ReplayStateError, drop_state, load_state, save_state
 from tests.faults.traffic import Traffic, traffic
@@ -174,6 +174,7 @@ def test_series_and_curves_are_the_figures_that_findings_tell(
     told = np.array([np.nan if row["observed"] is None else row["observed"] for row in rows])
     np.testing.assert_allclose(told, curve.observed, rtol=1e-5)
     assert {row["verdict"] for row in rows} == {None, "spike"}
+    drop_parts(tmp_path)
     assert not (tmp_path / ".series").exists()
 
 
