@@ -1,6 +1,6 @@
 """What replay keeps of every series, step by step: as a Parquet file, or as arrays."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -213,12 +213,46 @@ class SeriesFile:
         self.flush()
         path = self._out / "series.parquet"
         with whole_file(path) as whole, pq.ParquetWriter(whole, SCHEMA, compression="zstd") as writer:
-            for number in range(self.parts):
-                part = self._folder / f"{number}.parquet"
-                with pq.ParquetFile(part) as file:
-                    for group in range(file.num_row_groups):
-                        writer.write_table(file.read_row_group(group).cast(SCHEMA))
+            for group in _groups(self._parts()):
+                writer.write_table(group)
         return path
+
+    def _parts(self) -> Iterator[pa.Table]:
+        for number in range(self.parts):
+            with pq.ParquetFile(self._folder / f"{number}.parquet") as part:
+                for group in range(part.num_row_groups):
+                    yield part.read_row_group(group).cast(SCHEMA)
+
+
+def _groups(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield rows in row groups that follow from the rows alone, however they were cut into parts."""
+    held: list[pa.Table] = []
+    for part in parts:
+        held.append(part)
+        count = sum(table.num_rows for table in held)
+        if count >= ROWS:
+            rows = pa.concat_tables(held)
+            whole = count - count % ROWS
+            for begin in range(0, whole, ROWS):
+                yield _canonical(rows.slice(begin, ROWS))
+            held = [rows.slice(whole)]
+    if any(table.num_rows for table in held):
+        yield _canonical(pa.concat_tables(held))
+
+
+def _canonical(rows: pa.Table) -> pa.Table:
+    """Return rows in one chunk, their texts listed in the order in which they come up."""
+    rows = rows.unify_dictionaries().combine_chunks()
+    columns = []
+    for column in rows.columns:
+        one = column.chunk(0)
+        columns.append(_in_order(one) if pa.types.is_dictionary(one.type) else one)
+    return pa.Table.from_arrays(columns, schema=SCHEMA)
+
+
+def _in_order(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    codes = column.indices.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(codes.indices, column.dictionary.take(codes.dictionary))
 
 
 def drop_parts(out: Path, first: int = 0) -> None:

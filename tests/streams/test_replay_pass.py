@@ -12,7 +12,7 @@ import pytest
 from config.settings import Judge, Rollup, Settings, Time
 from detectors.measures import Measure
 from detectors.scope import TABLE, Scope
-from streams import replay_pass
+from streams import replay_pass, replay_series
 from streams.replay import Replayed, replay, replay_curves, replay_together, write
 from streams.replay_pass import ReplayPass, Stopped
 from streams.replay_series import SeriesFile, drop_parts
@@ -120,7 +120,30 @@ def test_a_replay_that_is_stopped_anywhere_and_goes_on_leaves_what_an_uninterrup
     assert results[0].notices == found.notices
     whole = SeriesFile(tmp_path, SETTINGS.time.step)
     replay_together(history(given), [SETTINGS], watch=whole)
-    assert pq.read_table(whole.close()).to_pylist() == pq.read_table(state / "series.parquet").to_pylist()
+    assert whole.close().read_bytes() == (state / "series.parquet").read_bytes()
+
+
+def test_series_are_the_same_bytes_wherever_their_parts_end(
+    given: Traffic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_series, "ROWS", 3000)
+    draw = random.Random(7)  # noqa: S311 - a test
+    left = []
+    for name, often in (("never", 0.0), ("often", 0.5), ("always", 1.0)):
+        rows = SeriesFile(tmp_path / name, SETTINGS.time.step)
+
+        def watch(*judged: Any, rows: SeriesFile = rows, often: float = often) -> None:
+            rows(*judged)
+            if draw.random() < often:
+                rows.flush()
+
+        replay_together(history(given), [SETTINGS], watch=watch)
+        left.append(rows.close())
+    assert len({path.read_bytes() for path in left}) == 1
+    with pq.ParquetFile(left[0]) as file:
+        groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+    assert len(groups) > 2
+    assert set(groups[:-1]) == {3000}
 
 
 def test_a_state_of_something_else_or_a_damaged_one_is_refused_with_the_remedy(
