@@ -160,9 +160,7 @@ def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
 def _leave(asked: ReplayAsked, results: Results, notes: Sequence[str]) -> None:
     """Write the files, say what is in them, and post it where that is asked for."""
     source = ", ".join(asked.sources)
-    files = results.write(asked.out, source=source, names=asked.configs, notes=notes)
-    if asked.series:
-        files.append("series.parquet")
+    files = results.write(asked.out, source=source, names=asked.configs, notes=notes, series=asked.series)
     for line in results.lines(asked.configs):
         typer.echo(line)
     typer.echo(f"{asked.out}: {', '.join(files)}")

@@ -232,6 +232,37 @@ def test_labels_say_what_was_found_and_a_gate_fails_on_what_was_missed(events: P
     assert "table:other" in (out / "report.html").read_text("utf-8")
 
 
+def test_nothing_of_an_earlier_replay_is_left_that_the_new_one_does_not_leave(
+    events: Path, tmp_path: Path, uninterrupted: dict[str, bytes]
+) -> None:
+    out = tmp_path / "out"
+    (out / "against").mkdir(parents=True)
+    old = ("comparison.json", "evaluation.json", "series.parquet", "dead-letters.jsonl", "report.html")
+    behind = ("findings.jsonl", "incidents.jsonl", "dead-letters.jsonl", "evaluation.json")
+    for name in (*old, *(f"against/{name}" for name in behind)):
+        (out / name).write_bytes(b"old")
+    refused = replay(events, out, "--from", "2030-01-01")
+    assert refused.exit_code == 2
+    assert (out / "comparison.json").exists(), "there is nothing new yet"
+    (out / "notes.txt").write_bytes(b"of somebody else")
+    assert replay(events, out).exit_code == 0
+    new = left_in(out)
+    assert new.pop("notes.txt") == b"of somebody else"
+    new["series.parquet"] = uninterrupted["series.parquet"]
+    assert new == uninterrupted
+
+
+def test_what_is_of_somebody_else_in_the_folder_of_the_other_configuration_stays(
+    events: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    (out / "against").mkdir(parents=True)
+    (out / "against" / "notes.txt").write_bytes(b"of somebody else")
+    (out / "against" / "evaluation.json").write_bytes(b"old")
+    assert replay(events, out).exit_code == 0
+    assert [path.name for path in (out / "against").iterdir()] == ["notes.txt"]
+
+
 def test_a_gate_fails_on_pages_that_the_other_configuration_does_not_have(
     events: Path, tmp_path: Path
 ) -> None:
