@@ -1,6 +1,7 @@
 """History in files: NDJSON, plain, gzip or zstd, and Parquet; one file, several, or a folder of them."""
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
@@ -63,7 +64,9 @@ class FileHistory:
         self._end = math.inf if end is None else end
         self._all = start is None and end is None
         self._files = [file for path in paths for file in _files_of(path)]
-        self._sizes = [file.stat().st_size for file in self._files]
+        found = [_stat_of(file) for file in self._files]
+        self._sizes = [one.st_size for one in found]
+        self._changed = [one.st_mtime_ns for one in found]
         self._bytes = max(sum(self._sizes), 1)
         self._place: _Place | None = _Place(0, 0)
         empty = [str(file) for file, size in zip(self._files, self._sizes, strict=True) if not size]
@@ -71,9 +74,9 @@ class FileHistory:
 
     @property
     def bounds(self) -> dict[str, Any]:
-        """The files, with size and time of the last change."""
-        files = zip(self._files, self._sizes, strict=True)
-        return {"files": [[str(file), size, file.stat().st_mtime_ns] for file, size in files]}
+        """The files, with size and time of the last change at the beginning: they may change while read."""
+        files = zip(self._files, self._sizes, self._changed, strict=True)
+        return {"files": [[str(file), size, changed] for file, size, changed in files]}
 
     def resume(self, bounds: Mapping[str, Any], places: Mapping[str, Any]) -> None:
         """Go on where an earlier replay stopped.
@@ -101,7 +104,7 @@ class FileHistory:
         for number in range(first, len(self._files)):
             file = self._files[number]
             try:
-                with file.open("rb") as raw:
+                with _opened(file) as raw:
                     read = self._rows if file.suffix == PARQUET else self._lines
                     for records, at, part in read(file, raw, skip):
                         share = min((before + self._sizes[number] * part) / self._bytes, 1.0)
@@ -124,7 +127,7 @@ class FileHistory:
 
     @staticmethod
     def _lines(file: Path, raw: BinaryIO, skip: int) -> Iterator[_Read]:
-        rest, at, size = b"", skip, max(file.stat().st_size, 1)
+        rest, at, size = b"", skip, max(os.fstat(raw.fileno()).st_size, 1)
         for data in unpacked(file, raw, skip):
             whole, line_end, rest = (rest + data).rpartition(b"\n")
             if line_end:
@@ -161,6 +164,22 @@ def _time_of(record: bytes, unknown: float) -> float:
     except msgspec.MsgspecError:
         return unknown
     return found if isinstance(found, float) else unknown
+
+
+def _stat_of(file: Path) -> os.stat_result:
+    try:
+        return file.stat()
+    except OSError as error:
+        raise ReplayError(f"{file}: {error.strerror}") from error
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except FileNotFoundError as error:
+        raise ReplayError(f"{file}: was there when the replay began, and is not any more") from error
+    except OSError as error:
+        raise ReplayError(f"{file}: {error.strerror}") from error
 
 
 def _files_of(path: Path) -> list[Path]:

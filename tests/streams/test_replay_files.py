@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +100,33 @@ def test_a_file_that_has_changed_since_is_not_gone_on_with(tmp_path: Path) -> No
     file.rename(tmp_path / "other.ndjson")
     with pytest.raises(ReplayError, match="came or went since the replay began"):
         FileHistory([tmp_path]).resume(bounds, {})
+
+
+def test_files_that_go_or_change_while_they_are_read_are_those_of_the_beginning(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.ndjson", tmp_path / "b.ndjson"
+    first.write_bytes(PLAIN)
+    second.write_bytes(PLAIN)
+    history = FileHistory([tmp_path])
+    began = history.bounds
+    pieces = history.pieces()
+    next(pieces)
+    first.unlink()
+    os.utime(second, ns=(1, 1))
+    assert history.bounds == began
+    assert [line for piece in pieces for line in piece.records or ()] == LINES
+    first.write_bytes(PLAIN)
+    with pytest.raises(ReplayError, match="has changed since the replay began"):
+        FileHistory([tmp_path]).resume(began, {})
+
+
+def test_a_file_that_is_gone_when_its_turn_comes_is_said(tmp_path: Path) -> None:
+    for name in ("a.ndjson", "b.ndjson"):
+        (tmp_path / name).write_bytes(PLAIN)
+    pieces = FileHistory([tmp_path]).pieces()
+    next(pieces)
+    (tmp_path / "b.ndjson").unlink()
+    with pytest.raises(ReplayError, match=r"b.ndjson: was there when the replay began, and is not any more$"):
+        list(pieces)
 
 
 def test_an_empty_file_is_told_of(tmp_path: Path) -> None:
