@@ -19,7 +19,7 @@ from streams.unpacked import unpacked
 SUFFIXES: Final = (".ndjson", ".jsonl", ".json", ".log")
 PACKED: Final = ("", ".gz", ".zst")
 PARQUET: Final = ".parquet"
-LINE_BYTES: Final = 4 * 1024 * 1024  # a line longer than this is no event: it is dead-lettered, cut
+LINE_BYTES: Final = 4 * 1024 * 1024  # as streams.follow reads: a longer line is cut, all of it dead letters
 END: Final = "end"  # the place behind the last file, once the end was told
 
 
@@ -129,14 +129,15 @@ class FileHistory:
     def _lines(file: Path, raw: BinaryIO, skip: int) -> Iterator[_Read]:
         rest, at, size = b"", skip, max(os.fstat(raw.fileno()).st_size, 1)
         for data in unpacked(file, raw, skip):
-            whole, line_end, rest = (rest + data).rpartition(b"\n")
-            if line_end:
-                at += len(whole) + 1
-                yield _Read(lines_of(whole), at, raw.tell() / size)
-            if len(rest) >= LINE_BYTES:
-                at += len(rest)
-                yield _Read([rest], at, raw.tell() / size)
-                rest = b""
+            held, done = rest + data, 0
+            while done < len(held):
+                records, length = _next_lines(held, done)
+                if not length:
+                    break
+                done += length
+                at += length
+                yield _Read(records, at, raw.tell() / size)
+            rest = held[done:]
         if rest:
             yield _Read(lines_of(rest), at + len(rest), 1.0)
 
@@ -149,6 +150,20 @@ class FileHistory:
         if self._all:
             return records
         return [record for record in records if self._start <= _time_of(record, self._start) < self._end]
+
+
+def _next_lines(held: bytes, begin: int) -> tuple[Sequence[bytes], int]:
+    """Return the lines of what ``streams.follow`` reads at a time, and how many bytes they are; 0 of none.
+
+    A line that is longer is cut at so many bytes from its own beginning, wherever reading went on.
+    """
+    within = min(begin + LINE_BYTES, len(held))
+    end = held.rfind(b"\n", begin, within) + 1
+    if end:
+        return lines_of(held[begin : end - 1]), end - begin
+    if within - begin == LINE_BYTES:
+        return [held[begin:within]], LINE_BYTES
+    return [], 0
 
 
 class _Stamped(msgspec.Struct):
