@@ -21,7 +21,7 @@ from streams.folder_lock import FolderHeldError, sole_use
 from streams.progress import Progress
 from streams.replay_history import Between, open_history
 from streams.replay_pass import ReplayPass, Stopped
-from streams.replay_post import PostError, post_replay
+from streams.replay_post import PostError, post_replay, token_of
 from streams.replay_results import Results
 from streams.replay_series import SeriesFile, drop_parts
 from streams.replay_source import History, ReplayError
@@ -74,6 +74,8 @@ def run_replay(asked: ReplayAsked) -> int:
     """
     gates = _gates(asked)
     labels = _labels(asked.labels)
+    if asked.post is not None:
+        _check_token(asked.settings)
     history = open_history(asked.sources, asked.settings, asked.between)
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
@@ -114,6 +116,14 @@ def _labels(path: Path | None) -> list[Label] | None:
     try:
         return None if path is None else load_labels(path)
     except LabelsError as error:
+        raise ReplayError(str(error)) from error
+
+
+def _check_token(settings: Settings) -> None:
+    """Raise where nothing can be posted at the end: reading may take hours."""
+    try:
+        token_of(settings)
+    except PostError as error:
         raise ReplayError(str(error)) from error
 
 

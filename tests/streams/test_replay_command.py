@@ -295,3 +295,13 @@ def test_labels_and_gates_that_cannot_be_are_refused_before_anything_is_read(
     assert refused.exit_code == 2
     assert said in refused.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_token_is_said_before_anything_is_read(
+    events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
+    refused = replay(events, tmp_path / "out", "--post", "#spare")
+    assert refused.exit_code == 2
+    assert refused.stderr == "uneri: SLACK_BOT_TOKEN is not set: --post needs the bot token there\n"
+    assert not (tmp_path / "out").exists()
