@@ -213,6 +213,17 @@ def test_a_folder_that_another_replay_writes_to_is_refused_and_left_alone(
     )
 
 
+@pytest.mark.parametrize("more", [[], ["--restart"]])
+def test_a_folder_where_the_state_would_be_is_said_to_be_one(
+    events: Path, tmp_path: Path, more: list[str]
+) -> None:
+    state = tmp_path / "out" / ".replay-state"
+    state.mkdir(parents=True)
+    refused = replay(events, tmp_path / "out", *more)
+    assert refused.exit_code == 2
+    assert refused.stderr == f"uneri: {state}: is a folder, and not the state of a replay; move it away\n"
+
+
 KNOWN = """\
 - {start: 2025-10-09T11:35:00Z, end: 2025-10-09T12:05:00Z, kind: incident, scope: 'table:items'}
 - {start: 2025-10-09T10:30:00Z, end: 2025-10-09T10:40:00Z, kind: spike, scope: 'table:other'}
