@@ -1,13 +1,10 @@
 """``uneri replay``: finds the history, shows progress, leaves the results and says what was found."""
 
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import typer
@@ -17,6 +14,7 @@ from alerting.labels import Label
 from alerting.labels_file import LabelsError, load_labels
 from config.settings import Settings
 from detectors.state import StateError
+from streams.asked_to_stop import INTERRUPTED, noting
 from streams.folder_lock import FolderHeldError, sole_use
 from streams.progress import Progress
 from streams.replay_history import Between, open_history
@@ -29,7 +27,6 @@ from streams.replay_state import ReplayStateError, drop_state, load_state, save_
 from streams.replayed import Replayed
 
 FAILED: Final = 1
-INTERRUPTED: Final = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +81,14 @@ def run_replay(asked: ReplayAsked) -> int:
             found = _read(asked, history)
             if found is None:
                 return INTERRUPTED
-            results = Results.of(found, labels)
-            _leave(asked, results, history.notes)
+            try:
+                results = Results.of(found, labels)
+                _leave(asked, results, history.notes)
+            except KeyboardInterrupt:
+                typer.echo(
+                    "uneri: stopped while the results were written; the same command writes them", err=True
+                )
+                return INTERRUPTED
             drop_state(asked.out)  # not before all is there, and after it only what it needs
             drop_parts(asked.out)
     except OSError as error:
@@ -149,7 +152,7 @@ def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
             rows.flush()
         save_state(asked.out, reading.state(asked.fingerprint, rows.parts if rows else 0))
 
-    with _asked_to_stop() as stop:
+    with noting() as stop:
         try:
             with Progress("replay", sys.stderr) as progress:
                 found = reading.run(progress.show, save, lambda: bool(stop))
@@ -176,20 +179,3 @@ def _leave(asked: ReplayAsked, results: Results, notes: Sequence[str]) -> None:
     typer.echo(f"{asked.out}: {', '.join(files)}")
     if asked.post is not None:
         typer.echo(f"{post_replay(results.found, asked.post)} messages posted to {asked.post}")
-
-
-@contextmanager
-def _asked_to_stop() -> Iterator[list[int]]:
-    """Give a list that has something in it once the process is asked to stop; asked again, it dies."""
-    asked: list[int] = []
-
-    def ask(number: int, _: FrameType | None) -> None:
-        asked.append(number)
-        signal.signal(number, before[signal.Signals(number)])
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

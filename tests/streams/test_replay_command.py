@@ -41,6 +41,32 @@ main()
 """
 
 
+ASKED_EARLY_OR_LATE = """
+import os, signal, sys
+from importlib.abc import MetaPathFinder
+from streams.cli import main
+
+where = sys.argv.pop(1)
+
+def ask():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+class Loading(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == where:
+            ask()
+
+sys.meta_path.insert(0, Loading())
+if where in {"reports", "history"}:
+    from streams import replay_command, replay_results
+    if where == "reports":
+        replay_results.write_report = lambda *_, **__: ask()
+    else:
+        replay_command.open_history = lambda *_, **__: ask()
+main()
+"""
+
+
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("events")
@@ -109,6 +135,30 @@ def test_asked_to_stop_it_keeps_what_it_has_and_says_how_to_go_on(
     assert "holds an unfinished replay of another source, stretch or configuration" in other.stderr
     assert replay(events, out, "--series").exit_code == 0
     assert left_in(out)["incidents.jsonl"] == uninterrupted["incidents.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("streams.commands", ""),
+        ("streams.replay_command", ""),
+        ("history", ""),
+        (
+            "reports",
+            "uneri: stopped while the results were written; the same command writes them\n",
+        ),
+    ],
+)
+def test_it_stops_alike_whenever_it_is_asked_to(events: Path, tmp_path: Path, where: str, said: str) -> None:
+    out = tmp_path / "out"
+    asked = ["replay", events, "--out", out, "--config", events / "uneri.yaml"]
+    command = [sys.executable, "-c", ASKED_EARLY_OR_LATE, where, *map(str, asked)]
+    stopped = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    assert stopped.returncode == 130, stopped.stderr
+    assert stopped.stderr.endswith(said)
+    assert "Traceback" not in stopped.stderr
+    assert not (out / "report.html").exists()
+    assert not (out / ".report.html.part").exists()
 
 
 def test_what_fails_when_the_results_are_written_is_gone_on_from_with_the_same_command(
