@@ -58,7 +58,8 @@ class KafkaHistory:
     Raises
     ------
     ReplayError
-        When the broker does not answer, the topic does not exist, or the range holds no record.
+        When the broker does not answer, or the topic does not exist. That the range holds no record is said
+        when it is read: one that goes on says what became of them.
     """
 
     def __init__(
@@ -83,12 +84,10 @@ class KafkaHistory:
             for tp in tps
         ]
         empty = [one.name for one in self._partitions if one.last <= one.first]
-        if len(empty) == len(self._partitions):
-            raise ReplayError(
-                f"topic {topic!r} has no record"
-                + (" in the range asked for; record timestamps decide" if start or end else "")
-            )
-        if empty:
+        self._nothing = f"topic {topic!r} has no record" + (
+            " in the range asked for; record timestamps decide" if start or end else ""
+        )
+        if 0 < len(empty) < len(self._partitions):
             self.notes.append(f"no record there: {', '.join(empty)}")
         self._total = sum(one.last - one.first for one in self._partitions)
         self._done = 0
@@ -175,7 +174,15 @@ class KafkaHistory:
                 )
 
     def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
-        """Yield runs of records; a partition that is ahead of the slowest waits for it."""
+        """Yield runs of records; a partition that is ahead of the slowest waits for it.
+
+        Raises
+        ------
+        ReplayError
+            When there is no record, or they cannot be read on.
+        """
+        if not self._total:
+            raise ReplayError(self._nothing)
         left = [one for one in self._partitions if not one.ended]
         bounds = {one.number: (one.first, one.last) for one in left}
         with _quiet():
