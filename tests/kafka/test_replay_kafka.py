@@ -110,6 +110,14 @@ def test_every_partition_is_read_in_order_and_an_empty_one_is_told_of(kafka: str
     assert [one.done for one in pieces] == sorted(one.done for one in pieces)
 
 
+def test_of_many_empty_partitions_the_first_few_are_named(kafka: str) -> None:
+    name = topics.unique("history")
+    topics.create(kafka, NewTopic(name, 10, 1, topic_configs={"retention.ms": "-1"}))
+    topics.fill(kafka, name, [hour(0, 5)])
+    (note,) = KafkaHistory(kafka_of(kafka), name).notes
+    assert note == f"no record there: {name}/1, {name}/2, {name}/3, {name}/4 and 5 more"
+
+
 def test_partitions_come_merged_in_event_time_whatever_the_record_timestamps_say(kafka: str) -> None:
     # Written one after the other with one timestamp, as a topic that was filled afterwards.
     given = [hour(0, 20_000), hour(1, 20_000), hour(2, 300)]
