@@ -15,6 +15,7 @@ from detectors.measures import LATENCIES, Measure
 from detectors.scope import ScopeOrEdge
 from detectors.series import Series
 from detectors.verdicts import CODES
+from streams.replay_state import ReplayStateError
 from streams.whole_file import whole_file
 
 Floats = NDArray[np.float64]
@@ -158,6 +159,13 @@ class SeriesFile:
         Seconds of a step.
     parts
         How many parts an earlier run had ended; what lies beyond is of after its state, and thrown away.
+
+    Raises
+    ------
+    ReplayStateError
+        When one of them is gone.
+    OSError
+        When the folder cannot be written.
     """
 
     def __init__(self, out: Path, step: int, parts: int = 0) -> None:
@@ -166,6 +174,11 @@ class SeriesFile:
         self._folder = out / PARTS
         drop_parts(out, parts)
         self._folder.mkdir(parents=True, exist_ok=True)
+        for number in range(parts):
+            if not (self._folder / f"{number}.parquet").is_file():
+                raise ReplayStateError(
+                    f"{self._folder}: series of the unfinished replay are gone; begin anew with --restart"
+                )
         self.parts = parts
         self._rows = 0
         self._groups: list[pa.RecordBatch] = []

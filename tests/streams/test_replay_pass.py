@@ -146,6 +146,11 @@ def test_series_are_the_same_bytes_wherever_their_parts_end(
     assert set(groups[:-1]) == {3000}
 
 
+def test_parts_that_are_gone_are_told_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ReplayStateError, match=r"are gone; begin anew with --restart"):
+        SeriesFile(tmp_path, SETTINGS.time.step, parts=1)
+
+
 def test_a_state_of_something_else_or_a_damaged_one_is_refused_with_the_remedy(
     given: Traffic,
     tmp_path: Path,
