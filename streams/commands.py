@@ -10,6 +10,7 @@ import typer
 
 from config.load import ConfigError, load_settings
 from config.settings import Settings
+from streams.asked_to_stop import INTERRUPTED, interrupting, leaving
 from streams.replay_source import ReplayError
 from streams.series_error import SeriesError
 from streams.when import epoch
@@ -155,22 +156,27 @@ def replay(
     ] = False,
 ) -> None:
     """Feed recorded history through the same engine and say what would have been told."""
-    from streams.replay_command import ReplayAsked, run_replay
 
-    asked = ReplayAsked(
-        sources=source,
-        out=out,
-        settings=settings_of(config),
-        against=None if against is None else settings_of(against),
-        between=(_time(from_), _time(to)),
-        labels=labels,
-        fail_on=fail_on or [],
-        series=series,
-        post=post,
-        restart=restart,
-        configs=(str(config or "the defaults"), str(against or "")),
-    )
-    _leave(lambda: run_replay(asked))
+    def command() -> int:
+        with leaving():
+            from streams.replay_command import ReplayAsked, run_replay
+        with interrupting():
+            asked = ReplayAsked(
+                sources=source,
+                out=out,
+                settings=settings_of(config),
+                against=None if against is None else settings_of(against),
+                between=(_time(from_), _time(to)),
+                labels=labels,
+                fail_on=fail_on or [],
+                series=series,
+                post=post,
+                restart=restart,
+                configs=(str(config or "the defaults"), str(against or "")),
+            )
+            return run_replay(asked)
+
+    _leave(command)
 
 
 @app.command()
@@ -409,7 +415,7 @@ def _leave(command: Callable[[], int | None]) -> None:
     except (ConfigError, ReplayError, SeriesError) as error:
         raise fail(error) from None
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         raise typer.Exit(OK) from None
     except OSError as error:

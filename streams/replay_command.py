@@ -1,13 +1,10 @@
 """``uneri replay``: finds the history, shows progress, leaves the results and says what was found."""
 
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import typer
@@ -17,18 +14,19 @@ from alerting.labels import Label
 from alerting.labels_file import LabelsError, load_labels
 from config.settings import Settings
 from detectors.state import StateError
+from streams.asked_to_stop import INTERRUPTED, noting
+from streams.folder_lock import FolderHeldError, sole_use
 from streams.progress import Progress
 from streams.replay_history import Between, open_history
 from streams.replay_pass import ReplayPass, Stopped
-from streams.replay_post import PostError, post_replay
+from streams.replay_post import PostError, post_replay, token_of
 from streams.replay_results import Results
-from streams.replay_series import SeriesFile
+from streams.replay_series import SeriesFile, drop_parts
 from streams.replay_source import History, ReplayError
 from streams.replay_state import ReplayStateError, drop_state, load_state, save_state
 from streams.replayed import Replayed
 
 FAILED: Final = 1
-INTERRUPTED: Final = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +71,31 @@ def run_replay(asked: ReplayAsked) -> int:
     """
     gates = _gates(asked)
     labels = _labels(asked.labels)
+    if asked.post is not None:
+        _check_token(asked.settings)
     history = open_history(asked.sources, asked.settings, asked.between)
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
     try:
-        found = _read(asked, history)
-        if found is None:
-            return INTERRUPTED
-        results = Results.of(found, labels)
-        _leave(asked, results, history.notes)
-        drop_state(asked.out)
+        with sole_use(asked.out):
+            found = _read(asked, history)
+            if found is None:
+                return INTERRUPTED
+            try:
+                results = Results.of(found, labels)
+                _leave(asked, results, history.notes)
+            except KeyboardInterrupt:
+                typer.echo(
+                    "uneri: stopped while the results were written; the same command writes them", err=True
+                )
+                return INTERRUPTED
+            drop_state(asked.out)  # not before all is there, and after it only what it needs
+            drop_parts(asked.out)
     except OSError as error:
         raise ReplayError(
             f"{error.filename or asked.out}: {error.strerror}; choose another folder with --out"
         ) from error
-    except (PostError, ReplayStateError, StateError) as error:
+    except (FolderHeldError, PostError, ReplayStateError, StateError) as error:
         raise ReplayError(str(error)) from error
     failed = results.failures(gates)
     for line in failed:
@@ -114,11 +122,21 @@ def _labels(path: Path | None) -> list[Label] | None:
         raise ReplayError(str(error)) from error
 
 
+def _check_token(settings: Settings) -> None:
+    """Raise where nothing can be posted at the end: reading may take hours."""
+    try:
+        token_of(settings)
+    except PostError as error:
+        raise ReplayError(str(error)) from error
+
+
 def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
     """Read all of it; None when asked to stop, with the state kept."""
     if asked.restart:
         drop_state(asked.out)
     before = load_state(asked.out, asked.fingerprint)
+    if before is None:
+        drop_parts(asked.out)  # of one that was killed when it had forgotten its state
     rows = None
     if asked.series:
         rows = SeriesFile(asked.out, asked.settings.time.step, before.series_parts if before else 0)
@@ -134,7 +152,7 @@ def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
             rows.flush()
         save_state(asked.out, reading.state(asked.fingerprint, rows.parts if rows else 0))
 
-    with _asked_to_stop() as stop:
+    with noting() as stop:
         try:
             with Progress("replay", sys.stderr) as progress:
                 found = reading.run(progress.show, save, lambda: bool(stop))
@@ -155,28 +173,9 @@ def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
 def _leave(asked: ReplayAsked, results: Results, notes: Sequence[str]) -> None:
     """Write the files, say what is in them, and post it where that is asked for."""
     source = ", ".join(asked.sources)
-    files = results.write(asked.out, source=source, names=asked.configs, notes=notes)
-    if asked.series:
-        files.append("series.parquet")
+    files = results.write(asked.out, source=source, names=asked.configs, notes=notes, series=asked.series)
     for line in results.lines(asked.configs):
         typer.echo(line)
     typer.echo(f"{asked.out}: {', '.join(files)}")
     if asked.post is not None:
         typer.echo(f"{post_replay(results.found, asked.post)} messages posted to {asked.post}")
-
-
-@contextmanager
-def _asked_to_stop() -> Iterator[list[int]]:
-    """Give a list that has something in it once the process is asked to stop; asked again, it dies."""
-    asked: list[int] = []
-
-    def ask(number: int, _: FrameType | None) -> None:
-        asked.append(number)
-        signal.signal(number, before[signal.Signals(number)])
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,6 +1,7 @@
 """History in files: NDJSON, plain, gzip or zstd, and Parquet; one file, several, or a folder of them."""
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
@@ -18,7 +19,7 @@ from streams.unpacked import unpacked
 SUFFIXES: Final = (".ndjson", ".jsonl", ".json", ".log")
 PACKED: Final = ("", ".gz", ".zst")
 PARQUET: Final = ".parquet"
-LINE_BYTES: Final = 4 * 1024 * 1024  # a line longer than this is no event: it is dead-lettered, cut
+LINE_BYTES: Final = 4 * 1024 * 1024  # as streams.follow reads: a longer line is cut, all of it dead letters
 END: Final = "end"  # the place behind the last file, once the end was told
 
 
@@ -63,7 +64,9 @@ class FileHistory:
         self._end = math.inf if end is None else end
         self._all = start is None and end is None
         self._files = [file for path in paths for file in _files_of(path)]
-        self._sizes = [file.stat().st_size for file in self._files]
+        found = [_stat_of(file) for file in self._files]
+        self._sizes = [one.st_size for one in found]
+        self._changed = [one.st_mtime_ns for one in found]
         self._bytes = max(sum(self._sizes), 1)
         self._place: _Place | None = _Place(0, 0)
         empty = [str(file) for file, size in zip(self._files, self._sizes, strict=True) if not size]
@@ -71,9 +74,9 @@ class FileHistory:
 
     @property
     def bounds(self) -> dict[str, Any]:
-        """The files, with size and time of the last change."""
-        files = zip(self._files, self._sizes, strict=True)
-        return {"files": [[str(file), size, file.stat().st_mtime_ns] for file, size in files]}
+        """The files, with size and time of the last change at the beginning: they may change while read."""
+        files = zip(self._files, self._sizes, self._changed, strict=True)
+        return {"files": [[str(file), size, changed] for file, size, changed in files]}
 
     def resume(self, bounds: Mapping[str, Any], places: Mapping[str, Any]) -> None:
         """Go on where an earlier replay stopped.
@@ -101,7 +104,7 @@ class FileHistory:
         for number in range(first, len(self._files)):
             file = self._files[number]
             try:
-                with file.open("rb") as raw:
+                with _opened(file) as raw:
                     read = self._rows if file.suffix == PARQUET else self._lines
                     for records, at, part in read(file, raw, skip):
                         share = min((before + self._sizes[number] * part) / self._bytes, 1.0)
@@ -124,16 +127,17 @@ class FileHistory:
 
     @staticmethod
     def _lines(file: Path, raw: BinaryIO, skip: int) -> Iterator[_Read]:
-        rest, at, size = b"", skip, max(file.stat().st_size, 1)
+        rest, at, size = b"", skip, max(os.fstat(raw.fileno()).st_size, 1)
         for data in unpacked(file, raw, skip):
-            whole, line_end, rest = (rest + data).rpartition(b"\n")
-            if line_end:
-                at += len(whole) + 1
-                yield _Read(lines_of(whole), at, raw.tell() / size)
-            if len(rest) >= LINE_BYTES:
-                at += len(rest)
-                yield _Read([rest], at, raw.tell() / size)
-                rest = b""
+            held, done = rest + data, 0
+            while done < len(held):
+                records, length = _next_lines(held, done)
+                if not length:
+                    break
+                done += length
+                at += length
+                yield _Read(records, at, raw.tell() / size)
+            rest = held[done:]
         if rest:
             yield _Read(lines_of(rest), at + len(rest), 1.0)
 
@@ -146,6 +150,20 @@ class FileHistory:
         if self._all:
             return records
         return [record for record in records if self._start <= _time_of(record, self._start) < self._end]
+
+
+def _next_lines(held: bytes, begin: int) -> tuple[Sequence[bytes], int]:
+    """Return the lines of what ``streams.follow`` reads at a time, and how many bytes they are; 0 of none.
+
+    A line that is longer is cut at so many bytes from its own beginning, wherever reading went on.
+    """
+    within = min(begin + LINE_BYTES, len(held))
+    end = held.rfind(b"\n", begin, within) + 1
+    if end:
+        return lines_of(held[begin : end - 1]), end - begin
+    if within - begin == LINE_BYTES:
+        return [held[begin:within]], LINE_BYTES
+    return [], 0
 
 
 class _Stamped(msgspec.Struct):
@@ -161,6 +179,22 @@ def _time_of(record: bytes, unknown: float) -> float:
     except msgspec.MsgspecError:
         return unknown
     return found if isinstance(found, float) else unknown
+
+
+def _stat_of(file: Path) -> os.stat_result:
+    try:
+        return file.stat()
+    except OSError as error:
+        raise ReplayError(f"{file}: {error.strerror}") from error
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except FileNotFoundError as error:
+        raise ReplayError(f"{file}: was there when the replay began, and is not any more") from error
+    except OSError as error:
+        raise ReplayError(f"{file}: {error.strerror}") from error
 
 
 def _files_of(path: Path) -> list[Path]:

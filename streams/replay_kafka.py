@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -25,6 +25,7 @@ AHEAD: Final = 60  # seconds of event time that a partition may be ahead of the 
 RECORDS: Final = 4_000  # of one piece at most
 FEWEST: Final = 500  # of one piece, where a minute holds fewer: smaller ones cost more than they are worth
 END: Final = "end"  # the place of a partition that was told to have ended
+NAMED: Final = 4  # partitions that a note names
 SPOKEN_LATE: Final = 60_000  # milliseconds after --from that the first record may be of
 
 
@@ -58,7 +59,8 @@ class KafkaHistory:
     Raises
     ------
     ReplayError
-        When the broker does not answer, the topic does not exist, or the range holds no record.
+        When the broker does not answer, or the topic does not exist. That the range holds no record is said
+        when it is read: one that goes on says what became of them.
     """
 
     def __init__(
@@ -83,13 +85,11 @@ class KafkaHistory:
             for tp in tps
         ]
         empty = [one.name for one in self._partitions if one.last <= one.first]
-        if len(empty) == len(self._partitions):
-            raise ReplayError(
-                f"topic {topic!r} has no record"
-                + (" in the range asked for; record timestamps decide" if start or end else "")
-            )
-        if empty:
-            self.notes.append(f"no record there: {', '.join(empty)}")
+        self._nothing = f"topic {topic!r} has no record" + (
+            " in the range asked for; record timestamps decide" if start or end else ""
+        )
+        if 0 < len(empty) < len(self._partitions):
+            self.notes.append(f"no record there: {_named(empty)}")
         self._total = sum(one.last - one.first for one in self._partitions)
         self._done = 0
         self.partitions = tuple(one.name for one in self._partitions)
@@ -175,7 +175,15 @@ class KafkaHistory:
                 )
 
     def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
-        """Yield runs of records; a partition that is ahead of the slowest waits for it."""
+        """Yield runs of records; a partition that is ahead of the slowest waits for it.
+
+        Raises
+        ------
+        ReplayError
+            When there is no record, or they cannot be read on.
+        """
+        if not self._total:
+            raise ReplayError(self._nothing)
         left = [one for one in self._partitions if not one.ended]
         bounds = {one.number: (one.first, one.last) for one in left}
         with _quiet():
@@ -255,6 +263,20 @@ def _size(now: int, span: float) -> int:
     """
     fitting = 2 * now if span <= AHEAD / 2 else int(now * AHEAD / span)
     return min(max(fitting, FEWEST), RECORDS)
+
+
+def _named(partitions: Sequence[str]) -> str:
+    """Return the first few names, and how many more there are.
+
+    Examples
+    --------
+    >>> _named(["r/0", "r/2"]), _named([f"r/{n}" for n in range(1, 63)])
+    ('r/0, r/2', 'r/1, r/2, r/3, r/4 and 58 more')
+    """
+    more = len(partitions) - NAMED
+    if more <= 1:
+        return ", ".join(partitions)
+    return f"{', '.join(partitions[:NAMED])} and {more} more"
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from alerting.row import Row, Send
 from alerting.sink import Outcome, Result, Sink
 from alerting.slack import SlackSink
 from config.links import Links
+from config.settings import Settings
 from streams.replayed import Replayed
 
 MOST: Final = 20
@@ -109,6 +110,20 @@ async def _delivered(sink: Sink, row: Row, wait: Callable[[float], Awaitable[Non
     return outcome
 
 
+def token_of(settings: Settings) -> str:
+    """Return the token that a replay posts with.
+
+    Raises
+    ------
+    PostError
+        When there is none.
+    """
+    token = os.environ.get(settings.slack.token_env)
+    if not token:
+        raise PostError(f"{settings.slack.token_env} is not set: --post needs the bot token there")
+    return token
+
+
 def post_replay(found: Replayed, channel: str) -> int:
     """Post what a replay would have told; return how many messages that were.
 
@@ -118,9 +133,7 @@ def post_replay(found: Replayed, channel: str) -> int:
         When there is no token, or a message did not arrive.
     """
     slack = found.settings.slack
-    token = os.environ.get(slack.token_env)
-    if not token:
-        raise PostError(f"{slack.token_env} is not set: nothing was posted; set it to the bot token")
+    token = token_of(found.settings)
 
     async def run() -> int:
         async with SlackSink(token, slack.base_url, ZoneInfo(found.settings.digest.timezone)) as sink:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,11 +19,9 @@ from config.links import Links
 from streams.comparison_lines import comparison_lines
 from streams.evaluation_lines import evaluation_lines
 from streams.replay_evaluation import evaluated
+from streams.replay_leftovers import AGAINST, COMPARISON, EVALUATION, SERIES, drop_leftovers
 from streams.replayed import Replayed, summary, write
 from streams.whole_file import whole_file, write_whole
-
-AGAINST: Final = "against"
-"""The folder in the folder: what the other configuration found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +46,13 @@ class Results:
             evaluation_against=None if labels is None or b is None else evaluated(b, labels),
         )
 
-    def write(self, out: Path, *, source: str, names: tuple[str, str], notes: Sequence[str]) -> list[str]:
+    def write(
+        self, out: Path, *, source: str, names: tuple[str, str], notes: Sequence[str], series: bool = False
+    ) -> list[str]:
         """Write all files; return their names, with how much is in them.
+
+        What an earlier replay left in the folder and this one leaves none of is deleted first: nobody could
+        tell it from what is new.
 
         Parameters
         ----------
@@ -61,12 +64,24 @@ class Results:
             What the two configurations are called.
         notes
             What the user should know of the source.
+        series
+            Whether ``series.parquet`` is there, and of this replay.
 
         Raises
         ------
         OSError
             When one cannot be written; it names the file.
         """
+        measured = [
+            (name, content)
+            for name, content in (
+                (COMPARISON, self.comparison),
+                (EVALUATION, self.evaluation),
+                (f"{AGAINST}/{EVALUATION}", self.evaluation_against),
+            )
+            if content is not None
+        ]
+        drop_leftovers(out, {name for name, _ in measured} | ({SERIES} if series else set()))
         write(self.found, out)
         left = [
             f"findings.jsonl ({len(self.found.findings)})",
@@ -75,16 +90,11 @@ class Results:
         if self.against is not None:
             write(self.against, out / AGAINST)
             left.append(f"{AGAINST}/ (the same of the other configuration)")
-        for name, content in (
-            ("comparison.json", self.comparison),
-            ("evaluation.json", self.evaluation),
-            (f"{AGAINST}/evaluation.json", self.evaluation_against),
-        ):
-            if content is not None:
-                write_whole(out / name, _json(content.to_json()))
-                left.append(name)
+        for name, content in measured:
+            write_whole(out / name, _json(content.to_json()))
+            left.append(name)
         self._report(out / "report.html", source, names, notes)
-        return [*left, "report.html"]
+        return [*left, "report.html", *([SERIES] if series else [])]
 
     def _report(self, path: Path, source: str, names: tuple[str, str], notes: Sequence[str]) -> None:
         found = self.found

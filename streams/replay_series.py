@@ -1,6 +1,6 @@
 """What replay keeps of every series, step by step: as a Parquet file, or as arrays."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,12 +15,16 @@ from detectors.measures import LATENCIES, Measure
 from detectors.scope import ScopeOrEdge
 from detectors.series import Series
 from detectors.verdicts import CODES
+from streams.replay_state import ReplayStateError
 from streams.whole_file import whole_file
 
 Floats = NDArray[np.float64]
 
 ROWS: Final = 500_000
 """Rows of a group: what is in memory at a time, some 40 MB."""
+
+PARTS: Final = ".series"
+"""The folder in the folder: rows of a replay that is not at its end."""
 
 _TEXT: Final = pa.dictionary(pa.int32(), pa.string())
 
@@ -143,8 +147,9 @@ class Curves:
 class SeriesFile:
     """Writes ``series.parquet``. To be given as ``watch``; memory stays flat.
 
-    Until the replay is at its end the rows lie in parts beside it, of which ``flush`` ends one, so that a
-    replay that goes on after a kill loses and doubles none.
+    The rows lie in parts beside it, of which ``flush`` ends one, so that a replay that goes on after a kill
+    loses and doubles none. They stay until ``drop_parts``: ``series.parquet`` may be whole, and the replay
+    still be killed before it has forgotten its state.
 
     Parameters
     ----------
@@ -154,16 +159,26 @@ class SeriesFile:
         Seconds of a step.
     parts
         How many parts an earlier run had ended; what lies beyond is of after its state, and thrown away.
+
+    Raises
+    ------
+    ReplayStateError
+        When one of them is gone.
+    OSError
+        When the folder cannot be written.
     """
 
     def __init__(self, out: Path, step: int, parts: int = 0) -> None:
         self._out = out
         self._step = step
-        self._folder = out / ".series"
+        self._folder = out / PARTS
+        drop_parts(out, parts)
         self._folder.mkdir(parents=True, exist_ok=True)
-        for stale in self._folder.iterdir():
-            if not stale.name.removesuffix(".parquet").isdigit() or int(stale.stem) >= parts:
-                stale.unlink()
+        for number in range(parts):
+            if not (self._folder / f"{number}.parquet").is_file():
+                raise ReplayStateError(
+                    f"{self._folder}: series of the unfinished replay are gone; begin anew with --restart"
+                )
         self.parts = parts
         self._rows = 0
         self._groups: list[pa.RecordBatch] = []
@@ -211,12 +226,62 @@ class SeriesFile:
         self.flush()
         path = self._out / "series.parquet"
         with whole_file(path) as whole, pq.ParquetWriter(whole, SCHEMA, compression="zstd") as writer:
-            for number in range(self.parts):
-                part = self._folder / f"{number}.parquet"
-                with pq.ParquetFile(part) as file:
-                    for group in range(file.num_row_groups):
-                        writer.write_table(file.read_row_group(group).cast(SCHEMA))
-        for number in range(self.parts):
-            (self._folder / f"{number}.parquet").unlink()
-        self._folder.rmdir()
+            for group in _groups(self._parts()):
+                writer.write_table(group)
         return path
+
+    def _parts(self) -> Iterator[pa.Table]:
+        for number in range(self.parts):
+            with pq.ParquetFile(self._folder / f"{number}.parquet") as part:
+                for group in range(part.num_row_groups):
+                    yield part.read_row_group(group).cast(SCHEMA)
+
+
+def _groups(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield rows in row groups that follow from the rows alone, however they were cut into parts."""
+    held: list[pa.Table] = []
+    for part in parts:
+        held.append(part)
+        count = sum(table.num_rows for table in held)
+        if count >= ROWS:
+            rows = pa.concat_tables(held)
+            whole = count - count % ROWS
+            for begin in range(0, whole, ROWS):
+                yield _canonical(rows.slice(begin, ROWS))
+            held = [rows.slice(whole)]
+    if any(table.num_rows for table in held):
+        yield _canonical(pa.concat_tables(held))
+
+
+def _canonical(rows: pa.Table) -> pa.Table:
+    """Return rows in one chunk, their texts listed in the order in which they come up."""
+    rows = rows.unify_dictionaries().combine_chunks()
+    columns = []
+    for column in rows.columns:
+        one = column.chunk(0)
+        columns.append(_in_order(one) if pa.types.is_dictionary(one.type) else one)
+    return pa.Table.from_arrays(columns, schema=SCHEMA)
+
+
+def _in_order(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    codes = column.indices.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(codes.indices, column.dictionary.take(codes.dictionary))
+
+
+def drop_parts(out: Path, first: int = 0) -> None:
+    """Delete the parts of ``series.parquet`` from a number on, and, of all, the folder that they lie in.
+
+    Raises
+    ------
+    OSError
+        When one cannot be deleted.
+    """
+    folder = out / PARTS
+    if not folder.is_dir():
+        return
+    for part in folder.iterdir():
+        number = part.name.removeprefix(".").removesuffix(".part").removesuffix(".parquet")
+        if number.isdigit() and (part.name.startswith(".") or int(number) >= first):
+            part.unlink()
+    if not first and not any(folder.iterdir()):
+        folder.rmdir()

@@ -33,7 +33,7 @@ def load_state(out: Path, asked: str) -> Progressed | None:
     Raises
     ------
     ReplayStateError
-        When it was another replay, or the file is damaged.
+        When it was another replay, or the file is damaged or none.
     OSError
         When it cannot be read.
     """
@@ -42,6 +42,8 @@ def load_state(out: Path, asked: str) -> Progressed | None:
         data = path.read_bytes()
     except FileNotFoundError:
         return None
+    except IsADirectoryError:
+        raise _no_file(path) from None
     try:
         progressed = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(data), type=Progressed)
     except (zstandard.ZstdError, msgspec.MsgspecError):
@@ -71,5 +73,20 @@ def save_state(out: Path, progressed: Progressed) -> None:
 
 
 def drop_state(out: Path) -> None:
-    """Forget an unfinished replay."""
-    (out / NAME).unlink(missing_ok=True)
+    """Forget an unfinished replay.
+
+    Raises
+    ------
+    ReplayStateError
+        When a folder is in its place.
+    OSError
+        When it cannot be deleted.
+    """
+    path = out / NAME
+    if path.is_dir():
+        raise _no_file(path)
+    path.unlink(missing_ok=True)
+
+
+def _no_file(path: Path) -> ReplayStateError:
+    return ReplayStateError(f"{path}: is a folder, and not the state of a replay; move it away")

@@ -110,6 +110,14 @@ def test_every_partition_is_read_in_order_and_an_empty_one_is_told_of(kafka: str
     assert [one.done for one in pieces] == sorted(one.done for one in pieces)
 
 
+def test_of_many_empty_partitions_the_first_few_are_named(kafka: str) -> None:
+    name = topics.unique("history")
+    topics.create(kafka, NewTopic(name, 10, 1, topic_configs={"retention.ms": "-1"}))
+    topics.fill(kafka, name, [hour(0, 5)])
+    (note,) = KafkaHistory(kafka_of(kafka), name).notes
+    assert note == f"no record there: {name}/1, {name}/2, {name}/3, {name}/4 and 5 more"
+
+
 def test_partitions_come_merged_in_event_time_whatever_the_record_timestamps_say(kafka: str) -> None:
     # Written one after the other with one timestamp, as a topic that was filled afterwards.
     given = [hour(0, 20_000), hour(1, 20_000), hour(2, 300)]
@@ -148,7 +156,7 @@ def test_only_what_was_written_between_two_timestamps_is_read(kafka: str) -> Non
     history = KafkaHistory(kafka_of(kafka), name, START + 60, START + 180)
     assert records(read(history), f"{name}/0") == [event(START + 60), event(START + 120)]
     with pytest.raises(ReplayError, match="has no record in the range asked for"):
-        KafkaHistory(kafka_of(kafka), name, START + 1000, START + 2000)
+        read(KafkaHistory(kafka_of(kafka), name, START + 1000, START + 2000))
 
 
 def test_what_is_not_there_is_said_in_one_line(kafka: str) -> None:
@@ -160,7 +168,7 @@ def test_what_is_not_there_is_said_in_one_line(kafka: str) -> None:
     empty = topics.unique("empty")
     topics.create(kafka, NewTopic(empty, 2, 1))
     with pytest.raises(ReplayError, match=f"topic '{empty}' has no record"):
-        KafkaHistory(kafka_of(kafka), empty)
+        read(KafkaHistory(kafka_of(kafka), empty))
 
 
 def delete_before(broker: str, name: str, offset: int) -> None:
@@ -222,12 +230,15 @@ def test_a_replay_goes_on_at_the_offsets_where_it_was_left_and_ends_where_it_wou
 
 
 def test_a_replay_does_not_go_on_where_what_comes_next_is_gone(kafka: str) -> None:
-    name = written(kafka, [hour(0), [event(START)]])
+    name = written(kafka, [hour(0), []])
     first = KafkaHistory(kafka_of(kafka), name)
-    delete_before(kafka, name, 700)
-    again = KafkaHistory(kafka_of(kafka), name)
-    with pytest.raises(ReplayError, match=r"begins at offset 700 now, .* would go on at 5: .* --restart"):
-        again.resume(first.bounds, {f"{name}/0": 5})
+    for left in (700, 2000):  # some of it, nothing
+        delete_before(kafka, name, left)
+        again = KafkaHistory(kafka_of(kafka), name)
+        with pytest.raises(
+            ReplayError, match=rf"begins at offset {left:,} now, .* would go on at 5: .* --restart"
+        ):
+            again.resume(first.bounds, {f"{name}/0": 5, f"{name}/1": "end"})
 
 
 async def test_aborted_transactions_markers_and_holes_are_no_records(kafka: str) -> None:
@@ -308,9 +319,10 @@ def test_a_topic_of_the_same_name_is_not_gone_on_with(kafka: str) -> None:
     bounds = KafkaHistory(kafka_of(kafka), name).bounds
     delete_topic(kafka, name)
     recreated(kafka, name)
-    topics.fill(kafka, name, [hour(0)])
-    with pytest.raises(ReplayError, match=r"was made anew or changed since .* --restart"):
-        KafkaHistory(kafka_of(kafka), name).resume(bounds, {})
+    for given in ([], hour(0)):
+        topics.fill(kafka, name, [given])
+        with pytest.raises(ReplayError, match=r"was made anew or changed since .* --restart"):
+            KafkaHistory(kafka_of(kafka), name).resume(bounds, {})
 
 
 def test_a_credential_that_is_not_set_is_said_in_one_line() -> None:

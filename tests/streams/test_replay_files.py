@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from streams import follow, replay_files, unpacked
 from streams.intake_http import split_lines
 from streams.replay_files import LINE_BYTES, FileHistory
 from streams.replay_lines import lines_of
@@ -101,6 +103,33 @@ def test_a_file_that_has_changed_since_is_not_gone_on_with(tmp_path: Path) -> No
         FileHistory([tmp_path]).resume(bounds, {})
 
 
+def test_files_that_go_or_change_while_they_are_read_are_those_of_the_beginning(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.ndjson", tmp_path / "b.ndjson"
+    first.write_bytes(PLAIN)
+    second.write_bytes(PLAIN)
+    history = FileHistory([tmp_path])
+    began = history.bounds
+    pieces = history.pieces()
+    next(pieces)
+    first.unlink()
+    os.utime(second, ns=(1, 1))
+    assert history.bounds == began
+    assert [line for piece in pieces for line in piece.records or ()] == LINES
+    first.write_bytes(PLAIN)
+    with pytest.raises(ReplayError, match="has changed since the replay began"):
+        FileHistory([tmp_path]).resume(began, {})
+
+
+def test_a_file_that_is_gone_when_its_turn_comes_is_said(tmp_path: Path) -> None:
+    for name in ("a.ndjson", "b.ndjson"):
+        (tmp_path / name).write_bytes(PLAIN)
+    pieces = FileHistory([tmp_path]).pieces()
+    next(pieces)
+    (tmp_path / "b.ndjson").unlink()
+    with pytest.raises(ReplayError, match=r"b.ndjson: was there when the replay began, and is not any more$"):
+        list(pieces)
+
+
 def test_an_empty_file_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_bytes(PLAIN)
     (tmp_path / "b.ndjson").write_bytes(b"")
@@ -114,6 +143,39 @@ def test_a_line_without_an_end_is_cut_and_what_follows_is_read(tmp_path: Path) -
     found = read(tmp_path)
     assert [len(record) for record in found[:3]] == [LINE_BYTES, LINE_BYTES, 5]
     assert found[3:] == LINES
+
+
+def test_a_very_long_line_is_cut_alike_wherever_reading_went_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert LINE_BYTES == follow.READ
+    monkeypatch.setattr(replay_files, "LINE_BYTES", 4096)
+    monkeypatch.setattr(unpacked, "READ", 1000)
+    longer = [b"x" * size for size in (4095, 4096, 4097, 50_001)]
+    data = b"\r\n".join(part for line in longer for part in (*LINES[:40], line)) + b"\n" + PLAIN[:3000]
+    file = tmp_path / "a.ndjson"
+    file.write_bytes(data)
+    pieces = list(FileHistory([file]).pieces())
+    whole = [record for piece in pieces for record in piece.records or ()]
+    assert whole == followed(data, 4096)
+    assert max(map(len, whole)) == 4096
+    taken = 0
+    for piece in pieces[:-1]:
+        taken += len(piece.records or ())
+        again = FileHistory([file])
+        again.resume(again.bounds, {"files/0": piece.place})
+        assert [record for one in again.pieces() for record in one.records or ()] == whole[taken:]
+
+
+def followed(data: bytes, read: int) -> list[bytes]:
+    """Return what ``streams.follow`` makes of a file, and of the line without an end once it has one."""
+    records, at = [], 0
+    while at < len(data):
+        some = data[at : at + read]
+        end = some.rfind(b"\n") + 1
+        records += split_lines(some[:end]) if end else [some] if len(some) == read else split_lines(some)
+        at += end or len(some)
+    return records
 
 
 def test_lines_are_those_that_the_live_drivers_see() -> None:

@@ -13,10 +13,10 @@ import pytest
 from config.settings import Judge, Rollup, Settings, Time
 from detectors.measures import Measure
 from detectors.scope import TABLE, Scope
-from streams import replay_pass
+from streams import replay_pass, replay_series
 from streams.replay import Replayed, replay, replay_curves, replay_together, write
 from streams.replay_pass import ReplayPass, Stopped
-from streams.replay_series import SeriesFile
+from streams.replay_series import SeriesFile, drop_parts
 from streams.replay_source import ReplayError
 from streams.replay_state import ReplayStateError, drop_state, load_state, save_state
 from tests.faults.traffic import Traffic, traffic
@@ -121,7 +121,35 @@ def test_a_replay_that_is_stopped_anywhere_and_goes_on_leaves_what_an_uninterrup
     assert results[0].notices == found.notices
     whole = SeriesFile(tmp_path, SETTINGS.time.step)
     replay_together(history(given), [SETTINGS], watch=whole)
-    assert pq.read_table(whole.close()).to_pylist() == pq.read_table(state / "series.parquet").to_pylist()
+    assert whole.close().read_bytes() == (state / "series.parquet").read_bytes()
+
+
+def test_series_are_the_same_bytes_wherever_their_parts_end(
+    given: Traffic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_series, "ROWS", 3000)
+    draw = random.Random(7)  # noqa: S311 - a test
+    left = []
+    for name, often in (("never", 0.0), ("often", 0.5), ("always", 1.0)):
+        rows = SeriesFile(tmp_path / name, SETTINGS.time.step)
+
+        def watch(*judged: Any, rows: SeriesFile = rows, often: float = often) -> None:
+            rows(*judged)
+            if draw.random() < often:
+                rows.flush()
+
+        replay_together(history(given), [SETTINGS], watch=watch)
+        left.append(rows.close())
+    assert len({path.read_bytes() for path in left}) == 1
+    with pq.ParquetFile(left[0]) as file:
+        groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+    assert len(groups) > 2
+    assert set(groups[:-1]) == {3000}
+
+
+def test_parts_that_are_gone_are_told_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ReplayStateError, match=r"are gone; begin anew with --restart"):
+        SeriesFile(tmp_path, SETTINGS.time.step, parts=1)
 
 
 def test_a_state_of_something_else_or_a_damaged_one_is_refused_with_the_remedy(
@@ -175,6 +203,7 @@ def test_series_and_curves_are_the_figures_that_findings_tell(
     told = np.array([np.nan if row["observed"] is None else row["observed"] for row in rows])
     np.testing.assert_allclose(told, curve.observed, rtol=1e-5)
     assert {row["verdict"] for row in rows} == {None, "spike"}
+    drop_parts(tmp_path)
     assert not (tmp_path / ".series").exists()
 
 

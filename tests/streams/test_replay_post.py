@@ -51,7 +51,7 @@ def test_without_a_token_nothing_is_posted_and_that_is_said(
     found: Replayed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
-    with pytest.raises(PostError, match="SLACK_BOT_TOKEN is not set: nothing was posted"):
+    with pytest.raises(PostError, match="SLACK_BOT_TOKEN is not set: --post needs"):
         post_replay(found, "#spare")
 
 
