@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from config.settings import Judge, Settings
 from streams import kafka_app, kafka_daemon, local_daemon
-from streams.block import Block
 from streams.block_codec import encode_block
 from streams.crash_points import CrashPoint
 from streams.engine import Engine
 from streams.judging import Told
-from streams.rejected import Rejected
+from streams.rolling import Rolled
 from tests.faults.traffic import traffic
 
 FETCH_BYTES = 24 * 1024  # of the small input: a partition takes many chunks
@@ -49,9 +49,9 @@ class Death:
 class Tap(Engine):
     """Writes down every block and finding, which the local driver keeps to itself."""
 
-    def _judge(self, blocks: list[Block], rejected: list[Rejected]) -> Told:
-        told = super()._judge(blocks, rejected)
-        lines = [["block", encode_block(block).hex()] for block in blocks]
+    def _judge(self, rolled: Rolled) -> Told:
+        told = super()._judge(rolled)
+        lines = [["block", encode_block(block).hex()] for block in rolled.blocks]
         lines += [["finding", one.id, one.revision, repr(one)] for one in told.findings]
         with open(os.environ["UNERI_TEST_TAP"], "ab", buffering=0) as tap:  # noqa: PTH123 - one write, whole
             tap.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
@@ -95,6 +95,9 @@ def born(told: dict[str, Any]) -> None:
     code = 1
     try:
         code = live(told)
+    except BaseException:
+        traceback.print_exc()  # the process ends before anybody else would say it
+        raise
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -54,9 +54,11 @@ AT_THE_END: Final = (
     Where(CrashPoint.SILENT, "rollup", 1),
     Where(CrashPoint.PENDING, "rollup", 1),
     Where(CrashPoint.RESTORED, "rollup", 1),
-    Where(CrashPoint.SAID, "rollup", 1),
 )
 """A worker passes these when a partition falls silent, in this order: what one leaves, the next finds."""
+
+BEHIND_THE_END: Final = (Where(CrashPoint.SAID, "rollup", 1),)
+"""A worker passes this when the first partition falls silent: after the deaths above none may be left."""
 
 LOCAL: Final = (
     Where(CrashPoint.APPENDING, "", 1),

@@ -17,7 +17,7 @@ from tests.faults.daemons import Nursery
 from tests.faults.kafka_run import Input, KafkaRun, Report
 from tests.faults.local_run import LocalInput, LocalRun
 from tests.faults.passes import named_deaths, random_deaths, rebalances
-from tests.faults.points import AT_A_REBALANCE, AT_A_START, AT_THE_END, AT_WORK, LOCAL, Where
+from tests.faults.points import AT_A_REBALANCE, AT_A_START, AT_THE_END, AT_WORK, BEHIND_THE_END, LOCAL, Where
 from tests.faults.traffic import traffic
 from tests.kafka.broker import Broker
 
@@ -102,6 +102,7 @@ class LongRun:
             ("named points of a start", AT_A_START),
             ("named points of a rebalance", AT_A_REBALANCE),
             ("named points of silence", AT_THE_END),
+            ("", BEHIND_THE_END),
         ]
         reports: dict[str, list[Report]] = {}
         what = ""

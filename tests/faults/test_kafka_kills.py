@@ -3,10 +3,12 @@
 import random
 from pathlib import Path
 
+import pytest
+
 from tests.faults.daemons import Nursery
 from tests.faults.kafka_run import Input, KafkaRun
 from tests.faults.passes import named_deaths, random_deaths, rebalances
-from tests.faults.points import AT_A_REBALANCE, AT_A_START, AT_THE_END, AT_WORK
+from tests.faults.points import AT_A_REBALANCE, AT_A_START, AT_THE_END, AT_WORK, BEHIND_THE_END, Where
 
 
 def test_a_worker_killed_at_random_counts_everything_once_and_finds_the_same(
@@ -34,13 +36,14 @@ def test_a_death_at_any_crash_point_of_a_stage_changes_nothing(
     assert report.kills == len(places)
 
 
+@pytest.mark.parametrize("places", [AT_THE_END, BEHIND_THE_END], ids=["saying", "said"])
 def test_a_death_at_any_crash_point_of_a_silent_partition_changes_nothing(
-    nursery: Nursery, given: Input, tmp_path: Path
+    nursery: Nursery, given: Input, tmp_path: Path, places: tuple[Where, ...]
 ) -> None:
-    # A run of its own: a worker that is killed elsewhere may have said already that all is silent.
-    report = named_deaths(KafkaRun(given, nursery, tmp_path), AT_THE_END)
+    # Runs of their own: a worker that is killed elsewhere may have said already that all is silent.
+    report = named_deaths(KafkaRun(given, nursery, tmp_path), places)
     assert report.wrong == []
-    assert report.kills == len(AT_THE_END)
+    assert report.kills == len(places)
 
 
 def test_three_workers_that_come_and_go_every_few_seconds_lose_and_double_nothing(
