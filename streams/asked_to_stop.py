@@ -25,14 +25,24 @@ def leaving() -> Iterator[None]:
         yield
 
 
+class StopAsked(KeyboardInterrupt):
+    """The process was asked to stop."""
+
+
 @contextmanager
 def interrupting() -> Iterator[None]:
-    """Raise ``KeyboardInterrupt`` in the block, whichever of the two asks."""
+    """Raise ``StopAsked`` in the block once it is asked for: what is half written goes on its way out.
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    Asked again in the same way, it is as before the block; by the other signal, which may come along with the
+    first, nothing more happens.
+    """
 
-    with _handled(interrupt):
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        for each, usual in before.items():
+            signal.signal(each, usual if each == number else _nothing)
+        raise StopAsked
+
+    with _handled(interrupt) as before:
         yield
 
 
@@ -47,6 +57,10 @@ def noting() -> Iterator[list[int]]:
 
     with _handled(note) as before:
         yield asked
+
+
+def _nothing(_number: int, _frame: FrameType | None) -> None:
+    """Take a signal that says what is known already."""
 
 
 @contextmanager

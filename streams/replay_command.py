@@ -10,7 +10,7 @@ from typing import Final
 import typer
 
 from alerting.fail_on import FailOn, unanswerable
-from alerting.labels import Label
+from alerting.labels import Kind, Label
 from alerting.labels_file import LabelsError, load_labels
 from config.settings import Settings
 from detectors.state import StateError
@@ -69,8 +69,8 @@ def run_replay(asked: ReplayAsked) -> int:
     ReplayError
         When the history cannot be read, or its results not be written.
     """
-    gates = _gates(asked)
     labels = _labels(asked.labels)
+    gates = _gates(asked, labels)
     if asked.post is not None:
         _check_token(asked.settings)
     history = open_history(asked.sources, asked.settings, asked.between)
@@ -103,13 +103,16 @@ def run_replay(asked: ReplayAsked) -> int:
     return FAILED if failed or found[0].stopped else 0
 
 
-def _gates(asked: ReplayAsked) -> list[FailOn]:
+def _gates(asked: ReplayAsked, labels: Sequence[Label] | None) -> list[FailOn]:
     known = [gate.value for gate in FailOn]
     for word in asked.fail_on:
         if word not in known:
             raise ReplayError(f"--fail-on {word}: write {' or '.join(known)}")
     gates = [FailOn(word) for word in asked.fail_on]
-    missing = unanswerable(gates, against=asked.against is not None, labels=asked.labels is not None)
+    nothing = labels is not None and not any(label.kind == Kind.INCIDENT for label in labels)
+    if FailOn.MISSED_LABELS in gates and nothing:
+        raise ReplayError(f"--fail-on missed-labels: {asked.labels} has no incident that could be missed")
+    missing = unanswerable(gates, against=asked.against is not None, labels=labels is not None)
     if missing:
         raise ReplayError(missing)
     return gates

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 from zoneinfo import ZoneInfo
 
 import typer
@@ -16,13 +15,13 @@ from alerting.labels_file import LabelsError, load_labels
 from config.load import load_settings
 from config.settings import Settings
 from detectors.state import StateError
+from streams.asked_to_stop import INTERRUPTED, StopAsked, interrupting
 from streams.folder_lock import FolderHeldError, sole_use
 from streams.progress import Progress
 from streams.record_history import record, recorded
 from streams.recording import NAME, Recording, fingerprint
 from streams.replay_history import Between, open_history
 from streams.replay_source import History, ReplayError
-from streams.stop_asked import StopAsked, stop_asked
 from streams.tune_labels import check_labels, contradictions
 from streams.tune_pick import pick
 from streams.tune_progress import TrialProgress
@@ -32,8 +31,6 @@ from streams.tune_search import search
 from streams.tune_space import Space, space_for_budget, space_for_labels
 from streams.tune_stretch import stretches
 from streams.tune_trial import Ground, Trials, searched
-
-INTERRUPTED: Final = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ def run_tune(asked: TuneAsked) -> int:
         When the history or the labels cannot be used, or the results not be written.
     """
     try:
-        with stop_asked():
+        with interrupting():
             return _run(asked)
     except StopAsked:
         typer.echo("uneri: stopped without results; a recording that is whole is used again", err=True)

@@ -1,9 +1,11 @@
 """Times on the command line and in notebooks."""
 
+import re
 from datetime import UTC, datetime
 from numbers import Real
 
 LATEST = 4_102_444_800  # 2100-01-01
+_BARE_DATE = re.compile(r"(19[7-9]\d|20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", re.ASCII)
 
 Moment = float | datetime | str
 """Epoch seconds, a time with its zone, or text as the command line takes it."""
@@ -49,6 +51,10 @@ def epoch(text: str) -> float:
     --------
     >>> epoch("2026-01-02"), epoch("2026-01-02T00:00:00Z"), epoch("1760000000.5")
     (1767312000.0, 1767312000.0, 1760000000.5)
+    >>> epoch("20260131")
+    Traceback (most recent call last):
+    ...
+    ValueError: '20260131' as epoch seconds lies in 1970; write 2026-01-31
     >>> epoch("1969-12-31")
     Traceback (most recent call last):
     ...
@@ -59,6 +65,9 @@ def epoch(text: str) -> float:
     except ValueError:
         pass
     else:
+        if _BARE_DATE.fullmatch(text):
+            written = f"{text[:4]}-{text[4:6]}-{text[6:]}"
+            raise ValueError(f"{text!r} as epoch seconds lies in 1970; write {written}")
         return _possible(seconds, text)
     try:
         time = datetime.fromisoformat(text)

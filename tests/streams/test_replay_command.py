@@ -346,6 +346,11 @@ def test_a_gate_fails_on_pages_that_the_other_configuration_does_not_have(
         ("- {start: 9, kind: party}\n", [], "known.yaml:1: kind is 'party'"),
         (KNOWN, ["--fail-on", "new-pages"], "give the other with --against"),
         (KNOWN, ["--fail-on", "anything"], "--fail-on anything: write new-pages or missed-labels"),
+        (
+            "- {start: 5, kind: not_an_anomaly}",
+            ["--fail-on", "missed-labels"],
+            "known.yaml has no incident that could be missed",
+        ),
     ],
 )
 def test_labels_and_gates_that_cannot_be_are_refused_before_anything_is_read(

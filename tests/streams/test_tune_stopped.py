@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.stop_asked import StopAsked, stop_asked
+from streams.asked_to_stop import StopAsked, interrupting
 from streams.whole_file import whole_file
 
 # trials that never end: their recording is a pipe that nothing comes through
@@ -104,7 +104,7 @@ def test_the_processes_of_a_search_that_is_killed_end_by_themselves(tmp_path: Pa
 
 
 def test_what_is_half_written_goes_when_asked_to_stop(tmp_path: Path) -> None:
-    with pytest.raises(StopAsked), stop_asked(), whole_file(tmp_path / "recording.zst") as part:  # noqa: PT012
+    with pytest.raises(StopAsked), interrupting(), whole_file(tmp_path / "recording.zst") as part:  # noqa: PT012
         part.write_bytes(b"half")
         signal.raise_signal(signal.SIGTERM)
     assert not list(tmp_path.iterdir())
@@ -113,9 +113,9 @@ def test_what_is_half_written_goes_when_asked_to_stop(tmp_path: Path) -> None:
 def test_both_signals_at_once_are_one_request_to_stop() -> None:
     script = """
 import os, signal
-from streams.stop_asked import StopAsked, stop_asked
+from streams.asked_to_stop import StopAsked, interrupting
 try:
-    with stop_asked():
+    with interrupting():
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
