@@ -15,7 +15,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from typing import Final, NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from alerting.cause import GROWTH, direction
 from alerting.incident import Incident
@@ -125,6 +124,8 @@ def _overlap(one: Incident, other: Incident, until: int) -> int:
 
 def _heaviest(weights: Mapping[tuple[str, str], int]) -> list[tuple[str, str]]:
     """Return the one-to-one choice of pairs whose weights add up to the most."""
+    from scipy.optimize import linear_sum_assignment
+
     chosen = []
     for rows, columns in _islands(weights):
         matrix = np.array([[weights.get((row, column), 0) for column in columns] for row in rows])

@@ -12,8 +12,8 @@ from msgspec import structs
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from alerting.chart import alternative, draw
 from alerting.connection import Connected
+from alerting.incident import Incident
 from alerting.locales import ENGLISH
 from alerting.phrases import Phrases
 from alerting.row import Place, Row, Send
@@ -181,13 +181,9 @@ class SlackSink(Connected):
     async def _chart(self, row: Row) -> Outcome:
         if row.place is None or row.incident is None:
             return Outcome(result=Result.REFUSED, error="there is no message to put the chart under")
-        picture = await asyncio.to_thread(draw, row.incident, self._zone, self._words)
+        picture, text = await asyncio.to_thread(_drawn, row.incident, self._zone, self._words)
         return await self._attach(
-            row,
-            picture,
-            f"{row.incident.id}.png",
-            self._words.labels.chart_caption,
-            alternative(row.incident, self._words),
+            row, picture, f"{row.incident.id}.png", self._words.labels.chart_caption, text
         )
 
     async def _file(self, row: Row) -> Outcome:
@@ -253,3 +249,10 @@ class SlackSink(Connected):
         if row.plain:
             return {"text": row.message.text, "blocks": []}
         return {"text": row.message.text, "blocks": row.message.blocks}
+
+
+def _drawn(incident: Incident, zone: ZoneInfo, words: Phrases) -> tuple[bytes, str]:
+    """Return the chart of an incident, and its text for who cannot see it."""
+    from alerting.chart import alternative, draw
+
+    return draw(incident, zone, words), alternative(incident, words)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from config.settings import Kafka, Settings
 from streams.replay_files import FileHistory
-from streams.replay_kafka import KafkaHistory
 from streams.replay_source import History, ReplayError
 from streams.when import Moment, seconds_of
 
@@ -55,6 +54,8 @@ def open_history(
     brokers, _, topic = topics[0].removeprefix("kafka:").strip("/").partition("/")
     if not topic or not all(re.fullmatch(r".+:\d{1,5}", broker) for broker in brokers.split(",")):
         raise ReplayError(f"{topics[0]}: write kafka://host:port/topic")
+    from streams.replay_kafka import KafkaHistory
+
     kafka = ((settings and settings.kafka) or Kafka()).model_copy(update={"brokers": brokers.split(",")})
     return KafkaHistory(kafka, topic, start, end)
 
