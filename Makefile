@@ -37,7 +37,7 @@ demo: $(READY)
 test: $(READY)
 	@$(BIN)/python -m streams.warm
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/faults --ignore tests/kafka
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/faults tests/kafka
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/faults tests/kafka
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -51,7 +51,7 @@ def test_the_kafka_driver_pages_once_and_replay_of_the_topic_finds_the_same(
     config = write_config(
         tmp_path / "uneri.yaml",
         slack,
-        kafka={"brokers": [kafka], "app": app, "requests": requests, "shards": 2},
+        kafka={"brokers": [kafka], "app": app, "requests": requests, "shards": 1},
         web={"listen": f"127.0.0.1:{port}"},
         time={"idle": 3},
     )
