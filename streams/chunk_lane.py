@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import faust
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
@@ -47,6 +47,16 @@ class ChunkConsumer(driver.Consumer):
         )  # from before the first chunk of an assignment to after its last checkpoint
         self.offered: TP | None = None  # whose chunk is handed over: while its queue is full, nobody gets one
         super().__init__(*args, **kwargs)
+
+    def next_offset(self, tp: TP) -> int | None:
+        """Return the offset that is fetched next; None where the partition is not fetched now."""
+        consumer = self._thread._consumer  # noqa: SLF001 - position() answers only between two fetches
+        subscription = consumer and consumer._subscription.subscription  # noqa: SLF001 - the same
+        place = TopicPartition(*tp)
+        if not subscription or not subscription.assignment or place not in subscription.assignment.tps:
+            return None
+        state = subscription.assignment.state_value(place)
+        return int(state.position) if state.has_valid_position else None
 
     def release(self, tp: TP, offset: int) -> None:
         """Let ``offset`` be committed: everything before it is in a durable checkpoint."""

@@ -158,6 +158,11 @@ class StageRunner:
         return len(self._unacknowledged)
 
     @property
+    def busy(self) -> bool:
+        """Whether it takes a chunk in, or writes a checkpoint."""
+        return self._lock.locked()
+
+    @property
     def saved(self) -> int | None:
         """What the newest durable checkpoint includes: the position when nothing has changed since."""
         return self.checkpointed if self._changed else self.position

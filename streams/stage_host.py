@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
@@ -31,6 +32,7 @@ from streams.standstill import OPENING_SECONDS, STUCK_SECONDS, Standstill
 
 FATAL: Final = 1
 TICK_SECONDS: Final = 1.0
+DROPPED_SECONDS: Final = 3.0  # without a chunk, though the consumer is ahead and none is on its way
 REREADS: Final = 100  # chunks in a row that may ask to be read again: more than wait in any buffer
 
 log = structlog.get_logger("uneri.host")
@@ -345,12 +347,42 @@ class StageHost:
             await asyncio.sleep(TICK_SECONDS)
             await asyncio.gather(*(self._tick_one(tp, runner) for tp, runner in self.runners.items()))
             self._keep_level()
+            for tp, runner in list(self.runners.items()):
+                await self._go_back(tp, runner)
 
     async def _tick_one(self, tp: TP, runner: StageRunner) -> None:
         try:
             await runner.tick()
         except Exception as error:  # noqa: BLE001 - the edge of the process
             fatal(error, source=f"{tp.topic}/{tp.partition}")
+
+    async def _go_back(self, tp: TP, runner: StageRunner) -> None:
+        """Read again from the position of a stage that the consumer is ahead of while nothing is on its way.
+
+        A rebalance may drop what was fetched. A skip is noticed at the next chunk, but behind the last record
+        there is none. Once a position: what is between may be no record for us.
+        """
+        consumer = self.app.chunk_consumer
+        if not consumer.flow_active or consumer.offered is not None or tp not in consumer.owned:
+            return
+        stream, seen = self._streams.get(self.role(tp)), self.standstills.get(tp)
+        if stream is None or seen is None or stream.channel.queue.qsize() or runner.busy or tp in self.paused:
+            return
+        if time.monotonic() - max(self.came.get(tp, 0.0), seen.moved_at) < DROPPED_SECONDS:
+            return
+        position = runner.position or 0
+        ahead = consumer.next_offset(tp)
+        if ahead is None or ahead <= position or self._gone_back.get(tp) == position:
+            return
+        self._gone_back[tp] = position
+        try:
+            bounds = await self._bounds(tp)
+        except KafkaError:
+            self._gone_back.pop(tp, None)
+            return
+        if bounds.first <= position < bounds.end or (runner.position is None and bounds.first < ahead):
+            log.warning("what was fetched was dropped; reading it again", key=runner.key, offset=position)
+            await consumer.seek(tp, max(position, bounds.first))
 
     # -- keeping level ----------------------------------------------------------------------------
 
@@ -405,30 +437,10 @@ class StageHost:
         if ends is None:
             self._excuse(doubtful, late)
             return None
-        for tp in doubtful:
-            await self._go_back(tp, ends[tp])
         stuck = (self._stuck_at(tp, ends[tp]) for tp in doubtful)
         if why := next((one for one in stuck if one), None):
             return why
         return None if not late else f"{self.role(late[0])}/{late[0].partition} could not be opened"
-
-    async def _go_back(self, tp: TP, bounds: Bounds) -> None:
-        """Read again from the position of a stage that nothing comes for, once a position.
-
-        A rebalance may drop what was fetched while the consumer stays behind it. A skip is noticed at the
-        next chunk, but behind the last record there is none.
-        """
-        runner, consumer = self.runners.get(tp), self.app.chunk_consumer
-        if runner is None or tp not in consumer.owned or not consumer.flow_active:
-            return
-        position = max(bounds.first, runner.position or 0)
-        if bounds.end <= position or self._gone_back.get(tp) == position:
-            return
-        if time.monotonic() - max(self.came.get(tp, 0.0), self.standstills[tp].moved_at) < self._stuck / 3:
-            return
-        self._gone_back[tp] = position
-        log.warning("nothing came though there is more; reading it again", key=runner.key, offset=position)
-        await consumer.seek(tp, position)
 
     def _stuck_at(self, tp: TP, bounds: Bounds) -> str | None:
         runner, seen = self.runners.get(tp), self.standstills.get(tp)

@@ -4,9 +4,11 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from faust.types import TP
 
 from config.settings import Kafka
+from streams import stage_host
 from streams.kafka_app import aiokafka_options, chunk_app
 from streams.stage import Bounds
 from streams.stage_host import Hosted, StageHost
@@ -79,7 +81,10 @@ async def test_a_stage_that_gets_nothing_while_the_fetcher_waits_for_another_is_
     assert said[0].startswith("detect/0 has taken nothing in for"), "whose queue is full"
 
 
-async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_of_the_gap() -> None:
+async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_of_the_gap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stage_host, "DROPPED_SECONDS", STUCK)
     kafka = Kafka(brokers=["127.0.0.1:1"])
     hosted: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace())
     sought: list[tuple[TP, int]] = []
@@ -87,7 +92,13 @@ async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_o
     async def seek(tp: TP, offset: int) -> None:
         sought.append((tp, offset))
 
-    consumer = SimpleNamespace(owned={FIRST}, flow_active=True, seek=seek, offered=None)
+    async def bounds(_: TP) -> Bounds:
+        return Bounds(20, 100)
+
+    consumer = SimpleNamespace(
+        owned={FIRST}, flow_active=True, seek=seek, offered=None, next_offset=lambda _: 100
+    )
+    waiting: asyncio.Queue[int] = asyncio.Queue()
     host = StageHost(
         chunk_app(kafka),
         [hosted],
@@ -96,11 +107,17 @@ async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_o
         stuck=STUCK,
     )
     host.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
-    host._ends = Ends()  # type: ignore[assignment]
-    opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    opened.set_result(SimpleNamespace(position=None, saved=None, key="rollup/0"))
-    host._opening[FIRST] = opened  # type: ignore[assignment]
+    host._bounds = bounds  # type: ignore[method-assign]
+    host._streams["rollup"] = SimpleNamespace(channel=SimpleNamespace(queue=waiting))
+    runner: Any = SimpleNamespace(position=None, busy=False, key="rollup/0")
     host.standstills[FIRST] = Standstill("rollup/0", asyncio.get_running_loop().time())
-    said = await looked(host)
-    assert sought == [(FIRST, 0)], "once, from where the partition begins"
-    assert any(said), "and what does not get on then is wedged"
+    await host._go_back(FIRST, runner)
+    assert not sought, "a chunk may be on its way"
+    await asyncio.sleep(2 * STUCK)
+    await waiting.put(1)
+    await host._go_back(FIRST, runner)
+    assert not sought, "one waits in the queue"
+    waiting.get_nowait()
+    for runner.position in (None, None, 80, 80, 100):
+        await host._go_back(FIRST, runner)
+    assert sought == [(FIRST, 20), (FIRST, 80)], "once a position, from where the partition begins"
