@@ -100,7 +100,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
         "HOOK_SECRET": WEBHOOK_SECRET,
     }.items():
         monkeypatch.setenv(name, secret)
-    monkeypatch.setattr("alerting.slack.draw", lambda *_, **__: b"a picture")
+    monkeypatch.setattr("alerting.chart.draw", lambda *_, **__: b"a picture")
     async with SlackApp() as slack:
         hook = slack.base_url.replace("/api/", "/nowhere")
         settings = Settings(

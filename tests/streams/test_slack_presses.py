@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-import alerting.slack
 from alerting.command import Command
 from alerting.deliver import Courier
 from alerting.labels import Kind
@@ -73,7 +72,7 @@ async def scene(
     monkeypatch.setenv("SLACK_APP_TOKEN", APP_TOKEN)
     monkeypatch.setenv("SLACK_SIGNING_SECRET", SECRET)
     monkeypatch.setattr(messenger, "PACE", 0.01)  # other tests look at the pace, and at the picture
-    monkeypatch.setattr(alerting.slack, "draw", lambda *_: b"a picture")
+    monkeypatch.setattr("alerting.chart.draw", lambda *_: b"a picture")
     async with SlackApp(groups=groups or {}) as stand_in:
         settings = Settings(
             local=Local(listen="127.0.0.1:0", state=str(tmp_path)),
