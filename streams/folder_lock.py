@@ -1,11 +1,12 @@
 """One command for one folder of results: whoever comes second is refused, not mixed with the first."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
+
+from streams.file_lock import locked
 
 NAME: Final = ".lock"
 
@@ -40,14 +41,14 @@ def sole_use(folder: Path) -> Iterator[None]:
 @contextmanager
 def _held(path: Path) -> Iterator[None]:
     while True:
-        with path.open("ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise FolderHeldError(
-                    f"{path.parent}: another uneri writes its results there; "
-                    "wait for it, or choose another folder with --out"
-                ) from None
+        try:
+            file = locked(path)
+        except BlockingIOError:
+            raise FolderHeldError(
+                f"{path.parent}: another uneri writes its results there; "
+                "wait for it, or choose another folder with --out"
+            ) from None
+        with file:
             if _is_at(path, file):
                 yield
                 return

@@ -1,8 +1,9 @@
 """One daemon for one state: a lock on the folder that the local driver keeps its state in."""
 
-import fcntl
 from pathlib import Path
 from typing import Final
+
+from streams.file_lock import locked
 
 NAME: Final = "lock"
 
@@ -28,15 +29,10 @@ class StateLock:
 
     def __init__(self, state: Path) -> None:
         state.mkdir(parents=True, exist_ok=True)
-        self._file = (state / NAME).open("ab")  # open for as long as it is held
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._file = locked(state / NAME)
         except BlockingIOError:
-            self._file.close()
             raise StateHeldError(f"the state in {state} is in use") from None
-        except OSError:
-            self._file.close()
-            raise
 
     def close(self) -> None:
         """Let go of it."""

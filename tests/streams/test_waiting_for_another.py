@@ -16,6 +16,7 @@ from streams.standstill import Standstill
 
 FIRST, SECOND = TP("requests", 0), TP("requests", 1)
 SHARD = TP("rollups", 0)
+ROLLUP: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace())  # type: ignore[arg-type, return-value]
 DETECT: Any = Hosted("rollups", "detect", lambda _: SimpleNamespace())  # type: ignore[arg-type, return-value]
 STUCK = 0.03
 
@@ -27,6 +28,12 @@ class Ends:
         return dict.fromkeys(places, Bounds(0, 100))
 
 
+def hosting(*hosted: Any) -> StageHost:
+    kafka = Kafka(brokers=["127.0.0.1:1"])
+    nothing: Any = SimpleNamespace()
+    return StageHost(chunk_app(kafka), list(hosted), nothing, aiokafka_options(kafka), stuck=STUCK)
+
+
 async def looked(host: StageHost) -> list[str | None]:
     said = []
     for _ in range(10):
@@ -36,15 +43,7 @@ async def looked(host: StageHost) -> list[str | None]:
 
 
 async def test_a_stage_waits_for_another_that_is_opened_and_is_wedged_when_it_still_stands_after() -> None:
-    kafka = Kafka(brokers=["127.0.0.1:1"])
-    hosted: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace())
-    host = StageHost(
-        chunk_app(kafka),
-        [hosted],
-        SimpleNamespace(),  # type: ignore[arg-type]
-        aiokafka_options(kafka),
-        stuck=STUCK,
-    )
+    host = hosting(ROLLUP)
     host._ends = Ends()  # type: ignore[assignment]
     opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     opened.set_result(SimpleNamespace(position=50, saved=50))
@@ -59,13 +58,7 @@ async def test_a_stage_waits_for_another_that_is_opened_and_is_wedged_when_it_st
 
 
 async def test_a_stage_that_gets_nothing_while_the_fetcher_waits_for_another_is_not_wedged() -> None:
-    host = StageHost(
-        chunk_app(Kafka(brokers=["127.0.0.1:1"])),
-        [Hosted("requests", "rollup", lambda _: SimpleNamespace()), DETECT],  # type: ignore[arg-type, return-value]
-        SimpleNamespace(),  # type: ignore[arg-type]
-        aiokafka_options(Kafka(brokers=["127.0.0.1:1"])),
-        stuck=STUCK,
-    )
+    host = hosting(ROLLUP, DETECT)
     consumer = SimpleNamespace(owned=set(), flow_active=True, offered=SHARD)
     host.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
     host._ends = Ends()  # type: ignore[assignment]
@@ -85,8 +78,6 @@ async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_o
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stage_host, "DROPPED_SECONDS", STUCK)
-    kafka = Kafka(brokers=["127.0.0.1:1"])
-    hosted: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace())
     sought: list[tuple[TP, int]] = []
 
     async def seek(tp: TP, offset: int) -> None:
@@ -99,13 +90,7 @@ async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_o
         owned={FIRST}, flow_active=True, seek=seek, offered=None, next_offset=lambda _: 100
     )
     waiting: asyncio.Queue[int] = asyncio.Queue()
-    host = StageHost(
-        chunk_app(kafka),
-        [hosted],
-        SimpleNamespace(),  # type: ignore[arg-type]
-        aiokafka_options(kafka),
-        stuck=STUCK,
-    )
+    host = hosting(ROLLUP)
     host.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
     host._bounds = bounds  # type: ignore[method-assign]
     host._streams["rollup"] = SimpleNamespace(channel=SimpleNamespace(queue=waiting))
