@@ -377,12 +377,11 @@ class StageHost:
         self._gone_back[tp] = position
         try:
             bounds = await self._bounds(tp)
-        except KafkaError:
+            if bounds.first <= position < bounds.end or (runner.position is None and bounds.first < ahead):
+                log.warning("what was fetched was dropped; reading it again", key=runner.key, offset=position)
+                await consumer.seek(tp, max(position, bounds.first))
+        except KafkaError:  # no answer, or the partition has just been taken away
             self._gone_back.pop(tp, None)
-            return
-        if bounds.first <= position < bounds.end or (runner.position is None and bounds.first < ahead):
-            log.warning("what was fetched was dropped; reading it again", key=runner.key, offset=position)
-            await consumer.seek(tp, max(position, bounds.first))
 
     # -- keeping level ----------------------------------------------------------------------------
 
