@@ -28,14 +28,14 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@echo "Compiling (once per version) ..."
-	@$(BIN)/python -m streams.warm
+	@$(BIN)/python -m streams.engine.warm
 	@touch $@
 
 demo: $(READY)
 	$(BIN)/uneri demo
 
 test: $(READY)
-	@$(BIN)/python -m streams.warm
+	@$(BIN)/python -m streams.engine.warm
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/faults --ignore tests/kafka
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/faults tests/kafka
 

@@ -12,11 +12,11 @@ from functools import partial
 import msgspec
 
 from config.settings import Settings
-from streams.block_codec import encode_block
-from streams.decode import Decoder
-from streams.parse import parse
-from streams.rollup import Rollup
-from streams.warm import warm
+from streams.decode.decoder import Decoder
+from streams.decode.parse import parse
+from streams.engine.warm import warm
+from streams.rollup.block_codec import encode_block
+from streams.rollup.rollup import Rollup
 
 RUN = 10_000  # records handed over at once, about what one Kafka poll gives
 PER_SECOND = 500

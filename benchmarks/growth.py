@@ -32,21 +32,21 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from config.settings import Settings
-from detectors.judge import Judge
-from detectors.measures import COLUMN, SUMMED, Measure
-from detectors.scope import Scope
-from detectors.series import Series
-from streams.block import Block
-from streams.block_codec import decode_block, encode_block
-from streams.cells import PER_ID
-from streams.checkpoint import Checkpoint
-from streams.decode import Decoder
-from streams.detect import Detect
-from streams.gather import Judged
-from streams.paths import Call
-from streams.paths import Path as Way
-from streams.rollup import Rollup
-from streams.sqlite_store import SqliteStore
+from detectors.judge.judge import Judge
+from detectors.model.measures import COLUMN, SUMMED, Measure
+from detectors.model.scope import Scope
+from detectors.model.series import Series
+from streams.decode.cells import PER_ID
+from streams.decode.decoder import Decoder
+from streams.decode.paths import Call
+from streams.decode.paths import Path as Way
+from streams.detect.detect import Detect
+from streams.detect.gather import Judged
+from streams.engine.checkpoint import Checkpoint
+from streams.local.sqlite_store import SqliteStore
+from streams.rollup.block import Block
+from streams.rollup.block_codec import decode_block, encode_block
+from streams.rollup.rollup import Rollup
 
 SIZES: Final = (1_000, 10_000, 100_000)
 SOURCE: Final = "requests/0"

@@ -5,7 +5,7 @@ python benchmarks/petshop.py DATA_DIR --out rankings.json
 DATA_DIR holds, for each scenario, ``graph.csv`` (square 0/1 matrix; the row calls the column), normal
 operation in ``noissue/metrics.csv[.xz]``, and issues in ``PART/issue_N/`` with ``metrics.csv[.xz]`` and
 ``target.json``, of which ``target`` alone is read: the node and the metric that were seen to misbehave. Only
-``detectors/graph_walk.py`` decides. The layout is that of Hardt, Orchard, Blöbaum, Kasiviswanathan and
+``explain/graph_walk.py`` decides. The layout is that of Hardt, Orchard, Blöbaum, Kasiviswanathan and
 Kirschbaum, "The PetShop Dataset: Finding Causes of Performance Issues across Microservices".
 """
 
@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.graph_walk import Ranked, walk
-from detectors.node_excess import Behaviour, Walked
+from detectors.explain.graph_walk import Ranked, walk
+from detectors.explain.node_excess import Behaviour, Walked
 
 SHOWN = 3
 Column = tuple[str, str, str]  # node, metric, statistic

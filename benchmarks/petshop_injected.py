@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from petshop import SHOWN, behaviours, read_graph, read_metrics
 
-from detectors.graph_walk import walk
-from detectors.node_excess import Behaviour, Walked, excess, stands_out
+from detectors.explain.graph_walk import walk
+from detectors.explain.node_excess import Behaviour, Walked, excess, stands_out
 
 Floats = NDArray[np.float64]
 WINDOWS = 5

@@ -27,9 +27,9 @@ from benchmarks.contest import filled
 from benchmarks.growth import PER_CELL, Backend, rss
 from benchmarks.request_events import events
 from config.settings import Settings
-from streams.replay_files import FileHistory
-from streams.replay_pass import ReplayPass
-from streams.warm import warm
+from streams.engine.warm import warm
+from streams.history.files import FileHistory
+from streams.replay.replay_pass import ReplayPass
 from tests.kafka.broker import Broker
 
 ROOT: Final = Path(__file__).parent.parent

@@ -27,15 +27,15 @@ from benchmarks.contestants.uneri_path import closed  # noqa: E402
 from benchmarks.request_events import PARTITIONS, Answer, events  # noqa: E402
 from benchmarks.roster import check_closed  # noqa: E402
 from config.settings import Kafka, Settings  # noqa: E402
-from streams.chunk import Chunk  # noqa: E402
-from streams.kafka_app import aiokafka_options, chunk_app  # noqa: E402
-from streams.kafka_checkpoints import KafkaCheckpoints  # noqa: E402
-from streams.kafka_stages import RollupStage  # noqa: E402
-from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics  # noqa: E402
-from streams.owned_records import OwnedRecords  # noqa: E402
-from streams.stage import Emission  # noqa: E402
-from streams.stage_host import Hosted, StageHost  # noqa: E402
-from streams.warm import warm  # noqa: E402
+from streams.engine.warm import warm  # noqa: E402
+from streams.kafka.app import aiokafka_options, chunk_app  # noqa: E402
+from streams.kafka.checkpoints import KafkaCheckpoints  # noqa: E402
+from streams.kafka.fenced_store import OwnedRecords  # noqa: E402
+from streams.kafka.stage import Emission  # noqa: E402
+from streams.kafka.stage_host import Hosted, StageHost  # noqa: E402
+from streams.kafka.stages import RollupStage  # noqa: E402
+from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics  # noqa: E402
+from streams.lane.chunk import Chunk  # noqa: E402
 from tests.kafka.broker import Broker  # noqa: E402
 
 EVENTS = 2_000_000

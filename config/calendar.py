@@ -1,6 +1,6 @@
 """What the world's calendars say: offsets of a time zone, public holidays, when a planned event is.
 
-Everything leaves as numbers (epoch seconds, days since 1970-01-01), so that ``detectors.calendar`` can
+Everything leaves as numbers (epoch seconds, days since 1970-01-01), so that ``detectors.judge.calendar`` can
 decide with them without knowing about dates.
 """
 

@@ -24,16 +24,16 @@ from config.notify_rules import mistakes
 from config.template import Template
 
 SCOPE_KINDS: Final = ("account", "service", "route", "function", "table", "client", "tenant")
-"""The scopes a link can be about; the same as in detectors/scope.py, which a test holds."""
+"""The scopes a link can be about; the same as in detectors/model/scope.py, which a test holds."""
 
 MEASURES: Final = (
     "requests", "cold_starts", "errors_user", "errors_backend", "errors_fatal", "throttles",
     "reads", "writes", "rcu", "wcu", "busy", "latency", "latency_code", "latency_auth",
 )  # fmt: skip
-"""What incidents are told of, besides value:key; the same as in detectors/measures.py, which a test holds."""
+"""What incidents are about, besides value:key; the same as in detectors.model.measures, a test checks it."""
 
 OWN_LABELS: Final = ("alertname", "severity", "incident", "verdict", "measure", "scope", "name")
-"""Labels of every alert about an incident; a test holds that alerting/alertmanager.py gives them."""
+"""Labels of every alert about an incident; a test holds that alerting/sinks/alertmanager.py gives them."""
 
 LAST_PORT: Final = 65535
 FIRST_YEAR, LAST_YEAR = 1971, 2099  # times are epoch seconds, with room for a time zone at both ends

@@ -1,4 +1,4 @@
-"""Pure numpy: what a series is, what is expected of it, what happened to it and who explains that.
+"""What is expected of a series, what happened to it and who explains that: pure numpy, in folders.
 
-Nothing here knows Kafka, Slack, a clock or randomness: time is an argument.
+score > watch > explain > latency > judge > state > model; no Kafka, no Slack, no clock, no randomness.
 """

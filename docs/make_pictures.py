@@ -20,14 +20,14 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
-from alerting.dispatch import Form
-from alerting.locales import LANGUAGES
-from alerting.notice import Action, Notice
-from alerting.preview import Look, fragment, page
-from alerting.render import Renderer
+from alerting.commands.dispatch import Form
+from alerting.incidents.notice import Action, Notice
+from alerting.messages.render import Renderer
+from alerting.report.preview import Look, fragment, page
+from alerting.words.locales import LANGUAGES
 from config.links import Links
 from config.settings import Links as LinkSettings
-from streams.demo import Demo
+from streams.simulate.demo import Demo
 
 FOLDER = Path(__file__).parent / "pictures"
 SCALE = 1.25  # of the pictures of messages: there are many

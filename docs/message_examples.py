@@ -13,16 +13,16 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from alerting.command import Ask, Command
-from alerting.dispatch import Dispatch, Expiring, Form, Precision
-from alerting.incident import Incident
-from alerting.notice import Action, Notice, Reason
-from detectors.finding import Finding, Growth, Share, Trace, Verdict
-from detectors.hottest import Hot
-from detectors.measures import Measure, value_of
-from detectors.scope import Scope
-from detectors.sentence import of_deviation, of_fatal, of_growth, of_limit, of_silence
-from detectors.standings import Standings, Use
+from alerting.commands.command import Ask, Command
+from alerting.commands.dispatch import Dispatch, Expiring, Form, Precision
+from alerting.incidents.incident import Incident
+from alerting.incidents.notice import Action, Notice, Reason
+from detectors.model.finding import Finding, Growth, Share, Trace, Verdict
+from detectors.model.measures import Measure, value_of
+from detectors.model.scope import Scope
+from detectors.model.sentence import of_deviation, of_fatal, of_growth, of_limit, of_silence
+from detectors.watch.hottest import Hot
+from detectors.watch.standings import Standings, Use
 
 ZONE: Final = ZoneInfo("Asia/Tokyo")
 AT: Final = int(datetime(2026, 11, 24, 20, 24, tzinfo=ZONE).timestamp())

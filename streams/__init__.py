@@ -1,1 +1,4 @@
-"""From a request event to a finding: decode, rollup, detect, and the drivers that feed them."""
+"""From a request event to a finding and a message: one folder a step, the folders below it one line each.
+
+Which folder may import which is in pyproject.toml, the way of an event through them in docs/architecture.md.
+"""

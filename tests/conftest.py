@@ -19,7 +19,7 @@ LONGEST = (
     "tests/faults/test_broker_faults.py",
     "tests/faults/test_kafka_kills.py",
     "tests/kafka/",
-    "tests/streams/test_killed.py",
+    "tests/streams/local/test_killed.py",
     "tests/laws/",
 )
 """Minutes of waiting in one file, the longest first: what begins last with them ends last."""

@@ -11,14 +11,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from alerting.command import Ask, Command
+from alerting.commands.command import Ask, Command
 from config.settings import Local, Notify, Route, Settings, Slack, Webhook
-from streams.local_daemon import LocalDaemon
+from streams.local.daemon import LocalDaemon
 from tests.alerting.given import T0, table_finding, told
+from tests.alerting.sinks.webhook_standin import KEY
+from tests.alerting.sinks.webhook_standin import SECRET as WEBHOOK_SECRET
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
 from tests.alerting.slack_standin import TOKEN
-from tests.alerting.webhook_standin import KEY
-from tests.alerting.webhook_standin import SECRET as WEBHOOK_SECRET
 from tests.canary import CANARY
 
 LEAKS = """
@@ -100,7 +100,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
         "HOOK_SECRET": WEBHOOK_SECRET,
     }.items():
         monkeypatch.setenv(name, secret)
-    monkeypatch.setattr("alerting.chart.draw", lambda *_, **__: b"a picture")
+    monkeypatch.setattr("alerting.sinks.chart.draw", lambda *_, **__: b"a picture")
     async with SlackApp() as slack:
         hook = slack.base_url.replace("/api/", "/nowhere")
         settings = Settings(

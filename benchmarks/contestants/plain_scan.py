@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.compiled import unlocked
-from streams.machine_words import load8, load64, store64, store_float
-from streams.name_table import look_up
-from streams.scan_json import BRACE, next_key, read_amount, read_text, skip_space, skip_value, word_of
-from streams.scan_number import read_number
+from detectors.state.compiled import unlocked
+from streams.decode.machine_words import load8, load64, store64, store_float
+from streams.decode.name_table import look_up
+from streams.decode.scan_json import BRACE, next_key, read_amount, read_text, skip_space, skip_value, word_of
+from streams.decode.scan_number import read_number
 
 STARTS, ENDS, TABLE, NUMBER, TS, TOTAL, WORK = (8 * place for place in range(7))
 _TEXTS, _STACK = 0, 32  # in the working space

@@ -9,13 +9,13 @@ import structlog
 
 from benchmarks.meter import Meter
 from config.settings import Kafka, Settings
-from streams.kafka_app import aiokafka_options, chunk_app
-from streams.kafka_checkpoints import KafkaCheckpoints
-from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
-from streams.owned_records import OwnedRecords
-from streams.stage import Stage
-from streams.stage_host import Hosted, StageHost
-from streams.warm import warm
+from streams.engine.warm import warm
+from streams.kafka.app import aiokafka_options, chunk_app
+from streams.kafka.checkpoints import KafkaCheckpoints
+from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.stage import Stage
+from streams.kafka.stage_host import Hosted, StageHost
+from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
 
 WARM = 0.4
 """Share of the topic that is read before the clock is started: its names are known by then."""

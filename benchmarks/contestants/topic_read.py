@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.meter import Meter
 from config.settings import Kafka
-from streams.replay_kafka import KafkaHistory
+from streams.history.topic import KafkaHistory
 
 
 def main(broker: str, topic: str) -> None:

@@ -7,9 +7,9 @@ import sys
 
 from benchmarks.meter import Meter
 from config.settings import Kafka, Settings
-from streams.replay_kafka import KafkaHistory
-from streams.replay_pass import ReplayPass
-from streams.warm import warm
+from streams.engine.warm import warm
+from streams.history.topic import KafkaHistory
+from streams.replay.replay_pass import ReplayPass
 
 
 def main(broker: str, topic: str) -> None:

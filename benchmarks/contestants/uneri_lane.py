@@ -8,8 +8,8 @@ import sys
 from collections.abc import Mapping
 
 from benchmarks.contestants.stage_run import StageRun
-from streams.chunk import Chunk
-from streams.stage import Emission
+from streams.kafka.stage import Emission
+from streams.lane.chunk import Chunk
 
 
 class Counting:

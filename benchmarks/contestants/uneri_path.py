@@ -15,11 +15,11 @@ from kafka import KafkaConsumer, TopicPartition
 
 from benchmarks.contestants.stage_run import StageRun
 from config.settings import Kafka, Settings
-from streams.block_codec import decode_block
-from streams.chunk import Chunk
-from streams.kafka_stages import RollupStage
-from streams.kafka_topics import Topics
-from streams.stage import Emission
+from streams.kafka.stage import Emission
+from streams.kafka.stages import RollupStage
+from streams.kafka.topics import Topics
+from streams.lane.chunk import Chunk
+from streams.rollup.block_codec import decode_block
 
 
 async def main(broker: str, topic: str, expected: int) -> None:

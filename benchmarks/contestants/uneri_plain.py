@@ -14,11 +14,11 @@ import numpy as np
 from benchmarks.contestants.plain_scan import WORK_BYTES, add_up, scan_plain
 from benchmarks.contestants.stage_run import StageRun
 from benchmarks.totals import WINDOW, Totals
-from detectors.state import pack
-from streams.chunk import Chunk
-from streams.name_table import NameTable
-from streams.records import Records
-from streams.stage import Emission
+from detectors.state.state import pack
+from streams.decode.name_table import NameTable
+from streams.decode.records import Records
+from streams.kafka.stage import Emission
+from streams.lane.chunk import Chunk
 
 FUNCTIONS = 4096
 ROWS = 4096  # records scanned at once

@@ -8,17 +8,17 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from alerting.crash_points import CrashPoint, nothing
-from alerting.deliver import Courier
-from alerting.notice import Notice
-from alerting.outbox import Outbox
-from alerting.outbox_sqlite import SqliteOutbox
-from alerting.pipeline import Pipeline
-from alerting.receivers import in_messages
-from alerting.render import Renderer
-from alerting.row import Row
-from alerting.sink import Receiver
-from alerting.slack import SlackSink
+from alerting.incidents.notice import Notice
+from alerting.messages.render import Renderer
+from alerting.outbox.courier import Courier
+from alerting.outbox.crash_points import CrashPoint, nothing
+from alerting.outbox.outbox import Outbox
+from alerting.outbox.outbox_sqlite import SqliteOutbox
+from alerting.outbox.row import Row
+from alerting.outbox.sink import Receiver
+from alerting.pipeline.pipeline import Pipeline
+from alerting.sinks.receivers import in_messages
+from alerting.sinks.slack import SlackSink
 from config.links import Links
 from config.settings import Settings
 from tests.alerting.slack_standin import TOKEN, SlackStandin

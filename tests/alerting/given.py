@@ -5,13 +5,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from alerting.incident import Incident
-from alerting.incidents import Incidents
-from alerting.notice import Notice
+from alerting.incidents.incident import Incident
+from alerting.incidents.incidents import Incidents
+from alerting.incidents.notice import Notice
 from config.settings import Settings
-from detectors.finding import Finding, Growth, Share, Trace, Verdict
-from detectors.measures import Measure
-from detectors.scope import Scope
+from detectors.model.finding import Finding, Growth, Share, Trace, Verdict
+from detectors.model.measures import Measure
+from detectors.model.scope import Scope
 
 T0 = 1_760_000_400  # a whole minute
 ACCOUNT = "123456789012"

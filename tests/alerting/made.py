@@ -5,11 +5,11 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from alerting.fingerprint import fingerprint
-from alerting.incident import Incident, Sent
-from detectors.finding import Finding, Verdict
-from detectors.measures import Measure
-from detectors.scope import Scope
+from alerting.incidents.fingerprint import fingerprint
+from alerting.incidents.incident import Incident, Sent
+from detectors.model.finding import Finding, Verdict
+from detectors.model.measures import Measure
+from detectors.model.scope import Scope
 from tests.alerting.given import PUT, ROUTE, SERVICE, T0, TABLE, finding
 
 LEDGER = TABLE._replace(name="ledger")

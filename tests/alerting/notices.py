@@ -4,14 +4,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from alerting.command import Ask, Command
-from alerting.dispatch import Dispatch
-from alerting.incident import Incident
-from alerting.notice import Action, Milestone, Notice, Reason, identify
-from alerting.pipeline import Pipeline
+from alerting.commands.command import Ask, Command
+from alerting.commands.dispatch import Dispatch
+from alerting.incidents.incident import Incident
+from alerting.incidents.notice import Action, Milestone, Notice, Reason, identify
+from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
-from detectors.finding import Finding, Verdict
-from detectors.scope import Scope
+from detectors.model.finding import Finding, Verdict
+from detectors.model.scope import Scope
 from tests.alerting.given import ACCOUNT, T0, TABLE, finding, scope
 
 

@@ -6,20 +6,20 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from alerting.comparison import compare
-from alerting.evaluation import evaluate
-from alerting.incident import Incident
-from alerting.labels import Kind, Label, scope_of
-from alerting.locales import ENGLISH
-from alerting.notice import Action, Notice, Reason, identify
-from alerting.phrases import Phrases
-from alerting.render import Renderer
-from alerting.report import ReportHead, write_report
+from alerting.commands.labels import Kind, Label, scope_of
+from alerting.evaluation.comparison import compare
+from alerting.evaluation.evaluation import evaluate
+from alerting.incidents.incident import Incident
+from alerting.incidents.notice import Action, Notice, Reason, identify
+from alerting.messages.render import Renderer
+from alerting.report.report import ReportHead, write_report
+from alerting.words.locales import ENGLISH
+from alerting.words.phrases import Phrases
 from config.links import Links
 from config.settings import Judge, Limits, Notify, Settings, TableLimit, Webhook
-from detectors.finding import Cause, Finding, Trace, Verdict
-from detectors.measures import Measure, value_of
-from detectors.scope import Scope
+from detectors.model.finding import Cause, Finding, Trace, Verdict
+from detectors.model.measures import Measure, value_of
+from detectors.model.scope import Scope
 from tests.alerting.given import (
     GET,
     IOS,

@@ -11,7 +11,7 @@ from config.links import Links
 from config.settings import SCOPE_KINDS
 from config.settings import Links as LinkSettings
 from config.template import PLACEHOLDERS, Template
-from detectors import scope
+from detectors.model import scope
 
 SHIPPED = Links(LinkSettings())
 START, END = 1760000000.25, 1760003600.0

@@ -6,7 +6,7 @@ import pytest
 
 from config.load import ConfigError, load_settings
 from config.settings import MEASURES
-from detectors.measures import Measure
+from detectors.model.measures import Measure
 
 SILENCE = "until: 2026-12-01, why: moved}]}"
 

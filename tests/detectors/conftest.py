@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-import detectors.compiled
+import detectors.state.compiled
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def uncompiled() -> Callable[[ModuleType], ModuleType]:
             assert spec.loader is not None
             plain = importlib.util.module_from_spec(spec)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(detectors.compiled, "njit", None)
+                patch.setattr(detectors.state.compiled, "njit", None)
                 spec.loader.exec_module(plain)
             loaded[name] = plain
         return loaded[name]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from alerting.labels_file import labels_to_yaml, read_labels
-from streams.scenario import Scenario
-from streams.scenario_load import load_scenario
-from streams.simulation import Simulation
+from alerting.evaluation.labels_file import labels_to_yaml, read_labels
+from streams.simulate.scenario import Scenario
+from streams.simulate.scenario_load import load_scenario
+from streams.simulate.simulation import Simulation
 
 ROOT = Path(__file__).parent.parent.parent
 BACKEND = ROOT / "tests" / "main_job" / "backend.yaml"

@@ -16,18 +16,18 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
 from config.settings import Judge, Kafka, Settings, Time, Web
-from streams.block_codec import decode_block
-from streams.checkpoint import Checkpoint
-from streams.chunk import Chunk
-from streams.gather import Judged
-from streams.hanging_transactions import HangingTransactions
-from streams.kafka_app import aiokafka_options
-from streams.kafka_checkpoints import KafkaCheckpoints
-from streams.kafka_stages import DetectStage, IncidentsStage, RollupStage
-from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
-from streams.notices import NotifyStage, Told
-from streams.owned_records import OwnedRecords
-from streams.stage import TOPIC
+from streams.detect.gather import Judged
+from streams.engine.checkpoint import Checkpoint
+from streams.kafka.app import aiokafka_options
+from streams.kafka.checkpoints import KafkaCheckpoints
+from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.hanging_transactions import HangingTransactions
+from streams.kafka.notices import NotifyStage, Told
+from streams.kafka.stage import TOPIC
+from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
+from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
+from streams.lane.chunk import Chunk
+from streams.rollup.block_codec import decode_block
 from tests.faults.daemons import Life, Nursery, wait_until
 from tests.faults.oracle import Truth, undisturbed
 from tests.faults.traffic import Traffic

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from config.settings import Judge, Local, Settings, Time
-from streams.block_codec import decode_block
-from streams.local_daemon import SOURCE, STAGE
-from streams.sqlite_store import SqliteStore
+from streams.local.daemon import SOURCE, STAGE
+from streams.local.sqlite_store import SqliteStore
+from streams.rollup.block_codec import decode_block
 from tests.faults.daemons import Life, Nursery, wait_until
 from tests.faults.kafka_run import Report
 from tests.faults.oracle import Truth, undisturbed

@@ -20,12 +20,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from config.settings import Judge, Settings
-from streams import kafka_app, kafka_daemon, local_daemon
-from streams.block_codec import encode_block
-from streams.crash_points import CrashPoint
-from streams.engine import Engine
-from streams.judging import Told
-from streams.rolling import Rolled
+from streams.engine.engine import Engine
+from streams.engine.judging import Told
+from streams.engine.rolling import Rolled
+from streams.kafka import app as kafka_app
+from streams.kafka import daemon as kafka_daemon
+from streams.local import daemon as local_daemon
+from streams.process.crash_points import CrashPoint
+from streams.rollup.block_codec import encode_block
 from tests.faults.traffic import traffic
 
 FETCH_BYTES = 24 * 1024  # of the small input: a partition takes many chunks

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from config.settings import Settings
-from detectors.measures import Measure
-from detectors.scope import ScopeOrEdge
-from streams.block import Block
-from streams.engine import Engine
-from tests.streams.rollup_oracle import Oracle, totals_of
+from detectors.model.measures import Measure
+from detectors.model.scope import ScopeOrEdge
+from streams.engine.engine import Engine
+from streams.rollup.block import Block
+from tests.streams.rollup.rollup_oracle import Oracle, totals_of
 
 QUANTUM = 2.0**-20  # what decode rounds an amount to
 ROUNDED = (Measure.RCU, Measure.WCU, Measure.BUSY)

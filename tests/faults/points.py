@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from streams.crash_points import CrashPoint
+from streams.process.crash_points import CrashPoint
 
 
 class Where(NamedTuple):

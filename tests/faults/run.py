@@ -26,7 +26,7 @@ A_PASS: Final = 10  # kills in one pass over the input
 PAGE: Final = """# Killed {kills} times
 
 What `make faults` prints: daemons of both drivers are killed by SIGKILL at random moments and at every named
-crash point (`streams/crash_points.py`), and started again until all is judged. Then everything is compared
+crash point (`process/crash_points.py`), and started again until all is judged. Then everything is compared
 with the truth:
 
 - **every bucket total** of every scope and measure, with what straight Python makes of the records;

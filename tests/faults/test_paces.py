@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from config.settings import Judge, Kafka, Settings
-from streams.chunk import Chunk
-from streams.engine import Engine
-from streams.kafka_stages import DetectStage, RollupStage
-from streams.kafka_topics import Topics
+from streams.engine.engine import Engine
+from streams.kafka.stages import DetectStage, RollupStage
+from streams.kafka.topics import Topics
+from streams.lane.chunk import Chunk
 from tests.faults.traffic import PARTITIONS, Traffic, traffic
 
 SETTINGS = Settings(judge=Judge(young=3600))

@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from alerting.notice import Notice
-from detectors.finding import Finding
-from streams.gather import Judged
-from streams.notices import Told
+from alerting.incidents.notice import Notice
+from detectors.model.finding import Finding
+from streams.detect.gather import Judged
+from streams.history.topic import KafkaHistory
+from streams.kafka.notices import Told
 from streams.replay import History, Replayed, replay
-from streams.replay_kafka import KafkaHistory
 from tests.faults.daemons import Nursery
 from tests.faults.kafka_run import Input, KafkaRun
 from tests.faults.passes import random_deaths, rebalances
 from tests.faults.traffic import Traffic
-from tests.streams.memory_history import MemoryHistory
+from tests.streams.history.memory_history import MemoryHistory
 
 
 class Live(NamedTuple):

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from config.settings import Kafka
-from detectors.state import pack, unpack
-from streams.chunk import Chunk
-from streams.kafka_app import aiokafka_options, chunk_app
-from streams.kafka_checkpoints import KafkaCheckpoints
-from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics
-from streams.owned_records import OwnedRecords
-from streams.stage import Emission
-from streams.stage_host import Hosted, StageHost
+from detectors.state.state import pack, unpack
+from streams.kafka.app import aiokafka_options, chunk_app
+from streams.kafka.checkpoints import KafkaCheckpoints
+from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.stage import Emission
+from streams.kafka.stage_host import Hosted, StageHost
+from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
+from streams.lane.chunk import Chunk
 
 
 class Counting:

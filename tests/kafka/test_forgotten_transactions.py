@@ -9,10 +9,10 @@ from aiokafka import AIOKafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 
 from config.settings import Kafka
-from streams.checkpoint import Checkpoint
-from streams.hanging_transactions import HangingTransactions
-from streams.kafka_checkpoints import KafkaCheckpoints
-from streams.owned_records import OwnedRecords
+from streams.engine.checkpoint import Checkpoint
+from streams.kafka.checkpoints import KafkaCheckpoints
+from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.hanging_transactions import HangingTransactions
 from tests.kafka import topic as topics
 
 FIRST, SECOND = Checkpoint({"s/0": 1}, {"p": b"first"}), Checkpoint({"s/0": 2}, {"p": b"second"})

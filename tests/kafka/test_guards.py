@@ -15,12 +15,12 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
 from config.settings import DeadLetters, Kafka, Settings, Time, Web
-from detectors.state import pack
-from streams.checkpoint import Checkpoint
-from streams.kafka_app import aiokafka_options
-from streams.kafka_checkpoints import KafkaCheckpoints
-from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
-from streams.owned_records import OwnedRecords
+from detectors.state.state import pack
+from streams.engine.checkpoint import Checkpoint
+from streams.kafka.app import aiokafka_options
+from streams.kafka.checkpoints import KafkaCheckpoints
+from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker, free_port
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
 import sys
 from config.settings import Settings
-from streams.kafka_daemon import run_kafka
+from streams.kafka.daemon import run_kafka
 sys.exit(run_kafka(Settings.model_validate_json(sys.argv[1]), set(sys.argv[2:]) or None))
 """
 START = 1_760_000_000
@@ -196,12 +196,12 @@ async def test_a_checkpoint_of_another_version_ends_the_daemon_with_one_line(kaf
 WORKER = """
 import asyncio, sys
 from config.settings import Kafka
-from streams.kafka_app import aiokafka_options, chunk_app
-from streams.kafka_checkpoints import KafkaCheckpoints
-from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics
-from streams.owned_records import OwnedRecords
-from streams.stage_host import Hosted, StageHost
-from streams.watchdog import Watchdog, guard
+from streams.kafka.app import aiokafka_options, chunk_app
+from streams.kafka.checkpoints import KafkaCheckpoints
+from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
+from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.stage_host import Hosted, StageHost
+from streams.process.watchdog import Watchdog, guard
 from contextlib import asynccontextmanager
 
 class Stage:

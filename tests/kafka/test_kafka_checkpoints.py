@@ -9,11 +9,11 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
 from config.settings import Kafka
-from detectors.state import StateError
-from streams.checkpoint import Checkpoint
-from streams.hanging_transactions import HangingTransactions
-from streams.kafka_checkpoints import PIECE_BYTES, KafkaCheckpoints
-from streams.owned_records import FencedError, OwnedRecords
+from detectors.state.state import StateError
+from streams.engine.checkpoint import Checkpoint
+from streams.kafka.checkpoints import PIECE_BYTES, KafkaCheckpoints
+from streams.kafka.fenced_store import FencedError, OwnedRecords
+from streams.kafka.hanging_transactions import HangingTransactions
 from tests.kafka import topic as topics
 
 

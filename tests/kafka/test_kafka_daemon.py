@@ -12,9 +12,9 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
 from config.settings import Kafka, Settings, Time, Web
-from streams.block_codec import decode_block
-from streams.gather import Judged
-from streams.kafka_topics import TopicError, Topics, setup_topics, verified_topics
+from streams.detect.gather import Judged
+from streams.kafka.topics import TopicError, Topics, setup_topics, verified_topics
+from streams.rollup.block_codec import decode_block
 from tests.kafka import topic as topics
 from tests.kafka.broker import free_port
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
 import sys
 from config.settings import Settings
-from streams.kafka_daemon import run_kafka
+from streams.kafka.daemon import run_kafka
 sys.exit(run_kafka(Settings.model_validate_json(sys.argv[1])))
 """
 START = 1_760_000_000

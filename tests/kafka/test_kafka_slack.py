@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from config.settings import Kafka, Settings, Slack, Web
-from streams.kafka_topics import setup_topics
+from streams.kafka.topics import setup_topics
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
 from tests.alerting.slack_standin import TOKEN, texts
 from tests.kafka import topic as topics
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
 import sys
 from config.settings import Settings
-from streams.kafka_daemon import run_kafka
+from streams.kafka.daemon import run_kafka
 sys.exit(run_kafka(Settings.model_validate_json(sys.argv[1])))
 """
 

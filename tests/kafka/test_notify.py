@@ -11,16 +11,16 @@ from aiohttp import web
 from kafka.admin import NewTopic
 
 from config.settings import Judge, Kafka, Settings, Slack, Time, Web
-from streams.kafka_topics import setup_topics
+from streams.kafka.topics import setup_topics
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 from tests.kafka import topic as topics
-from tests.streams.test_killed import FUNCTIONS, events
+from tests.streams.local.test_killed import FUNCTIONS, events
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """
 import sys
 from config.settings import Settings
-from streams.kafka_daemon import run_kafka
+from streams.kafka.daemon import run_kafka
 sys.exit(run_kafka(Settings.model_validate_json(sys.argv[1]), set(sys.argv[2:])))
 """
 

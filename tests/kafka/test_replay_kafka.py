@@ -19,10 +19,10 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
 from config.settings import Kafka, Settings
-from streams import replay_kafka
+from streams.engine.rolling import Rolling
+from streams.history import topic as replay_kafka
+from streams.history.topic import KafkaHistory
 from streams.replay import ReplayError, replay
-from streams.replay_kafka import KafkaHistory
-from streams.rolling import Rolling
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from kafka.admin import NewTopic
 
 from config.settings import Kafka
-from detectors.state import unpack
-from streams.kafka_app import aiokafka_options
-from streams.kafka_checkpoints import KafkaCheckpoints
-from streams.kafka_topics import CHECKPOINTS_PARTITIONS, Topics
-from streams.owned_records import OwnedRecords
+from detectors.state.state import unpack
+from streams.kafka.app import aiokafka_options
+from streams.kafka.checkpoints import KafkaCheckpoints
+from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
 from tests.kafka import topic as topics
 
 PARTITIONS = 4

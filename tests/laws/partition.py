@@ -7,13 +7,13 @@ from typing import Final, NamedTuple, Self
 
 from config.settings import Rollup as Bounds
 from config.settings import Settings, Time
-from detectors.measures import SUMMED, Measure
-from detectors.scope import ScopeOrEdge
-from streams.block import Block
-from streams.decode import Decoder
-from streams.fanned_out import FannedOut, fan_out_block
-from streams.rejected import Rejected
-from streams.rollup import Rollup
+from detectors.model.measures import SUMMED, Measure
+from detectors.model.scope import ScopeOrEdge
+from streams.decode.decoder import Decoder
+from streams.decode.rejected import Rejected
+from streams.measure.fanned_out import FannedOut, fan_out_block
+from streams.rollup.block import Block
+from streams.rollup.rollup import Rollup
 
 TIME: Final = Time()
 ALL: Final = (10**9,)

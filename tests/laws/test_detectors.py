@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from config.settings import Judge as JudgeSettings
-from detectors.judge import Judge
-from detectors.measures import Measure
-from detectors.scope import Scope
-from detectors.score import score
-from detectors.series import Series
-from detectors.verdicts import CODES
+from detectors.judge.judge import Judge
+from detectors.judge.verdicts import CODES
+from detectors.model.measures import Measure
+from detectors.model.scope import Scope
+from detectors.model.series import Series
+from detectors.score.score import score
 
 Floats = NDArray[np.float64]
 

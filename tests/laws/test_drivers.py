@@ -9,14 +9,14 @@ import msgspec
 import pytest
 
 from config.settings import Kafka
-from detectors.finding import Finding
-from streams.chunk import Chunk
-from streams.engine import Engine
-from streams.gather import Judged
-from streams.kafka_stages import DetectStage, RollupStage
-from streams.kafka_topics import Topics
+from detectors.model.finding import Finding
+from streams.detect.gather import Judged
+from streams.engine.engine import Engine
+from streams.history.files import FileHistory
+from streams.kafka.stages import DetectStage, RollupStage
+from streams.kafka.topics import Topics
+from streams.lane.chunk import Chunk
 from streams.replay import replay
-from streams.replay_files import FileHistory
 from tests.laws.hammered import DISTURBED, SETTINGS
 
 TOPICS: Final = Topics.of(Kafka(app="law", requests="requests"))

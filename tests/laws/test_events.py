@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.decode import Decoder
-from streams.parse import parse
-from streams.rejected import Reason, Rejected
+from streams.decode.decoder import Decoder
+from streams.decode.parse import parse
+from streams.decode.rejected import Reason, Rejected
 from tests.laws.events import T0, anything, malformed, record, records, spoilt, stamp_of_sent, steady, streams
 
 MANY = 1500

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from detectors.finding import Finding, Verdict
-from streams.engine import Engine
-from streams.rejected import Reason
+from detectors.model.finding import Finding, Verdict
+from streams.decode.rejected import Reason
+from streams.engine.engine import Engine
 from tests.laws.hammered import DISTURBED, IN_ORDER, SETTINGS, SOURCE
 from tests.laws.partition import fed
 

@@ -10,13 +10,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detectors.latency import LARGEST_MS, N_BINS, RELATIVE_ERROR, SMALLEST_MS, bins_of, quantile
-from streams.columns import QUANTUM
-from streams.event import LARGEST
-from streams.group import group
-from streams.paths import OTHER
-from streams.summary import MAX_TAGS, ROOM, Histograms, Summary, Sums, Tags, count_tag
-from streams.values import parts_of
+from detectors.latency.latency import LARGEST_MS, N_BINS, RELATIVE_ERROR, SMALLEST_MS, bins_of, quantile
+from streams.decode.columns import QUANTUM
+from streams.decode.event import LARGEST
+from streams.decode.paths import OTHER
+from streams.decode.values import parts_of
+from streams.rollup.grouping import group
+from streams.rollup.summary import MAX_TAGS, ROOM, Histograms, Summary, Sums, Tags, count_tag
 from tests.laws.events import steady
 
 numbers = st.integers(0, 2**16)

@@ -12,21 +12,21 @@ from hypothesis import strategies as st
 
 from config.settings import Rollup as Bounds
 from config.settings import Settings
-from detectors.compiled import COMPILES
-from detectors.latency import EDGES, bins_of
-from streams.block_codec import encode_block
-from streams.columns import Columns
-from streams.decode import Decoder
-from streams.records import Records
-from streams.rollup import Rollup
+from detectors.latency.latency import EDGES, bins_of
+from detectors.state.compiled import COMPILES
+from streams.decode.columns import Columns
+from streams.decode.decoder import Decoder
+from streams.decode.records import Records
+from streams.rollup.block_codec import encode_block
+from streams.rollup.rollup import Rollup
 from tests.laws.events import T0, Sent, record, spoilt, steady, streams
 
 if not COMPILES:
     pytest.skip("nothing is compiled here", allow_module_level=True)
 
-from streams.scan_bins import bin_of
-from streams.scan_number import read_number
-from streams.scanner import Scanner
+from streams.decode.scan_bins import bin_of
+from streams.decode.scan_number import read_number
+from streams.decode.scanner import Scanner
 
 TIGHT = Bounds(max_paths=4, max_calls=3, max_values=2)
 START = [b'{"ts":%d,"service":"a","id":"start-%d"}' % (T0, number) for number in range(3)]

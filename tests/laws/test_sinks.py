@@ -9,23 +9,23 @@ import pytest
 import structlog
 from aiohttp import ClientConnectionError
 
-from alerting.alertmanager import AlertmanagerSink, in_alerts
-from alerting.content import Content, Known
-from alerting.dispatch import Dispatch, Form
-from alerting.http_outcome import outcome_of_failure
-from alerting.notice import identify
-from alerting.receivers import in_messages
-from alerting.row import Row, Send
-from alerting.sink import Outcome, Result, Sink
-from alerting.slack import SlackSink
-from alerting.webhook import WebhookSink, in_json, signing_key
+from alerting.commands.dispatch import Dispatch, Form
+from alerting.incidents.notice import identify
+from alerting.outbox.content import Content, Known
+from alerting.outbox.row import Row, Send
+from alerting.outbox.sink import Outcome, Result, Sink
+from alerting.sinks.alertmanager import AlertmanagerSink, in_alerts
+from alerting.sinks.http_outcome import outcome_of_failure
+from alerting.sinks.receivers import in_messages
+from alerting.sinks.slack import SlackSink
+from alerting.sinks.webhook import WebhookSink, in_json, signing_key
 from config.links import Links
 from config.settings import Settings
-from tests.alerting.alertmanager_standin import AlertmanagerStandin
 from tests.alerting.desk import ZONE, render
 from tests.alerting.given import T0, finding, scope, table_finding, told
+from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
+from tests.alerting.sinks.webhook_standin import SECRET, WebhookStandin
 from tests.alerting.slack_standin import TOKEN, SlackStandin
-from tests.alerting.webhook_standin import SECRET, WebhookStandin
 
 PASSWORD = "password-canary-1618033988"  # noqa: S105  made up
 LINKS = Links(Settings().links)

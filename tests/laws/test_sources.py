@@ -7,9 +7,9 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.measures import SUMMED
-from streams.block import Block
-from streams.steps import Step, Steps
+from detectors.model.measures import SUMMED
+from streams.measure.steps import Step, Steps
+from streams.rollup.block import Block
 from tests.laws.events import T0, Sent, record, seeds, steady, streams
 from tests.laws.partition import Partition
 

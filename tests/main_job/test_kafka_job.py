@@ -9,8 +9,8 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
-from detectors.finding import Finding
-from streams.gather import Judged
+from detectors.model.finding import Finding
+from streams.detect.gather import Judged
 from tests.alerting.slack_standin import SlackStandin
 from tests.kafka.topic import create, unique
 from tests.main_job.job import (

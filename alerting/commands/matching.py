@@ -1,0 +1,76 @@
+"""Which incidents are meant by a route, a silence, a window or a command."""
+
+import functools
+import re
+from collections.abc import Sequence
+
+from alerting.commands.command import Matching
+from alerting.incidents.incident import Incident
+from config.settings import Match
+from detectors.model.scope import SERVICE, Edge, Scope, ScopeOrEdge
+
+Parts = Match | Matching
+"""What to look for: of the configuration, or of a command."""
+
+
+def matches(parts: Parts, incident: Incident) -> bool:
+    """Tell whether every part that is given fits; what gives no part fits every incident.
+
+    Accounts, scopes, verdict and measure are those of the primary finding: what an incident is about. A
+    service fits when the primary or any member is the service itself, or is an edge from or into it.
+    ``*`` stands for anything in an account, a service, a measure or the name of a scope.
+    """
+    primary = incident.primary
+    return (
+        _fits(parts.accounts, {primary.about.account})
+        and _fits(parts.verdicts, {incident.verdict.value})
+        and _fits(parts.measures, {primary.measure.value})
+        and _fits(parts.scopes, {name for scope in _ends(primary.about) for name in names_of(scope)})
+        and (not parts.services or _fits(parts.services, services_of(incident)))
+    )
+
+
+def describe(parts: Parts) -> str:
+    """Say in words what is meant; names from events may be in it.
+
+    Examples
+    --------
+    >>> describe(Matching(scopes=["table:items"], verdicts=["spike", "shift"])), describe(Matching())
+    ('table:items, spike or shift', 'everything')
+    """
+    given = (parts.scopes, _each("account", parts.accounts), _each("service", parts.services))
+    lists = (*given, parts.verdicts, parts.measures)
+    return ", ".join(" or ".join(one) for one in lists if one) or "everything"
+
+
+def _each(kind: str, names: Sequence[str]) -> list[str]:
+    return [f"{kind} {name}" for name in names]
+
+
+def _fits(patterns: Sequence[str], found: set[str]) -> bool:
+    return not patterns or any(_pattern(pattern).fullmatch(name) for pattern in patterns for name in found)
+
+
+@functools.lru_cache(maxsize=4096)
+def _pattern(text: str) -> re.Pattern[str]:
+    # Only * is special: [ and ? are ordinary characters of routes.
+    return re.compile(".*".join(map(re.escape, re.split(r"\*+", text))), re.DOTALL)
+
+
+def _ends(about: ScopeOrEdge) -> tuple[Scope, ...]:
+    return (about.source, about.target) if isinstance(about, Edge) else (about,)
+
+
+def names_of(scope: Scope) -> set[str]:
+    """Return what a scope is asked for by: ``kind:name``, of a client with and without its version."""
+    return {f"{scope.kind}:{scope.name}", f"{scope.kind}:{scope.label}"}  # ios, and ios 3.2.1
+
+
+def services_of(incident: Incident) -> set[str]:
+    """Return the services that an incident is known to be of; tables and functions have none of their own."""
+    return {
+        scope.name
+        for finding in (incident.primary, *incident.members)
+        for scope in (*_ends(finding.about), *finding.touches, *(share.scope for share in finding.callers))
+        if scope.kind == SERVICE
+    }

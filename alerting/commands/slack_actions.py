@@ -1,0 +1,202 @@
+"""What a press in Slack asks for. Everything in a payload is somebody's claim: only ids are taken from it."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from alerting.commands.command import Ask, Command, Matching
+from alerting.commands.labels import scope_of
+from alerting.commands.until import LONGEST, morning_of, tomorrow
+from alerting.incidents.incident import Incident
+from alerting.incidents.notice import identify
+from config.settings import Digest
+
+HOUR: Final = 3600
+DETAILS: Final = "details"
+PATTERN: Final = "pattern"
+_AT_ONCE: Final = {
+    "acknowledge": Ask.ACKNOWLEDGE,
+    "expected": Ask.EXPECTED,
+    "not_an_anomaly": Ask.NOT_AN_ANOMALY,
+}
+_USER: Final = re.compile(r"[UW][A-Z0-9]{2,20}")
+_VALUE: Final = re.compile(r"([0-9A-Za-z][0-9A-Za-z_-]{0,79}):([0-9]{1,9})")
+_WHY: Final = 200  # characters of a reason that are kept
+
+
+class Pressed(NamedTuple):
+    """A command that was asked for by a press, before anything was looked up."""
+
+    command: Command
+    choice: str  # of a menu
+    answer_to: str  # response_url: where an answer that only the user sees may be posted
+
+
+class Modal(NamedTuple):
+    """A press that asks for a modal about an incident."""
+
+    view: str  # DETAILS or PATTERN
+    incident: str
+    user: str
+    trigger: str  # good for one ``views.open`` within three seconds
+    answer_to: str
+
+
+class Submitted(NamedTuple):
+    """The modal ``pattern`` was sent: snooze all that is like this incident until a time."""
+
+    incident: str
+    user: str
+    key: str  # names this submission: one that is sent again has the same
+    until: int
+    why: str
+
+
+class Unread(NamedTuple):
+    """A payload that asks for nothing we know. ``why`` is for the log."""
+
+    why: str
+
+
+Press = Pressed | Modal | Submitted | Unread
+
+
+class _User(msgspec.Struct):
+    id: str
+
+
+class _Option(msgspec.Struct):
+    value: str = ""
+
+
+class _Action(msgspec.Struct):
+    action_id: str
+    action_ts: str = ""
+    value: str | None = None
+    selected_option: _Option | None = None
+
+
+class _Input(msgspec.Struct):
+    type: str = ""
+    value: str | None = None
+    selected_date: str | None = None
+
+
+class _State(msgspec.Struct):
+    values: dict[str, dict[str, _Input]] = {}
+
+
+class _View(msgspec.Struct):
+    id: str = ""
+    callback_id: str = ""
+    private_metadata: str = ""
+    state: _State = msgspec.field(default_factory=_State)
+
+
+class _Payload(msgspec.Struct):
+    type: str
+    user: _User
+    actions: list[_Action] = []
+    trigger_id: str = ""
+    response_url: str = ""
+    view: _View | None = None
+
+
+def read_press(payload: Mapping[str, Any], at: int, digest: Digest, zone: ZoneInfo) -> Press:
+    """Say what a ``block_actions`` or ``view_submission`` payload asks for. Never raises.
+
+    The incident's id and the user's id are the only things that are taken from it, and both are checked;
+    what the incident is, the caller looks up. The command's id is a function of incident, ask, user and the
+    time of the press as Slack gives it: the same press that arrives twice is one command.
+
+    Parameters
+    ----------
+    payload
+        The decoded JSON.
+    at
+        Wall time, epoch seconds.
+    digest, zone
+        When the morning is that "until tomorrow" ends.
+    """
+    try:
+        given = msgspec.convert(payload, _Payload, strict=True)
+    except (msgspec.ValidationError, RecursionError) as error:
+        return Unread(f"not the payload of a press: {error}")
+    if not _USER.fullmatch(given.user.id):
+        return Unread("the user's id is none")
+    if given.type == "block_actions":
+        return _button(given, at, digest, zone)
+    if given.type == "view_submission" and given.view is not None and given.view.callback_id == PATTERN:
+        return _submission(given, given.view, at, digest, zone)
+    return Unread(f"a payload of the type {given.type[:40]!r} asks for nothing here")
+
+
+def _button(given: _Payload, at: int, digest: Digest, zone: ZoneInfo) -> Press:
+    if len(given.actions) != 1:
+        return Unread(f"{len(given.actions)} actions in one press")
+    action = given.actions[0]
+    name, value, choice = action.action_id, action.value or "", ""
+    if name == "snooze":
+        choice, _, value = (action.selected_option or _Option()).value.partition(":")
+    place = _VALUE.fullmatch(value)
+    if place is None:
+        return Unread("the value of the button is not an incident and its revision")
+    incident, user, answer_to = place[1], given.user.id, given.response_url
+    if DETAILS in (name, choice) or choice == PATTERN:
+        view = DETAILS if name == DETAILS else PATTERN
+        return Modal(view, incident, user, given.trigger_id, answer_to)
+    untils = {"1h": lambda: at + HOUR, "tomorrow": lambda: tomorrow(at, digest, zone)}
+    if name == "snooze" and choice in untils:
+        ask, until = Ask.SNOOZE, untils[choice]()
+    elif name in _AT_ONCE:
+        ask, until = _AT_ONCE[name], None
+    else:
+        return Unread(f"no button is called {name[:40]!r}")
+    key = identify("press", incident, ask, user, action.action_ts or given.trigger_id)
+    return Pressed(
+        Command(id=key, ask=ask, at=at, by=user, incident=incident, until=until), choice, answer_to
+    )
+
+
+def _submission(given: _Payload, view: _View, at: int, digest: Digest, zone: ZoneInfo) -> Press:
+    place = _VALUE.fullmatch(view.private_metadata)
+    if place is None:
+        return Unread("the modal does not say which incident it is about")
+    inputs = [each for block in view.state.values.values() for each in block.values()]
+    day = next((each.selected_date for each in inputs if each.selected_date), None)
+    try:
+        until = morning_of(date.fromisoformat(day or ""), digest, zone)
+    except (ValueError, OverflowError):
+        return Unread("the modal has no date")
+    why = next((each.value for each in inputs if each.value), "")[:_WHY]
+    key = identify("press", place[1], Ask.SNOOZE, given.user.id, view.id)
+    return Submitted(place[1], given.user.id, key, min(until, at + LONGEST), why)
+
+
+def pattern_of(incident: Incident) -> Matching:
+    """Return what "this pattern" is: the same account, thing, measure and verdict."""
+    primary = incident.primary
+    return Matching(
+        accounts=[primary.about.account] if primary.about.account else [],
+        scopes=[scope_of(primary)],
+        verdicts=[incident.verdict.value],
+        measures=[primary.measure.value],
+    )
+
+
+def snooze_of(submitted: Submitted, incident: Incident, at: int) -> Command:
+    """Return the command that snoozes all that is like an incident."""
+    return Command(
+        id=submitted.key,
+        ask=Ask.SNOOZE,
+        at=at,
+        by=submitted.user,
+        incident=incident.id,
+        matching=pattern_of(incident),
+        until=submitted.until,
+        why=submitted.why,
+    )

@@ -1,0 +1,196 @@
+"""The slash command ``/uneri``: what its text asks for."""
+
+import re
+import unicodedata
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from alerting.commands.command import Matching
+from alerting.commands.until import LONGEST, SHORTEST, seconds_of
+from config.settings import MEASURES, SCOPE_KINDS
+from detectors.model.finding import Verdict
+
+WHAT_CHANGED: Final = 2 * 3600
+LONGEST_TEXT: Final = 2000
+_WHY: Final = 200  # characters of a reason that are kept
+_ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_./-]{0,79}")
+_TOKEN: Final = re.compile(r"""(?P<head>[^\s"“”„«»]*)["“”„«»](?P<quoted>[^"“”„«»]*)["“”„«»]|(?P<word>\S+)""")
+_COLON: Final = re.compile("[:：]")
+_ENTITIES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))  # Slack escapes these three and no other
+_PARTS: Final = {"account": "accounts", "service": "services", "verdict": "verdicts", "measure": "measures"}
+_VERDICTS: Final = frozenset(verdict.value for verdict in Verdict)
+EVERYTHING: Final = "everything"
+_JAPANESE: Final = {
+    "アカウント": "account", "サービス": "service", "ルート": "route", "関数": "function",
+    "テーブル": "table", "クライアント": "client", "テナント": "tenant", "判定": "verdict", "指標": "measure",
+    "すべて": EVERYTHING, "全て": EVERYTHING,
+}  # fmt: skip
+
+
+class Fault(StrEnum):
+    """Why a text is answered with help; the phrases find the words."""
+
+    UNKNOWN = "unknown"  # no such word
+    WHOM = "whom"  # a silence of nothing
+    HOW_LONG = "how_long"  # a silence without a duration
+    TOO_LONG = "too_long"  # or too short
+    WHICH = "which"  # which silence to end
+    ALONE = "alone"  # everything, and something
+    TEXT = "text"  # more than anybody writes by hand
+
+
+class Help(NamedTuple):
+    """Say what can be written; ``word`` is what was not understood, never trusted."""
+
+    fault: Fault | None = None
+    word: str = ""
+
+
+class Query(StrEnum):
+    """A question that needs nothing more."""
+
+    STATUS = "status"
+    OPEN = "open"
+    SILENCES = "silences"
+
+
+class WhatChanged(NamedTuple):
+    """What changed in the last so many seconds."""
+
+    seconds: int
+
+
+class Silence(NamedTuple):
+    """Tell nobody of what matches, for so many seconds."""
+
+    matching: Matching
+    seconds: int
+    why: str
+
+
+class Unsilence(NamedTuple):
+    """End the silence with this id."""
+
+    id: str
+
+
+Asked = Help | Query | WhatChanged | Silence | Unsilence
+
+_WORDS: Final[dict[str, Asked]] = {
+    "": Help(), "help": Help(), "?": Help(), "ヘルプ": Help(),
+    "status": Query.STATUS, "状態": Query.STATUS,
+    "open": Query.OPEN, "未解決": Query.OPEN,
+    "silences": Query.SILENCES, "停止一覧": Query.SILENCES,
+}  # fmt: skip
+_CHANGED: Final = frozenset({"what-changed", "whatchanged", "changed", "changes", "変化"})
+_SILENCE: Final = frozenset({"silence", "snooze", "停止"})
+_UNSILENCE: Final = frozenset({"unsilence", "unsnooze", "停止解除"})
+
+
+def parse(text: str) -> Asked:
+    """Say what the text behind ``/uneri`` asks for. Never raises: what is not understood asks for help.
+
+    ``status``, ``open``, ``silences``, ``what-changed [2h]``, ``silence table:items 2h why …``,
+    ``unsilence ID``. A silence names one thing or more (``kind:name``, ``account:``, ``service:``,
+    ``verdict:``, ``measure:``, or ``everything``), then how long, then why. A name with spaces stands in
+    quotes, typographic ones too. Kinds may be Japanese, and all but names full-width, as keyboards make it.
+
+    Examples
+    --------
+    >>> parse("what-changed 30m")
+    WhatChanged(seconds=1800)
+    >>> parse('silence route:"POST /items/{id}" verdict:spike 2h a load test').matching.scopes
+    ['route:POST /items/{id}']
+    >>> parse("silence table:items").fault.value
+    'how_long'
+    >>> parse("停止　テーブル：items　２時間").seconds
+    7200
+    """
+    if len(text) > LONGEST_TEXT:
+        return Help(Fault.TEXT)
+    for entity, character in _ENTITIES:
+        text = text.replace(entity, character)
+    words = [_unquoted(found) for found in _TOKEN.finditer(text)]
+    first, rest = (_plain(words[0]), words[1:]) if words else ("", [])
+    if first in _CHANGED:
+        return _what_changed(rest)
+    if first in _SILENCE:
+        return _silence(rest)
+    if first in _UNSILENCE:
+        named = unicodedata.normalize("NFKC", rest[0]) if rest else ""
+        return Unsilence(named) if _ID.fullmatch(named) else Help(Fault.WHICH)
+    return _WORDS.get(first, Help(Fault.UNKNOWN, first))
+
+
+def _unquoted(found: re.Match[str]) -> str:
+    word = found["word"]
+    return word if word is not None else found["head"] + found["quoted"]
+
+
+def _plain(word: str) -> str:
+    """Return a word that is none of the user's names in the one form that is looked for."""
+    return unicodedata.normalize("NFKC", word).lower()
+
+
+def _what_changed(rest: list[str]) -> Asked:
+    if not rest:
+        return WhatChanged(WHAT_CHANGED)
+    seconds = seconds_of(_plain(rest[0]))
+    if seconds is None:
+        return Help(Fault.HOW_LONG, rest[0])
+    return WhatChanged(seconds) if SHORTEST <= seconds <= LONGEST else Help(Fault.TOO_LONG, rest[0])
+
+
+def _silence(rest: list[str]) -> Asked:
+    parts: dict[str, list[str]] = {"scopes": [], **{name: [] for name in _PARTS.values()}}
+    named = everything = 0
+    for place, word in enumerate(rest):
+        seconds = seconds_of(_plain(word))
+        if seconds is not None:
+            if not named:
+                return Help(Fault.WHOM)
+            if everything and named > everything:
+                return Help(Fault.ALONE)
+            if not SHORTEST <= seconds <= LONGEST:
+                return Help(Fault.TOO_LONG, word)
+            why = " ".join(rest[place + 1 :])[:_WHY]
+            return Silence(Matching(**parts), seconds, why)
+        if not _names(word, parts):
+            return Help(Fault.HOW_LONG if named else Fault.WHOM, word)
+        named += 1
+        everything += _is_everything(word)
+    return Help(Fault.HOW_LONG if named else Fault.WHOM)
+
+
+def _names(word: str, parts: dict[str, list[str]]) -> bool:
+    """Put what a word names into its part; False when it names nothing."""
+    if _is_everything(word):
+        return True
+    kind, *names = _COLON.split(word, maxsplit=1)
+    kind = _plain(kind)
+    kind = _JAPANESE.get(kind, kind)
+    name = names[0] if names else ""
+    if not name or (kind == "verdict" and _plain(name) not in _VERDICTS):
+        return False
+    if kind == "measure" and not _is_measure(_plain(name)):
+        return False
+    if kind in ("verdict", "measure"):
+        parts[_PARTS[kind]].append(name if name.startswith("value:") else _plain(name))
+        return True
+    # A name is meant as it is written; but where a keyboard made it full-width, as it would be without.
+    forms = dict.fromkeys((name, unicodedata.normalize("NFKC", name)))
+    if kind in _PARTS:
+        parts[_PARTS[kind]] += forms
+    elif kind in SCOPE_KINDS:
+        parts["scopes"] += (f"{kind}:{form}" for form in forms)
+    else:
+        return False
+    return True
+
+
+def _is_everything(word: str) -> bool:
+    return _JAPANESE.get(_plain(word), _plain(word)) == EVERYTHING
+
+
+def _is_measure(name: str) -> bool:
+    return "*" in name or name in MEASURES or (name.startswith("value:") and name != "value:")

@@ -1,0 +1,293 @@
+"""What was told, measured against labels: what was found, what was missed, which pages were false."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Literal, TypeVar
+
+import msgspec
+
+from alerting.commands.labels import Label
+from alerting.commands.matching import services_of
+from alerting.evaluation.comparison import WEEK, outline
+from alerting.evaluation.label_fit import TOLERANCE, about, excuses, named_rightly, of_nothing, tells
+from alerting.evaluation.measured import Measured
+from alerting.incidents.incident import Incident
+
+UNKNOWN: Final = ""
+"""The verdict of a label that says none, and the service of what no service is known of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A label of an incident that was told."""
+
+    label: Label
+    incident: Incident  # that told it first; a page comes before a digest entry
+    others: tuple[Incident, ...]  # that tell it, too
+    delay: int  # seconds from the label's start until it was told
+    other_verdict: bool  # none of them has the label's verdict
+
+    @property
+    def in_digest(self) -> bool:
+        """Whether only the digest tells it."""
+        return self.incident.sent == "digest"
+
+    def to_json(self) -> dict[str, object]:
+        """Return its form in ``evaluation.json``."""
+        return {
+            "label": _of_label(self.label),
+            "delay": self.delay,
+            "sent": self.incident.sent,
+            "other_verdict": self.other_verdict,
+            "incident": outline(self.incident),
+            "others": [one.id for one in self.others],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A label of an incident that was not told."""
+
+    label: Label
+    seen: tuple[Incident, ...]  # that are about it, and were not sent, or not in time, or not as they should
+
+    def to_json(self) -> dict[str, object]:
+        """Return its form in ``evaluation.json``."""
+        return {"label": _of_label(self.label), "seen": [outline(one) for one in self.seen]}
+
+
+@dataclass(frozen=True, slots=True)
+class FalsePage:
+    """A page that nobody wanted."""
+
+    incident: Incident
+    label: Label | None  # that says so; None: no label is about it
+
+    def to_json(self) -> dict[str, object]:
+        """Return its form in ``evaluation.json``."""
+        return {"incident": outline(self.incident), "label": self.label and _of_label(self.label)}
+
+
+Why = Literal["before", "after"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """How what was told meets the labels. Times are epoch seconds; all lists are ordered by start."""
+
+    first: int
+    last: int
+    tolerance: int
+    total: Measured
+    by_verdict: dict[str, Measured]  # of labels by their own, of pages by theirs
+    by_service: dict[str, Measured]  # a page of several services is one in each
+    found: tuple[Found, ...]
+    missed: tuple[Missed, ...]
+    false_pages: tuple[FalsePage, ...]
+    repeated: tuple[Incident, ...]
+    outside: tuple[tuple[Label, Why], ...]  # labels of incidents that are not counted
+
+    def to_json(self) -> dict[str, object]:
+        """Return the content of ``evaluation.json``."""
+        return {
+            "first": self.first,
+            "last": self.last,
+            "tolerance": self.tolerance,
+            "total": self.total.to_json(),
+            "by_verdict": {name: one.to_json() for name, one in self.by_verdict.items()},
+            "by_service": {name: one.to_json() for name, one in self.by_service.items()},
+            "found": [one.to_json() for one in self.found],
+            "missed": [one.to_json() for one in self.missed],
+            "false_pages": [one.to_json() for one in self.false_pages],
+            "repeated": [outline(one) for one in self.repeated],
+            "outside": [{"label": _of_label(label), "why": why} for label, why in self.outside],
+        }
+
+
+def evaluate(
+    incidents: Sequence[Incident],
+    labels: Sequence[Label],
+    first: int,
+    last: int,
+    *,
+    tolerance: int = TOLERANCE,
+    services: Mapping[str, Collection[str]] | None = None,
+) -> Evaluation:
+    """Measure what was told against what is known.
+
+    Parameters
+    ----------
+    incidents
+        Of the whole replay, each in its last state. A page counts when it was told after ``first`` and not
+        after ``last``: stretches that follow each other count each page once.
+    labels
+        A label of an incident counts when it starts at ``first`` or later and before ``last``; one that does
+        not count still makes pages about it right. It is found by what was told in the same stretch as pages
+        are counted in. Labels of what is expected, or is no anomaly, are not to
+        be found: they say whose pages were false.
+    first, last
+        Epoch seconds between which is judged: from when baselines are old enough, until the end of the last
+        judged step.
+    tolerance
+        Seconds before and after a label that belong to it.
+    services
+        By scope as labels write it (``table:items``): the services it is part of, where that is known.
+        Without it only a label whose scope is a service is counted for one: to ask the incidents would count
+        those that were found, and leave the missed out.
+    """
+    ordered = sorted(incidents, key=lambda one: (one.start, one.id))
+    known = sorted(labels, key=lambda one: (one.start, one.end or last, one.scope, one.kind, one.verdict))
+    labelled = _Labelled(ordered, known, last, tolerance)
+    counted = [label for label in labelled.wanted if first <= label.start < last]
+    outside = [(label, _why(label, first)) for label in labelled.wanted if not first <= label.start < last]
+    met = [labelled.met(label, first, last) for label in counted]
+    found = tuple(one for one in met if isinstance(one, Found))
+    pages = [one for one in ordered if one.sent == "page" and _within(one, first, last)]
+    false = tuple(labelled.false_page(page) for page in pages if not labelled.right(page))
+    wrong = {one.incident.id for one in false}
+    again = [page for page in pages if page.id not in wrong and labelled.told_before(page)]
+    counts = _Counts(max(0, last - first) / WEEK, met, pages, wrong, {page.id for page in again})
+    return Evaluation(
+        first=first,
+        last=last,
+        tolerance=tolerance,
+        total=counts.of(lambda _: True, lambda _: True),
+        by_verdict=counts.each(lambda label: [label.verdict], lambda page: [page.verdict.value]),
+        by_service=counts.each(
+            lambda label: _services(label, services or {}),
+            lambda page: sorted(services_of(page)) or [UNKNOWN],
+        ),
+        found=found,
+        missed=tuple(one for one in met if isinstance(one, Missed)),
+        false_pages=false,
+        repeated=tuple(again),
+        outside=tuple(outside),
+    )
+
+
+class _Labelled:
+    """Which labels are about which incidents."""
+
+    def __init__(
+        self, incidents: Sequence[Incident], labels: Sequence[Label], last: int, tolerance: int
+    ) -> None:
+        self.wanted = [label for label in labels if not of_nothing(label)]
+        self._tolerance = tolerance
+        self._about = {id(label): about(label, incidents, last, tolerance) for label in labels}
+        self._labels: dict[str, list[Label]] = defaultdict(list)
+        for label in labels:
+            for one in self._about[id(label)]:
+                self._labels[one.id].append(label)
+        self._telling = {id(label): self._those_that_tell(label) for label in self.wanted}
+        self._told_first = {telling[0].id for telling in self._telling.values() if telling}
+
+    def _those_that_tell(self, label: Label) -> list[Incident]:
+        """Return what tells of a label, the first page first and digest entries behind the pages."""
+        seen = self._about[id(label)]
+        telling = [one for one in seen if tells(label, one, self._tolerance) and self._denied(one) is None]
+        return sorted(telling, key=lambda one: (one.sent != "page", one.alerted or 0, one.id))
+
+    def met(self, label: Label, first: int, last: int) -> Found | Missed:
+        telling = [one for one in self._telling[id(label)] if _within(one, first, last)]
+        if not telling:
+            return Missed(label, tuple(self._about[id(label)]))
+        best, *others = telling
+        delay = (best.alerted or 0) - label.start
+        return Found(label, best, tuple(others), delay, not any(named_rightly(label, one) for one in telling))
+
+    def right(self, page: Incident) -> bool:
+        return self._denied(page) is None and any(self._excusing(page))
+
+    def told_before(self, page: Incident) -> bool:
+        """Tell whether it tells of labels, counted or not, that another page had told of before.
+
+        One about the limit that a known growth meets tells of none.
+        """
+        return page.id not in self._told_first and any(
+            tells(label, page, self._tolerance) for label in self._excusing(page)
+        )
+
+    def false_page(self, page: Incident) -> FalsePage:
+        said = [label for label in self._labels[page.id] if of_nothing(label)]
+        return FalsePage(page, self._denied(page) or next(iter(said), None))
+
+    def _excusing(self, page: Incident) -> list[Label]:
+        return [
+            label
+            for label in self._labels[page.id]
+            if not of_nothing(label) and excuses(label, page, self._tolerance)
+        ]
+
+    def _denied(self, incident: Incident) -> Label | None:
+        """Return the label that says of this very incident that nobody wanted to be told."""
+        said = (label for label in self._labels[incident.id] if label.incident == incident.id)
+        return next((label for label in said if of_nothing(label)), None)
+
+
+class _Counts:
+    """Counts of labels and pages, of all or of some."""
+
+    def __init__(
+        self,
+        weeks: float,
+        met: Sequence[Found | Missed],
+        pages: Sequence[Incident],
+        wrong: Collection[str],
+        again: Collection[str],
+    ) -> None:
+        self._weeks, self._met, self._pages, self._wrong, self._again = weeks, met, pages, wrong, again
+
+    def of(self, has_label: Callable[[Label], bool], has_page: Callable[[Incident], bool]) -> Measured:
+        met = [one for one in self._met if has_label(one.label)]
+        found = [one for one in met if isinstance(one, Found)]
+        pages = [page for page in self._pages if has_page(page)]
+        return Measured(
+            labels=len(met),
+            found=len(found),
+            in_digest=sum(one.in_digest for one in found),
+            other_verdict=sum(one.other_verdict for one in found),
+            pages=len(pages),
+            false_pages=sum(page.id in self._wrong for page in pages),
+            repeated=sum(page.id in self._again for page in pages),
+            weeks=self._weeks,
+            delays=tuple(one.delay for one in found if not one.in_digest),
+            digest_delays=tuple(one.delay for one in found if one.in_digest),
+        )
+
+    def each(
+        self, of_label: Callable[[Label], Iterable[str]], of_page: Callable[[Incident], Iterable[str]]
+    ) -> dict[str, Measured]:
+        names = {name for one in self._met for name in of_label(one.label)}
+        names |= {name for page in self._pages for name in of_page(page)}
+        return {
+            name: self.of(partial(_has, name, of_label), partial(_has, name, of_page))
+            for name in sorted(names, key=lambda name: (name == UNKNOWN, name))
+        }
+
+
+T = TypeVar("T")
+
+
+def _has(name: str, of: Callable[[T], Iterable[str]], one: T) -> bool:
+    return name in of(one)
+
+
+def _within(incident: Incident, first: int, last: int) -> bool:
+    """Tell whether what tells of an incident left in a stretch; at its end is within, at its begin before."""
+    return first < (incident.alerted or incident.start) <= last
+
+
+def _why(label: Label, first: int) -> Why:
+    return "before" if label.start < first else "after"
+
+
+def _services(label: Label, services: Mapping[str, Collection[str]]) -> list[str]:
+    kind, _, name = label.scope.partition(":")
+    return [name] if kind == "service" else sorted(services.get(label.scope, ())) or [UNKNOWN]
+
+
+def _of_label(label: Label) -> dict[str, object]:
+    plain: dict[str, object] = msgspec.to_builtins(label)
+    return {key: value for key, value in plain.items() if value not in ("", None)}

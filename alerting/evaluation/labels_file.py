@@ -1,0 +1,293 @@
+"""Labels in a file: YAML, CSV or JSON lines, with what is wrong said by line."""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import yaml
+
+from alerting.commands.labels import Kind, Label
+from alerting.evaluation.labels_lines import rows_of
+from config.settings import SCOPE_KINDS
+from config.yaml_tree import read_tree
+from detectors.model.finding import Verdict
+from detectors.model.measures import Measure
+
+MOST: Final = 20  # mistakes that are told: more are one, made everywhere
+LATEST: Final = 4_102_444_800  # 2100-01-01
+_FIELDS: Final = Label.__struct_fields__
+_TIMES: Final = ("start", "end", "at")
+_VERDICTS: Final = tuple(verdict.value for verdict in Verdict)
+_KINDS: Final = (*(kind.value for kind in Kind), *_VERDICTS)
+_HOW_A_TIME: Final = "write 2026-01-31T08:00:00Z, 2026-01-31 or epoch seconds"
+
+
+class Wrong(NamedTuple):
+    """What is wrong on a line, and the remedy."""
+
+    line: int
+    message: str
+
+
+class LabelsError(Exception):
+    """A labels file that cannot be used.
+
+    As text one line a mistake, ``FILE:LINE: message; remedy``, of very many the first twenty.
+    """
+
+    def __init__(self, name: str, wrong: Iterable[Wrong]) -> None:
+        self.name = name
+        self.wrong = tuple(sorted(wrong))
+        super().__init__(name, self.wrong)
+
+    def __str__(self) -> str:
+        told = [f"{self.name}:{line}: {message}" for line, message in self.wrong[:MOST]]
+        if more := len(self.wrong) - len(told):
+            told.append(f"{self.name}: and {more:,} more")
+        return "\n".join(told)
+
+
+def load_labels(path: str | Path) -> list[Label]:
+    """Read a file of labels: CSV or JSON lines when its name ends so (.csv, .jsonl), else YAML.
+
+    Raises
+    ------
+    LabelsError
+        With everything that is wrong in it; nothing is guessed and nothing is left out.
+    """
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        reason = error.strerror or error
+        raise LabelsError(str(path), [Wrong(1, f"cannot be read: {reason}; check the path")]) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise LabelsError(str(path), [Wrong(line, "is not UTF-8 text; save it as UTF-8")]) from None
+    return read_labels(text, str(path))
+
+
+def read_labels(text: str, name: str) -> list[Label]:
+    r"""Read labels from text; ``name`` says which form it has (.csv, .jsonl, else YAML).
+
+    Raises
+    ------
+    LabelsError
+        As ``load_labels``.
+
+    Examples
+    --------
+    >>> read_labels("start,end,scope,kind\n100,200,table:items,spike\n", "known.csv")[0].scope
+    'table:items'
+    >>> read_labels("- {start: 9, end: 3, kind: spike}\n", "known.yaml")
+    Traceback (most recent call last):
+    alerting.evaluation.labels_file.LabelsError: known.yaml:1: end is before start; exchange them?
+    """
+    rows, wrong = _FORMS.get(Path(name).suffix.lower(), _yaml_rows)(text)
+    labels = []
+    for line, row in rows:
+        mistakes: list[str] = []
+        given = {key: value for key, value in row.items() if value not in (None, "")}
+        label = _label(given, mistakes)
+        wrong += [Wrong(line, mistake) for mistake in mistakes]
+        if label is not None:
+            labels.append(label)
+    if wrong:
+        raise LabelsError(name, wrong)
+    return labels
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what looks like a number to any reader: ``0E0`` does not to this library's own writer."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="'" if text[:1] in set("0123456789+-.") else None
+    ),
+)
+
+
+def labels_to_yaml(labels: Iterable[Label]) -> str:
+    """Return the YAML form, which ``read_labels`` gives the same labels for."""
+    written = [_written(label) for label in labels]
+    return yaml.dump(written, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+def labels_to_csv(labels: Iterable[Label]) -> str:
+    """Return the CSV form, which ``read_labels`` gives the same labels for."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, _FIELDS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_written(label) for label in labels)
+    return out.getvalue()
+
+
+def labels_to_jsonl(labels: Iterable[Label]) -> str:
+    """Return the form of JSON lines, which ``read_labels`` gives the same labels for."""
+    return "".join(f"{msgspec.json.encode(_written(label)).decode()}\n" for label in labels)
+
+
+def _written(label: Label) -> dict[str, object]:
+    plain: dict[str, object] = msgspec.to_builtins(label)
+    return {key: value for key, value in plain.items() if value not in (None, "")}
+
+
+def _csv_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[tuple[int, dict[str, Any]]] = []
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if unknown := [name for name in header if name not in _FIELDS]:
+            known = ", ".join(_FIELDS)
+            return [], [Wrong(1, f"unknown column {unknown[0]!r}; the columns are {known}")]
+        if twice := [name for name in header if header.count(name) > 1]:
+            return [], [Wrong(1, f"two columns {twice[0]!r}; keep one of them")]
+        if missing := {"start", "kind"} - set(header):
+            return [], [
+                Wrong(1, f"no column {min(missing)!r}; begin with a line such as start,end,scope,kind")
+            ]
+        wrong: list[Wrong] = []
+        while True:
+            line = reader.line_num + 1
+            row = next(reader, None)
+            if row is None:
+                return rows, wrong
+            if len(row) > len(header):
+                wrong.append(
+                    Wrong(line, f"{len(row)} values for {len(header)} columns; quote those with commas")
+                )
+            elif any(value.strip() for value in row):
+                rows.append((line, dict(zip(header, (value.strip() for value in row), strict=False))))
+    except csv.Error as error:
+        return [], [Wrong(max(1, reader.line_num), f"not CSV: {error}; check the quotes")]
+
+
+def _json_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]]:
+    rows, wrong = rows_of(text)
+    return rows, [Wrong(*one) for one in wrong]
+
+
+def _yaml_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]]:
+    tree = read_tree(text)
+    wrong = [Wrong(problem.place.line, f"{problem.message}; {problem.remedy}") for problem in tree.problems]
+    if tree.data is None:
+        return [], wrong
+    root: tuple[str | int, ...] = ()
+    entries = tree.data
+    if isinstance(entries, dict) and set(entries) == {"labels"}:
+        root, entries = ("labels",), entries["labels"] or []
+    if not isinstance(entries, list):
+        return [], [*wrong, Wrong(1, "no list of labels; begin each with - start: 2026-01-31T08:00:00Z")]
+    rows = []
+    for number, entry in enumerate(entries):
+        line = tree.values[(*root, number)].line
+        if isinstance(entry, dict):
+            rows.append((line, entry))
+        else:
+            wrong.append(Wrong(line, "no label; write its keys: start, end, scope, kind"))
+    return rows, wrong
+
+
+_FORMS: Final = {".csv": _csv_rows, ".jsonl": _json_rows}
+
+
+def _label(given: Mapping[str, Any], mistakes: list[str]) -> Label | None:
+    """Return the label that a row says; None, and what is wrong, when it says none."""
+    before = len(mistakes)
+    mistakes += [
+        f"unknown key {key!r}; the keys are {', '.join(_FIELDS)}" for key in given if key not in _FIELDS
+    ]
+    times = {name: _time(name, given[name], mistakes) for name in _TIMES if name in given}
+    texts: dict[str, str] = {}
+    for name in set(_FIELDS) - set(_TIMES):
+        value = given.get(name, "")
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            texts[name] = str(value)  # an account is written as a number, too
+        else:
+            mistakes.append(f"{name} is {_shown(value)}; write text")
+    if "start" not in given:
+        mistakes.append(f"no start; {_HOW_A_TIME}")
+    start, end = times.get("start"), times.get("end")
+    if start is not None and end is not None and end < start:
+        mistakes.append("end is before start; exchange them?")
+    _check_words(texts, mistakes)
+    if len(mistakes) > before or start is None:
+        return None
+    kind = texts.pop("kind")
+    if kind in _VERDICTS:  # a known incident by its verdict alone
+        texts["verdict"], kind = kind, Kind.INCIDENT
+    return Label(kind=Kind(kind), start=start, end=end, at=times.get("at"), **texts)
+
+
+def _check_words(texts: Mapping[str, str], mistakes: list[str]) -> None:
+    kind, verdict, scope, measure = (texts.get(name, "") for name in ("kind", "verdict", "scope", "measure"))
+    if kind not in _KINDS:
+        mistakes.append(
+            f"kind is {_shown(kind)}; write one of {', '.join(_KINDS)}"
+            if kind
+            else f"no kind; write one of {', '.join(_KINDS)}"
+        )
+    elif verdict and verdict not in _VERDICTS:
+        mistakes.append(f"verdict is {_shown(verdict)}; write one of {', '.join(_VERDICTS)}")
+    elif kind in _VERDICTS and verdict not in ("", kind):
+        mistakes.append(f"kind is {kind} and verdict is {verdict}; write one of them")
+    of, colon, name = scope.partition(":")
+    if scope and (of not in SCOPE_KINDS or not colon or not name):
+        mistakes.append(
+            f"scope is {_shown(scope)}; write kind:name such as table:items, kinds: {', '.join(SCOPE_KINDS)}"
+        )
+    if measure and not measure.startswith("value:") and measure not in {each.value for each in Measure}:
+        mistakes.append(
+            f"measure is {_shown(measure)}; write one of {', '.join(each.value for each in Measure)}"
+        )
+
+
+def _time(name: str, value: object, mistakes: list[str]) -> int | None:
+    """Return epoch seconds of a number or an RFC 3339 time or date, in UTC where no offset is written."""
+    if date := _bare_date(value):
+        mistakes.append(f"{name} is {value}, which as epoch seconds lies in 1970; write {date}")
+        return None
+    seconds = _seconds(value)
+    if seconds is None or not 0 <= seconds < LATEST:
+        mistakes.append(f"{name} is {_shown(value)}, which is no time; {_HOW_A_TIME}")
+        return None
+    return int(seconds)
+
+
+def _bare_date(value: object) -> str | None:
+    """Return a date that was written without hyphens (20260131) as it is to be written, else None."""
+    written = str(value)
+    if isinstance(value, bool) or not re.fullmatch(r"(19[7-9]|20\d)\d{5}", written, re.ASCII):
+        return None
+    try:
+        return datetime.strptime(written, "%Y%m%d").replace(tzinfo=UTC).date().isoformat()
+    except ValueError:
+        return None
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) if math.isfinite(value) else None
+    if not isinstance(value, str):
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            time = datetime.fromisoformat(value)
+            return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            return None
+    return seconds if math.isfinite(seconds) else None
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"  # noqa: PLR2004  # enough to recognise it

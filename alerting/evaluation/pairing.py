@@ -1,0 +1,160 @@
+"""Which incidents of two configurations are the same: each has at most one counterpart.
+
+The same id is the same incident. Otherwise two are the same when their times overlap, they point the same way
+(a rise, a fall, growth with its limits), and, the surer of these first:
+
+1. both are about the same series;
+2. what one is about is a member of the other: the cause was ranked differently;
+3. both are about the same scope, by another measure.
+
+Of several the pairing is taken whose overlaps add up to the most.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from alerting.incidents.cause import GROWTH, direction
+from alerting.incidents.incident import Incident
+from detectors.model.finding import Finding, Verdict
+
+Two = tuple[Incident, Incident]
+
+
+def pairs(a: Sequence[Incident], b: Sequence[Incident]) -> list[Two]:
+    """Return the incidents that are in both lists, as (one of ``a``, its counterpart in ``b``).
+
+    Ids are unique within a list. The order of the lists does not matter; exchanging them exchanges the two of
+    each pair and nothing else. Ordered by start.
+
+    Examples
+    --------
+    >>> pairs([], [])
+    []
+    """
+    # Of pairings that overlap equally one is taken by the order of things: always in the same orientation.
+    if sorted(one.id for one in b) < sorted(one.id for one in a):
+        made = [(one, other) for other, one in _pairs(b, a)]
+    else:
+        made = _pairs(a, b)
+    return sorted(made, key=_order)
+
+
+def _order(two: Two) -> tuple[int, list[str]]:
+    return min(one.start for one in two), sorted(one.id for one in two)
+
+
+def _pairs(a: Sequence[Incident], b: Sequence[Incident]) -> list[Two]:
+    left = {one.id: one for one in sorted(a, key=lambda one: (one.start, one.id))}
+    right = {one.id: one for one in sorted(b, key=lambda one: (one.start, one.id))}
+    until = max((_last(one) for one in (*a, *b)), default=0)
+    made = [(one, right[which]) for which, one in left.items() if which in right]
+    for level in _LEVELS:
+        for one, other in made:
+            left.pop(one.id, None)
+            right.pop(other.id, None)
+        overlaps = {
+            (one.id, other.id): seconds
+            for one, other in level.related(left.values(), right.values())
+            if (seconds := _overlap(one, other, until)) > 0
+        }
+        made += [(left[one], right[other]) for one, other in _heaviest(overlaps)]
+    return made
+
+
+class _Level(NamedTuple):
+    """Two are related when the ``head`` of either is among ``all`` of the other."""
+
+    head: Callable[[Incident], Hashable]
+    all: Callable[[Incident], Iterable[Hashable]]
+
+    def related(self, left: Iterable[Incident], right: Iterable[Incident]) -> Iterator[Two]:
+        heads: dict[Hashable, dict[str, Incident]] = defaultdict(dict)
+        wholes: dict[Hashable, dict[str, Incident]] = defaultdict(dict)
+        for other in right:
+            heads[self.head(other)][other.id] = other
+            for key in self.all(other):
+                wholes[key][other.id] = other
+        for one in left:
+            found = dict(wholes.get(self.head(one), {}))
+            for key in self.all(one):
+                found |= heads.get(key, {})
+            yield from ((one, other) for other in found.values())
+
+
+def _series(finding: Finding) -> Hashable:
+    return finding.about, finding.measure, _way(finding)
+
+
+def _way(finding: Finding) -> str:
+    # What comes slowly overlaps with everything that happens suddenly there, and is something else.
+    return GROWTH if finding.verdict in (Verdict.GROWTH, Verdict.LIMIT) else direction(finding)
+
+
+def _of_primary(incident: Incident) -> Hashable:
+    return _series(incident.primary)
+
+
+def _of_all(incident: Incident) -> set[Hashable]:
+    return {_series(finding) for finding in (incident.primary, *incident.members)}
+
+
+def _scope(incident: Incident) -> Hashable:
+    return incident.primary.about, _way(incident.primary)
+
+
+_LEVELS: Final = (
+    _Level(_of_primary, lambda incident: [_of_primary(incident)]),
+    _Level(_of_primary, _of_all),
+    _Level(_scope, lambda incident: [_scope(incident)]),
+)
+
+
+def _last(incident: Incident) -> int:
+    return max(incident.start, incident.end or 0, incident.alerted or 0, incident.primary.seen)
+
+
+def _overlap(one: Incident, other: Incident, until: int) -> int:
+    """Return how many seconds both last; one for two that only touch, 0 or less for others."""
+    ends = (until if each.end is None else each.end for each in (one, other))
+    return min(ends) - max(one.start, other.start) + 1
+
+
+def _heaviest(weights: Mapping[tuple[str, str], int]) -> list[tuple[str, str]]:
+    """Return the one-to-one choice of pairs whose weights add up to the most."""
+    from scipy.optimize import linear_sum_assignment
+
+    chosen = []
+    for rows, columns in _islands(weights):
+        matrix = np.array([[weights.get((row, column), 0) for column in columns] for row in rows])
+        chosen += [
+            (rows[row], columns[column])
+            for row, column in zip(*linear_sum_assignment(matrix, maximize=True), strict=True)
+            if matrix[row, column] > 0
+        ]
+    return chosen
+
+
+def _islands(edges: Iterable[tuple[str, str]]) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield what hangs together: the lists are then short, however long the history is."""
+    ahead: dict[str, dict[str, None]] = defaultdict(dict)  # dicts: sets of strings have no fixed order
+    back: dict[str, dict[str, None]] = defaultdict(dict)
+    for row, column in edges:
+        ahead[row][column] = None
+        back[column][row] = None
+    seen: set[str] = set()
+    for start in ahead:
+        if start in seen:
+            continue
+        rows, columns = {start: None}, dict[str, None]()
+        waiting = [start]
+        while waiting:
+            for column in ahead[waiting.pop()]:
+                columns[column] = None
+                fresh = [row for row in back[column] if row not in rows]
+                rows |= dict.fromkeys(fresh)
+                waiting += fresh
+        seen |= set(rows)
+        yield list(rows), list(columns)

@@ -1,0 +1,44 @@
+"""The buttons under a page: what can be asked for in each state of its incident."""
+
+from typing import Final
+
+from alerting.commands.command import Ask
+from alerting.incidents.incident import OVER, Incident
+from alerting.messages.message import Block, actions, button, select
+from alerting.words.phrases import Phrases
+
+ACKNOWLEDGE: Final = "acknowledge"
+SNOOZE: Final = "snooze"
+EXPECTED: Final = "expected"
+NOT_AN_ANOMALY: Final = "not_an_anomaly"
+DETAILS: Final = "details"
+
+HOUR: Final = "1h"
+TOMORROW: Final = "tomorrow"
+PATTERN: Final = "pattern"
+
+
+def buttons(incident: Incident, words: Phrases, asked: frozenset[Ask] = frozenset()) -> Block:
+    """Return the row of buttons.
+
+    ``value`` is ``incident:revision``, that of an entry of the snooze menu ``1h:incident:revision``: whoever
+    takes a press looks the incident up, nothing else in a message is believed.
+
+    Parameters
+    ----------
+    asked
+        What people asked for before: nobody needs to acknowledge twice.
+    """
+    labels = words.labels
+    value = f"{incident.id}:{incident.revision}"
+    shown: list[Block] = []
+    if incident.end is None and incident.state not in OVER:
+        if Ask.ACKNOWLEDGE not in asked:
+            shown.append(button(ACKNOWLEDGE, labels.acknowledge, value, style="primary"))
+        entries = ((labels.an_hour, HOUR), (labels.tomorrow, TOMORROW), (labels.pattern, PATTERN))
+        shown.append(select(SNOOZE, labels.snooze, [(text, f"{what}:{value}") for text, what in entries]))
+    if incident.state != "withdrawn":
+        shown.append(button(EXPECTED, labels.as_expected, value))
+        shown.append(button(NOT_AN_ANOMALY, labels.not_an_anomaly, value))
+    shown.append(button(DETAILS, labels.details, value))
+    return actions(shown)

@@ -1,0 +1,31 @@
+"""What people did about an incident, in words: in its message and in its thread."""
+
+from collections.abc import Sequence
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from alerting.commands.command import Ask, Command
+from alerting.words.mrkdwn import escape, person, when
+from alerting.words.phrases import Phrases
+
+WHY: Final = 200
+LINES: Final = 3
+
+
+def handled_lines(commands: Sequence[Command], words: Phrases, zone: ZoneInfo, *, at: int) -> list[str]:
+    """Return who acknowledged it and what keeps it quiet at ``at`` (epoch seconds)."""
+    latest: dict[Ask, Command] = {}
+    for command in commands:
+        if command.ask is Ask.UNSILENCE:
+            latest.pop(Ask.SNOOZE, None)
+            latest.pop(Ask.SILENCE, None)
+        elif command.ask is not Ask.ACKNOWLEDGE or command.ask not in latest:  # the first deals with it
+            latest[command.ask] = command
+    holds = [one for one in latest.values() if one.until is None or one.until > at]
+    return [asked(one, words, zone) for one in holds][:LINES]
+
+
+def asked(command: Command, words: Phrases, zone: ZoneInfo) -> str:
+    """Say who asked for what, until when and why, as mrkdwn."""
+    until = "" if command.until is None else when(command.until, words.clock(command.until, zone))
+    return words.handled(command.ask, person(command.by), until, escape(command.why, WHY))

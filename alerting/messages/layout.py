@@ -1,0 +1,56 @@
+"""Slack's mrkdwn, taken apart: what the terminal and the preview show in Slack's place."""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from alerting.words.locales import ENGLISH
+from alerting.words.phrases import Phrases
+
+_TOKEN: Final = re.compile(r"<(?P<inner>[^<>]*)>|\*(?P<bold>[^*\n]+)\*")
+_CALLED: Final = re.compile(r"(?:@|!|!subteam\^)(?P<who>[A-Za-z0-9]+)")
+_DATE: Final = re.compile(r"!date\^(\d+)\^(\{date_short_pretty\})?")
+
+
+class Piece(NamedTuple):
+    """A run of text with one look."""
+
+    text: str
+    bold: bool = False
+    url: str | None = None
+
+
+def pieces(mrkdwn: str, zone: ZoneInfo, words: Phrases = ENGLISH, *, bold: bool = False) -> Iterator[Piece]:
+    """Yield the runs of the mrkdwn that Uneri writes: bold, links, dates and escaped text.
+
+    Examples
+    --------
+    >>> [tuple(piece) for piece in pieces("*Now* <https://x.io/?a&amp;b|it&amp;ms>", ZoneInfo("UTC"))]
+    [('Now', True, None), (' ', False, None), ('it&ms', False, 'https://x.io/?a&b')]
+    """
+    done = 0
+    for found in _TOKEN.finditer(mrkdwn):
+        if found.start() > done:
+            yield Piece(unescape(mrkdwn[done : found.start()]), bold)
+        done = found.end()
+        if found["bold"] is not None:
+            yield from pieces(found["bold"], zone, words, bold=True)
+            continue
+        date = _DATE.match(found["inner"])
+        if date is not None:
+            yield Piece(words.friendly(int(date[1]), zone, day=date[2] is not None), bold)
+            continue
+        called = _CALLED.fullmatch(found["inner"])
+        if called is not None:  # Slack shows the names of members; here there are only their ids
+            yield Piece(f"@{called['who']}", bold=True)
+            continue
+        url, _, label = found["inner"].partition("|")
+        yield Piece(unescape(label or url), bold, unescape(url))
+    if done < len(mrkdwn):
+        yield Piece(unescape(mrkdwn[done:]), bold)
+
+
+def unescape(text: str) -> str:
+    """Undo Slack's three entities."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

@@ -1,0 +1,167 @@
+"""What a message is, and the pieces it is made of; they keep below Slack's limits."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+
+from alerting.words.mrkdwn import escape, plain
+
+HEADER: Final = 150  # Slack's limit; the others are below Slack's (3,000 a section, about 13,200 in all)
+SECTION: Final = 2800
+FIELD: Final = 1900
+TOTAL: Final = 12_000
+TEXT: Final = 3000
+NAME: Final = 60
+BUTTON: Final = 75
+OPTION: Final = 75
+
+Block = dict[str, Any]
+Look = Literal["page", "over", "digest"]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """What is posted: blocks, and the full sentence that notifications and screen readers get.
+
+    Blocks have no ids of their own: an edited message needs new ones, which Slack gives.
+
+    ``look`` tells a terminal what frame to put around it.
+    """
+
+    text: str
+    blocks: list[Block]
+    look: Look = "page"
+
+
+def header(text: str) -> Block:
+    """Return the title of a message; ``text`` may hold anything."""
+    return {"type": "header", "text": plain_text(text, HEADER)}
+
+
+def section(text: str) -> Block:
+    """Return a paragraph of mrkdwn that is escaped already and shorter than ``SECTION``."""
+    return {"type": "section", "text": mrkdwn(text)}
+
+
+def fields(texts: Iterable[str]) -> Block:
+    """Return short texts in two columns, at most ten."""
+    return {"type": "section", "fields": [mrkdwn(text) for text in texts][:10]}
+
+
+def labelled(label: str, text: str, limit: int = 2 * NAME) -> str:
+    """Return a field: our label, and under it a text that may hold anything."""
+    return f"*{label}*\n{escape(text, limit) or '–'}"
+
+
+def context(lines: Iterable[str]) -> Block:
+    """Return small print, at most ten lines of it."""
+    return {"type": "context", "elements": [mrkdwn(line) for line in lines][:10]}
+
+
+def button(action: str, label: str, value: str, **more: str) -> Block:
+    """Return a button."""
+    return {
+        "type": "button",
+        "action_id": action,
+        "text": plain_text(label, BUTTON),
+        "value": value,
+        **more,
+    }
+
+
+def select(action: str, label: str, options: Sequence[tuple[str, str]]) -> Block:
+    """Return a menu of (label, value)."""
+    return {
+        "type": "static_select",
+        "action_id": action,
+        "placeholder": plain_text(label, HEADER),
+        "options": [{"text": plain_text(text, OPTION), "value": value} for text, value in options],
+    }
+
+
+def actions(elements: Sequence[Block]) -> Block:
+    """Return a row of buttons and menus."""
+    return {"type": "actions", "elements": list(elements)}
+
+
+def mrkdwn(text: str) -> Block:
+    """Return a text object of what is escaped already."""
+    # verbatim: Slack is not to look for links and mentions in what we did not mark as such.
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def plain_text(text: str, limit: int) -> Block:
+    """Return a text object without markup; ``text`` may hold anything."""
+    return {"type": "plain_text", "text": plain(text, limit) or "–", "emoji": False}
+
+
+def fit(lines: Iterable[str], budget: int) -> str:
+    """Join the first lines that fit: whole lines only, half a link would break the block."""
+    kept: list[str] = []
+    for line in lines:
+        if sum(map(len, kept)) + len(kept) + len(line) > budget:
+            break
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def paragraphs(lines: Iterable[str], budget: int) -> list[Block]:
+    """Return lines as sections, each as full as it may be, until the budget is spent."""
+    blocks: list[Block] = []
+    held: list[str] = []
+    spent = room = 0
+    for line in lines:
+        if len(line) > SECTION or spent + len(line) > budget:
+            break
+        if held and room + len(line) + 1 > SECTION:
+            blocks.append(section("\n".join(held)))
+            held, room = [], 0
+        held.append(line)
+        room += len(line) + 1
+        spent += len(line) + 1
+    return [*blocks, section("\n".join(held))] if held else blocks
+
+
+def listing(
+    title: str,
+    lines: Sequence[str],
+    more: Callable[[int], str],
+    *,
+    budget: int = SECTION,
+    most: int | None = None,
+    total: int | None = None,
+) -> list[Block]:
+    """Return a list under its title, as sections; nothing where there are no lines.
+
+    Parameters
+    ----------
+    more
+        Says how many are not shown.
+    budget
+        Characters it may take.
+    most
+        Lines that are shown at most.
+    total
+        How many there are, where ``lines`` are only the first of them.
+    """
+    if not lines:
+        return []
+    spent, shown = len(title) + NAME, 0
+    for line in lines[:most]:
+        spent += len(line) + 1
+        if spent > budget or len(line) > SECTION:
+            break
+        shown += 1
+    rest = max(len(lines), total or 0) - shown
+    last = more(rest) if rest else ""
+    return paragraphs([f"*{title}*", *lines[:shown], *([last] if last else [])], budget)
+
+
+def length(thing: object) -> int:
+    """Return how many characters of text there are in blocks."""
+    if isinstance(thing, dict):
+        return sum(
+            len(value) if key == "text" and isinstance(value, str) else length(value)
+            for key, value in thing.items()
+        )
+    return sum(map(length, thing)) if isinstance(thing, list) else 0

@@ -1,0 +1,190 @@
+"""The modals behind the buttons Details and Snooze this pattern, as ``views.open`` takes them."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from alerting.commands.command import Matching
+from alerting.incidents.incident import Incident
+from alerting.messages.callers import reason_counts
+from alerting.messages.message import (
+    NAME,
+    Block,
+    context,
+    fields,
+    header,
+    labelled,
+    listing,
+    paragraphs,
+    plain_text,
+    section,
+)
+from alerting.words import numbers
+from alerting.words.mrkdwn import escape, when
+from alerting.words.phrases import Phrases
+from detectors.model.finding import Finding, Share
+
+View = dict[str, Any]
+
+TITLE: Final = 24  # characters, Slack's limit
+BLOCKS: Final = 100
+MOST: Final = 30  # of any list
+_SENTENCE: Final = 450  # characters, each of which may become five
+_BUDGET: Final = 6000
+WHY: Final = 200
+UNTIL_BLOCK: Final = "until"
+WHY_BLOCK: Final = "why"
+
+
+def details(incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int) -> View:
+    """Return all evidence of an incident: figures, callers, causes, members, weeks and ids."""
+    primary, labels = incident.primary, words.labels
+    blocks: list[Block] = [
+        header(words.title(incident)),
+        section(escape(words.why(primary), _SENTENCE) or labels.no_reason),
+        fields(_figures(incident, words, zone)),
+        fields(_basis(primary, words)),
+    ]
+    lists = (
+        (labels.callers, [_share(each, primary, words) for each in primary.callers]),
+        (labels.suspects, [_share(each, primary, words) for each in primary.suspects]),
+        (labels.reasons, [f"{escape(reason, NAME)} · {count}" for reason, count in reason_counts(primary)]),
+        (
+            labels.causes,
+            [
+                escape(f"{words.about(one.scope)} · {words.name(one.measure)}", 2 * NAME)
+                + f" · {words.percent(one.score)}"
+                for one in primary.causes
+            ],
+        ),
+        (labels.members, [_member(each, words) for each in incident.members]),
+    )
+    for title, lines in lists:
+        blocks += _list(title, lines, words)
+    blocks.append(context(_ids(incident, words, zone, at)))
+    return {
+        "type": "modal",
+        "callback_id": "details",
+        "title": plain_text(labels.details_title, TITLE),
+        "close": plain_text(labels.close, TITLE),
+        "blocks": blocks[:BLOCKS],
+    }
+
+
+def pattern(incident: Incident, matching: Matching, words: Phrases, *, day: str | None = None) -> View:
+    """Return the modal that asks until which day what is like an incident is snoozed.
+
+    Parameters
+    ----------
+    matching
+        What is snoozed.
+    day
+        The day that is proposed, ``YYYY-MM-DD``.
+    """
+    labels = words.labels
+    picker: Block = {"type": "datepicker", "action_id": UNTIL_BLOCK}
+    if day is not None:
+        picker["initial_date"] = day
+    reason: Block = {"type": "plain_text_input", "action_id": WHY_BLOCK, "max_length": WHY}
+    shown = [f"•  {line}" for line in matching_lines(matching, words)]
+    return {
+        "type": "modal",
+        "callback_id": "pattern",
+        "private_metadata": f"{incident.id}:{incident.revision}",
+        "title": plain_text(labels.pattern_title, TITLE),
+        "submit": plain_text(labels.submit, TITLE),
+        "close": plain_text(labels.cancel, TITLE),
+        "blocks": [
+            section(labels.matches),
+            *paragraphs(shown or ["•  *"], _BUDGET // 3),
+            {
+                "type": "input",
+                "block_id": UNTIL_BLOCK,
+                "label": plain_text(labels.until, TITLE * 3),
+                "element": picker,
+            },
+            {
+                "type": "input",
+                "block_id": WHY_BLOCK,
+                "optional": True,
+                "label": plain_text(labels.why, TITLE * 3),
+                "element": reason,
+            },
+        ],
+    }
+
+
+def matching_lines(matching: Matching, words: Phrases) -> list[str]:
+    """Say what a silence or a snooze of a pattern matches, one line for each part of it."""
+    labels = words.labels
+    parts = (
+        (labels.match_accounts, matching.accounts),
+        (labels.match_services, matching.services),
+        (labels.match_scopes, matching.scopes),
+        (labels.match_verdicts, matching.verdicts),
+        (labels.match_measures, matching.measures),
+    )
+    return [f"{label}: *{escape(', '.join(values), 2 * NAME) or '–'}*" for label, values in parts if values]
+
+
+def _figures(incident: Incident, words: Phrases, zone: ZoneInfo) -> list[str]:
+    primary, labels = incident.primary, words.labels
+    peak = labels.lowest if incident.peak < primary.expected else labels.peak
+    shown = [
+        labelled(labels.now, words.quantity(primary.observed, primary.measure)),
+        labelled(labels.expected, words.quantity(primary.expected, primary.measure)),
+        labelled(labels.interval, f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}"),
+        labelled(peak, words.quantity(incident.peak, primary.measure)),
+        labelled(labels.score, f"{primary.score:.4f}"),
+        f"*{labels.since}*\n{when(incident.start, words.clock(incident.start, zone))}",
+    ]
+    if primary.limit:
+        shown.append(labelled(labels.limit, words.quantity(primary.limit, primary.measure)))
+    if primary.growth is not None:
+        shown.append(f"*{labels.growth}*\n{words.forecast(primary.growth)}")
+    if primary.error_type:
+        shown.append(labelled(labels.error, f"{primary.error_type}, {words.times(primary.times)}"))
+    return shown
+
+
+def _basis(finding: Finding, words: Phrases) -> list[str]:
+    labels = words.labels
+    return [
+        labelled(labels.completeness, words.complete(finding.completeness)),
+        labelled(labels.weeks_used, ", ".join(map(str, finding.weeks_used))),
+        labelled(labels.weeks_left_out, ", ".join(map(str, finding.weeks_left_out))),
+        labelled(labels.basis, words.compared(finding)),
+        labelled(labels.where, words.place(finding.about)),
+    ]
+
+
+def _share(share: Share, finding: Finding, words: Phrases) -> str:
+    now, before = (words.quantity(value, finding.measure) for value in (share.observed, share.expected))
+    name = escape(words.about(share.scope), 2 * NAME)
+    figures = escape(f"{words.percent(share.share)} · {before} → {now}", 2 * NAME)
+    why = words.because(share, finding)
+    return f"{name} · {figures}" + (f" · {why}" if why else "")
+
+
+def _member(finding: Finding, words: Phrases) -> str:
+    what = f"{words.about(finding.about)} · {words.size(finding, finding.observed)}"
+    return f"*{words.verdict(finding.verdict)}*  {escape(what, 3 * NAME)}"
+
+
+def _list(title: str, lines: list[str], words: Phrases) -> Iterable[Block]:
+    return listing(title, [f"•  {line}" for line in lines], words.and_more, budget=_BUDGET, most=MOST)
+
+
+def _ids(incident: Incident, words: Phrases, zone: ZoneInfo, at: int) -> list[str]:
+    lines = [
+        words.as_of(when(at, words.clock(at, zone)), escape(incident.id, NAME), incident.reopened),
+        f"{words.labels.identifiers}: {escape(incident.primary.id, NAME)}",
+    ]
+    if incident.fingerprint:
+        lines.append(f"{words.labels.fingerprint}: {escape(incident.fingerprint, NAME)}")
+    if incident.follows:
+        lines.append(f"{words.labels.follows}: {escape(incident.follows, NAME)}")
+    if incident.members:
+        ids = ", ".join(member.id for member in incident.members[:MOST])
+        lines.append(escape(ids, 8 * NAME))
+    return lines

@@ -1,0 +1,250 @@
+"""The courier: makes what the pipeline lets through durable, and takes it to the sinks."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+import structlog
+
+from alerting.commands.answer import Answer
+from alerting.commands.command import Command
+from alerting.commands.dispatch import Dispatch
+from alerting.incidents.notice import Notice
+from alerting.outbox.content import Content
+from alerting.outbox.outbox import Outbox
+from alerting.outbox.row import Row, group_of
+from alerting.outbox.sink import Outcome, Receiver, Result
+
+log = structlog.get_logger(__name__)
+
+
+class Stages(Protocol):
+    """What decides: ``alerting.pipeline.pipeline.Pipeline`` is one."""
+
+    def feed(self, notices: Iterable[Notice], watermark: int) -> list[Dispatch]:
+        """Take in notices, let event time pass, return what is to be told."""
+
+    def command(self, command: Command) -> Answer:
+        """Do what a person asks for."""
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state as parts."""
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Take up the state of ``snapshot``."""
+
+
+class Clock(Protocol):
+    """Wall time, and waiting for it."""
+
+    def now(self) -> float:
+        """Return epoch seconds."""
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
+        """Return when ``event`` is set or after ``seconds``; None waits for the event alone."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        """Return epoch seconds."""
+        return time.time()
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
+        """Return when ``event`` is set or after ``seconds``."""
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            return
+
+
+class Courier:
+    """Carries what the pipeline lets through to its sinks, through the outbox.
+
+    What the pipeline has taken in and what it wants told become durable together, in one write, before
+    anything is sent. Each sink has a worker: one that hangs holds up no other. A receiver that cannot be
+    reached is said once in the log, and once more when it answers again.
+
+    Parameters
+    ----------
+    outbox
+        Where rows wait.
+    receivers
+        By group (``alerting.outbox.row.group_of``): ``slack``, ``webhook:name``, ``alertmanager:name``.
+    stages
+        The pipeline.
+    clock
+        Injected by tests.
+    told
+        Called with what came of each delivery (a ``Result``, or ``moved``) and its destination: to count.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        receivers: Mapping[str, Receiver],
+        stages: Stages,
+        *,
+        clock: Clock | None = None,
+        told: Callable[[str, str], None] = lambda _, __: None,
+    ) -> None:
+        self._outbox = outbox
+        self._receivers = dict(receivers)
+        self._stages = stages
+        self._clock = clock or SystemClock()
+        self._told = told
+        self._wakes = {group: asyncio.Event() for group in self._receivers}
+        self._idle = asyncio.Event()
+        self._putting = asyncio.Lock()
+        self._parts: dict[str, bytes] = {}  # of the pipeline's state, as they are on disk
+        self._stopping = False
+        self._trouble: dict[str, str] = {}  # by group: what was complained about
+        self._moved: dict[str, str] = {}
+
+    async def start(self) -> None:
+        """Take up what an earlier run left; to be called once, before anything else.
+
+        Raises
+        ------
+        detectors.state.state.StateError
+            When the pipeline's state is damaged or of another version.
+        """
+        self._parts = await self._outbox.load(self._clock.now())
+        self._stages.restore(self._parts)
+
+    async def put(self, notices: Iterable[Notice], watermark: int | None = None) -> None:
+        """Let the pipeline decide on notices and on the time that has passed.
+
+        What follows from them is on its way when this returns, whatever happens next. To be called without
+        notices too when the watermark moved.
+
+        Parameters
+        ----------
+        notices
+            What incidents have to tell; those that were given before, after a crash, change nothing.
+        watermark
+            Event time that has passed, epoch seconds; that of the newest notice when it is absent.
+        """
+        given = list(notices)
+        passed = watermark if watermark is not None else max((one.at for one in given), default=None)
+        if passed is None:
+            return
+        async with self._putting:
+            await self._keep(self._stages.feed(given, passed))
+
+    async def command(self, command: Command) -> Answer:
+        """Do what a person asks for; it is durable when this returns."""
+        async with self._putting:
+            answer = self._stages.command(command)
+            await self._keep(answer.dispatches)
+        return answer
+
+    async def run(self) -> None:
+        """Deliver until ``stop`` is called."""
+        workers = [asyncio.create_task(self._work(group)) for group in self._receivers]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+    async def settled(self) -> None:
+        """Return when nothing waits any more; what is refused for good does not wait."""
+        while not self._outbox.is_idle():
+            self._idle.clear()
+            self._wake()
+            await self._idle.wait()
+
+    def stop(self) -> None:
+        """Make ``run`` return after the deliveries under way; what waits stays in the outbox."""
+        self._stopping = True
+        self._wake()
+
+    def not_ready(self) -> str | None:
+        """Return why nothing can be told at some sink until the next start, None when all is well."""
+        closed = self._outbox.closed()
+        return "; ".join(f"{name}: {why}" for name, why in sorted(closed.items())) or None
+
+    # -- putting ----------------------------------------------------------------------------------
+
+    async def _keep(self, dispatches: list[Dispatch]) -> None:
+        items = [(each, content) for each in dispatches if (content := self._content(each)) is not None]
+        parts = self._stages.snapshot()
+        changed: dict[str, bytes | None] = {
+            name: part for name, part in parts.items() if self._parts.get(name) != part
+        }
+        changed |= dict.fromkeys(self._parts.keys() - parts.keys())
+        await self._outbox.put(items, changed, self._clock.now())
+        self._parts = parts
+        if items:
+            self._idle.clear()
+            self._wake()
+
+    def _content(self, dispatch: Dispatch) -> Content | None:
+        receiver = self._receivers.get(group_of(dispatch.destination))
+        if receiver is None:
+            log.error("there is no such receiver; it is not told", destination=dispatch.destination)
+            return None
+        return receiver.content(dispatch, self._outbox.known(dispatch))
+
+    def _wake(self) -> None:
+        for event in self._wakes.values():
+            event.set()
+
+    # -- delivering -------------------------------------------------------------------------------
+
+    async def _work(self, group: str) -> None:
+        wake = self._wakes[group]
+        while not self._stopping:
+            step = self._outbox.next(self._clock.now(), group)
+            if isinstance(step, Row):
+                await self._deliver(group, step)
+                continue
+            if self._outbox.is_idle():
+                self._idle.set()
+            await self._clock.wait(wake, step)
+            wake.clear()
+
+    async def _deliver(self, group: str, row: Row) -> None:
+        if not await self._outbox.begin(row):
+            return
+        outcome = await self._receivers[group].sink.deliver(row)
+        await self._outbox.settle(row, outcome, self._clock.now())
+        self._report(group, row, outcome)
+
+    def _report(self, group: str, row: Row, outcome: Outcome) -> None:
+        self._told(outcome.result.value, row.destination)
+        if outcome.result is Result.SENT:
+            if self._trouble.pop(group, None) is not None:
+                log.info("messages arrive again", destination=row.destination)
+            log.debug(
+                "message sent", destination=row.destination, send=row.send, id=row.id, subject=row.subject
+            )
+            return
+        for destination, instead in self._outbox.moved().items():
+            if self._moved.get(destination) != instead:
+                self._moved[destination] = instead
+                self._told("moved", destination)
+                log.error(
+                    "a channel takes no messages any more; they go to another until the next start",
+                    error=outcome.error,
+                    destination=destination,
+                    instead=instead,
+                )
+                return
+        if outcome.error == self._trouble.get(group):  # said already: our own messages are paced too
+            return
+        self._trouble[group] = outcome.error
+        waits = outcome.result in (Result.RETRY, Result.UNKNOWN)
+        log.warning(
+            "a message could not be sent yet; it is kept and tried again"
+            if waits
+            else "a message was refused",
+            error=outcome.error,
+            destination=row.destination,
+            sink=repr(self._receivers[group].sink),
+        )

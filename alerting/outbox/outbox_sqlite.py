@@ -1,0 +1,75 @@
+"""The outbox in a SQLite file: a row that was written survives a power cut."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from alerting.outbox.row import Row, rows_of
+
+
+class SqliteOutbox:
+    """Rows in one table, the pipeline's state in another, written with ``synchronous=FULL``.
+
+    Calls block a worker thread, not the loop.
+
+    Raises
+    ------
+    sqlite3.Error
+        When the file cannot be read or written, as on a full disk; nothing of the call is kept then.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS outbox (id TEXT PRIMARY KEY, body BLOB NOT NULL)"
+        )
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS parts (name TEXT PRIMARY KEY, body BLOB NOT NULL)"
+        )
+
+    async def load(self) -> tuple[list[Row], dict[str, bytes]]:
+        """Return all rows, and the parts of the pipeline's state."""
+        return await asyncio.to_thread(self._load)
+
+    async def write(
+        self, rows: Iterable[Row], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
+    ) -> None:
+        """Insert or replace rows and parts, drop parts that are None and rows in ``gone``: all or nothing."""
+        encoded = [(row.id, msgspec.msgpack.encode(row)) for row in rows]  # now: rows change
+        await asyncio.to_thread(self._write, encoded, dict(parts), [(each,) for each in gone])
+
+    def close(self) -> None:
+        """Close the file; what was written stays."""
+        with self._lock:
+            self._connection.close()
+
+    def _load(self) -> tuple[list[Row], dict[str, bytes]]:
+        with self._lock:
+            found = self._connection.execute("SELECT body FROM outbox").fetchall()
+            parts = dict(self._connection.execute("SELECT name, body FROM parts").fetchall())
+        return rows_of(body for (body,) in found), parts
+
+    def _write(
+        self, encoded: list[tuple[str, bytes]], parts: dict[str, bytes | None], gone: list[tuple[str]]
+    ) -> None:
+        kept = [(name, part) for name, part in parts.items() if part is not None]
+        dropped = [(name,) for name, part in parts.items() if part is None]
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.executemany("INSERT OR REPLACE INTO outbox VALUES (?, ?)", encoded)
+                self._connection.executemany("INSERT OR REPLACE INTO parts VALUES (?, ?)", kept)
+                self._connection.executemany("DELETE FROM parts WHERE name = ?", dropped)
+                self._connection.executemany("DELETE FROM outbox WHERE id = ?", gone)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise

@@ -1,0 +1,121 @@
+"""Which row is next: a heap for each destination and method, so that ten thousand rows cost what ten do."""
+
+from heapq import heappop, heappush
+from typing import Final
+
+from alerting.commands.destination import SLACK
+from alerting.outbox.row import METHOD, Row, group_of
+
+SPACING: Final = {"edit": 1.2, "file": 0.6, "link": 1.2}
+"""Seconds between two calls of one method: ``chat.update`` has Slack's tier 3 (50 a minute and workspace),
+``files.getUploadURLExternal`` tier 4 (100). ``chat.postMessage`` is limited by channel, not here."""
+
+SPOKEN: Final = frozenset({"post", "file"})  # methods after which there is one more message in the channel
+
+ELSEWHERE: Final = 0.05
+"""Seconds between two calls of a receiver that is no chat: programs read faster than people. An Alertmanager
+gets each alert of a flood, as it groups them itself."""
+
+_NEVER: Final = float("-inf")
+
+
+class _Lane:
+    """The rows of one method at one destination."""
+
+    def __init__(self) -> None:
+        self.later: list[tuple[float, int, Row]] = []  # (not before, ticket, row)
+        self.ready: list[tuple[int, int, int, Row]] = []  # (urgency, sequence, ticket, row)
+
+
+class Lanes:
+    """Rows that may go, by destination and method. Time (epoch seconds) is an argument.
+
+    Parameters
+    ----------
+    pace
+        Seconds between two messages of one Slack channel.
+    spaced
+        Sinks whose methods are spaced by ``SPACING`` too.
+    """
+
+    def __init__(self, pace: float, spaced: frozenset[str]) -> None:
+        self._pace = pace
+        self._spaced = spaced
+        self._lanes: dict[str, dict[tuple[str, str], _Lane]] = {}  # by group
+        self._tickets: dict[str, int] = {}  # id of a row → its valid entry: older ones are dropped when met
+        self._spoken: dict[str, float] = {}
+        self._called: dict[tuple[str, str], float] = {}  # (group, method)
+        self._paused: dict[tuple[str, str], float] = {}  # (destination, method) → until
+        self._ticket = 0
+
+    @property
+    def paced(self) -> bool:
+        """Whether people get what comes one by one; a terminal shows all there is."""
+        return self._pace > 0
+
+    def __contains__(self, row: Row) -> bool:
+        return row.id in self._tickets
+
+    def push(self, row: Row, destination: str) -> None:
+        """Let ``row`` go to ``destination`` from its ``not_before`` on."""
+        self._ticket += 1
+        self._tickets[row.id] = self._ticket
+        lane = self._lanes.setdefault(group_of(destination), {}).setdefault(
+            (destination, METHOD[row.send]), _Lane()
+        )
+        heappush(lane.later, (row.not_before, self._ticket, row))
+
+    def drop(self, row: Row) -> None:
+        """Take ``row`` out."""
+        self._tickets.pop(row.id, None)
+
+    def spoke(self, destination: str, method: str, now: float) -> None:
+        """Note that ``destination`` has just been called."""
+        if method in SPOKEN:
+            self._spoken[destination] = now
+        self._called[group_of(destination), method] = now
+
+    def pause(self, destination: str, method: str, until: float) -> None:
+        """Hold the rows of one method at one destination."""
+        self._paused[destination, method] = until
+
+    def groups(self) -> list[str]:
+        """Return the sinks that have ever had a row."""
+        return list(self._lanes)
+
+    def next(self, group: str, now: float) -> Row | float | None:
+        """Return the row to deliver now, or the seconds until there is one, or None when none waits."""
+        best: tuple[int, int, Row] | None = None
+        soonest: float | None = None
+        pace = self._pace if group == SLACK else min(self._pace, ELSEWHERE)
+        for (destination, method), lane in self._lanes.get(group, {}).items():
+            self._ripen(lane, now)
+            if not lane.ready and not lane.later:
+                continue
+            at = max(
+                now if lane.ready else lane.later[0][0],
+                self._spoken.get(destination, _NEVER) + pace if method in SPOKEN else _NEVER,
+                self._paused.get((destination, method), 0.0),
+            )
+            if group in self._spaced:
+                at = max(at, self._called.get((group, method), _NEVER) + SPACING.get(method, 0.0))
+            if at > now:
+                soonest = at if soonest is None else min(soonest, at)
+            elif lane.ready:
+                urgency, sequence, _, row = lane.ready[0]
+                if best is None or (urgency, sequence) < best[:2]:
+                    best = urgency, sequence, row
+        if best is not None:
+            return best[2]
+        return None if soonest is None else soonest - now
+
+    def _ripen(self, lane: _Lane, now: float) -> None:
+        while lane.later and (lane.later[0][0] <= now or not self._valid(*lane.later[0][1:])):
+            _, ticket, row = heappop(lane.later)
+            if self._valid(ticket, row):
+                heappush(lane.ready, (row.urgency, row.sequence, ticket, row))
+        while lane.ready and not self._valid(*lane.ready[0][2:]):
+            heappop(lane.ready)
+
+    def _valid(self, ticket: int, row: Row) -> bool:
+        return self._tickets.get(row.id) == ticket

@@ -1,0 +1,113 @@
+"""The digest in the pipeline: where it goes, and what it tells of people and of what was held."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from msgspec import structs
+
+from alerting.commands.command import Ask
+from alerting.commands.dispatch import Dispatch, Expiring, Form, Precision
+from alerting.incidents.digest_time import next_digest
+from alerting.incidents.notice import Action, Notice, Reason, identify
+from alerting.pipeline.routing import Routing
+from alerting.pipeline.silences import Silences
+from alerting.pipeline.story import Story
+from config.settings import Digest
+from detectors.watch.standings import Standings
+
+WEEKS: Final = 4
+"""Weeks whose pages the digest judges: as long as incidents are remembered after they are over."""
+
+
+class Daily:
+    """Sends the digest on; where there is none on a day on which something was held, it makes one."""
+
+    def __init__(self, settings: Digest, zone: ZoneInfo) -> None:
+        self._settings = settings
+        self._zone = zone
+        self.due: int | None = None  # when a digest must tell what was held, epoch seconds
+
+    def expect(self, at: int) -> None:
+        """Take note that there is something to tell in the next digest after ``at``."""
+        if self.due is None:
+            self.due = next_digest(at, self._settings, self._zone)
+
+    def tell(
+        self,
+        notice: Notice,
+        routing: Routing,
+        silences: Silences,
+        stories: Iterable[Story],
+        over: Counter[str],
+    ) -> Iterator[Dispatch]:
+        """Give a digest to each channel that has a part in it; ``over`` is told and begins anew."""
+        found = routing.digest(notice.incidents)
+        found.setdefault(routing.digests, [])
+        expiring = self._expiring(silences, notice.at)
+        for destination, incidents in found.items():
+            if destination != routing.digests:
+                part = structs.replace(notice, incidents=incidents, hottest=[], standings=Standings())
+                yield _dispatch(part, destination)
+                continue
+            if incidents or notice.hottest or notice.standings or over or expiring:
+                yield structs.replace(
+                    _dispatch(structs.replace(notice, incidents=incidents), destination),
+                    expiring=expiring,
+                    precision=_precision(stories, notice.at),
+                    held=dict(sorted(over.items())),
+                )
+        over.clear()
+        self.due = None
+
+    def missed(
+        self, at: int, routing: Routing, silences: Silences, stories: Iterable[Story], over: Counter[str]
+    ) -> Iterator[Dispatch]:
+        """Give the digest of a day on which nothing else made one, when it is due."""
+        if self.due is None or at < self.due:
+            return
+        self.due = None
+        if over:
+            alone = Notice(
+                id=identify("digest", at, "held"),
+                action=Action.DIGEST,
+                at=at,
+                reason=Reason.DAILY,
+                incidents=[],
+            )
+            yield from self.tell(alone, routing, silences, stories, over)
+
+    def _expiring(self, silences: Silences, at: int) -> list[Expiring]:
+        next_one = next_digest(at, self._settings, self._zone)
+        return [
+            Expiring(id=one.id, what=one.what, until=one.until, by=one.by)
+            for one in silences.standing(at)
+            if one.until is not None and one.until <= next_one
+        ]
+
+
+def _dispatch(notice: Notice, destination: str) -> Dispatch:
+    return Dispatch(
+        id=identify(notice.id, destination),
+        destination=destination,
+        form=Form.DIGEST,
+        subject=notice.id,
+        notice=notice,
+        said=notice.reason.value,
+        at=notice.at,
+    )
+
+
+def _precision(stories: Iterable[Story], at: int) -> Precision | None:
+    since = at - WEEKS * 7 * 86400
+    pages = [one for one in stories if one.sent == "page" and one.alerted is not None and one.alerted > since]
+    if not pages:
+        return None
+    asked = [{command.ask for command in story.commands} for story in pages]
+    return Precision(
+        weeks=WEEKS,
+        pages=len(pages),
+        expected=sum(Ask.EXPECTED in asks for asks in asked),
+        not_an_anomaly=sum(Ask.NOT_AN_ANOMALY in asks for asks in asked),
+    )

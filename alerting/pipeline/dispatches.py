@@ -1,0 +1,107 @@
+"""Dispatches made of what the pipeline knows: their ids follow from what caused them and where they go."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from msgspec import structs
+
+from alerting.commands.command import Ask, Command
+from alerting.commands.dispatch import Dispatch, Form, Line
+from alerting.incidents.notice import Action, Milestone, Notice, Reason, identify
+from alerting.pipeline.flood import Flood
+from alerting.pipeline.story import Story, Told, without_trace
+
+_ASKS: Final = frozenset(ask.value for ask in Ask)
+
+
+def parent(story: Story, told: Told, cause: str, at: int, follows: str | None = None) -> Dispatch:
+    """Return the message of an incident in its newest state; the first of its subject is posted."""
+    return Dispatch(
+        id=identify(cause, told.destination, told.subject, Form.PARENT),
+        destination=told.destination,
+        form=Form.PARENT,
+        subject=told.subject,
+        notice=story.notice,
+        mention="" if story.over is not None else story.mention,
+        follows=follows,
+        commands=story.commands,
+        said=story.reason,
+        at=at,
+    )
+
+
+def edits(story: Story, cause: str, at: int) -> Iterator[Dispatch]:
+    """Give every message that is the incident's own, in its newest state."""
+    for told in story.told:
+        if told.form is Form.PARENT:
+            yield parent(story, told, cause, at)
+
+
+def line(story: Story, cause: str, said: Line) -> Iterator[Dispatch]:
+    """Give a line for every thread of the incident; a flood's thread has those of what people did alone."""
+    for told in story.told:
+        if told.form is Form.PARENT or said.what in _ASKS:
+            yield Dispatch(
+                id=identify(cause, told.destination, told.subject, Form.LINE, said.what),
+                destination=told.destination,
+                form=Form.LINE,
+                subject=told.subject,
+                notice=structs.replace(story.notice, incidents=[without_trace(story.incident)]),
+                line=said,
+                commands=story.commands,
+                at=said.at,
+            )
+
+
+def milestones(story: Story, notice: Notice, at: int) -> Iterator[Dispatch]:
+    """Give the lines of a notice; that it opened is said by the message itself."""
+    for milestone in notice.milestones:
+        if milestone is not Milestone.OPENED:
+            detail = ", ".join(notice.names.get(milestone, []))
+            yield from line(story, notice.id, Line(what=milestone, at=at, detail=detail))
+
+
+def asked(story: Story, command: Command) -> Iterator[Dispatch]:
+    """Give the line that says who did what."""
+    said = Line(what=command.ask, at=command.at, by=command.by, until=command.until, detail=command.why)
+    yield from line(story, command.id, said)
+
+
+def snooze_ended(story: Story, cause: str, at: int) -> Iterator[Dispatch]:
+    """Give the line that says that a snooze ended by itself."""
+    yield from line(story, cause, Line(what=Ask.UNSILENCE, at=at))
+
+
+def flood(of: Flood, members: Iterable[Story], at: int) -> Dispatch:
+    """Return the message of a flood in its newest state."""
+    stories = list(members)
+    over = all(story.over is not None for story in stories)
+    action = Action.RESOLVE if over else Action.UPDATE if of.made else Action.OPEN
+    return _of_flood(of, Form.FLOOD, stories, action, at)
+
+
+def file(of: Flood, members: Iterable[Story], at: int) -> Dispatch:
+    """Return the file with all incidents of a flood."""
+    return _of_flood(of, Form.FILE, list(members), Action.UPDATE, at)
+
+
+def _of_flood(of: Flood, form: Form, stories: list[Story], action: Action, at: int) -> Dispatch:
+    number = of.made if form is Form.FLOOD else of.files
+    incidents = [without_trace(story.incident) for story in stories]
+    return Dispatch(
+        id=identify(of.subject, form, number),
+        destination=of.destination,
+        form=form,
+        subject=of.subject,
+        notice=Notice(
+            id=identify(of.subject, "notice", form, number),
+            action=action,
+            at=at,
+            reason=Reason.FLOOD,
+            incidents=incidents[:1],
+        ),
+        mention=of.mention if form is Form.FLOOD and action is not Action.RESOLVE else "",
+        of_flood=incidents,
+        said=Reason.FLOOD.value,
+        at=at,
+    )

@@ -1,0 +1,28 @@
+"""The stage of quiet hours: incidents are judged and kept as ever, but nobody is called until they end."""
+
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from alerting.commands.local_time import Hours, shown
+from alerting.commands.matching import matches
+from alerting.pipeline.story import Hold, Story
+from config import settings
+
+
+class QuietHours:
+    """Hours of the configuration. What is still open when they end is told then."""
+
+    name: Final = "quiet_hours"
+
+    def __init__(self, quiet: list[settings.QuietHours], zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._quiet = [(one, Hours(one.start, one.end, list(one.days), zone)) for one in quiet]
+
+    def hold(self, story: Story, at: int) -> Hold | None:
+        """Return why the incident waits: the first hours that hold the time and match it."""
+        for one, hours in self._quiet:
+            span = hours.around(at)
+            if span is not None and matches(one.match, story.incident):
+                reason = f"quiet hours until {shown(span.end, self._zone)}"
+                return Hold(stage=self.name, reason=reason, until=span.end)
+        return None

@@ -1,0 +1,298 @@
+"""What the report shows of one incident, in words and figures."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from alerting.incidents.incident import Incident
+from alerting.incidents.notice import Action, Notice
+from alerting.messages.render import Renderer
+from alerting.report.carriers import Carriers, carriers, causes, is_split, throttles
+from alerting.report.chart import Chart, chart, merged, without
+from alerting.report.forecast import forecast
+from alerting.report.preview import fragment
+from alerting.report.timeline import name_of
+from alerting.words import numbers
+from alerting.words.mrkdwn import clean, cut
+from alerting.words.phrases import Phrases
+from detectors.model.finding import Finding, Growth, Trace, Verdict
+from detectors.model.scope import ScopeOrEdge
+
+MEMBERS: Final = 12
+_NAME: Final = 200
+_SENTENCE: Final = 600
+
+
+class Fact(NamedTuple):
+    """A figure with its name; ``detail`` may be empty."""
+
+    name: str
+    value: str
+    detail: str = ""
+
+
+class Member(NamedTuple):
+    """A finding that an incident took in."""
+
+    verdict: str
+    what: str
+    when: str
+
+
+class Card(NamedTuple):
+    """One incident as the template shows it."""
+
+    id: str
+    verdict: str
+    sent: str
+    state: str
+    services: str
+    what: str
+    kind: str
+    size: str
+    when: str
+    facts: list[Fact]
+    sentence: str
+    compared: str
+    chart: Chart | None
+    chart_title: str
+    chart_words: str
+    no_chart: str
+    is_forecast: bool
+    carriers: list[Carriers]
+    carried: str  # what the parts are parts of
+    split: bool
+    causes: list[str]
+    throttles: list[tuple[str, str]]
+    members: list[Member]
+    more_members: int
+    message: str  # as Slack shows it, HTML
+
+
+class Row(NamedTuple):
+    """One incident in a table."""
+
+    id: str
+    verdict: str
+    sent: str
+    services: str
+    start: str
+    lasted: str
+    what: str
+    size: str
+    reason: str
+
+
+class Told:
+    """What was told of incidents: their newest message, and their curves."""
+
+    def __init__(self, notices: Sequence[Notice]) -> None:
+        self._newest: dict[str, Notice] = {}
+        self._charted: dict[str, Incident] = {}
+        self._traces: dict[str, list[tuple[ScopeOrEdge, str, Trace]]] = {}
+        for notice in notices:
+            if notice.action is Action.DIGEST:
+                continue
+            incident = notice.incident
+            self._newest[incident.id] = notice
+            primary = incident.primary
+            if primary.trace is not None and primary.trace.now:
+                self._charted[incident.id] = incident
+                series = (primary.about, primary.measure.value, primary.trace)
+                self._traces.setdefault(incident.id, []).append(series)
+
+    def newest(self, incident: str) -> Notice | None:
+        """Return what was told of an incident last."""
+        return self._newest.get(incident)
+
+    def curve(self, incident: str) -> tuple[Finding, Trace] | None:
+        """Return the finding whose curve was told last, and all that was told of that series put together."""
+        charted = self._charted.get(incident)
+        if charted is None:
+            return None
+        about, measure = charted.primary.about, charted.primary.measure.value
+        trace = merged(each for *series, each in self._traces[incident] if series == [about, measure])
+        return None if trace is None else (charted.primary, trace)
+
+
+class Cards:
+    """Makes what is shown of each incident.
+
+    Parameters
+    ----------
+    told
+        What was told of them.
+    renderer
+        Makes the messages.
+    zone
+        Of all times.
+    services
+        What the filter knows an incident by, by its id.
+    """
+
+    def __init__(self, told: Told, renderer: Renderer, zone: ZoneInfo, services: dict[str, str]) -> None:
+        self._told = told
+        self._render = renderer
+        self._words: Phrases = renderer.words
+        self._zone = zone
+        self._services = services
+
+    def card(self, incident: Incident) -> Card:
+        """Return all there is to see of an incident that was told."""
+        primary, words = incident.primary, self._words
+        growth = primary.growth
+        drawn, of = None, primary
+        if (curve := self._told.curve(incident.id)) is not None:
+            of, trace = curve
+            drawn = chart(incident, of, trace, self._zone, words)
+        elif growth is not None and primary.observed > 0:
+            drawn = forecast(primary, growth, self._zone, words)
+        is_forecast = drawn is not None and curve is None
+        title = f"{words.about(of.about)}, {words.name(of.measure)} in {words.unit(of.measure)}"
+        return Card(
+            id=incident.id,
+            verdict=incident.verdict.value,
+            sent=incident.sent,
+            state=incident.state,
+            services=self._services[incident.id],
+            kind=clean(words.kind(primary.about.kind)),
+            what=name_of(primary.about, words),
+            size=clean(words.size(primary, incident.peak)),
+            when=self._when(incident),
+            facts=self._facts(incident),
+            sentence=cut(clean(words.why(primary)), _SENTENCE),
+            compared=clean(words.compared(primary)),
+            chart=drawn,
+            chart_title=clean(title),
+            chart_words=clean(self._described(incident, of, is_forecast=is_forecast)),
+            no_chart=without(primary),
+            is_forecast=is_forecast,
+            carriers=carriers(primary, words),
+            carried=clean(words.called_by(primary)),
+            split=is_split(primary, words),
+            causes=causes(primary, words),
+            throttles=throttles(primary),
+            members=[self._member(each) for each in incident.members[:MEMBERS]],
+            more_members=max(0, len(incident.members) - MEMBERS),
+            message=self._message(incident),
+        )
+
+    def row(self, incident: Incident) -> Row:
+        """Return the line of an incident in a table."""
+        primary, words = incident.primary, self._words
+        return Row(
+            id=incident.id,
+            verdict=incident.verdict.value,
+            sent=incident.sent,
+            services=self._services[incident.id],
+            start=words.clock(incident.own[0], self._zone),
+            lasted=self._lasted(incident),
+            what=clean(words.about(primary.about)),
+            size=clean(words.size(primary, incident.peak)),
+            reason=clean(incident.reason),
+        )
+
+    def _message(self, incident: Incident) -> str:
+        notice = self._told.newest(incident.id)
+        if notice is None:
+            return ""
+        return fragment(self._render(notice), self._zone, at=notice.at, words=self._words)
+
+    def _lasted(self, incident: Incident) -> str:
+        begun, ended = incident.own
+        return "still open" if ended is None else self._words.duration(max(0, ended - begun))
+
+    def _when(self, incident: Incident) -> str:
+        begun, ended = incident.own
+        span = self._words.clock(begun, self._zone)
+        if ended is not None:
+            day = [datetime.fromtimestamp(each, self._zone).date() for each in (begun, ended)]
+            span += f" – {self._words.friendly(ended, self._zone, day=day[0] != day[1])}"
+        parts = [span, self._lasted(incident)]
+        if incident.reopened:
+            parts.append(f"came back {incident.reopened}×")
+        return " · ".join(parts)
+
+    def _facts(self, incident: Incident) -> list[Fact]:
+        primary, words = incident.primary, self._words
+        if primary.growth is not None:
+            return [*self._growth(primary, primary.growth), *self._basis(incident)]
+        facts = []
+        expected = Fact(
+            "Expected",
+            clean(words.quantity(primary.expected, primary.measure)),
+            f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}",
+        )
+        reached = clean(words.quantity(incident.peak, primary.measure))
+        match primary.verdict:
+            case Verdict.FATAL:
+                facts += [Fact("Error", cut(clean(primary.error_type), _NAME))]
+                facts += [Fact("Came", words.times(primary.times))]
+            case Verdict.LIMIT:
+                facts += [Fact("Reached", reached)]
+            case Verdict.SILENCE:
+                facts += [expected, Fact("Missed", f"{numbers.number(primary.missed)}", "requests")]
+            case _:
+                name = "Lowest" if incident.peak < primary.expected else "Peak"
+                change = clean(words.change(incident.peak, primary.expected))
+                facts += [Fact(name, reached, change), expected]
+        if primary.limit is not None and primary.limit > 0 and incident.peak >= primary.expected:
+            limit = clean(words.quantity(primary.limit, primary.measure))
+            facts.append(Fact("Limit", limit, f"{words.percent(incident.peak / primary.limit)} of it used"))
+        return [*facts, *self._basis(incident)]
+
+    def _growth(self, primary: Finding, growth: Growth) -> list[Fact]:
+        words = self._words
+        facts = [
+            Fact("Level", clean(words.quantity(primary.observed, primary.measure))),
+            Fact(
+                "Grows by",
+                words.per_day(growth.per_day),
+                f"{100 * growth.per_day_lower:.1f} – {100 * growth.per_day_upper:.1f} %, {growth.days} days",
+            ),
+        ]
+        if primary.limit is not None and primary.limit > 0:
+            limit = clean(words.quantity(primary.limit, primary.measure))
+            used = f"{words.percent(primary.observed / primary.limit)} of it used"
+            facts.append(Fact("Limit", limit, used))
+        if growth.days_to_limit is not None:
+            low, high = growth.days_to_limit_lower, growth.days_to_limit_upper
+            between = f"{words.days(low)} – {'never' if high is None else words.days(high)}" if low else ""
+            facts.append(Fact("Met in", words.days(growth.days_to_limit), between))
+        return facts
+
+    def _basis(self, incident: Incident) -> list[Fact]:
+        primary = incident.primary
+        facts = []
+        if incident.alerted is not None and incident.sent == "page":
+            at = self._words.friendly(incident.alerted, self._zone, day=False)
+            after = self._words.duration(max(0, incident.alerted - incident.start))
+            facts.append(Fact("Told", at, f"{after} after it began"))
+        if primary.growth is None and primary.verdict is not Verdict.LIMIT:
+            facts.append(Fact("Score", f"{primary.score:.4f}"))
+        facts.append(Fact("Data", self._words.percent(primary.completeness), "complete"))
+        if primary.weeks_used or primary.weeks_left_out:
+            left = f"{_weeks(primary.weeks_left_out)} left out" if primary.weeks_left_out else "none left out"
+            facts.append(Fact("Weeks ago", _weeks(primary.weeks_used) or "none", left))
+        return [*facts, Fact("Where", "", clean(self._words.place(primary.about)))]
+
+    def _described(self, incident: Incident, of: Finding, *, is_forecast: bool) -> str:
+        if is_forecast:
+            return f"{self._words.named(of)}: {of.sentence}"
+        return (
+            f"{self._words.named(of)}, {self._when(incident)}. It reached "
+            f"{self._words.quantity(incident.peak, incident.primary.measure)} where "
+            f"{self._words.quantity(incident.primary.expected, incident.primary.measure)} was expected."
+        )
+
+    def _member(self, finding: Finding) -> Member:
+        ended = finding.end
+        at = self._words.friendly(finding.start, self._zone, day=False)
+        until = "" if ended is None else f" – {self._words.friendly(ended, self._zone, day=False)}"
+        what = f"{self._words.about(finding.about)} · {self._words.size(finding, finding.observed)}"
+        return Member(finding.verdict.value, cut(clean(what), _NAME), at + until)
+
+
+def _weeks(weeks: Sequence[int]) -> str:
+    return ", ".join(map(str, weeks))

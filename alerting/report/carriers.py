@@ -1,0 +1,89 @@
+"""Who carries an incident: its attribution as bars, kind by kind."""
+
+from typing import Final, NamedTuple
+
+from alerting.messages.callers import LEAST, part
+from alerting.words import numbers
+from alerting.words.mrkdwn import clean, cut
+from alerting.words.phrases import Phrases
+from detectors.model.finding import Finding, Share
+from detectors.model.scope import CLIENT, FUNCTION, ROUTE, SERVICE, TENANT, Scope
+
+KINDS: Final = (FUNCTION, ROUTE, SERVICE, CLIENT, TENANT)
+ROWS: Final = 4
+"""Of a kind; who carries less is counted."""
+
+_NAME: Final = 80
+
+
+class Carrier(NamedTuple):
+    """One scope and the part of the excess that it carries; widths in percent."""
+
+    name: str
+    part: str
+    calls: float  # width for more calls, or for all of it where it has no parts
+    per_call: float  # width for more per call
+    detail: str
+    stands_out: bool
+
+
+class Carriers(NamedTuple):
+    """The scopes of one kind, largest part first; those that fell while others rose are only counted."""
+
+    kind: str
+    rows: list[Carrier]
+    more: int
+
+
+def carriers(finding: Finding, words: Phrases) -> list[Carriers]:
+    """Return the attribution of a finding."""
+    suspects = {share.scope for share in finding.suspects}
+    known = {share.scope for share in finding.callers}
+    shares = [*finding.callers, *(share for share in finding.suspects if share.scope not in known)]
+    groups = []
+    for kind in KINDS:
+        held = sorted((share for share in shares if share.scope.kind == kind), key=lambda share: -share.share)
+        worth = [share for share in held if share.share >= LEAST or share.scope in suspects]
+        if worth:
+            rows = [_carrier(share, finding, words, suspects) for share in worth[:ROWS]]
+            groups.append(Carriers(words.kind(kind), rows, len(held) - len(rows)))
+    return groups
+
+
+def is_split(finding: Finding, words: Phrases) -> bool:
+    """Tell whether its parts are more calls and more per call: what takes long has no such parts."""
+    return any(share.more_per_call and words.because(share, finding) for share in finding.callers)
+
+
+def causes(finding: Finding, words: Phrases) -> list[str]:
+    """Return what lies behind a finding of latency or errors."""
+    return [
+        clean(f"{words.about(cause.scope)} ({words.name(cause.measure)}), {words.percent(cause.score)}")
+        for cause in finding.causes
+    ]
+
+
+def throttles(finding: Finding) -> list[tuple[str, str]]:
+    """Return the reasons for throttling with their counts, most frequent first."""
+    ordered = sorted(finding.throttle_reasons.items(), key=lambda item: (-item[1], item[0]))
+    return [(cut(clean(reason), _NAME), numbers.number(count)) for reason, count in ordered]
+
+
+def _carrier(share: Share, finding: Finding, words: Phrases, suspects: set[Scope]) -> Carrier:
+    whole = min(1.0, max(0.0, share.share))
+    calls, per_call = whole, 0.0
+    why = words.because(share, finding)
+    if why:
+        per_call = min(whole, max(0.0, share.more_per_call))
+        calls = whole - per_call if share.more_calls > 0 else 0.0
+        per_call = whole - calls
+    before, now = (numbers.number(value) for value in (share.expected, share.observed))
+    detail = f"{before} → {now} {words.unit(finding.measure)}" + (f", {why}" if why else "")
+    return Carrier(
+        name=cut(clean(share.scope.label), _NAME) or "unnamed",
+        part=part(share.share, words),
+        calls=round(100 * calls, 2),
+        per_call=round(100 * per_call, 2),
+        detail=clean(detail),
+        stands_out=share.scope in suspects,
+    )

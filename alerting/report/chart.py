@@ -1,0 +1,263 @@
+"""The chart of an incident, as figures for an inline SVG: the value over what was expected.
+
+What is drawn lies in a square of 1,000 by 1,000 that the page stretches; what is written and what marks a
+time is placed in percent, so that no letter is stretched with it.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from alerting.incidents.incident import Incident
+from alerting.report.scale import Heights, Tick, Times
+from alerting.words import numbers
+from alerting.words.mrkdwn import clean
+from alerting.words.phrases import Phrases
+from detectors.model.finding import Finding, Trace
+
+SIDE: Final = 1000
+MOST: Final = 480
+"""Points of a curve: more than a screen shows."""
+
+_ROOM: Final = 1.04  # above the highest point
+_FAR: Final = 2  # a limit farther away than so many times the highest point would flatten the curve
+_TICKS: Final = 8
+_CALM: Final = 2 * 3600  # seconds before the incident that are drawn, or more before a long one
+_RIGHT: Final = 62  # percent: from here on what is written at a time stands before it
+_NEAR: Final = 0.05  # of what was told
+_EMPTY: Final = "nothing was measured in this time"
+
+Values = Sequence[float | None]
+
+
+class Chart(NamedTuple):
+    """What the template draws."""
+
+    now: str  # paths
+    last_week: str
+    band: str
+    shade: tuple[float, float]  # where the incident begins and how long it is, percent
+    told: Tick | None
+    peak: (
+        tuple[float, float, str, bool] | None
+    )  # place across and down, what it was, whether written before it
+    limit: Tick | None
+    across: list[Tick]
+    up: list[Tick]
+    readings: str  # for whoever points at it: start, step and values, as JSON
+
+
+def merged(traces: Iterable[Trace]) -> Trace | None:
+    """Put traces of one series together, oldest first: what a later one says of a time is what counts.
+
+    An incident that lasted for days is then drawn as a whole, though each trace has hours only.
+    """
+    known = list(traces)
+    if not known:
+        return None
+    step = known[-1].step
+    alike = [trace for trace in known if trace.step == step and trace.now]
+    if not alike:
+        return None
+    start = min(trace.start for trace in alike)
+    count = max((trace.start - start) // step + len(trace.now) for trace in alike)
+    lists: list[list[float | None]] = [[None] * count for _ in range(4)]
+    for trace in alike:
+        first = (trace.start - start) // step
+        for whole, part in zip(lists, _parts(trace), strict=True):
+            whole[first : first + len(part)] = part
+    return Trace(start=start, step=step, now=lists[0], last_week=lists[1], lower=lists[2], upper=lists[3])
+
+
+def chart(incident: Incident, finding: Finding, trace: Trace, zone: ZoneInfo, words: Phrases) -> Chart:
+    """Return the drawing.
+
+    Parameters
+    ----------
+    incident
+        Its span is shaded; in its last state.
+    finding
+        Whose curve it is.
+    trace
+        One value a step, at least one.
+    zone
+        The time axis is in this zone.
+    words
+        Write the figures.
+    """
+    trace = _thinned(_near(trace, *incident.own))
+    count = len(trace.now)
+    times = Times(trace.start, trace.start + count * trace.step, zone)
+    values = [value for part in _parts(trace) for value in _known(part)]
+    low, top = min(values, default=0.0), max(values, default=0.0)
+    limit = finding.limit if finding.limit is not None and 0 < finding.limit <= _FAR * top else None
+    heights = Heights.of(low, max(top * _ROOM, (limit or 0.0) * _ROOM))
+
+    begun, ended = incident.own
+    until = ended if ended is not None else times.last
+    left, right = times.place(begun), times.place(until)
+    mark = None
+    if (furthest := _furthest(trace, (begun, until), incident.peak)) is not None:
+        across = round(100 * (furthest[0] + 0.5) / count, 2)
+        reached = clean(words.quantity(furthest[1], finding.measure))
+        mark = across, heights.down(furthest[1]), reached, across > _RIGHT
+    return Chart(
+        now=_line(trace.now, heights),
+        last_week=_line(trace.last_week, heights),
+        band=_band(trace.lower, trace.upper, heights),
+        shade=(left, round(max(right - left, 0.0), 3)),
+        told=_told(incident, times, words),
+        peak=mark,
+        limit=None
+        if limit is None
+        else Tick(heights.down(limit), clean(f"limit {words.quantity(limit, finding.measure)}")),
+        across=times.ticks(_TICKS),
+        up=[Tick(heights.down(rung), numbers.number(rung)) for rung in heights.rungs],
+        readings=_readings(trace),
+    )
+
+
+def _parts(trace: Trace) -> tuple[list[float | None], ...]:
+    return trace.now, trace.last_week, trace.lower, trace.upper
+
+
+def _known(values: Values) -> Iterator[float]:
+    return (value for value in values if value is not None and math.isfinite(value))
+
+
+def _told(incident: Incident, times: Times, words: Phrases) -> Tick | None:
+    if incident.alerted is None or not times.first <= incident.alerted <= times.last:
+        return None
+    return Tick(
+        times.place(incident.alerted), f"told {words.friendly(incident.alerted, times.zone, day=False)}"
+    )
+
+
+def _furthest(trace: Trace, span: tuple[int, int], peak: float) -> tuple[int, float] | None:
+    """Return where in its span the incident had the peak that people were told of, and that.
+
+    Where the curve is nowhere near it, because it is that of another series, its own furthest point is it.
+    """
+    seen = [
+        (index, value)
+        for index, value in enumerate(trace.now)
+        if value is not None
+        and math.isfinite(value)
+        and span[0] - trace.step <= trace.start + index * trace.step <= span[1]
+    ]
+    if not seen:
+        return None
+    index, value = min(seen, key=lambda point: abs(point[1] - peak))
+    if abs(value - peak) <= _NEAR * max(abs(peak), abs(value)):
+        return index, peak
+    return max(seen, key=lambda point: abs(point[1] - _middle(trace, point[0])))
+
+
+def _middle(trace: Trace, index: int) -> float:
+    lower, upper = trace.lower[index], trace.upper[index]
+    return (lower + upper) / 2 if lower is not None and upper is not None else 0.0
+
+
+def _near(trace: Trace, begun: int, ended: int | None) -> Trace:
+    """Leave out most of the calm before an incident, so that it does not shrink to the edge of its chart."""
+    last = trace.start + len(trace.now) * trace.step
+    calm = max(_CALM, round(1.5 * ((ended or last) - begun)))
+    drop = min(max(0, (begun - calm - trace.start) // trace.step), len(trace.now) - 1)
+    parts = [part[drop:] for part in _parts(trace)]
+    return Trace(
+        start=trace.start + drop * trace.step,
+        step=trace.step,
+        now=parts[0],
+        last_week=parts[1],
+        lower=parts[2],
+        upper=parts[3],
+    )
+
+
+def _thinned(trace: Trace) -> Trace:
+    """Return at most ``MOST`` points; of those that become one, the value furthest from expected stays."""
+    width = math.ceil(len(trace.now) / MOST)
+    if width == 1:
+        return trace
+    now, others = [], [list[float | None]() for _ in range(3)]
+    for first in range(0, len(trace.now), width):
+        indices = range(first, min(first + width, len(trace.now)))
+        seen = [
+            (abs(value - _middle(trace, i)), value) for i in indices if (value := trace.now[i]) is not None
+        ]
+        now.append(max(seen)[1] if seen else None)
+        for whole, part in zip(others, (trace.last_week, trace.lower, trace.upper), strict=True):
+            values = [value for value in part[first : first + width] if value is not None]
+            whole.append(sum(values) / len(values) if values else None)
+    return Trace(
+        start=trace.start,
+        step=trace.step * width,
+        now=now,
+        last_week=others[0],
+        lower=others[1],
+        upper=others[2],
+    )
+
+
+def _point(index: int, value: float, count: int, heights: Heights) -> str:
+    return f"{_short(SIDE * (index + 0.5) / count)} {_short(SIDE * heights.down(value) / 100)}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _runs(*columns: Values) -> Iterator[range]:
+    """Yield the stretches in which all columns have a value."""
+    begin: int | None = None
+    for index, values in enumerate(zip(*columns, strict=True)):
+        there = all(value is not None and math.isfinite(value) for value in values)
+        if there and begin is None:
+            begin = index
+        elif not there and begin is not None:
+            yield range(begin, index)
+            begin = None
+    if begin is not None:
+        yield range(begin, len(columns[0]))
+
+
+def _line(values: Values, heights: Heights) -> str:
+    """Return a path that is broken where nothing was measured; a value alone is a dot."""
+    drawn = ""
+    for run in _runs(values):
+        points = [_point(index, values[index] or 0.0, len(values), heights) for index in run]
+        drawn += f"M{'L'.join(points)}" + ("h.1" if len(points) == 1 else "")
+    return drawn
+
+
+def _band(lower: Values, upper: Values, heights: Heights) -> str:
+    drawn = ""
+    for run in _runs(lower, upper):
+        above = [_point(index, upper[index] or 0.0, len(upper), heights) for index in run]
+        below = [_point(index, lower[index] or 0.0, len(lower), heights) for index in reversed(run)]
+        drawn += f"M{'L'.join([*above, *below])}Z"
+    return drawn
+
+
+def _readings(trace: Trace) -> str:
+    """Return start, step and the values as JSON, in three digits: more would only make the file larger."""
+    parts = (
+        ",".join("null" if value is None or not math.isfinite(value) else f"{value:.3g}" for value in part)
+        for part in (trace.now, trace.lower, trace.upper)
+    )
+    return f"[{trace.start},{trace.step}," + ",".join(f"[{part}]" for part in parts) + "]"
+
+
+def without(finding: Finding) -> str:
+    """Say why there is no chart."""
+    if finding.trace is not None and not finding.trace.now:
+        return _EMPTY
+    return _WHY.get(finding.verdict.value, "the curve was not kept")
+
+
+_WHY: Final = {
+    "fatal": "an error that was never seen before has no curve to compare with",
+    "growth": "growth is judged by daily levels, not by a curve of minutes",
+    "limit": "a limit is compared with the capacity that is configured",
+}

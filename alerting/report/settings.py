@@ -1,0 +1,82 @@
+"""The configuration of a report: what differs from the shipped defaults, and all of it, as YAML."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import yaml
+
+from alerting.words.mrkdwn import clean
+from config.settings import Settings
+
+_ADDRESSES: Final = ("url", "base_url")
+_WIDE: Final = 1000  # one value, one line
+
+
+def differing(settings: Settings) -> str:
+    r"""Return what differs from the shipped defaults as YAML; each such value says what is shipped.
+
+    Examples
+    --------
+    >>> from config.settings import Judge
+    >>> differing(Settings(judge=Judge(sensitivity=1.4)))
+    'judge:\n  sensitivity: 1.4  # shipped: 1.0\n'
+    >>> differing(Settings())
+    ''
+    """
+    changed = settings.model_dump(mode="json", exclude_defaults=True)
+    shipped = Settings().model_dump(mode="json")
+    return "".join(f"{line}\n" for line in _lines(_shareable(changed), shipped, ""))
+
+
+def effective(settings: Settings) -> str:
+    """Return all settings as they were in effect, as YAML."""
+    return _yaml(_shareable(settings.model_dump(mode="json")))
+
+
+def _shareable(value: Any, key: str = "") -> Any:
+    """Return settings for a page that is passed around: of receivers' addresses only the host.
+
+    The settings hold names of environment variables in the place of secrets, but the address of a webhook may
+    be one by itself.
+    """
+    if isinstance(value, dict):
+        return {name: _shareable(held, name) for name, held in value.items()}
+    if isinstance(value, list):
+        return [_shareable(held) for held in value]
+    return _host_of(value) if key in _ADDRESSES and isinstance(value, str) else value
+
+
+def _host_of(url: str) -> str:
+    r"""Return an address without what may be secret in it.
+
+    Examples
+    --------
+    >>> _host_of("https://hooks.slack.com/services/T0/B0/secret"), _host_of("http://u:p@alerts:9093")
+    ('https://hooks.slack.com/…', 'http://alerts:9093')
+    """
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    rest = parts.path.strip("/") or parts.query or parts.fragment
+    return f"{parts.scheme}://{host}" + ("/…" if rest else "")
+
+
+def _lines(changed: Mapping[str, Any], shipped: Any, pad: str) -> Iterator[str]:
+    for key, value in changed.items():
+        default = shipped.get(key) if isinstance(shipped, dict) else None
+        if isinstance(value, dict) and value:
+            yield f"{pad}{_yaml(key).splitlines()[0]}:"
+            yield from _lines(value, default, f"{pad}  ")
+            continue
+        written = [f"{pad}{line}" for line in _yaml({key: value}).splitlines()]
+        if len(written) == 1 and isinstance(default, str | int | float):
+            written[0] += f"  # shipped: {_yaml(default).splitlines()[0]}"
+        yield from written
+
+
+def _yaml(value: Any) -> str:
+    written = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=_WIDE)
+    if any(clean(line) != " ".join(line.split()) for line in written.splitlines()):
+        # What turns the direction of writing around is shown by its number.
+        written = yaml.safe_dump(value, sort_keys=False, width=_WIDE)
+    return written

@@ -1,0 +1,160 @@
+"""Prometheus Alertmanager as a sink (API v2), so that a team's pager gets pages.
+
+From its OpenAPI contract (prometheus/alertmanager, api/v2/openapi.yaml): an alert is known by its labels; it
+is open while ``endsAt`` lies ahead, and resolved from ``endsAt`` on. Alertmanager keeps no alerts through a
+restart, so what is open is sent again every four minutes, as Prometheus does every minute; and each time it
+is open for another hour, so that a pager does not call it resolved because Uneri restarts.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from alerting.commands.dispatch import Dispatch, Form
+from alerting.incidents.incident import Incident
+from alerting.messages.console_links import Doors
+from alerting.messages.links import LinkMaker
+from alerting.outbox.content import Content, Known
+from alerting.outbox.row import Place, Row
+from alerting.outbox.sink import Outcome, Result
+from alerting.sinks.http_outcome import rfc3339
+from alerting.sinks.http_sink import TIMEOUT, HttpSink
+from alerting.words.locales import ENGLISH
+from detectors.model.finding import Share
+from detectors.model.scope import SERVICE, Edge
+
+AGAIN: Final = 240.0  # seconds between two tellings of what is open
+OPEN: Final = 3600.0  # seconds that it is open for without another one
+ALERTS: Final = "/api/v2/alerts"
+_CALLERS: Final = 3
+_OVER: Final = ("resolved", "withdrawn")
+
+
+class AlertmanagerSink(HttpSink):
+    """Posts alerts, and those that are open again before Alertmanager forgets them.
+
+    Parameters
+    ----------
+    destination, timeout, now
+        As ``alerting.sinks.http_sink.HttpSink`` has them.
+    url
+        Its address, without the path of the API.
+    """
+
+    def __init__(
+        self, destination: str, url: str, timeout: float = TIMEOUT, now: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__(destination, url.rstrip("/") + ALERTS, timeout, now)
+
+    def dress(self, _: Row, body: bytes) -> tuple[bytes, dict[str, str]]:
+        """Return the alerts with the time until which those that are open are."""
+        alerts = json.loads(body)
+        ends = rfc3339(self._now() + OPEN)
+        dressed = [alert if "endsAt" in alert else {**alert, "endsAt": ends} for alert in alerts]
+        return json.dumps(dressed).encode(), {"Content-Type": "application/json"}
+
+    def accepted(self, row: Row) -> Outcome:
+        """Ask for what is open to be sent again."""
+        is_open = any("endsAt" not in alert for alert in json.loads(row.body or b"[]"))
+        place = Place(self._destination, row.id)
+        return Outcome(result=Result.SENT, place=place, again=AGAIN if is_open else None)
+
+
+def in_alerts(links: LinkMaker, extra: Mapping[str, str]) -> Callable[[Dispatch, Known], Content | None]:
+    """Return what makes the bodies for an Alertmanager: one alert for an incident or a flood.
+
+    Labels name an alert, so they stay what they were when the incident was first told, whatever it turns
+    into; what changes is in the annotations. A digest and the lines of a thread are nothing for a pager.
+
+    Parameters
+    ----------
+    links
+        Makes URLs.
+    extra
+        Labels that each alert gets besides.
+    """
+
+    def content(dispatch: Dispatch, known: Known) -> Content | None:
+        if dispatch.form not in (Form.PARENT, Form.FLOOD):
+            return None
+        flood = dispatch.form is Form.FLOOD
+        alert = _flood(dispatch) if flood else _alert(dispatch, links)
+        labels = json.loads(known.key) if known.key else {**extra, **_labels(dispatch)}
+        body = [{"labels": labels, **alert}]
+        return Content(body=json.dumps(body).encode(), key=json.dumps(labels, sort_keys=True))
+
+    return content
+
+
+def _labels(dispatch: Dispatch) -> dict[str, str]:
+    if dispatch.form is Form.FLOOD:
+        return {"alertname": "Uneri", "severity": "page", "verdict": "flood", "incident": dispatch.subject}
+    incident = dispatch.notice.incident
+    about = incident.primary.about
+    scope = about.target if isinstance(about, Edge) else about
+    services = sorted(
+        {
+            one.name
+            for finding in (incident.primary, *incident.members)
+            for one in finding.touches
+            if one.kind == SERVICE
+        }
+    )
+    labels = {
+        "alertname": "Uneri",
+        "severity": "page",
+        "incident": incident.id,
+        "verdict": incident.verdict.value,
+        "measure": incident.primary.measure.value,
+        "scope": about.kind,
+        "name": f"{about.source.label} → {about.target.label}" if isinstance(about, Edge) else about.label,
+        "cloud": scope.cloud,
+        "account": scope.account,
+        "region": scope.region,
+        "service": scope.name if scope.kind == SERVICE else services[0] if len(services) == 1 else "",
+    }
+    return {name: value for name, value in labels.items() if value}  # an empty label is none
+
+
+def _alert(dispatch: Dispatch, links: LinkMaker) -> dict[str, object]:
+    incident = dispatch.notice.incident
+    at = dispatch.at or dispatch.notice.at
+    urls = Doors.of(incident, links, ENGLISH, at=at).addresses(incident)
+    annotations = {
+        "summary": f"{incident.verdict.value} of {incident.primary.measure.value}, {incident.state}",
+        "description": incident.primary.sentence,
+        "callers": ", ".join(map(_caller, incident.primary.callers[:_CALLERS])),
+        "acknowledged_by": "" if dispatch.acknowledged is None else dispatch.acknowledged.by,
+        **{f"link_{kind}": url for kind, url in urls.items()},
+    }
+    alert: dict[str, object] = {
+        "annotations": {name: text for name, text in annotations.items() if text},
+        "startsAt": rfc3339(incident.start),
+    }
+    if urls:
+        alert["generatorURL"] = next(iter(urls.values()))
+    if incident.state in _OVER:
+        alert["endsAt"] = rfc3339(_end(incident, at))
+    return alert
+
+
+def _flood(dispatch: Dispatch) -> dict[str, object]:
+    incidents, at = dispatch.of_flood, dispatch.at or dispatch.notice.at
+    still = [one for one in incidents if one.state not in _OVER]
+    start = min(one.start for one in incidents)
+    alert: dict[str, object] = {
+        "annotations": {"summary": f"{len(incidents)} incidents at once, {len(still)} open"},
+        "startsAt": rfc3339(start),
+    }
+    if not still:
+        alert["endsAt"] = rfc3339(max(_end(one, at) for one in incidents))
+    return alert
+
+
+def _end(incident: Incident, at: int) -> int:
+    return max(incident.start + 1, incident.end if incident.end is not None else at)
+
+
+def _caller(share: Share) -> str:
+    return f"{share.scope.label} {share.share:.0%}"

@@ -1,0 +1,83 @@
+"""What sinks over HTTP share: one call at a time, no redirects, nothing secret in any text."""
+
+import asyncio
+import io
+import time
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from alerting.outbox.row import Place, Row
+from alerting.outbox.sink import Outcome, Result
+from alerting.sinks.connection import Connected
+from alerting.sinks.http_outcome import outcome_of_failure, outcome_of_status
+
+TIMEOUT: Final = 10.0
+AGENT: Final = "uneri"
+
+
+class HttpSink(Connected):
+    """Posts rows to one address.
+
+    Parameters
+    ----------
+    destination
+        What it is called: ``webhook:name``.
+    url
+        Where it posts; credentials in it are used and never shown.
+    timeout
+        Seconds a call may take in all.
+    now
+        Wall time, epoch seconds; injected by tests.
+    """
+
+    def __init__(
+        self, destination: str, url: str, timeout: float = TIMEOUT, now: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__(timeout, {"User-Agent": AGENT})
+        self._destination = destination
+        self._url = url
+        self._now = now
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._destination!r}, {host_of(self._url)!r})"
+
+    async def deliver(self, row: Row) -> Outcome:
+        """Post one row. Never raises but when it is cancelled."""
+        if row.body is None:
+            return Outcome(result=Result.REFUSED, error="there is nothing to post")
+        body, headers = self.dress(row, row.body)
+        try:
+            session = self._open()
+            data = io.BytesIO(body)  # sent in pieces: the body of a flood is large
+            async with session.post(self._url, data=data, headers=headers, allow_redirects=False) as answer:
+                outcome = outcome_of_status(answer.status, answer.headers, self._now())
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever went wrong, the outbox has to know what may be done
+            return outcome_of_failure(error)
+        return self.accepted(row) if outcome.result is Result.SENT else outcome
+
+    def dress(self, row: Row, body: bytes) -> tuple[bytes, dict[str, str]]:
+        """Return the body and the headers that are sent."""
+        raise NotImplementedError
+
+    def accepted(self, row: Row) -> Outcome:
+        """Return what follows from a row that was taken."""
+        return Outcome(result=Result.SENT, place=Place(self._destination, row.id))
+
+
+def host_of(url: str) -> str:
+    """Return scheme, host and port of a URL: paths and queries of webhooks are as good as passwords.
+
+    Examples
+    --------
+    >>> host_of("https://user:secret@hooks.example.com:8443/T0/B0/token?key=1")
+    'https://hooks.example.com:8443'
+    """
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    return f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port is not None else "")

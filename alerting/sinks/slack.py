@@ -1,0 +1,258 @@
+"""Slack as a sink: post, edit in place, and what belongs into the thread once the text is out."""
+
+import asyncio
+import io
+import re
+import zlib
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import aiohttp
+from msgspec import structs
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from alerting.incidents.incident import Incident
+from alerting.outbox.row import Place, Row, Send
+from alerting.outbox.sink import Outcome, Result
+from alerting.sinks.connection import Connected
+from alerting.sinks.slack_errors import outcome_of, sendable
+from alerting.words.locales import ENGLISH
+from alerting.words.phrases import Phrases
+
+EVENT: Final = "uneri_notice"
+TIMEOUT: Final = 10.0
+_BEFORE: Final = 300  # Slack's clock and ours may differ by this much, seconds
+_PAGES: Final = 5
+_LOOK: Final = 200
+_ID: Final = re.compile(r"[CGD][A-Z0-9]{6,}")  # of a channel
+_BLIND: Final = 1  # a message that may be out is posted again this often without a look
+
+
+class SlackSink(Connected):
+    """Delivers rows through Slack's Web API, one call at a time and without retries of its own.
+
+    The SDK's retry handlers are off: one of them posts again after a broken connection, blindly.
+
+    Parameters
+    ----------
+    token
+        A bot token with ``chat:write`` and ``files:write``; with ``channels:history`` a message whose fate is
+        unknown is looked for before it is posted again.
+    base_url
+        Of the Web API, with a trailing slash.
+    zone
+        The channel's time zone, for charts.
+    timeout
+        Seconds a call may take in all.
+    words
+        The language of charts.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        base_url: str,
+        zone: ZoneInfo,
+        timeout: float = TIMEOUT,
+        words: Phrases = ENGLISH,
+    ) -> None:
+        super().__init__(timeout)
+        self._words = words
+        self._token = token
+        self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
+        self._zone = zone
+
+    def __repr__(self) -> str:
+        return f"SlackSink({self._base_url!r})"
+
+    async def deliver(self, row: Row) -> Outcome:
+        """Post, edit or upload, as the row says. Never raises but when it is cancelled."""
+        ways = {
+            Send.POST: self._post,
+            Send.LINE: self._post,
+            Send.EDIT: self._edit,
+            Send.CHART: self._chart,
+            Send.FILE: self._file,
+            Send.LINK: self._link,
+        }
+        try:
+            return await ways[row.send](row)
+        except Exception as error:  # noqa: BLE001  whatever went wrong, the outbox has to know what may be done
+            return outcome_of(error)
+
+    async def authorise(self) -> Outcome:
+        """Ask Slack whether the token is good, without posting anything."""
+        try:
+            await self._client().auth_test()
+        except Exception as error:  # noqa: BLE001  as above
+            return outcome_of(error)
+        return Outcome(result=Result.SENT)
+
+    def _client(self) -> AsyncWebClient:
+        client = AsyncWebClient(
+            token=sendable(self._token),
+            base_url=self._base_url,
+            timeout=int(self._timeout) or 1,
+            session=self._open(),
+        )
+        client.retry_handlers = []
+        return client
+
+    async def _post(self, row: Row) -> Outcome:
+        if row.send is Send.LINE and row.place is None:
+            return Outcome(result=Result.REFUSED, error="there is no message to reply to")
+        if row.doubt:
+            found, looked = await self._look(row)
+            if found is not None:
+                return Outcome(result=Result.SENT, place=found)
+            if isinstance(looked, Outcome):
+                if looked.result in (Result.RETRY, Result.UNKNOWN):  # wait until one can look
+                    return Outcome(result=Result.RETRY, retry_after=looked.retry_after, error=looked.error)
+                if row.doubt > _BLIND:
+                    return Outcome(
+                        result=Result.REFUSED,
+                        error="it may be out and cannot be looked for: grant channels:history",
+                    )
+        thread = row.place if row.send is Send.LINE else None
+        answer = await self._client().chat_postMessage(
+            channel=row.channel if thread is None else thread.channel,
+            thread_ts=None if thread is None else thread.ts,
+            **self._content(row),
+            metadata={"event_type": EVENT, "event_payload": {"id": row.id}},
+            unfurl_links=False,
+            unfurl_media=False,
+            link_names=False,
+            parse="none",
+        )
+        return Outcome(result=Result.SENT, place=Place(str(answer["channel"]), str(answer["ts"])))
+
+    async def _look(self, row: Row) -> tuple[Place | None, Outcome | None]:
+        """Look for the row's id in its channel or thread; the outcome says why one could not look."""
+        channel = row.place.channel if row.place is not None else row.home
+        if channel is None and _ID.fullmatch(row.channel):
+            channel = row.channel
+        if channel is None:
+            return None, Outcome(result=Result.ROUTE, error="the channel's id is not known")
+        cursor: str | None = None
+        try:
+            for _ in range(_PAGES):
+                answer = await self._messages(row, channel, cursor)
+                messages: list[dict[str, Any]] = answer.get("messages") or []
+                for message in messages:
+                    metadata = message.get("metadata") or {}
+                    if (metadata.get("event_payload") or {}).get("id") == row.id:
+                        return Place(channel, str(message["ts"])), None
+                cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
+                if cursor is None:
+                    break
+        except Exception as error:  # noqa: BLE001  as in deliver
+            return None, outcome_of(error)
+        return None, None
+
+    async def _messages(self, row: Row, channel: str, cursor: str | None) -> AsyncSlackResponse:
+        oldest = f"{row.created - _BEFORE:.6f}"
+        if row.place is None:
+            return await self._client().conversations_history(
+                channel=channel, oldest=oldest, include_all_metadata=True, limit=_LOOK, cursor=cursor
+            )
+        return await self._client().conversations_replies(
+            channel=channel,
+            ts=row.place.ts,
+            oldest=oldest,
+            include_all_metadata=True,
+            limit=_LOOK,
+            cursor=cursor,
+        )
+
+    async def _edit(self, row: Row) -> Outcome:
+        if row.place is None:
+            return Outcome(result=Result.GONE, error="there is no message to edit")
+        await self._client().chat_update(
+            channel=row.place.channel,
+            ts=row.place.ts,
+            **self._content(row),
+            metadata={"event_type": EVENT, "event_payload": {"id": row.id}},
+            link_names=False,
+            parse="none",
+        )
+        return Outcome(result=Result.SENT, place=row.place)
+
+    async def _chart(self, row: Row) -> Outcome:
+        if row.place is None or row.incident is None:
+            return Outcome(result=Result.REFUSED, error="there is no message to put the chart under")
+        picture, text = await asyncio.to_thread(_drawn, row.incident, self._zone, self._words)
+        return await self._attach(
+            row, picture, f"{row.incident.id}.png", self._words.labels.chart_caption, text
+        )
+
+    async def _file(self, row: Row) -> Outcome:
+        if row.place is None or row.body is None:
+            return Outcome(result=Result.REFUSED, error="there is no message to put the file under")
+        return await self._attach(row, zlib.decompress(row.body), f"{row.subject}.csv", f"{row.subject}.csv")
+
+    async def _attach(
+        self, row: Row, body: bytes, name: str, title: str, alternative: str | None = None
+    ) -> Outcome:
+        """Put a file into the thread of the message at ``row.place``."""
+        place, client = row.place, self._client()
+        assert place is not None  # noqa: S101  the callers looked
+        try:
+            answer = await client.files_getUploadURLExternal(
+                filename=name, length=len(body), alt_txt=alternative
+            )
+            await self._upload(str(answer["upload_url"]), body)
+        except Exception as error:  # noqa: BLE001  as in deliver
+            outcome = outcome_of(error)
+            if outcome.result is Result.UNKNOWN:  # whatever became of it, nobody sees it yet
+                return structs.replace(outcome, result=Result.RETRY)
+            return outcome
+        await client.files_completeUploadExternal(
+            files=[{"id": str(answer["file_id"]), "title": title}],
+            channel_id=place.channel,
+            thread_ts=place.ts,
+        )
+        return Outcome(result=Result.SENT, place=place)
+
+    async def _link(self, row: Row) -> Outcome:
+        """Ask for the address of a message."""
+        if row.place is None:
+            return Outcome(result=Result.REFUSED, error="there is no message to link to")
+        try:
+            answer = await self._client().chat_getPermalink(
+                channel=row.place.channel, message_ts=row.place.ts
+            )
+        except Exception as error:  # noqa: BLE001  as in deliver
+            outcome = outcome_of(error)
+            if outcome.result is Result.UNKNOWN:  # asking again does no harm
+                return structs.replace(outcome, result=Result.RETRY)
+            return outcome
+        link = str(answer["permalink"])
+        return Outcome(
+            result=Result.SENT,
+            place=structs.replace(row.place, link=link if link.startswith("https://") else None),
+        )
+
+    async def _upload(self, url: str, body: bytes) -> None:
+        async with self._open().post(url, data=io.BytesIO(body), allow_redirects=False) as answer:
+            if answer.status != 200:  # noqa: PLR2004  HTTP's OK
+                raise aiohttp.ClientResponseError(
+                    answer.request_info,
+                    answer.history,
+                    status=answer.status,
+                    message="the upload was refused",
+                )
+
+    def _content(self, row: Row) -> dict[str, Any]:
+        if row.message is None:
+            raise ValueError(f"row {row.id} has nothing to say")
+        if row.plain:
+            return {"text": row.message.text, "blocks": []}
+        return {"text": row.message.text, "blocks": row.message.blocks}
+
+
+def _drawn(incident: Incident, zone: ZoneInfo, words: Phrases) -> tuple[bytes, str]:
+    """Return the chart of an incident, and its text for who cannot see it."""
+    from alerting.sinks.chart import alternative, draw
+
+    return draw(incident, zone, words), alternative(incident, words)

@@ -1,0 +1,121 @@
+"""What Slack's answers mean for a delivery: what may be tried again, and what never will work.
+
+Names are those of the error tables of ``chat.postMessage``, ``chat.update``, ``conversations.history`` and
+``files.completeUploadExternal`` in Slack's Web API reference.
+"""
+
+from typing import Final
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+
+from alerting.outbox.sink import Outcome, Result
+
+TOO_MANY: Final = 429
+UNAVAILABLE: Final = 503
+FAILED: Final = 500
+
+_WAIT: Final = {"ratelimited", "rate_limited", "message_limit_exceeded"}
+_RETRY: Final = {"service_unavailable", "request_timeout", "team_added_to_org"}
+_UNKNOWN: Final = {"internal_error", "fatal_error"}  # documented: some aspect may have succeeded
+_TOKEN: Final = {
+    "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "missing_scope",
+    "no_permission", "org_login_required",
+}  # fmt: skip
+_ROUTE: Final = {
+    "channel_not_found", "not_in_channel", "is_archived", "restricted_action", "ekm_access_denied",
+    "restricted_action_read_only_channel", "restricted_action_thread_only_channel",
+    "restricted_action_non_threadable_channel",
+}  # fmt: skip
+_RENDERING: Final = {
+    "msg_too_long", "msg_blocks_too_long", "invalid_blocks", "invalid_blocks_format", "invalid_attachments",
+    "no_text", "metadata_too_large", "invalid_metadata_format", "invalid_metadata_schema",
+}  # fmt: skip
+_GONE: Final = {"message_not_found", "cant_update_message", "edit_window_closed"}
+_CLASSES: Final = (
+    (_WAIT | _RETRY, Result.RETRY),
+    (_UNKNOWN, Result.UNKNOWN),
+    (_TOKEN, Result.TOKEN),
+    (_ROUTE, Result.ROUTE),
+    (_RENDERING, Result.RENDERING),
+    (_GONE, Result.GONE),
+)
+_REMEDY: Final = {
+    Result.TOKEN: "give the daemon a valid bot token with chat:write and files:write, then restart it",
+    Result.ROUTE: "invite the app to the channel, or name another in slack.channel",
+    Result.RENDERING: "the text is sent without its blocks",
+    Result.REFUSED: "look the error up in Slack's API reference",
+}
+
+
+class TokenError(ValueError):
+    """A token that cannot be sent; the text does not hold it."""
+
+
+def sendable(token: str) -> str:
+    """Return a token as it is.
+
+    Raises
+    ------
+    TokenError
+        When it holds a space, a line end or what is not ASCII: no token does, and a header takes no line end.
+    """
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise TokenError("it holds a space, a line end or a character that no token has")
+    return token
+
+
+def outcome_of(error: Exception) -> Outcome:
+    """Return what an error of a call to Slack means. No text in it holds the token."""
+    if isinstance(error, TokenError):
+        return Outcome(result=Result.TOKEN, error=_with_remedy(str(error), Result.TOKEN))
+    if isinstance(error, SlackApiError):
+        return _refusal(error)
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return Outcome(result=Result.RETRY, error=f"cannot connect ({error.__class__.__name__})")
+    if isinstance(error, TimeoutError):
+        return Outcome(result=Result.UNKNOWN, error="no answer in time")
+    if isinstance(error, aiohttp.ClientError | OSError):
+        return Outcome(result=Result.UNKNOWN, error=f"the connection broke ({error.__class__.__name__})")
+    return Outcome(result=Result.UNKNOWN, error=f"the answer was not understood ({error.__class__.__name__})")
+
+
+def _refusal(error: SlackApiError) -> Outcome:
+    response = error.response
+    status = _status(response)
+    name = response.get("error", "") if hasattr(response, "get") else ""
+    if status == TOO_MANY or name in _WAIT:
+        return Outcome(result=Result.RETRY, retry_after=_retry_after(response), error="rate limited")
+    if status == UNAVAILABLE:
+        return Outcome(result=Result.RETRY, error="service unavailable")
+    if status >= FAILED:
+        return Outcome(result=Result.UNKNOWN, error=f"HTTP {status}")
+    for names, result in _CLASSES:
+        if name in names:
+            return Outcome(result=result, error=_with_remedy(name, result))
+    if not name:
+        return Outcome(result=Result.UNKNOWN, error=f"HTTP {status} without a readable answer")
+    return Outcome(result=Result.REFUSED, error=_with_remedy(name, Result.REFUSED))
+
+
+def _with_remedy(name: str, result: Result) -> str:
+    return f"{name}: {_REMEDY[result]}" if result in _REMEDY else name
+
+
+def _status(response: object) -> int:
+    for attribute in (
+        "status_code",
+        "status",
+    ):  # the SDK's response, or aiohttp's where the body was unreadable
+        found = getattr(response, attribute, None)
+        if isinstance(found, int):
+            return found
+    return 0
+
+
+def _retry_after(response: object) -> float:
+    headers = getattr(response, "headers", {})
+    try:
+        return min(max(float(headers.get("Retry-After", 1)), 1.0), 3600.0)
+    except (TypeError, ValueError):
+        return 1.0

@@ -1,0 +1,164 @@
+"""The message in a terminal, as a person would see it in Slack; and the sink where there is no Slack."""
+
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from alerting.incidents.incident import Incident
+from alerting.messages.layout import pieces
+from alerting.messages.message import Block, Message
+from alerting.outbox.row import Place, Row, Send
+from alerting.outbox.sink import Outcome, Result
+from alerting.sinks.curve import curve
+from alerting.words import numbers
+from alerting.words.locales import ENGLISH
+from alerting.words.phrases import Phrases
+from detectors.model.finding import Trace
+
+_WIDEST: Final = 96
+_CURVE_HEIGHT: Final = 6
+_BLUE: Final = "#1d9bd1"
+
+
+class Terminal:
+    """Shows messages on a console: framed and coloured on a terminal, as plain lines elsewhere.
+
+    Parameters
+    ----------
+    console
+        Where to.
+    zone
+        Times are shown in this zone.
+    words
+        The language of what is around the message.
+    """
+
+    def __init__(self, console: Console, zone: ZoneInfo, words: Phrases = ENGLISH) -> None:
+        self._console = console
+        self._zone = zone
+        self._words = words
+
+    def show(self, message: Message, *, at: int, incident: Incident | None = None) -> None:
+        """Show a message that was told at ``at`` (epoch seconds), with the curve of ``incident``."""
+        trace = incident.primary.trace if incident is not None else None
+        if not self._console.is_terminal:
+            for line in self._lines(message):
+                self._console.print(line, markup=False, highlight=False, soft_wrap=True, emoji=False)
+            return
+        width = min(self._console.width, _WIDEST)
+        parts: list[RenderableType] = [
+            self._block(block, width) for block in message.blocks if block["type"] != "actions"
+        ]
+        if incident is not None and trace is not None:
+            parts.insert(2, self._chart(trace, incident, width - 16))
+        time = f"{datetime.fromtimestamp(at, self._zone):%H:%M}"
+        head = Text.assemble(
+            (" U ", "bold white on #0b5cad"), "  ", ("Uneri", "bold"), "  ", (" APP ", "reverse dim")
+        )
+        head.append(f"  {time}", "dim")
+        framed = Panel(Group(head, *parts), width=width, padding=(0, 2, 1, 2), border_style=_frame(message))
+        self._console.print(framed)
+
+    def _lines(self, message: Message) -> list[str]:
+        lines = []
+        for block in message.blocks:
+            if block["type"] == "actions":
+                continue  # nobody can press them here
+            texts = block.get("fields") or block.get("elements") or [block["text"]]
+            for text in texts:
+                label, newline, value = text["text"].partition("\n")
+                joined = f"{label}: {value}" if newline and "fields" in block else text["text"]
+                for line in joined.split("\n"):
+                    shown = [
+                        f"{piece.text} ({piece.url})" if piece.url else piece.text
+                        for piece in pieces(line, self._zone, self._words)
+                    ]
+                    lines.append("".join(shown) if text["type"] == "mrkdwn" else line)
+        return [*lines, ""]
+
+    def _block(self, block: Block, width: int) -> RenderableType:
+        if block["type"] == "header":
+            return Padding(Text(block["text"]["text"], "bold"), (1, 0, 0, 0))
+        if "fields" in block:
+            grid = Table.grid(padding=(0, 3, 0, 0), expand=False)
+            for _ in range(2):
+                grid.add_column(width=(width - 12) // 2)
+            fields = [self._text(field["text"]) for field in block["fields"]]
+            for row in range(0, len(fields), 2):
+                grid.add_row()
+                grid.add_row(*fields[row : row + 2])
+            return grid
+        if block["type"] == "context":
+            shown = [self._text(element["text"], "dim") for element in block["elements"]]
+            return Padding(Group(*shown), (1, 0, 0, 0))
+        return Padding(self._text(block["text"]["text"]), (1, 0, 0, 0))
+
+    def _text(self, mrkdwn: str, style: str = "") -> Text:
+        text = Text(style=style)
+        for piece in pieces(mrkdwn, self._zone, self._words):
+            look = Style(bold=piece.bold or None)
+            if piece.url is not None:
+                look += Style(color=_BLUE, underline=True, link=piece.url)
+            text.append(piece.text, look)
+        return text
+
+    def _chart(self, trace: Trace, incident: Incident, width: int) -> RenderableType:
+        measured = [value for value in (*trace.now, *trace.last_week) if value is not None]
+        top = max(measured, default=0.0) or 1.0
+        drawn = [
+            curve(values, top, width=width, height=_CURVE_HEIGHT) for values in (trace.last_week, trace.now)
+        ]
+        lines = []
+        for row in range(_CURVE_HEIGHT):
+            label = numbers.number(top) if row == 0 else "0" if row == _CURVE_HEIGHT - 1 else ""
+            line = Text(f"{label:>6} ", "dim")
+            for before, now in zip(drawn[0][row], drawn[1][row], strict=True):
+                if now != "\u2800":
+                    line.append(now, "bold #e69f00")
+                else:
+                    line.append(before, "dim")
+            lines.append(line)
+        end = trace.start + len(trace.now) * trace.step
+        first, last = (f"{datetime.fromtimestamp(edge, self._zone):%H:%M}" for edge in (trace.start, end))
+        axis = Text(" " * 7 + first + " " * max(1, width - len(first) - len(last)) + last, "dim")
+        legend = Text.assemble(
+            " " * 7,
+            (f"━ {self._words.labels.chart_now} ", "bold #e69f00"),
+            (f"  ┄ {self._words.labels.chart_last_week} ", "dim"),
+            (f"  {self._words.unit(incident.primary.measure)}", "dim"),
+        )
+        return Padding(Group(*lines, axis, legend), (1, 0, 0, 0))
+
+
+class TerminalSink:
+    """Takes the place of Slack where there is no token.
+
+    Parameters
+    ----------
+    zone
+        Times are shown in this zone.
+    console
+        Where to; standard output when absent.
+    words
+        The language of what is around a message.
+    """
+
+    def __init__(self, zone: ZoneInfo, console: Console | None = None, words: Phrases = ENGLISH) -> None:
+        self._terminal = Terminal(console or Console(), zone, words)
+
+    async def deliver(self, row: Row) -> Outcome:
+        """Show a post or an edit as a whole message, with its curve; a chart has been shown with it."""
+        if row.send is not Send.CHART and row.message is not None:
+            self._terminal.show(row.message, at=int(row.created), incident=row.incident)
+        return Outcome(result=Result.SENT, place=row.place or Place(row.channel, row.id))
+
+
+def _frame(message: Message) -> str:
+    return {"over": "green", "digest": "blue"}.get(message.look, "#e69f00")

@@ -1,0 +1,153 @@
+"""A generic webhook as a sink: signed JSON, so that any receiver can trust it and recognise a repeat.
+
+Headers and signature are those of Standard Webhooks 1.0 (standardwebhooks.com): there are verifiers for it in
+most languages.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from typing import Final
+
+from alerting.commands.dispatch import Dispatch, Form
+from alerting.messages.console_links import Doors
+from alerting.messages.links import LinkMaker
+from alerting.outbox.content import Content, Known
+from alerting.outbox.row import Row
+from alerting.sinks.http_outcome import rfc3339
+from alerting.sinks.http_sink import TIMEOUT, HttpSink
+from alerting.words.locales import ENGLISH
+
+PREFIX: Final = "whsec_"
+
+
+def signing_key(secret: str) -> bytes:
+    """Return the key of a secret: base64 after ``whsec_``, else the text itself.
+
+    Raises
+    ------
+    ValueError
+        When what stands after ``whsec_`` is no base64.
+
+    Examples
+    --------
+    >>> signing_key("whsec_c2VjcmV0"), signing_key("plain")
+    (b'secret', b'plain')
+    """
+    if not secret.startswith(PREFIX):
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+    except binascii.Error:
+        raise ValueError(f"what stands after {PREFIX} is no base64") from None
+
+
+def signature(key: bytes, identity: str, timestamp: int, body: bytes) -> str:
+    """Return the value of ``webhook-signature``.
+
+    Examples
+    --------
+    >>> signature(b"secret", "msg_1", 1760000000, b"{}")
+    'v1,jqaFf2WNHqAPF/XAPEr07UabUauiyrOpzchfmv8ubyY='
+    """
+    signed = f"{identity}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+class WebhookSink(HttpSink):
+    """Posts JSON to one URL, signed when there is a key.
+
+    ``webhook-id`` is the same however often a row is sent, so the receiver recognises a repeat.
+
+    Parameters
+    ----------
+    destination, url, timeout, now
+        As ``alerting.sinks.http_sink.HttpSink`` has them.
+    key
+        What bodies are signed with (``signing_key``); None leaves them unsigned.
+    """
+
+    def __init__(
+        self,
+        destination: str,
+        url: str,
+        key: bytes | None = None,
+        timeout: float = TIMEOUT,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(destination, url, timeout, now)
+        self._key = key
+
+    def dress(self, row: Row, body: bytes) -> tuple[bytes, dict[str, str]]:
+        """Return the body as it is, with the headers that vouch for it."""
+        timestamp = int(self._now())
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": row.id,
+            "webhook-timestamp": str(timestamp),
+        }
+        if self._key is not None:
+            headers["webhook-signature"] = signature(self._key, row.id, timestamp, body)
+        return body, headers
+
+
+def in_json(links: LinkMaker) -> Callable[[Dispatch, Known], Content | None]:
+    """Return what makes the bodies of webhooks (``docs/alerts.md`` has their fields)."""
+
+    def content(dispatch: Dispatch, _: Known) -> Content | None:
+        if dispatch.form is Form.FILE:
+            return None  # the flood's own body lists all of its incidents
+        notice = dispatch.notice
+        data: dict[str, object] = {
+            "dispatch": dispatch.id,
+            "action": notice.action.value,
+            "subject": dispatch.subject,
+            "reason": dispatch.said or notice.reason.value,
+        }
+        match dispatch.form:
+            case Form.FLOOD:
+                data["incidents"] = [_short(one.to_json()) for one in dispatch.of_flood]
+            case Form.DIGEST:
+                data["incidents"] = [one.to_json() for one in notice.incidents]
+            case _:
+                incident = notice.incident
+                at = dispatch.at or notice.at
+                data["incident"] = incident.to_json()
+                data["links"] = Doors.of(incident, links, ENGLISH, at=at).addresses(incident)
+                data["commands"] = [
+                    {"ask": one.ask.value, "by": one.by, "at": rfc3339(one.at), "why": one.why}
+                    for one in dispatch.commands
+                ]
+        if dispatch.follows is not None:
+            data["follows"] = dispatch.follows
+        if dispatch.line is not None:
+            line = dispatch.line
+            data["line"] = {"what": line.what, "at": rfc3339(line.at), "by": line.by, "detail": line.detail}
+        kind = dispatch.form.value if dispatch.form is not Form.PARENT else f"incident.{notice.action.value}"
+        body = {"type": kind, "timestamp": rfc3339(dispatch.at or notice.at), "data": data}
+        return Content(body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
+
+    return content
+
+
+_SHORT: Final = (
+    "id",
+    "verdict",
+    "state",
+    "scope",
+    "measure",
+    "start",
+    "end",
+    "observed",
+    "expected",
+    "finding",
+)
+
+
+def _short(line: dict[str, object]) -> dict[str, object]:
+    """Return the fields of an incident that a flood's body has room for."""
+    return {name: line[name] for name in _SHORT}

@@ -1,0 +1,287 @@
+"""From a symptom to the deepest node of the call graph that explains it.
+
+The walk begins at the symptom. At each node it asks which part of the excess there is explained by the
+node's callees (``node_excess``), goes on to each of them with that part, and stays with the rest, which is
+the node's own. The score of a node is the part of the symptom that stays there: scores are in [0, 1] and
+add up to 1. This is an absorbing Markov chain (Kemeny and Snell 1960, *Finite Markov Chains*, ch. 3) solved
+exactly, so cycles, several callers and many ways to one node need no special care.
+
+Slowness and failures go from the callee to its caller, so both are followed down the calls. A failure can
+also be born of slowness: a caller that waited too long fails, while what it waited for does not. Where
+failures stay at a node whose failing calls took longer than usual, part of them goes on to the callees that
+explain this slowness.
+
+What the walk cannot know: calls that nobody waits for look like calls that somebody waits for, and two nodes
+whose excesses have the same shape and size cannot be told apart but by who calls whom. A node without
+measures is passed through to what it calls.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.explain.node_excess import Behaviour, Excess, Walked, excess, slope, stands_out, usual_calls
+
+Floats = NDArray[np.float64]
+
+CERTAIN: Final = 1.0
+"""Standard errors by which the excess of a node is reduced before it explains anything."""
+
+WAITED: Final = 2 / 3
+"""Most of the failures at a node that may be laid upon what it waited for: a slow callee is named before the
+node that fails when it explains more than 3/4 of the slowness; failures alone say where they were made."""
+
+STAYS: Final = 1e-6
+"""The least part that stays at every node, so that a cycle that explains itself comes to an end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A node and how much of the symptom ends there.
+
+    Attributes
+    ----------
+    node
+        Its name.
+    score
+        Part of the symptom's excess that stays here, in [0, 1].
+    reached
+        Part of it that comes by; what does not stay is explained by callees.
+    excess
+        The node's excess in units of the symptom's, not reduced; NaN where nothing was measured.
+    error
+        Standard error of ``excess``.
+    calls
+        Calls over the incident as a multiple of the usual; NaN where unknown.
+    """
+
+    node: str
+    score: float
+    reached: float
+    excess: float
+    error: float
+    calls: float
+
+
+def walk(
+    calls_to: Mapping[str, Sequence[str]],
+    normal: Mapping[str, Behaviour],
+    incident: Mapping[str, Behaviour],
+    symptom: str,
+    walked: Walked,
+) -> list[Ranked]:
+    """Rank the nodes of a call graph by how much of a symptom they explain.
+
+    Parameters
+    ----------
+    calls_to
+        For each node what it calls. Whatever is named anywhere here is a node.
+    normal, incident
+        What was measured of each node in a period that is mostly normal, and in windows of the same length
+        around the incident. Nodes may be missing; the incident needs as many windows for each.
+    symptom
+        The node that was seen to misbehave.
+    walked
+        The measure it was seen in.
+
+    Returns
+    -------
+    list of Ranked
+        Every node once, best explanation first. Equal scores are ordered by what comes by, then by how
+        unusual the node is, then by name: the order is total.
+
+    Raises
+    ------
+    ValueError
+        When the symptom is not a node.
+
+    Examples
+    --------
+    >>> calls, none = np.full(6, 100.0), np.zeros(6)
+    >>> usual = {name: Behaviour(calls, np.full(6, ms), none)
+    ...          for name, ms in (("route", 50.0), ("function", 40.0), ("items", 5.0))}
+    >>> slow = np.array([0.0, 0, 0, 30, 30, 30])
+    >>> now = {name: Behaviour(calls, one.latency + slow, none) for name, one in usual.items()}
+    >>> graph = {"route": ["function"], "function": ["items"]}
+    >>> [(one.node, round(one.score, 2)) for one in walk(graph, usual, now, "route", Walked.LATENCY)]
+    [('items', 1.0), ('function', 0.0), ('route', 0.0)]
+    """
+    nodes = sorted(calls_to.keys() | {callee for callees in calls_to.values() for callee in callees})
+    if symptom not in nodes:
+        raise ValueError(f"{symptom!r} is not a node of the graph")
+    found = _excesses(nodes, normal, incident, walked)
+    profile = _profile(nodes, calls_to, symptom, found)
+    slopes = {node: slope(profile, one) for node, one in found.items()}
+    through = {node: max(0.0, share - CERTAIN * error) for node, (share, error) in slopes.items()}
+    if symptom in through:
+        through[symptom] = 1.0
+    if walked is Walked.ERRORS:
+        slow = _excesses(nodes, normal, incident, Walked.LATENCY)
+        waits = {node: slope(profile, one) for node, one in slow.items()}
+        waited = {node: max(0.0, share - CERTAIN * error) for node, (share, error) in waits.items()}
+        patience = {node: _patience(waited[node], through.get(node, 0.0), slow[node]) for node in waited}
+        layers = follow(calls_to, through, symptom, waited, patience)
+    else:
+        layers = follow(calls_to, through, symptom)
+    ranked = [
+        Ranked(
+            node=node,
+            score=layers[node][0],
+            reached=layers[node][1],
+            excess=slopes[node][0] if node in slopes else np.nan,
+            error=slopes[node][1] if node in slopes else np.nan,
+            calls=_more_calls(normal.get(node), incident.get(node)),
+        )
+        for node in nodes
+    ]
+    return sorted(ranked, key=_order)
+
+
+def follow(
+    calls_to: Mapping[str, Sequence[str]],
+    through: Mapping[str, float],
+    symptom: str,
+    waited: Mapping[str, float] | None = None,
+    patience: Mapping[str, float] | None = None,
+) -> dict[str, tuple[float, float]]:
+    """Follow amounts of excess down the calls and say where they stay.
+
+    Parameters
+    ----------
+    calls_to
+        For each node what it calls.
+    through
+        Excess at each node, in one unit for all; a node that is missing was not measured.
+    symptom
+        Where to begin.
+    waited, patience
+        For failures: the excess of time at each node, and which part of its failures a node may have
+        from waiting for what it calls. None when the walk is of time itself.
+
+    Returns
+    -------
+    dict
+        For each node the part of the symptom that stays there and the part that comes by.
+    """
+    nodes = sorted(
+        calls_to.keys() | {symptom} | {callee for callees in calls_to.values() for callee in callees}
+    )
+    at = {node: row for row, node in enumerate(nodes)}
+    callees = [sorted({at[name] for name in calls_to.get(node, ())} - {at[node]}) for node in nodes]
+    down = _explained(nodes, callees, through)
+    size = len(nodes)
+    if waited is not None and patience is not None:
+        slower = _explained(nodes, callees, waited)
+        may = np.array([patience.get(node, 0.0) for node in nodes])
+        crossing = (WAITED * may * (1 - down.sum(axis=1)))[:, None] * slower
+        down = np.block([[down, crossing], [np.zeros((size, size)), slower]])
+    stays, comes = settle(down, at[symptom])
+    comes, stays = comes.reshape(-1, size).sum(axis=0), stays.reshape(-1, size).sum(axis=0)
+    return {node: (float(stays[row]), float(comes[row])) for row, node in enumerate(nodes)}
+
+
+def settle(explained: Floats, start: int) -> tuple[Floats, Floats]:
+    """Solve the walk: which part of what begins at ``start`` stays at each node, and which comes by.
+
+    Parameters
+    ----------
+    explained : (n, n) float64
+        Part of the excess at the row that its callee, the column, explains; rows add up to at most 1.
+    start : int
+        Row of the symptom.
+    """
+    down = explained * (1 - STAYS)
+    begins = np.zeros(len(down))
+    begins[start] = 1.0
+    comes = np.linalg.solve(np.eye(len(down)) - down.T, begins).astype(np.float64)
+    return comes * (1 - down.sum(axis=1)), comes
+
+
+def _profile(
+    nodes: Sequence[str], calls_to: Mapping[str, Sequence[str]], symptom: str, found: Mapping[str, Excess]
+) -> Floats:
+    """Return the excess to be explained, window by window: the symptom's, or what lies behind it."""
+    if symptom in found:
+        known = [found[symptom]]
+    else:
+        at = {node: row for row, node in enumerate(nodes)}
+        callees = [[at[name] for name in calls_to.get(node, ())] for node in nodes]
+        behind = _behind(at[symptom], callees, [node in found for node in nodes])
+        known = [found[nodes[one]] for one in behind]
+    if not known:
+        return np.zeros(0)
+    profile: Floats = np.sum([one.values for one in known], axis=0)
+    deviation = float(np.sqrt(sum(one.deviation**2 for one in known)))
+    if stands_out(profile, deviation):
+        return profile
+    # its windows differ by chance: they say nothing of when, only its level may
+    return np.full(len(profile), max(float(profile.mean()), deviation))
+
+
+def _explained(
+    nodes: Sequence[str], callees: Sequence[Sequence[int]], through: Mapping[str, float]
+) -> Floats:
+    """Return which part of the excess at each node (row) is explained by each of its callees."""
+    amount = np.array([through.get(node, 0.0) for node in nodes])
+    measured = [node in through for node in nodes]
+    for row in range(len(nodes)):
+        if not measured[row]:  # what is measured behind it
+            amount[row] = sum(amount[one] for one in _behind(row, callees, measured))
+    parts = np.zeros((len(nodes), len(nodes)))
+    for row, below in enumerate(callees):
+        explained = amount[list(below)]
+        if amount[row] > 0 and below:
+            parts[row, list(below)] = explained / max(amount[row], explained.sum())
+    return parts
+
+
+def _behind(row: int, callees: Sequence[Sequence[int]], measured: Sequence[bool]) -> list[int]:
+    """Return the first measured nodes on every way down from an unmeasured one."""
+    found, seen, ahead = set(), {row}, [row]
+    while ahead:
+        for one in callees[ahead.pop()]:
+            if measured[one]:
+                found.add(one)
+            elif one not in seen:
+                seen.add(one)
+                ahead.append(one)
+    return sorted(found)
+
+
+def _excesses(
+    nodes: Sequence[str],
+    normal: Mapping[str, Behaviour],
+    incident: Mapping[str, Behaviour],
+    walked: Walked,
+) -> dict[str, Excess]:
+    found = {}
+    for node in nodes:
+        if node in normal and node in incident:
+            one = excess(normal[node], incident[node], walked)
+            if one is not None:
+                found[node] = one
+    return found
+
+
+def _patience(waited: float, failed: float, slow: Excess) -> float:
+    """Return which part of a node's failures may come from waiting: near 1 when a failing call took long."""
+    if waited <= 0 or failed <= 0:
+        return 0.0
+    longer = waited / failed  # extra time for each failed call
+    return longer / (longer + max(slow.usual, 0.0))
+
+
+def _more_calls(normal: Behaviour | None, incident: Behaviour | None) -> float:
+    if normal is None or incident is None:
+        return np.nan
+    known, usual = incident.calls[np.isfinite(incident.calls)], usual_calls(normal)
+    return float(known.mean() / usual) if known.size and usual > 0 else np.nan
+
+
+def _order(ranked: Ranked) -> tuple[float, float, float, str]:
+    unusual = ranked.excess / ranked.error if ranked.error > 0 and np.isfinite(ranked.error) else 0.0
+    # rounded: what differs only by ``STAYS`` or by the last bits of a solved system is equal
+    return -round(ranked.score, 9), -round(ranked.reached, 4), -unusual, ranked.node

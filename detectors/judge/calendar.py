@@ -1,0 +1,202 @@
+"""Which days a step can be compared with, and what is planned for it.
+
+Same time means the same local time: where the clock was changed in between, a week is an hour longer or
+shorter. A holiday is compared with the last holidays and Sundays, and is no baseline for other days.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping
+from itertools import islice
+from typing import Final, NamedTuple
+
+import config.settings
+from config.calendar import Offsets, holidays_of, offsets, rest_day_of, span
+from detectors.model.finding import Plan
+from detectors.model.scope import Edge, ScopeOrEdge
+from detectors.state.history import DAY, WEEK
+
+QUARTER: Final = 900
+"""Since 1972 every zone has changed its clock at, and by, multiples of a quarter of an hour."""
+
+MEAN_YEAR: Final = 31_556_952
+"""Seconds of a Gregorian year on average: tells the year to within a day, which is near enough."""
+
+MONDAY: Final = 4
+"""Day number of the first Monday after 1970-01-01, which was a Thursday."""
+
+LAST_YEAR: Final = 2100
+
+
+class SameTimes(NamedTuple):
+    """Where the same time lies on the days that a step is compared with.
+
+    Entry 0 is yesterday. On an ordinary day entry *k* is *k* weeks ago; on a holiday it is the *k*-th
+    last day that was a holiday or a Sunday.
+    """
+
+    holiday: str  # what is celebrated today, empty on an ordinary day
+    lags: tuple[int, ...]  # seconds back from the step, (1 + weeks,)
+    spoilt: tuple[str, ...]  # why that day must be left out: the holiday it was; empty where it can be used
+
+
+class Event(NamedTuple):
+    """A planned event. What is measured during one is not to be learnt, and so is no baseline later."""
+
+    name: str
+    start: int  # epoch seconds
+    end: int  # not included
+    factor: float  # load expected, in times the usual
+    scopes: frozenset[str]  # kind:name; all when empty
+
+    def covers(self, about: ScopeOrEdge) -> bool:
+        """Say whether the event is about a scope, or about the target of an edge."""
+        scope = about.target if isinstance(about, Edge) else about
+        return not self.scopes or f"{scope.kind}:{scope.name}" in self.scopes
+
+
+class Calendar:
+    """The days of one time zone.
+
+    Holds nothing but what the settings say, so there is no state to keep. Asked step after step, an
+    answer costs one comparison; every quarter of an hour a few look-ups more.
+
+    Parameters
+    ----------
+    settings : config.settings.Calendar
+    weeks : int
+        How many weeks a baseline looks back.
+
+    Examples
+    --------
+    On the Monday after the clocks of Berlin went forward, the same time last week is an hour nearer:
+
+    >>> berlin = Calendar(config.settings.Calendar(timezone="Europe/Berlin", holidays="DE"), weeks=2)
+    >>> monday = 1774854000  # 2026-03-30 09:00
+    >>> [lag / 3600 for lag in berlin.at(monday).lags]
+    [24.0, 167.0, 335.0]
+
+    Easter Monday is compared with Easter Sunday (yesterday) and with Good Friday:
+
+    >>> easter = berlin.at(monday + 7 * 86400)
+    >>> easter.holiday, [lag / 86400 for lag in easter.lags]
+    ('Easter Monday', [1.0, 1.0, 3.0])
+    """
+
+    def __init__(self, settings: config.settings.Calendar, weeks: int) -> None:
+        self._timezone, self._region = settings.timezone, settings.holidays
+        self._rest = rest_day_of(settings.holidays) if settings.holidays else 0
+        self._weeks = weeks
+        self._years, self._offsets = (0, -1), Offsets((0,), (0,))
+        self._quarter = -1
+        self._at = SameTimes("", (DAY, *(WEEK * k for k in range(1, weeks + 1))), ("",) * (weeks + 1))
+        self._plain = settings.timezone == "UTC" and not settings.holidays
+        self._events = tuple(
+            Event(each.name, *span(each, settings.timezone), each.factor, frozenset(each.scopes))
+            for each in settings.planned
+        )
+        self._edges = sorted({edge for event in self._events for edge in (event.start, event.end)})
+        self._under_way: Mapping[int, tuple[Event, ...]] = {
+            at + 1: tuple(event for event in self._events if event.start <= edge < event.end)
+            for at, edge in enumerate(self._edges)
+        }
+
+    def at(self, start: int) -> SameTimes:
+        """Return the days that the step starting at ``start`` (epoch seconds) is compared with."""
+        if self._plain or start // QUARTER == self._quarter:
+            return self._at
+        self._quarter = start // QUARTER
+        today = self.day(start)
+        holiday = self.holiday(today)
+        back = [1, *(self._like(today) if holiday else [7 * k for k in range(1, self._weeks + 1)])]
+        self._at = SameTimes(
+            holiday,
+            tuple(self.lag(start, days) for days in back),
+            tuple(self._spoils(today - days, holiday) for days in back),
+        )
+        return self._at
+
+    def day(self, start: int) -> int:
+        """Return the local day, counted from 1970-01-01."""
+        return (start + self._offset(start)) // DAY
+
+    def holiday(self, day: int) -> str:
+        """Return the name of the holiday that a day is, or nothing."""
+        if self._region is None:
+            return ""
+        about = _year(day * DAY)
+        for year in (about, about - 1, about + 1):
+            if name := holidays_of(self._region, year).get(day):
+                return name
+        return ""
+
+    def lag(self, start: int, days: int) -> int:
+        """Return how many seconds ago the local time was what it is at ``start``, so many days earlier.
+
+        Of a time that came twice that night, the first counts; of one that was left out, the time as long
+        after the change: what PEP 495 calls ``fold=0``.
+        """
+        return start - self._instant(start + self._offset(start) - days * DAY)
+
+    def hour(self, start: int) -> int:
+        """Return the local hour in which ``start`` lies, counted from 1970-01-01 00:00 of the local clock."""
+        return (start + self._offset(start)) // 3600
+
+    def begins(self, day: int) -> int:
+        """Return when a local day begins, in epoch seconds."""
+        return self._instant(day * DAY)
+
+    def planned(self, start: int) -> tuple[Event, ...]:
+        """Return the planned events that are under way at ``start``."""
+        if not self._edges:
+            return ()
+        return self._under_way.get(bisect_right(self._edges, start), ())
+
+    def factor(self, start: int, about: ScopeOrEdge) -> float:
+        """Return how many times the usual load is planned for a scope: 1 without an event."""
+        factor = 1.0
+        for event in self.planned(start):
+            if event.covers(about):
+                factor *= event.factor
+        return factor
+
+    def plan(self, start: int, about: ScopeOrEdge) -> Plan | None:
+        """Return what is planned for a scope at ``start``; None where nothing is that changes its load."""
+        events = [event for event in self.planned(start) if event.covers(about)]
+        factor = math.prod(event.factor for event in events)
+        return None if factor == 1 else Plan(name=", ".join(event.name for event in events), factor=factor)
+
+    def _offset(self, at: int) -> int:
+        year = _year(at)
+        if not self._years[0] <= year <= self._years[1]:
+            # wider than the year asked for: the next question is about some weeks earlier
+            self._years = (year - 1, year + 1)
+            self._offsets = offsets(self._timezone, year - 2, year + 2)
+        starts, held = self._offsets
+        return held[max(bisect_right(starts, at) - 1, 0)]
+
+    def _instant(self, wall: int) -> int:
+        """Return when (epoch seconds) the local clock (counted from 1970-01-01) first shows ``wall``."""
+        before, after = self._offset(wall - DAY), self._offset(wall + DAY)
+        if before == after or self._offset(wall - before) == before:
+            return wall - before
+        then = wall - after
+        return then if self._offset(then) == after else wall - before
+
+    def _like(self, today: int) -> list[int]:
+        """Return how many days ago the last holidays and rest days were, as many as there are weeks."""
+        rest = (days for days in range(1, 7 * self._weeks + 1) if self._is_rest(today - days))
+        return list(islice(rest, self._weeks))
+
+    def _is_rest(self, day: int) -> bool:
+        return (day - MONDAY) % 7 == self._rest or bool(self.holiday(day))
+
+    def _spoils(self, day: int, holiday: str) -> str:
+        """Say why a day tells nothing about today: it was a holiday, or today is one and it was none."""
+        if holiday:
+            return "" if self._is_rest(day) else "an ordinary day"
+        return self.holiday(day)
+
+
+def _year(at: int) -> int:
+    return min(max(1970 + at // MEAN_YEAR, 1970), LAST_YEAR)

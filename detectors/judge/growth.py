@@ -1,0 +1,345 @@
+"""Growth: a level that rises day over day, told once a day from daily levels.
+
+A day's level is the mean of what was learnt on it (incidents are replaced by what was expected). On the
+logarithm of the levels, freed of the day of the week, the slope is Theil and Sen's median of pairwise
+slopes with Sen's interval (Sen, JASA 63, 1968, section 5), which one wild day cannot move. A level that
+jumped once and stayed is no growth: the line must explain the days better than any single step does.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from itertools import pairwise
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from detectors.model.finding import Growth
+from detectors.state.row_state import Field, RowState
+
+Floats = NDArray[np.float64]
+Hours = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+DAY: Final = 86400
+DAYS: Final = 35
+"""Daily levels that are kept."""
+
+WINDOWS: Final = (7, 10, 14, 21, 28)
+"""Days a slope may rest on: a steep rise shows in a week, a slow one needs four."""
+
+CONFIDENCE: Final = 2.5758
+"""Half-width of the interval in standard errors of Kendall's statistic: 99 %."""
+
+LEAST_RISE: Final = 0.08
+"""Rise (logarithm) over the window below which a level merely wanders."""
+
+WHOLE: Final = 0.6
+"""Part of a day that must have been measured for its level to count."""
+
+LARGEST_JUMP: Final = 0.5
+"""Part of the whole rise that a single day may bring."""
+
+TWO_WEEKS: Final = 14
+"""Days it takes to know a weekday from a trend."""
+
+WEEK_PAIRS: Final = 2
+"""Days that must have risen against the same day a week ago before two weeks are known."""
+
+AT_ONCE: Final = 4096
+"""Series whose pairs of days are compared at once: there are hundreds of pairs."""
+
+QUIET_DAYS: Final = 3
+"""Days without sure growth until a growth verdict ends."""
+
+
+class Growing(NamedTuple):
+    """What is said of one series at the end of a day."""
+
+    row: int
+    state: Literal["open", "update", "end"]
+    since: int  # epoch seconds: the first day of the rise when it was told
+    growth: Growth
+
+
+class Slope(NamedTuple):
+    """Slopes of the logarithm a day, one entry a series; NaN where there are too few days."""
+
+    middle: Floats
+    lower: Floats
+    upper: Floats
+    rise: Floats  # over the window
+
+
+def without_weekdays(levels: Floats) -> Floats:
+    """Free log levels (days, n), newest last, of the day of the week; NaN where missing.
+
+    Each day is compared with the mean of the seven days around it; the median of that for each weekday
+    is taken off. With less than two whole weeks nothing is.
+    """
+    days = len(levels)
+    if days < TWO_WEEKS:
+        return levels
+    centred = np.full_like(levels, np.nan)
+    centred[3:-3] = levels[3:-3] - sliding_window_view(levels, 7, axis=0).mean(axis=-1)
+    freed = levels.copy()
+    for weekday in range(7):
+        same = centred[weekday::7]
+        known = np.sort(same, axis=0)
+        count = len(known) - np.isnan(known).sum(axis=0)
+        columns = np.arange(levels.shape[1])
+        usual = 0.5 * (
+            known[np.maximum(count - 1, 0) // 2, columns]
+            + known[np.minimum(count // 2, len(known) - 1), columns]
+        )
+        enough = (~np.isnan(centred)).sum(axis=0) > TWO_WEEKS - 7
+        freed[weekday::7] -= np.where(enough & (count > 0), usual, 0.0)
+    return freed
+
+
+@cache
+def _pairs(days: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    early, late = np.triu_indices(days, 1)
+    return early, late
+
+
+def slope(levels: Floats) -> Slope:
+    """Return the slope of each column of log levels (days, n), newest last.
+
+    A column with a missing last day, or less than four fifths of the days, has no slope.
+    """
+    days, rows = levels.shape
+    early, late = _pairs(days)
+    with np.errstate(invalid="ignore"):
+        pairs = np.sort((levels[late] - levels[early]) / (late - early)[:, None], axis=0)
+    known = (~np.isnan(levels)).sum(axis=0)
+    count = known * (known - 1) // 2
+    reach = CONFIDENCE * np.sqrt(known * (known - 1) * (2 * known + 5) / 18)
+    columns = np.arange(rows)
+
+    def at(rank: Floats) -> Floats:
+        found: Floats = pairs[np.clip(rank, 0, np.maximum(count - 1, 0)).astype(np.intp), columns]
+        return found
+
+    middle = 0.5 * (at(np.floor((count - 1) / 2)) + at(np.floor(count / 2)))
+    lower, upper = at(np.floor((count - reach) / 2)), at(np.ceil((count + reach) / 2))
+    enough = (known >= 0.8 * days) & ~np.isnan(levels[-1])
+    for values in (middle, lower, upper):
+        values[~enough] = np.nan
+    return Slope(middle, lower, upper, middle * (days - 1))
+
+
+def week_over_week(weekly: Floats, found: Slope, least: float) -> Bools:
+    """Say of each column whether its weeks say the same as its days, as long as weekdays are not known.
+
+    A week that rises to its Sunday looks like growth until a second one is there. ``weekly`` are the log
+    levels of the last days against the same days a week before, NaN where unknown: all must have risen by
+    ``least`` a day, and their median must lie in the interval that the days gave.
+    """
+    known = np.sort(weekly, axis=0) / 7
+    count = (~np.isnan(known)).sum(axis=0)
+    columns = np.arange(weekly.shape[1])
+    middle = known[np.maximum(count - 1, 0) // 2, columns]
+    agree: Bools = (
+        (count >= WEEK_PAIRS) & (known[0] >= least) & (found.lower <= middle) & (middle <= found.upper)
+    )
+    return agree
+
+
+def steady(levels: Floats, middle: Floats) -> Bools:
+    """Say of each column of log levels (days, n) whether such a line explains it better than a step."""
+    days = len(levels)
+    at = np.arange(days, dtype=float)[:, None]
+    # a missing day lies on the line: it speaks for neither
+    with np.errstate(invalid="ignore"):
+        offset = np.sort(levels - middle * at, axis=0)
+        known = np.maximum((~np.isnan(levels)).sum(axis=0), 1)
+        offset = offset[(known - 1) // 2, np.arange(levels.shape[1])]
+        line = offset + middle * at
+        filled = np.where(np.isnan(levels), line, levels)
+        on_line = np.abs(filled - line).sum(axis=0)
+        on_step = np.full(levels.shape[1], np.inf)
+        for cut in range(1, days):
+            before, after = filled[:cut], filled[cut:]
+            off = np.abs(before - np.median(before, axis=0)).sum(axis=0)
+            off += np.abs(after - np.median(after, axis=0)).sum(axis=0)
+            on_step = np.minimum(on_step, off)
+        jump = np.diff(filled, axis=0).max(axis=0)
+        holds: Bools = (on_line < on_step) & (jump <= LARGEST_JUMP * middle * (days - 1))
+    return holds
+
+
+def _of_utc(day: int) -> int:
+    return day * DAY
+
+
+class GrowthWatch(RowState):
+    """Daily levels of every series, and which of them are known to grow.
+
+    Parameters
+    ----------
+    per_day
+        Least growth a day that is told, as a part.
+    step
+        Seconds of a step.
+    begins
+        Says at which epoch seconds a day begins that is counted from 1970-01-01; of UTC without.
+    """
+
+    KIND = "growth"
+    total: Floats  # of the day so far
+    count: Floats
+    hour_total: Floats
+    hour_count: Floats
+    peak: Floats  # largest hourly mean of the day so far
+    levels: Floats  # (DAYS, n) means a step by day, newest last, NaN where a day was not whole
+    peaks: Floats  # (7, n)
+    since: NDArray[np.int64]  # day on which the rise that is told began, -1 when none is
+    quiet: NDArray[np.int64]  # days in a row without sure growth
+
+    def __init__(self, per_day: float, step: int, begins: Callable[[int], int] | None = None) -> None:
+        self._least, self._step = np.log1p(per_day), step
+        self._begins = begins or _of_utc
+        self._day = self._hour = -1
+        super().__init__(
+            {
+                "total": Field(0.0),
+                "count": Field(0.0),
+                "hour_total": Field(0.0),
+                "hour_count": Field(0.0),
+                "peak": Field(0.0),
+                "levels": Field(np.nan, (DAYS,)),
+                "peaks": Field(np.nan, (7,)),
+                "since": Field(-1, dtype=np.int64),
+                "quiet": Field(0, dtype=np.int64),
+            }
+        )
+
+    def meta(self) -> dict[str, int]:
+        """Return where time stands."""
+        return {"day": self._day, "hour": self._hour}
+
+    def load_meta(self, meta: Mapping[str, int]) -> None:
+        """Take back where time stood."""
+        self._day, self._hour = meta["day"], meta["hour"]
+
+    def learn(self, hours: Hours, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
+        """Take in steps in a row, and judge the days before when the first of them is the first of a day.
+
+        Parameters
+        ----------
+        hours : (steps,) int64
+            Hour in which each step starts, counted from 1970-01-01 00:00 of the clock whose days count. An
+            hour that comes twice, as when clocks are put back, is one long hour.
+        value : (steps, n) float64
+            What is learnt, sums over the steps; NaN where missing. All of one day.
+        watched : (n,) bool
+            Rows that are told about.
+        limit : (n,) float64
+            Capacity in the unit of ``value``, NaN where none is known.
+        """
+        told: list[Growing] = []
+        hours = np.maximum.accumulate(np.maximum(hours, self._hour))
+        edges = np.flatnonzero(np.diff(hours, prepend=self._hour))
+        if not edges.size or edges[0]:
+            self._sum(value[: edges[0] if edges.size else len(value)])
+        for begin, end in pairwise((*edges.tolist(), len(value))):
+            day = int(hours[begin]) * 3600 // DAY
+            self._close_hour()
+            if day != self._day:
+                if self._day >= 0:
+                    self._close_day(day)
+                    told += self._tell(day, watched, limit)
+                self._day = day
+            self._hour = int(hours[begin])
+            self._sum(value[begin:end])
+        return told
+
+    def _sum(self, value: Floats) -> None:
+        known = ~np.isnan(value)
+        self.hour_total += np.where(known, value, 0.0).sum(axis=0)
+        self.hour_count += known.sum(axis=0)
+
+    def _close_hour(self) -> None:
+        self.total += self.hour_total
+        self.count += self.hour_count
+        self.peak = np.maximum(self.peak, self.hour_total / np.maximum(self.hour_count, 1))
+        self.hour_total[:], self.hour_count[:] = 0.0, 0.0
+
+    def _close_day(self, day: int) -> None:
+        whole = self.count >= WHOLE * max(1, DAY // self._step)
+        passed = min(day - self._day, DAYS)
+        self.levels[:-passed] = self.levels[passed:].copy()
+        self.levels[-passed:] = np.nan
+        self.levels[-passed] = np.where(whole, self.total / np.maximum(self.count, 1), np.nan)
+        self.peaks[:-1] = self.peaks[1:].copy()
+        self.peaks[-1] = np.where(whole, self.peak, np.nan)
+        for array in (self.total, self.count, self.peak):
+            array[:] = 0.0
+
+    def _tell(self, day: int, watched: Bools, limit: Floats) -> list[Growing]:
+        rows = np.flatnonzero(watched & ((~np.isnan(self.levels)).sum(axis=0) >= WINDOWS[0] - 1))
+        pieces = [rows[first : first + AT_ONCE] for first in range(0, len(rows), AT_ONCE)]
+        return [growing for piece in pieces for growing in self._tell_some(piece, day, limit)]
+
+    def _tell_some(self, rows: NDArray[np.intp], day: int, limit: Floats) -> list[Growing]:
+        levels = self.levels[:, rows]
+        known = ~np.isnan(levels)
+        usual = np.where(known, levels, 0.0).sum(axis=0) / known.sum(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logs = without_weekdays(np.log(np.maximum(levels, 0.02 * usual + 1e-300)))
+            weekly = logs[-7:] - logs[-14:-7]  # of what was nothing in both weeks it says nothing
+        young = known.sum(axis=0) < TWO_WEEKS
+        best = np.full(len(rows), -np.inf)
+        estimates = np.full((4, len(rows)), np.nan)
+        sure = np.zeros(len(rows), bool)
+        for days in WINDOWS:
+            found = slope(logs[-days:])
+            holds = (found.lower >= self._least) & (found.rise >= LEAST_RISE)
+            holds &= ~young | week_over_week(weekly, found, self._least)
+            rising = np.flatnonzero(holds)
+            if rising.size:
+                holds[rising] = steady(logs[-days:, rising], found.middle[rising])
+            better = np.where(holds & ~sure, True, (holds | ~sure) & (found.lower > best))
+            estimates[:, better] = np.array(
+                [found.middle, found.lower, found.upper, np.full(len(rows), days)]
+            )[:, better]
+            best[better] = found.lower[better]
+            sure |= holds
+        still = best >= 0.25 * self._least
+        told: list[Growing] = []
+        for at in np.flatnonzero(sure | (self.since[rows] >= 0)):
+            row = int(rows[at])
+            growth = self._growth(row, estimates[:, at], float(limit[row]))
+            state: Literal["open", "update", "end"] = "update"
+            self.quiet[row] = 0 if still[at] else self.quiet[row] + 1
+            if self.since[row] < 0:
+                self.since[row], state = day - growth.days, "open"
+            elif self.quiet[row] >= QUIET_DAYS:
+                state = "end"
+            told.append(Growing(row, state, self._begins(int(self.since[row])), growth))
+            if state == "end":
+                self.since[row] = -1
+        return told
+
+    def _growth(self, row: int, estimate: Floats, limit: float) -> Growth:
+        middle, lower, upper, days = (0.0 if np.isnan(number) else float(number) for number in estimate)
+        peaks = self.peaks[:, row]
+        peak = float(np.nanmax(peaks)) if not np.isnan(peaks).all() else np.nan
+        headroom = float(np.log(limit / peak)) if limit > 0 and peak > 0 else np.nan
+
+        def until(rate: float) -> float | None:
+            if np.isnan(headroom) or (rate <= 0 < headroom):
+                return None
+            return max(headroom, 0.0) / rate if rate > 0 else 0.0
+
+        return Growth(
+            per_day=float(np.expm1(middle)),
+            per_day_lower=float(np.expm1(lower)),
+            per_day_upper=float(np.expm1(upper)),
+            days=int(days),
+            days_to_limit=until(middle),
+            days_to_limit_lower=until(upper),
+            days_to_limit_upper=until(lower),
+        )

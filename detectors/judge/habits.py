@@ -1,0 +1,158 @@
+"""What every series does at each time of day: the largest part of what is remembered of it.
+
+Only the times around the present one are asked for. Where there are many series these alone lie open, and the
+others are squeezed: most series have no habit.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.judge.kernel import HALF_HOUR_SLOTS, KEPT_DAYS
+from detectors.state.squeeze import squeeze, unsqueeze
+from detectors.state.state import StateError, pack, unpack
+
+Float32s = NDArray[np.float32]
+
+MANY: Final = 1024
+"""Series from which on most of the day is squeezed."""
+
+HELD: Final = 8
+"""Slots that lie open then: the ones that half an hour looks back to, and the next."""
+
+_NUMBERS: Final = 2 + 2 * KEPT_DAYS  # of a series and slot
+
+
+class Habits:
+    """Numbers by time of day, in slots.
+
+    Parameters
+    ----------
+    slots
+        Of a day.
+    """
+
+    KIND: Final = "habits"
+    VERSION: Final = 1
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._rows = 0
+        self._open = np.zeros((_NUMBERS, slots, 0), np.float32)
+        self._folded = False
+        self._slot_at: list[int] = []  # which slot lies at each open place, -1 for none
+        self._changed: set[int] = set()  # open slots that are not as they are kept
+        self._kept: dict[int, bytes] = {}  # parts, by slot
+
+    @property
+    def folded(self) -> bool:
+        """Whether most of the day is squeezed: then ``hold`` what the kernel will ask for."""
+        return self._folded
+
+    def arrays(self) -> dict[str, Float32s]:
+        """Return what the kernel takes; slot s lies at place s modulo the places there are."""
+        self._fit()
+        above, below, rose, fell = (
+            self._open[0],
+            self._open[1],
+            self._open[2 : 2 + KEPT_DAYS],
+            self._open[2 + KEPT_DAYS :],
+        )
+        return {"above": above, "below": below, "rose": rose, "fell": fell}
+
+    def add(self, count: int) -> None:
+        """Append ``count`` series without a habit."""
+        self._rows += count
+
+    def _fit(self) -> None:
+        """Make room for what was added: when it is needed, since it may be restored or squeezed first."""
+        count = self._rows - self._open.shape[2]
+        if count:
+            self._open = np.pad(self._open, ((0, 0), (0, 0), (0, count)))
+
+    def fold(self) -> None:
+        """Squeeze what is not needed now, where there are many series."""
+        if self._folded or self._rows < MANY or self._slots % HELD or self._slots <= HELD:
+            return
+        self._kept = {slot: self._packed(self._open[:, slot]) for slot in range(self._slots)}
+        self._open = np.zeros((_NUMBERS, HELD, self._rows), np.float32)
+        self._slot_at, self._changed, self._folded = [-1] * HELD, set(), True
+
+    def unfold(self) -> None:
+        """Open the whole day, for steps in a row."""
+        if self._folded:
+            self._keep_changes()
+            opened = [self._unpacked(self._kept[slot]) for slot in range(self._slots)]
+            self._open = np.ascontiguousarray(np.stack(opened, axis=1))
+            self._kept, self._folded = {}, False
+
+    def hold(self, slots: Sequence[int]) -> None:
+        """Open these slots, where most are squeezed."""
+        self._fit()
+        for slot in slots:
+            place = slot % HELD
+            if self._slot_at[place] != slot:
+                if self._slot_at[place] in self._changed:
+                    self._keep_changes()
+                self._open[:, place] = self._unpacked(self._kept[slot])
+                self._slot_at[place] = slot
+
+    def hold_around(self, slot: int) -> None:
+        """Open the slots that a step in this one is compared with."""
+        self.hold([near % self._slots for near in range(slot - HALF_HOUR_SLOTS, slot + 2)])
+
+    def change(self, slot: int) -> None:
+        """Say that an open slot was written to."""
+        self._changed.add(slot)
+
+    def _keep_changes(self) -> None:
+        for slot in self._changed:
+            self._kept[slot] = self._packed(self._open[:, slot % HELD])
+        self._changed = set()
+
+    def _packed(self, numbers: Float32s) -> bytes:
+        body = np.frombuffer(squeeze(np.ascontiguousarray(numbers.T)), np.uint8)
+        return pack(self.KIND, self.VERSION, numbers.shape[1], {"body": body})
+
+    def _unpacked(self, part: bytes) -> Float32s:
+        rows, arrays = unpack(part, self.KIND, self.VERSION, int)
+        numbers = np.zeros((_NUMBERS, self._rows), np.float32)  # those that came since have none
+        numbers[:, :rows] = unsqueeze(arrays["body"].data, (rows, _NUMBERS)).T
+        return numbers
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state; where most is squeezed, a part for each slot."""
+        self._fit()
+        if not self._folded:
+            return {self.KIND: pack(self.KIND, self.VERSION, self._slots, {"numbers": self._open})}
+        self._keep_changes()
+        return {f"{self.KIND}/{slot}": part for slot, part in self._kept.items()}
+
+    def restore(self, parts: Mapping[str, bytes], rows: int) -> None:
+        """Take back what ``snapshot`` returned.
+
+        Raises
+        ------
+        StateError
+            When a part is damaged, or was written with other settings.
+        """
+        self._changed, self._kept, self._rows = set(), {}, rows
+        whole = parts.get(self.KIND)
+        self._folded = whole is None
+        if whole is not None:
+            slots, arrays = unpack(whole, self.KIND, self.VERSION, int)
+            self._open = arrays["numbers"]
+            fits = slots == self._slots and self._open.shape == (_NUMBERS, slots, rows)
+        else:
+            self._open = np.zeros((_NUMBERS, HELD, rows), np.float32)
+            self._slot_at = [-1] * HELD
+            names = [f"{self.KIND}/{slot}" for slot in range(self._slots)]
+            fits = all(name in parts for name in names)
+            self._kept = {slot: parts[name] for slot, name in enumerate(names)} if fits else {}
+        if not fits:
+            raise StateError(
+                f"the state part {self.KIND!r} was written with other settings or series: "
+                "start with a new state, or go back to the old settings"
+            )

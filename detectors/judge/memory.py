@@ -1,0 +1,104 @@
+"""What the judge remembers of every series between two steps, besides its history."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.judge.habits import Habits
+from detectors.judge.kernel import VIEWS, Memory
+from detectors.state.row_state import Field, RowState
+
+UNIT: Final = 0.2
+"""Noise that is assumed before any was seen."""
+
+
+class Memories(RowState):
+    """The arrays of ``Memory``, one column a series."""
+
+    KIND = "memory"
+    VERSION = 3
+    level: NDArray[np.float64]
+    fast: NDArray[np.float64]
+    base: NDArray[np.float64]
+    lasting: NDArray[np.float64]
+    before: NDArray[np.float64]
+    near: NDArray[np.float64]
+    beyond: NDArray[np.float64]
+    first: NDArray[np.int64]
+    since: NDArray[np.int64]
+    code: NDArray[np.int8]
+
+    def __init__(self, *, short: int, freed: int, lags: int, slots: int) -> None:
+        self.habits = Habits(slots)
+        count = Field(-1, dtype=np.int64)
+        super().__init__(
+            {
+                "seen": Field(0.0),
+                "usual": Field(0.0),
+                "short": Field(np.nan, (short,)),
+                "freed": Field(np.nan, (freed,)),
+                "unit": Field(UNIT, (VIEWS,)),
+                "learnt": Field(0.0, (VIEWS,)),
+                "aside": Field(0.0, (lags,)),
+                "aligned": Field(0.0, (lags,)),
+                "level": Field(0.0),
+                "fast": Field(0.0, (2,)),
+                "base": Field(0.0),
+                "lasting": Field(0.0, (2,)),
+                "before": Field(np.nan, (2,)),
+                "moved": count,
+                "near": Field(0.0, (2,)),
+                "part": Field(0.0, (2,)),
+                "beyond": Field(0.0, (2,)),
+                "failed": Field(0.0, (2,)),
+                "failed_unit": Field(1.0),
+                "failed_learnt": Field(0.0),
+                "above_now": Field(0.0),
+                "below_now": Field(0.0),
+                "rose_now": Field(0.0),
+                "fell_now": Field(0.0),
+                "first": count,
+                "code": Field(0, dtype=np.int8),
+                "since": count,
+                "side": Field(0, dtype=np.int8),
+                "run": Field(0, dtype=np.int64),
+                "calm": Field(0, dtype=np.int64),
+                "unseen": Field(0, dtype=np.int64),
+                "open": Field(0, dtype=np.int64),
+                "peak": Field(0.0),
+            }
+        )
+        self.slot = -1  # slot of the day of the last step
+
+    def meta(self) -> dict[str, int]:
+        """Return where the time of day stands."""
+        return {"slot": self.slot}
+
+    def load_meta(self, meta: Mapping[str, int]) -> None:
+        """Take back where the time of day stood."""
+        self.slot = meta["slot"]
+
+    def arrays(self) -> Memory:
+        """Return the arrays themselves; what the kernel writes there is remembered."""
+        arrays: dict[str, Any] = {**vars(self), **self.habits.arrays()}
+        return Memory(*(arrays[name] for name in Memory._fields))
+
+    def add(self, count: int) -> Self:
+        """Append ``count`` columns that know nothing yet."""
+        self.habits.add(count)
+        return super().add(count)
+
+    def forget_sums(self, rows: NDArray[np.bool_]) -> None:
+        """Begin the sums over minutes of ``rows`` anew: what they hold was not what there was."""
+        self.fast[0, rows], self.fast[1, rows] = self.level[rows], self.lasting[0, rows]
+        self.near[0, rows], self.near[1, rows] = self.base[rows], self.lasting[1, rows]
+        self.beyond[:, rows] = 0.0
+
+    def turn(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return (steps, 2): the slot of the day of each step, and the one that ended before it or -1."""
+        before = np.concatenate(([self.slot], slots[:-1]))
+        self.slot = int(slots[-1])
+        ended: NDArray[np.int64] = np.where((before != slots) & (before >= 0), before, -1)
+        return np.stack((slots, ended), axis=1)

@@ -1,0 +1,4 @@
+"""Scope, measure, series, finding and the sentence that explains it.
+
+Imports config alone.
+"""

@@ -1,0 +1,191 @@
+"""What is counted at a scope, in which column, and how each measure behaves."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, TENANT
+
+
+class Nature(StrEnum):
+    """How a measure behaves, which decides how it is compared."""
+
+    COUNT = "count"  # a number of independent happenings: its noise is at least Poisson's
+    AMOUNT = "amount"  # a sum of sizes (capacity units, seconds): scale-free, any unit
+    LATENCY = "latency"  # a quantile in milliseconds: compared on a log scale, undefined without calls
+
+
+_VALUE: Final = "value:"
+
+
+class Measure(StrEnum):
+    """One measure of a scope. All but latencies are sums over a bucket.
+
+    The members are what every event may have. Beside them there is one for each key of ``values``, made
+    when it is first asked for: ``Measure("value:sales")``.
+    """
+
+    REQUESTS = "requests"  # at a table: calls to it
+    COLD_STARTS = "cold_starts"
+    ERRORS_USER = "errors_user"
+    ERRORS_BACKEND = "errors_backend"
+    ERRORS_FATAL = "errors_fatal"
+    THROTTLES = "throttles"
+    READS = "reads"  # calls to a table that read from it
+    WRITES = "writes"  # calls to a table that wrote to it
+    RCU = "rcu"
+    WCU = "wcu"
+    BUSY = "busy"  # seconds spent inside functions; per second of time this is concurrency
+    LATENCY = "latency"  # p95 in milliseconds, from the histogram that travels beside the sums
+    LATENCY_CODE = "latency_code"  # of the code of a function: without the runtime around it
+    LATENCY_AUTH = "latency_auth"  # of the authorizer in front of a route
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Measure | None":
+        """Make the measure of a business value, as ``Flag`` makes its combinations: one object a name."""
+        if not isinstance(value, str) or not value.startswith(_VALUE) or value == _VALUE:
+            return None
+        made = str.__new__(cls, value)
+        made._name_ = made._value_ = value
+        known = cls._value2member_map_.setdefault(value, made)
+        return known if isinstance(known, cls) else None
+
+    @property
+    def key(self) -> str:
+        """The key of ``values`` that this is the sum of; empty for the members."""
+        return self[len(_VALUE) :] if self.startswith(_VALUE) else ""
+
+    # That of an enum is written in Python and asks for the name; there is one look-up for every series.
+    __hash__ = str.__hash__
+
+
+def value_of(key: str) -> Measure:
+    """Return the measure of a key of ``values``.
+
+    Examples
+    --------
+    >>> value_of("sales").key, value_of("sales") is value_of("sales"), Measure.WCU.key
+    ('sales', True, '')
+    """
+    return Measure(_VALUE + key)
+
+
+T = TypeVar("T")
+
+
+class _WithValues(dict[Measure, T]):
+    """What is known of measures, and of all business values alike."""
+
+    def __init__(self, of_members: Mapping[Measure, T], of_values: T) -> None:
+        super().__init__(of_members)
+        self._of_values = of_values
+
+    def __missing__(self, measure: Measure) -> T:
+        if measure.key:
+            return self._of_values
+        raise KeyError(measure)
+
+    def __contains__(self, measure: object) -> bool:
+        return super().__contains__(measure) or (isinstance(measure, Measure) and bool(measure.key))
+
+
+LATENCIES: Final = (Measure.LATENCY, Measure.LATENCY_CODE, Measure.LATENCY_AUTH)
+"""The measures that are no sums."""
+
+SUMMED: Final = tuple(measure for measure in Measure if measure not in LATENCIES)
+"""The columns of every sums matrix, in order."""
+
+COLUMN: Final[dict[Measure, int]] = {measure: index for index, measure in enumerate(SUMMED)}
+
+NATURE: Final = _WithValues(
+    {
+        Measure.REQUESTS: Nature.COUNT,
+        Measure.COLD_STARTS: Nature.COUNT,
+        Measure.ERRORS_USER: Nature.COUNT,
+        Measure.ERRORS_BACKEND: Nature.COUNT,
+        Measure.ERRORS_FATAL: Nature.COUNT,
+        Measure.THROTTLES: Nature.COUNT,
+        Measure.READS: Nature.COUNT,
+        Measure.WRITES: Nature.COUNT,
+        Measure.RCU: Nature.AMOUNT,
+        Measure.WCU: Nature.AMOUNT,
+        Measure.BUSY: Nature.AMOUNT,
+        Measure.LATENCY: Nature.LATENCY,
+        Measure.LATENCY_CODE: Nature.LATENCY,
+        Measure.LATENCY_AUTH: Nature.LATENCY,
+    },
+    Nature.AMOUNT,
+)
+
+GROWS: Final = _WithValues(
+    dict.fromkeys((Measure.REQUESTS, Measure.RCU, Measure.WCU, Measure.BUSY, Measure.LATENCY), True),
+    of_values=True,
+)
+"""The measures whose growth is told: what is planned for. Few errors drift by chance."""
+
+COUNTED_BY: Final = _WithValues(
+    {Measure.RCU: Measure.READS, Measure.WCU: Measure.WRITES, Measure.BUSY: Measure.REQUESTS},
+    Measure.REQUESTS,
+)
+"""The measure that counts the calls an amount is made of: few calls make a noisy amount."""
+
+_ERRORS = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
+
+RATIO_OF: Final = dict.fromkeys((*_ERRORS, Measure.THROTTLES, Measure.COLD_STARTS), Measure.REQUESTS)
+"""The measure of which each of these is a part: more of them with more requests is no news."""
+
+JUDGED: Final = {
+    ACCOUNT: (
+        Measure.REQUESTS,
+        Measure.ERRORS_BACKEND,
+        Measure.ERRORS_FATAL,
+        Measure.THROTTLES,
+        Measure.BUSY,
+    ),
+    SERVICE: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.LATENCY),
+    ROUTE: (Measure.REQUESTS, *_ERRORS, Measure.LATENCY, Measure.LATENCY_AUTH),
+    FUNCTION: (
+        Measure.REQUESTS,
+        *_ERRORS,
+        Measure.THROTTLES,
+        Measure.BUSY,
+        Measure.LATENCY,
+        Measure.LATENCY_CODE,
+    ),
+    TABLE: (Measure.REQUESTS, Measure.THROTTLES, Measure.RCU, Measure.WCU, Measure.LATENCY),
+    CLIENT: (
+        Measure.ERRORS_USER,
+        Measure.ERRORS_FATAL,
+    ),  # a release lets the requests of builds rise and fall
+    TENANT: (),  # too many to judge one by one: tenants explain findings, they do not cause them here
+}
+"""The measures on which a scope of each kind is judged."""
+
+BESIDE: Final = {TABLE: (Measure.READS, Measure.WRITES), CLIENT: (Measure.REQUESTS,)}
+"""Measures that a scope has a series of without being judged on: what its amounts are counted by, and what
+its errors are a part of."""
+
+KEPT_ON_EDGES: Final = {
+    ACCOUNT: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.BUSY),
+    SERVICE: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES),
+    ROUTE: (Measure.REQUESTS, *_ERRORS),
+    FUNCTION: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.BUSY),
+    TABLE: (
+        Measure.REQUESTS,
+        Measure.THROTTLES,
+        Measure.READS,
+        Measure.WRITES,
+        Measure.RCU,
+        Measure.WCU,
+    ),
+}
+"""The measures kept on every edge into a scope of this kind: what its findings are attributed with."""
+
+SOURCES_INTO: Final = {
+    TABLE: (FUNCTION, ROUTE, CLIENT, TENANT),
+    FUNCTION: (ROUTE, CLIENT, TENANT),
+    ROUTE: (CLIENT, TENANT),
+    SERVICE: (FUNCTION, CLIENT),
+    ACCOUNT: (SERVICE,),
+}
+"""The edges that are rolled up: for each target kind, the kinds of its sources (docs/adr/0002)."""

@@ -1,0 +1,247 @@
+"""The one sentence that says why something is told. Numbers as a person reads them; rates per second."""
+
+import msgspec
+
+from detectors.model.finding import Cause, ComparedWith, Finding, Growth, Plan, Verdict
+from detectors.model.measures import LATENCIES, Measure
+from detectors.model.scope import ROUTE, TABLE, Edge, ScopeOrEdge
+
+NAMED = 3  # of a list; the others are counted
+MOST_OF_IT = 0.5  # of a finding: a cause that explains less is no headline
+
+_WORDS = {
+    Measure.REQUESTS: "requests",
+    Measure.COLD_STARTS: "cold starts",
+    Measure.ERRORS_USER: "user errors",
+    Measure.ERRORS_BACKEND: "backend errors",
+    Measure.ERRORS_FATAL: "fatal errors",
+    Measure.THROTTLES: "throttles",
+    Measure.READS: "reads",
+    Measure.WRITES: "writes",
+    Measure.RCU: "read capacity units",
+    Measure.WCU: "write capacity units",
+    Measure.BUSY: "concurrency",
+    Measure.LATENCY: "p95 latency",
+    Measure.LATENCY_CODE: "p95 latency of the code",
+    Measure.LATENCY_AUTH: "p95 latency of the authorizer",
+}
+_SINGULAR = (*LATENCIES, Measure.BUSY)
+
+
+def quantity(value: float) -> str:
+    """Return a number with two to three significant digits, never in scientific notation.
+
+    Examples
+    --------
+    >>> [quantity(x) for x in (0.0, 0.0312, 7.95, 8.204, 41.3, 999.6, 1234.5, 4_200_000)]
+    ['0', '0.031', '8', '8.2', '41', '1,000', '1,230', '4,200,000']
+    """
+    size = abs(value)
+    if size >= 1000:  # noqa: PLR2004  three digits are enough for a thousand and more
+        digits = len(str(int(size))) - 3
+        return f"{round(value, -digits):,.0f}"
+    if size >= 9.95:  # noqa: PLR2004  what would round to 10.0
+        return f"{value:,.0f}"
+    if size >= 0.995:  # noqa: PLR2004  what would round to 1.00
+        return f"{value:.1f}".removesuffix(".0")
+    if size < 1e-4:  # noqa: PLR2004  nothing anybody acts on
+        return "0"
+    return f"{value:.2g}" if size >= 1e-3 else f"{value:.4f}"  # noqa: PLR2004  2g would turn to 1e-05 below
+
+
+def rate(measure: Measure, value: float) -> str:
+    """Return a value of a measure with its unit."""
+    if measure in LATENCIES:
+        return f"{quantity(value)} ms"
+    return quantity(value) if measure is Measure.BUSY else f"{quantity(value)}/s"
+
+
+def named(about: ScopeOrEdge) -> str:
+    """Return what a finding is about in words: ``table items``, ``function put → table items``."""
+    if isinstance(about, Edge):
+        return f"{named(about.source)} → {named(about.target)}"
+    return f"{about.kind} {about.label}"
+
+
+def _of_weeks(weeks_used: list[int], weeks_left_out: list[int], compared_with: ComparedWith = "weeks") -> str:
+    if not weeks_used:
+        return "the course of the last minutes" if compared_with == "minutes" else "the same time yesterday"
+    many = len(weeks_used) > 1
+    if compared_with == "holidays":
+        last = f"the last {len(weeks_used)} holidays and Sundays" if many else "the last holiday or Sunday"
+    else:
+        last = "last week" if weeks_used == [1] else f"{len(weeks_used)} earlier week{'s' * many}"
+    without = f" ({len(weeks_left_out)} more left out, spoilt by an incident)" if weeks_left_out else ""
+    return f"the same time of {last}{without}"
+
+
+def of_deviation(
+    verdict: Verdict,
+    about: ScopeOrEdge,
+    measure: Measure,
+    *,
+    observed: float,
+    expected: float,
+    lower: float,
+    upper: float,
+    weeks_used: list[int],
+    weeks_left_out: list[int],
+    compared_with: ComparedWith = "weeks",
+    planned: Plan | None = None,
+) -> str:
+    """Say why a spike or a drop is told; values per second (ms for latency).
+
+    ``planned`` is in ``expected`` already: what was planned, and what it is a multiple of, are both named.
+    """
+    word = measure.key or _WORDS[measure]
+    verb = "is" if measure in _SINGULAR else "are"
+    if quantity(expected) == "0":  # no factor is said of what reads as nothing
+        compared = "against"
+    elif expected > 0 and verdict is Verdict.DROP:
+        compared = f"{100 * observed / expected:.0f} % of"
+    elif expected > 0 and observed / expected < 1000:  # noqa: PLR2004 - beyond, a factor says nothing
+        compared = f"{quantity(observed / expected)} times"
+    else:
+        compared = "against"
+    basis = f"expected from {_of_weeks(weeks_used, weeks_left_out, compared_with)}"
+    if planned is not None:
+        usual = rate(measure, expected / planned.factor)
+        times = f"{quantity(planned.factor)} times the {usual} {basis}"
+        basis = f"planned for “{planned.name}”, {times}"
+    return (
+        f"{word[0].upper()}{word[1:]} of {named(about)} {verb} at {rate(measure, observed)}, "
+        f"{compared} the {rate(measure, expected)} "
+        f"({quantity(lower)} to {quantity(upper)}) {basis}."
+    )
+
+
+def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float | None = None) -> str:
+    """Say why growth is told, or that it is no longer sure; ``limit`` per second where one is known."""
+    word = measure.key or _WORDS[measure]
+    if growth.per_day_lower <= 0:
+        verb = "rises" if measure in _SINGULAR else "rise"
+        middle, slow, fast = (
+            f"{round(100 * each, 1) + 0.0:.1f}"  # -0.0 is 0
+            for each in (growth.per_day, growth.per_day_lower, growth.per_day_upper)
+        )
+        how = (
+            f"{middle} % a day ({slow} to {fast} %) over {growth.days} days"
+            if growth.days
+            else "too few of the last days are known"
+        )
+        return f"{_begin(word)} of {named(about)} no longer surely {verb}: {how}."
+    verb = "has" if measure in _SINGULAR else "have"
+    said = (
+        f"{word[0].upper()}{word[1:]} of {named(about)} {verb} risen by {100 * growth.per_day:.1f} % a day "
+        f"({100 * growth.per_day_lower:.1f} to {100 * growth.per_day_upper:.1f} %) over {growth.days} days "
+        "without a break"
+    )
+    if limit is None or growth.days_to_limit is None:
+        return said + "."
+    if growth.days_to_limit == 0:
+        return said + f"; its peaks already meet the limit of {rate(measure, limit)}."
+    soon, late = growth.days_to_limit_lower, growth.days_to_limit_upper
+    between = f" ({soon:.0f} to {late:.0f})" if soon is not None and late is not None else ""
+    days = f"{growth.days_to_limit:.0f} days{between}"
+    return f"{said}; at this rate the limit of {rate(measure, limit)} is met in {days}."
+
+
+def of_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
+    """Say why a limit is told; ``observed`` is the largest mean over ``minutes`` since it was near."""
+    word, limit = _WORDS[finding.measure], finding.limit or 0.0
+    used = f"{100 * finding.observed / limit:.0f} % of the limit of {rate(finding.measure, limit)}"
+    if not finding.near:
+        return (
+            f"{_begin(word)} of {named(finding.about)} reached {used} at the peak of the last day, "
+            f"as on the days before."
+        )
+    refused = "; calls are throttled" if throttled else ""
+    verb, last = "is" if finding.measure is Measure.BUSY else "are", " last"
+    if finding.state != "open":  # what it came to in the meantime, not what it is now
+        verb, last = "was" if finding.measure is Measure.BUSY else "were", ""
+    lately = f"over the{last} {minutes} minutes{refused}" if last else f"over {minutes} minutes{refused}"
+    return f"{_begin(word)} of {named(finding.about)} {verb} at {used}, {lately}."
+
+
+def with_causes(finding: Finding, causes: list[Cause]) -> Finding:
+    """Return a finding with what lies behind it, said in its sentence too where one is most of it.
+
+    Examples
+    --------
+    >>> from detectors.model.scope import Scope
+    >>> items = Scope("table", "aws", "1", "eu-west-1", "items")
+    >>> slow = Finding(id="a", revision=0, state="open", verdict=Verdict.SPIKE,
+    ...                scope=Scope("route", "aws", "1", "eu-west-1", "GET /items"), measure=Measure.LATENCY,
+    ...                start=0, seen=60, observed=300, expected=50, lower=40, upper=70, score=0.9,
+    ...                sentence="p95 latency of route GET /items is at 300 ms.")
+    >>> with_causes(slow, [Cause(scope=items, measure=Measure.LATENCY, score=0.9)]).sentence
+    'p95 latency of route GET /items is at 300 ms; the time is spent in table items.'
+    """
+    if not causes:
+        return finding
+    sentence = finding.sentence
+    if causes[0].score >= MOST_OF_IT:
+        cause = named(causes[0].scope)
+        if finding.measure in LATENCIES:
+            said = f"the time is spent in {cause}"
+        elif causes[0].measure is Measure.THROTTLES:
+            said = f"{cause} throttles"
+        else:
+            said = f"they come from {cause}"
+        sentence = f"{sentence.removesuffix('.')}; {said}."
+    return msgspec.structs.replace(finding, causes=causes, sentence=sentence)
+
+
+def of_silence(finding: Finding, missed: float) -> str:
+    """Say why a silence is told; ``missed`` requests were expected since the last one."""
+    what = "call" if finding.about.kind == TABLE else "request"
+    waited = _duration(finding.seen - finding.start)
+    weeks = _of_weeks(finding.weeks_used, finding.weeks_left_out, finding.compared_with)
+    if finding.planned is not None:
+        weeks = f"{weeks} and the planned “{finding.planned.name}”"
+    expected = f"{quantity(missed)} were expected meanwhile, from {weeks}"
+    return f"{_begin(named(finding.about))} has had no {what} for {waited}; {expected}."
+
+
+def of_withdrawn(told: Finding, most: float) -> str:
+    """Say that records came late and left nothing of a fall; ``most`` is what there was with them."""
+    word = told.measure.key or _WORDS[told.measure]
+    verb = "was" if told.measure in _SINGULAR else "were"
+    return (
+        f"Nothing was wrong: records of {named(told.about)} came late. With them {word} {verb} at up to "
+        f"{rate(told.measure, most)}, where {rate(told.measure, told.expected)} was expected."
+    )
+
+
+def of_retired(about: ScopeOrEdge) -> str:
+    """Say that nobody waits for a silent scope any more."""
+    return f"{_begin(named(about))} has been silent for a week and is taken as retired."
+
+
+def of_fatal(finding: Finding) -> str:
+    """Say why a fatal error is told: how often, where, by which routes and clients."""
+    times = "once" if finding.times == 1 else f"{finding.times:,} times"
+    routes = [share.scope.label for share in finding.callers if share.scope.kind == ROUTE and share.share > 0]
+    on = f" on {_listed('route', routes)}" if routes else ""
+    by = [named(share.scope) for share in finding.suspects]
+    of = f", called by {_listed('', by)}" if by else ""
+    return (
+        f"{finding.error_type} ended requests of {named(finding.about)} {times}{on}{of}; "
+        "this error was never seen there before."
+    )
+
+
+def _begin(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _listed(word: str, names: list[str]) -> str:
+    rest = len(names) - NAMED
+    return f"{word} {', '.join(names[:NAMED])}".strip() + (f" and {rest} more" if rest > 0 else "")
+
+
+def _duration(seconds: int) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 120:  # noqa: PLR2004 - two hours read better in minutes
+        return f"{minutes} minute{'s' * (minutes != 1)}" if minutes else f"{seconds} seconds"
+    return f"{round(seconds / 3600)} hours"

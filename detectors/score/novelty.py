@@ -1,0 +1,403 @@
+"""Novelty of a plain series: how rare what it does now is among all it has done before.
+
+For series without weeks to compare with: it works on rows and not on clock time, needs no season and no
+training. It is causal, the unit of the values does not matter, and a fall is judged as a rise is.
+
+1. *Views.* Four things are looked at: the value, the median of the last few, the mean of the last two dozen
+   (a level that creeps), the logarithm of the spread of the last four dozen (a series that grows restless or
+   dies).
+2. *Past.* Each view keeps a sample of its own past, evenly spaced in time, of fixed size.
+3. *Rarity.* Beyond its 95 % quantile (below its 5 % quantile) a view is taken to have an exponential tail, as
+   peaks over a threshold have (Siffer et al. 2017, "Anomaly detection in streams with extreme value theory").
+   The scale comes from quantiles and not from the mean excess: one spike must not raise the bar for the
+   next. Rarity is in decades: 3 is one row in a thousand. The views are joined by a norm.
+4. *Habituation.* What counts is by how much a rarity passes the largest that a hundred rows of this series
+   usually hold: a job that bursts every hour is no news.
+5. *Onset.* After something began only what is far stronger counts, until it has been calm.
+
+All functions are in one module because the compiler's cache does not see changes in another.
+"""
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.state.compiled import compiled
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+SHORT: Final = 6
+"""Rows whose median is the second view: a burst, with the single wild value left out."""
+
+LEVEL: Final = 24
+"""Rows whose mean is the third view: a level, two hours of five minutes."""
+
+RECENT: Final = 48
+"""Rows whose spread is the fourth view; all that is kept of the last rows."""
+
+VIEWS: Final = 4
+
+SPREAD_VIEW: Final = 3
+"""The view that is a spread: it is compared on a logarithmic scale."""
+
+SAMPLE: Final = 256
+"""Rows of the past that are kept: 13 lie beyond the 95 % quantile, 3 beyond the 98.75 %."""
+
+STRIDE: Final = 32
+"""The sample is every such row at most, so it reaches back 8192 rows: a month of five minutes."""
+
+WARM_UP: Final = 50
+"""Rows in the sample before anything is said: fewer have no 98.75 % quantile of their own."""
+
+BODY: Final = 0.95
+"""Quantile at which the tail begins."""
+
+FAR: Final = 0.9875
+"""Quantile beyond which lies a quarter of the tail: an exponential is ``scale ln 4`` further out there."""
+
+SHRINK: Final = 200.0
+"""Rows in the tail that the belief counts for that it goes on as the body ends (median to ``BODY``)."""
+
+LEAST: Final = 0.3
+"""Smallest scale as a part of the mean deviation: the few steps of a discrete series have no tail."""
+
+FLAT: Final = 0.01
+"""Part of its own 95 % quantile below which a spread is flat, and flatter is no news."""
+
+ROUNDING: Final = 1e-9
+"""Part of the usual value up to which a deviation is rounding."""
+
+RAREST: Final = 30.0
+"""Decades; what is beyond was never seen, and that is all there is to say."""
+
+JOIN: Final = 4.0
+"""Norm that joins the views: nearly the largest of them, but views that agree count a little more."""
+
+BLOCK: Final = 100
+"""Rows over which the largest rarity is taken, to learn how large it usually is."""
+
+BLOCKS: Final = 100.0
+"""Blocks that are remembered: the gain of the running means is not less than one over these."""
+
+PRIOR_MEAN: Final = 2.2
+"""Largest rarity of a block before any was seen: log10 of a hundred rows, and a fifth for the skew."""
+
+PRIOR_SPREAD: Final = 0.45
+"""Mean deviation of that: the maximum of exponentials, in decades, is spread so, however many they are."""
+
+PRIOR_BLOCKS: Final = 3.0
+"""Blocks that this belief counts for."""
+
+OUTLIER: Final = 1.5
+"""Spreads by which a block may pass the usual one when it is learnt, so that an incident makes no habit."""
+
+LEAST_SPREAD: Final = 0.05
+"""Smallest spread of the largest rarities, in decades."""
+
+ONSET: Final = 3.5
+"""Spreads above the usual largest rarity at which something has begun; 2.5 to 4 do as well."""
+
+REST: Final = 50
+"""Rows after an onset in which nothing less than ``STRONGER`` counts; at least."""
+
+REST_SHARE: Final = 0.03
+"""The same as a share of the rows seen: on a longer curve, more rows belong to one thing."""
+
+STRONGER: Final = 4.0
+"""Times the novelty at the onset that is news all the same."""
+
+CALM: Final = 2.0
+"""Novelty above which it goes on."""
+
+CALM_ROWS: Final = 100
+"""Rows without any before the next onset can count."""
+
+LARGEST: Final = 1e150
+"""What is larger is taken as this: its square must be a number."""
+
+AT_BODY: Final = -math.log10(1 - BODY)
+"""Decades at which the tail begins."""
+
+LN_FAR: Final = math.log((1 - BODY) / (1 - FAR))
+LN_BODY: Final = math.log(0.5 / (1 - BODY))
+LN_10: Final = math.log(10.0)
+
+
+class Sample(NamedTuple):
+    """The past of all views. Numbers are arrays of one here and below, to be changed in place."""
+
+    views: Floats  # (VIEWS, SAMPLE) in order of time while it grows, then a ring
+    filled: Counts  # (1,) how much of it
+    oldest: Counts  # (1,) where the ring begins
+    stride: Counts  # (1,) one row of so many enters
+    skipped: Counts  # (1,) rows since the last that did
+
+
+class Tails(NamedTuple):
+    """Where the tails of each view begin, and their scales; (VIEWS,) each."""
+
+    high: Floats
+    high_scale: Floats
+    low: Floats
+    low_scale: Floats
+    offset: Floats  # added before the logarithm is taken; 0 where none is taken
+
+
+class Usual(NamedTuple):
+    """How large the largest rarity of a block is; (1,) each."""
+
+    mean: Floats
+    spread: Floats  # mean deviation
+    blocks: Floats  # these rest on
+    largest: Floats  # of the block that is not full yet
+    rows: Counts  # of that block
+
+
+class Begun(NamedTuple):
+    """The last onset; (1,) each."""
+
+    until: Counts  # row up to which it goes on
+    peak: Floats  # novelty then
+
+
+class Past(NamedTuple):
+    """What is remembered of one series, 9 kB."""
+
+    rows: Counts  # (1,) rows measured
+    recent: Floats  # (RECENT,) the last values, a ring
+    sample: Sample
+    tails: Tails
+    usual: Usual
+    begun: Begun
+
+
+def fresh() -> Past:
+    """Return the past of a series of which nothing is known."""
+
+    def count(value: int) -> Counts:
+        return np.full(1, value, np.int64)
+
+    def number(value: float) -> Floats:
+        return np.full(1, value, np.float64)
+
+    return Past(
+        rows=count(0),
+        recent=np.zeros(RECENT),
+        sample=Sample(
+            views=np.zeros((VIEWS, SAMPLE)),
+            filled=count(0),
+            oldest=count(0),
+            stride=count(1),
+            skipped=count(0),
+        ),
+        tails=Tails(*np.zeros((len(Tails._fields), VIEWS))),
+        usual=Usual(
+            mean=number(PRIOR_MEAN),
+            spread=number(PRIOR_SPREAD),
+            blocks=number(PRIOR_BLOCKS),
+            largest=number(0.0),
+            rows=count(0),
+        ),
+        begun=Begun(until=count(0), peak=number(0.0)),
+    )
+
+
+@compiled
+def _look(recent: Floats, rows: int, views: Floats) -> None:
+    """Take the views of the last rows; sums are taken afresh, so that of a constant all are constant."""
+    newest = rows - 1
+    views[0] = recent[newest % RECENT]
+    count = min(rows, SHORT)
+    few = np.empty(count)
+    for back in range(count):
+        few[back] = recent[(newest - back) % RECENT]
+    few.sort()
+    views[1] = 0.5 * (few[(count - 1) // 2] + few[count // 2])
+    count = min(rows, RECENT)
+    total, level = 0.0, 0.0
+    for back in range(count):
+        total += recent[(newest - back) % RECENT]
+        if back < LEVEL:
+            level = total
+    views[2] = level / min(rows, LEVEL)
+    mean = total / count
+    squares = 0.0
+    for back in range(count):
+        apart = recent[(newest - back) % RECENT] - mean
+        squares += apart * apart
+    views[SPREAD_VIEW] = math.sqrt(squares / count)
+
+
+@compiled
+def _learn_tails(sample: Sample, tails: Tails) -> None:
+    """Learn from the sample where the tails of each view begin, and their scales.
+
+    Quantiles are the nearest order statistics, the lower ones counted from the top: -x is judged as x is.
+    """
+    size = sample.filled[0]
+    last = size - 1
+    body, far = int(BODY * last + 0.5), int(FAR * last + 0.5)
+    in_tail = size * (1 - BODY) * sample.stride[0]  # rows of the past that the tail of the sample stands for
+    known = in_tail + SHRINK
+    rounding = 0.0
+    for view in range(VIEWS):
+        ordered = np.sort(sample.views[view, :size])
+        offset = 0.0
+        if view == 0:
+            rounding = ROUNDING * abs(ordered[size // 2])
+        if view == SPREAD_VIEW:
+            offset = max(FLAT * ordered[body], rounding)
+            if offset > 0:
+                for at in range(size):
+                    ordered[at] = math.log(ordered[at] + offset)
+        middle = 0.5 * (ordered[(size - 1) // 2] + ordered[size // 2])
+        least = max(LEAST * np.mean(np.abs(ordered - middle)), rounding)
+        high, higher = ordered[body], ordered[far]
+        low, lower = ordered[last - body], ordered[last - far]
+        tails.high[view] = high
+        tails.high_scale[view] = max(
+            least, (in_tail * (higher - high) / LN_FAR + SHRINK * (high - middle) / LN_BODY) / known
+        )
+        tails.low[view] = low
+        tails.low_scale[view] = max(
+            least, (in_tail * (low - lower) / LN_FAR + SHRINK * (middle - low) / LN_BODY) / known
+        )
+        tails.offset[view] = offset
+
+
+@compiled
+def _rarity(tails: Tails, views: Floats) -> float:
+    """Return in decades how rare the views are, joined; 0 where none lies in a tail."""
+    total = 0.0
+    for view in range(VIEWS):
+        offset = tails.offset[view]
+        place = math.log(views[view] + offset) if offset > 0 else views[view]
+        if place > tails.high[view]:
+            beyond, scale = place - tails.high[view], tails.high_scale[view]
+        elif place < tails.low[view]:
+            beyond, scale = tails.low[view] - place, tails.low_scale[view]
+        else:
+            continue
+        near = beyond < RAREST * LN_10 * scale  # a tail may have no scale
+        decades = AT_BODY + beyond / scale / LN_10 if near else RAREST
+        total += min(decades, RAREST) ** JOIN
+    return float(total ** (1 / JOIN))
+
+
+@compiled
+def _sample(sample: Sample, views: Floats) -> bool:
+    """Put the views into the sample when it is their turn; return whether it was.
+
+    A full sample loses every second row and takes half as many from then on; at the widest stride the
+    oldest row goes.
+    """
+    sample.skipped[0] += 1
+    if sample.skipped[0] < sample.stride[0]:
+        return False
+    sample.skipped[0] = 0
+    if sample.filled[0] == SAMPLE and sample.stride[0] < STRIDE:
+        for at in range(SAMPLE // 2):
+            for view in range(VIEWS):
+                sample.views[view, at] = sample.views[view, 2 * at + 1]
+        sample.filled[0] = SAMPLE // 2
+        sample.stride[0] *= 2
+    if sample.filled[0] < SAMPLE:
+        to = sample.filled[0]
+        sample.filled[0] += 1
+    else:
+        to = sample.oldest[0]
+        sample.oldest[0] = (to + 1) % SAMPLE
+    for view in range(VIEWS):
+        sample.views[view, to] = views[view]
+    return True
+
+
+@compiled
+def _habituate(usual: Usual, rarity: float) -> None:
+    """Learn how large the largest rarity of a block usually is: winsorised mean and mean deviation."""
+    usual.largest[0] = max(usual.largest[0], rarity)
+    usual.rows[0] += 1
+    if usual.rows[0] < BLOCK:
+        return
+    largest = min(usual.largest[0], usual.mean[0] + OUTLIER * usual.spread[0])
+    gain = 1 / min(usual.blocks[0] + 1, BLOCKS)
+    apart = abs(largest - usual.mean[0])
+    usual.mean[0] += gain * (largest - usual.mean[0])
+    usual.spread[0] = max(LEAST_SPREAD, usual.spread[0] + gain * (apart - usual.spread[0]))
+    usual.blocks[0] += 1
+    usual.largest[0] = 0.0
+    usual.rows[0] = 0
+
+
+@compiled
+def _onset(begun: Begun, row: int, news: float) -> float:
+    """Return what is news here, 0 for what goes on since the last onset."""
+    rest = max(REST, int(REST_SHARE * row))
+    if row < begun.until[0]:
+        if news > STRONGER * begun.peak[0]:
+            begun.peak[0] = news
+            begun.until[0] = max(begun.until[0], row + rest)
+            return news
+        if news > CALM:
+            begun.until[0] = max(begun.until[0], row + CALM_ROWS)
+        return 0.0
+    if news > ONSET:
+        begun.peak[0] = news
+        begun.until[0] = row + rest
+    return max(news, 0.0)
+
+
+@compiled
+def advance(value: float, past: Past) -> float:
+    """Return the novelty of the next value and learn from it; what is not finite is 0 and teaches nothing."""
+    if not math.isfinite(value):
+        return 0.0
+    past.recent[past.rows[0] % RECENT] = min(max(value, -LARGEST), LARGEST)
+    past.rows[0] += 1
+    views = np.empty(VIEWS)
+    _look(past.recent, past.rows[0], views)
+    rarity, news = 0.0, 0.0
+    if past.sample.filled[0] >= WARM_UP:
+        rarity = _rarity(past.tails, views)
+        news = (rarity - past.usual.mean[0]) / past.usual.spread[0]
+    news = _onset(past.begun, past.rows[0] - 1, news)
+    _habituate(past.usual, rarity)
+    if _sample(past.sample, views) and past.sample.filled[0] >= WARM_UP:
+        _learn_tails(past.sample, past.tails)
+    return float(news)
+
+
+@compiled
+def _advance_all(values: Floats, past: Past) -> Floats:
+    news = np.empty(len(values))
+    for row in range(len(values)):
+        news[row] = advance(values[row], past)
+    return news
+
+
+def novelty(values: Floats) -> Floats:
+    """Return how new each row is in its series; it depends on the rows up to it only.
+
+    Parameters
+    ----------
+    values : (n,) float64
+        Any unit. What is not finite is missing.
+
+    Returns
+    -------
+    (n,) float64
+        Spreads above the largest rarity that a hundred rows of the series usually hold, not below 0; 0 while
+        the series is unknown and for what goes on after an onset. Above ``ONSET`` something begins.
+
+    Examples
+    --------
+    >>> curve = np.random.default_rng(1).normal(100, 5, 1000)
+    >>> curve[800:806] = 140
+    >>> np.flatnonzero(novelty(curve) > ONSET).tolist()
+    [800]
+    """
+    # a copy in one piece: arrays in strides, or that are read only, would each be compiled for anew
+    return _advance_all(np.array(values, np.float64, order="C"), fresh())

@@ -1,0 +1,244 @@
+"""Judges one plain series of timestamps and values: the judge of live buckets, fed a curve.
+
+``score`` ranks rows, the verdicts are the judge's own. Two things make a row stand out: a deviation that
+the judge measures, and novelty, the rarity of what the series does now in all its past, which speaks
+where there are no weeks to compare with.
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import config.settings
+from detectors.judge.growth import DAY, Growing
+from detectors.judge.judge import Judge
+from detectors.judge.kernel import COUNTS_OF_ROOT, LARGEST, Out
+from detectors.judge.verdicts import CODES, SHIFT
+from detectors.model.measures import Measure, value_of
+from detectors.model.scope import SERVICE, Scope
+from detectors.model.series import Series
+from detectors.score.novelty import novelty
+
+Floats = NDArray[np.float64]
+
+LEARNING: Final = 10
+"""Rows after which the interval is known: the median of the differences so far. They are not judged."""
+
+NO_INTERVAL: Final = 60
+"""Seconds of a step where no stamp is later than another."""
+
+MANY: Final = 4 * COUNTS_OF_ROOT
+"""Mean of counts above which Poisson's noise no longer rules on the scale of the judge."""
+
+_PEOPLE_CHOOSE = "1 2 5 10 15 20 30 60 120 180 300 600 900 1200 1800 3600 7200 10800 14400 21600 43200 86400"
+INTERVALS: Final = np.array([int(seconds) for seconds in _PEOPLE_CHOOSE.split()])
+"""Intervals that people choose, all of which divide a day; one that is within a tenth of these is meant."""
+
+PLAIN: Final = value_of("value")
+"""A business value: nothing is known of its unit, and it may be negative."""
+
+CLUMPS: Final = 3.0
+"""So many times Poisson's variance is the noise of clumps."""
+
+COUNTS: Final = Measure.REQUESTS
+"""What is known of a series of counts is what is known of requests."""
+
+HALF_DAY: Final = 43200
+"""So much is judged at once, where the neighbours of the same time of yesterday leave no room for a day."""
+
+RARE: Final = 3.0
+"""Novelty that counts like a deviation which is told."""
+
+STEEP: Final = 10.0
+"""Power of novelty: what is less than rare hardly counts beside a deviation."""
+
+
+class Scored(NamedTuple):
+    """One entry a row. ``score`` is in [0, 1); ``kind`` is the verdict that is open, empty when none is."""
+
+    expected: Floats
+    lower: Floats
+    upper: Floats
+    score: Floats
+    alert: NDArray[np.bool_]
+    kind: list[str]
+
+
+def score(
+    timestamps: NDArray[np.int64], values: Floats, settings: config.settings.Judge | None = None
+) -> Scored:
+    """Judge a series; row i depends on the rows up to i only.
+
+    Parameters
+    ----------
+    timestamps : (n,) int64
+        Epoch seconds, none earlier than the one before. Of equal ones the first is judged; the others
+        only count as rows whose novelty is measured.
+    values : (n,) float64
+        NaN where nothing was measured.
+    settings : config.settings.Judge, optional
+        The shipped defaults without.
+
+    Examples
+    --------
+    >>> minutes = np.arange(3 * 10080) * 60
+    >>> curve = 100 + 20 * np.sin(minutes / 86400 * 2 * np.pi) + np.random.default_rng(1).normal(0, 2, 30240)
+    >>> curve[25000:25010] *= 2
+    >>> found = score(minutes, curve)
+    >>> np.flatnonzero(found.alert).tolist(), found.kind[25000]
+    ([25000], 'spike')
+    """
+    count = len(timestamps)
+    scored = _nothing(count)
+    strength = (novelty(values) / RARE) ** STEEP
+    stretches = _stretches(timestamps, values)
+    ends = [*(first for first, _ in stretches), count][1:]
+    for (begin, known), end in zip(stretches, ends, strict=True):
+        said = _judge(timestamps[:end], values[:end], known, settings or config.settings.Judge())
+        for mine, its in zip(scored[:-1], said[:-1], strict=True):
+            mine[begin:end] = its[begin:]
+        scored.kind[begin:end] = said.kind[begin:]
+    scored.score[:] = np.maximum(scored.score, strength)
+    root = np.sqrt(scored.score)  # so that even the rarest of rows stay below 1, and apart
+    scored.score[:] = root / (1 + root)
+    return scored
+
+
+def _judge(
+    timestamps: NDArray[np.int64], values: Floats, known: "Known", judged: config.settings.Judge
+) -> Scored:
+    """Judge rows as what is known of their series."""
+    said = _nothing(len(timestamps))
+    judge = Judge(judged, known.step)
+    judge.add([Series(Scope(SERVICE, "", "", "", ""), COUNTS if known.counts else PLAIN)])
+    writer = _Writer(said)
+    for rows, at, start, curve in _pieces(timestamps, values, known.step, judge.most_steps):
+        out, growth = judge.judge_steps(start, curve[:, None])
+        writer.write(rows, at, start // known.step, out, growth)
+    return said
+
+
+def _nothing(count: int) -> Scored:
+    expected, lower, upper = np.full((3, count), np.nan)
+    return Scored(expected, lower, upper, np.zeros(count), np.zeros(count, bool), [""] * count)
+
+
+class Known(NamedTuple):
+    """What the rows so far say of a series."""
+
+    step: int  # seconds
+    counts: bool
+
+
+def _stretches(timestamps: NDArray[np.int64], values: Floats) -> list[tuple[int, Known]]:
+    """Return the rows from which on something else is known of a series, and what: of the rows before them.
+
+    It is asked each time the rows have doubled, so that to judge all of them anew costs as much again
+    at most.
+    """
+    found: list[tuple[int, Known]] = []
+    begin = LEARNING + 1
+    while begin < len(timestamps):
+        known = Known(interval(timestamps[:begin]), counts(values[:begin]))
+        if not found or found[-1][1] != known:
+            found.append((begin, known))
+        begin *= 2
+    return found
+
+
+def interval(timestamps: NDArray[np.int64]) -> int:
+    """Return the width of a step in seconds: the usual difference, as people would choose it.
+
+    Stamps that come again say nothing of it; where all are the same it is a minute.
+
+    Examples
+    --------
+    >>> interval(np.array([0, 301, 599, 900])), interval(np.array([0, 47, 47, 94])), interval(np.zeros(3))
+    (300, 47, 60)
+    """
+    apart = np.diff(timestamps)
+    if not apart.any():
+        return NO_INTERVAL
+    usual = float(np.median(apart[apart > 0]))
+    near = int(INTERVALS[np.argmin(np.abs(np.log(INTERVALS / usual)))])
+    return near if abs(usual - near) <= near / 10 else max(1, round(usual))
+
+
+def counts(values: Floats) -> bool:
+    """Say whether values look like a number of independent happenings: whole, few, as noisy as Poisson's.
+
+    Of Poisson's counts half the mean square of the difference to the one before is their mean. What is
+    half as noisy, as a queue or a temperature is, is measured and not counted; what is ``CLUMPS`` times as
+    noisy comes in clumps, which Poisson's noise says nothing of. Above ``MANY`` the noise of what is counted
+    is in proportion, as that of an amount.
+
+    Examples
+    --------
+    >>> drawn = np.random.default_rng(1)
+    >>> counts(drawn.poisson(4, 100) * 1.0), counts(drawn.poisson(4, 100) / 2), counts(np.full(9, 4.0))
+    (True, False, False)
+    """
+    there = values[np.isfinite(values)]
+    if len(there) < LEARNING or there.min() < 0 or there.max() > LARGEST or (there != np.floor(there)).any():
+        return False
+    mean = float(there.mean())
+    apart = float(np.square(np.diff(there)).mean()) / 2
+    return 0 < mean <= MANY and mean / 2 <= apart <= CLUMPS * mean
+
+
+def _pieces(
+    timestamps: NDArray[np.int64], values: Floats, step: int, most: int
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], int, Floats]]:
+    """Yield what is judged at once: rows, the step of each in the piece, its start, its values by step.
+
+    Rows lie on a grid that begins at the first of them, so that stamps may wander by half a step. Of
+    several rows in one step the first is judged.
+    """
+    grid = np.round((timestamps - timestamps[0]) / step).astype(np.int64) + timestamps[0] // step
+    part = grid * step // (DAY if most * step >= DAY else HALF_DAY)
+    edges = np.flatnonzero(np.diff(part, prepend=part[0] - 1))
+    for begin, end in zip(edges, [*edges[1:], len(grid)], strict=True):
+        for first in range(int(grid[begin]), int(grid[end - 1]) + 1, most):
+            rows = begin + np.flatnonzero((grid[begin:end] >= first) & (grid[begin:end] < first + most))
+            if rows.size:
+                at = grid[rows] - grid[rows[0]]
+                curve = np.full(int(at[-1]) + 1, np.nan)
+                curve[at[::-1]] = values[rows[::-1]]
+                yield rows, at, int(grid[rows[0]]) * step, curve
+
+
+class _Writer:
+    """Puts what the judge says of steps on the rows of a series."""
+
+    def __init__(self, scored: Scored) -> None:
+        self._scored = scored
+        self._growing = False
+        self._to_tell = False  # growth that began while another verdict was open
+        self._last = -1  # step of the row before
+
+    def write(
+        self, rows: NDArray[np.intp], at: NDArray[np.intp], first: int, out: Out, told: list[Growing]
+    ) -> None:
+        scored = self._scored
+        new = np.diff(at, prepend=self._last - first) > 0  # the first row of its step
+        self._last = first + int(at[-1])
+        scored.expected[rows], scored.lower[rows], scored.upper[rows] = (
+            each[at, 0] for each in (out.expected, out.lower, out.upper)
+        )
+        scored.score[rows] = np.where(new, np.abs(out.size[at, 0]), 0.0)
+        scored.alert[rows] = out.opened[at, 0] & new
+        for growing in told:
+            self._to_tell = growing.state == "open" or (self._to_tell and growing.state != "end")
+            self._growing = growing.state != "end"
+        codes = out.code[at, 0]
+        kinds = [CODES[code] or "" for code in range(SHIFT + 1)]
+        calm = codes == 0
+        if self._growing:
+            kinds[0] = "growth"
+            if self._to_tell and calm.any():
+                scored.alert[rows[np.argmax(calm)]] = True
+                self._to_tell = False
+        names = [str(kinds[code]) for code in codes.tolist()]
+        scored.kind[rows[0] : rows[-1] + 1] = names

@@ -1,0 +1,92 @@
+"""What is remembered of every series, step by step, for as many weeks as a baseline looks back.
+
+Values are kept as float32, squeezed by ``Timeline``: nothing is lost.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.state.timeline import SHEET, Timeline
+
+DAY = 86400
+WEEK = 7 * DAY
+
+_VALUES, _SPOILT = 0, 1  # layers of the timeline; what is spoilt has a 1
+
+
+class History:
+    """The values of ``rows`` series by step index (epoch seconds // step).
+
+    Parameters
+    ----------
+    step : int
+        Width of a step in seconds, at most a day.
+    weeks : int
+        Whole weeks that stay readable; older days are forgotten.
+    stem : str
+        What its parts are called.
+    """
+
+    def __init__(self, step: int, weeks: int, stem: str = "history") -> None:
+        # a day more than the weeks, for the neighbours of the oldest same time
+        keep = -(-weeks * WEEK // step) + min(SHEET, DAY // step)
+        self._kept = Timeline(stem, 2, keep, sheets=True)
+
+    @property
+    def rows(self) -> int:
+        """How many series there are."""
+        return self._kept.rows
+
+    def add(self, count: int) -> None:
+        """Append ``count`` series without a past."""
+        self._kept.add(count)
+
+    def extend(self, first: int, values: NDArray[np.float64], spoilt: NDArray[np.bool_]) -> None:
+        """Remember steps from ``first`` on: (steps, rows), NaN where missing, and which not to learn from."""
+        self._kept.write(first, values, np.where(spoilt, np.float32(1), np.float32(np.nan)))
+
+    def spoil(self, index: int, rows: NDArray[np.intp]) -> None:
+        """Say afterwards that an incident was under way at this step."""
+        self._kept.change(_SPOILT, index, rows, 1.0)
+
+    def correct(self, index: int, more: NDArray[np.float64]) -> None:
+        """Add to the values of a step what came late, (rows,): NaN or zero where nothing did."""
+        rows = np.flatnonzero(np.nan_to_num(more) != 0)
+        if rows.size:
+            values = np.nan_to_num(self._kept.pick(_VALUES, rows, index, index + 1)[0])
+            self._kept.change(_VALUES, index, rows, values + more[rows])
+
+    def learnt_steps(self, first: int, out: NDArray[np.float64]) -> None:
+        """Write the steps from ``first`` on into ``out`` (steps, rows), NaN where missing or spoilt."""
+        out.fill(np.nan)
+        if self._kept.read(_VALUES, first, out):
+            spoilt = self.spoilt_steps(first, len(out))
+            if spoilt is not None:
+                out[spoilt] = np.nan
+
+    def spoilt_steps(self, first: int, steps: int) -> NDArray[np.bool_] | None:
+        """Return which values of the steps from ``first`` on are spoilt, (steps, rows); None if none is."""
+        found = np.full((steps, self.rows), np.nan, np.float32)
+        if not self._kept.read(_SPOILT, first, found):
+            return None
+        spoilt: NDArray[np.bool_] = ~np.isnan(found)
+        return spoilt if spoilt.any() else None
+
+    def spoilt(self, rows: Sequence[int] | NDArray[np.intp], first: int, last: int) -> NDArray[np.bool_]:
+        """Return where the values must not be learnt from, shape (last - first, len(rows))."""
+        spoilt: NDArray[np.bool_] = ~np.isnan(self._kept.pick(_SPOILT, rows, first, last))
+        return spoilt
+
+    def measured(self, rows: Sequence[int] | NDArray[np.intp], first: int, last: int) -> NDArray[np.float64]:
+        """Return the values as they were, shape (last - first, len(rows)), NaN where missing."""
+        return self._kept.pick(_VALUES, rows, first, last)
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state; days that are over are parts that stay as they are."""
+        return self._kept.snapshot()
+
+    def restore(self, parts: Mapping[str, bytes], rows: int) -> None:
+        """Take back what ``snapshot`` returned."""
+        self._kept.restore(parts, rows)

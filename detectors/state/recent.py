@@ -1,0 +1,77 @@
+"""What was expected of every series in the last hours: what a chart and an attribution need."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.state.state import StateError, pack, unpack
+from detectors.state.timeline import Timeline
+
+Floats = NDArray[np.float64]
+Rows = Sequence[int] | NDArray[np.intp]
+
+HOUR: Final = 3600
+KEPT_SECONDS: Final = 7 * HOUR
+"""Longer than a finding may stay open, so that its whole excess can be attributed."""
+
+EXPECTED, LOWER, UPPER = range(3)
+"""What is kept of a step."""
+
+_LARGEST: Final = 1e38  # an interval may be wider than what a float32 holds
+
+
+class Recent:
+    """Expectations of the last hours, step by step. What came then is in the history."""
+
+    KIND: Final = "recent"
+    VERSION: Final = 2
+
+    def __init__(self, step: int) -> None:
+        self.steps = max(KEPT_SECONDS // step, 24) + 1
+        self.at = -1
+        self._kept = Timeline("recent", 3, self.steps, sheets=False)
+
+    def add(self, count: int) -> None:
+        """Append ``count`` series without a past."""
+        self._kept.add(count)
+
+    def extend(self, first: int, expected: Floats, lower: Floats, upper: Floats) -> None:
+        """Remember steps from ``first`` on, (steps, n) each; steps that were skipped are missing."""
+        layers = [np.clip(values, -_LARGEST, _LARGEST) for values in (expected, lower, upper)]
+        self._kept.write(first, *layers)
+        self.at = first + len(expected) - 1
+
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Return of the steps first <= index < last the first that is still remembered and the end."""
+        first, last = max(first, self.at - self.steps + 1, 0), min(last, self.at + 1)
+        return first, max(first, last)
+
+    def of(self, what: int, rows: Rows, first: int, last: int) -> Floats:
+        """Return what was kept of ``rows`` in the steps first <= index < last, (steps, len(rows))."""
+        found = np.full((max(last - first, 0), len(rows)), np.nan)
+        begin, end = self.span(first, last)
+        found[begin - first : end - first] = self._kept.pick(what, rows, begin, end)
+        return found
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state in parts."""
+        return {self.KIND: pack(self.KIND, self.VERSION, (self.at, self.steps), {}), **self._kept.snapshot()}
+
+    def restore(self, parts: Mapping[str, bytes], rows: int) -> None:
+        """Take back what ``snapshot`` returned.
+
+        Raises
+        ------
+        StateError
+            When it was made with steps of another width.
+        """
+        (at, steps), _ = unpack(parts[self.KIND], self.KIND, self.VERSION, tuple[int, int])
+        if steps != self.steps:
+            raise StateError(
+                f"the state part {self.KIND!r} was written with other settings: "
+                "start with a new state, or go back to the old settings"
+            )
+        self.at = at
+        self._kept.restore(parts, rows)

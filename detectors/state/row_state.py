@@ -1,0 +1,75 @@
+"""State with one column a series: grows by columns, is written and read as named arrays."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from detectors.state.state import StateError, pack, unpack
+
+
+class Field(NamedTuple):
+    """One array of shape ``(*lead, rows)``; what a new column starts with is ``fill``."""
+
+    fill: float
+    lead: tuple[int, ...] = ()
+    dtype: DTypeLike = np.float64
+
+
+class RowState:
+    """Arrays whose last axis is the series.
+
+    A subclass names its arrays as annotations and hands their ``Field`` to ``__init__``. Everything a
+    subclass remembers between steps is in these arrays and in ``meta``, so that a snapshot is complete
+    by construction.
+    """
+
+    KIND: ClassVar[str]
+    VERSION: ClassVar[int] = 1
+
+    def __init__(self, fields: Mapping[str, Field]) -> None:
+        self.rows = 0
+        self._fields = dict(fields)
+        for name, field in self._fields.items():
+            setattr(self, name, np.full((*field.lead, 0), field.fill, field.dtype))
+
+    def add(self, count: int) -> Self:
+        """Append ``count`` columns that know nothing yet."""
+        self.rows += count
+        for name, field in self._fields.items():
+            new = np.full((*field.lead, count), field.fill, field.dtype)
+            setattr(self, name, np.concatenate([getattr(self, name), new], axis=-1))
+        return self
+
+    def meta(self) -> dict[str, int]:
+        """Return the numbers that are not one a series."""
+        return {}
+
+    def load_meta(self, meta: Mapping[str, int]) -> None:
+        """Take back what ``meta`` returned."""
+
+    def snapshot(self) -> bytes:
+        """Return the whole state as one part."""
+        arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in self._fields}
+        return pack(self.KIND, self.VERSION, self.meta(), arrays)
+
+    def restore(self, part: bytes, rows: int) -> None:
+        """Take the state of a part that holds ``rows`` series.
+
+        Raises
+        ------
+        StateError
+            When the part is damaged, of another version, or of another shape than the settings ask for.
+        """
+        meta, arrays = unpack(part, self.KIND, self.VERSION, dict[str, int])
+        for name, field in self._fields.items():
+            array = arrays.get(name)
+            if array is None or array.shape != (*field.lead, rows):
+                raise StateError(
+                    f"the state part {self.KIND!r} was written with other settings or series: "
+                    "start with a new state, or go back to the old settings"
+                )
+            setattr(self, name, array)
+        self.rows = rows
+        self.load_meta(meta)

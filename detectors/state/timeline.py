@@ -1,0 +1,373 @@
+"""Values of many series by step, in little memory: what is over is squeezed, the newest steps lie open.
+
+Steps are numbered (epoch seconds // width), and ``BLOCK`` of them make a block. A block that is over is
+squeezed in tiles of ``TILE`` series, so that a chart of one series does not unpack all of them. A day of
+blocks becomes one part of a snapshot, which is the very bytes that the values are read from: what does not
+change is neither held twice nor written again. Where there are few series nothing is squeezed, and a day lies
+in one piece.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.state.squeeze import squeeze, unsqueeze
+from detectors.state.state import pack, tail, unpack
+
+Float32s = NDArray[np.float32]
+Rows = NDArray[np.intp]
+
+BLOCK: Final = 15
+"""Steps that are squeezed together."""
+
+SHEET: Final = 96 * BLOCK
+"""Steps that become one part: a day of minutes."""
+
+SETTLES: Final = SHEET // 4
+"""Steps after the end of a sheet until it is one part: what comes late changes a block, not the whole day."""
+
+TILE: Final = 1024
+"""Series that are squeezed together."""
+
+MANY: Final = 64
+"""Series from which on blocks are squeezed."""
+
+KEPT_WHOLE: Final = 12
+"""Blocks that stay unpacked: those that a judge goes through now, one for each week."""
+
+KEPT_TILES: Final = 256
+"""Tiles that stay unpacked: charts of neighbours ask for the same ones."""
+
+
+class _Place(msgspec.Struct, array_like=True):
+    """One squeezed block in a part."""
+
+    block: int
+    rows: int
+    lengths: list[int]  # of its tiles, layer by layer
+
+
+class _Meta(msgspec.Struct, array_like=True):
+    places: list[_Place]
+
+
+class _Open(NamedTuple):
+    """Steps that are not squeezed: (steps, rows) of each layer."""
+
+    layers: list[Float32s]
+
+    @property
+    def rows(self) -> int:
+        return int(self.layers[0].shape[1])
+
+
+@dataclass(slots=True)
+class _Closed:
+    """A block that is squeezed."""
+
+    rows: int
+    ends: list[int]  # of the tiles, layer by layer
+    body: memoryview
+    part: bytes  # that the body lies in
+
+    def tile(self, number: int) -> memoryview:
+        return self.body[self.ends[number - 1] if number else 0 : self.ends[number]]
+
+
+class Timeline:
+    """Layers of float32 over steps and series; NaN where nothing was written.
+
+    Parameters
+    ----------
+    stem
+        What its parts are called.
+    layers
+        How many numbers there are of each series and step.
+    keep
+        Steps before the newest that stay readable.
+    sheets
+        Whether days become parts: for what is kept for weeks. What is forgotten within hours goes block by
+        block.
+    """
+
+    VERSION: Final = 1
+
+    def __init__(self, stem: str, layers: int, keep: int, *, sheets: bool) -> None:
+        self.rows = 0
+        self._stem = stem
+        self._layers = layers
+        self._keep = keep
+        self._sheets = sheets
+        self._newest = -1  # block
+        self._wide: dict[int, _Open] = {}  # by sheet, as long as there are few series
+        self._open: dict[int, _Open] = {}  # by block
+        self._closed: dict[int, _Closed] = {}
+        self._loose: set[int] = set()  # sheets of which some blocks are parts of their own
+        self._whole: OrderedDict[tuple[int, int], Float32s] = OrderedDict()
+        self._tiles: OrderedDict[tuple[int, int, int], Float32s] = OrderedDict()
+
+    def add(self, count: int) -> None:
+        """Append ``count`` series without a past."""
+        self.rows += count
+        if self.rows >= MANY and self._wide:
+            self._narrow()
+
+    def write(self, first: int, *layers: NDArray[Any]) -> None:
+        """Write steps from ``first`` on, (steps, rows) each: none lies before the newest block."""
+        last = first + len(layers[0])
+        self._advance((last - 1) // BLOCK)
+        for begin, end, start, held in self._pieces(first, last, make=True):
+            for into, values in zip(held.layers, layers, strict=True):
+                into[begin - start : end - start] = values[begin - first : end - first]
+
+    def read(self, layer: int, first: int, out: NDArray[Any]) -> bool:
+        """Write the steps from ``first`` on into ``out`` (steps, rows); return whether anything was there.
+
+        What was never written is left as it is.
+        """
+        some = False
+        for begin, end, start, held in self._pieces(first, first + len(out)):
+            values = held.layers[layer] if isinstance(held, _Open) else self._unpacked(layer, start // BLOCK)
+            if values is not None:
+                some = True
+                out[begin - first : end - first, : values.shape[1]] = values[begin - start : end - start]
+        return some
+
+    def pick(self, layer: int, rows: Sequence[int] | Rows, first: int, last: int) -> NDArray[np.float64]:
+        """Return (last - first, len(rows)) of some series."""
+        wanted = np.asarray(rows, np.intp)
+        found = np.full((max(last - first, 0), len(wanted)), np.nan)
+        for begin, end, start, held in self._pieces(first, last):
+            into, steps = found[begin - first : end - first], slice(begin - start, end - start)
+            known = np.flatnonzero(wanted < held.rows)
+            if isinstance(held, _Open):
+                into[:, known] = held.layers[layer][steps][:, wanted[known]]
+                continue
+            tile_of = wanted[known] // TILE
+            for tile in np.unique(tile_of).tolist():
+                values = self._tile(layer, start // BLOCK, tile)
+                if values is not None:
+                    here = known[tile_of == tile]
+                    into[:, here] = values[wanted[here] - tile * TILE][:, steps].T
+        return found
+
+    def change(self, layer: int, index: int, rows: Rows, values: NDArray[Any] | float) -> None:
+        """Write another value of some series at a step that was written; later series are left out."""
+        for begin, _, start, held in self._pieces(index, index + 1):
+            known = rows < held.rows
+            rows, new = rows[known], np.broadcast_to(np.asarray(values, np.float32), known.shape)[known]
+            if isinstance(held, _Open):
+                held.layers[layer][begin - start, rows] = new
+            elif rows.size:
+                self._change_tiles(layer, index, rows, new)
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state in parts; those that did not change are the same objects as before."""
+        parts = {f"{self._stem}/at": pack("timeline-at", self.VERSION, self._newest, {})}
+        for sheet, held in self._wide.items():
+            parts[f"{self._stem}/wide/{sheet}"] = self._packed({sheet: held})
+        if self._open:
+            parts[f"{self._stem}/open"] = self._packed(self._open)
+        for block, closed in self._closed.items():
+            sheet = block * BLOCK // SHEET
+            name = f"{self._stem}/{sheet}" if self._is_sheet(sheet) else f"{self._stem}/block/{block}"
+            parts[name] = closed.part
+        return parts
+
+    def restore(self, parts: Mapping[str, bytes], rows: int) -> None:
+        """Take back what ``snapshot`` returned."""
+        self.rows = rows
+        self._newest, _ = unpack(parts[f"{self._stem}/at"], "timeline-at", self.VERSION, int)
+        self._wide, self._open, self._closed, self._loose = {}, {}, {}, set()
+        self._whole.clear()
+        self._tiles.clear()
+        for name, part in parts.items():
+            stem, _, kind = name.partition("/")
+            if stem != self._stem or kind in ("", "at"):
+                continue
+            if kind.startswith("wide/"):
+                self._wide |= self._raw(part)
+            elif kind == "open":
+                self._open |= self._raw(part)
+            else:
+                self._take(part)
+
+    def _packed(self, held: Mapping[int, _Open]) -> bytes:
+        arrays = {
+            f"{number}/{layer}": values
+            for number, one in held.items()
+            for layer, values in enumerate(one.layers)
+        }
+        return pack("timeline-open", self.VERSION, list(held), arrays)
+
+    def _raw(self, part: bytes) -> dict[int, _Open]:
+        numbers, arrays = unpack(part, "timeline-open", self.VERSION, list[int])
+        return {
+            number: _Open([arrays[f"{number}/{layer}"] for layer in range(self._layers)])
+            for number in numbers
+        }
+
+    def _take(self, part: bytes) -> None:
+        meta, body = tail(part, "timeline", self.VERSION, _Meta)
+        if self._sheets and len(meta.places) == 1:
+            self._loose.add(meta.places[0].block * BLOCK // SHEET)
+        at = 0
+        for place in meta.places:
+            ends = np.cumsum(place.lengths).tolist()
+            self._closed[place.block] = _Closed(place.rows, ends, body[at : at + ends[-1]], part)
+            at += ends[-1]
+
+    def _advance(self, block: int) -> None:
+        """Let time come to a block: squeeze what is over, make days one part, forget what is old."""
+        if block <= self._newest:
+            return
+        self._newest = block
+        for over in [old for old in self._open if old < block]:
+            held = self._open.pop(over)
+            self._pack_blocks({over: self._squeezed(held)})
+        step = block * BLOCK
+        for sheet in [loose for loose in sorted(self._loose) if self._is_sheet(loose)]:
+            blocks = range(sheet * SHEET // BLOCK, (sheet + 1) * SHEET // BLOCK)
+            self._pack_blocks({block: self._closed[block] for block in blocks if block in self._closed})
+            self._loose.discard(sheet)
+        for sheet in [old for old in self._wide if (old + 1) * SHEET <= step - self._keep]:
+            del self._wide[sheet]
+        size = SHEET if self._sheets else BLOCK
+        for old in [old for old in self._closed if (old * BLOCK // size + 1) * size <= step - self._keep]:
+            del self._closed[old]
+
+    def _is_sheet(self, sheet: int) -> bool:
+        return self._sheets and (sheet + 1) * SHEET + SETTLES <= self._newest * BLOCK
+
+    def _narrow(self) -> None:
+        """Cut days into blocks: now there are many series."""
+        for sheet, held in sorted(self._wide.items()):
+            for at in range(0, SHEET, BLOCK):
+                cut = [np.ascontiguousarray(values[at : at + BLOCK]) for values in held.layers]
+                if not all(np.isnan(values).all() for values in cut):
+                    self._open[(sheet * SHEET + at) // BLOCK] = _Open(cut)
+        self._wide = {}
+        newest, self._newest = max(self._open, default=-1), -1
+        self._advance(newest)
+
+    def _pieces(self, first: int, last: int, *, make: bool = False) -> Iterator[tuple[int, int, int, Any]]:
+        """Yield what there is of first <= index < last: (begin, end, first step of what is held, held)."""
+        at = first
+        while at < last:
+            wide = self.rows < MANY
+            size = SHEET if wide else BLOCK
+            number = at // size
+            end = min(last, (number + 1) * size)
+            held: _Open | _Closed | None = self._wide.get(number) if wide else self._open.get(number)
+            if held is None and not wide:
+                held = self._closed.get(number)
+            if make:
+                held = self._writable(number, size, held)
+            if held is not None:
+                yield at, end, number * size, held
+            at = end
+
+    def _writable(self, number: int, size: int, held: _Open | _Closed | None) -> _Open:
+        if isinstance(held, _Closed):
+            layers = [self._unpacked(layer, number) for layer in range(self._layers)]
+            nothing = np.full((BLOCK, held.rows), np.nan, np.float32)
+            held = _Open([nothing.copy() if values is None else values.copy() for values in layers])
+            self._drop(number)
+        had = [] if held is None else held.layers
+        if held is None or held.rows < self.rows:
+            held = _Open([np.full((size, self.rows), np.nan, np.float32) for _ in range(self._layers)])
+            for old, new in zip(had, held.layers, strict=False):
+                new[:, : old.shape[1]] = old
+        (self._wide if size == SHEET else self._open)[number] = held
+        return held
+
+    def _drop(self, block: int) -> None:
+        """Let go of a squeezed block; its neighbours get parts of their own."""
+        part = self._closed.pop(block).part
+        beside = {other: held for other, held in self._closed.items() if held.part is part}
+        for other, held in beside.items():
+            self._pack_blocks({other: held})
+        self._forget(block)
+
+    def _forget(self, block: int) -> None:
+        for whole in [key for key in self._whole if key[1] == block]:
+            del self._whole[whole]
+        for tile in [key for key in self._tiles if key[1] == block]:
+            del self._tiles[tile]
+
+    def _squeezed(self, held: _Open) -> _Closed:
+        bodies = [
+            squeeze(np.ascontiguousarray(values[:, at : at + TILE].T))
+            for values in held.layers
+            for at in range(0, held.rows, TILE)
+        ]
+        return _Closed(
+            held.rows, np.cumsum([len(body) for body in bodies]).tolist(), memoryview(b"".join(bodies)), b""
+        )
+
+    def _pack_blocks(self, blocks: Mapping[int, _Closed]) -> None:
+        """Put squeezed blocks into one part."""
+        places = [
+            _Place(block, held.rows, [end - begin for begin, end in pairwise([0, *held.ends])])
+            for block, held in blocks.items()
+        ]
+        data = np.frombuffer(b"".join([held.body for held in blocks.values()]), np.uint8)
+        self._take(pack("timeline", self.VERSION, _Meta(places), {"data": data}))
+
+    def _change_tiles(self, layer: int, index: int, rows: Rows, new: Float32s) -> None:
+        block = index // BLOCK
+        held = self._closed[block]
+        tiles = -(-held.rows // TILE)
+        bodies = [bytes(held.tile(number)) for number in range(len(held.ends))]
+        for tile in np.unique(rows // TILE).tolist():
+            here = rows // TILE == tile
+            number = layer * tiles + tile
+            shape = (min(TILE, held.rows - tile * TILE), BLOCK)
+            values = unsqueeze(bodies[number], shape)
+            values[rows[here] - tile * TILE, index % BLOCK] = new[here]
+            bodies[number] = squeeze(values)
+        self._drop(block)
+        ends = np.cumsum([len(body) for body in bodies]).tolist()
+        self._pack_blocks({block: _Closed(held.rows, ends, memoryview(b"".join(bodies)), b"")})
+
+    def _unpacked(self, layer: int, block: int) -> Float32s | None:
+        """Return a squeezed block as (steps, rows), None when nothing was written there."""
+        known = self._whole.get((layer, block))
+        if known is not None:
+            self._whole.move_to_end((layer, block))
+            return known
+        held = self._closed[block]
+        tiles = range(-(-held.rows // TILE))
+        bodies = [held.tile(layer * len(tiles) + tile) for tile in tiles]
+        if not any(map(len, bodies)):
+            return None
+        values = np.empty((BLOCK, held.rows), np.float32)
+        for tile, body in zip(tiles, bodies, strict=True):
+            into = values[:, tile * TILE : (tile + 1) * TILE]
+            into[:] = unsqueeze(body, (into.shape[1], BLOCK)).T
+        self._whole[layer, block] = values
+        if len(self._whole) > KEPT_WHOLE:
+            self._whole.popitem(last=False)
+        return values
+
+    def _tile(self, layer: int, block: int, tile: int) -> Float32s | None:
+        """Return a tile as (rows, steps), None when nothing was written there."""
+        known = self._tiles.get((layer, block, tile))
+        if known is not None:
+            self._tiles.move_to_end((layer, block, tile))
+            return known
+        held = self._closed[block]
+        body = held.tile(layer * -(-held.rows // TILE) + tile)
+        if not len(body):
+            return None
+        values = unsqueeze(body, (min(TILE, held.rows - tile * TILE), BLOCK))
+        self._tiles[layer, block, tile] = values
+        if len(self._tiles) > KEPT_TILES:
+            self._tiles.popitem(last=False)
+        return values

@@ -1,0 +1,197 @@
+"""Exception signatures: which fatal error of which function was never seen before.
+
+A signature is an error type at the deepest scope that is known of the request, a function as a rule. What
+varies from one occurrence to the next (numbers, ids, addresses) is no part of it, so that there are few.
+A signature stays known for good: it is told once, whether it comes again tomorrow or in a year.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.scope import Scope
+from detectors.state.state import pack, unpack
+
+Floats = NDArray[np.float64]
+
+MOST: Final = 64
+"""Signatures remembered of one scope; who has so many brings new ones by nature: further ones are known."""
+
+LONGEST: Final = 120
+"""Characters of a signature."""
+
+HABIT: Final = 3
+"""New signatures of one scope within ``HABIT_SECONDS`` after which another is no surprise: it joins them."""
+
+HABIT_SECONDS: Final = 86400
+
+NEW_SECONDS: Final = 86400
+"""So long nobody knows how a new function usually fails: there a signature needs weight to be told."""
+
+WEIGHT_COUNT: Final = 5
+WEIGHT_SHARE: Final = 0.01
+"""The weight: so many occurrences, and this part of all requests of the function since it was first seen."""
+
+_VOLATILE: Final = (
+    (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<uuid>"),
+    (re.compile(r"\b0x[0-9a-f]+\b", re.IGNORECASE), "<hex>"),
+    # a run of eight hexadecimal digits with a figure among them is an id, not a word
+    (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b", re.IGNORECASE), "<hex>"),
+    (re.compile(r"\d+(?:[.,:]\d+)*"), "<n>"),
+    (re.compile(r"\s+"), " "),
+)
+
+
+def signature(error_type: str) -> str:
+    """Return an error type without what varies from one occurrence to the next.
+
+    Examples
+    --------
+    >>> signature("KeyError: 'order 4711'")
+    "KeyError: 'order <n>'"
+    >>> signature("Lost 3f2a9c41-77aa-4e0b-9b1c-0242ac120002 at 0x7f00de")
+    'Lost <uuid> at <hex>'
+    >>> signature("Runtime.OutOfMemory")
+    'Runtime.OutOfMemory'
+    """
+    for pattern, instead in _VOLATILE:
+        error_type = pattern.sub(instead, error_type)
+    return error_type.strip()[:LONGEST]
+
+
+class Occurrence(NamedTuple):
+    """A signature as it came in one step."""
+
+    place: int  # of its scope among those that were added
+    signature: str
+    times: float
+
+
+class _Scope(msgspec.Struct, array_like=True):
+    """What is known of one scope that failed."""
+
+    known: list[str] = []
+    waiting: dict[str, float] = {}  # signature of a new function -> occurrences so far
+    told: list[int] = []  # when the latest new ones came, epoch seconds, oldest first
+
+
+class _Meta(msgspec.Struct, array_like=True):
+    first: int
+    scopes: dict[int, _Scope]
+
+
+class Signatures:
+    """Every signature that was seen, by scope.
+
+    - While the backend is younger than ``learns`` every signature is learnt without a word: at a fresh
+      install nobody can tell an old error from a new one.
+    - After that a new signature is new on its first occurrence.
+    - At a scope that is younger than a day itself (a function just deployed) it needs weight first, since a
+      function that replaces another one brings the errors of that one along.
+    - A scope that shows one new signature after the other is not told of each.
+
+    Parameters
+    ----------
+    learns
+        Seconds from the first step in which nothing is told.
+    """
+
+    KIND: Final = "signatures"
+    VERSION: Final = 1
+
+    def __init__(self, learns: int) -> None:
+        self._learns = learns
+        self._first = -1  # epoch seconds of the first step, -1 before it
+        self._seen = np.zeros(0, np.int64)  # (n,) when each scope was first seen, epoch seconds
+        self._requests = np.zeros(0)  # (n,) since then
+        self._scopes: dict[int, _Scope] = {}
+
+    def add(self, count: int, start: int) -> None:
+        """Append ``count`` scopes that are first seen in the step that begins at ``start``."""
+        self._seen = np.concatenate((self._seen, np.full(count, start, np.int64)))
+        self._requests = np.concatenate((self._requests, np.zeros(count)))
+
+    def see(self, start: int, requests: Floats, occurrences: Sequence[Occurrence]) -> list[Occurrence]:
+        """Take in a step; return what was never seen before, in the order given.
+
+        Parameters
+        ----------
+        start
+            Epoch seconds at which the step begins.
+        requests
+            (n,) of the step, by scope.
+        occurrences
+            What failed fatally in it, each pair of place and signature once.
+        """
+        if self._first < 0:
+            self._first = start
+        self._requests += requests
+        return [one for one in occurrences if self._is_new(one, start)]
+
+    def _is_new(self, one: Occurrence, start: int) -> bool:
+        at = self._scopes.get(one.place)
+        if at is None:
+            at = self._scopes[one.place] = _Scope()
+        if one.signature in at.known or len(at.known) >= MOST:
+            return False
+        if start - self._first < self._learns:
+            at.known.append(one.signature)
+            return False
+        if start - self._seen[one.place] < NEW_SECONDS:
+            weight = at.waiting.get(one.signature, 0.0) + one.times
+            if len(at.waiting) < MOST or one.signature in at.waiting:
+                at.waiting[one.signature] = weight
+            if weight < max(WEIGHT_COUNT, WEIGHT_SHARE * self._requests[one.place]):
+                return False
+        elif at.waiting:  # its first day is over: what came and had no weight is how it fails
+            at.known += at.waiting
+            at.waiting = {}
+            if one.signature in at.known:
+                return False
+        at.waiting.pop(one.signature, None)
+        at.known.append(one.signature)
+        at.told = [told for told in at.told if start - told < HABIT_SECONDS]
+        surprising = len(at.told) < HABIT
+        at.told.append(start)
+        return surprising
+
+    def snapshot(self) -> bytes:
+        """Return the whole state as one part."""
+        arrays = {"seen": self._seen, "requests": self._requests}
+        return pack(self.KIND, self.VERSION, _Meta(self._first, self._scopes), arrays)
+
+    def restore(self, part: bytes) -> None:
+        """Take back what ``snapshot`` returned; the scopes come with it.
+
+        Raises
+        ------
+        detectors.state.state.StateError
+            When the part is damaged or of another version.
+        """
+        meta, arrays = unpack(part, self.KIND, self.VERSION, _Meta)
+        self._first, self._scopes = meta.first, meta.scopes
+        self._seen, self._requests = arrays["seen"], arrays["requests"]
+
+
+def occurrences(
+    counted: Mapping[tuple[int, str], float], names: Sequence[Scope], skip: str
+) -> list[Occurrence]:
+    """Return (place, error type) → count as occurrences, in an order that does not depend on places.
+
+    Examples
+    --------
+    >>> at = [Scope("function", "aws", "1", "", name) for name in ("put", "get")]
+    >>> [one.place for one in occurrences({(0, "A 1"): 1, (0, "A 2"): 2, (1, "A"): 1}, at, "other")]
+    [1, 0]
+    """
+    found: dict[tuple[int, str], float] = {}
+    for (place, error_type), count in counted.items():
+        if error_type != skip:  # what did not fit any more has no name of its own
+            key = (place, signature(error_type))
+            found[key] = found.get(key, 0.0) + count
+    ordered = sorted(found.items(), key=lambda item: (names[item[0][0]], item[0][1]))
+    return [Occurrence(place, text, count) for (place, text), count in ordered]

@@ -1,0 +1,198 @@
+"""The hottest table of each account, who took the lead, and how near concurrency came to its limit."""
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import Final
+
+import msgspec
+
+from detectors.model.measures import Measure
+from detectors.model.scope import TABLE, Scope
+from detectors.state.state import pack, unpack
+
+HOURS: Final = 24
+"""Hours that heat is measured over: a whole day, so that day shift and night shift do not take turns."""
+
+LEAD: Final = 1.2
+"""So many times as hot as the leader a table must be: two that are about equal do not take turns either."""
+
+HOURS_AHEAD: Final = 3
+"""And so many hours in a row."""
+
+_UNITS: Final = (Measure.RCU, Measure.WCU)
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What one scope took in one hour: capacity units of a table, concurrency of a function or account."""
+
+    scope: Scope
+    measure: Measure
+    rate: float  # per second, the mean of the hour
+    limit: float | None  # per second, where one is known
+
+
+class Hot(msgspec.Struct, frozen=True):
+    """A table that leads its account, or concurrency beside its limit.
+
+    With a ``measure``, ``share`` is that of the limit in the busiest hour of the last day. Without one it
+    is the part that a table has of all capacity units that its account consumed in that day.
+    """
+
+    scope: Scope
+    share: float
+    measure: Measure | None = None
+    former: Scope | None = None  # who led before; only in the digest that tells the change
+
+
+class _Series(msgspec.Struct, array_like=True):
+    scope: Scope
+    measure: Measure
+    limit: float | None
+    rates: list[float]  # of the last hours, the newest last
+
+    def share_of_limit(self) -> float:
+        return max(self.rates) / self.limit if self.limit else 0.0
+
+
+class _Account(msgspec.Struct, array_like=True):
+    hours: int = 0  # seen, up to HOURS
+    leader: Scope | None = None
+    before: Scope | None = None  # who led when it was last told; None when nothing changed since
+    rival: Scope | None = None
+    ahead: int = 0  # hours in a row that the rival was clearly hotter
+
+
+class Hottest:
+    """Ranks what is near its capacity, from the loads of all shards.
+
+    Tables of an account with any known limit are ranked by their share of it (the larger one of reads and
+    writes) and those without stand aside. Where no limit is known, a table counts by its part of the
+    capacity units of the account. The first leader is found after a whole day and is no change.
+    """
+
+    VERSION = 1
+
+    def __init__(self) -> None:
+        self.took_the_lead: tuple[Hot, ...] = ()  # and were not told yet; another value, never a changed one
+        self._series: dict[tuple[Scope, Measure], _Series] = {}
+        self._accounts: dict[tuple[str, str], _Account] = {}
+
+    def feed(self, loads: Iterable[Load]) -> None:
+        """Take in one hour: the loads of all scopes that had any, in any order."""
+        now = {(load.scope, load.measure): load for load in loads}
+        if not now:
+            return  # nothing was measured, which is not the same as no load
+        for key in sorted(now.keys() | self._series.keys()):
+            load, held = now.get(key), self._series.get(key)
+            if held is None:
+                held = self._series[key] = _Series(*key, None, [])
+            held.rates = [*held.rates[1 - HOURS :], load.rate if load else 0.0]
+            held.limit = load.limit if load else held.limit
+            if not any(held.rates):
+                del self._series[key]
+        every = self._ranked()
+        for of, ranked in every.items():
+            self._lead(self._accounts.setdefault(of, _Account()), ranked)
+        self._note(every)
+
+    def tell(self) -> list[Hot]:
+        """Return who leads each account and what has a known limit of concurrency; changes are told once.
+
+        The only table of an account, with all of its capacity units, is no news and not told.
+        """
+        told = []
+        for key, ranked in self._ranked().items():
+            account = self._accounts[key]
+            hot = ranked.get(account.leader) if account.leader is not None else None
+            if hot is not None and (len(ranked) > 1 or hot.measure is not None or account.before is not None):
+                told.append(msgspec.structs.replace(hot, former=account.before))
+            account.before = None
+        self.took_the_lead = ()
+        busy = [one for one in self._series.values() if one.measure is Measure.BUSY and one.limit]
+        busy.sort(key=lambda one: (-one.share_of_limit(), one.scope))
+        return told + [Hot(one.scope, one.share_of_limit(), one.measure) for one in busy]
+
+    def _note(self, every: Mapping[tuple[str, str], Mapping[Scope, Hot]]) -> None:
+        """Keep who took the lead, for whoever asks between two digests, from another thread too."""
+        self.took_the_lead = tuple(
+            msgspec.structs.replace(every[key][account.leader], former=account.before)
+            for key, account in self._accounts.items()
+            if account.before is not None
+            and account.leader is not None
+            and account.leader in every.get(key, {})
+        )
+
+    @property
+    def changed(self) -> bool:
+        """Whether a table took the lead since it was last told who leads."""
+        return any(account.before is not None for account in self._accounts.values())
+
+    def _ranked(self) -> dict[tuple[str, str], dict[Scope, Hot]]:
+        """Return the tables of each account, the hottest first."""
+        tables = sorted(
+            (one for one in self._series.values() if one.scope.kind == TABLE and one.measure in _UNITS),
+            key=lambda one: (_account(one.scope), one.scope, one.measure),
+        )
+        return {key: _by_heat(list(of)) for key, of in groupby(tables, key=lambda one: _account(one.scope))}
+
+    @staticmethod
+    def _lead(account: _Account, ranked: Mapping[Scope, Hot]) -> None:
+        account.hours = min(account.hours + 1, HOURS)
+        first = next(iter(ranked))
+        if account.leader is None:
+            account.leader = first if account.hours == HOURS else None
+            return
+        holds = ranked[account.leader].share if account.leader in ranked else 0.0
+        if first == account.leader or ranked[first].share < LEAD * holds:
+            account.rival, account.ahead = None, 0
+            return
+        account.ahead = account.ahead + 1 if first == account.rival else 1
+        account.rival = first
+        if account.ahead >= HOURS_AHEAD:
+            before = account.before or account.leader
+            account.leader, account.before = first, None if before == first else before
+            account.rival, account.ahead = None, 0
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the loads of the last day and who leads."""
+        state = (list(self._series.values()), list(self._accounts.items()))
+        return {"hottest": pack("hottest", self.VERSION, state, {})}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot.
+
+        Raises
+        ------
+        detectors.state.state.StateError
+            When the part is damaged or of another version.
+        """
+        (series, accounts), _ = unpack(
+            parts["hottest"],
+            "hottest",
+            self.VERSION,
+            tuple[list[_Series], list[tuple[tuple[str, str], _Account]]],
+        )
+        self._series = {(one.scope, one.measure): one for one in series}
+        self._accounts = dict(accounts)
+        self._note(self._ranked())
+
+
+def _account(scope: Scope) -> tuple[str, str]:
+    return scope.cloud, scope.account
+
+
+def _by_heat(series: list[_Series]) -> dict[Scope, Hot]:
+    """Return the heat of the tables of one account, the hottest first, equal ones by name."""
+    limited = [one for one in series if one.limit]
+    heat: dict[Scope, Hot] = {}
+    if limited:
+        for one in limited:
+            hot = Hot(one.scope, one.share_of_limit(), one.measure)
+            if one.scope not in heat or hot.share > heat[one.scope].share:
+                heat[one.scope] = hot
+    else:
+        whole = sum(sum(one.rates) for one in series)
+        for one in series:
+            known = heat.get(one.scope)
+            heat[one.scope] = Hot(one.scope, (known.share if known else 0.0) + sum(one.rates) / whole)
+    return dict(sorted(heat.items(), key=lambda item: (-item[1].share, item[0])))

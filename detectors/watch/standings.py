@@ -1,0 +1,102 @@
+"""Which APIs are used most and which were slowest at their worst, against the same day last week."""
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import Final
+
+import msgspec
+
+from detectors.model.measures import Measure
+from detectors.model.scope import FUNCTION, ROUTE, Scope
+from detectors.state.state import pack, unpack
+
+TOP: Final = 10
+"""Of a ranking: what a person reads in the morning."""
+
+VALUES: Final = 20
+
+
+class Use(msgspec.Struct, frozen=True):
+    """What one scope did in the last 24 hours, and in the same 24 hours of last week.
+
+    Requests and business values are totals; latency is the largest p95 of a step, in milliseconds.
+    """
+
+    scope: Scope
+    measure: Measure
+    day: float
+    week_ago: float | None = None  # None where last week is not known whole
+
+
+class Standings(msgspec.Struct, frozen=True):
+    """What a digest tells of use: each list is ordered, the largest first."""
+
+    most_used: list[Use] = []
+    slowest: list[Use] = []
+    values: list[Use] = []  # business values of accounts: sales, cost and whatever is sent
+
+    def __bool__(self) -> bool:
+        return bool(self.most_used or self.slowest or self.values)
+
+
+class Ranking:
+    """Holds the newest hour's uses.
+
+    Where an account's requests come through routes, routes are its APIs; elsewhere its functions are.
+    """
+
+    VERSION = 1
+
+    def __init__(self) -> None:
+        self._standings = Standings()
+
+    def feed(self, uses: Iterable[Use]) -> None:
+        """Take in what all shards told at the end of an hour; nothing at all changes nothing."""
+        given = list(uses)
+        if not given:
+            return
+        apis = list(_apis([use for use in given if not use.measure.key]))
+        self._standings = Standings(
+            _ranked(apis, Measure.REQUESTS),
+            _ranked(apis, Measure.LATENCY),
+            sorted((use for use in given if use.measure.key), key=_order)[:VALUES],
+        )
+
+    def tell(self) -> Standings:
+        """Return the rankings as of the last full hour."""
+        return self._standings
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the rankings."""
+        return {"standings": pack("standings", self.VERSION, self._standings, {})}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot.
+
+        Raises
+        ------
+        detectors.state.state.StateError
+            When the part is damaged or of another version.
+        """
+        self._standings, _ = unpack(parts["standings"], "standings", self.VERSION, Standings)
+
+
+def _apis(uses: list[Use]) -> Iterable[Use]:
+    for _, of in groupby(
+        sorted(uses, key=lambda use: _account(use.scope)), key=lambda use: _account(use.scope)
+    ):
+        account = list(of)
+        kind = ROUTE if any(use.scope.kind == ROUTE for use in account) else FUNCTION
+        yield from (use for use in account if use.scope.kind == kind)
+
+
+def _ranked(uses: Iterable[Use], measure: Measure) -> list[Use]:
+    return sorted((use for use in uses if use.measure is measure), key=_order)[:TOP]
+
+
+def _order(use: Use) -> tuple[float, Scope, Measure]:
+    return -use.day, use.scope, use.measure
+
+
+def _account(scope: Scope) -> tuple[str, str]:
+    return scope.cloud, scope.account

@@ -1,0 +1,65 @@
+"""What ``uneri check`` says of webhooks and Alertmanagers: whether they can be reached."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from alerting.sinks.http_sink import host_of
+from config.settings import Alertmanager, Notify, Webhook
+from streams.check.checked import Check
+from streams.notify.http_receivers import SecretError, key_of
+
+TIMEOUT: Final = 10.0
+_OK: Final = 200
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+async def check_sinks(notify: Notify, environment: Mapping[str, str] = os.environ) -> AsyncIterator[Check]:
+    """Look at each receiver. To a webhook nothing is posted: it would be taken for an incident."""
+    for webhook in notify.webhooks:
+        yield await _check_webhook(webhook, environment)
+    for one in notify.alertmanagers:
+        yield await _check_alertmanager(one)
+
+
+async def _check_webhook(webhook: Webhook, environment: Mapping[str, str]) -> Check:
+    name, where = f"webhook {webhook.name}", host_of(webhook.url)
+    try:
+        key = key_of(webhook, environment)
+    except SecretError as error:
+        return Check(False, f"{name}: {error}")
+    parts = urlsplit(webhook.url)
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port or _PORTS[parts.scheme])
+    except (OSError, TimeoutError) as error:
+        return Check(
+            False, f"{name}: {where} does not answer ({type(error).__name__}); is the address right?"
+        )
+    writer.close()
+    signed = "signed" if key is not None else "not signed: set secret_env"
+    return Check(True, f"{name}: {where} answers; nothing was posted, bodies are {signed}")
+
+
+async def _check_alertmanager(one: Alertmanager) -> Check:
+    name, where = f"alertmanager {one.name}", host_of(one.url)
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"{one.url.rstrip('/')}/api/v2/status", allow_redirects=False) as answer,
+        ):
+            if answer.status != _OK:
+                return Check(False, f"{name}: {where}/api/v2/status answers HTTP {answer.status}")
+            version = (await answer.json())["versionInfo"]["version"]
+    except (aiohttp.ClientConnectionError, TimeoutError, OSError) as error:
+        return Check(
+            False, f"{name}: {where} does not answer ({type(error).__name__}); is the address right?"
+        )
+    except (ValueError, KeyError, TypeError, aiohttp.ContentTypeError):
+        return Check(False, f"{name}: what answers at {where} is no Alertmanager with API v2")
+    return Check(True, f"{name}: {where} answers, version {version}")

@@ -1,0 +1,4 @@
+"""The command line: parses, calls, and turns every failure into one line and an exit code.
+
+May import everything; nothing imports it.
+"""

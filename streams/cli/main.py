@@ -1,0 +1,26 @@
+"""The way into the command line: so little that an interrupt while the rest loads is quiet."""
+
+import signal
+import sys
+from typing import Any
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Entry point of the ``uneri`` command."""
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # before a command runs there is nothing to clean up
+    asked = sys.argv[1:] if arguments is None else arguments
+    replays = asked[:1] == ["replay"] and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if replays:
+        from streams.process.stop_requests import leave
+
+        signal.signal(signal.SIGTERM, leave)
+    from streams.cli.commands import app
+
+    signal.signal(signal.SIGINT, usual)
+    try:
+        app(args=arguments)
+    finally:
+        if replays:  # all is done, and the exit code stands
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)

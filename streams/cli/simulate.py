@@ -1,0 +1,52 @@
+"""The command ``uneri simulate``."""
+
+import sys
+from pathlib import Path
+
+from streams.process.progress import Progress
+from streams.process.write_error import WriteError
+from streams.simulate.scenario_load import load_scenario
+from streams.simulate.shape import ShapeError
+from streams.simulate.simulate import simulate
+
+
+def run_simulate(
+    scenario: str,
+    to: str,
+    *,
+    shape: Path | None,
+    labels: Path | None,
+    between: tuple[float | None, float | None],
+    speed: float,
+    now: bool,
+) -> int:
+    """Generate and deliver; say how many events that were. Returns the exit code.
+
+    Raises
+    ------
+    config.load.ConfigError
+        The scenario cannot be used; a line for everything that is wrong.
+    """
+    start, end = between
+    if start is not None and end is not None and start >= end:
+        sys.stderr.write("uneri: --from must be before --until\n")
+        return 2
+    read = load_scenario(scenario)
+    try:
+        with Progress("simulate", sys.stderr) as progress:
+            count = simulate(
+                read,
+                to,
+                shape=shape,
+                from_=between[0],
+                until=between[1],
+                speed=speed,
+                progress=progress.show,
+                now=("start" if speed else "end") if now else None,
+                labels=labels,
+            )
+    except (ShapeError, WriteError) as error:
+        sys.stderr.write(f"uneri: {error}\n")
+        return 2 if isinstance(error, ShapeError) else 1
+    sys.stderr.write(f"simulate: {count:,} events to {to}\n")
+    return 0

@@ -1,0 +1,154 @@
+"""Columns: the events of a run as numpy arrays. No object per event outlives the decode."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+NO_ERROR: Final = 0
+USER: Final = 1
+BACKEND: Final = 2
+FATAL: Final = 3
+
+THROTTLE: Final = "throttle"
+ERROR_TYPE: Final = "error_type"
+UNNAMED: Final = "unnamed error"  # the type of a fatal error that came without one
+
+QUANTUM: Final = 2.0**-20
+"""Amounts (seconds, capacity units) are whole multiples of this.
+
+Sums of such numbers are exact in a float64 up to 2**33, so they do not depend on the order of their
+terms: any chunking, any permutation and any merge gives the same bits.
+"""
+
+
+class Tag(NamedTuple):
+    """What a count alone does not say about one row: a throttle reason, a fatal error's type."""
+
+    row: int
+    key: str  # THROTTLE or ERROR_TYPE
+    text: str
+
+
+ROW_OF_TAG: Final = attrgetter("row")
+
+
+@dataclass(slots=True)
+class Columns:
+    """n events in record order, the m table calls they made and the v amounts they came with.
+
+    ``path`` and ``call`` are ids of ``decode.paths.Paths``; bins are those of ``latency.latency`` and
+    -1 where nothing was measured.
+    """
+
+    ts: NDArray[np.float64]  # (n,) epoch seconds
+    newest: NDArray[np.float64]  # (n,) the partition's running maximum of ts, this event included
+    key: NDArray[np.uint64]  # (n,) 64 bit hash of the id, 0 without one
+    path: NDArray[np.int64]  # (n,)
+    error: NDArray[np.int8]  # (n,) NO_ERROR, USER, BACKEND or FATAL
+    cold: NDArray[np.bool_]  # (n,)
+    throttled: NDArray[np.bool_]  # (n,)
+    bins: NDArray[np.int16]  # (n, LAYERS) total and function stand in for each other, code and auth do not
+    busy: NDArray[np.float64]  # (n,) seconds inside the function, a multiple of QUANTUM
+    call_event: NDArray[np.int64]  # (m,) row of the event that made the call
+    call: NDArray[np.int64]  # (m,)
+    call_bin: NDArray[np.int16]  # (m,)
+    call_rcu: NDArray[np.float64]  # (m,) a multiple of QUANTUM
+    call_wcu: NDArray[np.float64]  # (m,) a multiple of QUANTUM
+    call_kind: NDArray[np.int8]  # (m,) READS, WRITES or UNTOLD (streams.decode.operations), by its name
+    call_throttled: NDArray[np.bool_]  # (m,)
+    value_event: NDArray[np.int64]  # (v,) row of the event that an amount came with
+    value_key: NDArray[np.int64]  # (v,) number of its key (streams.decode.values)
+    value: NDArray[np.float64]  # (v,)
+    tags: list[Tag] = field(default_factory=list)  # rows are events
+    call_tags: list[Tag] = field(default_factory=list)  # rows are calls
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Return the events of consecutive runs as those of one."""
+    events = np.cumsum([0, *(len(part) for part in parts)])
+    calls = np.cumsum([0, *(len(part.call) for part in parts)])
+    arrays = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in Columns.__dataclass_fields__
+        if name not in ("tags", "call_tags", "call_event", "value_event")
+    }
+    return Columns(
+        **arrays,
+        call_event=np.concatenate([part.call_event + at for part, at in zip(parts, events, strict=False)]),
+        value_event=np.concatenate([part.value_event + at for part, at in zip(parts, events, strict=False)]),
+        tags=[
+            tag._replace(row=tag.row + int(at))
+            for part, at in zip(parts, events, strict=False)
+            for tag in part.tags
+        ],
+        call_tags=[
+            tag._replace(row=tag.row + int(at))
+            for part, at in zip(parts, calls, strict=False)
+            for tag in part.call_tags
+        ],
+    )
+
+
+def merged(scanned: Columns, plain: Columns, rows: NDArray[np.int64], kept: NDArray[np.bool_]) -> Columns:
+    """Return the events of a run of which two decoders read a part each.
+
+    Parameters
+    ----------
+    scanned
+        Columns of all n records; at rows that are not its own they mean nothing.
+    plain
+        Columns of the k events at ``rows`` (k,), ascending; ``scanned`` has no calls or values of them.
+    kept
+        (n,) which records are events at all.
+    """
+    place = np.cumsum(kept) - 1  # where each record is among the events
+
+    def events(name: str) -> NDArray[Any]:
+        column: NDArray[Any] = getattr(scanned, name)
+        column[rows] = getattr(plain, name)
+        return column[kept]
+
+    def order(name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        of = np.concatenate((place[getattr(scanned, name)], place[rows[getattr(plain, name)]]))
+        by_event = np.argsort(of, kind="stable")
+        return of[by_event], by_event
+
+    call_event, by_call = order("call_event")
+    value_event, by_value = order("value_event")
+    arrays = {
+        name: np.concatenate((getattr(scanned, name), getattr(plain, name)))[by]
+        for by, prefix in ((by_call, "call"), (by_value, "value"))
+        for name in Columns.__dataclass_fields__
+        if name.startswith(prefix) and name not in ("call_event", "value_event", "call_tags")
+    }
+    of_event = ("ts", "newest", "key", "path", "error", "cold", "throttled", "bins", "busy")
+    call_place = np.empty_like(by_call)
+    call_place[by_call] = np.arange(len(by_call))
+    first_plain = len(scanned.call)
+    return Columns(
+        **{name: events(name) for name in of_event},
+        **arrays,
+        call_event=call_event,
+        value_event=value_event,
+        tags=sorted(
+            [
+                *(tag._replace(row=int(place[tag.row])) for tag in scanned.tags),
+                *(tag._replace(row=int(place[rows[tag.row]])) for tag in plain.tags),
+            ],
+            key=ROW_OF_TAG,
+        ),
+        call_tags=sorted(
+            [
+                *(tag._replace(row=int(call_place[tag.row])) for tag in scanned.call_tags),
+                *(tag._replace(row=int(call_place[first_plain + tag.row])) for tag in plain.call_tags),
+            ],
+            key=ROW_OF_TAG,
+        ),
+    )

@@ -1,0 +1,405 @@
+"""Decode: raw records of one source partition become columns; a bad record never spoils its neighbours."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from msgspec import UNSET
+from numpy.typing import NDArray
+
+from config.settings import Settings
+from detectors.latency.latency import bins_of
+from detectors.state.compiled import COMPILES
+from detectors.state.state import pack, unpack
+from streams.decode.cells import LAYERS
+from streams.decode.columns import (
+    BACKEND,
+    ERROR_TYPE,
+    FATAL,
+    NO_ERROR,
+    QUANTUM,
+    ROW_OF_TAG,
+    THROTTLE,
+    UNNAMED,
+    USER,
+    Columns,
+    Tag,
+    joined,
+    merged,
+)
+from streams.decode.event import Event, Layers, TableCall
+from streams.decode.hashing import hashes_of
+from streams.decode.operations import Kinds
+from streams.decode.parse import EARLIEST, LATEST, MILLISECONDS_FROM, Problem, parse, stamp_of
+from streams.decode.paths import CallIds, PathIds, cut
+from streams.decode.records import Records
+from streams.decode.rejected import SAMPLE_BYTES, Reason, Rejected
+from streams.decode.values import ValueKeys
+from streams.decode.watermark import EventTime
+
+if COMPILES:
+    from streams.decode.scanner import ROWS, Scanner
+
+PIECE: Final = 500
+"""Records decoded at once: few enough that their objects stay in the processor's cache."""
+
+FEW: Final = 256
+"""Records scanned at once as long as their names are new."""
+
+_ABSENT: Final = 4
+_ERROR_CODES: Final[dict[object, int]] = {
+    UNSET: _ABSENT,
+    None: NO_ERROR,
+    "user": USER,
+    "backend": BACKEND,
+    "fatal": FATAL,
+}
+_NO_LAYERS: Final = Layers()
+_NO_VALUES: Final[dict[str, float]] = {}
+
+
+class _Meta(msgspec.Struct, array_like=True):
+    newest: float | None
+    held: list[tuple[int, bytes]]
+    folded_paths: int
+    folded_calls: int
+
+
+class Decoder:
+    """Decodes one source partition and owns the interning of its names.
+
+    Parameters
+    ----------
+    settings
+        How far a stamp may lie ahead, and how many names are kept; the shipped defaults when absent.
+    compiled
+        Whether the compiled scanner reads what it can; without it the same comes out, several times slower.
+    """
+
+    VERSION = 2
+
+    def __init__(self, settings: Settings | None = None, *, compiled: bool = True) -> None:
+        settings = settings or Settings()
+        self.paths = PathIds(settings.rollup.max_paths)
+        self.calls = CallIds(settings.rollup.max_calls)
+        self.values = ValueKeys(settings.rollup.max_values)
+        self._kinds = Kinds()
+        self._time = EventTime(settings.time.future)
+        self._held: list[tuple[int, bytes]] = []  # (records back from the next run, record)
+        self._scanner = Scanner(settings.rollup) if compiled and COMPILES else None
+        self._rows = FEW  # records that the scanner is given at once
+        self._left = 0  # of the last ones, how many it left to the plain decoder
+
+    @property
+    def folded(self) -> int:
+        """Events and table calls whose names were folded into ``other``: too many names."""
+        return self.paths.folded + self.calls.folded
+
+    @property
+    def held(self) -> list[int]:
+        """Which records are held back: 1 is the last that was decoded, 2 the one before."""
+        return [back for back, _ in self._held]
+
+    def decode(self, records: Sequence[bytes]) -> tuple[Columns, list[Rejected]]:
+        """Decode consecutive records.
+
+        A record that leaps ahead of all others is held back until what follows confirms or refutes it
+        (``streams.decode.watermark.EventTime``): it is in the columns, or rejected, in a later run.
+
+        Returns
+        -------
+        The events of good records in record order, and every record that is none, in order of its index.
+        """
+        if self._scanner is None:
+            return self._in_pieces(records, PIECE, lambda piece: self._run(piece, last=False))
+        found = Records.of(records)
+        parts: list[Columns] = []
+        rejected: list[Rejected] = []
+        at = 0
+        while at < len(found) or not parts:
+            columns, bad = self._scan(self._scanner, found[at : at + self._rows])
+            parts.append(columns)
+            rejected += [replace(one, index=at + one.index) for one in bad] if at else bad
+            at += self._rows
+            # While names are new, most records cost the plain decoder: learn from few of them.
+            self._rows = FEW if self._left > FEW // 2 else min(2 * self._rows, ROWS)
+        if len(parts) == 1:
+            return parts[0], rejected
+        return joined(parts), sorted(rejected, key=lambda one: one.index)
+
+    @staticmethod
+    def _in_pieces(
+        records: Sequence[bytes], size: int, decode: Callable[[Any], tuple[Columns, list[Rejected]]]
+    ) -> tuple[Columns, list[Rejected]]:
+        if len(records) <= size:
+            return decode(records)
+        parts, rejected = [], []
+        for at in range(0, len(records), size):
+            columns, bad = decode(records[at : at + size])
+            parts.append(columns)
+            rejected += [replace(one, index=at + one.index) for one in bad]
+        return joined(parts), sorted(rejected, key=lambda one: one.index)
+
+    def _scan(self, scanner: Scanner, records: Records) -> tuple[Columns, list[Rejected]]:
+        """Decode up to ROWS records: by the scanner, but for those that it leaves alone."""
+        if self._held or not len(records):
+            return self._in_pieces(list(records), PIECE, lambda piece: self._run(piece, last=False))
+        read = scanner.scan(records)
+        left = np.flatnonzero(~read)
+        self._left = len(left)
+        stamps = scanner.stamps(len(records))
+        plain = None
+        if len(left):
+            raw = [records[row] for row in left.tolist()]
+            events, rows, problems = parse(raw)
+            ts, good = _stamps(events, rows, problems)
+            plain = left[[rows[k] for k in good]]
+            stamps[plain] = ts
+            read[plain] = True
+            stamps = stamps[read]
+        newest = self._time.admit_all(stamps)
+        if newest is None:  # a leap in time: which records count is to be decided one by one
+            return self._in_pieces(list(records), PIECE, lambda piece: self._run(piece, last=False))
+        if plain is None:
+            return scanner.columns(records, newest), []
+        scanned = scanner.columns(records, np.zeros(len(records)))
+        events = [events[k] for k in good]
+        columns = merged(scanned, self._columns(events, ts, np.zeros(len(ts))), plain, read)
+        columns.newest = newest
+        self._teach(scanner, events)
+        rejected = [
+            Rejected(reason, int(left[row]), detail, raw[row][:SAMPLE_BYTES])
+            for row, (reason, detail) in sorted(problems.items())
+        ]
+        return columns, rejected
+
+    def _teach(self, scanner: Scanner, events: Sequence[Event]) -> None:
+        """Let the scanner know the names that it met for the first time; what is folded stays unknown."""
+        taught: set[object] = set()
+        for event in events:
+            client = event.client
+            raw = (
+                event.cloud, event.account, event.region, event.service, event.route, event.function, client,
+            )  # fmt: skip
+            path = self.paths.get(raw)
+            if path is None:
+                continue
+            if raw not in taught:
+                taught.add(raw)
+                scanner.learn_path(event, path)
+            for call in event.tables or ():
+                if (path, call.name, call.op) in taught:
+                    continue
+                taught.add((path, call.name, call.op))
+                number = self.calls.get((path, call.name))
+                if number is not None:
+                    scanner.learn_call(path, call.name, number)
+                if call.op is not None and call.op in self._kinds:
+                    scanner.learn_op(call.op, self._kinds[call.op])
+            for key in event.values or ():
+                if key in self.values and key not in taught:
+                    taught.add(key)
+                    scanner.learn_key(key, self.values[key])
+
+    def finish(self) -> tuple[Columns, list[Rejected]]:
+        """Say that nothing follows; decide on what is held back."""
+        return self._run([], last=True)
+
+    def _run(self, records: Sequence[bytes], *, last: bool) -> tuple[Columns, list[Rejected]]:
+        indices: Sequence[int] = range(len(records))
+        if self._held:
+            indices = [-back for back, _ in self._held] + list(indices)
+            records = [record for _, record in self._held] + list(records)
+        events, rows, problems = parse(records)
+        ts, good = _stamps(events, rows, problems)
+        if len(good) < len(events):
+            events, rows = [events[k] for k in good], [rows[k] for k in good]
+        admitted = self._time.admit(ts, lambda row: events[row].id, last=last)
+        for row in admitted.refuted:
+            problems[rows[row]] = Reason.FAR_FUTURE, f"ts {ts[row]} lies far ahead and what followed does not"
+        now = len(records) - len(self._held)
+        self._held = [(now - indices[rows[row]], records[rows[row]]) for row in admitted.held]
+        if len(admitted.accepted) < len(events):
+            events, ts = [events[row] for row in admitted.accepted.tolist()], ts[admitted.accepted]
+        rejected = [
+            Rejected(reason, indices[row], detail, (records[row] or b"")[:SAMPLE_BYTES])
+            for row, (reason, detail) in sorted(problems.items())
+        ]
+        return self._columns(events, ts, admitted.newest), rejected
+
+    def _columns(self, events: list[Event], ts: NDArray[np.float64], newest: NDArray[np.float64]) -> Columns:
+        n = len(events)
+        # One list a field: a tuple an event would wake the garbage collector, which costs more.
+        raw_paths = zip(
+            [event.cloud for event in events],
+            [event.account for event in events],
+            [event.region for event in events],
+            [event.service for event in events],
+            [event.route for event in events],
+            [event.function for event in events],
+            [event.client for event in events],
+            strict=True,
+        )
+        path = np.fromiter(map(self.paths.__getitem__, raw_paths), np.int64, n)
+        throttled = [event.throttled for event in events]
+        is_throttled = _given(throttled)
+        classes = _classes(
+            [event.error for event in events], [event.status for event in events], is_throttled
+        )
+        layers = [event.ms or _NO_LAYERS for event in events]
+        total = np.array([each.total for each in layers], np.float64)
+        in_function = np.array([each.function for each in layers], np.float64)
+        busiest = np.where(np.isnan(in_function), total, in_function)
+        calls, call_ms = self._calls(path, [event.tables or () for event in events])
+        ms = np.concatenate(
+            [
+                np.where(np.isnan(total), in_function, total),
+                busiest,
+                np.array([each.code for each in layers], np.float64),
+                np.array([each.auth for each in layers], np.float64),
+                call_ms,
+            ]
+        )
+        bins = bins_of(ms)  # of all layers at once: a call costs more than its few numbers
+        columns = Columns(
+            ts=ts,
+            newest=newest,
+            key=hashes_of([event.id for event in events]),
+            path=path,
+            error=classes,
+            cold=np.array([event.cold_start for event in events], np.bool_),
+            throttled=is_throttled,
+            bins=np.ascontiguousarray(bins[: LAYERS * n].reshape(LAYERS, n).T),
+            busy=_whole(busiest / 1000),
+            call_bin=bins[LAYERS * n :],
+            **calls,
+            **self._values([event.values or _NO_VALUES for event in events]),
+        )
+        fatal = [
+            Tag(row, ERROR_TYPE, cut(events[row].error_type) or UNNAMED)
+            for row in np.flatnonzero(classes == FATAL).tolist()
+        ]
+        # by rows: which tags are too many must not depend on how records are cut into runs
+        columns.tags = sorted(fatal + _throttles(throttled, is_throttled), key=ROW_OF_TAG)
+        return columns
+
+    def _calls(
+        self, path: NDArray[np.int64], tables: Sequence[Sequence[TableCall]]
+    ) -> tuple[dict[str, Any], NDArray[np.float64]]:
+        """Return the columns of the table calls, and how long each took in milliseconds."""
+        calls = list(chain.from_iterable(tables))
+        m = len(calls)
+        event = np.repeat(np.arange(len(tables)), np.fromiter(map(len, tables), np.int64, len(tables)))
+        raw_calls = zip(path[event].tolist(), [call.name for call in calls], strict=True)
+        throttled = [call.throttled for call in calls]
+        is_throttled = _given(throttled)
+        columns = {
+            "call_event": event,
+            "call": np.fromiter(map(self.calls.__getitem__, raw_calls), np.int64, m),
+            "call_rcu": _whole(np.array([call.rcu for call in calls], np.float64)),
+            "call_wcu": _whole(np.array([call.wcu for call in calls], np.float64)),
+            "call_kind": np.fromiter(map(self._kinds.__getitem__, [call.op for call in calls]), np.int8, m),
+            "call_throttled": is_throttled,
+            "call_tags": _throttles(throttled, is_throttled),
+        }
+        return columns, np.array([call.ms for call in calls], np.float64)
+
+    def _values(self, values: Sequence[dict[str, float]]) -> dict[str, Any]:
+        """Return the columns of the business values."""
+        event = np.repeat(np.arange(len(values)), np.fromiter(map(len, values), np.int64, len(values)))
+        v = len(event)
+        keys = map(self.values.__getitem__, chain.from_iterable(values))
+        amounts = chain.from_iterable(map(dict.values, values))
+        return {
+            "value_event": event,
+            "value_key": np.fromiter(keys, np.int64, v),
+            "value": np.fromiter(amounts, np.float64, v),
+        }
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the names, the newest stamp and what is held back."""
+        newest = self._time.newest if np.isfinite(self._time.newest) else None
+        meta = _Meta(newest, self._held, self.paths.folded, self.calls.folded)
+        return {
+            "decoder": pack("decoder", self.VERSION, meta, {}),
+            **self.paths.snapshot(),
+            **self.calls.snapshot(),
+            **self.values.snapshot(),
+        }
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot.
+
+        Raises
+        ------
+        detectors.state.state.StateError
+            When a part is damaged or of another version.
+        """
+        meta, _ = unpack(parts["decoder"], "decoder", self.VERSION, _Meta)
+        self._time.newest = -np.inf if meta.newest is None else meta.newest
+        self._held = meta.held
+        self.paths.restore(parts)
+        self.calls.restore(parts)
+        self.values.restore(parts)
+        self.paths.folded, self.calls.folded = meta.folded_paths, meta.folded_calls
+        if self._scanner is not None:
+            self._scanner.forget()
+
+
+def _stamps(
+    events: list[Event], rows: list[int], problems: dict[int, Problem]
+) -> tuple[NDArray[np.float64], Sequence[int]]:
+    """Return the epoch seconds of the events that have a time and a name, and which events these are."""
+    raw = [event.ts for event in events]
+    ts = np.array(raw)
+    if ts.dtype == np.float64 and all([event.service for event in events]):  # noqa: C419 - a list is faster here
+        ts = np.where(ts > MILLISECONDS_FROM, ts / 1000, ts)
+        if not len(ts) or (ts.min() >= EARLIEST and ts.max() < LATEST):
+            return ts, range(len(events))
+    stamps, good = [], []
+    for number, event in enumerate(events):
+        stamp = stamp_of(event.ts)
+        if isinstance(stamp, tuple):
+            problems[rows[number]] = stamp
+        elif not (event.service or event.route or event.function):
+            problems[rows[number]] = Reason.NO_NAME, "an event needs one of service, route, function"
+        else:
+            stamps.append(stamp)
+            good.append(number)
+    return np.array(stamps, np.float64), good
+
+
+def _classes(
+    error: Sequence[object], status: Sequence[int | None], throttled: NDArray[np.bool_]
+) -> NDArray[np.int8]:
+    """Return the error class of each event: what it says, else what follows from its status."""
+    classes = np.fromiter(map(_ERROR_CODES.__getitem__, error), np.int8, len(error))
+    absent = classes == _ABSENT
+    if absent.any():
+        code = np.array(status, np.float64)
+        # 429 by the service's own limit is the backend's doing, not the user's.
+        user = (code >= 400) & (code < 500) & ~((code == 429) & throttled)  # noqa: PLR2004 - HTTP
+        follows = np.where(user, USER, np.where(code >= 400, BACKEND, NO_ERROR))  # noqa: PLR2004 - HTTP
+        classes = np.where(absent, follows, classes).astype(np.int8)
+    return classes
+
+
+def _whole(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the amounts in whole multiples of QUANTUM, 0 where nothing was measured."""
+    whole = np.rint(amounts / QUANTUM) * QUANTUM
+    return np.where(np.isnan(whole), 0.0, whole)
+
+
+def _given(reasons: Sequence[str | None]) -> NDArray[np.bool_]:
+    """Return which reasons there are. Mostly there is none at all, which is quickly seen."""
+    n = len(reasons)
+    return np.fromiter(map(bool, reasons), np.bool_, n) if any(reasons) else np.zeros(n, np.bool_)
+
+
+def _throttles(reasons: Sequence[str | None], throttled: NDArray[np.bool_]) -> list[Tag]:
+    if not throttled.any():
+        return []
+    return [Tag(row, THROTTLE, cut(reasons[row])) for row in np.flatnonzero(throttled).tolist()]

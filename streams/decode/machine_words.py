@@ -1,0 +1,160 @@
+"""What compiled code needs of the machine and Python does not offer: memory by address, products, bit counts.
+
+Each is one instruction. Only compiled functions can call these; where there is no compiler the code that
+would is not used at all (``decode/scanner.py``). An address is an int64; that there is memory behind it is
+for the caller to see to, who holds the arrays meanwhile. Handing an array from function to function instead
+costs more than what most of these functions do.
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+
+from typing import Any, Final
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+_intrinsic: Any = intrinsic  # its types know nothing of how the functions are called
+
+_WORD: Final = ir.IntType(64)
+_WIDE: Final = ir.IntType(128)
+
+
+@_intrinsic
+def load8(_: Any, at: Any) -> Any:
+    """Return the byte at an address."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        place = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+        return builder.zext(builder.load(place), _WORD)
+
+    return types.int64(types.int64), generate
+
+
+@_intrinsic
+def load64(_: Any, at: Any) -> Any:
+    """Return the eight bytes from an address on as a uint64, in the machine's order."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.load(builder.inttoptr(arguments[0], _WORD.as_pointer()), align=1)
+
+    return types.uint64(types.int64), generate
+
+
+@_intrinsic
+def load_float(_: Any, at: Any) -> Any:
+    """Return the float64 at an address."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.load(builder.inttoptr(arguments[0], ir.DoubleType().as_pointer()))
+
+    return types.float64(types.int64), generate
+
+
+@_intrinsic
+def load32(_: Any, at: Any) -> Any:
+    """Return the int32 at an address."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        place = builder.inttoptr(arguments[0], ir.IntType(32).as_pointer())
+        return builder.sext(builder.load(place), _WORD)
+
+    return types.int64(types.int64), generate
+
+
+def _storing(bits: int) -> Any:
+    """Return the code of a function that stores the lowest bits of an int64 at an address."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        kind = ir.IntType(bits)
+        value = arguments[1] if bits == _WORD.width else builder.trunc(arguments[1], kind)
+        builder.store(value, builder.inttoptr(arguments[0], kind.as_pointer()))
+        return context.get_dummy_value()
+
+    return generate
+
+
+@_intrinsic
+def store8(_: Any, at: Any, value: Any) -> Any:
+    """Store the lowest 8 bits of an int64 at an address."""
+    return types.void(types.int64, types.int64), _storing(8)
+
+
+@_intrinsic
+def store16(_: Any, at: Any, value: Any) -> Any:
+    """Store the lowest 16 bits of an int64 at an address."""
+    return types.void(types.int64, types.int64), _storing(16)
+
+
+@_intrinsic
+def store32(_: Any, at: Any, value: Any) -> Any:
+    """Store the lowest 32 bits of an int64 at an address."""
+    return types.void(types.int64, types.int64), _storing(32)
+
+
+@_intrinsic
+def store64(_: Any, at: Any, value: Any) -> Any:
+    """Store an int64 at an address."""
+    return types.void(types.int64, types.int64), _storing(64)
+
+
+@_intrinsic
+def store_float(_: Any, at: Any, value: Any) -> Any:
+    """Store a float64 at an address."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        builder.store(arguments[1], builder.inttoptr(arguments[0], ir.DoubleType().as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.float64), generate
+
+
+@_intrinsic
+def high_product(_: Any, a: Any, b: Any) -> Any:
+    """Return the upper 64 bits of the product of two uint64."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        wide = builder.mul(builder.zext(arguments[0], _WIDE), builder.zext(arguments[1], _WIDE))
+        return builder.trunc(builder.lshr(wide, ir.Constant(_WIDE, 64)), _WORD)
+
+    return types.uint64(types.uint64, types.uint64), generate
+
+
+@_intrinsic
+def leading_zeros(_: Any, x: Any) -> Any:
+    """Return how many zero bits stand before the highest one of a uint64 that is not 0."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint64(types.uint64), generate
+
+
+@_intrinsic
+def trailing_zeros(_: Any, x: Any) -> Any:
+    """Return how many zero bits stand after the lowest one of a uint64 that is not 0."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), generate
+
+
+@_intrinsic
+def as_float(_: Any, bits: Any) -> Any:
+    """Return the float64 that has these bits."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.uint64), generate
+
+
+@_intrinsic
+def as_bits(_: Any, number: Any) -> Any:
+    """Return the bits of a float64."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], _WORD)
+
+    return types.uint64(types.float64), generate

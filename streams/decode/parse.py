@@ -1,0 +1,138 @@
+"""Parse: the bytes of a run become events, in one call when all are good; a bad one gets its reason."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from operator import itemgetter
+from typing import Final
+
+import msgspec
+
+from streams.decode.event import MAX_BYTES, Event
+from streams.decode.rejected import Reason
+
+Problem = tuple[Reason, str]
+
+MILLISECONDS_FROM: Final = 1e11
+"""A larger ts is in milliseconds: as seconds it would lie beyond the year 5000."""
+EARLIEST: Final = 946_684_800.0  # 2000-01-01
+LATEST: Final = 4_102_444_800.0  # 2100-01-01
+
+_DECODER: Final = msgspec.json.Decoder(Event)
+_ENDS: Final = itemgetter(0, -1)
+_BRACES: Final = {(ord("{"), ord("}"))}
+_FAILURES: Final = (ValueError, RecursionError)  # msgspec's own errors and UnicodeDecodeError are ValueErrors
+_NOT_FINITE: Final = re.compile(rb"[:\[,]\s*[-+]?(?:nan|inf|infinity)\s*[,}\]]", re.IGNORECASE)
+_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def parse(records: Sequence[bytes]) -> tuple[list[Event], list[int], dict[int, Problem]]:
+    """Parse a run.
+
+    Returns
+    -------
+    The events, the index of the record of each, and what is wrong with the other records by index.
+    """
+    events = _all_at_once(records)
+    if events is not None:
+        return events, list(range(len(events))), {}
+    events, rows, problems = [], [], {}
+    for row, record in enumerate(records):
+        try:
+            if len(record) > MAX_BYTES:
+                problems[row] = Reason.TOO_LARGE, f"{len(record)} bytes; at most {MAX_BYTES} are taken"
+                continue
+            events.append(_DECODER.decode(record))
+            rows.append(row)
+        except (*_FAILURES, TypeError) as error:
+            problems[row] = _problem(record, error)
+    return events, rows, problems
+
+
+def _all_at_once(records: Sequence[bytes]) -> list[Event] | None:
+    """Return the events, None unless every record is surely one event.
+
+    The decoder reads values, not lines. What proves that it split where the records end: each boundary
+    is ``}``, newline, ``{``, which stands between two values and never inside one, and there are as many
+    values as records.
+    """
+    try:
+        if not records or max(map(len, records)) > MAX_BYTES:
+            return None
+        joined = b"\n".join(records)
+        if set(map(_ENDS, records)) != _BRACES or joined.count(b"\n") != len(records) - 1:
+            return None
+        events: list[Event] = _DECODER.decode_lines(joined)
+    except (*_FAILURES, TypeError, IndexError):
+        return None
+    return events if len(events) == len(records) else None
+
+
+def _problem(record: bytes | None, error: Exception) -> Problem:
+    detail = str(error)
+    if not record or not record.strip():
+        return Reason.EMPTY, "nothing in it"
+    if isinstance(error, RecursionError):
+        return Reason.TOO_DEEP, "nested too deep"
+    if isinstance(error, msgspec.ValidationError):
+        return _of_validation(detail, record), detail
+    if b"\0" in record or not _is_text(record):
+        return Reason.BINARY, "not UTF-8 text; send one JSON object a record, uncompressed"
+    if _NOT_FINITE.search(record):
+        return Reason.NOT_FINITE, "NaN and Infinity are no numbers; leave the field out"
+    return Reason.NOT_JSON, detail
+
+
+def _of_validation(detail: str, record: bytes) -> Reason:
+    if " - at `$" not in detail:  # the first value is no object, whatever the rest is
+        return Reason.NOT_OBJECT if _is_json(record) else Reason.NOT_JSON
+    if detail.startswith("Number out of range"):
+        return Reason.NOT_FINITE
+    if " >= " in detail or " <= " in detail:
+        return Reason.OUT_OF_RANGE
+    if detail.startswith("Invalid enum value"):
+        return Reason.UNKNOWN_ERROR
+    return Reason.BAD_TYPE
+
+
+def _is_json(record: bytes) -> bool:
+    try:
+        msgspec.json.decode(record)
+    except _FAILURES:
+        return False
+    return True
+
+
+def _is_text(record: bytes) -> bool:
+    try:
+        record.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def stamp_of(ts: float | str | None) -> float | Problem:
+    """Return epoch seconds, or what is wrong with the stamp.
+
+    Examples
+    --------
+    >>> stamp_of(1760000000123.0), stamp_of("2025-10-09T08:53:20Z")
+    (1760000000.123, 1760000000.0)
+    """
+    if ts is None:
+        return Reason.NO_TS, "an event needs ts, the epoch seconds at which the request started"
+    if isinstance(ts, str):
+        if not _RFC3339.fullmatch(ts):
+            return (
+                Reason.BAD_TS,
+                f"ts {ts[:40]!r} is no RFC 3339 time with its offset, such as 2026-01-31T08:00:00Z",
+            )
+        try:
+            at = datetime.fromisoformat(ts.upper()).timestamp()
+        except ValueError as error:
+            return Reason.BAD_TS, f"ts {ts[:40]!r}: {error}"
+    else:
+        at = ts / 1000 if ts > MILLISECONDS_FROM else ts
+    if not EARLIEST <= at < LATEST:
+        return Reason.BAD_TS, f"ts {ts} is not between the years 2000 and 2100"
+    return at

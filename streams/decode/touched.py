@@ -1,0 +1,93 @@
+"""Which scopes and edges one path, or one call on it, is added to, and in which shard these live."""
+
+import zlib
+from collections.abc import Sequence
+from typing import Final
+
+from detectors.model.measures import SOURCES_INTO
+from detectors.model.scope import (
+    ACCOUNT,
+    CLIENT,
+    FUNCTION,
+    ROUTE,
+    SERVICE,
+    TABLE,
+    TENANT,
+    Edge,
+    Scope,
+    ScopeOrEdge,
+)
+from streams.decode.paths import Path
+
+PATH_SCOPES: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, CLIENT)
+PATH_EDGES: Final = tuple(
+    (source, target) for target in SOURCES_INTO if target != TABLE for source in SOURCES_INTO[target]
+)
+
+Touched = list[ScopeOrEdge | None]
+"""One place for each kind, scopes first; None where the names do not say."""
+
+
+def scope_of(path: Path, kind: str) -> Scope | None:
+    """Return the scope of that kind which a path touches; None when it touches none.
+
+    An account spans its regions, as a client and a tenant do: these carry no region.
+    """
+    name = {
+        ACCOUNT: path.account,
+        SERVICE: path.service,
+        ROUTE: path.route,
+        FUNCTION: path.function,
+        CLIENT: path.client,
+        TENANT: path.tenant,
+    }[kind]
+    if not name:
+        return None
+    region = "" if kind in (ACCOUNT, CLIENT, TENANT) else path.region
+    return Scope(kind, path.cloud, path.account, region, name, path.version if kind == CLIENT else "")
+
+
+def scopes_of_path(path: Path) -> list[Scope | None]:
+    """Return the scopes that a request on this path is added to, without the edges between them."""
+    return [scope_of(path, kind) for kind in PATH_SCOPES]
+
+
+def table_of_call(path: Path, table: str) -> Scope | None:
+    """Return the table that a call on this path is added to."""
+    return Scope(TABLE, path.cloud, path.account, path.region, table) if table else None
+
+
+def touched_by_path(path: Path) -> Touched:
+    """Return what a request on this path is added to: ``PATH_SCOPES``, then ``PATH_EDGES``."""
+    scopes = {kind: scope_of(path, kind) for kind in (*PATH_SCOPES, TENANT)}
+    edges = [_edge(scopes[source], scopes[target]) for source, target in PATH_EDGES]
+    return [*(scopes[kind] for kind in PATH_SCOPES), *edges]
+
+
+def touched_by_call(path: Path, table: str) -> Touched:
+    """Return what a call of this table on this path is added to: the table, then the edges into it."""
+    about = table_of_call(path, table)
+    return [about, *(_edge(scope_of(path, kind), about) for kind in SOURCES_INTO[TABLE])]
+
+
+def _edge(source: Scope | None, target: Scope | None) -> Edge | None:
+    return Edge(source, target) if source and target else None
+
+
+def shard_of(about: ScopeOrEdge, shards: int) -> int:
+    """Return the shard of a scope; an edge goes with its target.
+
+    The hash is stable: the same in every process and version of Python.
+
+    Examples
+    --------
+    >>> shard_of(Scope("table", "aws", "1", "", "items"), 4)
+    3
+    """
+    scope = about.target if isinstance(about, Edge) else about
+    return zlib.crc32("\x1f".join(scope).encode()) % shards
+
+
+def shards_of(touched: Sequence[ScopeOrEdge | None], shards: int) -> set[int]:
+    """Return the shards that need to know of a path or call which touches these."""
+    return {shard_of(about, shards) for about in touched if about is not None}

@@ -1,0 +1,211 @@
+"""Judges all series of a shard, one closed step after the other."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from config.capacity import Capacity
+from config.settings import Floor, Settings
+from detectors.explain.edge_history import EdgeHistory
+from detectors.judge.calendar import Calendar
+from detectors.judge.judge import Judge, Judgement
+from detectors.model.finding import Finding
+from detectors.model.measures import BESIDE
+from detectors.model.scope import Edge
+from detectors.model.series import Series
+from detectors.watch.limits import tomorrow
+from streams.detect.absences import Silences
+from streams.detect.fatal_findings import FatalFindings
+from streams.detect.findings import RETOLD_EVERY, Findings
+from streams.detect.gather import Judged
+from streams.detect.hourly_loads import HourlyLoads
+from streams.detect.hourly_use import HourlyUse
+from streams.detect.limit_findings import LimitFindings
+from streams.measure.measured_step import Fresh, MeasuredStep, Named, scopes_of, series_of, values_of
+from streams.measure.measuring import Measuring
+from streams.rollup.block import Block
+
+Watch = Callable[[Judgement, Sequence[Series]], None]
+"""Is shown every judgement and the series that its entries are about."""
+
+
+class Detect:
+    """One shard: merges blocks into steps and judges every series at each step.
+
+    Parameters
+    ----------
+    shard
+        Number of the shard.
+    sources
+        Every source partition that feeds it; a step is judged when all of them have passed it.
+    settings
+        What to judge by.
+    on_step
+        Called with the start of every step that was judged (progress).
+    watch
+        Is shown every judgement, for a replay that keeps the series.
+    """
+
+    def __init__(
+        self,
+        shard: int,
+        sources: Sequence[str],
+        settings: Settings,
+        on_step: Callable[[int], None] | None = None,
+        watch: Watch | None = None,
+    ) -> None:
+        self._shard = shard
+        self._settings = settings
+        self._capacity = Capacity(settings.limits)
+        self._floors: dict[str, Floor] = {str(name): floor for name, floor in settings.floors}
+        self._on_step = on_step
+        self._watch = watch
+        self._measuring = Measuring(sources, settings)
+        calendar = Calendar(settings.calendar, settings.judge.weeks)
+        self._judge = Judge(settings.judge, settings.time.step, calendar)
+        self._edges = EdgeHistory(settings.time.step, settings.judge.weeks)
+        step = settings.time.step
+        self._silences = Silences(settings.judge, step)
+        self._findings = Findings(self._judge, self._edges, self._silences, settings.judge, step)
+        self._limits = LimitFindings(settings.judge, step, self._judge, self._findings.consumption)
+        self._fatal = FatalFindings(settings.judge.young, step, RETOLD_EVERY * step, self._findings.explain)
+        self._loads = HourlyLoads(self._capacity, settings.time.step)
+        self._use = HourlyUse(settings.time.step)
+        self._settled: dict[str, bytes] | None = None  # parts that stay as they are until a step is judged
+
+    @property
+    def watermark(self) -> int | None:
+        """The event time up to which every source is complete."""
+        return self._measuring.steps.watermark
+
+    @property
+    def opened(self) -> int:
+        """How many steps are open: they wait for the slowest source."""
+        return self._measuring.steps.opened
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """How far each source is that holds time back, epoch seconds."""
+        return self._measuring.steps.levels
+
+    @property
+    def late(self) -> int:
+        """Records that came after their step had been judged: counted, and merged as corrections."""
+        return self._measuring.steps.late
+
+    @property
+    def folded(self) -> int:
+        """How many scopes and edges are counted under ``other``: there were too many series."""
+        return self._measuring.steps.folded
+
+    @property
+    def series(self) -> int:
+        """How many series this shard keeps."""
+        return self._measuring.series
+
+    def feed(self, blocks: Iterable[Block]) -> list[Judged]:
+        """Take blocks in; return every step that they completed with what was found in it."""
+        return [self.judge(step) for step in self._measuring.feed(blocks)]
+
+    def judge(self, step: MeasuredStep) -> Judged:
+        """Judge one step, later than the one before; what of it was measured elsewhere is taken as it is."""
+        self._settled = None
+        self._add(step.fresh, step.start)
+        corrections = self._correct(step) if step.late else []
+        completeness, values, of_edges = step.completeness, step.values.copy(), step.of_edges
+        if not completeness:  # nothing came at all: the pipeline had a gap, which is not zero traffic
+            values[:], of_edges = np.nan, np.full(len(of_edges), np.nan)
+        measured = values.copy()
+        self._silences.hush(values, nothing=step.records == 0)
+        judgement = self._judge.judge(step.start, values, completeness)
+        # a step of which nothing at all came speaks of the pipeline, even where it might be chance
+        self._silences.watch(judgement, measured, known=step.records > 0 and completeness >= 1)
+        self._edges.append(step.start, of_edges, self._findings.spoilt(judgement))
+        findings = corrections + self._findings.tell(step, judgement)
+        findings += self._fatal.tell(step)
+        soon = [growing.row for growing in judgement.growth if tomorrow(growing.growth)]
+        findings += self._limits.tell(judgement, completeness, soon)
+        if self._on_step:
+            self._on_step(step.start)
+        if self._watch:
+            self._watch(judgement, self._judge.series)
+        end = step.start + self._settings.time.step
+        if step.hourly is None:
+            return Judged(self._shard, step.start, end, findings, completeness=completeness)
+        counted, p95 = step.hourly
+        loads = self._loads.take(counted, known=completeness > 0)
+        uses = self._use.take(counted, p95, known=completeness > 0)
+        return Judged(self._shard, step.start, end, findings, loads, uses, completeness)
+
+    def _correct(self, step: MeasuredStep) -> list[Finding]:
+        """Take in what came late for steps that were judged, and tell which findings it changes.
+
+        A latency stays as it was told: a quantile of what came late cannot be added to one.
+        """
+        seen = step.start + self._settings.time.step
+        for one in step.late:
+            self._judge.correct(one.start, one.values)
+            self._edges.correct(one.start, one.of_edges)
+            self._silences.correct(one.start + self._settings.time.step, step.start, one.values)
+        return self._findings.correct({one.start: one.values for one in step.late}, seen)
+
+    def _add(self, fresh: Sequence[Fresh], start: int) -> None:
+        if not fresh:
+            return
+        of_scopes, of_edges = ([self._series(one) for one in named] for named in series_of(fresh))
+        first = len(self._judge.series)
+        self._edges.grow(len(of_edges))
+        self._findings.add_edges(of_edges)
+        self._silences.add(of_scopes, first)
+        self._limits.add(of_scopes, first)
+        self._judge.add(of_scopes)
+        self._findings.add(of_scopes)
+        scopes = scopes_of(fresh)
+        self._fatal.add(scopes, start)
+        self._loads.add(scopes)
+        self._use.add(scopes, values_of(fresh))
+
+    def _series(self, named: Named) -> Series:
+        about, measure = named.about, named.measure
+        if isinstance(about, Edge):
+            return Series(about, measure)
+        if measure in BESIDE.get(about.kind, ()):
+            return Series(about, measure, judged=False)
+        floor = self._floors.get(measure) or self._settings.floors.values
+        limit = self._capacity.of(about.kind, about.account, about.name, measure)
+        return Series(
+            about, measure, floor_absolute=floor.absolute, floor_relative=floor.relative, limit=limit
+        )
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the whole state of the shard; what did not change are the same objects as before."""
+        if self._settled is None:
+            self._settled = self._judged_parts()
+        return {**self._settled, **self._measuring.steps.snapshot()}
+
+    def _judged_parts(self) -> dict[str, bytes]:
+        """Return all that changes when a step is judged, and only then."""
+        parts = self._measuring.settled()
+        parts |= self._findings.snapshot()
+        parts |= self._silences.snapshot() | self._fatal.snapshot() | self._limits.snapshot()
+        parts |= self._loads.snapshot() | self._use.snapshot()
+        parts |= {f"judge/{name}": body for name, body in self._judge.snapshot().items()}
+        return parts | {f"edges/{name}": body for name, body in self._edges.parts().items()}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot; floors and limits are those of the present settings."""
+        self._settled = None
+        fresh = self._measuring.restore(parts)
+        self._add(fresh, 0)  # when each was first seen comes with the parts
+        self._judge.restore(_under("judge/", parts))
+        self._edges.take(_under("edges/", parts), len(series_of(fresh)[1]))
+        self._findings.restore(parts)
+        self._silences.restore(parts)
+        self._fatal.restore(parts)
+        self._limits.restore(parts)
+        self._loads.restore(parts)
+        self._use.restore(parts)
+
+
+def _under(stem: str, parts: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {name.removeprefix(stem): body for name, body in parts.items() if name.startswith(stem)}

@@ -1,0 +1,103 @@
+"""The second half of the engine: blocks become findings, and findings incidents."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from alerting.incidents.incidents import Incidents
+from alerting.incidents.notice import Notice
+from config.settings import Settings
+from detectors.model.finding import Finding
+from streams.decode.rejected import Rejected
+from streams.detect.detect import Detect, Watch
+from streams.detect.gather import Gather
+from streams.engine.stage_parts import parts_of, parts_under
+from streams.rollup.block import Block
+
+
+@dataclass(slots=True)
+class Told:
+    """What one feeding brought to light, in order."""
+
+    rejected: list[Rejected] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    watermark: int | None = None  # event time up to which everything was judged; None when it did not move
+
+
+class Judging:
+    """Judges the blocks of a fixed set of sources.
+
+    Several may be given the same blocks: nothing in a block is changed.
+
+    Parameters
+    ----------
+    settings
+        What to judge by.
+    sources
+        The source partitions whose blocks will be fed.
+    shards
+        Shards that the blocks are dealt out to.
+    on_step
+        Called with the start of every step of shard 0 that was judged (progress).
+    remember_all
+        Keep every incident, as a replay does, which tells of all at its end; a daemon forgets old ones.
+    watch
+        Is shown every judgement of every shard.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        sources: Sequence[str],
+        shards: int = 1,
+        on_step: Callable[[int], None] | None = None,
+        *,
+        remember_all: bool = False,
+        watch: Watch | None = None,
+    ) -> None:
+        self.detect = [
+            Detect(shard, sources, settings, None if shard else on_step, watch) for shard in range(shards)
+        ]
+        self._gather = Gather(shards)
+        self._step = settings.time.step
+        self.incidents = Incidents(settings, remember_all=remember_all)
+        self.blocks = self.steps = 0  # taken in and judged, since this process began
+
+    def feed(self, blocks: Sequence[Block], rejected: Iterable[Rejected] = ()) -> Told:
+        """Take in the blocks of one source; ``rejected`` is told with what they bring to light."""
+        told = Told(list(rejected))
+        self.blocks += len(blocks)
+        for shard, detect in enumerate(self.detect):
+            judged = detect.feed(block for block in blocks if block.shard == shard)
+            self.steps += len(judged)
+            for one in self._gather.feed(judged):
+                told.watermark = one.watermark
+                told.findings += one.findings
+                told.notices += self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
+        return told
+
+    @property
+    def watermark(self) -> int | None:
+        """Event time up to which everything was judged, epoch seconds."""
+        start = self._gather.complete
+        return None if start is None else start + self._step
+
+    @property
+    def series(self) -> int:
+        """How many series are kept."""
+        return sum(detect.series for detect in self.detect)
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state of every stage, its parts named ``stage|part``."""
+        parts: dict[str, bytes] = {}
+        for shard, detect in enumerate(self.detect):
+            parts |= parts_under(f"detect/{shard}", detect.snapshot())
+        parts |= parts_under("gather", self._gather.snapshot())
+        return parts | parts_under("incidents", self.incidents.snapshot())
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot of the same sources and shards."""
+        for shard, detect in enumerate(self.detect):
+            detect.restore(parts_of(f"detect/{shard}", parts))
+        self._gather.restore(parts_of("gather", parts))
+        self.incidents.restore(parts_of("incidents", parts))

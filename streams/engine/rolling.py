@@ -1,0 +1,102 @@
+"""The first half of the engine: raw records of all source partitions become the blocks of closed buckets."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from config.settings import Settings
+from detectors.model.scope import FUNCTION, ROUTE, TABLE
+from streams.decode.decoder import Decoder
+from streams.decode.rejected import Rejected
+from streams.engine.stage_parts import parts_of, parts_under
+from streams.rollup.block import Block
+from streams.rollup.rollup import Rollup
+
+SECTIONS: Final = ("time", "rollup")
+"""The sections of the settings that this half goes by: where they are equal, so are the blocks."""
+
+
+class Rolled(NamedTuple):
+    """What one feeding brought to light."""
+
+    blocks: list[Block]
+    rejected: list[Rejected]
+
+
+class Rolling:
+    """Decodes and rolls up a fixed set of sources.
+
+    Parameters
+    ----------
+    settings
+        Its ``SECTIONS`` are gone by.
+    sources
+        The source partitions that will be fed.
+    shards
+        Shards that series are spread over.
+    """
+
+    def __init__(self, settings: Settings, sources: Sequence[str], shards: int = 1) -> None:
+        self._decoders = {source: Decoder(settings) for source in sources}
+        self._rollups = {
+            source: Rollup(source, shards, settings.time, decoder)
+            for source, decoder in self._decoders.items()
+        }
+
+    def feed(self, source: str, records: Sequence[bytes]) -> Rolled:
+        """Feed consecutive records of one source partition."""
+        columns, rejected = self._decoders[source].decode(records)
+        return Rolled(self._rollups[source].feed(columns), rejected)
+
+    def idle(self, source: str) -> Rolled:
+        """Say that the source is silent: it no longer holds time back."""
+        return Rolled(self._rollups[source].idle(), [])
+
+    def finish(self, source: str) -> Rolled:
+        """Say that the source has ended: everything it holds is closed."""
+        rollup = self._rollups[source]
+        blocks = rollup.finish()
+        return Rolled(blocks, rollup.rejected)
+
+    def watermark(self, source: str) -> int:
+        """Event time up to which this source is complete."""
+        return self._rollups[source].watermark
+
+    @property
+    def late(self) -> int:
+        """Records that came after their bucket had closed, of all sources."""
+        return sum(rollup.late for rollup in self._rollups.values())
+
+    @property
+    def duplicates(self) -> int:
+        """Records that were dropped because their id was known."""
+        return sum(rollup.duplicates for rollup in self._rollups.values())
+
+    @property
+    def folded(self) -> int:
+        """Names folded into ``other``."""
+        return sum(decoder.folded for decoder in self._decoders.values())
+
+    def services(self) -> dict[str, set[str]]:
+        """Return by scope, as labels write it (``table:items``), the services whose requests touch it."""
+        found: dict[str, set[str]] = {}
+        for decoder in self._decoders.values():
+            paths = decoder.paths.names
+            for path in paths:
+                for kind in (ROUTE, FUNCTION):
+                    if name := getattr(path, kind):
+                        found.setdefault(f"{kind}:{name}", set()).add(path.service)
+            for call in decoder.calls.names:
+                found.setdefault(f"{TABLE}:{call.table}", set()).add(paths[call.path].service)
+        return found
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state of every source, its parts named ``rollup/source|part``."""
+        parts: dict[str, bytes] = {}
+        for source, rollup in self._rollups.items():
+            parts |= parts_under(f"rollup/{source}", rollup.snapshot())
+        return parts
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot of the same sources and shards."""
+        for source, rollup in self._rollups.items():
+            rollup.restore(parts_of(f"rollup/{source}", parts))

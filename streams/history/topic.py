@@ -1,0 +1,323 @@
+"""History in a Kafka topic, between two timestamps, never touching a consumer group."""
+
+import contextlib
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from aiokafka.errors import CorruptRecordException
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from config.settings import Kafka
+from streams.history.source import Piece, ReplayError
+from streams.kafka.app import aiokafka_options
+from streams.kafka.client import CredentialsMissingError, connected
+from streams.kafka.topics import Topic, TopicError, topics_there
+from streams.lane.chunk import Chunk
+from streams.lane.chunk_reader import ChunkReader, ReadingError
+
+PATIENCE: Final = 30.0  # seconds without a record before the broker counts as gone
+AHEAD: Final = 60  # seconds of event time that a partition may be ahead of the slowest
+RECORDS: Final = 4_000  # of one piece at most
+FEWEST: Final = 500  # of one piece, where a minute holds fewer: smaller ones cost more than they are worth
+END: Final = "end"  # the place of a partition that was told to have ended
+NAMED: Final = 4  # partitions that a note names
+SPOKEN_LATE: Final = 60_000  # milliseconds after --from that the first record may be of
+
+
+@dataclass(slots=True)
+class _Partition:
+    """One partition: what is left to read of it."""
+
+    name: str
+    number: int
+    first: int  # the next offset
+    last: int  # the one to stop before
+    ended: bool = False  # and told so
+    reached: float = 0.0  # record time, epoch seconds
+    rest: Chunk | None = None  # what was fetched and not given yet
+    size: int = FEWEST  # records of the next piece: a chunk of a quiet topic spans hours
+
+
+class KafkaHistory:
+    """All partitions of a topic, each in offset order, merged in event time.
+
+    Parameters
+    ----------
+    kafka
+        Brokers and credentials.
+    topic
+        The topic with one event a record.
+    start, end
+        Record timestamps (epoch seconds) between which to read: from the first record at or after ``start``
+        up to the first at or after ``end``; None for the topic's own ends, fixed when replay begins.
+
+    Raises
+    ------
+    ReplayError
+        When the broker does not answer, or the topic does not exist. That the range holds no record is said
+        when it is read: one that goes on says what became of them.
+    """
+
+    def __init__(
+        self, kafka: Kafka, topic: str, start: float | None = None, end: float | None = None
+    ) -> None:
+        self._kafka = kafka
+        self._topic = topic
+        self.notes: list[str] = []
+        with _asking(kafka) as consumer:
+            there = _found(kafka, topic)
+            if there is None:
+                raise ReplayError(f"Kafka at {', '.join(kafka.brokers)} has no topic {topic!r}")
+            tps = [TopicPartition(topic, number) for number in range(there.partitions)]
+            begin, finish = consumer.beginning_offsets(tps), consumer.end_offsets(tps)
+            first = self._offsets_at(consumer, start, begin, finish)
+            last = finish if end is None else self._offsets_at(consumer, end, finish, finish)
+            if start is not None:
+                self._note_what_is_gone(consumer, start, first, begin)
+        self._id = there.id
+        self._partitions = [
+            _Partition(f"{topic}/{tp.partition}", tp.partition, first[tp], max(first[tp], last[tp]))
+            for tp in tps
+        ]
+        empty = [one.name for one in self._partitions if one.last <= one.first]
+        self._nothing = f"topic {topic!r} has no record" + (
+            " in the range asked for; record timestamps decide" if start or end else ""
+        )
+        if 0 < len(empty) < len(self._partitions):
+            self.notes.append(f"no record there: {_named(empty)}")
+        self._total = sum(one.last - one.first for one in self._partitions)
+        self._done = 0
+        self.partitions = tuple(one.name for one in self._partitions)
+        self._fixed = {one.name: [one.first, one.last] for one in self._partitions}
+
+    @staticmethod
+    def _offsets_at(
+        consumer: KafkaConsumer,
+        time: float | None,
+        default: Mapping[TopicPartition, int],
+        ends: Mapping[TopicPartition, int],
+    ) -> dict[TopicPartition, int]:
+        if time is None:
+            return dict(default)
+        found = consumer.offsets_for_times(dict.fromkeys(default, math.ceil(time * 1000)))
+        return {tp: found[tp].offset if found.get(tp) else ends[tp] for tp in default}  # else none is so new
+
+    def _note_what_is_gone(
+        self,
+        consumer: KafkaConsumer,
+        start: float,
+        first: Mapping[TopicPartition, int],
+        begin: Mapping[TopicPartition, int],
+    ) -> None:
+        found = consumer.offsets_for_times(dict.fromkeys(first, math.ceil(start * 1000)))
+        for tp in first:
+            if not begin[tp] or first[tp] != begin[tp] or not found.get(tp):
+                continue
+            spoke = found[tp].timestamp
+            if spoke > start * 1000 + SPOKEN_LATE:
+                self.notes.append(
+                    f"{tp.topic}/{tp.partition} begins at {_when(spoke / 1000)}, after --from: Kafka has "
+                    "deleted what was before; baselines have less to rest on"
+                )
+
+    @property
+    def bounds(self) -> dict[str, Any]:
+        """What was fixed: the topic, by its id, and the offsets of each partition."""
+        return {"topic": self._topic, "id": self._id, "offsets": self._fixed}
+
+    def resume(self, bounds: Mapping[str, Any], places: Mapping[str, Any]) -> None:
+        """Go on where an earlier replay stopped.
+
+        Raises
+        ------
+        ReplayError
+            When the topic is another one by now, or what comes next was deleted.
+        """
+        if (bounds["topic"], bounds["id"]) != (self._topic, self._id) or set(bounds["offsets"]) != set(
+            self.partitions
+        ):
+            raise ReplayError(
+                f"topic {self._topic!r} was made anew or changed since the replay began; "
+                "begin anew with --restart"
+            )
+        self._fixed = dict(bounds["offsets"])
+        self._total = sum(last - first for first, last in self._fixed.values())
+        for one in self._partitions:
+            first, one.last = self._fixed[one.name]
+            place = places.get(one.name, first)
+            one.ended = place == END
+            one.first = one.last if place == END else place
+            self._done += one.first - first
+        self._check_what_is_left()
+
+    def _check_what_is_left(self) -> None:
+        """Raise where what comes next is not there any more."""
+        there = _found(self._kafka, self._topic)
+        if there is None or there.id != self._id:
+            raise ReplayError(
+                f"topic {self._topic!r} was {'made anew' if there else 'deleted'} since the replay began; "
+                "begin anew with --restart"
+            )
+        tps = {one.name: TopicPartition(self._topic, one.number) for one in self._partitions}
+        with _asking(self._kafka) as consumer:
+            held = consumer.beginning_offsets(list(tps.values()))
+        for one in self._partitions:
+            begin = held[tps[one.name]]
+            if one.first < one.last and begin > one.first:
+                raise ReplayError(
+                    f"{one.name} begins at offset {begin:,} now, and the replay would go on at "
+                    f"{one.first:,}: Kafka has deleted what is between; begin anew with --restart"
+                )
+
+    def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
+        """Yield runs of records; a partition that is ahead of the slowest waits for it.
+
+        Raises
+        ------
+        ReplayError
+            When there is no record, or they cannot be read on.
+        """
+        if not self._total:
+            raise ReplayError(self._nothing)
+        left = [one for one in self._partitions if not one.ended]
+        bounds = {one.number: (one.first, one.last) for one in left}
+        with _quiet():
+            reader = ChunkReader(self._topic, bounds, aiokafka_options(self._kafka), PATIENCE)
+            try:
+                while left:
+                    one = self._next(left, reader, level)
+                    if one.first < one.last:
+                        before = level(one.name) if level else one.reached
+                        yield self._piece(one, reader, RECORDS if len(left) == 1 else one.size)
+                        one.size = _size(one.size, (level(one.name) if level else one.reached) - before)
+                        continue
+                    left.remove(one)
+                    one.ended = True
+                    if not left:
+                        self._check_it_is_the_same()
+                    yield Piece(one.name, None, self._share, END)
+            except ReadingError as error:
+                where = f"{self._topic} at {', '.join(self._kafka.brokers)}"
+                if isinstance(error.__cause__, CorruptRecordException):
+                    raise ReplayError(
+                        f"{where}: {error}; what lies around it can be read with --from and --to"
+                    ) from error
+                self._check_what_is_left()  # says so where what comes next is gone
+                raise ReplayError(f"{where}: {error}; the same command goes on from there") from error
+            finally:
+                reader.close()
+
+    def _check_it_is_the_same(self) -> None:
+        """Raise where the topic was made anew while it was read: part of what came is of another one."""
+        try:
+            there = _found(self._kafka, self._topic)
+        except ReplayError:
+            return  # a broker that is gone now has told all before
+        if there is not None and there.id != self._id:
+            raise ReplayError(
+                f"topic {self._topic!r} was made anew while it was read; begin anew with --restart"
+            )
+
+    @property
+    def _share(self) -> float:
+        return self._done / max(self._total, 1)
+
+    def _next(
+        self, left: list[_Partition], reader: ChunkReader, level: Callable[[str], int] | None
+    ) -> _Partition:
+        """Return which partition is taken from next: of those that are not ahead, one that has something."""
+        levels = {one.name: level(one.name) if level else one.reached for one in left}
+        order = sorted(left, key=lambda one: (levels[one.name], one.number))
+        slowest = levels[order[0].name]
+        for one in order:
+            if levels[one.name] > slowest + AHEAD:
+                break
+            if one.first >= one.last or one.rest is not None or reader.ready(one.number):
+                return one
+        return order[0]
+
+    def _piece(self, one: _Partition, reader: ChunkReader, most: int) -> Piece:
+        chunk = one.rest if one.rest is not None else reader.take(one.number)
+        one.rest = None
+        if len(chunk) > most:
+            cut = chunk.offsets[most]
+            one.rest, chunk = chunk.since(cut), chunk.until(cut)
+        self._done += chunk.end - one.first
+        one.first = chunk.end
+        one.reached = max(one.reached, chunk.timestamp / 1000)
+        return Piece(one.name, chunk.values, self._share, chunk.end, chunk.offsets)
+
+
+def _size(now: int, span: float) -> int:
+    """Return how many records the next piece may have, where so many moved time by ``span`` seconds.
+
+    Examples
+    --------
+    >>> _size(1000, 120), _size(1000, 0), _size(3000, 10), _size(1000, 36000)
+    (500, 2000, 4000, 500)
+    """
+    fitting = 2 * now if span <= AHEAD / 2 else int(now * AHEAD / span)
+    return min(max(fitting, FEWEST), RECORDS)
+
+
+def _named(partitions: Sequence[str]) -> str:
+    """Return the first few names, and how many more there are.
+
+    Examples
+    --------
+    >>> _named(["r/0", "r/2"]), _named([f"r/{n}" for n in range(1, 63)])
+    ('r/0, r/2', 'r/1, r/2, r/3, r/4 and 58 more')
+    """
+    more = len(partitions) - NAMED
+    if more <= 1:
+        return ", ".join(partitions)
+    return f"{', '.join(partitions[:NAMED])} and {more} more"
+
+
+@contextlib.contextmanager
+def _asking(kafka: Kafka) -> Iterator[KafkaConsumer]:
+    """Give a client that is asked for offsets, of committed records only."""
+    try:
+        consumer = connected(
+            KafkaConsumer,
+            kafka,
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+        )
+        with contextlib.closing(consumer):
+            yield consumer
+    except CredentialsMissingError as error:
+        raise ReplayError(str(error)) from error
+    except KafkaError as error:
+        raise ReplayError(
+            f"Kafka at {', '.join(kafka.brokers)} does not answer ({type(error).__name__}); is it up?"
+        ) from error
+
+
+def _found(kafka: Kafka, topic: str) -> Topic | None:
+    try:
+        return topics_there(kafka.model_copy(update={"requests": topic})).get(topic)
+    except TopicError as error:
+        raise ReplayError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the client from saying what we say ourselves, in one line."""
+    library = logging.getLogger("aiokafka")
+    before = library.level
+    library.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        library.setLevel(before)
+
+
+def _when(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

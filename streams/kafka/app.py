@@ -1,0 +1,138 @@
+"""The Faust app of the Kafka driver, with every setting that must not be left to a default."""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+import tempfile
+from typing import Any, Final
+
+import faust
+import structlog
+from aiokafka import AIOKafkaClient
+from aiokafka.errors import KafkaError
+from aiokafka.helpers import create_ssl_context
+
+from config.settings import Kafka
+from streams.kafka.client import secret
+from streams.kafka.membership import name_of_worker
+from streams.lane.chunk_lane import ChunkApp
+
+# All timeouts in one place: the broker gives up on a silent worker after SESSION, a worker has REBALANCE to
+# write its last checkpoints and join again, and no request may be shorter than a session.
+SESSION_SECONDS: Final = 10.0
+HEARTBEAT_SECONDS: Final = 2.0
+REBALANCE_SECONDS: Final = 30.0
+REQUEST_SECONDS: Final = 40.0
+COMMIT_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 5.0
+
+FETCH_BYTES: Final = 1024 * 1024  # of one partition and fetch: about 4,000 events, 20 ms of work
+BUFFERED_CHUNKS: Final = 16  # of one topic: at most 16 MiB (of compressed records) wait for the stage
+
+log = structlog.get_logger("uneri.kafka")
+
+
+def aiokafka_options(kafka: Kafka) -> dict[str, Any]:
+    """Return the keyword arguments that every aiokafka client takes.
+
+    Raises
+    ------
+    streams.kafka.client.CredentialsMissingError
+        When an environment variable with a credential is not set.
+    """
+    options: dict[str, Any] = {
+        "bootstrap_servers": list(kafka.brokers),
+        "client_id": kafka.app,
+        "security_protocol": kafka.security.upper(),
+        "request_timeout_ms": int(REQUEST_SECONDS * 1000),
+    }
+    if kafka.security.endswith("ssl"):
+        options["ssl_context"] = create_ssl_context()
+    if kafka.sasl_mechanism:
+        options |= {
+            "sasl_mechanism": kafka.sasl_mechanism,
+            "sasl_plain_username": secret(kafka.username_env, "kafka.username_env"),
+            "sasl_plain_password": secret(kafka.password_env, "kafka.password_env"),
+        }
+    return options
+
+
+def chunk_app(kafka: Kafka) -> ChunkApp:
+    """Return the app, with no agents yet. Its state lives in checkpoints, not in Faust's tables."""
+    return ChunkApp(
+        kafka.app,
+        broker=";".join(f"kafka://{address}" for address in kafka.brokers),
+        broker_credentials=_credentials(kafka),
+        broker_client_id=kafka.app,
+        broker_session_timeout=SESSION_SECONDS,
+        broker_heartbeat_interval=HEARTBEAT_SECONDS,
+        broker_rebalance_timeout=REBALANCE_SECONDS,
+        broker_request_timeout=REQUEST_SECONDS,
+        broker_commit_interval=COMMIT_SECONDS,
+        broker_check_crcs=True,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=FETCH_BYTES,
+        stream_buffer_maxsize=BUFFERED_CHUNKS,
+        producer_acks=-1,
+        consumer_group_instance_id=name_of_worker(kafka),
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        store="memory://",
+        datadir=tempfile.mkdtemp(prefix="uneri-faust-"),  # Faust insists on one; nothing is kept there
+        web_enabled=False,
+        web_tables_enabled=False,
+        autodiscover=False,
+        key_serializer="raw",
+        value_serializer="raw",
+    )
+
+
+def _credentials(kafka: Kafka) -> Any:
+    context = ssl.create_default_context() if kafka.security.endswith("ssl") else None
+    if kafka.sasl_mechanism:
+        return faust.SASLCredentials(
+            username=secret(kafka.username_env, "kafka.username_env"),
+            password=secret(kafka.password_env, "kafka.password_env"),
+            mechanism=kafka.sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None
+
+
+async def wait_for_kafka(kafka: Kafka, stopping: asyncio.Event) -> bool:
+    """Return True when a broker answers, False when ``stopping`` was set before one did.
+
+    Says in one line that none does, once, and goes on trying: Faust would answer with a traceback.
+    """
+    said = False
+    where = ", ".join(kafka.brokers)
+    while not stopping.is_set():
+        reason = await _unreachable(kafka)
+        if reason is None:
+            if said:
+                log.info(f"Kafka at {where} answers")  # noqa: G004 - a sentence, not fields
+            return True
+        if not said:
+            again = f"trying again every {RETRY_SECONDS:.0f} s"
+            log.warning(f"Kafka at {where} does not answer ({reason}); {again}")  # noqa: G004 - a sentence
+            said = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), RETRY_SECONDS)
+    return False
+
+
+async def _unreachable(kafka: Kafka) -> str | None:
+    library = logging.getLogger("aiokafka")
+    level = library.level
+    library.setLevel(logging.CRITICAL)  # we say it ourselves, once
+    client = AIOKafkaClient(**aiokafka_options(kafka))
+    try:
+        await client.bootstrap()
+    except (KafkaError, OSError) as error:
+        return type(error).__name__
+    else:
+        return None
+    finally:
+        await client.close()
+        library.setLevel(level)

@@ -1,0 +1,122 @@
+"""Checkpoints in one compacted Kafka topic.
+
+A checkpoint of ``key`` is a set of records of one partition: its parts, cut into pieces
+(``key|part|number``), and last a marker (``key``) with offsets and the count, length and checksum of each
+part. Pieces, marker and the tombstones of parts that are gone are one transaction of ``OwnedRecords``.
+"""
+
+import zlib
+from typing import Final
+
+import msgspec
+
+from detectors.state.state import StateError
+from streams.engine.checkpoint import Checkpoint
+from streams.kafka.fenced_store import OwnedRecords
+
+PIECE_BYTES: Final = 900_000  # below Kafka's default limit of 1 MiB a record batch
+MARKER_VERSION: Final = 1
+
+
+class _Part(msgspec.Struct, array_like=True):
+    pieces: int
+    length: int
+    checksum: int
+
+
+class _Marker(msgspec.Struct, array_like=True):
+    version: int
+    offsets: dict[str, int]
+    parts: dict[str, _Part]
+
+
+_NONE: Final = _Marker(MARKER_VERSION, {}, {})
+
+
+class KafkaCheckpoints:
+    """Implements ``streams.engine.checkpoint.Checkpoints``; loading a key takes its ownership."""
+
+    def __init__(self, records: OwnedRecords) -> None:
+        self._records = records
+        self._markers: dict[str, _Marker] = {}  # what the newest checkpoint of an owned key consists of
+        # The objects that these parts were: what a stage hands in again was not changed, and need not be read
+        # through. Most of a large state is the same from one checkpoint to the next.
+        self._bodies: dict[str, dict[str, bytes]] = {}
+
+    async def load(self, key: str) -> Checkpoint | None:
+        """Take ownership of ``key`` and return its newest checkpoint, None when there is none.
+
+        Raises
+        ------
+        detectors.state.state.StateError
+            When pieces are missing or do not fit their checksum.
+        """
+        records = await self._records.take_over(key)
+        try:
+            marker = _decoded(key, records[key]) if key in records else None
+            parts = {
+                name: _assembled(key, name, part, records) for name, part in (marker or _NONE).parts.items()
+            }
+        except StateError:
+            await self._records.give_up(key)
+            raise
+        self._markers[key], self._bodies[key] = marker or _NONE, parts
+        return None if marker is None else Checkpoint(marker.offsets, parts)
+
+    async def save(self, key: str, checkpoint: Checkpoint) -> None:
+        """Write ``checkpoint`` under an owned key; it is durable when this returns.
+
+        Raises
+        ------
+        streams.kafka.fenced_store.FencedError
+            When another process has loaded ``key`` since.
+        """
+        before, bodies = self._markers[key].parts, self._bodies[key]
+        after = {
+            name: before[name]
+            if body is bodies.get(name)
+            else _Part(max(1, -(-len(body) // PIECE_BYTES)), len(body), zlib.crc32(body))
+            for name, body in checkpoint.parts.items()
+        }
+        records: list[tuple[str, bytes | None]] = []
+        for name, part in after.items():
+            if before.get(name) != part:
+                body = checkpoint.parts[name]
+                cuts = range(0, part.pieces * PIECE_BYTES, PIECE_BYTES)
+                records += [(f"{key}|{name}|{i}", body[at : at + PIECE_BYTES]) for i, at in enumerate(cuts)]
+        marker = _Marker(MARKER_VERSION, checkpoint.offsets, after)
+        records.append((key, msgspec.msgpack.encode(marker)))
+        for name, part in before.items():
+            kept = after[name].pieces if name in after else 0
+            records += [(f"{key}|{name}|{i}", None) for i in range(kept, part.pieces)]
+        await self._records.write(key, records)
+        self._markers[key], self._bodies[key] = marker, dict(checkpoint.parts)
+
+    async def close(self, key: str | None = None) -> None:
+        """Give up ownership of ``key``, or of all keys."""
+        for one in list(self._markers) if key is None else [key]:
+            self._markers.pop(one, None)
+            self._bodies.pop(one, None)
+            await self._records.give_up(one)
+
+
+def _decoded(key: str, found: bytes) -> _Marker:
+    try:
+        marker = msgspec.msgpack.decode(found, type=_Marker)
+    except msgspec.DecodeError as error:
+        raise StateError(f"the marker of the checkpoint {key} is damaged: {error}") from error
+    if marker.version != MARKER_VERSION:
+        raise StateError(
+            f"the checkpoint {key} has version {marker.version}, this version of uneri reads {MARKER_VERSION}"
+        )
+    return marker
+
+
+def _assembled(key: str, name: str, part: _Part, records: dict[str, bytes]) -> bytes:
+    body = b"".join(records.get(f"{key}|{name}|{i}", b"") for i in range(part.pieces))
+    if len(body) != part.length or zlib.crc32(body) != part.checksum:
+        raise StateError(
+            f"the checkpoint {key} is damaged: its part {name!r} ({len(body)} bytes) does not fit length "
+            f"{part.length} and checksum of its marker"
+        )
+    return body

@@ -1,0 +1,45 @@
+"""The outbox of the Kafka driver: rows in the compacted topic that also holds the checkpoints."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from alerting.outbox.row import Row, rows_of
+from streams.kafka.fenced_store import OwnedRecords
+
+KEY: Final = "outbox"
+_PART: Final = f"{KEY}|part/"  # ids of rows have no slash
+
+
+class KafkaOutboxStorage:
+    """An ``OutboxStorage``; loading takes the rows over from any other process."""
+
+    def __init__(self, records: OwnedRecords) -> None:
+        self._records = records
+
+    async def load(self) -> tuple[list[Row], dict[str, bytes]]:
+        """Return all rows, and the parts of the pipeline's state."""
+        found = await self._records.take_over(KEY)
+        parts = {name.removeprefix(_PART): value for name, value in found.items() if name.startswith(_PART)}
+        rows = rows_of(value for name, value in found.items() if not name.startswith(_PART))
+        return rows, parts
+
+    async def write(
+        self, rows: Iterable[Row], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
+    ) -> None:
+        """Insert or replace rows and parts, drop parts that are None and rows in ``gone``: all or none."""
+        records: list[tuple[str, bytes | None]] = [
+            (_name(row.id), msgspec.msgpack.encode(row)) for row in rows
+        ]
+        records += [(f"{_PART}{name}", part) for name, part in parts.items()]
+        records += [(_name(each), None) for each in gone]
+        await self._records.write(KEY, records)
+
+    async def close(self) -> None:
+        """Give the rows up."""
+        await self._records.give_up(KEY)
+
+
+def _name(row: str) -> str:
+    return f"{KEY}|{row}"

@@ -1,0 +1,371 @@
+"""Runs one stage on one source partition: load its checkpoint, skip, feed, emit, checkpoint, release.
+
+All stages of the Kafka driver run in this frame, and only here is decided what makes them exact:
+
+- A record is fed when its offset is at or above that of the checkpoint, and then exactly once.
+- Before a checkpoint is written, everything emitted until then has been acknowledged by Kafka.
+- An offset is released for commit after the checkpoint that includes it is durable.
+- What a stage emits for records is a function of the records: emitted again after a crash it is recognised
+  and dropped. What it emits because wall time passed is not, so that goes into a checkpoint first and is
+  emitted after it, again after a crash in between.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple, Protocol
+
+import msgspec
+import structlog
+from aiokafka.errors import KafkaError
+
+from detectors.state.state import StateError, said
+from streams.engine.checkpoint import Checkpoint, Checkpoints
+from streams.lane.chunk import Chunk
+from streams.process.crash_points import At, CrashPoint, nothing
+
+UNACKNOWLEDGED: Final = 1000  # emissions on their way until a stage waits for them
+UNACKNOWLEDGED_BYTES: Final = 32 * 1024 * 1024  # and how large they may be together
+PENDING: Final = "pending"  # the part that holds emissions made because time passed
+ASKING_SECONDS: Final = 5.0  # between two looks at a partition that brings nothing, and for an answer
+TOPIC: Final = "topic"  # the part that says which topic the offsets are of, where brokers tell
+
+REMEDY: Final = (
+    "start the version of uneri that wrote it, or begin anew with another kafka.app (`uneri setup` makes its "
+    "topics; the requests are read from their start)"
+)
+
+log = structlog.get_logger("uneri.stage")
+
+
+class Emission(NamedTuple):
+    """One record for another topic; ``partition`` None leaves it to the key."""
+
+    topic: str
+    partition: int | None
+    key: bytes | None
+    value: bytes
+
+
+class Stage(Protocol):
+    """State that is fed chunks. ``feed`` and ``idle`` return at once: no clock, no network.
+
+    What they return is handed to ``send`` of the runner: an ``Emission``, unless the stage has another way
+    out. ``idle`` may return ``Emission`` only.
+    """
+
+    def feed(self, chunk: Chunk) -> Iterable[Any]:
+        """Take in the records of a chunk."""
+
+    def idle(self) -> Iterable[Emission]:
+        """Take in that the partition has been silent; called once until records come again."""
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state in parts."""
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot."""
+
+
+class Bounds(NamedTuple):
+    """The offsets that a partition has: ``first <= offset < end``."""
+
+    first: int
+    end: int
+
+
+class LostRecordsError(RuntimeError):
+    """Offsets were skipped that nobody deleted: going on would count wrong."""
+
+
+class OtherTopicError(RuntimeError):
+    """The topic is not the one that the checkpoint was made of, or ends before it."""
+
+
+class StageRunner:
+    """One stage of one source partition.
+
+    Parameters
+    ----------
+    key
+        Name of its checkpoints: ``rollup/3``.
+    source
+        The source partition: ``requests/3``.
+    stage
+        What is fed.
+    checkpoints
+        Where its state is kept.
+    send
+        Hands an emission to Kafka and returns a future of its acknowledgement.
+    release
+        Told the offset up to which a durable checkpoint includes the source.
+    bounds
+        The offsets that the source has now.
+    topic_id
+        Tells the topic of the source from another of the same name; empty when that is not known.
+    every
+        Seconds of wall time between checkpoints.
+    idle_after
+        Seconds of wall time without records, while a broker answers, after which the stage is told so;
+        None: never.
+    clock
+        Seconds, monotonic.
+    at
+        Called at each crash point, for tests.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        source: str,
+        stage: Stage,
+        *,
+        checkpoints: Checkpoints,
+        send: Callable[[Any], Awaitable[Awaitable[Any]]],
+        release: Callable[[int], None],
+        bounds: Callable[[], Awaitable[Bounds]],
+        topic_id: str = "",
+        every: float = 5.0,
+        idle_after: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        at: At = nothing,
+    ) -> None:
+        self.key = key
+        self.source = source
+        self.stage = stage
+        self.position: int | None = None  # next offset to take in; None before the first record ever
+        self.checkpointed: int | None = None  # the position that the newest durable checkpoint has
+        self._checkpoints = checkpoints
+        self._send = send
+        self._release = release
+        self._bounds = bounds
+        self._topic_id = topic_id.encode()
+        self._every = every
+        self._idle_after = idle_after
+        self._clock = clock
+        self._at = at
+        self._spoke = self._saved = self._asked = clock()
+        self._idle = False
+        self._changed = False
+        self._closed = False
+        self._lock = asyncio.Lock()
+        self._unacknowledged: list[Awaitable[Any]] = []
+        self._unacknowledged_bytes = 0
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many emissions are on their way."""
+        return len(self._unacknowledged)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it takes a chunk in, or writes a checkpoint."""
+        return self._lock.locked()
+
+    @property
+    def saved(self) -> int | None:
+        """What the newest durable checkpoint includes: the position when nothing has changed since."""
+        return self.checkpointed if self._changed else self.position
+
+    @property
+    def checkpoint_age(self) -> float:
+        """Since when the stage has state that no checkpoint includes, seconds; 0 when it has none."""
+        return self._clock() - self._saved if self._changed else 0.0
+
+    async def open(self) -> None:
+        """Load the checkpoint and go on from it.
+
+        Raises
+        ------
+        OtherTopicError
+            When the source is another topic than that of the checkpoint, or ends before it.
+        detectors.state.state.StateError
+            When the checkpoint is damaged or of another version.
+        """
+        async with self._lock:
+            try:
+                checkpoint = await self._checkpoints.load(self.key)
+            except StateError as error:
+                raise StateError(f"{error}; {REMEDY}") from error
+            self._at(CrashPoint.LOADED, self.key)
+            if checkpoint is not None:
+                await self._restore(checkpoint)
+            self._spoke = self._saved = self._clock()
+
+    async def _restore(self, checkpoint: Checkpoint) -> None:
+        parts = dict(checkpoint.parts)
+        position = checkpoint.offsets.get(self.source)
+        if parts.pop(TOPIC, self._topic_id) != self._topic_id:
+            raise OtherTopicError(
+                f"{self.source} is of another topic than the one that the checkpoint {self.key} was made of: "
+                "it was deleted and created anew. Choose another kafka.app, or delete the topics of this one"
+            )
+        first = 0
+        if position is not None:
+            first, end = await self._bounds()
+            if end < position:
+                raise OtherTopicError(
+                    f"{self.source} ends at offset {end}, but the checkpoint {self.key} includes it to "
+                    f"{position}: was the topic deleted and created anew? Choose another kafka.app, "
+                    "or delete the topics of this one"
+                )
+        pending = parts.pop(PENDING, None)
+        if parts:
+            try:
+                self.stage.restore(parts)
+            except (StateError, KeyError, msgspec.MsgspecError) as error:
+                raise StateError(
+                    f"the checkpoint {self.key} cannot be read: {said(error)}; {REMEDY}"
+                ) from error
+        self.position = self.checkpointed = position
+        if position is not None:
+            self._release(position)
+            self._skip_deleted(first)
+        if pending is not None:
+            self._at(CrashPoint.RESTORED, self.key)
+            await self._emit(msgspec.msgpack.decode(pending, type=list[Emission]))
+            self._changed = True  # the next checkpoint is without them
+
+    async def feed(self, chunk: Chunk) -> None:
+        """Take in what is new in a chunk, and write a checkpoint when it is time.
+
+        Raises
+        ------
+        LostRecordsError
+            When the chunk begins beyond the position though Kafka still has what is between.
+        """
+        async with self._lock:
+            if self._closed:
+                return
+            if self.position is None:
+                # Not where the chunk begins: when a rebalance drops what was fetched before anything was
+                # committed, the consumer goes on behind it.
+                self.position = min(chunk.start, (await self._bounds()).first)
+            if chunk.end <= self.position:
+                return
+            if chunk.start > self.position:
+                await self._explain(self.position, chunk.start)
+            chunk = chunk.since(self.position)
+            emissions = self.stage.feed(chunk)
+            self.position = chunk.end
+            self._changed = True
+            if len(chunk):
+                self._spoke = self._clock()
+                self._idle = False
+            self._at(CrashPoint.FED, self.key)
+            await self._emit(emissions)
+            self._at(CrashPoint.EMITTED, self.key)
+            if self._clock() - self._saved >= self._every:
+                await self._checkpoint()
+
+    async def tick(self) -> None:
+        """Let wall time pass: say idle, write a checkpoint. To be called about once a second."""
+        async with self._lock:
+            if self._closed:
+                return
+            if await self._is_silent():
+                self._idle = True
+                emissions = list(self.stage.idle())
+                if emissions:
+                    self._at(CrashPoint.SILENT, self.key)
+                    await self._checkpoint(emissions)
+                    self._at(CrashPoint.PENDING, self.key)
+                    await self._emit(emissions)
+                    await self._acknowledged()
+                    self._at(CrashPoint.SAID, self.key)
+                    self._changed = True  # the next checkpoint is without them
+            if self._changed and self._clock() - self._saved >= self._every:
+                await self._checkpoint()
+
+    async def close(self) -> None:
+        """Write a last checkpoint; what is fed after this is ignored."""
+        async with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            if self._changed:
+                await self._checkpoint()
+
+    async def _is_silent(self) -> bool:
+        """Whether a broker was asked again and again for long enough, and always answered that nothing came.
+
+        While it does not answer nobody can write to it either: that is no silence of the partition.
+        """
+        now = self._clock()
+        if self._idle_after is None or self._idle:
+            return False
+        if now - self._spoke < self._idle_after and now - max(self._spoke, self._asked) < ASKING_SECONDS:
+            return False
+        try:
+            async with asyncio.timeout(ASKING_SECONDS):  # nothing is fed meanwhile
+                first, end = await self._bounds()
+        except (KafkaError, TimeoutError):
+            self._spoke = self._clock()
+            return False
+        self._asked = self._clock()
+        if end <= first:
+            self._skip_deleted(first)
+        if end > (first if self.position is None else self.position):
+            self._spoke = self._asked  # there is more to read: we are slow, the partition is not silent
+            return False
+        return self._asked - self._spoke >= self._idle_after
+
+    async def _explain(self, position: int, start: int) -> None:
+        first = (await self._bounds()).first
+        if first <= position:
+            raise LostRecordsError(
+                f"{self.source} went on at offset {start} after {position}, but Kafka has what is between; "
+                "a restart reads it again from the checkpoint"
+            )
+        self._tell_deleted(position, start)
+
+    def _skip_deleted(self, first: int) -> None:
+        """Go on where the partition begins now: where nothing is left, no chunk comes that tells of the gap.
+
+        Without this the stage would wait for records that are gone, and hold everybody up who waits for it.
+        """
+        if self.position is not None and first > self.position:
+            self._tell_deleted(self.position, first)
+            self.position = first
+            self._changed = True
+
+    def _tell_deleted(self, position: int, start: int) -> None:
+        log.error(
+            "Kafka deleted records before they were read: raise the topic's retention",
+            source=self.source,
+            first=position,
+            last=start - 1,
+        )
+
+    async def _emit(self, emissions: Iterable[Any]) -> None:
+        for emission in emissions:
+            self._unacknowledged.append(await self._send(emission))
+            self._unacknowledged_bytes += len(emission.value) if isinstance(emission, Emission) else 0
+            if (
+                len(self._unacknowledged) >= UNACKNOWLEDGED
+                or self._unacknowledged_bytes >= UNACKNOWLEDGED_BYTES
+            ):
+                await self._acknowledged()
+
+    async def _acknowledged(self) -> None:
+        sent, self._unacknowledged = self._unacknowledged, []
+        self._unacknowledged_bytes = 0
+        await asyncio.gather(*sent)
+
+    async def _checkpoint(self, pending: list[Emission] | None = None) -> None:
+        await self._acknowledged()
+        self._at(CrashPoint.ACKNOWLEDGED, self.key)
+        parts = dict(self.stage.snapshot())
+        if pending:
+            parts[PENDING] = msgspec.msgpack.encode(pending)
+        if self._topic_id:
+            parts[TOPIC] = self._topic_id
+        offsets = {} if self.position is None else {self.source: self.position}
+        await self._checkpoints.save(self.key, Checkpoint(offsets, parts))
+        self._at(CrashPoint.DURABLE, self.key)
+        self._saved = self._clock()
+        self._changed = False
+        self.checkpointed = self.position
+        if self.position is not None:
+            self._release(self.position)
+        self._at(CrashPoint.RELEASED, self.key)

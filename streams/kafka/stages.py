@@ -1,0 +1,207 @@
+"""The stages of the Kafka driver: the engine's classes between the bytes of two topics."""
+
+import base64
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+from msgspec.msgpack import Decoder as MessageDecoder
+from msgspec.msgpack import Encoder as MessageEncoder
+
+from alerting.incidents.incidents import Incidents
+from config.settings import Settings
+from detectors.state.state import pack, unpack
+from streams.decode.decoder import Decoder
+from streams.decode.rejected import Rejected
+from streams.detect.detect import Detect
+from streams.detect.gather import Gather, Judged
+from streams.engine.dead_letter_limit import DeadLetterLimit, stopped
+from streams.kafka.notices import told
+from streams.kafka.stage import Emission
+from streams.kafka.topics import Topics
+from streams.lane.chunk import Chunk
+from streams.process.metrics import Metrics
+from streams.rollup.block import Block
+from streams.rollup.block_codec import decode_block, encode_block
+from streams.rollup.rollup import Rollup
+
+HELD: Final = "held"  # the part with the offsets of records that are held back
+HELD_VERSION: Final = 1
+
+
+class RollupStage:
+    """A partition of the requests topic: raw records become blocks for the rollups topic, or dead letters."""
+
+    def __init__(
+        self,
+        partition: int,
+        settings: Settings,
+        shards: int,
+        topics: Topics,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._topics = topics
+        self._metrics = metrics or Metrics()
+        self._partition = partition
+        self._decoder = Decoder(settings)
+        self.rollup = Rollup(f"{topics.requests}/{partition}", shards, settings.time, self._decoder)
+        self._held: dict[int, int] = {}  # offsets of records that are held back; 1 is the last that was fed
+        self._limit = DeadLetterLimit(settings.dead_letters)
+        self._folded = 0  # as far as it was counted
+        self.records = 0
+        self.rejected = 0
+
+    def feed(self, chunk: Chunk) -> Iterable[Emission]:
+        """Decode and roll up; give dead letters, then the blocks of the buckets that closed.
+
+        Raises
+        ------
+        streams.engine.dead_letter_limit.DeadLetterLimitError
+            When too many are bad. Nothing of the chunk is told then, and the stage must not be fed again.
+        """
+        columns, rejected = self._decoder.decode(chunk.values)
+        if passed := self._limit.take(len(chunk), rejected):
+            offset = self._offset(passed.rejected.index, chunk)
+            raise stopped(passed, f"{self._topics.requests}, partition {self._partition}, offset {offset}")
+        before = self._counted()
+        blocks = self.rollup.feed(columns)
+        self.records += len(chunk)
+        self.rejected += len(rejected)
+        self._count(len(chunk), rejected, before)
+        letters = [self._dead_letter(one, self._offset(one.index, chunk)) for one in rejected]
+        self._held = {
+            back: offset
+            for back in self._decoder.held
+            if (offset := self._offset(len(chunk) - back, chunk)) is not None
+        }
+        return [*letters, *self._blocks(blocks)]
+
+    def idle(self) -> Iterable[Emission]:
+        """Let the shards know that this partition does not hold time back."""
+        return self._blocks(self.rollup.idle())
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state of decoder and rollup, how many were bad, and the offsets of what is held back."""
+        held = pack(HELD, HELD_VERSION, self._held, {})
+        return {**self.rollup.snapshot(), **self._limit.snapshot(), HELD: held}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot."""
+        self.rollup.restore(parts)
+        if HELD in parts:  # a checkpoint of before it was kept has none
+            self._held, _ = unpack(parts[HELD], HELD, HELD_VERSION, dict[int, int])
+        self._limit.restore(parts)
+        self._folded = self._decoder.folded
+
+    def _counted(self) -> tuple[int, int]:
+        return self.rollup.late, self.rollup.duplicates
+
+    def _count(self, records: int, rejected: Sequence[Rejected], before: tuple[int, int]) -> None:
+        metrics = self._metrics
+        metrics.records.inc(records)
+        for one in rejected:
+            metrics.rejected.labels(one.reason.value).inc()
+        metrics.late.inc(self.rollup.late - before[0])
+        metrics.duplicates.inc(self.rollup.duplicates - before[1])
+        metrics.folded.inc(self._decoder.folded - self._folded)
+        self._folded = self._decoder.folded
+
+    def _blocks(self, blocks: Sequence[Block]) -> list[Emission]:
+        self._metrics.blocks.inc(len(blocks))
+        key = f"{self._topics.requests}/{self._partition}".encode()
+        return [Emission(self._topics.rollups, block.shard, key, encode_block(block)) for block in blocks]
+
+    def _offset(self, index: int, chunk: Chunk) -> int | None:
+        """Return the offset of a record by its place in this run or, negative, before it."""
+        return chunk.offsets[index] if index >= 0 else self._held.get(-index)
+
+    def _dead_letter(self, rejected: Rejected, offset: int | None) -> Emission:
+        letter = {
+            "reason": rejected.reason.value,
+            "detail": rejected.detail,
+            "topic": self._topics.requests,
+            "partition": self._partition,
+            "offset": offset,
+            "record": base64.b64encode(rejected.sample).decode(),  # its first kilobyte
+        }
+        key = f"{self._topics.requests}/{self._partition}/{offset}".encode()
+        return Emission(self._topics.dead_letters, None, key, msgspec.json.encode(letter))
+
+
+class DetectStage:
+    """A shard: blocks of all source partitions become judged steps for the findings topic.
+
+    ``on_step`` is called with the start of every step that was judged.
+    """
+
+    def __init__(
+        self,
+        shard: int,
+        sources: Sequence[str],
+        settings: Settings,
+        topics: Topics,
+        on_step: Callable[[int], None] | None = None,
+    ) -> None:
+        self.detect = Detect(shard, sources, settings, on_step)
+        self._topics = topics
+        self._key = str(shard).encode()
+        self._encode = MessageEncoder().encode
+
+    def feed(self, chunk: Chunk) -> Iterable[Emission]:
+        """Merge blocks and judge what they complete."""
+        judged = self.detect.feed(decode_block(value) for value in chunk.values)
+        return [Emission(self._topics.findings, 0, self._key, self._encode(step)) for step in judged]
+
+    def idle(self) -> Iterable[Emission]:
+        """Do nothing: time is told by the blocks."""
+        return ()
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state of the shard."""
+        return self.detect.snapshot()
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot."""
+        self.detect.restore(parts)
+
+
+class IncidentsStage:
+    """The one partition of the findings topic: judged steps become notices for the notices topic.
+
+    ``watermark`` is the end of the newest step that was told; it is only shown.
+    """
+
+    def __init__(self, shards: int, settings: Settings, topics: Topics) -> None:
+        self.incidents = Incidents(settings)
+        self.watermark = 0
+        self.gather = Gather(shards)
+        self._step = settings.time.step
+        self._topic = topics.notices
+        self._decode = MessageDecoder(Judged).decode
+
+    def feed(self, chunk: Chunk) -> Iterable[Emission]:
+        """Group findings step by step; tell of each step what is to be told, also that there is nothing."""
+        emissions: list[Emission] = []
+        for one in self.gather.feed(map(self._decode, chunk.values)):
+            notices = self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
+            leaders = self.incidents.took_the_lead
+            emissions += [
+                Emission(self._topic, 0, None, record) for record in told(notices, leaders, one.watermark)
+            ]
+            self.watermark = one.watermark
+        return emissions
+
+    def idle(self) -> Iterable[Emission]:
+        """Do nothing: time is told by the steps."""
+        return ()
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return what waits for other shards, and the incidents."""
+        return {**self.gather.snapshot(), **self.incidents.snapshot()}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot."""
+        self.gather.restore(parts)
+        self.incidents.restore(parts)
+        if (start := self.gather.complete) is not None:
+            self.watermark = start + self._step

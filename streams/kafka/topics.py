@@ -1,0 +1,196 @@
+"""The daemon's topics: what they are called, how they must be set, and their creation."""
+
+import contextlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from config.settings import Kafka, Settings
+from streams.kafka.client import connected
+
+FOREVER: Final = "-1"
+WEEK: Final = str(7 * 86_400_000)
+MONTH: Final = str(30 * 86_400_000)
+LARGE_RECORD: Final = str(2 * 1024 * 1024)  # an event of 1 MiB with room around
+BLOCK_BYTES: Final = 16 * 1024 * 1024  # a block of a hundred thousand scopes
+REQUESTS_PARTITIONS: Final = 8
+CHECKPOINTS_PARTITIONS: Final = 8
+
+
+class TopicError(RuntimeError):
+    """Kafka does not answer, or a topic is not what the daemon needs; one line, with the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The names, given by the configuration."""
+
+    requests: str
+    rollups: str
+    findings: str
+    notices: str
+    dead_letters: str
+    checkpoints: str
+
+    @classmethod
+    def of(cls, kafka: Kafka) -> "Topics":
+        """Return the names for one app.
+
+        Examples
+        --------
+        >>> Topics.of(Kafka(app="uneri")).dead_letters
+        'uneri-dead-letters'
+        """
+        return cls(
+            kafka.requests,
+            f"{kafka.app}-rollups",
+            f"{kafka.app}-findings",
+            f"{kafka.app}-notices",
+            f"{kafka.app}-dead-letters",
+            f"{kafka.app}-checkpoints",
+        )
+
+
+class Topic(NamedTuple):
+    """What tells a topic from another of the same name."""
+
+    id: str  # empty where brokers are too old to give one
+    partitions: int
+
+
+def needed(kafka: Kafka) -> dict[str, tuple[int, dict[str, str]]]:
+    """Return partitions and configuration by topic.
+
+    Retention runs on wall time while records carry the time of their events: the requests topic, which
+    replay reads and simulation fills with past times, keeps everything until an operator decides otherwise.
+    """
+    topics = Topics.of(kafka)
+    deleted = {"cleanup.policy": "delete", "max.message.bytes": LARGE_RECORD}
+    compacted = {
+        "cleanup.policy": "compact",
+        "min.cleanable.dirty.ratio": "0.1",
+        "segment.ms": "600000",  # only closed segments are compacted, and all of it is read at a start
+        "segment.bytes": str(64 * 1024 * 1024),
+        "delete.retention.ms": "86400000",
+        "max.message.bytes": LARGE_RECORD,
+    }
+    return {
+        topics.requests: (REQUESTS_PARTITIONS, {**deleted, "retention.ms": FOREVER}),
+        topics.rollups: (
+            kafka.shards,
+            {**deleted, "retention.ms": WEEK, "max.message.bytes": str(BLOCK_BYTES)},
+        ),
+        topics.findings: (1, {**deleted, "retention.ms": MONTH}),
+        topics.notices: (1, {**deleted, "retention.ms": MONTH, "max.message.bytes": str(BLOCK_BYTES)}),
+        topics.dead_letters: (1, {**deleted, "retention.ms": MONTH}),
+        topics.checkpoints: (CHECKPOINTS_PARTITIONS, compacted),
+    }
+
+
+def missing_topics(kafka: Kafka, present: Collection[str]) -> list[str]:
+    """Return the daemon's own topics that are not among ``present``."""
+    return [name for name in needed(kafka) if name != kafka.requests and name not in present]
+
+
+def setup_topics(settings: Settings) -> list[str]:
+    """Create the topics that are missing and look at those that are there; return a line for each.
+
+    Raises
+    ------
+    TopicError
+        When Kafka does not answer, refuses, or a topic that is there has the wrong number of partitions.
+    """
+    if settings.kafka is None:
+        raise TopicError("the configuration has no kafka section: there are no topics to set up")
+    kafka = settings.kafka
+    with _admin(kafka) as admin:
+        present = _partitions(admin)
+        return [
+            _verified(name, kafka, present[name])
+            if name in present
+            else _created(admin, name, partitions, config, kafka)
+            for name, (partitions, config) in needed(kafka).items()
+        ]
+
+
+def verified_topics(kafka: Kafka) -> dict[str, Topic]:
+    """Return each topic that the daemon needs, all of which are there.
+
+    Raises
+    ------
+    TopicError
+        When one is missing or has the wrong number of partitions, or Kafka does not answer.
+    """
+    present = topics_there(kafka)
+    missing = [name for name in needed(kafka) if name not in present]
+    if missing:
+        raise TopicError(f"Kafka has no topic {', '.join(missing)}: `uneri setup` creates what is missing")
+    for name in needed(kafka):
+        _verified(name, kafka, present[name].partitions)
+    return present
+
+
+@contextlib.contextmanager
+def _admin(kafka: Kafka) -> Iterator[Any]:
+    where = ", ".join(kafka.brokers)
+    try:
+        admin = connected(KafkaAdminClient, kafka)
+    except KafkaError as error:
+        raise TopicError(
+            f"Kafka at {where} does not answer ({type(error).__name__}): is it running?"
+        ) from error
+    try:
+        yield admin
+    except KafkaError as error:
+        raise TopicError(f"Kafka at {where} refused: {error}") from error
+    finally:
+        admin.close()
+
+
+def topics_there(kafka: Kafka) -> dict[str, Topic]:
+    """Return those of the daemon's topics that are there.
+
+    Raises
+    ------
+    TopicError
+        When Kafka does not answer.
+    """
+    with _admin(kafka) as admin:
+        return _present(admin, list(needed(kafka)))
+
+
+def _present(admin: Any, names: list[str] | None = None) -> dict[str, Topic]:
+    return {
+        one["name"]: Topic(str(one.get("topic_id", "")), len(one["partitions"]))
+        for one in admin.describe_topics(names)
+        if not one.get("error_code")
+    }
+
+
+def _partitions(admin: Any) -> dict[str, int]:
+    return {name: topic.partitions for name, topic in _present(admin).items()}
+
+
+def _created(admin: Any, name: str, partitions: int, config: dict[str, str], kafka: Kafka) -> str:
+    try:
+        admin.create_topics([NewTopic(name, partitions, kafka.replication, topic_configs=config)])
+    except TopicAlreadyExistsError:
+        return f"{name}: there already"
+    return f"{name}: created, {partitions} partition{'s' if partitions > 1 else ''}"
+
+
+def _verified(name: str, kafka: Kafka, found: int) -> str:
+    topics = Topics.of(kafka)
+    if name == topics.rollups and found != kafka.shards:
+        raise TopicError(
+            f"the topic {name} has {found} partitions, kafka.shards is {kafka.shards}: set kafka.shards to "
+            f"{found}, or use another kafka.app (the shards of a running app cannot be changed)"
+        )
+    if name in (topics.findings, topics.notices) and found != 1:
+        raise TopicError(
+            f"the topic {name} has {found} partitions instead of 1: delete it, then run `uneri setup`"
+        )
+    return f"{name}: there, {found} partition{'s' if found > 1 else ''}"

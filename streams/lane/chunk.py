@@ -1,0 +1,77 @@
+"""A chunk: consecutive raw records of one source partition, carried through the consumer as one value."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from streams.decode import records
+from streams.decode.records import Records
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Records of one topic partition with the span of offsets that they stand for.
+
+    The span ``start <= offset < end`` has no gap to the chunk before: it includes offsets that hold no
+    record for us (compacted away, transaction markers, aborted). So whoever took a chunk in goes on at
+    ``end``, and a ``start`` beyond the place one has reached means that records were lost. A chunk without
+    records is a span in which there was nothing to read.
+    """
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+    offsets: Sequence[int]  # one a record, ascending; a range unless records are missing in between
+    values: Sequence[bytes]  # an absent value (a tombstone) is empty
+    timestamp: int = -1  # epoch milliseconds, the newest of the record batches; -1 when not known
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def since(self, offset: int) -> Self:
+        """Return the chunk without the records before ``offset``.
+
+        Examples
+        --------
+        >>> Chunk("requests", 0, 5, 8, range(5, 8), [b"a", b"b", b"c"]).since(7).values[0]
+        b'c'
+        """
+        if offset <= self.start:
+            return self
+        kept = bisect_left(self.offsets, offset)
+        start = min(offset, self.end)
+        offsets, values = self.offsets[kept:], self.values[kept:]
+        return type(self)(self.topic, self.partition, start, self.end, offsets, values, self.timestamp)
+
+    def until(self, offset: int) -> Self:
+        """Return the chunk without the records from ``offset`` on.
+
+        Examples
+        --------
+        >>> list(Chunk("requests", 0, 5, 8, range(5, 8), [b"a", b"b", b"c"]).until(7).values)
+        [b'a', b'b']
+        """
+        if offset >= self.end:
+            return self
+        kept = bisect_left(self.offsets, offset)
+        end = max(offset, self.start)
+        offsets, values = self.offsets[:kept], self.values[:kept]
+        return type(self)(self.topic, self.partition, self.start, end, offsets, values, self.timestamp)
+
+
+def merged(chunks: Sequence[Chunk]) -> Chunk:
+    """Return one chunk for consecutive chunks of one partition, at least one."""
+    if len(chunks) == 1:
+        return chunks[0]
+    first, last = chunks[0], chunks[-1]
+    values = records.joined([Records.of(chunk.values) for chunk in chunks])
+    told = [chunk.offsets for chunk in chunks if len(chunk)]
+    offsets: Sequence[int] = range(0)
+    if told:
+        offsets = range(told[0][0], told[-1][-1] + 1)
+        if len(offsets) != len(values):
+            offsets = [offset for run in told for offset in run]
+    newest = max(chunk.timestamp for chunk in chunks)
+    return Chunk(first.topic, first.partition, first.start, last.end, offsets, values, newest)

@@ -1,0 +1,196 @@
+"""The chunk lane: Faust carries a whole run of records of one partition as one event.
+
+A stock Faust agent spends its time on tasks and futures a record. Here Faust keeps what it is good at
+(assignment, rebalance, lifecycle, the commit timer), and every poll gives one event a partition, whose
+value is a ``Chunk``.
+
+Commits follow checkpoints: the only offset that can ever be committed for a chunked topic is the one that
+a stage has released after its checkpoint became durable. Faust's acknowledgements are ignored there: it
+acknowledges also what it skips and what raised.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import faust
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+from streams.lane import version_guard as chunk_guard
+from streams.lane.chunk import Chunk, merged
+from streams.process.crash_points import At, CrashPoint, nothing
+
+chunk_guard.check()  # before anything is overridden
+
+from streams.lane.chunk_records import CHUNKED  # noqa: E402 - overrides aiokafka when it is imported
+
+
+class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
+    """Reads committed transactions only: an aborted record was never said."""
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust sets it for exactly_once only
+        return consumer
+
+
+class ChunkConsumer(driver.Consumer):
+    """Gives one message a partition and poll for chunked topics, and commits what was released."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._released: dict[TP, int] = {}
+        self.owned: set[TP] = (
+            set()
+        )  # from before the first chunk of an assignment to after its last checkpoint
+        self.offered: TP | None = None  # whose chunk is handed over: while its queue is full, nobody gets one
+        super().__init__(*args, **kwargs)
+
+    def next_offset(self, tp: TP) -> int | None:
+        """Return the offset that is fetched next; None where the partition is not fetched now."""
+        consumer = self._thread._consumer  # noqa: SLF001 - position() answers only between two fetches
+        subscription = consumer and consumer._subscription.subscription  # noqa: SLF001 - the same
+        place = TopicPartition(*tp)
+        if not subscription or not subscription.assignment or place not in subscription.assignment.tps:
+            return None
+        state = subscription.assignment.state_value(place)
+        return int(state.position) if state.has_valid_position else None
+
+    def release(self, tp: TP, offset: int) -> None:
+        """Let ``offset`` be committed: everything before it is in a durable checkpoint."""
+        self._released[tp] = offset
+
+    def _new_consumer_thread(self) -> ChunkConsumerThread:
+        return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's signature
+        """Fetch once and give what came: a message a partition for chunked topics, else one a record."""
+        generation = self.app.consumer_generation_id
+        self.offered = None  # also where nobody came back for the next
+        fetched, active = await self._wait_next_records(timeout)
+        if fetched is None or self.should_stop:
+            return
+        if not self.flow_active:  # a rebalance began while we waited: what was fetched is not ours to keep
+            try:
+                await self.perform_seek()
+            except Exception as error:  # noqa: BLE001 - as in the base class: the rebalance seeks again
+                self.log.warning("seeking while partitions are reassigned: %r", error)
+            return
+        plain = {tp: records for tp, records in fetched.items() if tp.topic not in CHUNKED}
+        messages: Iterator[tuple[TP, Any]] = (
+            (tp, self._chunk_message(tp, merged(records)))
+            for tp, records in fetched.items()
+            if tp.topic in CHUNKED and records
+        )
+        records = ((tp, self._to_message(tp, record)) for tp, record in self.scheduler.iterate(plain))
+        for several in (messages, records):
+            for tp, message in several:
+                if not self.flow_active or self.app.consumer_generation_id != generation:
+                    return
+                if active is None or tp in active or tp in self._buffered_partitions:
+                    self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+                    self.offered = tp
+                    yield tp, message
+                    self.offered = None
+
+    def _chunk_message(self, tp: TP, chunk: Chunk) -> ConsumerMessage:
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            chunk.end - 1,  # Faust drops a message whose offset lies behind one it has seen
+            max(chunk.timestamp, 0) / 1000,
+            0,  # timestamp type: of creation
+            None,  # headers
+            None,  # key
+            chunk,  # type: ignore[arg-type] # Faust takes any value, its types say bytes
+            None,  # checksum
+            0,
+            0,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        ours = (tp for tp in self._released if topics is None or tp in topics or tp.topic in topics)
+        return iter({*super()._filter_tps_with_pending_acks(topics), *ours})
+
+    def _new_offset(self, tp: TP) -> int | None:
+        if tp.topic not in CHUNKED:
+            offset: int | None = super()._new_offset(tp)
+            return offset
+        # Faust's own list of acknowledged offsets only grows here.
+        self._acked[tp].clear()
+        self._acked_index[tp].clear()
+        return self._released.get(tp)
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit what was released."""
+        did = bool(await super().commit(topics, start_new_transaction))
+        if did:
+            self.app.at(CrashPoint.COMMITTED, "")  # type: ignore[attr-defined] # it is a ChunkApp
+        return did
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        """Seek in the thread that fetches: it may be going over what was fetched of that partition."""
+
+        async def seek() -> None:
+            self._thread.seek(partition, offset)
+
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(seek(), self._thread.thread_loop))
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        if tp.topic not in CHUNKED:
+            await super()._add_gap(tp, offset_from, offset_to)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Own the partitions before anything is fetched from them."""
+        self.owned = set(assigned)
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Let the stages write their last checkpoints, then forget what they released."""
+        await super().on_partitions_revoked(revoked)
+        self.owned -= revoked
+        for tp in revoked:
+            self._released.pop(tp, None)
+
+
+class ChunkTransport(driver.Transport):
+    """Faust's aiokafka transport with our consumer."""
+
+    Consumer = ChunkConsumer
+
+
+class ChunkSchema(faust.Schema[Any, Any]):
+    """Hands a chunk through as it is."""
+
+    def loads_key(self, *_: Any, **__: Any) -> None:
+        """Return no key: a chunk has none."""
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Chunk:  # noqa: ARG002 - Faust passes it so
+        """Return the chunk."""
+        chunk: Chunk = message.value
+        return chunk
+
+
+class ChunkApp(faust.App):
+    """A Faust app whose ``chunk_topic`` topics take the lane."""
+
+    at: At = staticmethod(nothing)  # called at each crash point, for tests
+
+    def _new_transport(self) -> ChunkTransport:
+        return ChunkTransport(self.conf.broker_consumer, self)
+
+    def chunk_topic(self, name: str) -> Any:
+        """Return the topic ``name``; its agents get a ``Chunk`` an event."""
+        CHUNKED.add(name)
+        return self.topic(name, schema=ChunkSchema())
+
+    @property
+    def chunk_consumer(self) -> ChunkConsumer:
+        """The consumer that the transport made."""
+        consumer = self.consumer
+        assert isinstance(consumer, ChunkConsumer)  # noqa: S101 - ChunkTransport makes no other
+        return consumer

@@ -1,0 +1,98 @@
+"""Follows a growing file by name, as ``tail -F`` does, and takes its lines into the log."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import structlog
+
+from streams.engine.dead_letter_limit import stopped
+from streams.local.http_intake import split_lines
+from streams.local.log_intake import LogIntake, TooManyBadError
+from streams.local.sqlite_store import Position, SqliteStore
+
+log = structlog.get_logger("uneri.follow")
+
+READ = 4 * 1024 * 1024
+
+
+class Follow:
+    """Takes whole lines of ``path`` into the log, with the position in the same transaction.
+
+    A file that is replaced (rotation) is read to its end before its successor is opened; one that shrank
+    is read again from its start. A last line without a line end waits until it has one. While the log is
+    full, so do the others.
+    """
+
+    def __init__(self, path: Path, store: SqliteStore, intake: LogIntake, poll: float = 0.25) -> None:
+        self._path = path
+        self._store = store
+        self._intake = intake
+        self._poll = poll
+
+    async def run(self) -> None:
+        """Follow until cancelled.
+
+        Raises
+        ------
+        streams.engine.dead_letter_limit.DeadLetterLimitError
+            When too many lines are bad. The position stays before them.
+        """
+        waited = False
+        while True:
+            try:
+                file = self._path.open("rb")
+            except OSError as error:
+                if not waited:
+                    log.warning(
+                        "cannot open the file to follow; waiting for it",
+                        path=str(self._path),
+                        reason=error.strerror,
+                    )
+                    waited = True
+                await asyncio.sleep(self._poll)
+                continue
+            waited = False
+            with file:
+                await self._drain(file)
+
+    async def _drain(self, file: BinaryIO) -> None:
+        name, inode = str(self._path.resolve()), os.fstat(file.fileno()).st_ino
+        known = self._store.position(name)
+        offset = known.next if known and known.inode == inode else 0
+        while True:
+            size = os.fstat(file.fileno()).st_size
+            if size < offset:
+                log.warning("the followed file became shorter; reading it from its start", path=name)
+                offset = 0
+            file.seek(offset)
+            data = await asyncio.to_thread(file.read, READ)
+            end = data.rfind(b"\n") + 1
+            if end:
+                await self._take(split_lines(data[:end]), name, Position(inode, offset + end), offset)
+                offset += end
+                continue
+            if (
+                len(data) == READ
+            ):  # a line longer than what is read at once is no event: it is dead-lettered, cut
+                await self._take([data], name, Position(inode, offset + len(data)), offset)
+                offset += len(data)
+                continue
+            if self._replaced(inode):
+                return
+            await asyncio.sleep(self._poll)
+
+    async def _take(self, lines: list[bytes], name: str, position: Position, start: int) -> None:
+        try:
+            await self._intake.append_when_there_is_room(lines, (name, position), self._poll)
+        except TooManyBadError as error:
+            bad = error.passed.rejected
+            place = f"{name}, line {bad.index + 1:,} from byte {start:,} on"
+            raise stopped(error.passed, place) from None
+
+    def _replaced(self, inode: int) -> bool:
+        try:
+            return self._path.stat().st_ino != inode
+        except OSError:
+            return False  # between the two halves of a rotation: stay with what is open

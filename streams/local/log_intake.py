@@ -1,0 +1,127 @@
+"""The one way into the local log: says no before it is full of garbage, or full.
+
+What senders and files give is looked at before it is in the log, while whoever gave it still has it.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from config.settings import Settings
+from streams.decode.decoder import Decoder
+from streams.decode.rejected import Reason, Rejected
+from streams.engine.dead_letter_limit import DeadLetterLimit, Passed
+from streams.local.sqlite_store import Position, SqliteStore
+
+LIMIT: Final = "dead_letters"
+RETRY_SECONDS: Final = 5  # a checkpoint drops what was judged from the log so often
+
+
+class TooManyBadError(Exception):
+    """With these records dead letters would pass the limit: nothing of them was taken."""
+
+    def __init__(self, passed: Passed, rejected: list[Rejected]) -> None:
+        super().__init__(f"{passed.why}, the last one {passed.rejected.reason.value}")
+        self.passed = passed
+        self.rejected = rejected
+
+
+class LogFullError(Exception):
+    """The engine is too far behind: nothing was taken, it is to be given again."""
+
+
+class LogIntake:
+    """Appends records to the log, unless too many are bad or too much of the log is not judged yet.
+
+    A record counts as bad here when it is bad by itself; that its clock is wild only the engine can tell.
+
+    Parameters
+    ----------
+    store
+        The log. How many of the last records were bad is kept with it, in the same transactions.
+    settings
+        Their ``dead_letters`` and ``local`` sections.
+    arrived
+        Called when there is something to judge, or to drop.
+    """
+
+    def __init__(self, store: SqliteStore, settings: Settings, arrived: Callable[[], None]) -> None:
+        self.judged = 0  # offset up to which the engine has taken the log in
+        self._store = store
+        self._stop = settings.dead_letters.stop
+        self._most = settings.local.backlog
+        self._most_bytes = settings.local.backlog_mib << 20
+        self._arrived = arrived
+        self._limit = DeadLetterLimit(settings.dead_letters)
+        if store.intake_state is not None:
+            self._limit.restore({LIMIT: store.intake_state})
+        self._state = self._limit.snapshot()[LIMIT]
+        self._one_at_a_time = asyncio.Lock()
+
+    def full(self) -> str | None:
+        """Say why nothing is taken in now, None when it is."""
+        behind = self._store.end - self.judged
+        if behind >= self._most:
+            return f"{behind:,} records wait to be judged (local.backlog)"
+        if self._store.log_bytes >= self._most_bytes:
+            return f"the log holds {self._store.log_bytes >> 20:,} MiB (local.backlog_mib)"
+        return None
+
+    async def append(
+        self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, *, explain: bool = False
+    ) -> list[Rejected]:
+        """Append records that are durable when this returns; return those that will be dead letters.
+
+        Parameters
+        ----------
+        lines
+            The records.
+        followed
+            The position of the file they come from, which moves in the same transaction.
+        explain
+            Return the bad ones also where no limit asks for them.
+
+        Raises
+        ------
+        TooManyBadError, LogFullError
+            Nothing was taken.
+        sqlite3.Error
+            When the log cannot be written.
+        """
+        rejected = await asyncio.to_thread(_bad, lines) if self._stop or explain else []
+        counted = [one for one in rejected if one.reason is not Reason.FAR_FUTURE]
+        async with self._one_at_a_time:
+            if why := self.full():
+                self._arrived()
+                raise LogFullError(why)
+            if passed := self._limit.would_pass(len(lines), counted):
+                raise TooManyBadError(passed, rejected)
+            self._limit.take(len(lines), counted)
+            state = self._limit.snapshot()[LIMIT]
+            try:
+                await asyncio.to_thread(
+                    self._store.append, lines, followed, None if state == self._state else state
+                )
+            except sqlite3.Error:
+                self._limit.restore({LIMIT: self._state})
+                raise
+            self._state = state
+        self._arrived()
+        return rejected
+
+    async def append_when_there_is_room(
+        self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, poll: float = 0.25
+    ) -> None:
+        """Append what can wait where it is, such as the lines of a file."""
+        while True:
+            try:
+                await self.append(lines, followed)
+            except LogFullError:
+                await asyncio.sleep(poll)
+            else:
+                return
+
+
+def _bad(lines: Sequence[bytes]) -> list[Rejected]:
+    return Decoder().decode(lines)[1]

@@ -1,0 +1,243 @@
+"""What the local driver keeps on disk: the event log, checkpoints, positions and dead letters."""
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from streams.decode.rejected import Rejected
+from streams.engine.checkpoint import Checkpoint
+from streams.process.crash_points import At, CrashPoint, nothing
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS log (first INTEGER PRIMARY KEY, records INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS log_end (only INTEGER PRIMARY KEY CHECK (only = 1), next INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS intake (only INTEGER PRIMARY KEY CHECK (only = 1), state BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS parts (stage TEXT, name TEXT, body BLOB NOT NULL, PRIMARY KEY (stage, name));
+CREATE TABLE IF NOT EXISTS offsets (
+  stage TEXT, source TEXT, next INTEGER NOT NULL, PRIMARY KEY (stage, source)
+);
+CREATE TABLE IF NOT EXISTS positions (path TEXT PRIMARY KEY, inode INTEGER NOT NULL, next INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS dead_letters (
+  source TEXT, offset INTEGER, reason TEXT NOT NULL, detail TEXT NOT NULL, sample BLOB NOT NULL,
+  PRIMARY KEY (source, offset)
+);
+"""
+
+
+class Run(NamedTuple):
+    """Consecutive records of the log; ``first`` is the offset of the first."""
+
+    first: int
+    records: list[bytes]
+
+
+class Position(NamedTuple):
+    """How far a followed file has been taken into the log."""
+
+    inode: int
+    next: int  # byte offset
+
+
+class SqliteStore:
+    """The log and its checkpoints in one SQLite file, written with ``synchronous=FULL``.
+
+    An appended record is durable when ``append`` returns. Every method may be called from any thread; it
+    blocks for the length of one transaction.
+
+    Raises
+    ------
+    sqlite3.Error
+        When the disk is full or the file cannot be written; nothing of the transaction is kept then.
+    """
+
+    def __init__(self, path: Path, patience: float = 5.0, at: At = nothing) -> None:
+        self._at = at
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(
+            path, check_same_thread=False, isolation_level=None, timeout=patience
+        )
+        self._lock = threading.Lock()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "locking_mode=EXCLUSIVE"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        self._connection.executescript(SCHEMA)
+        # Known from here on, so that a part that did not change is not written again.
+        self._written: dict[str, dict[str, bytes]] = {}
+        row = self._connection.execute("SELECT state FROM intake").fetchone()
+        self.intake_state: bytes | None = bytes(row[0]) if row else None  # of the intake
+        # Known without a question, so that nobody waits for a transaction to learn them.
+        self.end = self._number("SELECT next FROM log_end")  # the offset after the last record of the log
+        self.log_bytes = self._number("SELECT SUM(LENGTH(body)) FROM log")  # of records judged or not
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was written stays."""
+        with self._lock:
+            self._connection.close()
+
+    # -- the log ----------------------------------------------------------------------------------
+
+    def append(
+        self,
+        lines: Sequence[bytes],
+        followed: tuple[str, Position] | None = None,
+        intake: bytes | None = None,
+    ) -> int:
+        """Append records (no newline inside) and return the offset after the last of them.
+
+        ``followed`` moves the position of a followed file in the same transaction, so that a crash
+        neither loses nor repeats a line; ``intake`` replaces ``intake_state``.
+        """
+        body = b"\n".join(lines)
+        with self._transaction() as db:
+            row = db.execute("SELECT next FROM log_end").fetchone()
+            first = row[0] if row else 0
+            if lines:
+                db.execute("INSERT INTO log VALUES (?, ?, ?)", (first, len(lines), body))
+            end = first + len(lines)
+            db.execute("INSERT OR REPLACE INTO log_end VALUES (1, ?)", (end,))
+            if followed:
+                path, position = followed
+                db.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (path, *position))
+            if intake is not None:
+                db.execute("INSERT OR REPLACE INTO intake VALUES (1, ?)", (intake,))
+            self._at(CrashPoint.APPENDING, "log")
+            self.log_bytes += len(body)
+            self.end = int(end)
+            self.intake_state = self.intake_state if intake is None else intake
+        self._at(CrashPoint.APPENDED, "log")
+        return self.end
+
+    def _number(self, query: str) -> int:
+        row = self._connection.execute(query).fetchone()
+        return int(row[0] or 0) if row else 0
+
+    def read(self, start: int, at_most: int = 50_000, most_bytes: int = 32 * 1024 * 1024) -> Run:
+        """Return about ``at_most`` records or ``most_bytes`` from ``start`` on; an empty run at the end."""
+        records: list[bytes] = []
+        size = 0
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT first, records, body FROM log WHERE first + records > ? ORDER BY first", (start,)
+            )
+            for first, count, body in rows:
+                lines = body.split(b"\n")
+                if len(lines) != count:
+                    raise sqlite3.DatabaseError(
+                        f"the log row at offset {first} holds {len(lines)} records, not {count}"
+                    )
+                records += lines[max(0, start - first) :]
+                size += len(body)
+                if len(records) >= at_most or size >= most_bytes:
+                    break
+        return Run(start, records)
+
+    def position(self, path: str) -> Position | None:
+        """Return how far the followed file ``path`` has been taken in."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT inode, next FROM positions WHERE path = ?", (path,)
+            ).fetchone()
+        return Position(*row) if row else None
+
+    # -- checkpoints ------------------------------------------------------------------------------
+
+    def save(
+        self,
+        stage: str,
+        checkpoint: Checkpoint,
+        dead: Iterable[tuple[str, int, Rejected]] = (),
+        done: int | None = None,
+    ) -> None:
+        """Write a checkpoint with the dead letters it includes, and drop the log below offset ``done``."""
+        before = self._written.get(stage)
+        with self._transaction() as db:
+            if before is None:
+                db.execute("DELETE FROM parts WHERE stage = ?", (stage,))
+                before = {}
+            changed = [
+                (stage, name, body) for name, body in checkpoint.parts.items() if before.get(name) != body
+            ]
+            db.executemany("INSERT OR REPLACE INTO parts VALUES (?, ?, ?)", changed)
+            gone = [(stage, name) for name in before.keys() - checkpoint.parts.keys()]
+            db.executemany("DELETE FROM parts WHERE stage = ? AND name = ?", gone)
+            db.execute("DELETE FROM offsets WHERE stage = ?", (stage,))
+            db.executemany(
+                "INSERT INTO offsets VALUES (?, ?, ?)",
+                [(stage, source, offset) for source, offset in checkpoint.offsets.items()],
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)",
+                [(source, offset, bad.reason.value, bad.detail, bad.sample) for source, offset, bad in dead],
+            )
+            dropped = 0
+            if done is not None:
+                (size,) = db.execute(
+                    "SELECT SUM(LENGTH(body)) FROM log WHERE first + records <= ?", (done,)
+                ).fetchone()
+                dropped = int(size or 0)
+                db.execute("DELETE FROM log WHERE first + records <= ?", (done,))
+            self._at(CrashPoint.SAVING, stage)
+        self._at(CrashPoint.SAVED, stage)
+        with self._lock:
+            self.log_bytes -= dropped
+        self._written[stage] = dict(checkpoint.parts)
+
+    def load(self, stage: str) -> Checkpoint | None:
+        """Return the checkpoint of a stage, None when it never wrote one."""
+        with self._lock:
+            offsets = dict(
+                self._connection.execute("SELECT source, next FROM offsets WHERE stage = ?", (stage,))
+            )
+            parts = dict(self._connection.execute("SELECT name, body FROM parts WHERE stage = ?", (stage,)))
+        if not offsets and not parts:
+            return None
+        self._written[stage] = dict(parts)
+        return Checkpoint(offsets, parts)
+
+    def dead_letters(self, at_most: int = 1000) -> list[tuple[str, int, str, str, bytes]]:
+        """Return (source, offset, reason, detail, first kilobyte) of the newest dead letters."""
+        with self._lock:
+            return self._connection.execute(
+                "SELECT source, offset, reason, detail, sample FROM dead_letters ORDER BY rowid DESC LIMIT ?",
+                (at_most,),
+            ).fetchall()
+
+    def _transaction(self) -> "_Transaction":
+        return _Transaction(self._connection, self._lock)
+
+
+class _Transaction:
+    def __init__(self, connection: sqlite3.Connection, lock: threading.Lock) -> None:
+        self._connection = connection
+        self._lock = lock
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._lock.acquire()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._lock.release()
+            raise
+        return self._connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
+        except sqlite3.Error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        finally:
+            self._lock.release()

@@ -1,0 +1,79 @@
+"""Takes the lines of standard input into the log."""
+
+import asyncio
+import os
+import threading
+
+from streams.decode.event import MAX_BYTES
+from streams.engine.dead_letter_limit import stopped
+from streams.local.http_intake import split_lines
+from streams.local.log_intake import LogIntake, TooManyBadError
+
+READ = 1024 * 1024
+
+
+class StandardInput:
+    """Reads a file descriptor to its end, line by line, durable a piece at a time.
+
+    It is not read while the log is full. Of a line that is longer than any event only the beginning is kept.
+    """
+
+    def __init__(self, descriptor: int, intake: LogIntake) -> None:
+        self._descriptor = descriptor
+        self._intake = intake
+        self._count = 0
+
+    async def run(self) -> int:
+        """Read to the end of input; return how many records came.
+
+        Raises
+        ------
+        streams.engine.dead_letter_limit.DeadLetterLimitError
+            When too many lines are bad.
+        """
+        rest, too_long = b"", False
+        while data := await self._read():
+            if too_long:  # its beginning was taken, and is a dead letter
+                _, line_end, data = data.partition(b"\n")
+                if not line_end:
+                    continue
+                too_long = False
+            whole, line_end, rest = (rest + data).rpartition(b"\n")
+            if line_end:
+                await self._append(split_lines(whole))
+            if len(rest) > MAX_BYTES:
+                await self._append([rest])
+                rest, too_long = b"", True
+        if rest:
+            await self._append(split_lines(rest))
+        return self._count
+
+    async def _read(self) -> bytes:
+        """Read in a thread that nobody waits for: a read from a terminal cannot be called off."""
+        loop = asyncio.get_running_loop()
+        arrived: asyncio.Future[bytes] = loop.create_future()
+
+        def arrive(data: bytes) -> None:
+            if not arrived.done():
+                arrived.set_result(data)
+
+        def read() -> None:
+            try:
+                data = os.read(self._descriptor, READ)
+            except OSError:
+                data = b""
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(arrive, data)
+
+        threading.Thread(target=read, daemon=True).start()
+        return await arrived
+
+    async def _append(self, lines: list[bytes]) -> None:
+        if not lines:
+            return
+        try:
+            await self._intake.append_when_there_is_room(lines)
+        except TooManyBadError as error:
+            record = self._count + error.passed.rejected.index + 1
+            raise stopped(error.passed, f"standard input, record {record:,}") from None
+        self._count += len(lines)

@@ -1,0 +1,4 @@
+"""Blocks of all source partitions become closed steps with one value a series.
+
+May import rollup, decode and process.
+"""

@@ -1,0 +1,288 @@
+"""From what was counted per path and per call to every scope and edge of one shard that these touch.
+
+A request is counted once, under its path. Only when a step closes are the sums of its paths added to
+the account, service, route, function and client they touch and to the edges between them, so that the
+number of scopes costs nothing per event or per bucket.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.measures import BESIDE, COLUMN, JUDGED, KEPT_ON_EDGES, LATENCIES, SUMMED, Measure
+from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, Scope, ScopeOrEdge
+from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL, layers_of
+from streams.decode.paths import OTHER, Call, Path
+from streams.decode.touched import (
+    PATH_EDGES,
+    PATH_SCOPES,
+    Touched,
+    shard_of,
+    touched_by_call,
+    touched_by_path,
+)
+from streams.rollup.grouping import add_rows
+
+Latency = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+"""Rows, bins and counts of sparse histograms; a pair of row and bin may come more than once."""
+
+Tag = tuple[int, str, str]
+"""Id or row, key, text."""
+
+_ON_REQUESTS: Final = (
+    Measure.REQUESTS,
+    Measure.COLD_STARTS,
+    Measure.ERRORS_USER,
+    Measure.ERRORS_BACKEND,
+    Measure.ERRORS_FATAL,
+    Measure.THROTTLES,
+)
+_KEPT_ON_SCOPES: Final = {
+    ACCOUNT: (*_ON_REQUESTS, Measure.BUSY),
+    SERVICE: _ON_REQUESTS,
+    ROUTE: _ON_REQUESTS,
+    FUNCTION: (*_ON_REQUESTS, Measure.BUSY),
+    CLIENT: _ON_REQUESTS,
+    TABLE: KEPT_ON_EDGES[TABLE],
+}
+_KINDS: Final = len(PATH_SCOPES) + len(PATH_EDGES)
+_MEASURED: Final = tuple(PATH_SCOPES.index(kind) for kind in (ACCOUNT, SERVICE, ROUTE, CLIENT))
+_FUNCTION: Final = PATH_SCOPES.index(FUNCTION)
+_ROUTE: Final = PATH_SCOPES.index(ROUTE)
+# Which measure a layer is of, by its place among LATENCIES. The function is for a function what the whole
+# request is for what stands in front of it.
+_MEASURE_OF_LAYER: Final = np.zeros(LAYERS, np.int64)
+_MEASURE_OF_LAYER[IN_CODE] = LATENCIES.index(Measure.LATENCY_CODE)
+_MEASURE_OF_LAYER[IN_AUTH] = LATENCIES.index(Measure.LATENCY_AUTH)
+# What tells a fatal error or a throttle from others belongs to the deepest scope that is known.
+_DEEPEST: Final = tuple(PATH_SCOPES.index(kind) for kind in (FUNCTION, SERVICE, ROUTE))
+
+
+def _series_of(about: ScopeOrEdge) -> int:
+    if isinstance(about, Edge):
+        return len(KEPT_ON_EDGES[about.target.kind])
+    return len(JUDGED[about.kind]) + len(BESIDE.get(about.kind, ()))
+
+
+_MOST_SERIES: Final = sum(map(len, JUDGED.values())) + len(PATH_EDGES) * max(map(len, KEPT_ON_EDGES.values()))
+"""More than one name ever brings."""
+
+
+def _by_use(
+    ids: NDArray[np.int64], used: NDArray[np.float64], names: Sequence[Path | Call]
+) -> NDArray[np.int64]:
+    """Return each id once, those that were used most first: the same whoever reported first."""
+    distinct, place = np.unique(ids, return_inverse=True)
+    times = np.bincount(place, used).tolist()
+
+    def key(at: int) -> tuple[float, tuple[str, ...]]:
+        name = names[distinct[at]]
+        text = name if isinstance(name, Path) else (*map(str, names[name.path]), name.table)
+        return -times[at], text
+
+    return distinct[sorted(range(len(distinct)), key=key)]
+
+
+class FanOut:
+    """The scopes and edges of one shard, by row, and the rows that each path and call is added to.
+
+    Past ``most`` series new scopes and edges are folded into ``other``: those of a step that are used least,
+    since they are added last. A scope that was folded stays so, whatever the settings say later: its counts
+    are in the row of the others.
+
+    Parameters
+    ----------
+    shard, shards
+        Whose scopes and edges have rows: those of this shard out of so many.
+    most
+        Series that are kept apart; beyond these every target may have one more edge of each kind.
+
+    Attributes
+    ----------
+    series
+        How many there are, business values left out.
+    folded
+        Scopes and edges that were folded.
+    """
+
+    def __init__(self, shard: int, shards: int, most: int = sys.maxsize) -> None:
+        self.shard = shard
+        self.shards = shards
+        self.scopes: list[ScopeOrEdge] = []
+        self.series = 0
+        self.folded = 0
+        self._most = most
+        self._row_of: dict[ScopeOrEdge, int] = {}
+        # All by id. Places are rows counted from 1; 0 takes what nobody in this shard wants.
+        self._places = np.zeros((0, _KINDS), np.int32)
+        self._latency_places = np.zeros((0, LAYERS, len(_MEASURED)), np.int32)
+        self._tagged = np.zeros(0, np.int64)  # rows, -1 for none
+        self._added = np.zeros(0, np.bool_)
+        self._order: list[int] = []  # ids as they were added: what rows follow from
+        self._turns: list[int] = []  # places in that order from which on names were folded, or no longer
+        self._full = False
+        self._kept = np.zeros((0, len(SUMMED)))  # (rows, columns) 1 where the measure is kept
+
+    def row_of(self, about: ScopeOrEdge) -> int | None:
+        """Return the row of a scope or edge; None for one that is of another shard or did not come yet."""
+        return self._row_of.get(about)
+
+    def add(
+        self,
+        names: Sequence[Path | Call],
+        ids: NDArray[np.int64],
+        used: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Give rows to the names of a step; those that have some stay as they are.
+
+        Parameters
+        ----------
+        names
+            All by id; the path of a call is an id among them.
+        ids
+            Of the step.
+        used
+            How often each was: when not all can be kept apart, those that were used most are.
+        """
+        self._make_room(len(names))
+        fresh = ids[~self._added[ids]]
+        if not len(fresh):
+            return
+        if used is not None and self.series + len(fresh) * _MOST_SERIES > self._most:
+            fresh = _by_use(fresh, used[~self._added[ids]], names)
+        else:
+            fresh = np.unique(fresh)  # a snapshot between may have sorted the ids of the step, so sort them
+        known = len(self.scopes)
+        for number in fresh.tolist():
+            if (self.series >= self._most) != self._full:
+                self._full = not self._full
+                self._turns.append(len(self._order))
+            self._add(number, names)
+        self._keep(known)
+
+    def order(self) -> tuple[NDArray[np.int64], list[int]]:
+        """Return what ``restore`` takes: the rows follow from it, and from the names."""
+        return np.array(self._order, np.int64), self._turns
+
+    def restore(self, names: Sequence[Path | Call], order: NDArray[np.int64], turns: Sequence[int]) -> None:
+        """Give the rows again that were given before, in a fan-out that has none."""
+        self._make_room(len(names))
+        for at, number in enumerate(order.tolist()):
+            if at in turns:
+                self._full = not self._full
+                self._turns.append(at)
+            self._add(number, names)
+        self._keep(0)
+
+    def _make_room(self, count: int) -> None:
+        more = count - len(self._added)
+        if more > 0:
+            self._places = np.pad(self._places, ((0, more), (0, 0)))
+            self._latency_places = np.pad(self._latency_places, ((0, more), (0, 0), (0, 0)))
+            self._tagged = np.pad(self._tagged, (0, more), constant_values=-1)
+            self._added = np.pad(self._added, (0, more))
+
+    def _add(self, number: int, names: Sequence[Path | Call]) -> None:
+        name, latency = names[number], self._latency_places[number]
+        if isinstance(name, Path):
+            touched = touched_by_path(name)
+            mine = self._mine(touched)
+            latency[TOTAL] = [mine[kind] for kind in _MEASURED]
+            latency[IN_FUNCTION, 0] = latency[IN_CODE, 0] = mine[_FUNCTION]
+            latency[IN_AUTH, 0] = mine[_ROUTE]
+            deepest = next((kind for kind in _DEEPEST if touched[kind] is not None), _FUNCTION)
+            self._tagged[number] = mine[deepest] - 1
+        else:
+            path = names[name.path]
+            assert isinstance(path, Path)  # noqa: S101 - a call is never made on a call
+            mine = self._mine(touched_by_call(path, name.table))
+            latency[TOTAL, 0] = mine[0]
+            self._tagged[number] = mine[0] - 1
+        self._places[number, : len(mine)] = mine
+        self._added[number] = True
+        self._order.append(number)
+
+    def _keep(self, known: int) -> None:
+        """Say what is kept of the rows that came since there were ``known``."""
+        kept = np.zeros((len(self.scopes) - known, len(SUMMED)))
+        for row, about in enumerate(self.scopes[known:]):
+            measures = (
+                KEPT_ON_EDGES[about.target.kind] if isinstance(about, Edge) else _KEPT_ON_SCOPES[about.kind]
+            )
+            kept[row, [COLUMN[measure] for measure in measures]] = 1.0
+        self._kept = np.concatenate((self._kept, kept))
+
+    def _mine(self, touched: Touched) -> list[int]:
+        return [self._place(about) for about in touched]
+
+    def _place(self, about: ScopeOrEdge | None) -> int:
+        if about is None or (self.shards > 1 and shard_of(about, self.shards) != self.shard):
+            return 0
+        row = self._row_of.get(about)
+        if row is not None:
+            return row + 1
+        if self._full:
+            other = self._other(about)
+            if other != about:
+                self._row_of[about] = row = self._place_here(other)
+                self.folded += 1
+                return row + 1
+        return self._place_here(about) + 1
+
+    def _place_here(self, about: ScopeOrEdge) -> int:
+        row = self._row_of.get(about)
+        if row is None:
+            row = self._row_of[about] = len(self.scopes)
+            self.scopes.append(about)
+            self.series += _series_of(about)
+        return row
+
+    def _other(self, about: ScopeOrEdge) -> ScopeOrEdge:
+        """Return what a scope or edge is folded into: one of each kind, and of a target that is known.
+
+        It says which shard it is of, so that what is told of it is not taken for the same in another.
+        """
+        if isinstance(about, Scope):
+            return Scope(about.kind, "", "", f"shard {self.shard}" if self.shards > 1 else "", OTHER)
+        row = self._row_of.get(about.target)
+        known = None if row is None else self.scopes[row]
+        target = known if isinstance(known, Scope) else self._other(about.target)
+        assert isinstance(target, Scope)  # noqa: S101 - a scope is folded into a scope
+        return Edge(Scope(about.source.kind, target.cloud, target.account, "", OTHER), target)
+
+    def sums(self, ids: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Add the sums of paths and calls, (k, len(SUMMED)), up per row: (rows, len(SUMMED)).
+
+        An id may come more than once.
+        """
+        places = self._places[ids].ravel()
+        wanted = np.flatnonzero(places)
+        added = add_rows(places[wanted] - 1, sums[wanted // _KINDS], len(self.scopes))
+        added *= self._kept
+        return added
+
+    def latency(self, cells: NDArray[np.int64], counts: NDArray[np.float64]) -> dict[Measure, Latency]:
+        """Return the cells of paths and calls as those of rows, apart by what they measure."""
+        owners, bins = layers_of(cells)
+        places = self._latency_places.reshape(-1, len(_MEASURED))[owners].ravel()
+        wanted = np.flatnonzero(places)
+        cell = wanted // len(_MEASURED)
+        rows, bins, counts = (places[wanted] - 1).astype(np.int64), bins[cell], counts[cell]
+        measure = _MEASURE_OF_LAYER[owners % LAYERS][cell]
+        apart = {}
+        for number, name in enumerate(LATENCIES):
+            here = np.flatnonzero(measure == number)
+            apart[name] = rows[here], bins[here], counts[here]
+        return apart
+
+    def tags(self, tags: Mapping[Tag, float]) -> dict[Tag, float]:
+        """Add tags of paths and calls, (id, key, text), up per row, (row, key, text)."""
+        added: dict[Tag, float] = {}
+        for (number, key, text), count in tags.items():
+            row = int(self._tagged[number])
+            if row >= 0:
+                added[row, key, text] = added.get((row, key, text), 0.0) + count
+        return added

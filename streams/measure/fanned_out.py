@@ -1,0 +1,44 @@
+"""A single block, as the scopes and edges of its shard see it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.measures import Measure
+from detectors.model.scope import ScopeOrEdge
+from streams.decode.paths import Call, Path
+from streams.measure.fan_out import FanOut, Latency, Tag
+from streams.measure.value_rows import ValueRows
+from streams.rollup.block import Block
+
+
+@dataclass(frozen=True, slots=True)
+class FannedOut:
+    """One block per scope and edge of its shard."""
+
+    scopes: list[ScopeOrEdge]
+    sums: NDArray[np.float64]  # (scopes, len(SUMMED))
+    latency: dict[Measure, Latency]
+    tags: dict[Tag, float]
+    values: dict[tuple[int, Measure], float]  # by row
+
+
+def fan_out_block(block: Block) -> FannedOut:
+    """Return what a block counted for each scope and edge of its shard.
+
+    ``Steps`` fans out whole steps; this is for whoever looks at a single block.
+    """
+    fan_out = FanOut(block.shard, block.shards)
+    names: list[Path | Call] = [*block.paths, *block.calls]  # rows are ids: those of paths come first
+    fan_out.add(names, np.arange(len(names)))
+    values = ValueRows(fan_out)
+    values.add(block.values, np.arange(len(block.values)))
+    amounts = values.amounts(np.arange(len(block.values)), block.amounts)
+    return FannedOut(
+        fan_out.scopes,
+        fan_out.sums(np.arange(len(block.sums)), block.sums),
+        fan_out.latency(block.cells, block.counts),
+        fan_out.tags({(row, key, text): count for row, key, text, count in block.tags}),
+        dict(zip(values.series, amounts.tolist(), strict=True)),
+    )

@@ -1,0 +1,192 @@
+"""The p95 of a layer of every scope, over one step if that has calls enough, else over the last few."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.latency.latency import MIDDLES, N_BINS, bins_of
+from detectors.latency.newest_calls import (
+    BEFORE,
+    COLUMNS,
+    END,
+    FIRST,
+    ROW,
+    STEP,
+    Reach,
+    append,
+    needed,
+    quantile_bins,
+    slower,
+)
+from detectors.model.measures import Measure
+from detectors.state.state import pack, unpack
+from streams.measure.fan_out import Latency
+
+CALLS: Final = 200
+"""Calls a p95 rests on at least: the ten slowest of them lie above it. With one call in a hundred in a Pareto
+tail, a p95 of a hundred calls doubles by chance once in two thousand times, one of two hundred once in a
+hundred thousand.
+"""
+
+STEPS: Final = 60
+"""Steps that are merged at most where one has too few calls: at a step of a minute, a call every 18 seconds
+has a p95. When everything becomes slow, ten slow calls lift it, however far it looks back, and after 26 it
+is certain. What is not
+enough then either has no p95.
+"""
+
+QUANTILE: Final = 0.95
+SLOW: Final = 1 - QUANTILE
+"""Part of the calls that are slower than usual in any minute."""
+
+CERTAIN: Final = 5.0
+"""A p95 is certainly higher when so many standard deviations of Poisson's more calls are slow than usual."""
+
+TIMES: Final = 2.0
+"""And so many times as many: of how many calls are of a slow kind, chance is not all that changes it."""
+
+GAIN: Final = 0.003
+"""Of the usual p95, on the logarithm: an hour in which all calls are slow raises it by a sixth."""
+
+SETTLING: Final = 10
+"""Steps after which a first guess of it has lost its weight."""
+
+ROOM: Final = 4096
+"""Least cells there is room for, so that few are not sorted out at every step."""
+
+
+class LatencyWindow:
+    """Histograms of the last steps. A histogram merges by adding, so nothing is lost by looking back.
+
+    What no p95 can look back to any more is thrown away when room is needed, and is not in a snapshot. So a
+    scope costs the cells of fewer than ``CALLS`` calls and of one step, twice.
+
+    Parameters
+    ----------
+    measure
+        Whose histograms these are.
+
+    Attributes
+    ----------
+    certain
+        (scopes,) whether the p95 last returned is certainly what it says. Where calls are of two kinds, say
+        a few scans among many gets, and the scans are about a twentieth, the p95 jumps from the one to the
+        other by chance. Then hardly more calls than usual are slower than the usual p95.
+    """
+
+    VERSION = 3
+
+    def __init__(self, measure: Measure = Measure.LATENCY) -> None:
+        self._part = str(measure)
+        self._histogram = np.zeros(N_BINS, np.int64)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._step = 0  # how many came
+        self._newest = np.zeros(0, np.int64)  # (scopes,) the newest run of each
+        self._used = 0, 0  # runs and cells
+        self._runs = np.zeros((0, COLUMNS), np.int64)
+        self._cells = np.zeros((0, 2), np.int32)
+        self._usual = np.zeros(0)  # (scopes,) usual p95, logarithm of milliseconds
+        self._learnt = np.zeros(0)  # steps that it rests on
+        self.certain = np.zeros(0, bool)
+
+    def p95(self, latency: Latency, scopes: int) -> NDArray[np.float64]:
+        """Take in the histograms of a step; return (scopes,) milliseconds, NaN where too few calls say it.
+
+        Parameters
+        ----------
+        latency
+            Rows, bins and counts of the step, sparse. Counts are whole numbers.
+        scopes
+            How many rows there are.
+        """
+        self._step += 1
+        found = np.full(scopes, -1)
+        self.certain = np.ones(scopes, bool)
+        if not len(latency[0]):
+            return np.full(scopes, np.nan)
+        self._make_room(len(latency[0]), scopes)
+        before, _ = self._used
+        arrays = self._runs, self._cells
+        self._used = append(latency, self._step, self._newest, *arrays, self._used, self._histogram)
+        reach = CALLS, self._step - STEPS + 1
+        which = before, self._used[0]
+        quantile_bins(which, reach, QUANTILE, *arrays, self._histogram, found)
+        self._compare(which, reach, found)
+        return np.where(found >= 0, MIDDLES[found], np.nan)
+
+    def _compare(self, which: tuple[int, int], reach: Reach, found: NDArray[np.int64]) -> None:
+        """See how many calls are slower than the usual p95, and learn what is usual (Robbins and Monro)."""
+        rows = np.flatnonzero(found >= 0)
+        fresh = rows[self._learnt[rows] == 0]
+        self._usual[fresh] = np.log(MIDDLES[found[fresh]])
+        usual = np.full(len(found), -1)
+        usual[rows] = bins_of(np.exp(self._usual[rows]))
+        counts = np.zeros((2, len(found)), np.int64)
+        slower(which, reach, usual, self._runs, self._cells, counts)
+        calls, slow = counts[:, rows].astype(np.float64)
+        chance = SLOW * calls
+        more = slow >= np.maximum(TIMES * chance, chance + CERTAIN * np.sqrt(chance))
+        self.certain[rows] = more | (found[rows] <= usual[rows])
+        gain = np.maximum(GAIN, 1 / (SETTLING + self._learnt[rows]))
+        self._usual[rows] += gain * (slow / calls - SLOW)
+        self._learnt[rows] += 1
+
+    def _make_room(self, more: int, scopes: int) -> None:
+        """Make room for ``more`` cells of so many scopes."""
+        if scopes > len(self._newest):
+            fresh = np.full(scopes - len(self._newest), -1)
+            self._newest = np.concatenate((self._newest, fresh))
+            self._usual = np.concatenate((self._usual, np.zeros(len(fresh))))
+            self._learnt = np.concatenate((self._learnt, np.zeros(len(fresh))))
+        runs, cells = self._used
+        if runs + min(more, scopes) > len(self._runs) or cells + more > len(self._cells):
+            self._take(*self._needed(self._step), more)
+
+    def _needed(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Return the runs that a p95 in ``step`` or later may look back to and their cells, in order."""
+        runs = self._runs[: self._used[0]]
+        kept = runs[needed(self._newest, (CALLS, step - STEPS + 1), runs)]
+        sizes = kept[:, END] - kept[:, FIRST]
+        ends = np.cumsum(sizes)
+        cells = self._cells[np.repeat(kept[:, END] - ends, sizes) + np.arange(sizes.sum())]
+        kept[:, FIRST], kept[:, END] = ends - sizes, ends
+        return kept, cells
+
+    def _take(self, runs: NDArray[np.int64], cells: NDArray[np.int32], more: int) -> None:
+        """Go on with these alone, and with room for as much again and for ``more``."""
+        self._used = len(runs), len(cells)
+        self._runs = np.zeros((max(ROOM, 2 * len(runs) + more), COLUMNS), np.int64)
+        self._cells = np.zeros((max(ROOM, 2 * len(cells) + more), 2), np.int32)
+        self._runs[: len(runs)], self._cells[: len(cells)] = runs, cells
+        order = np.argsort(runs[:, ROW], kind="stable")
+        rows = runs[order, ROW]
+        self._runs[order, BEFORE] = np.where(rows == np.roll(rows, 1), np.roll(order, 1), -1)
+        self._runs[order[:1], BEFORE] = -1
+        self._newest[:] = -1
+        self._newest[rows] = order  # the last of a row is what stays
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return what a p95 may still look back to."""
+        runs, cells = self._needed(self._step + 1)
+        runs[:, STEP] -= self._step  # an age: what never has calls is never written again
+        known = np.flatnonzero(self._learnt)
+        usual = np.stack((known, self._usual[known], self._learnt[known]))
+        arrays: dict[str, NDArray[Any]] = {"runs": runs[:, :BEFORE], "cells": cells, "usual": usual}
+        return {self._part: pack("latency", self.VERSION, None, arrays)}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot."""
+        _, arrays = unpack(parts[self._part], "latency", self.VERSION, type(None))
+        self._forget()
+        runs, cells = arrays["runs"], arrays["cells"]
+        rows, usual, learnt = arrays["usual"]
+        known = rows.astype(np.intp)
+        scopes = int(max(runs[:, ROW].max(initial=-1), known.max(initial=-1))) + 1
+        self._newest = np.full(scopes, -1)
+        self._usual, self._learnt = np.zeros((2, scopes))
+        self._usual[known], self._learnt[known] = usual, learnt
+        self._take(np.pad(runs, ((0, 0), (0, 1))), cells, 0)

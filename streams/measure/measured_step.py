@@ -1,0 +1,87 @@
+"""A closed step as the judge takes it: one value a series, whatever it is judged by."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.measures import BESIDE, JUDGED, KEPT_ON_EDGES, Measure
+from detectors.model.scope import Edge, Scope, ScopeOrEdge
+from streams.measure.steps import Step
+
+Floats = NDArray[np.float64]
+
+
+class Fresh(NamedTuple):
+    """A scope or edge, or a business value of one, that a step was the first to see."""
+
+    place: int  # row of the scope in a step; of a business value, its number
+    about: ScopeOrEdge
+    value: Measure | None = None  # which business value; None: the scope itself
+
+
+class Named(NamedTuple):
+    """A series that begins, and where a step has its value."""
+
+    place: int
+    about: ScopeOrEdge
+    measure: Measure
+
+
+class Late(NamedTuple):
+    """What came late for a step that was judged."""
+
+    start: int
+    values: Floats  # as those of ``MeasuredStep``, NaN or zero where nothing came
+    of_edges: Floats
+
+
+@dataclass(slots=True)
+class MeasuredStep:
+    """One step. Values are in the order in which their series were fresh."""
+
+    start: int  # epoch seconds
+    records: int
+    completeness: float  # share of the sources that told all; 0 where all of them had a gap
+    fresh: Sequence[Fresh]  # added before anything of this step is judged
+    values: Floats  # (n,) of the series of scopes; a p95 that may be chance is NaN
+    of_edges: Floats  # (m,)
+    requests: Floats  # (scopes,)
+    scopes: Sequence[ScopeOrEdge]  # by row
+    tags: Mapping[tuple[int, str, str], float]  # row, key, text: how often
+    late: Sequence[Late] = ()
+    hourly: tuple[Step, Floats] | None = None  # the step and its p95, (scopes,); None: for no digest
+
+
+def series_of(fresh: Iterable[Fresh]) -> tuple[list[Named], list[Named]]:
+    """Return the series of scopes and those of edges that begin with what is fresh, each in its order."""
+    of_scopes: list[Named] = []
+    of_edges: list[Named] = []
+    for place, about, value in fresh:
+        into = of_edges if isinstance(about, Edge) else of_scopes
+        into.extend(Named(place, about, measure) for measure in _measures(about, value))
+    return of_scopes, of_edges
+
+
+def scopes_of(fresh: Iterable[Fresh]) -> dict[int, Scope]:
+    """Return the scopes that are fresh, by row."""
+    return {one.place: one.about for one in fresh if one.value is None and isinstance(one.about, Scope)}
+
+
+def values_of(fresh: Iterable[Fresh]) -> dict[int, tuple[Scope, Measure]]:
+    """Return the business values of scopes that are fresh, by number."""
+    return {
+        one.place: (one.about, one.value)
+        for one in fresh
+        if one.value is not None and isinstance(one.about, Scope)
+    }
+
+
+def _measures(about: ScopeOrEdge, value: Measure | None) -> tuple[Measure, ...]:
+    if value is not None:
+        return () if isinstance(about, Edge) else (value,)
+    if isinstance(about, Edge):
+        return KEPT_ON_EDGES[about.target.kind]
+    return (*JUDGED[about.kind], *BESIDE.get(about.kind, ()))

@@ -1,0 +1,173 @@
+"""Blocks become closed steps with one value a series: the part of detect that no setting of the judge moves.
+
+Whoever judges the same history many times measures it once (``recording.py``).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from config.settings import Settings
+from detectors.model.measures import COLUMN, LATENCIES, Measure
+from detectors.model.scope import Edge, ScopeOrEdge
+from detectors.model.series import Series
+from detectors.state.state import pack, unpack
+from streams.measure.latency_window import LatencyWindow
+from streams.measure.measured_step import Fresh, Late, MeasuredStep, Named, series_of
+from streams.measure.series_rows import SeriesRows
+from streams.measure.steps import Step, Steps
+from streams.rollup.block import Block
+
+PULSE_MEMORY = 1 / 60  # weight of the newest step in the running mean of records a step
+CERTAIN_RECORDS = 20.0
+"""A step without a record where so many are usual is a gap: by chance it is one in e^20, in pairs in e^10."""
+
+
+class _Meta(msgspec.Struct, array_like=True):
+    added: list[int]
+    pulse: float
+
+
+class Measuring:
+    """One shard: merges blocks into steps and measures every series at each step.
+
+    Parameters
+    ----------
+    sources
+        Every source partition that feeds it; a step is closed when all of them have passed it.
+    settings
+        Their ``time`` and ``rollup`` sections are gone by.
+    """
+
+    VERSION = 8
+
+    def __init__(self, sources: Sequence[str], settings: Settings) -> None:
+        self.steps = Steps(sources, settings.time.step, settings.rollup.max_series)
+        self._latency = [LatencyWindow(measure) for measure in LATENCIES]
+        self._pulse = 0.0  # records in a usual step
+        self._forget_rows()
+
+    def _forget_rows(self) -> None:
+        # rows of the scopes whose series there are, in their order; of a business value, ~its number
+        self._added: list[int] = []
+        self._known = np.zeros(0, bool)  # the same as a mask over rows
+        self._known_values = np.zeros(0, bool)  # and over business values
+        self._of_scopes = SeriesRows()
+        self._of_edges = SeriesRows()
+
+    @property
+    def series(self) -> int:
+        """How many series there are."""
+        return len(self._of_scopes) + len(self._of_edges)
+
+    def feed(self, blocks: Iterable[Block]) -> Iterator[MeasuredStep]:
+        """Take blocks in; give every step that they complete."""
+        for step in self.steps.feed(blocks):
+            yield self._measure(step)
+
+    def _measure(self, step: Step) -> MeasuredStep:
+        fresh = self._new(step)
+        self._add(fresh)
+        late = [self._late(one) for one in step.late]
+        p95 = np.stack(
+            [
+                window.p95(step.latency[measure], len(step.sums))
+                for measure, window in zip(LATENCIES, self._latency, strict=True)
+            ]
+        )
+        # what may be chance is no measurement: the last minutes would get used to it before it is certain
+        certain = np.stack([window.certain for window in self._latency])
+        return MeasuredStep(
+            start=step.start,
+            records=step.records,
+            completeness=self._completeness(step),
+            fresh=fresh,
+            values=self._of_scopes.values(step.sums, np.where(certain, p95, np.nan), step.values),
+            of_edges=self._of_edges.values(step.sums, p95, step.values),
+            requests=step.sums[:, COLUMN[Measure.REQUESTS]],
+            scopes=self.steps.scopes,
+            tags=step.tags,
+            late=late,
+            hourly=(step, p95[LATENCIES.index(Measure.LATENCY)]),
+        )
+
+    def _late(self, one: Step) -> Late:
+        """Return what came late: a quantile of it cannot be added to the one that was told."""
+        nothing = np.full((len(LATENCIES), len(one.sums)), np.nan)
+        of_scopes = self._of_scopes.values(one.sums, nothing, one.values)
+        return Late(one.start, of_scopes, self._of_edges.values(one.sums, nothing, one.values))
+
+    def _completeness(self, step: Step) -> float:
+        """Return which share of a step's data there is: of its sources, and none where all of them had a gap.
+
+        A source that lags holds the step back, so that a closed one has all sources: each passed it, or said
+        that it is idle. What comes after all is late, and corrects what was told.
+        """
+        pulse = self._pulse
+        self._pulse += PULSE_MEMORY * (step.records - pulse)  # of gaps too: no night is a gap for ever
+        return 0.0 if step.records == 0 and pulse >= CERTAIN_RECORDS else step.completeness
+
+    def _new(self, step: Step) -> list[Fresh]:
+        """Return what this step saw first, in an order that does not depend on who reported first."""
+        active: NDArray[np.bool_] = np.any(step.sums != 0, axis=1)
+        active[: len(self._known)] &= ~self._known[: len(active)]
+        scopes = self.steps.scopes
+        rows = sorted(np.flatnonzero(active).tolist(), key=lambda row: _sortable(scopes[row]))
+        return self._fresh([*rows, *self._new_values(step)])
+
+    def _new_values(self, step: Step) -> list[int]:
+        active: NDArray[np.bool_] = step.values != 0
+        active[: len(self._known_values)] &= ~self._known_values[: len(active)]
+
+        def name(number: int) -> tuple[tuple[str, ...], Measure]:
+            row, measure = self.steps.values[number]
+            return _sortable(self.steps.scopes[row]), measure
+
+        return [~number for number in sorted(np.flatnonzero(active).tolist(), key=name)]
+
+    def _fresh(self, added: Sequence[int]) -> list[Fresh]:
+        found = []
+        for at in added:
+            row, value = self.steps.values[~at] if at < 0 else (at, None)
+            found.append(Fresh(~at if at < 0 else at, self.steps.scopes[row], value))
+        return found
+
+    def _add(self, fresh: Sequence[Fresh]) -> None:
+        if not fresh:
+            return
+        for rows, named in zip((self._of_scopes, self._of_edges), series_of(fresh), strict=True):
+            rows.add([_bare(one) for one in named], [one.place for one in named])
+        self._added += [one.place if one.value is None else ~one.place for one in fresh]
+        self._known = np.zeros(len(self.steps.scopes), bool)
+        self._known[[row for row in self._added if row >= 0]] = True
+        self._known_values = np.zeros(len(self.steps.values), bool)
+        self._known_values[[~row for row in self._added if row < 0]] = True
+
+    def settled(self) -> dict[str, bytes]:
+        """Return the parts of a snapshot that change when a step is closed, and only then."""
+        parts = {"detect": pack("detect", self.VERSION, _Meta(self._added, self._pulse), {})}
+        for window in self._latency:
+            parts |= window.snapshot()
+        return parts
+
+    def restore(self, parts: Mapping[str, bytes]) -> list[Fresh]:
+        """Go on from ``settled`` and the snapshot of ``steps``; return all whose series there are."""
+        meta, _ = unpack(parts["detect"], "detect", self.VERSION, _Meta)
+        self.steps.restore(parts)
+        self._forget_rows()
+        fresh = self._fresh(meta.added)
+        self._add(fresh)
+        self._pulse = meta.pulse
+        for window in self._latency:
+            window.restore(parts)
+        return fresh
+
+
+def _bare(one: Named) -> Series:
+    return Series(one.about, one.measure)
+
+
+def _sortable(about: ScopeOrEdge) -> tuple[str, ...]:
+    return (*about.target, *about.source) if isinstance(about, Edge) else about

@@ -1,0 +1,62 @@
+"""Which number of a step belongs to which series."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.model.measures import COLUMN, LATENCIES
+from detectors.model.series import Series
+
+
+class SeriesRows:
+    """Series in the order in which they were added, each with its place in a step's sums."""
+
+    def __init__(self) -> None:
+        self._scope = np.zeros(0, np.intp)
+        self._column = np.zeros(0, np.intp)
+        self._latency = np.zeros(0, np.intp)  # the series that are latencies
+        self._layer = np.zeros(0, np.intp)  # of these, the place of each among LATENCIES
+        self._value = np.zeros(0, np.intp)  # the series that are business values
+        self._number = np.zeros(0, np.intp)  # of these, the number of each among those of the steps
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._scope)
+
+    def add(self, series: Sequence[Series], scopes: Sequence[int]) -> None:
+        """Append series.
+
+        ``scopes`` are the rows of their scopes or edges; of a business value, its number among those.
+        """
+        first = len(self)
+        values = [(first + n, scopes[n]) for n, one in enumerate(series) if one.measure.key]
+        scopes = [0 if one.measure.key else row for one, row in zip(series, scopes, strict=True)]
+        self._value = np.concatenate((self._value, np.array([row for row, _ in values], np.intp)))
+        self._number = np.concatenate((self._number, np.array([number for _, number in values], np.intp)))
+        latencies = [first + n for n, one in enumerate(series) if one.measure in LATENCIES]
+        layers = [LATENCIES.index(one.measure) for one in series if one.measure in LATENCIES]
+        columns = [COLUMN.get(one.measure, 0) for one in series]
+        self._scope = np.concatenate((self._scope, np.array(scopes, np.intp)))
+        self._column = np.concatenate((self._column, np.array(columns, np.intp)))
+        self._latency = np.concatenate((self._latency, np.array(latencies, np.intp)))
+        self._layer = np.concatenate((self._layer, np.array(layers, np.intp)))
+
+    def values(
+        self, sums: NDArray[np.float64], p95: NDArray[np.float64], amounts: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return one value a series.
+
+        Parameters
+        ----------
+        sums
+            (scopes, columns) of a step.
+        p95
+            (len(LATENCIES), scopes) of it.
+        amounts
+            (values,) of it.
+        """
+        values: NDArray[np.float64] = sums[self._scope, self._column]
+        values[self._latency] = p95[self._layer, self._scope[self._latency]]
+        values[self._value] = amounts[self._number]
+        return values

@@ -1,0 +1,73 @@
+"""The webhooks and Alertmanagers of the settings as receivers."""
+
+import os
+from collections.abc import Mapping
+
+from alerting.commands.destination import ALERTMANAGER, WEBHOOK, Destination
+from alerting.messages.links import LinkMaker
+from alerting.outbox.row import Row
+from alerting.outbox.sink import Outcome, Receiver, Result
+from alerting.sinks.alertmanager import AlertmanagerSink, in_alerts
+from alerting.sinks.http_sink import HttpSink
+from alerting.sinks.webhook import WebhookSink, in_json, signing_key
+from config.settings import Notify, Webhook
+
+
+class SecretError(Exception):
+    """The secret of a webhook is missing or unreadable; the text says which variable, never what is in it."""
+
+
+class Unsigned:
+    """Takes the place of a webhook whose secret is missing: nothing leaves without its signature."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def __repr__(self) -> str:
+        return f"Unsigned({self._why!r})"
+
+    async def deliver(self, _: Row) -> Outcome:
+        """Refuse: rows are kept until a start with the secret."""
+        return Outcome(result=Result.ROUTE, error=self._why)
+
+
+def http_receivers(
+    notify: Notify, links: LinkMaker, environment: Mapping[str, str] = os.environ
+) -> tuple[dict[str, Receiver], list[HttpSink]]:
+    """Return receivers by destination, and the sinks that are to be closed."""
+    receivers: dict[str, Receiver] = {}
+    sinks: list[HttpSink] = []
+    for webhook in notify.webhooks:
+        destination = str(Destination(WEBHOOK, webhook.name))
+        try:
+            sink = WebhookSink(destination, webhook.url, key_of(webhook, environment))
+        except SecretError as error:
+            receivers[destination] = Receiver(Unsigned(str(error)), in_json(links))
+            continue
+        sinks.append(sink)
+        receivers[destination] = Receiver(sink, in_json(links))
+    for one in notify.alertmanagers:
+        destination = str(Destination(ALERTMANAGER, one.name))
+        pager = AlertmanagerSink(destination, one.url)
+        sinks.append(pager)
+        receivers[destination] = Receiver(pager, in_alerts(links, one.labels))
+    return receivers, sinks
+
+
+def key_of(webhook: Webhook, environment: Mapping[str, str]) -> bytes | None:
+    """Return what a webhook is signed with, None when it is not to be signed.
+
+    Raises
+    ------
+    SecretError
+        When the variable is not set, or holds no secret.
+    """
+    if webhook.secret_env is None:
+        return None
+    secret = environment.get(webhook.secret_env)
+    if not secret:
+        raise SecretError(f"{webhook.secret_env} is not set; set it and restart, or nothing is sent there")
+    try:
+        return signing_key(secret)
+    except ValueError as error:
+        raise SecretError(f"the secret in {webhook.secret_env} is unreadable: {error}") from None

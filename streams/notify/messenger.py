@@ -1,0 +1,88 @@
+"""Puts together who carries messages: the outbox, the sink that the settings ask for, and the courier."""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from alerting.commands.destination import SLACK, Destination
+from alerting.messages.render import Renderer
+from alerting.outbox.courier import Courier
+from alerting.outbox.outbox import PACE, Outbox
+from alerting.outbox.outbox_storage import OutboxStorage
+from alerting.outbox.sink import Receiver, Sink
+from alerting.pipeline.pipeline import Pipeline
+from alerting.sinks.receivers import in_messages
+from alerting.sinks.slack import SlackSink
+from alerting.sinks.terminal import TerminalSink
+from alerting.words.locales import phrases_of
+from config.links import Links
+from config.settings import Settings, Slack
+from streams.notify.http_receivers import http_receivers
+from streams.notify.interaction_queue import ways_in
+from streams.notify.slack_probe import Greeting
+from streams.process.metrics import Metrics
+
+log = structlog.get_logger("uneri.messenger")
+
+
+@asynccontextmanager
+async def messenger(
+    settings: Settings,
+    storage: OutboxStorage,
+    stages: Pipeline | None = None,
+    metrics: Metrics | None = None,
+    greeting: Greeting | None = None,
+) -> AsyncIterator[tuple[Courier, Outbox]]:
+    """Give a courier to Slack, or to the terminal where no Slack token is set, and to the other sinks.
+
+    ``stages`` is the pipeline in front; one is made when it is not given. ``metrics`` count what came of each
+    delivery, ``greeting`` knows whether the token is good.
+    """
+    zone = ZoneInfo(settings.digest.timezone)
+    slack = settings.slack
+    links, words = Links(settings.links), phrases_of(settings.notify.locale)
+    content = in_messages(Renderer(links, zone, words, pressable=bool(ways_in(slack))))
+    token = os.environ.get(slack.token_env)
+    outbox = Outbox(
+        storage,
+        random.Random(),  # noqa: S311 - spreads retries, keeps no secret
+        pace=PACE if token else 0.0,
+        fallback=partial(_fallback, slack),
+    )
+    async with AsyncExitStack() as stack:
+        sink: Sink
+        if token:
+            sink = to_slack = await stack.enter_async_context(
+                SlackSink(token, slack.base_url, zone, words=words)
+            )
+            greets = asyncio.create_task((greeting or Greeting()).run(to_slack, slack))
+            stack.callback(greets.cancel)
+        else:
+            log.info("no Slack token: messages are shown here", variable=slack.token_env)
+            sink = TerminalSink(zone, words=words)
+        receivers, others = http_receivers(settings.notify, links)
+        for each in others:
+            await stack.enter_async_context(each)
+        receivers[SLACK] = Receiver(sink, content)
+        counted = metrics or Metrics()
+        counted.outbox.set_function(lambda: len(outbox.waiting()))
+        courier = Courier(
+            outbox,
+            receivers,
+            stages or Pipeline(settings),
+            told=lambda result, destination: counted.deliveries.labels(destination, result).inc(),
+        )
+        yield courier, outbox
+
+
+def _fallback(slack: Slack, destination: str) -> str | None:
+    """Return the channel that takes over from a channel, None where there is none."""
+    if slack.fallback_channel is None or Destination.of(destination).sink != SLACK:
+        return None
+    return str(Destination(SLACK, slack.fallback_channel))

@@ -1,0 +1,90 @@
+"""What people can see of the notification pipeline: its log lines, its metric, its part of the status."""
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import islice
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from alerting.commands.local_time import shown
+from alerting.pipeline.pipeline import Pipeline
+from alerting.pipeline.story import Story
+from alerting.words.mrkdwn import clean
+from config.settings import Settings
+from streams.process.metrics import Metrics
+
+SHOWN: Final = 20  # lines of a list in the status, and of one kind in the log at a time
+
+_COUNTED: Final = ("held", "dropped", "gathered")
+
+_WORDS: Final = {
+    "held": "an incident is held",
+    "released": "an incident is told now",
+    "over": "an incident was over before it was told",
+    "dropped": "a notice was given again",
+    "gathered": "an incident is in the message of a flood",
+}
+
+log = structlog.get_logger("uneri.pipeline")
+
+
+class PipelineWatch:
+    """Reads what the stages did since it last looked: logs it and counts it."""
+
+    def __init__(self, pipeline: Pipeline, settings: Settings, metrics: Metrics) -> None:
+        self._pipeline = pipeline
+        self._metrics = metrics
+        self._zone = ZoneInfo(settings.digest.timezone)
+
+    def look(self) -> None:
+        """Log and count what is new; many of one kind are a few lines and a count."""
+        seen: Counter[tuple[str, str]] = Counter()
+        for turn in self._pipeline.turns():
+            kind = (turn.stage, turn.did)
+            seen[kind] += 1
+            if turn.did in _COUNTED:
+                self._metrics.held.labels(turn.stage).inc()
+            if seen[kind] <= SHOWN:
+                log.info(
+                    _WORDS[turn.did], stage=turn.stage, incident=turn.incident, reason=clean(turn.reason)
+                )
+        for (stage, did), count in seen.items():
+            if count > SHOWN:
+                log.info(_WORDS[did], stage=stage, more=count - SHOWN)
+
+    def status(self) -> dict[str, object]:
+        """Return what ``uneri status`` shows of it, as plain JSON values."""
+        held = self._pipeline.held()
+        by_stage = Counter(story.held.stage for story in held if story.held is not None)
+        silences = [
+            f"{one.id}  {clean(one.what)}  "
+            f"{'while it lasts' if one.until is None else f'until {shown(one.until, self._zone)}'}"
+            f"  by {clean(one.by)}{f': {clean(one.why)}' if one.why else ''}"
+            for one in self._pipeline.silences()
+        ]
+        return {
+            "held_now": dict(sorted(by_stage.items())),
+            "held_incidents": first_of(map(_held, held), len(held)),
+            "silences": first_of(silences, len(silences)),
+            "stages": self._pipeline.counts,
+            "last_alert": self._pipeline.last_alert,
+        }
+
+
+def first_of(lines: Iterable[str], count: int) -> list[str]:
+    """Return the first of many lines, and how many there are besides.
+
+    Examples
+    --------
+    >>> first_of(map(str, range(1000)), 1000)[-2:]
+    ['19', 'and 980 more']
+    """
+    some = list(islice(lines, SHOWN))
+    return [*some, f"and {count - len(some)} more"] if count > len(some) else some
+
+
+def _held(story: Story) -> str:
+    reason = "" if story.held is None else story.held.reason
+    return f"{story.incident.id}  {clean(reason)}  {clean(story.incident.primary.sentence)}"

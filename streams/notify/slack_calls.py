@@ -1,0 +1,145 @@
+"""What an operator's press makes us call in Slack: modals, members of user groups, answers only they see."""
+
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import aiohttp
+import structlog
+from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
+from slack_sdk.web.async_client import AsyncWebClient
+
+from alerting.sinks.slack_errors import sendable
+from streams.notify.slack_socket import reason_of
+
+TIMEOUT: Final = 10.0
+HOOKS: Final = "hooks.slack.com"
+_REAL: Final = "https://slack.com/api/"
+
+log = structlog.get_logger("uneri.slack")
+
+
+class SlackCalls:
+    """Calls to Slack that answer a person. Nothing here is retried: the person can press again.
+
+    Parameters
+    ----------
+    token
+        The bot token.
+    base_url
+        Of the Web API.
+    """
+
+    def __init__(self, token: str, base_url: str) -> None:
+        self._token = token
+        self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"SlackCalls({self._base_url!r})"
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def open_view(self, trigger: str, view: dict[str, Any]) -> bool:
+        """Open a modal; False when Slack did not (a trigger is good for three seconds)."""
+        try:
+            await self._client().views_open(trigger_id=trigger, view=view)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the person is told
+            log.warning("a modal could not be opened", reason=reason_of(error))
+            return False
+        return True
+
+    async def whoami(self) -> tuple[str, str, frozenset[str] | None]:
+        """Return the app's user, its team and the scopes of the token, None where Slack does not tell them.
+
+        Raises
+        ------
+        SlackApiError, aiohttp.ClientError, OSError, TimeoutError, ValueError
+            When they are not to be had.
+        """
+        answer = await self._client().auth_test()
+        told = answer.headers.get("x-oauth-scopes")
+        scopes = None if told is None else frozenset(filter(None, map(str.strip, str(told).split(","))))
+        return str(answer.get("user") or answer.get("user_id")), str(answer.get("team")), scopes
+
+    async def channel(self, channel: str) -> dict[str, Any]:
+        """Return what Slack knows of a channel, by its id.
+
+        Raises
+        ------
+        SlackApiError, aiohttp.ClientError, OSError, TimeoutError, ValueError
+            When it is not to be had.
+        """
+        found: dict[str, Any] = (await self._client().conversations_info(channel=channel)).get(
+            "channel"
+        ) or {}
+        return found
+
+    async def members(self, group: str) -> frozenset[str]:
+        """Return the ids of a user group's members.
+
+        Raises
+        ------
+        SlackApiError, aiohttp.ClientError, TimeoutError
+            When they are not to be had.
+        """
+        answer = await self._client().usergroups_users_list(usergroup=group)
+        users: list[str] = answer.get("users") or []
+        return frozenset(users)
+
+    async def answer(self, url: str, body: dict[str, Any]) -> bool:
+        """Post what only the person who asked sees, to a ``response_url``; False when it did not arrive.
+
+        Nothing but Slack's own host is ever called, and no redirect is followed: the URL is somebody's claim.
+        """
+        if not self.is_slacks(url) or self._session is None:
+            log.warning("an answer was not sent: its address is not Slack's")
+            return False
+        given = {"response_type": "ephemeral", "replace_original": False, **body}
+        try:
+            async with self._session.post(
+                url, json=given, allow_redirects=False, proxy=load_http_proxy_from_env()
+            ) as answer:
+                if answer.status == 200:  # noqa: PLR2004  # HTTP's OK
+                    return True
+                log.warning("an answer was refused", status=answer.status)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            log.warning("an answer did not arrive", reason=type(error).__name__)
+        return False
+
+    def is_slacks(self, url: str) -> bool:
+        """Tell whether a URL is on the host that answers are posted to.
+
+        That is ``https://hooks.slack.com``; with another Web API in the settings, its host and port.
+
+        Examples
+        --------
+        >>> calls = SlackCalls("", "https://slack.com/api/")
+        >>> calls.is_slacks("https://hooks.slack.com/actions/T1/2/3")
+        True
+        >>> calls.is_slacks("https://hooks.slack.com@evil.example"), calls.is_slacks("http://hooks.slack.com")
+        (False, False)
+        """
+        try:
+            parts = urlsplit(url)
+            if parts.scheme == "https" and parts.netloc == HOOKS:
+                return True
+            own = urlsplit(self._base_url)
+        except ValueError:
+            return False
+        return self._base_url != _REAL and (parts.scheme, parts.netloc) == (own.scheme, own.netloc)
+
+    def _client(self) -> AsyncWebClient:
+        client = AsyncWebClient(
+            token=sendable(self._token), base_url=self._base_url, timeout=int(TIMEOUT), session=self._session
+        )
+        client.retry_handlers = []
+        return client

@@ -1,0 +1,142 @@
+"""Posts what a replay would have told to one Slack channel, when asked to: for people to judge."""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from alerting.commands.destination import SLACK, Destination
+from alerting.incidents.notice import Action, Notice, Reason
+from alerting.messages.message import SECTION, Message
+from alerting.messages.render import Renderer
+from alerting.outbox.row import Row, Send
+from alerting.outbox.sink import Outcome, Result, Sink
+from alerting.sinks.slack import SlackSink
+from alerting.words.locales import phrases_of
+from alerting.words.mrkdwn import escape
+from config.links import Links
+from config.settings import Settings
+from streams.replay.replayed import Replayed
+
+MOST: Final = 20
+"""Pages that are posted: more nobody would read in a row."""
+
+PACE: Final = 1.1  # seconds between two messages: Slack takes one a second and channel
+TRIES: Final = 5
+
+
+class PostError(Exception):
+    """A message did not arrive; the text says which, why, and what helps."""
+
+
+def messages(found: Replayed) -> list[Message]:
+    """Return a heading and the pages, each in its last state, in the order in which they would have left."""
+    zone, words = ZoneInfo(found.settings.digest.timezone), phrases_of(found.settings.notify.locale)
+    renderer = Renderer(Links(found.settings.links), zone, words, pressable=False)
+    pages = sorted(
+        (one for one in found.incidents if one.sent == "page"), key=lambda one: (one.alerted or 0, one.id)
+    )
+    text = (
+        f"Replay of {words.clock(found.first, zone)} to {words.clock(found.last, zone)}: {len(pages)} pages, "
+        f"{found.pages_per_week:.1f} a week. Nothing of this happens now."
+    )
+    if len(pages) > MOST:
+        text += f" The first {MOST} follow."
+    heading = {"type": "section", "text": {"type": "mrkdwn", "text": escape(text, SECTION)}}
+    told = [Message(text=text, blocks=[heading])]
+    for one in pages[:MOST]:
+        action = Action.OPEN if one.end is None else Action.RESOLVE
+        at = one.alerted or one.start
+        told.append(renderer(Notice(id=one.id, action=action, at=at, reason=Reason.OVER, incidents=[one])))
+    return told
+
+
+async def post(
+    told: Sequence[Message],
+    channel: str,
+    sink: Sink,
+    *,
+    wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    wall: Callable[[], float] = time.time,
+) -> int:
+    """Post messages one after the other; return how many.
+
+    Parameters
+    ----------
+    told
+        The messages.
+    channel
+        ``#name`` or the id of a channel.
+    sink
+        Slack.
+    wait, wall
+        Waiting for seconds, and epoch seconds.
+
+    Raises
+    ------
+    PostError
+        When one is refused, or did not arrive after some tries. What was posted before it stays.
+    """
+    for number, message in enumerate(told):
+        row = Row(
+            id=f"replay-{wall():.0f}-{number}",
+            destination=str(Destination(SLACK, channel)),
+            subject=f"replay-{number}",
+            send=Send.POST,
+            urgency=0,
+            sequence=number,
+            created=wall(),
+            message=message,
+        )
+        outcome = await _delivered(sink, row, wait)
+        if outcome.result is not Result.SENT:
+            raise PostError(
+                f"{channel}: message {number + 1} of {len(told)} did not arrive ({outcome.error}); "
+                "`uneri check` says what Slack thinks of the token and the channel"
+            )
+        await wait(PACE)
+    return len(told)
+
+
+async def _delivered(sink: Sink, row: Row, wait: Callable[[float], Awaitable[None]]) -> Outcome:
+    for attempt in range(TRIES):
+        outcome = await sink.deliver(row)
+        if outcome.result not in {Result.RETRY, Result.UNKNOWN}:
+            break
+        row.doubt += outcome.result is Result.UNKNOWN
+        await wait(outcome.retry_after or PACE * 2**attempt)
+    return outcome
+
+
+def token_of(settings: Settings) -> str:
+    """Return the token that a replay posts with.
+
+    Raises
+    ------
+    PostError
+        When there is none.
+    """
+    token = os.environ.get(settings.slack.token_env)
+    if not token:
+        raise PostError(f"{settings.slack.token_env} is not set: --post needs the bot token there")
+    return token
+
+
+def post_replay(found: Replayed, channel: str) -> int:
+    """Post what a replay would have told; return how many messages that were.
+
+    Raises
+    ------
+    PostError
+        When there is no token, or a message did not arrive.
+    """
+    slack = found.settings.slack
+    token = token_of(found.settings)
+
+    async def run() -> int:
+        async with SlackSink(token, slack.base_url, ZoneInfo(found.settings.digest.timezone)) as sink:
+            return await post(messages(found), channel, sink)
+
+    return asyncio.run(run())

@@ -1,0 +1,89 @@
+"""A block as bytes: versioned, checksummed; equal blocks give equal bytes."""
+
+import msgspec
+import numpy as np
+
+from detectors.model.measures import SUMMED
+from detectors.state.state import pack, unpack
+from streams.decode.paths import Call, Path
+from streams.decode.values import Value
+from streams.rollup.block import Block
+from streams.rollup.narrow import columns_of, narrowed, narrowed_columns
+
+KIND = "block"
+VERSION = 6
+
+
+class _Meta(msgspec.Struct, array_like=True):
+    source: str
+    shard: int
+    shards: int
+    sequence: int
+    bucket: int
+    width: int
+    watermark: int
+    records: int
+    idle: bool
+    late: int
+    paths: list[Path]
+    calls: list[Call]
+    tags: list[tuple[int, str, str, float]]
+    values: list[Value]
+
+
+def encode_block(block: Block) -> bytes:
+    """Return the block as bytes."""
+    meta = _Meta(
+        block.source,
+        block.shard,
+        block.shards,
+        block.sequence,
+        block.bucket,
+        block.width,
+        block.watermark,
+        block.records,
+        block.idle,
+        block.late,
+        block.paths,
+        block.calls,
+        block.tags,
+        block.values,
+    )
+    arrays = {
+        **narrowed_columns("sums", block.sums),
+        "amounts": block.amounts,
+        "cells": narrowed(block.cells),
+        "counts": narrowed(block.counts),
+    }
+    return pack(KIND, VERSION, meta, arrays)
+
+
+def decode_block(body: bytes) -> Block:
+    """Return the block that ``encode_block`` wrote.
+
+    Raises
+    ------
+    detectors.state.state.StateError
+        When the bytes are damaged or of another version.
+    """
+    meta, arrays = unpack(body, KIND, VERSION, _Meta)
+    return Block(
+        meta.source,
+        meta.shard,
+        meta.shards,
+        meta.sequence,
+        meta.bucket,
+        meta.width,
+        meta.watermark,
+        meta.records,
+        meta.idle,
+        meta.late,
+        meta.paths,
+        meta.calls,
+        columns_of("sums", arrays, len(meta.paths) + len(meta.calls), len(SUMMED)),
+        meta.values,
+        arrays["amounts"],
+        arrays["cells"].astype(np.int64),
+        arrays["counts"].astype(np.float64),
+        meta.tags,
+    )

@@ -1,0 +1,120 @@
+"""Duplicates: ids seen inside the window of lateness."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.state.compiled import unlocked
+from detectors.state.state import pack, unpack
+
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+_ROOM: Final = 4096
+_FREE: Final = np.uint64(0)  # no id hashes to 0
+
+
+class Duplicates:
+    """Remembers ids until the bucket that their first event was counted in has left this stage.
+
+    Whether a record is a duplicate is decided at its place in the order of records, so it does not
+    depend on how these are cut into runs.
+    """
+
+    def __init__(self) -> None:
+        # a hash table with open addressing: hashed ids, and the watermark at which each is forgotten
+        self._keys = np.zeros(_ROOM, np.uint64)
+        self._until = np.zeros(_ROOM, np.int64)
+        self._used = 0
+
+    def __len__(self) -> int:
+        """Return how many ids are remembered, some of which may be over."""
+        return self._used
+
+    def first_seen(
+        self, keys: NDArray[np.uint64], until: NDArray[np.int64], watermark: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Return which records are counted: all but the duplicates.
+
+        Parameters
+        ----------
+        keys
+            (n,) hashed ids, 0 for none.
+        until
+            (n,) watermark from which on an id seen with this record is forgotten.
+        watermark
+            (n,) watermark at each record.
+        """
+        counted = np.ones(len(keys), np.bool_)
+        if 2 * (self._used + len(keys)) > len(self._keys):
+            self.purge(int(watermark[0]), len(keys))
+        self._used = _first_seen(keys, until, watermark, counted, self._keys, self._until, self._used)
+        return counted
+
+    def purge(self, watermark: int, room: int = 0) -> None:
+        """Forget what is over, and have room for so many more."""
+        here = (self._keys != _FREE) & (self._until > watermark)
+        keys, until = self._keys[here], self._until[here]
+        size = _ROOM
+        while size < 4 * (len(keys) + room):  # half of it is free then: the next purge is some way off
+            size *= 2
+        self._keys, self._until = np.zeros(size, np.uint64), np.zeros(size, np.int64)
+        self._used = 0
+        self._take(keys, until)
+
+    def _take(self, keys: NDArray[np.uint64], until: NDArray[np.int64]) -> None:
+        nothing_over = np.full(len(keys), np.iinfo(np.int64).min)
+        new = np.ones(len(keys), np.bool_)
+        self._used = _first_seen(keys, until, nothing_over, new, self._keys, self._until, self._used)
+
+    def snapshot(self, watermark: int) -> dict[str, bytes]:
+        """Return what is remembered, one part for each watermark at which it is forgotten."""
+        self.purge(watermark)
+        here = self._keys != _FREE
+        keys, until = self._keys[here], self._until[here]
+        return {
+            f"ids/{each}": pack("ids", 1, each, {"keys": np.sort(keys[until == each])})
+            for each in np.unique(until).tolist()
+        }
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a snapshot."""
+        self.__init__()  # type: ignore[misc]
+        for name, part in parts.items():
+            if name.startswith("ids/"):
+                until, arrays = unpack(part, "ids", 1, int)
+                keys = arrays["keys"]
+                if 2 * (self._used + len(keys)) > len(self._keys):
+                    self.purge(np.iinfo(np.int64).min, len(keys))
+                self._take(keys, np.full(len(keys), until))
+
+
+@unlocked
+def _first_seen(
+    keys: Words,
+    until: Ints,
+    watermark: Ints,
+    counted: NDArray[np.bool_],
+    known: Words,
+    forgotten: Ints,
+    used: int,
+) -> int:
+    """Mark the duplicates in ``counted`` and remember the others; return how many are remembered."""
+    mask = np.uint64(len(known) - 1)
+    for at in range(len(keys)):
+        key = keys[at]
+        if key == _FREE:
+            continue
+        slot = np.int64(key & mask)  # the keys are hashes already
+        while known[slot] != _FREE and known[slot] != key:
+            slot = (slot + 1) & np.int64(mask)
+        if known[slot] == _FREE:
+            known[slot] = key
+            used += 1
+        elif forgotten[slot] > watermark[at]:
+            counted[at] = False
+            continue
+        forgotten[slot] = until[at]
+    return used

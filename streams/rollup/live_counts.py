@@ -1,0 +1,279 @@
+"""The counts of a bucket that is still open, added to event by event by compiled code.
+
+They say the same as ``Sums`` and ``Histograms`` of ``rollup/summary.py``, which keep what each run brought
+and merge it when they are asked: here everything is merged as it comes. All sums are of whole numbers of
+some quantum, so that no order of adding changes a bit.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.latency.latency import N_BINS
+from detectors.model.measures import COLUMN, SUMMED, Measure
+from detectors.state.compiled import unlocked
+from streams.decode.cells import LAYERS
+from streams.decode.columns import BACKEND, FATAL, USER, Columns
+from streams.decode.operations import READS, WRITES
+from streams.rollup.summary import Counts, Summary, Tags
+
+Ints = NDArray[np.int64]
+Rows = NDArray[np.int32]
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int8]
+Flags = NDArray[np.bool_]
+
+_ROOM: Final = 64
+_NONE: Final = -1
+_COUNT_BITS: Final = 20  # cells have 43 then: more than there are
+_SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio, odd
+
+_WIDTH: Final = len(SUMMED)
+_REQUESTS, _COLD, _USER, _BACKEND, _FATAL, _THROTTLES, _READS, _WRITES, _RCU, _WCU, _BUSY = (
+    COLUMN[measure]
+    for measure in (
+        Measure.REQUESTS, Measure.COLD_STARTS, Measure.ERRORS_USER, Measure.ERRORS_BACKEND,
+        Measure.ERRORS_FATAL, Measure.THROTTLES, Measure.READS, Measure.WRITES, Measure.RCU, Measure.WCU,
+        Measure.BUSY,
+    )
+)  # fmt: skip
+
+
+class LiveSums:
+    """Sums of the measures by id."""
+
+    __slots__ = ("_ids", "_row_of", "_sums", "_used")
+
+    def __init__(self) -> None:
+        self._row_of = np.full(0, _NONE, np.int32)  # by id
+        self._ids = np.zeros(_ROOM, np.int64)
+        self._sums = np.zeros((_ROOM, _WIDTH))
+        self._used = 0
+
+    def _make_room(self, most: int, more: int) -> None:
+        """Have room for ids below ``most``, so many of them new."""
+        if most > len(self._row_of):
+            row_of = np.full(most + most // 4, _NONE, np.int32)
+            row_of[: len(self._row_of)] = self._row_of
+            self._row_of = row_of
+        needed = self._used + min(more, most - self._used)
+        if needed > len(self._ids):
+            room = needed + needed // 2
+            ids, sums = np.zeros(room, np.int64), np.zeros((room, _WIDTH))
+            ids[: self._used], sums[: self._used] = self._ids[: self._used], self._sums[: self._used]
+            self._ids, self._sums = ids, sums
+
+    def add(self, ids: Ints, values: NDArray[np.float64]) -> None:
+        """Add (k, columns) sums of k ids."""
+        self._make_room(int(ids.max(initial=-1)) + 1, len(ids))
+        self._used = _add_rows(ids, values, self._row_of, self._ids, self._sums, self._used)
+
+    def add_events(self, columns: Columns, rows: Ints, paths: int) -> None:
+        """Add the events at ``rows``, whose paths are below ``paths``."""
+        self._make_room(paths, len(rows))
+        self._used = _add_events(
+            rows, columns.path, columns.error, columns.cold, columns.throttled, columns.busy,
+            self._row_of, self._ids, self._sums, self._used,
+        )  # fmt: skip
+
+    def add_calls(self, columns: Columns, rows: Ints, calls: int) -> None:
+        """Add the table calls at ``rows``, whose ids are below ``calls``."""
+        self._make_room(calls, len(rows))
+        self._used = _add_calls(
+            rows, columns.call, columns.call_kind, columns.call_throttled, columns.call_rcu, columns.call_wcu,
+            self._row_of, self._ids, self._sums, self._used,
+        )  # fmt: skip
+
+    def merged(self) -> tuple[Ints, NDArray[np.float64]]:
+        """Return the distinct ids, ascending, and their sums."""
+        ids = self._ids[: self._used]
+        order = np.argsort(ids)
+        return ids[order], self._sums[order]
+
+    listed = merged
+
+
+class LiveHistograms:
+    """Counts by cell (``streams.decode.cells``)."""
+
+    __slots__ = ("_cells", "_counts", "_used")
+
+    def __init__(self) -> None:
+        self._cells = np.full(_ROOM, _NONE, np.int64)  # open addressing
+        self._counts = np.zeros(_ROOM)
+        self._used = 0
+
+    def add(self, cells: Ints, counts: NDArray[np.float64]) -> None:
+        """Add counts of k cells."""
+        done = 0
+        while done < len(cells):
+            done, self._used = _add_cells(cells, counts, done, self._cells, self._counts, self._used)
+            if done < len(cells):
+                self._grow()
+
+    def add_bins(self, rows: Ints, ids: Ints, bins: NDArray[np.int16]) -> None:
+        """Add what was measured at ``rows``: of n ids the bins (n, layers), -1 for nothing."""
+        done = 0
+        while done < len(rows):
+            done, self._used = _add_bins(rows, ids, bins, done, self._cells, self._counts, self._used)
+            if done < len(rows):
+                self._grow()
+
+    def _grow(self) -> None:
+        cells, counts = self.merged()
+        room = 4 * len(self._cells)
+        self._cells, self._counts, self._used = np.full(room, _NONE, np.int64), np.zeros(room), 0
+        self.add(cells, counts)
+
+    def merged(self) -> tuple[Ints, NDArray[np.float64]]:
+        """Return the distinct cells, ascending, and their counts."""
+        here = np.flatnonzero(self._cells >= 0)
+        cells, counts = self._cells[here], self._counts[here]
+        if counts.max(initial=0.0) < 1 << _COUNT_BITS:  # one number each: several times faster to sort
+            both = (cells << _COUNT_BITS) | counts.astype(np.int64)
+            both.sort()
+            return both >> _COUNT_BITS, (both & (1 << _COUNT_BITS) - 1).astype(np.float64)
+        order = np.argsort(cells)
+        return cells[order], counts[order]
+
+    listed = merged
+
+
+def live_summary() -> Summary:
+    """Return an empty summary that compiled code adds to."""
+    paths, calls = (Counts(LiveSums(), LiveHistograms(), Tags()) for _ in range(2))
+    return Summary(paths=paths, calls=calls)
+
+
+def tally_live(columns: Columns, slot: Ints, into: Sequence[Summary], *, paths: int, calls: int) -> None:
+    """Add sums and latencies of the columns to live summaries, as ``rollup.tally.tally`` does to others."""
+    rows_of, calls_of = _by_slot(slot, len(into)), _by_slot(slot[columns.call_event], len(into))
+    for summary, rows, call_rows in zip(into, rows_of, calls_of, strict=True):
+        summary.records += len(rows)
+        of_paths: Any = summary.paths
+        of_paths.sums.add_events(columns, rows, paths)
+        of_paths.latency.add_bins(rows, columns.path, columns.bins)
+        if len(call_rows):
+            of_calls: Any = summary.calls
+            of_calls.sums.add_calls(columns, call_rows, calls)
+            of_calls.latency.add_bins(call_rows, columns.call, columns.call_bin.reshape(-1, 1))
+
+
+def _by_slot(slot: Ints, slots: int) -> list[Ints]:
+    """Return the rows of each slot, in order; a run of sparse traffic has hundreds of them."""
+    if slots == 1:
+        return [np.flatnonzero(slot == 0)]
+    order = np.argsort(slot, kind="stable")
+    bounds = np.searchsorted(slot[order], np.arange(slots + 1)).tolist()
+    return [order[first:last] for first, last in pairwise(bounds)]
+
+
+@unlocked
+def _row(ids: Ints, row_of: Rows, number: int, used: int) -> int:
+    row = row_of[number]
+    if row < 0:
+        row = used
+        row_of[number] = row
+        ids[row] = number
+    return row
+
+
+@unlocked
+def _add_rows(numbers: Ints, values: Floats, row_of: Rows, ids: Ints, sums: Floats, used: int) -> int:
+    for at in range(len(numbers)):
+        row = _row(ids, row_of, numbers[at], used)
+        used = max(used, row + 1)
+        for column in range(values.shape[1]):
+            sums[row, column] += values[at, column]
+    return used
+
+
+@unlocked
+def _add_events(
+    rows: Ints, path: Ints, error: Codes, cold: Flags, throttled: Flags, busy: Floats,
+    row_of: Rows, ids: Ints, sums: Floats, used: int,
+) -> int:  # fmt: skip
+    for at in rows:
+        row = _row(ids, row_of, path[at], used)
+        used = max(used, row + 1)
+        sums[row, _REQUESTS] += 1
+        sums[row, _COLD] += cold[at]
+        sums[row, _THROTTLES] += throttled[at]
+        sums[row, _BUSY] += busy[at]
+        kind = error[at]
+        if kind == USER:
+            sums[row, _USER] += 1
+        elif kind == BACKEND:
+            sums[row, _BACKEND] += 1
+        elif kind == FATAL:
+            sums[row, _FATAL] += 1
+    return used
+
+
+@unlocked
+def _add_calls(
+    rows: Ints, call: Ints, kind: Codes, throttled: Flags, rcu: Floats, wcu: Floats,
+    row_of: Rows, ids: Ints, sums: Floats, used: int,
+) -> int:  # fmt: skip
+    for at in rows:
+        row = _row(ids, row_of, call[at], used)
+        used = max(used, row + 1)
+        sums[row, _REQUESTS] += 1
+        sums[row, _READS] += rcu[at] > 0 or kind[at] == READS
+        sums[row, _WRITES] += wcu[at] > 0 or kind[at] == WRITES
+        sums[row, _THROTTLES] += throttled[at]
+        sums[row, _RCU] += rcu[at]
+        sums[row, _WCU] += wcu[at]
+    return used
+
+
+@unlocked
+def _slot_of(cells: Ints, cell: int) -> int:
+    """Return where a cell is, or the place that it would take."""
+    mask = len(cells) - 1
+    slot = np.int64((np.uint64(cell) * _SPREAD) >> np.uint64(20)) & mask
+    while cells[slot] >= 0 and cells[slot] != cell:
+        slot = (slot + 1) & mask
+    return slot
+
+
+@unlocked
+def _add_cells(
+    new: Ints, added: Floats, begin: int, cells: Ints, counts: Floats, used: int
+) -> tuple[int, int]:
+    """Add from ``begin`` on until half of the room is taken; return how far that was, and what is taken."""
+    for at in range(begin, len(new)):
+        if 2 * used >= len(cells):
+            return at, used
+        slot = _slot_of(cells, new[at])
+        if cells[slot] < 0:
+            cells[slot] = new[at]
+            used += 1
+        counts[slot] += added[at]
+    return len(new), used
+
+
+@unlocked
+def _add_bins(
+    rows: Ints, ids: Ints, bins: NDArray[np.int16], begin: int, cells: Ints, counts: Floats, used: int
+) -> tuple[int, int]:
+    """Do as ``_add_cells`` does with the bins of each layer."""
+    layers = bins.shape[1]
+    for at in range(begin, len(rows)):
+        if 2 * (used + layers) > len(cells):
+            return at, used
+        row = rows[at]
+        first = ids[row] * LAYERS
+        for layer in range(layers):
+            found = bins[row, layer]
+            if found >= 0:
+                cell = (first + layer) * N_BINS + found
+                slot = _slot_of(cells, cell)
+                if cells[slot] < 0:
+                    cells[slot] = cell
+                    used += 1
+                counts[slot] += 1
+    return len(rows), used

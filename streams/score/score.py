@@ -1,0 +1,185 @@
+"""``uneri score``: plain series judged by the judge of live buckets, one CSV of verdicts for each."""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children, get_context
+from pathlib import Path
+from time import perf_counter
+from typing import Final, NamedTuple
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from config.settings import Judge
+from detectors.score.score import Scored, score
+from streams.process.progress import Progress
+from streams.process.series_error import SeriesError
+from streams.score.series_file import read_series, unpacked_name, write_verdicts
+
+JudgeSeries = Callable[[NDArray[np.int64], NDArray[np.float64], Judge], Scored]
+
+
+_NO_FOLDER: Final = (FileExistsError, NotADirectoryError)
+
+
+class Done(NamedTuple):
+    """What became of one file."""
+
+    source: Path
+    rows: int = 0
+    alerts: int = 0
+    late: int = 0  # rows that could not be judged, being no later than one before them
+    problem: str = ""
+
+
+def targets(sources: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """Return where the verdicts on each file are written: below ``out``, as the files lie below each other.
+
+    The folders that all files share are left out, so that equal names in different folders stay apart.
+
+    Raises
+    ------
+    SeriesError
+        When two would be written to one place, or one would be written over.
+
+    Examples
+    --------
+    >>> here = Path(__file__)
+    >>> targets([here], Path("out"))[here].as_posix()
+    'out/score.py.csv'
+    """
+    if not sources:
+        return {}
+    absolute = {source: Path(os.path.abspath(source)) for source in sources}  # noqa: PTH100  # links stay links
+    shared = os.path.commonpath([path.parent for path in absolute.values()])
+    found: dict[Path, Path] = {}
+    taken: dict[Path, Path] = {}
+    for source, path in absolute.items():
+        target = out / path.parent.relative_to(shared) / unpacked_name(path)
+        other = taken.setdefault(target, source)
+        if absolute[other] == path:
+            found.setdefault(other, target)
+            continue
+        raise SeriesError(f"{other} and {source} would both be written to {target}; score them apart")
+    inputs = {path.resolve() for path in absolute.values()}
+    for source, target in found.items():
+        if target.resolve() in inputs:
+            raise SeriesError(f"{source}: would be written over; choose another folder with --out")
+    return found
+
+
+def unreadable(source: Path) -> str:
+    """Say why a path is no file that can be judged; nothing where it is one."""
+    if source.is_file():
+        return ""
+    if source.is_dir():
+        return f"{source}: is a folder; name the files in it"
+    return f"{source}: {'is no plain file; write it to one first' if source.exists() else 'no such file'}"
+
+
+def score_file(source: Path, target: Path, settings: Judge, judge: JudgeSeries = score) -> Done:
+    """Judge one file and write what was found; what is wrong with it is in the result."""
+    try:
+        series = read_series(source)
+        usable = series.rising()
+        found = judge(np.maximum.accumulate(series.times), series.values, settings)
+        for bound in (found.expected, found.lower, found.upper):
+            bound[~usable] = np.nan
+        bounds = (found.expected, found.lower, found.upper)
+        write_verdicts(target, series, bounds, score=found.score, alert=found.alert, kind=found.kind)
+    except SeriesError as error:
+        return Done(source, problem=str(error))
+    except OSError as error:
+        what = (
+            "a file is where a folder must be" if isinstance(error, _NO_FOLDER) else error.strerror or error
+        )
+        return Done(source, problem=f"{target}: cannot be written: {what}; choose another folder with --out")
+    return Done(source, len(usable), int(found.alert.sum()), int((~usable).sum()))
+
+
+def run_score(sources: Sequence[Path], out: Path, settings: Judge, jobs: int | None = None) -> int:
+    """Judge the files over so many processes (all cores without), say what was found, return the exit code.
+
+    Raises
+    ------
+    SeriesError
+        When nothing can begin.
+    """
+    began = perf_counter()
+    problems = list(dict.fromkeys(filter(None, map(unreadable, sources))))
+    missing = len(problems)
+    tasks = targets([source for source in sources if not unreadable(source)], out)
+    sizes = {source: source.stat().st_size for source in tasks}
+    rows = alerts = size = 0
+    with _ended_by_sigterm(), Progress("score", sys.stderr) as progress:
+        for done in _all_done(tasks, sizes, settings, max(min(jobs or _cores(), len(tasks)), 1)):
+            rows, alerts, size = rows + done.rows, alerts + done.alerts, size + sizes[done.source]
+            progress.show(size / max(sum(sizes.values()), 1), rows, 0)
+            if done.problem:
+                problems.append(done.problem)
+            if done.late:
+                typer.echo(
+                    f"{done.source}: {done.late:,} of {done.rows:,} rows are not later than one before them "
+                    "and were not judged",
+                    err=True,
+                )
+    seconds = perf_counter() - began
+    for problem in sorted(problems):
+        typer.echo(f"uneri: {problem}", err=True)
+    asked = len(tasks) + missing
+    judged = asked - len(problems)
+    typer.echo(f"{out}: {judged} of {asked} files, {rows:,} rows, {alerts:,} alerts, {seconds:.1f} s")
+    return 2 if problems else 0
+
+
+def _all_done(tasks: dict[Path, Path], sizes: dict[Path, int], settings: Judge, jobs: int) -> Iterator[Done]:
+    """Yield each file's result as it comes; the largest begin first, so that none is waited for alone."""
+    order = sorted(tasks, key=lambda source: -sizes[source])
+    if jobs == 1:
+        for source in order:
+            yield score_file(source, tasks[source], settings)
+        return
+    # spawned, not forked: a process of compiled code and threads cannot be copied safely
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_end_when_interrupted)
+    try:
+        for future in as_completed([pool.submit(score_file, each, tasks[each], settings) for each in order]):
+            yield future.result()
+    except BrokenProcessPool:
+        raise SeriesError("a process ended before its file was judged; is there enough memory?") from None
+    except SystemExit:
+        for child in active_children():
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let a request to end unwind the stack: what the processes share is given back."""
+
+    def end(*_: object) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    usual = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)
+
+
+def _end_when_interrupted() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # at once and without a traceback; the parent says it
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # no Linux
+        return os.cpu_count() or 1

@@ -1,0 +1,111 @@
+"""Generated events into a Kafka topic."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError as ProducerError
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from streams.process.write_error import WriteError
+
+BATCH: Final = 512 * 1024  # bytes
+
+
+class KafkaWriter:
+    """Records of a topic, stamped with the moment they arrive and dealt to its partitions in turn.
+
+    Dealing in turn makes the contents of every partition a function of the scenario alone, and all
+    partitions reach the same event time together. Batches are built here: sending records one by one is
+    several times slower.
+    """
+
+    def __init__(self, broker: str, topic: str, partitions: int) -> None:
+        self._broker = broker
+        self._topic = topic
+        self._wished = partitions
+        self._partitions = 0
+        self._written = 0
+        self._runner = asyncio.Runner()
+        self._producer: Any = None
+        self._kept: int | None = None  # milliseconds of wall time after which the broker deletes a record
+
+    def __enter__(self) -> Self:
+        try:
+            self._prepare()
+            self._runner.run(self._start())
+        except (KafkaError, ProducerError) as error:
+            self.__exit__(type(error), error, None)
+            raise WriteError(
+                f"Kafka at {self._broker} does not answer or refuses ({error}); is it running there?"
+            ) from None
+        return self
+
+    def _prepare(self) -> None:
+        admin: Any = KafkaAdminClient(
+            bootstrap_servers=self._broker, bootstrap_timeout_ms=5_000, client_id="uneri-simulate"
+        )
+        try:
+            # events of past weeks would be deleted within minutes under the usual retention of wall time
+            wished = {
+                "num_partitions": self._wished,
+                "replication_factor": -1,
+                "configs": {"retention.ms": "-1"},
+            }
+            admin.create_topics({self._topic: wished}, wait_for_metadata=True)
+        except TopicAlreadyExistsError:
+            asked = [ConfigResource(ConfigResourceType.TOPIC, self._topic)]
+            described = admin.describe_configs(asked, config_filter="all")["topic"][self._topic]
+            kept = int(described["retention.ms"]["value"])
+            deletes = "delete" in described["cleanup.policy"]["value"]
+            self._kept = kept if deletes and kept >= 0 else None
+        finally:
+            admin.close()
+
+    async def _start(self) -> None:
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self._broker, client_id="uneri-simulate", acks="all", max_batch_size=BATCH
+        )
+        await self._producer.start()
+        self._partitions = len(await self._producer.partitions_for(self._topic))
+
+    def write(self, lines: Sequence[bytes], arrivals: Sequence[int]) -> None:
+        """Send the records; returns when the broker has them."""
+        if arrivals and self._kept is not None and arrivals[0] < time.time() * 1000 - self._kept:
+            raise WriteError(
+                f"the topic {self._topic} would delete these events at once, because they are older than its "
+                "retention.ms: set retention.ms=-1 on it, use another topic, or move the scenario with --now"
+            )
+        try:
+            self._runner.run(self._send(lines, arrivals))
+        except ProducerError as error:
+            raise WriteError(f"Kafka at {self._broker} did not take the events: {error}") from None
+
+    async def _send(self, lines: Sequence[bytes], arrivals: Sequence[int]) -> None:
+        sent = []
+        for partition in range(self._partitions):
+            first = (partition - self._written) % self._partitions
+            batch = self._producer.create_batch()
+            for line, arrival in zip(
+                lines[first :: self._partitions], arrivals[first :: self._partitions], strict=True
+            ):
+                if batch.append(key=None, value=line, timestamp=arrival) is None:
+                    sent.append(await self._producer.send_batch(batch, self._topic, partition=partition))
+                    batch = self._producer.create_batch()
+                    batch.append(key=None, value=line, timestamp=arrival)
+            if batch.record_count():
+                sent.append(await self._producer.send_batch(batch, self._topic, partition=partition))
+        self._written += len(lines)
+        await asyncio.gather(*sent)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._producer is not None:
+            self._runner.run(self._producer.stop())
+        self._runner.close()

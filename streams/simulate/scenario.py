@@ -1,0 +1,242 @@
+"""A scenario: the backend that ``uneri simulate`` imitates, its traffic, its growth and its incidents.
+
+docs/simulate.md explains the YAML by example.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AwareDatetime, ConfigDict, Field, field_validator
+
+from config.settings import Section
+from streams.simulate.scenario_incidents import Incident, Length, Target
+
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+Rate = Annotated[float, Field(ge=0, le=1e6)]
+Chance = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(gt=0)]
+Millis = Annotated[float, Field(gt=0, le=900_000)]
+Spread = Annotated[float, Field(ge=0, le=3, description="sigma of the logarithm")]
+Version = Annotated[str, Field(min_length=1)]
+
+
+class Account(Section):
+    """Where a service runs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+    cloud: str = "aws"
+    account: Name
+    region: str = ""
+
+
+class Call(Section):
+    """A table that a function calls, and what one call takes."""
+
+    table: Name
+    op: str = "GetItem"
+    per_request: Annotated[float, Field(ge=0, le=1000)] = Field(1.0, description="calls in one request, mean")
+    rcu: Annotated[float, Field(ge=0)] = Field(0.0, description="read units of a call, mean")
+    wcu: Annotated[float, Field(ge=0)] = Field(0.0, description="write units of a call, mean")
+    spread: Spread = 0.3
+    ms: Millis = Field(6.0, description="median latency of a call")
+    ms_spread: Spread = 0.35
+
+
+class Errors(Section):
+    """The share of requests that fails on an ordinary day."""
+
+    user: Chance = 0.01
+    backend: Chance = 0.001
+    fatal: Chance = 0.0
+
+
+class Function(Section):
+    """A function: its own time and the tables it calls."""
+
+    code_ms: Millis = Field(15.0, description="median of its own code, without table calls")
+    code_spread: Spread = 0.4
+    cold: Chance = Field(0.005, description="share of cold starts")
+    cold_ms: Millis = 350.0
+    auth_ms: Millis = 4.0
+    errors: Errors = Errors()
+    calls: tuple[Call, ...] = ()
+
+
+class Amount(Section):
+    """A business value that every request of a route carries."""
+
+    mean: Annotated[float, Field(gt=0)]
+    spread: Spread = 0.5
+
+
+class Route(Section):
+    """A route: the function behind it and its mean rate."""
+
+    function: Name
+    rate: Rate = Field(description="requests per second, mean over a week")
+    values: dict[Name, Amount] = Field(default_factory=dict)
+
+
+class Service(Section):
+    """A service: an account it runs in and its routes."""
+
+    account: Name
+    routes: dict[Name, Route] = Field(min_length=1)
+    clients: list[Name] | None = Field(None, description="the clients that use it; all when absent")
+
+
+class Client(Section):
+    """A client: its share of the traffic and how that is split over its versions."""
+
+    share: Weight = 1.0
+    versions: dict[Version, Weight] = Field(min_length=1)
+
+
+class Daily(Section):
+    """The shape of a day: a cosine."""
+
+    peak: str = Field(
+        "20:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="local time of the peak, quoted"
+    )
+    depth: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.6, description="peak = 1 + depth, trough = 1 - depth"
+    )
+
+
+class Weekly(Section):
+    """The shape of a week."""
+
+    weekend: Annotated[float, Field(gt=0, le=10)] = Field(
+        1.0, description="Saturday and Sunday against a weekday"
+    )
+
+
+class Noise(Section):
+    """What the rate does beside its shape; requests are Poisson around it."""
+
+    drift: Spread = Field(0.04, description="sigma of the slow lognormal drift of a service")
+    hours: Annotated[float, Field(gt=0)] = Field(8.0, description="how long the drift remembers")
+    disorder: Annotated[float, Field(ge=0, le=60)] = Field(0.0, description="mean delay of a record, seconds")
+
+
+class Growth(Target):
+    """What becomes more from day to day, compounded."""
+
+    table: Name | None = None
+    per_day: Annotated[float, Field(gt=-0.5, le=1)] = Field(description="0.025: 2.5 per cent a day")
+    by: str = Field(
+        "calls",
+        pattern="^(calls|capacity)$",
+        description="calls: more calls of the table, without a table more requests; capacity: more a call",
+    )
+    at: Length = 0
+    for_: Length | None = Field(
+        None, alias="for", description="until the end when absent; the level then stays"
+    )
+
+
+class Scenario(Section):
+    """The whole scenario."""
+
+    start: AwareDatetime | int = Field(
+        description="RFC 3339 with offset; or whole days before now, such as -22"
+    )
+    length: Length = Field(gt=0, description="such as 22d or 21d3h")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    time_zone: str = "UTC"
+    shape: str | None = Field(
+        None, description="CSV of timestamp,value that traffic follows; beside this file"
+    )
+    daily: Daily = Daily()
+    weekly: Weekly = Weekly()
+    noise: Noise = Noise()
+    accounts: dict[Name, Account] = Field(min_length=1)
+    clients: dict[Name, Client] = Field(min_length=1)
+    tenants: dict[Name, Weight] = Field(default_factory=dict)
+    functions: dict[Name, Function] = Field(min_length=1)
+    services: dict[Name, Service] = Field(min_length=1)
+    growth: tuple[Growth, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+
+    @field_validator("start")
+    @classmethod
+    def _start_is_a_moment(cls, start: datetime | int) -> datetime | int:
+        if isinstance(start, int) and start > 0:
+            raise ValueError("write RFC 3339 with an offset, or days before now as 0 or less")
+        return start
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("not an IANA time zone; write one such as Asia/Tokyo") from None
+        return zone
+
+    def moved(self, start: float) -> Self:
+        """Return the same scenario, beginning at another moment (epoch seconds)."""
+        return self.model_copy(update={"start": datetime.fromtimestamp(start, ZoneInfo(self.time_zone))})
+
+    def wrong_names(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Yield the place and a message for every name that is used and was not defined."""
+        known = {
+            "account": set(self.accounts),
+            "service": set(self.services),
+            "route": {path for service in self.services.values() for path in service.routes},
+            "function": set(self.functions),
+            "client": set(self.clients),
+            "version": {build for client in self.clients.values() for build in client.versions},
+            "table": {call.table for function in self.functions.values() for call in function.calls},
+        }
+        for place, kind, name in (*self._named_by_services(), *self._named_by_changes(known)):
+            if name not in known[kind]:
+                yield place, f"no {kind} is called {name!r}"
+
+    def _named_by_services(self) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        for name, service in self.services.items():
+            yield ("services", name, "account"), "account", service.account
+            for place, client in enumerate(service.clients or ()):
+                yield ("services", name, "clients", place), "client", client
+            for path, route in service.routes.items():
+                yield ("services", name, "routes", path, "function"), "function", route.function
+
+    def _named_by_changes(self, kinds: Iterable[str]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        for section, entries in (("growth", self.growth), ("incidents", self.incidents)):
+            for place, entry in enumerate(entries):
+                for kind in kinds:
+                    name = getattr(entry, kind, None)
+                    if name is not None:
+                        yield (section, place, kind), kind, name
+
+
+def shipped() -> list[str]:
+    """Return the names of the scenarios that come with Uneri."""
+    folder = resources.files("streams.simulate") / "scenarios"
+    return sorted(
+        entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")
+    )
+
+
+def text_of(path_or_name: str) -> tuple[str, str]:
+    """Return the YAML of a file or of a shipped scenario, and the name to report errors under.
+
+    Raises
+    ------
+    FileNotFoundError
+        It is neither; the text says what there is.
+    """
+    path = Path(path_or_name)
+    if path.is_file():
+        return path.read_text("utf-8"), str(path)
+    if path_or_name in shipped():
+        entry = resources.files("streams.simulate") / "scenarios" / f"{path_or_name}.yaml"
+        return entry.read_text("utf-8"), str(entry)
+    raise FileNotFoundError(
+        f"no scenario {path_or_name!r}: give a YAML file, or one of those shipped: {', '.join(shipped())}"
+    )

@@ -1,0 +1,133 @@
+"""``uneri simulate``: generates the events of a scenario and delivers them, as fast as asked."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from alerting.evaluation.labels_file import labels_to_csv, labels_to_yaml, read_labels
+from streams.process.write_error import WriteError
+from streams.simulate.event_writer import event_writer
+from streams.simulate.scenario import Scenario
+from streams.simulate.scenario_incidents import CELL
+from streams.simulate.shape import read_shape
+from streams.simulate.simulation import Delivery, Simulation
+
+SLICE = 0.25  # seconds of wall time between two deliveries when the pace is kept
+
+
+def paced(
+    deliveries: Iterable[Delivery],
+    first: float,
+    speed: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Delivery]:
+    """Cut deliveries into slices and yield each when it is due.
+
+    Parameters
+    ----------
+    deliveries : iterable of Delivery
+    first : float
+        Epoch seconds of the scenario that is now.
+    speed : float
+        Seconds of the scenario in one second of wall time.
+    clock, sleep : callable
+        Wall time in seconds, and waiting for it.
+    """
+    began = clock()
+    span = max(round(SLICE * speed * 1000), 1)
+    for delivery in deliveries:
+        low = 0
+        while low < len(delivery.lines):
+            due = int(delivery.arrivals[low]) // span * span + span
+            high = int(np.searchsorted(delivery.arrivals, due))
+            wait = began + (due / 1000 - first) / speed - clock()
+            if wait > 0:
+                sleep(wait)
+            yield Delivery(delivery.start, delivery.arrivals[low:high], delivery.lines[low:high])
+            low = high
+
+
+def truth(simulation: Simulation, to: Path) -> str:
+    """Return what a simulation makes to happen, in the form that the ending of a file asks for."""
+    lines = "".join(json.dumps(label) + "\n" for label in simulation.labels())
+    form = {".csv": labels_to_csv, ".yaml": labels_to_yaml, ".yml": labels_to_yaml}.get(to.suffix.lower())
+    return lines if form is None else form(read_labels(lines, "truth.jsonl"))
+
+
+def simulate(
+    scenario: Scenario,
+    to: str,
+    *,
+    shape: Path | None = None,
+    from_: float | None = None,
+    until: float | None = None,
+    speed: float = 0.0,
+    progress: Callable[[float, int, int], None] | None = None,
+    now: Literal["start", "end"] | None = None,
+    labels: Path | None = None,
+    wall: Callable[[], float] = time.time,
+) -> int:
+    """Generate a scenario and deliver it; return how many events that were.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    to : str
+        As ``streams.simulate.event_writer.event_writer`` takes it.
+    shape : Path, optional
+        A series that traffic follows; takes the place of the scenario's own.
+    from_, until : float, optional
+        Epoch seconds: deliver only what arrives between them.
+    speed : float
+        Seconds of the scenario in a second; 0 is as fast as possible.
+    progress : callable, optional
+        Called with the fraction done, the events so far and the event time reached (epoch seconds).
+    now : {"start", "end"}, optional
+        Move the scenario in time, so that it starts or ends now.
+    labels : Path, optional
+        Where the ground truth goes: as labels for replay when its name ends with .yaml, .yml or .csv, else a
+        line of JSON for each incident and growth, with more about it.
+    wall : callable
+        What time it is, epoch seconds.
+
+    Raises
+    ------
+    streams.process.write_error.WriteError
+        The target cannot be reached or refuses, or the labels cannot be written.
+    streams.simulate.shape.ShapeError
+        The shape is no series.
+    """
+    moment = wall()
+    if now is not None:
+        start = moment if now == "start" else moment - scenario.length
+        scenario = scenario.moved(start // CELL * CELL)
+    chosen = shape or (Path(scenario.shape) if scenario.shape else None)
+    simulation = Simulation(scenario, shape=read_shape(chosen) if chosen else None, now=moment)
+    if labels is not None:
+        try:
+            labels.parent.mkdir(parents=True, exist_ok=True)
+            labels.write_text(truth(simulation, labels), "utf-8")
+        except OSError as error:
+            raise WriteError(f"{labels}: cannot be written: {error.strerror or error}") from None
+    begin = max(simulation.start, from_ if from_ is not None else simulation.start)
+    finish = min(simulation.end, until if until is not None else simulation.end)
+    deliveries = simulation.deliveries(from_, until)
+    if speed > 0:
+        deliveries = paced(deliveries, begin, speed)
+    written = 0
+    with event_writer(to) as writer:
+        for delivery in deliveries:
+            if not delivery.lines:
+                continue
+            writer.write(delivery.lines, delivery.arrivals.tolist())
+            written += len(delivery.lines)
+            if progress is not None:
+                reached = int(delivery.arrivals[-1]) // 1000
+                progress(min((reached - begin) / max(finish - begin, 1), 1.0), written, reached)
+    return written

@@ -1,0 +1,90 @@
+"""The search: seeded, asked in batches of one size and told in order, so that it can be done again."""
+
+import warnings
+from typing import Final
+
+import optuna
+
+from streams.tune.rule import Rule
+from streams.tune.space import Choice, Number, Space
+from streams.tune.trial import Outcome, Trials
+
+BATCH: Final = 8
+"""Configurations asked for at a time, however many are tried at a time."""
+
+STARTUP: Final = 10
+"""Trials at random before the sampler goes by what it has seen."""
+
+_CALMER: Final = ((-2, 0), (0, 1), (-4, 0), (-2, 1), (0, 2))
+_KEENER: Final = ((2, 0), (0, -1), (4, 0), (4, -1), (6, 0))
+"""What anybody would try: so many values up or down of the sensitivity, and of how long it must last."""
+
+_OVER: Final = 4.0
+"""How much worse a page above the budget is than one below."""
+
+
+def sensitivity_of(space: Space, choice: Choice) -> float:
+    """Return the sensitivity that a choice has."""
+    changes: dict[str, Number] = space.changes(choice)
+    return float(changes.get("judge.sensitivity", space.settings.judge.sensitivity))
+
+
+def search(space: Space, rule: Rule, trials: Trials, count: int, seed: int) -> list[tuple[Choice, Outcome]]:
+    """Try ``count`` configurations, the present and the shipped one first; return all in order.
+
+    The sampler is TPE (Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011) over all
+    settings together, of two objectives by non-domination (Ozaki et al., GECCO 2020). Those of a batch that
+    are not told yet count as bad ones, so that it is spread.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        directions=["maximize", "minimize"] if rule.labelled else ["maximize"], sampler=_sampler(seed)
+    )
+    for choice in _first(space, rule, trials):
+        study.enqueue_trial({knob.key: at for knob, at in zip(space.knobs, choice, strict=True)})
+    of: dict[str, optuna.distributions.BaseDistribution] = {
+        knob.key: optuna.distributions.IntDistribution(0, len(knob.values) - 1) for knob in space.knobs
+    }
+    made: list[tuple[Choice, Outcome]] = []
+    while len(made) < count:
+        asked = [study.ask(of) for _ in range(min(BATCH, count - len(made)))]
+        choices = [tuple(int(trial.params[knob.key]) for knob in space.knobs) for trial in asked]
+        outcomes = trials.outcomes(choices)
+        for trial, choice, outcome in zip(asked, choices, outcomes, strict=True):
+            study.tell(trial, _values(rule, outcome, sensitivity_of(space, choice)))
+            made.append((choice, outcome))
+    return made
+
+
+def _first(space: Space, rule: Rule, trials: Trials) -> list[Choice]:
+    """Return what is tried first: what is, what is shipped, and what anybody would try to the better."""
+    now = trials.outcomes([space.present])[0]
+    too_many = now.pages_per_week > (rule.budget or 0.0)
+    calmer = now.false_pages > len(now.missed) if rule.labelled else too_many
+    places = {knob.key: at for at, knob in enumerate(space.knobs)}
+    sensitivity, persist = places["judge.sensitivity"], places["judge.persist"]
+    found = [space.present, space.shipped]
+    for quarters, steps in _CALMER if calmer else _KEENER:
+        choice = list(space.present)
+        for at, by in ((sensitivity, quarters), (persist, steps)):
+            choice[at] = min(max(choice[at] + by, 0), len(space.knobs[at].values) - 1)
+        found.append(tuple(choice))
+    return list(dict.fromkeys(found))
+
+
+def _sampler(seed: int) -> optuna.samplers.BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(
+            seed=seed, multivariate=True, constant_liar=True, n_startup_trials=STARTUP
+        )
+
+
+def _values(rule: Rule, outcome: Outcome, sensitivity: float) -> list[float]:
+    """Return what the sampler is told."""
+    if rule.labelled:
+        high, low = rule.objectives(outcome, sensitivity)
+        over = 0.0 if rule.budget is None else max(0.0, outcome.pages_per_week - rule.budget)
+        return [high, low + over]
+    gap = outcome.pages_per_week - (rule.budget or 0.0)
+    return [-_OVER * gap if gap > 0 else gap]

@@ -1,0 +1,473 @@
+"""What people are told of an incident between its page and its end."""
+
+import itertools
+import math
+import random
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+import alerting.incidents.closed
+from alerting.incidents.fingerprint import Earlier, Memory
+from alerting.incidents.incident import Incident, finding_to_json
+from alerting.incidents.incidents import Incidents
+from alerting.incidents.life import GAP, WORSE, grown
+from alerting.incidents.notice import Action, Milestone, Notice, Reason
+from config.settings import Incidents as IncidentSettings
+from config.settings import Settings
+from detectors.model.finding import Finding, Verdict
+from tests.alerting.given import (
+    GET,
+    PUT,
+    ROUTE,
+    T0,
+    TABLE,
+    ended,
+    finding,
+    growth_finding,
+    scope,
+    share,
+    table_finding,
+)
+
+QUIET = Settings().incidents.quiet
+GATHER = Settings().incidents.gather
+DAY = 86400
+TURNS = (Milestone.WORSENED, Milestone.EASED)
+
+
+def withdrawn(of: Finding, at: int, revision: int = 9) -> Finding:
+    return replace(of, state="withdrawn", revision=revision, seen=at, end=at)
+
+
+def lines(notices: Iterable[Notice]) -> list[Milestone]:
+    return [what for notice in notices for what in notice.milestones]
+
+
+def follow(values: list[float]) -> list[Notice]:
+    """Return the notices of a spike that is told anew every five minutes."""
+    incidents, first = Incidents(Settings()), table_finding(observed=values[0])
+    notices = incidents.feed([first], T0)
+    for number, value in enumerate(values[1:], 1):
+        at = T0 + 300 * number
+        notices += incidents.feed(
+            [replace(first, revision=number, seen=at, state="update", observed=value)], at
+        )
+    return notices
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.floats(9, 10_000), min_size=2, max_size=72))
+def test_however_a_curve_flaps_its_turns_are_few_and_never_told_twice(values: list[float]) -> None:
+    notices = follow(values)
+    told = lines(notices)
+    worst = math.log(max(values[0], *values) - 8.2) - math.log(values[0] - 8.2)
+    assert told.count(Milestone.WORSENED) <= worst / math.log(WORSE) + 1e-6
+    turns = [what for what in told if what in TURNS]
+    assert not any(one is other is Milestone.EASED for one, other in itertools.pairwise(turns))
+    times = [notice.at for notice in notices[1:] if notice.milestones]
+    assert all(later - earlier >= GAP for earlier, later in itertools.pairwise([T0, *times]))
+
+
+def test_what_worsens_and_eases_is_said_once_each_and_noise_between_is_not() -> None:
+    notices = follow([41, 60, 61, 62, 45, 50, 23, 55, 23, 24, 55, 95])
+    assert lines(notices) == [Milestone.OPENED, Milestone.WORSENED, Milestone.EASED, Milestone.WORSENED]
+    assert [notice.incident.state for notice in notices] == [
+        "open",
+        "open",  # it is worse, and may be so for a moment only
+        "worsening",
+        "worsening",
+        "worsening",
+        "worsening",
+        "easing",
+        "open",
+        "easing",
+        "easing",
+        "open",
+        "worsening",
+    ]
+    assert [notice.reason for notice in notices if notice.reason in (Reason.WORSE, Reason.BETTER)] == [
+        Reason.WORSE,
+        Reason.BETTER,
+        Reason.WORSE,
+    ]
+
+
+def test_what_worsened_in_the_first_minutes_is_said_when_it_has_stayed() -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    incidents.feed([first], T0)
+    told = incidents.feed([replace(first, revision=1, state="update", seen=T0 + 60, observed=90.0)], T0 + 60)
+    assert lines(told) == []
+    [line] = incidents.feed([], T0 + 3600)
+    assert (line.at, line.milestones, line.incident.state) == (T0 + GAP, [Milestone.WORSENED], "worsening")
+
+
+def test_many_more_open_findings_are_worse_but_those_of_the_first_minutes_began_with_it() -> None:
+    incidents = Incidents(Settings())
+    first = [finding(scope("route", f"r{n}"), touches=[TABLE]) for n in range(7)]
+    incidents.feed([table_finding()], T0)
+    told = incidents.feed([replace(each, seen=T0 + 60) for each in first], T0 + 60)
+    told += incidents.feed([], T0 + 1200)
+    assert lines(told) == [Milestone.JOINED]
+    assert told[-1].names[Milestone.JOINED] == [f"r{n}" for n in range(7)]
+    more = [finding(scope("route", f"s{n}"), touches=[TABLE], seen=T0 + 1800) for n in range(8)]
+    assert Milestone.WORSENED in lines(incidents.feed(more, T0 + 1800))
+
+
+def test_a_fall_is_measured_by_what_is_missing_not_by_how_much_the_morning_would_bring() -> None:
+    incidents = Incidents(Settings())
+    silent = finding(ROUTE, verdict=Verdict.SILENCE, observed=0.0, expected=5.0)
+    notices = [*incidents.feed([silent], T0), *incidents.feed([], T0 + 60)]
+    for number in range(1, 12):
+        at = T0 + 60 + 600 * number
+        more = replace(silent, revision=number, state="update", seen=at, expected=5.0 * (number + 1))
+        notices += incidents.feed([more], at)
+    assert lines(notices) == [Milestone.OPENED]
+
+
+def test_a_spike_that_becomes_a_shift_and_a_new_caller_are_said() -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    incidents.feed([first], T0)
+    stays = replace(first, revision=1, state="update", seen=T0 + 1800, verdict=Verdict.SHIFT)
+    [shifted] = incidents.feed([stays], T0 + 1800)
+    assert (shifted.milestones, shifted.incident.verdict) == ([Milestone.SHIFTED], Verdict.SHIFT)
+    batch = scope("function", "inventory-batch")
+    other = replace(stays, revision=2, seen=T0 + 3600, callers=[share(PUT, 0.5), share(batch, 0.4)])
+    [caller] = incidents.feed([other], T0 + 3600)
+    assert (caller.milestones, caller.names) == (
+        [Milestone.CALLER],
+        {Milestone.CALLER: ["inventory-batch"]},
+    )
+    assert lines(incidents.feed([replace(other, revision=3, seen=T0 + 7200)], T0 + 7200)) == []
+
+
+def test_each_time_that_it_comes_back_the_quiet_time_doubles_and_flapping_makes_no_noise() -> None:
+    """Two minutes on, twelve off, for five hours."""
+    incidents, notices = Incidents(Settings()), []
+    for number in range(25):
+        at = T0 + number * 840
+        one = table_finding(id=f"f{number}", start=at - 120, seen=at)
+        notices += incidents.feed([one], at)
+        notices += incidents.feed([ended(one, at + 120)], at + 120)
+    notices += incidents.feed([], T0 + DAY)
+    assert lines(notices) == [
+        Milestone.OPENED,
+        Milestone.RESOLVED,
+        Milestone.REOPENED,
+        Milestone.RESOLVED,
+    ]
+    assert [incident.reopened for incident in incidents.known()] == [1]
+    assert notices[-1].at == T0 + 24 * 840 + 120 + grown(QUIET, 1)
+
+
+def test_what_comes_again_after_a_while_is_quieter_each_time_until_it_rests() -> None:
+    """Two minutes on, forty off: beyond the time in which it is the same incident."""
+    incidents, notices = Incidents(Settings()), []
+    for number in range(12):
+        at = T0 + number * 2520
+        one = table_finding(id=f"f{number}", start=at - 120, seen=at)
+        notices += [*incidents.feed([one], at), *incidents.feed([ended(one, at + 120)], at + 120)]
+    pages = [notice.incident for notice in notices if notice.action is Action.OPEN]
+    assert len(pages) == 3
+    assert pages[1].follows == pages[0].id
+    late = T0 + 10 * DAY
+    [page] = incidents.feed([table_finding(id="late", start=late - 120, seen=late)], late)[-1:]
+    assert page.incident.follows is not None
+    [over] = incidents.feed([ended(table_finding(id="late", start=late), late + 60)], late + 60 + QUIET)[-1:]
+    assert (over.action, over.at) == (Action.RESOLVE, late + 60 + QUIET)
+
+
+def test_a_repeat_follows_the_last_told_one_for_thirty_days() -> None:
+    memory = Memory()
+    memory.keep("print", Earlier(incident="a", at=T0))
+    assert memory.find("print", T0 + 30 * DAY) is not None
+    assert memory.find("print", T0 + 30 * DAY + 1) is None
+    memory.keep("print", Earlier(incident="b", at=T0 + 60, before="a"))
+    memory.drop("print", "b")
+    found = memory.find("print", T0 + 60)
+    assert found is not None
+    assert found.incident == "a"
+    for number in range(10_001):
+        memory.keep(str(number), Earlier(incident="x", at=T0 + 60))
+    assert (len(memory.held()), memory.find("print", T0 + 60), memory.find("0", T0 + 60)) == (
+        10_000,
+        None,
+        None,
+    )
+
+
+def test_when_late_data_takes_all_back_the_message_is_withdrawn_and_what_is_true_again_is_told_anew() -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    [page] = incidents.feed([first], T0)
+    [notice] = incidents.feed([withdrawn(first, T0 + 120, 1)], T0 + 120)
+    assert (notice.action, notice.reason, notice.milestones) == (
+        Action.WITHDRAW,
+        Reason.LATE,
+        [Milestone.WITHDRAWN],
+    )
+    assert (notice.incident.id, notice.incident.state) == (page.incident.id, "withdrawn")
+    back = replace(first, revision=2, seen=T0 + 180)
+    [again] = incidents.feed([back], T0 + 180)
+    assert (again.action, again.incident.id, again.incident.state) == (Action.OPEN, page.incident.id, "open")
+    assert again.milestones == [Milestone.REOPENED]
+
+
+@pytest.mark.parametrize("hours", [0.1, 2], ids=["withdrawn", "closed"])
+def test_what_was_withdrawn_and_is_true_but_over_is_resolved_after_all(hours: float) -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    [page] = incidents.feed([first], T0)
+    incidents.feed([withdrawn(first, T0 + 120, 1)], T0 + 120)
+    at = T0 + int(hours * 3600)
+    [told] = incidents.feed([ended(first, at, 2)], at)
+    assert (told.action, told.milestones, told.incident.state) == (
+        Action.UPDATE,
+        [Milestone.AMENDED],
+        "resolved",
+    )
+    later = table_finding(id="later", start=T0 + DAY, seen=T0 + DAY)
+    assert incidents.feed([later], T0 + DAY)[-1].incident.follows == page.incident.id
+
+
+def test_lines_that_wait_when_it_is_resolved_are_not_told_later() -> None:
+    incidents = Incidents(Settings(incidents=IncidentSettings(quiet=60)))
+    first, front = table_finding(), finding(PUT, seen=T0 + 60)
+    incidents.feed([first], T0)
+    incidents.feed([front], T0 + 60)
+    incidents.feed([ended(first, T0 + 120, 1), ended(front, T0 + 120, 1)], T0 + 1200)
+    told = incidents.feed([replace(ended(first, T0 + 1260, 2), observed=20.0)], T0 + 1260)
+    assert lines(told) == [Milestone.AMENDED]
+
+
+def test_what_is_withdrawn_before_it_is_told_is_not_told_and_stays_known() -> None:
+    incidents, first = Incidents(Settings()), finding(PUT)
+    assert incidents.feed([first, withdrawn(first, T0 + 30, 1)], T0 + DAY) == []
+    [known] = incidents.known()
+    assert (known.state, known.sent, known.reason) == ("withdrawn", "none", Reason.LATE.value)
+
+
+def test_when_late_data_takes_the_main_finding_back_the_message_is_about_the_next() -> None:
+    incidents = Incidents(Settings())
+    table, function = table_finding(), finding(PUT)
+    incidents.feed([table, function], T0)
+    [notice] = incidents.feed([withdrawn(table, T0 + 120, 1)], T0 + 120)
+    assert (notice.action, notice.milestones) == (Action.UPDATE, [Milestone.AMENDED])
+    assert (notice.incident.primary.about, notice.incident.members) == (PUT, [])
+    line = finding_to_json(withdrawn(table, T0 + 120, 1), notice.incident)
+    assert (line["sent"], line["reason"]) == ("none", Reason.LATE.value)
+
+
+def test_what_is_withdrawn_at_the_moment_in_which_the_same_is_found_again_is_one_message_amended() -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    [page] = incidents.feed([first], T0)
+    again = table_finding(id="again", start=T0 + 180, seen=T0 + 300)
+    [notice] = incidents.feed([withdrawn(first, T0 + 300, 1), again], T0 + 300)
+    assert (notice.action, notice.incident.state) == (Action.UPDATE, "open")
+    assert (notice.incident.id, notice.incident.primary.id) == (page.incident.id, "again")
+
+
+def test_of_what_is_over_the_message_is_not_about_what_was_withdrawn() -> None:
+    incidents = Incidents(Settings())
+    table, function = table_finding(), finding(PUT)
+    incidents.feed([table, function], T0)
+    incidents.feed([ended(table, T0 + 300, 1), ended(function, T0 + 300, 1)], T0 + 7200)
+    [notice] = incidents.feed([withdrawn(table, T0 + 7260, 2)], T0 + 7260)
+    assert (notice.incident.primary.about, notice.incident.state) == (PUT, "resolved")
+
+
+@pytest.mark.parametrize("hours", [0.3, 2, 48], ids=["resolved", "closed", "closed for days"])
+def test_late_data_mends_what_is_over(hours: float) -> None:
+    incidents = Incidents(Settings())
+    first = table_finding()
+    incidents.feed([first], T0)
+    incidents.feed([ended(first, T0 + 300, 1)], T0 + 300 + QUIET)
+    at = T0 + int(hours * 3600)
+    corrected = replace(ended(first, at, 2), observed=20.0, end=T0 + 240)
+    [amended] = incidents.feed([corrected], at)
+    assert (amended.action, amended.milestones) == (Action.UPDATE, [Milestone.AMENDED])
+    assert (amended.incident.state, amended.incident.primary.observed) == ("resolved", 20.0)
+    restored = Incidents(Settings())
+    restored.restore(incidents.snapshot())
+    for one in (incidents, restored):
+        [gone] = one.feed([withdrawn(first, at + 60, 3)], at + 60)
+        assert (gone.action, gone.incident.state) == (Action.WITHDRAW, "withdrawn")
+        assert one.feed([withdrawn(first, at + 60, 4)], at + 120) == []
+
+
+def test_what_is_withdrawn_is_not_what_the_next_one_follows() -> None:
+    incidents = Incidents(Settings())
+    for number in range(2):
+        at = T0 + number * DAY
+        one = table_finding(id=f"f{number}", start=at, seen=at)
+        incidents.feed([one], at)
+        incidents.feed([ended(one, at + 300, 1)], at + 300)
+    real, wrong = incidents.known()
+    incidents.feed([withdrawn(table_finding(id="f1", start=T0 + DAY), T0 + DAY + 7200, 2)], T0 + DAY + 7200)
+    [page] = incidents.feed([table_finding(id="f2", start=T0 + 2 * DAY, seen=T0 + 2 * DAY)], T0 + 2 * DAY)[
+        -1:
+    ]
+    assert wrong.follows == real.id == page.incident.follows
+
+
+def limit(near: bool, revision: int, at: int, **changes: Any) -> Finding:
+    about = scope("table", "ledger")
+    given: dict[str, Any] = {
+        "verdict": Verdict.LIMIT,
+        "near": near,
+        "revision": revision,
+        "seen": at,
+        "start": T0,
+    }
+    state = "open" if revision == 0 else "update"
+    return growth_finding(about, **(given | {"state": state, "observed": 90.0} | changes))
+
+
+def test_a_limit_of_the_digest_that_becomes_near_is_a_page() -> None:
+    incidents = Incidents(Settings())
+    notices = incidents.feed([limit(False, 0, T0)], T0 + DAY)
+    assert [notice.action for notice in notices] == [Action.DIGEST]
+    at = T0 + DAY + 60
+    [page] = incidents.feed([limit(True, 1, at)], at)
+    assert (page.action, page.at, page.reason, page.incident.follows) == (Action.OPEN, at, Reason.NEAR, None)
+    assert incidents.feed([], at + DAY) == []  # it is no part of the digest any more
+    grew, near = incidents.known()
+    assert (grew.sent, grew.state, near.sent, near.state) == ("digest", "resolved", "page", "open")
+    restored = Incidents(Settings())
+    restored.restore(incidents.snapshot())
+    over = ended(limit(True, 2, at), at + DAY + 60, 2)
+    assert restored.feed([over], at + 3 * DAY) == incidents.feed([over], at + 3 * DAY) != []
+
+
+def test_a_limit_that_is_near_while_its_table_is_told_joins_that_page() -> None:
+    incidents = Incidents(Settings())
+    incidents.feed([limit(False, 0, T0)], T0 + DAY)
+    at = T0 + DAY + 600
+    spike = finding(scope("table", "ledger"), "spike", seen=at, start=at)
+    [page] = incidents.feed([spike], at)
+    [told] = incidents.feed([limit(True, 1, at + 60, start=at)], at + 60)
+    assert (told.action, told.incident.id) == (Action.UPDATE, page.incident.id)
+
+
+def test_what_was_over_for_a_month_is_forgotten_unless_all_is_to_be_remembered() -> None:
+    daemon, replay = Incidents(Settings()), Incidents(Settings(), remember_all=True)
+    told: list[list[Notice]] = []
+    for incidents in (daemon, replay):
+        notices: list[Notice] = []
+        for day in range(60):
+            at = T0 + day * DAY
+            one = table_finding(id=f"d{day}", start=at, seen=at, trace=None)
+            notices += [*incidents.feed([one], at), *incidents.feed([ended(one, at + 300)], at + 7200)]
+        told.append(notices)
+    assert told[0] == told[1]
+    assert len(replay.known()) == 60
+    assert 30 <= len(daemon.known()) <= 32
+    assert daemon.known() == replay.known()[-len(daemon.known()) :]
+    assert len(daemon.snapshot()) < 40
+
+
+def test_of_more_than_ten_thousand_that_are_over_the_oldest_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(alerting.incidents.closed, "MOST", 5)
+    incidents = Incidents(Settings())
+    for hour in range(12):
+        at = T0 + hour * 3 * 3600
+        one = finding(scope("table", f"t{hour}"), start=at, seen=at)
+        incidents.feed([one], at)
+        incidents.feed([ended(one, at + 60)], at + 7200)
+    assert [known.primary.about for known in incidents.known()] == [
+        scope("table", f"t{n}") for n in range(7, 12)
+    ]
+    first = finding(scope("table", "t0"), start=T0, seen=T0 + 12 * 3 * 3600)
+    assert incidents.incident_of(first.id) is None
+
+
+def test_of_a_flood_every_page_has_its_curve_and_the_state_keeps_two_hundred() -> None:
+    incidents = Incidents(Settings())
+    flood = [
+        table_finding(id=f"f{n}", scope=scope("table", f"t{n}"), touches=[], callers=[], suspects=[])
+        for n in range(250)
+    ]
+    flood += [growth_finding(scope("table", f"g{n}"), trace=flood[0].trace) for n in range(50)]
+    front = finding(PUT, touches=[scope("table", "t0")], trace=flood[0].trace)
+    pages = incidents.feed([*flood, front], T0)
+    assert [page.incident.primary.trace is not None for page in pages] == [True] * 250
+    curve = len(msgspec.msgpack.encode(flood[0].trace))
+    whole = sum(map(len, incidents.snapshot().values()))
+    assert 200 * curve < whole < 201 * curve + 300 * 2000
+    told = incidents.feed([replace(flood[249], revision=1, state="update", seen=T0 + 300)], T0 + 300)
+    assert told[0].incident.primary.trace is not None
+
+
+ABOUT = [TABLE, PUT, GET, ROUTE]
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[Finding]:
+    """Return tellings of a few findings that come, change, end, are withdrawn and come back."""
+    told: list[Finding] = []
+    for number in range(draw(st.integers(1, 5))):
+        about = draw(st.sampled_from(ABOUT))
+        at = T0 + 60 * draw(st.integers(0, 90))
+        one = finding(about, f"f{number}", start=at - 120, seen=at, touches=[PUT, ROUTE])
+        told.append(one)
+        for revision in range(1, draw(st.integers(1, 6))):
+            at += 60 * draw(st.sampled_from([1, 5, 10, 25]))
+            state = draw(st.sampled_from(["update", "update", "end", "withdrawn", "open"]))
+            value = draw(st.sampled_from([10.0, 20.0, 41.0, 80.0, 200.0]))
+            end = None if state in ("update", "open") else at
+            told.append(replace(one, revision=revision, state=state, seen=at, observed=value, end=end))
+    return told
+
+
+def run(
+    cuts: list[int], findings: list[Finding], *, restore: bool = False
+) -> tuple[list[Notice], list[Incident]]:
+    incidents, notices, done = Incidents(Settings()), list[Notice](), 0
+    for cut in [*sorted(cuts), T0 + DAY]:
+        notices += incidents.feed([f for f in findings if done < f.seen <= cut], cut)
+        done = max(done, cut)
+        if restore:
+            parts = incidents.snapshot()
+            incidents = Incidents(Settings())
+            incidents.restore(parts)
+    return notices, incidents.known()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    stories(),
+    st.lists(st.integers(T0 - 60, T0 + 12_000), max_size=10),
+    st.randoms(use_true_random=False),
+    st.booleans(),
+)
+def test_however_a_life_is_cut_shuffled_or_restored_it_is_told_the_same(
+    story: list[Finding], cuts: list[int], shuffler: random.Random, restore: bool
+) -> None:
+    shuffled = list(story)
+    shuffler.shuffle(shuffled)
+    assert run(cuts, shuffled, restore=restore) == run([], story)
+
+
+@settings(max_examples=100, deadline=None)
+@given(stories())
+def test_every_page_is_ended_once_for_every_time_that_it_began(story: list[Finding]) -> None:
+    over = [replace(one, state="end", revision=99, seen=T0 + 20_000, end=T0 + 20_000) for one in story]
+    notices, known = run([], [*story, *{one.id: one for one in over}.values()])
+    lives: dict[str, list[Action]] = {}
+    for notice in notices:
+        if notice.action is not Action.UPDATE:
+            lives.setdefault(notice.incident.id, []).append(notice.action)
+    for life in lives.values():
+        assert life[0] is Action.OPEN
+        for one, other in itertools.pairwise(life):
+            assert (one is Action.OPEN) is (other in (Action.RESOLVE, Action.WITHDRAW)) or (
+                other is Action.WITHDRAW
+            )
+    assert {incident.state for incident in known} <= {"resolved", "withdrawn"}
+    revisions = [(notice.incident.id, notice.incident.revision) for notice in notices]
+    assert len(revisions) == len(set(revisions))

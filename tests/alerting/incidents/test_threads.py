@@ -1,0 +1,259 @@
+"""What belongs together in Slack: a message, its thread, the channel that takes over, the earlier message."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import structlog
+from msgspec.structs import replace
+
+from alerting.commands.command import Ask, Command
+from alerting.incidents.incidents import Incidents
+from alerting.incidents.notice import Notice
+from config.settings import Settings
+from tests.alerting.desk import Desk, FakeClock, Memory
+from tests.alerting.given import T0, ended, scope, table_finding
+from tests.alerting.slack_standin import Posted, SlackStandin
+
+SETTINGS = Settings.model_validate({"slack": {"digest_channel": "#digest", "fallback_channel": "#spare"}})
+FIRST = table_finding(trace=None)
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    clock = FakeClock(T0)
+    async with SlackStandin(now=clock.now) as slack:
+        desk = Desk(slack, clock, Memory(), SETTINGS)
+        yield desk
+        await desk.kill()
+
+
+class Story:
+    """One incident, told step by step."""
+
+    def __init__(self, name: str = "items") -> None:
+        self.incidents = Incidents(SETTINGS)
+        self.finding = replace(FIRST, id=name, scope=scope("table", name))
+        self.now = T0
+
+    def opens(self) -> list[Notice]:
+        return self.incidents.feed([self.finding], T0)
+
+    def grows(self, to: float, at: int) -> list[Notice]:
+        self.now = T0 + at
+        self.finding = replace(
+            self.finding, revision=self.finding.revision + 1, state="update", seen=self.now, observed=to
+        )
+        return self.incidents.feed([self.finding], self.now)
+
+    def ends(self, at: int) -> list[Notice]:
+        over = ended(self.finding, T0 + at, revision=self.finding.revision + 1)
+        return [*self.incidents.feed([over], T0 + at), *self.incidents.feed([], T0 + at + 7200)]
+
+    def comes_back(self, at: int) -> list[Notice]:
+        self.finding = replace(FIRST, id=f"again-{at}", scope=self.finding.scope, start=T0 + at, seen=T0 + at)
+        return self.incidents.feed([self.finding], T0 + at)
+
+
+def press(notice: Notice, ask: Ask = Ask.ACKNOWLEDGE) -> Command:
+    return Command(id=f"{ask}-1", ask=ask, at=notice.at + 5, by="U0ANN", incident=notice.incident.id)
+
+
+def only(slack: SlackStandin) -> Posted:
+    [parent] = slack.parents
+    return parent
+
+
+async def test_a_turn_is_a_line_in_the_thread_and_an_edit_of_the_message(desk: Desk) -> None:
+    story = Story()
+    await desk.put(*story.opens())
+    await desk.settle()
+    await desk.put(*story.ends(600))
+    await desk.settle()
+    parent = only(desk.slack)
+    assert parent.edits == 1
+    [line] = desk.slack.thread(parent)
+    assert line.channel == parent.channel
+
+
+async def test_who_acknowledged_is_in_the_message_at_once_and_in_the_thread(desk: Desk) -> None:
+    story = Story()
+    [opened, *_] = notices = story.opens()
+    await desk.put(*notices)
+    await desk.settle()
+    before = desk.clock.now()
+    await desk.courier.command(press(opened))
+    await desk.settle()
+    parent = only(desk.slack)
+    assert parent.edits == 1
+    assert desk.clock.now() - before < 5
+    assert "U0ANN" in desk.slack.thread(parent)[0].text
+
+
+async def test_turns_of_a_message_that_is_not_out_yet_are_in_the_message_alone(desk: Desk) -> None:
+    story = Story()
+    desk.slack.always = "503"
+    await desk.put(*story.opens())
+    await desk.put(*story.ends(600))
+    desk.slack.always = None
+    await desk.settle()
+    assert only(desk.slack).text.startswith("RESOLVED")
+    assert desk.slack.thread(only(desk.slack)) == []
+
+
+async def test_lines_that_wait_together_are_one_message_and_none_is_lost(desk: Desk) -> None:
+    story = Story()
+    [opened, *_] = notices = story.opens()
+    await desk.put(*notices)
+    await desk.settle()
+    desk.slack.always = "503"
+    await desk.courier.command(press(opened))
+    await desk.courier.command(press(opened, Ask.EXPECTED))
+    desk.slack.always = None
+    await desk.settle()
+    [line] = desk.slack.thread(only(desk.slack))
+    assert line.text.count("U0ANN") == 2
+
+
+async def test_a_line_that_slack_took_before_the_connection_died_is_found_in_its_thread(desk: Desk) -> None:
+    story = Story()
+    [opened, *_] = notices = story.opens()
+    await desk.put(*notices)
+    await desk.settle()
+    desk.slack.only = "chat.postMessage"
+    desk.slack.faults.append("drop after")
+    await desk.courier.command(press(opened))
+    await desk.settle()
+    assert len(desk.slack.thread(only(desk.slack))) == 1
+    assert "conversations.replies" in [method for _, method in desk.slack.calls]
+
+
+async def test_what_comes_back_is_a_new_message_that_links_the_earlier_one_even_after_a_restart(
+    desk: Desk,
+) -> None:
+    story = Story()
+    await desk.put(*story.opens())
+    await desk.settle()
+    await desk.put(*story.ends(600))
+    await desk.settle()
+    again = await desk.restarted()
+    await again.put(*story.comes_back(5 * 3600))
+    await again.settle()
+    await again.kill()
+    first, second = desk.slack.parents
+    assert f"/archives/{first.channel}/p{first.ts.replace('.', '')}" in repr(second.blocks)
+    assert [method for _, method in desk.slack.calls].count("chat.getPermalink") == 2
+
+
+async def test_without_the_address_of_the_earlier_message_there_is_no_link_and_no_wait(desk: Desk) -> None:
+    story = Story()
+    desk.slack.only, desk.slack.always = "chat.getPermalink", "message_not_found"
+    await desk.put(*story.opens())
+    await desk.settle()
+    await desk.put(*story.ends(600))
+    await desk.settle()
+    await desk.put(*story.comes_back(5 * 3600))
+    await desk.settle()
+    assert len(desk.slack.parents) == 2
+    assert "/archives/" not in repr(desk.slack.parents[1].blocks)
+
+
+async def test_what_an_archived_channel_refuses_goes_to_the_second_channel_which_is_said_once(
+    desk: Desk,
+) -> None:
+    known, new = Story("known"), Story("new")
+    await desk.put(*known.opens())
+    await desk.settle()
+    desk.slack.closed = {"C0UNERI": "is_archived"}
+    with structlog.testing.capture_logs() as logs:
+        await desk.put(*new.opens())
+        await desk.settle()
+        await desk.put(*known.ends(600))
+        await desk.put(*new.ends(600))
+        await desk.settle()
+    assert [one.channel for one in desk.slack.parents] == ["C0UNERI", "C0SPARE", "C0SPARE"]
+    assert all(one.text.startswith("RESOLVED") for one in desk.slack.parents[1:])
+    assert [line["instead"] for line in logs if line["log_level"] == "error"] == ["slack:#spare"]
+    assert [what for what, _ in desk.told].count("moved") == 1
+    assert desk.courier.not_ready() is None
+
+
+async def test_after_a_restart_the_channel_is_asked_again_and_what_was_moved_stays_where_it_is(
+    desk: Desk,
+) -> None:
+    moved, later = Story("moved"), Story("later")
+    desk.slack.closed = {"C0UNERI": "not_in_channel"}
+    await desk.put(*moved.opens())
+    await desk.settle()
+    desk.slack.closed = {}
+    again = await desk.restarted()
+    await again.put(*later.opens())
+    await again.put(*moved.ends(600))
+    await again.settle()
+    await again.kill()
+    assert [(one.channel, one.edits) for one in desk.slack.parents] == [("C0SPARE", 1), ("C0UNERI", 0)]
+
+
+async def test_where_the_second_channel_refuses_too_everything_is_kept_until_one_takes_it(
+    desk: Desk,
+) -> None:
+    one, two = Story("one"), Story("two")
+    desk.slack.closed = {"C0UNERI": "is_archived", "C0SPARE": "not_in_channel"}
+    await desk.put(*one.opens())
+    await desk.settle()
+    assert len(desk.outbox.parked()) == 1
+    assert "slack:#spare" in str(desk.courier.not_ready())
+    calls = len(desk.slack.calls)
+    await desk.put(*two.opens())
+    await desk.settle()
+    assert len(desk.slack.calls) == calls  # nothing is asked in vain, for a while
+    desk.slack.closed = {"C0UNERI": "is_archived"}
+    desk.clock.time += 1000
+    await desk.put(*one.ends(600))
+    await desk.settle()
+    assert [message.channel for message in desk.slack.parents] == ["C0SPARE", "C0SPARE"]
+    assert desk.courier.not_ready() is None
+
+
+async def test_a_refused_token_makes_the_daemon_not_ready_and_keeps_what_comes_later_too(desk: Desk) -> None:
+    desk.slack.revoked = True
+    await desk.put(*Story("a").opens())
+    await desk.settle()
+    calls = len(desk.slack.calls)
+    await desk.put(*Story("b").opens())
+    await desk.settle()
+    assert len(desk.slack.calls) == calls == 1
+    assert "token_revoked" in str(desk.courier.not_ready())
+    assert len(desk.outbox.parked()) == 2
+    desk.slack.revoked = False
+    again = await desk.restarted()
+    await again.settle()
+    assert again.courier.not_ready() is None
+    await again.kill()
+    assert len(desk.slack.parents) == 2
+
+
+async def test_a_scope_that_is_missing_for_files_alone_holds_nothing_else_up(desk: Desk) -> None:
+    desk.slack.only, desk.slack.always = "files.getUploadURLExternal", "missing_scope"
+    story = Story()
+    story.finding = replace(table_finding(), id="items")
+    await desk.put(*story.opens())
+    await desk.settle()
+    await desk.put(*story.ends(600))
+    await desk.settle()
+    assert only(desk.slack).edits == 1
+    assert desk.courier.not_ready() is None
+
+
+async def test_what_is_long_done_is_dropped_and_what_is_told_is_not_told_again(desk: Desk) -> None:
+    story = Story()
+    notices = story.opens()
+    await desk.put(*notices)
+    await desk.settle()
+    assert isinstance(desk.storage, Memory)
+    desk.clock.time += 31 * 86400
+    await desk.put(*Story("other").opens())
+    await desk.settle()
+    assert {row.subject for row in desk.storage.rows.values()} == {Story("other").opens()[0].incident.id}
+    await desk.put(*notices)
+    await desk.settle()
+    assert len(desk.slack.parents) == 2

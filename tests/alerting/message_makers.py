@@ -1,0 +1,55 @@
+"""Messages made without the engine, for the tests of this folder."""
+
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from alerting.commands.dispatch import Dispatch, Form
+from alerting.incidents.incident import Incident
+from alerting.incidents.notice import Action, Notice, Reason
+from alerting.messages.digest import Day
+from alerting.messages.digest import digest as render_digest
+from alerting.messages.message import Message
+from alerting.messages.page import page as render_page
+from alerting.words.locales import ENGLISH
+from alerting.words.phrases import Phrases
+from config.links import Links
+from config.settings import Settings
+from detectors.watch.hottest import Hot
+from detectors.watch.standings import Standings
+from tests.alerting.given import T0
+from tests.alerting.slack_standin import texts
+
+LINKS = Links(Settings().links)
+ZONE = ZoneInfo("Asia/Tokyo")
+
+
+def page(incident: Incident, *, at: int = T0, words: Phrases = ENGLISH, **more: Any) -> Message:
+    return render_page(incident, LINKS, ZONE, words, at=at, **more)
+
+
+def notice(*incidents: Incident, action: Action = Action.OPEN, at: int = T0, **more: Any) -> Notice:
+    return Notice(id="n", action=action, at=at, reason=Reason.TABLE, incidents=list(incidents), **more)
+
+
+def dispatch(of: Notice, form: Form = Form.PARENT, **more: Any) -> Dispatch:
+    given = {"id": "d", "destination": "slack:#uneri", "subject": "s", "at": of.at}
+    return Dispatch(form=form, notice=of, **(given | more))
+
+
+def digest(
+    growing: Sequence[Incident],
+    *,
+    at: int = T0,
+    hottest: Sequence[Hot] = (),
+    standings: Standings | None = None,
+    words: Phrases = ENGLISH,
+    **more: Any,
+) -> Message:
+    known = {"hottest": list(hottest), "standings": standings or Standings()}
+    told = notice(*growing, action=Action.DIGEST, at=at, **known)
+    return render_digest(Day(told, dispatch(told, Form.DIGEST, **more), LINKS, ZONE, words))
+
+
+def said(message: Message) -> str:
+    return "\n".join(text["text"] for text in texts(message.blocks))

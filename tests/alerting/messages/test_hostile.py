@@ -1,0 +1,179 @@
+"""No string of an event survives as markup: not to Slack, not in HTML, in any form of message or language."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from alerting.commands.command import Ask, Command, Matching
+from alerting.commands.dispatch import Expiring, Form, Line
+from alerting.commands.slash import Fault, Help
+from alerting.incidents.incident import Incident
+from alerting.incidents.notice import Action, Milestone
+from alerting.messages.answers import Answers, Changes, Quiet
+from alerting.messages.message import TOTAL, Message, length
+from alerting.messages.modals import details, pattern
+from alerting.messages.render import Renderer
+from alerting.report.preview import fragment
+from alerting.words.locales import LANGUAGES
+from alerting.words.phrases import Phrases
+from detectors.model.finding import Cause, Verdict
+from detectors.model.measures import Measure, value_of
+from detectors.model.scope import Edge, Scope
+from detectors.watch.hottest import Hot
+from detectors.watch.standings import Standings, Use
+from tests.alerting.given import T0, finding, growth_finding, share
+from tests.alerting.message_makers import LINKS, ZONE, dispatch, notice
+from tests.alerting.messages.test_message import names
+from tests.alerting.report.test_preview import OURS as OUR_TAGS
+from tests.alerting.report.test_preview import Elements
+from tests.alerting.slack_standin import content_error, texts, view_error
+
+OPERATOR = "U0000OURS"  # the one id that we put in
+GROUP = "S0000OURS"
+OUR_HOSTS = re.compile(r"https://(console\.cloud\.google\.com|[a-z0-9-]+\.console\.aws\.amazon\.com)/")
+OUR_DATE = re.compile(r"!date\^1\d{9}\^(\{date_short_pretty\} )?\{time\}\|[^<>|]+")
+EARLIER = "https://console.cloud.google.com/archives/p1"
+
+
+def hostile(name: str, other: str, verdict: Verdict, *, edge: bool, key: bool) -> Incident:
+    scopes = [
+        Scope(kind, name, other, other, f"{name}{n}", other if kind == "client" else "")
+        for n, kind in enumerate(("table", "function", "route", "client", "tenant", "service"))
+    ]
+    of = finding(
+        scopes[0],
+        name or "id",
+        verdict=verdict,
+        scope=None if edge else scopes[0],
+        edge=Edge(scopes[1], scopes[0]) if edge else None,
+        measure=value_of(_known(f"{name}{other}")) if key and f"{name}{other}" else Measure.WCU,
+        sentence=other * 20,
+        limit=1e9,
+        error_type=name,
+        times=3,
+        missed=9.0,
+        callers=[share(each, 0.3) for each in scopes],
+        suspects=[share(each, 0.9) for each in scopes[3:5]],
+        throttle_reasons={name: 3.0, other: 1.0},
+        touches=scopes,
+        causes=[Cause(scope=scopes[1], measure=Measure.ERRORS_BACKEND, score=0.9)],
+        growth=growth_finding(scopes[0]).growth if verdict in (Verdict.GROWTH, Verdict.LIMIT) else None,
+    )
+    return Incident(
+        id="a" * 20,
+        revision=3,
+        verdict=verdict,
+        state="open",
+        start=T0 - 600,
+        alerted=T0,
+        end=None,
+        primary=of,
+        members=[replace(of, scope=each, edge=None) for each in scopes[1:]],
+        sent="page",
+        reason="",
+        peak=50.0,
+        fingerprint=name,
+        follows=other,
+    )
+
+
+def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[Message]:
+    render = Renderer(LINKS, ZONE, words)
+    asked = [
+        Command(id=name, ask=ask, at=T0, by=by, until=T0 + 60, why=other)
+        for ask in Ask
+        for by in (OPERATOR, name)
+    ]
+    for changes in ({}, {"state": "worsening"}, {"state": "resolved", "end": T0}, {"state": "withdrawn"}):
+        told = replace(one, **changes)
+        yield render(dispatch(notice(told), commands=asked, mention=f"{OPERATOR} {GROUP}"), EARLIER)
+    for what in (*Milestone, *Ask):
+        for by in (OPERATOR, name):
+            line = Line(what=what.value, at=T0, by=by, until=T0 + 60, detail=other)
+            yield render(dispatch(notice(one), Form.LINE, line=line))
+    yield render(dispatch(notice(one), Form.FLOOD, of_flood=[one] * 30))
+    scope = Scope("table", name, other, "", name)
+    ending = [Expiring(id=name, what=other, until=T0, by=name)] * 15
+    uses = [
+        Use(scope, of, 3.0, 2.0) for of in (Measure.REQUESTS, Measure.LATENCY, value_of(f"{_known(name)}a"))
+    ]
+    told = notice(
+        *[one] * 30,
+        action=Action.DIGEST,
+        hottest=[Hot(scope, 0.4, former=scope)],
+        standings=Standings(uses * 9, uses * 9, uses * 9),
+    )
+    yield render(dispatch(told, Form.DIGEST, expiring=ending, held={name: 3}))
+    answers = Answers(LINKS, ZONE, words)
+    yield answers.help(Help(Fault.UNKNOWN, name))
+    yield answers.open_incidents([one] * 30, at=T0)
+    yield answers.silences([Quiet(name, other, T0, name, other)] * 30)
+    yield answers.standing([one] * 30, at=T0, held={name: 3}, last=one)
+    changed = Changes(T0, [one] * 12, [one], [one], [one], [Hot(scope, 0.4, former=scope)])
+    yield answers.what_changed(changed, at=T0)
+
+
+def _known(name: str) -> str:
+    """Return a name that a measure can have: all measures are known for good, and events are UTF-8."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def check_text(text: str) -> None:
+    for inner in re.findall(r"<([^<>]*)>", text):
+        ours = inner in (f"@{OPERATOR}", f"!subteam^{GROUP}")
+        assert ours or OUR_DATE.fullmatch(inner) or OUR_HOSTS.match(inner), inner
+        if not ours and not inner.startswith("!date"):
+            assert inner.count("|") == 1
+    theirs = re.sub(r"<[^<>]*>", "", text)
+    assert not set("<>") & set(theirs)
+    assert not re.search(r"[`~]|://|(?<![\w])[@#](?=\w)|:[a-z]+:", theirs)
+    assert not re.search(r"[\u200b-\u200f\u202a-\u202e\u2066-\u2069\r\t\ud800-\udfff]", text)
+
+
+def check(blocks: list[dict[str, Any]]) -> None:
+    json.dumps(blocks).encode("utf-8")
+    for text in texts([block for block in blocks if block["type"] != "input"]):
+        if text["type"] == "plain_text":
+            assert not set("<>") & set(text["text"])
+        else:
+            check_text(text["text"])
+
+
+@pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
+@settings(max_examples=25, deadline=None)
+@given(name=names, other=names, verdict=st.sampled_from(list(Verdict)), edge=st.booleans(), key=st.booleans())
+def test_no_string_of_an_event_survives_as_markup(
+    *, name: str, other: str, verdict: Verdict, edge: bool, key: bool, words: Phrases
+) -> None:
+    one = hostile(name, other, verdict, edge=edge, key=key)
+    for message in messages(one, name, other, words):
+        assert content_error({"text": message.text, "blocks": message.blocks}) is None
+        assert length(message.blocks) <= TOTAL
+        assert len(message.text) <= 4000
+        check_text(message.text)
+        check(message.blocks)
+    for view in (
+        details(one, words, ZONE, at=T0),
+        pattern(one, Matching(accounts=[name], scopes=[other] * 9, measures=[name]), words),
+    ):
+        assert view_error(view) is None
+        check(view["blocks"])
+
+
+@pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
+@settings(max_examples=15, deadline=None)
+@given(name=names, other=names, verdict=st.sampled_from(list(Verdict)))
+def test_no_string_of_an_event_becomes_html(name: str, other: str, verdict: Verdict, words: Phrases) -> None:
+    tagged = f'{name}"><script>alert(1)</script><img src=x onerror=alert(1)>'
+    one = hostile(tagged, other, verdict, edge=False, key=True)
+    for message in messages(one, tagged, other, words):
+        seen = Elements(fragment(message, ZONE, at=T0, incident=one, words=words))
+        assert seen.tags <= OUR_TAGS
+        assert not {attribute for attribute in seen.attributes if attribute.startswith("on")}
+        assert all(address.startswith("https://") for address in seen.addresses)

@@ -1,0 +1,299 @@
+"""The text that people read: what it says, and what it can never be made to say."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from alerting.incidents.incident import finding_to_json
+from alerting.incidents.incidents import Incidents
+from alerting.messages.message import Message
+from alerting.words.locales import ENGLISH
+from alerting.words.mrkdwn import escape, link
+from config.settings import Settings
+from detectors.model.finding import Plan, Verdict
+from detectors.model.measures import Measure
+from detectors.model.scope import Scope
+from detectors.watch.hottest import Hot
+from tests.alerting.given import (
+    GET,
+    IOS,
+    PUT,
+    ROUTE,
+    T0,
+    TABLE,
+    ended,
+    finding,
+    growth_finding,
+    incident,
+    scope,
+    share,
+    table_finding,
+)
+from tests.alerting.message_makers import ZONE, digest, page, said
+from tests.alerting.slack_standin import content_error, texts
+
+
+def rendered(*findings: Any) -> Message:
+    return page(incident(*findings), at=T0)
+
+
+def test_a_page_answers_what_how_much_since_when_where_and_who() -> None:
+    shown = said(rendered(table_finding(), finding(ROUTE)))
+    for expected in (
+        "SPIKE · table items · wcu +400 %",
+        "*Now*\n41 wcu/s",
+        "*Expected*\n8.2 wcu/s (6.1 – 11)",
+        "*Since*\n<!date^1760000280^{date_short_pretty} {time}|2025-10-09 17:58 JST>",
+        "*Where*\naws 123456789012 · ap-northeast-1",
+        "*Headroom*\n59 % left of 100 wcu/s",
+        "*Data*\n100 % complete",
+        "where 8.2/s were expected",
+        "|inventory-put-item>   *91 %* · more calls",
+        "Client *ios 3.2.1* carries 88 % of it",
+        "weeks 1, 2 and 3",
+        "With it: route POST /items/{id} (requests)",
+    ):
+        assert expected in shown
+
+
+def test_what_it_is_compared_with_has_what_was_planned() -> None:
+    sale = Plan(name="Sale", factor=2.0)
+    missing = finding(PUT, verdict=Verdict.DROP, observed=4.0, planned=sale)
+    assert "weeks 1, 2 and 3 ago, times 2 as planned" in said(rendered(missing))
+    line = finding_to_json(missing, None)
+    assert line["planned"] == {"name": "Sale", "factor": 2.0}
+
+
+def test_the_top_level_text_is_a_sentence_that_names_the_table_and_its_caller() -> None:
+    assert rendered().text == (
+        "SPIKE · table items · wcu +400 %: 41 wcu/s now, 8.2 expected, aws 123456789012 · ap-northeast-1. "
+        "91 % of the excess comes from function inventory-put-item."
+    )
+
+
+def test_links_lead_to_table_function_and_logs_with_the_time_range() -> None:
+    urls = re.findall(r"<(https://[^|>]+)\|([^>]+)>", said(rendered()))
+    named = {label: url for url, label in urls}
+    assert {"items", "metrics", "inventory-put-item", "logs"} <= set(named)
+    assert "2025-10-09T08*3a43" in named["logs"]
+    assert "inventory-put-item" in named["logs"]
+
+
+@pytest.mark.parametrize(
+    ("more_calls", "told"),
+    [(0.89, "more calls"), (0.05, "more capacity per call"), (0.5, "more calls and more capacity per call")],
+)
+def test_a_caller_is_said_to_call_more_or_to_ask_for_more(more_calls: float, told: str) -> None:
+    shown = said(rendered(table_finding(callers=[share(PUT, 0.91, more_calls)])))
+    assert f"*91 %* · {told}\n" in f"{shown}\n"
+
+
+def test_three_callers_are_shown_the_largest_first_and_routes_only_without_functions() -> None:
+    functions = [share(scope("function", f"f{n}"), 0.1 * n) for n in range(1, 5)]
+    shown = said(rendered(table_finding(callers=[*functions, share(ROUTE, 0.95)])))
+    assert re.findall(r"\|(f\d)>   \*", shown) == ["f4", "f3", "f2"]
+    only_routes = said(rendered(finding(GET, callers=[share(ROUTE, 0.95)])))
+    assert "POST /items/{id}>   *95 %*" in only_routes
+
+
+def test_a_client_is_named_only_when_it_stands_out() -> None:
+    assert "ios" not in said(rendered(table_finding(suspects=[share(IOS, 0.3)])))
+
+
+def test_a_resolved_incident_says_how_long_and_how_bad_it_was() -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    incidents.feed([first, ended(first, T0 + 1260)], T0 + 7200)
+    message = page(incidents.known()[0], at=T0 + 7200)
+    assert said(message).startswith("RESOLVED after 22 min · table items · wcu +400 %\n*Peak*\n41 wcu/s")
+    assert "It peaked at 41 wcu/s" in message.text
+
+
+def test_what_is_resolved_lasted_as_long_as_what_its_message_is_about_and_all_of_it_stands_beside() -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    tail = finding(GET, identity="tail", measure=Measure.LATENCY, touches=[TABLE])
+    told = [first, tail, ended(first, T0 + 1260), ended(tail, T0 + 3600)]
+    incidents.feed(told, T0 + 7200)
+    over = incidents.known()[0]
+    message = page(over, at=T0 + 7200)
+    assert message.text.startswith("RESOLVED after 22 min · table items")
+    assert f"|{ENGLISH.clock(T0 + 1200, ZONE)}>\nwith all it drew along " in said(message)
+    assert f"|{ENGLISH.clock(T0 + 3540, ZONE)}>" in said(message)
+    assert "Resolved after 22 min" in ENGLISH.turn("resolved", over, "")
+    soon = ended(tail, T0 + 1260 + 60)
+    incidents = Incidents(Settings())
+    incidents.feed([first, tail, ended(first, T0 + 1260), soon], T0 + 7200)
+    assert "with all" not in said(page(incidents.known()[0], at=T0 + 7200))
+
+
+def test_a_series_that_came_back_lasted_from_its_first_time_to_its_last() -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    again = table_finding(id="again", start=T0 + 600, seen=T0 + 660)
+    incidents.feed([first, ended(first, T0 + 300), again, ended(again, T0 + 1260)], T0 + 7200)
+    assert page(incidents.known()[0], at=T0 + 7200).text.startswith("RESOLVED after 22 min")
+
+
+def test_the_headroom_of_what_is_over_was_that_at_the_peak_and_a_fall_had_room_enough() -> None:
+    for first, told in (
+        (table_finding(limit=60.0), True),
+        (table_finding(limit=60.0, verdict=Verdict.DROP, observed=1.0), False),
+    ):
+        incidents = Incidents(Settings())
+        incidents.feed([first, ended(first, T0 + 1260)], T0 + 7200)
+        shown = said(page(incidents.known()[0], at=T0 + 7200))
+        assert ("*Headroom at the peak*\n32 % left of 60 wcu/s" in shown) is told
+        assert "*Headroom*" not in shown
+
+
+def test_what_has_no_link_no_limit_and_no_callers_is_still_a_whole_message() -> None:
+    nowhere = finding(Scope("service", "", "", "", "web"), measure=Measure.LATENCY, weeks_used=[])
+    message = rendered(nowhere)
+    assert content_error({"text": message.text, "blocks": message.blocks}) is None
+    assert "Headroom" not in said(message)
+    assert "41 ms" in said(message)
+
+
+def test_the_digest_has_the_fewest_days_first_with_interval_and_headroom() -> None:
+    incidents = Incidents(Settings())
+    users, logs, web = scope("table", "users"), scope("table", "logs"), scope("function", "web")
+    grows = [
+        growth_finding(users, 0.02, 40.0),
+        growth_finding(logs, 0.05, 3.0),
+        growth_finding(web, 0.01, None),
+    ]
+    [notice] = incidents.feed(grows, T0 + 86400)
+    message = digest(notice.incidents, at=notice.at)
+    shown = said(message)
+    assert shown.startswith("DIGEST · 3 series grow\nTable *<https://")
+    assert shown.index("|logs>") < shown.index("|users>") < shown.index("|web>")
+    assert "*limit in 3 days* (2.1 days to 4.8 days) · over 21 days, 4.0 to 6.0 % a day" in shown
+    assert message.text.startswith("Digest of 2025-10-1")
+    assert "First: table logs, wcu +5.0 % a day." in message.text
+
+
+def test_a_long_digest_says_how_many_it_left_out() -> None:
+    grows = [growth_finding(scope("table", f"{'t' * 200}{n}")) for n in range(60)]
+    [notice] = Incidents(Settings()).feed(grows, T0 + 86400)
+    message = digest(notice.incidents, at=notice.at)
+    assert content_error({"text": message.text, "blocks": message.blocks}) is None
+    rows = sum(block["type"] == "section" for block in message.blocks)
+    assert f"and {60 - rows} more" in said(message)
+
+
+OUR_HOSTS = ("https://console.cloud.google.com/",)
+HOSTILE = (
+    "<!channel>", "<!here>", "<@U123456>", "<#C1|x>", "<https://evil.example|items>", "https://evil.example",
+    "*bold*", "_italic_", "~gone~", "`code`", "```", "&lt;!channel&gt;", ":fire:", "@here", "#general", ">q",
+    "\u202etxt.exe", "a\u200bb", "a\nb\r\n\tc", "x|y", "<!date^1^{date}|x>", "\ud800", "&" * 500, "<" * 500,
+    "aws", "gcp", "eu-west-1",
+)  # fmt: skip
+names = st.one_of(
+    st.sampled_from(HOSTILE),
+    st.text(max_size=300),
+    st.lists(st.sampled_from(HOSTILE), min_size=1, max_size=40).map("".join),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(names, names, names, st.sampled_from(list(Verdict)))
+def test_no_string_of_an_event_survives_as_markup_mention_or_link_and_the_limits_hold(
+    name: str, other: str, sentence: str, verdict: Verdict
+) -> None:
+    table = Scope("table", name, other, name, other)
+    functions = [Scope("function", name, other, other, f"{name}{n}") for n in range(3)]
+    hostile = finding(
+        table,
+        verdict=verdict,
+        sentence=sentence * 20,
+        limit=1e9,
+        callers=[share(each, 0.3) for each in functions],
+        suspects=[share(Scope("client", name, other, name, other, name), 0.9)],
+        throttle_reasons={name: 3.0, other: 1.0, sentence: 2.0},
+        growth=growth_finding(table).growth,
+    )
+    members = [
+        replace(finding(each), scope=Scope("route", name, other, name, each.name)) for each in functions
+    ]
+    shown = replace(incident(), primary=hostile, members=members)
+    for message in (
+        page(shown, at=T0),
+        page(replace(shown, state="resolved", end=T0 + 600), at=T0),
+        digest([shown] * 30, at=T0),
+    ):
+        assert content_error({"text": message.text, "blocks": message.blocks}) is None
+        assert sum(len(text["text"]) for text in texts(message.blocks)) <= 12_000
+        json.dumps(message.blocks).encode("utf-8")
+        for text in texts(message.blocks):
+            hidden = re.search(r"[\u200b-\u200f\u202a-\u202e\u2066-\u2069\r\t]", text["text"])
+            assert not hidden
+            if text["type"] == "plain_text":
+                assert not set("<>") & set(text["text"])
+        for marked in [
+            message.text,
+            *(each["text"] for each in texts(message.blocks) if each["type"] == "mrkdwn"),
+        ]:
+            ours = re.findall(r"<([^>]*)>", marked)
+            assert all(each.startswith(("!date^1", *OUR_HOSTS)) or ".console.aws." in each for each in ours)
+            theirs = re.sub(r"<[^>]*>", "", marked)
+            assert not re.search(r"[`~]|://|(?<!\w)[@#]\w|:[a-z]+:", theirs)
+
+
+@settings(max_examples=150, deadline=None)
+@given(names, st.integers(1, 80))
+def test_an_escaped_string_is_cut_by_what_is_read_and_holds_no_bare_bracket(text: str, limit: int) -> None:
+    escaped = escape(text, limit)
+    read = escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    assert len(read) <= limit
+    assert not set("<>*~`\n") & set(escaped)
+    assert "://" not in escaped
+
+
+def test_ordinary_names_stay_as_they_are() -> None:
+    for name in (
+        "user_items_v2",
+        "inventory-put-item",
+        "POST /items/{id}",
+        "ios 3.2.1",
+        "注文テーブル",
+        "a:b:c",
+    ):
+        assert escape(name, 60) in (name, "a∶b∶c")
+
+
+def test_a_link_that_is_not_https_is_only_its_label() -> None:
+    for url in (
+        None,
+        "http://x",
+        "javascript:alert(1)",
+        "https://x/ y",
+        "https://x|y",
+        "https://x/" + "a" * 2000,
+    ):
+        assert link(url, "items", 20) == "items"
+
+
+def test_a_digest_of_a_new_hottest_table_alone_says_which_and_which_it_was() -> None:
+    hottest = [
+        Hot(PUT, 0.62, Measure.BUSY),
+        Hot(scope("table", "items"), 0.874, Measure.WCU, former=scope("table", "a<b")),
+    ]
+    message = digest([], at=T0, hottest=hottest)
+    lines = message.blocks[1]["text"]["text"].splitlines()[1:]
+    assert lines[0].startswith("The hottest table of aws 123456789012 is now *items*: 87 % of its wcu limit")
+    assert lines[0].endswith("it was *a&lt;b*")
+    assert lines[1] == "Function *inventory-put-item*: 62 % of its concurrency in its busiest hour"
+    assert "items" in message.text
+    assert "Growth" not in str(message.blocks[-1]), "nothing grows, so nothing is to be planned"
+
+
+@pytest.mark.parametrize("length", [20, 64, 255])
+def test_a_name_as_long_as_a_cloud_allows_loses_no_link(length: int) -> None:
+    names = [scope(kind, ("a-b_c." * 50)[:length]) for kind in ("table", "function")]
+    message = rendered(table_finding(scope=names[0], callers=[share(names[1], 0.9)]))
+    urls = re.findall(r"<(https://[^|>]+)\|[^>]+>", said(message))
+    assert len(urls) == 1 + 2 + 4  # the caller; table and metrics; function, errors, logs and metrics
+    assert content_error({"text": message.text, "blocks": message.blocks}) is None

@@ -1,0 +1,51 @@
+"""The pictures of docs/messages.md: one of each example, all of them messages that Slack takes."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from alerting.messages.render import Renderer
+from alerting.words.locales import LANGUAGES
+from alerting.words.phrases import Phrases
+from detectors.model.finding import Verdict
+from tests.alerting.message_makers import LINKS
+from tests.alerting.slack_standin import content_error
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+@pytest.fixture(scope="module")
+def made() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("message_examples", DOCS / "message_examples.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
+def test_every_example_is_rendered_and_has_a_small_picture_that_the_page_shows(
+    made: ModuleType, words: Phrases
+) -> None:
+    render = Renderer(LINKS, made.ZONE, words)
+    text = (DOCS / "messages.md").read_text("utf-8")
+    names = {example.name for example in made.examples()}
+    assert names >= {verdict.value for verdict in Verdict}
+    for example in made.examples():
+        message = render(example.dispatch, example.earlier)
+        assert content_error({"text": message.text, "blocks": message.blocks}) is None
+        picture = DOCS / "pictures" / "messages" / f"{example.name}-{words.locale}.png"
+        assert picture.stat().st_size < 60_000
+        assert f"(pictures/messages/{picture.name})" in text
+
+
+def test_no_picture_is_left_over(made: ModuleType) -> None:
+    kept = {path.name for path in (DOCS / "pictures" / "messages").iterdir()}
+    assert kept == {
+        f"{example.name}-{words.locale}.png" for example in made.examples() for words in LANGUAGES
+    }

@@ -1,0 +1,67 @@
+"""What the digest of the morning ranks, in both languages."""
+
+import pytest
+
+from alerting.incidents.incidents import Incidents
+from alerting.incidents.notice import Action
+from alerting.words.locales import ENGLISH, JAPANESE
+from alerting.words.phrases import Phrases
+from config.settings import Settings
+from detectors.model.measures import Measure, value_of
+from detectors.model.scope import Scope
+from detectors.watch.standings import Standings, Use
+from tests.alerting.given import T0, scope
+from tests.alerting.message_makers import digest, said
+from tests.alerting.slack_standin import content_error
+
+ROUTE = scope("route", "GET /items")
+STANDINGS = Standings(
+    [
+        Use(ROUTE, Measure.REQUESTS, 120_000.0, 100_000.0),
+        Use(scope("route", "PUT /items"), Measure.REQUESTS, 90.0),
+    ],
+    [Use(ROUTE, Measure.LATENCY, 840.0, 420.0)],
+    [Use(scope("account", "1"), value_of("sales"), 5400.0, 6000.0)],
+)
+
+
+def test_the_digest_ranks_apis_beside_last_week_and_says_nothing_of_a_week_that_it_does_not_know() -> None:
+    shown = said(digest([], standings=STANDINGS))
+    assert "*Most used in the last 24 hours, against last week*" in shown
+    assert "*GET /items*: 120,000 requests, +20 %" in shown
+    assert shown.split("*PUT /items*: 90 requests")[1].startswith("\n")
+    assert "*GET /items*: 840 ms, last week 420 ms" in shown
+    assert "*sales* (123456789012): 5,400, −10 %" in shown
+
+
+def test_it_does_so_in_japanese() -> None:
+    shown = said(digest([], standings=STANDINGS, words=JAPANESE))
+    assert "*GET /items* : 120,000 リクエスト（先週比 " in shown
+    assert "*GET /items* : 840 ms（先週 420 ms）" in shown
+
+
+def test_an_account_is_named_where_there_are_several() -> None:
+    other = Use(scope("route", "GET /b", account="999"), Measure.REQUESTS, 5.0)
+    shown = said(digest([], standings=Standings([STANDINGS.most_used[0], other])))
+    assert "*GET /items* (123456789012): 120,000" in shown
+    assert "*GET /b* (999): 5 requests" in shown
+
+
+@pytest.mark.parametrize("words", [ENGLISH, JAPANESE], ids=["en", "ja"])
+def test_no_name_of_an_event_is_markup_in_a_ranking(words: Phrases) -> None:
+    hostile = "<!channel> *x* <https://evil.example|y>" * 20
+    of = Scope("route", "<@U1>", "<!here>", "", hostile)
+    uses = [Use(of, Measure.REQUESTS, float(n)) for n in range(10, 0, -1)]
+    values = [Use(of, value_of(f"{hostile}{n}"), 1.0) for n in range(20)]
+    message = digest([], standings=Standings(uses, uses, values), words=words)
+    assert content_error({"text": message.text, "blocks": message.blocks}) is None
+    assert "<!" not in said(message).replace("<!date", "")
+    assert "<https://evil" not in said(message)
+
+
+def test_each_morning_has_a_digest_once_there_was_any_traffic() -> None:
+    incidents = Incidents(Settings())
+    assert not incidents.feed([], T0 + 86400)
+    assert not incidents.feed([], T0 + 86460, (), [STANDINGS.most_used[0]])
+    [notice] = incidents.feed([], T0 + 2 * 86400)
+    assert (notice.action, notice.standings.most_used) == (Action.DIGEST, [STANDINGS.most_used[0]])

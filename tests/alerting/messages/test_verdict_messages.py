@@ -1,0 +1,149 @@
+"""What the messages of every verdict say."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from alerting.incidents.incident import Incident, finding_to_json
+from alerting.incidents.incidents import Incidents
+from alerting.incidents.notice import Action
+from alerting.messages.message import Message
+from config.settings import Settings
+from detectors.model.finding import Finding, Verdict
+from detectors.watch.absence import RETIRED_SECONDS
+from tests.alerting.given import PUT, ROUTE, T0, TABLE, ended, finding, growth_finding, incident, share
+from tests.alerting.incidents.test_absence_incidents import fatal, silence
+from tests.alerting.message_makers import digest, page, said
+from tests.alerting.slack_standin import content_error
+
+
+def near(**changes: Any) -> Finding:
+    given: dict[str, Any] = {
+        "verdict": Verdict.LIMIT,
+        "observed": 93.0,
+        "limit": 100.0,
+        "near": True,
+        "callers": [share(PUT, 0.8), share(ROUTE, 1.0)],
+        "sentence": "Write capacity units of table items are at 93 % of the limit of 100/s.",
+    }
+    return finding(TABLE, **(given | changes))
+
+
+def opened(of: Finding) -> Message:
+    return page(incident(of), at=T0)
+
+
+def resolved(of: Finding) -> Message:
+    incidents = Incidents(Settings())
+    incidents.feed([of], T0)
+    incidents.feed([], T0 + 300)
+    notices = [*incidents.feed([ended(of, T0 + 600)], T0 + 600), *incidents.feed([], T0 + 1300)]
+    assert notices[-1].action is Action.RESOLVE
+    return page(notices[-1].incident, at=T0 + 1300)
+
+
+TITLES = {
+    Verdict.SPIKE: (finding(PUT), "SPIKE · function inventory-put-item · requests +400 %"),
+    Verdict.DROP: (
+        finding(PUT, verdict=Verdict.DROP, observed=2.0),
+        "DROP · function inventory-put-item · requests −75 %",
+    ),
+    Verdict.SHIFT: (
+        finding(PUT, verdict=Verdict.SHIFT, observed=12.3),
+        "SHIFT · function inventory-put-item · requests +50 %, to stay",
+    ),
+    Verdict.SILENCE: (silence(PUT), "SILENCE · function inventory-put-item · no requests"),
+    Verdict.FATAL: (fatal(), "FATAL · function inventory-put-item · KeyError, 3 times"),
+    Verdict.LIMIT: (near(), "LIMIT · table items · wcu at 93 % of its limit"),
+}
+
+
+@pytest.mark.parametrize("verdict", list(TITLES))
+def test_a_title_says_what_there_is_to_say_of_its_verdict(verdict: Verdict) -> None:
+    of, title = TITLES[verdict]
+    message = opened(of)
+    assert said(message).splitlines()[0] == title
+    assert title in message.text
+    assert content_error({"text": message.text, "blocks": message.blocks}) is None
+
+
+def test_a_silent_table_has_no_calls() -> None:
+    incidents = Incidents(Settings())
+    [notice] = [*incidents.feed([silence(TABLE)], T0), *incidents.feed([], T0 + 300)]
+    assert "table items · no calls" in said(page(notice.incident, at=T0))
+
+
+def test_a_fatal_message_names_error_count_routes_and_no_expectation() -> None:
+    shown = said(opened(fatal(suspects=[share(ROUTE, 0.9)])))
+    for expected in ("*Error*\nKeyError", "*Came*\n3 times", "share of the fatal errors", "POST /items"):
+        assert expected in shown
+    assert "*Expected*" not in shown
+    assert "more calls" not in shown
+    assert "Compared with every error that was ever seen there" in shown
+
+
+def test_an_error_type_cannot_mark_up_the_message() -> None:
+    shown = said(opened(fatal(error_type="<!channel> *x*")))
+    assert "<!channel>" not in shown.split("\n", 1)[1]
+
+
+def test_a_limit_message_shows_headroom_and_who_uses_it() -> None:
+    message = opened(near())
+    shown = said(message)
+    for expected in ("*Headroom*\n7 % left of 100 wcu/s", "share of the wcu", "*80 %*", "configured limit"):
+        assert expected in shown
+    assert "93 wcu/s now, 7 % left of 100 wcu/s" in message.text
+
+
+def test_the_end_of_each_says_how_it_ended() -> None:
+    assert "traffic is back" in resolved(silence(PUT)).text
+    assert "it came 3 times and has ceased; it is known from now on" in resolved(fatal()).text
+    assert "no longer near; it peaked at 93 wcu/s" in resolved(near()).text
+    assert "back to normal" in resolved(finding(PUT)).text
+
+
+def test_a_silence_that_ended_by_a_week_is_a_retirement() -> None:
+    of = incident(silence(PUT))
+    last = replace(of.primary, state="end", end=of.primary.start + RETIRED_SECONDS)
+    over = replace(of, state="resolved", primary=last, end=last.end)
+    assert "taken as retired" in page(over, at=T0).text
+
+
+def listed(*findings: Finding) -> list[Incident]:
+    incidents = Incidents(Settings())
+    notices = [*incidents.feed(findings, T0), *incidents.feed([], T0 + 86400)]
+    return next(notice for notice in notices if notice.action is Action.DIGEST).incidents
+
+
+def test_the_digest_lists_levels_near_a_limit_before_what_grows() -> None:
+    level = near(id="level", near=False, observed=85.0)
+    rows = listed(growth_finding(PUT, days=None), level)
+    assert [row.verdict for row in rows] == [Verdict.LIMIT, Verdict.GROWTH]
+    message = digest(rows, at=T0)
+    assert "wcu at 85 % of its limit" in said(message)
+    assert "2 series grow or are near a limit" in message.text
+
+
+def test_a_growth_that_meets_its_limit_is_listed_with_the_days_that_are_left() -> None:
+    [row] = listed(growth_finding(TABLE, verdict=Verdict.LIMIT, days=6.0))
+    assert (row.verdict, row.sent) == (Verdict.LIMIT, "digest")
+    assert "*limit in 6 days*" in said(digest([row], at=T0))
+
+
+def test_the_lines_of_a_replay_carry_the_error_and_its_count() -> None:
+    written = incident(fatal()).to_json()
+    assert (written["error_type"], written["times"], written["verdict"]) == ("KeyError", 3, "fatal")
+    assert finding_to_json(fatal())["error_type"] == "KeyError"
+    assert "error_type" not in incident(finding(PUT)).to_json()
+
+
+def test_every_verdict_goes_where_it_belongs() -> None:
+    pages = [of for of, _ in TITLES.values()]
+    assert {incident(of).sent for of in pages} == {"page"}
+    digests = (growth_finding(TABLE), growth_finding(TABLE, verdict=Verdict.LIMIT), near(near=False))
+    for of in digests:
+        incidents = Incidents(Settings())
+        assert not incidents.feed([of], T0)
+        [known] = incidents.known()
+        assert known.sent == "digest"

@@ -1,0 +1,194 @@
+"""The process dies at every named point, each time that it is passed: nothing is lost, nothing doubled."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import pytest
+from msgspec.structs import replace
+
+from alerting.commands.command import Ask, Command
+from alerting.incidents.incidents import Incidents
+from alerting.outbox.crash_points import CrashPoint
+from config.settings import Settings
+from tests.alerting.desk import Desk, FakeClock, Memory
+from tests.alerting.given import T0, ended, growth_finding, scope, table_finding
+from tests.alerting.slack_standin import SlackStandin
+
+Step = Callable[[Desk], Awaitable[None]]
+ARCHIVE = 4  # the step that archives the channel
+SETTINGS = Settings.model_validate(
+    {"slack": {"channel": "C0UNERI", "digest_channel": "C0DIGEST", "fallback_channel": "C0SPARE"}}
+)
+
+
+class DeathError(BaseException):
+    """The power goes."""
+
+
+class Fate:
+    """Dies the ``turn``-th time that ``point`` is passed, once; counts what is passed."""
+
+    def __init__(self, point: CrashPoint | None = None, turn: int = 0) -> None:
+        self.point, self.turn = point, turn
+        self.passed: Counter[CrashPoint] = Counter()
+        self.died = False
+
+    def __call__(self, point: CrashPoint) -> None:
+        self.passed[point] += 1
+        if not self.died and point is self.point and self.passed[point] == self.turn:
+            self.died = True
+            raise DeathError(point)
+
+
+def story() -> list[Step]:
+    """Two incidents, what people did, an update, an archived channel, an end, a digest."""
+    incidents = Incidents(SETTINGS)
+    first = table_finding(trace=None)
+    second = table_finding(id="users", scope=scope("table", "users", account="999999999999"), trace=None)
+    opened = incidents.feed([first], T0)
+    joined = incidents.feed([second], T0 + 30)
+    grown = replace(first, revision=1, state="update", seen=T0 + 300, observed=90.0)
+    updated = incidents.feed([grown], T0 + 300)
+    over = [*incidents.feed([ended(grown, T0 + 600)], T0 + 600), *incidents.feed([], T0 + 7200)]
+    digest = incidents.feed([growth_finding(scope("table", "orders"))], T0 + 86400)
+    ack = Command(id="k1", ask=Ask.ACKNOWLEDGE, at=T0 + 90, by="U1", incident=opened[0].incident.id)
+
+    async def acknowledge(desk: Desk) -> None:
+        await desk.courier.command(ack)
+
+    async def archive(desk: Desk) -> None:
+        desk.slack.closed = {"C0UNERI": "is_archived"}
+
+    return [
+        lambda desk: desk.put(*opened, watermark=T0),
+        lambda desk: desk.put(*joined, watermark=T0 + 60),
+        acknowledge,
+        lambda desk: desk.put(*updated, watermark=T0 + 300),
+        archive,
+        lambda desk: desk.put(*over, watermark=T0 + 7200),
+        lambda desk: desk.put(*digest, watermark=T0 + 86400),
+    ]
+
+
+async def settled(desk: Desk) -> None:
+    """Wait until all is out, or until the courier dies."""
+    desk.task = desk.task or asyncio.create_task(desk.courier.run())
+    settling = asyncio.create_task(desk.courier.settled())
+    done, _ = await asyncio.wait({settling, desk.task}, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+    assert done, "nothing moves any more"
+    settling.cancel()
+    if desk.task in done:
+        desk.task.result()
+
+
+async def lives(fate: Fate, steps: list[Step], settings: Settings = SETTINGS) -> tuple[SlackStandin, Memory]:
+    """Run ``steps`` to their end, dying on the way as ``fate`` has it; each life gets all that it had."""
+    clock, disk = FakeClock(T0), Memory()
+    async with SlackStandin(now=clock.now) as slack:
+        done = 0
+        while done < len(steps):
+            desk = Desk(slack, clock, disk, settings, at=fate)
+            try:
+                await desk.courier.start()
+                for number, step in enumerate(steps):
+                    if number >= done or number != ARCHIVE:  # a channel is archived once
+                        await step(desk)
+                    await settled(desk)
+                    done = max(done, number + 1)
+            except DeathError:
+                clock.time += 20
+            finally:
+                await dead(desk)
+        return slack, disk
+
+
+async def dead(desk: Desk) -> None:
+    if desk.task is not None:
+        desk.task.cancel()
+        await asyncio.gather(desk.task, return_exceptions=True)
+    await desk.sink.close()
+
+
+def seen(slack: SlackStandin) -> list[tuple[str, bool, str, int]]:
+    """Return what people see, in the end: channel, whether in a thread, words, how many blocks."""
+    return sorted((one.channel, one.thread is not None, one.text, len(one.blocks)) for one in slack.messages)
+
+
+@pytest.fixture(scope="module")
+def whole() -> tuple[list[tuple[str, bool, str, int]], Counter[CrashPoint]]:
+    """What is seen without any death, and how often each point is passed."""
+    fate = Fate()
+    slack, _ = asyncio.run(lives(fate, story()))
+    return seen(slack), fate.passed
+
+
+def test_the_story_passes_every_point_but_those_of_a_later_start(
+    whole: tuple[list[tuple[str, bool, str, int]], Counter[CrashPoint]],
+) -> None:
+    told, passed = whole
+    assert set(CrashPoint) - set(passed) == {CrashPoint.PRUNED}
+    assert {channel for channel, *_ in told} == {"C0UNERI", "C0SPARE", "C0DIGEST"}
+    assert any(in_thread for _, in_thread, *_ in told)
+
+
+@pytest.mark.parametrize("point", [one for one in CrashPoint if one is not CrashPoint.PRUNED])
+async def test_a_death_at_a_point_changes_nothing_of_what_people_see(
+    point: CrashPoint, whole: tuple[list[tuple[str, bool, str, int]], Counter[CrashPoint]]
+) -> None:
+    told, passed = whole
+    for turn in range(1, passed[point] + 1):
+        fate = Fate(point, turn)
+        slack, disk = await lives(fate, story())
+        assert fate.died
+        assert len({one.id for one in slack.messages}) == len(slack.messages)
+        assert seen(slack) == told, f"{point.value}, turn {turn}"
+        assert not [row for row in disk.rows.values() if row.state.value == "due"]
+
+
+async def test_the_first_message_ever_may_be_doubled_where_the_id_of_its_channel_is_not_known() -> None:
+    settings = Settings.model_validate({"slack": {"channel": "#uneri"}})
+    slack, _ = await lives(Fate(CrashPoint.SENT, 1), story()[:3], settings)
+    assert [one.id for one in slack.parents][:2] == [slack.parents[0].id] * 2
+    assert len(slack.parents) == 3
+
+
+async def test_ten_restarts_in_five_minutes_repeat_no_message() -> None:
+    clock, disk = FakeClock(T0), Memory()
+    steps = story()
+    async with SlackStandin(now=clock.now) as slack:
+        for number in range(10):
+            desk = Desk(slack, clock, disk, SETTINGS)
+            await desk.courier.start()
+            for step in steps[: 4 if number else 2]:
+                await step(desk)
+            await settled(desk)
+            await dead(desk)
+            clock.time = T0 + 30.0 * (number + 1)
+        ids = [one.id for one in slack.messages]
+        assert len(ids) == len(set(ids))
+        assert len(slack.parents) == 2
+
+
+async def test_a_death_while_old_rows_are_dropped_loses_nothing_that_is_new() -> None:
+    clock, disk = FakeClock(T0), Memory()
+    steps = story()
+    async with SlackStandin(now=clock.now) as slack:
+        desk = Desk(slack, clock, disk, SETTINGS)
+        await desk.courier.start()
+        await steps[0](desk)
+        await settled(desk)
+        await dead(desk)
+        kept = len(disk.rows)
+        clock.time = T0 + 31 * 86400
+        desk = Desk(slack, clock, disk, SETTINGS, at=Fate(CrashPoint.PRUNED, 1))
+        with pytest.raises(DeathError):
+            await desk.courier.start()
+        desk = Desk(slack, clock, disk, SETTINGS)
+        await desk.courier.start()
+        assert kept > 0
+        assert disk.rows == {}
+        await steps[0](desk)  # told again by an engine that has slept for a month
+        await settled(desk)
+        await dead(desk)
+        assert len(slack.parents) == 1  # the pipeline still knows it

@@ -1,0 +1,102 @@
+"""Ten thousand findings at once: few messages, and every finding can be reached from them."""
+
+import csv
+import io
+import random
+import time
+
+from msgspec.structs import replace
+
+from alerting.commands.dispatch import Dispatch, Form
+from alerting.incidents.incidents import Incidents
+from alerting.messages.message import Message
+from alerting.outbox.content import Content
+from alerting.outbox.outbox import Outbox
+from alerting.outbox.row import Place, Row
+from alerting.outbox.sink import Outcome, Result
+from alerting.sinks.flood_file import flood_file
+from tests.alerting.desk import SETTINGS, Desk, FakeClock, Memory
+from tests.alerting.given import T0, finding, incident, scope, table_finding, told
+from tests.alerting.slack_standin import SlackStandin
+
+MANY = 10_000
+CYCLES = 100  # of put, next, begin and settle
+MOST = 20  # messages in the first ten minutes
+
+
+async def test_ten_thousand_findings_are_twenty_messages_at_most_with_all_of_them_in_a_file() -> None:
+    findings = [
+        finding(scope("table", f"table-{number}", account=f"{number % 97:012}"), f"finding-{number}")
+        for number in range(MANY)
+    ]
+    clock, incidents = FakeClock(T0), Incidents(SETTINGS)
+    async with SlackStandin(now=clock.now) as slack:
+        desk = Desk(slack, clock, Memory(), SETTINGS)
+        for minute in range(11):
+            at = T0 + 60 * minute
+            fed = findings if minute == 0 else []
+            if minute == 3:  # they go on, and are told again
+                fed = [
+                    replace(one, revision=minute, state="update", seen=at, observed=41.0 + minute)
+                    for one in findings
+                ]
+            await desk.put(*incidents.feed(fed, at), watermark=at)
+            clock.time = max(clock.time, at)
+            await desk.settle()
+        await desk.kill()
+        assert clock.time < T0 + 700
+        assert len(slack.messages) + len(slack.files) <= MOST
+        assert sum(message.edits for message in slack.messages) <= 2 * MOST
+        reached = {
+            row["finding"] for _, _, body in slack.files for row in csv.DictReader(io.StringIO(body.decode()))
+        }
+        assert reached == {one.id for one in findings}
+        assert {thread for _, thread, _ in slack.files} <= {parent.ts for parent in slack.parents}
+        assert "10,000" in slack.parents[-1].text + slack.parents[0].text
+
+
+async def test_an_outbox_with_ten_thousand_rows_is_as_quick_as_one_with_ten() -> None:
+    seconds = {}
+    notice = told(table_finding(trace=None))[0]
+    for count in (10 + CYCLES, MANY):
+        box = Outbox(Memory(), random.Random(1))  # noqa: S311  spreads retries
+        content = Content(message=Message(text="t", blocks=[]))
+        items = [
+            (
+                Dispatch(
+                    id=f"d{number}",
+                    destination=f"slack:#c{number % 7}",
+                    form=Form.PARENT,
+                    subject=f"s{number}",
+                    notice=notice,
+                ),
+                content,
+            )
+            for number in range(count)
+        ]
+        await box.put(items[:-CYCLES], {}, 0.0)
+        box.next(0.0)
+        begun = time.perf_counter()
+        now = 1.0
+        for item in items[-CYCLES:]:
+            await box.put([item], {}, now)
+            step = box.next(now)
+            while not isinstance(step, Row):
+                assert step is not None
+                now += step
+                step = box.next(now)
+            await box.begin(step)
+            await box.settle(step, Outcome(result=Result.SENT, place=Place("C", str(now))), now)
+        seconds[count] = time.perf_counter() - begun
+    assert seconds[MANY] < 20 * seconds[10 + CYCLES]  # where each looked at all it was some hundred times
+
+
+def test_a_cell_that_a_spreadsheet_would_run_is_plain_text() -> None:
+    evil = incident(
+        table_finding(scope=scope("table", '=HYPERLINK("http://x")\n"a,b'), sentence="@SUM(A1)\t")
+    )
+    [row] = csv.DictReader(io.StringIO(flood_file([evil])))
+    assert row["name"].startswith("'=")
+    assert "\n" not in row["name"]
+    assert row["sentence"].startswith("'@")
+    assert row["finding"] == evil.primary.id

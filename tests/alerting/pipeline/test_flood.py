@@ -1,0 +1,135 @@
+"""More new incidents than anybody reads one by one are one message, with a file of them all."""
+
+import time
+
+from alerting.commands.command import Ask
+from alerting.commands.dispatch import Form
+from alerting.incidents.notice import Action, Milestone, Notice
+from tests.alerting.given import T0, scope
+from tests.alerting.notices import later, opened, pipeline, press, resolved, said
+
+
+def _many(count: int, at: int = T0, stem: str = "i") -> list[Notice]:
+    return [opened(f"{stem}{number}", scope("table", f"t{number}"), at) for number in range(count)]
+
+
+def test_up_to_the_limit_each_has_its_own_message() -> None:
+    told = pipeline(flood=5).feed(_many(5), T0)
+    assert [each.form for each in told] == [Form.PARENT] * 5
+
+
+def test_more_at_once_are_one_message_and_a_file() -> None:
+    message, file = pipeline(flood=5).feed(_many(6), T0)
+    assert (message.form, file.form) == (Form.FLOOD, Form.FILE)
+    assert message.subject == file.subject
+    assert (
+        [of.id for of in message.of_flood] == [of.id for of in file.of_flood] == [f"i{n}" for n in range(6)]
+    )
+    assert (message.notice.action, message.notice.incident.id) == (Action.OPEN, "i0")
+
+
+def test_what_comes_within_a_minute_of_those_with_their_own_joins_no_message_of_theirs() -> None:
+    one = pipeline(flood=5)
+    assert len(one.feed(_many(4), T0)) == 4
+    told = one.feed(_many(3, T0 + 59, "j"), T0 + 59)
+    assert [each.form for each in told] == [Form.FLOOD, Form.FILE]
+    assert [of.id for of in told[0].of_flood] == ["j0", "j1", "j2"]
+
+
+def test_a_minute_later_it_is_counted_anew() -> None:
+    one = pipeline(flood=5)
+    one.feed(_many(4), T0)
+    assert [each.form for each in one.feed(_many(4, T0 + 60, "j"), T0 + 60)] == [Form.PARENT] * 4
+
+
+def test_a_flood_takes_what_follows_within_five_minutes_and_then_no_more() -> None:
+    one = pipeline(flood=5)
+    one.feed(_many(6), T0)
+    message, file = one.feed([opened("late", at=T0 + 240)], T0 + 240)
+    assert [of.id for of in message.of_flood][-1] == "late"
+    assert len(file.of_flood) == 7
+    assert message.notice.action is Action.UPDATE
+    assert said(one.feed([opened("later", at=T0 + 300)], T0 + 300)) == ["parent later open"]
+
+
+def test_its_message_is_edited_as_its_incidents_resolve_and_ends_with_the_last() -> None:
+    one = pipeline(flood=2)
+    many = _many(3)
+    one.feed(many, T0)
+    [edit] = one.feed([resolved(many[0], T0 + 900), later(many[1], T0 + 900)], T0 + 900)
+    assert [of.state for of in edit.of_flood] == ["resolved", "open", "open"]
+    over = [resolved(later(many[1], T0 + 900), T0 + 960), resolved(many[2], T0 + 960)]
+    [last] = one.feed(over, T0 + 960)
+    assert last.notice.action is Action.RESOLVE
+
+
+def test_its_message_is_not_made_anew_for_a_figure_of_one_of_many() -> None:
+    one = pipeline(flood=2)
+    many = _many(3)
+    one.feed(many, T0)
+    assert one.feed([later(many[0], T0 + 120)], T0 + 120) == []
+    assert len(one.feed([later(later(many[0], T0), T0 + 180, state="worsening")], T0 + 180)) == 1
+
+
+def test_the_second_file_waits_a_minute_and_each_later_one_longer() -> None:
+    one = pipeline(flood=2)
+    files = []
+    for minute in range(0, 600, 10):
+        told = one.feed(_many(3, T0 + minute, f"m{minute}-"), T0 + minute)
+        files += [minute for each in told if each.form is Form.FILE]
+    told = one.feed([], T0 + 3600)
+    assert files == [0, 60, 180, 420]
+    assert [(each.form, len(each.of_flood)) for each in told] == [(Form.FILE, 180)]
+
+
+def test_whom_a_route_calls_is_called_once_for_all() -> None:
+    one = pipeline(flood=2, routes=[{"to": ["#a"], "mention": "here"}])
+    told = one.feed(_many(3), T0)
+    assert [each.mention for each in told] == ["here", ""]
+
+
+def test_each_destination_has_its_own_floods_and_an_alertmanager_none() -> None:
+    one = pipeline(
+        flood=2,
+        routes=[{"match": {"scopes": ["table:t1"]}, "to": ["#one"]}, {"to": ["#a", "alertmanager:p"]}],
+        alertmanagers=[{"name": "p", "url": "http://127.0.0.1"}],
+    )
+    told = one.feed(_many(4), T0)
+    assert sorted((each.form.value, each.destination) for each in told) == [
+        ("file", "slack:#a"),
+        ("flood", "slack:#a"),
+        *[("parent", "alertmanager:p")] * 3,
+        ("parent", "slack:#one"),
+    ]
+
+
+def test_a_flood_is_one_page_and_the_others_say_so() -> None:
+    one = pipeline(flood=2)
+    one.feed(_many(3), T0)
+    fates = [one.fate(f"i{number}") for number in range(3)]
+    assert [fate and fate.sent for fate in fates] == ["page", "none", "none"]
+    assert {fate and fate.reason for fate in fates} == {"flood: one message tells of it and of others"}
+
+
+def test_who_deals_with_one_of_a_flood_is_said_in_its_thread() -> None:
+    one = pipeline(flood=2)
+    message, _ = one.feed(_many(3), T0)
+    answer = one.command(press(Ask.ACKNOWLEDGE, "i1"))
+    assert said(answer.dispatches) == [f"line {message.subject} acknowledge"]
+    one.command(press(Ask.SNOOZE, "i2", until=T0 + 600))
+    worse = later(opened("i2"), T0 + 300, Milestone.WORSENED)
+    assert one.feed([worse], T0 + 300) == []
+    assert said(one.feed([], T0 + 600)) == [f"line {message.subject} unsilence"]
+
+
+def test_ten_thousand_at_once_are_a_handful_of_dispatches_in_seconds() -> None:
+    one = pipeline()
+    began = time.perf_counter()
+    told = one.feed(_many(10_000), T0)
+    one.snapshot()
+    for minute in range(1, 11):
+        told += one.feed(_many(1, T0 + 60 * minute, f"m{minute}-"), T0 + 60 * minute)
+        one.snapshot()
+    assert len(told) <= 20
+    assert max(len(each.of_flood) for each in told if each.form is Form.FILE) == 10_004
+    assert time.perf_counter() - began < 20

@@ -1,0 +1,90 @@
+"""Who knows that a whole account is affected need not hear of each part of it."""
+
+import pytest
+
+from alerting.commands.command import Ask
+from detectors.model.finding import Verdict
+from detectors.model.scope import Scope
+from tests.alerting.given import ACCOUNT, T0, TABLE, scope
+from tests.alerting.notices import opened, pipeline, press, reopened, resolved, said
+
+WHOLE = scope("account", ACCOUNT)
+LATER = T0 + 1200
+
+
+def test_what_begins_inside_an_account_that_is_told_waits_for_its_end() -> None:
+    one = pipeline()
+    wide = opened("w", WHOLE)
+    assert said(one.feed([wide, opened("a", at=LATER)], LATER)) == ["parent w open"]
+    told = one.feed([resolved(wide, LATER + 600)], LATER + 600)
+    assert said(told) == ["parent w resolved", "line w resolved", "parent a open"]
+
+
+def test_what_is_over_by_then_is_never_told_and_says_why() -> None:
+    one = pipeline()
+    wide, inner = opened("w", WHOLE), opened("a", at=LATER)
+    one.feed([wide, inner, resolved(inner, LATER + 600), resolved(wide, LATER + 900)], LATER + 900)
+    fate = one.fate("a")
+    assert fate is not None
+    assert fate == (
+        "none",
+        f"inhibited by w, which is about the whole account {ACCOUNT}; it was over by then",
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("about", "verdict", "at"),
+    [
+        (scope("table", "items", account="2"), Verdict.SPIKE, LATER),
+        (TABLE, Verdict.DROP, LATER),
+        (TABLE, Verdict.FATAL, LATER),
+        (TABLE, Verdict.LIMIT, LATER),
+        (TABLE, Verdict.SPIKE, T0 - 1),
+        (TABLE, Verdict.SPIKE, T0 + 3 * 3600),
+    ],
+    ids=["another account", "the other way", "a new exception", "a limit", "before it", "hours after it"],
+)
+def test_what_has_a_cause_of_its_own_is_told(about: Scope, verdict: Verdict, at: int) -> None:
+    one = pipeline()
+    told = one.feed(
+        [opened("w", WHOLE), opened("a", about, at=max(at, T0), start=at - 120, verdict=verdict)], at + 1
+    )
+    told += one.feed([], T0 + 4 * 3600)
+    assert sorted(said(told)) == ["parent a open", "parent w open"]
+
+
+def test_an_account_that_is_held_itself_holds_nothing() -> None:
+    one = pipeline(silences=[{"match": {"scopes": ["account:*"]}, "until": "2025-10-10", "why": "known"}])
+    assert said(one.feed([opened("w", WHOLE), opened("a", at=LATER)], LATER)) == ["parent a open"]
+
+
+def test_an_account_that_comes_in_the_same_moment_is_told_first() -> None:
+    assert said(pipeline().feed([opened("a"), opened("w", WHOLE)], T0)) == ["parent w open"]
+
+
+def test_it_can_be_turned_off() -> None:
+    one = pipeline(inhibit=False)
+    assert said(one.feed([opened("w", WHOLE), opened("a")], T0)) == ["parent w open", "parent a open"]
+
+
+def test_it_holds_still_after_a_restart_and_when_somebody_deals_with_it() -> None:
+    one = pipeline()
+    one.feed([opened("w", WHOLE)], T0)
+    one.command(press(Ask.ACKNOWLEDGE, "w"))
+    other = pipeline()
+    other.restore(one.snapshot())
+    assert other.feed([opened("a", at=LATER)], LATER) == []
+
+
+def test_an_account_that_comes_back_while_it_is_snoozed_holds_before_and_after_a_restart() -> None:
+    one = pipeline()
+    wide = opened("w", WHOLE)
+    over = resolved(wide, T0 + 900)
+    one.feed([wide], T0)
+    one.command(press(Ask.SNOOZE, "w", until=T0 + 7200))
+    one.feed([over, reopened(over, T0 + 1000)], T0 + 1000)
+    other = pipeline()
+    other.restore(one.snapshot())
+    for each in (one, other):
+        assert each.feed([opened("a", at=LATER)], LATER) == []

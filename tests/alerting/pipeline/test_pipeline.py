@@ -1,0 +1,367 @@
+"""Notices pass the stages and become dispatches, the same ones however they are fed."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from alerting.commands.answer import Said
+from alerting.commands.command import Ask, Command, Matching
+from alerting.commands.dispatch import Dispatch, Form
+from alerting.incidents.notice import Action, Milestone, Notice
+from alerting.pipeline.pipeline import Pipeline
+from config.settings import Settings
+from detectors.model.finding import Verdict
+from detectors.state.state import StateError
+from tests.alerting.given import T0, scope, table_finding, trace
+from tests.alerting.notices import (
+    digest,
+    incident,
+    later,
+    notice,
+    opened,
+    pipeline,
+    press,
+    reopened,
+    resolved,
+    said,
+)
+
+HOUR = 3600
+DAY = 86400
+
+
+# -- the life of a message ----------------------------------------------------------------------------------
+
+
+def test_an_incident_is_one_message_that_is_edited_and_a_thread_of_its_milestones() -> None:
+    one = pipeline()
+    first = opened()
+    worse = later(first, T0 + 120, Milestone.WORSENED, state="worsening")
+    assert said(one.feed([first], T0)) == ["parent a open"]
+    assert said(one.feed([worse], T0 + 120)) == ["parent a worsening", "line a worsened"]
+    assert said(one.feed([resolved(worse, T0 + 900)], T0 + 900)) == ["parent a resolved", "line a resolved"]
+
+
+def test_what_comes_back_is_a_new_message_that_links_the_earlier_and_is_said_in_its_thread() -> None:
+    one = pipeline()
+    first = opened()
+    over = resolved(first, T0 + 900)
+    one.feed([first, over], T0 + 900)
+    told = one.feed([reopened(over, T0 + 1000)], T0 + 1000)
+    assert said(told) == ["line a reopened", "parent a.1 open"]
+    assert told[1].follows == "a"
+
+
+def test_edits_after_a_return_go_to_the_newest_message() -> None:
+    one = pipeline()
+    first = opened()
+    over = resolved(first, T0 + 900)
+    back = reopened(over, T0 + 1000)
+    one.feed([first, over, back], T0 + 1000)
+    assert said(one.feed([later(back, T0 + 1100)], T0 + 1100)) == ["parent a.1 open"]
+
+
+def test_a_new_incident_of_the_same_thing_links_the_message_of_the_last() -> None:
+    one = pipeline()
+    first = opened()
+    one.feed([first, resolved(first, T0 + 900)], T0 + 900)
+    told = one.feed([opened("b", at=T0 + 9000, follows="a")], T0 + 9000)
+    assert told[0].follows == "a"
+
+
+def test_a_link_to_an_incident_that_was_never_told_is_left_out() -> None:
+    assert pipeline().feed([opened("b", follows="unknown")], T0)[0].follows is None
+
+
+def test_the_curve_is_in_the_first_message_and_not_in_the_state() -> None:
+    one = pipeline()
+    told = one.feed([opened(primary=table_finding())], T0)
+    assert told[0].notice.incident.primary.trace == trace()
+    assert max(map(len, one.snapshot().values())) < 4000
+
+
+# -- dedupe -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_given_again_after_a_crash_changes_nothing_and_is_counted() -> None:
+    one = pipeline()
+    notices = [opened(), later(opened(), T0 + 60), digest(T0 + 60)]
+    one.feed(notices, T0 + 60)
+    assert one.feed(notices, T0 + 60) == []
+    assert one.counts == {"dedupe": 3}
+
+
+def test_a_notice_of_a_later_time_waits_for_it() -> None:
+    one = pipeline()
+    assert one.feed([opened(at=T0 + 300)], T0) == []
+    assert said(one.feed([], T0 + 300)) == ["parent a open"]
+
+
+# -- commands -----------------------------------------------------------------------------------------------
+
+
+def test_an_acknowledgement_is_in_the_message_and_in_the_thread() -> None:
+    one = pipeline()
+    one.feed([opened()], T0)
+    answer = one.command(press(Ask.ACKNOWLEDGE))
+    assert answer.said is Said.DONE
+    assert said(answer.dispatches) == ["parent a open", "line a acknowledge"]
+    acknowledged = answer.dispatches[0].acknowledged
+    assert acknowledged is not None
+    assert acknowledged.by == "U1"
+    assert one.feed([later(opened(), T0 + 120)], T0 + 120)[0].acknowledged == acknowledged
+
+
+def test_the_same_press_twice_has_one_effect() -> None:
+    one = pipeline()
+    one.feed([opened()], T0)
+    one.command(press(Ask.ACKNOWLEDGE))
+    before = one.snapshot()
+    again = one.command(press(Ask.ACKNOWLEDGE))
+    assert (again.said, again.dispatches) == (Said.REPEATED, [])
+    assert one.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    "ask", [Ask.ACKNOWLEDGE, Ask.SNOOZE, Ask.EXPECTED, Ask.NOT_AN_ANOMALY, Ask.UNSILENCE]
+)
+def test_a_command_on_an_unknown_incident_is_answered_and_changes_nothing(ask: Ask) -> None:
+    one = pipeline()
+    before = one.snapshot()
+    assert one.command(press(ask, "nobody")).said is Said.UNKNOWN
+    assert one.snapshot() == before
+
+
+def test_there_is_nothing_to_acknowledge_once_it_is_over_but_a_label_may_be_given() -> None:
+    one = pipeline()
+    first = opened()
+    one.feed([first, resolved(first, T0 + 900)], T0 + 900)
+    assert one.command(press(Ask.ACKNOWLEDGE, at=T0 + 1000)).said is Said.OVER
+    assert one.command(press(Ask.SNOOZE, at=T0 + 1000, until=T0 + 9000)).said is Said.OVER
+    assert one.command(press(Ask.NOT_AN_ANOMALY, at=T0 + 1000)).said is Said.DONE
+
+
+def test_an_incident_is_forgotten_thirty_days_after_its_end() -> None:
+    one = pipeline()
+    first = opened()
+    one.feed([first, resolved(first, T0 + 900)], T0 + 900)
+    one.feed([], T0 + 29 * DAY)
+    assert one.command(press(Ask.NOT_AN_ANOMALY, at=T0 + 29 * DAY)).said is Said.DONE
+    one.feed([opened("b", at=T0 + 31 * DAY)], T0 + 31 * DAY)
+    assert one.command(press(Ask.EXPECTED, at=T0 + 31 * DAY)).said is Said.UNKNOWN
+    assert "story/a" not in one.snapshot()
+
+
+def test_replay_keeps_what_a_daemon_forgets() -> None:
+    one = Pipeline(Settings(), keep=True)
+    first = opened()
+    one.feed([first, resolved(first, T0 + 900)], T0 + 900)
+    one.feed([opened("b", at=T0 + 90 * DAY)], T0 + 90 * DAY)
+    assert one.fate("a") is not None
+
+
+@pytest.mark.parametrize("ask", [Ask.EXPECTED, Ask.NOT_AN_ANOMALY])
+def test_what_people_know_becomes_a_label_that_learns_when_the_incident_ended(ask: Ask) -> None:
+    one = pipeline()
+    first = opened()
+    one.feed([first], T0)
+    one.command(press(ask))
+    [label] = one.labels
+    assert (label.incident, label.kind.value, label.end) == ("a", ask.value, None)
+    one.feed([resolved(first, T0 + 900)], T0 + 900)
+    assert [one.end for one in one.labels] == [T0 + 300]
+
+
+# -- a change of the configuration --------------------------------------------------------------------------
+
+
+def test_after_a_restart_what_is_held_is_asked_about_by_the_new_configuration() -> None:
+    silence = {"match": {"scopes": ["table:items"]}, "until": "2025-10-20", "why": "known"}
+    one, other = pipeline(silences=[silence]), pipeline()
+    one.feed([opened()], T0)
+    other.restore(one.snapshot())
+    assert said(other.feed([], T0 + 60)) == ["parent a open"]
+
+
+def test_a_message_keeps_its_places_when_routes_change() -> None:
+    one, other = pipeline(), pipeline(routes=[{"to": ["#new"]}])
+    one.feed([opened()], T0)
+    other.restore(one.snapshot())
+    told = other.feed([later(opened(), T0 + 60), opened("b", at=T0 + 60)], T0 + 60)
+    assert [each.destination for each in told] == ["slack:#uneri", "slack:#new"]
+
+
+# -- laws ---------------------------------------------------------------------------------------------------
+
+EVERYTHING: dict[str, Any] = {
+    "flood": 3,
+    "silences": [{"match": {"scopes": ["table:silent*"]}, "until": "2025-10-09T11:00", "why": "known"}],
+    "maintenance": [{"name": "m", "start": "2025-10-09T09:10", "end": "2025-10-09T09:40", "every": "day"}],
+    "quiet_hours": [{"start": "10:00", "end": "10:30", "match": {"verdicts": ["spike"]}}],
+    "routes": [
+        {"match": {"scopes": ["table:paged"]}, "to": ["#pages", "webhook:w"], "mention": "here"},
+        {"match": {"verdicts": ["drop"]}, "to": ["alertmanager:p", "#uneri"]},
+    ],
+    "webhooks": [{"name": "w", "url": "http://127.0.0.1"}],
+    "alertmanagers": [{"name": "p", "url": "http://127.0.0.1"}],
+}
+"""T0 is 2025-10-09 09:00 UTC."""
+
+ABOUT = [
+    scope("table", "items"),
+    scope("table", "paged"),
+    scope("table", "silent1"),
+    scope("account", "123456789012"),
+    scope("function", "f", account="2"),
+]
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> tuple[list[Notice], list[Command], int]:
+    notices: list[Notice] = []
+    for number in range(draw(st.integers(1, 9))):
+        at = T0 + 60 * draw(st.integers(0, 110))
+        last = opened(
+            f"i{number}",
+            draw(st.sampled_from(ABOUT)),
+            at,
+            verdict=draw(st.sampled_from([Verdict.SPIKE, Verdict.DROP, Verdict.FATAL])),
+        )
+        notices.append(last)
+        for step in draw(st.lists(st.sampled_from(["later", "over"]), max_size=4)):
+            at += 60 * draw(st.integers(0, 40))
+            if last.incident.state == "resolved":
+                last = reopened(last, at)
+            else:
+                last = later(last, at, Milestone.WORSENED) if step == "later" else resolved(last, at)
+            notices.append(last)
+    if draw(st.booleans()):
+        notices.append(digest(T0 + 60 * 60))
+    notices.sort(key=lambda one: one.at)  # stable: of one incident, in order
+    commands = [
+        Command(
+            id=f"c{number}",
+            ask=draw(st.sampled_from(list(Ask))),
+            at=(at := T0 + 60 * draw(st.integers(0, 150)) + 1),
+            by="U1",
+            incident=draw(st.sampled_from([*(f"i{n}" for n in range(9)), "c0", "c1"])),
+            until=draw(st.sampled_from([None, at + 600, at + 3600])),
+            matching=draw(st.sampled_from([None, None, Matching(scopes=["table:*"])])),
+        )
+        for number in range(draw(st.integers(0, 4)))
+    ]
+    return notices, sorted(commands, key=lambda one: one.at), T0 + 4 * HOUR
+
+
+OF_EVERYTHING = Settings.model_validate({"notify": EVERYTHING})
+
+
+def _fresh() -> Pipeline:
+    return Pipeline(OF_EVERYTHING)
+
+
+def _restarted(of: Pipeline) -> Pipeline:
+    fresh = _fresh()
+    parts = of.snapshot()
+    fresh.restore(dict(sorted(parts.items(), reverse=True)))  # a store gives them in any order
+    assert fresh.snapshot() == parts
+    return fresh
+
+
+def _run(
+    one: Pipeline, notices: list[Notice], commands: list[Command], end: int, cuts: set[int], *, restart: bool
+) -> tuple[list[Dispatch], Pipeline]:
+    """Feed at each cut what is due by then, commands at their time, and restart in between."""
+    told: list[Dispatch] = []
+    rest = list(notices)
+    times = sorted({*cuts, end, *(command.at for command in commands)})
+    for at in times:
+        now = [each for each in rest if each.at <= at]
+        rest = rest[len(now) :]
+        told += one.feed(now, at)
+        for command in commands:
+            if command.at == at:
+                told += one.command(command).dispatches
+        if restart:
+            one = _restarted(one)
+    return told, one
+
+
+@settings(max_examples=80, deadline=None)
+@given(stories(), st.sets(st.integers(T0 - 60, T0 + 4 * HOUR), max_size=8))
+def test_any_chunking_and_any_restart_give_the_same_dispatches(
+    story: tuple[list[Notice], list[Command], int], cuts: set[int]
+) -> None:
+    whole, one = _run(_fresh(), *story, set(), restart=False)
+    cut, other = _run(_fresh(), *story, cuts, restart=True)
+    assert cut == whole
+    assert other.snapshot() == one.snapshot()
+
+
+@settings(max_examples=25, deadline=None)
+@given(stories())
+def test_no_dispatch_has_the_id_of_another_and_only_posted_messages_get_lines(
+    story: tuple[list[Notice], list[Command], int],
+) -> None:
+    told, _ = _run(_fresh(), *story, set(), restart=False)
+    assert len({each.id for each in told}) == len(told)
+    posted: set[tuple[str, str]] = set()
+    for each in told:
+        if each.form in (Form.LINE, Form.FILE):
+            assert (each.destination, each.subject) in posted
+        posted.add((each.destination, each.subject))
+
+
+@settings(max_examples=25, deadline=None)
+@given(stories())
+def test_everything_given_again_changes_nothing(story: tuple[list[Notice], list[Command], int]) -> None:
+    notices, commands, end = story
+    _, one = _run(_fresh(), notices, commands, end, set(), restart=False)
+    taken = [each for each in commands if one.command(each).said is Said.REPEATED]
+    before = one.snapshot()
+    assert one.feed(notices, end) == []
+    assert all(one.command(each).dispatches == [] for each in taken)
+    after = one.snapshot()
+    assert {key: part for key, part in after.items() if key != "pipeline"} == {
+        key: part for key, part in before.items() if key != "pipeline"
+    }  # only what dedupe counted differs
+
+
+@settings(max_examples=25, deadline=None)
+@given(stories())
+def test_what_is_not_told_has_a_reason(story: tuple[list[Notice], list[Command], int]) -> None:
+    notices, commands, end = story
+    told, one = _run(_fresh(), notices, commands, end, set(), restart=False)
+    pages = {each.notice.incident.id for each in told if each.form is Form.PARENT}
+    for each in notices:
+        if each.action is Action.DIGEST:
+            continue
+        fate = one.fate(each.incident.id)
+        assert fate is not None
+        assert fate.reason
+        assert (each.incident.id in pages) <= (fate.sent == "page")
+
+
+def test_a_damaged_part_is_refused() -> None:
+    parts = pipeline().snapshot()
+    parts["pipeline"] = parts["pipeline"][:-1]
+    with pytest.raises(StateError, match="damaged"):
+        pipeline().restore(parts)
+
+
+def test_bytes_of_incidents_of_which_nothing_is_new_are_the_same_object() -> None:
+    one = pipeline()
+    one.feed([opened("a"), opened("b")], T0)
+    before = one.snapshot()
+    one.feed([later(opened("a"), T0 + 60)], T0 + 60)
+    after = one.snapshot()
+    assert after["story/b"] is before["story/b"]
+    assert after["story/a"] is not before["story/a"]
+
+
+def test_an_incident_without_its_first_notice_is_told_as_it_is() -> None:
+    late = replace(incident(), revision=3, state="worsening")
+    assert said(pipeline().feed([notice(late, Action.UPDATE)], T0)) == ["parent a worsening"]

@@ -1,0 +1,83 @@
+"""In quiet hours nobody is called, but nothing is forgotten."""
+
+from typing import Any
+
+import pytest
+
+from alerting.commands.dispatch import Form
+from alerting.incidents.notice import Milestone
+from detectors.model.finding import Verdict
+from tests.alerting.given import T0
+from tests.alerting.notices import digest, incident, later, opened, pipeline, resolved, said
+
+NIGHT: dict[str, Any] = {"start": "22:00", "end": "07:00"}
+MIDNIGHT = T0 - 9 * 3600  # Thursday, 2025-10-09 00:00 UTC
+SEVEN = MIDNIGHT + 7 * 3600
+DAY = 86400
+
+
+def test_what_comes_in_quiet_hours_is_told_at_their_end_if_it_is_still_open() -> None:
+    one = pipeline(quiet_hours=[NIGHT])
+    assert one.feed([opened(at=MIDNIGHT)], SEVEN - 1) == []
+    assert said(one.feed([], SEVEN)) == ["parent a open"]
+
+
+def test_what_is_over_by_then_is_told_by_the_next_digest_as_a_count() -> None:
+    one = pipeline(quiet_hours=[NIGHT])
+    first = opened(at=MIDNIGHT)
+    assert one.feed([first, resolved(first, MIDNIGHT + 1800)], SEVEN) == []
+    [told] = one.feed([digest(T0, incident("g", at=T0))], T0)
+    assert told.held == {"quiet_hours": 1}
+    [again] = one.feed([digest(T0 + DAY, incident("g", at=T0))], T0 + DAY)
+    assert again.held == {}
+
+
+def test_a_day_without_a_digest_gets_one_for_what_was_held() -> None:
+    one = pipeline(quiet_hours=[NIGHT])
+    first = opened(at=MIDNIGHT)
+    one.feed([first, resolved(first, MIDNIGHT + 1800)], MIDNIGHT + 1800)
+    [told] = one.feed([], T0)  # nine o'clock
+    assert (told.form, told.at, told.held) == (Form.DIGEST, T0, {"quiet_hours": 1})
+    assert one.feed([], T0 + DAY) == []
+
+
+def test_what_was_told_before_goes_on_in_its_thread() -> None:
+    one = pipeline(quiet_hours=[NIGHT])
+    evening = MIDNIGHT - 3 * 3600
+    first = opened(at=evening)
+    one.feed([first], evening)
+    worse = later(first, MIDNIGHT, Milestone.WORSENED)
+    assert said(one.feed([worse], MIDNIGHT)) == ["parent a open", "line a worsened"]
+
+
+def test_they_hold_what_they_match_and_let_the_rest_through() -> None:
+    one = pipeline(quiet_hours=[NIGHT | {"match": {"verdicts": ["spike", "shift"]}}])
+    told = one.feed([opened(at=MIDNIGHT), opened("b", at=MIDNIGHT, verdict=Verdict.FATAL)], MIDNIGHT)
+    assert said(told) == ["parent b open"]
+
+
+@pytest.mark.parametrize(("days", "held"), [(["wed"], True), (["thu"], False), (["mon", "wed"], True)])
+def test_they_begin_on_the_days_that_are_named(days: list[str], held: bool) -> None:
+    one = pipeline(quiet_hours=[NIGHT | {"days": days}])
+    assert (one.feed([opened(at=MIDNIGHT)], MIDNIGHT) == []) is held
+
+
+def test_the_same_hour_twice_is_the_whole_day() -> None:
+    one = pipeline(quiet_hours=[{"start": "07:00", "end": "07:00", "days": ["wed"]}])
+    assert one.feed([opened(at=MIDNIGHT)], SEVEN - 1) == []
+    assert said(one.feed([], SEVEN)) == ["parent a open"]
+
+
+@pytest.mark.parametrize(
+    ("night", "hours"),
+    [
+        (1_743_289_200, 6),  # 2025-03-30 00:00 in Berlin: an hour is left out
+        (1_761_429_600, 8),  # 2025-10-26 00:00 in Berlin: an hour comes twice
+        (1_761_692_400, 7),  # 2025-10-29 00:00 in Berlin: an ordinary night
+    ],
+)
+def test_they_end_at_their_local_hour_when_the_clock_changes(night: int, hours: int) -> None:
+    one = pipeline(quiet_hours=[NIGHT], digest={"timezone": "Europe/Berlin"})
+    until = night + hours * 3600
+    assert one.feed([opened(at=night)], until - 1) == []
+    assert said(one.feed([], until)) == ["parent a open"]

@@ -1,0 +1,192 @@
+"""What is silenced is kept and not told, until the silence ends."""
+
+import pytest
+
+from alerting.commands.answer import Said
+from alerting.commands.command import Ask, Matching
+from alerting.incidents.notice import Milestone
+from alerting.pipeline import gate
+from tests.alerting.given import T0, scope, table_finding
+from tests.alerting.notices import later, opened, pipeline, press, reopened, resolved, said
+
+KNOWN = {"match": {"scopes": ["table:items"]}, "until": "2025-10-09T12:00", "why": "the migration"}
+UNTIL = 1_760_011_200
+OTHER = scope("table", "others")
+
+
+def test_a_silenced_incident_is_told_when_its_silence_ends_in_its_newest_state() -> None:
+    one = pipeline(silences=[KNOWN])
+    first = opened()
+    assert one.feed([first], T0) == []
+    assert one.feed([later(first, T0 + 300, state="worsening")], UNTIL - 1) == []
+    assert said(one.feed([], UNTIL)) == ["parent a worsening"]
+
+
+def test_what_is_over_by_then_is_never_told_and_is_counted() -> None:
+    one = pipeline(silences=[KNOWN])
+    first = opened()
+    one.feed([first], T0)
+    assert one.feed([resolved(first, UNTIL)], UNTIL + 60) == []
+    assert one.counts == {"silences": 1}
+    fate = one.fate("a")
+    assert fate is not None
+    assert fate.sent == "none"
+    assert fate.reason == (
+        "silenced until 2025-10-09 12:00 UTC by the configuration: the migration; it was over by then"
+    )
+
+
+def test_what_no_silence_matches_is_told() -> None:
+    assert said(pipeline(silences=[KNOWN]).feed([opened("b", OTHER)], T0)) == ["parent b open"]
+
+
+def test_the_reason_of_a_page_says_what_it_outlasted() -> None:
+    one = pipeline(silences=[KNOWN])
+    one.feed([opened()], UNTIL)
+    fate = one.fate("a")
+    assert fate is not None
+    assert (fate.sent, fate.alerted) == ("page", UNTIL)
+    assert fate.reason.startswith("it outlasted what held it: silenced until")
+
+
+def test_of_several_silences_the_one_that_ends_last_is_the_reason() -> None:
+    one = pipeline(silences=[KNOWN])
+    tables = Matching(scopes=["table:*"])
+    one.command(press(Ask.SILENCE, None, T0, until=UNTIL + 3600, matching=tables, why="and longer"))
+    one.feed([opened()], T0)
+    fate = one.fate("a")
+    assert fate is not None
+    assert fate.reason == "silenced until 2025-10-09 13:00 UTC by U1: and longer"
+    assert one.feed([], UNTIL) == []
+    assert one.counts == {"silences": 1}
+    assert said(one.feed([], UNTIL + 3600)) == ["parent a open"]
+
+
+def test_the_local_time_of_a_silence_is_that_of_the_digest() -> None:
+    one = pipeline(silences=[KNOWN], digest={"timezone": "Asia/Tokyo"})
+    assert said(one.feed([opened()], T0)) == ["parent a open"]  # noon in Tokyo was six hours ago
+
+
+def test_while_an_incident_is_snoozed_its_message_is_edited_and_nothing_else_is_said() -> None:
+    one = pipeline()
+    first = opened()
+    one.feed([first], T0)
+    answer = one.command(press(Ask.SNOOZE, until=T0 + 3600))
+    assert said(answer.dispatches) == ["parent a open", "line a snooze"]
+    worse = later(first, T0 + 300, Milestone.WORSENED, state="worsening")
+    [edit] = one.feed([worse], T0 + 300)
+    assert said([edit]) == ["parent a worsening"]
+    assert edit.quieted is not None
+    assert edit.quieted.until == T0 + 3600
+
+
+def test_the_end_of_a_snooze_is_said_where_the_incident_goes_on() -> None:
+    one = pipeline()
+    one.feed([opened()], T0)
+    one.command(press(Ask.SNOOZE, until=T0 + 3600))
+    told = one.feed([], T0 + 3600)
+    assert said(told) == ["parent a open", "line a unsilence"]
+    assert told[0].quieted is None
+    assert told[1].line is not None
+    assert told[1].line.by == ""
+
+
+def test_nothing_is_said_when_a_snooze_outlives_its_incident() -> None:
+    one = pipeline()
+    first = opened()
+    one.feed([first], T0)
+    one.command(press(Ask.SNOOZE, until=T0 + 3600))
+    assert said(one.feed([resolved(first, T0 + 900)], T0 + 900)) == ["parent a resolved"]
+    assert one.feed([], T0 + 3600) == []
+
+
+def test_a_snoozed_incident_that_comes_back_goes_on_in_its_message() -> None:
+    one = pipeline()
+    first = opened()
+    over = resolved(first, T0 + 900)
+    one.feed([first], T0)
+    one.command(press(Ask.SNOOZE, until=T0 + 3600))
+    one.feed([over], T0 + 900)
+    assert said(one.feed([reopened(over, T0 + 1000)], T0 + 1000)) == ["parent a open"]
+
+
+@pytest.mark.parametrize("ask", [Ask.EXPECTED, Ask.NOT_AN_ANOMALY])
+def test_what_is_expected_stays_quiet_for_as_long_as_it_lasts(ask: Ask) -> None:
+    one = pipeline()
+    first = opened()
+    one.feed([first], T0)
+    one.command(press(ask))
+    worse = later(first, T0 + 90_000, Milestone.WORSENED)
+    assert said(one.feed([worse], T0 + 90_000)) == ["parent a open"]
+
+
+def test_a_silence_by_a_person_holds_all_that_matches_and_shows_in_what_was_told() -> None:
+    one = pipeline()
+    one.feed([opened(), opened("b", OTHER)], T0)
+    silence = press(
+        Ask.SILENCE, None, until=T0 + 3600, matching=Matching(scopes=["table:it*"]), why="load test"
+    )
+    answer = one.command(silence)
+    assert said(answer.dispatches) == ["parent a open"]
+    assert one.feed([opened("c", at=T0 + 300)], T0 + 300) == []
+    assert [(each.what, each.until, each.by) for each in one.silences()] == [("table:it*", T0 + 3600, "U1")]
+    assert said(one.feed([], T0 + 3600)) == ["parent a open", "parent c open"]
+
+
+def test_a_snooze_of_a_pattern_says_who_did_it_in_the_thread_where_it_was_pressed() -> None:
+    one = pipeline()
+    one.feed([opened(), opened("b")], T0)
+    answer = one.command(press(Ask.SNOOZE, until=T0 + 3600, matching=Matching(scopes=["table:items"])))
+    assert said(answer.dispatches) == ["parent a open", "parent b open", "line a snooze"]
+
+
+def test_ending_a_silence_tells_what_it_held() -> None:
+    one = pipeline()
+    one.command(
+        press(Ask.SILENCE, None, T0, until=T0 + 3600, matching=Matching(scopes=["table:*"]), id="s1234")
+    )
+    one.feed([opened()], T0)
+    answer = one.command(press(Ask.UNSILENCE, "s123", T0 + 60))
+    assert (answer.said, said(answer.dispatches)) == (Said.DONE, ["parent a open"])
+    assert one.silences() == []
+
+
+def test_ending_a_snooze_by_its_incident_is_said_in_the_thread() -> None:
+    one = pipeline()
+    one.feed([opened()], T0)
+    one.command(press(Ask.SNOOZE, until=T0 + 3600))
+    answer = one.command(press(Ask.UNSILENCE, "a", T0 + 120))
+    assert said(answer.dispatches) == ["parent a open", "line a unsilence"]
+    assert answer.dispatches[0].quieted is None
+    assert one.feed([], T0 + 3600) == []
+
+
+def test_an_ambiguous_beginning_of_an_id_ends_nothing() -> None:
+    one = pipeline()
+    for name in ("same1", "same2"):
+        matching = Matching(scopes=[f"table:{name}"])
+        one.command(press(Ask.SILENCE, None, T0, until=T0 + 3600, matching=matching, id=name))
+    assert one.command(press(Ask.UNSILENCE, "same", T0 + 60)).said is Said.UNKNOWN
+    assert len(one.silences()) == 2
+
+
+def test_a_silence_of_the_configuration_is_ended_in_the_configuration() -> None:
+    one = pipeline(silences=[KNOWN])
+    assert one.command(press(Ask.UNSILENCE, "config/1")).said is Said.CONFIGURED
+
+
+def test_a_silence_that_has_ended_before_it_is_given_is_refused() -> None:
+    one = pipeline()
+    one.feed([], T0)
+    past = press(Ask.SILENCE, None, T0 - 100, until=T0, matching=Matching(scopes=["table:items"]))
+    assert one.command(past).said is Said.PAST
+
+
+def test_of_many_held_incidents_only_the_first_keep_the_curve_of_their_chart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gate, "CURVES", 2)
+    one = pipeline(silences=[KNOWN], flood=100)
+    one.feed([opened(name, primary=table_finding()) for name in "abcd"], T0)
+    told = one.feed([], UNTIL)
+    assert [each.notice.incident.primary.trace is not None for each in told] == [True, True, False, False]

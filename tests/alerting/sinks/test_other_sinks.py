@@ -1,0 +1,249 @@
+"""A webhook and an Alertmanager beside Slack, through the same outbox."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import structlog
+from msgspec.structs import replace
+
+from alerting.incidents.incidents import Incidents
+from alerting.outbox.outbox_sqlite import SqliteOutbox
+from alerting.outbox.sink import Receiver
+from alerting.sinks.alertmanager import AGAIN, AlertmanagerSink, in_alerts
+from alerting.sinks.webhook import WebhookSink, in_json
+from config.links import Links
+from config.settings import OWN_LABELS, Settings, Webhook
+from streams.notify.http_receivers import SecretError, http_receivers, key_of
+from tests.alerting.desk import Desk, JointClock, Memory
+from tests.alerting.given import T0, ended, finding, growth_finding, scope, table_finding
+from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
+from tests.alerting.sinks.webhook_standin import KEY, SECRET, WebhookStandin
+from tests.alerting.slack_standin import SlackStandin
+
+SETTINGS = Settings.model_validate(
+    {
+        "notify": {
+            "routes": [{"to": ["#uneri", "webhook:pager", "alertmanager:ops"]}],
+            "webhooks": [{"name": "pager", "url": "http://127.0.0.1:1/hook", "secret_env": "HOOK_SECRET"}],
+            "alertmanagers": [{"name": "ops", "url": "http://127.0.0.1:1", "labels": {"team": "backend"}}],
+        }
+    }
+)
+LINKS = Links(SETTINGS.links)
+FIRST = table_finding(trace=None)
+
+
+class Bench(NamedTuple):
+    desk: Desk
+    hook: WebhookStandin
+    pager: AlertmanagerStandin
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    clock = JointClock(T0, workers=3)
+    async with (
+        SlackStandin(now=clock.now) as slack,
+        WebhookStandin(clock.now) as hook,
+        AlertmanagerStandin(clock.now) as pager,
+        WebhookSink("webhook:pager", f"{hook.url}/hook", KEY, 0.4, clock.now) as webhook,
+        AlertmanagerSink("alertmanager:ops", pager.url, 0.4, clock.now) as alertmanager,
+    ):
+        others = {
+            "webhook:pager": Receiver(webhook, in_json(LINKS)),
+            "alertmanager:ops": Receiver(alertmanager, in_alerts(LINKS, {"team": "backend"})),
+        }
+        desk = Desk(slack, clock, Memory(), SETTINGS, others=others)
+        yield Bench(desk, hook, pager)
+        await desk.kill()
+
+
+async def test_one_incident_is_told_everywhere_and_ends_everywhere(bench: Bench) -> None:
+    desk, hook, pager = bench
+    incidents = Incidents(SETTINGS)
+    opened = incidents.feed([FIRST], T0)
+    await desk.put(*opened)
+    await desk.settle()
+    [alert] = pager.firing()
+    assert set(OWN_LABELS) <= set(alert["labels"])
+    assert alert["labels"] == {
+        "alertname": "Uneri",
+        "severity": "page",
+        "incident": opened[0].incident.id,
+        "verdict": "spike",
+        "measure": "wcu",
+        "scope": "table",
+        "name": "items",
+        "cloud": "aws",
+        "account": "123456789012",
+        "region": "ap-northeast-1",
+        "team": "backend",
+    }
+    assert alert["generatorURL"].startswith("https://")
+    await desk.put(*incidents.feed([ended(FIRST, T0 + 600)], T0 + 600), *incidents.feed([], T0 + 7200))
+    desk.clock.time = T0 + 7200
+    await desk.settle()
+    assert pager.firing() == []
+    assert len(pager.paged) == 1
+    told = [(body["type"], body["data"]["incident"]["state"]) for body in hook.arrived.values()]
+    assert told[0] == ("incident.open", "open")
+    assert ("incident.resolve", "resolved") in told
+    assert len(desk.slack.parents) == 1
+
+
+async def test_a_webhook_gets_all_of_an_incident_with_links_and_who_did_what(bench: Bench) -> None:
+    desk, hook, _ = bench
+    [opened] = Incidents(SETTINGS).feed([table_finding()], T0)
+    await desk.put(opened)
+    await desk.settle()
+    [(identity, body)] = hook.arrived.items()
+    assert body["timestamp"] == "2025-10-09T09:00:00Z"
+    data = body["data"]
+    assert data["incident"] == json.loads(json.dumps(opened.incident.to_json()))
+    assert data["action"] == "open"
+    assert data["links"]["table"].startswith("https://")
+    assert len(identity) == 20
+
+
+@pytest.mark.parametrize(("fault", "seconds"), [("429", 1800), ("503", 7200), ("502", 7200)])
+async def test_half_an_hour_of_429_and_two_hours_of_5xx_lose_nothing_anywhere(
+    bench: Bench, fault: str, seconds: int
+) -> None:
+    desk, hook, pager = bench
+    hook.always = pager.always = fault
+    hook.retry_after = pager.retry_after = "30" if fault == "429" else None
+    incidents = Incidents(SETTINGS)
+    findings = [finding(scope("table", f"t{n}", account=f"{n:012}"), f"t{n}") for n in range(5)]
+    await desk.put(*incidents.feed(findings, T0), *incidents.feed([], T0 + 60))
+    settling = asyncio.create_task(desk.settle())
+    await desk.clock.until(T0 + seconds)
+    hook.always = pager.always = None
+    await settling
+    assert len(hook.arrived) == 5
+    assert hook.repeats == 0
+    assert len(pager.paged) == 5
+    assert len(hook.calls) < 300
+
+
+@pytest.mark.parametrize("fault", ["drop after", "hang"])
+async def test_what_was_taken_before_the_connection_died_is_recognised_as_a_repeat(
+    bench: Bench, fault: str
+) -> None:
+    desk, hook, pager = bench
+    hook.faults.append(fault)
+    pager.faults.append(fault)
+    await desk.put(*Incidents(SETTINGS).feed([FIRST], T0))
+    await desk.settle()
+    assert (len(hook.arrived), hook.repeats) == (1, 1)
+    assert len(pager.paged) == 1
+
+
+async def test_what_is_open_is_told_again_before_an_alertmanager_forgets_it(bench: Bench) -> None:
+    desk, hook, pager = bench
+    await desk.put(*Incidents(SETTINGS).feed([FIRST], T0))
+    await desk.settle()
+    pager.restart()
+    await desk.clock.until(desk.clock.now() + AGAIN + 2)
+    assert len(pager.firing()) == 1
+    assert len(hook.arrived) == 1
+    await desk.clock.until(desk.clock.now() + 3 * 3600)
+    assert len(pager.firing()) == 1
+    assert len(pager.paged) == 2  # the second time after its restart
+
+
+async def test_after_a_restart_of_ours_what_is_open_is_told_again_and_pages_nobody_twice(
+    bench: Bench,
+) -> None:
+    desk, hook, pager = bench
+    await desk.put(*Incidents(SETTINGS).feed([FIRST], T0))
+    await desk.settle()
+    again = await desk.restarted()
+    await again.settle()
+    assert len([path for _, path in pager.calls if path == "/api/v2/alerts"]) >= 2
+    assert len(pager.paged) == 1
+    assert (len(hook.arrived), hook.repeats) == (1, 0)
+    await again.kill()
+
+
+async def test_a_receiver_that_hangs_holds_up_no_other(bench: Bench) -> None:
+    desk, hook, _ = bench
+    hook.always = "hang"
+    await desk.put(*Incidents(SETTINGS).feed([FIRST], T0))
+    settling = asyncio.create_task(desk.settle())
+    while not desk.slack.messages:
+        await asyncio.sleep(0.01)
+    assert not settling.done()
+    hook.always = None
+    await settling
+
+
+async def test_a_growth_or_a_line_of_a_thread_is_nothing_for_a_pager(bench: Bench) -> None:
+    desk, hook, pager = bench
+    settings = SETTINGS
+    notices = Incidents(settings).feed([growth_finding(scope("table", "users"))], T0 + 86400)
+    await desk.put(*notices)
+    await desk.settle()
+    assert pager.alerts == {}
+    assert [body["type"] for body in hook.arrived.values()] in ([], ["digest"])
+
+
+async def test_a_signature_that_is_refused_closes_the_webhook_and_says_so_once(bench: Bench) -> None:
+    desk, hook, pager = bench
+    hook.key = b"another"
+    with structlog.testing.capture_logs() as logs:
+        for number in range(3):
+            first = replace(FIRST, id=f"f{number}", scope=scope("table", f"t{number}"))
+            await desk.put(*Incidents(SETTINGS).feed([first], T0))
+            await desk.settle()
+    assert len(hook.calls) == 1
+    assert "webhook:pager" in str(desk.courier.not_ready())
+    assert len([line for line in logs if line["log_level"] == "warning"]) == 1
+    assert len(pager.paged) == 3
+
+
+async def test_a_flood_is_one_body_that_lists_all_and_an_alert_each_for_a_pager_that_groups_them(
+    bench: Bench,
+) -> None:
+    desk, hook, pager = bench
+    incidents = Incidents(SETTINGS)
+    findings = [finding(scope("table", f"t{n}", account=f"{n:012}"), f"t{n}") for n in range(40)]
+    notices = [*incidents.feed(findings, T0), *incidents.feed([], T0 + 60)]
+    await desk.put(*notices)
+    await desk.settle()
+    assert len(pager.paged) == 40
+    assert desk.clock.now() - T0 < 60
+    [flood] = [body for body in hook.arrived.values() if body["type"] == "flood"]
+    assert {one["id"] for one in flood["data"]["incidents"]} == {one.incident.id for one in notices}
+
+
+def test_a_webhook_whose_secret_is_missing_sends_nothing_unsigned() -> None:
+    receivers, sinks = http_receivers(SETTINGS.notify, LINKS, {})
+    assert sorted(receivers) == ["alertmanager:ops", "webhook:pager"]
+    assert len(sinks) == 1
+    assert "HOOK_SECRET is not set" in repr(receivers["webhook:pager"].sink)
+    webhook = Webhook(name="pager", url="http://127.0.0.1/", secret_env="HOOK_SECRET")  # noqa: S106
+    assert key_of(webhook, {"HOOK_SECRET": SECRET}) == KEY
+    with pytest.raises(SecretError, match="is unreadable") as caught:
+        key_of(webhook, {"HOOK_SECRET": "whsec_canary!"})
+    assert "canary" not in str(caught.value)
+
+
+def disk_of(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+async def test_no_secret_is_on_disk(bench: Bench, tmp_path: Path) -> None:
+    desk = bench.desk
+    disk = SqliteOutbox(tmp_path / "outbox.db")
+    kept = Desk(desk.slack, desk.clock, disk, SETTINGS, others=desk.others)
+    await kept.put(*Incidents(SETTINGS).feed([FIRST], T0))
+    await kept.settle()
+    await kept.kill()
+    disk.close()
+    written = disk_of(tmp_path)
+    assert KEY not in written
+    assert SECRET.encode() not in written

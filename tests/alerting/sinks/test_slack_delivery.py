@@ -1,0 +1,348 @@
+"""From notices to a Slack that is slow, busy, broken or gone: everything arrives, once."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+
+import aiohttp
+import pytest
+import structlog
+from msgspec.structs import replace
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from alerting.incidents.incidents import Incidents
+from alerting.incidents.notice import Notice
+from alerting.outbox.courier import Courier
+from alerting.outbox.outbox import Outbox
+from alerting.outbox.outbox_sqlite import SqliteOutbox
+from alerting.outbox.row import Row, State
+from alerting.outbox.sink import Receiver
+from alerting.pipeline.pipeline import Pipeline
+from alerting.sinks.receivers import in_messages
+from alerting.sinks.slack import SlackSink
+from config.settings import Settings
+from tests.alerting.desk import SETTINGS, ZONE, Desk, FakeClock, Memory, render
+from tests.alerting.given import T0, ended, growth_finding, scope, table_finding, told
+from tests.alerting.slack_standin import TOKEN, SlackStandin
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    clock = FakeClock()
+    async with SlackStandin(now=clock.now) as slack:
+        desk = Desk(slack, clock, Memory())
+        yield desk
+        await desk.kill()
+
+
+def opened(name: str = "items") -> Notice:
+    about = scope("table", name)
+    return told(table_finding(id=name, scope=about))[0]
+
+
+def posts(slack: SlackStandin) -> list[float]:
+    return [at for at, method in slack.calls if method == "chat.postMessage"]
+
+
+async def test_a_page_arrives_with_its_chart_in_the_thread(desk: Desk) -> None:
+    await desk.put(opened())
+    await desk.settle()
+    [message] = desk.slack.messages
+    assert message.channel == "C0UNERI"
+    assert message.blocks[0]["text"]["text"] == "SPIKE · table items · wcu +400 %"
+    [(channel, thread, picture)] = desk.slack.files
+    assert (channel, thread) == (message.channel, message.ts)
+    assert picture.startswith(b"\x89PNG")
+
+
+async def test_an_incident_is_one_message_that_is_edited_and_then_resolved(desk: Desk) -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    await desk.put(*incidents.feed([first], T0))
+    await desk.settle()
+    update = replace(first, revision=1, state="update", seen=T0 + 60, observed=55.0)
+    await desk.put(*incidents.feed([update], T0 + 60))
+    await desk.settle()
+    await desk.put(*incidents.feed([ended(update, T0 + 600)], T0 + 7200))
+    await desk.settle()
+    [message] = desk.slack.parents
+    assert message.edits == 2  # the end's own update and the resolution are one
+    assert message.blocks[0]["text"]["text"].startswith("RESOLVED after 11 min · table items")
+    edits = [at for at, method in desk.slack.calls if method == "chat.update"]
+    assert edits[0] - posts(desk.slack)[0] >= 30
+
+
+async def test_what_was_over_before_slack_answered_is_told_once_as_resolved(desk: Desk) -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    await desk.put(*incidents.feed([first], T0), *incidents.feed([ended(first, T0 + 600)], T0 + 7200))
+    await desk.settle()
+    [message] = desk.slack.parents
+    assert message.blocks[0]["text"]["text"].startswith("RESOLVED")
+    assert message.edits == 0
+
+
+async def test_a_notice_that_is_put_twice_is_one_message_even_after_a_restart(desk: Desk) -> None:
+    await desk.put(opened(), opened())
+    await desk.settle()
+    again = await desk.restarted()
+    await again.put(opened())
+    await again.settle()
+    await again.kill()
+    assert len(desk.slack.messages) == 1
+
+
+async def test_a_channel_gets_at_most_one_message_a_second_and_pages_go_before_digests(desk: Desk) -> None:
+    incidents = Incidents(Settings())
+    digest = incidents.feed([growth_finding(scope("table", "users"))], T0 + 86400)
+    desk.settings = Settings()  # pages and digests in one channel
+    desk = await desk.restarted()
+    await desk.put(*digest, *(opened(f"t{n}") for n in range(9)))
+    await desk.settle()
+    assert len(desk.slack.messages) == 10
+    assert desk.slack.messages[-1].text.startswith("Digest")
+    calls = [at for at, method in desk.slack.calls if method == "chat.postMessage"]
+    assert all(later - earlier >= 1.0 for earlier, later in pairwise(calls))
+    await desk.kill()
+
+
+async def test_the_digest_goes_to_its_own_channel(desk: Desk) -> None:
+    await desk.put(*Incidents(Settings()).feed([growth_finding(scope("table", "users"))], T0 + 86400))
+    await desk.settle()
+    assert [message.channel for message in desk.slack.messages] == ["C0DIGEST"]
+
+
+async def test_half_an_hour_of_429_loses_nothing_and_waits_as_long_as_slack_asks(desk: Desk) -> None:
+    desk.slack.always, desk.slack.retry_after = "429", 30
+    await desk.put(*(opened(f"t{n}") for n in range(5)))
+    task = asyncio.create_task(desk.settle())
+    await desk.clock.until(1_000_000 + 1800)
+    desk.slack.always = None
+    await task
+    assert len(desk.slack.messages) == 5
+    refused = posts(desk.slack)[:50]
+    assert all(later - earlier >= 30 for earlier, later in pairwise(refused))
+
+
+@pytest.mark.parametrize("fault", ["500", "502", "503", "html"])
+async def test_two_hours_of_5xx_lose_nothing_and_double_nothing(desk: Desk, fault: str) -> None:
+    await desk.put(opened("before"))
+    await desk.settle()
+    desk.slack.always = fault
+    await desk.put(*(opened(f"t{n}") for n in range(3)))
+    task = asyncio.create_task(desk.settle())
+    await desk.clock.until(1_000_000 + 7200)
+    desk.slack.always = None
+    await task
+    told_of = [message.metadata["event_payload"]["id"] for message in desk.slack.messages]
+    assert len(told_of) == len(set(told_of)) == 4
+    assert len(desk.slack.calls) < 300
+
+
+@pytest.mark.parametrize("fault", ["drop after", "hang"])
+async def test_what_slack_took_before_the_connection_died_is_found_and_not_posted_again(
+    desk: Desk, fault: str
+) -> None:
+    await desk.put(opened("first"))  # tells us the channel's id
+    await desk.settle()
+    desk.slack.only = "chat.postMessage"
+    desk.slack.faults.append(fault)
+    await desk.put(opened("second"))
+    await desk.settle()
+    ids = [message.metadata["event_payload"]["id"] for message in desk.slack.messages]
+    assert len(ids) == 2
+    assert len(set(ids)) == 2
+
+
+async def test_without_the_scope_to_look_there_is_one_duplicate_at_most(desk: Desk) -> None:
+    desk.slack.scopes.discard("channels:history")
+    desk.slack.only = "chat.postMessage"
+    desk.slack.faults.extend(["drop after"] * 5)
+    await desk.put(opened())
+    await desk.settle()
+    assert len(desk.slack.messages) == 2
+    assert [row.state for row in desk.outbox.parked()] == [State.PARKED]
+
+
+async def test_a_connection_that_dies_before_slack_took_it_is_posted_after_a_look(desk: Desk) -> None:
+    await desk.put(opened("first"))
+    await desk.settle()
+    desk.slack.only = "chat.postMessage"
+    desk.slack.faults.append("drop before")
+    await desk.put(opened("second"))
+    await desk.settle()
+    assert len(desk.slack.messages) == 2
+    assert "conversations.history" in [method for _, method in desk.slack.calls]
+
+
+async def test_killed_with_rows_that_wait_it_sends_each_once_after_the_restart(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.storage = SqliteOutbox(tmp_path / "outbox.db")
+    desk = await desk.restarted()
+    await desk.put(*(opened(f"t{n}") for n in range(6)))
+    while len(desk.slack.messages) < 3:  # killed at whatever point it has reached by then
+        desk.task = desk.task or asyncio.create_task(desk.courier.run())
+        await asyncio.sleep(0.001)
+    await desk.kill()
+    assert isinstance(desk.storage, SqliteOutbox)
+    desk.storage.close()
+    desk.storage = SqliteOutbox(tmp_path / "outbox.db")
+    again = Desk(desk.slack, desk.clock, desk.storage)
+    await again.courier.start()
+    assert again.outbox.waiting()
+    await again.settle()
+    await again.kill()
+    desk.storage.close()
+    ids = [message.metadata["event_payload"]["id"] for message in desk.slack.messages]
+    assert len(ids) == len(set(ids)) == 6
+
+
+async def test_a_crash_between_slacks_yes_and_our_note_of_it_doubles_nothing(desk: Desk) -> None:
+    await desk.put(opened("first"))
+    await desk.settle()
+    await desk.kill()
+    await desk.put(opened("second"))
+    desk.clock.time += 5
+    row = desk.outbox.next(desk.clock.now())
+    assert isinstance(row, Row)
+    await desk.outbox.begin(row)
+    await desk.sink.deliver(row)  # and here the power goes
+    again = await desk.restarted()
+    await again.settle()
+    await again.kill()
+    assert len(desk.slack.messages) == 2
+
+
+async def test_a_revoked_token_parks_everything_and_a_good_one_after_a_restart_sends_it(desk: Desk) -> None:
+    desk.slack.revoked = True
+    with structlog.testing.capture_logs() as logs:
+        await desk.put(opened("a"), opened("b"))
+        await desk.settle()
+    assert len(desk.outbox.parked()) == 2
+    assert [line["error"] for line in logs if line["log_level"] == "warning"] == [
+        "token_revoked: give the daemon a valid bot token with chat:write and files:write, then restart it"
+    ]
+    desk.slack.revoked = False
+    again = await desk.restarted()
+    await again.settle()
+    await again.kill()
+    assert len(desk.slack.messages) == 2
+
+
+async def test_refused_blocks_are_sent_as_plain_text_once(desk: Desk) -> None:
+    desk.slack.faults.append("invalid_blocks")
+    await desk.put(opened())
+    await desk.settle()
+    [message] = desk.slack.messages
+    assert message.blocks == []
+    assert message.text.startswith("SPIKE")
+
+
+async def test_a_message_that_somebody_deleted_is_posted_anew(desk: Desk) -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    await desk.put(*incidents.feed([first], T0))
+    await desk.settle()
+    desk.slack.messages.clear()
+    await desk.put(*incidents.feed([ended(first, T0 + 600)], T0 + 7200))
+    await desk.settle()
+    [message] = desk.slack.parents
+    assert message.text.startswith("RESOLVED")
+
+
+@pytest.mark.parametrize("error", ["channel_not_found", "is_archived", "something_new_from_slack"])
+async def test_what_is_refused_for_good_is_tried_once_and_kept(desk: Desk, error: str) -> None:
+    desk.slack.always = error
+    await desk.put(opened())
+    await desk.settle()
+    assert len(desk.slack.calls) == 1
+    [row] = desk.outbox.parked()
+    assert row.error.startswith(error)
+    assert row.message is not None
+
+
+async def test_a_chart_that_fails_does_not_hold_the_edits_up(desk: Desk) -> None:
+    desk.slack.only, desk.slack.always = "files.completeUploadExternal", "file_not_found"
+    incidents, first = Incidents(Settings()), table_finding()
+    await desk.put(*incidents.feed([first], T0))
+    await desk.settle()
+    await desk.put(*incidents.feed([ended(first, T0 + 600)], T0 + 7200))
+    await desk.settle()
+    assert desk.slack.files == []
+    assert desk.slack.messages[0].edits == 1
+
+
+async def test_slack_that_cannot_be_reached_is_one_clear_line_and_then_it_goes_on(
+    unused_tcp_port: int,
+) -> None:
+    clock = FakeClock()
+    sink = SlackSink(TOKEN, f"http://127.0.0.1:{unused_tcp_port}/api/", ZONE, timeout=1)
+    outbox = Outbox(Memory(), random.Random(7))  # noqa: S311  spreads retries
+    receivers = {"slack": Receiver(sink, in_messages(render))}
+    courier = Courier(outbox, receivers, Pipeline(SETTINGS), clock=clock)
+    with structlog.testing.capture_logs() as logs:
+        task = asyncio.create_task(courier.run())
+        await courier.put([opened()])
+        await clock.until(1_000_000 + 3600)
+        warnings = [line for line in logs if line["log_level"] == "warning"]
+        assert [line["error"] for line in warnings] == ["cannot connect (ClientConnectorError)"]
+        assert len(outbox.waiting()) == 1
+        courier.stop()
+        await task
+    await sink.close()
+    assert TOKEN not in repr(logs)
+
+
+async def test_the_token_is_in_no_repr_no_log_and_no_row(desk: Desk) -> None:
+    with structlog.testing.capture_logs() as logs:
+        for fault in ("500", "429", "html", "drop before", "invalid_auth"):
+            desk.slack.faults.append(fault)
+        await desk.put(opened())
+        await desk.settle()
+    assert isinstance(desk.storage, Memory)
+    for shown in (repr(desk.sink), str(desk.sink), repr(logs), repr(desk.storage.rows), repr(desk.courier)):
+        assert TOKEN not in shown
+
+
+def block(text: str) -> dict[str, object]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+async def test_the_standin_refuses_a_wrong_upload_and_wrong_blocks(desk: Desk) -> None:
+    client = AsyncWebClient(token=TOKEN, base_url=desk.slack.base_url, retry_handlers=[])
+    for blocks, error in (
+        ([block("x" * 3001)], "invalid_blocks"),
+        ([block("hello <!channel>")], "invalid_blocks"),
+        ([block("<http://plain|x>")], "invalid_blocks"),
+        ([{"type": "header", "text": {"type": "mrkdwn", "text": "x"}}], "invalid_blocks"),
+        ([block("x" * 2900)] * 5, "msg_blocks_too_long"),
+        ([block("x")] * 51, "invalid_blocks"),
+    ):
+        with pytest.raises(SlackApiError, match=error):
+            await client.chat_postMessage(channel="C0UNERI", text="t", blocks=blocks)
+    posted = await client.chat_postMessage(channel="C0UNERI", text="t")
+    never_uploaded: dict[str, object] = {
+        "files": [{"id": "F9", "title": "x"}],
+        "channel_id": "C0UNERI",
+        "thread_ts": posted["ts"],
+    }
+    with pytest.raises(SlackApiError, match="file_not_found"):
+        await client.files_completeUploadExternal(**never_uploaded)
+    upload = await client.files_getUploadURLExternal(filename="x.png", length=5)
+    async with aiohttp.ClientSession() as session, session.post(upload["upload_url"], data=b"four") as answer:
+        assert answer.status == 400
+
+
+async def test_on_the_real_clock_a_page_and_its_chart_are_out_within_seconds() -> None:
+    async with SlackStandin() as slack, SlackSink(TOKEN, slack.base_url, ZONE) as sink:
+        outbox = Outbox(Memory(), random.Random(7))  # noqa: S311  spreads retries
+        courier = Courier(outbox, {"slack": Receiver(sink, in_messages(render))}, Pipeline(SETTINGS))
+        await courier.start()
+        await courier.put([opened()])
+        task = asyncio.create_task(courier.run())
+        async with asyncio.timeout(10):
+            await courier.settled()
+        courier.stop()
+        await task
+        assert len(slack.messages) == len(slack.files) == 1

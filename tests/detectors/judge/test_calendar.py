@@ -1,0 +1,177 @@
+"""The same time is the same local time, holidays are kept apart, and what is planned is expected."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import config.settings
+from detectors.judge.calendar import Calendar
+from detectors.model.finding import Plan
+from detectors.model.scope import Edge, Scope
+from detectors.state.history import DAY, WEEK
+
+HOUR = 3600
+ITEMS = Scope("table", "aws", "1", "eu-west-1", "items")
+PUT = Scope("function", "aws", "1", "eu-west-1", "put-item")
+
+
+def calendar(weeks: int = 4, **chosen: object) -> Calendar:
+    return Calendar(config.settings.Calendar.model_validate(chosen), weeks)
+
+
+def epoch(text: str, zone: str = "UTC") -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp())
+
+
+def local(at: int, zone: str) -> str:
+    return f"{datetime.fromtimestamp(at, ZoneInfo(zone)):%a %Y-%m-%d %H:%M}"
+
+
+def test_without_settings_a_week_is_a_week() -> None:
+    plain = calendar()
+    for start in (0, epoch("2026-03-30T09:00"), epoch("2099-12-31T23:59")):
+        assert plain.at(start) == ("", (DAY, WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK), ("",) * 5)
+        assert plain.planned(start) == ()
+        assert plain.factor(start, ITEMS) == 1
+
+
+@pytest.mark.parametrize(
+    ("zone", "today", "hours"),
+    [
+        ("Europe/Berlin", "2026-03-30T09:00", (24, 167, 335)),  # clocks went forward on Sunday
+        ("Europe/Berlin", "2026-03-29T09:00", (23, 167, 335)),
+        ("Europe/Berlin", "2026-04-05T09:00", (24, 168, 335)),
+        ("Europe/Berlin", "2026-10-26T09:00", (24, 169, 337)),  # and back
+        ("Europe/Berlin", "2026-10-25T09:00", (25, 169, 337)),
+        ("America/New_York", "2026-03-09T09:00", (24, 167, 335)),
+        ("America/New_York", "2026-11-02T09:00", (24, 169, 337)),
+        ("America/New_York", "2026-11-08T00:30", (24, 169, 337)),
+        ("Asia/Tokyo", "2026-03-30T09:00", (24, 168, 336)),
+        ("Asia/Tokyo", "2026-10-26T09:00", (24, 168, 336)),
+    ],
+)
+def test_the_same_time_follows_the_clock_changes(zone: str, today: str, hours: tuple[float, ...]) -> None:
+    start = epoch(today, zone)
+    lags = calendar(weeks=2, timezone=zone).at(start).lags
+    assert [lag / HOUR for lag in lags] == list(hours)
+    assert {local(start - lag, zone)[-5:] for lag in lags} == {today[-5:]}
+
+
+def test_both_hours_that_came_twice_are_compared_with_the_one_there_was_a_week_ago() -> None:
+    berlin = calendar(weeks=1, timezone="Europe/Berlin")
+    first = epoch("2026-10-25T00:30")  # 02:30 in summer time; an hour later it is 02:30 again
+    assert {local(at - berlin.at(at).lags[1], "Europe/Berlin") for at in (first, first + HOUR)} == {
+        "Sun 2026-10-18 02:30"
+    }
+
+
+def test_an_hour_that_was_left_out_is_taken_as_long_after_the_change() -> None:
+    berlin = calendar(weeks=1, timezone="Europe/Berlin")
+    start = epoch("2026-04-05T02:30", "Europe/Berlin")
+    assert local(start - berlin.at(start).lags[1], "Europe/Berlin") == "Sun 2026-03-29 03:30"
+
+
+@given(
+    st.sampled_from(("Europe/Berlin", "America/New_York", "Asia/Tokyo", "Australia/Lord_Howe")),
+    st.integers(epoch("2024-01-01T00:00"), epoch("2029-12-31T00:00")),
+    st.integers(1, 56),
+)
+@example("Europe/Berlin", epoch("2026-04-05T00:30"), 7)
+@example("Europe/Berlin", epoch("2026-11-01T01:30"), 7)
+def test_a_lag_is_what_the_zone_database_says(zone: str, start: int, days: int) -> None:
+    wall = datetime.fromtimestamp(start, ZoneInfo(zone)) - timedelta(days=days)
+    assert start - calendar(timezone=zone).lag(start, days) == wall.replace(fold=0).timestamp()
+
+
+@settings(deadline=None)  # the zone database is read at the first call
+@given(st.lists(st.integers(epoch("2025-01-01T00:00"), epoch("2027-12-31T00:00")), min_size=1, max_size=20))
+def test_an_answer_does_not_depend_on_what_was_asked_before(starts: list[int]) -> None:
+    chosen: dict[str, object] = {"timezone": "America/New_York", "holidays": "US"}
+    one = calendar(**chosen)
+    for start in starts:
+        for near in (start, start + 60):
+            assert one.at(near) == calendar(**chosen).at(near)
+
+
+GERMAN: dict[str, object] = {"timezone": "Europe/Berlin", "holidays": "DE"}
+
+
+@pytest.mark.parametrize(
+    ("today", "spoilt"),
+    [
+        ("2026-12-27T10:00", ("Second Day of Christmas", "", "", "", "")),
+        ("2027-01-02T10:00", ("New Year's Day", "Second Day of Christmas", "", "", "")),
+        ("2027-01-08T10:00", ("", "New Year's Day", "Christmas Day", "", "")),
+        ("2027-01-09T10:00", ("", "", "Second Day of Christmas", "", "")),
+    ],
+)
+def test_a_holiday_is_no_baseline_for_an_ordinary_day(today: str, spoilt: tuple[str, ...]) -> None:
+    times = calendar(**GERMAN).at(epoch(today, "Europe/Berlin"))
+    assert times == ("", (DAY, WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK), spoilt)
+
+
+def test_a_holiday_is_compared_with_the_last_holidays_and_sundays() -> None:
+    zone = "Europe/Berlin"
+    start = epoch("2026-12-26T10:00", zone)
+    times = calendar(**GERMAN).at(start)
+    assert times.holiday == "Second Day of Christmas"
+    assert [local(start - lag, zone) for lag in times.lags] == [
+        "Fri 2026-12-25 10:00",
+        "Fri 2026-12-25 10:00",
+        "Sun 2026-12-20 10:00",
+        "Sun 2026-12-13 10:00",
+        "Sun 2026-12-06 10:00",
+    ]
+    assert times.spoilt == ("",) * 5
+    before = calendar(**GERMAN).at(start - DAY)
+    assert (before.holiday, before.spoilt[0]) == ("Christmas Day", "an ordinary day")
+
+
+def test_a_holiday_begins_and_ends_at_local_midnight() -> None:
+    tokyo = calendar(timezone="Asia/Tokyo", holidays="JP")
+    midnight = epoch("2026-05-05T00:00", "Asia/Tokyo")
+    assert [tokyo.at(midnight + 60 * minute).holiday for minute in (-1, 0)] == [
+        "Greenery Day",
+        "Children's Day",
+    ]
+    assert tokyo.at(midnight + DAY - 60).holiday == "Children's Day"
+
+
+def test_new_year_is_found_from_both_sides_of_the_year() -> None:
+    for zone in ("Pacific/Auckland", "America/Los_Angeles"):
+        there = calendar(timezone=zone, holidays="US")
+        for year in range(2020, 2031):
+            assert there.at(epoch(f"{year}-01-01T00:00", zone)).holiday
+            assert there.at(epoch(f"{year}-01-01T23:59", zone)).holiday
+
+
+PLANNED = [
+    {"name": "Sale", "start": "2026-11-27", "end": "2026-11-28", "factor": 3.0, "scopes": ["table:items"]},
+    {"name": "Film", "start": "2026-11-28T20:00", "end": "2026-11-29T02:00", "factor": 2.0},
+]
+
+
+def test_a_planned_factor_holds_for_its_time_and_its_scopes_and_multiplies() -> None:
+    zone = "Europe/Berlin"
+    shop = calendar(timezone=zone, planned=PLANNED)
+    expected = {
+        "2026-11-26T23:59": (1, 1),
+        "2026-11-27T00:00": (3, 1),
+        "2026-11-28T19:59": (3, 1),
+        "2026-11-28T20:00": (6, 2),
+        "2026-11-28T23:59": (6, 2),
+        "2026-11-29T00:00": (2, 2),
+        "2026-11-29T02:00": (1, 1),
+    }
+    for when, factors in expected.items():
+        start = epoch(when, zone)
+        assert (shop.factor(start, ITEMS), shop.factor(start, PUT)) == factors, when
+        assert shop.factor(start, Edge(PUT, ITEMS)) == factors[0]
+    assert [event.name for event in shop.planned(epoch("2026-11-28T21:00", zone))] == ["Sale", "Film"]
+    night = epoch("2026-11-28T21:00", zone)
+    assert shop.plan(night, ITEMS) == Plan(name="Sale, Film", factor=6)
+    assert shop.plan(night, PUT) == Plan(name="Film", factor=2)
+    assert shop.plan(epoch("2026-11-27T00:00", zone), PUT) is None

@@ -1,0 +1,74 @@
+"""What late records make of a finding that was told."""
+
+import numpy as np
+import pytest
+
+from detectors.judge.correction import Course, corrected
+from detectors.model.finding import Finding, Verdict
+from detectors.model.measures import Measure
+from detectors.model.scope import Scope
+
+
+def told(verdict: Verdict = Verdict.DROP, observed: float = 2.0) -> Finding:
+    return Finding(
+        id="a",
+        revision=1,
+        state="update",
+        verdict=verdict,
+        scope=Scope("route", "aws", "1", "eu", "GET /items"),
+        measure=Measure.REQUESTS,
+        start=0,
+        seen=300,
+        observed=observed,
+        expected=10.0,
+        lower=8.0,
+        upper=12.0,
+        score=0.9,
+        sentence="It fell.",
+    )
+
+
+def course(*observed: float) -> Course:
+    of = np.array(observed)
+    return Course(of, np.full(len(of), 10.0), np.full(len(of), 8.0), np.full(len(of), 12.0))
+
+
+def test_a_fall_that_late_records_fill_up_is_withdrawn_and_says_why() -> None:
+    found = corrected(told(), course(9.8, 10.1, 9.5, 9.9), 2)
+    assert found is not None
+    assert found.state == "withdrawn"
+    assert "records of route GET /items came late" in found.sentence
+    assert "at up to 10/s" in found.sentence
+
+
+def test_what_is_left_of_a_fall_must_last_as_long_as_one_that_is_told() -> None:
+    one, two = corrected(told(), course(9.8, 3.0, 9.5), 2), corrected(told(), course(9.8, 3.0, 4.0), 2)
+    assert one is not None
+    assert one.state == "withdrawn"
+    assert two is not None
+    assert (two.state, two.observed) == ("update", 3.0)
+
+
+def test_less_than_a_third_of_what_was_told_is_nothing() -> None:
+    found = corrected(told(), course(7.5, 7.6, 7.7), 2)
+    assert found is not None
+    assert found.state == "withdrawn"
+
+
+def test_a_finding_whose_worst_did_not_move_stands() -> None:
+    assert corrected(told(), course(2.0, 2.0, 9.0), 2) is None
+
+
+@pytest.mark.parametrize("persist", [1, 2])
+def test_a_rise_is_never_withdrawn_but_its_figures_change(persist: int) -> None:
+    found = corrected(told(Verdict.SPIKE, 40.0), course(11.0, 45.0, 50.0), persist)
+    assert found is not None
+    assert (found.state, found.observed, found.sentence) == ("update", 50.0, "It fell.")
+
+
+def test_a_silence_stands_while_steps_without_a_request_are_left() -> None:
+    silent = told(Verdict.SILENCE, 0.0)
+    assert corrected(silent, course(np.nan, np.nan, 0.0), 2) is None
+    found = corrected(silent, course(9.0, 0.1, 11.0), 2)
+    assert found is not None
+    assert found.state == "withdrawn"

@@ -1,0 +1,438 @@
+"""What the judge promises about any series, and what it says about curves with known incidents."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from config.settings import Calendar as CalendarSettings
+from config.settings import Judge as JudgeSettings
+from detectors.judge.calendar import Calendar
+from detectors.judge.judge import Judge, Judgement
+from detectors.judge.verdicts import DROP, SPIKE
+from detectors.model.measures import Measure
+from detectors.model.scope import Edge, Scope
+from detectors.model.series import Series
+
+MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604800
+BEGIN = 1_759_708_800  # a Monday, 00:00 UTC
+STEP = 300
+TABLE = Scope("table", "aws", "1", "eu-west-1", "items")
+MEASURES = (Measure.REQUESTS, Measure.WCU, Measure.LATENCY)
+
+
+def table(number: int = 0) -> Scope:
+    return TABLE._replace(name=f"items-{number}")
+
+
+def a_judge(series: list[Series], step: int = STEP, **changed: float) -> Judge:
+    judge = Judge(JudgeSettings(**changed), step)
+    judge.add(series)
+    return judge
+
+
+def curve(seconds: float, weeks: float, level: float, seed: int, *, noise: float = 0.08) -> np.ndarray:
+    """Return (steps, 1) of a daily and weekly shape with log-normal noise, from BEGIN on."""
+    at = np.arange(int(weeks * WEEK / seconds)) * seconds
+    shape = (1 + 0.6 * np.sin(2 * np.pi * at / DAY)) * np.where(at // DAY % 7 >= 5, 0.6, 1.0)
+    return (level * shape * np.exp(np.random.default_rng(seed).normal(0, noise, len(at))))[:, None]
+
+
+def judged(judge: Judge, values: np.ndarray, first: int = 0, step: int = STEP) -> list[Judgement]:
+    return [judge.judge(BEGIN + step * (first + at), row) for at, row in enumerate(values)]
+
+
+def opened(judgements: list[Judgement], row: int = 0) -> list[tuple[int, int]]:
+    """Return (step, verdict) of every onset."""
+    return [(at, int(j.verdict[row])) for at, j in enumerate(judgements) if j.opened[row]]
+
+
+def content(judgement: Judgement) -> list[bytes]:
+    arrays = (
+        "observed",
+        "expected",
+        "lower",
+        "upper",
+        "score",
+        "verdict",
+        "opened",
+        "ended",
+        "since",
+        "young",
+    )
+    return [getattr(judgement, name).tobytes() for name in arrays] + [repr(judgement.growth).encode()]
+
+
+def test_three_times_the_usual_for_twenty_minutes_is_a_spike_told_within_the_steps_it_must_persist() -> None:
+    values = np.repeat(curve(60, 1.3, 300, seed=1), 3, axis=1)
+    at = int(1.1 * WEEK / 60)
+    values[at : at + 20] *= 3
+    judge = a_judge([Series(table(i), measure, floor_relative=0.3) for i, measure in enumerate(MEASURES)], 60)
+    judgements = judged(judge, values, step=60)
+    for row in range(3):
+        ((told, verdict),) = opened(judgements, row)
+        assert verdict == SPIKE
+        assert at <= told < at + JudgeSettings().persist
+        assert judgements[told].since[row] == BEGIN + 60 * at
+        (over,) = [step for step, judgement in enumerate(judgements) if judgement.ended[row]]
+        assert at + 20 <= over <= at + 20 + 2 * JudgeSettings().recover
+
+
+def test_a_fall_to_three_tenths_is_a_drop() -> None:
+    values = np.repeat(curve(60, 1.3, 300, seed=2), 3, axis=1)
+    at = int(1.1 * WEEK / 60)
+    values[at : at + 30] *= 0.3
+    judge = a_judge([Series(table(i), measure, floor_relative=0.3) for i, measure in enumerate(MEASURES)], 60)
+    judgements = judged(judge, values, step=60)
+    for row in range(3):
+        ((told, verdict),) = opened(judgements, row)
+        assert (verdict, told < at + 3) == (DROP, True)
+
+
+def test_nothing_is_told_of_a_series_younger_than_its_baseline() -> None:
+    values = curve(STEP, 0.95, 300, seed=3)
+    values[1500:1510] *= 20
+    judgements = judged(a_judge([Series(TABLE, Measure.WCU)]), values)
+    assert opened(judgements) == []
+    assert all(judgement.young[0] for judgement in judgements)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_a_constant_series_is_silent(measure: Measure) -> None:
+    judgements = judged(a_judge([Series(TABLE, measure)]), np.full((3 * WEEK // STEP, 1), 7.0))
+    assert opened(judgements) == []
+    assert max(judgement.score[0] for judgement in judgements) < 1e-6
+    assert not any(judgement.growth for judgement in judgements)
+
+
+def test_a_deviation_below_either_floor_is_not_told() -> None:
+    values = np.concatenate([curve(STEP, 2.1, 300, seed=4)] * 3, axis=1)
+    values[-200:-190] *= 2
+    judge = a_judge(
+        [
+            Series(table(0), Measure.WCU, floor_relative=0.5),
+            Series(table(1), Measure.WCU, floor_relative=1.5),
+            Series(table(2), Measure.WCU, floor_absolute=10.0),  # per second: 3000 a step
+        ]
+    )
+    judgements = judged(judge, values)
+    assert [len(opened(judgements, row)) for row in range(3)] == [1, 0, 0]
+
+
+@pytest.mark.parametrize("measure", [Measure.WCU, Measure.LATENCY])
+@pytest.mark.parametrize("unit", [1e-4, 1e5])
+def test_amounts_and_latencies_in_another_unit_are_judged_the_same(measure: Measure, unit: float) -> None:
+    values = curve(STEP, 2.2, 300, seed=5)
+    values[-300:-290] *= 3
+    values[-100:-90] *= 0.2
+    plain = judged(a_judge([Series(TABLE, measure, floor_relative=0.3)]), values)
+    other = judged(a_judge([Series(TABLE, measure, floor_relative=0.3)]), values * unit)
+    assert opened(plain) == opened(other)
+    assert len(opened(plain)) == 2
+    np.testing.assert_allclose([j.score[0] for j in plain], [j.score[0] for j in other], atol=1e-4)
+
+
+def test_an_incident_teaches_the_next_week_nothing() -> None:
+    values = curve(STEP, 3, 300, seed=6)
+    monday = 2 * WEEK // STEP
+    values[monday - 2016 + 100 : monday - 2016 + 112] *= 5
+    judge = a_judge([Series(TABLE, Measure.WCU, floor_relative=0.3)], weeks=1)
+    before = judged(judge, values[: monday + 106])
+    clean = a_judge([Series(TABLE, Measure.WCU, floor_relative=0.3)], weeks=1)
+    values[monday - 2016 + 100 : monday - 2016 + 112] /= 5
+    without = judged(clean, values[: monday + 106])
+    assert len(opened(before)) == 1
+    assert before[-1].expected[0] == pytest.approx(without[-1].expected[0], rel=0.15)
+    assert judge.weeks(0) == ([], [1])
+    assert clean.weeks(0) == ([1], [])
+
+
+def test_a_level_that_stays_ends_the_verdict_within_hours_and_becomes_the_expected_one() -> None:
+    values = curve(STEP, 3, 300, seed=7)
+    at = 2 * WEEK // STEP + 500
+    values[at:] *= 3
+    judgements = judged(a_judge([Series(TABLE, Measure.WCU, floor_relative=0.3)]), values)
+    assert len(opened(judgements)) == 1
+    (ended,) = [step for step, judgement in enumerate(judgements) if judgement.ended[0]]
+    assert ended <= at + 6 * HOUR // STEP + 2
+    ratio = [judgements[step].expected[0] / values[step, 0] for step in range(ended + 2, ended + 200)]
+    assert 0.8 < np.median(ratio) < 1.2
+
+
+def test_an_edge_is_never_told_and_learns_nothing_while_its_target_is_in_an_incident() -> None:
+    source = Scope("function", "aws", "1", "eu-west-1", "put")
+    judge = a_judge(
+        [
+            Series(TABLE, Measure.WCU, floor_relative=0.3),
+            Series(Edge(source, TABLE), Measure.WCU, judged=False),
+        ]
+    )
+    values = np.concatenate([curve(STEP, 2.2, 300, seed=8), curve(STEP, 2.2, 100, seed=9)], axis=1)
+    values[-40:] += [1500.0, 1500.0]
+    judgements = judged(judge, values)
+    assert len(opened(judgements, 0)) == 1
+    assert opened(judgements, 1) == []
+    end = BEGIN + STEP * len(values)
+    observed, expected = judge.window([0, 1], end - 40 * STEP, end)
+    np.testing.assert_allclose(observed, values[-40:].sum(axis=0), rtol=1e-5)
+    assert observed[1] - expected[1] == pytest.approx(1500 * 40, rel=0.05)
+    assert observed[0] - expected[0] == pytest.approx(1500 * 40, rel=0.15)
+
+
+def test_of_a_series_that_was_never_seen_before_nothing_was_expected() -> None:
+    source = Scope("client", "aws", "1", "eu-west-1", "ios", "3.2.1")
+    judge = a_judge([Series(TABLE, Measure.WCU, floor_relative=0.3)])
+    values = curve(STEP, 2.1, 300, seed=10)
+    values[-12:] *= 4
+    judged(judge, values[:-10])
+    judge.add([Series(Edge(source, TABLE), Measure.WCU, judged=False)])
+    both = np.concatenate([values[-10:], np.full((10, 1), 700.0)], axis=1)
+    judged(judge, both, first=len(values) - 10)
+    end = BEGIN + STEP * len(values)
+    observed, expected = judge.window([1], end - 12 * STEP, end)
+    assert (observed[0], expected[0]) == (7000.0, 0.0)
+
+
+def test_a_trace_shows_the_last_hours_the_same_hours_last_week_and_the_band_per_second() -> None:
+    values = curve(STEP, 2.1, 300, seed=11)
+    judge = a_judge([Series(TABLE, Measure.WCU)])
+    judgements = judged(judge, values)
+    trace = judge.trace(0, BEGIN + STEP * len(values))
+    assert trace.start == BEGIN + STEP * (len(values) - 48)
+    np.testing.assert_allclose(trace.now, values[-48:, 0] / STEP, rtol=1e-6)
+    np.testing.assert_allclose(trace.last_week, values[-48 - 2016 : -2016, 0] / STEP, rtol=1e-6)
+    np.testing.assert_allclose(trace.upper[-1], judgements[-1].upper[0] / STEP, rtol=1e-6)
+    np.testing.assert_allclose(trace.lower[-1], judgements[-1].lower[0] / STEP, rtol=1e-6)
+
+
+def test_steps_left_out_are_missing_in_the_trace_and_hold_an_open_verdict() -> None:
+    values = curve(STEP, 2.1, 300, seed=12)
+    values[-6:] *= 4
+    judge = a_judge([Series(TABLE, Measure.WCU, floor_relative=0.3)])
+    judged(judge, values)
+    later = judge.judge(BEGIN + STEP * (len(values) + 3), np.array([1200.0]))
+    assert later.verdict[0] == SPIKE
+    trace = judge.trace(0, BEGIN + STEP * (len(values) + 4))
+    assert [value is None for value in trace.now[-5:]] == [False, True, True, True, False]
+
+
+def test_time_that_does_not_move_on_and_a_wrong_number_of_values_are_refused() -> None:
+    judge = a_judge([Series(TABLE, Measure.WCU)])
+    judge.judge(BEGIN, np.ones(1))
+    with pytest.raises(ValueError, match="judged before"):
+        judge.judge(BEGIN, np.ones(1))
+    with pytest.raises(ValueError, match="2 values for 1 series"):
+        judge.judge(BEGIN + STEP, np.ones(2))
+
+
+VALUES = st.one_of(
+    st.floats(0, 1e6),
+    st.sampled_from([0.0, 1.0, 50.0, 50.0, 50.0, np.nan, np.inf, -np.inf, -3.0, 1e15, 5e-324]),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data(), st.lists(st.integers(1, 40), min_size=30, max_size=90))
+def test_any_values_and_gaps_give_a_finite_score_below_one_and_an_ordered_interval(
+    data: st.DataObject, jumps: list[int]
+) -> None:
+    judge = a_judge([Series(table(i), measure) for i, measure in enumerate(MEASURES)], 3600, young=0)
+    at = 0
+    for jump in jumps:
+        at += jump
+        values = np.array(data.draw(st.lists(VALUES, min_size=3, max_size=3)))
+        judgement = judge.judge(BEGIN + at * 3600, values)
+        assert np.isfinite(judgement.score).all()
+        assert ((judgement.score >= 0) & (judgement.score < 1)).all()
+        known = ~np.isnan(judgement.expected)
+        assert (judgement.lower <= judgement.expected * (1 + 1e-9) + 1e-9)[known].all()
+        assert (judgement.upper >= judgement.expected * (1 - 1e-9) - 1e-9)[known].all()
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(1, 1000), st.integers(0, 99))
+def test_a_judge_restored_anywhere_goes_on_byte_for_byte_as_if_it_had_never_stopped(
+    cut: int, seed: int
+) -> None:
+    series = [Series(table(i), measure, floor_relative=0.2) for i, measure in enumerate(MEASURES)]
+    random = np.random.default_rng(seed)
+    values = curve(1800, 3, 300, seed) * np.exp(random.normal(0, 0.1, (1008, 3)))
+    values[random.random(values.shape) < 0.02] *= 9
+    values[random.random(values.shape) < 0.02] = np.nan
+    values[700:706, 0] *= 6
+    whole = judged(a_judge(series, 1800), values, step=1800)
+    first = a_judge(series, 1800)
+    judged(first, values[:cut], step=1800)
+    second = a_judge(series, 1800)
+    second.restore(first.snapshot())
+    rest = judged(second, values[cut:], cut, step=1800)
+    assert [content(one) for one in rest] == [content(one) for one in whole[cut:]]
+
+
+def test_series_added_later_do_not_disturb_those_that_were_there() -> None:
+    values = curve(STEP, 2.1, 300, seed=13)
+    values[-30:-20] *= 3
+    alone = judged(a_judge([Series(TABLE, Measure.WCU)]), values)
+    judge = a_judge([Series(TABLE, Measure.WCU)])
+    before = judged(judge, values[:3000])
+    judge.add([Series(table(1), Measure.REQUESTS), Series(table(2), Measure.LATENCY)])
+    after = judged(judge, np.concatenate([values[3000:], values[3000:], values[3000:]], axis=1), 3000)
+    assert opened(before + after) == opened(alone)
+    assert len(opened(alone)) == 1
+
+
+def test_the_state_stays_bounded_however_long_it_runs() -> None:
+    judge = a_judge([Series(TABLE, Measure.WCU)], 3600, weeks=1)
+    sizes = []
+    for week in range(4, 9):
+        judged(judge, curve(3600, 1, 300, seed=week), week * 168, step=3600)
+        sizes.append(sum(map(len, judge.snapshot().values())))
+    assert max(sizes[2:]) <= 1.02 * sizes[1]
+
+
+def test_growth_alone_never_opens_a_spike_and_is_told_as_growth() -> None:
+    days = (np.arange(5 * WEEK // STEP) * STEP / DAY)[:, None]
+    values = np.concatenate(
+        [
+            curve(STEP, 5, 300, seed, noise=0.1) * (1 + per_day) ** days
+            for per_day in (0.02, 0.05)
+            for seed in range(21)
+        ],
+        axis=1,
+    )
+    series = [Series(table(i), MEASURES[i % 3], floor_relative=0.2) for i in range(42)]
+    judgements = judged(a_judge(series), values)
+    assert sum(judgement.opened.sum() for judgement in judgements) == 0
+    told = {one.row for judgement in judgements for one in judgement.growth if one.state == "open"}
+    assert told == set(range(42))
+
+
+def test_noise_around_a_weekly_curve_is_hardly_ever_told_at_any_rate() -> None:
+    random = np.random.default_rng(14)
+    levels = np.repeat([0.5, 20.0, 3000.0], 25)
+    shape = np.concatenate([curve(STEP, 5, level, at, noise=0.1) for at, level in enumerate(levels)], axis=1)
+    judge = a_judge([Series(table(i), Measure.REQUESTS) for i in range(len(levels))])
+    judgements = judged(judge, random.poisson(shape).astype(float))
+    pages = sum(judgement.opened for judgement in judgements)
+    # 100 judged series-weeks a rate, without any floor: at most one page a series and ten weeks
+    assert [int(pages[levels == level].sum()) <= 10 for level in (0.5, 20.0, 3000.0)] == [True] * 3
+    assert sum(one.state == "open" for judgement in judgements for one in judgement.growth) <= 2
+
+
+def test_a_series_that_is_zero_but_for_bursts_is_told_of_less_and_less() -> None:
+    random = np.random.default_rng(15)
+    values = np.where(random.random((8064, 20)) < 0.01, random.lognormal(0, 1, (8064, 20)), 0.0)
+    judgements = judged(a_judge([Series(table(i), Measure.WCU) for i in range(20)]), values)
+    told = np.array([judgement.opened.sum() for judgement in judgements]).reshape(4, -1).sum(axis=1) / 20
+    assert told[3] <= 1  # a week and series, of about twenty bursts
+
+
+def test_half_of_the_data_is_judged_as_if_the_rest_had_been_like_it() -> None:
+    values = np.repeat(curve(STEP, 1.5, 300, seed=16), 3, axis=1)
+    judge = a_judge([Series(table(i), measure, floor_relative=0.3) for i, measure in enumerate(MEASURES)])
+    judged(judge, values)
+    half = np.array([0.5, 0.5, 1.0]) * values[-1]
+    judgement = judge.judge(BEGIN + STEP * len(values), half, completeness=0.5)
+    np.testing.assert_allclose(judgement.observed, values[-1])
+    assert not judgement.opened.any()
+
+
+def test_twice_the_sensitivity_tells_half_the_deviation() -> None:
+    values = curve(STEP, 2, 300, seed=17)
+    values[-10:-4] *= 1.7
+    calm = judged(a_judge([Series(TABLE, Measure.WCU)], sensitivity=0.5), values)
+    keen = judged(a_judge([Series(TABLE, Measure.WCU)], sensitivity=2.0), values)
+    assert (len(opened(calm)), len(opened(keen)) > 0) == (0, True)
+    same_past = [a.score[0] <= b.score[0] for a, b in zip(calm, keen, strict=True)][: opened(keen)[0][0]]
+    assert all(same_past)  # until then neither had an incident to leave out of what it learnt
+
+
+def requests_and_failures(days: int, seed: int) -> np.ndarray:
+    """Return (steps of a minute, 2): three requests a minute, of which one in five hundred fails."""
+    draw = np.random.default_rng(seed)
+    requests = draw.poisson(3.0, days * DAY // MINUTE)
+    return np.stack((requests, draw.binomial(requests, 0.002)), axis=1).astype(float)
+
+
+def told_of_failures(values: np.ndarray) -> list[int]:
+    """Return the minutes in which more failures were told, at a floor far below one a minute."""
+    failures = Series(TABLE, Measure.ERRORS_BACKEND, floor_absolute=0.005, floor_relative=1.0)
+    judge = a_judge([Series(TABLE, Measure.REQUESTS), failures], MINUTE)
+    told: list[int] = []
+    for day in range(0, len(values), DAY // MINUTE):
+        # a day at once is more than a judge takes
+        for first in (day, day + 720):
+            out, _ = judge.judge_steps(BEGIN + MINUTE * first, values[first : first + 720])
+            told += (first + np.flatnonzero(out.opened[:, 1])).tolist()
+    return told
+
+
+def test_a_handful_of_failures_where_there_are_none_on_other_days_is_told_within_half_an_hour() -> None:
+    values, begin = requests_and_failures(10, 1), 9 * DAY // MINUTE + 600
+    values[begin : begin + 40, 1] = np.random.default_rng(2).binomial(
+        values[begin : begin + 40, 0].astype(int), 0.25
+    )
+    told = told_of_failures(values)
+    assert told, "nothing was told"
+    assert begin < told[0] < begin + 30
+    assert told[-1] < begin + 60
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_failures_that_always_come_are_never_told_however_few_they_are(seed: int) -> None:
+    assert told_of_failures(requests_and_failures(10, seed)) == []
+
+
+def test_more_failures_with_as_many_more_requests_are_no_news() -> None:
+    values, begin = requests_and_failures(10, 3), 9 * DAY // MINUTE + 600
+    values[begin : begin + 60] = requests_and_failures(1, 4)[:60] * 8
+    assert told_of_failures(values) == []
+
+
+def test_a_judge_says_what_its_expectation_rests_on() -> None:
+    judge = a_judge([Series(TABLE, Measure.WCU)])
+    values = curve(STEP, 1.2, 300, seed=31)
+    judged(judge, values[:10])
+    assert judge.compared_with(0) == "minutes"
+    judged(judge, values[10:400], first=10)
+    assert judge.compared_with(0) == "yesterday"
+    judged(judge, values[400:], first=400)
+    assert (judge.compared_with(0), judge.weeks(0)) == ("weeks", ([1], []))
+
+
+def test_a_holiday_is_compared_with_the_last_holidays_and_sundays() -> None:
+    calendar = Calendar(CalendarSettings(timezone="Europe/Berlin", holidays="DE"), weeks=4)
+    judge = Judge(JudgeSettings(), 3600, calendar)
+    judge.add([Series(TABLE, Measure.WCU, floor_relative=0.3)])
+    start = 1_774_828_800 - 4 * WEEK  # Monday 2026-03-02, five weeks before Easter Monday
+    told = []
+    for at in range(35 * 24 + 20):
+        sunday = (start + at * HOUR) // DAY % 7 == 3 or start + at * HOUR >= start + 35 * DAY
+        told.append(judge.judge(start + at * HOUR, np.array([30.0 if sunday else 300.0 + at % 7])))
+    assert judge.compared_with(0) == "holidays"
+    assert told[-1].expected[0] == pytest.approx(30, rel=0.2)
+    assert not any(judgement.opened[0] for judgement in told[35 * 24 :])
+
+
+@pytest.mark.parametrize("hours", [1, 5])
+def test_a_planned_rise_is_no_spike_and_one_that_does_not_come_is_a_drop(hours: int) -> None:
+    begin = BEGIN + 2 * WEEK + 9 * HOUR
+    sale = {"name": "Sale", "start": _utc(begin), "end": _utc(begin + hours * HOUR), "factor": 3}
+    calendar = Calendar(CalendarSettings(planned=[sale]), weeks=4)
+    at = slice((begin - BEGIN) // STEP, (begin + hours * HOUR - BEGIN) // STEP)
+    came, missing = curve(STEP, 2.2, 3000, seed=32), curve(STEP, 2.2, 3000, seed=33)
+    came[at] *= 3
+    judge = Judge(JudgeSettings(), STEP, calendar)
+    judge.add([Series(table(i), Measure.REQUESTS, floor_relative=0.3) for i in range(2)])
+    judgements = judged(judge, np.concatenate([came, missing], axis=1))
+    assert opened(judgements, 0) == []
+    assert [verdict for _, verdict in opened(judgements, 1)] == [DROP]
+    assert judgements[at.start + 3].expected[0] == pytest.approx(3 * 3000, rel=0.7)
+    (over,) = [step for step, judgement in enumerate(judgements) if judgement.ended[1]]
+    assert at.stop <= over <= at.stop + 2 * JudgeSettings().recover
+
+
+def _utc(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()[:19]

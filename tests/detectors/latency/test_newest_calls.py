@@ -1,0 +1,86 @@
+"""The compiled look back over the newest calls of each row."""
+
+from collections.abc import Callable
+from types import ModuleType
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import detectors.latency.newest_calls as compiled_module
+from detectors.latency.latency import N_BINS, quantile
+
+STEPS, ROWS, LEAST = 12, 4, 40
+
+
+def looked_back(module: ModuleType, q: float) -> list[NDArray[np.int64]]:
+    """Bins of a quantile at each of some random steps, from one kernel."""
+    random = np.random.default_rng(1)
+    newest, histogram = np.full(ROWS, -1), np.zeros(N_BINS, np.int64)
+    runs, cells = np.zeros((STEPS * ROWS, module.COLUMNS), np.int64), np.zeros((STEPS * 20, 2), np.int32)
+    used, said = (0, 0), []
+    for step in range(STEPS):
+        rows, bins = random.integers(0, ROWS, 20), random.integers(0, N_BINS, 20)
+        before = used[0]
+        used = module.append((rows, bins, np.full(20, 2.0)), step, newest, runs, cells, used, histogram)
+        found = np.full(ROWS, -1)
+        reach = LEAST, step - 5
+        module.quantile_bins((before, used[0]), reach, q, runs, cells, histogram, found)
+        assert not histogram.any()
+        said += [found, module.needed(newest, reach, runs[: used[0]])]
+    return said
+
+
+@pytest.mark.parametrize("q", [0.0, 0.5, 0.95, 1.0])
+def test_the_compiled_code_says_what_the_plain_one_says(
+    uncompiled: Callable[[ModuleType], ModuleType], q: float
+) -> None:
+    plain = uncompiled(compiled_module)
+    assert not hasattr(plain.append, "py_func")
+    said = looked_back(compiled_module, q)
+    assert any((found >= 0).any() for found in said[::2])
+    for one, other in zip(said, looked_back(plain, q), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_not_needed_is_behind_calls_enough_or_too_old() -> None:
+    newest, histogram = np.full(1, -1), np.zeros(N_BINS, np.int64)
+    runs, cells = np.zeros((4, compiled_module.COLUMNS), np.int64), np.zeros((4, 2), np.int32)
+    used = (0, 0)
+    for step, count in enumerate((9.0, 1.0, 2.0, 2.0)):
+        latency = np.zeros(1, np.int64), np.full(1, step), np.full(1, count)
+        used = compiled_module.append(latency, step, newest, runs, cells, used, histogram)
+    assert compiled_module.needed(newest, (5, 0), runs).tolist() == [False, True, True, True]
+    assert compiled_module.needed(newest, (100, 2), runs).tolist() == [False, False, True, True]
+
+
+def test_a_quantile_is_that_of_the_merged_histogram() -> None:
+    newest, histogram = np.full(1, -1), np.zeros(N_BINS, np.int64)
+    runs, cells = np.zeros((2, compiled_module.COLUMNS), np.int64), np.zeros((6, 2), np.int32)
+    used = (0, 0)
+    for step, bins in enumerate(([5, 3, 5], [9, 3, 500])):
+        latency = np.zeros(3, np.int64), np.array(bins), np.ones(3)
+        used = compiled_module.append(latency, step, newest, runs, cells, used, histogram)
+    merged = np.bincount([5, 3, 5, 9, 3, 500], minlength=N_BINS)
+    for q in (0.0, 0.2, 0.5, 0.9, 1.0):
+        found = np.full(1, -1)
+        compiled_module.quantile_bins((1, 2), (6, 0), q, runs, cells, histogram, found)
+        alone = np.zeros(N_BINS)
+        alone[found[0]] = 1
+        assert quantile(alone, 0.5) == quantile(merged, q)
+
+
+def test_slower_calls_are_counted_over_the_same_runs(uncompiled: Callable[[ModuleType], ModuleType]) -> None:
+    for module in (compiled_module, uncompiled(compiled_module)):
+        newest, histogram = np.full(1, -1), np.zeros(N_BINS, np.int64)
+        runs, cells = np.zeros((3, module.COLUMNS), np.int64), np.zeros((9, 2), np.int32)
+        used = before = (0, 0)
+        for step in range(3):
+            before = used
+            latency = np.zeros(3, np.int64), np.array([1, 5, 9]), np.array([4.0, 2.0, 1.0])
+            used = module.append(latency, step, newest, runs, cells, used, histogram)
+        found = np.zeros((2, 1), np.int64)
+        module.slower((before[0], used[0]), (10, 0), np.array([4]), runs, cells, found)
+        assert found.tolist() == [[14], [6]]  # two steps are enough
+        module.slower((before[0], used[0]), (100, 2), np.array([9]), runs, cells, found)
+        assert found.tolist() == [[7], [0]]

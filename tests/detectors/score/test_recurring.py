@@ -1,0 +1,32 @@
+"""What comes at the same time of every day is how a series is."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from detectors.score.score import score
+
+BEGIN = 1_759_708_800  # a Monday, 00:00 UTC
+MINUTES_A_DAY = 1440
+FIRST = 23 * MINUTES_A_DAY + 600
+
+
+def told(minutes: int, *, more: float = 300.0, last: float = 1.0) -> list[int]:
+    """Return the onsets, in days, on a curve with a new job; the last time it is ``last`` times as large."""
+    day = np.arange(52 * MINUTES_A_DAY) / MINUTES_A_DAY
+    shape = (1 + 0.5 * np.sin(2 * np.pi * (day - 0.3))) * np.where(day % 7 >= 5, 0.7, 1.0)
+    values: NDArray[np.float64] = 100 * shape * (1 + 0.03 * np.random.default_rng(1).normal(size=len(day)))
+    starts = list(range(FIRST, len(day), MINUTES_A_DAY))
+    for at in starts:
+        values[at : at + minutes] += more * (last if at == starts[-1] else 1.0)
+    found = score(BEGIN + 60 * np.arange(len(day), dtype=np.int64), values)
+    return [int(at) // MINUTES_A_DAY for at in np.flatnonzero(found.alert)]
+
+
+@pytest.mark.parametrize("minutes", [30, 180])
+def test_a_new_nightly_job_is_told_on_five_days(minutes: int) -> None:
+    assert told(minutes) == [23, 24, 25, 26, 27]
+
+
+def test_a_job_that_is_much_larger_than_on_other_days_is_told_again() -> None:
+    assert told(30, last=6.0) == [23, 24, 25, 26, 27, 51]

@@ -1,0 +1,155 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.judge.habits import HELD, MANY, Habits
+from detectors.state.squeeze import squeeze, unsqueeze
+from detectors.state.timeline import BLOCK, SHEET, TILE, Timeline
+
+ROWS = 80
+KEEP = 3 * SHEET
+
+
+def timeline(rows: int = ROWS, *, sheets: bool = True) -> Timeline:
+    made = Timeline("past", 2, KEEP, sheets=sheets)
+    made.add(rows)
+    return made
+
+
+def values(first: int, steps: int, rows: int = ROWS) -> np.ndarray:
+    """Counts, amounts, and what is never measured."""
+    at = np.arange(first, first + steps)[:, None]
+    row = np.arange(rows)[None]
+    found = np.where(row % 3 == 0, (at * 7 + row) % 11, np.sqrt(at + row) * 1.1)
+    return np.where(row % 3 == 2, np.nan, found).astype(np.float32)
+
+
+def filled(steps: int, rows: int = ROWS, *, sheets: bool = True) -> Timeline:
+    made = timeline(rows, sheets=sheets)
+    for first in range(0, steps, 7):
+        some = values(first, min(7, steps - first), rows)
+        made.write(first, some, -some)
+    return made
+
+
+@given(st.lists(st.lists(st.floats(width=32), min_size=4, max_size=4), min_size=1, max_size=20))
+def test_nothing_is_lost_by_squeezing(numbers: list[list[float]]) -> None:
+    some = np.array(numbers, np.float32)
+    back = unsqueeze(squeeze(some), (len(some), 4))
+    assert np.array_equal(back, some, equal_nan=True)
+    known = ~np.isnan(some)
+    assert np.array_equal(np.signbit(back)[known], np.signbit(some)[known])
+
+
+def test_counts_take_less_than_a_byte_and_zeros_nothing() -> None:
+    draw = np.random.default_rng(0)
+    counts = draw.poisson(3, (TILE, BLOCK)).astype(np.float32)
+    assert len(squeeze(counts)) < 0.45 * counts.size
+    assert len(squeeze(np.zeros((TILE, BLOCK), np.float32))) < 200
+
+
+@pytest.mark.parametrize("rows", [3, ROWS, TILE + 5])
+def test_what_was_written_is_read_however_old_it_is(rows: int) -> None:
+    steps = 2 * SHEET + 100
+    made = filled(steps, rows)
+    for first, many in ((0, 40), (SHEET - 20, 40), (steps - 50, 50)):
+        out = np.full((many, rows), np.nan)
+        assert made.read(0, first, out)
+        assert np.array_equal(out, values(first, many, rows), equal_nan=True)
+        some = [0, rows - 1, rows // 2]
+        picked = made.pick(1, some, first, first + many)
+        assert np.array_equal(picked, -values(first, many, rows)[:, some], equal_nan=True)
+
+
+def test_a_series_that_came_later_has_no_past() -> None:
+    made = filled(100)
+    made.add(5)
+    made.write(100, values(100, 1, ROWS + 5), values(100, 1, ROWS + 5))
+    assert np.isnan(made.pick(0, [ROWS + 3], 0, 100)).all()
+    assert made.pick(0, [ROWS + 1], 100, 101)[0, 0] == values(100, 1, ROWS + 5)[0, ROWS + 1]
+
+
+def test_few_series_that_become_many_keep_their_past() -> None:
+    made = filled(200, 5)
+    made.add(ROWS)
+    made.write(200, values(200, 1, ROWS + 5), values(200, 1, ROWS + 5))
+    assert np.array_equal(made.pick(0, range(5), 0, 200), values(0, 200, 5), equal_nan=True)
+
+
+@pytest.mark.parametrize("index", [3, SHEET - 1, SHEET + 700])
+def test_a_value_can_be_changed_afterwards(index: int) -> None:
+    made = filled(2 * SHEET + SHEET // 2)
+    made.change(0, index, np.array([1, 60, 500]), np.array([5.5, 6.5, 7.5]))
+    expected = values(index - 1, 3)
+    expected[1, [1, 60]] = 5.5, 6.5
+    assert np.array_equal(made.pick(0, range(ROWS), index - 1, index + 2), expected, equal_nan=True)
+    made.write(2 * SHEET + SHEET // 2, values(0, BLOCK + 1), values(0, BLOCK + 1))
+    copy = timeline(0)
+    copy.restore(made.snapshot(), ROWS)
+    assert np.array_equal(copy.pick(0, range(ROWS), index - 1, index + 2), expected, equal_nan=True)
+    blocks = [int(name.rpartition("/")[2]) for name in made.snapshot() if name.startswith("past/block/")]
+    assert min(blocks) >= 2 * SHEET // BLOCK, "the days that are over are one part each again"
+
+
+@pytest.mark.parametrize("steps", [1, BLOCK, 400, SHEET + 500, 2 * SHEET + 77])
+@pytest.mark.parametrize("rows", [4, ROWS])
+@pytest.mark.parametrize("sheets", [True, False])
+def test_a_timeline_restored_anywhere_goes_on_byte_for_byte(steps: int, rows: int, *, sheets: bool) -> None:
+    made = filled(steps, rows, sheets=sheets)
+    copy = timeline(0, sheets=sheets)
+    copy.restore(made.snapshot(), rows)
+    assert copy.snapshot() == made.snapshot()
+    for one, first in itertools.product((made, copy), range(steps, steps + 600, 50)):
+        one.write(first, values(first, 50, rows), values(first, 50, rows))
+    assert copy.snapshot() == made.snapshot()
+
+
+def test_what_is_over_stays_the_same_object_from_snapshot_to_snapshot() -> None:
+    made = filled(2 * SHEET)
+    before = made.snapshot()
+    made.write(2 * SHEET, values(0, BLOCK), values(0, BLOCK))
+    after = made.snapshot()
+    changed = {name for name, part in after.items() if part is not before.get(name)}
+    last = 2 * SHEET // BLOCK
+    assert changed <= {"past/at", "past/open", f"past/block/{last - 1}", f"past/block/{last - 2}"}
+
+
+def test_days_become_one_part_and_what_is_too_old_is_forgotten() -> None:
+    made = filled(6 * SHEET)
+    days = {name for name in made.snapshot() if name.removeprefix("past/").isdigit()}
+    assert days == {f"past/{day}" for day in (2, 3, 4)}
+    assert np.isnan(made.pick(0, [0], 0, 2 * SHEET)).all()
+    hours = filled(KEEP + 200, sheets=False)
+    assert np.isnan(hours.pick(0, [0], 0, 180)).all()
+    assert not np.isnan(hours.pick(0, [0], 210, KEEP + 200)).any()
+
+
+def test_habits_are_the_same_whether_most_of_the_day_is_squeezed() -> None:
+    draw = np.random.default_rng(1)
+    plain, folded = Habits(144), Habits(144)
+    rows = MANY
+    for habits in (plain, folded):
+        habits.add(rows)
+    folded.fold()
+    assert folded.folded
+    for turn in range(300):
+        slot = turn % 144
+        more = draw.exponential(1, rows).astype(np.float32)
+        folded.hold_around(slot)
+        for habits, places in ((plain, 144), (folded, HELD)):
+            habits.arrays()["above"][slot % places] = more
+            habits.arrays()["rose"][2, slot % places] = more * 2
+        folded.change(slot)
+        if turn == 150:
+            rows += 3
+            for habits in (plain, folded):
+                habits.add(3)
+            copy = Habits(144)
+            copy.restore(folded.snapshot(), rows)
+            folded = copy
+    folded.unfold()
+    for name, array in plain.arrays().items():
+        assert np.array_equal(folded.arrays()[name], array)

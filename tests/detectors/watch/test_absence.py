@@ -1,0 +1,195 @@
+"""Which gaps are a silence."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.judge.kernel import COUNTS_OF_ROOT, from_scale, to_scale
+from detectors.watch.absence import LEAST_GAPS, REACH_SECONDS, RETIRED_SECONDS, SilenceWatch
+
+STEP = 60
+PERSIST, RECOVER = 2, 5
+
+
+class Watched:
+    """One series, step after step."""
+
+    def __init__(self) -> None:
+        self.watch = self._new()
+        self.watch.add(1)
+        self.at = 0
+        self.ended: list[int] = []
+
+    @staticmethod
+    def _new() -> SilenceWatch:
+        return SilenceWatch(STEP, PERSIST, RECOVER)
+
+    def see(self, *observed: float, expected: float, may_open: bool = True, known: bool = True) -> list[bool]:
+        """Return after each step whether a silence is told."""
+        told = []
+        for value in observed:
+            ended = self.watch.watch(
+                self.at, np.array([value]), np.array([expected]), np.array([may_open]), known=known
+            )
+            self.ended += [self.at] * bool(ended[0])
+            told.append(bool(self.watch.silent[0]))
+            self.at += STEP
+        return told
+
+    def restart(self) -> None:
+        part = self.watch.snapshot()
+        self.watch = self._new()
+        self.watch.add(1)
+        self.watch.restore(part, 1)
+
+
+def test_a_dense_series_that_stops_is_told_after_it_persisted() -> None:
+    series = Watched()
+    assert series.see(20, 22, 0, 0, expected=20) == [False, False, False, True]
+    assert series.watch.since[0] == 2 * STEP  # the end of its last request's step
+
+
+def test_a_sparse_series_is_told_when_twenty_requests_were_missed() -> None:
+    series = Watched()
+    series.see(1, expected=1)
+    told = series.see(*[0] * 30, expected=1)
+    assert told.index(True) == LEAST_GAPS - 1
+
+
+def test_a_gap_where_nothing_was_expected_is_none() -> None:
+    series = Watched()
+    series.see(5, expected=5)
+    assert not any(series.see(*[0] * 2000, expected=0.001))
+
+
+def bursts(size: int, *, each: int, seconds: int = 14 * 86400) -> Watched:
+    """Return a series of a clock: so many requests in one of so many steps."""
+    series = Watched()
+    for _ in range(seconds // STEP // each):
+        series.see(size, *[0] * (each - 1), expected=size / each, may_open=False)
+    return series
+
+
+def test_a_gap_is_weighed_against_those_the_series_has() -> None:
+    dense = Watched()
+    dense.see(*[40, 44] * 5000, expected=40)
+    assert dense.see(0, 0, expected=40) == [False, True]
+    bursty = bursts(40, each=10)  # gaps of 36: of clumps that come at random they would be 18 on average
+    told = bursty.see(*[0] * 240, expected=4)
+    assert told.index(True) == pytest.approx(LEAST_GAPS * 18 / 4, rel=0.15)
+
+
+def test_one_heavy_gap_does_not_hide_the_next_for_weeks() -> None:
+    series = Watched()
+    series.see(*[1] * 5000, expected=1)
+    series.see(*[0] * 19, *[1] * 100, expected=1)  # a break of which nothing was told
+    told = series.see(*[0] * 60, expected=1)
+    assert told.index(True) < 3 * 19  # not twenty times it
+
+
+def test_what_no_other_day_tells_is_no_gap() -> None:
+    series = Watched()
+    series.see(*[40, *[0] * 30] * 3, expected=float("nan"))  # a young series: each burst is all there is
+    assert series.watch.usual[0] == 1
+    assert series.watch.nats[0] == 0
+
+
+def test_a_gap_weighs_what_was_expected_before_it_however_the_level_follows() -> None:
+    watch = SilenceWatch(STEP, PERSIST, RECOVER)
+    watch.add(1)
+    every, at_one = np.ones(1, bool), to_scale(1.0, COUNTS_OF_ROOT, counted=True)
+    watch.watch(0, np.ones(1), np.ones(1), every, known=every)
+    for at in range(1, 11):  # the present level falls at once, the one over hours by and by
+        watch.watch(
+            STEP * at,
+            np.zeros(1),
+            np.full(1, from_scale(at_one / 2, COUNTS_OF_ROOT, counted=True)),
+            every,
+            known=every,
+            level=np.full(1, -at_one / 2),
+            hours=np.full(1, -at_one * at / 100),
+        )
+    assert watch.nats[0] == pytest.approx(10 * from_scale(at_one, COUNTS_OF_ROOT, counted=True), rel=0.1)
+
+
+def test_where_more_come_than_the_weeks_tell_more_are_missed() -> None:
+    series = Watched()
+    series.see(*[2] * 20000, expected=1)  # of few requests the middle of the weeks is below the mean
+    told = series.see(*[0] * 30, expected=1)
+    assert told.index(True) == LEAST_GAPS / 2
+
+
+def test_what_was_told_is_not_what_gaps_are_like() -> None:
+    series = Watched()
+    series.see(20, *[0] * 60, *[20] * 30, expected=20)
+    assert series.watch.usual[0] == 1
+    assert series.see(0, 0, expected=20) == [False, True]
+
+
+def test_a_young_series_is_not_told_and_told_once_it_is_old_enough() -> None:
+    series = Watched()
+    series.see(20, expected=20)
+    assert series.see(*[0] * 10, expected=20, may_open=False) == [False] * 10
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["missing", "nothing came at all"])
+def test_missing_is_not_silent(known: bool) -> None:
+    series = Watched()
+    series.see(20, expected=20)
+    value = float("nan") if known else 0.0
+    assert series.see(*[value] * 100, expected=20, known=known) == [False] * 100
+    assert series.see(0, 0, expected=20) == [False, True]
+
+
+def test_a_scope_that_rests_is_not_waited_for() -> None:
+    series = Watched()
+    series.see(20, expected=0)
+    series.see(*[0] * (REACH_SECONDS // STEP), expected=0)  # closed for the night
+    assert not any(series.see(*[0] * 100, expected=20))  # and does not open in the morning: a drop, if any
+
+
+def test_a_silence_is_over_some_steps_after_traffic_came_back() -> None:
+    series = Watched()
+    series.see(20, 0, 0, 0, expected=20)
+    back = series.at
+    assert series.see(*[20] * 6, expected=20) == [True] * (RECOVER - 1) + [False] * 2
+    assert series.ended == [back + (RECOVER - 1) * STEP]
+
+
+def test_a_straggler_does_not_end_a_silence() -> None:
+    series = Watched()
+    series.see(20, 0, 0, 0, expected=20)
+    assert all(series.see(1, 0, 0, 0, 0, 0, 0, 0, 0, expected=20))
+
+
+def test_after_a_week_a_silent_scope_is_retired_and_begins_anew() -> None:
+    series = Watched()
+    series.see(20, expected=20)
+    told = series.see(*[0] * (RETIRED_SECONDS // STEP + 500), expected=20)
+    assert told[RETIRED_SECONDS // STEP - 2]
+    assert not told[RETIRED_SECONDS // STEP]
+    assert len(series.ended) == 1
+    assert not any(told[RETIRED_SECONDS // STEP :])
+    assert series.see(20, 0, 0, expected=20) == [False, False, True]
+
+
+@given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 7.0, float("nan")]), max_size=60), st.integers(0, 60))
+def test_a_restart_anywhere_changes_nothing(values: list[float], restart: int) -> None:
+    whole, cut = Watched(), Watched()
+    told = whole.see(7.0, *values, expected=7)
+    before = cut.see(*[7.0, *values][:restart], expected=7)
+    cut.restart()
+    assert before + cut.see(*[7.0, *values][restart:], expected=7) == told
+    assert cut.ended == whole.ended
+
+
+@pytest.mark.parametrize("rate", [0.2, 1.0, 5.0])
+def test_a_poisson_stream_is_not_silent_by_chance(rate: float) -> None:
+    """Half a million steps of a hundred series."""
+    drawn = np.random.Generator(np.random.PCG64(7)).poisson(rate, (5000, 100)).astype(float)
+    watch = SilenceWatch(STEP, PERSIST, RECOVER)
+    watch.add(100)
+    for at, row in enumerate(drawn):
+        watch.watch(at * STEP, row, np.full(100, rate), np.full(100, at > 1000), known=True)
+        assert not watch.silent.any()

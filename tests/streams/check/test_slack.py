@@ -1,0 +1,89 @@
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from alerting.outbox.sink import Result
+from alerting.sinks.slack import SlackSink
+from config.settings import Settings
+from streams.check.checked import Check
+from streams.check.slack import check_slack
+from tests.alerting.slack_app import SlackApp
+from tests.alerting.slack_standin import TOKEN, SlackStandin
+
+EVERY_SCOPE = {"chat:write", "files:write", "channels:history", "channels:read"}
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
+
+
+async def checked(slack: SlackStandin, to: list[str] | None = None, **changes: Any) -> list[Check]:
+    notify = {"routes": [{"to": to}]} if to else {}
+    settings = Settings.model_validate({"slack": {"base_url": slack.base_url, **changes}, "notify": notify})
+    return [one async for one in check_slack(settings)]
+
+
+@pytest.mark.parametrize(
+    "fault", ["500", "503", "429", "html", "drop before", "drop after", "internal_error", "ratelimited"]
+)
+async def test_slack_that_is_ill_is_not_taken_for_a_bad_token(fault: str) -> None:
+    async with SlackStandin(always=fault) as slack:
+        [found] = await checked(slack)
+    assert found.ok is False
+    assert f"{slack.base_url} does not answer (" in found.text
+    assert "None" not in found.text
+    assert "token" not in found.text
+
+
+@pytest.mark.parametrize(
+    "token", ["xoxb-canary\n-1", "xoxb-canary-1\r\n", "xoxb canary", "xoxb-canary\u00e9"]
+)
+async def test_a_token_that_cannot_be_sent_is_the_tokens_fault(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", token)
+    async with SlackApp() as slack:
+        [found] = await checked(slack)
+        async with SlackSink(token, slack.base_url, ZoneInfo("UTC")) as sink:
+            outcome = await sink.authorise()
+        assert slack.calls == []
+    assert found.ok is False
+    assert "the token in SLACK_BOT_TOKEN is refused (it holds a space, a line end or" in found.text
+    assert outcome.result is Result.TOKEN, "messages wait for a good one, and the log says so"
+    assert "canary" not in found.text + (outcome.error or "")
+
+
+async def test_a_refused_token_is_said_with_slacks_reason() -> None:
+    async with SlackStandin(revoked=True) as slack:
+        [found] = await checked(slack)
+    assert found == Check(False, "slack: the token in SLACK_BOT_TOKEN is refused (token_revoked)")
+
+
+async def test_channels_are_looked_up_by_id_and_names_are_said_not_to_be() -> None:
+    async with SlackStandin(scopes=EVERY_SCOPE) as slack:
+        slack.closed = {"C0SPARE": "is_archived", "C0DIGEST": "not_in_channel"}
+        found = await checked(
+            slack,
+            ["C0NOPE", "#cats"],
+            channel="C0UNERI",
+            digest_channel="C0DIGEST",
+            fallback_channel="C0SPARE",
+        )
+    assert [one.ok for one in found] == [True, True, False, False, False, None]
+    assert "channel C0UNERI (#uneri) is there" in found[1].text
+    assert "the app is not in channel C0DIGEST" in found[2].text
+    assert "C0SPARE (#spare) is archived" in found[3].text
+    assert "there is no channel C0NOPE that the app sees" in found[4].text
+    assert "so #cats was not looked for" in found[5].text
+
+
+async def test_what_the_scopes_do_not_allow_is_said() -> None:
+    async with SlackStandin(scopes={"commands"}) as slack:
+        _, *found = await checked(slack, channel="C0UNERI")
+    assert [one.ok for one in found] == [False, False, None, None]
+    for one, scope in zip(
+        found, ("chat:write", "files:write", "channels:history", "channels:read"), strict=True
+    ):
+        assert scope in one.text

@@ -1,0 +1,149 @@
+"""Whatever goes wrong ends in one clear line and the right exit code."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+UNERI = Path(sys.executable).with_name("uneri")
+
+
+def uneri(*arguments: object, **environment: str) -> tuple[int, list[str]]:
+    done = subprocess.run(
+        [UNERI, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr.splitlines()
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("jugde: {}", "1:1: unknown key 'jugde'"),
+        ("judge:\n  weeks: many", "2:10: "),
+        ("judge: {weeks: 4}\njudge: {weeks: 5}", "2:1: "),
+        ("judge:\n\tweeks: 4", "2:1: "),
+    ],
+)
+def test_a_wrong_config_is_refused_by_line_and_column(tmp_path: Path, text: str, said: str) -> None:
+    config = tmp_path / "uneri.yaml"
+    config.write_text(text)
+    for command in ("run", "check"):
+        code, lines = uneri(command, "--config", config)
+        assert code == 2
+        assert len(lines) == 1
+        assert f"{config}:{said}" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("replay", "nothing.ndjson", "--out", "out"),
+        ("replay", "kafka://127.0.0.1:abc/x", "--out", "out"),
+        ("replay", "x.ndjson", "--out", "out", "--from", "2026-02-01", "--to", "2026-01-01"),
+        ("simulate", "no-such-scenario"),
+        ("simulate", "demo", "--from", "2030-01-01", "--until", "2020-01-01"),
+        ("run", "--role", "rollup"),
+        ("run", "--follow", str(Path(__file__).parent)),
+        ("setup",),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(arguments: tuple[str, ...]) -> None:
+    code, lines = uneri(*arguments)
+    assert code == 2
+    assert len(lines) == 1
+
+
+def test_an_empty_scenario_is_refused_by_line_and_column(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("")
+    code, lines = uneri("simulate", tmp_path / "empty.yaml")
+    assert code == 2
+    assert lines
+    assert all(":1:1: " in line for line in lines)
+
+
+def test_an_interrupt_while_the_command_still_loads_ends_it_without_a_word() -> None:
+    begun = (
+        "import signal, os, sys; sys.path.insert(0, sys.argv.pop(1)); "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "  # who runs the tests may ignore it
+        "from streams.cli.main import main; main()"
+    )
+    slow = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "typer.py").write_text(slow)
+        done = subprocess.run(
+            [sys.executable, "-c", begun, folder, "check"], capture_output=True, text=True, check=False
+        )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_no_daemon_is_said_in_one_line(closed_port: int) -> None:
+    code, lines = uneri("status", "--url", f"http://127.0.0.1:{closed_port}")
+    assert (code, len(lines)) == (1, 1)
+    assert "is it running?" in lines[0]
+
+
+def test_check_says_that_kafka_and_slack_do_not_answer(tmp_path: Path, closed_port: int) -> None:
+    config = tmp_path / "uneri.yaml"
+    config.write_text(
+        f"kafka: {{brokers: ['127.0.0.1:{closed_port}']}}\nslack: {{base_url: 'http://127.0.0.1:{closed_port}/'}}"
+    )
+    done = subprocess.run(
+        [UNERI, "check", "--config", config],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "SLACK_BOT_TOKEN": "xoxb-1"},
+    )
+    assert done.returncode == 1
+    wrong = [line for line in done.stdout.splitlines() if line.startswith("WRONG")]
+    assert [line.split()[1] for line in wrong] == ["kafka:", "slack:"]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("unreachable", ["kafka", "slack"])
+def test_a_daemon_says_once_what_does_not_answer_keeps_trying_and_stops_cleanly(
+    tmp_path: Path, closed_port: int, unreachable: str
+) -> None:
+    config = tmp_path / "uneri.yaml"
+    sections = {
+        "kafka": f"kafka: {{brokers: ['127.0.0.1:{closed_port}']}}",
+        "slack": f"slack: {{base_url: 'http://127.0.0.1:{closed_port}/'}}\n"
+        f"local: {{listen: '127.0.0.1:0', state: '{tmp_path / 'state'}'}}",
+    }
+    config.write_text(sections[unreachable])
+    log = (tmp_path / "log").open("w+")
+    process = subprocess.Popen(
+        [UNERI, "run", "--config", config], stderr=log, env={**os.environ, "SLACK_BOT_TOKEN": "xoxb-1"}
+    )
+    deadline = time.monotonic() + 30
+    while "does not answer" not in (tmp_path / "log").read_text():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    said = (tmp_path / "log").read_text()
+    log.close()
+    assert said.count("does not answer") == 1
+    assert "trying again" in said
+    assert "Traceback" not in said

@@ -1,0 +1,376 @@
+"""``uneri replay`` at the command line: killed and gone on with, asked to stop, refused in one line."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from streams.cli.commands import app
+from streams.history import unpacked
+from streams.process.folder_lock import sole_use
+from streams.replay import replay_pass
+from tests.faults.traffic import traffic
+
+CONFIG = "judge: {young: 3600}\n"
+
+LIVES = """
+import os, signal, sys
+from streams.replay import replay_pass
+from streams.history import unpacked
+from streams.cli.main import main
+
+left, name = int(sys.argv[1]), sys.argv[2]
+del sys.argv[1:3]
+replay_pass.SAVED_EVERY = 0  # after every piece
+unpacked.READ = 20_000
+take = replay_pass.ReplayPass._take
+
+def dying(self, piece):
+    global left
+    take(self, piece)
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), getattr(signal, name))
+
+replay_pass.ReplayPass._take = dying
+main()
+"""
+
+
+ASKED_EARLY_OR_LATE = """
+import os, signal, sys
+from importlib.abc import MetaPathFinder
+from streams.cli.main import main
+
+where = sys.argv.pop(1)
+
+def ask():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+class Loading(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == where:
+            ask()
+
+sys.meta_path.insert(0, Loading())
+if where in {"reports", "history"}:
+    from streams.cli import replay as replay_command
+    from streams.replay import results as replay_results
+    if where == "reports":
+        replay_results.write_report = lambda *_, **__: ask()
+    else:
+        replay_command.open_history = lambda *_, **__: ask()
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("events")
+    (records,) = traffic(3, 1).partitions
+    half = len(records) // 2
+    (folder / "a.ndjson").write_bytes(b"\n".join(records[:half]))
+    (folder / "b.ndjson").write_bytes(b"\n".join(records[half:]))
+    (folder / "uneri.yaml").write_text(CONFIG)
+    return folder
+
+
+Done = subprocess.CompletedProcess[str]
+
+
+def replay(events: Path, out: Path, *more: str) -> Result:
+    asked = ["replay", events, "--out", out, "--config", events / "uneri.yaml", *more]
+    return CliRunner().invoke(app, [str(word) for word in asked])
+
+
+def dying(events: Path, out: Path, pieces: int, name: str, *more: str) -> Done:
+    """Replay in a process that gets a signal after so many pieces."""
+    asked = ["replay", events, "--out", out, "--config", events / "uneri.yaml", *more]
+    command = [sys.executable, "-c", LIVES, str(pieces), name, *asked]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+
+
+def left_in(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(events: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    out = tmp_path_factory.mktemp("whole") / "out"
+    done = replay(events, out, "--series")
+    assert done.exit_code == 0, done.stderr
+    return left_in(out)
+
+
+def test_a_replay_that_is_killed_again_and_again_leaves_the_files_of_an_uninterrupted_one(
+    events: Path, tmp_path: Path, uninterrupted: dict[str, bytes]
+) -> None:
+    out = tmp_path / "out"
+    for pieces in (5, 40):
+        died = dying(events, out, pieces, "SIGKILL", "--series")
+        assert died.returncode == -signal.SIGKILL, died.stderr
+        assert not (out / "findings.jsonl").exists()
+    last = replay(events, out, "--series")
+    assert last.exit_code == 0
+    assert "uneri: goes on at " in last.stderr
+    assert left_in(out).keys() == uninterrupted.keys()
+    for name, data in left_in(out).items():
+        assert data == uninterrupted[name], name
+
+
+def test_asked_to_stop_it_keeps_what_it_has_and_says_how_to_go_on(
+    events: Path, tmp_path: Path, uninterrupted: dict[str, bytes]
+) -> None:
+    out = tmp_path / "out"
+    for name in ("SIGINT", "SIGTERM"):
+        stopped = dying(events, out, 9, name, "--series")
+        assert stopped.returncode == 130
+        assert "the same command goes on from there" in stopped.stderr
+        assert "Traceback" not in stopped.stderr
+    other = replay(events, out)
+    assert other.exit_code == 2
+    assert "holds an unfinished replay of another source, stretch or configuration" in other.stderr
+    assert replay(events, out, "--series").exit_code == 0
+    assert left_in(out)["incidents.jsonl"] == uninterrupted["incidents.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("streams.cli.commands", ""),
+        ("streams.cli.replay", ""),
+        ("history", ""),
+        (
+            "reports",
+            "uneri: stopped while the results were written; the same command writes them\n",
+        ),
+    ],
+)
+def test_it_stops_alike_whenever_it_is_asked_to(events: Path, tmp_path: Path, where: str, said: str) -> None:
+    out = tmp_path / "out"
+    asked = ["replay", events, "--out", out, "--config", events / "uneri.yaml"]
+    command = [sys.executable, "-c", ASKED_EARLY_OR_LATE, where, *map(str, asked)]
+    stopped = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    assert stopped.returncode == 130, stopped.stderr
+    assert stopped.stderr.endswith(said)
+    assert "Traceback" not in stopped.stderr
+    assert not (out / "report.html").exists()
+    assert not (out / ".report.html.part").exists()
+
+
+def test_what_fails_when_the_results_are_written_is_gone_on_from_with_the_same_command(
+    events: Path, tmp_path: Path, uninterrupted: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_pass, "SAVED_EVERY", 0)
+    monkeypatch.setattr(unpacked, "READ", 100_000)
+    out = tmp_path / "out"
+    (out / "report.html").mkdir(parents=True)
+    failed = replay(events, out, "--series")
+    assert failed.exit_code == 2
+    assert "report.html" in failed.stderr
+    (out / "report.html").rmdir()
+    last = replay(events, out, "--series")
+    assert last.exit_code == 0, last.stderr
+    assert "uneri: goes on at " in last.stderr
+    assert left_in(out) == uninterrupted
+
+
+def test_parts_of_a_replay_that_was_killed_at_its_very_end_are_swept_by_the_next(
+    events: Path, tmp_path: Path
+) -> None:
+    parts = tmp_path / "out" / ".series"
+    parts.mkdir(parents=True)
+    for name in ("0.parquet", "1.parquet", ".1.parquet.part"):
+        (parts / name).write_bytes(b"left")
+    assert replay(events, tmp_path / "out").exit_code == 0
+    assert not parts.exists()
+
+
+def test_restart_begins_anew_and_takes_no_notice_of_what_was_left(events: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    dying(events, out, 9, "SIGTERM")
+    done = replay(events, out, "--restart")
+    assert done.exit_code == 0
+    assert "goes on" not in done.stderr
+    assert not (out / ".replay-state").exists()
+
+
+def test_files_that_changed_while_it_was_stopped_are_refused(events: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "events"
+    folder.mkdir()
+    for file in events.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    out = tmp_path / "out"
+    assert dying(folder, out, 9, "SIGTERM").returncode == 130
+    time.sleep(0.01)
+    (folder / "b.ndjson").write_bytes(b'{"ts": 1760000000, "service": "shop"}\n')
+    refused = replay(folder, out)
+    assert refused.exit_code == 2
+    assert refused.stderr.endswith(
+        "b.ndjson: has changed since the replay began; begin anew with --restart\n"
+    )
+
+
+def test_two_configurations_leave_the_findings_of_each(events: Path, tmp_path: Path) -> None:
+    dull = tmp_path / "dull.yaml"
+    dull.write_text("judge: {young: 3600, sensitivity: 0.2}\n")
+    out = tmp_path / "out"
+    done = replay(events, out, "--against", str(dull))
+    assert done.exit_code == 0, done.stderr
+    assert (out / "incidents.jsonl").read_bytes() != (out / "against" / "incidents.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--from", "2025-10-10", "--to", "2025-10-09"], "--from must be before --to"),
+        (["--from", "2030-01-01"], "between --from and --to, 15 of them bad"),
+        (["--from", "yesterday"], "Invalid value"),
+        (["--against", "/nowhere.yaml"], "/nowhere.yaml"),
+    ],
+)
+def test_what_cannot_be_is_refused(events: Path, tmp_path: Path, more: list[str], said: str) -> None:
+    refused = replay(events, tmp_path / "out", *more)
+    assert refused.exit_code == 2
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_folder_that_cannot_be_written_ends_in_one_line(events: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    refused = replay(events, tmp_path / "out")
+    assert refused.exit_code == 2
+    assert refused.stderr.count("\n") == 1
+    assert "choose another folder with --out" in refused.stderr
+
+
+def test_a_folder_that_another_replay_writes_to_is_refused_and_left_alone(
+    events: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert dying(events, out, 9, "SIGTERM").returncode == 130
+    with sole_use(out):
+        before = left_in(out)
+        refused = replay(events, out, "--restart")
+        assert left_in(out) == before, refused.stderr
+    assert refused.exit_code == 2
+    assert refused.stderr.endswith(
+        f"uneri: {out}: another uneri writes its results there; "
+        "wait for it, or choose another folder with --out\n"
+    )
+
+
+@pytest.mark.parametrize("more", [[], ["--restart"]])
+def test_a_folder_where_the_state_would_be_is_said_to_be_one(
+    events: Path, tmp_path: Path, more: list[str]
+) -> None:
+    state = tmp_path / "out" / ".replay-state"
+    state.mkdir(parents=True)
+    refused = replay(events, tmp_path / "out", *more)
+    assert refused.exit_code == 2
+    assert refused.stderr == f"uneri: {state}: is a folder, and not the state of a replay; move it away\n"
+
+
+KNOWN = """\
+- {start: 2025-10-09T11:35:00Z, end: 2025-10-09T12:05:00Z, kind: incident, scope: 'table:items'}
+- {start: 2025-10-09T10:30:00Z, end: 2025-10-09T10:40:00Z, kind: spike, scope: 'table:other'}
+"""
+
+
+def test_labels_say_what_was_found_and_a_gate_fails_on_what_was_missed(events: Path, tmp_path: Path) -> None:
+    (tmp_path / "known.yaml").write_text(KNOWN)
+    out = tmp_path / "out"
+    done = replay(events, out, "--labels", str(tmp_path / "known.yaml"), "--fail-on", "missed-labels")
+    assert done.exit_code == 1
+    assert "missed-labels: 1 of 2 are not found" in done.stderr
+    assert "1 of 2 labels found (50 %)" in done.stdout
+    measured = json.loads((out / "evaluation.json").read_bytes())
+    assert measured["total"]["found"] == 1
+    assert measured["found"][0]["label"]["scope"] == "table:items"
+    assert "table:other" in (out / "report.html").read_text("utf-8")
+
+
+def test_nothing_of_an_earlier_replay_is_left_that_the_new_one_does_not_leave(
+    events: Path, tmp_path: Path, uninterrupted: dict[str, bytes]
+) -> None:
+    out = tmp_path / "out"
+    (out / "against").mkdir(parents=True)
+    old = ("comparison.json", "evaluation.json", "series.parquet", "dead-letters.jsonl", "report.html")
+    behind = ("findings.jsonl", "incidents.jsonl", "dead-letters.jsonl", "evaluation.json")
+    for name in (*old, *(f"against/{name}" for name in behind)):
+        (out / name).write_bytes(b"old")
+    refused = replay(events, out, "--from", "2030-01-01")
+    assert refused.exit_code == 2
+    assert (out / "comparison.json").exists(), "there is nothing new yet"
+    (out / "notes.txt").write_bytes(b"of somebody else")
+    assert replay(events, out).exit_code == 0
+    new = left_in(out)
+    assert new.pop("notes.txt") == b"of somebody else"
+    new["series.parquet"] = uninterrupted["series.parquet"]
+    assert new == uninterrupted
+
+
+def test_what_is_of_somebody_else_in_the_folder_of_the_other_configuration_stays(
+    events: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    (out / "against").mkdir(parents=True)
+    (out / "against" / "notes.txt").write_bytes(b"of somebody else")
+    (out / "against" / "evaluation.json").write_bytes(b"old")
+    assert replay(events, out).exit_code == 0
+    assert [path.name for path in (out / "against").iterdir()] == ["notes.txt"]
+
+
+def test_a_gate_fails_on_pages_that_the_other_configuration_does_not_have(
+    events: Path, tmp_path: Path
+) -> None:
+    dull, out = tmp_path / "dull.yaml", tmp_path / "out"
+    dull.write_text("judge: {young: 3600, sensitivity: 0.2}\n")
+    fewer = replay(events, out, "--against", str(dull), "--fail-on", "new-pages")
+    assert fewer.exit_code == 0
+    assert "1 lost page" in fewer.stdout
+    asked = ["replay", events, "--out", out, "--config", dull, "--against", events / "uneri.yaml"]
+    more = CliRunner().invoke(app, [str(word) for word in (*asked, "--fail-on", "new-pages")])
+    assert more.exit_code == 1
+    assert "new-pages: 1 that A does not have" in more.stderr
+    assert len(json.loads((out / "comparison.json").read_bytes())["only_b"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "more", "said"),
+    [
+        ("- {start: nine, kind: spike}\n", [], "known.yaml:1: start is 'nine', which is no time"),
+        ("- {start: 9, kind: party}\n", [], "known.yaml:1: kind is 'party'"),
+        (KNOWN, ["--fail-on", "new-pages"], "give the other with --against"),
+        (KNOWN, ["--fail-on", "anything"], "--fail-on anything: write new-pages or missed-labels"),
+        (
+            "- {start: 5, kind: not_an_anomaly}",
+            ["--fail-on", "missed-labels"],
+            "known.yaml has no incident that could be missed",
+        ),
+    ],
+)
+def test_labels_and_gates_that_cannot_be_are_refused_before_anything_is_read(
+    events: Path, tmp_path: Path, labels: str, more: list[str], said: str
+) -> None:
+    (tmp_path / "known.yaml").write_text(labels)
+    refused = replay(events, tmp_path / "out", "--labels", str(tmp_path / "known.yaml"), *more)
+    assert refused.exit_code == 2
+    assert said in refused.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_token_is_said_before_anything_is_read(
+    events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
+    refused = replay(events, tmp_path / "out", "--post", "#spare")
+    assert refused.exit_code == 2
+    assert refused.stderr == "uneri: SLACK_BOT_TOKEN is not set: --post needs the bot token there\n"
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,151 @@
+"""Silences from a terminal beside the daemon, and from nowhere else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+from prometheus_client import CollectorRegistry
+
+from alerting.commands.answer import Answer
+from alerting.commands.command import Command
+from alerting.pipeline.pipeline import Pipeline
+from config.settings import Settings
+from streams.cli.silences import show_silences, silence, unsilence
+from streams.notify.silence_routes import SilenceRoutes
+from streams.process.http_server import Web
+from tests.alerting.given import T0
+from tests.alerting.notices import opened
+
+SETTINGS = Settings.model_validate(
+    {
+        "notify": {
+            "silences": [{"match": {"scopes": ["table:known"]}, "until": "2025-12-01", "why": "it moves"}]
+        }
+    }
+)
+ASKED: dict[str, Any] = {"matching": {"scopes": ["table:items"]}, "seconds": 3600}
+
+
+class Daemon:
+    def __init__(self) -> None:
+        self.pipeline: Pipeline | None = Pipeline(SETTINGS)
+        self.url = ""
+
+    async def command(self, command: Command) -> Answer:
+        assert self.pipeline is not None
+        return self.pipeline.command(command)
+
+
+@pytest.fixture
+async def daemon() -> AsyncIterator[Daemon]:
+    one = Daemon()
+    routes = SilenceRoutes(lambda: one.pipeline, one.command, now=lambda: T0).routes()
+    web = Web("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes)
+    one.url = f"http://127.0.0.1:{await web.start()}"
+    yield one
+    await web.stop()
+
+
+async def test_a_silence_is_made_listed_and_ended(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    assert daemon.pipeline is not None
+    words = ["table:items", "route:POST /items/{id}"]
+    assert await asyncio.to_thread(silence, daemon.url, words, "2h", "a load test") == 0
+    name = capsys.readouterr().out.split()[0]
+    assert daemon.pipeline.feed([opened()], T0) == []
+    assert await asyncio.to_thread(show_silences, daemon.url) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert "table:items or route:POST /items/{id}  until 2025-10-09 11:00:00 UTC" in listed[0]
+    assert listed[0].endswith(": a load test")
+    assert listed[1] == "config/1  table:known  until 2025-12-01 00:00:00 UTC  by the configuration: it moves"
+    assert await asyncio.to_thread(unsilence, daemon.url, name[:8]) == 0
+    assert daemon.pipeline.held() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("nothing", "no such silence"), ("config/1", "this silence is in the configuration")],
+)
+async def test_what_cannot_be_ended_is_one_line(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str], name: str, said: str
+) -> None:
+    assert await asyncio.to_thread(unsilence, daemon.url, name) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("what", "lasts", "said"),
+    [
+        (["items"], "2h", "'items': name what to silence"),
+        (["table:items"], "long", "say for how long"),
+        (["table:items"], "5000d", "choose between"),
+        (["everything", "table:items"], "2h", "name what is meant, or everything, not both"),
+        (["table:" + "i" * 5000], "2h", "write less: 2000 characters at most"),
+    ],
+)
+def test_what_is_not_understood_is_one_line_and_exit_2(
+    capsys: pytest.CaptureFixture[str], what: list[str], lasts: str, said: str
+) -> None:
+    assert silence("http://127.0.0.1:9", what, lasts, "") == 2
+    assert said in capsys.readouterr().err
+
+
+async def test_a_silence_that_no_known_incident_matches_is_made_and_said(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert daemon.pipeline is not None
+    daemon.pipeline.feed([opened()], T0)
+    assert await asyncio.to_thread(silence, daemon.url, ["service:inventory,store"], "2h", "") == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("note: no incident known so far matches it")
+    assert await asyncio.to_thread(silence, daemon.url, ["table:items"], "2h", "") == 0
+    assert "note" not in capsys.readouterr().out
+    assert len(daemon.pipeline.silences()) == 3
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_silence_without_a_name_is_not_asked_for(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert unsilence("http://127.0.0.1:9", name) == 2
+    assert "name the silence" in capsys.readouterr().err
+
+
+def test_no_daemon_is_one_line_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert silence("http://127.0.0.1:9", ["table:items"], "2h", "") == 1
+    assert capsys.readouterr().err.startswith("uneri: no daemon answers at http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "rebound.example:80"}, 403),
+        ({"Host": "rebound.example"}, 403),
+        ({"Content-Type": "text/plain"}, 415),
+    ],
+)
+async def test_a_web_page_in_a_browser_cannot_silence(
+    daemon: Daemon, headers: dict[str, str], status: int
+) -> None:
+    async with (
+        ClientSession() as session,
+        session.post(f"{daemon.url}/silences", json=ASKED, headers=headers) as answer,
+    ):
+        assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"matching": {}, "seconds": 1}, {"matching": {}, "seconds": 10**9}, ASKED | {"more": 1}, []]
+)
+async def test_a_body_that_says_something_else_is_refused(daemon: Daemon, body: object) -> None:
+    async with ClientSession() as session, session.post(f"{daemon.url}/silences", json=body) as answer:
+        assert answer.status == 400
+    assert daemon.pipeline is not None
+    assert len(daemon.pipeline.silences()) == 1
+
+
+async def test_where_another_process_has_the_incidents_it_says_so(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon.pipeline = None
+    assert await asyncio.to_thread(silence, daemon.url, ["table:items"], "2h", "") == 1
+    assert "another process notifies" in capsys.readouterr().err

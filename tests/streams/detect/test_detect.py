@@ -1,0 +1,159 @@
+"""Detect: what is measured of a scope, and what its findings are divided by."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+import numpy as np
+import pytest
+
+from config.settings import Judge, Limits, Settings, TableLimit
+from detectors.latency.latency import bins_of
+from detectors.model.finding import Finding, Verdict
+from detectors.model.measures import COLUMN, SUMMED, Measure
+from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, TOTAL, cells_of
+from streams.decode.paths import Call, Path
+from streams.decode.values import Value
+from streams.detect.detect import Detect
+from streams.rollup.block import Block
+
+PUT = Path("aws", "1", "eu", "shop", "PUT /", "put", "", "", "")
+DAY = 1440  # minutes
+SETTINGS = Settings(judge=Judge(young=6 * 3600))
+
+Sums = Mapping[Measure, float]
+
+
+def minute(number: int, of_path: Sums, of_call: Sums, ms: Mapping[int, float] | None = None) -> Block:
+    """Return what one function and its calls of one table came to in one minute.
+
+    ``ms`` is how long each layer took in each of 200 requests.
+    """
+    sums = np.zeros((2, len(SUMMED)))
+    for row, counted in enumerate((of_path, of_call)):
+        for measure, value in counted.items():
+            sums[row, COLUMN[measure]] = value
+    return Block(
+        source="one/0",
+        shard=0,
+        shards=1,
+        sequence=number,
+        bucket=number * 60,
+        width=10,
+        watermark=number * 60 + 60,
+        records=int(of_path[Measure.REQUESTS]),
+        paths=[PUT],
+        calls=[Call(0, "items")],
+        sums=sums,
+        cells=np.array([cells_of(np.int64(0), layer, bins_of(took)) for layer, took in (ms or {}).items()]),
+        counts=np.full(len(ms or {}), 200.0),
+    )
+
+
+def found(blocks: Iterable[Block]) -> list[Finding]:
+    return [one for judged in Detect(0, ["one/0"], SETTINGS).feed(blocks) for one in judged.findings]
+
+
+def calls(reads: float, writes: float, wcu: float) -> Sums:
+    return {
+        Measure.REQUESTS: reads + writes,
+        Measure.READS: reads,
+        Measure.WRITES: writes,
+        Measure.RCU: reads / 2,
+        Measure.WCU: wcu,
+    }
+
+
+@pytest.mark.parametrize(
+    ("then", "more_calls"),
+    [(calls(600, 240, 600), 1.0), (calls(600, 60, 600), 0.0)],
+    ids=["four times the writes", "each write four times as large"],
+)
+def test_an_excess_of_wcu_is_explained_by_writes_however_many_reads_there_are(
+    then: Sums, more_calls: float
+) -> None:
+    draw = np.random.default_rng(1)
+    blocks = [
+        minute(at, {Measure.REQUESTS: 600.0}, calls(*(draw.poisson((600, 60)).tolist()), 150 + draw.normal()))
+        for at in range(2 * DAY)
+    ]
+    blocks += [minute(at, {Measure.REQUESTS: 600.0}, then) for at in range(2 * DAY, 2 * DAY + 15)]
+    [opened] = [
+        one
+        for one in found(blocks)
+        if one.state == "open" and one.measure is Measure.WCU and one.verdict is Verdict.SPIKE
+    ]
+    assert opened.callers[0].scope.name == "put"
+    assert opened.callers[0].more_calls == pytest.approx(more_calls, abs=0.05)
+
+
+def test_reads_and_writes_of_a_table_are_never_told_themselves() -> None:
+    blocks = [minute(at, {Measure.REQUESTS: 600.0}, calls(600, 60, 150)) for at in range(2 * DAY)]
+    blocks += [
+        minute(at, {Measure.REQUESTS: 600.0}, calls(60, 600, 150)) for at in range(2 * DAY, 2 * DAY + 15)
+    ]
+    assert not [one for one in found(blocks) if one.measure in (Measure.READS, Measure.WRITES)]
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind", "measure"),
+    [(IN_CODE, "function", Measure.LATENCY_CODE), (IN_AUTH, "route", Measure.LATENCY_AUTH)],
+)
+def test_a_layer_that_turned_slow_is_told_of_what_it_belongs_to(
+    layer: int, kind: str, measure: Measure
+) -> None:
+    draw = np.random.default_rng(2)
+    usual = {TOTAL: 400.0, IN_FUNCTION: 300.0, IN_CODE: 90.0, IN_AUTH: 80.0}
+
+    def about(ms: Mapping[int, float]) -> dict[int, float]:
+        return {key: value * draw.lognormal(0, 0.05) for key, value in ms.items()}
+
+    counted = {Measure.REQUESTS: 200.0}, {Measure.REQUESTS: 200.0}
+    blocks = [minute(at, *counted, about(usual)) for at in range(2 * DAY)]
+    slow = usual | {layer: 700.0}
+    blocks += [minute(at, *counted, about(slow)) for at in range(2 * DAY, 2 * DAY + 15)]
+    [opened] = [one for one in found(blocks) if one.state == "open" and one.verdict is Verdict.SPIKE]
+    assert (opened.about.kind, opened.measure) == (kind, measure)
+    assert opened.observed == pytest.approx(700, rel=0.2)
+    assert " ms" in opened.sentence
+
+
+def test_the_consumption_of_a_table_is_handed_on_once_an_hour_also_across_a_restart() -> None:
+    settings = SETTINGS.model_copy(update={"limits": Limits(tables={"items": TableLimit(wcu=10.0)})})
+    blocks = [minute(at, {Measure.REQUESTS: 60.0}, calls(60, 60, 120 + at % 60)) for at in range(130)]
+    detect, judged = Detect(0, ["one/0"], settings), []
+    for at, block in enumerate(blocks):
+        judged += detect.feed([block])
+        if at == 40:
+            parts, detect = detect.snapshot(), Detect(0, ["one/0"], settings)
+            detect.restore(parts)
+    loads = {one.watermark: {load.measure: load for load in one.loads} for one in judged if one.loads}
+    assert list(loads) == [3600, 7200]
+    assert loads[3600][Measure.WCU].rate == pytest.approx((120 + 29.5) / 60)
+    assert (loads[3600][Measure.WCU].limit, loads[3600][Measure.RCU].limit) == (10.0, None)
+    assert loads[7200] == loads[3600]
+
+
+def selling(number: int, sales: float) -> Block:
+    block = minute(number, {Measure.REQUESTS: 60.0}, calls(60, 0, 0))
+    block.values, block.amounts = [Value("aws", "1", "eu", "shop", "sales")], np.array([[sales, 0.0]])
+    return block
+
+
+def test_a_business_value_that_breaks_down_is_told_of_its_service_and_account_by_its_key() -> None:
+    draw = np.random.default_rng(3)
+    blocks = [selling(at, round(100 * draw.lognormal(7, 0.05)) / 100) for at in range(2 * DAY)]
+    blocks += [selling(at, 40.0) for at in range(2 * DAY, 2 * DAY + 15)]
+    detect, judged = Detect(0, ["one/0"], SETTINGS), []
+    for at in (DAY, 2 * DAY + 5, len(blocks)):
+        judged += detect.feed(blocks[:at])  # what was taken in before is ignored
+        parts, detect = detect.snapshot(), Detect(0, ["one/0"], SETTINGS)
+        detect.restore(parts)
+    told = [finding for one in judged for finding in one.findings]
+    assert told == found(blocks)
+    opened = [one for one in told if one.state == "open" and one.verdict is Verdict.DROP]
+    assert {(one.about.kind, str(one.measure)) for one in opened} == {
+        ("service", "value:sales"),
+        ("account", "value:sales"),
+    }
+    assert opened[0].sentence.startswith("Sales of ")
+    assert msgspec.json.decode(msgspec.json.encode(opened[0]), type=Finding) == opened[0]

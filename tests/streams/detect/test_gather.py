@@ -1,0 +1,39 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.detect.gather import Gather, Judged
+
+
+def told(shard: int, start: int) -> Judged:
+    return Judged(shard, start, start + 60, [])
+
+
+def test_a_step_is_given_when_every_shard_has_told_it() -> None:
+    gather = Gather(2)
+    assert list(gather.feed([told(0, 0), told(0, 60)])) == []
+    assert [watermark for watermark, *_ in gather.feed([told(1, 0), told(1, 60)])] == [60, 120]
+
+
+def test_what_is_told_again_is_ignored() -> None:
+    gather = Gather(1)
+    assert len(list(gather.feed([told(0, 0), told(0, 0), told(0, 60), told(0, 0)]))) == 2
+
+
+@given(st.lists(st.integers(0, 2), max_size=40), st.integers(0, 40))
+def test_any_order_between_shards_and_any_restart_give_the_same_steps(order: list[int], cut: int) -> None:
+    steps = 8
+    order = (order + [0] * steps + [1] * steps + [2] * steps)[:200]
+    counts = [0, 0, 0]
+    sent = []
+    for shard in order:
+        if counts[shard] < steps:
+            sent.append(told(shard, counts[shard] * 60))
+            counts[shard] += 1
+    gather = Gather(3)
+    seen = [watermark for watermark, *_ in gather.feed(sent[:cut])]
+    restarted = Gather(3)
+    assert gather.complete == (seen[-1] - 60 if seen else None)
+    restarted.restore(gather.snapshot())
+    assert restarted.complete == gather.complete
+    seen += [watermark for watermark, *_ in restarted.feed(sent[cut:])]
+    assert seen == [60 * (step + 1) for step in range(steps)]

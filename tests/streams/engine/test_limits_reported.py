@@ -1,0 +1,118 @@
+"""Limits, from the records to the incident: in the digest while there is time, a page when they are near."""
+
+import functools
+from typing import Any
+
+from alerting.incidents.incident import Incident
+from alerting.incidents.incidents import Incidents
+from alerting.incidents.notice import Action, Notice
+from config.settings import Judge, Limits, Settings, TableLimit, Time
+from detectors.model.finding import Verdict
+from streams.engine.engine import Engine
+from streams.simulate.scenario import Scenario
+from streams.simulate.simulation import Simulation
+
+DAY, HOUR = 86400, 3600
+START = 1_756_684_800
+PEAK = 1.5 * 0.05 * 8  # units per second at the top of the day
+
+SHOP: dict[str, Any] = {
+    "start": "2025-09-01T00:00:00Z",
+    "seed": 5,
+    "daily": {"peak": "14:00", "depth": 0.5},
+    "noise": {"drift": 0.01},
+    "accounts": {"game": {"account": "123456789012", "region": "ap-northeast-1"}},
+    "clients": {"web": {"versions": {"9": 1}}},
+    "functions": {"buy": {"calls": [{"table": "ledger", "op": "PutItem", "wcu": 8, "spread": 0.1}]}},
+    "services": {"shop": {"account": "game", "routes": {"POST /buy": {"function": "buy", "rate": 0.05}}}},
+}
+
+
+RISES = ({"table": "ledger", "by": "capacity", "per_day": 0.06},)
+
+
+@functools.cache
+def records(days: int, *, rises: bool) -> list[bytes]:
+    changes = {"length": f"{days}d", "growth": RISES if rises else ()}
+    simulation = Simulation(Scenario.model_validate(SHOP | changes))
+    return [line for _, some in simulation.lines() for line in some]
+
+
+class Told:
+    """What comes of the shop with this limit of its table."""
+
+    def __init__(
+        self, wcu: float, *, days: int, rises: bool = False, step: int = 600, restart: float | None = None
+    ) -> None:
+        settings = Settings(
+            time=Time(step=step),
+            judge=Judge(young=5 * DAY),
+            limits=Limits(tables={"ledger": TableLimit(wcu=wcu)}),
+        )
+        lines = records(days, rises=rises)
+        engine = Engine(settings, ["shop/0"])
+        self.notices: list[Notice] = []
+        parts = 20
+        for part in range(parts):
+            first, last = len(lines) * part // parts, len(lines) * (part + 1) // parts
+            self.notices += engine.feed("shop/0", lines[first:last]).notices
+            if restart is not None and part == int(restart * parts):
+                state = engine.snapshot()
+                engine = Engine(settings, ["shop/0"])
+                engine.restore(state)
+        self.notices += engine.finish("shop/0").notices
+        self.known: Incidents = engine.incidents
+
+    @property
+    def limits(self) -> list[Incident]:
+        return [one for one in self.known.known() if one.verdict is Verdict.LIMIT]
+
+    @property
+    def pages(self) -> list[Notice]:
+        return [notice for notice in self.notices if notice.action is Action.OPEN]
+
+
+def test_a_table_that_is_near_its_limit_pages_once_with_who_uses_it() -> None:
+    told = Told(wcu=0.95 * PEAK, days=1, step=60)
+    [page] = told.pages
+    assert (page.incident.verdict, page.incident.primary.about.label) == (Verdict.LIMIT, "ledger")
+    assert page.incident.primary.callers[0].scope.name == "buy"
+    assert 4 * HOUR < page.at - START < 20 * HOUR  # on the first day, toward its peak
+    assert "of the limit of 0.57/s" in page.incident.primary.sentence
+
+
+def test_a_limit_that_was_near_tells_the_most_it_came_to() -> None:
+    told = Told(wcu=1.02 * PEAK, days=2)
+    [limit] = told.limits  # paged when it came near, hours before the top of the day
+    [page] = told.pages
+    assert limit.primary.observed > page.incident.primary.observed
+    assert limit.primary.observed > 0.95 * PEAK
+    assert " were at " in limit.primary.sentence
+
+
+def test_a_table_far_from_its_limit_is_not_told() -> None:
+    told = Told(wcu=3 * PEAK, days=4)
+    assert (told.pages, told.limits) == ([], [])
+
+
+def test_a_limit_that_growth_meets_is_in_the_digest_and_wakes_nobody() -> None:
+    told = Told(wcu=3.5 * PEAK, days=11, rises=True)  # eleven days of 6 % are 1.8 times
+    [limit] = told.limits
+    assert (limit.sent, told.pages) == ("digest", [])
+    assert limit.primary.growth is not None
+    assert limit.primary.growth.days_to_limit is not None
+    assert 3 < limit.primary.growth.days_to_limit < 14
+    assert "the limit of" in limit.primary.sentence
+
+
+def test_a_growth_whose_limit_is_far_stays_growth() -> None:
+    told = Told(wcu=50 * PEAK, days=11, rises=True)
+    assert not told.limits
+    assert Verdict.GROWTH in {one.verdict for one in told.known.known()}
+
+
+def test_a_restart_changes_nothing() -> None:
+    whole = Told(wcu=1.5 * PEAK, days=11, rises=True)
+    again = Told(wcu=1.5 * PEAK, days=11, restart=0.8, rises=True)
+    assert whole.known.known() == again.known.known()
+    assert any(one.sent == "page" for one in whole.limits)

@@ -1,0 +1,98 @@
+"""Suspects: whoever carries clearly more of it than usual, and nobody where all are hit alike."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from config.settings import Calendar, Judge, Planned, Settings
+from detectors.model.finding import Finding, Plan, Verdict
+from detectors.model.measures import Measure
+from streams.engine.engine import Engine
+from streams.simulate.scenario import Scenario
+from streams.simulate.scenario_load import load_scenario
+from streams.simulate.simulation import Simulation
+
+BACKEND = Path(__file__).parents[2] / "main_job" / "backend.yaml"
+DAY, HOUR = 86400, 3600
+START = 1_756_684_800  # of the backend
+COUNTS = (Measure.REQUESTS, Measure.READS, Measure.WRITES)
+ALIKE = (
+    {"at": DAY + HOUR, "for": "20m", "kind": "spike", "service": "shop", "times": 8},
+    {"at": DAY + 2 * HOUR, "for": "20m", "kind": "outage", "service": "shop", "share": 0.5},
+    {"at": DAY + 3 * HOUR, "for": "20m", "kind": "hot_key", "table": "items", "share": 0.4},
+    {"at": DAY + 4 * HOUR, "for": "30m", "kind": "silence", "service": "shop"},
+)
+BAD = {
+    "at": DAY + 6 * HOUR,
+    "for": "20m",
+    "kind": "hammer",
+    "function": "inventory-put-item",
+    "client": "ios",
+    "version": "3.2.1",
+    "table": "items",
+    "times": 15,
+}
+
+
+def iso(at: int) -> str:
+    return datetime.fromtimestamp(START + at, UTC).strftime("%Y-%m-%dT%H:%M")
+
+
+@pytest.fixture(scope="module")
+def told() -> list[Finding]:
+    """Return every telling about some hours: what hits all, what one build does, what stays away."""
+    given = load_scenario(BACKEND).model_dump(by_alias=True) | {
+        "length": DAY + 9 * HOUR,
+        "incidents": (*ALIKE, BAD),
+        "growth": [],
+        "tenants": {"big": 5, "small": 5},
+        "noise": {"drift": 0},
+    }
+    sale = Planned(name="Sale", start=iso(DAY + 8 * HOUR), end=iso(DAY + 9 * HOUR), factor=4.0)
+    settings = Settings(judge=Judge(young=12 * HOUR), calendar=Calendar(planned=[sale]))
+    engine = Engine(settings, ["one/0"])
+    lines = Simulation(Scenario.model_validate(given)).lines()
+    told = [one for _, each in lines for one in engine.feed("one/0", each).findings]
+    return [*told, *engine.finish("one/0").findings]
+
+
+def at(told: list[Finding], first: float, last: float) -> list[Finding]:
+    return [one for one in told if first * HOUR <= one.start - START - DAY < last * HOUR]
+
+
+@pytest.mark.parametrize("hour", [1, 2, 3, 4])
+def test_what_hits_everybody_alike_names_nobody_at_no_time(told: list[Finding], hour: int) -> None:
+    struck = at(told, hour - 0.1, hour + 0.9)
+    assert {one.verdict for one in struck} & {Verdict.SPIKE, Verdict.DROP, Verdict.SILENCE}
+    assert [(one.about, one.measure, one.suspects) for one in struck if one.suspects] == []
+
+
+def test_the_build_that_hammers_is_named(told: list[Finding]) -> None:
+    [opened] = [
+        one
+        for one in at(told, 5.9, 6.5)
+        if one.state == "open" and one.scope and one.scope.name == "items" and one.measure is Measure.WCU
+    ]
+    assert [(one.scope.label, one.share > 0.8) for one in opened.suspects] == [("ios 3.2.1", True)]
+
+
+def test_a_planned_rise_that_does_not_come_is_nobodys_fault(told: list[Finding]) -> None:
+    missing = at(told, 7.9, 9)
+    assert {one.verdict for one in missing} == {Verdict.DROP}
+    assert not any(one.suspects for one in missing)
+    assert {one.planned for one in missing} == {Plan(name="Sale", factor=4.0)}
+    assert all("planned for “Sale”, 4 times the " in one.sentence for one in missing)
+    assert not any(one.planned for one in at(told, 0, 7.9))
+
+
+def test_each_share_is_made_of_two_parts_of_its_own_sign_and_counts_have_no_price(
+    told: list[Finding],
+) -> None:
+    shares = [(one.measure, share) for one in told for share in (*one.callers, *one.suspects)]
+    assert len(shares) > 100
+    for measure, share in shares:
+        assert share.more_calls + share.more_per_call == pytest.approx(share.share, abs=1e-6)
+        assert min(share.more_calls * share.share, share.more_per_call * share.share) > -1e-9, share
+        if measure in COUNTS:
+            assert share.more_per_call == pytest.approx(0, abs=1e-9)

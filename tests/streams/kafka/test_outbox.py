@@ -1,0 +1,63 @@
+"""The outbox as records of a compacted topic: rows and the pipeline's state, in one transaction."""
+
+from collections.abc import Iterable
+
+import msgspec
+import pytest
+
+from alerting.outbox.row import Row, Send, State
+from detectors.state.state import StateError
+from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.outbox import KEY, KafkaOutboxStorage
+
+
+class Topic(OwnedRecords):
+    """What a compacted topic keeps of a key; each write is one transaction."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, bytes] = {}
+        self.transactions = 0
+
+    async def take_over(self, key: str) -> dict[str, bytes]:
+        return {name: value for name, value in self.records.items() if name.startswith(f"{key}|")}
+
+    async def write(self, key: str, records: Iterable[tuple[str, bytes | None]]) -> None:
+        assert key == KEY
+        self.transactions += 1
+        for name, value in records:
+            if value is None:
+                self.records.pop(name, None)
+            else:
+                self.records[name] = value
+
+
+def row(identity: str) -> Row:
+    return Row(
+        id=identity,
+        destination="slack:#uneri",
+        subject="s",
+        send=Send.POST,
+        urgency=0,
+        sequence=1,
+        created=0.0,
+        body=b"\x00\xff",
+        state=State.SENT,
+    )
+
+
+async def test_rows_and_parts_come_back_as_they_were_written_together() -> None:
+    topic = Topic()
+    storage = KafkaOutboxStorage(topic)
+    await storage.write([row("a"), row("b")], {"pipeline": b"1", "story/x": b"2"})
+    await storage.write([], {"pipeline": b"3", "story/x": None}, ["a"])
+    assert topic.transactions == 2
+    rows, parts = await KafkaOutboxStorage(topic).load()
+    assert [msgspec.to_builtins(one) for one in rows] == [msgspec.to_builtins(row("b"))]
+    assert parts == {"pipeline": b"3"}
+
+
+async def test_what_another_version_wrote_is_said_in_one_line() -> None:
+    topic = Topic()
+    topic.records[f"{KEY}|a"] = msgspec.msgpack.encode({"id": 1})
+    with pytest.raises(StateError, match="the outbox cannot be read"):
+        await KafkaOutboxStorage(topic).load()

@@ -1,0 +1,354 @@
+"""The frame of every stage, on fakes that hold what Kafka would hold."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.state.state import StateError
+from streams.engine.checkpoint import Checkpoint
+from streams.kafka.stage import Bounds, Emission, LostRecordsError, OtherTopicError, StageRunner
+from streams.lane.chunk import Chunk
+
+
+class CrashError(Exception):
+    """The process ends here."""
+
+
+class World:
+    """Kafka and the clock: they outlive a process."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.saved: Checkpoint | None = None
+        self.saves = 0
+        self.committed = 0
+        self.emitted: list[bytes] = []
+        self.first, self.end = 0, 1000
+        self.answers = True
+        self.crash_in = 10**9  # operations until the process ends
+
+    def operation(self) -> None:
+        self.crash_in -= 1
+        if self.crash_in < 0:
+            raise CrashError
+
+    async def load(self, _: str) -> Checkpoint | None:
+        return self.saved
+
+    async def save(self, _: str, checkpoint: Checkpoint) -> None:
+        self.operation()
+        self.saved = checkpoint
+        self.saves += 1
+
+    async def send(self, emission: Emission) -> Any:
+        self.operation()
+        self.emitted.append(emission.value)
+        acknowledged = asyncio.get_running_loop().create_future()
+        acknowledged.set_result(None)
+        return acknowledged
+
+    def release(self, offset: int) -> None:
+        self.operation()
+        assert self.saved is not None
+        assert offset <= self.saved.offsets["t/0"]
+        self.committed = offset
+
+    async def bounds(self) -> Bounds:
+        if not self.answers:
+            raise KafkaConnectionError("no broker")
+        return Bounds(self.first, self.end)
+
+    def runner(self, stage: "Summing", **options: Any) -> StageRunner:
+        return StageRunner(
+            "sum/0",
+            "t/0",
+            stage,
+            checkpoints=self,
+            send=self.send,
+            release=self.release,
+            bounds=self.bounds,
+            clock=lambda: self.now,
+            **options,
+        )
+
+
+class Summing:
+    """Sums its records; tells the sum at every tenth, and when it is idle."""
+
+    def __init__(self) -> None:
+        self.count = self.sum = 0
+
+    def feed(self, chunk: Chunk) -> Iterable[Emission]:
+        out = []
+        for value in chunk.values:
+            self.count += 1
+            self.sum += int(value)
+            if self.count % 10 == 0:
+                out.append(Emission("out", 0, None, b"%d:%d" % (self.count, self.sum)))
+        return out
+
+    def idle(self) -> Iterable[Emission]:
+        return [Emission("out", 0, None, b"idle")]
+
+    def snapshot(self) -> dict[str, bytes]:
+        return {"count": b"%d" % self.count, "sum": b"%d" % self.sum}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        self.count, self.sum = int(parts["count"]), int(parts["sum"])
+
+
+def chunk(start: int, end: int) -> Chunk:
+    return Chunk("t", 0, start, end, range(start, end), [b"%d" % n for n in range(start, end)])
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=12), st.lists(st.integers(0, 25), max_size=6))
+def test_whatever_the_chunks_and_wherever_it_crashes_the_sum_is_exact(
+    sizes: list[int], crashes: list[int]
+) -> None:
+    world = World()
+    total = sum(sizes)
+    world.end = total
+
+    async def process() -> bool:
+        runner = world.runner(Summing(), every=2.0)
+        await runner.open()
+        at = world.committed
+        for size in sizes:
+            end = min(total, at + size)
+            world.now += 1
+            await runner.feed(chunk(at, end))
+            at = end
+        await runner.feed(chunk(at, total))
+        await runner.close()
+        return True
+
+    for budget in [*crashes, 10**9]:
+        world.crash_in = budget
+        try:
+            asyncio.run(process())
+        except CrashError:
+            continue
+    assert world.saved == Checkpoint(
+        {"t/0": total}, {"count": b"%d" % total, "sum": b"%d" % (total * (total - 1) // 2)}
+    )
+    told = {b"%d:%d" % (n, n * (n - 1) // 2) for n in range(10, total + 1, 10)}
+    assert set(world.emitted) == told  # repeated after a crash, but never another value, and none missing
+
+
+async def test_records_that_the_checkpoint_includes_are_skipped() -> None:
+    world = World()
+    world.saved = Checkpoint({"t/0": 5}, {"count": b"5", "sum": b"10"})
+    stage = Summing()
+    runner = world.runner(stage)
+    await runner.open()
+    await runner.feed(chunk(0, 4))
+    await runner.feed(chunk(3, 8))
+    assert (stage.count, stage.sum) == (8, sum(range(8)))
+
+
+async def test_a_stage_that_never_read_begins_where_its_partition_begins_and_not_where_a_chunk_does() -> None:
+    world, stage = World(), Summing()
+    world.first = 3
+    runner = world.runner(stage)
+    await runner.open()
+    with pytest.raises(LostRecordsError, match="went on at offset 10 after 3"):
+        await runner.feed(chunk(10, 20))  # a rebalance dropped what was fetched before
+    await runner.feed(chunk(3, 20))
+    assert (runner.position, stage.count) == (20, 17)
+
+
+async def test_a_jump_over_records_that_are_there_is_fatal() -> None:
+    world = World()
+    runner = world.runner(Summing())
+    await runner.open()
+    await runner.feed(chunk(0, 4))
+    with pytest.raises(LostRecordsError, match="went on at offset 6 after 4"):
+        await runner.feed(chunk(6, 8))
+
+
+async def test_a_jump_over_what_kafka_deleted_goes_on() -> None:
+    world = World()
+    world.first = 6
+    stage = Summing()
+    runner = world.runner(stage)
+    await runner.open()
+    await runner.feed(chunk(0, 4))
+    await runner.feed(chunk(6, 8))
+    assert (stage.count, runner.position) == (6, 8)
+
+
+async def test_a_partition_of_which_everything_unread_was_deleted_is_read_to_its_end() -> None:
+    world = World()
+    world.saved = Checkpoint({"t/0": 50}, Summing().snapshot())
+    world.first = world.end = 80
+    runner = world.runner(Summing(), idle_after=30)
+    await runner.open()
+    assert (runner.position, world.committed) == (80, 50)
+    world.now = 31
+    await runner.tick()
+    assert world.emitted == [b"idle"]
+    assert world.saved.offsets == {"t/0": 80}
+
+
+async def test_what_is_deleted_while_a_stage_runs_is_not_waited_for() -> None:
+    world = World()
+    stage = Summing()
+    runner = world.runner(stage, idle_after=30)
+    await runner.open()
+    await runner.feed(chunk(0, 4))
+    world.first, world.end, world.now = 5, 9, 31
+    await runner.tick()
+    assert runner.position == 4  # there is more to read: its chunk will tell of the gap
+    world.first, world.now = 9, 62
+    await runner.tick()
+    assert (runner.position, world.emitted) == (9, [b"idle"])
+    await runner.feed(chunk(9, 11))
+    assert (stage.count, runner.position) == (6, 11)
+
+
+async def test_a_topic_that_was_made_anew_is_refused() -> None:
+    world = World()
+    world.saved = Checkpoint({"t/0": 50}, Summing().snapshot())
+    world.end = 49
+    with pytest.raises(OtherTopicError, match=r"t/0 ends at offset 49.*deleted and created anew"):
+        await world.runner(Summing()).open()
+
+
+async def test_a_partition_without_any_record_says_idle_once() -> None:
+    world = World()
+    world.end = 0
+    runner = world.runner(Summing(), idle_after=30)
+    await runner.open()
+    for world.now in (10, 29, 30, 31, 90):
+        await runner.tick()
+    assert world.emitted == [b"idle"]
+
+
+async def test_a_partition_that_we_have_not_read_to_its_end_is_not_idle() -> None:
+    world = World()
+    world.end = 10
+    runner = world.runner(Summing(), idle_after=30)
+    await runner.open()
+    await runner.feed(chunk(0, 5))
+    world.now = 100
+    await runner.tick()
+    assert world.emitted == []
+    await runner.feed(chunk(5, 10))
+    world.now = 200
+    await runner.tick()
+    assert world.emitted == [b"10:45", b"idle"]
+
+
+async def test_while_no_broker_answers_a_partition_is_not_silent() -> None:
+    world = World()
+    runner = world.runner(Summing(), idle_after=30)
+    await runner.open()
+    world.end = 4
+    await runner.feed(chunk(0, 4))
+    for world.now in (5, 10, 15):
+        await runner.tick()
+    world.answers = False
+    for world.now in (20, 25, 30, 35, 40, 45):
+        await runner.tick()
+    world.answers = True
+    for world.now in (50, 55, 60, 65, 70, 74):
+        await runner.tick()
+    assert world.emitted == []
+    world.now = 75
+    await runner.tick()
+    assert world.emitted == [b"idle"]
+
+
+@pytest.mark.parametrize("operations", range(5))
+async def test_what_was_said_because_time_passed_survives_a_crash(operations: int) -> None:
+    world = World()
+    world.end = 0
+    runner = world.runner(Summing(), idle_after=30)
+    await runner.open()
+    world.now, world.crash_in = 30, operations
+    try:
+        await runner.tick()
+    except CrashError:
+        assert world.emitted == []
+    world.crash_in = 10**9
+    again = world.runner(Summing(), idle_after=10**9)
+    await again.open()
+    assert (b"idle" in world.emitted) == (operations > 0)  # it was decided when the checkpoint was written
+
+
+async def test_a_stage_that_stands_still_writes_no_checkpoints() -> None:
+    world = World()
+    runner = world.runner(Summing(), every=1)
+    await runner.open()
+    await runner.feed(chunk(0, 3))
+    for world.now in range(1, 10):
+        await runner.tick()
+    assert world.saves == 1
+    await runner.close()
+    await runner.feed(chunk(3, 9))
+    assert (world.saves, world.committed) == (1, 3)
+
+
+async def test_what_is_on_its_way_is_bounded_by_number_and_by_size() -> None:
+    world = World()
+    on_their_way = most = 0
+
+    async def send(_: Emission) -> asyncio.Future[None]:
+        nonlocal on_their_way, most
+        on_their_way += 1
+        most = max(most, on_their_way)
+        acknowledged = asyncio.get_running_loop().create_future()
+
+        def acknowledge() -> None:
+            nonlocal on_their_way
+            on_their_way -= 1
+            acknowledged.set_result(None)
+
+        asyncio.get_running_loop().call_later(0.001, acknowledge)
+        return acknowledged
+
+    class Emitting(Summing):
+        def __init__(self, size: int) -> None:
+            super().__init__()
+            self._value = b"x" * size
+
+        def feed(self, chunk: Chunk) -> Iterable[Emission]:
+            return [Emission("out", 0, None, self._value) for _ in chunk.values]
+
+    for size, bound in ((1, 1000), (10_000_000, 4)):
+        most = 0
+        world.send = send  # type: ignore[method-assign,assignment]
+        runner = world.runner(Emitting(size))
+        await runner.open()
+        await runner.feed(chunk(0, 3 * bound))
+        assert most == bound
+        await asyncio.sleep(0.01)
+
+
+async def test_a_checkpoint_that_cannot_be_read_is_named_with_what_to_do() -> None:
+    world = World()
+    world.saved = Checkpoint({"t/0": 5}, {"count": b"5"})
+    with pytest.raises(
+        StateError, match=r"checkpoint sum/0 cannot be read: it has no part 'sum'; start the ver"
+    ):
+        await world.runner(Summing()).open()
+
+
+async def test_a_stage_knows_for_how_long_it_has_what_no_checkpoint_includes() -> None:
+    world = World()
+    runner = world.runner(Summing(), every=5)
+    await runner.open()
+    world.now = 100
+    await runner.tick()
+    assert (runner.checkpoint_age, runner.saved) == (0.0, None)
+    await runner.feed(chunk(0, 3))
+    assert (runner.saved, runner.position) == (3, 3), "it was time"
+    world.now = 103
+    await runner.feed(chunk(3, 6))
+    assert (runner.saved, runner.position, runner.checkpoint_age) == (3, 6, 3.0)

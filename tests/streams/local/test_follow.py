@@ -1,0 +1,139 @@
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from config.settings import DeadLetters, Local, Settings
+from streams.engine.dead_letter_limit import DeadLetterLimitError
+from streams.local.follow import Follow
+from streams.local.log_intake import LogIntake
+from streams.local.sqlite_store import SqliteStore
+
+
+@asynccontextmanager
+async def following(path: Path, store: SqliteStore) -> AsyncIterator[None]:
+    task = asyncio.create_task(
+        Follow(path, store, LogIntake(store, Settings(), lambda: None), poll=0.01).run()
+    )
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def taken(store: SqliteStore, count: int) -> list[bytes]:
+    async with asyncio.timeout(10):
+        while store.end < count:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)  # and no more than that
+    return store.read(0).records
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with SqliteStore(tmp_path / "state" / "db") as opened:
+        yield opened
+
+
+async def test_lines_are_taken_in_as_they_are_written_and_an_unfinished_one_waits(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"a\nb\nhal")
+    async with following(file, store):
+        assert await taken(store, 2) == [b"a", b"b"]
+        with file.open("ab") as more:
+            more.write(b"f\n")
+        assert await taken(store, 3) == [b"a", b"b", b"half"]
+
+
+async def test_a_restart_goes_on_where_it_was(tmp_path: Path, store: SqliteStore) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"a\nb\n")
+    async with following(file, store):
+        await taken(store, 2)
+    with file.open("ab") as more:
+        more.write(b"c\n")
+    async with following(file, store):
+        assert await taken(store, 3) == [b"a", b"b", b"c"]
+
+
+async def test_a_rotated_file_is_read_to_its_end_and_its_successor_from_its_start(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"a\n")
+    async with following(file, store):
+        await taken(store, 1)
+        with file.open("ab") as last:
+            last.write(b"b\n")
+        file.rename(tmp_path / "events.1")
+        file.write_bytes(b"c\n")
+        assert await taken(store, 3) == [b"a", b"b", b"c"]
+
+
+async def test_a_file_that_became_shorter_is_read_again_from_its_start(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"first line\n")
+    async with following(file, store):
+        await taken(store, 1)
+        file.write_bytes(b"x\n")
+        assert await taken(store, 2) == [b"first line", b"x"]
+
+
+async def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path, store: SqliteStore) -> None:
+    file = tmp_path / "later.ndjson"
+    async with following(file, store):
+        await asyncio.sleep(0.05)
+        file.write_bytes(b"a\n")
+        assert await taken(store, 1) == [b"a"]
+
+
+async def test_a_file_of_garbage_ends_the_following_before_it_and_so_does_a_restart(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "events.ndjson"
+    good = b'{"ts": 1760000000, "service": "shop"}'
+    settings = Settings(dead_letters=DeadLetters(in_a_row=5))
+    file.write_bytes(good + b"\n" + b"nope\n" * 5)
+
+    async def follow(settings: Settings) -> None:
+        await Follow(file, store, LogIntake(store, settings, lambda: None), poll=0.01).run()
+
+    task = asyncio.create_task(follow(settings))
+    await taken(store, 6)
+    with file.open("ab") as more:
+        more.write(b"nope\n" + good + b"\n")
+    for _ in range(2):
+        with pytest.raises(DeadLetterLimitError, match=r"events.ndjson, line 1 from byte 63 on: 6 bad"):
+            await task
+        assert store.end == 6
+        task = asyncio.create_task(follow(settings))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    passing = asyncio.create_task(follow(Settings(dead_letters=DeadLetters(stop=False))))
+    assert len(await taken(store, 8)) == 8, "nothing was lost"
+    passing.cancel()
+    await asyncio.gather(passing, return_exceptions=True)
+
+
+async def test_a_followed_file_waits_while_the_log_is_full(tmp_path: Path, store: SqliteStore) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"a\n" * 1000)
+    settings = Settings(local=Local(backlog=1000), dead_letters=DeadLetters(stop=False))
+    intake = LogIntake(store, settings, lambda: None)
+    task = asyncio.create_task(Follow(file, store, intake, poll=0.01).run())
+    await taken(store, 1000)
+    with file.open("ab") as more:
+        more.write(b"b\n")
+    await asyncio.sleep(0.05)
+    assert store.end == 1000
+    intake.judged = 1
+    assert (await taken(store, 1001))[-1] == b"b"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

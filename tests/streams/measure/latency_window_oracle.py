@@ -1,0 +1,36 @@
+"""What a latency window must say, by the book: whole histograms, merged step by step."""
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.latency.latency import N_BINS, quantile
+from streams.measure.fan_out import Latency
+from streams.measure.latency_window import CALLS, STEPS
+
+
+class Oracle:
+    """The histograms of every scope in the last steps."""
+
+    def __init__(self) -> None:
+        self._steps: deque[NDArray[np.float64]] = deque(maxlen=STEPS)
+
+    def p95(self, latency: Latency, scopes: int) -> NDArray[np.float64]:
+        """Take in a step; return (scopes,) milliseconds."""
+        rows, bins, counts = latency
+        step = np.zeros((scopes, N_BINS))
+        np.add.at(step, (rows, bins), counts)
+        self._steps.appendleft(step)
+        return np.array([self._of(row) for row in range(scopes)])
+
+    def _of(self, row: int) -> float:
+        merged = np.zeros(N_BINS)
+        if not self._steps[0][row].any():
+            return np.nan
+        for step in self._steps:
+            if row < len(step):
+                merged += step[row]
+            if merged.sum() >= CALLS:
+                return float(quantile(merged, 0.95))
+        return np.nan

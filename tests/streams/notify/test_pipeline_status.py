@@ -1,0 +1,84 @@
+"""What the pipeline holds is logged, counted and shown, and never in ten thousand lines."""
+
+from collections import Counter
+
+from prometheus_client import generate_latest
+from structlog.testing import capture_logs
+
+from alerting.pipeline.pipeline import Pipeline
+from config.settings import Settings
+from streams.cli.status import status_lines
+from streams.notify.pipeline_status import PipelineWatch
+from streams.process.metrics import Metrics
+from tests.alerting.given import T0, scope
+from tests.alerting.notices import opened, resolved
+
+SETTINGS = Settings.model_validate(
+    {
+        "notify": {
+            "silences": [{"match": {"scopes": ["table:*"]}, "until": "2025-10-09T12:00", "why": "known"}]
+        }
+    }
+)
+
+
+def _watched(count: int) -> tuple[Pipeline, PipelineWatch, Metrics]:
+    pipeline, metrics = Pipeline(SETTINGS), Metrics()
+    watch = PipelineWatch(pipeline, SETTINGS, metrics)
+    pipeline.feed([opened(f"i{number}", scope("table", f"t{number}")) for number in range(count)], T0)
+    return pipeline, watch, metrics
+
+
+def test_a_held_incident_is_logged_once_with_its_reason_and_counted() -> None:
+    _, watch, metrics = _watched(1)
+    with capture_logs() as logs:
+        watch.look()
+        watch.look()
+    assert [(line["event"], line["stage"], line["incident"]) for line in logs] == [
+        ("an incident is held", "silences", "i0")
+    ]
+    assert logs[0]["reason"] == "silenced until 2025-10-09 12:00 UTC by the configuration: known"
+    assert b'uneri_notices_held_total{stage="silences"} 1.0' in generate_latest(metrics.registry)
+
+
+def test_many_are_twenty_lines_and_a_count() -> None:
+    _, watch, metrics = _watched(500)
+    with capture_logs() as logs:
+        watch.look()
+    assert len(logs) == 21
+    assert logs[-1]["more"] == 480
+    assert b'uneri_notices_held_total{stage="silences"} 500.0' in generate_latest(metrics.registry)
+    shown = watch.status()["held_incidents"]
+    assert isinstance(shown, list)
+    assert (len(shown), shown[-1]) == (21, "and 480 more")
+
+
+def test_the_status_shows_who_is_held_why_and_by_which_silence() -> None:
+    _, watch, _ = _watched(1)
+    status = watch.status()
+    assert status["held_now"] == {"silences": 1}
+    assert status["silences"] == [
+        "config/1  table:*  until 2025-10-09 12:00 UTC  by the configuration: known"
+    ]
+    lines = "\n".join(status_lines(status))
+    assert "held back now     1 by silences\n" in lines
+    assert "i0  silenced until 2025-10-09 12:00 UTC by the configuration: known  41 wcu/s where 8.2" in lines
+
+
+def test_the_status_of_a_daemon_that_held_nothing_reads_without_the_docs() -> None:
+    _, watch, _ = _watched(0)
+    assert status_lines(watch.status()) == [
+        "held back now     nothing",
+        "silences          config/1  table:*  until 2025-10-09 12:00 UTC  by the configuration: known",
+        "held back so far  nothing",
+        "last message      none yet",
+    ]
+
+
+def test_what_ends_unseen_is_logged_too() -> None:
+    pipeline, watch, _ = _watched(1)
+    watch.look()
+    pipeline.feed([resolved(opened("i0", scope("table", "t0")), T0 + 900)], T0 + 900)
+    with capture_logs() as logs:
+        watch.look()
+    assert Counter(line["event"] for line in logs) == {"an incident was over before it was told": 1}

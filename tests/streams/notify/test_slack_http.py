@@ -1,0 +1,162 @@
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from streams.notify import slack_signature
+from streams.notify.slack_http import MAX_BODY, SlackHttp
+from streams.notify.slack_signature import Signatures
+from streams.process.http_server import Web
+from tests.alerting.slack_app import SECRET, SlackApp, signature_of
+
+
+class Desk:
+    staffed = True
+
+    def __init__(self) -> None:
+        self.taken: list[Mapping[str, Any]] = []
+
+    def pressed(self, payload: Mapping[str, Any]) -> None:
+        self.taken.append(payload)
+
+    def commanded(self, form: Mapping[str, str]) -> None:
+        self.taken.append(form)
+
+
+class Door:
+    """A web server with the routes that Slack calls, on a clock that tests move."""
+
+    def __init__(self) -> None:
+        self.desk, self.ahead = Desk(), 0.0
+        self.registry = CollectorRegistry()
+        self.refused = Counter("refused", "refused", ["reason"], registry=self.registry)
+        signatures = Signatures(SECRET, lambda: time.time() + self.ahead)
+        http = SlackHttp(signatures, self.desk, self.refused)
+        self._web = Web("127.0.0.1:0", dict, lambda: None, self.registry, http.routes())
+        self.slack = SlackApp()
+
+    async def start(self) -> None:
+        self.slack.daemon = f"http://127.0.0.1:{await self._web.start()}"
+
+    async def stop(self) -> None:
+        await self._web.stop()
+
+    async def post(self, body: bytes, headers: dict[str, str], path: str = "/slack/actions") -> int:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self.slack.daemon + path, data=body, headers=headers) as answer,
+        ):
+            return answer.status
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    opened = Door()
+    await opened.start()
+    yield opened
+    await opened.stop()
+
+
+BODY = urlencode({"payload": json.dumps({"type": "block_actions", "tag": "é"})}).encode()
+
+
+async def test_a_signed_press_and_a_signed_command_are_taken(door: Door) -> None:
+    assert await door.slack.signed("/slack/actions", BODY) == 200
+    assert await door.slack.signed("/slack/commands", b"command=%2Funeri&text=open+%E7%8A%B6&x=") == 200
+    assert door.desk.taken == [
+        {"type": "block_actions", "tag": "é"},
+        {"command": "/uneri", "text": "open 状", "x": ""},
+    ]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Slack-Request-Timestamp": "soon"},
+        {"X-Slack-Request-Timestamp": ""},
+        {"X-Slack-Signature": ""},
+        {"X-Slack-Signature": "v0=00"},
+        {"X-Slack-Signature": "v0=" + "é" * 64},
+        {"X-Slack-Signature": "v1=" + "0" * 64},
+    ],
+)
+async def test_what_is_not_signed_well_is_refused_unread(door: Door, headers: dict[str, str]) -> None:
+    good = signature_of(BODY) if headers else {}
+    assert await door.post(BODY, good | headers) == 401
+    assert door.desk.taken == []
+
+
+async def test_a_forged_an_old_and_a_future_signature_are_refused(door: Door) -> None:
+    assert await door.slack.signed("/slack/actions", BODY, secret="guessed") == 401  # noqa: S106  a guess
+    assert await door.slack.signed("/slack/actions", BODY, at=time.time() - 302) == 401
+    assert await door.slack.signed("/slack/actions", BODY, at=time.time() + 302) == 401
+    assert await door.post(BODY + b"&x=1", signature_of(BODY)) == 401, "the body was changed"
+    assert door.desk.taken == []
+    assert door.registry.get_sample_value("refused_total", {"reason": "signature"}) == 4
+
+
+async def test_a_replayed_signature_is_refused_for_as_long_as_it_would_be_good(door: Door) -> None:
+    ahead = signature_of(BODY, time.time() + 299)
+    for wait, status in ((0, 200), (1, 401), (300, 401), (595, 401), (700, 401)):
+        door.ahead = wait
+        assert await door.post(BODY, ahead) == status, f"after {wait} s"
+    assert len(door.desk.taken) == 1
+
+
+async def test_a_request_that_slack_repeats_is_answered_and_done_once(door: Door) -> None:
+    headers = signature_of(BODY)
+    assert await door.post(BODY, headers) == 200
+    assert await door.post(BODY, headers | {"X-Slack-Retry-Num": "1"}) == 200
+    assert len(door.desk.taken) == 1
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_that_is_too_long_is_refused_before_it_is_read(door: Door, chunked: bool) -> None:
+    body = b"payload=" + b"x" * MAX_BODY
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield body
+
+    assert await door.post(pieces() if chunked else body, signature_of(body)) == 413  # type: ignore[arg-type]
+    assert door.desk.taken == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"payload=\xff\xfe", 401),  # Slack signs text
+        (b"payload={", 400),
+        (b"payload=[]", 400),
+        (b"", 400),
+        (b"payload=" + b"[" * 20_000, 400),
+        (b"&".join(b"a%d=1" % n for n in range(200)), 400),
+    ],
+)
+async def test_what_is_signed_and_not_understood_is_refused_without_a_traceback(
+    door: Door, body: bytes, status: int
+) -> None:
+    assert await door.slack.signed("/slack/actions", body) == status
+    assert door.desk.taken == []
+
+
+async def test_the_memory_of_signatures_is_bounded_and_full_means_closed(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slack_signature, "MOST_REMEMBERED", 3)
+    answers = [await door.slack.signed("/slack/actions", BODY + b"&n=%d" % n) for n in range(4)]
+    assert answers == [200, 200, 200, 429]
+    door.ahead = 601
+    assert await door.post(BODY, signature_of(BODY, time.time() + 601)) == 200, "the old ones are forgotten"
+
+
+def test_a_secret_shows_in_no_repr() -> None:
+    signatures = Signatures(SECRET)
+    registry = CollectorRegistry()
+    http = SlackHttp(signatures, Desk(), Counter("refused", "refused", ["reason"], registry=registry))
+    assert SECRET not in repr(signatures) + repr(http)

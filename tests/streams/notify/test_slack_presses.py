@@ -1,0 +1,342 @@
+"""Buttons and slash commands end to end: the local daemon, its outbox and a Slack that presses."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from alerting.commands.command import Command
+from alerting.commands.labels import Kind
+from alerting.evaluation.labels_file import load_labels
+from alerting.outbox.courier import Courier
+from config.settings import Local, Settings, Slack
+from streams.cli.commands import app
+from streams.local.daemon import LocalDaemon
+from streams.notify import messenger
+from tests.alerting.given import T0, finding, scope, table_finding, told
+from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
+from tests.alerting.slack_standin import TOKEN, Posted, texts
+
+WAYS = ("socket", "http")
+
+
+class Scene:
+    """A daemon that has told one page, and the Slack it told it in."""
+
+    def __init__(self, daemon: LocalDaemon, slack: SlackApp) -> None:
+        self.daemon, self.slack = daemon, slack
+
+    @property
+    def page(self) -> Posted:
+        return self.slack.messages[0]
+
+    @property
+    def shown(self) -> str:
+        return shown(self.page)
+
+    def thread(self) -> list[str]:
+        """Return the lines of the timeline; those that waited together are in one message."""
+        return [line for one in self.slack.messages[1:] for line in shown(one).splitlines() if "<@" in line]
+
+    async def until(self, condition: Callable[[], object], seconds: float = 6) -> None:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await asyncio.sleep(0.02)
+
+    async def answer(self) -> str:
+        """Return what was answered to the person alone."""
+        await self.until(lambda: self.slack.answers)
+        said = self.slack.answers.pop(0)
+        assert said["response_type"] == "ephemeral"
+        assert said["replace_original"] is False, "the page must stay"
+        return "\n".join([said["text"], *(each["text"] for each in texts(said["blocks"]))])
+
+
+def shown(message: Posted) -> str:
+    return "\n".join(each["text"] for each in texts(message.blocks))
+
+
+@asynccontextmanager
+async def scene(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    groups: Any = None,
+    **slack: Any,
+) -> AsyncIterator[Scene]:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
+    monkeypatch.setenv("SLACK_APP_TOKEN", APP_TOKEN)
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", SECRET)
+    monkeypatch.setattr(messenger, "PACE", 0.01)  # other tests look at the pace, and at the picture
+    monkeypatch.setattr("alerting.sinks.chart.draw", lambda *_: b"a picture")
+    async with SlackApp(groups=groups or {}) as stand_in:
+        settings = Settings(
+            local=Local(listen="127.0.0.1:0", state=str(tmp_path)),
+            slack=Slack(base_url=stand_in.base_url, **slack),
+        )
+        daemon = LocalDaemon(settings)
+        running = asyncio.create_task(daemon.run())
+        async with asyncio.timeout(5):
+            while not daemon.port and not running.done():
+                await asyncio.sleep(0.01)
+        stand_in.daemon = f"http://127.0.0.1:{daemon.port}"
+        there = Scene(daemon, stand_in)
+        try:
+            await daemon._courier.put(told(table_finding()), T0 + 60)
+            await there.until(lambda: stand_in.messages)
+            yield there
+        finally:
+            daemon.stop()
+            await running
+
+
+@pytest.mark.parametrize("over", WAYS)
+@pytest.mark.parametrize(
+    ("action", "choice", "says"),
+    [
+        ("acknowledge", "", "Acknowledged"),
+        ("snooze", "1h", "Snoozed"),
+        ("snooze", "tomorrow", "Snoozed"),
+        ("expected", "", "Marked as expected"),
+        ("not_an_anomaly", "", "Marked as not an anomaly"),
+    ],
+)
+async def test_a_press_shows_in_the_page_and_in_its_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, over: str, action: str, choice: str, says: str
+) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        assert says not in there.shown
+        assert await there.slack.press(there.page, action, choice=choice, over=over) < 3
+        await there.until(lambda: says in there.shown)
+        assert "<@U0MIKA>" in there.shown
+        await there.until(there.thread)
+        assert [says in line and "U0MIKA" in line for line in there.thread()] == [True]
+        assert there.slack.answers == [], "what shows in the message needs no answer"
+
+
+async def test_a_page_has_buttons_only_where_presses_are_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere: dict[str, Any] = {"app_token_env": "NO_APP_TOKEN", "signing_secret_env": "NO_SECRET"}
+    async with scene(tmp_path, monkeypatch, **nowhere) as there:
+        assert "actions" not in {block["type"] for block in there.page.blocks}
+        assert await there.slack.signed("/slack/actions", b"payload={}") == 404
+        assert there.slack.tickets == 0
+        assert there.daemon.status()["heard_by"] is None
+
+
+@pytest.mark.parametrize("over", WAYS)
+async def test_details_open_a_modal_and_a_pattern_asks_until_when(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str
+) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        await there.slack.press(there.page, "details", over=over)
+        await there.until(lambda: there.slack.views)
+        assert there.slack.views[0]["callback_id"] == "details"
+        await there.slack.press(there.page, "snooze", choice="pattern", over=over)
+        await there.until(lambda: len(there.slack.views) == 2)
+        asked = {"until": "2025-10-12", "why": "we move house"}
+        await there.slack.submit(there.slack.views[1], asked, over=over)
+        assert "end before it begins" in there.slack.shown["errors"]["until"], "the modal stays and says so"
+        asked["until"] = there.slack.views[1]["blocks"][-2]["element"]["initial_date"]
+        assert await there.slack.submit(there.slack.views[1], asked, over=over) < 3
+        await there.until(lambda: "Snoozed" in there.shown)
+        assert "we move house" in there.shown
+        (silence,) = there.daemon.pipeline.silences()
+        assert silence.matching is not None
+        assert silence.matching.scopes == ["table:items"]
+
+
+@pytest.mark.parametrize("over", WAYS)
+async def test_a_double_press_is_one_press_and_so_is_one_that_slack_sends_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str
+) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        press = there.slack.pressed(there.page, "snooze", choice="1h")
+        again = there.slack.pressed(there.page, "snooze", choice="1h")
+        other = there.slack.pressed(there.page, "snooze", choice="tomorrow")
+        await there.slack.send("interactive", press, over)
+        if over == "socket":
+            await there.slack.send("interactive", press, over)
+        await there.slack.send("interactive", again, over)
+        await there.slack.send("interactive", other, over)
+        await there.until(lambda: len(there.thread()) == 2)
+        await there.daemon._courier.settled()
+        assert len(there.thread()) == 2, "another choice is another press"
+        assert there.slack.answers == []
+
+
+async def test_who_ends_a_snooze_can_snooze_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        await there.slack.press(there.page, "snooze", choice="1h")
+        await there.until(there.daemon.pipeline.silences)
+        await there.slack.slash(f"unsilence {there.daemon.pipeline.silences()[0].id}")
+        assert "Done" in await there.answer()
+        assert there.daemon.pipeline.silences() == []
+        await there.slack.press(there.page, "snooze", choice="1h")
+        await there.until(there.daemon.pipeline.silences)
+
+
+async def test_a_press_over_both_ways_at_once_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        press = there.slack.pressed(there.page, "acknowledge")
+        await asyncio.gather(*(there.slack.send("interactive", press, over) for over in WAYS))
+        await there.until(there.thread)
+        await there.daemon._courier.settled()
+        assert len(there.thread()) == 1
+
+
+async def test_an_unknown_incident_is_answered_to_whoever_pressed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        press = there.slack.pressed(there.page, "acknowledge")
+        press["actions"][0]["value"] = "feedfacefeedfacefeed:3"
+        await there.slack.send("interactive", press)
+        assert "no such incident" in await there.answer()
+        press = there.slack.pressed(there.page, "details")
+        press["actions"][0]["value"] = "feedfacefeedfacefeed:3"
+        await there.slack.send("interactive", press, "http")
+        assert "no such incident" in await there.answer()
+        assert (there.thread(), there.slack.views) == ([], [])
+
+
+async def test_only_operators_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups, operators = {"S0CALL": ["U0KEN"]}, ["U0OWNER", "S0CALL"]
+    async with scene(tmp_path, monkeypatch, groups=groups, operators=operators) as there:
+        await there.slack.press(there.page, "acknowledge", user="U0MIKA")
+        assert "You may not do this" in await there.answer()
+        await there.slack.slash("silence table:items 2h", user="U0MIKA")
+        assert "You may not do this" in await there.answer()
+        await there.slack.press(there.page, "snooze", choice="pattern", user="U0MIKA")
+        assert "You may not do this" in await there.answer()
+        assert (there.slack.views, there.daemon.pipeline.silences()) == ([], [])
+        assert "Acknowledged" not in there.shown
+        await there.slack.press(there.page, "details", user="U0MIKA")
+        await there.until(lambda: there.slack.views)  # whoever reads the channel may look
+        await there.slack.press(there.page, "snooze", choice="pattern", user="U0OWNER")
+        await there.until(lambda: len(there.slack.views) == 2)
+        day = there.slack.views[1]["blocks"][-2]["element"]["initial_date"]
+        await there.slack.submit(there.slack.views[1], {"until": day}, user="U0MIKA")  # somebody else's modal
+        for user in ("U0OWNER", "U0KEN"):
+            await there.slack.press(there.page, "acknowledge", user=user)
+        await there.until(lambda: len(there.thread()) == 2)
+        assert there.daemon.pipeline.silences() == []
+
+
+async def test_a_question_that_slack_sends_twice_is_answered_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        form = there.slack.slashed("open")
+        for envelope in ("E1", "E2"):
+            await there.slack.send("slash_commands", form, envelope=envelope)
+        await there.slack.slash("silences")
+        assert "items" in await there.answer()
+        assert "Nothing is silenced" in await there.answer()
+
+
+async def test_an_answer_goes_to_no_other_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scene(tmp_path, monkeypatch) as there, SlackApp() as elsewhere:
+        form = there.slack.slashed("open") | {"response_url": elsewhere.response_url()}
+        await there.slack.send("slash_commands", form)
+        press = there.slack.pressed(there.page, "acknowledge", response_url=elsewhere.response_url())
+        press["actions"][0]["value"] = "feedfacefeedfacefeed:3"
+        await there.slack.send("interactive", press)
+        await there.slack.slash("open")
+        await there.answer()
+        assert (elsewhere.answers, elsewhere.calls) == ([], [])
+
+
+@pytest.mark.parametrize("over", WAYS)
+async def test_the_slash_command_answers_and_silences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str
+) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+
+        async def said(text: str) -> str:
+            assert await there.slack.slash(text, over=over) < 3
+            return await there.answer()
+
+        assert "items" in await said("open")
+        assert "items" in await said("status")
+        assert "items" in await said("what-changed 2h")
+        assert "Nothing changed" in await said("what-changed 1m")
+        assert "Nothing is silenced" in await said("silences")
+        done = await said("silence table:items 2h a load test")
+        assert "Done" in done
+        assert "No incident known so far matches" not in done
+        await there.until(lambda: "a load test" in there.shown)
+        listed = await said("silences")
+        assert "a load test" in listed
+        (silence,) = there.daemon.pipeline.silences()
+        assert "Done" in await said(f"unsilence {silence.id}")
+        assert "Nothing is silenced" in await said("silences")
+        assert "/uneri" in await said("help me")
+        assert "no such incident or silence" in await said("unsilence feedfacefeed")
+        assert "No incident known so far matches" in await said("silence table:itmes 2h")
+
+
+async def test_an_answer_about_hundreds_of_incidents_keeps_slacks_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        many = [
+            finding(scope("table", f"{'<!channel>&' * 20}{n}", account=f"{n:012d}"), f"f{n}")
+            for n in range(300)
+        ]
+        await there.daemon._courier.put(told(*many), T0 + 60)
+        for text in ("open", "status", "what-changed 2h"):
+            await there.slack.slash(text)
+            said = await there.answer()
+            assert "<!channel>" not in said
+            assert "301" in said or "more" in said
+
+
+async def test_presses_go_on_after_the_connection_broke(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        assert there.daemon.status()["heard_by"] == "Socket Mode, signed HTTP at /slack"
+        await there.slack.disconnect("refresh_requested")
+        await there.until(lambda: there.slack.tickets == 2)
+        await there.slack.press(there.page, "acknowledge")
+        await there.until(lambda: "Acknowledged" in there.shown)
+        there.slack.cut()
+        await there.until(lambda: there.slack.tickets == 3 and there.slack.sockets)
+        await there.slack.press(there.page, "snooze", choice="1h")
+        await there.until(lambda: "Snoozed" in there.shown)
+
+
+async def test_what_people_said_is_a_labels_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scene(tmp_path, monkeypatch) as there:
+        await there.slack.press(there.page, "expected")
+        await there.until(there.thread)
+        for name in ("labels.yaml", "labels.YML", "labels.csv", "labels.jsonl"):
+            arguments = ["labels", "--url", there.slack.daemon, "--out", str(tmp_path / name)]
+            result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+            assert result.exit_code == 0, result.output
+            (label,) = load_labels(tmp_path / name)
+            assert (label.kind, label.scope, label.by) == (Kind.EXPECTED, "table:items", "U0MIKA")
+    result = CliRunner().invoke(app, ["labels", "--url", there.slack.daemon])
+    assert result.exit_code == 1
+    assert "is it running?" in result.output
+
+
+async def test_a_command_that_cannot_be_kept_ends_the_daemon_as_a_notice_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_: Courier, __: Command) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Courier, "command", full)
+    with pytest.raises(OSError, match="no space"):  # noqa: PT012  the daemon ends by itself
+        async with scene(tmp_path, monkeypatch) as there:
+            await there.slack.press(there.page, "acknowledge")
+            await there.until(lambda: not there.slack.sockets)

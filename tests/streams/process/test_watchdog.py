@@ -1,0 +1,176 @@
+"""A wedged process says where it hangs and ends; one that waits, or has nothing to do, lives."""
+
+import asyncio
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from streams.process.stall import UNSEEN_SECONDS, Standstill
+from streams.process.watchdog import Watchdog, guard
+
+ROOT = Path(__file__).parents[3]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def looked(seconds: int, *, position: object = 5, saved: object = 5, excused: bool = False) -> Standstill:
+    """Look at a reader every two seconds; it stood at 5 with a checkpoint of that before."""
+    one = Standstill("rollup/3", 0)
+    one.look(0, 5, 5)
+    for now in range(2, seconds + 1, 2):
+        one.look(now, position, saved)
+        if excused:
+            one.excuse(now)
+    return one
+
+
+def test_who_takes_nothing_in_though_there_is_more_is_wedged() -> None:
+    assert looked(44).stuck(44) is None
+    assert looked(46).stuck(46) == "rollup/3 has taken nothing in for 46 s though there is more"
+
+
+def test_who_has_nothing_to_read_or_is_told_to_wait_is_not() -> None:
+    assert looked(600, excused=True).stuck(600) is None
+
+
+def test_who_takes_in_and_writes_no_checkpoint_is_wedged() -> None:
+    one = Standstill("rollup/3", 0)
+    one.look(0, 5, 5)
+    for now in range(2, 60, 2):
+        one.look(now, 5 + now, 5)
+    assert one.stuck(58) == "rollup/3 has written no checkpoint for 58 s"
+    one.look(60, 65, 65)
+    assert one.stuck(60) is None
+
+
+def test_a_broker_that_does_not_answer_is_no_wedge_and_time_counts_from_its_return() -> None:
+    one = looked(40, position=6)
+    for now in range(42, 600, 2):
+        one.look(now, 6, 5)
+        one.excuse_all(now)
+    assert one.stuck(600) is None
+    for now in range(600, 648, 2):
+        one.look(now, 6, 5)
+    assert one.stuck(646) is not None
+
+
+def test_time_in_which_nobody_could_look_does_not_count() -> None:
+    one = looked(40)
+    one.look(40 + 300, 5, 5)  # one long chunk held the event loop
+    assert one.stuck(340) is None
+    assert UNSEEN_SECONDS < 300
+
+
+def test_a_loop_that_does_not_turn_is_wedged_and_one_that_says_it_gets_on_is_not() -> None:
+    clock = Clock()
+    dog = Watchdog(50, clock)
+    clock.now += 49
+    dog.turned()
+    clock.now += 49
+    assert dog.why() is None
+    clock.now += 2
+    assert dog.why() == "the event loop has not turned for 50 s"
+
+
+def test_a_stop_has_a_deadline() -> None:
+    clock = Clock()
+    dog = Watchdog(50, clock)
+    dog.stop_within(25)
+    clock.now += 26
+    assert "the stop took too long" in str(dog.why())
+
+
+async def test_the_guard_notes_turns_while_a_look_waits_and_hands_on_what_it_finds() -> None:
+    clock = Clock()
+    dog = Watchdog(50, clock)
+    answer = asyncio.Event()
+
+    async def look() -> str | None:
+        await answer.wait()
+        return "rollup/3 hangs"
+
+    guarding = asyncio.create_task(guard(dog, look, every=0.0))
+    clock.now += 60
+    await asyncio.sleep(0.7)
+    assert dog.why() is None, "the loop has turned"
+    answer.set()
+    await asyncio.sleep(0.05)
+    assert dog.why() == "rollup/3 hangs"
+    guarding.cancel()
+
+
+LOOP = """
+import asyncio, time
+from streams.process.watchdog import Watchdog, guard
+
+def hang_here():
+    time.sleep(600)
+
+async def nothing():
+    return None
+
+async def main():
+    dog = Watchdog(turn=1.0)
+    dog.start()
+    task = asyncio.create_task(guard(dog, nothing))
+    await asyncio.sleep(0.1)
+    hang_here()
+
+asyncio.run(main())
+"""
+
+ENGINE = """
+import asyncio, sys, threading
+from streams.engine.engine import Engine
+from config.settings import Settings
+from streams.local.daemon import LocalDaemon
+from streams.process.watchdog import Watchdog
+
+def engine_hangs_here(*_):
+    threading.Event().wait()
+
+Engine.feed = engine_hangs_here
+
+async def main():
+    dog = Watchdog()
+    daemon = LocalDaemon(Settings.model_validate_json(sys.argv[1]), watchdog=dog, stuck=1.0)
+    dog.start()
+    await daemon._intake.append([b'{"ts": 1760000000, "service": "shop"}'])
+    await daemon.run()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "why", "where"),
+    [
+        (LOOP, "the event loop has not turned for 1 s", "hang_here"),
+        (ENGINE, "the engine has taken nothing in for", "engine_hangs_here"),
+    ],
+    ids=["its event loop", "its engine"],
+)
+def test_a_process_that_hangs_dumps_its_stacks_and_ends(
+    program: str, why: str, where: str, tmp_path: Path
+) -> None:
+    settings = '{"local": {"listen": "127.0.0.1:0", "state": "%s"}}' % (tmp_path / "state")
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), settings],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert f"uneri: {why}" in ended.stderr
+    assert f"in {where}" in ended.stderr

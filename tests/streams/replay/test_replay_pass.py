@@ -1,0 +1,220 @@
+"""One pass over history: any number of configurations, cut anywhere, gone on with anywhere."""
+
+import base64
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from config.settings import Judge, Rollup, Settings, Time
+from detectors.model.measures import Measure
+from detectors.model.scope import TABLE, Scope
+from streams.history.source import ReplayError
+from streams.replay import Replayed, replay, replay_curves, replay_pass, replay_together, write
+from streams.replay import series as replay_series
+from streams.replay.replay_pass import ReplayPass, Stopped
+from streams.replay.series import SeriesFile, drop_parts
+from streams.replay.state import ReplayStateError, drop_state, load_state, save_state
+from tests.faults.traffic import Traffic, traffic
+from tests.streams.history.memory_history import MemoryHistory
+
+SETTINGS = Settings(judge=Judge(young=3600))
+DULL = Settings(judge=Judge(young=3600, sensitivity=0.2))
+FOLDED = Settings(judge=Judge(young=3600), rollup=Rollup(max_paths=3))
+SIZES = (7, 190, 33, 401)
+
+
+@pytest.fixture(scope="module")
+def given() -> Traffic:
+    return traffic(3)
+
+
+def history(given: Traffic, sizes: tuple[int, ...] = SIZES) -> MemoryHistory:
+    return MemoryHistory({f"r/{n}": records for n, records in enumerate(given.partitions)}, sizes)
+
+
+@pytest.fixture(scope="module")
+def found(given: Traffic) -> Replayed:
+    return replay(history(given), SETTINGS)
+
+
+def files(found: Replayed, folder: Path) -> dict[str, bytes]:
+    write(found, folder)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_scenario_has_something_to_tell(found: Replayed) -> None:
+    assert found.pages >= 1
+    assert found.bad
+    assert found.pages_per_week == pytest.approx(found.pages / (found.weeks))
+
+
+def test_two_configurations_in_one_pass_find_what_each_finds_alone(
+    given: Traffic,
+    found: Replayed,
+    tmp_path: Path,
+) -> None:
+    together = replay_together(history(given), [SETTINGS, DULL, FOLDED])
+    alone = [found, replay(history(given), DULL), replay(history(given), FOLDED)]
+    for number, (one, other) in enumerate(zip(together, alone, strict=True)):
+        assert files(one, tmp_path / f"a{number}") == files(other, tmp_path / f"b{number}")
+        assert one.notices == other.notices
+    assert found.pages > together[1].pages
+
+
+def test_equal_sections_of_the_rollup_are_decoded_once(
+    given: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Settings] = []
+    kind = replay_pass.Rolling
+
+    def counted(settings: Settings, *rest: Any) -> Any:
+        made.append(settings)
+        return kind(settings, *rest)
+
+    monkeypatch.setattr(replay_pass, "Rolling", counted)
+    ReplayPass(history(given), [SETTINGS, DULL])
+    ReplayPass(history(given), [SETTINGS, Settings(time=Time(lateness=60))])
+    assert len(made) == 3
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_replay_that_is_stopped_anywhere_and_goes_on_leaves_what_an_uninterrupted_one_leaves(
+    given: Traffic,
+    found: Replayed,
+    tmp_path: Path,
+    seed: int,
+) -> None:
+    draw = random.Random(seed)  # noqa: S311 - a test
+    state = tmp_path / "state"
+    state.mkdir()
+    results, lives = None, 0
+    while results is None:
+        lives += 1
+        before = load_state(state, "asked")
+        rows = SeriesFile(state, SETTINGS.time.step, before.series_parts if before else 0)
+        reading = ReplayPass(history(given), [SETTINGS, DULL], rows)
+        if before:
+            reading.resume(before)
+        left = draw.randrange(4, 30)
+
+        def save(reading: ReplayPass = reading, rows: SeriesFile = rows) -> None:
+            rows.flush()
+            save_state(state, reading.state("asked", rows.parts))
+
+        def stopping() -> bool:
+            nonlocal left
+            left -= 1
+            return left == 2 or left < 0  # saves, goes on for some pieces, and dies without saving
+
+        try:
+            results = reading.run(save=save if left > 2 else None, stopping=stopping)
+        except Stopped:
+            results = None
+    rows.close()
+    assert lives > 2
+    assert files(results[0], tmp_path / "a") == files(found, tmp_path / "b")
+    assert results[0].notices == found.notices
+    whole = SeriesFile(tmp_path, SETTINGS.time.step)
+    replay_together(history(given), [SETTINGS], watch=whole)
+    assert whole.close().read_bytes() == (state / "series.parquet").read_bytes()
+
+
+def test_series_are_the_same_bytes_wherever_their_parts_end(
+    given: Traffic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_series, "ROWS", 3000)
+    draw = random.Random(7)  # noqa: S311 - a test
+    left = []
+    for name, often in (("never", 0.0), ("often", 0.5), ("always", 1.0)):
+        rows = SeriesFile(tmp_path / name, SETTINGS.time.step)
+
+        def watch(*judged: Any, rows: SeriesFile = rows, often: float = often) -> None:
+            rows(*judged)
+            if draw.random() < often:
+                rows.flush()
+
+        replay_together(history(given), [SETTINGS], watch=watch)
+        left.append(rows.close())
+    assert len({path.read_bytes() for path in left}) == 1
+    with pq.ParquetFile(left[0]) as file:
+        groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+    assert len(groups) > 2
+    assert set(groups[:-1]) == {3000}
+
+
+def test_parts_that_are_gone_are_told_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ReplayStateError, match=r"are gone; begin anew with --restart"):
+        SeriesFile(tmp_path, SETTINGS.time.step, parts=1)
+
+
+def test_a_state_of_something_else_or_a_damaged_one_is_refused_with_the_remedy(
+    given: Traffic,
+    tmp_path: Path,
+) -> None:
+    reading = ReplayPass(history(given), [SETTINGS])
+    save_state(tmp_path, reading.state("this"))
+    assert load_state(tmp_path, "this") is not None
+    with pytest.raises(ReplayStateError, match=r"another source, stretch or configuration; .* --restart"):
+        load_state(tmp_path, "that")
+    path = tmp_path / ".replay-state"
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ReplayStateError, match=r"damaged.*--restart"):
+        load_state(tmp_path, "this")
+    drop_state(tmp_path)
+    assert load_state(tmp_path, "this") is None
+
+
+def test_a_history_that_has_changed_is_not_gone_on_with(given: Traffic) -> None:
+    state = ReplayPass(history(given), [SETTINGS]).state("asked")
+    other = ReplayPass(MemoryHistory({"r/0": []}), [SETTINGS])
+    with pytest.raises(ReplayError, match="has changed"):
+        other.resume(state)
+
+
+def test_series_and_curves_are_the_figures_that_findings_tell(
+    given: Traffic,
+    tmp_path: Path,
+) -> None:
+    items = Scope(TABLE, "", "123456789012", "eu-west-1", "items")
+    found, curves = replay_curves(
+        history(given), SETTINGS, lambda about, measure: (about, measure) == (items, Measure.WCU)
+    )
+    (curve,) = curves
+    assert (curve.about, curve.measure) == (items, Measure.WCU)
+    assert curve.start[0] >= found.first
+    assert curve.start[-1] == found.last - SETTINGS.time.step
+    assert set(np.diff(curve.start)) == {SETTINGS.time.step}
+    page = next(one for one in found.incidents if one.sent == "page")
+    at = curve.start.searchsorted(page.start)
+    assert curve.observed[at : at + 20].max() > curve.upper[at : at + 20].max()
+    writer = SeriesFile(tmp_path, SETTINGS.time.step)
+    replay_together(history(given), [SETTINGS], watch=writer)
+    rows = [
+        row
+        for row in pq.read_table(writer.close()).to_pylist()
+        if (row["kind"], row["name"], row["measure"]) == ("table", "items", "wcu")
+    ]
+    assert [row["start"] for row in rows] == curve.start.tolist()
+    told = np.array([np.nan if row["observed"] is None else row["observed"] for row in rows])
+    np.testing.assert_allclose(told, curve.observed, rtol=1e-5)
+    assert {row["verdict"] for row in rows} == {None, "spike"}
+    drop_parts(tmp_path)
+    assert not (tmp_path / ".series").exists()
+
+
+def test_bad_records_are_told_by_their_offsets(found: Replayed, given: Traffic, tmp_path: Path) -> None:
+    write(found, tmp_path)
+    told = [json.loads(line) for line in (tmp_path / "dead-letters.jsonl").read_text().splitlines()]
+    assert len(told) == found.bad.total()
+    for one in told:
+        record = given.partitions[int(one["partition"].removeprefix("r/"))][one["offset"]]
+        assert base64.b64decode(one["record"]) == record[:1024]
+        if one["reason"] == "not_json":
+            assert record == b"no event"
+        if one["reason"] == "no_ts":
+            assert record == b'{"service": "shop"}'

@@ -1,0 +1,180 @@
+"""What a rollup must count, by the book: one loop over the events, one dictionary, no arrays."""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from config.settings import Time
+from detectors.model.measures import KEPT_ON_EDGES, SOURCES_INTO, SUMMED, Measure
+from detectors.model.scope import Edge, Scope, ScopeOrEdge
+from streams.measure.fanned_out import fan_out_block
+from streams.rollup.block import Block
+
+Totals = dict[tuple[int, ScopeOrEdge, Measure], float]
+REQUEST_SCOPES = ("account", "service", "route", "function", "client")
+
+
+class Oracle:
+    """Totals per (bucket, scope or edge, measure) of events in order, stamps all near each other."""
+
+    def __init__(self, time: Time) -> None:
+        self.totals: Totals = defaultdict(float)
+        self.records: dict[int, int] = defaultdict(int)
+        self.tags: dict[tuple[int, ScopeOrEdge, str, str], float] = defaultdict(float)
+        self.values: dict[tuple[int, Scope, str], float] = defaultdict(float)
+        self.late = 0
+        self.duplicates = 0
+        self._time = time
+        self._newest = -math.inf
+        self._known: dict[str, int] = {}  # id -> watermark from which on it is forgotten
+
+    def watermark(self) -> int:
+        """Return the watermark after the newest event."""
+        width = self._time.bucket
+        return math.floor((self._newest - self._time.lateness) / width) * width
+
+    def feed(self, record: bytes) -> None:
+        """Count one event."""
+        event = json.loads(record)
+        self._newest = max(self._newest, event["ts"])
+        bucket = math.floor(event["ts"] / self._time.bucket) * self._time.bucket
+        watermark = self.watermark()
+        late = bucket + self._time.bucket <= watermark
+        if event.get("id"):
+            if self._known.get(event["id"], -1) > watermark:
+                self.duplicates += 1
+                return
+            newest = math.floor(self._newest / self._time.bucket) * self._time.bucket
+            self._known[event["id"]] = newest + self._time.bucket
+        self.late += late
+        self.records[bucket] += 1
+        self._count(event, bucket)
+
+    def _count(self, event: dict, bucket: int) -> None:
+        scopes = {kind: scope for kind in (*REQUEST_SCOPES, "tenant") if (scope := _scope(event, kind))}
+        ms = event.get("ms") or {}
+        busy = ms.get("function", ms.get("total", 0.0)) / 1000
+        error = _error(event)
+        request = {
+            Measure.REQUESTS: 1.0,
+            Measure.COLD_STARTS: float(bool(event.get("cold_start"))),
+            Measure.ERRORS_USER: float(error == "user"),
+            Measure.ERRORS_BACKEND: float(error == "backend"),
+            Measure.ERRORS_FATAL: float(error == "fatal"),
+            Measure.THROTTLES: float(bool(event.get("throttled"))),
+            Measure.BUSY: busy,
+        }
+        for kind in REQUEST_SCOPES:
+            if kind in scopes:
+                left_out = () if kind in ("account", "function") else (Measure.BUSY,)
+                self._add(bucket, scopes[kind], {m: v for m, v in request.items() if m not in left_out})
+        for target, sources in SOURCES_INTO.items():
+            for source in sources:
+                if target != "table" and source in scopes and target in scopes:
+                    kept = {m: request[m] for m in KEPT_ON_EDGES[target]}
+                    self._add(bucket, Edge(scopes[source], scopes[target]), kept)
+        tagged = scopes.get("function") or scopes.get("service") or scopes.get("route")
+        if error == "fatal":
+            self.tags[bucket, tagged, "error_type", event.get("error_type") or "unnamed error"] += 1
+        if event.get("throttled"):
+            self.tags[bucket, tagged, "throttle", event["throttled"]] += 1
+        for key, amount in (event.get("values") or {}).items():
+            for scope in (scopes[kind] for kind in ("account", "service") if kind in scopes):
+                self.values[bucket, scope, key] += amount
+        self._count_calls(event, bucket, scopes)
+
+    def _count_calls(self, event: dict, bucket: int, scopes: dict[str, Scope]) -> None:
+        for call in event.get("tables") or ():
+            table = Scope(
+                "table",
+                event.get("cloud") or "",
+                event.get("account") or "",
+                event.get("region") or "",
+                call["name"],
+            )
+            counted = {
+                Measure.REQUESTS: 1.0,
+                Measure.THROTTLES: float(bool(call.get("throttled"))),
+                Measure.READS: float(call.get("op") == "GetItem" or call.get("rcu", 0.0) > 0),
+                Measure.WRITES: float(call.get("op") == "UpdateItem" or call.get("wcu", 0.0) > 0),
+                Measure.RCU: call.get("rcu") or 0.0,
+                Measure.WCU: call.get("wcu") or 0.0,
+            }
+            self._add(bucket, table, counted)
+            for source in SOURCES_INTO["table"]:
+                if source in scopes:
+                    self._add(bucket, Edge(scopes[source], table), counted)
+            if call.get("throttled"):
+                self.tags[bucket, table, "throttle", call["throttled"]] += 1
+
+    def _add(self, bucket: int, about: ScopeOrEdge, values: dict[Measure, float]) -> None:
+        for measure, value in values.items():
+            if value:
+                self.totals[bucket, about, measure] += value
+
+
+def _scope(event: dict, kind: str) -> Scope | None:
+    client = event.get("client") or {}
+    name = {
+        "account": event.get("account"),
+        "service": event.get("service") or event.get("function"),
+        "route": event.get("route"),
+        "function": event.get("function"),
+        "client": client.get("name"),
+        "tenant": client.get("tenant"),
+    }[kind]
+    if not name:
+        return None
+    region = "" if kind in ("account", "client", "tenant") else event.get("region") or ""
+    version = (client.get("version") or "") if kind == "client" else ""
+    return Scope(kind, event.get("cloud") or "", event.get("account") or "", region, name, version)
+
+
+def _error(event: dict) -> str | None:
+    if "error" in event:
+        return event["error"]
+    status = event.get("status") or 0
+    if status == 429 and event.get("throttled"):
+        return "backend"
+    return "backend" if status >= 500 else "user" if status >= 400 else None
+
+
+def counted(events: Iterable[bytes], time: Time) -> Oracle:
+    """Return what the events come to."""
+    oracle = Oracle(time)
+    for event in events:
+        oracle.feed(event)
+    return oracle
+
+
+def totals_of(blocks: Sequence[Block]) -> Totals:
+    """Add blocks up to what the oracle counts."""
+    totals: Totals = defaultdict(float)
+    for block in blocks:
+        fanned = fan_out_block(block)
+        for about, row in zip(fanned.scopes, fanned.sums.tolist(), strict=True):
+            for measure, value in zip(SUMMED, row, strict=True):
+                if value:
+                    totals[block.bucket, about, measure] += value
+    return totals
+
+
+def tags_of(blocks: Sequence[Block]) -> dict[tuple[int, ScopeOrEdge, str, str], float]:
+    """Add the tags of blocks up to what the oracle counts."""
+    tags: dict[tuple[int, ScopeOrEdge, str, str], float] = defaultdict(float)
+    for block in blocks:
+        fanned = fan_out_block(block)
+        for (row, key, text), count in fanned.tags.items():
+            tags[block.bucket, fanned.scopes[row], key, text] += count
+    return tags
+
+
+def values_of(blocks: Sequence[Block]) -> dict[tuple[int, Scope, str], float]:
+    """Add the business values of blocks up to what the oracle counts."""
+    values: dict[tuple[int, Scope, str], float] = defaultdict(float)
+    for block in blocks:
+        fanned = fan_out_block(block)
+        for (row, measure), amount in fanned.values.items():
+            values[block.bucket, fanned.scopes[row], measure.key] += amount
+    return values

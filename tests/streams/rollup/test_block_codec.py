@@ -1,0 +1,65 @@
+"""Blocks survive the way through bytes, and damage is seen."""
+
+import numpy as np
+import pytest
+
+from detectors.model.measures import SUMMED
+from detectors.state.state import StateError
+from streams.decode.cells import PER_ID
+from streams.decode.paths import Call, Path
+from streams.decode.values import Value
+from streams.rollup.block import Block
+from streams.rollup.block_codec import decode_block, encode_block
+
+PUT = Path("aws", "1", "eu", "inventory", "PUT /", "put", "ios", "3.2", "game")
+
+
+def block() -> Block:
+    return Block(
+        source="requests/3",
+        shard=1,
+        shards=4,
+        sequence=7,
+        bucket=1_760_000_000,
+        width=10,
+        watermark=1_760_000_010,
+        records=5,
+        late=5,
+        paths=[PUT],
+        calls=[Call(0, "items")],
+        sums=np.arange(2.0 * len(SUMMED)).reshape(2, -1),
+        values=[Value("aws", "1", "eu", "inventory", "sales")],
+        amounts=np.array([[120.0, 2.0**-30]]),
+        cells=np.array([3, 9, PER_ID + 3]),
+        counts=np.array([1.0, 2.0, 3.0]),
+        tags=[(1, "throttle", "TableWriteKeyRangeThroughputExceeded", 4.0)],
+    )
+
+
+def test_a_block_comes_back_as_it_was() -> None:
+    sent, got = block(), decode_block(encode_block(block()))
+    for name in ("sums", "amounts", "cells", "counts"):
+        np.testing.assert_array_equal(getattr(got, name), getattr(sent, name))
+    assert [type(name) for name in (*got.paths, *got.calls, *got.values)] == [Path, Call, Value]
+    arrays = ("sums", "amounts", "cells", "counts")
+    for name in (name for name in Block.__dataclass_fields__ if name not in arrays):
+        assert getattr(got, name) == getattr(sent, name)
+    assert encode_block(got) == encode_block(sent)
+
+
+def test_an_empty_block_comes_back_empty() -> None:
+    got = decode_block(encode_block(Block("a/0", 0, 1, 0, 0, 10, 10, idle=True)))
+    assert (got.paths, got.calls, got.idle, got.sums.size, got.cells.size) == ([], [], True, 0, 0)
+
+
+@pytest.mark.parametrize("at", [0, 5, 20, -1])
+def test_a_flipped_bit_is_refused(at: int) -> None:
+    body = bytearray(encode_block(block()))
+    body[at] ^= 1
+    with pytest.raises(StateError, match="damaged"):
+        decode_block(bytes(body))
+
+
+def test_bytes_that_are_something_else_are_refused() -> None:
+    with pytest.raises(StateError, match="damaged"):
+        decode_block(b"{}")

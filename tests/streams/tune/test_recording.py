@@ -1,0 +1,89 @@
+"""A recording of measured steps: judged, it gives what history gives, and it is found again."""
+
+from pathlib import Path
+
+import pytest
+
+from config.settings import Judge, Rollup, Settings
+from detectors.state.state import StateError
+from streams.replay import replay
+from streams.tune.judge_recording import judge_recording
+from streams.tune.record_history import record, recorded
+from streams.tune.recording import NAME, Recording, fingerprint
+from tests.faults.traffic import Traffic, traffic
+from tests.streams.history.memory_history import MemoryHistory
+
+SETTINGS = Settings(judge=Judge(young=3600))
+DULL = Settings(judge=Judge(young=3600, sensitivity=0.2, persist=4))
+
+
+@pytest.fixture(scope="module")
+def given() -> Traffic:
+    return traffic(3)
+
+
+def history(given: Traffic) -> MemoryHistory:
+    return MemoryHistory({f"r/{n}": records for n, records in enumerate(given.partitions)}, (190, 401))
+
+
+@pytest.fixture(scope="module")
+def recording(given: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    return record(
+        history(given),
+        SETTINGS,
+        fingerprint(history(given), SETTINGS),
+        tmp_path_factory.mktemp("recording"),
+    )
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, DULL], ids=["told", "dull"])
+def test_a_recording_is_judged_as_its_history_is(
+    given: Traffic, recording: Recording, settings: Settings
+) -> None:
+    found = replay(history(given), settings)
+    judged = judge_recording(recording, settings)
+    assert [one.to_json() for one in judged.incidents] == [one.to_json() for one in found.incidents]
+    assert (judged.first, judged.last) == (found.first, found.last)
+    assert settings is DULL or judged.incidents
+
+
+def test_nothing_after_the_given_moment_is_looked_at(recording: Recording) -> None:
+    until = recording.totals.first + 1800
+    assert [step.start + 60 <= until for step in recording.steps(until)] == [True] * 30
+
+
+def test_a_recording_is_found_again_for_the_same_history_and_rollup_alone(
+    given: Traffic, recording: Recording
+) -> None:
+    folder = recording.path.parent
+    again = recorded(fingerprint(history(given), DULL), folder)
+    assert again is not None
+    assert again.totals == recording.totals
+    other = MemoryHistory({"r/0": given.partitions[0]})
+    assert recorded(fingerprint(other, SETTINGS), folder) is None
+    folded = SETTINGS.model_copy(update={"rollup": Rollup(max_paths=3)})
+    assert recorded(fingerprint(history(given), folded), folder) is None
+    assert recorded(fingerprint(history(given), SETTINGS, (0, None)), folder) is None
+
+
+def test_a_recording_that_was_cut_off_or_changed_is_none(
+    given: Traffic, recording: Recording, tmp_path: Path
+) -> None:
+    mark = fingerprint(history(given), SETTINGS)
+    whole = recording.path.read_bytes()
+    for broken in (whole[:-7], whole[:200], b"", whole[:20] + b"?" + whole[21:]):
+        (tmp_path / NAME).write_bytes(broken)
+        with pytest.raises(StateError):
+            Recording(tmp_path / NAME, mark)
+        assert recorded(mark, tmp_path) is None
+
+
+def test_a_recording_with_any_byte_damaged_is_none(
+    given: Traffic, recording: Recording, tmp_path: Path
+) -> None:
+    mark = fingerprint(history(given), SETTINGS)
+    whole = recording.path.read_bytes()
+    assert recorded(mark, recording.path.parent) is not None
+    for at in (*range(24), *range(24, len(whole), len(whole) // 60)):
+        (tmp_path / NAME).write_bytes(whole[:at] + bytes([255 - whole[at]]) + whole[at + 1 :])
+        assert recorded(mark, tmp_path) is None, at

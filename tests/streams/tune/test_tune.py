@@ -1,0 +1,157 @@
+"""``uneri tune`` on simulated incidents: better on time it has not seen, and the same again."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from alerting.commands.labels import Kind, Label
+from alerting.evaluation.labels_file import labels_to_yaml
+from config.load import load_settings
+from config.settings import Settings
+from streams.cli.tune import TuneAsked, tune
+from streams.simulate.simulation import Simulation
+from streams.tune.record_history import record, recorded
+from streams.tune.recording import fingerprint
+from streams.tune.result import Tuned, lines, write_tuned
+from streams.tune.stretch import stretches
+from streams.tune.trial import Ground, searched
+from tests.streams.history.memory_history import MemoryHistory
+from tests.streams.tune.tuning_history import SETTINGS, labels_of, scenario
+
+LIVELY = {"sensitivity": 2.5, "persist": 1, "recover": 2}
+DULL = {"sensitivity": 0.4, "persist": 4}
+
+
+class Given:
+    """A history with its labels, recorded once into a folder."""
+
+    def __init__(self, out: Path, days: int, seed: int) -> None:
+        simulation = Simulation(scenario(days, seed))
+        self.lines = [line for _, lines in simulation.lines() for line in lines]
+        self.history = MemoryHistory({"events/0": self.lines}, (20_000,))
+        self.labels: list[Label] = labels_of(simulation)
+        self.out = out
+
+    def tune(
+        self,
+        settings: Settings,
+        trials: int,
+        jobs: int = 2,
+        budget: float | None = None,
+        also: Sequence[Label] = (),
+    ) -> Tuned:
+        labels = [*self.labels, *also] if budget is None else None
+        asked = TuneAsked(["simulated"], self.out, trials=trials, seed=1, jobs=jobs, pages_per_week=budget)
+        return tune(self.history, settings, labels, asked)
+
+
+def judged_by(**judge: float) -> Settings:
+    return SETTINGS.model_copy(update={"judge": SETTINGS.judge.model_copy(update=judge)})
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Given:
+    return Given(tmp_path_factory.mktemp("week"), days=7, seed=3)
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Given:
+    return Given(tmp_path_factory.mktemp("days"), days=2, seed=4)
+
+
+def test_too_many_pages_become_few_on_time_it_has_not_seen(given: Given, tmp_path: Path) -> None:
+    tuned = given.tune(judged_by(**LIVELY), trials=8)
+    before, after = tuned.present.unseen, tuned.picked.unseen
+    assert before.false_pages >= 3
+    assert after.false_pages <= before.false_pages / 3
+    assert after.found >= before.found - 1
+    assert after.f1 >= before.f1 + 0.1
+    assert tuned.better
+    # each change has its reason, and the proposal is a configuration that says the same
+    assert all(change.reason for change in tuned.pick.changes)
+    judge = "  young: 86400\n  sensitivity: 2.5  # bold\n  persist: 1\n  recover: 2\n"
+    text = f"# ours\ntime:\n  step: 300\njudge:\n{judge}"
+    assert "proposed.yaml" in write_tuned(tuned, text, tmp_path)
+    proposed = load_settings(tmp_path / "proposed.yaml")
+    assert proposed == tuned.space.settings_of(tuned.pick.choice)
+    assert "# ours" in (tmp_path / "proposed.yaml").read_text("utf-8")
+
+
+def test_a_dull_configuration_learns_to_see_on_time_it_has_not_seen(given: Given) -> None:
+    tuned = given.tune(judged_by(**DULL), trials=8)
+    before, after = tuned.present.unseen, tuned.picked.unseen
+    assert after.found >= before.found + 1
+    assert after.f1 >= before.f1 + 0.1
+    assert tuned.better
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(short: Given, tmp_path: Path) -> None:
+    written = []
+    for jobs in (1, 2):
+        write_tuned(short.tune(judged_by(**LIVELY), trials=13, jobs=jobs), "", tmp_path / str(jobs))
+        written.append([(tmp_path / str(jobs) / name).read_bytes() for name in ("tune.json", "tradeoff.svg")])
+    assert written[0] == written[1]
+
+
+def test_without_labels_pages_are_brought_within_the_budget_and_what_is_missed_is_said_to_be_unknown(
+    short: Given,
+) -> None:
+    tuned = short.tune(judged_by(**LIVELY), trials=9, budget=20)
+    assert tuned.present.searched.pages_per_week > 20 >= tuned.picked.searched.pages_per_week
+    assert any("nothing is known of what is missed" in line for line in lines(tuned))
+
+
+def test_a_trial_looks_at_no_step_of_the_unseen_stretch(short: Given) -> None:
+    settings = judged_by(**LIVELY)
+    mark = fingerprint(short.history, settings, (None, None))
+    recording = recorded(mark, short.out) or record(short.history, settings, mark, short.out)
+    cut = stretches(recording.totals, settings, short.labels, 1 / 3)
+    verdicts, _ = searched(Ground(recording.path, mark, settings, tuple(short.labels), cut), {})
+    assert verdicts.last == cut.split < recording.totals.last
+
+
+def test_growth_is_searched_by_a_label_that_lasts_over_the_cut(short: Given) -> None:
+    begin = short.labels[0].start
+    grows = Label(kind=Kind.INCIDENT, start=begin, end=begin + 20 * 86400, verdict="growth")
+    tuned = short.tune(judged_by(**LIVELY), trials=2, jobs=1, also=[grows])
+    assert "judge.growth_per_day" in {knob.key for knob in tuned.space.knobs}
+    assert tuned.stretches.split > begin
+
+
+def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("uneri")), "tune", *map(str, arguments), "--out", "out"]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(short: Given, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    where = tmp_path_factory.mktemp("files")
+    (where / "events.ndjson").write_bytes(b"\n".join(short.lines[:20_000]))
+    (where / "empty.ndjson").write_bytes(b"")
+    (where / "known.yaml").write_text(labels_to_yaml(short.labels), "utf-8")
+    (where / "later.yaml").write_text(labels_to_yaml(short.labels[-1:]), "utf-8")
+    (where / "bad.yaml").write_text("- {start: 9, end: 3, kind: spike}\n", "utf-8")
+    (where / "day.yaml").write_text("time: {step: 300}\njudge: {young: 86400}\n", "utf-8")
+    return where
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["events.ndjson"], "nothing to tune by"),
+        (["events.ndjson", "--labels", "bad.yaml"], "bad.yaml:1: end is before start"),
+        (["events.ndjson", "--labels", "none.yaml"], "none.yaml:1: cannot be read"),
+        (["empty.ndjson", "--labels", "known.yaml"], "nothing to judge"),
+        (["none.ndjson", "--labels", "known.yaml"], "no such file"),
+        (["events.ndjson", "--labels", "known.yaml"], "baselines need 7.0 days"),
+    ],
+)
+def test_what_cannot_be_tuned_is_said_in_one_line(folder: Path, arguments: list[str], said: str) -> None:
+    ended = run(*arguments, cwd=folder)
+    assert ended.returncode == 2
+    told = [line for line in ended.stderr.splitlines() if line.startswith("uneri: ")]
+    assert said in told[-1]
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,114 @@
+"""The command around a search: what cannot be asked for, and what goes wrong on the way, in one line each."""
+
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
+
+import pytest
+from typer.testing import CliRunner
+
+from alerting.commands.labels import Kind, Label
+from detectors.state.state import StateError
+from streams.cli.commands import app
+from streams.cli import tune as tune_command
+from streams.cli.tune import TuneAsked, run_tune
+from streams.history.source import ReplayError
+from streams.process.folder_lock import sole_use
+from streams.tune.labels import contradictions
+from streams.tune.rule import Rule
+from streams.tune.trial import Both
+from tests.streams.tune.tuned_search import outcome, tuned
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (BrokenProcessPool(), "a process that made trials was killed"),
+        (StateError("the recording is damaged"), "recording.zst: the recording is damaged; delete it"),
+    ],
+)
+def test_what_goes_wrong_on_the_way_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, said: str
+) -> None:
+    def tune(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(tune_command, "tune", tune)
+    monkeypatch.setattr(tune_command, "open_history", lambda *_: SimpleNamespace(notes=()))
+    with pytest.raises(ReplayError, match=said) as caught:
+        run_tune(TuneAsked(["x"], tmp_path, pages_per_week=1))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("written", ["", "[]", "- {start: 9, end: 12, kind: expected}\n"])
+def test_labels_with_nothing_to_find_are_said_before_history_is_read(tmp_path: Path, written: str) -> None:
+    labels = tmp_path / "known.yaml"
+    labels.write_text(written, "utf-8")
+    with pytest.raises(ReplayError, match="no label of an incident"):
+        run_tune(TuneAsked([str(tmp_path / "none.ndjson")], tmp_path / "out", labels=labels))
+
+
+def test_labels_that_contradict_each_other_are_said() -> None:
+    known = [
+        Label(kind=kind, start=start, end=start + 600, scope="table:items")
+        for kind, start in ((Kind.INCIDENT, 0), (Kind.EXPECTED, 900), (Kind.EXPECTED, 0))
+    ]
+    (said,) = contradictions(known, ZoneInfo("Asia/Tokyo"))
+    assert said.startswith(
+        "the label of table:items from 1970-01-01 09:00 JST to 1970-01-01 09:10 JST is there"
+    )
+    assert said.endswith("as expected and as incident: keep one of them")
+
+
+def test_a_second_search_into_a_folder_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tune_command, "open_history", lambda *_: SimpleNamespace(notes=()))
+    with sole_use(tmp_path), pytest.raises(ReplayError, match="another uneri writes its results there"):
+        run_tune(TuneAsked(["x"], tmp_path, pages_per_week=1))
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (b"judge: {young: 86400, sensitivity: 2.0}  # bold\r\n", True),
+        (b"? judge\n: young: 86400  # bold\n", False),
+    ],
+)
+def test_a_file_that_cannot_be_changed_in_place_is_said_to_have_lost_its_comments(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    written: bytes,
+    kept: bool,
+) -> None:
+    config = tmp_path / "ours.yaml"
+    config.write_bytes(written)
+    found = tuned(Rule(False, 15), *(Both(outcome(0, 0, pages), outcome(0, 0, pages)) for pages in (20, 8)))
+    monkeypatch.setattr(tune_command, "tune", lambda *_: found)
+    monkeypatch.setattr(tune_command, "open_history", lambda *_: SimpleNamespace(notes=()))
+    assert run_tune(TuneAsked(["x"], tmp_path, config, pages_per_week=15)) == 0
+    assert ("written anew, without its comments" in capsys.readouterr().err) != kept
+    proposed = (tmp_path / "proposed.yaml").read_bytes()
+    assert (b"# bold\r\n" in proposed) == kept
+    assert proposed.count(b"\r\n") in (0, proposed.count(b"\n"))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--seed", "4294967296"),
+        ("--seed", "-1"),
+        ("--pages-per-week", "inf"),
+        ("--pages-per-week", "nan"),
+        ("--pages-per-week", "-1"),
+        ("--validate-share", "nan"),
+    ],
+)
+def test_a_number_that_means_nothing_is_refused_before_anything_is_read(
+    tmp_path: Path, option: str, value: str
+) -> None:
+    asked = ["tune", str(tmp_path / "none.ndjson"), "--out", str(tmp_path / "out"), option, value]
+    ended = CliRunner().invoke(app, asked)
+    assert ended.exit_code == 2
+    assert option in ended.output
+    assert not list(tmp_path.iterdir())

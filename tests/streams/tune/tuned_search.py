@@ -1,0 +1,41 @@
+"""A search that was made by hand, for tests of what is said of one."""
+
+from alerting.commands.labels import Kind, Label
+from config.settings import Digest, Judge, Settings
+from streams.tune.pick import Change, Pick
+from streams.tune.recording import Totals
+from streams.tune.result import Tuned
+from streams.tune.rule import Rule
+from streams.tune.space import space_for_budget
+from streams.tune.stretch import Stretches
+from streams.tune.trial import Both, Outcome
+
+DAY = 86400
+SETTINGS = Settings(judge=Judge(young=DAY, sensitivity=2.0), digest=Digest(timezone="Asia/Tokyo"))
+SPACE = space_for_budget(SETTINGS)
+CALMER = (SPACE.present[0] - 2, *SPACE.present[1:])
+
+
+def outcome(found: int, labels: int, false_pages: int, right: int | None = None, fitting: int = 9) -> Outcome:
+    missed = tuple(Label(kind=Kind.INCIDENT, start=at) for at in range(labels - found))
+    right = found if right is None else right
+    return Outcome(missed, labels, false_pages + right, false_pages, 1.0, None, fitting)
+
+
+def tuned(rule: Rule, present: Both, picked: Both | None) -> Tuned:
+    """Return a search that found one calmer configuration, or none that is better than the present one."""
+    known = {SPACE.present: present.searched, CALMER: (picked or present).searched}
+    change = Change("judge.sensitivity", 2.0, SPACE.knobs[0].values[CALMER[0]], "calmer")
+    choice, changes = (CALMER, (change,)) if picked else (SPACE.present, ())
+    return Tuned(
+        space=SPACE,
+        rule=rule,
+        seed=1,
+        totals=Totals(),
+        stretches=Stretches(0, DAY, 7 * DAY, 10 * DAY),
+        tried=list(known.items()),
+        known=known,
+        pick=Pick(choice, known[choice], changes),
+        present=present,
+        picked=picked or present,
+    )
