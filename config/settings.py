@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -144,6 +145,11 @@ def _web_address(url: str) -> str:
     return url
 
 
+def _verdict(name: object) -> object:
+    """Take the verdict ``absence`` by its name up to version 0.1, too."""
+    return "absence" if name == "silence" else name
+
+
 def _slack_channel(text: str) -> str:
     if not re.fullmatch(_CHANNEL, text):
         raise ValueError(
@@ -207,7 +213,9 @@ Mention = Annotated[str, Field(pattern=r"^(here|[UWS][A-Z0-9]{2,20})$")]
 DestinationName = Annotated[str, AfterValidator(_destination)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")]  # capitals: a secret put there has others
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-VerdictName = Literal["spike", "drop", "shift", "growth", "limit", "silence", "fatal"]
+VerdictName = Annotated[
+    Literal["spike", "drop", "shift", "growth", "limit", "absence", "fatal"], BeforeValidator(_verdict)
+]
 
 
 class Section(BaseModel):

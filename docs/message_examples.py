@@ -20,7 +20,7 @@ from alerting.incidents.notice import Action, Notice, Reason
 from detectors.model.finding import Finding, Growth, Share, Trace, Verdict
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
-from detectors.model.sentence import of_deviation, of_fatal, of_growth, of_limit, of_silence
+from detectors.model.sentence import of_absence, of_deviation, of_fatal, of_growth, of_limit
 from detectors.watch.hottest import Hot
 from detectors.watch.standings import Standings, Use
 
@@ -133,8 +133,8 @@ def told(of: Finding) -> Finding:
     match of.verdict:
         case Verdict.LIMIT:
             sentence = of_limit(of, minutes=of.minutes, throttled=of.throttled)
-        case Verdict.SILENCE:
-            sentence = of_silence(of, of.missed)
+        case Verdict.ABSENCE:
+            sentence = of_absence(of, of.missed)
         case Verdict.FATAL:
             sentence = of_fatal(of)
         case Verdict.GROWTH if of.growth is not None:
@@ -241,8 +241,8 @@ LIMIT: Final = told(
         throttle_reasons={"TableWriteProvisionedThroughputExceeded": 41.0},
     )
 )
-SILENCE: Final = told(
-    finding(Verdict.SILENCE, BATCH, Measure.REQUESTS, trace(1.2, _stop), observed=0.0, missed=1730.0)
+ABSENCE: Final = told(
+    finding(Verdict.ABSENCE, BATCH, Measure.REQUESTS, trace(1.2, _stop), observed=0.0, missed=1730.0)
 )
 FATAL: Final = told(
     finding(
@@ -317,7 +317,7 @@ def examples() -> list[Example]:
         "drop": dispatch(notice(incident(DROP))),
         "shift": dispatch(notice(incident(SHIFT))),
         "limit": dispatch(notice(incident(LIMIT))),
-        "silence": dispatch(notice(incident(SILENCE))),
+        "absence": dispatch(notice(incident(ABSENCE))),
         "fatal": dispatch(notice(incident(FATAL))),
         "worsening": dispatch(notice(replace(worse, state="worsening"))),
         "easing": dispatch(notice(replace(easier, state="easing", peak=SPIKE.observed))),
@@ -332,7 +332,7 @@ def examples() -> list[Example]:
 
 
 def _flood() -> Dispatch:
-    kinds = (SPIKE, DROP, SILENCE, FATAL, LIMIT)
+    kinds = (SPIKE, DROP, ABSENCE, FATAL, LIMIT)
     names = ("items", "users", "orders", "sessions", "ranking", "guilds", "mail", "ledger")
     many = []
     for n in range(57):

@@ -18,7 +18,7 @@ ago is in the window that the present is judged by.
 """
 
 _PART: Final = 0.05  # of an excess: who carries less of it is listed, but is not what it is about
-_SUDDEN: Final = {Verdict.SPIKE.value, Verdict.DROP.value, Verdict.SILENCE.value, Verdict.FATAL.value}
+_SUDDEN: Final = {Verdict.SPIKE.value, Verdict.DROP.value, Verdict.ABSENCE.value, Verdict.FATAL.value}
 
 
 def about(

@@ -209,7 +209,7 @@ def _label(given: Mapping[str, Any], mistakes: list[str]) -> Label | None:
     for name in set(_FIELDS) - set(_TIMES):
         value = given.get(name, "")
         if isinstance(value, str | int) and not isinstance(value, bool):
-            texts[name] = str(value)  # an account is written as a number, too
+            texts[name] = str(value)  # an account may be a number
         else:
             mistakes.append(f"{name} is {_shown(value)}; write text")
     if "start" not in given:
@@ -217,6 +217,9 @@ def _label(given: Mapping[str, Any], mistakes: list[str]) -> Label | None:
     start, end = times.get("start"), times.get("end")
     if start is not None and end is not None and end < start:
         mistakes.append("end is before start; exchange them?")
+    for name in ("kind", "verdict"):
+        if texts.get(name) == "silence":  # the verdict's name up to version 0.1
+            texts[name] = Verdict.ABSENCE.value
     _check_words(texts, mistakes)
     if len(mistakes) > before or start is None:
         return None

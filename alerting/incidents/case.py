@@ -8,7 +8,7 @@ import msgspec
 from alerting.incidents.cause import (
     GROWTH,
     answers,
-    common_silence,
+    common_absence,
     depth,
     direction,
     explains_more,
@@ -187,7 +187,7 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
     def settle(self) -> None:
         """Say what the message will be about, of what came so far; nobody has read it yet."""
         going = [self.findings[which] for which in sorted(self.going)]
-        lead = common_silence(going) or self.first
+        lead = common_absence(going) or self.first
         lead = wider_fall(lead, going) or lead
         if lead.id != self.primary:
             self._lead(lead)

@@ -21,7 +21,7 @@ from detectors.model.scope import (
 _DEPTH: Final = {ACCOUNT: 0, SERVICE: 2, TENANT: 3, CLIENT: 4, ROUTE: 6, FUNCTION: 8, TABLE: 10}
 _CARRIES: Final = 0.2  # a caller with less of the excess than this connects nothing to anything
 
-_MOST: Final = 0.5  # part of a fall that a silence must carry to be its story
+_MOST: Final = 0.5  # part of a fall that an absence must carry to be its story
 
 _SERVES: Final = 0.5  # part of a fall that routes must carry: a queue or a clock is no route
 
@@ -48,10 +48,10 @@ GROWTH: Final = "growth"
 def depth(finding: Finding) -> int:
     """Return how deep the finding lies (an edge just above its target): the deeper one explains.
 
-    Calls come from above: nobody calls a table because its callers are silent, never the other way round.
+    Calls come from above: nobody calls a table because its callers are absent, never the other way round.
     """
     about = finding.about
-    if finding.verdict is Verdict.SILENCE and about.kind == TABLE:
+    if finding.verdict is Verdict.ABSENCE and about.kind == TABLE:
         return _DEPTH[SERVICE] - 1
     return _DEPTH[about.target.kind] - 1 if isinstance(about, Edge) else _DEPTH[about.kind]
 
@@ -64,41 +64,41 @@ def explains_more(one: Finding, other: Finding) -> bool:
 def tells_more(one: Finding, other: Finding) -> bool:
     """Tell whether ``one`` may take the place of ``other`` in a message that people have read.
 
-    A deeper finding may, a silence that of what only fell, and a fall that of a silence which is but a small
-    part of it. Among silences the message stays: it was about what they have in common, or the first of them.
+    A deeper finding may, an absence that of what only fell, and a fall that of an absence that is but a small
+    part of it. Among absences the message stays: it was about what they have in common, or the first of them.
     """
     if wider_fall(other, [one]) is one:
         return True
-    if Verdict.SILENCE in (one.verdict, other.verdict):
-        return one.verdict is not other.verdict and one.verdict is Verdict.SILENCE
+    if Verdict.ABSENCE in (one.verdict, other.verdict):
+        return one.verdict is not other.verdict and one.verdict is Verdict.ABSENCE
     return depth(one) > depth(other)
 
 
-def common_silence(findings: Iterable[Finding]) -> Finding | None:
-    """Return the silence of the scope that several silent functions or routes have in common, if it is told.
+def common_absence(findings: Iterable[Finding]) -> Finding | None:
+    """Return the absence of the scope that several absent functions or routes have in common, if it is told.
 
-    One silent function is the story itself, and so is its route; of many the story is their service, or
+    One absent function is the story itself, and so is its route; of many the story is their service, or
     the whole account.
     """
-    silent = [finding for finding in findings if finding.verdict is Verdict.SILENCE]
-    several = any(sum(each.about.kind == kind for each in silent) > 1 for kind in (FUNCTION, ROUTE))
-    services = [each for each in silent if each.about.kind == SERVICE]
-    accounts = [each for each in silent if each.about.kind == ACCOUNT]
+    absent = [finding for finding in findings if finding.verdict is Verdict.ABSENCE]
+    several = any(sum(each.about.kind == kind for each in absent) > 1 for kind in (FUNCTION, ROUTE))
+    services = [each for each in absent if each.about.kind == SERVICE]
+    accounts = [each for each in absent if each.about.kind == ACCOUNT]
     if not (several or len(services) > 1):
         return None
     widest = accounts or services[:2]
     return widest[0] if len(widest) == 1 else None
 
 
-def wider_fall(silence: Finding, findings: Iterable[Finding]) -> Finding | None:
-    """Return the fall that a silence is only a small part of: the deepest one of which it has not the most.
+def wider_fall(absence: Finding, findings: Iterable[Finding]) -> Finding | None:
+    """Return the fall that an absence is only a small part of: the deepest one of which it has not the most.
 
     Where a service falls to a tenth, one quiet function of it has no request left. That is no story of the
     function.
     """
-    if silence.verdict is not Verdict.SILENCE or not isinstance(silence.about, Scope):
+    if absence.verdict is not Verdict.ABSENCE or not isinstance(absence.about, Scope):
         return None
-    wider = [each for each in findings if _holds(each, silence.about) and not _is_most_of(silence, each)]
+    wider = [each for each in findings if _holds(each, absence.about) and not _is_most_of(absence, each)]
     return max(wider, key=lambda each: (depth(each), each.expected - each.observed, each.id), default=None)
 
 
@@ -108,19 +108,19 @@ def _holds(fall: Finding, scope: Scope) -> bool:
     return fell and about != scope and (about.kind in (ACCOUNT, SERVICE) or scope in parts(fall))
 
 
-def _is_most_of(silence: Finding, fall: Finding) -> bool:
-    if fall.about in _callers(silence):  # a caller whose other calls went on
+def _is_most_of(absence: Finding, fall: Finding) -> bool:
+    if fall.about in _callers(absence):  # a caller whose other calls went on
         return True
-    carried = sum(share.share for share in fall.callers if share.scope == silence.about)
+    carried = sum(share.share for share in fall.callers if share.scope == absence.about)
     missing = fall.expected - fall.observed
-    requests = fall.measure is Measure.REQUESTS and silence.expected >= _MOST * missing
+    requests = fall.measure is Measure.REQUESTS and absence.expected >= _MOST * missing
     return carried >= _MOST or requests
 
 
 def _rank(finding: Finding) -> tuple[bool, int, bool, int, float, float, str]:
     deviation = abs(finding.observed - finding.expected) / max(abs(finding.expected), 1e-9)
     return (
-        finding.verdict is Verdict.SILENCE,
+        finding.verdict is Verdict.ABSENCE,
         depth(finding),
         finding.verdict in (Verdict.FATAL, Verdict.LIMIT),
         _TELLING.get(finding.measure, 0),
@@ -137,7 +137,7 @@ def direction(finding: Finding) -> str:
             return GROWTH
         case Verdict.LIMIT:
             return UP if finding.near else GROWTH
-        case Verdict.DROP | Verdict.SILENCE:
+        case Verdict.DROP | Verdict.ABSENCE:
             return DOWN
         case Verdict.SHIFT:
             return DOWN if finding.observed < finding.expected else UP
@@ -159,8 +159,8 @@ def connected(new: Finding, held: Finding, *, together: bool) -> bool:
     """
     if together and ACCOUNT in (new.about.kind, held.about.kind):
         return True
-    if together and new.verdict is held.verdict is Verdict.SILENCE:
-        return True  # two scopes of one account that fall silent at one time have one cause
+    if together and new.verdict is held.verdict is Verdict.ABSENCE:
+        return True  # two scopes of one account that fall absent at one time have one cause
     mine, theirs = subjects(new), subjects(held)
     found = (mine & theirs) | (theirs & parts(new))
     if together or not spread(held) or (fails(held) and new.measure is held.measure):
@@ -171,7 +171,7 @@ def connected(new: Finding, held: Finding, *, together: bool) -> bool:
 def taken_over(findings: Iterable[Finding]) -> bool:
     """Tell whether another function does what these functions did.
 
-    They are called by routes, and nothing but functions fell: had their callers fallen silent, or been
+    They are called by routes, and nothing but functions fell: had their callers fallen absent, or been
     refused, the routes would have fallen too. So it looks when a function is replaced by its successor.
     """
     return all(

@@ -38,7 +38,7 @@ class _Index(StrEnum):
     FAILING_CARRIER = "carrier of a service that fails"
     ACCOUNT = "account"
     WIDE = "wide"  # accounts that are meant as a whole
-    SILENT = "silent"  # accounts in which something is silent
+    ABSENT = "absent"  # accounts in which something is absent
 
 
 _SPREAD: Final = (_Index.SPREAD_PART, _Index.SPREAD_CARRIER)
@@ -50,7 +50,7 @@ _LOOSE: Final = (
     _Index.FAILING_CARRIER,
     _Index.ACCOUNT,
     _Index.WIDE,
-    _Index.SILENT,
+    _Index.ABSENT,
 )
 """What connects two findings although neither is a part of the other: not where another function took over,
 which is of the same cause as its own callers only (``alerting.incidents.cause.answers``)."""
@@ -114,7 +114,7 @@ class Reach:
         account = finding.about.account
         indices = [_Index.WIDE]
         indices += [_Index.ACCOUNT] if finding.about.kind == ACCOUNT else []
-        indices += [_Index.SILENT] if finding.verdict is Verdict.SILENCE else []
+        indices += [_Index.ABSENT] if finding.verdict is Verdict.ABSENCE else []
         for index in indices:
             found.update(_begun(self._at(index, finding, account), finding.start, together))
         return found
@@ -166,8 +166,8 @@ def _keys(finding: Finding, *, loose: bool) -> Iterator[_Key]:
         found.append((_Index.ACCOUNT, way, account))
         if finding.about.kind == ACCOUNT:
             found.append((_Index.WIDE, way, account))
-        if finding.verdict is Verdict.SILENCE:
-            found.append((_Index.SILENT, way, account))
+        if finding.verdict is Verdict.ABSENCE:
+            found.append((_Index.ABSENT, way, account))
     return (key for key in found if loose or key[0] not in _LOOSE)
 
 

@@ -311,10 +311,10 @@ class Incidents:
             return Reason.NEW
         if first.verdict is Verdict.LIMIT:
             return Reason.NEAR
-        return Reason.TABLE if first.about.kind == TABLE and first.verdict is not Verdict.SILENCE else None
+        return Reason.TABLE if first.about.kind == TABLE and first.verdict is not Verdict.ABSENCE else None
 
     def _patience(self, case: Case) -> int:
-        # that nobody calls a table is the story of its callers, whose silence takes longer to be sure of
+        # that nobody calls a table is the story of its callers, whose absence takes longer to be sure of
         of_table = case.first.about.kind == TABLE
         return self._settings.incidents.gather if of_table else self._settings.time.step
 

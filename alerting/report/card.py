@@ -231,7 +231,7 @@ class Cards:
                 facts += [Fact("Came", words.times(primary.times))]
             case Verdict.LIMIT:
                 facts += [Fact("Reached", reached)]
-            case Verdict.SILENCE:
+            case Verdict.ABSENCE:
                 facts += [expected, Fact("Missed", f"{numbers.number(primary.missed)}", "requests")]
             case _:
                 name = "Lowest" if incident.peak < primary.expected else "Peak"

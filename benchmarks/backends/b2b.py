@@ -151,7 +151,7 @@ def incidents() -> tuple[Incident, ...]:
         14.0,
         90,
         [("fewer", Where(account=ACCOUNT), 0.0, {})],
-        verdicts=("drop", "silence"),
+        verdicts=("drop", "absence"),
         scopes=(
             ("account", ACCOUNT),
             ("service", "invoices"),
@@ -223,7 +223,7 @@ def incidents() -> tuple[Incident, ...]:
         10.0,
         60,
         [("fewer", Where(route="GET /invoices/{id}"), 0.0, {})],
-        verdicts=("drop", "silence"),
+        verdicts=("drop", "absence"),
         scopes=(("route", "GET /invoices/{id}"), ("function", "invoice-get"), ("table", "invoices")),
     )
     add(
@@ -232,7 +232,7 @@ def incidents() -> tuple[Incident, ...]:
         0.9,
         60 * 1.0,
         [("fewer", Where(function="ledger-sync"), 0.0, {})],
-        verdicts=("drop", "silence"),
+        verdicts=("drop", "absence"),
         scopes=(("account", ACCOUNT), ("function", "ledger-sync"), ("table", "ledger")),
         small=True,
     )

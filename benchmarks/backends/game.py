@@ -137,7 +137,7 @@ def incidents() -> tuple[Incident, ...]:
         19.0,
         15,
         [("fewer", Where(account=eu), 0.0, {})],
-        verdicts=("drop", "silence"),
+        verdicts=("drop", "absence"),
         scopes=(
             ("account", eu),
             ("service", "play"),
@@ -205,7 +205,7 @@ def incidents() -> tuple[Incident, ...]:
         18.0,
         120,
         [("fewer", Where(function="purchase-eu"), 0.0, {})],
-        verdicts=("drop", "silence"),
+        verdicts=("drop", "absence"),
         scopes=(("function", "purchase-eu"), ("route", "POST /purchase"), ("table", "purchases")),
         extra={"account": eu},
         small=True,

@@ -178,7 +178,7 @@ def incidents() -> tuple[Incident, ...]:
         14.0,
         60,
         [("fewer", Where(function="rates"), 0.0, {})],
-        verdicts=("drop", "silence"),
+        verdicts=("drop", "absence"),
         scopes=(("route", "GET /rates"), ("function", "rates"), ("table", "rates"), ("service", "rates")),
     )
     add(
@@ -187,7 +187,7 @@ def incidents() -> tuple[Incident, ...]:
         9.0,
         180,
         [("fewer", Where(function="rate-feed"), 0.0, {})],
-        verdicts=("drop", "silence"),
+        verdicts=("drop", "absence"),
         scopes=(("function", "rate-feed"), ("table", "rates")),
     )
     add(

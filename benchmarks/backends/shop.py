@@ -244,7 +244,7 @@ def incidents() -> tuple[Incident, ...]:
         s,
         45,
         one("fewer", s, 45, Where(route="GET /products"), 0.0),
-        verdicts=("drop", "silence"),
+        verdicts=("drop", "absence"),
         scopes=(("route", "GET /products"), ("function", "catalog-list"), ("table", "products")),
     )
     s = at(26, 13.0)
@@ -263,7 +263,7 @@ def incidents() -> tuple[Incident, ...]:
         s,
         120,
         one("fewer", s, 120, Where(function="order-worker"), 0.0),
-        verdicts=("drop", "silence"),
+        verdicts=("drop", "absence"),
         scopes=(("function", "order-worker"), ("table", "orders")),
     )
     s = at(27, 18.0)
@@ -282,7 +282,7 @@ def incidents() -> tuple[Incident, ...]:
         s,
         20,
         one("fewer", s, 20, Where(account="111122223333"), 0.05),
-        verdicts=("drop", "silence"),
+        verdicts=("drop", "absence"),
         scopes=(
             ("account", "111122223333"),
             ("service", "catalog"),

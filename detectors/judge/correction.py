@@ -44,11 +44,11 @@ def corrected(told: Finding, course: Course, persist: int) -> Finding | None:
     """
     falls = told.observed < told.expected
     observed = course.observed
-    if told.verdict is Verdict.SILENCE:  # a step without a request is one without a value
+    if told.verdict is Verdict.ABSENCE:  # a step without a request is one without a value
         observed = np.nan_to_num(observed)
     missing = (course.expected - observed) if falls else (observed - course.expected)
     beyond = observed < course.lower if falls else observed > course.upper
-    if told.verdict is Verdict.SILENCE:
+    if told.verdict is Verdict.ABSENCE:
         beyond = observed <= 0
     left = beyond & (missing >= CALM * abs(told.expected - told.observed))
     if falls and int(left.sum()) < persist:

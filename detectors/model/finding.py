@@ -17,7 +17,7 @@ class Verdict(StrEnum):
     SHIFT = "shift"
     GROWTH = "growth"
     LIMIT = "limit"
-    SILENCE = "silence"
+    ABSENCE = "absence"
     FATAL = "fatal"
 
 
@@ -151,7 +151,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     growth: Growth | None = None
     error_type: str = ""  # of a fatal finding: the signature that was never seen before
     times: int = 0  # of a fatal finding: how often it came
-    missed: float = 0.0  # of a silence: requests that were expected since the last one
+    missed: float = 0.0  # of an absence: requests that were expected since the last one
     minutes: int = 0  # of a limit: ``observed`` is the largest mean over so many
     throttled: bool = False  # of a limit: calls are refused already
     sentence: str

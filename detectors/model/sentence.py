@@ -192,8 +192,8 @@ def with_causes(finding: Finding, causes: list[Cause]) -> Finding:
     return msgspec.structs.replace(finding, causes=causes, sentence=sentence)
 
 
-def of_silence(finding: Finding, missed: float) -> str:
-    """Say why a silence is told; ``missed`` requests were expected since the last one."""
+def of_absence(finding: Finding, missed: float) -> str:
+    """Say why an absence is told; ``missed`` requests were expected since the last one."""
     what = "call" if finding.about.kind == TABLE else "request"
     waited = _duration(finding.seen - finding.start)
     weeks = _of_weeks(finding.weeks_used, finding.weeks_left_out, finding.compared_with)
@@ -214,8 +214,8 @@ def of_withdrawn(told: Finding, most: float) -> str:
 
 
 def of_retired(about: ScopeOrEdge) -> str:
-    """Say that nobody waits for a silent scope any more."""
-    return f"{_begin(named(about))} has been silent for a week and is taken as retired."
+    """Return the sentence about a scope that is no longer waited for."""
+    return f"{_begin(named(about))} has received nothing for a week and is considered retired."
 
 
 def of_fatal(finding: Finding) -> str:

@@ -1,4 +1,4 @@
-"""Silence: a scope that always has traffic has none.
+"""Absence: a scope that always has traffic has none.
 
 A gap is weighed in the requests that were missed while it lasted, at the level of the hours before it and by
 the same weeks that judge everything else. So a gap at night weighs little and the same gap at noon much.
@@ -39,10 +39,10 @@ REACH_SECONDS: Final = 6 * 3600
 """A scope whose last request is longer ago rests, as one does that does not always have traffic."""
 
 RETIRED_SECONDS: Final = 7 * 86400
-"""After a silence of so long a scope is taken as retired: nobody waits for it any more."""
+"""After an absence of so long a scope is taken as retired: nobody waits for it any more."""
 
 
-class SilenceWatch(RowState):
+class AbsenceWatch(RowState):
     """The gaps of every series that counts requests.
 
     Parameters
@@ -52,10 +52,10 @@ class SilenceWatch(RowState):
     persist
         Steps without a request before anything is told.
     recover
-        Steps from the first request on until a silence is over.
+        Steps from the first request on until an absence is over.
     """
 
-    KIND = "silence"
+    KIND = "absence"
     VERSION = 2
     last: NDArray[np.int64]  # end of the step of the newest request, epoch seconds; -1 before the first
     nats: Floats  # requests missed since then
@@ -65,7 +65,7 @@ class SilenceWatch(RowState):
     squares: Floats  # the same of its squares
     came: Floats  # fading sum of all requests
     foreseen: Floats  # the same of those expected
-    since: NDArray[np.int64]  # beginning of the silence that is told, epoch seconds; -1 when none is
+    since: NDArray[np.int64]  # beginning of the absence that is told, epoch seconds; -1 when none is
     back: NDArray[np.int64]  # steps since a request came again
 
     def __init__(self, step: int, persist: int, recover: int) -> None:
@@ -87,8 +87,8 @@ class SilenceWatch(RowState):
         )
 
     @property
-    def silent(self) -> Bools:
-        """Whether a silence of each series is told and goes on, (n,)."""
+    def absent(self) -> Bools:
+        """Whether an absence of each series is told and goes on, (n,)."""
         return self.since >= 0
 
     @property
@@ -130,10 +130,10 @@ class SilenceWatch(RowState):
         may_open
             (n,) old enough to be told.
         known
-            (n,) whether the step says anything about the silence of each: data of it came, and completely.
+            (n,) whether the step says anything about the absence of each: data of it came, and completely.
             What all of the input did not bring is missing because of the pipeline, not because of one scope.
         level
-            (n,) present level that ``expected`` has, on the scale of counts. It follows a silence within
+            (n,) present level that ``expected`` has, on the scale of counts. It follows an absence within
             minutes, and rises with every burst.
         hours
             (n,) level over hours. That of when a gap began is the one its requests are expected at.
@@ -141,7 +141,7 @@ class SilenceWatch(RowState):
         Returns
         -------
         (n,) bool
-            Whose silence ended with this step: traffic is back, or the scope is retired.
+            Whose absence ended with this step: traffic is back, or the scope is retired.
         """
         end = start + self._step
         self.gaps *= self._fades
@@ -154,11 +154,11 @@ class SilenceWatch(RowState):
         missed = self._expected_at(self.held - level, expected)
         tells = ~np.isnan(missed) & ~np.isnan(observed) & known
         # a request ends a gap: unless it was told, that is what gaps of this series are like
-        ended = np.where(some & ~self.silent, self.nats, 0.0)
+        ended = np.where(some & ~self.absent, self.nats, 0.0)
         self.gaps += ended
         self.squares += ended**2
         near = start - self.last < REACH_SECONDS
-        as_usual = tells & (some | none) & near & ~self.silent
+        as_usual = tells & (some | none) & near & ~self.absent
         self.came += np.where(as_usual, observed, 0.0)
         self.foreseen += np.where(as_usual, missed, 0.0)
         # the weeks tell the middle, and of few requests the mean is above it
@@ -166,9 +166,9 @@ class SilenceWatch(RowState):
         self.nats = np.where(some, 0.0, self.nats + np.where(none & near & tells, missed * more, 0.0))
         self.gap = np.where(some, 0, self.gap + none)
         heavy = (self.weight >= LEAST_GAPS) & (self.gap >= self._persist)
-        self.back = np.where(self.silent & (some | (self.back > 0)) & ~heavy, self.back + 1, 0)
-        over = self.silent & ((self.back >= self._recover) | (end - self.since >= RETIRED_SECONDS))
-        opened = heavy & may_open & ~self.silent & none
+        self.back = np.where(self.absent & (some | (self.back > 0)) & ~heavy, self.back + 1, 0)
+        over = self.absent & ((self.back >= self._recover) | (end - self.since >= RETIRED_SECONDS))
+        opened = heavy & may_open & ~self.absent & none
         self.since = np.where(opened, self.last, np.where(over, -1, self.since))
         self.back[over] = 0
         retired = over & ~some & (self.gap > self._recover)
@@ -179,7 +179,7 @@ class SilenceWatch(RowState):
     def correct(self, end: int, now: int, observed: Floats) -> None:
         """Take in requests that came late, of the step that ended at ``end``; ``now`` is the present.
 
-        A gap then began later. What it weighs is taken to have come evenly; a silence of which too little
+        A gap then began later. What it weighs is taken to have come evenly; an absence of which too little
         is left is none.
         """
         some = (np.nan_to_num(observed) > 0) & (self.last >= 0) & (self.last < end)
@@ -188,7 +188,7 @@ class SilenceWatch(RowState):
         self.gap = np.where(some, np.minimum(self.gap, (now - end) // self._step), self.gap)
         self.last = np.where(some, end, self.last)
         enough = self.weight >= LEAST_GAPS
-        told = some & self.silent
+        told = some & self.absent
         self.since = np.where(told, np.where(enough, end, -1), self.since)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Which scopes of a shard are silent: the series that count requests, watched by ``watch.absence``."""
+"""Which scopes of a shard are absent: the series that count requests, watched by ``watch.absence``."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -12,17 +12,17 @@ from detectors.judge.kernel import YESTERDAY
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE
 from detectors.model.series import Series
-from detectors.watch.absence import LEAST_GAPS, SilenceWatch
+from detectors.watch.absence import LEAST_GAPS, AbsenceWatch
 
 WATCHED: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, TABLE)
-"""The kinds of scopes whose silence is told: clients and their versions come and go."""
+"""The kinds of scopes whose absence is told: clients and their versions come and go."""
 
 HOLE_SECONDS: Final = 600
 """A shorter hole in the whole input is the pipeline's: a restart, a rebalance, a batch that comes late."""
 
 
-class Silences:
-    """The silences of one shard, by row of the judge.
+class Absences:
+    """The absences of one shard, by row of the judge.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Silences:
     """
 
     def __init__(self, settings: config.settings.Judge, step: int) -> None:
-        self._watch = SilenceWatch(step, settings.persist, settings.recover)
+        self._watch = AbsenceWatch(step, settings.persist, settings.recover)
         self._rows = np.zeros(0, np.intp)  # rows of the judge
         self._accounts = np.zeros(0, bool)  # which of them are about an account
         self._place: dict[int, int] = {}  # the other way round
@@ -56,18 +56,18 @@ class Silences:
         self._scope_of = np.concatenate((self._scope_of, np.array(scopes, np.intp)))
 
     def hush(self, values: NDArray[np.float64], *, nothing: bool) -> None:
-        """Take the zeros of what is silent out of ``values``, in place: an incident teaches no baseline.
+        """Take the zeros of what is absent out of ``values``, in place: an incident teaches no baseline.
 
-        ``nothing`` says that nothing at all came: when an account is silent, that is no news of any scope.
+        ``nothing`` says that nothing at all came: when an account is absent, that is no news of any scope.
         """
-        silent = self._watch.silent
-        if not silent.any():
+        absent = self._watch.absent
+        if not absent.any():
             return
-        if nothing and (silent & self._accounts).any():
+        if nothing and (absent & self._accounts).any():
             values[:] = np.nan
             return
         hushed = np.zeros(len(self._scopes), bool)
-        hushed[self._scope_of[self._rows[silent]]] = True
+        hushed[self._scope_of[self._rows[absent]]] = True
         values[hushed[self._scope_of] & (values == 0)] = np.nan
 
     def watch(self, judgement: Judgement, values: NDArray[np.float64], *, known: bool) -> None:
@@ -99,17 +99,17 @@ class Silences:
         self._watch.correct(end, now, values[self._rows])
 
     @property
-    def silent(self) -> NDArray[np.intp]:
-        """Rows whose silence is told, ascending."""
-        return np.sort(self._rows[self._watch.silent])
+    def absent(self) -> NDArray[np.intp]:
+        """Rows whose absence is told, ascending."""
+        return np.sort(self._rows[self._watch.absent])
 
-    def is_silent(self, row: int) -> bool:
-        """Tell whether the silence of a row is told."""
+    def is_absent(self, row: int) -> bool:
+        """Tell whether the absence of a row is told."""
         place = self._place.get(row)
-        return place is not None and bool(self._watch.silent[place])
+        return place is not None and bool(self._watch.absent[place])
 
     def since(self, row: int) -> int:
-        """Return when a silence began: at the end of the step that had the last request."""
+        """Return when an absence began: at the end of the step that had the last request."""
         return int(self._watch.since[self._place[row]])
 
     def missed(self, row: int) -> float:
@@ -117,14 +117,14 @@ class Silences:
         return float(self._watch.nats[self._place[row]])
 
     def score(self, row: int) -> float:
-        """Return how sure a silence is: 0.5 at the least that is told, never 1."""
+        """Return how sure an absence is: 0.5 at the least that is told, never 1."""
         weight = float(self._watch.weight[self._place[row]])
         return weight / (weight + LEAST_GAPS)
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state as parts."""
-        return {"silence": self._watch.snapshot()}
+        return {"absence": self._watch.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot, after ``add`` of the same series in the same order."""
-        self._watch.restore(parts["silence"], len(self._rows))
+        self._watch.restore(parts["absence"], len(self._rows))

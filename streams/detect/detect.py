@@ -14,7 +14,7 @@ from detectors.model.measures import BESIDE
 from detectors.model.scope import Edge
 from detectors.model.series import Series
 from detectors.watch.limits import tomorrow
-from streams.detect.absences import Silences
+from streams.detect.absences import Absences
 from streams.detect.fatal_findings import FatalFindings
 from streams.detect.findings import RETOLD_EVERY, Findings
 from streams.detect.gather import Judged
@@ -65,8 +65,8 @@ class Detect:
         self._judge = Judge(settings.judge, settings.time.step, calendar)
         self._edges = EdgeHistory(settings.time.step, settings.judge.weeks)
         step = settings.time.step
-        self._silences = Silences(settings.judge, step)
-        self._findings = Findings(self._judge, self._edges, self._silences, settings.judge, step)
+        self._absences = Absences(settings.judge, step)
+        self._findings = Findings(self._judge, self._edges, self._absences, settings.judge, step)
         self._limits = LimitFindings(settings.judge, step, self._judge, self._findings.consumption)
         self._fatal = FatalFindings(settings.judge.young, step, RETOLD_EVERY * step, self._findings.explain)
         self._loads = HourlyLoads(self._capacity, settings.time.step)
@@ -116,10 +116,10 @@ class Detect:
         if not completeness:  # nothing came at all: the pipeline had a gap, which is not zero traffic
             values[:], of_edges = np.nan, np.full(len(of_edges), np.nan)
         measured = values.copy()
-        self._silences.hush(values, nothing=step.records == 0)
+        self._absences.hush(values, nothing=step.records == 0)
         judgement = self._judge.judge(step.start, values, completeness)
         # a step of which nothing at all came speaks of the pipeline, even where it might be chance
-        self._silences.watch(judgement, measured, known=step.records > 0 and completeness >= 1)
+        self._absences.watch(judgement, measured, known=step.records > 0 and completeness >= 1)
         self._edges.append(step.start, of_edges, self._findings.spoilt(judgement))
         findings = corrections + self._findings.tell(step, judgement)
         findings += self._fatal.tell(step)
@@ -146,7 +146,7 @@ class Detect:
         for one in step.late:
             self._judge.correct(one.start, one.values)
             self._edges.correct(one.start, one.of_edges)
-            self._silences.correct(one.start + self._settings.time.step, step.start, one.values)
+            self._absences.correct(one.start + self._settings.time.step, step.start, one.values)
         return self._findings.correct({one.start: one.values for one in step.late}, seen)
 
     def _add(self, fresh: Sequence[Fresh], start: int) -> None:
@@ -156,7 +156,7 @@ class Detect:
         first = len(self._judge.series)
         self._edges.grow(len(of_edges))
         self._findings.add_edges(of_edges)
-        self._silences.add(of_scopes, first)
+        self._absences.add(of_scopes, first)
         self._limits.add(of_scopes, first)
         self._judge.add(of_scopes)
         self._findings.add(of_scopes)
@@ -187,7 +187,7 @@ class Detect:
         """Return all that changes when a step is judged, and only then."""
         parts = self._measuring.settled()
         parts |= self._findings.snapshot()
-        parts |= self._silences.snapshot() | self._fatal.snapshot() | self._limits.snapshot()
+        parts |= self._absences.snapshot() | self._fatal.snapshot() | self._limits.snapshot()
         parts |= self._loads.snapshot() | self._use.snapshot()
         parts |= {f"judge/{name}": body for name, body in self._judge.snapshot().items()}
         return parts | {f"edges/{name}": body for name, body in self._edges.parts().items()}
@@ -200,7 +200,7 @@ class Detect:
         self._judge.restore(_under("judge/", parts))
         self._edges.take(_under("edges/", parts), len(series_of(fresh)[1]))
         self._findings.restore(parts)
-        self._silences.restore(parts)
+        self._absences.restore(parts)
         self._fatal.restore(parts)
         self._limits.restore(parts)
         self._loads.restore(parts)

@@ -27,12 +27,12 @@ from detectors.model.measures import (
     Nature,
 )
 from detectors.model.scope import CLIENT, TENANT, Edge, Scope, ScopeOrEdge
-from detectors.model.sentence import of_deviation, of_growth, of_retired, of_silence
+from detectors.model.sentence import of_absence, of_deviation, of_growth, of_retired
 from detectors.model.series import Series
 from detectors.state.state import pack, unpack
 from detectors.watch.limits import in_sight
 from streams.decode.columns import THROTTLE
-from streams.detect.absences import Silences
+from streams.detect.absences import Absences
 from streams.measure.measured_step import MeasuredStep
 
 RETOLD_EVERY = 5  # steps between two updates of an open finding
@@ -100,13 +100,13 @@ class Findings:
     VERSION = 2
 
     def __init__(
-        self, judge: Judge, edges: EdgeHistory, silences: Silences, settings: config.settings.Judge, step: int
+        self, judge: Judge, edges: EdgeHistory, absences: Absences, settings: config.settings.Judge, step: int
     ) -> None:
         self._horizon = settings.horizon_days
         self._persist = settings.persist
         self._judge = judge
         self._edges = edges
-        self._silences = silences
+        self._absences = absences
         self._step = step
         self._series: list[Series] = []
         self._edge_row: dict[Edge, int] = {}  # the first of the series of an edge; the others follow it
@@ -148,7 +148,7 @@ class Findings:
     def spoilt(self, judgement: Judgement) -> NDArray[np.bool_]:
         """Return which edge series lead to a scope with an open verdict: they are not learnt meanwhile."""
         struck = np.zeros(len(self._number), bool)
-        for row in {*np.flatnonzero(judgement.verdict).tolist(), *self._silences.silent.tolist()}:
+        for row in {*np.flatnonzero(judgement.verdict).tolist(), *self._absences.absent.tolist()}:
             about = self._series[row].about
             if isinstance(about, Scope) and about in self._number:
                 struck[self._number[about]] = True
@@ -163,7 +163,7 @@ class Findings:
         moment = _Moment(judgement, step.start + self._step, step.completeness, reasons)
         self._forget(moment.seen)
         told = [self._grow(growing, moment) for growing in judgement.growth]
-        begun = {*np.flatnonzero(judgement.opened).tolist(), *self._silences.silent.tolist()}
+        begun = {*np.flatnonzero(judgement.opened).tolist(), *self._absences.absent.tolist()}
         for row in sorted(self._open.keys() | begun):
             known = self._open.get(row)
             if known is not None and known.withdrawn:
@@ -175,17 +175,17 @@ class Findings:
     def _verdict(self, row: int, known: _Open | None, judgement: Judgement) -> tuple[Verdict | None, bool]:
         """Return the verdict of a series now, and whether it is another than the one before.
 
-        A fall to nothing is a silence, whoever saw it first: the drop that the judge opened takes that
+        A fall to nothing is an absence, whoever saw it first: the drop that the judge opened takes that
         name, and keeps it until both are over.
         """
         verdict, opened = CODES[judgement.verdict[row]], bool(judgement.opened[row])
         worst = None if known is None else known.worst
-        silent = known is not None and known.verdict is Verdict.SILENCE
-        rose = not silent and worst is not None and worst.observed > worst.expected
-        if self._silences.is_silent(row):
-            return Verdict.SILENCE, rose
-        if silent and verdict is not None and not opened:
-            return Verdict.SILENCE, False
+        absent = known is not None and known.verdict is Verdict.ABSENCE
+        rose = not absent and worst is not None and worst.observed > worst.expected
+        if self._absences.is_absent(row):
+            return Verdict.ABSENCE, rose
+        if absent and verdict is not None and not opened:
+            return Verdict.ABSENCE, False
         return verdict, opened
 
     def _go_on(self, row: int, moment: _Moment) -> list[Finding]:
@@ -201,8 +201,8 @@ class Findings:
             return told
         state: State = "update"
         if known is None:
-            silent = verdict is Verdict.SILENCE
-            state, start = "open", self._silences.since(row) if silent else int(judgement.since[row])
+            absent = verdict is Verdict.ABSENCE
+            state, start = "open", self._absences.since(row) if absent else int(judgement.since[row])
             known = self._open[row] = _Open(
                 identity(self._series[row], verdict, start), verdict, start, moment.seen
             )
@@ -212,10 +212,10 @@ class Findings:
         renamed = verdict is not known.verdict
         higher = known.worst is None or judgement.score[row] > known.worst.score
         if (
-            verdict in (Verdict.DROP, Verdict.SILENCE) and state != "open"
+            verdict in (Verdict.DROP, Verdict.ABSENCE) and state != "open"
         ):  # what follows a fall is no part of it
             higher &= bool(judgement.observed[row] < judgement.expected[row])
-        higher |= renamed and verdict is Verdict.SILENCE  # the fall to nothing is the worst of a fall
+        higher |= renamed and verdict is Verdict.ABSENCE  # the fall to nothing is the worst of a fall
         if state == "open" or due or higher or renamed:
             told_now = state == "open" or due or renamed
             known.verdict = verdict
@@ -301,7 +301,7 @@ class Findings:
         worst = known.worst or self._finding(row, known, moment, "end")
         known.end, known.worst, known.revision = moment.seen, worst, known.revision + 1
         self._over.append((row, known))
-        if known.verdict is Verdict.SILENCE and moment.judgement.observed[row] == 0:
+        if known.verdict is Verdict.ABSENCE and moment.judgement.observed[row] == 0:
             worst = msgspec.structs.replace(worst, sentence=of_retired(worst.about))
         ratio = _ratio(worst.observed, worst.expected)
         why = self._explain(self._series[row], known.start, moment.seen, ratio)
@@ -364,14 +364,14 @@ class Findings:
             traffic=why.traffic,
             sentence="",
         )
-        if known.verdict is Verdict.SILENCE and self._silences.is_silent(row):
-            missed = self._silences.missed(row)
-            return msgspec.structs.replace(finding, sentence=of_silence(finding, missed), missed=missed)
+        if known.verdict is Verdict.ABSENCE and self._absences.is_absent(row):
+            missed = self._absences.missed(row)
+            return msgspec.structs.replace(finding, sentence=of_absence(finding, missed), missed=missed)
         return msgspec.structs.replace(finding, sentence=_why(finding))
 
     def _score(self, row: int, known: _Open, judgement: Judgement) -> float:
         score = float(judgement.score[row])
-        return max(score, self._silences.score(row)) if known.verdict is Verdict.SILENCE else score
+        return max(score, self._absences.score(row)) if known.verdict is Verdict.ABSENCE else score
 
     def explain(self, series: Series, since: int, until: int, ratio: float) -> Explanation:
         """Divide what a series brought from ``since`` to ``until`` over what calls its scope.

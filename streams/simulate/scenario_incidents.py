@@ -87,10 +87,10 @@ class Drop(Timed):
     times: Annotated[float, Field(gt=0, lt=1)]
 
 
-class Silence(Timed):
+class Absence(Timed):
     """No traffic at all."""
 
-    kind: Literal["silence"]
+    kind: Literal["absence"]
 
 
 class Failing(Timed):
@@ -158,7 +158,7 @@ Incident = Annotated[
     | Heavier
     | Spike
     | Drop
-    | Silence
+    | Absence
     | Outage
     | BadClient
     | Fatal
@@ -174,7 +174,7 @@ EXPECTED: dict[str, tuple[str | None, str | None]] = {
     "heavier": ("spike", "wcu"),
     "spike": ("spike", "requests"),
     "drop": ("drop", "requests"),
-    "silence": ("silence", "requests"),
+    "absence": ("absence", "requests"),
     "outage": ("spike", "errors_backend"),
     "bad_client": ("spike", "errors_user"),
     "fatal": ("fatal", "errors_fatal"),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.simulate.scenario import Growth, Scenario
-from streams.simulate.scenario_incidents import CELL, Drop, Silence, Spike, Target
+from streams.simulate.scenario_incidents import CELL, Absence, Drop, Spike, Target
 from streams.simulate.shape import Shape
 
 DAY = 86400
@@ -139,8 +139,8 @@ class Traffic:
             if growth.table is None and growth.by == "calls":
                 rates[:, self._about(growth)] *= grown(growth, seconds)[:, None]
         for incident in self._scenario.incidents:
-            if isinstance(incident, Spike | Drop | Silence) and incident.touches(seconds[0], seconds[-1]):
-                times = 0.0 if isinstance(incident, Silence) else incident.times
+            if isinstance(incident, Spike | Drop | Absence) and incident.touches(seconds[0], seconds[-1]):
+                times = 0.0 if isinstance(incident, Absence) else incident.times
                 rates[np.ix_(incident.during(seconds), self._about(incident))] *= times
         return rates
 

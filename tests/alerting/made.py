@@ -31,7 +31,7 @@ def made(
     """Return an incident that began ``start`` seconds after T0, lasted so long and was told ``after``."""
     begun = T0 + start
     end = None if lasts is None else begun + lasts
-    down = {"observed": 1.0} if verdict in (Verdict.DROP, Verdict.SILENCE) else {}
+    down = {"observed": 1.0} if verdict in (Verdict.DROP, Verdict.ABSENCE) else {}
     primary = finding(
         about, f"{identity}-0", start=begun, seen=begun + after, end=end, verdict=verdict, **(down | changes)
     )

@@ -108,7 +108,7 @@ def pages() -> list[Finding]:
         finding(
             SHOP, "drop", verdict=Verdict.DROP, start=days[2], observed=1.0, trace=curve(days[2], height=-7)
         ),
-        finding(PUT, "silence", verdict=Verdict.SILENCE, start=days[3], observed=0.0, missed=1730.0, **shop),
+        finding(PUT, "absence", verdict=Verdict.ABSENCE, start=days[3], observed=0.0, missed=1730.0, **shop),
         finding(
             PUT,
             "fatal",

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 BEGIN: Final = 1_759_708_800  # a Monday, 00:00 UTC
 HOUR, DAY, WEEK = 3600, 86400, 604800
-PAGES: Final = {"spike", "drop", "shift", "silence", "limit", "fatal"}
+PAGES: Final = {"spike", "drop", "shift", "absence", "limit", "fatal"}
 
 
 class Told(NamedTuple):

@@ -40,8 +40,11 @@ class EnglishLife(EnglishFigures):
     def title(self, incident: Incident) -> str:
         """Return the title: verdict and state, what it is about, how large it is."""
         primary = incident.primary
-        what = f"{self.about(primary.about)} · {self.size(primary, incident.peak)}"
+        about, size = self.about(primary.about), self.size(primary, incident.peak)
+        what = f"{about} · {size}"
         head = self.verdict(incident.verdict)
+        if incident.verdict is Verdict.ABSENCE and incident.state != "resolved":
+            head, what = size.upper(), about  # the size says it all: NO REQUESTS
         match incident.state:
             case "resolved":
                 lasted = "" if incident.end is None else f" after {self._lasted(incident)}"
@@ -60,7 +63,7 @@ class EnglishLife(EnglishFigures):
         """Return measure and size: ``wcu +400 %``, ``KeyError, 3 times``."""
         name = self.name(finding.measure)
         match finding.verdict:
-            case Verdict.SILENCE:
+            case Verdict.ABSENCE:
                 return "no calls" if finding.about.kind == TABLE else f"no {name}"
             case Verdict.FATAL:
                 return f"{cut(clean(finding.error_type), NAME)}, {self.times(finding.times)}"
@@ -96,9 +99,9 @@ class EnglishLife(EnglishFigures):
         """Say how it ended."""
         finding, peak = incident.primary, incident.peak
         match finding.verdict:
-            case Verdict.SILENCE if (finding.end or 0) - finding.start >= RETIRED_SECONDS:
-                return "It stayed silent for a week and is taken as retired."
-            case Verdict.SILENCE:
+            case Verdict.ABSENCE if (finding.end or 0) - finding.start >= RETIRED_SECONDS:
+                return "It received nothing for a week and is considered retired."
+            case Verdict.ABSENCE:
                 return "Traffic is back."
             case Verdict.FATAL:
                 return f"It came {self.times(finding.times)} and has ceased; it is known from now on."
@@ -236,7 +239,7 @@ class EnglishLife(EnglishFigures):
                 return "never seen there before"
             case Verdict.LIMIT:
                 return f"{now} now, {self.headroom(finding.observed, finding)}"
-            case Verdict.SILENCE:
+            case Verdict.ABSENCE:
                 return f"{self.quantity(finding.expected, finding.measure)} expected"
             case _:
                 return f"{now} now, {numbers.number(finding.expected)} expected"

@@ -29,7 +29,7 @@ _VERDICTS: Final = {
     Verdict.SHIFT: "水準変化",
     Verdict.GROWTH: "増加傾向",
     Verdict.LIMIT: "上限接近",
-    Verdict.SILENCE: "途絶",
+    Verdict.ABSENCE: "途絶",
     Verdict.FATAL: "未知の例外",
 }
 

@@ -68,7 +68,7 @@ class JapaneseLife(JapaneseWhy):
         """Return measure and size: ``書き込み容量 +400%``."""
         name = self.name(finding.measure)
         match finding.verdict:
-            case Verdict.SILENCE:
+            case Verdict.ABSENCE:
                 return "呼び出しなし" if finding.about.kind == TABLE else f"{name} ゼロ"
             case Verdict.FATAL:
                 return f"{cut(clean(finding.error_type), NAME)} {self.times(finding.times)}"
@@ -101,9 +101,9 @@ class JapaneseLife(JapaneseWhy):
         finding = incident.primary
         peaked = self.quantity(incident.peak, finding.measure)
         match finding.verdict:
-            case Verdict.SILENCE if self.retired(finding):
+            case Verdict.ABSENCE if self.retired(finding):
                 return "1週間にわたりリクエストがなかったため、廃止されたものとして扱います。"
-            case Verdict.SILENCE:
+            case Verdict.ABSENCE:
                 return "リクエストが再開しました。"
             case Verdict.FATAL:
                 return (
@@ -244,7 +244,7 @@ class JapaneseLife(JapaneseWhy):
                 return f"{subject}が上限に接近（{self._pace(finding, value)}）"
             case Verdict.LIMIT:
                 return f"{subject}が上限の {self.percent(value / (finding.limit or 1.0))} に到達"
-            case Verdict.SILENCE:
+            case Verdict.ABSENCE:
                 return f"{about} {'への呼び出し' if finding.about.kind == TABLE else 'のリクエスト'}が途絶"
             case Verdict.FATAL:
                 error = cut(clean(finding.error_type), NAME)
@@ -271,7 +271,7 @@ class JapaneseLife(JapaneseWhy):
                 return "これまでに発生したことのない例外です"
             case Verdict.LIMIT:
                 return f"現在 {now}、{self.headroom(finding.observed, finding)}"
-            case Verdict.SILENCE:
+            case Verdict.ABSENCE:
                 return f"想定 {self.quantity(finding.expected, finding.measure)}"
             case _:
                 return f"現在 {now}、想定 {numbers.number(finding.expected)}"

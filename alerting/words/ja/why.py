@@ -27,8 +27,8 @@ class JapaneseWhy(JapaneseFigures):
                 told = self._growth(finding)
             case Verdict.LIMIT:
                 told = self._growth(finding) if finding.growth is not None else self._limit(finding)
-            case Verdict.SILENCE:
-                told = self._silence(finding)
+            case Verdict.ABSENCE:
+                told = self._absence(finding)
             case Verdict.FATAL:
                 told = self._fatal(finding)
             case never:
@@ -109,7 +109,7 @@ class JapaneseWhy(JapaneseFigures):
         over = f"直近{finding.minutes}分間の平均で" if finding.minutes else ""
         return f"{subject}は{over}{used}に達しています。{refused}"
 
-    def _silence(self, finding: Finding) -> str:
+    def _absence(self, finding: Finding) -> str:
         about = self.about(finding.about)
         if finding.state == "end" and self.retired(finding):
             return f"{about} は1週間にわたりリクエストがないため、廃止されたものとして扱います。"

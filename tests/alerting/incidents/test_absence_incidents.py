@@ -1,4 +1,4 @@
-"""What is told of silences and of new exceptions, and when."""
+"""What is told of absences and of new exceptions, and when."""
 
 from typing import Any
 
@@ -27,10 +27,10 @@ from tests.alerting.given import (
 GATHER = Settings().incidents.gather
 
 
-def silence(about: Scope, **changes: Any) -> Finding:
+def absence(about: Scope, **changes: Any) -> Finding:
     given: dict[str, Any] = {
-        "id": f"silence-{about.kind}-{about.name}",
-        "verdict": Verdict.SILENCE,
+        "id": f"absence-{about.kind}-{about.name}",
+        "verdict": Verdict.ABSENCE,
         "measure": Measure.REQUESTS,
         "observed": 0.0,
         "sentence": f"{about.name} has had no request for 4 minutes.",
@@ -55,45 +55,45 @@ def fatal(about: Scope = PUT, **changes: Any) -> Finding:
     return finding(about, **(given | changes))
 
 
-def test_a_silent_function_with_its_route_and_table_is_one_page_about_the_function() -> None:
+def test_an_absent_function_with_its_route_and_table_is_one_page_about_the_function() -> None:
     calls = {"callers": [share(ROUTE, 1.0)], "touches": [ROUTE]}
-    [notice] = told(silence(ROUTE), silence(PUT, **calls), silence(TABLE, touches=[PUT]))
-    assert (notice.incident.primary.about, notice.incident.verdict) == (PUT, Verdict.SILENCE)
+    [notice] = told(absence(ROUTE), absence(PUT, **calls), absence(TABLE, touches=[PUT]))
+    assert (notice.incident.primary.about, notice.incident.verdict) == (PUT, Verdict.ABSENCE)
     assert {member.about for member in notice.incident.members} == {ROUTE, TABLE}
 
 
-def test_of_several_silent_functions_the_story_is_their_service() -> None:
-    [notice] = told(silence(PUT), silence(GET), silence(SERVICE))
+def test_of_several_absent_functions_the_story_is_their_service() -> None:
+    [notice] = told(absence(PUT), absence(GET), absence(SERVICE))
     assert notice.incident.primary.about == SERVICE
 
 
-def test_of_several_silent_services_the_story_is_the_account() -> None:
+def test_of_several_absent_services_the_story_is_the_account() -> None:
     account = scope("account", ACCOUNT)
-    [notice] = told(silence(SERVICE), silence(scope("service", "shop")), silence(account))
+    [notice] = told(absence(SERVICE), absence(scope("service", "shop")), absence(account))
     assert notice.incident.primary.about == account
 
 
-def test_a_function_that_falls_silent_later_does_not_take_the_message_of_its_service() -> None:
+def test_a_function_that_falls_absent_later_does_not_take_the_message_of_its_service() -> None:
     incidents = Incidents(Settings())
-    [page] = [*incidents.feed([silence(SERVICE)], T0), *incidents.feed([], T0 + 60)]
-    [update] = incidents.feed([silence(PUT, seen=T0 + 120), silence(GET, seen=T0 + 120)], T0 + 120)
+    [page] = [*incidents.feed([absence(SERVICE)], T0), *incidents.feed([], T0 + 60)]
+    [update] = incidents.feed([absence(PUT, seen=T0 + 120), absence(GET, seen=T0 + 120)], T0 + 120)
     assert (update.action, update.incident.id) == (Action.UPDATE, page.incident.id)
     assert update.incident.primary.about == SERVICE
 
 
-def test_a_drop_to_nothing_takes_the_name_of_a_silence_in_the_same_message() -> None:
+def test_a_drop_to_nothing_takes_the_name_of_an_absence_in_the_same_message() -> None:
     incidents = Incidents(Settings())
-    drop = silence(SERVICE, id="fall", verdict=Verdict.DROP)
+    drop = absence(SERVICE, id="fall", verdict=Verdict.DROP)
     [page] = [*incidents.feed([drop], T0), *incidents.feed([], T0 + 60)]
     assert page.incident.verdict is Verdict.DROP
-    now_silent = silence(SERVICE, id="fall", revision=1, seen=T0 + 120)
-    [update] = incidents.feed([now_silent], T0 + 120)
-    assert (update.incident.id, update.incident.verdict) == (page.incident.id, Verdict.SILENCE)
+    now_absent = absence(SERVICE, id="fall", revision=1, seen=T0 + 120)
+    [update] = incidents.feed([now_absent], T0 + 120)
+    assert (update.incident.id, update.incident.verdict) == (page.incident.id, Verdict.ABSENCE)
 
 
-def test_a_silence_explains_the_falls_behind_it() -> None:
+def test_an_absence_explains_the_falls_behind_it() -> None:
     fall = table_finding(verdict=Verdict.DROP, observed=1.0, touches=[PUT, ROUTE])
-    [first] = told(fall, silence(ROUTE))
+    [first] = told(fall, absence(ROUTE))
     assert first.incident.primary.about == ROUTE
 
 
@@ -112,7 +112,7 @@ def fallen(about: Scope, expected: float, *carry: Scope, part: float = 0.2, **ch
 
 
 def test_where_a_service_falls_to_a_tenth_one_function_without_a_request_left_is_no_headline() -> None:
-    quiet = silence(PUT, expected=0.8, callers=[share(ROUTE, 1.0)], touches=[ROUTE])
+    quiet = absence(PUT, expected=0.8, callers=[share(ROUTE, 1.0)], touches=[ROUTE])
     service = fallen(SERVICE, 8.0, GET, PUT)
     account = fallen(scope("account", ACCOUNT), 20.0, SERVICE, part=0.9)
     [page] = told(account, service, quiet)
@@ -120,50 +120,50 @@ def test_where_a_service_falls_to_a_tenth_one_function_without_a_request_left_is
     assert page.incident.members[0].about == PUT
 
 
-def test_a_fall_that_was_told_keeps_the_message_when_a_small_part_of_it_falls_silent() -> None:
+def test_a_fall_that_was_told_keeps_the_message_when_a_small_part_of_it_falls_absent() -> None:
     incidents = Incidents(Settings())
     [page] = [*incidents.feed([fallen(SERVICE, 8.0, GET, PUT)], T0), *incidents.feed([], T0 + 60)]
-    [update] = incidents.feed([silence(PUT, expected=0.8, seen=T0 + 120)], T0 + 120)
+    [update] = incidents.feed([absence(PUT, expected=0.8, seen=T0 + 120)], T0 + 120)
     assert (update.incident.id, update.incident.primary.about) == (page.incident.id, SERVICE)
     assert update.incident.verdict is Verdict.DROP
 
 
-def test_a_silence_that_was_told_gives_the_message_to_the_fall_that_it_is_a_small_part_of() -> None:
+def test_an_absence_that_was_told_gives_the_message_to_the_fall_that_it_is_a_small_part_of() -> None:
     incidents = Incidents(Settings())
-    [page] = [*incidents.feed([silence(PUT, expected=0.8)], T0), *incidents.feed([], T0 + 60)]
+    [page] = [*incidents.feed([absence(PUT, expected=0.8)], T0), *incidents.feed([], T0 + 60)]
     [update] = incidents.feed([fallen(SERVICE, 8.0, GET, PUT, seen=T0 + 120)], T0 + 120)
     assert (update.incident.id, update.incident.primary.about) == (page.incident.id, SERVICE)
 
 
-def test_a_silence_that_is_most_of_a_fall_is_its_headline() -> None:
+def test_an_absence_that_is_most_of_a_fall_is_its_headline() -> None:
     for service in (fallen(SERVICE, 80.0, PUT, part=0.9), fallen(SERVICE, 8.0, GET, PUT)):
-        [page] = told(service, silence(PUT, expected=6.0))
-        assert (page.incident.verdict, page.incident.primary.about) == (Verdict.SILENCE, PUT)
+        [page] = told(service, absence(PUT, expected=6.0))
+        assert (page.incident.verdict, page.incident.primary.about) == (Verdict.ABSENCE, PUT)
     route = fallen(ROUTE, 8.0)  # it calls others, too
-    [page] = told(route, silence(PUT, expected=0.8, callers=[share(ROUTE, 1.0)], touches=[ROUTE]))
+    [page] = told(route, absence(PUT, expected=0.8, callers=[share(ROUTE, 1.0)], touches=[ROUTE]))
     assert page.incident.primary.about == PUT
 
 
-def test_a_silent_table_waits_for_its_callers() -> None:
+def test_an_absent_table_waits_for_its_callers() -> None:
     incidents = Incidents(Settings())
-    assert incidents.feed([silence(TABLE, touches=[SERVICE])], T0) == []
+    assert incidents.feed([absence(TABLE, touches=[SERVICE])], T0) == []
     [notice] = [
-        *incidents.feed([silence(SERVICE, seen=T0 + 120)], T0 + 120),
+        *incidents.feed([absence(SERVICE, seen=T0 + 120)], T0 + 120),
         *incidents.feed([], T0 + 180),
     ]
     assert (notice.at, notice.incident.primary.about) == (T0 + 180, SERVICE)
 
 
-def test_a_silent_table_whose_callers_go_on_is_told_alone() -> None:
+def test_an_absent_table_whose_callers_go_on_is_told_alone() -> None:
     incidents = Incidents(Settings())
-    [notice] = [*incidents.feed([silence(TABLE)], T0), *incidents.feed([], T0 + GATHER)]
+    [notice] = [*incidents.feed([absence(TABLE)], T0), *incidents.feed([], T0 + GATHER)]
     assert (notice.at, notice.incident.primary.about) == (T0 + GATHER, TABLE)
 
 
-def test_silences_of_different_times_are_different_pages() -> None:
+def test_absences_of_different_times_are_different_pages() -> None:
     incidents = Incidents(Settings())
-    first = silence(SERVICE, start=T0 - 120)
-    later = silence(scope("service", "shop"), start=T0 + 3600, seen=T0 + 3700)
+    first = absence(SERVICE, start=T0 - 120)
+    later = absence(scope("service", "shop"), start=T0 + 3600, seen=T0 + 3700)
     told_of = [*incidents.feed([first], T0), *incidents.feed([later], T0 + 3900)]
     assert [notice.action for notice in told_of] == [Action.OPEN, Action.OPEN]
 

@@ -23,7 +23,7 @@ PLACES = [TABLE, PUT, GET, ROUTE, IOS, SERVICE, scope("account", ACCOUNT), scope
 def findings(draw: st.DrawFn) -> Finding:
     about: Scope = draw(st.sampled_from(PLACES))
     callers = draw(st.lists(st.sampled_from(PLACES), max_size=2, unique=True))
-    verdict = draw(st.sampled_from([Verdict.SPIKE, Verdict.DROP, Verdict.SILENCE, Verdict.GROWTH]))
+    verdict = draw(st.sampled_from([Verdict.SPIKE, Verdict.DROP, Verdict.ABSENCE, Verdict.GROWTH]))
     return finding(
         about,
         identity=f"f{draw(st.integers(0, 11))}",
@@ -96,9 +96,9 @@ def test_nothing_is_left_of_cases_that_are_gone() -> None:
             for n in range(400)
         ],
         [finding(scope("table", f"t{n}"), callers=[share(PUT, 0.9)], touches=[PUT]) for n in range(400)],
-        [finding(scope("function", f"f{n}"), verdict=Verdict.SILENCE, observed=0.0) for n in range(400)],
+        [finding(scope("function", f"f{n}"), verdict=Verdict.ABSENCE, observed=0.0) for n in range(400)],
     ],
-    ids=["a client of all", "growth", "replaced functions", "one caller", "silent functions"],
+    ids=["a client of all", "growth", "replaced functions", "one caller", "absent functions"],
 )
 def test_a_flood_is_linear_each_finding_is_held_against_one_case_at_most(
     flood: list[Finding], monkeypatch: pytest.MonkeyPatch

@@ -151,7 +151,7 @@ def test_a_function_that_falls_while_its_routes_are_served_is_not_told() -> None
 
 
 def test_what_falls_elsewhere_at_the_same_time_does_not_tell_of_a_function_that_was_replaced() -> None:
-    fallen = {"verdict": Verdict.SILENCE, "observed": 0.0, "expected": 8.2}
+    fallen = {"verdict": Verdict.ABSENCE, "observed": 0.0, "expected": 8.2}
     replaced = finding(PUT, callers=[share(ROUTE, 1.0)], touches=[ROUTE], **fallen)
     other = finding(scope("route", "GET /offers"), **fallen)
     [page] = told(replaced, other)

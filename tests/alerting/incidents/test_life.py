@@ -121,7 +121,7 @@ def test_many_more_open_findings_are_worse_but_those_of_the_first_minutes_began_
 
 def test_a_fall_is_measured_by_what_is_missing_not_by_how_much_the_morning_would_bring() -> None:
     incidents = Incidents(Settings())
-    silent = finding(ROUTE, verdict=Verdict.SILENCE, observed=0.0, expected=5.0)
+    silent = finding(ROUTE, verdict=Verdict.ABSENCE, observed=0.0, expected=5.0)
     notices = [*incidents.feed([silent], T0), *incidents.feed([], T0 + 60)]
     for number in range(1, 12):
         at = T0 + 60 + 600 * number

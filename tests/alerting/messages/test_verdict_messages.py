@@ -13,7 +13,7 @@ from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.watch.absence import RETIRED_SECONDS
 from tests.alerting.given import PUT, ROUTE, T0, TABLE, ended, finding, growth_finding, incident, share
-from tests.alerting.incidents.test_absence_incidents import fatal, silence
+from tests.alerting.incidents.test_absence_incidents import absence, fatal
 from tests.alerting.message_makers import digest, page, said
 from tests.alerting.slack_standin import content_error
 
@@ -53,7 +53,7 @@ TITLES = {
         finding(PUT, verdict=Verdict.SHIFT, observed=12.3),
         "SHIFT · function inventory-put-item · requests +50 %, to stay",
     ),
-    Verdict.SILENCE: (silence(PUT), "SILENCE · function inventory-put-item · no requests"),
+    Verdict.ABSENCE: (absence(PUT), "NO REQUESTS · function inventory-put-item"),
     Verdict.FATAL: (fatal(), "FATAL · function inventory-put-item · KeyError, 3 times"),
     Verdict.LIMIT: (near(), "LIMIT · table items · wcu at 93 % of its limit"),
 }
@@ -70,7 +70,7 @@ def test_a_title_says_what_there_is_to_say_of_its_verdict(verdict: Verdict) -> N
 
 def test_a_silent_table_has_no_calls() -> None:
     incidents = Incidents(Settings())
-    [notice] = [*incidents.feed([silence(TABLE)], T0), *incidents.feed([], T0 + 300)]
+    [notice] = [*incidents.feed([absence(TABLE)], T0), *incidents.feed([], T0 + 300)]
     assert "table items · no calls" in said(page(notice.incident, at=T0))
 
 
@@ -97,17 +97,17 @@ def test_a_limit_message_shows_headroom_and_who_uses_it() -> None:
 
 
 def test_the_end_of_each_says_how_it_ended() -> None:
-    assert "traffic is back" in resolved(silence(PUT)).text
+    assert "traffic is back" in resolved(absence(PUT)).text
     assert "it came 3 times and has ceased; it is known from now on" in resolved(fatal()).text
     assert "no longer near; it peaked at 93 wcu/s" in resolved(near()).text
     assert "back to normal" in resolved(finding(PUT)).text
 
 
 def test_a_silence_that_ended_by_a_week_is_a_retirement() -> None:
-    of = incident(silence(PUT))
+    of = incident(absence(PUT))
     last = replace(of.primary, state="end", end=of.primary.start + RETIRED_SECONDS)
     over = replace(of, state="resolved", primary=last, end=last.end)
-    assert "taken as retired" in page(over, at=T0).text
+    assert "considered retired" in page(over, at=T0).text
 
 
 def listed(*findings: Finding) -> list[Incident]:

@@ -114,7 +114,7 @@ def test_the_filter_leaves_what_is_asked_for_in_the_timeline_and_below(
     ) == [
         "drop resolved",
         "fatal resolved",
-        "silence resolved",
+        "absence resolved",
     ]
     assert page.get_by_text("The filter leaves none of them.").locator("visible=true").count() == 2
     page.get_by_role("combobox", name="Service").select_option("all")
@@ -163,7 +163,7 @@ def test_without_scripts_everything_is_there_and_no_control_that_does_nothing(
     assert page.locator(".plot path.now").count() == 6
     assert page.get_by_text("too young to judge").is_visible()
     assert page.locator("input:visible, select:visible").count() == 0
-    assert page.locator(".filter").get_by_text("silence").is_visible()
+    assert page.locator(".filter").get_by_text("absence").is_visible()
 
 
 def test_a_chart_says_what_it_is_pointed_at(browser: Browser, files: Files) -> None:

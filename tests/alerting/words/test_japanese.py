@@ -25,7 +25,7 @@ from tests.alerting.given import (
     share,
     table_finding,
 )
-from tests.alerting.incidents.test_absence_incidents import fatal, silence
+from tests.alerting.incidents.test_absence_incidents import absence, fatal
 from tests.alerting.message_makers import LINKS, ZONE, dispatch, notice, page, said
 from tests.alerting.messages.test_forms import OPEN, RESOLVED, every_message
 from tests.alerting.messages.test_verdict_messages import near
@@ -42,8 +42,8 @@ SOLD = finding(SERVICE, measure=value_of("sales"))
         (DROP, "関数 inventory-put-item のリクエスト数が急減（−75%）"),
         (SHIFT, "関数 inventory-put-item のリクエスト数が新しい水準に変化（+50%）"),
         (near(), "テーブル items の書き込み容量が上限の 93% に到達"),
-        (silence(PUT), "関数 inventory-put-item のリクエストが途絶"),
-        (silence(TABLE), "テーブル items への呼び出しが途絶"),
+        (absence(PUT), "関数 inventory-put-item のリクエストが途絶"),
+        (absence(TABLE), "テーブル items への呼び出しが途絶"),
         (fatal(), "関数 inventory-put-item で未知の例外 KeyError が発生（3回）"),
         (SOLD, "サービス inventory の sales が急増（+400%）"),
         (growth_finding(TABLE), "テーブル items の書き込み容量が増加傾向（1日あたり +3.0%）"),
@@ -136,14 +136,14 @@ BEHIND = [Cause(scope=TABLE, measure=Measure.LATENCY, score=0.9)]
             ),
         ),
         (
-            silence(PUT, missed=41.0),
+            absence(PUT, missed=41.0),
             (
                 "関数 inventory-put-item では2分にわたってリクエストがありません。"
                 "過去3週の同時刻から、この間に約41件と想定されます。"
             ),
         ),
         (
-            silence(PUT, state="end", end=T0 + RETIRED_SECONDS),
+            absence(PUT, state="end", end=T0 + RETIRED_SECONDS),
             "関数 inventory-put-item は1週間にわたりリクエストがないため、廃止されたものとして扱います。",
         ),
         (

@@ -66,9 +66,9 @@ def test_a_rise_is_never_withdrawn_but_its_figures_change(persist: int) -> None:
     assert (found.state, found.observed, found.sentence) == ("update", 50.0, "It fell.")
 
 
-def test_a_silence_stands_while_steps_without_a_request_are_left() -> None:
-    silent = told(Verdict.SILENCE, 0.0)
-    assert corrected(silent, course(np.nan, np.nan, 0.0), 2) is None
-    found = corrected(silent, course(9.0, 0.1, 11.0), 2)
+def test_an_absence_stands_while_steps_without_a_request_are_left() -> None:
+    absent = told(Verdict.ABSENCE, 0.0)
+    assert corrected(absent, course(np.nan, np.nan, 0.0), 2) is None
+    found = corrected(absent, course(9.0, 0.1, 11.0), 2)
     assert found is not None
     assert found.state == "withdrawn"

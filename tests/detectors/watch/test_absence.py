@@ -1,4 +1,4 @@
-"""Which gaps are a silence."""
+"""Which gaps are an absence."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.judge.kernel import COUNTS_OF_ROOT, from_scale, to_scale
-from detectors.watch.absence import LEAST_GAPS, REACH_SECONDS, RETIRED_SECONDS, SilenceWatch
+from detectors.watch.absence import LEAST_GAPS, REACH_SECONDS, RETIRED_SECONDS, AbsenceWatch
 
 STEP = 60
 PERSIST, RECOVER = 2, 5
@@ -22,18 +22,18 @@ class Watched:
         self.ended: list[int] = []
 
     @staticmethod
-    def _new() -> SilenceWatch:
-        return SilenceWatch(STEP, PERSIST, RECOVER)
+    def _new() -> AbsenceWatch:
+        return AbsenceWatch(STEP, PERSIST, RECOVER)
 
     def see(self, *observed: float, expected: float, may_open: bool = True, known: bool = True) -> list[bool]:
-        """Return after each step whether a silence is told."""
+        """Return after each step whether an absence is told."""
         told = []
         for value in observed:
             ended = self.watch.watch(
                 self.at, np.array([value]), np.array([expected]), np.array([may_open]), known=known
             )
             self.ended += [self.at] * bool(ended[0])
-            told.append(bool(self.watch.silent[0]))
+            told.append(bool(self.watch.absent[0]))
             self.at += STEP
         return told
 
@@ -96,7 +96,7 @@ def test_what_no_other_day_tells_is_no_gap() -> None:
 
 
 def test_a_gap_weighs_what_was_expected_before_it_however_the_level_follows() -> None:
-    watch = SilenceWatch(STEP, PERSIST, RECOVER)
+    watch = AbsenceWatch(STEP, PERSIST, RECOVER)
     watch.add(1)
     every, at_one = np.ones(1, bool), to_scale(1.0, COUNTS_OF_ROOT, counted=True)
     watch.watch(0, np.ones(1), np.ones(1), every, known=every)
@@ -134,7 +134,7 @@ def test_a_young_series_is_not_told_and_told_once_it_is_old_enough() -> None:
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["missing", "nothing came at all"])
-def test_missing_is_not_silent(known: bool) -> None:
+def test_missing_is_not_absent(known: bool) -> None:
     series = Watched()
     series.see(20, expected=20)
     value = float("nan") if known else 0.0
@@ -149,7 +149,7 @@ def test_a_scope_that_rests_is_not_waited_for() -> None:
     assert not any(series.see(*[0] * 100, expected=20))  # and does not open in the morning: a drop, if any
 
 
-def test_a_silence_is_over_some_steps_after_traffic_came_back() -> None:
+def test_an_absence_is_over_some_steps_after_traffic_came_back() -> None:
     series = Watched()
     series.see(20, 0, 0, 0, expected=20)
     back = series.at
@@ -157,13 +157,13 @@ def test_a_silence_is_over_some_steps_after_traffic_came_back() -> None:
     assert series.ended == [back + (RECOVER - 1) * STEP]
 
 
-def test_a_straggler_does_not_end_a_silence() -> None:
+def test_a_straggler_does_not_end_a_absence() -> None:
     series = Watched()
     series.see(20, 0, 0, 0, expected=20)
     assert all(series.see(1, 0, 0, 0, 0, 0, 0, 0, 0, expected=20))
 
 
-def test_after_a_week_a_silent_scope_is_retired_and_begins_anew() -> None:
+def test_after_a_week_an_absent_scope_is_retired_and_begins_anew() -> None:
     series = Watched()
     series.see(20, expected=20)
     told = series.see(*[0] * (RETIRED_SECONDS // STEP + 500), expected=20)
@@ -185,11 +185,11 @@ def test_a_restart_anywhere_changes_nothing(values: list[float], restart: int) -
 
 
 @pytest.mark.parametrize("rate", [0.2, 1.0, 5.0])
-def test_a_poisson_stream_is_not_silent_by_chance(rate: float) -> None:
+def test_a_poisson_stream_is_not_absent_by_chance(rate: float) -> None:
     """Half a million steps of a hundred series."""
     drawn = np.random.Generator(np.random.PCG64(7)).poisson(rate, (5000, 100)).astype(float)
-    watch = SilenceWatch(STEP, PERSIST, RECOVER)
+    watch = AbsenceWatch(STEP, PERSIST, RECOVER)
     watch.add(100)
     for at, row in enumerate(drawn):
         watch.watch(at * STEP, row, np.full(100, rate), np.full(100, at > 1000), known=True)
-        assert not watch.silent.any()
+        assert not watch.absent.any()

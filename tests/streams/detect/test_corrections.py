@@ -123,8 +123,8 @@ def test_a_silence_that_late_records_fill_up_is_withdrawn() -> None:
 
     findings = [one for one in of_route(told(gone())) if named(one.about) == "route PUT /"]
     assert [(one.verdict, one.state) for one in findings] == [
-        (Verdict.SILENCE, "open"),
-        (Verdict.SILENCE, "withdrawn"),
+        (Verdict.ABSENCE, "open"),
+        (Verdict.ABSENCE, "withdrawn"),
     ]
 
 

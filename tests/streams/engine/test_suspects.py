@@ -64,7 +64,7 @@ def at(told: list[Finding], first: float, last: float) -> list[Finding]:
 @pytest.mark.parametrize("hour", [1, 2, 3, 4])
 def test_what_hits_everybody_alike_names_nobody_at_no_time(told: list[Finding], hour: int) -> None:
     struck = at(told, hour - 0.1, hour + 0.9)
-    assert {one.verdict for one in struck} & {Verdict.SPIKE, Verdict.DROP, Verdict.SILENCE}
+    assert {one.verdict for one in struck} & {Verdict.SPIKE, Verdict.DROP, Verdict.ABSENCE}
     assert [(one.about, one.measure, one.suspects) for one in struck if one.suspects] == []
 
 

@@ -93,7 +93,7 @@ def told(lines: list[bytes]) -> Told:
 
 def test_each_is_paged_once_under_its_own_verdict(told: Told) -> None:
     verdicts = [(page.incident.primary.about.label, page.incident.verdict) for page in told.pages]
-    assert verdicts == [("inventory-put-item", Verdict.SILENCE), ("shop-buy", Verdict.FATAL)]
+    assert verdicts == [("inventory-put-item", Verdict.ABSENCE), ("shop-buy", Verdict.FATAL)]
 
 
 def test_a_silence_is_told_within_minutes_with_all_that_is_silent(told: Told) -> None:
@@ -108,7 +108,7 @@ def test_a_silence_is_told_within_minutes_with_all_that_is_silent(told: Told) ->
 
 
 def test_a_silence_ends_when_traffic_is_back(told: Told) -> None:
-    known = next(one for one in told.incidents if one.verdict is Verdict.SILENCE)
+    known = next(one for one in told.incidents if one.verdict is Verdict.ABSENCE)
     back = START + DAY + HOUR + 40 * 60
     assert known.end is not None
     assert back < known.end <= back + 15 * 60
@@ -138,7 +138,7 @@ def test_a_hole_in_the_whole_input_is_no_silence_of_any_scope() -> None:
 def test_when_nothing_at_all_comes_for_long_the_account_is_told_once() -> None:
     gone = {"at": DAY + 12 * HOUR, "for": "30m", "kind": "silence"}
     [page] = Told(records(scenario(gone, hours=14))).pages
-    assert (page.incident.verdict, page.incident.primary.about.kind) == (Verdict.SILENCE, "account")
+    assert (page.incident.verdict, page.incident.primary.about.kind) == (Verdict.ABSENCE, "account")
     assert page.incident.members == []
     assert page.at <= START + DAY + 12 * HOUR + 15 * 60
 

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from alerting.commands.labels import Kind, Label
 from detectors.state.state import StateError
-from streams.cli.commands import app
 from streams.cli import tune as tune_command
+from streams.cli.commands import app
 from streams.cli.tune import TuneAsked, run_tune
 from streams.history.source import ReplayError
 from streams.process.folder_lock import sole_use
