@@ -26,7 +26,7 @@ from benchmarks.contest import filled  # noqa: E402
 from benchmarks.contestants.uneri_path import closed  # noqa: E402
 from benchmarks.request_events import PARTITIONS, Answer, events  # noqa: E402
 from benchmarks.roster import check_closed  # noqa: E402
-from config.settings import Kafka, Settings  # noqa: E402
+from config.settings import KafkaSettings, Settings  # noqa: E402
 from streams.engine.warm import warm  # noqa: E402
 from streams.kafka.app import aiokafka_options, chunk_app  # noqa: E402
 from streams.kafka.checkpoints import KafkaCheckpoints  # noqa: E402
@@ -55,7 +55,7 @@ class Samples:
         self.rows.append((time.time(), before + records, usage.ru_utime + usage.ru_stime))
 
 
-async def work(kafka: Kafka) -> None:
+async def work(kafka: KafkaSettings) -> None:
     """Take in what comes until standard input ends; tell the samples."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # one line of JSON is told
     warm()
@@ -95,7 +95,7 @@ def together(told: list[list[list[float]]]) -> tuple[float, float, float]:
     return end - begin, records, cpu
 
 
-def run(kafka: Kafka, count: int, expected: int) -> list[list[list[float]]]:
+def run(kafka: KafkaSettings, count: int, expected: int) -> list[list[list[float]]]:
     """Let so many workers do it all; return what each tells."""
     command = [sys.executable, __file__, "--work", kafka.model_dump_json()]
     workers = [
@@ -119,7 +119,7 @@ def run(kafka: Kafka, count: int, expected: int) -> list[list[list[float]]]:
     return told
 
 
-def committed(kafka: Kafka) -> int:
+def committed(kafka: KafkaSettings) -> int:
     """Return how many records the group has committed."""
     from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - of the parent alone
 
@@ -132,7 +132,7 @@ def committed(kafka: Kafka) -> int:
         consumer.close()
 
 
-def exact(kafka: Kafka, answer: Answer) -> bool:
+def exact(kafka: KafkaSettings, answer: Answer) -> bool:
     """Compare the closed buckets of a group with the events."""
     buckets, watermarks = closed(kafka)
     told = {"records": answer.records, "buckets": buckets, "watermarks": watermarks}
@@ -147,7 +147,7 @@ def main(count: int) -> int:
         print(f"{count:,} events, {PARTITIONS} partitions, {cores} cores for workers and broker\n")
         print("| workers | k/s wall | k/s/core | records by worker | exact |\n|---:|---:|---:|---|---|")
         for workers in WORKERS:
-            kafka = Kafka(
+            kafka = KafkaSettings(
                 brokers=[broker.address], app=f"workers-{workers}-{os.getpid()}", requests=topic, shards=2
             )
             setup_topics(Settings(kafka=kafka))
@@ -166,6 +166,6 @@ def main(count: int) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--work"]:
-        asyncio.run(work(Kafka.model_validate_json(sys.argv[2])))
+        asyncio.run(work(KafkaSettings.model_validate_json(sys.argv[2])))
     else:
         sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS))

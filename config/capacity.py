@@ -12,12 +12,12 @@ class Capacity:
 
     Examples
     --------
-    >>> capacity = Capacity(settings.Limits(tables={"items": settings.TableLimit(wcu=100.0)}))
+    >>> capacity = Capacity(settings.LimitsSettings(tables={"items": settings.TableLimit(wcu=100.0)}))
     >>> capacity.of("table", "1", "items", "wcu")
     100.0
     """
 
-    def __init__(self, limits: settings.Limits) -> None:
+    def __init__(self, limits: settings.LimitsSettings) -> None:
         self._limits = limits
 
     def of(self, kind: str, account: str, name: str, measure: str) -> float | None:

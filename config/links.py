@@ -29,12 +29,12 @@ class Links:
 
     Examples
     --------
-    >>> links = Links(settings.Links())
+    >>> links = Links(settings.LinksSettings())
     >>> links.url("table", cloud="aws", account="1", region="eu-west-1", name="items", start=0, end=60)
     'https://eu-west-1.console.aws.amazon.com/dynamodbv2/home?region=eu-west-1#table?name=items&tab=monitoring'
     """
 
-    def __init__(self, settings: settings.Links) -> None:
+    def __init__(self, settings: settings.LinksSettings) -> None:
         self._templates: dict[str, dict[str, Template | None]] = {
             cloud: dict(kinds) for cloud, kinds in _shipped().items()
         }
@@ -54,7 +54,7 @@ class Links:
 
         Examples
         --------
-        >>> Links(settings.Links()).kinds("function", cloud="aws")
+        >>> Links(settings.LinksSettings()).kinds("function", cloud="aws")
         ('function', 'function_errors', 'function_exception', 'function_logs', 'function_metrics')
         """
         templates = self._templates.get(cloud, self._anywhere)
@@ -104,7 +104,7 @@ def _times(edge: str, at: float) -> dict[str, str]:
 @functools.cache
 def _shipped() -> dict[str, dict[str, Template]]:
     text = resources.files("config").joinpath("links.yaml").read_text(encoding="utf-8")
-    written = settings.Links(templates=yaml.safe_load(text))
+    written = settings.LinksSettings(templates=yaml.safe_load(text))
     return {
         cloud: {kind: Template(url) for kind, url in kinds.items()}
         for cloud, kinds in written.templates.items()

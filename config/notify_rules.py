@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from config.settings import Maintenance, Match, Notify
+    from config.settings import MaintenanceSettings, MatchSettings, NotifySettings
 
 _DAYS: Final = 7
 _PERIODS: Final = {"day": timedelta(days=1), "week": timedelta(days=7)}
@@ -20,19 +20,19 @@ class Mistake(NamedTuple):
     message: str
 
 
-def mistakes(notify: "Notify") -> Iterator[Mistake]:
+def mistakes(notify: "NotifySettings") -> Iterator[Mistake]:
     """Yield what is wrong between the settings of a section each of which is right alone."""
     yield from _held_for_ever(notify)
     yield from _named_twice(notify)
     yield from _routes(notify)
 
 
-def names_nothing(match: "Match") -> bool:
+def names_nothing(match: "MatchSettings") -> bool:
     """Say whether no part is given."""
     return not (match.accounts or match.services or match.scopes or match.verdicts or match.measures)
 
 
-def takes_all(match: "Match") -> bool:
+def takes_all(match: "MatchSettings") -> bool:
     """Say whether every incident fits, whatever it is about."""
     return not (match.services or match.scopes or match.verdicts) and all(
         not patterns or any(not pattern.strip("*") for pattern in patterns)
@@ -40,7 +40,7 @@ def takes_all(match: "Match") -> bool:
     )
 
 
-def _held_for_ever(notify: "Notify") -> Iterator[Mistake]:
+def _held_for_ever(notify: "NotifySettings") -> Iterator[Mistake]:
     for number, silence in enumerate(notify.silences):
         if names_nothing(silence.match):
             yield Mistake(
@@ -67,12 +67,12 @@ def _held_for_ever(notify: "Notify") -> Iterator[Mistake]:
             )
 
 
-def _length(work: "Maintenance") -> timedelta:
+def _length(work: "MaintenanceSettings") -> timedelta:
     first, last = datetime.fromisoformat(work.start), datetime.fromisoformat(work.end)
     return last - first + timedelta(days=len(work.end) == _DATE)  # a date is included as a whole
 
 
-def _named_twice(notify: "Notify") -> Iterator[Mistake]:
+def _named_twice(notify: "NotifySettings") -> Iterator[Mistake]:
     named = {
         "webhooks": [one.name for one in notify.webhooks],
         "alertmanagers": [one.name for one in notify.alertmanagers],
@@ -87,7 +87,7 @@ def _named_twice(notify: "Notify") -> Iterator[Mistake]:
                 )
 
 
-def _routes(notify: "Notify") -> Iterator[Mistake]:
+def _routes(notify: "NotifySettings") -> Iterator[Mistake]:
     known = {f"webhook:{one.name}" for one in notify.webhooks}
     known |= {f"alertmanager:{one.name}" for one in notify.alertmanagers}
     before: int | None = None

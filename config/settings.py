@@ -221,10 +221,17 @@ VerdictName = Annotated[
 class Section(BaseModel):
     """What all sections have in common: unknown keys are refused, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=False,
+        model_title_generator=lambda model: model.__name__.removesuffix(
+            "Settings"
+        ),  # for docs/configuration.md
+    )
 
 
-class Time(Section):
+class TimeSettings(Section):
     """Event time: bucket widths and how late a record may be."""
 
     bucket: Literal[10] = Field(10, description="width of a bucket, seconds")
@@ -256,7 +263,7 @@ class Time(Section):
         return step
 
 
-class Rollup(Section):
+class RollupSettings(Section):
     """How many names are kept apart: past these, new ones are folded into ``other``."""
 
     max_paths: Annotated[int, Field(ge=1, le=5_000_000)] = Field(
@@ -274,7 +281,7 @@ class Rollup(Section):
     )
 
 
-class DeadLetters(Section):
+class DeadLetterSettings(Section):
     """When too many records are bad to read on: the intake stops instead of emptying a topic into the bin."""
 
     stop: bool = Field(
@@ -288,7 +295,7 @@ class DeadLetters(Section):
     )
 
 
-class Kafka(Section):
+class KafkaSettings(Section):
     """Where the requests are and what the daemon's own topics are called."""
 
     brokers: list[Address] = Field(
@@ -319,7 +326,7 @@ class Kafka(Section):
     )
 
 
-class Local(Section):
+class LocalSettings(Section):
     """The embedded driver: no broker."""
 
     listen: Address = Field("127.0.0.1:8765", description="host:port of the intake")
@@ -332,13 +339,13 @@ class Local(Section):
     )
 
 
-class Web(Section):
+class WebSettings(Section):
     """Health, metrics and status of the Kafka daemon."""
 
     listen: Address = Field("127.0.0.1:8766", description="host:port")
 
 
-class Judge(Section):
+class JudgeSettings(Section):
     """How a curve is judged. The defaults are what the scoreboard is measured with."""
 
     weeks: Annotated[int, Field(ge=1, le=8)] = Field(4, description="earlier weeks a baseline is made of")
@@ -399,7 +406,7 @@ class TableLimit(Section):
     wcu: Annotated[float, Field(gt=0)] | None = Field(None, description="write capacity units per second")
 
 
-class Limits(Section):
+class LimitsSettings(Section):
     """Capacity that is known: what growth is measured against, and the headroom in a message."""
 
     tables: dict[str, TableLimit] = Field(default_factory=dict, description="by table name, or account/name")
@@ -411,7 +418,7 @@ class Limits(Section):
     )
 
 
-class Links(Section):
+class LinksSettings(Section):
     """URL templates by cloud (``aws``, ``gcp``, ``any``) and kind; config/links.yaml has the shipped ones."""
 
     templates: dict[str, dict[LinkKind, LinkTemplate]] = Field(
@@ -420,7 +427,7 @@ class Links(Section):
     )
 
 
-class Slack(Section):
+class SlackSettings(Section):
     """Where messages go. Without a token they are rendered to the terminal."""
 
     token_env: VariableName = Field(
@@ -448,7 +455,7 @@ class Slack(Section):
     base_url: HttpUrl = Field("https://slack.com/api/", description="Slack Web API")
 
 
-class Webhook(Section):
+class WebhookSettings(Section):
     """A receiver of signed JSON: other chats, a pager, your own code."""
 
     name: SinkName = Field(description="what routes call it: webhook:name")
@@ -458,7 +465,7 @@ class Webhook(Section):
     )
 
 
-class Alertmanager(Section):
+class AlertmanagerSettings(Section):
     """A Prometheus Alertmanager (API v2), so that a team's pager gets pages."""
 
     name: SinkName = Field(description="what routes call it: alertmanager:name")
@@ -470,7 +477,7 @@ class Alertmanager(Section):
     )
 
 
-class Match(Section):
+class MatchSettings(Section):
     """Which incidents are meant: every part that is given must fit."""
 
     accounts: list[str] = Field(default_factory=list, description="account ids")
@@ -484,10 +491,12 @@ class Match(Section):
     )
 
 
-class Route(Section):
+class RouteSettings(Section):
     """Who is told: the first route that matches decides; what matches none goes to slack.channel."""
 
-    match: Match = Field(default_factory=Match, description="which incidents; all when absent")
+    match: MatchSettings = Field(
+        default_factory=MatchSettings, description="which incidents; all when absent"
+    )
     to: list[DestinationName] = Field(
         min_length=1, description='"#channel", webhook:name or alertmanager:name, one or more'
     )
@@ -496,23 +505,25 @@ class Route(Section):
     )
 
 
-class Silence(Section):
+class SilenceSettings(Section):
     """Incidents that nobody is told of until a time; they are judged and kept all the same."""
 
-    match: Match = Field(description="which incidents")
+    match: MatchSettings = Field(description="which incidents")
     until: Moment = Field(
         description="2026-11-27T18:00, in the digest's time zone unless an offset is written"
     )
     why: Annotated[str, Field(min_length=1, max_length=200)] = Field(description="shown by uneri status")
 
 
-class Maintenance(Section):
+class MaintenanceSettings(Section):
     """Planned work: incidents that begin in it are told only when they outlast it."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)] = Field(
         description="what uneri status calls it"
     )
-    match: Match = Field(default_factory=Match, description="which incidents; all when absent")
+    match: MatchSettings = Field(
+        default_factory=MatchSettings, description="which incidents; all when absent"
+    )
     start: Moment = Field(
         description="2026-11-27T18:00, in the digest's time zone unless an offset is written"
     )
@@ -525,7 +536,7 @@ class Maintenance(Section):
         return _after_its_start(end, info)
 
 
-class QuietHours(Section):
+class QuietHoursSettings(Section):
     """Hours in which nobody is called; what is still open when they end is told then."""
 
     start: TimeOfDay = Field(description="time of day, such as 22:00, in the digest's time zone")
@@ -533,25 +544,29 @@ class QuietHours(Section):
     days: list[Weekday] = Field(
         default_factory=list, description="days on which they begin (mon … sun); all when absent"
     )
-    match: Match = Field(default_factory=Match, description="which incidents are held; all when absent")
+    match: MatchSettings = Field(
+        default_factory=MatchSettings, description="which incidents are held; all when absent"
+    )
 
 
-class Notify(Section):
+class NotifySettings(Section):
     """What happens between an incident and a message, in this order."""
 
     locale: Literal["en", "ja"] = Field("en", description="language of messages: English or Japanese")
-    silences: list[Silence] = Field(default_factory=list, description="what nobody is told of")
-    maintenance: list[Maintenance] = Field(default_factory=list, description="planned work")
-    quiet_hours: list[QuietHours] = Field(default_factory=list, description="when nobody is called")
+    silences: list[SilenceSettings] = Field(default_factory=list, description="what nobody is told of")
+    maintenance: list[MaintenanceSettings] = Field(default_factory=list, description="planned work")
+    quiet_hours: list[QuietHoursSettings] = Field(default_factory=list, description="when nobody is called")
     inhibit: bool = Field(
         True, description="an incident of a whole account keeps those inside it from being told one by one"
     )
     flood: Annotated[int, Field(ge=2, le=1000)] = Field(
         10, description="more new incidents than this in a minute become one message"
     )
-    routes: list[Route] = Field(default_factory=list, description="who is told of what")
-    webhooks: list[Webhook] = Field(default_factory=list, description="receivers of signed JSON")
-    alertmanagers: list[Alertmanager] = Field(default_factory=list, description="Prometheus Alertmanagers")
+    routes: list[RouteSettings] = Field(default_factory=list, description="who is told of what")
+    webhooks: list[WebhookSettings] = Field(default_factory=list, description="receivers of signed JSON")
+    alertmanagers: list[AlertmanagerSettings] = Field(
+        default_factory=list, description="Prometheus Alertmanagers"
+    )
 
     @model_validator(mode="after")
     def _nothing_contradicts(self) -> Self:
@@ -560,18 +575,18 @@ class Notify(Section):
             for path, value, message in mistakes(self)
         ]
         if found:
-            raise ValidationError.from_exception_data("Notify", found)
+            raise ValidationError.from_exception_data("NotifySettings", found)
         return self
 
 
-class Digest(Section):
+class DigestSettings(Section):
     """The daily summary of what grows."""
 
     at: TimeOfDay = Field("09:00", description="time of day")
     timezone: TimeZone = Field("UTC", description="IANA time zone, such as Asia/Tokyo")
 
 
-class Incidents(Section):
+class IncidentsSettings(Section):
     """How findings become incidents."""
 
     gather: Annotated[int, Field(ge=0)] = Field(
@@ -604,7 +619,7 @@ class Planned(Section):
         return _after_its_start(end, info)
 
 
-class Calendar(Section):
+class CalendarSettings(Section):
     """Local time, holidays and planned events: which days can be compared with which."""
 
     timezone: TimeZone = Field("UTC", description="IANA time zone whose days and clock the traffic follows")
@@ -621,18 +636,20 @@ class Calendar(Section):
 class Settings(Section):
     """The whole configuration."""
 
-    time: Time = Time()
-    rollup: Rollup = Rollup()
-    dead_letters: DeadLetters = DeadLetters()
-    kafka: Kafka | None = Field(None, description="present: the Kafka driver; absent: the local driver")
-    local: Local = Local()
-    web: Web = Web()
-    judge: Judge = Judge()
+    time: TimeSettings = TimeSettings()
+    rollup: RollupSettings = RollupSettings()
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
+    kafka: KafkaSettings | None = Field(
+        None, description="present: the Kafka driver; absent: the local driver"
+    )
+    local: LocalSettings = LocalSettings()
+    web: WebSettings = WebSettings()
+    judge: JudgeSettings = JudgeSettings()
     floors: Floors = Floors()
-    limits: Limits = Limits()
-    links: Links = Links()
-    slack: Slack = Slack()
-    notify: Notify = Notify()
-    digest: Digest = Digest()
-    incidents: Incidents = Incidents()
-    calendar: Calendar = Calendar()
+    limits: LimitsSettings = LimitsSettings()
+    links: LinksSettings = LinksSettings()
+    slack: SlackSettings = SlackSettings()
+    notify: NotifySettings = NotifySettings()
+    digest: DigestSettings = DigestSettings()
+    incidents: IncidentsSettings = IncidentsSettings()
+    calendar: CalendarSettings = CalendarSettings()

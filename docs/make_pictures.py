@@ -26,7 +26,7 @@ from alerting.messages.render import Renderer
 from alerting.report.preview import Look, fragment, page
 from alerting.words.locales import LANGUAGES
 from config.links import Links
-from config.settings import Links as LinkSettings
+from config.settings import LinksSettings as LinkSettings
 from streams.simulate.demo import Demo
 
 FOLDER = Path(__file__).parent / "pictures"

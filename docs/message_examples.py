@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from alerting.commands.command import Ask, Command
 from alerting.commands.dispatch import Dispatch, Expiring, Form, Precision
 from alerting.incidents.incident import Incident
-from alerting.incidents.notice import Action, Notice, Reason
+from alerting.incidents.notice import Action, Notice, NoticeReason
 from detectors.model.finding import Finding, Growth, Share, Trace, Verdict
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
@@ -292,7 +292,7 @@ def growth(about: Scope, per_day: float, days: float | None, level: float, limit
 
 def notice(*incidents: Incident, action: Action = Action.OPEN, **more: Any) -> Notice:
     """Return a notice of incidents."""
-    return Notice(id="n", action=action, at=AT, reason=Reason.TABLE, incidents=list(incidents), **more)
+    return Notice(id="n", action=action, at=AT, reason=NoticeReason.TABLE, incidents=list(incidents), **more)
 
 
 def dispatch(of: Notice, form: Form = Form.PARENT, **more: Any) -> Dispatch:

@@ -12,7 +12,14 @@ import aiohttp
 import pytest
 
 from alerting.commands.command import Ask, Command
-from config.settings import Local, Notify, Route, Settings, Slack, Webhook
+from config.settings import (
+    LocalSettings,
+    NotifySettings,
+    RouteSettings,
+    Settings,
+    SlackSettings,
+    WebhookSettings,
+)
 from streams.local.daemon import LocalDaemon
 from tests.alerting.given import T0, table_finding, told
 from tests.alerting.sinks.webhook_standin import KEY
@@ -104,11 +111,11 @@ async def test_a_daemon_that_used_every_secret_shows_none(
     async with SlackApp() as slack:
         hook = slack.base_url.replace("/api/", "/nowhere")
         settings = Settings(
-            local=Local(listen="127.0.0.1:0", state=str(tmp_path / "state")),
-            slack=Slack(base_url=slack.base_url),
-            notify=Notify(
-                webhooks=[Webhook(name="pager", url=hook, secret_env="HOOK_SECRET")],  # noqa: S106
-                routes=[Route(to=["#uneri", "webhook:pager"])],
+            local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path / "state")),
+            slack=SlackSettings(base_url=slack.base_url),
+            notify=NotifySettings(
+                webhooks=[WebhookSettings(name="pager", url=hook, secret_env="HOOK_SECRET")],  # noqa: S106
+                routes=[RouteSettings(to=["#uneri", "webhook:pager"])],
             ),
         )
         daemon = LocalDaemon(settings)
@@ -147,7 +154,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
             "SlackCalls",
             "OperatorDesk",
             "Courier",
-            "Webhook",
+            "WebhookSettings",
         } <= {type(thing).__name__ for thing in things}, "they are looked at"
         shown += [repr(thing) for thing in things]
         daemon.stop()

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from alerting.commands.command import Matching
 from alerting.incidents.incident import Incident
-from config.settings import Match
+from config.settings import MatchSettings
 from detectors.model.scope import SERVICE, Edge, Scope, ScopeOrEdge
 
-Parts = Match | Matching
+Parts = MatchSettings | Matching
 """What to look for: of the configuration, or of a command."""
 
 

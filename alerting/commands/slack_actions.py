@@ -13,7 +13,7 @@ from alerting.commands.labels import scope_of
 from alerting.commands.until import LONGEST, morning_of, tomorrow
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import identify
-from config.settings import Digest
+from config.settings import DigestSettings
 
 HOUR: Final = 3600
 DETAILS: Final = "details"
@@ -106,7 +106,7 @@ class _Payload(msgspec.Struct):
     view: _View | None = None
 
 
-def read_press(payload: Mapping[str, Any], at: int, digest: Digest, zone: ZoneInfo) -> Press:
+def read_press(payload: Mapping[str, Any], at: int, digest: DigestSettings, zone: ZoneInfo) -> Press:
     """Say what a ``block_actions`` or ``view_submission`` payload asks for. Never raises.
 
     The incident's id and the user's id are the only things that are taken from it, and both are checked;
@@ -135,7 +135,7 @@ def read_press(payload: Mapping[str, Any], at: int, digest: Digest, zone: ZoneIn
     return Unread(f"a payload of the type {given.type[:40]!r} asks for nothing here")
 
 
-def _button(given: _Payload, at: int, digest: Digest, zone: ZoneInfo) -> Press:
+def _button(given: _Payload, at: int, digest: DigestSettings, zone: ZoneInfo) -> Press:
     if len(given.actions) != 1:
         return Unread(f"{len(given.actions)} actions in one press")
     action = given.actions[0]
@@ -162,7 +162,7 @@ def _button(given: _Payload, at: int, digest: Digest, zone: ZoneInfo) -> Press:
     )
 
 
-def _submission(given: _Payload, view: _View, at: int, digest: Digest, zone: ZoneInfo) -> Press:
+def _submission(given: _Payload, view: _View, at: int, digest: DigestSettings, zone: ZoneInfo) -> Press:
     place = _VALUE.fullmatch(view.private_metadata)
     if place is None:
         return Unread("the modal does not say which incident it is about")

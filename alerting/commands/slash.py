@@ -60,7 +60,7 @@ class WhatChanged(NamedTuple):
     seconds: int
 
 
-class Silence(NamedTuple):
+class SilenceRequest(NamedTuple):
     """Tell nobody of what matches, for so many seconds."""
 
     matching: Matching
@@ -68,13 +68,13 @@ class Silence(NamedTuple):
     why: str
 
 
-class Unsilence(NamedTuple):
+class UnsilenceRequest(NamedTuple):
     """End the silence with this id."""
 
     id: str
 
 
-Asked = Help | Query | WhatChanged | Silence | Unsilence
+Asked = Help | Query | WhatChanged | SilenceRequest | UnsilenceRequest
 
 _WORDS: Final[dict[str, Asked]] = {
     "": Help(), "help": Help(), "?": Help(), "ヘルプ": Help(),
@@ -118,7 +118,7 @@ def parse(text: str) -> Asked:
         return _silence(rest)
     if first in _UNSILENCE:
         named = unicodedata.normalize("NFKC", rest[0]) if rest else ""
-        return Unsilence(named) if _ID.fullmatch(named) else Help(Fault.WHICH)
+        return UnsilenceRequest(named) if _ID.fullmatch(named) else Help(Fault.WHICH)
     return _WORDS.get(first, Help(Fault.UNKNOWN, first))
 
 
@@ -154,7 +154,7 @@ def _silence(rest: list[str]) -> Asked:
             if not SHORTEST <= seconds <= LONGEST:
                 return Help(Fault.TOO_LONG, word)
             why = " ".join(rest[place + 1 :])[:_WHY]
-            return Silence(Matching(**parts), seconds, why)
+            return SilenceRequest(Matching(**parts), seconds, why)
         if not _names(word, parts):
             return Help(Fault.HOW_LONG if named else Fault.WHOM, word)
         named += 1

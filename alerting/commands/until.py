@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from config.settings import Digest
+from config.settings import DigestSettings
 
 SHORTEST: Final = 60
 LONGEST: Final = 90 * 86400
@@ -40,17 +40,17 @@ def seconds_of(text: str) -> int | None:
     return total or None
 
 
-def tomorrow(now: int, digest: Digest, zone: ZoneInfo) -> int:
+def tomorrow(now: int, digest: DigestSettings, zone: ZoneInfo) -> int:
     """Return the time of the digest on the next local day: when people look again.
 
     Examples
     --------
-    >>> tomorrow(0, Digest(at="09:00"), ZoneInfo("UTC")) // 3600
+    >>> tomorrow(0, DigestSettings(at="09:00"), ZoneInfo("UTC")) // 3600
     33
     """
     return morning_of(datetime.fromtimestamp(now, zone).date() + timedelta(days=1), digest, zone)
 
 
-def morning_of(day: date, digest: Digest, zone: ZoneInfo) -> int:
+def morning_of(day: date, digest: DigestSettings, zone: ZoneInfo) -> int:
     """Return the time of the digest on a local day, epoch seconds."""
     return int(datetime.combine(day, time.fromisoformat(digest.at), zone).timestamp())

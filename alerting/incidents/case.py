@@ -19,7 +19,7 @@ from alerting.incidents.cause import (
 from alerting.incidents.fingerprint import fingerprint
 from alerting.incidents.incident import Incident, Sent, State
 from alerting.incidents.life import Life, name_of
-from alerting.incidents.notice import Milestone, Reason, identify
+from alerting.incidents.notice import Milestone, NoticeReason, identify
 from detectors.explain.causes import causes, is_walked
 from detectors.model.finding import Finding
 from detectors.model.measures import Measure
@@ -40,7 +40,7 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
     findings: dict[str, Finding]
     primary: str
     started: int
-    reason: Reason = Reason.WAITING
+    reason: NoticeReason = NoticeReason.WAITING
     due: int | None = None
     quiet: int | None = None
     look: int | None = None
@@ -56,7 +56,7 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
     flaps: int = 0  # how often it came back, those that it followed closely included
     follows: str | None = None
     peak: float = 0.0
-    pending: Reason | None = None  # what changed since it was last told
+    pending: NoticeReason | None = None  # what changed since it was last told
     life: Life = msgspec.field(default_factory=Life)
     worst: dict[str, Finding] = {}  # of latency and errors: each when its excess was largest, to be walked
 
@@ -141,18 +141,18 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
             self._lead(finding)
         elif former is None and came_back == self.primary and not _goes_on(self.first):
             self.primary = finding.id  # the same goes on: what the message is about has not changed
-            self.pending = self.pending or Reason.CHANGED
+            self.pending = self.pending or NoticeReason.CHANGED
         elif (former is None or renamed) and finding.id != self.primary and self._replaces(finding):
             self._lead(finding)
-            self.pending = Reason.DEEPER
+            self.pending = NoticeReason.DEEPER
         elif former is not None and not _goes_on(former) and not _goes_on(finding):
             self._amended()
         elif former is None and came_back is None:
-            self.pending = self.pending or Reason.JOINED
+            self.pending = self.pending or NoticeReason.JOINED
             if not known:
                 self.life.owe(Milestone.JOINED, name_of(finding.about))
         else:
-            self.pending = self.pending or Reason.CHANGED
+            self.pending = self.pending or NoticeReason.CHANGED
         if finding.id == self.primary and _further(finding, self.peak):
             self.peak = finding.observed
 
@@ -178,7 +178,7 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
         self._amended()
 
     def _amended(self) -> None:
-        self.pending = Reason.AMENDED
+        self.pending = NoticeReason.AMENDED
         self.life.owe(Milestone.AMENDED)
 
     def _lead(self, finding: Finding) -> None:
@@ -198,8 +198,8 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
         self.unsaid = self.resolved is None
         self.resolved = at if self.resolved is None else self.resolved
         if self.sent == "none":
-            self.reason = Reason.LATE
-        self.pending = None if self.withdrawn else Reason.LATE
+            self.reason = NoticeReason.LATE
+        self.pending = None if self.withdrawn else NoticeReason.LATE
         self.withdrawn = True
 
     def come_back(self) -> None:
@@ -207,14 +207,14 @@ class Case(msgspec.Struct, kw_only=True, dict=True):
         self.resolved, self.withdrawn = None, False
         if not _goes_on(self.first):
             self._lead(_best([self.findings[which] for which in self.going]))
-        if self.pending is Reason.LATE and self.unsaid:  # another takes its place at the very moment
+        if self.pending is NoticeReason.LATE and self.unsaid:  # another takes its place at the very moment
             self._amended()
             return
         if self.sent == "page":
             self.reopened += 1
             self.flaps += 1
             self.peak = self.first.observed
-        self.pending = Reason.REOPENED
+        self.pending = NoticeReason.REOPENED
 
     def _keep_worst(self, finding: Finding) -> None:
         # Findings ease at different times: what explains what shows when each is at its worst.

@@ -3,10 +3,10 @@
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from config.settings import Digest
+from config.settings import DigestSettings
 
 
-def zone_of(settings: Digest) -> ZoneInfo:
+def zone_of(settings: DigestSettings) -> ZoneInfo:
     """Return the channel's time zone.
 
     Raises
@@ -22,12 +22,12 @@ def zone_of(settings: Digest) -> ZoneInfo:
         ) from error
 
 
-def next_digest(after: int, settings: Digest, zone: ZoneInfo) -> int:
+def next_digest(after: int, settings: DigestSettings, zone: ZoneInfo) -> int:
     """Return the first due time after ``after``, both in epoch seconds.
 
     Examples
     --------
-    >>> next_digest(0, Digest(at="09:00", timezone="Asia/Tokyo"), ZoneInfo("Asia/Tokyo")) // 3600
+    >>> next_digest(0, DigestSettings(at="09:00", timezone="Asia/Tokyo"), ZoneInfo("Asia/Tokyo")) // 3600
     24
     """
     at = time.fromisoformat(settings.at)

@@ -47,7 +47,7 @@ class Earlier(msgspec.Struct, kw_only=True):
     before: str | None = None  # the one that it followed
 
 
-class Memory:
+class FingerprintMemory:
     """The told incidents of the last 30 days, by fingerprint."""
 
     def __init__(self, held: Iterable[tuple[str, Earlier]] = ()) -> None:

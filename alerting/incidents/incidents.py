@@ -11,10 +11,10 @@ from alerting.incidents.cause import GROWTH, depth, direction, spread, taken_ove
 from alerting.incidents.closed import Closed, shelf_of
 from alerting.incidents.correlation_index import Reach
 from alerting.incidents.digest_time import next_digest, zone_of
-from alerting.incidents.fingerprint import Earlier, Memory, fingerprint
+from alerting.incidents.fingerprint import Earlier, FingerprintMemory, fingerprint
 from alerting.incidents.incident import Incident
 from alerting.incidents.life import LONGEST_QUIET, grown
-from alerting.incidents.notice import Action, Milestone, Notice, Reason, identify
+from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason, identify
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.scope import TABLE
@@ -82,7 +82,7 @@ class Incidents:
         self._reach = Reach()
         self._agenda = Agenda(self._holds)
         self._touched: set[str] = set()  # cases that something came for since they were last told
-        self._memory = Memory()
+        self._memory = FingerprintMemory()
         self._curves: set[str] = set()  # cases whose primary has its curve
         self._hottest = Hottest()
         self._ranking = Ranking()
@@ -227,7 +227,7 @@ class Incidents:
         if case.sent == "page":
             self._remember(case, Action.RESOLVE, at)
         else:
-            case.reason = Reason.OVER
+            case.reason = NoticeReason.OVER
 
     def _begin(self, finding: Finding) -> Case:
         case = Case.of(finding)
@@ -253,7 +253,7 @@ class Incidents:
         if case.none:
             case.retract(at)
         elif case.direction == GROWTH:
-            case.sent, case.reason = "digest", Reason.GROWTH
+            case.sent, case.reason = "digest", NoticeReason.GROWTH
         elif case.alerted is None:
             self._wait(case, at)
         self._note(case)
@@ -293,25 +293,27 @@ class Incidents:
     def _wait(self, case: Case, at: int) -> None:
         """Set when a page leaves that has not left yet, and why it has not."""
         if taken_over(case.findings.values()):
-            case.due, case.reason = None, Reason.TAKEN_OVER
+            case.due, case.reason = None, NoticeReason.TAKEN_OVER
         elif not case.open():
-            case.due, case.reason = None, Reason.OVER
+            case.due, case.reason = None, NoticeReason.OVER
         elif self._at_once(case) is not None:
             case.due = at
         else:
             due = at + self._patience(case)
             case.due = due if case.due is None else min(due, case.due)
-            case.reason = Reason.WAITING
+            case.reason = NoticeReason.WAITING
 
     @staticmethod
-    def _at_once(case: Case) -> Reason | None:
+    def _at_once(case: Case) -> NoticeReason | None:
         """Return why a page leaves at once, None when it waits for a finding that explains more."""
         first = case.first
         if first.verdict is Verdict.FATAL:
-            return Reason.NEW
+            return NoticeReason.NEW
         if first.verdict is Verdict.LIMIT:
-            return Reason.NEAR
-        return Reason.TABLE if first.about.kind == TABLE and first.verdict is not Verdict.ABSENCE else None
+            return NoticeReason.NEAR
+        return (
+            NoticeReason.TABLE if first.about.kind == TABLE and first.verdict is not Verdict.ABSENCE else None
+        )
 
     def _patience(self, case: Case) -> int:
         # that nobody calls a table is the story of its callers, whose absence takes longer to be sure of
@@ -351,7 +353,7 @@ class Incidents:
 
     def _open(self, case: Case, at: int) -> Notice:
         case.due, case.alerted, case.sent = None, at, "page"
-        case.reason = self._at_once(case) or Reason.WAITED
+        case.reason = self._at_once(case) or NoticeReason.WAITED
         which = fingerprint(case.first)
         earlier = self._memory.find(which, at)
         if earlier is not None:
@@ -365,7 +367,7 @@ class Incidents:
         case.life.owed.clear()
         self._note(case)
         if case.sent == "page":
-            yield self._notice(case, Action.RESOLVE, at, Reason.QUIET, {Milestone.RESOLVED: []})
+            yield self._notice(case, Action.RESOLVE, at, NoticeReason.QUIET, {Milestone.RESOLVED: []})
 
     def _close(self, case: Case, at: int) -> None:
         self._forget(case)
@@ -407,26 +409,26 @@ class Incidents:
     def _change(self, case: Case, at: int) -> Iterator[Notice]:
         """Tell what is new about a case that was told."""
         reason = case.pending
-        if reason is Reason.LATE:
+        if reason is NoticeReason.LATE:
             yield self._notice(case, Action.WITHDRAW, at, reason, {Milestone.WITHDRAWN: []})
             return
-        if reason is Reason.REOPENED:
+        if reason is NoticeReason.REOPENED:
             yield self._notice(case, Action.OPEN, at, reason, {Milestone.REOPENED: []})
             return
         lines = case.life.hear(case.first, len(case.going), at)
         case.look = None if case.resolved is not None else case.life.look
         self._note(case)
         if Milestone.WORSENED in lines:
-            reason = Reason.WORSE
+            reason = NoticeReason.WORSE
         elif Milestone.EASED in lines:
-            reason = Reason.BETTER
+            reason = NoticeReason.BETTER
         elif lines and reason is None:
-            reason = Reason.CHANGED
+            reason = NoticeReason.CHANGED
         if reason is not None:
             yield self._notice(case, Action.UPDATE, at, reason, lines)
 
     def _notice(
-        self, case: Case, action: Action, at: int, reason: Reason, lines: dict[Milestone, list[str]]
+        self, case: Case, action: Action, at: int, reason: NoticeReason, lines: dict[Milestone, list[str]]
     ) -> Notice:
         case.pending = None
         if case.closed is not None:
@@ -469,7 +471,7 @@ class Incidents:
                 id=identify("digest", at),
                 action=Action.DIGEST,
                 at=at,
-                reason=Reason.DAILY,
+                reason=NoticeReason.DAILY,
                 incidents=incidents,
                 hottest=self._hottest.tell(),
                 standings=standings,
@@ -508,7 +510,7 @@ class Incidents:
         self._hottest.restore(parts)
         self._ranking.restore(parts)
         self._closed.restore(parts)
-        self._memory = Memory(
+        self._memory = FingerprintMemory(
             unpack(parts[_MEMORY], "incidents-memory", _VERSION, list[tuple[str, Earlier]])[0]
         )
         cases: list[Case] = []

@@ -36,7 +36,7 @@ class Milestone(StrEnum):
     RESOLVED = "resolved"
 
 
-class Reason(StrEnum):
+class NoticeReason(StrEnum):
     """Why something is told, or is not."""
 
     TABLE = "a table is affected: told at once"
@@ -69,7 +69,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     action: Action
     at: int  # the watermark at which it is told, epoch seconds
-    reason: Reason
+    reason: NoticeReason
     incidents: list[Incident]
     hottest: list[Hot] = []  # of a digest: who leads, and what has a limit
     standings: Standings = Standings()  # of a digest: the APIs by use and by their worst, business values

@@ -13,7 +13,7 @@ _CALLED: Final = re.compile(r"(?:@|!|!subteam\^)(?P<who>[A-Za-z0-9]+)")
 _DATE: Final = re.compile(r"!date\^(\d+)\^(\{date_short_pretty\})?")
 
 
-class Piece(NamedTuple):
+class TextRun(NamedTuple):
     """A run of text with one look."""
 
     text: str
@@ -21,7 +21,7 @@ class Piece(NamedTuple):
     url: str | None = None
 
 
-def pieces(mrkdwn: str, zone: ZoneInfo, words: Phrases = ENGLISH, *, bold: bool = False) -> Iterator[Piece]:
+def pieces(mrkdwn: str, zone: ZoneInfo, words: Phrases = ENGLISH, *, bold: bool = False) -> Iterator[TextRun]:
     """Yield the runs of the mrkdwn that Uneri writes: bold, links, dates and escaped text.
 
     Examples
@@ -32,23 +32,23 @@ def pieces(mrkdwn: str, zone: ZoneInfo, words: Phrases = ENGLISH, *, bold: bool 
     done = 0
     for found in _TOKEN.finditer(mrkdwn):
         if found.start() > done:
-            yield Piece(unescape(mrkdwn[done : found.start()]), bold)
+            yield TextRun(unescape(mrkdwn[done : found.start()]), bold)
         done = found.end()
         if found["bold"] is not None:
             yield from pieces(found["bold"], zone, words, bold=True)
             continue
         date = _DATE.match(found["inner"])
         if date is not None:
-            yield Piece(words.friendly(int(date[1]), zone, day=date[2] is not None), bold)
+            yield TextRun(words.friendly(int(date[1]), zone, day=date[2] is not None), bold)
             continue
         called = _CALLED.fullmatch(found["inner"])
         if called is not None:  # Slack shows the names of members; here there are only their ids
-            yield Piece(f"@{called['who']}", bold=True)
+            yield TextRun(f"@{called['who']}", bold=True)
             continue
         url, _, label = found["inner"].partition("|")
-        yield Piece(unescape(label or url), bold, unescape(url))
+        yield TextRun(unescape(label or url), bold, unescape(url))
     if done < len(mrkdwn):
-        yield Piece(unescape(mrkdwn[done:]), bold)
+        yield TextRun(unescape(mrkdwn[done:]), bold)
 
 
 def unescape(text: str) -> str:

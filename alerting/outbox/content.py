@@ -15,7 +15,7 @@ class Content(NamedTuple):
     key: str = ""  # what its receiver knows the subject by
 
 
-class Known(NamedTuple):
+class SubjectState(NamedTuple):
     """What the outbox knows that the content of a dispatch needs."""
 
     link: str | None = None  # address of the message that this one follows

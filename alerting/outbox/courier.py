@@ -13,13 +13,13 @@ from alerting.commands.dispatch import Dispatch
 from alerting.incidents.notice import Notice
 from alerting.outbox.content import Content
 from alerting.outbox.outbox import Outbox
-from alerting.outbox.row import Row, group_of
-from alerting.outbox.sink import Outcome, Receiver, Result
+from alerting.outbox.row import OutboxRow, group_of
+from alerting.outbox.sink import DeliveryOutcome, Receiver, Result
 
 log = structlog.get_logger(__name__)
 
 
-class Stages(Protocol):
+class Decider(Protocol):
     """What decides: ``alerting.pipeline.pipeline.Pipeline`` is one."""
 
     def feed(self, notices: Iterable[Notice], watermark: int) -> list[Dispatch]:
@@ -86,7 +86,7 @@ class Courier:
         self,
         outbox: Outbox,
         receivers: Mapping[str, Receiver],
-        stages: Stages,
+        stages: Decider,
         *,
         clock: Clock | None = None,
         told: Callable[[str, str], None] = lambda _, __: None,
@@ -201,7 +201,7 @@ class Courier:
         wake = self._wakes[group]
         while not self._stopping:
             step = self._outbox.next(self._clock.now(), group)
-            if isinstance(step, Row):
+            if isinstance(step, OutboxRow):
                 await self._deliver(group, step)
                 continue
             if self._outbox.is_idle():
@@ -209,14 +209,14 @@ class Courier:
             await self._clock.wait(wake, step)
             wake.clear()
 
-    async def _deliver(self, group: str, row: Row) -> None:
+    async def _deliver(self, group: str, row: OutboxRow) -> None:
         if not await self._outbox.begin(row):
             return
         outcome = await self._receivers[group].sink.deliver(row)
         await self._outbox.settle(row, outcome, self._clock.now())
         self._report(group, row, outcome)
 
-    def _report(self, group: str, row: Row, outcome: Outcome) -> None:
+    def _report(self, group: str, row: OutboxRow, outcome: DeliveryOutcome) -> None:
         self._told(outcome.result.value, row.destination)
         if outcome.result is Result.SENT:
             if self._trouble.pop(group, None) is not None:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class CrashPoint(StrEnum):
+class DeliveryCrashPoint(StrEnum):
     """A place in ``outbox/courier.py`` or ``outbox/outbox.py``, and what a death there leaves behind."""
 
     DECIDED = "put: decided, nothing written"  # the engine tells it again: nothing is known of it yet
@@ -17,5 +17,5 @@ class CrashPoint(StrEnum):
     PRUNED = "load: what is long done is dropped"  # dropped or not: nothing refers to it
 
 
-def nothing(_: CrashPoint) -> None:
+def nothing(_: DeliveryCrashPoint) -> None:
     """Go on living."""

@@ -8,7 +8,7 @@ from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import Action, identify
 from alerting.messages.message import Message
 from alerting.outbox.content import Content
-from alerting.outbox.row import DIGEST, URGENCY, Row, Send, State
+from alerting.outbox.row import DIGEST, URGENCY, OutboxRow, Send, State
 from alerting.outbox.row_store import Shelf
 from alerting.outbox.thread import BESIDE, LINES, MESSAGE, Thread
 
@@ -26,14 +26,14 @@ _SEND: Final = {
 }
 
 
-def take(shelf: Shelf, dispatch: Dispatch, content: Content, now: float) -> list[Row]:
+def take(shelf: Shelf, dispatch: Dispatch, content: Content, now: float) -> list[OutboxRow]:
     """Put a dispatch on the shelf; return the rows that changed, none when it was there already."""
     key = identify(dispatch.id, dispatch.destination)
     if key in shelf.ids:
         return []
     shelf.ids.add(key)
     send = _SEND[dispatch.form]
-    row = Row(
+    row = OutboxRow(
         id=key,
         destination=dispatch.destination,
         subject=dispatch.subject,
@@ -67,7 +67,7 @@ def take(shelf: Shelf, dispatch: Dispatch, content: Content, now: float) -> list
             return [*_older_digests(shelf, row), shelf.enqueue(row, thread)]
 
 
-def _take_message(shelf: Shelf, row: Row, thread: Thread, *, hurried: bool) -> list[Row]:
+def _take_message(shelf: Shelf, row: OutboxRow, thread: Thread, *, hurried: bool) -> list[OutboxRow]:
     hurried = hurried or row.commands > thread.commands
     thread.commands = max(thread.commands, row.commands)
     queue, changed = thread.queues[MESSAGE], []
@@ -93,7 +93,7 @@ def _take_message(shelf: Shelf, row: Row, thread: Thread, *, hurried: bool) -> l
     return [*changed, shelf.enqueue(row, thread)]
 
 
-def _take_line(shelf: Shelf, row: Row, thread: Thread, *, by_somebody: bool) -> list[Row]:
+def _take_line(shelf: Shelf, row: OutboxRow, thread: Thread, *, by_somebody: bool) -> list[OutboxRow]:
     """Take a line; its message says it where that has yet to go out. What people did is kept."""
     if thread.place is None and not by_somebody:
         sent = any(one.state is State.SENT for one in thread.done)
@@ -108,7 +108,7 @@ def _take_line(shelf: Shelf, row: Row, thread: Thread, *, by_somebody: bool) -> 
     return [shelf.enqueue(row, thread)]
 
 
-def _older_digests(shelf: Shelf, row: Row) -> list[Row]:
+def _older_digests(shelf: Shelf, row: OutboxRow) -> list[OutboxRow]:
     """Merge the digests of one destination that nobody has seen: the new one tells how things are now."""
     return [
         shelf.finish(one, State.MERGED, thread)
@@ -118,7 +118,7 @@ def _older_digests(shelf: Shelf, row: Row) -> list[Row]:
     ]
 
 
-def _unsent(shelf: Shelf, row: Row) -> bool:
+def _unsent(shelf: Shelf, row: OutboxRow) -> bool:
     """Tell whether nobody can have seen it yet."""
     return row.id not in shelf.flying and not row.doubt
 

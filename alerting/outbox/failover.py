@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from alerting.outbox.row import Row
+from alerting.outbox.row import OutboxRow
 
 KNOCK: Final = (
     900.0  # seconds after which a destination that refuses for good is asked again, if there is news
@@ -26,7 +26,7 @@ class Ways:
         self.moved: dict[str, str] = {}  # destination → the one that has taken over
         self.closed: dict[str, str] = {}  # destination or group → why nothing goes there
 
-    def way(self, row: Row) -> str:
+    def way(self, row: OutboxRow) -> str:
         """Return the destination that ``row`` goes to. Where it may be already is where it is looked for."""
         return row.via if row.doubt and row.via is not None else self.end(row.destination)
 
@@ -38,20 +38,20 @@ class Ways:
         """Return the id of a destination's channel, where a message that went there told it."""
         return self._homes.get(way)
 
-    def learn(self, row: Row) -> None:
+    def learn(self, row: OutboxRow) -> None:
         """Note the id of the channel that ``row`` went to."""
         if row.place is not None:
             self._homes[row.via or row.destination] = row.place.channel
 
-    def is_closed(self, row: Row) -> bool:
+    def is_closed(self, row: OutboxRow) -> bool:
         """Tell whether ``row`` has nowhere to go."""
         return row.group in self.closed or self.way(row) in self.closed
 
-    def close_all(self, row: Row, why: str) -> None:
+    def close_all(self, row: OutboxRow, why: str) -> None:
         """Send nothing through the sink of ``row`` until the next start: its token is refused."""
         self.closed[row.group] = why
 
-    def refused(self, row: Row, why: str, now: float) -> bool:
+    def refused(self, row: OutboxRow, why: str, now: float) -> bool:
         """Note that ``row`` was refused for good where it went; True when another destination takes over."""
         way, instead = self.way(row), self._fallback(row.destination)
         if instead is None or instead == way or row.destination in self.moved:

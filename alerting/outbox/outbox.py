@@ -9,15 +9,15 @@ from alerting.commands.destination import SLACK
 from alerting.commands.dispatch import Dispatch
 from alerting.incidents.notice import identify
 from alerting.outbox.backoff import Backoff
-from alerting.outbox.content import Content, Known
-from alerting.outbox.crash_points import CrashPoint, nothing
+from alerting.outbox.content import Content, SubjectState
+from alerting.outbox.crash_points import DeliveryCrashPoint, nothing
 from alerting.outbox.enqueue import EDITS, take
 from alerting.outbox.failover import Ways
 from alerting.outbox.outbox_storage import OutboxStorage
-from alerting.outbox.row import DIGEST, METHOD, URGENCY, Row, Send, State
+from alerting.outbox.row import DIGEST, METHOD, URGENCY, OutboxRow, Send, State
 from alerting.outbox.row_store import BESIDE, Shelf
 from alerting.outbox.send_queues import Lanes
-from alerting.outbox.sink import Outcome, Result
+from alerting.outbox.sink import DeliveryOutcome, Result
 from alerting.outbox.thread import MESSAGE, Thread
 
 PACE: Final = 1.0  # seconds between two messages of one channel: Slack's limit
@@ -63,7 +63,7 @@ class Outbox:
         rng: random.Random,
         pace: float = PACE,
         fallback: Callable[[str], str | None] = lambda _: None,
-        at: Callable[[CrashPoint], None] = nothing,
+        at: Callable[[DeliveryCrashPoint], None] = nothing,
     ) -> None:
         self._storage = storage
         self._at = at
@@ -84,7 +84,7 @@ class Outbox:
         What was refused is tried again, for the reason may be gone.
         """
         rows, parts = await self._storage.load()
-        self._at(CrashPoint.LOADED)
+        self._at(DeliveryCrashPoint.LOADED)
         for row in sorted(rows, key=lambda row: row.sequence):
             self._shelf.take_up(row)
         for thread in self._shelf.threads():
@@ -99,31 +99,31 @@ class Outbox:
     ) -> None:
         """Make dispatches and the pipeline's state durable in one; a repeated dispatch changes nothing."""
         async with self._writing:
-            changed: dict[str, Row] = {}
+            changed: dict[str, OutboxRow] = {}
             for dispatch, content in items:
                 if self._ways.knock(dispatch.destination, now):
                     for thread in self._shelf.threads(self._ways.end(dispatch.destination)):
                         self._shelf.offer(thread)
                 changed |= {row.id: row for row in take(self._shelf, dispatch, content, now)}
             if changed or parts:
-                self._at(CrashPoint.DECIDED)
+                self._at(DeliveryCrashPoint.DECIDED)
                 await self._storage.write(changed.values(), parts)
-                self._at(CrashPoint.WRITTEN)
+                self._at(DeliveryCrashPoint.WRITTEN)
         if now - self._pruned >= PRUNE:
             await self.prune(now)
 
-    def known(self, dispatch: Dispatch) -> Known:
+    def known(self, dispatch: Dispatch) -> SubjectState:
         """Return what is known of a subject and of the one it follows, for the content of a dispatch."""
         own = self._shelf.find(dispatch.destination, dispatch.subject)
         former = self._shelf.find(dispatch.destination, dispatch.follows or "")
-        return Known(
+        return SubjectState(
             link=None if former is None or former.place is None else former.place.link,
             key="" if own is None else own.key,
         )
 
     # -- delivering -------------------------------------------------------------------------------
 
-    def next(self, now: float, group: str | None = None) -> Row | float | None:
+    def next(self, now: float, group: str | None = None) -> OutboxRow | float | None:
         """Return the row to deliver now, or the seconds until there is one, or None when nothing waits.
 
         ``group`` is the sink that asks (``alerting.outbox.row.group_of``); any of them when it is absent.
@@ -131,19 +131,19 @@ class Outbox:
         soonest: float | None = None
         for each in [group] if group is not None else self._lanes.groups():
             found = None if each in self._ways.closed else self._lanes.next(each, now)
-            if isinstance(found, Row):
+            if isinstance(found, OutboxRow):
                 return found
             if found is not None:
                 soonest = found if soonest is None else min(soonest, found)
         return soonest
 
-    async def begin(self, row: Row) -> bool:
+    async def begin(self, row: OutboxRow) -> bool:
         """Mark durably that ``row`` is about to be delivered: a crash from here on leaves it in doubt.
 
         False when it is no longer to be delivered: a newer one has replaced it meanwhile.
         """
         async with self._writing:
-            self._at(CrashPoint.CHOSEN)
+            self._at(DeliveryCrashPoint.CHOSEN)
             if row not in self._lanes:
                 return False
             self._lanes.drop(row)
@@ -159,13 +159,13 @@ class Outbox:
                 row.doubt = marked + 1
                 await self._storage.write([row], {})
                 row.doubt = marked  # for the sink, which is asked about the deliveries before this one
-            self._at(CrashPoint.MARKED)
+            self._at(DeliveryCrashPoint.MARKED)
             return True
 
-    async def settle(self, row: Row, outcome: Outcome, now: float) -> None:
+    async def settle(self, row: OutboxRow, outcome: DeliveryOutcome, now: float) -> None:
         """Write down what came of the delivery of ``row``."""
         async with self._writing:
-            self._at(CrashPoint.SENT)
+            self._at(DeliveryCrashPoint.SENT)
             self._shelf.flying.discard(row.id)
             thread, way, method = self._shelf.thread(row), self._ways.way(row), METHOD[row.send]
             self._lanes.spoke(way, method, now)
@@ -178,7 +178,7 @@ class Outbox:
                 changed, gone = [row], []
             await self._storage.write(changed, {}, gone)
             self._shelf.offer(thread)
-            self._at(CrashPoint.SETTLED)
+            self._at(DeliveryCrashPoint.SETTLED)
 
     async def prune(self, now: float) -> None:
         """Drop the rows of subjects of which nothing was told for 30 days."""
@@ -187,7 +187,7 @@ class Outbox:
             gone = self._shelf.forget(now - KEPT)
             if gone:
                 await self._storage.write([], {}, gone)
-                self._at(CrashPoint.PRUNED)
+                self._at(DeliveryCrashPoint.PRUNED)
 
     # -- looking ----------------------------------------------------------------------------------
 
@@ -195,11 +195,11 @@ class Outbox:
         """Tell whether nothing is on its way."""
         return self._shelf.is_idle()
 
-    def waiting(self) -> list[Row]:
+    def waiting(self) -> list[OutboxRow]:
         """Return the rows that are on their way, oldest first."""
         return self._shelf.waiting()
 
-    def parked(self) -> list[Row]:
+    def parked(self) -> list[OutboxRow]:
         """Return the rows that were refused for good, or whose destination was."""
         return list(self._shelf.parked())
 
@@ -213,7 +213,9 @@ class Outbox:
 
     # -- what came of it --------------------------------------------------------------------------
 
-    def _sent(self, row: Row, outcome: Outcome, thread: Thread, now: float) -> tuple[list[Row], list[str]]:
+    def _sent(
+        self, row: OutboxRow, outcome: DeliveryOutcome, thread: Thread, now: float
+    ) -> tuple[list[OutboxRow], list[str]]:
         """Return the rows that change, and the ids of those to drop."""
         if outcome.again is not None:
             known = row.id in self._shelf.again
@@ -244,7 +246,7 @@ class Outbox:
         self._shelf.ids.update(one.id for one in new)
         return [row, *(self._shelf.enqueue(one, thread) for one in new)], []
 
-    def _failed(self, row: Row, outcome: Outcome, thread: Thread, now: float) -> None:
+    def _failed(self, row: OutboxRow, outcome: DeliveryOutcome, thread: Thread, now: float) -> None:
         way, method = self._ways.way(row), METHOD[row.send]
         match outcome.result:
             case Result.RETRY:
@@ -269,7 +271,7 @@ class Outbox:
             case _:
                 self._shelf.park(row, thread)
 
-    def _refused(self, row: Row, outcome: Outcome, thread: Thread, now: float) -> None:
+    def _refused(self, row: OutboxRow, outcome: DeliveryOutcome, thread: Thread, now: float) -> None:
         """Its channel takes nothing any more: another one takes over for all that goes there."""
         written = None if row.place is None else row.place.channel
         home = self._ways.home(self._ways.way(row)) or written
@@ -278,7 +280,7 @@ class Outbox:
             if row.send is Send.EDIT:
                 _anew(row)
             return
-        self._at(CrashPoint.MOVED)
+        self._at(DeliveryCrashPoint.MOVED)
         if not self._ways.refused(row, outcome.error, now):
             return
         row.doubt = 0
@@ -292,8 +294,8 @@ class Outbox:
                         _anew(waits)
             self._shelf.offer(other)
 
-    def _beside(self, row: Row, send: Send, now: float) -> Row:
-        return Row(
+    def _beside(self, row: OutboxRow, send: Send, now: float) -> OutboxRow:
+        return OutboxRow(
             id=identify(row.id, send),
             destination=row.destination,
             subject=row.subject,
@@ -304,6 +306,6 @@ class Outbox:
         )
 
 
-def _anew(row: Row) -> None:
+def _anew(row: OutboxRow) -> None:
     """Make an edit a new message: the one to edit is gone."""
     row.send, row.urgency, row.place = Send.POST, URGENCY[Send.POST], None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from alerting.outbox.row import Row, rows_of
+from alerting.outbox.row import OutboxRow, rows_of
 
 
 class SqliteOutbox:
@@ -35,12 +35,12 @@ class SqliteOutbox:
             "CREATE TABLE IF NOT EXISTS parts (name TEXT PRIMARY KEY, body BLOB NOT NULL)"
         )
 
-    async def load(self) -> tuple[list[Row], dict[str, bytes]]:
+    async def load(self) -> tuple[list[OutboxRow], dict[str, bytes]]:
         """Return all rows, and the parts of the pipeline's state."""
         return await asyncio.to_thread(self._load)
 
     async def write(
-        self, rows: Iterable[Row], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
+        self, rows: Iterable[OutboxRow], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
     ) -> None:
         """Insert or replace rows and parts, drop parts that are None and rows in ``gone``: all or nothing."""
         encoded = [(row.id, msgspec.msgpack.encode(row)) for row in rows]  # now: rows change
@@ -51,7 +51,7 @@ class SqliteOutbox:
         with self._lock:
             self._connection.close()
 
-    def _load(self) -> tuple[list[Row], dict[str, bytes]]:
+    def _load(self) -> tuple[list[OutboxRow], dict[str, bytes]]:
         with self._lock:
             found = self._connection.execute("SELECT body FROM outbox").fetchall()
             parts = dict(self._connection.execute("SELECT name, body FROM parts").fetchall())

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from alerting.outbox.row import Row
+from alerting.outbox.row import OutboxRow
 
 
 class OutboxStorage(Protocol):
@@ -12,11 +12,11 @@ class OutboxStorage(Protocol):
     What ``write`` was given is durable when it returns, all of it or nothing.
     """
 
-    async def load(self) -> tuple[list[Row], dict[str, bytes]]:
+    async def load(self) -> tuple[list[OutboxRow], dict[str, bytes]]:
         """Return all rows, and the parts of the pipeline's state by name."""
 
     async def write(
-        self, rows: Iterable[Row], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
+        self, rows: Iterable[OutboxRow], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
     ) -> None:
         """Insert rows and parts or replace those of the same id or name; drop parts that are None.
 

@@ -32,7 +32,7 @@ class State(StrEnum):
     PARKED = "parked"  # refused for good; tried again at the next start
 
 
-class Place(msgspec.Struct, frozen=True):
+class SentAs(msgspec.Struct, frozen=True):
     """Where a message is: the channel's id and the message's timestamp, as Slack names them."""
 
     channel: str
@@ -53,7 +53,7 @@ METHOD: Final = {
 """What a receiver's limits count: rows of one method at one destination wait together."""
 
 
-class Row(msgspec.Struct, kw_only=True, eq=False):
+class OutboxRow(msgspec.Struct, kw_only=True, eq=False):
     """One message for one destination. ``id`` is the dispatch's, so a repeat is recognised."""
 
     id: str
@@ -73,7 +73,7 @@ class Row(msgspec.Struct, kw_only=True, eq=False):
     commands: int = 0  # what people had done about it: their doings do not wait for the pace of edits
     plain: bool = False  # the blocks were refused: the text goes alone
     doubt: int = 0  # how often it may have been posted without our knowing: durable before it is sent
-    place: Place | None = (
+    place: SentAs | None = (
         None  # of this message once it is out; before, of the message to edit or to reply to
     )
     home: str | None = None  # the channel's id, where an earlier message told it
@@ -103,7 +103,7 @@ def group_of(destination: str) -> str:
     return sink if sink == SLACK else destination
 
 
-def rows_of(written: Iterable[bytes]) -> list[Row]:
+def rows_of(written: Iterable[bytes]) -> list[OutboxRow]:
     """Read rows as they were written.
 
     Raises
@@ -112,6 +112,6 @@ def rows_of(written: Iterable[bytes]) -> list[Row]:
         When one is damaged, or was written by another version.
     """
     try:
-        return [msgspec.msgpack.decode(body, type=Row) for body in written]
+        return [msgspec.msgpack.decode(body, type=OutboxRow) for body in written]
     except msgspec.DecodeError as error:
         raise StateError(f"the outbox cannot be read ({error})") from error

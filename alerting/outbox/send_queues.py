@@ -4,7 +4,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from alerting.commands.destination import SLACK
-from alerting.outbox.row import METHOD, Row, group_of
+from alerting.outbox.row import METHOD, OutboxRow, group_of
 
 SPACING: Final = {"edit": 1.2, "file": 0.6, "link": 1.2}
 """Seconds between two calls of one method: ``chat.update`` has Slack's tier 3 (50 a minute and workspace),
@@ -23,8 +23,8 @@ class _Lane:
     """The rows of one method at one destination."""
 
     def __init__(self) -> None:
-        self.later: list[tuple[float, int, Row]] = []  # (not before, ticket, row)
-        self.ready: list[tuple[int, int, int, Row]] = []  # (urgency, sequence, ticket, row)
+        self.later: list[tuple[float, int, OutboxRow]] = []  # (not before, ticket, row)
+        self.ready: list[tuple[int, int, int, OutboxRow]] = []  # (urgency, sequence, ticket, row)
 
 
 class Lanes:
@@ -53,10 +53,10 @@ class Lanes:
         """Whether people get what comes one by one; a terminal shows all there is."""
         return self._pace > 0
 
-    def __contains__(self, row: Row) -> bool:
+    def __contains__(self, row: OutboxRow) -> bool:
         return row.id in self._tickets
 
-    def push(self, row: Row, destination: str) -> None:
+    def push(self, row: OutboxRow, destination: str) -> None:
         """Let ``row`` go to ``destination`` from its ``not_before`` on."""
         self._ticket += 1
         self._tickets[row.id] = self._ticket
@@ -65,7 +65,7 @@ class Lanes:
         )
         heappush(lane.later, (row.not_before, self._ticket, row))
 
-    def drop(self, row: Row) -> None:
+    def drop(self, row: OutboxRow) -> None:
         """Take ``row`` out."""
         self._tickets.pop(row.id, None)
 
@@ -83,9 +83,9 @@ class Lanes:
         """Return the sinks that have ever had a row."""
         return list(self._lanes)
 
-    def next(self, group: str, now: float) -> Row | float | None:
+    def next(self, group: str, now: float) -> OutboxRow | float | None:
         """Return the row to deliver now, or the seconds until there is one, or None when none waits."""
-        best: tuple[int, int, Row] | None = None
+        best: tuple[int, int, OutboxRow] | None = None
         soonest: float | None = None
         pace = self._pace if group == SLACK else min(self._pace, ELSEWHERE)
         for (destination, method), lane in self._lanes.get(group, {}).items():
@@ -117,5 +117,5 @@ class Lanes:
         while lane.ready and not self._valid(*lane.ready[0][2:]):
             heappop(lane.ready)
 
-    def _valid(self, ticket: int, row: Row) -> bool:
+    def _valid(self, ticket: int, row: OutboxRow) -> bool:
         return self._tickets.get(row.id) == ticket

@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from alerting.commands.dispatch import Dispatch
-from alerting.outbox.content import Content, Known
-from alerting.outbox.row import Place, Row
+from alerting.outbox.content import Content, SubjectState
+from alerting.outbox.row import OutboxRow, SentAs
 
 
 class Result(StrEnum):
@@ -24,11 +24,11 @@ class Result(StrEnum):
     REFUSED = "refused"  # refused for a reason that is not known: never tried again
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class DeliveryOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """The result of one delivery; ``retry_after`` (seconds) is what the receiver asked for."""
 
     result: Result
-    place: Place | None = None
+    place: SentAs | None = None
     retry_after: float | None = None
     again: float | None = None  # seconds after which the receiver forgets it unless it is sent again
     error: str = ""
@@ -37,7 +37,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Sink(Protocol):
     """Takes one row at a time. A sink does not retry and does not raise: it says what came of it."""
 
-    async def deliver(self, row: Row) -> Outcome:
+    async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
         """Deliver one row: post, edit, or put into a thread, as ``row.send`` says."""
 
 
@@ -48,4 +48,4 @@ class Receiver(NamedTuple):
     """
 
     sink: Sink
-    content: Callable[[Dispatch, Known], Content | None]
+    content: Callable[[Dispatch, SubjectState], Content | None]

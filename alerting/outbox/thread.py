@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Final
 
-from alerting.outbox.row import Place, Row, Send
+from alerting.outbox.row import OutboxRow, Send, SentAs
 
 MESSAGE: Final = "message"
 LINES: Final = "lines"
@@ -22,23 +22,23 @@ class Thread:
     """One message with its thread. Rows of a queue keep their order: only the first of each may go."""
 
     def __init__(self) -> None:
-        self.place: Place | None = None
+        self.place: SentAs | None = None
         self.key = ""  # what its receiver knows it by, from its first content on
         self.edited = float("-inf")  # when its message was last sent, wall time
         self.commands = 0  # how many doings of people its newest row shows
         self.newest = 0.0  # when its newest row was made
-        self.done: list[Row] = []  # rows that are out or merged
-        self.queues: dict[str, deque[Row]] = {MESSAGE: deque(), LINES: deque(), BESIDE: deque()}
+        self.done: list[OutboxRow] = []  # rows that are out or merged
+        self.queues: dict[str, deque[OutboxRow]] = {MESSAGE: deque(), LINES: deque(), BESIDE: deque()}
 
-    def queue(self, row: Row) -> deque[Row]:
+    def queue(self, row: OutboxRow) -> deque[OutboxRow]:
         """Return the queue that ``row`` stands in."""
         return self.queues[_QUEUE[row.send]]
 
-    def open(self) -> list[Row]:
+    def open(self) -> list[OutboxRow]:
         """Return the rows that are neither out nor merged."""
         return [row for queue in self.queues.values() for row in queue]
 
-    def first(self) -> list[Row]:
+    def first(self) -> list[OutboxRow]:
         """Return the rows that may go: what belongs into a thread waits for its message."""
         names = (MESSAGE, LINES, BESIDE) if self.place is not None else (MESSAGE,)
         return [self.queues[name][0] for name in names if self.queues[name]]

@@ -10,21 +10,21 @@ from msgspec import structs
 from alerting.commands.command import Ask
 from alerting.commands.dispatch import Dispatch, Expiring, Form, Precision
 from alerting.incidents.digest_time import next_digest
-from alerting.incidents.notice import Action, Notice, Reason, identify
+from alerting.incidents.notice import Action, Notice, NoticeReason, identify
 from alerting.pipeline.routing import Routing
 from alerting.pipeline.silences import Silences
 from alerting.pipeline.story import Story
-from config.settings import Digest
+from config.settings import DigestSettings
 from detectors.watch.standings import Standings
 
 WEEKS: Final = 4
 """Weeks whose pages the digest judges: as long as incidents are remembered after they are over."""
 
 
-class Daily:
+class DailyDigest:
     """Sends the digest on; where there is none on a day on which something was held, it makes one."""
 
-    def __init__(self, settings: Digest, zone: ZoneInfo) -> None:
+    def __init__(self, settings: DigestSettings, zone: ZoneInfo) -> None:
         self._settings = settings
         self._zone = zone
         self.due: int | None = None  # when a digest must tell what was held, epoch seconds
@@ -73,7 +73,7 @@ class Daily:
                 id=identify("digest", at, "held"),
                 action=Action.DIGEST,
                 at=at,
-                reason=Reason.DAILY,
+                reason=NoticeReason.DAILY,
                 incidents=[],
             )
             yield from self.tell(alone, routing, silences, stories, over)

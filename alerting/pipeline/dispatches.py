@@ -7,14 +7,14 @@ from msgspec import structs
 
 from alerting.commands.command import Ask, Command
 from alerting.commands.dispatch import Dispatch, Form, Line
-from alerting.incidents.notice import Action, Milestone, Notice, Reason, identify
+from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason, identify
 from alerting.pipeline.flood import Flood
-from alerting.pipeline.story import Story, Told, without_trace
+from alerting.pipeline.story import Delivered, Story, without_trace
 
 _ASKS: Final = frozenset(ask.value for ask in Ask)
 
 
-def parent(story: Story, told: Told, cause: str, at: int, follows: str | None = None) -> Dispatch:
+def parent(story: Story, told: Delivered, cause: str, at: int, follows: str | None = None) -> Dispatch:
     """Return the message of an incident in its newest state; the first of its subject is posted."""
     return Dispatch(
         id=identify(cause, told.destination, told.subject, Form.PARENT),
@@ -97,11 +97,11 @@ def _of_flood(of: Flood, form: Form, stories: list[Story], action: Action, at: i
             id=identify(of.subject, "notice", form, number),
             action=action,
             at=at,
-            reason=Reason.FLOOD,
+            reason=NoticeReason.FLOOD,
             incidents=incidents[:1],
         ),
         mention=of.mention if form is Form.FLOOD and action is not Action.RESOLVE else "",
         of_flood=incidents,
-        said=Reason.FLOOD.value,
+        said=NoticeReason.FLOOD.value,
         at=at,
     )

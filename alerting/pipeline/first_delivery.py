@@ -11,7 +11,7 @@ from alerting.pipeline.flood import Flood, Floods
 from alerting.pipeline.ledger import Ledger
 from alerting.pipeline.routing import Routing
 from alerting.pipeline.stories import Stories
-from alerting.pipeline.story import Story, Told, without_curve
+from alerting.pipeline.story import Delivered, Story, without_curve
 
 
 class Opening:
@@ -77,10 +77,10 @@ class Opening:
         story.alerted = at if story.alerted is None else story.alerted
 
 
-def _told(story: Story, to: str, flood: Flood | None) -> Told:
+def _told(story: Story, to: str, flood: Flood | None) -> Delivered:
     if flood is None:
-        return Told(destination=to, subject=story.subject, form=Form.PARENT)
-    return Told(destination=to, subject=flood.subject, form=Form.FLOOD)
+        return Delivered(destination=to, subject=story.subject, form=Form.PARENT)
+    return Delivered(destination=to, subject=flood.subject, form=Form.FLOOD)
 
 
 def _came_back(story: Story, at: int) -> Iterator[Dispatch]:

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
-from alerting.incidents.notice import Reason
+from alerting.incidents.notice import NoticeReason
 from alerting.pipeline.inhibition import Inhibition
 from alerting.pipeline.ledger import Ledger
 from alerting.pipeline.maintenance import PlannedWork
-from alerting.pipeline.quiet_hours import QuietHours
+from alerting.pipeline.quiet_hours import QuietHoursStage
 from alerting.pipeline.silences import Silences
 from alerting.pipeline.story import Hold, Story, without_curve
-from config.settings import Notify
+from config.settings import NotifySettings
 from detectors.model.scope import ACCOUNT
 
 CURVES: Final = 200
@@ -33,13 +33,13 @@ class Holding(Protocol):
 class Gate:
     """Asks the stages in their order; the first that holds an incident gives the reason."""
 
-    def __init__(self, notify: Notify, zone: ZoneInfo, ledger: Ledger) -> None:
+    def __init__(self, notify: NotifySettings, zone: ZoneInfo, ledger: Ledger) -> None:
         self.silences = Silences(notify.silences, zone)
         self.inhibition = Inhibition(on=notify.inhibit)
         self.stages: tuple[Holding, ...] = (
             self.silences,
             PlannedWork(notify.maintenance, zone),
-            QuietHours(notify.quiet_hours, zone),
+            QuietHoursStage(notify.quiet_hours, zone),
             self.inhibition,
         )
         self._ledger = ledger
@@ -99,7 +99,7 @@ class Gate:
             if not story.told:
                 story.reason = f"{story.held.reason}; it was over by then"
         elif not story.told:
-            story.reason = Reason.OVER.value
+            story.reason = NoticeReason.OVER.value
         self.let_go(story)
 
     def restore(self, stories: Iterable[Story]) -> None:

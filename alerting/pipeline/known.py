@@ -6,7 +6,7 @@ from alerting.commands.labels import Label
 from alerting.incidents.digest_time import zone_of
 from alerting.incidents.incident import Sent
 from alerting.pipeline.command_handler import Asked
-from alerting.pipeline.daily import Daily
+from alerting.pipeline.daily import DailyDigest
 from alerting.pipeline.dedupe import Dedupe
 from alerting.pipeline.first_delivery import Opening
 from alerting.pipeline.flood import Floods
@@ -28,7 +28,7 @@ class Fate(NamedTuple):
     alerted: int | None
 
 
-class Stages:
+class PipelineStages:
     """What the pipeline is made of, and answers about it; ``pipeline.pipeline`` lets time pass in it."""
 
     def __init__(self, settings: Settings, *, keep: bool = False) -> None:
@@ -42,7 +42,7 @@ class Stages:
         self._stories = Stories(keep=keep)
         self._opening = Opening(self._routing, self._floods, self._stories, self._ledger)
         self._asked = Asked(self._stories, self._silences, self._dedupe)
-        self._daily = Daily(settings.digest, zone)
+        self._daily = DailyDigest(settings.digest, zone)
         self._intake = NoticeIntake(
             self._stories,
             self._gate,

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from alerting.commands.local_time import Window, shown
 from alerting.commands.matching import matches
 from alerting.pipeline.story import Hold, Story
-from config.settings import Maintenance
+from config.settings import MaintenanceSettings
 
 
 class PlannedWork:
@@ -14,7 +14,7 @@ class PlannedWork:
 
     name: Final = "maintenance"
 
-    def __init__(self, planned: list[Maintenance], zone: ZoneInfo) -> None:
+    def __init__(self, planned: list[MaintenanceSettings], zone: ZoneInfo) -> None:
         self._zone = zone
         self._planned = [(one, Window(one.start, one.end, one.every, zone)) for one in planned]
 

@@ -6,7 +6,7 @@ from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import Action, Notice
 from alerting.pipeline import dispatches
 from alerting.pipeline.command_handler import Asked
-from alerting.pipeline.daily import Daily
+from alerting.pipeline.daily import DailyDigest
 from alerting.pipeline.dedupe import Dedupe
 from alerting.pipeline.flood import Floods
 from alerting.pipeline.gate import Gate
@@ -26,7 +26,7 @@ class NoticeIntake:
         dedupe: Dedupe,
         *,
         asked: Asked,
-        daily: Daily,
+        daily: DailyDigest,
         routing: Routing,
         floods: Floods,
         ledger: Ledger,

@@ -32,7 +32,7 @@ from alerting.commands.dispatch import Dispatch
 from alerting.incidents.notice import Notice, identify
 from alerting.pipeline import dispatches
 from alerting.pipeline.flood import FloodState
-from alerting.pipeline.known import Stages
+from alerting.pipeline.known import PipelineStages
 from alerting.pipeline.stories import MOST
 from alerting.pipeline.story import Story
 from config.settings import Settings
@@ -56,7 +56,7 @@ class _Core(msgspec.Struct, kw_only=True):
     configured: str  # the settings by which the stages held what they hold
 
 
-class Pipeline(Stages):
+class Pipeline(PipelineStages):
     """All stages, fed notices, time and commands. Pure: time is what it is told.
 
     Parameters

@@ -9,12 +9,12 @@ from alerting.pipeline.story import Hold, Story
 from config import settings
 
 
-class QuietHours:
+class QuietHoursStage:
     """Hours of the configuration. What is still open when they end is told then."""
 
     name: Final = "quiet_hours"
 
-    def __init__(self, quiet: list[settings.QuietHours], zone: ZoneInfo) -> None:
+    def __init__(self, quiet: list[settings.QuietHoursSettings], zone: ZoneInfo) -> None:
         self._zone = zone
         self._quiet = [(one, Hours(one.start, one.end, list(one.days), zone)) for one in quiet]
 

@@ -10,7 +10,7 @@ from alerting.commands.command import Ask, Command, Matching
 from alerting.commands.local_time import moment, shown
 from alerting.commands.matching import describe, matches
 from alerting.pipeline.story import Hold, Story
-from config.settings import Match, Silence
+from config.settings import MatchSettings, SilenceSettings
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class Silences:
 
     name: Final = "silences"
 
-    def __init__(self, configured: list[Silence], zone: ZoneInfo) -> None:
+    def __init__(self, configured: list[SilenceSettings], zone: ZoneInfo) -> None:
         self._zone = zone
         self._configured = [
             Standing(
@@ -157,7 +157,7 @@ _WORDS: Final = {
 }
 
 
-def _matching(match: Match) -> Matching:
+def _matching(match: MatchSettings) -> Matching:
     """Return the same as commands say it, so that both kinds of silences are shown alike."""
     return Matching(
         accounts=match.accounts,

@@ -17,7 +17,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None  # epoch seconds; None where no clock ends it
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     """A message that an incident has at a destination: its own, or that of a flood."""
 
     destination: str
@@ -33,7 +33,7 @@ class Story(msgspec.Struct, kw_only=True):
     began: int  # when it began, or came back
     waits: bool = False  # it is to get a message and has none yet
     held: Hold | None = None
-    told: list[Told] = []  # where its newest messages are
+    told: list[Delivered] = []  # where its newest messages are
     parents: int = 0  # messages so far: it gets another when it comes back
     reopened: int = 0  # of the newest message that it has or waits for
     alerted: int | None = None  # when it was first told

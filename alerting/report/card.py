@@ -70,7 +70,7 @@ class Card(NamedTuple):
     message: str  # as Slack shows it, HTML
 
 
-class Row(NamedTuple):
+class IncidentRow(NamedTuple):
     """One incident in a table."""
 
     id: str
@@ -84,7 +84,7 @@ class Row(NamedTuple):
     reason: str
 
 
-class Told:
+class ReportedIncidents:
     """What was told of incidents: their newest message, and their curves."""
 
     def __init__(self, notices: Sequence[Notice]) -> None:
@@ -131,7 +131,9 @@ class Cards:
         What the filter knows an incident by, by its id.
     """
 
-    def __init__(self, told: Told, renderer: Renderer, zone: ZoneInfo, services: dict[str, str]) -> None:
+    def __init__(
+        self, told: ReportedIncidents, renderer: Renderer, zone: ZoneInfo, services: dict[str, str]
+    ) -> None:
         self._told = told
         self._render = renderer
         self._words: Phrases = renderer.words
@@ -178,10 +180,10 @@ class Cards:
             message=self._message(incident),
         )
 
-    def row(self, incident: Incident) -> Row:
+    def row(self, incident: Incident) -> IncidentRow:
         """Return the line of an incident in a table."""
         primary, words = incident.primary, self._words
-        return Row(
+        return IncidentRow(
             id=incident.id,
             verdict=incident.verdict.value,
             sent=incident.sent,
@@ -268,7 +270,7 @@ class Cards:
         if incident.alerted is not None and incident.sent == "page":
             at = self._words.friendly(incident.alerted, self._zone, day=False)
             after = self._words.duration(max(0, incident.alerted - incident.start))
-            facts.append(Fact("Told", at, f"{after} after it began"))
+            facts.append(Fact("ReportedIncidents", at, f"{after} after it began"))
         if primary.growth is None and primary.verdict is not Verdict.LIMIT:
             facts.append(Fact("Score", f"{primary.score:.4f}"))
         facts.append(Fact("Data", self._words.percent(primary.completeness), "complete"))

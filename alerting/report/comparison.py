@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.evaluation.comparison import Comparison, Difference, Pair, tally
 from alerting.incidents.incident import Incident
-from alerting.report.section import Cell, Section, table
+from alerting.report.section import Cell, ReportSection, table
 from alerting.words.mrkdwn import clean
 from alerting.words.phrases import Phrases
 
@@ -19,7 +19,7 @@ def comparison_section(
     zone: ZoneInfo,
     words: Phrases,
     anchors: Collection[str],
-) -> Section:
+) -> ReportSection:
     """Return what differs between two configurations, what pages somebody else first.
 
     Parameters
@@ -43,7 +43,7 @@ def comparison_section(
     changed = [pair for pair in made.changed if not {pair.a.id, pair.b.id} & counted]
     alike = len(made.pairs) - len(made.changed)
     head = ("Start", "What", "Sent", "Why")
-    return Section(
+    return ReportSection(
         id="comparison",
         title="Compared",
         lines=[

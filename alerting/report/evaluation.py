@@ -9,7 +9,7 @@ from alerting.evaluation.evaluation import UNKNOWN, Evaluation, FalsePage, Misse
 from alerting.evaluation.measured import Measured
 from alerting.incidents.incident import Incident
 from alerting.report.card import Fact
-from alerting.report.section import Cell, Section, table
+from alerting.report.section import Cell, ReportSection, table
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Verdict
@@ -30,7 +30,9 @@ _NOTE: Final = 200
 _NOTHING: Final = "–"
 
 
-def evaluation_section(made: Evaluation, zone: ZoneInfo, words: Phrases, anchors: Collection[str]) -> Section:
+def evaluation_section(
+    made: Evaluation, zone: ZoneInfo, words: Phrases, anchors: Collection[str]
+) -> ReportSection:
     """Return the figures over all labels, by verdict and by service; what was missed; which pages were false.
 
     Parameters
@@ -45,7 +47,7 @@ def evaluation_section(made: Evaluation, zone: ZoneInfo, words: Phrases, anchors
         Ids of the incidents that stand on the page.
     """
     rows = _Rows(zone, words, anchors)
-    return Section(
+    return ReportSection(
         id="evaluation",
         title="Against the labels",
         facts=rows.facts(made.total),

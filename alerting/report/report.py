@@ -14,7 +14,7 @@ from alerting.evaluation.evaluation import Evaluation
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice
 from alerting.messages.render import Renderer
-from alerting.report.card import Card, Cards, Row, Told
+from alerting.report.card import Card, Cards, IncidentRow, ReportedIncidents
 from alerting.report.comparison import comparison_section
 from alerting.report.evaluation import evaluation_section
 from alerting.report.head import ReportHead, figures, notes, span_in_words, span_of
@@ -145,7 +145,7 @@ class _Shown:
 
     pages: list[Card]
     digest: list[Card]
-    rows: list[Row]
+    rows: list[IncidentRow]
     more_pages: int
     more_digest: int
     more_rows: int
@@ -163,7 +163,7 @@ class _Shown:
         services = sorted({name for held in names.values() for name in held})
         index = {name: str(number) for number, name in enumerate(services)}
         known_by = {key: " ".join(index[name] for name in held) for key, held in names.items()}
-        cards = Cards(Told(notices), renderer, zone, known_by)
+        cards = Cards(ReportedIncidents(notices), renderer, zone, known_by)
         paged, growing, others = (
             [incident for incident in incidents if incident.sent == sent]
             for sent in ("page", "digest", "none")

@@ -48,7 +48,7 @@ class Lane(NamedTuple):
     bars: list[Bar]
 
 
-class Timeline(NamedTuple):
+class ReportTimeline(NamedTuple):
     """What the template draws."""
 
     lanes: list[Lane]
@@ -66,7 +66,7 @@ def timeline(
     anchors: Collection[str],
     services: dict[str, str],
     young: int = 0,
-) -> Timeline:
+) -> ReportTimeline:
     """Lay out all incidents.
 
     Parameters
@@ -102,7 +102,7 @@ def timeline(
         pages = sum(each.sent == "page" for each in held)
         lanes.append(Lane(clean(kind), clean(name), pages, top, height, bars))
         top += height
-    return Timeline(
+    return ReportTimeline(
         lanes, len(rest), top, times.ticks(_TICKS), times.place(times.first + young) if young else 0.0
     )
 

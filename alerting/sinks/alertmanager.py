@@ -15,9 +15,9 @@ from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.incident import Incident
 from alerting.messages.console_links import Doors
 from alerting.messages.links import LinkMaker
-from alerting.outbox.content import Content, Known
-from alerting.outbox.row import Place, Row
-from alerting.outbox.sink import Outcome, Result
+from alerting.outbox.content import Content, SubjectState
+from alerting.outbox.row import OutboxRow, SentAs
+from alerting.outbox.sink import DeliveryOutcome, Result
 from alerting.sinks.http_outcome import rfc3339
 from alerting.sinks.http_sink import TIMEOUT, HttpSink
 from alerting.words.locales import ENGLISH
@@ -47,21 +47,23 @@ class AlertmanagerSink(HttpSink):
     ) -> None:
         super().__init__(destination, url.rstrip("/") + ALERTS, timeout, now)
 
-    def dress(self, _: Row, body: bytes) -> tuple[bytes, dict[str, str]]:
+    def dress(self, _: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
         """Return the alerts with the time until which those that are open are."""
         alerts = json.loads(body)
         ends = rfc3339(self._now() + OPEN)
         dressed = [alert if "endsAt" in alert else {**alert, "endsAt": ends} for alert in alerts]
         return json.dumps(dressed).encode(), {"Content-Type": "application/json"}
 
-    def accepted(self, row: Row) -> Outcome:
+    def accepted(self, row: OutboxRow) -> DeliveryOutcome:
         """Ask for what is open to be sent again."""
         is_open = any("endsAt" not in alert for alert in json.loads(row.body or b"[]"))
-        place = Place(self._destination, row.id)
-        return Outcome(result=Result.SENT, place=place, again=AGAIN if is_open else None)
+        place = SentAs(self._destination, row.id)
+        return DeliveryOutcome(result=Result.SENT, place=place, again=AGAIN if is_open else None)
 
 
-def in_alerts(links: LinkMaker, extra: Mapping[str, str]) -> Callable[[Dispatch, Known], Content | None]:
+def in_alerts(
+    links: LinkMaker, extra: Mapping[str, str]
+) -> Callable[[Dispatch, SubjectState], Content | None]:
     """Return what makes the bodies for an Alertmanager: one alert for an incident or a flood.
 
     Labels name an alert, so they stay what they were when the incident was first told, whatever it turns
@@ -75,7 +77,7 @@ def in_alerts(links: LinkMaker, extra: Mapping[str, str]) -> Callable[[Dispatch,
         Labels that each alert gets besides.
     """
 
-    def content(dispatch: Dispatch, known: Known) -> Content | None:
+    def content(dispatch: Dispatch, known: SubjectState) -> Content | None:
         if dispatch.form not in (Form.PARENT, Form.FLOOD):
             return None
         flood = dispatch.form is Form.FLOOD

@@ -8,7 +8,7 @@ from typing import Final
 
 import aiohttp
 
-from alerting.outbox.sink import Outcome, Result
+from alerting.outbox.sink import DeliveryOutcome, Result
 
 LONGEST: Final = 3600.0  # seconds that a receiver may ask us to wait
 
@@ -22,7 +22,7 @@ _CLOSED: Final = {
 }
 
 
-def outcome_of_status(status: int, headers: Mapping[str, str], now: float) -> Outcome:
+def outcome_of_status(status: int, headers: Mapping[str, str], now: float) -> DeliveryOutcome:
     """Return what a status means: sent, later, this receiver never, or this message never.
 
     Parameters
@@ -33,32 +33,32 @@ def outcome_of_status(status: int, headers: Mapping[str, str], now: float) -> Ou
         Epoch seconds, for a ``Retry-After`` that names a time.
     """
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return Outcome(result=Result.SENT)
+        return DeliveryOutcome(result=Result.SENT)
     if status in _LATER or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         asked = headers.get("Retry-After")
-        return Outcome(
+        return DeliveryOutcome(
             result=Result.RETRY,
             retry_after=None if asked is None else _seconds(asked, now),
             error=f"HTTP {status}",
         )
     if status < HTTPStatus.BAD_REQUEST:
-        return Outcome(
+        return DeliveryOutcome(
             result=Result.ROUTE, error=f"HTTP {status}: redirects are not followed, name their end"
         )
     if status in _CLOSED:
-        return Outcome(result=Result.ROUTE, error=f"HTTP {status}: {_CLOSED[HTTPStatus(status)]}")
-    return Outcome(result=Result.REFUSED, error=f"HTTP {status}")
+        return DeliveryOutcome(result=Result.ROUTE, error=f"HTTP {status}: {_CLOSED[HTTPStatus(status)]}")
+    return DeliveryOutcome(result=Result.REFUSED, error=f"HTTP {status}")
 
 
-def outcome_of_failure(error: Exception) -> Outcome:
+def outcome_of_failure(error: Exception) -> DeliveryOutcome:
     """Return what an error means where a repeat does no harm. No text in it holds a URL or a secret."""
     if isinstance(error, TimeoutError):
-        return Outcome(result=Result.RETRY, error="no answer in time")
+        return DeliveryOutcome(result=Result.RETRY, error="no answer in time")
     if isinstance(error, aiohttp.InvalidURL):
-        return Outcome(result=Result.ROUTE, error="the address is no URL")
+        return DeliveryOutcome(result=Result.ROUTE, error="the address is no URL")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return Outcome(result=Result.RETRY, error=f"cannot connect ({error.__class__.__name__})")
-    return Outcome(result=Result.RETRY, error=f"the connection broke ({error.__class__.__name__})")
+        return DeliveryOutcome(result=Result.RETRY, error=f"cannot connect ({error.__class__.__name__})")
+    return DeliveryOutcome(result=Result.RETRY, error=f"the connection broke ({error.__class__.__name__})")
 
 
 def _seconds(text: str, now: float) -> float | None:

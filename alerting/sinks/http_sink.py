@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
-from alerting.outbox.row import Place, Row
-from alerting.outbox.sink import Outcome, Result
+from alerting.outbox.row import OutboxRow, SentAs
+from alerting.outbox.sink import DeliveryOutcome, Result
 from alerting.sinks.connection import Connected
 from alerting.sinks.http_outcome import outcome_of_failure, outcome_of_status
 
@@ -42,10 +42,10 @@ class HttpSink(Connected):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._destination!r}, {host_of(self._url)!r})"
 
-    async def deliver(self, row: Row) -> Outcome:
+    async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
         """Post one row. Never raises but when it is cancelled."""
         if row.body is None:
-            return Outcome(result=Result.REFUSED, error="there is nothing to post")
+            return DeliveryOutcome(result=Result.REFUSED, error="there is nothing to post")
         body, headers = self.dress(row, row.body)
         try:
             session = self._open()
@@ -58,13 +58,13 @@ class HttpSink(Connected):
             return outcome_of_failure(error)
         return self.accepted(row) if outcome.result is Result.SENT else outcome
 
-    def dress(self, row: Row, body: bytes) -> tuple[bytes, dict[str, str]]:
+    def dress(self, row: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
         """Return the body and the headers that are sent."""
         raise NotImplementedError
 
-    def accepted(self, row: Row) -> Outcome:
+    def accepted(self, row: OutboxRow) -> DeliveryOutcome:
         """Return what follows from a row that was taken."""
-        return Outcome(result=Result.SENT, place=Place(self._destination, row.id))
+        return DeliveryOutcome(result=Result.SENT, place=SentAs(self._destination, row.id))
 
 
 def host_of(url: str) -> str:

@@ -7,16 +7,16 @@ from msgspec import structs
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.messages.message import Message
-from alerting.outbox.content import Content, Known
+from alerting.outbox.content import Content, SubjectState
 from alerting.sinks.flood_file import flood_file
 
 Render = Callable[[Dispatch, str | None], Message]
 
 
-def in_messages(render: Render) -> Callable[[Dispatch, Known], Content | None]:
+def in_messages(render: Render) -> Callable[[Dispatch, SubjectState], Content | None]:
     """Return what makes the contents of Slack and the terminal: messages, charts, and files of floods."""
 
-    def content(dispatch: Dispatch, known: Known) -> Content | None:
+    def content(dispatch: Dispatch, known: SubjectState) -> Content | None:
         if dispatch.form is Form.FILE:
             return Content(body=zlib.compress(flood_file(dispatch.of_flood).encode()))
         message = render(dispatch, known.link)

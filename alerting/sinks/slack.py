@@ -13,8 +13,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from alerting.incidents.incident import Incident
-from alerting.outbox.row import Place, Row, Send
-from alerting.outbox.sink import Outcome, Result
+from alerting.outbox.row import OutboxRow, Send, SentAs
+from alerting.outbox.sink import DeliveryOutcome, Result
 from alerting.sinks.connection import Connected
 from alerting.sinks.slack_errors import outcome_of, sendable
 from alerting.words.locales import ENGLISH
@@ -66,7 +66,7 @@ class SlackSink(Connected):
     def __repr__(self) -> str:
         return f"SlackSink({self._base_url!r})"
 
-    async def deliver(self, row: Row) -> Outcome:
+    async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
         """Post, edit or upload, as the row says. Never raises but when it is cancelled."""
         ways = {
             Send.POST: self._post,
@@ -81,13 +81,13 @@ class SlackSink(Connected):
         except Exception as error:  # noqa: BLE001  whatever went wrong, the outbox has to know what may be done
             return outcome_of(error)
 
-    async def authorise(self) -> Outcome:
+    async def authorise(self) -> DeliveryOutcome:
         """Ask Slack whether the token is good, without posting anything."""
         try:
             await self._client().auth_test()
         except Exception as error:  # noqa: BLE001  as above
             return outcome_of(error)
-        return Outcome(result=Result.SENT)
+        return DeliveryOutcome(result=Result.SENT)
 
     def _client(self) -> AsyncWebClient:
         client = AsyncWebClient(
@@ -99,18 +99,20 @@ class SlackSink(Connected):
         client.retry_handlers = []
         return client
 
-    async def _post(self, row: Row) -> Outcome:
+    async def _post(self, row: OutboxRow) -> DeliveryOutcome:
         if row.send is Send.LINE and row.place is None:
-            return Outcome(result=Result.REFUSED, error="there is no message to reply to")
+            return DeliveryOutcome(result=Result.REFUSED, error="there is no message to reply to")
         if row.doubt:
             found, looked = await self._look(row)
             if found is not None:
-                return Outcome(result=Result.SENT, place=found)
-            if isinstance(looked, Outcome):
+                return DeliveryOutcome(result=Result.SENT, place=found)
+            if isinstance(looked, DeliveryOutcome):
                 if looked.result in (Result.RETRY, Result.UNKNOWN):  # wait until one can look
-                    return Outcome(result=Result.RETRY, retry_after=looked.retry_after, error=looked.error)
+                    return DeliveryOutcome(
+                        result=Result.RETRY, retry_after=looked.retry_after, error=looked.error
+                    )
                 if row.doubt > _BLIND:
-                    return Outcome(
+                    return DeliveryOutcome(
                         result=Result.REFUSED,
                         error="it may be out and cannot be looked for: grant channels:history",
                     )
@@ -125,15 +127,15 @@ class SlackSink(Connected):
             link_names=False,
             parse="none",
         )
-        return Outcome(result=Result.SENT, place=Place(str(answer["channel"]), str(answer["ts"])))
+        return DeliveryOutcome(result=Result.SENT, place=SentAs(str(answer["channel"]), str(answer["ts"])))
 
-    async def _look(self, row: Row) -> tuple[Place | None, Outcome | None]:
+    async def _look(self, row: OutboxRow) -> tuple[SentAs | None, DeliveryOutcome | None]:
         """Look for the row's id in its channel or thread; the outcome says why one could not look."""
         channel = row.place.channel if row.place is not None else row.home
         if channel is None and _ID.fullmatch(row.channel):
             channel = row.channel
         if channel is None:
-            return None, Outcome(result=Result.ROUTE, error="the channel's id is not known")
+            return None, DeliveryOutcome(result=Result.ROUTE, error="the channel's id is not known")
         cursor: str | None = None
         try:
             for _ in range(_PAGES):
@@ -142,7 +144,7 @@ class SlackSink(Connected):
                 for message in messages:
                     metadata = message.get("metadata") or {}
                     if (metadata.get("event_payload") or {}).get("id") == row.id:
-                        return Place(channel, str(message["ts"])), None
+                        return SentAs(channel, str(message["ts"])), None
                 cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
                 if cursor is None:
                     break
@@ -150,7 +152,7 @@ class SlackSink(Connected):
             return None, outcome_of(error)
         return None, None
 
-    async def _messages(self, row: Row, channel: str, cursor: str | None) -> AsyncSlackResponse:
+    async def _messages(self, row: OutboxRow, channel: str, cursor: str | None) -> AsyncSlackResponse:
         oldest = f"{row.created - _BEFORE:.6f}"
         if row.place is None:
             return await self._client().conversations_history(
@@ -165,9 +167,9 @@ class SlackSink(Connected):
             cursor=cursor,
         )
 
-    async def _edit(self, row: Row) -> Outcome:
+    async def _edit(self, row: OutboxRow) -> DeliveryOutcome:
         if row.place is None:
-            return Outcome(result=Result.GONE, error="there is no message to edit")
+            return DeliveryOutcome(result=Result.GONE, error="there is no message to edit")
         await self._client().chat_update(
             channel=row.place.channel,
             ts=row.place.ts,
@@ -176,24 +178,24 @@ class SlackSink(Connected):
             link_names=False,
             parse="none",
         )
-        return Outcome(result=Result.SENT, place=row.place)
+        return DeliveryOutcome(result=Result.SENT, place=row.place)
 
-    async def _chart(self, row: Row) -> Outcome:
+    async def _chart(self, row: OutboxRow) -> DeliveryOutcome:
         if row.place is None or row.incident is None:
-            return Outcome(result=Result.REFUSED, error="there is no message to put the chart under")
+            return DeliveryOutcome(result=Result.REFUSED, error="there is no message to put the chart under")
         picture, text = await asyncio.to_thread(_drawn, row.incident, self._zone, self._words)
         return await self._attach(
             row, picture, f"{row.incident.id}.png", self._words.labels.chart_caption, text
         )
 
-    async def _file(self, row: Row) -> Outcome:
+    async def _file(self, row: OutboxRow) -> DeliveryOutcome:
         if row.place is None or row.body is None:
-            return Outcome(result=Result.REFUSED, error="there is no message to put the file under")
+            return DeliveryOutcome(result=Result.REFUSED, error="there is no message to put the file under")
         return await self._attach(row, zlib.decompress(row.body), f"{row.subject}.csv", f"{row.subject}.csv")
 
     async def _attach(
-        self, row: Row, body: bytes, name: str, title: str, alternative: str | None = None
-    ) -> Outcome:
+        self, row: OutboxRow, body: bytes, name: str, title: str, alternative: str | None = None
+    ) -> DeliveryOutcome:
         """Put a file into the thread of the message at ``row.place``."""
         place, client = row.place, self._client()
         assert place is not None  # noqa: S101  the callers looked
@@ -212,12 +214,12 @@ class SlackSink(Connected):
             channel_id=place.channel,
             thread_ts=place.ts,
         )
-        return Outcome(result=Result.SENT, place=place)
+        return DeliveryOutcome(result=Result.SENT, place=place)
 
-    async def _link(self, row: Row) -> Outcome:
+    async def _link(self, row: OutboxRow) -> DeliveryOutcome:
         """Ask for the address of a message."""
         if row.place is None:
-            return Outcome(result=Result.REFUSED, error="there is no message to link to")
+            return DeliveryOutcome(result=Result.REFUSED, error="there is no message to link to")
         try:
             answer = await self._client().chat_getPermalink(
                 channel=row.place.channel, message_ts=row.place.ts
@@ -228,7 +230,7 @@ class SlackSink(Connected):
                 return structs.replace(outcome, result=Result.RETRY)
             return outcome
         link = str(answer["permalink"])
-        return Outcome(
+        return DeliveryOutcome(
             result=Result.SENT,
             place=structs.replace(row.place, link=link if link.startswith("https://") else None),
         )
@@ -243,7 +245,7 @@ class SlackSink(Connected):
                     message="the upload was refused",
                 )
 
-    def _content(self, row: Row) -> dict[str, Any]:
+    def _content(self, row: OutboxRow) -> dict[str, Any]:
         if row.message is None:
             raise ValueError(f"row {row.id} has nothing to say")
         if row.plain:

@@ -9,7 +9,7 @@ from typing import Final
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from alerting.outbox.sink import Outcome, Result
+from alerting.outbox.sink import DeliveryOutcome, Result
 
 TOO_MANY: Final = 429
 UNAVAILABLE: Final = 503
@@ -65,37 +65,41 @@ def sendable(token: str) -> str:
     return token
 
 
-def outcome_of(error: Exception) -> Outcome:
+def outcome_of(error: Exception) -> DeliveryOutcome:
     """Return what an error of a call to Slack means. No text in it holds the token."""
     if isinstance(error, TokenError):
-        return Outcome(result=Result.TOKEN, error=_with_remedy(str(error), Result.TOKEN))
+        return DeliveryOutcome(result=Result.TOKEN, error=_with_remedy(str(error), Result.TOKEN))
     if isinstance(error, SlackApiError):
         return _refusal(error)
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return Outcome(result=Result.RETRY, error=f"cannot connect ({error.__class__.__name__})")
+        return DeliveryOutcome(result=Result.RETRY, error=f"cannot connect ({error.__class__.__name__})")
     if isinstance(error, TimeoutError):
-        return Outcome(result=Result.UNKNOWN, error="no answer in time")
+        return DeliveryOutcome(result=Result.UNKNOWN, error="no answer in time")
     if isinstance(error, aiohttp.ClientError | OSError):
-        return Outcome(result=Result.UNKNOWN, error=f"the connection broke ({error.__class__.__name__})")
-    return Outcome(result=Result.UNKNOWN, error=f"the answer was not understood ({error.__class__.__name__})")
+        return DeliveryOutcome(
+            result=Result.UNKNOWN, error=f"the connection broke ({error.__class__.__name__})"
+        )
+    return DeliveryOutcome(
+        result=Result.UNKNOWN, error=f"the answer was not understood ({error.__class__.__name__})"
+    )
 
 
-def _refusal(error: SlackApiError) -> Outcome:
+def _refusal(error: SlackApiError) -> DeliveryOutcome:
     response = error.response
     status = _status(response)
     name = response.get("error", "") if hasattr(response, "get") else ""
     if status == TOO_MANY or name in _WAIT:
-        return Outcome(result=Result.RETRY, retry_after=_retry_after(response), error="rate limited")
+        return DeliveryOutcome(result=Result.RETRY, retry_after=_retry_after(response), error="rate limited")
     if status == UNAVAILABLE:
-        return Outcome(result=Result.RETRY, error="service unavailable")
+        return DeliveryOutcome(result=Result.RETRY, error="service unavailable")
     if status >= FAILED:
-        return Outcome(result=Result.UNKNOWN, error=f"HTTP {status}")
+        return DeliveryOutcome(result=Result.UNKNOWN, error=f"HTTP {status}")
     for names, result in _CLASSES:
         if name in names:
-            return Outcome(result=result, error=_with_remedy(name, result))
+            return DeliveryOutcome(result=result, error=_with_remedy(name, result))
     if not name:
-        return Outcome(result=Result.UNKNOWN, error=f"HTTP {status} without a readable answer")
-    return Outcome(result=Result.REFUSED, error=_with_remedy(name, Result.REFUSED))
+        return DeliveryOutcome(result=Result.UNKNOWN, error=f"HTTP {status} without a readable answer")
+    return DeliveryOutcome(result=Result.REFUSED, error=_with_remedy(name, Result.REFUSED))
 
 
 def _with_remedy(name: str, result: Result) -> str:

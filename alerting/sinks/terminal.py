@@ -14,8 +14,8 @@ from rich.text import Text
 from alerting.incidents.incident import Incident
 from alerting.messages.layout import pieces
 from alerting.messages.message import Block, Message
-from alerting.outbox.row import Place, Row, Send
-from alerting.outbox.sink import Outcome, Result
+from alerting.outbox.row import OutboxRow, Send, SentAs
+from alerting.outbox.sink import DeliveryOutcome, Result
 from alerting.sinks.curve import curve
 from alerting.words import numbers
 from alerting.words.locales import ENGLISH
@@ -153,11 +153,11 @@ class TerminalSink:
     def __init__(self, zone: ZoneInfo, console: Console | None = None, words: Phrases = ENGLISH) -> None:
         self._terminal = Terminal(console or Console(), zone, words)
 
-    async def deliver(self, row: Row) -> Outcome:
+    async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
         """Show a post or an edit as a whole message, with its curve; a chart has been shown with it."""
         if row.send is not Send.CHART and row.message is not None:
             self._terminal.show(row.message, at=int(row.created), incident=row.incident)
-        return Outcome(result=Result.SENT, place=row.place or Place(row.channel, row.id))
+        return DeliveryOutcome(result=Result.SENT, place=row.place or SentAs(row.channel, row.id))
 
 
 def _frame(message: Message) -> str:

@@ -16,8 +16,8 @@ from typing import Final
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.messages.console_links import Doors
 from alerting.messages.links import LinkMaker
-from alerting.outbox.content import Content, Known
-from alerting.outbox.row import Row
+from alerting.outbox.content import Content, SubjectState
+from alerting.outbox.row import OutboxRow
 from alerting.sinks.http_outcome import rfc3339
 from alerting.sinks.http_sink import TIMEOUT, HttpSink
 from alerting.words.locales import ENGLISH
@@ -82,7 +82,7 @@ class WebhookSink(HttpSink):
         super().__init__(destination, url, timeout, now)
         self._key = key
 
-    def dress(self, row: Row, body: bytes) -> tuple[bytes, dict[str, str]]:
+    def dress(self, row: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
         """Return the body as it is, with the headers that vouch for it."""
         timestamp = int(self._now())
         headers = {
@@ -95,10 +95,10 @@ class WebhookSink(HttpSink):
         return body, headers
 
 
-def in_json(links: LinkMaker) -> Callable[[Dispatch, Known], Content | None]:
+def in_json(links: LinkMaker) -> Callable[[Dispatch, SubjectState], Content | None]:
     """Return what makes the bodies of webhooks (``docs/alerts.md`` has their fields)."""
 
-    def content(dispatch: Dispatch, _: Known) -> Content | None:
+    def content(dispatch: Dispatch, _: SubjectState) -> Content | None:
         if dispatch.form is Form.FILE:
             return None  # the flood's own body lists all of its incidents
         notice = dispatch.notice

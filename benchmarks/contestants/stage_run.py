@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from benchmarks.meter import Meter
-from config.settings import Kafka, Settings
+from config.settings import KafkaSettings, Settings
 from streams.engine.warm import warm
 from streams.kafka.app import aiokafka_options, chunk_app
 from streams.kafka.checkpoints import KafkaCheckpoints
@@ -25,7 +25,7 @@ class StageRun:
     """One run as an app of its own, whose topics are made for it; ``make`` gives a stage for a partition."""
 
     def __init__(self, broker: str, topic: str, expected: int) -> None:
-        self.kafka = Kafka(brokers=[broker], app=f"bench-{os.getpid()}", requests=topic, shards=2)
+        self.kafka = KafkaSettings(brokers=[broker], app=f"bench-{os.getpid()}", requests=topic, shards=2)
         self.meter = Meter()
         self._expected = expected
         self._taken = 0

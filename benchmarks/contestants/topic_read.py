@@ -6,13 +6,13 @@ python -m benchmarks.contestants.topic_read BROKER TOPIC EVENTS
 import sys
 
 from benchmarks.meter import Meter
-from config.settings import Kafka
+from config.settings import KafkaSettings
 from streams.history.topic import KafkaHistory
 
 
 def main(broker: str, topic: str) -> None:
     meter, records = Meter(), 0
-    for piece in KafkaHistory(Kafka(brokers=[broker]), topic).pieces():
+    for piece in KafkaHistory(KafkaSettings(brokers=[broker]), topic).pieces():
         meter.start()
         records += len(piece.records or ())
     meter.stop()

@@ -6,7 +6,7 @@ python -m benchmarks.contestants.topic_replay BROKER TOPIC EVENTS
 import sys
 
 from benchmarks.meter import Meter
-from config.settings import Kafka, Settings
+from config.settings import KafkaSettings, Settings
 from streams.engine.warm import warm
 from streams.history.topic import KafkaHistory
 from streams.replay.replay_pass import ReplayPass
@@ -15,7 +15,7 @@ from streams.replay.replay_pass import ReplayPass
 def main(broker: str, topic: str) -> None:
     warm()
     meter = Meter()
-    history = KafkaHistory(Kafka(brokers=[broker]), topic)
+    history = KafkaHistory(KafkaSettings(brokers=[broker]), topic)
     (found,) = ReplayPass(history, [Settings()]).run(lambda *_: meter.start())
     meter.stop()
     meter.tell(found.records, first=found.first, last=found.last)

@@ -14,7 +14,7 @@ from collections import Counter
 from kafka import KafkaConsumer, TopicPartition
 
 from benchmarks.contestants.stage_run import StageRun
-from config.settings import Kafka, Settings
+from config.settings import KafkaSettings, Settings
 from streams.kafka.stage import Emission
 from streams.kafka.stages import RollupStage
 from streams.kafka.topics import Topics
@@ -37,7 +37,7 @@ async def main(broker: str, topic: str, expected: int) -> None:
     run.meter.tell(run.measured, read=run.taken, buckets=buckets, watermarks=watermarks)
 
 
-def closed(kafka: Kafka) -> tuple[list[list[int]], dict[str, int]]:
+def closed(kafka: KafkaSettings) -> tuple[list[list[int]], dict[str, int]]:
     """Return rows of partition, start and events, and the watermark of each partition, from the first shard.
 
     A block counts the records of its source, not of its shard: one shard has them all.

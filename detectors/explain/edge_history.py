@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.state.history import DAY, WEEK, History
+from detectors.state.history import DAY, WEEK, ValueHistory
 from detectors.state.recent import HOUR, KEPT_SECONDS
 from detectors.state.row_state import Field, RowState
 from detectors.state.state import StateError
@@ -55,7 +55,7 @@ class EdgeHistory(RowState):
         self._per_cell = max(1, CELL_SECONDS // step)
         self._cell = self._per_cell * step
         self._steps = max(KEPT_SECONDS // step, 24) + LEVEL_SECONDS // step + 1
-        self._cells = History(self._cell, weeks, "cells")
+        self._cells = ValueHistory(self._cell, weeks, "cells")
         self._lately = Timeline("lately", 1, self._steps, sheets=False)  # as measured, NaN where missing
         self._at = -1
         super().__init__({"total": Field(0.0), "count": Field(0.0)})

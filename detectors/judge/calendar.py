@@ -40,7 +40,7 @@ class SameTimes(NamedTuple):
     spoilt: tuple[str, ...]  # why that day must be left out: the holiday it was; empty where it can be used
 
 
-class Event(NamedTuple):
+class PlannedEvent(NamedTuple):
     """A planned event. What is measured during one is not to be learnt, and so is no baseline later."""
 
     name: str
@@ -63,7 +63,7 @@ class Calendar:
 
     Parameters
     ----------
-    settings : config.settings.Calendar
+    settings : config.settings.CalendarSettings
     weeks : int
         How many weeks a baseline looks back.
 
@@ -71,7 +71,7 @@ class Calendar:
     --------
     On the Monday after the clocks of Berlin went forward, the same time last week is an hour nearer:
 
-    >>> berlin = Calendar(config.settings.Calendar(timezone="Europe/Berlin", holidays="DE"), weeks=2)
+    >>> berlin = Calendar(config.settings.CalendarSettings(timezone="Europe/Berlin", holidays="DE"), weeks=2)
     >>> monday = 1774854000  # 2026-03-30 09:00
     >>> [lag / 3600 for lag in berlin.at(monday).lags]
     [24.0, 167.0, 335.0]
@@ -83,7 +83,7 @@ class Calendar:
     ('Easter Monday', [1.0, 1.0, 3.0])
     """
 
-    def __init__(self, settings: config.settings.Calendar, weeks: int) -> None:
+    def __init__(self, settings: config.settings.CalendarSettings, weeks: int) -> None:
         self._timezone, self._region = settings.timezone, settings.holidays
         self._rest = rest_day_of(settings.holidays) if settings.holidays else 0
         self._weeks = weeks
@@ -92,11 +92,11 @@ class Calendar:
         self._at = SameTimes("", (DAY, *(WEEK * k for k in range(1, weeks + 1))), ("",) * (weeks + 1))
         self._plain = settings.timezone == "UTC" and not settings.holidays
         self._events = tuple(
-            Event(each.name, *span(each, settings.timezone), each.factor, frozenset(each.scopes))
+            PlannedEvent(each.name, *span(each, settings.timezone), each.factor, frozenset(each.scopes))
             for each in settings.planned
         )
         self._edges = sorted({edge for event in self._events for edge in (event.start, event.end)})
-        self._under_way: Mapping[int, tuple[Event, ...]] = {
+        self._under_way: Mapping[int, tuple[PlannedEvent, ...]] = {
             at + 1: tuple(event for event in self._events if event.start <= edge < event.end)
             for at, edge in enumerate(self._edges)
         }
@@ -146,7 +146,7 @@ class Calendar:
         """Return when a local day begins, in epoch seconds."""
         return self._instant(day * DAY)
 
-    def planned(self, start: int) -> tuple[Event, ...]:
+    def planned(self, start: int) -> tuple[PlannedEvent, ...]:
         """Return the planned events that are under way at ``start``."""
         if not self._edges:
             return ()

@@ -21,7 +21,7 @@ from detectors.model.finding import ComparedWith, Plan, Trace
 from detectors.model.measures import COUNTED_BY, GROWS, NATURE, RATIO_OF, Measure, Nature
 from detectors.model.scope import ScopeOrEdge
 from detectors.model.series import Series
-from detectors.state.history import DAY, WEEK, History
+from detectors.state.history import DAY, WEEK, ValueHistory
 from detectors.state.recent import EXPECTED, KEPT_SECONDS, LOWER, UPPER, Recent
 from detectors.state.row_state import RowState
 
@@ -116,14 +116,16 @@ class Judge:
 
     Parameters
     ----------
-    settings : config.settings.Judge
+    settings : config.settings.JudgeSettings
     step : int
         Seconds between two judgements.
     calendar : Calendar, optional
         Local time, holidays and planned events; without one every week is like the last.
     """
 
-    def __init__(self, settings: config.settings.Judge, step: int, calendar: Calendar | None = None) -> None:
+    def __init__(
+        self, settings: config.settings.JudgeSettings, step: int, calendar: Calendar | None = None
+    ) -> None:
         self.step = step
         self.series: list[Series] = []
         self._settings = settings
@@ -132,7 +134,7 @@ class Judge:
         self._plain = (DAY, *(WEEK * k for k in range(1, settings.weeks + 1)))
         self._pace = _pace(settings, step)
         self._slots = min(SLOTS, self._day)
-        self._history = History(step, settings.weeks)
+        self._history = ValueHistory(step, settings.weeks)
         self._recent = Recent(step)
         self._memory = Memories(
             short=self._pace.short,
@@ -525,7 +527,7 @@ class Judge:
         self._open_places = np.bincount(place, minlength=len(self._places)).astype(np.int64)
 
 
-def _pace(settings: config.settings.Judge, step: int) -> Pace:
+def _pace(settings: config.settings.JudgeSettings, step: int) -> Pace:
     beside = min(MOST_BESIDE, BESIDE_SECONDS // step)
     if step > BESIDE_SECONDS:
         beside = int(step <= WIDEST_WITH_NEIGHBOURS)

@@ -49,7 +49,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+class CallRate(msgspec.Struct, frozen=True, kw_only=True):
     """Calls that one scope makes, per second: who waits for a latency."""
 
     scope: Scope
@@ -146,7 +146,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     throttle_reasons: dict[str, float] = {}
     touches: list[Scope] = []  # scopes that carry a part of this: what makes findings one incident
     calls: float = 0.0  # of a latency: calls per second, 0 where no caller is known
-    traffic: list[Traffic] = []  # of a latency: those of them that each of ``touches`` makes
+    traffic: list[CallRate] = []  # of a latency: those of them that each of ``touches`` makes
     causes: list[Cause] = []  # of latency and errors: what lies behind, known once findings have met
     growth: Growth | None = None
     error_type: str = ""  # of a fatal finding: the signature that was never seen before

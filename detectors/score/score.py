@@ -67,7 +67,7 @@ class Scored(NamedTuple):
 
 
 def score(
-    timestamps: NDArray[np.int64], values: Floats, settings: config.settings.Judge | None = None
+    timestamps: NDArray[np.int64], values: Floats, settings: config.settings.JudgeSettings | None = None
 ) -> Scored:
     """Judge a series; row i depends on the rows up to i only.
 
@@ -78,7 +78,7 @@ def score(
         only count as rows whose novelty is measured.
     values : (n,) float64
         NaN where nothing was measured.
-    settings : config.settings.Judge, optional
+    settings : config.settings.JudgeSettings, optional
         The shipped defaults without.
 
     Examples
@@ -96,7 +96,7 @@ def score(
     stretches = _stretches(timestamps, values)
     ends = [*(first for first, _ in stretches), count][1:]
     for (begin, known), end in zip(stretches, ends, strict=True):
-        said = _judge(timestamps[:end], values[:end], known, settings or config.settings.Judge())
+        said = _judge(timestamps[:end], values[:end], known, settings or config.settings.JudgeSettings())
         for mine, its in zip(scored[:-1], said[:-1], strict=True):
             mine[begin:end] = its[begin:]
         scored.kind[begin:end] = said.kind[begin:]
@@ -107,7 +107,10 @@ def score(
 
 
 def _judge(
-    timestamps: NDArray[np.int64], values: Floats, known: "Known", judged: config.settings.Judge
+    timestamps: NDArray[np.int64],
+    values: Floats,
+    known: "SeriesTraits",
+    judged: config.settings.JudgeSettings,
 ) -> Scored:
     """Judge rows as what is known of their series."""
     said = _nothing(len(timestamps))
@@ -125,23 +128,23 @@ def _nothing(count: int) -> Scored:
     return Scored(expected, lower, upper, np.zeros(count), np.zeros(count, bool), [""] * count)
 
 
-class Known(NamedTuple):
+class SeriesTraits(NamedTuple):
     """What the rows so far say of a series."""
 
     step: int  # seconds
     counts: bool
 
 
-def _stretches(timestamps: NDArray[np.int64], values: Floats) -> list[tuple[int, Known]]:
+def _stretches(timestamps: NDArray[np.int64], values: Floats) -> list[tuple[int, SeriesTraits]]:
     """Return the rows from which on something else is known of a series, and what: of the rows before them.
 
     It is asked each time the rows have doubled, so that to judge all of them anew costs as much again
     at most.
     """
-    found: list[tuple[int, Known]] = []
+    found: list[tuple[int, SeriesTraits]] = []
     begin = LEARNING + 1
     while begin < len(timestamps):
-        known = Known(interval(timestamps[:begin]), counts(values[:begin]))
+        known = SeriesTraits(interval(timestamps[:begin]), counts(values[:begin]))
         if not found or found[-1][1] != known:
             found.append((begin, known))
         begin *= 2

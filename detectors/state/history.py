@@ -16,7 +16,7 @@ WEEK = 7 * DAY
 _VALUES, _SPOILT = 0, 1  # layers of the timeline; what is spoilt has a 1
 
 
-class History:
+class ValueHistory:
     """The values of ``rows`` series by step index (epoch seconds // step).
 
     Parameters

@@ -84,7 +84,7 @@ class _Meta(msgspec.Struct, array_like=True):
     scopes: dict[int, _Scope]
 
 
-class Signatures:
+class FatalSignatures:
     """Every signature that was seen, by scope.
 
     - While the backend is younger than ``learns`` every signature is learnt without a word: at a fresh

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from config.settings import Kafka, Settings
+from config.settings import KafkaSettings, Settings
 from streams.check.buttons import check_buttons
 from streams.check.checked import Check
 from streams.check.past import check_past
@@ -36,7 +36,7 @@ async def _all(checks: AsyncIterator[Check]) -> list[Check]:
     return [one async for one in checks]
 
 
-def check_kafka(kafka: Kafka) -> Iterator[Check]:
+def check_kafka(kafka: KafkaSettings) -> Iterator[Check]:
     """Reach the brokers and look for the topics."""
     brokers = ", ".join(kafka.brokers)
     try:

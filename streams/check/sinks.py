@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from alerting.sinks.http_sink import host_of
-from config.settings import Alertmanager, Notify, Webhook
+from config.settings import AlertmanagerSettings, NotifySettings, WebhookSettings
 from streams.check.checked import Check
 from streams.notify.http_receivers import SecretError, key_of
 
@@ -18,7 +18,9 @@ _OK: Final = 200
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-async def check_sinks(notify: Notify, environment: Mapping[str, str] = os.environ) -> AsyncIterator[Check]:
+async def check_sinks(
+    notify: NotifySettings, environment: Mapping[str, str] = os.environ
+) -> AsyncIterator[Check]:
     """Look at each receiver. To a webhook nothing is posted: it would be taken for an incident."""
     for webhook in notify.webhooks:
         yield await _check_webhook(webhook, environment)
@@ -26,7 +28,7 @@ async def check_sinks(notify: Notify, environment: Mapping[str, str] = os.enviro
         yield await _check_alertmanager(one)
 
 
-async def _check_webhook(webhook: Webhook, environment: Mapping[str, str]) -> Check:
+async def _check_webhook(webhook: WebhookSettings, environment: Mapping[str, str]) -> Check:
     name, where = f"webhook {webhook.name}", host_of(webhook.url)
     try:
         key = key_of(webhook, environment)
@@ -45,7 +47,7 @@ async def _check_webhook(webhook: Webhook, environment: Mapping[str, str]) -> Ch
     return Check(True, f"{name}: {where} answers; nothing was posted, bodies are {signed}")
 
 
-async def _check_alertmanager(one: Alertmanager) -> Check:
+async def _check_alertmanager(one: AlertmanagerSettings) -> Check:
     name, where = f"alertmanager {one.name}", host_of(one.url)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT)
     try:

@@ -23,7 +23,7 @@ from streams.replay.post import PostError, post_replay, token_of
 from streams.replay.replay_pass import ReplayPass, Stopped
 from streams.replay.replayed import Replayed
 from streams.replay.results import Results
-from streams.replay.series import SeriesFile, drop_parts
+from streams.replay.series import SeriesParquet, drop_parts
 from streams.replay.state import ReplayStateError, drop_state, load_state, save_state
 
 FAILED: Final = 1
@@ -142,7 +142,7 @@ def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
         drop_parts(asked.out)  # of one that was killed when it had forgotten its state
     rows = None
     if asked.series:
-        rows = SeriesFile(asked.out, asked.settings.time.step, before.series_parts if before else 0)
+        rows = SeriesParquet(asked.out, asked.settings.time.step, before.series_parts if before else 0)
     reading = ReplayPass(history, asked.all_settings, rows)
     if before is not None:
         reading.resume(before)

@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from alerting.commands.answer import Said
-from alerting.commands.slash import LONGEST_TEXT, Fault, Help, Silence, parse
+from alerting.commands.slash import LONGEST_TEXT, Fault, Help, SilenceRequest, parse
 from alerting.pipeline.silences import Standing
 from alerting.words.mrkdwn import clean
 from streams.notify.silence_routes import SilenceAsked
@@ -32,7 +32,7 @@ def silence(url: str, what: Sequence[str], seconds: str, why: str) -> int:
     """Silence what matches at the daemon at ``url``; return the exit code."""
     words = " ".join(f'"{word}"' for word in what)
     match parse(f"silence {words} {seconds} {why}"):
-        case Silence(matching, lasts, reason):
+        case SilenceRequest(matching, lasts, reason):
             asked = SilenceAsked(matching=matching, seconds=lasts, why=reason, by=getpass.getuser())
             return _call("POST", f"{url}/silences", msgspec.json.encode(asked), _silenced)
         case Help(fault, word):

@@ -36,7 +36,7 @@ from streams.decode.operations import Kinds
 from streams.decode.parse import EARLIEST, LATEST, MILLISECONDS_FROM, Problem, parse, stamp_of
 from streams.decode.paths import CallIds, PathIds, cut
 from streams.decode.records import Records
-from streams.decode.rejected import SAMPLE_BYTES, Reason, Rejected
+from streams.decode.rejected import SAMPLE_BYTES, Rejected, RejectReason
 from streams.decode.values import ValueKeys
 from streams.decode.watermark import EventTime
 
@@ -219,7 +219,10 @@ class Decoder:
             events, rows = [events[k] for k in good], [rows[k] for k in good]
         admitted = self._time.admit(ts, lambda row: events[row].id, last=last)
         for row in admitted.refuted:
-            problems[rows[row]] = Reason.FAR_FUTURE, f"ts {ts[row]} lies far ahead and what followed does not"
+            problems[rows[row]] = (
+                RejectReason.FAR_FUTURE,
+                f"ts {ts[row]} lies far ahead and what followed does not",
+            )
         now = len(records) - len(self._held)
         self._held = [(now - indices[rows[row]], records[rows[row]]) for row in admitted.held]
         if len(admitted.accepted) < len(events):
@@ -365,7 +368,7 @@ def _stamps(
         if isinstance(stamp, tuple):
             problems[rows[number]] = stamp
         elif not (event.service or event.route or event.function):
-            problems[rows[number]] = Reason.NO_NAME, "an event needs one of service, route, function"
+            problems[rows[number]] = RejectReason.NO_NAME, "an event needs one of service, route, function"
         else:
             stamps.append(stamp)
             good.append(number)

@@ -20,7 +20,7 @@ Status = Annotated[int, Meta(ge=0, le=999)]
 ErrorClass = Literal["user", "backend", "fatal"]
 
 
-class Client(msgspec.Struct, frozen=True, gc=False):
+class EventClient(msgspec.Struct, frozen=True, gc=False):
     """The calling application build and customer."""
 
     name: str | None = None
@@ -63,7 +63,7 @@ class Event(msgspec.Struct, gc=False):
     service: str | None = None
     route: str | None = None
     function: str | None = None
-    client: Client | None = None
+    client: EventClient | None = None
     status: Status | None = None
     error: ErrorClass | UnsetType | None = UNSET
     error_type: str | None = None

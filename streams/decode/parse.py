@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 
 from streams.decode.event import MAX_BYTES, Event
-from streams.decode.rejected import Reason
+from streams.decode.rejected import RejectReason
 
-Problem = tuple[Reason, str]
+Problem = tuple[RejectReason, str]
 
 MILLISECONDS_FROM: Final = 1e11
 """A larger ts is in milliseconds: as seconds it would lie beyond the year 5000."""
@@ -40,7 +40,7 @@ def parse(records: Sequence[bytes]) -> tuple[list[Event], list[int], dict[int, P
     for row, record in enumerate(records):
         try:
             if len(record) > MAX_BYTES:
-                problems[row] = Reason.TOO_LARGE, f"{len(record)} bytes; at most {MAX_BYTES} are taken"
+                problems[row] = RejectReason.TOO_LARGE, f"{len(record)} bytes; at most {MAX_BYTES} are taken"
                 continue
             events.append(_DECODER.decode(record))
             rows.append(row)
@@ -71,28 +71,28 @@ def _all_at_once(records: Sequence[bytes]) -> list[Event] | None:
 def _problem(record: bytes | None, error: Exception) -> Problem:
     detail = str(error)
     if not record or not record.strip():
-        return Reason.EMPTY, "nothing in it"
+        return RejectReason.EMPTY, "nothing in it"
     if isinstance(error, RecursionError):
-        return Reason.TOO_DEEP, "nested too deep"
+        return RejectReason.TOO_DEEP, "nested too deep"
     if isinstance(error, msgspec.ValidationError):
         return _of_validation(detail, record), detail
     if b"\0" in record or not _is_text(record):
-        return Reason.BINARY, "not UTF-8 text; send one JSON object a record, uncompressed"
+        return RejectReason.BINARY, "not UTF-8 text; send one JSON object a record, uncompressed"
     if _NOT_FINITE.search(record):
-        return Reason.NOT_FINITE, "NaN and Infinity are no numbers; leave the field out"
-    return Reason.NOT_JSON, detail
+        return RejectReason.NOT_FINITE, "NaN and Infinity are no numbers; leave the field out"
+    return RejectReason.NOT_JSON, detail
 
 
-def _of_validation(detail: str, record: bytes) -> Reason:
+def _of_validation(detail: str, record: bytes) -> RejectReason:
     if " - at `$" not in detail:  # the first value is no object, whatever the rest is
-        return Reason.NOT_OBJECT if _is_json(record) else Reason.NOT_JSON
+        return RejectReason.NOT_OBJECT if _is_json(record) else RejectReason.NOT_JSON
     if detail.startswith("Number out of range"):
-        return Reason.NOT_FINITE
+        return RejectReason.NOT_FINITE
     if " >= " in detail or " <= " in detail:
-        return Reason.OUT_OF_RANGE
+        return RejectReason.OUT_OF_RANGE
     if detail.startswith("Invalid enum value"):
-        return Reason.UNKNOWN_ERROR
-    return Reason.BAD_TYPE
+        return RejectReason.UNKNOWN_ERROR
+    return RejectReason.BAD_TYPE
 
 
 def _is_json(record: bytes) -> bool:
@@ -120,19 +120,19 @@ def stamp_of(ts: float | str | None) -> float | Problem:
     (1760000000.123, 1760000000.0)
     """
     if ts is None:
-        return Reason.NO_TS, "an event needs ts, the epoch seconds at which the request started"
+        return RejectReason.NO_TS, "an event needs ts, the epoch seconds at which the request started"
     if isinstance(ts, str):
         if not _RFC3339.fullmatch(ts):
             return (
-                Reason.BAD_TS,
+                RejectReason.BAD_TS,
                 f"ts {ts[:40]!r} is no RFC 3339 time with its offset, such as 2026-01-31T08:00:00Z",
             )
         try:
             at = datetime.fromisoformat(ts.upper()).timestamp()
         except ValueError as error:
-            return Reason.BAD_TS, f"ts {ts[:40]!r}: {error}"
+            return RejectReason.BAD_TS, f"ts {ts[:40]!r}: {error}"
     else:
         at = ts / 1000 if ts > MILLISECONDS_FROM else ts
     if not EARLIEST <= at < LATEST:
-        return Reason.BAD_TS, f"ts {ts} is not between the years 2000 and 2100"
+        return RejectReason.BAD_TS, f"ts {ts} is not between the years 2000 and 2100"
     return at

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from detectors.state.state import pack, unpack
-from streams.decode.event import MAX_NAME_BYTES, Client
+from streams.decode.event import MAX_NAME_BYTES, EventClient
 
 OTHER: Final = "other"
 """What new names are folded into once there are too many."""
@@ -36,7 +36,7 @@ class Call(NamedTuple):
     table: str
 
 
-RawPath = tuple[str | None, str | None, str | None, str | None, str | None, str | None, Client | None]
+RawPath = tuple[str | None, str | None, str | None, str | None, str | None, str | None, EventClient | None]
 RawCall = tuple[int, str]
 
 

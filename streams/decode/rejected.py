@@ -7,7 +7,7 @@ from typing import Final
 SAMPLE_BYTES: Final = 1024
 
 
-class Reason(StrEnum):
+class RejectReason(StrEnum):
     """Why a record was rejected."""
 
     EMPTY = "empty"  # nothing, or white space alone
@@ -35,7 +35,7 @@ class Rejected:
     record before this run.
     """
 
-    reason: Reason
+    reason: RejectReason
     index: int
     detail: str
     sample: bytes  # its first kilobyte

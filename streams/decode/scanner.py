@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from config.settings import Rollup
+from config.settings import RollupSettings
 from streams.decode.cells import LAYERS
 from streams.decode.columns import ERROR_TYPE, THROTTLE, UNNAMED, Columns, Tag
 from streams.decode.event import Event
@@ -43,7 +43,7 @@ class Scanner:
         How many names are known at most.
     """
 
-    def __init__(self, most: Rollup) -> None:
+    def __init__(self, most: RollupSettings) -> None:
         self._most = most
         self._arrays: dict[str, NDArray[Any]] = {
             "read": np.zeros(ROWS, np.bool_),

@@ -32,7 +32,7 @@ class Absences:
         Seconds of a step.
     """
 
-    def __init__(self, settings: config.settings.Judge, step: int) -> None:
+    def __init__(self, settings: config.settings.JudgeSettings, step: int) -> None:
         self._watch = AbsenceWatch(step, settings.persist, settings.recover)
         self._rows = np.zeros(0, np.intp)  # rows of the judge
         self._accounts = np.zeros(0, bool)  # which of them are about an account

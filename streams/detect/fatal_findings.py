@@ -15,7 +15,7 @@ from detectors.model.scope import FUNCTION, ROUTE, SERVICE, Scope
 from detectors.model.sentence import of_fatal
 from detectors.model.series import Series
 from detectors.state.state import pack, unpack
-from detectors.watch.fatal import Occurrence, Signatures, occurrences
+from detectors.watch.fatal import FatalSignatures, Occurrence, occurrences
 from streams.decode.columns import ERROR_TYPE
 from streams.decode.paths import OTHER
 from streams.detect.findings import Explanation, identity
@@ -62,7 +62,7 @@ class FatalFindings:
     VERSION: Final = 1
 
     def __init__(self, learns: int, step: int, retold_every: int, explain: Explain) -> None:
-        self._signatures = Signatures(learns)
+        self._signatures = FatalSignatures(learns)
         self._step = step
         self._retold_every = retold_every
         self._explain = explain

@@ -16,7 +16,7 @@ from detectors.judge.correction import CORRECTED_SECONDS, corrected
 from detectors.judge.growth import DAY, Growing
 from detectors.judge.judge import Judge, Judgement
 from detectors.judge.verdicts import CODES
-from detectors.model.finding import Finding, Share, State, Traffic, Verdict
+from detectors.model.finding import CallRate, Finding, Share, State, Verdict
 from detectors.model.measures import (
     COUNTED_BY,
     KEPT_ON_EDGES,
@@ -72,7 +72,7 @@ class Explanation(NamedTuple):
     callers: list[Share]
     suspects: list[Share]
     touches: list[Scope]
-    traffic: list[Traffic]  # of a latency
+    traffic: list[CallRate]  # of a latency
     calls: list[float]  # of a latency: per second, by each kind of caller
 
     @property
@@ -100,7 +100,12 @@ class Findings:
     VERSION = 2
 
     def __init__(
-        self, judge: Judge, edges: EdgeHistory, absences: Absences, settings: config.settings.Judge, step: int
+        self,
+        judge: Judge,
+        edges: EdgeHistory,
+        absences: Absences,
+        settings: config.settings.JudgeSettings,
+        step: int,
     ) -> None:
         self._horizon = settings.horizon_days
         self._persist = settings.persist
@@ -427,7 +432,7 @@ class Findings:
                 for source, count, busy_one in zip(sources, calls[0].tolist(), busy, strict=True):
                     if busy_one:
                         found.touches.append(source)
-                        found.traffic.append(Traffic(scope=source, calls=count / seconds))
+                        found.traffic.append(CallRate(scope=source, calls=count / seconds))
                 continue
             measured = [row for row in rows if row is not None]
             if growth:

@@ -54,7 +54,7 @@ class LimitFindings:
     VERSION: Final = 2
 
     def __init__(
-        self, settings: config.settings.Judge, step: int, judge: Judge, consumption: Consumption
+        self, settings: config.settings.JudgeSettings, step: int, judge: Judge, consumption: Consumption
     ) -> None:
         self._watch = LimitWatch(step, settings.near)
         self._near = settings.near

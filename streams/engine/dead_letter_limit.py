@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from config.settings import DeadLetters
+from config.settings import DeadLetterSettings
 from detectors.state.state import pack, unpack
 from streams.decode.rejected import Rejected
 
@@ -17,7 +17,7 @@ WINDOW: Final = 1000  # records that the share is taken of
 KEPT: Final = 2 * WINDOW  # a record that was held back is found bad later, and what follows it judged anew
 
 
-class Passed(NamedTuple):
+class LimitExceeded(NamedTuple):
     """The record with which the limit is passed."""
 
     rejected: Rejected
@@ -39,12 +39,12 @@ class DeadLetterLimit:
 
     VERSION = 1
 
-    def __init__(self, settings: DeadLetters) -> None:
+    def __init__(self, settings: DeadLetterSettings) -> None:
         self._settings = settings
         self._bad = np.zeros(KEPT, np.bool_)
         self._any = False
 
-    def take(self, records: int, rejected: Sequence[Rejected]) -> Passed | None:
+    def take(self, records: int, rejected: Sequence[Rejected]) -> LimitExceeded | None:
         """Take a run in; return where it passes the limit, None when it does not.
 
         Parameters
@@ -61,7 +61,7 @@ class DeadLetterLimit:
         self._any = bool(self._bad.any())
         return passed
 
-    def would_pass(self, records: int, rejected: Sequence[Rejected]) -> Passed | None:
+    def would_pass(self, records: int, rejected: Sequence[Rejected]) -> LimitExceeded | None:
         """Say what ``take`` would, and take nothing in."""
         if not self._settings.stop or not rejected:
             return None
@@ -69,7 +69,7 @@ class DeadLetterLimit:
 
     def _judged(
         self, records: int, rejected: Sequence[Rejected]
-    ) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], Passed | None]:
+    ) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], LimitExceeded | None]:
         bad = np.concatenate((self._bad, np.zeros(records, np.bool_)))
         by_place = {KEPT + one.index: one for one in rejected if one.index >= -KEPT}
         if not by_place:
@@ -87,8 +87,8 @@ class DeadLetterLimit:
         at = int(np.argmax(passed))
         named = by_place[max(one for one in by_place if one <= at)]
         if too_long[at]:
-            return bad, Passed(named, f"{row[at]} bad records in a row")
-        return bad, Passed(named, f"{count[at]} bad records among the last {WINDOW:,}")
+            return bad, LimitExceeded(named, f"{row[at]} bad records in a row")
+        return bad, LimitExceeded(named, f"{count[at]} bad records among the last {WINDOW:,}")
 
     def snapshot(self) -> dict[str, bytes]:
         """Return which of the last records were bad."""
@@ -113,7 +113,7 @@ REMEDY: Final = (
 )
 
 
-def stopped(passed: Passed, where: str) -> DeadLetterLimitError:
+def stopped(passed: LimitExceeded, where: str) -> DeadLetterLimitError:
     """Return the error that names the place, the reason and the remedy."""
     reason = f"{passed.rejected.reason.value}: {passed.rejected.detail}"
     return DeadLetterLimitError(f"{where}: {passed.why}, the last one {reason}. {REMEDY}")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from alerting.incidents.incidents import Incidents
 from config.settings import Settings
-from streams.engine.judging import Judging, Told
+from streams.engine.judging import Emitted, Judging
 from streams.engine.rolling import Rolled, Rolling
 
 
@@ -52,15 +52,15 @@ class Engine:
         self._rolling = Rolling(settings, sources, shards)
         self._judging = Judging(settings, sources, shards, on_step, remember_all=remember_all)
 
-    def feed(self, source: str, records: Sequence[bytes]) -> Told:
+    def feed(self, source: str, records: Sequence[bytes]) -> Emitted:
         """Feed consecutive records of one source partition."""
         return self._judge(self._rolling.feed(source, records))
 
-    def idle(self, source: str) -> Told:
+    def idle(self, source: str) -> Emitted:
         """Say that the source is silent: it no longer holds time back."""
         return self._judge(self._rolling.idle(source))
 
-    def finish(self, source: str) -> Told:
+    def finish(self, source: str) -> Emitted:
         """Say that the source has ended: everything it holds is closed."""
         return self._judge(self._rolling.finish(source))
 
@@ -89,7 +89,7 @@ class Engine:
         rolling, judging = self._rolling, self._judging
         return Counted(rolling.late, rolling.duplicates, rolling.folded, judging.blocks, judging.steps)
 
-    def _judge(self, rolled: Rolled) -> Told:
+    def _judge(self, rolled: Rolled) -> Emitted:
         return self._judging.feed(rolled.blocks, rolled.rejected)
 
     def snapshot(self) -> dict[str, bytes]:

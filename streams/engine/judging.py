@@ -15,7 +15,7 @@ from streams.rollup.block import Block
 
 
 @dataclass(slots=True)
-class Told:
+class Emitted:
     """What one feeding brought to light, in order."""
 
     rejected: list[Rejected] = field(default_factory=list)
@@ -63,9 +63,9 @@ class Judging:
         self.incidents = Incidents(settings, remember_all=remember_all)
         self.blocks = self.steps = 0  # taken in and judged, since this process began
 
-    def feed(self, blocks: Sequence[Block], rejected: Iterable[Rejected] = ()) -> Told:
+    def feed(self, blocks: Sequence[Block], rejected: Iterable[Rejected] = ()) -> Emitted:
         """Take in the blocks of one source; ``rejected`` is told with what they bring to light."""
-        told = Told(list(rejected))
+        told = Emitted(list(rejected))
         self.blocks += len(blocks)
         for shard, detect in enumerate(self.detect):
             judged = detect.feed(block for block in blocks if block.shard == shard)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from config.settings import Kafka, Settings
+from config.settings import KafkaSettings, Settings
 from streams.history.files import FileHistory
 from streams.history.source import History, ReplayError
 from streams.process.times import Moment, seconds_of
@@ -56,7 +56,9 @@ def open_history(
         raise ReplayError(f"{topics[0]}: write kafka://host:port/topic")
     from streams.history.topic import KafkaHistory
 
-    kafka = ((settings and settings.kafka) or Kafka()).model_copy(update={"brokers": brokers.split(",")})
+    kafka = ((settings and settings.kafka) or KafkaSettings()).model_copy(
+        update={"brokers": brokers.split(",")}
+    )
     return KafkaHistory(kafka, topic, start, end)
 
 

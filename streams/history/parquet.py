@@ -34,7 +34,7 @@ class NoEventsError(OSError):
     """A Parquet file with neither form."""
 
 
-class Rows(NamedTuple):
+class ParquetRows(NamedTuple):
     """Some rows as records, and where they stand."""
 
     records: Sequence[bytes]
@@ -42,7 +42,7 @@ class Rows(NamedTuple):
     of: int  # how many rows the file has
 
 
-def parquet_rows(raw: BinaryIO, skip: int = 0) -> Iterator[Rows]:
+def parquet_rows(raw: BinaryIO, skip: int = 0) -> Iterator[ParquetRows]:
     """Yield the rows of a file as event records, one JSON object each.
 
     Columns are named as the fields of an event (docs/event.md): nested as structs and lists, or with dots
@@ -74,7 +74,7 @@ def parquet_rows(raw: BinaryIO, skip: int = 0) -> Iterator[Rows]:
             kept = batch.slice(min(max(skip - at, 0), len(batch)))
             at += len(batch)
             if len(kept):
-                yield Rows(_wholes(kept.column(0)) if whole else _events(kept), at, total)
+                yield ParquetRows(_wholes(kept.column(0)) if whole else _events(kept), at, total)
 
 
 def _form(schema: pa.Schema) -> tuple[bool, list[str]]:

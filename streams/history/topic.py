@@ -12,7 +12,7 @@ from aiokafka.errors import CorruptRecordException
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from config.settings import Kafka
+from config.settings import KafkaSettings
 from streams.history.source import Piece, ReplayError
 from streams.kafka.app import aiokafka_options
 from streams.kafka.client import CredentialsMissingError, connected
@@ -64,7 +64,7 @@ class KafkaHistory:
     """
 
     def __init__(
-        self, kafka: Kafka, topic: str, start: float | None = None, end: float | None = None
+        self, kafka: KafkaSettings, topic: str, start: float | None = None, end: float | None = None
     ) -> None:
         self._kafka = kafka
         self._topic = topic
@@ -280,7 +280,7 @@ def _named(partitions: Sequence[str]) -> str:
 
 
 @contextlib.contextmanager
-def _asking(kafka: Kafka) -> Iterator[KafkaConsumer]:
+def _asking(kafka: KafkaSettings) -> Iterator[KafkaConsumer]:
     """Give a client that is asked for offsets, of committed records only."""
     try:
         consumer = connected(
@@ -300,7 +300,7 @@ def _asking(kafka: Kafka) -> Iterator[KafkaConsumer]:
         ) from error
 
 
-def _found(kafka: Kafka, topic: str) -> Topic | None:
+def _found(kafka: KafkaSettings, topic: str) -> Topic | None:
     try:
         return topics_there(kafka.model_copy(update={"requests": topic})).get(topic)
     except TopicError as error:

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaClient
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
 
-from config.settings import Kafka
+from config.settings import KafkaSettings
 from streams.kafka.client import secret
 from streams.kafka.membership import name_of_worker
 from streams.lane.chunk_lane import ChunkApp
@@ -33,7 +33,7 @@ BUFFERED_CHUNKS: Final = 16  # of one topic: at most 16 MiB (of compressed recor
 log = structlog.get_logger("uneri.kafka")
 
 
-def aiokafka_options(kafka: Kafka) -> dict[str, Any]:
+def aiokafka_options(kafka: KafkaSettings) -> dict[str, Any]:
     """Return the keyword arguments that every aiokafka client takes.
 
     Raises
@@ -58,7 +58,7 @@ def aiokafka_options(kafka: Kafka) -> dict[str, Any]:
     return options
 
 
-def chunk_app(kafka: Kafka) -> ChunkApp:
+def chunk_app(kafka: KafkaSettings) -> ChunkApp:
     """Return the app, with no agents yet. Its state lives in checkpoints, not in Faust's tables."""
     return ChunkApp(
         kafka.app,
@@ -88,7 +88,7 @@ def chunk_app(kafka: Kafka) -> ChunkApp:
     )
 
 
-def _credentials(kafka: Kafka) -> Any:
+def _credentials(kafka: KafkaSettings) -> Any:
     context = ssl.create_default_context() if kafka.security.endswith("ssl") else None
     if kafka.sasl_mechanism:
         return faust.SASLCredentials(
@@ -100,7 +100,7 @@ def _credentials(kafka: Kafka) -> Any:
     return faust.SSLCredentials(context) if context else None
 
 
-async def wait_for_kafka(kafka: Kafka, stopping: asyncio.Event) -> bool:
+async def wait_for_kafka(kafka: KafkaSettings, stopping: asyncio.Event) -> bool:
     """Return True when a broker answers, False when ``stopping`` was set before one did.
 
     Says in one line that none does, once, and goes on trying: Faust would answer with a traceback.
@@ -122,7 +122,7 @@ async def wait_for_kafka(kafka: Kafka, stopping: asyncio.Event) -> bool:
     return False
 
 
-async def _unreachable(kafka: Kafka) -> str | None:
+async def _unreachable(kafka: KafkaSettings) -> str | None:
     library = logging.getLogger("aiokafka")
     level = library.level
     library.setLevel(logging.CRITICAL)  # we say it ourselves, once

@@ -6,14 +6,14 @@ from typing import Any, TypeVar
 
 from kafka.net.compat import KafkaNetClient
 
-from config.settings import Kafka
+from config.settings import KafkaSettings
 
 
 class CredentialsMissingError(Exception):
     """An environment variable that the configuration names is not set."""
 
 
-def client_options(kafka: Kafka) -> dict[str, Any]:
+def client_options(kafka: KafkaSettings) -> dict[str, Any]:
     """Return the keyword arguments that every kafka-python client takes.
 
     Raises
@@ -40,7 +40,7 @@ def client_options(kafka: Kafka) -> dict[str, Any]:
 Client = TypeVar("Client")
 
 
-def connected(client: Callable[..., Client], kafka: Kafka, **more: Any) -> Client:
+def connected(client: Callable[..., Client], kafka: KafkaSettings, **more: Any) -> Client:
     """Return a client of kafka-python that has reached the brokers; where it cannot, nothing of it is left.
 
     A constructor that raises leaves its thread running: nobody has anything to close.

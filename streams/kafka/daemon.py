@@ -23,7 +23,7 @@ from alerting.commands.command import Command
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.pipeline.pipeline import Pipeline
-from config.settings import Kafka, Settings
+from config.settings import KafkaSettings, Settings
 from detectors.state.state import StateError, said
 from detectors.watch.hottest import Hot
 from streams.engine.warm import warm
@@ -33,7 +33,7 @@ from streams.kafka.client import CredentialsMissingError
 from streams.kafka.fenced_store import OwnedRecords
 from streams.kafka.hanging_transactions import HangingTransactions
 from streams.kafka.membership import leave
-from streams.kafka.notices import NotifyStage, Passed
+from streams.kafka.notices import NoticesOfStep, NotifyStage
 from streams.kafka.outbox import KafkaOutboxStorage
 from streams.kafka.stage import REMEDY
 from streams.kafka.stage_host import Hosted, KeepLevel, Send, StageHost, fatal, fatal_when_failed
@@ -49,7 +49,7 @@ from streams.notify.pipeline_status import PipelineWatch
 from streams.notify.silence_routes import SilenceRoutes
 from streams.notify.slack_probe import Greeting
 from streams.process.crash_points import At, nothing
-from streams.process.http_server import Web, WebError
+from streams.process.http_server import HttpServer, WebError
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
 from streams.process.watchdog import Watchdog, guard
@@ -80,7 +80,7 @@ class KafkaDaemon:
     def __init__(
         self,
         settings: Settings,
-        kafka: Kafka,
+        kafka: KafkaSettings,
         roles: Collection[str],
         watchdog: Watchdog,
         *,
@@ -104,7 +104,7 @@ class KafkaDaemon:
         self._stage: NotifyStage | None = None
         self._courier: Courier | None = None
         self._waits_for = f"Kafka at {', '.join(kafka.brokers)} has not answered yet"
-        self._web = Web(
+        self._web = HttpServer(
             settings.web.listen,
             self.status,
             self._not_ready,
@@ -297,7 +297,7 @@ class KafkaDaemon:
             hearing.add_done_callback(fatal_when_failed)
             self._pipeline, self._courier = pipeline, courier
 
-            async def send(passed: Passed) -> Awaitable[Any]:
+            async def send(passed: NoticesOfStep) -> Awaitable[Any]:
                 await courier.put(passed.notices, passed.watermark)
                 watch.look()
                 for notice in passed.notices:
@@ -379,7 +379,9 @@ def _one_line(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     log.warning(str(context.get("message")), error=repr(context.get("exception")))
 
 
-async def _main(settings: Settings, kafka: Kafka, roles: Collection[str], every: float, at: At) -> int:
+async def _main(
+    settings: Settings, kafka: KafkaSettings, roles: Collection[str], every: float, at: At
+) -> int:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -16,7 +16,7 @@ from kafka import TopicPartition
 from kafka.admin import AbortTransactionSpec, KafkaAdminClient, TransactionDescription, TransactionState
 from kafka.errors import KafkaError
 
-from config.settings import Kafka
+from config.settings import KafkaSettings
 from streams.kafka.client import client_options
 
 log = structlog.get_logger("uneri.kafka")
@@ -61,7 +61,7 @@ class Seen(NamedTuple):
 class HangingTransactions:
     """Looks for open transactions of a partition. Blocks for the length of some requests."""
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, kafka: KafkaSettings) -> None:
         self._options = client_options(kafka)
 
     def open(self, topic: str, partition: int) -> list[Seen] | None:

@@ -12,18 +12,18 @@ import structlog
 from kafka.admin import KafkaAdminClient, MemberToRemove
 from kafka.errors import KafkaError
 
-from config.settings import Kafka
+from config.settings import KafkaSettings
 from streams.kafka.client import client_options
 
 log = structlog.get_logger("uneri.kafka")
 
 
-def name_of_worker(kafka: Kafka) -> str | None:
+def name_of_worker(kafka: KafkaSettings) -> str | None:
     """Return the name that the environment gives this worker, None when it gives none."""
     return os.environ.get(kafka.worker_env) or None
 
 
-def leave(kafka: Kafka) -> None:
+def leave(kafka: KafkaSettings) -> None:
     """Remove the member with the name of this worker from the group, when there is one."""
     name = name_of_worker(kafka)
     if name is None:

@@ -14,7 +14,7 @@ from streams.lane.chunk import Chunk
 PART_BYTES: Final = 1024 * 1024  # of notices in one record: a flood of thousands takes several
 
 
-class Told(msgspec.Struct, array_like=True):
+class NoticesPart(msgspec.Struct, array_like=True):
     """A part of what incidents have to tell of one step. The last part lets time pass."""
 
     watermark: int  # end of the step, epoch seconds
@@ -24,7 +24,7 @@ class Told(msgspec.Struct, array_like=True):
     leaders: list[Hot]  # who took the lead and was not told in a digest yet; in the last part
 
 
-class Passed(NamedTuple):
+class NoticesOfStep(NamedTuple):
     """What incidents have to tell up to an event time, epoch seconds: there may be nothing."""
 
     notices: list[Notice]
@@ -44,7 +44,7 @@ def told(notices: Sequence[Notice], leaders: Iterable[Hot], watermark: int) -> I
         room -= size
     for number, part in enumerate(parts):
         last = number + 1 == len(parts)
-        one = Told(watermark, number, last, part, list(leaders) if last else [])
+        one = NoticesPart(watermark, number, last, part, list(leaders) if last else [])
         yield msgspec.msgpack.encode(one)
 
 
@@ -68,9 +68,9 @@ class NotifyStage:
         self.leaders: tuple[Hot, ...] = ()
         self._held: list[Notice] = []  # of the step whose last part has not come
         self._parts = 0  # of that step that have
-        self._decode = msgspec.msgpack.Decoder(Told).decode
+        self._decode = msgspec.msgpack.Decoder(NoticesPart).decode
 
-    def feed(self, chunk: Chunk) -> Iterable[Passed]:
+    def feed(self, chunk: Chunk) -> Iterable[NoticesOfStep]:
         """Put parts together; give what is to be told of all whole steps, and how far time went."""
         notices: list[Notice] = []
         before = self.watermark
@@ -83,7 +83,7 @@ class NotifyStage:
                 notices += self._held
                 self._held, self._parts = [], 0
                 self.watermark, self.leaders = one.watermark, tuple(one.leaders)
-        return [Passed(notices, self.watermark)] if self.watermark != before else []
+        return [NoticesOfStep(notices, self.watermark)] if self.watermark != before else []
 
     def idle(self) -> Iterable[Emission]:
         """Do nothing: time is told by the steps."""

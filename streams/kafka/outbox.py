@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from alerting.outbox.row import Row, rows_of
+from alerting.outbox.row import OutboxRow, rows_of
 from streams.kafka.fenced_store import OwnedRecords
 
 KEY: Final = "outbox"
@@ -18,7 +18,7 @@ class KafkaOutboxStorage:
     def __init__(self, records: OwnedRecords) -> None:
         self._records = records
 
-    async def load(self) -> tuple[list[Row], dict[str, bytes]]:
+    async def load(self) -> tuple[list[OutboxRow], dict[str, bytes]]:
         """Return all rows, and the parts of the pipeline's state."""
         found = await self._records.take_over(KEY)
         parts = {name.removeprefix(_PART): value for name, value in found.items() if name.startswith(_PART)}
@@ -26,7 +26,7 @@ class KafkaOutboxStorage:
         return rows, parts
 
     async def write(
-        self, rows: Iterable[Row], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
+        self, rows: Iterable[OutboxRow], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
     ) -> None:
         """Insert or replace rows and parts, drop parts that are None and rows in ``gone``: all or none."""
         records: list[tuple[str, bytes | None]] = [

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from config.settings import Kafka
+from config.settings import KafkaSettings
 from streams.kafka.topics import Topic, TopicError, topics_there
 
 LOOK_SECONDS: Final = 5.0
@@ -33,7 +33,9 @@ class TopicWatch:
         Seconds between two looks.
     """
 
-    def __init__(self, kafka: Kafka, before: Mapping[str, Topic], every: float = LOOK_SECONDS) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, before: Mapping[str, Topic], every: float = LOOK_SECONDS
+    ) -> None:
         self._kafka = kafka
         self._before = before
         self._every = every

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from config.settings import Kafka, Settings
+from config.settings import KafkaSettings, Settings
 from streams.kafka.client import connected
 
 FOREVER: Final = "-1"
@@ -36,12 +36,12 @@ class Topics:
     checkpoints: str
 
     @classmethod
-    def of(cls, kafka: Kafka) -> "Topics":
+    def of(cls, kafka: KafkaSettings) -> "Topics":
         """Return the names for one app.
 
         Examples
         --------
-        >>> Topics.of(Kafka(app="uneri")).dead_letters
+        >>> Topics.of(KafkaSettings(app="uneri")).dead_letters
         'uneri-dead-letters'
         """
         return cls(
@@ -61,7 +61,7 @@ class Topic(NamedTuple):
     partitions: int
 
 
-def needed(kafka: Kafka) -> dict[str, tuple[int, dict[str, str]]]:
+def needed(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]:
     """Return partitions and configuration by topic.
 
     Retention runs on wall time while records carry the time of their events: the requests topic, which
@@ -90,7 +90,7 @@ def needed(kafka: Kafka) -> dict[str, tuple[int, dict[str, str]]]:
     }
 
 
-def missing_topics(kafka: Kafka, present: Collection[str]) -> list[str]:
+def missing_topics(kafka: KafkaSettings, present: Collection[str]) -> list[str]:
     """Return the daemon's own topics that are not among ``present``."""
     return [name for name in needed(kafka) if name != kafka.requests and name not in present]
 
@@ -116,7 +116,7 @@ def setup_topics(settings: Settings) -> list[str]:
         ]
 
 
-def verified_topics(kafka: Kafka) -> dict[str, Topic]:
+def verified_topics(kafka: KafkaSettings) -> dict[str, Topic]:
     """Return each topic that the daemon needs, all of which are there.
 
     Raises
@@ -134,7 +134,7 @@ def verified_topics(kafka: Kafka) -> dict[str, Topic]:
 
 
 @contextlib.contextmanager
-def _admin(kafka: Kafka) -> Iterator[Any]:
+def _admin(kafka: KafkaSettings) -> Iterator[Any]:
     where = ", ".join(kafka.brokers)
     try:
         admin = connected(KafkaAdminClient, kafka)
@@ -150,7 +150,7 @@ def _admin(kafka: Kafka) -> Iterator[Any]:
         admin.close()
 
 
-def topics_there(kafka: Kafka) -> dict[str, Topic]:
+def topics_there(kafka: KafkaSettings) -> dict[str, Topic]:
     """Return those of the daemon's topics that are there.
 
     Raises
@@ -174,7 +174,7 @@ def _partitions(admin: Any) -> dict[str, int]:
     return {name: topic.partitions for name, topic in _present(admin).items()}
 
 
-def _created(admin: Any, name: str, partitions: int, config: dict[str, str], kafka: Kafka) -> str:
+def _created(admin: Any, name: str, partitions: int, config: dict[str, str], kafka: KafkaSettings) -> str:
     try:
         admin.create_topics([NewTopic(name, partitions, kafka.replication, topic_configs=config)])
     except TopicAlreadyExistsError:
@@ -182,7 +182,7 @@ def _created(admin: Any, name: str, partitions: int, config: dict[str, str], kaf
     return f"{name}: created, {partitions} partition{'s' if partitions > 1 else ''}"
 
 
-def _verified(name: str, kafka: Kafka, found: int) -> str:
+def _verified(name: str, kafka: KafkaSettings, found: int) -> str:
     topics = Topics.of(kafka)
     if name == topics.rollups and found != kafka.shards:
         raise TopicError(

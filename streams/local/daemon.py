@@ -23,7 +23,7 @@ from streams.decode.rejected import Rejected
 from streams.engine.checkpoint import Checkpoint
 from streams.engine.dead_letter_limit import DeadLetterLimitError
 from streams.engine.engine import Engine
-from streams.engine.judging import Told
+from streams.engine.judging import Emitted
 from streams.engine.warm import warm
 from streams.local.follow import Follow
 from streams.local.http_intake import IntakeHttp
@@ -38,7 +38,7 @@ from streams.notify.pipeline_status import PipelineWatch, first_of
 from streams.notify.silence_routes import SilenceRoutes
 from streams.notify.slack_probe import Greeting
 from streams.process.crash_points import At, CrashPoint, nothing
-from streams.process.http_server import Web, WebError
+from streams.process.http_server import HttpServer, WebError
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics, Reading
 from streams.process.stall import STUCK_SECONDS, Standstill
@@ -154,7 +154,7 @@ class LocalDaemon:
         except StateError as error:
             raise StartError(self._other_version(f"the log cannot be read: {error}")) from error
         intake = IntakeHttp(self._intake, self.metrics.intake_refused)
-        self._web = Web(
+        self._web = HttpServer(
             settings.local.listen,
             self.status,
             self._not_ready,
@@ -287,7 +287,7 @@ class LocalDaemon:
             await self._save()
         return True
 
-    async def _take(self, told: Told, records: int) -> None:
+    async def _take(self, told: Emitted, records: int) -> None:
         self._at(CrashPoint.JUDGED, STAGE)
         await self._courier.put(told.notices, told.watermark)
         self._at(CrashPoint.TOLD, STAGE)

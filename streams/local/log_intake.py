@@ -10,8 +10,8 @@ from typing import Final
 
 from config.settings import Settings
 from streams.decode.decoder import Decoder
-from streams.decode.rejected import Reason, Rejected
-from streams.engine.dead_letter_limit import DeadLetterLimit, Passed
+from streams.decode.rejected import Rejected, RejectReason
+from streams.engine.dead_letter_limit import DeadLetterLimit, LimitExceeded
 from streams.local.sqlite_store import Position, SqliteStore
 
 LIMIT: Final = "dead_letters"
@@ -21,7 +21,7 @@ RETRY_SECONDS: Final = 5  # a checkpoint drops what was judged from the log so o
 class TooManyBadError(Exception):
     """With these records dead letters would pass the limit: nothing of them was taken."""
 
-    def __init__(self, passed: Passed, rejected: list[Rejected]) -> None:
+    def __init__(self, passed: LimitExceeded, rejected: list[Rejected]) -> None:
         super().__init__(f"{passed.why}, the last one {passed.rejected.reason.value}")
         self.passed = passed
         self.rejected = rejected
@@ -90,7 +90,7 @@ class LogIntake:
             When the log cannot be written.
         """
         rejected = await asyncio.to_thread(_bad, lines) if self._stop or explain else []
-        counted = [one for one in rejected if one.reason is not Reason.FAR_FUTURE]
+        counted = [one for one in rejected if one.reason is not RejectReason.FAR_FUTURE]
         async with self._one_at_a_time:
             if why := self.full():
                 self._arrived()

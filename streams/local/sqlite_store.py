@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 """
 
 
-class Run(NamedTuple):
+class LogRun(NamedTuple):
     """Consecutive records of the log; ``first`` is the offset of the first."""
 
     first: int
@@ -121,7 +121,7 @@ class SqliteStore:
         row = self._connection.execute(query).fetchone()
         return int(row[0] or 0) if row else 0
 
-    def read(self, start: int, at_most: int = 50_000, most_bytes: int = 32 * 1024 * 1024) -> Run:
+    def read(self, start: int, at_most: int = 50_000, most_bytes: int = 32 * 1024 * 1024) -> LogRun:
         """Return about ``at_most`` records or ``most_bytes`` from ``start`` on; an empty run at the end."""
         records: list[bytes] = []
         size = 0
@@ -139,7 +139,7 @@ class SqliteStore:
                 size += len(body)
                 if len(records) >= at_most or size >= most_bytes:
                     break
-        return Run(start, records)
+        return LogRun(start, records)
 
     def position(self, path: str) -> Position | None:
         """Return how far the followed file ``path`` has been taken in."""

@@ -30,7 +30,7 @@ class Named(NamedTuple):
     measure: Measure
 
 
-class Late(NamedTuple):
+class LateStep(NamedTuple):
     """What came late for a step that was judged."""
 
     start: int
@@ -51,7 +51,7 @@ class MeasuredStep:
     requests: Floats  # (scopes,)
     scopes: Sequence[ScopeOrEdge]  # by row
     tags: Mapping[tuple[int, str, str], float]  # row, key, text: how often
-    late: Sequence[Late] = ()
+    late: Sequence[LateStep] = ()
     hourly: tuple[Step, Floats] | None = None  # the step and its p95, (scopes,); None: for no digest
 
 

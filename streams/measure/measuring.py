@@ -15,7 +15,7 @@ from detectors.model.scope import Edge, ScopeOrEdge
 from detectors.model.series import Series
 from detectors.state.state import pack, unpack
 from streams.measure.latency_window import LatencyWindow
-from streams.measure.measured_step import Fresh, Late, MeasuredStep, Named, series_of
+from streams.measure.measured_step import Fresh, LateStep, MeasuredStep, Named, series_of
 from streams.measure.series_rows import SeriesRows
 from streams.measure.steps import Step, Steps
 from streams.rollup.block import Block
@@ -93,11 +93,11 @@ class Measuring:
             hourly=(step, p95[LATENCIES.index(Measure.LATENCY)]),
         )
 
-    def _late(self, one: Step) -> Late:
+    def _late(self, one: Step) -> LateStep:
         """Return what came late: a quantile of it cannot be added to the one that was told."""
         nothing = np.full((len(LATENCIES), len(one.sums)), np.nan)
         of_scopes = self._of_scopes.values(one.sums, nothing, one.values)
-        return Late(one.start, of_scopes, self._of_edges.values(one.sums, nothing, one.values))
+        return LateStep(one.start, of_scopes, self._of_edges.values(one.sums, nothing, one.values))
 
     def _completeness(self, step: Step) -> float:
         """Return which share of a step's data there is: of its sources, and none where all of them had a gap.

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 
 from alerting.commands.destination import ALERTMANAGER, WEBHOOK, Destination
 from alerting.messages.links import LinkMaker
-from alerting.outbox.row import Row
-from alerting.outbox.sink import Outcome, Receiver, Result
+from alerting.outbox.row import OutboxRow
+from alerting.outbox.sink import DeliveryOutcome, Receiver, Result
 from alerting.sinks.alertmanager import AlertmanagerSink, in_alerts
 from alerting.sinks.http_sink import HttpSink
 from alerting.sinks.webhook import WebhookSink, in_json, signing_key
-from config.settings import Notify, Webhook
+from config.settings import NotifySettings, WebhookSettings
 
 
 class SecretError(Exception):
@@ -26,13 +26,13 @@ class Unsigned:
     def __repr__(self) -> str:
         return f"Unsigned({self._why!r})"
 
-    async def deliver(self, _: Row) -> Outcome:
+    async def deliver(self, _: OutboxRow) -> DeliveryOutcome:
         """Refuse: rows are kept until a start with the secret."""
-        return Outcome(result=Result.ROUTE, error=self._why)
+        return DeliveryOutcome(result=Result.ROUTE, error=self._why)
 
 
 def http_receivers(
-    notify: Notify, links: LinkMaker, environment: Mapping[str, str] = os.environ
+    notify: NotifySettings, links: LinkMaker, environment: Mapping[str, str] = os.environ
 ) -> tuple[dict[str, Receiver], list[HttpSink]]:
     """Return receivers by destination, and the sinks that are to be closed."""
     receivers: dict[str, Receiver] = {}
@@ -54,7 +54,7 @@ def http_receivers(
     return receivers, sinks
 
 
-def key_of(webhook: Webhook, environment: Mapping[str, str]) -> bytes | None:
+def key_of(webhook: WebhookSettings, environment: Mapping[str, str]) -> bytes | None:
     """Return what a webhook is signed with, None when it is not to be signed.
 
     Raises

@@ -15,20 +15,20 @@ from alerting.messages.answers import Answers
 from alerting.pipeline.pipeline import Pipeline
 from alerting.words.locales import phrases_of
 from config.links import Links
-from config.settings import Settings, Slack
+from config.settings import Settings, SlackSettings
 from detectors.watch.hottest import Hot
 from streams.notify.interactions import Look, OperatorDesk
 from streams.notify.operators import Operators
 from streams.notify.slack_calls import SlackCalls
 from streams.notify.slack_http import SlackHttp
-from streams.notify.slack_signature import Signatures
+from streams.notify.slack_signature import SlackSignatures
 from streams.notify.slack_socket import SlackSocket
 from streams.process.metrics import Metrics
 
 log = structlog.get_logger("uneri.slack")
 
 
-def ways_in(slack: Slack) -> list[str]:
+def ways_in(slack: SlackSettings) -> list[str]:
     """Return by which ways presses and slash commands reach a daemon with these settings and environment."""
     if not os.environ.get(slack.token_env):
         return []
@@ -68,7 +68,7 @@ class Reception:
         secret = os.environ.get(slack.signing_secret_env, "")
         if not secret.strip() or not os.environ.get(slack.token_env):
             return []
-        return SlackHttp(Signatures(secret), self, self._metrics.refused).routes()
+        return SlackHttp(SlackSignatures(secret), self, self._metrics.refused).routes()
 
     def pressed(self, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Act on a press."""

@@ -23,7 +23,7 @@ from alerting.commands.slack_actions import (
     read_press,
     snooze_of,
 )
-from alerting.commands.slash import Help, Query, Silence, Unsilence, WhatChanged, parse
+from alerting.commands.slash import Help, Query, SilenceRequest, UnsilenceRequest, WhatChanged, parse
 from alerting.commands.until import tomorrow
 from alerting.incidents.notice import identify
 from alerting.messages.answers import Answers, Quiet
@@ -32,7 +32,7 @@ from alerting.messages.message import Message
 from alerting.messages.modals import UNTIL_BLOCK, details, pattern
 from alerting.pipeline.pipeline import Pipeline
 from alerting.words.phrases import Phrases
-from config.settings import Digest
+from config.settings import DigestSettings
 from detectors.watch.hottest import Hot
 from streams.notify.operators import Operators
 from streams.notify.slack_calls import SlackCalls
@@ -58,7 +58,7 @@ class Look(NamedTuple):
     answers: Answers
     words: Phrases
     zone: ZoneInfo
-    digest: Digest
+    digest: DigestSettings
 
 
 class OperatorDesk:
@@ -235,18 +235,18 @@ class OperatorDesk:
     async def _slash(self, form: Mapping[str, str]) -> None:
         user, answer_to = form.get("user_id", ""), form.get("response_url", "")
         asked = parse(form.get("text", ""))
-        if isinstance(asked, Silence | Unsilence):
-            ask = Ask.SILENCE if isinstance(asked, Silence) else Ask.UNSILENCE
+        if isinstance(asked, SilenceRequest | UnsilenceRequest):
+            ask = Ask.SILENCE if isinstance(asked, SilenceRequest) else Ask.UNSILENCE
             if await self._may(user, ask, answer_to):
                 command = self._command(asked, user, form.get("trigger_id", ""))
                 await self._tell(answer_to, self._answers.command(await self._give(command)))
             return
         await self._tell(answer_to, self._said(asked))
 
-    def _command(self, asked: Silence | Unsilence, user: str, trigger: str) -> Command:
+    def _command(self, asked: SilenceRequest | UnsilenceRequest, user: str, trigger: str) -> Command:
         now = int(self._now())
         key = identify("slash", user, trigger or now, *asked)
-        if isinstance(asked, Unsilence):
+        if isinstance(asked, UnsilenceRequest):
             return Command(id=key, ask=Ask.UNSILENCE, at=now, by=user, incident=asked.id)
         return Command(
             id=key,

@@ -22,7 +22,7 @@ from alerting.sinks.slack import SlackSink
 from alerting.sinks.terminal import TerminalSink
 from alerting.words.locales import phrases_of
 from config.links import Links
-from config.settings import Settings, Slack
+from config.settings import Settings, SlackSettings
 from streams.notify.http_receivers import http_receivers
 from streams.notify.interaction_queue import ways_in
 from streams.notify.slack_probe import Greeting
@@ -81,7 +81,7 @@ async def messenger(
         yield courier, outbox
 
 
-def _fallback(slack: Slack, destination: str) -> str | None:
+def _fallback(slack: SlackSettings, destination: str) -> str | None:
     """Return the channel that takes over from a channel, None where there is none."""
     if slack.fallback_channel is None or Destination.of(destination).sink != SLACK:
         return None

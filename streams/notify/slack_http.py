@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import Counter
 
-from streams.notify.slack_signature import SIGNATURE, TIMESTAMP, SignatureFullError, Signatures
+from streams.notify.slack_signature import SIGNATURE, TIMESTAMP, SignatureFullError, SlackSignatures
 
 MAX_BODY: Final = 64 * 1024
 _MOST_FIELDS: Final = 50
@@ -44,7 +44,7 @@ class SlackHttp:
     waits three seconds, and what a press leads to may take longer.
     """
 
-    def __init__(self, signatures: Signatures, desk: Takes, refused: Counter) -> None:
+    def __init__(self, signatures: SlackSignatures, desk: Takes, refused: Counter) -> None:
         self._signatures = signatures
         self._desk = desk
         self._refused = refused

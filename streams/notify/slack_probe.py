@@ -7,7 +7,7 @@ import structlog
 
 from alerting.outbox.sink import Result
 from alerting.sinks.slack import SlackSink
-from config.settings import Slack
+from config.settings import SlackSettings
 
 RETRY_SECONDS: Final = 15.0
 
@@ -20,7 +20,7 @@ class Greeting:
     def __init__(self) -> None:
         self.not_ready: str | None = None  # why it is not known to be
 
-    async def run(self, sink: SlackSink, slack: Slack) -> None:
+    async def run(self, sink: SlackSink, slack: SlackSettings) -> None:
         """Find out whether Slack takes our messages, say it once, and once more when it does."""
         self.not_ready = "Slack has not answered yet"
         complained = False

@@ -17,7 +17,7 @@ class SignatureFullError(Exception):
     """More signed requests came than can be remembered: none is taken until some are old."""
 
 
-class Signatures:
+class SlackSignatures:
     """Verifies signatures and remembers the good ones, so that none is good twice.
 
     Parameters

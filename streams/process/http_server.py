@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 MAX_BODY = 32 * 1024 * 1024
 
 
-class Web:
+class HttpServer:
     """Serves ``/healthz``, ``/readyz``, ``/metrics`` and ``/status``, and the routes that are added.
 
     Parameters

@@ -15,7 +15,7 @@ from detectors.state.state import pack, unpack
 from streams.decode.rejected import Rejected
 from streams.detect.detect import Watch
 from streams.engine.dead_letter_limit import DeadLetterLimit
-from streams.engine.judging import Judging, Told
+from streams.engine.judging import Emitted, Judging
 from streams.engine.rolling import Rolled, Rolling
 from streams.engine.stage_parts import parts_of, parts_under
 from streams.replay.replayed import Replayed
@@ -37,7 +37,7 @@ class _Found(msgspec.Struct, kw_only=True):
     last: int
 
 
-class Run:
+class SourceRun:
     """Which records of a source a feeding was of: offsets of the last ones that were held back included."""
 
     __slots__ = ("begin", "offsets", "partition")
@@ -95,7 +95,7 @@ class ReplayJudge:
         self._found.first = self._found.first or start
         self._found.last = start + self._settings.time.step
 
-    def feed(self, run: Run, rolled: Rolled) -> None:
+    def feed(self, run: SourceRun, rolled: Rolled) -> None:
         """Take in what a run of records became."""
         told = self._judging.feed(rolled.blocks, rolled.rejected)
         self._take_dead(run, told.rejected)
@@ -103,7 +103,7 @@ class ReplayJudge:
         if told.watermark is not None:
             self._pipeline.feed(told.notices, told.watermark)
 
-    def _take_dead(self, run: Run, rejected: Sequence[Rejected]) -> None:
+    def _take_dead(self, run: SourceRun, rejected: Sequence[Rejected]) -> None:
         self._found.bad.update(bad.reason.value for bad in rejected)
         dead = self._dead[run.partition]
         dead += [(run.offset(bad.index), bad) for bad in rejected[: DEAD_KEPT - len(dead)]]
@@ -114,7 +114,7 @@ class ReplayJudge:
                 f"({passed.rejected.reason.value}: {passed.rejected.detail})"
             )
 
-    def _take(self, told: Told) -> None:
+    def _take(self, told: Emitted) -> None:
         for finding in told.findings:
             self._newest[finding.id] = msgspec.structs.replace(finding, trace=None)
         for notice in told.notices:

@@ -8,11 +8,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting.commands.destination import SLACK, Destination
-from alerting.incidents.notice import Action, Notice, Reason
+from alerting.incidents.notice import Action, Notice, NoticeReason
 from alerting.messages.message import SECTION, Message
 from alerting.messages.render import Renderer
-from alerting.outbox.row import Row, Send
-from alerting.outbox.sink import Outcome, Result, Sink
+from alerting.outbox.row import OutboxRow, Send
+from alerting.outbox.sink import DeliveryOutcome, Result, Sink
 from alerting.sinks.slack import SlackSink
 from alerting.words.locales import phrases_of
 from alerting.words.mrkdwn import escape
@@ -49,7 +49,9 @@ def messages(found: Replayed) -> list[Message]:
     for one in pages[:MOST]:
         action = Action.OPEN if one.end is None else Action.RESOLVE
         at = one.alerted or one.start
-        told.append(renderer(Notice(id=one.id, action=action, at=at, reason=Reason.OVER, incidents=[one])))
+        told.append(
+            renderer(Notice(id=one.id, action=action, at=at, reason=NoticeReason.OVER, incidents=[one]))
+        )
     return told
 
 
@@ -80,7 +82,7 @@ async def post(
         When one is refused, or did not arrive after some tries. What was posted before it stays.
     """
     for number, message in enumerate(told):
-        row = Row(
+        row = OutboxRow(
             id=f"replay-{wall():.0f}-{number}",
             destination=str(Destination(SLACK, channel)),
             subject=f"replay-{number}",
@@ -100,7 +102,7 @@ async def post(
     return len(told)
 
 
-async def _delivered(sink: Sink, row: Row, wait: Callable[[float], Awaitable[None]]) -> Outcome:
+async def _delivered(sink: Sink, row: OutboxRow, wait: Callable[[float], Awaitable[None]]) -> DeliveryOutcome:
     for attempt in range(TRIES):
         outcome = await sink.deliver(row)
         if outcome.result not in {Result.RETRY, Result.UNKNOWN}:

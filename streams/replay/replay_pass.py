@@ -10,7 +10,7 @@ from streams.detect.detect import Watch
 from streams.engine.rolling import SECTIONS, Rolled, Rolling
 from streams.engine.stage_parts import parts_of, parts_under
 from streams.history.source import History, Piece
-from streams.replay.judge import ReplayJudge, Run
+from streams.replay.judge import ReplayJudge, SourceRun
 from streams.replay.replayed import Replayed
 from streams.replay.state import Progressed
 
@@ -122,7 +122,7 @@ class ReplayPass:
     def _take(self, piece: Piece) -> None:
         count = len(piece.records) if piece.records is not None else 0
         begin = self._begun[piece.partition]
-        run = Run(piece.partition, begin, piece.offsets or range(begin, begin + count))
+        run = SourceRun(piece.partition, begin, piece.offsets or range(begin, begin + count))
         for rolling, judges in self._groups:
             rolled = _rolled(rolling, piece)
             for judge in judges:

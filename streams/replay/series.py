@@ -144,7 +144,7 @@ class Curves:
         return found
 
 
-class SeriesFile:
+class SeriesParquet:
     """Writes ``series.parquet``. To be given as ``watch``; memory stays flat.
 
     The rows lie in parts beside it, of which ``flush`` ends one, so that a replay that goes on after a kill

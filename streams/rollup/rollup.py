@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from config.settings import Time
+from config.settings import TimeSettings
 from detectors.state.compiled import COMPILES
 from detectors.state.state import pack, unpack
 from streams.decode.columns import Columns
@@ -63,7 +63,7 @@ class Rollup:
     VERSION = 1
 
     def __init__(
-        self, source: str, shards: int, time: Time, decoder: Decoder, *, compiled: bool = COMPILES
+        self, source: str, shards: int, time: TimeSettings, decoder: Decoder, *, compiled: bool = COMPILES
     ) -> None:
         self.late = 0  # records that came after their bucket had closed
         self.duplicates = 0  # records that were dropped because their id was known

@@ -16,13 +16,13 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from config.settings import Judge
+from config.settings import JudgeSettings
 from detectors.score.score import Scored, score
 from streams.process.progress import Progress
 from streams.process.series_error import SeriesError
 from streams.score.series_file import read_series, unpacked_name, write_verdicts
 
-JudgeSeries = Callable[[NDArray[np.int64], NDArray[np.float64], Judge], Scored]
+JudgeSeries = Callable[[NDArray[np.int64], NDArray[np.float64], JudgeSettings], Scored]
 
 
 _NO_FOLDER: Final = (FileExistsError, NotADirectoryError)
@@ -83,7 +83,7 @@ def unreadable(source: Path) -> str:
     return f"{source}: {'is no plain file; write it to one first' if source.exists() else 'no such file'}"
 
 
-def score_file(source: Path, target: Path, settings: Judge, judge: JudgeSeries = score) -> Done:
+def score_file(source: Path, target: Path, settings: JudgeSettings, judge: JudgeSeries = score) -> Done:
     """Judge one file and write what was found; what is wrong with it is in the result."""
     try:
         series = read_series(source)
@@ -103,7 +103,7 @@ def score_file(source: Path, target: Path, settings: Judge, judge: JudgeSeries =
     return Done(source, len(usable), int(found.alert.sum()), int((~usable).sum()))
 
 
-def run_score(sources: Sequence[Path], out: Path, settings: Judge, jobs: int | None = None) -> int:
+def run_score(sources: Sequence[Path], out: Path, settings: JudgeSettings, jobs: int | None = None) -> int:
     """Judge the files over so many processes (all cores without), say what was found, return the exit code.
 
     Raises
@@ -138,7 +138,9 @@ def run_score(sources: Sequence[Path], out: Path, settings: Judge, jobs: int | N
     return 2 if problems else 0
 
 
-def _all_done(tasks: dict[Path, Path], sizes: dict[Path, int], settings: Judge, jobs: int) -> Iterator[Done]:
+def _all_done(
+    tasks: dict[Path, Path], sizes: dict[Path, int], settings: JudgeSettings, jobs: int
+) -> Iterator[Done]:
     """Yield each file's result as it comes; the largest begin first, so that none is waited for alone."""
     order = sorted(tasks, key=lambda source: -sizes[source])
     if jobs == 1:

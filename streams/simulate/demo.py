@@ -19,9 +19,9 @@ from alerting.report.report import ReportHead, write_report
 from alerting.sinks.chart import draw
 from alerting.sinks.terminal import Terminal
 from config.links import Links
-from config.settings import Digest, Limits, Settings, TableLimit
+from config.settings import DigestSettings, LimitsSettings, Settings, TableLimit
 from streams.engine.engine import Engine
-from streams.engine.judging import Told
+from streams.engine.judging import Emitted
 from streams.replay.judge import with_fate
 from streams.replay.replayed import Replayed, write
 from streams.simulate.scenario_load import load_scenario
@@ -41,8 +41,8 @@ class Demo:
         self._pause = pause  # seconds of wall time an hour of the last day takes, for whoever watches
         self.zone = ZoneInfo(ZONE)
         self._settings = Settings(
-            limits=Limits(tables={"items": TableLimit(wcu=10), "ledger": TableLimit(wcu=3)}),
-            digest=Digest(at="09:00", timezone=ZONE),
+            limits=LimitsSettings(tables={"items": TableLimit(wcu=10), "ledger": TableLimit(wcu=3)}),
+            digest=DigestSettings(at="09:00", timezone=ZONE),
         )
         self._simulation = Simulation(load_scenario("demo"))
         self._engine = Engine(self._settings, [SOURCE], remember_all=True)
@@ -114,7 +114,7 @@ class Demo:
             self._found.findings += told.findings
             self._take(told)
 
-    def _take(self, told: Told) -> None:
+    def _take(self, told: Emitted) -> None:
         """Show the messages of the last day as they leave."""
         self._found.notices += told.notices
         if told.watermark is not None:

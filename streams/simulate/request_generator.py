@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.simulate.scenario import Call, Scenario
+from streams.simulate.scenario import Scenario, ScenarioCall
 from streams.simulate.traffic import Flow
 
 Ints = NDArray[np.int64]
@@ -20,7 +20,7 @@ _HEAD, _PER_CALL, _TAIL = 14, 7, 2  # pieces of a line
 _KNOWN_TENTHS, _KNOWN_HALVES = 20_000, 2_000  # numbers whose text is kept; larger ones are written when met
 
 
-class Outcome(NamedTuple):
+class RequestOutcome(NamedTuple):
     """How a request ended."""
 
     status: int
@@ -29,13 +29,13 @@ class Outcome(NamedTuple):
 
 
 OUTCOMES: Final = (
-    Outcome(200, None, None),
-    Outcome(400, "user", "ValidationException"),
-    Outcome(404, "user", "NotFound"),
-    Outcome(401, "user", "Unauthorized"),
-    Outcome(502, "backend", "UpstreamUnavailable"),
-    Outcome(504, "backend", "Timeout"),
-    Outcome(500, "fatal", "Runtime.UnhandledException"),
+    RequestOutcome(200, None, None),
+    RequestOutcome(400, "user", "ValidationException"),
+    RequestOutcome(404, "user", "NotFound"),
+    RequestOutcome(401, "user", "Unauthorized"),
+    RequestOutcome(502, "backend", "UpstreamUnavailable"),
+    RequestOutcome(504, "backend", "Timeout"),
+    RequestOutcome(500, "fatal", "Runtime.UnhandledException"),
 )
 """What happens on an ordinary day; the outcomes of ``fatal`` incidents follow these."""
 
@@ -104,7 +104,7 @@ class LineWriter:
     """
 
     def __init__(
-        self, scenario: Scenario, flows: list[Flow], calls: list[Call], outcomes: list[Outcome]
+        self, scenario: Scenario, flows: list[Flow], calls: list[ScenarioCall], outcomes: list[RequestOutcome]
     ) -> None:
         self._flows = _objects([self._flow(scenario, flow) for flow in flows])
         self._tenants = _objects(

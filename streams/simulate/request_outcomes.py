@@ -6,8 +6,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.simulate.request_generator import OUTCOMES, Outcome, Requests
-from streams.simulate.scenario import Call, Growth, Scenario
+from streams.simulate.request_generator import OUTCOMES, RequestOutcome, Requests
+from streams.simulate.scenario import Scenario, ScenarioCall, ScenarioGrowth
 from streams.simulate.scenario_incidents import (
     BadClient,
     Failing,
@@ -55,20 +55,20 @@ class Draw:
         self._scenario = scenario
         self._flows = flows
         self._tenants = np.cumsum(list(scenario.tenants.values()) or [1.0])
-        self.outcomes: list[Outcome] = list(OUTCOMES)
+        self.outcomes: list[RequestOutcome] = list(OUTCOMES)
         self._outcomes_of: dict[int, Ints] = {}
         for index, incident in enumerate(scenario.incidents):
             if isinstance(incident, Outage | BadClient):
                 self._outcomes_of[index] = _OF_CLASS["backend" if isinstance(incident, Outage) else "user"]
             elif isinstance(incident, Fatal):
                 self._outcomes_of[index] = np.array([len(self.outcomes)])
-                self.outcomes.append(Outcome(500, "fatal", incident.error_type))
+                self.outcomes.append(RequestOutcome(500, "fatal", incident.error_type))
         self._lay_out_functions()
 
     def _lay_out_functions(self) -> None:
         functions = self._scenario.functions
         names = list(functions)
-        self.calls: list[Call] = []
+        self.calls: list[ScenarioCall] = []
         most = max((len(function.calls) for function in functions.values()), default=0)
         # one column more than needed, and -1 for "no such call": the last entry of every array below is 0
         slots = np.full((len(names), max(most, 1)), -1)
@@ -216,7 +216,7 @@ class Draw:
 
     def _more(
         self, kind: type[Hammer] | type[Heavier], by: str, at: Floats
-    ) -> Iterator[tuple[Growth | Hammer | Heavier, Floats]]:
+    ) -> Iterator[tuple[ScenarioGrowth | Hammer | Heavier, Floats]]:
         """Yield what multiplies the calls of a table, or the capacity of a call, with the factors."""
         for growth in self._scenario.growth:
             if growth.by == by and (growth.table is not None or by == "capacity"):

@@ -34,7 +34,7 @@ class Account(Section):
     region: str = ""
 
 
-class Call(Section):
+class ScenarioCall(Section):
     """A table that a function calls, and what one call takes."""
 
     table: Name
@@ -64,7 +64,7 @@ class Function(Section):
     cold_ms: Millis = 350.0
     auth_ms: Millis = 4.0
     errors: Errors = Errors()
-    calls: tuple[Call, ...] = ()
+    calls: tuple[ScenarioCall, ...] = ()
 
 
 class Amount(Section):
@@ -74,7 +74,7 @@ class Amount(Section):
     spread: Spread = 0.5
 
 
-class Route(Section):
+class ScenarioRoute(Section):
     """A route: the function behind it and its mean rate."""
 
     function: Name
@@ -86,18 +86,18 @@ class Service(Section):
     """A service: an account it runs in and its routes."""
 
     account: Name
-    routes: dict[Name, Route] = Field(min_length=1)
+    routes: dict[Name, ScenarioRoute] = Field(min_length=1)
     clients: list[Name] | None = Field(None, description="the clients that use it; all when absent")
 
 
-class Client(Section):
+class ScenarioClient(Section):
     """A client: its share of the traffic and how that is split over its versions."""
 
     share: Weight = 1.0
     versions: dict[Version, Weight] = Field(min_length=1)
 
 
-class Daily(Section):
+class DailyShape(Section):
     """The shape of a day: a cosine."""
 
     peak: str = Field(
@@ -124,7 +124,7 @@ class Noise(Section):
     disorder: Annotated[float, Field(ge=0, le=60)] = Field(0.0, description="mean delay of a record, seconds")
 
 
-class Growth(Target):
+class ScenarioGrowth(Target):
     """What becomes more from day to day, compounded."""
 
     table: Name | None = None
@@ -152,15 +152,15 @@ class Scenario(Section):
     shape: str | None = Field(
         None, description="CSV of timestamp,value that traffic follows; beside this file"
     )
-    daily: Daily = Daily()
+    daily: DailyShape = DailyShape()
     weekly: Weekly = Weekly()
     noise: Noise = Noise()
     accounts: dict[Name, Account] = Field(min_length=1)
-    clients: dict[Name, Client] = Field(min_length=1)
+    clients: dict[Name, ScenarioClient] = Field(min_length=1)
     tenants: dict[Name, Weight] = Field(default_factory=dict)
     functions: dict[Name, Function] = Field(min_length=1)
     services: dict[Name, Service] = Field(min_length=1)
-    growth: tuple[Growth, ...] = ()
+    growth: tuple[ScenarioGrowth, ...] = ()
     incidents: tuple[Incident, ...] = ()
 
     @field_validator("start")

@@ -138,7 +138,7 @@ class Slow(Timed):
     times: Times
 
 
-class Late(Timed):
+class LateRecords(Timed):
     """A share of the records arrives so much later than it should."""
 
     kind: Literal["late"]
@@ -146,7 +146,7 @@ class Late(Timed):
     share: Part = 1.0
 
 
-class Duplicates(Timed):
+class DuplicateRecords(Timed):
     """A share of the records is delivered a second time, some seconds later."""
 
     kind: Literal["duplicates"]
@@ -164,8 +164,8 @@ Incident = Annotated[
     | Fatal
     | HotKey
     | Slow
-    | Late
-    | Duplicates,
+    | LateRecords
+    | DuplicateRecords,
     Field(discriminator="kind"),
 ]
 

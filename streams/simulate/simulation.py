@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from streams.simulate.request_generator import LineWriter
 from streams.simulate.request_outcomes import Draw
 from streams.simulate.scenario import Scenario
-from streams.simulate.scenario_incidents import CELL, EXPECTED, Duplicates, Late, Target
+from streams.simulate.scenario_incidents import CELL, EXPECTED, DuplicateRecords, LateRecords, Target
 from streams.simulate.shape import Shape
-from streams.simulate.traffic import DAY, Traffic, concerns
+from streams.simulate.traffic import DAY, RequestRates, concerns
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Delaying = TypeVar("Delaying", Late, Duplicates)
+Delaying = TypeVar("Delaying", LateRecords, DuplicateRecords)
 
 _AGAIN = 5.0  # seconds within which a duplicate follows
 _LONGEST_DISORDER = 10  # times the mean
@@ -58,7 +58,7 @@ class Simulation:
         self.scenario = scenario
         self.start = _start(scenario, now)
         self.end = self.start + scenario.length
-        self._traffic = Traffic(scenario, self.start, shape)
+        self._traffic = RequestRates(scenario, self.start, shape)
         self._flows = self._traffic.flows
         rate = sum(route.rate for service in scenario.services.values() for route in service.routes.values())
         self.block = next((seconds for most, seconds in _BLOCKS if rate <= most), _BUSY_BLOCK)
@@ -120,8 +120,10 @@ class Simulation:
 
     def _longest_delay(self) -> float:
         delays = [_LONGEST_DISORDER * self.scenario.noise.disorder]
-        delays += [float(incident.by) for incident in self.scenario.incidents if isinstance(incident, Late)]
-        again = any(isinstance(incident, Duplicates) for incident in self.scenario.incidents)
+        delays += [
+            float(incident.by) for incident in self.scenario.incidents if isinstance(incident, LateRecords)
+        ]
+        again = any(isinstance(incident, DuplicateRecords) for incident in self.scenario.incidents)
         return max(delays) + delays[0] + (_AGAIN if again else 0.0)
 
     def _draw(self, number: int) -> tuple[Ints, list[bytes]]:
@@ -153,9 +155,9 @@ class Simulation:
             delay = np.minimum(random.exponential(disorder, len(ts)), _LONGEST_DISORDER * disorder)
             arrivals = arrivals + (1000 * delay).astype(np.int64)
         arrivals = arrivals.copy()
-        for _, struck, incident in self._struck(Late, number, flow, at):
+        for _, struck, incident in self._struck(LateRecords, number, flow, at):
             arrivals[struck] += 1000 * incident.by
-        for random, struck, _ in self._struck(Duplicates, number, flow, at):
+        for random, struck, _ in self._struck(DuplicateRecords, number, flow, at):
             rows = np.flatnonzero(struck)
             again = arrivals[rows] + (1000 * _AGAIN * random.random(len(rows))).astype(np.int64)
             arrivals = np.concatenate([arrivals, again])

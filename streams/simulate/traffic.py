@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.simulate.scenario import Growth, Scenario
+from streams.simulate.scenario import Scenario, ScenarioGrowth
 from streams.simulate.scenario_incidents import CELL, Absence, Drop, Spike, Target
 from streams.simulate.shape import Shape
 
@@ -40,13 +40,13 @@ def concerns(target: Target, flow: Flow) -> bool:
     )
 
 
-def grown(growth: Growth, seconds: Any) -> Any:
+def grown(growth: ScenarioGrowth, seconds: Any) -> Any:
     """Return the factor that a growth has reached so many seconds after the start of the scenario."""
     passed = np.clip(seconds - growth.at, 0, growth.for_ if growth.for_ is not None else np.inf)
     return (1 + growth.per_day) ** (passed / DAY)
 
 
-class Traffic:
+class RequestRates:
     """The rates of a scenario.
 
     Parameters

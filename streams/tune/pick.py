@@ -6,7 +6,7 @@ from typing import NamedTuple
 from streams.tune.rule import Rank, Rule, distance
 from streams.tune.search import sensitivity_of
 from streams.tune.space import Choice, Number, Space
-from streams.tune.trial import Outcome, Trials
+from streams.tune.trial import TrialOutcome, Trials
 
 
 class Change(NamedTuple):
@@ -22,7 +22,7 @@ class Pick(NamedTuple):
     """The configuration that a search comes to."""
 
     choice: Choice
-    outcome: Outcome  # on the searched stretch
+    outcome: TrialOutcome  # on the searched stretch
     changes: tuple[Change, ...]
 
 
@@ -45,7 +45,7 @@ def pick(space: Space, rule: Rule, trials: Trials) -> Pick:
     return Pick(best, outcome, tuple(changes))
 
 
-def _best(space: Space, rule: Rule, known: dict[Choice, Outcome]) -> Choice:
+def _best(space: Space, rule: Rule, known: dict[Choice, TrialOutcome]) -> Choice:
     def order(choice: Choice) -> tuple[Rank, int, float, int, Choice]:
         changes, away = distance(space, choice)
         outcome = known[choice]
@@ -113,7 +113,7 @@ def _rank(space: Space, rule: Rule, trials: Trials, choice: Choice) -> Rank:
     return rule.rank(trials.known[choice], sensitivity_of(space, choice))
 
 
-def gain(without: Outcome, outcome: Outcome, rule: Rule) -> str:
+def gain(without: TrialOutcome, outcome: TrialOutcome, rule: Rule) -> str:
     """Say what a change gives by all that the rule looks at: how the one outcome differs from the other."""
     said = []
     if rule.labelled:

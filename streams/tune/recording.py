@@ -21,7 +21,7 @@ from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.state.state import StateError, pack, unpack
 from streams.engine.rolling import SECTIONS
 from streams.history.source import History
-from streams.measure.measured_step import Fresh, Late, MeasuredStep
+from streams.measure.measured_step import Fresh, LateStep, MeasuredStep
 
 NAME: Final = "recording.zst"
 MOST_STEPS: Final = 256
@@ -219,7 +219,7 @@ def _steps_of(part: bytes, scopes: list[ScopeOrEdge]) -> Iterator[MeasuredStep]:
     for at, (start, records, completeness, values, of_edges, requests) in enumerate(columns):
         tags = meta.tags.get(at)
         late = [
-            Late(of, arrays[f"late/{at}/{number}"], arrays[f"late/{at}/{number}/edges"])
+            LateStep(of, arrays[f"late/{at}/{number}"], arrays[f"late/{at}/{number}/edges"])
             for number, of in enumerate(meta.late.get(at, ()))
         ]
         yield MeasuredStep(

@@ -19,7 +19,7 @@ from streams.tune.search import BATCH, sensitivity_of
 from streams.tune.space import Choice, Space
 from streams.tune.stretch import Stretches
 from streams.tune.tradeoff_chart import Tradeoff, draw_tradeoff
-from streams.tune.trial import Both, Outcome
+from streams.tune.trial import Both, TrialOutcome
 
 _VERSION: Final = 1
 
@@ -33,8 +33,8 @@ class Tuned:
     seed: int
     totals: Totals
     stretches: Stretches
-    tried: Sequence[tuple[Choice, Outcome]]  # in order, the present configuration first
-    known: dict[Choice, Outcome]  # these and what was tried to prune the pick
+    tried: Sequence[tuple[Choice, TrialOutcome]]  # in order, the present configuration first
+    known: dict[Choice, TrialOutcome]  # these and what was tried to prune the pick
     pick: Pick
     present: Both
     picked: Both
@@ -88,7 +88,7 @@ class Tuned:
             "proposed": self.better,
         }
 
-    def _trial(self, choice: Choice, outcome: Outcome) -> dict[str, object]:
+    def _trial(self, choice: Choice, outcome: TrialOutcome) -> dict[str, object]:
         return {"changes": self.space.changes(choice), **outcome.to_json(labelled=self.rule.labelled)}
 
     def _stretches(self, both: Both) -> dict[str, object]:
@@ -98,7 +98,7 @@ class Tuned:
     def chart(self) -> str:
         """Return ``tradeoff.svg``."""
 
-        def point(choice: Choice, outcome: Outcome) -> tuple[float, float]:
+        def point(choice: Choice, outcome: TrialOutcome) -> tuple[float, float]:
             high, low = self.rule.objectives(outcome, sensitivity_of(self.space, choice))
             return low, high
 
@@ -222,7 +222,7 @@ def _table(tuned: Tuned) -> list[str]:
     ]
 
 
-def _none_told(outcomes: Collection[Outcome]) -> str:
+def _none_told(outcomes: Collection[TrialOutcome]) -> str:
     if any(outcome.fitting for outcome in outcomes):
         return "no configuration tells any label, though incidents that were not told fit some"
     return (
@@ -231,7 +231,7 @@ def _none_told(outcomes: Collection[Outcome]) -> str:
     )
 
 
-def _said(outcome: Outcome, rule: Rule) -> str:
+def _said(outcome: TrialOutcome, rule: Rule) -> str:
     pages = f"{outcome.pages_per_week:.1f} pages a week"
     if not rule.labelled:
         return pages

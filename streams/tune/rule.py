@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from streams.tune.space import Choice, Space
-from streams.tune.trial import Outcome
+from streams.tune.trial import TrialOutcome
 
 Rank = tuple[float, ...]
 """Larger is better, as tuples are compared."""
@@ -21,7 +21,7 @@ class Rule(NamedTuple):
     labelled: bool
     budget: float | None  # pages a week
 
-    def rank(self, outcome: Outcome, sensitivity: float) -> Rank:
+    def rank(self, outcome: TrialOutcome, sensitivity: float) -> Rank:
         """Return how good an outcome is."""
         if self.budget is None:
             # F1 is zero of all that is told where there is nothing to find
@@ -31,7 +31,7 @@ class Rule(NamedTuple):
             return (-round(over, 6), round(outcome.recall, 6), -float(outcome.false_pages))
         return (-round(over, 6), float(outcome.pages), sensitivity)
 
-    def met(self, outcome: Outcome) -> bool:
+    def met(self, outcome: TrialOutcome) -> bool:
         """Whether an outcome stays within the budget; without one any does."""
         return self.budget is None or outcome.pages_per_week <= self.budget
 
@@ -49,7 +49,7 @@ class Rule(NamedTuple):
         """The budget in words, without its week."""
         return f"{self.budget or 0.0:,.12g} page{'s' * (self.budget != 1)}"
 
-    def objectives(self, outcome: Outcome, sensitivity: float) -> tuple[float, float]:
+    def objectives(self, outcome: TrialOutcome, sensitivity: float) -> tuple[float, float]:
         """Return the two sides of the trade-off: the first is to be high, the second low."""
         if self.labelled:
             return outcome.recall, outcome.false_pages_per_week

@@ -7,7 +7,7 @@ import optuna
 
 from streams.tune.rule import Rule
 from streams.tune.space import Choice, Number, Space
-from streams.tune.trial import Outcome, Trials
+from streams.tune.trial import TrialOutcome, Trials
 
 BATCH: Final = 8
 """Configurations asked for at a time, however many are tried at a time."""
@@ -29,7 +29,9 @@ def sensitivity_of(space: Space, choice: Choice) -> float:
     return float(changes.get("judge.sensitivity", space.settings.judge.sensitivity))
 
 
-def search(space: Space, rule: Rule, trials: Trials, count: int, seed: int) -> list[tuple[Choice, Outcome]]:
+def search(
+    space: Space, rule: Rule, trials: Trials, count: int, seed: int
+) -> list[tuple[Choice, TrialOutcome]]:
     """Try ``count`` configurations, the present and the shipped one first; return all in order.
 
     The sampler is TPE (Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011) over all
@@ -45,7 +47,7 @@ def search(space: Space, rule: Rule, trials: Trials, count: int, seed: int) -> l
     of: dict[str, optuna.distributions.BaseDistribution] = {
         knob.key: optuna.distributions.IntDistribution(0, len(knob.values) - 1) for knob in space.knobs
     }
-    made: list[tuple[Choice, Outcome]] = []
+    made: list[tuple[Choice, TrialOutcome]] = []
     while len(made) < count:
         asked = [study.ask(of) for _ in range(min(BATCH, count - len(made)))]
         choices = [tuple(int(trial.params[knob.key]) for knob in space.knobs) for trial in asked]
@@ -80,7 +82,7 @@ def _sampler(seed: int) -> optuna.samplers.BaseSampler:
         )
 
 
-def _values(rule: Rule, outcome: Outcome, sensitivity: float) -> list[float]:
+def _values(rule: Rule, outcome: TrialOutcome, sensitivity: float) -> list[float]:
     """Return what the sampler is told."""
     if rule.labelled:
         high, low = rule.objectives(outcome, sensitivity)

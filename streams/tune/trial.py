@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrialOutcome:
     """What a configuration came to on one stretch."""
 
     missed: tuple[Label, ...]  # labels of incidents that were not told
@@ -34,7 +34,7 @@ class Outcome:
     fitting: int = 0  # labels that some incident is about, told or not
 
     @classmethod
-    def of(cls, evaluation: Evaluation) -> "Outcome":
+    def of(cls, evaluation: Evaluation) -> "TrialOutcome":
         """Take from an evaluation what a search goes by."""
         total = evaluation.total
         missed = tuple(one.label for one in evaluation.missed)
@@ -96,8 +96,8 @@ class Ground(NamedTuple):
 class Both(NamedTuple):
     """The same configuration on both stretches."""
 
-    searched: Outcome
-    unseen: Outcome
+    searched: TrialOutcome
+    unseen: TrialOutcome
 
 
 def searched(ground: Ground, changes: Mapping[str, Number]) -> tuple[Verdicts, Evaluation]:
@@ -114,7 +114,7 @@ def on_both(ground: Ground, changes: Mapping[str, Number]) -> Both:
     settings = changed(ground.settings, changes)
     verdicts = judge_recording(Recording(ground.path, ground.mark), settings)
     first, second = (
-        Outcome.of(evaluate(verdicts.incidents, ground.labels, *between))
+        TrialOutcome.of(evaluate(verdicts.incidents, ground.labels, *between))
         for between in ((at.first, at.split), (at.split, at.last))
     )
     return Both(first, second)
@@ -135,7 +135,7 @@ class Trials:
         self, ground: Ground, space: Space, jobs: int, done: Callable[[], None] = lambda: None
     ) -> None:
         self._ground, self._space, self._done = ground, space, done
-        self.known: dict[Choice, Outcome] = {}
+        self.known: dict[Choice, TrialOutcome] = {}
         self._others = {process.name for process in multiprocessing.active_children()}
         self._pool = (
             ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (ground,))
@@ -157,7 +157,7 @@ class Trials:
                     process.kill()
         self._pool.shutdown(cancel_futures=True)
 
-    def outcomes(self, choices: Sequence[Choice]) -> list[Outcome]:
+    def outcomes(self, choices: Sequence[Choice]) -> list[TrialOutcome]:
         """Return what each of the configurations comes to on the searched stretch, in their order."""
         fresh = list(dict.fromkeys(one for one in choices if one not in self.known))
         for choice, outcome in zip(fresh, self._made(fresh), strict=True):
@@ -167,10 +167,10 @@ class Trials:
             self._done()
         return [self.known[one] for one in choices]
 
-    def _made(self, choices: Sequence[Choice]) -> Iterator[Outcome]:
+    def _made(self, choices: Sequence[Choice]) -> Iterator[TrialOutcome]:
         changes = [self._space.changes(one) for one in choices]
         if self._pool is None:
-            return (Outcome.of(searched(self._ground, one)[1]) for one in changes)
+            return (TrialOutcome.of(searched(self._ground, one)[1]) for one in changes)
         return self._mapped(self._pool, _trial, changes)
 
     def both(self, choices: Iterable[Choice]) -> list[Both]:
@@ -203,9 +203,9 @@ def _begin(ground: Ground) -> None:
     _ground = ground
 
 
-def _trial(changes: Mapping[str, Number]) -> Outcome:
+def _trial(changes: Mapping[str, Number]) -> TrialOutcome:
     assert _ground is not None  # noqa: S101  # the pool began with it
-    return Outcome.of(searched(_ground, changes)[1])
+    return TrialOutcome.of(searched(_ground, changes)[1])
 
 
 def _both(changes: Mapping[str, Number]) -> Both:

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from alerting.incidents.notice import Notice
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Courier
-from alerting.outbox.crash_points import CrashPoint, nothing
+from alerting.outbox.crash_points import DeliveryCrashPoint, nothing
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
-from alerting.outbox.row import Row
+from alerting.outbox.row import OutboxRow
 from alerting.outbox.sink import Receiver
 from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.receivers import in_messages
@@ -79,15 +79,15 @@ class Memory:
     """Rows and parts of a test, as they would be on disk."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, Row] = {}
+        self.rows: dict[str, OutboxRow] = {}
         self.parts: dict[str, bytes] = {}
         self.writes = 0
 
-    async def load(self) -> tuple[list[Row], dict[str, bytes]]:
+    async def load(self) -> tuple[list[OutboxRow], dict[str, bytes]]:
         return [replace(row) for row in self.rows.values()], dict(self.parts)
 
     async def write(
-        self, rows: Iterable[Row], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
+        self, rows: Iterable[OutboxRow], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
     ) -> None:
         self.writes += 1
         self.rows.update((row.id, replace(row)) for row in rows)
@@ -110,7 +110,7 @@ class Desk:
         storage: Memory | SqliteOutbox,
         settings: Settings = SETTINGS,
         *,
-        at: Callable[[CrashPoint], None] = nothing,
+        at: Callable[[DeliveryCrashPoint], None] = nothing,
         others: Mapping[str, Receiver] | None = None,
     ) -> None:
         self.slack, self.clock, self.storage, self.settings = slack, clock, storage, settings
@@ -149,7 +149,7 @@ class Desk:
                 await self.task
         await self.sink.close()
 
-    async def restarted(self, at: Callable[[CrashPoint], None] = nothing) -> "Desk":
+    async def restarted(self, at: Callable[[DeliveryCrashPoint], None] = nothing) -> "Desk":
         await self.kill()
         desk = Desk(self.slack, self.clock, self.storage, self.settings, at=at, others=self.others)
         await desk.courier.start()

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.incident import Incident
-from alerting.incidents.notice import Action, Notice, Reason
+from alerting.incidents.notice import Action, Notice, NoticeReason
 from alerting.messages.digest import Day
 from alerting.messages.digest import digest as render_digest
 from alerting.messages.message import Message
@@ -29,7 +29,7 @@ def page(incident: Incident, *, at: int = T0, words: Phrases = ENGLISH, **more: 
 
 
 def notice(*incidents: Incident, action: Action = Action.OPEN, at: int = T0, **more: Any) -> Notice:
-    return Notice(id="n", action=action, at=at, reason=Reason.TABLE, incidents=list(incidents), **more)
+    return Notice(id="n", action=action, at=at, reason=NoticeReason.TABLE, incidents=list(incidents), **more)
 
 
 def dispatch(of: Notice, form: Form = Form.PARENT, **more: Any) -> Dispatch:

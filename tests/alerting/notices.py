@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from alerting.commands.command import Ask, Command
 from alerting.commands.dispatch import Dispatch
 from alerting.incidents.incident import Incident
-from alerting.incidents.notice import Action, Milestone, Notice, Reason, identify
+from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason, identify
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
@@ -30,19 +30,23 @@ def incident(name: str = "a", about: Scope = TABLE, at: int = T0, **changes: Any
         "primary": of,
         "members": [],
         "sent": "page",
-        "reason": Reason.TABLE.value,
+        "reason": NoticeReason.TABLE.value,
         "peak": of.observed,
     }
     return Incident(**(given | changes))
 
 
 def notice(of: Incident, action: Action = Action.OPEN, at: int = T0, *milestones: Milestone) -> Notice:
-    reasons = {Action.OPEN: Reason.TABLE, Action.UPDATE: Reason.CHANGED, Action.RESOLVE: Reason.QUIET}
+    reasons = {
+        Action.OPEN: NoticeReason.TABLE,
+        Action.UPDATE: NoticeReason.CHANGED,
+        Action.RESOLVE: NoticeReason.QUIET,
+    }
     return Notice(
         id=identify(of.id, action, of.revision),
         action=action,
         at=at,
-        reason=Reason.REOPENED if of.reopened and action is Action.OPEN else reasons[action],
+        reason=NoticeReason.REOPENED if of.reopened and action is Action.OPEN else reasons[action],
         incidents=[of],
         milestones=list(milestones),
     )
@@ -70,7 +74,11 @@ def reopened(before: Notice, at: int) -> Notice:
 
 def digest(at: int, *incidents: Incident) -> Notice:
     return Notice(
-        id=identify("digest", at), action=Action.DIGEST, at=at, reason=Reason.DAILY, incidents=list(incidents)
+        id=identify("digest", at),
+        action=Action.DIGEST,
+        at=at,
+        reason=NoticeReason.DAILY,
+        incidents=list(incidents),
     )
 
 

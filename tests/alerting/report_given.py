@@ -10,13 +10,20 @@ from alerting.commands.labels import Kind, Label, scope_of
 from alerting.evaluation.comparison import compare
 from alerting.evaluation.evaluation import evaluate
 from alerting.incidents.incident import Incident
-from alerting.incidents.notice import Action, Notice, Reason, identify
+from alerting.incidents.notice import Action, Notice, NoticeReason, identify
 from alerting.messages.render import Renderer
 from alerting.report.report import ReportHead, write_report
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
 from config.links import Links
-from config.settings import Judge, Limits, Notify, Settings, TableLimit, Webhook
+from config.settings import (
+    JudgeSettings,
+    LimitsSettings,
+    NotifySettings,
+    Settings,
+    TableLimit,
+    WebhookSettings,
+)
 from detectors.model.finding import Cause, Finding, Trace, Verdict
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
@@ -49,8 +56,10 @@ HEAD = ReportHead(
     notes=["requests/0 begins at 2025-09-11 18:00 JST: what was before is no longer there."],
 )
 SETTINGS = Settings(
-    judge=Judge(sensitivity=1.4),
-    notify=Notify(webhooks=[Webhook(name="pager", url="https://pager.example/hook/s3cr3t-path")]),
+    judge=JudgeSettings(sensitivity=1.4),
+    notify=NotifySettings(
+        webhooks=[WebhookSettings(name="pager", url="https://pager.example/hook/s3cr3t-path")]
+    ),
 )
 
 
@@ -173,7 +182,9 @@ def month(more: int = 0) -> tuple[list[Incident], list[Notice]]:
 
 
 def notice(*incidents: Incident, action: Action, at: int) -> Notice:
-    return Notice(id=f"{action}-{at}", action=action, at=at, reason=Reason.TABLE, incidents=list(incidents))
+    return Notice(
+        id=f"{action}-{at}", action=action, at=at, reason=NoticeReason.TABLE, incidents=list(incidents)
+    )
 
 
 def month_report(path: Path, *, more: int = 0, words: Phrases = ENGLISH) -> str:
@@ -282,7 +293,7 @@ def hostile_report(path: Path, name: str = "", other: str = "") -> str:
         ZONE,
         title=bad,
         about=ReportHead(source=worse, first=FIRST, last=T0, notes=[bad, worse]),
-        settings=Settings(limits=Limits(tables={bad: TableLimit(wcu=1)})),
+        settings=Settings(limits=LimitsSettings(tables={bad: TableLimit(wcu=1)})),
         comparison=compare(incidents, []),
         compared=(bad, worse),
         evaluation=evaluate(incidents, [label], FIRST, T0),

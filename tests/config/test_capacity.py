@@ -3,10 +3,10 @@
 import pytest
 
 from config.capacity import Capacity
-from config.settings import Limits, TableLimit
+from config.settings import LimitsSettings, TableLimit
 
 CAPACITY = Capacity(
-    Limits(
+    LimitsSettings(
         tables={
             "items": TableLimit(rcu=40, wcu=10),
             "1/items": TableLimit(wcu=20),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from config.links import Links
 from config.settings import SCOPE_KINDS
-from config.settings import Links as LinkSettings
+from config.settings import LinksSettings as LinkSettings
 from config.template import PLACEHOLDERS, Template
 from detectors.model import scope
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.load import ConfigError, load_settings
-from config.settings import Kafka, Settings
+from config.settings import KafkaSettings, Settings
 
 LINE = re.compile(r"(?P<file>.+?):(?P<line>\d+):(?P<column>\d+): (?P<message>.+?); (?P<remedy>.+)")
 
@@ -31,14 +31,14 @@ def test_an_empty_file_or_section_means_the_defaults(tmp_path: Path, text: str) 
 
 
 def test_an_empty_kafka_section_chooses_kafka_and_null_does_not() -> None:
-    assert load_settings(None, "kafka:\n").kafka == Kafka()
+    assert load_settings(None, "kafka:\n").kafka == KafkaSettings()
     assert load_settings(None, "kafka: null\n").kafka is None
 
 
 def test_the_example_is_valid_and_differs_from_the_defaults_only_where_it_says_so() -> None:
     path = Path(__file__).parents[2] / "examples" / "uneri.yaml"
     example = load_settings(path)
-    assert example.kafka == Kafka()
+    assert example.kafka == KafkaSettings()
     assert example.links.templates
     assert example.limits.tables
     stated = {"kafka", "links", "limits"}
@@ -48,7 +48,7 @@ def test_the_example_is_valid_and_differs_from_the_defaults_only_where_it_says_s
 
 def test_the_daemon_of_the_compose_file_finds_kafka_and_is_reachable() -> None:
     settings = load_settings(Path(__file__).parents[2] / "examples" / "compose.yaml")
-    assert settings.kafka == Kafka(brokers=["kafka:9092"])
+    assert settings.kafka == KafkaSettings(brokers=["kafka:9092"])
     assert settings.web.listen == "0.0.0.0:8766"
 
 

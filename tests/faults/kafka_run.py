@@ -15,14 +15,14 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
-from config.settings import Judge, Kafka, Settings, Time, Web
+from config.settings import JudgeSettings, KafkaSettings, Settings, TimeSettings, WebSettings
 from streams.detect.gather import Judged
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.app import aiokafka_options
 from streams.kafka.checkpoints import KafkaCheckpoints
 from streams.kafka.fenced_store import OwnedRecords
 from streams.kafka.hanging_transactions import HangingTransactions
-from streams.kafka.notices import NotifyStage, Told
+from streams.kafka.notices import NoticesPart, NotifyStage
 from streams.kafka.stage import TOPIC
 from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
@@ -99,16 +99,16 @@ class Input:
     def settings(self) -> Settings:
         """Settings of an app of its own."""
         return Settings(
-            kafka=Kafka(
+            kafka=KafkaSettings(
                 brokers=self.brokers,
                 app=topics.unique("app"),
                 requests=self.requests,
                 shards=SHARDS,
                 replication=self.replication,
             ),
-            web=Web(listen="127.0.0.1:0"),
-            time=Time(idle=1),
-            judge=Judge(young=3600),
+            web=WebSettings(listen="127.0.0.1:0"),
+            time=TimeSettings(idle=1),
+            judge=JudgeSettings(young=3600),
         )
 
 
@@ -137,7 +137,7 @@ class KafkaRun:
     def start(self, worker: str = "one", *, patient: bool = False, **options: Any) -> Life:
         """Start a worker; a patient one takes no pause of its input for silence."""
         self.lives += 1
-        time = Time(idle=PATIENT) if patient else self.settings.time
+        time = TimeSettings(idle=PATIENT) if patient else self.settings.time
         settings = self.settings.model_copy(update={"time": time})
         return self._nursery.start(settings, self.log, worker=worker, **options)
 
@@ -283,14 +283,16 @@ class KafkaRun:
     def _judge_notices(self, report: Report, topic: dict[int, list[tuple[bytes, bytes]]]) -> None:
         parts: dict[tuple[int, int], bytes] = {}
         for _, value in topic[0]:
-            told = msgspec.msgpack.decode(value, type=Told)
+            told = msgspec.msgpack.decode(value, type=NoticesPart)
             key = told.watermark, told.part
             if key in parts:
                 report.again += 1
                 report.compare(f"notices {key} again", parts[key], value)
             parts[key] = value
         opened = [
-            notice for value in parts.values() for notice in msgspec.msgpack.decode(value, type=Told).notices
+            notice
+            for value in parts.values()
+            for notice in msgspec.msgpack.decode(value, type=NoticesPart).notices
         ]
         if not opened:
             report.wrong.append("nothing was told")

@@ -5,7 +5,7 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from config.settings import Judge, Local, Settings, Time
+from config.settings import JudgeSettings, LocalSettings, Settings, TimeSettings
 from streams.local.daemon import SOURCE, STAGE
 from streams.local.sqlite_store import SqliteStore
 from streams.rollup.block_codec import decode_block
@@ -33,7 +33,9 @@ class LocalInput:
     def settings(state: Path) -> Settings:
         """Settings of a state of its own."""
         return Settings(
-            local=Local(listen="127.0.0.1:0", state=str(state)), time=Time(idle=1), judge=Judge(young=3600)
+            local=LocalSettings(listen="127.0.0.1:0", state=str(state)),
+            time=TimeSettings(idle=1),
+            judge=JudgeSettings(young=3600),
         )
 
 

@@ -19,9 +19,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from config.settings import Judge, Settings
+from config.settings import JudgeSettings, Settings
 from streams.engine.engine import Engine
-from streams.engine.judging import Told
+from streams.engine.judging import Emitted
 from streams.engine.rolling import Rolled
 from streams.kafka import app as kafka_app
 from streams.kafka import daemon as kafka_daemon
@@ -51,7 +51,7 @@ class Death:
 class Tap(Engine):
     """Writes down every block and finding, which the local driver keeps to itself."""
 
-    def _judge(self, rolled: Rolled) -> Told:
+    def _judge(self, rolled: Rolled) -> Emitted:
         told = super()._judge(rolled)
         lines = [["block", encode_block(block).hex()] for block in rolled.blocks]
         lines += [["finding", one.id, one.revision, repr(one)] for one in told.findings]
@@ -62,7 +62,7 @@ class Tap(Engine):
 
 def warm_up() -> None:
     """Load the compiled judge."""
-    settings = Settings(judge=Judge(young=3600))
+    settings = Settings(judge=JudgeSettings(young=3600))
     engine = Engine(settings, ["r/0"], 2)
     engine.feed("r/0", traffic(0, 1).partitions[0])
     engine.finish("r/0")

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from config.settings import Judge, Kafka, Settings
+from config.settings import JudgeSettings, KafkaSettings, Settings
 from streams.engine.engine import Engine
 from streams.kafka.stages import DetectStage, RollupStage
 from streams.kafka.topics import Topics
 from streams.lane.chunk import Chunk
 from tests.faults.traffic import PARTITIONS, Traffic, traffic
 
-SETTINGS = Settings(judge=Judge(young=3600))
+SETTINGS = Settings(judge=JudgeSettings(young=3600))
 
 
 def in_turns(records: Traffic, run: int) -> Iterator[tuple[int, list[bytes]]]:
@@ -42,7 +42,7 @@ def test_the_pace_of_each_partition_changes_no_finding() -> None:
 
 
 def test_a_shard_that_is_restored_again_and_again_comes_to_the_same_state() -> None:
-    settings = SETTINGS.model_copy(update={"kafka": Kafka(shards=2)})
+    settings = SETTINGS.model_copy(update={"kafka": KafkaSettings(shards=2)})
     assert settings.kafka is not None
     names = Topics.of(settings.kafka)
     given = traffic(1)

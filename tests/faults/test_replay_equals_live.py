@@ -11,7 +11,7 @@ from alerting.incidents.notice import Notice
 from detectors.model.finding import Finding
 from streams.detect.gather import Judged
 from streams.history.topic import KafkaHistory
-from streams.kafka.notices import Told
+from streams.kafka.notices import NoticesPart
 from streams.replay import History, Replayed, replay
 from tests.faults.daemons import Nursery
 from tests.faults.kafka_run import Input, KafkaRun
@@ -35,7 +35,7 @@ def told_by(run: KafkaRun) -> Live:
         for finding in msgspec.msgpack.decode(value, type=Judged).findings:
             if finding.id not in findings or finding.revision > findings[finding.id].revision:
                 findings[finding.id] = finding
-    parts = [msgspec.msgpack.decode(value, type=Told) for _, value in read[run.names.notices][0]]
+    parts = [msgspec.msgpack.decode(value, type=NoticesPart) for _, value in read[run.names.notices][0]]
     once = {(told.watermark, told.part): told for told in parts}
     notices = [notice for key in sorted(once) for notice in once[key].notices]
     return Live(findings, notices, max(told.watermark for told in parts))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from config.settings import Kafka
+from config.settings import KafkaSettings
 from detectors.state.state import pack, unpack
 from streams.kafka.app import aiokafka_options, chunk_app
 from streams.kafka.checkpoints import KafkaCheckpoints
@@ -46,7 +46,7 @@ class Counting:
 
 
 async def main(broker: str, name: str, topic: str, every: float, pause: float) -> None:
-    kafka = Kafka(brokers=[broker], app=name, requests=topic)
+    kafka = KafkaSettings(brokers=[broker], app=name, requests=topic)
     options: dict[str, Any] = aiokafka_options(kafka)
     checkpoints = KafkaCheckpoints(
         OwnedRecords(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 
-from config.settings import Kafka
+from config.settings import KafkaSettings
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.checkpoints import KafkaCheckpoints
 from streams.kafka.fenced_store import OwnedRecords
@@ -42,7 +42,7 @@ class Process:
     """What one process would hold."""
 
     def __init__(self, kafka: str, topic: str) -> None:
-        self.hanging = HangingTransactions(Kafka(brokers=[kafka]))
+        self.hanging = HangingTransactions(KafkaSettings(brokers=[kafka]))
         self.records = OwnedRecords(
             topic, 1, {"bootstrap_servers": kafka}, hanging=self.hanging, forgotten=0.5, hangs=600
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
-from config.settings import DeadLetters, Kafka, Settings, Time, Web
+from config.settings import DeadLetterSettings, KafkaSettings, Settings, TimeSettings, WebSettings
 from detectors.state.state import pack
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.app import aiokafka_options
@@ -56,8 +56,10 @@ def daemon(settings: Settings, *roles: str) -> Iterator[subprocess.Popen[str]]:
 def prepared(kafka: str, **sections: object) -> Settings:
     requests = topics.unique("requests")
     topics.create(kafka, NewTopic(requests, PARTITIONS, 1, topic_configs={"retention.ms": "-1"}))
-    ours = Kafka(brokers=[kafka], app=topics.unique("app"), requests=requests, shards=1)
-    settings = Settings(kafka=ours, web=Web(listen=f"127.0.0.1:{free_port()}"), time=Time(idle=2), **sections)
+    ours = KafkaSettings(brokers=[kafka], app=topics.unique("app"), requests=requests, shards=1)
+    settings = Settings(
+        kafka=ours, web=WebSettings(listen=f"127.0.0.1:{free_port()}"), time=TimeSettings(idle=2), **sections
+    )
     setup_topics(settings)
     return settings
 
@@ -97,7 +99,7 @@ def records(kafka: str, topic: str) -> list[dict[str, object]]:
 
 
 def test_a_partition_of_garbage_ends_the_daemon_every_time_until_it_is_let_pass(kafka: str) -> None:
-    settings = prepared(kafka, dead_letters=DeadLetters(in_a_row=20))
+    settings = prepared(kafka, dead_letters=DeadLetterSettings(in_a_row=20))
     assert settings.kafka is not None
     bad = [*GOOD[:100], *[b"garbage"] * 30, *GOOD[100:]]
     topics.fill(kafka, settings.kafka.requests, [GOOD, bad])
@@ -112,7 +114,7 @@ def test_a_partition_of_garbage_ends_the_daemon_every_time_until_it_is_let_pass(
         assert "Traceback" not in said
         committed = topics.committed(kafka, settings.kafka.app, settings.kafka.requests, PARTITIONS)
         assert committed[1] <= 120
-    lenient = settings.model_copy(update={"dead_letters": DeadLetters(stop=False)})
+    lenient = settings.model_copy(update={"dead_letters": DeadLetterSettings(stop=False)})
     with daemon(lenient):
         wait_until(
             lambda: (
@@ -129,7 +131,7 @@ def test_roles_in_processes_of_their_own_pass_time_on_to_the_one_that_tells(kafk
     assert base.kafka is not None
     topics.fill(kafka, base.kafka.requests, [GOOD, GOOD])
     several = [("rollup", "detect"), ("incidents",), ("notify",)]
-    ours = [base.model_copy(update={"web": Web(listen=f"127.0.0.1:{free_port()}")}) for _ in several]
+    ours = [base.model_copy(update={"web": WebSettings(listen=f"127.0.0.1:{free_port()}")}) for _ in several]
     with daemon(ours[0], *several[0]), daemon(ours[1], *several[1]), daemon(ours[2], *several[2]):
 
         def told() -> bool:
@@ -164,7 +166,8 @@ def test_roles_in_processes_of_their_own_pass_time_on_to_the_one_that_tells(kafk
 
 def test_a_broker_that_does_not_answer_is_no_reason_to_be_restarted() -> None:
     settings = Settings(
-        kafka=Kafka(brokers=[f"127.0.0.1:{free_port()}"]), web=Web(listen=f"127.0.0.1:{free_port()}")
+        kafka=KafkaSettings(brokers=[f"127.0.0.1:{free_port()}"]),
+        web=WebSettings(listen=f"127.0.0.1:{free_port()}"),
     )
     with daemon(settings):
         wait_until(lambda: get(settings, "/healthz")[0] == 200)

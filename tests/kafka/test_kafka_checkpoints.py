@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
-from config.settings import Kafka
+from config.settings import KafkaSettings
 from detectors.state.state import StateError
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.checkpoints import PIECE_BYTES, KafkaCheckpoints
@@ -140,7 +140,7 @@ async def test_a_transaction_that_hangs_is_ended_and_hides_nothing_any_more(kafk
         await lost.begin_transaction()
         await lost.send_and_wait(topic, b"x", key=b"k|p|0", partition=0)
         await one.save("k", Checkpoint({"s/0": 2}, {}))
-    hanging = HangingTransactions(Kafka(brokers=[kafka]))
+    hanging = HangingTransactions(KafkaSettings(brokers=[kafka]))
     records = OwnedRecords(topic, 1, {"bootstrap_servers": kafka}, hanging=hanging, hangs=1.0)
     checkpoints = KafkaCheckpoints(records)
     async with asyncio.timeout(30):

@@ -11,7 +11,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
-from config.settings import Kafka, Settings, Time, Web
+from config.settings import KafkaSettings, Settings, TimeSettings, WebSettings
 from streams.detect.gather import Judged
 from streams.kafka.topics import TopicError, Topics, setup_topics, verified_topics
 from streams.rollup.block_codec import decode_block
@@ -66,9 +66,11 @@ def event(number: int) -> bytes:
 @pytest.fixture
 def settings(kafka: str) -> Settings:
     ours = Settings(
-        kafka=Kafka(brokers=[kafka], app=topics.unique("app"), requests=topics.unique("requests"), shards=2),
-        web=Web(listen="127.0.0.1:0"),
-        time=Time(idle=2),
+        kafka=KafkaSettings(
+            brokers=[kafka], app=topics.unique("app"), requests=topics.unique("requests"), shards=2
+        ),
+        web=WebSettings(listen="127.0.0.1:0"),
+        time=TimeSettings(idle=2),
     )
     setup_topics(ours)
     return ours
@@ -157,7 +159,7 @@ def test_events_become_blocks_and_judged_steps_and_a_kill_changes_none_of_them(
 
 def test_an_unreachable_broker_is_said_in_one_line_and_tried_again() -> None:
     address = f"127.0.0.1:{free_port()}"
-    running = daemon(Settings(kafka=Kafka(brokers=[address]), web=Web(listen="127.0.0.1:0")))
+    running = daemon(Settings(kafka=KafkaSettings(brokers=[address]), web=WebSettings(listen="127.0.0.1:0")))
     assert running.stderr is not None
     first = running.stderr.readline()  # however long a busy machine takes to start
     time.sleep(1)
@@ -172,8 +174,8 @@ def test_an_unreachable_broker_is_said_in_one_line_and_tried_again() -> None:
 
 
 def test_missing_topics_end_the_daemon_with_the_remedy(kafka: str) -> None:
-    ours = Kafka(brokers=[kafka], app=topics.unique("app"), requests="nowhere")
-    running = daemon(Settings(kafka=ours, web=Web(listen="127.0.0.1:0")))
+    ours = KafkaSettings(brokers=[kafka], app=topics.unique("app"), requests="nowhere")
+    running = daemon(Settings(kafka=ours, web=WebSettings(listen="127.0.0.1:0")))
     _, said = running.communicate(timeout=PATIENCE)
     assert running.returncode == 1
     assert len(said.strip().splitlines()) == 1, said

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from config.settings import Kafka, Settings, Slack, Web
+from config.settings import KafkaSettings, Settings, SlackSettings, WebSettings
 from streams.kafka.topics import setup_topics
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
 from tests.alerting.slack_standin import TOKEN, texts
@@ -58,11 +58,11 @@ async def asked(slack: SlackApp, text: str, over: str) -> str:
 async def test_a_silence_from_slack_holds_after_a_restart(kafka: str) -> None:
     async with SlackApp() as slack:
         settings = Settings(
-            kafka=Kafka(
+            kafka=KafkaSettings(
                 brokers=[kafka], app=topics.unique("app"), requests=topics.unique("requests"), shards=2
             ),
-            web=Web(listen=f"127.0.0.1:{free_port()}"),
-            slack=Slack(base_url=slack.base_url),
+            web=WebSettings(listen=f"127.0.0.1:{free_port()}"),
+            slack=SlackSettings(base_url=slack.base_url),
         )
         slack.daemon = f"http://{settings.web.listen}"
         await asyncio.to_thread(setup_topics, settings)

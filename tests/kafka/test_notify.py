@@ -10,7 +10,7 @@ from pathlib import Path
 from aiohttp import web
 from kafka.admin import NewTopic
 
-from config.settings import Judge, Kafka, Settings, Slack, Time, Web
+from config.settings import JudgeSettings, KafkaSettings, Settings, SlackSettings, TimeSettings, WebSettings
 from streams.kafka.topics import setup_topics
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 from tests.kafka import topic as topics
@@ -52,13 +52,13 @@ async def test_a_teller_that_is_killed_tells_each_page_once_and_the_decider_need
 ) -> None:
     async with Killer() as slack:
         settings = Settings(
-            kafka=Kafka(
+            kafka=KafkaSettings(
                 brokers=[kafka], app=topics.unique("app"), requests=topics.unique("requests"), shards=1
             ),
-            web=Web(listen="127.0.0.1:0"),
-            time=Time(idle=2),
-            judge=Judge(young=3600),
-            slack=Slack(base_url=slack.base_url, channel="C0UNERI"),
+            web=WebSettings(listen="127.0.0.1:0"),
+            time=TimeSettings(idle=2),
+            judge=JudgeSettings(young=3600),
+            slack=SlackSettings(base_url=slack.base_url, channel="C0UNERI"),
         )
         assert settings.kafka is not None
         topics.create(kafka, NewTopic(settings.kafka.requests, 1, 1, topic_configs={"retention.ms": "-1"}))

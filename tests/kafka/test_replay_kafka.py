@@ -18,7 +18,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
-from config.settings import Kafka, Settings
+from config.settings import KafkaSettings, Settings
 from streams.engine.rolling import Rolling
 from streams.history import topic as replay_kafka
 from streams.history.topic import KafkaHistory
@@ -60,8 +60,8 @@ def written(broker: str, partitions: list[list[bytes]], **options: Any) -> str:
     return name
 
 
-def kafka_of(broker: str) -> Kafka:
-    return Kafka(brokers=[broker])
+def kafka_of(broker: str) -> KafkaSettings:
+    return KafkaSettings(brokers=[broker])
 
 
 LONG = 20_000
@@ -326,7 +326,7 @@ def test_a_topic_of_the_same_name_is_not_gone_on_with(kafka: str) -> None:
 
 
 def test_a_credential_that_is_not_set_is_said_in_one_line() -> None:
-    kafka = Kafka(
+    kafka = KafkaSettings(
         brokers=["127.0.0.1:1"],
         security="sasl_plaintext",
         sasl_mechanism="PLAIN",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kafka.admin import NewTopic
 
-from config.settings import Kafka
+from config.settings import KafkaSettings
 from detectors.state.state import unpack
 from streams.kafka.app import aiokafka_options
 from streams.kafka.checkpoints import KafkaCheckpoints
@@ -55,7 +55,7 @@ class Workers:
 
 def checkpointed(broker: str, app: str, source: str) -> list[tuple[int, dict[str, int]]]:
     """Offset and counts in the checkpoint of each partition."""
-    kafka = Kafka(brokers=[broker], app=app)
+    kafka = KafkaSettings(brokers=[broker], app=app)
 
     async def read() -> list[tuple[int, dict[str, int]]]:
         records = OwnedRecords(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, aiokafka_options(kafka))

@@ -7,10 +7,10 @@ import json
 from random import Random
 from typing import Final
 
-from config.settings import Judge, Settings
+from config.settings import JudgeSettings, Settings
 from tests.laws.events import T0, Sent
 
-SETTINGS: Final = Settings(judge=Judge(young=2 * 3600))
+SETTINGS: Final = Settings(judge=JudgeSettings(young=2 * 3600))
 HOURS: Final = 4
 HAMMERED: Final = range(3 * 3600, 3 * 3600 + 900)
 SOURCE: Final = "requests/0"

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from itertools import cycle
 from typing import Final, NamedTuple, Self
 
-from config.settings import Rollup as Bounds
-from config.settings import Settings, Time
+from config.settings import RollupSettings as Bounds
+from config.settings import Settings, TimeSettings
 from detectors.model.measures import SUMMED, Measure
 from detectors.model.scope import ScopeOrEdge
 from streams.decode.decoder import Decoder
@@ -15,7 +15,7 @@ from streams.measure.fanned_out import FannedOut, fan_out_block
 from streams.rollup.block import Block
 from streams.rollup.rollup import Rollup
 
-TIME: Final = Time()
+TIME: Final = TimeSettings()
 ALL: Final = (10**9,)
 
 Place = tuple[int, ScopeOrEdge]

@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from config.settings import Rollup as Bounds
+from config.settings import RollupSettings as Bounds
 from streams.decode.parse import parse
 from streams.rollup.block_codec import encode_block
 from streams.rollup.summary import MAX_TAGS

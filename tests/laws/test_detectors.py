@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from config.settings import Judge as JudgeSettings
+from config.settings import JudgeSettings
 from detectors.judge.judge import Judge
 from detectors.judge.verdicts import CODES
 from detectors.model.measures import Measure

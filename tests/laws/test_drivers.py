@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from config.settings import Kafka
+from config.settings import KafkaSettings
 from detectors.model.finding import Finding
 from streams.detect.gather import Judged
 from streams.engine.engine import Engine
@@ -19,7 +19,7 @@ from streams.lane.chunk import Chunk
 from streams.replay import replay
 from tests.laws.hammered import DISTURBED, SETTINGS
 
-TOPICS: Final = Topics.of(Kafka(app="law", requests="requests"))
+TOPICS: Final = Topics.of(KafkaSettings(app="law", requests="requests"))
 SHARDS: Final = 2
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.decode.decoder import Decoder
 from streams.decode.parse import parse
-from streams.decode.rejected import Reason, Rejected
+from streams.decode.rejected import Rejected, RejectReason
 from tests.laws.events import T0, anything, malformed, record, records, spoilt, stamp_of_sent, steady, streams
 
 MANY = 1500
@@ -35,8 +35,8 @@ def test_a_record_bears_the_time_it_is_said_to_bear(sent: Sequence[tuple[bytes, 
 
 def test_spoilt_records_are_spoilt_in_every_way() -> None:
     reasons = Counter(bad.reason for seed in range(MANY) for bad in of_one(spoilt(seed * 104_729)))
-    never = {Reason.TOO_LARGE, Reason.TOO_DEEP}  # these take long to write
-    assert set(Reason) - set(reasons) <= never | {Reason.FAR_FUTURE}
+    never = {RejectReason.TOO_LARGE, RejectReason.TOO_DEEP}  # these take long to write
+    assert set(RejectReason) - set(reasons) <= never | {RejectReason.FAR_FUTURE}
     assert MANY * 0.8 < sum(reasons.values()) < MANY, "some are still good events, or other ones"
 
 

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from detectors.model.finding import Finding, Verdict
-from streams.decode.rejected import Reason
+from streams.decode.rejected import RejectReason
 from streams.engine.engine import Engine
 from tests.laws.hammered import DISTURBED, IN_ORDER, SETTINGS, SOURCE
 from tests.laws.partition import fed
@@ -49,7 +49,7 @@ def test_the_world_is_one_in_which_much_is_told_and_some_of_it_corrected(whole: 
     partition = fed(DISTURBED)
     assert partition.rollup.late > 50
     assert partition.rollup.duplicates > 100
-    assert {bad.reason for _, bad in partition.rejected} == {Reason.NOT_JSON, Reason.FAR_FUTURE}
+    assert {bad.reason for _, bad in partition.rejected} == {RejectReason.NOT_JSON, RejectReason.FAR_FUTURE}
 
 
 @pytest.mark.parametrize("seed", range(2))

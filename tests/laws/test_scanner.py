@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.settings import Rollup as Bounds
+from config.settings import RollupSettings as Bounds
 from config.settings import Settings
 from detectors.latency.latency import EDGES, bins_of
 from detectors.state.compiled import COMPILES

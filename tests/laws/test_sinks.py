@@ -11,9 +11,9 @@ from aiohttp import ClientConnectionError
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import identify
-from alerting.outbox.content import Content, Known
-from alerting.outbox.row import Row, Send
-from alerting.outbox.sink import Outcome, Result, Sink
+from alerting.outbox.content import Content, SubjectState
+from alerting.outbox.row import OutboxRow, Send
+from alerting.outbox.sink import DeliveryOutcome, Result, Sink
 from alerting.sinks.alertmanager import AlertmanagerSink, in_alerts
 from alerting.sinks.http_outcome import outcome_of_failure
 from alerting.sinks.receivers import in_messages
@@ -41,7 +41,7 @@ class Case(NamedTuple):
 
     sink: Sink
     standin: Any
-    content: Callable[[Dispatch, Known], Content | None]
+    content: Callable[[Dispatch, SubjectState], Content | None]
     keys: Callable[[], list[str]]
     again: bool  # a repeat does no harm: the receiver recognises it
     refusals: tuple[str, ...] = ("401", "307", "400")
@@ -99,10 +99,10 @@ def dispatch(name: str = "items") -> Dispatch:
     )
 
 
-def row(case: Case, of: Dispatch) -> Row:
-    content = case.content(of, Known())
+def row(case: Case, of: Dispatch) -> OutboxRow:
+    content = case.content(of, SubjectState())
     assert content is not None
-    return Row(
+    return OutboxRow(
         id=of.id,
         destination="slack:#uneri",
         subject=of.subject,
@@ -115,7 +115,7 @@ def row(case: Case, of: Dispatch) -> Row:
     )
 
 
-async def outcome(case: Case, *faults: str) -> Outcome:
+async def outcome(case: Case, *faults: str) -> DeliveryOutcome:
     case.standin.faults.extend(faults)
     return await case.sink.deliver(row(case, dispatch()))
 
@@ -220,18 +220,18 @@ def test_an_error_of_a_connection_is_said_without_its_words() -> None:
 @SINKS
 async def test_what_a_sink_says_of_an_incident_does_not_depend_on_when_it_is_asked(sink: Any) -> None:
     async with sink() as case:
-        first, second = (case.content(dispatch(), Known()) for _ in range(2))
+        first, second = (case.content(dispatch(), SubjectState()) for _ in range(2))
         assert first == second
 
 
 async def test_an_alert_keeps_its_labels_when_its_incident_turns_into_something_else() -> None:
     content = in_alerts(LINKS, {})
-    first = content(dispatch(), Known())
+    first = content(dispatch(), SubjectState())
     assert first is not None
     deeper = told(finding(scope("function", "put"), "other"))[0]
     second = content(
         Dispatch(id="2", destination="x", form=Form.PARENT, subject="s", notice=deeper, at=T0),
-        Known(key=first.key),
+        SubjectState(key=first.key),
     )
     assert second is not None
     assert second.key == first.key

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.decode.rejected import Reason
+from streams.decode.rejected import RejectReason
 from streams.decode.watermark import CONFIRM_FAR, CONFIRM_NEAR, DAY
 from tests.laws.events import T0, Sent, record, seeds, steady, streams
 from tests.laws.partition import TIME, Partition, counted, fed
@@ -55,7 +55,7 @@ def test_wild_stamps_one_at_a_time_never_move_the_watermark_also_when_they_come_
     whole, other = fed([one.body for one in sent]), fed(mixed, sizes)
     assert counted(other.blocks) == counted(whole.blocks)
     assert other.watermarks[-1] == whole.watermarks[-1]
-    assert {bad.reason for _, bad in other.rejected} == {Reason.FAR_FUTURE}
+    assert {bad.reason for _, bad in other.rejected} == {RejectReason.FAR_FUTURE}
     assert len(other.rejected) + len(sent) == len(mixed)
 
 
@@ -103,7 +103,7 @@ def test_the_first_record_after_a_quiet_stretch_does_not_confirm_a_wild_one(
     morning = [record(1, T0 + quiet, "first"), wild(T0 + quiet, ahead), record(2, T0 + quiet, "second")]
     partition = Partition().feed([*begun, *morning])
     assert partition.rollup.watermark == (T0 + quiet - TIME.lateness) // 10 * 10
-    assert [(at, bad.reason) for at, bad in partition.rejected] == [(3, Reason.FAR_FUTURE)]
+    assert [(at, bad.reason) for at, bad in partition.rejected] == [(3, RejectReason.FAR_FUTURE)]
 
 
 def test_where_records_are_further_apart_than_a_leap_each_is_counted_and_time_lags_by_one() -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from alerting.commands.command import Matching
 from alerting.commands.matching import matches
-from config.settings import Match
+from config.settings import MatchSettings
 from detectors.model.scope import Edge
 from tests.alerting.given import IOS, PUT, ROUTE, SERVICE, TABLE, finding, scope, share
 from tests.alerting.notices import incident
@@ -35,7 +35,7 @@ from tests.alerting.notices import incident
 )
 def test_every_part_that_is_given_must_fit_in_one_of_its_entries(parts: dict[str, Any], fits: bool) -> None:
     assert matches(Matching(**parts), incident()) is fits
-    assert matches(Match(**parts), incident()) is fits
+    assert matches(MatchSettings(**parts), incident()) is fits
 
 
 @given(st.text(alphabet="a.[]()?+|^$\\{}é\n", min_size=1), st.text(alphabet="a.[]()?+|^$\\{}é\n", min_size=1))

@@ -19,11 +19,11 @@ from alerting.commands.slack_actions import (
     snooze_of,
 )
 from alerting.commands.until import LONGEST
-from config.settings import Digest
+from config.settings import DigestSettings
 from tests.alerting.given import T0, incident
 
 TOKYO = ZoneInfo("Asia/Tokyo")
-MORNING = Digest(at="09:00", timezone="Asia/Tokyo")
+MORNING = DigestSettings(at="09:00", timezone="Asia/Tokyo")
 HOOK = "https://hooks.slack.com/actions/T1/2/3"
 
 

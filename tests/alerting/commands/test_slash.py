@@ -3,7 +3,7 @@ from hypothesis import given as having
 from hypothesis import strategies as st
 
 from alerting.commands.command import Matching
-from alerting.commands.slash import Fault, Help, Query, Silence, Unsilence, WhatChanged, parse
+from alerting.commands.slash import Fault, Help, Query, SilenceRequest, UnsilenceRequest, WhatChanged, parse
 from alerting.commands.until import LONGEST, SHORTEST
 from alerting.words.locales import LANGUAGES
 from alerting.words.phrases import Phrases
@@ -22,8 +22,8 @@ from alerting.words.phrases import Phrases
         ("what-changed", WhatChanged(7200)),
         ("what-changed 1d12h", WhatChanged(129_600)),
         ("変化 30分", WhatChanged(1800)),
-        ("unsilence a1b2", Unsilence("a1b2")),
-        ("停止解除 a1b2", Unsilence("a1b2")),
+        ("unsilence a1b2", UnsilenceRequest("a1b2")),
+        ("停止解除 a1b2", UnsilenceRequest("a1b2")),
     ],
 )
 def test_what_is_written_is_what_is_asked(text: str, asked: object) -> None:
@@ -32,18 +32,18 @@ def test_what_is_written_is_what_is_asked(text: str, asked: object) -> None:
 
 def test_a_silence_names_things_then_how_long_then_why() -> None:
     asked = parse("silence table:items account:123456789012 verdict:Spike 2h we move &amp; test it")
-    assert asked == Silence(
+    assert asked == SilenceRequest(
         Matching(scopes=["table:items"], accounts=["123456789012"], verdicts=["spike"]),
         7200,
         "we move & test it",
     )
-    assert parse("silence service:shop measure:wcu 30m") == Silence(
+    assert parse("silence service:shop measure:wcu 30m") == SilenceRequest(
         Matching(services=["shop"], measures=["wcu"]), 1800, ""
     )
-    assert parse("停止 table:items 2時間 負荷試験") == Silence(
+    assert parse("停止 table:items 2時間 負荷試験") == SilenceRequest(
         Matching(scopes=["table:items"]), 7200, "負荷試験"
     )
-    assert parse("silence everything 1h fire drill") == Silence(Matching(), 3600, "fire drill")
+    assert parse("silence everything 1h fire drill") == SilenceRequest(Matching(), 3600, "fire drill")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_silence_names_things_then_how_long_then_why() -> None:
 )
 def test_a_silence_is_read_as_a_japanese_keyboard_writes_it(text: str, matching: Matching) -> None:
     asked = parse(text)
-    assert isinstance(asked, Silence), asked
+    assert isinstance(asked, SilenceRequest), asked
     assert asked.matching == matching
 
 
@@ -72,7 +72,7 @@ def test_a_silence_is_read_as_a_japanese_keyboard_writes_it(text: str, matching:
 def test_a_name_with_spaces_stands_in_quotes_whichever_the_keyboard_makes(quotes: str) -> None:
     left, right = quotes[0], quotes[1]
     asked = parse(f"silence route:{left}POST /items/{{id}}{right} 1h")
-    assert asked == Silence(Matching(scopes=["route:POST /items/{id}"]), 3600, "")
+    assert asked == SilenceRequest(Matching(scopes=["route:POST /items/{id}"]), 3600, "")
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ WORDS = st.sampled_from(
 @having(st.text(max_size=80) | st.lists(WORDS | st.text(max_size=8), max_size=6).map(" ".join))
 def test_any_text_is_a_question_a_command_or_a_call_for_help(text: str) -> None:
     asked = parse(text)
-    assert isinstance(asked, Help | Query | WhatChanged | Silence | Unsilence)
-    if isinstance(asked, Silence):
+    assert isinstance(asked, Help | Query | WhatChanged | SilenceRequest | UnsilenceRequest)
+    if isinstance(asked, SilenceRequest):
         assert SHORTEST <= asked.seconds <= LONGEST
         assert len(asked.why) <= 200
         named = any(vars_of(asked.matching))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from alerting.incidents.incidents import Incidents
-from alerting.incidents.notice import Action, Reason
+from alerting.incidents.notice import Action, NoticeReason
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
@@ -171,7 +171,7 @@ def test_absences_of_different_times_are_different_pages() -> None:
 def test_an_exception_never_seen_before_is_told_at_once() -> None:
     incidents = Incidents(Settings())
     [notice] = incidents.feed([fatal()], T0)
-    assert (notice.action, notice.at, notice.reason) == (Action.OPEN, T0, Reason.NEW)
+    assert (notice.action, notice.at, notice.reason) == (Action.OPEN, T0, NoticeReason.NEW)
 
 
 def test_the_exception_explains_the_errors_that_it_makes() -> None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from alerting.incidents.incident import finding_to_json
 from alerting.incidents.incidents import Incidents
-from alerting.incidents.notice import Action, Milestone, Notice, Reason
-from config.settings import Digest, Settings
-from detectors.model.finding import Finding, Traffic, Verdict
+from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
+from config.settings import DigestSettings, Settings
+from detectors.model.finding import CallRate, Finding, Verdict
 from detectors.model.measures import Measure
 from detectors.watch.hottest import Load
 from tests.alerting.given import (
@@ -55,7 +55,7 @@ def test_a_table_its_callers_and_what_is_in_front_are_one_page() -> None:
 def test_a_page_leaves_at_once_when_a_table_is_affected() -> None:
     incidents = Incidents(Settings())
     [notice] = incidents.feed([table_finding()], T0)
-    assert (notice.at, notice.reason, notice.incident.alerted) == (T0, Reason.TABLE, T0)
+    assert (notice.at, notice.reason, notice.incident.alerted) == (T0, NoticeReason.TABLE, T0)
 
 
 def test_a_finding_in_front_waits_one_step_for_a_deeper_one() -> None:
@@ -70,7 +70,7 @@ def test_what_waited_in_vain_leaves_at_its_own_time_however_late_the_watermark_c
     incidents = Incidents(Settings())
     incidents.feed([finding(PUT)], T0)
     [notice] = incidents.feed([], T0 + 900)
-    assert (notice.action, notice.at, notice.reason) == (Action.OPEN, T0 + STEP, Reason.WAITED)
+    assert (notice.action, notice.at, notice.reason) == (Action.OPEN, T0 + STEP, NoticeReason.WAITED)
 
 
 def test_what_joins_later_edits_the_message_and_a_deeper_one_takes_the_lead() -> None:
@@ -80,8 +80,8 @@ def test_what_joins_later_edits_the_message_and_a_deeper_one_takes_the_lead() ->
     [second] = incidents.feed([table_finding(seen=T0 + 120)], T0 + 120)
     [third] = incidents.feed([finding(ROUTE, seen=T0 + 180)], T0 + 180)
     assert [first.incident.id, second.incident.id, third.incident.id] == [first.incident.id] * 3
-    assert (second.action, second.reason) == (Action.UPDATE, Reason.DEEPER)
-    assert (third.action, third.reason) == (Action.UPDATE, Reason.JOINED)
+    assert (second.action, second.reason) == (Action.UPDATE, NoticeReason.DEEPER)
+    assert (third.action, third.reason) == (Action.UPDATE, NoticeReason.JOINED)
     assert third.incident.primary.about == TABLE
 
 
@@ -90,7 +90,7 @@ def test_once_it_is_told_a_higher_score_does_not_change_what_a_page_is_about() -
     incidents.feed([table_finding(score=0.9)], T0)
     reads = table_finding(id="reads", measure=Measure.RCU, score=0.99, seen=T0 + 60)
     [joined] = incidents.feed([reads], T0 + 60)
-    assert (joined.reason, joined.incident.primary.measure) == (Reason.JOINED, Measure.WCU)
+    assert (joined.reason, joined.incident.primary.measure) == (NoticeReason.JOINED, Measure.WCU)
 
 
 def test_the_end_of_what_was_never_told_is_not_told() -> None:
@@ -144,7 +144,7 @@ def test_a_function_that_falls_while_its_routes_are_served_is_not_told() -> None
     assert incidents.feed([replaced], T0) == []
     assert incidents.feed([], T0 + 20 * STEP) == []
     [kept] = incidents.known()
-    assert (kept.sent, kept.reason) == ("none", Reason.TAKEN_OVER.value)
+    assert (kept.sent, kept.reason) == ("none", NoticeReason.TAKEN_OVER.value)
     route = finding(ROUTE, seen=T0 + 21 * STEP, start=T0 + 19 * STEP, **fallen)
     [notice] = incidents.feed([route], T0 + 30 * STEP)
     assert (notice.action, notice.incident.primary.about) == (Action.OPEN, PUT), "its route fell too"
@@ -228,7 +228,7 @@ def test_what_comes_back_soon_is_the_same_incident_and_what_comes_back_late_is_a
     incidents.feed([ended(first, T0 + 600)], over)
     again = table_finding(id="again", start=over, seen=over + GATHER)
     [back] = incidents.feed([again], over + GATHER)
-    assert (back.action, back.reason, back.incident.reopened) == (Action.OPEN, Reason.REOPENED, 1)
+    assert (back.action, back.reason, back.incident.reopened) == (Action.OPEN, NoticeReason.REOPENED, 1)
     assert back.milestones == [Milestone.REOPENED]
     over = over + GATHER + 600 + 2 * QUIET
     incidents.feed([ended(again, over - 2 * QUIET)], over)
@@ -246,7 +246,7 @@ def test_a_blip_that_ends_while_it_waits_is_kept_and_not_told() -> None:
     blip = finding(PUT)
     assert incidents.feed([blip, ended(blip, T0 + 30)], T0 + 3600) == []
     [known] = incidents.known()
-    assert (known.sent, known.reason, known.state) == ("none", Reason.OVER, "resolved")
+    assert (known.sent, known.reason, known.state) == ("none", NoticeReason.OVER, "resolved")
 
 
 def test_a_repeated_telling_changes_nothing_even_after_the_incident_is_over() -> None:
@@ -268,7 +268,7 @@ def test_a_finding_told_after_the_watermark_waits_for_its_time() -> None:
 
 
 def test_growth_is_told_once_a_day_in_the_digest_and_never_as_a_page() -> None:
-    tokyo = Settings(digest=Digest(at="09:00", timezone="Asia/Tokyo"))
+    tokyo = Settings(digest=DigestSettings(at="09:00", timezone="Asia/Tokyo"))
     incidents = Incidents(tokyo)
     users, logs = scope("table", "users"), scope("table", "logs")
     notices = incidents.feed([growth_finding(users, days=40.0), growth_finding(logs, days=3.0)], T0)
@@ -295,7 +295,7 @@ def test_a_spike_on_a_table_that_grows_is_a_page_of_its_own() -> None:
 
 
 def test_a_time_zone_that_does_not_exist_is_refused_with_the_remedy() -> None:
-    wrong = Settings.model_construct(digest=Digest.model_construct(at="09:00", timezone="Asia/Tokio"))
+    wrong = Settings.model_construct(digest=DigestSettings.model_construct(at="09:00", timezone="Asia/Tokio"))
     with pytest.raises(ValueError, match=r"Asia/Tokio.*write it like Asia/Tokyo"):
         Incidents(wrong)
 
@@ -404,7 +404,7 @@ def test_what_lies_behind_a_slow_function_stays_known_when_the_table_has_eased_a
         observed=405.0,
         expected=5.0,
         calls=10.0,
-        traffic=[Traffic(scope=PUT, calls=10.0)],
+        traffic=[CallRate(scope=PUT, calls=10.0)],
         touches=[PUT],
     )
     slow_function = finding(

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import alerting.incidents.closed
-from alerting.incidents.fingerprint import Earlier, Memory
+from alerting.incidents.fingerprint import Earlier, FingerprintMemory
 from alerting.incidents.incident import Incident, finding_to_json
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.life import GAP, WORSE, grown
-from alerting.incidents.notice import Action, Milestone, Notice, Reason
-from config.settings import Incidents as IncidentSettings
+from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
+from config.settings import IncidentsSettings as IncidentSettings
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from tests.alerting.given import (
@@ -91,10 +91,12 @@ def test_what_worsens_and_eases_is_said_once_each_and_noise_between_is_not() -> 
         "open",
         "worsening",
     ]
-    assert [notice.reason for notice in notices if notice.reason in (Reason.WORSE, Reason.BETTER)] == [
-        Reason.WORSE,
-        Reason.BETTER,
-        Reason.WORSE,
+    assert [
+        notice.reason for notice in notices if notice.reason in (NoticeReason.WORSE, NoticeReason.BETTER)
+    ] == [
+        NoticeReason.WORSE,
+        NoticeReason.BETTER,
+        NoticeReason.WORSE,
     ]
 
 
@@ -183,7 +185,7 @@ def test_what_comes_again_after_a_while_is_quieter_each_time_until_it_rests() ->
 
 
 def test_a_repeat_follows_the_last_told_one_for_thirty_days() -> None:
-    memory = Memory()
+    memory = FingerprintMemory()
     memory.keep("print", Earlier(incident="a", at=T0))
     assert memory.find("print", T0 + 30 * DAY) is not None
     assert memory.find("print", T0 + 30 * DAY + 1) is None
@@ -207,7 +209,7 @@ def test_when_late_data_takes_all_back_the_message_is_withdrawn_and_what_is_true
     [notice] = incidents.feed([withdrawn(first, T0 + 120, 1)], T0 + 120)
     assert (notice.action, notice.reason, notice.milestones) == (
         Action.WITHDRAW,
-        Reason.LATE,
+        NoticeReason.LATE,
         [Milestone.WITHDRAWN],
     )
     assert (notice.incident.id, notice.incident.state) == (page.incident.id, "withdrawn")
@@ -247,7 +249,7 @@ def test_what_is_withdrawn_before_it_is_told_is_not_told_and_stays_known() -> No
     incidents, first = Incidents(Settings()), finding(PUT)
     assert incidents.feed([first, withdrawn(first, T0 + 30, 1)], T0 + DAY) == []
     [known] = incidents.known()
-    assert (known.state, known.sent, known.reason) == ("withdrawn", "none", Reason.LATE.value)
+    assert (known.state, known.sent, known.reason) == ("withdrawn", "none", NoticeReason.LATE.value)
 
 
 def test_when_late_data_takes_the_main_finding_back_the_message_is_about_the_next() -> None:
@@ -258,7 +260,7 @@ def test_when_late_data_takes_the_main_finding_back_the_message_is_about_the_nex
     assert (notice.action, notice.milestones) == (Action.UPDATE, [Milestone.AMENDED])
     assert (notice.incident.primary.about, notice.incident.members) == (PUT, [])
     line = finding_to_json(withdrawn(table, T0 + 120, 1), notice.incident)
-    assert (line["sent"], line["reason"]) == ("none", Reason.LATE.value)
+    assert (line["sent"], line["reason"]) == ("none", NoticeReason.LATE.value)
 
 
 def test_what_is_withdrawn_at_the_moment_in_which_the_same_is_found_again_is_one_message_amended() -> None:
@@ -332,7 +334,12 @@ def test_a_limit_of_the_digest_that_becomes_near_is_a_page() -> None:
     assert [notice.action for notice in notices] == [Action.DIGEST]
     at = T0 + DAY + 60
     [page] = incidents.feed([limit(True, 1, at)], at)
-    assert (page.action, page.at, page.reason, page.incident.follows) == (Action.OPEN, at, Reason.NEAR, None)
+    assert (page.action, page.at, page.reason, page.incident.follows) == (
+        Action.OPEN,
+        at,
+        NoticeReason.NEAR,
+        None,
+    )
     assert incidents.feed([], at + DAY) == []  # it is no part of the digest any more
     grew, near = incidents.known()
     assert (grew.sent, grew.state, near.sent, near.state) == ("digest", "resolved", "page", "open")

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from alerting.commands.command import Ask, Command
 from alerting.incidents.incidents import Incidents
-from alerting.outbox.crash_points import CrashPoint
+from alerting.outbox.crash_points import DeliveryCrashPoint
 from config.settings import Settings
 from tests.alerting.desk import Desk, FakeClock, Memory
 from tests.alerting.given import T0, ended, growth_finding, scope, table_finding
@@ -29,12 +29,12 @@ class DeathError(BaseException):
 class Fate:
     """Dies the ``turn``-th time that ``point`` is passed, once; counts what is passed."""
 
-    def __init__(self, point: CrashPoint | None = None, turn: int = 0) -> None:
+    def __init__(self, point: DeliveryCrashPoint | None = None, turn: int = 0) -> None:
         self.point, self.turn = point, turn
-        self.passed: Counter[CrashPoint] = Counter()
+        self.passed: Counter[DeliveryCrashPoint] = Counter()
         self.died = False
 
-    def __call__(self, point: CrashPoint) -> None:
+    def __call__(self, point: DeliveryCrashPoint) -> None:
         self.passed[point] += 1
         if not self.died and point is self.point and self.passed[point] == self.turn:
             self.died = True
@@ -116,7 +116,7 @@ def seen(slack: SlackStandin) -> list[tuple[str, bool, str, int]]:
 
 
 @pytest.fixture(scope="module")
-def whole() -> tuple[list[tuple[str, bool, str, int]], Counter[CrashPoint]]:
+def whole() -> tuple[list[tuple[str, bool, str, int]], Counter[DeliveryCrashPoint]]:
     """What is seen without any death, and how often each point is passed."""
     fate = Fate()
     slack, _ = asyncio.run(lives(fate, story()))
@@ -124,17 +124,17 @@ def whole() -> tuple[list[tuple[str, bool, str, int]], Counter[CrashPoint]]:
 
 
 def test_the_story_passes_every_point_but_those_of_a_later_start(
-    whole: tuple[list[tuple[str, bool, str, int]], Counter[CrashPoint]],
+    whole: tuple[list[tuple[str, bool, str, int]], Counter[DeliveryCrashPoint]],
 ) -> None:
     told, passed = whole
-    assert set(CrashPoint) - set(passed) == {CrashPoint.PRUNED}
+    assert set(DeliveryCrashPoint) - set(passed) == {DeliveryCrashPoint.PRUNED}
     assert {channel for channel, *_ in told} == {"C0UNERI", "C0SPARE", "C0DIGEST"}
     assert any(in_thread for _, in_thread, *_ in told)
 
 
-@pytest.mark.parametrize("point", [one for one in CrashPoint if one is not CrashPoint.PRUNED])
+@pytest.mark.parametrize("point", [one for one in DeliveryCrashPoint if one is not DeliveryCrashPoint.PRUNED])
 async def test_a_death_at_a_point_changes_nothing_of_what_people_see(
-    point: CrashPoint, whole: tuple[list[tuple[str, bool, str, int]], Counter[CrashPoint]]
+    point: DeliveryCrashPoint, whole: tuple[list[tuple[str, bool, str, int]], Counter[DeliveryCrashPoint]]
 ) -> None:
     told, passed = whole
     for turn in range(1, passed[point] + 1):
@@ -148,7 +148,7 @@ async def test_a_death_at_a_point_changes_nothing_of_what_people_see(
 
 async def test_the_first_message_ever_may_be_doubled_where_the_id_of_its_channel_is_not_known() -> None:
     settings = Settings.model_validate({"slack": {"channel": "#uneri"}})
-    slack, _ = await lives(Fate(CrashPoint.SENT, 1), story()[:3], settings)
+    slack, _ = await lives(Fate(DeliveryCrashPoint.SENT, 1), story()[:3], settings)
     assert [one.id for one in slack.parents][:2] == [slack.parents[0].id] * 2
     assert len(slack.parents) == 3
 
@@ -181,7 +181,7 @@ async def test_a_death_while_old_rows_are_dropped_loses_nothing_that_is_new() ->
         await dead(desk)
         kept = len(disk.rows)
         clock.time = T0 + 31 * 86400
-        desk = Desk(slack, clock, disk, SETTINGS, at=Fate(CrashPoint.PRUNED, 1))
+        desk = Desk(slack, clock, disk, SETTINGS, at=Fate(DeliveryCrashPoint.PRUNED, 1))
         with pytest.raises(DeathError):
             await desk.courier.start()
         desk = Desk(slack, clock, disk, SETTINGS)

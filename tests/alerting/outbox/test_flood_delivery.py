@@ -12,8 +12,8 @@ from alerting.incidents.incidents import Incidents
 from alerting.messages.message import Message
 from alerting.outbox.content import Content
 from alerting.outbox.outbox import Outbox
-from alerting.outbox.row import Place, Row
-from alerting.outbox.sink import Outcome, Result
+from alerting.outbox.row import OutboxRow, SentAs
+from alerting.outbox.sink import DeliveryOutcome, Result
 from alerting.sinks.flood_file import flood_file
 from tests.alerting.desk import SETTINGS, Desk, FakeClock, Memory
 from tests.alerting.given import T0, finding, incident, scope, table_finding, told
@@ -81,12 +81,12 @@ async def test_an_outbox_with_ten_thousand_rows_is_as_quick_as_one_with_ten() ->
         for item in items[-CYCLES:]:
             await box.put([item], {}, now)
             step = box.next(now)
-            while not isinstance(step, Row):
+            while not isinstance(step, OutboxRow):
                 assert step is not None
                 now += step
                 step = box.next(now)
             await box.begin(step)
-            await box.settle(step, Outcome(result=Result.SENT, place=Place("C", str(now))), now)
+            await box.settle(step, DeliveryOutcome(result=Result.SENT, place=SentAs("C", str(now))), now)
         seconds[count] = time.perf_counter() - begun
     assert seconds[MANY] < 20 * seconds[10 + CYCLES]  # where each looked at all it was some hundred times
 

@@ -14,13 +14,13 @@ from alerting.messages.message import Message
 from alerting.outbox.content import Content
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
-from alerting.outbox.row import Place, Row, Send, State
-from alerting.outbox.sink import Outcome, Result
+from alerting.outbox.row import OutboxRow, Send, SentAs, State
+from alerting.outbox.sink import DeliveryOutcome, Result
 from config.settings import Settings
 from tests.alerting.desk import Memory
 from tests.alerting.given import T0, ended, growth_finding, scope, table_finding
 
-OUT = Outcome(result=Result.SENT, place=Place("C1", "1.0"))
+OUT = DeliveryOutcome(result=Result.SENT, place=SentAs("C1", "1.0"))
 
 
 def outbox(storage: Memory | SqliteOutbox | None = None) -> Outbox:
@@ -59,9 +59,9 @@ async def put(box: Outbox, notices: list[Notice], now: float, to: str = "slack:#
         await box.put([(dispatch(notice, to), content)], {}, now)
 
 
-async def send(box: Outbox, now: float, outcome: Outcome = OUT) -> Row:
+async def send(box: Outbox, now: float, outcome: DeliveryOutcome = OUT) -> OutboxRow:
     row = box.next(now)
-    assert isinstance(row, Row)
+    assert isinstance(row, OutboxRow)
     assert await box.begin(row)
     shown = replace(row)
     await box.settle(row, outcome, now)
@@ -113,7 +113,7 @@ async def test_what_is_asked_to_wait_waits_and_does_not_hold_other_channels_up()
     box = outbox()
     await put(box, life()[:1], 0)
     await put(box, life()[:1], 0, "slack:#other")
-    await send(box, 0, Outcome(result=Result.RETRY, retry_after=60.0))
+    await send(box, 0, DeliveryOutcome(result=Result.RETRY, retry_after=60.0))
     other = await send(box, 0)
     assert other.channel == "#other"
     assert box.next(0) == pytest.approx(60)
@@ -123,7 +123,7 @@ async def test_waits_grow_with_jitter_to_five_minutes_and_start_again_after_a_su
     box, waits, now = outbox(), [], 0.0
     await put(box, life()[:1], now)
     for _ in range(14):
-        await send(box, now, Outcome(result=Result.RETRY))
+        await send(box, now, DeliveryOutcome(result=Result.RETRY))
         wait = box.next(now)
         assert isinstance(wait, float)
         waits.append(wait)
@@ -139,7 +139,7 @@ async def test_waits_grow_with_jitter_to_five_minutes_and_start_again_after_a_su
 async def test_what_may_be_out_gets_time_to_appear_before_it_is_looked_for() -> None:
     box = outbox()
     await put(box, life()[:1], 0)
-    await send(box, 0, Outcome(result=Result.UNKNOWN))
+    await send(box, 0, DeliveryOutcome(result=Result.UNKNOWN))
     assert box.next(0) == pytest.approx(5.0)
     assert (await send(box, 5.0)).doubt == 1
 
@@ -157,7 +157,7 @@ async def test_a_parked_page_takes_up_the_newest_state_and_is_tried_again_with_i
     box = outbox()
     notices = life()
     await put(box, notices[:1], 0)
-    await send(box, 0, Outcome(result=Result.REFUSED, error="new_from_slack"))
+    await send(box, 0, DeliveryOutcome(result=Result.REFUSED, error="new_from_slack"))
     assert [row.state for row in box.parked()] == [State.PARKED]
     await put(box, notices[1:], 10)
     [row] = box.waiting()
@@ -189,7 +189,7 @@ async def test_a_row_that_was_under_way_when_the_power_went_is_in_doubt_afterwar
     box = outbox(storage)
     await put(box, life()[:1], 0)
     row = box.next(0)
-    assert isinstance(row, Row)
+    assert isinstance(row, OutboxRow)
     await box.begin(row)
     again = outbox(storage)
     await again.load(5.0)

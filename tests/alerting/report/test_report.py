@@ -13,7 +13,15 @@ from alerting.report.chart import chart, merged
 from alerting.report.report import PAGES, ROWS, ReportHead, write_report
 from alerting.report.settings import differing, effective
 from alerting.words.locales import ENGLISH, JAPANESE
-from config.settings import Alertmanager, Judge, Limits, Notify, Settings, TableLimit, Webhook
+from config.settings import (
+    AlertmanagerSettings,
+    JudgeSettings,
+    LimitsSettings,
+    NotifySettings,
+    Settings,
+    TableLimit,
+    WebhookSettings,
+)
 from detectors.model.finding import Trace
 from tests.alerting.given import T0, ended, growth_finding, scope, table_finding
 from tests.alerting.messages.test_message import HOSTILE, names
@@ -230,7 +238,9 @@ def test_no_string_at_all_becomes_a_part_of_the_page(tmp_path: Path, name: str, 
 
 
 def test_the_configuration_is_what_differs_beside_what_is_shipped_and_all_of_it() -> None:
-    used = Settings(judge=Judge(sensitivity=1.4), limits=Limits(tables={"items: <b>": TableLimit(wcu=60)}))
+    used = Settings(
+        judge=JudgeSettings(sensitivity=1.4), limits=LimitsSettings(tables={"items: <b>": TableLimit(wcu=60)})
+    )
     assert differing(used) == (
         "judge:\n  sensitivity: 1.4  # shipped: 1.0\nlimits:\n  tables:\n    'items: <b>':\n      wcu: 60.0\n"
     )
@@ -240,9 +250,11 @@ def test_the_configuration_is_what_differs_beside_what_is_shipped_and_all_of_it(
 
 def test_no_secret_of_an_address_is_in_the_report(tmp_path: Path) -> None:
     used = Settings(
-        notify=Notify(
-            webhooks=[Webhook(name="pager", url="https://user:pass@hooks.example/T0/s3cr3t?token=abc")],
-            alertmanagers=[Alertmanager(name="am", url="http://u:pw@alerts.example:9093")],
+        notify=NotifySettings(
+            webhooks=[
+                WebhookSettings(name="pager", url="https://user:pass@hooks.example/T0/s3cr3t?token=abc")
+            ],
+            alertmanagers=[AlertmanagerSettings(name="am", url="http://u:pw@alerts.example:9093")],
         )
     )
     write_report(tmp_path / "r.html", [], [], Renderer(LINKS, ZONE), ZONE, settings=used)

@@ -16,7 +16,7 @@ from alerting.outbox.sink import Receiver
 from alerting.sinks.alertmanager import AGAIN, AlertmanagerSink, in_alerts
 from alerting.sinks.webhook import WebhookSink, in_json
 from config.links import Links
-from config.settings import OWN_LABELS, Settings, Webhook
+from config.settings import OWN_LABELS, Settings, WebhookSettings
 from streams.notify.http_receivers import SecretError, http_receivers, key_of
 from tests.alerting.desk import Desk, JointClock, Memory
 from tests.alerting.given import T0, ended, finding, growth_finding, scope, table_finding
@@ -225,7 +225,7 @@ def test_a_webhook_whose_secret_is_missing_sends_nothing_unsigned() -> None:
     assert sorted(receivers) == ["alertmanager:ops", "webhook:pager"]
     assert len(sinks) == 1
     assert "HOOK_SECRET is not set" in repr(receivers["webhook:pager"].sink)
-    webhook = Webhook(name="pager", url="http://127.0.0.1/", secret_env="HOOK_SECRET")  # noqa: S106
+    webhook = WebhookSettings(name="pager", url="http://127.0.0.1/", secret_env="HOOK_SECRET")  # noqa: S106
     assert key_of(webhook, {"HOOK_SECRET": SECRET}) == KEY
     with pytest.raises(SecretError, match="is unreadable") as caught:
         key_of(webhook, {"HOOK_SECRET": "whsec_canary!"})

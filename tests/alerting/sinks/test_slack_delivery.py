@@ -18,7 +18,7 @@ from alerting.incidents.notice import Notice
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
-from alerting.outbox.row import Row, State
+from alerting.outbox.row import OutboxRow, State
 from alerting.outbox.sink import Receiver
 from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.receivers import in_messages
@@ -206,7 +206,7 @@ async def test_a_crash_between_slacks_yes_and_our_note_of_it_doubles_nothing(des
     await desk.put(opened("second"))
     desk.clock.time += 5
     row = desk.outbox.next(desk.clock.now())
-    assert isinstance(row, Row)
+    assert isinstance(row, OutboxRow)
     await desk.outbox.begin(row)
     await desk.sink.deliver(row)  # and here the power goes
     again = await desk.restarted()

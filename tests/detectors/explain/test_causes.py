@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.explain.causes import causes
-from detectors.model.finding import Finding, Share, Traffic, Verdict
+from detectors.model.finding import CallRate, Finding, Share, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from detectors.model.sentence import with_causes
@@ -44,7 +44,7 @@ def finding(about: Scope, measure: Measure, observed: float, expected: float, **
 def slow(
     about: Scope, observed: float, expected: float, calls: float, callers: dict[Scope, float], **more: Any
 ) -> Finding:
-    traffic = [Traffic(scope=caller, calls=made) for caller, made in callers.items()]
+    traffic = [CallRate(scope=caller, calls=made) for caller, made in callers.items()]
     return finding(about, Measure.LATENCY, observed, expected, calls=calls, traffic=traffic, **more)
 
 
@@ -122,7 +122,9 @@ def test_a_service_is_also_made_up_of_functions_that_nothing_is_told_of() -> Non
 
 
 def test_slow_code_is_explained_by_the_table_it_waits_for_and_explains_nothing_itself() -> None:
-    code = finding(GET, Measure.LATENCY_CODE, 340, 40, calls=10.0, traffic=[Traffic(scope=ROUTE, calls=10.0)])
+    code = finding(
+        GET, Measure.LATENCY_CODE, 340, 40, calls=10.0, traffic=[CallRate(scope=ROUTE, calls=10.0)]
+    )
     found = causes([SLOW[0], code, SLOW[2]])
     assert found[code.id][0].scope == ITEMS
     assert [one.scope for one in found[SLOW[0].id]] == [ITEMS]

@@ -19,7 +19,7 @@ PUT = Scope("function", "aws", "1", "eu-west-1", "put-item")
 
 
 def calendar(weeks: int = 4, **chosen: object) -> Calendar:
-    return Calendar(config.settings.Calendar.model_validate(chosen), weeks)
+    return Calendar(config.settings.CalendarSettings.model_validate(chosen), weeks)
 
 
 def epoch(text: str, zone: str = "UTC") -> int:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from config.settings import Calendar as Settings
+from config.settings import CalendarSettings as Settings
 from detectors.judge.calendar import Calendar
 from detectors.judge.growth import DAY, Growing, GrowthWatch, slope, without_weekdays
 

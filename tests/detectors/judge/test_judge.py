@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.settings import Calendar as CalendarSettings
-from config.settings import Judge as JudgeSettings
+from config.settings import CalendarSettings, JudgeSettings
 from detectors.judge.calendar import Calendar
 from detectors.judge.judge import Judge, Judgement
 from detectors.judge.verdicts import DROP, SPIKE

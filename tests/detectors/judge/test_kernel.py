@@ -8,7 +8,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from config.settings import Judge as JudgeSettings
+from config.settings import JudgeSettings
 from detectors.judge import kernel
 from detectors.judge.judge import Judge
 from detectors.judge.kernel import COUNTS_OF_ROOT, from_scale, median, to_scale

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from config.settings import Judge as Settings
+from config.settings import JudgeSettings as Settings
 from detectors.judge.habits import MANY
 from detectors.judge.judge import Judge
 from detectors.model.measures import Measure

@@ -6,29 +6,31 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.watch.fatal import HABIT, MOST, NEW_SECONDS, Occurrence, Signatures, signature
+from detectors.watch.fatal import HABIT, MOST, NEW_SECONDS, FatalSignatures, Occurrence, signature
 
 DAY = 86400
 LEARNS = 7 * DAY
 
 
-def grown_up(scopes: int = 2) -> Signatures:
+def grown_up(scopes: int = 2) -> FatalSignatures:
     """Return signatures past the time of learning, which know ``OldError`` of scope 0."""
-    signatures = Signatures(LEARNS)
+    signatures = FatalSignatures(LEARNS)
     signatures.add(scopes, 0)
     assert saw(signatures, 0, "OldError") == []
     assert saw(signatures, LEARNS - 60) == []
     return signatures
 
 
-def saw(signatures: Signatures, start: int, *types: str, place: int = 0, count: float = 1.0) -> list[str]:
+def saw(
+    signatures: FatalSignatures, start: int, *types: str, place: int = 0, count: float = 1.0
+) -> list[str]:
     requests = np.zeros(len(signatures._requests))
     new = signatures.see(start, requests, [Occurrence(place, text, count) for text in types])
     return [one.signature for one in new]
 
 
 def test_while_the_backend_is_young_every_signature_is_learnt_without_a_word() -> None:
-    signatures = Signatures(LEARNS)
+    signatures = FatalSignatures(LEARNS)
     signatures.add(1, 0)
     assert [saw(signatures, at, f"Error{at}") for at in range(0, LEARNS, DAY)] == [[]] * 7
     assert saw(signatures, LEARNS, "Error0", "Error86400") == []
@@ -72,7 +74,7 @@ def test_a_scope_that_brings_one_new_signature_after_the_other_is_not_told_of_ea
 
 
 def test_a_scope_remembers_a_bounded_number_of_signatures() -> None:
-    signatures = Signatures(LEARNS)
+    signatures = FatalSignatures(LEARNS)
     signatures.add(1, 0)
     saw(signatures, 0, *(f"E{'x' * at}" for at in range(3 * MOST)))
     size = len(signatures.snapshot())
@@ -99,13 +101,13 @@ Steps = list[list[tuple[int, str]]]
 
 
 def played(steps: Steps, restart: int | None) -> Sequence[list[Occurrence]]:
-    signatures = Signatures(2 * 3600)
+    signatures = FatalSignatures(2 * 3600)
     signatures.add(2, 0)
     told = []
     for at, seen in enumerate(steps):
         if at == restart:
             part = signatures.snapshot()
-            signatures = Signatures(2 * 3600)
+            signatures = FatalSignatures(2 * 3600)
             signatures.restore(part)
         requests = np.array([10.0, 0.0])
         told.append(

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from config.settings import Settings, Slack
+from config.settings import Settings, SlackSettings
 from streams.check.buttons import check_buttons
 from streams.check.checked import Check
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
@@ -17,7 +17,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def checked(slack: SlackApp, **changes: Any) -> list[Check]:
-    settings = Settings(slack=Slack(base_url=slack.base_url, **changes))
+    settings = Settings(slack=SlackSettings(base_url=slack.base_url, **changes))
     return [one async for one in check_buttons(settings)]
 
 

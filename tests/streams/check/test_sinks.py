@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from config.settings import Notify
+from config.settings import NotifySettings
 from streams.check.checked import Check
 from streams.check.sinks import check_sinks
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
@@ -14,7 +14,7 @@ PASSWORD = "password-canary-577215664901"  # noqa: S105  made up
 
 
 async def checked(**notify: object) -> list[Check]:
-    settings = Notify.model_validate(notify)
+    settings = NotifySettings.model_validate(notify)
     return [one async for one in check_sinks(settings, {"HOOK_SECRET": SECRET, "BAD": "whsec_!"})]
 
 

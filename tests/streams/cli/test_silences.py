@@ -14,7 +14,7 @@ from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
 from streams.cli.silences import show_silences, silence, unsilence
 from streams.notify.silence_routes import SilenceRoutes
-from streams.process.http_server import Web
+from streams.process.http_server import HttpServer
 from tests.alerting.given import T0
 from tests.alerting.notices import opened
 
@@ -42,7 +42,7 @@ class Daemon:
 async def daemon() -> AsyncIterator[Daemon]:
     one = Daemon()
     routes = SilenceRoutes(lambda: one.pipeline, one.command, now=lambda: T0).routes()
-    web = Web("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes)
+    web = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes)
     one.url = f"http://127.0.0.1:{await web.start()}"
     yield one
     await web.stop()

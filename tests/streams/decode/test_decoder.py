@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.settings import Rollup, Settings
+from config.settings import RollupSettings, Settings
 from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
 from streams.decode.columns import BACKEND, FATAL, NO_ERROR, USER, Columns, joined
 from streams.decode.decoder import Decoder
-from streams.decode.rejected import Reason
+from streams.decode.rejected import RejectReason
 from streams.rollup.tally import did_read, did_write
 from tests.streams.decode.malformed_corpus import CORPUS
 
@@ -34,7 +34,7 @@ def columns_of(*records: bytes) -> tuple[Decoder, Columns]:
     ("record", "reason"), CORPUS, ids=[f"{n}-{reason}" for n, (_, reason) in enumerate(CORPUS)]
 )
 def test_a_malformed_record_is_rejected_with_its_reason_and_its_neighbours_are_counted(
-    record: bytes, reason: Reason
+    record: bytes, reason: RejectReason
 ) -> None:
     columns, rejected = Decoder().decode([event(), event(), record, event()])
     assert len(columns) == 3
@@ -52,20 +52,20 @@ def test_the_corpus_as_a_whole_leaves_every_good_record_counted() -> None:
     assert len(columns) == good
     assert Counter(bad.reason for bad in rejected) == Counter(reason for _, reason in CORPUS)
     assert [bad.index for bad in rejected] == list(range(1, 2 * good, 2))
-    assert {reason for _, reason in CORPUS} == set(Reason) - {Reason.FAR_FUTURE}
+    assert {reason for _, reason in CORPUS} == set(RejectReason) - {RejectReason.FAR_FUTURE}
 
 
 def test_halves_of_one_object_do_not_pass_as_two_records() -> None:
     halves = [b'{"ts":1760000000,', b'"service":"a"}', event() + event()]
     columns, rejected = Decoder().decode(halves)
     assert len(columns) == 0
-    assert [bad.reason for bad in rejected] == [Reason.NOT_JSON] * 3
+    assert [bad.reason for bad in rejected] == [RejectReason.NOT_JSON] * 3
 
 
 def test_a_missing_body_is_rejected_as_empty() -> None:
     columns, rejected = Decoder().decode([event(), None, event()])
     assert len(columns) == 2
-    assert [(bad.reason, bad.sample) for bad in rejected] == [(Reason.EMPTY, b"")]
+    assert [(bad.reason, bad.sample) for bad in rejected] == [(RejectReason.EMPTY, b"")]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_names_are_cut_at_256_bytes_and_stay_text() -> None:
 
 
 def test_past_the_bound_tenants_fold_first_and_everything_is_still_counted() -> None:
-    decoder = Decoder(Settings(rollup=Rollup(max_paths=10, max_calls=5)))
+    decoder = Decoder(Settings(rollup=RollupSettings(max_paths=10, max_calls=5)))
     records = [
         event(client={"name": "ios", "tenant": f"t{n}"}, tables=[{"name": f"t{n}"}]) for n in range(30)
     ]
@@ -193,7 +193,7 @@ def test_past_the_bound_tenants_fold_first_and_everything_is_still_counted() -> 
 
 
 def test_no_flood_of_names_grows_the_decoder_without_bound() -> None:
-    decoder = Decoder(Settings(rollup=Rollup(max_paths=50, max_calls=50)))
+    decoder = Decoder(Settings(rollup=RollupSettings(max_paths=50, max_calls=50)))
     flood = [
         event(
             account=f"{n}",
@@ -252,7 +252,7 @@ def test_one_wild_clock_at_the_very_start_does_not_poison_the_partition() -> Non
     columns, rejected = decoder.decode([event(ts=3_800_000_000), event(ts=T0), event(ts=T0 + 1)])
     assert columns.ts.tolist() == [T0, T0 + 1]
     assert columns.newest.tolist() == [T0, T0 + 1]
-    assert [(bad.reason, bad.index) for bad in rejected] == [(Reason.FAR_FUTURE, 0)]
+    assert [(bad.reason, bad.index) for bad in rejected] == [(RejectReason.FAR_FUTURE, 0)]
 
 
 def test_wild_clocks_among_good_records_never_move_time() -> None:
@@ -260,7 +260,7 @@ def test_wild_clocks_among_good_records_never_move_time() -> None:
     records = [event(ts=T0)] + [event(ts=T0 + n if n % 5 else 3_800_000_000 + n) for n in range(1, 40)]
     columns, rejected = decoder.decode(records)
     assert columns.newest.max() < T0 + 40
-    assert {bad.reason for bad in rejected} == {Reason.FAR_FUTURE}
+    assert {bad.reason for bad in rejected} == {RejectReason.FAR_FUTURE}
     assert len(columns) + len(rejected) == len(records)
 
 
@@ -286,7 +286,7 @@ def test_a_wild_last_record_is_rejected_at_the_end() -> None:
     decoder.decode([event(), event(ts=T0 + 1), event(ts=3_800_000_000)])
     columns, rejected = decoder.finish()
     assert len(columns) == 0
-    assert [(bad.reason, bad.index) for bad in rejected] == [(Reason.FAR_FUTURE, -1)]
+    assert [(bad.reason, bad.index) for bad in rejected] == [(RejectReason.FAR_FUTURE, -1)]
 
 
 def test_a_long_run_is_decoded_as_its_records_one_by_one() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from config.settings import Judge, Settings
+from config.settings import JudgeSettings, Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import SUMMED, Measure
 from detectors.model.sentence import named
@@ -15,7 +15,7 @@ from streams.detect.detect import Detect
 from streams.rollup.block import Block
 
 DAY = 1440  # minutes
-SETTINGS = Settings(judge=Judge(young=6 * 3600))
+SETTINGS = Settings(judge=JudgeSettings(young=6 * 3600))
 PUT = Path("aws", "1", "eu", "shop", "PUT /", "put", "", "", "")
 FALL = DAY + 600
 LEFT = 30.0  # requests a minute of 600, while a partition is behind

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from config.settings import Judge, Limits, Settings, TableLimit
+from config.settings import JudgeSettings, LimitsSettings, Settings, TableLimit
 from detectors.latency.latency import bins_of
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import COLUMN, SUMMED, Measure
@@ -18,7 +18,7 @@ from streams.rollup.block import Block
 
 PUT = Path("aws", "1", "eu", "shop", "PUT /", "put", "", "", "")
 DAY = 1440  # minutes
-SETTINGS = Settings(judge=Judge(young=6 * 3600))
+SETTINGS = Settings(judge=JudgeSettings(young=6 * 3600))
 
 Sums = Mapping[Measure, float]
 
@@ -118,7 +118,7 @@ def test_a_layer_that_turned_slow_is_told_of_what_it_belongs_to(
 
 
 def test_the_consumption_of_a_table_is_handed_on_once_an_hour_also_across_a_restart() -> None:
-    settings = SETTINGS.model_copy(update={"limits": Limits(tables={"items": TableLimit(wcu=10.0)})})
+    settings = SETTINGS.model_copy(update={"limits": LimitsSettings(tables={"items": TableLimit(wcu=10.0)})})
     blocks = [minute(at, {Measure.REQUESTS: 60.0}, calls(60, 60, 120 + at % 60)) for at in range(130)]
     detect, judged = Detect(0, ["one/0"], settings), []
     for at, block in enumerate(blocks):

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import settings as tries
 from hypothesis import strategies as st
 
-from config.settings import DeadLetters, Kafka, Settings
+from config.settings import DeadLetterSettings, KafkaSettings, Settings
 from streams.cli.replay import ReplayAsked, run_replay
-from streams.decode.rejected import Reason, Rejected
-from streams.engine.dead_letter_limit import DeadLetterLimit, DeadLetterLimitError, Passed
+from streams.decode.rejected import Rejected, RejectReason
+from streams.engine.dead_letter_limit import DeadLetterLimit, DeadLetterLimitError, LimitExceeded
 from streams.history.files import FileHistory
 from streams.kafka.stages import RollupStage
 from streams.kafka.topics import Topics
@@ -21,7 +21,7 @@ from streams.replay import replay, summary
 
 
 def rejected(index: int) -> Rejected:
-    return Rejected(Reason.NOT_JSON, index, "no JSON", b"")
+    return Rejected(RejectReason.NOT_JSON, index, "no JSON", b"")
 
 
 def first_passed(outcomes: Sequence[bool], limit: DeadLetterLimit, cuts: Sequence[int] = ()) -> int | None:
@@ -36,22 +36,22 @@ def first_passed(outcomes: Sequence[bool], limit: DeadLetterLimit, cuts: Sequenc
 @pytest.mark.parametrize(("bad", "at"), [(50, None), (51, 52)])
 def test_fifty_bad_records_in_a_row_pass_and_the_next_one_does_not(bad: int, at: int | None) -> None:
     outcomes = [False, False, *[True] * bad, False]
-    assert first_passed(outcomes, DeadLetterLimit(DeadLetters())) == at
+    assert first_passed(outcomes, DeadLetterLimit(DeadLetterSettings())) == at
 
 
 @pytest.mark.parametrize(("every", "at"), [(10, None), (9, 900)])
 def test_a_tenth_of_the_last_thousand_may_be_bad(every: int, at: int | None) -> None:
     outcomes = [number % every == 0 for number in range(5000)]
-    assert first_passed(outcomes, DeadLetterLimit(DeadLetters())) == at
+    assert first_passed(outcomes, DeadLetterLimit(DeadLetterSettings())) == at
 
 
 def test_what_was_bad_a_thousand_records_ago_no_longer_counts() -> None:
     outcomes = ([True] * 40 + [False] * 500) * 20
-    assert first_passed(outcomes, DeadLetterLimit(DeadLetters())) is None
+    assert first_passed(outcomes, DeadLetterLimit(DeadLetterSettings())) is None
 
 
 def test_a_good_record_never_stops_anything() -> None:
-    limit = DeadLetterLimit(DeadLetters(in_a_row=1))
+    limit = DeadLetterLimit(DeadLetterSettings(in_a_row=1))
     assert limit.take(3, [rejected(0), rejected(1), rejected(2)]) is not None
     assert limit.take(1000, []) is None
 
@@ -66,7 +66,7 @@ def test_it_stops_at_the_same_record_whatever_the_runs_and_restarts(
     stretches: list[tuple[bool, int]], cuts: list[int], in_a_row: int
 ) -> None:
     outcomes = [bad for bad, length in stretches for _ in range(length)]
-    settings = DeadLetters(in_a_row=in_a_row, share=0.1)
+    settings = DeadLetterSettings(in_a_row=in_a_row, share=0.1)
     whole = first_passed(outcomes, DeadLetterLimit(settings))
     limit, found = DeadLetterLimit(settings), None
     for start, end in pairwise([0, *sorted(min(cut, len(outcomes)) for cut in cuts), len(outcomes)]):
@@ -81,22 +81,22 @@ def test_it_stops_at_the_same_record_whatever_the_runs_and_restarts(
 
 
 def test_a_record_that_turns_out_bad_later_counts_at_its_place() -> None:
-    limit = DeadLetterLimit(DeadLetters(in_a_row=3))
+    limit = DeadLetterLimit(DeadLetterSettings(in_a_row=3))
     assert limit.take(4, [rejected(0), rejected(1), rejected(3)]) is None
     passed = limit.take(1, [rejected(-2)])  # the third one: all four were bad
-    assert passed == Passed(rejected(-2), "4 bad records in a row")
+    assert passed == LimitExceeded(rejected(-2), "4 bad records in a row")
 
 
 def test_a_limit_that_was_lowered_looks_at_what_comes_not_at_what_was_let_pass() -> None:
-    before = DeadLetterLimit(DeadLetters(in_a_row=20))
+    before = DeadLetterLimit(DeadLetterSettings(in_a_row=20))
     assert before.take(110, [rejected(index) for index in range(10)]) is None
-    lowered = DeadLetterLimit(DeadLetters(in_a_row=5))
+    lowered = DeadLetterLimit(DeadLetterSettings(in_a_row=5))
     lowered.restore(before.snapshot())
     assert lowered.take(1, [rejected(0)]) is None
 
 
 def test_asking_takes_nothing_in() -> None:
-    limit = DeadLetterLimit(DeadLetters(in_a_row=3))
+    limit = DeadLetterLimit(DeadLetterSettings(in_a_row=3))
     bad = [rejected(index) for index in range(3)]
     assert limit.would_pass(3, bad) is None
     assert limit.would_pass(3, bad) is None
@@ -105,7 +105,7 @@ def test_asking_takes_nothing_in() -> None:
 
 
 GOOD = b'{"ts": %d, "service": "shop"}'
-KAFKA = Kafka(app="app", requests="requests")
+KAFKA = KafkaSettings(app="app", requests="requests")
 
 
 def stage(settings: Settings) -> RollupStage:
@@ -117,7 +117,7 @@ def chunk(values: list[bytes], start: int = 100) -> Chunk:
 
 
 def test_a_partition_of_garbage_stops_with_place_reason_and_remedy() -> None:
-    settings = Settings(dead_letters=DeadLetters(in_a_row=5))
+    settings = Settings(dead_letters=DeadLetterSettings(in_a_row=5))
     values = [GOOD % (1_760_000_000 + number) for number in range(20)]
     values[10:16] = [b"nope"] * 6
     with pytest.raises(DeadLetterLimitError) as caught:
@@ -128,7 +128,7 @@ def test_a_partition_of_garbage_stops_with_place_reason_and_remedy() -> None:
 
 
 def test_a_restart_ends_at_the_same_offset_as_the_first_time() -> None:
-    settings = Settings(dead_letters=DeadLetters(in_a_row=5))
+    settings = Settings(dead_letters=DeadLetterSettings(in_a_row=5))
     values = [GOOD % 1_760_000_000, GOOD % 1_760_000_001, *[b"nope"] * 4]
     first = stage(settings)
     assert len(list(first.feed(chunk(values)))) == 4, "four dead letters, within the limit"
@@ -140,8 +140,8 @@ def test_a_restart_ends_at_the_same_offset_as_the_first_time() -> None:
 
 
 def test_a_setting_lets_them_pass_and_the_limit_begins_anew_after_it() -> None:
-    strict = Settings(dead_letters=DeadLetters(in_a_row=5))
-    lenient = Settings(dead_letters=DeadLetters(in_a_row=5, stop=False))
+    strict = Settings(dead_letters=DeadLetterSettings(in_a_row=5))
+    lenient = Settings(dead_letters=DeadLetterSettings(in_a_row=5, stop=False))
     passing = stage(lenient)
     assert len(list(passing.feed(chunk([b"nope"] * 30)))) == 30
     again = stage(strict)
@@ -150,7 +150,7 @@ def test_a_setting_lets_them_pass_and_the_limit_begins_anew_after_it() -> None:
 
 
 def test_wild_clocks_count_as_they_are_found_out() -> None:
-    settings = Settings(dead_letters=DeadLetters(share=0.002))
+    settings = Settings(dead_letters=DeadLetterSettings(share=0.002))
     values = [GOOD % 1_760_000_000] * 2
     for number in range(60):
         values += [GOOD % (1_760_000_000 + number), GOOD % (1_860_000_000 - number * 4000)]
@@ -176,7 +176,7 @@ def test_replay_reads_on_and_says_where_the_daemon_would_have_stopped(
     assert len(found.dead) == 60
     assert found.stopped.startswith("51 bad records in a row at files/0, offset 150 (not_json")
     assert any("the daemon would have stopped there" in line for line in summary(found))
-    lenient = Settings(dead_letters=DeadLetters(stop=False))
+    lenient = Settings(dead_letters=DeadLetterSettings(stop=False))
     assert run_replay(ReplayAsked([str(file)], tmp_path / "out", Settings())) == 1
     assert run_replay(ReplayAsked([str(file)], tmp_path / "lenient", lenient)) == 0
     assert "60 bad records: 60 not_json" in capsys.readouterr().out

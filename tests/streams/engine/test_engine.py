@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Judge, Settings
+from config.settings import JudgeSettings, Settings
 from detectors.model.finding import Finding, Verdict
 from streams.engine.engine import Engine
 from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulation import Simulation
 
 BACKEND = Path(__file__).parents[2] / "main_job" / "backend.yaml"
-SETTINGS = Settings(judge=Judge(young=6 * 3600))
+SETTINGS = Settings(judge=JudgeSettings(young=6 * 3600))
 
 
 @pytest.fixture(scope="module")

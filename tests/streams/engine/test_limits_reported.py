@@ -6,7 +6,7 @@ from typing import Any
 from alerting.incidents.incident import Incident
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action, Notice
-from config.settings import Judge, Limits, Settings, TableLimit, Time
+from config.settings import JudgeSettings, LimitsSettings, Settings, TableLimit, TimeSettings
 from detectors.model.finding import Verdict
 from streams.engine.engine import Engine
 from streams.simulate.scenario import Scenario
@@ -45,9 +45,9 @@ class Told:
         self, wcu: float, *, days: int, rises: bool = False, step: int = 600, restart: float | None = None
     ) -> None:
         settings = Settings(
-            time=Time(step=step),
-            judge=Judge(young=5 * DAY),
-            limits=Limits(tables={"ledger": TableLimit(wcu=wcu)}),
+            time=TimeSettings(step=step),
+            judge=JudgeSettings(young=5 * DAY),
+            limits=LimitsSettings(tables={"ledger": TableLimit(wcu=wcu)}),
         )
         lines = records(days, rises=rises)
         engine = Engine(settings, ["shop/0"])

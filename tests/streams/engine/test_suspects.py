@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Calendar, Judge, Planned, Settings
+from config.settings import CalendarSettings, JudgeSettings, Planned, Settings
 from detectors.model.finding import Finding, Plan, Verdict
 from detectors.model.measures import Measure
 from streams.engine.engine import Engine
@@ -50,7 +50,7 @@ def told() -> list[Finding]:
         "noise": {"drift": 0},
     }
     sale = Planned(name="Sale", start=iso(DAY + 8 * HOUR), end=iso(DAY + 9 * HOUR), factor=4.0)
-    settings = Settings(judge=Judge(young=12 * HOUR), calendar=Calendar(planned=[sale]))
+    settings = Settings(judge=JudgeSettings(young=12 * HOUR), calendar=CalendarSettings(planned=[sale]))
     engine = Engine(settings, ["one/0"])
     lines = Simulation(Scenario.model_validate(given)).lines()
     told = [one for _, each in lines for one in engine.feed("one/0", each).findings]

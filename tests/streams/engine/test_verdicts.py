@@ -7,7 +7,7 @@ import pytest
 
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice
-from config.settings import Judge, Settings
+from config.settings import JudgeSettings, Settings
 from detectors.model.finding import Finding, Verdict
 from streams.engine.engine import Engine
 from streams.simulate.scenario import Scenario
@@ -15,7 +15,7 @@ from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulation import Simulation
 
 BACKEND = Path(__file__).parents[2] / "main_job" / "backend.yaml"
-SETTINGS = Settings(judge=Judge(young=12 * 3600))
+SETTINGS = Settings(judge=JudgeSettings(young=12 * 3600))
 DAY, HOUR = 86400, 3600
 START = 1_756_684_800  # of the backend
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from config.settings import Judge, Settings
+from config.settings import JudgeSettings, Settings
 from streams.history.files import FileHistory
 from streams.history.source import ReplayError
 from streams.replay import Replayed, replay
@@ -20,7 +20,7 @@ from tests.streams.history.memory_history import MemoryHistory
 RECORDS = [
     record for record in traffic(5, 1).partitions[0] if record.startswith(b'{"ts"') and b"NaN" not in record
 ]
-SETTINGS = Settings(judge=Judge(young=3600))
+SETTINGS = Settings(judge=JudgeSettings(young=3600))
 
 
 @pytest.fixture(scope="module")

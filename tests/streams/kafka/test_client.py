@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from config.settings import Kafka, Settings
+from config.settings import KafkaSettings, Settings
 from streams.kafka import client as kafka_client
 from streams.kafka.topics import TopicError, topics_there
 from streams.replay import ReplayError, open_history
@@ -27,5 +27,5 @@ def test_no_thread_is_left_where_kafka_does_not_answer(mute: str) -> None:
     with pytest.raises(ReplayError, match="does not answer"):
         open_history([f"kafka://{mute}/requests"], Settings())
     with pytest.raises(TopicError, match="does not answer"):
-        topics_there(Kafka(brokers=[mute]))
+        topics_there(KafkaSettings(brokers=[mute]))
     assert set(threading.enumerate()) == before

@@ -7,7 +7,7 @@ from typing import Any
 
 from faust.types import TP
 
-from config.settings import Kafka
+from config.settings import KafkaSettings
 from streams.kafka.app import aiokafka_options, chunk_app
 from streams.kafka.stage_host import Hosted, StageHost
 
@@ -15,7 +15,7 @@ PLACE = TP("requests", 0)
 
 
 async def test_a_stage_that_a_rebalance_closes_is_waited_for_by_a_stop_and_closed_once() -> None:
-    kafka = Kafka(brokers=["127.0.0.1:1"])
+    kafka = KafkaSettings(brokers=["127.0.0.1:1"])
     hosted: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace())
     saved, closed = asyncio.Event(), list[str]()
 

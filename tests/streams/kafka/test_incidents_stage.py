@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerting.incidents.notice import Notice
-from config.settings import Kafka, Settings
+from config.settings import KafkaSettings, Settings
 from detectors.model.finding import Finding
 from detectors.model.scope import Scope
 from detectors.watch.hottest import Hot
 from streams.detect.gather import Judged
 from streams.kafka import notices as notices_topic
-from streams.kafka.notices import NotifyStage, Passed, told
+from streams.kafka.notices import NoticesOfStep, NotifyStage, told
 from streams.kafka.stage import Emission
 from streams.kafka.stages import IncidentsStage
 from streams.kafka.topics import Topics
@@ -30,17 +30,17 @@ def _judged(step: int, *findings: Finding, shard: int = 0) -> bytes:
 
 
 def _stage(shards: int) -> IncidentsStage:
-    return IncidentsStage(shards, Settings(), Topics.of(Kafka(app="app")))
+    return IncidentsStage(shards, Settings(), Topics.of(KafkaSettings(app="app")))
 
 
-def _passed(emissions: Iterable[Emission], notify: NotifyStage | None = None) -> list[Passed]:
+def _passed(emissions: Iterable[Emission], notify: NotifyStage | None = None) -> list[NoticesOfStep]:
     sent = list(emissions)
     assert {(one.topic, one.partition) for one in sent} <= {("app-notices", 0)}
     return list((notify or NotifyStage()).feed(_chunk([one.value for one in sent])))
 
 
 def test_time_passes_without_findings() -> None:
-    assert _passed(_stage(1).feed(_chunk([_judged(1), _judged(2)]))) == [Passed([], T0 + 120)]
+    assert _passed(_stage(1).feed(_chunk([_judged(1), _judged(2)]))) == [NoticesOfStep([], T0 + 120)]
 
 
 def test_what_is_told_of_one_step_comes_together_with_its_time() -> None:
@@ -52,7 +52,7 @@ def test_what_is_told_of_one_step_comes_together_with_its_time() -> None:
 def test_nothing_is_said_of_a_step_that_another_shard_has_not_judged() -> None:
     stage = _stage(2)
     assert _passed(stage.feed(_chunk([_judged(1)]))) == []
-    assert _passed(stage.feed(_chunk([_judged(1, shard=1)]))) == [Passed([], T0 + 60)]
+    assert _passed(stage.feed(_chunk([_judged(1, shard=1)]))) == [NoticesOfStep([], T0 + 60)]
 
 
 def _notices() -> list[Notice]:
@@ -74,7 +74,7 @@ def test_a_flood_is_told_in_parts_and_arrives_as_one_step() -> None:
     again = NotifyStage()
     again.restore(notify.snapshot())
     assert list(again.feed(_chunk(records[:3]))) == [], "told again after a crash in the middle of the step"
-    assert list(again.feed(_chunk(records[3:]))) == [Passed(flood, T0)]
+    assert list(again.feed(_chunk(records[3:]))) == [NoticesOfStep(flood, T0)]
 
 
 LEADER = Hot(Scope("table", "aws", "1", "eu", "items"), 0.5)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 import pytest
 
-from alerting.outbox.row import Row, Send, State
+from alerting.outbox.row import OutboxRow, Send, State
 from detectors.state.state import StateError
 from streams.kafka.fenced_store import OwnedRecords
 from streams.kafka.outbox import KEY, KafkaOutboxStorage
@@ -31,8 +31,8 @@ class Topic(OwnedRecords):
                 self.records[name] = value
 
 
-def row(identity: str) -> Row:
-    return Row(
+def row(identity: str) -> OutboxRow:
+    return OutboxRow(
         id=identity,
         destination="slack:#uneri",
         subject="s",

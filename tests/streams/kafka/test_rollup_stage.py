@@ -2,13 +2,13 @@ import json
 
 import pytest
 
-from config.settings import Kafka, Settings
+from config.settings import KafkaSettings, Settings
 from streams.kafka.stage import Emission
 from streams.kafka.stages import RollupStage
 from streams.kafka.topics import Topics
 from streams.lane.chunk import Chunk
 
-TOPICS = Topics.of(Kafka())
+TOPICS = Topics.of(KafkaSettings())
 WILD = 3  # the offset of a record of a clock that runs ahead: what follows it says so
 
 

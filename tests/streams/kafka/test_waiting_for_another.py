@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from config.settings import Kafka
+from config.settings import KafkaSettings
 from streams.kafka import stage_host
 from streams.kafka.app import aiokafka_options, chunk_app
 from streams.kafka.stage import Bounds
@@ -29,7 +29,7 @@ class Ends:
 
 
 def hosting(*hosted: Any) -> StageHost:
-    kafka = Kafka(brokers=["127.0.0.1:1"])
+    kafka = KafkaSettings(brokers=["127.0.0.1:1"])
     nothing: Any = SimpleNamespace()
     return StageHost(chunk_app(kafka), list(hosted), nothing, aiokafka_options(kafka), stuck=STUCK)
 

@@ -8,7 +8,7 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.settings import Kafka
+from config.settings import KafkaSettings
 from streams.kafka.app import aiokafka_options, chunk_app
 from streams.kafka.stage_host import Hosted, KeepLevel, StageHost
 from streams.kafka.watermark_alignment import Level, ahead
@@ -51,7 +51,7 @@ class Consumer:
 
 
 async def test_a_partition_waits_for_the_slowest_here_and_elsewhere_and_goes_on() -> None:
-    kafka = Kafka(brokers=["127.0.0.1:1"])
+    kafka = KafkaSettings(brokers=["127.0.0.1:1"])
     elsewhere: list[int] = []
     level = KeepLevel(lambda stage: stage.at, lambda _: elsewhere, 600)
     hosted: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace(), level=level)

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from config.settings import Local, Settings, Time
+from config.settings import LocalSettings, Settings, TimeSettings
 from detectors.state.state import pack
 from streams.engine.checkpoint import Checkpoint
 from streams.local.daemon import LocalDaemon, StartError
@@ -22,7 +22,7 @@ from tests.streams.decode.malformed_corpus import CORPUS
 
 
 def settings(state: Path) -> Settings:
-    return Settings(local=Local(listen="127.0.0.1:0", state=str(state)))
+    return Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(state)))
 
 
 @asynccontextmanager
@@ -224,7 +224,7 @@ async def test_readiness_says_why_slack_is_not_and_health_says_what_is_wedged(
 
 
 async def test_what_was_judged_gets_its_checkpoint_long_before_the_source_is_idle(tmp_path: Path) -> None:
-    patient = settings(tmp_path).model_copy(update={"time": Time(idle=3600)})
+    patient = settings(tmp_path).model_copy(update={"time": TimeSettings(idle=3600)})
     daemon = LocalDaemon(patient)
     task = asyncio.create_task(daemon.run())
     while not daemon.port:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import DeadLetters, Local, Settings
+from config.settings import DeadLetterSettings, LocalSettings, Settings
 from streams.engine.dead_letter_limit import DeadLetterLimitError
 from streams.local.follow import Follow
 from streams.local.log_intake import LogIntake
@@ -99,7 +99,7 @@ async def test_a_file_of_garbage_ends_the_following_before_it_and_so_does_a_rest
 ) -> None:
     file = tmp_path / "events.ndjson"
     good = b'{"ts": 1760000000, "service": "shop"}'
-    settings = Settings(dead_letters=DeadLetters(in_a_row=5))
+    settings = Settings(dead_letters=DeadLetterSettings(in_a_row=5))
     file.write_bytes(good + b"\n" + b"nope\n" * 5)
 
     async def follow(settings: Settings) -> None:
@@ -116,7 +116,7 @@ async def test_a_file_of_garbage_ends_the_following_before_it_and_so_does_a_rest
         task = asyncio.create_task(follow(settings))
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    passing = asyncio.create_task(follow(Settings(dead_letters=DeadLetters(stop=False))))
+    passing = asyncio.create_task(follow(Settings(dead_letters=DeadLetterSettings(stop=False))))
     assert len(await taken(store, 8)) == 8, "nothing was lost"
     passing.cancel()
     await asyncio.gather(passing, return_exceptions=True)
@@ -125,7 +125,7 @@ async def test_a_file_of_garbage_ends_the_following_before_it_and_so_does_a_rest
 async def test_a_followed_file_waits_while_the_log_is_full(tmp_path: Path, store: SqliteStore) -> None:
     file = tmp_path / "events.ndjson"
     file.write_bytes(b"a\n" * 1000)
-    settings = Settings(local=Local(backlog=1000), dead_letters=DeadLetters(stop=False))
+    settings = Settings(local=LocalSettings(backlog=1000), dead_letters=DeadLetterSettings(stop=False))
     intake = LogIntake(store, settings, lambda: None)
     task = asyncio.create_task(Follow(file, store, intake, poll=0.01).run())
     await taken(store, 1000)

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from config.settings import DeadLetters, Local, Settings
+from config.settings import DeadLetterSettings, LocalSettings, Settings
 from streams.engine.checkpoint import Checkpoint
 from streams.local.http_intake import MAX_BODY, IntakeHttp, split_lines
 from streams.local.log_intake import LogIntake
@@ -97,7 +97,7 @@ async def test_a_body_that_cannot_be_unpacked_is_the_senders_to_hear(
     assert said in str(answer["error"])
 
 
-STRICT = Settings(dead_letters=DeadLetters(in_a_row=5))
+STRICT = Settings(dead_letters=DeadLetterSettings(in_a_row=5))
 
 
 async def test_a_sender_of_garbage_is_refused_whole_and_good_senders_notice_nothing(
@@ -133,7 +133,7 @@ async def test_a_tenth_of_all_that_is_sent_may_be_bad(store: SqliteStore) -> Non
 async def test_while_the_engine_is_too_far_behind_senders_are_told_when_to_come_again(
     store: SqliteStore,
 ) -> None:
-    settings = Settings(local=Local(listen="127.0.0.1:0", backlog=1000))
+    settings = Settings(local=LocalSettings(listen="127.0.0.1:0", backlog=1000))
     assert (await post(store, b"\n".join([GOOD] * 1000), settings))[0] == 202
     wakes: list[int] = []
     intake = LogIntake(store, settings, lambda: wakes.append(1))
@@ -151,7 +151,7 @@ async def test_while_the_engine_is_too_far_behind_senders_are_told_when_to_come_
 async def test_a_log_that_is_too_large_takes_nothing_until_a_checkpoint_drops_some(
     store: SqliteStore,
 ) -> None:
-    intake = LogIntake(store, Settings(local=Local(backlog_mib=64)), lambda: None)
+    intake = LogIntake(store, Settings(local=LocalSettings(backlog_mib=64)), lambda: None)
     store.append([b"x" * (64 << 20)])
     assert intake.full() == "the log holds 64 MiB (local.backlog_mib)"
     store.save("engine", Checkpoint(), done=1)

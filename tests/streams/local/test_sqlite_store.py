@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.decode.rejected import Reason, Rejected
+from streams.decode.rejected import Rejected, RejectReason
 from streams.engine.checkpoint import Checkpoint
 from streams.local.sqlite_store import Position, SqliteStore
 
@@ -50,7 +50,7 @@ def test_the_log_below_a_checkpoint_is_dropped_and_offsets_go_on(tmp_path: Path)
 
 
 def test_dead_letters_keep_reason_offset_and_sample_and_are_not_doubled(tmp_path: Path) -> None:
-    bad = Rejected(Reason.NOT_JSON, 0, "expected `{`", b"oops")
+    bad = Rejected(RejectReason.NOT_JSON, 0, "expected `{`", b"oops")
     with SqliteStore(tmp_path / "db") as store:
         for _ in range(2):
             store.save("engine", Checkpoint({"local/0": 9}), [("local/0", 8, bad)])

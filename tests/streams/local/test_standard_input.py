@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import DeadLetters, Settings
+from config.settings import DeadLetterSettings, Settings
 from streams.engine.dead_letter_limit import DeadLetterLimitError
 from streams.local.log_intake import LogIntake
 from streams.local.sqlite_store import SqliteStore
@@ -34,7 +34,7 @@ async def test_a_line_without_an_end_is_cut_and_what_follows_it_is_read(tmp_path
 async def test_input_of_garbage_is_not_drained_into_the_dead_letters(tmp_path: Path) -> None:
     file = tmp_path / "input"
     file.write_bytes(b"\n".join([GOOD, *[b"nope"] * 20]))
-    settings = Settings(dead_letters=DeadLetters(in_a_row=10))
+    settings = Settings(dead_letters=DeadLetterSettings(in_a_row=10))
     with SqliteStore(tmp_path / "db") as store, file.open("rb") as reading:
         with pytest.raises(DeadLetterLimitError, match="standard input, record 12: 11 bad records in a row"):
             await StandardInput(reading.fileno(), LogIntake(store, settings, lambda: None)).run()

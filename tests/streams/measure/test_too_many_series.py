@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import structlog.testing
 
-from config.settings import Rollup, Settings
+from config.settings import RollupSettings, Settings
 from detectors.model.measures import COLUMN, SUMMED, Measure
 from detectors.model.scope import Edge, Scope
 from streams.decode.paths import OTHER, Path
@@ -83,12 +83,12 @@ def functions(found: dict[object, float]) -> dict[str, float]:
 def test_the_number_of_series_is_bounded_over_all_sources_and_no_request_is_lost() -> None:
     steps = Steps(SOURCES, STEP, MOST)
     told = counted(steps, interleaved(traffic(40), 0))
-    detect = Detect(0, SOURCES, Settings(rollup=Rollup(max_series=MOST)))
+    detect = Detect(0, SOURCES, Settings(rollup=RollupSettings(max_series=MOST)))
     detect.feed(interleaved(traffic(40), 0))
     most_of_a_name = 40
     edges_of_known_targets = 11 * sum(isinstance(about, Scope) for about in steps.scopes)
     assert detect.series < MOST + most_of_a_name + edges_of_known_targets
-    grown = Detect(0, SOURCES, Settings(rollup=Rollup(max_series=MOST)))
+    grown = Detect(0, SOURCES, Settings(rollup=RollupSettings(max_series=MOST)))
     grown.feed(interleaved(traffic(80), 0))
     assert grown.series == detect.series, "twice as many names are no more series"
     for step, found in enumerate(told):

@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, Counter
 
 from streams.notify import slack_signature
 from streams.notify.slack_http import MAX_BODY, SlackHttp
-from streams.notify.slack_signature import Signatures
-from streams.process.http_server import Web
+from streams.notify.slack_signature import SlackSignatures
+from streams.process.http_server import HttpServer
 from tests.alerting.slack_app import SECRET, SlackApp, signature_of
 
 
@@ -35,9 +35,9 @@ class Door:
         self.desk, self.ahead = Desk(), 0.0
         self.registry = CollectorRegistry()
         self.refused = Counter("refused", "refused", ["reason"], registry=self.registry)
-        signatures = Signatures(SECRET, lambda: time.time() + self.ahead)
+        signatures = SlackSignatures(SECRET, lambda: time.time() + self.ahead)
         http = SlackHttp(signatures, self.desk, self.refused)
-        self._web = Web("127.0.0.1:0", dict, lambda: None, self.registry, http.routes())
+        self._web = HttpServer("127.0.0.1:0", dict, lambda: None, self.registry, http.routes())
         self.slack = SlackApp()
 
     async def start(self) -> None:
@@ -156,7 +156,7 @@ async def test_the_memory_of_signatures_is_bounded_and_full_means_closed(
 
 
 def test_a_secret_shows_in_no_repr() -> None:
-    signatures = Signatures(SECRET)
+    signatures = SlackSignatures(SECRET)
     registry = CollectorRegistry()
     http = SlackHttp(signatures, Desk(), Counter("refused", "refused", ["reason"], registry=registry))
     assert SECRET not in repr(signatures) + repr(http)

@@ -13,7 +13,7 @@ from alerting.commands.command import Command
 from alerting.commands.labels import Kind
 from alerting.evaluation.labels_file import load_labels
 from alerting.outbox.courier import Courier
-from config.settings import Local, Settings, Slack
+from config.settings import LocalSettings, Settings, SlackSettings
 from streams.cli.commands import app
 from streams.local.daemon import LocalDaemon
 from streams.notify import messenger
@@ -75,8 +75,8 @@ async def scene(
     monkeypatch.setattr("alerting.sinks.chart.draw", lambda *_: b"a picture")
     async with SlackApp(groups=groups or {}) as stand_in:
         settings = Settings(
-            local=Local(listen="127.0.0.1:0", state=str(tmp_path)),
-            slack=Slack(base_url=stand_in.base_url, **slack),
+            local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path)),
+            slack=SlackSettings(base_url=stand_in.base_url, **slack),
         )
         daemon = LocalDaemon(settings)
         running = asyncio.create_task(daemon.run())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Local, Settings
+from config.settings import LocalSettings, Settings
 from streams.local.daemon import run_local
 from streams.process.state_lock import StateHeldError, StateLock
 
@@ -36,7 +36,7 @@ def test_the_command_says_in_one_line_that_the_state_is_in_use(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     held = StateLock(tmp_path)
-    settings = Settings(local=Local(listen="127.0.0.1:0", state=str(tmp_path)))
+    settings = Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path)))
     with Path(os.devnull).open("rb") as nothing:  # a daemon that started would end with its input
         code = run_local(settings, [], nothing.fileno())
     held.close()

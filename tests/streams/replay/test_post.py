@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerting.sinks.slack import SlackSink
-from config.settings import Judge, Settings
+from config.settings import JudgeSettings, Settings
 from streams.replay import Replayed, replay
 from streams.replay.post import MOST, PostError, messages, post, post_replay
 from tests.alerting.slack_standin import TOKEN, SlackStandin
@@ -17,7 +17,7 @@ from tests.streams.history.memory_history import MemoryHistory
 @pytest.fixture(scope="module")
 def found() -> Replayed:
     given = {f"r/{n}": records for n, records in enumerate(traffic(3).partitions)}
-    return replay(MemoryHistory(given), Settings(judge=Judge(young=3600)))
+    return replay(MemoryHistory(given), Settings(judge=JudgeSettings(young=3600)))
 
 
 class Waits(list[float]):

@@ -10,21 +10,21 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from config.settings import Judge, Rollup, Settings, Time
+from config.settings import JudgeSettings, RollupSettings, Settings, TimeSettings
 from detectors.model.measures import Measure
 from detectors.model.scope import TABLE, Scope
 from streams.history.source import ReplayError
 from streams.replay import Replayed, replay, replay_curves, replay_pass, replay_together, write
 from streams.replay import series as replay_series
 from streams.replay.replay_pass import ReplayPass, Stopped
-from streams.replay.series import SeriesFile, drop_parts
+from streams.replay.series import SeriesParquet, drop_parts
 from streams.replay.state import ReplayStateError, drop_state, load_state, save_state
 from tests.faults.traffic import Traffic, traffic
 from tests.streams.history.memory_history import MemoryHistory
 
-SETTINGS = Settings(judge=Judge(young=3600))
-DULL = Settings(judge=Judge(young=3600, sensitivity=0.2))
-FOLDED = Settings(judge=Judge(young=3600), rollup=Rollup(max_paths=3))
+SETTINGS = Settings(judge=JudgeSettings(young=3600))
+DULL = Settings(judge=JudgeSettings(young=3600, sensitivity=0.2))
+FOLDED = Settings(judge=JudgeSettings(young=3600), rollup=RollupSettings(max_paths=3))
 SIZES = (7, 190, 33, 401)
 
 
@@ -78,7 +78,7 @@ def test_equal_sections_of_the_rollup_are_decoded_once(
 
     monkeypatch.setattr(replay_pass, "Rolling", counted)
     ReplayPass(history(given), [SETTINGS, DULL])
-    ReplayPass(history(given), [SETTINGS, Settings(time=Time(lateness=60))])
+    ReplayPass(history(given), [SETTINGS, Settings(time=TimeSettings(lateness=60))])
     assert len(made) == 3
 
 
@@ -96,13 +96,13 @@ def test_a_replay_that_is_stopped_anywhere_and_goes_on_leaves_what_an_uninterrup
     while results is None:
         lives += 1
         before = load_state(state, "asked")
-        rows = SeriesFile(state, SETTINGS.time.step, before.series_parts if before else 0)
+        rows = SeriesParquet(state, SETTINGS.time.step, before.series_parts if before else 0)
         reading = ReplayPass(history(given), [SETTINGS, DULL], rows)
         if before:
             reading.resume(before)
         left = draw.randrange(4, 30)
 
-        def save(reading: ReplayPass = reading, rows: SeriesFile = rows) -> None:
+        def save(reading: ReplayPass = reading, rows: SeriesParquet = rows) -> None:
             rows.flush()
             save_state(state, reading.state("asked", rows.parts))
 
@@ -119,7 +119,7 @@ def test_a_replay_that_is_stopped_anywhere_and_goes_on_leaves_what_an_uninterrup
     assert lives > 2
     assert files(results[0], tmp_path / "a") == files(found, tmp_path / "b")
     assert results[0].notices == found.notices
-    whole = SeriesFile(tmp_path, SETTINGS.time.step)
+    whole = SeriesParquet(tmp_path, SETTINGS.time.step)
     replay_together(history(given), [SETTINGS], watch=whole)
     assert whole.close().read_bytes() == (state / "series.parquet").read_bytes()
 
@@ -131,9 +131,9 @@ def test_series_are_the_same_bytes_wherever_their_parts_end(
     draw = random.Random(7)  # noqa: S311 - a test
     left = []
     for name, often in (("never", 0.0), ("often", 0.5), ("always", 1.0)):
-        rows = SeriesFile(tmp_path / name, SETTINGS.time.step)
+        rows = SeriesParquet(tmp_path / name, SETTINGS.time.step)
 
-        def watch(*judged: Any, rows: SeriesFile = rows, often: float = often) -> None:
+        def watch(*judged: Any, rows: SeriesParquet = rows, often: float = often) -> None:
             rows(*judged)
             if draw.random() < often:
                 rows.flush()
@@ -149,7 +149,7 @@ def test_series_are_the_same_bytes_wherever_their_parts_end(
 
 def test_parts_that_are_gone_are_told_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ReplayStateError, match=r"are gone; begin anew with --restart"):
-        SeriesFile(tmp_path, SETTINGS.time.step, parts=1)
+        SeriesParquet(tmp_path, SETTINGS.time.step, parts=1)
 
 
 def test_a_state_of_something_else_or_a_damaged_one_is_refused_with_the_remedy(
@@ -192,7 +192,7 @@ def test_series_and_curves_are_the_figures_that_findings_tell(
     page = next(one for one in found.incidents if one.sent == "page")
     at = curve.start.searchsorted(page.start)
     assert curve.observed[at : at + 20].max() > curve.upper[at : at + 20].max()
-    writer = SeriesFile(tmp_path, SETTINGS.time.step)
+    writer = SeriesParquet(tmp_path, SETTINGS.time.step)
     replay_together(history(given), [SETTINGS], watch=writer)
     rows = [
         row

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from config.settings import Judge, Settings
+from config.settings import JudgeSettings, Settings
 from streams.engine.engine import Engine
 from streams.replay import Replayed, write
 from streams.simulate.scenario import Scenario
@@ -25,7 +25,7 @@ def found() -> Replayed:
         "incidents": [{"kind": "slow", "at": DAY + HOUR, "for": 20 * 60, "table": "items", "times": 30}],
         "growth": [],
     }
-    engine = Engine(Settings(judge=Judge(young=12 * 3600)), ["one/0"])
+    engine = Engine(Settings(judge=JudgeSettings(young=12 * 3600)), ["one/0"])
     found, newest = Replayed(), {}
     told = [engine.feed("one/0", lines) for _, lines in Simulation(Scenario.model_validate(given)).lines()]
     for one in (*told, engine.finish("one/0")):

@@ -5,7 +5,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from config.settings import Time
+from config.settings import TimeSettings
 from detectors.model.measures import KEPT_ON_EDGES, SOURCES_INTO, SUMMED, Measure
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from streams.measure.fanned_out import fan_out_block
@@ -18,7 +18,7 @@ REQUEST_SCOPES = ("account", "service", "route", "function", "client")
 class Oracle:
     """Totals per (bucket, scope or edge, measure) of events in order, stamps all near each other."""
 
-    def __init__(self, time: Time) -> None:
+    def __init__(self, time: TimeSettings) -> None:
         self.totals: Totals = defaultdict(float)
         self.records: dict[int, int] = defaultdict(int)
         self.tags: dict[tuple[int, ScopeOrEdge, str, str], float] = defaultdict(float)
@@ -140,7 +140,7 @@ def _error(event: dict) -> str | None:
     return "backend" if status >= 500 else "user" if status >= 400 else None
 
 
-def counted(events: Iterable[bytes], time: Time) -> Oracle:
+def counted(events: Iterable[bytes], time: TimeSettings) -> Oracle:
     """Return what the events come to."""
     oracle = Oracle(time)
     for event in events:

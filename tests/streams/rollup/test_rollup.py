@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.settings import Rollup as Bounds
-from config.settings import Settings, Time
+from config.settings import RollupSettings as Bounds
+from config.settings import Settings, TimeSettings
 from detectors.latency.latency import N_BINS, quantile
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope
@@ -25,7 +25,7 @@ from streams.rollup.rollup import Rollup
 from tests.streams.rollup.rollup_oracle import counted, tags_of, totals_of, values_of
 
 T0 = 1_760_000_000
-TIME = Time()
+TIME = TimeSettings()
 SHARDS = 3
 ITEMS = Scope("table", "aws", "1", "eu", "items")
 

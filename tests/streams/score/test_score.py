@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from config.settings import Judge
+from config.settings import JudgeSettings
 from streams.process.series_error import SeriesError
 from streams.score.score import run_score, score_file, targets
 
@@ -43,7 +43,7 @@ def written(path: Path, lines: list[str]) -> Path:
 
 
 def scored(path: Path, out: Path) -> list[str]:
-    done = score_file(path, out / path.name, Judge())
+    done = score_file(path, out / path.name, JudgeSettings())
     assert done.problem == ""
     return (out / path.name).read_text().splitlines()
 
@@ -96,7 +96,7 @@ def test_a_row_that_comes_too_late_is_compared_with_nothing_and_changes_no_verdi
 def test_files_in_several_processes_are_the_same_bytes_as_one_by_one(tmp_path: Path) -> None:
     paths = [written(tmp_path / "in" / f"{seed}" / "cpu.csv", curve(3 + seed, seed)) for seed in range(4)]
     for jobs in (1, 2):
-        assert run_score(paths, tmp_path / str(jobs), Judge(), jobs) == 0
+        assert run_score(paths, tmp_path / str(jobs), JudgeSettings(), jobs) == 0
     for path in paths:
         name = path.relative_to(tmp_path / "in")
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
@@ -107,7 +107,7 @@ def test_a_file_that_cannot_be_read_does_not_keep_the_others(
 ) -> None:
     good = written(tmp_path / "good.csv", curve(3, seed=5))
     bad = [written(tmp_path / f"bad{at}.csv", ["timestamp,value", "60,many"]) for at in range(2)]
-    assert run_score([bad[0], good, bad[1]], tmp_path / "out", Judge(), 1) == 2
+    assert run_score([bad[0], good, bad[1]], tmp_path / "out", JudgeSettings(), 1) == 2
     assert [each.name for each in (tmp_path / "out").iterdir()] == ["good.csv"]
     said = capsys.readouterr().err.splitlines()
     assert said == [
@@ -121,7 +121,7 @@ def test_a_path_that_is_no_file_does_not_keep_the_others(
     good = written(tmp_path / "good.csv", curve(3, seed=5))
     pipe, none = tmp_path / "pipe.csv", tmp_path / "none.csv"
     os.mkfifo(pipe)
-    assert run_score([none, good, tmp_path, pipe], tmp_path / "out", Judge(), 1) == 2
+    assert run_score([none, good, tmp_path, pipe], tmp_path / "out", JudgeSettings(), 1) == 2
     assert [each.name for each in (tmp_path / "out").iterdir()] == ["good.csv"]
     captured = capsys.readouterr()
     assert captured.out.startswith(f"{tmp_path / 'out'}: 1 of 4 files, ")
@@ -140,7 +140,7 @@ def test_what_cannot_be_written_is_told_by_its_own_name_with_a_remedy(
     good = written(tmp_path / "good.csv", curve(3, seed=5))
     (tmp_path / "out" / "good.csv").mkdir(parents=True)
     for out, why in ((tmp_path / "out", "Is a directory"), (good, "a file is where a folder must be")):
-        assert run_score([good], out, Judge(), 1) == 2
+        assert run_score([good], out, JudgeSettings(), 1) == 2
         remedy = "choose another folder with --out"
         told = f"uneri: {out / 'good.csv'}: cannot be written: {why}; {remedy}\n"
         assert capsys.readouterr().err == told
@@ -168,7 +168,7 @@ def test_rows_that_were_not_judged_are_counted_aloud(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = written(tmp_path / "a.csv", ["timestamp,value", "60,1", "60,2", "0,3", "120,4"])
-    assert run_score([path], tmp_path / "out", Judge(), 1) == 0
+    assert run_score([path], tmp_path / "out", JudgeSettings(), 1) == 0
     assert f"{path}: 2 of 4 rows are not later than one before them" in capsys.readouterr().err
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Judge, Rollup, Settings
+from config.settings import JudgeSettings, RollupSettings, Settings
 from detectors.state.state import StateError
 from streams.replay import replay
 from streams.tune.judge_recording import judge_recording
@@ -13,8 +13,8 @@ from streams.tune.recording import NAME, Recording, fingerprint
 from tests.faults.traffic import Traffic, traffic
 from tests.streams.history.memory_history import MemoryHistory
 
-SETTINGS = Settings(judge=Judge(young=3600))
-DULL = Settings(judge=Judge(young=3600, sensitivity=0.2, persist=4))
+SETTINGS = Settings(judge=JudgeSettings(young=3600))
+DULL = Settings(judge=JudgeSettings(young=3600, sensitivity=0.2, persist=4))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_a_recording_is_found_again_for_the_same_history_and_rollup_alone(
     assert again.totals == recording.totals
     other = MemoryHistory({"r/0": given.partitions[0]})
     assert recorded(fingerprint(other, SETTINGS), folder) is None
-    folded = SETTINGS.model_copy(update={"rollup": Rollup(max_paths=3)})
+    folded = SETTINGS.model_copy(update={"rollup": RollupSettings(max_paths=3)})
     assert recorded(fingerprint(history(given), folded), folder) is None
     assert recorded(fingerprint(history(given), SETTINGS, (0, None)), folder) is None
 

@@ -7,7 +7,7 @@ import pytest
 
 from alerting.commands.labels import Kind, Label
 from alerting.evaluation.evaluation import evaluate
-from config.settings import Digest, Floor, Floors, Judge, Settings
+from config.settings import DigestSettings, Floor, Floors, JudgeSettings, Settings
 from streams.history.source import ReplayError
 from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulation import Simulation
@@ -17,11 +17,11 @@ from streams.tune.rule import Rule, front
 from streams.tune.space import Choice, changed, space_for_budget, space_for_labels
 from streams.tune.stretch import stretches
 from streams.tune.tradeoff_chart import Tradeoff, draw_tradeoff
-from streams.tune.trial import Outcome
+from streams.tune.trial import TrialOutcome
 from tests.streams.tune.tuning_history import labels_of
 
 DAY = 86400
-SETTINGS = Settings(judge=Judge(young=DAY))
+SETTINGS = Settings(judge=JudgeSettings(young=DAY))
 TOTALS = Totals(records=9, steps=10 * 1440, series=1, first=0, last=10 * DAY)
 
 
@@ -29,9 +29,11 @@ def label(start: int, end: int | None = None, measure: str = "wcu") -> Label:
     return Label(kind=Kind.INCIDENT, start=start, end=end, measure=measure)
 
 
-def outcome(found: int, false_pages: int, pages: int | None = None, delay: float | None = None) -> Outcome:
+def outcome(
+    found: int, false_pages: int, pages: int | None = None, delay: float | None = None
+) -> TrialOutcome:
     missed = tuple(label(at) for at in range(10 - found))
-    return Outcome(missed, 10, found + false_pages if pages is None else pages, false_pages, 1.0, delay)
+    return TrialOutcome(missed, 10, found + false_pages if pages is None else pages, false_pages, 1.0, delay)
 
 
 # -- stretches
@@ -87,7 +89,7 @@ def test_a_share_that_leaves_labels_to_search_by_is_advised(week: tuple[Totals, 
 
 def test_a_label_that_leaves_nothing_to_search_by_is_named() -> None:
     known = [Label(kind=Kind.INCIDENT, start=7 * DAY - 3600, end=7 * DAY + 60, scope="table:items")]
-    tokyo = Settings(judge=Judge(young=DAY), digest=Digest(timezone="Asia/Tokyo"))
+    tokyo = Settings(judge=JudgeSettings(young=DAY), digest=DigestSettings(timezone="Asia/Tokyo"))
     with pytest.raises(ReplayError, match="the label of table:items from 1970-01-08 08:00 JST"):
         stretches(TOTALS, tokyo, known, 1 / 3)
 
@@ -143,8 +145,8 @@ def test_without_labels_no_floor_is_searched_and_nothing_lasts_more_than_twice_a
     "settings",
     [
         SETTINGS,
-        Settings(judge=Judge(sensitivity=0.2, persist=60, recover=240, near=0.2, growth_per_day=1.0)),
-        Settings(judge=Judge(sensitivity=5, persist=1, recover=1, horizon_days=365)),
+        Settings(judge=JudgeSettings(sensitivity=0.2, persist=60, recover=240, near=0.2, growth_per_day=1.0)),
+        Settings(judge=JudgeSettings(sensitivity=5, persist=1, recover=1, horizon_days=365)),
         Settings(floors=Floors(wcu=Floor(absolute=0.0001, relative=7.123))),
     ],
 )

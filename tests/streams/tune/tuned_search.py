@@ -1,25 +1,29 @@
 """A search that was made by hand, for tests of what is said of one."""
 
 from alerting.commands.labels import Kind, Label
-from config.settings import Digest, Judge, Settings
+from config.settings import DigestSettings, JudgeSettings, Settings
 from streams.tune.pick import Change, Pick
 from streams.tune.recording import Totals
 from streams.tune.result import Tuned
 from streams.tune.rule import Rule
 from streams.tune.space import space_for_budget
 from streams.tune.stretch import Stretches
-from streams.tune.trial import Both, Outcome
+from streams.tune.trial import Both, TrialOutcome
 
 DAY = 86400
-SETTINGS = Settings(judge=Judge(young=DAY, sensitivity=2.0), digest=Digest(timezone="Asia/Tokyo"))
+SETTINGS = Settings(
+    judge=JudgeSettings(young=DAY, sensitivity=2.0), digest=DigestSettings(timezone="Asia/Tokyo")
+)
 SPACE = space_for_budget(SETTINGS)
 CALMER = (SPACE.present[0] - 2, *SPACE.present[1:])
 
 
-def outcome(found: int, labels: int, false_pages: int, right: int | None = None, fitting: int = 9) -> Outcome:
+def outcome(
+    found: int, labels: int, false_pages: int, right: int | None = None, fitting: int = 9
+) -> TrialOutcome:
     missed = tuple(Label(kind=Kind.INCIDENT, start=at) for at in range(labels - found))
     right = found if right is None else right
-    return Outcome(missed, labels, false_pages + right, false_pages, 1.0, None, fitting)
+    return TrialOutcome(missed, labels, false_pages + right, false_pages, 1.0, None, fitting)
 
 
 def tuned(rule: Rule, present: Both, picked: Both | None) -> Tuned:

@@ -1,13 +1,13 @@
 """A small backend over days, with incidents of several kinds all along, and the labels of them."""
 
 from alerting.commands.labels import Kind, Label
-from config.settings import Judge, Settings, Time
+from config.settings import JudgeSettings, Settings, TimeSettings
 from streams.simulate.scenario import Scenario
 from streams.simulate.simulation import Simulation
 
 DAY = 86400
 STEP = 300
-SETTINGS = Settings(time=Time(step=STEP), judge=Judge(young=DAY))
+SETTINGS = Settings(time=TimeSettings(step=STEP), judge=JudgeSettings(young=DAY))
 
 _KINDS: tuple[dict[str, object], ...] = (
     {"kind": "outage", "share": 0.12},
