@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from alerting.commands.command import Ask, Command
+from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Dispatch, Expiring, Form, Precision
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice, NoticeReason
@@ -300,16 +300,16 @@ def dispatch(of: Notice, form: Form = Form.PARENT, **more: Any) -> Dispatch:
     return Dispatch(id="d", destination="slack:#uneri", form=form, subject="s", notice=of, at=AT, **more)
 
 
-def command(ask: Ask, **more: Any) -> Command:
+def command(ask: CommandKind, **more: Any) -> Command:
     """Return what somebody asked for."""
-    return Command(id=ask.value, ask=ask, at=AT - 300, by="on-call", **more)
+    return Command(id=ask.value, kind=ask, at=AT - 300, by="on-call", **more)
 
 
 def examples() -> list[Example]:
     """Return all pictures there are of one language."""
     page = incident(SPIKE, WITH_IT)
-    acknowledged = command(Ask.ACKNOWLEDGE)
-    snoozed = command(Ask.SNOOZE, until=AT + 3600, why="load test")
+    acknowledged = command(CommandKind.ACKNOWLEDGE)
+    snoozed = command(CommandKind.SNOOZE, until=AT + 3600, why="load test")
     worse, easier = (incident(_spike(shape), WITH_IT) for shape in (_worsen, _ease))
     over = incident(_spike(_pass), WITH_IT, state="resolved", end=BEGAN + 14 * 60, peak=SPIKE.observed)
     pages = {

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from alerting.commands.command import Ask, Command
+from alerting.commands.command import Command, CommandKind
 from config.settings import (
     LocalSettings,
     NotifySettings,
@@ -136,7 +136,11 @@ async def test_a_daemon_that_used_every_secret_shows_none(
                 await asyncio.sleep(0.02)
             slack.revoked = True  # from here on every call is refused
             command = Command(
-                id="1", ask=Ask.ACKNOWLEDGE, at=T0, by="U1", incident=told(table_finding())[0].incident.id
+                id="1",
+                kind=CommandKind.ACKNOWLEDGE,
+                at=T0,
+                by="U1",
+                incident=told(table_finding())[0].incident.id,
             )
             await daemon._courier.command(command)
             slack.cut()

@@ -8,7 +8,7 @@ from alerting.commands.dispatch import Dispatch
 from alerting.incidents.incident import Incident
 
 
-class Said(StrEnum):
+class CommandResult(StrEnum):
     """How a command was taken."""
 
     DONE = "done"
@@ -22,7 +22,7 @@ class Said(StrEnum):
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to one command, for whoever gave it."""
 
-    said: Said
+    result: CommandResult
     dispatches: list[Dispatch] = []  # what it makes to be told, in order
     incident: Incident | None = None  # the one it was about, as it is now
     silence: str | None = None  # id of the silence it made or ended

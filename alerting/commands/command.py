@@ -5,7 +5,7 @@ from enum import StrEnum
 import msgspec
 
 
-class Ask(StrEnum):
+class CommandKind(StrEnum):
     """What is asked for."""
 
     ACKNOWLEDGE = "acknowledge"  # somebody deals with it
@@ -16,7 +16,7 @@ class Ask(StrEnum):
     UNSILENCE = "unsilence"  # ends the silence or snooze with the id in ``incident``
 
 
-class Matching(msgspec.Struct, frozen=True, kw_only=True):
+class Matcher(msgspec.Struct, frozen=True, kw_only=True):
     """Which incidents are meant: every part that is given must fit (``alerting/commands/matching.py``)."""
 
     accounts: list[str] = []
@@ -33,10 +33,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    ask: Ask
+    kind: CommandKind
     at: int
     by: str
     incident: str | None = None
-    matching: Matching | None = None  # of a silence, or of a snooze of a pattern
+    matcher: Matcher | None = None  # of a silence, or of a snooze of a pattern
     until: int | None = None
     why: str = ""

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from alerting.commands.command import Ask, Command
+from alerting.commands.command import Command, CommandKind
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Notice
 
@@ -22,10 +22,10 @@ class Form(StrEnum):
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the timeline; the renderer finds the words.
 
-    An ``Ask.UNSILENCE`` that nobody (``by`` is empty) asked for: a snooze ended while its incident goes on.
+    A ``CommandKind.UNSILENCE`` without ``by``: a snooze expired while its incident is still open.
     """
 
-    what: str  # a Milestone, or an Ask
+    what: str  # a Milestone, or a CommandKind
     at: int  # epoch seconds
     by: str = ""  # who did it, as the sink names people
     until: int | None = None
@@ -71,20 +71,20 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     held: dict[
         str, int
     ] = {}  # of the form DIGEST: pages that were held since the last one and are over, by stage
-    said: str = ""  # the pipeline's reason, for people and logs
+    reason: str = ""  # the pipeline's reason, for people and logs
     at: int = 0  # when it was let through: event time, or the wall time of the command behind it
 
     @property
     def acknowledged(self) -> Command | None:
         """The first acknowledgement: who deals with it."""
-        return next((one for one in self.commands if one.ask is Ask.ACKNOWLEDGE), None)
+        return next((one for one in self.commands if one.kind is CommandKind.ACKNOWLEDGE), None)
 
     @property
     def quieted(self) -> Command | None:
         """The newest snooze, silence or label that still holds, None when there is none."""
         for one in reversed(self.commands):
-            if one.ask is Ask.UNSILENCE:
+            if one.kind is CommandKind.UNSILENCE:
                 return None
-            if one.ask is not Ask.ACKNOWLEDGE and (one.until is None or one.until > self.at):
+            if one.kind is not CommandKind.ACKNOWLEDGE and (one.until is None or one.until > self.at):
                 return one
         return None

@@ -5,13 +5,13 @@ from typing import Final
 
 import msgspec
 
-from alerting.commands.command import Ask, Command
+from alerting.commands.command import Command, CommandKind
 from alerting.incidents.incident import Incident
 from detectors.model.finding import Finding
 from detectors.model.scope import Edge
 
 
-class Kind(StrEnum):
+class LabelKind(StrEnum):
     """What is known."""
 
     INCIDENT = "incident"  # something happened that people want to be told of
@@ -19,7 +19,10 @@ class Kind(StrEnum):
     NOT_AN_ANOMALY = "not_an_anomaly"  # nothing happened: nobody should have been told
 
 
-OF_ASK: Final = {Ask.EXPECTED: Kind.EXPECTED, Ask.NOT_AN_ANOMALY: Kind.NOT_AN_ANOMALY}
+OF_ASK: Final = {
+    CommandKind.EXPECTED: LabelKind.EXPECTED,
+    CommandKind.NOT_AN_ANOMALY: LabelKind.NOT_AN_ANOMALY,
+}
 """The presses that make labels."""
 
 
@@ -30,7 +33,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     scope, any measure, any verdict, any account.
     """
 
-    kind: Kind
+    kind: LabelKind
     start: int
     end: int | None = None
     scope: str = ""  # kind:name, such as table:items
@@ -45,7 +48,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, command: Command, incident: Incident) -> "Label | None":
         """Return the label that a command makes of an incident; None when it makes none."""
-        kind = OF_ASK.get(command.ask)
+        kind = OF_ASK.get(command.kind)
         if kind is None:
             return None
         return cls(

@@ -4,12 +4,12 @@ import functools
 import re
 from collections.abc import Sequence
 
-from alerting.commands.command import Matching
+from alerting.commands.command import Matcher
 from alerting.incidents.incident import Incident
 from config.settings import MatchSettings
 from detectors.model.scope import SERVICE, Edge, Scope, ScopeOrEdge
 
-Parts = MatchSettings | Matching
+Parts = MatchSettings | Matcher
 """What to look for: of the configuration, or of a command."""
 
 
@@ -35,7 +35,7 @@ def describe(parts: Parts) -> str:
 
     Examples
     --------
-    >>> describe(Matching(scopes=["table:items"], verdicts=["spike", "shift"])), describe(Matching())
+    >>> describe(Matcher(scopes=["table:items"], verdicts=["spike", "shift"])), describe(Matcher())
     ('table:items, spike or shift', 'everything')
     """
     given = (parts.scopes, _each("account", parts.accounts), _each("service", parts.services))

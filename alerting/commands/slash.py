@@ -5,8 +5,8 @@ import unicodedata
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from alerting.commands.command import Matching
-from alerting.commands.until import LONGEST, SHORTEST, seconds_of
+from alerting.commands.command import Matcher
+from alerting.commands.silence_end import LONGEST, SHORTEST, seconds_of
 from config.settings import MEASURES, SCOPE_KINDS
 from detectors.model.finding import Verdict
 
@@ -63,7 +63,7 @@ class WhatChanged(NamedTuple):
 class SilenceRequest(NamedTuple):
     """Tell nobody of what matches, for so many seconds."""
 
-    matching: Matching
+    matcher: Matcher
     seconds: int
     why: str
 
@@ -74,9 +74,9 @@ class UnsilenceRequest(NamedTuple):
     id: str
 
 
-Asked = Help | Query | WhatChanged | SilenceRequest | UnsilenceRequest
+SlashRequest = Help | Query | WhatChanged | SilenceRequest | UnsilenceRequest
 
-_WORDS: Final[dict[str, Asked]] = {
+_WORDS: Final[dict[str, SlashRequest]] = {
     "": Help(), "help": Help(), "?": Help(), "ヘルプ": Help(),
     "status": Query.STATUS, "状態": Query.STATUS,
     "open": Query.OPEN, "未解決": Query.OPEN,
@@ -87,7 +87,7 @@ _SILENCE: Final = frozenset({"silence", "snooze", "停止"})
 _UNSILENCE: Final = frozenset({"unsilence", "unsnooze", "停止解除"})
 
 
-def parse(text: str) -> Asked:
+def parse(text: str) -> SlashRequest:
     """Say what the text behind ``/uneri`` asks for. Never raises: what is not understood asks for help.
 
     ``status``, ``open``, ``silences``, ``what-changed [2h]``, ``silence table:items 2h why …``,
@@ -99,7 +99,7 @@ def parse(text: str) -> Asked:
     --------
     >>> parse("what-changed 30m")
     WhatChanged(seconds=1800)
-    >>> parse('silence route:"POST /items/{id}" verdict:spike 2h a load test').matching.scopes
+    >>> parse('silence route:"POST /items/{id}" verdict:spike 2h a load test').matcher.scopes
     ['route:POST /items/{id}']
     >>> parse("silence table:items").fault.value
     'how_long'
@@ -132,7 +132,7 @@ def _plain(word: str) -> str:
     return unicodedata.normalize("NFKC", word).lower()
 
 
-def _what_changed(rest: list[str]) -> Asked:
+def _what_changed(rest: list[str]) -> SlashRequest:
     if not rest:
         return WhatChanged(WHAT_CHANGED)
     seconds = seconds_of(_plain(rest[0]))
@@ -141,7 +141,7 @@ def _what_changed(rest: list[str]) -> Asked:
     return WhatChanged(seconds) if SHORTEST <= seconds <= LONGEST else Help(Fault.TOO_LONG, rest[0])
 
 
-def _silence(rest: list[str]) -> Asked:
+def _silence(rest: list[str]) -> SlashRequest:
     parts: dict[str, list[str]] = {"scopes": [], **{name: [] for name in _PARTS.values()}}
     named = everything = 0
     for place, word in enumerate(rest):
@@ -154,7 +154,7 @@ def _silence(rest: list[str]) -> Asked:
             if not SHORTEST <= seconds <= LONGEST:
                 return Help(Fault.TOO_LONG, word)
             why = " ".join(rest[place + 1 :])[:_WHY]
-            return SilenceRequest(Matching(**parts), seconds, why)
+            return SilenceRequest(Matcher(**parts), seconds, why)
         if not _names(word, parts):
             return Help(Fault.HOW_LONG if named else Fault.WHOM, word)
         named += 1

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from alerting.commands.labels import Kind, Label
+from alerting.commands.labels import Label, LabelKind
 from alerting.commands.matching import names_of
-from alerting.incidents.cause import subjects
+from alerting.incidents.correlation import subjects
 from alerting.incidents.incident import Incident
 from detectors.model.finding import Finding, Verdict
 from detectors.model.scope import Scope
@@ -95,7 +95,7 @@ def named_rightly(label: Label, incident: Incident) -> bool:
 
 def of_nothing(label: Label) -> bool:
     """Tell whether a label says that nobody wants to be told."""
-    return label.kind is not Kind.INCIDENT
+    return label.kind is not LabelKind.INCIDENT
 
 
 def _worlds_apart(label: Label, incident: Incident) -> bool:

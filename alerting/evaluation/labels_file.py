@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import yaml
 
-from alerting.commands.labels import Kind, Label
+from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.labels_lines import rows_of
 from config.settings import SCOPE_KINDS
 from config.yaml_tree import read_tree
@@ -24,7 +24,7 @@ LATEST: Final = 4_102_444_800  # 2100-01-01
 _FIELDS: Final = Label.__struct_fields__
 _TIMES: Final = ("start", "end", "at")
 _VERDICTS: Final = tuple(verdict.value for verdict in Verdict)
-_KINDS: Final = (*(kind.value for kind in Kind), *_VERDICTS)
+_KINDS: Final = (*(kind.value for kind in LabelKind), *_VERDICTS)
 _HOW_A_TIME: Final = "write 2026-01-31T08:00:00Z, 2026-01-31 or epoch seconds"
 
 
@@ -225,8 +225,8 @@ def _label(given: Mapping[str, Any], mistakes: list[str]) -> Label | None:
         return None
     kind = texts.pop("kind")
     if kind in _VERDICTS:  # a known incident by its verdict alone
-        texts["verdict"], kind = kind, Kind.INCIDENT
-    return Label(kind=Kind(kind), start=start, end=end, at=times.get("at"), **texts)
+        texts["verdict"], kind = kind, LabelKind.INCIDENT
+    return Label(kind=LabelKind(kind), start=start, end=end, at=times.get("at"), **texts)
 
 
 def _check_words(texts: Mapping[str, str], mistakes: list[str]) -> None:

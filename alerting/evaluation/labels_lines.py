@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from alerting.commands.labels import Kind
+from alerting.commands.labels import LabelKind
 
 _MADE: Final = ("function", "table", "client", "route", "service")
 _KEYS: Final = frozenset({*_MADE, "version", "account", "start", "end", "kind", "verdict", "measure"})
@@ -72,7 +72,7 @@ def known_of(made: Mapping[str, Any]) -> dict[str, Any]:
     whom = [f"{kind} {names[kind]}" for kind in reversed(_MADE) if names[kind] is not None]
     scope = next((f"{kind}:{names[kind]}" for kind in _MADE if names[kind] is not None), None)
     fields = {
-        "kind": made["verdict"] or Kind.NOT_AN_ANOMALY.value,
+        "kind": made["verdict"] or LabelKind.NOT_AN_ANOMALY.value,
         "start": made["start"],
         "end": made["end"],
         "scope": scope,

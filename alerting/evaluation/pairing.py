@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from alerting.incidents.cause import GROWTH, direction
+from alerting.incidents.correlation import GROWTH, direction
 from alerting.incidents.incident import Incident
 from detectors.model.finding import Finding, Verdict
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final
 
-from alerting.incidents.cause import (
+from alerting.incidents.correlation import (
     GROWTH,
     broad,
     carriers,
@@ -42,7 +42,7 @@ class _Index(StrEnum):
 
 
 _SPREAD: Final = (_Index.SPREAD_PART, _Index.SPREAD_CARRIER)
-"""What connects only findings that begin together (``alerting.incidents.cause.connected``)."""
+"""What connects only findings that begin together (``alerting.incidents.correlation.connected``)."""
 
 _LOOSE: Final = (
     _Index.CARRIER,
@@ -53,10 +53,10 @@ _LOOSE: Final = (
     _Index.ABSENT,
 )
 """What connects two findings although neither is a part of the other: not where another function took over,
-which is of the same cause as its own callers only (``alerting.incidents.cause.answers``)."""
+which is of the same cause as its own callers only (``alerting.incidents.correlation.answers``)."""
 
 
-class Reach:
+class CorrelationIndex:
     """An index of what the findings of living cases are about, carry and begin with.
 
     It answers ``cause.connected`` for all findings of all cases at once, so that a flood of findings

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from alerting.incidents.cause import direction
+from alerting.incidents.correlation import direction
 from alerting.incidents.notice import identify
 from detectors.model.finding import Finding
 from detectors.model.scope import Edge
@@ -37,7 +37,7 @@ def fingerprint(finding: Finding) -> str:
     return identify("fingerprint", *names, finding.measure.value, direction(finding))
 
 
-class Earlier(msgspec.Struct, kw_only=True):
+class PriorIncident(msgspec.Struct, kw_only=True):
     """The newest told incident with a fingerprint."""
 
     incident: str
@@ -50,15 +50,15 @@ class Earlier(msgspec.Struct, kw_only=True):
 class FingerprintMemory:
     """The told incidents of the last 30 days, by fingerprint."""
 
-    def __init__(self, held: Iterable[tuple[str, Earlier]] = ()) -> None:
+    def __init__(self, held: Iterable[tuple[str, PriorIncident]] = ()) -> None:
         self._held = dict(held)  # the longest ago first
 
-    def find(self, which: str, at: int) -> Earlier | None:
+    def find(self, which: str, at: int) -> PriorIncident | None:
         """Return the newest told incident with this fingerprint."""
         earlier = self._held.get(which)
         return None if earlier is None or earlier.at < at - REMEMBERED_SECONDS else earlier
 
-    def keep(self, which: str, earlier: Earlier) -> None:
+    def keep(self, which: str, earlier: PriorIncident) -> None:
         """Remember an incident as the newest of its fingerprint."""
         self._held.pop(which, None)
         self._held[which] = earlier
@@ -75,8 +75,8 @@ class FingerprintMemory:
         if earlier.before is None:
             del self._held[which]
         else:
-            self._held[which] = Earlier(incident=earlier.before, at=earlier.at, over=True)
+            self._held[which] = PriorIncident(incident=earlier.before, at=earlier.at, over=True)
 
-    def held(self) -> list[tuple[str, Earlier]]:
+    def held(self) -> list[tuple[str, PriorIncident]]:
         """Return all that is remembered, the longest ago first."""
         return list(self._held.items())

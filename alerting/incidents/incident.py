@@ -39,7 +39,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     follows: str | None = None  # id of the last told incident with this fingerprint, where one is remembered
 
     @property
-    def own(self) -> tuple[int, int | None]:
+    def primary_span(self) -> tuple[int, int | None]:
         """When what the message is about began and ended, as a span; without an end while it is open.
 
         Its primary's own series, with what of it came before and went on: others that it drew along are over

@@ -5,16 +5,16 @@ from typing import Final
 
 import msgspec
 
-from alerting.incidents.agenda import Agenda, Due, What
-from alerting.incidents.case import Case
-from alerting.incidents.cause import GROWTH, depth, direction, spread, taken_over
-from alerting.incidents.closed import Closed, shelf_of
-from alerting.incidents.correlation_index import Reach
+from alerting.incidents.archive import Closed, shelf_of
+from alerting.incidents.correlation import GROWTH, depth, direction, spread, taken_over
+from alerting.incidents.correlation_index import CorrelationIndex
 from alerting.incidents.digest_time import next_digest, zone_of
-from alerting.incidents.fingerprint import Earlier, FingerprintMemory, fingerprint
+from alerting.incidents.fingerprint import FingerprintMemory, PriorIncident, fingerprint
 from alerting.incidents.incident import Incident
-from alerting.incidents.life import LONGEST_QUIET, grown
+from alerting.incidents.incident_record import Case
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason, identify
+from alerting.incidents.reported_state import LONGEST_QUIET, grown
+from alerting.incidents.schedule import Agenda, Due, What
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.scope import TABLE
@@ -47,7 +47,7 @@ class Incidents:
     - A table, its callers and the routes and clients in front are one incident (``incidents/cause.py``).
     - A page leaves at once when a table is affected. A finding on something in front waits one step
       for a deeper one to take it in; what joins later edits the message and never makes a second one.
-    - It worsens, eases, spreads: ``alerting/incidents/life.py`` says what of that is told, once each.
+    - It worsens, eases, spreads: ``reported_state.py`` decides what of that is reported, once each.
     - It is resolved after ``incidents.quiet`` seconds without an open finding. What comes back within
       ``incidents.gather`` seconds of that reopens it, as a new message that links to the former one; what
       comes later is a new incident, which ``follows`` the last told one with its ``fingerprint``. Each time
@@ -57,7 +57,7 @@ class Incidents:
       it becomes near, it is over, and a page begins.
 
     Incidents that are over are kept without their traces for 30 days, 10,000 at most
-    (``alerting/incidents/closed.py``).
+    (``alerting/incidents/archive.py``).
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Incidents:
         self._digest: int | None = None  # when the next digest is due; unknown before the first watermark
         self._early: list[Finding] = []  # told after the watermark: another shard is ahead
         self._live: dict[str, Case] = {}
-        self._reach = Reach()
+        self._reach = CorrelationIndex()
         self._agenda = Agenda(self._holds)
         self._touched: set[str] = set()  # cases that something came for since they were last told
         self._memory = FingerprintMemory()
@@ -138,7 +138,7 @@ class Incidents:
         found = [*self._closed.all(), *(case.incident() for case in self._live.values())]
         return sorted(found, key=lambda incident: (incident.start, incident.id))
 
-    def going_on(self) -> list[Incident]:
+    def ongoing(self) -> list[Incident]:
         """Return the incidents that are not over, ordered by start."""
         found = [case.incident() for case in self._live.values() if case.resolved is None]
         return sorted(found, key=lambda incident: (incident.start, incident.id))
@@ -456,7 +456,7 @@ class Incidents:
             self._memory.drop(which, case.id)
             return
         over = action is Action.RESOLVE
-        known = Earlier(incident=case.id, at=at, over=over, flaps=case.flaps, before=case.follows)
+        known = PriorIncident(incident=case.id, at=at, over=over, flaps=case.flaps, before=case.follows)
         self._memory.keep(which, known)
 
     def _daily(self, at: int) -> Iterator[Notice]:
@@ -511,7 +511,7 @@ class Incidents:
         self._ranking.restore(parts)
         self._closed.restore(parts)
         self._memory = FingerprintMemory(
-            unpack(parts[_MEMORY], "incidents-memory", _VERSION, list[tuple[str, Earlier]])[0]
+            unpack(parts[_MEMORY], "incidents-memory", _VERSION, list[tuple[str, PriorIncident]])[0]
         )
         cases: list[Case] = []
         for name, part in parts.items():
@@ -519,7 +519,7 @@ class Incidents:
                 cases += unpack(part, "incidents-live", _VERSION, list[Case])[0]
         self._live = {case.id: case for case in cases}
         self._curves = {case.id for case in cases if case.has_curve}
-        self._reach, self._agenda, self._touched = Reach(), Agenda(self._holds), set()
+        self._reach, self._agenda, self._touched = CorrelationIndex(), Agenda(self._holds), set()
         self._agenda.put(self._digest, What.DIGEST)
         newest: dict[str, int] = {}
         self._case_of = {}

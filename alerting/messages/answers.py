@@ -52,7 +52,7 @@ class Answers:
 
     def command(self, answer: Answer) -> Message:
         """Answer a command: whether it holds, until when, and whether anything known is meant by it."""
-        said = self._words.said(answer.said, self._until(answer.until))
+        said = self._words.said(answer.result, self._until(answer.until))
         return self._short(f"{said} {self._words.labels.fits_nothing}" if answer.fits == 0 else said)
 
     def refused(self) -> Message:

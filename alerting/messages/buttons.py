@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alerting.commands.command import Ask
+from alerting.commands.command import CommandKind
 from alerting.incidents.incident import OVER, Incident
 from alerting.messages.message import Block, actions, button, select
 from alerting.words.phrases import Phrases
@@ -18,7 +18,7 @@ TOMORROW: Final = "tomorrow"
 PATTERN: Final = "pattern"
 
 
-def buttons(incident: Incident, words: Phrases, asked: frozenset[Ask] = frozenset()) -> Block:
+def buttons(incident: Incident, words: Phrases, asked: frozenset[CommandKind] = frozenset()) -> Block:
     """Return the row of buttons.
 
     ``value`` is ``incident:revision``, that of an entry of the snooze menu ``1h:incident:revision``: whoever
@@ -33,7 +33,7 @@ def buttons(incident: Incident, words: Phrases, asked: frozenset[Ask] = frozense
     value = f"{incident.id}:{incident.revision}"
     shown: list[Block] = []
     if incident.end is None and incident.state not in OVER:
-        if Ask.ACKNOWLEDGE not in asked:
+        if CommandKind.ACKNOWLEDGE not in asked:
             shown.append(button(ACKNOWLEDGE, labels.acknowledge, value, style="primary"))
         entries = ((labels.an_hour, HOUR), (labels.tomorrow, TOMORROW), (labels.pattern, PATTERN))
         shown.append(select(SNOOZE, labels.snooze, [(text, f"{what}:{value}") for text, what in entries]))

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 from alerting.messages.answers import Changes
-from alerting.pipeline.story import Story
+from alerting.pipeline.tracked_incident import TrackedIncident
 from detectors.model.finding import Verdict
 from detectors.watch.hottest import Hot
 
 
-def changes_since(since: int, stories: Iterable[Story], leaders: Sequence[Hot] = ()) -> Changes:
+def changes_since(since: int, stories: Iterable[TrackedIncident], leaders: Sequence[Hot] = ()) -> Changes:
     """Sort incidents by what became of them since ``since`` (epoch seconds), the newest first.
 
     One that began and is over appears twice. New levels and new errors are told apart from what else opened.

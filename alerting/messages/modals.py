@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from alerting.commands.command import Matching
+from alerting.commands.command import Matcher
 from alerting.incidents.incident import Incident
 from alerting.messages.callers import reason_counts
 from alerting.messages.message import (
@@ -71,7 +71,7 @@ def details(incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int) -> V
     }
 
 
-def pattern(incident: Incident, matching: Matching, words: Phrases, *, day: str | None = None) -> View:
+def pattern(incident: Incident, matching: Matcher, words: Phrases, *, day: str | None = None) -> View:
     """Return the modal that asks until which day what is like an incident is snoozed.
 
     Parameters
@@ -114,7 +114,7 @@ def pattern(incident: Incident, matching: Matching, words: Phrases, *, day: str 
     }
 
 
-def matching_lines(matching: Matching, words: Phrases) -> list[str]:
+def matching_lines(matching: Matcher, words: Phrases) -> list[str]:
     """Say what a silence or a snooze of a pattern matches, one line for each part of it."""
     labels = words.labels
     parts = (

@@ -87,7 +87,7 @@ def page(
         notes.append(words.came_back(link(earlier, words.labels.earlier, NAME)))
     if notes:
         before.append(section(fit(notes, SECTION)))
-    asked = frozenset(command.ask for command in commands)
+    asked = frozenset(command.kind for command in commands)
     after: list[Block] = [
         *([buttons(incident, words, asked)] if pressable else []),
         context(_context(incident, at, zone, words)),
@@ -140,7 +140,7 @@ def _fields(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
 
 def _lasted(incident: Incident, end: int, zone: ZoneInfo, words: Phrases) -> str:
     """Return the time of what the message is about, and of all of it where that is much longer."""
-    begun, ended = incident.own
+    begun, ended = incident.primary_span
     span = _span(begun, ended or end, zone, words)
     longer = begun - incident.start >= _LONGER or end - (ended or end) >= _LONGER
     return f"{span}\n{words.all_of_it(_span(incident.start, end, zone, words))}" if longer else span

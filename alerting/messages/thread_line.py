@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-from alerting.commands.command import Ask
+from alerting.commands.command import CommandKind
 from alerting.commands.dispatch import Line
 from alerting.incidents.incident import Incident
 from alerting.messages.handled import WHY
@@ -11,7 +11,7 @@ from alerting.words.mrkdwn import escape, person, when
 from alerting.words.phrases import Phrases
 
 _TURN = 500
-_ASKS = {ask.value: ask for ask in Ask}
+_ASKS = {ask.value: ask for ask in CommandKind}
 
 
 def thread_line(line: Line, incident: Incident, words: Phrases, zone: ZoneInfo) -> Message:
@@ -19,7 +19,7 @@ def thread_line(line: Line, incident: Incident, words: Phrases, zone: ZoneInfo) 
     ask = _ASKS.get(line.what)
     if ask is None:
         said = escape(words.turn(line.what, incident, line.detail), _TURN)
-    elif ask is Ask.UNSILENCE and not line.by:
+    elif ask is CommandKind.UNSILENCE and not line.by:
         said = words.over_by_itself()
     else:
         until = "" if line.until is None else when(line.until, words.clock(line.until, zone))

@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from alerting.commands.answer import Answer, Said
-from alerting.commands.command import Ask, Command
+from alerting.commands.answer import Answer, CommandResult
+from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Dispatch
 from alerting.commands.labels import Label
 from alerting.commands.matching import matches
 from alerting.pipeline import dispatches
 from alerting.pipeline.dedupe import Dedupe
-from alerting.pipeline.silences import Silences, Standing
-from alerting.pipeline.stories import Stories
-from alerting.pipeline.story import Story
+from alerting.pipeline.incident_registry import IncidentRegistry
+from alerting.pipeline.silences import Silence, Silences
+from alerting.pipeline.tracked_incident import TrackedIncident
 from detectors.state.state import pack, unpack
 
 DEEDS: Final = 50
@@ -24,10 +24,10 @@ LABELS: Final = 10_000
 _LABEL: Final = "label/"
 
 
-class Asked:
+class CommandHandler:
     """Carries commands out. A repeated one, and one that cannot be carried out, changes nothing."""
 
-    def __init__(self, stories: Stories, silences: Silences, dedupe: Dedupe) -> None:
+    def __init__(self, stories: IncidentRegistry, silences: Silences, dedupe: Dedupe) -> None:
         self._stories = stories
         self._silences = silences
         self._dedupe = dedupe
@@ -42,33 +42,35 @@ class Asked:
     def take(self, command: Command, now: int) -> Answer:
         """Carry a command out; ``now`` is the event time that has passed."""
         if self._dedupe.knows(command.id):
-            return Answer(said=Said.REPEATED)
+            return Answer(result=CommandResult.REPEATED)
         story = self._stories.get(command.incident or "", now)
-        if command.ask is Ask.UNSILENCE:
+        if command.kind is CommandKind.UNSILENCE:
             return self._end(command, now)
         if command.until is not None and command.until <= max(now, command.at):
-            return Answer(said=Said.PAST)
-        if story is None and (command.matching is None or command.ask not in (Ask.SNOOZE, Ask.SILENCE)):
-            return Answer(said=Said.UNKNOWN)
+            return Answer(result=CommandResult.PAST)
+        if story is None and (
+            command.matcher is None or command.kind not in (CommandKind.SNOOZE, CommandKind.SILENCE)
+        ):
+            return Answer(result=CommandResult.UNKNOWN)
         if (
             story is not None
             and story.over is not None
-            and command.matching is None
-            and command.ask not in (Ask.EXPECTED, Ask.NOT_AN_ANOMALY)
+            and command.matcher is None
+            and command.kind not in (CommandKind.EXPECTED, CommandKind.NOT_AN_ANOMALY)
         ):
-            return Answer(said=Said.OVER, incident=story.incident)
+            return Answer(result=CommandResult.OVER, incident=story.incident)
         self._dedupe.remember(command.id)
         told = list(self._done(command, story))
         return Answer(
-            said=Said.DONE,
+            result=CommandResult.DONE,
             dispatches=told,
             incident=None if story is None else story.incident,
-            silence=None if command.ask is Ask.ACKNOWLEDGE else command.id,
+            silence=None if command.kind is CommandKind.ACKNOWLEDGE else command.id,
             until=command.until,
             fits=self._fitting(command),
         )
 
-    def ended(self, silence: Standing, at: int) -> Iterator[Dispatch]:
+    def ended(self, silence: Silence, at: int) -> Iterator[Dispatch]:
         """Tell that a silence ended by itself, where that brings an incident back that goes on."""
         cause = f"{silence.id} ended"
         for story in self._covered(silence):
@@ -77,20 +79,20 @@ class Asked:
                 if any(one.id == silence.id and one.incident == story.incident.id for one in story.commands):
                     yield from dispatches.snooze_ended(story, cause, at)
 
-    def relabel(self, story: Story) -> None:
+    def relabel(self, story: TrackedIncident) -> None:
         """Let the label of an incident say when it ended."""
         said = self._labels.get(story.incident.id)
         word = next((one for one in reversed(story.commands) if Label.of(one, story.incident)), None)
         if said is not None and word is not None:
             self._label(word, story)
 
-    def _done(self, command: Command, story: Story | None) -> Iterator[Dispatch]:
+    def _done(self, command: Command, story: TrackedIncident | None) -> Iterator[Dispatch]:
         meant = [] if story is None else [story]
-        if command.ask is not Ask.ACKNOWLEDGE:
+        if command.kind is not CommandKind.ACKNOWLEDGE:
             silence = self._silences.add(command)
             meant += [
                 one
-                for one in (self._stories if silence.matching is not None else ())
+                for one in (self._stories if silence.matcher is not None else ())
                 if one is not story and one.over is None and silence.covers(one)
             ]
         for one in meant:
@@ -102,16 +104,16 @@ class Asked:
             yield from dispatches.asked(story, command)
 
     def _fitting(self, command: Command) -> int | None:
-        if command.matching is None:
+        if command.matcher is None:
             return None
-        return sum(matches(command.matching, story.incident) for story in self._stories)
+        return sum(matches(command.matcher, story.incident) for story in self._stories)
 
     def _end(self, command: Command, now: int) -> Answer:
         found = self._silences.find(command.incident or "")
         if not found or (len(found) > 1 and {one.incident for one in found} != {command.incident}):
-            return Answer(said=Said.UNKNOWN)
+            return Answer(result=CommandResult.UNKNOWN)
         if any(one.id.startswith("config/") for one in found):
-            return Answer(said=Said.CONFIGURED, silence=found[0].id)
+            return Answer(result=CommandResult.CONFIGURED, silence=found[0].id)
         self._dedupe.remember(command.id)
         told: list[Dispatch] = []
         for silence in found:
@@ -125,13 +127,13 @@ class Asked:
                     told += dispatches.asked(story, command)
         incident = self._stories.get(found[0].incident or "", now)
         return Answer(
-            said=Said.DONE,
+            result=CommandResult.DONE,
             dispatches=list({one.id: one for one in told}.values()),
             incident=None if incident is None else incident.incident,
             silence=found[0].id,
         )
 
-    def _covered(self, silence: Standing) -> Iterator[Story]:
+    def _covered(self, silence: Silence) -> Iterator[TrackedIncident]:
         """Yield the incidents that a command's silence was said of."""
         if silence.incident is not None:
             story = self._stories.get(silence.incident)
@@ -142,7 +144,7 @@ class Asked:
             if any(command.id == silence.id for command in one.commands):
                 yield one
 
-    def _label(self, command: Command, story: Story) -> None:
+    def _label(self, command: Command, story: TrackedIncident) -> None:
         label = Label.of(command, story.incident)
         if label is None:
             return

@@ -3,7 +3,7 @@
 from typing import Final
 
 from alerting.incidents.notice import Action, Notice
-from alerting.pipeline.story import Story
+from alerting.pipeline.tracked_incident import TrackedIncident
 
 REMEMBERED: Final = 10_000
 """Ids of commands that are remembered, oldest forgotten first: a button is pressed twice within seconds."""
@@ -21,7 +21,7 @@ class Dedupe:
         self._commands: dict[str, None] = {}  # oldest first
         self._digests: dict[str, None] = {}
 
-    def repeats(self, notice: Notice, story: Story | None) -> bool:
+    def repeats(self, notice: Notice, story: TrackedIncident | None) -> bool:
         """Tell whether a notice was given before; a digest is remembered from now on."""
         if notice.action is Action.DIGEST:
             return not _remember(self._digests, notice.id, DIGESTS)

@@ -5,16 +5,18 @@ from typing import Final
 
 from msgspec import structs
 
-from alerting.commands.command import Ask, Command
+from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Dispatch, Form, Line
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason, identify
 from alerting.pipeline.flood import Flood
-from alerting.pipeline.story import Delivered, Story, without_trace
+from alerting.pipeline.tracked_incident import MessageRef, TrackedIncident, without_trace
 
-_ASKS: Final = frozenset(ask.value for ask in Ask)
+_ASKS: Final = frozenset(ask.value for ask in CommandKind)
 
 
-def parent(story: Story, told: Delivered, cause: str, at: int, follows: str | None = None) -> Dispatch:
+def parent(
+    story: TrackedIncident, told: MessageRef, cause: str, at: int, follows: str | None = None
+) -> Dispatch:
     """Return the message of an incident in its newest state; the first of its subject is posted."""
     return Dispatch(
         id=identify(cause, told.destination, told.subject, Form.PARENT),
@@ -25,19 +27,19 @@ def parent(story: Story, told: Delivered, cause: str, at: int, follows: str | No
         mention="" if story.over is not None else story.mention,
         follows=follows,
         commands=story.commands,
-        said=story.reason,
+        reason=story.reason,
         at=at,
     )
 
 
-def edits(story: Story, cause: str, at: int) -> Iterator[Dispatch]:
+def edits(story: TrackedIncident, cause: str, at: int) -> Iterator[Dispatch]:
     """Give every message that is the incident's own, in its newest state."""
     for told in story.told:
         if told.form is Form.PARENT:
             yield parent(story, told, cause, at)
 
 
-def line(story: Story, cause: str, said: Line) -> Iterator[Dispatch]:
+def line(story: TrackedIncident, cause: str, said: Line) -> Iterator[Dispatch]:
     """Give a line for every thread of the incident; a flood's thread has those of what people did alone."""
     for told in story.told:
         if told.form is Form.PARENT or said.what in _ASKS:
@@ -53,7 +55,7 @@ def line(story: Story, cause: str, said: Line) -> Iterator[Dispatch]:
             )
 
 
-def milestones(story: Story, notice: Notice, at: int) -> Iterator[Dispatch]:
+def milestones(story: TrackedIncident, notice: Notice, at: int) -> Iterator[Dispatch]:
     """Give the lines of a notice; that it opened is said by the message itself."""
     for milestone in notice.milestones:
         if milestone is not Milestone.OPENED:
@@ -61,18 +63,18 @@ def milestones(story: Story, notice: Notice, at: int) -> Iterator[Dispatch]:
             yield from line(story, notice.id, Line(what=milestone, at=at, detail=detail))
 
 
-def asked(story: Story, command: Command) -> Iterator[Dispatch]:
+def asked(story: TrackedIncident, command: Command) -> Iterator[Dispatch]:
     """Give the line that says who did what."""
-    said = Line(what=command.ask, at=command.at, by=command.by, until=command.until, detail=command.why)
+    said = Line(what=command.kind, at=command.at, by=command.by, until=command.until, detail=command.why)
     yield from line(story, command.id, said)
 
 
-def snooze_ended(story: Story, cause: str, at: int) -> Iterator[Dispatch]:
+def snooze_ended(story: TrackedIncident, cause: str, at: int) -> Iterator[Dispatch]:
     """Give the line that says that a snooze ended by itself."""
-    yield from line(story, cause, Line(what=Ask.UNSILENCE, at=at))
+    yield from line(story, cause, Line(what=CommandKind.UNSILENCE, at=at))
 
 
-def flood(of: Flood, members: Iterable[Story], at: int) -> Dispatch:
+def flood(of: Flood, members: Iterable[TrackedIncident], at: int) -> Dispatch:
     """Return the message of a flood in its newest state."""
     stories = list(members)
     over = all(story.over is not None for story in stories)
@@ -80,12 +82,12 @@ def flood(of: Flood, members: Iterable[Story], at: int) -> Dispatch:
     return _of_flood(of, Form.FLOOD, stories, action, at)
 
 
-def file(of: Flood, members: Iterable[Story], at: int) -> Dispatch:
+def file(of: Flood, members: Iterable[TrackedIncident], at: int) -> Dispatch:
     """Return the file with all incidents of a flood."""
     return _of_flood(of, Form.FILE, list(members), Action.UPDATE, at)
 
 
-def _of_flood(of: Flood, form: Form, stories: list[Story], action: Action, at: int) -> Dispatch:
+def _of_flood(of: Flood, form: Form, stories: list[TrackedIncident], action: Action, at: int) -> Dispatch:
     number = of.made if form is Form.FLOOD else of.files
     incidents = [without_trace(story.incident) for story in stories]
     return Dispatch(
@@ -102,6 +104,6 @@ def _of_flood(of: Flood, form: Form, stories: list[Story], action: Action, at: i
         ),
         mention=of.mention if form is Form.FLOOD and action is not Action.RESOLVE else "",
         of_flood=incidents,
-        said=NoticeReason.FLOOD.value,
+        reason=NoticeReason.FLOOD.value,
         at=at,
     )

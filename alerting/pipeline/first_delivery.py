@@ -8,22 +8,22 @@ from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import Action, Milestone
 from alerting.pipeline import dispatches
 from alerting.pipeline.flood import Flood, Floods
+from alerting.pipeline.incident_registry import IncidentRegistry
 from alerting.pipeline.ledger import Ledger
 from alerting.pipeline.routing import Routing
-from alerting.pipeline.stories import Stories
-from alerting.pipeline.story import Delivered, Story, without_curve
+from alerting.pipeline.tracked_incident import MessageRef, TrackedIncident, without_curve
 
 
-class Opening:
+class FirstDelivery:
     """Gives incidents that nothing holds a message at each of their destinations, or a place in a flood's."""
 
-    def __init__(self, routing: Routing, floods: Floods, stories: Stories, ledger: Ledger) -> None:
+    def __init__(self, routing: Routing, floods: Floods, stories: IncidentRegistry, ledger: Ledger) -> None:
         self._routing = routing
         self._floods = floods
         self._stories = stories
         self._ledger = ledger
 
-    def open(self, stories: Sequence[Story], at: int) -> Iterator[Dispatch]:
+    def open(self, stories: Sequence[TrackedIncident], at: int) -> Iterator[Dispatch]:
         """Give the messages of all incidents that are to be told at one moment."""
         ways = [self._routing.way(story.incident) for story in stories]
         together: dict[str, list[str]] = {}
@@ -58,14 +58,14 @@ class Opening:
                 yield dispatches.file(flood, members, at)
                 flood.made_file(at)
 
-    def _former(self, story: Story, at: int) -> str | None:
+    def _former(self, story: TrackedIncident, at: int) -> str | None:
         """Return the subject of the message that a new one links."""
         if story.parents:
             return story.subject
         earlier = self._stories.get(story.incident.follows or "", at)
         return earlier.subject if earlier is not None and earlier.parents else None
 
-    def _sent(self, story: Story, floods: Mapping[str, Flood | None], at: int) -> None:
+    def _sent(self, story: TrackedIncident, floods: Mapping[str, Flood | None], at: int) -> None:
         """Say what an incident was sent as: a flood is one page, that of its first incident."""
         taken = [floods[one.destination] for one in story.told if one.form is Form.FLOOD]
         first = any(one is not None and one.members[0] == story.incident.id for one in taken)
@@ -77,13 +77,13 @@ class Opening:
         story.alerted = at if story.alerted is None else story.alerted
 
 
-def _told(story: Story, to: str, flood: Flood | None) -> Delivered:
+def _told(story: TrackedIncident, to: str, flood: Flood | None) -> MessageRef:
     if flood is None:
-        return Delivered(destination=to, subject=story.subject, form=Form.PARENT)
-    return Delivered(destination=to, subject=flood.subject, form=Form.FLOOD)
+        return MessageRef(destination=to, subject=story.subject, form=Form.PARENT)
+    return MessageRef(destination=to, subject=flood.subject, form=Form.FLOOD)
 
 
-def _came_back(story: Story, at: int) -> Iterator[Dispatch]:
+def _came_back(story: TrackedIncident, at: int) -> Iterator[Dispatch]:
     """Say in the thread of the message so far that another one goes on."""
     if story.told and Milestone.REOPENED in story.notice.milestones:
         notice = structs.replace(story.notice, milestones=[Milestone.REOPENED])

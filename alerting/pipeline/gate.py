@@ -11,7 +11,7 @@ from alerting.pipeline.ledger import Ledger
 from alerting.pipeline.maintenance import PlannedWork
 from alerting.pipeline.quiet_hours import QuietHoursStage
 from alerting.pipeline.silences import Silences
-from alerting.pipeline.story import Hold, Story, without_curve
+from alerting.pipeline.tracked_incident import Hold, TrackedIncident, without_curve
 from config.settings import NotifySettings
 from detectors.model.scope import ACCOUNT
 
@@ -19,14 +19,14 @@ CURVES: Final = 200
 """Held incidents whose curve is kept for a chart: a curve is 30 kB."""
 
 
-class Holding(Protocol):
+class HoldStage(Protocol):
     """A stage that may hold an incident."""
 
     @property
     def name(self) -> str:
         """What the stage is called in reasons, metrics and status."""
 
-    def hold(self, story: Story, at: int) -> Hold | None:
+    def hold(self, story: TrackedIncident, at: int) -> Hold | None:
         """Return why the incident must wait at a time (epoch seconds), None when it may go on."""
 
 
@@ -36,17 +36,17 @@ class Gate:
     def __init__(self, notify: NotifySettings, zone: ZoneInfo, ledger: Ledger) -> None:
         self.silences = Silences(notify.silences, zone)
         self.inhibition = Inhibition(on=notify.inhibit)
-        self.stages: tuple[Holding, ...] = (
+        self.stages: tuple[HoldStage, ...] = (
             self.silences,
             PlannedWork(notify.maintenance, zone),
             QuietHoursStage(notify.quiet_hours, zone),
             self.inhibition,
         )
         self._ledger = ledger
-        self._held: dict[str, Story] = {}
+        self._held: dict[str, TrackedIncident] = {}
         self._ends: list[tuple[int, str]] = []  # a heap of when holds end; of holds that are no more, too
 
-    def held(self, stage: str | None = None) -> list[Story]:
+    def held(self, stage: str | None = None) -> list[TrackedIncident]:
         """Return the incidents that wait, by a stage or by any, in the order in which they came here."""
         every = self._held.values()
         return [one for one in every if one.held is not None and stage in (None, one.held.stage)]
@@ -61,20 +61,20 @@ class Gate:
             heapq.heappop(self._ends)
         return None
 
-    def ended(self, at: int) -> Iterator[Story]:
+    def ended(self, at: int) -> Iterator[TrackedIncident]:
         """Give the incidents whose hold has ended by ``at``: another may hold them still."""
         while self._ends and self._ends[0][0] <= at:
             _, incident = heapq.heappop(self._ends)
             if incident in self._held:
                 yield self._held[incident]
 
-    def free(self, stories: Iterable[Story], at: int) -> list[Story]:
+    def free(self, stories: Iterable[TrackedIncident], at: int) -> list[TrackedIncident]:
         """Return those that no stage holds, those about whole accounts first: they may hold others.
 
         An incident with a message that comes back while it is silenced goes on in that message: it is
         neither free nor held.
         """
-        found: list[Story] = []
+        found: list[TrackedIncident] = []
         for story in sorted(stories, key=_wide_first):
             hold = next((hold for stage in self.stages if (hold := stage.hold(story, at))), None)
             if hold is None:
@@ -86,13 +86,13 @@ class Gate:
                 self._hold(story, hold, at)
         return found
 
-    def let_go(self, story: Story) -> None:
+    def let_go(self, story: TrackedIncident) -> None:
         """Let an incident wait no longer, without telling it."""
         story.waits, story.held = False, None
         self._held.pop(story.incident.id, None)
         self.inhibition.know(story)
 
-    def over(self, story: Story, at: int) -> None:
+    def over(self, story: TrackedIncident, at: int) -> None:
         """Let go of an incident that was over before it was told."""
         if story.held is not None:
             self._ledger.passed_over(story, story.held, at)
@@ -102,21 +102,21 @@ class Gate:
             story.reason = NoticeReason.OVER.value
         self.let_go(story)
 
-    def restore(self, stories: Iterable[Story]) -> None:
+    def restore(self, stories: Iterable[TrackedIncident]) -> None:
         """Take up what waits among the stories of a snapshot."""
         for story in stories:
             self.inhibition.know(story)
             if story.held is not None:
                 self._keep(story, story.held)
 
-    def _free(self, story: Story, at: int) -> None:
+    def _free(self, story: TrackedIncident, at: int) -> None:
         story.reason = story.notice.reason.value
         if story.held is not None:
             self._ledger.released(story, story.held, at)
             story.reason = f"it outlasted what held it: {story.held.reason}"
         self.let_go(story)
 
-    def _hold(self, story: Story, hold: Hold, at: int) -> None:
+    def _hold(self, story: TrackedIncident, hold: Hold, at: int) -> None:
         if story.held is None or (story.held.stage, story.held.reason) != (hold.stage, hold.reason):
             self._ledger.held(story, hold, at)
         story.held = hold
@@ -126,11 +126,11 @@ class Gate:
             without_curve(story)
         self._keep(story, hold)
 
-    def _keep(self, story: Story, hold: Hold) -> None:
+    def _keep(self, story: TrackedIncident, hold: Hold) -> None:
         self._held[story.incident.id] = story
         if hold.until is not None:
             heapq.heappush(self._ends, (hold.until, story.incident.id))
 
 
-def _wide_first(story: Story) -> tuple[bool, int]:
+def _wide_first(story: TrackedIncident) -> tuple[bool, int]:
     return story.incident.primary.about.kind != ACCOUNT, story.sequence

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from alerting.incidents.cause import direction
+from alerting.incidents.correlation import direction
 from alerting.incidents.correlation_index import JOINS_SECONDS
-from alerting.pipeline.story import Hold, Story
+from alerting.pipeline.tracked_incident import Hold, TrackedIncident
 from detectors.model.finding import Verdict
 from detectors.model.scope import ACCOUNT
 
@@ -23,9 +23,9 @@ class Inhibition:
 
     def __init__(self, *, on: bool) -> None:
         self._on = on
-        self._wide: dict[str, Story] = {}
+        self._wide: dict[str, TrackedIncident] = {}
 
-    def hold(self, story: Story, at: int) -> Hold | None:  # noqa: ARG002 - as the other stages
+    def hold(self, story: TrackedIncident, at: int) -> Hold | None:  # noqa: ARG002 - as the other stages
         """Return why the incident waits: for as long as that of its account is open."""
         if story.incident.verdict in _OF_ITS_OWN:
             return None
@@ -40,7 +40,7 @@ class Inhibition:
         reason = f"inhibited by {wide.incident.id}, which is about the whole account {account}"
         return Hold(stage=self.name, reason=reason)
 
-    def know(self, story: Story) -> bool:
+    def know(self, story: TrackedIncident) -> bool:
         """Take note of an incident in its newest state; True when it does not hold others any longer."""
         wide = self._on and _is_wide(story) and not story.waits and story.over is None
         if wide:
@@ -49,11 +49,11 @@ class Inhibition:
         return self._wide.pop(story.incident.id, None) is not None
 
 
-def _is_wide(story: Story) -> bool:
+def _is_wide(story: TrackedIncident) -> bool:
     return story.incident.primary.about.kind == ACCOUNT
 
 
-def _inside(story: Story, wide: Story) -> bool:
+def _inside(story: TrackedIncident, wide: TrackedIncident) -> bool:
     mine, theirs = story.incident.primary, wide.incident.primary
     return (
         story.incident.id != wide.incident.id

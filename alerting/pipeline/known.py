@@ -5,18 +5,18 @@ from typing import NamedTuple
 from alerting.commands.labels import Label
 from alerting.incidents.digest_time import zone_of
 from alerting.incidents.incident import Sent
-from alerting.pipeline.command_handler import Asked
-from alerting.pipeline.daily import DailyDigest
+from alerting.pipeline.command_handler import CommandHandler
+from alerting.pipeline.daily_digest import DailyDigest
 from alerting.pipeline.dedupe import Dedupe
-from alerting.pipeline.first_delivery import Opening
+from alerting.pipeline.first_delivery import FirstDelivery
 from alerting.pipeline.flood import Floods
 from alerting.pipeline.gate import Gate
-from alerting.pipeline.ledger import Ledger, Turn
+from alerting.pipeline.incident_registry import IncidentRegistry
+from alerting.pipeline.ledger import Ledger, StageAction
 from alerting.pipeline.notice_intake import NoticeIntake
 from alerting.pipeline.routing import Routing
-from alerting.pipeline.silences import Standing
-from alerting.pipeline.stories import Stories
-from alerting.pipeline.story import Story
+from alerting.pipeline.silences import Silence
+from alerting.pipeline.tracked_incident import TrackedIncident
 from config.settings import Settings
 
 
@@ -39,9 +39,9 @@ class PipelineStages:
         self._silences = self._gate.silences
         self._routing = Routing(settings)
         self._floods = Floods(notify.flood)
-        self._stories = Stories(keep=keep)
-        self._opening = Opening(self._routing, self._floods, self._stories, self._ledger)
-        self._asked = Asked(self._stories, self._silences, self._dedupe)
+        self._stories = IncidentRegistry(keep=keep)
+        self._opening = FirstDelivery(self._routing, self._floods, self._stories, self._ledger)
+        self._asked = CommandHandler(self._stories, self._silences, self._dedupe)
         self._daily = DailyDigest(settings.digest, zone)
         self._intake = NoticeIntake(
             self._stories,
@@ -55,23 +55,23 @@ class PipelineStages:
         )
         self._watermark = 0
 
-    def find(self, incident: str) -> Story | None:
+    def find(self, incident: str) -> TrackedIncident | None:
         """Return what is known of an incident, None when it never was to be told or is forgotten."""
         return self._stories.get(incident, self._watermark)
 
-    def known(self) -> list[Story]:
+    def known(self) -> list[TrackedIncident]:
         """Return all incidents that are remembered, oldest first."""
         return list(self._stories)
 
-    def going_on(self) -> list[Story]:
+    def ongoing(self) -> list[TrackedIncident]:
         """Return the incidents that are not over, told or held, oldest first."""
         return [story for story in self._stories if story.over is None]
 
-    def held(self) -> list[Story]:
+    def held(self) -> list[TrackedIncident]:
         """Return the incidents that are held, in the order in which they were first held."""
         return self._gate.held()
 
-    def silences(self) -> list[Standing]:
+    def silences(self) -> list[Silence]:
         """Return the silences that hold, first ending first."""
         return self._silences.standing(self._watermark)
 
@@ -95,7 +95,7 @@ class PipelineStages:
         """When an incident was first told last, epoch seconds; None when none is remembered."""
         return max((one.alerted for one in self._stories if one.alerted is not None), default=None)
 
-    def turns(self) -> list[Turn]:
+    def turns(self) -> list[StageAction]:
         """Return what the stages did since this was asked last, for a log."""
         return self._ledger.read()
 

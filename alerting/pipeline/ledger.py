@@ -5,13 +5,13 @@ from typing import Final
 
 import msgspec
 
-from alerting.pipeline.story import Hold, Story
+from alerting.pipeline.tracked_incident import Hold, TrackedIncident
 
 UNREAD: Final = 1000
 """Turns that wait for a reader at most: replay has none."""
 
 
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
+class StageAction(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a stage did to an incident; ``at`` is epoch seconds of event time."""
 
     at: int
@@ -27,32 +27,32 @@ class Ledger:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()  # stage → incidents it held, dropped or reshaped, ever
         self.over: Counter[str] = Counter()  # stage → incidents over before they were told, since the digest
-        self._unread: deque[Turn] = deque(maxlen=UNREAD)
+        self._unread: deque[StageAction] = deque(maxlen=UNREAD)
 
-    def held(self, story: Story, hold: Hold, at: int) -> None:
+    def held(self, story: TrackedIncident, hold: Hold, at: int) -> None:
         """Take note that a stage holds an incident."""
         self.counts[hold.stage] += 1
         self._note(hold.stage, "held", story, hold.reason, at)
 
-    def released(self, story: Story, hold: Hold, at: int) -> None:
+    def released(self, story: TrackedIncident, hold: Hold, at: int) -> None:
         """Take note that what held an incident has ended, and it goes on."""
         self._note(hold.stage, "released", story, hold.reason, at)
 
-    def passed_over(self, story: Story, hold: Hold, at: int) -> None:
+    def passed_over(self, story: TrackedIncident, hold: Hold, at: int) -> None:
         """Take note that an incident was over before what held it ended."""
         self.over[hold.stage] += 1
         self._note(hold.stage, "over", story, hold.reason, at)
 
-    def did(self, stage: str, what: str, story: Story | None, reason: str, at: int) -> None:
+    def did(self, stage: str, what: str, story: TrackedIncident | None, reason: str, at: int) -> None:
         """Take note of anything else that a stage did."""
         self.counts[stage] += 1
         self._note(stage, what, story, reason, at)
 
-    def read(self) -> list[Turn]:
+    def read(self) -> list[StageAction]:
         """Return what nobody has read yet, oldest first."""
         unread, self._unread = list(self._unread), deque(maxlen=UNREAD)
         return unread
 
-    def _note(self, stage: str, did: str, story: Story | None, reason: str, at: int) -> None:
+    def _note(self, stage: str, did: str, story: TrackedIncident | None, reason: str, at: int) -> None:
         incident = "" if story is None else story.incident.id
-        self._unread.append(Turn(at=at, stage=stage, did=did, incident=incident, reason=reason))
+        self._unread.append(StageAction(at=at, stage=stage, did=did, incident=incident, reason=reason))

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.local_time import Window, shown
 from alerting.commands.matching import matches
-from alerting.pipeline.story import Hold, Story
+from alerting.pipeline.tracked_incident import Hold, TrackedIncident
 from config.settings import MaintenanceSettings
 
 
@@ -18,7 +18,7 @@ class PlannedWork:
         self._zone = zone
         self._planned = [(one, Window(one.start, one.end, one.every, zone)) for one in planned]
 
-    def hold(self, story: Story, at: int) -> Hold | None:
+    def hold(self, story: TrackedIncident, at: int) -> Hold | None:
         """Return why the incident waits: the window that ends last of those that it began in."""
         latest: Hold | None = None
         for one, window in self._planned:

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import Action, Notice
 from alerting.pipeline import dispatches
-from alerting.pipeline.command_handler import Asked
-from alerting.pipeline.daily import DailyDigest
+from alerting.pipeline.command_handler import CommandHandler
+from alerting.pipeline.daily_digest import DailyDigest
 from alerting.pipeline.dedupe import Dedupe
 from alerting.pipeline.flood import Floods
 from alerting.pipeline.gate import Gate
+from alerting.pipeline.incident_registry import IncidentRegistry
 from alerting.pipeline.ledger import Ledger
 from alerting.pipeline.routing import Routing
-from alerting.pipeline.stories import Stories
-from alerting.pipeline.story import Story, is_over, without_curve
+from alerting.pipeline.tracked_incident import TrackedIncident, is_over, without_curve
 
 
 class NoticeIntake:
@@ -21,11 +21,11 @@ class NoticeIntake:
 
     def __init__(
         self,
-        stories: Stories,
+        stories: IncidentRegistry,
         gate: Gate,
         dedupe: Dedupe,
         *,
-        asked: Asked,
+        asked: CommandHandler,
         daily: DailyDigest,
         routing: Routing,
         floods: Floods,
@@ -41,7 +41,7 @@ class NoticeIntake:
         self._ledger = ledger
         self.sequence = 0  # incidents so far
 
-    def take(self, notice: Notice, at: int, again: dict[str, Story]) -> Iterator[Dispatch]:
+    def take(self, notice: Notice, at: int, again: dict[str, TrackedIncident]) -> Iterator[Dispatch]:
         """Take a notice in at its time; ``again`` gets the incidents that are to be asked about then."""
         digest = notice.action is Action.DIGEST
         story = None if digest else self._stories.get(notice.incident.id, at)
@@ -70,11 +70,11 @@ class NoticeIntake:
                     self._floods.touch(told.subject)
         self._stories.put(story)
 
-    def _know(self, story: Story | None, notice: Notice, at: int) -> Story:
+    def _know(self, story: TrackedIncident | None, notice: Notice, at: int) -> TrackedIncident:
         incident = notice.incident
         if story is None:
             self.sequence += 1
-            story = Story(
+            story = TrackedIncident(
                 sequence=self.sequence, notice=notice, began=incident.start, reopened=incident.reopened
             )
         story.notice, story.over = notice, at if is_over(incident) else None
@@ -87,7 +87,7 @@ class NoticeIntake:
             self._asked.relabel(story)
         return story
 
-    def _goes_on(self, story: Story, notice: Notice, at: int) -> Iterator[Dispatch]:
+    def _goes_on(self, story: TrackedIncident, notice: Notice, at: int) -> Iterator[Dispatch]:
         """Tell what is new of an incident that has a message."""
         yield from dispatches.edits(story, notice.id, at)
         if self._gate.silences.hold(story, at) is None:

@@ -26,15 +26,15 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
-from alerting.commands.answer import Answer, Said
-from alerting.commands.command import Ask, Command
+from alerting.commands.answer import Answer, CommandResult
+from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Dispatch
 from alerting.incidents.notice import Notice, identify
 from alerting.pipeline import dispatches
 from alerting.pipeline.flood import FloodState
+from alerting.pipeline.incident_registry import MOST
 from alerting.pipeline.known import PipelineStages
-from alerting.pipeline.stories import MOST
-from alerting.pipeline.story import Story
+from alerting.pipeline.tracked_incident import TrackedIncident
 from config.settings import Settings
 from detectors.state.state import pack, unpack
 
@@ -110,7 +110,7 @@ class Pipeline(PipelineStages):
         """Do what a person asks for, between two feedings; the same command given again changes nothing."""
         at = self._watermark
         answer = self._asked.take(command, at)
-        if answer.said is not Said.DONE or command.ask is not Ask.UNSILENCE:
+        if answer.result is not CommandResult.DONE or command.kind is not CommandKind.UNSILENCE:
             return answer
         told = [
             *self._let_out(self._gate.held(self._silences.name), at),
@@ -130,7 +130,7 @@ class Pipeline(PipelineStages):
 
     def _moment(self, notices: list[Notice], at: int) -> Iterator[Dispatch]:
         """Do all of one moment: take notices in, end what ends, tell what nothing holds."""
-        again: dict[str, Story] = {}
+        again: dict[str, TrackedIncident] = {}
         for notice in notices:
             yield from self._intake.take(notice, at, again)
         for silence in self._silences.ended(at):
@@ -146,7 +146,7 @@ class Pipeline(PipelineStages):
             self._daily.expect(at)
         self._sweep(at)
 
-    def _let_out(self, stories: Iterable[Story], at: int) -> Iterator[Dispatch]:
+    def _let_out(self, stories: Iterable[TrackedIncident], at: int) -> Iterator[Dispatch]:
         """Tell those of the incidents that no stage holds any more."""
         waiting = list(stories)
         free = self._gate.free(waiting, at)

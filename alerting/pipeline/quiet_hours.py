@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.local_time import Hours, shown
 from alerting.commands.matching import matches
-from alerting.pipeline.story import Hold, Story
+from alerting.pipeline.tracked_incident import Hold, TrackedIncident
 from config import settings
 
 
@@ -18,7 +18,7 @@ class QuietHoursStage:
         self._zone = zone
         self._quiet = [(one, Hours(one.start, one.end, list(one.days), zone)) for one in quiet]
 
-    def hold(self, story: Story, at: int) -> Hold | None:
+    def hold(self, story: TrackedIncident, at: int) -> Hold | None:
         """Return why the incident waits: the first hours that hold the time and match it."""
         for one, hours in self._quiet:
             span = hours.around(at)

@@ -8,7 +8,7 @@ from alerting.incidents.incident import Incident
 from config.settings import Settings
 
 
-class Way(NamedTuple):
+class Route(NamedTuple):
     """Where an incident goes, and whom its first message calls."""
 
     destinations: tuple[str, ...]
@@ -31,13 +31,13 @@ class Routing:
         """Where the digest goes that is no route's own."""
         return self._digests
 
-    def way(self, incident: Incident) -> Way:
+    def way(self, incident: Incident) -> Route:
         """Return where a page about ``incident`` goes."""
         for number, route in enumerate(self._routes, 1):
             if matches(route.match, incident):
                 destinations = tuple(dict.fromkeys(str(Destination.of(to)) for to in route.to))
-                return Way(destinations, route.mention or "", f"route {number}")
-        return Way((self._pages,), "", "no route matches")
+                return Route(destinations, route.mention or "", f"route {number}")
+        return Route((self._pages,), "", "no route matches")
 
     def digest(self, incidents: list[Incident]) -> dict[str, list[Incident]]:
         """Return what each digest holds, by destination, in the order given.

@@ -6,27 +6,27 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from alerting.commands.command import Ask, Command, Matching
+from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.local_time import moment, shown
 from alerting.commands.matching import describe, matches
-from alerting.pipeline.story import Hold, Story
+from alerting.pipeline.tracked_incident import Hold, TrackedIncident
 from config.settings import MatchSettings, SilenceSettings
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class Silence(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "ask", "matcher": "matching"}):
     """A silence that holds: of one incident, or of all that match."""
 
     id: str  # that of the command that made it; config/1 and so on of the configuration
-    ask: Ask
+    kind: CommandKind
     incident: str | None = None  # the only one it silences, where nothing is matched
-    matching: Matching | None = None
+    matcher: Matcher | None = None
     until: int | None = None  # epoch seconds; None: until it is ended, of an incident for as long as it lasts
     by: str = ""
     why: str = ""
 
-    def covers(self, story: Story) -> bool:
+    def covers(self, story: TrackedIncident) -> bool:
         """Tell whether it matches an incident; a silence of one incident alone matches none."""
-        return self.matching is not None and matches(self.matching, story.incident)
+        return self.matcher is not None and matches(self.matcher, story.incident)
 
     def holds(self, at: int) -> bool:
         """Tell whether it has not ended yet."""
@@ -35,7 +35,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def what(self) -> str:
         """What it silences, in words; names from events may be in it."""
-        return f"incident {self.incident}" if self.matching is None else describe(self.matching)
+        return f"incident {self.incident}" if self.matcher is None else describe(self.matcher)
 
 
 class Silences:
@@ -46,10 +46,10 @@ class Silences:
     def __init__(self, configured: list[SilenceSettings], zone: ZoneInfo) -> None:
         self._zone = zone
         self._configured = [
-            Standing(
+            Silence(
                 id=f"config/{number}",
-                ask=Ask.SILENCE,
-                matching=_matching(one.match),
+                kind=CommandKind.SILENCE,
+                matcher=_matching(one.match),
                 until=moment(one.until, zone),
                 by="the configuration",
                 why=one.why,
@@ -57,10 +57,10 @@ class Silences:
             for number, one in enumerate(configured, 1)
         ]
         self._commands: dict[str, Command] = {}
-        self._made: dict[str, Standing] = {}  # patterns
-        self._snoozed: dict[str, dict[str, Standing]] = {}  # incident → what silences it alone
+        self._made: dict[str, Silence] = {}  # patterns
+        self._snoozed: dict[str, dict[str, Silence]] = {}  # incident → what silences it alone
 
-    def hold(self, story: Story, at: int) -> Hold | None:
+    def hold(self, story: TrackedIncident, at: int) -> Hold | None:
         """Return why the incident waits: of what silences it, the one that ends last."""
         found = [one for one in self._covering(story) if one.holds(at)]
         if not found:
@@ -68,13 +68,13 @@ class Silences:
         last = max(found, key=lambda one: (one.until is None, one.until or 0))
         return Hold(stage=self.name, reason=self._reason(last), until=last.until)
 
-    def add(self, command: Command) -> Standing:
+    def add(self, command: Command) -> Silence:
         """Let a command silence what it names; return the silence."""
-        made = Standing(
+        made = Silence(
             id=command.id,
-            ask=command.ask,
-            incident=None if command.matching is not None else command.incident,
-            matching=command.matching,
+            kind=command.kind,
+            incident=None if command.matcher is not None else command.incident,
+            matcher=command.matcher,
             until=command.until,
             by=command.by,
             why=command.why,
@@ -86,14 +86,14 @@ class Silences:
             self._snoozed.setdefault(made.incident, {})[made.id] = made
         return made
 
-    def find(self, name: str) -> list[Standing]:
+    def find(self, name: str) -> list[Silence]:
         """Return the silences with this id or its beginning, or those of the incident with this id."""
         if name in self._snoozed:
             return list(self._snoozed[name].values())
         found = [one for one in self.standing() if one.id == name]
         return found or [one for one in self.standing() if len(name) >= _SHORTEST and one.id.startswith(name)]
 
-    def end(self, silence: Standing) -> None:
+    def end(self, silence: Silence) -> None:
         """Let a silence hold no longer."""
         self._commands.pop(silence.id, None)
         self._made.pop(silence.id, None)
@@ -102,7 +102,7 @@ class Silences:
         if not of_it:
             self._snoozed.pop(silence.incident or "", None)
 
-    def ended(self, at: int) -> list[Standing]:
+    def ended(self, at: int) -> list[Silence]:
         """Take out and return those made by commands that have ended by ``at``, first ended first."""
         found = [one for one in self._by_commands() if not one.holds(at)]
         for one in found:
@@ -118,7 +118,7 @@ class Silences:
         for one in list(self._snoozed.get(incident, {}).values()):
             self.end(one)
 
-    def standing(self, at: int | None = None) -> list[Standing]:
+    def standing(self, at: int | None = None) -> list[Silence]:
         """Return all, or those that hold at a time, first ending first."""
         every = [*self._configured, *self._by_commands()]
         found = [one for one in every if at is None or one.holds(at)]
@@ -129,21 +129,21 @@ class Silences:
         """The commands whose silences hold: all that has to be kept of them."""
         return list(self._commands.values())
 
-    def _covering(self, story: Story) -> Iterator[Standing]:
+    def _covering(self, story: TrackedIncident) -> Iterator[Silence]:
         yield from self._snoozed.get(story.incident.id, {}).values()
         for one in (*self._configured, *self._made.values()):
             if one.covers(story):
                 yield one
 
-    def _by_commands(self) -> Iterator[Standing]:
+    def _by_commands(self) -> Iterator[Silence]:
         yield from self._made.values()
         for of_one in self._snoozed.values():
             yield from of_one.values()
 
-    def _reason(self, silence: Standing) -> str:
+    def _reason(self, silence: Silence) -> str:
         end = "while it lasts" if silence.until is None else f"until {shown(silence.until, self._zone)}"
         why = f": {silence.why}" if silence.why else ""
-        what = _WORDS.get(silence.ask, "silenced")
+        what = _WORDS.get(silence.kind, "silenced")
         return f"{what} {end} by {silence.by}{why}"
 
 
@@ -151,15 +151,15 @@ _SHORTEST: Final = 4
 """Characters of an id that are enough to name a silence, where only one begins so."""
 
 _WORDS: Final = {
-    Ask.SNOOZE: "snoozed",
-    Ask.EXPECTED: "marked as expected",
-    Ask.NOT_AN_ANOMALY: "marked as no anomaly",
+    CommandKind.SNOOZE: "snoozed",
+    CommandKind.EXPECTED: "marked as expected",
+    CommandKind.NOT_AN_ANOMALY: "marked as no anomaly",
 }
 
 
-def _matching(match: MatchSettings) -> Matching:
+def _matching(match: MatchSettings) -> Matcher:
     """Return the same as commands say it, so that both kinds of silences are shown alike."""
-    return Matching(
+    return Matcher(
         accounts=match.accounts,
         services=match.services,
         scopes=match.scopes,

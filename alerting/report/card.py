@@ -188,7 +188,7 @@ class Cards:
             verdict=incident.verdict.value,
             sent=incident.sent,
             services=self._services[incident.id],
-            start=words.clock(incident.own[0], self._zone),
+            start=words.clock(incident.primary_span[0], self._zone),
             lasted=self._lasted(incident),
             what=clean(words.about(primary.about)),
             size=clean(words.size(primary, incident.peak)),
@@ -202,11 +202,11 @@ class Cards:
         return fragment(self._render(notice), self._zone, at=notice.at, words=self._words)
 
     def _lasted(self, incident: Incident) -> str:
-        begun, ended = incident.own
+        begun, ended = incident.primary_span
         return "still open" if ended is None else self._words.duration(max(0, ended - begun))
 
     def _when(self, incident: Incident) -> str:
-        begun, ended = incident.own
+        begun, ended = incident.primary_span
         span = self._words.clock(begun, self._zone)
         if ended is not None:
             day = [datetime.fromtimestamp(each, self._zone).date() for each in (begun, ended)]

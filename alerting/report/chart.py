@@ -86,7 +86,7 @@ def chart(incident: Incident, finding: Finding, trace: Trace, zone: ZoneInfo, wo
     words
         Write the figures.
     """
-    trace = _thinned(_near(trace, *incident.own))
+    trace = _thinned(_near(trace, *incident.primary_span))
     count = len(trace.now)
     times = Times(trace.start, trace.start + count * trace.step, zone)
     values = [value for part in _parts(trace) for value in _known(part)]
@@ -94,7 +94,7 @@ def chart(incident: Incident, finding: Finding, trace: Trace, zone: ZoneInfo, wo
     limit = finding.limit if finding.limit is not None and 0 < finding.limit <= _FAR * top else None
     heights = Heights.of(low, max(top * _ROOM, (limit or 0.0) * _ROOM))
 
-    begun, ended = incident.own
+    begun, ended = incident.primary_span
     until = ended if ended is not None else times.last
     left, right = times.place(begun), times.place(until)
     mark = None

@@ -154,7 +154,7 @@ def _bars(
 def _title(incident: Incident, zone: ZoneInfo, words: Phrases) -> str:
     primary = incident.primary
     what = f"{incident.verdict.value}, {words.about(primary.about)}, {words.size(primary, incident.peak)}"
-    begun, ended = incident.own
+    begun, ended = incident.primary_span
     lasted = "still open" if ended is None else words.duration(max(0, ended - begun))
     sent = {"page": "paged", "digest": "in the digest", "none": "not sent"}[incident.sent]
     return clean(f"{what}, {words.clock(begun, zone)}, {lasted}, {sent}")

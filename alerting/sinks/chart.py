@@ -70,7 +70,7 @@ def draw(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> bytes:
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.068, 0.12, 0.902, 0.65))
     axes.set_facecolor("white")
-    _, ended = incident.own  # the curve is that of its series, not of what that drew along
+    _, ended = incident.primary_span  # the curve is that of its series, not of what that drew along
     until = ended if ended is not None else begin + keep * trace.step
     edges = [max(edge, begin) / _DAY for edge in (incident.start, until)]
     axes.axvspan(edges[0], edges[1], color=INCIDENT, alpha=0.16, lw=0, zorder=0)

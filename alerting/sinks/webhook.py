@@ -106,7 +106,7 @@ def in_json(links: LinkMaker) -> Callable[[Dispatch, SubjectState], Content | No
             "dispatch": dispatch.id,
             "action": notice.action.value,
             "subject": dispatch.subject,
-            "reason": dispatch.said or notice.reason.value,
+            "reason": dispatch.reason or notice.reason.value,
         }
         match dispatch.form:
             case Form.FLOOD:
@@ -119,7 +119,7 @@ def in_json(links: LinkMaker) -> Callable[[Dispatch, SubjectState], Content | No
                 data["incident"] = incident.to_json()
                 data["links"] = Doors.of(incident, links, ENGLISH, at=at).addresses(incident)
                 data["commands"] = [
-                    {"ask": one.ask.value, "by": one.by, "at": rfc3339(one.at), "why": one.why}
+                    {"ask": one.kind.value, "by": one.by, "at": rfc3339(one.at), "why": one.why}
                     for one in dispatch.commands
                 ]
         if dispatch.follows is not None:

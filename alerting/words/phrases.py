@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from alerting.commands.answer import Said
-from alerting.commands.command import Ask
+from alerting.commands.answer import CommandResult
+from alerting.commands.command import CommandKind
 from alerting.commands.slash import Fault
 from alerting.incidents.incident import Incident
 from alerting.words.phrases_fixed import Labels
@@ -151,7 +151,7 @@ class Phrases(Protocol):
     def turn(self, what: str, incident: Incident, detail: str) -> str:
         """Say what turn an incident took (``Milestone``); ``detail`` is a name from an event."""
 
-    def handled(self, ask: Ask, who: str, until: str, why: str) -> str:
+    def handled(self, ask: CommandKind, who: str, until: str, why: str) -> str:
         """Say who did what, the verb in bold; all but ``ask`` may be empty."""
 
     def over_by_itself(self) -> str:
@@ -214,7 +214,7 @@ class Phrases(Protocol):
 
     # Answers to commands
 
-    def said(self, said: Said, until: str) -> str:
+    def said(self, said: CommandResult, until: str) -> str:
         """Answer a command; ``until`` says how long what it made holds, and may be empty."""
 
     def fault(self, fault: Fault, word: str) -> str:

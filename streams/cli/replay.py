@@ -9,7 +9,7 @@ from typing import Final
 
 import typer
 
-from alerting.commands.labels import Kind, Label
+from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.fail_on import FailOn, unanswerable
 from alerting.evaluation.labels_file import LabelsError, load_labels
 from config.settings import Settings
@@ -109,7 +109,7 @@ def _gates(asked: ReplayAsked, labels: Sequence[Label] | None) -> list[FailOn]:
         if word not in known:
             raise ReplayError(f"--fail-on {word}: write {' or '.join(known)}")
     gates = [FailOn(word) for word in asked.fail_on]
-    nothing = labels is not None and not any(label.kind == Kind.INCIDENT for label in labels)
+    nothing = labels is not None and not any(label.kind == LabelKind.INCIDENT for label in labels)
     if FailOn.MISSED_LABELS in gates and nothing:
         raise ReplayError(f"--fail-on missed-labels: {asked.labels} has no incident that could be missed")
     missing = unanswerable(gates, against=asked.against is not None, labels=labels is not None)

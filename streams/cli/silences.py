@@ -12,9 +12,9 @@ from urllib.parse import quote
 import msgspec
 import typer
 
-from alerting.commands.answer import Said
+from alerting.commands.answer import CommandResult
 from alerting.commands.slash import LONGEST_TEXT, Fault, Help, SilenceRequest, parse
-from alerting.pipeline.silences import Standing
+from alerting.pipeline.silences import Silence
 from alerting.words.mrkdwn import clean
 from streams.notify.silence_routes import SilenceAsked
 
@@ -81,9 +81,9 @@ def _why(error: urllib.error.HTTPError) -> str:
 
 
 _SAID: Final = {
-    Said.UNKNOWN.value: "no such silence, or more than one begins so; uneri silences lists them",
-    Said.CONFIGURED.value: "this silence is in the configuration; end it there",
-    Said.PAST.value: "the silence would end before it begins",
+    CommandResult.UNKNOWN.value: "no such silence, or more than one begins so; uneri silences lists them",
+    CommandResult.CONFIGURED.value: "this silence is in the configuration; end it there",
+    CommandResult.PAST.value: "the silence would end before it begins",
 }
 
 
@@ -96,7 +96,7 @@ def _silenced(told: dict[str, Any]) -> list[str]:
 
 
 def _listed(told: Any) -> list[str]:
-    found = msgspec.convert(told, list[Standing])
+    found = msgspec.convert(told, list[Silence])
     lines = []
     for one in found:
         end = "while it lasts" if one.until is None else f"until {_shown(one.until)}"

@@ -30,7 +30,7 @@ def status_of(host: StageHost) -> dict[str, object]:
     for stage in stages:
         if isinstance(stage, IncidentsStage):
             told["watermark"] = stage.watermark
-            going_on = [one.primary.sentence for one in stage.incidents.going_on()]
+            going_on = [one.primary.sentence for one in stage.incidents.ongoing()]
             told["open_incidents"] = first_of(going_on, len(going_on))
         if isinstance(stage, NotifyStage):
             told.setdefault("watermark", stage.watermark)

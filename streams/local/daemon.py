@@ -356,7 +356,7 @@ class LocalDaemon:
 
     def status(self) -> dict[str, object]:
         """Return what ``uneri status`` shows."""
-        going_on = [one.primary.sentence for one in self._engine.incidents.going_on()]
+        going_on = [one.primary.sentence for one in self._engine.incidents.ongoing()]
         return {
             "driver": "local",
             "records": self._offset,

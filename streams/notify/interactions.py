@@ -11,20 +11,20 @@ from zoneinfo import ZoneInfo
 import structlog
 from prometheus_client import Counter
 
-from alerting.commands.answer import Answer, Said
-from alerting.commands.command import Ask, Command
-from alerting.commands.slack_actions import (
+from alerting.commands.answer import Answer, CommandResult
+from alerting.commands.command import Command, CommandKind
+from alerting.commands.silence_end import tomorrow
+from alerting.commands.slack_interactions import (
     DETAILS,
-    Modal,
-    Pressed,
-    Submitted,
-    Unread,
+    ButtonPress,
+    ModalRequest,
+    ModalSubmission,
+    UnknownPayload,
+    parse_interaction,
     pattern_of,
-    read_press,
     snooze_of,
 )
 from alerting.commands.slash import Help, Query, SilenceRequest, UnsilenceRequest, WhatChanged, parse
-from alerting.commands.until import tomorrow
 from alerting.incidents.notice import identify
 from alerting.messages.answers import Answers, Quiet
 from alerting.messages.changes import changes_since
@@ -134,18 +134,18 @@ class OperatorDesk:
     def pressed(self, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Act on a ``block_actions`` or ``view_submission`` payload; return at once what a modal shows."""
         now = int(self._now())
-        asked = read_press(payload, now, self._look.digest, self._look.zone)
+        asked = parse_interaction(payload, now, self._look.digest, self._look.zone)
         match asked:
-            case Pressed(command, choice, answer_to):
-                self._take(self._press(command, choice, answer_to), command.id)
-            case Modal():
+            case ButtonPress(command, choice, response_url):
+                self._take(self._press(command, choice, response_url), command.id)
+            case ModalRequest():
                 self._take(self._open(asked), asked.trigger)
-            case Submitted() if asked.until <= now:
-                said = self._look.words.said(Said.PAST, "")
+            case ModalSubmission() if asked.until <= now:
+                said = self._look.words.said(CommandResult.PAST, "")
                 return {"response_action": "errors", "errors": {UNTIL_BLOCK: said}}
-            case Submitted():
+            case ModalSubmission():
                 self._take(self._submitted(asked), asked.key)
-            case Unread(why):
+            case UnknownPayload(why):
                 log.info("a press was not understood", reason=why)
         return None
 
@@ -169,19 +169,20 @@ class OperatorDesk:
 
     # -- presses ----------------------------------------------------------------------------------
 
-    async def _press(self, command: Command, choice: str, answer_to: str) -> None:
-        if not await self._may(command.by, command.ask, answer_to):
+    async def _press(self, command: Command, choice: str, response_url: str) -> None:
+        if not await self._may(command.by, command.kind, response_url):
             return
-        answer = await self._give(command, (command.incident, command.ask, command.by, choice))
-        if answer.said not in (Said.DONE, Said.REPEATED):  # what is done shows in the message
-            await self._tell(answer_to, self._answers.command(answer))
+        answer = await self._give(command, (command.incident, command.kind, command.by, choice))
+        # A command that was carried out shows in the message.
+        if answer.result not in (CommandResult.DONE, CommandResult.REPEATED):
+            await self._tell(response_url, self._answers.command(answer))
 
-    async def _open(self, asked: Modal) -> None:
-        if asked.view != DETAILS and not await self._may(asked.user, Ask.SNOOZE, asked.answer_to):
+    async def _open(self, asked: ModalRequest) -> None:
+        if asked.view != DETAILS and not await self._may(asked.user, CommandKind.SNOOZE, asked.response_url):
             return
         story = self._stages.find(asked.incident)
         if story is None:
-            await self._tell(asked.answer_to, self._answers.command(Answer(said=Said.UNKNOWN)))
+            await self._tell(asked.response_url, self._answers.command(Answer(result=CommandResult.UNKNOWN)))
             return
         words, zone, now = self._look.words, self._look.zone, int(self._now())
         if asked.view == DETAILS:
@@ -191,8 +192,8 @@ class OperatorDesk:
             view = pattern(story.incident, pattern_of(story.incident), words, day=day.isoformat())
         await self._slack.open_view(asked.trigger, view)
 
-    async def _submitted(self, asked: Submitted) -> None:
-        if not await self._may(asked.user, Ask.SNOOZE, ""):
+    async def _submitted(self, asked: ModalSubmission) -> None:
+        if not await self._may(asked.user, CommandKind.SNOOZE, ""):
             return
         story = self._stages.find(asked.incident)
         if story is None:
@@ -207,20 +208,20 @@ class OperatorDesk:
             while self._done and next(iter(self._done.values())) < now - DOUBLE:
                 self._done.popitem(last=False)
             if same is not None and same in self._done:
-                answer = Answer(said=Said.REPEATED)
+                answer = Answer(result=CommandResult.REPEATED)
             else:
                 answer = await self._kept(command)
-                if command.ask is Ask.UNSILENCE:  # what was done is undone: the same press is another one now
+                if command.kind is CommandKind.UNSILENCE:  # undone: the same press counts again
                     self._done.clear()
-                if same is not None and answer.said is Said.DONE:
+                if same is not None and answer.result is CommandResult.DONE:
                     self._done[same] = now
-        self._counter.labels(command.ask.value, answer.said.value).inc()
+        self._counter.labels(command.kind.value, answer.result.value).inc()
         log.info(
             "a person asked",
-            ask=command.ask.value,
+            ask=command.kind.value,
             by=command.by,
             incident=command.incident,
-            said=answer.said,
+            said=answer.result,
         )
         return answer
 
@@ -233,27 +234,27 @@ class OperatorDesk:
     # -- the slash command ------------------------------------------------------------------------
 
     async def _slash(self, form: Mapping[str, str]) -> None:
-        user, answer_to = form.get("user_id", ""), form.get("response_url", "")
+        user, response_url = form.get("user_id", ""), form.get("response_url", "")
         asked = parse(form.get("text", ""))
         if isinstance(asked, SilenceRequest | UnsilenceRequest):
-            ask = Ask.SILENCE if isinstance(asked, SilenceRequest) else Ask.UNSILENCE
-            if await self._may(user, ask, answer_to):
+            ask = CommandKind.SILENCE if isinstance(asked, SilenceRequest) else CommandKind.UNSILENCE
+            if await self._may(user, ask, response_url):
                 command = self._command(asked, user, form.get("trigger_id", ""))
-                await self._tell(answer_to, self._answers.command(await self._give(command)))
+                await self._tell(response_url, self._answers.command(await self._give(command)))
             return
-        await self._tell(answer_to, self._said(asked))
+        await self._tell(response_url, self._said(asked))
 
     def _command(self, asked: SilenceRequest | UnsilenceRequest, user: str, trigger: str) -> Command:
         now = int(self._now())
         key = identify("slash", user, trigger or now, *asked)
         if isinstance(asked, UnsilenceRequest):
-            return Command(id=key, ask=Ask.UNSILENCE, at=now, by=user, incident=asked.id)
+            return Command(id=key, kind=CommandKind.UNSILENCE, at=now, by=user, incident=asked.id)
         return Command(
             id=key,
-            ask=Ask.SILENCE,
+            kind=CommandKind.SILENCE,
             at=now,
             by=user,
-            matching=asked.matching,
+            matcher=asked.matcher,
             until=now + asked.seconds,
             why=asked.why,
         )
@@ -265,7 +266,7 @@ class OperatorDesk:
         if isinstance(asked, WhatChanged):
             since = (at or int(self._now())) - asked.seconds
             return self._answers.what_changed(changes_since(since, stages.known(), self._leaders()), at=at)
-        going_on = [story.incident for story in stages.going_on()]
+        going_on = [story.incident for story in stages.ongoing()]
         if asked is Query.OPEN:
             return self._answers.open_incidents(going_on, at=at)
         if asked is Query.SILENCES:
@@ -288,17 +289,17 @@ class OperatorDesk:
 
     # -- answering --------------------------------------------------------------------------------
 
-    async def _may(self, user: str, ask: Ask, answer_to: str) -> bool:
+    async def _may(self, user: str, ask: CommandKind, response_url: str) -> bool:
         if await self._operators.may(user):
             return True
         self._counter.labels(ask.value, "not_allowed").inc()
         log.warning("somebody who is no operator asked", ask=ask.value, by=user)
-        await self._tell(answer_to, self._answers.refused())
+        await self._tell(response_url, self._answers.refused())
         return False
 
-    async def _tell(self, answer_to: str, message: Message) -> None:
-        if answer_to:
-            await self._slack.answer(answer_to, {"text": message.text, "blocks": message.blocks})
+    async def _tell(self, response_url: str, message: Message) -> None:
+        if response_url:
+            await self._slack.answer(response_url, {"text": message.text, "blocks": message.blocks})
 
 
 async def _answering(work: Coroutine[Any, Any, None]) -> None:

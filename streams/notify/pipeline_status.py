@@ -10,7 +10,7 @@ import structlog
 
 from alerting.commands.local_time import shown
 from alerting.pipeline.pipeline import Pipeline
-from alerting.pipeline.story import Story
+from alerting.pipeline.tracked_incident import TrackedIncident
 from alerting.words.mrkdwn import clean
 from config.settings import Settings
 from streams.process.metrics import Metrics
@@ -85,6 +85,6 @@ def first_of(lines: Iterable[str], count: int) -> list[str]:
     return [*some, f"and {count - len(some)} more"] if count > len(some) else some
 
 
-def _held(story: Story) -> str:
+def _held(story: TrackedIncident) -> str:
     reason = "" if story.held is None else story.held.reason
     return f"{story.incident.id}  {clean(reason)}  {clean(story.incident.primary.sentence)}"

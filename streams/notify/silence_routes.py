@@ -7,15 +7,15 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from alerting.commands.answer import Answer, Said
-from alerting.commands.command import Ask, Command, Matching
-from alerting.commands.until import LONGEST, SHORTEST
+from alerting.commands.answer import Answer, CommandResult
+from alerting.commands.command import Command, CommandKind, Matcher
+from alerting.commands.silence_end import LONGEST, SHORTEST
 from alerting.incidents.notice import identify
 from alerting.pipeline.pipeline import Pipeline
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 _HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
-_STATUS: Final = {Said.DONE: 200, Said.REPEATED: 200, Said.UNKNOWN: 404}
+_STATUS: Final = {CommandResult.DONE: 200, CommandResult.REPEATED: 200, CommandResult.UNKNOWN: 404}
 _BY: Final = 80  # characters of a name that are kept
 _WHY: Final = 200
 
@@ -23,7 +23,7 @@ _WHY: Final = 200
 class SilenceAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /silences``."""
 
-    matching: Matching
+    matching: Matcher
     seconds: int
     why: str = ""
     by: str = ""
@@ -83,10 +83,10 @@ class SilenceRoutes:
         return await self._give(
             Command(
                 id=identify("silence", at, asked.by, asked.matching, asked.seconds),
-                ask=Ask.SILENCE,
+                kind=CommandKind.SILENCE,
                 at=at,
                 by=asked.by[:_BY] or "somebody at the terminal",
-                matching=asked.matching,
+                matcher=asked.matching,
                 until=at + asked.seconds,
                 why=asked.why[:_WHY],
             )
@@ -98,13 +98,15 @@ class SilenceRoutes:
         at, name = int(self._now()), request.match_info["id"]
         by = request.query.get("by", "")[:_BY] or "somebody at the terminal"
         return await self._give(
-            Command(id=identify("unsilence", at, name), ask=Ask.UNSILENCE, at=at, by=by, incident=name)
+            Command(
+                id=identify("unsilence", at, name), kind=CommandKind.UNSILENCE, at=at, by=by, incident=name
+            )
         )
 
     async def _give(self, command: Command) -> web.Response:
         answer = await self._order(command)
-        told = {"said": answer.said, "silence": answer.silence, "until": answer.until, "fits": answer.fits}
-        return _json(told, _STATUS.get(answer.said, 409))
+        told = {"said": answer.result, "silence": answer.silence, "until": answer.until, "fits": answer.fits}
+        return _json(told, _STATUS.get(answer.result, 409))
 
     def _refused(self, request: web.Request) -> web.Response | None:
         if self._stages() is None:

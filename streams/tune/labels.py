@@ -50,8 +50,8 @@ def named(label: Label, zone: ZoneInfo) -> str:
 
     Examples
     --------
-    >>> from alerting.commands.labels import Kind
-    >>> named(Label(kind=Kind.INCIDENT, start=0, scope="table:items"), ZoneInfo("UTC"))
+    >>> from alerting.commands.labels import LabelKind
+    >>> named(Label(kind=LabelKind.INCIDENT, start=0, scope="table:items"), ZoneInfo("UTC"))
     ' of table:items from 1970-01-01 00:00 UTC'
     """
     of = f" of {label.scope}" if label.scope else ""

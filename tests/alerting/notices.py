@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from alerting.commands.command import Ask, Command
+from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Dispatch
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason, identify
@@ -82,8 +82,8 @@ def digest(at: int, *incidents: Incident) -> Notice:
     )
 
 
-def press(ask: Ask, name: str | None = "a", at: int = T0 + 60, **changes: Any) -> Command:
-    given = {"id": f"{ask}-{name}-{at}", "ask": ask, "at": at, "by": "U1", "incident": name}
+def press(ask: CommandKind, name: str | None = "a", at: int = T0 + 60, **changes: Any) -> Command:
+    given = {"id": f"{ask}-{name}-{at}", "kind": ask, "at": at, "by": "U1", "incident": name}
     return Command(**(given | changes))
 
 

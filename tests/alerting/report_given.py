@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from alerting.commands.labels import Kind, Label, scope_of
+from alerting.commands.labels import Label, LabelKind, scope_of
 from alerting.evaluation.comparison import compare
 from alerting.evaluation.evaluation import evaluate
 from alerting.incidents.incident import Incident
@@ -215,7 +215,7 @@ def full_report(path: Path) -> str:
     others = [*(each for each in incidents if each not in told[:3]), later, other, held, new]
     labels = [
         Label(
-            kind=Kind.INCIDENT,
+            kind=LabelKind.INCIDENT,
             start=each.start,
             end=each.end,
             scope=scope_of(each.primary),
@@ -225,7 +225,7 @@ def full_report(path: Path) -> str:
     ]
     labels.append(
         Label(
-            kind=Kind.INCIDENT,
+            kind=LabelKind.INCIDENT,
             start=T0 - 3 * 3600,
             end=T0,
             scope="table:boxes",
@@ -284,7 +284,9 @@ def hostile_report(path: Path, name: str = "", other: str = "") -> str:
     ]
     incidents = [replace(each, reason=bad) for each in incidents]
     shown = replace(incidents[0], primary=first)
-    label = Label(kind=Kind.INCIDENT, start=T0 - 3600, end=T0, scope=bad, verdict=worse, note=bad, by=worse)
+    label = Label(
+        kind=LabelKind.INCIDENT, start=T0 - 3600, end=T0, scope=bad, verdict=worse, note=bad, by=worse
+    )
     write_report(
         path,
         incidents,

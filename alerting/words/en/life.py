@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, assert_never
 
-from alerting.commands.command import Ask
+from alerting.commands.command import CommandKind
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Milestone
 from alerting.words import numbers
@@ -18,12 +18,12 @@ NAME: Final = 60
 _MOSTLY: Final = 2 / 3  # of a share: what makes up so much of it is all that is said of it
 
 _ASKED: Final = {
-    Ask.ACKNOWLEDGE: "*Acknowledged*",
-    Ask.SNOOZE: "*Snoozed*",
-    Ask.EXPECTED: "*Marked as expected*",
-    Ask.NOT_AN_ANOMALY: "*Marked as not an anomaly*",
-    Ask.SILENCE: "*Silenced*",
-    Ask.UNSILENCE: "*Silence ended*",
+    CommandKind.ACKNOWLEDGE: "*Acknowledged*",
+    CommandKind.SNOOZE: "*Snoozed*",
+    CommandKind.EXPECTED: "*Marked as expected*",
+    CommandKind.NOT_AN_ANOMALY: "*Marked as not an anomaly*",
+    CommandKind.SILENCE: "*Silenced*",
+    CommandKind.UNSILENCE: "*Silence ended*",
 }
 
 _COMPARED: Final = {
@@ -216,7 +216,7 @@ class EnglishLife(EnglishFigures):
             case never:
                 assert_never(never)
 
-    def handled(self, ask: Ask, who: str, until: str, why: str) -> str:
+    def handled(self, ask: CommandKind, who: str, until: str, why: str) -> str:
         """Say who did what."""
         told = _ASKED[ask] + (f" by {who}" if who else "") + (f" until {until}" if until else "")
         return f"{told} · {why}" if why else told
@@ -226,7 +226,7 @@ class EnglishLife(EnglishFigures):
         return "*Snooze over*: it still goes on"
 
     def _lasted(self, incident: Incident) -> str:
-        begun, ended = incident.own
+        begun, ended = incident.primary_span
         return self.duration(max(0, (ended or begun) - begun))
 
     def _stands(self, finding: Finding) -> str:

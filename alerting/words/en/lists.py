@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alerting.commands.answer import Said
+from alerting.commands.answer import CommandResult
 from alerting.commands.slash import Fault
 from alerting.incidents.incident import Incident
 from alerting.words import numbers
@@ -15,12 +15,12 @@ from detectors.watch.standings import Use
 
 NAME: Final = 60
 _SAID: Final = {
-    Said.DONE: "Done",
-    Said.REPEATED: "That was done already",
-    Said.UNKNOWN: "There is no such incident or silence any more",
-    Said.OVER: "This incident is over: there is nothing to do",
-    Said.PAST: "That would end before it begins",
-    Said.CONFIGURED: "This silence stands in the configuration: end it there",
+    CommandResult.DONE: "Done",
+    CommandResult.REPEATED: "That was done already",
+    CommandResult.UNKNOWN: "There is no such incident or silence any more",
+    CommandResult.OVER: "This incident is over: there is nothing to do",
+    CommandResult.PAST: "That would end before it begins",
+    CommandResult.CONFIGURED: "This silence stands in the configuration: end it there",
 }
 
 
@@ -146,9 +146,9 @@ class EnglishLists(EnglishLife):
         """Say how many pages a stage held that are over by now."""
         return f"{self.stage(stage)}: {pages:,} page{'s' * (pages != 1)}"
 
-    def said(self, said: Said, until: str) -> str:
+    def said(self, said: CommandResult, until: str) -> str:
         """Answer a command."""
-        return f"{_SAID[said]}, until {until}." if until and said is Said.DONE else f"{_SAID[said]}."
+        return f"{_SAID[said]}, until {until}." if until and said is CommandResult.DONE else f"{_SAID[said]}."
 
     def fault(self, fault: Fault, word: str) -> str:
         """Say what was not understood of a slash command."""

@@ -6,7 +6,7 @@ Slack takes ``*bold*`` for markup only where it stands apart, so there are space
 from collections.abc import Sequence
 from typing import Final, assert_never
 
-from alerting.commands.command import Ask
+from alerting.commands.command import CommandKind
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Milestone
 from alerting.words import numbers
@@ -20,12 +20,12 @@ from detectors.model.scope import FUNCTION, TABLE
 _MOSTLY: Final = 2 / 3  # of a share: what makes up so much of it is all that is said of it
 
 _ASKED: Final = {
-    Ask.ACKNOWLEDGE: "*対応中*",
-    Ask.SNOOZE: "*スヌーズ中*",
-    Ask.EXPECTED: "*想定内と判定*",
-    Ask.NOT_AN_ANOMALY: "*異常ではないと判定*",
-    Ask.SILENCE: "*通知を停止*",
-    Ask.UNSILENCE: "*通知の停止を解除*",
+    CommandKind.ACKNOWLEDGE: "*対応中*",
+    CommandKind.SNOOZE: "*スヌーズ中*",
+    CommandKind.EXPECTED: "*想定内と判定*",
+    CommandKind.NOT_AN_ANOMALY: "*異常ではないと判定*",
+    CommandKind.SILENCE: "*通知を停止*",
+    CommandKind.UNSILENCE: "*通知の停止を解除*",
 }
 
 _COMPARED: Final = {
@@ -220,7 +220,7 @@ class JapaneseLife(JapaneseWhy):
             case never:
                 assert_never(never)
 
-    def handled(self, ask: Ask, who: str, until: str, why: str) -> str:
+    def handled(self, ask: CommandKind, who: str, until: str, why: str) -> str:
         """Say who did what."""
         told = _ASKED[ask] + (f" : {who}" if who else "") + (f" （{until} まで）" if until else "")
         return f"{told} 理由: {why}" if why else told
@@ -258,7 +258,7 @@ class JapaneseLife(JapaneseWhy):
         return self.change(value, finding.expected)
 
     def _lasted(self, incident: Incident) -> str:
-        begun, ended = incident.own
+        begun, ended = incident.primary_span
         return self.duration(max(0, (ended or begun) - begun))
 
     def _stands(self, finding: Finding) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alerting.commands.answer import Said
+from alerting.commands.answer import CommandResult
 from alerting.commands.slash import Fault
 from alerting.incidents.incident import Incident
 from alerting.words import numbers
@@ -30,12 +30,12 @@ _STAGES: Final = {
 }
 
 _SAID: Final = {
-    Said.DONE: "完了しました。",
-    Said.REPEATED: "すでに実行済みです。",
-    Said.UNKNOWN: "該当するインシデントまたは停止設定はすでにありません。",
-    Said.OVER: "このインシデントは解消済みのため、操作は不要です。",
-    Said.PAST: "終了時刻が開始より前になります。",
-    Said.CONFIGURED: "この停止は設定ファイルによるものです。設定ファイル側で解除してください。",
+    CommandResult.DONE: "完了しました。",
+    CommandResult.REPEATED: "すでに実行済みです。",
+    CommandResult.UNKNOWN: "該当するインシデントまたは停止設定はすでにありません。",
+    CommandResult.OVER: "このインシデントは解消済みのため、操作は不要です。",
+    CommandResult.PAST: "終了時刻が開始より前になります。",
+    CommandResult.CONFIGURED: "この停止は設定ファイルによるものです。設定ファイル側で解除してください。",
 }
 
 _FAULTS: Final = {
@@ -156,9 +156,9 @@ class JapaneseLists(JapaneseLife):
         """Say how many pages a stage held that are over by now."""
         return self.count(self.stage(stage), pages)
 
-    def said(self, said: Said, until: str) -> str:
+    def said(self, said: CommandResult, until: str) -> str:
         """Answer a command."""
-        return f"{_SAID[said]}{until} まで有効です。" if until and said is Said.DONE else _SAID[said]
+        return f"{_SAID[said]}{until} まで有効です。" if until and said is CommandResult.DONE else _SAID[said]
 
     def fault(self, fault: Fault, word: str) -> str:
         """Say what was not understood of a slash command."""

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given as having
 from hypothesis import strategies as st
 
-from alerting.commands.command import Matching
+from alerting.commands.command import Matcher
+from alerting.commands.silence_end import LONGEST, SHORTEST
 from alerting.commands.slash import Fault, Help, Query, SilenceRequest, UnsilenceRequest, WhatChanged, parse
-from alerting.commands.until import LONGEST, SHORTEST
 from alerting.words.locales import LANGUAGES
 from alerting.words.phrases import Phrases
 
@@ -33,46 +33,46 @@ def test_what_is_written_is_what_is_asked(text: str, asked: object) -> None:
 def test_a_silence_names_things_then_how_long_then_why() -> None:
     asked = parse("silence table:items account:123456789012 verdict:Spike 2h we move &amp; test it")
     assert asked == SilenceRequest(
-        Matching(scopes=["table:items"], accounts=["123456789012"], verdicts=["spike"]),
+        Matcher(scopes=["table:items"], accounts=["123456789012"], verdicts=["spike"]),
         7200,
         "we move & test it",
     )
     assert parse("silence service:shop measure:wcu 30m") == SilenceRequest(
-        Matching(services=["shop"], measures=["wcu"]), 1800, ""
+        Matcher(services=["shop"], measures=["wcu"]), 1800, ""
     )
     assert parse("停止 table:items 2時間 負荷試験") == SilenceRequest(
-        Matching(scopes=["table:items"]), 7200, "負荷試験"
+        Matcher(scopes=["table:items"]), 7200, "負荷試験"
     )
-    assert parse("silence everything 1h fire drill") == SilenceRequest(Matching(), 3600, "fire drill")
+    assert parse("silence everything 1h fire drill") == SilenceRequest(Matcher(), 3600, "fire drill")
 
 
 @pytest.mark.parametrize(
     ("text", "matching"),
     [
-        ("停止 テーブル:items 2時間", Matching(scopes=["table:items"])),
-        ("停止　テーブル：items　２時間", Matching(scopes=["table:items"])),
-        ("ｓｉｌｅｎｃｅ table:items ２ｈ", Matching(scopes=["table:items"])),
+        ("停止 テーブル:items 2時間", Matcher(scopes=["table:items"])),
+        ("停止　テーブル：items　２時間", Matcher(scopes=["table:items"])),
+        ("ｓｉｌｅｎｃｅ table:items ２ｈ", Matcher(scopes=["table:items"])),
         (
             "silence 関数:put-* サービス:shop 判定:ｓｐｉｋｅ 2h",
-            Matching(scopes=["function:put-*"], services=["shop"], verdicts=["spike"]),
+            Matcher(scopes=["function:put-*"], services=["shop"], verdicts=["spike"]),
         ),
-        ("silence 指標:wcu アカウント:1 2h", Matching(measures=["wcu"], accounts=["1"])),
-        ("停止 テナント:ＡＢＣ 2h", Matching(scopes=["tenant:ＡＢＣ", "tenant:ABC"])),
-        ("停止 すべて 2h", Matching()),
-        ("silence measure:value:Sales measure:err* 2h", Matching(measures=["value:Sales", "err*"])),
+        ("silence 指標:wcu アカウント:1 2h", Matcher(measures=["wcu"], accounts=["1"])),
+        ("停止 テナント:ＡＢＣ 2h", Matcher(scopes=["tenant:ＡＢＣ", "tenant:ABC"])),
+        ("停止 すべて 2h", Matcher()),
+        ("silence measure:value:Sales measure:err* 2h", Matcher(measures=["value:Sales", "err*"])),
     ],
 )
-def test_a_silence_is_read_as_a_japanese_keyboard_writes_it(text: str, matching: Matching) -> None:
+def test_a_silence_is_read_as_a_japanese_keyboard_writes_it(text: str, matching: Matcher) -> None:
     asked = parse(text)
     assert isinstance(asked, SilenceRequest), asked
-    assert asked.matching == matching
+    assert asked.matcher == matching
 
 
 @pytest.mark.parametrize("quotes", ['""', "“”", "„“", "«»"])
 def test_a_name_with_spaces_stands_in_quotes_whichever_the_keyboard_makes(quotes: str) -> None:
     left, right = quotes[0], quotes[1]
     asked = parse(f"silence route:{left}POST /items/{{id}}{right} 1h")
-    assert asked == SilenceRequest(Matching(scopes=["route:POST /items/{id}"]), 3600, "")
+    assert asked == SilenceRequest(Matcher(scopes=["route:POST /items/{id}"]), 3600, "")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_any_text_is_a_question_a_command_or_a_call_for_help(text: str) -> None:
     if isinstance(asked, SilenceRequest):
         assert SHORTEST <= asked.seconds <= LONGEST
         assert len(asked.why) <= 200
-        named = any(vars_of(asked.matching))
+        named = any(vars_of(asked.matcher))
         assert named or "everything" in text.lower(), "nobody silences everything by a slip"
 
 
@@ -136,7 +136,7 @@ def test_every_fault_has_words(words: Phrases, fault: Fault) -> None:
     assert words.fault(fault, "")
 
 
-def vars_of(matching: Matching) -> list[list[str]]:
+def vars_of(matching: Matcher) -> list[list[str]]:
     return [matching.accounts, matching.services, matching.scopes, matching.verdicts, matching.measures]
 
 

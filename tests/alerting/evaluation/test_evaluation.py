@@ -5,7 +5,7 @@ from hypothesis import given as having
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from alerting.commands.labels import Kind, Label
+from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.evaluation import Evaluation, evaluate
 from alerting.evaluation.measured import Delay, Measured
 from alerting.incidents.incident import Incident
@@ -29,7 +29,9 @@ WEEK = 7 * 86400
 FIRST, LAST = T0 - 86400, T0 - 86400 + WEEK
 
 
-def label(start: int = 0, lasts: int | None = 600, kind: Kind = Kind.INCIDENT, **fields: Any) -> Label:
+def label(
+    start: int = 0, lasts: int | None = 600, kind: LabelKind = LabelKind.INCIDENT, **fields: Any
+) -> Label:
     begun = T0 + start
     return Label(kind=kind, start=begun, end=None if lasts is None else begun + lasts, **fields)
 
@@ -162,8 +164,8 @@ def test_a_page_about_nothing_that_is_labelled_is_false() -> None:
     assert (found.total.precision, found.total.false_pages_per_week) == (0.5, 1.0)
 
 
-@pytest.mark.parametrize("kind", [Kind.EXPECTED, Kind.NOT_AN_ANOMALY])
-def test_a_page_that_people_said_was_none_names_the_label(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [LabelKind.EXPECTED, LabelKind.NOT_AN_ANOMALY])
+def test_a_page_that_people_said_was_none_names_the_label(kind: LabelKind) -> None:
     said = label(kind=kind, scope="table:items")
     found = measured([made("a")], said)
     assert [(one.incident.id, one.label) for one in found.false_pages] == [("a", said)]
@@ -173,7 +175,7 @@ def test_a_page_that_people_said_was_none_names_the_label(kind: Kind) -> None:
 
 
 def test_what_people_said_of_the_very_incident_is_so() -> None:
-    press = label(start=-50_000, kind=Kind.NOT_AN_ANOMALY, incident="a", by="U1")
+    press = label(start=-50_000, kind=LabelKind.NOT_AN_ANOMALY, incident="a", by="U1")
     found = measured([made("a")], press, label())
     assert [one.label for one in found.false_pages] == [press]
     assert len(found.missed) == 1
@@ -184,8 +186,8 @@ def test_a_label_that_names_an_incident_is_about_that_one_alone() -> None:
     found = measured(both, label(incident="b"))
     assert [(one.incident.id, one.others) for one in found.found] == [("b", ())]
     assert [one.incident.id for one in found.false_pages] == ["a"]
-    said = measured(both, label(kind=Kind.EXPECTED, incident="b"))
-    assert [one.label and one.label.kind for one in said.false_pages] == [None, Kind.EXPECTED]
+    said = measured(both, label(kind=LabelKind.EXPECTED, incident="b"))
+    assert [one.label and one.label.kind for one in said.false_pages] == [None, LabelKind.EXPECTED]
 
 
 def test_a_label_that_names_what_this_replay_has_not_is_met_as_any_other() -> None:
@@ -273,7 +275,7 @@ _LABELS = st.lists(
         label,
         st.integers(0, 40).map(lambda slots: slots * 300),
         st.none() | st.integers(0, 4000),
-        st.sampled_from([Kind.INCIDENT, Kind.INCIDENT, Kind.EXPECTED]),
+        st.sampled_from([LabelKind.INCIDENT, LabelKind.INCIDENT, LabelKind.EXPECTED]),
         scope=st.sampled_from(["", "table:items", "service:inventory"]),
         verdict=st.sampled_from(["", "spike", "growth"]),
     ),
@@ -287,7 +289,7 @@ def test_every_label_is_found_or_missed_and_every_page_right_or_false(
 ) -> None:
     found = measured(incidents, *labels)
     total = found.total
-    wanted = [one for one in labels if one.kind is Kind.INCIDENT]
+    wanted = [one for one in labels if one.kind is LabelKind.INCIDENT]
     assert len(found.found) + len(found.missed) == total.labels == len(wanted)
     assert total.pages == sum(one.sent == "page" for one in incidents)
     assert len(found.false_pages) == total.false_pages

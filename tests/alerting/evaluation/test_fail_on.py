@@ -1,6 +1,6 @@
 import pytest
 
-from alerting.commands.labels import Kind, Label
+from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.comparison import compare
 from alerting.evaluation.evaluation import Evaluation, evaluate
 from alerting.evaluation.fail_on import FailOn, failures, lost_labels, unanswerable
@@ -9,7 +9,8 @@ from tests.alerting.given import T0
 from tests.alerting.made import LEDGER, made
 
 KNOWN = [
-    Label(kind=Kind.INCIDENT, start=T0, scope=scope) for scope in ("table:items", "table:ledger", "table:x")
+    Label(kind=LabelKind.INCIDENT, start=T0, scope=scope)
+    for scope in ("table:items", "table:ledger", "table:x")
 ]
 
 

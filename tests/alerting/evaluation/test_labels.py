@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given as having
 from hypothesis import strategies as st
 
-from alerting.commands.command import Ask, Command
-from alerting.commands.labels import Kind, Label
+from alerting.commands.command import Command, CommandKind
+from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.labels_file import (
     LabelsError,
     Wrong,
@@ -34,15 +34,15 @@ start,end,scope,kind,note
 """
 
 
-def press(ask: Ask) -> Command:
-    return Command(id="1", ask=ask, at=T0 + 90, by="U1", incident="i", why="a load test")
+def press(ask: CommandKind) -> Command:
+    return Command(id="1", kind=ask, at=T0 + 90, by="U1", incident="i", why="a load test")
 
 
 def test_a_press_makes_a_label_of_what_the_incident_is_about() -> None:
     told = incident()
-    label = Label.of(press(Ask.EXPECTED), told)
+    label = Label.of(press(CommandKind.EXPECTED), told)
     assert label == Label(
-        kind=Kind.EXPECTED,
+        kind=LabelKind.EXPECTED,
         start=told.start,
         end=None,
         scope="table:items",
@@ -54,15 +54,15 @@ def test_a_press_makes_a_label_of_what_the_incident_is_about() -> None:
         at=T0 + 90,
         note="a load test",
     )
-    assert Label.of(press(Ask.NOT_AN_ANOMALY), told) is not None
-    assert Label.of(press(Ask.SNOOZE), told) is None, "a snooze says nothing about what happened"
+    assert Label.of(press(CommandKind.NOT_AN_ANOMALY), told) is not None
+    assert Label.of(press(CommandKind.SNOOZE), told) is None, "a snooze says nothing about what happened"
 
 
 def test_known_incidents_are_read_from_yaml_and_csv() -> None:
     first, second = read_labels(YAML, "known.yaml")
-    assert (first.kind, first.verdict, first.scope) == (Kind.INCIDENT, "spike", "table:items")
+    assert (first.kind, first.verdict, first.scope) == (LabelKind.INCIDENT, "spike", "table:items")
     assert (first.start, first.end) == (1_769_846_400, 1_769_851_800)
-    assert (second.kind, second.account, second.end) == (Kind.NOT_AN_ANOMALY, "123456789012", None)
+    assert (second.kind, second.account, second.end) == (LabelKind.NOT_AN_ANOMALY, "123456789012", None)
     assert read_labels(CSV, "known.CSV")[0] == first
     assert read_labels(CSV, "known.csv")[1].note == "a, b"
     assert read_labels(f"labels:\n{YAML}", "known.yaml") == [first, second]
@@ -134,7 +134,7 @@ JSON = """\
 def test_known_incidents_are_read_from_json_lines() -> None:
     first, second = read_labels(JSON, "known.jsonl")
     assert first == read_labels(CSV, "known.csv")[0]
-    assert (second.kind, second.account) == (Kind.EXPECTED, "123456789012")
+    assert (second.kind, second.account) == (LabelKind.EXPECTED, "123456789012")
 
 
 def test_what_a_simulation_made_happen_is_labels_too() -> None:
@@ -157,7 +157,7 @@ def test_what_a_simulation_made_happen_is_labels_too() -> None:
     lines = [made, made | {"function": None, "table": None}, late | nobody]
     hammer, other, nothing = read_labels("".join(json.dumps(line) + "\n" for line in lines), "truth.jsonl")
     assert hammer == Label(
-        kind=Kind.INCIDENT,
+        kind=LabelKind.INCIDENT,
         verdict="spike",
         start=100,
         end=200,
@@ -166,7 +166,7 @@ def test_what_a_simulation_made_happen_is_labels_too() -> None:
         note="hammer, client ios 3.2.1, table items, function put",
     )
     assert other.scope == "client:ios 3.2.1"
-    assert nothing == Label(kind=Kind.NOT_AN_ANOMALY, start=100, end=200, note="late")
+    assert nothing == Label(kind=LabelKind.NOT_AN_ANOMALY, start=100, end=200, note="late")
 
 
 def test_seconds_that_read_as_no_date_are_seconds() -> None:
@@ -202,7 +202,7 @@ NAMES = st.text(
 )
 LABELS = st.builds(
     Label,
-    kind=st.sampled_from(Kind),
+    kind=st.sampled_from(LabelKind),
     start=st.integers(0, 1_000_000),
     end=st.none() | st.integers(100_000_000, 2_000_000_000),
     scope=st.just("") | NAMES.map("table:{}".format),

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from alerting.incidents.case import Case
-from alerting.incidents.cause import GROWTH, connected, direction, taken_over
-from alerting.incidents.correlation_index import JOINS_SECONDS, Reach
+from alerting.incidents.correlation import GROWTH, connected, direction, taken_over
+from alerting.incidents.correlation_index import JOINS_SECONDS, CorrelationIndex
+from alerting.incidents.incident_record import Case
 from alerting.incidents.incidents import Incidents
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
@@ -53,7 +53,7 @@ def looked_up(new: Finding, cases: dict[str, dict[str, Finding]]) -> set[str]:
 def test_what_is_near_is_what_looking_at_every_finding_finds(
     puts: list[tuple[int, Finding]], removed: int, new: Finding
 ) -> None:
-    reach, cases = Reach(), dict[str, dict[str, Finding]]()
+    reach, cases = CorrelationIndex(), dict[str, dict[str, Finding]]()
     for number, each in puts:
         one = replace(each, id=f"{number}-{each.id}")
         reach.put(f"case{number}", one)
@@ -75,13 +75,13 @@ def test_what_is_near_is_what_looking_at_every_finding_finds(
 
 
 def test_nothing_is_left_of_cases_that_are_gone() -> None:
-    reach = Reach()
+    reach = CorrelationIndex()
     for number, about in enumerate(PLACES):
         reach.put(str(number % 3), finding(about, identity=str(number), touches=PLACES))
         reach.put(str(number % 3), finding(about, identity=str(number), touches=[PUT], revision=1))
     for number in range(3):
         reach.remove(str(number))
-    assert vars(reach) == vars(Reach())
+    assert vars(reach) == vars(CorrelationIndex())
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-import alerting.incidents.closed
-from alerting.incidents.fingerprint import Earlier, FingerprintMemory
+import alerting.incidents.archive
+from alerting.incidents.fingerprint import FingerprintMemory, PriorIncident
 from alerting.incidents.incident import Incident, finding_to_json
 from alerting.incidents.incidents import Incidents
-from alerting.incidents.life import GAP, WORSE, grown
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
+from alerting.incidents.reported_state import GAP, WORSE, grown
 from config.settings import IncidentsSettings as IncidentSettings
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
@@ -186,16 +186,16 @@ def test_what_comes_again_after_a_while_is_quieter_each_time_until_it_rests() ->
 
 def test_a_repeat_follows_the_last_told_one_for_thirty_days() -> None:
     memory = FingerprintMemory()
-    memory.keep("print", Earlier(incident="a", at=T0))
+    memory.keep("print", PriorIncident(incident="a", at=T0))
     assert memory.find("print", T0 + 30 * DAY) is not None
     assert memory.find("print", T0 + 30 * DAY + 1) is None
-    memory.keep("print", Earlier(incident="b", at=T0 + 60, before="a"))
+    memory.keep("print", PriorIncident(incident="b", at=T0 + 60, before="a"))
     memory.drop("print", "b")
     found = memory.find("print", T0 + 60)
     assert found is not None
     assert found.incident == "a"
     for number in range(10_001):
-        memory.keep(str(number), Earlier(incident="x", at=T0 + 60))
+        memory.keep(str(number), PriorIncident(incident="x", at=T0 + 60))
     assert (len(memory.held()), memory.find("print", T0 + 60), memory.find("0", T0 + 60)) == (
         10_000,
         None,
@@ -379,7 +379,7 @@ def test_what_was_over_for_a_month_is_forgotten_unless_all_is_to_be_remembered()
 def test_of_more_than_ten_thousand_that_are_over_the_oldest_are_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(alerting.incidents.closed, "MOST", 5)
+    monkeypatch.setattr(alerting.incidents.archive, "MOST", 5)
     incidents = Incidents(Settings())
     for hour in range(12):
         at = T0 + hour * 3 * 3600

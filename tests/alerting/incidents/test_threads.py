@@ -6,7 +6,7 @@ import pytest
 import structlog
 from msgspec.structs import replace
 
-from alerting.commands.command import Ask, Command
+from alerting.commands.command import Command, CommandKind
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Notice
 from config.settings import Settings
@@ -54,8 +54,8 @@ class Story:
         return self.incidents.feed([self.finding], T0 + at)
 
 
-def press(notice: Notice, ask: Ask = Ask.ACKNOWLEDGE) -> Command:
-    return Command(id=f"{ask}-1", ask=ask, at=notice.at + 5, by="U0ANN", incident=notice.incident.id)
+def press(notice: Notice, ask: CommandKind = CommandKind.ACKNOWLEDGE) -> Command:
+    return Command(id=f"{ask}-1", kind=ask, at=notice.at + 5, by="U0ANN", incident=notice.incident.id)
 
 
 def only(slack: SlackStandin) -> Posted:
@@ -107,7 +107,7 @@ async def test_lines_that_wait_together_are_one_message_and_none_is_lost(desk: D
     await desk.settle()
     desk.slack.always = "503"
     await desk.courier.command(press(opened))
-    await desk.courier.command(press(opened, Ask.EXPECTED))
+    await desk.courier.command(press(opened, CommandKind.EXPECTED))
     desk.slack.always = None
     await desk.settle()
     [line] = desk.slack.thread(only(desk.slack))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from alerting.commands.answer import Answer, Said
-from alerting.commands.command import Ask, Command, Matching
+from alerting.commands.answer import Answer, CommandResult
+from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.dispatch import Expiring, Form, Line, Precision
 from alerting.commands.slash import Fault, Help, parse
 from alerting.incidents.incident import Incident
@@ -30,17 +30,17 @@ OPEN = incident(table_finding(), finding(ROUTE))
 RESOLVED = replace(OPEN, state="resolved", end=T0 + 1200)
 
 
-def asked(ask: Ask, **changes: Any) -> Command:
-    given: dict[str, Any] = {"id": ask.value, "ask": ask, "at": T0, "by": "U012AB3CD", "incident": OPEN.id}
+def asked(ask: CommandKind, **changes: Any) -> Command:
+    given: dict[str, Any] = {"id": ask.value, "kind": ask, "at": T0, "by": "U012AB3CD", "incident": OPEN.id}
     return Command(**(given | changes))
 
 
-SNOOZED = asked(Ask.SNOOZE, until=UNTIL, why="a *load* test <!here>")
+SNOOZED = asked(CommandKind.SNOOZE, until=UNTIL, why="a *load* test <!here>")
 
 
 def lines(words: Phrases) -> Iterator[Message]:
     render = Renderer(LINKS, ZONE, words)
-    for what in (*Milestone, *Ask):
+    for what in (*Milestone, *CommandKind):
         for by in ("U012AB3CD", ""):
             line = Line(what=what.value, at=T0, by=by, until=UNTIL, detail="<!here> put")
             yield render(dispatch(notice(OPEN), Form.LINE, line=line))
@@ -59,7 +59,7 @@ def every_message(words: Phrases) -> Iterator[Message]:
         over = state in ("resolved", "withdrawn")
         for of, _ in TITLES.values():
             one = replace(incident(of), state=state, end=T0 + 600 if over else None)
-            told = dispatch(notice(one), commands=[asked(Ask.ACKNOWLEDGE), SNOOZED], mention="here")
+            told = dispatch(notice(one), commands=[asked(CommandKind.ACKNOWLEDGE), SNOOZED], mention="here")
             yield render(told, "https://uneri.slack.example/archives/C1/p1")
     yield render(dispatch(notice(replace(OPEN, reopened=2))))
     yield from lines(words)
@@ -68,7 +68,7 @@ def every_message(words: Phrases) -> Iterator[Message]:
     for grows in ([], [incident(of) for of in (near(), table_finding())]):
         yield digest(grows, words=words, hottest=[Hot(scope("table", "items"), 0.4)], **_OF_DIGEST)
     answers = Answers(LINKS, ZONE, words)
-    yield from (answers.command(Answer(said=one, until=UNTIL)) for one in Said)
+    yield from (answers.command(Answer(result=one, until=UNTIL)) for one in CommandResult)
     yield answers.refused()
     yield from (answers.help(Help(fault, "<!here>")) for fault in (None, *Fault))
     yield answers.standing([OPEN], at=T0, behind=95, held={"quiet_hours": 2}, last=RESOLVED)
@@ -102,8 +102,8 @@ def test_slack_takes_the_modals(words: Phrases) -> None:
     many = [finding(scope("route", f"r{n}"), f"m{n}") for n in range(90)]
     for one in (OPEN, RESOLVED, *(incident(of) for of, _ in TITLES.values()), replace(OPEN, members=many)):
         assert view_error(details(one, words, ZONE, at=T0)) is None
-        assert view_error(pattern(one, Matching(), words)) is None
-    shown = pattern(OPEN, Matching(scopes=["table:<!here>"]), words, day="2025-10-10")
+        assert view_error(pattern(one, Matcher(), words)) is None
+    shown = pattern(OPEN, Matcher(scopes=["table:<!here>"]), words, day="2025-10-10")
     assert view_error(shown) is None
     assert "<!here>" not in str(shown)
     assert shown["private_metadata"] == f"{OPEN.id}:{OPEN.revision}"
@@ -138,25 +138,29 @@ def test_what_is_over_keeps_feedback_and_what_is_withdrawn_its_details() -> None
 
 
 def test_nobody_is_asked_to_acknowledge_twice() -> None:
-    assert "acknowledge" not in Row(page(OPEN, commands=[asked(Ask.ACKNOWLEDGE)])).ids
+    assert "acknowledge" not in Row(page(OPEN, commands=[asked(CommandKind.ACKNOWLEDGE)])).ids
 
 
 def test_a_page_says_who_deals_with_it_and_until_when_it_is_quiet() -> None:
-    shown = said(page(OPEN, commands=[asked(Ask.ACKNOWLEDGE), SNOOZED]))
+    shown = said(page(OPEN, commands=[asked(CommandKind.ACKNOWLEDGE), SNOOZED]))
     assert "*Acknowledged* by <@U012AB3CD>" in shown
     assert f"*Snoozed* by <@U012AB3CD> until <!date^{UNTIL}^" in shown
     assert "a ∗load∗ test &lt;!here&gt;" in shown
 
 
 @pytest.mark.parametrize(
-    ("commands", "at"), [([SNOOZED], UNTIL), ([SNOOZED, asked(Ask.UNSILENCE)], T0)], ids=["over", "ended"]
+    ("commands", "at"),
+    [([SNOOZED], UNTIL), ([SNOOZED, asked(CommandKind.UNSILENCE)], T0)],
+    ids=["over", "ended"],
 )
 def test_a_snooze_that_holds_no_more_is_not_shown(commands: list[Command], at: int) -> None:
     assert "Snoozed" not in said(page(OPEN, commands=commands, at=at))
 
 
 def test_the_first_to_acknowledge_is_the_one_who_deals_with_it() -> None:
-    shown = said(page(OPEN, commands=[asked(Ask.ACKNOWLEDGE), asked(Ask.ACKNOWLEDGE, by="U9999")]))
+    shown = said(
+        page(OPEN, commands=[asked(CommandKind.ACKNOWLEDGE), asked(CommandKind.ACKNOWLEDGE, by="U9999")])
+    )
     assert "U012AB3CD" in shown
     assert "U9999" not in shown
 
@@ -184,11 +188,11 @@ def test_what_came_back_links_the_earlier_message() -> None:
         (Milestone.CALLER, "New among the first callers: &lt;!here&gt; put"),
         (Milestone.JOINED, "Affected too: &lt;!here&gt; put"),
         (Milestone.WITHDRAWN, "Withdrawn: late data showed that there was nothing"),
-        (Ask.ACKNOWLEDGE, "*Acknowledged* by <@U012AB3CD>"),
-        (Ask.NOT_AN_ANOMALY, "*Marked as not an anomaly* by <@U012AB3CD>"),
+        (CommandKind.ACKNOWLEDGE, "*Acknowledged* by <@U012AB3CD>"),
+        (CommandKind.NOT_AN_ANOMALY, "*Marked as not an anomaly* by <@U012AB3CD>"),
     ],
 )
-def test_a_line_of_the_thread_says_what_happened(what: Milestone | Ask, told: str) -> None:
+def test_a_line_of_the_thread_says_what_happened(what: Milestone | CommandKind, told: str) -> None:
     line = Line(what=what.value, at=T0, by="U012AB3CD", detail="<!here> put")
     message = Renderer(LINKS, ZONE)(dispatch(notice(OPEN), Form.LINE, line=line))
     assert said(message).startswith(told)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from alerting.commands.command import Ask, Command, Matching
+from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.dispatch import Expiring, Form, Line
 from alerting.commands.slash import Fault, Help
 from alerting.incidents.incident import Incident
@@ -86,14 +86,14 @@ def hostile(name: str, other: str, verdict: Verdict, *, edge: bool, key: bool) -
 def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[Message]:
     render = Renderer(LINKS, ZONE, words)
     asked = [
-        Command(id=name, ask=ask, at=T0, by=by, until=T0 + 60, why=other)
-        for ask in Ask
+        Command(id=name, kind=ask, at=T0, by=by, until=T0 + 60, why=other)
+        for ask in CommandKind
         for by in (OPERATOR, name)
     ]
     for changes in ({}, {"state": "worsening"}, {"state": "resolved", "end": T0}, {"state": "withdrawn"}):
         told = replace(one, **changes)
         yield render(dispatch(notice(told), commands=asked, mention=f"{OPERATOR} {GROUP}"), EARLIER)
-    for what in (*Milestone, *Ask):
+    for what in (*Milestone, *CommandKind):
         for by in (OPERATOR, name):
             line = Line(what=what.value, at=T0, by=by, until=T0 + 60, detail=other)
             yield render(dispatch(notice(one), Form.LINE, line=line))
@@ -160,7 +160,7 @@ def test_no_string_of_an_event_survives_as_markup(
         check(message.blocks)
     for view in (
         details(one, words, ZONE, at=T0),
-        pattern(one, Matching(accounts=[name], scopes=[other] * 9, measures=[name]), words),
+        pattern(one, Matcher(accounts=[name], scopes=[other] * 9, measures=[name]), words),
     ):
         assert view_error(view) is None
         check(view["blocks"])

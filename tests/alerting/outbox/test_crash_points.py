@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
-from alerting.commands.command import Ask, Command
+from alerting.commands.command import Command, CommandKind
 from alerting.incidents.incidents import Incidents
 from alerting.outbox.crash_points import DeliveryCrashPoint
 from config.settings import Settings
@@ -52,7 +52,7 @@ def story() -> list[Step]:
     updated = incidents.feed([grown], T0 + 300)
     over = [*incidents.feed([ended(grown, T0 + 600)], T0 + 600), *incidents.feed([], T0 + 7200)]
     digest = incidents.feed([growth_finding(scope("table", "orders"))], T0 + 86400)
-    ack = Command(id="k1", ask=Ask.ACKNOWLEDGE, at=T0 + 90, by="U1", incident=opened[0].incident.id)
+    ack = Command(id="k1", kind=CommandKind.ACKNOWLEDGE, at=T0 + 90, by="U1", incident=opened[0].incident.id)
 
     async def acknowledge(desk: Desk) -> None:
         await desk.courier.command(ack)

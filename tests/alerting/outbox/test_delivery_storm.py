@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from alerting.commands.command import Ask, Command
+from alerting.commands.command import Command, CommandKind
 from alerting.incidents.incidents import Incidents
 from config.settings import Settings
 from tests.alerting.desk import Desk, FakeClock, Memory
@@ -39,7 +39,11 @@ async def test_whatever_slack_does_each_incident_is_one_message_in_its_last_stat
             if rng.random() < 0.5:
                 await desk.settle()
             press = Command(
-                id=f"k{number}", ask=Ask.ACKNOWLEDGE, at=at + 5, by="U1", incident=opened[-1].incident.id
+                id=f"k{number}",
+                kind=CommandKind.ACKNOWLEDGE,
+                at=at + 5,
+                by="U1",
+                incident=opened[-1].incident.id,
             )
             await desk.courier.command(press)
             if rng.random() < 0.3:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
-from alerting.commands.command import Ask, Command, Matching
+from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Notice, identify
@@ -246,7 +246,7 @@ class Stage:
                     await self._silence_pattern(words)
                 case "unsilence":
                     await self._flush()
-                    await self._ask(Ask.UNSILENCE, incident=self._silence)
+                    await self._ask(CommandKind.UNSILENCE, incident=self._silence)
                 case "slack":
                     await self._flush()
                     self._fault(words)
@@ -296,14 +296,14 @@ class Stage:
         ]
         if not found:
             raise ValueError(f"no incident about {name!r} was told")
-        await self._ask(Ask(ask), more, incident=found[-1].incident.id)
+        await self._ask(CommandKind(ask), more, incident=found[-1].incident.id)
 
     async def _silence_pattern(self, words: list[str]) -> None:
         pattern, *more = words
         await self._flush()
-        self._silence = await self._ask(Ask.SILENCE, more, matching=Matching(scopes=[pattern]))
+        self._silence = await self._ask(CommandKind.SILENCE, more, matcher=Matcher(scopes=[pattern]))
 
-    async def _ask(self, ask: Ask, words: Iterable[str] = (), **about: Any) -> str:
+    async def _ask(self, ask: CommandKind, words: Iterable[str] = (), **about: Any) -> str:
         left, given = list(words), {"by": "U1", "why": ""}
         length: list[str] = []
         while left:
@@ -319,15 +319,15 @@ class Stage:
         now = int(self._clock.time)
         command = Command(
             id=f"press-{self._presses}",
-            ask=ask,
+            kind=ask,
             at=now,
             until=None if lasts is None else now + lasts,
             **given,
             **about,
         )
         answer = await self._courier.command(command)
-        if str(answer.said) not in ("done", "repeated"):
-            raise ValueError(f"the answer is {answer.said}")
+        if str(answer.result) not in ("done", "repeated"):
+            raise ValueError(f"the answer is {answer.result}")
         await self._rest()
         return command.id
 
@@ -357,7 +357,7 @@ class Stage:
         elif kind == "held":
             self._one_of([_reason(story) for story in self._pipeline.held()], rest, statement)
         elif kind == "open":
-            self._one_of([_stands(story.incident) for story in self._pipeline.going_on()], rest, statement)
+            self._one_of([_stands(story.incident) for story in self._pipeline.ongoing()], rest, statement)
         else:
             self._expect_effect(statement, kind, rest)
 

@@ -2,7 +2,7 @@
 
 import time
 
-from alerting.commands.command import Ask
+from alerting.commands.command import CommandKind
 from alerting.commands.dispatch import Form
 from alerting.incidents.notice import Action, Milestone, Notice
 from tests.alerting.given import T0, scope
@@ -114,9 +114,9 @@ def test_a_flood_is_one_page_and_the_others_say_so() -> None:
 def test_who_deals_with_one_of_a_flood_is_said_in_its_thread() -> None:
     one = pipeline(flood=2)
     message, _ = one.feed(_many(3), T0)
-    answer = one.command(press(Ask.ACKNOWLEDGE, "i1"))
+    answer = one.command(press(CommandKind.ACKNOWLEDGE, "i1"))
     assert said(answer.dispatches) == [f"line {message.subject} acknowledge"]
-    one.command(press(Ask.SNOOZE, "i2", until=T0 + 600))
+    one.command(press(CommandKind.SNOOZE, "i2", until=T0 + 600))
     worse = later(opened("i2"), T0 + 300, Milestone.WORSENED)
     assert one.feed([worse], T0 + 300) == []
     assert said(one.feed([], T0 + 600)) == [f"line {message.subject} unsilence"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerting.commands.command import Ask
+from alerting.commands.command import CommandKind
 from detectors.model.finding import Verdict
 from detectors.model.scope import Scope
 from tests.alerting.given import ACCOUNT, T0, TABLE, scope
@@ -71,7 +71,7 @@ def test_it_can_be_turned_off() -> None:
 def test_it_holds_still_after_a_restart_and_when_somebody_deals_with_it() -> None:
     one = pipeline()
     one.feed([opened("w", WHOLE)], T0)
-    one.command(press(Ask.ACKNOWLEDGE, "w"))
+    one.command(press(CommandKind.ACKNOWLEDGE, "w"))
     other = pipeline()
     other.restore(one.snapshot())
     assert other.feed([opened("a", at=LATER)], LATER) == []
@@ -82,7 +82,7 @@ def test_an_account_that_comes_back_while_it_is_snoozed_holds_before_and_after_a
     wide = opened("w", WHOLE)
     over = resolved(wide, T0 + 900)
     one.feed([wide], T0)
-    one.command(press(Ask.SNOOZE, "w", until=T0 + 7200))
+    one.command(press(CommandKind.SNOOZE, "w", until=T0 + 7200))
     one.feed([over, reopened(over, T0 + 1000)], T0 + 1000)
     other = pipeline()
     other.restore(one.snapshot())

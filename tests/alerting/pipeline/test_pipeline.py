@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from alerting.commands.answer import Said
-from alerting.commands.command import Ask, Command, Matching
+from alerting.commands.answer import CommandResult
+from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import Action, Milestone, Notice
 from alerting.pipeline.pipeline import Pipeline
@@ -106,8 +106,8 @@ def test_a_notice_of_a_later_time_waits_for_it() -> None:
 def test_an_acknowledgement_is_in_the_message_and_in_the_thread() -> None:
     one = pipeline()
     one.feed([opened()], T0)
-    answer = one.command(press(Ask.ACKNOWLEDGE))
-    assert answer.said is Said.DONE
+    answer = one.command(press(CommandKind.ACKNOWLEDGE))
+    assert answer.result is CommandResult.DONE
     assert said(answer.dispatches) == ["parent a open", "line a acknowledge"]
     acknowledged = answer.dispatches[0].acknowledged
     assert acknowledged is not None
@@ -118,20 +118,27 @@ def test_an_acknowledgement_is_in_the_message_and_in_the_thread() -> None:
 def test_the_same_press_twice_has_one_effect() -> None:
     one = pipeline()
     one.feed([opened()], T0)
-    one.command(press(Ask.ACKNOWLEDGE))
+    one.command(press(CommandKind.ACKNOWLEDGE))
     before = one.snapshot()
-    again = one.command(press(Ask.ACKNOWLEDGE))
-    assert (again.said, again.dispatches) == (Said.REPEATED, [])
+    again = one.command(press(CommandKind.ACKNOWLEDGE))
+    assert (again.result, again.dispatches) == (CommandResult.REPEATED, [])
     assert one.snapshot() == before
 
 
 @pytest.mark.parametrize(
-    "ask", [Ask.ACKNOWLEDGE, Ask.SNOOZE, Ask.EXPECTED, Ask.NOT_AN_ANOMALY, Ask.UNSILENCE]
+    "ask",
+    [
+        CommandKind.ACKNOWLEDGE,
+        CommandKind.SNOOZE,
+        CommandKind.EXPECTED,
+        CommandKind.NOT_AN_ANOMALY,
+        CommandKind.UNSILENCE,
+    ],
 )
-def test_a_command_on_an_unknown_incident_is_answered_and_changes_nothing(ask: Ask) -> None:
+def test_a_command_on_an_unknown_incident_is_answered_and_changes_nothing(ask: CommandKind) -> None:
     one = pipeline()
     before = one.snapshot()
-    assert one.command(press(ask, "nobody")).said is Said.UNKNOWN
+    assert one.command(press(ask, "nobody")).result is CommandResult.UNKNOWN
     assert one.snapshot() == before
 
 
@@ -139,9 +146,9 @@ def test_there_is_nothing_to_acknowledge_once_it_is_over_but_a_label_may_be_give
     one = pipeline()
     first = opened()
     one.feed([first, resolved(first, T0 + 900)], T0 + 900)
-    assert one.command(press(Ask.ACKNOWLEDGE, at=T0 + 1000)).said is Said.OVER
-    assert one.command(press(Ask.SNOOZE, at=T0 + 1000, until=T0 + 9000)).said is Said.OVER
-    assert one.command(press(Ask.NOT_AN_ANOMALY, at=T0 + 1000)).said is Said.DONE
+    assert one.command(press(CommandKind.ACKNOWLEDGE, at=T0 + 1000)).result is CommandResult.OVER
+    assert one.command(press(CommandKind.SNOOZE, at=T0 + 1000, until=T0 + 9000)).result is CommandResult.OVER
+    assert one.command(press(CommandKind.NOT_AN_ANOMALY, at=T0 + 1000)).result is CommandResult.DONE
 
 
 def test_an_incident_is_forgotten_thirty_days_after_its_end() -> None:
@@ -149,9 +156,9 @@ def test_an_incident_is_forgotten_thirty_days_after_its_end() -> None:
     first = opened()
     one.feed([first, resolved(first, T0 + 900)], T0 + 900)
     one.feed([], T0 + 29 * DAY)
-    assert one.command(press(Ask.NOT_AN_ANOMALY, at=T0 + 29 * DAY)).said is Said.DONE
+    assert one.command(press(CommandKind.NOT_AN_ANOMALY, at=T0 + 29 * DAY)).result is CommandResult.DONE
     one.feed([opened("b", at=T0 + 31 * DAY)], T0 + 31 * DAY)
-    assert one.command(press(Ask.EXPECTED, at=T0 + 31 * DAY)).said is Said.UNKNOWN
+    assert one.command(press(CommandKind.EXPECTED, at=T0 + 31 * DAY)).result is CommandResult.UNKNOWN
     assert "story/a" not in one.snapshot()
 
 
@@ -163,8 +170,8 @@ def test_replay_keeps_what_a_daemon_forgets() -> None:
     assert one.fate("a") is not None
 
 
-@pytest.mark.parametrize("ask", [Ask.EXPECTED, Ask.NOT_AN_ANOMALY])
-def test_what_people_know_becomes_a_label_that_learns_when_the_incident_ended(ask: Ask) -> None:
+@pytest.mark.parametrize("ask", [CommandKind.EXPECTED, CommandKind.NOT_AN_ANOMALY])
+def test_what_people_know_becomes_a_label_that_learns_when_the_incident_ended(ask: CommandKind) -> None:
     one = pipeline()
     first = opened()
     one.feed([first], T0)
@@ -244,12 +251,12 @@ def stories(draw: st.DrawFn) -> tuple[list[Notice], list[Command], int]:
     commands = [
         Command(
             id=f"c{number}",
-            ask=draw(st.sampled_from(list(Ask))),
+            kind=draw(st.sampled_from(list(CommandKind))),
             at=(at := T0 + 60 * draw(st.integers(0, 150)) + 1),
             by="U1",
             incident=draw(st.sampled_from([*(f"i{n}" for n in range(9)), "c0", "c1"])),
             until=draw(st.sampled_from([None, at + 600, at + 3600])),
-            matching=draw(st.sampled_from([None, None, Matching(scopes=["table:*"])])),
+            matcher=draw(st.sampled_from([None, None, Matcher(scopes=["table:*"])])),
         )
         for number in range(draw(st.integers(0, 4)))
     ]
@@ -320,7 +327,7 @@ def test_no_dispatch_has_the_id_of_another_and_only_posted_messages_get_lines(
 def test_everything_given_again_changes_nothing(story: tuple[list[Notice], list[Command], int]) -> None:
     notices, commands, end = story
     _, one = _run(_fresh(), notices, commands, end, set(), restart=False)
-    taken = [each for each in commands if one.command(each).said is Said.REPEATED]
+    taken = [each for each in commands if one.command(each).result is CommandResult.REPEATED]
     before = one.snapshot()
     assert one.feed(notices, end) == []
     assert all(one.command(each).dispatches == [] for each in taken)

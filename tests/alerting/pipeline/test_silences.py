@@ -2,8 +2,8 @@
 
 import pytest
 
-from alerting.commands.answer import Said
-from alerting.commands.command import Ask, Matching
+from alerting.commands.answer import CommandResult
+from alerting.commands.command import CommandKind, Matcher
 from alerting.incidents.notice import Milestone
 from alerting.pipeline import gate
 from tests.alerting.given import T0, scope, table_finding
@@ -51,8 +51,8 @@ def test_the_reason_of_a_page_says_what_it_outlasted() -> None:
 
 def test_of_several_silences_the_one_that_ends_last_is_the_reason() -> None:
     one = pipeline(silences=[KNOWN])
-    tables = Matching(scopes=["table:*"])
-    one.command(press(Ask.SILENCE, None, T0, until=UNTIL + 3600, matching=tables, why="and longer"))
+    tables = Matcher(scopes=["table:*"])
+    one.command(press(CommandKind.SILENCE, None, T0, until=UNTIL + 3600, matcher=tables, why="and longer"))
     one.feed([opened()], T0)
     fate = one.fate("a")
     assert fate is not None
@@ -71,7 +71,7 @@ def test_while_an_incident_is_snoozed_its_message_is_edited_and_nothing_else_is_
     one = pipeline()
     first = opened()
     one.feed([first], T0)
-    answer = one.command(press(Ask.SNOOZE, until=T0 + 3600))
+    answer = one.command(press(CommandKind.SNOOZE, until=T0 + 3600))
     assert said(answer.dispatches) == ["parent a open", "line a snooze"]
     worse = later(first, T0 + 300, Milestone.WORSENED, state="worsening")
     [edit] = one.feed([worse], T0 + 300)
@@ -83,7 +83,7 @@ def test_while_an_incident_is_snoozed_its_message_is_edited_and_nothing_else_is_
 def test_the_end_of_a_snooze_is_said_where_the_incident_goes_on() -> None:
     one = pipeline()
     one.feed([opened()], T0)
-    one.command(press(Ask.SNOOZE, until=T0 + 3600))
+    one.command(press(CommandKind.SNOOZE, until=T0 + 3600))
     told = one.feed([], T0 + 3600)
     assert said(told) == ["parent a open", "line a unsilence"]
     assert told[0].quieted is None
@@ -95,7 +95,7 @@ def test_nothing_is_said_when_a_snooze_outlives_its_incident() -> None:
     one = pipeline()
     first = opened()
     one.feed([first], T0)
-    one.command(press(Ask.SNOOZE, until=T0 + 3600))
+    one.command(press(CommandKind.SNOOZE, until=T0 + 3600))
     assert said(one.feed([resolved(first, T0 + 900)], T0 + 900)) == ["parent a resolved"]
     assert one.feed([], T0 + 3600) == []
 
@@ -105,13 +105,13 @@ def test_a_snoozed_incident_that_comes_back_goes_on_in_its_message() -> None:
     first = opened()
     over = resolved(first, T0 + 900)
     one.feed([first], T0)
-    one.command(press(Ask.SNOOZE, until=T0 + 3600))
+    one.command(press(CommandKind.SNOOZE, until=T0 + 3600))
     one.feed([over], T0 + 900)
     assert said(one.feed([reopened(over, T0 + 1000)], T0 + 1000)) == ["parent a open"]
 
 
-@pytest.mark.parametrize("ask", [Ask.EXPECTED, Ask.NOT_AN_ANOMALY])
-def test_what_is_expected_stays_quiet_for_as_long_as_it_lasts(ask: Ask) -> None:
+@pytest.mark.parametrize("ask", [CommandKind.EXPECTED, CommandKind.NOT_AN_ANOMALY])
+def test_what_is_expected_stays_quiet_for_as_long_as_it_lasts(ask: CommandKind) -> None:
     one = pipeline()
     first = opened()
     one.feed([first], T0)
@@ -124,7 +124,7 @@ def test_a_silence_by_a_person_holds_all_that_matches_and_shows_in_what_was_told
     one = pipeline()
     one.feed([opened(), opened("b", OTHER)], T0)
     silence = press(
-        Ask.SILENCE, None, until=T0 + 3600, matching=Matching(scopes=["table:it*"]), why="load test"
+        CommandKind.SILENCE, None, until=T0 + 3600, matcher=Matcher(scopes=["table:it*"]), why="load test"
     )
     answer = one.command(silence)
     assert said(answer.dispatches) == ["parent a open"]
@@ -136,26 +136,26 @@ def test_a_silence_by_a_person_holds_all_that_matches_and_shows_in_what_was_told
 def test_a_snooze_of_a_pattern_says_who_did_it_in_the_thread_where_it_was_pressed() -> None:
     one = pipeline()
     one.feed([opened(), opened("b")], T0)
-    answer = one.command(press(Ask.SNOOZE, until=T0 + 3600, matching=Matching(scopes=["table:items"])))
+    answer = one.command(press(CommandKind.SNOOZE, until=T0 + 3600, matcher=Matcher(scopes=["table:items"])))
     assert said(answer.dispatches) == ["parent a open", "parent b open", "line a snooze"]
 
 
 def test_ending_a_silence_tells_what_it_held() -> None:
     one = pipeline()
     one.command(
-        press(Ask.SILENCE, None, T0, until=T0 + 3600, matching=Matching(scopes=["table:*"]), id="s1234")
+        press(CommandKind.SILENCE, None, T0, until=T0 + 3600, matcher=Matcher(scopes=["table:*"]), id="s1234")
     )
     one.feed([opened()], T0)
-    answer = one.command(press(Ask.UNSILENCE, "s123", T0 + 60))
-    assert (answer.said, said(answer.dispatches)) == (Said.DONE, ["parent a open"])
+    answer = one.command(press(CommandKind.UNSILENCE, "s123", T0 + 60))
+    assert (answer.result, said(answer.dispatches)) == (CommandResult.DONE, ["parent a open"])
     assert one.silences() == []
 
 
 def test_ending_a_snooze_by_its_incident_is_said_in_the_thread() -> None:
     one = pipeline()
     one.feed([opened()], T0)
-    one.command(press(Ask.SNOOZE, until=T0 + 3600))
-    answer = one.command(press(Ask.UNSILENCE, "a", T0 + 120))
+    one.command(press(CommandKind.SNOOZE, until=T0 + 3600))
+    answer = one.command(press(CommandKind.UNSILENCE, "a", T0 + 120))
     assert said(answer.dispatches) == ["parent a open", "line a unsilence"]
     assert answer.dispatches[0].quieted is None
     assert one.feed([], T0 + 3600) == []
@@ -164,22 +164,22 @@ def test_ending_a_snooze_by_its_incident_is_said_in_the_thread() -> None:
 def test_an_ambiguous_beginning_of_an_id_ends_nothing() -> None:
     one = pipeline()
     for name in ("same1", "same2"):
-        matching = Matching(scopes=[f"table:{name}"])
-        one.command(press(Ask.SILENCE, None, T0, until=T0 + 3600, matching=matching, id=name))
-    assert one.command(press(Ask.UNSILENCE, "same", T0 + 60)).said is Said.UNKNOWN
+        matching = Matcher(scopes=[f"table:{name}"])
+        one.command(press(CommandKind.SILENCE, None, T0, until=T0 + 3600, matcher=matching, id=name))
+    assert one.command(press(CommandKind.UNSILENCE, "same", T0 + 60)).result is CommandResult.UNKNOWN
     assert len(one.silences()) == 2
 
 
 def test_a_silence_of_the_configuration_is_ended_in_the_configuration() -> None:
     one = pipeline(silences=[KNOWN])
-    assert one.command(press(Ask.UNSILENCE, "config/1")).said is Said.CONFIGURED
+    assert one.command(press(CommandKind.UNSILENCE, "config/1")).result is CommandResult.CONFIGURED
 
 
 def test_a_silence_that_has_ended_before_it_is_given_is_refused() -> None:
     one = pipeline()
     one.feed([], T0)
-    past = press(Ask.SILENCE, None, T0 - 100, until=T0, matching=Matching(scopes=["table:items"]))
-    assert one.command(past).said is Said.PAST
+    past = press(CommandKind.SILENCE, None, T0 - 100, until=T0, matcher=Matcher(scopes=["table:items"]))
+    assert one.command(past).result is CommandResult.PAST
 
 
 def test_of_many_held_incidents_only_the_first_keep_the_curve_of_their_chart(

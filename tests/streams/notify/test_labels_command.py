@@ -11,13 +11,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from typer.testing import CliRunner
 
-from alerting.commands.labels import Kind, Label
+from alerting.commands.labels import Label, LabelKind
 from streams.cli.commands import app
 from streams.notify.labels_command import labels_route, show_labels
 
 NOBODY = "http://127.0.0.1:9"
 Serving = Callable[[web.RouteDef], Awaitable[str]]
-KNOWN = [Label(kind=Kind.EXPECTED, start=1_760_000_000, scope="table:items")]
+KNOWN = [Label(kind=LabelKind.EXPECTED, start=1_760_000_000, scope="table:items")]
 
 
 def said(*arguments: object) -> tuple[int, list[str]]:

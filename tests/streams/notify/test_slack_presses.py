@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alerting.commands.command import Command
-from alerting.commands.labels import Kind
+from alerting.commands.labels import LabelKind
 from alerting.evaluation.labels_file import load_labels
 from alerting.outbox.courier import Courier
 from config.settings import LocalSettings, Settings, SlackSettings
@@ -147,8 +147,8 @@ async def test_details_open_a_modal_and_a_pattern_asks_until_when(
         await there.until(lambda: "Snoozed" in there.shown)
         assert "we move house" in there.shown
         (silence,) = there.daemon.pipeline.silences()
-        assert silence.matching is not None
-        assert silence.matching.scopes == ["table:items"]
+        assert silence.matcher is not None
+        assert silence.matcher.scopes == ["table:items"]
 
 
 @pytest.mark.parametrize("over", WAYS)
@@ -323,7 +323,7 @@ async def test_what_people_said_is_a_labels_file(tmp_path: Path, monkeypatch: py
             result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
             assert result.exit_code == 0, result.output
             (label,) = load_labels(tmp_path / name)
-            assert (label.kind, label.scope, label.by) == (Kind.EXPECTED, "table:items", "U0MIKA")
+            assert (label.kind, label.scope, label.by) == (LabelKind.EXPECTED, "table:items", "U0MIKA")
     result = CliRunner().invoke(app, ["labels", "--url", there.slack.daemon])
     assert result.exit_code == 1
     assert "is it running?" in result.output

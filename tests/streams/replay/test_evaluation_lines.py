@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from alerting.commands.labels import Kind, Label
+from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.evaluation import Evaluation, evaluate
 from alerting.incidents.incident import Incident
 from detectors.model.finding import Verdict
@@ -14,7 +14,7 @@ from tests.alerting.made import LEDGER, made
 TOKYO = ZoneInfo("Asia/Tokyo")
 
 
-def known(scope: str, start: int = 0, kind: Kind = Kind.INCIDENT, **fields: Any) -> Label:
+def known(scope: str, start: int = 0, kind: LabelKind = LabelKind.INCIDENT, **fields: Any) -> Label:
     return Label(kind=kind, start=T0 + start, end=T0 + start + 600, scope=scope, **fields)
 
 
@@ -36,7 +36,7 @@ def test_figures_come_first_and_then_what_was_missed_and_false_by_name() -> None
         known("table:items", 9000, verdict="growth"),
         known("table:ledger", 90_000, note="a load test that went wrong"),
         known("table:orders", 95_000, verdict="drop"),
-        known("table:ledger", kind=Kind.EXPECTED, by="U1", note="a sale"),
+        known("table:ledger", kind=LabelKind.EXPECTED, by="U1", note="a sale"),
         known("table:items", -90_000),
         known("table:items", 8 * 86400),
     ]
@@ -71,7 +71,7 @@ def test_figures_come_first_and_then_what_was_missed_and_false_by_name() -> None
 def test_why_what_was_seen_did_not_count_is_said() -> None:
     growing = known("table:items", verdict="growth")
     spiking = known("table:items", verdict="spike")
-    press = known("table:items", kind=Kind.NOT_AN_ANOMALY, incident="a")
+    press = known("table:items", kind=LabelKind.NOT_AN_ANOMALY, incident="a")
     for one, labels, said in (
         (made("a", verdict=Verdict.SHIFT), [growing], "a a page, and growth is for the digest"),
         (made("a", start=-9000, lasts=None), [spiking], "a told before it began"),

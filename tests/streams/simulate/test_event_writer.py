@@ -10,7 +10,7 @@ import pytest
 import zstandard
 from kafka import KafkaConsumer, TopicPartition
 
-from alerting.commands.labels import Kind
+from alerting.commands.labels import LabelKind
 from alerting.evaluation.labels_file import load_labels
 from streams.process.write_error import WriteError
 from streams.simulate.event_writer import HttpWriter, event_writer
@@ -164,10 +164,10 @@ def test_the_labels_of_a_scenario_are_read_back_in_whatever_form_they_were_writt
     scenario, file = load_scenario("week-of-incidents"), tmp_path / "labels" / name
     simulate(scenario, str(tmp_path / "e"), until=START, labels=file)
     labels = load_labels(file)
-    told = [label for label in labels if label.kind is Kind.INCIDENT]
+    told = [label for label in labels if label.kind is LabelKind.INCIDENT]
     assert len(labels) == len(scenario.incidents) + len(scenario.growth)
     assert [label.note for label in labels if label not in told] == ["late", "duplicates"]
-    assert {label.kind for label in labels if label not in told} == {Kind.NOT_AN_ANOMALY}
+    assert {label.kind for label in labels if label not in told} == {LabelKind.NOT_AN_ANOMALY}
     assert [(label.scope, label.verdict) for label in told[:4]] == [
         ("table:profiles", "growth"),
         ("function:inventory-put-item", "spike"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alerting.commands.labels import Kind, Label
+from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.labels_file import labels_to_yaml
 from config.load import load_settings
 from config.settings import Settings
@@ -115,7 +115,7 @@ def test_a_trial_looks_at_no_step_of_the_unseen_stretch(short: Given) -> None:
 
 def test_growth_is_searched_by_a_label_that_lasts_over_the_cut(short: Given) -> None:
     begin = short.labels[0].start
-    grows = Label(kind=Kind.INCIDENT, start=begin, end=begin + 20 * 86400, verdict="growth")
+    grows = Label(kind=LabelKind.INCIDENT, start=begin, end=begin + 20 * 86400, verdict="growth")
     tuned = short.tune(judged_by(**LIVELY), trials=2, jobs=1, also=[grows])
     assert "judge.growth_per_day" in {knob.key for knob in tuned.space.knobs}
     assert tuned.stretches.split > begin

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from typer.testing import CliRunner
 
-from alerting.commands.labels import Kind, Label
+from alerting.commands.labels import Label, LabelKind
 from detectors.state.state import StateError
 from streams.cli import tune as tune_command
 from streams.cli.commands import app
@@ -52,7 +52,7 @@ def test_labels_with_nothing_to_find_are_said_before_history_is_read(tmp_path: P
 def test_labels_that_contradict_each_other_are_said() -> None:
     known = [
         Label(kind=kind, start=start, end=start + 600, scope="table:items")
-        for kind, start in ((Kind.INCIDENT, 0), (Kind.EXPECTED, 900), (Kind.EXPECTED, 0))
+        for kind, start in ((LabelKind.INCIDENT, 0), (LabelKind.EXPECTED, 900), (LabelKind.EXPECTED, 0))
     ]
     (said,) = contradictions(known, ZoneInfo("Asia/Tokyo"))
     assert said.startswith(

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from alerting.commands.labels import Kind, Label
+from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.evaluation import evaluate
 from config.settings import DigestSettings, Floor, Floors, JudgeSettings, Settings
 from streams.history.source import ReplayError
@@ -26,7 +26,7 @@ TOTALS = Totals(records=9, steps=10 * 1440, series=1, first=0, last=10 * DAY)
 
 
 def label(start: int, end: int | None = None, measure: str = "wcu") -> Label:
-    return Label(kind=Kind.INCIDENT, start=start, end=end, measure=measure)
+    return Label(kind=LabelKind.INCIDENT, start=start, end=end, measure=measure)
 
 
 def outcome(
@@ -49,7 +49,7 @@ def test_the_cut_comes_before_an_incident_that_lies_across_it() -> None:
 
 
 def test_what_grows_or_lasts_for_days_leaves_the_cut_where_it_is() -> None:
-    grows = Label(kind=Kind.INCIDENT, start=2 * DAY, end=8 * DAY, verdict="growth")
+    grows = Label(kind=LabelKind.INCIDENT, start=2 * DAY, end=8 * DAY, verdict="growth")
     lasts = [label(3 * DAY, 9 * DAY), label(4 * DAY)]
     assert stretches(TOTALS, SETTINGS, [grows, *lasts], 1 / 3).split == 7 * DAY
 
@@ -88,7 +88,7 @@ def test_a_share_that_leaves_labels_to_search_by_is_advised(week: tuple[Totals, 
 
 
 def test_a_label_that_leaves_nothing_to_search_by_is_named() -> None:
-    known = [Label(kind=Kind.INCIDENT, start=7 * DAY - 3600, end=7 * DAY + 60, scope="table:items")]
+    known = [Label(kind=LabelKind.INCIDENT, start=7 * DAY - 3600, end=7 * DAY + 60, scope="table:items")]
     tokyo = Settings(judge=JudgeSettings(young=DAY), digest=DigestSettings(timezone="Asia/Tokyo"))
     with pytest.raises(ReplayError, match="the label of table:items from 1970-01-08 08:00 JST"):
         stretches(TOTALS, tokyo, known, 1 / 3)
@@ -100,7 +100,7 @@ def test_a_label_that_leaves_nothing_to_search_by_is_named() -> None:
         (Totals(), None, 0.3, "the history has nothing"),
         (Totals(steps=9, last=DAY // 2), None, 0.3, "baselines need 1.0 days"),
         (TOTALS, [], 0.3, "no label of an incident"),
-        (TOTALS, [Label(kind=Kind.EXPECTED, start=2 * DAY)], 0.3, "no label of an incident"),
+        (TOTALS, [Label(kind=LabelKind.EXPECTED, start=2 * DAY)], 0.3, "no label of an incident"),
         (TOTALS, [label(99 * DAY)], 0.3, "no label lies within the history"),
         (TOTALS, [label(9 * DAY)], 0.3, "lie in the stretch that is kept unseen"),
         (TOTALS, [label(60)], 0.3, "no label lies in the stretch that is searched"),
@@ -131,7 +131,7 @@ def test_floors_are_searched_where_something_of_the_measure_is_wrong() -> None:
 
 
 def test_growth_is_searched_where_a_label_is_about_it() -> None:
-    grows = Label(kind=Kind.INCIDENT, start=DAY, verdict="growth")
+    grows = Label(kind=LabelKind.INCIDENT, start=DAY, verdict="growth")
     assert space_of(SETTINGS, grows)[3:] == ["judge.growth_per_day", "judge.horizon_days", "judge.near"]
 
 
@@ -153,7 +153,7 @@ def test_without_labels_no_floor_is_searched_and_nothing_lasts_more_than_twice_a
 def test_every_value_of_every_knob_is_a_configuration_and_the_present_one_is_among_them(
     settings: Settings,
 ) -> None:
-    labels = [label(DAY), Label(kind=Kind.INCIDENT, start=DAY, verdict="growth")]
+    labels = [label(DAY), Label(kind=LabelKind.INCIDENT, start=DAY, verdict="growth")]
     space = space_for_labels(settings, evaluate([], labels, 0, 2 * DAY), [])
     assert space.settings_of(space.present) == settings
     for knob in space.knobs:

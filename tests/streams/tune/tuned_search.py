@@ -1,6 +1,6 @@
 """A search that was made by hand, for tests of what is said of one."""
 
-from alerting.commands.labels import Kind, Label
+from alerting.commands.labels import Label, LabelKind
 from config.settings import DigestSettings, JudgeSettings, Settings
 from streams.tune.pick import Change, Pick
 from streams.tune.recording import Totals
@@ -21,7 +21,7 @@ CALMER = (SPACE.present[0] - 2, *SPACE.present[1:])
 def outcome(
     found: int, labels: int, false_pages: int, right: int | None = None, fitting: int = 9
 ) -> TrialOutcome:
-    missed = tuple(Label(kind=Kind.INCIDENT, start=at) for at in range(labels - found))
+    missed = tuple(Label(kind=LabelKind.INCIDENT, start=at) for at in range(labels - found))
     right = found if right is None else right
     return TrialOutcome(missed, labels, false_pages + right, false_pages, 1.0, None, fitting)
 

@@ -1,6 +1,6 @@
 """A small backend over days, with incidents of several kinds all along, and the labels of them."""
 
-from alerting.commands.labels import Kind, Label
+from alerting.commands.labels import Label, LabelKind
 from config.settings import JudgeSettings, Settings, TimeSettings
 from streams.simulate.scenario import Scenario
 from streams.simulate.simulation import Simulation
@@ -65,5 +65,5 @@ def labels_of(simulation: Simulation) -> list[Label]:
         assert isinstance(start, int)
         assert isinstance(end, int)
         assert isinstance(verdict, str)
-        found.append(Label(kind=Kind.INCIDENT, start=start, end=end, scope=about, verdict=verdict))
+        found.append(Label(kind=LabelKind.INCIDENT, start=start, end=end, scope=about, verdict=verdict))
     return found

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from alerting.commands.command import Ask, Command, Matching
+from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.labels import scope_of
-from alerting.commands.until import LONGEST, morning_of, tomorrow
+from alerting.commands.silence_end import LONGEST, morning_of, tomorrow
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import identify
 from config.settings import DigestSettings
@@ -19,34 +19,34 @@ HOUR: Final = 3600
 DETAILS: Final = "details"
 PATTERN: Final = "pattern"
 _AT_ONCE: Final = {
-    "acknowledge": Ask.ACKNOWLEDGE,
-    "expected": Ask.EXPECTED,
-    "not_an_anomaly": Ask.NOT_AN_ANOMALY,
+    "acknowledge": CommandKind.ACKNOWLEDGE,
+    "expected": CommandKind.EXPECTED,
+    "not_an_anomaly": CommandKind.NOT_AN_ANOMALY,
 }
 _USER: Final = re.compile(r"[UW][A-Z0-9]{2,20}")
 _VALUE: Final = re.compile(r"([0-9A-Za-z][0-9A-Za-z_-]{0,79}):([0-9]{1,9})")
 _WHY: Final = 200  # characters of a reason that are kept
 
 
-class Pressed(NamedTuple):
+class ButtonPress(NamedTuple):
     """A command that was asked for by a press, before anything was looked up."""
 
     command: Command
     choice: str  # of a menu
-    answer_to: str  # response_url: where an answer that only the user sees may be posted
+    response_url: str  # response_url: where an answer that only the user sees may be posted
 
 
-class Modal(NamedTuple):
+class ModalRequest(NamedTuple):
     """A press that asks for a modal about an incident."""
 
     view: str  # DETAILS or PATTERN
     incident: str
     user: str
     trigger: str  # good for one ``views.open`` within three seconds
-    answer_to: str
+    response_url: str
 
 
-class Submitted(NamedTuple):
+class ModalSubmission(NamedTuple):
     """The modal ``pattern`` was sent: snooze all that is like this incident until a time."""
 
     incident: str
@@ -56,13 +56,13 @@ class Submitted(NamedTuple):
     why: str
 
 
-class Unread(NamedTuple):
+class UnknownPayload(NamedTuple):
     """A payload that asks for nothing we know. ``why`` is for the log."""
 
     why: str
 
 
-Press = Pressed | Modal | Submitted | Unread
+Interaction = ButtonPress | ModalRequest | ModalSubmission | UnknownPayload
 
 
 class _User(msgspec.Struct):
@@ -106,7 +106,9 @@ class _Payload(msgspec.Struct):
     view: _View | None = None
 
 
-def read_press(payload: Mapping[str, Any], at: int, digest: DigestSettings, zone: ZoneInfo) -> Press:
+def parse_interaction(
+    payload: Mapping[str, Any], at: int, digest: DigestSettings, zone: ZoneInfo
+) -> Interaction:
     """Say what a ``block_actions`` or ``view_submission`` payload asks for. Never raises.
 
     The incident's id and the user's id are the only things that are taken from it, and both are checked;
@@ -125,62 +127,62 @@ def read_press(payload: Mapping[str, Any], at: int, digest: DigestSettings, zone
     try:
         given = msgspec.convert(payload, _Payload, strict=True)
     except (msgspec.ValidationError, RecursionError) as error:
-        return Unread(f"not the payload of a press: {error}")
+        return UnknownPayload(f"not the payload of a press: {error}")
     if not _USER.fullmatch(given.user.id):
-        return Unread("the user's id is none")
+        return UnknownPayload("the user's id is none")
     if given.type == "block_actions":
         return _button(given, at, digest, zone)
     if given.type == "view_submission" and given.view is not None and given.view.callback_id == PATTERN:
         return _submission(given, given.view, at, digest, zone)
-    return Unread(f"a payload of the type {given.type[:40]!r} asks for nothing here")
+    return UnknownPayload(f"a payload of the type {given.type[:40]!r} asks for nothing here")
 
 
-def _button(given: _Payload, at: int, digest: DigestSettings, zone: ZoneInfo) -> Press:
+def _button(given: _Payload, at: int, digest: DigestSettings, zone: ZoneInfo) -> Interaction:
     if len(given.actions) != 1:
-        return Unread(f"{len(given.actions)} actions in one press")
+        return UnknownPayload(f"{len(given.actions)} actions in one press")
     action = given.actions[0]
     name, value, choice = action.action_id, action.value or "", ""
     if name == "snooze":
         choice, _, value = (action.selected_option or _Option()).value.partition(":")
     place = _VALUE.fullmatch(value)
     if place is None:
-        return Unread("the value of the button is not an incident and its revision")
-    incident, user, answer_to = place[1], given.user.id, given.response_url
+        return UnknownPayload("the value of the button is not an incident and its revision")
+    incident, user, response_url = place[1], given.user.id, given.response_url
     if DETAILS in (name, choice) or choice == PATTERN:
         view = DETAILS if name == DETAILS else PATTERN
-        return Modal(view, incident, user, given.trigger_id, answer_to)
+        return ModalRequest(view, incident, user, given.trigger_id, response_url)
     untils = {"1h": lambda: at + HOUR, "tomorrow": lambda: tomorrow(at, digest, zone)}
     if name == "snooze" and choice in untils:
-        ask, until = Ask.SNOOZE, untils[choice]()
+        ask, until = CommandKind.SNOOZE, untils[choice]()
     elif name in _AT_ONCE:
         ask, until = _AT_ONCE[name], None
     else:
-        return Unread(f"no button is called {name[:40]!r}")
+        return UnknownPayload(f"no button is called {name[:40]!r}")
     key = identify("press", incident, ask, user, action.action_ts or given.trigger_id)
-    return Pressed(
-        Command(id=key, ask=ask, at=at, by=user, incident=incident, until=until), choice, answer_to
+    return ButtonPress(
+        Command(id=key, kind=ask, at=at, by=user, incident=incident, until=until), choice, response_url
     )
 
 
-def _submission(given: _Payload, view: _View, at: int, digest: DigestSettings, zone: ZoneInfo) -> Press:
+def _submission(given: _Payload, view: _View, at: int, digest: DigestSettings, zone: ZoneInfo) -> Interaction:
     place = _VALUE.fullmatch(view.private_metadata)
     if place is None:
-        return Unread("the modal does not say which incident it is about")
+        return UnknownPayload("the modal does not say which incident it is about")
     inputs = [each for block in view.state.values.values() for each in block.values()]
     day = next((each.selected_date for each in inputs if each.selected_date), None)
     try:
         until = morning_of(date.fromisoformat(day or ""), digest, zone)
     except (ValueError, OverflowError):
-        return Unread("the modal has no date")
+        return UnknownPayload("the modal has no date")
     why = next((each.value for each in inputs if each.value), "")[:_WHY]
-    key = identify("press", place[1], Ask.SNOOZE, given.user.id, view.id)
-    return Submitted(place[1], given.user.id, key, min(until, at + LONGEST), why)
+    key = identify("press", place[1], CommandKind.SNOOZE, given.user.id, view.id)
+    return ModalSubmission(place[1], given.user.id, key, min(until, at + LONGEST), why)
 
 
-def pattern_of(incident: Incident) -> Matching:
+def pattern_of(incident: Incident) -> Matcher:
     """Return what "this pattern" is: the same account, thing, measure and verdict."""
     primary = incident.primary
-    return Matching(
+    return Matcher(
         accounts=[primary.about.account] if primary.about.account else [],
         scopes=[scope_of(primary)],
         verdicts=[incident.verdict.value],
@@ -188,15 +190,15 @@ def pattern_of(incident: Incident) -> Matching:
     )
 
 
-def snooze_of(submitted: Submitted, incident: Incident, at: int) -> Command:
+def snooze_of(submitted: ModalSubmission, incident: Incident, at: int) -> Command:
     """Return the command that snoozes all that is like an incident."""
     return Command(
         id=submitted.key,
-        ask=Ask.SNOOZE,
+        kind=CommandKind.SNOOZE,
         at=at,
         by=submitted.user,
         incident=incident.id,
-        matching=pattern_of(incident),
+        matcher=pattern_of(incident),
         until=submitted.until,
         why=submitted.why,
     )

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import msgspec
 
-from alerting.incidents.cause import (
+from alerting.incidents.correlation import (
     GROWTH,
     answers,
     common_absence,
@@ -18,8 +18,8 @@ from alerting.incidents.cause import (
 )
 from alerting.incidents.fingerprint import fingerprint
 from alerting.incidents.incident import Incident, Sent, State
-from alerting.incidents.life import Life, name_of
 from alerting.incidents.notice import Milestone, NoticeReason, identify
+from alerting.incidents.reported_state import Life, name_of
 from detectors.explain.causes import causes, is_walked
 from detectors.model.finding import Finding
 from detectors.model.measures import Measure

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
-from alerting.commands.command import Ask
+from alerting.commands.command import CommandKind
 from alerting.commands.dispatch import Dispatch, Expiring, Form, Precision
 from alerting.incidents.digest_time import next_digest
 from alerting.incidents.notice import Action, Notice, NoticeReason, identify
 from alerting.pipeline.routing import Routing
 from alerting.pipeline.silences import Silences
-from alerting.pipeline.story import Story
+from alerting.pipeline.tracked_incident import TrackedIncident
 from config.settings import DigestSettings
 from detectors.watch.standings import Standings
 
@@ -39,7 +39,7 @@ class DailyDigest:
         notice: Notice,
         routing: Routing,
         silences: Silences,
-        stories: Iterable[Story],
+        stories: Iterable[TrackedIncident],
         over: Counter[str],
     ) -> Iterator[Dispatch]:
         """Give a digest to each channel that has a part in it; ``over`` is told and begins anew."""
@@ -62,7 +62,12 @@ class DailyDigest:
         self.due = None
 
     def missed(
-        self, at: int, routing: Routing, silences: Silences, stories: Iterable[Story], over: Counter[str]
+        self,
+        at: int,
+        routing: Routing,
+        silences: Silences,
+        stories: Iterable[TrackedIncident],
+        over: Counter[str],
     ) -> Iterator[Dispatch]:
         """Give the digest of a day on which nothing else made one, when it is due."""
         if self.due is None or at < self.due:
@@ -94,20 +99,20 @@ def _dispatch(notice: Notice, destination: str) -> Dispatch:
         form=Form.DIGEST,
         subject=notice.id,
         notice=notice,
-        said=notice.reason.value,
+        reason=notice.reason.value,
         at=notice.at,
     )
 
 
-def _precision(stories: Iterable[Story], at: int) -> Precision | None:
+def _precision(stories: Iterable[TrackedIncident], at: int) -> Precision | None:
     since = at - WEEKS * 7 * 86400
     pages = [one for one in stories if one.sent == "page" and one.alerted is not None and one.alerted > since]
     if not pages:
         return None
-    asked = [{command.ask for command in story.commands} for story in pages]
+    asked = [{command.kind for command in story.commands} for story in pages]
     return Precision(
         weeks=WEEKS,
         pages=len(pages),
-        expected=sum(Ask.EXPECTED in asks for asks in asked),
-        not_an_anomaly=sum(Ask.NOT_AN_ANOMALY in asks for asks in asked),
+        expected=sum(CommandKind.EXPECTED in asks for asks in asked),
+        not_an_anomaly=sum(CommandKind.NOT_AN_ANOMALY in asks for asks in asked),
     )

@@ -17,7 +17,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None  # epoch seconds; None where no clock ends it
 
 
-class Delivered(msgspec.Struct, frozen=True, kw_only=True):
+class MessageRef(msgspec.Struct, frozen=True, kw_only=True):
     """A message that an incident has at a destination: its own, or that of a flood."""
 
     destination: str
@@ -25,7 +25,7 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     form: Form
 
 
-class Story(msgspec.Struct, kw_only=True):
+class TrackedIncident(msgspec.Struct, kw_only=True):
     """One incident on its way through the pipeline. All times are epoch seconds of event time."""
 
     sequence: int  # counts incidents in the order in which they came
@@ -33,7 +33,7 @@ class Story(msgspec.Struct, kw_only=True):
     began: int  # when it began, or came back
     waits: bool = False  # it is to get a message and has none yet
     held: Hold | None = None
-    told: list[Delivered] = []  # where its newest messages are
+    told: list[MessageRef] = []  # where its newest messages are
     parents: int = 0  # messages so far: it gets another when it comes back
     reopened: int = 0  # of the newest message that it has or waits for
     alerted: int | None = None  # when it was first told
@@ -77,7 +77,7 @@ def without_trace(incident: Incident) -> Incident:
     return structs.replace(incident, primary=structs.replace(incident.primary, trace=None))
 
 
-def without_curve(story: Story) -> None:
+def without_curve(story: TrackedIncident) -> None:
     """Let go of the curve of a story's incident: it was in a dispatch, or is not kept."""
     if story.incident.primary.trace is not None:
         story.notice = structs.replace(story.notice, incidents=[without_trace(story.incident)])

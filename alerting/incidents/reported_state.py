@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from alerting.incidents.cause import DOWN, direction
+from alerting.incidents.correlation import DOWN, direction
 from alerting.incidents.fingerprint import fingerprint
 from alerting.incidents.notice import Milestone
 from detectors.model.finding import Finding, Verdict

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from alerting.pipeline.story import Story
+from alerting.pipeline.tracked_incident import TrackedIncident
 from detectors.state.state import pack, unpack
 
 KEPT: Final = 30 * 86400
@@ -16,7 +16,7 @@ MOST: Final = 20_000
 _PREFIX: Final = "story/"
 
 
-class Stories:
+class IncidentRegistry:
     """Stories by incident id. Who changes one has to say so by ``put``.
 
     Parameters
@@ -27,20 +27,20 @@ class Stories:
 
     def __init__(self, *, keep: bool = False) -> None:
         self._keep = keep
-        self._stories: dict[str, Story] = {}
+        self._stories: dict[str, TrackedIncident] = {}
         self._packed: dict[str, bytes] = {}
 
-    def get(self, incident: str, at: int | None = None) -> Story | None:
+    def get(self, incident: str, at: int | None = None) -> TrackedIncident | None:
         """Return a story, None when there is none or, at this time, it is forgotten."""
         story = self._stories.get(incident)
         return None if story is None or (at is not None and _is_old(story, at)) else story
 
-    def put(self, story: Story) -> None:
+    def put(self, story: TrackedIncident) -> None:
         """Add a story, or take note that it has changed."""
         self._stories[story.incident.id] = story
         self._packed.pop(story.incident.id, None)
 
-    def __iter__(self) -> Iterator[Story]:
+    def __iter__(self) -> Iterator[TrackedIncident]:
         return iter(self._stories.values())
 
     def __len__(self) -> int:
@@ -73,7 +73,9 @@ class Stories:
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Take up the state of ``snapshot``, whatever the order of its parts."""
-        found = [unpack(part, "story", 1, Story)[0] for name, part in parts.items() if _is_part(name)]
+        found = [
+            unpack(part, "story", 1, TrackedIncident)[0] for name, part in parts.items() if _is_part(name)
+        ]
         found.sort(key=lambda story: (story.sequence, story.incident.id))
         self._stories = {story.incident.id: story for story in found}
         self._packed = {key: parts[f"{_PREFIX}{key}"] for key in self._stories}
@@ -83,5 +85,5 @@ def _is_part(name: str) -> bool:
     return name.startswith(_PREFIX)
 
 
-def _is_old(story: Story, at: int) -> bool:
+def _is_old(story: TrackedIncident, at: int) -> bool:
     return story.over is not None and at >= story.over + KEPT

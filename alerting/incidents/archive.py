@@ -4,8 +4,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from alerting.incidents.case import Case
 from alerting.incidents.incident import Incident
+from alerting.incidents.incident_record import Case
 from detectors.state.state import pack, unpack
 
 KEPT_DAYS: Final = 30

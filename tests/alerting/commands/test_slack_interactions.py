@@ -5,20 +5,20 @@ import pytest
 from hypothesis import given as having
 from hypothesis import strategies as st
 
-from alerting.commands.command import Ask, Matching
-from alerting.commands.slack_actions import (
+from alerting.commands.command import CommandKind, Matcher
+from alerting.commands.silence_end import LONGEST
+from alerting.commands.slack_interactions import (
     DETAILS,
     PATTERN,
-    Modal,
-    Press,
-    Pressed,
-    Submitted,
-    Unread,
+    ButtonPress,
+    Interaction,
+    ModalRequest,
+    ModalSubmission,
+    UnknownPayload,
+    parse_interaction,
     pattern_of,
-    read_press,
     snooze_of,
 )
-from alerting.commands.until import LONGEST
 from config.settings import DigestSettings
 from tests.alerting.given import T0, incident
 
@@ -58,27 +58,27 @@ def submission(**view: Any) -> dict[str, Any]:
     return {"type": "view_submission", "user": {"id": "U123"}, "view": given | view}
 
 
-def read(given: dict[str, Any], at: int = T0) -> Press:
-    return read_press(given, at, MORNING, TOKYO)
+def read(given: dict[str, Any], at: int = T0) -> Interaction:
+    return parse_interaction(given, at, MORNING, TOKYO)
 
 
 @pytest.mark.parametrize(
     ("action", "ask", "until"),
     [
-        ({"action_id": "acknowledge", "value": "a1b2:3"}, Ask.ACKNOWLEDGE, None),
-        ({"action_id": "expected", "value": "a1b2:3"}, Ask.EXPECTED, None),
-        ({"action_id": "not_an_anomaly", "value": "a1b2:3"}, Ask.NOT_AN_ANOMALY, None),
-        (choice("1h:a1b2:3"), Ask.SNOOZE, T0 + 3600),
-        (choice("tomorrow:a1b2:3"), Ask.SNOOZE, 1_760_054_400),  # T0 is 18:00 in Tokyo; this is 09:00
+        ({"action_id": "acknowledge", "value": "a1b2:3"}, CommandKind.ACKNOWLEDGE, None),
+        ({"action_id": "expected", "value": "a1b2:3"}, CommandKind.EXPECTED, None),
+        ({"action_id": "not_an_anomaly", "value": "a1b2:3"}, CommandKind.NOT_AN_ANOMALY, None),
+        (choice("1h:a1b2:3"), CommandKind.SNOOZE, T0 + 3600),
+        (choice("tomorrow:a1b2:3"), CommandKind.SNOOZE, 1_760_054_400),  # T0 is 18:00 in Tokyo; this is 09:00
     ],
 )
-def test_each_button_is_one_command(action: dict[str, Any], ask: Ask, until: int | None) -> None:
+def test_each_button_is_one_command(action: dict[str, Any], ask: CommandKind, until: int | None) -> None:
     asked = read(payload(action))
-    assert isinstance(asked, Pressed)
+    assert isinstance(asked, ButtonPress)
     command = asked.command
-    assert (command.ask, command.incident, command.by, command.at) == (ask, "a1b2", "U123", T0)
+    assert (command.kind, command.incident, command.by, command.at) == (ask, "a1b2", "U123", T0)
     assert command.until == until
-    assert asked.answer_to == HOOK
+    assert asked.response_url == HOOK
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ def test_each_button_is_one_command(action: dict[str, Any], ask: Ask, until: int
     [({"action_id": "details", "value": "a1b2:3"}, DETAILS), (choice("pattern:a1b2:3"), PATTERN)],
 )
 def test_details_and_pattern_ask_for_a_modal(action: dict[str, Any], view: str) -> None:
-    assert read(payload(action)) == Modal(view, "a1b2", "U123", "13.37.abc", HOOK)
+    assert read(payload(action)) == ModalRequest(view, "a1b2", "U123", "13.37.abc", HOOK)
 
 
 def test_the_same_press_is_the_same_command_and_another_press_another() -> None:
     def key(at: int = T0, **changes: Any) -> str:
         asked = read(payload({"action_id": "acknowledge", "value": "a1b2:3", **changes}), at)
-        assert isinstance(asked, Pressed)
+        assert isinstance(asked, ButtonPress)
         return asked.command.id
 
     assert key() == key(at=T0 + 2), "it came again two seconds later"
@@ -101,16 +101,16 @@ def test_the_same_press_is_the_same_command_and_another_press_another() -> None:
 
 def test_a_pattern_holds_until_the_morning_of_a_date_for_what_is_alike() -> None:
     asked = read(submission())
-    assert asked == Submitted("a1b2", "U123", asked.key, 1_760_227_200, "moving house")  # type: ignore[union-attr]
-    assert isinstance(asked, Submitted)
+    assert asked == ModalSubmission("a1b2", "U123", asked.key, 1_760_227_200, "moving house")  # type: ignore[union-attr]
+    assert isinstance(asked, ModalSubmission)
     command = snooze_of(asked, incident(), T0)
-    assert command.ask is Ask.SNOOZE
-    assert command.matching == pattern_of(incident())
-    assert command.matching == Matching(
+    assert command.kind is CommandKind.SNOOZE
+    assert command.matcher == pattern_of(incident())
+    assert command.matcher == Matcher(
         accounts=["123456789012"], scopes=["table:items"], verdicts=["spike"], measures=["wcu"]
     )
     far = read(submission(state={"values": {"one": {"until": {"selected_date": "9999-12-31"}}}}))
-    assert isinstance(far, Submitted)
+    assert isinstance(far, ModalSubmission)
     assert far.until == T0 + LONGEST, "nobody silences for ever by a slip of the year"
 
 
@@ -138,7 +138,7 @@ def test_a_pattern_holds_until_the_morning_of_a_date_for_what_is_alike() -> None
     ],
 )
 def test_what_is_not_a_press_of_ours_asks_for_nothing(given: dict[str, Any]) -> None:
-    assert isinstance(read(given), Unread)
+    assert isinstance(read(given), UnknownPayload)
 
 
 VALUES = st.recursive(
@@ -162,6 +162,8 @@ VALUES = st.recursive(
 
 @having(st.dictionaries(st.sampled_from(["type", "user", "actions", "view", "trigger_id"]), VALUES), VALUES)
 def test_no_payload_raises(given: dict[str, Any], values: Any) -> None:
-    assert isinstance(read(given), Unread | Pressed | Modal | Submitted)
-    assert isinstance(read(payload({"action_id": values, "value": values})), Unread | Pressed | Modal)
-    assert isinstance(read(submission(state=values)), Unread | Submitted)
+    assert isinstance(read(given), UnknownPayload | ButtonPress | ModalRequest | ModalSubmission)
+    assert isinstance(
+        read(payload({"action_id": values, "value": values})), UnknownPayload | ButtonPress | ModalRequest
+    )
+    assert isinstance(read(submission(state=values)), UnknownPayload | ModalSubmission)
