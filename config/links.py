@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import Final
 
-import yaml
-
 from config import settings
 from config.template import Template
+from config.yaml_tree import read_tree
 
 ANY: Final = "any"
 """The cloud whose templates hold for every cloud."""
@@ -104,7 +103,7 @@ def _times(edge: str, at: float) -> dict[str, str]:
 @functools.cache
 def _shipped() -> dict[str, dict[str, Template]]:
     text = resources.files("config").joinpath("links.yaml").read_text(encoding="utf-8")
-    written = settings.LinksSettings(templates=yaml.safe_load(text))
+    written = settings.LinksSettings(templates=read_tree(text).data)
     return {
         cloud: {kind: Template(url) for kind, url in kinds.items()}
         for cloud, kinds in written.templates.items()

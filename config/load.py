@@ -10,8 +10,7 @@ from pydantic_core import ErrorDetails
 
 from config.section_types import annotation_at, holds_keys, sections_of
 from config.settings import Settings
-from config.yaml_tree import Path as KeyPath
-from config.yaml_tree import Place, Problem, Tree, read_tree
+from config.yaml_tree import KeyPath, Place, Problem, Tree, read_tree
 
 LONGEST_SHOWN: Final = 40
 

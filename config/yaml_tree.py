@@ -1,20 +1,27 @@
-"""YAML read with the place of every key and value, refusing what people did not mean to write."""
+"""YAML read with the place of every key and value, without the parts of the language that cause accidents."""
 
+import io
 import math
 import re
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.representer import SafeRepresenter
+from ruamel.yaml.resolver import VersionedResolver
 
 MOST_CHARACTERS: Final = 1 << 20
 DEEPEST: Final = 20
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 class Place(NamedTuple):
-    """Where something stands in a file; both count from 1."""
+    """A position in a file; line and column count from 1."""
 
     line: int
     column: int
@@ -32,62 +39,95 @@ class Problem(NamedTuple):
 class Tree:
     """A document as plain values, and where each of them was written."""
 
+    text: str
     data: Any = None
-    empty: set[Path] = field(default_factory=set)  # written as nothing at all: `slack:`
-    commented: dict[Path, str] = field(default_factory=dict)  # …and what it was taken for: `channel: #uneri`
-    keys: dict[Path, Place] = field(default_factory=dict)
-    values: dict[Path, Place] = field(default_factory=dict)
+    empty: set[KeyPath] = field(default_factory=set)  # nothing was written: `slack:`
+    commented: dict[KeyPath, str] = field(default_factory=dict)  # …because it is a comment: `channel: #uneri`
+    keys: dict[KeyPath, Place] = field(default_factory=dict)
+    values: dict[KeyPath, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 without its surprises: 10:30 is no number of minutes, 2026-01-01 no date, 1e3 a number."""
+_TAG: Final = "tag:yaml.org,2002:"
 
-    yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML reads it from the class
-        first: [
-            (tag, pattern)
-            for tag, pattern in resolvers
-            if tag not in {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp"}
-        ]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+# YAML 1.1 without its surprises: 10:30 is not a number of minutes, 2026-01-01 is text, 1e3 is a number.
+_MEANINGS: Final = {
+    "bool": "yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF",
+    "null": "~|null|Null|NULL|",
+    "int": "[-+]?(0|[1-9][0-9]*)",
+    "float": r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
+    r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+    "operator": "<<|=",
+}
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$|[-+]?[0-9]+[eE][-+]?[0-9]+$"
-        r"|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"
-    ),
-    list("-+0123456789."),
-)
+class _Resolver(VersionedResolver):
+    """Decides what a scalar without quotes means, and so which text needs quotes."""
+
+    @property
+    def versioned_resolver(self) -> dict[None, list[tuple[str, re.Pattern[str]]]]:
+        return {None: [(_TAG + name, re.compile(rf"(?:{form})\Z")) for name, form in _MEANINGS.items()]}
+
+
+class _Representer(SafeRepresenter):
+    """Quotes text that looks like a number or a date to any reader."""
+
+    def represent_str(self, data: str) -> ScalarNode:
+        style = "'" if data[:1] in set("0123456789+-.") else None
+        return self.represent_scalar(f"{_TAG}str", data, style=style)
+
+
+_Representer.add_representer(str, _Representer.represent_str)
 
 _QUOTE: Final = "write it in quotes"
-_HASH: Final = "what begins with # is a comment unless it stands in quotes"
+_HASH: Final = "text after # is a comment unless it is in quotes"
 _CUT_LIST: Final = re.compile(r"[\[,]\s*(#[^\s,\]#]+)")
 _COMMENTED: Final = re.compile(r"[ \t]*(#[^\s#]+)")
+_COLON: Final = re.compile(r"\s*:")
+
+
+def parser() -> YAML:
+    """Return a parser and writer of the YAML that a configuration may hold."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Resolver = _Resolver
+    yaml.Representer = _Representer
+    return yaml
+
+
+def to_yaml(value: object, *, width: int = 80, ascii_only: bool = False) -> str:
+    r"""Return plain values as a YAML document in block style, which ``read_tree`` reads as the same values.
+
+    Examples
+    --------
+    >>> to_yaml({"at": "09:00", "until": None, "days": ["mon", "no"]})
+    "at: '09:00'\nuntil: null\ndays:\n- mon\n- 'no'\n"
+    """
+    yaml = parser()
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # None by default
+    yaml.width = width
+    yaml.allow_unicode = not ascii_only
+    out = io.StringIO()
+    yaml.dump(value, out)
+    return out.getvalue()
 
 
 def read_tree(text: str) -> Tree:
     """Read one YAML document.
 
     Never raises for what the text holds: everything wrong is in ``problems``, in file order. After a
-    syntax error there is nothing else in the tree.
+    syntax error the tree holds nothing else.
     """
-    tree = Tree()
+    tree = Tree(text)
     try:
         problem = _first_unreadable(text)
-        node = None if problem else yaml.compose(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
+        node = None if problem else parser().compose(text)
+    except MarkedYAMLError as error:
         problem = _syntax_problem(error, text)
-    except yaml.reader.ReaderError as error:
+    except ReaderError as error:
+        character = chr(error.character) if isinstance(error.character, int) else error.character
         problem = Problem(
-            _place_of(text, error.position),
-            f"character {error.character!r} cannot stand in YAML",
-            "remove it",
+            _place_of(text, error.position), f"character {character!r} is not allowed in YAML", "remove it"
         )
     if problem:
         tree.problems.append(problem)
@@ -98,99 +138,110 @@ def read_tree(text: str) -> Tree:
 
 
 def _first_unreadable(text: str) -> Problem | None:
-    """Look over the stream of events, which needs no recursion, for what must not be built at all."""
+    """Find what must not be composed at all in the stream of events, which needs no recursion."""
     if len(text) > MOST_CHARACTERS:
-        return Problem(Place(1, 1), f"longer than {MOST_CHARACTERS} characters", "is it the right file?")
+        return Problem(
+            Place(1, 1), f"longer than {MOST_CHARACTERS} characters", "check that this is the right file"
+        )
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            return Problem(_start(event), "anchors and aliases are not read", "write the values out")
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
+    for event in parser().parse(text):
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+            return Problem(_start(event), "anchors and aliases are not supported", "write the values out")
+        depth += isinstance(event, CollectionStartEvent)
+        depth -= isinstance(event, CollectionEndEvent)
         if depth > DEEPEST:
             return Problem(_start(event), f"nested deeper than {DEEPEST} levels", "check the brackets")
         if tag := getattr(event, "tag", None):
-            return Problem(_start(event), f"the tag {tag} is not read", "write a plain value")
+            return Problem(_start(event), f"tags such as {tag} are not supported", "write a plain value")
     return None
 
 
-def _read(tree: Tree, node: yaml.Node, path: Path) -> Any:
+def _read(tree: Tree, node: Node, path: KeyPath) -> Any:
     tree.values[path] = _start(node)
-    if isinstance(node, yaml.MappingNode):
+    if isinstance(node, MappingNode):
         return _read_mapping(tree, node, path)
-    if isinstance(node, yaml.ScalarNode):
+    if isinstance(node, ScalarNode):
         return _read_scalar(tree, node, path)
     return [_read(tree, item, (*path, index)) for index, item in enumerate(node.value)]
 
 
-def _read_mapping(tree: Tree, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+def _read_mapping(tree: Tree, node: MappingNode, path: KeyPath) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for key_node, value_node in node.value:
         place = _start(key_node)
-        if key_node.tag != "tag:yaml.org,2002:str":
-            tree.problems.append(Problem(place, *_bad_key(key_node)))
+        if wrong := _bad_key(key_node):
+            tree.problems.append(Problem(place, *wrong))
             continue
         key = key_node.value
         if key in data:
             first = tree.keys[(*path, key)]
             tree.problems.append(
-                Problem(place, f"key {key!r} is given twice, first on line {first.line}", "keep one of them")
+                Problem(place, f"key {key!r} is already on line {first.line}", "keep one of them")
             )
             continue
         tree.keys[(*path, key)] = place
         data[key] = _read(tree, value_node, (*path, key))
+        if (*path, key) in tree.empty:
+            index = value_start(tree.text, key_node)
+            tree.values[(*path, key)] = _place_of(tree.text, index)
+            if comment := _COMMENTED.match(tree.text, index):
+                tree.commented[(*path, key)] = comment[1]
     return data
 
 
-def _bad_key(node: yaml.Node) -> tuple[str, str]:
-    if not isinstance(node, yaml.ScalarNode):
-        return "a key must be text", "is a bracket missing or a colon too many?"
-    kind = node.tag.rpartition(":")[2]
-    read_as = {"bool": "yes or no", "int": "a number", "float": "a number", "null": "nothing"}.get(kind, kind)
+def value_start(text: str, key: Node) -> int:
+    """Return the index behind the colon of a key: the parser gives none where the value is empty."""
+    colon = _COLON.match(text, key.end_mark.index)
+    return colon.end() if colon else int(key.end_mark.index)
+
+
+def _bad_key(node: Node) -> tuple[str, str] | None:
+    if not isinstance(node, ScalarNode):
+        return "a key must be text", "check for a missing bracket or an extra colon"
+    meaning = str(node.tag).removeprefix(_TAG)
+    if meaning == "str":
+        return None
+    read_as = {"bool": "yes or no", "null": "nothing", "operator": "a YAML operator"}.get(meaning, "a number")
     return f"key {node.value!r} reads as {read_as}, not as text", f'{_QUOTE}: "{node.value}"'
 
 
-def _read_scalar(tree: Tree, node: yaml.ScalarNode, path: Path) -> Any:
-    kind = node.tag.rpartition(":")[2]
-    if kind == "null":
+def _read_scalar(tree: Tree, node: ScalarNode, path: KeyPath) -> Any:
+    meaning = str(node.tag).removeprefix(_TAG)
+    if meaning == "null":
         if not node.value:
             tree.empty.add(path)
-            mark = node.start_mark
-            rest = mark.buffer[mark.pointer :] if mark and mark.buffer else ""
-            if comment := _COMMENTED.match(rest):
-                tree.commented[path] = comment[1]
         return None
-    if kind == "bool":
+    if meaning == "bool":
         return node.value.lower() in {"yes", "true", "on"}
-    if kind == "int":
+    if meaning == "int":
         return int(node.value) if len(node.value) <= 30 else math.inf  # noqa: PLR2004  # out of every bound
-    if kind == "float":
+    if meaning == "float":
         number = float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
         if not math.isfinite(number):
-            tree.problems.append(Problem(_start(node), f"{node.value} is no finite number", "write a number"))
+            tree.problems.append(Problem(_start(node), f"{node.value} is not finite", "write a number"))
             return 0.0
         return number
     return node.value
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
+def _syntax_problem(error: MarkedYAMLError, text: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
-    problem = error.problem or "not YAML"
+    problem = error.problem or "unreadable"
     if "'\\t'" in problem:
-        return Problem(place, "a tab cannot indent or begin a value", "use spaces")
+        return Problem(place, "a tab cannot indent a line or begin a value", "use spaces")
     if "expected a single document" in (error.context or ""):
         return Problem(place, "a second document begins here", "keep one document, without ---")
     cut = [found for line in text.splitlines()[: place.line] if (found := _CUT_LIST.search(line))]
     if cut and "flow" in (error.context or ""):
-        return Problem(place, f"not YAML: {problem}", f'{_HASH}: "{cut[-1][1]}"')
+        return Problem(place, f"not valid YAML: {problem}", f'{_HASH}: "{cut[-1][1]}"')
     remedy = "check indentation, colons and quotes"
     if error.context_mark and error.context_mark.line + 1 != place.line:
         remedy += f" from line {error.context_mark.line + 1} on"
-    return Problem(place, f"not YAML: {problem}", remedy)
+    return Problem(place, f"not valid YAML: {problem}", remedy)
 
 
-def _start(node: yaml.Node | yaml.Event) -> Place:
+def _start(node: Node | Event) -> Place:
     mark = node.start_mark
     return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
 

@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import yaml
+
+from config.yaml_tree import read_tree
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,12 +41,12 @@ def test_the_lock_covers_every_dependency() -> None:
     locked = set(
         re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
     )
-    names = {re.match(r"[A-Za-z0-9._-]+", each)[0].lower().replace("_", "-") for each in wanted}  # type: ignore[index]
-    assert names <= locked
+    names = {re.match(r"[A-Za-z0-9._-]+", each)[0].lower() for each in wanted}  # type: ignore[index]
+    assert {re.sub("[._]", "-", name) for name in names} <= locked
 
 
 def test_compose_and_tests_use_the_same_kafka() -> None:
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    compose = read_tree((ROOT / "docker-compose.yml").read_text(encoding="utf-8")).data
     version = compose["services"]["kafka"]["image"].removeprefix("apache/kafka:")
     pom = ROOT / "tests" / "kafka" / "pom.xml"
     assert re.fullmatch(r"4\.\d+\.\d+", version)
@@ -53,7 +54,7 @@ def test_compose_and_tests_use_the_same_kafka() -> None:
 
 
 def test_the_containers_run_without_privileges_on_a_read_only_root() -> None:
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    compose = read_tree((ROOT / "docker-compose.yml").read_text(encoding="utf-8")).data
     for name in ("setup", "uneri"):
         service = compose["services"][name]
         assert service["read_only"] is True

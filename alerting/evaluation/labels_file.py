@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
-import yaml
 
 from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.labels_lines import rows_of
 from config.settings import SCOPE_KINDS
-from config.yaml_tree import read_tree
+from config.yaml_tree import read_tree, to_yaml
 from detectors.model.finding import Verdict
 from detectors.model.measures import Measure
 
@@ -102,22 +101,9 @@ def read_labels(text: str, name: str) -> list[Label]:
     return labels
 
 
-class _Dumper(yaml.SafeDumper):
-    """Quotes what looks like a number to any reader: ``0E0`` does not to this library's own writer."""
-
-
-_Dumper.add_representer(
-    str,
-    lambda dumper, text: dumper.represent_scalar(
-        "tag:yaml.org,2002:str", text, style="'" if text[:1] in set("0123456789+-.") else None
-    ),
-)
-
-
 def labels_to_yaml(labels: Iterable[Label]) -> str:
     """Return the YAML form, which ``read_labels`` gives the same labels for."""
-    written = [_written(label) for label in labels]
-    return yaml.dump(written, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return to_yaml([_written(label) for label in labels])
 
 
 def labels_to_csv(labels: Iterable[Label]) -> str:

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import yaml
-
 from alerting.words.mrkdwn import clean
 from config.settings import Settings
+from config.yaml_tree import to_yaml
 
 _ADDRESSES: Final = ("url", "base_url")
 _WIDE: Final = 1000  # one value, one line
@@ -18,8 +17,8 @@ def differing(settings: Settings) -> str:
 
     Examples
     --------
-    >>> from config.settings import Judge
-    >>> differing(Settings(judge=Judge(sensitivity=1.4)))
+    >>> from config.settings import JudgeSettings
+    >>> differing(Settings(judge=JudgeSettings(sensitivity=1.4)))
     'judge:\n  sensitivity: 1.4  # shipped: 1.0\n'
     >>> differing(Settings())
     ''
@@ -75,8 +74,8 @@ def _lines(changed: Mapping[str, Any], shipped: Any, pad: str) -> Iterator[str]:
 
 
 def _yaml(value: Any) -> str:
-    written = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=_WIDE)
+    written = to_yaml(value, width=_WIDE)
     if any(clean(line) != " ".join(line.split()) for line in written.splitlines()):
         # What turns the direction of writing around is shown by its number.
-        written = yaml.safe_dump(value, sort_keys=False, width=_WIDE)
+        written = to_yaml(value, width=_WIDE, ascii_only=True)
     return written

@@ -96,12 +96,6 @@ def _run(asked: TuneAsked) -> int:
     for line in lines(tuned):
         typer.echo(line)
     typer.echo(f"{asked.out}: {', '.join(names)}")
-    if tuned.better and not tuned.keeps(text):
-        typer.echo(
-            f"uneri: {asked.config} is written such that settings cannot be changed in place: "
-            "proposed.yaml is written anew, without its comments",
-            err=True,
-        )
     return 0
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerting.commands.local_time import shown
-from config.amend import Amendment, amended, amended_in_place, full_floor
+from config.amend import Amendment, amended, full_floor
 from streams.process.whole_file import write_whole
 from streams.tune.pick import Pick, gain
 from streams.tune.recording import Totals
@@ -122,10 +122,6 @@ class Tuned:
     def proposal(self, text: str) -> str:
         """Return ``proposed.yaml``: the user's file with the changes, each with its reason."""
         return amended(text, self._amendments)
-
-    def keeps(self, text: str) -> bool:
-        """Whether the proposal keeps all that was written in the user's file."""
-        return amended_in_place(text, self._amendments) is not None
 
     @property
     def _amendments(self) -> dict[str, Amendment]:

@@ -77,11 +77,11 @@ def refusal(text: str) -> list[str]:
         ("slack: {channel: Cats}", "1:18", "no channel; write '#name' with the #, in quotes, or the id"),
         ("slack: {digest_channel: cats}", "1:25", "no channel; write '#name' with the #"),
         ("slack:\n  channel: #cats\n", "2:11", 'is empty; a comment begins with #: write "#cats" in quotes'),
-        ("notify:\n  routes:\n    - to: [#a]\n", "4:1", 'a comment unless it stands in quotes: "#a"'),
+        ("notify:\n  routes:\n    - to: [#a]\n", "4:1", 'a comment unless it is in quotes: "#a"'),
         (
             'notify:\n  routes:\n    - to: ["#a", #b]\n      mention: here\n',
             "5:1",
-            'a comment unless it stands in quotes: "#b"',
+            'a comment unless it is in quotes: "#b"',
         ),
     ],
 )

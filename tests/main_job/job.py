@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from config.yaml_tree import to_yaml
 from tests.alerting.slack_standin import TOKEN, Posted, SlackStandin
 
 HERE = Path(__file__).parent
@@ -110,5 +109,5 @@ def write_config(path: Path, slack: SlackStandin, **sections: object) -> Path:
         "limits": {"tables": {"items": {"wcu": 10}, "ledger": {"wcu": 2}}},
         **sections,
     }
-    path.write_text(yaml.safe_dump(settings))
+    path.write_text(to_yaml(settings))
     return path

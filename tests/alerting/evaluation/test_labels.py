@@ -104,7 +104,7 @@ def test_known_incidents_are_read_from_yaml_and_csv() -> None:
         ("a.yaml", "- {strat: 5, start: 5, kind: drop}\n", "a.yaml:1: unknown key 'strat'; the keys are"),
         ("a.yaml", "start: 5\n", "a.yaml:1: no list of labels"),
         ("a.yaml", "- 5\n", "a.yaml:1: no label; write its keys"),
-        ("a.yaml", "- {start: 5\n", "not YAML"),
+        ("a.yaml", "- {start: 5\n", "not valid YAML"),
         ("a.csv", "", "a.csv:1: no column 'kind'"),
         ("a.csv", "start,kind,start\n1,spike,2\n", "a.csv:1: two columns 'start'; keep one"),
         ("a.jsonl", '{"start": 1, "kind": "drop", "start": 2}\n', "a.jsonl:1: two keys 'start'; keep one"),

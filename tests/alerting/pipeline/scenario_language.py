@@ -43,10 +43,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import yaml
-
+from config.load import ConfigError, load_settings
 from config.settings import Settings
 
 UNITS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
@@ -151,12 +150,9 @@ def seconds(text: str) -> int | None:
 
 def _settings(text: str, place: str, line: int) -> Settings:
     try:
-        given: Any = yaml.safe_load(text)
-        return Settings.model_validate(given)
-    except ValueError as error:
+        return load_settings(None, text)
+    except ConfigError as error:
         raise ScenarioError(place, line, f"these settings cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise ScenarioError(place, line, f"this is no YAML: {error}") from error
 
 
 def _start(text: str, place: str, line: int) -> int:

@@ -4,17 +4,17 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from alerting.commands.slash import Help, parse
 from alerting.evaluation.labels_file import read_labels
+from config.yaml_tree import read_tree
 
 PAGE = (Path(__file__).parents[3] / "docs" / "slack.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_the_manifest_is_yaml_with_the_command_and_every_scope_that_is_used() -> None:
-    (manifest,) = (yaml.safe_load(text) for _, text in BLOCKS if text.startswith("display_information"))
+    (manifest,) = (read_tree(text).data for _, text in BLOCKS if text.startswith("display_information"))
     (command,) = manifest["features"]["slash_commands"]
     assert command["command"] == "/uneri"
     scopes = {"chat:write", "files:write", "channels:history", "commands", "usergroups:read"}
