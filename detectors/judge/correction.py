@@ -1,30 +1,19 @@
 """What records that came late make of a finding: it stands, its figures change, or there was nothing."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.judge.evidence import Course
 from detectors.model.finding import Finding, Verdict
 from detectors.model.sentence import of_withdrawn
-
-Floats = NDArray[np.float64]
 
 CORRECTED_SECONDS: Final = 6 * 3600
 """How far back late records change what was told: shorter than what is remembered step by step."""
 
 CALM: Final = 1 / 3
 """Part of the deviation that was told below which nothing is left of it, as at the end of a verdict."""
-
-
-class Course(NamedTuple):
-    """What was observed of a series and what was expected, (steps,) each, as rates; NaN where unknown."""
-
-    observed: Floats
-    expected: Floats
-    lower: Floats
-    upper: Floats
 
 
 def corrected(told: Finding, course: Course, persist: int) -> Finding | None:

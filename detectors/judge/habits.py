@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.judge.kernel import HALF_HOUR_SLOTS, KEPT_DAYS
+from detectors.judge.arrays import HALF_HOUR_SLOTS, KEPT_DAYS
 from detectors.state.squeeze import squeeze, unsqueeze
 from detectors.state.state import StateError, pack, unpack
 

@@ -1,4 +1,4 @@
-"""What the judge remembers of every series between two steps, besides its history."""
+"""What the judge remembers of every series between two steps, apart from its history."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Self
@@ -6,48 +6,48 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.judge.arrays import VIEWS, Memory
 from detectors.judge.habits import Habits
-from detectors.judge.kernel import VIEWS, Memory
 from detectors.state.row_state import Field, RowState
 
 UNIT: Final = 0.2
-"""Noise that is assumed before any was seen."""
+"""Noise that is assumed before any was measured."""
 
 
-class Memories(RowState):
-    """The arrays of ``Memory``, one column a series."""
+class MemoryState(RowState):
+    """The arrays of ``Memory``, one column per series."""
 
     KIND = "memory"
-    VERSION = 3
+    VERSION = 4
     level: NDArray[np.float64]
     fast: NDArray[np.float64]
     base: NDArray[np.float64]
     lasting: NDArray[np.float64]
-    before: NDArray[np.float64]
+    previous: NDArray[np.float64]
     near: NDArray[np.float64]
     beyond: NDArray[np.float64]
     first: NDArray[np.int64]
     since: NDArray[np.int64]
     code: NDArray[np.int8]
 
-    def __init__(self, *, short: int, freed: int, lags: int, slots: int) -> None:
+    def __init__(self, *, recent: int, residual: int, lags: int, slots: int) -> None:
         self.habits = Habits(slots)
         count = Field(-1, dtype=np.int64)
         super().__init__(
             {
                 "seen": Field(0.0),
                 "usual": Field(0.0),
-                "short": Field(np.nan, (short,)),
-                "freed": Field(np.nan, (freed,)),
+                "recent": Field(np.nan, (recent,)),
+                "residual": Field(np.nan, (residual,)),
                 "unit": Field(UNIT, (VIEWS,)),
                 "learnt": Field(0.0, (VIEWS,)),
-                "aside": Field(0.0, (lags,)),
-                "aligned": Field(0.0, (lags,)),
+                "lag_level": Field(0.0, (lags,)),
+                "lag_steps": Field(0.0, (lags,)),
                 "level": Field(0.0),
                 "fast": Field(0.0, (2,)),
                 "base": Field(0.0),
                 "lasting": Field(0.0, (2,)),
-                "before": Field(np.nan, (2,)),
+                "previous": Field(np.nan, (2,)),
                 "moved": count,
                 "near": Field(0.0, (2,)),
                 "part": Field(0.0, (2,)),
@@ -73,30 +73,30 @@ class Memories(RowState):
         self.slot = -1  # slot of the day of the last step
 
     def meta(self) -> dict[str, int]:
-        """Return where the time of day stands."""
+        """Return the slot of the day."""
         return {"slot": self.slot}
 
     def load_meta(self, meta: Mapping[str, int]) -> None:
-        """Take back where the time of day stood."""
+        """Restore the slot of the day."""
         self.slot = meta["slot"]
 
     def arrays(self) -> Memory:
-        """Return the arrays themselves; what the kernel writes there is remembered."""
+        """Return the arrays themselves; the kernel writes to them."""
         arrays: dict[str, Any] = {**vars(self), **self.habits.arrays()}
         return Memory(*(arrays[name] for name in Memory._fields))
 
     def add(self, count: int) -> Self:
-        """Append ``count`` columns that know nothing yet."""
+        """Append ``count`` empty columns."""
         self.habits.add(count)
         return super().add(count)
 
-    def forget_sums(self, rows: NDArray[np.bool_]) -> None:
-        """Begin the sums over minutes of ``rows`` anew: what they hold was not what there was."""
+    def restart_sums(self, rows: NDArray[np.bool_]) -> None:
+        """Restart the sums over minutes of ``rows``: late data made them wrong."""
         self.fast[0, rows], self.fast[1, rows] = self.level[rows], self.lasting[0, rows]
         self.near[0, rows], self.near[1, rows] = self.base[rows], self.lasting[1, rows]
         self.beyond[:, rows] = 0.0
 
-    def turn(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    def move(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (steps, 2): the slot of the day of each step, and the one that ended before it or -1."""
         before = np.concatenate(([self.slot], slots[:-1]))
         self.slot = int(slots[-1])

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config.settings
+from detectors.judge.arrays import Output
+from detectors.judge.codes import CODES, SHIFT
 from detectors.judge.growth import DAY, Growing
 from detectors.judge.judge import Judge
-from detectors.judge.kernel import COUNTS_OF_ROOT, LARGEST, Out
-from detectors.judge.verdicts import CODES, SHIFT
+from detectors.judge.scale import COUNTS_OF_ROOT, LARGEST
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import SERVICE, Scope
 from detectors.model.series import Series
@@ -222,7 +223,7 @@ class _Writer:
         self._last = -1  # step of the row before
 
     def write(
-        self, rows: NDArray[np.intp], at: NDArray[np.intp], first: int, out: Out, told: list[Growing]
+        self, rows: NDArray[np.intp], at: NDArray[np.intp], first: int, out: Output, told: list[Growing]
     ) -> None:
         scored = self._scored
         new = np.diff(at, prepend=self._last - first) > 0  # the first row of its step

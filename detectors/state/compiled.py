@@ -1,8 +1,9 @@
 """Compiles what runs once for every event, or for every series and step.
 
-The functions are plain Python and say the same either way: where numba is missing, or switched off with
-``NUMBA_DISABLE_JIT=1``, they run uncompiled, ten to some sixty times slower (docs/adr/0009). What has no
-plain form, because it reads memory by address, asks ``COMPILES`` first and has a twin (docs/adr/0018).
+The functions are plain Python and give the same results either way: without numba, or with
+``NUMBA_DISABLE_JIT=1``, they run uncompiled, ten to sixty times slower (docs/adr/0009). Code that has no
+plain form, because it reads memory by address, checks ``COMPILES`` first and has a reference implementation
+(docs/adr/0018).
 """
 
 import hashlib
@@ -23,12 +24,12 @@ COMPILES: Final = njit is not None and not numba.config.DISABLE_JIT  # type: ign
 
 
 def compiled(function: Function) -> Function:
-    """Return ``function`` compiled at its first call; the machine code is kept beside the module."""
+    """Return ``function`` compiled at its first call; the machine code is cached beside the module."""
     return _compiled(function)
 
 
 def without_arrays(function: Function) -> Function:
-    """Compile a function that makes no arrays and keeps none: those it is given are not counted.
+    """Compile a function that neither makes nor keeps arrays: references to its arguments are not counted.
 
     Counting the references of some forty arrays at every call costs more than the judgement itself.
     """
@@ -36,7 +37,7 @@ def without_arrays(function: Function) -> Function:
 
 
 def unlocked(function: Function) -> Function:
-    """Compile as ``without_arrays`` does, and let other threads run meanwhile."""
+    """Compile as ``without_arrays`` does, and release the GIL while it runs."""
     return _compiled(function, _nrt=False, nogil=True)
 
 
@@ -46,24 +47,26 @@ def _compiled(function: Function, **options: bool) -> Function:
     compiler: Callable[..., Callable[[Function], Function]] = njit
     try:
         made: Any = compiler(cache=True, error_model="numpy", **options)(function)
-    except RuntimeError:  # nowhere to keep the machine code: it is made anew at every start
+    except RuntimeError:  # no writable place for the cache: compile at every start
         return compiler(error_model="numpy", **options)(function)
-    # numba would look at the function's own file alone, and keep machine code of what other files said.
-    kept: Any = getattr(getattr(made, "_cache", None), "_cache_file", None)
-    if hasattr(kept, "_source_stamp"):
-        kept._source_stamp = _STAMP  # noqa: SLF001
+    # numba checks the function's own file only, and would use machine code of other files' old sources
+    cache: Any = getattr(getattr(made, "_cache", None), "_cache_file", None)
+    if hasattr(cache, "_source_stamp"):
+        cache._source_stamp = _STAMP  # noqa: SLF001
     function_: Function = made
     return function_
 
 
 def _stamp() -> str:
-    """Return a digest of every source that has to do with compiled code."""
+    """Return a digest of every source in the folders that hold compiled code: constants are compiled in."""
     found = hashlib.blake2b(digest_size=16)
     for package in ("detectors", "streams"):
+        folders: dict[Path, list[bytes]] = {}
         for source in sorted((Path(__file__).parents[2] / package).rglob("*.py")):
-            text = source.read_bytes()
-            if b"detectors.state.compiled" in text or b"from numba" in text:
-                found.update(text)
+            folders.setdefault(source.parent, []).append(source.read_bytes())
+        for texts in folders.values():
+            if any(b"detectors.state.compiled" in text or b"from numba" in text for text in texts):
+                found.update(b"".join(texts))
     return found.hexdigest()
 
 

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.judge.kernel import COUNTS_OF_ROOT
+from detectors.judge.scale import COUNTS_OF_ROOT
 from detectors.state.row_state import Field, RowState
 
 Floats = NDArray[np.float64]

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config.settings
+from detectors.judge.codes import YESTERDAY
 from detectors.judge.judge import Judgement
-from detectors.judge.kernel import YESTERDAY
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE
 from detectors.model.series import Series
@@ -83,7 +83,7 @@ class Absences:
         if not known and len(rows) and judgement.start - self._watch.last.max() >= HOLE_SECONDS:
             says |= self._accounts
             observed = np.where(self._accounts, np.nan_to_num(observed), observed)
-        tells = judgement.rests[rows] >= YESTERDAY  # the last minutes would only tell the present clump
+        tells = judgement.basis[rows] >= YESTERDAY  # the last minutes would only tell the present clump
         self._watch.watch(
             judgement.start,
             observed,

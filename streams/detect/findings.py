@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 import config.settings
 from detectors.explain.attribution import attribute, level_for, suspects
 from detectors.explain.edge_history import EdgeHistory
+from detectors.judge.codes import CODES
 from detectors.judge.correction import CORRECTED_SECONDS, corrected
 from detectors.judge.growth import DAY, Growing
 from detectors.judge.judge import Judge, Judgement
-from detectors.judge.verdicts import CODES
 from detectors.model.finding import CallRate, Finding, Share, State, Verdict
 from detectors.model.measures import (
     COUNTED_BY,
@@ -230,7 +230,9 @@ class Findings:
             if higher:
                 known.worst = finding
             if told_now:
-                told.append(msgspec.structs.replace(finding, trace=self._judge.trace(row, moment.seen)))
+                told.append(
+                    msgspec.structs.replace(finding, trace=self._judge.evidence.trace(row, moment.seen))
+                )
         return told
 
     def _go_on_withdrawn(self, row: int, known: _Open, moment: _Moment) -> list[Finding]:
@@ -250,7 +252,7 @@ class Findings:
         known.withdrawn, known.again, known.verdict = False, 0, verdict
         known.revision, known.told = known.revision + 1, moment.seen
         known.worst = self._finding(row, known, moment, "open")
-        return [msgspec.structs.replace(known.worst, trace=self._judge.trace(row, moment.seen))]
+        return [msgspec.structs.replace(known.worst, trace=self._judge.evidence.trace(row, moment.seen))]
 
     def correct(self, late: Mapping[int, NDArray[np.float64]], seen: int) -> list[Finding]:
         """Tell what records that came late make of the findings of the last hours.
@@ -275,7 +277,7 @@ class Findings:
                 known.start <= start < end and np.nan_to_num(more[row]) for start, more in late.items()
             ):
                 continue
-            course = self._judge.course(row, known.start, end)
+            course = self._judge.evidence.course(row, known.start, end)
             finding = corrected(known.worst, course, self._persist)
             if finding is None:
                 continue
@@ -289,7 +291,7 @@ class Findings:
                 state=finding.state if known.withdrawn else "end" if known.end else "update",
                 seen=seen,
                 end=known.end if not known.withdrawn else seen,
-                trace=self._judge.trace(row, seen),
+                trace=self._judge.evidence.trace(row, seen),
             )
             told.append(
                 changed if known.withdrawn else msgspec.structs.replace(changed, sentence=_why(changed))
@@ -322,7 +324,7 @@ class Findings:
             touches=why.touches,
             calls=why.most_calls,
             traffic=why.traffic,
-            trace=self._judge.trace(row, moment.seen),
+            trace=self._judge.evidence.trace(row, moment.seen),
         )
 
     def _finding(
@@ -338,7 +340,7 @@ class Findings:
             _ratio(judgement.observed[row], judgement.expected[row]),
             growth=growth,
         )
-        used, left_out = self._judge.weeks(row)
+        used, left_out = self._judge.baseline.weeks(row)
         about = series.about
         finding = Finding(
             id=known.id,
@@ -358,7 +360,7 @@ class Findings:
             completeness=moment.completeness,
             weeks_used=used,
             weeks_left_out=left_out,
-            compared_with=self._judge.compared_with(row),
+            compared_with=self._judge.baseline.compared_with(row),
             planned=None if growth else self._judge.plan(row, judgement.start),
             limit=series.limit,
             callers=why.callers,
@@ -500,7 +502,7 @@ class Findings:
             self._finding(row, known, moment, state, growth=True),
             growth=growing.growth,
             end=moment.seen if state == "end" else None,
-            trace=self._judge.trace(row, moment.seen),
+            trace=self._judge.evidence.trace(row, moment.seen),
         )
         if state == "end":
             del self._growing[row]

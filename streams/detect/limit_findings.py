@@ -117,7 +117,7 @@ class LimitFindings:
             for of in (judgement.expected, judgement.lower, judgement.upper)
         )
         limit = series.limit or 0.0
-        used, left_out = self._judge.weeks(row)
+        used, left_out = self._judge.baseline.weeks(row)
         finding = Finding(
             id=name,
             revision=told.revision,
@@ -136,14 +136,14 @@ class LimitFindings:
             completeness=completeness,
             weeks_used=used,
             weeks_left_out=left_out,
-            compared_with=self._judge.compared_with(row),
+            compared_with=self._judge.baseline.compared_with(row),
             limit=limit,
             near=close.near,
             callers=why.callers,
             suspects=why.suspects,
             touches=why.touches,
             sentence="",
-            trace=self._judge.trace(row, seen),
+            trace=self._judge.evidence.trace(row, seen),
         )
         minutes, throttled = SUSTAINED_SECONDS // 60, self._throttled(close.row, judgement)
         sentence = of_limit(finding, minutes=minutes, throttled=throttled)

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from detectors.judge.codes import CODES
 from detectors.judge.judge import Judgement
-from detectors.judge.verdicts import CODES
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import ScopeOrEdge
 from detectors.model.series import Series

@@ -1,30 +1,40 @@
-"""What tests of compiled modules share."""
+"""Fixtures for tests of compiled modules."""
 
-import importlib.util
+import importlib
+import sys
 from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 
-import detectors.state.compiled
+from detectors.state import compiled
 
 
 @pytest.fixture(scope="session")
 def uncompiled() -> Callable[[ModuleType], ModuleType]:
-    """Return a function that loads a compiled module once more as plain Python, from the same source."""
+    """Return a function that loads a compiled module again as plain Python, with the compiled ones it uses.
+
+    Plain and compiled modules share all others, so types and constants are the same objects.
+    """
     loaded: dict[str, ModuleType] = {}
 
     def load(module: ModuleType) -> ModuleType:
         name = module.__name__
         if name not in loaded:
-            spec = importlib.util.spec_from_file_location(f"uncompiled_{name}", module.__file__)
-            assert spec is not None
-            assert spec.loader is not None
-            plain = importlib.util.module_from_spec(spec)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(detectors.state.compiled, "njit", None)
-                spec.loader.exec_module(plain)
-            loaded[name] = plain
+                patch.setattr(compiled, "njit", None)
+                for each in [name for name, known in sys.modules.items() if _compiles(known)]:
+                    parent, _, child = each.rpartition(".")
+                    patch.setattr(sys.modules[parent], child, sys.modules[each])  # undone at exit
+                    patch.delitem(sys.modules, each)
+                loaded[name] = importlib.import_module(name)
         return loaded[name]
 
     return load
+
+
+def _compiles(module: ModuleType) -> bool:
+    """Return whether a module of the detectors compiles functions of its own."""
+    makers = (compiled.compiled, compiled.without_arrays)
+    uses = any(each is maker for each in vars(module).values() for maker in makers)
+    return uses and module is not compiled and module.__name__.startswith("detectors.")

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from config.settings import JudgeSettings
 from detectors.judge import kernel
+from detectors.judge.arrays import Output
+from detectors.judge.codes import DROP, SPIKE
 from detectors.judge.judge import Judge
-from detectors.judge.kernel import COUNTS_OF_ROOT, from_scale, median, to_scale
+from detectors.judge.scale import COUNTS_OF_ROOT, from_scale, median, to_scale
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from detectors.model.series import Series
@@ -120,7 +122,7 @@ def judged(values: np.ndarray, step: int, at_once: int) -> dict[str, np.ndarray]
     for first in range(0, len(values), at_once):
         out, _ = judge.judge_steps(BEGIN + first * step, values[first : first + at_once])
         said.append(out)
-    return {name: np.concatenate([getattr(out, name) for out in said]) for name in kernel.Out._fields}
+    return {name: np.concatenate([getattr(out, name) for out in said]) for name in Output._fields}
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(3600, 1), (3600, 24), (900, 96)]))
@@ -142,4 +144,4 @@ def test_the_compiled_kernel_judges_as_the_plain_one(
 
 def test_the_curves_on_which_compiled_and_plain_are_compared_hold_verdicts() -> None:
     codes = [judged(three_rows(seed, 240), 3600, 24)["code"] for seed in range(8)]
-    assert set(np.unique(codes)) >= {0, kernel.SPIKE, kernel.DROP}
+    assert set(np.unique(codes)) >= {0, SPIKE, DROP}

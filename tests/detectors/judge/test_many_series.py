@@ -66,12 +66,10 @@ def test_a_series_is_judged_alike_among_few_and_among_many(values: np.ndarray) -
     assert {0, 2, 5} <= set(np.flatnonzero(np.array(few)[:, 4].any(axis=0)).tolist()), "all three are told"
     end = STEPS * STEP
     for row in range(FEW):
-        assert one.trace(row, end) == other.trace(row, end)
-        assert one.weeks(row) == other.weeks(row)
-    for ours, theirs in zip(
-        one.window(range(FEW), end - 9000, end), other.window(range(FEW), end - 9000, end), strict=True
-    ):
-        assert np.array_equal(ours, theirs)
+        assert one.evidence.trace(row, end) == other.evidence.trace(row, end)
+        assert one.baseline.weeks(row) == other.baseline.weeks(row)
+        ours, theirs = (each.evidence.course(row, end - 9000, end) for each in (one, other))
+        assert np.array_equal(ours, theirs, equal_nan=True)
 
 
 def test_restarts_of_a_judge_of_many_change_nothing(values: np.ndarray) -> None:

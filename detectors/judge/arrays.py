@@ -1,0 +1,114 @@
+"""The arrays that the judge hands to its compiled functions; the last axis is the series."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+VIEWS: Final = 6
+"""Last minutes, last weeks; weeks over minutes and over half an hour; level over minutes and half an hour."""
+
+KEPT_DAYS: Final = 5
+"""Days whose rises and falls are kept by time of day."""
+
+HALF_HOUR_SLOTS: Final = 3
+"""Slots of the day before the present one in which what half an hour shows may have begun."""
+
+
+class Rows(NamedTuple):
+    """What is known of the n series; (n,) each."""
+
+    counted: NDArray[np.int8]  # 0: on a logarithmic scale, 1: counts, 2: made of calls
+    calls: NDArray[np.int64]  # row that counts the calls of an amount, -1
+    whole: NDArray[np.int64]  # row of which this is a part (errors of requests), -1
+    rises: NDArray[np.bool_]  # only rises are reported
+    judged: NDArray[np.bool_]
+    place: NDArray[np.int64]  # series of one scope share a place
+    floor: Floats  # smallest difference that matters, in the unit of the values
+    relative: Floats  # the same as a part of what is expected
+
+
+class Memory(NamedTuple):
+    """The state of the n series."""
+
+    seen: Floats  # steps measured
+    usual: Floats  # slow mean
+    recent: Floats  # (Pace.short, n) the last values, a ring
+    residual: Floats  # (Pace.short, n) the same on the scale minus the weekly shape, where steps are wide
+    unit: Floats  # (VIEWS, n) noise of each view
+    learnt: Floats  # (VIEWS, n) deviations that a unit is based on
+    lag_level: Floats  # (lags, n) level of each lag relative to now
+    lag_steps: Floats  # (lags, n) steps that this level is based on
+    level: Floats  # of the difference to the last weeks
+    fast: Floats  # (2, n) means of that difference over minutes and half an hour
+    base: Floats  # slow mean on the scale
+    lasting: Floats  # (2, n) level and base over hours: the reference for half an hour
+    previous: Floats  # (2, n) level and lasting level before the last shift, NaN when it cannot be reverted
+    moved: NDArray[np.int64]  # step at which that shift became the level
+    near: Floats  # (2, n) means on the scale over minutes and half an hour
+    part: Floats  # (2, n) decaying sums of a part and of its whole
+    beyond: Floats  # (2, n) means of the difference to the usual part of the whole
+    failed: Floats  # (2, n) decaying sums of a part over half an hour, observed and expected
+    failed_unit: Floats  # noise of their deviance
+    failed_learnt: Floats  # deviances that this noise is based on
+    above: NDArray[np.float32]  # (SLOTS, n) largest rise by slot of the day; maybe not all slots (Habits)
+    below: NDArray[np.float32]
+    above_now: Floats
+    below_now: Floats
+    rose: NDArray[np.float32]  # (KEPT_DAYS, SLOTS, n) largest rise by time of day, newest day first
+    fell: NDArray[np.float32]
+    rose_now: Floats
+    fell_now: Floats
+    first: NDArray[np.int64]  # step of the first value, -1
+    code: NDArray[np.int8]  # open verdict
+    since: NDArray[np.int64]  # step at which it began
+    side: NDArray[np.int8]
+    run: NDArray[np.int64]  # consecutive steps of the deviation
+    calm: NDArray[np.int64]
+    unseen: NDArray[np.int64]
+    open: NDArray[np.int64]  # steps it has been open
+    peak: Floats  # largest deviation at onset
+
+
+class Output(NamedTuple):
+    """The results, (steps, n) each."""
+
+    expected: Floats
+    lower: Floats
+    upper: Floats
+    size: Floats  # signed; a size of 1 is reported when it persists
+    code: NDArray[np.int8]
+    opened: NDArray[np.bool_]
+    ended: NDArray[np.bool_]
+    spoilt: NDArray[np.bool_]  # excluded from learning
+
+
+class Scratch(NamedTuple):
+    """Intermediate results of one step, allocated once: the compiled functions make no arrays."""
+
+    around: Floats  # (2 beside + 1,) values around the same time
+    weeks: Floats  # (lags,) positions on the scale, by week
+    highs: Floats
+    lows: Floats
+    place: Floats  # (n,) the value on the scale, NaN where nothing was measured
+    off: Floats  # (n,) what the last weeks do not explain
+    deviation: Floats  # (VIEWS, n)
+    lags: Floats  # (lags, n) positions of the same times
+    basis: NDArray[np.int8]  # (n,) what the expectation is based on
+
+
+def empty_output(shape: tuple[int, int]) -> Output:
+    """Return room for the results of a shape of (steps, n)."""
+    expected, lower, upper, size = (np.empty(shape) for _ in range(4))
+    opened, ended, spoilt = (np.empty(shape, np.bool_) for _ in range(3))
+    return Output(expected, lower, upper, size, np.empty(shape, np.int8), opened, ended, spoilt)
+
+
+def empty_scratch(beside: int, kept: int, lags: int, n: int) -> Scratch:
+    """Return room for one step of n series."""
+    around, weeks = np.empty(max(2 * beside + 1, kept)), np.empty((3, lags))
+    place, off = np.empty(n), np.empty(n)
+    deviation, same = np.empty((VIEWS, n)), np.empty((lags, n))
+    return Scratch(around, weeks[0], weeks[1], weeks[2], place, off, deviation, same, np.empty(n, np.int8))

@@ -1,0 +1,122 @@
+"""The baseline of a step: what was learnt around the same time on earlier days."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.judge.calendar import Calendar, SameTimes
+from detectors.model.finding import ComparedWith
+from detectors.state.history import DAY, WEEK, ValueHistory
+
+Floats = NDArray[np.float64]
+
+OFTEN: Final = 2
+"""Weeks with the same time spoilt, and no other week known, from which on it counts as usual."""
+
+
+class Baseline:
+    """Gathers the past of each step from the history of values.
+
+    Parameters
+    ----------
+    history
+        What was observed, and what is spoilt.
+    step
+        Seconds of a step.
+    beside
+        Neighbours on each side that count as the same time.
+    weeks
+        Weeks that a step is compared with.
+    calendar
+        Without one, every week is like the last.
+    """
+
+    def __init__(
+        self, history: ValueHistory, step: int, beside: int, weeks: int, calendar: Calendar | None
+    ) -> None:
+        self._history, self._step, self._beside, self._calendar = history, step, beside, calendar
+        self._plain = (DAY, *(WEEK * k for k in range(1, weeks + 1)))
+        self.forget()
+
+    @property
+    def lags(self) -> int:
+        """Number of days that a step is compared with; the first is yesterday."""
+        return len(self._plain)
+
+    def forget(self) -> None:
+        """Start again, as after a restore."""
+        self.past = np.zeros((0, 0, 0))  # (2 beside + steps, lags, n), a ring; NaN where missing or spoilt
+        self.head = 0  # first entry of the ring
+        self._index, self._lags = -1, self._plain
+
+    def same_times(self, start: int) -> SameTimes:
+        """Return the days that the step starting at ``start`` is compared with."""
+        return self._calendar.at(start) if self._calendar else SameTimes("", self._plain, ())
+
+    def move(self, index: int, steps: int, same: SameTimes) -> None:
+        """Move to ``steps`` steps from ``index`` on; the step after the last adds only what is new."""
+        lags = tuple(
+            -1 if same.spoilt and same.spoilt[at] else max(1, round(lag / self._step))
+            for at, lag in enumerate(same.lags)
+        )
+        lags += (-1,) * (self.lags - len(lags))
+        around = 2 * self._beside + steps
+        shape = (around, self.lags, self._history.rows)
+        is_next = (self._index, self._lags) == (index - 1, lags) and self.past.shape == shape and steps == 1
+        self._index, self._lags = index + steps - 1, lags
+        if is_next:
+            newest = self.past[self.head][None]
+            self.head = (self.head + 1) % around
+            self._read(index + self._beside, newest)
+        else:
+            self.head = 0
+            self.past = np.empty(shape)
+            self._read(index - self._beside, self.past)
+
+    def _read(self, first: int, past: Floats) -> None:
+        """Write into ``past`` (steps, lags, n) what was learnt a lag before the steps from ``first`` on."""
+        steps, lags = len(past), self._lags
+        for at, lag in enumerate(lags):
+            if lag > 0:
+                self._history.learnt_steps(first - lag, past[:, at])
+            else:
+                past[:, at] = np.nan
+        spoilt = [self._history.spoilt_steps(first - lag, steps) if lag > 0 else None for lag in lags[1:]]
+        known = [flags for flags in spoilt if flags is not None]
+        if len(known) < OFTEN:
+            return
+        # what was reported week after week at this time is how the series is
+        again = (np.sum(known, axis=0) >= OFTEN) & np.isnan(past[:, 1:]).all(axis=1)
+        rows = np.flatnonzero(again.any(axis=0))
+        if rows.size:
+            for at, (lag, flags) in enumerate(zip(lags[1:], spoilt, strict=True), 1):
+                if flags is not None:
+                    raw = self._history.measured(rows, first - lag, first - lag + steps)
+                    use = again[:, rows] & flags[:, rows]
+                    past[:, at, rows] = np.where(use, raw, past[:, at, rows])
+
+    def weeks(self, row: int) -> tuple[list[int], list[int]]:
+        """Return the weeks (1 = last) the last expectation is based on, and those left out as spoilt."""
+        used, left_out = [], []
+        for week, lag in enumerate(self._lags[1:], 1):
+            there, learnt = self._around(row, lag)
+            if learnt > self._beside:
+                used.append(week)
+            elif there:
+                left_out.append(week)
+        return used, left_out
+
+    def compared_with(self, row: int) -> ComparedWith:
+        """Return what the last expectation is based on."""
+        if self.weeks(row)[0]:
+            return "holidays" if self.same_times(self._index * self._step).holiday else "weeks"
+        return "yesterday" if self._around(row, self._lags[0])[1] > self._beside else "minutes"
+
+    def _around(self, row: int, lag: int) -> tuple[int, int]:
+        """Return the number of values around the same time a lag ago, and of those that were learnt."""
+        if lag < 0:
+            return 0, 0
+        first, last = self._index - lag - self._beside, self._index - lag + self._beside + 1
+        there = ~np.isnan(self._history.measured([row], first, last))
+        return int(there.sum()), int((there & ~self._history.spoilt([row], first, last)).sum())

@@ -1,0 +1,108 @@
+"""What is expected at a step: from the same time in earlier weeks, yesterday, or the last minutes."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.judge.arrays import Floats, Memory, Scratch
+from detectors.judge.codes import MINUTES, NOTHING, WEEKS, YESTERDAY
+from detectors.judge.pace import Pace
+from detectors.judge.scale import median, to_scale
+from detectors.state.compiled import without_arrays
+
+
+class Expected(NamedTuple):
+    """What is expected of one series, on its scale."""
+
+    shape: float  # of the last weeks, without the present level
+    high: float  # the largest around the same time
+    low: float
+    lately: float  # median of the last minutes
+
+
+@without_arrays
+def _values_around(
+    past: Floats, at: int, lag: int, row: int, beside: int, counted: bool, around: Floats
+) -> int:
+    """Collect the values around the same time in ``around``; return how many, 0 if too few are known."""
+    ring = past.shape[0]
+    count = 0
+    for near in range(2 * beside + 1):
+        was = past[(at + near) % ring, lag, row]
+        if not np.isnan(was):
+            around[count] = was
+            count += 1
+    if count > beside:
+        return count
+    # a series that is rarely measured, such as a latency, has few neighbours
+    return 0 if counted or np.isnan(past[(at + beside) % ring, lag, row]) else count
+
+
+@without_arrays
+def _median_of(kept: Floats, row: int, around: Floats) -> float:
+    count = 0
+    for at in range(kept.shape[0]):
+        was = kept[at, row]
+        if not np.isnan(was):
+            around[count] = was
+            count += 1
+    return median(around, count)
+
+
+@without_arrays
+def _middle_of(around: Floats, count: int, offset: float, counted: bool) -> float:
+    """Return the position of the centre of the values on the scale; sorts them in place."""
+    if not counted:
+        return to_scale(median(around, count), offset, counted)
+    middle = 0.0  # the mean preserves the total when the start of a job varies within the window
+    for at in range(count):
+        middle += to_scale(around[at], offset, counted)
+    median(around, count)
+    return middle / count
+
+
+@without_arrays
+def expect(
+    past: Floats,
+    at: int,
+    row: int,
+    offset: float,
+    counted: bool,
+    memory: Memory,
+    pace: Pace,
+    scratch: Scratch,
+) -> Expected:
+    """Return what is expected, NaN where nothing was ever measured; set ``scratch.lags`` and ``basis``."""
+    around, weeks, highs, lows = scratch.around, scratch.weeks, scratch.highs, scratch.lows
+    used = 0
+    for lag in range(past.shape[1]):
+        scratch.lags[lag, row] = np.nan
+        count = _values_around(past, at, lag, row, pace.beside, counted, around)
+        if count == 0:
+            continue
+        middle = _middle_of(around, count, offset, counted)
+        scratch.lags[lag, row] = middle
+        moved = memory.lag_level[lag, row] if pace.aligned else 0.0
+        # yesterday comes first and is overwritten by the first week
+        to = 0 if lag == 0 else used
+        weeks[to] = middle + moved
+        highs[to] = to_scale(around[count - 1], offset, counted) + moved
+        lows[to] = to_scale(around[0], offset, counted) + moved
+        if lag > 0:
+            used = to + 1
+    if used > 0:
+        shape, high, low = median(weeks, used), median(highs, used), median(lows, used)
+        scratch.basis[row] = WEEKS
+    elif not np.isnan(scratch.lags[0, row]):  # yesterday already has the present level
+        level = memory.level[row]
+        shape, high, low = weeks[0] - level, highs[0] - level, lows[0] - level
+        scratch.basis[row] = YESTERDAY
+    lately = to_scale(_median_of(memory.recent, row, around), offset, counted)
+    if used == 0 and np.isnan(scratch.lags[0, row]):
+        shape, high, low = lately, lately, lately
+        scratch.basis[row] = NOTHING if np.isnan(lately) else MINUTES
+    elif pace.wide:
+        freed = _median_of(memory.residual, row, around)
+        if not np.isnan(freed):
+            lately = shape + freed
+    return Expected(shape, high, low, lately)

@@ -1,0 +1,204 @@
+"""How far a value is off, in units of each view's own noise; 1 is where a deviation is reported."""
+
+from math import sqrt
+from typing import Final
+
+import numpy as np
+
+from detectors.judge.arrays import KEPT_DAYS, Memory, Rows, Scratch
+from detectors.judge.codes import YESTERDAY
+from detectors.judge.expect import Expected
+from detectors.judge.pace import Pace
+from detectors.judge.scale import LARGEST, falling, from_scale, more_than, to_scale
+from detectors.state.compiled import without_arrays
+
+POISSON: Final = np.array([1.1, 1.1, 0.4, 0.22, 0.4, 0.22])
+"""Poisson noise in each view, relative to one step: a mean of k has 1/sqrt(k), and the level adds some."""
+
+HABIT: Final = 0.5
+"""Part of the usual deviation at this time of day that is subtracted: half keeps a larger one visible."""
+
+WANDERS: Final = 1.25
+"""Up to this many times the daily deviation is still the daily one: a job stands out on a calm Sunday."""
+
+FEWEST: Final = 1.0
+"""Events that are expected in any half hour: the first few of a kind are not notable yet."""
+
+
+@without_arrays
+def deviate(
+    index: int,
+    slot: int,
+    row: int,
+    y: float,
+    expected: Expected,
+    memory: Memory,
+    pace: Pace,
+    scratch: Scratch,
+) -> float:
+    """Measure the deviation in each view; return the part of the last minutes' deviation that is habit."""
+    difference = y - expected.shape
+    off = difference - memory.level[row]
+    scratch.off[row] = off
+    if pace.wide and scratch.basis[row] >= YESTERDAY:
+        memory.residual[index % memory.residual.shape[0], row] = difference
+    memory.fast[0, row] += pace.fast * (difference - memory.fast[0, row])
+    memory.fast[1, row] += pace.middle * (difference - memory.fast[1, row])
+    memory.near[0, row] += pace.fast * (y - memory.near[0, row])
+    memory.near[1, row] += pace.middle * (y - memory.near[1, row])
+    deviation = scratch.deviation
+    lately = y - expected.lately
+    deviation[0, row] = lately
+    if off > 0:
+        deviation[1, row] = max(off - (expected.high - expected.shape), 0.0)
+    else:
+        deviation[1, row] = min(off - (expected.low - expected.shape), 0.0)
+    deviation[2, row] = memory.fast[0, row] - memory.level[row]
+    deviation[3, row] = memory.fast[1, row] - memory.lasting[0, row]
+    deviation[4, row] = memory.near[0, row] - memory.base[row]
+    deviation[5, row] = memory.near[1, row] - memory.lasting[1, row]
+    if not memory.code[row]:
+        memory.above_now[row] = max(memory.above_now[row], lately)
+        memory.below_now[row] = min(memory.below_now[row], lately)
+    held = memory.above.shape[0]  # divides the slots of a day, so that neighbouring slots never share a place
+    at, before, after = slot % held, (slot - 1) % held, (slot + 1) % held
+    if lately > 0:
+        habit = max(memory.above[at, row], memory.above[before, row], memory.above[after, row])
+    else:
+        habit = -min(memory.below[at, row], memory.below[before, row], memory.below[after, row])
+    return float(HABIT * habit)
+
+
+@without_arrays
+def _daily(slot: int, before: int, row: int, rises: bool, memory: Memory) -> float:
+    """Return the smallest rise (or fall) at this time of day over the last days."""
+    slots = memory.rose.shape[1]
+    least = LARGEST
+    for day in range(KEPT_DAYS):
+        largest = 0.0
+        for near in range(slot - before, slot + 2):
+            at = near % slots
+            jump = memory.rose[day, at, row] if rises else -memory.fell[day, at, row]
+            largest = max(largest, float(jump))
+        least = min(least, largest)
+    return least
+
+
+@without_arrays
+def without_daily(
+    size: float, by: float, slot: int, before: int, row: int, least: float, memory: Memory, pace: Pace
+) -> float:
+    """Return what is left of a size after subtracting the deviation that comes every day."""
+    if abs(size) < 1:
+        return size
+    daily = _daily(slot, before, row, by > 0, memory)
+    if by == 0 or daily < pace.threshold * max(memory.unit[0, row], least):  # noise comes every day too
+        return size
+    return size * max(0.0, 1 - WANDERS * daily / abs(by))
+
+
+@without_arrays
+def size_of_step(row: int, poisson: float, memory: Memory, scratch: Scratch) -> float:
+    """Return the unsigned size on which the last weeks and the last minutes agree, in units."""
+    by_minutes, by_weeks = scratch.deviation[0, row], scratch.deviation[1, row]
+    if by_minutes * by_weeks <= 0:
+        return 0.0
+    size = min(
+        abs(by_minutes) / max(memory.unit[0, row], POISSON[0] * poisson),
+        abs(by_weeks) / max(memory.unit[1, row], POISSON[1] * poisson),
+    )
+    return float(size)
+
+
+@without_arrays
+def _size_of_span(
+    span: int,
+    row: int,
+    poisson: float,
+    shape: float,
+    usual: float,
+    offset: float,
+    rows: Rows,
+    memory: Memory,
+    pace: Pace,
+    scratch: Scratch,
+) -> tuple[float, float]:
+    """Return the signed size on which the views of minutes (0) or half an hour (1) agree, and the mean."""
+    by_weeks, by_level = scratch.deviation[2 + span, row], scratch.deviation[4 + span, row]
+    if by_weeks * by_level <= 0:
+        return 0.0, usual
+    least = POISSON[2 + span] * poisson
+    size = min(
+        abs(by_weeks) / max(memory.unit[2 + span, row], least),
+        abs(by_level) / max(memory.unit[4 + span, row], least),
+    )
+    if rows.whole[row] >= 0:
+        size = min(size, max(memory.beyond[span, row], 0.0) / least)
+    lasting = from_scale(shape + memory.fast[span, row], offset, True)
+    if by_weeks < 0:
+        size *= -falling(lasting / usual) if usual > 0 else -1.0
+    return float(size / pace.many), lasting
+
+
+@without_arrays
+def size_as_part(
+    row: int, whole: float, y: float, grain: float, offset: float, memory: Memory, pace: Pace
+) -> float:
+    """Return the excess over the usual part of the whole (errors of requests), in units."""
+    share = memory.part[0, row] / memory.part[1, row] if memory.part[1, row] > 0 else 0.0
+    usual = share * (0.0 if np.isnan(whole) else whole)
+    beyond = y - to_scale(usual, offset, grain > 0)
+    memory.beyond[0, row] += pace.fast * (beyond - memory.beyond[0, row])
+    memory.beyond[1, row] += pace.middle * (beyond - memory.beyond[1, row])
+    unit = max(memory.unit[1, row], POISSON[1] * sqrt(grain / (usual + 4 * offset)))
+    return float(max(beyond, 0.0) / unit)
+
+
+@without_arrays
+def deviance(row: int, memory: Memory, pace: Pace) -> float:
+    """Return by how many standard deviations more failed in the last half hour than expected."""
+    whole = 2 - pace.middle  # the variance of a decaying sum is its mean divided by this
+    return more_than(whole * memory.failed[0, row], max(whole * memory.failed[1, row], FEWEST))
+
+
+@without_arrays
+def _size_of_failures(
+    row: int, value: float, whole: float, usual: float, memory: Memory, pace: Pace
+) -> tuple[float, float]:
+    """Return the size of the failures of the last half hour, and their excess per step."""
+    share = memory.part[0, row] / memory.part[1, row] if memory.part[1, row] > 0 else 0.0
+    expected = 0.0 if np.isnan(whole) else share * whole
+    if not np.isnan(usual):  # NaN before anything was measured
+        expected = max(expected, usual)
+    keep = 1 - pace.middle
+    memory.failed[0, row] = keep * memory.failed[0, row] + value
+    memory.failed[1, row] = keep * memory.failed[1, row] + expected
+    size = deviance(row, memory, pace) / max(memory.failed_unit[row], 1.0)
+    return size / pace.many, pace.middle * (memory.failed[0, row] - memory.failed[1, row])
+
+
+@without_arrays
+def size_of_sums(
+    row: int,
+    value: float,
+    whole: float,
+    poisson: float,
+    shape: float,
+    usual: float,
+    offset: float,
+    rows: Rows,
+    memory: Memory,
+    pace: Pace,
+    scratch: Scratch,
+) -> tuple[float, float]:
+    """Return the largest size of the sums (1 is reported), and the difference per step behind it."""
+    size, apart = 0.0, 0.0
+    for span in range(2):
+        many, lasting = _size_of_span(span, row, poisson, shape, usual, offset, rows, memory, pace, scratch)
+        if abs(many) > abs(size):
+            size, apart = many, abs(lasting - usual)
+    if rows.whole[row] >= 0:
+        many, more = _size_of_failures(row, value, whole, usual, memory, pace)
+        if many > abs(size):
+            size, apart = many, more
+    return size, apart
