@@ -1,4 +1,4 @@
-"""``uneri replay``: finds the history, shows progress, leaves the results and says what was found."""
+"""``uneri replay``: opens the history, shows progress, writes the results and prints a summary."""
 
 import sys
 from collections.abc import Sequence
@@ -16,14 +16,15 @@ from config.settings import Settings
 from detectors.state.state import StateError
 from streams.history.open_history import Between, open_history
 from streams.history.source import History, ReplayError
+from streams.process.aligned import counted
 from streams.process.folder_lock import FolderHeldError, sole_use
 from streams.process.progress import Progress
 from streams.process.stop_requests import INTERRUPTED, noting
+from streams.replay.output import ReplayOutput
 from streams.replay.post import PostError, post_replay, token_of
 from streams.replay.replay_pass import ReplayPass, Stopped
 from streams.replay.replayed import Replayed
-from streams.replay.results import Results
-from streams.replay.series import SeriesParquet, drop_parts
+from streams.replay.series_parquet import SeriesParquet, drop_parts
 from streams.replay.state import ReplayStateError, drop_state, load_state, save_state
 
 FAILED: Final = 1
@@ -31,19 +32,19 @@ FAILED: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class ReplayAsked:
-    """What the command line asks for."""
+    """The options of the command line."""
 
     sources: Sequence[str]
     out: Path
     settings: Settings
     against: Settings | None = None
     between: Between = (None, None)
-    series: bool = False  # leave series.parquet
-    post: str | None = None  # a Slack channel for what would have been told; nothing is posted without
-    restart: bool = False  # throw an unfinished replay away
-    labels: Path | None = None  # a file of what is known of the stretch
+    series: bool = False  # write series.parquet
+    post: str | None = None  # Slack channel for the pages
+    restart: bool = False  # discard an unfinished replay
+    labels: Path | None = None  # file of known incidents
     fail_on: Sequence[str] = ()
-    configs: tuple[str, str] = ("the defaults", "")  # as the user named the two
+    configs: tuple[str, str] = ("the defaults", "")  # as the user named them
 
     @property
     def all_settings(self) -> list[Settings]:
@@ -52,22 +53,22 @@ class ReplayAsked:
 
     @property
     def fingerprint(self) -> str:
-        """Tells whether an unfinished replay was asked for the same."""
-        said = [*self.sources, str(self.between), str(self.series)]
-        said += [settings.model_dump_json() for settings in self.all_settings]
-        return blake2b("\x1f".join(said).encode(), digest_size=16).hexdigest()
+        """Identifies the request, so that only the same one resumes an unfinished replay."""
+        parts = [*self.sources, str(self.between), str(self.series)]
+        parts += [settings.model_dump_json() for settings in self.all_settings]
+        return blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
 
 
 def run_replay(asked: ReplayAsked) -> int:
-    """Replay and leave the results; return the exit code.
+    """Replay, write the results, and return the exit code.
 
-    It is 1 when what ``fail_on`` names happened, or when so much was bad that the daemon would have stopped:
-    the results are then of what was left.
+    It is 1 if a check of ``fail_on`` failed, or if the daemon would have stopped at too many bad records; the
+    results then cover the remaining records.
 
     Raises
     ------
     ReplayError
-        When the history cannot be read, or its results not be written.
+        When the history cannot be read, or the results cannot be written.
     """
     labels = _labels(asked.labels)
     gates = _gates(asked, labels)
@@ -82,14 +83,15 @@ def run_replay(asked: ReplayAsked) -> int:
             if found is None:
                 return INTERRUPTED
             try:
-                results = Results.of(found, labels)
+                results = ReplayOutput.of(found, labels)
                 _leave(asked, results, history.notes)
             except KeyboardInterrupt:
                 typer.echo(
-                    "uneri: stopped while the results were written; the same command writes them", err=True
+                    "uneri: stopped while writing the results; run the same command again to write them",
+                    err=True,
                 )
                 return INTERRUPTED
-            drop_state(asked.out)  # not before all is there, and after it only what it needs
+            drop_state(asked.out)  # only once all results are complete
             drop_parts(asked.out)
     except OSError as error:
         raise ReplayError(
@@ -107,11 +109,11 @@ def _gates(asked: ReplayAsked, labels: Sequence[Label] | None) -> list[FailOn]:
     known = [gate.value for gate in FailOn]
     for word in asked.fail_on:
         if word not in known:
-            raise ReplayError(f"--fail-on {word}: write {' or '.join(known)}")
+            raise ReplayError(f"--fail-on {word}: must be {' or '.join(known)}")
     gates = [FailOn(word) for word in asked.fail_on]
     nothing = labels is not None and not any(label.kind == LabelKind.INCIDENT for label in labels)
     if FailOn.MISSED_LABELS in gates and nothing:
-        raise ReplayError(f"--fail-on missed-labels: {asked.labels} has no incident that could be missed")
+        raise ReplayError(f"--fail-on missed-labels: {asked.labels} contains no labels of incidents")
     missing = unanswerable(gates, against=asked.against is not None, labels=labels is not None)
     if missing:
         raise ReplayError(missing)
@@ -126,7 +128,7 @@ def _labels(path: Path | None) -> list[Label] | None:
 
 
 def _check_token(settings: Settings) -> None:
-    """Raise where nothing can be posted at the end: reading may take hours."""
+    """Fail early, not after hours of reading, if the results cannot be posted."""
     try:
         token_of(settings)
     except PostError as error:
@@ -134,21 +136,19 @@ def _check_token(settings: Settings) -> None:
 
 
 def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
-    """Read all of it; None when asked to stop, with the state kept."""
+    """Read the whole history; None if asked to stop, with the state saved."""
     if asked.restart:
         drop_state(asked.out)
     before = load_state(asked.out, asked.fingerprint)
     if before is None:
-        drop_parts(asked.out)  # of one that was killed when it had forgotten its state
+        drop_parts(asked.out)  # of a replay killed after it had deleted its state
     rows = None
     if asked.series:
         rows = SeriesParquet(asked.out, asked.settings.time.step, before.series_parts if before else 0)
     reading = ReplayPass(history, asked.all_settings, rows)
     if before is not None:
         reading.resume(before)
-        typer.echo(
-            f"uneri: goes on at {before.done:.0%}, where it was left (--restart begins anew)", err=True
-        )
+        typer.echo(f"uneri: resuming at {before.done:.0%} (--restart starts over)", err=True)
 
     def save() -> None:
         if rows:
@@ -160,25 +160,28 @@ def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
             with Progress("replay", sys.stderr) as progress:
                 found = reading.run(progress.show, save, lambda: bool(stop))
         except Stopped:
-            typer.echo(f"uneri: stopped at {reading.done:.0%}; the same command goes on from there", err=True)
+            typer.echo(
+                f"uneri: stopped at {reading.done:.0%}; run the same command again to resume", err=True
+            )
             return None
     first = found[0]
     if not first.last:
+        between = " between --from and --to" if any(asked.between) else ""
         raise ReplayError(
-            f"{', '.join(asked.sources)}: nothing to judge in {first.records:,} records"
-            f"{' between --from and --to' if any(asked.between) else ''}, {first.bad.total():,} of them bad"
+            f"{', '.join(asked.sources)}: nothing to judge{between} "
+            f"({first.records:,} records, {first.bad.total():,} of them bad)"
         )
     if rows:
         rows.close()
     return found
 
 
-def _leave(asked: ReplayAsked, results: Results, notes: Sequence[str]) -> None:
-    """Write the files, say what is in them, and post it where that is asked for."""
+def _leave(asked: ReplayAsked, results: ReplayOutput, notes: Sequence[str]) -> None:
+    """Write the files, print the results, and post the pages if requested."""
     source = ", ".join(asked.sources)
     files = results.write(asked.out, source=source, names=asked.configs, notes=notes, series=asked.series)
     for line in results.lines(asked.configs):
         typer.echo(line)
     typer.echo(f"{asked.out}: {', '.join(files)}")
     if asked.post is not None:
-        typer.echo(f"{post_replay(results.found, asked.post)} messages posted to {asked.post}")
+        typer.echo(f"posted {counted(post_replay(results.found, asked.post), 'message')} to {asked.post}")

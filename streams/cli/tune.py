@@ -1,5 +1,6 @@
-"""``uneri tune``: records history once, searches settings over it, validates, and proposes changes."""
+"""``uneri tune``: records history, searches settings over it, validates the pick, and proposes changes."""
 
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -21,21 +22,19 @@ from streams.process.folder_lock import FolderHeldError, sole_use
 from streams.process.progress import Progress
 from streams.process.stop_requests import INTERRUPTED, StopAsked, interrupting
 from streams.tune.labels import check_labels, contradictions
-from streams.tune.pick import pick
-from streams.tune.progress import TrialProgress
-from streams.tune.record_history import record, recorded
+from streams.tune.periods import periods_of
+from streams.tune.pick import Rule, pick
+from streams.tune.record_history import load_recording, record
 from streams.tune.recording import NAME, Recording, fingerprint
-from streams.tune.result import Tuned, lines, write_tuned
-from streams.tune.rule import Rule
+from streams.tune.result import TuneResult, lines, write_tuned
 from streams.tune.search import search
 from streams.tune.space import Space, space_for_budget, space_for_labels
-from streams.tune.stretch import stretches
-from streams.tune.trial import Ground, Trials, searched
+from streams.tune.trial import Trials, TrialSetup, searched
 
 
 @dataclass(frozen=True, slots=True)
 class TuneAsked:
-    """What the command line asks for."""
+    """The options of the command line."""
 
     sources: Sequence[str]
     out: Path
@@ -44,32 +43,32 @@ class TuneAsked:
     pages_per_week: float | None = None
     trials: int = 60
     seed: int = 1
-    jobs: int | None = None  # all cores without
+    jobs: int | None = None  # None: one per core
     between: Between = (None, None)
     validate_share: float = 1 / 3
 
 
 def run_tune(asked: TuneAsked) -> int:
-    """Search, leave the results, and say what they are; return the exit code, 130 when asked to stop.
+    """Search, write the results, and print them; return the exit code, 130 when stopped.
 
     Raises
     ------
     config.load.ConfigError
-        When the configuration is wrong.
+        When the configuration is invalid.
     ReplayError
-        When the history or the labels cannot be used, or the results not be written.
+        When the history or the labels cannot be used, or the results cannot be written.
     """
     try:
         with interrupting():
             return _run(asked)
     except StopAsked:
-        typer.echo("uneri: stopped without results; a recording that is whole is used again", err=True)
+        typer.echo("uneri: stopped without results; a complete recording will be reused", err=True)
         return INTERRUPTED
 
 
 def _run(asked: TuneAsked) -> int:
     settings = load_settings(asked.config)
-    # not as text, which has all ends of lines alike
+    # not read_text, which would normalize line ends
     text = asked.config.read_bytes().decode("utf-8-sig") if asked.config else ""
     labels = _labels(asked)
     for note in contradictions(labels or (), ZoneInfo(settings.digest.timezone)):
@@ -85,10 +84,12 @@ def _run(asked: TuneAsked) -> int:
         raise ReplayError(str(error)) from error
     except BrokenProcessPool:
         raise ReplayError(
-            "a process that made trials was killed, for want of memory perhaps; make fewer at once (--jobs)"
+            "a trial process was killed, possibly out of memory; run fewer at a time with --jobs"
         ) from None
     except StateError as error:
-        raise ReplayError(f"{asked.out / NAME}: {error}; delete it, and history is read again") from error
+        raise ReplayError(
+            f"{asked.out / NAME}: {error}; delete the file to read the history again"
+        ) from error
     except OSError as error:
         raise ReplayError(
             f"{error.filename or asked.out}: {error.strerror}; choose another folder with --out"
@@ -99,38 +100,45 @@ def _run(asked: TuneAsked) -> int:
     return 0
 
 
-def tune(history: History, settings: Settings, labels: Sequence[Label] | None, asked: TuneAsked) -> Tuned:
+def tune(
+    history: History, settings: Settings, labels: Sequence[Label] | None, asked: TuneAsked
+) -> TuneResult:
     """Search the settings that matter over a history.
 
     Parameters
     ----------
     labels
-        What is known of it; None: nothing, and the budget of pages is gone by.
+        What is known about the history; None: tune to the budget of pages alone.
 
     Raises
     ------
     ReplayError
-        When it cannot be read, or is too short; the text says what is missing.
+        When the history cannot be read or is too short; the text says what is missing.
     """
     recording, mark = _recording(history, settings, asked)
-    cut = stretches(recording.totals, settings, labels, asked.validate_share)
-    ground = Ground(recording.path, mark, settings, tuple(labels or ()), cut)
+    periods = periods_of(recording.totals, settings, labels, asked.validate_share)
+    setup = TrialSetup(recording.path, mark, settings, tuple(labels or ()), periods)
     rule = Rule(labels is not None, asked.pages_per_week)
-    space = _space(ground, rule)
+    space = _space(setup, rule)
     jobs = asked.jobs or os.cpu_count() or 1
-    with (
-        TrialProgress(asked.trials, sys.stderr) as progress,
-        Trials(ground, space, jobs, progress.done) as trials,
-    ):
-        tried = search(space, rule, trials, asked.trials, asked.seed)
-        best = pick(space, rule, trials)
-        present, picked = trials.both([space.present, best.choice])
-    return Tuned(
+    made = itertools.count(1)
+    with Progress("tune", sys.stderr, unit="trials") as progress:
+
+        def done() -> None:
+            number = next(made)
+            progress.show(number / max(asked.trials, number), number, 0)
+
+        with Trials(setup, space, jobs, done) as trials:
+            progress.show(0.0, 0, 0)
+            tried = search(space, rule, trials, asked.trials, asked.seed)
+            best = pick(space, rule, trials)
+            present, picked = trials.both([space.present, best.choice])
+    return TuneResult(
         space=space,
         rule=rule,
         seed=asked.seed,
         totals=recording.totals,
-        stretches=cut,
+        periods=periods,
         tried=tried,
         known=trials.known,
         pick=best,
@@ -142,37 +150,38 @@ def tune(history: History, settings: Settings, labels: Sequence[Label] | None, a
 def _labels(asked: TuneAsked) -> list[Label] | None:
     if asked.labels is None:
         if asked.pages_per_week is None:
-            raise ReplayError(
-                "nothing to tune by; give --labels, which say what happened, or --pages-per-week"
-            )
+            raise ReplayError("nothing to tune for; give --labels with known incidents, or --pages-per-week")
         return None
     try:
         labels = load_labels(asked.labels)
     except LabelsError as error:
         raise ReplayError(str(error)) from error
-    check_labels(labels)
+    try:
+        check_labels(labels)
+    except ReplayError as error:
+        raise ReplayError(f"{asked.labels}: {error}") from None
     return labels
 
 
 def _recording(history: History, settings: Settings, asked: TuneAsked) -> tuple[Recording, str]:
     mark = fingerprint(history, settings, asked.between)
-    found = recorded(mark, asked.out)
+    found = load_recording(mark, asked.out)
     if found is not None:
-        typer.echo(f"uneri: {found.path} is of this history: it is not read again", err=True)
+        typer.echo(f"uneri: reusing {found.path}, a recording of the same history", err=True)
     else:
         with Progress("read", sys.stderr) as progress:
             found = record(history, settings, mark, asked.out, progress.show)
     totals = found.totals
     if not totals.steps:
+        between = " between --from and --to" if any(asked.between) else ""
         raise ReplayError(
-            f"{', '.join(asked.sources)}: nothing to judge"
-            f"{' between --from and --to' if any(asked.between) else ''}, {totals.bad:,} bad records"
+            f"{', '.join(asked.sources)}: nothing to judge{between} ({totals.bad:,} bad records)"
         )
     return found, mark
 
 
-def _space(ground: Ground, rule: Rule) -> Space:
+def _space(setup: TrialSetup, rule: Rule) -> Space:
     if not rule.labelled:
-        return space_for_budget(ground.settings)
-    verdicts, evaluation = searched(ground, {})
-    return space_for_labels(ground.settings, evaluation, verdicts.incidents)
+        return space_for_budget(setup.settings)
+    judged, evaluation = searched(setup, {})
+    return space_for_labels(setup.settings, evaluation, judged.incidents)

@@ -1,4 +1,4 @@
-"""History as pieces of named source partitions: files and Kafka topics.
+"""Recorded history, read from files and Kafka topics in pieces of named source partitions.
 
 May import lane, kafka.client and decode.
 """

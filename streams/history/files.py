@@ -1,4 +1,4 @@
-"""History in files: NDJSON, plain, gzip or zstd, and Parquet; one file, several, or a folder of them."""
+"""History in files and folders: NDJSON (plain, gzip or zstd) and Parquet."""
 
 import math
 import os
@@ -19,44 +19,44 @@ from streams.history.unpacked import unpacked
 SUFFIXES: Final = (".ndjson", ".jsonl", ".json", ".log")
 PACKED: Final = ("", ".gz", ".zst")
 PARQUET: Final = ".parquet"
-LINE_BYTES: Final = (
-    4 * 1024 * 1024
-)  # as streams.local.follow reads: a longer line is cut, all of it dead letters
-END: Final = "end"  # the place behind the last file, once the end was told
+LINE_BYTES: Final = 4 * 1024 * 1024
+"""As in ``streams.local.follow``: a longer line is cut, and all its parts become dead letters."""
+
+END: Final = "end"  # the place after the last file, once the end has been yielded
 
 
 class _Place(NamedTuple):
-    """Where to go on: in which file, and at which byte of what is unpacked, or at which row."""
+    """Where reading continues: the index of the file, and a byte (uncompressed) or a row in it."""
 
     file: int
     at: int
 
 
 class _Read(NamedTuple):
-    """Records of a file, and where they end."""
+    """Records of a file, and the place after them."""
 
     records: Sequence[bytes]
-    next: int  # the byte of what is unpacked, or the row, behind them
-    part: float  # of the file that was read
+    next: int  # byte (uncompressed) or row after them
+    part: float  # fraction of the file read
 
 
 class FileHistory:
-    """Files read one after the other, in the order given; the files of a folder by name.
+    """Files read one after the other, in the given order; files of a folder are sorted by name.
 
-    All of them are one source partition, as they would be had they been followed.
+    Together they form one source partition, as if they had been followed.
 
     Parameters
     ----------
     paths
         Files and folders.
     start, end
-        Epoch seconds: only events from ``start`` on and before ``end``. A record whose time cannot be read is
-        kept, so that it is dead-lettered with its reason.
+        Epoch seconds: only events from ``start`` (inclusive) to ``end`` (exclusive). A record without a
+        readable time is kept, so that it is dead-lettered with its reason.
 
     Raises
     ------
     ReplayError
-        When a path is missing or a folder holds nothing to read.
+        When a path does not exist, or a folder contains no event files.
     """
 
     partitions = ("files/0",)
@@ -72,33 +72,33 @@ class FileHistory:
         self._bytes = max(sum(self._sizes), 1)
         self._place: _Place | None = _Place(0, 0)
         empty = [str(file) for file, size in zip(self._files, self._sizes, strict=True) if not size]
-        self.notes = [f"{file}: is empty" for file in empty]
+        self.notes = [f"{file}: empty file" for file in empty]
 
     @property
     def bounds(self) -> dict[str, Any]:
-        """The files, with size and time of the last change at the beginning: they may change while read."""
+        """The files with size and modification time on opening; they may change while being read."""
         files = zip(self._files, self._sizes, self._changed, strict=True)
         return {"files": [[str(file), size, changed] for file, size, changed in files]}
 
     def resume(self, bounds: Mapping[str, Any], places: Mapping[str, Any]) -> None:
-        """Go on where an earlier replay stopped.
+        """Resume an earlier replay.
 
         Raises
         ------
         ReplayError
-            When a file has changed, came or went since.
+            When a file was changed, added or removed since.
         """
         before = {file: (size, time) for file, size, time in bounds["files"]}
         now = {file: (size, time) for file, size, time in self.bounds["files"]}
         for file in sorted(before.keys() | now.keys()):
             if before.get(file) != now.get(file):
-                what = "has changed" if file in before and file in now else "came or went"
-                raise ReplayError(f"{file}: {what} since the replay began; begin anew with --restart")
+                what = "added" if file not in before else "changed" if file in now else "removed"
+                raise ReplayError(f"{file}: {what} since the replay started; start over with --restart")
         place = places.get(self.partitions[0], [0, 0])
         self._place = None if place == END else _Place(*place)
 
     def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:  # noqa: ARG002 - one partition
-        """Yield runs of records in file order."""
+        """Yield records in file order."""
         if self._place is None:
             return
         first, skip = self._place
@@ -121,7 +121,7 @@ class FileHistory:
             ) as error:
                 reason = str(error).partition("\n")[0]
                 raise ReplayError(
-                    f"{file}: {reason}; the file is damaged or not what its name says"
+                    f"{file}: {reason}; the file is damaged, or its suffix does not match its content"
                 ) from error
             before += self._sizes[number]
             skip = 0
@@ -155,9 +155,9 @@ class FileHistory:
 
 
 def _next_lines(held: bytes, begin: int) -> tuple[Sequence[bytes], int]:
-    """Return the lines of what ``local.follow`` reads at a time, and how many bytes they are; 0 of none.
+    """Return the lines that ``local.follow`` would read at a time, and their size in bytes; 0 without any.
 
-    A line that is longer is cut at so many bytes from its own beginning, wherever reading went on.
+    A longer line is cut at multiples of LINE_BYTES from its own start, wherever reading resumed.
     """
     within = min(begin + LINE_BYTES, len(held))
     end = held.rfind(b"\n", begin, within) + 1
@@ -194,7 +194,9 @@ def _opened(file: Path) -> BinaryIO:
     try:
         return file.open("rb")
     except FileNotFoundError as error:
-        raise ReplayError(f"{file}: was there when the replay began, and is not any more") from error
+        raise ReplayError(
+            f"{file}: removed after the replay started; restore it, and run the same command again"
+        ) from error
     except OSError as error:
         raise ReplayError(f"{file}: {error.strerror}") from error
 
@@ -203,14 +205,13 @@ def _files_of(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if path.exists() and not path.is_dir():
-        raise ReplayError(f"{path}: is no file; replay reads files and folders")
+        raise ReplayError(f"{path}: not a regular file; give files or folders")
     if not path.is_dir():
         raise ReplayError(f"{path}: no such file or folder")
     endings = (PARQUET, *(suffix + packed for suffix in SUFFIXES for packed in PACKED))
     found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(endings))
     if not found:
         raise ReplayError(
-            f"{path}: holds no events; files must end in {', '.join(SUFFIXES)}, also .gz and .zst, or in "
-            f"{PARQUET}"
+            f"{path}: no event files; names must end in {', '.join(SUFFIXES)} (also .gz or .zst) or {PARQUET}"
         )
     return found

@@ -1,4 +1,4 @@
-"""The lines of a stretch of NDJSON as records, without an object a line."""
+"""The lines of an NDJSON chunk as records, without an object per line."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ _RETURN: Final = ord("\r")
 
 
 def lines_of(data: bytes) -> Records:
-    r"""Return the lines; blank ones and the ``\r`` of line ends are no records.
+    r"""Return the lines, without blank ones and without the ``\r`` of line ends.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def lines_of(data: bytes) -> Records:
 def _stripped(
     held: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the ends before what carriage returns stand there."""
+    """Return the ends moved before trailing carriage returns."""
     while True:
         returned = ends > starts
         returned[returned] = held[ends[returned] - 1] == _RETURN

@@ -1,4 +1,4 @@
-"""Finds the history that a word on the command line, or in a notebook, names."""
+"""Opens the history that a source on the command line, or in a notebook, names."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from streams.history.source import History, ReplayError
 from streams.process.times import Moment, seconds_of
 
 Between = tuple[float | None, float | None]
-"""Epoch seconds from which and before which; None is no bound."""
+"""From (inclusive) and to (exclusive) in epoch seconds; None leaves that side open."""
 
 Source = str | Path
 
@@ -20,37 +20,37 @@ def open_history(
     settings: Settings | None = None,
     between: tuple[Moment | None, Moment | None] = (None, None),
 ) -> History:
-    """Return what words name: files and folders, or one ``kafka://host:port/topic``.
+    """Open files and folders, or one ``kafka://host:port/topic``.
 
     Parameters
     ----------
     sources
-        One of them or several.
+        One source or several.
     settings
-        Say how Kafka is logged in to.
+        Contain the Kafka credentials.
     between
-        From which time on and before which; None is no bound.
+        From (inclusive) and to (exclusive); None leaves that side open.
 
     Raises
     ------
     ReplayError
-        When it cannot be read.
+        When the history cannot be read.
     TypeError, ValueError
-        When something else is given.
+        When an argument is not valid.
     """
-    words = _words(sources)
+    names = _names(sources)
     if settings is not None and not isinstance(settings, Settings):
-        raise TypeError(f"settings is a {type(settings).__name__}; give what load_settings returns")
+        raise TypeError(f"settings is a {type(settings).__name__}; pass the result of load_settings")
     if not isinstance(between, tuple | list) or len(between) != 2:  # noqa: PLR2004  # from and to
-        raise TypeError(f"between is {between!r}; write (from, to), with None for no bound")
+        raise TypeError(f"between is {between!r}; write (from, to), with None for an open side")
     start, end = (None if moment is None else seconds_of(moment) for moment in between)
     if start is not None and end is not None and start >= end:
         raise ReplayError("--from must be before --to")
-    topics = [word for word in words if word.startswith("kafka:")]
+    topics = [name for name in names if name.startswith("kafka:")]
     if not topics:
-        return FileHistory([Path(word) for word in words], start, end)
-    if len(words) > 1:
-        raise ReplayError("one topic at a time, and no files beside it")
+        return FileHistory([Path(name) for name in names], start, end)
+    if len(names) > 1:
+        raise ReplayError("a Kafka topic must be the only source; replay topics and files separately")
     brokers, _, topic = topics[0].removeprefix("kafka:").strip("/").partition("/")
     if not topic or not all(re.fullmatch(r".+:\d{1,5}", broker) for broker in brokers.split(",")):
         raise ReplayError(f"{topics[0]}: write kafka://host:port/topic")
@@ -62,11 +62,11 @@ def open_history(
     return KafkaHistory(kafka, topic, start, end)
 
 
-def _words(sources: Source | Sequence[Source]) -> list[str]:
+def _names(sources: Source | Sequence[Source]) -> list[str]:
     several = [sources] if isinstance(sources, str) or not isinstance(sources, Iterable) else list(sources)
     if not several:
-        raise ValueError("no sources; name files, folders or kafka://host:port/topic")
+        raise ValueError("no sources; give files, folders or kafka://host:port/topic")
     for source in several:
         if not isinstance(source, Source):
-            raise TypeError(f"{source!r} is no source; write text or a Path")
+            raise TypeError(f"{source!r} is not a source; give a string or a Path")
     return [str(source) for source in several]

@@ -1,21 +1,25 @@
-"""What replay reads from: runs of raw records of named source partitions."""
+"""The interface of a history: raw records of named source partitions, in pieces."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 
 class ReplayError(Exception):
-    """History cannot be read; the text says which, why, and what helps."""
+    """History cannot be used; the text says what is wrong, and what helps."""
+
+
+OnProgress = Callable[[float, int, int], None]
+"""Called with the fraction read, the records so far, and the event time reached (0 before the first step)."""
 
 
 class Piece(NamedTuple):
-    """Consecutive records of one partition; None says that the partition has ended."""
+    """Consecutive records of one partition."""
 
     partition: str
-    records: Sequence[bytes] | None
-    done: float  # fraction of all history read so far
-    place: Any = None  # where this partition goes on after it, as JSON can hold it
-    offsets: Sequence[int] = ()  # one a record; nothing where they are numbered from the beginning
+    records: Sequence[bytes] | None  # None marks the end of the partition
+    done: float  # fraction of the whole history read so far
+    place: Any = None  # where this partition continues; must survive JSON
+    offsets: Sequence[int] = ()  # one per record; empty if records are simply counted from 0
 
 
 class History(Protocol):
@@ -23,31 +27,31 @@ class History(Protocol):
 
     @property
     def partitions(self) -> Sequence[str]:
-        """The source partitions that ``pieces`` yields, named as the live drivers name them."""
+        """The source partitions that ``pieces`` yields, named as in the live drivers."""
 
     @property
     def notes(self) -> Sequence[str]:
-        """Lines that the user should read: what is missing, empty or cut off."""
+        """Lines for the user: what is missing or empty."""
 
     @property
     def bounds(self) -> Mapping[str, Any]:
-        """What was fixed when it was opened, as JSON can hold it: a replay that goes on reads just that."""
+        """The extent fixed on opening, which a resumed replay reads too; must survive JSON."""
 
     def resume(self, bounds: Mapping[str, Any], places: Mapping[str, Any]) -> None:
-        """Go on where an earlier replay stopped: its bounds, and its place of each partition.
+        """Resume an earlier replay from its bounds and the place of each partition.
 
         Raises
         ------
         ReplayError
-            When this is another history, or what comes next is not there any more.
+            When the history has changed, or the next records no longer exist.
         """
 
     def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
-        """Yield every partition's records in order and, last of each, its end.
+        """Yield the records of every partition in order, and finally its end.
 
         Parameters
         ----------
         level
-            Gives the event time (epoch seconds, 0 when not known) up to which a partition was taken in. One
-            that is ahead of the slowest waits for it, so that the partitions come merged in event time.
+            Returns the event time (epoch seconds, 0 if unknown) that a partition has reached. A partition
+            ahead of the slowest waits for it, so that partitions are merged by event time.
         """

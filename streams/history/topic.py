@@ -1,4 +1,4 @@
-"""History in a Kafka topic, between two timestamps, never touching a consumer group."""
+"""History in a Kafka topic, between two timestamps; no consumer group is involved."""
 
 import contextlib
 import logging
@@ -20,47 +20,47 @@ from streams.kafka.topics import Topic, TopicError, topics_there
 from streams.lane.chunk import Chunk
 from streams.lane.chunk_reader import ChunkReader, ReadingError
 
-PATIENCE: Final = 30.0  # seconds without a record before the broker counts as gone
-AHEAD: Final = 60  # seconds of event time that a partition may be ahead of the slowest
-RECORDS: Final = 4_000  # of one piece at most
-FEWEST: Final = 500  # of one piece, where a minute holds fewer: smaller ones cost more than they are worth
-END: Final = "end"  # the place of a partition that was told to have ended
-NAMED: Final = 4  # partitions that a note names
-SPOKEN_LATE: Final = 60_000  # milliseconds after --from that the first record may be of
+PATIENCE: Final = 30.0  # seconds without a record before reading fails
+AHEAD: Final = 60  # seconds of event time a partition may be ahead of the slowest
+RECORDS: Final = 4_000  # of a piece at most
+FEWEST: Final = 500  # of a piece, even if they span more than AHEAD: smaller pieces cost too much
+END: Final = "end"  # the place of a partition whose end was yielded
+NAMED: Final = 4  # partitions named in a note
+GAP: Final = 60_000  # milliseconds between --from and the first record that need no note
 
 
 @dataclass(slots=True)
 class _Partition:
-    """One partition: what is left to read of it."""
+    """What is left to read of one partition."""
 
     name: str
     number: int
-    first: int  # the next offset
-    last: int  # the one to stop before
-    ended: bool = False  # and told so
+    first: int  # next offset
+    last: int  # offset to stop before
+    ended: bool = False  # its end was yielded
     reached: float = 0.0  # record time, epoch seconds
-    rest: Chunk | None = None  # what was fetched and not given yet
-    size: int = FEWEST  # records of the next piece: a chunk of a quiet topic spans hours
+    rest: Chunk | None = None  # fetched, but not yielded yet
+    size: int = FEWEST  # records of the next piece: in a quiet topic, a chunk spans hours
 
 
 class KafkaHistory:
-    """All partitions of a topic, each in offset order, merged in event time.
+    """All partitions of a topic, each in offset order, merged by event time.
 
     Parameters
     ----------
     kafka
         Brokers and credentials.
     topic
-        The topic with one event a record.
+        The topic, with one event per record.
     start, end
-        Record timestamps (epoch seconds) between which to read: from the first record at or after ``start``
-        up to the first at or after ``end``; None for the topic's own ends, fixed when replay begins.
+        Record timestamps (epoch seconds): from the first record at or after ``start`` up to the first at or
+        after ``end``. None means the start or end of the topic, fixed on opening.
 
     Raises
     ------
     ReplayError
-        When the broker does not answer, or the topic does not exist. That the range holds no record is said
-        when it is read: one that goes on says what became of them.
+        When the broker does not answer, or the topic does not exist. An empty range is reported only on
+        reading, since a resumed replay has a more precise explanation.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class KafkaHistory:
         self._kafka = kafka
         self._topic = topic
         self.notes: list[str] = []
-        with _asking(kafka) as consumer:
+        with _consumer(kafka) as consumer:
             there = _found(kafka, topic)
             if there is None:
                 raise ReplayError(f"Kafka at {', '.join(kafka.brokers)} has no topic {topic!r}")
@@ -78,18 +78,18 @@ class KafkaHistory:
             first = self._offsets_at(consumer, start, begin, finish)
             last = finish if end is None else self._offsets_at(consumer, end, finish, finish)
             if start is not None:
-                self._note_what_is_gone(consumer, start, first, begin)
+                self._note_deleted(consumer, start, first, begin)
         self._id = there.id
         self._partitions = [
             _Partition(f"{topic}/{tp.partition}", tp.partition, first[tp], max(first[tp], last[tp]))
             for tp in tps
         ]
         empty = [one.name for one in self._partitions if one.last <= one.first]
-        self._nothing = f"topic {topic!r} has no record" + (
-            " in the range asked for; record timestamps decide" if start or end else ""
+        self._nothing = f"topic {topic!r} has no records" + (
+            " between --from and --to, going by record timestamps" if start or end else ""
         )
         if 0 < len(empty) < len(self._partitions):
-            self.notes.append(f"no record there: {_named(empty)}")
+            self.notes.append(f"no records in {_named(empty)}")
         self._total = sum(one.last - one.first for one in self._partitions)
         self._done = 0
         self.partitions = tuple(one.name for one in self._partitions)
@@ -105,9 +105,11 @@ class KafkaHistory:
         if time is None:
             return dict(default)
         found = consumer.offsets_for_times(dict.fromkeys(default, math.ceil(time * 1000)))
-        return {tp: found[tp].offset if found.get(tp) else ends[tp] for tp in default}  # else none is so new
+        return {
+            tp: found[tp].offset if found.get(tp) else ends[tp] for tp in default
+        }  # None: all records are older
 
-    def _note_what_is_gone(
+    def _note_deleted(
         self,
         consumer: KafkaConsumer,
         start: float,
@@ -118,32 +120,32 @@ class KafkaHistory:
         for tp in first:
             if not begin[tp] or first[tp] != begin[tp] or not found.get(tp):
                 continue
-            spoke = found[tp].timestamp
-            if spoke > start * 1000 + SPOKEN_LATE:
+            earliest = found[tp].timestamp
+            if earliest > start * 1000 + GAP:
                 self.notes.append(
-                    f"{tp.topic}/{tp.partition} begins at {_when(spoke / 1000)}, after --from: Kafka has "
-                    "deleted what was before; baselines have less to rest on"
+                    f"{tp.topic}/{tp.partition} starts at {_when(earliest / 1000)}, after --from: Kafka has "
+                    "deleted earlier records, which shortens the baselines"
                 )
 
     @property
     def bounds(self) -> dict[str, Any]:
-        """What was fixed: the topic, by its id, and the offsets of each partition."""
+        """The topic, its id, and the offsets of each partition."""
         return {"topic": self._topic, "id": self._id, "offsets": self._fixed}
 
     def resume(self, bounds: Mapping[str, Any], places: Mapping[str, Any]) -> None:
-        """Go on where an earlier replay stopped.
+        """Resume an earlier replay.
 
         Raises
         ------
         ReplayError
-            When the topic is another one by now, or what comes next was deleted.
+            When the topic has been recreated, or the next records have been deleted.
         """
         if (bounds["topic"], bounds["id"]) != (self._topic, self._id) or set(bounds["offsets"]) != set(
             self.partitions
         ):
             raise ReplayError(
-                f"topic {self._topic!r} was made anew or changed since the replay began; "
-                "begin anew with --restart"
+                f"topic {self._topic!r} was recreated or changed since the replay started; "
+                "start over with --restart"
             )
         self._fixed = dict(bounds["offsets"])
         self._total = sum(last - first for first, last in self._fixed.values())
@@ -153,40 +155,40 @@ class KafkaHistory:
             one.ended = place == END
             one.first = one.last if place == END else place
             self._done += one.first - first
-        self._check_what_is_left()
+        self._check_remaining()
 
-    def _check_what_is_left(self) -> None:
-        """Raise where what comes next is not there any more."""
+    def _check_remaining(self) -> None:
+        """Raise if the next records no longer exist."""
         there = _found(self._kafka, self._topic)
         if there is None or there.id != self._id:
             raise ReplayError(
-                f"topic {self._topic!r} was {'made anew' if there else 'deleted'} since the replay began; "
-                "begin anew with --restart"
+                f"topic {self._topic!r} was {'recreated' if there else 'deleted'} since the replay started; "
+                "start over with --restart"
             )
         tps = {one.name: TopicPartition(self._topic, one.number) for one in self._partitions}
-        with _asking(self._kafka) as consumer:
+        with _consumer(self._kafka) as consumer:
             held = consumer.beginning_offsets(list(tps.values()))
         for one in self._partitions:
             begin = held[tps[one.name]]
             if one.first < one.last and begin > one.first:
                 raise ReplayError(
-                    f"{one.name} begins at offset {begin:,} now, and the replay would go on at "
-                    f"{one.first:,}: Kafka has deleted what is between; begin anew with --restart"
+                    f"{one.name} now starts at offset {begin:,}, but the replay would resume at "
+                    f"{one.first:,}: Kafka has deleted the records in between; start over with --restart"
                 )
 
     def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
-        """Yield runs of records; a partition that is ahead of the slowest waits for it.
+        """Yield consecutive records; a partition ahead of the slowest waits for it.
 
         Raises
         ------
         ReplayError
-            When there is no record, or they cannot be read on.
+            When there are no records, or reading fails.
         """
         if not self._total:
             raise ReplayError(self._nothing)
         left = [one for one in self._partitions if not one.ended]
         bounds = {one.number: (one.first, one.last) for one in left}
-        with _quiet():
+        with _silent_client():
             reader = ChunkReader(self._topic, bounds, aiokafka_options(self._kafka), PATIENCE)
             try:
                 while left:
@@ -199,28 +201,26 @@ class KafkaHistory:
                     left.remove(one)
                     one.ended = True
                     if not left:
-                        self._check_it_is_the_same()
+                        self._check_not_recreated()
                     yield Piece(one.name, None, self._share, END)
             except ReadingError as error:
                 where = f"{self._topic} at {', '.join(self._kafka.brokers)}"
                 if isinstance(error.__cause__, CorruptRecordException):
-                    raise ReplayError(
-                        f"{where}: {error}; what lies around it can be read with --from and --to"
-                    ) from error
-                self._check_what_is_left()  # says so where what comes next is gone
-                raise ReplayError(f"{where}: {error}; the same command goes on from there") from error
+                    raise ReplayError(f"{where}: {error}; use --from and --to to read around it") from error
+                self._check_remaining()  # the more precise error, if the next records are gone
+                raise ReplayError(f"{where}: {error}; run the same command again to resume") from error
             finally:
                 reader.close()
 
-    def _check_it_is_the_same(self) -> None:
-        """Raise where the topic was made anew while it was read: part of what came is of another one."""
+    def _check_not_recreated(self) -> None:
+        """Raise if the topic was recreated while it was read, since the records are then of two topics."""
         try:
             there = _found(self._kafka, self._topic)
         except ReplayError:
-            return  # a broker that is gone now has told all before
+            return  # the broker is gone, but all records have been read
         if there is not None and there.id != self._id:
             raise ReplayError(
-                f"topic {self._topic!r} was made anew while it was read; begin anew with --restart"
+                f"topic {self._topic!r} was recreated while it was read; start over with --restart"
             )
 
     @property
@@ -230,7 +230,7 @@ class KafkaHistory:
     def _next(
         self, left: list[_Partition], reader: ChunkReader, level: Callable[[str], int] | None
     ) -> _Partition:
-        """Return which partition is taken from next: of those that are not ahead, one that has something."""
+        """Return the partition to read next: of those not ahead, preferably one with fetched records."""
         levels = {one.name: level(one.name) if level else one.reached for one in left}
         order = sorted(left, key=lambda one: (levels[one.name], one.number))
         slowest = levels[order[0].name]
@@ -254,7 +254,7 @@ class KafkaHistory:
 
 
 def _size(now: int, span: float) -> int:
-    """Return how many records the next piece may have, where so many moved time by ``span`` seconds.
+    """Return the size of the next piece, given that ``now`` records spanned ``span`` seconds.
 
     Examples
     --------
@@ -266,7 +266,7 @@ def _size(now: int, span: float) -> int:
 
 
 def _named(partitions: Sequence[str]) -> str:
-    """Return the first few names, and how many more there are.
+    """Return the first few names, and the number of others.
 
     Examples
     --------
@@ -280,8 +280,8 @@ def _named(partitions: Sequence[str]) -> str:
 
 
 @contextlib.contextmanager
-def _asking(kafka: KafkaSettings) -> Iterator[KafkaConsumer]:
-    """Give a client that is asked for offsets, of committed records only."""
+def _consumer(kafka: KafkaSettings) -> Iterator[KafkaConsumer]:
+    """Open a client for offsets, of committed records only."""
     try:
         consumer = connected(
             KafkaConsumer,
@@ -296,7 +296,7 @@ def _asking(kafka: KafkaSettings) -> Iterator[KafkaConsumer]:
         raise ReplayError(str(error)) from error
     except KafkaError as error:
         raise ReplayError(
-            f"Kafka at {', '.join(kafka.brokers)} does not answer ({type(error).__name__}); is it up?"
+            f"Kafka at {', '.join(kafka.brokers)} does not answer ({type(error).__name__}); is it running?"
         ) from error
 
 
@@ -308,8 +308,8 @@ def _found(kafka: KafkaSettings, topic: str) -> Topic | None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the client from saying what we say ourselves, in one line."""
+def _silent_client() -> Iterator[None]:
+    """Silence the log of the client: its errors are raised in one line."""
     library = logging.getLogger("aiokafka")
     before = library.level
     library.setLevel(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""Reads a file as what it holds: plain, or packed by gzip or zstd, told apart by its name."""
+"""Reads plain, gzip and zstd files; the file name decides which."""
 
 import gzip
 from collections.abc import Iterator
@@ -11,28 +11,28 @@ READ: Final = 1024 * 1024
 
 
 def unpacked(file: Path, raw: BinaryIO, skip: int = 0) -> Iterator[bytes]:
-    """Yield what is in a file, from a byte of the unpacked content on.
+    """Yield the uncompressed content of a file, starting ``skip`` bytes into it.
 
     Parameters
     ----------
     file
-        Its name says how it is packed.
+        The path, whose suffix names the compression.
     raw
         The file, opened at its beginning.
     skip
-        How many bytes are left out. Of a packed file they are unpacked all the same.
+        Uncompressed bytes to leave out; of a compressed file, they are decompressed all the same.
 
     Raises
     ------
     OSError, EOFError, zstandard.ZstdError
-        When it is damaged or cut off.
+        When the file is damaged or truncated.
     """
     if file.suffix not in {".gz", ".zst"}:
         raw.seek(skip)
         while data := raw.read(READ):
             yield data
         return
-    for data in _zstd(raw) if file.suffix == ".zst" else _gzip(raw):
+    for data in unpacked_zstd(raw) if file.suffix == ".zst" else _gzip(raw):
         if skip < len(data):
             yield data[skip:] if skip else data
         skip = max(0, skip - len(data))
@@ -44,8 +44,14 @@ def _gzip(raw: BinaryIO) -> Iterator[bytes]:
         yield data
 
 
-def _zstd(raw: BinaryIO) -> Iterator[bytes]:
-    """Unpack frame after frame; a frame that is cut off is an error, which the library's reader hides."""
+def unpacked_zstd(raw: BinaryIO) -> Iterator[bytes]:
+    """Decompress frame by frame. A truncated frame is an error, which the reader of the library ignores.
+
+    Raises
+    ------
+    EOFError, zstandard.ZstdError
+        When the file is truncated or damaged.
+    """
     frame: zstandard.ZstdDecompressionObj | None = None
     while data := raw.read(READ // 8):
         while data:
@@ -54,4 +60,4 @@ def _zstd(raw: BinaryIO) -> Iterator[bytes]:
             data = frame.unused_data if frame.eof else b""
             frame = None if frame.eof else frame
     if frame is not None:
-        raise EOFError("Compressed file ended before its end")
+        raise EOFError("Compressed file ended before the end-of-stream marker was reached")

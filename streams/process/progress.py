@@ -39,10 +39,20 @@ class Progress:
         Where it is shown.
     clock
         Gives seconds.
+    unit
+        What is counted.
     """
 
-    def __init__(self, verb: str, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        verb: str,
+        stream: TextIO,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        unit: str = "records",
+    ) -> None:
         self._verb = verb
+        self._unit = unit
         self._stream = stream
         self._clock = clock
         self._moments: deque[_Moment] = deque()
@@ -100,10 +110,11 @@ class Progress:
         return self._moments[0]
 
     def _details(self, now: _Moment, reached: int) -> list[str]:
-        told = [f"{now.records:,} records"]
+        told = [f"{now.records:,} {self._unit}"]
         since = self._before(now, RATE_OVER)
         if now.at > since.at:
-            told.append(f"{(now.records - since.records) / (now.at - since.at):,.0f}/s")
+            rate = (now.records - since.records) / (now.at - since.at)
+            told.append(f"{rate:,.{int(0 < rate < 10)}f}/s")  # noqa: PLR2004 - trials take seconds
         if reached:
             told.append(f"at {datetime.fromtimestamp(reached, UTC):%Y-%m-%d %H:%M}")
         since = self._before(now, LEFT_OVER)

@@ -1,30 +1,18 @@
-"""History through the same engine: what would have been reported, and when.
+"""History through the engine of the daemon: what would have been reported, and when.
 
-May import history, engine and what is below them; the names below are the API for notebooks.
+May import history, engine and what is below them; re-exports the API for notebooks (docs/notebooks.md).
 """
 
-from streams.replay.notebook import (
-    Between,
-    Comparison,
-    Curve,
-    Evaluation,
-    History,
-    Label,
-    Piece,
-    Replayed,
-    ReplayError,
-    compare,
-    evaluate,
-    evaluated,
-    load_labels,
-    load_settings,
-    open_history,
-    replay,
-    replay_curves,
-    replay_together,
-    summary,
-    write,
-)
+from alerting.commands.labels import Label
+from alerting.evaluation.comparison import Comparison, compare
+from alerting.evaluation.evaluation import Evaluation, evaluate
+from alerting.evaluation.labels_file import load_labels
+from config.load import load_settings
+from streams.history.open_history import Between, open_history
+from streams.history.source import History, Piece, ReplayError
+from streams.replay.curves import Curve
+from streams.replay.notebook import replay, replay_curves, replay_together
+from streams.replay.replayed import Replayed, evaluated, summary, write
 
 __all__ = [
     "Between",

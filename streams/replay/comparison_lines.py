@@ -1,4 +1,4 @@
-"""Two configurations compared, as lines for a terminal: the most important first."""
+"""The comparison of two configurations as lines for a terminal, the most important first."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,7 +10,7 @@ from alerting.words.locales import ENGLISH
 from streams.process.aligned import aligned, cells, counted, subject
 
 MOST: Final = 20
-"""Lines of one kind; ``comparison.json`` has all."""
+"""Lines per section; ``comparison.json`` has everything."""
 
 _INDENT: Final = "  "
 
@@ -18,16 +18,16 @@ _INDENT: Final = "  "
 def comparison_lines(
     comparison: Comparison, zone: ZoneInfo, *, a: str = "", b: str = "", most: int = MOST
 ) -> list[str]:
-    """Say how two configurations differ.
+    """Return how two configurations differ.
 
     Parameters
     ----------
     zone
-        Times are shown in this zone.
+        The time zone of the times shown.
     a, b
-        What the configurations are called: their files.
+        Names of the configurations: their files.
     most
-        Lines of one kind that are shown.
+        Lines per section.
     """
     lines = aligned(
         [_side("A", a, comparison.a, comparison), _side("B", b, comparison.b, comparison)], {2, 4, 6}
@@ -39,7 +39,7 @@ def comparison_lines(
             if len(rows) > most:
                 lines.append(f"{_INDENT}and {len(rows) - most:,} more in comparison.json")
     alike = len(comparison.pairs) - len(comparison.changed)
-    lines.append(f"{counted(alike, 'incident')} alike in both")
+    lines.append(f"{counted(alike, 'incident')} the same in both")
     return lines
 
 
@@ -80,11 +80,11 @@ def _sections(comparison: Comparison, zone: ZoneInfo) -> list[tuple[str, list[li
     return [
         (counted(len(new), "new page"), new),
         (counted(len(lost), "lost page"), lost),
-        (f"{len(later):,} told later", _pairs(later, zone)),
-        (f"{len(verdict):,} with another verdict", _pairs(verdict, zone)),
-        (f"{len(earlier):,} told earlier", _pairs(earlier, zone)),
-        (f"{len(about):,} about another series", _pairs(about, zone)),
-        (f"{counted(len(entries), 'entry', 'entries')} of one digest only", entries),
+        (f"{len(later):,} sent later", _pairs(later, zone)),
+        (f"{len(verdict):,} with a different verdict", _pairs(verdict, zone)),
+        (f"{len(earlier):,} sent earlier", _pairs(earlier, zone)),
+        (f"{len(about):,} about a different series", _pairs(about, zone)),
+        (f"{counted(len(entries), 'entry', 'entries')} in only one digest", entries),
     ]
 
 
@@ -97,14 +97,14 @@ def _pairs(several: Sequence[Pair], zone: ZoneInfo) -> list[list[str]]:
 
 
 def _differences(two: Pair) -> list[str]:
-    said = []
+    parts = []
     if Difference.VERDICT in two.differs:
-        said.append(f"{two.a.verdict.value} in A")
+        parts.append(f"{two.a.verdict.value} in A")
     if two.later:
-        said.append(f"{ENGLISH.duration(abs(two.later))} {'later' if two.later > 0 else 'earlier'}")
+        parts.append(f"{ENGLISH.duration(abs(two.later))} {'later' if two.later > 0 else 'earlier'}")
     if Difference.ABOUT in two.differs:
-        said.append(f"{subject(two.a)} in A")
-    return said
+        parts.append(f"{subject(two.a)} in A")
+    return parts
 
 
 def _instead(other: Incident | None, which: str) -> str:

@@ -1,4 +1,4 @@
-"""What was told, measured against labels, as lines for a terminal."""
+"""The evaluation against labels as lines for a terminal."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,7 +12,7 @@ from alerting.words.mrkdwn import clean, cut
 from streams.process.aligned import aligned, cells, counted
 
 MOST: Final = 20
-"""Lines of one kind; ``evaluation.json`` has all."""
+"""Lines per section; ``evaluation.json`` has everything."""
 
 _INDENT: Final = "  "
 _NOTE: Final = 60
@@ -28,18 +28,18 @@ _HEAD: Final = (
     "p90",
     "max",
 )
-_NOTHING: Final = "–"  # nothing can be said
+_NOTHING: Final = "–"  # not defined
 
 
 def evaluation_lines(evaluation: Evaluation, zone: ZoneInfo, *, most: int = MOST) -> list[str]:
-    """Say how well the labels were met.
+    """Return how well the labels were met.
 
     Parameters
     ----------
     zone
-        Times are shown in this zone.
+        The time zone of the times shown.
     most
-        Lines of one kind that are shown.
+        Lines per section.
     """
     lines = [_labels(evaluation.total), _pages(evaluation.total), *_delays(evaluation.total)]
     lines += aligned(_table(evaluation), set(range(1, len(_HEAD) + 1)))
@@ -53,7 +53,7 @@ def evaluation_lines(evaluation: Evaluation, zone: ZoneInfo, *, most: int = MOST
             [_false(one, zone) for one in evaluation.false_pages],
         ),
         (
-            f"{evaluation.total.other_verdict:,} found with another verdict",
+            f"{evaluation.total.other_verdict:,} found with a different verdict",
             [_other(one, zone) for one in evaluation.found if one.other_verdict],
         ),
     ):
@@ -67,12 +67,12 @@ def evaluation_lines(evaluation: Evaluation, zone: ZoneInfo, *, most: int = MOST
 
 def _labels(total: Measured) -> str:
     if not total.labels:
-        return "no label of an incident in what was judged"
+        return "no labels of incidents in the evaluated period"
     parts = [f"{total.found:,} of {counted(total.labels, 'label')} found ({_percent(total.recall)})"]
     if total.in_digest:
-        parts.append(f"{total.in_digest:,} in the digest only")
+        parts.append(f"{total.in_digest:,} only in the digest")
     if total.other_verdict:
-        parts.append(f"{total.other_verdict:,} with another verdict")
+        parts.append(f"{total.other_verdict:,} with a different verdict")
     return ", ".join(parts)
 
 
@@ -83,14 +83,14 @@ def _pages(total: Measured) -> str:
     if total.false_pages_per_week is not None:
         parts.append(f"{total.false_pages_per_week:.1f} false pages a week")
     if total.repeated:
-        parts.append(f"{total.repeated:,} about what was paged before")
+        parts.append(f"{total.repeated:,} about an incident already paged")
     return ", ".join(parts)
 
 
 def _delays(total: Measured) -> list[str]:
     return [
-        f"{where} after {_duration(delay.median)} (median), {_duration(delay.p90)} (9 of 10), "
-        f"{_duration(delay.max)} at most"
+        f"{where} after {_duration(delay.median)} (median), {_duration(delay.p90)} (p90), "
+        f"{_duration(delay.max)} (max)"
         for where, delay in (("paged", total.delay), ("in the digest", total.digest_delay))
         if delay is not None
     ]
@@ -136,27 +136,29 @@ def _missed(one: Missed, zone: ZoneInfo, evaluation: Evaluation) -> list[str]:
 
 def _seen(one: Missed, evaluation: Evaluation) -> str:
     if not one.seen:
-        return "nothing was seen"
+        return "no matching incident"
     first, label = one.seen[0], one.label
     if first.sent == "none":
         how = f"not sent: {first.reason}"
     elif first.alerted is not None and first.alerted < label.start - evaluation.tolerance:
-        how = "told before it began"
+        how = "sent before the label starts"
     elif first.alerted is not None and not evaluation.first < first.alerted <= evaluation.last:
-        how = "told outside what is counted"
+        how = "sent outside the evaluated period"
     else:
         how = (
-            "a page, and growth is for the digest" if label.verdict == "growth" else "people said it was none"
+            "a page, but growth belongs in the digest"
+            if label.verdict == "growth"
+            else "labelled as no incident"
         )
     return f"{first.id[:8]} {how}"
 
 
 def _false(one: FalsePage, zone: ZoneInfo) -> list[str]:
     if one.label is None:
-        return [*cells(one.incident, zone), "no label is about it"]
+        return [*cells(one.incident, zone), "no matching label"]
     by = f" by {one.label.by}" if one.label.by else ""
-    said = f"{one.label.kind.value.replace('_', ' ')}{by}{': ' if one.label.note else ''}{one.label.note}"
-    return [*cells(one.incident, zone), cut(clean(said), _NOTE)]
+    text = f"{one.label.kind.value.replace('_', ' ')}{by}{': ' if one.label.note else ''}{one.label.note}"
+    return [*cells(one.incident, zone), cut(clean(text), _NOTE)]
 
 
 def _other(one: Found, zone: ZoneInfo) -> list[str]:
@@ -175,8 +177,8 @@ def _of_label(label: Label, zone: ZoneInfo) -> list[str]:
 def _outside(evaluation: Evaluation, zone: ZoneInfo) -> list[str]:
     lines = []
     for why, edge, when in (
-        ("before", evaluation.first, "before {}, when baselines are young"),
-        ("after", evaluation.last, "after {}, where what was judged ends"),
+        ("before", evaluation.first, "before {}, during the warm-up of baselines"),
+        ("after", evaluation.last, "after {}, the end of the replay"),
     ):
         if number := sum(each == why for _, each in evaluation.outside):
             lines.append(f"not counted: {counted(number, 'label')} {when.format(ENGLISH.clock(edge, zone))}")

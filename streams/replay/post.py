@@ -1,4 +1,4 @@
-"""Posts what a replay would have told to one Slack channel, when asked to: for people to judge."""
+"""``--post``: the pages of a replay in one Slack channel, for people to judge."""
 
 import asyncio
 import os
@@ -21,18 +21,18 @@ from config.settings import Settings
 from streams.replay.replayed import Replayed
 
 MOST: Final = 20
-"""Pages that are posted: more nobody would read in a row."""
+"""Pages to post at most: no one would read more in a row."""
 
-PACE: Final = 1.1  # seconds between two messages: Slack takes one a second and channel
+PACE: Final = 1.1  # seconds between two messages: Slack accepts one per second and channel
 TRIES: Final = 5
 
 
 class PostError(Exception):
-    """A message did not arrive; the text says which, why, and what helps."""
+    """A message could not be posted; the text says which, why, and what helps."""
 
 
 def messages(found: Replayed) -> list[Message]:
-    """Return a heading and the pages, each in its last state, in the order in which they would have left."""
+    """Return a heading and the pages, each in its last state, in the order of their alerts."""
     zone, words = ZoneInfo(found.settings.digest.timezone), phrases_of(found.settings.notify.locale)
     renderer = Renderer(Links(found.settings.links), zone, words, pressable=False)
     pages = sorted(
@@ -40,48 +40,48 @@ def messages(found: Replayed) -> list[Message]:
     )
     text = (
         f"Replay of {words.clock(found.first, zone)} to {words.clock(found.last, zone)}: {len(pages)} pages, "
-        f"{found.pages_per_week:.1f} a week. Nothing of this happens now."
+        f"{found.pages_per_week:.1f} a week. None of this is happening now."
     )
     if len(pages) > MOST:
         text += f" The first {MOST} follow."
     heading = {"type": "section", "text": {"type": "mrkdwn", "text": escape(text, SECTION)}}
-    told = [Message(text=text, blocks=[heading])]
+    posts = [Message(text=text, blocks=[heading])]
     for one in pages[:MOST]:
         action = Action.OPEN if one.end is None else Action.RESOLVE
         at = one.alerted or one.start
-        told.append(
+        posts.append(
             renderer(Notice(id=one.id, action=action, at=at, reason=NoticeReason.OVER, incidents=[one]))
         )
-    return told
+    return posts
 
 
 async def post(
-    told: Sequence[Message],
+    posts: Sequence[Message],
     channel: str,
     sink: Sink,
     *,
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
     wall: Callable[[], float] = time.time,
 ) -> int:
-    """Post messages one after the other; return how many.
+    """Post messages one after the other; return their number.
 
     Parameters
     ----------
-    told
+    posts
         The messages.
     channel
-        ``#name`` or the id of a channel.
+        ``#name`` or the id of the channel.
     sink
         Slack.
     wait, wall
-        Waiting for seconds, and epoch seconds.
+        Sleep for seconds; return epoch seconds.
 
     Raises
     ------
     PostError
-        When one is refused, or did not arrive after some tries. What was posted before it stays.
+        When Slack refuses a message, or several attempts fail. Earlier messages stay posted.
     """
-    for number, message in enumerate(told):
+    for number, message in enumerate(posts):
         row = OutboxRow(
             id=f"replay-{wall():.0f}-{number}",
             destination=str(Destination(SLACK, channel)),
@@ -95,11 +95,11 @@ async def post(
         outcome = await _delivered(sink, row, wait)
         if outcome.result is not Result.SENT:
             raise PostError(
-                f"{channel}: message {number + 1} of {len(told)} did not arrive ({outcome.error}); "
-                "`uneri check` says what Slack thinks of the token and the channel"
+                f"{channel}: message {number + 1} of {len(posts)} could not be posted ({outcome.error}); "
+                "run `uneri check` to test the token and the channel"
             )
         await wait(PACE)
-    return len(told)
+    return len(posts)
 
 
 async def _delivered(sink: Sink, row: OutboxRow, wait: Callable[[float], Awaitable[None]]) -> DeliveryOutcome:
@@ -113,26 +113,26 @@ async def _delivered(sink: Sink, row: OutboxRow, wait: Callable[[float], Awaitab
 
 
 def token_of(settings: Settings) -> str:
-    """Return the token that a replay posts with.
+    """Return the Slack token to post with.
 
     Raises
     ------
     PostError
-        When there is none.
+        When it is not set.
     """
     token = os.environ.get(settings.slack.token_env)
     if not token:
-        raise PostError(f"{settings.slack.token_env} is not set: --post needs the bot token there")
+        raise PostError(f"{settings.slack.token_env} is not set; --post needs the Slack bot token in it")
     return token
 
 
 def post_replay(found: Replayed, channel: str) -> int:
-    """Post what a replay would have told; return how many messages that were.
+    """Post the pages of a replay; return the number of messages.
 
     Raises
     ------
     PostError
-        When there is no token, or a message did not arrive.
+        When there is no token, or a message could not be posted.
     """
     slack = found.settings.slack
     token = token_of(found.settings)

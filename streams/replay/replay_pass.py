@@ -1,4 +1,4 @@
-"""One pass over history, judged with any number of configurations at once."""
+"""One pass over history, judged with any number of configurations."""
 
 import time
 from collections import Counter
@@ -9,24 +9,21 @@ from config.settings import Settings
 from streams.detect.detect import Watch
 from streams.engine.rolling import SECTIONS, Rolled, Rolling
 from streams.engine.stage_parts import parts_of, parts_under
-from streams.history.source import History, Piece
-from streams.replay.judge import ReplayJudge, SourceRun
+from streams.history.source import History, OnProgress, Piece
+from streams.replay.replay_judge import ReplayJudge, SourceRun
 from streams.replay.replayed import Replayed
-from streams.replay.state import Progressed
+from streams.replay.state import ReplayState
 
 SAVED_EVERY: Final = 30.0
-"""Seconds between two states, and at least twenty times what writing one takes."""
-
-Show = Callable[[float, int, int], None]
-"""Is told the fraction read, the records so far and the event time reached (0 before the first step)."""
+"""Minimum seconds between two saved states, extended to twenty times what saving one takes."""
 
 
-class Stopped(Exception):  # noqa: N818 - asked for, no error
-    """A replay was asked to stop, and did so between two pieces."""
+class Stopped(Exception):  # noqa: N818 - requested, not an error
+    """A replay has stopped between two pieces, on request."""
 
 
 class _Group(NamedTuple):
-    """Configurations that roll up alike: the records are decoded once for all of them."""
+    """Configurations with equal rollup, which share decoding and rollup."""
 
     rolling: Rolling
     judges: list[ReplayJudge]
@@ -38,11 +35,11 @@ class ReplayPass:
     Parameters
     ----------
     history
-        What is read.
+        The history to read.
     configs
-        The configurations; those with equal ``time`` and ``rollup`` sections share decoding and rollup.
+        Configurations; those with equal ``time`` and ``rollup`` sections share decoding and rollup.
     watch
-        Is shown every judgement of the first configuration.
+        Called with every judgement of the first configuration.
     """
 
     def __init__(self, history: History, configs: Sequence[Settings], watch: Watch | None = None) -> None:
@@ -65,37 +62,35 @@ class ReplayPass:
 
     @property
     def done(self) -> float:
-        """The fraction of the history that was taken in."""
+        """The fraction of the history that has been read."""
         return self._done
 
     @property
     def series(self) -> int:
-        """How many series the first configuration keeps."""
+        """Number of series of the first configuration."""
         return self._judges[0].series
 
     def run(
         self,
-        progress: Show | None = None,
+        progress: OnProgress | None = None,
         save: Callable[[], None] | None = None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> list[Replayed]:
-        """Read to the end; return what each configuration found, in their order.
+        """Read to the end; return one result per configuration, in order.
 
         Parameters
         ----------
-        progress
-            Is told how far it has come.
         save
-            Is called now and then between two pieces, to keep ``state``.
+            Called now and then between two pieces, to save ``state``.
         stopping
-            Asked between two pieces.
+            Called between two pieces; when it returns true, the replay stops.
 
         Raises
         ------
         Stopped
-            When ``stopping`` says so; ``save`` was called then.
+            When ``stopping`` returned true; ``save`` has been called.
         streams.history.source.ReplayError
-            When history cannot be read on.
+            When the history cannot be read.
         """
         began = time.perf_counter()
         saved, took = began, 0.0
@@ -131,14 +126,14 @@ class ReplayPass:
         self._places[piece.partition] = piece.place
         self._done = piece.done
 
-    def state(self, asked: str, series_parts: int = 0) -> Progressed:
-        """Return how far it has come; see ``Progressed`` for what is put to it."""
+    def state(self, asked: str, series_parts: int = 0) -> ReplayState:
+        """Return the state to resume from."""
         parts: dict[str, bytes] = {}
         for number, group in enumerate(self._groups):
             parts |= parts_under(f"rolling/{number}", group.rolling.snapshot())
         for number, judge in enumerate(self._judges):
             parts |= parts_under(f"judge/{number}", judge.snapshot())
-        return Progressed(
+        return ReplayState(
             asked=asked,
             bounds=dict(self._history.bounds),
             places=self._places,
@@ -148,23 +143,23 @@ class ReplayPass:
             parts=parts,
         )
 
-    def resume(self, progressed: Progressed) -> None:
-        """Go on from a state of the same history and configurations.
+    def resume(self, state: ReplayState) -> None:
+        """Resume from a state of the same history and configurations.
 
         Raises
         ------
         streams.history.source.ReplayError
-            When the history has changed since.
+            When the history has changed.
         detectors.state.state.StateError
-            When it was written by another version.
+            When another version wrote the state.
         """
-        self._history.resume(progressed.bounds, progressed.places)
+        self._history.resume(state.bounds, state.places)
         for number, group in enumerate(self._groups):
-            group.rolling.restore(parts_of(f"rolling/{number}", progressed.parts))
+            group.rolling.restore(parts_of(f"rolling/{number}", state.parts))
         for number, judge in enumerate(self._judges):
-            judge.restore(parts_of(f"judge/{number}", progressed.parts))
-        self._places, self._begun = progressed.places, Counter(progressed.begun)
-        self._done = progressed.done
+            judge.restore(parts_of(f"judge/{number}", state.parts))
+        self._places, self._begun = state.places, Counter(state.begun)
+        self._done = state.done
 
 
 def _rolled(rolling: Rolling, piece: Piece) -> Rolled:

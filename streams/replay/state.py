@@ -1,4 +1,4 @@
-"""The state of a replay that is under way: one file in its output folder, so that a killed one goes on."""
+"""The saved state of an unfinished replay: a file in its output folder from which it resumes."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -12,28 +12,28 @@ NAME: Final = ".replay-state"
 
 
 class ReplayStateError(Exception):
-    """The file of an unfinished replay cannot be gone on from; the text says why, and what helps."""
+    """An unfinished replay cannot be resumed; the text says why, and what helps."""
 
 
-class Progressed(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """How far a replay has come."""
+class ReplayState(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """How far a replay has got."""
 
-    asked: str  # fingerprint of what was asked: the source as written, the stretch, every configuration
-    bounds: dict[str, Any]  # what the source fixed when it was opened
-    places: dict[str, Any]  # where each partition goes on
-    begun: dict[str, int]  # how many records each partition gave so far
+    asked: str  # fingerprint of the request: sources as written, time range, configurations
+    bounds: dict[str, Any]  # bounds of the history
+    places: dict[str, Any]  # where each partition continues
+    begun: dict[str, int]  # records read so far of each partition
     done: float
-    series_parts: int  # parts of series.parquet that are ended
+    series_parts: int  # completed parts of series.parquet
     parts: dict[str, bytes]
 
 
-def load_state(out: Path, asked: str) -> Progressed | None:
-    """Return how far the unfinished replay in a folder has come; None when there is none.
+def load_state(out: Path, asked: str) -> ReplayState | None:
+    """Return the state of the unfinished replay in a folder; None when there is none.
 
     Raises
     ------
     ReplayStateError
-        When it was another replay, or the file is damaged or none.
+        When it belongs to another replay, or the file is damaged.
     OSError
         When it cannot be read.
     """
@@ -43,24 +43,24 @@ def load_state(out: Path, asked: str) -> Progressed | None:
     except FileNotFoundError:
         return None
     except IsADirectoryError:
-        raise _no_file(path) from None
+        raise _is_folder(path) from None
     try:
-        progressed = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(data), type=Progressed)
+        state = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(data), type=ReplayState)
     except (zstandard.ZstdError, msgspec.MsgspecError):
         raise ReplayStateError(
             f"{path}: the state of an unfinished replay is damaged or of another version; "
-            "begin anew with --restart"
+            "start over with --restart"
         ) from None
-    if progressed.asked != asked:
+    if state.asked != asked:
         raise ReplayStateError(
-            f"{out}: holds an unfinished replay of another source, stretch or configuration; "
-            "choose another --out, or begin anew with --restart"
+            f"{out}: contains an unfinished replay of another source, time range or configuration; "
+            "choose another --out, or start over with --restart"
         )
-    return progressed
+    return state
 
 
-def save_state(out: Path, progressed: Progressed) -> None:
-    """Write how far a replay has come, as a whole.
+def save_state(out: Path, state: ReplayState) -> None:
+    """Write the state atomically.
 
     Raises
     ------
@@ -68,25 +68,25 @@ def save_state(out: Path, progressed: Progressed) -> None:
         When it cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
-    packed = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(progressed))
+    packed = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(state))
     write_whole(out / NAME, packed)
 
 
 def drop_state(out: Path) -> None:
-    """Forget an unfinished replay.
+    """Delete the state of an unfinished replay.
 
     Raises
     ------
     ReplayStateError
-        When a folder is in its place.
+        When its path is a folder.
     OSError
         When it cannot be deleted.
     """
     path = out / NAME
     if path.is_dir():
-        raise _no_file(path)
+        raise _is_folder(path)
     path.unlink(missing_ok=True)
 
 
-def _no_file(path: Path) -> ReplayStateError:
-    return ReplayStateError(f"{path}: is a folder, and not the state of a replay; move it away")
+def _is_folder(path: Path) -> ReplayStateError:
+    return ReplayStateError(f"{path}: is a folder, but must be the state file of a replay; move it away")

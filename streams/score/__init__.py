@@ -1,4 +1,4 @@
 """Plain timestamp,value files judged by the judge of live buckets.
 
-May import process alone of this package.
+May import process, decode.parse and history.unpacked of this package.
 """

@@ -1,4 +1,4 @@
-"""``uneri score``: plain series judged by the judge of live buckets, one CSV of verdicts for each."""
+"""``uneri score``: judges plain series as live buckets are judged; writes one CSV of verdicts per file."""
 
 import contextlib
 import os
@@ -20,33 +20,32 @@ from config.settings import JudgeSettings
 from detectors.score.score import Scored, score
 from streams.process.progress import Progress
 from streams.process.series_error import SeriesError
-from streams.score.series_file import read_series, unpacked_name, write_verdicts
+from streams.score.csv_series import read_series, unpacked_name, write_verdicts
 
 JudgeSeries = Callable[[NDArray[np.int64], NDArray[np.float64], JudgeSettings], Scored]
-
 
 _NO_FOLDER: Final = (FileExistsError, NotADirectoryError)
 
 
 class Done(NamedTuple):
-    """What became of one file."""
+    """The result of one file."""
 
     source: Path
     rows: int = 0
     alerts: int = 0
-    late: int = 0  # rows that could not be judged, being no later than one before them
+    late: int = 0  # rows not judged, because they are not later than all earlier ones
     problem: str = ""
 
 
 def targets(sources: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """Return where the verdicts on each file are written: below ``out``, as the files lie below each other.
+    """Return the output path of each file: below ``out``, relative to the common parent folder of all files.
 
-    The folders that all files share are left out, so that equal names in different folders stay apart.
+    So equal names in different folders stay apart.
 
     Raises
     ------
     SeriesError
-        When two would be written to one place, or one would be written over.
+        When two files have the same output path, or an input would be overwritten.
 
     Examples
     --------
@@ -56,7 +55,7 @@ def targets(sources: Sequence[Path], out: Path) -> dict[Path, Path]:
     """
     if not sources:
         return {}
-    absolute = {source: Path(os.path.abspath(source)) for source in sources}  # noqa: PTH100  # links stay links
+    absolute = {source: Path(os.path.abspath(source)) for source in sources}  # noqa: PTH100  # symbolic links are kept
     shared = os.path.commonpath([path.parent for path in absolute.values()])
     found: dict[Path, Path] = {}
     taken: dict[Path, Path] = {}
@@ -66,25 +65,27 @@ def targets(sources: Sequence[Path], out: Path) -> dict[Path, Path]:
         if absolute[other] == path:
             found.setdefault(other, target)
             continue
-        raise SeriesError(f"{other} and {source} would both be written to {target}; score them apart")
+        raise SeriesError(f"{other} and {source} would both be written to {target}; score them separately")
     inputs = {path.resolve() for path in absolute.values()}
     for source, target in found.items():
         if target.resolve() in inputs:
-            raise SeriesError(f"{source}: would be written over; choose another folder with --out")
+            raise SeriesError(f"{source}: would be overwritten; choose another folder with --out")
     return found
 
 
 def unreadable(source: Path) -> str:
-    """Say why a path is no file that can be judged; nothing where it is one."""
+    """Return why a path cannot be read as a file; empty if it can."""
     if source.is_file():
         return ""
     if source.is_dir():
-        return f"{source}: is a folder; name the files in it"
-    return f"{source}: {'is no plain file; write it to one first' if source.exists() else 'no such file'}"
+        return f"{source}: is a folder; give the files in it"
+    if source.exists():
+        return f"{source}: not a regular file; save its content to one first"
+    return f"{source}: no such file"
 
 
 def score_file(source: Path, target: Path, settings: JudgeSettings, judge: JudgeSeries = score) -> Done:
-    """Judge one file and write what was found; what is wrong with it is in the result."""
+    """Judge one file and write its verdicts; errors are returned in the result."""
     try:
         series = read_series(source)
         usable = series.rising()
@@ -96,20 +97,25 @@ def score_file(source: Path, target: Path, settings: JudgeSettings, judge: Judge
     except SeriesError as error:
         return Done(source, problem=str(error))
     except OSError as error:
-        what = (
-            "a file is where a folder must be" if isinstance(error, _NO_FOLDER) else error.strerror or error
+        why = (
+            "a file is in the place of a folder" if isinstance(error, _NO_FOLDER) else error.strerror or error
         )
-        return Done(source, problem=f"{target}: cannot be written: {what}; choose another folder with --out")
+        return Done(source, problem=f"{target}: cannot be written: {why}; choose another folder with --out")
     return Done(source, len(usable), int(found.alert.sum()), int((~usable).sum()))
 
 
 def run_score(sources: Sequence[Path], out: Path, settings: JudgeSettings, jobs: int | None = None) -> int:
-    """Judge the files over so many processes (all cores without), say what was found, return the exit code.
+    """Judge the files, print a summary, and return the exit code.
+
+    Parameters
+    ----------
+    jobs
+        Number of processes; None: one per core.
 
     Raises
     ------
     SeriesError
-        When nothing can begin.
+        When no file can be judged at all.
     """
     began = perf_counter()
     problems = list(dict.fromkeys(filter(None, map(unreadable, sources))))
@@ -117,7 +123,7 @@ def run_score(sources: Sequence[Path], out: Path, settings: JudgeSettings, jobs:
     tasks = targets([source for source in sources if not unreadable(source)], out)
     sizes = {source: source.stat().st_size for source in tasks}
     rows = alerts = size = 0
-    with _ended_by_sigterm(), Progress("score", sys.stderr) as progress:
+    with _unwound_by_sigterm(), Progress("score", sys.stderr, unit="rows") as progress:
         for done in _all_done(tasks, sizes, settings, max(min(jobs or _cores(), len(tasks)), 1)):
             rows, alerts, size = rows + done.rows, alerts + done.alerts, size + sizes[done.source]
             progress.show(size / max(sum(sizes.values()), 1), rows, 0)
@@ -125,35 +131,38 @@ def run_score(sources: Sequence[Path], out: Path, settings: JudgeSettings, jobs:
                 problems.append(done.problem)
             if done.late:
                 typer.echo(
-                    f"{done.source}: {done.late:,} of {done.rows:,} rows are not later than one before them "
-                    "and were not judged",
+                    f"{done.source}: {done.late:,} of {done.rows:,} rows were not judged: "
+                    "their timestamps are not later than those of all earlier rows",
                     err=True,
                 )
     seconds = perf_counter() - began
     for problem in sorted(problems):
         typer.echo(f"uneri: {problem}", err=True)
-    asked = len(tasks) + missing
-    judged = asked - len(problems)
-    typer.echo(f"{out}: {judged} of {asked} files, {rows:,} rows, {alerts:,} alerts, {seconds:.1f} s")
+    given = len(tasks) + missing
+    typer.echo(
+        f"{out}: {given - len(problems)} of {given} files, {rows:,} rows, {alerts:,} alerts, {seconds:.1f} s"
+    )
     return 2 if problems else 0
 
 
 def _all_done(
     tasks: dict[Path, Path], sizes: dict[Path, int], settings: JudgeSettings, jobs: int
 ) -> Iterator[Done]:
-    """Yield each file's result as it comes; the largest begin first, so that none is waited for alone."""
+    """Yield each result when done; large files start first, so that none runs alone at the end."""
     order = sorted(tasks, key=lambda source: -sizes[source])
     if jobs == 1:
         for source in order:
             yield score_file(source, tasks[source], settings)
         return
-    # spawned, not forked: a process of compiled code and threads cannot be copied safely
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_end_when_interrupted)
+    # spawned: a process with threads and compiled code cannot be forked safely
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_exit_on_interrupt)
     try:
         for future in as_completed([pool.submit(score_file, each, tasks[each], settings) for each in order]):
             yield future.result()
     except BrokenProcessPool:
-        raise SeriesError("a process ended before its file was judged; is there enough memory?") from None
+        raise SeriesError(
+            "a process was killed, possibly out of memory; run fewer at a time with --jobs"
+        ) from None
     except SystemExit:
         for child in active_children():
             child.terminate()
@@ -163,8 +172,8 @@ def _all_done(
 
 
 @contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let a request to end unwind the stack: what the processes share is given back."""
+def _unwound_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM unwind the stack, so that shared resources are released."""
 
     def end(*_: object) -> None:
         raise SystemExit(128 + signal.SIGTERM)
@@ -176,12 +185,12 @@ def _ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, usual)
 
 
-def _end_when_interrupted() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # at once and without a traceback; the parent says it
+def _exit_on_interrupt() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # at once and without a traceback; the parent reports it
 
 
 def _cores() -> int:
     try:
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # no Linux
+    except AttributeError:  # only Linux has it
         return os.cpu_count() or 1

@@ -22,7 +22,7 @@ from config.links import Links
 from config.settings import DigestSettings, LimitsSettings, Settings, TableLimit
 from streams.engine.engine import Engine
 from streams.engine.judging import Emitted
-from streams.replay.judge import with_fate
+from streams.replay.replay_judge import with_fate
 from streams.replay.replayed import Replayed, write
 from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulation import Simulation

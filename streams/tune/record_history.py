@@ -1,25 +1,21 @@
-"""One pass over history that leaves every step measured, in a file that a second run finds again."""
+"""One pass over history that records its measured steps in a file, for trials and for later searches."""
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 from config.settings import Settings
 from detectors.state.state import StateError
 from streams.engine.rolling import Rolling
-from streams.history.source import History
+from streams.history.source import History, OnProgress
 from streams.measure.measuring import Measuring
 from streams.process.whole_file import whole_file
 from streams.tune.recording import NAME, Recording, RecordingWriter
 
-Show = Callable[[float, int, int], None]
-"""Is told the fraction read, the records so far and the event time reached (0 before the first step)."""
 
-
-def recorded(mark: str, folder: Path) -> Recording | None:
-    """Return the recording with this fingerprint that lies in a folder, whole; None where none does."""
+def load_recording(fingerprint: str, folder: Path) -> Recording | None:
+    """Return the intact recording with this fingerprint in a folder; None when there is none."""
     try:
-        found = Recording(folder / NAME, mark)
+        found = Recording(folder / NAME, fingerprint)
         found.check()
     except (FileNotFoundError, StateError):
         return None
@@ -27,44 +23,41 @@ def recorded(mark: str, folder: Path) -> Recording | None:
 
 
 def record(
-    history: History, settings: Settings, mark: str, folder: Path, progress: Show | None = None
+    history: History, settings: Settings, fingerprint: str, folder: Path, progress: OnProgress | None = None
 ) -> Recording:
-    """Read all of a history and leave its measured steps in a folder.
+    """Read a whole history and record its measured steps in a folder.
 
     Parameters
     ----------
     settings
-        Their ``time`` and ``rollup`` sections are gone by.
-    mark
-        The fingerprint of both.
+        Only the ``time`` and ``rollup`` sections matter here.
+    fingerprint
+        Identifies history and settings.
 
     Raises
     ------
     streams.history.source.ReplayError
         When the history cannot be read.
     OSError
-        When the file cannot be written; it names it.
+        When the file cannot be written; it names the file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rolling, measuring = (
-        Rolling(settings, history.partitions),
-        Measuring(history.partitions, settings),
-    )
-    begun: Counter[str] = Counter()
+    rolling, measuring = Rolling(settings, history.partitions), Measuring(history.partitions, settings)
+    read: Counter[str] = Counter()
     bad = reached = 0
     with whole_file(folder / NAME) as part, part.open("wb") as file:
-        writer = RecordingWriter(file, mark)
+        writer = RecordingWriter(file, fingerprint)
         for piece in history.pieces(rolling.watermark):
             if piece.records is None:
                 rolled = rolling.finish(piece.partition)
             else:
-                begun[piece.partition] += len(piece.records)
+                read[piece.partition] += len(piece.records)
                 rolled = rolling.feed(piece.partition, piece.records)
             bad += len(rolled.rejected)
             for step in measuring.feed(rolled.blocks):
                 writer.add(step)
                 reached = step.start
             if progress:
-                progress(piece.done, begun.total(), reached)
+                progress(piece.done, read.total(), reached)
         writer.close(settings.time.step, bad)
-    return Recording(folder / NAME, mark)
+    return Recording(folder / NAME, fingerprint)

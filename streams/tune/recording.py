@@ -1,7 +1,7 @@
-"""MeasuredStep steps in a file: read once from history, judged as often as one likes.
+"""A file of measured steps: read from history once, judged any number of times.
 
-A head, frames of steps in which no series begins but before the first, and a tail with what they come to;
-each is packed, zstd, and behind its length. The file is there as a whole or not at all.
+It holds a head, frames of steps, and a tail with the totals; each is compressed (zstd) and prefixed with its
+length. New series start only at the first step of a frame. The file appears complete or not at all.
 """
 
 import os
@@ -25,7 +25,7 @@ from streams.measure.measured_step import Fresh, LateStep, MeasuredStep
 
 NAME: Final = "recording.zst"
 MOST_STEPS: Final = 256
-"""Steps of a frame: some hours, so that reading up to a moment reads little beyond it."""
+"""Steps per frame: some hours, so that reading up to a given time reads little beyond it."""
 
 _HEAD: Final = "recording-head"
 _FRAME: Final = "recording-frame"
@@ -36,53 +36,53 @@ _LEVEL: Final = 3
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """What a whole recording comes to. Times are epoch seconds."""
+    """Totals of a whole recording. Times are epoch seconds."""
 
     records: int = 0
     steps: int = 0
-    series: int = 0  # those of edges included
+    series: int = 0  # including those of edges
     first: int = 0  # start of the first step
     last: int = 0  # end of the last
-    bad: int = 0  # records that could not be read
+    bad: int = 0  # records that could not be decoded
 
 
 class _Fresh(msgspec.Struct, array_like=True):
     place: int
-    about: tuple[str, ...]  # of an edge, its source and its target one after the other
+    about: tuple[str, ...]  # of an edge: its source followed by its target
     value: str
 
 
 class _Frame(msgspec.Struct, array_like=True):
     fresh: list[_Fresh]  # before its first step
-    scopes: list[tuple[str, ...]]  # rows that came since the frame before
-    tags: dict[int, list[tuple[int, str, str, float]]]  # by step, where there are any
-    late: dict[int, list[int]]  # by step, the starts of what came late
+    scopes: list[tuple[str, ...]]  # rows added since the previous frame
+    tags: dict[int, list[tuple[int, str, str, float]]]  # by step, if any
+    late: dict[int, list[int]]  # by step, the starts of late steps
 
 
 def fingerprint(history: History, settings: Settings, asked: object = "") -> str:
-    """Tell which history a recording is of, and how it was rolled up: equal where its steps are.
+    """Return a hash that is equal exactly for recordings of equal steps: the same history, rolled up alike.
 
-    ``asked`` is what was asked for of it, as the bounds of a history of files do not say.
+    ``asked`` is the requested time range, which the bounds of a history of files do not contain.
     """
-    said = [
+    parts = [
         f"{_VERSION} {asked}",
         msgspec.json.encode(dict(history.bounds), order="sorted").decode(),
         *history.partitions,
         settings.model_dump_json(include=set(SECTIONS)),
     ]
-    return blake2b("\x1f".join(said).encode(), digest_size=16).hexdigest()
+    return blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
 
 
 class RecordingWriter:
-    """Writes the steps of one history, in order."""
+    """Writes the steps of one history in order."""
 
-    def __init__(self, file: BinaryIO, mark: str) -> None:
+    def __init__(self, file: BinaryIO, fingerprint: str) -> None:
         self._file = file
         self._pack = zstandard.ZstdCompressor(level=_LEVEL)
         self._steps: list[MeasuredStep] = []
-        self._scopes = 0  # rows that were written
+        self._scopes = 0  # rows written so far
         self._count = self._first = self._last = self._records = self._series = 0
-        self._write(pack(_HEAD, _VERSION, mark, {}))
+        self._write(pack(_HEAD, _VERSION, fingerprint, {}))
 
     def add(self, step: MeasuredStep) -> None:
         """Append a step."""
@@ -91,7 +91,7 @@ class RecordingWriter:
         self._steps.append(step)
 
     def close(self, width: int, bad: int) -> Totals:
-        """Write the tail; ``width`` are the seconds of a step."""
+        """Write the tail; ``width`` is the length of a step in seconds."""
         self._flush()
         last = self._last + width if self._count else 0
         totals = Totals(self._records, self._count, self._series, self._first, last, bad)
@@ -144,7 +144,7 @@ def _alike(one: MeasuredStep, other: MeasuredStep) -> bool:
 
 
 class Recording:
-    """A recording that lies in a file.
+    """A recording in a file.
 
     Attributes
     ----------
@@ -153,17 +153,17 @@ class Recording:
     Raises
     ------
     detectors.state.state.StateError
-        When the file is no recording, is damaged, or is of another history, rollup or version.
+        When the file is not a recording, is damaged, or belongs to another history, rollup or version.
     OSError
         When it cannot be read.
     """
 
-    def __init__(self, path: Path, mark: str) -> None:
+    def __init__(self, path: Path, fingerprint: str) -> None:
         self.path = path
         with path.open("rb") as file:
             head, _ = unpack(_read(file), _HEAD, _VERSION, str)
-            if head != mark:
-                raise StateError("the recording is of another history or rollup")
+            if head != fingerprint:
+                raise StateError("the recording belongs to another history or rollup")
             at = file.tell()
             size = file.seek(0, 2)
             tail_at = at
@@ -175,12 +175,12 @@ class Recording:
         self._end = tail_at
 
     def check(self) -> None:
-        """Read all of it once, without making steps of it.
+        """Read the whole file once, without decoding its steps.
 
         Raises
         ------
         detectors.state.state.StateError
-            When anything in it is damaged.
+            When any part is damaged.
         """
         with self.path.open("rb") as file:
             _read(file)
@@ -188,7 +188,7 @@ class Recording:
                 unpack(_read(file), _FRAME, _VERSION, _Frame)
 
     def steps(self, until: int | None = None) -> Iterator[MeasuredStep]:
-        """Yield the steps in order, those that end later than ``until`` (epoch seconds) left out."""
+        """Yield the steps in order, without those that end after ``until`` (epoch seconds)."""
         width = (self.totals.last - self.totals.first) // max(self.totals.steps, 1)
         scopes: list[ScopeOrEdge] = []
         with self.path.open("rb") as file:
@@ -239,11 +239,11 @@ def _steps_of(part: bytes, scopes: list[ScopeOrEdge]) -> Iterator[MeasuredStep]:
 def _read(file: BinaryIO) -> bytes:
     length = int.from_bytes(file.read(_LENGTH), "big")
     if length > os.fstat(file.fileno()).st_size - file.tell():
-        raise StateError("the recording ends before its end")
+        raise StateError("the recording is truncated")
     body = file.read(length)
     try:
         return zstandard.ZstdDecompressor().decompress(body)
-    except (zstandard.ZstdError, MemoryError) as error:  # a damaged head may say any size
+    except (zstandard.ZstdError, MemoryError) as error:  # a damaged head may claim any size
         raise StateError(f"the recording is damaged ({error})") from error
 
 

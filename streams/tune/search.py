@@ -1,32 +1,26 @@
-"""The search: seeded, asked in batches of one size and told in order, so that it can be done again."""
+"""The search: a seeded sampler with batches of fixed size and results in order, hence reproducible."""
 
 import warnings
 from typing import Final
 
 import optuna
 
-from streams.tune.rule import Rule
-from streams.tune.space import Choice, Number, Space
+from streams.tune.pick import Rule
+from streams.tune.space import Choice, Space
 from streams.tune.trial import TrialOutcome, Trials
 
 BATCH: Final = 8
-"""Configurations asked for at a time, however many are tried at a time."""
+"""Configurations that the sampler proposes at a time, whatever the number of processes."""
 
 STARTUP: Final = 10
-"""Trials at random before the sampler goes by what it has seen."""
+"""Random trials before the sampler uses what it has seen."""
 
 _CALMER: Final = ((-2, 0), (0, 1), (-4, 0), (-2, 1), (0, 2))
 _KEENER: Final = ((2, 0), (0, -1), (4, 0), (4, -1), (6, 0))
-"""What anybody would try: so many values up or down of the sensitivity, and of how long it must last."""
+"""Obvious first candidates: by how many values sensitivity and persist move from the present ones."""
 
 _OVER: Final = 4.0
-"""How much worse a page above the budget is than one below."""
-
-
-def sensitivity_of(space: Space, choice: Choice) -> float:
-    """Return the sensitivity that a choice has."""
-    changes: dict[str, Number] = space.changes(choice)
-    return float(changes.get("judge.sensitivity", space.settings.judge.sensitivity))
+"""How much more a page above the budget costs than a page below it."""
 
 
 def search(
@@ -34,9 +28,9 @@ def search(
 ) -> list[tuple[Choice, TrialOutcome]]:
     """Try ``count`` configurations, the present and the shipped one first; return all in order.
 
-    The sampler is TPE (Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011) over all
-    settings together, of two objectives by non-domination (Ozaki et al., GECCO 2020). Those of a batch that
-    are not told yet count as bad ones, so that it is spread.
+    The sampler is multivariate TPE (Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS
+    2011), which handles two objectives by non-domination (Ozaki et al., GECCO 2020). Pending trials count as
+    bad ones (constant liar), which spreads a batch.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
@@ -53,13 +47,13 @@ def search(
         choices = [tuple(int(trial.params[knob.key]) for knob in space.knobs) for trial in asked]
         outcomes = trials.outcomes(choices)
         for trial, choice, outcome in zip(asked, choices, outcomes, strict=True):
-            study.tell(trial, _values(rule, outcome, sensitivity_of(space, choice)))
+            study.tell(trial, _values(rule, outcome, space.sensitivity(choice)))
             made.append((choice, outcome))
     return made
 
 
 def _first(space: Space, rule: Rule, trials: Trials) -> list[Choice]:
-    """Return what is tried first: what is, what is shipped, and what anybody would try to the better."""
+    """Return the first candidates: the present configuration, the shipped one, and obvious improvements."""
     now = trials.outcomes([space.present])[0]
     too_many = now.pages_per_week > (rule.budget or 0.0)
     calmer = now.false_pages > len(now.missed) if rule.labelled else too_many
@@ -83,7 +77,7 @@ def _sampler(seed: int) -> optuna.samplers.BaseSampler:
 
 
 def _values(rule: Rule, outcome: TrialOutcome, sensitivity: float) -> list[float]:
-    """Return what the sampler is told."""
+    """Return the objectives that the sampler gets."""
     if rule.labelled:
         high, low = rule.objectives(outcome, sensitivity)
         over = 0.0 if rule.budget is None else max(0.0, outcome.pages_per_week - rule.budget)

@@ -1,4 +1,4 @@
-"""Which settings a search may turn, and to which values."""
+"""The search space: which settings a search may change, and to which values."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -12,7 +12,7 @@ from detectors.model.measures import Measure
 
 Number = float | int
 Choice = tuple[int, ...]
-"""One configuration of a space: of every knob, which of its values."""
+"""One configuration of a space: an index into the values of each knob."""
 
 _OCTAVE: Final = 2.0
 _SENSITIVITY: Final = tuple(_OCTAVE ** (part / 4) for part in range(-8, 9))  # a quarter to four times
@@ -34,40 +34,44 @@ _OF_GROWTH: Final = frozenset({Verdict.GROWTH, Verdict.LIMIT})
 
 
 class Knob(NamedTuple):
-    """One setting and what may be tried of it, the present value and the shipped one among it."""
+    """One setting and the values to try, the present one and the shipped default among them."""
 
     key: str  # section.setting, section.measure.setting
     values: tuple[Number, ...]  # ascending
-    present: int  # which of them the present configuration has
-    shipped: int  # which of them is the shipped default
+    present: int  # index of the present value
+    shipped: int  # index of the shipped default
 
 
 class Space(NamedTuple):
-    """The settings that are searched, around a configuration."""
+    """The settings to search, around the present configuration."""
 
     settings: Settings
     knobs: tuple[Knob, ...]
 
     @property
     def present(self) -> Choice:
-        """The configuration as it is."""
+        """The present configuration."""
         return tuple(knob.present for knob in self.knobs)
 
     @property
     def shipped(self) -> Choice:
-        """The shipped defaults, of the settings that are searched."""
+        """The shipped defaults of the searched settings."""
         return tuple(knob.shipped for knob in self.knobs)
 
     def changes(self, choice: Choice) -> dict[str, Number]:
-        """Return the settings that are not as they are, with their values."""
+        """Return the settings that a choice changes, with their new values."""
         return {
             knob.key: knob.values[at]
             for knob, at in zip(self.knobs, choice, strict=True)
             if at != knob.present
         }
 
+    def sensitivity(self, choice: Choice) -> float:
+        """Return the sensitivity of a choice."""
+        return float(self.changes(choice).get("judge.sensitivity", self.settings.judge.sensitivity))
+
     def settings_of(self, choice: Choice) -> Settings:
-        """Return the configuration with what was chosen."""
+        """Return the configuration of a choice."""
         return changed(self.settings, self.changes(choice))
 
 
@@ -91,20 +95,20 @@ def changed(settings: Settings, changes: Mapping[str, Number]) -> Settings:
 
 
 def value_of(settings: Settings, key: str) -> Number:
-    """Return what a configuration has for a knob."""
+    """Return the value of a setting by its key."""
     found: object = settings
     for name in key.split("."):
         found = getattr(found, name)
-    assert isinstance(found, float | int)  # noqa: S101  # keys are those of knobs
+    assert isinstance(found, float | int)  # noqa: S101  # only numeric settings are knobs
     return found
 
 
 def space_for_labels(settings: Settings, evaluation: Evaluation, incidents: Sequence[Incident]) -> Space:
-    """Return what is worth turning, by what the present configuration gets wrong.
+    """Return the settings worth searching, given what the present configuration gets wrong.
 
-    The floors of a measure only where it has false pages or missed labels; those of growth and limits only
-    where such labels or incidents are. What costs history (``weeks``, ``young``) is left alone: a search over
-    some weeks cannot tell what it is worth.
+    The floors of a measure are included only if it has false pages or missed labels, the settings of growth
+    and limits only if such labels or incidents exist. ``weeks`` and ``young`` are never searched: a history
+    of some weeks cannot show what they are worth.
     """
     knobs = _of_deviation(settings, _PERSIST)
     for measure in _measures(evaluation):
@@ -123,10 +127,10 @@ def space_for_labels(settings: Settings, evaluation: Evaluation, incidents: Sequ
 
 
 def space_for_budget(settings: Settings) -> Space:
-    """Return what may be turned when nobody said what is right: never the floors.
+    """Return the settings to search without labels.
 
-    They say which changes matter, and only people know that; and nothing is asked to last more than twice as
-    long as now.
+    Floors are left out: they define which changes matter, which only people know. ``persist`` at most
+    doubles.
     """
     most = 2 * settings.judge.persist
     return Space(settings, tuple(_of_deviation(settings, [one for one in _PERSIST if one <= most])))
@@ -146,7 +150,7 @@ def _scaled(settings: Settings, key: str, scales: Iterable[float]) -> Knob:
 
 
 def _listed(settings: Settings, key: str, values: Iterable[Number]) -> Knob:
-    """Make a knob of the values within the bounds, without what is nearly the present or the shipped one."""
+    """Make a knob of the values within the bounds, without those close to the present or the shipped one."""
     present, shipped = value_of(settings, key), value_of(_SHIPPED, key)
     low, high = _BOUNDS.get(key, (0.0, float("inf")))
     fixed = {present, shipped}
@@ -160,7 +164,7 @@ def _listed(settings: Settings, key: str, values: Iterable[Number]) -> Knob:
 
 
 def _readable(value: float) -> float:
-    """Round to two digits: what people write.
+    """Round to two significant digits, as people write them.
 
     Examples
     --------
@@ -171,7 +175,7 @@ def _readable(value: float) -> float:
 
 
 def _measures(evaluation: Evaluation) -> list[str]:
-    """Return the floors whose measures have false pages or missed labels."""
+    """Return the floors of measures with false pages or missed labels."""
     wrong = {page.incident.primary.measure.value for page in evaluation.false_pages}
     for missed in evaluation.missed:
         wrong |= {missed.label.measure} if missed.label.measure else set()

@@ -1,4 +1,4 @@
-"""The trade-off of a search as a picture: one SVG file that is light or dark as its viewer is."""
+"""The trade-off of a search as an SVG file that follows the light or dark mode of its viewer."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ WIDTH: Final = 720
 HEIGHT: Final = 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 64, 56
 
-# Okabe and Ito's palette, as in the charts of messages
+# the palette of Okabe and Ito, as in the charts of messages
 _STYLE: Final = """
   svg{--ink:#1d1c1d;--faint:#6b7280;--grid:#e5e7eb;--paper:#ffffff;--line:#0072b2;--now:#d55e00;--pick:#009e73;
     background:var(--paper);font-family:system-ui,-apple-system,'Segoe UI',sans-serif;font-size:13px}
@@ -24,30 +24,30 @@ _STYLE: Final = """
 """
 
 _FARTHEST: Final = 2.0
-"""How many times farther than all points the line of the budget may lie: they would be squashed else…"""
+"""How many times farther than all points the budget line may lie: beyond, it would squash them…"""
 
 _NEAR: Final = 10.0
-"""…and where it lies near in any case."""
+"""…unless it lies below this value."""
 
 Point = tuple[float, float]
 
 
 class Tradeoff(NamedTuple):
-    """What is drawn. A point is (across, up)."""
+    """The content of the chart. A point is (across, up)."""
 
     title: str
-    across: str  # what the axes say
+    across: str  # axis titles
     up: str
-    share: bool  # whether ``up`` is a part of one, written in per cent
+    share: bool  # whether ``up`` is a share, written in per cent
     tried: Sequence[Point]
     front: Sequence[Point]  # from left to right
     present: Point
     pick: Point
-    budget: float | None = None  # a line up, left out where it would lie far from all points
+    budget: float | None = None  # a vertical line, left out when it lies far from all points
 
 
 def draw_tradeoff(chart: Tradeoff) -> str:
-    """Return the picture. The same points give the same bytes."""
+    """Return the SVG text. The same points give the same bytes."""
     every = (*chart.tried, *chart.front, chart.present, chart.pick)
     most = max(x for x, _ in every)
     budget = chart.budget
@@ -71,10 +71,10 @@ def draw_tradeoff(chart: Tradeoff) -> str:
     ]
     for value in up:
         _, y = place((0.0, value))
-        said = f"{value:.0%}" if chart.share else f"{value:g}"
+        text = f"{value:.0%}" if chart.share else f"{value:g}"
         parts += [
             f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>',
-            f'<text class="faint" x="{_LEFT - 8}" y="{y}" dy="4" text-anchor="end">{said}</text>',
+            f'<text class="faint" x="{_LEFT - 8}" y="{y}" dy="4" text-anchor="end">{text}</text>',
         ]
     for value in across:
         x, _ = place((value, 0.0))
@@ -104,25 +104,25 @@ def draw_tradeoff(chart: Tradeoff) -> str:
 def _legend(*, budget: bool) -> list[str]:
     entries = [
         ("tried", "tried", 3.5, 62),
-        ("on", "not beaten", 4.0, 104),
-        ("now", "as it is", 7.0, 82),
+        ("on", "Pareto front", 4.0, 112),
+        ("now", "present", 7.0, 82),
         ("pick", "pick", 6.0, 58),
         *([("budget", "budget", 0.0, 62)] if budget else []),
     ]
     parts: list[str] = []
     x = WIDTH - _RIGHT - sum(wide for *_, wide in entries) + 8
-    for name, said, radius, wide in entries:
+    for name, text, radius, wide in entries:
         if radius:
             parts.append(_circle(name, (str(x), "48"), radius))
         else:
             parts.append(f'<line class="{name}" x1="{x}" x2="{x}" y1="40" y2="56"/>')
-        parts.append(f'<text class="faint" x="{x + 13}" y="52">{said}</text>')
+        parts.append(f'<text class="faint" x="{x + 13}" y="52">{text}</text>')
         x += wide
     return parts
 
 
 def _stairs(front: Sequence[Point]) -> list[Point]:
-    """Return the corners of what can be had: between two points, what the left one has."""
+    """Return the corners of the front: between two points, the level of the left one."""
     corners: list[Point] = []
     for point in front:
         if corners:
@@ -136,7 +136,7 @@ def _circle(name: str, place: tuple[str, str], radius: float) -> str:
 
 
 def _ticks(most: float) -> list[float]:
-    """Return some five round numbers from 0 on, the last of them above ``most``.
+    """Return about five round numbers from 0, the last of them at or above ``most``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""One trial: a configuration over the recording, measured; many of them in processes of their own."""
+"""Trials: configurations judged over the recording and measured, several at a time in own processes."""
 
 import multiprocessing
 import signal
@@ -11,31 +11,63 @@ from typing import NamedTuple, Self, TypeVar
 
 from alerting.commands.labels import Label
 from alerting.evaluation.evaluation import Evaluation, evaluate
+from alerting.incidents.incident import Incident
+from alerting.incidents.incidents import Incidents
+from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
+from streams.detect.detect import Detect
+from streams.detect.gather import Gather
 from streams.process.parent_watch import end_with_parent
-from streams.tune.judge_recording import Verdicts, judge_recording
+from streams.replay.replay_judge import with_fate
+from streams.tune.periods import Periods
 from streams.tune.recording import Recording
 from streams.tune.space import Choice, Number, Space, changed
-from streams.tune.stretch import Stretches
 
 T = TypeVar("T")
 
 
+class JudgedRecording(NamedTuple):
+    """What a configuration finds in a recording. Times are epoch seconds."""
+
+    incidents: list[Incident]  # each in its last state, ordered by start
+    first: int  # start of the first judged step; 0 without steps
+    last: int  # end of the last one
+
+
+def judge_recording(recording: Recording, settings: Settings, until: int | None = None) -> JudgedRecording:
+    """Judge the steps of a recording as the daemon would have.
+
+    Parameters
+    ----------
+    until
+        Epoch seconds; later steps are left out.
+    """
+    detect, gather = Detect(0, (), settings), Gather(1)
+    incidents = Incidents(settings, remember_all=True)
+    pipeline = Pipeline(settings, keep=True)
+    first = last = 0
+    for step in recording.steps(until):
+        for one in gather.feed([detect.judge(step)]):
+            pipeline.feed(incidents.feed(one.findings, one.watermark), one.watermark)
+            first, last = first or step.start, one.watermark
+    return JudgedRecording([with_fate(one, pipeline) for one in incidents.known()], first, last)
+
+
 @dataclass(frozen=True, slots=True)
 class TrialOutcome:
-    """What a configuration came to on one stretch."""
+    """How a configuration did in one period."""
 
-    missed: tuple[Label, ...]  # labels of incidents that were not told
-    labels: int  # of incidents
+    missed: tuple[Label, ...]  # labels of incidents that were not found
+    labels: int  # labels of incidents
     pages: int
     false_pages: int
     weeks: float
-    delay: float | None  # median seconds until the labels that were found were paged
-    fitting: int = 0  # labels that some incident is about, told or not
+    delay: float | None  # median seconds from the start of a found label to its page
+    fitting: int = 0  # labels that some incident matches, reported or not
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> "TrialOutcome":
-        """Take from an evaluation what a search goes by."""
+        """Take the figures that a search compares from an evaluation."""
         total = evaluation.total
         missed = tuple(one.label for one in evaluation.missed)
         delay = total.delay.median if total.delay else None
@@ -44,32 +76,32 @@ class TrialOutcome:
 
     @property
     def found(self) -> int:
-        """How many labels were told."""
+        """How many labels were found."""
         return self.labels - len(self.missed)
 
     @property
     def recall(self) -> float:
-        """The part of the labels that was told; 0 without labels."""
+        """The share of labels that were found; 0 without labels."""
         return self.found / self.labels if self.labels else 0.0
 
     @property
     def pages_per_week(self) -> float:
-        """Pages in a week."""
+        """Pages per week."""
         return self.pages / self.weeks
 
     @property
     def false_pages_per_week(self) -> float:
-        """Pages that nobody wanted, in a week."""
+        """False pages per week."""
         return self.false_pages / self.weeks
 
     @property
     def f1(self) -> float:
         """The harmonic mean of recall and precision: ``2 found / (2 found + missed + false pages)``."""
-        all_told = 2 * self.found + len(self.missed) + self.false_pages
-        return 2 * self.found / all_told if all_told else 0.0
+        total = 2 * self.found + len(self.missed) + self.false_pages
+        return 2 * self.found / total if total else 0.0
 
     def to_json(self, *, labelled: bool) -> dict[str, object]:
-        """Return its form in ``tune.json``; without labels, None is what nothing is known of."""
+        """Return the content for ``tune.json``; without labels, what they would tell is None."""
         known = {
             "labels": self.labels,
             "found": self.found,
@@ -83,62 +115,62 @@ class TrialOutcome:
         return {**pages, **(known if labelled else dict.fromkeys(known))}
 
 
-class Ground(NamedTuple):
-    """What trials are made on."""
+class TrialSetup(NamedTuple):
+    """What all trials of a search share."""
 
     path: Path  # of the recording
-    mark: str  # and its fingerprint
+    fingerprint: str  # of the recording
     settings: Settings
     labels: tuple[Label, ...]
-    stretches: Stretches
+    periods: Periods
 
 
-class Both(NamedTuple):
-    """The same configuration on both stretches."""
+class OutcomePair(NamedTuple):
+    """One configuration in both periods."""
 
     searched: TrialOutcome
     unseen: TrialOutcome
 
 
-def searched(ground: Ground, changes: Mapping[str, Number]) -> tuple[Verdicts, Evaluation]:
-    """Judge up to the split, and not a step more, and measure what is told between warm-up and split."""
-    at = ground.stretches
-    settings = changed(ground.settings, changes)
-    verdicts = judge_recording(Recording(ground.path, ground.mark), settings, at.split)
-    return verdicts, evaluate(verdicts.incidents, ground.labels, at.first, at.split)
+def searched(setup: TrialSetup, changes: Mapping[str, Number]) -> tuple[JudgedRecording, Evaluation]:
+    """Judge up to the split, and not a step further; measure the search period."""
+    at = setup.periods
+    settings = changed(setup.settings, changes)
+    judged = judge_recording(Recording(setup.path, setup.fingerprint), settings, at.split)
+    return judged, evaluate(judged.incidents, setup.labels, at.first, at.split)
 
 
-def on_both(ground: Ground, changes: Mapping[str, Number]) -> Both:
-    """Judge all of it in one go; measure either stretch by what was told in it."""
-    at = ground.stretches
-    settings = changed(ground.settings, changes)
-    verdicts = judge_recording(Recording(ground.path, ground.mark), settings)
+def in_both_periods(setup: TrialSetup, changes: Mapping[str, Number]) -> OutcomePair:
+    """Judge the whole recording in one pass; measure each period on its own."""
+    at = setup.periods
+    settings = changed(setup.settings, changes)
+    judged = judge_recording(Recording(setup.path, setup.fingerprint), settings)
     first, second = (
-        TrialOutcome.of(evaluate(verdicts.incidents, ground.labels, *between))
+        TrialOutcome.of(evaluate(judged.incidents, setup.labels, *between))
         for between in ((at.first, at.split), (at.split, at.last))
     )
-    return Both(first, second)
+    return OutcomePair(first, second)
 
 
 class Trials:
-    """Makes trials, several at a time, each configuration once; how many changes no outcome.
+    """Runs trials, each configuration once. The number of processes does not change any outcome.
 
     Parameters
     ----------
     jobs
-        Processes; 1 makes them in this one.
+        Number of processes; with 1, trials run in this one.
     done
-        Called for every configuration that was asked for, when it is known.
+        Called for each requested configuration once its outcome is known.
     """
 
     def __init__(
-        self, ground: Ground, space: Space, jobs: int, done: Callable[[], None] = lambda: None
+        self, setup: TrialSetup, space: Space, jobs: int, done: Callable[[], None] = lambda: None
     ) -> None:
-        self._ground, self._space, self._done = ground, space, done
+        self._setup, self._space, self._done = setup, space, done
         self.known: dict[Choice, TrialOutcome] = {}
         self._others = {process.name for process in multiprocessing.active_children()}
         self._pool = (
-            ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (ground,))
+            ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _initialize, (setup,))
             if jobs > 1
             else None
         )
@@ -151,33 +183,33 @@ class Trials:
     ) -> None:
         if self._pool is None:
             return
-        if kind is not None:  # nobody waits for trials that are under way
+        if kind is not None:  # no one needs the trials still running
             for process in multiprocessing.active_children():
                 if process.name not in self._others:
                     process.kill()
         self._pool.shutdown(cancel_futures=True)
 
     def outcomes(self, choices: Sequence[Choice]) -> list[TrialOutcome]:
-        """Return what each of the configurations comes to on the searched stretch, in their order."""
+        """Return the outcome of each configuration in the search period, in order."""
         fresh = list(dict.fromkeys(one for one in choices if one not in self.known))
-        for choice, outcome in zip(fresh, self._made(fresh), strict=True):
+        for choice, outcome in zip(fresh, self._run(fresh), strict=True):
             self.known[choice] = outcome
             self._done()
         for _ in range(len(choices) - len(fresh)):
             self._done()
         return [self.known[one] for one in choices]
 
-    def _made(self, choices: Sequence[Choice]) -> Iterator[TrialOutcome]:
+    def _run(self, choices: Sequence[Choice]) -> Iterator[TrialOutcome]:
         changes = [self._space.changes(one) for one in choices]
         if self._pool is None:
-            return (TrialOutcome.of(searched(self._ground, one)[1]) for one in changes)
+            return (TrialOutcome.of(searched(self._setup, one)[1]) for one in changes)
         return self._mapped(self._pool, _trial, changes)
 
-    def both(self, choices: Iterable[Choice]) -> list[Both]:
-        """Return what configurations come to on both stretches."""
+    def both(self, choices: Iterable[Choice]) -> list[OutcomePair]:
+        """Return the outcomes of configurations in both periods."""
         changes = [self._space.changes(one) for one in choices]
         if self._pool is None:
-            return [on_both(self._ground, one) for one in changes]
+            return [in_both_periods(self._setup, one) for one in changes]
         return list(self._mapped(self._pool, _both, changes))
 
     @staticmethod
@@ -186,7 +218,7 @@ class Trials:
         of: Callable[[Mapping[str, Number]], T],
         changes: Sequence[dict[str, Number]],
     ) -> Iterator[T]:
-        """Begin trials. The first of them starts the processes, which inherit that Ctrl-C is not for them."""
+        """Start trials. The first call starts the worker processes, which inherit the blocked SIGINT."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return iter(pool.map(of, changes))
@@ -194,20 +226,20 @@ class Trials:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_ground: Ground | None = None  # of a process that makes trials
+_setup: TrialSetup | None = None  # of a worker process
 
 
-def _begin(ground: Ground) -> None:
-    global _ground  # noqa: PLW0603  # what a process of a pool is started with has no other place
+def _initialize(setup: TrialSetup) -> None:
+    global _setup  # noqa: PLW0603  # the initializer of a pool has no other place to put it
     end_with_parent()
-    _ground = ground
+    _setup = setup
 
 
 def _trial(changes: Mapping[str, Number]) -> TrialOutcome:
-    assert _ground is not None  # noqa: S101  # the pool began with it
-    return TrialOutcome.of(searched(_ground, changes)[1])
+    assert _setup is not None  # noqa: S101  # set by the initializer of the pool
+    return TrialOutcome.of(searched(_setup, changes)[1])
 
 
-def _both(changes: Mapping[str, Number]) -> Both:
-    assert _ground is not None  # noqa: S101  # the pool began with it
-    return on_both(_ground, changes)
+def _both(changes: Mapping[str, Number]) -> OutcomePair:
+    assert _setup is not None  # noqa: S101  # set by the initializer of the pool
+    return in_both_periods(_setup, changes)

@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def examples() -> list[tuple[str, str]]:
-    """Return each example with what it is said to print."""
+    """Return each example with its documented output."""
     blocks = re.findall(r"```python\n(.*?)```.*?```text\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     assert len(blocks) == 2
     return blocks
@@ -49,7 +49,7 @@ def test_the_examples_print_what_the_page_shows(folder: Path, monkeypatch: pytes
     monkeypatch.chdir(folder)
     for code, shown in examples():
         names: dict[str, Any] = {}  # each stands alone
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
             exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102 - our own page
-        assert said.getvalue() == shown
+        assert printed.getvalue() == shown

@@ -1,4 +1,4 @@
-"""Laws of the drivers: the same records tell the same whichever way they come in."""
+"""Laws of the drivers: the same records give the same findings, whatever the driver."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,12 +33,12 @@ class Topic(list[bytes]):
 
 @pytest.fixture(scope="module")
 def direct() -> list[Finding]:
-    """What the engine tells of the records while they go on: a topic has no end."""
+    """Findings of the engine without an end of the source: a topic has none."""
     return Engine(SETTINGS, ["requests/0"], SHARDS).feed("requests/0", DISTURBED).findings
 
 
 def crashing(make: Any, topic: Topic, random: Random, to: Sequence[Topic]) -> None:
-    """Feed a stage the topic, killing it now and then: what it said since its checkpoint, it says again."""
+    """Feed a stage the topic, killing it now and then: it repeats what it emitted since its checkpoint."""
     stage, at, saved = make(), 0, (0, None)
     while at < len(topic):
         chunk = topic.chunk(at, at + random.choice((1, 20, 300)))
@@ -55,7 +55,7 @@ def crashing(make: Any, topic: Topic, random: Random, to: Sequence[Topic]) -> No
                 stage.restore(parts)
 
 
-def test_the_stages_of_the_kafka_driver_tell_what_the_engine_tells_also_when_each_crashes(
+def test_the_stages_of_the_kafka_driver_find_what_the_engine_finds_even_when_each_crashes(
     direct: list[Finding],
 ) -> None:
     random = Random(4)  # noqa: S311
@@ -68,18 +68,18 @@ def test_the_stages_of_the_kafka_driver_tell_what_the_engine_tells_also_when_eac
 
         crashing(make, topic, random, [findings])
     steps = [msgspec.msgpack.decode(value, type=Judged) for value in findings]
-    told = {(step.shard, step.start): step.findings for step in steps}
-    assert len(told) < len(steps), "some were said twice"
-    assert all(told[step.shard, step.start] == step.findings for step in steps), "and twice the same"
+    by_step = {(step.shard, step.start): step.findings for step in steps}
+    assert len(by_step) < len(steps), "some were emitted twice"
+    assert all(by_step[step.shard, step.start] == step.findings for step in steps), "and both times alike"
     every = [msgspec.msgpack.decode(msgspec.msgpack.encode(one), type=Finding) for one in direct]
 
     def order(finding: Finding) -> tuple[str, int]:
         return finding.id, finding.revision
 
-    assert sorted((one for each in told.values() for one in each), key=order) == sorted(every, key=order)
+    assert sorted((one for each in by_step.values() for one in each), key=order) == sorted(every, key=order)
 
 
-def test_a_replayed_file_tells_what_the_engine_tells(tmp_path: Path) -> None:
+def test_a_replayed_file_gives_the_findings_of_the_engine(tmp_path: Path) -> None:
     engine = Engine(SETTINGS, ["files/0"], SHARDS)
     newest = {one.id: one for one in engine.feed("files/0", DISTURBED).findings}
     newest |= {one.id: one for one in engine.finish("files/0").findings}

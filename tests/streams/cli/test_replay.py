@@ -1,4 +1,4 @@
-"""``uneri replay`` at the command line: killed and gone on with, asked to stop, refused in one line."""
+"""``uneri replay`` at the command line: killed and resumed, asked to stop, refused in one line."""
 
 import json
 import signal
@@ -61,9 +61,9 @@ class Loading(MetaPathFinder):
 sys.meta_path.insert(0, Loading())
 if where in {"reports", "history"}:
     from streams.cli import replay as replay_command
-    from streams.replay import results as replay_results
+    from streams.replay import output as replay_output
     if where == "reports":
-        replay_results.write_report = lambda *_, **__: ask()
+        replay_output.write_report = lambda *_, **__: ask()
     else:
         replay_command.open_history = lambda *_, **__: ask()
 main()
@@ -108,7 +108,7 @@ def uninterrupted(events: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     return left_in(out)
 
 
-def test_a_replay_that_is_killed_again_and_again_leaves_the_files_of_an_uninterrupted_one(
+def test_a_replay_killed_again_and_again_writes_the_files_of_an_uninterrupted_one(
     events: Path, tmp_path: Path, uninterrupted: dict[str, bytes]
 ) -> None:
     out = tmp_path / "out"
@@ -118,24 +118,24 @@ def test_a_replay_that_is_killed_again_and_again_leaves_the_files_of_an_uninterr
         assert not (out / "findings.jsonl").exists()
     last = replay(events, out, "--series")
     assert last.exit_code == 0
-    assert "uneri: goes on at " in last.stderr
+    assert "uneri: resuming at " in last.stderr
     assert left_in(out).keys() == uninterrupted.keys()
     for name, data in left_in(out).items():
         assert data == uninterrupted[name], name
 
 
-def test_asked_to_stop_it_keeps_what_it_has_and_says_how_to_go_on(
+def test_asked_to_stop_it_keeps_its_state_and_says_how_to_resume(
     events: Path, tmp_path: Path, uninterrupted: dict[str, bytes]
 ) -> None:
     out = tmp_path / "out"
     for name in ("SIGINT", "SIGTERM"):
         stopped = dying(events, out, 9, name, "--series")
         assert stopped.returncode == 130
-        assert "the same command goes on from there" in stopped.stderr
+        assert "run the same command again to resume" in stopped.stderr
         assert "Traceback" not in stopped.stderr
     other = replay(events, out)
     assert other.exit_code == 2
-    assert "holds an unfinished replay of another source, stretch or configuration" in other.stderr
+    assert "contains an unfinished replay of another source, time range or configuration" in other.stderr
     assert replay(events, out, "--series").exit_code == 0
     assert left_in(out)["incidents.jsonl"] == uninterrupted["incidents.jsonl"]
 
@@ -148,7 +148,7 @@ def test_asked_to_stop_it_keeps_what_it_has_and_says_how_to_go_on(
         ("history", ""),
         (
             "reports",
-            "uneri: stopped while the results were written; the same command writes them\n",
+            "uneri: stopped while writing the results; run the same command again to write them\n",
         ),
     ],
 )
@@ -164,7 +164,7 @@ def test_it_stops_alike_whenever_it_is_asked_to(events: Path, tmp_path: Path, wh
     assert not (out / ".report.html.part").exists()
 
 
-def test_what_fails_when_the_results_are_written_is_gone_on_from_with_the_same_command(
+def test_a_failure_while_writing_the_results_is_resumed_with_the_same_command(
     events: Path, tmp_path: Path, uninterrupted: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay_pass, "SAVED_EVERY", 0)
@@ -177,11 +177,11 @@ def test_what_fails_when_the_results_are_written_is_gone_on_from_with_the_same_c
     (out / "report.html").rmdir()
     last = replay(events, out, "--series")
     assert last.exit_code == 0, last.stderr
-    assert "uneri: goes on at " in last.stderr
+    assert "uneri: resuming at " in last.stderr
     assert left_in(out) == uninterrupted
 
 
-def test_parts_of_a_replay_that_was_killed_at_its_very_end_are_swept_by_the_next(
+def test_parts_of_a_replay_killed_at_its_very_end_are_deleted_by_the_next(
     events: Path, tmp_path: Path
 ) -> None:
     parts = tmp_path / "out" / ".series"
@@ -192,12 +192,12 @@ def test_parts_of_a_replay_that_was_killed_at_its_very_end_are_swept_by_the_next
     assert not parts.exists()
 
 
-def test_restart_begins_anew_and_takes_no_notice_of_what_was_left(events: Path, tmp_path: Path) -> None:
+def test_restart_starts_over_and_ignores_an_unfinished_replay(events: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     dying(events, out, 9, "SIGTERM")
     done = replay(events, out, "--restart")
     assert done.exit_code == 0
-    assert "goes on" not in done.stderr
+    assert "resuming" not in done.stderr
     assert not (out / ".replay-state").exists()
 
 
@@ -212,12 +212,10 @@ def test_files_that_changed_while_it_was_stopped_are_refused(events: Path, tmp_p
     (folder / "b.ndjson").write_bytes(b'{"ts": 1760000000, "service": "shop"}\n')
     refused = replay(folder, out)
     assert refused.exit_code == 2
-    assert refused.stderr.endswith(
-        "b.ndjson: has changed since the replay began; begin anew with --restart\n"
-    )
+    assert refused.stderr.endswith("b.ndjson: changed since the replay started; start over with --restart\n")
 
 
-def test_two_configurations_leave_the_findings_of_each(events: Path, tmp_path: Path) -> None:
+def test_two_configurations_write_the_findings_of_each(events: Path, tmp_path: Path) -> None:
     dull = tmp_path / "dull.yaml"
     dull.write_text("judge: {young: 3600, sensitivity: 0.2}\n")
     out = tmp_path / "out"
@@ -230,19 +228,19 @@ def test_two_configurations_leave_the_findings_of_each(events: Path, tmp_path: P
     ("more", "said"),
     [
         (["--from", "2025-10-10", "--to", "2025-10-09"], "--from must be before --to"),
-        (["--from", "2030-01-01"], "between --from and --to, 15 of them bad"),
+        (["--from", "2030-01-01"], "nothing to judge between --from and --to (15 records, 15 of them bad)"),
         (["--from", "yesterday"], "Invalid value"),
         (["--against", "/nowhere.yaml"], "/nowhere.yaml"),
     ],
 )
-def test_what_cannot_be_is_refused(events: Path, tmp_path: Path, more: list[str], said: str) -> None:
+def test_invalid_options_are_refused(events: Path, tmp_path: Path, more: list[str], said: str) -> None:
     refused = replay(events, tmp_path / "out", *more)
     assert refused.exit_code == 2
     assert said in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
-def test_a_folder_that_cannot_be_written_ends_in_one_line(events: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported_in_one_line(events: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     refused = replay(events, tmp_path / "out")
     assert refused.exit_code == 2
@@ -267,14 +265,15 @@ def test_a_folder_that_another_replay_writes_to_is_refused_and_left_alone(
 
 
 @pytest.mark.parametrize("more", [[], ["--restart"]])
-def test_a_folder_where_the_state_would_be_is_said_to_be_one(
-    events: Path, tmp_path: Path, more: list[str]
-) -> None:
+def test_a_folder_in_place_of_the_state_is_refused(events: Path, tmp_path: Path, more: list[str]) -> None:
     state = tmp_path / "out" / ".replay-state"
     state.mkdir(parents=True)
     refused = replay(events, tmp_path / "out", *more)
     assert refused.exit_code == 2
-    assert refused.stderr == f"uneri: {state}: is a folder, and not the state of a replay; move it away\n"
+    assert (
+        refused.stderr
+        == f"uneri: {state}: is a folder, but must be the state file of a replay; move it away\n"
+    )
 
 
 KNOWN = """\
@@ -296,7 +295,7 @@ def test_labels_say_what_was_found_and_a_gate_fails_on_what_was_missed(events: P
     assert "table:other" in (out / "report.html").read_text("utf-8")
 
 
-def test_nothing_of_an_earlier_replay_is_left_that_the_new_one_does_not_leave(
+def test_files_of_an_earlier_replay_that_the_new_one_does_not_write_are_deleted(
     events: Path, tmp_path: Path, uninterrupted: dict[str, bytes]
 ) -> None:
     out = tmp_path / "out"
@@ -308,20 +307,18 @@ def test_nothing_of_an_earlier_replay_is_left_that_the_new_one_does_not_leave(
     refused = replay(events, out, "--from", "2030-01-01")
     assert refused.exit_code == 2
     assert (out / "comparison.json").exists(), "there is nothing new yet"
-    (out / "notes.txt").write_bytes(b"of somebody else")
+    (out / "notes.txt").write_bytes(b"of someone else")
     assert replay(events, out).exit_code == 0
     new = left_in(out)
-    assert new.pop("notes.txt") == b"of somebody else"
+    assert new.pop("notes.txt") == b"of someone else"
     new["series.parquet"] = uninterrupted["series.parquet"]
     assert new == uninterrupted
 
 
-def test_what_is_of_somebody_else_in_the_folder_of_the_other_configuration_stays(
-    events: Path, tmp_path: Path
-) -> None:
+def test_foreign_files_in_the_folder_of_the_other_configuration_stay(events: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / "against").mkdir(parents=True)
-    (out / "against" / "notes.txt").write_bytes(b"of somebody else")
+    (out / "against" / "notes.txt").write_bytes(b"of someone else")
     (out / "against" / "evaluation.json").write_bytes(b"old")
     assert replay(events, out).exit_code == 0
     assert [path.name for path in (out / "against").iterdir()] == ["notes.txt"]
@@ -348,15 +345,15 @@ def test_a_gate_fails_on_pages_that_the_other_configuration_does_not_have(
         ("- {start: nine, kind: spike}\n", [], "known.yaml:1: start is 'nine', which is no time"),
         ("- {start: 9, kind: party}\n", [], "known.yaml:1: kind is 'party'"),
         (KNOWN, ["--fail-on", "new-pages"], "give the other with --against"),
-        (KNOWN, ["--fail-on", "anything"], "--fail-on anything: write new-pages or missed-labels"),
+        (KNOWN, ["--fail-on", "anything"], "--fail-on anything: must be new-pages or missed-labels"),
         (
             "- {start: 5, kind: not_an_anomaly}",
             ["--fail-on", "missed-labels"],
-            "known.yaml has no incident that could be missed",
+            "known.yaml contains no labels of incidents",
         ),
     ],
 )
-def test_labels_and_gates_that_cannot_be_are_refused_before_anything_is_read(
+def test_invalid_labels_and_gates_are_refused_before_anything_is_read(
     events: Path, tmp_path: Path, labels: str, more: list[str], said: str
 ) -> None:
     (tmp_path / "known.yaml").write_text(labels)
@@ -366,11 +363,11 @@ def test_labels_and_gates_that_cannot_be_are_refused_before_anything_is_read(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_token_is_said_before_anything_is_read(
+def test_a_missing_token_is_reported_before_anything_is_read(
     events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
     refused = replay(events, tmp_path / "out", "--post", "#spare")
     assert refused.exit_code == 2
-    assert refused.stderr == "uneri: SLACK_BOT_TOKEN is not set: --post needs the bot token there\n"
+    assert refused.stderr == "uneri: SLACK_BOT_TOKEN is not set; --post needs the Slack bot token in it\n"
     assert not (tmp_path / "out").exists()

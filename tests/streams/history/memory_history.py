@@ -1,4 +1,4 @@
-"""A history in memory, for tests of what reads histories."""
+"""A history in memory, for tests."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle
@@ -8,7 +8,7 @@ from streams.history.source import Piece, ReplayError
 
 
 class MemoryHistory:
-    """Partitions by name, in turns of the given sizes (records); all at once without sizes."""
+    """Partitions by name, yielded in turns of the given numbers of records; at once without sizes."""
 
     def __init__(self, partitions: Mapping[str, Sequence[bytes]], sizes: Sequence[int] = ()) -> None:
         self._records = partitions
@@ -23,7 +23,7 @@ class MemoryHistory:
 
     def resume(self, bounds: Mapping[str, Any], places: Mapping[str, Any]) -> None:
         if bounds != self.bounds:
-            raise ReplayError("the history has changed since; begin anew with --restart")
+            raise ReplayError("the history has changed; start over with --restart")
         self._at.update(places)
 
     def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:  # noqa: ARG002

@@ -26,11 +26,11 @@ def read(*paths: Path, **between: float) -> list[bytes]:
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress], ids=["", ".gz", ".zst"])
 def test_every_line_is_read_whatever_the_file_is_packed_with(
-    tmp_path: Path, pack: object, request: pytest.FixtureRequest
+    tmp_path: Path, pack: Callable[[bytes], bytes], request: pytest.FixtureRequest
 ) -> None:
     suffix = request.node.callspec.id
     file = tmp_path / f"events.ndjson{suffix}"
-    file.write_bytes(pack(PLAIN))  # type: ignore[operator]
+    file.write_bytes(pack(PLAIN))
     assert read(file) == LINES
 
 
@@ -43,7 +43,7 @@ def test_several_zstd_frames_are_one_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("suffix", "packed"), [(".gz", gzip.compress(PLAIN)), (".zst", zstandard.compress(PLAIN))]
 )
-def test_a_file_that_was_cut_off_is_said_to_be_damaged(tmp_path: Path, suffix: str, packed: bytes) -> None:
+def test_a_truncated_file_is_reported_as_damaged(tmp_path: Path, suffix: str, packed: bytes) -> None:
     file = tmp_path / f"events.ndjson{suffix}"
     file.write_bytes(packed[: len(packed) // 2])
     with pytest.raises(ReplayError, match=r"ended before.*is damaged"):
@@ -63,15 +63,15 @@ def test_only_events_between_two_times_are_read_and_bad_ones_stay_to_be_dead_let
     assert read(file, start=1_760_000_010, end=1_760_000_012) == [b"nope", *LINES[10:12]]
 
 
-def test_what_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_path_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ReplayError, match="no such file or folder"):
         FileHistory([tmp_path / "nothing"])
-    with pytest.raises(ReplayError, match="holds no events"):
+    with pytest.raises(ReplayError, match="no event files"):
         FileHistory([tmp_path])
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress], ids=["", ".gz", ".zst"])
-def test_a_replay_goes_on_at_the_byte_where_it_was_left(
+def test_a_replay_resumes_at_the_byte_where_it_stopped(
     tmp_path: Path, pack: Callable[[bytes], bytes], request: pytest.FixtureRequest
 ) -> None:
     suffix = request.node.callspec.id
@@ -89,23 +89,23 @@ def test_a_replay_goes_on_at_the_byte_where_it_was_left(
         rest = list(again.pieces())
         assert [line for piece in (*pieces, *rest) for line in piece.records or ()] == lines
         ends = [piece for piece in (*pieces, *rest) if piece.records is None]
-        assert len(ends) == 1, "the end is told once over both runs"
+        assert len(ends) == 1, "the end is yielded once over both runs"
         assert sorted(piece.done for piece in (*pieces, *rest)) == [piece.done for piece in (*pieces, *rest)]
 
 
-def test_a_file_that_has_changed_since_is_not_gone_on_with(tmp_path: Path) -> None:
+def test_a_changed_file_cannot_be_resumed(tmp_path: Path) -> None:
     file = tmp_path / "events.ndjson"
     file.write_bytes(PLAIN)
     bounds = FileHistory([tmp_path]).bounds
     file.write_bytes(PLAIN + b"\n")
-    with pytest.raises(ReplayError, match="has changed since the replay began; begin anew with --restart"):
+    with pytest.raises(ReplayError, match="changed since the replay started; start over with --restart"):
         FileHistory([tmp_path]).resume(bounds, {})
     file.rename(tmp_path / "other.ndjson")
-    with pytest.raises(ReplayError, match="came or went since the replay began"):
+    with pytest.raises(ReplayError, match="removed since the replay started"):
         FileHistory([tmp_path]).resume(bounds, {})
 
 
-def test_files_that_go_or_change_while_they_are_read_are_those_of_the_beginning(tmp_path: Path) -> None:
+def test_files_removed_or_changed_while_being_read_count_as_on_opening(tmp_path: Path) -> None:
     first, second = tmp_path / "a.ndjson", tmp_path / "b.ndjson"
     first.write_bytes(PLAIN)
     second.write_bytes(PLAIN)
@@ -118,36 +118,36 @@ def test_files_that_go_or_change_while_they_are_read_are_those_of_the_beginning(
     assert history.bounds == began
     assert [line for piece in pieces for line in piece.records or ()] == LINES
     first.write_bytes(PLAIN)
-    with pytest.raises(ReplayError, match="has changed since the replay began"):
+    with pytest.raises(ReplayError, match="changed since the replay started"):
         FileHistory([tmp_path]).resume(began, {})
 
 
-def test_a_file_that_is_gone_when_its_turn_comes_is_said(tmp_path: Path) -> None:
+def test_a_file_removed_before_its_turn_is_reported(tmp_path: Path) -> None:
     for name in ("a.ndjson", "b.ndjson"):
         (tmp_path / name).write_bytes(PLAIN)
     pieces = FileHistory([tmp_path]).pieces()
     next(pieces)
     (tmp_path / "b.ndjson").unlink()
-    with pytest.raises(ReplayError, match=r"b.ndjson: was there when the replay began, and is not any more$"):
+    with pytest.raises(ReplayError, match=r"b.ndjson: removed after the replay started; "):
         list(pieces)
 
 
-def test_an_empty_file_is_told_of(tmp_path: Path) -> None:
+def test_an_empty_file_is_noted(tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_bytes(PLAIN)
     (tmp_path / "b.ndjson").write_bytes(b"")
     history = FileHistory([tmp_path])
-    assert history.notes == [f"{tmp_path / 'b.ndjson'}: is empty"]
+    assert history.notes == [f"{tmp_path / 'b.ndjson'}: empty file"]
     assert read(tmp_path) == LINES
 
 
-def test_a_line_without_an_end_is_cut_and_what_follows_is_read(tmp_path: Path) -> None:
+def test_an_endless_line_is_cut_and_what_follows_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_bytes(b"x" * (2 * LINE_BYTES + 5) + b"\n" + PLAIN)
     found = read(tmp_path)
     assert [len(record) for record in found[:3]] == [LINE_BYTES, LINE_BYTES, 5]
     assert found[3:] == LINES
 
 
-def test_a_very_long_line_is_cut_alike_wherever_reading_went_on(
+def test_a_very_long_line_is_cut_alike_wherever_reading_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert LINE_BYTES == follow.READ
@@ -170,7 +170,7 @@ def test_a_very_long_line_is_cut_alike_wherever_reading_went_on(
 
 
 def followed(data: bytes, read: int) -> list[bytes]:
-    """Return what ``local.follow`` makes of a file, and of the line without an end once it has one."""
+    """Return the records ``local.follow`` reads from a file, its last line completed."""
     records, at = [], 0
     while at < len(data):
         some = data[at : at + read]

@@ -22,13 +22,13 @@ from types import SimpleNamespace
 from config.settings import Settings
 from streams.cli import tune as tune_command
 from streams.tune.space import space_for_budget
-from streams.tune.stretch import Stretches
-from streams.tune.trial import Ground, Trials
+from streams.tune.periods import Periods
+from streams.tune.trial import TrialSetup, Trials
 
 def tune(*_):
     space = space_for_budget(Settings())
-    ground = Ground(Path(sys.argv[1]), "", Settings(), (), Stretches(0, 1, 2, 3))
-    with Trials(ground, space, 2) as trials:
+    setup = TrialSetup(Path(sys.argv[1]), "", Settings(), (), Periods(0, 1, 2, 3))
+    with Trials(setup, space, 2) as trials:
         trials.outcomes([space.present, (0, 0, 0)])
 
 tune_command.tune = tune
@@ -90,9 +90,7 @@ def test_a_search_that_is_asked_to_stop_says_so_and_ends_with_its_processes(
         (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
         _, said = process.communicate(timeout=20)
         assert process.returncode == 130
-        assert said.splitlines() == [
-            "uneri: stopped without results; a recording that is whole is used again"
-        ]
+        assert said.splitlines() == ["uneri: stopped without results; a complete recording will be reused"]
         assert gone(begun)
 
 

@@ -39,16 +39,16 @@ def test_the_most_important_comes_first() -> None:
         "  2025-10-09 18:01 JST  spike  service inventory (requests)       fresh-bb  nothing in A",
         "1 lost page",
         "  2025-10-09 18:00 JST  spike  table ledger (wcu)  lost-aaa  nothing in B",
-        "1 told later",
+        "1 sent later",
         "  2025-10-09 18:00 JST  spike  table items (wcu)  later-b  4 min later",
-        "1 with another verdict",
+        "1 with a different verdict",
         (
             "  2025-10-09 18:00 JST  shift  function inventory-put-item (requests)  "
             "verdict-  spike in A, 1 min earlier"
         ),
-        "1 entry of one digest only",
+        "1 entry in only one digest",
         "  2025-10-09 18:00 JST  growth  table ledger (wcu)  growth-b  only in B",
-        "1 incident alike in both",
+        "1 incident the same in both",
     ]
 
 
@@ -58,25 +58,25 @@ def test_a_page_that_became_an_entry_of_the_digest_is_lost() -> None:
     assert lines[-2].endswith("in the digest in B")
 
 
-def test_what_is_told_about_another_series_is_said() -> None:
+def test_an_incident_about_a_different_series_is_listed() -> None:
     a, b = made("a", members=[finding(PUT)]), made("b", PUT)
     lines = comparison_lines(compare([a], [b]), TOKYO)
-    assert lines[2] == "1 about another series"
+    assert lines[2] == "1 about a different series"
     assert lines[3].endswith("function inventory-put-item (requests)  b  table items (wcu) in A")
 
 
-def test_two_that_are_alike_are_three_lines() -> None:
+def test_equal_results_take_three_lines() -> None:
     assert [line.split()[0] for line in comparison_lines(compare(A, A), TOKYO)] == ["A", "B", "5"]
-    assert comparison_lines(compare([], []), TOKYO)[-1] == "0 incidents alike in both"
+    assert comparison_lines(compare([], []), TOKYO)[-1] == "0 incidents the same in both"
 
 
-def test_many_are_cut_and_what_is_left_out_is_said() -> None:
+def test_long_sections_are_cut_with_the_number_left_out() -> None:
     many = [made(str(n), start=n * 3600) for n in range(12)]
     lines = comparison_lines(compare([], many), TOKYO, most=5)
     assert [line for line in lines if "more" in line] == ["  and 7 more in comparison.json"]
     assert len(lines) == 2 + 1 + 5 + 1 + 1
 
 
-def test_names_from_events_cannot_write_over_the_terminal() -> None:
+def test_names_from_events_cannot_control_the_terminal() -> None:
     hostile = made("a", TABLE._replace(name="items\n\x1b[2Jgone"))
     assert all(line.isprintable() for line in comparison_lines(compare([], [hostile]), TOKYO))

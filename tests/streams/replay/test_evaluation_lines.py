@@ -22,7 +22,7 @@ def evaluated(incidents: list[Incident], *labels: Label) -> Evaluation:
     return evaluate(incidents, labels, T0 - 3600, T0 - 3600 + 7 * 86400)
 
 
-def test_figures_come_first_and_then_what_was_missed_and_false_by_name() -> None:
+def test_figures_come_first_and_then_missed_labels_and_false_pages() -> None:
     incidents = [
         made("items-aaaa", members=[finding(SERVICE)]),
         made("puts-bbbb", PUT, start=7200, verdict=Verdict.SHIFT, after=180),
@@ -42,10 +42,10 @@ def test_figures_come_first_and_then_what_was_missed_and_false_by_name() -> None
     ]
     lines = evaluation_lines(evaluated(incidents, *labels), TOKYO)
     assert lines[:4] == [
-        "3 of 5 labels found (60 %), 1 in the digest only, 1 with another verdict",
+        "3 of 5 labels found (60 %), 1 only in the digest, 1 with a different verdict",
         "3 pages, 1 false, precision 67 %, 1.0 false pages a week",
-        "paged after 2 min (median), 3 min (9 of 10), 3 min at most",
-        "in the digest after 1 d (median), 1 d (9 of 10), 1 d at most",
+        "paged after 2 min (median), 3 min (p90), 3 min (max)",
+        "in the digest after 1 d (median), 1 d (p90), 1 d (max)",
     ]
     table = {line[:18].strip(): line[18:].split() for line in lines[5:11]}
     assert table["total"][:4] == ["5", "3", "60", "%"]
@@ -58,42 +58,42 @@ def test_figures_come_first_and_then_what_was_missed_and_false_by_name() -> None
             "  2025-10-10 19:00 JST  incident  table:ledger  "
             "a load test that went wrong  held-eee not sent: quiet_hours"
         ),
-        "  2025-10-10 20:23 JST  drop      table:orders                               nothing was seen",
+        "  2025-10-10 20:23 JST  drop      table:orders                               no matching incident",
         "1 false page",
         "  2025-10-09 18:00 JST  spike  table ledger (wcu)  ledger-c  expected by U1: a sale",
-        "1 found with another verdict",
+        "1 found with a different verdict",
         "  2025-10-09 20:00 JST  shift  function inventory-put-item (requests)  puts-bbb  labelled spike",
-        "not counted: 1 label before 2025-10-09 17:00 JST, when baselines are young",
-        "not counted: 1 label after 2025-10-16 17:00 JST, where what was judged ends",
+        "not counted: 1 label before 2025-10-09 17:00 JST, during the warm-up of baselines",
+        "not counted: 1 label after 2025-10-16 17:00 JST, the end of the replay",
     ]
 
 
-def test_why_what_was_seen_did_not_count_is_said() -> None:
+def test_the_reason_why_an_incident_did_not_count_is_shown() -> None:
     growing = known("table:items", verdict="growth")
     spiking = known("table:items", verdict="spike")
     press = known("table:items", kind=LabelKind.NOT_AN_ANOMALY, incident="a")
-    for one, labels, said in (
-        (made("a", verdict=Verdict.SHIFT), [growing], "a a page, and growth is for the digest"),
-        (made("a", start=-9000, lasts=None), [spiking], "a told before it began"),
-        (made("a"), [spiking, press], "a people said it was none"),
-        (made("a", after=7 * 86400), [spiking], "a told outside what is counted"),
+    for one, labels, why in (
+        (made("a", verdict=Verdict.SHIFT), [growing], "a a page, but growth belongs in the digest"),
+        (made("a", start=-9000, lasts=None), [spiking], "a sent before the label starts"),
+        (made("a"), [spiking, press], "a labelled as no incident"),
+        (made("a", after=7 * 86400), [spiking], "a sent outside the evaluated period"),
     ):
         lines = evaluation_lines(evaluated([one], *labels), TOKYO)
-        assert lines[lines.index("1 missed label") + 1].endswith(said), said
+        assert lines[lines.index("1 missed label") + 1].endswith(why), why
 
 
-def test_nothing_to_measure_is_said_without_a_ratio() -> None:
+def test_nothing_to_measure_is_shown_without_ratios() -> None:
     lines = evaluation_lines(evaluate([], [], 0, 0), TOKYO)
-    assert lines[:2] == ["no label of an incident in what was judged", "0 pages, 0 false"]
+    assert lines[:2] == ["no labels of incidents in the evaluated period", "0 pages, 0 false"]
     assert lines[-1].split() == ["total", "0", "0", "–", "0", "0", "–", "–", "–", "–", "–"]
 
 
-def test_what_was_told_before_its_label_has_a_delay_below_zero() -> None:
+def test_an_incident_sent_before_its_label_has_a_negative_delay() -> None:
     lines = evaluation_lines(evaluated([made("a", start=-300)], known("table:items")), TOKYO)
-    assert lines[2] == "paged after −4 min (median), −4 min (9 of 10), −4 min at most"
+    assert lines[2] == "paged after −4 min (median), −4 min (p90), −4 min (max)"
 
 
-def test_many_are_cut_and_names_from_events_are_harmless() -> None:
+def test_long_sections_are_cut_and_names_from_events_are_harmless() -> None:
     hostile = TABLE._replace(name="items\x1b[2J\n")
     pages = [made(str(n), hostile, start=n * 3600) for n in range(9)]
     lines = evaluation_lines(evaluated(pages), TOKYO, most=4)

@@ -1,4 +1,4 @@
-"""What is natural to write in a notebook is taken, and what cannot be is said in a sentence."""
+"""The notebook API accepts what is natural to write, and explains what it cannot accept."""
 
 import json
 import re
@@ -30,12 +30,12 @@ def one(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_path_or_text_or_several_of_them_are_sources(one: Path) -> None:
+def test_paths_and_strings_are_sources(one: Path) -> None:
     for sources in (one, str(one), [one], (str(one),), one.parent):
         assert replay(open_history(sources), SETTINGS).records == 300
 
 
-def test_a_time_is_seconds_a_datetime_with_its_zone_or_text(one: Path) -> None:
+def test_a_time_is_seconds_an_aware_datetime_or_text(one: Path) -> None:
     begin, end = datetime.fromtimestamp(START + 100, UTC), START + 200
     tokyo = begin.astimezone(timezone(timedelta(hours=9)))
     for start in (START + 100, float(START + 100), np.int64(START + 100), begin, tokyo, begin.isoformat()):
@@ -46,10 +46,10 @@ def test_a_time_is_seconds_a_datetime_with_its_zone_or_text(one: Path) -> None:
 @pytest.mark.parametrize(
     ("how", "error", "said"),
     [
-        ({"sources": []}, ValueError, "no sources; name files"),
-        ({"sources": [None]}, TypeError, "None is no source; write text or a Path"),
-        ({"sources": None}, TypeError, "None is no source; write text or a Path"),
-        ({"settings": "uneri.yaml"}, TypeError, "settings is a str; give what load_settings returns"),
+        ({"sources": []}, ValueError, "no sources; give files"),
+        ({"sources": [None]}, TypeError, "None is not a source; give a string or a Path"),
+        ({"sources": None}, TypeError, "None is not a source; give a string or a Path"),
+        ({"settings": "uneri.yaml"}, TypeError, "settings is a str; pass the result of load_settings"),
         ({"between": START}, TypeError, "between is 1760000000; write (from, to)"),
         ({"between": ("2026-01-31",)}, TypeError, "between is ('2026-01-31',); write (from, to)"),
         ({"between": "ab"}, TypeError, "between is 'ab'; write (from, to)"),
@@ -60,7 +60,7 @@ def test_a_time_is_seconds_a_datetime_with_its_zone_or_text(one: Path) -> None:
         ({"between": (None, float("nan"))}, ValueError, "nan is no time between"),
     ],
 )
-def test_what_is_no_source_and_no_time_is_said(
+def test_invalid_sources_and_times_are_explained(
     one: Path, how: dict[str, Any], error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error, match=f"^{re.escape(said)}"):
@@ -74,19 +74,19 @@ def test_settings_and_labels_are_loaded_by_text_too(tmp_path: Path) -> None:
     assert load_labels(str(tmp_path / "known.csv"))[0].verdict == "spike"
 
 
-def test_what_is_no_history_and_no_configuration_is_said(one: Path) -> None:
+def test_invalid_histories_and_configurations_are_explained(one: Path) -> None:
     any_: Any = None
     history = open_history(one)
-    with pytest.raises(TypeError, match=r"^settings is a NoneType; give what load_settings returns$"):
+    with pytest.raises(TypeError, match=r"^settings is a NoneType; pass the result of load_settings$"):
         replay(history, any_)
     with pytest.raises(TypeError, match=r"^settings is a NoneType"):
         replay_curves(history, any_, lambda *_: True)
-    with pytest.raises(TypeError, match=r"^history is a list; give what open_history returns$"):
+    with pytest.raises(TypeError, match=r"^history is a list; pass the result of open_history$"):
         replay(["one.ndjson"], SETTINGS)  # type: ignore[arg-type]
     with pytest.raises(
-        TypeError, match=r"^configs is one configuration; write \[settings\], or call replay$"
+        TypeError, match=r"^configs is a single configuration; pass \[settings\], or call replay$"
     ):
         replay_together(history, SETTINGS)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"^no configuration to judge with; write \[settings\]$"):
+    with pytest.raises(ValueError, match=r"^configs is empty; pass \[settings\]$"):
         replay_together(history, [])
     assert replay(history, SETTINGS).records == 300, "nothing of it was read meanwhile"

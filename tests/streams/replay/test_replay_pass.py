@@ -1,4 +1,4 @@
-"""One pass over history: any number of configurations, cut anywhere, gone on with anywhere."""
+"""One pass over history: any number of configurations, cut anywhere, resumed anywhere."""
 
 import base64
 import json
@@ -14,10 +14,17 @@ from config.settings import JudgeSettings, RollupSettings, Settings, TimeSetting
 from detectors.model.measures import Measure
 from detectors.model.scope import TABLE, Scope
 from streams.history.source import ReplayError
-from streams.replay import Replayed, replay, replay_curves, replay_pass, replay_together, write
-from streams.replay import series as replay_series
+from streams.replay import (
+    Replayed,
+    replay,
+    replay_curves,
+    replay_pass,
+    replay_together,
+    series_parquet,
+    write,
+)
 from streams.replay.replay_pass import ReplayPass, Stopped
-from streams.replay.series import SeriesParquet, drop_parts
+from streams.replay.series_parquet import SeriesParquet, drop_parts
 from streams.replay.state import ReplayStateError, drop_state, load_state, save_state
 from tests.faults.traffic import Traffic, traffic
 from tests.streams.history.memory_history import MemoryHistory
@@ -47,7 +54,7 @@ def files(found: Replayed, folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_the_scenario_has_something_to_tell(found: Replayed) -> None:
+def test_the_scenario_has_something_to_report(found: Replayed) -> None:
     assert found.pages >= 1
     assert found.bad
     assert found.pages_per_week == pytest.approx(found.pages / (found.weeks))
@@ -83,7 +90,7 @@ def test_equal_sections_of_the_rollup_are_decoded_once(
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_replay_that_is_stopped_anywhere_and_goes_on_leaves_what_an_uninterrupted_one_leaves(
+def test_a_replay_stopped_anywhere_and_resumed_writes_what_an_uninterrupted_one_writes(
     given: Traffic,
     found: Replayed,
     tmp_path: Path,
@@ -127,7 +134,7 @@ def test_a_replay_that_is_stopped_anywhere_and_goes_on_leaves_what_an_uninterrup
 def test_series_are_the_same_bytes_wherever_their_parts_end(
     given: Traffic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay_series, "ROWS", 3000)
+    monkeypatch.setattr(series_parquet, "ROWS", 3000)
     draw = random.Random(7)  # noqa: S311 - a test
     left = []
     for name, often in (("never", 0.0), ("often", 0.5), ("always", 1.0)):
@@ -147,19 +154,19 @@ def test_series_are_the_same_bytes_wherever_their_parts_end(
     assert set(groups[:-1]) == {3000}
 
 
-def test_parts_that_are_gone_are_told_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(ReplayStateError, match=r"are gone; begin anew with --restart"):
+def test_missing_parts_are_reported_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ReplayStateError, match=r"are missing; start over with --restart"):
         SeriesParquet(tmp_path, SETTINGS.time.step, parts=1)
 
 
-def test_a_state_of_something_else_or_a_damaged_one_is_refused_with_the_remedy(
+def test_a_state_of_another_replay_or_a_damaged_one_is_refused_with_the_remedy(
     given: Traffic,
     tmp_path: Path,
 ) -> None:
     reading = ReplayPass(history(given), [SETTINGS])
     save_state(tmp_path, reading.state("this"))
     assert load_state(tmp_path, "this") is not None
-    with pytest.raises(ReplayStateError, match=r"another source, stretch or configuration; .* --restart"):
+    with pytest.raises(ReplayStateError, match=r"another source, time range or configuration; .* --restart"):
         load_state(tmp_path, "that")
     path = tmp_path / ".replay-state"
     path.write_bytes(path.read_bytes()[:-9])
@@ -169,14 +176,14 @@ def test_a_state_of_something_else_or_a_damaged_one_is_refused_with_the_remedy(
     assert load_state(tmp_path, "this") is None
 
 
-def test_a_history_that_has_changed_is_not_gone_on_with(given: Traffic) -> None:
+def test_a_changed_history_is_not_resumed(given: Traffic) -> None:
     state = ReplayPass(history(given), [SETTINGS]).state("asked")
     other = ReplayPass(MemoryHistory({"r/0": []}), [SETTINGS])
     with pytest.raises(ReplayError, match="has changed"):
         other.resume(state)
 
 
-def test_series_and_curves_are_the_figures_that_findings_tell(
+def test_series_and_curves_are_the_figures_of_findings(
     given: Traffic,
     tmp_path: Path,
 ) -> None:
@@ -200,18 +207,18 @@ def test_series_and_curves_are_the_figures_that_findings_tell(
         if (row["kind"], row["name"], row["measure"]) == ("table", "items", "wcu")
     ]
     assert [row["start"] for row in rows] == curve.start.tolist()
-    told = np.array([np.nan if row["observed"] is None else row["observed"] for row in rows])
-    np.testing.assert_allclose(told, curve.observed, rtol=1e-5)
+    observed = np.array([np.nan if row["observed"] is None else row["observed"] for row in rows])
+    np.testing.assert_allclose(observed, curve.observed, rtol=1e-5)
     assert {row["verdict"] for row in rows} == {None, "spike"}
     drop_parts(tmp_path)
     assert not (tmp_path / ".series").exists()
 
 
-def test_bad_records_are_told_by_their_offsets(found: Replayed, given: Traffic, tmp_path: Path) -> None:
+def test_bad_records_are_listed_by_their_offsets(found: Replayed, given: Traffic, tmp_path: Path) -> None:
     write(found, tmp_path)
-    told = [json.loads(line) for line in (tmp_path / "dead-letters.jsonl").read_text().splitlines()]
-    assert len(told) == found.bad.total()
-    for one in told:
+    dead = [json.loads(line) for line in (tmp_path / "dead-letters.jsonl").read_text().splitlines()]
+    assert len(dead) == found.bad.total()
+    for one in dead:
         record = given.partitions[int(one["partition"].removeprefix("r/"))][one["offset"]]
         assert base64.b64decode(one["record"]) == record[:1024]
         if one["reason"] == "not_json":

@@ -1,4 +1,4 @@
-"""Replay says of every incident whether it would have been told, when, and why not."""
+"""Replay states for every incident whether it would have been sent, when, and why not."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
 from streams.engine.engine import Engine
 from streams.replay import Replayed, replay, summary, write
-from streams.replay.judge import with_fate
+from streams.replay.replay_judge import with_fate
 from streams.simulate.scenario import Scenario
 from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulation import Simulation
@@ -68,10 +68,10 @@ def found(lines: list[bytes]) -> Replayed:
     return replay(MemoryHistory({"shop/0": lines}), SETTINGS)
 
 
-def test_what_a_silence_held_is_not_sent_and_says_so(found: Replayed, tmp_path: Path) -> None:
+def test_an_incident_held_by_a_silence_is_not_sent_and_says_so(found: Replayed, tmp_path: Path) -> None:
     write(found, tmp_path)
-    told = [json.loads(line) for line in (tmp_path / "incidents.jsonl").read_text().splitlines()]
-    silence = next(line for line in told if line["verdict"] == "silence")
+    incidents = [json.loads(line) for line in (tmp_path / "incidents.jsonl").read_text().splitlines()]
+    silence = next(line for line in incidents if line["verdict"] == "silence")
     assert (silence["sent"], silence["alerted"]) == ("none", None)
     assert silence["reason"].startswith("silenced until 2025-09-03 00:00 UTC by the configuration: it moves")
     findings = [json.loads(line) for line in (tmp_path / "findings.jsonl").read_text().splitlines()]
@@ -87,18 +87,18 @@ def test_what_outlasts_planned_work_is_a_page_at_its_end(found: Replayed) -> Non
 
 def test_the_summary_counts_what_was_held(found: Replayed) -> None:
     assert found.pages == 1
-    assert summary(found)[-1] == "held or reshaped on their way: maintenance 1, silences 1"
+    assert summary(found)[-1] == "held or changed by the pipeline: maintenance 1, silences 1"
 
 
 def test_replay_equals_a_daemon_fed_in_pieces_and_restarted(lines: list[bytes], found: Replayed) -> None:
     engine, pipeline = Engine(SETTINGS, ["shop/0"]), Pipeline(SETTINGS)
     size = len(lines) // 37
     for first in range(0, len(lines), size):
-        told = engine.feed("shop/0", lines[first : first + size])
-        if told.watermark is not None:
-            pipeline.feed(told.notices, told.watermark)
+        emitted = engine.feed("shop/0", lines[first : first + size])
+        if emitted.watermark is not None:
+            pipeline.feed(emitted.notices, emitted.watermark)
         parts, pipeline = pipeline.snapshot(), Pipeline(SETTINGS)
         pipeline.restore(parts)
-    told = engine.finish("shop/0")
-    pipeline.feed(told.notices, told.watermark or 0)
+    emitted = engine.finish("shop/0")
+    pipeline.feed(emitted.notices, emitted.watermark or 0)
     assert [with_fate(one, pipeline) for one in engine.incidents.known()] == found.incidents

@@ -1,4 +1,4 @@
-"""A table turns slow: what calls it says that the time is spent there."""
+"""A table turns slow: findings of its callers state that the time is spent there."""
 
 import json
 from pathlib import Path
@@ -27,8 +27,8 @@ def found() -> Replayed:
     }
     engine = Engine(Settings(judge=JudgeSettings(young=12 * 3600)), ["one/0"])
     found, newest = Replayed(), {}
-    told = [engine.feed("one/0", lines) for _, lines in Simulation(Scenario.model_validate(given)).lines()]
-    for one in (*told, engine.finish("one/0")):
+    emitted = [engine.feed("one/0", lines) for _, lines in Simulation(Scenario.model_validate(given)).lines()]
+    for one in (*emitted, engine.finish("one/0")):
         newest |= {finding.id: msgspec.structs.replace(finding, trace=None) for finding in one.findings}
     found.findings, found.incidents = list(newest.values()), engine.incidents.known()
     return found
@@ -39,24 +39,22 @@ def lines_of(found: Replayed, out: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / name).read_text(encoding="utf-8").splitlines()]
 
 
-def test_every_finding_in_front_says_that_the_time_is_spent_in_the_table(
-    found: Replayed, tmp_path: Path
-) -> None:
+def test_every_finding_of_a_caller_names_the_table_as_the_cause(found: Replayed, tmp_path: Path) -> None:
     slow = [
         one for one in lines_of(found, tmp_path, "findings.jsonl") if one["measure"].startswith("latency")
     ]
-    told = {(one["scope"]["kind"], one["scope"]["name"]): one for one in slow}
+    by_scope = {(one["scope"]["kind"], one["scope"]["name"]): one for one in slow}
     front = [one for one in slow if one["scope"]["kind"] != "table"]
     assert {one["scope"]["kind"] for one in front} >= {"route", "function", "service"}
     for one in front:
         first = one["causes"][0]
         assert (first["kind"], first["name"], first["measure"]) == ("table", "items", "latency"), one
         assert 0.5 < first["score"] <= 1
-    assert told["route", "GET /items"]["sentence"].endswith("; the time is spent in table items.")
-    assert told["table", "items"]["causes"] == []
+    assert by_scope["route", "GET /items"]["sentence"].endswith("; the time is spent in table items.")
+    assert by_scope["table", "items"]["causes"] == []
 
 
-def test_the_members_of_the_incident_say_it_too(found: Replayed, tmp_path: Path) -> None:
+def test_the_members_of_the_incident_name_it_too(found: Replayed, tmp_path: Path) -> None:
     [incident] = lines_of(found, tmp_path, "incidents.jsonl")
     assert incident["scope"]["name"] == "items"
     assert all(member["causes"][0]["name"] == "items" for member in incident["members"])

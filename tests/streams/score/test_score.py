@@ -1,4 +1,4 @@
-"""``uneri score`` leaves one file of verdicts for each series, whatever is wrong with the others."""
+"""``uneri score`` writes one file of verdicts per series, whatever is wrong with the others."""
 
 import csv
 import lzma
@@ -48,7 +48,7 @@ def scored(path: Path, out: Path) -> list[str]:
     return (out / path.name).read_text().splitlines()
 
 
-def test_every_row_gets_a_line_with_a_score_and_what_is_open(tmp_path: Path) -> None:
+def test_every_row_gets_a_line_with_a_score_and_the_open_verdict(tmp_path: Path) -> None:
     lines = curve(16, seed=1)
     path = written(tmp_path / "a.csv", lines)
     rows = list(csv.DictReader(scored(path, tmp_path / "out")))
@@ -72,7 +72,7 @@ def test_the_lines_of_a_prefix_are_those_of_the_whole(tmp_path: Path) -> None:
         assert part == whole[: rows + 1]
 
 
-def test_a_row_that_comes_too_late_is_compared_with_nothing_and_changes_no_verdict(tmp_path: Path) -> None:
+def test_a_late_row_is_compared_with_nothing_and_changes_no_verdict(tmp_path: Path) -> None:
     lines = curve(8, seed=3)
     at = len(lines) - 92  # within the spike
     extra = [lines[at], f"{BEGIN},1000000", f"{BEGIN + 60},"]
@@ -102,7 +102,7 @@ def test_files_in_several_processes_are_the_same_bytes_as_one_by_one(tmp_path: P
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
-def test_a_file_that_cannot_be_read_does_not_keep_the_others(
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good = written(tmp_path / "good.csv", curve(3, seed=5))
@@ -111,11 +111,11 @@ def test_a_file_that_cannot_be_read_does_not_keep_the_others(
     assert [each.name for each in (tmp_path / "out").iterdir()] == ["good.csv"]
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        f"uneri: {path}:2: value 'many' is no number; write a number, or nothing for a gap" for path in bad
+        f"uneri: {path}:2: value 'many' is not a number; write a number, or nothing for a gap" for path in bad
     ]
 
 
-def test_a_path_that_is_no_file_does_not_keep_the_others(
+def test_a_path_that_is_not_a_file_does_not_stop_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good = written(tmp_path / "good.csv", curve(3, seed=5))
@@ -128,22 +128,22 @@ def test_a_path_that_is_no_file_does_not_keep_the_others(
     assert captured.err.splitlines() == sorted(
         (
             f"uneri: {none}: no such file",
-            f"uneri: {tmp_path}: is a folder; name the files in it",
-            f"uneri: {pipe}: is no plain file; write it to one first",
+            f"uneri: {tmp_path}: is a folder; give the files in it",
+            f"uneri: {pipe}: not a regular file; save its content to one first",
         )
     )
 
 
-def test_what_cannot_be_written_is_told_by_its_own_name_with_a_remedy(
+def test_a_file_that_cannot_be_written_is_named_with_a_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good = written(tmp_path / "good.csv", curve(3, seed=5))
     (tmp_path / "out" / "good.csv").mkdir(parents=True)
-    for out, why in ((tmp_path / "out", "Is a directory"), (good, "a file is where a folder must be")):
+    for out, why in ((tmp_path / "out", "Is a directory"), (good, "a file is in the place of a folder")):
         assert run_score([good], out, JudgeSettings(), 1) == 2
         remedy = "choose another folder with --out"
-        told = f"uneri: {out / 'good.csv'}: cannot be written: {why}; {remedy}\n"
-        assert capsys.readouterr().err == told
+        error = f"uneri: {out / 'good.csv'}: cannot be written: {why}; {remedy}\n"
+        assert capsys.readouterr().err == error
     empty = subprocess.run(
         [UNERI, "score", good, "--out", ""], capture_output=True, text=True, check=False, cwd=tmp_path
     )
@@ -151,7 +151,7 @@ def test_what_cannot_be_written_is_told_by_its_own_name_with_a_remedy(
     assert "name a folder" in empty.stderr
 
 
-def test_a_request_to_end_leaves_nothing_and_says_nothing(tmp_path: Path) -> None:
+def test_sigterm_ends_it_without_output(tmp_path: Path) -> None:
     sources = [written(tmp_path / f"{at}.csv", curve(40, seed=at)) for at in range(6)]
     asked = [str(each) for each in (UNERI, "score", *sources, "--out", tmp_path / "out", "--jobs", 2)]
     running = subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -160,16 +160,16 @@ def test_a_request_to_end_leaves_nothing_and_says_nothing(tmp_path: Path) -> Non
     running.terminate()
     out, err = running.communicate()
     assert out == ""
-    assert all(line.startswith("score: ") for line in err.splitlines()), err  # how far it came
+    assert all(line.startswith("score: ") for line in err.splitlines()), err  # progress
     assert running.returncode == 128 + signal.SIGTERM
 
 
-def test_rows_that_were_not_judged_are_counted_aloud(
+def test_rows_that_were_not_judged_are_counted_on_standard_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = written(tmp_path / "a.csv", ["timestamp,value", "60,1", "60,2", "0,3", "120,4"])
     assert run_score([path], tmp_path / "out", JudgeSettings(), 1) == 0
-    assert f"{path}: 2 of 4 rows are not later than one before them" in capsys.readouterr().err
+    assert f"{path}: 2 of 4 rows were not judged: " in capsys.readouterr().err
 
 
 def test_equal_names_in_different_folders_stay_apart(tmp_path: Path) -> None:
@@ -189,10 +189,10 @@ def test_equal_names_in_different_folders_stay_apart(tmp_path: Path) -> None:
     ("names", "out", "said"),
     [
         (("a.csv", "a.csv.gz"), "out", "would both be written to"),
-        (("a.csv",), "", "would be written over; choose another folder with --out"),
+        (("a.csv",), "", "would be overwritten; choose another folder with --out"),
     ],
 )
-def test_what_makes_no_sense_is_refused_before_anything_is_written(
+def test_conflicting_paths_are_refused_before_anything_is_written(
     tmp_path: Path, names: tuple[str, ...], out: str, said: str
 ) -> None:
     for name in ("a.csv", "a.csv.gz"):
@@ -201,7 +201,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(
         targets([tmp_path / name for name in names], tmp_path / out)
 
 
-def test_the_command_judges_and_says_what_it_did(tmp_path: Path) -> None:
+def test_the_command_judges_and_prints_a_summary(tmp_path: Path) -> None:
     packed = tmp_path / "cpu.csv.xz"
     packed.write_bytes(lzma.compress("\n".join(curve(2, seed=6)).encode()))
     done = subprocess.run(

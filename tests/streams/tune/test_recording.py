@@ -1,4 +1,4 @@
-"""A recording of measured steps: judged, it gives what history gives, and it is found again."""
+"""A recording of measured steps gives the incidents of its history, and is reused."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ import pytest
 from config.settings import JudgeSettings, RollupSettings, Settings
 from detectors.state.state import StateError
 from streams.replay import replay
-from streams.tune.judge_recording import judge_recording
-from streams.tune.record_history import record, recorded
+from streams.tune.record_history import load_recording, record
 from streams.tune.recording import NAME, Recording, fingerprint
+from streams.tune.trial import judge_recording
 from tests.faults.traffic import Traffic, traffic
 from tests.streams.history.memory_history import MemoryHistory
 
@@ -36,7 +36,7 @@ def recording(given: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Recor
     )
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, DULL], ids=["told", "dull"])
+@pytest.mark.parametrize("settings", [SETTINGS, DULL], ids=["sensitive", "dull"])
 def test_a_recording_is_judged_as_its_history_is(
     given: Traffic, recording: Recording, settings: Settings
 ) -> None:
@@ -47,26 +47,26 @@ def test_a_recording_is_judged_as_its_history_is(
     assert settings is DULL or judged.incidents
 
 
-def test_nothing_after_the_given_moment_is_looked_at(recording: Recording) -> None:
+def test_nothing_after_the_given_time_is_read(recording: Recording) -> None:
     until = recording.totals.first + 1800
     assert [step.start + 60 <= until for step in recording.steps(until)] == [True] * 30
 
 
-def test_a_recording_is_found_again_for_the_same_history_and_rollup_alone(
+def test_a_recording_is_reused_only_for_the_same_history_and_rollup(
     given: Traffic, recording: Recording
 ) -> None:
     folder = recording.path.parent
-    again = recorded(fingerprint(history(given), DULL), folder)
+    again = load_recording(fingerprint(history(given), DULL), folder)
     assert again is not None
     assert again.totals == recording.totals
     other = MemoryHistory({"r/0": given.partitions[0]})
-    assert recorded(fingerprint(other, SETTINGS), folder) is None
+    assert load_recording(fingerprint(other, SETTINGS), folder) is None
     folded = SETTINGS.model_copy(update={"rollup": RollupSettings(max_paths=3)})
-    assert recorded(fingerprint(history(given), folded), folder) is None
-    assert recorded(fingerprint(history(given), SETTINGS, (0, None)), folder) is None
+    assert load_recording(fingerprint(history(given), folded), folder) is None
+    assert load_recording(fingerprint(history(given), SETTINGS, (0, None)), folder) is None
 
 
-def test_a_recording_that_was_cut_off_or_changed_is_none(
+def test_a_truncated_or_changed_recording_is_not_reused(
     given: Traffic, recording: Recording, tmp_path: Path
 ) -> None:
     mark = fingerprint(history(given), SETTINGS)
@@ -75,15 +75,15 @@ def test_a_recording_that_was_cut_off_or_changed_is_none(
         (tmp_path / NAME).write_bytes(broken)
         with pytest.raises(StateError):
             Recording(tmp_path / NAME, mark)
-        assert recorded(mark, tmp_path) is None
+        assert load_recording(mark, tmp_path) is None
 
 
-def test_a_recording_with_any_byte_damaged_is_none(
+def test_a_recording_with_any_byte_damaged_is_not_reused(
     given: Traffic, recording: Recording, tmp_path: Path
 ) -> None:
     mark = fingerprint(history(given), SETTINGS)
     whole = recording.path.read_bytes()
-    assert recorded(mark, recording.path.parent) is not None
+    assert load_recording(mark, recording.path.parent) is not None
     for at in (*range(24), *range(24, len(whole), len(whole) // 60)):
         (tmp_path / NAME).write_bytes(whole[:at] + bytes([255 - whole[at]]) + whole[at + 1 :])
-        assert recorded(mark, tmp_path) is None, at
+        assert load_recording(mark, tmp_path) is None, at

@@ -1,4 +1,4 @@
-"""``uneri tune`` on simulated incidents: better on time it has not seen, and the same again."""
+"""``uneri tune`` on simulated incidents: better in validation, and reproducible."""
 
 import subprocess
 import sys
@@ -13,11 +13,11 @@ from config.load import load_settings
 from config.settings import Settings
 from streams.cli.tune import TuneAsked, tune
 from streams.simulate.simulation import Simulation
-from streams.tune.record_history import record, recorded
+from streams.tune.periods import periods_of
+from streams.tune.record_history import load_recording, record
 from streams.tune.recording import fingerprint
-from streams.tune.result import Tuned, lines, write_tuned
-from streams.tune.stretch import stretches
-from streams.tune.trial import Ground, searched
+from streams.tune.result import TuneResult, lines, write_tuned
+from streams.tune.trial import TrialSetup, searched
 from tests.streams.history.memory_history import MemoryHistory
 from tests.streams.tune.tuning_history import SETTINGS, labels_of, scenario
 
@@ -42,7 +42,7 @@ class Given:
         jobs: int = 2,
         budget: float | None = None,
         also: Sequence[Label] = (),
-    ) -> Tuned:
+    ) -> TuneResult:
         labels = [*self.labels, *also] if budget is None else None
         asked = TuneAsked(["simulated"], self.out, trials=trials, seed=1, jobs=jobs, pages_per_week=budget)
         return tune(self.history, settings, labels, asked)
@@ -62,7 +62,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Given:
     return Given(tmp_path_factory.mktemp("days"), days=2, seed=4)
 
 
-def test_too_many_pages_become_few_on_time_it_has_not_seen(given: Given, tmp_path: Path) -> None:
+def test_too_many_pages_become_few_in_validation(given: Given, tmp_path: Path) -> None:
     tuned = given.tune(judged_by(**LIVELY), trials=8)
     before, after = tuned.present.unseen, tuned.picked.unseen
     assert before.false_pages >= 3
@@ -80,7 +80,7 @@ def test_too_many_pages_become_few_on_time_it_has_not_seen(given: Given, tmp_pat
     assert "# ours" in (tmp_path / "proposed.yaml").read_text("utf-8")
 
 
-def test_a_dull_configuration_learns_to_see_on_time_it_has_not_seen(given: Given) -> None:
+def test_a_dull_configuration_finds_more_in_validation(given: Given) -> None:
     tuned = given.tune(judged_by(**DULL), trials=8)
     before, after = tuned.present.unseen, tuned.picked.unseen
     assert after.found >= before.found + 1
@@ -96,29 +96,29 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(short: G
     assert written[0] == written[1]
 
 
-def test_without_labels_pages_are_brought_within_the_budget_and_what_is_missed_is_said_to_be_unknown(
+def test_without_labels_pages_are_brought_within_the_budget_and_misses_are_called_unknown(
     short: Given,
 ) -> None:
     tuned = short.tune(judged_by(**LIVELY), trials=9, budget=20)
     assert tuned.present.searched.pages_per_week > 20 >= tuned.picked.searched.pages_per_week
-    assert any("nothing is known of what is missed" in line for line in lines(tuned))
+    assert any("missed incidents are unknown" in line for line in lines(tuned))
 
 
-def test_a_trial_looks_at_no_step_of_the_unseen_stretch(short: Given) -> None:
+def test_a_trial_reads_no_step_of_the_validation_period(short: Given) -> None:
     settings = judged_by(**LIVELY)
     mark = fingerprint(short.history, settings, (None, None))
-    recording = recorded(mark, short.out) or record(short.history, settings, mark, short.out)
-    cut = stretches(recording.totals, settings, short.labels, 1 / 3)
-    verdicts, _ = searched(Ground(recording.path, mark, settings, tuple(short.labels), cut), {})
-    assert verdicts.last == cut.split < recording.totals.last
+    recording = load_recording(mark, short.out) or record(short.history, settings, mark, short.out)
+    periods = periods_of(recording.totals, settings, short.labels, 1 / 3)
+    judged, _ = searched(TrialSetup(recording.path, mark, settings, tuple(short.labels), periods), {})
+    assert judged.last == periods.split < recording.totals.last
 
 
-def test_growth_is_searched_by_a_label_that_lasts_over_the_cut(short: Given) -> None:
+def test_growth_is_searched_by_a_label_that_spans_the_split(short: Given) -> None:
     begin = short.labels[0].start
     grows = Label(kind=LabelKind.INCIDENT, start=begin, end=begin + 20 * 86400, verdict="growth")
     tuned = short.tune(judged_by(**LIVELY), trials=2, jobs=1, also=[grows])
     assert "judge.growth_per_day" in {knob.key for knob in tuned.space.knobs}
-    assert tuned.stretches.split > begin
+    assert tuned.periods.split > begin
 
 
 def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -141,7 +141,7 @@ def folder(short: Given, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["events.ndjson"], "nothing to tune by"),
+        (["events.ndjson"], "nothing to tune for"),
         (["events.ndjson", "--labels", "bad.yaml"], "bad.yaml:1: end is before start"),
         (["events.ndjson", "--labels", "none.yaml"], "none.yaml:1: cannot be read"),
         (["empty.ndjson", "--labels", "known.yaml"], "nothing to judge"),
@@ -149,7 +149,7 @@ def folder(short: Given, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["events.ndjson", "--labels", "known.yaml"], "baselines need 7.0 days"),
     ],
 )
-def test_what_cannot_be_tuned_is_said_in_one_line(folder: Path, arguments: list[str], said: str) -> None:
+def test_what_cannot_be_tuned_is_reported_in_one_line(folder: Path, arguments: list[str], said: str) -> None:
     ended = run(*arguments, cwd=folder)
     assert ended.returncode == 2
     told = [line for line in ended.stderr.splitlines() if line.startswith("uneri: ")]

@@ -1,4 +1,4 @@
-"""The command around a search: what cannot be asked for, and what goes wrong on the way, in one line each."""
+"""The command around a search: invalid options, and failures on the way, in one line each."""
 
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -16,19 +16,19 @@ from streams.cli.tune import TuneAsked, run_tune
 from streams.history.source import ReplayError
 from streams.process.folder_lock import sole_use
 from streams.tune.labels import contradictions
-from streams.tune.rule import Rule
-from streams.tune.trial import Both
+from streams.tune.pick import Rule
+from streams.tune.trial import OutcomePair
 from tests.streams.tune.tuned_search import outcome, tuned
 
 
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (BrokenProcessPool(), "a process that made trials was killed"),
-        (StateError("the recording is damaged"), "recording.zst: the recording is damaged; delete it"),
+        (BrokenProcessPool(), "a trial process was killed"),
+        (StateError("the recording is damaged"), "recording.zst: the recording is damaged; delete the file"),
     ],
 )
-def test_what_goes_wrong_on_the_way_is_said_in_one_line(
+def test_failures_on_the_way_are_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, said: str
 ) -> None:
     def tune(*_: object) -> None:
@@ -42,23 +42,23 @@ def test_what_goes_wrong_on_the_way_is_said_in_one_line(
 
 
 @pytest.mark.parametrize("written", ["", "[]", "- {start: 9, end: 12, kind: expected}\n"])
-def test_labels_with_nothing_to_find_are_said_before_history_is_read(tmp_path: Path, written: str) -> None:
+def test_labels_with_nothing_to_find_are_refused_before_history_is_read(tmp_path: Path, written: str) -> None:
     labels = tmp_path / "known.yaml"
     labels.write_text(written, "utf-8")
-    with pytest.raises(ReplayError, match="no label of an incident"):
+    with pytest.raises(ReplayError, match=r"known\.yaml: no label describes an incident"):
         run_tune(TuneAsked([str(tmp_path / "none.ndjson")], tmp_path / "out", labels=labels))
 
 
-def test_labels_that_contradict_each_other_are_said() -> None:
+def test_contradictory_labels_are_reported() -> None:
     known = [
         Label(kind=kind, start=start, end=start + 600, scope="table:items")
         for kind, start in ((LabelKind.INCIDENT, 0), (LabelKind.EXPECTED, 900), (LabelKind.EXPECTED, 0))
     ]
     (said,) = contradictions(known, ZoneInfo("Asia/Tokyo"))
     assert said.startswith(
-        "the label of table:items from 1970-01-01 09:00 JST to 1970-01-01 09:10 JST is there"
+        "contradictory labels for table:items from 1970-01-01 09:00 JST to 1970-01-01 09:10 JST: "
     )
-    assert said.endswith("as expected and as incident: keep one of them")
+    assert said.endswith("expected and incident; keep one of them")
 
 
 def test_a_second_search_into_a_folder_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -79,7 +79,9 @@ def test_a_proposal_keeps_the_comments_and_line_ends_of_the_configuration(
 ) -> None:
     config = tmp_path / "ours.yaml"
     config.write_bytes(written)
-    found = tuned(Rule(False, 15), *(Both(outcome(0, 0, pages), outcome(0, 0, pages)) for pages in (20, 8)))
+    found = tuned(
+        Rule(False, 15), *(OutcomePair(outcome(0, 0, pages), outcome(0, 0, pages)) for pages in (20, 8))
+    )
     monkeypatch.setattr(tune_command, "tune", lambda *_: found)
     monkeypatch.setattr(tune_command, "open_history", lambda *_: SimpleNamespace(notes=()))
     assert run_tune(TuneAsked(["x"], tmp_path, config, pages_per_week=15)) == 0
@@ -99,7 +101,7 @@ def test_a_proposal_keeps_the_comments_and_line_ends_of_the_configuration(
         ("--validate-share", "nan"),
     ],
 )
-def test_a_number_that_means_nothing_is_refused_before_anything_is_read(
+def test_an_invalid_number_is_refused_before_anything_is_read(
     tmp_path: Path, option: str, value: str
 ) -> None:
     asked = ["tune", str(tmp_path / "none.ndjson"), "--out", str(tmp_path / "out"), option, value]

@@ -1,14 +1,13 @@
-"""A search that was made by hand, for tests of what is said of one."""
+"""A result built by hand, for tests of its output."""
 
 from alerting.commands.labels import Label, LabelKind
 from config.settings import DigestSettings, JudgeSettings, Settings
-from streams.tune.pick import Change, Pick
+from streams.tune.periods import Periods
+from streams.tune.pick import Change, Pick, Rule
 from streams.tune.recording import Totals
-from streams.tune.result import Tuned
-from streams.tune.rule import Rule
+from streams.tune.result import TuneResult
 from streams.tune.space import space_for_budget
-from streams.tune.stretch import Stretches
-from streams.tune.trial import Both, TrialOutcome
+from streams.tune.trial import OutcomePair, TrialOutcome
 
 DAY = 86400
 SETTINGS = Settings(
@@ -26,17 +25,17 @@ def outcome(
     return TrialOutcome(missed, labels, false_pages + right, false_pages, 1.0, None, fitting)
 
 
-def tuned(rule: Rule, present: Both, picked: Both | None) -> Tuned:
-    """Return a search that found one calmer configuration, or none that is better than the present one."""
+def tuned(rule: Rule, present: OutcomePair, picked: OutcomePair | None) -> TuneResult:
+    """Return a search that picked one calmer configuration, or the present one."""
     known = {SPACE.present: present.searched, CALMER: (picked or present).searched}
     change = Change("judge.sensitivity", 2.0, SPACE.knobs[0].values[CALMER[0]], "calmer")
     choice, changes = (CALMER, (change,)) if picked else (SPACE.present, ())
-    return Tuned(
+    return TuneResult(
         space=SPACE,
         rule=rule,
         seed=1,
         totals=Totals(),
-        stretches=Stretches(0, DAY, 7 * DAY, 10 * DAY),
+        periods=Periods(0, DAY, 7 * DAY, 10 * DAY),
         tried=list(known.items()),
         known=known,
         pick=Pick(choice, known[choice], changes),

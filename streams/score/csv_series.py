@@ -1,12 +1,13 @@
-"""Plain ``timestamp,value`` files, and the verdicts on them as CSV.
+"""Reads ``timestamp,value`` files, and writes verdicts as CSV.
 
-Both ways a row costs a few microseconds, so that judging is what takes time. Stamps and values leave as
-the very text they came in, which no formatting can change.
+Reading and writing take a few microseconds per row, little compared to judging. Timestamps and values are
+written as the text that was read, so that no formatting changes them.
 """
 
 import contextlib
 import csv
 import gzip
+import io
 import lzma
 import math
 import os
@@ -21,6 +22,7 @@ import zstandard
 from numpy.typing import NDArray
 
 from streams.decode.parse import MILLISECONDS_FROM
+from streams.history.unpacked import unpacked_zstd
 from streams.process.series_error import SeriesError
 from streams.process.times import LATEST
 
@@ -31,19 +33,19 @@ _HOW: Final = "write epoch seconds, epoch milliseconds or 2026-01-31T08:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesFile:
-    """The rows of a file, in its order."""
+class CsvSeries:
+    """The rows of a file, in order."""
 
-    stamps: list[str]  # as they were written
+    stamps: list[str]  # as in the file
     texts: list[str]
     times: NDArray[np.int64]  # epoch seconds
-    values: NDArray[np.float64]  # NaN where nothing finite was written
+    values: NDArray[np.float64]  # NaN for a gap
 
     def rising(self) -> NDArray[np.bool_]:
-        """Return which rows are later than every row before them: (n,).
+        """Return which rows are later than all rows before them: shape (n,).
 
-        A series is judged in the order in which it was written, since a row must not depend on later
-        ones. So a stamp that comes again, or lies before one that was judged, comes too late.
+        A series is judged in the order of the file, since a row must not depend on later ones. A timestamp
+        that repeats, or precedes one already judged, is too late.
         """
         before = np.maximum.accumulate(self.times[:-1]) if len(self.times) else self.times
         rising: NDArray[np.bool_] = np.ones(len(self.times), bool)
@@ -51,38 +53,38 @@ class SeriesFile:
         return rising
 
 
-def read_series(path: Path) -> SeriesFile:
-    """Read a CSV file, plain or packed by gzip, xz or zstd.
+def read_series(path: Path) -> CsvSeries:
+    """Read a CSV file, plain or compressed with gzip, xz or zstd.
 
-    The first line names the columns, of which ``timestamp`` and ``value`` are taken; without such a line
-    there are exactly these two. Stamps are epoch seconds or milliseconds, or RFC 3339 (of UTC where no
-    offset is written). A value that is empty, not a number or infinite is a gap.
+    A header names the columns, of which ``timestamp`` and ``value`` are read; without a header there must be
+    exactly these two. Timestamps are epoch seconds or milliseconds, or RFC 3339 (UTC unless there is an
+    offset). A value that is empty, NaN or infinite is a gap.
 
     Raises
     ------
     SeriesError
-        When the file cannot be read or a row is not understood.
+        When the file cannot be read, or a row is not valid.
     """
     lines = _text_of(path).replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
     stamps, texts, first = _columns(path, lines)
     times = _each(_fast_times, _time_of, stamps, path, first)
     values = _each(_fast_values, _value_of, texts, path, first)
     values[~np.isfinite(values)] = np.nan
-    return SeriesFile(stamps, texts, times.astype(np.int64), values)
+    return CsvSeries(stamps, texts, times.astype(np.int64), values)
 
 
 def write_verdicts(
     path: Path,
-    series: SeriesFile,
+    series: CsvSeries,
     bounds: Sequence[NDArray[np.float64]],
     *,
     score: NDArray[np.float64],
     alert: NDArray[np.bool_],
     kind: Iterable[str],
 ) -> None:
-    """Write one line a row: ``bounds`` are expected, lower and upper, NaN where nothing is expected.
+    """Write one line per row: ``bounds`` are expected, lower and upper, NaN where nothing is expected.
 
-    The file appears at once and whole. Scores are written with as many digits as tell them apart.
+    The file is replaced atomically. Scores are written with full precision.
     """
     expected, lower, upper = ((each + 0.0).tolist() for each in bounds)  # -0.0 is 0
     middle = [f"{e:.7g},{low:.7g},{up:.7g}" for e, low, up in zip(expected, lower, upper, strict=True)]
@@ -100,7 +102,7 @@ def write_verdicts(
 
 
 def unpacked_name(path: Path) -> str:
-    """Return the name of a file without the ending of its packer, and surely with that of CSV.
+    """Return the name of a file without the suffix of its compression, always ending in ``.csv``.
 
     Examples
     --------
@@ -111,21 +113,10 @@ def unpacked_name(path: Path) -> str:
     return name if name.lower().endswith(".csv") else f"{name}.csv"
 
 
-def _unpack_zstd(data: bytes) -> bytes:
-    unpacked, rest = bytearray(), data
-    while rest:  # frame after frame; one that is cut off is an error
-        frame = zstandard.ZstdDecompressor().decompressobj()
-        unpacked += frame.decompress(rest)
-        if not frame.eof:
-            raise EOFError("Compressed file ended before its end")
-        rest = frame.unused_data
-    return bytes(unpacked)
-
-
 _UNPACK: Final[dict[str, Callable[[bytes], bytes]]] = {
     ".gz": gzip.decompress,
     ".xz": lzma.decompress,
-    ".zst": _unpack_zstd,
+    ".zst": lambda data: b"".join(unpacked_zstd(io.BytesIO(data))),
 }
 
 
@@ -134,37 +125,41 @@ def _text_of(path: Path) -> str:
         data = path.read_bytes()
         return _UNPACK.get(path.suffix.lower(), bytes)(data).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise SeriesError(f"{path}: is no UTF-8 text; give CSV, plain or as .gz, .xz or .zst") from None
+        raise SeriesError(
+            f"{path}: not UTF-8 text; give CSV, plain or compressed as .gz, .xz or .zst"
+        ) from None
     except (EOFError, lzma.LZMAError, zstandard.ZstdError, gzip.BadGzipFile) as error:
-        raise SeriesError(f"{path}: {error}; the file is damaged or not what its name says") from None
+        raise SeriesError(
+            f"{path}: {error}; the file is damaged, or its suffix does not match its content"
+        ) from None
     except OSError as error:
         raise SeriesError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
 def _columns(path: Path, lines: list[str]) -> tuple[list[str], list[str], int]:
-    """Return the two columns as text, and the number of the line of the first row."""
+    """Return both columns as text, and the line number of the first row."""
     names = [name.strip().strip('"').lower() for name in lines[0].split(",")]
     headed = set(COLUMNS) <= set(names)
     twice = next((name for name in COLUMNS if names.count(name) > 1), None)
     if headed and twice:
-        raise SeriesError(f"{path}:1: two columns are called {twice}; leave the one that is meant")
+        raise SeriesError(f"{path}:1: more than one column named {twice}; remove all but one")
     if lines == [""]:
-        raise SeriesError(f"{path}: is empty; begin with a line timestamp,value")
+        raise SeriesError(f"{path}: empty file; start it with the header timestamp,value")
     if not headed:
         if len(names) != len(COLUMNS) or not _is_row(names):
-            raise SeriesError(f"{path}:1: no columns timestamp and value; begin with a line timestamp,value")
+            raise SeriesError(
+                f"{path}:1: no columns timestamp and value; start the file with the header timestamp,value"
+            )
         names = list(COLUMNS)
     body, first = (lines[1:], 2) if headed else (lines, 1)
     quoted = any('"' in line for line in body)
     rows = list(csv.reader(body)) if quoted else [line.split(",") for line in body]
     if len(rows) != len(body):
-        raise SeriesError(f"{path}: a quoted field goes over several lines; write one row a line")
+        raise SeriesError(f"{path}: a quoted field spans several lines; write each row on one line")
     for at, row in enumerate(rows):
         if len(row) != len(names):
-            what = (
-                f"{len(row)} columns where the first line has {len(names)}" if body[at] else "an empty line"
-            )
-            raise SeriesError(f"{path}:{first + at}: {what}; a gap is written as timestamp and nothing: 60,")
+            what = f"{len(row)} columns, but the first line has {len(names)}" if body[at] else "empty line"
+            raise SeriesError(f"{path}:{first + at}: {what}; write a gap as a timestamp without a value: 60,")
     stamp, value = (names.index(name) for name in COLUMNS)
     return [row[stamp].strip() for row in rows], [row[value].strip() for row in rows], first
 
@@ -184,7 +179,7 @@ def _each(
     path: Path,
     first: int,
 ) -> NDArray[np.float64]:
-    """Read a column in one go, and where that does not work, row by row to say which is wrong."""
+    """Read a column at once or, if that fails, row by row, to name the row that is not valid."""
     with contextlib.suppress(ValueError, OverflowError):
         return fast(texts)
     found = np.empty(len(texts))
@@ -205,7 +200,7 @@ def _fast_times(texts: list[str]) -> NDArray[np.float64]:
 
 
 def _fast_values(texts: list[str]) -> NDArray[np.float64]:
-    if any("_" in text for text in texts):  # Python's numbers, nobody else's
+    if any("_" in text for text in texts):  # only Python allows it in numbers
         raise ValueError
     return np.array([float(text) if text else math.nan for text in texts])
 
@@ -218,7 +213,7 @@ def _time_of(text: str) -> float:
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
-            raise ValueError(f"timestamp {text[:40]!r} is no time; {_HOW}") from None
+            raise ValueError(f"timestamp {text[:40]!r} is not a valid time; {_HOW}") from None
         seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     if seconds > MILLISECONDS_FROM:
         seconds /= 1000
@@ -233,4 +228,4 @@ def _value_of(text: str) -> float:
             return float(text) if text else math.nan
     except ValueError:
         pass
-    raise ValueError(f"value {text[:40]!r} is no number; write a number, or nothing for a gap")
+    raise ValueError(f"value {text[:40]!r} is not a number; write a number, or nothing for a gap")

@@ -1,9 +1,10 @@
-"""What a replay leaves in its folder, and the lines that it says."""
+"""The output of a replay: the files of its folder, and the lines for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -18,15 +19,29 @@ from alerting.words.locales import phrases_of
 from config.links import Links
 from streams.process.whole_file import whole_file, write_whole
 from streams.replay.comparison_lines import comparison_lines
-from streams.replay.evaluation import evaluated
 from streams.replay.evaluation_lines import evaluation_lines
-from streams.replay.leftovers import AGAINST, COMPARISON, EVALUATION, SERIES, drop_leftovers
-from streams.replay.replayed import Replayed, summary, write
+from streams.replay.replayed import DEAD_LETTERS, Replayed, evaluated, summary, write
+
+AGAINST: Final = "against"
+"""Subfolder for the results of the other configuration."""
+
+SERIES: Final = "series.parquet"
+COMPARISON: Final = "comparison.json"
+EVALUATION: Final = "evaluation.json"
+
+_OPTIONAL: Final = (
+    SERIES,
+    COMPARISON,
+    EVALUATION,
+    DEAD_LETTERS,
+    *(f"{AGAINST}/{name}" for name in ("findings.jsonl", "incidents.jsonl", DEAD_LETTERS, EVALUATION)),
+)
+"""Files that not every replay writes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
-    """What came of a replay with one configuration, or with two."""
+class ReplayOutput:
+    """The results of a replay with one configuration, or with two."""
 
     found: Replayed
     against: Replayed | None
@@ -35,8 +50,8 @@ class Results:
     evaluation_against: Evaluation | None
 
     @classmethod
-    def of(cls, found: Sequence[Replayed], labels: Sequence[Label] | None) -> "Results":
-        """Compare and measure what was found; ``labels`` are None where there are none to measure with."""
+    def of(cls, found: Sequence[Replayed], labels: Sequence[Label] | None) -> "ReplayOutput":
+        """Compare and evaluate results; ``labels`` is None without a file of labels."""
         a, b = found[0], found[1] if len(found) > 1 else None
         return cls(
             found=a,
@@ -49,28 +64,28 @@ class Results:
     def write(
         self, out: Path, *, source: str, names: tuple[str, str], notes: Sequence[str], series: bool = False
     ) -> list[str]:
-        """Write all files; return their names, with how much is in them.
+        """Write all files; return their names and sizes.
 
-        What an earlier replay left in the folder and this one leaves none of is deleted first: nobody could
-        tell it from what is new.
+        Files of an earlier replay that this one does not write are deleted first, since they would look
+        current.
 
         Parameters
         ----------
         out
             The folder.
         source
-            What was replayed, as it was named.
+            The sources, as the user named them.
         names
-            What the two configurations are called.
+            Names of the two configurations.
         notes
-            What the user should know of the source.
+            Notes of the history.
         series
-            Whether ``series.parquet`` is there, and of this replay.
+            Whether this replay has written ``series.parquet``.
 
         Raises
         ------
         OSError
-            When one cannot be written; it names the file.
+            When a file cannot be written; it names the file.
         """
         measured = [
             (name, content)
@@ -83,25 +98,25 @@ class Results:
         ]
         drop_leftovers(out, {name for name, _ in measured} | ({SERIES} if series else set()))
         write(self.found, out)
-        left = [
+        files = [
             f"findings.jsonl ({len(self.found.findings)})",
             f"incidents.jsonl ({len(self.found.incidents)})",
         ]
         if self.against is not None:
             write(self.against, out / AGAINST)
-            left.append(f"{AGAINST}/ (the same of the other configuration)")
+            files.append(f"{AGAINST}/ (the same for the other configuration)")
         for name, content in measured:
             write_whole(out / name, _json(content.to_json()))
-            left.append(name)
+            files.append(name)
         self._report(out / "report.html", source, names, notes)
-        return [*left, "report.html", *([SERIES] if series else [])]
+        return [*files, "report.html", *([SERIES] if series else [])]
 
     def _report(self, path: Path, source: str, names: tuple[str, str], notes: Sequence[str]) -> None:
         found = self.found
         zone = ZoneInfo(found.settings.digest.timezone)
         words = phrases_of(found.settings.notify.locale)
         renderer = Renderer(Links(found.settings.links), zone, words, pressable=False)
-        said = [*notes, *([f"{found.stopped}: the daemon would have stopped there"] if found.stopped else [])]
+        stopped = [f"{found.stopped}: the daemon would have stopped here"] if found.stopped else []
         with whole_file(path) as part:
             write_report(
                 part,
@@ -109,13 +124,13 @@ class Results:
                 found.notices,
                 renderer,
                 zone,
-                title="What Uneri would have told",
+                title="What Uneri would have reported",
                 about=ReportHead(
                     source=source,
                     first=found.first,
                     last=found.last,
                     records=found.records,
-                    notes=tuple(said),
+                    notes=(*notes, *stopped),
                 ),
                 settings=found.settings,
                 comparison=self.comparison,
@@ -125,7 +140,7 @@ class Results:
             )
 
     def lines(self, names: tuple[str, str]) -> list[str]:
-        """Say what was found; ``names`` are what the configurations are called."""
+        """Return the results as text; ``names`` are those of the configurations."""
         zone = ZoneInfo(self.found.settings.digest.timezone)
         lines = summary(self.found)
         if self.evaluation is not None:
@@ -135,15 +150,15 @@ class Results:
         if self.evaluation_against is not None:
             lines += [
                 "",
-                f"B, {names[1]}, against the labels:",
+                f"B ({names[1]}) against the labels:",
                 *evaluation_lines(self.evaluation_against, zone),
             ]
         return lines
 
-    def failures(self, asked: Sequence[FailOn]) -> list[str]:
-        """Return a line for each thing asked for that fails."""
+    def failures(self, checks: Sequence[FailOn]) -> list[str]:
+        """Return a line for each requested check that fails."""
         return failures(
-            asked,
+            checks,
             comparison=self.comparison,
             evaluation=self.evaluation,
             against=self.evaluation_against,
@@ -152,3 +167,26 @@ class Results:
 
 def _json(content: Any) -> bytes:
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+
+
+def drop_leftovers(out: Path, kept: Collection[str]) -> None:
+    """Delete the files of an earlier replay that this one does not write; other files are not touched.
+
+    Parameters
+    ----------
+    out
+        The folder.
+    kept
+        Files that this replay writes, by name in the folder.
+
+    Raises
+    ------
+    OSError
+        When a file cannot be deleted; it names the file.
+    """
+    gone = [out / name for name in _OPTIONAL if name not in kept and (out / name).is_file()]
+    for file in gone:
+        file.unlink()
+    if any(file.parent.name == AGAINST for file in gone):
+        with suppress(OSError):  # it contains other files
+            (out / AGAINST).rmdir()

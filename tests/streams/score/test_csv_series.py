@@ -1,4 +1,4 @@
-"""Series are read from what people have, and verdicts are written as they are agreed."""
+"""Series are read in all usual forms, and verdicts are written in the documented one."""
 
 import gzip
 import lzma
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.process.series_error import SeriesError
-from streams.score.series_file import SeriesFile, read_series, write_verdicts
+from streams.score.csv_series import CsvSeries, read_series, write_verdicts
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ ROWS = "timestamp,value\n1760000000,1.5\n1760000060,2\n"
     ],
     ids=["plain", "gzip", "xz", "zstd"],
 )
-def test_a_packed_file_is_read_as_the_plain_one(
+def test_a_compressed_file_is_read_like_a_plain_one(
     file: Callable[..., Path], pack: Callable[[bytes], bytes], name: str
 ) -> None:
     series = read_series(file(pack(ROWS.encode()), name))
@@ -87,7 +87,7 @@ def test_line_ends_headers_and_further_columns_make_no_difference(
         ("0", 0),
     ],
 )
-def test_a_time_is_read_in_every_usual_form_and_kept_as_it_was_written(
+def test_a_time_is_read_in_every_usual_form_and_kept_as_written(
     file: Callable[..., Path], stamp: str, seconds: int
 ) -> None:
     series = read_series(file(f"timestamp,value\n{stamp},1\n"))
@@ -99,13 +99,13 @@ def test_forms_of_time_may_change_from_row_to_row(file: Callable[..., Path]) -> 
     assert read_series(path).times.tolist() == [1760000000, 1760000060, 1760000120]
 
 
-def test_what_is_empty_not_a_number_or_infinite_is_a_gap(file: Callable[..., Path]) -> None:
+def test_empty_nan_and_infinite_values_are_gaps(file: Callable[..., Path]) -> None:
     texts = ["", " ", "nan", "NaN", "inf", "-Infinity", "1e999"]
     body = "".join(f"{60 * row},{text}\n" for row, text in enumerate(texts))
     assert values_of(file(f"timestamp,value\n{body}600,-1e-3\n")) == [None] * len(texts) + [-0.001]
 
 
-def test_the_ending_of_a_packed_file_may_be_in_large_letters(file: Callable[..., Path]) -> None:
+def test_the_suffix_of_a_compressed_file_may_be_in_upper_case(file: Callable[..., Path]) -> None:
     assert values_of(file(gzip.compress(b"timestamp,value\n60,1\n"), "CPU.CSV.GZ")) == [1.0]
 
 
@@ -117,30 +117,36 @@ def test_a_file_without_rows_is_an_empty_series(file: Callable[..., Path]) -> No
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", ": is empty; begin with a line timestamp,value"),
-        ("timestamp,value,value\n60,1,2\n", ":1: two columns are called value; leave the one that is meant"),
-        ("time,cpu\n1,2\n", ":1: no columns timestamp and value; begin"),
-        (ROWS + "1760000120,many\n", ":4: value 'many' is no number; write a number, or nothing for a gap"),
-        (ROWS + "1760000120,1_0\n", ":4: value '1_0' is no number; "),
-        (ROWS + "1760000120\n", ":4: 1 columns where the first line has 2; a gap is written as"),
-        (ROWS + "1760000120,1,2\n", ":4: 3 columns where the first line has 2; "),
-        (ROWS + "\n1760000120,1\n", ":4: an empty line; "),
+        ("", ": empty file; start it with the header timestamp,value"),
+        ("timestamp,value,value\n60,1,2\n", ":1: more than one column named value; remove all but one"),
+        ("time,cpu\n1,2\n", ":1: no columns timestamp and value; start"),
+        (
+            ROWS + "1760000120,many\n",
+            ":4: value 'many' is not a number; write a number, or nothing for a gap",
+        ),
+        (ROWS + "1760000120,1_0\n", ":4: value '1_0' is not a number; "),
+        (ROWS + "1760000120\n", ":4: 1 columns, but the first line has 2; write a gap as"),
+        (ROWS + "1760000120,1,2\n", ":4: 3 columns, but the first line has 2; "),
+        (ROWS + "\n1760000120,1\n", ":4: empty line; "),
         (
             ROWS + ",1\n",
-            ":4: timestamp '' is no time; write epoch seconds, epoch milliseconds or 2026-01-31T",
+            ":4: timestamp '' is not a valid time; write epoch seconds, epoch milliseconds or 2026-01-31T",
         ),
         (ROWS + "nan,1\n", ":4: timestamp 'nan' is not between the years 1970 and 2100; "),
         (ROWS + "-60,1\n", ":4: timestamp '-60' is not between the years"),
         (ROWS + "1e300,1\n", ":4: timestamp '1e300' is not between the years"),
         (ROWS + "2200-01-01,1\n", ":4: timestamp '2200-01-01' is not between the years"),
-        (ROWS + "31.01.2026,1\n", ":4: timestamp '31.01.2026' is no time; "),
+        (ROWS + "31.01.2026,1\n", ":4: timestamp '31.01.2026' is not a valid time; "),
         (ROWS + "9" * 400 + ",1\n", f":4: timestamp '{'9' * 40}' is not between"),
-        ("1760000000,x\n", ":1: no columns timestamp and value; begin with a line timestamp,value"),
-        ('timestamp,value\n"1\n2",3\n', ": a quoted field goes over several lines; write one row a line"),
-        (b"timestamp,value\n1,\xff\n", ": is no UTF-8 text; give CSV, plain or as .gz, .xz or .zst"),
+        (
+            "1760000000,x\n",
+            ":1: no columns timestamp and value; start the file with the header timestamp,value",
+        ),
+        ('timestamp,value\n"1\n2",3\n', ": a quoted field spans several lines; write each row on one line"),
+        (b"timestamp,value\n1,\xff\n", ": not UTF-8 text; give CSV, plain or compressed as .gz, .xz or .zst"),
     ],
 )
-def test_what_cannot_be_read_is_told_by_line(file: Callable[..., Path], text: str | bytes, said: str) -> None:
+def test_errors_name_the_line(file: Callable[..., Path], text: str | bytes, said: str) -> None:
     path = file(text)
     with pytest.raises(SeriesError) as caught:
         read_series(path)
@@ -150,10 +156,10 @@ def test_what_cannot_be_read_is_told_by_line(file: Callable[..., Path], text: st
 
 @pytest.mark.parametrize("name", ["cpu.csv.gz", "cpu.csv.xz", "cpu.csv.zst"])
 @pytest.mark.parametrize("cut", [False, True], ids=["not packed", "cut off"])
-def test_a_damaged_file_is_told(file: Callable[..., Path], name: str, cut: bool) -> None:
+def test_a_damaged_file_is_reported(file: Callable[..., Path], name: str, cut: bool) -> None:
     pack = {"gz": gzip.compress, "xz": lzma.compress, "zst": zstandard.compress}[name.rpartition(".")[2]]
     path = file(pack(ROWS.encode())[:-9] if cut else ROWS, name)
-    with pytest.raises(SeriesError, match="the file is damaged or not what its name says"):
+    with pytest.raises(SeriesError, match="the file is damaged, or its suffix does not match its content"):
         read_series(path)
 
 
@@ -166,7 +172,7 @@ def test_a_damaged_file_is_told(file: Callable[..., Path], name: str, cut: bool)
     ],
 )
 def test_a_row_counts_when_it_is_later_than_all_before_it(times: list[int], rising: list[bool]) -> None:
-    series = SeriesFile([], [], np.array(times, np.int64), np.zeros(len(times)))
+    series = CsvSeries([], [], np.array(times, np.int64), np.zeros(len(times)))
     assert series.rising().tolist() == rising
 
 
@@ -186,7 +192,7 @@ def test_verdicts_are_written_row_by_row_with_scores_that_read_back_equal(
     values, expected, score = (np.array([row[of] for row in rows]) for of in range(3))
     alert = np.array([row[3] for row in rows], bool)
     kind = ["spike" if row[3] else "" for row in rows]
-    series = SeriesFile(stamps, texts, np.arange(len(rows)) * 60, values)
+    series = CsvSeries(stamps, texts, np.arange(len(rows)) * 60, values)
     write_verdicts(path, series, (expected, expected - 1, expected + 1), score=score, alert=alert, kind=kind)
     header, *lines = path.read_text().splitlines()
     assert header == "timestamp,value,expected,lower,upper,score,alert,kind"

@@ -1,4 +1,4 @@
-"""One configuration on its way through history: judges, lets the pipeline decide, and keeps what it finds."""
+"""One configuration on its way through history: judge, incidents, pipeline, and everything they produce."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from detectors.state.state import pack, unpack
 from streams.decode.rejected import Rejected
 from streams.detect.detect import Watch
 from streams.engine.dead_letter_limit import DeadLetterLimit
-from streams.engine.judging import Emitted, Judging
+from streams.engine.judging import Judging
 from streams.engine.rolling import Rolled, Rolling
 from streams.engine.stage_parts import parts_of, parts_under
 from streams.replay.replayed import Replayed
 
 DEAD_KEPT: Final = 10_000
-"""Bad records of a partition that are told one by one; past these they are counted: there may be millions."""
+"""Bad records listed per partition; further ones are only counted, since there may be millions."""
 
 _FOUND: Final = "found"
 _VERSION: Final = 1
@@ -38,20 +38,20 @@ class _Found(msgspec.Struct, kw_only=True):
 
 
 class SourceRun:
-    """Which records of a source a feeding was of: offsets of the last ones that were held back included."""
+    """The records that were fed: their partition and offsets."""
 
     __slots__ = ("begin", "offsets", "partition")
 
     def __init__(self, partition: str, begin: int, offsets: Sequence[int]) -> None:
         self.partition = partition
-        self.begin = begin  # how many records of the source came before, in this replay
+        self.begin = begin  # records of the partition read before, in this replay
         self.offsets = offsets
 
     def __len__(self) -> int:
         return len(self.offsets)
 
     def offset(self, index: int) -> int:
-        """Return the offset of a record by its place in the run; before it, as if none were missing."""
+        """Return the offset of a record by its index; before the run, as if offsets had no gaps."""
         if 0 <= index < len(self.offsets):
             return self.offsets[index]
         return (self.offsets[0] if len(self.offsets) else self.begin) + index
@@ -65,9 +65,9 @@ class ReplayJudge:
     settings
         The configuration.
     partitions
-        The sources of the replay.
+        The source partitions of the replay.
     watch
-        Is shown every judgement.
+        Called with every judgement.
     """
 
     def __init__(self, settings: Settings, partitions: Sequence[str], watch: Watch | None = None) -> None:
@@ -76,19 +76,19 @@ class ReplayJudge:
         self._newest: dict[str, Finding] = {}
         self._dead: dict[str, list[tuple[int, Rejected]]] = {partition: [] for partition in partitions}
         self._stopped: dict[str, str] = {}  # by partition
-        self._curves: dict[str, int] = {}  # incident -> which of the notices has its newest curve
+        self._curves: dict[str, int] = {}  # incident → index of the notice with its newest curve
         self._judging = Judging(settings, partitions, on_step=self._step, remember_all=True, watch=watch)
         self._pipeline = Pipeline(settings, keep=True)
         self._limits = {partition: DeadLetterLimit(settings.dead_letters) for partition in partitions}
 
     @property
     def reached(self) -> int:
-        """The event time up to which everything was judged; 0 before the first step."""
+        """The event time up to which everything is judged; 0 before the first step."""
         return self._found.last
 
     @property
     def series(self) -> int:
-        """How many series are kept."""
+        """Number of series."""
         return self._judging.series
 
     def _step(self, start: int) -> None:
@@ -96,14 +96,17 @@ class ReplayJudge:
         self._found.last = start + self._settings.time.step
 
     def feed(self, run: SourceRun, rolled: Rolled) -> None:
-        """Take in what a run of records became."""
-        told = self._judging.feed(rolled.blocks, rolled.rejected)
-        self._take_dead(run, told.rejected)
-        self._take(told)
-        if told.watermark is not None:
-            self._pipeline.feed(told.notices, told.watermark)
+        """Judge the blocks of a run of records."""
+        emitted = self._judging.feed(rolled.blocks, rolled.rejected)
+        self._keep_rejected(run, emitted.rejected)
+        for finding in emitted.findings:
+            self._newest[finding.id] = msgspec.structs.replace(finding, trace=None)
+        for notice in emitted.notices:
+            self._keep_notice(notice)
+        if emitted.watermark is not None:
+            self._pipeline.feed(emitted.notices, emitted.watermark)
 
-    def _take_dead(self, run: SourceRun, rejected: Sequence[Rejected]) -> None:
+    def _keep_rejected(self, run: SourceRun, rejected: Sequence[Rejected]) -> None:
         self._found.bad.update(bad.reason.value for bad in rejected)
         dead = self._dead[run.partition]
         dead += [(run.offset(bad.index), bad) for bad in rejected[: DEAD_KEPT - len(dead)]]
@@ -114,14 +117,8 @@ class ReplayJudge:
                 f"({passed.rejected.reason.value}: {passed.rejected.detail})"
             )
 
-    def _take(self, told: Emitted) -> None:
-        for finding in told.findings:
-            self._newest[finding.id] = msgspec.structs.replace(finding, trace=None)
-        for notice in told.notices:
-            self._keep(notice)
-
-    def _keep(self, notice: Notice) -> None:
-        """Keep a notice, and of each incident only the newest curve: a curve is larger than all else."""
+    def _keep_notice(self, notice: Notice) -> None:
+        """Keep a notice, but only the newest curve of each incident: curves take most of the memory."""
         notices = self._found.notices
         if notice.action is Action.DIGEST:
             notice = _without_curves(notice)
@@ -133,7 +130,7 @@ class ReplayJudge:
         notices.append(notice)
 
     def result(self, records: int, rolling: Rolling, seconds: float) -> Replayed:
-        """Return what was found, with what the first half knows, how many records, and wall seconds."""
+        """Return the result, given the number of records, their rollup, and the wall time in seconds."""
         found = self._found
         found.findings = sorted(self._newest.values(), key=lambda finding: (finding.start, finding.id))
         found.incidents = [with_fate(one, self._pipeline) for one in self._judging.incidents.known()]
@@ -149,7 +146,7 @@ class ReplayJudge:
         return found
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state, what was found included."""
+        """Return the state, including everything found."""
         found = _Found(
             findings=list(self._newest.values()),
             notices=self._found.notices,
@@ -167,7 +164,7 @@ class ReplayJudge:
         return parts
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot of the same configuration and sources.
+        """Resume from a snapshot of the same configuration and sources.
 
         Raises
         ------
@@ -192,7 +189,7 @@ class ReplayJudge:
 
 
 def with_fate(incident: Incident, pipeline: Pipeline) -> Incident:
-    """Return an incident with what the pipeline made of it: whether it was told, when, and why not."""
+    """Return an incident with the decision of the pipeline: whether it was sent, when, and why not."""
     fate = pipeline.fate(incident.id)
     if fate is None or (fate.sent, fate.alerted) == (incident.sent, incident.alerted):
         return incident

@@ -1,30 +1,25 @@
-"""What replay keeps of every series, step by step: as a Parquet file, or as arrays."""
+"""``series.parquet``: every series of a replay, step by step."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from detectors.judge.codes import CODES
 from detectors.judge.judge import Judgement
-from detectors.model.measures import LATENCIES, Measure
-from detectors.model.scope import ScopeOrEdge
+from detectors.model.measures import LATENCIES
 from detectors.model.series import Series
 from streams.process.whole_file import whole_file
 from streams.replay.state import ReplayStateError
 
-Floats = NDArray[np.float64]
-
 ROWS: Final = 500_000
-"""Rows of a group: what is in memory at a time, some 40 MB."""
+"""Rows per group: those held in memory at a time, about 40 MB."""
 
 PARTS: Final = ".series"
-"""The folder in the folder: rows of a replay that is not at its end."""
+"""Subfolder for the rows of an unfinished replay."""
 
 _TEXT: Final = pa.dictionary(pa.int32(), pa.string())
 
@@ -46,14 +41,14 @@ SCHEMA: Final = pa.schema(
         pa.field("verdict", _TEXT, metadata={"meaning": "of the finding that is open; null without one"}),
     ]
 )
-"""Columns of ``series.parquet``: one row a step and judged series."""
+"""Columns of ``series.parquet``, which has one row per step and judged series."""
 
 _FACTS: Final = ("kind", "cloud", "account", "region", "name", "version", "measure")
 _VERDICTS: Final = pa.array([code.value for code in CODES if code is not None], pa.string())
 
 
 class _Facts:
-    """What never changes of the series of a shard: columns with an entry a series."""
+    """The constant columns of a shard: one entry per series."""
 
     def __init__(self) -> None:
         self._seen: dict[str, dict[str, int]] = {name: {} for name in _FACTS}
@@ -63,7 +58,7 @@ class _Facts:
         self.columns: dict[str, pa.DictionaryArray] = {}
 
     def learn(self, series: Sequence[Series]) -> None:
-        """Take in the series that came up since the last step."""
+        """Add the series that are new since the last step."""
         if self._known == len(series):
             return
         for one in series[self._known :]:
@@ -82,74 +77,12 @@ class _Facts:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """One series over a replay: arrays of one entry a step, (n,).
-
-    Rates are per second, latencies in milliseconds; NaN where nothing was measured, or nothing expected yet.
-    """
-
-    about: ScopeOrEdge
-    measure: Measure
-    start: NDArray[np.int64]  # epoch seconds
-    observed: Floats
-    expected: Floats
-    lower: Floats
-    upper: Floats
-    score: Floats  # 0.5 where a deviation begins to be told
-
-
-Wanted = Callable[[ScopeOrEdge, Measure], bool]
-"""Says which series are kept."""
-
-
-class Curves:
-    """Keeps series in memory, for notebooks. To be given as ``watch``.
-
-    Parameters
-    ----------
-    step
-        Seconds of a step.
-    wanted
-        Which ones. A series takes some 200 bytes a step.
-    """
-
-    def __init__(self, step: int, wanted: Wanted) -> None:
-        self._step = step
-        self._wanted = wanted
-        self._rows: dict[int, list[tuple[int, Series]]] = {}  # by shard, told apart by its list of series
-        self._seen: dict[int, int] = {}
-        self._kept: dict[tuple[ScopeOrEdge, Measure], list[list[float]]] = {}
-
-    def __call__(self, judgement: Judgement, series: Sequence[Series]) -> None:
-        """Take a judged step in."""
-        shard = id(series)
-        rows = self._rows.setdefault(shard, [])
-        for row in range(self._seen.get(shard, 0), len(series)):
-            if self._wanted(series[row].about, series[row].measure):
-                rows.append((row, series[row]))
-        self._seen[shard] = len(series)
-        arrays = (judgement.observed, judgement.expected, judgement.lower, judgement.upper)
-        for row, one in rows:
-            per = 1 if one.measure in LATENCIES else self._step
-            kept = self._kept.setdefault((one.about, one.measure), [])
-            kept.append([judgement.start, *(array[row] / per for array in arrays), judgement.score[row]])
-
-    def curves(self) -> list[Curve]:
-        """Return what was kept, in the order in which the series came up."""
-        found = []
-        for (about, measure), kept in self._kept.items():
-            start, *columns = np.array(kept, np.float64).reshape(-1, 6).T
-            found.append(Curve(about, measure, start.astype(np.int64), *columns))
-        return found
-
-
 class SeriesParquet:
-    """Writes ``series.parquet``. To be given as ``watch``; memory stays flat.
+    """Writes ``series.parquet`` in constant memory. To be passed as ``watch``.
 
-    The rows lie in parts beside it, of which ``flush`` ends one, so that a replay that goes on after a kill
-    loses and doubles none. They stay until ``drop_parts``: ``series.parquet`` may be whole, and the replay
-    still be killed before it has forgotten its state.
+    Rows are first written to part files, each completed by ``flush``, so that a replay resumed after a kill
+    neither loses nor repeats any. The parts stay until ``drop_parts``: a replay can still be killed after
+    ``series.parquet`` is complete and before its state is deleted.
 
     Parameters
     ----------
@@ -158,12 +91,12 @@ class SeriesParquet:
     step
         Seconds of a step.
     parts
-        How many parts an earlier run had ended; what lies beyond is of after its state, and thrown away.
+        Number of parts an earlier run had completed when it saved its state; later ones are deleted.
 
     Raises
     ------
     ReplayStateError
-        When one of them is gone.
+        When one of them is missing.
     OSError
         When the folder cannot be written.
     """
@@ -177,7 +110,7 @@ class SeriesParquet:
         for number in range(parts):
             if not (self._folder / f"{number}.parquet").is_file():
                 raise ReplayStateError(
-                    f"{self._folder}: series of the unfinished replay are gone; begin anew with --restart"
+                    f"{self._folder}: rows of the unfinished replay are missing; start over with --restart"
                 )
         self.parts = parts
         self._rows = 0
@@ -185,7 +118,7 @@ class SeriesParquet:
         self._facts: dict[int, _Facts] = {}
 
     def __call__(self, judgement: Judgement, series: Sequence[Series]) -> None:
-        """Take a judged step in."""
+        """Add a judged step."""
         facts = self._facts.setdefault(id(series), _Facts())
         facts.learn(series)
         per = np.where(facts.latency, 1.0, float(self._step))
@@ -206,7 +139,7 @@ class SeriesParquet:
             self.flush()
 
     def flush(self) -> None:
-        """End a part.
+        """Complete a part.
 
         Raises
         ------
@@ -222,7 +155,7 @@ class SeriesParquet:
         self._rows, self._groups = 0, []
 
     def close(self) -> Path:
-        """Put the parts together to ``series.parquet``; return its path."""
+        """Assemble the parts into ``series.parquet``; return its path."""
         self.flush()
         path = self._out / "series.parquet"
         with whole_file(path) as whole, pq.ParquetWriter(whole, SCHEMA, compression="zstd") as writer:
@@ -238,7 +171,7 @@ class SeriesParquet:
 
 
 def _groups(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Yield rows in row groups that follow from the rows alone, however they were cut into parts."""
+    """Yield row groups that depend only on the rows, not on how they are divided into parts."""
     held: list[pa.Table] = []
     for part in parts:
         held.append(part)
@@ -254,7 +187,7 @@ def _groups(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _canonical(rows: pa.Table) -> pa.Table:
-    """Return rows in one chunk, their texts listed in the order in which they come up."""
+    """Return the rows in one chunk, with dictionaries in order of appearance."""
     rows = rows.unify_dictionaries().combine_chunks()
     columns = []
     for column in rows.columns:
@@ -269,12 +202,12 @@ def _in_order(column: pa.DictionaryArray) -> pa.DictionaryArray:
 
 
 def drop_parts(out: Path, first: int = 0) -> None:
-    """Delete the parts of ``series.parquet`` from a number on, and, of all, the folder that they lie in.
+    """Delete the parts from number ``first`` on, and their folder if none is left.
 
     Raises
     ------
     OSError
-        When one cannot be deleted.
+        When a part cannot be deleted.
     """
     folder = out / PARTS
     if not folder.is_dir():
