@@ -1,4 +1,4 @@
 """Who carries an excess, and which node of the call graph explains a symptom.
 
-May import judge, state and model.
+May import state and model.
 """

@@ -1,4 +1,4 @@
 """One plain series judged row by row.
 
-May import watch and what is below it.
+May import judge, state and model.
 """

@@ -1,0 +1,63 @@
+"""The map of the house: every step of the walk and every folder it names is there, and none is left out."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+WALK = PAGE.partition("## The walk of an event")[2].partition("\n## ")[0]
+STEP = re.compile(r"\[`?([\w.]+)`?\]\(\.\./([\w/]+\.py)\)")
+PACKAGES = ("streams", "alerting", "detectors")
+
+
+def defined(module: Path) -> set[str]:
+    """Return the classes and functions of a module, methods as ``Class.method``."""
+    found: set[str] = set()
+    for node in ast.parse(module.read_text("utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            found |= {node.name}
+            found |= {
+                f"{node.name}.{inner.name}"
+                for inner in node.body
+                if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef)
+            }
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+    return found
+
+
+@pytest.mark.parametrize(("name", "path"), STEP.findall(WALK))
+def test_each_step_of_the_walk_links_to_the_code_it_names(name: str, path: str) -> None:
+    module = ROOT / path
+    assert module.is_file()
+    assert name in defined(module) or name == module.stem
+
+
+def test_the_walk_has_a_link_in_every_step() -> None:
+    steps = re.split(r"\n\d+\. ", WALK)[1:]
+    assert len(steps) > 5
+    assert all(STEP.search(step) for step in steps)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_map_has_a_line_for_every_folder_and_no_other(package: str) -> None:
+    there = {folder.parent.name for folder in (ROOT / package).glob("*/__init__.py")}
+    listed = set(re.findall(rf"^\| \[`{package}/(\w+)`\]\(\.\./{package}/\1\)", PAGE, re.MULTILINE))
+    assert listed == there
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_folder_says_what_it_is_for_and_what_it_may_import(package: str) -> None:
+    for init in (ROOT / package).glob("*/__init__.py"):
+        docstring = ast.get_docstring(ast.parse(init.read_text("utf-8"))) or ""
+        purpose, _, imports = docstring.partition("\n\n")
+        assert purpose, init
+        assert re.search(r"imports?\b", imports, re.IGNORECASE), init
+
+
+def test_every_link_of_the_map_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", PAGE):
+        assert (ROOT / "docs" / target).exists(), target
