@@ -1,30 +1,31 @@
-# One verb a task. Each sets up what it needs by itself; the README names demo and test.
+# One verb per task; each sets up what it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench faults scoreboard lock docs docs-pictures format
+.PHONY: help demo test laws check bench faults scoreboard lock docs docs-pictures format
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo           weeks of traffic, then a spike and a growth, in the terminal"
 	@echo "make test           all tests"
-	@echo "make check          style, types, import direction, dependencies, compose file, docs"
-	@echo "make bench          benchmarks; prints ratios measured side by side"
-	@echo "make faults         kill the daemons 200 times and at every named point, in some 25 minutes"
-	@echo "make scoreboard     detection on every board next to the anchors, in some minutes"
-	@echo "make docs           write docs/configuration.md from the settings"
-	@echo "make docs-pictures  make the pictures of the README and of docs/messages.md"
-	@echo "make format         let ruff format and fix"
+	@echo "make laws           the property tests with the compiler off"
+	@echo "make check          style, types, import contracts, dependencies, compose file, generated docs"
+	@echo "make bench          benchmarks: ratios measured side by side"
+	@echo "make faults         kill the daemons 200 times and at every named crash point; about 25 minutes"
+	@echo "make scoreboard     detection quality on every board, next to the figures to reach; some minutes"
+	@echo "make docs           regenerate docs/configuration.md from the settings"
+	@echo "make docs-pictures  regenerate the pictures of the README and of docs/messages.md"
+	@echo "make format         format the code and fix what ruff can fix"
 	@echo "make lock           resolve the dependencies anew into requirements.lock"
 
-# Once per change of the lock: newer than the lock and the project file means installed.
+# Once per change of the lock: a marker newer than the lock and the project file means installed.
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Uneri needs Python 3.11 or newer, $(PYTHON) is %d.%d; run make with PYTHON=python3.11" % v[:2])'
 	@echo "Setting up $(VENV) (once per change of requirements.lock) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment; install its venv package (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot create a virtual environment; install its venv package (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@echo "Compiling (once per version) ..."
@@ -38,6 +39,10 @@ test: $(READY)
 	@$(BIN)/python -m streams.engine.warm
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/faults --ignore tests/kafka
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/faults tests/kafka
+
+# Machine code must agree with the plain Python it was compiled from: the same laws without the compiler.
+laws: $(READY)
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist load tests/laws
 
 check: $(READY)
 	$(BIN)/ruff check .
