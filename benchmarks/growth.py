@@ -41,7 +41,7 @@ from streams.decode.decoder import Decoder
 from streams.decode.paths import Call
 from streams.decode.paths import Path as Way
 from streams.detect.detect import Detect
-from streams.detect.gather import Judged
+from streams.detect.gather import JudgedStep
 from streams.engine.checkpoint import Checkpoint
 from streams.local.sqlite_store import SqliteStore
 from streams.rollup.block import Block
@@ -369,7 +369,7 @@ def restart(folder: Path, *, profile: bool) -> dict[str, float]:
     detect = Detect(0, [SOURCE], Settings())
     detect.restore(checkpoint.parts if checkpoint else {})
     restored = time.perf_counter()
-    body, judged = (folder / "blocks").read_bytes(), list[Judged]()
+    body, judged = (folder / "blocks").read_bytes(), list[JudgedStep]()
     while body and not judged:
         size = int.from_bytes(body[:4], "big")
         judged += detect.feed([decode_block(body[4 : 4 + size])])

@@ -155,8 +155,8 @@ async def test_a_daemon_that_used_every_secret_shows_none(
             "LocalDaemon",
             "SlackSink",
             "SlackSocket",
-            "SlackCalls",
-            "OperatorDesk",
+            "SlackApi",
+            "InteractionHandler",
             "Courier",
             "WebhookSettings",
         } <= {type(thing).__name__ for thing in things}, "they are looked at"

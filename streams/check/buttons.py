@@ -11,7 +11,7 @@ from alerting.sinks.slack_errors import outcome_of
 from config.settings import Settings
 from streams.check.checked import Check
 from streams.notify.operators import Operators
-from streams.notify.slack_calls import SlackCalls
+from streams.notify.slack_api import SlackApi
 from streams.notify.slack_socket import TIMEOUT, open_address, reason_of
 
 SECRET_LENGTH = 32  # hexadecimal digits of a signing secret as Slack gives it
@@ -42,7 +42,7 @@ async def check_buttons(settings: Settings) -> AsyncIterator[Check]:
                 f"slack: {slack.signing_secret_env} is not {SECRET_LENGTH} characters long, as Slack's are; "
                 "is it the signing secret of the app?",
             )
-    async with SlackCalls(token, slack.base_url) as calls:
+    async with SlackApi(token, slack.base_url) as calls:
         for group in Operators(slack.operators, calls.members).groups:
             yield await _check_group(calls, group)
 
@@ -64,7 +64,7 @@ async def _check_socket(token: str, variable: str, base_url: str) -> Check:
     return Check(True, f"slack: the app token in {variable} opens Socket Mode")
 
 
-async def _check_group(calls: SlackCalls, group: str) -> Check:
+async def _check_group(calls: SlackApi, group: str) -> Check:
     try:
         members = await calls.members(group)
     except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:

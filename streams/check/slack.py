@@ -13,7 +13,7 @@ from alerting.outbox.sink import Result
 from alerting.sinks.slack_errors import outcome_of
 from config.settings import Settings
 from streams.check.checked import Check
-from streams.notify.slack_calls import SlackCalls
+from streams.notify.slack_api import SlackApi
 from streams.notify.slack_socket import reason_of
 
 NEEDED: Final = {"chat:write": "no message can be sent", "files:write": "no chart can be sent"}
@@ -30,7 +30,7 @@ async def check_slack(settings: Settings) -> AsyncIterator[Check]:
     if not token:
         yield Check(None, f"slack: {slack.token_env} is not set, messages are shown in the terminal")
         return
-    async with SlackCalls(token, slack.base_url) as calls:
+    async with SlackApi(token, slack.base_url) as calls:
         try:
             user, team, scopes = await calls.whoami()
         except _FAILURES as error:
@@ -76,7 +76,7 @@ def _check_scopes(scopes: frozenset[str]) -> Iterator[Check]:
         )
 
 
-async def _check_channel(calls: SlackCalls, channel: str, scopes: frozenset[str]) -> Check:
+async def _check_channel(calls: SlackApi, channel: str, scopes: frozenset[str]) -> Check:
     try:
         found = await calls.channel(channel)
     except _FAILURES as error:

@@ -11,9 +11,8 @@ import typer
 from config.load import ConfigError, load_settings
 from config.settings import Settings
 from streams.history.source import ReplayError
-from streams.process.series_error import SeriesError
-from streams.process.stop_requests import INTERRUPTED, interrupting, leaving
-from streams.process.times import epoch
+from streams.process.stop_requests import INTERRUPTED, exiting_on_stop, raising_on_stop
+from streams.process.times import parse_time
 
 OK, FOUND, USAGE = 0, 1, 2
 
@@ -50,7 +49,7 @@ def _time(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        return epoch(text)
+        return parse_time(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
@@ -158,9 +157,9 @@ def replay(
     """Feed recorded history through the same engine and say what would have been told."""
 
     def command() -> int:
-        with leaving():
+        with exiting_on_stop():
             from streams.cli.replay import ReplayAsked, run_replay
-        with interrupting():
+        with raising_on_stop():
             asked = ReplayAsked(
                 sources=source,
                 out=out,
@@ -255,10 +254,14 @@ def score(
     ] = None,
 ) -> None:
     """Judge plain series as live ones are judged, each row by the rows up to it."""
+    from streams.score.csv_series import SeriesError
     from streams.score.score import run_score
 
     settings = settings_of(config)
-    _leave(lambda: run_score(series, out, settings.judge, jobs))
+    try:
+        _leave(lambda: run_score(series, out, settings.judge, jobs))
+    except SeriesError as error:
+        raise fail(error) from None
 
 
 @app.command()
@@ -412,7 +415,7 @@ def _daemon(config: Path | None, url: str | None) -> str:
 def _leave(command: Callable[[], int | None]) -> None:
     try:
         code = command()
-    except (ConfigError, ReplayError, SeriesError) as error:
+    except (ConfigError, ReplayError) as error:
         raise fail(error) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None

@@ -13,9 +13,9 @@ def main(arguments: list[str] | None = None) -> Any:
     asked = sys.argv[1:] if arguments is None else arguments
     replays = asked[:1] == ["replay"] and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     if replays:
-        from streams.process.stop_requests import leave
+        from streams.process.stop_requests import exit_now
 
-        signal.signal(signal.SIGTERM, leave)
+        signal.signal(signal.SIGTERM, exit_now)
     from streams.cli.commands import app
 
     signal.signal(signal.SIGINT, usual)

@@ -16,16 +16,16 @@ from config.settings import Settings
 from detectors.state.state import StateError
 from streams.history.open_history import Between, open_history
 from streams.history.source import History, ReplayError
-from streams.process.aligned import counted
-from streams.process.folder_lock import FolderHeldError, sole_use
+from streams.process.locks import FolderLockedError, locked_output
 from streams.process.progress import Progress
-from streams.process.stop_requests import INTERRUPTED, noting
+from streams.process.stop_requests import INTERRUPTED, recording_stop
 from streams.replay.output import ReplayOutput
 from streams.replay.post import PostError, post_replay, token_of
 from streams.replay.replay_pass import ReplayPass, Stopped
 from streams.replay.replayed import Replayed
 from streams.replay.series_parquet import SeriesParquet, drop_parts
 from streams.replay.state import ReplayStateError, drop_state, load_state, save_state
+from streams.replay.text_table import counted
 
 FAILED: Final = 1
 
@@ -78,7 +78,7 @@ def run_replay(asked: ReplayAsked) -> int:
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
     try:
-        with sole_use(asked.out):
+        with locked_output(asked.out):
             found = _read(asked, history)
             if found is None:
                 return INTERRUPTED
@@ -97,7 +97,7 @@ def run_replay(asked: ReplayAsked) -> int:
         raise ReplayError(
             f"{error.filename or asked.out}: {error.strerror}; choose another folder with --out"
         ) from error
-    except (FolderHeldError, PostError, ReplayStateError, StateError) as error:
+    except (FolderLockedError, PostError, ReplayStateError, StateError) as error:
         raise ReplayError(str(error)) from error
     failed = results.failures(gates)
     for line in failed:
@@ -155,7 +155,7 @@ def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
             rows.flush()
         save_state(asked.out, reading.state(asked.fingerprint, rows.parts if rows else 0))
 
-    with noting() as stop:
+    with recording_stop() as stop:
         try:
             with Progress("replay", sys.stderr) as progress:
                 found = reading.run(progress.show, save, lambda: bool(stop))

@@ -16,7 +16,7 @@ from alerting.commands.answer import CommandResult
 from alerting.commands.slash import LONGEST_TEXT, Fault, Help, SilenceRequest, parse
 from alerting.pipeline.silences import Silence
 from alerting.words.mrkdwn import clean
-from streams.notify.silence_routes import SilenceAsked
+from streams.notify.silence_routes import SilenceBody
 
 _HELP: Final = {
     Fault.WHOM: "name what to silence, such as table:items, function:put-*, account:123456789012, "
@@ -33,7 +33,7 @@ def silence(url: str, what: Sequence[str], seconds: str, why: str) -> int:
     words = " ".join(f'"{word}"' for word in what)
     match parse(f"silence {words} {seconds} {why}"):
         case SilenceRequest(matching, lasts, reason):
-            asked = SilenceAsked(matching=matching, seconds=lasts, why=reason, by=getpass.getuser())
+            asked = SilenceBody(matching=matching, seconds=lasts, why=reason, by=getpass.getuser())
             return _call("POST", f"{url}/silences", msgspec.json.encode(asked), _silenced)
         case Help(fault, word):
             help_ = _HELP.get(fault or Fault.WHOM, _HELP[Fault.WHOM])

@@ -18,9 +18,9 @@ from config.settings import Settings
 from detectors.state.state import StateError
 from streams.history.open_history import Between, open_history
 from streams.history.source import History, ReplayError
-from streams.process.folder_lock import FolderHeldError, sole_use
+from streams.process.locks import FolderLockedError, locked_output
 from streams.process.progress import Progress
-from streams.process.stop_requests import INTERRUPTED, StopAsked, interrupting
+from streams.process.stop_requests import INTERRUPTED, StopRequested, raising_on_stop
 from streams.tune.labels import check_labels, contradictions
 from streams.tune.periods import periods_of
 from streams.tune.pick import Rule, pick
@@ -59,9 +59,9 @@ def run_tune(asked: TuneAsked) -> int:
         When the history or the labels cannot be used, or the results cannot be written.
     """
     try:
-        with interrupting():
+        with raising_on_stop():
             return _run(asked)
-    except StopAsked:
+    except StopRequested:
         typer.echo("uneri: stopped without results; a complete recording will be reused", err=True)
         return INTERRUPTED
 
@@ -77,10 +77,10 @@ def _run(asked: TuneAsked) -> int:
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
     try:
-        with sole_use(asked.out):
+        with locked_output(asked.out):
             tuned = tune(history, settings, labels, asked)
             names = write_tuned(tuned, text, asked.out)
-    except FolderHeldError as error:
+    except FolderLockedError as error:
         raise ReplayError(str(error)) from error
     except BrokenProcessPool:
         raise ReplayError(

@@ -1,4 +1,4 @@
-"""Measured steps become findings, with evidence and attribution; the shards' steps come back into one order.
+"""Measured steps become findings with evidence and attribution, merged over the shards into one order.
 
 May import measure and what is below it.
 """

@@ -1,4 +1,4 @@
-"""Judges all series of a shard, one closed step after the other."""
+"""Judges all series of a shard, one closed step after another."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -15,18 +15,18 @@ from detectors.model.scope import Edge
 from detectors.model.series import Series
 from detectors.watch.limits import tomorrow
 from streams.detect.absences import Absences
+from streams.detect.explainer import Explainer
 from streams.detect.fatal_findings import FatalFindings
-from streams.detect.findings import RETOLD_EVERY, Findings
-from streams.detect.gather import Judged
-from streams.detect.hourly_loads import HourlyLoads
-from streams.detect.hourly_use import HourlyUse
+from streams.detect.findings import UPDATE_EVERY, Findings
+from streams.detect.gather import JudgedStep
+from streams.detect.hourly_totals import HourlyLoads, HourlyUse
 from streams.detect.limit_findings import LimitFindings
 from streams.measure.measured_step import Fresh, MeasuredStep, Named, scopes_of, series_of, values_of
 from streams.measure.measuring import Measuring
 from streams.rollup.block import Block
 
-Watch = Callable[[Judgement, Sequence[Series]], None]
-"""Is shown every judgement and the series that its entries are about."""
+OnJudgement = Callable[[Judgement, Sequence[Series]], None]
+"""Called with every judgement and the series of its rows."""
 
 
 class Detect:
@@ -37,13 +37,13 @@ class Detect:
     shard
         Number of the shard.
     sources
-        Every source partition that feeds it; a step is judged when all of them have passed it.
+        Every source partition that feeds it; a step is judged once all of them have passed it.
     settings
         What to judge by.
     on_step
-        Called with the start of every step that was judged (progress).
-    watch
-        Is shown every judgement, for a replay that keeps the series.
+        Called with the start of every judged step, to show progress.
+    on_judgement
+        Called with every judgement, for a replay that writes the series.
     """
 
     def __init__(
@@ -52,95 +52,99 @@ class Detect:
         sources: Sequence[str],
         settings: Settings,
         on_step: Callable[[int], None] | None = None,
-        watch: Watch | None = None,
+        on_judgement: OnJudgement | None = None,
     ) -> None:
         self._shard = shard
         self._settings = settings
         self._capacity = Capacity(settings.limits)
         self._floors: dict[str, Floor] = {str(name): floor for name, floor in settings.floors}
         self._on_step = on_step
-        self._watch = watch
+        self._on_judgement = on_judgement
         self._measuring = Measuring(sources, settings)
         calendar = Calendar(settings.calendar, settings.judge.weeks)
-        self._judge = Judge(settings.judge, settings.time.step, calendar)
-        self._edges = EdgeHistory(settings.time.step, settings.judge.weeks)
         step = settings.time.step
+        self._judge = Judge(settings.judge, step, calendar)
+        self._edges = EdgeHistory(step, settings.judge.weeks)
         self._absences = Absences(settings.judge, step)
-        self._findings = Findings(self._judge, self._edges, self._absences, settings.judge, step)
-        self._limits = LimitFindings(settings.judge, step, self._judge, self._findings.consumption)
-        self._fatal = FatalFindings(settings.judge.young, step, RETOLD_EVERY * step, self._findings.explain)
-        self._loads = HourlyLoads(self._capacity, settings.time.step)
-        self._use = HourlyUse(settings.time.step)
-        self._settled: dict[str, bytes] | None = None  # parts that stay as they are until a step is judged
+        self._explainer = Explainer(self._edges, step)
+        self._findings = Findings(self._judge, self._explainer, self._absences, settings.judge, step)
+        self._limits = LimitFindings(settings.judge, step, self._judge, self._explainer)
+        self._fatal = FatalFindings(settings.judge.young, step, UPDATE_EVERY * step, self._explainer)
+        self._loads = HourlyLoads(self._capacity, step)
+        self._use = HourlyUse(step)
+        self._settled: dict[str, bytes] | None = None  # parts that only a judged step changes
 
     @property
     def watermark(self) -> int | None:
-        """The event time up to which every source is complete."""
+        """Event time up to which every source is complete."""
         return self._measuring.steps.watermark
 
     @property
     def opened(self) -> int:
-        """How many steps are open: they wait for the slowest source."""
+        """Steps that wait for the slowest source."""
         return self._measuring.steps.opened
 
     @property
     def levels(self) -> dict[str, int]:
-        """How far each source is that holds time back, epoch seconds."""
+        """Watermarks of the sources that are not idle, epoch seconds."""
         return self._measuring.steps.levels
 
     @property
     def late(self) -> int:
-        """Records that came after their step had been judged: counted, and merged as corrections."""
+        """Records that arrived after their step had been judged: counted, and merged as corrections."""
         return self._measuring.steps.late
 
     @property
     def folded(self) -> int:
-        """How many scopes and edges are counted under ``other``: there were too many series."""
+        """Scopes and edges that are counted as ``other`` because there are too many series."""
         return self._measuring.steps.folded
 
     @property
     def series(self) -> int:
-        """How many series this shard keeps."""
+        """Series of this shard."""
         return self._measuring.series
 
-    def feed(self, blocks: Iterable[Block]) -> list[Judged]:
-        """Take blocks in; return every step that they completed with what was found in it."""
+    def feed(self, blocks: Iterable[Block]) -> list[JudgedStep]:
+        """Add blocks; return the steps that they complete, with their findings."""
         return [self.judge(step) for step in self._measuring.feed(blocks)]
 
-    def judge(self, step: MeasuredStep) -> Judged:
-        """Judge one step, later than the one before; what of it was measured elsewhere is taken as it is."""
+    def judge(self, step: MeasuredStep) -> JudgedStep:
+        """Judge one step, which must be later than the one before."""
         self._settled = None
         self._add(step.fresh, step.start)
         corrections = self._correct(step) if step.late else []
         completeness, values, of_edges = step.completeness, step.values.copy(), step.of_edges
-        if not completeness:  # nothing came at all: the pipeline had a gap, which is not zero traffic
+        if not completeness:  # nothing arrived: a gap in the pipeline is not zero traffic
             values[:], of_edges = np.nan, np.full(len(of_edges), np.nan)
         measured = values.copy()
-        self._absences.hush(values, nothing=step.records == 0)
+        self._absences.mask(values, nothing=step.records == 0)
         judgement = self._judge.judge(step.start, values, completeness)
-        # a step of which nothing at all came speaks of the pipeline, even where it might be chance
-        self._absences.watch(judgement, measured, known=step.records > 0 and completeness >= 1)
-        self._edges.append(step.start, of_edges, self._findings.spoilt(judgement))
-        findings = corrections + self._findings.tell(step, judgement)
-        findings += self._fatal.tell(step)
+        # a step without any record is evidence about the pipeline, even if it may be chance
+        self._absences.feed(judgement, measured, known=step.records > 0 and completeness >= 1)
+        spoilt = self._explainer.leading_to(
+            self._findings.struck(judgement)
+        )  # an incident teaches no baseline
+        self._edges.append(step.start, of_edges, spoilt)
+        findings = corrections + self._findings.feed(step, judgement)
+        findings += self._fatal.feed(step)
         soon = [growing.row for growing in judgement.growth if tomorrow(growing.growth)]
-        findings += self._limits.tell(judgement, completeness, soon)
+        findings += self._limits.feed(judgement, completeness, soon)
         if self._on_step:
             self._on_step(step.start)
-        if self._watch:
-            self._watch(judgement, self._judge.series)
+        if self._on_judgement:
+            self._on_judgement(judgement, self._judge.series)
         end = step.start + self._settings.time.step
         if step.hourly is None:
-            return Judged(self._shard, step.start, end, findings, completeness=completeness)
+            return JudgedStep(self._shard, step.start, end, findings, completeness=completeness)
         counted, p95 = step.hourly
-        loads = self._loads.take(counted, known=completeness > 0)
-        uses = self._use.take(counted, p95, known=completeness > 0)
-        return Judged(self._shard, step.start, end, findings, loads, uses, completeness)
+        loads = self._loads.feed(counted, known=completeness > 0)
+        uses = self._use.feed(counted, p95, known=completeness > 0)
+        return JudgedStep(self._shard, step.start, end, findings, loads, uses, completeness)
 
     def _correct(self, step: MeasuredStep) -> list[Finding]:
-        """Take in what came late for steps that were judged, and tell which findings it changes.
+        """Merge late records into judged steps, and return the findings that they change.
 
-        A latency stays as it was told: a quantile of what came late cannot be added to one.
+        A latency is not corrected: quantiles cannot be added.
         """
         seen = step.start + self._settings.time.step
         for one in step.late:
@@ -155,7 +159,7 @@ class Detect:
         of_scopes, of_edges = ([self._series(one) for one in named] for named in series_of(fresh))
         first = len(self._judge.series)
         self._edges.grow(len(of_edges))
-        self._findings.add_edges(of_edges)
+        self._explainer.add(of_edges)
         self._absences.add(of_scopes, first)
         self._limits.add(of_scopes, first)
         self._judge.add(of_scopes)
@@ -178,13 +182,13 @@ class Detect:
         )
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the whole state of the shard; what did not change are the same objects as before."""
+        """Return the state of the shard; unchanged parts are the same objects as before."""
         if self._settled is None:
             self._settled = self._judged_parts()
         return {**self._settled, **self._measuring.steps.snapshot()}
 
     def _judged_parts(self) -> dict[str, bytes]:
-        """Return all that changes when a step is judged, and only then."""
+        """Return the parts that change only when a step is judged."""
         parts = self._measuring.settled()
         parts |= self._findings.snapshot()
         parts |= self._absences.snapshot() | self._fatal.snapshot() | self._limits.snapshot()
@@ -193,10 +197,10 @@ class Detect:
         return parts | {f"edges/{name}": body for name, body in self._edges.parts().items()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot; floors and limits are those of the present settings."""
+        """Restore a snapshot; floors and limits are those of the current settings."""
         self._settled = None
         fresh = self._measuring.restore(parts)
-        self._add(fresh, 0)  # when each was first seen comes with the parts
+        self._add(fresh, 0)  # the parts include when each was first seen
         self._judge.restore(_under("judge/", parts))
         self._edges.take(_under("edges/", parts), len(series_of(fresh)[1]))
         self._findings.restore(parts)

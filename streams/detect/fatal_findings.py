@@ -1,7 +1,7 @@
-"""Findings about exception signatures that were never seen before: opened once each, then counted."""
+"""Findings about new exception signatures: opened once each, then counted."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -18,28 +18,27 @@ from detectors.state.state import pack, unpack
 from detectors.watch.fatal import FatalSignatures, Occurrence, occurrences
 from streams.decode.columns import ERROR_TYPE
 from streams.decode.paths import OTHER
-from streams.detect.findings import Explanation, identity
+from streams.detect.explainer import Explainer
+from streams.detect.findings import identity
 from streams.measure.measured_step import MeasuredStep
 
 CEASES_SECONDS: Final = 600
-"""A signature that did not come for so long is over; it is known from then on."""
+"""A finding ends when its signature has not occurred for this long; the signature is known from then on."""
 
 FEWEST: Final = 5
-"""Occurrences from which a client or tenant can stand out among those who had them."""
+"""Occurrences needed before a client or tenant can stand out."""
 
 KINDS: Final = (FUNCTION, SERVICE, ROUTE)
-"""What a fatal error can belong to: the deepest of these that is known of the request."""
-
-Explain = Callable[[Series, int, int, float], Explanation]
+"""Kinds of scope a fatal error is reported for: the deepest of these that the request names."""
 
 
 class _Open(msgspec.Struct):
-    """A signature between two tellings."""
+    """The finding of a signature between two of its revisions."""
 
     id: str
     start: int
-    told: int  # watermark at which it was last told
-    last: int  # watermark of the newest step in which it came
+    reported: int  # watermark of the newest revision
+    last: int  # watermark of the newest step with an occurrence
     count: float
     revision: int = 0
 
@@ -50,48 +49,48 @@ class FatalFindings:
     Parameters
     ----------
     learns
-        Seconds from the first step in which signatures are only learnt.
+        Seconds from the first step during which signatures are learnt without being reported.
     step
         Seconds of a step.
-    retold_every
+    update_every
         Seconds between two updates of an open finding.
-    explain
-        Says which routes, clients and tenants bring a measure of a scope in an interval.
+    explainer
+        Attributes errors to routes, clients and tenants.
     """
 
-    VERSION: Final = 1
+    VERSION: Final = 2
 
-    def __init__(self, learns: int, step: int, retold_every: int, explain: Explain) -> None:
+    def __init__(self, learns: int, step: int, update_every: int, explainer: Explainer) -> None:
         self._signatures = FatalSignatures(learns)
         self._step = step
-        self._retold_every = retold_every
-        self._explain = explain
+        self._update_every = update_every
+        self._explainer = explainer
         self._scopes: list[Scope] = []  # by place
         self._rows = np.zeros(0, np.intp)  # row of a step, by place
-        self._place: dict[int, int] = {}  # the other way round
+        self._place: dict[int, int] = {}  # place, by row
         self._open: dict[tuple[int, str], _Open] = {}  # place, signature
 
     def add(self, scopes: Mapping[int, Scope], start: int) -> None:
-        """Learn of new scopes, by row, that are first seen in the step that begins at ``start``."""
+        """Add new scopes, by row, first seen in the step that starts at ``start``."""
         fresh = {row: scope for row, scope in scopes.items() if scope.kind in KINDS}
         self._place |= {row: len(self._scopes) + at for at, row in enumerate(fresh)}
         self._scopes += fresh.values()
         self._rows = np.concatenate((self._rows, np.array(list(fresh), np.intp)))
         self._signatures.add(len(fresh), start)
 
-    def tell(self, step: MeasuredStep) -> list[Finding]:
-        """Take in a step; return what is to be told of it."""
+    def feed(self, step: MeasuredStep) -> list[Finding]:
+        """Add a step; return the findings that it opens, updates or ends."""
         counted = {
             (self._place[row], text): count
             for (row, key, text), count in step.tags.items()
             if key == ERROR_TYPE and row in self._place
         }
-        came = occurrences(counted, self._scopes, skip=OTHER)
+        occurred = occurrences(counted, self._scopes, skip=OTHER)
         requests: NDArray[np.float64] = step.requests[self._rows]
         seen, completeness = step.start + self._step, step.completeness
-        told = self._go_on({(one.place, one.signature): one.times for one in came}, seen, completeness)
-        new = self._signatures.see(step.start, requests, came)
-        return told + [self._begin(one, step.start, seen, completeness) for one in new]
+        known = self._advance({(one.place, one.signature): one.times for one in occurred}, seen, completeness)
+        new = self._signatures.see(step.start, requests, occurred)
+        return known + [self._begin(one, step.start, seen, completeness) for one in new]
 
     def _begin(self, one: Occurrence, start: int, seen: int, completeness: float) -> Finding:
         series = Series(self._scopes[one.place], Measure.ERRORS_FATAL)
@@ -99,22 +98,24 @@ class FatalFindings:
         self._open[one.place, one.signature] = _Open(name, start, seen, seen, one.times)
         return self._finding((one.place, one.signature), seen, completeness, "open")
 
-    def _go_on(self, came: Mapping[tuple[int, str], float], seen: int, completeness: float) -> list[Finding]:
-        told = []
+    def _advance(
+        self, occurred: Mapping[tuple[int, str], float], seen: int, completeness: float
+    ) -> list[Finding]:
+        found = []
         for key in sorted(self._open, key=lambda key: (self._scopes[key[0]], key[1])):
             known = self._open[key]
-            if key in came:
-                known.count += came[key]
+            if key in occurred:
+                known.count += occurred[key]
                 known.last = seen
-            over = seen - known.last >= CEASES_SECONDS
-            due = key in came and seen - known.told >= self._retold_every
-            if over or due:
-                known.told, known.revision = seen, known.revision + 1
-                state: Literal["update", "end"] = "end" if over else "update"
-                told.append(self._finding(key, seen, completeness, state))
-            if over:
+            ended = seen - known.last >= CEASES_SECONDS
+            due = key in occurred and seen - known.reported >= self._update_every
+            if ended or due:
+                known.reported, known.revision = seen, known.revision + 1
+                state: Literal["update", "end"] = "end" if ended else "update"
+                found.append(self._finding(key, seen, completeness, state))
+            if ended:
                 del self._open[key]
-        return told
+        return found
 
     def _finding(
         self,
@@ -125,7 +126,7 @@ class FatalFindings:
     ) -> Finding:
         scope, known = self._scopes[key[0]], self._open[key]
         until = known.last
-        why = self._explain(Series(scope, Measure.ERRORS_FATAL), known.start, until, math.inf)
+        why = self._explainer.explain(Series(scope, Measure.ERRORS_FATAL), known.start, until, math.inf)
         finding = Finding(
             id=known.id,
             revision=known.revision,
@@ -152,10 +153,12 @@ class FatalFindings:
         return msgspec.structs.replace(finding, sentence=of_fatal(finding))
 
     def _suspects(self, scope: Scope, known: _Open, shares: list[Share]) -> list[Share]:
-        """Keep who has more of the errors than of the requests: no error was expected of anybody."""
+        """Keep those with a larger share of the errors than of the requests, since no errors are expected."""
         if not shares:
             return []
-        everyone = self._explain(Series(scope, Measure.REQUESTS), known.start, known.last, 1.0).callers
+        everyone = self._explainer.explain(
+            Series(scope, Measure.REQUESTS), known.start, known.last, 1.0
+        ).callers
         requests = {share.scope: share.observed for share in everyone}
 
         def part(share: Share) -> float:
@@ -174,7 +177,7 @@ class FatalFindings:
         }
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot, after ``add`` of the same scopes in the same order."""
+        """Restore a snapshot, after ``add`` of the same scopes in the same order."""
         self._signatures.restore(parts["signatures"])
         opened, _ = unpack(parts["fatal"], "fatal", self.VERSION, list[tuple[int, str, _Open]])
         self._open = {(place, text): known for place, text, known in opened}

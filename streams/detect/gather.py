@@ -1,4 +1,4 @@
-"""Brings the shards' findings back into one order: step by step, all shards of a step together."""
+"""Merges the findings of all shards into one order, step by step."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -11,22 +11,22 @@ from detectors.watch.hottest import Load
 from detectors.watch.standings import Use
 
 
-class Judged(msgspec.Struct, frozen=True):
-    """What one shard found in one step: the typed hand-over from detect to incidents.
+class JudgedStep(msgspec.Struct, frozen=True):
+    """What one shard found in one step: what detect sends to incidents.
 
-    Every closed step is told, also one without findings: that is how the incident stage learns the time.
+    Every closed step is sent, even without findings: the incident stage takes its time from them.
     """
 
     shard: int
     start: int
     watermark: int  # end of the step: everything before it has been judged
     findings: list[Finding]
-    loads: list[Load] = []  # of the hour that this step ended
-    uses: list[Use] = []  # up to the hour that this step ended
-    completeness: float = 1.0  # share of the sources whose data it is of, 0 where all of them had a gap
+    loads: list[Load] = []  # of the hour that this step ends
+    uses: list[Use] = []  # up to the hour that this step ends
+    completeness: float = 1.0  # share of the sources with data, 0 when all of them had a gap
 
 
-class Together(NamedTuple):
+class GatheredStep(NamedTuple):
     """What all shards found in one step."""
 
     watermark: int
@@ -36,55 +36,55 @@ class Together(NamedTuple):
 
 
 class _Meta(msgspec.Struct, array_like=True):
-    told: dict[int, int]
-    waiting: list[Judged]
+    newest: dict[int, int]
+    waiting: list[JudgedStep]
 
 
 class Gather:
-    """Holds a step until every shard has judged it, so that incidents do not depend on who was faster."""
+    """Holds each step until every shard has judged it, so that incidents do not depend on shard speed."""
 
     VERSION = 3
 
     def __init__(self, shards: int) -> None:
-        self._told: dict[int, int] = dict.fromkeys(range(shards), -1)  # shard -> newest start
-        self._waiting: dict[int, list[Judged]] = {}
+        self._newest: dict[int, int] = dict.fromkeys(range(shards), -1)  # start of a step, by shard
+        self._waiting: dict[int, list[JudgedStep]] = {}
 
     @property
     def waiting(self) -> int:
-        """How many steps wait for a shard that has not judged them."""
+        """Steps that some shard has not judged yet."""
         return len(self._waiting)
 
     @property
     def complete(self) -> int | None:
         """Start of the newest step that every shard has judged."""
-        start = min(self._told.values())
+        start = min(self._newest.values())
         return None if start < 0 else start
 
-    def feed(self, judged: Iterable[Judged]) -> Iterator[Together]:
-        """Take steps in, each shard's in order; give the complete ones."""
+    def feed(self, judged: Iterable[JudgedStep]) -> Iterator[GatheredStep]:
+        """Add steps, in order for each shard; yield those that are complete."""
         for one in judged:
-            if one.start <= self._told[one.shard]:
-                continue  # told again after a crash
-            self._told[one.shard] = one.start
+            if one.start <= self._newest[one.shard]:
+                continue  # sent again after a crash
+            self._newest[one.shard] = one.start
             self._waiting.setdefault(one.start, []).append(one)
-            complete = min(self._told.values())
+            complete = min(self._newest.values())
             for start in sorted(start for start in self._waiting if start <= complete):
-                together = self._waiting.pop(start)
-                findings = [finding for each in together for finding in each.findings]
+                of_step = self._waiting.pop(start)
+                findings = [finding for each in of_step for finding in each.findings]
                 findings.sort(key=lambda finding: (finding.start, finding.id, finding.revision))
-                loads = [load for each in together for load in each.loads]
-                uses = [use for each in together for use in each.uses]
-                yield Together(together[0].watermark, findings, loads, uses)
+                loads = [load for each in of_step for load in each.loads]
+                uses = [use for each in of_step for use in each.uses]
+                yield GatheredStep(of_step[0].watermark, findings, loads, uses)
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return what waits and how far each shard is."""
+        """Return the waiting steps and the newest step of each shard."""
         waiting = [one for start in sorted(self._waiting) for one in self._waiting[start]]
-        return {"gather": pack("gather", self.VERSION, _Meta(self._told, waiting), {})}
+        return {"gather": pack("gather", self.VERSION, _Meta(self._newest, waiting), {})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot."""
+        """Restore a snapshot."""
         meta, _ = unpack(parts["gather"], "gather", self.VERSION, _Meta)
-        self._told = meta.told
+        self._newest = meta.newest
         self._waiting = {}
         for one in meta.waiting:
             self._waiting.setdefault(one.start, []).append(one)

@@ -1,31 +1,55 @@
 """A checkpoint: the state of one stage and the source offsets that this state includes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """One consistent cut. ``offsets`` has, by source, the next offset that is not yet included."""
+    """One consistent cut. ``offsets`` holds, by source, the first offset that it does not include."""
 
     offsets: dict[str, int] = field(default_factory=dict)
     parts: dict[str, bytes] = field(default_factory=dict)
 
 
 class Checkpoints(Protocol):
-    """Where checkpoints are kept. Keys name a stage and its partition: ``rollup/3``, ``detect/0``."""
+    """Stores checkpoints by the key of a stage and its partition: ``rollup/3``, ``detect/0``."""
 
     async def load(self, key: str) -> Checkpoint | None:
-        """Return the newest complete checkpoint under ``key``, None when there is none.
+        """Return the newest complete checkpoint under ``key``, None if there is none.
 
         Raises
         ------
         detectors.state.state.StateError
-            When what is stored is damaged.
+            When the stored checkpoint is damaged.
         """
 
     async def save(self, key: str, checkpoint: Checkpoint) -> None:
-        """Write the checkpoint atomically; it is durable when this returns.
+        """Write the checkpoint atomically; it is durable on return.
 
-        Parts that are the same as in the newest checkpoint under ``key`` are not written again.
+        Parts that equal those of the newest checkpoint under ``key`` are not written again.
         """
+
+
+def parts_under(stage: str, parts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the parts of a stage, each named ``stage|part``, so that several stages fit in one mapping.
+
+    Examples
+    --------
+    >>> parts_under("a", {"b": b"1"})
+    {'a|b': b'1'}
+    """
+    return {f"{stage}|{name}": body for name, body in parts.items()}
+
+
+def parts_of(stage: str, parts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return what ``parts_under`` was given for this stage.
+
+    Examples
+    --------
+    >>> parts_of("a", {"a|b": b"1", "ab|c": b"2"})
+    {'b': b'1'}
+    """
+    prefix = f"{stage}|"
+    return {name.removeprefix(prefix): body for name, body in parts.items() if name.startswith(prefix)}

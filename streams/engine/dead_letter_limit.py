@@ -61,7 +61,7 @@ class DeadLetterLimit:
         self._any = bool(self._bad.any())
         return passed
 
-    def would_pass(self, records: int, rejected: Sequence[Rejected]) -> LimitExceeded | None:
+    def would_exceed(self, records: int, rejected: Sequence[Rejected]) -> LimitExceeded | None:
         """Say what ``take`` would, and take nothing in."""
         if not self._settings.stop or not rejected:
             return None
@@ -113,7 +113,7 @@ REMEDY: Final = (
 )
 
 
-def stopped(passed: LimitExceeded, where: str) -> DeadLetterLimitError:
+def limit_error(passed: LimitExceeded, where: str) -> DeadLetterLimitError:
     """Return the error that names the place, the reason and the remedy."""
     reason = f"{passed.rejected.reason.value}: {passed.rejected.detail}"
     return DeadLetterLimitError(f"{where}: {passed.why}, the last one {reason}. {REMEDY}")

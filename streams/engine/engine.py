@@ -13,7 +13,7 @@ from streams.engine.judging import Emitted, Judging
 from streams.engine.rolling import Rolled, Rolling
 
 
-class Counted(NamedTuple):
+class RecordTotals(NamedTuple):
     """What became of records, of all sources: running totals."""
 
     late: int  # came after their bucket had closed
@@ -84,10 +84,10 @@ class Engine:
         return self._judging.series
 
     @property
-    def counted(self) -> Counted:
+    def totals(self) -> RecordTotals:
         """What became of the records so far."""
         rolling, judging = self._rolling, self._judging
-        return Counted(rolling.late, rolling.duplicates, rolling.folded, judging.blocks, judging.steps)
+        return RecordTotals(rolling.late, rolling.duplicates, rolling.folded, judging.blocks, judging.steps)
 
     def _judge(self, rolled: Rolled) -> Emitted:
         return self._judging.feed(rolled.blocks, rolled.rejected)

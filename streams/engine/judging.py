@@ -8,9 +8,9 @@ from alerting.incidents.notice import Notice
 from config.settings import Settings
 from detectors.model.finding import Finding
 from streams.decode.rejected import Rejected
-from streams.detect.detect import Detect, Watch
+from streams.detect.detect import Detect, OnJudgement
 from streams.detect.gather import Gather
-from streams.engine.stage_parts import parts_of, parts_under
+from streams.engine.checkpoint import parts_of, parts_under
 from streams.rollup.block import Block
 
 
@@ -41,8 +41,8 @@ class Judging:
         Called with the start of every step of shard 0 that was judged (progress).
     remember_all
         Keep every incident, as a replay does, which tells of all at its end; a daemon forgets old ones.
-    watch
-        Is shown every judgement of every shard.
+    on_judgement
+        Called with every judgement of every shard.
     """
 
     def __init__(
@@ -53,10 +53,11 @@ class Judging:
         on_step: Callable[[int], None] | None = None,
         *,
         remember_all: bool = False,
-        watch: Watch | None = None,
+        on_judgement: OnJudgement | None = None,
     ) -> None:
         self.detect = [
-            Detect(shard, sources, settings, None if shard else on_step, watch) for shard in range(shards)
+            Detect(shard, sources, settings, None if shard else on_step, on_judgement)
+            for shard in range(shards)
         ]
         self._gather = Gather(shards)
         self._step = settings.time.step

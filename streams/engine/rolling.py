@@ -7,7 +7,7 @@ from config.settings import Settings
 from detectors.model.scope import FUNCTION, ROUTE, TABLE
 from streams.decode.decoder import Decoder
 from streams.decode.rejected import Rejected
-from streams.engine.stage_parts import parts_of, parts_under
+from streams.engine.checkpoint import parts_of, parts_under
 from streams.rollup.block import Block
 from streams.rollup.rollup import Rollup
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from config.settings import KafkaSettings, Settings
 from streams.history.files import FileHistory
 from streams.history.source import History, ReplayError
-from streams.process.times import Moment, seconds_of
+from streams.process.times import TimeLike, to_epoch
 
 Between = tuple[float | None, float | None]
 """From (inclusive) and to (exclusive) in epoch seconds; None leaves that side open."""
@@ -18,7 +18,7 @@ Source = str | Path
 def open_history(
     sources: Source | Sequence[Source],
     settings: Settings | None = None,
-    between: tuple[Moment | None, Moment | None] = (None, None),
+    between: tuple[TimeLike | None, TimeLike | None] = (None, None),
 ) -> History:
     """Open files and folders, or one ``kafka://host:port/topic``.
 
@@ -43,7 +43,7 @@ def open_history(
         raise TypeError(f"settings is a {type(settings).__name__}; pass the result of load_settings")
     if not isinstance(between, tuple | list) or len(between) != 2:  # noqa: PLR2004  # from and to
         raise TypeError(f"between is {between!r}; write (from, to), with None for an open side")
-    start, end = (None if moment is None else seconds_of(moment) for moment in between)
+    start, end = (None if moment is None else to_epoch(moment) for moment in between)
     if start is not None and end is not None and start >= end:
         raise ReplayError("--from must be before --to")
     topics = [name for name in names if name.startswith("kafka:")]

@@ -41,15 +41,14 @@ from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.kafka.status import queues, readings, status_of
 from streams.kafka.topic_watch import TopicWatch
 from streams.kafka.topics import Topic, TopicError, Topics, verified_topics
-from streams.notify.delivery_status import delivery_status
-from streams.notify.interaction_queue import Reception
+from streams.notify.interactions import Interactions
 from streams.notify.labels_command import labels_route
 from streams.notify.messenger import messenger
-from streams.notify.pipeline_status import PipelineWatch
+from streams.notify.pipeline_status import PipelineStatus, delivery_status
 from streams.notify.silence_routes import SilenceRoutes
-from streams.notify.slack_probe import Greeting
-from streams.process.crash_points import At, nothing
-from streams.process.http_server import HttpServer, WebError
+from streams.notify.slack_probe import SlackProbe
+from streams.process.crash_points import CrashHook, no_crash
+from streams.process.http_server import HttpServer, ListenError
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
 from streams.process.watchdog import Watchdog, guard
@@ -85,7 +84,7 @@ class KafkaDaemon:
         watchdog: Watchdog,
         *,
         every: float = CHECKPOINT_SECONDS,
-        at: At = nothing,
+        at: CrashHook = no_crash,
     ) -> None:
         self._every, self._at = every, at
         self._settings = settings
@@ -94,12 +93,12 @@ class KafkaDaemon:
         self._roles = sorted(roles)
         self._watchdog = watchdog
         self._outbox: Outbox | None = None  # where messages are sent from
-        self._watch: PipelineWatch | None = None  # there too
+        self._watch: PipelineStatus | None = None  # there too
         self._refused: Callable[[], str | None] | None = None  # why nothing can be told there
         self.metrics = Metrics()
-        self._greeting = Greeting()
+        self._slack_probe = SlackProbe()
         self._host: StageHost | None = None  # once Kafka has answered
-        self._reception = Reception(settings, self.metrics)
+        self._interactions = Interactions(settings, self.metrics)
         self._pipeline: Pipeline | None = None  # where messages are sent from
         self._stage: NotifyStage | None = None
         self._courier: Courier | None = None
@@ -110,11 +109,11 @@ class KafkaDaemon:
             self._not_ready,
             self.metrics.registry,
             [
-                *self._reception.routes(),
+                *self._interactions.routes(),
                 labels_route(lambda: None if self._pipeline is None else self._pipeline.labels),
                 *SilenceRoutes(lambda: self._pipeline, self._command).routes(),
             ],
-            unhealthy=watchdog.why,
+            unhealthy=watchdog.reason,
             refresh=self._refresh,
         )
 
@@ -229,7 +228,7 @@ class KafkaDaemon:
         return [at for source, at in newest.items() if source not in ours and held[source] == len(shards)]
 
     def _stepped(self, _: int) -> None:
-        self._watchdog.turned()  # a chunk of many steps holds the event loop, and gets on
+        self._watchdog.heartbeat()  # a chunk of many steps holds the event loop, and gets on
         self.metrics.steps.inc()
 
     async def _look(self) -> str | None:
@@ -237,7 +236,7 @@ class KafkaDaemon:
 
     def _refresh(self) -> None:
         if self._host is not None:
-            self.metrics.show(readings(self._host), queues(self._host), time.time())
+            self.metrics.update(readings(self._host), queues(self._host), time.time())
         self.metrics.ready.set(self._not_ready() is None)
 
     def status(self) -> dict[str, object]:
@@ -247,7 +246,7 @@ class KafkaDaemon:
             return told | {"waits_for": self._waits_for}
         told |= status_of(self._host)
         told |= delivery_status(self._outbox) if self._outbox is not None else {}
-        told |= {"heard_by": self._reception.state()} if self._pipeline is not None else {}
+        told |= {"heard_by": self._interactions.state()} if self._pipeline is not None else {}
         return told | (self._watch.status() if self._watch is not None else {})
 
     async def _command(self, command: Command) -> Answer:
@@ -269,7 +268,7 @@ class KafkaDaemon:
         opening = self._host.opening
         reasons = (
             opening and f"the state of {', '.join(opening)} is being restored",
-            self._greeting.not_ready if self._courier is not None else None,
+            self._slack_probe.not_ready if self._courier is not None else None,
             None if self._refused is None else self._refused(),
         )
         return "; ".join(reason for reason in reasons if reason) or None
@@ -279,8 +278,8 @@ class KafkaDaemon:
         """Run the courier where messages are sent; a notice is durable in the outbox before a checkpoint."""
         storage = KafkaOutboxStorage(records)
         pipeline = Pipeline(self._settings)
-        watch = PipelineWatch(pipeline, self._settings, self.metrics)
-        async with messenger(self._settings, storage, pipeline, self.metrics, self._greeting) as (
+        watch = PipelineStatus(pipeline, self._settings, self.metrics)
+        async with messenger(self._settings, storage, pipeline, self.metrics, self._slack_probe) as (
             courier,
             outbox,
         ):
@@ -293,13 +292,13 @@ class KafkaDaemon:
             self._watch = watch
             running = asyncio.create_task(courier.run())
             running.add_done_callback(fatal_when_failed)
-            hearing = asyncio.create_task(self._reception.attend(pipeline, courier.command, self._leaders))
+            hearing = asyncio.create_task(self._interactions.handle(pipeline, courier.command, self._leaders))
             hearing.add_done_callback(fatal_when_failed)
             self._pipeline, self._courier = pipeline, courier
 
             async def send(passed: NoticesOfStep) -> Awaitable[Any]:
                 await courier.put(passed.notices, passed.watermark)
-                watch.look()
+                watch.record()
                 for notice in passed.notices:
                     self.metrics.notices.labels(notice.action.value).inc()
                 durable = asyncio.get_running_loop().create_future()
@@ -333,7 +332,7 @@ def run_kafka(
     roles: Collection[str] | None = None,
     *,
     every: float = CHECKPOINT_SECONDS,
-    at: At = nothing,
+    at: CrashHook = no_crash,
 ) -> int:
     """Run the Kafka daemon until SIGINT or SIGTERM.
 
@@ -367,7 +366,7 @@ def run_kafka(
     warm()  # the event loop must not wait for a compiler
     try:
         return asyncio.run(_main(settings, settings.kafka, roles or ROLES, every, at))
-    except (TopicError, CredentialsMissingError, WebError) as error:
+    except (TopicError, CredentialsMissingError, ListenError) as error:
         log.critical(str(error))
         return 1
     except Exception as error:  # noqa: BLE001 - the edge of the process: one line, then the restart
@@ -380,7 +379,7 @@ def _one_line(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 
 async def _main(
-    settings: Settings, kafka: KafkaSettings, roles: Collection[str], every: float, at: At
+    settings: Settings, kafka: KafkaSettings, roles: Collection[str], every: float, at: CrashHook
 ) -> int:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -25,7 +25,7 @@ from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from detectors.state.state import StateError
 from streams.kafka.hanging_transactions import HangingTransactions, OpenTransaction, Seen
-from streams.process.crash_points import At, CrashPoint, nothing
+from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
 TRANSACTION_MS: Final = 20_000  # a dead writer's open transaction hides what follows it for this long
 READ_SECONDS: Final = 120.0
@@ -67,7 +67,7 @@ class OwnedRecords:
         topic: str,
         partitions: int,
         options: dict[str, Any],
-        at: At = nothing,
+        at: CrashHook = no_crash,
         *,
         hanging: HangingTransactions | None = None,
         forgotten: float = FORGOTTEN_SECONDS,
@@ -99,7 +99,7 @@ class OwnedRecords:
         producer = self._producer(key)
         self._producers[key] = producer, asyncio.Lock()
         await producer.start()
-        self._at(CrashPoint.OWNED, key)
+        self._at(CrashPoint.FENCED, key)
         if forgotten is not None:
             await self._end(producer, key, forgotten)
         found = await self._read(key)

@@ -22,7 +22,7 @@ from aiokafka.errors import KafkaError
 from detectors.state.state import StateError, said
 from streams.engine.checkpoint import Checkpoint, Checkpoints
 from streams.lane.chunk import Chunk
-from streams.process.crash_points import At, CrashPoint, nothing
+from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
 UNACKNOWLEDGED: Final = 1000  # emissions on their way until a stage waits for them
 UNACKNOWLEDGED_BYTES: Final = 32 * 1024 * 1024  # and how large they may be together
@@ -128,7 +128,7 @@ class StageRunner:
         every: float = 5.0,
         idle_after: float | None = None,
         clock: Callable[[], float] = time.monotonic,
-        at: At = nothing,
+        at: CrashHook = no_crash,
     ) -> None:
         self.key = key
         self.source = source
@@ -267,12 +267,12 @@ class StageRunner:
                 self._idle = True
                 emissions = list(self.stage.idle())
                 if emissions:
-                    self._at(CrashPoint.SILENT, self.key)
+                    self._at(CrashPoint.IDLE, self.key)
                     await self._checkpoint(emissions)
-                    self._at(CrashPoint.PENDING, self.key)
+                    self._at(CrashPoint.IDLE_SAVED, self.key)
                     await self._emit(emissions)
                     await self._acknowledged()
-                    self._at(CrashPoint.SAID, self.key)
+                    self._at(CrashPoint.IDLE_EMITTED, self.key)
                     self._changed = True  # the next checkpoint is without them
             if self._changed and self._clock() - self._saved >= self._every:
                 await self._checkpoint()

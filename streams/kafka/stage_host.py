@@ -26,9 +26,9 @@ from streams.kafka.topics import BLOCK_BYTES
 from streams.kafka.watermark_alignment import Level, ahead
 from streams.lane.chunk import Chunk
 from streams.lane.chunk_lane import ChunkApp
-from streams.process.crash_points import At, CrashPoint, nothing
+from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from streams.process.metrics import Metrics
-from streams.process.stall import OPENING_SECONDS, STUCK_SECONDS, Standstill
+from streams.process.stall import OPENING_SECONDS, STUCK_SECONDS, StallDetector
 
 FATAL: Final = 1
 TICK_SECONDS: Final = 1.0
@@ -114,12 +114,12 @@ class StageHost:
         topic_ids: Mapping[str, str] | None = None,
         metrics: Metrics | None = None,
         stuck: float = STUCK_SECONDS,
-        at: At = nothing,
+        at: CrashHook = no_crash,
     ) -> None:
         self.app = app
         self.paused: set[TP] = set()  # wait for slower partitions
         self.came: dict[TP, float] = {}  # when the newest chunk did, monotonic
-        self.standstills: dict[TP, Standstill] = {}
+        self.stalls: dict[TP, StallDetector] = {}
         self._metrics = metrics or Metrics()
         self._stuck = stuck
         self._ends = PartitionEnds(options)
@@ -279,7 +279,7 @@ class StageHost:
             at=self._at,
         )
         await runner.open()
-        self.standstills[tp] = Standstill(runner.key, time.monotonic())
+        self.stalls[tp] = StallDetector(runner.key, time.monotonic())
         self._metrics.opened.labels(hosted.role).inc()
         log.info("stage opened", key=runner.key, offset=runner.position)
         return runner
@@ -335,7 +335,7 @@ class StageHost:
             finally:
                 self._opening.pop(tp, None)
                 self.paused.discard(tp)
-                for kept in (self.standstills, self.came, self._began, self._closing, self._gone_back):
+                for kept in (self.stalls, self.came, self._began, self._closing, self._gone_back):
                     kept.pop(tp, None)
                 await self._around.pop(tp).aclose()
                 await self._checkpoints.close(runner.key)
@@ -365,7 +365,7 @@ class StageHost:
         consumer = self.app.chunk_consumer
         if not consumer.flow_active or consumer.offered is not None or tp not in consumer.owned:
             return
-        stream, seen = self._streams.get(self.role(tp)), self.standstills.get(tp)
+        stream, seen = self._streams.get(self.role(tp)), self.stalls.get(tp)
         if stream is None or seen is None or stream.channel.queue.qsize() or runner.busy or tp in self.paused:
             return
         if time.monotonic() - max(self.came.get(tp, 0.0), seen.moved_at) < DROPPED_SECONDS:
@@ -421,12 +421,12 @@ class StageHost:
         offered = self.app.chunk_consumer.offered
         opening = {self.role(tp) for tp, task in self._opening.items() if not task.done()}
         for tp, runner in self.runners.items():
-            if (seen := self.standstills.get(tp)) is None:
+            if (seen := self.stalls.get(tp)) is None:
                 continue
-            seen.look(now, runner.position, runner.saved)
+            seen.observe(now, runner.position, runner.saved)
             starved = offered is not None and self.role(offered) != self.role(tp)
             if tp in self.paused or self.role(tp) in opening or starved:
-                seen.excuse(now)
+                seen.reset_progress(now)
             elif seen.age(now) > self._stuck / 3:
                 doubtful.append(tp)
         late = [tp for tp, began in self._began.items() if self._is_late(tp, now - began)]
@@ -442,12 +442,12 @@ class StageHost:
         return None if not late else f"{self.role(late[0])}/{late[0].partition} could not be opened"
 
     def _stuck_at(self, tp: TP, bounds: Bounds) -> str | None:
-        runner, seen = self.runners.get(tp), self.standstills.get(tp)
+        runner, seen = self.runners.get(tp), self.stalls.get(tp)
         if runner is None or seen is None:
             return None
         now = time.monotonic()
         if bounds.end <= max(bounds.first, runner.position or 0):  # what was deleted is nothing to read
-            seen.excuse(now)
+            seen.reset_progress(now)
         why = seen.stuck(now, self._stuck)
         return why and f"{why}, and the broker answers"
 
@@ -458,7 +458,7 @@ class StageHost:
     def _excuse(self, doubtful: list[TP], late: list[TP]) -> None:
         now = time.monotonic()
         for tp in doubtful:
-            if seen := self.standstills.get(tp):
-                seen.excuse_all(now)
+            if seen := self.stalls.get(tp):
+                seen.reset(now)
         for tp in late:
             self._began[tp] = now

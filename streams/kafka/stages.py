@@ -14,8 +14,8 @@ from detectors.state.state import pack, unpack
 from streams.decode.decoder import Decoder
 from streams.decode.rejected import Rejected
 from streams.detect.detect import Detect
-from streams.detect.gather import Gather, Judged
-from streams.engine.dead_letter_limit import DeadLetterLimit, stopped
+from streams.detect.gather import Gather, JudgedStep
+from streams.engine.dead_letter_limit import DeadLetterLimit, limit_error
 from streams.kafka.notices import told
 from streams.kafka.stage import Emission
 from streams.kafka.topics import Topics
@@ -62,7 +62,9 @@ class RollupStage:
         columns, rejected = self._decoder.decode(chunk.values)
         if passed := self._limit.take(len(chunk), rejected):
             offset = self._offset(passed.rejected.index, chunk)
-            raise stopped(passed, f"{self._topics.requests}, partition {self._partition}, offset {offset}")
+            raise limit_error(
+                passed, f"{self._topics.requests}, partition {self._partition}, offset {offset}"
+            )
         before = self._counted()
         blocks = self.rollup.feed(columns)
         self.records += len(chunk)
@@ -177,7 +179,7 @@ class IncidentsStage:
         self.gather = Gather(shards)
         self._step = settings.time.step
         self._topic = topics.notices
-        self._decode = MessageDecoder(Judged).decode
+        self._decode = MessageDecoder(JudgedStep).decode
 
     def feed(self, chunk: Chunk) -> Iterable[Emission]:
         """Group findings step by step; tell of each step what is to be told, also that there is nothing."""

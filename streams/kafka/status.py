@@ -7,7 +7,7 @@ from streams.kafka.stage import Stage
 from streams.kafka.stage_host import StageHost
 from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.notify.pipeline_status import first_of
-from streams.process.metrics import Reading
+from streams.process.metrics import StageReading
 
 
 def status_of(host: StageHost) -> dict[str, object]:
@@ -39,18 +39,18 @@ def status_of(host: StageHost) -> dict[str, object]:
     return told
 
 
-def readings(host: StageHost) -> list[Reading]:
+def readings(host: StageHost) -> list[StageReading]:
     """Return how each stage of this process is, for its metrics."""
     now = time.monotonic()
     return [
-        Reading(
+        StageReading(
             host.role(tp),
             tp.partition,
             lag=host.lag(tp, runner),
             watermark=watermark_of(runner.stage),
             checkpoint_age=runner.checkpoint_age,
             fetch_age=now - host.came[tp] if tp in host.came else None,
-            progress_age=now - host.standstills[tp].moved_at if tp in host.standstills else None,
+            progress_age=now - host.stalls[tp].moved_at if tp in host.stalls else None,
             series=runner.stage.detect.series if isinstance(runner.stage, DetectStage) else None,
         )
         for tp, runner in host.runners.items()

@@ -21,7 +21,7 @@ from faust.types.tuples import ConsumerMessage
 
 from streams.lane import version_guard as chunk_guard
 from streams.lane.chunk import Chunk, merged
-from streams.process.crash_points import At, CrashPoint, nothing
+from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
 chunk_guard.check()  # before anything is overridden
 
@@ -178,7 +178,7 @@ class ChunkSchema(faust.Schema[Any, Any]):
 class ChunkApp(faust.App):
     """A Faust app whose ``chunk_topic`` topics take the lane."""
 
-    at: At = staticmethod(nothing)  # called at each crash point, for tests
+    at: CrashHook = staticmethod(no_crash)  # called at each crash point, for tests
 
     def _new_transport(self) -> ChunkTransport:
         return ChunkTransport(self.conf.broker_consumer, self)

@@ -30,19 +30,18 @@ from streams.local.http_intake import IntakeHttp
 from streams.local.log_intake import LogIntake
 from streams.local.sqlite_store import SqliteStore
 from streams.local.standard_input import StandardInput
-from streams.notify.delivery_status import delivery_status
-from streams.notify.interaction_queue import Reception
+from streams.notify.interactions import Interactions
 from streams.notify.labels_command import labels_route
 from streams.notify.messenger import messenger
-from streams.notify.pipeline_status import PipelineWatch, first_of
+from streams.notify.pipeline_status import PipelineStatus, delivery_status, first_of
 from streams.notify.silence_routes import SilenceRoutes
-from streams.notify.slack_probe import Greeting
-from streams.process.crash_points import At, CrashPoint, nothing
-from streams.process.http_server import HttpServer, WebError
+from streams.notify.slack_probe import SlackProbe
+from streams.process.crash_points import CrashHook, CrashPoint, no_crash
+from streams.process.http_server import HttpServer, ListenError
+from streams.process.locks import FolderLockedError, lock_state
 from streams.process.logs import configure_logs
-from streams.process.metrics import Metrics, Reading
-from streams.process.stall import STUCK_SECONDS, Standstill
-from streams.process.state_lock import StateHeldError, StateLock
+from streams.process.metrics import Metrics, StageReading
+from streams.process.stall import STUCK_SECONDS, StallDetector
 from streams.process.watchdog import Watchdog, guard
 
 SOURCE = "local/0"
@@ -108,7 +107,7 @@ class LocalDaemon:
         *,
         every: float = CHECKPOINT_EVERY,
         run_records: int = RUN_RECORDS,
-        at: At = nothing,
+        at: CrashHook = no_crash,
     ) -> None:
         self.settings = settings
         self._every = every
@@ -123,32 +122,30 @@ class LocalDaemon:
         state = Path(settings.local.state)
         try:
             # SQLite alone lets a second daemon in until the first one writes.
-            self._lock = StateLock(state)
+            self._lock = lock_state(state)
             self._store = SqliteStore(state / "uneri.db", at=at)
             self._rows = SqliteOutbox(state / "outbox.db")
-        except StateHeldError as error:
-            raise StartError(
-                f"{error}: is another uneri using it? stop that one, or set local.state to another folder"
-            ) from error
+        except FolderLockedError as error:
+            raise StartError(str(error)) from error
         except (sqlite3.Error, OSError) as error:
             hint = "is another uneri using it?" if "locked" in str(error) else "see local.state"
             raise StartError(f"the state in {state} cannot be opened ({error}); {hint}") from error
         self._stepped = 0
         self._engine = Engine(settings, [SOURCE], on_step=self._step)
-        self._counted = self._engine.counted
+        self._counted = self._engine.totals
         self._fed = self._saved = time.monotonic()
-        self._standstill = Standstill("the engine", self._saved)
+        self._stall = StallDetector("the engine", self._saved)
         self._watchdog = watchdog or Watchdog()
         self._stuck = stuck
-        self._greeting = Greeting()
+        self._slack_probe = SlackProbe()
         self._courier: Courier
         self._outbox: Outbox
         self._offset = 0
         self._dead: list[tuple[str, int, Rejected]] = []
         self._dirty = False
         self.pipeline = Pipeline(settings)
-        self._watch = PipelineWatch(self.pipeline, settings, self.metrics)
-        self._reception = Reception(settings, self.metrics)
+        self._watch = PipelineStatus(self.pipeline, settings, self.metrics)
+        self._interactions = Interactions(settings, self.metrics)
         try:
             self._intake = LogIntake(self._store, settings, self._arrived.set)
         except StateError as error:
@@ -161,11 +158,11 @@ class LocalDaemon:
             self.metrics.registry,
             [
                 *intake.routes(),
-                *self._reception.routes(),
+                *self._interactions.routes(),
                 labels_route(lambda: self.pipeline.labels),
                 *SilenceRoutes(lambda: self.pipeline, self._command).routes(),
             ],
-            unhealthy=self._watchdog.why,
+            unhealthy=self._watchdog.reason,
             refresh=self._refresh,
         )
         self._sources: list[Coroutine[Any, Any, object]] = [
@@ -176,7 +173,7 @@ class LocalDaemon:
     async def run(self) -> None:
         """Run until ``stop`` or the end of standard input; returns after a clean shutdown."""
         self._restore()
-        async with messenger(self.settings, self._rows, self.pipeline, self.metrics, self._greeting) as (
+        async with messenger(self.settings, self._rows, self.pipeline, self.metrics, self._slack_probe) as (
             courier,
             outbox,
         ):
@@ -187,7 +184,7 @@ class LocalDaemon:
                 "taking events in",
                 url=f"http://{self.settings.local.listen.rpartition(':')[0]}:{self.port}/events",
             )
-            hearing = self._reception.attend(
+            hearing = self._interactions.handle(
                 self.pipeline, self._command, lambda: self._engine.incidents.took_the_lead
             )
             tasks = [
@@ -242,7 +239,7 @@ class LocalDaemon:
 
     def _restore(self) -> None:
         checkpoint = self._store.load(STAGE)
-        self._at(CrashPoint.FOUND, STAGE)
+        self._at(CrashPoint.READ, STAGE)
         if checkpoint is None:
             return
         try:
@@ -250,7 +247,7 @@ class LocalDaemon:
         except (StateError, KeyError) as error:
             raise StartError(self._other_version(f"the checkpoint cannot be read: {said(error)}")) from error
         self._offset = self._intake.judged = checkpoint.offsets[SOURCE]
-        self._counted = self._engine.counted
+        self._counted = self._engine.totals
         log.info("going on from the last checkpoint", offset=self._offset)
 
     async def _judge(self) -> None:
@@ -290,8 +287,8 @@ class LocalDaemon:
     async def _take(self, told: Emitted, records: int) -> None:
         self._at(CrashPoint.JUDGED, STAGE)
         await self._courier.put(told.notices, told.watermark)
-        self._at(CrashPoint.TOLD, STAGE)
-        self._watch.look()
+        self._at(CrashPoint.REPORTED, STAGE)
+        self._watch.record()
         self._offset += records
         self._intake.judged = self._offset
         self._dirty = True
@@ -300,7 +297,7 @@ class LocalDaemon:
             self.metrics.rejected.labels(bad.reason.value).inc()
         for notice in told.notices:
             self.metrics.notices.labels(notice.action.value).inc()
-        counted, before = self._engine.counted, self._counted
+        counted, before = self._engine.totals, self._counted
         self._counted = counted
         counters = (
             self.metrics.late,
@@ -349,7 +346,7 @@ class LocalDaemon:
         await asyncio.gather(carrying, guarding, return_exceptions=True)
         self._rows.close()
         self._store.close()
-        self._lock.close()
+        self._lock.release()
         log.info("stopped", offset=self._offset, unsent=len(self._outbox.waiting()))
 
     # -- what the web server shows ----------------------------------------------------------------
@@ -366,12 +363,12 @@ class LocalDaemon:
             "open_incidents": first_of(going_on, len(going_on)),
             **self._watch.status(),
             **delivery_status(self._outbox),
-            "heard_by": self._reception.state(),
+            "heard_by": self._interactions.state(),
         }
 
     async def _command(self, command: Command) -> Answer:
         answer = await self._courier.command(command)
-        self._watch.look()
+        self._watch.record()
         return answer
 
     def _step(self, _: int) -> None:
@@ -381,34 +378,34 @@ class LocalDaemon:
         """Say whether the engine is wedged: records wait, or a checkpoint, and it gets on with neither."""
         now = time.monotonic()
         position = (self._offset, self._stepped)
-        self._standstill.look(now, position, self._saved if self._dirty else position)
-        if self._standstill.moved_at == now:  # a long run is one piece, and saved at its end
-            self._standstill.saved_at = now
+        self._stall.observe(now, position, self._saved if self._dirty else position)
+        if self._stall.moved_at == now:  # a long run is one piece, and saved at its end
+            self._stall.saved_at = now
         if self._store.end <= self._offset:
-            self._standstill.excuse(now)
-        return self._standstill.stuck(now, self._stuck)
+            self._stall.reset_progress(now)
+        return self._stall.stuck(now, self._stuck)
 
     def _refresh(self) -> None:
         now = time.monotonic()
-        reading = Reading(
+        reading = StageReading(
             STAGE,
             0,
             lag=self._store.end - self._offset,
             watermark=self._engine.judged_until,
             checkpoint_age=now - self._saved if self._dirty else 0.0,
             fetch_age=now - self._fed,
-            progress_age=now - self._standstill.moved_at,
+            progress_age=now - self._stall.moved_at,
             series=self._engine.series,
         )
         queues = {"log_records": self._store.end - self._offset, "log_bytes": self._store.log_bytes}
-        self.metrics.show([reading], queues, time.time())
+        self.metrics.update([reading], queues, time.time())
         self.metrics.ready.set(self._not_ready() is None)
 
     def _not_ready(self) -> str | None:
         full = self._intake.full()
         reasons = (
             full and f"too far behind: {full}",
-            self._greeting.not_ready,
+            self._slack_probe.not_ready,
             self._courier.not_ready(),
         )
         return "; ".join(reason for reason in reasons if reason) or None
@@ -440,7 +437,7 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
 def _one_line(run: Callable[[], None]) -> int:
     try:
         run()
-    except (StartError, WebError, DeadLetterLimitError) as error:
+    except (StartError, ListenError, DeadLetterLimitError) as error:
         log.critical(str(error))
         return 1
     except sqlite3.Error as error:

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import structlog
 
-from streams.engine.dead_letter_limit import stopped
+from streams.engine.dead_letter_limit import limit_error
 from streams.local.http_intake import split_lines
 from streams.local.log_intake import LogIntake, TooManyBadError
 from streams.local.sqlite_store import Position, SqliteStore
@@ -89,7 +89,7 @@ class Follow:
         except TooManyBadError as error:
             bad = error.passed.rejected
             place = f"{name}, line {bad.index + 1:,} from byte {start:,} on"
-            raise stopped(error.passed, place) from None
+            raise limit_error(error.passed, place) from None
 
     def _replaced(self, inode: int) -> bool:
         try:

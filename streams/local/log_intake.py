@@ -95,7 +95,7 @@ class LogIntake:
             if why := self.full():
                 self._arrived()
                 raise LogFullError(why)
-            if passed := self._limit.would_pass(len(lines), counted):
+            if passed := self._limit.would_exceed(len(lines), counted):
                 raise TooManyBadError(passed, rejected)
             self._limit.take(len(lines), counted)
             state = self._limit.snapshot()[LIMIT]

@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 from streams.decode.rejected import Rejected
 from streams.engine.checkpoint import Checkpoint
-from streams.process.crash_points import At, CrashPoint, nothing
+from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (first INTEGER PRIMARY KEY, records INTEGER NOT NULL, body BLOB NOT NULL);
@@ -53,7 +53,7 @@ class SqliteStore:
         When the disk is full or the file cannot be written; nothing of the transaction is kept then.
     """
 
-    def __init__(self, path: Path, patience: float = 5.0, at: At = nothing) -> None:
+    def __init__(self, path: Path, patience: float = 5.0, at: CrashHook = no_crash) -> None:
         self._at = at
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(

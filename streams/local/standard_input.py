@@ -5,7 +5,7 @@ import os
 import threading
 
 from streams.decode.event import MAX_BYTES
-from streams.engine.dead_letter_limit import stopped
+from streams.engine.dead_letter_limit import limit_error
 from streams.local.http_intake import split_lines
 from streams.local.log_intake import LogIntake, TooManyBadError
 
@@ -75,5 +75,5 @@ class StandardInput:
             await self._intake.append_when_there_is_room(lines)
         except TooManyBadError as error:
             record = self._count + error.passed.rejected.index + 1
-            raise stopped(error.passed, f"standard input, record {record:,}") from None
+            raise limit_error(error.passed, f"standard input, record {record:,}") from None
         self._count += len(lines)

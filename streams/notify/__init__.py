@@ -1,4 +1,4 @@
-"""Both directions of Slack around the alerting package: what is sent, and what people press or type.
+"""Delivers messages, receives buttons and commands, and shows operators the state of both.
 
-May import engine and what is below it; no driver.
+May import only process within streams.
 """

@@ -1,4 +1,4 @@
-"""The webhooks and Alertmanagers of the settings as receivers."""
+"""Receivers for the webhooks and Alertmanagers of the settings."""
 
 import os
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from config.settings import NotifySettings, WebhookSettings
 
 
 class SecretError(Exception):
-    """The secret of a webhook is missing or unreadable; the text says which variable, never what is in it."""
+    """The secret of a webhook is missing or invalid; the message names the variable, never its value."""
 
 
 class Unsigned:
-    """Takes the place of a webhook whose secret is missing: nothing leaves without its signature."""
+    """Replaces a webhook whose secret is missing: nothing is sent unsigned."""
 
     def __init__(self, why: str) -> None:
         self._why = why
@@ -27,14 +27,14 @@ class Unsigned:
         return f"Unsigned({self._why!r})"
 
     async def deliver(self, _: OutboxRow) -> DeliveryOutcome:
-        """Refuse: rows are kept until a start with the secret."""
+        """Refuse; the rows are kept until the daemon starts with the secret."""
         return DeliveryOutcome(result=Result.ROUTE, error=self._why)
 
 
 def http_receivers(
     notify: NotifySettings, links: LinkMaker, environment: Mapping[str, str] = os.environ
 ) -> tuple[dict[str, Receiver], list[HttpSink]]:
-    """Return receivers by destination, and the sinks that are to be closed."""
+    """Return receivers by destination, and the sinks to close."""
     receivers: dict[str, Receiver] = {}
     sinks: list[HttpSink] = []
     for webhook in notify.webhooks:
@@ -55,19 +55,21 @@ def http_receivers(
 
 
 def key_of(webhook: WebhookSettings, environment: Mapping[str, str]) -> bytes | None:
-    """Return what a webhook is signed with, None when it is not to be signed.
+    """Return the signing key of a webhook, None if it is not signed.
 
     Raises
     ------
     SecretError
-        When the variable is not set, or holds no secret.
+        When the variable is not set or its value is not a valid secret.
     """
     if webhook.secret_env is None:
         return None
     secret = environment.get(webhook.secret_env)
     if not secret:
-        raise SecretError(f"{webhook.secret_env} is not set; set it and restart, or nothing is sent there")
+        raise SecretError(
+            f"{webhook.secret_env} is not set: nothing is sent there until you set it and restart"
+        )
     try:
         return signing_key(secret)
     except ValueError as error:
-        raise SecretError(f"the secret in {webhook.secret_env} is unreadable: {error}") from None
+        raise SecretError(f"the secret in {webhook.secret_env} is invalid: {error}") from None

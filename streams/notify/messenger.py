@@ -1,4 +1,4 @@
-"""Puts together who carries messages: the outbox, the sink that the settings ask for, and the courier."""
+"""Assembles what delivers messages: the outbox, the sinks of the settings, and the courier."""
 
 import asyncio
 import os
@@ -24,8 +24,8 @@ from alerting.words.locales import phrases_of
 from config.links import Links
 from config.settings import Settings, SlackSettings
 from streams.notify.http_receivers import http_receivers
-from streams.notify.interaction_queue import ways_in
-from streams.notify.slack_probe import Greeting
+from streams.notify.interactions import transports
+from streams.notify.slack_probe import SlackProbe
 from streams.process.metrics import Metrics
 
 log = structlog.get_logger("uneri.messenger")
@@ -35,23 +35,22 @@ log = structlog.get_logger("uneri.messenger")
 async def messenger(
     settings: Settings,
     storage: OutboxStorage,
-    stages: Pipeline | None = None,
+    pipeline: Pipeline | None = None,
     metrics: Metrics | None = None,
-    greeting: Greeting | None = None,
+    probe: SlackProbe | None = None,
 ) -> AsyncIterator[tuple[Courier, Outbox]]:
-    """Give a courier to Slack, or to the terminal where no Slack token is set, and to the other sinks.
+    """Yield a courier and its outbox: to Slack (the terminal without a token) and to other sinks.
 
-    ``stages`` is the pipeline in front; one is made when it is not given. ``metrics`` count what came of each
-    delivery, ``greeting`` knows whether the token is good.
+    ``pipeline`` precedes the outbox, ``metrics`` count deliveries, ``probe`` checks the token.
     """
     zone = ZoneInfo(settings.digest.timezone)
     slack = settings.slack
     links, words = Links(settings.links), phrases_of(settings.notify.locale)
-    content = in_messages(Renderer(links, zone, words, pressable=bool(ways_in(slack))))
+    content = in_messages(Renderer(links, zone, words, pressable=bool(transports(slack))))
     token = os.environ.get(slack.token_env)
     outbox = Outbox(
         storage,
-        random.Random(),  # noqa: S311 - spreads retries, keeps no secret
+        random.Random(),  # noqa: S311 - jitter, not a secret
         pace=PACE if token else 0.0,
         fallback=partial(_fallback, slack),
     )
@@ -61,10 +60,10 @@ async def messenger(
             sink = to_slack = await stack.enter_async_context(
                 SlackSink(token, slack.base_url, zone, words=words)
             )
-            greets = asyncio.create_task((greeting or Greeting()).run(to_slack, slack))
-            stack.callback(greets.cancel)
+            probing = asyncio.create_task((probe or SlackProbe()).run(to_slack, slack))
+            stack.callback(probing.cancel)
         else:
-            log.info("no Slack token: messages are shown here", variable=slack.token_env)
+            log.info("no Slack token: messages are printed here", variable=slack.token_env)
             sink = TerminalSink(zone, words=words)
         receivers, others = http_receivers(settings.notify, links)
         for each in others:
@@ -75,14 +74,14 @@ async def messenger(
         courier = Courier(
             outbox,
             receivers,
-            stages or Pipeline(settings),
+            pipeline or Pipeline(settings),
             told=lambda result, destination: counted.deliveries.labels(destination, result).inc(),
         )
         yield courier, outbox
 
 
 def _fallback(slack: SlackSettings, destination: str) -> str | None:
-    """Return the channel that takes over from a channel, None where there is none."""
+    """Return the fallback of a destination, None if it has none."""
     if slack.fallback_channel is None or Destination.of(destination).sink != SLACK:
         return None
     return str(Destination(SLACK, slack.fallback_channel))

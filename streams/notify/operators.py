@@ -1,4 +1,4 @@
-"""Who may press buttons and give slash commands."""
+"""Who may press buttons and use slash commands."""
 
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -8,25 +8,25 @@ import structlog
 
 from streams.notify.slack_socket import reason_of
 
-FRESH: Final = 300.0  # seconds: somebody who joins a group may press that much later
-STALE: Final = 3600.0  # and that long the last list holds while Slack gives no new one
+FRESH: Final = 300.0  # seconds for which a list of members is used without asking again
+STALE: Final = 3600.0  # seconds for which it is used while Slack returns no new one
 
 log = structlog.get_logger("uneri.slack")
 
 
 class Operators:
-    """Knows the users and the members of the user groups of ``slack.operators``; everybody when it is empty.
+    """The users and the members of the user groups in ``slack.operators``; everyone if it is empty.
 
-    Fail-closed: who cannot be found among them may not.
+    Fails closed: a user who cannot be found there is not allowed.
 
     Parameters
     ----------
     ids
         Ids of users (``U…``, ``W…``) and user groups (``S…``).
     members
-        Gives the members of a group.
+        Returns the members of a group.
     now
-        Any clock that does not go back, seconds.
+        Seconds, monotonic.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Operators:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         given = frozenset(ids)
-        self._everybody = not given
+        self._everyone = not given
         self._groups = sorted(one for one in given if one.startswith("S"))
         self._users = given - set(self._groups)
         self._members = members
@@ -48,24 +48,24 @@ class Operators:
         """The user groups among them."""
         return list(self._groups)
 
-    async def may(self, user: str) -> bool:
-        """Tell whether a user may act."""
-        if self._everybody or user in self._users:
+    async def allowed(self, user: str) -> bool:
+        """Return whether a user is an operator."""
+        if self._everyone or user in self._users:
             return True
         for group in self._groups:
-            if user in await self._of(group):
+            if user in await self._members_of(group):
                 return True
         return False
 
-    async def _of(self, group: str) -> frozenset[str]:
-        asked, known = self._known.get(group, (float("-inf"), frozenset[str]()))
-        age = self._now() - asked
+    async def _members_of(self, group: str) -> frozenset[str]:
+        read_at, known = self._known.get(group, (float("-inf"), frozenset[str]()))
+        age = self._now() - read_at
         if age < FRESH:
             return known
         try:
             known = await self._members(group)
-        except Exception as error:  # noqa: BLE001  # whatever it is: the last list, or nobody
-            log.warning("the members of a user group cannot be read", group=group, reason=reason_of(error))
+        except Exception as error:  # noqa: BLE001  # any error: the last list, or no one
+            log.warning("cannot read the members of a user group", group=group, reason=reason_of(error))
             return known if age < STALE else frozenset()
         self._known[group] = self._now(), known
         return known

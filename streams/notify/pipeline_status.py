@@ -1,4 +1,4 @@
-"""What people can see of the notification pipeline: its log lines, its metric, its part of the status."""
+"""The state of the pipeline and the outbox, in logs, metrics and ``uneri status``."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from alerting.commands.local_time import shown
+from alerting.outbox.outbox import Outbox
 from alerting.pipeline.pipeline import Pipeline
 from alerting.pipeline.tracked_incident import TrackedIncident
 from alerting.words.mrkdwn import clean
@@ -19,27 +20,27 @@ SHOWN: Final = 20  # lines of a list in the status, and of one kind in the log a
 
 _COUNTED: Final = ("held", "dropped", "gathered")
 
-_WORDS: Final = {
-    "held": "an incident is held",
-    "released": "an incident is told now",
-    "over": "an incident was over before it was told",
-    "dropped": "a notice was given again",
-    "gathered": "an incident is in the message of a flood",
+_EVENTS: Final = {
+    "held": "incident held",
+    "released": "incident released",
+    "over": "incident resolved before it was reported",
+    "dropped": "repeated notice dropped",
+    "gathered": "incident grouped into a flood message",
 }
 
 log = structlog.get_logger("uneri.pipeline")
 
 
-class PipelineWatch:
-    """Reads what the stages did since it last looked: logs it and counts it."""
+class PipelineStatus:
+    """Logs and counts what the stages of the pipeline do, and describes what they hold."""
 
     def __init__(self, pipeline: Pipeline, settings: Settings, metrics: Metrics) -> None:
         self._pipeline = pipeline
         self._metrics = metrics
         self._zone = ZoneInfo(settings.digest.timezone)
 
-    def look(self) -> None:
-        """Log and count what is new; many of one kind are a few lines and a count."""
+    def record(self) -> None:
+        """Log and count what is new; beyond ``SHOWN`` of a kind, log only their number."""
         seen: Counter[tuple[str, str]] = Counter()
         for turn in self._pipeline.turns():
             kind = (turn.stage, turn.did)
@@ -48,14 +49,14 @@ class PipelineWatch:
                 self._metrics.held.labels(turn.stage).inc()
             if seen[kind] <= SHOWN:
                 log.info(
-                    _WORDS[turn.did], stage=turn.stage, incident=turn.incident, reason=clean(turn.reason)
+                    _EVENTS[turn.did], stage=turn.stage, incident=turn.incident, reason=clean(turn.reason)
                 )
         for (stage, did), count in seen.items():
             if count > SHOWN:
-                log.info(_WORDS[did], stage=stage, more=count - SHOWN)
+                log.info(_EVENTS[did], stage=stage, more=count - SHOWN)
 
     def status(self) -> dict[str, object]:
-        """Return what ``uneri status`` shows of it, as plain JSON values."""
+        """Return the pipeline's part of ``uneri status``, as plain JSON values."""
         held = self._pipeline.held()
         by_stage = Counter(story.held.stage for story in held if story.held is not None)
         silences = [
@@ -73,8 +74,20 @@ class PipelineWatch:
         }
 
 
+def delivery_status(outbox: Outbox) -> dict[str, object]:
+    """Return the outbox's part of ``uneri status``: messages to send, and what prevents their delivery."""
+    status: dict[str, object] = {"outbox": len(outbox.waiting())}
+    if refused := len(outbox.parked()):
+        status["refused"] = refused
+    if moved := outbox.moved():
+        status["moved_to"] = moved
+    if closed := outbox.closed():
+        status["not_sent"] = [f"{name}: {why}" for name, why in sorted(closed.items())]
+    return status
+
+
 def first_of(lines: Iterable[str], count: int) -> list[str]:
-    """Return the first of many lines, and how many there are besides.
+    """Return the first of many lines, and the number of the others.
 
     Examples
     --------

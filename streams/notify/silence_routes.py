@@ -1,4 +1,4 @@
-"""Silences by HTTP, for a terminal on the same machine: what holds, one more, one less."""
+"""Silences by HTTP, for commands on the same machine: list, add, remove."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -16,11 +16,13 @@ from alerting.pipeline.pipeline import Pipeline
 _LOOPBACK: Final = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 _HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
 _STATUS: Final = {CommandResult.DONE: 200, CommandResult.REPEATED: 200, CommandResult.UNKNOWN: 404}
-_BY: Final = 80  # characters of a name that are kept
-_WHY: Final = 200
+_BY: Final = 80  # characters kept of a name
+_WHY: Final = 200  # and of a reason
+_ANONYMOUS: Final = "a user at the terminal"
+_ELSEWHERE: Final = {"error": "this process does not notify; ask the one with the role notify"}
 
 
-class SilenceAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class SilenceBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /silences``."""
 
     matching: Matcher
@@ -30,34 +32,34 @@ class SilenceAsked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class SilenceRoutes:
-    """Serves ``/silences`` to whoever is on the same machine.
+    """Serves ``/silences`` to callers on the same machine.
 
-    Who can reach the web server from elsewhere must not be able to silence alerts, nor may a web page in a
-    browser on this machine: the caller must be on the loopback interface, must have called it by its name,
-    and must send JSON, which a page of another origin cannot.
+    Neither a remote caller nor a web page in a browser on this machine may silence alerts. So a change must
+    arrive on the loopback interface, address it by name, and send JSON, which a page of another
+    origin cannot.
 
     Parameters
     ----------
-    stages
-        Gives the pipeline, None while another process has it.
-    order
-        Makes a command durable.
+    pipeline
+        Returns the pipeline, None while another process has it.
+    execute
+        Makes a command durable and executes it.
     now
         Wall time, epoch seconds.
     """
 
     def __init__(
         self,
-        stages: Callable[[], Pipeline | None],
-        order: Callable[[Command], Awaitable[Answer]],
+        pipeline: Callable[[], Pipeline | None],
+        execute: Callable[[Command], Awaitable[Answer]],
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._stages = stages
-        self._order = order
+        self._pipeline = pipeline
+        self._execute = execute
         self._now = now
 
     def routes(self) -> list[web.RouteDef]:
-        """Return what a web server adds."""
+        """Return the routes for a web server."""
         return [
             web.get("/silences", self._show),
             web.post("/silences", self._silence),
@@ -65,27 +67,25 @@ class SilenceRoutes:
         ]
 
     async def _show(self, _: web.Request) -> web.Response:
-        stages = self._stages()
-        if stages is None:
-            return _json({"error": "another process notifies (role notify); ask that one"}, 503)
-        return _json(stages.silences())
+        pipeline = self._pipeline()
+        return _json(_ELSEWHERE, 503) if pipeline is None else _json(pipeline.silences())
 
     async def _silence(self, request: web.Request) -> web.Response:
         if (refused := self._refused(request)) is not None:
             return refused
         try:
-            asked = msgspec.json.decode(await request.read(), type=SilenceAsked)
+            asked = msgspec.json.decode(await request.read(), type=SilenceBody)
         except msgspec.MsgspecError as error:
             return _json({"error": str(error)}, 400)
         if not SHORTEST <= asked.seconds <= LONGEST:
-            return _json({"error": "choose between a minute and three months"}, 400)
+            return _json({"error": "give a duration between a minute and three months"}, 400)
         at = int(self._now())
         return await self._give(
             Command(
                 id=identify("silence", at, asked.by, asked.matching, asked.seconds),
                 kind=CommandKind.SILENCE,
                 at=at,
-                by=asked.by[:_BY] or "somebody at the terminal",
+                by=asked.by[:_BY] or _ANONYMOUS,
                 matcher=asked.matching,
                 until=at + asked.seconds,
                 why=asked.why[:_WHY],
@@ -96,7 +96,7 @@ class SilenceRoutes:
         if (refused := self._refused(request)) is not None:
             return refused
         at, name = int(self._now()), request.match_info["id"]
-        by = request.query.get("by", "")[:_BY] or "somebody at the terminal"
+        by = request.query.get("by", "")[:_BY] or _ANONYMOUS
         return await self._give(
             Command(
                 id=identify("unsilence", at, name), kind=CommandKind.UNSILENCE, at=at, by=by, incident=name
@@ -104,16 +104,16 @@ class SilenceRoutes:
         )
 
     async def _give(self, command: Command) -> web.Response:
-        answer = await self._order(command)
-        told = {"said": answer.result, "silence": answer.silence, "until": answer.until, "fits": answer.fits}
-        return _json(told, _STATUS.get(answer.result, 409))
+        answer = await self._execute(command)
+        body = {"said": answer.result, "silence": answer.silence, "until": answer.until, "fits": answer.fits}
+        return _json(body, _STATUS.get(answer.result, 409))
 
     def _refused(self, request: web.Request) -> web.Response | None:
-        if self._stages() is None:
-            return _json({"error": "another process notifies (role notify); ask that one"}, 503)
+        if self._pipeline() is None:
+            return _json(_ELSEWHERE, 503)
         by_name = request.host.rpartition(":")[0] if request.host.count(":") else request.host
         if request.remote not in _LOOPBACK or (by_name or request.host) not in _HOSTS:
-            return _json({"error": "silences are taken from this machine alone, called 127.0.0.1"}, 403)
+            return _json({"error": "silences can be changed only from this machine, at 127.0.0.1"}, 403)
         if request.content_type != "application/json":
             return _json({"error": "send application/json"}, 415)
         return None

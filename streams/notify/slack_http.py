@@ -1,4 +1,4 @@
-"""Buttons and slash commands by signed HTTP: ``POST /slack/actions`` and ``POST /slack/commands``."""
+"""Interactions by signed HTTP: ``POST /slack/actions`` and ``POST /slack/commands``."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -19,41 +19,41 @@ _NO_RETRY: Final = {"X-Slack-No-Retry": "1"}
 log = structlog.get_logger("uneri.slack")
 
 
-class Takes(Protocol):
-    """Who acts on what was asked, after it was acknowledged. Neither method blocks or raises."""
+class InteractionReceiver(Protocol):
+    """Receives interactions, which are handled after they were acknowledged. No method blocks or raises."""
 
     @property
-    def staffed(self) -> bool:
-        """Tell whether anybody acts on what comes in."""
+    def active(self) -> bool:
+        """Whether interactions are being handled."""
 
-    def pressed(self, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Act on a ``block_actions`` or ``view_submission`` payload; return what a modal is to show."""
+    def on_action(self, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Receive a ``block_actions`` or ``view_submission`` payload; return what a modal shows at once."""
 
-    def commanded(self, form: Mapping[str, str]) -> None:
-        """Act on a slash command."""
+    def on_command(self, form: Mapping[str, str]) -> None:
+        """Receive a slash command."""
 
 
-Act = Callable[[Mapping[str, str]], Mapping[str, Any] | None]
+Handler = Callable[[Mapping[str, str]], Mapping[str, Any] | None]
 
 
 class SlackHttp:
     """The two routes that Slack calls.
 
-    Every request is refused with 401 unless its raw body carries a good signature that was not seen before;
-    nothing of it is parsed until then. The answer comes at once, empty but for what a modal is to show: Slack
-    waits three seconds, and what a press leads to may take longer.
+    A request is refused with 401, unparsed, unless its raw body has a valid signature that was not used
+    before. The answer follows at once, empty unless a modal must show something: Slack waits three seconds,
+    and handling may take longer.
     """
 
-    def __init__(self, signatures: SlackSignatures, desk: Takes, refused: Counter) -> None:
+    def __init__(self, signatures: SlackSignatures, receiver: InteractionReceiver, refused: Counter) -> None:
         self._signatures = signatures
-        self._desk = desk
+        self._receiver = receiver
         self._refused = refused
 
     def __repr__(self) -> str:
         return "SlackHttp()"
 
     def routes(self) -> list[web.RouteDef]:
-        """Return what the web server adds."""
+        """Return the routes for a web server."""
         return [
             web.post("/slack/actions", self._actions),
             web.post("/slack/commands", self._commands),
@@ -66,33 +66,33 @@ class SlackHttp:
         return await self._verified(request, self._command)
 
     def _command(self, form: Mapping[str, str]) -> None:
-        self._desk.commanded(form)
+        self._receiver.on_command(form)
 
     def _press(self, form: Mapping[str, str]) -> Mapping[str, Any] | None:
         payload = json.loads(form.get("payload", ""))
         if not isinstance(payload, dict):
-            raise TypeError("the payload is no object")
-        return self._desk.pressed(payload)
+            raise TypeError("the payload is not an object")
+        return self._receiver.on_action(payload)
 
-    async def _verified(self, request: web.Request, act: Act) -> web.Response:
+    async def _verified(self, request: web.Request, handler: Handler) -> web.Response:
         body = await _at_most(request, MAX_BODY)
         if body is None:
             return self._refuse("too long", 413)
         signature = request.headers.get(SIGNATURE)
-        if not self._signatures.good(body, request.headers.get(TIMESTAMP), signature):
+        if not self._signatures.valid(body, request.headers.get(TIMESTAMP), signature):
             return self._refuse("signature", 401)
-        return self._taken(request, body, signature or "", act)
+        return self._accepted(request, body, signature or "", handler)
 
-    def _taken(self, request: web.Request, body: bytes, signature: str, act: Act) -> web.Response:
-        if not self._desk.staffed:
+    def _accepted(self, request: web.Request, body: bytes, signature: str, handler: Handler) -> web.Response:
+        if not self._receiver.active:
             return self._refuse("nobody there", 503)
         try:
-            if not self._signatures.first_time(signature):
-                # with this header Slack did not hear our answer: what was asked is being done
+            if not self._signatures.first_use(signature):
+                # with this header, Slack missed our answer: the interaction is being handled
                 again = _RETRY in request.headers
                 return web.Response(headers=_NO_RETRY) if again else self._refuse("replayed", 401)
             form = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
-            shown = act(form)
+            shown = handler(form)
         except SignatureFullError:
             return self._refuse("too many", 429)
         except (ValueError, TypeError, RecursionError):
@@ -101,12 +101,12 @@ class SlackHttp:
 
     def _refuse(self, why: str, status: int) -> web.Response:
         self._refused.labels(why).inc()
-        log.warning("a request to /slack was refused", reason=why)
+        log.warning("request to /slack refused", reason=why)
         return web.Response(status=status, headers=_NO_RETRY)
 
 
 async def _at_most(request: web.Request, limit: int) -> bytes | None:
-    """Return the raw body, None when it is longer than ``limit``: the rest of it is not read."""
+    """Return the raw body, None if it is longer than ``limit``: the rest is not read."""
     if (request.content_length or 0) > limit:
         return None
     body = bytearray()

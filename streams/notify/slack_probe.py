@@ -1,4 +1,4 @@
-"""Whether Slack takes our messages: asked at the start, until it does."""
+"""Checks at start whether Slack accepts the token, and retries until it does."""
 
 import asyncio
 from typing import Final
@@ -14,34 +14,34 @@ RETRY_SECONDS: Final = 15.0
 log = structlog.get_logger("uneri.messenger")
 
 
-class Greeting:
-    """What Slack answered to the question whether the token is good."""
+class SlackProbe:
+    """Whether Slack has accepted the token."""
 
     def __init__(self) -> None:
-        self.not_ready: str | None = None  # why it is not known to be
+        self.not_ready: str | None = None  # why not
 
     async def run(self, sink: SlackSink, slack: SlackSettings) -> None:
-        """Find out whether Slack takes our messages, say it once, and once more when it does."""
+        """Check the token until Slack accepts it; log the first failure and the success."""
         self.not_ready = "Slack has not answered yet"
-        complained = False
+        warned = False
         while True:
             outcome = await sink.authorise()
             if outcome.result is Result.SENT:
                 self.not_ready = None
-                log.info("Slack answers", channel=slack.channel)
+                log.info("Slack accepted the token", channel=slack.channel)
                 return
-            waits = outcome.result in (Result.RETRY, Result.UNKNOWN)
+            unreachable = outcome.result in (Result.RETRY, Result.UNKNOWN)
             self.not_ready = (
                 f"Slack does not answer ({outcome.error})"
-                if waits
+                if unreachable
                 else f"Slack refuses the token in {slack.token_env} ({outcome.error})"
             )
-            if not complained:
-                complained = True
+            if not warned:
+                warned = True
                 log.warning(
-                    "Slack does not answer; messages are kept, trying again"
-                    if waits
-                    else f"Slack refuses the token in {slack.token_env}; messages are kept until it is good",
+                    "Slack does not answer; messages are kept, retrying"
+                    if unreachable
+                    else f"Slack refuses the token in {slack.token_env}; messages are kept until it is valid",
                     url=slack.base_url,
                     reason=outcome.error,
                 )

@@ -1,4 +1,4 @@
-"""Signatures of requests from Slack: what is not surely good is refused."""
+"""Signatures of requests from Slack: whatever cannot be verified is refused."""
 
 import time
 from collections import OrderedDict
@@ -7,18 +7,18 @@ from typing import Final
 
 from slack_sdk.signature import Clock, SignatureVerifier
 
-REMEMBERED: Final = 600  # seconds: a signature is good for 300 before and after its time
+REMEMBERED: Final = 600  # seconds: a signature is valid for 300 before and after its timestamp
 MOST_REMEMBERED: Final = 10_000
 TIMESTAMP: Final = "X-Slack-Request-Timestamp"
 SIGNATURE: Final = "X-Slack-Signature"
 
 
 class SignatureFullError(Exception):
-    """More signed requests came than can be remembered: none is taken until some are old."""
+    """Too many signed requests to remember; new ones are refused until old ones expire."""
 
 
 class SlackSignatures:
-    """Verifies signatures and remembers the good ones, so that none is good twice.
+    """Verifies signatures and remembers valid ones, so that none is valid twice.
 
     Parameters
     ----------
@@ -39,26 +39,26 @@ class SlackSignatures:
         self._seen: OrderedDict[str, float] = OrderedDict()
 
     def __repr__(self) -> str:
-        return f"Signatures({len(self._seen)} remembered)"
+        return f"SlackSignatures({len(self._seen)} remembered)"
 
-    def good(self, body: bytes, timestamp: str | None, signature: str | None) -> bool:
-        """Tell whether the signature is good for the raw body. Fail-closed: whatever goes wrong, it is not.
+    def valid(self, body: bytes, timestamp: str | None, signature: str | None) -> bool:
+        """Return whether the signature is valid for the raw body. Fails closed: an error means no.
 
-        The SDK's verifier raises on a timestamp that is no number, a body that is not UTF-8 and a signature
-        that is not ASCII; all of these are somebody else's requests.
+        The SDK's verifier raises if the timestamp is not a number, the body not UTF-8 or the signature not
+        ASCII; none of these requests comes from Slack.
         """
         try:
             return self._verifier.is_valid(body, timestamp, signature)
-        except Exception:  # noqa: BLE001  # whatever it is: not surely good is refused
+        except Exception:  # noqa: BLE001  # as above
             return False
 
-    def first_time(self, signature: str) -> bool:
-        """Remember a good signature; False when it was seen before.
+    def first_use(self, signature: str) -> bool:
+        """Remember a valid signature; return False if it was used before.
 
         Raises
         ------
         SignatureFullError
-            When so many were seen in the last minutes that one more cannot be remembered.
+            When too many were used in the last minutes to remember one more.
         """
         now = self._now()
         while self._seen and next(iter(self._seen.values())) < now - REMEMBERED:

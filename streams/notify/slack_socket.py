@@ -1,4 +1,4 @@
-"""Socket Mode: Slack speaks through a WebSocket that we open, so that no port of ours has to be open."""
+"""Socket Mode: interactions arrive on a WebSocket that we open, so that no port has to be reachable."""
 
 import asyncio
 import random
@@ -12,28 +12,28 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from alerting.outbox.sink import Result
 from alerting.sinks.slack_errors import outcome_of, sendable
-from streams.notify.slack_http import Takes
+from streams.notify.slack_http import InteractionReceiver
 
 TIMEOUT: Final = 10.0
-HEARTBEAT: Final = 20.0  # a connection that answers no ping for half as long again is dead
+HEARTBEAT: Final = 20.0  # seconds between pings; without an answer for half of that, the connection is dead
 FIRST_WAIT: Final = 1.0
-LONGEST_WAIT: Final = 300.0  # the longest backoff, and the pace at which a refused token is tried again
-LIVED: Final = 10.0  # a connection that ended sooner has failed: the next one waits longer
-FADING: Final = 30.0  # a connection that is replaced is read until it has been silent for so long
-MOST: Final = 1 << 20  # bytes of one envelope
+LONGEST_WAIT: Final = 300.0  # maximum backoff, and the interval for retrying a refused token
+LIVED: Final = 10.0  # a connection that ended sooner has failed, so the next one waits longer
+DRAIN: Final = 30.0  # a replaced connection is read until it has been quiet for that long
+MAX_ENVELOPE: Final = 1 << 20  # bytes
 
 log = structlog.get_logger("uneri.slack")
 
 
 class SlackSocket:
-    """Keeps one WebSocket to Slack open; acknowledges an envelope before what was asked is done.
+    """Keeps one WebSocket to Slack open; acknowledges an envelope before its interaction is handled.
 
-    When Slack announces that it will close the connection, another one is opened while the old one is still
-    read: what is asked in between is not lost. After a failure it waits longer each time, with jitter; a
-    refused token is said once and tried again every five minutes. The addresses that Slack gives hold a
-    ticket, so neither they nor the texts of errors that quote them are logged.
+    When Slack announces that it will close the connection, the next one is opened while the old one is still
+    read, so that nothing in between is lost. Reconnects back off with jitter; a refused token is logged once
+    and retried every five minutes. Slack's WebSocket addresses contain a secret ticket, so neither they nor
+    error messages that may quote them are logged.
 
-    The SDK's own client is not used: it tries a refused token every few seconds for ever, with a traceback
+    The SDK's own client is not used: it retries a refused token every few seconds forever, with a traceback
     each time, and closes a connection before it opens the next.
 
     Parameters
@@ -42,18 +42,20 @@ class SlackSocket:
         An app token with ``connections:write``.
     base_url
         Of the Web API.
-    desk
-        Who acts on what was asked.
+    receiver
+        Receives the interactions.
     first_wait
-        Seconds until the first new attempt; shorter in tests.
+        Seconds before the first retry; shorter in tests.
     """
 
-    def __init__(self, token: str, base_url: str, desk: Takes, first_wait: float = FIRST_WAIT) -> None:
+    def __init__(
+        self, token: str, base_url: str, receiver: InteractionReceiver, first_wait: float = FIRST_WAIT
+    ) -> None:
         self._token = token
         self._base_url = base_url
-        self._desk = desk
+        self._receiver = receiver
         self._first_wait = first_wait
-        self._rng = random.Random()  # noqa: S311  # spreads attempts, keeps no secret
+        self._rng = random.Random()  # noqa: S311  # jitter, not a secret
         self._trouble: str | None = None
         self.connected = False
 
@@ -61,18 +63,18 @@ class SlackSocket:
         return f"SlackSocket({self._base_url!r}, connected={self.connected})"
 
     async def run(self) -> None:
-        """Listen until cancelled."""
+        """Receive interactions until cancelled."""
         wait = self._first_wait
         async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as readers:
             while True:
                 try:
                     socket = await self._open(session)
                 except Exception as error:  # noqa: BLE001  # buttons must not end the daemon that watches
-                    pause = self._complain(error)
+                    pause = self._on_failure(error)
                     await asyncio.sleep(max(pause, wait * self._rng.uniform(0.5, 1.5)))
                     wait = min(wait * 2, LONGEST_WAIT)
                     continue
-                self._greet()
+                self._on_connected()
                 since, leave = time.monotonic(), asyncio.Event()
                 readers.create_task(self._read(socket, leave))
                 await leave.wait()
@@ -84,11 +86,11 @@ class SlackSocket:
                     wait = min(wait * 2, LONGEST_WAIT)
 
     async def _open(self, session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
-        """Return a connection on which Slack has said hello."""
+        """Return a connection on which Slack has sent its hello."""
         async with asyncio.timeout(TIMEOUT):
             address = await open_address(self._token, self._base_url, session)
             socket = await session.ws_connect(
-                address, heartbeat=HEARTBEAT, max_msg_size=MOST, proxy=load_http_proxy_from_env()
+                address, heartbeat=HEARTBEAT, max_msg_size=MAX_ENVELOPE, proxy=load_http_proxy_from_env()
             )
             greeted = False
             try:
@@ -98,77 +100,77 @@ class SlackSocket:
                 if not greeted:
                     await socket.close()
         if not greeted:
-            raise ValueError("Slack did not say hello")
+            raise ValueError("Slack sent no hello")
         return socket
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse, leave: asyncio.Event) -> None:
         try:
             while True:
-                message = await socket.receive(timeout=FADING if leave.is_set() else None)
+                message = await socket.receive(timeout=DRAIN if leave.is_set() else None)
                 if message.type is not aiohttp.WSMsgType.TEXT:
-                    return  # closed, broken, or nothing that Slack sends
-                if not await self._take(socket, message.json()):
+                    return  # closed, broken, or not from Slack
+                if not await self._accept(socket, message.json()):
                     leave.set()
-        except Exception as error:  # noqa: BLE001  # as in run; what came may be anything
-            log.debug("a connection to Slack ended", reason=type(error).__name__)
+        except Exception as error:  # noqa: BLE001  # as in run; the message may be anything
+            log.debug("connection to Slack closed", reason=type(error).__name__)
         finally:
             leave.set()
             await socket.close()
 
-    async def _take(self, socket: aiohttp.ClientWebSocketResponse, envelope: dict[str, Any]) -> bool:
-        """Hand on and acknowledge at once; False when Slack wants the connection replaced."""
+    async def _accept(self, socket: aiohttp.ClientWebSocketResponse, envelope: dict[str, Any]) -> bool:
+        """Pass on and acknowledge an envelope; return False when Slack asks to replace the connection."""
         kind = envelope.get("type")
         if kind == "disconnect":
             return False
         payload, shown = envelope.get("payload"), None
         if isinstance(payload, dict):
             if kind == "interactive":
-                shown = self._desk.pressed(payload)
+                shown = self._receiver.on_action(payload)
             elif kind == "slash_commands":
-                self._desk.commanded({name: str(value) for name, value in payload.items()})
+                self._receiver.on_command({name: str(value) for name, value in payload.items()})
         if isinstance(identity := envelope.get("envelope_id"), str):
             await socket.send_json({"envelope_id": identity} | ({} if shown is None else {"payload": shown}))
         return True
 
-    def _greet(self) -> None:
+    def _on_connected(self) -> None:
         self.connected = True
         if self._trouble is not None:
-            log.info("Socket Mode is connected again")
+            log.info("Socket Mode reconnected")
         self._trouble = None
 
-    def _complain(self, error: Exception) -> float:
-        """Say what is wrong, once; return how many seconds to wait at least."""
+    def _on_failure(self, error: Exception) -> float:
+        """Log a new reason once; return the minimum number of seconds to wait."""
         outcome, reason = outcome_of(error), reason_of(error)
         refused = outcome.result not in (Result.RETRY, Result.UNKNOWN)
         if reason != self._trouble:
             self._trouble = reason
             log.warning(
-                "Slack refuses Socket Mode; buttons do nothing until it takes the app token"
+                "Slack refuses Socket Mode: buttons do not work until the app token is valid"
                 if refused
-                else "Socket Mode is not connected; trying again",
+                else "Socket Mode is not connected; retrying",
                 reason=reason,
             )
         return LONGEST_WAIT if refused else outcome.retry_after or 0.0
 
 
 async def open_address(token: str, base_url: str, session: aiohttp.ClientSession) -> str:
-    """Ask Slack for the address of a WebSocket.
+    """Request the address of a WebSocket from Slack.
 
     Raises
     ------
     SlackApiError, aiohttp.ClientError, TimeoutError
         When Slack refuses or does not answer.
     ValueError
-        When what it answers is no secure address.
+        When the address is not secure.
     """
     client = AsyncWebClient(base_url=base_url, timeout=int(TIMEOUT), session=session)
     client.retry_handlers = []
     url = str((await client.apps_connections_open(app_token=sendable(token))).get("url"))
     if not url.startswith("wss://" if base_url.startswith("https://") else ("wss://", "ws://")):
-        raise ValueError("no secure address")
+        raise ValueError("the address is not secure")
     return url
 
 
 def reason_of(error: Exception) -> str:
-    """Return what may be logged of an error: Slack's code for it, or its kind; never its text."""
+    """Return the loggable part of an error: Slack's error code or the kind of error, never its text."""
     return outcome_of(error).error.partition(":")[0]

@@ -1,4 +1,4 @@
-"""The process itself: files and locks, logs and metrics, a request to stop, the watchdog, progress bars.
+"""The process: files and locks, logs and metrics, stop requests, the watchdog, progress bars.
 
-Knows nothing of events; imports alerting, detectors and config only.
+Knows nothing about events; imports only alerting, detectors and config.
 """

@@ -1,4 +1,4 @@
-"""The daemon's small web server: health, readiness, metrics, status, and the intake of the local driver."""
+"""The daemon's web server: health, readiness, metrics, status, and additional routes."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -10,29 +10,29 @@ MAX_BODY = 32 * 1024 * 1024
 
 
 class HttpServer:
-    """Serves ``/healthz``, ``/readyz``, ``/metrics`` and ``/status``, and the routes that are added.
+    """Serves ``/healthz``, ``/readyz``, ``/metrics``, ``/status`` and additional routes.
 
     Parameters
     ----------
     listen
         ``host:port``.
     status
-        Gives what ``/status`` shows, as plain JSON values.
+        Returns the content of ``/status``, as plain JSON values.
     not_ready
-        Gives the reason why the daemon is not ready, None when it is.
+        Returns why the daemon is not ready, None if it is.
     registry
-        The metrics that ``/metrics`` shows.
+        The metrics of ``/metrics``.
     routes
-        More routes, such as the intake.
+        Additional routes.
     unhealthy
-        Gives the reason why only a restart helps, None when there is none.
+        Returns why only a restart helps, None if the daemon is healthy.
     refresh
-        Called before metrics are shown.
+        Called before metrics are rendered.
 
     Raises
     ------
-    WebError
-        From ``start``, when the address cannot be listened on.
+    ListenError
+        From ``start``, when it cannot listen on the address.
     """
 
     def __init__(
@@ -63,28 +63,29 @@ class HttpServer:
                 *routes,
             ]
         )
-        # the intake unpacks bodies itself: what is damaged is the sender's to hear, not a traceback
+        # the intake decompresses bodies itself: a damaged one is the sender's error, not a traceback
         self._runner = web.AppRunner(app, access_log=None, auto_decompress=False)
 
     async def start(self) -> int:
-        """Listen; return the port, which matters when the settings said 0."""
+        """Start listening; return the port, which the system chooses if the settings say 0."""
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
         try:
             await site.start()
         except OSError as error:
             await self._runner.cleanup()
-            raise WebError(
-                f"cannot listen on {self._host}:{self._port} ({error.strerror}); is another uneri running?"
+            raise ListenError(
+                f"cannot listen on {self._host}:{self._port} ({error.strerror}); "
+                "stop the process that uses this address, or configure another one"
             ) from error
         return int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
-        """Finish the requests that are under way and stop listening."""
+        """Finish pending requests and stop listening."""
         await self._runner.cleanup()
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        reason = self._unhealthy()  # to have come here, the event loop has turned
+        reason = self._unhealthy()  # answering at all proves that the event loop turns
         return web.json_response({"ok": reason is None, "reason": reason}, status=503 if reason else 200)
 
     async def _readyz(self, _: web.Request) -> web.Response:
@@ -103,5 +104,5 @@ class HttpServer:
         return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")
 
 
-class WebError(Exception):
-    """The address to listen on is not to be had."""
+class ListenError(Exception):
+    """The server cannot listen on its address."""

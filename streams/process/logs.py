@@ -1,4 +1,4 @@
-"""Logs: one line a fact on standard error, from our own code and from libraries alike."""
+"""Logs on standard error, one line per event, from this code and from libraries alike."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""Every metric of the daemon: name, labels, meaning, in one place. docs/metrics.md has a row of each."""
+"""All metrics of the daemon: name, labels, meaning. docs/metrics.md has a row for each."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
@@ -8,28 +8,28 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 _DELAYS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
 
 
-class Reading(NamedTuple):
-    """How one stage of one partition is, as far as it is known."""
+class StageReading(NamedTuple):
+    """The state of one stage of one partition; None where unknown."""
 
     stage: str  # rollup, detect, incidents, notify; engine with the local driver
     partition: int
     lag: int | None = None  # records
     watermark: int | None = None  # epoch seconds
     checkpoint_age: float | None = None  # seconds
-    fetch_age: float | None = None  # seconds since records last came
-    progress_age: float | None = None  # seconds since it last took some in though there were more
+    fetch_age: float | None = None  # seconds since the last records arrived
+    progress_age: float | None = None  # seconds without progress although records wait
     series: int | None = None
 
 
 class Metrics:
-    """The metrics of one process, in a registry of their own.
+    """The metrics of one process, in their own registry.
 
-    No label carries a name from an event: label values are bounded.
+    No label carries a name from an event, so label values are bounded.
     """
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)  # memory, processor time, when it began
+        ProcessCollector(registry=registry)  # memory, processor time, start time
 
         def counter(name: str, meaning: str, *labels: str) -> Counter:
             return Counter(name, meaning, labels, registry=registry)
@@ -38,67 +38,72 @@ class Metrics:
             return Gauge(name, meaning, labels, registry=registry)
 
         place = ("stage", "partition")
-        self.records = counter("uneri_records", "Records read, good and bad")
-        self.rejected = counter("uneri_rejected_records", "Records dead-lettered", "reason")
-        self.late = counter("uneri_late_records", "Records that came after their bucket had closed")
-        self.duplicates = counter("uneri_duplicate_records", "Records dropped: their id was known")
-        self.folded = counter("uneri_folded_names", "Events and calls folded into other: too many names")
-        self.blocks = counter("uneri_blocks", "Blocks of 10 s that left the rollup")
-        self.steps = counter("uneri_steps", "Steps that a shard judged")
+        self.records = counter("uneri_records", "Records read, valid or not")
+        self.rejected = counter("uneri_rejected_records", "Records sent to the dead letters", "reason")
+        self.late = counter(
+            "uneri_late_records", "Records that arrived after their bucket had closed; merged as corrections"
+        )
+        self.duplicates = counter(
+            "uneri_duplicate_records", "Records dropped as duplicates because their id was known"
+        )
+        self.folded = counter(
+            "uneri_folded_names", "Events and table calls counted as other because there are too many names"
+        )
+        self.blocks = counter("uneri_blocks", "Blocks of 10 s emitted by the rollup")
+        self.steps = counter("uneri_steps", "Steps judged, by all shards")
         self.intake_refused = counter(
-            "uneri_intake_refused_requests", "Requests of senders that were refused whole", "reason"
+            "uneri_intake_refused_requests", "Requests to /events refused as a whole", "reason"
         )
-        self.lag = gauge("uneri_lag_records", "Records that a stage has yet to take in", *place)
+        self.lag = gauge("uneri_lag_records", "Records that a stage has not processed yet", *place)
         self.watermark = gauge(
-            "uneri_watermark_timestamp_seconds", "Event time up to which everything was taken in", *place
+            "uneri_watermark_timestamp_seconds", "Event time up to which everything was processed", *place
         )
-        self.watermark_age = gauge("uneri_watermark_age_seconds", "Wall time less the watermark", *place)
+        self.watermark_age = gauge("uneri_watermark_age_seconds", "Wall time minus the watermark", *place)
         self.checkpoint_age = gauge(
             "uneri_checkpoint_age_seconds",
-            "Since when a stage has taken in what no durable checkpoint includes; 0 when there is nothing",
+            "Age of the oldest change that no durable checkpoint includes; 0 if there is none",
             *place,
         )
-        self.fetch_age = gauge("uneri_fetch_age_seconds", "Time since records last came", *place)
+        self.fetch_age = gauge("uneri_fetch_age_seconds", "Time since the last records arrived", *place)
         self.progress_age = gauge(
             "uneri_progress_age_seconds",
-            "Time for which a stage has stood still though there is more; a minute ends the process",
+            "Time a stage has made no progress although records wait; the process ends after a minute",
             *place,
         )
-        self.series = gauge("uneri_series", "Series that are kept", *place)
-        self.paused = gauge("uneri_paused_partitions", "Partitions that wait for slower ones", "stage")
-        self.queue = gauge("uneri_queue_depth", "What waits in a queue (docs/architecture.md)", "queue")
+        self.series = gauge("uneri_series", "Series kept", *place)
+        self.paused = gauge(
+            "uneri_paused_partitions", "Partitions paused until slower ones catch up", "stage"
+        )
+        self.queue = gauge("uneri_queue_depth", "Length of a queue (docs/architecture.md)", "queue")
         self.opened = counter("uneri_stage_opens", "Times a stage was opened from its checkpoint", "stage")
-        self.rebalances = counter("uneri_rebalances", "Times partitions were assigned anew")
+        self.rebalances = counter("uneri_rebalances", "Times partitions were reassigned")
         self.loop_delay = Histogram(
             "uneri_event_loop_delay_seconds",
-            "How late the event loop came to a turn",
+            "Delay of the event loop",
             buckets=_DELAYS,
             registry=registry,
         )
-        self.ready = gauge("uneri_ready", "1 when /readyz says yes")
+        self.ready = gauge("uneri_ready", "1 if /readyz returns 200")
         self.notices = counter("uneri_notices", "Notices handed to the outbox", "action")
         self.held = counter(
             "uneri_notices_held",
-            "Incidents that a stage of the notification pipeline held, dropped or gathered",
+            "Incidents that a stage of the notification pipeline held, dropped or grouped",
             "stage",
         )
-        self.outbox = gauge("uneri_outbox_rows", "Messages on their way")
+        self.outbox = gauge("uneri_outbox_rows", "Messages waiting to be sent")
         self.deliveries = counter(
             "uneri_deliveries",
-            "What came of each attempt to deliver a message, by configured destination; moved: a second "
-            "channel took over",
+            "Attempts to deliver a message, by configured destination; moved: the fallback channel took over",
             "destination",
             "result",
         )
         self.commands = counter(
-            "uneri_commands", "What people asked for in Slack, and how it was taken", "ask", "said"
+            "uneri_commands", "Commands given in Slack, by command and outcome", "ask", "said"
         )
-        self.refused = counter(
-            "uneri_slack_requests_refused", "Requests to /slack that were refused", "reason"
-        )
+        self.refused = counter("uneri_slack_requests_refused", "Requests to /slack refused", "reason")
 
-    def show(self, readings: Iterable[Reading], queues: Mapping[str, int], wall: float) -> None:
-        """Let the gauges show these readings and no others; ``wall`` is epoch seconds."""
+    def update(self, readings: Iterable[StageReading], queues: Mapping[str, int], wall: float) -> None:
+        """Set the gauges to these readings only; ``wall`` is epoch seconds."""
         by_place = (
             self.lag,
             self.watermark,
@@ -109,10 +114,10 @@ class Metrics:
             self.series,
         )
         for gauge in by_place:
-            gauge.clear()  # a partition that another process has taken over is told there
+            gauge.clear()  # another process may have taken over a partition
         for one in readings:
             age = None if not one.watermark else max(0.0, wall - one.watermark)
-            told = (
+            values = (
                 one.lag,
                 one.watermark or None,
                 age,
@@ -121,7 +126,7 @@ class Metrics:
                 one.progress_age,
                 one.series,
             )
-            for gauge, value in zip(by_place, told, strict=True):
+            for gauge, value in zip(by_place, values, strict=True):
                 if value is not None:
                     gauge.labels(one.stage, str(one.partition)).set(value)
         for name, depth in queues.items():

@@ -1,4 +1,4 @@
-"""A process of a pool ends with the process that started it, however that ends."""
+"""Ends a pool's worker when its parent process ends, however that ends."""
 
 import multiprocessing
 import os
@@ -7,9 +7,9 @@ from threading import Thread
 
 
 def end_with_parent() -> None:
-    """Watch the parent from a thread of its own, and end this process at once when it is gone.
+    """Watch the parent from a thread, and exit at once when it is gone.
 
-    A pool that is killed tells its processes nothing: they would wait for work for good.
+    Nothing notifies the workers of a pool that is killed: they would wait for work forever.
     """
     parent = multiprocessing.parent_process()
     if parent is None:

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a plain line now and then elsewhere."""
+"""Progress of long work: a bar on a terminal, occasional lines elsewhere."""
 
 import time
 from collections import deque
@@ -11,36 +11,36 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-PLAIN_EVERY: Final = 10.0  # seconds between two lines where no bar can be drawn
-DRAWN_EVERY: Final = 0.1  # seconds between two states of the bar
-NOTED_EVERY: Final = 0.5  # seconds between two moments that are remembered
-RATE_OVER: Final = 10.0  # seconds that the rate is of
-LEFT_OVER: Final = 60.0  # seconds that the time left is worked out from: it should not jump about
-LEFT_FROM: Final = 2.0  # seconds of work before anything is said of the time left
+LINE_EVERY: Final = 10.0  # seconds between two lines where there is no bar
+DRAW_EVERY: Final = 0.1  # seconds between two updates of the bar
+SAMPLE_EVERY: Final = 0.5  # seconds between two samples
+RATE_OVER: Final = 10.0  # seconds that the rate covers
+LEFT_OVER: Final = 60.0  # seconds that the time left is estimated from, so that it changes smoothly
+LEFT_FROM: Final = 2.0  # seconds of work before the time left is estimated
 
 
-class _Moment(NamedTuple):
+class _Sample(NamedTuple):
     at: float  # seconds of the clock
     done: float
     records: int
 
 
 class Progress:
-    """Shows how much is done, how fast in the last seconds, which event time was reached, and the time left.
+    """Shows the fraction done, the rate of the last seconds, the event time reached, and the time left.
 
-    The first ``show`` is where the work begins: what an earlier run had done counts neither for the rate nor
-    for the time left.
+    The first ``show`` marks the start: work of an earlier run counts neither for the rate nor for the time
+    left.
 
     Parameters
     ----------
     verb
-        What is done.
+        Names the work.
     stream
-        Where it is shown.
+        Receives the output.
     clock
-        Gives seconds.
+        Seconds, monotonic.
     unit
-        What is counted.
+        What ``show`` counts.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class Progress:
         self._unit = unit
         self._stream = stream
         self._clock = clock
-        self._moments: deque[_Moment] = deque()
-        self._said = clock()
+        self._samples: deque[_Sample] = deque()
+        self._shown_at = clock()
         self._bar: Bar | None = None
         if stream.isatty():
             self._bar = Bar(
@@ -81,12 +81,12 @@ class Progress:
             self._bar.stop()
 
     def show(self, done: float, records: int, reached: int) -> None:
-        """Take the fraction done, records so far and the event time reached (0 when there is none yet)."""
-        now = _Moment(self._clock(), done, records)
-        self._note(now)
-        if now.at - self._said < (DRAWN_EVERY if self._bar else PLAIN_EVERY):
+        """Show the fraction done, the records so far and the event time reached (0 if none yet)."""
+        now = _Sample(self._clock(), done, records)
+        self._sample(now)
+        if now.at - self._shown_at < (DRAW_EVERY if self._bar else LINE_EVERY):
             return
-        self._said = now.at
+        self._shown_at = now.at
         detail = ", ".join(self._details(now, reached))
         if self._bar:
             self._bar.update(self._task, completed=done, detail=detail)
@@ -94,31 +94,29 @@ class Progress:
             self._stream.write(f"{self._verb}: {done:.0%}, {detail}\n")
             self._stream.flush()
 
-    def _note(self, now: _Moment) -> None:
-        moments = self._moments
-        if moments and now.at - moments[-1].at < NOTED_EVERY:
+    def _sample(self, now: _Sample) -> None:
+        samples = self._samples
+        if samples and now.at - samples[-1].at < SAMPLE_EVERY:
             return
-        moments.append(now)
-        while len(moments) > 1 and moments[1].at <= now.at - LEFT_OVER:
-            moments.popleft()
+        samples.append(now)
+        while len(samples) > 1 and samples[1].at <= now.at - LEFT_OVER:
+            samples.popleft()
 
-    def _before(self, now: _Moment, seconds: float) -> _Moment:
-        """Return what was at least so long ago, or the beginning."""
-        for moment in reversed(self._moments):
-            if moment.at <= now.at - seconds:
-                return moment
-        return self._moments[0]
+    def _before(self, now: _Sample, seconds: float) -> _Sample:
+        """Return the newest sample that is at least that old, or the first."""
+        old = (sample for sample in reversed(self._samples) if sample.at <= now.at - seconds)
+        return next(old, self._samples[0])
 
-    def _details(self, now: _Moment, reached: int) -> list[str]:
-        told = [f"{now.records:,} {self._unit}"]
+    def _details(self, now: _Sample, reached: int) -> list[str]:
+        details = [f"{now.records:,} {self._unit}"]
         since = self._before(now, RATE_OVER)
         if now.at > since.at:
             rate = (now.records - since.records) / (now.at - since.at)
-            told.append(f"{rate:,.{int(0 < rate < 10)}f}/s")  # noqa: PLR2004 - trials take seconds
+            details.append(f"{rate:,.{int(0 < rate < 10)}f}/s")  # noqa: PLR2004 - trials take seconds
         if reached:
-            told.append(f"at {datetime.fromtimestamp(reached, UTC):%Y-%m-%d %H:%M}")
+            details.append(f"at {datetime.fromtimestamp(reached, UTC):%Y-%m-%d %H:%M}")
         since = self._before(now, LEFT_OVER)
         if now.at - since.at >= LEFT_FROM and now.done > since.done:
             left = max(1 - now.done, 0) * (now.at - since.at) / (now.done - since.done)
-            told.append(f"{timedelta(seconds=round(left))} left")
-        return told
+            details.append(f"{timedelta(seconds=round(left))} left")
+        return details

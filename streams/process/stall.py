@@ -1,22 +1,24 @@
-"""Whether what reads a partition gets on: the difference between having nothing to do and being wedged."""
+"""Whether the reader of a partition makes progress: tells having nothing to do from being stuck."""
 
 from typing import Final
 
-STUCK_SECONDS: Final = 45.0  # with the seconds between two looks, a wedged process ends within a minute
+STUCK_SECONDS: Final = 45.0  # plus the interval between two checks: a stuck process ends within a minute
 OPENING_SECONDS: Final = 600.0  # a state may be large
-UNSEEN_SECONDS: Final = 10.0  # between two looks: longer, and something that gets on held the event loop
+UNOBSERVED_SECONDS: Final = (
+    10.0  # a longer gap between two checks means that a busy reader held the event loop
+)
 
 
-class Standstill:
-    """For how long one reader was seen to stand still. It is told the time.
+class StallDetector:
+    """Measures how long one reader has made no progress. Time is an argument.
 
-    Standing still counts only while there is certainly something to do: a broker that does not answer is a
-    state that is waited for, and whoever is told to wait does no wrong.
+    Time counts only while there is certainly work: waiting for a broker that does not answer, or because the
+    reader was paused, is not a stall.
 
     Parameters
     ----------
     name
-        Of the reader, for the sentence: ``rollup/3``.
+        Of the reader, for messages: ``rollup/3``.
     now
         Seconds, monotonic.
     """
@@ -25,36 +27,38 @@ class Standstill:
         self.name = name
         self.moved_at = now
         self.saved_at = now
-        self._looked = now
+        self._observed_at = now
         self._position: object = None
         self._saved: object = None
 
-    def look(self, now: float, position: object, saved: object) -> None:
-        """Note how far it is, and what its newest durable checkpoint includes."""
-        unseen, self._looked = now - self._looked, now
-        if unseen > UNSEEN_SECONDS:  # it could not have been seen to move
-            self.moved_at, self.saved_at = self.moved_at + unseen, self.saved_at + unseen
+    def observe(self, now: float, position: object, saved: object) -> None:
+        """Note the reader's position, and the position of its newest durable checkpoint."""
+        unobserved, self._observed_at = now - self._observed_at, now
+        if unobserved > UNOBSERVED_SECONDS:  # progress could not be seen
+            self.moved_at, self.saved_at = self.moved_at + unobserved, self.saved_at + unobserved
         if position != self._position:
             self._position, self.moved_at = position, now
         if saved != self._saved or saved == position:
             self._saved, self.saved_at = saved, now
 
-    def excuse(self, now: float) -> None:
-        """Note that it cannot get on: there is nothing to read, or it is told to wait."""
+    def reset_progress(self, now: float) -> None:
+        """Note that no progress is possible: there is nothing to read, or the reader is paused."""
         self.moved_at = now
 
-    def excuse_all(self, now: float) -> None:
-        """Note that it can neither get on nor write a checkpoint: the broker does not answer."""
+    def reset(self, now: float) -> None:
+        """Note that neither progress nor a checkpoint is possible: the broker does not answer."""
         self.moved_at = self.saved_at = now
 
     def age(self, now: float) -> float:
-        """Return for how long it stands still, or for how long what it did is in no checkpoint."""
+        """Return the seconds without progress, or without a checkpoint of that progress if longer."""
         return now - min(self.moved_at, self.saved_at)
 
     def stuck(self, now: float, limit: float = STUCK_SECONDS) -> str | None:
-        """Return a sentence when it is wedged, None when it is not."""
+        """Return how the reader is stuck, None if it is not."""
         if now - self.moved_at > limit:
-            return f"{self.name} has taken nothing in for {now - self.moved_at:.0f} s though there is more"
+            return (
+                f"{self.name} has read nothing for {now - self.moved_at:.0f} s although records are waiting"
+            )
         if now - self.saved_at > limit:
             return f"{self.name} has written no checkpoint for {now - self.saved_at:.0f} s"
         return None

@@ -1,4 +1,4 @@
-"""A request to stop, SIGINT or SIGTERM: while a command loads, works, or reads in pieces."""
+"""Requests to stop, SIGINT or SIGTERM, while a command loads, works, or reads in pieces."""
 
 import os
 import signal
@@ -8,66 +8,65 @@ from types import FrameType
 from typing import Any, Final
 
 INTERRUPTED: Final = 130
-"""Exit code of a command that was asked to stop."""
+"""Exit code of a command that was interrupted."""
 
-BOTH: Final = (signal.SIGINT, signal.SIGTERM)
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def leave(_number: int, _frame: FrameType | None) -> None:
-    """Leave at once, as a signal handler: for when there is nothing to clean up."""
+class StopRequested(KeyboardInterrupt):
+    """The process received a request to stop."""
+
+
+def exit_now(_number: int, _frame: FrameType | None) -> None:
+    """Exit at once, as a signal handler, when there is nothing to clean up."""
     os._exit(INTERRUPTED)
 
 
 @contextmanager
-def leaving() -> Iterator[None]:
-    """Leave at once where it is asked for in the block: exceptions in an import are not safe."""
-    with _handled(leave):
+def exiting_on_stop() -> Iterator[None]:
+    """Exit at once on a request in the block: an exception during an import is not safe."""
+    with _handled(exit_now):
         yield
 
 
-class StopAsked(KeyboardInterrupt):
-    """The process was asked to stop."""
-
-
 @contextmanager
-def interrupting() -> Iterator[None]:
-    """Raise ``StopAsked`` in the block once it is asked for: what is half written goes on its way out.
+def raising_on_stop() -> Iterator[None]:
+    """Raise ``StopRequested`` on a request in the block, so that partial files are cleaned up.
 
-    Asked again in the same way, it is as before the block; by the other signal, which may come along with the
-    first, nothing more happens.
+    A repeated signal has its previous effect; the other one, which may accompany the first, is ignored.
     """
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
-        for each, usual in before.items():
-            signal.signal(each, usual if each == number else _nothing)
-        raise StopAsked
+        for each, previous in before.items():
+            signal.signal(each, previous if each == number else _ignore)
+        raise StopRequested
 
     with _handled(interrupt) as before:
         yield
 
 
 @contextmanager
-def noting() -> Iterator[list[int]]:
-    """Give a list that has something in it once it is asked for; asked again, it is as before the block."""
-    asked: list[int] = []
+def recording_stop() -> Iterator[list[int]]:
+    """Yield a list that contains the signal after a request; a repeated signal has its previous effect."""
+    received: list[int] = []
 
-    def note(number: int, _frame: FrameType | None) -> None:
-        asked.append(number)
+    def record(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
         signal.signal(number, before[signal.Signals(number)])
 
-    with _handled(note) as before:
-        yield asked
+    with _handled(record) as before:
+        yield received
 
 
-def _nothing(_number: int, _frame: FrameType | None) -> None:
-    """Take a signal that says what is known already."""
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    pass
 
 
 @contextmanager
 def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[dict[signal.Signals, Any]]:
-    before = {number: signal.signal(number, handler) for number in BOTH}
+    before = {number: signal.signal(number, handler) for number in SIGNALS}
     try:
         yield before
     finally:
-        for number, usual in before.items():
-            signal.signal(number, usual)
+        for number, previous in before.items():
+            signal.signal(number, previous)

@@ -1,4 +1,4 @@
-"""Ends a process that is wedged: a restart helps, waiting does not."""
+"""Terminates a stuck process, because a restart helps and waiting does not."""
 
 import asyncio
 import faulthandler
@@ -9,110 +9,112 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-TURN_SECONDS: Final = 50.0  # without a turn of the event loop, so that a wedged process ends within a minute
-STOP_SECONDS: Final = 25.0  # below the 30 s that orchestrators give before they kill
+HEARTBEAT_SECONDS: Final = 50.0  # without a turn of the event loop: a stuck process ends within a minute
+STOP_SECONDS: Final = 25.0  # below the 30 s after which orchestrators kill
 POLL_SECONDS: Final = 0.5
-LOOK_SECONDS: Final = 2.0
+CHECK_SECONDS: Final = 2.0
 
 
 class Watchdog:
-    """A thread that ends the process with code 1, all stacks on standard error, when it is wedged.
+    """A thread that exits with code 1, after dumping all stacks to standard error, when the process is stuck.
 
-    It is, when the event loop does not turn, when a graceful stop takes too long, or when ``wedged`` was
-    called by who found out that nothing gets on although the loop turns.
+    That is when the event loop does not turn, when a graceful stop takes too long, or when ``report_stuck``
+    was called because nothing progresses although the loop turns.
 
     Parameters
     ----------
-    turn
+    timeout
         Seconds within which the event loop must turn.
     clock
         Seconds, monotonic.
     """
 
-    def __init__(self, turn: float = TURN_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
-        self._turn = turn
+    def __init__(
+        self, timeout: float = HEARTBEAT_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._timeout = timeout
         self._clock = clock
-        self._turned = clock()
+        self._beat_at = clock()
         self._ended = threading.Event()
         self._deadline = float("inf")
-        self._why: str | None = None
+        self._stuck: str | None = None
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch."""
-        self.turned()
+        """Start watching."""
+        self.heartbeat()
         self._thread.start()
 
-    def turned(self) -> None:
-        """Note that the event loop is alive, or that a long piece of work in it gets on."""
-        self._turned = self._clock()
+    def heartbeat(self) -> None:
+        """Note that the event loop turns, or that a long task in it progresses."""
+        self._beat_at = self._clock()
 
-    def wedged(self, why: str) -> None:
+    def report_stuck(self, reason: str) -> None:
         """Let the process end for this reason."""
-        self._why = why
+        self._stuck = reason
 
     def stop_within(self, seconds: float = STOP_SECONDS) -> None:
-        """Give a graceful stop its deadline."""
+        """Set the deadline of a graceful stop."""
         self._deadline = self._clock() + seconds
 
     def end(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         self._ended.set()
 
-    def why(self) -> str | None:
-        """Return why the process has to end, None when it has not."""
+    def reason(self) -> str | None:
+        """Return why the process must end, None if it need not."""
         now = self._clock()
         if now > self._deadline:
-            return "the stop took too long; what is not in a checkpoint is read again at the next start"
-        if now - self._turned > self._turn:
-            return f"the event loop has not turned for {self._turn:.0f} s"
-        return self._why
+            return "the stop took too long; the next start reads what is in no checkpoint again"
+        if now - self._beat_at > self._timeout:
+            return f"the event loop has not turned for {self._timeout:.0f} s"
+        return self._stuck
 
     def _watch(self) -> None:
         while not self._ended.wait(POLL_SECONDS):
-            if why := self.why():
-                _exit(why)
+            if reason := self.reason():
+                _exit(reason)
 
 
-def _exit(why: str) -> None:
-    print(f"uneri: {why}; all stacks follow, the process ends", file=sys.stderr)  # noqa: T201 - loggers may hang
+def _exit(reason: str) -> None:
+    print(f"uneri: {reason}; exiting, all stacks follow", file=sys.stderr)  # noqa: T201 - loggers may hang
     faulthandler.dump_traceback(all_threads=True)
     os._exit(1)
 
 
 async def guard(
     watchdog: Watchdog,
-    look: Callable[[], Awaitable[str | None]],
-    delayed: Callable[[float], None] = lambda _: None,
-    every: float = LOOK_SECONDS,
+    check: Callable[[], Awaitable[str | None]],
+    on_delay: Callable[[float], None] = lambda _: None,
+    every: float = CHECK_SECONDS,
 ) -> None:
-    """Tell a watchdog of the turns of this event loop and of what does not get on, until cancelled.
+    """Report turns of this event loop, and what is stuck, to a watchdog until cancelled.
 
     Parameters
     ----------
     watchdog
-        Who is told.
-    look
-        Returns what is wedged. It may wait: the loop is seen to turn meanwhile.
-    delayed
-        Told by how much the loop came late to a turn, seconds.
+        Receives both.
+    check
+        Returns what is stuck. It may wait without delaying the heartbeat.
+    on_delay
+        Called with the seconds by which each turn of the loop was late.
     every
-        Seconds between two looks.
+        Seconds between two checks.
     """
-    looking = asyncio.create_task(_look(watchdog, look, every))
+    checking = asyncio.create_task(_check(watchdog, check, every))
     try:
-        while not looking.done():
-            watchdog.turned()
+        while not checking.done():
+            watchdog.heartbeat()
             due = time.monotonic() + POLL_SECONDS
             await asyncio.sleep(POLL_SECONDS)
-            delayed(max(0.0, time.monotonic() - due))
-        await looking  # what it raised
+            on_delay(max(0.0, time.monotonic() - due))
+        await checking  # raises what it raised
     finally:
-        looking.cancel()
+        checking.cancel()
 
 
-async def _look(watchdog: Watchdog, look: Callable[[], Awaitable[str | None]], every: float) -> None:
+async def _check(watchdog: Watchdog, check: Callable[[], Awaitable[str | None]], every: float) -> None:
     while True:
         await asyncio.sleep(every)
-        if why := await look():
-            watchdog.wedged(why)
+        if reason := await check():
+            watchdog.report_stuck(reason)

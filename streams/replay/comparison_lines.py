@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from alerting.evaluation.comparison import Comparison, Difference, Pair, tally
 from alerting.incidents.incident import Incident
 from alerting.words.locales import ENGLISH
-from streams.process.aligned import aligned, cells, counted, subject
+from streams.replay.text_table import counted, incident_cells, subject, table_lines
 
 MOST: Final = 20
 """Lines per section; ``comparison.json`` has everything."""
@@ -29,13 +29,13 @@ def comparison_lines(
     most
         Lines per section.
     """
-    lines = aligned(
+    lines = table_lines(
         [_side("A", a, comparison.a, comparison), _side("B", b, comparison.b, comparison)], {2, 4, 6}
     )
     for title, rows in _sections(comparison, zone):
         if rows:
             lines.append(title)
-            lines += [_INDENT + line for line in aligned(rows[:most])]
+            lines += [_INDENT + line for line in table_lines(rows[:most])]
             if len(rows) > most:
                 lines.append(f"{_INDENT}and {len(rows) - most:,} more in comparison.json")
     alike = len(comparison.pairs) - len(comparison.changed)
@@ -60,9 +60,11 @@ def _side(which: str, name: str, incidents: Sequence[Incident], comparison: Comp
 
 def _sections(comparison: Comparison, zone: ZoneInfo) -> list[tuple[str, list[list[str]]]]:
     other_of = {two.b.id: two.a for two in comparison.pairs}
-    new = [[*cells(one, zone), _instead(other_of.get(one.id), "A")] for one in comparison.new_pages]
+    new = [[*incident_cells(one, zone), _instead(other_of.get(one.id), "A")] for one in comparison.new_pages]
     other_of = {two.a.id: two.b for two in comparison.pairs}
-    lost = [[*cells(one, zone), _instead(other_of.get(one.id), "B")] for one in comparison.lost_pages]
+    lost = [
+        [*incident_cells(one, zone), _instead(other_of.get(one.id), "B")] for one in comparison.lost_pages
+    ]
     rest = [two for two in comparison.changed if (two.a.sent == "page") == (two.b.sent == "page")]
     verdict = [two for two in rest if Difference.VERDICT in two.differs]
     later, earlier, entry, about = (
@@ -75,8 +77,8 @@ def _sections(comparison: Comparison, zone: ZoneInfo) -> list[tuple[str, list[li
         for one in incidents
         if one.sent == "digest"
     ]
-    entries = [[*cells(one, zone), f"only in {which}"] for one, which in alone]
-    entries += [[*cells(two.b, zone), f"{_sent(two.a, 'A')}, {_sent(two.b, 'B')}"] for two in entry]
+    entries = [[*incident_cells(one, zone), f"only in {which}"] for one, which in alone]
+    entries += [[*incident_cells(two.b, zone), f"{_sent(two.a, 'A')}, {_sent(two.b, 'B')}"] for two in entry]
     return [
         (counted(len(new), "new page"), new),
         (counted(len(lost), "lost page"), lost),
@@ -93,7 +95,7 @@ def _foremost(two: Pair) -> Difference:
 
 
 def _pairs(several: Sequence[Pair], zone: ZoneInfo) -> list[list[str]]:
-    return [[*cells(two.b, zone), ", ".join(_differences(two))] for two in several]
+    return [[*incident_cells(two.b, zone), ", ".join(_differences(two))] for two in several]
 
 
 def _differences(two: Pair) -> list[str]:

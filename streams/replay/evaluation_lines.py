@@ -9,7 +9,7 @@ from alerting.evaluation.evaluation import Evaluation, FalsePage, Found, Missed
 from alerting.evaluation.measured import Delay, Measured
 from alerting.words.locales import ENGLISH
 from alerting.words.mrkdwn import clean, cut
-from streams.process.aligned import aligned, cells, counted
+from streams.replay.text_table import counted, incident_cells, table_lines
 
 MOST: Final = 20
 """Lines per section; ``evaluation.json`` has everything."""
@@ -42,7 +42,7 @@ def evaluation_lines(evaluation: Evaluation, zone: ZoneInfo, *, most: int = MOST
         Lines per section.
     """
     lines = [_labels(evaluation.total), _pages(evaluation.total), *_delays(evaluation.total)]
-    lines += aligned(_table(evaluation), set(range(1, len(_HEAD) + 1)))
+    lines += table_lines(_table(evaluation), set(range(1, len(_HEAD) + 1)))
     for title, rows in (
         (
             counted(len(evaluation.missed), "missed label"),
@@ -59,7 +59,7 @@ def evaluation_lines(evaluation: Evaluation, zone: ZoneInfo, *, most: int = MOST
     ):
         if rows:
             lines.append(title)
-            lines += [_INDENT + line for line in aligned(rows[:most])]
+            lines += [_INDENT + line for line in table_lines(rows[:most])]
             if len(rows) > most:
                 lines.append(f"{_INDENT}and {len(rows) - most:,} more in evaluation.json")
     return lines + _outside(evaluation, zone)
@@ -155,14 +155,14 @@ def _seen(one: Missed, evaluation: Evaluation) -> str:
 
 def _false(one: FalsePage, zone: ZoneInfo) -> list[str]:
     if one.label is None:
-        return [*cells(one.incident, zone), "no matching label"]
+        return [*incident_cells(one.incident, zone), "no matching label"]
     by = f" by {one.label.by}" if one.label.by else ""
     text = f"{one.label.kind.value.replace('_', ' ')}{by}{': ' if one.label.note else ''}{one.label.note}"
-    return [*cells(one.incident, zone), cut(clean(text), _NOTE)]
+    return [*incident_cells(one.incident, zone), cut(clean(text), _NOTE)]
 
 
 def _other(one: Found, zone: ZoneInfo) -> list[str]:
-    return [*cells(one.incident, zone), f"labelled {one.label.verdict}"]
+    return [*incident_cells(one.incident, zone), f"labelled {one.label.verdict}"]
 
 
 def _of_label(label: Label, zone: ZoneInfo) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from config.settings import Settings
-from streams.detect.detect import Watch
+from streams.detect.detect import OnJudgement
 from streams.history.source import History, OnProgress
 from streams.replay.curves import Curve, Curves, Wanted
 from streams.replay.replay_pass import ReplayPass
@@ -28,7 +28,7 @@ def replay_together(
     history: History,
     configs: Sequence[Settings],
     progress: OnProgress | None = None,
-    watch: Watch | None = None,
+    watch: OnJudgement | None = None,
 ) -> list[Replayed]:
     """Read ``history`` once and judge it with every configuration; return one result for each.
 

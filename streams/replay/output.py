@@ -17,7 +17,7 @@ from alerting.messages.render import Renderer
 from alerting.report.report import ReportHead, write_report
 from alerting.words.locales import phrases_of
 from config.links import Links
-from streams.process.whole_file import whole_file, write_whole
+from streams.process.atomic_file import atomic_file, write_atomic
 from streams.replay.comparison_lines import comparison_lines
 from streams.replay.evaluation_lines import evaluation_lines
 from streams.replay.replayed import DEAD_LETTERS, Replayed, evaluated, summary, write
@@ -106,7 +106,7 @@ class ReplayOutput:
             write(self.against, out / AGAINST)
             files.append(f"{AGAINST}/ (the same for the other configuration)")
         for name, content in measured:
-            write_whole(out / name, _json(content.to_json()))
+            write_atomic(out / name, _json(content.to_json()))
             files.append(name)
         self._report(out / "report.html", source, names, notes)
         return [*files, "report.html", *([SERIES] if series else [])]
@@ -117,7 +117,7 @@ class ReplayOutput:
         words = phrases_of(found.settings.notify.locale)
         renderer = Renderer(Links(found.settings.links), zone, words, pressable=False)
         stopped = [f"{found.stopped}: the daemon would have stopped here"] if found.stopped else []
-        with whole_file(path) as part:
+        with atomic_file(path) as part:
             write_report(
                 part,
                 found.incidents,

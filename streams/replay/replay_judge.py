@@ -13,11 +13,11 @@ from config.settings import Settings
 from detectors.model.finding import Finding
 from detectors.state.state import pack, unpack
 from streams.decode.rejected import Rejected
-from streams.detect.detect import Watch
+from streams.detect.detect import OnJudgement
+from streams.engine.checkpoint import parts_of, parts_under
 from streams.engine.dead_letter_limit import DeadLetterLimit
 from streams.engine.judging import Judging
 from streams.engine.rolling import Rolled, Rolling
-from streams.engine.stage_parts import parts_of, parts_under
 from streams.replay.replayed import Replayed
 
 DEAD_KEPT: Final = 10_000
@@ -70,14 +70,18 @@ class ReplayJudge:
         Called with every judgement.
     """
 
-    def __init__(self, settings: Settings, partitions: Sequence[str], watch: Watch | None = None) -> None:
+    def __init__(
+        self, settings: Settings, partitions: Sequence[str], watch: OnJudgement | None = None
+    ) -> None:
         self._settings = settings
         self._found = Replayed(settings)
         self._newest: dict[str, Finding] = {}
         self._dead: dict[str, list[tuple[int, Rejected]]] = {partition: [] for partition in partitions}
         self._stopped: dict[str, str] = {}  # by partition
         self._curves: dict[str, int] = {}  # incident → index of the notice with its newest curve
-        self._judging = Judging(settings, partitions, on_step=self._step, remember_all=True, watch=watch)
+        self._judging = Judging(
+            settings, partitions, on_step=self._step, remember_all=True, on_judgement=watch
+        )
         self._pipeline = Pipeline(settings, keep=True)
         self._limits = {partition: DeadLetterLimit(settings.dead_letters) for partition in partitions}
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from config.settings import Settings
-from streams.detect.detect import Watch
+from streams.detect.detect import OnJudgement
+from streams.engine.checkpoint import parts_of, parts_under
 from streams.engine.rolling import SECTIONS, Rolled, Rolling
-from streams.engine.stage_parts import parts_of, parts_under
 from streams.history.source import History, OnProgress, Piece
 from streams.replay.replay_judge import ReplayJudge, SourceRun
 from streams.replay.replayed import Replayed
@@ -42,7 +42,9 @@ class ReplayPass:
         Called with every judgement of the first configuration.
     """
 
-    def __init__(self, history: History, configs: Sequence[Settings], watch: Watch | None = None) -> None:
+    def __init__(
+        self, history: History, configs: Sequence[Settings], watch: OnJudgement | None = None
+    ) -> None:
         self._history = history
         self._judges: list[ReplayJudge] = []
         self._groups: list[_Group] = []

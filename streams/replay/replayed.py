@@ -17,7 +17,7 @@ from config.settings import Settings
 from detectors.model.finding import Cause, Finding
 from detectors.model.sentence import with_causes
 from streams.decode.rejected import Rejected
-from streams.process.whole_file import write_whole
+from streams.process.atomic_file import write_atomic
 
 DEAD_LETTERS: Final = "dead-letters.jsonl"
 WEEK: Final = 7 * 86400
@@ -55,7 +55,7 @@ class Replayed:
 
     @property
     def weeks(self) -> float:
-        """Judged event time in weeks."""
+        """JudgedStep event time in weeks."""
         return (self.last - self.first) / WEEK
 
     @property
@@ -108,7 +108,7 @@ def write(found: Replayed, out: Path) -> None:
 
 def _write_lines(path: Path, lines: Sequence[dict[str, object]]) -> None:
     encode = msgspec.json.Encoder().encode
-    write_whole(path, b"".join(encode(line) + b"\n" for line in lines))
+    write_atomic(path, b"".join(encode(line) + b"\n" for line in lines))
 
 
 def summary(found: Replayed) -> list[str]:

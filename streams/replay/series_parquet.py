@@ -12,7 +12,7 @@ from detectors.judge.codes import CODES
 from detectors.judge.judge import Judgement
 from detectors.model.measures import LATENCIES
 from detectors.model.series import Series
-from streams.process.whole_file import whole_file
+from streams.process.atomic_file import atomic_file
 from streams.replay.state import ReplayStateError
 
 ROWS: Final = 500_000
@@ -149,7 +149,7 @@ class SeriesParquet:
         if not self._groups:
             return
         table = pa.Table.from_batches(self._groups, SCHEMA).unify_dictionaries().combine_chunks()
-        with whole_file(self._folder / f"{self.parts}.parquet") as part:
+        with atomic_file(self._folder / f"{self.parts}.parquet") as part:
             pq.write_table(table, part, compression="zstd", row_group_size=ROWS)
         self.parts += 1
         self._rows, self._groups = 0, []
@@ -158,7 +158,7 @@ class SeriesParquet:
         """Assemble the parts into ``series.parquet``; return its path."""
         self.flush()
         path = self._out / "series.parquet"
-        with whole_file(path) as whole, pq.ParquetWriter(whole, SCHEMA, compression="zstd") as writer:
+        with atomic_file(path) as whole, pq.ParquetWriter(whole, SCHEMA, compression="zstd") as writer:
             for group in _groups(self._parts()):
                 writer.write_table(group)
         return path

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 import zstandard
 
-from streams.process.whole_file import write_whole
+from streams.process.atomic_file import write_atomic
 
 NAME: Final = ".replay-state"
 
@@ -69,7 +69,7 @@ def save_state(out: Path, state: ReplayState) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     packed = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(state))
-    write_whole(out / NAME, packed)
+    write_atomic(out / NAME, packed)
 
 
 def drop_state(out: Path) -> None:

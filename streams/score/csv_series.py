@@ -23,13 +23,16 @@ from numpy.typing import NDArray
 
 from streams.decode.parse import MILLISECONDS_FROM
 from streams.history.unpacked import unpacked_zstd
-from streams.process.series_error import SeriesError
 from streams.process.times import LATEST
 
 COLUMNS: Final = ("timestamp", "value")
 HEADER: Final = "timestamp,value,expected,lower,upper,score,alert,kind\n"
 
 _HOW: Final = "write epoch seconds, epoch milliseconds or 2026-01-31T08:00:00Z"
+
+
+class SeriesError(Exception):
+    """A file is not a series; the message says where, why, and what to write."""
 
 
 @dataclass(frozen=True, slots=True)

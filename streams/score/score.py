@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from config.settings import JudgeSettings
 from detectors.score.score import Scored, score
 from streams.process.progress import Progress
-from streams.process.series_error import SeriesError
-from streams.score.csv_series import read_series, unpacked_name, write_verdicts
+from streams.score.csv_series import SeriesError, read_series, unpacked_name, write_verdicts
 
 JudgeSeries = Callable[[NDArray[np.int64], NDArray[np.float64], JudgeSettings], Scored]
 

@@ -15,13 +15,14 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import zstandard
 
-from streams.process.write_error import WriteError
-from streams.simulate.event_writer_kafka import KafkaWriter
-
 HTTP_BATCH: Final = 5_000  # events in one request
 HTTP_TRIES: Final = 6
 HTTP_TIMEOUT: Final = 30.0  # seconds
 TOPIC_PARTITIONS: Final = 4
+
+
+class WriteError(RuntimeError):
+    """The events cannot be delivered; one line, with the remedy."""
 
 
 class EventWriter(AbstractContextManager["EventWriter"], Protocol):
@@ -61,6 +62,8 @@ def event_writer(to: str) -> EventWriter:
         wished = parse_qs(parts.query).get("partitions", [str(TOPIC_PARTITIONS)])[-1]
         if not wished.isdigit() or not int(wished):
             raise WriteError(f"{to}: partitions is {wished!r}; write a number such as ?partitions=4")
+        from streams.simulate.event_writer_kafka import KafkaWriter
+
         return KafkaWriter(f"{parts.hostname}:{port}", topic, int(wished))
     raise WriteError(
         f"{to}: not a target; write a file, -, http://host:port/events or kafka://host:port/topic"

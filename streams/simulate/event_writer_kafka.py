@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from streams.process.write_error import WriteError
+from streams.simulate.event_writer import WriteError
 
 BATCH: Final = 512 * 1024  # bytes
 

@@ -9,8 +9,7 @@ from typing import Literal
 import numpy as np
 
 from alerting.evaluation.labels_file import labels_to_csv, labels_to_yaml, read_labels
-from streams.process.write_error import WriteError
-from streams.simulate.event_writer import event_writer
+from streams.simulate.event_writer import WriteError, event_writer
 from streams.simulate.scenario import Scenario
 from streams.simulate.scenario_incidents import CELL
 from streams.simulate.shape import read_shape

@@ -8,7 +8,7 @@ from detectors.state.state import StateError
 from streams.engine.rolling import Rolling
 from streams.history.source import History, OnProgress
 from streams.measure.measuring import Measuring
-from streams.process.whole_file import whole_file
+from streams.process.atomic_file import atomic_file
 from streams.tune.recording import NAME, Recording, RecordingWriter
 
 
@@ -45,7 +45,7 @@ def record(
     rolling, measuring = Rolling(settings, history.partitions), Measuring(history.partitions, settings)
     read: Counter[str] = Counter()
     bad = reached = 0
-    with whole_file(folder / NAME) as part, part.open("wb") as file:
+    with atomic_file(folder / NAME) as part, part.open("wb") as file:
         writer = RecordingWriter(file, fingerprint)
         for piece in history.pieces(rolling.watermark):
             if piece.records is None:

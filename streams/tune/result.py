@@ -11,8 +11,8 @@ import msgspec
 
 from alerting.commands.local_time import shown
 from config.amend import Amendment, amended, full_floor
-from streams.process.aligned import aligned
-from streams.process.whole_file import write_whole
+from streams.process.atomic_file import write_atomic
+from streams.replay.text_table import table_lines
 from streams.tune.periods import Periods
 from streams.tune.pick import Pick, Rule, front, gain
 from streams.tune.recording import Totals
@@ -190,7 +190,7 @@ def _table(tuned: TuneResult) -> list[str]:
         changes = ", ".join(f"{key} {value:g}" for key, value in tuned.space.changes(choice).items())
         mark = ", ".join(name for name, one in marks if one == choice)
         rows.append([mark, *measured, f"{outcome.pages_per_week:.1f}", changes or "none"])
-    return aligned(rows, range(1, 1 + len(head)))
+    return table_lines(rows, range(1, 1 + len(head)))
 
 
 def _none_found(tuned: TuneResult) -> str:
@@ -218,11 +218,11 @@ def write_tuned(tuned: TuneResult, text: str, out: Path) -> list[str]:
     """
     out.mkdir(parents=True, exist_ok=True)
     written = msgspec.json.format(msgspec.json.encode(tuned.to_json()), indent=1)
-    write_whole(out / "tune.json", written + b"\n")
-    write_whole(out / "tradeoff.svg", tuned.chart().encode())
+    write_atomic(out / "tune.json", written + b"\n")
+    write_atomic(out / "tradeoff.svg", tuned.chart().encode())
     proposed = out / "proposed.yaml"
     if not tuned.better:
         proposed.unlink(missing_ok=True)
         return ["tune.json", "tradeoff.svg"]
-    write_whole(proposed, tuned.proposal(text).encode())
+    write_atomic(proposed, tuned.proposal(text).encode())
     return ["tune.json", "tradeoff.svg", "proposed.yaml"]

@@ -16,7 +16,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
 from config.settings import JudgeSettings, KafkaSettings, Settings, TimeSettings, WebSettings
-from streams.detect.gather import Judged
+from streams.detect.gather import JudgedStep
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.app import aiokafka_options
 from streams.kafka.checkpoints import KafkaCheckpoints
@@ -267,7 +267,7 @@ class KafkaRun:
         steps: dict[tuple[int, int], bytes] = {}
         findings: dict[tuple[str, int], str] = {}
         for _, value in topic[0]:
-            judged = msgspec.msgpack.decode(value, type=Judged)
+            judged = msgspec.msgpack.decode(value, type=JudgedStep)
             key = judged.shard, judged.start
             if key in steps:
                 report.again += 1

@@ -34,8 +34,8 @@ AT_WORK: Final = (
 
 AT_A_START: Final = (
     Where(CrashPoint.ASSIGNED, "detect", 1),
-    Where(CrashPoint.OWNED, "rollup", 2),
-    Where(CrashPoint.OWNED, "detect", 1),
+    Where(CrashPoint.FENCED, "rollup", 2),
+    Where(CrashPoint.FENCED, "detect", 1),
     Where(CrashPoint.LOADED, "rollup", 3),
     Where(CrashPoint.LOADED, "detect", 1),
     Where(CrashPoint.LOADED, "incidents", 1),
@@ -51,21 +51,21 @@ AT_A_REBALANCE: Final = (
 """A worker passes these when another joins."""
 
 AT_THE_END: Final = (
-    Where(CrashPoint.SILENT, "rollup", 1),
-    Where(CrashPoint.PENDING, "rollup", 1),
+    Where(CrashPoint.IDLE, "rollup", 1),
+    Where(CrashPoint.IDLE_SAVED, "rollup", 1),
     Where(CrashPoint.RESTORED, "rollup", 1),
 )
 """A worker passes these when a partition falls silent, in this order: what one leaves, the next finds."""
 
-BEHIND_THE_END: Final = (Where(CrashPoint.SAID, "rollup", 1),)
+BEHIND_THE_END: Final = (Where(CrashPoint.IDLE_EMITTED, "rollup", 1),)
 """A worker passes this when the first partition falls silent: after the deaths above none may be left."""
 
 LOCAL: Final = (
     Where(CrashPoint.APPENDING, "", 1),
     Where(CrashPoint.APPENDED, "", 1),
     Where(CrashPoint.JUDGED, "", 4),
-    Where(CrashPoint.TOLD, "", 4),
+    Where(CrashPoint.REPORTED, "", 4),
     Where(CrashPoint.SAVING, "", 2),
     Where(CrashPoint.SAVED, "", 2),
-    Where(CrashPoint.FOUND, "", 1),
+    Where(CrashPoint.READ, "", 1),
 )

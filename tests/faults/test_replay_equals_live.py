@@ -9,7 +9,7 @@ import msgspec
 
 from alerting.incidents.notice import Notice
 from detectors.model.finding import Finding
-from streams.detect.gather import Judged
+from streams.detect.gather import JudgedStep
 from streams.history.topic import KafkaHistory
 from streams.kafka.notices import NoticesPart
 from streams.replay import History, Replayed, replay
@@ -32,7 +32,7 @@ def told_by(run: KafkaRun) -> Live:
     read = run._read()
     findings: dict[str, Finding] = {}
     for _, value in read[run.names.findings][0]:
-        for finding in msgspec.msgpack.decode(value, type=Judged).findings:
+        for finding in msgspec.msgpack.decode(value, type=JudgedStep).findings:
             if finding.id not in findings or finding.revision > findings[finding.id].revision:
                 findings[finding.id] = finding
     parts = [msgspec.msgpack.decode(value, type=NoticesPart) for _, value in read[run.names.notices][0]]

@@ -12,7 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
 from config.settings import KafkaSettings, Settings, TimeSettings, WebSettings
-from streams.detect.gather import Judged
+from streams.detect.gather import JudgedStep
 from streams.kafka.topics import TopicError, Topics, setup_topics, verified_topics
 from streams.rollup.block_codec import decode_block
 from tests.kafka import topic as topics
@@ -152,7 +152,7 @@ def test_events_become_blocks_and_judged_steps_and_a_kill_changes_none_of_them(
     }
     told: dict[tuple[int, int], bytes] = {}
     for record in records(kafka, names.findings):
-        judged = msgspec.msgpack.decode(record.value, type=Judged)
+        judged = msgspec.msgpack.decode(record.value, type=JudgedStep)
         assert told.setdefault((judged.shard, judged.start), record.value) == record.value
     assert len(told) > 2
 

@@ -10,7 +10,7 @@ import pytest
 
 from config.settings import KafkaSettings
 from detectors.model.finding import Finding
-from streams.detect.gather import Judged
+from streams.detect.gather import JudgedStep
 from streams.engine.engine import Engine
 from streams.history.files import FileHistory
 from streams.kafka.stages import DetectStage, RollupStage
@@ -67,7 +67,7 @@ def test_the_stages_of_the_kafka_driver_find_what_the_engine_finds_even_when_eac
             return DetectStage(shard, ["requests/0"], SETTINGS, TOPICS)
 
         crashing(make, topic, random, [findings])
-    steps = [msgspec.msgpack.decode(value, type=Judged) for value in findings]
+    steps = [msgspec.msgpack.decode(value, type=JudgedStep) for value in findings]
     by_step = {(step.shard, step.start): step.findings for step in steps}
     assert len(by_step) < len(steps), "some were emitted twice"
     assert all(by_step[step.shard, step.start] == step.findings for step in steps), "and both times alike"

@@ -10,7 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
 from detectors.model.finding import Finding
-from streams.detect.gather import Judged
+from streams.detect.gather import JudgedStep
 from tests.alerting.slack_standin import SlackStandin
 from tests.kafka.topic import create, unique
 from tests.main_job.job import (
@@ -38,7 +38,7 @@ def told(broker: str, topic: str) -> dict[str, Finding]:
     newest: dict[str, Finding] = {}
     while consumer.position(tp) < end:
         for record in consumer.poll(timeout_ms=5000).get(tp, []):
-            for finding in msgspec.msgpack.decode(record.value, type=Judged).findings:
+            for finding in msgspec.msgpack.decode(record.value, type=JudgedStep).findings:
                 newest[finding.id] = msgspec.structs.replace(finding, trace=None)
     consumer.close()
     return newest

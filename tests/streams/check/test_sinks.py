@@ -43,7 +43,7 @@ async def test_a_webhook_that_answers_is_fine_and_gets_no_post() -> None:
     ("changes", "said"),
     [
         ({"secret_env": "UNSET"}, "UNSET is not set"),
-        ({"secret_env": "BAD"}, "the secret in BAD is unreadable"),
+        ({"secret_env": "BAD"}, "the secret in BAD is invalid"),
         ({}, "does not answer (ConnectionRefusedError)"),
         ({"url": "http://nobody.invalid/"}, "does not answer (gaierror)"),
     ],

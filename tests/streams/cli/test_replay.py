@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from streams.cli.commands import app
 from streams.history import unpacked
-from streams.process.folder_lock import sole_use
+from streams.process.locks import locked_output
 from streams.replay import replay_pass
 from tests.faults.traffic import traffic
 
@@ -253,7 +253,7 @@ def test_a_folder_that_another_replay_writes_to_is_refused_and_left_alone(
 ) -> None:
     out = tmp_path / "out"
     assert dying(events, out, 9, "SIGTERM").returncode == 130
-    with sole_use(out):
+    with locked_output(out):
         before = left_in(out)
         refused = replay(events, out, "--restart")
         assert left_in(out) == before, refused.stderr

@@ -148,4 +148,4 @@ async def test_where_another_process_has_the_incidents_it_says_so(
 ) -> None:
     daemon.pipeline = None
     assert await asyncio.to_thread(silence, daemon.url, ["table:items"], "2h", "") == 1
-    assert "another process notifies" in capsys.readouterr().err
+    assert "this process does not notify" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from config.settings import Settings
 from detectors.model.measures import COLUMN, SUMMED, Measure
 from streams.decode.paths import Path
 from streams.detect.detect import Detect
-from streams.detect.gather import Judged
+from streams.detect.gather import JudgedStep
 from streams.rollup.block import Block
 
 SOURCES = ["requests/0", "requests/1"]
@@ -28,7 +28,7 @@ def idle(source: str, sequence: int, watermark: int) -> Block:
     return Block(source, 0, 1, sequence, 0, 10, watermark, idle=True)
 
 
-def completeness(judged: list[Judged]) -> dict[int, float]:
+def completeness(judged: list[JudgedStep]) -> dict[int, float]:
     return {one.start // 60: one.completeness for one in judged}
 
 

@@ -1,11 +1,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.detect.gather import Gather, Judged
+from streams.detect.gather import Gather, JudgedStep
 
 
-def told(shard: int, start: int) -> Judged:
-    return Judged(shard, start, start + 60, [])
+def told(shard: int, start: int) -> JudgedStep:
+    return JudgedStep(shard, start, start + 60, [])
 
 
 def test_a_step_is_given_when_every_shard_has_told_it() -> None:

@@ -98,10 +98,10 @@ def test_a_limit_that_was_lowered_looks_at_what_comes_not_at_what_was_let_pass()
 def test_asking_takes_nothing_in() -> None:
     limit = DeadLetterLimit(DeadLetterSettings(in_a_row=3))
     bad = [rejected(index) for index in range(3)]
-    assert limit.would_pass(3, bad) is None
-    assert limit.would_pass(3, bad) is None
+    assert limit.would_exceed(3, bad) is None
+    assert limit.would_exceed(3, bad) is None
     assert limit.take(3, bad) is None
-    assert limit.would_pass(1, [rejected(0)]) is not None
+    assert limit.would_exceed(1, [rejected(0)]) is not None
 
 
 GOOD = b'{"ts": %d, "service": "shop"}'

@@ -11,7 +11,7 @@ from config.settings import KafkaSettings, Settings
 from detectors.model.finding import Finding
 from detectors.model.scope import Scope
 from detectors.watch.hottest import Hot
-from streams.detect.gather import Judged
+from streams.detect.gather import JudgedStep
 from streams.kafka import notices as notices_topic
 from streams.kafka.notices import NoticesOfStep, NotifyStage, told
 from streams.kafka.stage import Emission
@@ -26,7 +26,7 @@ def _chunk(values: list[bytes]) -> Chunk:
 
 
 def _judged(step: int, *findings: Finding, shard: int = 0) -> bytes:
-    return msgspec.msgpack.encode(Judged(shard, T0 + 60 * (step - 1), T0 + 60 * step, list(findings)))
+    return msgspec.msgpack.encode(JudgedStep(shard, T0 + 60 * (step - 1), T0 + 60 * step, list(findings)))
 
 
 def _stage(shards: int) -> IncidentsStage:

@@ -12,7 +12,7 @@ from streams.kafka import stage_host
 from streams.kafka.app import aiokafka_options, chunk_app
 from streams.kafka.stage import Bounds
 from streams.kafka.stage_host import Hosted, StageHost
-from streams.process.stall import Standstill
+from streams.process.stall import StallDetector
 
 FIRST, SECOND = TP("requests", 0), TP("requests", 1)
 SHARD = TP("rollups", 0)
@@ -49,12 +49,12 @@ async def test_a_stage_waits_for_another_that_is_opened_and_is_wedged_when_it_st
     opened.set_result(SimpleNamespace(position=50, saved=50))
     opening: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     host._opening |= {FIRST: opened, SECOND: opening}  # type: ignore[dict-item]
-    host.standstills[FIRST] = Standstill("rollup/0", asyncio.get_running_loop().time())
+    host.stalls[FIRST] = StallDetector("rollup/0", asyncio.get_running_loop().time())
     assert await looked(host) == [None] * 10
     opening.cancel()
     said = [one for one in await looked(host) if one]
     assert said
-    assert said[0].startswith("rollup/0 has taken nothing in for")
+    assert said[0].startswith("rollup/0 has read nothing for")
 
 
 async def test_a_stage_that_gets_nothing_while_the_fetcher_waits_for_another_is_not_wedged() -> None:
@@ -65,13 +65,13 @@ async def test_a_stage_that_gets_nothing_while_the_fetcher_waits_for_another_is_
     opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     opened.set_result(SimpleNamespace(position=50, saved=50))
     host._opening |= {FIRST: opened}  # type: ignore[dict-item]
-    host.standstills[FIRST] = Standstill("rollup/0", asyncio.get_running_loop().time())
+    host.stalls[FIRST] = StallDetector("rollup/0", asyncio.get_running_loop().time())
     assert await looked(host) == [None] * 10
     host._opening |= {SHARD: opened}  # type: ignore[dict-item]
-    host.standstills[SHARD] = Standstill("detect/0", asyncio.get_running_loop().time())
+    host.stalls[SHARD] = StallDetector("detect/0", asyncio.get_running_loop().time())
     said = [one for one in await looked(host) if one]
     assert said
-    assert said[0].startswith("detect/0 has taken nothing in for"), "whose queue is full"
+    assert said[0].startswith("detect/0 has read nothing for"), "whose queue is full"
 
 
 async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_of_the_gap(
@@ -95,7 +95,7 @@ async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_o
     host._bounds = bounds  # type: ignore[method-assign]
     host._streams["rollup"] = SimpleNamespace(channel=SimpleNamespace(queue=waiting))
     runner: Any = SimpleNamespace(position=None, busy=False, key="rollup/0")
-    host.standstills[FIRST] = Standstill("rollup/0", asyncio.get_running_loop().time())
+    host.stalls[FIRST] = StallDetector("rollup/0", asyncio.get_running_loop().time())
     await host._go_back(FIRST, runner)
     assert not sought, "a chunk may be on its way"
     await asyncio.sleep(2 * STUCK)

@@ -205,11 +205,11 @@ async def test_readiness_says_why_slack_is_not_and_health_says_what_is_wedged(
     watchdog = Watchdog()
     async with running(tmp_path, watchdog=watchdog) as daemon:
         async with asyncio.timeout(20):  # until it has asked: what it learns would undo what the test says
-            while "does not answer" not in (daemon._greeting.not_ready or ""):
+            while "does not answer" not in (daemon._slack_probe.not_ready or ""):
                 await asyncio.sleep(0.01)
-        daemon._greeting.not_ready = None
+        daemon._slack_probe.not_ready = None
         assert (await get(daemon, "/readyz"))[0] == 200
-        daemon._greeting.not_ready = "Slack refuses the token in SLACK_BOT_TOKEN (invalid_auth)"
+        daemon._slack_probe.not_ready = "Slack refuses the token in SLACK_BOT_TOKEN (invalid_auth)"
         daemon._store.log_bytes = 3 << 30
         status, body = await get(daemon, "/readyz")
         assert status == 503
@@ -217,7 +217,7 @@ async def test_readiness_says_why_slack_is_not_and_health_says_what_is_wedged(
         assert "Slack refuses the token in SLACK_BOT_TOKEN" in body
         assert "uneri_ready 0.0" in (await get(daemon, "/metrics"))[1]
         assert (await get(daemon, "/healthz"))[0] == 200
-        watchdog.wedged("the engine hangs")
+        watchdog.report_stuck("the engine hangs")
         status, body = await get(daemon, "/healthz")
         assert status == 503
         assert "the engine hangs" in body

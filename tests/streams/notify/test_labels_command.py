@@ -1,4 +1,4 @@
-"""``uneri labels`` leaves what replay reads, or says in one line why not."""
+"""``uneri labels`` writes what replay reads, or reports in one line why it cannot."""
 
 import asyncio
 import socket
@@ -15,19 +15,19 @@ from alerting.commands.labels import Label, LabelKind
 from streams.cli.commands import app
 from streams.notify.labels_command import labels_route, show_labels
 
-NOBODY = "http://127.0.0.1:9"
+NO_DAEMON = "http://127.0.0.1:9"
 Serving = Callable[[web.RouteDef], Awaitable[str]]
 KNOWN = [Label(kind=LabelKind.EXPECTED, start=1_760_000_000, scope="table:items")]
 
 
-def said(*arguments: object) -> tuple[int, list[str]]:
+def run(*arguments: object) -> tuple[int, list[str]]:
     done = CliRunner().invoke(app, ["labels", *map(str, arguments)])
     return done.exit_code, done.stderr.splitlines()
 
 
 @pytest.fixture
 async def serving() -> AsyncIterator[Serving]:
-    """Give what serves a route and returns its address."""
+    """Yield a function that serves a route and returns its address."""
     servers = []
 
     async def serve(route: web.RouteDef) -> str:
@@ -43,31 +43,31 @@ async def serving() -> AsyncIterator[Serving]:
 
 
 @pytest.mark.parametrize("name", ["labels", "labels.json", "labels.txt"])
-def test_a_name_that_says_no_form_is_refused_before_anybody_is_asked(
+def test_an_unknown_suffix_is_refused_before_any_request(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    assert show_labels(NOBODY, tmp_path / name) == 2
+    assert show_labels(NO_DAEMON, tmp_path / name) == 2
     assert capsys.readouterr().err == (
-        f"uneri: --out {tmp_path / name}: end the name with .yaml, .yml, .csv or .jsonl\n"
+        f"uneri: --out {tmp_path / name}: the name must end with .yaml, .yml, .csv or .jsonl\n"
     )
     assert not list(tmp_path.iterdir())
 
 
-def test_a_configuration_that_cannot_be_read_is_said_as_all_else_is() -> None:
-    code, lines = said("--config", "nope.yaml")
+def test_an_unreadable_configuration_is_reported_in_one_line() -> None:
+    code, lines = run("--config", "nope.yaml")
     assert (code, len(lines)) == (2, 1)
     assert lines[0].startswith("uneri: nope.yaml:1:1: cannot be read")
 
 
 @pytest.mark.parametrize("url", ["file:///etc", "ftp://127.0.0.1", "localhost:8080", ""])
-def test_only_addresses_of_the_web_are_asked(url: str) -> None:
-    assert said("--url", url) == (2, [f"uneri: --url {url}: write http://host:port"])
+def test_only_http_addresses_are_accepted(url: str) -> None:
+    assert run("--url", url) == (2, [f"uneri: --url {url}: write http://host:port"])
 
 
 async def test_a_file_that_cannot_be_written_is_one_line_and_exit_2(tmp_path: Path, serving: Serving) -> None:
     url = await serving(labels_route(lambda: KNOWN))
     out = tmp_path / "nowhere" / "known.yaml"
-    assert await asyncio.to_thread(said, "--url", url, "--out", out) == (
+    assert await asyncio.to_thread(run, "--url", url, "--out", out) == (
         2,
         [f"uneri: --out {out}: No such file or directory"],
     )
@@ -77,38 +77,36 @@ async def test_a_file_that_cannot_be_written_is_one_line_and_exit_2(tmp_path: Pa
     ("answer", "line"),
     [
         (web.Response(status=404), "answered 404 (Not Found); is it the daemon that notifies?"),
-        (web.Response(text="[{}]"), "answered something else than labels (Object missing required field"),
-        (web.Response(text="<html>"), "answered something else than labels (JSON is malformed"),
+        (web.Response(text="[{}]"), "did not return labels (Object missing required field"),
+        (web.Response(text="<html>"), "did not return labels (JSON is malformed"),
     ],
 )
-async def test_what_answers_without_labels_is_said_with_its_answer(
-    serving: Serving, answer: web.Response, line: str
-) -> None:
+async def test_an_answer_without_labels_is_quoted(serving: Serving, answer: web.Response, line: str) -> None:
     async def other(_: web.Request) -> web.Response:
         return answer
 
     url = await serving(web.get("/labels", other))
-    code, lines = await asyncio.to_thread(said, "--url", url)
+    code, lines = await asyncio.to_thread(run, "--url", url)
     assert (code, len(lines)) == (1, 1)
     assert lines[0].startswith(f"uneri: {url} {line}")
 
 
-async def test_a_process_that_does_not_notify_says_who_is_to_be_asked(serving: Serving) -> None:
+async def test_a_process_that_does_not_notify_names_the_one_that_does(serving: Serving) -> None:
     url = await serving(labels_route(lambda: None))
-    code, lines = await asyncio.to_thread(said, "--url", url)
+    code, lines = await asyncio.to_thread(run, "--url", url)
     assert code == 1
-    assert "answered 503 (it does not notify: ask the process that does)" in lines[0]
+    assert "answered 503 (it does not notify; ask the process with the role notify)" in lines[0]
 
 
-def test_what_speaks_another_language_is_one_line(speaking: str) -> None:
-    code, lines = said("--url", speaking)
+def test_an_answer_in_another_protocol_is_one_line(speaking: str) -> None:
+    code, lines = run("--url", speaking)
     assert (code, len(lines)) == (1, 1)
-    assert lines[0].startswith(f"uneri: {speaking} answered something else than labels (SSH-2.0")
+    assert lines[0].startswith(f"uneri: {speaking} did not return labels (SSH-2.0")
 
 
 @pytest.fixture
 def speaking() -> Iterator[str]:
-    """Give the address of something that is no web server."""
+    """Yield the address of a server that does not speak HTTP."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def speak() -> None:

@@ -1,7 +1,7 @@
 from aiohttp import ClientConnectionError
 
 from streams.notify.operators import FRESH, STALE, Operators
-from streams.notify.slack_calls import SlackCalls
+from streams.notify.slack_api import SlackApi
 from tests.alerting.slack_app import SlackApp
 from tests.alerting.slack_standin import TOKEN
 
@@ -18,40 +18,40 @@ class Groups:
 
 
 async def test_everybody_may_when_nobody_is_named() -> None:
-    assert await Operators([], Groups().members).may("U1")
+    assert await Operators([], Groups().members).allowed("U1")
 
 
 async def test_users_and_members_of_groups_may_and_nobody_else() -> None:
     groups = Groups(S1={"U2"}, S2={"U3"})
     operators = Operators(["U1", "S1", "S2"], groups.members, lambda: groups.now)
-    assert [await operators.may(user) for user in ("U1", "U2", "U3", "U4")] == [True, True, True, False]
+    assert [await operators.allowed(user) for user in ("U1", "U2", "U3", "U4")] == [True, True, True, False]
     assert groups.asked == 2, "one question a group"
 
 
 async def test_who_joins_a_group_may_after_minutes_and_who_left_may_not() -> None:
     groups = Groups(S1={"U2"})
     operators = Operators(["S1"], groups.members, lambda: groups.now)
-    assert await operators.may("U2")
+    assert await operators.allowed("U2")
     groups.groups["S1"] = {"U5"}
-    assert await operators.may("U2")
+    assert await operators.allowed("U2")
     groups.now = FRESH
-    assert not await operators.may("U2")
-    assert await operators.may("U5")
+    assert not await operators.allowed("U2")
+    assert await operators.allowed("U5")
 
 
 async def test_while_slack_gives_no_list_the_last_one_holds_for_an_hour_and_then_nobody() -> None:
     groups = Groups(S1={"U2"})
     operators = Operators(["S1"], groups.members, lambda: groups.now)
-    assert await operators.may("U2")
+    assert await operators.allowed("U2")
     groups.down, groups.now = True, FRESH + 1
-    assert await operators.may("U2")
+    assert await operators.allowed("U2")
     groups.now = STALE
-    assert not await operators.may("U2")
-    assert not await Operators(["S1"], groups.members).may("U2"), "nobody when there never was a list"
+    assert not await operators.allowed("U2")
+    assert not await Operators(["S1"], groups.members).allowed("U2"), "nobody when there never was a list"
 
 
 async def test_members_come_from_slack_and_answers_go_nowhere_else() -> None:
-    async with SlackApp(groups={"S1": ["U2"]}) as slack, SlackCalls(TOKEN, slack.base_url) as calls:
+    async with SlackApp(groups={"S1": ["U2"]}) as slack, SlackApi(TOKEN, slack.base_url) as calls:
         assert await calls.members("S1") == {"U2"}
         url = slack.response_url()
         assert await calls.answer(url, {"text": "hello"})

@@ -1,4 +1,4 @@
-"""What the pipeline holds is logged, counted and shown, and never in ten thousand lines."""
+"""What the pipeline holds is logged, counted and shown, never in thousands of lines."""
 
 from collections import Counter
 
@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
 from streams.cli.status import status_lines
-from streams.notify.pipeline_status import PipelineWatch
+from streams.notify.pipeline_status import PipelineStatus
 from streams.process.metrics import Metrics
 from tests.alerting.given import T0, scope
 from tests.alerting.notices import opened, resolved
@@ -22,9 +22,9 @@ SETTINGS = Settings.model_validate(
 )
 
 
-def _watched(count: int) -> tuple[Pipeline, PipelineWatch, Metrics]:
+def _watched(count: int) -> tuple[Pipeline, PipelineStatus, Metrics]:
     pipeline, metrics = Pipeline(SETTINGS), Metrics()
-    watch = PipelineWatch(pipeline, SETTINGS, metrics)
+    watch = PipelineStatus(pipeline, SETTINGS, metrics)
     pipeline.feed([opened(f"i{number}", scope("table", f"t{number}")) for number in range(count)], T0)
     return pipeline, watch, metrics
 
@@ -32,10 +32,10 @@ def _watched(count: int) -> tuple[Pipeline, PipelineWatch, Metrics]:
 def test_a_held_incident_is_logged_once_with_its_reason_and_counted() -> None:
     _, watch, metrics = _watched(1)
     with capture_logs() as logs:
-        watch.look()
-        watch.look()
+        watch.record()
+        watch.record()
     assert [(line["event"], line["stage"], line["incident"]) for line in logs] == [
-        ("an incident is held", "silences", "i0")
+        ("incident held", "silences", "i0")
     ]
     assert logs[0]["reason"] == "silenced until 2025-10-09 12:00 UTC by the configuration: known"
     assert b'uneri_notices_held_total{stage="silences"} 1.0' in generate_latest(metrics.registry)
@@ -44,7 +44,7 @@ def test_a_held_incident_is_logged_once_with_its_reason_and_counted() -> None:
 def test_many_are_twenty_lines_and_a_count() -> None:
     _, watch, metrics = _watched(500)
     with capture_logs() as logs:
-        watch.look()
+        watch.record()
     assert len(logs) == 21
     assert logs[-1]["more"] == 480
     assert b'uneri_notices_held_total{stage="silences"} 500.0' in generate_latest(metrics.registry)
@@ -77,8 +77,8 @@ def test_the_status_of_a_daemon_that_held_nothing_reads_without_the_docs() -> No
 
 def test_what_ends_unseen_is_logged_too() -> None:
     pipeline, watch, _ = _watched(1)
-    watch.look()
+    watch.record()
     pipeline.feed([resolved(opened("i0", scope("table", "t0")), T0 + 900)], T0 + 900)
     with capture_logs() as logs:
-        watch.look()
-    assert Counter(line["event"] for line in logs) == {"an incident was over before it was told": 1}
+        watch.record()
+    assert Counter(line["event"] for line in logs) == {"incident resolved before it was reported": 1}

@@ -15,28 +15,28 @@ from streams.process.http_server import HttpServer
 from tests.alerting.slack_app import SECRET, SlackApp, signature_of
 
 
-class Desk:
-    staffed = True
+class Recorder:
+    active = True
 
     def __init__(self) -> None:
-        self.taken: list[Mapping[str, Any]] = []
+        self.received: list[Mapping[str, Any]] = []
 
-    def pressed(self, payload: Mapping[str, Any]) -> None:
-        self.taken.append(payload)
+    def on_action(self, payload: Mapping[str, Any]) -> None:
+        self.received.append(payload)
 
-    def commanded(self, form: Mapping[str, str]) -> None:
-        self.taken.append(form)
+    def on_command(self, form: Mapping[str, str]) -> None:
+        self.received.append(form)
 
 
 class Door:
     """A web server with the routes that Slack calls, on a clock that tests move."""
 
     def __init__(self) -> None:
-        self.desk, self.ahead = Desk(), 0.0
+        self.recorder, self.ahead = Recorder(), 0.0
         self.registry = CollectorRegistry()
         self.refused = Counter("refused", "refused", ["reason"], registry=self.registry)
         signatures = SlackSignatures(SECRET, lambda: time.time() + self.ahead)
-        http = SlackHttp(signatures, self.desk, self.refused)
+        http = SlackHttp(signatures, self.recorder, self.refused)
         self._web = HttpServer("127.0.0.1:0", dict, lambda: None, self.registry, http.routes())
         self.slack = SlackApp()
 
@@ -68,7 +68,7 @@ BODY = urlencode({"payload": json.dumps({"type": "block_actions", "tag": "é"})}
 async def test_a_signed_press_and_a_signed_command_are_taken(door: Door) -> None:
     assert await door.slack.signed("/slack/actions", BODY) == 200
     assert await door.slack.signed("/slack/commands", b"command=%2Funeri&text=open+%E7%8A%B6&x=") == 200
-    assert door.desk.taken == [
+    assert door.recorder.received == [
         {"type": "block_actions", "tag": "é"},
         {"command": "/uneri", "text": "open 状", "x": ""},
     ]
@@ -89,7 +89,7 @@ async def test_a_signed_press_and_a_signed_command_are_taken(door: Door) -> None
 async def test_what_is_not_signed_well_is_refused_unread(door: Door, headers: dict[str, str]) -> None:
     good = signature_of(BODY) if headers else {}
     assert await door.post(BODY, good | headers) == 401
-    assert door.desk.taken == []
+    assert door.recorder.received == []
 
 
 async def test_a_forged_an_old_and_a_future_signature_are_refused(door: Door) -> None:
@@ -97,7 +97,7 @@ async def test_a_forged_an_old_and_a_future_signature_are_refused(door: Door) ->
     assert await door.slack.signed("/slack/actions", BODY, at=time.time() - 302) == 401
     assert await door.slack.signed("/slack/actions", BODY, at=time.time() + 302) == 401
     assert await door.post(BODY + b"&x=1", signature_of(BODY)) == 401, "the body was changed"
-    assert door.desk.taken == []
+    assert door.recorder.received == []
     assert door.registry.get_sample_value("refused_total", {"reason": "signature"}) == 4
 
 
@@ -106,14 +106,14 @@ async def test_a_replayed_signature_is_refused_for_as_long_as_it_would_be_good(d
     for wait, status in ((0, 200), (1, 401), (300, 401), (595, 401), (700, 401)):
         door.ahead = wait
         assert await door.post(BODY, ahead) == status, f"after {wait} s"
-    assert len(door.desk.taken) == 1
+    assert len(door.recorder.received) == 1
 
 
 async def test_a_request_that_slack_repeats_is_answered_and_done_once(door: Door) -> None:
     headers = signature_of(BODY)
     assert await door.post(BODY, headers) == 200
     assert await door.post(BODY, headers | {"X-Slack-Retry-Num": "1"}) == 200
-    assert len(door.desk.taken) == 1
+    assert len(door.recorder.received) == 1
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -124,7 +124,7 @@ async def test_a_body_that_is_too_long_is_refused_before_it_is_read(door: Door, 
         yield body
 
     assert await door.post(pieces() if chunked else body, signature_of(body)) == 413  # type: ignore[arg-type]
-    assert door.desk.taken == []
+    assert door.recorder.received == []
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ async def test_what_is_signed_and_not_understood_is_refused_without_a_traceback(
     door: Door, body: bytes, status: int
 ) -> None:
     assert await door.slack.signed("/slack/actions", body) == status
-    assert door.desk.taken == []
+    assert door.recorder.received == []
 
 
 async def test_the_memory_of_signatures_is_bounded_and_full_means_closed(
@@ -158,5 +158,5 @@ async def test_the_memory_of_signatures_is_bounded_and_full_means_closed(
 def test_a_secret_shows_in_no_repr() -> None:
     signatures = SlackSignatures(SECRET)
     registry = CollectorRegistry()
-    http = SlackHttp(signatures, Desk(), Counter("refused", "refused", ["reason"], registry=registry))
+    http = SlackHttp(signatures, Recorder(), Counter("refused", "refused", ["reason"], registry=registry))
     assert SECRET not in repr(signatures) + repr(http)

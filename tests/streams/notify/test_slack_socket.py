@@ -7,32 +7,32 @@ from typing import Any
 import pytest
 
 from streams.notify import slack_socket
-from streams.notify.slack_calls import SlackCalls
+from streams.notify.slack_api import SlackApi
 from streams.notify.slack_socket import SlackSocket
 from tests.alerting.slack_app import APP_TOKEN, SlackApp
 from tests.alerting.slack_standin import TOKEN
 
 
-class Desk:
-    staffed = True
+class Recorder:
+    active = True
 
     def __init__(self) -> None:
-        self.taken: list[Mapping[str, Any]] = []
+        self.received: list[Mapping[str, Any]] = []
 
-    def pressed(self, payload: Mapping[str, Any]) -> None:
-        self.taken.append(payload)
+    def on_action(self, payload: Mapping[str, Any]) -> None:
+        self.received.append(payload)
 
-    def commanded(self, form: Mapping[str, str]) -> None:
-        self.taken.append(form)
+    def on_command(self, form: Mapping[str, str]) -> None:
+        self.received.append(form)
 
 
 @asynccontextmanager
-async def listening(slack: SlackApp, token: str = APP_TOKEN) -> AsyncIterator[tuple[SlackSocket, Desk]]:
-    desk = Desk()
-    socket = SlackSocket(token, slack.base_url, desk, first_wait=0.01)
+async def listening(slack: SlackApp, token: str = APP_TOKEN) -> AsyncIterator[tuple[SlackSocket, Recorder]]:
+    recorder = Recorder()
+    socket = SlackSocket(token, slack.base_url, recorder, first_wait=0.01)
     task = asyncio.create_task(socket.run())
     try:
-        yield socket, desk
+        yield socket, recorder
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -46,19 +46,19 @@ async def until(seconds: float, condition: Any) -> None:
 
 
 async def test_envelopes_are_acknowledged_and_handed_on() -> None:
-    async with SlackApp() as slack, listening(slack) as (socket, desk):
+    async with SlackApp() as slack, listening(slack) as (socket, recorder):
         assert await slack.send("interactive", {"type": "block_actions"}) < 3
         assert await slack.send("slash_commands", {"text": "open", "n": 1}) < 3
         assert await slack.send("events_api", {"event": {}}) < 3, (
             "what is not ours is acknowledged all the same"
         )
-        assert desk.taken == [{"type": "block_actions"}, {"text": "open", "n": "1"}]
+        assert recorder.received == [{"type": "block_actions"}, {"text": "open", "n": "1"}]
         assert socket.connected
         assert APP_TOKEN not in repr(socket)
 
 
 async def test_an_announced_disconnect_opens_the_next_connection_before_the_old_one_ends() -> None:
-    async with SlackApp() as slack, listening(slack) as (_, desk):
+    async with SlackApp() as slack, listening(slack) as (_, recorder):
         await slack.send("interactive", {"n": 1})
         old = slack.sockets[0]
         await slack.disconnect("warning")
@@ -67,22 +67,22 @@ async def test_an_announced_disconnect_opens_the_next_connection_before_the_old_
         slack.sockets.remove(old)
         slack.sockets.append(old)  # what Slack still sends over the old one arrives too
         await slack.send("interactive", {"n": 3})
-        assert desk.taken == [{"n": 1}, {"n": 2}, {"n": 3}]
+        assert recorder.received == [{"n": 1}, {"n": 2}, {"n": 3}]
 
 
 async def test_a_broken_connection_is_opened_anew() -> None:
-    async with SlackApp() as slack, listening(slack) as (_, desk):
+    async with SlackApp() as slack, listening(slack) as (_, recorder):
         for number in range(3):
             await slack.send("interactive", {"n": number})
             slack.cut()
             await until(3, lambda: slack.tickets == number + 2 and len(slack.sockets) == 1)  # noqa: B023
         await slack.send("interactive", {"n": 3})
-        assert [one["n"] for one in desk.taken] == [0, 1, 2, 3]
+        assert [one["n"] for one in recorder.received] == [0, 1, 2, 3]
         assert slack.tickets == 4
 
 
 async def test_what_is_no_envelope_costs_at_most_the_connection() -> None:
-    async with SlackApp() as slack, listening(slack) as (_, desk):
+    async with SlackApp() as slack, listening(slack) as (_, recorder):
         for text in (
             "[]",
             "{",
@@ -95,7 +95,7 @@ async def test_what_is_no_envelope_costs_at_most_the_connection() -> None:
             await asyncio.sleep(0.02)
         await until(3, lambda: slack.sockets)
         await slack.send("interactive", {"n": 1})
-        assert desk.taken == [{"n": 1}]
+        assert recorder.received == [{"n": 1}]
 
 
 async def test_a_refused_token_is_said_once_and_never_hammered(
@@ -118,15 +118,15 @@ async def test_slack_that_is_down_or_says_no_hello_is_waited_for(
     async with SlackApp() as slack:
         slack.hello, slack.retry_after = False, 1
         slack.faults.extend(["503", "drop before", "html", "429"])
-        async with listening(slack) as (socket, desk):
+        async with listening(slack) as (socket, recorder):
             await until(5, lambda: slack.tickets == 2)
             assert not socket.connected
             slack.hello = True
             await until(5, lambda: socket.connected)
             await slack.send("interactive", {"n": 1})
-            assert desk.taken == [{"n": 1}]
+            assert recorder.received == [{"n": 1}]
     said = capsys.readouterr().out
-    assert "Socket Mode is connected again" in said
+    assert "Socket Mode reconnected" in said
     assert "ticket" not in said, "the address holds a secret"
 
 
@@ -134,7 +134,7 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
     async with SlackApp() as slack:
         monkeypatch.setenv("HTTP_PROXY", slack.base_url.removesuffix("/api/"))
         slack.base_url = "http://slack.invalid/api/"  # no name server knows it: only the proxy leads there
-        async with listening(slack) as (socket, _), SlackCalls(TOKEN, slack.base_url) as calls:
+        async with listening(slack) as (socket, _), SlackApi(TOKEN, slack.base_url) as calls:
             await until(3, lambda: socket.connected)
             assert await calls.answer("http://slack.invalid/response/1", {"text": "hello"})
             assert slack.answers

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from prometheus_client import generate_latest
 
-from streams.process.metrics import Metrics, Reading
+from streams.process.metrics import Metrics, StageReading
 
 PAGE = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(uneri_\w+)` \| ((?:`\w+`(?:, )?)*) ?\|", re.MULTILINE)
@@ -41,14 +41,16 @@ def test_labels_are_of_a_bounded_kind() -> None:
 
 def test_gauges_show_the_partitions_that_are_here_and_how_old_they_are() -> None:
     metrics = Metrics()
-    metrics.show(
-        [Reading("rollup", 0, lag=5, watermark=1000), Reading("rollup", 1, lag=7)], {"chunks": 3}, 1060
+    metrics.update(
+        [StageReading("rollup", 0, lag=5, watermark=1000), StageReading("rollup", 1, lag=7)],
+        {"chunks": 3},
+        1060,
     )
     page = generate_latest(metrics.registry).decode()
     assert 'uneri_lag_records{partition="1",stage="rollup"} 7.0' in page
     assert 'uneri_watermark_age_seconds{partition="0",stage="rollup"} 60.0' in page
     assert 'uneri_watermark_age_seconds{partition="1"' not in page, "it has seen no record"
     assert 'uneri_queue_depth{queue="chunks"} 3.0' in page
-    metrics.show([Reading("rollup", 0, lag=0, watermark=1060)], {"chunks": 0}, 1060)
+    metrics.update([StageReading("rollup", 0, lag=0, watermark=1060)], {"chunks": 0}, 1060)
     page = generate_latest(metrics.registry).decode()
     assert 'partition="1"' not in page, "another process has taken it over"

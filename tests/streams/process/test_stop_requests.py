@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.process.stop_requests import StopAsked, interrupting
-from streams.process.whole_file import whole_file
+from streams.process.atomic_file import atomic_file
+from streams.process.stop_requests import StopRequested, raising_on_stop
 
 # trials that never end: their recording is a pipe that nothing comes through
 SEARCH = """
@@ -102,7 +102,7 @@ def test_the_processes_of_a_search_that_is_killed_end_by_themselves(tmp_path: Pa
 
 
 def test_what_is_half_written_goes_when_asked_to_stop(tmp_path: Path) -> None:
-    with pytest.raises(StopAsked), interrupting(), whole_file(tmp_path / "recording.zst") as part:  # noqa: PT012
+    with pytest.raises(StopRequested), raising_on_stop(), atomic_file(tmp_path / "recording.zst") as part:  # noqa: PT012
         part.write_bytes(b"half")
         signal.raise_signal(signal.SIGTERM)
     assert not list(tmp_path.iterdir())
@@ -111,14 +111,14 @@ def test_what_is_half_written_goes_when_asked_to_stop(tmp_path: Path) -> None:
 def test_both_signals_at_once_are_one_request_to_stop() -> None:
     script = """
 import os, signal
-from streams.process.stop_requests import StopAsked, interrupting
+from streams.process.stop_requests import StopRequested, raising_on_stop
 try:
-    with interrupting():
+    with raising_on_stop():
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-except StopAsked:
+except StopRequested:
     print("stopped")
 """
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.process.stall import UNSEEN_SECONDS, Standstill
+from streams.process.stall import UNOBSERVED_SECONDS, StallDetector
 from streams.process.watchdog import Watchdog, guard
 
 ROOT = Path(__file__).parents[3]
@@ -22,20 +22,20 @@ class Clock:
         return self.now
 
 
-def looked(seconds: int, *, position: object = 5, saved: object = 5, excused: bool = False) -> Standstill:
+def looked(seconds: int, *, position: object = 5, saved: object = 5, excused: bool = False) -> StallDetector:
     """Look at a reader every two seconds; it stood at 5 with a checkpoint of that before."""
-    one = Standstill("rollup/3", 0)
-    one.look(0, 5, 5)
+    one = StallDetector("rollup/3", 0)
+    one.observe(0, 5, 5)
     for now in range(2, seconds + 1, 2):
-        one.look(now, position, saved)
+        one.observe(now, position, saved)
         if excused:
-            one.excuse(now)
+            one.reset_progress(now)
     return one
 
 
 def test_who_takes_nothing_in_though_there_is_more_is_wedged() -> None:
     assert looked(44).stuck(44) is None
-    assert looked(46).stuck(46) == "rollup/3 has taken nothing in for 46 s though there is more"
+    assert looked(46).stuck(46) == "rollup/3 has read nothing for 46 s although records are waiting"
 
 
 def test_who_has_nothing_to_read_or_is_told_to_wait_is_not() -> None:
@@ -43,42 +43,42 @@ def test_who_has_nothing_to_read_or_is_told_to_wait_is_not() -> None:
 
 
 def test_who_takes_in_and_writes_no_checkpoint_is_wedged() -> None:
-    one = Standstill("rollup/3", 0)
-    one.look(0, 5, 5)
+    one = StallDetector("rollup/3", 0)
+    one.observe(0, 5, 5)
     for now in range(2, 60, 2):
-        one.look(now, 5 + now, 5)
+        one.observe(now, 5 + now, 5)
     assert one.stuck(58) == "rollup/3 has written no checkpoint for 58 s"
-    one.look(60, 65, 65)
+    one.observe(60, 65, 65)
     assert one.stuck(60) is None
 
 
 def test_a_broker_that_does_not_answer_is_no_wedge_and_time_counts_from_its_return() -> None:
     one = looked(40, position=6)
     for now in range(42, 600, 2):
-        one.look(now, 6, 5)
-        one.excuse_all(now)
+        one.observe(now, 6, 5)
+        one.reset(now)
     assert one.stuck(600) is None
     for now in range(600, 648, 2):
-        one.look(now, 6, 5)
+        one.observe(now, 6, 5)
     assert one.stuck(646) is not None
 
 
 def test_time_in_which_nobody_could_look_does_not_count() -> None:
     one = looked(40)
-    one.look(40 + 300, 5, 5)  # one long chunk held the event loop
+    one.observe(40 + 300, 5, 5)  # one long chunk held the event loop
     assert one.stuck(340) is None
-    assert UNSEEN_SECONDS < 300
+    assert UNOBSERVED_SECONDS < 300
 
 
 def test_a_loop_that_does_not_turn_is_wedged_and_one_that_says_it_gets_on_is_not() -> None:
     clock = Clock()
     dog = Watchdog(50, clock)
     clock.now += 49
-    dog.turned()
+    dog.heartbeat()
     clock.now += 49
-    assert dog.why() is None
+    assert dog.reason() is None
     clock.now += 2
-    assert dog.why() == "the event loop has not turned for 50 s"
+    assert dog.reason() == "the event loop has not turned for 50 s"
 
 
 def test_a_stop_has_a_deadline() -> None:
@@ -86,7 +86,7 @@ def test_a_stop_has_a_deadline() -> None:
     dog = Watchdog(50, clock)
     dog.stop_within(25)
     clock.now += 26
-    assert "the stop took too long" in str(dog.why())
+    assert "the stop took too long" in str(dog.reason())
 
 
 async def test_the_guard_notes_turns_while_a_look_waits_and_hands_on_what_it_finds() -> None:
@@ -101,10 +101,10 @@ async def test_the_guard_notes_turns_while_a_look_waits_and_hands_on_what_it_fin
     guarding = asyncio.create_task(guard(dog, look, every=0.0))
     clock.now += 60
     await asyncio.sleep(0.7)
-    assert dog.why() is None, "the loop has turned"
+    assert dog.reason() is None, "the loop has turned"
     answer.set()
     await asyncio.sleep(0.05)
-    assert dog.why() == "rollup/3 hangs"
+    assert dog.reason() == "rollup/3 hangs"
     guarding.cancel()
 
 
@@ -119,7 +119,7 @@ async def nothing():
     return None
 
 async def main():
-    dog = Watchdog(turn=1.0)
+    dog = Watchdog(timeout=1.0)
     dog.start()
     task = asyncio.create_task(guard(dog, nothing))
     await asyncio.sleep(0.1)
@@ -155,7 +155,7 @@ asyncio.run(main())
     ("program", "why", "where"),
     [
         (LOOP, "the event loop has not turned for 1 s", "hang_here"),
-        (ENGINE, "the engine has taken nothing in for", "engine_hangs_here"),
+        (ENGINE, "the engine has read nothing for", "engine_hangs_here"),
     ],
     ids=["its event loop", "its engine"],
 )

@@ -53,11 +53,11 @@ def test_a_time_is_seconds_an_aware_datetime_or_text(one: Path) -> None:
         ({"between": START}, TypeError, "between is 1760000000; write (from, to)"),
         ({"between": ("2026-01-31",)}, TypeError, "between is ('2026-01-31',); write (from, to)"),
         ({"between": "ab"}, TypeError, "between is 'ab'; write (from, to)"),
-        ({"between": ("soon", None)}, ValueError, "'soon' is no time; write 2026"),
+        ({"between": ("soon", None)}, ValueError, "'soon' is not a valid date or time; write 2026"),
         ({"between": (datetime(2026, 1, 31), None)}, ValueError, "2026-01-31 00:00:00 has no time zone"),  # noqa: DTZ001
-        ({"between": (None, True)}, TypeError, "True is no time: epoch seconds"),
-        ({"between": (None, START * 1000)}, ValueError, "1760000000000 is no time between"),
-        ({"between": (None, float("nan"))}, ValueError, "nan is no time between"),
+        ({"between": (None, True)}, TypeError, "True is not a time; give epoch seconds"),
+        ({"between": (None, START * 1000)}, ValueError, "1760000000000 is not between"),
+        ({"between": (None, float("nan"))}, ValueError, "nan is not between"),
     ],
 )
 def test_invalid_sources_and_times_are_explained(

@@ -12,8 +12,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.process.series_error import SeriesError
-from streams.score.csv_series import CsvSeries, read_series, write_verdicts
+from streams.score.csv_series import CsvSeries, SeriesError, read_series, write_verdicts
 
 
 @pytest.fixture

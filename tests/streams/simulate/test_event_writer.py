@@ -12,8 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from alerting.commands.labels import LabelKind
 from alerting.evaluation.labels_file import load_labels
-from streams.process.write_error import WriteError
-from streams.simulate.event_writer import HttpWriter, event_writer
+from streams.simulate.event_writer import HttpWriter, WriteError, event_writer
 from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulate import paced, simulate
 from streams.simulate.simulation import Simulation

@@ -14,7 +14,7 @@ from streams.cli import tune as tune_command
 from streams.cli.commands import app
 from streams.cli.tune import TuneAsked, run_tune
 from streams.history.source import ReplayError
-from streams.process.folder_lock import sole_use
+from streams.process.locks import locked_output
 from streams.tune.labels import contradictions
 from streams.tune.pick import Rule
 from streams.tune.trial import OutcomePair
@@ -63,7 +63,7 @@ def test_contradictory_labels_are_reported() -> None:
 
 def test_a_second_search_into_a_folder_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tune_command, "open_history", lambda *_: SimpleNamespace(notes=()))
-    with sole_use(tmp_path), pytest.raises(ReplayError, match="another uneri writes its results there"):
+    with locked_output(tmp_path), pytest.raises(ReplayError, match="another uneri writes its results there"):
         run_tune(TuneAsked(["x"], tmp_path, pages_per_week=1))
 
 

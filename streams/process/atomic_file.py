@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all: whoever reads one never sees half of it."""
+"""Files that appear complete or not at all: no reader ever sees half of one."""
 
 import os
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from pathlib import Path
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Give a path beside ``path`` to write to; it takes the place of ``path`` when the block ends well.
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``, which it replaces when the block succeeds.
 
     Raises
     ------
     OSError
-        When it cannot be written; it names ``path``, and what was there before is left.
+        When it cannot be written. The error names ``path``, whose previous content is kept.
     """
     part = path.with_name(f".{path.name}.part")
     try:
@@ -29,7 +29,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file of these bytes."""
-    with whole_file(path) as part:
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file with this content."""
+    with atomic_file(path) as part:
         part.write_bytes(data)

@@ -1,4 +1,4 @@
-"""What an operator's press makes us call in Slack: modals, members of user groups, answers only they see."""
+"""Calls to Slack's Web API for interactions: modals, ephemeral answers, members of user groups."""
 
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,8 +19,8 @@ _REAL: Final = "https://slack.com/api/"
 log = structlog.get_logger("uneri.slack")
 
 
-class SlackCalls:
-    """Calls to Slack that answer a person. Nothing here is retried: the person can press again.
+class SlackApi:
+    """Calls Slack to answer a person. Nothing is retried: the person can press again.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class SlackCalls:
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
-        return f"SlackCalls({self._base_url!r})"
+        return f"SlackApi({self._base_url!r})"
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT))
@@ -49,34 +49,34 @@ class SlackCalls:
             await self._session.close()
 
     async def open_view(self, trigger: str, view: dict[str, Any]) -> bool:
-        """Open a modal; False when Slack did not (a trigger is good for three seconds)."""
+        """Open a modal; return False if Slack did not (a trigger expires after three seconds)."""
         try:
             await self._client().views_open(trigger_id=trigger, view=view)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the person is told
-            log.warning("a modal could not be opened", reason=reason_of(error))
+        except Exception as error:  # noqa: BLE001  # a modal must not end the daemon
+            log.warning("modal not opened", reason=reason_of(error))
             return False
         return True
 
     async def whoami(self) -> tuple[str, str, frozenset[str] | None]:
-        """Return the app's user, its team and the scopes of the token, None where Slack does not tell them.
+        """Return the app's user, its team, and the scopes of the token or None if Slack does not list them.
 
         Raises
         ------
         SlackApiError, aiohttp.ClientError, OSError, TimeoutError, ValueError
-            When they are not to be had.
+            When Slack does not return them.
         """
         answer = await self._client().auth_test()
-        told = answer.headers.get("x-oauth-scopes")
-        scopes = None if told is None else frozenset(filter(None, map(str.strip, str(told).split(","))))
+        listed = answer.headers.get("x-oauth-scopes")
+        scopes = None if listed is None else frozenset(filter(None, map(str.strip, str(listed).split(","))))
         return str(answer.get("user") or answer.get("user_id")), str(answer.get("team")), scopes
 
     async def channel(self, channel: str) -> dict[str, Any]:
-        """Return what Slack knows of a channel, by its id.
+        """Return Slack's description of a channel, by its id.
 
         Raises
         ------
         SlackApiError, aiohttp.ClientError, OSError, TimeoutError, ValueError
-            When it is not to be had.
+            When Slack does not return it.
         """
         found: dict[str, Any] = (await self._client().conversations_info(channel=channel)).get(
             "channel"
@@ -89,19 +89,19 @@ class SlackCalls:
         Raises
         ------
         SlackApiError, aiohttp.ClientError, TimeoutError
-            When they are not to be had.
+            When Slack does not return them.
         """
         answer = await self._client().usergroups_users_list(usergroup=group)
         users: list[str] = answer.get("users") or []
         return frozenset(users)
 
     async def answer(self, url: str, body: dict[str, Any]) -> bool:
-        """Post what only the person who asked sees, to a ``response_url``; False when it did not arrive.
+        """Post an answer that only one person sees to a ``response_url``; return False if it failed.
 
-        Nothing but Slack's own host is ever called, and no redirect is followed: the URL is somebody's claim.
+        The URL is untrusted: only Slack's own host is called, and redirects are not followed.
         """
         if not self.is_slacks(url) or self._session is None:
-            log.warning("an answer was not sent: its address is not Slack's")
+            log.warning("answer not sent: the response_url is not on Slack's host")
             return False
         given = {"response_type": "ephemeral", "replace_original": False, **body}
         try:
@@ -110,22 +110,22 @@ class SlackCalls:
             ) as answer:
                 if answer.status == 200:  # noqa: PLR2004  # HTTP's OK
                     return True
-                log.warning("an answer was refused", status=answer.status)
+                log.warning("answer refused by Slack", status=answer.status)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            log.warning("an answer did not arrive", reason=type(error).__name__)
+            log.warning("answer not delivered", reason=type(error).__name__)
         return False
 
     def is_slacks(self, url: str) -> bool:
-        """Tell whether a URL is on the host that answers are posted to.
+        """Return whether a URL is on the host that answers are posted to.
 
-        That is ``https://hooks.slack.com``; with another Web API in the settings, its host and port.
+        That is ``https://hooks.slack.com``, or the host and port of another Web API in the settings.
 
         Examples
         --------
-        >>> calls = SlackCalls("", "https://slack.com/api/")
-        >>> calls.is_slacks("https://hooks.slack.com/actions/T1/2/3")
+        >>> api = SlackApi("", "https://slack.com/api/")
+        >>> api.is_slacks("https://hooks.slack.com/actions/T1/2/3")
         True
-        >>> calls.is_slacks("https://hooks.slack.com@evil.example"), calls.is_slacks("http://hooks.slack.com")
+        >>> api.is_slacks("https://hooks.slack.com@evil.example"), api.is_slacks("http://hooks.slack.com")
         (False, False)
         """
         try:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from detectors.model.measures import COLUMN, SUMMED, Measure, value_of
 from detectors.model.scope import Scope
 from detectors.watch.standings import TOP, Use
-from streams.detect.hourly_use import HourlyUse
+from streams.detect.hourly_totals import HourlyUse
 from streams.measure.steps import Step
 
 HOUR, DAY = 3600, 86400
@@ -37,7 +37,7 @@ def fed(hours: range, of: HourlyUse | None = None, *, known: bool = True) -> tup
         use.add({0: ACCOUNT, 1: ROUTE}, {0: (ACCOUNT, SALES)})
     for hour in hours:
         p95 = np.array([math.nan, 100.0 + hour])
-        told = use.take(step(START + hour * HOUR, [0.0, hour], 2.0 * hour), p95, known=known) or told
+        told = use.feed(step(START + hour * HOUR, [0.0, hour], 2.0 * hour), p95, known=known) or told
     return use, told
 
 
@@ -70,15 +70,15 @@ def test_it_tells_at_the_end_of_an_hour_and_only_then() -> None:
     use = HourlyUse(1800)
     use.add({0: ROUTE}, {})
     p95 = np.array([math.nan])
-    assert use.take(step(START, [5.0]), p95, known=True) == []
-    assert [one.day for one in use.take(step(START + 1800, [7.0]), p95, known=True)] == [12.0]
+    assert use.feed(step(START, [5.0]), p95, known=True) == []
+    assert [one.day for one in use.feed(step(START + 1800, [7.0]), p95, known=True)] == [12.0]
 
 
 def test_the_largest_of_each_kind_are_told_and_the_others_are_not() -> None:
     use = HourlyUse(HOUR)
     many = {row: scope("route", f"GET /{row}") for row in range(3 * TOP)}
     use.add(many | {3 * TOP: FUNCTION}, {})
-    told = use.take(step(START, [*map(float, range(1, 3 * TOP + 1)), 0.5]), np.full(31, np.nan), known=True)
+    told = use.feed(step(START, [*map(float, range(1, 3 * TOP + 1)), 0.5]), np.full(31, np.nan), known=True)
     assert [one.day for one in told] == [*range(3 * TOP, 2 * TOP, -1), 0.5]
 
 
@@ -99,7 +99,7 @@ def test_a_restart_anywhere_changes_nothing_however_scopes_come(cut: int, late: 
                 use.restore(parts)
             requests = [0.0, float(hour)] if hour >= late else [0.0]
             p95 = np.array([math.nan, 100.0 + hour % 7][: len(requests)])
-            told.append(use.take(step(START + hour * HOUR, requests, hour), p95, known=True))
+            told.append(use.feed(step(START + hour * HOUR, requests, hour), p95, known=True))
         uses.append(told)
     assert uses[0] == uses[1]
 

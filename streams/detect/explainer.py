@@ -1,0 +1,216 @@
+"""Attributes a finding to the functions, routes, clients and tenants that call its scope."""
+
+from collections.abc import Collection, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.explain.attribution import attribute, level_for, suspects
+from detectors.explain.edge_history import EdgeHistory
+from detectors.judge.growth import DAY
+from detectors.model.finding import CallRate, Share
+from detectors.model.measures import COUNTED_BY, KEPT_ON_EDGES, RATIO_OF, SOURCES_INTO, Measure
+from detectors.model.scope import CLIENT, TENANT, Edge, Scope
+from detectors.model.series import Series
+
+MEMBER_SHARE: Final = 0.05  # a source with at least this share of the excess belongs to the incident
+MAX_SHARES: Final = 20  # of each kind of source; the rest is too small to act on
+
+Amounts = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Observed and expected, by source."""
+
+
+class Explanation(NamedTuple):
+    """Who carries an excess."""
+
+    callers: list[Share]
+    suspects: list[Share]
+    touches: list[Scope]
+    traffic: list[CallRate]  # of a latency
+    calls: list[float]  # of a latency: per second, by kind of caller
+
+    @property
+    def most_calls(self) -> float:
+        """Calls per second as counted by the kind of caller with the most."""
+        return max(self.calls, default=0.0)
+
+
+class _Excess(NamedTuple):
+    """What sources of one kind contributed."""
+
+    amount: Amounts
+    calls: Amounts
+    usual: NDArray[np.float64]  # usual share of each source
+    events: float  # calls or errors behind the amounts
+
+
+class Explainer:
+    """Attributes the series of one shard to what calls their scopes.
+
+    Parameters
+    ----------
+    edges
+        History of the edges, in the order of ``add``.
+    step
+        Seconds of a step.
+    """
+
+    def __init__(self, edges: EdgeHistory, step: int) -> None:
+        self._edges = edges
+        self._step = step
+        self._first_row: dict[Edge, int] = {}  # of the series of an edge; the others follow it
+        self._rows = 0  # series of edges
+        self._target = np.zeros(0, np.intp)  # number of the target, by edge series
+        self._number: dict[Scope, int] = {}
+        self._into: dict[Scope, list[Edge]] = {}  # edges by target
+
+    def add(self, series: Sequence[Series]) -> None:
+        """Add new series of edges, in the order of the edge history."""
+        numbers: list[int] = []
+        for one in series:
+            if isinstance(one.about, Edge):
+                target = one.about.target
+                numbers.append(self._number.setdefault(target, len(self._number)))
+                self._first_row.setdefault(one.about, self._rows)
+                self._rows += 1
+                if one.measure is Measure.REQUESTS:
+                    self._into.setdefault(target, []).append(one.about)
+        self._target = np.concatenate((self._target, np.array(numbers, np.intp)))
+
+    def leading_to(self, scopes: Collection[Scope]) -> NDArray[np.bool_]:
+        """Return which edge series lead to one of these scopes."""
+        chosen = np.zeros(len(self._number), bool)
+        chosen[[self._number[scope] for scope in scopes if scope in self._number]] = True
+        return chosen[self._target]
+
+    def explain(
+        self, series: Series, since: int, until: int, ratio: float, *, growth: bool = False
+    ) -> Explanation:
+        """Divide the excess of a series from ``since`` to ``until`` over what calls its scope.
+
+        Parameters
+        ----------
+        series
+            A series of an edge has no callers.
+        since, until
+            Epoch seconds.
+        ratio
+            Observed divided by expected; inf when nothing was expected.
+        growth
+            Explain a rise over days or weeks instead of a deviation.
+        """
+        found = Explanation([], [], [], [], [])
+        if isinstance(series.about, Edge):
+            return found
+        for kind in SOURCES_INTO.get(series.about.kind, ()):
+            edges = self._edges_into(series.about, kind)
+            seconds = self._step if growth else max(until - since, 1)
+            counting = self._rows_of(edges, COUNTED_BY.get(series.measure, Measure.REQUESTS))
+            sources = [edge.source for edge in edges]
+            if not _is_kept(edges, series.measure):  # a latency is not a sum: its callers get no shares
+                calls = self._edges.window(counting, since, until)[0]
+                busy = calls >= max(MEMBER_SHARE * calls.sum(), 1e-9)
+                found.calls.append(float(calls.sum()) / seconds)
+                for source, count, is_busy in zip(sources, calls.tolist(), busy, strict=True):
+                    if is_busy:
+                        found.touches.append(source)
+                        found.traffic.append(CallRate(scope=source, calls=count / seconds))
+                continue
+            measured = self._rows_of(edges, series.measure)
+            if growth:
+                excess = self._rise(counting, measured, since, until)
+            else:
+                rows, span = (counting, measured), (since, until)
+                of_users = kind in (CLIENT, TENANT)
+                excess = self._excess(series.measure, rows, span, ratio, of_users=of_users)
+            shares = attribute(*excess.amount, *excess.calls, sources, seconds=seconds)
+            _add_callers(found, shares)
+            if kind == TENANT or (kind == CLIENT and not growth):  # over weeks, builds come and go
+                usual = dict(zip(sources, excess.usual.tolist(), strict=True))
+                found.suspects.extend(suspects(shares, usual, excess.events))
+        if series.about.kind == CLIENT and not growth:
+            found.suspects.append(_itself(series.about))
+        return found
+
+    def consumption(self, series: Series, since: int, until: int) -> Explanation:
+        """Divide the whole amount of a series, not its excess, over what calls its scope."""
+        found = Explanation([], [], [], [], [])
+        for kind in SOURCES_INTO.get(series.place.kind, ()):
+            edges = self._edges_into(series.place, kind)
+            if not _is_kept(edges, series.measure):
+                continue
+            counted_by = COUNTED_BY.get(series.measure, Measure.REQUESTS)
+            used, calls = (
+                self._edges.window(self._rows_of(edges, measure), since, until)[0]
+                for measure in (series.measure, counted_by)
+            )
+            nothing = np.zeros(len(edges))
+            sources = [edge.source for edge in edges]
+            seconds = max(until - since, 1)
+            _add_callers(found, attribute(used, nothing, calls, nothing, sources, seconds=seconds))
+        return found
+
+    def _edges_into(self, target: Scope, kind: str) -> list[Edge]:
+        return [edge for edge in self._into.get(target, []) if edge.source.kind == kind]
+
+    def _rows_of(self, edges: Sequence[Edge], measure: Measure) -> list[int]:
+        return [self._first_row[edge] + KEPT_ON_EDGES[edge.target.kind].index(measure) for edge in edges]
+
+    def _rise(self, counting: list[int], measured: list[int], since: int, until: int) -> _Excess:
+        calls, amount = (self._edges.rise(each, since, until) for each in (counting, measured))
+        in_a_day = float(calls[0].sum()) * DAY / self._step
+        return _Excess(amount, calls, _shares(amount[1]), in_a_day)
+
+    def _excess(
+        self,
+        measure: Measure,
+        rows: tuple[list[int], list[int]],
+        span: tuple[int, int],
+        ratio: float,
+        *,
+        of_users: bool,
+    ) -> _Excess:
+        counting, measured = rows
+        is_errors = measure in RATIO_OF  # rare, so the requests tell better whose they usually are
+        is_count = measured == counting  # then each call counts as one
+        by_calls = counting if measure in COUNTED_BY else None
+        calls = self._edges.window(counting, *span)
+        amount = calls if is_count else self._edges.window(measured, *span, by_calls)
+        usual = np.zeros(len(counting))
+        if of_users:
+            calls = _spread(calls, self._edges.mix(counting, span[0]))
+            usual = self._edges.mix(counting if is_errors else measured, span[0])
+            amount = calls if is_count else _spread(amount, usual)
+            usual = usual if usual.any() else _shares(calls[0] if is_errors else amount[1])
+        level = level_for(ratio, *amount)
+        amount = amount[0], amount[1] * level
+        if not is_errors:  # errors rise without more calls
+            calls = calls[0], calls[1] * level
+        return _Excess(amount, calls, usual, float((amount if is_errors else calls)[0].sum()))
+
+
+def _is_kept(edges: Sequence[Edge], measure: Measure) -> bool:
+    """Return whether every edge keeps a measure."""
+    return all(measure in KEPT_ON_EDGES[edge.target.kind] for edge in edges)
+
+
+def _add_callers(found: Explanation, shares: list[Share]) -> None:
+    found.touches.extend(share.scope for share in shares if share.share >= MEMBER_SHARE)
+    found.callers.extend(shares[:MAX_SHARES])
+
+
+def _itself(about: Scope) -> Share:
+    """Return a client as the suspect of its own finding: for its errors, not for more calls."""
+    return Share(scope=about, share=1.0, more_calls=0.0, more_per_call=1.0, observed=0.0, expected=0.0)
+
+
+def _spread(amounts: Amounts, shares: NDArray[np.float64]) -> Amounts:
+    """Divide the expected total by ``shares``, where these are known."""
+    observed, expected = amounts
+    return observed, expected.sum() * shares if shares.any() else expected
+
+
+def _shares(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = float(amounts.sum())
+    return amounts / total if total > 0 else np.zeros(len(amounts))

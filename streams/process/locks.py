@@ -1,0 +1,69 @@
+"""Locks on folders: one daemon per state, one command per results.
+
+The kernel releases them when the process ends, however it ends, so a killed process blocks no one.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+STATE_LOCK: Final = "lock"
+OUTPUT_LOCK: Final = ".lock"
+_RETRY_SECONDS: Final = 0.1  # a holder may delete its file between our opening and locking it
+
+
+class FolderLockedError(Exception):
+    """Another process holds the folder; the message includes the remedy."""
+
+
+def lock_state(folder: Path) -> FileLock:
+    """Lock a state folder, created if missing, until ``release``.
+
+    Raises
+    ------
+    FolderLockedError
+        When another process, or another lock of this one, holds it.
+    OSError
+        When the folder is not writable or its file system does not support locks.
+    """
+    return _lock(
+        folder / STATE_LOCK,
+        f"the state in {folder} is in use: is another uneri using it? "
+        "stop that one, or set local.state to another folder",
+    )
+
+
+@contextmanager
+def locked_output(folder: Path) -> Iterator[None]:
+    """Lock a folder of results, created if missing, during the block; the lock file is deleted afterwards.
+
+    Raises
+    ------
+    FolderLockedError
+        When another process, or another block of this one, holds it.
+    OSError
+        When the folder is not writable or its file system does not support locks.
+    """
+    lock = _lock(
+        folder / OUTPUT_LOCK,
+        f"{folder}: another uneri writes its results there; wait for it, or choose another folder with --out",
+    )
+    try:
+        yield
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)  # before the release: afterwards it may be another's
+        lock.release()
+
+
+def _lock(path: Path, message: str) -> FileLock:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # no fallback: its marker files outlive a killed process
+    lock = FileLock(path, timeout=_RETRY_SECONDS, thread_local=False, fallback_to_soft=False)
+    try:
+        lock.acquire(poll_interval=_RETRY_SECONDS / 5)
+    except Timeout:
+        raise FolderLockedError(message) from None
+    return lock
