@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from streams.score.series_file import SeriesError
+from streams.score.csv_series import SeriesError
 
 from config.settings import JudgeSettings
 from streams.score.score import run_score, score_file, targets
