@@ -1,4 +1,4 @@
-"""The stages put together, fed and returning values, and their checkpoints.
+"""The stages assembled: fed with records, returning findings and notices; their checkpoints.
 
 May import detect and what is below it; no driver.
 """

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from streams.score.csv_series import SeriesError
 
 from config.settings import JudgeSettings
+from streams.score.csv_series import SeriesError
 from streams.score.score import run_score, score_file, targets
 
 UNERI = Path(sys.executable).with_name("uneri")
