@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.state.compiled import unlocked
-from streams.decode.machine_words import load8, load64, store64, store_float
+from streams.decode.machine_words import load8, load_int, store64, store_float
 from streams.decode.name_table import look_up
 from streams.decode.scan_json import BRACE, next_key, read_amount, read_text, skip_space, skip_value, word_of
 from streams.decode.scan_number import read_number
@@ -42,7 +42,7 @@ def _request(io: int, at: int, end: int, row: int) -> bool:
     if end - at < 16 or load8(at) != BRACE:
         return False
     at += 1
-    work = np.int64(load64(io + WORK))
+    work = load_int(io + WORK)
     store64(work + 8, np.int64(-1))
     store64(work + 24, np.int64(-1))
     ts, total = np.nan, np.nan
@@ -72,20 +72,20 @@ def _request(io: int, at: int, end: int, row: int) -> bool:
             return False
     if key < 0 or ts != ts or total != total:
         return False
-    number = look_up(work, np.int64(0), np.int64(load64(io + TABLE)))
-    store64(np.int64(load64(io + NUMBER)) + 8 * row, number)
-    store_float(np.int64(load64(io + TS)) + 8 * row, ts)
-    store_float(np.int64(load64(io + TOTAL)) + 8 * row, total)
+    number = look_up(work, np.int64(0), load_int(io + TABLE))
+    store64(load_int(io + NUMBER) + 8 * row, number)
+    store_float(load_int(io + TS) + 8 * row, ts)
+    store_float(load_int(io + TOTAL) + 8 * row, total)
     return number >= 0
 
 
 @unlocked
 def scan_plain(io: int, rows: int) -> None:
     """Read records; the number of a function is -1 where a record is left to the plain decoder."""
-    starts, ends = np.int64(load64(io + STARTS)), np.int64(load64(io + ENDS))
-    numbers = np.int64(load64(io + NUMBER))
+    starts, ends = load_int(io + STARTS), load_int(io + ENDS)
+    numbers = load_int(io + NUMBER)
     for row in range(rows):
-        at, end = np.int64(load64(starts + 8 * row)), np.int64(load64(ends + 8 * row))
+        at, end = load_int(starts + 8 * row), load_int(ends + 8 * row)
         if not _request(io, at, end, np.int64(row)):
             store64(numbers + 8 * row, np.int64(-1))
 

@@ -1,4 +1,4 @@
-"""Raw records of one source partition become columns; a record that cannot be read gets a reason.
+"""Raw records of one source partition become columns; a bad record is rejected with a reason.
 
 May import process.
 """

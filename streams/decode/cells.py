@@ -1,4 +1,4 @@
-"""A cell: one bin of the latency histogram of one layer of one path or call, written as one number."""
+"""A cell: one bin of the latency histogram of one layer of one path or call, as one number."""
 
 from typing import Final
 
@@ -12,9 +12,9 @@ IN_FUNCTION: Final = 1
 IN_CODE: Final = 2
 IN_AUTH: Final = 3
 LAYERS: Final = 4
-"""Histograms a path has: of the whole request, of its function, of that one's code, of the authorizer.
+"""Histograms of a path: the whole request, its function, the function's code, and the authorizer.
 
-A call has the first only.
+A call has only the first.
 """
 
 PER_ID: Final = LAYERS * N_BINS
@@ -35,13 +35,13 @@ def cells_of(ids: Ints, layer: int | Ints, bins: NDArray[np.int16]) -> Ints:
 
 
 def layers_of(cells: Ints) -> tuple[Ints, Ints]:
-    """Return what each cell belongs to (id * LAYERS + layer) and its bin."""
+    """Return the owner of each cell, id * LAYERS + layer, and its bin."""
     owners = cells // N_BINS
     return owners, cells - owners * N_BINS
 
 
 def renumbered(cells: Ints, ids: Ints) -> Ints:
-    """Return the cells of 0..n-1 as those of ``ids[0]``..``ids[n-1]``.
+    """Return the cells of ids 0..n-1 as cells of ``ids[0]``..``ids[n-1]``.
 
     Examples
     --------

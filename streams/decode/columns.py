@@ -1,4 +1,4 @@
-"""Columns: the events of a run as numpy arrays. No object per event outlives the decode."""
+"""Columns: the events of a run as numpy arrays. No object per event outlives decoding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,18 +15,18 @@ FATAL: Final = 3
 
 THROTTLE: Final = "throttle"
 ERROR_TYPE: Final = "error_type"
-UNNAMED: Final = "unnamed error"  # the type of a fatal error that came without one
+UNNAMED: Final = "unnamed error"  # the type of a fatal error without one
 
 QUANTUM: Final = 2.0**-20
 """Amounts (seconds, capacity units) are whole multiples of this.
 
-Sums of such numbers are exact in a float64 up to 2**33, so they do not depend on the order of their
-terms: any chunking, any permutation and any merge gives the same bits.
+Sums of such numbers are exact in a float64 up to 2**33, so the order of their terms does not matter: every
+chunking, permutation and merge gives the same bits.
 """
 
 
 class Tag(NamedTuple):
-    """What a count alone does not say about one row: a throttle reason, a fatal error's type."""
+    """A text about one row that is counted: a throttle reason, or the type of a fatal error."""
 
     row: int
     key: str  # THROTTLE or ERROR_TYPE
@@ -38,10 +38,10 @@ ROW_OF_TAG: Final = attrgetter("row")
 
 @dataclass(slots=True)
 class Columns:
-    """n events in record order, the m table calls they made and the v amounts they came with.
+    """n events in record order, their m table calls and their v amounts of business values.
 
-    ``path`` and ``call`` are ids of ``decode.paths.Paths``; bins are those of ``latency.latency`` and
-    -1 where nothing was measured.
+    ``path`` and ``call`` are ids of ``streams.decode.paths``; bins are those of
+    ``detectors.latency.latency``, -1 where nothing was measured.
     """
 
     ts: NDArray[np.float64]  # (n,) epoch seconds
@@ -51,16 +51,16 @@ class Columns:
     error: NDArray[np.int8]  # (n,) NO_ERROR, USER, BACKEND or FATAL
     cold: NDArray[np.bool_]  # (n,)
     throttled: NDArray[np.bool_]  # (n,)
-    bins: NDArray[np.int16]  # (n, LAYERS) total and function stand in for each other, code and auth do not
+    bins: NDArray[np.int16]  # (n, LAYERS) total and function stand in for each other
     busy: NDArray[np.float64]  # (n,) seconds inside the function, a multiple of QUANTUM
     call_event: NDArray[np.int64]  # (m,) row of the event that made the call
     call: NDArray[np.int64]  # (m,)
     call_bin: NDArray[np.int16]  # (m,)
     call_rcu: NDArray[np.float64]  # (m,) a multiple of QUANTUM
     call_wcu: NDArray[np.float64]  # (m,) a multiple of QUANTUM
-    call_kind: NDArray[np.int8]  # (m,) READS, WRITES or UNTOLD (streams.decode.operations), by its name
+    call_kind: NDArray[np.int8]  # (m,) READS, WRITES or UNKNOWN (streams.decode.operations)
     call_throttled: NDArray[np.bool_]  # (m,)
-    value_event: NDArray[np.int64]  # (v,) row of the event that an amount came with
+    value_event: NDArray[np.int64]  # (v,) row of the event with the amount
     value_key: NDArray[np.int64]  # (v,) number of its key (streams.decode.values)
     value: NDArray[np.float64]  # (v,)
     tags: list[Tag] = field(default_factory=list)  # rows are events
@@ -97,16 +97,16 @@ def joined(parts: Sequence[Columns]) -> Columns:
 
 
 def merged(scanned: Columns, plain: Columns, rows: NDArray[np.int64], kept: NDArray[np.bool_]) -> Columns:
-    """Return the events of a run of which two decoders read a part each.
+    """Return the events of a run that two decoders read in parts.
 
     Parameters
     ----------
     scanned
-        Columns of all n records; at rows that are not its own they mean nothing.
+        Columns of all n records; undefined at rows that it did not read.
     plain
         Columns of the k events at ``rows`` (k,), ascending; ``scanned`` has no calls or values of them.
     kept
-        (n,) which records are events at all.
+        (n,) which records are events.
     """
     place = np.cumsum(kept) - 1  # where each record is among the events
 

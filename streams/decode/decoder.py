@@ -1,4 +1,4 @@
-"""Decode: raw records of one source partition become columns; a bad record never spoils its neighbours."""
+"""Decode: raw records of one source partition become columns; a bad record never affects its neighbours."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -31,23 +31,23 @@ from streams.decode.columns import (
     merged,
 )
 from streams.decode.event import Event, Layers, TableCall
+from streams.decode.event_time import EventTime
 from streams.decode.hashing import hashes_of
 from streams.decode.operations import Kinds
 from streams.decode.parse import EARLIEST, LATEST, MILLISECONDS_FROM, Problem, parse, stamp_of
 from streams.decode.paths import CallIds, PathIds, cut
 from streams.decode.records import Records
 from streams.decode.rejected import SAMPLE_BYTES, Rejected, RejectReason
-from streams.decode.values import ValueKeys
-from streams.decode.watermark import EventTime
+from streams.decode.values import ValueIds, ValueKeys
 
 if COMPILES:
     from streams.decode.scanner import ROWS, Scanner
 
 PIECE: Final = 500
-"""Records decoded at once: few enough that their objects stay in the processor's cache."""
+"""Records decoded at once, few enough for their objects to stay in the processor's cache."""
 
 FEW: Final = 256
-"""Records scanned at once as long as their names are new."""
+"""Records scanned at once while their names are new."""
 
 _ABSENT: Final = 4
 _ERROR_CODES: Final[dict[object, int]] = {
@@ -74,9 +74,10 @@ class Decoder:
     Parameters
     ----------
     settings
-        How far a stamp may lie ahead, and how many names are kept; the shipped defaults when absent.
+        How far ahead a stamp may lie, and how many names are kept apart; by default those shipped.
     compiled
-        Whether the compiled scanner reads what it can; without it the same comes out, several times slower.
+        Whether the compiled scanner reads what it can; without it the results are the same, several times
+        slower.
     """
 
     VERSION = 2
@@ -86,32 +87,33 @@ class Decoder:
         self.paths = PathIds(settings.rollup.max_paths)
         self.calls = CallIds(settings.rollup.max_calls)
         self.values = ValueKeys(settings.rollup.max_values)
+        self.value_ids = ValueIds(self.paths, self.values)
         self._kinds = Kinds()
         self._time = EventTime(settings.time.future)
-        self._held: list[tuple[int, bytes]] = []  # (records back from the next run, record)
+        self._held: list[tuple[int, bytes]] = []  # (how many records before the next run, record)
         self._scanner = Scanner(settings.rollup) if compiled and COMPILES else None
-        self._rows = FEW  # records that the scanner is given at once
-        self._left = 0  # of the last ones, how many it left to the plain decoder
+        self._rows = FEW  # scanned at once
+        self._left = 0  # of the records scanned last, those left to the plain decoder
 
     @property
     def folded(self) -> int:
-        """Events and table calls whose names were folded into ``other``: too many names."""
+        """Events and table calls whose names were folded into ``other`` because there were too many."""
         return self.paths.folded + self.calls.folded
 
     @property
     def held(self) -> list[int]:
-        """Which records are held back: 1 is the last that was decoded, 2 the one before."""
+        """Which records are held back: 1 is the last one decoded, 2 the one before."""
         return [back for back, _ in self._held]
 
     def decode(self, records: Sequence[bytes]) -> tuple[Columns, list[Rejected]]:
         """Decode consecutive records.
 
-        A record that leaps ahead of all others is held back until what follows confirms or refutes it
-        (``streams.decode.watermark.EventTime``): it is in the columns, or rejected, in a later run.
+        A record that leaps ahead of all others is held back until later records confirm or refute it
+        (``streams.decode.event_time.EventTime``): it is in the columns, or rejected, in a later run.
 
         Returns
         -------
-        The events of good records in record order, and every record that is none, in order of its index.
+        The events of good records in record order, and the bad records in order of their indices.
         """
         if self._scanner is None:
             return self._in_pieces(records, PIECE, lambda piece: self._run(piece, last=False))
@@ -124,7 +126,7 @@ class Decoder:
             parts.append(columns)
             rejected += [replace(one, index=at + one.index) for one in bad] if at else bad
             at += self._rows
-            # While names are new, most records cost the plain decoder: learn from few of them.
+            # While names are new, the plain decoder reads most records: learn from a few of them.
             self._rows = FEW if self._left > FEW // 2 else min(2 * self._rows, ROWS)
         if len(parts) == 1:
             return parts[0], rejected
@@ -144,7 +146,7 @@ class Decoder:
         return joined(parts), sorted(rejected, key=lambda one: one.index)
 
     def _scan(self, scanner: Scanner, records: Records) -> tuple[Columns, list[Rejected]]:
-        """Decode up to ROWS records: by the scanner, but for those that it leaves alone."""
+        """Decode up to ROWS records: by the scanner, except those that it leaves to the plain decoder."""
         if self._held or not len(records):
             return self._in_pieces(list(records), PIECE, lambda piece: self._run(piece, last=False))
         read = scanner.scan(records)
@@ -161,7 +163,7 @@ class Decoder:
             read[plain] = True
             stamps = stamps[read]
         newest = self._time.admit_all(stamps)
-        if newest is None:  # a leap in time: which records count is to be decided one by one
+        if newest is None:  # a leap in time: decide record by record
             return self._in_pieces(list(records), PIECE, lambda piece: self._run(piece, last=False))
         if plain is None:
             return scanner.columns(records, newest), []
@@ -177,7 +179,7 @@ class Decoder:
         return columns, rejected
 
     def _teach(self, scanner: Scanner, events: Sequence[Event]) -> None:
-        """Let the scanner know the names that it met for the first time; what is folded stays unknown."""
+        """Teach the scanner the names of these events; folded names stay unknown to it."""
         taught: set[object] = set()
         for event in events:
             client = event.client
@@ -205,7 +207,7 @@ class Decoder:
                     scanner.learn_key(key, self.values[key])
 
     def finish(self) -> tuple[Columns, list[Rejected]]:
-        """Say that nothing follows; decide on what is held back."""
+        """Accept or reject the records held back: nothing follows."""
         return self._run([], last=True)
 
     def _run(self, records: Sequence[bytes], *, last: bool) -> tuple[Columns, list[Rejected]]:
@@ -221,7 +223,7 @@ class Decoder:
         for row in admitted.refuted:
             problems[rows[row]] = (
                 RejectReason.FAR_FUTURE,
-                f"ts {ts[row]} lies far ahead and what followed does not",
+                f"ts {ts[row]} is far ahead of the records that follow; check the sender's clock",
             )
         now = len(records) - len(self._held)
         self._held = [(now - indices[rows[row]], records[rows[row]]) for row in admitted.held]
@@ -235,7 +237,7 @@ class Decoder:
 
     def _columns(self, events: list[Event], ts: NDArray[np.float64], newest: NDArray[np.float64]) -> Columns:
         n = len(events)
-        # One list a field: a tuple an event would wake the garbage collector, which costs more.
+        # A list per field: a tuple per event would trigger the garbage collector, which costs more.
         raw_paths = zip(
             [event.cloud for event in events],
             [event.account for event in events],
@@ -248,7 +250,7 @@ class Decoder:
         )
         path = np.fromiter(map(self.paths.__getitem__, raw_paths), np.int64, n)
         throttled = [event.throttled for event in events]
-        is_throttled = _given(throttled)
+        is_throttled = _has_reason(throttled)
         classes = _classes(
             [event.error for event in events], [event.status for event in events], is_throttled
         )
@@ -266,7 +268,7 @@ class Decoder:
                 call_ms,
             ]
         )
-        bins = bins_of(ms)  # of all layers at once: a call costs more than its few numbers
+        bins = bins_of(ms)  # of all layers at once: the cost is in the call
         columns = Columns(
             ts=ts,
             newest=newest,
@@ -285,20 +287,20 @@ class Decoder:
             Tag(row, ERROR_TYPE, cut(events[row].error_type) or UNNAMED)
             for row in np.flatnonzero(classes == FATAL).tolist()
         ]
-        # by rows: which tags are too many must not depend on how records are cut into runs
+        # by row: which tags are folded must not depend on how the records are chunked
         columns.tags = sorted(fatal + _throttles(throttled, is_throttled), key=ROW_OF_TAG)
         return columns
 
     def _calls(
         self, path: NDArray[np.int64], tables: Sequence[Sequence[TableCall]]
     ) -> tuple[dict[str, Any], NDArray[np.float64]]:
-        """Return the columns of the table calls, and how long each took in milliseconds."""
+        """Return the columns of the table calls, and the milliseconds that each took."""
         calls = list(chain.from_iterable(tables))
         m = len(calls)
         event = np.repeat(np.arange(len(tables)), np.fromiter(map(len, tables), np.int64, len(tables)))
         raw_calls = zip(path[event].tolist(), [call.name for call in calls], strict=True)
         throttled = [call.throttled for call in calls]
-        is_throttled = _given(throttled)
+        is_throttled = _has_reason(throttled)
         columns = {
             "call_event": event,
             "call": np.fromiter(map(self.calls.__getitem__, raw_calls), np.int64, m),
@@ -323,7 +325,7 @@ class Decoder:
         }
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the names, the newest stamp and what is held back."""
+        """Return the names, the newest stamp and the records held back."""
         newest = self._time.newest if np.isfinite(self._time.newest) else None
         meta = _Meta(newest, self._held, self.paths.folded, self.calls.folded)
         return {
@@ -334,7 +336,7 @@ class Decoder:
         }
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot.
+        """Continue from a snapshot.
 
         Raises
         ------
@@ -347,6 +349,7 @@ class Decoder:
         self.paths.restore(parts)
         self.calls.restore(parts)
         self.values.restore(parts)
+        self.value_ids = ValueIds(self.paths, self.values)
         self.paths.folded, self.calls.folded = meta.folded_paths, meta.folded_calls
         if self._scanner is not None:
             self._scanner.forget()
@@ -355,7 +358,7 @@ class Decoder:
 def _stamps(
     events: list[Event], rows: list[int], problems: dict[int, Problem]
 ) -> tuple[NDArray[np.float64], Sequence[int]]:
-    """Return the epoch seconds of the events that have a time and a name, and which events these are."""
+    """Return the epoch seconds of the events with a time and a name, and which events these are."""
     raw = [event.ts for event in events]
     ts = np.array(raw)
     if ts.dtype == np.float64 and all([event.service for event in events]):  # noqa: C419 - a list is faster here
@@ -378,12 +381,12 @@ def _stamps(
 def _classes(
     error: Sequence[object], status: Sequence[int | None], throttled: NDArray[np.bool_]
 ) -> NDArray[np.int8]:
-    """Return the error class of each event: what it says, else what follows from its status."""
+    """Return the error class of each event: the one it states, else the one of its status."""
     classes = np.fromiter(map(_ERROR_CODES.__getitem__, error), np.int8, len(error))
     absent = classes == _ABSENT
     if absent.any():
         code = np.array(status, np.float64)
-        # 429 by the service's own limit is the backend's doing, not the user's.
+        # A 429 from the service's own limit is a backend error, not a user's.
         user = (code >= 400) & (code < 500) & ~((code == 429) & throttled)  # noqa: PLR2004 - HTTP
         follows = np.where(user, USER, np.where(code >= 400, BACKEND, NO_ERROR))  # noqa: PLR2004 - HTTP
         classes = np.where(absent, follows, classes).astype(np.int8)
@@ -391,13 +394,13 @@ def _classes(
 
 
 def _whole(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the amounts in whole multiples of QUANTUM, 0 where nothing was measured."""
+    """Return the amounts as whole multiples of QUANTUM, 0 where nothing was measured."""
     whole = np.rint(amounts / QUANTUM) * QUANTUM
     return np.where(np.isnan(whole), 0.0, whole)
 
 
-def _given(reasons: Sequence[str | None]) -> NDArray[np.bool_]:
-    """Return which reasons there are. Mostly there is none at all, which is quickly seen."""
+def _has_reason(reasons: Sequence[str | None]) -> NDArray[np.bool_]:
+    """Return which events have a reason; mostly none has, which ``any`` finds fast."""
     n = len(reasons)
     return np.fromiter(map(bool, reasons), np.bool_, n) if any(reasons) else np.zeros(n, np.bool_)
 

@@ -6,13 +6,13 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 MAX_BYTES: Final = 1 << 20
-"""A record longer than this is not an event."""
+"""Longer records are rejected."""
 
 MAX_NAME_BYTES: Final = 256
-"""Names are cut at this many bytes of UTF-8."""
+"""Longer names, in UTF-8, are cut."""
 
 LARGEST: Final = 1e9
-"""The largest duration (ms) or capacity (units) one request can have: above it the sender's unit is wrong."""
+"""The largest duration (ms) or capacity (units) of one request: above it, the sender's unit is wrong."""
 
 Milliseconds = Annotated[float, Meta(ge=0, le=LARGEST)]
 Units = Annotated[float, Meta(ge=0, le=LARGEST)]
@@ -21,7 +21,7 @@ ErrorClass = Literal["user", "backend", "fatal"]
 
 
 class EventClient(msgspec.Struct, frozen=True, gc=False):
-    """The calling application build and customer."""
+    """The calling application, its version, and the customer."""
 
     name: str | None = None
     version: str | None = None
@@ -29,7 +29,7 @@ class EventClient(msgspec.Struct, frozen=True, gc=False):
 
 
 class Layers(msgspec.Struct, gc=False):
-    """How long each layer took, milliseconds; only those that were measured."""
+    """Milliseconds in each layer that was measured."""
 
     total: Milliseconds | None = None
     function: Milliseconds | None = None
@@ -38,7 +38,7 @@ class Layers(msgspec.Struct, gc=False):
 
 
 class TableCall(msgspec.Struct, gc=False):
-    """One call of one table. ``throttled`` is the store's own reason."""
+    """One call of one table. ``throttled`` is the reason given by the store."""
 
     name: str
     op: str | None = None
@@ -51,8 +51,8 @@ class TableCall(msgspec.Struct, gc=False):
 class Event(msgspec.Struct, gc=False):
     """One request. ``ts`` and one of ``service``, ``route``, ``function`` are required.
 
-    ``ts`` may be absent here so that its absence gets a reason of its own. ``error`` tells an explicit
-    null (no error, whatever the status) from an absent one (the class follows from the status).
+    ``ts`` may be absent here so that its absence has its own reason. An explicit null as ``error`` (no error,
+    whatever the status) differs from an absent one (the class follows from the status).
     """
 
     ts: float | str | None = None

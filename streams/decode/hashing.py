@@ -1,4 +1,4 @@
-"""Event ids as 64 bit numbers: what duplicates are recognised by."""
+"""Event ids as 64 bit numbers, by which duplicates are recognised."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHORT: Final = 64
-"""ASCII ids up to this length are hashed together; others one by one."""
+"""ASCII ids up to this length are hashed in bulk; others one by one."""
 
 _WORDS: Final = SHORT // 8
 ODD: Final = np.array(
@@ -21,16 +21,16 @@ ODD: Final = np.array(
 
 
 def hashes_of(ids: Sequence[str | None]) -> NDArray[np.uint64]:
-    """Return a number for each id; 0 where there is none.
+    """Return the hash of each id, 0 for none.
 
-    The hash of an id is always the same, in every process. Two different ids collide with a chance of
-    about 2**-64, so among n ids one pair does with n**2 / 2**65: 3e-8 for a million ids in one window of
-    lateness. It is no defence against a sender who makes his own events collide.
+    The hash of an id is the same in every process. Two ids collide with probability 2**-64, so some pair
+    among n ids does with n**2 / 2**65: 3e-8 for a million ids within the lateness. The hash does not protect
+    against senders who make their own events collide.
 
     Parameters
     ----------
     ids
-        n ids as they were sent; empty ones count as none.
+        n ids as they were sent; an empty one counts as none.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def hashes_of(ids: Sequence[str | None]) -> NDArray[np.uint64]:
     """
     lengths = np.fromiter((len(each) if each else 0 for each in ids), np.int64, len(ids))
     try:
-        # Text of another length than declared is cut here and hashed again below.
+        # Longer text is cut here and hashed again below.
         text = np.array(ids if all(ids) else [each or "" for each in ids], f"S{SHORT}")
     except UnicodeEncodeError:
         text = np.array([each if each and each.isascii() else "" for each in ids], f"S{SHORT}")
@@ -50,7 +50,9 @@ def hashes_of(ids: Sequence[str | None]) -> NDArray[np.uint64]:
     words = text.view(np.uint64).reshape(len(ids), _WORDS)
     used = min(_WORDS, -(-int(lengths.max(initial=0)) // 8))
     found = lengths.astype(np.uint64) * ODD[_WORDS]
-    for word in range(used):  # a word of zeros adds nothing, so the result does not depend on the neighbours
+    for word in range(
+        used
+    ):  # a word of zeros adds nothing, so the result does not depend on neighbouring ids
         found += _mixed(words[:, word] * ODD[word])
     found = _mixed(found)
     odd |= set(np.flatnonzero(lengths > SHORT).tolist())
@@ -63,7 +65,7 @@ def hashes_of(ids: Sequence[str | None]) -> NDArray[np.uint64]:
 
 
 def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Spread every bit over all (the finaliser of MurmurHash3, public domain); 0 stays 0."""
+    """Mix all bits (the finaliser of MurmurHash3, public domain); 0 stays 0."""
     x = x ^ (x >> np.uint64(33))
     x *= np.uint64(0xFF51AFD7ED558CCD)
     x ^= x >> np.uint64(33)

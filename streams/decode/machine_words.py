@@ -1,9 +1,9 @@
-"""What compiled code needs of the machine and Python does not offer: memory by address, products, bit counts.
+"""Machine instructions for compiled code: memory by address, wide products, bit counts.
 
-Each is one instruction. Only compiled functions can call these; where there is no compiler the code that
-would is not used at all (``decode/scanner.py``). An address is an int64; that there is memory behind it is
-for the caller to see to, who holds the arrays meanwhile. Handing an array from function to function instead
-costs more than what most of these functions do.
+Only compiled functions can call these; where nothing compiles, their callers are not used either
+(``decode/scanner.py``). An address is an int64. The caller makes sure that the memory behind it exists, and
+holds the arrays meanwhile: passing arrays from function to function costs more than most of these functions
+do.
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-_intrinsic: Any = intrinsic  # its types know nothing of how the functions are called
+_intrinsic: Any = intrinsic  # its types do not describe how the functions are called
 
 _WORD: Final = ir.IntType(64)
 _WIDE: Final = ir.IntType(128)
@@ -33,12 +33,22 @@ def load8(_: Any, at: Any) -> Any:
 
 @_intrinsic
 def load64(_: Any, at: Any) -> Any:
-    """Return the eight bytes from an address on as a uint64, in the machine's order."""
+    """Return the uint64 at an address, in the byte order of the machine."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.load(builder.inttoptr(arguments[0], _WORD.as_pointer()), align=1)
 
     return types.uint64(types.int64), generate
+
+
+@_intrinsic
+def load_int(_: Any, at: Any) -> Any:
+    """Return the int64 at an address."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.load(builder.inttoptr(arguments[0], _WORD.as_pointer()), align=1)
+
+    return types.int64(types.int64), generate
 
 
 @_intrinsic
@@ -63,7 +73,7 @@ def load32(_: Any, at: Any) -> Any:
 
 
 def _storing(bits: int) -> Any:
-    """Return the code of a function that stores the lowest bits of an int64 at an address."""
+    """Return a generator of code that stores the lowest bits of an int64 at an address."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         kind = ir.IntType(bits)
@@ -122,7 +132,7 @@ def high_product(_: Any, a: Any, b: Any) -> Any:
 
 @_intrinsic
 def leading_zeros(_: Any, x: Any) -> Any:
-    """Return how many zero bits stand before the highest one of a uint64 that is not 0."""
+    """Return the number of zero bits above the highest set bit of a uint64 that is not 0."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
@@ -132,7 +142,7 @@ def leading_zeros(_: Any, x: Any) -> Any:
 
 @_intrinsic
 def trailing_zeros(_: Any, x: Any) -> Any:
-    """Return how many zero bits stand after the lowest one of a uint64 that is not 0."""
+    """Return the number of zero bits below the lowest set bit of a uint64 that is not 0."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
@@ -142,7 +152,7 @@ def trailing_zeros(_: Any, x: Any) -> Any:
 
 @_intrinsic
 def as_float(_: Any, bits: Any) -> Any:
-    """Return the float64 that has these bits."""
+    """Return the float64 with these bits."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.DoubleType())

@@ -1,16 +1,16 @@
-"""What an operation does to its table, as its name says: it reads, it writes, or the name does not tell."""
+"""Whether an operation reads or writes its table, judged by its name."""
 
 import re
 from typing import Final
 
 READS: Final = 1
 WRITES: Final = 2
-UNTOLD: Final = 0
+UNKNOWN: Final = 0
 
 MOST_NAMES: Final = 10_000
-"""Names that are remembered; the stores there are have some tens each."""
+"""Names that are cached; existing stores have some tens each."""
 
-# What stands before the verb in the names of DynamoDB, Firestore, Datastore, Bigtable, Spanner and Cosmos DB.
+# Prefixes of the verb in the names of DynamoDB, Firestore, Datastore, Bigtable, Spanner and Cosmos DB.
 _BEFORE: Final = r"(?:batch|bulk|transact|transactional|run|execute|streaming|stream|async|do)*"
 _WRITES: Final = re.compile(
     rf"{_BEFORE}(?:put|update|upsert|delete|remove|insert|create|add|set|replace|patch|commit|increment|save)"
@@ -23,10 +23,10 @@ _LAST_PART: Final = re.compile(r"[^./:\s#]*\Z")
 
 
 def kind_of(op: str | None) -> int:
-    """Return READS, WRITES or UNTOLD for the name of an operation.
+    """Return READS, WRITES or UNKNOWN for the name of an operation.
 
-    The verb decides, whatever stands before it and in whatever case it is written; a qualified name
-    counts by its last part. An operation that may do either (a PartiQL statement, a script) is UNTOLD.
+    The verb decides, whatever its prefix and case; of a qualified name, the last part counts. An operation
+    that may do either (a PartiQL statement, a script) is UNKNOWN.
 
     Examples
     --------
@@ -41,14 +41,14 @@ def kind_of(op: str | None) -> int:
     verb = (found.group() if found else "").replace("_", "").replace("-", "")
     if _WRITES.match(verb):
         return WRITES
-    return READS if _READS.match(verb) else UNTOLD
+    return READS if _READS.match(verb) else UNKNOWN
 
 
 class Kinds(dict[str | None, int]):
-    """The kind of each operation by its name as it is in an event. Looking up is the whole interface."""
+    """Name of an operation as it is in an event -> its kind."""
 
     def __missing__(self, op: str | None) -> int:
-        """Tell the kind of an operation that was not seen yet."""
+        """Find the kind of an operation not seen before."""
         kind = kind_of(op)
         if len(self) < MOST_NAMES:  # names that never repeat must not fill memory
             self[op] = kind

@@ -1,4 +1,4 @@
-"""Parse: the bytes of a run become events, in one call when all are good; a bad one gets its reason."""
+"""Parses the records of a run into events, in one call if all are good; bad records get a reason."""
 
 import re
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def parse(records: Sequence[bytes]) -> tuple[list[Event], list[int], dict[int, P
 
     Returns
     -------
-    The events, the index of the record of each, and what is wrong with the other records by index.
+    The events, the index of each event's record, and the problems of the other records by index.
     """
     events = _all_at_once(records)
     if events is not None:
@@ -40,7 +40,10 @@ def parse(records: Sequence[bytes]) -> tuple[list[Event], list[int], dict[int, P
     for row, record in enumerate(records):
         try:
             if len(record) > MAX_BYTES:
-                problems[row] = RejectReason.TOO_LARGE, f"{len(record)} bytes; at most {MAX_BYTES} are taken"
+                problems[row] = (
+                    RejectReason.TOO_LARGE,
+                    f"{len(record)} bytes; at most {MAX_BYTES} are accepted",
+                )
                 continue
             events.append(_DECODER.decode(record))
             rows.append(row)
@@ -50,11 +53,11 @@ def parse(records: Sequence[bytes]) -> tuple[list[Event], list[int], dict[int, P
 
 
 def _all_at_once(records: Sequence[bytes]) -> list[Event] | None:
-    """Return the events, None unless every record is surely one event.
+    """Return the events, or None unless every record is certainly one event.
 
-    The decoder reads values, not lines. What proves that it split where the records end: each boundary
-    is ``}``, newline, ``{``, which stands between two values and never inside one, and there are as many
-    values as records.
+    The decoder reads values, not lines. It has split them where the records end if every boundary is ``}``,
+    newline, ``{``, which occurs between two values and never inside one, and if there are as many values as
+    records.
     """
     try:
         if not records or max(map(len, records)) > MAX_BYTES:
@@ -71,20 +74,20 @@ def _all_at_once(records: Sequence[bytes]) -> list[Event] | None:
 def _problem(record: bytes | None, error: Exception) -> Problem:
     detail = str(error)
     if not record or not record.strip():
-        return RejectReason.EMPTY, "nothing in it"
+        return RejectReason.EMPTY, "the record is empty"
     if isinstance(error, RecursionError):
-        return RejectReason.TOO_DEEP, "nested too deep"
+        return RejectReason.TOO_DEEP, "nested too deeply"
     if isinstance(error, msgspec.ValidationError):
         return _of_validation(detail, record), detail
     if b"\0" in record or not _is_text(record):
-        return RejectReason.BINARY, "not UTF-8 text; send one JSON object a record, uncompressed"
+        return RejectReason.BINARY, "not UTF-8 text; send one JSON object per record, uncompressed"
     if _NOT_FINITE.search(record):
-        return RejectReason.NOT_FINITE, "NaN and Infinity are no numbers; leave the field out"
+        return RejectReason.NOT_FINITE, "NaN and Infinity are not JSON numbers; omit the field"
     return RejectReason.NOT_JSON, detail
 
 
 def _of_validation(detail: str, record: bytes) -> RejectReason:
-    if " - at `$" not in detail:  # the first value is no object, whatever the rest is
+    if " - at `$" not in detail:  # the first value is not an object
         return RejectReason.NOT_OBJECT if _is_json(record) else RejectReason.NOT_JSON
     if detail.startswith("Number out of range"):
         return RejectReason.NOT_FINITE
@@ -112,7 +115,7 @@ def _is_text(record: bytes) -> bool:
 
 
 def stamp_of(ts: float | str | None) -> float | Problem:
-    """Return epoch seconds, or what is wrong with the stamp.
+    """Return the epoch seconds of a stamp, or its problem.
 
     Examples
     --------
@@ -125,7 +128,7 @@ def stamp_of(ts: float | str | None) -> float | Problem:
         if not _RFC3339.fullmatch(ts):
             return (
                 RejectReason.BAD_TS,
-                f"ts {ts[:40]!r} is no RFC 3339 time with its offset, such as 2026-01-31T08:00:00Z",
+                f"ts {ts[:40]!r} is not an RFC 3339 time with an offset, such as 2026-01-31T08:00:00Z",
             )
         try:
             at = datetime.fromisoformat(ts.upper()).timestamp()

@@ -1,4 +1,4 @@
-"""Interning: the distinct combinations of names that requests and table calls come with, as small numbers."""
+"""Interning: each distinct combination of names of requests, and of table calls, has a small number."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -7,16 +7,16 @@ from detectors.state.state import pack, unpack
 from streams.decode.event import MAX_NAME_BYTES, EventClient
 
 OTHER: Final = "other"
-"""What new names are folded into once there are too many."""
+"""The name that new names are folded into once there are too many."""
 
 PER_PART: Final = 1024
-"""Names in one part of a snapshot; a full part never changes again."""
+"""Names in one part of a snapshot; a full part never changes."""
 
 VERSION: Final = 1
 
 
 class Path(NamedTuple):
-    """Where one request went and who sent it; empty where the event did not say."""
+    """Where one request went and who sent it; empty where the event does not state it."""
 
     cloud: str
     account: str
@@ -30,7 +30,7 @@ class Path(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A table, called on a path."""
+    """A table called on a path."""
 
     path: int
     table: str
@@ -41,7 +41,7 @@ RawCall = tuple[int, str]
 
 
 def cut(name: str | None) -> str:
-    """Return the name, at most ``MAX_NAME_BYTES`` of UTF-8; empty for none.
+    """Return the first ``MAX_NAME_BYTES`` of a name in UTF-8; empty for none.
 
     Examples
     --------
@@ -56,13 +56,13 @@ def cut(name: str | None) -> str:
 
 
 class PathIds(dict[RawPath, int]):
-    """Names as they are in an event -> path id. Looking up is the whole interface.
+    """Names as they are in an event -> path id. Look-up interns.
 
     Parameters
     ----------
     most
-        How many paths are kept under their own names. Past it new paths lose their client and tenant,
-        a tenth later their route and function too, and last everything but cloud and account.
+        How many paths keep their own names. Beyond it, new paths lose their client and tenant, after another
+        tenth also their route and function, and finally everything but cloud and account.
     """
 
     def __init__(self, most: int) -> None:
@@ -74,7 +74,7 @@ class PathIds(dict[RawPath, int]):
         self._ids: dict[Path, int] = {}
 
     def __missing__(self, raw: RawPath) -> int:
-        """Intern a combination that was not seen in exactly this form."""
+        """Intern a combination in a form not seen before."""
         client = raw[6]
         cloud, account, region, service, route, function = [cut(name) for name in raw[:6]]
         path = Path(
@@ -94,7 +94,7 @@ class PathIds(dict[RawPath, int]):
             return self._fold(path)
         if found is None:
             found = self._add(path)
-        if len(self) < 2 * self._most:  # a cache: names that differ only behind the cut must not fill memory
+        if len(self) < 2 * self._most:  # a cache: names that differ only beyond the cut must not fill memory
             self[raw] = found
         return found
 
@@ -116,14 +116,14 @@ class PathIds(dict[RawPath, int]):
         return found
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the names in parts that stay as they are once they are full."""
+        """Return the names in parts, which no longer change once they are full."""
         return {
             f"paths/{first}": pack("paths", VERSION, self.names[first : first + PER_PART], {})
             for first in range(0, len(self.names), PER_PART)
         }
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Take the names of a snapshot in the place of those that are here."""
+        """Replace the names by those of a snapshot."""
         self.clear()
         self.names = []
         for part in _in_order(parts, "paths"):
@@ -133,7 +133,7 @@ class PathIds(dict[RawPath, int]):
 
 
 def _folded(path: Path, step: int) -> Path:
-    """Replace what varies most by ``OTHER``, keeping absent names absent."""
+    """Replace the names that vary most by ``OTHER``; absent names stay absent."""
 
     def other(name: str) -> str:
         return OTHER if name else ""
@@ -150,7 +150,7 @@ class CallIds(dict[RawCall, int]):
     Parameters
     ----------
     most
-        How many calls are kept under the tables' own names; past it a new one is a call of ``OTHER``.
+        How many calls keep their tables' own names; beyond it, a new one is a call of ``OTHER``.
     """
 
     def __init__(self, most: int) -> None:
@@ -161,12 +161,12 @@ class CallIds(dict[RawCall, int]):
         self._ids: dict[Call, int] = {}
 
     def __missing__(self, raw: RawCall) -> int:
-        """Intern a pair that was not seen in exactly this form."""
+        """Intern a pair in a form not seen before."""
         call = Call(raw[0], cut(raw[1]))
         found = self._ids.get(call)
         if found is None and len(self.names) >= self._most:
             self.folded += 1
-            call = Call(raw[0], OTHER)  # bounded: one a path
+            call = Call(raw[0], OTHER)  # bounded: one per path
             found = self._ids.get(call)
             return self._add(call) if found is None else found
         if found is None:
@@ -181,14 +181,14 @@ class CallIds(dict[RawCall, int]):
         return found
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the names in parts that stay as they are once they are full."""
+        """Return the names in parts, which no longer change once they are full."""
         return {
             f"calls/{first}": pack("calls", VERSION, self.names[first : first + PER_PART], {})
             for first in range(0, len(self.names), PER_PART)
         }
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Take the names of a snapshot in the place of those that are here."""
+        """Replace the names by those of a snapshot."""
         self.clear()
         self.names = []
         for part in _in_order(parts, "calls"):

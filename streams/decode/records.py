@@ -1,4 +1,4 @@
-"""Raw records as they came: one piece of memory, and where in it each record lies."""
+"""Raw records as received: one piece of memory, and where each record lies in it."""
 
 from collections.abc import Iterator, Sequence
 from typing import overload
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 
 class Records(Sequence[bytes]):
-    """A sequence of records that makes a record's ``bytes`` only when it is asked for.
+    """A sequence of records that creates a record's ``bytes`` only on access.
 
     Parameters
     ----------
     buffer
         The memory.
     starts, ends
-        (n,) int64: where each record begins and ends in it. An absent value (a tombstone) is empty.
+        (n,) int64: where each record begins and ends. An absent value (a tombstone) is empty.
 
     Examples
     --------
@@ -33,7 +33,7 @@ class Records(Sequence[bytes]):
 
     @classmethod
     def of(cls, values: Sequence[bytes]) -> "Records":
-        """Return the records of a plain sequence.
+        """Return a plain sequence as records.
 
         Examples
         --------
@@ -73,7 +73,7 @@ class Records(Sequence[bytes]):
 
 
 def joined(several: Sequence[Records]) -> Records:
-    """Return the records of all, one after the other.
+    """Return the records of several, in order.
 
     Examples
     --------

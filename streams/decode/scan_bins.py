@@ -1,4 +1,4 @@
-"""The bin of a latency, compiled: what ``latency.latency.bins_of`` says, by one look into a table."""
+"""The bin of a latency by one table look-up; the same as ``detectors.latency.latency.bins_of``. Compiled."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from detectors.state.compiled import unlocked
 from streams.decode.machine_words import as_bits
 
 _SHIFT: Final = 45
-"""Bits below a cell: 128 cells from one power of two to the next, so that at most one edge lies in each."""
+"""Bits below a table cell. There are 128 cells per power of two, so at most one edge lies in each."""
 
 
 def _cells() -> tuple[int, np.ndarray]:

@@ -1,8 +1,8 @@
-"""The tokens of JSON in memory, compiled: strings, numbers, keys, and values to pass over.
+"""The tokens of JSON in memory: strings, numbers, keys, and values to skip. Compiled.
 
-All of it is strict and says "not for here" (an address of -1) wherever it is not sure: at anything malformed,
-at an escape, at what is nested very deep. Addresses are those of ``decode/machine_words.py``; ``end`` is the
-address behind the record, and nothing is read from there on.
+Everything is strict: at anything malformed, at an escape, and at deep nesting the address returned is -1,
+which leaves the record to the plain decoder. Addresses are those of ``decode/machine_words.py``; ``end`` is
+the address behind the record, and nothing is read from there on.
 """
 
 from typing import Final
@@ -15,7 +15,7 @@ from streams.decode.machine_words import load8, load64, store8, trailing_zeros
 from streams.decode.scan_number import read_number
 
 MOST_NESTED: Final = 32
-"""Bytes of working space that ``skip_value`` takes: one for each level."""
+"""Deepest nesting that ``skip_value`` follows; it needs a byte of working space per level."""
 
 QUOTE, BACKSLASH, COMMA, COLON = (ord(each) for each in '"\\,:')
 BRACE, BRACE_END, BRACKET, BRACKET_END = (ord(each) for each in "{}[]")
@@ -30,7 +30,7 @@ _NO_WORD: Final = np.uint64(0)
 
 
 def word_of(text: str) -> np.uint64:
-    """Return the first eight bytes of a text as ``word_at`` reads them."""
+    """Return the first eight bytes of a text as ``word_at`` returns them."""
     return np.uint64(int.from_bytes(text.encode()[:8], "little"))
 
 
@@ -39,7 +39,7 @@ _TRUE, _ALSE, _NULL = map(word_of, ("true", "alse", "null"))
 
 @unlocked
 def word_at(at: int, length: int, end: int) -> np.uint64:
-    """Return up to eight bytes of a record, zeros where ``length`` ends."""
+    """Return up to eight bytes of a record, zeros behind ``length``."""
     if at + 8 <= end:
         word = load64(at)
         if length < 8:
@@ -53,7 +53,7 @@ def word_at(at: int, length: int, end: int) -> np.uint64:
 
 @unlocked
 def skip_space(at: int, end: int) -> int:
-    """Return the address of the next byte that is no white space, ``end`` when there is none."""
+    """Return the address of the next byte that is not white space, or ``end``."""
     while at < end and load8(at) <= SPACE:
         letter = load8(at)
         if letter != SPACE and letter != _LINE and letter != _RETURN and letter != _TAB:
@@ -64,13 +64,13 @@ def skip_space(at: int, end: int) -> int:
 
 @unlocked
 def string_end(at: int, end: int) -> tuple[int, bool]:
-    """Return where the string that begins at ``at``, behind its quote, ends, and whether it is not ASCII."""
+    """Return the end of the string whose first character is at ``at``, and whether it is not ASCII."""
     high = _NO_WORD
     while at + 8 <= end:
         word = load64(at)
         quotes = word ^ _QUOTES
         escapes = word ^ _BACKSLASHES
-        # the lowest bit that is set marks the first quote, backslash or control character
+        # the lowest set bit marks the first quote, backslash or control character
         stop = ((quotes - _ONES) & ~quotes) | ((escapes - _ONES) & ~escapes) | ((word - _SPACES) & ~word)
         stop &= _HIGHS
         if stop:
@@ -93,14 +93,16 @@ def string_end(at: int, end: int) -> tuple[int, bool]:
 
 @unlocked
 def next_key(at: int, end: int, first: bool) -> tuple[int, int, np.uint64, int]:
-    """Go to the next key of an object, from behind its brace (``first``) or behind a value.
+    """Find the next key of an object, from behind its brace (``first``) or behind a value.
 
     Returns
     -------
     The address of the key, its length, its first eight bytes, and the address of its value. The last is -1
-    when there is no key: then the first is the address behind the object, or -1.
+    when no key follows; then the first is the address behind the object, or -1.
     """
-    if not first and at + 24 < end and load8(at) == COMMA:  # as compact writers write: a short key at once
+    if (
+        not first and at + 24 < end and load8(at) == COMMA
+    ):  # the form of compact writers: a short key in one word
         key = at + 2 + (load8(at + 1) == SPACE)
         word = load64(key)
         quotes = word ^ _QUOTES
@@ -146,7 +148,7 @@ def is_null(at: int, end: int) -> bool:
 
 @unlocked
 def read_flag(at: int, end: int) -> tuple[bool, int]:
-    """Read true, false or null, which is false; return the flag and the address behind it."""
+    """Read true, false or null (false); return the flag and the address behind it."""
     if at + 4 <= end:
         word = word_at(at, 4, end)
         if word == _TRUE or word == _NULL:
@@ -174,7 +176,7 @@ def read_text(at: int, end: int) -> tuple[int, int, bool, int]:
 
 @unlocked
 def read_amount(at: int, end: int) -> tuple[float, int]:
-    """Read a number from 0 to LARGEST, or null, which is NaN; return it and the address behind it."""
+    """Read a number from 0 to LARGEST, or null (NaN); return it and the address behind it."""
     letter = load8(at)
     if ZERO <= letter <= NINE or letter == MINUS:
         value, at = read_number(at, end)
@@ -186,7 +188,7 @@ def read_amount(at: int, end: int) -> tuple[float, int]:
 
 @unlocked
 def skip_value(at: int, end: int, stack: int) -> int:
-    """Return the address behind any JSON value; ``stack`` is that of MOST_NESTED bytes to work with."""
+    """Return the address behind a JSON value; ``stack`` is the address of MOST_NESTED bytes to work with."""
     depth = 0
     while True:
         # a value begins here
@@ -210,7 +212,7 @@ def skip_value(at: int, end: int, stack: int) -> int:
             _, at = read_flag(at, end)
         if at < 0:
             return at
-        # on to where the next value begins, or out of what has ended
+        # go to the next value, or leave what has ended
         while True:
             if depth == 0:
                 return at

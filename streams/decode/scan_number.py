@@ -1,10 +1,9 @@
-"""A JSON number as the float64 nearest to it, compiled: the same bits that Python's ``float`` gives.
+"""Reads a JSON number as the nearest float64, the same bits as Python's ``float``. Compiled.
 
-Method: Clinger's fast path for what is exact anyway; else Lemire, "Number parsing at a gigabyte per second"
-(Software: Practice and Experience 51(8), 2021, sections 5-8): one or two 64x64 bit products with a table of
-powers of five, and a proof of when that is enough. Where it is not, or where a number is larger or more
-precise than senders of measurements write, the answer is "not here", and the record is left to the
-plain decoder.
+Method: Clinger's fast path for numbers that are exact anyway; else Lemire, "Number parsing at a gigabyte per
+second" (Software: Practice and Experience 51(8), 2021, sections 5-8): one or two 64x64 bit products with a
+table of powers of five, and a proof of when that is enough. Where it is not, and where a number is larger or
+more precise than measurements are, the record is left to the plain decoder.
 """
 
 from typing import Any, Final
@@ -15,7 +14,7 @@ from detectors.state.compiled import unlocked
 from streams.decode.machine_words import as_float, high_product, leading_zeros, load8
 
 FURTHEST: Final = 60
-"""Powers of ten from 10**-60 to 10**60 are known."""
+"""The table covers powers of ten from 10**-60 to 10**60."""
 
 _EXACT: Final = np.array([10.0**power for power in range(23)])
 """Powers of ten that a float64 holds exactly."""
@@ -24,7 +23,7 @@ _EXACT: Final = np.array([10.0**power for power in range(23)])
 def _powers_of_five() -> Any:
     """Return (2 * FURTHEST + 1, 2) the top 128 bits of each power, as high and low words.
 
-    They are cut off for 5**q with q >= 0 and rounded up for the others, as the proof asks.
+    They are truncated for 5**q with q >= 0 and rounded up for the others, as the proof requires.
     """
     table = np.zeros((2 * FURTHEST + 1, 2), np.uint64)
     for q in range(-FURTHEST, FURTHEST + 1):
@@ -54,9 +53,8 @@ _MOST_DIGITS: Final = 19  # all of them fit into 64 bits
 def read_number(at: int, end: int) -> tuple[float, int]:
     """Read the JSON number that begins at the address ``at`` and ends before ``end``.
 
-    Returns
-    -------
-    The float64, and the address behind the number; -1 for that when it is no number or not for here.
+    Returns ------- The float64, and the address behind the number; -1 when it is not a number, or is left
+    to the plain decoder.
     """
     negative = at < end and load8(at) == _MINUS
     if negative:
@@ -113,7 +111,7 @@ def read_number(at: int, end: int) -> tuple[float, int]:
 
 @unlocked
 def _nearest(whole: np.uint64, power: int) -> float:
-    """Return the float64 nearest to whole * 10**power; -1 where that cannot be told so."""
+    """Return the float64 nearest to whole * 10**power; -1 where this method cannot decide."""
     if power < -FURTHEST or power > FURTHEST:
         return -1.0
     zeros = leading_zeros(whole)
@@ -121,7 +119,7 @@ def _nearest(whole: np.uint64, power: int) -> float:
     five = _FIVES[power + FURTHEST]
     low = whole * five[0]
     high = high_product(whole, five[0])
-    if high & np.uint64(0x1FF) == np.uint64(0x1FF):  # the bits that decide might still change
+    if high & np.uint64(0x1FF) == np.uint64(0x1FF):  # the deciding bits might still change
         more = high_product(whole, five[1])
         low += more
         if more > low:
@@ -140,7 +138,7 @@ def _nearest(whole: np.uint64, power: int) -> float:
         and mantissa & np.uint64(3) == np.uint64(1)
         and mantissa << cut == high
     ):
-        mantissa &= ~np.uint64(1)  # exactly between two: to the even one
+        mantissa &= ~np.uint64(1)  # a tie: round to even
     mantissa += mantissa & np.uint64(1)
     mantissa >>= np.uint64(1)
     if mantissa >= np.uint64(1 << 53):

@@ -1,4 +1,4 @@
-"""Around the compiled scanner: the arrays that it writes into, and the names that it knows."""
+"""The Python side of the compiled scanner: the arrays that it writes, and the names that it knows."""
 
 from typing import Any, Final
 
@@ -13,14 +13,15 @@ from streams.decode.name_table import NameTable
 from streams.decode.operations import MOST_NAMES
 from streams.decode.paths import cut
 from streams.decode.records import Records
-from streams.decode.scan import INPUTS, OF_CALL, OF_ERROR, OUTPUTS, WORK_BYTES, scan
+from streams.decode.scan import scan
+from streams.decode.scan_memory import INPUTS, OF_CALL, OF_ERROR, OUTPUTS, PATH_TEXTS, WORK_BYTES
 
 ROWS: Final = 4096
-"""Records scanned at once: their columns stay in the processor's cache."""
+"""Records scanned at once, few enough for their columns to stay in the processor's cache."""
 
-_ROOM: Final = 8 * ROWS  # table calls, and values, of these; a record for which there is none is left alone
+_ROOM: Final = 8 * ROWS  # table calls, and values, of these; a record beyond it is left to the plain decoder
 _TEXT_ROOM: Final = 4 * ROWS
-_BEHIND: Final = 8  # bytes that the scanner may read behind a record
+_BEHIND: Final = 8  # bytes behind a record that the scanner may read
 
 _EVENT: Final = {
     "ts": np.float64, "key": np.uint64, "path": np.int64, "error": np.int8, "cold": np.bool_,
@@ -39,12 +40,12 @@ class Scanner:
 
     Parameters
     ----------
-    most
-        How many names are known at most.
+    bounds
+        How many names are kept apart.
     """
 
-    def __init__(self, most: RollupSettings) -> None:
-        self._most = most
+    def __init__(self, bounds: RollupSettings) -> None:
+        self._bounds = bounds
         self._arrays: dict[str, NDArray[Any]] = {
             "read": np.zeros(ROWS, np.bool_),
             **{name: np.zeros(ROWS, kind) for name, kind in _EVENT.items()},
@@ -59,24 +60,24 @@ class Scanner:
         self.forget()
 
     def forget(self) -> None:
-        """Know no names."""
-        self._paths = NameTable(9, 2 * self._most.max_paths)
-        self._calls = NameTable(1, 2 * self._most.max_calls)
+        """Forget all names."""
+        self._paths = NameTable(PATH_TEXTS, 2 * self._bounds.max_paths)
+        self._calls = NameTable(1, 2 * self._bounds.max_calls)
         self._ops = NameTable(1, MOST_NAMES)
-        self._keys = NameTable(1, 2 * self._most.max_values)
+        self._keys = NameTable(1, 2 * self._bounds.max_values)
         self._io[2 : len(INPUTS)] = [
             table.address for table in (self._paths, self._calls, self._ops, self._keys)
         ]
 
     def scan(self, records: Records) -> NDArray[np.bool_]:
-        """Scan 1 to ``ROWS`` records; return (n,) which were read. The others are for the plain decoder."""
+        """Scan 1 to ``ROWS`` records; return (n,) which were read, the others being for the plain decoder."""
         n = len(records)
         if not records.buffer:
             return np.zeros(n, np.bool_)
         buffer = np.frombuffer(records.buffer, np.uint8)
         starts, ends = records.starts + buffer.ctypes.data, records.ends + buffer.ctypes.data
         beyond = np.flatnonzero(records.ends + _BEHIND > len(buffer))
-        if len(beyond):  # nothing may be read behind the end of the memory: copy what lies there
+        if len(beyond):  # the scanner would read behind the end of the memory: copy what lies there
             first = int(records.starts[beyond].min())
             tail = np.zeros(len(buffer) - first + _BEHIND, np.uint8)
             tail[: len(buffer) - first] = buffer[first:]
@@ -88,12 +89,12 @@ class Scanner:
         return read
 
     def stamps(self, n: int) -> NDArray[np.float64]:
-        """Return (n,) the time stamps of the records that were scanned last, where they were read."""
+        """Return (n,) the time stamps of the records scanned last, valid where they were read."""
         found: NDArray[np.float64] = self._arrays["ts"][:n].copy()
         return found
 
     def columns(self, records: Records, newest: NDArray[np.float64]) -> Columns:
-        """Return the columns of the records that were scanned last; rows that were not read mean nothing."""
+        """Return the columns of the records scanned last; rows that were not read are undefined."""
         n = len(records)
         calls, values, texts = self._arrays["counts"][:3].tolist()
         arrays: dict[str, Any] = {
@@ -120,20 +121,20 @@ class Scanner:
                 columns.tags.append(Tag(row, THROTTLE, text))
 
     def learn_path(self, event: Event, number: int) -> None:
-        """Know the names of an event as the path with this number."""
+        """Learn the number of an event's path."""
         client = event.client
         texts = (event.cloud, event.account, event.region, event.service, event.route, event.function)
         of_client = (client.name, client.version, client.tenant) if client else (None, None, None)
         self._paths.add([*texts, *of_client], number)
 
     def learn_call(self, path: int, table: str, number: int) -> None:
-        """Know a table called on a path as the call with this number."""
+        """Learn the number of a table called on a path."""
         self._calls.add([table], number, path)
 
     def learn_op(self, op: str, kind: int) -> None:
-        """Know an operation."""
+        """Learn the kind of an operation."""
         self._ops.add([op], kind)
 
     def learn_key(self, key: str, number: int) -> None:
-        """Know a key of business values."""
+        """Learn the number of a key of business values."""
         self._keys.add([key], number)

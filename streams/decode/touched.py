@@ -1,4 +1,4 @@
-"""Which scopes and edges one path, or one call on it, is added to, and in which shard these live."""
+"""The scopes and edges that a path, or a call on it, counts towards, and their shards."""
 
 import zlib
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ PATH_EDGES: Final = tuple(
 )
 
 Touched = list[ScopeOrEdge | None]
-"""One place for each kind, scopes first; None where the names do not say."""
+"""One entry per kind, scopes first; None where the names do not include it."""
 
 
 def scope_of(path: Path, kind: str) -> Scope | None:
-    """Return the scope of that kind which a path touches; None when it touches none.
+    """Return the scope of this kind that a path counts towards, or None.
 
-    An account spans its regions, as a client and a tenant do: these carry no region.
+    An account spans its regions, and so do a client and a tenant: these have no region.
     """
     name = {
         ACCOUNT: path.account,
@@ -48,24 +48,24 @@ def scope_of(path: Path, kind: str) -> Scope | None:
 
 
 def scopes_of_path(path: Path) -> list[Scope | None]:
-    """Return the scopes that a request on this path is added to, without the edges between them."""
+    """Return the scopes that a request on this path counts towards, without the edges between them."""
     return [scope_of(path, kind) for kind in PATH_SCOPES]
 
 
 def table_of_call(path: Path, table: str) -> Scope | None:
-    """Return the table that a call on this path is added to."""
+    """Return the table that a call on this path counts towards."""
     return Scope(TABLE, path.cloud, path.account, path.region, table) if table else None
 
 
 def touched_by_path(path: Path) -> Touched:
-    """Return what a request on this path is added to: ``PATH_SCOPES``, then ``PATH_EDGES``."""
+    """Return what a request on this path counts towards: ``PATH_SCOPES``, then ``PATH_EDGES``."""
     scopes = {kind: scope_of(path, kind) for kind in (*PATH_SCOPES, TENANT)}
     edges = [_edge(scopes[source], scopes[target]) for source, target in PATH_EDGES]
     return [*(scopes[kind] for kind in PATH_SCOPES), *edges]
 
 
 def touched_by_call(path: Path, table: str) -> Touched:
-    """Return what a call of this table on this path is added to: the table, then the edges into it."""
+    """Return what a call of this table on this path counts towards: the table, then the edges into it."""
     about = table_of_call(path, table)
     return [about, *(_edge(scope_of(path, kind), about) for kind in SOURCES_INTO[TABLE])]
 
@@ -77,7 +77,7 @@ def _edge(source: Scope | None, target: Scope | None) -> Edge | None:
 def shard_of(about: ScopeOrEdge, shards: int) -> int:
     """Return the shard of a scope; an edge goes with its target.
 
-    The hash is stable: the same in every process and version of Python.
+    The hash is the same in every process and version of Python.
 
     Examples
     --------
@@ -89,5 +89,5 @@ def shard_of(about: ScopeOrEdge, shards: int) -> int:
 
 
 def shards_of(touched: Sequence[ScopeOrEdge | None], shards: int) -> set[int]:
-    """Return the shards that need to know of a path or call which touches these."""
+    """Return the shards of these scopes and edges."""
     return {shard_of(about, shards) for about in touched if about is not None}

@@ -1,6 +1,6 @@
-"""Business values: the keys of ``values`` as small numbers, and whose each amount is."""
+"""Business values: the keys of ``values`` as small numbers, and the scopes that an amount belongs to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -8,26 +8,26 @@ from numpy.typing import NDArray
 
 from detectors.model.scope import ACCOUNT, SERVICE, Scope
 from detectors.state.state import pack, unpack
-from streams.decode.paths import OTHER, Path, cut
+from streams.decode.paths import OTHER, Path, PathIds, cut
 from streams.decode.touched import scope_of
 
 LARGEST: Final = 1e9
-"""The largest amount one request can have of one key, up or down."""
+"""The largest amount of one key in one request, positive or negative."""
 
 WHOLE: Final = 2.0**-10
 REST: Final = 2.0**-40
-"""An amount is kept as a whole number of the one and, of what is left, a whole number of the other.
+"""An amount is stored in two parts: a multiple of WHOLE, and the remainder as a multiple of REST.
 
-A sale is thousands and the cost of a request a millionth. Sums of either part are exact in a float64 (to
-8.8e12 and of 16 million requests), so they do not depend on the order of their terms.
+A sale may be thousands, the cost of a request a millionth. Sums of either part are exact in a float64 (up to
+8.8e12, and over 16 million requests), so they do not depend on the order of their terms.
 """
 
 COLUMNS: Final = 2
-"""Of an amount: its whole, its rest."""
+"""Parts of an amount."""
 
 
 class Value(NamedTuple):
-    """One key of ``values`` of the requests to one service."""
+    """One key of ``values`` in the requests to one service."""
 
     cloud: str
     account: str
@@ -37,13 +37,13 @@ class Value(NamedTuple):
 
 
 def scopes_of(value: Value) -> list[Scope]:
-    """Return the scopes that have a series of this key: the account and the service."""
+    """Return the scopes with a series of this key: the account and the service."""
     path = Path(value.cloud, value.account, value.region, value.service, "", "", "", "", "")
     return [scope for kind in (ACCOUNT, SERVICE) if (scope := scope_of(path, kind)) is not None]
 
 
 def parts_of(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (v, COLUMNS) the parts of (v,) amounts.
+    """Return the (v, COLUMNS) parts of (v,) amounts.
 
     Examples
     --------
@@ -56,12 +56,12 @@ def parts_of(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class ValueKeys(dict[str, int]):
-    """Key as it is in an event -> number, for one source partition. Looking up is the whole interface.
+    """Key as it is in an event -> number, for one source partition. Look-up interns.
 
     Parameters
     ----------
     most
-        How many keys are kept apart; those that come later are one, ``OTHER``.
+        How many keys are kept apart; later ones share the key ``OTHER``.
     """
 
     VERSION = 1
@@ -72,7 +72,7 @@ class ValueKeys(dict[str, int]):
         self.most = most
 
     def __missing__(self, raw: str) -> int:
-        """Give a number to a key that was not seen in exactly this form."""
+        """Intern a key in a form not seen before."""
         key = cut(raw) or OTHER
         if key not in self.names:
             if len(self.names) >= self.most:
@@ -89,15 +89,15 @@ class ValueKeys(dict[str, int]):
         return {"values": pack("values", self.VERSION, self.names, {})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Take the keys of a snapshot in the place of those that are here."""
+        """Replace the keys by those of a snapshot."""
         self.clear()
         self.names, _ = unpack(parts["values"], "values", self.VERSION, list[str])
 
 
 class ValueIds:
-    """(path, key) -> id of the service's value. Ids follow from the order of paths and keys alone."""
+    """(path, key) -> id of the service's value. Ids depend only on the order of paths and keys."""
 
-    def __init__(self, paths: Sequence[Path], keys: ValueKeys) -> None:
+    def __init__(self, paths: PathIds, keys: ValueKeys) -> None:
         self._paths = paths
         self._keys = keys
         self._width = keys.most + 1
@@ -116,16 +116,16 @@ class ValueIds:
         return self._service_of[path] * self._width + key
 
     def name(self, number: int) -> Value:
-        """Return what an id stands for."""
+        """Return the value with this id."""
         self._learn()
         service, key = divmod(number, self._width)
         return Value(*self._services[service], self._keys.names[key])
 
     def _learn(self) -> None:
-        if len(self._service_of) == len(self._paths):
+        if len(self._service_of) == len(self._paths.names):
             return
         fresh = []
-        for path in self._paths[len(self._service_of) :]:
+        for path in self._paths.names[len(self._service_of) :]:
             service = path[:4]
             number = self._number.setdefault(service, len(self._number))
             if number == len(self._services):

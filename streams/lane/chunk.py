@@ -11,21 +11,21 @@ from streams.decode.records import Records
 
 @dataclass(slots=True)
 class Chunk:
-    """Records of one topic partition with the span of offsets that they stand for.
+    """Records of one topic partition, and the span of offsets that they cover.
 
-    The span ``start <= offset < end`` has no gap to the chunk before: it includes offsets that hold no
-    record for us (compacted away, transaction markers, aborted). So whoever took a chunk in goes on at
-    ``end``, and a ``start`` beyond the place one has reached means that records were lost. A chunk without
-    records is a span in which there was nothing to read.
+    The span ``start <= offset < end`` has no gap to the chunk before: it includes offsets without a record
+    for us (compacted away, transaction markers, aborted). So a reader continues at ``end``, and a ``start``
+    beyond the reader's position means that records were lost. A chunk without records is a span with
+    nothing to read.
     """
 
     topic: str
     partition: int
     start: int
     end: int
-    offsets: Sequence[int]  # one a record, ascending; a range unless records are missing in between
+    offsets: Sequence[int]  # one per record, ascending; a range unless records are missing in between
     values: Sequence[bytes]  # an absent value (a tombstone) is empty
-    timestamp: int = -1  # epoch milliseconds, the newest of the record batches; -1 when not known
+    timestamp: int = -1  # epoch milliseconds, the newest of the record batches; -1 when unknown
 
     def __len__(self) -> int:
         return len(self.values)
@@ -62,16 +62,16 @@ class Chunk:
 
 
 def merged(chunks: Sequence[Chunk]) -> Chunk:
-    """Return one chunk for consecutive chunks of one partition, at least one."""
+    """Return one or more consecutive chunks of one partition as one."""
     if len(chunks) == 1:
         return chunks[0]
     first, last = chunks[0], chunks[-1]
     values = records.joined([Records.of(chunk.values) for chunk in chunks])
-    told = [chunk.offsets for chunk in chunks if len(chunk)]
+    runs = [chunk.offsets for chunk in chunks if len(chunk)]
     offsets: Sequence[int] = range(0)
-    if told:
-        offsets = range(told[0][0], told[-1][-1] + 1)
+    if runs:
+        offsets = range(runs[0][0], runs[-1][-1] + 1)
         if len(offsets) != len(values):
-            offsets = [offset for run in told for offset in run]
+            offsets = [offset for run in runs for offset in run]
     newest = max(chunk.timestamp for chunk in chunks)
     return Chunk(first.topic, first.partition, first.start, last.end, offsets, values, newest)

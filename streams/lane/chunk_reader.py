@@ -1,4 +1,4 @@
-"""Reads chunks of a topic between fixed offsets in a thread of its own: the next come while one is judged."""
+"""Reads chunks of a topic between fixed offsets, in a thread that fetches ahead."""
 
 import asyncio
 import contextlib
@@ -12,43 +12,42 @@ from aiokafka.errors import KafkaError
 
 from streams.decode.records import Records
 from streams.lane.chunk import Chunk
-from streams.lane.chunk_records import CHUNKED
+from streams.lane.chunk_records import ChunkedTopics
 
-FETCH_BYTES: Final = 1024 * 1024  # of one partition and fetch
+FETCH_BYTES: Final = 1024 * 1024  # of one partition per fetch
 BUFFERED: Final = 3  # chunks of a partition that may wait
-BUFFERED_BYTES: Final = 256 * 1024 * 1024  # of all, unpacked, beyond which no partition may have a second one
+BUFFERED_BYTES: Final = 256 * 1024 * 1024  # of all, unpacked; beyond it no partition may hold a second chunk
 LEAVE_SECONDS: Final = 5.0
 
 
 class ReadingError(Exception):
-    """Nothing can be read any more; ``__cause__`` says why, where something said it."""
+    """The topic cannot be read; ``__cause__`` is the reason if there was an error."""
 
 
 class ChunkReader:
-    """Fetches partitions of one topic, never as a member of a group, and holds a few chunks of each ready.
+    """Fetches partitions of one topic, outside of any group, and holds a few chunks of each ready.
 
     Parameters
     ----------
     topic
         Its name.
     bounds
-        By partition: the first offset to read, and the one to stop before.
+        By partition: the first offset to read, and the offset to stop before.
     options
-        Keyword arguments of an aiokafka client.
+        Keyword arguments of the aiokafka consumer.
     patience
-        Seconds without anything new after which ``take`` gives up.
+        Seconds that ``take`` waits for a chunk.
     """
 
     def __init__(
         self, topic: str, bounds: Mapping[int, tuple[int, int]], options: dict[str, Any], patience: float
     ) -> None:
-        CHUNKED.add(topic)
         self._topic = topic
         self._bounds = {number: both for number, both in bounds.items() if both[1] > both[0]}
         self._options = options
         self._patience = patience
         self._ready: dict[int, deque[Chunk]] = {number: deque() for number in self._bounds}
-        self._held = 0  # bytes of what is ready
+        self._held = 0  # bytes of the chunks that are ready
         self._changed = threading.Condition()
         self._failed: Exception | None = None
         self._stopping = False
@@ -58,16 +57,16 @@ class ChunkReader:
         self._thread.start()
 
     def ready(self, number: int) -> bool:
-        """Say whether a chunk of a partition waits."""
+        """Return whether a chunk of a partition is ready."""
         return bool(self._ready[number])
 
     def take(self, number: int) -> Chunk:
-        """Return the next chunk of a partition whose end was not reached.
+        """Return the next chunk of a partition that is not at its end.
 
         Raises
         ------
         ReadingError
-            When it cannot be read, or nothing came for as long as ``patience``.
+            When it cannot be read, or nothing arrived for ``patience`` seconds.
         """
         with self._changed:
             self._changed.wait_for(
@@ -75,8 +74,8 @@ class ChunkReader:
             )
             if not self._ready[number]:
                 if self._failed is not None:
-                    raise ReadingError(_said(self._failed)) from self._failed
-                raise ReadingError(f"nothing came for {self._patience:.0f} s")
+                    raise ReadingError(_in_one_line(self._failed)) from self._failed
+                raise ReadingError(f"nothing arrived within {self._patience:.0f} s")
             chunk = self._ready[number].popleft()
             self._held -= _size(chunk)
         self._wake()
@@ -96,7 +95,7 @@ class ChunkReader:
     def _run(self) -> None:
         try:
             asyncio.run(self._read())
-        except Exception as error:  # noqa: BLE001 - the edge of the thread: whoever takes gets it
+        except Exception as error:  # noqa: BLE001 - the edge of the thread: ``take`` raises it
             with self._changed:
                 self._failed = error
                 self._changed.notify_all()
@@ -108,6 +107,7 @@ class ChunkReader:
             auto_offset_reset="none",
             isolation_level="read_committed",
             check_crcs=True,
+            value_deserializer=ChunkedTopics({self._topic}),
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_bytes=16 * FETCH_BYTES,
             **self._options,
@@ -140,7 +140,7 @@ class ChunkReader:
         return waiting >= BUFFERED or (waiting > 0 and self._held >= BUFFERED_BYTES)
 
     def _put(self, number: int, chunk: Chunk) -> bool:
-        """Hold a chunk ready; say whether the partition is at its end."""
+        """Hold a chunk ready; return whether the partition is at its end."""
         first, end = self._bounds[number]
         chunk = chunk.since(first).until(end)
         with self._changed:
@@ -151,20 +151,20 @@ class ChunkReader:
 
 
 async def _stopped(consumer: AIOKafkaConsumer) -> None:
-    """Stop a client, also one whose broker is dead."""
+    """Stop a consumer, even if its broker is dead."""
     try:
         await asyncio.wait_for(consumer.stop(), LEAVE_SECONDS)
     except (KafkaError, OSError, TimeoutError, asyncio.CancelledError):
-        # Its fetcher, cancelled while it waits to try again, says so to whoever stops it; connections stay.
+        # Its fetcher, cancelled while waiting to retry, raises in ``stop``, which leaves connections open.
         with contextlib.suppress(KafkaError, OSError, TimeoutError):
-            await asyncio.wait_for(consumer._client.close(), LEAVE_SECONDS)  # noqa: SLF001 - stop left it
+            await asyncio.wait_for(consumer._client.close(), LEAVE_SECONDS)  # noqa: SLF001 - stop leaves it open
 
 
 def _size(chunk: Chunk) -> int:
-    """Return the bytes of memory that a chunk holds."""
+    """Return the bytes that a chunk holds in memory."""
     return len(Records.of(chunk.values).buffer)
 
 
-def _said(error: Exception) -> str:
-    """Return what an error says in one line."""
+def _in_one_line(error: Exception) -> str:
+    """Return the message of an error in one line."""
     return (str(error) or type(error).__name__).partition("\n")[0]

@@ -1,11 +1,12 @@
-"""Below aiokafka's record objects: turns what was fetched of a partition into one ``Chunk``.
+"""Turns one fetch of a partition into one ``Chunk``, below aiokafka's record objects.
 
-aiokafka makes a ``ConsumerRecord`` a record and steps a generator for each, which costs more than decoding
-the event. ``PartitionRecords._unpack_records`` is the one place where batches are still whole, so that is
-where the chunk lane branches off, for the topics in ``CHUNKED`` only.
+aiokafka creates a ``ConsumerRecord`` per record and steps a generator for each, which costs more than
+decoding the event. ``PartitionRecords._unpack_records`` is the last place where batches are whole, so the
+chunk lane branches off there. It does so only for consumers that were given ``ChunkedTopics``, and for
+these topics.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -18,12 +19,23 @@ from streams.decode.records import Records
 from streams.lane.chunk import Chunk
 from streams.lane.record_batches import CONTROL, TRANSACTIONAL, Batch, batches, records_of
 
-CHUNKED: Final[set[str]] = set()
-"""Topics whose records come as chunks; every consumer of this process sees them so."""
+
+class ChunkedTopics:
+    """The topics that one consumer gets as chunks, given to it as its ``value_deserializer``.
+
+    aiokafka passes that on to the records of each fetch, so other consumers of the process are not affected.
+    """
+
+    def __init__(self, topics: Iterable[str] = ()) -> None:
+        self.topics = set(topics)
+
+    def __call__(self, value: bytes | None) -> bytes | None:
+        """Return the value of a record of another topic as it is."""
+        return value
 
 
 class FetchedRecords:
-    """What was fetched of one partition: aiokafka's view of it, and the bytes themselves."""
+    """One fetch of one partition: aiokafka's view of it, and its bytes."""
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
@@ -39,12 +51,13 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
     next_fetch_offset: int
 
     def _unpack_records(self) -> Iterator[Any]:
-        if self._tp.topic not in CHUNKED:
+        chunked = self._value_deserializer
+        if not isinstance(chunked, ChunkedTopics) or self._tp.topic not in chunked.topics:
             yield from super()._unpack_records()
             return
         topic, partition = self._tp.topic, self._tp.partition
         raw: bytes = self._records.raw
-        start = end = self.next_fetch_offset  # every offset below has been handed over
+        start = end = self.next_fetch_offset  # every offset below was handed over
         newest = -1
         shown: list[Batch] = []
         broken: Exception | None = None
@@ -55,7 +68,7 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
                     newest = max(newest, batch.timestamp)
                 end = max(end, batch.next)
         except CorruptRecordException as error:
-            broken = error  # what stands before it is good, and is handed over first
+            broken = error  # the batches before it are good, and are handed over first
         records, offsets, damaged = _readable(raw, shown)
         if damaged is not None:
             broken, end = damaged[0], max(start, damaged[1].base)
@@ -63,13 +76,13 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
             first = int(np.searchsorted(offsets, start))
             records, offsets = records[first:], offsets[first:]
         if end > start:
-            self.next_fetch_offset = end  # of whole batches: records at their end may be compacted away
+            self.next_fetch_offset = end  # of whole batches: their last records may be compacted away
             yield Chunk(topic, partition, start, end, _numbered(offsets), records, newest)
         if broken is not None:
             raise CorruptRecordException(f"{topic}/{partition}: {broken}") from broken
 
     def _hidden(self, raw: bytes, batch: Batch) -> bool:
-        """Whether a batch holds no records for us: transaction markers, and aborted transactions."""
+        """Return whether a batch holds no records for us: a transaction marker, or an aborted transaction."""
         control = bool(batch.attributes & CONTROL)
         if self._isolation_level == fetcher.READ_COMMITTED and batch.producer >= 0:
             self._consume_aborted_up_to(batch.base)
@@ -88,18 +101,18 @@ _NONE: Final[NDArray[np.int64]] = np.zeros(0, np.int64)
 def _readable(
     raw: bytes, shown: list[Batch]
 ) -> tuple[Records, NDArray[np.int64], tuple[Exception, Batch] | None]:
-    """Return the records up to the first batch that cannot be read, and what is wrong with which."""
+    """Return the records before the first unreadable batch, their offsets, and the error with that batch."""
     damaged = None
     while shown:
         try:
             return *records_of(raw, shown), damaged
-        except Exception as error:  # noqa: BLE001 - whatever a damaged payload makes of its decompressor
+        except Exception as error:  # noqa: BLE001 - a damaged payload may raise anything in its decompressor
             damaged = error, shown.pop()
     return Records(b"", _NONE, _NONE), _NONE, damaged
 
 
 def _numbered(offsets: NDArray[np.int64]) -> Sequence[int]:
-    """Return offsets as a range where none is missing."""
+    """Return offsets as a range if none is missing."""
     if not len(offsets):
         return range(0)
     first, last = int(offsets[0]), int(offsets[-1])

@@ -1,7 +1,7 @@
-"""Record batches as Kafka sends them: where each record's value lies, without an object a record.
+"""Finds the value of each record in Kafka's record batches, without an object per record.
 
-The layout is that of Kafka's message format v2 (KIP-98): a header of 61 bytes, then records of variable
-length integers, perhaps compressed as a whole.
+The layout is Kafka's message format v2 (KIP-98): a header of 61 bytes, then records made of variable-length
+integers, optionally compressed as a whole.
 """
 
 import struct
@@ -25,8 +25,8 @@ TRANSACTIONAL: Final = 0x10
 _CODEC: Final = 0x07
 
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
-_OVERHEAD: Final = 12  # bytes of a batch that its length does not count
-_CHECKED_FROM: Final = 21  # the checksum is of what follows it
+_OVERHEAD: Final = 12  # bytes of a batch that its length does not include
+_CHECKED_FROM: Final = 21  # the checksum covers what follows it
 _MAGIC_AT: Final = 16
 _MAGIC: Final = 2
 
@@ -39,12 +39,12 @@ _DECODERS: Final[dict[int, tuple[str, Callable[[], bool], Callable[[bytes], byte
 
 
 class Batch(NamedTuple):
-    """The header of one batch and where it lies: ``begin <= place < end`` of the bytes that were fetched."""
+    """The header of one batch and where it lies: bytes ``begin`` up to ``end`` of those fetched."""
 
     begin: int
     end: int
     base: int  # offset of its first record
-    next: int  # the offset behind the batch, also where its last records are compacted away
+    next: int  # the offset behind the batch, even if its last records were compacted away
     attributes: int
     producer: int
     timestamp: int  # the newest, epoch milliseconds
@@ -52,12 +52,12 @@ class Batch(NamedTuple):
 
 
 def batches(raw: bytes, *, check: bool) -> Iterator[Batch]:
-    """Walk the batches of a fetch; the last one may be cut off by the broker, and is not given then.
+    """Yield the batches of a fetch, without the last one if the broker cut it off.
 
     Raises
     ------
     aiokafka.errors.CorruptRecordException
-        When a batch is of another format, or ``check`` and a checksum does not fit.
+        When a batch has another format, or when ``check`` is set and a checksum does not match.
     """
     at, view = 0, memoryview(raw)
     while at + _MAGIC_AT < len(raw):
@@ -66,7 +66,7 @@ def batches(raw: bytes, *, check: bool) -> Iterator[Batch]:
             return
         if raw[at + _MAGIC_AT] != _MAGIC:
             raise CorruptRecordException(
-                f"a record batch is of format {raw[at + _MAGIC_AT]}, which Kafka has not written since 0.11"
+                f"a record batch has format {raw[at + _MAGIC_AT]}, which Kafka has not written since 0.11"
             )
         if end - at < _HEADER.size:
             raise CorruptRecordException("a record batch is shorter than its header")
@@ -74,18 +74,18 @@ def batches(raw: bytes, *, check: bool) -> Iterator[Batch]:
             raw, at
         )
         if check and crc32c(view[at + _CHECKED_FROM : end]) != checksum:
-            raise CorruptRecordException("the checksum of a record batch does not fit")
+            raise CorruptRecordException("the checksum of a record batch does not match")
         yield Batch(at, end, base, base + last + 1, attributes, producer, newest, count)
         at = end
 
 
 def records_of(raw: bytes, several: list[Batch]) -> tuple[Records, NDArray[np.int64]]:
-    """Return the records of batches of the present format, and the offset of each.
+    """Return the records of batches, and the offset of each.
 
     Raises
     ------
     aiokafka.errors.CorruptRecordException
-        When a batch does not hold what its header says.
+        When a batch does not match its header.
     """
     begins = np.array([one.begin + _HEADER.size for one in several])
     ends = np.array([one.end for one in several])
@@ -99,10 +99,10 @@ def records_of(raw: bytes, several: list[Batch]) -> tuple[Records, NDArray[np.in
     bases = np.array([one.base for one in several])
     total = int(counts.sum())
     if counts.min() < 0 or total > len(buffer):  # no record is shorter than a byte
-        raise CorruptRecordException("a record batch says that it holds more records than bytes")
+        raise CorruptRecordException("a record batch claims more records than it has bytes")
     found = np.empty((3, total), np.int64)
     if not _index(np.frombuffer(buffer, np.uint8), begins, ends, counts, bases, found):
-        raise CorruptRecordException("a record batch does not hold what its header says")
+        raise CorruptRecordException("a record batch does not match its header")
     return Records(buffer, found[0], found[1]), found[2]
 
 
@@ -113,19 +113,19 @@ def _payload(raw: bytes, batch: Batch) -> bytes:
         return packed
     if number not in _DECODERS or not _DECODERS[number][1]():
         name = _DECODERS[number][0] if number in _DECODERS else f"number {number}"
-        raise UnsupportedCodecError(f"no library for the compression {name} is installed")
+        raise UnsupportedCodecError(f"no library for {name} compression is installed")
     return bytes(_DECODERS[number][2](packed))
 
 
 @unlocked
 def _index(buffer: Bytes, begins: Ints, ends: Ints, counts: Ints, bases: Ints, found: Ints) -> bool:
-    """Write begin and end of the value and the offset of every record; False where a batch is malformed."""
+    """Write the begin and end of each value, and its offset; False when a batch is malformed."""
     row = 0
     for batch in range(len(begins)):
         at, end = begins[batch], ends[batch]
         for _ in range(counts[batch]):
             length, at = _varint(buffer, at, end)
-            if at < 0 or not 0 <= length <= end - at:  # compared so that no sum can overflow
+            if at < 0 or not 0 <= length <= end - at:  # written so that no sum can overflow
                 return False
             behind = at + length
             _, at = _varint(buffer, at + 1, behind)  # behind the attributes: the time stamp
@@ -150,7 +150,7 @@ def _index(buffer: Bytes, begins: Ints, ends: Ints, counts: Ints, bases: Ints, f
 
 @unlocked
 def _varint(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
-    """Return a zigzag number of variable length and the place behind it, -1 where it does not end."""
+    """Return a zigzag variable-length integer and the place behind it, -1 when it does not end."""
     found = 0
     shift = 0
     while at < end and shift < 64:

@@ -1,7 +1,7 @@
-"""Refuses to run the chunk lane on versions of Faust and aiokafka that it was not written for.
+"""Refuses to run the chunk lane on versions of Faust and aiokafka other than those it was written for.
 
-The lane overrides private names of both. An upgrade that changes one of them must fail at import, not
-lose records: the versions are pinned and the parameters of everything overridden or called are compared.
+The lane overrides private names of both. An upgrade that changes one of them must fail on import instead of
+losing records: versions are pinned, and the parameters of everything overridden or called are compared.
 """
 
 import inspect
@@ -39,11 +39,11 @@ SHAPES: Final[dict[Any, str]] = {
 
 
 class UnknownVersionError(ImportError):
-    """Faust or aiokafka is not the version that the chunk lane was written for."""
+    """Faust or aiokafka is not a version that the chunk lane was written for."""
 
 
 def check() -> None:
-    """Compare what is installed with what the lane relies on.
+    """Compare the installed versions with those that the lane relies on.
 
     Raises
     ------
@@ -54,17 +54,18 @@ def check() -> None:
         found = version(name)
         if found != pinned:
             raise UnknownVersionError(
-                f"{name} {found} is installed, the chunk lane is made for {pinned}: "
-                "install what requirements.lock names"
+                f"{name} {found} is installed, but the chunk lane requires {pinned}: "
+                "install the versions in requirements.lock"
             )
     for function, expected in SHAPES.items():
         found = " ".join(inspect.signature(function).parameters)
         if found != expected:
             raise UnknownVersionError(
-                f"{function.__qualname__}({found}) has changed, the chunk lane expects ({expected})"
+                f"{function.__qualname__}({found}) has changed; the chunk lane expects ({expected})"
             )
     named = fetcher.Fetcher._proc_fetch_request.__code__.co_names  # noqa: SLF001
     if not {"MemoryRecords", "PartitionRecords"} <= set(named):
-        raise UnknownVersionError("aiokafka's fetcher no longer makes the records that the lane replaces")
-    if "isolation_level" not in inspect.signature(AIOKafkaConsumer.__init__).parameters:
-        raise UnknownVersionError("AIOKafkaConsumer no longer takes isolation_level")
+        raise UnknownVersionError("aiokafka's fetcher no longer creates the records that the lane replaces")
+    for name in ("isolation_level", "value_deserializer"):
+        if f"_{name}" not in AIOKafkaConsumer.start.__code__.co_names:
+            raise UnknownVersionError(f"AIOKafkaConsumer no longer takes {name} when it starts")

@@ -1,4 +1,4 @@
-"""Blocks of all source partitions become closed steps with one value a series.
+"""Blocks of all source partitions become closed steps with one value per series.
 
 May import rollup, decode and process.
 """

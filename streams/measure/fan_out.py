@@ -1,8 +1,8 @@
-"""From what was counted per path and per call to every scope and edge of one shard that these touch.
+"""Adds the counts of paths and calls up to the scopes and edges of one shard.
 
-A request is counted once, under its path. Only when a step closes are the sums of its paths added to
-the account, service, route, function and client they touch and to the edges between them, so that the
-number of scopes costs nothing per event or per bucket.
+A request is counted once, under its path. Only when a step closes are the sums of paths added to their
+account, service, route, function and client, and to the edges between these. So the number of scopes costs
+nothing per event or per bucket.
 """
 
 import sys
@@ -27,7 +27,7 @@ from streams.decode.touched import (
 from streams.rollup.grouping import add_rows
 
 Latency = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
-"""Rows, bins and counts of sparse histograms; a pair of row and bin may come more than once."""
+"""Rows, bins and counts of sparse histograms; a pair of row and bin may repeat."""
 
 Tag = tuple[int, str, str]
 """Id or row, key, text."""
@@ -52,12 +52,12 @@ _KINDS: Final = len(PATH_SCOPES) + len(PATH_EDGES)
 _MEASURED: Final = tuple(PATH_SCOPES.index(kind) for kind in (ACCOUNT, SERVICE, ROUTE, CLIENT))
 _FUNCTION: Final = PATH_SCOPES.index(FUNCTION)
 _ROUTE: Final = PATH_SCOPES.index(ROUTE)
-# Which measure a layer is of, by its place among LATENCIES. The function is for a function what the whole
-# request is for what stands in front of it.
+# The measure of each layer, as its place in LATENCIES. The time in the function is a function's latency,
+# the time of the whole request that of the scopes in front of it.
 _MEASURE_OF_LAYER: Final = np.zeros(LAYERS, np.int64)
 _MEASURE_OF_LAYER[IN_CODE] = LATENCIES.index(Measure.LATENCY_CODE)
 _MEASURE_OF_LAYER[IN_AUTH] = LATENCIES.index(Measure.LATENCY_AUTH)
-# What tells a fatal error or a throttle from others belongs to the deepest scope that is known.
+# The tag of a fatal error or a throttle belongs to the deepest known scope.
 _DEEPEST: Final = tuple(PATH_SCOPES.index(kind) for kind in (FUNCTION, SERVICE, ROUTE))
 
 
@@ -68,13 +68,13 @@ def _series_of(about: ScopeOrEdge) -> int:
 
 
 _MOST_SERIES: Final = sum(map(len, JUDGED.values())) + len(PATH_EDGES) * max(map(len, KEPT_ON_EDGES.values()))
-"""More than one name ever brings."""
+"""An upper bound of the series of one name."""
 
 
 def _by_use(
     ids: NDArray[np.int64], used: NDArray[np.float64], names: Sequence[Path | Call]
 ) -> NDArray[np.int64]:
-    """Return each id once, those that were used most first: the same whoever reported first."""
+    """Return each id once, the most used first, independent of the order of sources."""
     distinct, place = np.unique(ids, return_inverse=True)
     times = np.bincount(place, used).tolist()
 
@@ -89,23 +89,23 @@ def _by_use(
 class FanOut:
     """The scopes and edges of one shard, by row, and the rows that each path and call is added to.
 
-    Past ``most`` series new scopes and edges are folded into ``other``: those of a step that are used least,
-    since they are added last. A scope that was folded stays so, whatever the settings say later: its counts
-    are in the row of the others.
+    Beyond ``most`` series, new scopes and edges are folded into ``other``: the least used of a step, since
+    they are added last. A folded scope stays folded even if the setting is raised: its counts are in the
+    shared row.
 
     Parameters
     ----------
     shard, shards
-        Whose scopes and edges have rows: those of this shard out of so many.
+        Number of the shard whose scopes and edges have rows, and how many shards there are.
     most
-        Series that are kept apart; beyond these every target may have one more edge of each kind.
+        Series that are kept apart; beyond it, each target may have one more edge of each kind.
 
     Attributes
     ----------
     series
-        How many there are, business values left out.
+        Their number, without business values.
     folded
-        Scopes and edges that were folded.
+        Number of scopes and edges that were folded.
     """
 
     def __init__(self, shard: int, shards: int, most: int = sys.maxsize) -> None:
@@ -116,18 +116,18 @@ class FanOut:
         self.folded = 0
         self._most = most
         self._row_of: dict[ScopeOrEdge, int] = {}
-        # All by id. Places are rows counted from 1; 0 takes what nobody in this shard wants.
+        # All by id. Places are rows counted from 1; 0 stands for a scope of another shard.
         self._places = np.zeros((0, _KINDS), np.int32)
         self._latency_places = np.zeros((0, LAYERS, len(_MEASURED)), np.int32)
         self._tagged = np.zeros(0, np.int64)  # rows, -1 for none
         self._added = np.zeros(0, np.bool_)
-        self._order: list[int] = []  # ids as they were added: what rows follow from
-        self._turns: list[int] = []  # places in that order from which on names were folded, or no longer
+        self._order: list[int] = []  # ids as they were added, which determine the rows
+        self._turns: list[int] = []  # places in that order at which folding started or stopped
         self._full = False
         self._kept = np.zeros((0, len(SUMMED)))  # (rows, columns) 1 where the measure is kept
 
     def row_of(self, about: ScopeOrEdge) -> int | None:
-        """Return the row of a scope or edge; None for one that is of another shard or did not come yet."""
+        """Return the row of a scope or edge; None if it belongs to another shard or has not appeared."""
         return self._row_of.get(about)
 
     def add(
@@ -136,16 +136,16 @@ class FanOut:
         ids: NDArray[np.int64],
         used: NDArray[np.float64] | None = None,
     ) -> None:
-        """Give rows to the names of a step; those that have some stay as they are.
+        """Give rows to the new names of a step.
 
         Parameters
         ----------
         names
-            All by id; the path of a call is an id among them.
+            All names by id; the path of a call is such an id.
         ids
-            Of the step.
+            Those of the step.
         used
-            How often each was: when not all can be kept apart, those that were used most are.
+            How often each was used: the most used are kept apart if not all can be.
         """
         self._make_room(len(names))
         fresh = ids[~self._added[ids]]
@@ -154,7 +154,7 @@ class FanOut:
         if used is not None and self.series + len(fresh) * _MOST_SERIES > self._most:
             fresh = _by_use(fresh, used[~self._added[ids]], names)
         else:
-            fresh = np.unique(fresh)  # a snapshot between may have sorted the ids of the step, so sort them
+            fresh = np.unique(fresh)  # sorted, because a snapshot in between may have sorted the ids
         known = len(self.scopes)
         for number in fresh.tolist():
             if (self.series >= self._most) != self._full:
@@ -164,11 +164,11 @@ class FanOut:
         self._keep(known)
 
     def order(self) -> tuple[NDArray[np.int64], list[int]]:
-        """Return what ``restore`` takes: the rows follow from it, and from the names."""
+        """Return the arguments of ``restore``, which with the names determine the rows."""
         return np.array(self._order, np.int64), self._turns
 
     def restore(self, names: Sequence[Path | Call], order: NDArray[np.int64], turns: Sequence[int]) -> None:
-        """Give the rows again that were given before, in a fan-out that has none."""
+        """Restore the rows, in a fan-out that has none."""
         self._make_room(len(names))
         for at, number in enumerate(order.tolist()):
             if at in turns:
@@ -206,7 +206,7 @@ class FanOut:
         self._order.append(number)
 
     def _keep(self, known: int) -> None:
-        """Say what is kept of the rows that came since there were ``known``."""
+        """Set which measures are kept of the rows from ``known`` on."""
         kept = np.zeros((len(self.scopes) - known, len(SUMMED)))
         for row, about in enumerate(self.scopes[known:]):
             measures = (
@@ -241,9 +241,9 @@ class FanOut:
         return row
 
     def _other(self, about: ScopeOrEdge) -> ScopeOrEdge:
-        """Return what a scope or edge is folded into: one of each kind, and of a target that is known.
+        """Return the scope or edge that another is folded into: one per kind, and per target of an edge.
 
-        It says which shard it is of, so that what is told of it is not taken for the same in another.
+        Its name includes the shard, because each shard has its own.
         """
         if isinstance(about, Scope):
             return Scope(about.kind, "", "", f"shard {self.shard}" if self.shards > 1 else "", OTHER)
@@ -256,7 +256,7 @@ class FanOut:
     def sums(self, ids: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add the sums of paths and calls, (k, len(SUMMED)), up per row: (rows, len(SUMMED)).
 
-        An id may come more than once.
+        Ids may repeat.
         """
         places = self._places[ids].ravel()
         wanted = np.flatnonzero(places)
@@ -265,7 +265,7 @@ class FanOut:
         return added
 
     def latency(self, cells: NDArray[np.int64], counts: NDArray[np.float64]) -> dict[Measure, Latency]:
-        """Return the cells of paths and calls as those of rows, apart by what they measure."""
+        """Return the cells of paths and calls as histograms of rows, by measure."""
         owners, bins = layers_of(cells)
         places = self._latency_places.reshape(-1, len(_MEASURED))[owners].ravel()
         wanted = np.flatnonzero(places)

@@ -1,4 +1,4 @@
-"""The names of blocks of all sources, as one shard numbers them: paths and calls, under one count."""
+"""Interns the names in the blocks of all sources: one shard numbers paths and calls together."""
 
 from collections.abc import Mapping
 from itertools import repeat
@@ -11,13 +11,13 @@ from streams.rollup.block import Block
 VERSION: Final = 1
 
 
-class Names:
-    """Paths and calls -> ids, in the order in which they came. ``Call.path`` is an id of these."""
+class Interner:
+    """Paths and calls -> ids, in the order in which they appeared. ``Call.path`` is such an id."""
 
     def __init__(self) -> None:
         self.known: list[Path | Call] = []
         self._ids: dict[Path | tuple[int, str], int] = {}
-        self._full: dict[str, bytes] = {}  # parts that are full
+        self._full: dict[str, bytes] = {}  # parts of a snapshot that no longer change
 
     def ids(self, block: Block) -> list[int]:
         """Return the id of every row of a block."""
@@ -25,7 +25,7 @@ class Names:
         found = list(map(get, block.paths, repeat(-1)))
         if -1 in found:
             found = [self._add(path) if at < 0 else at for path, at in zip(block.paths, found, strict=True)]
-        # a plain tuple finds its Call, and is cheaper to make
+        # a plain tuple equals its Call, and is cheaper to create
         pairs = [(found[row], table) for row, table in block.calls]
         called = list(map(get, pairs, repeat(-1)))
         if -1 in called:
@@ -40,7 +40,7 @@ class Names:
         return found
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the names in parts that stay as they are once they are full."""
+        """Return the names in parts, which no longer change once they are full."""
         first = len(self._full) * PER_PART
         for begin in range(first, len(self.known) - PER_PART + 1, PER_PART):
             self._full[f"names/{begin}"] = self._packed(begin)
@@ -53,7 +53,7 @@ class Names:
         return pack("names", VERSION, written, {})
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Take the names of a snapshot in the place of those that are here."""
+        """Replace the names by those of a snapshot."""
         self.known, self._ids, self._full = [], {}, {}
         while (part := parts.get(f"names/{len(self.known)}")) is not None:
             written, _ = unpack(part, "names", VERSION, list[tuple[Path | None, Call | None]])

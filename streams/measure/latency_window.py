@@ -1,4 +1,4 @@
-"""The p95 of a layer of every scope, over one step if that has calls enough, else over the last few."""
+"""The p95 of a layer for every scope, over one step if it has enough calls, else over the last steps."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -25,43 +25,42 @@ from detectors.state.state import pack, unpack
 from streams.measure.fan_out import Latency
 
 CALLS: Final = 200
-"""Calls a p95 rests on at least: the ten slowest of them lie above it. With one call in a hundred in a Pareto
-tail, a p95 of a hundred calls doubles by chance once in two thousand times, one of two hundred once in a
-hundred thousand.
+"""Fewest calls that a p95 rests on: the ten slowest lie above it. With one call in a hundred in a Pareto
+tail, a p95 of a hundred calls doubles by chance once in two thousand times, one of two hundred calls once in
+a hundred thousand.
 """
 
 STEPS: Final = 60
-"""Steps that are merged at most where one has too few calls: at a step of a minute, a call every 18 seconds
-has a p95. When everything becomes slow, ten slow calls lift it, however far it looks back, and after 26 it
-is certain. What is not
-enough then either has no p95.
+"""Most steps merged when one has too few calls: with steps of a minute, a call every 18 seconds suffices. If
+all calls become slow, ten of them raise the p95 however far it looks back, and after 26 it is certain. With
+fewer calls there is no p95.
 """
 
 QUANTILE: Final = 0.95
 SLOW: Final = 1 - QUANTILE
-"""Part of the calls that are slower than usual in any minute."""
+"""Share of the calls that are slower than the usual p95 in any minute."""
 
 CERTAIN: Final = 5.0
-"""A p95 is certainly higher when so many standard deviations of Poisson's more calls are slow than usual."""
+"""A p95 is certainly higher if this many Poisson standard deviations more calls are slow than usual."""
 
 TIMES: Final = 2.0
-"""And so many times as many: of how many calls are of a slow kind, chance is not all that changes it."""
+"""And if this many times as many are slow: the share of slow kinds of calls varies by more than chance."""
 
 GAIN: Final = 0.003
-"""Of the usual p95, on the logarithm: an hour in which all calls are slow raises it by a sixth."""
+"""Gain of the logarithm of the usual p95: an hour of slow calls raises the p95 by a sixth."""
 
 SETTLING: Final = 10
-"""Steps after which a first guess of it has lost its weight."""
+"""Steps after which its first estimate has lost its weight."""
 
 ROOM: Final = 4096
-"""Least cells there is room for, so that few are not sorted out at every step."""
+"""Smallest capacity in cells, so that small windows are not compacted at every step."""
 
 
 class LatencyWindow:
-    """Histograms of the last steps. A histogram merges by adding, so nothing is lost by looking back.
+    """Histograms of the last steps, which merge by adding, so that looking back is exact.
 
-    What no p95 can look back to any more is thrown away when room is needed, and is not in a snapshot. So a
-    scope costs the cells of fewer than ``CALLS`` calls and of one step, twice.
+    Histograms beyond the reach of every p95 are dropped when room is needed, and are not part of a
+    snapshot. So a scope costs at most twice the cells of ``CALLS`` calls and of one step.
 
     Parameters
     ----------
@@ -71,9 +70,9 @@ class LatencyWindow:
     Attributes
     ----------
     certain
-        (scopes,) whether the p95 last returned is certainly what it says. Where calls are of two kinds, say
-        a few scans among many gets, and the scans are about a twentieth, the p95 jumps from the one to the
-        other by chance. Then hardly more calls than usual are slower than the usual p95.
+        (scopes,) whether the p95 last returned is beyond chance. If calls are of two kinds, say scans among
+        gets, and about a twentieth are scans, the p95 jumps between the two by chance; but then hardly
+        more calls than usual are slower than the usual p95.
     """
 
     VERSION = 3
@@ -84,24 +83,24 @@ class LatencyWindow:
         self._forget()
 
     def _forget(self) -> None:
-        self._step = 0  # how many came
+        self._step = 0  # number of steps so far
         self._newest = np.zeros(0, np.int64)  # (scopes,) the newest run of each
         self._used = 0, 0  # runs and cells
         self._runs = np.zeros((0, COLUMNS), np.int64)
         self._cells = np.zeros((0, 2), np.int32)
-        self._usual = np.zeros(0)  # (scopes,) usual p95, logarithm of milliseconds
-        self._learnt = np.zeros(0)  # steps that it rests on
+        self._usual = np.zeros(0)  # (scopes,) logarithm of the usual p95 in milliseconds
+        self._learnt = np.zeros(0)  # steps that the usual p95 rests on
         self.certain = np.zeros(0, bool)
 
     def p95(self, latency: Latency, scopes: int) -> NDArray[np.float64]:
-        """Take in the histograms of a step; return (scopes,) milliseconds, NaN where too few calls say it.
+        """Add the histograms of a step; return (scopes,) milliseconds, NaN where there are too few calls.
 
         Parameters
         ----------
         latency
             Rows, bins and counts of the step, sparse. Counts are whole numbers.
         scopes
-            How many rows there are.
+            Number of rows.
         """
         self._step += 1
         found = np.full(scopes, -1)
@@ -119,7 +118,7 @@ class LatencyWindow:
         return np.where(found >= 0, MIDDLES[found], np.nan)
 
     def _compare(self, which: tuple[int, int], reach: Reach, found: NDArray[np.int64]) -> None:
-        """See how many calls are slower than the usual p95, and learn what is usual (Robbins and Monro)."""
+        """Count the calls slower than the usual p95, and update that (Robbins and Monro)."""
         rows = np.flatnonzero(found >= 0)
         fresh = rows[self._learnt[rows] == 0]
         self._usual[fresh] = np.log(MIDDLES[found[fresh]])
@@ -136,7 +135,7 @@ class LatencyWindow:
         self._learnt[rows] += 1
 
     def _make_room(self, more: int, scopes: int) -> None:
-        """Make room for ``more`` cells of so many scopes."""
+        """Make room for ``more`` cells and this many scopes."""
         if scopes > len(self._newest):
             fresh = np.full(scopes - len(self._newest), -1)
             self._newest = np.concatenate((self._newest, fresh))
@@ -147,7 +146,7 @@ class LatencyWindow:
             self._take(*self._needed(self._step), more)
 
     def _needed(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Return the runs that a p95 in ``step`` or later may look back to and their cells, in order."""
+        """Return the runs within reach of a p95 in ``step`` or later, and their cells, in order."""
         runs = self._runs[: self._used[0]]
         kept = runs[needed(self._newest, (CALLS, step - STEPS + 1), runs)]
         sizes = kept[:, END] - kept[:, FIRST]
@@ -157,7 +156,7 @@ class LatencyWindow:
         return kept, cells
 
     def _take(self, runs: NDArray[np.int64], cells: NDArray[np.int32], more: int) -> None:
-        """Go on with these alone, and with room for as much again and for ``more``."""
+        """Keep only these, with room for twice as much and for ``more``."""
         self._used = len(runs), len(cells)
         self._runs = np.zeros((max(ROOM, 2 * len(runs) + more), COLUMNS), np.int64)
         self._cells = np.zeros((max(ROOM, 2 * len(cells) + more), 2), np.int32)
@@ -167,19 +166,19 @@ class LatencyWindow:
         self._runs[order, BEFORE] = np.where(rows == np.roll(rows, 1), np.roll(order, 1), -1)
         self._runs[order[:1], BEFORE] = -1
         self._newest[:] = -1
-        self._newest[rows] = order  # the last of a row is what stays
+        self._newest[rows] = order  # of equal rows, the last one is kept
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return what a p95 may still look back to."""
+        """Return the histograms within reach of a later p95, and the usual p95s."""
         runs, cells = self._needed(self._step + 1)
-        runs[:, STEP] -= self._step  # an age: what never has calls is never written again
+        runs[:, STEP] -= self._step  # an age, so that the part of an unchanged scope does not change
         known = np.flatnonzero(self._learnt)
         usual = np.stack((known, self._usual[known], self._learnt[known]))
         arrays: dict[str, NDArray[Any]] = {"runs": runs[:, :BEFORE], "cells": cells, "usual": usual}
         return {self._part: pack("latency", self.VERSION, None, arrays)}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot."""
+        """Continue from a snapshot."""
         _, arrays = unpack(parts[self._part], "latency", self.VERSION, type(None))
         self._forget()
         runs, cells = arrays["runs"], arrays["cells"]

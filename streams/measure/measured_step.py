@@ -1,4 +1,4 @@
-"""A closed step as the judge takes it: one value a series, whatever it is judged by."""
+"""A closed step as the judge receives it: one value per series, whatever the settings of the judge."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ Floats = NDArray[np.float64]
 
 
 class Fresh(NamedTuple):
-    """A scope or edge, or a business value of one, that a step was the first to see."""
+    """A scope or edge, or a business value of one, that first appears in a step."""
 
-    place: int  # row of the scope in a step; of a business value, its number
+    place: int  # row of the scope in a step, or number of the business value
     about: ScopeOrEdge
     value: Measure | None = None  # which business value; None: the scope itself
 
 
 class Named(NamedTuple):
-    """A series that begins, and where a step has its value."""
+    """A series that starts, and where a step holds its value."""
 
     place: int
     about: ScopeOrEdge
@@ -31,10 +31,10 @@ class Named(NamedTuple):
 
 
 class LateStep(NamedTuple):
-    """What came late for a step that was judged."""
+    """What arrived late for a step that had been judged."""
 
     start: int
-    values: Floats  # as those of ``MeasuredStep``, NaN or zero where nothing came
+    values: Floats  # as in ``MeasuredStep``, NaN or zero where nothing arrived
     of_edges: Floats
 
 
@@ -44,19 +44,21 @@ class MeasuredStep:
 
     start: int  # epoch seconds
     records: int
-    completeness: float  # share of the sources that told all; 0 where all of them had a gap
-    fresh: Sequence[Fresh]  # added before anything of this step is judged
-    values: Floats  # (n,) of the series of scopes; a p95 that may be chance is NaN
+    completeness: float  # share of the sources that are complete; 0 when all of them had a gap
+    fresh: Sequence[Fresh]  # to be added before this step is judged
+    values: Floats  # (n,) of the series of scopes; NaN for a p95 that may be due to chance
     of_edges: Floats  # (m,)
     requests: Floats  # (scopes,)
     scopes: Sequence[ScopeOrEdge]  # by row
-    tags: Mapping[tuple[int, str, str], float]  # row, key, text: how often
+    tags: Mapping[tuple[int, str, str], float]  # row, key, text -> how often
     late: Sequence[LateStep] = ()
-    hourly: tuple[Step, Floats] | None = None  # the step and its p95, (scopes,); None: for no digest
+    hourly: tuple[Step, Floats] | None = (
+        None  # the step and its (scopes,) p95; None when no digest needs them
+    )
 
 
 def series_of(fresh: Iterable[Fresh]) -> tuple[list[Named], list[Named]]:
-    """Return the series of scopes and those of edges that begin with what is fresh, each in its order."""
+    """Return the series of scopes, and those of edges, that start with what is fresh, each in order."""
     of_scopes: list[Named] = []
     of_edges: list[Named] = []
     for place, about, value in fresh:

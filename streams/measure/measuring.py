@@ -1,6 +1,6 @@
-"""Blocks become closed steps with one value a series: the part of detect that no setting of the judge moves.
+"""Blocks become closed steps with one value per series, independent of the settings of the judge.
 
-Whoever judges the same history many times measures it once (``recording.py``).
+So history that is judged many times is measured once (``streams/tune/recording.py``).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,9 +20,9 @@ from streams.measure.series_rows import SeriesRows
 from streams.measure.steps import Step, Steps
 from streams.rollup.block import Block
 
-PULSE_MEMORY = 1 / 60  # weight of the newest step in the running mean of records a step
+PULSE_MEMORY = 1 / 60  # weight of the newest step in the running mean of records per step
 CERTAIN_RECORDS = 20.0
-"""A step without a record where so many are usual is a gap: by chance it is one in e^20, in pairs in e^10."""
+"""A step without records where this many are usual is a gap: the chance is e^-20, e^-10 in pairs."""
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -36,9 +36,9 @@ class Measuring:
     Parameters
     ----------
     sources
-        Every source partition that feeds it; a step is closed when all of them have passed it.
+        Every source partition that feeds it; a step closes when all of them have passed it.
     settings
-        Their ``time`` and ``rollup`` sections are gone by.
+        Only the ``time`` and ``rollup`` sections matter.
     """
 
     VERSION = 8
@@ -50,7 +50,7 @@ class Measuring:
         self._forget_rows()
 
     def _forget_rows(self) -> None:
-        # rows of the scopes whose series there are, in their order; of a business value, ~its number
+        # scopes that have series, by row, in order of their series; of a business value, ~its number
         self._added: list[int] = []
         self._known = np.zeros(0, bool)  # the same as a mask over rows
         self._known_values = np.zeros(0, bool)  # and over business values
@@ -59,11 +59,11 @@ class Measuring:
 
     @property
     def series(self) -> int:
-        """How many series there are."""
+        """The number of series."""
         return len(self._of_scopes) + len(self._of_edges)
 
     def feed(self, blocks: Iterable[Block]) -> Iterator[MeasuredStep]:
-        """Take blocks in; give every step that they complete."""
+        """Merge blocks; yield every step that they complete."""
         for step in self.steps.feed(blocks):
             yield self._measure(step)
 
@@ -77,7 +77,7 @@ class Measuring:
                 for measure, window in zip(LATENCIES, self._latency, strict=True)
             ]
         )
-        # what may be chance is no measurement: the last minutes would get used to it before it is certain
+        # what may be due to chance is left out: recent levels would adapt to it before it is certain
         certain = np.stack([window.certain for window in self._latency])
         return MeasuredStep(
             start=step.start,
@@ -94,23 +94,25 @@ class Measuring:
         )
 
     def _late(self, one: Step) -> LateStep:
-        """Return what came late: a quantile of it cannot be added to the one that was told."""
+        """Return what arrived late, without quantiles: they cannot be added to those already reported."""
         nothing = np.full((len(LATENCIES), len(one.sums)), np.nan)
         of_scopes = self._of_scopes.values(one.sums, nothing, one.values)
         return LateStep(one.start, of_scopes, self._of_edges.values(one.sums, nothing, one.values))
 
     def _completeness(self, step: Step) -> float:
-        """Return which share of a step's data there is: of its sources, and none where all of them had a gap.
+        """Return the share of a step's sources that are complete, or 0 when all of them had a gap.
 
-        A source that lags holds the step back, so that a closed one has all sources: each passed it, or said
-        that it is idle. What comes after all is late, and corrects what was told.
+        A source that lags holds the step open, so each source of a closed step has passed it or is idle. What
+        arrives afterwards is late and becomes a correction.
         """
         pulse = self._pulse
-        self._pulse += PULSE_MEMORY * (step.records - pulse)  # of gaps too: no night is a gap for ever
+        self._pulse += PULSE_MEMORY * (
+            step.records - pulse
+        )  # gaps included: no quiet night is a gap for ever
         return 0.0 if step.records == 0 and pulse >= CERTAIN_RECORDS else step.completeness
 
     def _new(self, step: Step) -> list[Fresh]:
-        """Return what this step saw first, in an order that does not depend on who reported first."""
+        """Return what first appears in this step, in an order independent of the order of sources."""
         active: NDArray[np.bool_] = np.any(step.sums != 0, axis=1)
         active[: len(self._known)] &= ~self._known[: len(active)]
         scopes = self.steps.scopes
@@ -146,14 +148,14 @@ class Measuring:
         self._known_values[[~row for row in self._added if row < 0]] = True
 
     def settled(self) -> dict[str, bytes]:
-        """Return the parts of a snapshot that change when a step is closed, and only then."""
+        """Return the parts of a snapshot that change only when a step closes."""
         parts = {"detect": pack("detect", self.VERSION, _Meta(self._added, self._pulse), {})}
         for window in self._latency:
             parts |= window.snapshot()
         return parts
 
     def restore(self, parts: Mapping[str, bytes]) -> list[Fresh]:
-        """Go on from ``settled`` and the snapshot of ``steps``; return all whose series there are."""
+        """Continue from ``settled`` and the snapshot of ``steps``; return everything that has series."""
         meta, _ = unpack(parts["detect"], "detect", self.VERSION, _Meta)
         self.steps.restore(parts)
         self._forget_rows()

@@ -1,4 +1,4 @@
-"""Which number of a step belongs to which series."""
+"""Picks the value of each series from a step."""
 
 from collections.abc import Sequence
 
@@ -15,19 +15,19 @@ class SeriesRows:
     def __init__(self) -> None:
         self._scope = np.zeros(0, np.intp)
         self._column = np.zeros(0, np.intp)
-        self._latency = np.zeros(0, np.intp)  # the series that are latencies
-        self._layer = np.zeros(0, np.intp)  # of these, the place of each among LATENCIES
-        self._value = np.zeros(0, np.intp)  # the series that are business values
-        self._number = np.zeros(0, np.intp)  # of these, the number of each among those of the steps
+        self._latency = np.zeros(0, np.intp)  # series that are latencies
+        self._layer = np.zeros(0, np.intp)  # their places in LATENCIES
+        self._value = np.zeros(0, np.intp)  # series that are business values
+        self._number = np.zeros(0, np.intp)  # their numbers in ``Steps.values``
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of series."""
         return len(self._scope)
 
     def add(self, series: Sequence[Series], scopes: Sequence[int]) -> None:
         """Append series.
 
-        ``scopes`` are the rows of their scopes or edges; of a business value, its number among those.
+        ``scopes`` are the rows of their scopes or edges; for a business value, its number.
         """
         first = len(self)
         values = [(first + n, scopes[n]) for n, one in enumerate(series) if one.measure.key]
@@ -45,7 +45,7 @@ class SeriesRows:
     def values(
         self, sums: NDArray[np.float64], p95: NDArray[np.float64], amounts: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return one value a series.
+        """Return one value per series.
 
         Parameters
         ----------

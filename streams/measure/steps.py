@@ -1,4 +1,4 @@
-"""Merges the blocks of all source partitions into steps, and closes a step when every source passed it."""
+"""Merges the blocks of all source partitions into steps; a step closes once every source has passed it."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,18 +17,18 @@ from detectors.state.state import pack, unpack
 from streams.decode.cells import renumbered
 from streams.decode.values import Value
 from streams.measure.fan_out import FanOut, Latency
-from streams.measure.interner import Names
+from streams.measure.interner import Interner
 from streams.measure.value_rows import ValueRows
 from streams.rollup.block import Block
-from streams.rollup.summary import Counts, Sums, no_values
+from streams.rollup.counts import Counts, Sums, no_values
 
 
 class LostBlockError(RuntimeError):
-    """A block of a source is missing: the numbers that follow would be wrong, so nothing follows."""
+    """A block of a source is missing: all later figures would be wrong, so processing stops."""
 
 
 class StrayBlockError(ValueError):
-    """A block of another shard, or made for another number of shards."""
+    """A block belongs to another shard, or to another number of shards."""
 
 
 log = structlog.get_logger("uneri.steps")
@@ -39,21 +39,21 @@ _NOTHING_MEASURED: Latency = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.z
 
 @dataclass(slots=True)
 class Step:
-    """All that was counted in one step, over all sources. Rows are those of ``Steps.scopes``."""
+    """The counts of one step over all sources. Rows are those of ``Steps.scopes``."""
 
     start: int
     sums: NDArray[np.float64]  # (scopes, len(SUMMED))
     values: NDArray[np.float64]  # amounts of ``Steps.values``
-    latency: dict[Measure, Latency]  # (rows, bins, counts), sparse; a pair of row and bin may come again
+    latency: dict[Measure, Latency]  # (rows, bins, counts), sparse; a pair of row and bin may repeat
     records: int = 0
     tags: dict[tuple[int, str, str], float] = field(default_factory=dict)
-    completeness: float = 1.0  # share of the sources that passed it, or said that they have nothing
-    late: list["Step"] = field(default_factory=list)  # what came since for steps that were closed before
+    completeness: float = 1.0  # share of the sources that passed it or are idle
+    late: list["Step"] = field(default_factory=list)  # corrections of steps that had closed
 
 
 @dataclass(slots=True)
 class _Open:
-    """What was counted so far in a step that is open. Ids are those of ``Names``."""
+    """The counts of an open step. Ids are those of ``Interner``."""
 
     records: int = 0
     counts: Counts = field(default_factory=Counts)
@@ -62,7 +62,7 @@ class _Open:
 
 @dataclass(slots=True)
 class _Source:
-    sequence: int = -1  # of the newest block taken in
+    sequence: int = -1  # of the newest block merged
     watermark: int | None = None
     idle: bool = False
 
@@ -82,29 +82,29 @@ class _OpenState(msgspec.Struct, array_like=True):
 class _Meta(msgspec.Struct, array_like=True):
     sources: dict[str, _SourceState]
     open: list[_OpenState]
-    late_open: list[tuple[int, list[_OpenState]]]  # by the step that they are told with
+    late_open: list[tuple[int, list[_OpenState]]]  # by the step that they are reported with
     closed: int | None
     late: int
-    shard: tuple[int, int] | None  # and how many there are
+    shard: tuple[int, int] | None  # its number, and how many shards there are
     values: list[Value]
     turns: list[int]
 
 
 class Steps:
-    """Open steps of one shard. Which shard that is, its blocks say.
+    """Open steps of one shard, which its first block determines.
 
-    What a step counted is kept per path and per call, and fanned out to scopes and edges once: when it
-    closes.
+    Counts of a step are kept per path and per call. They are fanned out to scopes and edges once, when the
+    step closes.
 
     Parameters
     ----------
     sources
         Every source partition that feeds this shard. A step stays open until each of them has passed its
-        end or said that it is idle.
+        end or is idle.
     width
         Seconds of a step.
     most
-        Series that are kept apart; past these, what is used least is folded into ``other``.
+        Series that are kept apart; beyond it, the least used are folded into ``other``.
     """
 
     VERSION = 9
@@ -112,35 +112,35 @@ class Steps:
     def __init__(self, sources: Sequence[str], width: int, most: int = sys.maxsize) -> None:
         self.width = width
         self._most = most
-        self.late = 0  # records that came after their step had been judged
-        self._names = Names()
-        self._fan_out: FanOut | None = None  # until the first block says of which shard
-        self._value_names: dict[Value, int] = {}  # ids, in the order in which they came
+        self.late = 0  # records that arrived after their step had been judged
+        self._names = Interner()
+        self._fan_out: FanOut | None = None  # None before the first block
+        self._value_names: dict[Value, int] = {}  # ids, in the order in which they appeared
         self._value_rows: ValueRows | None = None
         self._sources = {source: _Source() for source in sources}
         self._open: dict[int, _Open] = {}
-        # what came late, by the step that it is told with, then by the step that it is of
+        # corrections, by the step that they are reported with, then by the step that they correct
         self._late: dict[int, dict[int, _Open]] = {}
         self._closed: int | None = None  # end of the newest closed step
 
     @property
     def scopes(self) -> list[ScopeOrEdge]:
-        """Scopes and edges by row, as far as they came up in closed steps."""
+        """Scopes and edges by row, those that appeared in closed steps."""
         return self._fan_out.scopes if self._fan_out else []
 
     @property
     def values(self) -> list[tuple[int, Measure]]:
-        """Business values by number: the row of the scope and which value of it, as far as they came up."""
+        """Business values by number: row of the scope, and measure; those that appeared in closed steps."""
         return self._value_rows.series if self._value_rows else []
 
     @property
     def opened(self) -> int:
-        """How many steps are open."""
+        """The number of open steps."""
         return len(self._open)
 
     @property
     def levels(self) -> dict[str, int]:
-        """How far each source is that has spoken and holds time back, epoch seconds."""
+        """The watermark of each source that holds time back, epoch seconds."""
         return {
             name: source.watermark
             for name, source in self._sources.items()
@@ -149,34 +149,34 @@ class Steps:
 
     @property
     def folded(self) -> int:
-        """How many scopes and edges are counted under ``other``."""
+        """The number of scopes and edges folded into ``other``."""
         return self._fan_out.folded if self._fan_out else 0
 
     @property
     def watermark(self) -> int | None:
-        """The event time up to which every source is complete; None until each of them has spoken."""
-        told = [source.watermark for source in self._sources.values() if not source.idle]
-        if not told:  # nobody holds time back: what the furthest has seen is complete
+        """The event time up to which every source is complete; None until each has sent a block."""
+        reported = [source.watermark for source in self._sources.values() if not source.idle]
+        if not reported:  # nothing holds time back: the furthest source decides
             return max((s.watermark for s in self._sources.values() if s.watermark is not None), default=None)
-        known = [watermark for watermark in told if watermark is not None]
-        return min(known) if len(known) == len(told) else None
+        known = [watermark for watermark in reported if watermark is not None]
+        return min(known) if len(known) == len(reported) else None
 
     def feed(self, blocks: Iterable[Block]) -> Iterator[Step]:
-        """Take blocks in and give the steps that they complete, in order.
+        """Merge blocks; yield the steps that they complete, in order.
 
-        A block that was taken in before is ignored.
+        A block that was merged before is ignored.
 
         Raises
         ------
         LostBlockError
             When a source skips a sequence number.
         StrayBlockError
-            When a block is of another shard than those before it.
+            When a block belongs to another shard than those before it.
         """
         for block in blocks:
             self._check_shard(block)
             source = self._sources.setdefault(block.source, _Source())
-            if block.idle:  # it has the number of the block before it: silence is no function of the records
+            if block.idle:  # it repeats the last number: idleness is not a function of the records
                 if block.sequence >= source.sequence:
                     source.idle = True
                     yield from self._close()
@@ -185,7 +185,7 @@ class Steps:
                 continue
             if block.sequence != source.sequence + 1 and source.sequence >= 0:
                 raise LostBlockError(
-                    f"{block.source}: block {block.sequence} follows block {source.sequence}: some are lost; "
+                    f"{block.source}: block {block.sequence} follows block {source.sequence}: blocks lost; "
                     "replay the requests topic from before that time"
                 )
             source.sequence = block.sequence
@@ -199,7 +199,7 @@ class Steps:
             self._start(block.shard, block.shards)
         elif (block.shard, block.shards) != (self._fan_out.shard, self._fan_out.shards):
             raise StrayBlockError(
-                f"{block.source}: a block of shard {block.shard} of {block.shards} came to shard "
+                f"{block.source}: a block of shard {block.shard} of {block.shards} arrived at shard "
                 f"{self._fan_out.shard} of {self._fan_out.shards}; the shards of a running app cannot be "
                 "changed: use another kafka.app"
             )
@@ -213,12 +213,12 @@ class Steps:
         if not block.records:
             return
         steps = self._open
-        told_with = self._told_with(block, start)
-        if told_with is not None:
+        reported_with = self._reported_with(block, start)
+        if reported_with is not None:
             self.late += block.records
-            if start < told_with - CORRECTED_SECONDS:
-                return  # too old to change what was told: counted, and that is all
-            steps = self._late.setdefault(told_with, {})
+            if start < reported_with - CORRECTED_SECONDS:
+                return  # too old to correct anything: only counted
+            steps = self._late.setdefault(reported_with, {})
         into = steps.get(start)
         if into is None:
             into = steps[start] = _Open()
@@ -239,12 +239,13 @@ class Steps:
             place = (rows[row], key, text)
             tags[place] = tags.get(place, 0.0) + count
 
-    def _told_with(self, block: Block, start: int) -> int | None:
-        """Return the step that a late block is told with; None when its own step can still take it in.
+    def _reported_with(self, block: Block, start: int) -> int | None:
+        """Return the step that a late block is reported with; None when its own step still accepts it.
 
-        Late is what its source says is late, also where another source holds the step open: how far others
-        are is no function of the records. It is told with the step in which its source was. A source that
-        was idle may find steps closed that it would have held open; that is told with the next.
+        A block is late if its source says so, even while another source holds the step open: the progress
+        of others is not a function of the records. It is reported with the step that its source was in. A
+        source that was idle may find steps closed that it would have held open; these are reported with the
+        next one.
         """
         passed = block.watermark - block.watermark % self.width
         if self._closed is not None and start < self._closed:
@@ -258,24 +259,24 @@ class Steps:
         if self._closed is None:
             first = min((*self._open, *self._late), default=watermark)
             if first + self.width > watermark:
-                return  # a source that began earlier may still bring a step before this one
+                return  # a source that starts earlier may still add a step before this one
             self._closed = first
         while self._closed + self.width <= watermark:
             start = self._closed
             self._closed = start + self.width
             step = self._fanned_out(start, self._open.pop(start, None))
             late = self._late.pop(start, {})
-            step.completeness = self._reported(self._closed)
+            step.completeness = self._completeness(self._closed)
             step.late = [self._fanned_out(at, counted) for at, counted in sorted(late.items())]
             yield step
 
-    def _reported(self, end: int) -> float:
-        """Return which share of the sources told all up to ``end``: idle ones have nothing to tell."""
-        said = [
+    def _completeness(self, end: int) -> float:
+        """Return the share of the sources that have passed ``end`` or are idle."""
+        complete = [
             source.idle or (source.watermark is not None and source.watermark >= end)
             for source in self._sources.values()
         ]
-        return sum(said) / len(said)
+        return sum(complete) / len(complete)
 
     def _fanned_out(self, start: int, counted: _Open | None) -> Step:
         if counted is None or self._fan_out is None or self._value_rows is None:
@@ -284,13 +285,13 @@ class Steps:
         ids, sums = counted.counts.sums.listed()
         value_ids, amounts = counted.values.listed()
         folded = self._fan_out.folded
-        # of this step alone: what is known of the next already depends on how far each source was read
+        # of this step alone: what is known of later steps depends on how far each source was read
         self._fan_out.add(self._names.known, ids, sums[:, COLUMN[Measure.REQUESTS]])
         self._value_rows.add(list(self._value_names), value_ids)
         if self._fan_out.folded and not folded:
             log.warning(
-                "too many series: from now on new names that are used least are counted as 'other'; raise "
-                "rollup.max_series, or send fewer different names",
+                "too many series: new names that are used least are now counted as 'other'; raise "
+                "rollup.max_series, or send fewer distinct names",
                 shard=self._fan_out.shard,
                 series=self._fan_out.series,
             )
@@ -304,12 +305,12 @@ class Steps:
         )
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the open steps, the names of all rows and how far each source was read."""
+        """Return the open steps, the names of all rows and the position of each source."""
         arrays: dict[str, NDArray[Any]] = {}
         opened = _packed(self._open, "", arrays)
         late = [
-            (told_with, _packed(steps, f"{_LATE}{told_with}/", arrays))
-            for told_with, steps in sorted(self._late.items())
+            (reported_with, _packed(steps, f"{_LATE}{reported_with}/", arrays))
+            for reported_with, steps in sorted(self._late.items())
         ]
         sources = {
             name: _SourceState(source.sequence, source.watermark, source.idle)
@@ -325,7 +326,7 @@ class Steps:
         return {"steps": pack("steps", self.VERSION, meta, arrays), **self._names.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot."""
+        """Continue from a snapshot."""
         meta, arrays = unpack(parts["steps"], "steps", self.VERSION, _Meta)
         self._names.restore(parts)
         self._fan_out = self._value_rows = None
@@ -340,13 +341,13 @@ class Steps:
         self._closed, self.late = meta.closed, meta.late
         self._open = _unpacked(meta.open, "", arrays)
         self._late = {
-            told_with: _unpacked(states, f"{_LATE}{told_with}/", arrays)
-            for told_with, states in meta.late_open
+            reported_with: _unpacked(states, f"{_LATE}{reported_with}/", arrays)
+            for reported_with, states in meta.late_open
         }
 
 
 def _packed(steps: Mapping[int, _Open], stem: str, arrays: dict[str, NDArray[Any]]) -> list[_OpenState]:
-    """Write the arrays of open steps into ``arrays``; return what else there is of them."""
+    """Add the arrays of open steps to ``arrays``; return the rest of their state."""
     found = []
     for start, counted in sorted(steps.items()):
         arrays |= counted.counts.arrays(f"{stem}{start}")
@@ -358,7 +359,7 @@ def _packed(steps: Mapping[int, _Open], stem: str, arrays: dict[str, NDArray[Any
 def _unpacked(states: Iterable[_OpenState], stem: str, arrays: dict[str, NDArray[Any]]) -> dict[int, _Open]:
     steps = {}
     for state in states:
-        opened = _Open(state.records, Counts().take(arrays, f"{stem}{state.start}", state.tags))
+        opened = _Open(state.records, Counts().restore(arrays, f"{stem}{state.start}", state.tags))
         opened.values.add(arrays[f"{stem}{state.start}/values"], arrays[f"{stem}{state.start}/amounts"])
         steps[state.start] = opened
     return steps

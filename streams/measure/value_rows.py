@@ -1,4 +1,4 @@
-"""The values of services, added up to the series that they are: of the service, and of its account."""
+"""Adds the business values of services up to series: of the service, and of its account."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,30 +15,30 @@ _SCOPES: Final = 2
 
 
 class ValueRows:
-    """Series of values by number, and which of them each value is added to.
+    """Series of values by number, and the series that each value is added to.
 
     Parameters
     ----------
     fan_out
-        Knows the rows of the scopes of this shard; it has seen the path of every value.
+        Has the rows of the scopes of this shard, for the path of every value.
     """
 
     def __init__(self, fan_out: FanOut) -> None:
-        self.series: list[tuple[int, Measure]] = []  # row of the scope, and which value of it
-        self.order: list[int] = []  # ids as they were added: what numbers follow from
+        self.series: list[tuple[int, Measure]] = []  # row of the scope, and measure
+        self.order: list[int] = []  # ids as they were added, which determine the numbers
         self._fan_out = fan_out
         self._added = np.zeros(0, np.bool_)
         self._number: dict[tuple[int, Measure], int] = {}
-        self._places = np.zeros((0, _SCOPES), np.int64)  # series counted from 1; 0 is of another shard
+        self._places = np.zeros((0, _SCOPES), np.int64)  # series counted from 1; 0 for another shard
 
     def add(self, names: Sequence[Value], ids: NDArray[np.int64]) -> None:
-        """Take the values of a step, by id; those that are known already stay as they are."""
+        """Add the values of a step, by id; known ones stay as they are."""
         more = len(names) - len(self._places)
         if more > 0:
             self._places = np.pad(self._places, ((0, more), (0, 0)))
             self._added = np.pad(self._added, (0, more))
         fresh = ids[~self._added[ids]]
-        for at in np.unique(fresh).tolist():  # sorted: a snapshot between may have sorted them already
+        for at in np.unique(fresh).tolist():  # sorted, because a snapshot in between may have sorted them
             value = names[at]
             for kind, scope in enumerate(scopes_of(value)):
                 row = self._fan_out.row_of(scope)
@@ -53,7 +53,7 @@ class ValueRows:
         self._added[fresh] = True
 
     def amounts(self, ids: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Add (k, COLUMNS) sums of values up to (series,) amounts. An id may come more than once."""
+        """Add (k, COLUMNS) sums of values up to (series,) amounts. Ids may repeat."""
         places = self._places[ids].ravel()
         wanted = np.flatnonzero(places)
         added = add_rows(places[wanted] - 1, sums.reshape(-1, COLUMNS)[wanted // _SCOPES], len(self.series))

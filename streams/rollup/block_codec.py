@@ -1,4 +1,4 @@
-"""A block as bytes: versioned, checksummed; equal blocks give equal bytes."""
+"""Encodes a block: versioned and checksummed; equal blocks give equal bytes."""
 
 import msgspec
 import numpy as np

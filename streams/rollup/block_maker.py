@@ -1,4 +1,4 @@
-"""Makes the blocks of a bucket: one a shard, numbered without gaps."""
+"""Makes the blocks of a bucket: one per shard, numbered without gaps."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -13,37 +13,37 @@ from streams.decode.cells import PER_ID
 from streams.decode.decoder import Decoder
 from streams.decode.paths import Call
 from streams.decode.touched import scopes_of_path, shards_of, table_of_call
-from streams.decode.values import ValueIds, scopes_of
+from streams.decode.values import scopes_of
 from streams.rollup.block import Block
-from streams.rollup.summary import Counts, Summary
+from streams.rollup.counts import Counts
+from streams.rollup.summary import Summary
 
 Ints = NDArray[np.int64]
 
-_CALL: Final[Callable[[tuple[int, str]], Call]] = partial(
-    tuple.__new__, Call
-)  # a third of what Call(…) costs
+_CALL: Final[Callable[[tuple[int, str]], Call]] = partial(tuple.__new__, Call)
+"""Makes a call at a third of the cost of ``Call(…)``."""
 
 
 class _Rows(NamedTuple):
-    """What the rows of a bucket are: those of paths, then those of calls."""
+    """The rows of a bucket, those of paths before those of calls, and the cells that they own."""
 
     path_ids: Ints
     call_ids: Ints
     callers: Ints  # the row of each call's path
     tables: Sequence[str]  # of each call
     owners: Ints  # the row of each cell
-    rest: Ints  # what is left of it then
+    bins: Ints  # layer and bin of each cell: the cell less those of the rows before
 
 
 class BlockMaker:
-    """Writes the counts of a bucket with their names, and deals them out to shards.
+    """Replaces ids by names, and splits the counts of a bucket by shard.
 
     Parameters
     ----------
     source, shards, width
         As in ``Block``.
     decoder
-        Whose names the counts refer to.
+        Whose ids the counts are kept under.
     """
 
     def __init__(self, source: str, shards: int, width: int, decoder: Decoder) -> None:
@@ -55,16 +55,15 @@ class BlockMaker:
         self.restart(0)
 
     def restart(self, sequence: int) -> None:
-        """Go on with this number, after the decoder's names were restored."""
+        """Continue with this number after the decoder's names were restored."""
         self.sequence = sequence
-        self._path_shards = np.zeros((0, self._shards), np.bool_)  # (paths, shards) which touches which
+        self._path_shards = np.zeros((0, self._shards), np.bool_)  # (paths, shards) what touches what
         self._call_shards = np.zeros((0, self._shards), np.bool_)
         self._path_of_call = np.zeros(0, np.int64)
         self._table_of_call: list[str] = []
-        self.values = ValueIds(self._decoder.paths.names, self._decoder.values)
 
     def blocks(self, bucket: int, summary: Summary, watermark: int, *, late: bool = False) -> list[Block]:
-        """Return the blocks of a bucket and count the sequence on."""
+        """Return the blocks of a bucket under the next number."""
         made = [self._block(shard, self.sequence, bucket, watermark) for shard in range(self._shards)]
         self.sequence += 1
         if not summary.records:
@@ -82,27 +81,27 @@ class BlockMaker:
         tables = [self._table_of_call[number] for number in call_ids.tolist()]
         whole.sums = np.concatenate((sums, call_sums)) if len(call_ids) else sums
         value_ids, whole.amounts = summary.values.merged()
-        whole.values = [self.values.name(number) for number in value_ids.tolist()]
+        whole.values = [self._decoder.value_ids.name(number) for number in value_ids.tolist()]
         cells, whole.counts = summary.paths.latency.merged()
-        owners, rest = _rows_of(cells, path_ids, 0)
+        owners, bins = _rows_of(cells, path_ids, 0)
         call_cells, call_counts = summary.calls.latency.merged()
         if len(call_cells):
-            call_owners, call_rest = _rows_of(call_cells, call_ids, len(path_ids))
-            owners, rest = np.concatenate((owners, call_owners)), np.concatenate((rest, call_rest))
+            call_owners, call_bins = _rows_of(call_cells, call_ids, len(path_ids))
+            owners, bins = np.concatenate((owners, call_owners)), np.concatenate((bins, call_bins))
             whole.counts = np.concatenate((whole.counts, call_counts))
         whole.tags = [
             *_tags_of_rows(summary.paths, path_ids, 0),
             *_tags_of_rows(summary.calls, call_ids, len(path_ids)),
         ]
         if self._shards > 1:
-            self._deal(made, _Rows(path_ids, call_ids, callers, tables, owners, rest))
+            self._split(made, _Rows(path_ids, call_ids, callers, tables, owners, bins))
         else:
-            whole.cells = owners * PER_ID + rest
+            whole.cells = owners * PER_ID + bins
             whole.calls = _calls(callers.tolist(), tables)
         return made
 
     def idle(self, watermark: int) -> list[Block]:
-        """Return blocks that say idle, under the number of the last blocks."""
+        """Return blocks that report an idle source, under the number of the last blocks."""
         bucket = max(0, watermark - self._width)
         made = [self._block(shard, self.sequence - 1, bucket, watermark) for shard in range(self._shards)]
         for block in made:
@@ -112,10 +111,10 @@ class BlockMaker:
     def _block(self, shard: int, sequence: int, bucket: int, watermark: int) -> Block:
         return Block(self._source, shard, self._shards, sequence, bucket, self._width, watermark)
 
-    def _deal(self, made: Sequence[Block], rows: _Rows) -> None:
-        """Give each shard its rows of the first block, which holds all of them but for calls and cells."""
+    def _split(self, made: Sequence[Block], rows: _Rows) -> None:
+        """Give each shard its rows of the first block, which holds all rows but no calls and cells yet."""
         self._learn_shards()
-        path_ids, call_ids, callers, tables, owners, rest = rows
+        path_ids, call_ids, callers, tables, owners, bins = rows
         paths, sums = made[0].paths, made[0].sums
         counts, tags = made[0].counts, made[0].tags
         values, amounts = made[0].values, made[0].amounts
@@ -132,7 +131,7 @@ class BlockMaker:
             here = [block.shard in home for home in homes]
             block.values, block.amounts = list(compress(values, here)), amounts[np.array(here, np.bool_)]
             mine = np.flatnonzero(kept[owners])
-            block.cells = row[owners[mine]] * PER_ID + rest[mine]
+            block.cells = row[owners[mine]] * PER_ID + bins[mine]
             block.counts = counts[mine]
             block.tags = [(int(row[at]), key, text, count) for at, key, text, count in tags if kept[at]]
 
@@ -154,17 +153,17 @@ class BlockMaker:
         if not fresh:
             return known
         more = np.zeros((len(fresh), self._shards), np.bool_)
-        for at, scopes in enumerate(fresh):  # an edge lives with its target, which is among the scopes
+        for at, scopes in enumerate(fresh):  # an edge goes with its target, which is one of the scopes
             more[at, list(shards_of(scopes, self._shards))] = True
         return np.concatenate((known, more))
 
 
 def _calls(paths: Iterable[int], tables: Iterable[str]) -> list[Call]:
-    return list(map(_CALL, zip(paths, tables)))  # noqa: B905 - a strict zip is no cheaper to check
+    return list(map(_CALL, zip(paths, tables)))  # noqa: B905 - checking the lengths costs too much here
 
 
 def _rows_of(cells: Ints, ids: Ints, first: int) -> tuple[Ints, Ints]:
-    """Return the row of each cell and what is left of it; the rows of ids are those from ``first`` on."""
+    """Return the row of each cell, and its layer and bin; ``first`` is the row of ``ids[0]``."""
     owners = cells // PER_ID
     row_of = np.zeros(int(ids[-1]) + 1 if len(ids) else 0, np.int64)
     row_of[ids] = np.arange(first, first + len(ids))

@@ -1,4 +1,4 @@
-"""Duplicates: ids seen inside the window of lateness."""
+"""Duplicates: event ids that were seen within the lateness."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -17,35 +17,34 @@ _FREE: Final = np.uint64(0)  # no id hashes to 0
 
 
 class Duplicates:
-    """Remembers ids until the bucket that their first event was counted in has left this stage.
+    """Remembers ids until the bucket of their first event has left this stage.
 
-    Whether a record is a duplicate is decided at its place in the order of records, so it does not
-    depend on how these are cut into runs.
+    Whether a record is a duplicate depends on its position among the records, not on how they are chunked.
     """
 
     def __init__(self) -> None:
-        # a hash table with open addressing: hashed ids, and the watermark at which each is forgotten
+        # an open-addressing hash table: hashed ids, and the watermark at which each is forgotten
         self._keys = np.zeros(_ROOM, np.uint64)
         self._until = np.zeros(_ROOM, np.int64)
         self._used = 0
 
     def __len__(self) -> int:
-        """Return how many ids are remembered, some of which may be over."""
+        """Return how many ids are stored, expired ones included."""
         return self._used
 
     def first_seen(
         self, keys: NDArray[np.uint64], until: NDArray[np.int64], watermark: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
-        """Return which records are counted: all but the duplicates.
+        """Return which records are not duplicates, (n,), and remember their ids.
 
         Parameters
         ----------
         keys
             (n,) hashed ids, 0 for none.
         until
-            (n,) watermark from which on an id seen with this record is forgotten.
+            (n,) watermark from which on the id of each record is forgotten.
         watermark
-            (n,) watermark at each record.
+            (n,) watermark after each record.
         """
         counted = np.ones(len(keys), np.bool_)
         if 2 * (self._used + len(keys)) > len(self._keys):
@@ -54,23 +53,23 @@ class Duplicates:
         return counted
 
     def purge(self, watermark: int, room: int = 0) -> None:
-        """Forget what is over, and have room for so many more."""
+        """Forget expired ids, and make room for ``room`` more."""
         here = (self._keys != _FREE) & (self._until > watermark)
         keys, until = self._keys[here], self._until[here]
         size = _ROOM
-        while size < 4 * (len(keys) + room):  # half of it is free then: the next purge is some way off
+        while size < 4 * (len(keys) + room):  # half of it stays free, so the next purge is some way off
             size *= 2
         self._keys, self._until = np.zeros(size, np.uint64), np.zeros(size, np.int64)
         self._used = 0
-        self._take(keys, until)
+        self._store(keys, until)
 
-    def _take(self, keys: NDArray[np.uint64], until: NDArray[np.int64]) -> None:
-        nothing_over = np.full(len(keys), np.iinfo(np.int64).min)
+    def _store(self, keys: NDArray[np.uint64], until: NDArray[np.int64]) -> None:
+        none_expired = np.full(len(keys), np.iinfo(np.int64).min)
         new = np.ones(len(keys), np.bool_)
-        self._used = _first_seen(keys, until, nothing_over, new, self._keys, self._until, self._used)
+        self._used = _first_seen(keys, until, none_expired, new, self._keys, self._until, self._used)
 
     def snapshot(self, watermark: int) -> dict[str, bytes]:
-        """Return what is remembered, one part for each watermark at which it is forgotten."""
+        """Return the ids, one part for each watermark at which they are forgotten."""
         self.purge(watermark)
         here = self._keys != _FREE
         keys, until = self._keys[here], self._until[here]
@@ -80,7 +79,7 @@ class Duplicates:
         }
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot."""
+        """Continue from a snapshot."""
         self.__init__()  # type: ignore[misc]
         for name, part in parts.items():
             if name.startswith("ids/"):
@@ -88,7 +87,7 @@ class Duplicates:
                 keys = arrays["keys"]
                 if 2 * (self._used + len(keys)) > len(self._keys):
                     self.purge(np.iinfo(np.int64).min, len(keys))
-                self._take(keys, np.full(len(keys), until))
+                self._store(keys, np.full(len(keys), until))
 
 
 @unlocked
@@ -101,7 +100,7 @@ def _first_seen(
     forgotten: Ints,
     used: int,
 ) -> int:
-    """Mark the duplicates in ``counted`` and remember the others; return how many are remembered."""
+    """Clear ``counted`` for duplicates and store the other ids; return how many are stored."""
     mask = np.uint64(len(known) - 1)
     for at in range(len(keys)):
         key = keys[at]

@@ -1,4 +1,4 @@
-"""Group equal whole numbers: what every summing over (bucket, path) begins with."""
+"""Groups equal whole numbers, and sums rows by group."""
 
 from typing import Any, Final
 
@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 DENSE: Final = 4
-"""Counting beats sorting up to so many cells per key."""
+"""Counting beats sorting up to this many possible values per key."""
 
 
 def group(keys: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the distinct keys, ascending, and for each key its place among them.
+    """Return the distinct keys, ascending, and (n,) the place of each key among them.
 
     Parameters
     ----------
     keys
-        (n,) numbers within 0..size-1.
+        (n,) numbers in 0..size-1.
     size
-        Bound of the keys: a small one makes it fast.
+        Bound of the keys; the smaller, the faster.
 
     Examples
     --------
@@ -36,9 +36,9 @@ def group(keys: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArra
 
 
 def add_rows(place: NDArray[np.integer[Any]], rows: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """Return (n, c) sums of the rows (k, c) that have the same place 0..n-1.
+    """Return (n, c) sums of the (k, c) rows that share a place 0..n-1.
 
-    One count over all columns at once: several times faster than ``np.add.at`` on whole rows.
+    One count over all columns is several times faster than ``np.add.at`` on whole rows.
 
     Examples
     --------

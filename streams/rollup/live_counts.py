@@ -1,13 +1,11 @@
-"""The counts of a bucket that is still open, added to event by event by compiled code.
+"""The counts of an open bucket, to which compiled code adds event by event.
 
-They say the same as ``Sums`` and ``Histograms`` of ``rollup/summary.py``, which keep what each run brought
-and merge it when they are asked: here everything is merged as it comes. All sums are of whole numbers of
-some quantum, so that no order of adding changes a bit.
+They stand in for ``Sums`` and ``Histograms`` of ``rollup/counts.py``, the reference implementation, which
+keeps the sums of each run and merges them on demand; here each event is merged at once. All amounts are
+whole multiples of a quantum, so the order of adding does not change a bit.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +16,8 @@ from detectors.state.compiled import unlocked
 from streams.decode.cells import LAYERS
 from streams.decode.columns import BACKEND, FATAL, USER, Columns
 from streams.decode.operations import READS, WRITES
-from streams.rollup.summary import Counts, Summary, Tags
+from streams.rollup.counts import Counts, Tags
+from streams.rollup.summary import Summary
 
 Ints = NDArray[np.int64]
 Rows = NDArray[np.int32]
@@ -28,7 +27,7 @@ Flags = NDArray[np.bool_]
 
 _ROOM: Final = 64
 _NONE: Final = -1
-_COUNT_BITS: Final = 20  # cells have 43 then: more than there are
+_COUNT_BITS: Final = 20  # leaves 43 bits for the cell, more than enough
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio, odd
 
 _WIDTH: Final = len(SUMMED)
@@ -54,7 +53,7 @@ class LiveSums:
         self._used = 0
 
     def _make_room(self, most: int, more: int) -> None:
-        """Have room for ids below ``most``, so many of them new."""
+        """Make room for ids below ``most``, up to ``more`` of them new."""
         if most > len(self._row_of):
             row_of = np.full(most + most // 4, _NONE, np.int32)
             row_of[: len(self._row_of)] = self._row_of
@@ -72,7 +71,7 @@ class LiveSums:
         self._used = _add_rows(ids, values, self._row_of, self._ids, self._sums, self._used)
 
     def add_events(self, columns: Columns, rows: Ints, paths: int) -> None:
-        """Add the events at ``rows``, whose paths are below ``paths``."""
+        """Add the events at ``rows``; their paths are below ``paths``."""
         self._make_room(paths, len(rows))
         self._used = _add_events(
             rows, columns.path, columns.error, columns.cold, columns.throttled, columns.busy,
@@ -80,7 +79,7 @@ class LiveSums:
         )  # fmt: skip
 
     def add_calls(self, columns: Columns, rows: Ints, calls: int) -> None:
-        """Add the table calls at ``rows``, whose ids are below ``calls``."""
+        """Add the table calls at ``rows``; their ids are below ``calls``."""
         self._make_room(calls, len(rows))
         self._used = _add_calls(
             rows, columns.call, columns.call_kind, columns.call_throttled, columns.call_rcu, columns.call_wcu,
@@ -115,7 +114,7 @@ class LiveHistograms:
                 self._grow()
 
     def add_bins(self, rows: Ints, ids: Ints, bins: NDArray[np.int16]) -> None:
-        """Add what was measured at ``rows``: of n ids the bins (n, layers), -1 for nothing."""
+        """Add the (n, layers) bins of (n,) ids at ``rows``; a bin of -1 was not measured."""
         done = 0
         while done < len(rows):
             done, self._used = _add_bins(rows, ids, bins, done, self._cells, self._counts, self._used)
@@ -132,7 +131,9 @@ class LiveHistograms:
         """Return the distinct cells, ascending, and their counts."""
         here = np.flatnonzero(self._cells >= 0)
         cells, counts = self._cells[here], self._counts[here]
-        if counts.max(initial=0.0) < 1 << _COUNT_BITS:  # one number each: several times faster to sort
+        if (
+            counts.max(initial=0.0) < 1 << _COUNT_BITS
+        ):  # packed into one number, pairs sort several times faster
             both = (cells << _COUNT_BITS) | counts.astype(np.int64)
             both.sort()
             return both >> _COUNT_BITS, (both & (1 << _COUNT_BITS) - 1).astype(np.float64)
@@ -143,32 +144,9 @@ class LiveHistograms:
 
 
 def live_summary() -> Summary:
-    """Return an empty summary that compiled code adds to."""
+    """Return an empty summary to which compiled code adds."""
     paths, calls = (Counts(LiveSums(), LiveHistograms(), Tags()) for _ in range(2))
     return Summary(paths=paths, calls=calls)
-
-
-def tally_live(columns: Columns, slot: Ints, into: Sequence[Summary], *, paths: int, calls: int) -> None:
-    """Add sums and latencies of the columns to live summaries, as ``rollup.tally.tally`` does to others."""
-    rows_of, calls_of = _by_slot(slot, len(into)), _by_slot(slot[columns.call_event], len(into))
-    for summary, rows, call_rows in zip(into, rows_of, calls_of, strict=True):
-        summary.records += len(rows)
-        of_paths: Any = summary.paths
-        of_paths.sums.add_events(columns, rows, paths)
-        of_paths.latency.add_bins(rows, columns.path, columns.bins)
-        if len(call_rows):
-            of_calls: Any = summary.calls
-            of_calls.sums.add_calls(columns, call_rows, calls)
-            of_calls.latency.add_bins(call_rows, columns.call, columns.call_bin.reshape(-1, 1))
-
-
-def _by_slot(slot: Ints, slots: int) -> list[Ints]:
-    """Return the rows of each slot, in order; a run of sparse traffic has hundreds of them."""
-    if slots == 1:
-        return [np.flatnonzero(slot == 0)]
-    order = np.argsort(slot, kind="stable")
-    bounds = np.searchsorted(slot[order], np.arange(slots + 1)).tolist()
-    return [order[first:last] for first, last in pairwise(bounds)]
 
 
 @unlocked
@@ -232,7 +210,7 @@ def _add_calls(
 
 @unlocked
 def _slot_of(cells: Ints, cell: int) -> int:
-    """Return where a cell is, or the place that it would take."""
+    """Return the slot of a cell, or the free slot that it would take."""
     mask = len(cells) - 1
     slot = np.int64((np.uint64(cell) * _SPREAD) >> np.uint64(20)) & mask
     while cells[slot] >= 0 and cells[slot] != cell:
@@ -244,7 +222,7 @@ def _slot_of(cells: Ints, cell: int) -> int:
 def _add_cells(
     new: Ints, added: Floats, begin: int, cells: Ints, counts: Floats, used: int
 ) -> tuple[int, int]:
-    """Add from ``begin`` on until half of the room is taken; return how far that was, and what is taken."""
+    """Add from ``begin`` until half of the slots are used; return where that was, and the slots used."""
     for at in range(begin, len(new)):
         if 2 * used >= len(cells):
             return at, used
@@ -260,7 +238,7 @@ def _add_cells(
 def _add_bins(
     rows: Ints, ids: Ints, bins: NDArray[np.int16], begin: int, cells: Ints, counts: Floats, used: int
 ) -> tuple[int, int]:
-    """Do as ``_add_cells`` does with the bins of each layer."""
+    """Add the bins of each layer, as ``_add_cells`` adds cells."""
     layers = bins.shape[1]
     for at in range(begin, len(rows)):
         if 2 * (used + layers) > len(cells):

@@ -1,4 +1,4 @@
-"""Arrays as few bytes: what is written to topics and checkpoints holds mostly small whole numbers."""
+"""Stores arrays in few bytes: most numbers in topics and checkpoints are small and whole."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FEW: Final = 64
-"""Fewer numbers stay as they are: looking at them costs more than their bytes."""
+"""Shorter arrays stay as they are: inspecting them costs more than their bytes."""
 
 _WHOLE: Final = (np.uint8, np.uint16, np.uint32)
 
@@ -32,7 +32,7 @@ def narrowed(values: NDArray[Any]) -> NDArray[Any]:
 def narrowed_columns(stem: str, table: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
     """Return the columns of a table that are not all 0, each narrowed, as arrays ``stem/column``.
 
-    A table of few rows is one array ``stem``.
+    A short table is one array ``stem``.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def narrowed_columns(stem: str, table: NDArray[np.float64]) -> dict[str, NDArray
 
 
 def columns_of(stem: str, arrays: dict[str, NDArray[Any]], rows: int, columns: int) -> NDArray[np.float64]:
-    """Return the (rows, columns) table that ``narrowed_columns`` took apart."""
+    """Return the (rows, columns) table that ``narrowed_columns`` was given."""
     if stem in arrays:
         return arrays[stem]
     table = np.zeros((rows, columns))

@@ -65,11 +65,6 @@ class Simulation:
         self._draws = Draw(scenario, self._flows)
         self._writer = LineWriter(scenario, self._flows, self._draws.calls, self._draws.outcomes)
 
-    @property
-    def events_expected(self) -> int:
-        """How many requests the whole scenario has on average."""
-        return self.expected(self.start, self.end)
-
     def expected(self, start: float, end: float) -> int:
         """Return how many requests there are between two moments (epoch seconds) on average."""
         total = 0.0

@@ -11,9 +11,9 @@ from detectors.model.measures import SUMMED, Measure
 from detectors.model.scope import ScopeOrEdge
 from streams.decode.decoder import Decoder
 from streams.decode.rejected import Rejected
-from streams.measure.fanned_out import FannedOut, fan_out_block
 from streams.rollup.block import Block
 from streams.rollup.rollup import Rollup
+from tests.streams.measure.fanned_out import FannedOut, fan_out_block
 
 TIME: Final = TimeSettings()
 ALL: Final = (10**9,)

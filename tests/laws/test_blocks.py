@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from config.settings import RollupSettings as Bounds
 from streams.decode.parse import parse
 from streams.rollup.block_codec import encode_block
-from streams.rollup.summary import MAX_TAGS
+from streams.rollup.counts import MAX_TAGS
 from tests.laws.events import T0, Sent, record, seeds, steady, streams
 from tests.laws.partition import TIME, Partition, counted, fed
 

@@ -15,8 +15,9 @@ from streams.decode.columns import QUANTUM
 from streams.decode.event import LARGEST
 from streams.decode.paths import OTHER
 from streams.decode.values import parts_of
+from streams.rollup.counts import MAX_TAGS, ROOM, Histograms, Sums, Tags, count_tag
 from streams.rollup.grouping import group
-from streams.rollup.summary import MAX_TAGS, ROOM, Histograms, Summary, Sums, Tags, count_tag
+from streams.rollup.summary import Summary
 from tests.laws.events import steady
 
 numbers = st.integers(0, 2**16)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.decode.event_time import CONFIRM_FAR, CONFIRM_NEAR, DAY
 from streams.decode.rejected import RejectReason
-from streams.decode.watermark import CONFIRM_FAR, CONFIRM_NEAR, DAY
 from tests.laws.events import T0, Sent, record, seeds, steady, streams
 from tests.laws.partition import TIME, Partition, counted, fed
 

@@ -13,7 +13,7 @@ from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
 from streams.decode.columns import BACKEND, FATAL, NO_ERROR, USER, Columns, joined
 from streams.decode.decoder import Decoder
 from streams.decode.rejected import RejectReason
-from streams.rollup.tally import did_read, did_write
+from streams.rollup.counts import did_read, did_write
 from tests.streams.decode.malformed_corpus import CORPUS
 
 T0 = 1_760_000_000

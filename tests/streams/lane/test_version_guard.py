@@ -8,7 +8,7 @@ from aiokafka.consumer import fetcher
 from faust.transport import consumer
 from faust.transport.drivers import aiokafka as driver
 
-from streams.lane import version_guard as chunk_guard
+from streams.lane import version_guard
 from streams.lane.chunk_lane import ChunkConsumer
 from streams.lane.chunk_records import ChunkRecords
 
@@ -43,12 +43,14 @@ def test_the_lane_is_what_aiokafka_uses() -> None:
 
 
 def test_another_version_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(chunk_guard.VERSIONS, "aiokafka", "0.1.0")
-    with pytest.raises(chunk_guard.UnknownVersionError, match=r"aiokafka .* is installed.* made for 0\.1\.0"):
-        chunk_guard.check()
+    monkeypatch.setitem(version_guard.VERSIONS, "aiokafka", "0.1.0")
+    with pytest.raises(
+        version_guard.UnknownVersionError, match=r"aiokafka .* is installed.* requires 0\.1\.0"
+    ):
+        version_guard.check()
 
 
 def test_another_signature_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(chunk_guard.SHAPES, driver.Consumer._new_offset, "self tp generation")
-    with pytest.raises(chunk_guard.UnknownVersionError, match=r"_new_offset\(self tp\) has changed"):
-        chunk_guard.check()
+    monkeypatch.setitem(version_guard.SHAPES, driver.Consumer._new_offset, "self tp generation")
+    with pytest.raises(version_guard.UnknownVersionError, match=r"_new_offset\(self tp\) has changed"):
+        version_guard.check()

@@ -132,7 +132,7 @@ def test_a_block_of_another_number_of_shards_is_refused_with_the_remedy() -> Non
     list(steps.feed([block("a", 0, 0)]))
     other = block("a", 1, 10)
     other.shards = 2
-    with pytest.raises(StrayBlockError, match=r"shard 0 of 2 came to shard 0 of 1; .* another kafka\.app"):
+    with pytest.raises(StrayBlockError, match=r"shard 0 of 2 arrived at shard 0 of 1; .* another kafka\.app"):
         list(steps.feed([other]))
 
 

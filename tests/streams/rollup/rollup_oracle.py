@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from config.settings import TimeSettings
 from detectors.model.measures import KEPT_ON_EDGES, SOURCES_INTO, SUMMED, Measure
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
-from streams.measure.fanned_out import fan_out_block
 from streams.rollup.block import Block
+from tests.streams.measure.fanned_out import fan_out_block
 
 Totals = dict[tuple[int, ScopeOrEdge, Measure], float]
 REQUEST_SCOPES = ("account", "service", "route", "function", "client")

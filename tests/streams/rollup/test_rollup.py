@@ -18,10 +18,10 @@ from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope
 from streams.decode.decoder import Decoder
 from streams.decode.touched import shard_of
-from streams.measure.fanned_out import fan_out_block
 from streams.rollup.block import Block
 from streams.rollup.block_codec import encode_block
 from streams.rollup.rollup import Rollup
+from tests.streams.measure.fanned_out import fan_out_block
 from tests.streams.rollup.rollup_oracle import counted, tags_of, totals_of, values_of
 
 T0 = 1_760_000_000

@@ -1,4 +1,4 @@
-"""How far event time has come in one source partition, and which time stamps may move it."""
+"""Event time of one source partition, and which time stamps may advance it."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ IdOf = Callable[[int], str | None]
 
 DAY: Final = 86400.0
 CONFIRM_NEAR: Final = 2
-"""Records that must agree before time leaps ahead by up to a day, or begins."""
+"""Records that must agree before time leaps ahead by up to a day, or starts."""
 CONFIRM_FAR: Final = 32
 """Records that must agree before time leaps ahead by more than a day."""
 
@@ -23,38 +23,38 @@ def _without_id(_: int) -> None:
 
 @dataclass(slots=True)
 class Admission:
-    """What became of each stamp of a run: row numbers, in record order."""
+    """The decision on each stamp of a run: row numbers, in record order."""
 
     accepted: NDArray[np.int64]
     newest: NDArray[np.float64]  # running maximum at each accepted row
     refuted: list[int]
-    held: list[int]  # not decided yet: to be handed in again before the records that follow
+    held: list[int]  # not decided yet: pass them again before the records that follow
 
 
 class EventTime:
     """The running maximum of a partition's time stamps, guarded against wild clocks.
 
-    A stamp more than ``future`` seconds ahead of the maximum is a *leap*: either a wild clock or the end
-    of a quiet stretch, and only what follows can tell. A leap is held back. It is refuted by a record
-    that lies more than ``future`` behind it, and confirmed when ``CONFIRM_NEAR`` records in a row, itself
-    among them, lie as far ahead or further (``CONFIRM_FAR`` when the leap is longer than a day): so a
-    wild one confirms what it lies ahead of, and not itself. The first record of a partition is a leap
-    out of nothing, so that one wild stamp at the very start does not poison the partition. A record
-    that comes again under its id confirms nothing: senders repeat what they sent, wrong clock and all.
+    A stamp more than ``future`` seconds ahead of the maximum is a *leap*: either a wild clock or the end of
+    a quiet period, which only the following records can decide. So a leap is held back. A record more than
+    ``future`` behind it refutes it. ``CONFIRM_NEAR`` records in a row that lie as far ahead or further,
+    itself included, confirm it (``CONFIRM_FAR`` when it leaps more than a day): a wild stamp thus confirms
+    those it is ahead of, but not itself. The first record of a partition counts as a leap, so that one wild
+    stamp at the start does not poison the partition. A repeat of an id confirms nothing: senders repeat
+    records with their wrong clocks.
 
     Holding costs little delay: the bucket of the newest record cannot close before a later record anyway.
-    Only where each record lies more than ``future`` after the one before, a bucket closes one record later.
-    The outcome depends on the records in their order only, not on how they are cut into runs.
+    Only when every record lies more than ``future`` after its predecessor does a bucket close one record
+    later. The outcome depends on the order of the records, not on how they are chunked.
 
-    The limits of the method: two wild records in a row do move time by up to a day, or by anything at the
-    very start; further than a day it takes 32 in a row, which one record that is repeated so often is too.
-    And a straggler from before a quiet stretch, or a repeat of a record from there, that comes right after
-    the first record behind the stretch refutes that one.
+    Limits of the method: two wild records in a row do advance time by up to a day, or by any amount at the
+    start; beyond a day it takes 32 in a row, and one record repeated that often suffices. A straggler or
+    repeat from before a quiet period that arrives right after the first record behind the period refutes
+    that record.
 
     Parameters
     ----------
     future
-        Seconds that a stamp may lie ahead of the partition's newest without being doubted.
+        Seconds that a stamp may lie ahead of the partition's newest without being a leap.
     """
 
     def __init__(self, future: float) -> None:
@@ -67,11 +67,11 @@ class EventTime:
         Parameters
         ----------
         ts
-            (n,) epoch seconds in record order; those held by the run before come first.
+            (n,) epoch seconds in record order; those held back by the previous run come first.
         id_of
-            Gives the id of the record in a row; asked of few.
+            Returns the id of the record in a row; called for few.
         last
-            Nothing follows: what nobody refuted is accepted if it leaps at most a day (or starts the
+            Nothing follows: a stamp not refuted is accepted if it leaps at most a day (or starts the
             partition), and refuted if it leaps further.
         """
         newest = self.admit_all(ts)
@@ -80,11 +80,11 @@ class EventTime:
         return self._one_by_one(ts, id_of, last)
 
     def admit_all(self, ts: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Admit all stamps of a run at once, where none of them is a leap and none is held.
+        """Admit all stamps of a run at once, if none of them is a leap and none is held back.
 
         Returns
         -------
-        (n,) the running maximum; None, and nothing has happened, when a stamp needs to be decided on.
+        (n,) the running maximum; None, and no change, if stamps must be decided one by one.
         """
         if not len(ts) or not np.isfinite(self.newest):
             return None
@@ -118,7 +118,7 @@ class EventTime:
                 held = [earlier for earlier in held if stamps[earlier] <= stamp + self.future]
             held.append(row)
             if len(held) == 1 and stamp > self.newest + self.future:
-                continue  # nothing agrees with it yet
+                continue  # no other record agrees with it yet
             settle(last=False)
         if last:
             settle(last=True)
@@ -127,9 +127,9 @@ class EventTime:
         return Admission(np.array(accepted, np.int64), np.array(newest, np.float64), sorted(refuted), held)
 
     def _reached(self, held: Mapping[int, float], id_of: IdOf, *, last: bool) -> float:
-        """Return up to which time the held stamps, by row, are confirmed.
+        """Return the time up to which the held stamps, by row, are confirmed.
 
-        From the earliest on: each that is confirmed is what the next leaps ahead of.
+        It starts with the earliest: the leap of each stamp is measured from the last one confirmed.
         """
         reached = self.newest
         for stamp in sorted(held.values()):
@@ -144,24 +144,8 @@ class EventTime:
 
 
 def _agreeing(rows: Sequence[int], id_of: IdOf) -> int:
-    """Return how many records these are, each id counted once, so that no repeat agrees with itself."""
-    if len(rows) >= CONFIRM_FAR:  # a bound: whoever repeats itself so often is not held back for ever
+    """Return how many records these are, counting each id once, so that no repeat agrees with itself."""
+    if len(rows) >= CONFIRM_FAR:  # a bound: a record repeated this often is not held back for ever
         return len(rows)
     ids = [id_of(row) for row in rows]
     return len(set(filter(None, ids))) + sum(not each for each in ids)
-
-
-def watermarks(newest: NDArray[np.float64], lateness: int, width: int) -> NDArray[np.int64]:
-    """Return the watermark after each record: the newest stamp less the lateness, at a bucket's start.
-
-    Examples
-    --------
-    >>> watermarks(np.array([1045.5]), 30, 10).tolist()
-    [1010]
-    """
-    return bucket_of(newest - lateness, width)
-
-
-def bucket_of(ts: NDArray[np.float64], width: int) -> NDArray[np.int64]:
-    """Return the start of the bucket each stamp falls into, epoch seconds."""
-    return np.floor(ts / width).astype(np.int64) * width

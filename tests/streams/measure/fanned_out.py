@@ -25,10 +25,7 @@ class FannedOut:
 
 
 def fan_out_block(block: Block) -> FannedOut:
-    """Return what a block counted for each scope and edge of its shard.
-
-    ``Steps`` fans out whole steps; this is for whoever looks at a single block.
-    """
+    """Return what a block counted for each scope and edge of its shard; ``Steps`` fans out whole steps."""
     fan_out = FanOut(block.shard, block.shards)
     names: list[Path | Call] = [*block.paths, *block.calls]  # rows are ids: those of paths come first
     fan_out.add(names, np.arange(len(names)))

@@ -1,0 +1,150 @@
+"""The buckets of one source partition that records are still added to."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from heapq import heappop, heappush
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.state.compiled import COMPILES
+from streams.decode.columns import Columns
+from streams.decode.decoder import Decoder
+from streams.decode.values import parts_of
+from streams.rollup.counts import count_tag
+from streams.rollup.grouping import add_rows, group
+from streams.rollup.live_counts import live_summary
+from streams.rollup.summary import Summary
+from streams.rollup.timing import Timing
+
+Ints = NDArray[np.int64]
+Buckets = dict[int, Summary]
+
+
+class OpenBuckets:
+    """Buckets that have not closed, and corrections of buckets that have.
+
+    Parameters
+    ----------
+    width
+        Seconds of a bucket.
+    decoder
+        Whose names the columns refer to.
+    compiled
+        Whether compiled code adds to the buckets; the results are the same without it.
+    """
+
+    def __init__(self, width: int, decoder: Decoder, *, compiled: bool = COMPILES) -> None:
+        self._width = width
+        self._decoder = decoder
+        self._new: Callable[[], Summary] = live_summary if compiled else Summary
+        self._open: Buckets = {}
+        self._starts: list[int] = []  # of the open buckets, a heap: a long run opens hundreds at once
+        self._late: dict[int, Buckets] = {}  # corrections by the watermark at which their records arrived
+
+    def add(self, columns: Columns, timing: Timing, counted: NDArray[np.bool_]) -> None:
+        """Add the ``counted`` (n,) records of a run to open buckets, and late ones to corrections."""
+        rows = np.flatnonzero(counted)
+        if not len(rows):
+            return
+        slot, summaries = self._summaries(timing, rows)
+        slot_of_call, slot_of_value = slot[columns.call_event], slot[columns.value_event]
+        bounds = len(self._decoder.paths.names), len(self._decoder.calls.names)
+        n = len(summaries)
+        for summary, events, calls in zip(
+            summaries, _by_slot(slot, n), _by_slot(slot_of_call, n), strict=True
+        ):
+            summary.add(columns, events, calls, bounds)
+        self._add_values(columns, slot_of_value, summaries)
+        for row, key, text in columns.tags:
+            if slot[row] >= 0:
+                count_tag(summaries[slot[row]].paths.tags, int(columns.path[row]), key, text)
+        for row, key, text in columns.call_tags:
+            if slot_of_call[row] >= 0:
+                count_tag(summaries[slot_of_call[row]].calls.tags, int(columns.call[row]), key, text)
+
+    def _summaries(self, timing: Timing, rows: Ints) -> tuple[Ints, list[Summary]]:
+        """Return (n,) the summary of each record, -1 for records not at ``rows``, and the summaries."""
+        first = int(timing.bucket.min())
+        span = (int(timing.bucket.max()) - first) // self._width + 1
+        turn = np.where(timing.late, timing.level + 1, 0)[rows]  # 0 for a record that is in time
+        codes, place = group(
+            turn * span + (timing.bucket[rows] - first) // self._width, (len(timing.levels) + 1) * span
+        )
+        slot = np.full(len(timing.bucket), -1, np.int64)
+        slot[rows] = place
+        summaries = []
+        for turn_of, number in (divmod(each, span) for each in codes.tolist()):
+            late = self._late.setdefault(timing.levels[turn_of - 1], {}) if turn_of else None
+            summaries.append(self._summary(first + number * self._width, late))
+        return slot, summaries
+
+    def _summary(self, start: int, late: Buckets | None) -> Summary:
+        buckets = self._open if late is None else late
+        summary = buckets.get(start)
+        if summary is None:
+            summary = buckets[start] = self._new()
+            if late is None:
+                heappush(self._starts, start)
+        return summary
+
+    def _add_values(self, columns: Columns, slot: Ints, summaries: Sequence[Summary]) -> None:
+        rows = np.flatnonzero(slot >= 0)
+        if not len(rows):
+            return
+        value_ids = self._decoder.value_ids
+        ids = value_ids.ids(columns.path[columns.value_event[rows]], columns.value_key[rows])
+        keys, place = group(slot[rows] * value_ids.bound + ids, len(summaries) * value_ids.bound)
+        sums = add_rows(place, parts_of(columns.value[rows]), len(keys))
+        of, ids = np.divmod(keys, value_ids.bound)
+        bounds = np.searchsorted(of, np.arange(len(summaries) + 1)).tolist()
+        for summary, (begin, end) in zip(summaries, pairwise(bounds), strict=True):
+            if begin < end:
+                summary.values.add(ids[begin:end], sums[begin:end])
+
+    def end(self, watermark: int) -> int | None:
+        """Return the watermark that closes everything, at least ``watermark``; None when nothing is left."""
+        if not self._open and not self._late:
+            return None
+        return max(watermark, max(self._open, default=watermark - self._width) + self._width)
+
+    def pop_late(self, watermark: int) -> list[tuple[int, Summary]]:
+        """Remove the corrections that arrived at this watermark; return them in order of their buckets."""
+        return sorted(self._late.pop(watermark, {}).items())
+
+    def pop_closed(self, watermark: int) -> Iterator[tuple[int, Summary]]:
+        """Remove the buckets that end at or before this watermark, in order."""
+        while self._starts and self._starts[0] < watermark:
+            start = heappop(self._starts)
+            yield start, self._open.pop(start)
+
+    def snapshot(self, watermark: int) -> dict[str, bytes]:
+        """Return each bucket as a part; ``watermark`` is the present one."""
+        late = self._late.get(watermark, {})
+        return {
+            **{f"open/{bucket}": self._open[bucket].pack() for bucket in sorted(self._open)},
+            **{f"late/{bucket}": late[bucket].pack() for bucket in sorted(late)},
+        }
+
+    def restore(self, parts: Mapping[str, bytes], watermark: int) -> None:
+        """Continue from a snapshot taken at this watermark."""
+        self._open = self._restored(parts, "open/")
+        self._starts = sorted(self._open)
+        late = self._restored(parts, "late/")
+        self._late = {watermark: late} if late else {}
+
+    def _restored(self, parts: Mapping[str, bytes], stem: str) -> Buckets:
+        return {
+            int(name.removeprefix(stem)): Summary.unpack(part, self._new())
+            for name, part in parts.items()
+            if name.startswith(stem)
+        }
+
+
+def _by_slot(slot: Ints, slots: int) -> list[Ints]:
+    """Return the rows of each slot, in order; a run of sparse traffic has hundreds of slots."""
+    if slots == 1:
+        return [np.flatnonzero(slot == 0)]
+    order = np.argsort(slot, kind="stable")
+    bounds = np.searchsorted(slot[order], np.arange(slots + 1)).tolist()
+    return [order[first:last] for first, last in pairwise(bounds)]
