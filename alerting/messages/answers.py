@@ -1,18 +1,19 @@
-"""Answers to whoever asks: to presses of buttons and to the slash command, seen by that person alone."""
+"""Answers to buttons and the slash command, visible only to the person who asked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerting.commands.answer import Answer
 from alerting.commands.slash import Help
 from alerting.incidents.incident import Incident
-from alerting.messages.console_links import Doors
+from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.messages.flood_message import incident_row
-from alerting.messages.links import LinkMaker
 from alerting.messages.message import NAME, SECTION, TEXT, Block, Message, context, header, listing, section
+from alerting.pipeline.tracked_incident import TrackedIncident
 from alerting.words.mrkdwn import escape, person, when
 from alerting.words.phrases import Phrases
+from detectors.model.finding import Verdict
 from detectors.watch.hottest import Hot
 
 LISTED: Final = 20
@@ -20,8 +21,8 @@ _EACH: Final = 10
 _LIST: Final = 2 * SECTION  # characters: several lists share one answer
 
 
-class Quiet(NamedTuple):
-    """One silence or snooze; ``what`` and ``why`` hold whatever people and events wrote."""
+class Mute(NamedTuple):
+    """One silence or snooze; ``what`` and ``why`` hold what people and events wrote, unescaped."""
 
     id: str
     what: str
@@ -33,39 +34,56 @@ class Quiet(NamedTuple):
 class Changes(NamedTuple):
     """What changed since a time: incidents by what became of them, and tables that took the lead."""
 
-    since: int
+    since: int  # epoch seconds
     opened: Sequence[Incident] = ()
     resolved: Sequence[Incident] = ()
     shifts: Sequence[Incident] = ()
     fatal: Sequence[Incident] = ()
     leaders: Sequence[Hot] = ()
 
+    @classmethod
+    def of(cls, since: int, stories: Iterable[TrackedIncident], leaders: Sequence[Hot] = ()) -> "Changes":
+        """Sort the incidents that the pipeline knows by what became of them, the newest first.
+
+        One that opened and was resolved is listed twice. New levels and new errors are listed apart from
+        everything else that opened.
+        """
+        known = sorted(stories, key=lambda story: (-story.incident.start, story.incident.id))
+        began = [story.incident for story in known if story.began >= since]
+        return cls(
+            since=since,
+            opened=[one for one in began if one.verdict not in (Verdict.SHIFT, Verdict.FATAL)],
+            resolved=[story.incident for story in known if story.over is not None and story.over >= since],
+            shifts=[one for one in began if one.verdict is Verdict.SHIFT],
+            fatal=[one for one in began if one.verdict is Verdict.FATAL],
+            leaders=list(leaders),
+        )
+
 
 class Answers:
-    """Makes answers with these links, in this zone and language.
+    """Makes answers with these links, in this time zone and language.
 
-    ``at`` is the time up to which is answered, epoch seconds.
+    ``at`` is the time up to which an answer holds, epoch seconds.
     """
 
     def __init__(self, links: LinkMaker, zone: ZoneInfo, words: Phrases) -> None:
         self._links, self._zone, self._words = links, zone, words
 
     def command(self, answer: Answer) -> Message:
-        """Answer a command: whether it holds, until when, and whether anything known is meant by it."""
-        said = self._words.said(answer.result, self._until(answer.until))
-        return self._short(f"{said} {self._words.labels.fits_nothing}" if answer.fits == 0 else said)
+        """Answer a command: whether it took effect, until when, and whether it matches anything known."""
+        reply = self._words.answers.reply(answer.result, self._until(answer.until))
+        return self._short(f"{reply} {self._words.labels.matches_nothing}" if answer.fits == 0 else reply)
 
     def refused(self) -> Message:
-        """Say that somebody may not do this."""
+        """Say that the person is not allowed to do this."""
         return self._short(self._words.labels.not_allowed)
 
     def help(self, asked: Help) -> Message:
-        """Say what can be written, and what was not understood."""
-        labels = self._words.labels
-        wrong = "" if asked.fault is None else self._words.fault(asked.fault, escape(asked.word, NAME))
+        """List the commands, after what was not understood."""
+        words, usage = self._words, self._words.labels.help
+        wrong = "" if asked.fault is None else words.answers.fault(asked.fault, escape(asked.word, NAME))
         return Message(
-            text=f"{wrong} {labels.help}".strip(),
-            blocks=[*([section(wrong)] if wrong else []), section(labels.help)],
+            text=f"{wrong} {usage}".strip(), blocks=[*([section(wrong)] if wrong else []), section(usage)]
         )
 
     def standing(
@@ -77,44 +95,49 @@ class Answers:
         held: Mapping[str, int] | None = None,
         last: Incident | None = None,
     ) -> Message:
-        """Answer ``status``: what is open, how many seconds the data is behind, what is held, what was told.
+        """Answer ``status``.
 
         Parameters
         ----------
+        still_open
+            Open incidents.
+        behind
+            Seconds the data lags.
         held
-            Incidents that are held back, by the stage that holds them.
+            Number of incidents held back, by the stage that holds them.
         last
             The incident of the last message.
         """
         words, labels = self._words, self._words.labels
-        said = words.standing(len(still_open), "" if behind is None else words.duration(behind))
-        blocks = [section(said), *self._list(labels.open_now, still_open, at, most=_EACH)]
+        line = words.answers.status(len(still_open), "" if behind is None else words.figures.duration(behind))
+        blocks = [section(line), *self._list(labels.open_now, still_open, at, most=_EACH)]
         stages = [
-            escape(words.count(words.stage(stage), many), NAME)
+            escape(words.lists.count(words.lists.stage(stage), many), NAME)
             for stage, many in sorted((held or {}).items())
             if many
         ]
         blocks += self._lines(labels.held_back, stages)
         if last is not None:
-            blocks += self._list(labels.last_told, [last], at)
-        return Message(text=said, blocks=[*blocks, context([f"{labels.watermark} {self._when(at)}"])])
+            blocks += self._list(labels.last_message, [last], at)
+        return Message(text=line, blocks=[*blocks, context([f"{labels.watermark} {self._when(at)}"])])
 
     def open_incidents(self, incidents: Sequence[Incident], *, at: int) -> Message:
-        """Answer ``open``: every incident that is open, the newest first."""
+        """Answer ``open``: every open incident, the newest first."""
         if not incidents:
             return self._short(self._words.labels.nothing_open)
         newest = sorted(incidents, key=lambda one: (-one.start, one.id))
-        said = self._words.standing(len(incidents), "")
+        line = self._words.answers.status(len(incidents), "")
         return Message(
-            text=said, blocks=[section(said), *self._list(self._words.labels.open_now, newest, at)]
+            text=line, blocks=[section(line), *self._list(self._words.labels.open_now, newest, at)]
         )
 
-    def silences(self, quiet: Sequence[Quiet]) -> Message:
-        """Answer ``silences``: what nobody is told of, and who wanted it so."""
+    def silences(self, quiet: Sequence[Mute]) -> Message:
+        """Answer ``silences``: what is muted, until when, by whom and why."""
         if not quiet:
             return self._short(self._words.labels.no_silences)
+        words = self._words
         lines = [
-            self._words.silence(
+            words.answers.silence(
                 escape(one.id, NAME),
                 escape(one.what, 2 * NAME),
                 self._until(one.until),
@@ -124,14 +147,14 @@ class Answers:
             for one in quiet[:LISTED]
         ]
         blocks = listing(
-            self._words.labels.silences, lines, self._words.and_more, budget=3 * SECTION, total=len(quiet)
+            words.labels.silences, lines, words.lists.and_more, budget=3 * SECTION, total=len(quiet)
         )
         return Message(text=lines[0].replace("*", "")[:TEXT], blocks=blocks)
 
     def what_changed(self, changes: Changes, *, at: int) -> Message:
-        """Answer ``what-changed``: where to look when something is odd and nobody knows since when."""
+        """Answer ``what-changed``."""
         words, labels = self._words, self._words.labels
-        title = words.since(words.clock(changes.since, self._zone))
+        title = words.answers.changes(words.figures.clock(changes.since, self._zone))
         lists = (
             (labels.opened, changes.opened),
             (labels.new_levels, changes.shifts),
@@ -140,7 +163,7 @@ class Answers:
         )
         blocks = [block for name, of in lists for block in self._list(name, of, at, most=_EACH)]
         leaders = [
-            words.takes_the_lead(
+            words.answers.new_leader(
                 f"*{escape(hot.scope.label, NAME)}*",
                 f"*{escape(hot.former.label, NAME)}*" if hot.former else "",
                 escape(f"{hot.scope.cloud} {hot.scope.account}", NAME),
@@ -151,22 +174,22 @@ class Answers:
         return Message(text=title, blocks=[header(title), *(blocks or [section(labels.nothing_changed)])])
 
     def _list(self, title: str, incidents: Sequence[Incident], at: int, most: int = LISTED) -> list[Block]:
-        lines = [
-            f"{incident_row(one, Doors.of(one, self._links, self._words, at=at), self._words)}"
-            f" · {self._when(one.start)}"
+        rows = [
+            incident_row(one, ConsoleLinks.of(one, self._links, self._words, at=at), self._words)
             for one in incidents[:most]
         ]
-        return listing(title, lines, self._words.and_more, budget=_LIST, total=len(incidents))
+        lines = [f"{row} · {self._when(one.start)}" for row, one in zip(rows, incidents, strict=False)]
+        return listing(title, lines, self._words.lists.and_more, budget=_LIST, total=len(incidents))
 
     def _lines(self, title: str, lines: Sequence[str]) -> list[Block]:
-        return listing(title, lines, self._words.and_more)
+        return listing(title, lines, self._words.lists.and_more)
 
     @staticmethod
-    def _short(said: str) -> Message:
-        return Message(text=said, blocks=[section(said)])
+    def _short(text: str) -> Message:
+        return Message(text=text, blocks=[section(text)])
 
     def _when(self, epoch: int) -> str:
-        return when(epoch, self._words.clock(epoch, self._zone))
+        return when(epoch, self._words.figures.clock(epoch, self._zone))
 
     def _until(self, epoch: int | None) -> str:
         return "" if epoch is None else self._when(epoch)

@@ -1,4 +1,4 @@
-"""The buttons under a page: what can be asked for in each state of its incident."""
+"""The buttons of a page, by the state of its incident."""
 
 from typing import Final
 
@@ -21,13 +21,13 @@ PATTERN: Final = "pattern"
 def buttons(incident: Incident, words: Phrases, asked: frozenset[CommandKind] = frozenset()) -> Block:
     """Return the row of buttons.
 
-    ``value`` is ``incident:revision``, that of an entry of the snooze menu ``1h:incident:revision``: whoever
-    takes a press looks the incident up, nothing else in a message is believed.
+    ``value`` is ``incident:revision``, and ``1h:incident:revision`` for an entry of the snooze menu: the
+    handler of a press looks the incident up and trusts nothing else in a message.
 
     Parameters
     ----------
     asked
-        What people asked for before: nobody needs to acknowledge twice.
+        What people did already: an acknowledged incident needs no second acknowledgement.
     """
     labels = words.labels
     value = f"{incident.id}:{incident.revision}"

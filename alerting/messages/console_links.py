@@ -1,10 +1,9 @@
-"""Where to look: links to consoles, metrics and logs, with the time range of what the message tells."""
+"""Links to consoles, metrics and logs, over the time range of the incident."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Protocol
 
 from alerting.incidents.incident import Incident
-from alerting.messages.links import LinkMaker
 from alerting.messages.message import NAME, SECTION
 from alerting.words.mrkdwn import escape, link
 from alerting.words.phrases import Phrases
@@ -12,7 +11,7 @@ from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import FUNCTION, SERVICE, Edge, Scope
 
-MARGIN: Final = 900  # seconds of quiet around an incident that its links show too
+MARGIN: Final = 900  # seconds before and after an incident that its links show too
 
 _STATUS: Final = {Measure.ERRORS_USER: "400", Measure.THROTTLES: "429"}
 _FAILED: Final = "500"
@@ -20,21 +19,44 @@ _LINE: Final = SECTION - 2 * NAME
 _ADDRESS: Final = 2000  # characters of one link
 
 
-class Doors:
-    """Links over one stretch of time, with logs filtered for what failed.
+class LinkMaker(Protocol):
+    """Makes console URLs with a time range: ``config.links.Links`` is one."""
+
+    def kinds(self, scope: str, *, cloud: str) -> tuple[str, ...]:
+        """Return the kinds of link for a kind of scope: ``("table", "table_metrics")``."""
+
+    def url(
+        self,
+        kind: str,
+        *,
+        cloud: str,
+        account: str,
+        region: str,
+        name: str,
+        start: float,
+        end: float,
+        version: str = "",
+        status: str = "500",
+        error: str = "",
+    ) -> str | None:
+        """Return the https URL over ``start`` to ``end`` (epoch seconds), None where there is none."""
+
+
+class ConsoleLinks:
+    """Links over one time range, with logs filtered for failures.
 
     Parameters
     ----------
     links
         Makes the URLs.
     words
-        Name the links.
+        Names the links.
     start, end
-        The range they show, epoch seconds.
+        The time range, epoch seconds.
     status
-        The lowest status of the requests that failed, for logs.
+        The lowest status of the failed requests, for logs.
     error
-        The exception that logs are filtered for; empty where there is none.
+        The exception to filter logs for; empty where there is none.
     """
 
     def __init__(
@@ -53,8 +75,8 @@ class Doors:
         self._status, self._error = status, error
 
     @classmethod
-    def of(cls, incident: Incident, links: LinkMaker, words: Phrases, *, at: int) -> "Doors":
-        """Return the doors of an incident: its time with a margin on both sides."""
+    def of(cls, incident: Incident, links: LinkMaker, words: Phrases, *, at: int) -> "ConsoleLinks":
+        """Return the links of an incident: its time range with a margin on both sides."""
         finding = incident.primary
         return cls(
             links,
@@ -70,11 +92,11 @@ class Doors:
         return link(self._url(scope.kind, scope), scope.label, limit)
 
     def lines(self, incident: Incident) -> list[str]:
-        """Return one line of links for what it is about, the function to look at, and its services."""
+        """Return one line of links for its scope, its top calling function and its services."""
         return [line for scope in _scopes(incident) for line in self._line(scope)]
 
     def addresses(self, incident: Incident) -> dict[str, str]:
-        """Return the same links as URLs, by kind: for sinks that show no text."""
+        """Return the same links as URLs by kind, for sinks that show no text."""
         found: dict[str, str] = {}
         for scope in _scopes(incident):
             for kind in self._links.kinds(scope.kind, cloud=scope.cloud):
@@ -83,18 +105,19 @@ class Doors:
         return found
 
     def _line(self, scope: Scope) -> Iterable[str]:
-        name = escape(self._words.kind(scope.kind), NAME)
+        name = escape(self._words.figures.kind(scope.kind), NAME)
         line = f"{name[:1].upper()}{name[1:]}:"
         for kind in self._links.kinds(scope.kind, cloud=scope.cloud):
             url = self._url(kind, scope)
             if url is not None:
                 suffix = kind.partition("_")[2]
-                door = link(url, self._words.door(suffix) if suffix else scope.label, NAME, _ADDRESS)
-                if len(line) + len(door) > _LINE:  # long names make long addresses
+                label = self._words.incident.link_name(suffix) if suffix else scope.label
+                linked = link(url, label, NAME, _ADDRESS)
+                if len(line) + len(linked) > _LINE:  # long names make long addresses
                     yield line
-                    line = door
+                    line = linked
                 else:
-                    line += f"  {door}" if line.endswith(":") else f"  ·  {door}"
+                    line += f"  {linked}" if line.endswith(":") else f"  ·  {linked}"
         if not line.endswith(":"):
             yield line
 

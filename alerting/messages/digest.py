@@ -1,6 +1,6 @@
-"""The digest: once a day, what grows and how many days are left, and what people should know besides.
+"""The daily digest: what is growing and how many days are left, and what else people should know.
 
-It is a list of sections, each a function of the day; one that has nothing to say returns no blocks.
+It is a list of sections, each a function of the day; a section with nothing to report returns no blocks.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,9 +10,7 @@ from zoneinfo import ZoneInfo
 from alerting.commands.dispatch import Dispatch
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Notice
-from alerting.messages.console_links import Doors
-from alerting.messages.heat import heat_lines
-from alerting.messages.links import LinkMaker
+from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.messages.message import (
     NAME,
     SECTION,
@@ -24,17 +22,19 @@ from alerting.messages.message import (
     header,
     length,
     listing,
+    section,
 )
-from alerting.messages.ranking import ranking_lines
 from alerting.words.mrkdwn import escape, person, when
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Finding
 from detectors.model.scope import Edge
-from detectors.watch.standings import VALUES
+from detectors.watch.hottest import Hot
+from detectors.watch.standings import VALUES, Use
 
 ROWS: Final = 20
 LINES: Final = 10
-_GROWING: Final = 8000  # characters: what grows leaves room for the sections below it
+RANKED: Final = 5  # lines of a ranking
+_GROWING: Final = 8000  # characters: the growing series leave room for the sections below them
 _WEEK: Final = 7 * 86400
 
 
@@ -49,20 +49,20 @@ class Day(NamedTuple):
 
     def when(self, epoch: int) -> str:
         """Return a time as mrkdwn."""
-        return when(epoch, self.words.clock(epoch, self.zone))
+        return when(epoch, self.words.figures.clock(epoch, self.zone))
 
 
 Section = Callable[[Day], list[Block]]
 
 
 def digest(day: Day) -> Message:
-    """Render what grows, in the order of the notice (fewest days first), and what else there is."""
-    words, growing = day.words, day.notice.incidents
-    near = sum(incident.primary.growth is None for incident in growing)
-    title = words.digest_title(len(growing), near)
-    more = max(0, len(growing) - _shown(day))
+    """Render the growing series, in the order of the notice (fewest days first), and the other sections."""
+    words, rising = day.words, day.notice.incidents
+    near = sum(incident.primary.growth is None for incident in rising)
+    title = words.digest.title(len(rising), near)
+    more = max(0, len(rising) - len(_rows(day)))
     as_of = day.when(day.notice.at)
-    footer = context([words.footer(as_of, more) if growing else f"{words.labels.watermark} {as_of}"])
+    footer = context([words.digest.footer(as_of, more) if rising else f"{words.labels.watermark} {as_of}"])
     blocks = [header(title)]
     for of in SECTIONS:
         made = of(day)
@@ -70,73 +70,68 @@ def digest(day: Day) -> Message:
             blocks += made
     blocks.append(footer)
     first = ""
-    if growing:
-        one = growing[0].primary
-        first = escape(
-            f"{words.about(one.about)}{words.labels.comma}{words.size(one, one.observed)}", 3 * NAME
-        )
+    if rising:
+        one = rising[0].primary
+        size = words.incident.size(one, one.observed)
+        first = escape(f"{words.figures.about(one.about)}{words.labels.comma}{size}", 3 * NAME)
     elif day.notice.hottest:
-        first = heat_lines(day.notice.hottest, words)[0]
-    text = words.digest_sentence(words.clock(day.notice.at, day.zone), title, first.replace("*", ""))
+        first = _heat_lines(day)[0]
+    at = words.figures.clock(day.notice.at, day.zone)
+    text = words.digest.sentence(at, title, first.replace("*", ""))
     return Message(text=text[:TEXT], blocks=blocks, look="digest")
 
 
 def growing(day: Day) -> list[Block]:
-    """Return what grows or is near a limit, with the days that are left."""
-    return [
-        {"type": "section", "text": {"type": "mrkdwn", "text": row, "verbatim": True}} for row in _rows(day)
-    ]
+    """Return what is growing or near a limit, with the days left."""
+    return [section(row) for row in _rows(day)]
 
 
 def hottest(day: Day) -> list[Block]:
     """Return the hottest table of each account, and how near concurrency is to its limit."""
-    return listing(day.words.labels.digest_hottest, heat_lines(day.notice.hottest, day.words), _silently)
+    return listing(day.words.labels.digest_hottest, _heat_lines(day), _no_count)
 
 
 def rankings(day: Day) -> list[Block]:
-    """Return the APIs used most, those that were slowest and business values, beside last week."""
+    """Return the most used APIs, the slowest and the business values, each beside last week."""
     labels, standings = day.words.labels, day.notice.standings
-    used = ranking_lines(standings.most_used, day.words)
-    slow = ranking_lines(standings.slowest, day.words)
-    values = ranking_lines(standings.values, day.words, VALUES)
     return [
-        *listing(labels.digest_used, used, _silently),
-        *listing(labels.digest_slowest, slow, _silently),
-        *listing(labels.digest_values, values, _silently),
+        *listing(labels.digest_used, _ranking_lines(standings.most_used, day.words), _no_count),
+        *listing(labels.digest_slowest, _ranking_lines(standings.slowest, day.words), _no_count),
+        *listing(labels.digest_values, _ranking_lines(standings.values, day.words, VALUES), _no_count),
     ]
 
 
 def precision(day: Day) -> list[Block]:
-    """Return how many pages of the last weeks asked for no action."""
+    """Return how many pages of the last weeks needed no action."""
     found = day.dispatch.precision if day.dispatch is not None else None
     if found is None:
         return []
-    said = day.words.precision(found.weeks, found.pages, found.expected, found.not_an_anomaly)
-    return listing(day.words.labels.digest_precision, [said], _silently)
+    line = day.words.digest.precision(found.weeks, found.pages, found.expected, found.not_an_anomaly)
+    return listing(day.words.labels.digest_precision, [line], _no_count)
 
 
 def snoozes(day: Day) -> list[Block]:
     """Return the snoozes and silences that end before the next digest."""
     ending = sorted(day.dispatch.expiring, key=lambda one: (one.until, one.id)) if day.dispatch else []
-    lines = [
-        day.words.expires(escape(one.what, 2 * NAME), day.when(one.until), person(one.by)) for one in ending
-    ]
-    return listing(day.words.labels.digest_snoozes, lines, day.words.and_more, most=LINES)
+    phrase = day.words.digest.expiring
+    lines = [phrase(escape(one.what, 2 * NAME), day.when(one.until), person(one.by)) for one in ending]
+    return listing(day.words.labels.digest_snoozes, lines, day.words.lists.and_more, most=LINES)
 
 
 def held(day: Day) -> list[Block]:
-    """Return the pages that were held back and are over by now, by the stage that held them."""
+    """Return how many pages were resolved while held back, by the stage that held them."""
     stages = sorted(day.dispatch.held.items()) if day.dispatch is not None else []
-    lines = [escape(day.words.held(stage, pages), 2 * NAME) for stage, pages in stages[:LINES] if pages]
-    return listing(day.words.labels.digest_held, lines, _silently)
+    phrase = day.words.digest.held
+    lines = [escape(phrase(stage, pages), 2 * NAME) for stage, pages in stages[:LINES] if pages]
+    return listing(day.words.labels.digest_held, lines, _no_count)
 
 
 SECTIONS: Final[Sequence[Section]] = (growing, hottest, rankings, precision, snoozes, held)
-"""What a digest tells, in this order."""
+"""The sections of a digest, in this order."""
 
 
-def _silently(_: int) -> str:
-    """Leave out what does not fit without a word: the most telling lines stand first."""
+def _no_count(_: int) -> str:
+    """Leave out what does not fit without a count: the most important lines come first."""
     return ""
 
 
@@ -150,27 +145,52 @@ def _rows(day: Day) -> list[str]:
     return rows
 
 
-def _shown(day: Day) -> int:
-    return len(_rows(day))
-
-
 def _row(incident: Incident, day: Day) -> str:
     finding, words = incident.primary, day.words
-    doors = Doors(day.links, words, start=day.notice.at - _WEEK, end=day.notice.at)
-    rate = escape(words.size(finding, finding.observed), 2 * NAME)
-    head = f"{_named(finding, doors, words)} · *{rate}*"
+    console = ConsoleLinks(day.links, words, start=day.notice.at - _WEEK, end=day.notice.at)
+    rate = escape(words.incident.size(finding, finding.observed), 2 * NAME)
+    head = f"{_named(finding, console, words)} · *{rate}*"
     target = finding.about.target if isinstance(finding.about, Edge) else finding.about
-    level = escape(words.level(finding), 2 * NAME)
+    level = escape(words.digest.level(finding), 2 * NAME)
     where = " · ".join(part for part in (target.account, target.region) if part and part != target.name)
     lines = [head, f"{level} · {escape(where, 2 * NAME)}" if where else level]
     if finding.growth is not None:
-        lines.append(words.forecast(finding.growth))
+        lines.append(words.incident.forecast(finding.growth))
     text = "\n".join(lines)
     return text if len(text) <= SECTION else "\n".join(lines[1:])
 
 
-def _named(finding: Finding, doors: Doors, words: Phrases) -> str:
+def _named(finding: Finding, console: ConsoleLinks, words: Phrases) -> str:
     if isinstance(finding.about, Edge):
-        return f"*{escape(words.about(finding.about), 2 * NAME)}*"
-    kind = escape(words.kind(finding.about.kind), NAME)
-    return f"{kind[:1].upper()}{kind[1:]} *{doors.linked(finding.about, 2 * NAME)}*"
+        return f"*{escape(words.figures.about(finding.about), 2 * NAME)}*"
+    kind = escape(words.figures.kind(finding.about.kind), NAME)
+    return f"{kind[:1].upper()}{kind[1:]} *{console.linked(finding.about, 2 * NAME)}*"
+
+
+def _heat_lines(day: Day) -> list[str]:
+    """Return one line for each hottest table or scope with a limit, new leaders first."""
+    ordered = sorted(day.notice.hottest, key=lambda hot: (hot.former is None, -hot.share, hot.scope))
+    return [_heat_line(hot, day.words) for hot in ordered[:LINES]]
+
+
+def _heat_line(hot: Hot, words: Phrases) -> str:
+    label = f"*{escape(hot.scope.label, NAME)}*"
+    account = escape(f"{hot.scope.cloud} {hot.scope.account}", NAME)
+    former = f"*{escape(hot.former.label, NAME)}*" if hot.former else ""
+    measure = escape(words.figures.measure(hot.measure), NAME) if hot.measure is not None else ""
+    return words.digest.hottest(hot, account, label, former, measure)
+
+
+def _ranking_lines(uses: Sequence[Use], words: Phrases, lines: int = RANKED) -> list[str]:
+    """Return the first uses, one a line; the account is named where there are several."""
+    accounts = {(use.scope.cloud, use.scope.account) for use in uses}
+    return [_ranking_line(use, words, of_many=len(accounts) > 1) for use in uses[:lines]]
+
+
+def _ranking_line(use: Use, words: Phrases, *, of_many: bool) -> str:
+    if use.measure.key:
+        label, where = use.measure.key, use.scope.account
+    else:
+        label, where = use.scope.label, use.scope.account if of_many else ""
+    name = f"*{escape(label, NAME)}*" + (f" ({escape(where, NAME)})" if where else "")
+    return words.digest.usage(use, name)

@@ -1,4 +1,4 @@
-"""What a message is, and the pieces it is made of; they keep below Slack's limits."""
+"""A message and the blocks it is made of, all within Slack's limits."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Literal
@@ -7,25 +7,25 @@ import msgspec
 
 from alerting.words.mrkdwn import escape, plain
 
-HEADER: Final = 150  # Slack's limit; the others are below Slack's (3,000 a section, about 13,200 in all)
+HEADER: Final = 150  # Slack's limit; the others stay below it (3,000 a section, about 13,200 in all)
 SECTION: Final = 2800
-FIELD: Final = 1900
 TOTAL: Final = 12_000
 TEXT: Final = 3000
 NAME: Final = 60
 BUTTON: Final = 75
 OPTION: Final = 75
+REASON: Final = 200  # characters of the reason that a person gives
 
 Block = dict[str, Any]
 Look = Literal["page", "over", "digest"]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """What is posted: blocks, and the full sentence that notifications and screen readers get.
+    """Blocks, and the full sentence for notifications and screen readers.
 
-    Blocks have no ids of their own: an edited message needs new ones, which Slack gives.
+    Blocks carry no ids: an edited message needs new ones, which Slack assigns.
 
-    ``look`` tells a terminal what frame to put around it.
+    ``look`` selects the frame that a terminal draws around it.
     """
 
     text: str
@@ -34,12 +34,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def header(text: str) -> Block:
-    """Return the title of a message; ``text`` may hold anything."""
+    """Return the title of a message; ``text`` needs no escaping."""
     return {"type": "header", "text": plain_text(text, HEADER)}
 
 
 def section(text: str) -> Block:
-    """Return a paragraph of mrkdwn that is escaped already and shorter than ``SECTION``."""
+    """Return a paragraph of escaped mrkdwn, shorter than ``SECTION``."""
     return {"type": "section", "text": mrkdwn(text)}
 
 
@@ -49,12 +49,12 @@ def fields(texts: Iterable[str]) -> Block:
 
 
 def labelled(label: str, text: str, limit: int = 2 * NAME) -> str:
-    """Return a field: our label, and under it a text that may hold anything."""
+    """Return a field: our label, and below it a text that needs no escaping."""
     return f"*{label}*\n{escape(text, limit) or '–'}"
 
 
 def context(lines: Iterable[str]) -> Block:
-    """Return small print, at most ten lines of it."""
+    """Return small print, at most ten lines."""
     return {"type": "context", "elements": [mrkdwn(line) for line in lines][:10]}
 
 
@@ -85,18 +85,18 @@ def actions(elements: Sequence[Block]) -> Block:
 
 
 def mrkdwn(text: str) -> Block:
-    """Return a text object of what is escaped already."""
-    # verbatim: Slack is not to look for links and mentions in what we did not mark as such.
+    """Return a text object of escaped mrkdwn."""
+    # verbatim: Slack must not turn into links or mentions what we did not mark as such.
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def plain_text(text: str, limit: int) -> Block:
-    """Return a text object without markup; ``text`` may hold anything."""
+    """Return a text object without markup; ``text`` needs no escaping."""
     return {"type": "plain_text", "text": plain(text, limit) or "–", "emoji": False}
 
 
 def fit(lines: Iterable[str], budget: int) -> str:
-    """Join the first lines that fit: whole lines only, half a link would break the block."""
+    """Join the first lines that fit: whole lines only, since half a link would break the block."""
     kept: list[str] = []
     for line in lines:
         if sum(map(len, kept)) + len(kept) + len(line) > budget:
@@ -106,7 +106,7 @@ def fit(lines: Iterable[str], budget: int) -> str:
 
 
 def paragraphs(lines: Iterable[str], budget: int) -> list[Block]:
-    """Return lines as sections, each as full as it may be, until the budget is spent."""
+    """Pack lines into as few sections as possible, until the budget is spent."""
     blocks: list[Block] = []
     held: list[str] = []
     spent = room = 0
@@ -131,18 +131,18 @@ def listing(
     most: int | None = None,
     total: int | None = None,
 ) -> list[Block]:
-    """Return a list under its title, as sections; nothing where there are no lines.
+    """Return a titled list as sections; nothing where there are no lines.
 
     Parameters
     ----------
     more
-        Says how many are not shown.
+        Returns the line that says how many are not shown.
     budget
-        Characters it may take.
+        Characters available.
     most
-        Lines that are shown at most.
+        Maximum number of lines shown.
     total
-        How many there are, where ``lines`` are only the first of them.
+        Number of entries, where ``lines`` holds only the first of them.
     """
     if not lines:
         return []
@@ -158,7 +158,7 @@ def listing(
 
 
 def length(thing: object) -> int:
-    """Return how many characters of text there are in blocks."""
+    """Return the number of characters of text in blocks."""
     if isinstance(thing, dict):
         return sum(
             len(value) if key == "text" and isinstance(value, str) else length(value)

@@ -1,4 +1,4 @@
-"""The modals behind the buttons Details and Snooze this pattern, as ``views.open`` takes them."""
+"""The modals of the buttons *Details* and *Snooze this pattern*, as ``views.open`` takes them."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -9,6 +9,7 @@ from alerting.incidents.incident import Incident
 from alerting.messages.callers import reason_counts
 from alerting.messages.message import (
     NAME,
+    REASON,
     Block,
     context,
     fields,
@@ -31,7 +32,6 @@ BLOCKS: Final = 100
 MOST: Final = 30  # of any list
 _SENTENCE: Final = 450  # characters, each of which may become five
 _BUDGET: Final = 6000
-WHY: Final = 200
 UNTIL_BLOCK: Final = "until"
 WHY_BLOCK: Final = "why"
 
@@ -40,8 +40,8 @@ def details(incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int) -> V
     """Return all evidence of an incident: figures, callers, causes, members, weeks and ids."""
     primary, labels = incident.primary, words.labels
     blocks: list[Block] = [
-        header(words.title(incident)),
-        section(escape(words.why(primary), _SENTENCE) or labels.no_reason),
+        header(words.incident.title(incident)),
+        section(escape(words.incident.why(primary), _SENTENCE) or labels.no_reason),
         fields(_figures(incident, words, zone)),
         fields(_basis(primary, words)),
     ]
@@ -52,8 +52,8 @@ def details(incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int) -> V
         (
             labels.causes,
             [
-                escape(f"{words.about(one.scope)} · {words.name(one.measure)}", 2 * NAME)
-                + f" · {words.percent(one.score)}"
+                escape(f"{words.figures.about(one.scope)} · {words.figures.measure(one.measure)}", 2 * NAME)
+                + f" · {words.figures.percent(one.score)}"
                 for one in primary.causes
             ],
         ),
@@ -72,20 +72,20 @@ def details(incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int) -> V
 
 
 def pattern(incident: Incident, matching: Matcher, words: Phrases, *, day: str | None = None) -> View:
-    """Return the modal that asks until which day what is like an incident is snoozed.
+    """Return the modal that asks until which day incidents like this one are snoozed.
 
     Parameters
     ----------
     matching
-        What is snoozed.
+        What to snooze.
     day
-        The day that is proposed, ``YYYY-MM-DD``.
+        The proposed day, ``YYYY-MM-DD``.
     """
     labels = words.labels
     picker: Block = {"type": "datepicker", "action_id": UNTIL_BLOCK}
     if day is not None:
         picker["initial_date"] = day
-    reason: Block = {"type": "plain_text_input", "action_id": WHY_BLOCK, "max_length": WHY}
+    reason: Block = {"type": "plain_text_input", "action_id": WHY_BLOCK, "max_length": REASON}
     shown = [f"•  {line}" for line in matching_lines(matching, words)]
     return {
         "type": "modal",
@@ -115,7 +115,7 @@ def pattern(incident: Incident, matching: Matcher, words: Phrases, *, day: str |
 
 
 def matching_lines(matching: Matcher, words: Phrases) -> list[str]:
-    """Say what a silence or a snooze of a pattern matches, one line for each part of it."""
+    """Return what a silence or a snoozed pattern matches, one line for each criterion."""
     labels = words.labels
     parts = (
         (labels.match_accounts, matching.accounts),
@@ -131,53 +131,55 @@ def _figures(incident: Incident, words: Phrases, zone: ZoneInfo) -> list[str]:
     primary, labels = incident.primary, words.labels
     peak = labels.lowest if incident.peak < primary.expected else labels.peak
     shown = [
-        labelled(labels.now, words.quantity(primary.observed, primary.measure)),
-        labelled(labels.expected, words.quantity(primary.expected, primary.measure)),
+        labelled(labels.now, words.figures.quantity(primary.observed, primary.measure)),
+        labelled(labels.expected, words.figures.quantity(primary.expected, primary.measure)),
         labelled(labels.interval, f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}"),
-        labelled(peak, words.quantity(incident.peak, primary.measure)),
+        labelled(peak, words.figures.quantity(incident.peak, primary.measure)),
         labelled(labels.score, f"{primary.score:.4f}"),
-        f"*{labels.since}*\n{when(incident.start, words.clock(incident.start, zone))}",
+        f"*{labels.since}*\n{when(incident.start, words.figures.clock(incident.start, zone))}",
     ]
     if primary.limit:
-        shown.append(labelled(labels.limit, words.quantity(primary.limit, primary.measure)))
+        shown.append(labelled(labels.limit, words.figures.quantity(primary.limit, primary.measure)))
     if primary.growth is not None:
-        shown.append(f"*{labels.growth}*\n{words.forecast(primary.growth)}")
+        shown.append(f"*{labels.growth}*\n{words.incident.forecast(primary.growth)}")
     if primary.error_type:
-        shown.append(labelled(labels.error, f"{primary.error_type}, {words.times(primary.times)}"))
+        shown.append(labelled(labels.error, f"{primary.error_type}, {words.figures.times(primary.times)}"))
     return shown
 
 
 def _basis(finding: Finding, words: Phrases) -> list[str]:
     labels = words.labels
     return [
-        labelled(labels.completeness, words.complete(finding.completeness)),
+        labelled(labels.completeness, words.figures.completeness(finding.completeness)),
         labelled(labels.weeks_used, ", ".join(map(str, finding.weeks_used))),
         labelled(labels.weeks_left_out, ", ".join(map(str, finding.weeks_left_out))),
-        labelled(labels.basis, words.compared(finding)),
-        labelled(labels.where, words.place(finding.about)),
+        labelled(labels.basis, words.incident.compared(finding)),
+        labelled(labels.where, words.figures.place(finding.about)),
     ]
 
 
 def _share(share: Share, finding: Finding, words: Phrases) -> str:
-    now, before = (words.quantity(value, finding.measure) for value in (share.observed, share.expected))
-    name = escape(words.about(share.scope), 2 * NAME)
-    figures = escape(f"{words.percent(share.share)} · {before} → {now}", 2 * NAME)
-    why = words.because(share, finding)
-    return f"{name} · {figures}" + (f" · {why}" if why else "")
+    figures = words.figures
+    now, before = (figures.quantity(value, finding.measure) for value in (share.observed, share.expected))
+    name = escape(figures.about(share.scope), 2 * NAME)
+    change = escape(f"{figures.percent(share.share)} · {before} → {now}", 2 * NAME)
+    why = words.incident.because(share, finding)
+    return f"{name} · {change}" + (f" · {why}" if why else "")
 
 
 def _member(finding: Finding, words: Phrases) -> str:
-    what = f"{words.about(finding.about)} · {words.size(finding, finding.observed)}"
-    return f"*{words.verdict(finding.verdict)}*  {escape(what, 3 * NAME)}"
+    what = f"{words.figures.about(finding.about)} · {words.incident.size(finding, finding.observed)}"
+    return f"*{words.figures.verdict(finding.verdict)}*  {escape(what, 3 * NAME)}"
 
 
 def _list(title: str, lines: list[str], words: Phrases) -> Iterable[Block]:
-    return listing(title, [f"•  {line}" for line in lines], words.and_more, budget=_BUDGET, most=MOST)
+    return listing(title, [f"•  {line}" for line in lines], words.lists.and_more, budget=_BUDGET, most=MOST)
 
 
 def _ids(incident: Incident, words: Phrases, zone: ZoneInfo, at: int) -> list[str]:
+    as_of = when(at, words.figures.clock(at, zone))
     lines = [
-        words.as_of(when(at, words.clock(at, zone)), escape(incident.id, NAME), incident.reopened),
+        words.incident.as_of(as_of, escape(incident.id, NAME), incident.reopened),
         f"{words.labels.identifiers}: {escape(incident.primary.id, NAME)}",
     ]
     if incident.fingerprint:

@@ -1,4 +1,4 @@
-"""The message of one incident: what happened, how much, why, who calls, where to look, who deals with it."""
+"""The message of one incident: what, how much, why, who calls, where to look, who owns it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,9 +8,7 @@ from alerting.commands.command import Command
 from alerting.incidents.incident import OVER, Incident
 from alerting.messages.buttons import buttons
 from alerting.messages.callers import caller_lines
-from alerting.messages.console_links import Doors
-from alerting.messages.handled import handled_lines
-from alerting.messages.links import LinkMaker
+from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.messages.message import (
     NAME,
     SECTION,
@@ -28,6 +26,7 @@ from alerting.messages.message import (
     paragraphs,
     section,
 )
+from alerting.messages.thread_line import action_lines
 from alerting.words.mrkdwn import escape, link, mention, when
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Verdict
@@ -35,8 +34,8 @@ from detectors.model.finding import Verdict
 SENTENCE = 450
 _NAMED = 3
 _LONGER = 300
-"""Seconds by which all of an incident is longer than what its message is about, to be told: open findings are
-told anew every five minutes, so less is no difference that anybody could act on."""
+"""Seconds by which the whole incident must outlast its primary series for its span to be shown: open findings
+are updated every five minutes, so a smaller difference means nothing."""
 
 
 def page(
@@ -58,33 +57,33 @@ def page(
     incident
         In any state.
     links
-        Makes the links to table, functions and logs; they carry the incident's time range.
+        Makes the links to table, functions and logs, over the incident's time range.
     zone
-        The channel's time zone, for where Slack cannot show the reader's own.
+        The channel's time zone, used where Slack cannot show the reader's own.
     words
         The language.
     at
-        The watermark at which this is told, epoch seconds.
+        The watermark at which the message is made, epoch seconds.
     commands
-        What people did about it so far.
+        What people did about it up to that point.
     calls
-        Whom it calls, as the configuration names them: ``here``, or ids.
+        Whom to mention, as the configuration names them: ``here``, or ids.
     earlier
-        URL of the message of the last time.
+        URL of the message of the previous time.
     pressable
-        Whether presses of buttons reach the daemon: without that there are none.
+        Whether button presses reach the daemon; without that there are no buttons.
     """
-    doors = Doors.of(incident, links, words, at=at)
+    console = ConsoleLinks.of(incident, links, words, at=at)
     called = mention(calls)
     why = escape(_why(incident, words), SENTENCE) or words.labels.no_reason
     before: list[Block] = [
-        header(words.title(incident)),
+        header(words.incident.title(incident)),
         fields(_fields(incident, zone, words)),
         section(f"{called} {why}".strip()),
     ]
-    notes = handled_lines(commands, words, zone, at=at)
+    notes = action_lines(commands, words, zone, at=at)
     if earlier is not None and earlier.startswith("https://"):
-        notes.append(words.came_back(link(earlier, words.labels.earlier, NAME)))
+        notes.append(words.incident.seen_before(link(earlier, words.labels.earlier, NAME)))
     if notes:
         before.append(section(fit(notes, SECTION)))
     asked = frozenset(command.kind for command in commands)
@@ -94,11 +93,11 @@ def page(
     ]
     left = TOTAL - length([*before, *after])
     between: list[Block] = []
-    for lines in (caller_lines(incident.primary, doors, words), doors.lines(incident)):
+    for lines in (caller_lines(incident.primary, console, words), console.lines(incident)):
         made = paragraphs(lines, left)
         between += made
         left -= length(made)
-    text = escape(words.sentence(incident), TEXT // 5)  # an entity is five characters
+    text = escape(words.incident.sentence(incident), TEXT // 5)  # an entity is five characters
     look: Look = "over" if incident.state in OVER else "page"
     return Message(text=f"{called} {text}".strip()[:TEXT], blocks=[*before, *between, *after], look=look)
 
@@ -107,8 +106,8 @@ def _why(incident: Incident, words: Phrases) -> str:
     if incident.state == "withdrawn":
         return words.labels.withdrawn
     if incident.state == "resolved":
-        return words.over(incident)
-    return words.why(incident.primary)
+        return words.incident.ending(incident)
+    return words.incident.why(incident.primary)
 
 
 def _fields(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
@@ -117,50 +116,51 @@ def _fields(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
     fell = incident.peak < primary.expected
     if incident.end is not None:
         peak = labels.lowest if fell else labels.peak
-        shown = [labelled(peak, words.quantity(incident.peak, primary.measure))]
+        shown = [labelled(peak, words.figures.quantity(incident.peak, primary.measure))]
         since = f"*{labels.lasted}*\n{_lasted(incident, incident.end, zone, words)}"
     else:
-        shown = [labelled(labels.now, words.quantity(primary.observed, primary.measure))]
-        since = f"*{labels.since}*\n{when(incident.start, words.clock(incident.start, zone))}"
+        shown = [labelled(labels.now, words.figures.quantity(primary.observed, primary.measure))]
+        since = f"*{labels.since}*\n{when(incident.start, words.figures.clock(incident.start, zone))}"
     if primary.verdict is Verdict.FATAL:
         shown = [
             labelled(labels.error, primary.error_type),
-            labelled(labels.came, words.times(primary.times)),
+            labelled(labels.occurred, words.figures.times(primary.times)),
         ]
-    elif primary.verdict is not Verdict.LIMIT:  # a limit is compared with the limit: the headroom
-        shown.append(labelled(labels.expected, words.interval(primary)))
-    shown += [since, labelled(labels.where, words.place(primary.about))]
+    elif primary.verdict is not Verdict.LIMIT:  # a limit shows its headroom instead
+        shown.append(labelled(labels.expected, words.figures.interval(primary)))
+    shown += [since, labelled(labels.where, words.figures.place(primary.about))]
     if primary.limit is not None and primary.limit > 0 and not (over and fell):
         most = incident.peak if over else primary.observed
-        headroom = labels.headroom_then if over else labels.headroom  # what is left now is no news any more
-        shown.append(labelled(headroom, words.headroom(most, primary)))
-    shown.append(labelled(labels.data, words.complete(primary.completeness)))
+        headroom = labels.headroom_then if over else labels.headroom  # what is left now no longer matters
+        shown.append(labelled(headroom, words.figures.headroom(most, primary)))
+    shown.append(labelled(labels.data, words.figures.completeness(primary.completeness)))
     return shown
 
 
 def _lasted(incident: Incident, end: int, zone: ZoneInfo, words: Phrases) -> str:
-    """Return the time of what the message is about, and of all of it where that is much longer."""
+    """Return the span of the primary series, and of the whole incident where that is much longer."""
     begun, ended = incident.primary_span
     span = _span(begun, ended or end, zone, words)
     longer = begun - incident.start >= _LONGER or end - (ended or end) >= _LONGER
-    return f"{span}\n{words.all_of_it(_span(incident.start, end, zone, words))}" if longer else span
+    return f"{span}\n{words.incident.whole_span(_span(incident.start, end, zone, words))}" if longer else span
 
 
 def _span(start: int, end: int, zone: ZoneInfo, words: Phrases) -> str:
-    return f"{when(start, words.clock(start, zone))} – {_until(start, end, zone, words)}"
+    return f"{when(start, words.figures.clock(start, zone))} – {_until(start, end, zone, words)}"
 
 
 def _until(start: int, end: int, zone: ZoneInfo, words: Phrases) -> str:
-    """Return the end of a span, without its day where that is the day it began on."""
+    """Return the end of a span, without its day where it began on the same day."""
     same = datetime.fromtimestamp(start, zone).date() == datetime.fromtimestamp(end, zone).date()
-    return when(end, words.clock(end, zone), day=not same)
+    return when(end, words.figures.clock(end, zone), day=not same)
 
 
 def _context(incident: Incident, at: int, zone: ZoneInfo, words: Phrases) -> list[str]:
-    lines = [words.compared(incident.primary)]
+    lines = [words.incident.compared(incident.primary)]
     if incident.members:
-        named = list(dict.fromkeys(words.named(member) for member in incident.members))
+        named = list(dict.fromkeys(words.figures.series(member) for member in incident.members))
         shown = [escape(each, 2 * NAME) for each in named[:_NAMED]]
-        lines.append(words.with_it(shown, max(0, len(named) - _NAMED)))
-    lines.append(words.as_of(when(at, words.clock(at, zone)), incident.id, incident.reopened))
+        lines.append(words.incident.also_affected(shown, max(0, len(named) - _NAMED)))
+    as_of = when(at, words.figures.clock(at, zone))
+    lines.append(words.incident.as_of(as_of, incident.id, incident.reopened))
     return lines

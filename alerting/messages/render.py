@@ -1,12 +1,12 @@
-"""The message of anything that is told."""
+"""The message of every dispatch and notice."""
 
 from zoneinfo import ZoneInfo
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import Action, Notice
+from alerting.messages.console_links import LinkMaker
 from alerting.messages.digest import Day, digest
 from alerting.messages.flood_message import flood_message
-from alerting.messages.links import LinkMaker
 from alerting.messages.message import Message
 from alerting.messages.page import page
 from alerting.messages.thread_line import thread_line
@@ -17,8 +17,8 @@ from alerting.words.phrases import Phrases
 class Renderer:
     """Makes messages with these links, in this time zone and language.
 
-    Called with a dispatch, it returns its message; called with a notice, the message that would tell it where
-    nothing stands between. ``pressable`` says whether presses of buttons reach the daemon.
+    Called with a dispatch, it returns its message; called with a notice, the message that would be sent
+    without a pipeline. ``pressable`` says whether button presses reach the daemon.
     """
 
     def __init__(
@@ -29,38 +29,38 @@ class Renderer:
         self._zone = zone
         self.words = words
 
-    def __call__(self, told: Dispatch | Notice, earlier: str | None = None) -> Message:
-        """Return the message; ``earlier`` is the URL of the message that this one follows."""
-        if isinstance(told, Notice):
-            return self._digest(told) if told.action is Action.DIGEST else self._page(told)
-        match told.form:
+    def __call__(self, of: Dispatch | Notice, earlier: str | None = None) -> Message:
+        """Return the message; ``earlier`` is the URL of the message that it follows."""
+        if isinstance(of, Notice):
+            return self._digest(of) if of.action is Action.DIGEST else self._page(of)
+        match of.form:
             case Form.PARENT:
-                return self._page(told.notice, told, earlier)
-            case Form.LINE if told.line is not None:
-                return thread_line(told.line, told.notice.incident, self.words, self._zone)
+                return self._page(of.notice, of, earlier)
+            case Form.LINE if of.line is not None:
+                return thread_line(of.line, of.notice.incident, self.words, self._zone)
             case Form.DIGEST:
-                return self._digest(told.notice, told)
-            case Form.FLOOD | Form.FILE:  # of a file, the message is the text beside it
-                at = told.at or told.notice.at
+                return self._digest(of.notice, of)
+            case Form.FLOOD | Form.FILE:  # the message of a file is the text beside it
+                at = of.at or of.notice.at
                 return flood_message(
-                    told.of_flood, self._links, self._zone, self.words, at=at, calls=told.mention
+                    of.of_flood, self._links, self._zone, self.words, at=at, calls=of.mention
                 )
             case _:
-                raise ValueError(f"dispatch {told.id} is a line without one")
+                raise ValueError(f"dispatch {of.id} is of form line but has no line")
 
-    def _page(self, notice: Notice, told: Dispatch | None = None, earlier: str | None = None) -> Message:
-        at = notice.at if told is None else max(notice.at, told.at)
+    def _page(self, notice: Notice, dispatch: Dispatch | None = None, earlier: str | None = None) -> Message:
+        at = notice.at if dispatch is None else max(notice.at, dispatch.at)
         return page(
             notice.incident,
             self._links,
             self._zone,
             self.words,
             at=at,
-            commands=() if told is None else told.commands,
-            calls="" if told is None else told.mention,
+            commands=() if dispatch is None else dispatch.commands,
+            calls="" if dispatch is None else dispatch.mention,
             earlier=earlier,
             pressable=self._pressable,
         )
 
-    def _digest(self, notice: Notice, told: Dispatch | None = None) -> Message:
-        return digest(Day(notice, told, self._links, self._zone, self.words))
+    def _digest(self, notice: Notice, dispatch: Dispatch | None = None) -> Message:
+        return digest(Day(notice, dispatch, self._links, self._zone, self.words))

@@ -1,30 +1,53 @@
-"""One line of the timeline in an incident's thread: a turn it took, or what somebody did about it."""
+"""What people did about an incident and what became of it: lines of its thread, and of its page."""
 
+from collections.abc import Sequence
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerting.commands.command import CommandKind
+from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Line
 from alerting.incidents.incident import Incident
-from alerting.messages.handled import WHY
-from alerting.messages.message import SECTION, TEXT, Message, context, section
+from alerting.messages.message import REASON, SECTION, TEXT, Message, context, section
 from alerting.words.mrkdwn import escape, person, when
 from alerting.words.phrases import Phrases
 
-_TURN = 500
-_ASKS = {ask.value: ask for ask in CommandKind}
+_MILESTONE: Final = 500
+_ACTIONS: Final = 3
+_KINDS: Final = {kind.value: kind for kind in CommandKind}
 
 
 def thread_line(line: Line, incident: Incident, words: Phrases, zone: ZoneInfo) -> Message:
-    """Render one line; what a message shows of the incident is not said again."""
-    ask = _ASKS.get(line.what)
-    if ask is None:
-        said = escape(words.turn(line.what, incident, line.detail), _TURN)
-    elif ask is CommandKind.UNSILENCE and not line.by:
-        said = words.over_by_itself()
+    """Render one line of an incident's thread: a milestone or what a person did."""
+    kind = _KINDS.get(line.what)
+    if kind is None:
+        text = escape(words.incident.milestone(line.what, incident, line.detail), _MILESTONE)
+    elif kind is CommandKind.UNSILENCE and not line.by:
+        text = words.incident.snooze_expired()
     else:
-        until = "" if line.until is None else when(line.until, words.clock(line.until, zone))
-        said = words.handled(ask, person(line.by), until, escape(line.detail, WHY))
-    at = when(line.at, words.clock(line.at, zone))
+        text = _action(kind, words, zone, by=line.by, until=line.until, why=line.detail)
+    at = when(line.at, words.figures.clock(line.at, zone))
     return Message(
-        text=said.replace("*", "")[:TEXT], blocks=[section(said[:SECTION]), context([at])], look="over"
+        text=text.replace("*", "")[:TEXT], blocks=[section(text[:SECTION]), context([at])], look="over"
     )
+
+
+def action_lines(commands: Sequence[Command], words: Phrases, zone: ZoneInfo, *, at: int) -> list[str]:
+    """Return who acknowledged an incident and what mutes it at ``at`` (epoch seconds), for its page."""
+    latest: dict[CommandKind, Command] = {}
+    for command in commands:
+        if command.kind is CommandKind.UNSILENCE:
+            latest.pop(CommandKind.SNOOZE, None)
+            latest.pop(CommandKind.SILENCE, None)
+        elif command.kind is not CommandKind.ACKNOWLEDGE or command.kind not in latest:  # the first owns it
+            latest[command.kind] = command
+    active = [one for one in latest.values() if one.until is None or one.until > at]
+    return [
+        _action(one.kind, words, zone, by=one.by, until=one.until, why=one.why) for one in active[:_ACTIONS]
+    ]
+
+
+def _action(
+    kind: CommandKind, words: Phrases, zone: ZoneInfo, *, by: str, until: int | None, why: str
+) -> str:
+    shown = "" if until is None else when(until, words.figures.clock(until, zone))
+    return words.incident.action(kind, person(by), shown, escape(why, REASON))

@@ -151,27 +151,28 @@ class Cards:
         elif growth is not None and primary.observed > 0:
             drawn = forecast(primary, growth, self._zone, words)
         is_forecast = drawn is not None and curve is None
-        title = f"{words.about(of.about)}, {words.name(of.measure)} in {words.unit(of.measure)}"
+        figures = words.figures
+        title = f"{figures.about(of.about)}, {figures.measure(of.measure)} in {figures.unit(of.measure)}"
         return Card(
             id=incident.id,
             verdict=incident.verdict.value,
             sent=incident.sent,
             state=incident.state,
             services=self._services[incident.id],
-            kind=clean(words.kind(primary.about.kind)),
+            kind=clean(words.figures.kind(primary.about.kind)),
             what=name_of(primary.about, words),
-            size=clean(words.size(primary, incident.peak)),
+            size=clean(words.incident.size(primary, incident.peak)),
             when=self._when(incident),
             facts=self._facts(incident),
-            sentence=cut(clean(words.why(primary)), _SENTENCE),
-            compared=clean(words.compared(primary)),
+            sentence=cut(clean(words.incident.why(primary)), _SENTENCE),
+            compared=clean(words.incident.compared(primary)),
             chart=drawn,
             chart_title=clean(title),
             chart_words=clean(self._described(incident, of, is_forecast=is_forecast)),
             no_chart=without(primary),
             is_forecast=is_forecast,
             carriers=carriers(primary, words),
-            carried=clean(words.called_by(primary)),
+            carried=clean(words.incident.share_of(primary)),
             split=is_split(primary, words),
             causes=causes(primary, words),
             throttles=throttles(primary),
@@ -188,10 +189,10 @@ class Cards:
             verdict=incident.verdict.value,
             sent=incident.sent,
             services=self._services[incident.id],
-            start=words.clock(incident.primary_span[0], self._zone),
+            start=words.figures.clock(incident.primary_span[0], self._zone),
             lasted=self._lasted(incident),
-            what=clean(words.about(primary.about)),
-            size=clean(words.size(primary, incident.peak)),
+            what=clean(words.figures.about(primary.about)),
+            size=clean(words.incident.size(primary, incident.peak)),
             reason=clean(incident.reason),
         )
 
@@ -203,14 +204,14 @@ class Cards:
 
     def _lasted(self, incident: Incident) -> str:
         begun, ended = incident.primary_span
-        return "still open" if ended is None else self._words.duration(max(0, ended - begun))
+        return "still open" if ended is None else self._words.figures.duration(max(0, ended - begun))
 
     def _when(self, incident: Incident) -> str:
         begun, ended = incident.primary_span
-        span = self._words.clock(begun, self._zone)
+        span = self._words.figures.clock(begun, self._zone)
         if ended is not None:
             day = [datetime.fromtimestamp(each, self._zone).date() for each in (begun, ended)]
-            span += f" – {self._words.friendly(ended, self._zone, day=day[0] != day[1])}"
+            span += f" – {self._words.figures.slack_time(ended, self._zone, day=day[0] != day[1])}"
         parts = [span, self._lasted(incident)]
         if incident.reopened:
             parts.append(f"came back {incident.reopened}×")
@@ -223,76 +224,80 @@ class Cards:
         facts = []
         expected = Fact(
             "Expected",
-            clean(words.quantity(primary.expected, primary.measure)),
+            clean(words.figures.quantity(primary.expected, primary.measure)),
             f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}",
         )
-        reached = clean(words.quantity(incident.peak, primary.measure))
+        reached = clean(words.figures.quantity(incident.peak, primary.measure))
         match primary.verdict:
             case Verdict.FATAL:
                 facts += [Fact("Error", cut(clean(primary.error_type), _NAME))]
-                facts += [Fact("Came", words.times(primary.times))]
+                facts += [Fact("Came", words.figures.times(primary.times))]
             case Verdict.LIMIT:
                 facts += [Fact("Reached", reached)]
             case Verdict.ABSENCE:
                 facts += [expected, Fact("Missed", f"{numbers.number(primary.missed)}", "requests")]
             case _:
                 name = "Lowest" if incident.peak < primary.expected else "Peak"
-                change = clean(words.change(incident.peak, primary.expected))
+                change = clean(words.figures.change(incident.peak, primary.expected))
                 facts += [Fact(name, reached, change), expected]
         if primary.limit is not None and primary.limit > 0 and incident.peak >= primary.expected:
-            limit = clean(words.quantity(primary.limit, primary.measure))
-            facts.append(Fact("Limit", limit, f"{words.percent(incident.peak / primary.limit)} of it used"))
+            limit = clean(words.figures.quantity(primary.limit, primary.measure))
+            used = f"{words.figures.percent(incident.peak / primary.limit)} of it used"
+            facts.append(Fact("Limit", limit, used))
         return [*facts, *self._basis(incident)]
 
     def _growth(self, primary: Finding, growth: Growth) -> list[Fact]:
         words = self._words
         facts = [
-            Fact("Level", clean(words.quantity(primary.observed, primary.measure))),
+            Fact("Level", clean(words.figures.quantity(primary.observed, primary.measure))),
             Fact(
                 "Grows by",
-                words.per_day(growth.per_day),
+                words.figures.per_day(growth.per_day),
                 f"{100 * growth.per_day_lower:.1f} – {100 * growth.per_day_upper:.1f} %, {growth.days} days",
             ),
         ]
         if primary.limit is not None and primary.limit > 0:
-            limit = clean(words.quantity(primary.limit, primary.measure))
-            used = f"{words.percent(primary.observed / primary.limit)} of it used"
+            limit = clean(words.figures.quantity(primary.limit, primary.measure))
+            used = f"{words.figures.percent(primary.observed / primary.limit)} of it used"
             facts.append(Fact("Limit", limit, used))
         if growth.days_to_limit is not None:
             low, high = growth.days_to_limit_lower, growth.days_to_limit_upper
-            between = f"{words.days(low)} – {'never' if high is None else words.days(high)}" if low else ""
-            facts.append(Fact("Met in", words.days(growth.days_to_limit), between))
+            latest = "never" if high is None else words.figures.days(high)
+            between = f"{words.figures.days(low)} – {latest}" if low else ""
+            facts.append(Fact("Met in", words.figures.days(growth.days_to_limit), between))
         return facts
 
     def _basis(self, incident: Incident) -> list[Fact]:
         primary = incident.primary
         facts = []
         if incident.alerted is not None and incident.sent == "page":
-            at = self._words.friendly(incident.alerted, self._zone, day=False)
-            after = self._words.duration(max(0, incident.alerted - incident.start))
+            at = self._words.figures.slack_time(incident.alerted, self._zone, day=False)
+            after = self._words.figures.duration(max(0, incident.alerted - incident.start))
             facts.append(Fact("ReportedIncidents", at, f"{after} after it began"))
         if primary.growth is None and primary.verdict is not Verdict.LIMIT:
             facts.append(Fact("Score", f"{primary.score:.4f}"))
-        facts.append(Fact("Data", self._words.percent(primary.completeness), "complete"))
+        facts.append(Fact("Data", self._words.figures.percent(primary.completeness), "complete"))
         if primary.weeks_used or primary.weeks_left_out:
             left = f"{_weeks(primary.weeks_left_out)} left out" if primary.weeks_left_out else "none left out"
             facts.append(Fact("Weeks ago", _weeks(primary.weeks_used) or "none", left))
-        return [*facts, Fact("Where", "", clean(self._words.place(primary.about)))]
+        return [*facts, Fact("Where", "", clean(self._words.figures.place(primary.about)))]
 
     def _described(self, incident: Incident, of: Finding, *, is_forecast: bool) -> str:
         if is_forecast:
-            return f"{self._words.named(of)}: {of.sentence}"
+            return f"{self._words.figures.series(of)}: {of.sentence}"
+        quantity, primary = self._words.figures.quantity, incident.primary
         return (
-            f"{self._words.named(of)}, {self._when(incident)}. It reached "
-            f"{self._words.quantity(incident.peak, incident.primary.measure)} where "
-            f"{self._words.quantity(incident.primary.expected, incident.primary.measure)} was expected."
+            f"{self._words.figures.series(of)}, {self._when(incident)}. It reached "
+            f"{quantity(incident.peak, primary.measure)} where "
+            f"{quantity(primary.expected, primary.measure)} was expected."
         )
 
     def _member(self, finding: Finding) -> Member:
         ended = finding.end
-        at = self._words.friendly(finding.start, self._zone, day=False)
-        until = "" if ended is None else f" – {self._words.friendly(ended, self._zone, day=False)}"
-        what = f"{self._words.about(finding.about)} · {self._words.size(finding, finding.observed)}"
+        at = self._words.figures.slack_time(finding.start, self._zone, day=False)
+        until = "" if ended is None else f" – {self._words.figures.slack_time(ended, self._zone, day=False)}"
+        size = self._words.incident.size(finding, finding.observed)
+        what = f"{self._words.figures.about(finding.about)} · {size}"
         return Member(finding.verdict.value, cut(clean(what), _NAME), at + until)
 
 

@@ -46,19 +46,22 @@ def carriers(finding: Finding, words: Phrases) -> list[Carriers]:
         worth = [share for share in held if share.share >= LEAST or share.scope in suspects]
         if worth:
             rows = [_carrier(share, finding, words, suspects) for share in worth[:ROWS]]
-            groups.append(Carriers(words.kind(kind), rows, len(held) - len(rows)))
+            groups.append(Carriers(words.figures.kind(kind), rows, len(held) - len(rows)))
     return groups
 
 
 def is_split(finding: Finding, words: Phrases) -> bool:
     """Tell whether its parts are more calls and more per call: what takes long has no such parts."""
-    return any(share.more_per_call and words.because(share, finding) for share in finding.callers)
+    return any(share.more_per_call and words.incident.because(share, finding) for share in finding.callers)
 
 
 def causes(finding: Finding, words: Phrases) -> list[str]:
     """Return what lies behind a finding of latency or errors."""
+    figures = words.figures
     return [
-        clean(f"{words.about(cause.scope)} ({words.name(cause.measure)}), {words.percent(cause.score)}")
+        clean(
+            f"{figures.about(cause.scope)} ({figures.measure(cause.measure)}), {figures.percent(cause.score)}"
+        )
         for cause in finding.causes
     ]
 
@@ -72,13 +75,13 @@ def throttles(finding: Finding) -> list[tuple[str, str]]:
 def _carrier(share: Share, finding: Finding, words: Phrases, suspects: set[Scope]) -> Carrier:
     whole = min(1.0, max(0.0, share.share))
     calls, per_call = whole, 0.0
-    why = words.because(share, finding)
+    why = words.incident.because(share, finding)
     if why:
         per_call = min(whole, max(0.0, share.more_per_call))
         calls = whole - per_call if share.more_calls > 0 else 0.0
         per_call = whole - calls
     before, now = (numbers.number(value) for value in (share.expected, share.observed))
-    detail = f"{before} → {now} {words.unit(finding.measure)}" + (f", {why}" if why else "")
+    detail = f"{before} → {now} {words.figures.unit(finding.measure)}" + (f", {why}" if why else "")
     return Carrier(
         name=cut(clean(share.scope.label), _NAME) or "unnamed",
         part=part(share.share, words),

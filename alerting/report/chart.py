@@ -100,7 +100,7 @@ def chart(incident: Incident, finding: Finding, trace: Trace, zone: ZoneInfo, wo
     mark = None
     if (furthest := _furthest(trace, (begun, until), incident.peak)) is not None:
         across = round(100 * (furthest[0] + 0.5) / count, 2)
-        reached = clean(words.quantity(furthest[1], finding.measure))
+        reached = clean(words.figures.quantity(furthest[1], finding.measure))
         mark = across, heights.down(furthest[1]), reached, across > _RIGHT
     return Chart(
         now=_line(trace.now, heights),
@@ -111,7 +111,7 @@ def chart(incident: Incident, finding: Finding, trace: Trace, zone: ZoneInfo, wo
         peak=mark,
         limit=None
         if limit is None
-        else Tick(heights.down(limit), clean(f"limit {words.quantity(limit, finding.measure)}")),
+        else Tick(heights.down(limit), clean(f"limit {words.figures.quantity(limit, finding.measure)}")),
         across=times.ticks(_TICKS),
         up=[Tick(heights.down(rung), numbers.number(rung)) for rung in heights.rungs],
         readings=_readings(trace),
@@ -129,9 +129,8 @@ def _known(values: Values) -> Iterator[float]:
 def _told(incident: Incident, times: Times, words: Phrases) -> Tick | None:
     if incident.alerted is None or not times.first <= incident.alerted <= times.last:
         return None
-    return Tick(
-        times.place(incident.alerted), f"told {words.friendly(incident.alerted, times.zone, day=False)}"
-    )
+    at = words.figures.slack_time(incident.alerted, times.zone, day=False)
+    return Tick(times.place(incident.alerted), f"told {at}")
 
 
 def _furthest(trace: Trace, span: tuple[int, int], peak: float) -> tuple[int, float] | None:

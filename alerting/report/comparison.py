@@ -106,10 +106,10 @@ class _Rows:
 
     def _which(self, incident: Incident) -> list[Cell]:
         primary, words = incident.primary, self._words
-        what = f"{words.about(primary.about)} · {words.size(primary, incident.peak)}"
+        what = f"{words.figures.about(primary.about)} · {words.incident.size(primary, incident.peak)}"
         linked = incident.id if incident.id in self._anchors else ""
         return [
-            Cell(words.clock(incident.start, self._zone)),
+            Cell(words.figures.clock(incident.start, self._zone)),
             Cell(clean(what), incident=linked, verdict=incident.verdict.value),
         ]
 
@@ -117,9 +117,9 @@ class _Rows:
         told = f"{incident.verdict.value}, {_SENT[incident.sent]}"
         if incident.alerted is None or incident.sent == "none":
             return told
-        return f"{told}, {self._words.friendly(incident.alerted, self._zone, day=False)}"
+        return f"{told}, {self._words.figures.slack_time(incident.alerted, self._zone, day=False)}"
 
     def _difference(self, pair: Pair, what: Difference) -> str:
         if what in (Difference.LATER, Difference.EARLIER):
-            return f"{self._words.duration(abs(pair.later or 0))} {what.value}"
+            return f"{self._words.figures.duration(abs(pair.later or 0))} {what.value}"
         return f"other {what.value}" if what is Difference.VERDICT else "sent otherwise"

@@ -154,7 +154,7 @@ class _Rows:
             Cell("nothing") if seen is None else self._incident(seen, f", {clean(seen.reason) or seen.sent}")
         )
         return [
-            Cell(self._words.clock(label.start, self._zone)),
+            Cell(self._words.figures.clock(label.start, self._zone)),
             Cell(_label(label), verdict=_known(label.verdict)),
             Cell(cut(clean(label.note), _NOTE)),
             shown,
@@ -167,23 +167,23 @@ class _Rows:
             why = f"labelled {label.kind.value.replace('_', ' ')}" + (f" by {label.by}" if label.by else "")
             why += f": {label.note}" if label.note else ""
         return [
-            Cell(self._words.clock(false.incident.start, self._zone)),
+            Cell(self._words.figures.clock(false.incident.start, self._zone)),
             self._incident(false.incident),
             Cell(cut(clean(why), _NOTE)),
         ]
 
     def _incident(self, incident: Incident, more: str = "") -> Cell:
         primary, words = incident.primary, self._words
-        what = f"{words.about(primary.about)} · {words.size(primary, incident.peak)}{more}"
+        what = f"{words.figures.about(primary.about)} · {words.incident.size(primary, incident.peak)}{more}"
         linked = incident.id if incident.id in self._anchors else ""
         return Cell(clean(what), incident=linked, verdict=incident.verdict.value)
 
     def _share(self, share: float | None) -> str:
-        return _NOTHING if share is None else self._words.percent(share)
+        return _NOTHING if share is None else self._words.figures.percent(share)
 
     def _delay(self, seconds: float) -> str:
         whole = round(seconds)
-        return self._words.duration(whole) if whole >= 0 else f"−{self._words.duration(-whole)}"
+        return f"{'−' * (whole < 0)}{self._words.figures.duration(abs(whole))}"
 
 
 def _known(verdict: str) -> str:

@@ -50,12 +50,12 @@ def forecast(finding: Finding, growth: Growth, zone: ZoneInfo, words: Phrases) -
         peak=(
             times.place(finding.seen),
             down,
-            clean(words.quantity(finding.observed, finding.measure)),
+            clean(words.figures.quantity(finding.observed, finding.measure)),
             True,
         ),
         limit=None
         if limit is None
-        else Tick(heights.down(limit), clean(f"limit {words.quantity(limit, finding.measure)}")),
+        else Tick(heights.down(limit), clean(f"limit {words.figures.quantity(limit, finding.measure)}")),
         across=times.ticks(6),
         up=[Tick(heights.down(rung), numbers.number(rung)) for rung in heights.rungs],
         readings="",

@@ -41,8 +41,8 @@ def span_in_words(span: tuple[int, int], zone: ZoneInfo, words: Phrases) -> str:
     if not last:
         return f"Times in {zone.key}"
     return (
-        f"{words.clock(first, zone)} to {words.clock(last, zone)} "
-        f"({words.duration(last - first)}), times in {zone.key}"
+        f"{words.figures.clock(first, zone)} to {words.figures.clock(last, zone)} "
+        f"({words.figures.duration(last - first)}), times in {zone.key}"
     )
 
 
@@ -87,7 +87,7 @@ def _part_of(bad: int, records: int) -> str:
     if not bad or not records:
         return ""
     share = bad / records
-    return "fewer than 1 in 1,000" if share < 1e-3 else f"{numbers.percent(share)} of all"  # noqa: PLR2004  as said
+    return "fewer than 1 in 1,000" if share < 1e-3 else f"{numbers.percent(share)} % of all"  # noqa: PLR2004  as said
 
 
 def _pace(about: ReportHead, span: tuple[int, int]) -> str:

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alerting.incidents.incident import Incident
-from alerting.messages.layout import pieces
 from alerting.messages.message import Block, Message
+from alerting.messages.mrkdwn_runs import runs
 from alerting.sinks.chart import alternative, draw
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
@@ -88,7 +88,7 @@ def _block(block: Block, zone: ZoneInfo, words: Phrases) -> dict[str, Any]:
         return {"kind": "actions", "elements": [_element(each) for each in block["elements"]]}
     kind = "fields" if "fields" in block else "context" if block["type"] == "context" else "section"
     texts = block.get("fields") or block.get("elements") or [block["text"]]
-    return {"kind": kind, "texts": [list(pieces(text["text"], zone, words)) for text in texts]}
+    return {"kind": kind, "texts": [list(runs(text["text"], zone, words)) for text in texts]}
 
 
 def _element(element: Block) -> dict[str, Any]:

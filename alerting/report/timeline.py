@@ -93,7 +93,7 @@ def timeline(
     own.sort(key=lambda about: min(each.start for each in scopes[about]))
     lanes: list[Lane] = []
     top = 0
-    groups = [(words.kind(about.kind), name_of(about, words), scopes[about]) for about in own]
+    groups = [(words.figures.kind(about.kind), name_of(about, words), scopes[about]) for about in own]
     if rest:
         groups.append(("", f"{len(rest)} other scopes", [each for about in rest for each in scopes[about]]))
     for kind, name, held in groups:
@@ -109,7 +109,7 @@ def timeline(
 
 def name_of(about: ScopeOrEdge, words: Phrases) -> str:
     """Name what an incident is about, without the kind that stands before it."""
-    return clean(words.about(about)).removeprefix(f"{words.kind(about.kind)} ")
+    return clean(words.figures.about(about)).removeprefix(f"{words.figures.kind(about.kind)} ")
 
 
 def _rank(held: list[Incident]) -> tuple[int, int, str]:
@@ -153,8 +153,9 @@ def _bars(
 
 def _title(incident: Incident, zone: ZoneInfo, words: Phrases) -> str:
     primary = incident.primary
-    what = f"{incident.verdict.value}, {words.about(primary.about)}, {words.size(primary, incident.peak)}"
+    size = words.incident.size(primary, incident.peak)
+    what = f"{incident.verdict.value}, {words.figures.about(primary.about)}, {size}"
     begun, ended = incident.primary_span
-    lasted = "still open" if ended is None else words.duration(max(0, ended - begun))
+    lasted = "still open" if ended is None else words.figures.duration(max(0, ended - begun))
     sent = {"page": "paged", "digest": "in the digest", "none": "not sent"}[incident.sent]
-    return clean(f"{what}, {words.clock(begun, zone)}, {lasted}, {sent}")
+    return clean(f"{what}, {words.figures.clock(begun, zone)}, {lasted}, {sent}")

@@ -13,8 +13,7 @@ from typing import Final
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.incident import Incident
-from alerting.messages.console_links import Doors
-from alerting.messages.links import LinkMaker
+from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.outbox.content import Content, SubjectState
 from alerting.outbox.row import OutboxRow, SentAs
 from alerting.outbox.sink import DeliveryOutcome, Result
@@ -122,7 +121,7 @@ def _labels(dispatch: Dispatch) -> dict[str, str]:
 def _alert(dispatch: Dispatch, links: LinkMaker) -> dict[str, object]:
     incident = dispatch.notice.incident
     at = dispatch.at or dispatch.notice.at
-    urls = Doors.of(incident, links, ENGLISH, at=at).addresses(incident)
+    urls = ConsoleLinks.of(incident, links, ENGLISH, at=at).addresses(incident)
     annotations = {
         "summary": f"{incident.verdict.value} of {incident.primary.measure.value}, {incident.state}",
         "description": incident.primary.sentence,

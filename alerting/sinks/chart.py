@@ -87,13 +87,13 @@ def draw(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> bytes:
     axes.set_xlim(begin / _DAY, (begin + keep * trace.step) / _DAY)
     axes.set_ylim(bottom=0, top=axes.get_ylim()[1] * 1.04)
 
-    size = words.size(finding, incident.peak)
-    title = clean(f"{words.about(finding.about)} · {size}")
+    size = words.incident.size(finding, incident.peak)
+    title = clean(f"{words.figures.about(finding.about)} · {size}")
     figure.text(
         0.02, 0.925, _literal(_cut(title)), color=INK, size=13.5, weight="bold", va="center", family=fonts
     )
     day = datetime.fromtimestamp(begin, zone)
-    subtitle = clean(f"{words.unit(finding.measure)} · {words.day(day)} · {zone.key}")
+    subtitle = clean(f"{words.figures.unit(finding.measure)} · {words.figures.date(day)} · {zone.key}")
     figure.text(0.02, 0.838, subtitle, color=FAINT, size=9.5, va="center", family=fonts)
     figure.legend(
         loc="center right",
@@ -115,7 +115,7 @@ def draw(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> bytes:
 def alternative(incident: Incident, words: Phrases = ENGLISH) -> str:
     """Say in words what the chart shows, for those who cannot see it."""
     finding = incident.primary
-    return cut(clean(words.alternative(finding, incident.peak, _HOURS)), 900)
+    return cut(clean(words.incident.alt_text(finding, incident.peak, _HOURS)), 900)
 
 
 def _tail(values: list[float | None], keep: int) -> NDArray[np.float64]:

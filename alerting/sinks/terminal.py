@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from alerting.incidents.incident import Incident
-from alerting.messages.layout import pieces
 from alerting.messages.message import Block, Message
+from alerting.messages.mrkdwn_runs import runs
 from alerting.outbox.row import OutboxRow, Send, SentAs
 from alerting.outbox.sink import DeliveryOutcome, Result
 from alerting.sinks.curve import curve
@@ -78,7 +78,7 @@ class Terminal:
                 for line in joined.split("\n"):
                     shown = [
                         f"{piece.text} ({piece.url})" if piece.url else piece.text
-                        for piece in pieces(line, self._zone, self._words)
+                        for piece in runs(line, self._zone, self._words)
                     ]
                     lines.append("".join(shown) if text["type"] == "mrkdwn" else line)
         return [*lines, ""]
@@ -102,7 +102,7 @@ class Terminal:
 
     def _text(self, mrkdwn: str, style: str = "") -> Text:
         text = Text(style=style)
-        for piece in pieces(mrkdwn, self._zone, self._words):
+        for piece in runs(mrkdwn, self._zone, self._words):
             look = Style(bold=piece.bold or None)
             if piece.url is not None:
                 look += Style(color=_BLUE, underline=True, link=piece.url)
@@ -132,7 +132,7 @@ class Terminal:
             " " * 7,
             (f"━ {self._words.labels.chart_now} ", "bold #e69f00"),
             (f"  ┄ {self._words.labels.chart_last_week} ", "dim"),
-            (f"  {self._words.unit(incident.primary.measure)}", "dim"),
+            (f"  {self._words.figures.unit(incident.primary.measure)}", "dim"),
         )
         return Padding(Group(*lines, axis, legend), (1, 0, 0, 0))
 

@@ -14,8 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from alerting.commands.dispatch import Dispatch, Form
-from alerting.messages.console_links import Doors
-from alerting.messages.links import LinkMaker
+from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.outbox.content import Content, SubjectState
 from alerting.outbox.row import OutboxRow
 from alerting.sinks.http_outcome import rfc3339
@@ -117,7 +116,7 @@ def in_json(links: LinkMaker) -> Callable[[Dispatch, SubjectState], Content | No
                 incident = notice.incident
                 at = dispatch.at or notice.at
                 data["incident"] = incident.to_json()
-                data["links"] = Doors.of(incident, links, ENGLISH, at=at).addresses(incident)
+                data["links"] = ConsoleLinks.of(incident, links, ENGLISH, at=at).addresses(incident)
                 data["commands"] = [
                     {"ask": one.kind.value, "by": one.by, "at": rfc3339(one.at), "why": one.why}
                     for one in dispatch.commands

@@ -1,13 +1,12 @@
-"""The languages there are."""
+"""The languages that messages can be written in."""
 
 from typing import Final
 
-from alerting.words.en.phrases import English
-from alerting.words.ja.phrases import Japanese
+from alerting.words.en.phrases import ENGLISH
+from alerting.words.ja.phrases import JAPANESE
 from alerting.words.phrases import Phrases
 
-ENGLISH: Final[Phrases] = English()
-JAPANESE: Final[Phrases] = Japanese()
+__all__ = ["ENGLISH", "JAPANESE", "LANGUAGES", "phrases_of"]
 
 LANGUAGES: Final[tuple[Phrases, ...]] = (ENGLISH, JAPANESE)
 
@@ -15,11 +14,11 @@ _BY_LOCALE: Final = {phrases.locale: phrases for phrases in LANGUAGES}
 
 
 def phrases_of(locale: str) -> Phrases:
-    """Return the words of a language of ``settings.notify.locale``.
+    """Return the phrases of a language.
 
     Raises
     ------
     KeyError
-        When there is no such language; the settings allow none that is missing here.
+        When ``settings.notify.locale`` allows a language that is missing here.
     """
     return _BY_LOCALE[locale]

@@ -1,15 +1,23 @@
-"""Everything a message says, as one protocol that each language implements whole (docs/adr/0013)."""
+"""Everything a message says, as parts that each language fills (docs/adr/0013).
+
+A part is a protocol, and a language implements it as a module of functions: mypy holds each to its protocol.
+
+Functions that take a finding, an incident or a scope return plain text that may hold names from events: the
+caller escapes it as a whole. Functions that take strings insert them unchanged, so these may be escaped or
+marked up already; what such a function adds is safe in mrkdwn, with no markup but the bold that its
+description mentions.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from alerting.commands.answer import CommandResult
 from alerting.commands.command import CommandKind
 from alerting.commands.slash import Fault
 from alerting.incidents.incident import Incident
-from alerting.words.phrases_fixed import Labels
+from alerting.words.labels import Labels
 from detectors.model.finding import Finding, Growth, Share, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import ScopeOrEdge
@@ -17,48 +25,32 @@ from detectors.watch.hottest import Hot
 from detectors.watch.standings import Use
 
 
-class Phrases(Protocol):
-    """The words of one language.
+class Figures(Protocol):
+    """Numbers, names and times: what all other parts are made of."""
 
-    Methods that take a finding, an incident or a scope return plain text that may hold names from events:
-    whoever shows it escapes it whole. Methods that take strings put them in as they are, so that they may
-    hold what was escaped or marked up before; what such a method adds is safe in mrkdwn, and holds no markup
-    but the bold that its description names.
-    """
-
-    @property
-    def locale(self) -> str:
-        """``en`` or ``ja``."""
-
-    @property
-    def labels(self) -> Labels:
-        """What is said the same way every time."""
-
-    # Figures
-
-    def kind(self, kind: str) -> str:
+    def kind(self, of: str) -> str:
         """Name a kind of scope: ``table``."""
 
     def about(self, scope: ScopeOrEdge) -> str:
         """Name a scope or edge: ``table items``, ``function put → table items``."""
 
-    def verdict(self, verdict: Verdict) -> str:
+    def verdict(self, of: Verdict) -> str:
         """Name a verdict, as titles do."""
 
-    def name(self, measure: Measure) -> str:
+    def measure(self, of: Measure) -> str:
         """Name a measure."""
 
-    def unit(self, measure: Measure) -> str:
+    def unit(self, of: Measure) -> str:
         """Return the unit that values of a measure are shown in."""
 
-    def quantity(self, value: float, measure: Measure) -> str:
+    def quantity(self, value: float, of: Measure) -> str:
         """Return a value with its unit."""
 
     def change(self, observed: float, expected: float) -> str:
-        """Say how far ``observed`` is from ``expected``: ``+412 %``."""
+        """Return how far ``observed`` is from ``expected``: ``+412 %``."""
 
     def percent(self, share: float) -> str:
-        """Return a share, rounded so that 100 % is only said of the whole."""
+        """Return a share, rounded so that only the whole is 100 %."""
 
     def per_day(self, fraction: float) -> str:
         """Return a rate of growth."""
@@ -70,167 +62,185 @@ class Phrases(Protocol):
         """Return a duration in at most two units."""
 
     def times(self, count: int) -> str:
-        """Say how often something came."""
+        """Say how often something occurred."""
 
     def clock(self, epoch: int, zone: ZoneInfo) -> str:
         """Return a time in the channel's zone, with the zone."""
 
-    def friendly(self, epoch: int, zone: ZoneInfo, *, day: bool = True) -> str:
-        """Return a time as Slack shows it to a reader of this language, with its ``day`` or alone."""
+    def slack_time(self, epoch: int, zone: ZoneInfo, *, day: bool = True) -> str:
+        """Return a time as Slack shows it to a reader of this language, with or without its day."""
 
-    def day(self, at: datetime) -> str:
+    def date(self, at: datetime) -> str:
         """Return a date with its day of the week."""
-
-    # An incident
-
-    def title(self, incident: Incident) -> str:
-        """Return the title: verdict and state, what it is about, how large it is."""
-
-    def size(self, finding: Finding, value: float) -> str:
-        """Return measure and size; ``value`` is what was observed, or where it was furthest."""
-
-    def sentence(self, incident: Incident) -> str:
-        """Return the whole story in one or two sentences, for notifications and screen readers."""
-
-    def why(self, finding: Finding) -> str:
-        """Say why it is told, in one sentence with the numbers used."""
-
-    def over(self, incident: Incident) -> str:
-        """Say how it ended, as a sentence."""
-
-    def interval(self, finding: Finding) -> str:
-        """Return what was expected, with its interval."""
-
-    def named(self, finding: Finding) -> str:
-        """Name what a finding is about and its measure."""
-
-    def headroom(self, value: float, finding: Finding) -> str:
-        """Say how much of the known limit is left at ``value``."""
-
-    def complete(self, share: float) -> str:
-        """Say how complete the data is."""
 
     def place(self, scope: ScopeOrEdge) -> str:
         """Return cloud, account and region."""
 
-    def called_by(self, finding: Finding) -> str:
-        """Return what follows ``labels.callers`` above the callers: what their shares are shares of."""
+    def interval(self, finding: Finding) -> str:
+        """Return what was expected, with its interval."""
+
+    def series(self, finding: Finding) -> str:
+        """Name the series of a finding: its scope and measure."""
+
+    def headroom(self, value: float, finding: Finding) -> str:
+        """Say how much of the known limit is left at ``value``."""
+
+    def completeness(self, share: float) -> str:
+        """Say how complete the data is."""
+
+
+class IncidentPhrases(Protocol):
+    """What is said of one incident: in its page, its thread and its chart."""
+
+    def title(self, of: Incident) -> str:
+        """Return the title: verdict and state, what it is about, how large it is."""
+
+    def size(self, finding: Finding, value: float) -> str:
+        """Return measure and size; ``value`` is what was observed, or the furthest from the expected."""
+
+    def sentence(self, of: Incident) -> str:
+        """Return the whole story in one or two sentences, for notifications and screen readers."""
+
+    def why(self, finding: Finding) -> str:
+        """Explain the finding in one sentence with the numbers used."""
+
+    def ending(self, of: Incident) -> str:
+        """Say how it ended, as a sentence."""
+
+    def share_of(self, finding: Finding) -> str:
+        """Return what follows ``labels.callers``: what the callers' shares are shares of."""
 
     def because(self, share: Share, finding: Finding) -> str:
-        """Say whether a caller calls more often or asks for more with each call; may be empty."""
+        """Say whether a caller calls more often or uses more per call; may be empty."""
 
-    def carries(self, kind: str, who: str, part: str) -> str:
+    def stands_out(self, kind: str, who: str, part: str) -> str:
         """Say that a client or tenant stands out."""
 
     def throttled(self, reasons: Sequence[tuple[str, str]]) -> str:
         """Say why calls were throttled: reasons with their counts."""
 
-    def door(self, kind: str) -> str:
+    def link_name(self, suffix: str) -> str:
         """Name a link by the suffix of its kind: ``logs``, ``metrics``; others as they are."""
 
     def compared(self, finding: Finding) -> str:
-        """Say what it is compared with: which weeks, which were left out."""
+        """Say what it is compared with: which weeks, and which were excluded."""
 
-    def with_it(self, names: Sequence[str], more: int) -> str:
+    def forecast(self, growth: Growth) -> str:
+        """Say when the limit is reached, in bold, and what the forecast is based on."""
+
+    def also_affected(self, names: Sequence[str], more: int) -> str:
         """Name what else is affected."""
 
-    def all_of_it(self, span: str) -> str:
-        """Say when all that was affected began and ended; ``span`` is markup already."""
+    def whole_span(self, span: str) -> str:
+        """Say when everything that was affected began and ended; ``span`` is markup already."""
 
     def as_of(self, when: str, incident: str, reopened: int) -> str:
         """Say when this was so, and of which incident."""
 
-    def came_back(self, link: str) -> str:
-        """Lead to the message of the last time."""
+    def seen_before(self, link: str) -> str:
+        """Link the message of the previous time."""
 
-    def alternative(self, finding: Finding, peak: float, hours: int) -> str:
-        """Say in words what a chart shows, for those who cannot see it."""
+    def alt_text(self, finding: Finding, peak: float, hours: int) -> str:
+        """Describe a chart, for those who cannot see it."""
 
-    # Its life
+    def milestone(self, what: str, of: Incident, detail: str) -> str:
+        """Return the thread line of a ``Milestone``; ``detail`` is a name from an event."""
 
-    def turn(self, what: str, incident: Incident, detail: str) -> str:
-        """Say what turn an incident took (``Milestone``); ``detail`` is a name from an event."""
+    def action(self, kind: CommandKind, who: str, until: str, why: str) -> str:
+        """Say who did what, the verb in bold; all but ``kind`` may be empty."""
 
-    def handled(self, ask: CommandKind, who: str, until: str, why: str) -> str:
-        """Say who did what, the verb in bold; all but ``ask`` may be empty."""
+    def snooze_expired(self) -> str:
+        """Say that a snooze expired while its incident is still open."""
 
-    def over_by_itself(self) -> str:
-        """Say that a snooze ended while its incident goes on."""
 
-    # A flood
-
-    def flood_title(self, incidents: int, still_open: int) -> str:
-        """Return the title of the one message of many incidents."""
-
-    def flood_sentence(self, incidents: int, still_open: int) -> str:
-        """Say why they are told in one message."""
+class ListPhrases(Protocol):
+    """What is said of many incidents: rows, counts and floods."""
 
     def count(self, what: str, number: int) -> str:
         """Return ``what: number``."""
 
     def row(self, verdict: str, what: str, size: str, state: str) -> str:
-        """Return one line of a flood or a list; ``state`` may be empty."""
+        """Return one line of a flood or a list, the verdict in bold; ``state`` may be empty."""
 
-    def state(self, incident: Incident) -> str:
+    def state(self, of: Incident) -> str:
         """Name the state an incident is in."""
 
-    def in_the_file(self, more: int) -> str:
-        """Say how many are not shown here but in the file."""
+    def stage(self, of: str) -> str:
+        """Name a stage of the notification pipeline."""
 
     def and_more(self, more: int) -> str:
         """Say how many are not shown."""
 
-    # The digest
+    def more_in_file(self, more: int) -> str:
+        """Say how many are not shown here but in the attached file."""
 
-    def digest_title(self, growing: int, near: int) -> str:
-        """Return the title of a digest; ``near`` of the ``growing`` are near a limit without growing."""
+    def flood_title(self, incidents: int, still_open: int) -> str:
+        """Return the title of the one message of many incidents."""
 
-    def digest_sentence(self, when: str, title: str, first: str) -> str:
+    def flood_sentence(self, incidents: int, still_open: int) -> str:
+        """Say why they share one message."""
+
+
+class DigestPhrases(Protocol):
+    """What the daily digest says."""
+
+    def title(self, growing: int, near: int) -> str:
+        """Return the title; ``near`` of the ``growing`` are near a limit without growing."""
+
+    def sentence(self, when: str, title: str, first: str) -> str:
         """Return the sentence for notifications."""
 
     def level(self, finding: Finding) -> str:
-        """Say where what grows stands, and how much is left."""
-
-    def forecast(self, growth: Growth) -> str:
-        """Say when the limit is met, in bold, and what this rests on."""
+        """Say where a growing series stands, and how much is left."""
 
     def footer(self, when: str, more: int) -> str:
-        """Return the last line of a digest."""
+        """Return the last line."""
 
-    def hot(self, hot: Hot, account: str, label: str, former: str, measure: str) -> str:
-        """Say which table leads its account, and who led before, or how near concurrency is to its limit."""
+    def hottest(self, hot: Hot, account: str, label: str, former: str, measure: str) -> str:
+        """Say which table leads its account and which led before, or how near concurrency is to its limit."""
 
-    def use(self, use: Use, name: str) -> str:
+    def usage(self, use: Use, name: str) -> str:
         """Say what an API or a business value came to in a day, and last week; ``name`` is mrkdwn."""
 
-    def expires(self, what: str, until: str, by: str) -> str:
-        """Say that a snooze or silence ends."""
+    def expiring(self, what: str, until: str, by: str) -> str:
+        """Say that a snooze or silence ends soon."""
 
     def precision(self, weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str:
-        """Say how good the pages of the last weeks were."""
+        """Say how many pages of the last weeks were actionable."""
 
     def held(self, stage: str, pages: int) -> str:
-        """Say how many pages a stage of the pipeline held that are over by now."""
+        """Say how many pages a stage of the pipeline held until they were resolved."""
 
-    # Answers to commands
 
-    def said(self, said: CommandResult, until: str) -> str:
-        """Answer a command; ``until`` says how long what it made holds, and may be empty."""
+class AnswerPhrases(Protocol):
+    """What people get back for a button or a slash command."""
+
+    def reply(self, result: CommandResult, until: str) -> str:
+        """Answer a command; ``until`` says how long its effect lasts, and may be empty."""
 
     def fault(self, fault: Fault, word: str) -> str:
-        """Say what was not understood of a slash command; ``word`` is the word it stumbled over."""
+        """Say what was not understood of a slash command; ``word`` is the offending word."""
 
-    def stage(self, stage: str) -> str:
-        """Name a stage of the notification pipeline."""
-
-    def standing(self, still_open: int, behind: str) -> str:
-        """Say how many incidents are open and how far behind the data is (may be empty)."""
+    def status(self, still_open: int, behind: str) -> str:
+        """Say how many incidents are open and how far the data lags (may be empty)."""
 
     def silence(self, identity: str, what: str, until: str, by: str, why: str) -> str:
-        """Return one silence of a list."""
+        """Return one silence of a list, its id in bold."""
 
-    def since(self, when: str) -> str:
-        """Head what changed."""
+    def changes(self, since: str) -> str:
+        """Return the title of what changed."""
 
-    def takes_the_lead(self, label: str, former: str, account: str) -> str:
+    def new_leader(self, label: str, former: str, account: str) -> str:
         """Say that a table leads its account now."""
+
+
+class Phrases(NamedTuple):
+    """The phrases of one language, part by part."""
+
+    locale: str  # as in ``notify.locale``
+    labels: Labels
+    figures: Figures
+    incident: IncidentPhrases
+    lists: ListPhrases
+    digest: DigestPhrases
+    answers: AnswerPhrases

@@ -1,4 +1,4 @@
-"""The one sentence that says why something is told. Numbers as a person reads them; rates per second."""
+"""The one sentence that explains a finding. Numbers are rounded for people; rates are per second."""
 
 import msgspec
 
@@ -6,8 +6,8 @@ from detectors.model.finding import Cause, ComparedWith, Finding, Growth, Plan, 
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import ROUTE, TABLE, Edge, ScopeOrEdge
 
-NAMED = 3  # of a list; the others are counted
-MOST_OF_IT = 0.5  # of a finding: a cause that explains less is no headline
+NAMED = 3  # of a list; the rest are counted
+MOST_OF_IT = 0.5  # of a finding: a cause that explains less is not mentioned
 
 _WORDS = {
     Measure.REQUESTS: "requests",
@@ -22,8 +22,8 @@ _WORDS = {
     Measure.WCU: "write capacity units",
     Measure.BUSY: "concurrency",
     Measure.LATENCY: "p95 latency",
-    Measure.LATENCY_CODE: "p95 latency of the code",
-    Measure.LATENCY_AUTH: "p95 latency of the authorizer",
+    Measure.LATENCY_CODE: "p95 code latency",
+    Measure.LATENCY_AUTH: "p95 authorizer latency",
 }
 _SINGULAR = (*LATENCIES, Measure.BUSY)
 
@@ -44,7 +44,7 @@ def quantity(value: float) -> str:
         return f"{value:,.0f}"
     if size >= 0.995:  # noqa: PLR2004  what would round to 1.00
         return f"{value:.1f}".removesuffix(".0")
-    if size < 1e-4:  # noqa: PLR2004  nothing anybody acts on
+    if size < 1e-4:  # noqa: PLR2004  too small to act on
         return "0"
     return f"{value:.2g}" if size >= 1e-3 else f"{value:.4f}"  # noqa: PLR2004  2g would turn to 1e-05 below
 
@@ -57,7 +57,7 @@ def rate(measure: Measure, value: float) -> str:
 
 
 def named(about: ScopeOrEdge) -> str:
-    """Return what a finding is about in words: ``table items``, ``function put → table items``."""
+    """Name a scope or edge: ``table items``, ``function put → table items``."""
     if isinstance(about, Edge):
         return f"{named(about.source)} → {named(about.target)}"
     return f"{about.kind} {about.label}"
@@ -65,14 +65,14 @@ def named(about: ScopeOrEdge) -> str:
 
 def _of_weeks(weeks_used: list[int], weeks_left_out: list[int], compared_with: ComparedWith = "weeks") -> str:
     if not weeks_used:
-        return "the course of the last minutes" if compared_with == "minutes" else "the same time yesterday"
-    many = len(weeks_used) > 1
+        return "the last few minutes" if compared_with == "minutes" else "the same time yesterday"
+    count = len(weeks_used)
     if compared_with == "holidays":
-        last = f"the last {len(weeks_used)} holidays and Sundays" if many else "the last holiday or Sunday"
+        last = "on the last holiday or Sunday" if count == 1 else f"on the last {count} holidays and Sundays"
     else:
-        last = "last week" if weeks_used == [1] else f"{len(weeks_used)} earlier week{'s' * many}"
-    without = f" ({len(weeks_left_out)} more left out, spoilt by an incident)" if weeks_left_out else ""
-    return f"the same time of {last}{without}"
+        last = "last week" if weeks_used == [1] else f"in {count} earlier week{'s' * (count > 1)}"
+    without = f" ({len(weeks_left_out)} more excluded because of an incident)" if weeks_left_out else ""
+    return f"the same time {last}{without}"
 
 
 def of_deviation(
@@ -89,37 +89,36 @@ def of_deviation(
     compared_with: ComparedWith = "weeks",
     planned: Plan | None = None,
 ) -> str:
-    """Say why a spike or a drop is told; values per second (ms for latency).
+    """Explain a spike or a drop; values per second (ms for latency).
 
-    ``planned`` is in ``expected`` already: what was planned, and what it is a multiple of, are both named.
+    ``expected`` includes ``planned`` already: the planned event and what it multiplies are both named.
     """
     word = measure.key or _WORDS[measure]
     verb = "is" if measure in _SINGULAR else "are"
-    if quantity(expected) == "0":  # no factor is said of what reads as nothing
-        compared = "against"
+    if quantity(expected) == "0":  # what rounds to nothing has no factor
+        compared = "compared with"
     elif expected > 0 and verdict is Verdict.DROP:
         compared = f"{100 * observed / expected:.0f} % of"
-    elif expected > 0 and observed / expected < 1000:  # noqa: PLR2004 - beyond, a factor says nothing
+    elif expected > 0 and observed / expected < 1000:  # noqa: PLR2004 - beyond, a factor means nothing
         compared = f"{quantity(observed / expected)} times"
     else:
-        compared = "against"
+        compared = "compared with"
     basis = f"expected from {_of_weeks(weeks_used, weeks_left_out, compared_with)}"
     if planned is not None:
         usual = rate(measure, expected / planned.factor)
         times = f"{quantity(planned.factor)} times the {usual} {basis}"
         basis = f"planned for “{planned.name}”, {times}"
     return (
-        f"{word[0].upper()}{word[1:]} of {named(about)} {verb} at {rate(measure, observed)}, "
+        f"{_begin(word)} of {named(about)} {verb} at {rate(measure, observed)}, "
         f"{compared} the {rate(measure, expected)} "
         f"({quantity(lower)} to {quantity(upper)}) {basis}."
     )
 
 
 def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float | None = None) -> str:
-    """Say why growth is told, or that it is no longer sure; ``limit`` per second where one is known."""
+    """Explain growth, or that it is no longer certain; ``limit`` per second where one is known."""
     word = measure.key or _WORDS[measure]
     if growth.per_day_lower <= 0:
-        verb = "rises" if measure in _SINGULAR else "rise"
         middle, slow, fast = (
             f"{round(100 * each, 1) + 0.0:.1f}"  # -0.0 is 0
             for each in (growth.per_day, growth.per_day_lower, growth.per_day_upper)
@@ -127,44 +126,44 @@ def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float
         how = (
             f"{middle} % a day ({slow} to {fast} %) over {growth.days} days"
             if growth.days
-            else "too few of the last days are known"
+            else "too few recent days have data"
         )
-        return f"{_begin(word)} of {named(about)} no longer surely {verb}: {how}."
+        return f"Growth of {word} of {named(about)} is no longer certain: {how}."
     verb = "has" if measure in _SINGULAR else "have"
-    said = (
-        f"{word[0].upper()}{word[1:]} of {named(about)} {verb} risen by {100 * growth.per_day:.1f} % a day "
+    pace = (
+        f"{_begin(word)} of {named(about)} {verb} grown by {100 * growth.per_day:.1f} % a day "
         f"({100 * growth.per_day_lower:.1f} to {100 * growth.per_day_upper:.1f} %) over {growth.days} days "
         "without a break"
     )
     if limit is None or growth.days_to_limit is None:
-        return said + "."
+        return pace + "."
     if growth.days_to_limit == 0:
-        return said + f"; its peaks already meet the limit of {rate(measure, limit)}."
+        return pace + f"; peaks already reach the limit of {rate(measure, limit)}."
     soon, late = growth.days_to_limit_lower, growth.days_to_limit_upper
     between = f" ({soon:.0f} to {late:.0f})" if soon is not None and late is not None else ""
     days = f"{growth.days_to_limit:.0f} days{between}"
-    return f"{said}; at this rate the limit of {rate(measure, limit)} is met in {days}."
+    return f"{pace}; at this rate the limit of {rate(measure, limit)} is reached in {days}."
 
 
 def of_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
-    """Say why a limit is told; ``observed`` is the largest mean over ``minutes`` since it was near."""
+    """Explain a limit; ``observed`` is the largest mean over ``minutes`` since usage came near it."""
     word, limit = _WORDS[finding.measure], finding.limit or 0.0
     used = f"{100 * finding.observed / limit:.0f} % of the limit of {rate(finding.measure, limit)}"
     if not finding.near:
         return (
-            f"{_begin(word)} of {named(finding.about)} reached {used} at the peak of the last day, "
-            f"as on the days before."
+            f"{_begin(word)} of {named(finding.about)} peaked at {used} in the last day, "
+            "as on the days before."
         )
     refused = "; calls are throttled" if throttled else ""
     verb, last = "is" if finding.measure is Measure.BUSY else "are", " last"
-    if finding.state != "open":  # what it came to in the meantime, not what it is now
+    if finding.state != "open":  # the largest so far, not the present value
         verb, last = "was" if finding.measure is Measure.BUSY else "were", ""
-    lately = f"over the{last} {minutes} minutes{refused}" if last else f"over {minutes} minutes{refused}"
-    return f"{_begin(word)} of {named(finding.about)} {verb} at {used}, {lately}."
+    span = f"the{last} {minutes} minutes" if last else f"{minutes} minutes"
+    return f"{_begin(word)} of {named(finding.about)} {verb} at {used}, averaged over {span}{refused}."
 
 
 def with_causes(finding: Finding, causes: list[Cause]) -> Finding:
-    """Return a finding with what lies behind it, said in its sentence too where one is most of it.
+    """Return a finding with its causes; one that explains most of it is added to the sentence.
 
     Examples
     --------
@@ -183,50 +182,49 @@ def with_causes(finding: Finding, causes: list[Cause]) -> Finding:
     if causes[0].score >= MOST_OF_IT:
         cause = named(causes[0].scope)
         if finding.measure in LATENCIES:
-            said = f"the time is spent in {cause}"
+            because = f"the time is spent in {cause}"
         elif causes[0].measure is Measure.THROTTLES:
-            said = f"{cause} throttles"
+            because = f"{cause} throttles"
         else:
-            said = f"they come from {cause}"
-        sentence = f"{sentence.removesuffix('.')}; {said}."
+            because = f"they come from {cause}"
+        sentence = f"{sentence.removesuffix('.')}; {because}."
     return msgspec.structs.replace(finding, causes=causes, sentence=sentence)
 
 
 def of_absence(finding: Finding, missed: float) -> str:
-    """Say why an absence is told; ``missed`` requests were expected since the last one."""
-    what = "call" if finding.about.kind == TABLE else "request"
+    """Explain an absence; ``missed`` requests were expected since the last one."""
+    what = "calls" if finding.about.kind == TABLE else "requests"
     waited = _duration(finding.seen - finding.start)
     weeks = _of_weeks(finding.weeks_used, finding.weeks_left_out, finding.compared_with)
     if finding.planned is not None:
         weeks = f"{weeks} and the planned “{finding.planned.name}”"
-    expected = f"{quantity(missed)} were expected meanwhile, from {weeks}"
+    expected = f"about {quantity(missed)} were expected in that time, based on {weeks}"
     return f"{_begin(named(finding.about))} has had no {what} for {waited}; {expected}."
 
 
-def of_withdrawn(told: Finding, most: float) -> str:
-    """Say that records came late and left nothing of a fall; ``most`` is what there was with them."""
-    word = told.measure.key or _WORDS[told.measure]
-    verb = "was" if told.measure in _SINGULAR else "were"
+def of_withdrawn(drop: Finding, most: float) -> str:
+    """Say that late records left nothing of a drop; ``most`` is the level with them included."""
+    word = drop.measure.key or _WORDS[drop.measure]
     return (
-        f"Nothing was wrong: records of {named(told.about)} came late. With them {word} {verb} at up to "
-        f"{rate(told.measure, most)}, where {rate(told.measure, told.expected)} was expected."
+        f"No anomaly: records of {named(drop.about)} arrived late. With them, {word} reached "
+        f"{rate(drop.measure, most)}, where {rate(drop.measure, drop.expected)} was expected."
     )
 
 
 def of_retired(about: ScopeOrEdge) -> str:
-    """Return the sentence about a scope that is no longer waited for."""
+    """Say that a scope is considered retired."""
     return f"{_begin(named(about))} has received nothing for a week and is considered retired."
 
 
 def of_fatal(finding: Finding) -> str:
-    """Say why a fatal error is told: how often, where, by which routes and clients."""
+    """Explain a fatal error: how often, where, on which routes and by which clients."""
     times = "once" if finding.times == 1 else f"{finding.times:,} times"
     routes = [share.scope.label for share in finding.callers if share.scope.kind == ROUTE and share.share > 0]
     on = f" on {_listed('route', routes)}" if routes else ""
     by = [named(share.scope) for share in finding.suspects]
     of = f", called by {_listed('', by)}" if by else ""
     return (
-        f"{finding.error_type} ended requests of {named(finding.about)} {times}{on}{of}; "
+        f"{finding.error_type} failed requests of {named(finding.about)} {times}{on}{of}; "
         "this error was never seen there before."
     )
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 from alerting.commands.destination import ALERTMANAGER, WEBHOOK, Destination
-from alerting.messages.links import LinkMaker
+from alerting.messages.console_links import LinkMaker
 from alerting.outbox.row import OutboxRow
 from alerting.outbox.sink import DeliveryOutcome, Receiver, Result
 from alerting.sinks.alertmanager import AlertmanagerSink, in_alerts

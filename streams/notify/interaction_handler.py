@@ -26,8 +26,7 @@ from alerting.commands.slack_interactions import (
 )
 from alerting.commands.slash import Help, Query, SilenceRequest, UnsilenceRequest, WhatChanged, parse
 from alerting.incidents.notice import identify
-from alerting.messages.answers import Answers, Quiet
-from alerting.messages.changes import changes_since
+from alerting.messages.answers import Answers, Changes, Mute
 from alerting.messages.message import Message
 from alerting.messages.modals import UNTIL_BLOCK, details, pattern
 from alerting.pipeline.pipeline import Pipeline
@@ -141,7 +140,7 @@ class InteractionHandler:
             case ModalRequest():
                 self._enqueue(self._open(action), action.trigger)
             case ModalSubmission() if action.until <= now:
-                error = self._style.words.said(CommandResult.PAST, "")
+                error = self._style.words.answers.reply(CommandResult.PAST, "")
                 return {"response_action": "errors", "errors": {UNTIL_BLOCK: error}}
             case ModalSubmission():
                 self._enqueue(self._submit(action), action.key)
@@ -271,14 +270,14 @@ class InteractionHandler:
             return self._answers.help(request)
         if isinstance(request, WhatChanged):
             since = (at or int(self._now())) - request.seconds
-            changes = changes_since(since, pipeline.known(), self._leaders())
+            changes = Changes.of(since, pipeline.known(), self._leaders())
             return self._answers.what_changed(changes, at=at)
         ongoing = [story.incident for story in pipeline.ongoing()]
         if request is Query.OPEN:
             return self._answers.open_incidents(ongoing, at=at)
         if request is Query.SILENCES:
             return self._answers.silences(
-                [Quiet(one.id, one.what, one.until, one.by, one.why) for one in pipeline.silences()]
+                [Mute(one.id, one.what, one.until, one.by, one.why) for one in pipeline.silences()]
             )
         held: dict[str, int] = {}
         for story in pipeline.held():

@@ -103,7 +103,7 @@ def _differences(two: Pair) -> list[str]:
     if Difference.VERDICT in two.differs:
         parts.append(f"{two.a.verdict.value} in A")
     if two.later:
-        parts.append(f"{ENGLISH.duration(abs(two.later))} {'later' if two.later > 0 else 'earlier'}")
+        parts.append(f"{ENGLISH.figures.duration(abs(two.later))} {'later' if two.later > 0 else 'earlier'}")
     if Difference.ABOUT in two.differs:
         parts.append(f"{subject(two.a)} in A")
     return parts

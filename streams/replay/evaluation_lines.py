@@ -167,7 +167,7 @@ def _other(one: Found, zone: ZoneInfo) -> list[str]:
 
 def _of_label(label: Label, zone: ZoneInfo) -> list[str]:
     return [
-        ENGLISH.clock(label.start, zone),
+        ENGLISH.figures.clock(label.start, zone),
         label.verdict or label.kind.value,
         cut(clean(label.scope or label.account or "any scope"), _NOTE),
         cut(clean(label.note), _NOTE),
@@ -181,14 +181,15 @@ def _outside(evaluation: Evaluation, zone: ZoneInfo) -> list[str]:
         ("after", evaluation.last, "after {}, the end of the replay"),
     ):
         if number := sum(each == why for _, each in evaluation.outside):
-            lines.append(f"not counted: {counted(number, 'label')} {when.format(ENGLISH.clock(edge, zone))}")
+            clock = ENGLISH.figures.clock(edge, zone)
+            lines.append(f"not counted: {counted(number, 'label')} {when.format(clock)}")
     return lines
 
 
 def _percent(share: float | None) -> str:
-    return _NOTHING if share is None else ENGLISH.percent(share)
+    return _NOTHING if share is None else ENGLISH.figures.percent(share)
 
 
 def _duration(seconds: float) -> str:
-    shown = ENGLISH.duration(abs(round(seconds)))
+    shown = ENGLISH.figures.duration(abs(round(seconds)))
     return f"−{shown}" if seconds < 0 else shown

@@ -38,8 +38,9 @@ def messages(found: Replayed) -> list[Message]:
     pages = sorted(
         (one for one in found.incidents if one.sent == "page"), key=lambda one: (one.alerted or 0, one.id)
     )
+    first, last = (words.figures.clock(at, zone) for at in (found.first, found.last))
     text = (
-        f"Replay of {words.clock(found.first, zone)} to {words.clock(found.last, zone)}: {len(pages)} pages, "
+        f"Replay of {first} to {last}: {len(pages)} pages, "
         f"{found.pages_per_week:.1f} a week. None of this is happening now."
     )
     if len(pages) > MOST:

@@ -46,7 +46,7 @@ def table_lines(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> l
 def incident_cells(incident: Incident, zone: ZoneInfo) -> list[str]:
     """Return the columns that identify an incident: start, verdict, subject, id."""
     return [
-        ENGLISH.clock(incident.start, zone),
+        ENGLISH.figures.clock(incident.start, zone),
         incident.verdict.value,
         subject(incident),
         incident.id[:_ID],
@@ -55,7 +55,7 @@ def incident_cells(incident: Incident, zone: ZoneInfo) -> list[str]:
 
 def subject(incident: Incident) -> str:
     """Return the scope and measure of an incident, without control characters, shortened."""
-    return cut(clean(ENGLISH.named(incident.primary)), _SUBJECT)
+    return cut(clean(ENGLISH.figures.series(incident.primary)), _SUBJECT)
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -67,7 +67,7 @@ async def test_a_silence_from_slack_holds_after_a_restart(kafka: str) -> None:
         slack.daemon = f"http://{settings.web.listen}"
         await asyncio.to_thread(setup_topics, settings)
         async with daemon(settings, slack):
-            assert "Nothing is silenced" in await asked(slack, "silences", "http")
+            assert "No active silences" in await asked(slack, "silences", "http")
             assert "Done" in await asked(slack, "silence table:items 2h moving house", "socket")
             assert "moving house" in await asked(slack, "silences", "http")
         async with daemon(settings, slack):

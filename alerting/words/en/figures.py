@@ -12,106 +12,183 @@ from detectors.model.scope import Edge, ScopeOrEdge
 
 NAME: Final = 60
 
+_NAMES_AND_UNITS: Final = {
+    Measure.REQUESTS: ("requests", "requests/s"),
+    Measure.COLD_STARTS: ("cold starts", "cold starts/s"),
+    Measure.ERRORS_USER: ("user errors", "user errors/s"),
+    Measure.ERRORS_BACKEND: ("backend errors", "backend errors/s"),
+    Measure.ERRORS_FATAL: ("fatal errors", "fatal errors/s"),
+    Measure.THROTTLES: ("throttles", "throttles/s"),
+    Measure.READS: ("reads", "reads/s"),
+    Measure.WRITES: ("writes", "writes/s"),
+    Measure.RCU: ("rcu", "rcu/s"),
+    Measure.WCU: ("wcu", "wcu/s"),
+    Measure.BUSY: ("concurrency", "concurrent"),
+    Measure.LATENCY: ("latency p95", "ms"),
+    Measure.LATENCY_CODE: ("code latency p95", "ms"),
+    Measure.LATENCY_AUTH: ("authorizer latency p95", "ms"),
+}
 
-class EnglishFigures:
-    """Writes what every sentence is made of."""
 
-    def kind(self, kind: str) -> str:
-        """Name a kind of scope."""
-        return kind
+def kind(of: str) -> str:
+    """Name a kind of scope."""
+    return of
 
-    def about(self, scope: ScopeOrEdge) -> str:
-        """Name a scope or edge: ``table items``, ``function put → table items``."""
-        if isinstance(scope, Edge):
-            return f"{self.about(scope.source)} → {self.about(scope.target)}"
-        return f"{scope.kind} {cut(scope.label, NAME)}"
 
-    def verdict(self, verdict: Verdict) -> str:
-        """Name a verdict, as titles do."""
-        return verdict.value.upper()
+def about(scope: ScopeOrEdge) -> str:
+    """Name a scope or edge: ``table items``, ``function put → table items``."""
+    if isinstance(scope, Edge):
+        return f"{about(scope.source)} → {about(scope.target)}"
+    return f"{scope.kind} {cut(scope.label, NAME)}"
 
-    def name(self, measure: Measure) -> str:
-        """Name a measure."""
-        return numbers.name(measure)
 
-    def unit(self, measure: Measure) -> str:
-        """Return the unit that values of a measure are shown in."""
-        return numbers.unit(measure)
+def verdict(of: Verdict) -> str:
+    """Name a verdict, as titles do."""
+    return of.value.upper()
 
-    def quantity(self, value: float, measure: Measure) -> str:
-        """Return a value with its unit."""
-        return numbers.quantity(value, measure)
 
-    def change(self, observed: float, expected: float) -> str:
-        """Say how far ``observed`` is from ``expected``."""
-        return numbers.change(observed, expected)
+def measure(of: Measure) -> str:
+    """Name a measure."""
+    return of.key or _NAMES_AND_UNITS[of][0]
 
-    def percent(self, share: float) -> str:
-        """Return a share."""
-        return numbers.percent(share)
 
-    def per_day(self, fraction: float) -> str:
-        """Return a rate of growth."""
-        return numbers.per_day(fraction)
+def unit(of: Measure) -> str:
+    """Return the unit that values of a measure are shown in."""
+    return f"{of.key}/s" if of.key else _NAMES_AND_UNITS[of][1]
 
-    def days(self, value: float) -> str:
-        """Return a number of days."""
-        return numbers.days(value)
 
-    def duration(self, seconds: int) -> str:
-        """Return a duration in at most two units."""
-        return numbers.duration(seconds)
+def quantity(value: float, of: Measure) -> str:
+    """Return a value with its unit.
 
-    def times(self, count: int) -> str:
-        """Say how often something came."""
-        return "once" if count == 1 else f"{count:,} times"
+    Examples
+    --------
+    >>> quantity(41.0, Measure.WCU)
+    '41 wcu/s'
+    """
+    return f"{numbers.number(value)} {unit(of)}"
 
-    def clock(self, epoch: int, zone: ZoneInfo) -> str:
-        """Return a time in the channel's zone.
 
-        Examples
-        --------
-        >>> EnglishFigures().clock(1760000000, ZoneInfo("Asia/Tokyo"))
-        '2025-10-09 17:53 JST'
-        """
-        return f"{datetime.fromtimestamp(epoch, zone):%Y-%m-%d %H:%M %Z}"
+def change(observed: float, expected: float) -> str:
+    """Return how far ``observed`` is from ``expected``.
 
-    def friendly(self, epoch: int, zone: ZoneInfo, *, day: bool = True) -> str:
-        """Return a time as Slack shows it.
+    Examples
+    --------
+    >>> change(41.0, 8.0), change(2.0, 8.0), change(160.0, 8.0), change(3.0, 0.0)
+    ('+412 %', '−75 %', '20×', 'up from 0')
+    """
+    if expected <= 0:
+        return "up from 0" if observed > 0 else "none"
+    ratio = observed / expected
+    return f"{numbers.number(ratio)}×" if ratio >= numbers.MANY else f"{numbers.signed_percent(ratio)} %"
 
-        Examples
-        --------
-        >>> EnglishFigures().friendly(1760000000, ZoneInfo("Asia/Tokyo"))
-        'Oct 9, 2025 17:53'
-        """
-        at = datetime.fromtimestamp(epoch, zone)
-        return f"{at:%b} {at.day}, {at:%Y %H:%M}" if day else f"{at:%H:%M}"
 
-    def day(self, at: datetime) -> str:
-        """Return a date with its day of the week."""
-        return f"{at:%a %d %b %Y}"
+def percent(share: float) -> str:
+    """Return a share, rounded so that only the whole is 100 %."""
+    return f"{numbers.percent(share)} %"
 
-    def place(self, scope: ScopeOrEdge) -> str:
-        """Return cloud, account and region."""
-        target = scope.target if isinstance(scope, Edge) else scope
-        account = clean(f"{target.cloud} {target.account}").strip() or "unnamed account"
-        return f"{account} · {target.region}" if target.region else account
 
-    def interval(self, finding: Finding) -> str:
-        """Return what was expected, with its interval: ``8.2 wcu/s (6.1 – 11)``."""
-        expected = self.quantity(finding.expected, finding.measure)
-        return f"{expected} ({numbers.number(finding.lower)} – {numbers.number(finding.upper)})"
+def per_day(fraction: float) -> str:
+    """Return a rate of growth.
 
-    def named(self, finding: Finding) -> str:
-        """Name what a finding is about and its measure."""
-        return f"{self.about(finding.about)} ({self.name(finding.measure)})"
+    Examples
+    --------
+    >>> per_day(0.031)
+    '+3.1 % a day'
+    """
+    return f"{numbers.signed(fraction)} % a day"
 
-    def headroom(self, value: float, finding: Finding) -> str:
-        """Say how much of a known limit is left."""
-        limit = finding.limit or 0.0
-        of = f"of {self.quantity(limit, finding.measure)}"
-        return f"none left {of}" if limit <= value else f"{self.percent(1 - value / limit)} left {of}"
 
-    def complete(self, share: float) -> str:
-        """Say how complete the data is."""
-        return f"{self.percent(share)} complete"
+def days(value: float) -> str:
+    """Return a number of days.
+
+    Examples
+    --------
+    >>> days(3.24), days(0.98), days(41.2), days(1.0)
+    ('3.2 days', '24 hours', '41 days', '1 day')
+    """
+    if value < 1:
+        return f"{max(value * 24, 0):.0f} hours"
+    shown = numbers.days(value)
+    return "1 day" if shown == "1" else f"{shown} days"
+
+
+def duration(seconds: int) -> str:
+    """Return a duration in at most two units.
+
+    Examples
+    --------
+    >>> duration(45), duration(1380), duration(7500), duration(86400)
+    ('45 s', '23 min', '2 h 5 min', '1 d')
+    """
+    minutes, hours, whole = round(seconds / 60), seconds // 3600, seconds // 86400
+    if seconds < 60:  # noqa: PLR2004  a minute
+        return f"{seconds} s"
+    if seconds < 3600:  # noqa: PLR2004  an hour
+        return f"{minutes} min"
+    if whole:
+        return f"{whole} d {hours % 24} h" if hours % 24 else f"{whole} d"
+    rest = seconds % 3600 // 60
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def times(count: int) -> str:
+    """Say how often something occurred."""
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def clock(epoch: int, zone: ZoneInfo) -> str:
+    """Return a time in the channel's zone.
+
+    Examples
+    --------
+    >>> clock(1760000000, ZoneInfo("Asia/Tokyo"))
+    '2025-10-09 17:53 JST'
+    """
+    return f"{datetime.fromtimestamp(epoch, zone):%Y-%m-%d %H:%M %Z}"
+
+
+def slack_time(epoch: int, zone: ZoneInfo, *, day: bool = True) -> str:
+    """Return a time as Slack shows it.
+
+    Examples
+    --------
+    >>> slack_time(1760000000, ZoneInfo("Asia/Tokyo"))
+    'Oct 9, 2025 17:53'
+    """
+    at = datetime.fromtimestamp(epoch, zone)
+    return f"{at:%b} {at.day}, {at:%Y %H:%M}" if day else f"{at:%H:%M}"
+
+
+def date(at: datetime) -> str:
+    """Return a date with its day of the week."""
+    return f"{at:%a %d %b %Y}"
+
+
+def place(scope: ScopeOrEdge) -> str:
+    """Return cloud, account and region."""
+    target = scope.target if isinstance(scope, Edge) else scope
+    account = clean(f"{target.cloud} {target.account}").strip() or "unnamed account"
+    return f"{account} · {target.region}" if target.region else account
+
+
+def interval(finding: Finding) -> str:
+    """Return what was expected, with its interval: ``8.2 wcu/s (6.1 – 11)``."""
+    expected = quantity(finding.expected, finding.measure)
+    return f"{expected} ({numbers.number(finding.lower)} – {numbers.number(finding.upper)})"
+
+
+def series(finding: Finding) -> str:
+    """Name the series of a finding."""
+    return f"{about(finding.about)} ({measure(finding.measure)})"
+
+
+def headroom(value: float, finding: Finding) -> str:
+    """Say how much of a known limit is left."""
+    limit = finding.limit or 0.0
+    of = f"of {quantity(limit, finding.measure)}"
+    return f"none left {of}" if limit <= value else f"{percent(1 - value / limit)} left {of}"
+
+
+def completeness(share: float) -> str:
+    """Say how complete the data is."""
+    return f"{percent(share)} complete"

@@ -1,19 +1,17 @@
-"""What messages say in English."""
+"""English, assembled from its parts."""
 
-from alerting.words.en.fixed import LABELS
-from alerting.words.en.lists import EnglishLists
-from alerting.words.phrases_fixed import Labels
+from typing import Final
 
+from alerting.words.en import answers, digest, figures, incident, lists
+from alerting.words.en.labels import LABELS
+from alerting.words.phrases import Phrases
 
-class English(EnglishLists):
-    """The phrases of ``alerting/words/phrases.py`` in English."""
-
-    @property
-    def locale(self) -> str:
-        """The name of the language in the settings."""
-        return "en"
-
-    @property
-    def labels(self) -> Labels:
-        """What is said the same way every time."""
-        return LABELS
+ENGLISH: Final = Phrases(
+    locale="en",
+    labels=LABELS,
+    figures=figures,
+    incident=incident,
+    lists=lists,
+    digest=digest,
+    answers=answers,
+)

@@ -11,7 +11,6 @@ from detectors.model.measures import Measure
 from detectors.model.scope import Edge, ScopeOrEdge
 
 NAME: Final = 60
-_MANY: Final = 10  # beyond this many times, 12倍 reads better than +1,100%
 
 _KINDS: Final = {
     "account": "アカウント",
@@ -29,8 +28,8 @@ _VERDICTS: Final = {
     Verdict.SHIFT: "水準変化",
     Verdict.GROWTH: "増加傾向",
     Verdict.LIMIT: "上限接近",
-    Verdict.ABSENCE: "途絶",
-    Verdict.FATAL: "未知の例外",
+    Verdict.ABSENCE: "リクエスト途絶",
+    Verdict.FATAL: "新規例外",
 }
 
 _NAMES: Final = {
@@ -68,161 +67,175 @@ _UNITS: Final = {
 }
 
 
-class JapaneseFigures:
-    """Writes what every sentence is made of."""
+def kind(of: str) -> str:
+    """Name a kind of scope."""
+    return _KINDS.get(of, of)
 
-    def kind(self, kind: str) -> str:
-        """Name a kind of scope."""
-        return _KINDS.get(kind, kind)
 
-    def about(self, scope: ScopeOrEdge) -> str:
-        """Name a scope or edge: ``テーブル items``."""
-        if isinstance(scope, Edge):
-            return f"{self.about(scope.source)} → {self.about(scope.target)}"
-        return f"{self.kind(scope.kind)} {cut(scope.label, NAME)}"
+def about(scope: ScopeOrEdge) -> str:
+    """Name a scope or edge: ``テーブル items``."""
+    if isinstance(scope, Edge):
+        return f"{about(scope.source)} → {about(scope.target)}"
+    return f"{kind(scope.kind)} {cut(scope.label, NAME)}"
 
-    def verdict(self, verdict: Verdict) -> str:
-        """Name a verdict, as titles do."""
-        return _VERDICTS[verdict]
 
-    def name(self, measure: Measure) -> str:
-        """Name a measure."""
-        return measure.key or _NAMES[measure]
+def verdict(of: Verdict) -> str:
+    """Name a verdict, as titles do."""
+    return _VERDICTS[of]
 
-    def unit(self, measure: Measure) -> str:
-        """Return the unit that values of a measure are shown in."""
-        return f"{measure.key}/秒" if measure.key else _UNITS[measure].strip() or _NAMES[measure]
 
-    def quantity(self, value: float, measure: Measure) -> str:
-        """Return a value with its unit.
+def measure(of: Measure) -> str:
+    """Name a measure."""
+    return of.key or _NAMES[of]
 
-        Examples
-        --------
-        >>> words = JapaneseFigures()
-        >>> [words.quantity(41, each) for each in (Measure.WCU, Measure.REQUESTS, Measure.BUSY)]
-        ['41 WCU/秒', '41件/秒', '41']
-        """
-        shown = numbers.number(value)
-        return f"{shown} {measure.key}/秒" if measure.key else f"{shown}{_UNITS[measure]}"
 
-    def change(self, observed: float, expected: float) -> str:
-        """Say how far ``observed`` is from ``expected``.
+def unit(of: Measure) -> str:
+    """Return the unit that values of a measure are shown in."""
+    return f"{of.key}/秒" if of.key else _UNITS[of].strip() or _NAMES[of]
 
-        Examples
-        --------
-        >>> words = JapaneseFigures()
-        >>> [words.change(*each) for each in ((41.0, 8.0), (2.0, 8.0), (160.0, 8.0), (3.0, 0.0))]
-        ['+412%', '−75%', '20倍', 'ゼロから発生']
-        """
-        if expected <= 0:
-            return "ゼロから発生" if observed > 0 else "なし"
-        if observed / expected >= _MANY:
-            return f"{numbers.number(observed / expected)}倍"
-        return numbers.change(observed, expected).replace(" %", "%")
 
-    def percent(self, share: float) -> str:
-        """Return a share."""
-        return numbers.percent(share).replace(" %", "%")
+def quantity(value: float, of: Measure) -> str:
+    """Return a value with its unit.
 
-    def per_day(self, fraction: float) -> str:
-        """Return a rate of growth.
+    Examples
+    --------
+    >>> [quantity(41, each) for each in (Measure.WCU, Measure.REQUESTS, Measure.BUSY)]
+    ['41 WCU/秒', '41件/秒', '41']
+    """
+    shown = numbers.number(value)
+    return f"{shown} {of.key}/秒" if of.key else f"{shown}{_UNITS[of]}"
 
-        Examples
-        --------
-        >>> JapaneseFigures().per_day(0.031)
-        '1日あたり +3.1%'
-        """
-        return f"1日あたり {'+' if fraction >= 0 else '−'}{abs(fraction) * 100:.1f}%"
 
-    def days(self, value: float) -> str:
-        """Return a number of days.
+def change(observed: float, expected: float) -> str:
+    """Return how far ``observed`` is from ``expected``.
 
-        Examples
-        --------
-        >>> [JapaneseFigures().days(value) for value in (3.24, 0.98, 41.2, 1.0)]
-        ['3.2日', '24時間', '41日', '1日']
-        """
-        if value < 1:
-            return f"{max(value * 24, 0):.0f}時間"
-        shown = f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}".removesuffix(".0")  # noqa: PLR2004  10.0
-        return f"{shown}日"
+    Examples
+    --------
+    >>> [change(*each) for each in ((41.0, 8.0), (2.0, 8.0), (160.0, 8.0), (3.0, 0.0))]
+    ['+412%', '−75%', '20倍', 'ゼロから発生']
+    """
+    if expected <= 0:
+        return "ゼロから発生" if observed > 0 else "なし"
+    ratio = observed / expected
+    return f"{numbers.number(ratio)}倍" if ratio >= numbers.MANY else f"{numbers.signed_percent(ratio)}%"
 
-    def duration(self, seconds: int) -> str:
-        """Return a duration in at most two units.
 
-        Examples
-        --------
-        >>> [JapaneseFigures().duration(seconds) for seconds in (45, 1380, 7500, 86400, 100_000)]
-        ['45秒', '23分', '2時間5分', '1日', '1日3時間']
-        """
-        days, hours, minutes = seconds // 86400, seconds % 86400 // 3600, seconds % 3600 // 60
-        if seconds < 60:  # noqa: PLR2004  a minute
-            return f"{seconds}秒"
-        if seconds < 3600:  # noqa: PLR2004  an hour
-            return f"{round(seconds / 60)}分"
-        if days:
-            return f"{days}日" + (f"{hours}時間" if hours else "")
-        return f"{hours}時間" + (f"{minutes}分" if minutes else "")
+def percent(share: float) -> str:
+    """Return a share, rounded so that only the whole is 100%."""
+    return f"{numbers.percent(share)}%"
 
-    def times(self, count: int) -> str:
-        """Say how often something came."""
-        return f"{count:,}回"
 
-    def clock(self, epoch: int, zone: ZoneInfo) -> str:
-        """Return a time in the channel's zone.
+def per_day(fraction: float) -> str:
+    """Return a rate of growth.
 
-        Examples
-        --------
-        >>> JapaneseFigures().clock(1760000000, ZoneInfo("Asia/Tokyo"))
-        '2025/10/09 17:53 JST'
-        """
-        return f"{datetime.fromtimestamp(epoch, zone):%Y/%m/%d %H:%M %Z}"
+    Examples
+    --------
+    >>> per_day(0.031)
+    '1日あたり +3.1%'
+    """
+    return f"1日あたり {numbers.signed(fraction)}%"
 
-    def friendly(self, epoch: int, zone: ZoneInfo, *, day: bool = True) -> str:
-        """Return a time as Slack shows it.
 
-        Examples
-        --------
-        >>> JapaneseFigures().friendly(1760000000, ZoneInfo("Asia/Tokyo"))
-        '2025年10月9日 17:53'
-        """
-        at = datetime.fromtimestamp(epoch, zone)
-        return f"{at.year}年{at.month}月{at.day}日 {at:%H:%M}" if day else f"{at:%H:%M}"
+def days(value: float) -> str:
+    """Return a number of days.
 
-    def day(self, at: datetime) -> str:
-        """Return a date with its day of the week."""
-        return f"{at.year}年{at.month}月{at.day}日（{'月火水木金土日'[at.weekday()]}）"
+    Examples
+    --------
+    >>> [days(value) for value in (3.24, 0.98, 41.2, 1.0)]
+    ['3.2日', '24時間', '41日', '1日']
+    """
+    if value < 1:
+        return f"{max(value * 24, 0):.0f}時間"
+    return f"{numbers.days(value)}日"
 
-    def place(self, scope: ScopeOrEdge) -> str:
-        """Return cloud, account and region."""
-        target = scope.target if isinstance(scope, Edge) else scope
-        account = clean(f"{target.cloud} {target.account}").strip() or "アカウント不明"
-        return f"{account} · {target.region}" if target.region else account
 
-    def interval(self, finding: Finding) -> str:
-        """Return what was expected, with its interval: ``8.2 WCU/秒（6.1～11）``."""
-        expected = self.quantity(finding.expected, finding.measure)
-        return f"{expected}（{numbers.number(finding.lower)}～{numbers.number(finding.upper)}）"
+def duration(seconds: int) -> str:
+    """Return a duration in at most two units.
 
-    def named(self, finding: Finding) -> str:
-        """Name what a finding is about and its measure."""
-        return f"{self.about(finding.about)}（{self.name(finding.measure)}）"
+    Examples
+    --------
+    >>> [duration(seconds) for seconds in (45, 1380, 7500, 86400, 100_000)]
+    ['45秒', '23分', '2時間5分', '1日', '1日3時間']
+    """
+    days, hours, minutes = seconds // 86400, seconds % 86400 // 3600, seconds % 3600 // 60
+    if seconds < 60:  # noqa: PLR2004  a minute
+        return f"{seconds}秒"
+    if seconds < 3600:  # noqa: PLR2004  an hour
+        return f"{round(seconds / 60)}分"
+    if days:
+        return f"{days}日" + (f"{hours}時間" if hours else "")
+    return f"{hours}時間" + (f"{minutes}分" if minutes else "")
 
-    def headroom(self, value: float, finding: Finding) -> str:
-        """Say how much of a known limit is left."""
-        limit = finding.limit or 0.0
-        of = f"（上限 {self.quantity(limit, finding.measure)}）"
-        return f"残りなし{of}" if limit <= value else f"残り {self.percent(1 - value / limit)}{of}"
 
-    def complete(self, share: float) -> str:
-        """Say how complete the data is."""
-        return self.percent(share)
+def times(count: int) -> str:
+    """Say how often something occurred."""
+    return f"{count:,}回"
 
-    def then(self, text: str, kana: str) -> str:
-        """Return ``text`` with what follows, apart where ``text`` ends in a Latin letter: ``265 ms で``."""
-        return f"{text} {kana}" if text[-1:].isascii() and text[-1:].isalpha() else f"{text}{kana}"
 
-    def subject(self, finding: Finding) -> str:
-        """Return what a sentence is about: ``テーブル items の書き込み容量``."""
-        name = f" {finding.measure.key} " if finding.measure.key else _NAMES[finding.measure]
-        return f"{self.about(finding.about)} の{name}"
+def clock(epoch: int, zone: ZoneInfo) -> str:
+    """Return a time in the channel's zone.
+
+    Examples
+    --------
+    >>> clock(1760000000, ZoneInfo("Asia/Tokyo"))
+    '2025/10/09 17:53 JST'
+    """
+    return f"{datetime.fromtimestamp(epoch, zone):%Y/%m/%d %H:%M %Z}"
+
+
+def slack_time(epoch: int, zone: ZoneInfo, *, day: bool = True) -> str:
+    """Return a time as Slack shows it.
+
+    Examples
+    --------
+    >>> slack_time(1760000000, ZoneInfo("Asia/Tokyo"))
+    '2025年10月9日 17:53'
+    """
+    at = datetime.fromtimestamp(epoch, zone)
+    return f"{at.year}年{at.month}月{at.day}日 {at:%H:%M}" if day else f"{at:%H:%M}"
+
+
+def date(at: datetime) -> str:
+    """Return a date with its day of the week."""
+    return f"{at.year}年{at.month}月{at.day}日（{'月火水木金土日'[at.weekday()]}）"
+
+
+def place(scope: ScopeOrEdge) -> str:
+    """Return cloud, account and region."""
+    target = scope.target if isinstance(scope, Edge) else scope
+    account = clean(f"{target.cloud} {target.account}").strip() or "アカウント不明"
+    return f"{account} · {target.region}" if target.region else account
+
+
+def interval(finding: Finding) -> str:
+    """Return what was expected, with its interval: ``8.2 WCU/秒（6.1～11）``."""
+    expected = quantity(finding.expected, finding.measure)
+    return f"{expected}（{numbers.number(finding.lower)}～{numbers.number(finding.upper)}）"
+
+
+def series(finding: Finding) -> str:
+    """Name the series of a finding."""
+    return f"{about(finding.about)}（{measure(finding.measure)}）"
+
+
+def headroom(value: float, finding: Finding) -> str:
+    """Say how much of a known limit is left."""
+    limit = finding.limit or 0.0
+    of = f"（上限 {quantity(limit, finding.measure)}）"
+    return f"残りなし{of}" if limit <= value else f"残り {percent(1 - value / limit)}{of}"
+
+
+def completeness(share: float) -> str:
+    """Say how complete the data is."""
+    return percent(share)
+
+
+def then(text: str, kana: str) -> str:
+    """Return ``text`` and ``kana``, with a space after a Latin letter: ``265 ms で``."""
+    return f"{text} {kana}" if text[-1:].isascii() and text[-1:].isalpha() else f"{text}{kana}"
+
+
+def subject(finding: Finding) -> str:
+    """Return what a sentence is about: ``テーブル items の書き込み容量``."""
+    name = f" {finding.measure.key} " if finding.measure.key else _NAMES[finding.measure]
+    return f"{about(finding.about)} の{name}"

@@ -1,19 +1,17 @@
-"""What messages say in Japanese."""
+"""Japanese, assembled from its parts."""
 
-from alerting.words.ja.fixed import LABELS
-from alerting.words.ja.lists import JapaneseLists
-from alerting.words.phrases_fixed import Labels
+from typing import Final
 
+from alerting.words.ja import answers, digest, figures, incident, lists
+from alerting.words.ja.labels import LABELS
+from alerting.words.phrases import Phrases
 
-class Japanese(JapaneseLists):
-    """The phrases of ``alerting/words/phrases.py`` in Japanese, as engineers write to each other."""
-
-    @property
-    def locale(self) -> str:
-        """The name of the language in the settings."""
-        return "ja"
-
-    @property
-    def labels(self) -> Labels:
-        """What is said the same way every time."""
-        return LABELS
+JAPANESE: Final = Phrases(
+    locale="ja",
+    labels=LABELS,
+    figures=figures,
+    incident=incident,
+    lists=lists,
+    digest=digest,
+    answers=answers,
+)

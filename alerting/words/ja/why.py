@@ -1,9 +1,9 @@
-"""The sentence that says why something is told, in Japanese, made from the finding's evidence."""
+"""The sentence that explains a finding, in Japanese, made from its evidence."""
 
 from typing import Final, assert_never
 
 from alerting.words import numbers
-from alerting.words.ja.figures import NAME, JapaneseFigures
+from alerting.words.ja import figures
 from alerting.words.mrkdwn import clean, cut
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import LATENCIES, Measure
@@ -15,136 +15,146 @@ _FACTOR: Final = 1000  # beyond, a factor says nothing
 _NAMED: Final = 3
 
 
-class JapaneseWhy(JapaneseFigures):
-    """Says why."""
+def explanation(finding: Finding) -> str:
+    """Explain the finding, in a few sentences with the numbers used."""
+    match finding.verdict:
+        case Verdict.SPIKE | Verdict.DROP | Verdict.SHIFT:
+            text = _deviation(finding)
+        case Verdict.GROWTH:
+            text = _growth(finding)
+        case Verdict.LIMIT:
+            text = _growth(finding) if finding.growth is not None else _limit(finding)
+        case Verdict.ABSENCE:
+            text = _absence(finding)
+        case Verdict.FATAL:
+            text = _fatal(finding)
+        case never:
+            assert_never(never)
+    return text + _cause(finding)
 
-    def why(self, finding: Finding) -> str:
-        """Say why it is told, in one sentence with the numbers used."""
-        match finding.verdict:
-            case Verdict.SPIKE | Verdict.DROP | Verdict.SHIFT:
-                told = self._deviation(finding)
-            case Verdict.GROWTH:
-                told = self._growth(finding)
-            case Verdict.LIMIT:
-                told = self._growth(finding) if finding.growth is not None else self._limit(finding)
-            case Verdict.ABSENCE:
-                told = self._absence(finding)
-            case Verdict.FATAL:
-                told = self._fatal(finding)
-            case never:
-                assert_never(never)
-        return told + self._cause(finding)
 
-    def retired(self, finding: Finding) -> bool:
-        """Tell whether nobody waits for a silent scope any more."""
-        return (finding.end or 0) - finding.start >= RETIRED_SECONDS
+def retired(finding: Finding) -> bool:
+    """Return whether an absence lasted so long that its scope is considered retired."""
+    return (finding.end or 0) - finding.start >= RETIRED_SECONDS
 
-    def _deviation(self, finding: Finding) -> str:
-        now, expected = (
-            self.quantity(value, finding.measure) for value in (finding.observed, finding.expected)
-        )
-        between = f"（{numbers.number(finding.lower)}～{numbers.number(finding.upper)}）"
-        basis = f"{self._basis(finding)}から想定される {expected}{between}"
-        if (planned := finding.planned) is not None:
-            times = f"{self._basis(finding)}の {numbers.number(planned.factor)}倍"
-            basis = f"予定「{cut(clean(planned.name), NAME)}」（{times}）で見込まれる {expected}{between}"
-        ratio = finding.observed / finding.expected if finding.expected > 0 else _FACTOR
-        if finding.verdict is Verdict.DROP and finding.expected > 0:
-            told = f"{basis}の {100 * ratio:.0f}% にとどまっています。"
-        elif ratio < _FACTOR:
-            told = f"{basis}の {numbers.number(ratio)}倍です。"
-        else:
-            told = f"{basis}を大きく上回っています。"
-        stays = "この水準が続いています。" if finding.verdict is Verdict.SHIFT else ""
-        return f"{self.subject(finding)}は {self.then(now, 'で')}、{told}{stays}"
 
-    def _basis(self, finding: Finding) -> str:
-        weeks = len(finding.weeks_used)
-        if not weeks:
-            return "直前の数分" if finding.compared_with == "minutes" else "前日の同時刻"
-        if finding.compared_with == "holidays":
-            told = f"直近{weeks}回の休日・日曜の同時刻"
-        elif finding.weeks_used == [1]:
-            told = "先週の同時刻"
-        else:
-            told = f"過去{weeks}週の同時刻"
-        left_out = len(finding.weeks_left_out)
-        return f"{told}（インシデントの影響を受けた{left_out}週は除外）" if left_out else told
+def traffic(finding: Finding) -> str:
+    """Name what is missing in an absence."""
+    return "呼び出し" if finding.about.kind == TABLE else "リクエスト"
 
-    def _growth(self, finding: Finding) -> str:
-        growth = finding.growth
-        if growth is None:
-            return ""
-        slow, fast = (f"{100 * each:.1f}" for each in (growth.per_day_lower, growth.per_day_upper))
-        if growth.per_day_lower <= 0:
-            told = f"{self.subject(finding)}が増え続けているとは、もう言い切れません。"
-            middle = f"{round(100 * growth.per_day, 1) + 0.0:.1f}"  # -0.0 is 0
-            rate = f"直近{growth.days}日間では1日あたり {middle}%（{slow}～{fast}%）です。"
-            return told + rate.replace("-", "−") if growth.days else told
-        told = (
-            f"{self.subject(finding)}は {growth.days}日間途切れることなく、"
-            f"1日あたり {100 * growth.per_day:.1f}%（{slow}～{fast}%）のペースで増え続けています。"
-        ).replace("-", "−")
-        if finding.limit is None or growth.days_to_limit is None:
-            return told
-        limit = self.quantity(finding.limit, finding.measure)
-        if growth.days_to_limit == 0:
-            return f"{told}ピーク時にはすでに上限の {self.then(limit, 'に')}達しています。"
-        soon, late = growth.days_to_limit_lower, growth.days_to_limit_upper
-        between = f"（{soon:.0f}～{late:.0f}日）" if soon is not None and late is not None else ""
-        days = f"約{growth.days_to_limit:.0f}日{between}"
-        return f"{told}このペースでは{days}で上限の {self.then(limit, 'に')}達します。"
 
-    def _limit(self, finding: Finding) -> str:
-        limit = finding.limit or 0.0
-        share = finding.observed / limit if limit else 0.0
-        used = f"上限 {self.then(self.quantity(limit, finding.measure), 'の')} {self.percent(share)} "
-        subject = self.subject(finding)
-        if not finding.near:
-            return f"{subject}は直近1日のピークで{used}に達しました。前日までも同様です。"
-        refused = "呼び出しのスロットリングも発生しています。" if finding.throttled else ""
-        if finding.state != "open":  # what it came to in the meantime, not what it is now
-            over = f"{finding.minutes}分間の平均で" if finding.minutes else ""
-            return f"{subject}は{over}{used}に達しました。{refused}"
-        over = f"直近{finding.minutes}分間の平均で" if finding.minutes else ""
-        return f"{subject}は{over}{used}に達しています。{refused}"
+def _deviation(finding: Finding) -> str:
+    now, expected = (
+        figures.quantity(value, finding.measure) for value in (finding.observed, finding.expected)
+    )
+    between = f"（{numbers.number(finding.lower)}～{numbers.number(finding.upper)}）"
+    basis = f"{_basis(finding)}から想定される {expected}{between}"
+    if (planned := finding.planned) is not None:
+        times = f"{_basis(finding)}の {numbers.number(planned.factor)}倍"
+        basis = f"予定「{cut(clean(planned.name), figures.NAME)}」（{times}）で見込まれる {expected}{between}"
+    ratio = finding.observed / finding.expected if finding.expected > 0 else _FACTOR
+    if finding.verdict is Verdict.DROP and finding.expected > 0:
+        text = f"{basis}の {100 * ratio:.0f}% にとどまっています。"
+    elif ratio < _FACTOR:
+        text = f"{basis}の {numbers.number(ratio)}倍です。"
+    else:
+        text = f"{basis}を大きく上回っています。"
+    stays = "この水準が続いています。" if finding.verdict is Verdict.SHIFT else ""
+    return f"{figures.subject(finding)}は {figures.then(now, 'で')}、{text}{stays}"
 
-    def _absence(self, finding: Finding) -> str:
-        about = self.about(finding.about)
-        if finding.state == "end" and self.retired(finding):
-            return f"{about} は1週間にわたりリクエストがないため、廃止されたものとして扱います。"
-        what = "呼び出し" if finding.about.kind == TABLE else "リクエスト"
-        waited = self.duration(max(0, finding.seen - finding.start))
-        told = f"{about} では{waited}にわたって{what}がありません。"
-        if finding.missed <= 0:
-            return told
-        missed = numbers.number(finding.missed)
-        basis = self._basis(finding)
-        if (planned := finding.planned) is not None:
-            basis += f"と予定「{cut(clean(planned.name), NAME)}」"
-        return f"{told}{basis}から、この間に約{missed}件と想定されます。"
 
-    def _fatal(self, finding: Finding) -> str:
-        error = cut(clean(finding.error_type), NAME)
-        routes = [s.scope for s in finding.callers if s.scope.kind == ROUTE and s.share > 0]
-        on = f"（{self._listed(routes)}）" if routes else ""
-        by = self._listed([share.scope for share in finding.suspects])
-        of = f"呼び出し元は{by} です。" if by else ""
-        return (
-            f"{self.about(finding.about)} のリクエスト{on}が {error} により{self.times(finding.times)}"
-            f"異常終了しました。{of}この例外は、ここではこれまで一度も発生していません。"
-        )
+def _basis(finding: Finding) -> str:
+    weeks = len(finding.weeks_used)
+    if not weeks:
+        return "直前の数分" if finding.compared_with == "minutes" else "前日の同時刻"
+    if finding.compared_with == "holidays":
+        text = f"直近{weeks}回の休日・日曜の同時刻"
+    elif finding.weeks_used == [1]:
+        text = "先週の同時刻"
+    else:
+        text = f"過去{weeks}週の同時刻"
+    left_out = len(finding.weeks_left_out)
+    return f"{text}（インシデントの影響を受けた{left_out}週は除外）" if left_out else text
 
-    def _listed(self, scopes: list[Scope]) -> str:
-        rest = len(scopes) - _NAMED
-        return "、".join(map(self.about, scopes[:_NAMED])) + (f" ほか{rest}件" if rest > 0 else "")
 
-    def _cause(self, finding: Finding) -> str:
-        if not finding.causes or finding.causes[0].score < MOST_OF_IT:
-            return ""
-        cause = self.about(finding.causes[0].scope)
-        if finding.measure in LATENCIES:
-            return f"時間の大半は{cause} で費やされています。"
-        if finding.causes[0].measure is Measure.THROTTLES:
-            return f"{cause} でスロットリングが発生しています。"
-        return f"エラーの発生元は{cause} です。"
+def _growth(finding: Finding) -> str:
+    growth = finding.growth
+    if growth is None:
+        return ""
+    slow, fast = (f"{100 * each:.1f}" for each in (growth.per_day_lower, growth.per_day_upper))
+    if growth.per_day_lower <= 0:
+        text = f"{figures.subject(finding)}の増加傾向は、確実とは言えなくなりました。"
+        middle = f"{round(100 * growth.per_day, 1) + 0.0:.1f}"  # -0.0 is 0
+        rate = f"直近{growth.days}日間では1日あたり {middle}%（{slow}～{fast}%）です。"
+        return text + rate.replace("-", "−") if growth.days else text
+    text = (
+        f"{figures.subject(finding)}は {growth.days}日間途切れることなく、"
+        f"1日あたり {100 * growth.per_day:.1f}%（{slow}～{fast}%）のペースで増え続けています。"
+    ).replace("-", "−")
+    if finding.limit is None or growth.days_to_limit is None:
+        return text
+    limit = figures.quantity(finding.limit, finding.measure)
+    if growth.days_to_limit == 0:
+        return f"{text}ピーク時にはすでに上限の {figures.then(limit, 'に')}達しています。"
+    soon, late = growth.days_to_limit_lower, growth.days_to_limit_upper
+    between = f"（{soon:.0f}～{late:.0f}日）" if soon is not None and late is not None else ""
+    days = f"約{growth.days_to_limit:.0f}日{between}"
+    return f"{text}このペースでは{days}で上限の {figures.then(limit, 'に')}達します。"
+
+
+def _limit(finding: Finding) -> str:
+    limit = finding.limit or 0.0
+    share = finding.observed / limit if limit else 0.0
+    used = f"上限 {figures.then(figures.quantity(limit, finding.measure), 'の')} {figures.percent(share)} "
+    subject = figures.subject(finding)
+    if not finding.near:
+        return f"{subject}は直近1日のピークで{used}に達しました。前日までも同様です。"
+    refused = "呼び出しのスロットリングも発生しています。" if finding.throttled else ""
+    if finding.state != "open":  # what it came to in the meantime, not what it is now
+        over = f"{finding.minutes}分間の平均で" if finding.minutes else ""
+        return f"{subject}は{over}{used}に達しました。{refused}"
+    over = f"直近{finding.minutes}分間の平均で" if finding.minutes else ""
+    return f"{subject}は{over}{used}に達しています。{refused}"
+
+
+def _absence(finding: Finding) -> str:
+    about, what = figures.about(finding.about), traffic(finding)
+    if finding.state == "end" and retired(finding):
+        return f"{about} は1週間にわたり{what}がないため、廃止されたものとして扱います。"
+    waited = figures.duration(max(0, finding.seen - finding.start))
+    text = f"{about} への{what}が{waited}にわたり途絶えています。"
+    if finding.missed <= 0:
+        return text
+    missed = numbers.number(finding.missed)
+    basis = _basis(finding)
+    if (planned := finding.planned) is not None:
+        basis += f"と予定「{cut(clean(planned.name), figures.NAME)}」"
+    return f"{text}{basis}から、この間に約{missed}件が想定されていました。"
+
+
+def _fatal(finding: Finding) -> str:
+    error = cut(clean(finding.error_type), figures.NAME)
+    routes = [s.scope for s in finding.callers if s.scope.kind == ROUTE and s.share > 0]
+    on = f"（{_listed(routes)}）" if routes else ""
+    by = _listed([share.scope for share in finding.suspects])
+    of = f"呼び出し元は{by} です。" if by else ""
+    return (
+        f"{figures.about(finding.about)} のリクエスト{on}が {error} により{figures.times(finding.times)}"
+        f"異常終了しました。{of}ここでこの例外が発生したのは初めてです。"
+    )
+
+
+def _listed(scopes: list[Scope]) -> str:
+    rest = len(scopes) - _NAMED
+    return "、".join(map(figures.about, scopes[:_NAMED])) + (f" ほか{rest}件" if rest > 0 else "")
+
+
+def _cause(finding: Finding) -> str:
+    if not finding.causes or finding.causes[0].score < MOST_OF_IT:
+        return ""
+    cause = figures.about(finding.causes[0].scope)
+    if finding.measure in LATENCIES:
+        return f"時間の大半は{cause} で費やされています。"
+    if finding.causes[0].measure is Measure.THROTTLES:
+        return f"{cause} でスロットリングが発生しています。"
+    return f"エラーの発生元は{cause} です。"

@@ -133,7 +133,7 @@ def test_any_text_is_a_question_a_command_or_a_call_for_help(text: str) -> None:
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
 @pytest.mark.parametrize("fault", Fault)
 def test_every_fault_has_words(words: Phrases, fault: Fault) -> None:
-    assert words.fault(fault, "")
+    assert words.answers.fault(fault, "")
 
 
 def vars_of(matching: Matcher) -> list[list[str]]:

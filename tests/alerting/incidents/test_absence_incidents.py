@@ -33,7 +33,7 @@ def absence(about: Scope, **changes: Any) -> Finding:
         "verdict": Verdict.ABSENCE,
         "measure": Measure.REQUESTS,
         "observed": 0.0,
-        "sentence": f"{about.name} has had no request for 4 minutes.",
+        "sentence": f"{about.name} has had no requests for 4 minutes.",
     }
     return finding(about, **(given | changes))
 

@@ -13,7 +13,7 @@ from alerting.commands.dispatch import Expiring, Form, Line, Precision
 from alerting.commands.slash import Fault, Help, parse
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
-from alerting.messages.answers import Answers, Changes, Quiet
+from alerting.messages.answers import Answers, Changes, Mute
 from alerting.messages.message import Message
 from alerting.messages.modals import details, pattern
 from alerting.messages.render import Renderer
@@ -76,7 +76,7 @@ def every_message(words: Phrases) -> Iterator[Message]:
     yield answers.open_incidents(flood_of(300), at=T0)
     yield answers.open_incidents([], at=T0)
     yield answers.silences([])
-    yield answers.silences([Quiet(f"s{n}", "table:<!here>", UNTIL, "ops", "why") for n in range(40)])
+    yield answers.silences([Mute(f"s{n}", "table:<!here>", UNTIL, "ops", "why") for n in range(40)])
     yield answers.what_changed(Changes(T0 - 7200), at=T0)
     lead = Hot(scope("table", "items"), 0.4, former=scope("table", "users"))
     yield answers.what_changed(Changes(T0 - 7200, [OPEN], [RESOLVED], [OPEN] * 30, [OPEN], [lead]), at=T0)
@@ -176,18 +176,18 @@ def test_whom_a_page_calls_stands_in_the_message_and_in_the_notification() -> No
 def test_what_came_back_links_the_earlier_message() -> None:
     url = "https://uneri.slack.example/archives/C1/p1?a=1&b=2"
     shown = said(page(replace(OPEN, reopened=1), earlier=url))
-    assert "SPIKE, back again · table items" in shown
-    assert f"<{url.replace('&', '&amp;')}|the last message>" in shown
-    assert "It was here before" not in said(page(OPEN, earlier="javascript:alert(1)"))
+    assert "SPIKE, reopened · table items" in shown
+    assert f"<{url.replace('&', '&amp;')}|previous message>" in shown
+    assert "This happened before" not in said(page(OPEN, earlier="javascript:alert(1)"))
 
 
 @pytest.mark.parametrize(
     ("what", "told"),
     [
-        (Milestone.WORSENED, "Worse: 41 wcu/s now, 8.2 expected (wcu +400 %)"),
-        (Milestone.CALLER, "New among the first callers: &lt;!here&gt; put"),
-        (Milestone.JOINED, "Affected too: &lt;!here&gt; put"),
-        (Milestone.WITHDRAWN, "Withdrawn: late data showed that there was nothing"),
+        (Milestone.WORSENED, "Worsening: 41 wcu/s now, 8.2 expected (wcu +400 %)"),
+        (Milestone.CALLER, "New among the top callers: &lt;!here&gt; put"),
+        (Milestone.JOINED, "Also affected: &lt;!here&gt; put"),
+        (Milestone.WITHDRAWN, "Withdrawn: late data showed no anomaly"),
         (CommandKind.ACKNOWLEDGE, "*Acknowledged* by <@U012AB3CD>"),
         (CommandKind.NOT_AN_ANOMALY, "*Marked as not an anomaly* by <@U012AB3CD>"),
     ],
@@ -207,19 +207,19 @@ def test_a_flood_counts_and_shows_the_worst_and_says_how_many_more_there_are() -
     assert "aws 123456789012 · ap-northeast-1: 57" in shown
     assert shown.index("|t56>") < shown.index("|t55>") < shown.index("|t37>")
     assert "|t36>" not in shown
-    assert "and 37 more in the file of this thread" in shown
+    assert "and 37 more in the file attached to this thread" in shown
 
 
 def test_a_flood_that_is_over_says_so() -> None:
     over = dispatch(notice(OPEN), Form.FLOOD, of_flood=flood_of(12, state="resolved", end=T0))
     message = Renderer(LINKS, ZONE)(over)
-    assert said(message).startswith("FLOOD over · all 12 incidents resolved")
+    assert said(message).startswith("FLOOD RESOLVED · all 12 incidents resolved")
     assert message.look == "over"
 
 
 def test_a_digest_tells_what_people_did_besides() -> None:
     shown = said(digest([], **_OF_DIGEST))
-    assert "85 % of 20 pages in the last 4 weeks asked for action: 2 marked as expected, 1 as not" in shown
+    assert "85 % of 20 pages in the last 4 weeks were actionable: 2 marked as expected, 1 as not" in shown
     assert f"table:items · until <!date^{UNTIL}^" in shown
     assert "quiet hours: 3 pages" in shown
 

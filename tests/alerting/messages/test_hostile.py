@@ -15,7 +15,7 @@ from alerting.commands.dispatch import Expiring, Form, Line
 from alerting.commands.slash import Fault, Help
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
-from alerting.messages.answers import Answers, Changes, Quiet
+from alerting.messages.answers import Answers, Changes, Mute
 from alerting.messages.message import TOTAL, Message, length
 from alerting.messages.modals import details, pattern
 from alerting.messages.render import Renderer
@@ -113,7 +113,7 @@ def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[M
     answers = Answers(LINKS, ZONE, words)
     yield answers.help(Help(Fault.UNKNOWN, name))
     yield answers.open_incidents([one] * 30, at=T0)
-    yield answers.silences([Quiet(name, other, T0, name, other)] * 30)
+    yield answers.silences([Mute(name, other, T0, name, other)] * 30)
     yield answers.standing([one] * 30, at=T0, held={name: 3}, last=one)
     changed = Changes(T0, [one] * 12, [one], [one], [one], [Hot(scope, 0.4, former=scope)])
     yield answers.what_changed(changed, at=T0)

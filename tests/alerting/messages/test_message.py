@@ -54,9 +54,9 @@ def test_a_page_answers_what_how_much_since_when_where_and_who() -> None:
         "*Data*\n100 % complete",
         "where 8.2/s were expected",
         "|inventory-put-item>   *91 %* · more calls",
-        "Client *ios 3.2.1* carries 88 % of it",
-        "weeks 1, 2 and 3",
-        "With it: route POST /items/{id} (requests)",
+        "Client *ios 3.2.1* accounts for 88 %",
+        "1, 2 and 3 weeks ago",
+        "Also affected: route POST /items/{id} (requests)",
     ):
         assert expected in shown
 
@@ -64,7 +64,7 @@ def test_a_page_answers_what_how_much_since_when_where_and_who() -> None:
 def test_what_it_is_compared_with_has_what_was_planned() -> None:
     sale = Plan(name="Sale", factor=2.0)
     missing = finding(PUT, verdict=Verdict.DROP, observed=4.0, planned=sale)
-    assert "weeks 1, 2 and 3 ago, times 2 as planned" in said(rendered(missing))
+    assert "1, 2 and 3 weeks ago, ×2 as planned" in said(rendered(missing))
     line = finding_to_json(missing, None)
     assert line["planned"] == {"name": "Sale", "factor": 2.0}
 
@@ -72,7 +72,7 @@ def test_what_it_is_compared_with_has_what_was_planned() -> None:
 def test_the_top_level_text_is_a_sentence_that_names_the_table_and_its_caller() -> None:
     assert rendered().text == (
         "SPIKE · table items · wcu +400 %: 41 wcu/s now, 8.2 expected, aws 123456789012 · ap-northeast-1. "
-        "91 % of the excess comes from function inventory-put-item."
+        "Function inventory-put-item accounts for 91 % of the increase."
     )
 
 
@@ -110,7 +110,7 @@ def test_a_resolved_incident_says_how_long_and_how_bad_it_was() -> None:
     incidents.feed([first, ended(first, T0 + 1260)], T0 + 7200)
     message = page(incidents.known()[0], at=T0 + 7200)
     assert said(message).startswith("RESOLVED after 22 min · table items · wcu +400 %\n*Peak*\n41 wcu/s")
-    assert "It peaked at 41 wcu/s" in message.text
+    assert "Back to normal after peaking at 41 wcu/s (expected 8.2)." in message.text
 
 
 def test_what_is_resolved_lasted_as_long_as_what_its_message_is_about_and_all_of_it_stands_beside() -> None:
@@ -121,13 +121,13 @@ def test_what_is_resolved_lasted_as_long_as_what_its_message_is_about_and_all_of
     over = incidents.known()[0]
     message = page(over, at=T0 + 7200)
     assert message.text.startswith("RESOLVED after 22 min · table items")
-    assert f"|{ENGLISH.clock(T0 + 1200, ZONE)}>\nwith all it drew along " in said(message)
-    assert f"|{ENGLISH.clock(T0 + 3540, ZONE)}>" in said(message)
-    assert "Resolved after 22 min" in ENGLISH.turn("resolved", over, "")
+    assert f"|{ENGLISH.figures.clock(T0 + 1200, ZONE)}>\nincluding knock-on effects " in said(message)
+    assert f"|{ENGLISH.figures.clock(T0 + 3540, ZONE)}>" in said(message)
+    assert "Resolved after 22 min" in ENGLISH.incident.milestone("resolved", over, "")
     soon = ended(tail, T0 + 1260 + 60)
     incidents = Incidents(Settings())
     incidents.feed([first, tail, ended(first, T0 + 1260), soon], T0 + 7200)
-    assert "with all" not in said(page(incidents.known()[0], at=T0 + 7200))
+    assert "including" not in said(page(incidents.known()[0], at=T0 + 7200))
 
 
 def test_a_series_that_came_back_lasted_from_its_first_time_to_its_last() -> None:
@@ -168,10 +168,10 @@ def test_the_digest_has_the_fewest_days_first_with_interval_and_headroom() -> No
     [notice] = incidents.feed(grows, T0 + 86400)
     message = digest(notice.incidents, at=notice.at)
     shown = said(message)
-    assert shown.startswith("DIGEST · 3 series grow\nTable *<https://")
+    assert shown.startswith("DIGEST · 3 series growing\nTable *<https://")
     assert shown.index("|logs>") < shown.index("|users>") < shown.index("|web>")
-    assert "*limit in 3 days* (2.1 days to 4.8 days) · over 21 days, 4.0 to 6.0 % a day" in shown
-    assert message.text.startswith("Digest of 2025-10-1")
+    assert "*limit in 3 days* (2.1 days to 4.8 days) · based on 21 days, 4.0 to 6.0 % a day" in shown
+    assert message.text.startswith("DIGEST · 3 series growing (2025-10-1")
     assert "First: table logs, wcu +5.0 % a day." in message.text
 
 
@@ -284,10 +284,10 @@ def test_a_digest_of_a_new_hottest_table_alone_says_which_and_which_it_was() -> 
     message = digest([], at=T0, hottest=hottest)
     lines = message.blocks[1]["text"]["text"].splitlines()[1:]
     assert lines[0].startswith("The hottest table of aws 123456789012 is now *items*: 87 % of its wcu limit")
-    assert lines[0].endswith("it was *a&lt;b*")
-    assert lines[1] == "Function *inventory-put-item*: 62 % of its concurrency in its busiest hour"
+    assert lines[0].endswith("previously *a&lt;b*")
+    assert lines[1] == "Function *inventory-put-item*: 62 % of its concurrency limit in its busiest hour"
     assert "items" in message.text
-    assert "Growth" not in str(message.blocks[-1]), "nothing grows, so nothing is to be planned"
+    assert "capacity planning" not in str(message.blocks[-1]), "nothing is growing"
 
 
 @pytest.mark.parametrize("length", [20, 64, 255])

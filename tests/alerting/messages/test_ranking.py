@@ -27,7 +27,7 @@ STANDINGS = Standings(
 
 def test_the_digest_ranks_apis_beside_last_week_and_says_nothing_of_a_week_that_it_does_not_know() -> None:
     shown = said(digest([], standings=STANDINGS))
-    assert "*Most used in the last 24 hours, against last week*" in shown
+    assert "*Most used APIs, last 24 hours vs. last week*" in shown
     assert "*GET /items*: 120,000 requests, +20 %" in shown
     assert shown.split("*PUT /items*: 90 requests")[1].startswith("\n")
     assert "*GET /items*: 840 ms, last week 420 ms" in shown

@@ -51,7 +51,7 @@ TITLES = {
     ),
     Verdict.SHIFT: (
         finding(PUT, verdict=Verdict.SHIFT, observed=12.3),
-        "SHIFT · function inventory-put-item · requests +50 %, to stay",
+        "SHIFT · function inventory-put-item · requests +50 %, sustained",
     ),
     Verdict.ABSENCE: (absence(PUT), "NO REQUESTS · function inventory-put-item"),
     Verdict.FATAL: (fatal(), "FATAL · function inventory-put-item · KeyError, 3 times"),
@@ -71,16 +71,16 @@ def test_a_title_says_what_there_is_to_say_of_its_verdict(verdict: Verdict) -> N
 def test_a_silent_table_has_no_calls() -> None:
     incidents = Incidents(Settings())
     [notice] = [*incidents.feed([absence(TABLE)], T0), *incidents.feed([], T0 + 300)]
-    assert "table items · no calls" in said(page(notice.incident, at=T0))
+    assert "NO CALLS · table items" in said(page(notice.incident, at=T0))
 
 
 def test_a_fatal_message_names_error_count_routes_and_no_expectation() -> None:
     shown = said(opened(fatal(suspects=[share(ROUTE, 0.9)])))
-    for expected in ("*Error*\nKeyError", "*Came*\n3 times", "share of the fatal errors", "POST /items"):
+    for expected in ("*Error*\nKeyError", "*Occurred*\n3 times", "share of the fatal errors", "POST /items"):
         assert expected in shown
     assert "*Expected*" not in shown
     assert "more calls" not in shown
-    assert "Compared with every error that was ever seen there" in shown
+    assert "Compared with every error seen there before" in shown
 
 
 def test_an_error_type_cannot_mark_up_the_message() -> None:
@@ -97,10 +97,10 @@ def test_a_limit_message_shows_headroom_and_who_uses_it() -> None:
 
 
 def test_the_end_of_each_says_how_it_ended() -> None:
-    assert "traffic is back" in resolved(absence(PUT)).text
-    assert "it came 3 times and has ceased; it is known from now on" in resolved(fatal()).text
-    assert "no longer near; it peaked at 93 wcu/s" in resolved(near()).text
-    assert "back to normal" in resolved(finding(PUT)).text
+    assert "Requests resumed" in resolved(absence(PUT)).text
+    assert "Occurred 3 times, then stopped. It is a known error from now on" in resolved(fatal()).text
+    assert "No longer near the limit; it peaked at 93 wcu/s" in resolved(near()).text
+    assert "Back to normal" in resolved(finding(PUT)).text
 
 
 def test_a_silence_that_ended_by_a_week_is_a_retirement() -> None:
@@ -122,7 +122,7 @@ def test_the_digest_lists_levels_near_a_limit_before_what_grows() -> None:
     assert [row.verdict for row in rows] == [Verdict.LIMIT, Verdict.GROWTH]
     message = digest(rows, at=T0)
     assert "wcu at 85 % of its limit" in said(message)
-    assert "2 series grow or are near a limit" in message.text
+    assert "2 series growing or near a limit" in message.text
 
 
 def test_a_growth_that_meets_its_limit_is_listed_with_the_days_that_are_left() -> None:

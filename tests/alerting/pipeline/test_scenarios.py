@@ -77,7 +77,7 @@ async def test_what_cannot_be_done_is_named_by_its_line(line: str, said: str) ->
             "at 1 min: expect nothing",
             "nobody expected this:\n        0 s  page   #uneri  SPIKE · table items",
         ),
-        ("at 1 min: expect thread Worse", "there is no such thread"),
+        ("at 1 min: expect thread Worsening", "there is no such thread"),
         ("at 1 min: expect page users", "there is no such page"),
         ("at 1 min: expect page items in #spare", "there is no such page"),
         ("at 1 min: expect page x2 items", "there is no such page (number 2)"),

@@ -104,7 +104,7 @@ def test_what_grows_is_drawn_as_the_trend_that_was_fitted(tmp_path: Path) -> Non
     seen = Elements(digest).text
     assert digest.count("fitted trend") == 2
     for expected in (
-        "DIGEST · 2 series grow",
+        "DIGEST · 2 series growing",
         "+3.0 % a day",
         "12 days",
         "8.4 days – 19 days",
@@ -157,7 +157,7 @@ def test_incidents_and_notices_alone_are_enough(tmp_path: Path) -> None:
     seen = Elements(html).text
     assert html.count('<article class="card"') == 2
     assert "RESOLVED after 21 min · table items" in seen
-    assert "DIGEST · 1 series grows" in seen
+    assert "DIGEST · 1 series growing" in seen
     assert "Configuration" not in seen
 
 

@@ -109,7 +109,7 @@ def test_without_a_trace_there_is_nothing_to_draw() -> None:
 
 def test_the_picture_is_told_in_words_too() -> None:
     assert alternative(incident()) == (
-        "Chart of table items, wcu, over the last 4 hours: it reached 41 wcu/s where 8.2 wcu/s was expected."
+        "Chart of table items, wcu, last 4 hours: reached 41 wcu/s, expected 8.2 wcu/s."
     )
 
 

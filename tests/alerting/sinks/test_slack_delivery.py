@@ -101,7 +101,7 @@ async def test_a_channel_gets_at_most_one_message_a_second_and_pages_go_before_d
     await desk.put(*digest, *(opened(f"t{n}") for n in range(9)))
     await desk.settle()
     assert len(desk.slack.messages) == 10
-    assert desk.slack.messages[-1].text.startswith("Digest")
+    assert desk.slack.messages[-1].text.startswith("DIGEST")
     calls = [at for at, method in desk.slack.calls if method == "chat.postMessage"]
     assert all(later - earlier >= 1.0 for earlier, later in pairwise(calls))
     await desk.kill()

@@ -42,9 +42,9 @@ SOLD = finding(SERVICE, measure=value_of("sales"))
         (DROP, "関数 inventory-put-item のリクエスト数が急減（−75%）"),
         (SHIFT, "関数 inventory-put-item のリクエスト数が新しい水準に変化（+50%）"),
         (near(), "テーブル items の書き込み容量が上限の 93% に到達"),
-        (absence(PUT), "関数 inventory-put-item のリクエストが途絶"),
+        (absence(PUT), "関数 inventory-put-item へのリクエストが途絶"),
         (absence(TABLE), "テーブル items への呼び出しが途絶"),
-        (fatal(), "関数 inventory-put-item で未知の例外 KeyError が発生（3回）"),
+        (fatal(), "関数 inventory-put-item で新規例外 KeyError が発生（3回）"),
         (SOLD, "サービス inventory の sales が急増（+400%）"),
         (growth_finding(TABLE), "テーブル items の書き込み容量が増加傾向（1日あたり +3.0%）"),
     ],
@@ -117,7 +117,7 @@ BEHIND = [Cause(scope=TABLE, measure=Measure.LATENCY, score=0.9)]
                 TABLE, growth=Growth(per_day=0.011, per_day_lower=-0.02, per_day_upper=0.04, days=10)
             ),
             (
-                "テーブル items の書き込み容量が増え続けているとは、もう言い切れません。"
+                "テーブル items の書き込み容量の増加傾向は、確実とは言えなくなりました。"
                 "直近10日間では1日あたり 1.1%（−2.0～4.0%）です。"
             ),
         ),
@@ -138,8 +138,8 @@ BEHIND = [Cause(scope=TABLE, measure=Measure.LATENCY, score=0.9)]
         (
             absence(PUT, missed=41.0),
             (
-                "関数 inventory-put-item では2分にわたってリクエストがありません。"
-                "過去3週の同時刻から、この間に約41件と想定されます。"
+                "関数 inventory-put-item へのリクエストが2分にわたり途絶えています。"
+                "過去3週の同時刻から、この間に約41件が想定されていました。"
             ),
         ),
         (
@@ -152,7 +152,7 @@ BEHIND = [Cause(scope=TABLE, measure=Measure.LATENCY, score=0.9)]
                 "関数 inventory-put-item のリクエスト（ルート POST /items/{id}）"
                 "が KeyError により3回異常終了しました。"
                 "呼び出し元はクライアント ios 3.2.1 です。"
-                "この例外は、ここではこれまで一度も発生していません。"
+                "ここでこの例外が発生したのは初めてです。"
             ),
         ),
         (
@@ -166,7 +166,7 @@ BEHIND = [Cause(scope=TABLE, measure=Measure.LATENCY, score=0.9)]
     ],
 )
 def test_the_sentence_is_made_from_the_evidence(of: Finding, why: str) -> None:
-    assert JAPANESE.why(of) == why
+    assert JAPANESE.incident.why(of) == why
     assert why in said(page(replace(incident(), primary=of), words=JAPANESE))
 
 

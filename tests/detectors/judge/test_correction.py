@@ -37,8 +37,8 @@ def test_a_fall_that_late_records_fill_up_is_withdrawn_and_says_why() -> None:
     found = corrected(told(), course(9.8, 10.1, 9.5, 9.9), 2)
     assert found is not None
     assert found.state == "withdrawn"
-    assert "records of route GET /items came late" in found.sentence
-    assert "at up to 10/s" in found.sentence
+    assert "records of route GET /items arrived late" in found.sentence
+    assert "reached 10/s" in found.sentence
 
 
 def test_what_is_left_of_a_fall_must_last_as_long_as_one_that_is_told() -> None:

@@ -28,7 +28,7 @@ def deviation(verdict: Verdict = Verdict.SPIKE, measure: Measure = Measure.WCU, 
 def test_a_spike_says_how_much_against_what_and_from_which_weeks() -> None:
     assert deviation() == (
         "Write capacity units of table items are at 41/s, 5 times the 8.2/s (6.1 to 11) "
-        "expected from the same time of 4 earlier weeks."
+        "expected from the same time in 4 earlier weeks."
     )
 
 
@@ -38,8 +38,8 @@ def test_a_drop_is_told_in_percent_of_what_was_expected() -> None:
 
 def test_where_nothing_was_expected_no_factor_is_claimed() -> None:
     sentence = deviation(expected=0.0, lower=0.0, upper=0.1)
-    assert "at 41/s, against the 0/s (0 to 0.1)" in sentence
-    assert "at 0.02/s, against the 0/s (0 to 0.001)" in deviation(
+    assert "at 41/s, compared with the 0/s (0 to 0.1)" in sentence
+    assert "at 0.02/s, compared with the 0/s (0 to 0.001)" in deviation(
         observed=0.02, expected=5e-5, lower=0.0, upper=0.001
     ), "no factor of what reads as nothing"
 
@@ -59,11 +59,11 @@ def test_latency_is_told_in_milliseconds() -> None:
 @pytest.mark.parametrize(
     ("used", "left_out", "words"),
     [
-        ([1], [], "expected from the same time of last week."),
+        ([1], [], "expected from the same time last week."),
         (
             [2, 3],
             [1],
-            "expected from the same time of 2 earlier weeks (1 more left out, spoilt by an incident).",
+            "expected from the same time in 2 earlier weeks (1 more excluded because of an incident).",
         ),
     ],
 )
@@ -74,9 +74,9 @@ def test_the_weeks_it_rests_on_are_named(used: list[int], left_out: list[int], w
 @pytest.mark.parametrize(
     ("used", "compared_with", "words"),
     [
-        ([1, 2], "holidays", "expected from the same time of the last 2 holidays and Sundays."),
+        ([1, 2], "holidays", "expected from the same time on the last 2 holidays and Sundays."),
         ([], "yesterday", "expected from the same time yesterday."),
-        ([], "minutes", "expected from the course of the last minutes."),
+        ([], "minutes", "expected from the last few minutes."),
     ],
 )
 def test_what_it_rests_on_instead_of_weeks_is_named(used: list[int], compared_with: str, words: str) -> None:
@@ -89,7 +89,7 @@ def test_a_planned_rise_that_does_not_come_is_told_with_its_plan_and_what_is_usu
     )
     assert said.startswith("Requests of table items are at 0.18/s, 14 % of the 1.3/s (")
     assert said.endswith(
-        ") planned for “Sale”, 3 times the 0.42/s expected from the same time of 4 earlier weeks."
+        ") planned for “Sale”, 3 times the 0.42/s expected from the same time in 4 earlier weeks."
     )
 
 
@@ -107,14 +107,14 @@ def growth(to_limit: float | None = None, soon: float | None = None, late: float
 
 def test_growth_says_the_rate_its_interval_and_when_the_limit_is_met() -> None:
     assert of_growth(ITEMS, Measure.WCU, growth(20.4, 17.0, 25.6), limit=100.0) == (
-        "Write capacity units of table items have risen by 3.1 % a day (2.5 to 3.7 %) over 14 days "
-        "without a break; at this rate the limit of 100/s is met in 20 days (17 to 26)."
+        "Write capacity units of table items have grown by 3.1 % a day (2.5 to 3.7 %) over 14 days "
+        "without a break; at this rate the limit of 100/s is reached in 20 days (17 to 26)."
     )
 
 
 def test_growth_without_a_limit_names_no_day() -> None:
     assert of_growth(Edge(PUT, ITEMS), Measure.REQUESTS, growth()) == (
-        "Requests of function put-item → table items have risen by 3.1 % a day (2.5 to 3.7 %) over 14 days "
+        "Requests of function put-item → table items have grown by 3.1 % a day (2.5 to 3.7 %) over 14 days "
         "without a break."
     )
 
@@ -122,17 +122,17 @@ def test_growth_without_a_limit_names_no_day() -> None:
 def test_a_rise_whose_interval_holds_zero_is_not_claimed() -> None:
     unsure = msgspec.structs.replace(growth(20.4), per_day=0.011, per_day_lower=-0.023, per_day_upper=0.058)
     assert of_growth(ITEMS, Measure.REQUESTS, unsure, limit=100.0) == (
-        "Requests of table items no longer surely rise: 1.1 % a day (-2.3 to 5.8 %) over 14 days."
+        "Growth of requests of table items is no longer certain: 1.1 % a day (-2.3 to 5.8 %) over 14 days."
     )
     flat = msgspec.structs.replace(unsure, per_day=-0.0001, days=21)
-    assert "rise: 0.0 % a day (-2.3" in of_growth(ITEMS, Measure.REQUESTS, flat)
+    assert "certain: 0.0 % a day (-2.3" in of_growth(ITEMS, Measure.REQUESTS, flat)
     unknown = Growth(per_day=0.0, per_day_lower=0.0, per_day_upper=0.0, days=0)
     assert of_growth(ITEMS, Measure.LATENCY, unknown) == (
-        "P95 latency of table items no longer surely rises: too few of the last days are known."
+        "Growth of p95 latency of table items is no longer certain: too few recent days have data."
     )
 
 
 def test_growth_that_already_meets_its_limit_says_so() -> None:
     assert of_growth(ITEMS, Measure.WCU, growth(0.0, 0.0, 0.0), 100.0).endswith(
-        "peaks already meet the limit of 100/s."
+        "peaks already reach the limit of 100/s."
     )

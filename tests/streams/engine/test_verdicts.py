@@ -103,8 +103,8 @@ def test_a_silence_is_told_within_minutes_with_all_that_is_silent(told: Told) ->
     assert began <= silence.alerted <= began + 10 * 60
     known = next(one for one in told.incidents if one.id == silence.id)
     assert "POST /items/{id}" in {member.about.label for member in known.members}
-    assert silence.primary.sentence.startswith("Function inventory-put-item has had no request for ")
-    assert " were expected meanwhile, from the same time yesterday." in silence.primary.sentence
+    assert silence.primary.sentence.startswith("Function inventory-put-item has had no requests for ")
+    assert " were expected in that time, based on the same time yesterday." in silence.primary.sentence
 
 
 def test_a_silence_ends_when_traffic_is_back(told: Told) -> None:

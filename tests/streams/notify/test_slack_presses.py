@@ -141,7 +141,9 @@ async def test_details_open_a_modal_and_a_pattern_asks_until_when(
         await there.until(lambda: len(there.slack.views) == 2)
         asked = {"until": "2025-10-12", "why": "we move house"}
         await there.slack.submit(there.slack.views[1], asked, over=over)
-        assert "end before it begins" in there.slack.shown["errors"]["until"], "the modal stays and says so"
+        assert "end time has already passed" in there.slack.shown["errors"]["until"], (
+            "the modal stays and says so"
+        )
         asked["until"] = there.slack.views[1]["blocks"][-2]["element"]["initial_date"]
         assert await there.slack.submit(there.slack.views[1], asked, over=over) < 3
         await there.until(lambda: "Snoozed" in there.shown)
@@ -199,11 +201,11 @@ async def test_an_unknown_incident_is_answered_to_whoever_pressed(
         press = there.slack.pressed(there.page, "acknowledge")
         press["actions"][0]["value"] = "feedfacefeedfacefeed:3"
         await there.slack.send("interactive", press)
-        assert "no such incident" in await there.answer()
+        assert "Incident or silence not found" in await there.answer()
         press = there.slack.pressed(there.page, "details")
         press["actions"][0]["value"] = "feedfacefeedfacefeed:3"
         await there.slack.send("interactive", press, "http")
-        assert "no such incident" in await there.answer()
+        assert "Incident or silence not found" in await there.answer()
         assert (there.thread(), there.slack.views) == ([], [])
 
 
@@ -211,11 +213,11 @@ async def test_only_operators_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     groups, operators = {"S0CALL": ["U0KEN"]}, ["U0OWNER", "S0CALL"]
     async with scene(tmp_path, monkeypatch, groups=groups, operators=operators) as there:
         await there.slack.press(there.page, "acknowledge", user="U0MIKA")
-        assert "You may not do this" in await there.answer()
+        assert "You are not allowed to do this" in await there.answer()
         await there.slack.slash("silence table:items 2h", user="U0MIKA")
-        assert "You may not do this" in await there.answer()
+        assert "You are not allowed to do this" in await there.answer()
         await there.slack.press(there.page, "snooze", choice="pattern", user="U0MIKA")
-        assert "You may not do this" in await there.answer()
+        assert "You are not allowed to do this" in await there.answer()
         assert (there.slack.views, there.daemon.pipeline.silences()) == ([], [])
         assert "Acknowledged" not in there.shown
         await there.slack.press(there.page, "details", user="U0MIKA")
@@ -239,7 +241,7 @@ async def test_a_question_that_slack_sends_twice_is_answered_once(
             await there.slack.send("slash_commands", form, envelope=envelope)
         await there.slack.slash("silences")
         assert "items" in await there.answer()
-        assert "Nothing is silenced" in await there.answer()
+        assert "No active silences" in await there.answer()
 
 
 async def test_an_answer_goes_to_no_other_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,20 +269,20 @@ async def test_the_slash_command_answers_and_silences(
         assert "items" in await said("open")
         assert "items" in await said("status")
         assert "items" in await said("what-changed 2h")
-        assert "Nothing changed" in await said("what-changed 1m")
-        assert "Nothing is silenced" in await said("silences")
+        assert "No changes" in await said("what-changed 1m")
+        assert "No active silences" in await said("silences")
         done = await said("silence table:items 2h a load test")
         assert "Done" in done
-        assert "No incident known so far matches" not in done
+        assert "No known incident matches" not in done
         await there.until(lambda: "a load test" in there.shown)
         listed = await said("silences")
         assert "a load test" in listed
         (silence,) = there.daemon.pipeline.silences()
         assert "Done" in await said(f"unsilence {silence.id}")
-        assert "Nothing is silenced" in await said("silences")
+        assert "No active silences" in await said("silences")
         assert "/uneri" in await said("help me")
-        assert "no such incident or silence" in await said("unsilence feedfacefeed")
-        assert "No incident known so far matches" in await said("silence table:itmes 2h")
+        assert "Incident or silence not found" in await said("unsilence feedfacefeed")
+        assert "No known incident matches" in await said("silence table:itmes 2h")
 
 
 async def test_an_answer_about_hundreds_of_incidents_keeps_slacks_limits(

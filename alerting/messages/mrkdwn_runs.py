@@ -1,4 +1,4 @@
-"""Slack's mrkdwn, taken apart: what the terminal and the preview show in Slack's place."""
+"""Slack's mrkdwn split into runs of text, for the terminal and the preview."""
 
 import re
 from collections.abc import Iterator
@@ -14,19 +14,19 @@ _DATE: Final = re.compile(r"!date\^(\d+)\^(\{date_short_pretty\})?")
 
 
 class TextRun(NamedTuple):
-    """A run of text with one look."""
+    """A run of text with one style."""
 
     text: str
     bold: bool = False
     url: str | None = None
 
 
-def pieces(mrkdwn: str, zone: ZoneInfo, words: Phrases = ENGLISH, *, bold: bool = False) -> Iterator[TextRun]:
-    """Yield the runs of the mrkdwn that Uneri writes: bold, links, dates and escaped text.
+def runs(mrkdwn: str, zone: ZoneInfo, words: Phrases = ENGLISH, *, bold: bool = False) -> Iterator[TextRun]:
+    """Yield the runs of mrkdwn that Uneri wrote: bold, links, dates and escaped text.
 
     Examples
     --------
-    >>> [tuple(piece) for piece in pieces("*Now* <https://x.io/?a&amp;b|it&amp;ms>", ZoneInfo("UTC"))]
+    >>> [tuple(run) for run in runs("*Now* <https://x.io/?a&amp;b|it&amp;ms>", ZoneInfo("UTC"))]
     [('Now', True, None), (' ', False, None), ('it&ms', False, 'https://x.io/?a&b')]
     """
     done = 0
@@ -35,14 +35,14 @@ def pieces(mrkdwn: str, zone: ZoneInfo, words: Phrases = ENGLISH, *, bold: bool 
             yield TextRun(unescape(mrkdwn[done : found.start()]), bold)
         done = found.end()
         if found["bold"] is not None:
-            yield from pieces(found["bold"], zone, words, bold=True)
+            yield from runs(found["bold"], zone, words, bold=True)
             continue
         date = _DATE.match(found["inner"])
         if date is not None:
-            yield TextRun(words.friendly(int(date[1]), zone, day=date[2] is not None), bold)
+            yield TextRun(words.figures.slack_time(int(date[1]), zone, day=date[2] is not None), bold)
             continue
         called = _CALLED.fullmatch(found["inner"])
-        if called is not None:  # Slack shows the names of members; here there are only their ids
+        if called is not None:  # Slack shows members by name; here only their ids are known
             yield TextRun(f"@{called['who']}", bold=True)
             continue
         url, _, label = found["inner"].partition("|")

@@ -1,10 +1,10 @@
-"""What a message says the same way every time, as one value that each language fills whole."""
+"""What a message says the same way every time, as one value that each language fills in."""
 
 from typing import NamedTuple
 
 
 class Labels(NamedTuple):
-    """What is said the same way every time: no markup in it, no name."""
+    """Fixed texts: no markup in them, no names."""
 
     now: str
     peak: str
@@ -14,14 +14,14 @@ class Labels(NamedTuple):
     lasted: str
     where: str
     headroom: str
-    headroom_then: str  # of what is over: where it was furthest
+    headroom_then: str  # of a resolved incident: at its peak
     data: str
     error: str
-    came: str
+    occurred: str
     no_reason: str
     comma: str
-    withdrawn: str  # the sentence of an incident that late data took back
-    earlier: str  # the words of a link to the message of the last time
+    withdrawn: str  # the sentence of an incident that late data withdrew
+    earlier: str  # the text of a link to the message of the previous time
     # buttons
     acknowledge: str
     snooze: str
@@ -32,7 +32,7 @@ class Labels(NamedTuple):
     not_an_anomaly: str
     details: str
     # modals
-    details_title: str  # 24 characters at most, as pattern_title
+    details_title: str  # at most 24 characters, like pattern_title
     pattern_title: str
     until: str
     why: str
@@ -68,7 +68,6 @@ class Labels(NamedTuple):
     chart_limit: str
     chart_caption: str
     # the digest and the flood
-    digest_growing: str
     digest_hottest: str
     digest_used: str
     digest_slowest: str
@@ -78,7 +77,7 @@ class Labels(NamedTuple):
     digest_precision: str
     by_verdict: str
     by_account: str
-    worst: str
+    most_severe: str
     # answers
     silences: str
     nothing_open: str
@@ -86,10 +85,10 @@ class Labels(NamedTuple):
     nothing_changed: str
     help: str
     not_allowed: str
-    fits_nothing: str
+    matches_nothing: str
     open_now: str
     held_back: str
-    last_told: str
+    last_message: str
     watermark: str
     opened: str
     resolved: str

@@ -1,0 +1,59 @@
+"""What people get back for a button or a slash command in English."""
+
+from typing import Final
+
+from alerting.commands.answer import CommandResult
+from alerting.commands.slash import Fault
+
+_REPLIES: Final = {
+    CommandResult.DONE: "Done",
+    CommandResult.REPEATED: "Already done",
+    CommandResult.UNKNOWN: "Incident or silence not found; it may have expired",
+    CommandResult.OVER: "This incident is resolved; there is nothing to do",
+    CommandResult.PAST: "The end time has already passed",
+    CommandResult.CONFIGURED: "This silence is defined in the configuration; remove it there",
+}
+
+_FAULTS: Final = {
+    Fault.UNKNOWN: "Unknown command",
+    Fault.WHOM: "Name what to silence, for example table:items",
+    Fault.HOW_LONG: "Give a duration, for example 30m, 2h or 3d",
+    Fault.TOO_LONG: "The duration is too long or too short",
+    Fault.WHICH: "Give the ID of the silence to end; /uneri silences lists them",
+    Fault.ALONE: "Use everything on its own, or name what to silence, but not both",
+    Fault.TEXT: "The text is too long",
+}
+
+
+def reply(result: CommandResult, until: str) -> str:
+    """Answer a command."""
+    line = _REPLIES[result]
+    return f"{line}, until {until}." if until and result is CommandResult.DONE else f"{line}."
+
+
+def fault(fault: Fault, word: str) -> str:
+    """Say what was not understood of a slash command."""
+    offending = f" ({word})" if word else ""
+    return f"{_FAULTS[fault]}{offending}."
+
+
+def status(still_open: int, behind: str) -> str:
+    """Say how many incidents are open and how far the data lags."""
+    line = f"{still_open:,} open incident{'s' * (still_open != 1)}"
+    return f"{line}; data is {behind} behind." if behind else f"{line}."
+
+
+def silence(identity: str, what: str, until: str, by: str, why: str) -> str:
+    """Return one silence of a list."""
+    line = f"*{identity}*  {what}" + (f" · until {until}" if until else "") + (f" · by {by}" if by else "")
+    return f"{line} · {why}" if why else line
+
+
+def changes(since: str) -> str:
+    """Return the title of what changed."""
+    return f"Changes since {since}"
+
+
+def new_leader(label: str, former: str, account: str) -> str:
+    """Say that a table leads its account now."""
+    return f"{label} is now the hottest table of {account}" + (f"; previously {former}" if former else "")

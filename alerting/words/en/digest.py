@@ -1,0 +1,79 @@
+"""What the daily digest says in English."""
+
+from alerting.words import numbers
+from alerting.words.en import figures, lists
+from detectors.model.finding import Finding
+from detectors.model.measures import Measure
+from detectors.model.scope import TABLE
+from detectors.watch.hottest import Hot
+from detectors.watch.standings import Use
+
+
+def title(growing: int, near: int) -> str:
+    """Return the title."""
+    if not growing:
+        return "DIGEST · nothing is growing"
+    return f"DIGEST · {growing:,} series growing{' or near a limit' if near else ''}"
+
+
+def sentence(when: str, title: str, first: str) -> str:
+    """Return the sentence for notifications."""
+    return f"{title} ({when})." + (f" First: {first}." if first else "")
+
+
+def level(finding: Finding) -> str:
+    """Say where a growing series stands, and how much is left."""
+    now = f"now {figures.quantity(finding.observed, finding.measure)}"
+    return f"{now}, {figures.headroom(finding.observed, finding)}" if finding.limit else now
+
+
+def footer(when: str, more: int) -> str:
+    """Return the last line."""
+    rest = f"and {more:,} more that grow more slowly or have no limit nearby · " if more else ""
+    return f"{rest}For capacity planning; no immediate action needed · as of {when}"
+
+
+def hottest(hot: Hot, account: str, label: str, former: str, measure: str) -> str:
+    """Say which table leads its account, or how near concurrency is to its limit."""
+    part = figures.percent(hot.share)
+    if hot.scope.kind != TABLE:
+        return f"{hot.scope.kind.capitalize()} {label}: {part} of its concurrency limit in its busiest hour"
+    of = (
+        f"{part} of its {measure} limit in its busiest hour"
+        if measure
+        else f"{part} of the capacity consumed there"
+    )
+    was = f"; previously {former}" if former else ""
+    whose = account or "the unnamed account"
+    return f"The hottest table of {whose} is {'now' if former else 'still'} {label}: {of}{was}"
+
+
+def usage(use: Use, name: str) -> str:
+    """Say what an API or a business value came to in a day, and last week."""
+    if use.measure is Measure.LATENCY:
+        line = f"{name}: {numbers.number(use.day)} ms"
+        return line if use.week_ago is None else f"{line}, last week {numbers.number(use.week_ago)} ms"
+    unit = "" if use.measure.key else " requests"
+    line = f"{name}: {numbers.number(use.day)}{unit}"
+    return line if use.week_ago is None else f"{line}, {figures.change(use.day, use.week_ago)}"
+
+
+def expiring(what: str, until: str, by: str) -> str:
+    """Say that a snooze or silence ends soon."""
+    return f"{what} · until {until}" + (f" · by {by}" if by else "")
+
+
+def precision(weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str:
+    """Say how many pages of the last weeks were actionable."""
+    span = "week" if weeks == 1 else f"{weeks} weeks"
+    idle = expected + not_an_anomaly
+    good = figures.percent(1 - idle / pages) if pages else "–"
+    return (
+        f"{good} of {pages:,} page{'s' * (pages != 1)} in the last {span} were actionable: "
+        f"{expected:,} marked as expected, {not_an_anomaly:,} as not an anomaly"
+    )
+
+
+def held(stage: str, pages: int) -> str:
+    """Say how many pages a stage held until they were resolved."""
+    return f"{lists.stage(stage)}: {pages:,} page{'s' * (pages != 1)}"

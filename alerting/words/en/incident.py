@@ -1,0 +1,292 @@
+"""What messages say of one incident in English: what happened, why, what became of it."""
+
+from collections.abc import Sequence
+from typing import Final, assert_never
+
+from alerting.commands.command import CommandKind
+from alerting.incidents.incident import Incident
+from alerting.incidents.notice import Milestone
+from alerting.words import numbers
+from alerting.words.en import figures
+from alerting.words.mrkdwn import clean, cut
+from detectors.model.finding import Finding, Growth, Share, Verdict
+from detectors.model.measures import LATENCIES, Measure
+from detectors.model.scope import FUNCTION, TABLE
+from detectors.watch.absence import RETIRED_SECONDS
+
+_MOSTLY: Final = 2 / 3  # of a share: a part this large is all that is said of it
+
+_ACTIONS: Final = {
+    CommandKind.ACKNOWLEDGE: "*Acknowledged*",
+    CommandKind.SNOOZE: "*Snoozed*",
+    CommandKind.EXPECTED: "*Marked as expected*",
+    CommandKind.NOT_AN_ANOMALY: "*Marked as not an anomaly*",
+    CommandKind.SILENCE: "*Silenced*",
+    CommandKind.UNSILENCE: "*Silence ended*",
+}
+
+_COMPARED: Final = {
+    "weeks": "No earlier week to compare with",
+    "holidays": "Holiday: compared with the last holidays and Sundays",
+    "yesterday": "No earlier week to compare with; compared with yesterday",
+    "minutes": "No earlier day to compare with; compared with the last few minutes",
+}
+
+
+def title(of: Incident) -> str:
+    """Return the title: verdict and state, what it is about, how large it is."""
+    primary = of.primary
+    scope, how_large = figures.about(primary.about), size(primary, of.peak)
+    what = f"{scope} · {how_large}"
+    head = figures.verdict(of.verdict)
+    if of.verdict is Verdict.ABSENCE and of.state != "resolved":
+        head, what = how_large.upper(), scope  # the size says it all: NO REQUESTS
+    match of.state:
+        case "resolved":
+            lasted = "" if of.end is None else f" after {_lasted(of)}"
+            head = f"RESOLVED{lasted}"
+        case "withdrawn":
+            head = f"WITHDRAWN: {head}"
+        case "worsening":
+            head += ", worsening"
+        case "easing":
+            head += ", easing"
+        case _ if of.reopened:
+            head += ", reopened"
+    return f"{head} · {what}"
+
+
+def size(finding: Finding, value: float) -> str:
+    """Return measure and size: ``wcu +400 %``, ``KeyError, 3 times``."""
+    name = figures.measure(finding.measure)
+    match finding.verdict:
+        case Verdict.ABSENCE:
+            return "no calls" if finding.about.kind == TABLE else f"no {name}"
+        case Verdict.FATAL:
+            return f"{cut(clean(finding.error_type), figures.NAME)}, {figures.times(finding.times)}"
+        case Verdict.LIMIT | Verdict.GROWTH if finding.growth is not None:
+            return f"{name} {figures.per_day(finding.growth.per_day)}"
+        case Verdict.LIMIT if finding.limit:
+            return f"{name} at {figures.percent(value / finding.limit)} of its limit"
+        case Verdict.SHIFT:
+            return f"{name} {figures.change(value, finding.expected)}, sustained"
+        case _:
+            return f"{name} {figures.change(value, finding.expected)}"
+
+
+def sentence(of: Incident) -> str:
+    """Return the whole story in a few sentences."""
+    primary = of.primary
+    headline, where = title(of), figures.place(primary.about)
+    if of.state == "resolved":
+        return f"{headline}. {ending(of)} {where}."
+    if of.state == "withdrawn":
+        return f"{headline}: late data showed no anomaly, {where}."
+    story = f"{headline}: {_now(primary)}, {where}."
+    first = next((share for share in primary.callers if share.scope.kind == FUNCTION), None)
+    if first is not None:
+        part, caller = figures.percent(min(first.share, 1.0)), cut(clean(first.scope.label), figures.NAME)
+        story += f" Function {caller} accounts for {part}{_of_whole(primary)}."
+    return story
+
+
+def why(finding: Finding) -> str:
+    """Explain the finding: in English by its own sentence."""
+    return finding.sentence
+
+
+def ending(of: Incident) -> str:
+    """Say how it ended."""
+    finding = of.primary
+    furthest = figures.quantity(of.peak, finding.measure)
+    match finding.verdict:
+        case Verdict.ABSENCE if (finding.end or 0) - finding.start >= RETIRED_SECONDS:
+            return "Nothing was received for a week; it is considered retired."
+        case Verdict.ABSENCE:
+            return "Calls resumed." if finding.about.kind == TABLE else "Requests resumed."
+        case Verdict.FATAL:
+            return f"Occurred {figures.times(finding.times)}, then stopped. It is a known error from now on."
+        case Verdict.LIMIT:
+            return f"No longer near the limit; it peaked at {furthest}."
+        case Verdict.SHIFT:
+            return "Back to the old level, or the new level has become the baseline."
+        case _:
+            how = "falling to" if of.peak < finding.expected else "peaking at"
+            return f"Back to normal after {how} {furthest} (expected {numbers.number(finding.expected)})."
+
+
+def share_of(finding: Finding) -> str:
+    """Return what follows ``Called by``: what the shares are shares of."""
+    name = figures.measure(finding.measure)
+    if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
+        return f"share of the {name}"
+    return f"share of the {'drop' if _falls(finding) else 'increase'} in {name}"
+
+
+def because(share: Share, finding: Finding) -> str:
+    """Say whether a caller calls more often or uses more per call."""
+    if finding.verdict in (Verdict.FATAL, Verdict.LIMIT) or finding.measure in LATENCIES:
+        return ""  # usage, failures and slowness are not split this way
+    more, calls = ("less", "fewer") if _falls(finding) else ("more", "more")
+    capacity = " capacity" if finding.measure in (Measure.RCU, Measure.WCU) else ""
+    if finding.measure is Measure.REQUESTS or share.more_calls >= _MOSTLY * share.share:
+        return f"{calls} calls"
+    if share.more_per_call >= _MOSTLY * share.share:
+        return f"{more}{capacity} per call"
+    return f"{calls} calls and {more}{capacity} per call"
+
+
+def stands_out(kind: str, who: str, part: str) -> str:
+    """Say that a client or tenant stands out."""
+    return f"{kind.capitalize()} {who} accounts for {part}"
+
+
+def throttled(reasons: Sequence[tuple[str, str]]) -> str:
+    """Say why calls were throttled."""
+    return "Throttled: " + ", ".join(f"{reason} ({count})" for reason, count in reasons)
+
+
+def link_name(suffix: str) -> str:
+    """Name a link by the suffix of its kind."""
+    return suffix.replace("_", " ")
+
+
+def compared(finding: Finding) -> str:
+    """Say what it is compared with."""
+    match finding.verdict:
+        case Verdict.FATAL:
+            return "Compared with every error seen there before"
+        case Verdict.LIMIT:
+            return "Compared with the configured limit"
+    base = _COMPARED[finding.compared_with]
+    if finding.weeks_used and finding.compared_with == "weeks":
+        base = f"Compared with {_weeks(finding.weeks_used)}"
+    if (planned := finding.planned) is not None:
+        base += f", ×{numbers.number(planned.factor)} as planned"
+    excluded = f" ({_weeks(finding.weeks_left_out)} excluded)" if finding.weeks_left_out else ""
+    return base + excluded
+
+
+def forecast(growth: Growth) -> str:
+    """Say when the limit is reached, and what the forecast is based on."""
+    pace = f"{growth.per_day_lower * 100:.1f} to {growth.per_day_upper * 100:.1f} % a day"
+    basis = f"based on {growth.days} days, {pace}".replace("-", "−")
+    if growth.days_to_limit is None:
+        return basis
+    reached = f"*limit in {figures.days(growth.days_to_limit)}*"
+    if growth.days_to_limit_lower is not None:
+        late = "never" if growth.days_to_limit_upper is None else figures.days(growth.days_to_limit_upper)
+        reached += f" ({figures.days(growth.days_to_limit_lower)} to {late})"
+    return f"{reached} · {basis}"
+
+
+def also_affected(names: Sequence[str], more: int) -> str:
+    """Name what else is affected."""
+    return f"Also affected: {', '.join(names)}" + (f" and {more} more" if more else "")
+
+
+def whole_span(span: str) -> str:
+    """Say when everything that was affected began and ended."""
+    return f"including knock-on effects {span}"
+
+
+def as_of(when: str, incident: str, reopened: int) -> str:
+    """Say when this was so, and of which incident."""
+    again = f" · reopened {reopened}×" if reopened else ""
+    return f"As of {when} · incident {incident}{again}"
+
+
+def seen_before(link: str) -> str:
+    """Link the message of the previous time."""
+    return f"This happened before: {link}"
+
+
+def alt_text(finding: Finding, peak: float, hours: int) -> str:
+    """Describe a chart."""
+    reached, expected = (figures.quantity(value, finding.measure) for value in (peak, finding.expected))
+    return (
+        f"Chart of {figures.about(finding.about)}, {figures.measure(finding.measure)}, last {hours} hours: "
+        f"reached {reached}, expected {expected}."
+    )
+
+
+def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR0911  a phrase for each
+    """Return the thread line of a milestone."""
+    primary = of.primary
+    name = detail or figures.about(primary.about)
+    match Milestone(what):
+        case Milestone.OPENED:
+            return f"Opened: {figures.about(primary.about)}, {size(primary, of.peak)}"
+        case Milestone.WORSENED:
+            return f"Worsening: {_stands(primary)}"
+        case Milestone.EASED:
+            return f"Easing: {_stands(primary)}"
+        case Milestone.SHIFTED:
+            return f"New sustained level: {_stands(primary)}"
+        case Milestone.DEEPER:
+            return f"Now about {figures.about(primary.about)}, which explains the rest"
+        case Milestone.CALLER:
+            return f"New among the top callers: {name}"
+        case Milestone.JOINED:
+            return f"Also affected: {name}"
+        case Milestone.REOPENED:
+            return f"Reopened: {_stands(primary)}"
+        case Milestone.AMENDED:
+            return f"Figures corrected by late data: {_stands(primary)}"
+        case Milestone.WITHDRAWN:
+            return "Withdrawn: late data showed no anomaly"
+        case Milestone.RESOLVED:
+            return f"Resolved after {_lasted(of)}. {ending(of)}"
+        case never:
+            assert_never(never)
+
+
+def action(kind: CommandKind, who: str, until: str, why: str) -> str:
+    """Say who did what."""
+    line = _ACTIONS[kind] + (f" by {who}" if who else "") + (f" until {until}" if until else "")
+    return f"{line} · {why}" if why else line
+
+
+def snooze_expired() -> str:
+    """Say that a snooze expired while its incident is still open."""
+    return "*Snooze expired*: the incident is still open"
+
+
+def _lasted(of: Incident) -> str:
+    begun, ended = of.primary_span
+    return figures.duration(max(0, (ended or begun) - begun))
+
+
+def _stands(finding: Finding) -> str:
+    return f"{_now(finding)} ({size(finding, finding.observed)})"
+
+
+def _now(finding: Finding) -> str:
+    now = figures.quantity(finding.observed, finding.measure)
+    match finding.verdict:
+        case Verdict.FATAL:
+            return "never seen there before"
+        case Verdict.LIMIT:
+            return f"{now} now, {figures.headroom(finding.observed, finding)}"
+        case Verdict.ABSENCE:
+            return f"{figures.quantity(finding.expected, finding.measure)} expected"
+        case _:
+            return f"{now} now, {numbers.number(finding.expected)} expected"
+
+
+def _of_whole(finding: Finding) -> str:
+    if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
+        return ""
+    return " of the drop" if _falls(finding) else " of the increase"
+
+
+def _falls(finding: Finding) -> bool:
+    return finding.observed < finding.expected
+
+
+def _weeks(weeks: list[int]) -> str:
+    """Name weeks: ``last week``, ``1, 2 and 3 weeks ago``."""
+    if weeks == [1]:
+        return "last week"
+    *firsts, last = map(str, weeks)
+    return f"{', '.join(firsts)} and {last} weeks ago" if firsts else f"{last} weeks ago"

@@ -1,0 +1,60 @@
+"""What people get back for a button or a slash command in Japanese."""
+
+from typing import Final
+
+from alerting.commands.answer import CommandResult
+from alerting.commands.slash import Fault
+
+_REPLIES: Final = {
+    CommandResult.DONE: "完了しました。",
+    CommandResult.REPEATED: "すでに実行済みです。",
+    CommandResult.UNKNOWN: "該当するインシデントまたは通知停止が見つかりません（期限切れの可能性あり）。",
+    CommandResult.OVER: "このインシデントは解消済みのため、操作は不要です。",
+    CommandResult.PAST: "終了時刻がすでに過ぎています。",
+    CommandResult.CONFIGURED: "設定ファイルで定義された通知停止です。設定ファイル側で解除してください。",
+}
+
+_FAULTS: Final = {
+    Fault.UNKNOWN: "認識できないコマンドです",
+    Fault.WHOM: "通知を停止する対象を指定してください（例: table:items）",
+    Fault.HOW_LONG: "期間を指定してください（例: 30m、2h、3d）",
+    Fault.TOO_LONG: "期間が長すぎるか、短すぎます",
+    Fault.WHICH: "解除する通知停止の ID を指定してください（/uneri 停止一覧 で確認できます）",
+    Fault.ALONE: "「すべて」と個別の対象は同時に指定できません",
+    Fault.TEXT: "入力が長すぎます",
+}
+
+
+def reply(result: CommandResult, until: str) -> str:
+    """Answer a command."""
+    line = _REPLIES[result]
+    return f"{line}{until} まで有効です。" if until and result is CommandResult.DONE else line
+
+
+def fault(fault: Fault, word: str) -> str:
+    """Say what was not understood of a slash command."""
+    return f"{_FAULTS[fault]}: {word}" if word else f"{_FAULTS[fault]}。"
+
+
+def status(still_open: int, behind: str) -> str:
+    """Say how many incidents are open and how far the data lags."""
+    how_many = f"は {still_open:,}件です" if still_open else "はありません"
+    line = f"未解決のインシデント{how_many}。"
+    return f"{line}データの遅延は{behind}です。" if behind else line
+
+
+def silence(identity: str, what: str, until: str, by: str, why: str) -> str:
+    """Return one silence of a list."""
+    line = f"*{identity}*  {what}" + (f" · {until} まで" if until else "") + (f" · {by}" if by else "")
+    return f"{line} · 理由: {why}" if why else line
+
+
+def changes(since: str) -> str:
+    """Return the title of what changed."""
+    return f"{since} 以降の変化"
+
+
+def new_leader(label: str, former: str, account: str) -> str:
+    """Say that a table leads its account now."""
+    was = f" {former} から" if former else ""
+    return f"{account} · 最も負荷の高いテーブルが{was} {label} に交代"

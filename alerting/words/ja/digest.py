@@ -1,0 +1,77 @@
+"""What the daily digest says in Japanese."""
+
+from alerting.words import numbers
+from alerting.words.ja import figures, lists
+from detectors.model.finding import Finding
+from detectors.model.measures import Measure
+from detectors.model.scope import TABLE
+from detectors.watch.hottest import Hot
+from detectors.watch.standings import Use
+
+
+def title(growing: int, near: int) -> str:
+    """Return the title."""
+    if not growing:
+        return "日次ダイジェスト: 増加傾向なし"
+    rises = growing - near
+    parts = [f"増加傾向 {rises:,}件"] if rises else []
+    parts += [f"上限接近 {near:,}件"] if near else []
+    return f"日次ダイジェスト: {'、'.join(parts)}"
+
+
+def sentence(when: str, title: str, first: str) -> str:
+    """Return the sentence for notifications."""
+    return f"{title}（{when}）。" + (f"筆頭: {first}。" if first else "")
+
+
+def level(finding: Finding) -> str:
+    """Say where a growing series stands, and how much is left."""
+    now = f"現在 {figures.quantity(finding.observed, finding.measure)}"
+    return f"{now}、{figures.headroom(finding.observed, finding)}" if finding.limit else now
+
+
+def footer(when: str, more: int) -> str:
+    """Return the last line."""
+    rest = f"ほか {more:,}件は増加が緩やか、または上限に余裕あり · " if more else ""
+    return f"{rest}容量計画のための情報です（緊急対応は不要） · {when} 時点"
+
+
+def hottest(hot: Hot, account: str, label: str, former: str, measure: str) -> str:
+    """Say which table leads its account, or how near concurrency is to its limit."""
+    part = figures.percent(hot.share)
+    if hot.scope.kind != TABLE:
+        return f"{figures.kind(hot.scope.kind)} {label} · ピーク時に同時実行数の上限の {part} を使用"
+    of = f"ピーク時に{measure}の上限の {part}" if measure else f"アカウントの消費容量の {part}"
+    whose = account or "アカウント不明"
+    if former:
+        return f"{whose} · 最も負荷の高いテーブルが {former} から {label} に交代（{of}）"
+    return f"{whose} · 最も負荷の高いテーブルは引き続き {label} （{of}）"
+
+
+def usage(use: Use, name: str) -> str:
+    """Say what an API or a business value came to in a day, and last week."""
+    if use.measure is Measure.LATENCY:
+        line = f"{name} : {numbers.number(use.day)} ms"
+        return line if use.week_ago is None else f"{line}（先週 {numbers.number(use.week_ago)} ms）"
+    unit = "" if use.measure.key else " リクエスト"
+    line = f"{name} : {numbers.number(use.day)}{unit}"
+    return line if use.week_ago is None else f"{line}（先週比 {figures.change(use.day, use.week_ago)}）"
+
+
+def expiring(what: str, until: str, by: str) -> str:
+    """Say that a snooze or silence ends soon."""
+    return f"{what} · {until} まで" + (f" · {by}" if by else "")
+
+
+def precision(weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str:
+    """Say how many pages of the last weeks were actionable."""
+    good = figures.percent(1 - (expected + not_an_anomaly) / pages) if pages else "–"
+    return (
+        f"直近{weeks}週間の通知 {pages:,}件のうち、対応が必要だったものは {good}"
+        f"（想定内 {expected:,}件、異常ではない {not_an_anomaly:,}件）"
+    )
+
+
+def held(stage: str, pages: int) -> str:
+    """Say how many pages a stage held until they were resolved."""
+    return lists.count(lists.stage(stage), pages)

@@ -1,0 +1,323 @@
+"""What messages say of one incident in Japanese: what happened, why, what became of it.
+
+Slack takes ``*bold*`` for markup only where it stands apart, so there are spaces around it.
+"""
+
+from collections.abc import Sequence
+from typing import Final, assert_never
+
+from alerting.commands.command import CommandKind
+from alerting.incidents.incident import Incident
+from alerting.incidents.notice import Milestone
+from alerting.words import numbers
+from alerting.words.ja import figures
+from alerting.words.ja.why import explanation, retired, traffic
+from alerting.words.mrkdwn import clean, cut
+from detectors.model.finding import Finding, Growth, Share, Verdict
+from detectors.model.measures import LATENCIES, Measure
+from detectors.model.scope import FUNCTION
+
+_MOSTLY: Final = 2 / 3  # of a share: a part this large is all that is said of it
+
+_ACTIONS: Final = {
+    CommandKind.ACKNOWLEDGE: "*対応中*",
+    CommandKind.SNOOZE: "*スヌーズ中*",
+    CommandKind.EXPECTED: "*想定内と判定*",
+    CommandKind.NOT_AN_ANOMALY: "*異常ではないと判定*",
+    CommandKind.SILENCE: "*通知を停止*",
+    CommandKind.UNSILENCE: "*通知停止を解除*",
+}
+
+_COMPARED: Final = {
+    "weeks": "比較できる過去の週がまだありません",
+    "holidays": "休日のため、直近の休日・日曜と比較",
+    "yesterday": "比較できる過去の週がまだないため、前日と比較",
+    "minutes": "比較できる過去の日がまだないため、直前の数分と比較",
+}
+
+_LINKS: Final = {
+    "logs": "ログ",
+    "errors": "エラーログ",
+    "exception": "例外ログ",
+    "metrics": "メトリクス",
+    "dashboard": "ダッシュボード",
+}
+
+
+def title(of: Incident) -> str:
+    """Return the title: state, what it is about, verdict, how large it is."""
+    headline = _headline(of.primary, of.peak)
+    match of.state:
+        case "resolved":
+            lasted = "" if of.end is None else f"・継続 {_lasted(of)}"
+            return f"【解消{lasted}】{headline}"
+        case "withdrawn":
+            return f"【取り消し】{headline}"
+        case "worsening":
+            return f"【悪化】{headline}"
+        case "easing":
+            return f"【改善傾向】{headline}"
+        case _ if of.reopened:
+            return f"【再発】{headline}"
+    return headline
+
+
+def size(finding: Finding, value: float) -> str:
+    """Return measure and size: ``書き込み容量 +400%``."""
+    name = figures.measure(finding.measure)
+    match finding.verdict:
+        case Verdict.ABSENCE:
+            return f"{traffic(finding)}なし"
+        case Verdict.FATAL:
+            return f"{cut(clean(finding.error_type), figures.NAME)} {figures.times(finding.times)}"
+        case Verdict.LIMIT | Verdict.GROWTH if finding.growth is not None:
+            return f"{name} {figures.per_day(finding.growth.per_day)}"
+        case Verdict.LIMIT if finding.limit:
+            return f"{name} 上限の {figures.percent(value / finding.limit)}"
+        case Verdict.SHIFT:
+            return f"{name} {figures.change(value, finding.expected)}（継続）"
+        case _:
+            return f"{name} {figures.change(value, finding.expected)}"
+
+
+def sentence(of: Incident) -> str:
+    """Return the whole story in a few sentences."""
+    primary = of.primary
+    headline, where = title(of), figures.place(primary.about)
+    if of.state == "resolved":
+        return f"{headline}。{ending(of)}{where}。"
+    if of.state == "withdrawn":
+        return f"{headline}。遅れて届いたデータにより、異常ではなかったことが判明しました。{where}。"
+    story = f"{headline}。{_now(primary)}。{where}。"
+    first = next((share for share in primary.callers if share.scope.kind == FUNCTION), None)
+    if first is not None:
+        part, caller = figures.percent(min(first.share, 1.0)), cut(clean(first.scope.label), figures.NAME)
+        story += f"{_whole(primary)}の {part} は関数 {caller} によるものです。"
+    return story
+
+
+def why(finding: Finding) -> str:
+    """Explain the finding."""
+    return explanation(finding)
+
+
+def ending(of: Incident) -> str:
+    """Say how it ended."""
+    finding = of.primary
+    furthest = figures.quantity(of.peak, finding.measure)
+    match finding.verdict:
+        case Verdict.ABSENCE if retired(finding):
+            return f"1週間にわたり{traffic(finding)}がなかったため、廃止されたものとして扱います。"
+        case Verdict.ABSENCE:
+            return f"{traffic(finding)}が再開しました。"
+        case Verdict.FATAL:
+            return f"{figures.times(finding.times)}発生したのち収まりました。今後は既知の例外として扱います。"
+        case Verdict.LIMIT:
+            return f"上限に接近した状態は解消しました（最大 {furthest}）。"
+        case Verdict.SHIFT:
+            return "元の水準に戻ったか、新しい水準を平常として扱うようになりました。"
+        case _:
+            most = "最小" if of.peak < finding.expected else "最大"
+            return f"平常値に戻りました（{most} {furthest}、想定 {numbers.number(finding.expected)}）。"
+
+
+def share_of(finding: Finding) -> str:
+    """Return what follows ``呼び出し元``: what the shares are shares of."""
+    if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
+        return f"{figures.measure(finding.measure)}に占める割合"
+    which = "減少分" if _falls(finding) else "増加分"
+    return f"{figures.measure(finding.measure)}の{which}に占める割合"
+
+
+def because(share: Share, finding: Finding) -> str:
+    """Say whether a caller calls more often or uses more per call."""
+    if finding.verdict in (Verdict.FATAL, Verdict.LIMIT) or finding.measure in LATENCIES:
+        return ""
+    change = "減少" if _falls(finding) else "増加"
+    each = "1回あたりの容量" if finding.measure in (Measure.RCU, Measure.WCU) else "1回あたりの量"
+    if finding.measure is Measure.REQUESTS or share.more_calls >= _MOSTLY * share.share:
+        return f"呼び出し回数の{change}"
+    if share.more_per_call >= _MOSTLY * share.share:
+        return f"{each}の{change}"
+    return f"呼び出し回数と{each}の{change}"
+
+
+def stands_out(kind: str, who: str, part: str) -> str:
+    """Say that a client or tenant stands out."""
+    return f"このうち {part} は{kind} {who} によるものです"
+
+
+def throttled(reasons: Sequence[tuple[str, str]]) -> str:
+    """Say why calls were throttled."""
+    return "スロットリングの理由: " + "、".join(f"{reason}（{count}件）" for reason, count in reasons)
+
+
+def link_name(suffix: str) -> str:
+    """Name a link by the suffix of its kind."""
+    return _LINKS.get(suffix, suffix.replace("_", " "))
+
+
+def compared(finding: Finding) -> str:
+    """Say what it is compared with."""
+    match finding.verdict:
+        case Verdict.FATAL:
+            return "過去に発生したすべてのエラーと比較"
+        case Verdict.LIMIT:
+            return "設定された上限と比較"
+    base = _COMPARED[finding.compared_with]
+    if finding.weeks_used and finding.compared_with == "weeks":
+        base = f"{_weeks(finding.weeks_used)}の同時刻と比較"
+    if (planned := finding.planned) is not None:
+        event = cut(clean(planned.name), figures.NAME)
+        base += f"、予定「{event}」により{numbers.number(planned.factor)}倍を想定"
+    return f"{base}（{_weeks(finding.weeks_left_out)}は除外）" if finding.weeks_left_out else base
+
+
+def forecast(growth: Growth) -> str:
+    """Say when the limit is reached, and what the forecast is based on."""
+    slow, fast = (f"{each * 100:.1f}" for each in (growth.per_day_lower, growth.per_day_upper))
+    basis = f"{growth.days}日間の傾向、1日あたり {slow}～{fast}%".replace("-", "−")
+    if growth.days_to_limit is None:
+        return basis
+    reached = f"*あと{figures.days(growth.days_to_limit)}で上限に到達*"
+    if growth.days_to_limit_lower is not None:
+        soon, late = growth.days_to_limit_lower, growth.days_to_limit_upper
+        reached += f" （{figures.days(soon)}～{'到達せず' if late is None else figures.days(late)}）"
+    return f"{reached} · {basis}"
+
+
+def also_affected(names: Sequence[str], more: int) -> str:
+    """Name what else is affected."""
+    return f"ほかに影響あり: {'、'.join(names)}" + (f" ほか{more}件" if more else "")
+
+
+def whole_span(span: str) -> str:
+    """Say when everything that was affected began and ended."""
+    return f"波及分を含む全体 {span}"
+
+
+def as_of(when: str, incident: str, reopened: int) -> str:
+    """Say when this was so, and of which incident."""
+    again = f" · 再発 {reopened}回" if reopened else ""
+    return f"{when} 時点 · インシデント {incident}{again}"
+
+
+def seen_before(link: str) -> str:
+    """Link the message of the previous time."""
+    return f"以前にも発生しています: {link}"
+
+
+def alt_text(finding: Finding, peak: float, hours: int) -> str:
+    """Describe a chart."""
+    reached, expected = (figures.quantity(value, finding.measure) for value in (peak, finding.expected))
+    compared = f"想定 {figures.then(expected, 'に')}対して {figures.then(reached, 'でした')}。"
+    return f"{figures.subject(finding)}の直近{hours}時間のグラフ。{compared}"
+
+
+def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR0911  a phrase for each
+    """Return the thread line of a milestone."""
+    primary = of.primary
+    name = detail or figures.about(primary.about)
+    match Milestone(what):
+        case Milestone.OPENED:
+            return f"発生: {_headline(primary, of.peak)}"
+        case Milestone.WORSENED:
+            return f"悪化しています: {_stands(primary)}"
+        case Milestone.EASED:
+            return f"改善しつつあります: {_stands(primary)}"
+        case Milestone.SHIFTED:
+            return f"新しい水準が継続しています: {_stands(primary)}"
+        case Milestone.DEEPER:
+            return f"より原因に近い {figures.about(primary.about)} に対象を切り替えました"
+        case Milestone.CALLER:
+            return f"上位の呼び出し元に {name} が加わりました"
+        case Milestone.JOINED:
+            return f"{name} にも影響が出ています"
+        case Milestone.REOPENED:
+            return f"再発しました: {_stands(primary)}"
+        case Milestone.AMENDED:
+            return f"遅れて届いたデータにより値を修正しました: {_stands(primary)}"
+        case Milestone.WITHDRAWN:
+            return "取り消し: 遅れて届いたデータにより、異常ではなかったことが判明しました"
+        case Milestone.RESOLVED:
+            return f"解消しました（継続 {_lasted(of)}）。{ending(of)}"
+        case never:
+            assert_never(never)
+
+
+def action(kind: CommandKind, who: str, until: str, why: str) -> str:
+    """Say who did what."""
+    line = _ACTIONS[kind] + (f" : {who}" if who else "") + (f" （{until} まで）" if until else "")
+    return f"{line} 理由: {why}" if why else line
+
+
+def snooze_expired() -> str:
+    """Say that a snooze expired while its incident is still open."""
+    return "*スヌーズ終了* : インシデントは継続中です"
+
+
+def _headline(finding: Finding, value: float) -> str:  # noqa: PLR0911  a phrase for each verdict
+    about, subject = figures.about(finding.about), figures.subject(finding)
+    match finding.verdict:
+        case Verdict.SPIKE:
+            return f"{subject}が急増（{figures.change(value, finding.expected)}）"
+        case Verdict.DROP:
+            return f"{subject}が急減（{figures.change(value, finding.expected)}）"
+        case Verdict.SHIFT:
+            return f"{subject}が新しい水準に変化（{figures.change(value, finding.expected)}）"
+        case Verdict.GROWTH:
+            return f"{subject}が増加傾向（{_pace(finding, value)}）"
+        case Verdict.LIMIT if finding.growth is not None or not finding.limit:
+            return f"{subject}が上限に接近（{_pace(finding, value)}）"
+        case Verdict.LIMIT:
+            return f"{subject}が上限の {figures.percent(value / (finding.limit or 1.0))} に到達"
+        case Verdict.ABSENCE:
+            return f"{about} への{traffic(finding)}が途絶"
+        case Verdict.FATAL:
+            error = cut(clean(finding.error_type), figures.NAME)
+            return f"{about} で新規例外 {error} が発生（{figures.times(finding.times)}）"
+        case never:
+            assert_never(never)
+
+
+def _pace(finding: Finding, value: float) -> str:
+    if finding.growth is not None:
+        return figures.per_day(finding.growth.per_day)
+    return figures.change(value, finding.expected)
+
+
+def _lasted(of: Incident) -> str:
+    begun, ended = of.primary_span
+    return figures.duration(max(0, (ended or begun) - begun))
+
+
+def _stands(finding: Finding) -> str:
+    return f"{_now(finding)}（{size(finding, finding.observed)}）"
+
+
+def _now(finding: Finding) -> str:
+    now = figures.quantity(finding.observed, finding.measure)
+    match finding.verdict:
+        case Verdict.FATAL:
+            return "過去に発生したことのない例外です"
+        case Verdict.LIMIT:
+            return f"現在 {now}、{figures.headroom(finding.observed, finding)}"
+        case Verdict.ABSENCE:
+            return f"想定 {figures.quantity(finding.expected, finding.measure)}"
+        case _:
+            return f"現在 {now}、想定 {numbers.number(finding.expected)}"
+
+
+def _whole(finding: Finding) -> str:
+    if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
+        return "全体"
+    return "減少分" if _falls(finding) else "増加分"
+
+
+def _falls(finding: Finding) -> bool:
+    return finding.observed < finding.expected
+
+
+def _weeks(weeks: list[int]) -> str:
+    """Name weeks: ``先週``, ``1・2・3週前``."""
+    return "先週" if weeks == [1] else f"{'・'.join(map(str, weeks))}週前"
