@@ -1,1 +1,4 @@
-"""Settings, limits and links. Knows nobody."""
+"""Settings, limits, links and the calendar.
+
+Imports none of the other packages.
+"""

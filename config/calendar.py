@@ -1,7 +1,6 @@
-"""What the world's calendars say: offsets of a time zone, public holidays, when a planned event is.
+"""Offsets of a time zone, public holidays and the span of planned events, as numbers.
 
-Everything leaves as numbers (epoch seconds, days since 1970-01-01), so that ``detectors.judge.calendar`` can
-decide with them without knowing about dates.
+Epoch seconds and days since 1970-01-01: ``detectors.judge.calendar`` decides without dates.
 """
 
 import functools
@@ -20,9 +19,9 @@ SUNDAY: Final = 6  # as date.weekday() counts
 
 
 class Offsets(NamedTuple):
-    """The offset of local time from UTC, piece by piece: ``offsets[i]`` holds from ``starts[i]`` on."""
+    """The offset of local time from UTC: ``offsets[i]`` applies from ``starts[i]``."""
 
-    starts: tuple[int, ...]  # epoch seconds, rising; the first is the start of the range asked for
+    starts: tuple[int, ...]  # epoch seconds, ascending; the first is the start of the range
     offsets: tuple[int, ...]  # seconds to add to UTC
 
 
@@ -30,8 +29,8 @@ class Offsets(NamedTuple):
 def offsets(timezone: str, first_year: int, last_year: int) -> Offsets:
     """Return the offsets of a time zone from the start of ``first_year`` to the end of ``last_year``, UTC.
 
-    Found by asking once a day and halving where the answer changed: a zone that changes there and back
-    within one day is not seen to change, which no zone has done since 1970.
+    Sampled once a day, then bisected where the offset changed: two changes within one day would be missed,
+    which no zone has had since 1970.
 
     Examples
     --------
@@ -56,7 +55,7 @@ def offsets(timezone: str, first_year: int, last_year: int) -> Offsets:
 
 @functools.lru_cache(maxsize=256)
 def holidays_of(region: str, year: int) -> dict[int, str]:
-    """Return the public holidays of a region in a year: days since 1970-01-01 → name, in English if known.
+    """Return the public holidays of a region in a year: days since 1970-01-01 → name, in English where known.
 
     Examples
     --------
@@ -102,6 +101,6 @@ def _offset(zone: ZoneInfo, at: int) -> int:
 
 
 def _country(country: str, part: str | None, year: int) -> "HolidayBase":
-    from holidays import country_holidays  # noqa: PLC0415  # a quarter of a second, for those who ask
+    from holidays import country_holidays  # noqa: PLC0415  # takes a quarter of a second
 
     return country_holidays(country, subdiv=part, years=year, language="en_US")

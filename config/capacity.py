@@ -8,7 +8,7 @@ _OF_TABLES: Final = ("rcu", "wcu")
 
 
 class Capacity:
-    """What is known about limits, by scope and measure.
+    """The known limits, by scope and measure.
 
     Examples
     --------
@@ -24,7 +24,7 @@ class Capacity:
         """Return the limit of a measure per second, or None when none is known.
 
         Units per second for ``rcu`` and ``wcu`` of a table; for ``busy`` of a function or account,
-        concurrency, which is busy seconds per second. A limit given for ``account/name`` goes before one for
+        concurrency, which is busy seconds per second. A limit for ``account/name`` precedes one for
         ``name``.
         """
         if kind == "table" and measure in _OF_TABLES:

@@ -1,4 +1,4 @@
-"""The links of a message: consoles, metrics and logs of what it is about, in the alert's time range."""
+"""The links of a message: console, metrics and logs of its scope, in the alert's time range."""
 
 import functools
 import re
@@ -11,7 +11,7 @@ from config.template import Template
 from config.yaml_tree import read_tree
 
 ANY: Final = "any"
-"""The cloud whose templates hold for every cloud."""
+"""The cloud whose templates apply to every cloud."""
 
 _CLASS: Final = re.compile(r"[A-Za-z_][\w.$:]{0,199}", re.ASCII)  # it goes into the text of a query
 
@@ -19,12 +19,12 @@ LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 
 class Links:
-    """URLs by cloud and kind: the shipped templates with those of the configuration over them.
+    """URLs by cloud and kind: the shipped templates, overridden by those of the configuration.
 
     Parameters
     ----------
     settings
-        ``settings.links``; its templates were checked when the configuration was read.
+        ``settings.links``; its templates were checked when the configuration was loaded.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class Links:
         self._anywhere = anywhere
 
     def kinds(self, scope: str, *, cloud: str) -> tuple[str, ...]:
-        """Return the kinds of link there are for a kind of scope in a cloud: the plain one first.
+        """Return the kinds of link for a kind of scope in a cloud, the plain one first.
 
         Examples
         --------
@@ -75,10 +75,10 @@ class Links:
         status: str = "500",
         error: str = "",
     ) -> str | None:
-        """Return the link of a kind, or None when there is no template or a value it needs is empty.
+        """Return the link of a kind, or None without a template or a value that it needs.
 
         ``start`` and ``end`` are epoch seconds. ``status`` is the lowest status that logs are filtered for,
-        ``error`` the exception; one with other characters than a class name has makes no link. The result is
+        ``error`` the exception; one that is not a class name gives no link. The result is
         an ``https`` URL of printable ASCII without spaces, quotes, angle brackets, bars or backslashes,
         whatever the name holds.
         """

@@ -1,4 +1,4 @@
-"""Read a settings file; say what is wrong with it by line and column."""
+"""Load a configuration, or report everything that is wrong with it by line and column."""
 
 import difflib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ LONGEST_SHOWN: Final = 40
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used; as text one line a problem, in file order.
+    """A configuration that cannot be used. As text: one line per problem, in file order.
 
     Every line is ``FILE:LINE:COLUMN: message; remedy``.
     """
@@ -34,19 +34,19 @@ class ConfigError(Exception):
 
 
 def load_settings(path: str | Path | None, text: str | None = None) -> Settings:
-    r"""Read and check a configuration.
+    r"""Load and check a configuration.
 
     Parameters
     ----------
     path
-        The YAML file; None for the shipped defaults. With ``text`` it is only a name for messages.
+        The YAML file; None for the shipped defaults. With ``text`` it only names the file in messages.
     text
-        The contents, when they were already read.
+        The contents, if they were already read.
 
     Raises
     ------
     ConfigError
-        With everything that is wrong; nothing is guessed and nothing is left out.
+        With everything that is wrong.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def _read_text(path: Path) -> str:
 
 
 def _fill_empty(data: Any, tree: Tree, path: KeyPath) -> Any:
-    """Take a section without contents (``kafka:`` and its keys commented out) as one with defaults."""
+    """Give a section without contents (``kafka:`` with its keys commented out) its defaults."""
     if isinstance(data, dict):
         return {key: _fill_empty(value, tree, (*path, key)) for key, value in data.items()}
     if path in tree.empty and holds_keys(annotation_at(path)):
@@ -130,13 +130,13 @@ def _problem(details: ErrorDetails, tree: Tree) -> Problem:
         return Problem(
             tree.values[path],
             f"{_dotted(path)} is empty",
-            f'a comment begins with #: write "{tree.commented[path]}" in quotes',
+            f'text after # is a comment: write "{tree.commented[path]}" in quotes',
         )
     if kind == "extra_forbidden":
         return Problem(tree.keys[path], *_unknown_key(path))
     if kind == "missing":
         place = tree.keys.get(path[:-1]) or _nearest(tree.values, path[:-1])
-        return Problem(place, f"{_dotted(path[:-1])} lacks {path[-1]!r}", _remedy(path))
+        return Problem(place, f"{_dotted(path[:-1])} has no {path[-1]!r}", _remedy(path))
     if "[key]" in details["loc"]:
         message, _, remedy = details["msg"].removeprefix("Value error, ").partition("; ")
         return Problem(tree.keys[path], message, remedy or "correct the key")
@@ -145,13 +145,14 @@ def _problem(details: ErrorDetails, tree: Tree) -> Problem:
 
 def _bad_value(details: ErrorDetails, path: KeyPath) -> tuple[str, str]:
     where = _dotted(path)
-    if path and str(path[-1]).endswith("_env"):  # what stands there may be the secret itself: it is not shown
-        message = f"{where} is no name of an environment variable: capitals, digits and _"
+    if path and str(path[-1]).endswith("_env"):  # the value may be the secret itself
+        message = f"{where} is not the name of an environment variable (capitals, digits and _)"
         return message, f"write the name here and keep the secret in the environment: {_remedy(path)}"
     shown = _shown(details["input"])
     if details["type"] == "value_error":
         message, _, remedy = details["msg"].removeprefix("Value error, ").partition("; ")
-        return f"{where} is {shown}: {message}", remedy or _remedy(path)
+        stated = where if isinstance(details["input"], dict) else f"{where} is {shown}:"
+        return f"{stated} {message}", remedy or _remedy(path)
     message = details["msg"].replace("Input should be", "must be").replace("String should", "must")
     return f"{where} is {shown}: {message}", _remedy(path)
 
@@ -170,7 +171,7 @@ def _unknown_key(path: KeyPath) -> tuple[str, str]:
 
 
 def _remedy(path: KeyPath) -> str:
-    """Say what the setting means and what it is by default."""
+    """Return what the setting means and its default."""
     for length in range(len(path), 0, -1):
         models = sections_of(annotation_at(path[: length - 1]))
         if models and path[length - 1] in models[0].model_fields:

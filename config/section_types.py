@@ -1,4 +1,4 @@
-"""What type stands where in the settings: sections, mappings and lists of them, and values."""
+"""The type of each setting: sections, mappings and lists of them, and values."""
 
 import types
 from typing import Any, Union, get_args, get_origin
@@ -33,7 +33,7 @@ def sections_of(annotation: Any) -> list[type[BaseModel]]:
 
 
 def value_type(annotation: Any) -> Any:
-    """Return the type of a mapping's values, or None for what is no mapping."""
+    """Return the type of a mapping's values, or None for any other type."""
     for choice in _choices(annotation):
         if get_origin(choice) is dict:
             return get_args(choice)[1]
@@ -41,7 +41,7 @@ def value_type(annotation: Any) -> Any:
 
 
 def item_type(annotation: Any) -> Any:
-    """Return the type of a list's items, or None for what is no list."""
+    """Return the type of a list's items, or None for any other type."""
     for choice in _choices(annotation):
         if get_origin(choice) is list:
             return get_args(choice)[0]
@@ -49,10 +49,10 @@ def item_type(annotation: Any) -> Any:
 
 
 def holds_keys(annotation: Any) -> bool:
-    """Say whether keys are written under a setting of this type."""
+    """Return whether a setting of this type holds keys."""
     return bool(sections_of(annotation)) or value_type(annotation) is not None
 
 
 def _choices(annotation: Any) -> tuple[Any, ...]:
-    """Return the members of a union, and else the type alone."""
+    """Return the members of a union, or the type alone."""
     return get_args(annotation) if get_origin(annotation) in {Union, types.UnionType} else (annotation,)

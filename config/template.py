@@ -1,4 +1,4 @@
-"""A URL with named placeholders, filled in so that no value can leave the place it was put in."""
+"""A URL with named placeholders, filled in so that no value can break out of its place."""
 
 import re
 import string
@@ -20,8 +20,8 @@ PLACEHOLDERS: Final = (
     "status",
     "error",
 )
-"""What a template may ask for: the times are the alert's range, ``status`` is the lowest status of what
-failed, ``error`` the exception that was never seen before."""
+"""The values a template may use: the times are the alert's range, ``status`` is the lowest failed status,
+``error`` the exception that was never seen before."""
 
 ENCODINGS: Final = ("", "jsurl", "literal")
 """How a value is written: percent-encoded, as a JSURL string, or inside a quoted string of a query."""
@@ -45,7 +45,7 @@ class Template:
     Raises
     ------
     ValueError
-        With the reason and a remedy, when the text is no such URL.
+        With the reason and a remedy, when the text is not such a URL.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class Template:
                 )
 
     def fill(self, values: Mapping[str, str]) -> str | None:
-        """Return the URL; None when a value it needs is missing, empty or no part of a host name."""
+        """Return the URL; None when a value it needs is missing, empty or not valid in a host name."""
         url = ""
         position = 0  # in the text of the template: is this placeholder in the host?
         for literal, placeholder, encoding in self._parts:
@@ -88,19 +88,21 @@ class Template:
 
 
 def _parse(text: str) -> list[tuple[str, str | None, str]]:
-    """Split into literal, placeholder and encoding; refuse what is unknown."""
+    """Split into literals, placeholders and encodings; refuse unknown ones."""
     try:
         parts = list(string.Formatter().parse(text))
     except ValueError as error:
-        raise ValueError(f"{error}; write a brace that is no placeholder as %7B or %7D") from None
+        raise ValueError(f"{error}; write a literal brace as %7B or %7D") from None
     for _, placeholder, encoding, conversion in parts:
         if placeholder is None:
             continue
         if placeholder not in PLACEHOLDERS or conversion:
-            raise ValueError(f"unknown placeholder {{{placeholder}}}; there are {', '.join(PLACEHOLDERS)}")
+            raise ValueError(
+                f"unknown placeholder {{{placeholder}}}; valid placeholders: {', '.join(PLACEHOLDERS)}"
+            )
         if encoding not in ENCODINGS:
             raise ValueError(
-                f"unknown encoding {encoding!r} of {{{placeholder}}}; there are jsurl and literal"
+                f"unknown encoding {encoding!r} of {{{placeholder}}}; valid encodings: jsurl, literal"
             )
     return [(literal, placeholder, encoding or "") for literal, placeholder, encoding, _ in parts]
 
@@ -114,9 +116,9 @@ def _encode(value: str, encoding: str) -> str:
 
 
 def _jsurl(found: re.Match[str]) -> str:
-    """Write one character as JSURL does: two hexadecimal digits, or four for each UTF-16 unit."""
+    """Return one character in JSURL: two hexadecimal digits, or four for each UTF-16 unit."""
     character = found.group()
-    if ord(character) <= 0xFF:  # noqa: PLR2004  # what two digits can say
+    if ord(character) <= 0xFF:  # noqa: PLR2004  # two digits
         return f"*{ord(character):02x}"
     units = character.encode("utf-16-be", errors="replace")
     return "".join(f"**{units[index : index + 2].hex()}" for index in range(0, len(units), 2))

@@ -1,10 +1,11 @@
-"""A configuration is read strictly, and what is wrong is told by file, line and column."""
+"""A configuration is read strictly, and what is wrong is reported by file, line and column."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from alerting.evaluation.labels_file import read_labels
 from config.load import ConfigError, load_settings
 from config.settings import KafkaSettings, Settings
 
@@ -52,6 +53,12 @@ def test_the_daemon_of_the_compose_file_finds_kafka_and_is_reachable() -> None:
     assert settings.web.listen == "0.0.0.0:8766"
 
 
+def test_the_verdict_absence_may_still_be_written_as_silence() -> None:
+    text = "notify: {quiet_hours: [{start: '22:00', end: '07:00', match: {verdicts: [silence, absence]}}]}"
+    assert load_settings(None, text).notify.quiet_hours[0].match.verdicts == ["absence", "absence"]
+    assert read_labels("- {start: 1760000000, kind: silence}\n", "known.yaml")[0].verdict == "absence"
+
+
 def test_a_time_of_day_and_large_numbers_are_read_as_written() -> None:
     settings = load_settings(None, "digest: {at: 10:30}\nfloors: {rcu: {absolute: 1e3, relative: 2}}\n")
     assert settings.digest.at == "10:30"
@@ -81,7 +88,7 @@ def test_all_problems_are_listed_one_a_line_in_file_order() -> None:
         ("time: {step: 61}", "time.step is 61: must be a multiple of bucket, which is 10; 60 is the nearest"),
         (
             "digest: {timezone: Asia/Tokio}",
-            "uneri.yaml:1:20: digest.timezone is 'Asia/Tokio': no known time zone; did",
+            "uneri.yaml:1:20: digest.timezone is 'Asia/Tokio': unknown time zone; did",
         ),
         (
             "limits: {tables: {on: {rcu: 1}}}",
@@ -122,7 +129,7 @@ def test_all_problems_are_listed_one_a_line_in_file_order() -> None:
         ("a" * (1 << 20) + "a", "uneri.yaml:1:1: longer than 1048576 characters"),
         (
             "links: {templates: {aws: {tabel: 'https://x'}}}",
-            "uneri.yaml:1:27: unknown kind of link 'tabel'; did you",
+            "uneri.yaml:1:27: unknown link kind 'tabel'; did you",
         ),
         (
             "links: {templates: {aws: {table: 'http://x'}}}",
@@ -130,11 +137,11 @@ def test_all_problems_are_listed_one_a_line_in_file_order() -> None:
         ),
         (
             "links: {templates: {aws: {table: 'https://x/{nam}'}}}",
-            "unknown placeholder {nam}; there are name, version",
+            "unknown placeholder {nam}; valid placeholders: name, version",
         ),
     ],
 )
-def test_a_mistake_is_told_with_its_place_and_remedy(text: str, said: str) -> None:
+def test_a_mistake_is_reported_with_its_place_and_remedy(text: str, said: str) -> None:
     message = refusal(text)
     assert said in message
     assert LINE.fullmatch(message)
@@ -171,7 +178,7 @@ def test_a_secret_in_the_place_of_the_name_of_its_variable_is_refused_and_not_sh
     text: str, place: str
 ) -> None:
     said = refusal(text)
-    assert said.startswith(f"uneri.yaml:{place} is no name of an environment variable: ")
+    assert said.startswith(f"uneri.yaml:{place} is not the name of an environment variable ")
     assert "keep the secret in the environment" in said
     assert "canary" not in said
 
@@ -181,7 +188,9 @@ def test_a_secret_in_the_place_of_the_name_of_its_variable_is_refused_and_not_sh
 )
 def test_an_address_that_nothing_can_be_sent_to_is_refused_at_its_place(url: str) -> None:
     text = f"notify:\n  webhooks:\n    - name: pager\n      url: '{url}'\n"
-    assert refusal(text).startswith(f"uneri.yaml:4:12: notify.webhooks.0.url is '{url}': no address; write ")
+    assert refusal(text).startswith(
+        f"uneri.yaml:4:12: notify.webhooks.0.url is '{url}': not a valid address; write "
+    )
     assert refusal(f"slack:\n  base_url: '{url}'\n").startswith("uneri.yaml:2:13: slack.base_url is ")
 
 
@@ -191,7 +200,7 @@ def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path: Path) -> None:
             load_settings(path)
 
 
-def test_bytes_that_are_not_text_are_told_by_place(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_are_reported_by_place(tmp_path: Path) -> None:
     path = tmp_path / "latin.yaml"
     path.write_bytes("slack:\n  channel: 'é".encode() + b"\xe9'\n")
     with pytest.raises(ConfigError) as caught:

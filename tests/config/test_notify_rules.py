@@ -23,46 +23,46 @@ def refusal(text: str) -> list[str]:
         (
             f"notify: {{silences: [{{match: {{}}, {SILENCE}",
             "1:29",
-            "names nothing, which would silence every",
+            "has no condition and would silence every",
         ),
         (f"notify: {{silences: [{{match: {{measures: [wcuu]}}, {SILENCE}", "1:41", "did you mean 'wcu'?"),
         (
             'notify: {quiet_hours: [{start: "22:00", end: "22:00"}]}',
             "1:46",
-            "which never ends; write another",
+            "quiet hours never end; write another",
         ),
         (
             "notify: {maintenance: [{name: x, start: 2026-11-01, end: 2026-11-01, every: day}]}",
             "1:77",
-            "it begins again before it has ended",
+            "repeats before it has ended",
         ),
         (
             "notify: {maintenance: [{name: x, start: 2026-11-01, end: 2026-11-08T01:00, every: week}]}",
             "1:83",
-            "it begins again before it has ended",
+            "repeats before it has ended",
         ),
         (
             'notify: {routes: [{to: ["#a"]}, {match: {services: [x]}, to: ["#b"]}]}',
             "1:33",
-            "never reached, since notify.routes.0 matches everything",
+            "is never reached: notify.routes.0 matches everything",
         ),
         (
             'notify: {routes: [{match: {accounts: ["*"]}, to: ["#a"]}, {to: ["#b"]}]}',
             "1:59",
-            "never reached, since notify.routes.0 matches everything",
+            "is never reached: notify.routes.0 matches everything",
         ),
-        ('notify: {routes: [{to: ["#a", "slack:#a"]}]}', "1:31", "given twice; keep one of them"),
-        ('notify:\n  routes:\n    - to: ["webhook:nope"]', "3:12", "not configured; known: none"),
-        ("notify: {routes: [{to: [Cats]}]}", "1:25", "is 'Cats': nowhere to send to; write '#channel'"),
+        ('notify: {routes: [{to: ["#a", "slack:#a"]}]}', "1:31", "listed twice; remove one"),
+        ('notify:\n  routes:\n    - to: ["webhook:nope"]', "3:12", "not configured; configured: none"),
+        ("notify: {routes: [{to: [Cats]}]}", "1:25", "is 'Cats': not a valid destination; write '#channel'"),
         (
             "notify:\n  webhooks:\n    - {name: a, url: 'http://x'}\n    - {name: a, url: 'http://y'}",
             "4:14",
-            "the name of notify.webhooks.0 too; give each its own",
+            "also the name of notify.webhooks.0; choose another name",
         ),
         (
             "notify: {alertmanagers: [{name: a, url: 'http://x:9093/api/v2/alerts'}]}",
             "1:41",
-            "more than its address; write http://x:9093, the rest is added",
+            "more than the base address; write http://x:9093, the rest is added",
         ),
         (
             "notify: {alertmanagers: [{name: a, url: 'http://x', labels: {bad-label: a}}]}",
@@ -72,11 +72,15 @@ def refusal(text: str) -> list[str]:
         (
             "notify: {alertmanagers: [{name: a, url: 'http://x', labels: {alertname: a}}]}",
             "1:62",
-            "every alert has a label 'alertname' of its own",
+            "every alert already has a label 'alertname'",
         ),
-        ("slack: {channel: Cats}", "1:18", "no channel; write '#name' with the #, in quotes, or the id"),
-        ("slack: {digest_channel: cats}", "1:25", "no channel; write '#name' with the #"),
-        ("slack:\n  channel: #cats\n", "2:11", 'is empty; a comment begins with #: write "#cats" in quotes'),
+        ("slack: {channel: Cats}", "1:18", "not a Slack channel; write '#name' in quotes, or the channel id"),
+        ("slack: {digest_channel: cats}", "1:25", "not a Slack channel; write '#name' in quotes"),
+        (
+            "slack:\n  channel: #cats\n",
+            "2:11",
+            'is empty; text after # is a comment: write "#cats" in quotes',
+        ),
         ("notify:\n  routes:\n    - to: [#a]\n", "4:1", 'a comment unless it is in quotes: "#a"'),
         (
             'notify:\n  routes:\n    - to: ["#a", #b]\n      mention: here\n',
@@ -110,7 +114,7 @@ def test_what_may_be_meant_is_taken(text: str) -> None:
     load_settings(None, text)
 
 
-def test_all_that_contradicts_is_told_at_once() -> None:
+def test_all_contradictions_are_reported_at_once() -> None:
     lines = refusal('notify:\n  routes:\n    - to: ["webhook:a", "#b", "#b"]\n    - to: ["alertmanager:c"]\n')
     assert [line.split(": ")[0] for line in lines] == [
         "uneri.yaml:3:12",

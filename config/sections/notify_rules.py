@@ -1,4 +1,4 @@
-"""What no single value of the notify section shows: what never ends, is never reached, or leads nowhere."""
+"""Contradictions within the notify section: what never ends, is never reached, or leads nowhere."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ _DATE: Final = len("2026-11-27")
 
 
 class Mistake(NamedTuple):
-    """A value that cannot be meant: where it stands, what is wrong with it and, after a ``;``, the remedy."""
+    """A value that contradicts another: its path, what is wrong and, after ``;``, the remedy."""
 
     path: tuple[str | int, ...]
     value: object
@@ -21,19 +21,19 @@ class Mistake(NamedTuple):
 
 
 def mistakes(notify: "NotifySettings") -> Iterator[Mistake]:
-    """Yield what is wrong between the settings of a section each of which is right alone."""
+    """Yield the contradictions between values each of which is valid alone."""
     yield from _held_for_ever(notify)
     yield from _named_twice(notify)
     yield from _routes(notify)
 
 
 def names_nothing(match: "MatchSettings") -> bool:
-    """Say whether no part is given."""
+    """Return whether no condition is given."""
     return not (match.accounts or match.services or match.scopes or match.verdicts or match.measures)
 
 
 def takes_all(match: "MatchSettings") -> bool:
-    """Say whether every incident fits, whatever it is about."""
+    """Return whether every incident matches."""
     return not (match.services or match.scopes or match.verdicts) and all(
         not patterns or any(not pattern.strip("*") for pattern in patterns)
         for patterns in (match.accounts, match.measures)
@@ -46,24 +46,23 @@ def _held_for_ever(notify: "NotifySettings") -> Iterator[Mistake]:
             yield Mistake(
                 ("silences", number, "match"),
                 {},
-                "names nothing, which would silence everything; name what is meant, or write "
-                "accounts: ['*'] for everything",
+                "has no condition and would silence everything; add one, or write accounts: ['*'] "
+                "to silence everything",
             )
     for number, hours in enumerate(notify.quiet_hours):
         if hours.start == hours.end and len(set(hours.days) or range(_DAYS)) == _DAYS:
             yield Mistake(
                 ("quiet_hours", number, "end"),
                 hours.end,
-                "the same as start on every day, which never ends; write another time, or the days "
-                "that are meant as a whole",
+                "equal to start on every day, so that quiet hours never end; write another time, or list "
+                "the days that are quiet as a whole",
             )
     for number, work in enumerate(notify.maintenance):
         if work.every is not None and _length(work) >= _PERIODS[work.every]:
             yield Mistake(
                 ("maintenance", number, "every"),
                 work.every,
-                "it begins again before it has ended, so that it never ends; write an end that is nearer, "
-                "or leave every out",
+                "repeats before it has ended, so that it never ends; write an earlier end, or remove every",
             )
 
 
@@ -83,7 +82,7 @@ def _named_twice(notify: "NotifySettings") -> Iterator[Mistake]:
                 yield Mistake(
                     (section, number, "name"),
                     name,
-                    f"the name of notify.{section}.{first} too; give each its own",
+                    f"also the name of notify.{section}.{first}; choose another name",
                 )
 
 
@@ -96,8 +95,8 @@ def _routes(notify: "NotifySettings") -> Iterator[Mistake]:
             yield Mistake(
                 ("routes", number),
                 {},
-                f"never reached, since notify.routes.{before} matches everything and the first that matches "
-                "decides; exchange them",
+                f"is never reached: notify.routes.{before} matches everything, and the first match decides; "
+                "swap them",
             )
         elif takes_all(route.match):
             before = number
@@ -105,8 +104,8 @@ def _routes(notify: "NotifySettings") -> Iterator[Mistake]:
         for place, to in enumerate(route.to):
             path = ("routes", number, "to", place)
             if to.partition(":")[0] in ("webhook", "alertmanager") and to not in known:
-                yield Mistake(path, to, f"not configured; known: {', '.join(sorted(known)) or 'none'}")
+                yield Mistake(path, to, f"not configured; configured: {', '.join(sorted(known)) or 'none'}")
             name = to.removeprefix("slack:")
             if name in seen:
-                yield Mistake(path, to, "given twice; keep one of them")
+                yield Mistake(path, to, "listed twice; remove one")
             seen.add(name)

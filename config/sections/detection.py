@@ -1,0 +1,83 @@
+"""How series are judged, and the capacity that is known."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from config.sections.section import Section
+
+
+class JudgeSettings(Section):
+    """How series are judged. The published scores were measured with these defaults."""
+
+    weeks: Annotated[int, Field(ge=1, le=8)] = Field(4, description="past weeks that form a baseline")
+    young: Annotated[int, Field(ge=0)] = Field(
+        7 * 86400, description="a series with less history than this is not reported, seconds"
+    )
+    sensitivity: Annotated[float, Field(ge=0.2, le=5)] = Field(
+        1.0, description="2 reports deviations half as large, 0.5 only those twice as large"
+    )
+    persist: Annotated[int, Field(ge=1, le=60)] = Field(
+        2, description="consecutive steps before a deviation is reported"
+    )
+    recover: Annotated[int, Field(ge=1, le=240)] = Field(
+        5, description="consecutive normal steps before a finding ends"
+    )
+    growth_per_day: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.01, description="smallest certain rise per day, as a fraction, that is reported as growth"
+    )
+    horizon_days: Annotated[float, Field(gt=0, le=365)] = Field(
+        14, description="a limit that growth is certain to reach within this many days is reported"
+    )
+    near: Annotated[float, Field(ge=0.2, le=1)] = Field(
+        0.9,
+        description="share of its limit that a table, function or account may use for minutes unreported",
+    )
+
+
+class Floor(Section):
+    """Smallest deviation that is reported: it must exceed both values."""
+
+    absolute: Annotated[float, Field(ge=0)] = Field(
+        description="smallest difference that matters, per second (ms for latency)"
+    )
+    relative: Annotated[float, Field(ge=0)] = Field(
+        description="smallest difference that matters, as a fraction of the expected value"
+    )
+
+
+class Floors(Section):
+    """Smallest deviation that is reported, by measure; rates are per second."""
+
+    requests: Floor = Floor(absolute=0.1, relative=0.3)
+    cold_starts: Floor = Floor(absolute=0.2, relative=1.0)
+    errors_user: Floor = Floor(absolute=0.02, relative=1.0)
+    errors_backend: Floor = Floor(absolute=0.005, relative=1.0)
+    errors_fatal: Floor = Floor(absolute=0.005, relative=1.0)
+    throttles: Floor = Floor(absolute=0.005, relative=1.0)
+    rcu: Floor = Floor(absolute=0.2, relative=0.3)
+    wcu: Floor = Floor(absolute=0.2, relative=0.3)
+    busy: Floor = Floor(absolute=1.0, relative=0.5)  # one slow request is a fraction of that over a step
+    latency: Floor = Floor(absolute=50.0, relative=1.0)
+    latency_code: Floor = Floor(absolute=50.0, relative=1.0)
+    latency_auth: Floor = Floor(absolute=50.0, relative=1.0)
+    values: Floor = Floor(absolute=0.0, relative=0.5)
+
+
+class TableLimit(Section):
+    """Provisioned or maximum capacity of a table."""
+
+    rcu: Annotated[float, Field(gt=0)] | None = Field(None, description="read capacity units per second")
+    wcu: Annotated[float, Field(gt=0)] | None = Field(None, description="write capacity units per second")
+
+
+class LimitsSettings(Section):
+    """Known capacity: growth is forecast against it, and messages show the headroom."""
+
+    tables: dict[str, TableLimit] = Field(default_factory=dict, description="by table name, or account/name")
+    functions: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="concurrency, by function name, or account/name"
+    )
+    accounts: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="concurrency, by account id"
+    )

@@ -1,0 +1,74 @@
+"""Incidents and what messages about them hold: Slack, links, the digest."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from config.sections.section import Section
+from config.sections.value_types import (
+    HttpUrl,
+    LinkKind,
+    LinkTemplate,
+    Seconds,
+    SlackChannel,
+    SlackMember,
+    TimeOfDay,
+    TimeZone,
+    VariableName,
+)
+
+
+class LinksSettings(Section):
+    """URL templates by cloud (``aws``, ``gcp``, ``any``) and kind, besides those of config/links.yaml."""
+
+    templates: dict[str, dict[LinkKind, LinkTemplate]] = Field(
+        default_factory=dict,
+        description="cloud: {table: url, table_grafana: url, …}; an empty url removes a shipped link",
+    )
+
+
+class SlackSettings(Section):
+    """Where messages go. Without a token they are printed in the terminal."""
+
+    token_env: VariableName = Field(
+        "SLACK_BOT_TOKEN", description="environment variable that holds the bot token (xoxb-…)"
+    )
+    app_token_env: VariableName = Field(
+        "SLACK_APP_TOKEN",
+        description="environment variable that holds the app token (xapp-…): buttons over Socket Mode, "
+        "without an open port",
+    )
+    signing_secret_env: VariableName = Field(
+        "SLACK_SIGNING_SECRET",
+        description="environment variable that holds the signing secret: buttons over signed HTTP at /slack",
+    )
+    channel: SlackChannel = Field("#uneri", description="channel for pages")
+    digest_channel: SlackChannel | None = Field(
+        None, description="channel for the digest; the channel for pages when absent"
+    )
+    fallback_channel: SlackChannel | None = Field(
+        None,
+        description="channel for messages that their own channel permanently rejects "
+        "(archived, bot not invited)",
+    )
+    operators: list[SlackMember] = Field(
+        default_factory=list,
+        description="ids of the users (U…) and user groups (S…) who may use buttons; everyone when empty",
+    )
+    base_url: HttpUrl = Field("https://slack.com/api/", description="base URL of the Slack Web API")
+
+
+class DigestSettings(Section):
+    """The daily summary of what grows."""
+
+    at: TimeOfDay = Field("09:00", description="time of day")
+    timezone: TimeZone = Field("UTC", description="IANA time zone, such as Asia/Tokyo")
+
+
+class IncidentsSettings(Section):
+    """How findings become incidents."""
+
+    gather: Annotated[int, Field(ge=0)] = Field(
+        300, description="related findings that begin within this many seconds form one incident"
+    )
+    quiet: Seconds = Field(600, description="seconds without an open finding before an incident is resolved")

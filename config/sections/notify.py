@@ -1,0 +1,144 @@
+"""Which incidents are notified, when, and to whom."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
+
+from config.sections.notify_rules import mistakes
+from config.sections.section import Section
+from config.sections.validators import alertmanager_url
+from config.sections.value_types import (
+    DestinationName,
+    HttpUrl,
+    LabelName,
+    MeasureName,
+    Mention,
+    Moment,
+    MomentAfterStart,
+    ScopeName,
+    SinkName,
+    TimeOfDay,
+    VariableName,
+    VerdictName,
+    Weekday,
+)
+
+
+class WebhookSettings(Section):
+    """A receiver of signed JSON: another chat, a pager, your own code."""
+
+    name: SinkName = Field(description="name that routes use: webhook:name")
+    url: HttpUrl = Field(description="address to post to")
+    secret_env: VariableName | None = Field(
+        None, description="environment variable that holds the signing secret"
+    )
+
+
+class AlertmanagerSettings(Section):
+    """A Prometheus Alertmanager (API v2), which passes pages on to a team's pager."""
+
+    name: SinkName = Field(description="name that routes use: alertmanager:name")
+    url: Annotated[HttpUrl, AfterValidator(alertmanager_url)] = Field(
+        description="base address, such as http://alertmanager:9093"
+    )
+    labels: dict[LabelName, str] = Field(default_factory=dict, description="labels added to every alert")
+
+
+class MatchSettings(Section):
+    """Which incidents are meant: every condition that is given must match."""
+
+    accounts: list[str] = Field(default_factory=list, description="account ids")
+    services: list[str] = Field(default_factory=list, description="services involved")
+    scopes: list[ScopeName] = Field(
+        default_factory=list, description="kind:name of the incident's scope; * in a name matches anything"
+    )
+    verdicts: list[VerdictName] = Field(default_factory=list, description="verdicts")
+    measures: list[MeasureName] = Field(
+        default_factory=list, description="measures such as wcu or value:sales; * matches anything"
+    )
+
+
+class RouteSettings(Section):
+    """Who is notified: the first matching route decides; incidents that match none go to slack.channel."""
+
+    match: MatchSettings = Field(
+        default_factory=MatchSettings, description="which incidents; all when absent"
+    )
+    to: list[DestinationName] = Field(
+        min_length=1, description='one or more of "#channel", webhook:name and alertmanager:name'
+    )
+    mention: Mention | None = Field(
+        None, description="who a page mentions, once: here, or the id of a user (U…) or user group (S…)"
+    )
+
+
+class SilenceSettings(Section):
+    """Incidents that are not notified until a given time; they are still judged and recorded."""
+
+    match: MatchSettings = Field(description="which incidents")
+    until: Moment = Field(description="2026-11-27T18:00, in the digest's time zone unless it has an offset")
+    why: Annotated[str, Field(min_length=1, max_length=200)] = Field(
+        description="reason, shown by uneri status"
+    )
+
+
+class MaintenanceSettings(Section):
+    """Planned work: incidents that begin during it are notified only if they outlast it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        description="name shown by uneri status"
+    )
+    match: MatchSettings = Field(
+        default_factory=MatchSettings, description="which incidents; all when absent"
+    )
+    start: Moment = Field(description="2026-11-27T18:00, in the digest's time zone unless it has an offset")
+    end: MomentAfterStart = Field(description="in the same format; a date includes the whole day")
+    every: Literal["day", "week"] | None = Field(None, description="how often it repeats")
+
+
+class QuietHoursSettings(Section):
+    """Hours without notifications; incidents still open when they end are notified then."""
+
+    start: TimeOfDay = Field(description="time of day, such as 22:00, in the digest's time zone")
+    end: TimeOfDay = Field(description="time of day; earlier than start means the next morning")
+    days: list[Weekday] = Field(
+        default_factory=list, description="days on which they begin (mon … sun); all when absent"
+    )
+    match: MatchSettings = Field(
+        default_factory=MatchSettings, description="which incidents are held back; all when absent"
+    )
+
+
+class NotifySettings(Section):
+    """The rules between an incident and a message, in the order in which they apply."""
+
+    locale: Literal["en", "ja"] = Field("en", description="language of messages: English or Japanese")
+    silences: list[SilenceSettings] = Field(
+        default_factory=list, description="incidents that are not notified"
+    )
+    maintenance: list[MaintenanceSettings] = Field(default_factory=list, description="planned work")
+    quiet_hours: list[QuietHoursSettings] = Field(
+        default_factory=list, description="hours without notifications"
+    )
+    inhibit: bool = Field(
+        True, description="an incident of a whole account suppresses messages about incidents inside it"
+    )
+    flood: Annotated[int, Field(ge=2, le=1000)] = Field(
+        10, description="more new incidents than this in a minute become one message"
+    )
+    routes: list[RouteSettings] = Field(default_factory=list, description="who is notified of what")
+    webhooks: list[WebhookSettings] = Field(default_factory=list, description="receivers of signed JSON")
+    alertmanagers: list[AlertmanagerSettings] = Field(
+        default_factory=list, description="Prometheus Alertmanagers"
+    )
+
+    @model_validator(mode="after")
+    def _nothing_contradicts(self) -> Self:
+        found = [
+            InitErrorDetails(type="value_error", loc=path, input=value, ctx={"error": ValueError(message)})
+            for path, value, message in mistakes(self)
+        ]
+        if found:
+            raise ValidationError.from_exception_data("NotifySettings", found)
+        return self

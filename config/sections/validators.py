@@ -1,0 +1,197 @@
+"""Checks of single values: each returns the value or raises with the reason and, after ``;``, the remedy."""
+
+import difflib
+import functools
+import re
+import zoneinfo
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import ValidationInfo
+
+from config.template import Template
+
+SCOPE_KINDS: Final = ("account", "service", "route", "function", "table", "client", "tenant")
+"""Kinds of scope, as in detectors/model/scope.py; a test compares them."""
+
+MEASURES: Final = (
+    "requests", "cold_starts", "errors_user", "errors_backend", "errors_fatal", "throttles",
+    "reads", "writes", "rcu", "wcu", "busy", "latency", "latency_code", "latency_auth",
+)  # fmt: skip
+"""What incidents are about, besides value:key, as in detectors/model/measures.py; a test compares them."""
+
+OWN_LABELS: Final = ("alertname", "severity", "incident", "verdict", "measure", "scope", "name")
+"""Labels that alerting/sinks/alertmanager.py sets on every alert; a test compares them."""
+
+LAST_PORT: Final = 65535
+FIRST_YEAR, LAST_YEAR = 1971, 2099  # times are epoch seconds, with room for a time zone at both ends
+
+_CHANNEL: Final = r"[#@][^\s:]+|[CDG][A-Z0-9]{2,20}"
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?")
+_MOMENT_FORMS: Final = "write 2026-11-27, 2026-11-27T18:00 or 2026-11-27T18:00+09:00"
+
+
+def host_and_port(text: str) -> str:
+    """Check an address."""
+    host, _, port = text.rpartition(":")
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > LAST_PORT:
+        raise ValueError(f"must be host:port with a port up to {LAST_PORT}")
+    return text
+
+
+@functools.cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())  # reads a folder tree
+
+
+def is_date(moment: str) -> bool:
+    """Return whether a moment of the settings is a whole day."""
+    return len(moment) == len("2026-11-27")
+
+
+def time_zone(name: str) -> str:
+    """Check an IANA time zone."""
+    known = _time_zones()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        raise ValueError(
+            f"unknown time zone; did you mean {near[0]!r}?"
+            if near
+            else "unknown time zone; write an IANA name such as Asia/Tokyo"
+        )
+    return name
+
+
+def holiday_region(region: str) -> str:
+    """Check a country code, alone or with a part of the country."""
+    from holidays import list_supported_countries  # noqa: PLC0415  # takes a quarter of a second
+
+    country, slash, part = region.partition("/")
+    known = list_supported_countries()
+    if country not in known:
+        near = country.upper() if country.upper() in known else ""
+        raise ValueError(
+            "unknown country; " + (f"did you mean {near!r}?" if near else "write a country code such as JP")
+        )
+    parts = known[country]
+    if slash and part not in parts:
+        near = next((each for each in parts if each.upper() == part.upper()), "")
+        remedy = f"did you mean '{country}/{near}'?" if near else f"parts: {', '.join(parts) or 'none'}"
+        raise ValueError(f"unknown part of {country}; {remedy}")
+    return region
+
+
+def moment(text: str) -> str:
+    """Check a date, or a date and time with or without an offset."""
+    if not _MOMENT.fullmatch(text):
+        raise ValueError(f"not a valid date or time; {_MOMENT_FORMS}")
+    try:
+        year = datetime.fromisoformat(text).year
+    except ValueError:
+        raise ValueError(f"not a valid date or time; {_MOMENT_FORMS}") from None
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise ValueError(f"not in the years {FIRST_YEAR} to {LAST_YEAR}; {_MOMENT_FORMS}")
+    return text
+
+
+def scope_name(text: str) -> str:
+    """Check a scope written as kind:name."""
+    kind, colon, name = text.partition(":")
+    if kind not in SCOPE_KINDS or not colon or not name:
+        raise ValueError(f"not a scope; write kind:name such as table:items, kinds: {', '.join(SCOPE_KINDS)}")
+    return text
+
+
+def measure_name(text: str) -> str:
+    """Check a measure, or a pattern of measures."""
+    if "*" not in text and text not in MEASURES and not re.fullmatch("value:.+", text, re.DOTALL):
+        near = difflib.get_close_matches(text, MEASURES, 1)
+        known = f"did you mean {near[0]!r}?" if near else f"measures: {', '.join(MEASURES)}, value:key"
+        raise ValueError(f"unknown measure; {known}")
+    return text
+
+
+def label_name(text: str) -> str:
+    """Check the name of a Prometheus label."""
+    if not re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]*", text):
+        near = re.sub("[^a-zA-Z0-9_]", "_", text)
+        raise ValueError(f"{text!r} is not a valid label name; use letters, digits and _, such as {near!r}")
+    if text in OWN_LABELS:
+        raise ValueError(f"every alert already has a label {text!r}; choose another name")
+    return text
+
+
+def alertmanager_url(text: str) -> str:
+    """Refuse an address that already holds the path of the API."""
+    base, api, _ = text.partition("/api/v")
+    if api:
+        raise ValueError(f"more than the base address; write {base}, the rest is added")
+    return text
+
+
+def web_address(url: str) -> str:
+    """Check that a URL has a host and a usable port."""
+    try:
+        parts = urlsplit(url)
+        right = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port beyond the last, or half an IPv6 address
+        right = False
+    if not right:
+        raise ValueError(
+            f"not a valid address; write http://host or http://host:port with a port up to {LAST_PORT}"
+        )
+    return url
+
+
+def verdict_name(name: object) -> object:
+    """Accept the name that the verdict ``absence`` had until version 0.1."""
+    return "absence" if name == "silence" else name
+
+
+def slack_channel(text: str) -> str:
+    """Check the name or the id of a channel."""
+    if not re.fullmatch(_CHANNEL, text):
+        raise ValueError(
+            "not a Slack channel; write '#name' in quotes, or the channel id that Slack shows (C0123456789)"
+        )
+    return text
+
+
+def destination(text: str) -> str:
+    """Check where a route leads."""
+    if not re.fullmatch(rf"(slack:)?({_CHANNEL})|(webhook|alertmanager):[a-z0-9_-]+", text):
+        raise ValueError(
+            "not a valid destination; write '#channel' in quotes, a channel id, webhook:name or "
+            "alertmanager:name"
+        )
+    return text
+
+
+def link_kind(kind: str) -> str:
+    """Check that a kind of link begins with a kind of scope."""
+    scope = kind.partition("_")[0]
+    if scope not in SCOPE_KINDS:
+        near = difflib.get_close_matches(scope, SCOPE_KINDS, 1)
+        known = f"did you mean {near[0]!r}?" if near else f"begin with one of {', '.join(SCOPE_KINDS)}"
+        raise ValueError(f"unknown link kind {kind!r}; {known}")
+    return kind
+
+
+def link_template(text: str) -> str:
+    """Check a URL template; an empty one removes a link."""
+    if text:
+        Template(text)
+    return text
+
+
+def after_start(end: str, info: ValidationInfo) -> str:
+    """Check that an end is after the start of the same section."""
+    if "start" not in info.data:
+        return end
+    first, last = datetime.fromisoformat(info.data["start"]), datetime.fromisoformat(end)
+    if (first.tzinfo is None) != (last.tzinfo is None):
+        raise ValueError("in another format than start; write both with an offset, or neither")
+    if last < first or (last == first and not is_date(end)):
+        raise ValueError(f"not after start, which is {info.data['start']}; swap them?")
+    return end
