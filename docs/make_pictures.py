@@ -1,10 +1,10 @@
 # ruff: noqa: INP001 - a script, not a package
 """Make the pictures of the README and of docs/messages.md: messages as they look in Slack.
 
-Usage: ``python docs/make_pictures.py [demo] [messages]``. Needs a Chromium in the path and, for Japanese, a
-font that has it: ``apt-get install -y chromium fonts-noto-cjk fonts-noto-color-emoji`` on Debian. Those
-of the demo show what the engine told, and take the minute that the demo takes; those of the messages show one
-example of every verdict and state, in both languages.
+Usage: ``python docs/make_pictures.py [demo] [messages]``. Needs Chromium on the path and a Japanese font: on
+Debian, ``apt-get install -y chromium fonts-noto-cjk fonts-noto-color-emoji``. The pictures of the demo show
+what the engine reports, and take the minute that the demo takes; those of the messages show every verdict and
+state, in both languages.
 """
 
 import io
@@ -26,13 +26,13 @@ from alerting.messages.render import Renderer
 from alerting.report.preview import Look, fragment, page
 from alerting.words.locales import LANGUAGES
 from config.links import Links
-from config.settings import LinksSettings as LinkSettings
+from config.settings import LinksSettings
 from streams.simulate.demo import Demo
 
 FOLDER = Path(__file__).parent / "pictures"
-SCALE = 1.25  # of the pictures of messages: there are many
+SCALE = 1.25  # of the pictures of messages, which are many
 STRONG = bytes.fromhex("1d1c1d 616061 1264a3 007a5a 0072b2 0b5cad e69f00")  # ink, links, buttons, curves
-DARK = 64  # colours of a dark picture
+DARK = 64  # number of colours of a dark picture
 LIGHT = bytes.fromhex("ececec e3e3e4 d5ebf9 faeed9 d0ddd5 ffb32c")  # lines, the band, the incident, both
 
 CHROMIUM = (
@@ -49,10 +49,10 @@ CHROMIUM = (
 
 
 def photograph(html: str, path: Path, scale: float = 2.0) -> None:
-    """Write a picture of a page, ``scale`` dots a pixel, cut off below its content."""
+    """Write a picture of a page at ``scale`` dots a pixel, cropped below its content."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
-        sys.exit("no Chromium in the path: install one (apt-get install chromium) and run this again")
+        sys.exit("Chromium not found on the path; install it (apt-get install chromium) and run this again")
     with tempfile.TemporaryDirectory() as folder:
         source, shot = Path(folder) / "page.html", Path(folder) / "shot.png"
         source.write_text(html, encoding="utf-8")
@@ -76,10 +76,10 @@ def photograph(html: str, path: Path, scale: float = 2.0) -> None:
 
 
 def shrink(path: Path, look: Look = "light") -> None:
-    """Write a picture again in few colours.
+    """Rewrite a picture with few colours.
 
-    Those that a light message has are known, and taken in three steps to white each; of a dark one they are
-    chosen from the picture.
+    A light message has known colours, each taken in three steps to white; for a dark one they are chosen from
+    the picture.
     """
     if look == "dark":
         with Image.open(path) as picture:
@@ -97,7 +97,7 @@ def shrink(path: Path, look: Look = "light") -> None:
 
 
 def main() -> None:
-    """Make the pictures that are asked for, all where none are."""
+    """Make the pictures named on the command line, by default all."""
     asked = sys.argv[1:] or ["demo", "messages"]
     if "demo" in asked:
         of_the_demo()
@@ -106,18 +106,18 @@ def main() -> None:
 
 
 def of_the_messages() -> None:
-    """Make one picture of every verdict and state in each language."""
+    """Make a picture of every verdict and state in each language."""
     folder = FOLDER / "messages"
     folder.mkdir(parents=True, exist_ok=True)
     for words in LANGUAGES:
-        render = Renderer(Links(LinkSettings()), made.ZONE, words)
+        render = Renderer(Links(LinksSettings()), made.ZONE, words)
         for example in made.examples():
-            told = example.dispatch
+            sent = example.dispatch
             shown = fragment(
-                render(told, example.earlier),
+                render(sent, example.earlier),
                 made.ZONE,
                 at=made.AT,
-                incident=told.notice.incident if told.form is Form.PARENT else None,
+                incident=sent.notice.incident if sent.form is Form.PARENT else None,
                 words=words,
             )
             path = folder / f"{example.name}-{words.locale}.png"
@@ -130,7 +130,7 @@ def of_the_demo() -> None:
     demo = Demo(Console(file=io.StringIO()), pause=0.0)
     notices = demo.run().notices
     digest = [notice for notice in notices if notice.action is Action.DIGEST][-1]
-    paged = _while_it_lasted(notices)
+    paged = _during_incident(notices)
     FOLDER.mkdir(exist_ok=True)
     looks: tuple[tuple[str, Look], ...] = (("", "light"), ("-dark", "dark"))
     for suffix, look in looks:
@@ -142,8 +142,8 @@ def of_the_demo() -> None:
         shrink(FOLDER / f"digest{suffix}.png", look)
 
 
-def _while_it_lasted(notices: list[Notice]) -> Notice:
-    """Return the page as it stood a quarter of an hour after it left."""
+def _during_incident(notices: list[Notice]) -> Notice:
+    """Return the page as of 15 minutes after it was sent."""
     opened = next(notice for notice in reversed(notices) if notice.action is Action.OPEN)
     edits = [
         notice

@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 - a script's module, not a package
-"""Incidents of a made-up backend, one for each verdict and state, for the pictures of docs/messages.md.
+"""Incidents of an invented backend, one for each verdict and state, for the pictures of docs/messages.md.
 
-The curves are drawn by formulas and the figures go with them; messages, charts and buttons are those that
-the daemon would send.
+Formulas draw the curves, and the figures follow from them; messages, charts and buttons are those that the
+daemon would send.
 """
 
 import math
@@ -33,7 +33,7 @@ _EARLIER: Final = "https://example.slack.com/archives/C012AB3CD/p176400000000010
 
 
 def scope(kind: str, name: str, version: str = "") -> Scope:
-    """Return a scope of the one account there is."""
+    """Return a scope of the only account."""
     return Scope(kind, "aws", "123456789012", "ap-northeast-1", name, version)
 
 
@@ -47,7 +47,7 @@ IOS: Final = scope("client", "ios", "3.2.1")
 
 
 class Example(NamedTuple):
-    """A picture: its name, and what it shows."""
+    """The name of a picture and what it shows."""
 
     name: str
     dispatch: Dispatch
@@ -55,7 +55,7 @@ class Example(NamedTuple):
 
 
 def trace(level: float, shape: Callable[[float, float], float], *, band: float = 0.28) -> Trace:
-    """Return four hours of a curve; ``shape`` takes the usual level and the minutes since the onset."""
+    """Return four hours of a curve; ``shape`` maps the usual level and the minutes since onset to a value."""
     count = _HOURS * 60
     start = AT - count * _STEP
     now, before, lower, upper = [], [], [], []
@@ -71,7 +71,7 @@ def trace(level: float, shape: Callable[[float, float], float], *, band: float =
 
 
 def share(of: Scope, part: float, more_calls: float, level: float) -> Share:
-    """Return a caller with its share of an excess over ``level``."""
+    """Return a caller with its share of an increase over ``level``."""
     more = part - more_calls
     return Share(
         scope=of,
@@ -84,7 +84,7 @@ def share(of: Scope, part: float, more_calls: float, level: float) -> Share:
 
 
 def finding(verdict: Verdict, about: Scope, measure: Measure, curve: Trace, **changes: Any) -> Finding:
-    """Return a finding whose figures are those at the end of its curve."""
+    """Return a finding with the figures at the end of its curve."""
     expected = ((curve.lower[-1] or 0.0) + (curve.upper[-1] or 0.0)) / 2
     given: dict[str, Any] = {
         "id": f"{verdict.value}-{about.name}",
@@ -128,8 +128,8 @@ def incident(of: Finding, members: tuple[Finding, ...] = (), **changes: Any) -> 
     return Incident(**(given | changes))
 
 
-def told(of: Finding) -> Finding:
-    """Return a finding with the sentence that the detectors give it."""
+def explained(of: Finding) -> Finding:
+    """Return a finding with the sentence that the detectors would give it."""
     match of.verdict:
         case Verdict.LIMIT:
             sentence = of_limit(of, minutes=of.minutes, throttled=of.throttled)
@@ -190,7 +190,7 @@ def _errors(_: float, since: float) -> float:
     return 0.0 if since < 0 else 0.05 + 0.02 * math.sin(since)
 
 
-SPIKE: Final = told(
+SPIKE: Final = explained(
     finding(
         Verdict.SPIKE,
         ITEMS,
@@ -202,7 +202,7 @@ SPIKE: Final = told(
         throttle_reasons={"TableWriteProvisionedThroughputExceeded": 214.0},
     )
 )
-DROP: Final = told(
+DROP: Final = explained(
     finding(
         Verdict.DROP,
         CART,
@@ -216,7 +216,7 @@ DROP: Final = told(
         weeks_left_out=[],
     )
 )
-SHIFT: Final = told(
+SHIFT: Final = explained(
     finding(
         Verdict.SHIFT,
         GET,
@@ -226,7 +226,7 @@ SHIFT: Final = told(
         callers=[share(scope("route", "GET /items/{id}"), 1.0, 0.0, 180)],
     )
 )
-LIMIT: Final = told(
+LIMIT: Final = explained(
     finding(
         Verdict.LIMIT,
         ITEMS,
@@ -241,10 +241,10 @@ LIMIT: Final = told(
         throttle_reasons={"TableWriteProvisionedThroughputExceeded": 41.0},
     )
 )
-ABSENCE: Final = told(
+ABSENCE: Final = explained(
     finding(Verdict.ABSENCE, BATCH, Measure.REQUESTS, trace(1.2, _stop), observed=0.0, missed=1730.0)
 )
-FATAL: Final = told(
+FATAL: Final = explained(
     finding(
         Verdict.FATAL,
         PUT,
@@ -259,20 +259,20 @@ FATAL: Final = told(
         suspects=[share(IOS, 0.97, 0.0, 0.05)],
     )
 )
-WITH_IT: Final = (
+MEMBERS: Final = (
     finding(Verdict.SPIKE, PUT, Measure.REQUESTS, trace(20.0, _rise)),
     finding(Verdict.SPIKE, ROUTE, Measure.REQUESTS, trace(20.0, _rise)),
 )
 
 
 def _spike(shape: Callable[[float, float], float]) -> Finding:
-    """Return the spike as it goes on in another way."""
+    """Return the spike with another course."""
     curve = trace(8.4, shape)
-    return told(replace(SPIKE, trace=curve, observed=curve.now[-1] or 0.0))
+    return explained(replace(SPIKE, trace=curve, observed=curve.now[-1] or 0.0))
 
 
 def growth(about: Scope, per_day: float, days: float | None, level: float, limit: float | None) -> Finding:
-    """Return what a row of the digest shows."""
+    """Return a finding for a row of the digest."""
     pace = Growth(
         per_day=per_day,
         per_day_lower=per_day * 0.8,
@@ -287,7 +287,7 @@ def growth(about: Scope, per_day: float, days: float | None, level: float, limit
     shown = finding(
         Verdict.GROWTH, about, measure, curve, growth=pace, limit=limit, observed=level, start=AT - 21 * 86400
     )
-    return told(replace(shown, trace=None))
+    return explained(replace(shown, trace=None))
 
 
 def notice(*incidents: Incident, action: Action = Action.OPEN, **more: Any) -> Notice:
@@ -296,22 +296,22 @@ def notice(*incidents: Incident, action: Action = Action.OPEN, **more: Any) -> N
 
 
 def dispatch(of: Notice, form: Form = Form.PARENT, **more: Any) -> Dispatch:
-    """Return what the pipeline hands on."""
+    """Return a dispatch of the pipeline."""
     return Dispatch(id="d", destination="slack:#uneri", form=form, subject="s", notice=of, at=AT, **more)
 
 
 def command(ask: CommandKind, **more: Any) -> Command:
-    """Return what somebody asked for."""
+    """Return a command of a person."""
     return Command(id=ask.value, kind=ask, at=AT - 300, by="on-call", **more)
 
 
 def examples() -> list[Example]:
-    """Return all pictures there are of one language."""
-    page = incident(SPIKE, WITH_IT)
+    """Return the examples, in the order of the page."""
+    page = incident(SPIKE, MEMBERS)
     acknowledged = command(CommandKind.ACKNOWLEDGE)
     snoozed = command(CommandKind.SNOOZE, until=AT + 3600, why="load test")
-    worse, easier = (incident(_spike(shape), WITH_IT) for shape in (_worsen, _ease))
-    over = incident(_spike(_pass), WITH_IT, state="resolved", end=BEGAN + 14 * 60, peak=SPIKE.observed)
+    worse, easier = (incident(_spike(shape), MEMBERS) for shape in (_worsen, _ease))
+    resolved = incident(_spike(_pass), MEMBERS, state="resolved", end=BEGAN + 14 * 60, peak=SPIKE.observed)
     pages = {
         "spike": dispatch(notice(page)),
         "drop": dispatch(notice(incident(DROP))),
@@ -323,11 +323,11 @@ def examples() -> list[Example]:
         "easing": dispatch(notice(replace(easier, state="easing", peak=SPIKE.observed))),
         "acknowledged": dispatch(notice(page), commands=[acknowledged]),
         "snoozed": dispatch(notice(page), commands=[acknowledged, snoozed]),
-        "resolved": dispatch(notice(over), commands=[acknowledged]),
+        "resolved": dispatch(notice(resolved), commands=[acknowledged]),
         "reopened": dispatch(notice(replace(page, reopened=1))),
         "withdrawn": dispatch(notice(incident(DROP, state="withdrawn", end=AT))),
     }
-    shown = [Example(name, told, _EARLIER if name == "reopened" else None) for name, told in pages.items()]
+    shown = [Example(name, sent, _EARLIER if name == "reopened" else None) for name, sent in pages.items()]
     return [*shown, Example("flood", _flood()), Example("growth", _digest())]
 
 
@@ -341,7 +341,7 @@ def _flood() -> Dispatch:
         if n % 3:
             about = about._replace(account="123456789012")
         one = replace(of, scope=about, score=1 - n / 100, trace=None)
-        state = {"state": "resolved", "end": AT} if n % 9 == 4 else {}  # noqa: PLR2004  some are over
+        state = {"state": "resolved", "end": AT} if n % 9 == 4 else {}  # noqa: PLR2004  some are resolved
         many.append(replace(incident(one), id=f"{n:020x}", **state))
     return dispatch(notice(many[0]), Form.FLOOD, of_flood=many)
 

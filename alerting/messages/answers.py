@@ -124,7 +124,7 @@ class Answers:
     def open_incidents(self, incidents: Sequence[Incident], *, at: int) -> Message:
         """Answer ``open``: every open incident, the newest first."""
         if not incidents:
-            return self._short(self._words.labels.nothing_open)
+            return self._short(self._words.answers.status(0, ""))
         newest = sorted(incidents, key=lambda one: (-one.start, one.id))
         line = self._words.answers.status(len(incidents), "")
         return Message(

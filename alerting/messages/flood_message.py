@@ -51,7 +51,7 @@ def flood_message(
     blocks += listing(labels.most_severe, rows, more, budget=budget, total=len(incidents))
     blocks.append(context([when(at, words.figures.clock(at, zone))]))
     look: Look = "page" if still else "over"
-    return Message(text=f"{called} {title}. {sentence}".strip(), blocks=blocks, look=look)
+    return Message(text=f"{called} {title}{labels.stop}{sentence}".strip(), blocks=blocks, look=look)
 
 
 def _severity(incident: Incident) -> tuple[bool, float, int, str]:

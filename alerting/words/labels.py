@@ -20,6 +20,7 @@ class Labels(NamedTuple):
     occurred: str
     no_reason: str
     comma: str
+    stop: str  # between two sentences
     withdrawn: str  # the sentence of an incident that late data withdrew
     earlier: str  # the text of a link to the message of the previous time
     # buttons
@@ -80,7 +81,6 @@ class Labels(NamedTuple):
     most_severe: str
     # answers
     silences: str
-    nothing_open: str
     no_silences: str
     nothing_changed: str
     help: str

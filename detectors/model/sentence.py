@@ -224,7 +224,7 @@ def of_fatal(finding: Finding) -> str:
     by = [named(share.scope) for share in finding.suspects]
     of = f", called by {_listed('', by)}" if by else ""
     return (
-        f"{finding.error_type} failed requests of {named(finding.about)} {times}{on}{of}; "
+        f"Requests of {named(finding.about)} failed with {finding.error_type} {times}{on}{of}; "
         "this error was never seen there before."
     )
 

@@ -39,7 +39,8 @@ def fault(fault: Fault, word: str) -> str:
 
 def status(still_open: int, behind: str) -> str:
     """Say how many incidents are open and how far the data lags."""
-    line = f"{still_open:,} open incident{'s' * (still_open != 1)}"
+    count = f"{still_open:,}" if still_open else "No"
+    line = f"{count} open incident{'s' * (still_open != 1)}"
     return f"{line}; data is {behind} behind." if behind else f"{line}."
 
 

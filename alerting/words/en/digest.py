@@ -43,9 +43,10 @@ def hottest(hot: Hot, account: str, label: str, former: str, measure: str) -> st
         if measure
         else f"{part} of the capacity consumed there"
     )
-    was = f"; previously {former}" if former else ""
-    whose = account or "the unnamed account"
-    return f"The hottest table of {whose} is {'now' if former else 'still'} {label}: {of}{was}"
+    whose = account or "unnamed account"
+    if former:
+        return f"{whose}: hottest table is now {label}, {of}; previously {former}"
+    return f"{whose}: hottest table is still {label}, {of}"
 
 
 def usage(use: Use, name: str) -> str:

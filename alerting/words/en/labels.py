@@ -19,6 +19,7 @@ LABELS: Final = Labels(
     occurred="Occurred",
     no_reason="No explanation available.",
     comma=", ",
+    stop=". ",
     withdrawn="Late data showed no anomaly. The figures are those at the time of the alert.",
     earlier="previous message",
     acknowledge="Acknowledge",
@@ -36,7 +37,7 @@ LABELS: Final = Labels(
     submit="Snooze",
     cancel="Cancel",
     close="Close",
-    matches="Until then, incidents that match all of this notify no one:",
+    matches="Incidents that match all of the following are snoozed:",
     members="Grouped findings",
     callers="Called by",
     suspects="Clients and tenants",
@@ -74,14 +75,13 @@ LABELS: Final = Labels(
     by_account="By account",
     most_severe="Most severe",
     silences="Silences",
-    nothing_open="No open incidents.",
     no_silences="No active silences.",
     nothing_changed="No changes.",
     help=(
         "/uneri status · /uneri open · /uneri silence table:items 2h reason · /uneri silences · "
         "/uneri unsilence ID · /uneri what-changed 2h"
     ),
-    not_allowed="You are not allowed to do this. CommandKind a Uneri operator.",
+    not_allowed="You are not allowed to do this. Ask a Uneri operator.",
     matches_nothing="No known incident matches. Check that the names are spelled as in Uneri's messages.",
     open_now="Open",
     held_back="Held back",

@@ -36,13 +36,16 @@ def more_in_file(more: int) -> str:
 def flood_title(incidents: int, still_open: int) -> str:
     """Return the title of the one message of many incidents."""
     if not still_open:
-        return f"FLOOD RESOLVED · all {incidents:,} incidents resolved"
+        return f"FLOOD RESOLVED · {incidents:,} incidents"
     return f"FLOOD · {incidents:,} incidents at once · {still_open:,} open"
 
 
 def flood_sentence(incidents: int, still_open: int) -> str:
     """Say why they share one message."""
+    opened = f"{incidents:,} incidents opened within a short time"
+    if not still_open:
+        return f"{opened} and shared this message; all are resolved."
     return (
-        f"{incidents:,} incidents opened within a short time and share this message, which is kept up to "
-        f"date; {still_open:,} still open. Look for a common cause first."
+        f"{opened} and share this message, which is kept up to date; {still_open:,} still open. "
+        "Look for a common cause first."
     )

@@ -228,7 +228,7 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
         case Milestone.SHIFTED:
             return f"新しい水準が継続しています: {_stands(primary)}"
         case Milestone.DEEPER:
-            return f"より原因に近い {figures.about(primary.about)} に対象を切り替えました"
+            return f"対象を、より原因に近い{figures.about(primary.about)} に切り替えました"
         case Milestone.CALLER:
             return f"上位の呼び出し元に {name} が加わりました"
         case Milestone.JOINED:

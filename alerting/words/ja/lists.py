@@ -60,7 +60,7 @@ def flood_title(incidents: int, still_open: int) -> str:
 
 def flood_sentence(incidents: int, still_open: int) -> str:
     """Say why they share one message."""
-    return (
-        f"短時間に {incidents:,}件のインシデントが発生したため、1つのメッセージにまとめて随時更新します。"
-        f"うち {still_open:,}件が未解決です。まず共通の原因をご確認ください。"
-    )
+    opened = f"短時間に {incidents:,}件のインシデントが発生したため、1つのメッセージにまとめ"
+    if not still_open:
+        return f"{opened}ました。すべて解消しています。"
+    return f"{opened}て随時更新します。うち {still_open:,}件が未解決です。まず共通の原因をご確認ください。"

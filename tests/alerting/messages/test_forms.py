@@ -213,7 +213,7 @@ def test_a_flood_counts_and_shows_the_worst_and_says_how_many_more_there_are() -
 def test_a_flood_that_is_over_says_so() -> None:
     over = dispatch(notice(OPEN), Form.FLOOD, of_flood=flood_of(12, state="resolved", end=T0))
     message = Renderer(LINKS, ZONE)(over)
-    assert said(message).startswith("FLOOD RESOLVED · all 12 incidents resolved")
+    assert said(message).startswith("FLOOD RESOLVED · 12 incidents")
     assert message.look == "over"
 
 

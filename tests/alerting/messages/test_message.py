@@ -283,7 +283,7 @@ def test_a_digest_of_a_new_hottest_table_alone_says_which_and_which_it_was() -> 
     ]
     message = digest([], at=T0, hottest=hottest)
     lines = message.blocks[1]["text"]["text"].splitlines()[1:]
-    assert lines[0].startswith("The hottest table of aws 123456789012 is now *items*: 87 % of its wcu limit")
+    assert lines[0].startswith("aws 123456789012: hottest table is now *items*, 87 % of its wcu limit")
     assert lines[0].endswith("previously *a&lt;b*")
     assert lines[1] == "Function *inventory-put-item*: 62 % of its concurrency limit in its busiest hour"
     assert "items" in message.text
