@@ -1,4 +1,4 @@
-"""How long to wait after a call that did not work: longer each time, and never all at once."""
+"""Exponential backoff with jitter after failed calls."""
 
 import random
 from typing import Final
@@ -8,7 +8,7 @@ LONGEST: Final = 300.0  # seconds
 
 
 class Backoff:
-    """Waits by destination and method; ``rng`` spreads them."""
+    """Backoff per destination and method; ``rng`` supplies the jitter."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -21,5 +21,5 @@ class Backoff:
         return full * self._rng.uniform(0.5, 1.0)
 
     def worked(self, destination: str, method: str) -> None:
-        """Start anew."""
+        """Reset after a success."""
         self._failures.pop((destination, method), None)

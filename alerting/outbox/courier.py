@@ -1,4 +1,4 @@
-"""The courier: makes what the pipeline lets through durable, and takes it to the sinks."""
+"""The courier: makes dispatches durable and takes them to the sinks."""
 
 import asyncio
 import time
@@ -11,38 +11,37 @@ from alerting.commands.answer import Answer
 from alerting.commands.command import Command
 from alerting.commands.dispatch import Dispatch
 from alerting.incidents.notice import Notice
-from alerting.outbox.content import Content
 from alerting.outbox.outbox import Outbox
+from alerting.outbox.ports import Content, DeliveryOutcome, Receiver, Result
 from alerting.outbox.row import OutboxRow, group_of
-from alerting.outbox.sink import DeliveryOutcome, Receiver, Result
 
 log = structlog.get_logger(__name__)
 
 
 class Decider(Protocol):
-    """What decides: ``alerting.pipeline.pipeline.Pipeline`` is one."""
+    """Decides what is sent: ``alerting.pipeline.pipeline.Pipeline`` is one."""
 
     def feed(self, notices: Iterable[Notice], watermark: int) -> list[Dispatch]:
-        """Take in notices, let event time pass, return what is to be told."""
+        """Accept notices, advance event time, and return what to send."""
 
     def command(self, command: Command) -> Answer:
-        """Do what a person asks for."""
+        """Execute a person's command."""
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state as parts."""
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Take up the state of ``snapshot``."""
+        """Restore the state of ``snapshot``."""
 
 
 class Clock(Protocol):
-    """Wall time, and waiting for it."""
+    """Wall time, and waiting."""
 
     def now(self) -> float:
         """Return epoch seconds."""
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
-        """Return when ``event`` is set or after ``seconds``; None waits for the event alone."""
+        """Return when ``event`` is set or after ``seconds``; None waits for the event only."""
 
 
 class SystemClock:
@@ -62,11 +61,11 @@ class SystemClock:
 
 
 class Courier:
-    """Carries what the pipeline lets through to its sinks, through the outbox.
+    """Carries dispatches through the outbox to their sinks.
 
-    What the pipeline has taken in and what it wants told become durable together, in one write, before
-    anything is sent. Each sink has a worker: one that hangs holds up no other. A receiver that cannot be
-    reached is said once in the log, and once more when it answers again.
+    The pipeline's state and its dispatches become durable together, in one write, before anything is
+    sent. Each sink has a worker of its own, so one that hangs delays no other. An unreachable receiver is
+    logged once, and once more when it answers again.
 
     Parameters
     ----------
@@ -78,8 +77,8 @@ class Courier:
         The pipeline.
     clock
         Injected by tests.
-    told
-        Called with what came of each delivery (a ``Result``, or ``moved``) and its destination: to count.
+    delivered
+        Called with the result of each delivery (a ``Result``, or ``moved``) and its destination, for metrics.
     """
 
     def __init__(
@@ -89,23 +88,23 @@ class Courier:
         stages: Decider,
         *,
         clock: Clock | None = None,
-        told: Callable[[str, str], None] = lambda _, __: None,
+        delivered: Callable[[str, str], None] = lambda _, __: None,
     ) -> None:
         self._outbox = outbox
         self._receivers = dict(receivers)
         self._stages = stages
         self._clock = clock or SystemClock()
-        self._told = told
+        self._delivered = delivered
         self._wakes = {group: asyncio.Event() for group in self._receivers}
         self._idle = asyncio.Event()
         self._putting = asyncio.Lock()
         self._parts: dict[str, bytes] = {}  # of the pipeline's state, as they are on disk
         self._stopping = False
-        self._trouble: dict[str, str] = {}  # by group: what was complained about
+        self._trouble: dict[str, str] = {}  # by group: the error that was logged
         self._moved: dict[str, str] = {}
 
     async def start(self) -> None:
-        """Take up what an earlier run left; to be called once, before anything else.
+        """Restore the state of an earlier run; call it once, before anything else.
 
         Raises
         ------
@@ -116,17 +115,17 @@ class Courier:
         self._stages.restore(self._parts)
 
     async def put(self, notices: Iterable[Notice], watermark: int | None = None) -> None:
-        """Let the pipeline decide on notices and on the time that has passed.
+        """Have the pipeline decide on notices and on the time that has passed.
 
-        What follows from them is on its way when this returns, whatever happens next. To be called without
-        notices too when the watermark moved.
+        The resulting dispatches are durable when this returns. Call it without notices, too, when the
+        watermark has moved.
 
         Parameters
         ----------
         notices
-            What incidents have to tell; those that were given before, after a crash, change nothing.
+            Notices of incidents; repeats, as after a crash, change nothing.
         watermark
-            Event time that has passed, epoch seconds; that of the newest notice when it is absent.
+            Event time reached, epoch seconds; that of the newest notice if absent.
         """
         given = list(notices)
         passed = watermark if watermark is not None else max((one.at for one in given), default=None)
@@ -136,7 +135,7 @@ class Courier:
             await self._keep(self._stages.feed(given, passed))
 
     async def command(self, command: Command) -> Answer:
-        """Do what a person asks for; it is durable when this returns."""
+        """Execute a person's command; its effect is durable when this returns."""
         async with self._putting:
             answer = self._stages.command(command)
             await self._keep(answer.dispatches)
@@ -153,19 +152,19 @@ class Courier:
             await asyncio.gather(*workers, return_exceptions=True)
 
     async def settled(self) -> None:
-        """Return when nothing waits any more; what is refused for good does not wait."""
+        """Return when nothing waits to be delivered; permanently rejected rows do not count."""
         while not self._outbox.is_idle():
             self._idle.clear()
             self._wake()
             await self._idle.wait()
 
     def stop(self) -> None:
-        """Make ``run`` return after the deliveries under way; what waits stays in the outbox."""
+        """Make ``run`` return after the current deliveries; waiting rows stay in the outbox."""
         self._stopping = True
         self._wake()
 
     def not_ready(self) -> str | None:
-        """Return why nothing can be told at some sink until the next start, None when all is well."""
+        """Return why some sink is closed until the next start, or None."""
         closed = self._outbox.closed()
         return "; ".join(f"{name}: {why}" for name, why in sorted(closed.items())) or None
 
@@ -187,7 +186,7 @@ class Courier:
     def _content(self, dispatch: Dispatch) -> Content | None:
         receiver = self._receivers.get(group_of(dispatch.destination))
         if receiver is None:
-            log.error("there is no such receiver; it is not told", destination=dispatch.destination)
+            log.error("unknown destination; the message is dropped", destination=dispatch.destination)
             return None
         return receiver.content(dispatch, self._outbox.known(dispatch))
 
@@ -217,7 +216,7 @@ class Courier:
         self._report(group, row, outcome)
 
     def _report(self, group: str, row: OutboxRow, outcome: DeliveryOutcome) -> None:
-        self._told(outcome.result.value, row.destination)
+        self._delivered(outcome.result.value, row.destination)
         if outcome.result is Result.SENT:
             if self._trouble.pop(group, None) is not None:
                 log.info("messages arrive again", destination=row.destination)
@@ -228,22 +227,20 @@ class Courier:
         for destination, instead in self._outbox.moved().items():
             if self._moved.get(destination) != instead:
                 self._moved[destination] = instead
-                self._told("moved", destination)
+                self._delivered("moved", destination)
                 log.error(
-                    "a channel takes no messages any more; they go to another until the next start",
+                    "a channel no longer accepts messages; its fallback gets them until the next start",
                     error=outcome.error,
                     destination=destination,
                     instead=instead,
                 )
                 return
-        if outcome.error == self._trouble.get(group):  # said already: our own messages are paced too
+        if outcome.error == self._trouble.get(group):  # already logged
             return
         self._trouble[group] = outcome.error
         waits = outcome.result in (Result.RETRY, Result.UNKNOWN)
         log.warning(
-            "a message could not be sent yet; it is kept and tried again"
-            if waits
-            else "a message was refused",
+            "a message could not be sent; it is kept and retried" if waits else "a message was rejected",
             error=outcome.error,
             destination=row.destination,
             sink=repr(self._receivers[group].sink),

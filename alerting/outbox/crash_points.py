@@ -1,16 +1,16 @@
-"""Where a process may die on the way from a notice to a message, by name: tests kill it at each."""
+"""Named crash points between a notice and a message: tests kill the process at each."""
 
 from enum import StrEnum
 
 
 class DeliveryCrashPoint(StrEnum):
-    """A place in ``outbox/courier.py`` or ``outbox/outbox.py``, and what a death there leaves behind."""
+    """A point in ``outbox/courier.py`` or ``outbox/outbox.py``, and what a crash there leaves behind."""
 
-    DECIDED = "put: decided, nothing written"  # the engine tells it again: nothing is known of it yet
-    WRITTEN = "put: written, not yet on its way"  # rows and the pipeline's state are there, both or neither
-    CHOSEN = "deliver: chosen, not marked"  # as if it had not been chosen
-    MARKED = "deliver: marked, not sent"  # in doubt: looked for, not found, sent
-    SENT = "deliver: sent, not settled"  # in doubt: looked for, found, not sent again
+    DECIDED = "put: decided, nothing written"  # the engine emits it again: nothing is stored yet
+    WRITTEN = "put: written, not yet on its way"  # rows and the pipeline's state are stored, both or neither
+    CHOSEN = "deliver: chosen, not marked"  # as if not chosen
+    MARKED = "deliver: marked, not sent"  # in doubt: searched for, not found, sent
+    SENT = "deliver: sent, not settled"  # in doubt: searched for, found, not sent again
     SETTLED = "deliver: settled"  # done
     MOVED = "fallback: its own channel refused, not yet settled"  # refused again, and moved again
     LOADED = "load: read, not taken up"  # nothing was changed
@@ -18,4 +18,4 @@ class DeliveryCrashPoint(StrEnum):
 
 
 def nothing(_: DeliveryCrashPoint) -> None:
-    """Go on living."""
+    """Do nothing."""

@@ -1,4 +1,4 @@
-"""What a dispatch does to the rows that lie there: it is one more, or takes the place of others."""
+"""Enqueues a dispatch: as one more row, or in place of waiting ones."""
 
 from typing import Final
 
@@ -7,15 +7,15 @@ from msgspec import structs
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import Action, identify
 from alerting.messages.message import Message
-from alerting.outbox.content import Content
+from alerting.outbox.ports import Content
 from alerting.outbox.row import DIGEST, URGENCY, OutboxRow, Send, State
-from alerting.outbox.row_store import Shelf
-from alerting.outbox.thread import BESIDE, LINES, MESSAGE, Thread
+from alerting.outbox.row_store import RowStore
+from alerting.outbox.thread import ATTACHMENTS, LINES, MESSAGE, Thread
 
-EDITS: Final = 30.0  # seconds between two edits of one message: nobody reads faster
-DAY: Final = 86400.0  # seconds: a digest that is older waits for a newer one
-CATCHING_UP: Final = 60.0  # seconds that it waits: while a back-fill goes on, a day takes less
-BLOCKS: Final = 40  # lines that wait together are one message up to this many blocks; Slack takes 50
+EDITS: Final = 30.0  # seconds between two edits of one message: people read no faster
+DAY: Final = 86400.0  # seconds: an older digest waits for a newer one
+CATCHING_UP: Final = 60.0  # seconds that it waits: during a back-fill, a day takes less
+BLOCKS: Final = 40  # waiting lines are joined up to this many blocks; Slack accepts 50
 
 _SEND: Final = {
     Form.PARENT: Send.POST,
@@ -26,12 +26,12 @@ _SEND: Final = {
 }
 
 
-def take(shelf: Shelf, dispatch: Dispatch, content: Content, now: float) -> list[OutboxRow]:
-    """Put a dispatch on the shelf; return the rows that changed, none when it was there already."""
+def take(store: RowStore, dispatch: Dispatch, content: Content, now: float) -> list[OutboxRow]:
+    """Enqueue a dispatch; return the rows that changed, none if it is a repeat."""
     key = identify(dispatch.id, dispatch.destination)
-    if key in shelf.ids:
+    if key in store.ids:
         return []
-    shelf.ids.add(key)
+    store.ids.add(key)
     send = _SEND[dispatch.form]
     row = OutboxRow(
         id=key,
@@ -39,92 +39,94 @@ def take(shelf: Shelf, dispatch: Dispatch, content: Content, now: float) -> list
         subject=dispatch.subject,
         send=send,
         urgency=URGENCY[send],
-        sequence=shelf.number(),
+        sequence=store.number(),
         created=now,
         message=content.message,
         body=content.body,
         key=content.key,
     )
-    thread = shelf.thread(row)
+    thread = store.thread(row)
     thread.key = thread.key or row.key
     match dispatch.form:
         case Form.PARENT | Form.FLOOD:
             row.incident, row.commands = content.chart, len(dispatch.commands)
             waits = dispatch.form is Form.FLOOD or dispatch.notice.action is Action.UPDATE
-            return _take_message(shelf, row, thread, hurried=not waits)
+            return _take_message(store, row, thread, hurried=not waits)
         case Form.LINE:
             by = "" if dispatch.line is None else dispatch.line.by
-            return _take_line(shelf, row, thread, by_somebody=bool(by))
+            return _take_line(store, row, thread, by_person=bool(by))
         case Form.FILE:
-            older = [one for one in thread.queues[BESIDE] if one.send is Send.FILE and _unsent(shelf, one)]
-            merged = [shelf.finish(one, State.MERGED, thread) for one in older]
-            return [*merged, shelf.enqueue(row, thread)]
+            older = [
+                one for one in thread.queues[ATTACHMENTS] if one.send is Send.FILE and _unsent(store, one)
+            ]
+            merged = [store.finish(one, State.MERGED, thread) for one in older]
+            return [*merged, store.enqueue(row, thread)]
         case Form.DIGEST:
             row.urgency = DIGEST
-            if not shelf.lanes.paced:
-                return [shelf.enqueue(row, thread)]
+            if not store.queues.paced:
+                return [store.enqueue(row, thread)]
             row.not_before = now + CATCHING_UP if now - dispatch.notice.at > DAY else 0.0
-            return [*_older_digests(shelf, row), shelf.enqueue(row, thread)]
+            return [*_older_digests(store, row), store.enqueue(row, thread)]
 
 
-def _take_message(shelf: Shelf, row: OutboxRow, thread: Thread, *, hurried: bool) -> list[OutboxRow]:
+def _take_message(store: RowStore, row: OutboxRow, thread: Thread, *, hurried: bool) -> list[OutboxRow]:
     hurried = hurried or row.commands > thread.commands
     thread.commands = max(thread.commands, row.commands)
     queue, changed = thread.queues[MESSAGE], []
-    waiting = [one for one in queue if one.id not in shelf.flying]
+    waiting = [one for one in queue if one.id not in store.in_flight]
     unread = next((one for one in waiting if one.send is Send.POST and not one.doubt), None)
-    if unread is not None and unread.id not in shelf.again:
-        # Nobody has read it yet: it is sent in its newest state, and this row has nothing to add.
+    if unread is not None and unread.id not in store.resent:
+        # Not sent yet: send it in its newest state; this row adds nothing.
         unread.message, unread.body, unread.incident = row.message, row.body, row.incident
         unread.commands = row.commands
-        shelf.revive(unread, thread)
-        return [unread, shelf.finish(row, State.MERGED, thread)]
+        store.revive(unread, thread)
+        return [unread, store.finish(row, State.MERGED, thread)]
     earliest = float("inf")
     for older in waiting:
-        if older.id in shelf.again:
-            changed.append(shelf.finish(older, State.SENT, thread))
+        if older.id in store.resent:
+            changed.append(store.finish(older, State.SENT, thread))
         elif older.send is not Send.POST or older.state is State.PARKED:
             earliest = min(earliest, older.not_before)
-            changed.append(shelf.finish(older, State.MERGED, thread))
-        # else it may be out as it is: looked for first, edited then
+            changed.append(store.finish(older, State.MERGED, thread))
+        # else it may have been sent as it is: search for it first, then edit
     if thread.place is not None or queue or changed:
         row.send, row.urgency = Send.EDIT, URGENCY[Send.EDIT]
         row.not_before = 0.0 if hurried else min(thread.edited + EDITS, earliest)
-    return [*changed, shelf.enqueue(row, thread)]
+    return [*changed, store.enqueue(row, thread)]
 
 
-def _take_line(shelf: Shelf, row: OutboxRow, thread: Thread, *, by_somebody: bool) -> list[OutboxRow]:
-    """Take a line; its message says it where that has yet to go out. What people did is kept."""
-    if thread.place is None and not by_somebody:
+def _take_line(store: RowStore, row: OutboxRow, thread: Thread, *, by_person: bool) -> list[OutboxRow]:
+    """Enqueue a line, unless its unsent message covers it. Actions by people are always kept."""
+    if thread.place is None and not by_person:
         sent = any(one.state is State.SENT for one in thread.done)
-        if not sent and all(_unsent(shelf, one) for one in thread.queues[MESSAGE]):
-            return [shelf.finish(row, State.MERGED, thread)]
+        if not sent and all(_unsent(store, one) for one in thread.queues[MESSAGE]):
+            return [store.finish(row, State.MERGED, thread)]
     last = thread.queues[LINES][-1] if thread.queues[LINES] else None
-    if last is not None and _unsent(shelf, last):
+    if last is not None and _unsent(store, last):
         joined = _joined(last.message, row.message)
         if joined is not None:
             last.message = joined
-            return [last, shelf.finish(row, State.MERGED, thread)]
-    return [shelf.enqueue(row, thread)]
+            return [last, store.finish(row, State.MERGED, thread)]
+    return [store.enqueue(row, thread)]
 
 
-def _older_digests(shelf: Shelf, row: OutboxRow) -> list[OutboxRow]:
-    """Merge the digests of one destination that nobody has seen: the new one tells how things are now."""
+def _older_digests(store: RowStore, row: OutboxRow) -> list[OutboxRow]:
+    """Merge unsent digests of one destination into the new one, which shows the present state."""
     return [
-        shelf.finish(one, State.MERGED, thread)
-        for thread in shelf.threads()
+        store.finish(one, State.MERGED, thread)
+        for thread in store.threads()
         for one in list(thread.queues[MESSAGE])
-        if one.urgency == DIGEST and one.destination == row.destination and _unsent(shelf, one)
+        if one.urgency == DIGEST and one.destination == row.destination and _unsent(store, one)
     ]
 
 
-def _unsent(shelf: Shelf, row: OutboxRow) -> bool:
-    """Tell whether nobody can have seen it yet."""
-    return row.id not in shelf.flying and not row.doubt
+def _unsent(store: RowStore, row: OutboxRow) -> bool:
+    """Return whether no one can have seen it yet."""
+    return row.id not in store.in_flight and not row.doubt
 
 
 def _joined(first: Message | None, second: Message | None) -> Message | None:
-    """Return two lines as one message, None where that cannot be."""
+    """Return two lines as one message, or None if they do not fit."""
     if first is None or second is None or len(first.blocks) + len(second.blocks) > BLOCKS:
         return None
     return structs.replace(first, text=f"{first.text}\n{second.text}", blocks=[*first.blocks, *second.blocks])

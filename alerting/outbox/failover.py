@@ -1,70 +1,70 @@
-"""Where rows really go: to their own destination, to the one that has taken over, or nowhere for now."""
+"""Failover: where rows go when a destination permanently rejects messages."""
 
 from collections.abc import Callable
 from typing import Final
 
 from alerting.outbox.row import OutboxRow
 
-KNOCK: Final = (
-    900.0  # seconds after which a destination that refuses for good is asked again, if there is news
+PROBE_SECONDS: Final = (
+    900.0  # after which a closed destination is probed again, when there is something to send
 )
 
 
-class Ways:
-    """What destinations have refused for good since the start. Time (epoch seconds) is an argument.
+class Failover:
+    """Destinations closed since the start, and those that took over. Time (epoch seconds) is an argument.
 
     Parameters
     ----------
     fallback
-        By destination: the one that takes over when it refuses for good; None where there is none.
+        By destination: the one that takes over when it rejects messages permanently; None if there is none.
     """
 
     def __init__(self, fallback: Callable[[str], str | None]) -> None:
         self._fallback = fallback
         self._homes: dict[str, str] = {}  # destination → its channel's id
-        self._knock: dict[str, float] = {}  # closed destination → when it may be asked again
-        self.moved: dict[str, str] = {}  # destination → the one that has taken over
-        self.closed: dict[str, str] = {}  # destination or group → why nothing goes there
+        self._probe_at: dict[str, float] = {}  # closed destination → when it may be probed
+        self.moved: dict[str, str] = {}  # destination → its fallback
+        self.closed: dict[str, str] = {}  # destination or sink → why nothing is sent there
 
-    def way(self, row: OutboxRow) -> str:
-        """Return the destination that ``row`` goes to. Where it may be already is where it is looked for."""
-        return row.via if row.doubt and row.via is not None else self.end(row.destination)
+    def target(self, row: OutboxRow) -> str:
+        """Return where to send ``row``: if it may have been posted already, that is where to look for it."""
+        return row.via if row.doubt and row.via is not None else self.effective(row.destination)
 
-    def end(self, destination: str) -> str:
-        """Return the destination that gets what goes to ``destination``."""
+    def effective(self, destination: str) -> str:
+        """Return ``destination`` or its fallback."""
         return self.moved.get(destination, destination)
 
-    def home(self, way: str) -> str | None:
-        """Return the id of a destination's channel, where a message that went there told it."""
-        return self._homes.get(way)
+    def home(self, target: str) -> str | None:
+        """Return the id of a destination's channel, once a message has been sent there."""
+        return self._homes.get(target)
 
     def learn(self, row: OutboxRow) -> None:
-        """Note the id of the channel that ``row`` went to."""
+        """Record the id of the channel that ``row`` was sent to."""
         if row.place is not None:
             self._homes[row.via or row.destination] = row.place.channel
 
     def is_closed(self, row: OutboxRow) -> bool:
-        """Tell whether ``row`` has nowhere to go."""
-        return row.group in self.closed or self.way(row) in self.closed
+        """Return whether the destination of ``row`` is closed."""
+        return row.group in self.closed or self.target(row) in self.closed
 
     def close_all(self, row: OutboxRow, why: str) -> None:
-        """Send nothing through the sink of ``row`` until the next start: its token is refused."""
+        """Close the sink of ``row`` until the next start: its token is rejected."""
         self.closed[row.group] = why
 
     def refused(self, row: OutboxRow, why: str, now: float) -> bool:
-        """Note that ``row`` was refused for good where it went; True when another destination takes over."""
-        way, instead = self.way(row), self._fallback(row.destination)
-        if instead is None or instead == way or row.destination in self.moved:
-            self.closed[way] = why
-            self._knock[way] = now + KNOCK
+        """Record a permanent rejection of ``row``; return True when another destination takes over."""
+        target, instead = self.target(row), self._fallback(row.destination)
+        if instead is None or instead == target or row.destination in self.moved:
+            self.closed[target] = why
+            self._probe_at[target] = now + PROBE_SECONDS
             return False
         self.moved[row.destination] = instead
         return True
 
-    def knock(self, destination: str, now: float) -> bool:
-        """Open a destination that was closed for a while: somebody may have invited the bot."""
-        way = self.end(destination)
-        if self._knock.get(way, now) >= now:
+    def probe(self, destination: str, now: float) -> bool:
+        """Reopen a destination for a half-open probe, once it is due: the bot may have been invited since."""
+        target = self.effective(destination)
+        if self._probe_at.get(target, now) >= now:
             return False
-        del self.closed[way], self._knock[way]
+        del self.closed[target], self._probe_at[target]
         return True

@@ -1,4 +1,4 @@
-"""The outbox: what has to be told is durable before it is sent, then sent once, in order and paced."""
+"""The outbox: messages are durable before they are sent, then sent once, in order and paced."""
 
 import asyncio
 import random
@@ -9,50 +9,48 @@ from alerting.commands.destination import SLACK
 from alerting.commands.dispatch import Dispatch
 from alerting.incidents.notice import identify
 from alerting.outbox.backoff import Backoff
-from alerting.outbox.content import Content, SubjectState
 from alerting.outbox.crash_points import DeliveryCrashPoint, nothing
 from alerting.outbox.enqueue import EDITS, take
-from alerting.outbox.failover import Ways
-from alerting.outbox.outbox_storage import OutboxStorage
+from alerting.outbox.failover import Failover
+from alerting.outbox.ports import Content, DeliveryOutcome, OutboxStorage, Result, SubjectState
 from alerting.outbox.row import DIGEST, METHOD, URGENCY, OutboxRow, Send, State
-from alerting.outbox.row_store import BESIDE, Shelf
-from alerting.outbox.send_queues import Lanes
-from alerting.outbox.sink import DeliveryOutcome, Result
+from alerting.outbox.row_store import ATTACHED, RowStore
+from alerting.outbox.send_queues import SendQueues
 from alerting.outbox.thread import MESSAGE, Thread
 
 PACE: Final = 1.0  # seconds between two messages of one channel: Slack's limit
-APPEAR: Final = 5.0  # seconds: what the receiver still works on gets time to appear before it is looked for
-KEPT: Final = 30 * 86400.0  # seconds: after that nothing repeats a dispatch, edits a message or links to it
-PRUNE: Final = 3600.0  # seconds between two looks for what is long done
+APPEAR: Final = 5.0  # seconds that a message gets to appear before it is searched for
+KEPT: Final = 30 * 86400.0  # seconds after which nothing repeats a dispatch, edits a message or links to it
+PRUNE: Final = 3600.0  # seconds between two clean-ups
 
-_MARKED: Final = (Send.POST, Send.LINE, Send.CHART, Send.FILE)  # what shows twice when it is sent twice
+_NOT_IDEMPOTENT: Final = (Send.POST, Send.LINE, Send.CHART, Send.FILE)  # shows twice when sent twice
 
 
 class Outbox:
-    """Rows on their way to their sinks. Time (epoch seconds) is an argument, ``rng`` spreads retries.
+    """Delivers rows to their sinks. Time (epoch seconds) is an argument.
 
-    - A dispatch that is put twice is one row. A newer state of a subject replaces one that is not out yet;
-      an incident that is over before its page was out is told once, as resolved.
-    - What belongs into a thread waits for its message; a line of a message that never was is dropped. Lines
-      that wait together are one.
-    - At most one message a second and channel. Pages go before edits, lines, files, charts and digests.
-    - What certainly was not posted is tried again for as long as it takes, after what the receiver asked
-      for, or a growing wait with jitter. A wait holds one destination and one kind of call, nothing else.
-    - What may have been posted is marked before it is sent. The sink looks whether it is there before
-      it posts again; where it cannot look, it posts again once.
-    - What its channel refuses for good goes to the channel that takes over, for all that follows; without
-      one it is kept until the next start, as everything is when the token is refused.
+    - A repeated dispatch adds no row. A newer state of a subject replaces an unsent one; an incident that
+      resolves before its page was sent is reported once, as resolved.
+    - Replies and attachments wait for their message; lines of a message that was never sent are dropped.
+      Waiting lines are joined.
+    - At most one message per second and channel. Pages go before edits, lines, files, charts and digests.
+    - What was certainly not posted is retried until it succeeds, after the wait that the receiver asked
+      for, or with exponential backoff. A wait affects one destination and one kind of call.
+    - What may have been posted is marked before it is sent. The sink searches for it before posting
+      again; where it cannot search, it posts again once.
+    - Messages that a channel permanently rejects go to its fallback, as does everything after them;
+      without a fallback they are kept until the next start, as everything is when the token is rejected.
 
     Parameters
     ----------
     storage
-        Where rows survive.
+        Where rows are kept.
     rng
-        Spreads retries.
+        Jitter of retries.
     pace
         Seconds between two messages of one channel; 0 for a terminal.
     fallback
-        By destination: the one that takes over when it refuses for good.
+        By destination: the one that takes over when it rejects messages permanently.
     at
         Called at each crash point, for tests.
     """
@@ -68,43 +66,43 @@ class Outbox:
         self._storage = storage
         self._at = at
         self._backoff = Backoff(rng)
-        self._ways = Ways(fallback)
-        self._lanes = Lanes(pace, frozenset({SLACK} if pace else ()))
-        self._shelf = Shelf(self._lanes, self._ways)
+        self._failover = Failover(fallback)
+        self._queues = SendQueues(pace, frozenset({SLACK} if pace else ()))
+        self._store = RowStore(self._queues, self._failover)
         self._pruned = 0.0
-        self._writing = (
-            asyncio.Lock()
-        )  # what is next is chosen while others write: a row goes once it is durable
+        self._writing = asyncio.Lock()  # a row is sent only once it is durable
 
     # -- putting ----------------------------------------------------------------------------------
 
     async def load(self, now: float) -> dict[str, bytes]:
-        """Take up the rows of an earlier run, and return the parts of the pipeline's state.
+        """Restore the rows of an earlier run, and return the parts of the pipeline's state.
 
-        What was refused is tried again, for the reason may be gone.
+        Rejected rows are retried: the cause may be gone.
         """
         rows, parts = await self._storage.load()
         self._at(DeliveryCrashPoint.LOADED)
         for row in sorted(rows, key=lambda row: row.sequence):
-            self._shelf.take_up(row)
-        for thread in self._shelf.threads():
+            self._store.restore(row)
+        for thread in self._store.threads():
             for row in thread.first():
-                self._lanes.spoke(self._ways.way(row), METHOD[row.send], now)  # the earlier run may just have
-            self._shelf.offer(thread)
+                self._queues.called(
+                    self._failover.target(row), METHOD[row.send], now
+                )  # perhaps called just before the restart
+            self._store.offer(thread)
         await self.prune(now)
         return parts
 
     async def put(
         self, items: Iterable[tuple[Dispatch, Content]], parts: Mapping[str, bytes | None], now: float
     ) -> None:
-        """Make dispatches and the pipeline's state durable in one; a repeated dispatch changes nothing."""
+        """Store dispatches and the pipeline's state in one write; a repeated dispatch changes nothing."""
         async with self._writing:
             changed: dict[str, OutboxRow] = {}
             for dispatch, content in items:
-                if self._ways.knock(dispatch.destination, now):
-                    for thread in self._shelf.threads(self._ways.end(dispatch.destination)):
-                        self._shelf.offer(thread)
-                changed |= {row.id: row for row in take(self._shelf, dispatch, content, now)}
+                if self._failover.probe(dispatch.destination, now):
+                    for thread in self._store.threads(self._failover.effective(dispatch.destination)):
+                        self._store.offer(thread)
+                changed |= {row.id: row for row in take(self._store, dispatch, content, now)}
             if changed or parts:
                 self._at(DeliveryCrashPoint.DECIDED)
                 await self._storage.write(changed.values(), parts)
@@ -113,9 +111,9 @@ class Outbox:
             await self.prune(now)
 
     def known(self, dispatch: Dispatch) -> SubjectState:
-        """Return what is known of a subject and of the one it follows, for the content of a dispatch."""
-        own = self._shelf.find(dispatch.destination, dispatch.subject)
-        former = self._shelf.find(dispatch.destination, dispatch.follows or "")
+        """Return what the content of a dispatch needs to know of its subject and of the one it follows."""
+        own = self._store.find(dispatch.destination, dispatch.subject)
+        former = self._store.find(dispatch.destination, dispatch.follows or "")
         return SubjectState(
             link=None if former is None or former.place is None else former.place.link,
             key="" if own is None else own.key,
@@ -126,11 +124,11 @@ class Outbox:
     def next(self, now: float, group: str | None = None) -> OutboxRow | float | None:
         """Return the row to deliver now, or the seconds until there is one, or None when nothing waits.
 
-        ``group`` is the sink that asks (``alerting.outbox.row.group_of``); any of them when it is absent.
+        ``group`` is the sink that asks (``alerting.outbox.row.group_of``), any of them if absent.
         """
         soonest: float | None = None
-        for each in [group] if group is not None else self._lanes.groups():
-            found = None if each in self._ways.closed else self._lanes.next(each, now)
+        for each in [group] if group is not None else self._queues.groups():
+            found = None if each in self._failover.closed else self._queues.next(each, now)
             if isinstance(found, OutboxRow):
                 return found
             if found is not None:
@@ -138,37 +136,37 @@ class Outbox:
         return soonest
 
     async def begin(self, row: OutboxRow) -> bool:
-        """Mark durably that ``row`` is about to be delivered: a crash from here on leaves it in doubt.
+        """Mark durably that ``row`` is about to be delivered: after a crash from here on it is in doubt.
 
-        False when it is no longer to be delivered: a newer one has replaced it meanwhile.
+        Return False when a newer row has replaced it meanwhile.
         """
         async with self._writing:
             self._at(DeliveryCrashPoint.CHOSEN)
-            if row not in self._lanes:
+            if row not in self._queues:
                 return False
-            self._lanes.drop(row)
-            self._shelf.flying.add(row.id)
-            way = self._ways.way(row)
-            row.place = self._shelf.thread(row).place if row.send is not Send.POST else None
+            self._queues.drop(row)
+            self._store.in_flight.add(row.id)
+            way = self._failover.target(row)
+            row.place = self._store.thread(row).place if row.send is not Send.POST else None
             if row.place is None and row.send is Send.EDIT:
-                _anew(row)
+                _repost(row)
             row.via = way if way != row.destination else None
-            row.home = self._ways.home(way)
-            if row.send in _MARKED and row.group == SLACK:  # other receivers recognise a repeat
+            row.home = self._failover.home(way)
+            if row.send in _NOT_IDEMPOTENT and row.group == SLACK:  # other receivers recognise a repeat
                 marked = row.doubt
                 row.doubt = marked + 1
                 await self._storage.write([row], {})
-                row.doubt = marked  # for the sink, which is asked about the deliveries before this one
+                row.doubt = marked  # the sink needs the count before this delivery
             self._at(DeliveryCrashPoint.MARKED)
             return True
 
     async def settle(self, row: OutboxRow, outcome: DeliveryOutcome, now: float) -> None:
-        """Write down what came of the delivery of ``row``."""
+        """Store the outcome of the delivery of ``row``."""
         async with self._writing:
             self._at(DeliveryCrashPoint.SENT)
-            self._shelf.flying.discard(row.id)
-            thread, way, method = self._shelf.thread(row), self._ways.way(row), METHOD[row.send]
-            self._lanes.spoke(way, method, now)
+            self._store.in_flight.discard(row.id)
+            thread, way, method = self._store.thread(row), self._failover.target(row), METHOD[row.send]
+            self._queues.called(way, method, now)
             row.error = outcome.error
             if outcome.result is Result.SENT:
                 self._backoff.worked(way, method)
@@ -177,135 +175,135 @@ class Outbox:
                 self._failed(row, outcome, thread, now)
                 changed, gone = [row], []
             await self._storage.write(changed, {}, gone)
-            self._shelf.offer(thread)
+            self._store.offer(thread)
             self._at(DeliveryCrashPoint.SETTLED)
 
     async def prune(self, now: float) -> None:
-        """Drop the rows of subjects of which nothing was told for 30 days."""
+        """Drop the rows of subjects without activity for 30 days."""
         async with self._writing:
             self._pruned = now
-            gone = self._shelf.forget(now - KEPT)
+            gone = self._store.forget(now - KEPT)
             if gone:
                 await self._storage.write([], {}, gone)
                 self._at(DeliveryCrashPoint.PRUNED)
 
-    # -- looking ----------------------------------------------------------------------------------
+    # -- inspecting --------------------------------------------------------------------------------
 
     def is_idle(self) -> bool:
-        """Tell whether nothing is on its way."""
-        return self._shelf.is_idle()
+        """Return whether no row waits to be delivered."""
+        return self._store.is_idle()
 
     def waiting(self) -> list[OutboxRow]:
-        """Return the rows that are on their way, oldest first."""
-        return self._shelf.waiting()
+        """Return the rows that wait to be delivered, oldest first."""
+        return self._store.waiting()
 
     def parked(self) -> list[OutboxRow]:
-        """Return the rows that were refused for good, or whose destination was."""
-        return list(self._shelf.parked())
+        """Return the rows that were permanently rejected, or whose destination was."""
+        return list(self._store.parked())
 
     def closed(self) -> dict[str, str]:
-        """Return by destination, or by sink where its token was refused, why nothing goes there."""
-        return dict(self._ways.closed)
+        """Return closed destinations, or sinks whose token was rejected, with the reason."""
+        return dict(self._failover.closed)
 
     def moved(self) -> dict[str, str]:
-        """Return by destination which other one has taken over from it."""
-        return dict(self._ways.moved)
+        """Return destinations with the fallback that has taken over."""
+        return dict(self._failover.moved)
 
-    # -- what came of it --------------------------------------------------------------------------
+    # -- outcomes --------------------------------------------------------------------------
 
     def _sent(
         self, row: OutboxRow, outcome: DeliveryOutcome, thread: Thread, now: float
     ) -> tuple[list[OutboxRow], list[str]]:
-        """Return the rows that change, and the ids of those to drop."""
+        """Return the rows to write, and the ids of those to drop."""
         if outcome.again is not None:
-            known = row.id in self._shelf.again
+            known = row.id in self._store.resent
             row.not_before, row.doubt = now + outcome.again, 0
-            self._shelf.again[row.id] = row
+            self._store.resent[row.id] = row
             return ([] if known else [row]), []
         chart = row.incident if row.send is Send.POST else None
         row.place, row.doubt = outcome.place or row.place, 0
-        self._shelf.finish(row, State.SENT, thread)
+        self._store.finish(row, State.SENT, thread)
         if row.send is Send.LINK:
             thread.done.remove(row)
-            holder = self._shelf.place(thread, row.place)
+            holder = self._store.place(thread, row.place)
             return ([] if holder is None else [holder]), [row.id]
-        self._shelf.remember(row, thread)
+        self._store.remember(row, thread)
         if row.send not in (Send.POST, Send.EDIT):
             return [row], []
         thread.edited = now
         for behind in thread.queues[MESSAGE]:
-            if behind.not_before:  # put while this one was under way
+            if behind.not_before:  # enqueued while this one was being delivered
                 behind.not_before = now + EDITS
         if row.send is not Send.POST or row.urgency == DIGEST or row.group != SLACK:
             return [row], []
-        beside = [self._beside(row, Send.LINK, now)]
+        beside = [self._attachment(row, Send.LINK, now)]
         if chart is not None and chart.primary.trace is not None:
-            beside.insert(0, self._beside(row, Send.CHART, now))
+            beside.insert(0, self._attachment(row, Send.CHART, now))
             beside[0].incident = chart
-        new = [one for one in beside if one.id not in self._shelf.ids]
-        self._shelf.ids.update(one.id for one in new)
-        return [row, *(self._shelf.enqueue(one, thread) for one in new)], []
+        new = [one for one in beside if one.id not in self._store.ids]
+        self._store.ids.update(one.id for one in new)
+        return [row, *(self._store.enqueue(one, thread) for one in new)], []
 
     def _failed(self, row: OutboxRow, outcome: DeliveryOutcome, thread: Thread, now: float) -> None:
-        way, method = self._ways.way(row), METHOD[row.send]
+        way, method = self._failover.target(row), METHOD[row.send]
         match outcome.result:
             case Result.RETRY:
                 asked = outcome.retry_after
                 wait = self._backoff.wait(way, method) if asked is None else asked
-                self._lanes.pause(way, method, now + wait)
+                self._queues.pause(way, method, now + wait)
             case Result.UNKNOWN:
                 row.attempts += 1
-                row.doubt += row.send in _MARKED
+                row.doubt += row.send in _NOT_IDEMPOTENT
                 if row.send is Send.CHART or (row.send is Send.FILE and row.doubt > 1):
-                    self._shelf.park(row, thread)  # a thread with the same chart twice is worse than without
-                self._lanes.pause(way, method, now + max(self._backoff.wait(way, method), APPEAR))
+                    self._store.park(row, thread)  # no chart is better than the same chart twice
+                self._queues.pause(way, method, now + max(self._backoff.wait(way, method), APPEAR))
             case Result.RENDERING if row.message is not None and not row.plain:
                 row.plain, row.doubt = True, 0
             case Result.GONE if row.send is Send.EDIT:
                 thread.place = None
-                _anew(row)
-            case Result.TOKEN if row.send not in BESIDE:
-                self._ways.close_all(row, outcome.error)
-            case Result.ROUTE if row.send not in BESIDE:
+                _repost(row)
+            case Result.TOKEN if row.send not in ATTACHED:
+                self._failover.close_all(row, outcome.error)
+            case Result.ROUTE if row.send not in ATTACHED:
                 self._refused(row, outcome, thread, now)
             case _:
-                self._shelf.park(row, thread)
+                self._store.park(row, thread)
 
     def _refused(self, row: OutboxRow, outcome: DeliveryOutcome, thread: Thread, now: float) -> None:
-        """Its channel takes nothing any more: another one takes over for all that goes there."""
+        """Handle a permanent rejection by the channel: its fallback takes over."""
         written = None if row.place is None else row.place.channel
-        home = self._ways.home(self._ways.way(row)) or written
+        home = self._failover.home(self._failover.target(row)) or written
         if written is not None and written != home:
-            thread.place = None  # only this message is where nothing can be written any more
+            thread.place = None  # only this message can no longer be edited
             if row.send is Send.EDIT:
-                _anew(row)
+                _repost(row)
             return
         self._at(DeliveryCrashPoint.MOVED)
-        if not self._ways.refused(row, outcome.error, now):
+        if not self._failover.refused(row, outcome.error, now):
             return
         row.doubt = 0
-        for other in self._shelf.threads(self._ways.end(row.destination)):
+        for other in self._store.threads(self._failover.effective(row.destination)):
             lost = other.place is not None and other.place.channel == home
             other.place = None if lost else other.place
             for waits in other.open():
-                if waits.id not in self._shelf.flying:
-                    self._lanes.drop(waits)
+                if waits.id not in self._store.in_flight:
+                    self._queues.drop(waits)
                     if lost and waits.send is Send.EDIT:
-                        _anew(waits)
-            self._shelf.offer(other)
+                        _repost(waits)
+            self._store.offer(other)
 
-    def _beside(self, row: OutboxRow, send: Send, now: float) -> OutboxRow:
+    def _attachment(self, row: OutboxRow, send: Send, now: float) -> OutboxRow:
         return OutboxRow(
             id=identify(row.id, send),
             destination=row.destination,
             subject=row.subject,
             send=send,
             urgency=URGENCY[send],
-            sequence=self._shelf.number(),
+            sequence=self._store.number(),
             created=now,
         )
 
 
-def _anew(row: OutboxRow) -> None:
-    """Make an edit a new message: the one to edit is gone."""
+def _repost(row: OutboxRow) -> None:
+    """Turn an edit into a new message: the one to edit no longer exists."""
     row.send, row.urgency, row.place = Send.POST, URGENCY[Send.POST], None

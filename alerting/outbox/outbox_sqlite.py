@@ -1,4 +1,4 @@
-"""The outbox in a SQLite file: a row that was written survives a power cut."""
+"""The outbox in a SQLite file: a written row survives a power cut."""
 
 import asyncio
 import sqlite3
@@ -12,14 +12,14 @@ from alerting.outbox.row import OutboxRow, rows_of
 
 
 class SqliteOutbox:
-    """Rows in one table, the pipeline's state in another, written with ``synchronous=FULL``.
+    """Keeps rows in one table and the pipeline's state in another, written with ``synchronous=FULL``.
 
     Calls block a worker thread, not the loop.
 
     Raises
     ------
     sqlite3.Error
-        When the file cannot be read or written, as on a full disk; nothing of the call is kept then.
+        When the file cannot be read or written, as on a full disk; the call then changes nothing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,11 +43,11 @@ class SqliteOutbox:
         self, rows: Iterable[OutboxRow], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
     ) -> None:
         """Insert or replace rows and parts, drop parts that are None and rows in ``gone``: all or nothing."""
-        encoded = [(row.id, msgspec.msgpack.encode(row)) for row in rows]  # now: rows change
+        encoded = [(row.id, msgspec.msgpack.encode(row)) for row in rows]  # encoded now, because rows change
         await asyncio.to_thread(self._write, encoded, dict(parts), [(each,) for each in gone])
 
     def close(self) -> None:
-        """Close the file; what was written stays."""
+        """Close the file."""
         with self._lock:
             self._connection.close()
 

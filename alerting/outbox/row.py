@@ -1,4 +1,4 @@
-"""A row of the outbox: one message that has to arrive, or did."""
+"""A row of the outbox: one message to deliver, or delivered."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -17,31 +17,31 @@ class Send(StrEnum):
 
     POST = "post"
     EDIT = "edit"
-    LINE = "line"  # into the thread of a message that is out
+    LINE = "line"  # into the thread of a sent message
     CHART = "chart"  # likewise
     FILE = "file"  # likewise
-    LINK = "link"  # nothing to send: ask for the address of a message that is out, for a later one to link
+    LINK = "link"  # sends nothing: fetches the address of a sent message, for a later one to link to
 
 
 class State(StrEnum):
-    """Where a row is on its way."""
+    """The delivery state of a row."""
 
     DUE = "due"
     SENT = "sent"
-    MERGED = "merged"  # another row of the same subject says it
-    PARKED = "parked"  # refused for good; tried again at the next start
+    MERGED = "merged"  # another row of the same subject covers it
+    PARKED = "parked"  # permanently rejected; retried at the next start
 
 
 class SentAs(msgspec.Struct, frozen=True):
-    """Where a message is: the channel's id and the message's timestamp, as Slack names them."""
+    """The address of a sent message: the channel's id and the message's timestamp, in Slack's terms."""
 
     channel: str
     ts: str
-    link: str | None = None  # its address, where it was asked for
+    link: str | None = None  # permalink, when it was requested
 
 
 URGENCY: Final = {Send.POST: 0, Send.EDIT: 1, Send.LINE: 2, Send.FILE: 3, Send.CHART: 3, Send.LINK: 4}
-DIGEST: Final = 5  # the urgency of what can wait
+DIGEST: Final = 5  # the urgency of messages that can wait
 METHOD: Final = {
     Send.POST: "post",
     Send.LINE: "post",
@@ -50,39 +50,37 @@ METHOD: Final = {
     Send.FILE: "file",
     Send.LINK: "link",
 }
-"""What a receiver's limits count: rows of one method at one destination wait together."""
+"""What a receiver's rate limits count: rows of one method at one destination share a queue."""
 
 
 class OutboxRow(msgspec.Struct, kw_only=True, eq=False):
-    """One message for one destination. ``id`` is the dispatch's, so a repeat is recognised."""
+    """One message for one destination. ``id`` derives from the dispatch, so a repeat is recognised."""
 
     id: str
-    destination: str = msgspec.field(name="channel")  # as it was called before there were other sinks
+    destination: str = msgspec.field(name="channel")  # the stored name predates other sinks
     subject: str  # the incident, the flood or the digest: rows of one subject keep their order
     send: Send
     urgency: int
     sequence: int
     created: float  # epoch seconds of wall time
     message: Message | None = None  # None once it is sent
-    body: bytes | None = None  # in its place: what a sink other than Slack posts, or a file
-    incident: Incident | None = None  # what a chart shows
+    body: bytes | None = None  # instead: the body for a sink other than Slack, or a file
+    incident: Incident | None = None  # what the chart shows
     key: str = ""  # what its receiver knows the subject by
     state: State = State.DUE
     not_before: float = 0.0
     attempts: int = 0
-    commands: int = 0  # what people had done about it: their doings do not wait for the pace of edits
-    plain: bool = False  # the blocks were refused: the text goes alone
-    doubt: int = 0  # how often it may have been posted without our knowing: durable before it is sent
-    place: SentAs | None = (
-        None  # of this message once it is out; before, of the message to edit or to reply to
-    )
-    home: str | None = None  # the channel's id, where an earlier message told it
-    via: str | None = None  # the destination that has taken over from its own
+    commands: int = 0  # actions by people that it shows: those are not delayed by the pace of edits
+    plain: bool = False  # the blocks were rejected: send the text alone
+    doubt: int = 0  # how often it may have been posted without confirmation: durable before it is sent
+    place: SentAs | None = None  # of this message once sent; before, of the message to edit or to reply to
+    home: str | None = None  # the channel's id, learnt from an earlier message
+    via: str | None = None  # the fallback destination it goes to
     error: str = ""
 
     @property
     def channel(self) -> str:
-        """The name of the channel it goes to, or of another sink's receiver."""
+        """The name of the channel or receiver it goes to."""
         return Destination.of(self.via or self.destination).name
 
     @property
@@ -92,7 +90,7 @@ class OutboxRow(msgspec.Struct, kw_only=True, eq=False):
 
 
 def group_of(destination: str) -> str:
-    """Return which sink carries what goes there: all channels of Slack have one, each other receiver its own.
+    """Return the sink of a destination: all Slack channels share one, every other receiver has its own.
 
     Examples
     --------
@@ -104,12 +102,12 @@ def group_of(destination: str) -> str:
 
 
 def rows_of(written: Iterable[bytes]) -> list[OutboxRow]:
-    """Read rows as they were written.
+    """Decode stored rows.
 
     Raises
     ------
     detectors.state.state.StateError
-        When one is damaged, or was written by another version.
+        When one is damaged or was written by another version.
     """
     try:
         return [msgspec.msgpack.decode(body, type=OutboxRow) for body in written]

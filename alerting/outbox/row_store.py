@@ -1,44 +1,36 @@
-"""Where rows lie: by subject in the order in which they may go, by id, and by what became of them."""
+"""The row store: rows by subject in sending order, by id, and by delivery state."""
 
 from collections.abc import Iterable, Iterator
 
-from alerting.outbox.failover import Ways
+from alerting.outbox.failover import Failover
 from alerting.outbox.row import OutboxRow, Send, SentAs, State
-from alerting.outbox.send_queues import Lanes
+from alerting.outbox.send_queues import SendQueues
 from alerting.outbox.thread import MESSAGE, Thread
 
-BESIDE = (Send.CHART, Send.FILE, Send.LINK)
+ATTACHED = (Send.CHART, Send.FILE, Send.LINK)
 
 
-class Shelf:
-    """All rows that the outbox knows. What may go is in ``lanes``.
+class RowStore:
+    """All rows of the outbox. Rows ready to be sent are in ``queues``, too; ``failover`` redirects them."""
 
-    Parameters
-    ----------
-    lanes
-        Which row is next.
-    ways
-        Where rows go.
-    """
-
-    def __init__(self, lanes: Lanes, ways: Ways) -> None:
-        self.lanes = lanes
-        self.ways = ways
+    def __init__(self, queues: SendQueues, failover: Failover) -> None:
+        self.queues = queues
+        self.failover = failover
         self.ids: set[str] = set()
-        self.flying: set[str] = set()  # ids of rows under way
-        self.again: dict[str, OutboxRow] = {}  # rows that are out and are sent again from time to time
+        self.in_flight: set[str] = set()  # ids of rows being delivered
+        self.resent: dict[str, OutboxRow] = {}  # sent rows that are repeated from time to time
         self.refused: dict[str, OutboxRow] = {}
         self._threads: dict[tuple[str, str], Thread] = {}  # (destination, subject)
-        self._busy: dict[tuple[str, str], Thread] = {}  # those of them with rows that are not out
+        self._busy: dict[tuple[str, str], Thread] = {}  # those with unsent rows
         self._sequence = 0
 
     def number(self) -> int:
-        """Return the next number in the order of rows."""
+        """Return the next sequence number."""
         self._sequence += 1
         return self._sequence
 
     def find(self, destination: str, subject: str) -> Thread | None:
-        """Return the thread of a subject, None when nothing is known of it."""
+        """Return the thread of a subject, or None if it is unknown."""
         return self._threads.get((destination, subject))
 
     def thread(self, row: OutboxRow) -> Thread:
@@ -47,14 +39,14 @@ class Shelf:
         thread.newest = max(thread.newest, row.created)
         return thread
 
-    def threads(self, end: str | None = None) -> Iterator[Thread]:
-        """Return all threads, or those whose rows end at the destination ``end``."""
+    def threads(self, target: str | None = None) -> Iterator[Thread]:
+        """Return all threads, or those whose rows are sent to ``target``."""
         for (destination, _), thread in self._threads.items():
-            if end is None or self.ways.end(destination) == end:
+            if target is None or self.failover.effective(destination) == target:
                 yield thread
 
-    def take_up(self, row: OutboxRow) -> None:
-        """Put a row of an earlier run where it belongs. What was refused is tried again, but not charts."""
+    def restore(self, row: OutboxRow) -> None:
+        """Restore a row of an earlier run. Rejected rows are retried, except charts."""
         self._sequence = max(self._sequence, row.sequence)
         self.ids.add(row.id)
         thread = self.thread(row)
@@ -64,58 +56,58 @@ class Shelf:
         if row.state in (State.SENT, State.MERGED):
             thread.done.append(row)
             return
-        if row.send in BESIDE and (row.state is State.PARKED or (row.doubt and row.send is Send.CHART)):
+        if row.send in ATTACHED and (row.state is State.PARKED or (row.doubt and row.send is Send.CHART)):
             self.park(row, thread)
             return
         row.state, row.not_before = State.DUE, 0.0
         if not row.doubt:
-            row.via = None  # its own channel may take messages again
+            row.via = None  # its own channel may accept messages again
         self._append(row, thread)
 
     def enqueue(self, row: OutboxRow, thread: Thread) -> OutboxRow:
-        """Put a new row behind those of its kind."""
+        """Append a new row to its queue."""
         self._append(row, thread)
         self.offer(thread)
         return row
 
     def offer(self, thread: Thread) -> None:
-        """Let the first row of each queue go, unless it is under way or refused."""
+        """Release the first row of each queue, unless it is being delivered or was rejected."""
         for row in thread.first():
-            known = row.id in self.flying or row in self.lanes
-            if row.state is State.DUE and not known and not self.ways.is_closed(row):
-                self.lanes.push(row, self.ways.way(row))
+            known = row.id in self.in_flight or row in self.queues
+            if row.state is State.DUE and not known and not self.failover.is_closed(row):
+                self.queues.push(row, self.failover.target(row))
 
     def finish(self, row: OutboxRow, state: State, thread: Thread) -> OutboxRow:
-        """Take a row from where it waits: it is out, or another one says it."""
+        """Remove a row from its queue: it was sent, or another row covers it."""
         row.state, row.message, row.body, row.incident = state, None, None, None
         self._remove(row, thread)
         thread.done.append(row)
         return row
 
     def park(self, row: OutboxRow, thread: Thread) -> None:
-        """Keep a row that was refused for good; a message stays first: a newer state is sent in its place."""
+        """Keep a permanently rejected row. A message keeps its place, so that a newer state replaces it."""
         row.state = State.PARKED
         if thread.queue(row) is not thread.queues[MESSAGE]:
             self._remove(row, thread)
         self.refused[row.id] = row
 
     def revive(self, row: OutboxRow, thread: Thread) -> None:
-        """Let a row that was refused go again: it says something else now."""
+        """Retry a rejected row: its content has changed."""
         row.state = State.DUE
         self.refused.pop(row.id, None)
         self.offer(thread)
 
     def remember(self, row: OutboxRow, thread: Thread) -> None:
-        """Note where the message of a thread is."""
+        """Record the address of a thread's message."""
         if row.send not in (Send.POST, Send.EDIT):
             return
         thread.commands = max(thread.commands, row.commands)
         if row.place is not None:
             thread.place = row.place
-            self.ways.learn(row)
+            self.failover.learn(row)
 
     def place(self, thread: Thread, place: SentAs | None) -> OutboxRow | None:
-        """Note the address of a thread's message; return the row that keeps it."""
+        """Set the address of a thread's message; return the row that stores it."""
         thread.place = place
         for row in reversed(thread.done):
             if row.state is State.SENT and row.send in (Send.POST, Send.EDIT):
@@ -124,11 +116,11 @@ class Shelf:
         return None
 
     def forget(self, before: float) -> list[str]:
-        """Drop the subjects of which nothing was told since ``before``; return the ids of their rows."""
+        """Drop subjects without activity since ``before``; return the ids of their rows."""
         gone: list[str] = []
         for key, thread in list(self._threads.items()):
             rows = [*thread.done, *thread.open()]
-            if thread.newest > before or any(row.id in self.flying for row in rows):
+            if thread.newest > before or any(row.id in self.in_flight for row in rows):
                 continue
             for row in rows:
                 self._remove(row, thread)
@@ -138,26 +130,26 @@ class Shelf:
         return gone
 
     def is_idle(self) -> bool:
-        """Tell whether nothing is on its way."""
+        """Return whether no row waits to be delivered."""
         return not any(self._moving())
 
     def waiting(self) -> list[OutboxRow]:
-        """Return the rows that are on their way, oldest first."""
+        """Return the rows that wait to be delivered, oldest first."""
         return sorted(self._moving(), key=lambda row: row.sequence)
 
     def parked(self) -> Iterable[OutboxRow]:
-        """Return the rows that were refused for good, or whose destination was."""
+        """Return the rows that were permanently rejected, or whose destination was."""
         yield from self.refused.values()
-        yield from (row for row in self._due() if self.ways.is_closed(row))
+        yield from (row for row in self._due() if self.failover.is_closed(row))
 
     def _moving(self) -> Iterator[OutboxRow]:
-        return (row for row in self._due() if not self.ways.is_closed(row) and row.id not in self.again)
+        return (row for row in self._due() if not self.failover.is_closed(row) and row.id not in self.resent)
 
     def _due(self) -> Iterator[OutboxRow]:
         for thread in self._busy.values():
             first = next(iter(thread.queues[MESSAGE]), None)
             if thread.place is None and (first is None or first.state is State.PARKED):
-                continue  # without a message there is nothing to go under
+                continue  # replies and attachments need a message
             yield from (row for row in thread.open() if row.state is State.DUE)
 
     def _append(self, row: OutboxRow, thread: Thread) -> None:
@@ -169,6 +161,6 @@ class Shelf:
             thread.queue(row).remove(row)
             if not thread.open():
                 self._busy.pop((row.destination, row.subject), None)
-        self.lanes.drop(row)
+        self.queues.drop(row)
         self.refused.pop(row.id, None)
-        self.again.pop(row.id, None)
+        self.resent.pop(row.id, None)

@@ -1,4 +1,4 @@
-"""Which row is next: a heap for each destination and method, so that ten thousand rows cost what ten do."""
+"""Send queues: a heap per destination and method, so that ten thousand rows cost no more than ten."""
 
 from heapq import heappop, heappush
 from typing import Final
@@ -10,16 +10,16 @@ SPACING: Final = {"edit": 1.2, "file": 0.6, "link": 1.2}
 """Seconds between two calls of one method: ``chat.update`` has Slack's tier 3 (50 a minute and workspace),
 ``files.getUploadURLExternal`` tier 4 (100). ``chat.postMessage`` is limited by channel, not here."""
 
-SPOKEN: Final = frozenset({"post", "file"})  # methods after which there is one more message in the channel
+_POSTING: Final = frozenset({"post", "file"})  # methods that add a message to the channel
 
 ELSEWHERE: Final = 0.05
-"""Seconds between two calls of a receiver that is no chat: programs read faster than people. An Alertmanager
-gets each alert of a flood, as it groups them itself."""
+"""Seconds between two calls of a receiver that is not a chat: programs read faster than people. An
+Alertmanager gets each alert of a flood, because it does the grouping itself."""
 
 _NEVER: Final = float("-inf")
 
 
-class _Lane:
+class _SendQueue:
     """The rows of one method at one destination."""
 
     def __init__(self) -> None:
@@ -27,8 +27,8 @@ class _Lane:
         self.ready: list[tuple[int, int, int, OutboxRow]] = []  # (urgency, sequence, ticket, row)
 
 
-class Lanes:
-    """Rows that may go, by destination and method. Time (epoch seconds) is an argument.
+class SendQueues:
+    """Rows ready to send, by destination and method. Time (epoch seconds) is an argument.
 
     Parameters
     ----------
@@ -41,38 +41,38 @@ class Lanes:
     def __init__(self, pace: float, spaced: frozenset[str]) -> None:
         self._pace = pace
         self._spaced = spaced
-        self._lanes: dict[str, dict[tuple[str, str], _Lane]] = {}  # by group
-        self._tickets: dict[str, int] = {}  # id of a row → its valid entry: older ones are dropped when met
-        self._spoken: dict[str, float] = {}
+        self._queues: dict[str, dict[tuple[str, str], _SendQueue]] = {}  # by group
+        self._tickets: dict[str, int] = {}  # id of a row → its valid entry; older entries are skipped
+        self._posted: dict[str, float] = {}
         self._called: dict[tuple[str, str], float] = {}  # (group, method)
         self._paused: dict[tuple[str, str], float] = {}  # (destination, method) → until
         self._ticket = 0
 
     @property
     def paced(self) -> bool:
-        """Whether people get what comes one by one; a terminal shows all there is."""
+        """Whether messages are paced; a terminal shows all at once."""
         return self._pace > 0
 
     def __contains__(self, row: OutboxRow) -> bool:
         return row.id in self._tickets
 
     def push(self, row: OutboxRow, destination: str) -> None:
-        """Let ``row`` go to ``destination`` from its ``not_before`` on."""
+        """Queue ``row`` for ``destination``, not before its ``not_before``."""
         self._ticket += 1
         self._tickets[row.id] = self._ticket
-        lane = self._lanes.setdefault(group_of(destination), {}).setdefault(
-            (destination, METHOD[row.send]), _Lane()
+        queue = self._queues.setdefault(group_of(destination), {}).setdefault(
+            (destination, METHOD[row.send]), _SendQueue()
         )
-        heappush(lane.later, (row.not_before, self._ticket, row))
+        heappush(queue.later, (row.not_before, self._ticket, row))
 
     def drop(self, row: OutboxRow) -> None:
-        """Take ``row`` out."""
+        """Remove ``row``."""
         self._tickets.pop(row.id, None)
 
-    def spoke(self, destination: str, method: str, now: float) -> None:
-        """Note that ``destination`` has just been called."""
-        if method in SPOKEN:
-            self._spoken[destination] = now
+    def called(self, destination: str, method: str, now: float) -> None:
+        """Record a call of ``destination``."""
+        if method in _POSTING:
+            self._posted[destination] = now
         self._called[group_of(destination), method] = now
 
     def pause(self, destination: str, method: str, until: float) -> None:
@@ -81,41 +81,41 @@ class Lanes:
 
     def groups(self) -> list[str]:
         """Return the sinks that have ever had a row."""
-        return list(self._lanes)
+        return list(self._queues)
 
     def next(self, group: str, now: float) -> OutboxRow | float | None:
         """Return the row to deliver now, or the seconds until there is one, or None when none waits."""
         best: tuple[int, int, OutboxRow] | None = None
         soonest: float | None = None
         pace = self._pace if group == SLACK else min(self._pace, ELSEWHERE)
-        for (destination, method), lane in self._lanes.get(group, {}).items():
-            self._ripen(lane, now)
-            if not lane.ready and not lane.later:
+        for (destination, method), queue in self._queues.get(group, {}).items():
+            self._ripen(queue, now)
+            if not queue.ready and not queue.later:
                 continue
             at = max(
-                now if lane.ready else lane.later[0][0],
-                self._spoken.get(destination, _NEVER) + pace if method in SPOKEN else _NEVER,
+                now if queue.ready else queue.later[0][0],
+                self._posted.get(destination, _NEVER) + pace if method in _POSTING else _NEVER,
                 self._paused.get((destination, method), 0.0),
             )
             if group in self._spaced:
                 at = max(at, self._called.get((group, method), _NEVER) + SPACING.get(method, 0.0))
             if at > now:
                 soonest = at if soonest is None else min(soonest, at)
-            elif lane.ready:
-                urgency, sequence, _, row = lane.ready[0]
+            elif queue.ready:
+                urgency, sequence, _, row = queue.ready[0]
                 if best is None or (urgency, sequence) < best[:2]:
                     best = urgency, sequence, row
         if best is not None:
             return best[2]
         return None if soonest is None else soonest - now
 
-    def _ripen(self, lane: _Lane, now: float) -> None:
-        while lane.later and (lane.later[0][0] <= now or not self._valid(*lane.later[0][1:])):
-            _, ticket, row = heappop(lane.later)
+    def _ripen(self, queue: _SendQueue, now: float) -> None:
+        while queue.later and (queue.later[0][0] <= now or not self._valid(*queue.later[0][1:])):
+            _, ticket, row = heappop(queue.later)
             if self._valid(ticket, row):
-                heappush(lane.ready, (row.urgency, row.sequence, ticket, row))
-        while lane.ready and not self._valid(*lane.ready[0][2:]):
-            heappop(lane.ready)
+                heappush(queue.ready, (row.urgency, row.sequence, ticket, row))
+        while queue.ready and not self._valid(*queue.ready[0][2:]):
+            heappop(queue.ready)
 
     def _valid(self, ticket: int, row: OutboxRow) -> bool:
         return self._tickets.get(row.id) == ticket

@@ -14,9 +14,8 @@ from typing import Final
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.incident import Incident
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
-from alerting.outbox.content import Content, SubjectState
+from alerting.outbox.ports import Content, DeliveryOutcome, Result, SubjectState
 from alerting.outbox.row import OutboxRow, SentAs
-from alerting.outbox.sink import DeliveryOutcome, Result
 from alerting.sinks.http_outcome import rfc3339
 from alerting.sinks.http_sink import TIMEOUT, HttpSink
 from alerting.words.locales import ENGLISH

@@ -8,7 +8,7 @@ from typing import Final
 
 import aiohttp
 
-from alerting.outbox.sink import DeliveryOutcome, Result
+from alerting.outbox.ports import DeliveryOutcome, Result
 
 LONGEST: Final = 3600.0  # seconds that a receiver may ask us to wait
 

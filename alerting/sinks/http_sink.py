@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
+from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, SentAs
-from alerting.outbox.sink import DeliveryOutcome, Result
 from alerting.sinks.connection import Connected
 from alerting.sinks.http_outcome import outcome_of_failure, outcome_of_status
 

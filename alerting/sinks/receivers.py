@@ -7,7 +7,7 @@ from msgspec import structs
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.messages.message import Message
-from alerting.outbox.content import Content, SubjectState
+from alerting.outbox.ports import Content, SubjectState
 from alerting.sinks.flood_file import flood_file
 
 Render = Callable[[Dispatch, str | None], Message]

@@ -13,8 +13,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from alerting.incidents.incident import Incident
+from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Send, SentAs
-from alerting.outbox.sink import DeliveryOutcome, Result
 from alerting.sinks.connection import Connected
 from alerting.sinks.slack_errors import outcome_of, sendable
 from alerting.words.locales import ENGLISH

@@ -9,7 +9,7 @@ from typing import Final
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from alerting.outbox.sink import DeliveryOutcome, Result
+from alerting.outbox.ports import DeliveryOutcome, Result
 
 TOO_MANY: Final = 429
 UNAVAILABLE: Final = 503

@@ -14,8 +14,8 @@ from rich.text import Text
 from alerting.incidents.incident import Incident
 from alerting.messages.message import Block, Message
 from alerting.messages.mrkdwn_runs import runs
+from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Send, SentAs
-from alerting.outbox.sink import DeliveryOutcome, Result
 from alerting.sinks.curve import curve
 from alerting.words import numbers
 from alerting.words.locales import ENGLISH

@@ -15,7 +15,7 @@ from typing import Final
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
-from alerting.outbox.content import Content, SubjectState
+from alerting.outbox.ports import Content, SubjectState
 from alerting.outbox.row import OutboxRow
 from alerting.sinks.http_outcome import rfc3339
 from alerting.sinks.http_sink import TIMEOUT, HttpSink

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from alerting.outbox.sink import Result
+from alerting.outbox.ports import Result
 from alerting.sinks.slack_errors import outcome_of
 from config.settings import Settings
 from streams.check.checked import Check

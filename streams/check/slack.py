@@ -9,7 +9,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from alerting.commands.destination import SLACK, Destination
-from alerting.outbox.sink import Result
+from alerting.outbox.ports import Result
 from alerting.sinks.slack_errors import outcome_of
 from config.settings import Settings
 from streams.check.checked import Check

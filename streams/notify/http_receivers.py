@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from alerting.commands.destination import ALERTMANAGER, WEBHOOK, Destination
 from alerting.messages.console_links import LinkMaker
+from alerting.outbox.ports import DeliveryOutcome, Receiver, Result
 from alerting.outbox.row import OutboxRow
-from alerting.outbox.sink import DeliveryOutcome, Receiver, Result
 from alerting.sinks.alertmanager import AlertmanagerSink, in_alerts
 from alerting.sinks.http_sink import HttpSink
 from alerting.sinks.webhook import WebhookSink, in_json, signing_key

@@ -14,8 +14,7 @@ from alerting.commands.destination import SLACK, Destination
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import PACE, Outbox
-from alerting.outbox.outbox_storage import OutboxStorage
-from alerting.outbox.sink import Receiver, Sink
+from alerting.outbox.ports import OutboxStorage, Receiver, Sink
 from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.receivers import in_messages
 from alerting.sinks.slack import SlackSink
@@ -75,7 +74,7 @@ async def messenger(
             outbox,
             receivers,
             pipeline or Pipeline(settings),
-            told=lambda result, destination: counted.deliveries.labels(destination, result).inc(),
+            delivered=lambda result, destination: counted.deliveries.labels(destination, result).inc(),
         )
         yield courier, outbox
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from alerting.outbox.sink import Result
+from alerting.outbox.ports import Result
 from alerting.sinks.slack import SlackSink
 from config.settings import SlackSettings
 

@@ -10,7 +10,7 @@ import structlog
 from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
 from slack_sdk.web.async_client import AsyncWebClient
 
-from alerting.outbox.sink import Result
+from alerting.outbox.ports import Result
 from alerting.sinks.slack_errors import outcome_of, sendable
 from streams.notify.slack_http import InteractionReceiver
 

@@ -11,8 +11,8 @@ from alerting.commands.destination import SLACK, Destination
 from alerting.incidents.notice import Action, Notice, NoticeReason
 from alerting.messages.message import SECTION, Message
 from alerting.messages.render import Renderer
+from alerting.outbox.ports import DeliveryOutcome, Result, Sink
 from alerting.outbox.row import OutboxRow, Send
-from alerting.outbox.sink import DeliveryOutcome, Result, Sink
 from alerting.sinks.slack import SlackSink
 from alerting.words.locales import phrases_of
 from alerting.words.mrkdwn import escape

@@ -14,8 +14,8 @@ from alerting.outbox.courier import Courier
 from alerting.outbox.crash_points import DeliveryCrashPoint, nothing
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
+from alerting.outbox.ports import Receiver
 from alerting.outbox.row import OutboxRow
-from alerting.outbox.sink import Receiver
 from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.receivers import in_messages
 from alerting.sinks.slack import SlackSink
@@ -129,7 +129,7 @@ class Desk:
             {"slack": Receiver(self.sink, in_messages(render)), **self.others},
             Pipeline(settings),
             clock=clock,
-            told=lambda what, where: self.told.append((what, where)),
+            delivered=lambda what, where: self.told.append((what, where)),
         )
         self.task: asyncio.Task[None] | None = None
 

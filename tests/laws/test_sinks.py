@@ -11,9 +11,8 @@ from aiohttp import ClientConnectionError
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import identify
-from alerting.outbox.content import Content, SubjectState
+from alerting.outbox.ports import Content, DeliveryOutcome, Result, Sink, SubjectState
 from alerting.outbox.row import OutboxRow, Send
-from alerting.outbox.sink import DeliveryOutcome, Result, Sink
 from alerting.sinks.alertmanager import AlertmanagerSink, in_alerts
 from alerting.sinks.http_outcome import outcome_of_failure
 from alerting.sinks.receivers import in_messages

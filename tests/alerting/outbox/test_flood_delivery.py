@@ -10,10 +10,9 @@ from msgspec.structs import replace
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.incidents import Incidents
 from alerting.messages.message import Message
-from alerting.outbox.content import Content
 from alerting.outbox.outbox import Outbox
+from alerting.outbox.ports import Content, DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, SentAs
-from alerting.outbox.sink import DeliveryOutcome, Result
 from alerting.sinks.flood_file import flood_file
 from tests.alerting.desk import SETTINGS, Desk, FakeClock, Memory
 from tests.alerting.given import T0, finding, incident, scope, table_finding, told

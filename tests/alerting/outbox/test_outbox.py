@@ -11,11 +11,10 @@ from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action, Notice, identify
 from alerting.messages.message import Message
-from alerting.outbox.content import Content
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
+from alerting.outbox.ports import Content, DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Send, SentAs, State
-from alerting.outbox.sink import DeliveryOutcome, Result
 from config.settings import Settings
 from tests.alerting.desk import Memory
 from tests.alerting.given import T0, ended, growth_finding, scope, table_finding

@@ -15,7 +15,7 @@ from alerting.incidents.notice import Notice, identify
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
-from alerting.outbox.sink import Receiver
+from alerting.outbox.ports import Receiver
 from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.receivers import in_messages
 from alerting.sinks.slack import SlackSink

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from alerting.incidents.incidents import Incidents
 from alerting.outbox.outbox_sqlite import SqliteOutbox
-from alerting.outbox.sink import Receiver
+from alerting.outbox.ports import Receiver
 from alerting.sinks.alertmanager import AGAIN, AlertmanagerSink, in_alerts
 from alerting.sinks.webhook import WebhookSink, in_json
 from config.links import Links

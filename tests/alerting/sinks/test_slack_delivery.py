@@ -18,8 +18,8 @@ from alerting.incidents.notice import Notice
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
+from alerting.outbox.ports import Receiver
 from alerting.outbox.row import OutboxRow, State
-from alerting.outbox.sink import Receiver
 from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.receivers import in_messages
 from alerting.sinks.slack import SlackSink

@@ -11,7 +11,7 @@ from rich.console import Console
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
-from alerting.outbox.sink import Receiver
+from alerting.outbox.ports import Receiver
 from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.curve import curve
 from alerting.sinks.receivers import in_messages

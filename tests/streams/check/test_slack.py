@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerting.outbox.sink import Result
+from alerting.outbox.ports import Result
 from alerting.sinks.slack import SlackSink
 from config.settings import Settings
 from streams.check.checked import Check

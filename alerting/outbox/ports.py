@@ -1,0 +1,80 @@
+"""What the outbox needs from the outside: somewhere to keep rows, and sinks that deliver them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from alerting.commands.dispatch import Dispatch
+from alerting.incidents.incident import Incident
+from alerting.messages.message import Message
+from alerting.outbox.row import OutboxRow, SentAs
+
+
+class OutboxStorage(Protocol):
+    """Keeps rows and the pipeline's state: a SQLite file or a Kafka topic.
+
+    What ``write`` is given is durable when it returns, all of it or nothing.
+    """
+
+    async def load(self) -> tuple[list[OutboxRow], dict[str, bytes]]:
+        """Return all rows, and the parts of the pipeline's state by name."""
+
+    async def write(
+        self, rows: Iterable[OutboxRow], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
+    ) -> None:
+        """Insert or replace rows and parts; drop parts that are None and rows whose ids are in ``gone``."""
+
+
+class Content(NamedTuple):
+    """What a dispatch becomes for one sink: a message in blocks, or bytes to post."""
+
+    message: Message | None = None
+    body: bytes | None = None
+    chart: Incident | None = None  # drawn into the thread of a new message
+    key: str = ""  # identifies the subject to its receiver
+
+
+class SubjectState(NamedTuple):
+    """What the content of a dispatch needs to know from the outbox."""
+
+    link: str | None = None  # address of the message that this one follows
+    key: str = ""  # of the first content of the same subject
+
+
+class Result(StrEnum):
+    """The result of a delivery, by what may be done next (details in ``sinks/slack_errors.py``)."""
+
+    SENT = "sent"
+    RETRY = "retry"  # certainly not posted: try again later
+    UNKNOWN = "unknown"  # may have been posted
+    TOKEN = "token"  # noqa: S105  the token is rejected, whatever is sent
+    ROUTE = "route"  # this channel is rejected
+    RENDERING = "rendering"  # these blocks are rejected
+    GONE = "gone"  # the message to edit no longer exists
+    REFUSED = "refused"  # rejected for an unknown reason: never retried
+
+
+class DeliveryOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of one delivery."""
+
+    result: Result
+    place: SentAs | None = None
+    retry_after: float | None = None  # seconds, requested by the receiver
+    again: float | None = None  # seconds after which the receiver forgets it unless it is sent again
+    error: str = ""
+
+
+class Sink(Protocol):
+    """Takes one row at a time. A sink neither retries nor raises: it returns the outcome."""
+
+    async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
+        """Deliver one row: post, edit, or add to a thread, as ``row.send`` says."""
+
+
+class Receiver(NamedTuple):
+    """A sink, and what makes the content for it: None when there is nothing to send."""
+
+    sink: Sink
+    content: Callable[[Dispatch, SubjectState], Content | None]
