@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.explain.graph_walk import Ranked, walk
-from detectors.explain.node_excess import Behaviour, Walked
+from detectors.explain.node_excess import Behaviour, Signal
 
 SHOWN = 3
 Column = tuple[str, str, str]  # node, metric, statistic
@@ -72,9 +72,9 @@ def behaviours(metrics: Metrics, statistic: str) -> dict[str, Behaviour]:
 def rank(graph: dict[str, list[str]], normal: Metrics, issue: Path) -> tuple[str, list[Ranked]]:
     """Return the target's metric and the nodes of the graph, best explanation first."""
     target = json.loads((issue / "target.json").read_text(encoding="utf-8"))["target"]
-    walked = Walked.LATENCY if target["metric"] == "latency" else Walked.ERRORS
+    signal = Signal.LATENCY if target["metric"] == "latency" else Signal.ERRORS
     before, during = (behaviours(one, target["agg"]) for one in (normal, read_metrics(issue)))
-    return target["metric"], walk(graph, before, during, target["node"], walked)
+    return target["metric"], walk(graph, before, during, target["node"], signal)
 
 
 def main() -> int:

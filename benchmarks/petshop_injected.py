@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from petshop import SHOWN, behaviours, read_graph, read_metrics
 
 from detectors.explain.graph_walk import walk
-from detectors.explain.node_excess import Behaviour, Walked, excess, stands_out
+from detectors.explain.node_excess import Behaviour, Signal, excess, stands_out
 
 Floats = NDArray[np.float64]
 WINDOWS = 5
@@ -105,11 +105,11 @@ def main() -> int:
                 for run in range(runs):
                     draw = np.random.default_rng([number, at, run])
                     during = scenario.incident(draw, node, kind)
-                    walked = Walked.LATENCY if kind == "slow" else Walked.ERRORS
-                    seen = excess(scenario.normal[scenario.symptom], during[scenario.symptom], walked)
+                    signal = Signal.LATENCY if kind == "slow" else Signal.ERRORS
+                    seen = excess(scenario.normal[scenario.symptom], during[scenario.symptom], signal)
                     if seen is None or not stands_out(seen.values, seen.deviation):
                         continue
-                    ranked = walk(scenario.graph, scenario.normal, during, scenario.symptom, walked)
+                    ranked = walk(scenario.graph, scenario.normal, during, scenario.symptom, signal)
                     place = [one.node for one in ranked].index(node)
                     places += Counter(all=1, first=place == 0, of_three=place < SHOWN)
             if places["all"]:

@@ -464,7 +464,7 @@ class Incidents:
         growing = [case for case in self._live.values() if case.direction == GROWTH and case.resolved is None]
         for case in growing:
             case.alerted = at if case.alerted is None else case.alerted
-        standings = self._ranking.tell()
+        standings = self._ranking.report()
         if growing or self._hottest.changed or standings:
             incidents = sorted((case.incident() for case in growing), key=_soonest)
             yield Notice(
@@ -473,7 +473,7 @@ class Incidents:
                 at=at,
                 reason=NoticeReason.DAILY,
                 incidents=incidents,
-                hottest=self._hottest.tell(),
+                hottest=self._hottest.report(),
                 standings=standings,
             )
 

@@ -1,10 +1,10 @@
-"""Who carries an excess: it is divided over the sources of one kind, exactly.
+"""Attribution: divides an excess exactly over the sources of one kind.
 
 The excess of a source is split into *more calls* and *more per call* symmetrically: with c calls and u
-units a call, ``c1 u1 - c0 u0 = (c1 - c0) (u0 + u1) / 2 + (u1 - u0) (c0 + c1) / 2``. This is the Shapley
-value of the two causes (Shapley 1953): exact, and it does not hang on which of them is changed first.
-The form that changes calls first would charge the whole interaction to the heavier calls. Where the two
-went different ways, the one that made the excess is charged with what is left of it.
+units per call, ``c1 u1 - c0 u0 = (c1 - c0) (u0 + u1) / 2 + (u1 - u0) (c0 + c1) / 2``. This is the Shapley
+value of the two causes (Shapley 1953), exact and independent of which one is changed first: changing calls
+first would attribute the whole interaction to the price. Where the two moved in opposite directions, the one
+in the direction of the excess gets all of it.
 """
 
 import math
@@ -20,19 +20,19 @@ from detectors.model.scope import CLIENT, TENANT, Scope
 Floats = NDArray[np.float64]
 
 LEAST_SUSPECT_SHARE: Final = 0.5
-"""Part of the excess a client version or tenant must carry to be named."""
+"""Part of the excess that a client version or tenant must carry to be named."""
 
 STANDS_OUT: Final = 0.2
-"""By so much its part of the excess must exceed its part of what is usual."""
+"""How much its part of the excess must exceed its usual part."""
 
 SURE: Final = 3.0
-"""Standard errors by which its part must be another than usual: a handful of calls is anybody's."""
+"""Standard errors by which its part must differ from the usual: a handful of calls proves nothing."""
 
 OWN_LEVEL: Final = 0.25
-"""Part of what befell the target, in logarithms, that must show in the sources' own expectation."""
+"""Part of the target's change, in logarithms, that its sources must show against their own expectation."""
 
 LARGEST_RATIO: Final = 20.0
-"""What rose by more, or fell to less than its inverse, is as clear as this."""
+"""Larger rises and falls count as this."""
 
 
 def attribute(
@@ -49,22 +49,20 @@ def attribute(
     Parameters
     ----------
     observed, expected : (k,) array_like
-        What each source brought over the interval, and what it was expected to; not negative. What is
-        not finite counts as 0.
+        Amount of each source over the interval; not negative. Values that are not finite count as 0.
     calls_observed, calls_expected : (k,) array_like
-        Calls of each source over the interval. For a measure that counts calls, the same arrays again:
-        there is no more per call then.
+        Calls of each source over the interval. For a measure that counts calls, the same arrays again;
+        nothing is then *more per call*.
     scopes : Sequence[Scope]
         The k sources, all of one kind.
     seconds : float
-        Length of the interval, for the rates in the answer.
+        Length of the interval, for the rates returned.
 
     Returns
     -------
     list[Share]
-        Largest share first, equal ones by name. The shares add up to 1, and ``more_calls`` and
-        ``more_per_call`` to each share, neither of them of another sign than it. Empty when the sources
-        together have no excess at all.
+        Largest share first, ties by name. The shares add up to 1, and ``more_calls`` and
+        ``more_per_call`` to each share, with its sign. Empty if the sources together have no excess.
 
     Examples
     --------
@@ -77,21 +75,21 @@ def attribute(
         for values in (observed, expected, calls_observed, calls_expected)
     )
     if not now.shape == then.shape == calls_now.shape == calls_then.shape == (len(scopes),):
-        raise ValueError(f"give one value a source: {len(scopes)} scopes, {now.shape} observed")
+        raise ValueError(f"pass one value per source: {len(scopes)} scopes, {now.shape} observed")
     excess = now - then
     whole = float(excess.sum())
     if not scopes or abs(whole) <= 1e-9 * float(np.abs(now).sum() + np.abs(then).sum()):
         return []
     with np.errstate(divide="ignore", invalid="ignore"):
         each_now, each_then = now / calls_now, then / calls_then
-    # a source that had no calls costs a call what it costs when it has some
+    # without calls, the price of a call is what it is at the other time
     each_now = np.where(calls_now > 0, each_now, np.where(calls_then > 0, each_then, 0.0))
     each_then = np.where(calls_then > 0, each_then, each_now)
     by_calls = (calls_now - calls_then) * (each_now + each_then) / 2
-    # one call less and a higher price are a higher price; more than all of it cannot be anything's part
+    # opposite directions: one cause gets all, since no part can exceed the whole
     opposed = by_calls * (excess - by_calls) < 0
     by_calls = np.where(opposed, np.where(by_calls * excess > 0, excess, 0.0), by_calls)
-    # units without any call (an estimate of 0 calls) are left to the price
+    # units without calls (an estimate of 0 calls) go to the price
     by_price = excess - by_calls
     shares = [
         Share(
@@ -108,12 +106,11 @@ def attribute(
 
 
 def level_for(ratio: float, observed: Floats, expected: Floats) -> float:
-    """Return by what to multiply what was expected of the sources, so that together they explain a finding.
+    """Return the factor for what was expected of the sources, so that together they explain a finding.
 
-    What is expected of sources rests on fewer calls than what is expected of their target, and knows of no
-    planned event. Where they together hardly went the way of the target, or the other way, an excess
-    would be left that is nothing but noise: their level is then taken from the target, which went to
-    ``ratio`` times what was expected.
+    Expectations of sources are based on fewer calls than that of their target, and do not include planned
+    events. Where the sources together hardly moved with the target, or in the other direction, their excess
+    is mere noise: their level is then taken from the target, which went to ``ratio`` times the expected.
 
     Examples
     --------
@@ -125,25 +122,25 @@ def level_for(ratio: float, observed: Floats, expected: Floats) -> float:
     now, then = float(observed.sum()), float(expected.sum())
     if now <= 0 or then <= 0 or ratio == 1:
         return 1.0
-    asked = math.log(min(max(ratio, 1 / LARGEST_RATIO), LARGEST_RATIO))
+    wanted = math.log(min(max(ratio, 1 / LARGEST_RATIO), LARGEST_RATIO))
     own = math.log(now) - math.log(then)
-    return 1.0 if own / asked >= OWN_LEVEL else now / then * math.exp(-asked)
+    return 1.0 if own / wanted >= OWN_LEVEL else now / then * math.exp(-wanted)
 
 
 def suspects(shares: Sequence[Share], usual: Mapping[Scope, float], events: float) -> list[Share]:
-    """Return the client versions and tenants that carry the excess and stand out by it.
+    """Return the client versions and tenants that carry the excess and stand out.
 
-    A large client carries a large part of everything; it is suspect only when its part of the excess is
-    clearly larger than its usual part, and when its part of all that came is surely another than that.
+    A large client carries a large part of everything. It is suspect only if its part of the excess is clearly
+    larger than its usual part, and if its part of the whole surely differs from the usual one.
 
     Parameters
     ----------
     shares
-        All those of one kind.
+        All shares of one kind.
     usual
-        Which part of everything each of them usually is.
+        The usual part of each of them.
     events
-        How many calls or errors ``shares`` were made of: with few of them, parts are chance.
+        Calls or errors behind ``shares``: with few of them, parts are chance.
     """
     whole = sum(share.observed for share in shares)
     found = []

@@ -1,13 +1,13 @@
-"""What lies behind a finding of latency or errors, among the findings of its incident.
+"""Causes of a finding of latency or errors, among the findings of its incident.
 
-A live finding knows its own scope and what calls it; tables and functions are judged in different shards. So
-the graph is put together where findings meet, from the findings themselves, and walked as in ``graph_walk``:
-slowness in time per second (excess per call times calls), failures in failures per second. A scope that
-is not off by itself has no finding and explains nothing.
+A live finding knows its scope and its callers, but tables and functions are judged in different shards. So
+the graph is assembled where findings meet, from the findings themselves, and walked as in ``graph_walk``:
+latency in time per second (excess per call times calls), errors in failures per second. A scope without a
+deviation has no finding and explains nothing.
 
-Two things differ from a walk over series. The calls from each caller are known, so that a callee that many
-call explains to each of them its own part only. And a live latency is a p95, whose excess stands in for the
-mean's: where few calls are slow it is too large at caller and callee alike, and parts are fractions.
+Two things differ from a walk over series. The calls from each caller are known, so that a callee explains to
+each of its callers only their part. And a live latency is a p95, whose excess stands in for that of the mean:
+where few calls are slow it is too large at caller and callee alike, which cancels out in fractions.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,18 +22,18 @@ from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, SERVICE, TABLE, Scope
 
 LEAST: Final = 0.1
-"""Part of a finding that a cause explains at least: less is nothing to follow."""
+"""Least part of a finding that a cause explains."""
 
 MOST: Final = 3
-"""Causes that a finding names."""
+"""Most causes that a finding names."""
 
 WALKED: Final = 100
-"""Findings of one incident that are walked, those with the largest excess; the rest are echoes of them."""
+"""Findings of one incident that are walked, largest excess first; the rest are echoes of them."""
 
 _SLOW: Final = frozenset({Measure.LATENCY, Measure.LATENCY_CODE})  # code waits for the tables it calls
 _FAILURES: Final = frozenset({Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL, Measure.THROTTLES})
 _MADE_OF: Final = {SERVICE: FUNCTION, ACCOUNT: SERVICE}
-"""A service is made up of its functions, an account of its services: their excess is a part of its own."""
+"""A service consists of its functions, an account of its services: their excess is a part of its own."""
 
 
 def causes(findings: Iterable[Finding]) -> dict[str, list[Cause]]:
@@ -42,13 +42,13 @@ def causes(findings: Iterable[Finding]) -> dict[str, list[Cause]]:
     Parameters
     ----------
     findings
-        Those of one incident; others than rises of latency, errors and throttles are not walked.
+        Those of one incident; only rises of latency, errors and throttles are walked.
 
     Returns
     -------
     dict
-        For the id of each finding that others explain: what explains it, largest part first. Equal inputs
-        in any order give equal answers.
+        The causes of each finding that others explain, by its id, largest part first. The order of
+        ``findings`` does not matter.
     """
     rises = [one for one in findings if is_walked(one)]
     slow = [one for one in rises if one.measure in _SLOW]
@@ -56,7 +56,7 @@ def causes(findings: Iterable[Finding]) -> dict[str, list[Cause]]:
 
 
 def is_walked(finding: Finding) -> bool:
-    """Tell whether a finding is a rise of latency, errors or throttles at a scope."""
+    """Return whether a finding is a rise of latency, errors or throttles at a scope."""
     rises = finding.scope is not None and finding.observed > finding.expected
     return rises and finding.measure in _SLOW | _FAILURES
 
@@ -82,15 +82,15 @@ def _walk(findings: list[Finding]) -> dict[str, list[Cause]]:
 
 
 def _explained(nodes: list[Finding]) -> NDArray[np.float64]:
-    """Return which part of the excess at each finding (row) each other one (column) explains."""
+    """Return the part of the excess of each finding (row) that each other one (column) explains."""
     seen_calls = _seen_calls(nodes)
     whole = np.array([_amount(one, seen_calls) for one in nodes])
     parts = np.zeros((len(nodes), len(nodes)))
     for above, below, amount in _flows(nodes, whole):
         parts[above, below] += amount
     np.fill_diagonal(parts, 0.0)
-    # A table knows the routes behind the functions that call it: what came through a finding in between is
-    # that finding's to explain, and counted once.
+    # A table also knows the routes behind its functions: what passes through a finding in between is
+    # explained by that one, and counted once.
     between = np.minimum(parts[:, :, None], parts[None, :, :]).sum(axis=1)
     parts = np.maximum(parts - between, 0.0)
     explained: NDArray[np.float64] = parts / np.maximum(np.maximum(whole, parts.sum(axis=1)), 1e-300)[:, None]
@@ -98,9 +98,9 @@ def _explained(nodes: list[Finding]) -> NDArray[np.float64]:
 
 
 def _flows(nodes: list[Finding], whole: NDArray[np.float64]) -> Iterator[tuple[int, int, float]]:
-    """Yield which finding (row) has how much of its excess from which other one (row below)."""
+    """Yield (row, row below, amount): the excess that a finding owes to another one."""
     rows: dict[Scope, list[int]] = {}
-    belongs: dict[Scope, list[int]] = {}  # to which services a function
+    belongs: dict[Scope, list[int]] = {}  # functions by service
     for row, one in enumerate(nodes):
         rows.setdefault(_scope(one), []).append(row)
         for scope in _goes_to(one):
@@ -112,13 +112,13 @@ def _flows(nodes: list[Finding], whole: NDArray[np.float64]) -> Iterator[tuple[i
             if _MADE_OF.get(_scope(one).kind) == scope.kind:
                 parts = (part for part in known if nodes[part].measure is not Measure.LATENCY_CODE)
                 yield from ((row, part, float(whole[part])) for part in parts)
-            elif one.measure is not Measure.LATENCY_CODE:  # of a function's latency it is a part
-                # what is not off by itself may still be a part of what is
+            elif one.measure is not Measure.LATENCY_CODE:  # it is a part of the function's latency
+                # a caller without a finding may be a part of a service with one
                 yield from ((above, row, amount) for above in known or belongs.get(scope, []))
 
 
 def _amount(finding: Finding, seen_calls: Mapping[Scope, float]) -> float:
-    """Return the excess: lost milliseconds a second, or failures a second."""
+    """Return the excess per second: lost milliseconds, or failures."""
     excess = finding.observed - finding.expected
     if finding.measure not in _SLOW:
         return excess
@@ -126,9 +126,9 @@ def _amount(finding: Finding, seen_calls: Mapping[Scope, float]) -> float:
 
 
 def _seen_calls(findings: Iterable[Finding]) -> dict[Scope, float]:
-    """Return how often each scope calls, as what it calls sees it: not every event names who called.
+    """Return the calls of each scope as its callees see them, since not every event names its caller.
 
-    What is nearest is believed: a request may call a table many times.
+    The nearest callee counts: a request may call a table many times.
     """
     seen: dict[Scope, dict[bool, float]] = {}
     for one in findings:
@@ -140,7 +140,7 @@ def _seen_calls(findings: Iterable[Finding]) -> dict[Scope, float]:
 
 
 def _goes_to(finding: Finding) -> dict[Scope, float]:
-    """Return how much of a finding's excess each of its callers has of it."""
+    """Return the excess that each caller has from a finding."""
     excess = finding.observed - finding.expected
     if finding.measure in _SLOW:
         return {traffic.scope: excess * traffic.calls for traffic in finding.traffic}
@@ -148,6 +148,6 @@ def _goes_to(finding: Finding) -> dict[Scope, float]:
 
 
 def _scope(finding: Finding) -> Scope:
-    if finding.scope is None:  # an edge: filtered before
+    if finding.scope is None:  # an edge, which ``is_walked`` excludes
         raise ValueError(f"finding {finding.id} is about no scope")
     return finding.scope

@@ -1,8 +1,7 @@
-"""What is remembered of edges: enough to say what was expected of each while its target had a finding.
+"""The history of edges, from which their expectation is computed while their target has a finding.
 
-An edge is never judged by itself, so nothing is computed of it at every step. The last hours are kept step by
-step, the weeks before as means over ten minutes; what was expected of an edge is worked out when a
-finding of its target asks for it.
+An edge is never judged, so nothing is computed for it at every step. The last hours are kept step by step,
+earlier weeks as means over ten minutes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,32 +20,32 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 CELL_SECONDS: Final = 600
-"""Grain of the weeks: who calls a table changes slowly."""
+"""Resolution of earlier weeks: the callers of a table change slowly."""
 
 LEVEL_SECONDS: Final = 2 * HOUR
-"""The hours before a finding whose level is compared with the same hours of earlier weeks."""
+"""Time before a finding whose level is compared with the same time in earlier weeks."""
 
 LARGEST_LEVEL: Final = 20.0
-"""A week this many times off the present level tells nothing about it."""
+"""Most by which a week is scaled to the present level."""
 
 CALLS_OF_DOUBT: Final = 10.0
-"""Calls added on both sides of the level: two quiet nights are alike, whether one saw no call or three."""
+"""Calls added on both sides of the level: two quiet nights are alike, whether with no call or three."""
 
 
 class EdgeHistory(RowState):
-    """Values of edges: sums over a step.
+    """Sums over a step for every edge.
 
     Parameters
     ----------
     step
         Seconds of a step.
     weeks
-        Earlier weeks that expectations rest on.
+        Earlier weeks that expectations are based on.
     """
 
     KIND = "edges"
     VERSION = 2
-    total: Floats  # (n,) of the present cell, what an incident spoilt left out
+    total: Floats  # (n,) of the present cell, without what an incident spoilt
     count: Floats  # (n,) steps in it
 
     def __init__(self, step: int, weeks: int) -> None:
@@ -56,16 +55,16 @@ class EdgeHistory(RowState):
         self._cell = self._per_cell * step
         self._steps = max(KEPT_SECONDS // step, 24) + LEVEL_SECONDS // step + 1
         self._cells = ValueHistory(self._cell, weeks, "cells")
-        self._lately = Timeline("lately", 1, self._steps, sheets=False)  # as measured, NaN where missing
+        self._lately = Timeline("lately", 1, self._steps, sheets=False)  # as measured
         self._at = -1
         super().__init__({"total": Field(0.0), "count": Field(0.0)})
 
     def meta(self) -> dict[str, int]:
-        """Return where time stands."""
+        """Return the last step."""
         return {"at": self._at, "steps": self._steps}
 
     def load_meta(self, meta: Mapping[str, int]) -> None:
-        """Take back where time stood."""
+        """Restore the last step."""
         if meta["steps"] != self._steps:
             raise StateError(
                 f"the state part {self.KIND!r} was written with other settings: "
@@ -74,22 +73,22 @@ class EdgeHistory(RowState):
         self._at = meta["at"]
 
     def grow(self, count: int) -> None:
-        """Append ``count`` edges that know nothing yet."""
+        """Append ``count`` edges without history."""
         self.add(count)
         self._cells.add(count)
         self._lately.add(count)
 
     def append(self, start: int, values: Floats, spoilt: Bools) -> None:
-        """Remember a step.
+        """Append a step.
 
         Parameters
         ----------
         start
-            Epoch seconds, later than at the call before; steps left out are missing.
+            Epoch seconds, later than in the previous call; skipped steps are missing.
         values
             (n,) sums over the step, NaN where missing.
         spoilt
-            (n,) edges whose target has an open finding: kept, but not learnt.
+            (n,) whether the target has an open finding: the value is kept but not learnt.
         """
         index = start // self._step
         if self._at >= 0 and index // self._per_cell != self._at // self._per_cell:
@@ -101,7 +100,7 @@ class EdgeHistory(RowState):
         self._at = index
 
     def correct(self, start: int, more: Floats) -> None:
-        """Add to the values of a step what came late, (n,): the last hours only, not what is learnt."""
+        """Add late data to a step of the last hours, (n,); it is not learnt."""
         index = start // self._step
         if self._at - self._steps < index <= self._at:
             rows = np.flatnonzero(np.nan_to_num(more) != 0)
@@ -113,7 +112,7 @@ class EdgeHistory(RowState):
             rest = np.where(
                 2 * self.count >= self._per_cell, self.total / self.count * self._per_cell, np.nan
             )
-        # the whole of a cell, not its mean: a number of calls is written in a byte
+        # the total of a cell, not its mean: whole numbers compress to a byte
         whole = np.where(self.count == self._per_cell, self.total, rest)
         self._cells.extend(cell, whole[None], np.zeros((1, self.rows), bool))
         self.total[:], self.count[:] = 0.0, 0.0
@@ -121,18 +120,17 @@ class EdgeHistory(RowState):
     def window(
         self, rows: Sequence[int], since: int, until: int, counted: Sequence[int] | None = None
     ) -> tuple[Floats, Floats]:
-        """Return what ``rows`` brought from ``since`` up to ``until`` (epoch seconds), and were expected to.
+        """Return the totals, (len(rows),) each, observed and expected from ``since`` up to ``until``.
 
-        Sums, (len(rows),) each, over at most the last seven hours. Expected is the median over earlier
-        weeks of the same time, each scaled by the level of the two hours before ``since``; one level for
-        all rows together, so that they should be the edges of one kind into one target. Without a week the
-        same time yesterday stands in, without a day the two hours themselves.
+        At most the last seven hours count. Expected is the median over earlier weeks of the same time, each
+        scaled by the level of the two hours before ``since``. There is one level for all rows, so pass the
+        edges of one kind into one target. Without a week, the same time yesterday is used; without a day,
+        the two hours themselves.
 
-        ``counted`` are the rows that count the calls the amounts of ``rows`` are made of; ``rows``
-        themselves when absent.
+        ``counted`` are the rows that count the calls of the amounts in ``rows``, by default ``rows``.
         """
         at = np.asarray(rows, np.intp)
-        first, last = self._reach(since // self._step, -(-until // self._step))
+        first, last = self._span(since // self._step, -(-until // self._step))
         observed = np.nansum(self._measured(at, first, last), axis=0)
         steps = last - first
         before = first - LEVEL_SECONDS // self._step
@@ -162,9 +160,9 @@ class EdgeHistory(RowState):
         return observed, np.nansum(lately, axis=0) / measured * steps
 
     def rise(self, rows: Sequence[int], since: int, until: int) -> tuple[Floats, Floats]:
-        """Return the mean of ``rows`` over the last day before ``until`` and over the first from ``since``.
+        """Return the means per step on the day before ``until`` and on the first day from ``since``.
 
-        Means a step, (len(rows),) each: who carries a growth is who brings more on the last day.
+        Shape (len(rows),) each; a growth is due to the rows that rose in between.
         """
         at = np.asarray(rows, np.intp)
         oldest = until - self._weeks * WEEK
@@ -173,10 +171,10 @@ class EdgeHistory(RowState):
         return now, self._mean(at, begin, begin + DAY)
 
     def mix(self, rows: Sequence[int], until: int) -> Floats:
-        """Return which part of them all each of ``rows`` was on the day before ``until``, (len(rows),).
+        """Return the part that each of ``rows`` had of their total on the day before ``until``, (len(rows),).
 
-        It is what to expect of clients and tenants: a release changes within a day which build calls, and
-        the weeks before do not know it. Incidents are left out. All 0 where nothing is known of that day.
+        This is what to expect of clients and tenants: a release shifts calls between builds within a day.
+        Incidents are left out. All 0 if nothing is known of that day.
         """
         mean = self._mean(np.asarray(rows, np.intp), until - DAY, until)
         whole = float(mean.sum())
@@ -188,7 +186,7 @@ class EdgeHistory(RowState):
         mean: Floats = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         return mean
 
-    def _reach(self, first: int, last: int) -> tuple[int, int]:
+    def _span(self, first: int, last: int) -> tuple[int, int]:
         last = min(last, self._at + 1)
         return max(first, last - max(KEPT_SECONDS // self._step, 24)), last
 
@@ -196,7 +194,7 @@ class EdgeHistory(RowState):
         return self._lately.pick(0, at, max(first, self._at + 1 - self._steps), last)
 
     def _past(self, at: NDArray[np.intp], first: int, last: int, lag: int) -> Floats:
-        """Return the mean a step of each row at the same steps ``lag`` seconds ago, NaN where unknown."""
+        """Return the mean per step of each row at the same steps ``lag`` seconds ago, NaN where unknown."""
         begin = (first * self._step - lag) // self._cell
         end = -(-(last * self._step - lag) // self._cell)
         values = self._cells.measured(at, begin, max(end, begin + 1)) / self._per_cell
@@ -207,11 +205,11 @@ class EdgeHistory(RowState):
         return mean
 
     def parts(self) -> dict[str, bytes]:
-        """Return the state; finished days are parts that stay as they are."""
+        """Return the state; the parts of past days never change."""
         return {"edges": self.snapshot(), **self._lately.snapshot(), **self._cells.snapshot()}
 
     def take(self, parts: Mapping[str, bytes], rows: int) -> None:
-        """Go on from ``parts`` with ``rows`` edges."""
+        """Restore ``parts`` with ``rows`` edges."""
         self.restore(parts["edges"], rows)
         self._lately.restore(parts, rows)
         self._cells.restore(parts, rows)

@@ -1,19 +1,17 @@
 """From a symptom to the deepest node of the call graph that explains it.
 
-The walk begins at the symptom. At each node it asks which part of the excess there is explained by the
-node's callees (``node_excess``), goes on to each of them with that part, and stays with the rest, which is
-the node's own. The score of a node is the part of the symptom that stays there: scores are in [0, 1] and
-add up to 1. This is an absorbing Markov chain (Kemeny and Snell 1960, *Finite Markov Chains*, ch. 3) solved
-exactly, so cycles, several callers and many ways to one node need no special care.
+The walk starts at the symptom. At each node, the part of the excess that the node's callees explain
+(``node_excess``) moves on to them, and the rest stays. The score of a node is the part of the symptom that
+stays there: scores are in [0, 1] and add up to 1. This is an absorbing Markov chain (Kemeny and Snell 1960,
+*Finite Markov Chains*, ch. 3), solved exactly, so cycles, several callers and several paths to one node need
+no special care.
 
-Slowness and failures go from the callee to its caller, so both are followed down the calls. A failure can
-also be born of slowness: a caller that waited too long fails, while what it waited for does not. Where
-failures stay at a node whose failing calls took longer than usual, part of them goes on to the callees that
-explain this slowness.
+Slowness and failures propagate from callee to caller, so both are followed down the calls. Slowness can also
+cause failures: a caller that waited too long fails, while its callee does not. Where failures stay at a node
+whose failing calls took longer than usual, a part of them moves on to the callees that explain this slowness.
 
-What the walk cannot know: calls that nobody waits for look like calls that somebody waits for, and two nodes
-whose excesses have the same shape and size cannot be told apart but by who calls whom. A node without
-measures is passed through to what it calls.
+Limits: calls without a waiting caller look like any others, and two nodes whose excesses have the same shape
+and size can only be distinguished by the calls between them. A node without measurements is passed through.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.explain.node_excess import Behaviour, Excess, Walked, excess, slope, stands_out, usual_calls
+from detectors.explain.node_excess import Behaviour, Excess, Signal, excess, slope, stands_out, usual_calls
 
 Floats = NDArray[np.float64]
 
@@ -31,16 +29,16 @@ CERTAIN: Final = 1.0
 """Standard errors by which the excess of a node is reduced before it explains anything."""
 
 WAITED: Final = 2 / 3
-"""Most of the failures at a node that may be laid upon what it waited for: a slow callee is named before the
-node that fails when it explains more than 3/4 of the slowness; failures alone say where they were made."""
+"""Largest part of the failures at a node that is attributed to slow callees: one is named before the failing
+node if it explains more than 3/4 of the slowness."""
 
 STAYS: Final = 1e-6
-"""The least part that stays at every node, so that a cycle that explains itself comes to an end."""
+"""Least part that stays at every node, so that a cycle that explains itself ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A node and how much of the symptom ends there.
+    """A node and the part of the symptom that it explains.
 
     Attributes
     ----------
@@ -49,9 +47,9 @@ class Ranked:
     score
         Part of the symptom's excess that stays here, in [0, 1].
     reached
-        Part of it that comes by; what does not stay is explained by callees.
+        Part that reaches the node; what does not stay is explained by its callees.
     excess
-        The node's excess in units of the symptom's, not reduced; NaN where nothing was measured.
+        The node's excess relative to the symptom's, not reduced; NaN where nothing was measured.
     error
         Standard error of ``excess``.
     calls
@@ -71,27 +69,27 @@ def walk(
     normal: Mapping[str, Behaviour],
     incident: Mapping[str, Behaviour],
     symptom: str,
-    walked: Walked,
+    signal: Signal,
 ) -> list[Ranked]:
     """Rank the nodes of a call graph by how much of a symptom they explain.
 
     Parameters
     ----------
     calls_to
-        For each node what it calls. Whatever is named anywhere here is a node.
+        The callees of each node. Every name that occurs here is a node.
     normal, incident
-        What was measured of each node in a period that is mostly normal, and in windows of the same length
-        around the incident. Nodes may be missing; the incident needs as many windows for each.
+        Measurements of each node in a mostly normal period, and in windows of the same length around the
+        incident. Nodes may be missing; the incident needs the same number of windows for each.
     symptom
-        The node that was seen to misbehave.
-    walked
-        The measure it was seen in.
+        The node that misbehaves.
+    signal
+        The measure in which it does.
 
     Returns
     -------
     list of Ranked
-        Every node once, best explanation first. Equal scores are ordered by what comes by, then by how
-        unusual the node is, then by name: the order is total.
+        Every node once, best explanation first. Ties are ordered by what reaches the node, then by how
+        unusual it is, then by name, so that the order is total.
 
     Raises
     ------
@@ -106,20 +104,20 @@ def walk(
     >>> slow = np.array([0.0, 0, 0, 30, 30, 30])
     >>> now = {name: Behaviour(calls, one.latency + slow, none) for name, one in usual.items()}
     >>> graph = {"route": ["function"], "function": ["items"]}
-    >>> [(one.node, round(one.score, 2)) for one in walk(graph, usual, now, "route", Walked.LATENCY)]
+    >>> [(one.node, round(one.score, 2)) for one in walk(graph, usual, now, "route", Signal.LATENCY)]
     [('items', 1.0), ('function', 0.0), ('route', 0.0)]
     """
     nodes = sorted(calls_to.keys() | {callee for callees in calls_to.values() for callee in callees})
     if symptom not in nodes:
         raise ValueError(f"{symptom!r} is not a node of the graph")
-    found = _excesses(nodes, normal, incident, walked)
+    found = _excesses(nodes, normal, incident, signal)
     profile = _profile(nodes, calls_to, symptom, found)
     slopes = {node: slope(profile, one) for node, one in found.items()}
     through = {node: max(0.0, share - CERTAIN * error) for node, (share, error) in slopes.items()}
     if symptom in through:
         through[symptom] = 1.0
-    if walked is Walked.ERRORS:
-        slow = _excesses(nodes, normal, incident, Walked.LATENCY)
+    if signal is Signal.ERRORS:
+        slow = _excesses(nodes, normal, incident, Signal.LATENCY)
         waits = {node: slope(profile, one) for node, one in slow.items()}
         waited = {node: max(0.0, share - CERTAIN * error) for node, (share, error) in waits.items()}
         patience = {node: _patience(waited[node], through.get(node, 0.0), slow[node]) for node in waited}
@@ -147,24 +145,24 @@ def follow(
     waited: Mapping[str, float] | None = None,
     patience: Mapping[str, float] | None = None,
 ) -> dict[str, tuple[float, float]]:
-    """Follow amounts of excess down the calls and say where they stay.
+    """Follow amounts of excess down the calls; return where they stay.
 
     Parameters
     ----------
     calls_to
-        For each node what it calls.
+        The callees of each node.
     through
-        Excess at each node, in one unit for all; a node that is missing was not measured.
+        Excess at each node, in one unit for all; missing nodes were not measured.
     symptom
-        Where to begin.
+        Where to start.
     waited, patience
-        For failures: the excess of time at each node, and which part of its failures a node may have
-        from waiting for what it calls. None when the walk is of time itself.
+        For failures: the excess of time at each node, and the part of its failures that waiting for callees
+        may have caused. None for latency.
 
     Returns
     -------
     dict
-        For each node the part of the symptom that stays there and the part that comes by.
+        For each node, the part of the symptom that stays there and the part that reaches it.
     """
     nodes = sorted(
         calls_to.keys() | {symptom} | {callee for callees in calls_to.values() for callee in callees}
@@ -178,32 +176,32 @@ def follow(
         may = np.array([patience.get(node, 0.0) for node in nodes])
         crossing = (WAITED * may * (1 - down.sum(axis=1)))[:, None] * slower
         down = np.block([[down, crossing], [np.zeros((size, size)), slower]])
-    stays, comes = settle(down, at[symptom])
-    comes, stays = comes.reshape(-1, size).sum(axis=0), stays.reshape(-1, size).sum(axis=0)
-    return {node: (float(stays[row]), float(comes[row])) for row, node in enumerate(nodes)}
+    stays, reaches = settle(down, at[symptom])
+    reaches, stays = reaches.reshape(-1, size).sum(axis=0), stays.reshape(-1, size).sum(axis=0)
+    return {node: (float(stays[row]), float(reaches[row])) for row, node in enumerate(nodes)}
 
 
 def settle(explained: Floats, start: int) -> tuple[Floats, Floats]:
-    """Solve the walk: which part of what begins at ``start`` stays at each node, and which comes by.
+    """Solve the walk: the parts of what begins at ``start`` that stay at each node, and that reach it.
 
     Parameters
     ----------
     explained : (n, n) float64
-        Part of the excess at the row that its callee, the column, explains; rows add up to at most 1.
+        Part of the excess of the row that its callee, the column, explains; rows add up to at most 1.
     start : int
         Row of the symptom.
     """
     down = explained * (1 - STAYS)
     begins = np.zeros(len(down))
     begins[start] = 1.0
-    comes = np.linalg.solve(np.eye(len(down)) - down.T, begins).astype(np.float64)
-    return comes * (1 - down.sum(axis=1)), comes
+    reaches = np.linalg.solve(np.eye(len(down)) - down.T, begins).astype(np.float64)
+    return reaches * (1 - down.sum(axis=1)), reaches
 
 
 def _profile(
     nodes: Sequence[str], calls_to: Mapping[str, Sequence[str]], symptom: str, found: Mapping[str, Excess]
 ) -> Floats:
-    """Return the excess to be explained, window by window: the symptom's, or what lies behind it."""
+    """Return the excess to explain, window by window: the symptom's, or that of the nodes behind it."""
     if symptom in found:
         known = [found[symptom]]
     else:
@@ -217,18 +215,18 @@ def _profile(
     deviation = float(np.sqrt(sum(one.deviation**2 for one in known)))
     if stands_out(profile, deviation):
         return profile
-    # its windows differ by chance: they say nothing of when, only its level may
+    # the windows differ by chance only: use the level, not the shape
     return np.full(len(profile), max(float(profile.mean()), deviation))
 
 
 def _explained(
     nodes: Sequence[str], callees: Sequence[Sequence[int]], through: Mapping[str, float]
 ) -> Floats:
-    """Return which part of the excess at each node (row) is explained by each of its callees."""
+    """Return the part of the excess of each node (row) that each of its callees explains."""
     amount = np.array([through.get(node, 0.0) for node in nodes])
     measured = [node in through for node in nodes]
     for row in range(len(nodes)):
-        if not measured[row]:  # what is measured behind it
+        if not measured[row]:  # from the measured nodes behind it
             amount[row] = sum(amount[one] for one in _behind(row, callees, measured))
     parts = np.zeros((len(nodes), len(nodes)))
     for row, below in enumerate(callees):
@@ -239,7 +237,7 @@ def _explained(
 
 
 def _behind(row: int, callees: Sequence[Sequence[int]], measured: Sequence[bool]) -> list[int]:
-    """Return the first measured nodes on every way down from an unmeasured one."""
+    """Return the first measured nodes on every path down from an unmeasured one."""
     found, seen, ahead = set(), {row}, [row]
     while ahead:
         for one in callees[ahead.pop()]:
@@ -255,19 +253,19 @@ def _excesses(
     nodes: Sequence[str],
     normal: Mapping[str, Behaviour],
     incident: Mapping[str, Behaviour],
-    walked: Walked,
+    signal: Signal,
 ) -> dict[str, Excess]:
     found = {}
     for node in nodes:
         if node in normal and node in incident:
-            one = excess(normal[node], incident[node], walked)
+            one = excess(normal[node], incident[node], signal)
             if one is not None:
                 found[node] = one
     return found
 
 
 def _patience(waited: float, failed: float, slow: Excess) -> float:
-    """Return which part of a node's failures may come from waiting: near 1 when a failing call took long."""
+    """Return the part of a node's failures that waiting may have caused: near 1 if they took long."""
     if waited <= 0 or failed <= 0:
         return 0.0
     longer = waited / failed  # extra time for each failed call
@@ -283,5 +281,5 @@ def _more_calls(normal: Behaviour | None, incident: Behaviour | None) -> float:
 
 def _order(ranked: Ranked) -> tuple[float, float, float, str]:
     unusual = ranked.excess / ranked.error if ranked.error > 0 and np.isfinite(ranked.error) else 0.0
-    # rounded: what differs only by ``STAYS`` or by the last bits of a solved system is equal
+    # rounded: differences by ``STAYS`` or in the last bits of a solved system do not count
     return -round(ranked.score, 9), -round(ranked.reached, 4), -unusual, ranked.node

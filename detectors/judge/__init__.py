@@ -1,4 +1,4 @@
-"""The judge: what is expected of every series at a step, and whether what came is a verdict.
+"""The judge: what is expected of every series at a step, and whether its value is a verdict.
 
 May import state and model.
 """

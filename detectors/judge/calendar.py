@@ -1,7 +1,7 @@
-"""Which days a step can be compared with, and what is planned for it.
+"""Which days a step is compared with, and what is planned for it.
 
-Same time means the same local time: where the clock was changed in between, a week is an hour longer or
-shorter. A holiday is compared with the last holidays and Sundays, and is no baseline for other days.
+The same time is the same local time: where clocks changed in between, a week is an hour longer or shorter. A
+holiday is compared with the last holidays and rest days, and is not a baseline for other days.
 """
 
 import math
@@ -17,10 +17,10 @@ from detectors.model.scope import Edge, ScopeOrEdge
 from detectors.state.history import DAY, WEEK
 
 QUARTER: Final = 900
-"""Since 1972 every zone has changed its clock at, and by, multiples of a quarter of an hour."""
+"""Since 1972 every time zone has changed its clocks at, and by, multiples of a quarter of an hour."""
 
 MEAN_YEAR: Final = 31_556_952
-"""Seconds of a Gregorian year on average: tells the year to within a day, which is near enough."""
+"""Average seconds of a Gregorian year: gives the year to within a day, which is sufficient."""
 
 MONDAY: Final = 4
 """Day number of the first Monday after 1970-01-01, which was a Thursday."""
@@ -29,28 +29,28 @@ LAST_YEAR: Final = 2100
 
 
 class SameTimes(NamedTuple):
-    """Where the same time lies on the days that a step is compared with.
+    """The same time on the days that a step is compared with.
 
-    Entry 0 is yesterday. On an ordinary day entry *k* is *k* weeks ago; on a holiday it is the *k*-th
-    last day that was a holiday or a Sunday.
+    Entry 0 is yesterday. On an ordinary day entry *k* is *k* weeks ago, on a holiday the *k*-th last day that
+    was a holiday or a rest day.
     """
 
-    holiday: str  # what is celebrated today, empty on an ordinary day
+    holiday: str  # name of today's holiday, empty on an ordinary day
     lags: tuple[int, ...]  # seconds back from the step, (1 + weeks,)
-    spoilt: tuple[str, ...]  # why that day must be left out: the holiday it was; empty where it can be used
+    spoilt: tuple[str, ...]  # why a day must be left out, such as its holiday; empty if it is usable
 
 
 class PlannedEvent(NamedTuple):
-    """A planned event. What is measured during one is not to be learnt, and so is no baseline later."""
+    """A planned event. What is measured during one is not learnt and never a baseline."""
 
     name: str
     start: int  # epoch seconds
     end: int  # not included
-    factor: float  # load expected, in times the usual
-    scopes: frozenset[str]  # kind:name; all when empty
+    factor: float  # expected load, in times the usual
+    scopes: frozenset[str]  # kind:name; all if empty
 
     def covers(self, about: ScopeOrEdge) -> bool:
-        """Say whether the event is about a scope, or about the target of an edge."""
+        """Return whether the event applies to a scope, or to the target of an edge."""
         scope = about.target if isinstance(about, Edge) else about
         return not self.scopes or f"{scope.kind}:{scope.name}" in self.scopes
 
@@ -58,18 +58,18 @@ class PlannedEvent(NamedTuple):
 class Calendar:
     """The days of one time zone.
 
-    Holds nothing but what the settings say, so there is no state to keep. Asked step after step, an
-    answer costs one comparison; every quarter of an hour a few look-ups more.
+    It has no state. Step after step, an answer costs one comparison, and a few look-ups every quarter of an
+    hour.
 
     Parameters
     ----------
     settings : config.settings.CalendarSettings
     weeks : int
-        How many weeks a baseline looks back.
+        Weeks of a baseline.
 
     Examples
     --------
-    On the Monday after the clocks of Berlin went forward, the same time last week is an hour nearer:
+    On the Monday after clocks went forward in Berlin, the same time last week is an hour nearer:
 
     >>> berlin = Calendar(config.settings.CalendarSettings(timezone="Europe/Berlin", holidays="DE"), weeks=2)
     >>> monday = 1774854000  # 2026-03-30 09:00
@@ -121,7 +121,7 @@ class Calendar:
         return (start + self._offset(start)) // DAY
 
     def holiday(self, day: int) -> str:
-        """Return the name of the holiday that a day is, or nothing."""
+        """Return the name of a day's holiday, empty on an ordinary day."""
         if self._region is None:
             return ""
         about = _year(day * DAY)
@@ -131,29 +131,29 @@ class Calendar:
         return ""
 
     def lag(self, start: int, days: int) -> int:
-        """Return how many seconds ago the local time was what it is at ``start``, so many days earlier.
+        """Return how many seconds ago the local clock showed the time of ``start``, ``days`` days earlier.
 
-        Of a time that came twice that night, the first counts; of one that was left out, the time as long
-        after the change: what PEP 495 calls ``fold=0``.
+        If that time occurred twice, the first one counts; if it was skipped, the time as long after the
+        change (``fold=0`` of PEP 495).
         """
         return start - self._instant(start + self._offset(start) - days * DAY)
 
     def hour(self, start: int) -> int:
-        """Return the local hour in which ``start`` lies, counted from 1970-01-01 00:00 of the local clock."""
+        """Return the local hour of ``start``, counted from 1970-01-01 00:00."""
         return (start + self._offset(start)) // 3600
 
     def begins(self, day: int) -> int:
-        """Return when a local day begins, in epoch seconds."""
+        """Return when a local day starts, in epoch seconds."""
         return self._instant(day * DAY)
 
     def planned(self, start: int) -> tuple[PlannedEvent, ...]:
-        """Return the planned events that are under way at ``start``."""
+        """Return the planned events in progress at ``start``."""
         if not self._edges:
             return ()
         return self._under_way.get(bisect_right(self._edges, start), ())
 
     def factor(self, start: int, about: ScopeOrEdge) -> float:
-        """Return how many times the usual load is planned for a scope: 1 without an event."""
+        """Return the planned load of a scope in times the usual: 1 without an event."""
         factor = 1.0
         for event in self.planned(start):
             if event.covers(about):
@@ -161,7 +161,7 @@ class Calendar:
         return factor
 
     def plan(self, start: int, about: ScopeOrEdge) -> Plan | None:
-        """Return what is planned for a scope at ``start``; None where nothing is that changes its load."""
+        """Return what is planned for a scope at ``start``, None if nothing changes its load."""
         events = [event for event in self.planned(start) if event.covers(about)]
         factor = math.prod(event.factor for event in events)
         return None if factor == 1 else Plan(name=", ".join(event.name for event in events), factor=factor)
@@ -169,7 +169,7 @@ class Calendar:
     def _offset(self, at: int) -> int:
         year = _year(at)
         if not self._years[0] <= year <= self._years[1]:
-            # wider than the year asked for: the next question is about some weeks earlier
+            # wider than needed: the next question is about some weeks earlier
             self._years = (year - 1, year + 1)
             self._offsets = offsets(self._timezone, year - 2, year + 2)
         starts, held = self._offsets
@@ -184,7 +184,7 @@ class Calendar:
         return then if self._offset(then) == after else wall - before
 
     def _like(self, today: int) -> list[int]:
-        """Return how many days ago the last holidays and rest days were, as many as there are weeks."""
+        """Return how many days ago the last holidays and rest days were, one for each week."""
         rest = (days for days in range(1, 7 * self._weeks + 1) if self._is_rest(today - days))
         return list(islice(rest, self._weeks))
 
@@ -192,7 +192,7 @@ class Calendar:
         return (day - MONDAY) % 7 == self._rest or bool(self.holiday(day))
 
     def _spoils(self, day: int, holiday: str) -> str:
-        """Say why a day tells nothing about today: it was a holiday, or today is one and it was none."""
+        """Return why a day is not comparable with today: only one of them is a holiday."""
         if holiday:
             return "" if self._is_rest(day) else "an ordinary day"
         return self.holiday(day)

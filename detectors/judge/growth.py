@@ -1,9 +1,9 @@
-"""Growth: a level that rises day over day, told once a day from daily levels.
+"""Growth: a level that rises day over day, judged once a day from daily levels.
 
-A day's level is the mean of what was learnt on it (incidents are replaced by what was expected). On the
-logarithm of the levels, freed of the day of the week, the slope is Theil and Sen's median of pairwise
-slopes with Sen's interval (Sen, JASA 63, 1968, section 5), which one wild day cannot move. A level that
-jumped once and stayed is no growth: the line must explain the days better than any single step does.
+The level of a day is the mean of what was learnt (incidents are replaced by what was expected). The slope of
+its logarithm, adjusted for the day of the week, is Theil and Sen's median of pairwise slopes with Sen's
+interval (Sen, JASA 63, 1968, section 5), which one outlier cannot move. A level that jumped once and stayed
+is not growth: the line must explain the days better than any single step does.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,18 +16,18 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from detectors.model.finding import Growth
+from detectors.state.history import DAY
 from detectors.state.row_state import Field, RowState
 
 Floats = NDArray[np.float64]
 Hours = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-DAY: Final = 86400
 DAYS: Final = 35
 """Daily levels that are kept."""
 
 WINDOWS: Final = (7, 10, 14, 21, 28)
-"""Days a slope may rest on: a steep rise shows in a week, a slow one needs four."""
+"""Days that a slope may be based on: a steep rise shows in a week, a slow one needs four."""
 
 CONFIDENCE: Final = 2.5758
 """Half-width of the interval in standard errors of Kendall's statistic: 99 %."""
@@ -36,35 +36,35 @@ LEAST_RISE: Final = 0.08
 """Rise (logarithm) over the window below which a level merely wanders."""
 
 WHOLE: Final = 0.6
-"""Part of a day that must have been measured for its level to count."""
+"""Part of a day that must be measured for its level to count."""
 
 LARGEST_JUMP: Final = 0.5
-"""Part of the whole rise that a single day may bring."""
+"""Largest part of the whole rise that a single day may contribute."""
 
 TWO_WEEKS: Final = 14
-"""Days it takes to know a weekday from a trend."""
+"""Days needed to tell weekdays from a trend."""
 
 WEEK_PAIRS: Final = 2
-"""Days that must have risen against the same day a week ago before two weeks are known."""
+"""Days that must exceed the same day a week ago while less than two weeks are known."""
 
 AT_ONCE: Final = 4096
-"""Series whose pairs of days are compared at once: there are hundreds of pairs."""
+"""Series whose pairs of days are compared at once: each has hundreds of pairs."""
 
 QUIET_DAYS: Final = 3
 """Days without sure growth until a growth verdict ends."""
 
 
 class Growing(NamedTuple):
-    """What is said of one series at the end of a day."""
+    """A change of one series at the end of a day."""
 
     row: int
     state: Literal["open", "update", "end"]
-    since: int  # epoch seconds: the first day of the rise when it was told
+    since: int  # epoch seconds: the first day of the rise when it was reported
     growth: Growth
 
 
 class Slope(NamedTuple):
-    """Slopes of the logarithm a day, one entry a series; NaN where there are too few days."""
+    """Slopes of the logarithm per day, one entry per series; NaN with too few days."""
 
     middle: Floats
     lower: Floats
@@ -73,17 +73,17 @@ class Slope(NamedTuple):
 
 
 def without_weekdays(levels: Floats) -> Floats:
-    """Free log levels (days, n), newest last, of the day of the week; NaN where missing.
+    """Adjust log levels (days, n), newest last, for the day of the week; NaN where missing.
 
-    Each day is compared with the mean of the seven days around it; the median of that for each weekday
-    is taken off. With less than two whole weeks nothing is.
+    Subtracts, for each weekday, the median of its difference to the mean of the seven days around it. Less
+    than two whole weeks are returned unchanged.
     """
     days = len(levels)
     if days < TWO_WEEKS:
         return levels
     centred = np.full_like(levels, np.nan)
     centred[3:-3] = levels[3:-3] - sliding_window_view(levels, 7, axis=0).mean(axis=-1)
-    freed = levels.copy()
+    adjusted = levels.copy()
     for weekday in range(7):
         same = centred[weekday::7]
         known = np.sort(same, axis=0)
@@ -94,8 +94,8 @@ def without_weekdays(levels: Floats) -> Floats:
             + known[np.minimum(count // 2, len(known) - 1), columns]
         )
         enough = (~np.isnan(centred)).sum(axis=0) > TWO_WEEKS - 7
-        freed[weekday::7] -= np.where(enough & (count > 0), usual, 0.0)
-    return freed
+        adjusted[weekday::7] -= np.where(enough & (count > 0), usual, 0.0)
+    return adjusted
 
 
 @cache
@@ -131,11 +131,11 @@ def slope(levels: Floats) -> Slope:
 
 
 def week_over_week(weekly: Floats, found: Slope, least: float) -> Bools:
-    """Say of each column whether its weeks say the same as its days, as long as weekdays are not known.
+    """Return for each column whether its weeks agree with its days, for as long as weekdays are unknown.
 
-    A week that rises to its Sunday looks like growth until a second one is there. ``weekly`` are the log
-    levels of the last days against the same days a week before, NaN where unknown: all must have risen by
-    ``least`` a day, and their median must lie in the interval that the days gave.
+    A week that rises to its Sunday looks like growth until there is a second one. ``weekly`` are the log
+    levels of the last days minus those of the same days a week before, NaN where unknown: all must have risen
+    by ``least`` per day, and their median must lie in the interval of the slope.
     """
     known = np.sort(weekly, axis=0) / 7
     count = (~np.isnan(known)).sum(axis=0)
@@ -148,10 +148,10 @@ def week_over_week(weekly: Floats, found: Slope, least: float) -> Bools:
 
 
 def steady(levels: Floats, middle: Floats) -> Bools:
-    """Say of each column of log levels (days, n) whether such a line explains it better than a step."""
+    """Return for each column of log levels (days, n) whether the line explains it better than a step."""
     days = len(levels)
     at = np.arange(days, dtype=float)[:, None]
-    # a missing day lies on the line: it speaks for neither
+    # a missing day lies on the line, and favours neither
     with np.errstate(invalid="ignore"):
         offset = np.sort(levels - middle * at, axis=0)
         known = np.maximum((~np.isnan(levels)).sum(axis=0), 1)
@@ -175,28 +175,28 @@ def _of_utc(day: int) -> int:
 
 
 class GrowthWatch(RowState):
-    """Daily levels of every series, and which of them are known to grow.
+    """Daily levels of every series, and which series grow.
 
     Parameters
     ----------
     per_day
-        Least growth a day that is told, as a part.
+        Least growth per day that is reported, as a fraction.
     step
         Seconds of a step.
     begins
-        Says at which epoch seconds a day begins that is counted from 1970-01-01; of UTC without.
+        Returns when (epoch seconds) a day starts, counted from 1970-01-01; by default days of UTC.
     """
 
     KIND = "growth"
-    total: Floats  # of the day so far
+    total: Floats  # of the present day
     count: Floats
     hour_total: Floats
     hour_count: Floats
-    peak: Floats  # largest hourly mean of the day so far
-    levels: Floats  # (DAYS, n) means a step by day, newest last, NaN where a day was not whole
+    peak: Floats  # largest hourly mean of the present day
+    levels: Floats  # (DAYS, n) mean per step of each day, newest last, NaN where a day was incomplete
     peaks: Floats  # (7, n)
-    since: NDArray[np.int64]  # day on which the rise that is told began, -1 when none is
-    quiet: NDArray[np.int64]  # days in a row without sure growth
+    since: NDArray[np.int64]  # day on which the reported rise started, -1 for none
+    quiet: NDArray[np.int64]  # consecutive days without sure growth
 
     def __init__(self, per_day: float, step: int, begins: Callable[[int], int] | None = None) -> None:
         self._least, self._step = np.log1p(per_day), step
@@ -217,29 +217,29 @@ class GrowthWatch(RowState):
         )
 
     def meta(self) -> dict[str, int]:
-        """Return where time stands."""
+        """Return the present day and hour."""
         return {"day": self._day, "hour": self._hour}
 
     def load_meta(self, meta: Mapping[str, int]) -> None:
-        """Take back where time stood."""
+        """Restore the present day and hour."""
         self._day, self._hour = meta["day"], meta["hour"]
 
     def learn(self, hours: Hours, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
-        """Take in steps in a row, and judge the days before when the first of them is the first of a day.
+        """Take in consecutive steps; judge the days before when one of them starts a day.
 
         Parameters
         ----------
         hours : (steps,) int64
-            Hour in which each step starts, counted from 1970-01-01 00:00 of the clock whose days count. An
-            hour that comes twice, as when clocks are put back, is one long hour.
+            Local hour in which each step starts, counted from 1970-01-01 00:00. An hour that occurs twice,
+            when clocks are put back, is one long hour.
         value : (steps, n) float64
-            What is learnt, sums over the steps; NaN where missing. All of one day.
+            Learnt values, sums over the steps; NaN where missing.
         watched : (n,) bool
-            Rows that are told about.
+            Rows whose growth is reported.
         limit : (n,) float64
-            Capacity in the unit of ``value``, NaN where none is known.
+            Capacity in the unit of ``value``, NaN where unknown.
         """
-        told: list[Growing] = []
+        found: list[Growing] = []
         hours = np.maximum.accumulate(np.maximum(hours, self._hour))
         edges = np.flatnonzero(np.diff(hours, prepend=self._hour))
         if not edges.size or edges[0]:
@@ -250,11 +250,11 @@ class GrowthWatch(RowState):
             if day != self._day:
                 if self._day >= 0:
                     self._close_day(day)
-                    told += self._tell(day, watched, limit)
+                    found += self._report(day, watched, limit)
                 self._day = day
             self._hour = int(hours[begin])
             self._sum(value[begin:end])
-        return told
+        return found
 
     def _sum(self, value: Floats) -> None:
         known = ~np.isnan(value)
@@ -278,37 +278,37 @@ class GrowthWatch(RowState):
         for array in (self.total, self.count, self.peak):
             array[:] = 0.0
 
-    def _tell(self, day: int, watched: Bools, limit: Floats) -> list[Growing]:
+    def _report(self, day: int, watched: Bools, limit: Floats) -> list[Growing]:
         rows = np.flatnonzero(watched & ((~np.isnan(self.levels)).sum(axis=0) >= WINDOWS[0] - 1))
         pieces = [rows[first : first + AT_ONCE] for first in range(0, len(rows), AT_ONCE)]
-        return [growing for piece in pieces for growing in self._tell_some(piece, day, limit)]
+        return [growing for piece in pieces for growing in self._report_some(piece, day, limit)]
 
-    def _tell_some(self, rows: NDArray[np.intp], day: int, limit: Floats) -> list[Growing]:
+    def _report_some(self, rows: NDArray[np.intp], day: int, limit: Floats) -> list[Growing]:
         levels = self.levels[:, rows]
         known = ~np.isnan(levels)
         usual = np.where(known, levels, 0.0).sum(axis=0) / known.sum(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = without_weekdays(np.log(np.maximum(levels, 0.02 * usual + 1e-300)))
-            weekly = logs[-7:] - logs[-14:-7]  # of what was nothing in both weeks it says nothing
+            weekly = logs[-7:] - logs[-14:-7]  # NaN where both weeks are zero
         young = known.sum(axis=0) < TWO_WEEKS
         best = np.full(len(rows), -np.inf)
         estimates = np.full((4, len(rows)), np.nan)
         sure = np.zeros(len(rows), bool)
         for days in WINDOWS:
-            found = slope(logs[-days:])
-            holds = (found.lower >= self._least) & (found.rise >= LEAST_RISE)
-            holds &= ~young | week_over_week(weekly, found, self._least)
+            line = slope(logs[-days:])
+            holds = (line.lower >= self._least) & (line.rise >= LEAST_RISE)
+            holds &= ~young | week_over_week(weekly, line, self._least)
             rising = np.flatnonzero(holds)
             if rising.size:
-                holds[rising] = steady(logs[-days:, rising], found.middle[rising])
-            better = np.where(holds & ~sure, True, (holds | ~sure) & (found.lower > best))
-            estimates[:, better] = np.array(
-                [found.middle, found.lower, found.upper, np.full(len(rows), days)]
-            )[:, better]
-            best[better] = found.lower[better]
+                holds[rising] = steady(logs[-days:, rising], line.middle[rising])
+            better = np.where(holds & ~sure, True, (holds | ~sure) & (line.lower > best))
+            estimates[:, better] = np.array([line.middle, line.lower, line.upper, np.full(len(rows), days)])[
+                :, better
+            ]
+            best[better] = line.lower[better]
             sure |= holds
         still = best >= 0.25 * self._least
-        told: list[Growing] = []
+        found: list[Growing] = []
         for at in np.flatnonzero(sure | (self.since[rows] >= 0)):
             row = int(rows[at])
             growth = self._growth(row, estimates[:, at], float(limit[row]))
@@ -318,10 +318,10 @@ class GrowthWatch(RowState):
                 self.since[row], state = day - growth.days, "open"
             elif self.quiet[row] >= QUIET_DAYS:
                 state = "end"
-            told.append(Growing(row, state, self._begins(int(self.since[row])), growth))
+            found.append(Growing(row, state, self._begins(int(self.since[row])), growth))
             if state == "end":
                 self.since[row] = -1
-        return told
+        return found
 
     def _growth(self, row: int, estimate: Floats, limit: float) -> Growth:
         middle, lower, upper, days = (0.0 if np.isnan(number) else float(number) for number in estimate)

@@ -1,7 +1,7 @@
-"""What every series does at each time of day: the largest part of what is remembered of it.
+"""What every series does at each time of day, the largest part of the judge's memory.
 
-Only the times around the present one are asked for. Where there are many series these alone lie open, and the
-others are squeezed: most series have no habit.
+Only the slots around the present one are needed. With many series, all others are compressed: most series
+have no habit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,27 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.judge.arrays import HALF_HOUR_SLOTS, KEPT_DAYS
-from detectors.state.squeeze import squeeze, unsqueeze
+from detectors.state.compress import compress, decompress
 from detectors.state.state import StateError, pack, unpack
 
 Float32s = NDArray[np.float32]
 
 MANY: Final = 1024
-"""Series from which on most of the day is squeezed."""
+"""Series from which on most of the day is compressed."""
 
 HELD: Final = 8
-"""Slots that lie open then: the ones that half an hour looks back to, and the next."""
+"""Slots that stay open then: those that half an hour looks back to, and the next."""
 
-_NUMBERS: Final = 2 + 2 * KEPT_DAYS  # of a series and slot
+_NUMBERS: Final = 2 + 2 * KEPT_DAYS  # per series and slot
 
 
 class Habits:
-    """Numbers by time of day, in slots.
+    """Numbers by slot of the day.
 
     Parameters
     ----------
     slots
-        Of a day.
+        Slots of a day.
     """
 
     KIND: Final = "habits"
@@ -42,17 +42,17 @@ class Habits:
         self._rows = 0
         self._open = np.zeros((_NUMBERS, slots, 0), np.float32)
         self._folded = False
-        self._slot_at: list[int] = []  # which slot lies at each open place, -1 for none
-        self._changed: set[int] = set()  # open slots that are not as they are kept
+        self._slot_at: list[int] = []  # the slot at each open place, -1 for none
+        self._changed: set[int] = set()  # open slots that differ from their part
         self._kept: dict[int, bytes] = {}  # parts, by slot
 
     @property
     def folded(self) -> bool:
-        """Whether most of the day is squeezed: then ``hold`` what the kernel will ask for."""
+        """Whether most of the day is compressed: then ``hold`` what the kernel needs."""
         return self._folded
 
     def arrays(self) -> dict[str, Float32s]:
-        """Return what the kernel takes; slot s lies at place s modulo the places there are."""
+        """Return the arrays of the kernel; slot s is at place s modulo the number of places."""
         self._fit()
         above, below, rose, fell = (
             self._open[0],
@@ -63,17 +63,17 @@ class Habits:
         return {"above": above, "below": below, "rose": rose, "fell": fell}
 
     def add(self, count: int) -> None:
-        """Append ``count`` series without a habit."""
+        """Append ``count`` series without habits."""
         self._rows += count
 
     def _fit(self) -> None:
-        """Make room for what was added: when it is needed, since it may be restored or squeezed first."""
+        """Make room for added series when needed: they may be restored or compressed first."""
         count = self._rows - self._open.shape[2]
         if count:
             self._open = np.pad(self._open, ((0, 0), (0, 0), (0, count)))
 
     def fold(self) -> None:
-        """Squeeze what is not needed now, where there are many series."""
+        """Compress what is not needed now, if there are many series."""
         if self._folded or self._rows < MANY or self._slots % HELD or self._slots <= HELD:
             return
         self._kept = {slot: self._packed(self._open[:, slot]) for slot in range(self._slots)}
@@ -81,7 +81,7 @@ class Habits:
         self._slot_at, self._changed, self._folded = [-1] * HELD, set(), True
 
     def unfold(self) -> None:
-        """Open the whole day, for steps in a row."""
+        """Open the whole day, for consecutive steps."""
         if self._folded:
             self._keep_changes()
             opened = [self._unpacked(self._kept[slot]) for slot in range(self._slots)]
@@ -89,7 +89,7 @@ class Habits:
             self._kept, self._folded = {}, False
 
     def hold(self, slots: Sequence[int]) -> None:
-        """Open these slots, where most are squeezed."""
+        """Open these slots while most are compressed."""
         self._fit()
         for slot in slots:
             place = slot % HELD
@@ -100,11 +100,11 @@ class Habits:
                 self._slot_at[place] = slot
 
     def hold_around(self, slot: int) -> None:
-        """Open the slots that a step in this one is compared with."""
+        """Open the slots that a step in ``slot`` is compared with."""
         self.hold([near % self._slots for near in range(slot - HALF_HOUR_SLOTS, slot + 2)])
 
     def change(self, slot: int) -> None:
-        """Say that an open slot was written to."""
+        """Mark an open slot as changed."""
         self._changed.add(slot)
 
     def _keep_changes(self) -> None:
@@ -113,17 +113,17 @@ class Habits:
         self._changed = set()
 
     def _packed(self, numbers: Float32s) -> bytes:
-        body = np.frombuffer(squeeze(np.ascontiguousarray(numbers.T)), np.uint8)
+        body = np.frombuffer(compress(np.ascontiguousarray(numbers.T)), np.uint8)
         return pack(self.KIND, self.VERSION, numbers.shape[1], {"body": body})
 
     def _unpacked(self, part: bytes) -> Float32s:
         rows, arrays = unpack(part, self.KIND, self.VERSION, int)
-        numbers = np.zeros((_NUMBERS, self._rows), np.float32)  # those that came since have none
-        numbers[:, :rows] = unsqueeze(arrays["body"].data, (rows, _NUMBERS)).T
+        numbers = np.zeros((_NUMBERS, self._rows), np.float32)  # series added since have none
+        numbers[:, :rows] = decompress(arrays["body"].data, (rows, _NUMBERS)).T
         return numbers
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state; where most is squeezed, a part for each slot."""
+        """Return the state, one part per slot if most are compressed."""
         self._fit()
         if not self._folded:
             return {self.KIND: pack(self.KIND, self.VERSION, self._slots, {"numbers": self._open})}
@@ -131,7 +131,7 @@ class Habits:
         return {f"{self.KIND}/{slot}": part for slot, part in self._kept.items()}
 
     def restore(self, parts: Mapping[str, bytes], rows: int) -> None:
-        """Take back what ``snapshot`` returned.
+        """Restore a snapshot.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The judge: what is expected of every series of a shard at a step, and whether what came is a verdict.
+"""The judge: what is expected of every series of a shard at a step, and whether its value is a verdict.
 
 The judge knows the series, their calendar and their past; ``kernel`` judges a value. It takes all series of
 one step at once, or many steps of one series: live buckets and ``uneri score`` alike.
@@ -201,20 +201,22 @@ class Judge:
         of_day = (start + self.step * np.arange(steps)) % DAY * self._slots // DAY
         scratch = empty_scratch(self._pace.beside, self._pace.short, self.baseline.lags, len(self.series))
         self._basis = scratch.basis  # of the last step
-        advance(
-            index,
-            value,
-            self._factor(start),
-            self.baseline.past,
-            self.baseline.head,
-            self._slots_of(of_day),
-            self._rows,
-            self._memory.arrays(),
-            self._pace._replace(aligned=not same.holiday),
-            self._open_places,
-            scratch,
-            out,
-        )
+        factor, slots = self._factor(start), self._slots_of(of_day)
+        with np.errstate(all="ignore"):  # without the compiler, numpy would warn of infinities
+            advance(
+                index,
+                value,
+                factor,
+                self.baseline.past,
+                self.baseline.head,
+                slots,
+                self._rows,
+                self._memory.arrays(),
+                self._pace._replace(aligned=not same.holiday),
+                self._open_places,
+                scratch,
+                out,
+            )
         self._history.extend(index, value, out.spoilt)
         for at, row in np.argwhere(out.opened).tolist():
             self._spoil(row, index + at)

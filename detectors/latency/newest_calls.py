@@ -1,10 +1,9 @@
-"""A quantile over the newest calls of each row, over no more steps than it takes; compiled.
+"""Quantiles over the newest calls of each row, over no more steps than necessary; compiled.
 
-What a row took in one step is a run: its cells (bin, count), bins ascending and each once, in one piece, so
-that a long histogram of few calls costs what its calls cost. The runs of a row are chained, newest first. A
-quantile walks its chain until it has calls enough. Whatever lies behind that is never walked to again,
-because newer runs only shorten the way: what is needed of a row is bounded by the calls that are asked for
-and one step more.
+The calls of a row in one step are a run: contiguous cells (bin, count) with bins ascending, so that the cost
+depends on the calls and not on the bins. The runs of a row are chained, newest first. A quantile follows the
+chain until it has enough calls. Nothing behind that point is ever needed again, because newer runs only
+shorten the way: the memory of a row is bounded by the calls required and one step more.
 """
 
 from typing import Final
@@ -16,8 +15,8 @@ from detectors.state.compiled import compiled
 
 Ints = NDArray[np.int64]
 Cells = NDArray[np.int32]
-Reach = tuple[int, int]
-"""Calls a quantile rests on at least, and the oldest step that it may look back to."""
+Lookback = tuple[int, int]
+"""Least calls of a quantile, and the oldest step that it may use."""
 
 # columns of a run
 ROW: Final = 0
@@ -26,9 +25,9 @@ CALLS: Final = 2
 FIRST: Final = 3
 """Its first cell."""
 END: Final = 4
-"""The cell behind its last."""
+"""The cell after its last."""
 BEFORE: Final = 5
-"""The run before it of the same row, -1 for none."""
+"""The previous run of the same row, -1 for none."""
 COLUMNS: Final = 6
 
 # columns of a cell
@@ -46,20 +45,20 @@ def append(
     used: tuple[int, int],
     histogram: Ints,
 ) -> tuple[int, int]:
-    """Append the runs of a step, rows ascending; return how many runs and cells there are then.
+    """Append the runs of a step, rows ascending; return the new numbers of runs and cells.
 
     Parameters
     ----------
     latency
-        Rows, bins and counts, (k,) each; a pair of row and bin may come more than once.
+        Rows, bins and counts, (k,) each; a pair of row and bin may occur more than once.
     step
-        Number of the step, larger than those before it.
+        Number of the step, larger than all before.
     newest
-        (rows,) the newest run of each, -1 for none; moved on.
+        (rows,) the newest run of each, -1 for none; updated.
     runs, cells
-        Room for k more of each behind those that are ``used``; written to.
+        With room for k more after those in use; written to.
     used
-        How many runs and cells there are.
+        Numbers of runs and cells in use.
     histogram
         (bins,) zeros, and zeros again at the end.
     """
@@ -100,7 +99,7 @@ def append(
 @compiled
 def quantile_bins(
     which: tuple[int, int],
-    reach: Reach,
+    lookback: Lookback,
     q: float,
     runs: Ints,
     cells: Cells,
@@ -112,9 +111,9 @@ def quantile_bins(
     Parameters
     ----------
     which
-        The first of these runs, and the one behind their last.
-    reach
-        How many calls it takes and how far it may look back for them.
+        The first of these runs, and the one after their last.
+    lookback
+        Least calls, and how far to look back for them.
     q
         0 gives the smallest, 1 the largest.
     runs, cells
@@ -122,9 +121,9 @@ def quantile_bins(
     histogram
         (bins,) zeros, and zeros again at the end.
     found
-        (rows,) where the bins are written; a row that has too few calls is left as it is.
+        (rows,) receives the bins; rows with too few calls stay as they are.
     """
-    least, oldest = reach
+    least, oldest = lookback
     for newest in range(which[0], which[1]):
         calls, run = 0, newest
         low, high = len(histogram), -1
@@ -149,28 +148,28 @@ def quantile_bins(
 @compiled
 def slower(
     which: tuple[int, int],
-    reach: Reach,
+    lookback: Lookback,
     beyond: Ints,
     runs: Ints,
     cells: Cells,
     found: Ints,
 ) -> None:
-    """Count the calls of every row, and those of them that lie beyond a bin.
+    """Count the calls of every row, and those above a bin.
 
     Parameters
     ----------
     which
-        The first run, and the one behind the last, of those whose rows are looked at.
-    reach
-        As ``quantile_bins`` had it.
+        The first run, and the one after the last, of the rows to count.
+    lookback
+        As for ``quantile_bins``.
     beyond
         (rows,) a bin each.
     runs, cells
         As ``append`` left them.
     found
-        (2, rows) where the numbers are written: all calls that were looked back to, and the slower ones.
+        (2, rows) receives the numbers: all calls within the lookback, and the slower ones.
     """
-    least, oldest = reach
+    least, oldest = lookback
     for newest in range(which[0], which[1]):
         row, run = runs[newest, ROW], newest
         calls, above = 0, 0
@@ -185,19 +184,19 @@ def slower(
 
 
 @compiled
-def needed(newest: Ints, reach: Reach, runs: Ints) -> NDArray[np.bool_]:
-    """Return (runs,) which of them a quantile may still look back to.
+def needed(newest: Ints, lookback: Lookback, runs: Ints) -> NDArray[np.bool_]:
+    """Return (runs,) whether a quantile may still use each run.
 
     Parameters
     ----------
     newest
         (rows,) the newest run of each, -1 for none.
-    reach
-        That of the next step.
+    lookback
+        For the next step.
     runs
-        Those that ``append`` wrote, and no others.
+        Exactly those that ``append`` wrote.
     """
-    least, oldest = reach
+    least, oldest = lookback
     kept = np.zeros(len(runs), np.bool_)
     for row in range(len(newest)):
         calls, run = 0, newest[row]

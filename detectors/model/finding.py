@@ -22,11 +22,11 @@ class Verdict(StrEnum):
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of an excess that one scope carries.
+    """The part of an excess that is due to one scope.
 
-    ``share`` is a fraction of the finding's excess; over all sources of one kind the shares add up to 1
-    (sources that fell while others rose have negative shares). ``more_calls`` and ``more_per_call``
-    add up to ``share``.
+    ``share`` is a fraction of the finding's excess; the shares of all sources of one kind add up to 1 (those
+    of sources that fell while others rose are negative). ``more_calls`` and ``more_per_call`` add up to
+    ``share``.
     """
 
     scope: Scope
@@ -50,14 +50,14 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallRate(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls that one scope makes, per second: who waits for a latency."""
+    """Calls per second from one scope, which waits for a latency."""
 
     scope: Scope
     calls: float
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """What lies behind a finding: the deepest other finding that explains ``score`` of it, in [0, 1]."""
+    """The cause of a finding: the deepest other finding, which explains a part ``score`` of it, in [0, 1]."""
 
     scope: Scope
     measure: Measure
@@ -69,17 +69,17 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
 
 
 State = Literal["open", "update", "end", "withdrawn"]
-"""It begins, its evidence changed, it is over, or late data showed that there was nothing."""
+"""It starts, its evidence changed, it ended, or late data showed that nothing was wrong."""
 
 ComparedWith = Literal["weeks", "holidays", "yesterday", "minutes"]
-"""What a value is compared with: earlier weeks, on a holiday the last of its kind, else what there is."""
+"""What a value is compared with: earlier weeks, the last holidays on a holiday, otherwise what is known."""
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
-    """What a chart of a finding shows: the last hours, last week's same hours, the expected band.
+    """The chart of a finding: the last hours, the same hours last week, the expected band.
 
-    Every list has one value a ``step`` (seconds), the first at ``start`` (epoch seconds), in the
-    measure's own unit per second (milliseconds for latency); None where there was nothing to measure.
+    Every list has one value per ``step`` (seconds) from ``start`` (epoch seconds) on, in the measure's unit
+    per second (milliseconds for latency); None where nothing was measured.
     """
 
     start: int
@@ -91,19 +91,19 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What was planned for the time of a finding: its expectation has it in."""
+    """The planned events during a finding; its expectation includes them."""
 
     name: str  # of the events
     factor: float  # load expected, in times the usual
 
 
 class Growth(msgspec.Struct, frozen=True, kw_only=True):
-    """How fast a level rises: fractions a day with a confidence interval, and when it meets a limit."""
+    """How fast a level rises, as a fraction per day with an interval, and when it reaches a limit."""
 
     per_day: float
     per_day_lower: float
     per_day_upper: float
-    days: int  # days the estimate rests on
+    days: int  # that the estimate is based on
     days_to_limit: float | None = None
     days_to_limit_lower: float | None = None
     days_to_limit_upper: float | None = None
@@ -112,11 +112,10 @@ class Growth(msgspec.Struct, frozen=True, kw_only=True):
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One verdict about one series over one interval.
 
-    A finding is told more than once: ``open`` when it begins, ``update`` when its evidence changed, ``end``
-    when it is over, ``withdrawn`` when late data showed that there was nothing. ``id`` stays, ``revision``
-    counts from 0; the pair identifies the telling, so that what is told again after a crash is
-    recognised. All times are epoch seconds of event time; all
-    rates are per second (milliseconds for latency).
+    A finding is emitted several times: ``open`` when it starts, ``update`` when its evidence changed, ``end``
+    when it ended, ``withdrawn`` when late data showed that nothing was wrong. ``id`` stays the same,
+    ``revision`` counts from 0; together they identify what is emitted again after a crash. All times are
+    epoch seconds of event time, all rates per second (milliseconds for latency).
     """
 
     id: str
@@ -127,7 +126,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     edge: Edge | None = None  # exactly one of scope and edge is set
     measure: Measure
     start: int
-    seen: int  # the watermark at which this was told
+    seen: int  # the watermark at which this was emitted
     end: int | None = None
     observed: float
     expected: float
@@ -137,30 +136,30 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     completeness: float = 1.0
     weeks_used: list[int] = []  # 1 = last week
     weeks_left_out: list[int] = []
-    compared_with: ComparedWith = "weeks"  # what the expectation rests on
-    planned: Plan | None = None  # events under way
+    compared_with: ComparedWith = "weeks"  # what the expectation is based on
+    planned: Plan | None = None
     limit: float | None = None  # configured capacity per second, where one is known
-    near: bool = False  # of a limit: it is met now or tomorrow, somebody must act
-    callers: list[Share] = []  # what calls it, functions first, largest share first
+    near: bool = False  # of a limit: it is reached now or tomorrow, and a person must act
+    callers: list[Share] = []  # functions first, largest share first
     suspects: list[Share] = []  # client versions and tenants that stand out
     throttle_reasons: dict[str, float] = {}
-    touches: list[Scope] = []  # scopes that carry a part of this: what makes findings one incident
-    calls: float = 0.0  # of a latency: calls per second, 0 where no caller is known
-    traffic: list[CallRate] = []  # of a latency: those of them that each of ``touches`` makes
-    causes: list[Cause] = []  # of latency and errors: what lies behind, known once findings have met
+    touches: list[Scope] = []  # scopes that carry a part of this, by which findings become one incident
+    calls: float = 0.0  # of a latency: calls per second, 0 if no caller is known
+    traffic: list[CallRate] = []  # of a latency: the calls from each of ``touches``
+    causes: list[Cause] = []  # of latency and errors: known once findings have met
     growth: Growth | None = None
-    error_type: str = ""  # of a fatal finding: the signature that was never seen before
-    times: int = 0  # of a fatal finding: how often it came
+    error_type: str = ""  # of a fatal finding: the new signature
+    times: int = 0  # of a fatal finding: number of occurrences
     missed: float = 0.0  # of an absence: requests that were expected since the last one
-    minutes: int = 0  # of a limit: ``observed`` is the largest mean over so many
-    throttled: bool = False  # of a limit: calls are refused already
+    minutes: int = 0  # of a limit: ``observed`` is the largest mean over this many
+    throttled: bool = False  # of a limit: calls are already refused
     sentence: str
     trace: Trace | None = None
 
     @property
     def about(self) -> ScopeOrEdge:
-        """The scope or edge this finding is about."""
+        """The scope or edge that the finding is about."""
         about = self.scope or self.edge
-        if about is None:  # refused by the only maker of findings; kept for the type
+        if about is None:  # never made; for the type checker
             raise ValueError(f"finding {self.id} is about nothing")
         return about

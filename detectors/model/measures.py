@@ -1,4 +1,4 @@
-"""What is counted at a scope, in which column, and how each measure behaves."""
+"""What is measured at a scope, in which column, and how each measure behaves."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,11 +8,11 @@ from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TAB
 
 
 class Nature(StrEnum):
-    """How a measure behaves, which decides how it is compared."""
+    """How a measure behaves, which determines how it is compared."""
 
-    COUNT = "count"  # a number of independent happenings: its noise is at least Poisson's
-    AMOUNT = "amount"  # a sum of sizes (capacity units, seconds): scale-free, any unit
-    LATENCY = "latency"  # a quantile in milliseconds: compared on a log scale, undefined without calls
+    COUNT = "count"  # a number of independent events: its noise is at least Poisson noise
+    AMOUNT = "amount"  # a sum of sizes (capacity units, seconds) in any unit
+    LATENCY = "latency"  # a quantile in milliseconds, undefined without calls
 
 
 _VALUE: Final = "value:"
@@ -21,8 +21,8 @@ _VALUE: Final = "value:"
 class Measure(StrEnum):
     """One measure of a scope. All but latencies are sums over a bucket.
 
-    The members are what every event may have. Beside them there is one for each key of ``values``, made
-    when it is first asked for: ``Measure("value:sales")``.
+    The members are those that every event may have. In addition there is one for each key of ``values``, made
+    on first use: ``Measure("value:sales")``.
     """
 
     REQUESTS = "requests"  # at a table: calls to it
@@ -36,13 +36,13 @@ class Measure(StrEnum):
     RCU = "rcu"
     WCU = "wcu"
     BUSY = "busy"  # seconds spent inside functions; per second of time this is concurrency
-    LATENCY = "latency"  # p95 in milliseconds, from the histogram that travels beside the sums
-    LATENCY_CODE = "latency_code"  # of the code of a function: without the runtime around it
+    LATENCY = "latency"  # p95 in milliseconds, from the histogram beside the sums
+    LATENCY_CODE = "latency_code"  # of the code of a function, without the runtime
     LATENCY_AUTH = "latency_auth"  # of the authorizer in front of a route
 
     @classmethod
     def _missing_(cls, value: object) -> "Measure | None":
-        """Make the measure of a business value, as ``Flag`` makes its combinations: one object a name."""
+        """Make the measure of a business value, one object per name, as ``Flag`` makes its combinations."""
         if not isinstance(value, str) or not value.startswith(_VALUE) or value == _VALUE:
             return None
         made = str.__new__(cls, value)
@@ -52,10 +52,10 @@ class Measure(StrEnum):
 
     @property
     def key(self) -> str:
-        """The key of ``values`` that this is the sum of; empty for the members."""
+        """The key of ``values`` that this sums up; empty for the members."""
         return self[len(_VALUE) :] if self.startswith(_VALUE) else ""
 
-    # That of an enum is written in Python and asks for the name; there is one look-up for every series.
+    # Enum's hash is Python code that reads the name; there is one look-up for every series.
     __hash__ = str.__hash__
 
 
@@ -74,7 +74,7 @@ T = TypeVar("T")
 
 
 class _WithValues(dict[Measure, T]):
-    """What is known of measures, and of all business values alike."""
+    """A property of every measure, the same for all business values."""
 
     def __init__(self, of_members: Mapping[Measure, T], of_values: T) -> None:
         super().__init__(of_members)
@@ -90,7 +90,7 @@ class _WithValues(dict[Measure, T]):
 
 
 LATENCIES: Final = (Measure.LATENCY, Measure.LATENCY_CODE, Measure.LATENCY_AUTH)
-"""The measures that are no sums."""
+"""The measures that are not sums."""
 
 SUMMED: Final = tuple(measure for measure in Measure if measure not in LATENCIES)
 """The columns of every sums matrix, in order."""
@@ -121,18 +121,18 @@ GROWS: Final = _WithValues(
     dict.fromkeys((Measure.REQUESTS, Measure.RCU, Measure.WCU, Measure.BUSY, Measure.LATENCY), True),
     of_values=True,
 )
-"""The measures whose growth is told: what is planned for. Few errors drift by chance."""
+"""The measures whose growth is reported: those that capacity is planned for. Few errors drift by chance."""
 
 COUNTED_BY: Final = _WithValues(
     {Measure.RCU: Measure.READS, Measure.WCU: Measure.WRITES, Measure.BUSY: Measure.REQUESTS},
     Measure.REQUESTS,
 )
-"""The measure that counts the calls an amount is made of: few calls make a noisy amount."""
+"""The measure that counts the calls of an amount: an amount of few calls is noisy."""
 
 _ERRORS = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
 
 RATIO_OF: Final = dict.fromkeys((*_ERRORS, Measure.THROTTLES, Measure.COLD_STARTS), Measure.REQUESTS)
-"""The measure of which each of these is a part: more of them with more requests is no news."""
+"""The measure that each of these is a part of: more of them with more requests is not notable."""
 
 JUDGED: Final = {
     ACCOUNT: (
@@ -156,14 +156,13 @@ JUDGED: Final = {
     CLIENT: (
         Measure.ERRORS_USER,
         Measure.ERRORS_FATAL,
-    ),  # a release lets the requests of builds rise and fall
-    TENANT: (),  # too many to judge one by one: tenants explain findings, they do not cause them here
+    ),  # requests of builds rise and fall with every release
+    TENANT: (),  # too many to judge one by one: tenants explain findings only
 }
 """The measures on which a scope of each kind is judged."""
 
-BESIDE: Final = {TABLE: (Measure.READS, Measure.WRITES), CLIENT: (Measure.REQUESTS,)}
-"""Measures that a scope has a series of without being judged on: what its amounts are counted by, and what
-its errors are a part of."""
+SUPPORTING: Final = {TABLE: (Measure.READS, Measure.WRITES), CLIENT: (Measure.REQUESTS,)}
+"""Measures with a series that is not judged: amounts are counted by them, errors are a part of them."""
 
 KEPT_ON_EDGES: Final = {
     ACCOUNT: (Measure.REQUESTS, *_ERRORS, Measure.THROTTLES, Measure.BUSY),
@@ -179,7 +178,7 @@ KEPT_ON_EDGES: Final = {
         Measure.WCU,
     ),
 }
-"""The measures kept on every edge into a scope of this kind: what its findings are attributed with."""
+"""The measures of every edge into a scope of this kind, by which findings are attributed."""
 
 SOURCES_INTO: Final = {
     TABLE: (FUNCTION, ROUTE, CLIENT, TENANT),
@@ -188,4 +187,4 @@ SOURCES_INTO: Final = {
     SERVICE: (FUNCTION, CLIENT),
     ACCOUNT: (SERVICE,),
 }
-"""The edges that are rolled up: for each target kind, the kinds of its sources (docs/adr/0002)."""
+"""The edges that are rolled up: the kinds of sources for each kind of target (docs/adr/0002)."""

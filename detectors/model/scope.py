@@ -1,4 +1,4 @@
-"""What a number is about: a scope, or an edge between two scopes."""
+"""Scopes, and edges between two of them: what a number is about."""
 
 from typing import Final, NamedTuple
 
@@ -16,8 +16,8 @@ KINDS: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, TABLE, CLIENT, TENANT)
 class Scope(NamedTuple):
     """One account, service, route, function, table, client or tenant.
 
-    ``version`` is the build of a client and empty for every other kind. An account scope carries the
-    account id as its ``name`` too. Every string may be empty when the event did not say.
+    ``version`` is the build of a client and empty for every other kind. The ``name`` of an account is its id.
+    Every string may be empty if the event lacks it.
     """
 
     kind: str
@@ -28,7 +28,7 @@ class Scope(NamedTuple):
     version: str = ""
 
     def to_json(self) -> dict[str, object]:
-        """Return the form that findings are written in.
+        """Return the form used in ``findings.jsonl``.
 
         Examples
         --------
@@ -47,15 +47,20 @@ class Scope(NamedTuple):
         return written
 
     @property
+    def cloud_account(self) -> tuple[str, str]:
+        """Cloud and account id, which together identify an account."""
+        return self.cloud, self.account
+
+    @property
     def label(self) -> str:
-        """What a person calls it: ``items``, ``ios 3.2.1``."""
+        """The name people use: ``items``, ``ios 3.2.1``."""
         return f"{self.name} {self.version}" if self.version else self.name
 
 
 class Edge(NamedTuple):
     """Calls from ``source`` into ``target``: a function into a table, a client into a route.
 
-    An edge lives in the shard of its target, so a target and everything that calls it are judged and
+    An edge belongs to the shard of its target, so that a target and all its callers are judged and
     attributed in one place.
     """
 
@@ -64,16 +69,16 @@ class Edge(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """``function→table`` and the like."""
+        """Both kinds, as in ``function→table``."""
         return f"{self.source.kind}→{self.target.kind}"
 
     @property
     def account(self) -> str:
-        """The account of the target: it is the one that is loaded."""
+        """The account of the target, which carries the load."""
         return self.target.account
 
     def to_json(self) -> dict[str, object]:
-        """Return the form that findings are written in: ``from`` and ``to`` in the place of ``name``."""
+        """Return the form used in ``findings.jsonl``: ``from`` and ``to`` in place of ``name``."""
         return {
             "kind": self.kind,
             "cloud": self.target.cloud,

@@ -1,4 +1,4 @@
-"""A series: one measure of one scope or edge, as the judge is told about it."""
+"""A series: one measure of one scope or edge."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,8 @@ from detectors.model.scope import Edge, Scope, ScopeOrEdge
 class Series:
     """One row of a judge.
 
-    ``judged=False`` is a series that is never told by itself but has a history and an expectation: an
-    edge, with which the findings of its target are attributed. Floors and limit are per second
-    (milliseconds for latency).
+    A series with ``judged=False`` has a history and an expectation but never a verdict: amounts are counted
+    by it. Floors and limit are per second (milliseconds for latency).
     """
 
     about: ScopeOrEdge
@@ -24,5 +23,5 @@ class Series:
 
     @property
     def place(self) -> Scope:
-        """The scope this series belongs to: an edge belongs to its target."""
+        """The scope that the series belongs to: an edge belongs to its target."""
         return self.about.target if isinstance(self.about, Edge) else self.about

@@ -1,21 +1,20 @@
 """Novelty of a plain series: how rare what it does now is among all it has done before.
 
-For series without weeks to compare with: it works on rows and not on clock time, needs no season and no
-training. It is causal, the unit of the values does not matter, and a fall is judged as a rise is.
+For series without weeks to compare with: it works on rows and not on clock time, and needs neither a season
+nor training. It is causal, independent of the unit of the values, and symmetric for rises and falls.
 
-1. *Views.* Four things are looked at: the value, the median of the last few, the mean of the last two dozen
-   (a level that creeps), the logarithm of the spread of the last four dozen (a series that grows restless or
-   dies).
+1. *Views.* There are four: the value, the median of the last few, the mean of the last two dozen (a level
+   that creeps), and the logarithm of the spread of the last four dozen (a series that becomes restless or
+   goes flat).
 2. *Past.* Each view keeps a sample of its own past, evenly spaced in time, of fixed size.
-3. *Rarity.* Beyond its 95 % quantile (below its 5 % quantile) a view is taken to have an exponential tail, as
-   peaks over a threshold have (Siffer et al. 2017, "Anomaly detection in streams with extreme value theory").
-   The scale comes from quantiles and not from the mean excess: one spike must not raise the bar for the
-   next. Rarity is in decades: 3 is one row in a thousand. The views are joined by a norm.
-4. *Habituation.* What counts is by how much a rarity passes the largest that a hundred rows of this series
-   usually hold: a job that bursts every hour is no news.
-5. *Onset.* After something began only what is far stronger counts, until it has been calm.
-
-All functions are in one module because the compiler's cache does not see changes in another.
+3. *Rarity.* Above its 95 % quantile and below its 5 % quantile a view is assumed to have an exponential tail,
+   as peaks over a threshold have (Siffer et al. 2017, "Anomaly detection in streams with extreme value
+   theory"). The scale is derived from quantiles and not from the mean excess: one spike must not raise the
+   bar for the next. Rarity is in decades: 3 is one row in a thousand. The views are joined by a norm.
+4. *Habituation.* Novelty is how far a rarity exceeds the usual largest rarity of a hundred rows of the
+series:
+   a job that bursts every hour is not new.
+5. *Onset.* After an onset only something far stronger counts, until the series has been calm.
 """
 
 import math
@@ -30,27 +29,27 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 SHORT: Final = 6
-"""Rows whose median is the second view: a burst, with the single wild value left out."""
+"""Rows whose median is the second view: a burst, without single outliers."""
 
 LEVEL: Final = 24
-"""Rows whose mean is the third view: a level, two hours of five minutes."""
+"""Rows whose mean is the third view: a level, two hours of five-minute rows."""
 
 RECENT: Final = 48
-"""Rows whose spread is the fourth view; all that is kept of the last rows."""
+"""Rows whose spread is the fourth view, and that are kept."""
 
 VIEWS: Final = 4
 
 SPREAD_VIEW: Final = 3
-"""The view that is a spread: it is compared on a logarithmic scale."""
+"""The view that is a spread, compared on a logarithmic scale."""
 
 SAMPLE: Final = 256
-"""Rows of the past that are kept: 13 lie beyond the 95 % quantile, 3 beyond the 98.75 %."""
+"""Rows of the past in the sample: 13 lie beyond the 95 % quantile, 3 beyond the 98.75 %."""
 
 STRIDE: Final = 32
-"""The sample is every such row at most, so it reaches back 8192 rows: a month of five minutes."""
+"""Largest distance of rows in the sample, which then spans 8192 rows: a month of five-minute rows."""
 
 WARM_UP: Final = 50
-"""Rows in the sample before anything is said: fewer have no 98.75 % quantile of their own."""
+"""Rows in the sample before anything is judged: fewer have no 98.75 % quantile."""
 
 BODY: Final = 0.95
 """Quantile at which the tail begins."""
@@ -59,67 +58,65 @@ FAR: Final = 0.9875
 """Quantile beyond which lies a quarter of the tail: an exponential is ``scale ln 4`` further out there."""
 
 SHRINK: Final = 200.0
-"""Rows in the tail that the belief counts for that it goes on as the body ends (median to ``BODY``)."""
+"""Weight, in rows of the tail, of the prior that it continues as the body ends (median to ``BODY``)."""
 
 LEAST: Final = 0.3
-"""Smallest scale as a part of the mean deviation: the few steps of a discrete series have no tail."""
+"""Smallest scale as a part of the mean deviation: the few levels of a discrete series have no tail."""
 
 FLAT: Final = 0.01
-"""Part of its own 95 % quantile below which a spread is flat, and flatter is no news."""
+"""Part of its own 95 % quantile below which a spread is flat, and flatter is not new."""
 
 ROUNDING: Final = 1e-9
 """Part of the usual value up to which a deviation is rounding."""
 
 RAREST: Final = 30.0
-"""Decades; what is beyond was never seen, and that is all there is to say."""
+"""Decades, at most: beyond lies what was never seen."""
 
 JOIN: Final = 4.0
 """Norm that joins the views: nearly the largest of them, but views that agree count a little more."""
 
 BLOCK: Final = 100
-"""Rows over which the largest rarity is taken, to learn how large it usually is."""
+"""Rows over which the largest rarity is taken, to learn its usual size."""
 
 BLOCKS: Final = 100.0
-"""Blocks that are remembered: the gain of the running means is not less than one over these."""
+"""Blocks that are remembered: the inverse is the least gain of the running means."""
 
 PRIOR_MEAN: Final = 2.2
-"""Largest rarity of a block before any was seen: log10 of a hundred rows, and a fifth for the skew."""
+"""Prior of the largest rarity of a block: log10 of a hundred rows, and a fifth for the skew."""
 
 PRIOR_SPREAD: Final = 0.45
-"""Mean deviation of that: the maximum of exponentials, in decades, is spread so, however many they are."""
+"""Prior of its mean deviation: that of the maximum of any number of exponentials, in decades."""
 
 PRIOR_BLOCKS: Final = 3.0
-"""Blocks that this belief counts for."""
+"""Weight of the prior in blocks."""
 
 OUTLIER: Final = 1.5
-"""Spreads by which a block may pass the usual one when it is learnt, so that an incident makes no habit."""
+"""Spreads by which a block may exceed the usual one when learnt, so that an incident makes no habit."""
 
 LEAST_SPREAD: Final = 0.05
 """Smallest spread of the largest rarities, in decades."""
 
 ONSET: Final = 3.5
-"""Spreads above the usual largest rarity at which something has begun; 2.5 to 4 do as well."""
+"""Spreads above the usual largest rarity at which something starts; 2.5 to 4 work as well."""
 
 REST: Final = 50
-"""Rows after an onset in which nothing less than ``STRONGER`` counts; at least."""
+"""Least rows after an onset in which nothing below ``STRONGER`` counts."""
 
 REST_SHARE: Final = 0.03
-"""The same as a share of the rows seen: on a longer curve, more rows belong to one thing."""
+"""The same as a share of the rows seen: on a longer curve, one event has more rows."""
 
-STRONGER: Final = 4.0
-"""Times the novelty at the onset that is news all the same."""
-
+STRONGER: Final = 4.0  # times the novelty at the onset
 CALM: Final = 2.0
-"""Novelty above which it goes on."""
+"""Novelty above which what started continues."""
 
 CALM_ROWS: Final = 100
-"""Rows without any before the next onset can count."""
+"""Rows below that before the next onset counts."""
 
 LARGEST: Final = 1e150
-"""What is larger is taken as this: its square must be a number."""
+"""Larger values are taken as this: the square must be finite."""
 
 AT_BODY: Final = -math.log10(1 - BODY)
-"""Decades at which the tail begins."""
+"""Decades at which the tail starts."""
 
 LN_FAR: Final = math.log((1 - BODY) / (1 - FAR))
 LN_BODY: Final = math.log(0.5 / (1 - BODY))
@@ -127,55 +124,55 @@ LN_10: Final = math.log(10.0)
 
 
 class Sample(NamedTuple):
-    """The past of all views. Numbers are arrays of one here and below, to be changed in place."""
+    """The past of all views. Numbers are arrays of one element, here and below, to be changed in place."""
 
-    views: Floats  # (VIEWS, SAMPLE) in order of time while it grows, then a ring
-    filled: Counts  # (1,) how much of it
-    oldest: Counts  # (1,) where the ring begins
-    stride: Counts  # (1,) one row of so many enters
-    skipped: Counts  # (1,) rows since the last that did
+    views: Floats  # (VIEWS, SAMPLE) in order of time while growing, then a ring
+    filled: Counts  # (1,) rows in it
+    oldest: Counts  # (1,) where the ring starts
+    stride: Counts  # (1,) every such row enters
+    skipped: Counts  # (1,) rows since the last one that did
 
 
 class Tails(NamedTuple):
-    """Where the tails of each view begin, and their scales; (VIEWS,) each."""
+    """Where the tails of each view start, and their scales; (VIEWS,) each."""
 
     high: Floats
     high_scale: Floats
     low: Floats
     low_scale: Floats
-    offset: Floats  # added before the logarithm is taken; 0 where none is taken
+    offset: Floats  # added before taking the logarithm; 0 for none
 
 
 class Usual(NamedTuple):
-    """How large the largest rarity of a block is; (1,) each."""
+    """The usual largest rarity of a block; (1,) each."""
 
     mean: Floats
     spread: Floats  # mean deviation
-    blocks: Floats  # these rest on
-    largest: Floats  # of the block that is not full yet
+    blocks: Floats  # that these are based on
+    largest: Floats  # of the present block
     rows: Counts  # of that block
 
 
-class Begun(NamedTuple):
+class Onset(NamedTuple):
     """The last onset; (1,) each."""
 
-    until: Counts  # row up to which it goes on
+    until: Counts  # row up to which it continues
     peak: Floats  # novelty then
 
 
 class Past(NamedTuple):
-    """What is remembered of one series, 9 kB."""
+    """The past of one series, 9 kB."""
 
     rows: Counts  # (1,) rows measured
     recent: Floats  # (RECENT,) the last values, a ring
     sample: Sample
     tails: Tails
     usual: Usual
-    begun: Begun
+    onset: Onset
 
 
 def fresh() -> Past:
-    """Return the past of a series of which nothing is known."""
+    """Return an empty past."""
 
     def count(value: int) -> Counts:
         return np.full(1, value, np.int64)
@@ -201,13 +198,13 @@ def fresh() -> Past:
             largest=number(0.0),
             rows=count(0),
         ),
-        begun=Begun(until=count(0), peak=number(0.0)),
+        onset=Onset(until=count(0), peak=number(0.0)),
     )
 
 
 @compiled
-def _look(recent: Floats, rows: int, views: Floats) -> None:
-    """Take the views of the last rows; sums are taken afresh, so that of a constant all are constant."""
+def _take_views(recent: Floats, rows: int, views: Floats) -> None:
+    """Compute the views of the last rows; sums are computed anew, so that a constant has constant views."""
     newest = rows - 1
     views[0] = recent[newest % RECENT]
     count = min(rows, SHORT)
@@ -233,14 +230,14 @@ def _look(recent: Floats, rows: int, views: Floats) -> None:
 
 @compiled
 def _learn_tails(sample: Sample, tails: Tails) -> None:
-    """Learn from the sample where the tails of each view begin, and their scales.
+    """Learn from the sample where the tails of each view start, and their scales.
 
-    Quantiles are the nearest order statistics, the lower ones counted from the top: -x is judged as x is.
+    Quantiles are the nearest order statistics, lower ones counted from the top, so that -x is judged as x.
     """
     size = sample.filled[0]
     last = size - 1
     body, far = int(BODY * last + 0.5), int(FAR * last + 0.5)
-    in_tail = size * (1 - BODY) * sample.stride[0]  # rows of the past that the tail of the sample stands for
+    in_tail = size * (1 - BODY) * sample.stride[0]  # rows of the past that the tail of the sample represents
     known = in_tail + SHRINK
     rounding = 0.0
     for view in range(VIEWS):
@@ -270,7 +267,7 @@ def _learn_tails(sample: Sample, tails: Tails) -> None:
 
 @compiled
 def _rarity(tails: Tails, views: Floats) -> float:
-    """Return in decades how rare the views are, joined; 0 where none lies in a tail."""
+    """Return the joint rarity of the views in decades; 0 if none lies in a tail."""
     total = 0.0
     for view in range(VIEWS):
         offset = tails.offset[view]
@@ -281,7 +278,7 @@ def _rarity(tails: Tails, views: Floats) -> float:
             beyond, scale = tails.low[view] - place, tails.low_scale[view]
         else:
             continue
-        near = beyond < RAREST * LN_10 * scale  # a tail may have no scale
+        near = beyond < RAREST * LN_10 * scale  # the scale may be zero
         decades = AT_BODY + beyond / scale / LN_10 if near else RAREST
         total += min(decades, RAREST) ** JOIN
     return float(total ** (1 / JOIN))
@@ -289,10 +286,10 @@ def _rarity(tails: Tails, views: Floats) -> float:
 
 @compiled
 def _sample(sample: Sample, views: Floats) -> bool:
-    """Put the views into the sample when it is their turn; return whether it was.
+    """Add the views to the sample if it is their turn; return whether it was.
 
-    A full sample loses every second row and takes half as many from then on; at the widest stride the
-    oldest row goes.
+    A full sample drops every second row and takes half as many from then on; at the widest stride it drops
+    the oldest row.
     """
     sample.skipped[0] += 1
     if sample.skipped[0] < sample.stride[0]:
@@ -317,7 +314,7 @@ def _sample(sample: Sample, views: Floats) -> bool:
 
 @compiled
 def _habituate(usual: Usual, rarity: float) -> None:
-    """Learn how large the largest rarity of a block usually is: winsorised mean and mean deviation."""
+    """Learn the usual largest rarity of a block: winsorised mean and mean deviation."""
     usual.largest[0] = max(usual.largest[0], rarity)
     usual.rows[0] += 1
     if usual.rows[0] < BLOCK:
@@ -333,64 +330,64 @@ def _habituate(usual: Usual, rarity: float) -> None:
 
 
 @compiled
-def _onset(begun: Begun, row: int, news: float) -> float:
-    """Return what is news here, 0 for what goes on since the last onset."""
+def _since_onset(onset: Onset, row: int, new: float) -> float:
+    """Return the novelty of a row, 0 for what continues since the last onset."""
     rest = max(REST, int(REST_SHARE * row))
-    if row < begun.until[0]:
-        if news > STRONGER * begun.peak[0]:
-            begun.peak[0] = news
-            begun.until[0] = max(begun.until[0], row + rest)
-            return news
-        if news > CALM:
-            begun.until[0] = max(begun.until[0], row + CALM_ROWS)
+    if row < onset.until[0]:
+        if new > STRONGER * onset.peak[0]:
+            onset.peak[0] = new
+            onset.until[0] = max(onset.until[0], row + rest)
+            return new
+        if new > CALM:
+            onset.until[0] = max(onset.until[0], row + CALM_ROWS)
         return 0.0
-    if news > ONSET:
-        begun.peak[0] = news
-        begun.until[0] = row + rest
-    return max(news, 0.0)
+    if new > ONSET:
+        onset.peak[0] = new
+        onset.until[0] = row + rest
+    return max(new, 0.0)
 
 
 @compiled
 def advance(value: float, past: Past) -> float:
-    """Return the novelty of the next value and learn from it; what is not finite is 0 and teaches nothing."""
+    """Return the novelty of the next value and learn it; values that are not finite are skipped."""
     if not math.isfinite(value):
         return 0.0
     past.recent[past.rows[0] % RECENT] = min(max(value, -LARGEST), LARGEST)
     past.rows[0] += 1
     views = np.empty(VIEWS)
-    _look(past.recent, past.rows[0], views)
-    rarity, news = 0.0, 0.0
+    _take_views(past.recent, past.rows[0], views)
+    rarity, new = 0.0, 0.0
     if past.sample.filled[0] >= WARM_UP:
         rarity = _rarity(past.tails, views)
-        news = (rarity - past.usual.mean[0]) / past.usual.spread[0]
-    news = _onset(past.begun, past.rows[0] - 1, news)
+        new = (rarity - past.usual.mean[0]) / past.usual.spread[0]
+    new = _since_onset(past.onset, past.rows[0] - 1, new)
     _habituate(past.usual, rarity)
     if _sample(past.sample, views) and past.sample.filled[0] >= WARM_UP:
         _learn_tails(past.sample, past.tails)
-    return float(news)
+    return float(new)
 
 
 @compiled
 def _advance_all(values: Floats, past: Past) -> Floats:
-    news = np.empty(len(values))
+    found = np.empty(len(values))
     for row in range(len(values)):
-        news[row] = advance(values[row], past)
-    return news
+        found[row] = advance(values[row], past)
+    return found
 
 
 def novelty(values: Floats) -> Floats:
-    """Return how new each row is in its series; it depends on the rows up to it only.
+    """Return the novelty of each row in its series, which depends only on the rows up to it.
 
     Parameters
     ----------
     values : (n,) float64
-        Any unit. What is not finite is missing.
+        In any unit; values that are not finite are missing.
 
     Returns
     -------
     (n,) float64
-        Spreads above the largest rarity that a hundred rows of the series usually hold, not below 0; 0 while
-        the series is unknown and for what goes on after an onset. Above ``ONSET`` something begins.
+        Spreads above the usual largest rarity of a hundred rows of the series, at least 0; 0 while the series
+        is unknown and for what continues after an onset. Above ``ONSET`` something starts.
 
     Examples
     --------
@@ -399,5 +396,5 @@ def novelty(values: Floats) -> Floats:
     >>> np.flatnonzero(novelty(curve) > ONSET).tolist()
     [800]
     """
-    # a copy in one piece: arrays in strides, or that are read only, would each be compiled for anew
+    # a contiguous copy: strided or read-only arrays would each be compiled again
     return _advance_all(np.array(values, np.float64, order="C"), fresh())

@@ -1,8 +1,8 @@
-"""Judges one plain series of timestamps and values: the judge of live buckets, fed a curve.
+"""Judges one plain series of timestamps and values with the judge of live buckets.
 
-``score`` ranks rows, the verdicts are the judge's own. Two things make a row stand out: a deviation that
-the judge measures, and novelty, the rarity of what the series does now in all its past, which speaks
-where there are no weeks to compare with.
+``score`` ranks rows; the verdicts are the judge's own. Two things make a row stand out: a deviation that the
+judge measures, and novelty, the rarity of what the series does now in all its past, which works without weeks
+to compare with.
 """
 
 from collections.abc import Iterator
@@ -14,50 +14,51 @@ from numpy.typing import NDArray
 import config.settings
 from detectors.judge.arrays import Output
 from detectors.judge.codes import CODES, SHIFT
-from detectors.judge.growth import DAY, Growing
+from detectors.judge.growth import Growing
 from detectors.judge.judge import Judge
 from detectors.judge.scale import COUNTS_OF_ROOT, LARGEST
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import SERVICE, Scope
 from detectors.model.series import Series
 from detectors.score.novelty import novelty
+from detectors.state.history import DAY
 
 Floats = NDArray[np.float64]
 
 LEARNING: Final = 10
-"""Rows after which the interval is known: the median of the differences so far. They are not judged."""
+"""Rows from which the interval is learnt, the median of their differences. They are not judged."""
 
 NO_INTERVAL: Final = 60
-"""Seconds of a step where no stamp is later than another."""
+"""Seconds of a step if all timestamps are equal."""
 
 MANY: Final = 4 * COUNTS_OF_ROOT
-"""Mean of counts above which Poisson's noise no longer rules on the scale of the judge."""
+"""Mean of counts above which Poisson noise no longer dominates on the scale of the judge."""
 
-_PEOPLE_CHOOSE = "1 2 5 10 15 20 30 60 120 180 300 600 900 1200 1800 3600 7200 10800 14400 21600 43200 86400"
-INTERVALS: Final = np.array([int(seconds) for seconds in _PEOPLE_CHOOSE.split()])
-"""Intervals that people choose, all of which divide a day; one that is within a tenth of these is meant."""
+_SECONDS = "1 2 5 10 15 20 30 60 120 180 300 600 900 1200 1800 3600 7200 10800 14400 21600 43200 86400"
+INTERVALS: Final = np.array([int(seconds) for seconds in _SECONDS.split()])
+"""Common intervals, all of which divide a day; anything within a tenth of one of them is taken as it."""
 
 PLAIN: Final = value_of("value")
-"""A business value: nothing is known of its unit, and it may be negative."""
+"""A business value, in any unit, possibly negative."""
 
 CLUMPS: Final = 3.0
-"""So many times Poisson's variance is the noise of clumps."""
+"""Multiple of the Poisson variance above which counts come in clumps."""
 
 COUNTS: Final = Measure.REQUESTS
-"""What is known of a series of counts is what is known of requests."""
+"""Series of counts are judged as requests."""
 
 HALF_DAY: Final = 43200
-"""So much is judged at once, where the neighbours of the same time of yesterday leave no room for a day."""
+"""Seconds judged at once, where neighbours of the same time yesterday leave no room for a whole day."""
 
 RARE: Final = 3.0
-"""Novelty that counts like a deviation which is told."""
+"""Novelty that counts like a deviation that is reported."""
 
 STEEP: Final = 10.0
-"""Power of novelty: what is less than rare hardly counts beside a deviation."""
+"""Power of novelty: less than rare hardly counts beside a deviation."""
 
 
 class Scored(NamedTuple):
-    """One entry a row. ``score`` is in [0, 1); ``kind`` is the verdict that is open, empty when none is."""
+    """One entry per row. ``score`` is in [0, 1); ``kind`` is the open verdict or empty."""
 
     expected: Floats
     lower: Floats
@@ -70,17 +71,17 @@ class Scored(NamedTuple):
 def score(
     timestamps: NDArray[np.int64], values: Floats, settings: config.settings.JudgeSettings | None = None
 ) -> Scored:
-    """Judge a series; row i depends on the rows up to i only.
+    """Judge a series; row i depends only on rows up to i.
 
     Parameters
     ----------
     timestamps : (n,) int64
-        Epoch seconds, none earlier than the one before. Of equal ones the first is judged; the others
-        only count as rows whose novelty is measured.
+        Epoch seconds in ascending order. Of equal ones, the first is judged; of the others only the novelty
+        is measured.
     values : (n,) float64
         NaN where nothing was measured.
     settings : config.settings.JudgeSettings, optional
-        The shipped defaults without.
+        The shipped defaults if omitted.
 
     Examples
     --------
@@ -97,12 +98,12 @@ def score(
     stretches = _stretches(timestamps, values)
     ends = [*(first for first, _ in stretches), count][1:]
     for (begin, known), end in zip(stretches, ends, strict=True):
-        said = _judge(timestamps[:end], values[:end], known, settings or config.settings.JudgeSettings())
-        for mine, its in zip(scored[:-1], said[:-1], strict=True):
-            mine[begin:end] = its[begin:]
-        scored.kind[begin:end] = said.kind[begin:]
+        judged = _judge(timestamps[:end], values[:end], known, settings or config.settings.JudgeSettings())
+        for into, column in zip(scored[:-1], judged[:-1], strict=True):
+            into[begin:end] = column[begin:]
+        scored.kind[begin:end] = judged.kind[begin:]
     scored.score[:] = np.maximum(scored.score, strength)
-    root = np.sqrt(scored.score)  # so that even the rarest of rows stay below 1, and apart
+    root = np.sqrt(scored.score)  # so that even the rarest rows stay below 1, and distinct
     scored.score[:] = root / (1 + root)
     return scored
 
@@ -111,17 +112,17 @@ def _judge(
     timestamps: NDArray[np.int64],
     values: Floats,
     known: "SeriesTraits",
-    judged: config.settings.JudgeSettings,
+    settings: config.settings.JudgeSettings,
 ) -> Scored:
-    """Judge rows as what is known of their series."""
-    said = _nothing(len(timestamps))
-    judge = Judge(judged, known.step)
+    """Judge rows of a series with these traits."""
+    scored = _nothing(len(timestamps))
+    judge = Judge(settings, known.step)
     judge.add([Series(Scope(SERVICE, "", "", "", ""), COUNTS if known.counts else PLAIN)])
-    writer = _Writer(said)
+    writer = _Writer(scored)
     for rows, at, start, curve in _pieces(timestamps, values, known.step, judge.most_steps):
         out, growth = judge.judge_steps(start, curve[:, None])
         writer.write(rows, at, start // known.step, out, growth)
-    return said
+    return scored
 
 
 def _nothing(count: int) -> Scored:
@@ -130,17 +131,17 @@ def _nothing(count: int) -> Scored:
 
 
 class SeriesTraits(NamedTuple):
-    """What the rows so far say of a series."""
+    """The traits of a series, as learnt from its first rows."""
 
     step: int  # seconds
     counts: bool
 
 
 def _stretches(timestamps: NDArray[np.int64], values: Floats) -> list[tuple[int, SeriesTraits]]:
-    """Return the rows from which on something else is known of a series, and what: of the rows before them.
+    """Return the rows from which on the traits of a series change, and the traits, learnt from earlier rows.
 
-    It is asked each time the rows have doubled, so that to judge all of them anew costs as much again
-    at most.
+    They are learnt again each time the rows have doubled, so that judging all rows again at most doubles the
+    cost.
     """
     found: list[tuple[int, SeriesTraits]] = []
     begin = LEARNING + 1
@@ -153,9 +154,9 @@ def _stretches(timestamps: NDArray[np.int64], values: Floats) -> list[tuple[int,
 
 
 def interval(timestamps: NDArray[np.int64]) -> int:
-    """Return the width of a step in seconds: the usual difference, as people would choose it.
+    """Return the width of a step in seconds: the usual difference, rounded to a common interval.
 
-    Stamps that come again say nothing of it; where all are the same it is a minute.
+    Equal timestamps do not count; if all are equal it is a minute.
 
     Examples
     --------
@@ -171,12 +172,11 @@ def interval(timestamps: NDArray[np.int64]) -> int:
 
 
 def counts(values: Floats) -> bool:
-    """Say whether values look like a number of independent happenings: whole, few, as noisy as Poisson's.
+    """Return whether values look like counts of independent events: whole, few, with Poisson noise.
 
-    Of Poisson's counts half the mean square of the difference to the one before is their mean. What is
-    half as noisy, as a queue or a temperature is, is measured and not counted; what is ``CLUMPS`` times as
-    noisy comes in clumps, which Poisson's noise says nothing of. Above ``MANY`` the noise of what is counted
-    is in proportion, as that of an amount.
+    For Poisson counts, half the mean square of successive differences is their mean. Values half as noisy,
+    such as a queue or a temperature, are not counts; those ``CLUMPS`` times as noisy come in clumps, to which
+    Poisson noise does not apply. Above ``MANY`` the noise of counts is proportional, as that of an amount.
 
     Examples
     --------
@@ -195,10 +195,10 @@ def counts(values: Floats) -> bool:
 def _pieces(
     timestamps: NDArray[np.int64], values: Floats, step: int, most: int
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], int, Floats]]:
-    """Yield what is judged at once: rows, the step of each in the piece, its start, its values by step.
+    """Yield pieces to judge at once: rows, the step of each within the piece, its start, values by step.
 
-    Rows lie on a grid that begins at the first of them, so that stamps may wander by half a step. Of
-    several rows in one step the first is judged.
+    Steps are a grid that starts at the first row, so that timestamps may be off by half a step. Of several
+    rows in one step, the first is judged.
     """
     grid = np.round((timestamps - timestamps[0]) / step).astype(np.int64) + timestamps[0] // step
     part = grid * step // (DAY if most * step >= DAY else HALF_DAY)
@@ -214,16 +214,16 @@ def _pieces(
 
 
 class _Writer:
-    """Puts what the judge says of steps on the rows of a series."""
+    """Writes the results of steps to the rows of a series."""
 
     def __init__(self, scored: Scored) -> None:
         self._scored = scored
         self._growing = False
-        self._to_tell = False  # growth that began while another verdict was open
+        self._pending = False  # growth that started while another verdict was open
         self._last = -1  # step of the row before
 
     def write(
-        self, rows: NDArray[np.intp], at: NDArray[np.intp], first: int, out: Output, told: list[Growing]
+        self, rows: NDArray[np.intp], at: NDArray[np.intp], first: int, out: Output, growth: list[Growing]
     ) -> None:
         scored = self._scored
         new = np.diff(at, prepend=self._last - first) > 0  # the first row of its step
@@ -233,16 +233,16 @@ class _Writer:
         )
         scored.score[rows] = np.where(new, np.abs(out.size[at, 0]), 0.0)
         scored.alert[rows] = out.opened[at, 0] & new
-        for growing in told:
-            self._to_tell = growing.state == "open" or (self._to_tell and growing.state != "end")
+        for growing in growth:
+            self._pending = growing.state == "open" or (self._pending and growing.state != "end")
             self._growing = growing.state != "end"
         codes = out.code[at, 0]
         kinds = [CODES[code] or "" for code in range(SHIFT + 1)]
         calm = codes == 0
         if self._growing:
             kinds[0] = "growth"
-            if self._to_tell and calm.any():
+            if self._pending and calm.any():
                 scored.alert[rows[np.argmax(calm)]] = True
-                self._to_tell = False
+                self._pending = False
         names = [str(kinds[code]) for code in codes.tolist()]
         scored.kind[rows[0] : rows[-1] + 1] = names

@@ -1,4 +1,4 @@
-"""What is remembered, in few bytes and without pickle, and the compiler of what runs once an event or step.
+"""State in few bytes and without pickle, and the compiler of what runs once for every event or step.
 
 May import model.
 """

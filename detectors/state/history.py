@@ -1,7 +1,4 @@
-"""What is remembered of every series, step by step, for as many weeks as a baseline looks back.
-
-Values are kept as float32, squeezed by ``Timeline``: nothing is lost.
-"""
+"""The values of every series, step by step, for as many weeks as a baseline looks back, as float32."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +10,7 @@ from detectors.state.timeline import SHEET, Timeline
 DAY = 86400
 WEEK = 7 * DAY
 
-_VALUES, _SPOILT = 0, 1  # layers of the timeline; what is spoilt has a 1
+_VALUES, _SPOILT = 0, 1  # layers of the timeline; spoilt values have a 1
 
 
 class ValueHistory:
@@ -24,9 +21,9 @@ class ValueHistory:
     step : int
         Width of a step in seconds, at most a day.
     weeks : int
-        Whole weeks that stay readable; older days are forgotten.
+        Whole weeks that stay readable.
     stem : str
-        What its parts are called.
+        Name of its parts in a snapshot.
     """
 
     def __init__(self, step: int, weeks: int, stem: str = "history") -> None:
@@ -36,7 +33,7 @@ class ValueHistory:
 
     @property
     def rows(self) -> int:
-        """How many series there are."""
+        """Number of series."""
         return self._kept.rows
 
     def add(self, count: int) -> None:
@@ -44,15 +41,15 @@ class ValueHistory:
         self._kept.add(count)
 
     def extend(self, first: int, values: NDArray[np.float64], spoilt: NDArray[np.bool_]) -> None:
-        """Remember steps from ``first`` on: (steps, rows), NaN where missing, and which not to learn from."""
+        """Append steps from ``first`` on, (steps, rows) each: NaN is missing, spoilt is not learnt."""
         self._kept.write(first, values, np.where(spoilt, np.float32(1), np.float32(np.nan)))
 
     def spoil(self, index: int, rows: NDArray[np.intp]) -> None:
-        """Say afterwards that an incident was under way at this step."""
+        """Mark values as spoilt by an incident afterwards."""
         self._kept.change(_SPOILT, index, rows, 1.0)
 
     def correct(self, index: int, more: NDArray[np.float64]) -> None:
-        """Add to the values of a step what came late, (rows,): NaN or zero where nothing did."""
+        """Add late data to the values of a step, (rows,): NaN or zero where none arrived."""
         rows = np.flatnonzero(np.nan_to_num(more) != 0)
         if rows.size:
             values = np.nan_to_num(self._kept.pick(_VALUES, rows, index, index + 1)[0])
@@ -67,7 +64,7 @@ class ValueHistory:
                 out[spoilt] = np.nan
 
     def spoilt_steps(self, first: int, steps: int) -> NDArray[np.bool_] | None:
-        """Return which values of the steps from ``first`` on are spoilt, (steps, rows); None if none is."""
+        """Return which values of the steps from ``first`` on are spoilt, (steps, rows); None if none are."""
         found = np.full((steps, self.rows), np.nan, np.float32)
         if not self._kept.read(_SPOILT, first, found):
             return None
@@ -75,18 +72,18 @@ class ValueHistory:
         return spoilt if spoilt.any() else None
 
     def spoilt(self, rows: Sequence[int] | NDArray[np.intp], first: int, last: int) -> NDArray[np.bool_]:
-        """Return where the values must not be learnt from, shape (last - first, len(rows))."""
+        """Return which values must not be learnt, shape (last - first, len(rows))."""
         spoilt: NDArray[np.bool_] = ~np.isnan(self._kept.pick(_SPOILT, rows, first, last))
         return spoilt
 
     def measured(self, rows: Sequence[int] | NDArray[np.intp], first: int, last: int) -> NDArray[np.float64]:
-        """Return the values as they were, shape (last - first, len(rows)), NaN where missing."""
+        """Return the values as measured, shape (last - first, len(rows)), NaN where missing."""
         return self._kept.pick(_VALUES, rows, first, last)
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state; days that are over are parts that stay as they are."""
+        """Return the state; the parts of past days never change."""
         return self._kept.snapshot()
 
     def restore(self, parts: Mapping[str, bytes], rows: int) -> None:
-        """Take back what ``snapshot`` returned."""
+        """Restore a snapshot."""
         self._kept.restore(parts, rows)

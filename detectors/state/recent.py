@@ -1,4 +1,4 @@
-"""What was expected of every series in the last hours: what a chart and an attribution need."""
+"""What was expected of every series in the last hours, for charts and attribution."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -14,16 +14,15 @@ Rows = Sequence[int] | NDArray[np.intp]
 
 HOUR: Final = 3600
 KEPT_SECONDS: Final = 7 * HOUR
-"""Longer than a finding may stay open, so that its whole excess can be attributed."""
+"""Longer than a finding can stay open, so that its whole excess can be attributed."""
 
-EXPECTED, LOWER, UPPER = range(3)
-"""What is kept of a step."""
+EXPECTED, LOWER, UPPER = range(3)  # layers of the timeline
 
-_LARGEST: Final = 1e38  # an interval may be wider than what a float32 holds
+_LARGEST: Final = 1e38  # intervals may exceed what a float32 holds
 
 
 class Recent:
-    """Expectations of the last hours, step by step. What came then is in the history."""
+    """Expectations of the last hours, step by step."""
 
     KIND: Final = "recent"
     VERSION: Final = 2
@@ -38,21 +37,21 @@ class Recent:
         self._kept.add(count)
 
     def extend(self, first: int, expected: Floats, lower: Floats, upper: Floats) -> None:
-        """Remember steps from ``first`` on, (steps, n) each; steps that were skipped are missing."""
+        """Append steps from ``first`` on, (steps, n) each; skipped steps are missing."""
         layers = [np.clip(values, -_LARGEST, _LARGEST) for values in (expected, lower, upper)]
         self._kept.write(first, *layers)
         self.at = first + len(expected) - 1
 
     def span(self, first: int, last: int) -> tuple[int, int]:
-        """Return of the steps first <= index < last the first that is still remembered and the end."""
+        """Clip the steps first <= index < last to those still kept."""
         first, last = max(first, self.at - self.steps + 1, 0), min(last, self.at + 1)
         return first, max(first, last)
 
-    def of(self, what: int, rows: Rows, first: int, last: int) -> Floats:
-        """Return what was kept of ``rows`` in the steps first <= index < last, (steps, len(rows))."""
+    def of(self, layer: int, rows: Rows, first: int, last: int) -> Floats:
+        """Return a layer of ``rows`` in the steps first <= index < last, (steps, len(rows))."""
         found = np.full((max(last - first, 0), len(rows)), np.nan)
         begin, end = self.span(first, last)
-        found[begin - first : end - first] = self._kept.pick(what, rows, begin, end)
+        found[begin - first : end - first] = self._kept.pick(layer, rows, begin, end)
         return found
 
     def snapshot(self) -> dict[str, bytes]:
@@ -60,12 +59,12 @@ class Recent:
         return {self.KIND: pack(self.KIND, self.VERSION, (self.at, self.steps), {}), **self._kept.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes], rows: int) -> None:
-        """Take back what ``snapshot`` returned.
+        """Restore a snapshot.
 
         Raises
         ------
         StateError
-            When it was made with steps of another width.
+            When it was made with another width of steps.
         """
         (at, steps), _ = unpack(parts[self.KIND], self.KIND, self.VERSION, tuple[int, int])
         if steps != self.steps:

@@ -1,4 +1,4 @@
-"""State with one column a series: grows by columns, is written and read as named arrays."""
+"""State with one column per series, stored as named arrays."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Self
@@ -10,7 +10,7 @@ from detectors.state.state import StateError, pack, unpack
 
 
 class Field(NamedTuple):
-    """One array of shape ``(*lead, rows)``; what a new column starts with is ``fill``."""
+    """One array of shape ``(*lead, rows)``; new columns start with ``fill``."""
 
     fill: float
     lead: tuple[int, ...] = ()
@@ -20,9 +20,8 @@ class Field(NamedTuple):
 class RowState:
     """Arrays whose last axis is the series.
 
-    A subclass names its arrays as annotations and hands their ``Field`` to ``__init__``. Everything a
-    subclass remembers between steps is in these arrays and in ``meta``, so that a snapshot is complete
-    by construction.
+    A subclass annotates its arrays and passes their ``Field`` to ``__init__``. All its state is in these
+    arrays and in ``meta``, so that a snapshot is complete by construction.
     """
 
     KIND: ClassVar[str]
@@ -35,7 +34,7 @@ class RowState:
             setattr(self, name, np.full((*field.lead, 0), field.fill, field.dtype))
 
     def add(self, count: int) -> Self:
-        """Append ``count`` columns that know nothing yet."""
+        """Append ``count`` empty columns."""
         self.rows += count
         for name, field in self._fields.items():
             new = np.full((*field.lead, count), field.fill, field.dtype)
@@ -43,11 +42,11 @@ class RowState:
         return self
 
     def meta(self) -> dict[str, int]:
-        """Return the numbers that are not one a series."""
+        """Return state that is not per series."""
         return {}
 
     def load_meta(self, meta: Mapping[str, int]) -> None:
-        """Take back what ``meta`` returned."""
+        """Restore what ``meta`` returned."""
 
     def snapshot(self) -> bytes:
         """Return the whole state as one part."""
@@ -55,12 +54,12 @@ class RowState:
         return pack(self.KIND, self.VERSION, self.meta(), arrays)
 
     def restore(self, part: bytes, rows: int) -> None:
-        """Take the state of a part that holds ``rows`` series.
+        """Restore a part with ``rows`` series.
 
         Raises
         ------
         StateError
-            When the part is damaged, of another version, or of another shape than the settings ask for.
+            When the part is damaged, of another version, or of another shape than the settings require.
         """
         meta, arrays = unpack(part, self.KIND, self.VERSION, dict[str, int])
         for name, field in self._fields.items():

@@ -1,8 +1,7 @@
 """State as bytes: versioned, checksummed, no pickle.
 
-A stage that owns state offers ``snapshot() -> dict[str, bytes]`` and ``restore(parts)``. A part is what
-``pack`` returns. Parts whose bytes did not change are not written again, so a stage cuts its state such
-that what is finished stays in parts that stay as they are.
+Whatever owns state has ``snapshot() -> dict[str, bytes]`` and ``restore(parts)``; ``pack`` makes a part. Only
+parts whose bytes changed are written again, so finished data belongs in parts of its own.
 """
 
 import zlib
@@ -17,7 +16,7 @@ T = TypeVar("T")
 
 
 class StateError(ValueError):
-    """A part is damaged, or was written by another version of the code."""
+    """A part is damaged or was written by another version."""
 
 
 class _Array(msgspec.Struct, array_like=True):
@@ -43,9 +42,9 @@ def pack(kind: str, version: int, meta: object, arrays: Mapping[str, np.ndarray[
     Parameters
     ----------
     kind, version
-        What the part is and the version of its layout; ``unpack`` refuses any other.
+        Kind of part and version of its layout; ``unpack`` refuses any other.
     meta
-        Anything msgspec encodes.
+        Anything that msgspec encodes.
     arrays
         Numeric numpy arrays by name.
 
@@ -63,12 +62,12 @@ def pack(kind: str, version: int, meta: object, arrays: Mapping[str, np.ndarray[
 
 
 def _bytes_of(array: np.ndarray[Any, Any]) -> memoryview:
-    """Return the bytes of an array where they lie: state may be large."""
+    """Return the bytes of an array without a copy: state may be large."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def tail(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, memoryview]:
-    """Decode a part of a single array of bytes; return its meta value and these bytes, where they lie.
+    """Decode a part of a single array of bytes; return its meta value and these bytes, not copied.
 
     Raises
     ------
@@ -86,7 +85,7 @@ def unpack(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, dict
     Raises
     ------
     StateError
-        When the checksum does not fit, or kind or version are not those asked for.
+        When the checksum does not match, or kind or version differ.
     """
     read = _read(part, kind, version)
     arrays = {
@@ -96,28 +95,28 @@ def unpack(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, dict
     try:
         return msgspec.msgpack.decode(read.meta, type=meta), arrays
     except msgspec.MsgspecError as error:
-        raise StateError(f"the state part {kind!r} version {version} does not read ({error})") from error
+        raise StateError(f"the state part {kind!r} version {version} is not readable ({error})") from error
 
 
-def said(error: Exception) -> str:
-    """Say in a few words why a snapshot could not be restored.
+def why(error: Exception) -> str:
+    """Return in a few words why a snapshot could not be restored.
 
     Examples
     --------
-    >>> said(KeyError("rollup"))
-    "it has no part 'rollup'"
+    >>> why(KeyError("rollup"))
+    "the part 'rollup' is missing"
     """
-    return f"it has no part {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
+    return f"the part {error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def _read(part: bytes, kind: str, version: int) -> _Part:
     body = memoryview(part)[8:]
     if part[:4] != MAGIC or zlib.crc32(body) != int.from_bytes(part[4:8], "big"):
-        raise StateError(f"the state part {kind!r} is damaged: its checksum does not fit")
+        raise StateError(f"the state part {kind!r} is damaged: its checksum does not match")
     try:
         read = _DECODER.decode(body)
     except msgspec.MsgspecError as error:
-        raise StateError(f"the state part {kind!r} is of another version ({error})") from error
+        raise StateError(f"the state part {kind!r} was written by another version ({error})") from error
     if (read.kind, read.version) != (kind, version):
         raise StateError(
             f"the state part is {read.kind!r} version {read.version}, "

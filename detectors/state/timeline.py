@@ -1,10 +1,9 @@
-"""Values of many series by step, in little memory: what is over is squeezed, the newest steps lie open.
+"""Values of many series by step, in little memory: all but the newest steps are compressed.
 
-Steps are numbered (epoch seconds // width), and ``BLOCK`` of them make a block. A block that is over is
-squeezed in tiles of ``TILE`` series, so that a chart of one series does not unpack all of them. A day of
-blocks becomes one part of a snapshot, which is the very bytes that the values are read from: what does not
-change is neither held twice nor written again. Where there are few series nothing is squeezed, and a day lies
-in one piece.
+Steps are numbered (epoch seconds // width), and ``BLOCK`` of them make a block. A finished block is
+compressed in tiles of ``TILE`` series, so that a chart of one series does not decompress all of them. A day
+of blocks becomes one part of a snapshot, and values are read from the bytes of that part: what does not
+change is neither held twice nor written again. With few series nothing is compressed, and a day is one piece.
 """
 
 from collections import OrderedDict
@@ -17,36 +16,36 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.state.squeeze import squeeze, unsqueeze
+from detectors.state.compress import compress, decompress
 from detectors.state.state import pack, tail, unpack
 
 Float32s = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
 BLOCK: Final = 15
-"""Steps that are squeezed together."""
+"""Steps that are compressed together."""
 
 SHEET: Final = 96 * BLOCK
-"""Steps that become one part: a day of minutes."""
+"""Steps that become one part, a day of minutes."""
 
 SETTLES: Final = SHEET // 4
-"""Steps after the end of a sheet until it is one part: what comes late changes a block, not the whole day."""
+"""Steps after the end of a sheet until it is one part: late data changes a block, not the whole day."""
 
 TILE: Final = 1024
-"""Series that are squeezed together."""
+"""Series that are compressed together."""
 
 MANY: Final = 64
-"""Series from which on blocks are squeezed."""
+"""Series from which on blocks are compressed."""
 
 KEPT_WHOLE: Final = 12
-"""Blocks that stay unpacked: those that a judge goes through now, one for each week."""
+"""Blocks that stay decompressed: those that a judge reads now, one for each week."""
 
 KEPT_TILES: Final = 256
-"""Tiles that stay unpacked: charts of neighbours ask for the same ones."""
+"""Tiles that stay decompressed: charts of neighbours read the same ones."""
 
 
 class _Place(msgspec.Struct, array_like=True):
-    """One squeezed block in a part."""
+    """One compressed block in a part."""
 
     block: int
     rows: int
@@ -58,7 +57,7 @@ class _Meta(msgspec.Struct, array_like=True):
 
 
 class _Open(NamedTuple):
-    """Steps that are not squeezed: (steps, rows) of each layer."""
+    """Steps that are not compressed: (steps, rows) of each layer."""
 
     layers: list[Float32s]
 
@@ -69,12 +68,12 @@ class _Open(NamedTuple):
 
 @dataclass(slots=True)
 class _Closed:
-    """A block that is squeezed."""
+    """A compressed block."""
 
     rows: int
     ends: list[int]  # of the tiles, layer by layer
     body: memoryview
-    part: bytes  # that the body lies in
+    part: bytes  # contains the body
 
     def tile(self, number: int) -> memoryview:
         return self.body[self.ends[number - 1] if number else 0 : self.ends[number]]
@@ -86,14 +85,13 @@ class Timeline:
     Parameters
     ----------
     stem
-        What its parts are called.
+        Name of its parts in a snapshot.
     layers
-        How many numbers there are of each series and step.
+        Numbers of each series and step.
     keep
         Steps before the newest that stay readable.
     sheets
-        Whether days become parts: for what is kept for weeks. What is forgotten within hours goes block by
-        block.
+        Whether days become parts, for what is kept for weeks. Otherwise blocks are dropped one by one.
     """
 
     VERSION: Final = 1
@@ -108,7 +106,7 @@ class Timeline:
         self._wide: dict[int, _Open] = {}  # by sheet, as long as there are few series
         self._open: dict[int, _Open] = {}  # by block
         self._closed: dict[int, _Closed] = {}
-        self._loose: set[int] = set()  # sheets of which some blocks are parts of their own
+        self._loose: set[int] = set()  # sheets with blocks that are parts of their own
         self._whole: OrderedDict[tuple[int, int], Float32s] = OrderedDict()
         self._tiles: OrderedDict[tuple[int, int, int], Float32s] = OrderedDict()
 
@@ -119,7 +117,7 @@ class Timeline:
             self._narrow()
 
     def write(self, first: int, *layers: NDArray[Any]) -> None:
-        """Write steps from ``first`` on, (steps, rows) each: none lies before the newest block."""
+        """Write steps from ``first`` on, (steps, rows) each, none before the newest block."""
         last = first + len(layers[0])
         self._advance((last - 1) // BLOCK)
         for begin, end, start, held in self._pieces(first, last, make=True):
@@ -127,9 +125,9 @@ class Timeline:
                 into[begin - start : end - start] = values[begin - first : end - first]
 
     def read(self, layer: int, first: int, out: NDArray[Any]) -> bool:
-        """Write the steps from ``first`` on into ``out`` (steps, rows); return whether anything was there.
+        """Copy the steps from ``first`` on to ``out`` (steps, rows); return whether there were any.
 
-        What was never written is left as it is.
+        What was never written stays as it is in ``out``.
         """
         some = False
         for begin, end, start, held in self._pieces(first, first + len(out)):
@@ -158,7 +156,7 @@ class Timeline:
         return found
 
     def change(self, layer: int, index: int, rows: Rows, values: NDArray[Any] | float) -> None:
-        """Write another value of some series at a step that was written; later series are left out."""
+        """Change values of some series at a step that was written; series added later are skipped."""
         for begin, _, start, held in self._pieces(index, index + 1):
             known = rows < held.rows
             rows, new = rows[known], np.broadcast_to(np.asarray(values, np.float32), known.shape)[known]
@@ -168,7 +166,7 @@ class Timeline:
                 self._change_tiles(layer, index, rows, new)
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state in parts; those that did not change are the same objects as before."""
+        """Return the state in parts; unchanged ones are the same objects as before."""
         parts = {f"{self._stem}/at": pack("timeline-at", self.VERSION, self._newest, {})}
         for sheet, held in self._wide.items():
             parts[f"{self._stem}/wide/{sheet}"] = self._packed({sheet: held})
@@ -181,7 +179,7 @@ class Timeline:
         return parts
 
     def restore(self, parts: Mapping[str, bytes], rows: int) -> None:
-        """Take back what ``snapshot`` returned."""
+        """Restore a snapshot."""
         self.rows = rows
         self._newest, _ = unpack(parts[f"{self._stem}/at"], "timeline-at", self.VERSION, int)
         self._wide, self._open, self._closed, self._loose = {}, {}, {}, set()
@@ -224,13 +222,12 @@ class Timeline:
             at += ends[-1]
 
     def _advance(self, block: int) -> None:
-        """Let time come to a block: squeeze what is over, make days one part, forget what is old."""
+        """Move on to a block: compress finished ones, make days one part, drop old ones."""
         if block <= self._newest:
             return
         self._newest = block
-        for over in [old for old in self._open if old < block]:
-            held = self._open.pop(over)
-            self._pack_blocks({over: self._squeezed(held)})
+        for done in [old for old in self._open if old < block]:
+            self._pack_blocks({done: self._compressed(self._open.pop(done))})
         step = block * BLOCK
         for sheet in [loose for loose in sorted(self._loose) if self._is_sheet(loose)]:
             blocks = range(sheet * SHEET // BLOCK, (sheet + 1) * SHEET // BLOCK)
@@ -246,7 +243,7 @@ class Timeline:
         return self._sheets and (sheet + 1) * SHEET + SETTLES <= self._newest * BLOCK
 
     def _narrow(self) -> None:
-        """Cut days into blocks: now there are many series."""
+        """Cut days into blocks once there are many series."""
         for sheet, held in sorted(self._wide.items()):
             for at in range(0, SHEET, BLOCK):
                 cut = [np.ascontiguousarray(values[at : at + BLOCK]) for values in held.layers]
@@ -257,7 +254,7 @@ class Timeline:
         self._advance(newest)
 
     def _pieces(self, first: int, last: int, *, make: bool = False) -> Iterator[tuple[int, int, int, Any]]:
-        """Yield what there is of first <= index < last: (begin, end, first step of what is held, held)."""
+        """Yield what exists of first <= index < last: (begin, end, first step of the piece, piece)."""
         at = first
         while at < last:
             wide = self.rows < MANY
@@ -288,7 +285,7 @@ class Timeline:
         return held
 
     def _drop(self, block: int) -> None:
-        """Let go of a squeezed block; its neighbours get parts of their own."""
+        """Drop a compressed block; its neighbours get parts of their own."""
         part = self._closed.pop(block).part
         beside = {other: held for other, held in self._closed.items() if held.part is part}
         for other, held in beside.items():
@@ -301,9 +298,9 @@ class Timeline:
         for tile in [key for key in self._tiles if key[1] == block]:
             del self._tiles[tile]
 
-    def _squeezed(self, held: _Open) -> _Closed:
+    def _compressed(self, held: _Open) -> _Closed:
         bodies = [
-            squeeze(np.ascontiguousarray(values[:, at : at + TILE].T))
+            compress(np.ascontiguousarray(values[:, at : at + TILE].T))
             for values in held.layers
             for at in range(0, held.rows, TILE)
         ]
@@ -312,7 +309,7 @@ class Timeline:
         )
 
     def _pack_blocks(self, blocks: Mapping[int, _Closed]) -> None:
-        """Put squeezed blocks into one part."""
+        """Put compressed blocks into one part."""
         places = [
             _Place(block, held.rows, [end - begin for begin, end in pairwise([0, *held.ends])])
             for block, held in blocks.items()
@@ -329,15 +326,15 @@ class Timeline:
             here = rows // TILE == tile
             number = layer * tiles + tile
             shape = (min(TILE, held.rows - tile * TILE), BLOCK)
-            values = unsqueeze(bodies[number], shape)
+            values = decompress(bodies[number], shape)
             values[rows[here] - tile * TILE, index % BLOCK] = new[here]
-            bodies[number] = squeeze(values)
+            bodies[number] = compress(values)
         self._drop(block)
         ends = np.cumsum([len(body) for body in bodies]).tolist()
         self._pack_blocks({block: _Closed(held.rows, ends, memoryview(b"".join(bodies)), b"")})
 
     def _unpacked(self, layer: int, block: int) -> Float32s | None:
-        """Return a squeezed block as (steps, rows), None when nothing was written there."""
+        """Return a compressed block as (steps, rows), None if nothing was written there."""
         known = self._whole.get((layer, block))
         if known is not None:
             self._whole.move_to_end((layer, block))
@@ -350,14 +347,14 @@ class Timeline:
         values = np.empty((BLOCK, held.rows), np.float32)
         for tile, body in zip(tiles, bodies, strict=True):
             into = values[:, tile * TILE : (tile + 1) * TILE]
-            into[:] = unsqueeze(body, (into.shape[1], BLOCK)).T
+            into[:] = decompress(body, (into.shape[1], BLOCK)).T
         self._whole[layer, block] = values
         if len(self._whole) > KEPT_WHOLE:
             self._whole.popitem(last=False)
         return values
 
     def _tile(self, layer: int, block: int, tile: int) -> Float32s | None:
-        """Return a tile as (rows, steps), None when nothing was written there."""
+        """Return a tile as (rows, steps), None if nothing was written there."""
         known = self._tiles.get((layer, block, tile))
         if known is not None:
             self._tiles.move_to_end((layer, block, tile))
@@ -366,7 +363,7 @@ class Timeline:
         body = held.tile(layer * -(-held.rows // TILE) + tile)
         if not len(body):
             return None
-        values = unsqueeze(body, (min(TILE, held.rows - tile * TILE), BLOCK))
+        values = decompress(body, (min(TILE, held.rows - tile * TILE), BLOCK))
         self._tiles[layer, block, tile] = values
         if len(self._tiles) > KEPT_TILES:
             self._tiles.popitem(last=False)

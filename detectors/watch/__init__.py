@@ -1,4 +1,4 @@
-"""What no curve alone shows: absence, new fatal errors, limits, the hottest table, rankings.
+"""What no single curve shows: absence, new fatal errors, limits, the hottest table, rankings.
 
 May import judge, state and model.
 """

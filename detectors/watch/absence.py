@@ -1,12 +1,11 @@
 """Absence: a scope that always has traffic has none.
 
-A gap is weighed in the requests that were missed while it lasted, at the level of the hours before it and by
-the same weeks that judge everything else. So a gap at night weighs little and the same gap at noon much.
+The weight of a gap is the number of requests missed, at the level of the hours before it and with the shape
+of the weeks that judge everything else. So a gap at night weighs little and the same gap at noon much.
 
-Requests come in clumps: a visitor makes ten, a clock thirty. Where clumps come at random, the weight of a gap
-is exponential, and its mean is the usual size of a clump: of a Poisson stream, one. So every gap is held
-against the mean that the gaps of this series have. A gap at random is as heavy as twenty of them once in
-e^20.
+Requests arrive in clumps: a visitor makes ten, a scheduled job thirty. Where clumps arrive at random, the
+weight of a gap is exponential, and its mean is the usual size of a clump (one in a Poisson stream). So every
+gap is compared with the mean gap of its series. One random gap in e^20 is as heavy as twenty of them.
 """
 
 from typing import Final
@@ -21,25 +20,25 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 LEAST_GAPS: Final = 20.0
-"""A gap is told when it weighs so many usual ones. Of a hundred thousand series with a thousand gaps a day
-each, one in five days is as heavy by chance; in weeks without trouble of two backends the heaviest was 16.
+"""Usual gaps that a gap must weigh to be reported. Among a hundred thousand series with a thousand gaps a day
+each, one in five days is as heavy by chance; in calm weeks of two backends the heaviest weighed 16.
 """
 
 FORGETS_SECONDS: Final = 14 * 86400
-"""Half-life of what gaps weigh, and of what was expected in all."""
+"""Half-life of the sums of gaps and requests."""
 
 PRIOR_GAPS: Final = 100.0
-"""Gaps of a Poisson stream that a series is taken to have had, so that a first break of two minutes does not
-hide the next of ten."""
+"""Gaps of a Poisson stream that every series starts with, so that a first break of two minutes does not hide
+the next one of ten."""
 
 PRIOR_REQUESTS: Final = 50.0
-"""Requests in which a series is taken to have had as many as expected."""
+"""Requests, as many as expected, that every series starts with."""
 
 REACH_SECONDS: Final = 6 * 3600
-"""A scope whose last request is longer ago rests, as one does that does not always have traffic."""
+"""A scope whose last request is longer ago does not always have traffic, and is not missing any."""
 
 RETIRED_SECONDS: Final = 7 * 86400
-"""After an absence of so long a scope is taken as retired: nobody waits for it any more."""
+"""After an absence this long a scope is considered retired."""
 
 
 class AbsenceWatch(RowState):
@@ -50,9 +49,9 @@ class AbsenceWatch(RowState):
     step
         Seconds of a step.
     persist
-        Steps without a request before anything is told.
+        Steps without a request before anything is reported.
     recover
-        Steps from the first request on until an absence is over.
+        Steps from the first request on until an absence ends.
     """
 
     KIND = "absence"
@@ -61,12 +60,12 @@ class AbsenceWatch(RowState):
     nats: Floats  # requests missed since then
     gap: NDArray[np.int64]  # steps without a request since then
     held: Floats  # level over hours when the gap began, on the scale of counts
-    gaps: Floats  # fading sum of what gaps weighed
-    squares: Floats  # the same of its squares
-    came: Floats  # fading sum of all requests
+    gaps: Floats  # decaying sum of the weights of gaps
+    squares: Floats  # the same of their squares
+    came: Floats  # decaying sum of all requests
     foreseen: Floats  # the same of those expected
-    since: NDArray[np.int64]  # beginning of the absence that is told, epoch seconds; -1 when none is
-    back: NDArray[np.int64]  # steps since a request came again
+    since: NDArray[np.int64]  # start of the open absence, epoch seconds; -1 for none
+    back: NDArray[np.int64]  # steps since requests returned
 
     def __init__(self, step: int, persist: int, recover: int) -> None:
         self._step, self._persist, self._recover = step, persist, recover
@@ -88,22 +87,22 @@ class AbsenceWatch(RowState):
 
     @property
     def absent(self) -> Bools:
-        """Whether an absence of each series is told and goes on, (n,)."""
+        """Whether an absence of each series is open, (n,)."""
         return self.since >= 0
 
     @property
     def usual(self) -> Floats:
-        """What a gap of each series usually weighs, (n,): half of the mean gap in which a request is missed.
+        """The usual weight of a gap of each series, (n,): half of the mean gap in which a request is missed.
 
-        Of exponential gaps that is their mean. Short gaps within a clump hardly count to it, and
-        tails that are heavier than exponential raise it.
+        For exponential gaps that is their mean. Short gaps within a clump hardly count, and tails heavier
+        than exponential raise it.
         """
         squares, gaps = self.squares + 2 * PRIOR_GAPS, self.gaps + PRIOR_GAPS
         return np.maximum(squares / (2 * gaps), 1.0)
 
     @property
     def weight(self) -> Floats:
-        """What the gap of each series weighs now, in usual ones, (n,)."""
+        """The weight of the present gap of each series, in usual gaps, (n,)."""
         return self.nats / self.usual
 
     def watch(
@@ -122,26 +121,26 @@ class AbsenceWatch(RowState):
         Parameters
         ----------
         start
-            Epoch seconds at which it begins.
+            Epoch seconds at which it starts.
         observed
             (n,) requests, NaN where missing.
         expected
-            (n,) requests, NaN where no other day tells.
+            (n,) requests, NaN where no other day is known.
         may_open
-            (n,) old enough to be told.
+            (n,) whether the series is old enough.
         known
-            (n,) whether the step says anything about the absence of each: data of it came, and completely.
-            What all of the input did not bring is missing because of the pipeline, not because of one scope.
+            (n,) whether the data of the step arrived completely, so that it says anything about absence. What
+            is missing from the whole input is missing because of the pipeline, not because of one scope.
         level
-            (n,) present level that ``expected`` has, on the scale of counts. It follows an absence within
-            minutes, and rises with every burst.
+            (n,) present level that ``expected`` contains, on the scale of counts. It follows an absence
+            within minutes and rises with every burst.
         hours
-            (n,) level over hours. That of when a gap began is the one its requests are expected at.
+            (n,) level over hours. Missed requests are counted at its value when the gap started.
 
         Returns
         -------
         (n,) bool
-            Whose absence ended with this step: traffic is back, or the scope is retired.
+            Whether the absence ended with this step: traffic returned, or the scope is retired.
         """
         end = start + self._step
         self.gaps *= self._fades
@@ -153,34 +152,34 @@ class AbsenceWatch(RowState):
         self.held = np.where(self.gap == 0, hours, self.held)
         missed = self._expected_at(self.held - level, expected)
         tells = ~np.isnan(missed) & ~np.isnan(observed) & known
-        # a request ends a gap: unless it was told, that is what gaps of this series are like
-        ended = np.where(some & ~self.absent, self.nats, 0.0)
-        self.gaps += ended
-        self.squares += ended**2
+        # a request ends a gap; a gap that was not reported is typical of its series
+        closed = np.where(some & ~self.absent, self.nats, 0.0)
+        self.gaps += closed
+        self.squares += closed**2
         near = start - self.last < REACH_SECONDS
         as_usual = tells & (some | none) & near & ~self.absent
         self.came += np.where(as_usual, observed, 0.0)
         self.foreseen += np.where(as_usual, missed, 0.0)
-        # the weeks tell the middle, and of few requests the mean is above it
+        # the weeks give the median; with few requests the mean is above it
         more = np.maximum((self.came + PRIOR_REQUESTS) / (self.foreseen + PRIOR_REQUESTS), 1.0)
         self.nats = np.where(some, 0.0, self.nats + np.where(none & near & tells, missed * more, 0.0))
         self.gap = np.where(some, 0, self.gap + none)
         heavy = (self.weight >= LEAST_GAPS) & (self.gap >= self._persist)
         self.back = np.where(self.absent & (some | (self.back > 0)) & ~heavy, self.back + 1, 0)
-        over = self.absent & ((self.back >= self._recover) | (end - self.since >= RETIRED_SECONDS))
+        ended = self.absent & ((self.back >= self._recover) | (end - self.since >= RETIRED_SECONDS))
         opened = heavy & may_open & ~self.absent & none
-        self.since = np.where(opened, self.last, np.where(over, -1, self.since))
-        self.back[over] = 0
-        retired = over & ~some & (self.gap > self._recover)
+        self.since = np.where(opened, self.last, np.where(ended, -1, self.since))
+        self.back[ended] = 0
+        retired = ended & ~some & (self.gap > self._recover)
         self.last = np.where(some, end, np.where(retired, -1, self.last))  # its next request is its first
         self.nats[retired] = 0.0
-        return over
+        return ended
 
     def correct(self, end: int, now: int, observed: Floats) -> None:
-        """Take in requests that came late, of the step that ended at ``end``; ``now`` is the present.
+        """Take in late requests of the step that ended at ``end``; ``now`` is the present.
 
-        A gap then began later. What it weighs is taken to have come evenly; an absence of which too little
-        is left is none.
+        The gap then started later; its weight is assumed to have accrued evenly. An absence of which too
+        little is left is dropped.
         """
         some = (np.nan_to_num(observed) > 0) & (self.last >= 0) & (self.last < end)
         part = (now - end) / np.maximum(now - self.last, 1)
@@ -188,12 +187,12 @@ class AbsenceWatch(RowState):
         self.gap = np.where(some, np.minimum(self.gap, (now - end) // self._step), self.gap)
         self.last = np.where(some, end, self.last)
         enough = self.weight >= LEAST_GAPS
-        told = some & self.absent
-        self.since = np.where(told, np.where(enough, end, -1), self.since)
+        changed = some & self.absent
+        self.since = np.where(changed, np.where(enough, end, -1), self.since)
 
     @staticmethod
     def _expected_at(higher: Floats, expected: Floats) -> Floats:
-        """Return what is expected at a level that is higher by so much on the scale of counts."""
+        """Return what is expected at a level that is ``higher`` on the scale of counts."""
         place = 2 * np.arcsinh(np.sqrt(np.maximum(expected, 0.0) / (4 * COUNTS_OF_ROOT))) + higher
         at_level: Floats = 4 * COUNTS_OF_ROOT * np.sinh(np.clip(place, 0.0, 60.0) / 2) ** 2
         return at_level

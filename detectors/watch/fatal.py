@@ -1,8 +1,8 @@
 """Exception signatures: which fatal error of which function was never seen before.
 
-A signature is an error type at the deepest scope that is known of the request, a function as a rule. What
-varies from one occurrence to the next (numbers, ids, addresses) is no part of it, so that there are few.
-A signature stays known for good: it is told once, whether it comes again tomorrow or in a year.
+A signature is an error type at the deepest known scope of the request, usually a function. It contains
+nothing that varies between occurrences (numbers, ids, addresses), so that there are few. A signature stays
+known forever: it is reported once, whether it recurs tomorrow or in a year.
 """
 
 import re
@@ -19,27 +19,27 @@ from detectors.state.state import pack, unpack
 Floats = NDArray[np.float64]
 
 MOST: Final = 64
-"""Signatures remembered of one scope; who has so many brings new ones by nature: further ones are known."""
+"""Signatures remembered per scope; a scope with more makes new ones by nature, which count as known."""
 
 LONGEST: Final = 120
-"""Characters of a signature."""
+"""Most characters of a signature."""
 
 HABIT: Final = 3
-"""New signatures of one scope within ``HABIT_SECONDS`` after which another is no surprise: it joins them."""
+"""New signatures of one scope within ``HABIT_SECONDS`` after which another one is not reported."""
 
 HABIT_SECONDS: Final = 86400
 
 NEW_SECONDS: Final = 86400
-"""So long nobody knows how a new function usually fails: there a signature needs weight to be told."""
+"""Age up to which nobody knows how a function usually fails, and a signature needs weight to be reported."""
 
 WEIGHT_COUNT: Final = 5
 WEIGHT_SHARE: Final = 0.01
-"""The weight: so many occurrences, and this part of all requests of the function since it was first seen."""
+"""The weight: occurrences, and their share of all requests of the function since it was first seen."""
 
 _VOLATILE: Final = (
     (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<uuid>"),
     (re.compile(r"\b0x[0-9a-f]+\b", re.IGNORECASE), "<hex>"),
-    # a run of eight hexadecimal digits with a figure among them is an id, not a word
+    # eight hexadecimal digits, one of them a decimal digit, are an id and not a word
     (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b", re.IGNORECASE), "<hex>"),
     (re.compile(r"\d+(?:[.,:]\d+)*"), "<n>"),
     (re.compile(r"\s+"), " "),
@@ -47,7 +47,7 @@ _VOLATILE: Final = (
 
 
 def signature(error_type: str) -> str:
-    """Return an error type without what varies from one occurrence to the next.
+    """Return an error type without what varies between occurrences.
 
     Examples
     --------
@@ -64,19 +64,19 @@ def signature(error_type: str) -> str:
 
 
 class Occurrence(NamedTuple):
-    """A signature as it came in one step."""
+    """The occurrences of a signature in one step."""
 
-    place: int  # of its scope among those that were added
+    place: int  # index of its scope, in the order added
     signature: str
     times: float
 
 
 class _Scope(msgspec.Struct, array_like=True):
-    """What is known of one scope that failed."""
+    """The signatures of one scope."""
 
     known: list[str] = []
     waiting: dict[str, float] = {}  # signature of a new function -> occurrences so far
-    told: list[int] = []  # when the latest new ones came, epoch seconds, oldest first
+    new: list[int] = []  # when the latest new ones occurred, epoch seconds, oldest first
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -85,19 +85,19 @@ class _Meta(msgspec.Struct, array_like=True):
 
 
 class FatalSignatures:
-    """Every signature that was seen, by scope.
+    """All known signatures, by scope.
 
-    - While the backend is younger than ``learns`` every signature is learnt without a word: at a fresh
-      install nobody can tell an old error from a new one.
-    - After that a new signature is new on its first occurrence.
-    - At a scope that is younger than a day itself (a function just deployed) it needs weight first, since a
-      function that replaces another one brings the errors of that one along.
-    - A scope that shows one new signature after the other is not told of each.
+    - While the backend is younger than ``learns``, signatures are learnt and not reported: after a fresh
+      installation old errors cannot be told from new ones.
+    - After that a signature is new on its first occurrence.
+    - At a scope younger than a day (a function just deployed) it needs weight first, since a function that
+      replaces another inherits its errors.
+    - Of a scope with one new signature after another, not every one is reported.
 
     Parameters
     ----------
     learns
-        Seconds from the first step in which nothing is told.
+        Seconds from the first step on in which nothing is reported.
     """
 
     KIND: Final = "signatures"
@@ -111,21 +111,21 @@ class FatalSignatures:
         self._scopes: dict[int, _Scope] = {}
 
     def add(self, count: int, start: int) -> None:
-        """Append ``count`` scopes that are first seen in the step that begins at ``start``."""
+        """Append ``count`` scopes that are first seen in the step starting at ``start``."""
         self._seen = np.concatenate((self._seen, np.full(count, start, np.int64)))
         self._requests = np.concatenate((self._requests, np.zeros(count)))
 
     def see(self, start: int, requests: Floats, occurrences: Sequence[Occurrence]) -> list[Occurrence]:
-        """Take in a step; return what was never seen before, in the order given.
+        """Take in a step; return the signatures to report, in the order given.
 
         Parameters
         ----------
         start
-            Epoch seconds at which the step begins.
+            Epoch seconds at which the step starts.
         requests
-            (n,) of the step, by scope.
+            (n,) requests of the step, by scope.
         occurrences
-            What failed fatally in it, each pair of place and signature once.
+            Fatal errors of the step, each pair of place and signature once.
         """
         if self._first < 0:
             self._first = start
@@ -147,16 +147,16 @@ class FatalSignatures:
                 at.waiting[one.signature] = weight
             if weight < max(WEIGHT_COUNT, WEIGHT_SHARE * self._requests[one.place]):
                 return False
-        elif at.waiting:  # its first day is over: what came and had no weight is how it fails
+        elif at.waiting:  # its first day has passed: signatures without weight are how it usually fails
             at.known += at.waiting
             at.waiting = {}
             if one.signature in at.known:
                 return False
         at.waiting.pop(one.signature, None)
         at.known.append(one.signature)
-        at.told = [told for told in at.told if start - told < HABIT_SECONDS]
-        surprising = len(at.told) < HABIT
-        at.told.append(start)
+        at.new = [seen for seen in at.new if start - seen < HABIT_SECONDS]
+        surprising = len(at.new) < HABIT
+        at.new.append(start)
         return surprising
 
     def snapshot(self) -> bytes:
@@ -165,7 +165,7 @@ class FatalSignatures:
         return pack(self.KIND, self.VERSION, _Meta(self._first, self._scopes), arrays)
 
     def restore(self, part: bytes) -> None:
-        """Take back what ``snapshot`` returned; the scopes come with it.
+        """Restore a snapshot, with its scopes.
 
         Raises
         ------
@@ -180,7 +180,7 @@ class FatalSignatures:
 def occurrences(
     counted: Mapping[tuple[int, str], float], names: Sequence[Scope], skip: str
 ) -> list[Occurrence]:
-    """Return (place, error type) → count as occurrences, in an order that does not depend on places.
+    """Turn (place, error type) → count into occurrences, in an order that does not depend on places.
 
     Examples
     --------
@@ -190,7 +190,7 @@ def occurrences(
     """
     found: dict[tuple[int, str], float] = {}
     for (place, error_type), count in counted.items():
-        if error_type != skip:  # what did not fit any more has no name of its own
+        if error_type != skip:  # the overflow entry has no name of its own
             key = (place, signature(error_type))
             found[key] = found.get(key, 0.0) + count
     ordered = sorted(found.items(), key=lambda item: (names[item[0][0]], item[0][1]))

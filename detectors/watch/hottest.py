@@ -1,4 +1,4 @@
-"""The hottest table of each account, who took the lead, and how near concurrency came to its limit."""
+"""The hottest table of each account, changes of the leader, and how near concurrency came to its limit."""
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -11,19 +11,19 @@ from detectors.model.scope import TABLE, Scope
 from detectors.state.state import pack, unpack
 
 HOURS: Final = 24
-"""Hours that heat is measured over: a whole day, so that day shift and night shift do not take turns."""
+"""Hours over which heat is measured: a whole day, so that day and night load do not take turns."""
 
 LEAD: Final = 1.2
-"""So many times as hot as the leader a table must be: two that are about equal do not take turns either."""
+"""Factor by which a table must be hotter than the leader: two about equal ones do not take turns either."""
 
 HOURS_AHEAD: Final = 3
-"""And so many hours in a row."""
+"""And the consecutive hours."""
 
 _UNITS: Final = (Measure.RCU, Measure.WCU)
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What one scope took in one hour: capacity units of a table, concurrency of a function or account."""
+    """The load of one scope in one hour: capacity units of a table, concurrency of a function or account."""
 
     scope: Scope
     measure: Measure
@@ -32,16 +32,16 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class Hot(msgspec.Struct, frozen=True):
-    """A table that leads its account, or concurrency beside its limit.
+    """A table that leads its account, or concurrency relative to its limit.
 
-    With a ``measure``, ``share`` is that of the limit in the busiest hour of the last day. Without one it
-    is the part that a table has of all capacity units that its account consumed in that day.
+    With a ``measure``, ``share`` is relative to the limit, in the busiest hour of the last day. Without one
+    it is the table's part of all capacity units that its account consumed on that day.
     """
 
     scope: Scope
     share: float
     measure: Measure | None = None
-    former: Scope | None = None  # who led before; only in the digest that tells the change
+    former: Scope | None = None  # the previous leader; only in the digest that reports the change
 
 
 class _Series(msgspec.Struct, array_like=True):
@@ -57,17 +57,17 @@ class _Series(msgspec.Struct, array_like=True):
 class _Account(msgspec.Struct, array_like=True):
     hours: int = 0  # seen, up to HOURS
     leader: Scope | None = None
-    before: Scope | None = None  # who led when it was last told; None when nothing changed since
+    before: Scope | None = None  # the leader last reported; None if unchanged since
     rival: Scope | None = None
-    ahead: int = 0  # hours in a row that the rival was clearly hotter
+    ahead: int = 0  # consecutive hours in which the rival was clearly hotter
 
 
 class Hottest:
-    """Ranks what is near its capacity, from the loads of all shards.
+    """Ranks tables and concurrency by use of capacity, from the loads of all shards.
 
-    Tables of an account with any known limit are ranked by their share of it (the larger one of reads and
-    writes) and those without stand aside. Where no limit is known, a table counts by its part of the
-    capacity units of the account. The first leader is found after a whole day and is no change.
+    In an account with any known limit, tables are ranked by their share of it (the larger of reads and
+    writes), and those without a limit are left out. Without any limit, a table is ranked by its part of the
+    capacity units of the account. The first leader is found after a whole day and is not a change.
     """
 
     VERSION = 1
@@ -95,25 +95,25 @@ class Hottest:
             self._lead(self._accounts.setdefault(of, _Account()), ranked)
         self._note(every)
 
-    def tell(self) -> list[Hot]:
-        """Return who leads each account and what has a known limit of concurrency; changes are told once.
+    def report(self) -> list[Hot]:
+        """Return the leader of each account and concurrency with a known limit; each change is returned once.
 
-        The only table of an account, with all of its capacity units, is no news and not told.
+        The only table of an account, with all of its capacity units, is not notable and left out.
         """
-        told = []
+        found = []
         for key, ranked in self._ranked().items():
             account = self._accounts[key]
             hot = ranked.get(account.leader) if account.leader is not None else None
             if hot is not None and (len(ranked) > 1 or hot.measure is not None or account.before is not None):
-                told.append(msgspec.structs.replace(hot, former=account.before))
+                found.append(msgspec.structs.replace(hot, former=account.before))
             account.before = None
         self.took_the_lead = ()
         busy = [one for one in self._series.values() if one.measure is Measure.BUSY and one.limit]
         busy.sort(key=lambda one: (-one.share_of_limit(), one.scope))
-        return told + [Hot(one.scope, one.share_of_limit(), one.measure) for one in busy]
+        return found + [Hot(one.scope, one.share_of_limit(), one.measure) for one in busy]
 
     def _note(self, every: Mapping[tuple[str, str], Mapping[Scope, Hot]]) -> None:
-        """Keep who took the lead, for whoever asks between two digests, from another thread too."""
+        """Publish the changes of leader: readers ask between digests, also from another thread."""
         self.took_the_lead = tuple(
             msgspec.structs.replace(every[key][account.leader], former=account.before)
             for key, account in self._accounts.items()
@@ -124,16 +124,18 @@ class Hottest:
 
     @property
     def changed(self) -> bool:
-        """Whether a table took the lead since it was last told who leads."""
+        """Whether a leader changed since the last report."""
         return any(account.before is not None for account in self._accounts.values())
 
     def _ranked(self) -> dict[tuple[str, str], dict[Scope, Hot]]:
-        """Return the tables of each account, the hottest first."""
+        """Return the tables of each account, hottest first."""
         tables = sorted(
             (one for one in self._series.values() if one.scope.kind == TABLE and one.measure in _UNITS),
-            key=lambda one: (_account(one.scope), one.scope, one.measure),
+            key=lambda one: (one.scope.cloud_account, one.scope, one.measure),
         )
-        return {key: _by_heat(list(of)) for key, of in groupby(tables, key=lambda one: _account(one.scope))}
+        return {
+            key: _by_heat(list(of)) for key, of in groupby(tables, key=lambda one: one.scope.cloud_account)
+        }
 
     @staticmethod
     def _lead(account: _Account, ranked: Mapping[Scope, Hot]) -> None:
@@ -154,12 +156,12 @@ class Hottest:
             account.rival, account.ahead = None, 0
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the loads of the last day and who leads."""
+        """Return the state: loads of the last day and leaders."""
         state = (list(self._series.values()), list(self._accounts.items()))
         return {"hottest": pack("hottest", self.VERSION, state, {})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot.
+        """Restore a snapshot.
 
         Raises
         ------
@@ -177,12 +179,8 @@ class Hottest:
         self._note(self._ranked())
 
 
-def _account(scope: Scope) -> tuple[str, str]:
-    return scope.cloud, scope.account
-
-
 def _by_heat(series: list[_Series]) -> dict[Scope, Hot]:
-    """Return the heat of the tables of one account, the hottest first, equal ones by name."""
+    """Return the heat of the tables of one account, hottest first, ties by name."""
     limited = [one for one in series if one.limit]
     heat: dict[Scope, Hot] = {}
     if limited:

@@ -1,8 +1,8 @@
-"""Limits: a table, function or account that comes near the capacity it has.
+"""Limits: a table, function or account that comes near its capacity.
 
-Growth says when a limit will be met (``judge.growth``); this says that it is near today. Capacity is
-compared as a mean over five minutes, the time over which stores let bursts borrow from what was left
-unused (DynamoDB developer guide, "Burst capacity": 300 seconds), so a short burst is none of its business.
+Growth forecasts when a limit will be reached (``judge.growth``); this watches how near it is today. Use is a
+mean over five minutes, over which stores let bursts consume unused capacity (DynamoDB developer guide,
+"Burst capacity": 300 seconds), so that a short burst does not count.
 """
 
 from collections.abc import Mapping
@@ -12,30 +12,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.finding import Growth
+from detectors.state.history import DAY
 from detectors.state.row_state import Field, RowState
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 SUSTAINED_SECONDS: Final = 300
-"""What lasts so long is no burst."""
+"""Use that lasts this long is not a burst."""
 
 EASES: Final = 0.1
-"""What is near stays so until its share of the limit was lower by this for a whole day."""
+"""What is near stays near until its share of the limit was lower by this for a whole day."""
 
-DAY: Final = 86400
 DAYS: Final = 3
-"""Days in a row whose peak must come close until a level that does not grow is told."""
+"""Consecutive days whose peak must come close before a level that does not grow is reported."""
 
 DOUBT: Final = 2.0
-"""A forecast is told when the slow end of its interval meets the limit within so many horizons too."""
+"""Horizons within which the slow end of a forecast must reach the limit, too."""
 
 LEVEL: Final = 1
 NEAR: Final = 2
 
 
 def in_sight(growth: Growth, horizon: float) -> bool:
-    """Tell whether a growth surely meets its limit within ``horizon`` days.
+    """Return whether a growth surely reaches its limit within ``horizon`` days.
 
     Examples
     --------
@@ -50,21 +50,21 @@ def in_sight(growth: Growth, horizon: float) -> bool:
 
 
 def tomorrow(growth: Growth) -> bool:
-    """Tell whether even the slow end of a forecast meets the limit within a day."""
+    """Return whether even the slow end of a forecast reaches the limit within a day."""
     return growth.days_to_limit_upper is not None and growth.days_to_limit_upper <= 1
 
 
-class Close(NamedTuple):
-    """What is said of one series after a step."""
+class LimitChange(NamedTuple):
+    """A change of one series after a step."""
 
     row: int
     state: Literal["open", "update", "end"]
-    near: bool  # now or tomorrow, not only every day at its peak
+    near: bool  # now or tomorrow, not only at its daily peak
     since: int  # epoch seconds
 
 
 class LimitWatch(RowState):
-    """How close every series is to its limit.
+    """How near every series is to its limit.
 
     Parameters
     ----------
@@ -75,10 +75,11 @@ class LimitWatch(RowState):
     """
 
     KIND = "limits"
-    window: Floats  # (steps, n) share of the limit lately
+    VERSION = 2
+    window: Floats  # (steps, n) share of the limit in the last minutes
     peak: Floats  # (n,) largest sustained share of the day so far
     peaks: Floats  # (DAYS, n) of the days before, newest last; NaN before there were any
-    told: NDArray[np.int8]  # LEVEL or NEAR while it is told, else 0
+    open: NDArray[np.int8]  # LEVEL or NEAR while reported, else 0
     since: NDArray[np.int64]  # epoch seconds
     close: NDArray[np.int64]  # end of the newest step that was close, epoch seconds
 
@@ -91,18 +92,18 @@ class LimitWatch(RowState):
                 "window": Field(0.0, (self._steps,)),
                 "peak": Field(0.0),
                 "peaks": Field(np.nan, (DAYS,)),
-                "told": Field(0, dtype=np.int8),
+                "open": Field(0, dtype=np.int8),
                 "since": Field(-1, dtype=np.int64),
                 "close": Field(-1, dtype=np.int64),
             }
         )
 
     def meta(self) -> dict[str, int]:
-        """Return where time stands."""
+        """Return the present day."""
         return {"day": self._day}
 
     def load_meta(self, meta: Mapping[str, int]) -> None:
-        """Take back where time stood."""
+        """Restore the present day."""
         self._day = meta["day"]
 
     @property
@@ -111,21 +112,23 @@ class LimitWatch(RowState):
         total: Floats = np.add.reduce(self.window, axis=0)
         return total / self._steps
 
-    def watch(self, start: int, share: Floats, throttled: Bools, calm: Bools, soon: Bools) -> list[Close]:
-        """Take in a step; return what is to be told.
+    def watch(
+        self, start: int, share: Floats, throttled: Bools, calm: Bools, soon: Bools
+    ) -> list[LimitChange]:
+        """Take in a step; return what to report.
 
         Parameters
         ----------
         start
-            Epoch seconds at which it begins.
+            Epoch seconds at which it starts.
         share
             (n,) of the limit, NaN where nothing was measured.
         throttled
-            (n,) whether calls were refused in this step.
+            (n,) whether calls were refused in the step.
         calm
-            (n,) no spike: what a spike does to its limit is told with the spike.
+            (n,) whether no spike is open: its effect on the limit is reported with it.
         soon
-            (n,) the forecast meets the limit within a day.
+            (n,) whether the forecast reaches the limit within a day.
         """
         end = start + self._step
         fresh = start // DAY != self._day
@@ -137,25 +140,25 @@ class LimitWatch(RowState):
         close = sustained >= self._near - EASES
         near = calm & ((sustained >= self._near) | (close & throttled) | soon)
         self.close = np.where(close | near, end, self.close)
-        level = fresh & (self.peaks >= self._near - EASES).all(axis=0) & (self.told == 0)
-        opens = (near & (self.told != NEAR)) | (level & ~near)
-        over = (self.told == NEAR) & (end - self.close >= DAY)
-        over |= (self.told == LEVEL) & fresh & ~(self.peaks[-1] >= self._near - EASES)
-        told: list[Close] = []
-        for row in np.flatnonzero(opens | over | (fresh & (self.told != 0))).tolist():
-            if self.told[row] and (opens[row] or over[row]):
-                told.append(self._said(row, "end"))
-                self.told[row] = 0
+        level = fresh & (self.peaks >= self._near - EASES).all(axis=0) & (self.open == 0)
+        opens = (near & (self.open != NEAR)) | (level & ~near)
+        ends = (self.open == NEAR) & (end - self.close >= DAY)
+        ends |= (self.open == LEVEL) & fresh & ~(self.peaks[-1] >= self._near - EASES)
+        found: list[LimitChange] = []
+        for row in np.flatnonzero(opens | ends | (fresh & (self.open != 0))).tolist():
+            if self.open[row] and (opens[row] or ends[row]):
+                found.append(self._change(row, "end"))
+                self.open[row] = 0
             if opens[row]:
-                self.told[row] = NEAR if near[row] else LEVEL
+                self.open[row] = NEAR if near[row] else LEVEL
                 self.since[row] = start
-                told.append(self._said(row, "open"))
-            elif self.told[row]:
-                told.append(self._said(row, "update"))
-        return told
+                found.append(self._change(row, "open"))
+            elif self.open[row]:
+                found.append(self._change(row, "update"))
+        return found
 
-    def _said(self, row: int, state: Literal["open", "update", "end"]) -> Close:
-        return Close(row, state, bool(self.told[row] == NEAR), int(self.since[row]))
+    def _change(self, row: int, state: Literal["open", "update", "end"]) -> LimitChange:
+        return LimitChange(row, state, bool(self.open[row] == NEAR), int(self.since[row]))
 
     def _close_day(self, day: int) -> None:
         if self._day >= 0:

@@ -1,4 +1,4 @@
-"""Which APIs are used most and which were slowest at their worst, against the same day last week."""
+"""The most used APIs and the slowest ones at their peak, compared with the same day last week."""
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -11,13 +11,13 @@ from detectors.model.scope import FUNCTION, ROUTE, Scope
 from detectors.state.state import pack, unpack
 
 TOP: Final = 10
-"""Of a ranking: what a person reads in the morning."""
+"""Entries of a ranking: what a person reads in the morning."""
 
 VALUES: Final = 20
 
 
 class Use(msgspec.Struct, frozen=True):
-    """What one scope did in the last 24 hours, and in the same 24 hours of last week.
+    """Use of one scope in the last 24 hours, and in the same 24 hours of last week.
 
     Requests and business values are totals; latency is the largest p95 of a step, in milliseconds.
     """
@@ -25,24 +25,24 @@ class Use(msgspec.Struct, frozen=True):
     scope: Scope
     measure: Measure
     day: float
-    week_ago: float | None = None  # None where last week is not known whole
+    week_ago: float | None = None  # None unless all of that day is known
 
 
 class Standings(msgspec.Struct, frozen=True):
-    """What a digest tells of use: each list is ordered, the largest first."""
+    """The rankings of a digest, largest first."""
 
     most_used: list[Use] = []
     slowest: list[Use] = []
-    values: list[Use] = []  # business values of accounts: sales, cost and whatever is sent
+    values: list[Use] = []  # business values of accounts, such as sales and cost
 
     def __bool__(self) -> bool:
         return bool(self.most_used or self.slowest or self.values)
 
 
 class Ranking:
-    """Holds the newest hour's uses.
+    """The rankings as of the last full hour.
 
-    Where an account's requests come through routes, routes are its APIs; elsewhere its functions are.
+    Where an account's requests come through routes, these are its APIs; otherwise its functions are.
     """
 
     VERSION = 1
@@ -51,7 +51,7 @@ class Ranking:
         self._standings = Standings()
 
     def feed(self, uses: Iterable[Use]) -> None:
-        """Take in what all shards told at the end of an hour; nothing at all changes nothing."""
+        """Take in the uses of all shards at the end of an hour; no use at all changes nothing."""
         given = list(uses)
         if not given:
             return
@@ -62,16 +62,16 @@ class Ranking:
             sorted((use for use in given if use.measure.key), key=_order)[:VALUES],
         )
 
-    def tell(self) -> Standings:
-        """Return the rankings as of the last full hour."""
+    def report(self) -> Standings:
+        """Return the rankings."""
         return self._standings
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the rankings."""
+        """Return the state."""
         return {"standings": pack("standings", self.VERSION, self._standings, {})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot.
+        """Restore a snapshot.
 
         Raises
         ------
@@ -83,7 +83,7 @@ class Ranking:
 
 def _apis(uses: list[Use]) -> Iterable[Use]:
     for _, of in groupby(
-        sorted(uses, key=lambda use: _account(use.scope)), key=lambda use: _account(use.scope)
+        sorted(uses, key=lambda use: use.scope.cloud_account), key=lambda use: use.scope.cloud_account
     ):
         account = list(of)
         kind = ROUTE if any(use.scope.kind == ROUTE for use in account) else FUNCTION
@@ -96,7 +96,3 @@ def _ranked(uses: Iterable[Use], measure: Measure) -> list[Use]:
 
 def _order(use: Use) -> tuple[float, Scope, Measure]:
     return -use.day, use.scope, use.measure
-
-
-def _account(scope: Scope) -> tuple[str, str]:
-    return scope.cloud, scope.account

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.latency.latency import N_BINS
+from detectors.latency.histogram import N_BINS
 
 TOTAL: Final = 0
 IN_FUNCTION: Final = 1

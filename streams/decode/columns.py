@@ -41,7 +41,7 @@ class Columns:
     """n events in record order, their m table calls and their v amounts of business values.
 
     ``path`` and ``call`` are ids of ``streams.decode.paths``; bins are those of
-    ``detectors.latency.latency``, -1 where nothing was measured.
+    ``detectors.latency.histogram``, -1 where nothing was measured.
     """
 
     ts: NDArray[np.float64]  # (n,) epoch seconds

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from config.settings import Settings
-from detectors.latency.latency import bins_of
+from detectors.latency.histogram import bins_of
 from detectors.state.compiled import COMPILES
 from detectors.state.state import pack, unpack
 from streams.decode.cells import LAYERS
@@ -145,7 +145,7 @@ class Decoder:
             rejected += [replace(one, index=at + one.index) for one in bad]
         return joined(parts), sorted(rejected, key=lambda one: one.index)
 
-    def _scan(self, scanner: Scanner, records: Records) -> tuple[Columns, list[Rejected]]:
+    def _scan(self, scanner: "Scanner", records: Records) -> tuple[Columns, list[Rejected]]:
         """Decode up to ROWS records: by the scanner, except those that it leaves to the plain decoder."""
         if self._held or not len(records):
             return self._in_pieces(list(records), PIECE, lambda piece: self._run(piece, last=False))
@@ -178,7 +178,7 @@ class Decoder:
         ]
         return columns, rejected
 
-    def _teach(self, scanner: Scanner, events: Sequence[Event]) -> None:
+    def _teach(self, scanner: "Scanner", events: Sequence[Event]) -> None:
         """Teach the scanner the names of these events; folded names stay unknown to it."""
         taught: set[object] = set()
         for event in events:

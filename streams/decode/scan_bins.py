@@ -1,10 +1,10 @@
-"""The bin of a latency by one table look-up; the same as ``detectors.latency.latency.bins_of``. Compiled."""
+"""The bin of a latency by one table look-up; the same as ``detectors.latency.histogram.bins_of``. Compiled."""
 
 from typing import Final
 
 import numpy as np
 
-from detectors.latency.latency import EDGES, N_BINS
+from detectors.latency.histogram import EDGES, N_BINS
 from detectors.state.compiled import unlocked
 from streams.decode.machine_words import as_bits
 

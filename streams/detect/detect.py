@@ -10,7 +10,7 @@ from detectors.explain.edge_history import EdgeHistory
 from detectors.judge.calendar import Calendar
 from detectors.judge.judge import Judge, Judgement
 from detectors.model.finding import Finding
-from detectors.model.measures import BESIDE
+from detectors.model.measures import SUPPORTING
 from detectors.model.scope import Edge
 from detectors.model.series import Series
 from detectors.watch.limits import tomorrow
@@ -173,7 +173,7 @@ class Detect:
         about, measure = named.about, named.measure
         if isinstance(about, Edge):
             return Series(about, measure)
-        if measure in BESIDE.get(about.kind, ()):
+        if measure in SUPPORTING.get(about.kind, ()):
             return Series(about, measure, judged=False)
         floor = self._floors.get(measure) or self._settings.floors.values
         limit = self._capacity.of(about.kind, about.account, about.name, measure)

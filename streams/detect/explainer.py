@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from detectors.explain.attribution import attribute, level_for, suspects
 from detectors.explain.edge_history import EdgeHistory
-from detectors.judge.growth import DAY
 from detectors.model.finding import CallRate, Share
 from detectors.model.measures import COUNTED_BY, KEPT_ON_EDGES, RATIO_OF, SOURCES_INTO, Measure
 from detectors.model.scope import CLIENT, TENANT, Edge, Scope
 from detectors.model.series import Series
+from detectors.state.history import DAY
 
 MEMBER_SHARE: Final = 0.05  # a source with at least this share of the excess belongs to the incident
 MAX_SHARES: Final = 20  # of each kind of source; the rest is too small to act on

@@ -14,7 +14,7 @@ from detectors.model.scope import Scope, ScopeOrEdge
 from detectors.model.sentence import of_limit
 from detectors.model.series import Series
 from detectors.state.state import pack, unpack
-from detectors.watch.limits import SUSTAINED_SECONDS, Close, LimitWatch
+from detectors.watch.limits import SUSTAINED_SECONDS, LimitChange, LimitWatch
 from streams.detect.explainer import Explainer
 from streams.detect.findings import identity
 
@@ -96,7 +96,7 @@ class LimitFindings:
         )
         return [self._finding(close, judgement, completeness) for close in changes]
 
-    def _finding(self, close: Close, judgement: Judgement, completeness: float) -> Finding:
+    def _finding(self, close: LimitChange, judgement: Judgement, completeness: float) -> Finding:
         series, row = self._series[close.row], int(self._rows[close.row])
         name = identity(series, Verdict.LIMIT, close.since, "near" if close.near else "level")
         share = float(self._watch.sustained[close.row])

@@ -24,7 +24,7 @@ from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import KafkaSettings, Settings
-from detectors.state.state import StateError, said
+from detectors.state.state import StateError, why
 from detectors.watch.hottest import Hot
 from streams.engine.warm import warm
 from streams.kafka.app import aiokafka_options, chunk_app, wait_for_kafka
@@ -286,7 +286,7 @@ class KafkaDaemon:
             try:
                 await courier.start()
             except (StateError, KeyError) as error:
-                raise StateError(f"the state of messages cannot be read: {said(error)}; {REMEDY}") from error
+                raise StateError(f"the state of messages cannot be read: {why(error)}; {REMEDY}") from error
             self._outbox = outbox
             self._refused = courier.not_ready
             self._watch = watch

@@ -19,7 +19,7 @@ import msgspec
 import structlog
 from aiokafka.errors import KafkaError
 
-from detectors.state.state import StateError, said
+from detectors.state.state import StateError, why
 from streams.engine.checkpoint import Checkpoint, Checkpoints
 from streams.lane.chunk import Chunk
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
@@ -215,7 +215,7 @@ class StageRunner:
                 self.stage.restore(parts)
             except (StateError, KeyError, msgspec.MsgspecError) as error:
                 raise StateError(
-                    f"the checkpoint {self.key} cannot be read: {said(error)}; {REMEDY}"
+                    f"the checkpoint {self.key} cannot be read: {why(error)}; {REMEDY}"
                 ) from error
         self.position = self.checkpointed = position
         if position is not None:

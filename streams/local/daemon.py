@@ -18,7 +18,7 @@ from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
-from detectors.state.state import StateError, said
+from detectors.state.state import StateError, why
 from streams.decode.rejected import Rejected
 from streams.engine.checkpoint import Checkpoint
 from streams.engine.dead_letter_limit import DeadLetterLimitError
@@ -226,7 +226,7 @@ class LocalDaemon:
             await courier.start()
         except (StateError, KeyError) as error:
             raise StartError(
-                self._other_version(f"the state of messages cannot be read: {said(error)}")
+                self._other_version(f"the state of messages cannot be read: {why(error)}")
             ) from error
 
     def _other_version(self, what: str) -> str:
@@ -245,7 +245,7 @@ class LocalDaemon:
         try:
             self._engine.restore(checkpoint.parts)
         except (StateError, KeyError) as error:
-            raise StartError(self._other_version(f"the checkpoint cannot be read: {said(error)}")) from error
+            raise StartError(self._other_version(f"the checkpoint cannot be read: {why(error)}")) from error
         self._offset = self._intake.judged = checkpoint.offsets[SOURCE]
         self._counted = self._engine.totals
         log.info("going on from the last checkpoint", offset=self._offset)

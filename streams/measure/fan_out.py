@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.model.measures import BESIDE, COLUMN, JUDGED, KEPT_ON_EDGES, LATENCIES, SUMMED, Measure
+from detectors.model.measures import COLUMN, JUDGED, KEPT_ON_EDGES, LATENCIES, SUMMED, SUPPORTING, Measure
 from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, Scope, ScopeOrEdge
 from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL, layers_of
 from streams.decode.paths import OTHER, Call, Path
@@ -64,7 +64,7 @@ _DEEPEST: Final = tuple(PATH_SCOPES.index(kind) for kind in (FUNCTION, SERVICE, 
 def _series_of(about: ScopeOrEdge) -> int:
     if isinstance(about, Edge):
         return len(KEPT_ON_EDGES[about.target.kind])
-    return len(JUDGED[about.kind]) + len(BESIDE.get(about.kind, ()))
+    return len(JUDGED[about.kind]) + len(SUPPORTING.get(about.kind, ()))
 
 
 _MOST_SERIES: Final = sum(map(len, JUDGED.values())) + len(PATH_EDGES) * max(map(len, KEPT_ON_EDGES.values()))

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.latency.latency import MIDDLES, N_BINS, bins_of
+from detectors.latency.histogram import MIDDLES, N_BINS, bins_of
 from detectors.latency.newest_calls import (
     BEFORE,
     COLUMNS,
@@ -14,7 +14,7 @@ from detectors.latency.newest_calls import (
     FIRST,
     ROW,
     STEP,
-    Reach,
+    Lookback,
     append,
     needed,
     quantile_bins,
@@ -111,13 +111,13 @@ class LatencyWindow:
         before, _ = self._used
         arrays = self._runs, self._cells
         self._used = append(latency, self._step, self._newest, *arrays, self._used, self._histogram)
-        reach = CALLS, self._step - STEPS + 1
+        lookback = CALLS, self._step - STEPS + 1
         which = before, self._used[0]
-        quantile_bins(which, reach, QUANTILE, *arrays, self._histogram, found)
-        self._compare(which, reach, found)
+        quantile_bins(which, lookback, QUANTILE, *arrays, self._histogram, found)
+        self._compare(which, lookback, found)
         return np.where(found >= 0, MIDDLES[found], np.nan)
 
-    def _compare(self, which: tuple[int, int], reach: Reach, found: NDArray[np.int64]) -> None:
+    def _compare(self, which: tuple[int, int], lookback: Lookback, found: NDArray[np.int64]) -> None:
         """Count the calls slower than the usual p95, and update that (Robbins and Monro)."""
         rows = np.flatnonzero(found >= 0)
         fresh = rows[self._learnt[rows] == 0]
@@ -125,7 +125,7 @@ class LatencyWindow:
         usual = np.full(len(found), -1)
         usual[rows] = bins_of(np.exp(self._usual[rows]))
         counts = np.zeros((2, len(found)), np.int64)
-        slower(which, reach, usual, self._runs, self._cells, counts)
+        slower(which, lookback, usual, self._runs, self._cells, counts)
         calls, slow = counts[:, rows].astype(np.float64)
         chance = SLOW * calls
         more = slow >= np.maximum(TIMES * chance, chance + CERTAIN * np.sqrt(chance))

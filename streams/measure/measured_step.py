@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.model.measures import BESIDE, JUDGED, KEPT_ON_EDGES, Measure
+from detectors.model.measures import JUDGED, KEPT_ON_EDGES, SUPPORTING, Measure
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from streams.measure.steps import Step
 
@@ -86,4 +86,4 @@ def _measures(about: ScopeOrEdge, value: Measure | None) -> tuple[Measure, ...]:
         return () if isinstance(about, Edge) else (value,)
     if isinstance(about, Edge):
         return KEPT_ON_EDGES[about.target.kind]
-    return (*JUDGED[about.kind], *BESIDE.get(about.kind, ()))
+    return (*JUDGED[about.kind], *SUPPORTING.get(about.kind, ()))

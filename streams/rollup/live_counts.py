@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.latency.latency import N_BINS
+from detectors.latency.histogram import N_BINS
 from detectors.model.measures import COLUMN, SUMMED, Measure
 from detectors.state.compiled import unlocked
 from streams.decode.cells import LAYERS

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detectors.latency.latency import LARGEST_MS, N_BINS, RELATIVE_ERROR, SMALLEST_MS, bins_of, quantile
+from detectors.latency.histogram import LARGEST_MS, N_BINS, RELATIVE_ERROR, SMALLEST_MS, bins_of, quantile
 from streams.decode.columns import QUANTUM
 from streams.decode.event import LARGEST
 from streams.decode.paths import OTHER

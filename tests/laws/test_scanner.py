@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from config.settings import RollupSettings as Bounds
 from config.settings import Settings
-from detectors.latency.latency import EDGES, bins_of
+from detectors.latency.histogram import EDGES, bins_of
 from detectors.state.compiled import COMPILES
 from streams.decode.columns import Columns
 from streams.decode.decoder import Decoder

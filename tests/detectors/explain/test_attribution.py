@@ -138,5 +138,5 @@ def test_where_sources_hardly_went_the_way_of_their_target_their_level_is_the_ta
 
 
 def test_arrays_that_do_not_fit_the_sources_are_refused() -> None:
-    with pytest.raises(ValueError, match="one value a source"):
+    with pytest.raises(ValueError, match="one value per source"):
         attribute([1, 2], [1], [1, 2], [1, 2], named(2))

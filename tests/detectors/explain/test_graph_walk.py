@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from detectors.explain.graph_walk import Ranked, follow, walk
-from detectors.explain.node_excess import Behaviour, Walked
+from detectors.explain.node_excess import Behaviour, Signal
 
 NORMAL = 120  # windows
 INCIDENT = np.array([0.0, 0.5, 1.0, 1.0, 1.0, 0.3])  # how much of the fault each window has
@@ -77,7 +77,7 @@ def test_what_became_slow_is_found(graph: Graph, seed: int, data: st.DataObject)
     normal, incident = measured(graph, seed, fault, slower=0.0)
     slower = 3 * float(np.median(normal["n0"].latency))  # clear of the noise wherever it is
     normal, incident = measured(graph, seed, fault, slower=slower)
-    first = walk(graph, normal, incident, "n0", Walked.LATENCY)[0]
+    first = walk(graph, normal, incident, "n0", Signal.LATENCY)[0]
     assert first.node == fault
     assert first.score > 0.7
 
@@ -89,7 +89,7 @@ def test_what_began_to_fail_is_found(graph: Graph, seed: int, data: st.DataObjec
     depth = len(above(graph, fault))
     assume(depth <= 5)  # deeper, a front call makes so many calls that all of them fail
     normal, incident = measured(graph, seed, fault, failing=0.3 / 3 ** (depth - 1))
-    assert walk(graph, normal, incident, "n0", Walked.ERRORS)[0].node == fault
+    assert walk(graph, normal, incident, "n0", Signal.ERRORS)[0].node == fault
 
 
 @settings(deadline=None, max_examples=40)
@@ -103,7 +103,7 @@ def test_a_node_without_measures_is_passed_through(graph: Graph, seed: int, data
     normal, incident = measured(graph, seed, fault, slower=slower)
     hidden = data.draw(st.sampled_from(between))
     del normal[hidden], incident[hidden]
-    assert walk(graph, normal, incident, "n0", Walked.LATENCY)[0].node == fault
+    assert walk(graph, normal, incident, "n0", Signal.LATENCY)[0].node == fault
 
 
 AMOUNTS = st.floats(0, 100)
@@ -154,13 +154,13 @@ def test_failures_are_laid_upon_the_table_that_was_waited_for() -> None:
     graph, normal, incident = chain(
         fail_route=0.3 * INCIDENT, fail_put=0.3 * INCIDENT, slow_put=slow, slow_items=slow, slow_route=slow
     )
-    ranked = walk(graph, normal, incident, "route", Walked.ERRORS)
+    ranked = walk(graph, normal, incident, "route", Signal.ERRORS)
     assert names(ranked)[:2] == ["items", "put"]
 
 
 def test_failures_that_take_no_longer_stay_where_they_were_made() -> None:
     graph, normal, incident = chain(fail_route=0.3 * INCIDENT, fail_put=0.3 * INCIDENT)
-    ranked = walk(graph, normal, incident, "route", Walked.ERRORS)
+    ranked = walk(graph, normal, incident, "route", Signal.ERRORS)
     assert names(ranked)[0] == "put"
     assert ranked[0].score > 0.95
 
@@ -169,7 +169,7 @@ def test_more_calls_alone_do_not_make_a_table_the_cause() -> None:
     graph, normal, incident = chain(slow_route=300 * INCIDENT, slow_put=300 * INCIDENT)
     calls = incident["items"].calls * (1 + 20 * INCIDENT)
     incident["items"] = Behaviour(calls, normal["items"].latency[: len(INCIDENT)], incident["items"].failed)
-    ranked = walk(graph, normal, incident, "route", Walked.LATENCY)
+    ranked = walk(graph, normal, incident, "route", Signal.LATENCY)
     assert names(ranked)[0] == "put"
     assert next(one for one in ranked if one.node == "items").calls > 5
 
@@ -178,13 +178,13 @@ def test_a_level_that_moved_for_another_reason_does_not_explain_an_incident() ->
     graph, normal, incident = chain(slow_route=30 * INCIDENT, slow_put=30 * INCIDENT)
     moved = incident["items"].latency + 3 * float(np.std(normal["items"].latency))
     incident["items"] = Behaviour(incident["items"].calls, moved, incident["items"].failed)
-    assert names(walk(graph, normal, incident, "route", Walked.LATENCY))[0] == "put"
+    assert names(walk(graph, normal, incident, "route", Signal.LATENCY))[0] == "put"
 
 
 def test_an_incident_that_fills_every_window_is_explained_by_its_level() -> None:
     always = np.full(len(INCIDENT), 30.0)
     graph, normal, incident = chain(slow_route=always, slow_put=always, slow_items=always)
-    assert names(walk(graph, normal, incident, "route", Walked.LATENCY))[0] == "items"
+    assert names(walk(graph, normal, incident, "route", Signal.LATENCY))[0] == "items"
 
 
 def test_gaps_and_unknown_calls_change_nothing_that_is_clear() -> None:
@@ -194,24 +194,24 @@ def test_gaps_and_unknown_calls_change_nothing_that_is_clear() -> None:
     incident["items"] = Behaviour(
         np.full(6, np.nan), incident["items"].latency * gap, incident["items"].failed
     )
-    assert names(walk(graph, normal, incident, "route", Walked.LATENCY))[0] == "items"
+    assert names(walk(graph, normal, incident, "route", Signal.LATENCY))[0] == "items"
 
 
 def test_a_symptom_without_measures_is_what_lies_behind_it() -> None:
     slow = 300 * INCIDENT
     graph, normal, incident = chain(slow_put=slow, slow_items=slow)
     del normal["route"]
-    assert names(walk(graph, normal, incident, "route", Walked.LATENCY))[0] == "items"
+    assert names(walk(graph, normal, incident, "route", Signal.LATENCY))[0] == "items"
 
 
 def test_where_nothing_is_known_the_symptom_keeps_it_all() -> None:
-    ranked = walk({"route": ["put"]}, {}, {}, "route", Walked.LATENCY)
+    ranked = walk({"route": ["put"]}, {}, {}, "route", Signal.LATENCY)
     assert [(one.node, round(one.score, 4)) for one in ranked] == [("route", 1.0), ("put", 0.0)]
 
 
 def test_the_symptom_is_a_node() -> None:
     with pytest.raises(ValueError, match="'nowhere' is not a node"):
-        walk({"route": ["put"]}, {}, {}, "nowhere", Walked.LATENCY)
+        walk({"route": ["put"]}, {}, {}, "nowhere", Signal.LATENCY)
 
 
 def test_another_unit_of_time_ranks_the_same() -> None:
@@ -221,7 +221,7 @@ def test_another_unit_of_time_ranks_the_same() -> None:
         {name: Behaviour(one.calls, one.latency / 1000, one.failed) for name, one in period.items()}
         for period in (normal, incident)
     ]
-    plain = walk(graph, normal, incident, "route", Walked.LATENCY)
-    for one, other in zip(plain, walk(graph, *seconds, "route", Walked.LATENCY), strict=True):
+    plain = walk(graph, normal, incident, "route", Signal.LATENCY)
+    for one, other in zip(plain, walk(graph, *seconds, "route", Signal.LATENCY), strict=True):
         assert one.node == other.node
         assert one.score == pytest.approx(other.score, abs=1e-9)

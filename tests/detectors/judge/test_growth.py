@@ -9,7 +9,8 @@ import statsmodels.api as sm
 
 from config.settings import CalendarSettings as Settings
 from detectors.judge.calendar import Calendar
-from detectors.judge.growth import DAY, Growing, GrowthWatch, slope, without_weekdays
+from detectors.judge.growth import Growing, GrowthWatch, slope, without_weekdays
+from detectors.state.history import DAY
 
 BEGIN = 1_759_708_800  # a Monday, 00:00 UTC
 HOUR = 3600

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 import detectors.latency.newest_calls as compiled_module
-from detectors.latency.latency import N_BINS, quantile
+from detectors.latency.histogram import N_BINS, quantile
 
 STEPS, ROWS, LEAST = 12, 4, 40
 
@@ -24,10 +24,10 @@ def looked_back(module: ModuleType, q: float) -> list[NDArray[np.int64]]:
         before = used[0]
         used = module.append((rows, bins, np.full(20, 2.0)), step, newest, runs, cells, used, histogram)
         found = np.full(ROWS, -1)
-        reach = LEAST, step - 5
-        module.quantile_bins((before, used[0]), reach, q, runs, cells, histogram, found)
+        lookback = LEAST, step - 5
+        module.quantile_bins((before, used[0]), lookback, q, runs, cells, histogram, found)
         assert not histogram.any()
-        said += [found, module.needed(newest, reach, runs[: used[0]])]
+        said += [found, module.needed(newest, lookback, runs[: used[0]])]
     return said
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.judge.habits import HELD, MANY, Habits
-from detectors.state.squeeze import squeeze, unsqueeze
+from detectors.state.compress import compress, decompress
 from detectors.state.timeline import BLOCK, SHEET, TILE, Timeline
 
 ROWS = 80
@@ -38,7 +38,7 @@ def filled(steps: int, rows: int = ROWS, *, sheets: bool = True) -> Timeline:
 @given(st.lists(st.lists(st.floats(width=32), min_size=4, max_size=4), min_size=1, max_size=20))
 def test_nothing_is_lost_by_squeezing(numbers: list[list[float]]) -> None:
     some = np.array(numbers, np.float32)
-    back = unsqueeze(squeeze(some), (len(some), 4))
+    back = decompress(compress(some), (len(some), 4))
     assert np.array_equal(back, some, equal_nan=True)
     known = ~np.isnan(some)
     assert np.array_equal(np.signbit(back)[known], np.signbit(some)[known])
@@ -47,8 +47,8 @@ def test_nothing_is_lost_by_squeezing(numbers: list[list[float]]) -> None:
 def test_counts_take_less_than_a_byte_and_zeros_nothing() -> None:
     draw = np.random.default_rng(0)
     counts = draw.poisson(3, (TILE, BLOCK)).astype(np.float32)
-    assert len(squeeze(counts)) < 0.45 * counts.size
-    assert len(squeeze(np.zeros((TILE, BLOCK), np.float32))) < 200
+    assert len(compress(counts)) < 0.45 * counts.size
+    assert len(compress(np.zeros((TILE, BLOCK), np.float32))) < 200
 
 
 @pytest.mark.parametrize("rows", [3, ROWS, TILE + 5])

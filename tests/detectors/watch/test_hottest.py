@@ -33,10 +33,10 @@ DAY = [hour(items=50.0, users=30.0)] * HOURS
 
 
 def test_the_first_leader_is_known_after_a_day_and_is_no_change() -> None:
-    assert fed(*DAY[1:]).tell() == []
+    assert fed(*DAY[1:]).report() == []
     hottest = fed(*DAY)
     assert not hottest.changed
-    [leader] = hottest.tell()
+    [leader] = hottest.report()
     assert (leader.scope, leader.former, leader.measure) == (ITEMS, None, None)
     assert leader.share == pytest.approx(50 / 80)
 
@@ -44,10 +44,10 @@ def test_the_first_leader_is_known_after_a_day_and_is_no_change() -> None:
 def test_a_table_that_took_the_lead_for_good_is_told_once() -> None:
     hottest = fed(*DAY, *[hour(items=50.0, users=200.0)] * HOURS)
     assert hottest.changed
-    [leader] = hottest.tell()
+    [leader] = hottest.report()
     assert (leader.scope, leader.former) == (USERS, ITEMS)
     assert not hottest.changed
-    assert [hot.former for hot in hottest.tell()] == [None]
+    assert [hot.former for hot in hottest.report()] == [None]
 
 
 def test_who_took_the_lead_can_be_asked_between_two_digests_and_after_a_restart() -> None:
@@ -58,7 +58,7 @@ def test_who_took_the_lead_can_be_asked_between_two_digests_and_after_a_restart(
     for each in (hottest, again):
         assert [(hot.scope, hot.former) for hot in each.took_the_lead] == [(USERS, ITEMS)]
         assert each.changed, "asking is not telling"
-        each.tell()
+        each.report()
         assert each.took_the_lead == ()
 
 
@@ -71,20 +71,20 @@ def test_day_shift_and_night_shift_do_not_take_turns() -> None:
     day, night = hour(items=60.0, users=5.0), hour(items=5.0, users=50.0)
     hottest = fed(*([day] * 12 + [night] * 12) * 7)
     assert not hottest.changed
-    assert hottest.tell()[0].scope == ITEMS
+    assert hottest.report()[0].scope == ITEMS
 
 
 def test_a_lead_that_was_lost_again_before_it_was_told_is_no_news() -> None:
     hottest = fed(*DAY, *[hour(items=50.0, users=200.0)] * HOURS, *[hour(items=900.0, users=1.0)] * HOURS)
     assert not hottest.changed
-    assert hottest.tell()[0].former is None
+    assert hottest.report()[0].former is None
 
 
 def test_where_limits_are_known_the_one_nearest_to_its_limit_leads() -> None:
     limits = {USERS: 40.0, ITEMS: 500.0}
     quiet = hour(limits, items=50.0, users=20.0, logs=900.0)
     peak = hour(limits, items=50.0, users=36.0, logs=900.0)
-    [leader] = fed(*[quiet] * (HOURS - 1), peak).tell()
+    [leader] = fed(*[quiet] * (HOURS - 1), peak).report()
     assert (leader.scope, leader.measure) == (USERS, Measure.WCU)
     assert leader.share == pytest.approx(36 / 40)
 
@@ -94,19 +94,19 @@ def test_accounts_are_led_apart_and_a_table_that_is_gone_leads_nothing() -> None
     hottest = fed(
         *[[*hour(items=50.0, users=30.0), other]] * HOURS, *[hour(users=30.0)] * (HOURS + HOURS_AHEAD)
     )
-    assert [(hot.scope, hot.former) for hot in hottest.tell()] == [(USERS, ITEMS)]
+    assert [(hot.scope, hot.former) for hot in hottest.report()] == [(USERS, ITEMS)]
 
 
 def test_the_only_table_of_an_account_is_told_beside_its_limit_or_not_at_all() -> None:
-    assert fed(*[hour(items=50.0)] * HOURS).tell() == []
+    assert fed(*[hour(items=50.0)] * HOURS).report() == []
     limits = {ITEMS: 100.0}
-    assert fed(*[hour(limits, items=50.0)] * HOURS).tell() == [Hot(ITEMS, 0.5, Measure.WCU)]
+    assert fed(*[hour(limits, items=50.0)] * HOURS).report() == [Hot(ITEMS, 0.5, Measure.WCU)]
 
 
 def test_concurrency_is_told_as_a_share_of_its_limit() -> None:
     put = Scope("function", "aws", "1", "eu", "put")
     hottest = fed([Load(put, Measure.BUSY, 30.0, 100.0)], [Load(put, Measure.BUSY, 62.0, 100.0)])
-    assert hottest.tell() == [Hot(put, 0.62, Measure.BUSY)]
+    assert hottest.report() == [Hot(put, 0.62, Measure.BUSY)]
 
 
 rates = st.dictionaries(st.sampled_from(["items", "users", "logs"]), st.floats(0.1, 100), min_size=1)
@@ -125,5 +125,5 @@ def test_a_restart_and_the_order_of_shards_change_nothing(
         if at == cut:
             parts, restarted = restarted.snapshot(), Hottest()
             restarted.restore(parts)
-    assert (restarted.changed, restarted.tell()) == (whole.changed, whole.tell())
+    assert (restarted.changed, restarted.report()) == (whole.changed, whole.report())
     assert restarted.snapshot() == whole.snapshot()

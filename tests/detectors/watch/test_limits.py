@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detectors.model.finding import Growth
-from detectors.watch.limits import Close, LimitWatch, in_sight, tomorrow
+from detectors.watch.limits import LimitChange, LimitWatch, in_sight, tomorrow
 
 STEP = 60
 
@@ -16,7 +16,7 @@ class Watched:
         self.watch = LimitWatch(STEP, 0.9)
         self.watch.add(1)
         self.at = 0
-        self.told: list[Close] = []
+        self.told: list[LimitChange] = []
 
     def see(
         self,
@@ -99,7 +99,7 @@ def test_a_level_that_comes_near_is_told_as_near() -> None:
 
 @pytest.mark.parametrize("restart", [10, 24 * 60 - 1, 24 * 60 + 3])
 def test_a_restart_anywhere_changes_nothing(restart: int) -> None:
-    def told(cut: bool) -> list[Close]:
+    def told(cut: bool) -> list[LimitChange]:
         series = Watched()
         for minute in range(3 * 24 * 60):
             if cut and minute == restart:

@@ -21,32 +21,32 @@ def test_apis_are_ranked_by_use_and_by_their_worst() -> None:
             use("route", "busy", 40, Measure.LATENCY),
         ]
     )
-    told = ranking.tell()
+    told = ranking.report()
     assert (names(told.most_used), names(told.slowest)) == (["busy", "rare"], ["rare", "busy"])
 
 
 def test_functions_are_the_apis_of_an_account_without_routes_and_of_no_other() -> None:
     ranking = Ranking()
     ranking.feed([use("route", "r", 1), use("function", "f", 99), use("function", "g", 5, account="2")])
-    assert names(ranking.tell().most_used) == ["g", "r"]
+    assert names(ranking.report().most_used) == ["g", "r"]
 
 
 def test_a_ranking_is_short_and_equal_ones_are_ordered_by_name() -> None:
     ranking = Ranking()
     ranking.feed([use("route", f"{n:02}", 7) for n in reversed(range(3 * TOP))])
-    assert names(ranking.tell().most_used) == [f"{n:02}" for n in range(TOP)]
+    assert names(ranking.report().most_used) == [f"{n:02}" for n in range(TOP)]
 
 
 def test_business_values_are_told_beside_the_apis() -> None:
     ranking = Ranking()
     ranking.feed([use("account", "1", 120.5, value_of("sales"))])
-    assert [one.measure.key for one in ranking.tell().values] == ["sales"]
+    assert [one.measure.key for one in ranking.report().values] == ["sales"]
 
 
 def test_a_step_within_an_hour_and_a_restart_change_nothing() -> None:
     ranking, again = Ranking(), Ranking()
-    assert not ranking.tell()
+    assert not ranking.report()
     ranking.feed([use("route", "r", 1)])
     ranking.feed([])
     again.restore(ranking.snapshot())
-    assert names(again.tell().most_used) == ["r"]
+    assert names(again.report().most_used) == ["r"]

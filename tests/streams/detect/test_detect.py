@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from config.settings import JudgeSettings, LimitsSettings, Settings, TableLimit
-from detectors.latency.latency import bins_of
+from detectors.latency.histogram import bins_of
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import COLUMN, SUMMED, Measure
 from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, TOTAL, cells_of

@@ -335,7 +335,7 @@ async def test_a_checkpoint_that_cannot_be_read_is_named_with_what_to_do() -> No
     world = World()
     world.saved = Checkpoint({"t/0": 5}, {"count": b"5"})
     with pytest.raises(
-        StateError, match=r"checkpoint sum/0 cannot be read: it has no part 'sum'; start the ver"
+        StateError, match=r"checkpoint sum/0 cannot be read: the part 'sum' is missing; start the ver"
     ):
         await world.runner(Summing()).open()
 

@@ -187,7 +187,7 @@ def test_state_of_another_version_is_refused_in_one_line_that_says_what_to_do(tm
     source = "rollup/local/0|rollup"
     for parts, said in (
         ({source: pack("rollup", 99, None, {})}, "'rollup' version 99, this version of uneri reads 'rollup'"),
-        ({"incidents|else": b""}, "it has no part 'rollup'"),
+        ({"incidents|else": b""}, "the part 'rollup' is missing"),
     ):
         state = tmp_path / str(len(said))
         with SqliteStore(state / "uneri.db") as store:

@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.latency.latency import N_BINS, quantile
+from detectors.latency.histogram import N_BINS, quantile
 from streams.measure.fan_out import Latency
 from streams.measure.latency_window import CALLS, STEPS
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.latency.latency import N_BINS, bins_of
+from detectors.latency.histogram import N_BINS, bins_of
 from detectors.state.state import StateError, pack
 from streams.measure import latency_window
 from streams.measure.fan_out import Latency

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from config.settings import RollupSettings as Bounds
 from config.settings import Settings, TimeSettings
-from detectors.latency.latency import N_BINS, quantile
+from detectors.latency.histogram import N_BINS, quantile
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope
 from streams.decode.decoder import Decoder

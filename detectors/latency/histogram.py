@@ -2,8 +2,8 @@
 
 Method: DDSketch (Masson, Rim, Lee, "DDSketch: A fast and fully-mergeable quantile sketch with
 relative-error guarantees", PVLDB 12(12), 2019, sections 2.1-2.2). Bin i holds (gamma**(i-1), gamma**i],
-gamma = (1 + a) / (1 - a), and answers with 2 * gamma**i / (gamma + 1), which is within a fraction ``a`` of
-every value in it. The range is fixed, so bins never collapse and merging is adding.
+gamma = (1 + a) / (1 - a), and is represented by 2 * gamma**i / (gamma + 1), which is within a fraction
+``a`` of every value in it. The range is fixed, so bins never collapse and merging is adding.
 """
 
 from fractions import Fraction
@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 RELATIVE_ERROR: Final = 0.02
 GAMMA: Final = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 SMALLEST_MS: Final = 0.01
-"""Everything up to this many milliseconds is in bin 0."""
+"""Durations up to this are in bin 0."""
 LARGEST_MS: Final = 1e7
-"""Everything above this (almost three hours) is in the last bin."""
+"""Durations above this (almost three hours) are in the last bin."""
 
 N_BINS: Final = int(np.ceil(np.log(LARGEST_MS / SMALLEST_MS) / np.log(GAMMA))) + 1
 """Number of bins."""
@@ -25,16 +25,16 @@ N_BINS: Final = int(np.ceil(np.log(LARGEST_MS / SMALLEST_MS) / np.log(GAMMA))) +
 EDGES: Final = np.array([float(Fraction(51**bin_, 100 * 49**bin_)) for bin_ in range(N_BINS)])
 """(N_BINS,) the upper end of each bin: SMALLEST_MS * GAMMA**i, the float64 nearest to it.
 
-From whole numbers, because a logarithm differs in its last bit from one processor to the next, and then the
-same records would be in other bins.
+Computed from whole numbers: a logarithm differs in its last bit between processors, which would put the
+same records into different bins.
 """
 
 MIDDLES: Final = SMALLEST_MS * 2 * np.power(GAMMA, np.arange(N_BINS, dtype=np.float64)) / (GAMMA + 1)
-"""(N_BINS,) what each bin answers with, milliseconds."""
+"""(N_BINS,) the value that represents each bin, milliseconds."""
 
 
 def bins_of(ms: ArrayLike) -> NDArray[np.int16]:
-    """Return the bin of each duration; -1 for NaN, which is no measurement.
+    """Return the bin of each duration; -1 for NaN, a missing measurement.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def bins_of(ms: ArrayLike) -> NDArray[np.int16]:
     [0, 0, -1, 519]
     """
     values = np.asarray(ms, np.float64)
-    bins = np.searchsorted(EDGES[:-1], values)  # the last bin takes what is larger than all
+    bins = np.searchsorted(EDGES[:-1], values)  # the last bin takes all larger values
     return np.where(np.isnan(values), -1, bins).astype(np.int16)
 
 
@@ -57,9 +57,9 @@ def quantile(counts: NDArray[Any], q: float) -> NDArray[np.float64]:
     Parameters
     ----------
     counts
-        (..., N_BINS) how many measurements each bin holds.
+        (..., N_BINS) measurements in each bin.
     q
-        0 gives the smallest, 1 the largest.
+        0 is the smallest, 1 the largest.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def quantile(counts: NDArray[Any], q: float) -> NDArray[np.float64]:
     20
     """
     if not 0 <= q <= 1:
-        raise ValueError(f"a quantile is asked for by a number within [0, 1], not {q}")
+        raise ValueError(f"q={q} is not within [0, 1]")
     below = np.cumsum(counts, axis=-1, dtype=np.float64)
     total = below[..., -1:]
     first = np.argmax(below > np.floor(q * (total - 1)), axis=-1)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detectors.latency.latency import (
+from detectors.latency.histogram import (
     LARGEST_MS,
     N_BINS,
     RELATIVE_ERROR,

@@ -1,8 +1,8 @@
-"""Numbers of many series over a few steps as few bytes, without loss.
+"""Lossless compression of the numbers of many series over a few steps.
 
-Most series are zero most of the time, and most of the rest are small whole numbers: these are written as one
-byte each. Of all others the four bytes of a float32 are written apart, since the first of them hardly differ.
-What is alike then lies side by side, and zstd finds it: a count costs two to four bits.
+Most series are zero most of the time, and most others are small whole numbers: these are written as one byte
+each. The four bytes of every other float32 are written in separate planes, since the leading ones hardly
+differ. This puts similar bytes side by side for zstd: a count takes two to four bits.
 """
 
 from typing import Final
@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 Float32s = NDArray[np.float32]
 
 MISSING: Final = 255
-"""The byte of what is not a number; what is written as bytes lies below."""
+"""The byte for NaN; numbers written as bytes are smaller."""
 
-LEVEL: Final = 1  # of zstd: higher ones take three times as long for a tenth
+LEVEL: Final = 1  # of zstd: higher ones take three times as long to save a tenth
 
 
-def squeeze(values: Float32s) -> bytes:
-    """Return (rows, steps) numbers as bytes; nothing at all when all are missing.
+def compress(values: Float32s) -> bytes:
+    """Return (rows, steps) numbers as bytes, none if all are missing.
 
     Examples
     --------
     >>> some = np.array([[0, 2, np.nan], [0.5, 1e9, 3]], np.float32)
-    >>> np.array_equal(unsqueeze(squeeze(some), (2, 3)), some, equal_nan=True)
+    >>> np.array_equal(decompress(compress(some), (2, 3)), some, equal_nan=True)
     True
-    >>> squeeze(np.full((2, 3), np.nan, np.float32))
+    >>> compress(np.full((2, 3), np.nan, np.float32))
     b''
     """
     missing = np.isnan(values)
@@ -36,7 +36,7 @@ def squeeze(values: Float32s) -> bytes:
     filled = np.where(missing, np.float32(MISSING), values)
     with np.errstate(invalid="ignore"):
         small = filled.astype(np.uint8, casting="unsafe")
-    # 255 itself is no small number, and neither is the zero that has a sign
+    # neither 255 itself nor negative zero is written as a byte
     fits = (small == filled) & ((small != MISSING) | missing) & ~((small == 0) & np.signbit(filled))
     whole = fits.all(axis=1)
     rest = np.ascontiguousarray(values[~whole])
@@ -45,8 +45,8 @@ def squeeze(values: Float32s) -> bytes:
     return bytes(zstandard.ZstdCompressor(level=LEVEL).compress(body))
 
 
-def unsqueeze(body: bytes | memoryview, shape: tuple[int, int]) -> Float32s:
-    """Return the (rows, steps) numbers that ``squeeze`` wrote."""
+def decompress(body: bytes | memoryview, shape: tuple[int, int]) -> Float32s:
+    """Return the (rows, steps) numbers that ``compress`` wrote."""
     values = np.full(shape, np.nan, np.float32)
     if not len(body):
         return values
