@@ -1,4 +1,4 @@
-"""The bin of a latency by one table look-up; the same as ``detectors.latency.histogram.bins_of``. Compiled."""
+"""The bin of a latency by a table look-up, the same as ``detectors.latency.histogram.bins_of``. Compiled."""
 
 from typing import Final
 
