@@ -1,9 +1,9 @@
 """Prometheus Alertmanager as a sink (API v2), so that a team's pager gets pages.
 
 From its OpenAPI contract (prometheus/alertmanager, api/v2/openapi.yaml): an alert is known by its labels; it
-is open while ``endsAt`` lies ahead, and resolved from ``endsAt`` on. Alertmanager keeps no alerts through a
-restart, so what is open is sent again every four minutes, as Prometheus does every minute; and each time it
-is open for another hour, so that a pager does not call it resolved because Uneri restarts.
+is open until ``endsAt`` and resolved from then on. Alertmanager loses its alerts at a restart, so open ones
+are sent again every four minutes (Prometheus does so every minute), each time open for another hour, so that
+a restart of Uneri does not resolve them.
 """
 
 import json
@@ -22,15 +22,15 @@ from alerting.words.locales import ENGLISH
 from detectors.model.finding import Share
 from detectors.model.scope import SERVICE, Edge
 
-AGAIN: Final = 240.0  # seconds between two tellings of what is open
-OPEN: Final = 3600.0  # seconds that it is open for without another one
+AGAIN: Final = 240.0  # seconds between two repeats of an open alert
+OPEN: Final = 3600.0  # seconds that it stays open without a repeat
 ALERTS: Final = "/api/v2/alerts"
 _CALLERS: Final = 3
 _OVER: Final = ("resolved", "withdrawn")
 
 
 class AlertmanagerSink(HttpSink):
-    """Posts alerts, and those that are open again before Alertmanager forgets them.
+    """Posts alerts, and repeats open ones before Alertmanager forgets them.
 
     Parameters
     ----------
@@ -46,14 +46,14 @@ class AlertmanagerSink(HttpSink):
         super().__init__(destination, url.rstrip("/") + ALERTS, timeout, now)
 
     def dress(self, _: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
-        """Return the alerts with the time until which those that are open are."""
+        """Return the alerts, open ones with the time until which they stay open."""
         alerts = json.loads(body)
         ends = rfc3339(self._now() + OPEN)
         dressed = [alert if "endsAt" in alert else {**alert, "endsAt": ends} for alert in alerts]
         return json.dumps(dressed).encode(), {"Content-Type": "application/json"}
 
     def accepted(self, row: OutboxRow) -> DeliveryOutcome:
-        """Ask for what is open to be sent again."""
+        """Request a repeat of open alerts."""
         is_open = any("endsAt" not in alert for alert in json.loads(row.body or b"[]"))
         place = SentAs(self._destination, row.id)
         return DeliveryOutcome(result=Result.SENT, place=place, again=AGAIN if is_open else None)
@@ -62,17 +62,17 @@ class AlertmanagerSink(HttpSink):
 def in_alerts(
     links: LinkMaker, extra: Mapping[str, str]
 ) -> Callable[[Dispatch, SubjectState], Content | None]:
-    """Return what makes the bodies for an Alertmanager: one alert for an incident or a flood.
+    """Return a function that makes the bodies for an Alertmanager: one alert per incident or flood.
 
-    Labels name an alert, so they stay what they were when the incident was first told, whatever it turns
-    into; what changes is in the annotations. A digest and the lines of a thread are nothing for a pager.
+    Labels identify an alert, so they stay as they were when the incident was first reported; what changes is
+    in the annotations. Digests and thread lines are not sent to a pager.
 
     Parameters
     ----------
     links
         Makes URLs.
     extra
-        Labels that each alert gets besides.
+        Labels added to each alert.
     """
 
     def content(dispatch: Dispatch, known: SubjectState) -> Content | None:
@@ -114,7 +114,7 @@ def _labels(dispatch: Dispatch) -> dict[str, str]:
         "region": scope.region,
         "service": scope.name if scope.kind == SERVICE else services[0] if len(services) == 1 else "",
     }
-    return {name: value for name, value in labels.items() if value}  # an empty label is none
+    return {name: value for name, value in labels.items() if value}  # an empty label is no label
 
 
 def _alert(dispatch: Dispatch, links: LinkMaker) -> dict[str, object]:

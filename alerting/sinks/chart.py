@@ -1,13 +1,16 @@
-"""The chart of an incident: the last hours, last week's same hours dotted, what was expected as a band."""
+"""The chart of an incident: the last hours, last week dotted, and the expected range as a band."""
 
+import functools
 import io
 import unicodedata
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import matplotlib.dates as mdates
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -15,13 +18,12 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from alerting.incidents.incident import Incident
-from alerting.sinks.fonts import families, japanese
 from alerting.words import numbers
 from alerting.words.locales import ENGLISH
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.phrases import Phrases
 
-# Okabe and Ito's palette, told apart by every kind of colour vision, on white in both of Slack's themes.
+# Okabe and Ito's palette, distinguishable in every kind of colour vision, on white in both of Slack's themes.
 NOW: Final = "#0072B2"
 LAST_WEEK: Final = "#6B7280"
 BAND: Final = "#56B4E9"
@@ -30,10 +32,22 @@ INK: Final = "#1D1C1D"
 FAINT: Final = "#868686"
 _HOURS: Final = 4
 _WIDEST: Final = 68  # Latin characters in a title
-_KEPT: Final = 24  # of them at its end, where it says how many or how much
+_KEPT: Final = 24  # of them at its end, which has the figures
 _SIZE: Final = (8.4, 3.9)  # inches
 _DAY: Final = 86400  # matplotlib counts days since the epoch
 _DOTS: Final = 160  # an inch: sharp on a dense screen
+LATIN: Final = "DejaVu Sans"  # comes with matplotlib
+
+_JAPANESE: Final = (
+    "Noto Sans CJK JP",
+    "Noto Sans JP",
+    "IPAexGothic",
+    "IPAGothic",
+    "TakaoGothic",
+    "Hiragino Sans",
+    "Yu Gothic",
+    "Meiryo",
+)
 
 
 def draw(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> bytes:
@@ -44,9 +58,9 @@ def draw(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> bytes:
     incident
         Its primary finding has a trace.
     zone
-        The time axis is in this zone.
+        The zone of the time axis.
     words
-        The language of its titles; English where no font can write it.
+        The language of its titles; English if no installed font supports it.
 
     Raises
     ------
@@ -70,7 +84,7 @@ def draw(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> bytes:
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.068, 0.12, 0.902, 0.65))
     axes.set_facecolor("white")
-    _, ended = incident.primary_span  # the curve is that of its series, not of what that drew along
+    _, ended = incident.primary_span  # the curve is that of the primary series
     until = ended if ended is not None else begin + keep * trace.step
     edges = [max(edge, begin) / _DAY for edge in (incident.start, until)]
     axes.axvspan(edges[0], edges[1], color=INCIDENT, alpha=0.16, lw=0, zorder=0)
@@ -81,7 +95,7 @@ def draw(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> bytes:
     axes.plot(times, last, color=LAST_WEEK, lw=1.5, ls=(0, (1, 1.6)), zorder=3, label=labels.chart_last_week)
     axes.plot(times, now, color=NOW, lw=2.2, zorder=4, solid_capstyle="round", label=labels.chart_now)
     top = float(np.nanmax(np.append(now, 0.0)))
-    if finding.limit is not None and finding.limit <= 2 * top:  # farther away it would flatten the curve
+    if finding.limit is not None and finding.limit <= 2 * top:  # a farther one would flatten the curve
         axes.axhline(finding.limit, color=INK, lw=1, ls=(0, (6, 3)), zorder=1, label=labels.chart_limit)
     _dress(axes, zone)
     axes.set_xlim(begin / _DAY, (begin + keep * trace.step) / _DAY)
@@ -113,7 +127,7 @@ def draw(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> bytes:
 
 
 def alternative(incident: Incident, words: Phrases = ENGLISH) -> str:
-    """Say in words what the chart shows, for those who cannot see it."""
+    """Return the alternative text of the chart."""
     finding = incident.primary
     return cut(clean(words.incident.alt_text(finding, incident.peak, _HOURS)), 900)
 
@@ -137,7 +151,7 @@ def _dress(axes: Axes, zone: ZoneInfo) -> None:
 
 
 def _cut(title: str) -> str:
-    """Shorten in the middle: a long name or error must not hide how large it is."""
+    """Shorten in the middle, so that a long name does not hide the figures."""
     if _fitting(title, _WIDEST) == len(title):
         return title
     end = title[len(title) - _fitting(title[::-1], _KEPT) :]
@@ -145,7 +159,7 @@ def _cut(title: str) -> str:
 
 
 def _fitting(text: str, widest: int) -> int:
-    # a Japanese character takes the room of two Latin ones
+    # a Japanese character is as wide as two Latin ones
     width = 0
     for place, character in enumerate(text):
         width += 2 if unicodedata.east_asian_width(character) in "WF" else 1
@@ -155,5 +169,22 @@ def _fitting(text: str, widest: int) -> int:
 
 
 def _literal(text: str) -> str:
-    # matplotlib would read what stands between two dollars as mathematics
+    # matplotlib reads text between two dollars as mathematics
     return text.replace("$", r"\$")
+
+
+@functools.cache
+def families() -> tuple[str, ...]:
+    """Return the font families in order of preference, each for characters that the ones before it lack."""
+    known = {font.name for font in font_manager.fontManager.ttflist}
+    if known.isdisjoint(_JAPANESE):  # matplotlib caches its fonts and misses newer ones
+        for path in font_manager.findSystemFonts():
+            if Path(path).name.lower().startswith(("notosanscjk-", "notosansjp", "ipaexg", "ipag", "takaog")):
+                font_manager.fontManager.addfont(path)
+        known = {font.name for font in font_manager.fontManager.ttflist}
+    return (LATIN, *(name for name in _JAPANESE if name in known))
+
+
+def japanese() -> bool:
+    """Return whether a font with Japanese is installed: slim containers have none."""
+    return len(families()) > 1

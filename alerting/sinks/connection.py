@@ -12,9 +12,9 @@ class Connected:
     Parameters
     ----------
     timeout
-        Seconds a call may take in all.
+        Total seconds for one call.
     headers
-        Of every call.
+        Sent with every call.
     """
 
     def __init__(self, timeout: float, headers: dict[str, str] | None = None) -> None:
@@ -36,7 +36,7 @@ class Connected:
             await self._session.close()
 
     def _open(self) -> aiohttp.ClientSession:
-        if self._session is None or self._session.closed:  # made here: it belongs to the running loop
+        if self._session is None or self._session.closed:  # created here: it belongs to the running loop
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=self._timeout), headers=self._headers
             )

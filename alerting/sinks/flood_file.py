@@ -1,4 +1,4 @@
-"""All that a flood stands for as a table in a file, one line a finding."""
+"""The CSV file of a flood: one line per finding."""
 
 import csv
 import io
@@ -18,10 +18,10 @@ _FORMULA: Final = frozenset("=+-@\t\r")
 
 
 def flood_file(incidents: Iterable[Incident]) -> str:
-    """Return CSV with a line for each finding of ``incidents``; times are in UTC, ISO 8601.
+    """Return CSV with a line for each finding of ``incidents``; times are ISO 8601 in UTC.
 
-    A cell that a spreadsheet would take for a formula gets an apostrophe before it: names come from events
-    (OWASP, "CSV Injection").
+    A cell that a spreadsheet would read as a formula is prefixed with an apostrophe, because names come from
+    events (OWASP, "CSV Injection").
     """
     written = io.StringIO()
     table = csv.writer(written, lineterminator="\n")

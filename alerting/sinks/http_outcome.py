@@ -1,4 +1,4 @@
-"""What answers over HTTP mean for a delivery, to receivers that recognise a repeat by its id."""
+"""Delivery outcomes of HTTP answers, for receivers that recognise a repeat by its id."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,20 +10,20 @@ import aiohttp
 
 from alerting.outbox.ports import DeliveryOutcome, Result
 
-LONGEST: Final = 3600.0  # seconds that a receiver may ask us to wait
+LONGEST: Final = 3600.0  # seconds: the longest wait granted to a receiver
 
 _LATER: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _CLOSED: Final = {
-    HTTPStatus.UNAUTHORIZED: "the credentials or the signature are refused",
-    HTTPStatus.FORBIDDEN: "the credentials or the signature are refused",
-    HTTPStatus.NOT_FOUND: "there is nothing at this address",
-    HTTPStatus.METHOD_NOT_ALLOWED: "this address takes no POST",
-    HTTPStatus.GONE: "this address is given up",
+    HTTPStatus.UNAUTHORIZED: "the credentials or the signature were rejected",
+    HTTPStatus.FORBIDDEN: "the credentials or the signature were rejected",
+    HTTPStatus.NOT_FOUND: "nothing is served at this address",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this address does not accept POST",
+    HTTPStatus.GONE: "this address no longer exists",
 }
 
 
 def outcome_of_status(status: int, headers: Mapping[str, str], now: float) -> DeliveryOutcome:
-    """Return what a status means: sent, later, this receiver never, or this message never.
+    """Return the outcome of a status: sent, retry, receiver closed, or message rejected.
 
     Parameters
     ----------
@@ -43,7 +43,8 @@ def outcome_of_status(status: int, headers: Mapping[str, str], now: float) -> De
         )
     if status < HTTPStatus.BAD_REQUEST:
         return DeliveryOutcome(
-            result=Result.ROUTE, error=f"HTTP {status}: redirects are not followed, name their end"
+            result=Result.ROUTE,
+            error=f"HTTP {status}: redirects are not followed; configure the final address",
         )
     if status in _CLOSED:
         return DeliveryOutcome(result=Result.ROUTE, error=f"HTTP {status}: {_CLOSED[HTTPStatus(status)]}")
@@ -51,18 +52,18 @@ def outcome_of_status(status: int, headers: Mapping[str, str], now: float) -> De
 
 
 def outcome_of_failure(error: Exception) -> DeliveryOutcome:
-    """Return what an error means where a repeat does no harm. No text in it holds a URL or a secret."""
+    """Return the outcome of an error where a repeat is harmless. Its text contains no URL and no secret."""
     if isinstance(error, TimeoutError):
         return DeliveryOutcome(result=Result.RETRY, error="no answer in time")
     if isinstance(error, aiohttp.InvalidURL):
-        return DeliveryOutcome(result=Result.ROUTE, error="the address is no URL")
+        return DeliveryOutcome(result=Result.ROUTE, error="the address is not a valid URL")
     if isinstance(error, aiohttp.ClientConnectorError):
         return DeliveryOutcome(result=Result.RETRY, error=f"cannot connect ({error.__class__.__name__})")
     return DeliveryOutcome(result=Result.RETRY, error=f"the connection broke ({error.__class__.__name__})")
 
 
 def _seconds(text: str, now: float) -> float | None:
-    """Read ``Retry-After``: seconds or a date (RFC 9110, 10.2.3); None for what is neither."""
+    """Parse ``Retry-After``: seconds or a date (RFC 9110, 10.2.3); None if it is neither."""
     try:
         asked = float(text)
     except ValueError:
@@ -77,7 +78,7 @@ def _seconds(text: str, now: float) -> float | None:
 
 
 def rfc3339(epoch: float) -> str:
-    """Return a time as JSON has it.
+    """Return a time in RFC 3339.
 
     Examples
     --------

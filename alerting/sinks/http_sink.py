@@ -1,4 +1,4 @@
-"""What sinks over HTTP share: one call at a time, no redirects, nothing secret in any text."""
+"""The base of sinks over HTTP: one call at a time, no redirects, no secret in any text."""
 
 import asyncio
 import io
@@ -22,11 +22,11 @@ class HttpSink(Connected):
     Parameters
     ----------
     destination
-        What it is called: ``webhook:name``.
+        Its name: ``webhook:name``.
     url
-        Where it posts; credentials in it are used and never shown.
+        Where to post; credentials in it are used but never shown.
     timeout
-        Seconds a call may take in all.
+        Total seconds for one call.
     now
         Wall time, epoch seconds; injected by tests.
     """
@@ -43,32 +43,32 @@ class HttpSink(Connected):
         return f"{type(self).__name__}({self._destination!r}, {host_of(self._url)!r})"
 
     async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
-        """Post one row. Never raises but when it is cancelled."""
+        """Post one row. Raises nothing but a cancellation."""
         if row.body is None:
-            return DeliveryOutcome(result=Result.REFUSED, error="there is nothing to post")
+            return DeliveryOutcome(result=Result.REFUSED, error="the row has no body")
         body, headers = self.dress(row, row.body)
         try:
             session = self._open()
-            data = io.BytesIO(body)  # sent in pieces: the body of a flood is large
+            data = io.BytesIO(body)  # streamed: the body of a flood is large
             async with session.post(self._url, data=data, headers=headers, allow_redirects=False) as answer:
                 outcome = outcome_of_status(answer.status, answer.headers, self._now())
         except asyncio.CancelledError:
             raise
-        except Exception as error:  # noqa: BLE001  whatever went wrong, the outbox has to know what may be done
+        except Exception as error:  # noqa: BLE001  whatever went wrong, the outbox needs an outcome
             return outcome_of_failure(error)
         return self.accepted(row) if outcome.result is Result.SENT else outcome
 
     def dress(self, row: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
-        """Return the body and the headers that are sent."""
+        """Return the body and headers to send."""
         raise NotImplementedError
 
     def accepted(self, row: OutboxRow) -> DeliveryOutcome:
-        """Return what follows from a row that was taken."""
+        """Return the outcome of an accepted row."""
         return DeliveryOutcome(result=Result.SENT, place=SentAs(self._destination, row.id))
 
 
 def host_of(url: str) -> str:
-    """Return scheme, host and port of a URL: paths and queries of webhooks are as good as passwords.
+    """Return scheme, host and port of a URL: a webhook's path and query are as secret as a password.
 
     Examples
     --------

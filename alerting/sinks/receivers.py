@@ -1,4 +1,4 @@
-"""What a dispatch becomes for each kind of sink."""
+"""The content of a dispatch for Slack and the terminal."""
 
 import zlib
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Render = Callable[[Dispatch, str | None], Message]
 
 
 def in_messages(render: Render) -> Callable[[Dispatch, SubjectState], Content | None]:
-    """Return what makes the contents of Slack and the terminal: messages, charts, and files of floods."""
+    """Return a function that makes messages, charts, and the files of floods."""
 
     def content(dispatch: Dispatch, known: SubjectState) -> Content | None:
         if dispatch.form is Form.FILE:

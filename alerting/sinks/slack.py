@@ -1,4 +1,4 @@
-"""Slack as a sink: post, edit in place, and what belongs into the thread once the text is out."""
+"""Slack as a sink: posts, edits in place, replies and files in the thread."""
 
 import asyncio
 import io
@@ -26,25 +26,25 @@ _BEFORE: Final = 300  # Slack's clock and ours may differ by this much, seconds
 _PAGES: Final = 5
 _LOOK: Final = 200
 _ID: Final = re.compile(r"[CGD][A-Z0-9]{6,}")  # of a channel
-_BLIND: Final = 1  # a message that may be out is posted again this often without a look
+_BLIND: Final = 1  # a message in doubt is posted again this often without a search
 
 
 class SlackSink(Connected):
     """Delivers rows through Slack's Web API, one call at a time and without retries of its own.
 
-    The SDK's retry handlers are off: one of them posts again after a broken connection, blindly.
+    The SDK's retry handlers are off: one of them posts again blindly after a broken connection.
 
     Parameters
     ----------
     token
-        A bot token with ``chat:write`` and ``files:write``; with ``channels:history`` a message whose fate is
-        unknown is looked for before it is posted again.
+        A bot token with ``chat:write`` and ``files:write``; with ``channels:history`` a message in doubt is
+        searched for before it is posted again.
     base_url
         Of the Web API, with a trailing slash.
     zone
         The channel's time zone, for charts.
     timeout
-        Seconds a call may take in all.
+        Total seconds for one call.
     words
         The language of charts.
     """
@@ -67,8 +67,8 @@ class SlackSink(Connected):
         return f"SlackSink({self._base_url!r})"
 
     async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
-        """Post, edit or upload, as the row says. Never raises but when it is cancelled."""
-        ways = {
+        """Post, edit or upload, as the row says. Raises nothing but a cancellation."""
+        methods = {
             Send.POST: self._post,
             Send.LINE: self._post,
             Send.EDIT: self._edit,
@@ -77,15 +77,15 @@ class SlackSink(Connected):
             Send.LINK: self._link,
         }
         try:
-            return await ways[row.send](row)
-        except Exception as error:  # noqa: BLE001  whatever went wrong, the outbox has to know what may be done
+            return await methods[row.send](row)
+        except Exception as error:  # noqa: BLE001  whatever went wrong, the outbox needs an outcome
             return outcome_of(error)
 
     async def authorise(self) -> DeliveryOutcome:
-        """Ask Slack whether the token is good, without posting anything."""
+        """Verify the token without posting anything."""
         try:
             await self._client().auth_test()
-        except Exception as error:  # noqa: BLE001  as above
+        except Exception as error:  # noqa: BLE001  as in deliver
             return outcome_of(error)
         return DeliveryOutcome(result=Result.SENT)
 
@@ -103,18 +103,18 @@ class SlackSink(Connected):
         if row.send is Send.LINE and row.place is None:
             return DeliveryOutcome(result=Result.REFUSED, error="there is no message to reply to")
         if row.doubt:
-            found, looked = await self._look(row)
+            found, looked = await self._search(row)
             if found is not None:
                 return DeliveryOutcome(result=Result.SENT, place=found)
             if isinstance(looked, DeliveryOutcome):
-                if looked.result in (Result.RETRY, Result.UNKNOWN):  # wait until one can look
+                if looked.result in (Result.RETRY, Result.UNKNOWN):  # wait until a search succeeds
                     return DeliveryOutcome(
                         result=Result.RETRY, retry_after=looked.retry_after, error=looked.error
                     )
                 if row.doubt > _BLIND:
                     return DeliveryOutcome(
                         result=Result.REFUSED,
-                        error="it may be out and cannot be looked for: grant channels:history",
+                        error="it may have been posted and cannot be searched for: grant channels:history",
                     )
         thread = row.place if row.send is Send.LINE else None
         answer = await self._client().chat_postMessage(
@@ -129,13 +129,13 @@ class SlackSink(Connected):
         )
         return DeliveryOutcome(result=Result.SENT, place=SentAs(str(answer["channel"]), str(answer["ts"])))
 
-    async def _look(self, row: OutboxRow) -> tuple[SentAs | None, DeliveryOutcome | None]:
-        """Look for the row's id in its channel or thread; the outcome says why one could not look."""
+    async def _search(self, row: OutboxRow) -> tuple[SentAs | None, DeliveryOutcome | None]:
+        """Search the channel or thread for the row's id; the outcome is set when the search failed."""
         channel = row.place.channel if row.place is not None else row.home
         if channel is None and _ID.fullmatch(row.channel):
             channel = row.channel
         if channel is None:
-            return None, DeliveryOutcome(result=Result.ROUTE, error="the channel's id is not known")
+            return None, DeliveryOutcome(result=Result.ROUTE, error="the channel's id is unknown")
         cursor: str | None = None
         try:
             for _ in range(_PAGES):
@@ -196,9 +196,9 @@ class SlackSink(Connected):
     async def _attach(
         self, row: OutboxRow, body: bytes, name: str, title: str, alternative: str | None = None
     ) -> DeliveryOutcome:
-        """Put a file into the thread of the message at ``row.place``."""
+        """Add a file to the thread of the message at ``row.place``."""
         place, client = row.place, self._client()
-        assert place is not None  # noqa: S101  the callers looked
+        assert place is not None  # noqa: S101  checked by the callers
         try:
             answer = await client.files_getUploadURLExternal(
                 filename=name, length=len(body), alt_txt=alternative
@@ -206,7 +206,7 @@ class SlackSink(Connected):
             await self._upload(str(answer["upload_url"]), body)
         except Exception as error:  # noqa: BLE001  as in deliver
             outcome = outcome_of(error)
-            if outcome.result is Result.UNKNOWN:  # whatever became of it, nobody sees it yet
+            if outcome.result is Result.UNKNOWN:  # not visible yet, so a retry is harmless
                 return structs.replace(outcome, result=Result.RETRY)
             return outcome
         await client.files_completeUploadExternal(
@@ -217,7 +217,7 @@ class SlackSink(Connected):
         return DeliveryOutcome(result=Result.SENT, place=place)
 
     async def _link(self, row: OutboxRow) -> DeliveryOutcome:
-        """Ask for the address of a message."""
+        """Fetch the permalink of a message."""
         if row.place is None:
             return DeliveryOutcome(result=Result.REFUSED, error="there is no message to link to")
         try:
@@ -226,7 +226,7 @@ class SlackSink(Connected):
             )
         except Exception as error:  # noqa: BLE001  as in deliver
             outcome = outcome_of(error)
-            if outcome.result is Result.UNKNOWN:  # asking again does no harm
+            if outcome.result is Result.UNKNOWN:  # harmless to repeat
                 return structs.replace(outcome, result=Result.RETRY)
             return outcome
         link = str(answer["permalink"])
@@ -242,19 +242,19 @@ class SlackSink(Connected):
                     answer.request_info,
                     answer.history,
                     status=answer.status,
-                    message="the upload was refused",
+                    message="the upload was rejected",
                 )
 
     def _content(self, row: OutboxRow) -> dict[str, Any]:
         if row.message is None:
-            raise ValueError(f"row {row.id} has nothing to say")
+            raise ValueError(f"row {row.id} has no message")
         if row.plain:
             return {"text": row.message.text, "blocks": []}
         return {"text": row.message.text, "blocks": row.message.blocks}
 
 
 def _drawn(incident: Incident, zone: ZoneInfo, words: Phrases) -> tuple[bytes, str]:
-    """Return the chart of an incident, and its text for who cannot see it."""
+    """Return the chart of an incident and its alternative text."""
     from alerting.sinks.chart import alternative, draw
 
     return draw(incident, zone, words), alternative(incident, words)

@@ -1,4 +1,4 @@
-"""What Slack's answers mean for a delivery: what may be tried again, and what never will work.
+"""Delivery outcomes of Slack's answers: what may be retried, and what will never work.
 
 Names are those of the error tables of ``chat.postMessage``, ``chat.update``, ``conversations.history`` and
 ``files.completeUploadExternal`` in Slack's Web API reference.
@@ -43,30 +43,30 @@ _CLASSES: Final = (
 _REMEDY: Final = {
     Result.TOKEN: "give the daemon a valid bot token with chat:write and files:write, then restart it",
     Result.ROUTE: "invite the app to the channel, or name another in slack.channel",
-    Result.RENDERING: "the text is sent without its blocks",
-    Result.REFUSED: "look the error up in Slack's API reference",
+    Result.RENDERING: "the text is sent without blocks",
+    Result.REFUSED: "look up the error in Slack's API reference",
 }
 
 
 class TokenError(ValueError):
-    """A token that cannot be sent; the text does not hold it."""
+    """A malformed token; the text does not contain it."""
 
 
 def sendable(token: str) -> str:
-    """Return a token as it is.
+    """Return a valid token unchanged.
 
     Raises
     ------
     TokenError
-        When it holds a space, a line end or what is not ASCII: no token does, and a header takes no line end.
+        When it contains a space, a line break or a non-ASCII character.
     """
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise TokenError("it holds a space, a line end or a character that no token has")
+        raise TokenError("the token contains a space, a line break or a character that is not ASCII")
     return token
 
 
 def outcome_of(error: Exception) -> DeliveryOutcome:
-    """Return what an error of a call to Slack means. No text in it holds the token."""
+    """Return the outcome of a failed call to Slack. Its text does not contain the token."""
     if isinstance(error, TokenError):
         return DeliveryOutcome(result=Result.TOKEN, error=_with_remedy(str(error), Result.TOKEN))
     if isinstance(error, SlackApiError):
@@ -79,9 +79,7 @@ def outcome_of(error: Exception) -> DeliveryOutcome:
         return DeliveryOutcome(
             result=Result.UNKNOWN, error=f"the connection broke ({error.__class__.__name__})"
         )
-    return DeliveryOutcome(
-        result=Result.UNKNOWN, error=f"the answer was not understood ({error.__class__.__name__})"
-    )
+    return DeliveryOutcome(result=Result.UNKNOWN, error=f"unreadable answer ({error.__class__.__name__})")
 
 
 def _refusal(error: SlackApiError) -> DeliveryOutcome:

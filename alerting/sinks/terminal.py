@@ -1,5 +1,7 @@
-"""The message in a terminal, as a person would see it in Slack; and the sink where there is no Slack."""
+"""Messages in a terminal, as Slack would show them; and the sink used without Slack."""
 
+import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -16,7 +18,6 @@ from alerting.messages.message import Block, Message
 from alerting.messages.mrkdwn_runs import runs
 from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Send, SentAs
-from alerting.sinks.curve import curve
 from alerting.words import numbers
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
@@ -25,6 +26,8 @@ from detectors.model.finding import Trace
 _WIDEST: Final = 96
 _CURVE_HEIGHT: Final = 6
 _BLUE: Final = "#1d9bd1"
+_DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # rows of a braille cell, top first
+_BLANK: Final = 0x2800
 
 
 class Terminal:
@@ -33,11 +36,11 @@ class Terminal:
     Parameters
     ----------
     console
-        Where to.
+        Where to print.
     zone
-        Times are shown in this zone.
+        The time zone of times shown.
     words
-        The language of what is around the message.
+        The language of everything around the message.
     """
 
     def __init__(self, console: Console, zone: ZoneInfo, words: Phrases = ENGLISH) -> None:
@@ -46,7 +49,7 @@ class Terminal:
         self._words = words
 
     def show(self, message: Message, *, at: int, incident: Incident | None = None) -> None:
-        """Show a message that was told at ``at`` (epoch seconds), with the curve of ``incident``."""
+        """Show a message of the time ``at`` (epoch seconds), with the curve of ``incident``."""
         trace = incident.primary.trace if incident is not None else None
         if not self._console.is_terminal:
             for line in self._lines(message):
@@ -70,7 +73,7 @@ class Terminal:
         lines = []
         for block in message.blocks:
             if block["type"] == "actions":
-                continue  # nobody can press them here
+                continue  # not usable in a terminal
             texts = block.get("fields") or block.get("elements") or [block["text"]]
             for text in texts:
                 label, newline, value = text["text"].partition("\n")
@@ -138,23 +141,23 @@ class Terminal:
 
 
 class TerminalSink:
-    """Takes the place of Slack where there is no token.
+    """Stands in for Slack when there is no token.
 
     Parameters
     ----------
     zone
-        Times are shown in this zone.
+        The time zone of times shown.
     console
-        Where to; standard output when absent.
+        Where to print; standard output if absent.
     words
-        The language of what is around a message.
+        The language of everything around a message.
     """
 
     def __init__(self, zone: ZoneInfo, console: Console | None = None, words: Phrases = ENGLISH) -> None:
         self._terminal = Terminal(console or Console(), zone, words)
 
     async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
-        """Show a post or an edit as a whole message, with its curve; a chart has been shown with it."""
+        """Show a post or an edit as a whole message with its curve; the chart is part of it."""
         if row.send is not Send.CHART and row.message is not None:
             self._terminal.show(row.message, at=int(row.created), incident=row.incident)
         return DeliveryOutcome(result=Result.SENT, place=row.place or SentAs(row.channel, row.id))
@@ -162,3 +165,39 @@ class TerminalSink:
 
 def _frame(message: Message) -> str:
     return {"over": "green", "digest": "blue"}.get(message.look, "#e69f00")
+
+
+def curve(values: Sequence[float | None], top: float, *, width: int, height: int) -> list[str]:
+    """Draw values from 0 to ``top`` as ``height`` lines of ``width`` cells, each two dots wide and four high.
+
+    Several values in one column of dots draw the span between them, so that a short peak stays visible.
+
+    Examples
+    --------
+    >>> curve([0, 1, 2, 3, 4, 5, 6, 7], 7, width=4, height=2)
+    ['⠀⠀⡠⠊', '⡠⠊⠀⠀']
+    """
+    columns, rows = width * 2, height * 4
+    cells = [[_BLANK] * width for _ in range(height)]
+    former: int | None = None
+    for column in range(columns):
+        first = column * len(values) // columns
+        last = max(first + 1, (column + 1) * len(values) // columns)
+        known = [value for value in values[first:last] if value is not None and math.isfinite(value)]
+        if not known:
+            former = None
+            continue
+        low, high = (_row(value, top, rows) for value in (min(known), max(known)))
+        if former is not None and former < low:  # join it to the column before
+            low = former + 1
+        elif former is not None and former > high:
+            high = former - 1
+        former = _row(known[-1], top, rows)
+        for row in range(low, high + 1):
+            down = rows - 1 - row
+            cells[down // 4][column // 2] |= _DOTS[down % 4][column % 2]
+    return ["".join(map(chr, line)) for line in cells]
+
+
+def _row(value: float, top: float, rows: int) -> int:
+    return min(rows - 1, max(0, round(value / top * (rows - 1)))) if top > 0 else 0

@@ -30,7 +30,7 @@ def signing_key(secret: str) -> bytes:
     Raises
     ------
     ValueError
-        When what stands after ``whsec_`` is no base64.
+        When the text after ``whsec_`` is not base64.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def signing_key(secret: str) -> bytes:
     try:
         return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except binascii.Error:
-        raise ValueError(f"what stands after {PREFIX} is no base64") from None
+        raise ValueError(f"the text after {PREFIX} is not valid base64") from None
 
 
 def signature(key: bytes, identity: str, timestamp: int, body: bytes) -> str:
@@ -60,14 +60,14 @@ def signature(key: bytes, identity: str, timestamp: int, body: bytes) -> str:
 class WebhookSink(HttpSink):
     """Posts JSON to one URL, signed when there is a key.
 
-    ``webhook-id`` is the same however often a row is sent, so the receiver recognises a repeat.
+    ``webhook-id`` stays the same when a row is sent again, so the receiver recognises a repeat.
 
     Parameters
     ----------
     destination, url, timeout, now
         As ``alerting.sinks.http_sink.HttpSink`` has them.
     key
-        What bodies are signed with (``signing_key``); None leaves them unsigned.
+        Signs bodies (``signing_key``); None leaves them unsigned.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class WebhookSink(HttpSink):
         self._key = key
 
     def dress(self, row: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
-        """Return the body as it is, with the headers that vouch for it."""
+        """Return the body unchanged, with the headers that authenticate it."""
         timestamp = int(self._now())
         headers = {
             "Content-Type": "application/json",
@@ -95,11 +95,11 @@ class WebhookSink(HttpSink):
 
 
 def in_json(links: LinkMaker) -> Callable[[Dispatch, SubjectState], Content | None]:
-    """Return what makes the bodies of webhooks (``docs/alerts.md`` has their fields)."""
+    """Return a function that makes webhook bodies (fields: ``docs/alerts.md``)."""
 
     def content(dispatch: Dispatch, _: SubjectState) -> Content | None:
         if dispatch.form is Form.FILE:
-            return None  # the flood's own body lists all of its incidents
+            return None  # the flood's body lists all of its incidents
         notice = dispatch.notice
         data: dict[str, object] = {
             "dispatch": dispatch.id,
@@ -148,5 +148,5 @@ _SHORT: Final = (
 
 
 def _short(line: dict[str, object]) -> dict[str, object]:
-    """Return the fields of an incident that a flood's body has room for."""
+    """Return the fields of an incident that fit into a flood's body."""
     return {name: line[name] for name in _SHORT}

@@ -13,9 +13,8 @@ from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.ports import Receiver
 from alerting.pipeline.pipeline import Pipeline
-from alerting.sinks.curve import curve
 from alerting.sinks.receivers import in_messages
-from alerting.sinks.terminal import Terminal, TerminalSink
+from alerting.sinks.terminal import Terminal, TerminalSink, curve
 from config.links import Links
 from config.settings import Settings
 from tests.alerting.desk import FakeClock, Memory
