@@ -11,7 +11,7 @@ from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.messages.flood_message import incident_row
 from alerting.messages.message import NAME, SECTION, TEXT, Block, Message, context, header, listing, section
 from alerting.pipeline.tracked_incident import TrackedIncident
-from alerting.words.mrkdwn import escape, person, when
+from alerting.words.mrkdwn import escape, person
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Verdict
 from detectors.watch.hottest import Hot
@@ -174,11 +174,10 @@ class Answers:
         return Message(text=title, blocks=[header(title), *(blocks or [section(labels.nothing_changed)])])
 
     def _list(self, title: str, incidents: Sequence[Incident], at: int, most: int = LISTED) -> list[Block]:
-        rows = [
-            incident_row(one, ConsoleLinks.of(one, self._links, self._words, at=at), self._words)
-            for one in incidents[:most]
-        ]
-        lines = [f"{row} · {self._when(one.start)}" for row, one in zip(rows, incidents, strict=False)]
+        lines = []
+        for one in incidents[:most]:
+            console = ConsoleLinks.of(one, self._links, self._words, at=at)
+            lines.append(f"{incident_row(one, console, self._words)} · {self._when(one.start)}")
         return listing(title, lines, self._words.lists.and_more, budget=_LIST, total=len(incidents))
 
     def _lines(self, title: str, lines: Sequence[str]) -> list[Block]:
@@ -189,7 +188,7 @@ class Answers:
         return Message(text=text, blocks=[section(text)])
 
     def _when(self, epoch: int) -> str:
-        return when(epoch, self._words.figures.clock(epoch, self._zone))
+        return self._words.when(epoch, self._zone)
 
     def _until(self, epoch: int | None) -> str:
         return "" if epoch is None else self._when(epoch)

@@ -24,7 +24,7 @@ from alerting.messages.message import (
     listing,
     section,
 )
-from alerting.words.mrkdwn import escape, person, when
+from alerting.words.mrkdwn import escape, person
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Finding
 from detectors.model.scope import Edge
@@ -49,7 +49,7 @@ class Day(NamedTuple):
 
     def when(self, epoch: int) -> str:
         """Return a time as mrkdwn."""
-        return when(epoch, self.words.figures.clock(epoch, self.zone))
+        return self.words.when(epoch, self.zone)
 
 
 Section = Callable[[Day], list[Block]]

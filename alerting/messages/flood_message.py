@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from alerting.incidents.incident import OVER, Incident
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.messages.message import NAME, Look, Message, context, fields, header, length, listing, section
-from alerting.words.mrkdwn import clean, escape, mention, when
+from alerting.words.mrkdwn import clean, escape, mention
 from alerting.words.phrases import Phrases
 from detectors.model.scope import Edge
 
@@ -49,7 +49,7 @@ def flood_message(
     budget = _BUDGET - length(blocks)
     more = words.lists.more_in_file
     blocks += listing(labels.most_severe, rows, more, budget=budget, total=len(incidents))
-    blocks.append(context([when(at, words.figures.clock(at, zone))]))
+    blocks.append(context([words.when(at, zone)]))
     look: Look = "page" if still else "over"
     return Message(text=f"{called} {title}{labels.stop}{sentence}".strip(), blocks=blocks, look=look)
 
@@ -75,5 +75,5 @@ def incident_row(incident: Incident, console: ConsoleLinks, words: Phrases) -> s
     else:
         what = f"{escape(words.figures.kind(finding.about.kind), NAME)} {console.linked(finding.about, NAME)}"
     size = escape(words.incident.size(finding, incident.peak), NAME)
-    state = "" if incident.state == "open" else words.lists.state(incident)
-    return words.lists.row(words.figures.verdict(incident.verdict), what, size, state)
+    state = "" if incident.state == "open" else f" · {words.lists.state(incident)}"
+    return f"*{words.figures.verdict(incident.verdict)}*  {what} · {size}{state}"

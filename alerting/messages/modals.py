@@ -21,7 +21,7 @@ from alerting.messages.message import (
     section,
 )
 from alerting.words import numbers
-from alerting.words.mrkdwn import escape, when
+from alerting.words.mrkdwn import escape
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Finding, Share
 
@@ -136,7 +136,7 @@ def _figures(incident: Incident, words: Phrases, zone: ZoneInfo) -> list[str]:
         labelled(labels.interval, f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}"),
         labelled(peak, words.figures.quantity(incident.peak, primary.measure)),
         labelled(labels.score, f"{primary.score:.4f}"),
-        f"*{labels.since}*\n{when(incident.start, words.figures.clock(incident.start, zone))}",
+        f"*{labels.since}*\n{words.when(incident.start, zone)}",
     ]
     if primary.limit:
         shown.append(labelled(labels.limit, words.figures.quantity(primary.limit, primary.measure)))
@@ -177,7 +177,7 @@ def _list(title: str, lines: list[str], words: Phrases) -> Iterable[Block]:
 
 
 def _ids(incident: Incident, words: Phrases, zone: ZoneInfo, at: int) -> list[str]:
-    as_of = when(at, words.figures.clock(at, zone))
+    as_of = words.when(at, zone)
     lines = [
         words.incident.as_of(as_of, escape(incident.id, NAME), incident.reopened),
         f"{words.labels.identifiers}: {escape(incident.primary.id, NAME)}",

@@ -27,7 +27,7 @@ from alerting.messages.message import (
     section,
 )
 from alerting.messages.thread_line import action_lines
-from alerting.words.mrkdwn import escape, link, mention, when
+from alerting.words.mrkdwn import escape, link, mention
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Verdict
 
@@ -120,7 +120,7 @@ def _fields(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
         since = f"*{labels.lasted}*\n{_lasted(incident, incident.end, zone, words)}"
     else:
         shown = [labelled(labels.now, words.figures.quantity(primary.observed, primary.measure))]
-        since = f"*{labels.since}*\n{when(incident.start, words.figures.clock(incident.start, zone))}"
+        since = f"*{labels.since}*\n{words.when(incident.start, zone)}"
     if primary.verdict is Verdict.FATAL:
         shown = [
             labelled(labels.error, primary.error_type),
@@ -146,13 +146,13 @@ def _lasted(incident: Incident, end: int, zone: ZoneInfo, words: Phrases) -> str
 
 
 def _span(start: int, end: int, zone: ZoneInfo, words: Phrases) -> str:
-    return f"{when(start, words.figures.clock(start, zone))} – {_until(start, end, zone, words)}"
+    return f"{words.when(start, zone)} – {_until(start, end, zone, words)}"
 
 
 def _until(start: int, end: int, zone: ZoneInfo, words: Phrases) -> str:
     """Return the end of a span, without its day where it began on the same day."""
     same = datetime.fromtimestamp(start, zone).date() == datetime.fromtimestamp(end, zone).date()
-    return when(end, words.figures.clock(end, zone), day=not same)
+    return words.when(end, zone, day=not same)
 
 
 def _context(incident: Incident, at: int, zone: ZoneInfo, words: Phrases) -> list[str]:
@@ -161,6 +161,6 @@ def _context(incident: Incident, at: int, zone: ZoneInfo, words: Phrases) -> lis
         named = list(dict.fromkeys(words.figures.series(member) for member in incident.members))
         shown = [escape(each, 2 * NAME) for each in named[:_NAMED]]
         lines.append(words.incident.also_affected(shown, max(0, len(named) - _NAMED)))
-    as_of = when(at, words.figures.clock(at, zone))
+    as_of = words.when(at, zone)
     lines.append(words.incident.as_of(as_of, incident.id, incident.reopened))
     return lines

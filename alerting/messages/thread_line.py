@@ -8,7 +8,7 @@ from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Line
 from alerting.incidents.incident import Incident
 from alerting.messages.message import REASON, SECTION, TEXT, Message, context, section
-from alerting.words.mrkdwn import escape, person, when
+from alerting.words.mrkdwn import escape, person
 from alerting.words.phrases import Phrases
 
 _MILESTONE: Final = 500
@@ -25,7 +25,7 @@ def thread_line(line: Line, incident: Incident, words: Phrases, zone: ZoneInfo) 
         text = words.incident.snooze_expired()
     else:
         text = _action(kind, words, zone, by=line.by, until=line.until, why=line.detail)
-    at = when(line.at, words.figures.clock(line.at, zone))
+    at = words.when(line.at, zone)
     return Message(
         text=text.replace("*", "")[:TEXT], blocks=[section(text[:SECTION]), context([at])], look="over"
     )
@@ -49,5 +49,5 @@ def action_lines(commands: Sequence[Command], words: Phrases, zone: ZoneInfo, *,
 def _action(
     kind: CommandKind, words: Phrases, zone: ZoneInfo, *, by: str, until: int | None, why: str
 ) -> str:
-    shown = "" if until is None else when(until, words.figures.clock(until, zone))
+    shown = "" if until is None else words.when(until, zone)
     return words.incident.action(kind, person(by), shown, escape(why, REASON))

@@ -18,6 +18,7 @@ from alerting.commands.command import CommandKind
 from alerting.commands.slash import Fault
 from alerting.incidents.incident import Incident
 from alerting.words.labels import Labels
+from alerting.words.mrkdwn import when
 from detectors.model.finding import Finding, Growth, Share, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import ScopeOrEdge
@@ -154,13 +155,10 @@ class IncidentPhrases(Protocol):
 
 
 class ListPhrases(Protocol):
-    """What is said of many incidents: rows, counts and floods."""
+    """What is said of many incidents: states, counts and floods."""
 
     def count(self, what: str, number: int) -> str:
         """Return ``what: number``."""
-
-    def row(self, verdict: str, what: str, size: str, state: str) -> str:
-        """Return one line of a flood or a list, the verdict in bold; ``state`` may be empty."""
 
     def state(self, of: Incident) -> str:
         """Name the state an incident is in."""
@@ -244,3 +242,7 @@ class Phrases(NamedTuple):
     lists: ListPhrases
     digest: DigestPhrases
     answers: AnswerPhrases
+
+    def when(self, epoch: int, zone: ZoneInfo, *, day: bool = True) -> str:
+        """Return a time as mrkdwn, which Slack shows in the reader's time zone and language."""
+        return when(epoch, self.figures.clock(epoch, zone), day=day)

@@ -1,4 +1,4 @@
-"""What messages say of many incidents in English: rows, counts and floods."""
+"""What messages say of many incidents in English: states, counts and floods."""
 
 from alerting.incidents.incident import Incident
 
@@ -6,11 +6,6 @@ from alerting.incidents.incident import Incident
 def count(what: str, number: int) -> str:
     """Return ``what: number``."""
     return f"{what}: {number:,}"
-
-
-def row(verdict: str, what: str, size: str, state: str) -> str:
-    """Return one line of a flood or a list."""
-    return f"*{verdict}*  {what} · {size}" + (f" · {state}" if state else "")
 
 
 def state(of: Incident) -> str:

@@ -32,38 +32,21 @@ _VERDICTS: Final = {
     Verdict.FATAL: "新規例外",
 }
 
-_NAMES: Final = {
-    Measure.REQUESTS: "リクエスト数",
-    Measure.COLD_STARTS: "コールドスタート数",
-    Measure.ERRORS_USER: "ユーザーエラー",
-    Measure.ERRORS_BACKEND: "バックエンドエラー",
-    Measure.ERRORS_FATAL: "致命的エラー",
-    Measure.THROTTLES: "スロットリング",
-    Measure.READS: "読み取り回数",
-    Measure.WRITES: "書き込み回数",
-    Measure.RCU: "読み取り容量",
-    Measure.WCU: "書き込み容量",
-    Measure.BUSY: "同時実行数",
-    Measure.LATENCY: "レイテンシ（p95）",
-    Measure.LATENCY_CODE: "コードのレイテンシ（p95）",
-    Measure.LATENCY_AUTH: "オーソライザーのレイテンシ（p95）",
-}
-
-_UNITS: Final = {
-    Measure.REQUESTS: "件/秒",
-    Measure.COLD_STARTS: "回/秒",
-    Measure.ERRORS_USER: "件/秒",
-    Measure.ERRORS_BACKEND: "件/秒",
-    Measure.ERRORS_FATAL: "件/秒",
-    Measure.THROTTLES: "件/秒",
-    Measure.READS: "回/秒",
-    Measure.WRITES: "回/秒",
-    Measure.RCU: " RCU/秒",
-    Measure.WCU: " WCU/秒",
-    Measure.BUSY: "",
-    Measure.LATENCY: " ms",
-    Measure.LATENCY_CODE: " ms",
-    Measure.LATENCY_AUTH: " ms",
+_NAMES_AND_UNITS: Final = {
+    Measure.REQUESTS: ("リクエスト数", "件/秒"),
+    Measure.COLD_STARTS: ("コールドスタート数", "回/秒"),
+    Measure.ERRORS_USER: ("ユーザーエラー", "件/秒"),
+    Measure.ERRORS_BACKEND: ("バックエンドエラー", "件/秒"),
+    Measure.ERRORS_FATAL: ("致命的エラー", "件/秒"),
+    Measure.THROTTLES: ("スロットリング", "件/秒"),
+    Measure.READS: ("読み取り回数", "回/秒"),
+    Measure.WRITES: ("書き込み回数", "回/秒"),
+    Measure.RCU: ("読み取り容量", " RCU/秒"),
+    Measure.WCU: ("書き込み容量", " WCU/秒"),
+    Measure.BUSY: ("同時実行数", ""),
+    Measure.LATENCY: ("レイテンシ（p95）", " ms"),
+    Measure.LATENCY_CODE: ("コードのレイテンシ（p95）", " ms"),
+    Measure.LATENCY_AUTH: ("オーソライザーのレイテンシ（p95）", " ms"),
 }
 
 
@@ -86,12 +69,15 @@ def verdict(of: Verdict) -> str:
 
 def measure(of: Measure) -> str:
     """Name a measure."""
-    return of.key or _NAMES[of]
+    return of.key or _NAMES_AND_UNITS[of][0]
 
 
 def unit(of: Measure) -> str:
     """Return the unit that values of a measure are shown in."""
-    return f"{of.key}/秒" if of.key else _UNITS[of].strip() or _NAMES[of]
+    if of.key:
+        return f"{of.key}/秒"
+    name, suffix = _NAMES_AND_UNITS[of]
+    return suffix.strip() or name
 
 
 def quantity(value: float, of: Measure) -> str:
@@ -103,7 +89,7 @@ def quantity(value: float, of: Measure) -> str:
     ['41 WCU/秒', '41件/秒', '41']
     """
     shown = numbers.number(value)
-    return f"{shown} {of.key}/秒" if of.key else f"{shown}{_UNITS[of]}"
+    return f"{shown} {of.key}/秒" if of.key else f"{shown}{_NAMES_AND_UNITS[of][1]}"
 
 
 def change(observed: float, expected: float) -> str:
@@ -237,5 +223,5 @@ def then(text: str, kana: str) -> str:
 
 def subject(finding: Finding) -> str:
     """Return what a sentence is about: ``テーブル items の書き込み容量``."""
-    name = f" {finding.measure.key} " if finding.measure.key else _NAMES[finding.measure]
+    name = f" {finding.measure.key} " if finding.measure.key else measure(finding.measure)
     return f"{about(finding.about)} の{name}"

@@ -1,4 +1,4 @@
-"""What messages say of many incidents in Japanese: rows, counts and floods."""
+"""What messages say of many incidents in Japanese: states, counts and floods."""
 
 from typing import Final
 
@@ -24,11 +24,6 @@ _STAGES: Final = {
 def count(what: str, number: int) -> str:
     """Return ``what: number``."""
     return f"{what}: {number:,}件"
-
-
-def row(verdict: str, what: str, size: str, state: str) -> str:
-    """Return one line of a flood or a list."""
-    return f"*{verdict}*  {what} · {size}" + (f" · {state}" if state else "")
 
 
 def state(of: Incident) -> str:

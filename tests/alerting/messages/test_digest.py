@@ -25,7 +25,7 @@ STANDINGS = Standings(
 )
 
 
-def test_the_digest_ranks_apis_beside_last_week_and_says_nothing_of_a_week_that_it_does_not_know() -> None:
+def test_the_digest_compares_apis_with_last_week_where_it_is_known() -> None:
     shown = said(digest([], standings=STANDINGS))
     assert "*Most used APIs, last 24 hours vs. last week*" in shown
     assert "*GET /items*: 120,000 requests, +20 %" in shown
@@ -34,7 +34,7 @@ def test_the_digest_ranks_apis_beside_last_week_and_says_nothing_of_a_week_that_
     assert "*sales* (123456789012): 5,400, −10 %" in shown
 
 
-def test_it_does_so_in_japanese() -> None:
+def test_rankings_are_in_japanese_too() -> None:
     shown = said(digest([], standings=STANDINGS, words=JAPANESE))
     assert "*GET /items* : 120,000 リクエスト（先週比 " in shown
     assert "*GET /items* : 840 ms（先週 420 ms）" in shown

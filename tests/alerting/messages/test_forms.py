@@ -59,8 +59,8 @@ def every_message(words: Phrases) -> Iterator[Message]:
         over = state in ("resolved", "withdrawn")
         for of, _ in TITLES.values():
             one = replace(incident(of), state=state, end=T0 + 600 if over else None)
-            told = dispatch(notice(one), commands=[asked(CommandKind.ACKNOWLEDGE), SNOOZED], mention="here")
-            yield render(told, "https://uneri.slack.example/archives/C1/p1")
+            sent = dispatch(notice(one), commands=[asked(CommandKind.ACKNOWLEDGE), SNOOZED], mention="here")
+            yield render(sent, "https://uneri.slack.example/archives/C1/p1")
     yield render(dispatch(notice(replace(OPEN, reopened=2))))
     yield from lines(words)
     yield render(dispatch(notice(OPEN), Form.FLOOD, of_flood=flood_of(57), mention="S0614TZR7"))
@@ -90,7 +90,7 @@ _OF_DIGEST: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
-def test_slack_takes_every_message_there_can_be(words: Phrases) -> None:
+def test_slack_accepts_every_message(words: Phrases) -> None:
     for message in every_message(words):
         assert content_error({"text": message.text, "blocks": message.blocks}) is None
         assert "here> put" not in message.text.replace("&gt;", "")
@@ -98,7 +98,7 @@ def test_slack_takes_every_message_there_can_be(words: Phrases) -> None:
 
 
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
-def test_slack_takes_the_modals(words: Phrases) -> None:
+def test_slack_accepts_the_modals(words: Phrases) -> None:
     many = [finding(scope("route", f"r{n}"), f"m{n}") for n in range(90)]
     for one in (OPEN, RESOLVED, *(incident(of) for of, _ in TITLES.values()), replace(OPEN, members=many)):
         assert view_error(details(one, words, ZONE, at=T0)) is None
@@ -132,16 +132,16 @@ def test_an_open_page_has_all_buttons_and_each_carries_the_incident_and_its_revi
     assert set(row.values) == {place, f"1h:{place}", f"tomorrow:{place}", f"pattern:{place}"}
 
 
-def test_what_is_over_keeps_feedback_and_what_is_withdrawn_its_details() -> None:
+def test_a_resolved_page_keeps_feedback_and_a_withdrawn_one_only_details() -> None:
     assert Row(page(RESOLVED)).ids == ["expected", "not_an_anomaly", "details"]
     assert Row(page(replace(OPEN, state="withdrawn", end=T0))).ids == ["details"]
 
 
-def test_nobody_is_asked_to_acknowledge_twice() -> None:
+def test_an_acknowledged_page_has_no_acknowledge_button() -> None:
     assert "acknowledge" not in Row(page(OPEN, commands=[asked(CommandKind.ACKNOWLEDGE)])).ids
 
 
-def test_a_page_says_who_deals_with_it_and_until_when_it_is_quiet() -> None:
+def test_a_page_shows_who_acknowledged_it_and_until_when_it_is_snoozed() -> None:
     shown = said(page(OPEN, commands=[asked(CommandKind.ACKNOWLEDGE), SNOOZED]))
     assert "*Acknowledged* by <@U012AB3CD>" in shown
     assert f"*Snoozed* by <@U012AB3CD> until <!date^{UNTIL}^" in shown
@@ -153,11 +153,11 @@ def test_a_page_says_who_deals_with_it_and_until_when_it_is_quiet() -> None:
     [([SNOOZED], UNTIL), ([SNOOZED, asked(CommandKind.UNSILENCE)], T0)],
     ids=["over", "ended"],
 )
-def test_a_snooze_that_holds_no_more_is_not_shown(commands: list[Command], at: int) -> None:
+def test_an_expired_snooze_is_not_shown(commands: list[Command], at: int) -> None:
     assert "Snoozed" not in said(page(OPEN, commands=commands, at=at))
 
 
-def test_the_first_to_acknowledge_is_the_one_who_deals_with_it() -> None:
+def test_the_first_to_acknowledge_owns_the_incident() -> None:
     shown = said(
         page(OPEN, commands=[asked(CommandKind.ACKNOWLEDGE), asked(CommandKind.ACKNOWLEDGE, by="U9999")])
     )
@@ -165,7 +165,7 @@ def test_the_first_to_acknowledge_is_the_one_who_deals_with_it() -> None:
     assert "U9999" not in shown
 
 
-def test_whom_a_page_calls_stands_in_the_message_and_in_the_notification() -> None:
+def test_mentions_are_in_the_message_and_in_the_notification() -> None:
     message = page(OPEN, calls="here U012AB3CD S0614TZR7 channel <!everyone>")
     called = "<!here> <@U012AB3CD> <!subteam^S0614TZR7> "
     assert message.text.startswith(f"{called}SPIKE")
@@ -173,7 +173,7 @@ def test_whom_a_page_calls_stands_in_the_message_and_in_the_notification() -> No
     assert "channel>" not in said(message)
 
 
-def test_what_came_back_links_the_earlier_message() -> None:
+def test_a_reopened_incident_links_the_previous_message() -> None:
     url = "https://uneri.slack.example/archives/C1/p1?a=1&b=2"
     shown = said(page(replace(OPEN, reopened=1), earlier=url))
     assert "SPIKE, reopened · table items" in shown
@@ -182,7 +182,7 @@ def test_what_came_back_links_the_earlier_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "told"),
+    ("what", "text"),
     [
         (Milestone.WORSENED, "Worsening: 41 wcu/s now, 8.2 expected (wcu +400 %)"),
         (Milestone.CALLER, "New among the top callers: &lt;!here&gt; put"),
@@ -192,15 +192,14 @@ def test_what_came_back_links_the_earlier_message() -> None:
         (CommandKind.NOT_AN_ANOMALY, "*Marked as not an anomaly* by <@U012AB3CD>"),
     ],
 )
-def test_a_line_of_the_thread_says_what_happened(what: Milestone | CommandKind, told: str) -> None:
+def test_a_line_of_the_thread_says_what_happened(what: Milestone | CommandKind, text: str) -> None:
     line = Line(what=what.value, at=T0, by="U012AB3CD", detail="<!here> put")
     message = Renderer(LINKS, ZONE)(dispatch(notice(OPEN), Form.LINE, line=line))
-    assert said(message).startswith(told)
+    assert said(message).startswith(text)
 
 
-def test_a_flood_counts_and_shows_the_worst_and_says_how_many_more_there_are() -> None:
-    told = dispatch(notice(OPEN), Form.FLOOD, of_flood=flood_of(57))
-    message = Renderer(LINKS, ZONE)(told)
+def test_a_flood_shows_counts_the_most_severe_and_how_many_more() -> None:
+    message = Renderer(LINKS, ZONE)(dispatch(notice(OPEN), Form.FLOOD, of_flood=flood_of(57)))
     shown = said(message)
     assert shown.startswith("FLOOD · 57 incidents at once · 57 open")
     assert "SPIKE: 57" in shown
@@ -210,14 +209,14 @@ def test_a_flood_counts_and_shows_the_worst_and_says_how_many_more_there_are() -
     assert "and 37 more in the file attached to this thread" in shown
 
 
-def test_a_flood_that_is_over_says_so() -> None:
+def test_a_resolved_flood_says_so() -> None:
     over = dispatch(notice(OPEN), Form.FLOOD, of_flood=flood_of(12, state="resolved", end=T0))
     message = Renderer(LINKS, ZONE)(over)
     assert said(message).startswith("FLOOD RESOLVED · 12 incidents")
     assert message.look == "over"
 
 
-def test_a_digest_tells_what_people_did_besides() -> None:
+def test_a_digest_shows_precision_expiring_snoozes_and_held_pages() -> None:
     shown = said(digest([], **_OF_DIGEST))
     assert "85 % of 20 pages in the last 4 weeks were actionable: 2 marked as expected, 1 as not" in shown
     assert f"table:items · until <!date^{UNTIL}^" in shown
@@ -239,12 +238,11 @@ def test_the_details_hold_every_piece_of_evidence() -> None:
 
 
 def test_a_digest_notice_is_rendered_without_a_pipeline_too() -> None:
-    told = notice(OPEN, action=Action.DIGEST)
-    assert said(Renderer(LINKS, ZONE)(told)).startswith("DIGEST · 1 series")
+    assert said(Renderer(LINKS, ZONE)(notice(OPEN, action=Action.DIGEST))).startswith("DIGEST · 1 series")
 
 
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
-def test_what_the_help_shows_can_be_written(words: Phrases) -> None:
+def test_every_command_in_the_help_is_understood(words: Phrases) -> None:
     shown = [each.removeprefix("/uneri ") for each in words.labels.help.split(" · ")]
     assert len(shown) >= 5
     assert not [each for each in shown if isinstance(parse(each), Help)]

@@ -91,8 +91,8 @@ def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[M
         for by in (OPERATOR, name)
     ]
     for changes in ({}, {"state": "worsening"}, {"state": "resolved", "end": T0}, {"state": "withdrawn"}):
-        told = replace(one, **changes)
-        yield render(dispatch(notice(told), commands=asked, mention=f"{OPERATOR} {GROUP}"), EARLIER)
+        changed = replace(one, **changes)
+        yield render(dispatch(notice(changed), commands=asked, mention=f"{OPERATOR} {GROUP}"), EARLIER)
     for what in (*Milestone, *CommandKind):
         for by in (OPERATOR, name):
             line = Line(what=what.value, at=T0, by=by, until=T0 + 60, detail=other)
@@ -103,13 +103,13 @@ def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[M
     uses = [
         Use(scope, of, 3.0, 2.0) for of in (Measure.REQUESTS, Measure.LATENCY, value_of(f"{_known(name)}a"))
     ]
-    told = notice(
+    day = notice(
         *[one] * 30,
         action=Action.DIGEST,
         hottest=[Hot(scope, 0.4, former=scope)],
         standings=Standings(uses * 9, uses * 9, uses * 9),
     )
-    yield render(dispatch(told, Form.DIGEST, expiring=ending, held={name: 3}))
+    yield render(dispatch(day, Form.DIGEST, expiring=ending, held={name: 3}))
     answers = Answers(LINKS, ZONE, words)
     yield answers.help(Help(Fault.UNKNOWN, name))
     yield answers.open_incidents([one] * 30, at=T0)

@@ -61,7 +61,7 @@ def test_a_page_answers_what_how_much_since_when_where_and_who() -> None:
         assert expected in shown
 
 
-def test_what_it_is_compared_with_has_what_was_planned() -> None:
+def test_the_baseline_names_the_planned_factor() -> None:
     sale = Plan(name="Sale", factor=2.0)
     missing = finding(PUT, verdict=Verdict.DROP, observed=4.0, planned=sale)
     assert "1, 2 and 3 weeks ago, ×2 as planned" in said(rendered(missing))
@@ -85,12 +85,12 @@ def test_links_lead_to_table_function_and_logs_with_the_time_range() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more_calls", "told"),
+    ("more_calls", "why"),
     [(0.89, "more calls"), (0.05, "more capacity per call"), (0.5, "more calls and more capacity per call")],
 )
-def test_a_caller_is_said_to_call_more_or_to_ask_for_more(more_calls: float, told: str) -> None:
+def test_a_caller_calls_more_or_uses_more_per_call(more_calls: float, why: str) -> None:
     shown = said(rendered(table_finding(callers=[share(PUT, 0.91, more_calls)])))
-    assert f"*91 %* · {told}\n" in f"{shown}\n"
+    assert f"*91 %* · {why}\n" in f"{shown}\n"
 
 
 def test_three_callers_are_shown_the_largest_first_and_routes_only_without_functions() -> None:
@@ -113,11 +113,11 @@ def test_a_resolved_incident_says_how_long_and_how_bad_it_was() -> None:
     assert "Back to normal after peaking at 41 wcu/s (expected 8.2)." in message.text
 
 
-def test_what_is_resolved_lasted_as_long_as_what_its_message_is_about_and_all_of_it_stands_beside() -> None:
+def test_a_resolved_page_shows_the_span_of_its_primary_series_and_the_longer_whole() -> None:
     incidents, first = Incidents(Settings()), table_finding()
     tail = finding(GET, identity="tail", measure=Measure.LATENCY, touches=[TABLE])
-    told = [first, tail, ended(first, T0 + 1260), ended(tail, T0 + 3600)]
-    incidents.feed(told, T0 + 7200)
+    findings = [first, tail, ended(first, T0 + 1260), ended(tail, T0 + 3600)]
+    incidents.feed(findings, T0 + 7200)
     over = incidents.known()[0]
     message = page(over, at=T0 + 7200)
     assert message.text.startswith("RESOLVED after 22 min · table items")
@@ -130,26 +130,26 @@ def test_what_is_resolved_lasted_as_long_as_what_its_message_is_about_and_all_of
     assert "including" not in said(page(incidents.known()[0], at=T0 + 7200))
 
 
-def test_a_series_that_came_back_lasted_from_its_first_time_to_its_last() -> None:
+def test_a_reopened_series_lasts_from_its_first_start_to_its_last_end() -> None:
     incidents, first = Incidents(Settings()), table_finding()
     again = table_finding(id="again", start=T0 + 600, seen=T0 + 660)
     incidents.feed([first, ended(first, T0 + 300), again, ended(again, T0 + 1260)], T0 + 7200)
     assert page(incidents.known()[0], at=T0 + 7200).text.startswith("RESOLVED after 22 min")
 
 
-def test_the_headroom_of_what_is_over_was_that_at_the_peak_and_a_fall_had_room_enough() -> None:
-    for first, told in (
+def test_a_resolved_spike_shows_headroom_at_the_peak_and_a_drop_none() -> None:
+    for first, shows in (
         (table_finding(limit=60.0), True),
         (table_finding(limit=60.0, verdict=Verdict.DROP, observed=1.0), False),
     ):
         incidents = Incidents(Settings())
         incidents.feed([first, ended(first, T0 + 1260)], T0 + 7200)
         shown = said(page(incidents.known()[0], at=T0 + 7200))
-        assert ("*Headroom at the peak*\n32 % left of 60 wcu/s" in shown) is told
+        assert ("*Headroom at the peak*\n32 % left of 60 wcu/s" in shown) is shows
         assert "*Headroom*" not in shown
 
 
-def test_what_has_no_link_no_limit_and_no_callers_is_still_a_whole_message() -> None:
+def test_a_page_without_links_limit_and_callers_is_complete() -> None:
     nowhere = finding(Scope("service", "", "", "", "web"), measure=Measure.LATENCY, weeks_used=[])
     message = rendered(nowhere)
     assert content_error({"text": message.text, "blocks": message.blocks}) is None
@@ -175,7 +175,7 @@ def test_the_digest_has_the_fewest_days_first_with_interval_and_headroom() -> No
     assert "First: table logs, wcu +5.0 % a day." in message.text
 
 
-def test_a_long_digest_says_how_many_it_left_out() -> None:
+def test_a_long_digest_says_how_many_are_not_shown() -> None:
     grows = [growth_finding(scope("table", f"{'t' * 200}{n}")) for n in range(60)]
     [notice] = Incidents(Settings()).feed(grows, T0 + 86400)
     message = digest(notice.incidents, at=notice.at)
@@ -244,7 +244,7 @@ def test_no_string_of_an_event_survives_as_markup_mention_or_link_and_the_limits
 
 @settings(max_examples=150, deadline=None)
 @given(names, st.integers(1, 80))
-def test_an_escaped_string_is_cut_by_what_is_read_and_holds_no_bare_bracket(text: str, limit: int) -> None:
+def test_an_escaped_string_is_cut_by_visible_length_and_holds_no_bare_bracket(text: str, limit: int) -> None:
     escaped = escape(text, limit)
     read = escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     assert len(read) <= limit
@@ -252,7 +252,7 @@ def test_an_escaped_string_is_cut_by_what_is_read_and_holds_no_bare_bracket(text
     assert "://" not in escaped
 
 
-def test_ordinary_names_stay_as_they_are() -> None:
+def test_ordinary_names_are_unchanged() -> None:
     for name in (
         "user_items_v2",
         "inventory-put-item",
@@ -276,7 +276,7 @@ def test_a_link_that_is_not_https_is_only_its_label() -> None:
         assert link(url, "items", 20) == "items"
 
 
-def test_a_digest_of_a_new_hottest_table_alone_says_which_and_which_it_was() -> None:
+def test_a_digest_of_only_a_new_hottest_table_names_it_and_the_previous_one() -> None:
     hottest = [
         Hot(PUT, 0.62, Measure.BUSY),
         Hot(scope("table", "items"), 0.874, Measure.WCU, former=scope("table", "a<b")),

@@ -60,7 +60,7 @@ TITLES = {
 
 
 @pytest.mark.parametrize("verdict", list(TITLES))
-def test_a_title_says_what_there_is_to_say_of_its_verdict(verdict: Verdict) -> None:
+def test_each_verdict_has_its_title(verdict: Verdict) -> None:
     of, title = TITLES[verdict]
     message = opened(of)
     assert said(message).splitlines()[0] == title
@@ -68,10 +68,33 @@ def test_a_title_says_what_there_is_to_say_of_its_verdict(verdict: Verdict) -> N
     assert content_error({"text": message.text, "blocks": message.blocks}) is None
 
 
-def test_a_silent_table_has_no_calls() -> None:
+def test_an_absence_of_a_table_has_no_calls_in_its_title() -> None:
     incidents = Incidents(Settings())
     [notice] = [*incidents.feed([absence(TABLE)], T0), *incidents.feed([], T0 + 300)]
     assert "NO CALLS · table items" in said(page(notice.incident, at=T0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "head"),
+    [
+        ({"state": "worsening"}, "NO REQUESTS, worsening"),
+        ({"state": "easing"}, "NO REQUESTS, easing"),
+        ({"reopened": 1}, "NO REQUESTS, reopened"),
+        ({"state": "withdrawn", "end": T0 + 600}, "WITHDRAWN: NO REQUESTS"),
+    ],
+)
+def test_an_absence_is_called_no_requests_in_every_state(changes: Any, head: str) -> None:
+    for of, word in ((PUT, "REQUESTS"), (TABLE, "CALLS")):
+        title = said(
+            page(replace(incident(absence(PUT)), primary=absence(of), **changes), at=T0)
+        ).splitlines()[0]
+        assert title == f"{head.replace('REQUESTS', word)} · {of.kind} {of.label}"
+
+
+def test_a_resolved_absence_says_what_was_missing() -> None:
+    over = replace(incident(absence(PUT)), state="resolved", end=T0 + 600)
+    assert page(over, at=T0).text.startswith("RESOLVED after ")
+    assert "function inventory-put-item · no requests. Requests resumed." in page(over, at=T0).text
 
 
 def test_a_fatal_message_names_error_count_routes_and_no_expectation() -> None:
@@ -96,14 +119,14 @@ def test_a_limit_message_shows_headroom_and_who_uses_it() -> None:
     assert "93 wcu/s now, 7 % left of 100 wcu/s" in message.text
 
 
-def test_the_end_of_each_says_how_it_ended() -> None:
+def test_each_verdict_says_how_it_ended() -> None:
     assert "Requests resumed" in resolved(absence(PUT)).text
     assert "Occurred 3 times, then stopped. It is a known error from now on" in resolved(fatal()).text
     assert "No longer near the limit; it peaked at 93 wcu/s" in resolved(near()).text
     assert "Back to normal" in resolved(finding(PUT)).text
 
 
-def test_a_silence_that_ended_by_a_week_is_a_retirement() -> None:
+def test_an_absence_of_a_week_is_a_retirement() -> None:
     of = incident(absence(PUT))
     last = replace(of.primary, state="end", end=of.primary.start + RETIRED_SECONDS)
     over = replace(of, state="resolved", primary=last, end=last.end)
@@ -125,7 +148,7 @@ def test_the_digest_lists_levels_near_a_limit_before_what_grows() -> None:
     assert "2 series growing or near a limit" in message.text
 
 
-def test_a_growth_that_meets_its_limit_is_listed_with_the_days_that_are_left() -> None:
+def test_growth_that_reaches_its_limit_is_listed_with_the_days_left() -> None:
     [row] = listed(growth_finding(TABLE, verdict=Verdict.LIMIT, days=6.0))
     assert (row.verdict, row.sent) == (Verdict.LIMIT, "digest")
     assert "*limit in 6 days*" in said(digest([row], at=T0))
@@ -138,7 +161,7 @@ def test_the_lines_of_a_replay_carry_the_error_and_its_count() -> None:
     assert "error_type" not in incident(finding(PUT)).to_json()
 
 
-def test_every_verdict_goes_where_it_belongs() -> None:
+def test_each_verdict_goes_to_a_page_or_the_digest() -> None:
     pages = [of for of, _ in TITLES.values()]
     assert {incident(of).sent for of in pages} == {"page"}
     digests = (growth_finding(TABLE), growth_finding(TABLE, verdict=Verdict.LIMIT), near(near=False))

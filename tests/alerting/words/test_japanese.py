@@ -193,7 +193,7 @@ def test_nothing_is_left_in_english() -> None:
 
 
 @pytest.mark.parametrize("what", list(Milestone))
-def test_every_turn_has_its_line(what: Milestone) -> None:
+def test_every_milestone_has_its_line(what: Milestone) -> None:
     line = Line(what=what.value, at=T0, detail="get_item")
     message = Renderer(LINKS, ZONE, JAPANESE)(dispatch(notice(RESOLVED), Form.LINE, line=line))
     assert re.search(r"[ぁ-ん]", said(message))

@@ -32,7 +32,7 @@ def test_a_spike_says_how_much_against_what_and_from_which_weeks() -> None:
     )
 
 
-def test_a_drop_is_told_in_percent_of_what_was_expected() -> None:
+def test_a_drop_is_in_percent_of_the_expected_value() -> None:
     assert "are at 2/s, 25 % of the 8.2/s" in deviation(Verdict.DROP, observed=2.05)
 
 
@@ -50,7 +50,7 @@ def test_the_numbers_of_a_sentence_are_those_of_the_fields_beside_it() -> None:
     assert f"the {number(1.56)}/s (6.1 to {number(10.2)})" in said
 
 
-def test_latency_is_told_in_milliseconds() -> None:
+def test_latency_is_in_milliseconds() -> None:
     assert deviation(measure=Measure.LATENCY).startswith(
         "P95 latency of table items is at 41 ms, 5 times the 8.2 ms"
     )
@@ -67,7 +67,7 @@ def test_latency_is_told_in_milliseconds() -> None:
         ),
     ],
 )
-def test_the_weeks_it_rests_on_are_named(used: list[int], left_out: list[int], words: str) -> None:
+def test_the_weeks_of_the_baseline_are_named(used: list[int], left_out: list[int], words: str) -> None:
     assert words in deviation(weeks_used=used, weeks_left_out=left_out)
 
 
@@ -79,11 +79,11 @@ def test_the_weeks_it_rests_on_are_named(used: list[int], left_out: list[int], w
         ([], "minutes", "expected from the last few minutes."),
     ],
 )
-def test_what_it_rests_on_instead_of_weeks_is_named(used: list[int], compared_with: str, words: str) -> None:
+def test_a_baseline_without_weeks_is_named(used: list[int], compared_with: str, words: str) -> None:
     assert words in deviation(weeks_used=used, weeks_left_out=[], compared_with=compared_with)
 
 
-def test_a_planned_rise_that_does_not_come_is_told_with_its_plan_and_what_is_usual() -> None:
+def test_a_missing_planned_rise_is_explained_with_its_plan_and_the_usual_level() -> None:
     said = deviation(
         Verdict.DROP, Measure.REQUESTS, observed=0.183, expected=1.27, planned=Plan(name="Sale", factor=3.0)
     )
@@ -105,7 +105,7 @@ def growth(to_limit: float | None = None, soon: float | None = None, late: float
     )
 
 
-def test_growth_says_the_rate_its_interval_and_when_the_limit_is_met() -> None:
+def test_growth_states_its_rate_interval_and_when_the_limit_is_reached() -> None:
     assert of_growth(ITEMS, Measure.WCU, growth(20.4, 17.0, 25.6), limit=100.0) == (
         "Write capacity units of table items have grown by 3.1 % a day (2.5 to 3.7 %) over 14 days "
         "without a break; at this rate the limit of 100/s is reached in 20 days (17 to 26)."
@@ -132,7 +132,7 @@ def test_a_rise_whose_interval_holds_zero_is_not_claimed() -> None:
     )
 
 
-def test_growth_that_already_meets_its_limit_says_so() -> None:
+def test_growth_that_has_reached_its_limit_says_so() -> None:
     assert of_growth(ITEMS, Measure.WCU, growth(0.0, 0.0, 0.0), 100.0).endswith(
         "peaks already reach the limit of 100/s."
     )
