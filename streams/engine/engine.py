@@ -1,7 +1,7 @@
-"""The whole path in one process: decode → rollup → detect → incidents, fed and returning values.
+"""The whole path in one process: decode → rollup → detect → incidents.
 
-The local driver feeds it; replay feeds its two halves (``rolling.py``, ``judging.py``), of which it may have
-several; the Kafka driver feeds the same stages one by one.
+The local driver feeds it. Replay feeds its two halves (``rolling.py``, ``judging.py``), possibly several of
+each, and the Kafka driver feeds the same stages one by one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +14,13 @@ from streams.engine.rolling import Rolled, Rolling
 
 
 class RecordTotals(NamedTuple):
-    """What became of records, of all sources: running totals."""
+    """Running totals over all sources."""
 
-    late: int  # came after their bucket had closed
-    duplicates: int  # dropped: their id was known
-    folded: int  # names folded into ``other``
-    blocks: int  # since this process began
-    steps: int  # since this process began
+    late: int  # records that arrived after their bucket had closed
+    duplicates: int  # records dropped because their id was known
+    folded: int  # names counted as ``other``
+    blocks: int  # since the process started
+    steps: int  # judged since the process started
 
 
 class Engine:
@@ -29,15 +29,15 @@ class Engine:
     Parameters
     ----------
     settings
-        What to judge by.
+        The configuration.
     sources
-        The source partitions that will be fed: ``local/0``, ``requests/3``, a file's name.
+        The source partitions to feed: ``local/0``, ``requests/3``, a file's name.
     shards
-        Shards that series are spread over; the findings are the same for any number.
+        Number of shards; it does not change the findings.
     on_step
-        Called with the start of every step of shard 0 that was judged (progress).
+        Called with the start of every judged step of shard 0, to show progress.
     remember_all
-        Keep every incident, as a replay does, which tells of all at its end; a daemon forgets old ones.
+        Keep every incident, for the results of a replay; a daemon forgets old ones.
     """
 
     def __init__(
@@ -57,20 +57,20 @@ class Engine:
         return self._judge(self._rolling.feed(source, records))
 
     def idle(self, source: str) -> Emitted:
-        """Say that the source is silent: it no longer holds time back."""
+        """Mark the source as idle, so that it no longer holds the watermark back."""
         return self._judge(self._rolling.idle(source))
 
     def finish(self, source: str) -> Emitted:
-        """Say that the source has ended: everything it holds is closed."""
+        """Mark the source as ended, and close everything it holds."""
         return self._judge(self._rolling.finish(source))
 
     def watermark(self, source: str) -> int:
-        """Event time up to which this source is complete."""
+        """Return the event time up to which this source is complete."""
         return self._rolling.watermark(source)
 
     @property
     def incidents(self) -> Incidents:
-        """What became of findings."""
+        """Incidents made of the findings."""
         return self._judging.incidents
 
     @property
@@ -80,12 +80,12 @@ class Engine:
 
     @property
     def series(self) -> int:
-        """How many series are kept."""
+        """Number of series."""
         return self._judging.series
 
     @property
     def totals(self) -> RecordTotals:
-        """What became of the records so far."""
+        """Running totals."""
         rolling, judging = self._rolling, self._judging
         return RecordTotals(rolling.late, rolling.duplicates, rolling.folded, judging.blocks, judging.steps)
 
@@ -93,10 +93,10 @@ class Engine:
         return self._judging.feed(rolled.blocks, rolled.rejected)
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state of every stage, its parts named ``stage|part``."""
+        """Return the state of every stage, with parts named ``stage|part``."""
         return self._rolling.snapshot() | self._judging.snapshot()
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot of an engine with the same sources and shards."""
+        """Restore a snapshot of an engine with the same sources and shards."""
         self._rolling.restore(parts)
         self._judging.restore(parts)

@@ -1,4 +1,4 @@
-"""The second half of the engine: blocks become findings, and findings incidents."""
+"""The second half of the engine: blocks become findings, and findings become incidents."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,31 +16,31 @@ from streams.rollup.block import Block
 
 @dataclass(slots=True)
 class Emitted:
-    """What one feeding brought to light, in order."""
+    """What one feed produced, in order."""
 
     rejected: list[Rejected] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
-    watermark: int | None = None  # event time up to which everything was judged; None when it did not move
+    watermark: int | None = None  # event time up to which everything was judged; None if unchanged
 
 
 class Judging:
     """Judges the blocks of a fixed set of sources.
 
-    Several may be given the same blocks: nothing in a block is changed.
+    Several instances may share the same blocks, which are not modified.
 
     Parameters
     ----------
     settings
-        What to judge by.
+        The configuration.
     sources
-        The source partitions whose blocks will be fed.
+        The source partitions whose blocks are fed.
     shards
-        Shards that the blocks are dealt out to.
+        Number of shards of the blocks.
     on_step
-        Called with the start of every step of shard 0 that was judged (progress).
+        Called with the start of every judged step of shard 0, to show progress.
     remember_all
-        Keep every incident, as a replay does, which tells of all at its end; a daemon forgets old ones.
+        Keep every incident, for the results of a replay; a daemon forgets old ones.
     on_judgement
         Called with every judgement of every shard.
     """
@@ -62,20 +62,20 @@ class Judging:
         self._gather = Gather(shards)
         self._step = settings.time.step
         self.incidents = Incidents(settings, remember_all=remember_all)
-        self.blocks = self.steps = 0  # taken in and judged, since this process began
+        self.blocks = self.steps = 0  # fed and judged since the process started
 
     def feed(self, blocks: Sequence[Block], rejected: Iterable[Rejected] = ()) -> Emitted:
-        """Take in the blocks of one source; ``rejected`` is told with what they bring to light."""
-        told = Emitted(list(rejected))
+        """Feed the blocks of one source; ``rejected`` is added to the output."""
+        emitted = Emitted(list(rejected))
         self.blocks += len(blocks)
         for shard, detect in enumerate(self.detect):
             judged = detect.feed(block for block in blocks if block.shard == shard)
             self.steps += len(judged)
             for one in self._gather.feed(judged):
-                told.watermark = one.watermark
-                told.findings += one.findings
-                told.notices += self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
-        return told
+                emitted.watermark = one.watermark
+                emitted.findings += one.findings
+                emitted.notices += self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
+        return emitted
 
     @property
     def watermark(self) -> int | None:
@@ -85,11 +85,11 @@ class Judging:
 
     @property
     def series(self) -> int:
-        """How many series are kept."""
+        """Number of series."""
         return sum(detect.series for detect in self.detect)
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state of every stage, its parts named ``stage|part``."""
+        """Return the state of every stage, with parts named ``stage|part``."""
         parts: dict[str, bytes] = {}
         for shard, detect in enumerate(self.detect):
             parts |= parts_under(f"detect/{shard}", detect.snapshot())
@@ -97,7 +97,7 @@ class Judging:
         return parts | parts_under("incidents", self.incidents.snapshot())
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot of the same sources and shards."""
+        """Restore a snapshot of the same sources and shards."""
         for shard, detect in enumerate(self.detect):
             detect.restore(parts_of(f"detect/{shard}", parts))
         self._gather.restore(parts_of("gather", parts))

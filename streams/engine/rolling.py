@@ -1,4 +1,4 @@
-"""The first half of the engine: raw records of all source partitions become the blocks of closed buckets."""
+"""The first half of the engine: raw records of all source partitions become blocks of closed buckets."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
@@ -12,11 +12,11 @@ from streams.rollup.block import Block
 from streams.rollup.rollup import Rollup
 
 SECTIONS: Final = ("time", "rollup")
-"""The sections of the settings that this half goes by: where they are equal, so are the blocks."""
+"""Sections of the settings that this half depends on: if they are equal, so are the blocks."""
 
 
 class Rolled(NamedTuple):
-    """What one feeding brought to light."""
+    """What one feed produced."""
 
     blocks: list[Block]
     rejected: list[Rejected]
@@ -28,11 +28,11 @@ class Rolling:
     Parameters
     ----------
     settings
-        Its ``SECTIONS`` are gone by.
+        Only ``SECTIONS`` matter.
     sources
-        The source partitions that will be fed.
+        The source partitions to feed.
     shards
-        Shards that series are spread over.
+        Number of shards.
     """
 
     def __init__(self, settings: Settings, sources: Sequence[str], shards: int = 1) -> None:
@@ -48,36 +48,36 @@ class Rolling:
         return Rolled(self._rollups[source].feed(columns), rejected)
 
     def idle(self, source: str) -> Rolled:
-        """Say that the source is silent: it no longer holds time back."""
+        """Mark the source as idle, so that it no longer holds the watermark back."""
         return Rolled(self._rollups[source].idle(), [])
 
     def finish(self, source: str) -> Rolled:
-        """Say that the source has ended: everything it holds is closed."""
+        """Mark the source as ended, and close everything it holds."""
         rollup = self._rollups[source]
         blocks = rollup.finish()
         return Rolled(blocks, rollup.rejected)
 
     def watermark(self, source: str) -> int:
-        """Event time up to which this source is complete."""
+        """Return the event time up to which this source is complete."""
         return self._rollups[source].watermark
 
     @property
     def late(self) -> int:
-        """Records that came after their bucket had closed, of all sources."""
+        """Records that arrived after their bucket had closed."""
         return sum(rollup.late for rollup in self._rollups.values())
 
     @property
     def duplicates(self) -> int:
-        """Records that were dropped because their id was known."""
+        """Records dropped because their id was known."""
         return sum(rollup.duplicates for rollup in self._rollups.values())
 
     @property
     def folded(self) -> int:
-        """Names folded into ``other``."""
+        """Names counted as ``other``."""
         return sum(decoder.folded for decoder in self._decoders.values())
 
     def services(self) -> dict[str, set[str]]:
-        """Return by scope, as labels write it (``table:items``), the services whose requests touch it."""
+        """Return the services whose requests reach each scope, written as in labels: ``table:items``."""
         found: dict[str, set[str]] = {}
         for decoder in self._decoders.values():
             paths = decoder.paths.names
@@ -90,13 +90,13 @@ class Rolling:
         return found
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state of every source, its parts named ``rollup/source|part``."""
+        """Return the state of every source, with parts named ``rollup/source|part``."""
         parts: dict[str, bytes] = {}
         for source, rollup in self._rollups.items():
             parts |= parts_under(f"rollup/{source}", rollup.snapshot())
         return parts
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot of the same sources and shards."""
+        """Restore a snapshot of the same sources and shards."""
         for source, rollup in self._rollups.items():
             rollup.restore(parts_of(f"rollup/{source}", parts))

@@ -1,6 +1,6 @@
-"""Compiles what is compiled, or loads it from where it was kept, before the first event waits for it.
+"""Compiles machine code, or loads it from the cache, before the first event needs it.
 
-``python -m streams.engine.warm`` does it ahead of time: at set-up, or while an image is built.
+Run ``python -m streams.engine.warm`` ahead of time: at set-up, or while building an image.
 """
 
 import gc
@@ -17,23 +17,23 @@ _EVENT: Final = (
 )
 _START: Final = 1_760_000_000
 
-YOUNG: Final = 10_000
-"""Objects that are made until the collector looks for cycles among them: Python's 700 are one small block."""
+GC_THRESHOLD: Final = 10_000
+"""New objects before a garbage collection; Python's default of 700 is reached with one small block."""
 
 
 def warm() -> None:
-    """Take a few events through decode and rollup; seconds the first time, a fraction of one later.
+    """Process a few events: seconds the first time, a fraction of a second from the cache.
 
-    What there is then stays, modules and machine code: the garbage collector need not look at it again. A
-    quarter of the time of a bare lane went into that.
+    Modules and machine code stay in memory, so they are exempted from garbage collection, which otherwise
+    takes a quarter of the time of a chunk lane.
     """
     decoder = Decoder()
     rollup = Rollup("warm/0", 2, Settings().time, decoder)
-    for _ in range(2):  # the second time the names are known
+    for _ in range(2):  # the second pass knows the names
         rollup.feed(decoder.decode([_EVENT % (_START + second) for second in range(60)])[0])
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
 
 
 if __name__ == "__main__":

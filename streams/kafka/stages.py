@@ -60,7 +60,7 @@ class RollupStage:
             When too many are bad. Nothing of the chunk is told then, and the stage must not be fed again.
         """
         columns, rejected = self._decoder.decode(chunk.values)
-        if passed := self._limit.take(len(chunk), rejected):
+        if passed := self._limit.feed(len(chunk), rejected):
             offset = self._offset(passed.rejected.index, chunk)
             raise limit_error(
                 passed, f"{self._topics.requests}, partition {self._partition}, offset {offset}"

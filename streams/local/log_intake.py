@@ -97,7 +97,7 @@ class LogIntake:
                 raise LogFullError(why)
             if passed := self._limit.would_exceed(len(lines), counted):
                 raise TooManyBadError(passed, rejected)
-            self._limit.take(len(lines), counted)
+            self._limit.feed(len(lines), counted)
             state = self._limit.snapshot()[LIMIT]
             try:
                 await asyncio.to_thread(

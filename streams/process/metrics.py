@@ -74,7 +74,7 @@ class Metrics:
         self.paused = gauge(
             "uneri_paused_partitions", "Partitions paused until slower ones catch up", "stage"
         )
-        self.queue = gauge("uneri_queue_depth", "Length of a queue (docs/architecture.md)", "queue")
+        self.queue = gauge("uneri_queue_depth", "Length of a queue (docs/guarantees.md)", "queue")
         self.opened = counter("uneri_stage_opens", "Times a stage was opened from its checkpoint", "stage")
         self.rebalances = counter("uneri_rebalances", "Times partitions were reassigned")
         self.loop_delay = Histogram(

@@ -114,7 +114,7 @@ class ReplayJudge:
         self._found.bad.update(bad.reason.value for bad in rejected)
         dead = self._dead[run.partition]
         dead += [(run.offset(bad.index), bad) for bad in rejected[: DEAD_KEPT - len(dead)]]
-        passed = self._limits[run.partition].take(len(run), rejected)
+        passed = self._limits[run.partition].feed(len(run), rejected)
         if passed and run.partition not in self._stopped:
             self._stopped[run.partition] = (
                 f"{passed.why} at {run.partition}, offset {run.offset(passed.rejected.index):,} "

@@ -1,4 +1,4 @@
-"""Laws of what is told: findings depend on the records alone, not on how these came."""
+"""Laws of findings: they depend only on the records, not on how these arrive."""
 
 from collections.abc import Iterable, Sequence
 from itertools import cycle
@@ -13,10 +13,10 @@ from tests.laws.hammered import DISTURBED, IN_ORDER, SETTINGS, SOURCE
 from tests.laws.partition import fed
 
 
-def told(
+def findings_of(
     records: Sequence[bytes], sizes: Iterable[int] = (10**9,), shards: int = 1, restarts: Sequence[int] = ()
 ) -> list[Finding]:
-    """Return everything that is told when the records are fed so."""
+    """Return all findings of the records, fed in runs of these sizes."""
     engine, found, at, sizes = Engine(SETTINGS, [SOURCE], shards), list[Finding](), 0, cycle(sizes)
     stops = [*sorted(restarts), len(records)]
     while at < len(records):
@@ -24,9 +24,7 @@ def told(
         found += engine.feed(SOURCE, records[at:to]).findings
         at = to
         if at in restarts:
-            found += engine.idle(
-                SOURCE
-            ).findings  # that nothing came for a while is known after a restart too
+            found += engine.idle(SOURCE).findings  # a restart preserves idleness
             parts, engine = engine.snapshot(), Engine(SETTINGS, [SOURCE], shards)
             engine.restore(parts)
     return found + engine.finish(SOURCE).findings
@@ -34,15 +32,15 @@ def told(
 
 @pytest.fixture(scope="module")
 def whole() -> list[Finding]:
-    return told(DISTURBED)
+    return findings_of(DISTURBED)
 
 
 @pytest.fixture(scope="module")
 def calm() -> list[Finding]:
-    return told([one.body for one in IN_ORDER])
+    return findings_of([one.body for one in IN_ORDER])
 
 
-def test_the_world_is_one_in_which_much_is_told_and_some_of_it_corrected(whole: list[Finding]) -> None:
+def test_the_input_is_disturbed_and_produces_many_findings(whole: list[Finding]) -> None:
     assert {finding.verdict for finding in whole} >= {Verdict.SPIKE, Verdict.FATAL}
     assert {finding.state for finding in whole} >= {"open", "update", "end"}
     assert len(whole) > 50
@@ -53,34 +51,34 @@ def test_the_world_is_one_in_which_much_is_told_and_some_of_it_corrected(whole: 
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_any_chunking_and_any_number_of_shards_tell_the_same(whole: list[Finding], seed: int) -> None:
+def test_any_chunking_and_number_of_shards_give_the_same_findings(whole: list[Finding], seed: int) -> None:
     random = Random(seed)  # noqa: S311
     sizes = [random.choice((1, 7, 100, 700)) for _ in range(50)]
-    assert told(DISTURBED, sizes, shards=1 + 2 * seed) == whole
+    assert findings_of(DISTURBED, sizes, shards=1 + 2 * seed) == whole
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_restarts_anywhere_tell_the_same(whole: list[Finding], seed: int) -> None:
+def test_restarts_anywhere_give_the_same_findings(whole: list[Finding], seed: int) -> None:
     random = Random(seed)  # noqa: S311
     restarts = random.sample(range(len(DISTURBED) // 2, len(DISTURBED)), 25)
-    assert told(DISTURBED, restarts=restarts) == whole
+    assert findings_of(DISTURBED, restarts=restarts) == whole
 
 
-def test_any_order_in_which_nothing_is_late_tells_the_same(calm: list[Finding]) -> None:
+def test_any_order_in_which_nothing_is_late_gives_the_same_findings(calm: list[Finding]) -> None:
     random = Random(1)  # noqa: S311
     delayed = sorted(IN_ORDER, key=lambda one: one.ts + 30 * random.random())
     assert [one.body for one in delayed] != [one.body for one in IN_ORDER]
-    assert told([one.body for one in delayed]) == calm
+    assert findings_of([one.body for one in delayed]) == calm
 
 
-def test_repeats_within_the_lateness_tell_the_same(calm: list[Finding]) -> None:
+def test_duplicates_within_the_lateness_give_the_same_findings(calm: list[Finding]) -> None:
     random = Random(2)  # noqa: S311
     doubled = [(one.ts, one.body) for one in IN_ORDER]
     doubled += [(ts + 30 * random.random(), body) for ts, body in doubled if random.random() < 0.2]
-    assert told([body for _, body in sorted(doubled, key=lambda each: each[0])]) == calm
+    assert findings_of([body for _, body in sorted(doubled, key=lambda each: each[0])]) == calm
 
 
-def test_any_split_over_partitions_tells_the_same(calm: list[Finding]) -> None:
+def test_any_split_over_partitions_gives_the_same_findings(calm: list[Finding]) -> None:
     random, sources = Random(3), ["requests/0", "requests/1", "requests/2"]  # noqa: S311
     spread: dict[str, list[bytes]] = {source: [] for source in sources}
     for one in IN_ORDER:
@@ -96,7 +94,7 @@ def test_any_split_over_partitions_tells_the_same(calm: list[Finding]) -> None:
     assert found == calm
 
 
-def test_a_snapshot_of_everything_is_a_function_of_the_records_however_they_were_cut() -> None:
+def test_a_snapshot_depends_on_the_records_not_on_their_chunking() -> None:
     engines = [Engine(SETTINGS, [SOURCE], 2) for _ in range(2)]
     upto = int(len(DISTURBED) * 0.9)
     engines[0].feed(SOURCE, DISTURBED[:upto])

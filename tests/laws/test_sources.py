@@ -1,4 +1,4 @@
-"""Laws of the steps that many partitions feed: how records are spread and who is faster changes nothing."""
+"""Laws of steps with many partitions: neither the spread of records nor the speed of a partition matters."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ forward = st.lists(
 )
 
 Judged = dict[tuple[int, object], dict[object, float]]
-"""What was counted by the start of a step and the scope or edge: sums, latency, tags and values."""
+"""Counts by start of the step and scope or edge: sums, latency, tags and values."""
 
 
 def in_order(base: Sequence[tuple[int, float]]) -> list[Sent]:
@@ -42,7 +42,7 @@ def blocks_of(parts: Sequence[Sequence[Sent]], *, idle: bool = True) -> dict[str
 
 
 def interleaved(blocks: dict[str, list[Block]], random: Random) -> Iterable[Block]:
-    """Yield the blocks of each source in its order, in turns as they may come."""
+    """Yield the blocks of each source in its order, randomly interleaved."""
     left = {source: list(its) for source, its in blocks.items()}
     while any(left.values()):
         source = random.choice([source for source, its in left.items() if its])
@@ -51,8 +51,8 @@ def interleaved(blocks: dict[str, list[Block]], random: Random) -> Iterable[Bloc
                 yield left[source].pop(0)
 
 
-def told(steps: Steps, step: Step) -> Judged:
-    """Return what a step says, by name."""
+def counted_by(steps: Steps, step: Step) -> Judged:
+    """Return the counts of a step, by name."""
     found: Judged = defaultdict(dict)
     for row, sums in enumerate(step.sums.tolist()):
         found[step.start, steps.scopes[row]] = {
@@ -71,13 +71,13 @@ def told(steps: Steps, step: Step) -> Judged:
 
 
 def judged(parts: Sequence[Sequence[Sent]], random: Random) -> tuple[Judged, int, list[int]]:
-    """Return what all steps counted, how many records came after theirs, and the starts of the steps."""
+    """Return the counts of all steps, the number of late records, and the starts of the steps."""
     steps = Steps([f"requests/{n}" for n in range(len(parts))], WIDTH)
     found: Judged = {}
     starts: list[int] = []
     for step in steps.feed(interleaved(blocks_of(parts), random)):
         assert not step.late
-        found |= told(steps, step)
+        found |= counted_by(steps, step)
         starts.append(step.start)
     return found, steps.late, starts
 
@@ -89,13 +89,13 @@ def test_any_split_over_partitions_and_any_interleaving_judges_the_same_steps(
 ) -> None:
     random, sent = Random(seed), in_order(base)  # noqa: S311
     parts: list[list[Sent]] = [[] for _ in range(partitions)]
-    for at, one in enumerate(sent):  # some begin late, some end early
+    for at, one in enumerate(sent):  # some start late, some end early
         random.choice(parts[at * partitions // len(sent) // 2 :]).append(one)
     parts = [part for part in parts if part]
     found, late, starts = judged(parts, random)
     expected, _, whole = judged([sent], random)
     assert late == 0
-    upto = min(starts[-1], whole[-1]) if starts and whole else 0  # how far the end closes is the sources' own
+    upto = min(starts[-1], whole[-1]) if starts and whole else 0  # the sources decide where the end closes
     assert {key: its for key, its in found.items() if key[0] <= upto} == {
         key: its for key, its in expected.items() if key[0] <= upto
     }
@@ -103,7 +103,7 @@ def test_any_split_over_partitions_and_any_interleaving_judges_the_same_steps(
     assert (again, late) == (found, 0)
 
 
-def test_a_partition_that_begins_earlier_loses_nothing_to_one_that_was_read_first() -> None:
+def test_a_partition_with_earlier_records_loses_none_when_another_is_read_first() -> None:
     early = in_order([(number, 3) for number in range(100)])
     late = [Sent(record(9, one.ts + 3000, None), one.ts + 3000) for one in early]
     blocks = blocks_of([early, late], idle=False)
@@ -123,7 +123,7 @@ def corrected(late: Sequence[Step]) -> int:
 
 @settings(steady, max_examples=40)
 @given(st.lists(streams(most=25, bad=False, wild=()), min_size=2, max_size=3), numbers)
-def test_with_late_records_the_interleaving_decides_only_what_is_a_correction(
+def test_with_late_records_the_interleaving_decides_only_which_are_corrections(
     parts: list[list[Sent]], seed: int
 ) -> None:
     """The limit: whether a late record still finds its step open depends on how far the others are."""
@@ -150,7 +150,7 @@ def closing(blocks: dict[str, list[Block]]) -> Block:
     return Block(source, 0, 1, its[-1].sequence + 1, end, 10, end + 10)
 
 
-def test_an_idle_partition_holds_nothing_back_and_coming_back_brings_all_it_has() -> None:
+def test_an_idle_partition_holds_nothing_back_and_loses_nothing_when_it_returns() -> None:
     steady_one = in_order([(number, 3) for number in range(200)])
     pause = [Sent(record(9, one.ts, None), one.ts) for one in steady_one if not 200 <= one.ts - T0 < 400]
     blocks = blocks_of([steady_one, pause], idle=False)

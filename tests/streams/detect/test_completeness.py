@@ -32,14 +32,14 @@ def completeness(judged: list[JudgedStep]) -> dict[int, float]:
     return {one.start // 60: one.completeness for one in judged}
 
 
-def test_a_source_that_lags_holds_a_step_back_and_one_that_says_idle_does_not() -> None:
+def test_a_lagging_source_holds_a_step_back_and_an_idle_one_does_not() -> None:
     detect = Detect(0, SOURCES, Settings())
     assert not detect.feed([block("requests/0", step, 50) for step in range(5)])
     assert completeness(detect.feed([block("requests/1", step, 50) for step in range(2)])) == {0: 1.0, 1: 1.0}
     assert completeness(detect.feed([idle("requests/1", 1, 120)])) == {2: 1.0, 3: 1.0, 4: 1.0}
 
 
-def test_a_step_without_a_record_where_many_are_usual_is_not_complete_and_those_after_it_are() -> None:
+def test_a_step_without_records_is_incomplete_where_many_are_usual_and_later_ones_are_complete() -> None:
     detect = Detect(0, SOURCES, Settings())
     judged = [
         one
@@ -49,7 +49,7 @@ def test_a_step_without_a_record_where_many_are_usual_is_not_complete_and_those_
     assert completeness(judged) == {step: float(step != 70) for step in range(80)}
 
 
-def test_one_source_without_a_record_is_no_gap_it_passed_the_step() -> None:
+def test_a_single_source_without_records_is_not_a_gap() -> None:
     detect = Detect(0, SOURCES, Settings())
     judged = [
         one

@@ -1,4 +1,4 @@
-"""Records that come after their step was judged: findings are withdrawn or amended, and history learns."""
+"""Late records: findings are withdrawn or amended, and baselines learn."""
 
 import functools
 from collections.abc import Iterable
@@ -60,7 +60,7 @@ def stream(late: float, *, delay: int = 40) -> Iterable[Block]:
                 sequence += 1
 
 
-def told(blocks: Iterable[Block], *, restart: int | None = None) -> list[Finding]:
+def findings_of(blocks: Iterable[Block], *, restart: int | None = None) -> list[Finding]:
     detect, found = Detect(0, ["one/0"], SETTINGS), list[Finding]()
     for number, one in enumerate(blocks):
         found += [finding for judged in detect.feed([one]) for finding in judged.findings]
@@ -78,16 +78,16 @@ def of_route(findings: Iterable[Finding]) -> list[Finding]:
     ]
 
 
-def test_a_fall_stays_one_when_nothing_comes_late() -> None:
-    states = [one.state for one in of_route(told(stream(0.0)))]
+def test_a_fall_is_kept_when_no_record_is_late() -> None:
+    states = [one.state for one in of_route(findings_of(stream(0.0)))]
     assert states[0] == "open"
     assert states[-1] == "end"
     assert "withdrawn" not in states
 
 
 @pytest.mark.parametrize("delay", [10, 40], ids=["while it is open", "after it was over"])
-def test_a_fall_that_late_records_fill_up_is_withdrawn(delay: int) -> None:
-    findings = of_route(told(stream(1.0, delay=delay if delay > LASTS else LASTS - 1)))
+def test_a_fall_that_late_records_fill_is_withdrawn(delay: int) -> None:
+    findings = of_route(findings_of(stream(1.0, delay=delay if delay > LASTS else LASTS - 1)))
     assert (findings[0].state, findings[0].verdict) == ("open", Verdict.DROP)
     assert findings[-1].state == "withdrawn"
     assert findings[-1].id == findings[0].id
@@ -97,14 +97,14 @@ def test_a_fall_that_late_records_fill_up_is_withdrawn(delay: int) -> None:
     assert min(with_them) > 8  # the chart shows what there really was
 
 
-def test_a_fall_that_late_records_fill_up_in_part_is_amended() -> None:
-    last = of_route(told(stream(0.5)))[-1]
+def test_a_fall_that_late_records_fill_in_part_is_amended() -> None:
+    last = of_route(findings_of(stream(0.5)))[-1]
     assert (last.state, last.verdict) == ("end", Verdict.DROP)
     assert last.observed == pytest.approx((LEFT + 0.5 * 570) / 60, rel=0.15)
     assert f"{100 * last.observed / last.expected:.0f} % of" in last.sentence
 
 
-def test_a_silence_that_late_records_fill_up_is_withdrawn() -> None:
+def test_an_absence_that_late_records_fill_is_withdrawn() -> None:
     def gone() -> Iterable[Block]:
         sequence = 0
         for at in range(FALL + 120):
@@ -121,14 +121,14 @@ def test_a_silence_that_late_records_fill_up_is_withdrawn() -> None:
                     yield block(sequence, missed, usual()[missed], at + 1)
                     sequence += 1
 
-    findings = [one for one in of_route(told(gone())) if named(one.about) == "route PUT /"]
+    findings = [one for one in of_route(findings_of(gone())) if named(one.about) == "route PUT /"]
     assert [(one.verdict, one.state) for one in findings] == [
         (Verdict.ABSENCE, "open"),
         (Verdict.ABSENCE, "withdrawn"),
     ]
 
 
-def test_what_is_older_than_hours_is_counted_and_changes_nothing() -> None:
+def test_records_that_are_hours_late_are_counted_and_change_nothing() -> None:
     detect = Detect(0, ["one/0"], SETTINGS)
     for at in range(500):
         detect.feed([block(at, at, 600.0, at + 1)])
@@ -136,7 +136,7 @@ def test_what_is_older_than_hours_is_counted_and_changes_nothing() -> None:
     assert (detect.late, judged.findings) == (50, [])
 
 
-def test_what_is_over_is_forgotten_when_nothing_late_can_change_it_any_more() -> None:
+def test_an_ended_finding_is_forgotten_once_no_late_record_can_change_it() -> None:
     detect = Detect(0, ["one/0"], SETTINGS)
     for one in stream(0.0):
         detect.feed([one])
@@ -147,10 +147,10 @@ def test_what_is_over_is_forgotten_when_nothing_late_can_change_it_any_more() ->
 
 
 @functools.cache
-def told_at_once() -> list[Finding]:
-    return told(stream(0.5))
+def at_once() -> list[Finding]:
+    return findings_of(stream(0.5))
 
 
 @pytest.mark.parametrize("restart", [FALL + 5, FALL + LASTS + 3, FALL + 50])
 def test_a_restart_anywhere_changes_nothing(restart: int) -> None:
-    assert told(stream(0.5), restart=restart) == told_at_once()
+    assert findings_of(stream(0.5), restart=restart) == at_once()

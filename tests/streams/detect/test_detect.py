@@ -1,4 +1,4 @@
-"""Detect: what is measured of a scope, and what its findings are divided by."""
+"""Detect: the measures of a scope, and the attribution of its findings."""
 
 from collections.abc import Iterable, Mapping
 
@@ -24,9 +24,9 @@ Sums = Mapping[Measure, float]
 
 
 def minute(number: int, of_path: Sums, of_call: Sums, ms: Mapping[int, float] | None = None) -> Block:
-    """Return what one function and its calls of one table came to in one minute.
+    """Return the block of one minute of one function and its calls to one table.
 
-    ``ms`` is how long each layer took in each of 200 requests.
+    ``ms`` is the duration of each layer in each of 200 requests.
     """
     sums = np.zeros((2, len(SUMMED)))
     for row, counted in enumerate((of_path, of_call)):
@@ -86,7 +86,7 @@ def test_an_excess_of_wcu_is_explained_by_writes_however_many_reads_there_are(
     assert opened.callers[0].more_calls == pytest.approx(more_calls, abs=0.05)
 
 
-def test_reads_and_writes_of_a_table_are_never_told_themselves() -> None:
+def test_reads_and_writes_of_a_table_are_never_reported_themselves() -> None:
     blocks = [minute(at, {Measure.REQUESTS: 600.0}, calls(600, 60, 150)) for at in range(2 * DAY)]
     blocks += [
         minute(at, {Measure.REQUESTS: 600.0}, calls(60, 600, 150)) for at in range(2 * DAY, 2 * DAY + 15)
@@ -98,7 +98,7 @@ def test_reads_and_writes_of_a_table_are_never_told_themselves() -> None:
     ("layer", "kind", "measure"),
     [(IN_CODE, "function", Measure.LATENCY_CODE), (IN_AUTH, "route", Measure.LATENCY_AUTH)],
 )
-def test_a_layer_that_turned_slow_is_told_of_what_it_belongs_to(
+def test_a_slow_layer_is_reported_for_the_scope_it_belongs_to(
     layer: int, kind: str, measure: Measure
 ) -> None:
     draw = np.random.default_rng(2)
@@ -117,7 +117,7 @@ def test_a_layer_that_turned_slow_is_told_of_what_it_belongs_to(
     assert " ms" in opened.sentence
 
 
-def test_the_consumption_of_a_table_is_handed_on_once_an_hour_also_across_a_restart() -> None:
+def test_the_consumption_of_a_table_is_emitted_hourly_even_across_a_restart() -> None:
     settings = SETTINGS.model_copy(update={"limits": LimitsSettings(tables={"items": TableLimit(wcu=10.0)})})
     blocks = [minute(at, {Measure.REQUESTS: 60.0}, calls(60, 60, 120 + at % 60)) for at in range(130)]
     detect, judged = Detect(0, ["one/0"], settings), []
@@ -139,7 +139,7 @@ def selling(number: int, sales: float) -> Block:
     return block
 
 
-def test_a_business_value_that_breaks_down_is_told_of_its_service_and_account_by_its_key() -> None:
+def test_a_drop_of_a_business_value_is_reported_for_its_service_and_its_account() -> None:
     draw = np.random.default_rng(3)
     blocks = [selling(at, round(100 * draw.lognormal(7, 0.05)) / 100) for at in range(2 * DAY)]
     blocks += [selling(at, 40.0) for at in range(2 * DAY, 2 * DAY + 15)]
@@ -148,9 +148,9 @@ def test_a_business_value_that_breaks_down_is_told_of_its_service_and_account_by
         judged += detect.feed(blocks[:at])  # what was taken in before is ignored
         parts, detect = detect.snapshot(), Detect(0, ["one/0"], SETTINGS)
         detect.restore(parts)
-    told = [finding for one in judged for finding in one.findings]
-    assert told == found(blocks)
-    opened = [one for one in told if one.state == "open" and one.verdict is Verdict.DROP]
+    findings = [finding for one in judged for finding in one.findings]
+    assert findings == found(blocks)
+    opened = [one for one in findings if one.state == "open" and one.verdict is Verdict.DROP]
     assert {(one.about.kind, str(one.measure)) for one in opened} == {
         ("service", "value:sales"),
         ("account", "value:sales"),

@@ -4,19 +4,19 @@ from hypothesis import strategies as st
 from streams.detect.gather import Gather, JudgedStep
 
 
-def told(shard: int, start: int) -> JudgedStep:
+def judged(shard: int, start: int) -> JudgedStep:
     return JudgedStep(shard, start, start + 60, [])
 
 
-def test_a_step_is_given_when_every_shard_has_told_it() -> None:
+def test_a_step_is_complete_once_every_shard_has_judged_it() -> None:
     gather = Gather(2)
-    assert list(gather.feed([told(0, 0), told(0, 60)])) == []
-    assert [watermark for watermark, *_ in gather.feed([told(1, 0), told(1, 60)])] == [60, 120]
+    assert list(gather.feed([judged(0, 0), judged(0, 60)])) == []
+    assert [watermark for watermark, *_ in gather.feed([judged(1, 0), judged(1, 60)])] == [60, 120]
 
 
-def test_what_is_told_again_is_ignored() -> None:
+def test_a_repeated_step_is_ignored() -> None:
     gather = Gather(1)
-    assert len(list(gather.feed([told(0, 0), told(0, 0), told(0, 60), told(0, 0)]))) == 2
+    assert len(list(gather.feed([judged(0, 0), judged(0, 0), judged(0, 60), judged(0, 0)]))) == 2
 
 
 @given(st.lists(st.integers(0, 2), max_size=40), st.integers(0, 40))
@@ -27,7 +27,7 @@ def test_any_order_between_shards_and_any_restart_give_the_same_steps(order: lis
     sent = []
     for shard in order:
         if counts[shard] < steps:
-            sent.append(told(shard, counts[shard] * 60))
+            sent.append(judged(shard, counts[shard] * 60))
             counts[shard] += 1
     gather = Gather(3)
     seen = [watermark for watermark, *_ in gather.feed(sent[:cut])]

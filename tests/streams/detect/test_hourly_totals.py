@@ -1,4 +1,4 @@
-"""What the digest ranks APIs by: totals of a day, the worst p95, and the same of last week."""
+"""What the digest ranks APIs by: totals of a day, the largest p95, and the same of last week."""
 
 import math
 
@@ -31,14 +31,14 @@ def step(at: int, requests: list[float], sales: float = 0.0) -> Step:
 
 
 def fed(hours: range, of: HourlyUse | None = None, *, known: bool = True) -> tuple[HourlyUse, list[Use]]:
-    """Give an hour in one step: hour h has h requests, a p95 of 100 + h ms and sales of 2 h."""
-    use, told = of or HourlyUse(HOUR), list[Use]()
+    """Feed one step per hour: hour h has h requests, a p95 of 100 + h ms and sales of 2 h."""
+    use, found = of or HourlyUse(HOUR), list[Use]()
     if of is None:
         use.add({0: ACCOUNT, 1: ROUTE}, {0: (ACCOUNT, SALES)})
     for hour in hours:
         p95 = np.array([math.nan, 100.0 + hour])
-        told = use.feed(step(START + hour * HOUR, [0.0, hour], 2.0 * hour), p95, known=known) or told
-    return use, told
+        found = use.feed(step(START + hour * HOUR, [0.0, hour], 2.0 * hour), p95, known=known) or found
+    return use, found
 
 
 def of(uses: list[Use], measure: Measure) -> Use:
@@ -52,7 +52,7 @@ def test_a_day_is_the_last_24_hours_and_last_week_is_unknown_at_first() -> None:
     assert of(uses, SALES) == Use(ACCOUNT, SALES, 2.0 * sum(range(6, 30)))
 
 
-def test_after_eight_days_it_stands_beside_the_same_24_hours_of_last_week() -> None:
+def test_after_eight_days_a_day_is_compared_with_the_same_24_hours_of_last_week() -> None:
     _, uses = fed(range(200))
     requests, latency = of(uses, Measure.REQUESTS), of(uses, Measure.LATENCY)
     assert (requests.day, requests.week_ago) == (sum(range(176, 200)), sum(range(8, 32)))
@@ -66,7 +66,7 @@ def test_hours_of_a_gap_make_last_week_unknown_instead_of_low() -> None:
     assert of(uses, Measure.REQUESTS).week_ago is None
 
 
-def test_it_tells_at_the_end_of_an_hour_and_only_then() -> None:
+def test_uses_are_returned_only_at_the_end_of_an_hour() -> None:
     use = HourlyUse(1800)
     use.add({0: ROUTE}, {})
     p95 = np.array([math.nan])
@@ -74,12 +74,12 @@ def test_it_tells_at_the_end_of_an_hour_and_only_then() -> None:
     assert [one.day for one in use.feed(step(START + 1800, [7.0]), p95, known=True)] == [12.0]
 
 
-def test_the_largest_of_each_kind_are_told_and_the_others_are_not() -> None:
+def test_the_largest_of_each_kind_are_returned_and_no_others() -> None:
     use = HourlyUse(HOUR)
     many = {row: scope("route", f"GET /{row}") for row in range(3 * TOP)}
     use.add(many | {3 * TOP: FUNCTION}, {})
-    told = use.feed(step(START, [*map(float, range(1, 3 * TOP + 1)), 0.5]), np.full(31, np.nan), known=True)
-    assert [one.day for one in told] == [*range(3 * TOP, 2 * TOP, -1), 0.5]
+    found = use.feed(step(START, [*map(float, range(1, 3 * TOP + 1)), 0.5]), np.full(31, np.nan), known=True)
+    assert [one.day for one in found] == [*range(3 * TOP, 2 * TOP, -1), 0.5]
 
 
 @given(st.integers(1, 230), st.integers(0, 60))
@@ -88,7 +88,7 @@ def test_a_restart_anywhere_changes_nothing_however_scopes_come(cut: int, late: 
     for restarts in (False, True):
         use = HourlyUse(HOUR)
         use.add({0: ACCOUNT}, {0: (ACCOUNT, SALES)})
-        told: list[list[Use]] = []
+        found: list[list[Use]] = []
         for hour in range(240):
             if hour == late:
                 use.add({1: ROUTE}, {})
@@ -99,12 +99,12 @@ def test_a_restart_anywhere_changes_nothing_however_scopes_come(cut: int, late: 
                 use.restore(parts)
             requests = [0.0, float(hour)] if hour >= late else [0.0]
             p95 = np.array([math.nan, 100.0 + hour % 7][: len(requests)])
-            told.append(use.feed(step(START + hour * HOUR, requests, hour), p95, known=True))
-        uses.append(told)
+            found.append(use.feed(step(START + hour * HOUR, requests, hour), p95, known=True))
+        uses.append(found)
     assert uses[0] == uses[1]
 
 
-def test_a_day_that_is_over_is_written_alike_from_then_on() -> None:
+def test_the_part_of_a_past_day_does_not_change() -> None:
     use, _ = fed(range(60))
     before = use.snapshot()
     fed(range(60, 70), use)

@@ -28,13 +28,13 @@ def first_passed(outcomes: Sequence[bool], limit: DeadLetterLimit, cuts: Sequenc
     """Feed good (False) and bad (True) records in runs; return the place of the record that passes."""
     for start, end in pairwise([0, *sorted(cuts), len(outcomes)]):
         bad = [rejected(at) for at, is_bad in enumerate(outcomes[start:end]) if is_bad]
-        if passed := limit.take(end - start, bad):
+        if passed := limit.feed(end - start, bad):
             return start + passed.rejected.index
     return None
 
 
 @pytest.mark.parametrize(("bad", "at"), [(50, None), (51, 52)])
-def test_fifty_bad_records_in_a_row_pass_and_the_next_one_does_not(bad: int, at: int | None) -> None:
+def test_fifty_bad_records_in_a_row_are_allowed_and_the_next_one_is_not(bad: int, at: int | None) -> None:
     outcomes = [False, False, *[True] * bad, False]
     assert first_passed(outcomes, DeadLetterLimit(DeadLetterSettings())) == at
 
@@ -52,8 +52,8 @@ def test_what_was_bad_a_thousand_records_ago_no_longer_counts() -> None:
 
 def test_a_good_record_never_stops_anything() -> None:
     limit = DeadLetterLimit(DeadLetterSettings(in_a_row=1))
-    assert limit.take(3, [rejected(0), rejected(1), rejected(2)]) is not None
-    assert limit.take(1000, []) is None
+    assert limit.feed(3, [rejected(0), rejected(1), rejected(2)]) is not None
+    assert limit.feed(1000, []) is None
 
 
 @tries(deadline=None, max_examples=60)
@@ -74,7 +74,7 @@ def test_it_stops_at_the_same_record_whatever_the_runs_and_restarts(
         again.restore(limit.snapshot())
         limit = again
         bad = [rejected(at) for at, is_bad in enumerate(outcomes[start:end]) if is_bad]
-        if passed := limit.take(end - start, bad):
+        if passed := limit.feed(end - start, bad):
             found = start + passed.rejected.index
             break
     assert found == whole
@@ -82,25 +82,25 @@ def test_it_stops_at_the_same_record_whatever_the_runs_and_restarts(
 
 def test_a_record_that_turns_out_bad_later_counts_at_its_place() -> None:
     limit = DeadLetterLimit(DeadLetterSettings(in_a_row=3))
-    assert limit.take(4, [rejected(0), rejected(1), rejected(3)]) is None
-    passed = limit.take(1, [rejected(-2)])  # the third one: all four were bad
+    assert limit.feed(4, [rejected(0), rejected(1), rejected(3)]) is None
+    passed = limit.feed(1, [rejected(-2)])  # the third one: all four were bad
     assert passed == LimitExceeded(rejected(-2), "4 bad records in a row")
 
 
-def test_a_limit_that_was_lowered_looks_at_what_comes_not_at_what_was_let_pass() -> None:
+def test_a_lowered_limit_applies_only_to_new_records() -> None:
     before = DeadLetterLimit(DeadLetterSettings(in_a_row=20))
-    assert before.take(110, [rejected(index) for index in range(10)]) is None
+    assert before.feed(110, [rejected(index) for index in range(10)]) is None
     lowered = DeadLetterLimit(DeadLetterSettings(in_a_row=5))
     lowered.restore(before.snapshot())
-    assert lowered.take(1, [rejected(0)]) is None
+    assert lowered.feed(1, [rejected(0)]) is None
 
 
-def test_asking_takes_nothing_in() -> None:
+def test_would_exceed_counts_nothing() -> None:
     limit = DeadLetterLimit(DeadLetterSettings(in_a_row=3))
     bad = [rejected(index) for index in range(3)]
     assert limit.would_exceed(3, bad) is None
     assert limit.would_exceed(3, bad) is None
-    assert limit.take(3, bad) is None
+    assert limit.feed(3, bad) is None
     assert limit.would_exceed(1, [rejected(0)]) is not None
 
 
@@ -139,7 +139,7 @@ def test_a_restart_ends_at_the_same_offset_as_the_first_time() -> None:
             again.feed(chunk([b"nope"] * 4, 106))
 
 
-def test_a_setting_lets_them_pass_and_the_limit_begins_anew_after_it() -> None:
+def test_a_setting_disables_the_limit_which_restarts_when_it_is_enabled_again() -> None:
     strict = Settings(dead_letters=DeadLetterSettings(in_a_row=5))
     lenient = Settings(dead_letters=DeadLetterSettings(in_a_row=5, stop=False))
     passing = stage(lenient)
@@ -149,7 +149,7 @@ def test_a_setting_lets_them_pass_and_the_limit_begins_anew_after_it() -> None:
     assert len(list(again.feed(chunk([b"nope"] * 5, 130)))) == 5
 
 
-def test_wild_clocks_count_as_they_are_found_out() -> None:
+def test_records_with_wrong_clocks_count_once_they_are_detected() -> None:
     settings = Settings(dead_letters=DeadLetterSettings(share=0.002))
     values = [GOOD % 1_760_000_000] * 2
     for number in range(60):
@@ -164,7 +164,7 @@ def test_wild_clocks_count_as_they_are_found_out() -> None:
         feed()
 
 
-def test_replay_reads_on_and_says_where_the_daemon_would_have_stopped(
+def test_replay_reads_on_and_reports_where_the_daemon_would_have_stopped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "events.ndjson"

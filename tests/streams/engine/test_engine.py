@@ -1,4 +1,4 @@
-"""Laws of the whole path: what comes out depends on the records alone."""
+"""Laws of the whole path: the findings depend only on the records."""
 
 from pathlib import Path
 
@@ -33,23 +33,23 @@ def records() -> list[bytes]:
 def findings(
     records: list[bytes], *, chunk: int, shards: int = 1, restart: int | None = None
 ) -> list[Finding]:
-    """Return everything that is told when the records are fed so."""
+    """Return all findings of the records, fed in chunks of this size."""
     engine = Engine(SETTINGS, ["law/0"], shards)
-    told: list[Finding] = []
+    found: list[Finding] = []
     for first in range(0, len(records), chunk):
-        told += engine.feed("law/0", records[first : first + chunk]).findings
+        found += engine.feed("law/0", records[first : first + chunk]).findings
         if restart is not None and first // chunk == restart:
             parts = engine.snapshot()
             engine = Engine(SETTINGS, ["law/0"], shards)
             engine.restore(parts)
-    return told + engine.finish("law/0").findings
+    return found + engine.finish("law/0").findings
 
 
 @pytest.fixture(scope="module")
 def whole(records: list[bytes]) -> list[Finding]:
-    told = findings(records, chunk=100_000)
-    assert any(finding.verdict is Verdict.SPIKE for finding in told)
-    return told
+    found = findings(records, chunk=100_000)
+    assert any(finding.verdict is Verdict.SPIKE for finding in found)
+    return found
 
 
 def test_the_number_of_shards_changes_no_finding(records: list[bytes], whole: list[Finding]) -> None:

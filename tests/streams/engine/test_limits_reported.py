@@ -1,4 +1,4 @@
-"""Limits, from the records to the incident: in the digest while there is time, a page when they are near."""
+"""Limits, from records to incidents: in the digest while they are far, a page when they are near."""
 
 import functools
 from typing import Any
@@ -38,8 +38,8 @@ def records(days: int, *, rises: bool) -> list[bytes]:
     return [line for _, some in simulation.lines() for line in some]
 
 
-class Told:
-    """What comes of the shop with this limit of its table."""
+class ShopRun:
+    """The output for the shop with this limit of its table."""
 
     def __init__(
         self, wcu: float, *, days: int, rises: bool = False, step: int = 600, restart: float | None = None
@@ -72,33 +72,33 @@ class Told:
         return [notice for notice in self.notices if notice.action is Action.OPEN]
 
 
-def test_a_table_that_is_near_its_limit_pages_once_with_who_uses_it() -> None:
-    told = Told(wcu=0.95 * PEAK, days=1, step=60)
-    [page] = told.pages
+def test_a_table_near_its_limit_pages_once_and_names_its_callers() -> None:
+    run = ShopRun(wcu=0.95 * PEAK, days=1, step=60)
+    [page] = run.pages
     assert (page.incident.verdict, page.incident.primary.about.label) == (Verdict.LIMIT, "ledger")
     assert page.incident.primary.callers[0].scope.name == "buy"
     assert 4 * HOUR < page.at - START < 20 * HOUR  # on the first day, toward its peak
     assert "of the limit of 0.57/s" in page.incident.primary.sentence
 
 
-def test_a_limit_that_was_near_tells_the_most_it_came_to() -> None:
-    told = Told(wcu=1.02 * PEAK, days=2)
-    [limit] = told.limits  # paged when it came near, hours before the top of the day
-    [page] = told.pages
+def test_a_limit_that_was_near_reports_the_peak() -> None:
+    run = ShopRun(wcu=1.02 * PEAK, days=2)
+    [limit] = run.limits  # paged when it came near, hours before the top of the day
+    [page] = run.pages
     assert limit.primary.observed > page.incident.primary.observed
     assert limit.primary.observed > 0.95 * PEAK
     assert " were at " in limit.primary.sentence
 
 
-def test_a_table_far_from_its_limit_is_not_told() -> None:
-    told = Told(wcu=3 * PEAK, days=4)
-    assert (told.pages, told.limits) == ([], [])
+def test_a_table_far_from_its_limit_is_not_reported() -> None:
+    run = ShopRun(wcu=3 * PEAK, days=4)
+    assert (run.pages, run.limits) == ([], [])
 
 
-def test_a_limit_that_growth_meets_is_in_the_digest_and_wakes_nobody() -> None:
-    told = Told(wcu=3.5 * PEAK, days=11, rises=True)  # eleven days of 6 % are 1.8 times
-    [limit] = told.limits
-    assert (limit.sent, told.pages) == ("digest", [])
+def test_a_limit_that_growth_will_reach_is_in_the_digest_and_does_not_page() -> None:
+    run = ShopRun(wcu=3.5 * PEAK, days=11, rises=True)  # eleven days of 6 % are 1.8 times
+    [limit] = run.limits
+    assert (limit.sent, run.pages) == ("digest", [])
     assert limit.primary.growth is not None
     assert limit.primary.growth.days_to_limit is not None
     assert 3 < limit.primary.growth.days_to_limit < 14
@@ -106,13 +106,13 @@ def test_a_limit_that_growth_meets_is_in_the_digest_and_wakes_nobody() -> None:
 
 
 def test_a_growth_whose_limit_is_far_stays_growth() -> None:
-    told = Told(wcu=50 * PEAK, days=11, rises=True)
-    assert not told.limits
-    assert Verdict.GROWTH in {one.verdict for one in told.known.known()}
+    run = ShopRun(wcu=50 * PEAK, days=11, rises=True)
+    assert not run.limits
+    assert Verdict.GROWTH in {one.verdict for one in run.known.known()}
 
 
 def test_a_restart_changes_nothing() -> None:
-    whole = Told(wcu=1.5 * PEAK, days=11, rises=True)
-    again = Told(wcu=1.5 * PEAK, days=11, restart=0.8, rises=True)
+    whole = ShopRun(wcu=1.5 * PEAK, days=11, rises=True)
+    again = ShopRun(wcu=1.5 * PEAK, days=11, restart=0.8, rises=True)
     assert whole.known.known() == again.known.known()
     assert any(one.sent == "page" for one in whole.limits)

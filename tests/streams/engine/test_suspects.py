@@ -1,4 +1,4 @@
-"""Suspects: whoever carries clearly more of it than usual, and nobody where all are hit alike."""
+"""Suspects: clients and tenants with clearly more than their usual share, none if all are affected alike."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ ALIKE = (
     {"at": DAY + HOUR, "for": "20m", "kind": "spike", "service": "shop", "times": 8},
     {"at": DAY + 2 * HOUR, "for": "20m", "kind": "outage", "service": "shop", "share": 0.5},
     {"at": DAY + 3 * HOUR, "for": "20m", "kind": "hot_key", "table": "items", "share": 0.4},
-    {"at": DAY + 4 * HOUR, "for": "30m", "kind": "silence", "service": "shop"},
+    {"at": DAY + 4 * HOUR, "for": "30m", "kind": "absence", "service": "shop"},
 )
 BAD = {
     "at": DAY + 6 * HOUR,
@@ -40,8 +40,8 @@ def iso(at: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def told() -> list[Finding]:
-    """Return every telling about some hours: what hits all, what one build does, what stays away."""
+def findings() -> list[Finding]:
+    """Return the findings of some hours: incidents of all clients, of one build, a failed planned rise."""
     given = load_scenario(BACKEND).model_dump(by_alias=True) | {
         "length": DAY + 9 * HOUR,
         "incidents": (*ALIKE, BAD),
@@ -53,43 +53,43 @@ def told() -> list[Finding]:
     settings = Settings(judge=JudgeSettings(young=12 * HOUR), calendar=CalendarSettings(planned=[sale]))
     engine = Engine(settings, ["one/0"])
     lines = Simulation(Scenario.model_validate(given)).lines()
-    told = [one for _, each in lines for one in engine.feed("one/0", each).findings]
-    return [*told, *engine.finish("one/0").findings]
+    findings = [one for _, each in lines for one in engine.feed("one/0", each).findings]
+    return [*findings, *engine.finish("one/0").findings]
 
 
-def at(told: list[Finding], first: float, last: float) -> list[Finding]:
-    return [one for one in told if first * HOUR <= one.start - START - DAY < last * HOUR]
+def at(findings: list[Finding], first: float, last: float) -> list[Finding]:
+    return [one for one in findings if first * HOUR <= one.start - START - DAY < last * HOUR]
 
 
 @pytest.mark.parametrize("hour", [1, 2, 3, 4])
-def test_what_hits_everybody_alike_names_nobody_at_no_time(told: list[Finding], hour: int) -> None:
-    struck = at(told, hour - 0.1, hour + 0.9)
+def test_an_incident_that_affects_all_alike_has_no_suspect(findings: list[Finding], hour: int) -> None:
+    struck = at(findings, hour - 0.1, hour + 0.9)
     assert {one.verdict for one in struck} & {Verdict.SPIKE, Verdict.DROP, Verdict.ABSENCE}
     assert [(one.about, one.measure, one.suspects) for one in struck if one.suspects] == []
 
 
-def test_the_build_that_hammers_is_named(told: list[Finding]) -> None:
+def test_the_build_that_hammers_a_table_is_the_suspect(findings: list[Finding]) -> None:
     [opened] = [
         one
-        for one in at(told, 5.9, 6.5)
+        for one in at(findings, 5.9, 6.5)
         if one.state == "open" and one.scope and one.scope.name == "items" and one.measure is Measure.WCU
     ]
     assert [(one.scope.label, one.share > 0.8) for one in opened.suspects] == [("ios 3.2.1", True)]
 
 
-def test_a_planned_rise_that_does_not_come_is_nobodys_fault(told: list[Finding]) -> None:
-    missing = at(told, 7.9, 9)
+def test_a_planned_rise_that_does_not_happen_has_no_suspect(findings: list[Finding]) -> None:
+    missing = at(findings, 7.9, 9)
     assert {one.verdict for one in missing} == {Verdict.DROP}
     assert not any(one.suspects for one in missing)
     assert {one.planned for one in missing} == {Plan(name="Sale", factor=4.0)}
     assert all("planned for “Sale”, 4 times the " in one.sentence for one in missing)
-    assert not any(one.planned for one in at(told, 0, 7.9))
+    assert not any(one.planned for one in at(findings, 0, 7.9))
 
 
-def test_each_share_is_made_of_two_parts_of_its_own_sign_and_counts_have_no_price(
-    told: list[Finding],
+def test_each_share_is_the_sum_of_two_parts_of_its_sign_and_counts_have_no_cost_per_call(
+    findings: list[Finding],
 ) -> None:
-    shares = [(one.measure, share) for one in told for share in (*one.callers, *one.suspects)]
+    shares = [(one.measure, share) for one in findings for share in (*one.callers, *one.suspects)]
     assert len(shares) > 100
     for measure, share in shares:
         assert share.more_calls + share.more_per_call == pytest.approx(share.share, abs=1e-6)

@@ -1,4 +1,4 @@
-"""Silences and new exceptions, from the records to the incident: told once, where they are, in minutes."""
+"""Absences and new exceptions, from records to incidents: reported once, within minutes."""
 
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,8 @@ def records(of: Scenario) -> list[bytes]:
     return [line for _, lines in Simulation(of).lines() for line in lines]
 
 
-class Told:
-    """What came out of an engine that was fed all records."""
+class EngineRun:
+    """The output of an engine that was fed all records."""
 
     def __init__(self, lines: list[bytes], *, chunk: int = 100_000, restart: float | None = None) -> None:
         engine = Engine(SETTINGS, ["law/0"])
@@ -43,16 +43,16 @@ class Told:
         self.notices: list[Notice] = []
         at_restart = None if restart is None else int(restart * len(lines)) // chunk
         for number, first in enumerate(range(0, len(lines), chunk)):
-            told = engine.feed("law/0", lines[first : first + chunk])
-            self.findings += told.findings
-            self.notices += told.notices
+            emitted = engine.feed("law/0", lines[first : first + chunk])
+            self.findings += emitted.findings
+            self.notices += emitted.notices
             if number == at_restart:
                 parts = engine.snapshot()
                 engine = Engine(SETTINGS, ["law/0"])
                 engine.restore(parts)
-        told = engine.finish("law/0")
-        self.findings += told.findings
-        self.notices += told.notices
+        emitted = engine.finish("law/0")
+        self.findings += emitted.findings
+        self.notices += emitted.notices
         self.incidents: list[Incident] = engine.incidents.known()
 
     @property
@@ -70,10 +70,10 @@ class Told:
 
 @pytest.fixture(scope="module")
 def lines() -> list[bytes]:
-    """A function and its route fall silent; two hours later another function fails in a new way."""
+    """A function and its route have no traffic; two hours later another function fails in a new way."""
     return records(
         scenario(
-            {"at": DAY + HOUR, "for": "40m", "kind": "silence", "function": "inventory-put-item"},
+            {"at": DAY + HOUR, "for": "40m", "kind": "absence", "function": "inventory-put-item"},
             {
                 "at": DAY + 3 * HOUR,
                 "for": "30m",
@@ -87,35 +87,35 @@ def lines() -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def told(lines: list[bytes]) -> Told:
-    return Told(lines)
+def run(lines: list[bytes]) -> EngineRun:
+    return EngineRun(lines)
 
 
-def test_each_is_paged_once_under_its_own_verdict(told: Told) -> None:
-    verdicts = [(page.incident.primary.about.label, page.incident.verdict) for page in told.pages]
+def test_each_is_paged_once_under_its_own_verdict(run: EngineRun) -> None:
+    verdicts = [(page.incident.primary.about.label, page.incident.verdict) for page in run.pages]
     assert verdicts == [("inventory-put-item", Verdict.ABSENCE), ("shop-buy", Verdict.FATAL)]
 
 
-def test_a_silence_is_told_within_minutes_with_all_that_is_silent(told: Told) -> None:
-    silence = told.pages[0].incident
+def test_an_absence_is_reported_within_minutes_with_all_absent_scopes(run: EngineRun) -> None:
+    absence = run.pages[0].incident
     began = START + DAY + HOUR
-    assert silence.alerted is not None
-    assert began <= silence.alerted <= began + 10 * 60
-    known = next(one for one in told.incidents if one.id == silence.id)
+    assert absence.alerted is not None
+    assert began <= absence.alerted <= began + 10 * 60
+    known = next(one for one in run.incidents if one.id == absence.id)
     assert "POST /items/{id}" in {member.about.label for member in known.members}
-    assert silence.primary.sentence.startswith("Function inventory-put-item has had no requests for ")
-    assert " were expected in that time, based on the same time yesterday." in silence.primary.sentence
+    assert absence.primary.sentence.startswith("Function inventory-put-item has had no requests for ")
+    assert " were expected in that time, based on the same time yesterday." in absence.primary.sentence
 
 
-def test_a_silence_ends_when_traffic_is_back(told: Told) -> None:
-    known = next(one for one in told.incidents if one.verdict is Verdict.ABSENCE)
+def test_an_absence_ends_when_traffic_returns(run: EngineRun) -> None:
+    known = next(one for one in run.incidents if one.verdict is Verdict.ABSENCE)
     back = START + DAY + HOUR + 40 * 60
     assert known.end is not None
     assert back < known.end <= back + 15 * 60
 
 
-def test_a_new_exception_is_told_at_once_with_function_route_and_count(told: Told) -> None:
-    fatal = told.pages[1].incident.primary
+def test_a_new_exception_is_reported_at_once_with_function_route_and_count(run: EngineRun) -> None:
+    fatal = run.pages[1].incident.primary
     began = START + DAY + 3 * HOUR
     assert fatal.seen <= began + 3 * 60
     assert fatal.error_type == "KeyError: order <n>"
@@ -124,27 +124,27 @@ def test_a_new_exception_is_told_at_once_with_function_route_and_count(told: Tol
     assert "route POST /offers/{id}/buy" in fatal.sentence
 
 
-def test_an_exception_that_is_known_is_not_told_again() -> None:
+def test_a_known_exception_is_not_reported_again() -> None:
     fails = {"for": "10m", "kind": "fatal", "function": "shop-buy", "error_type": "Boom", "share": 0.02}
-    twice = Told(records(scenario({"at": "2h", **fails}, {"at": DAY + 2 * HOUR, **fails})))
+    twice = EngineRun(records(scenario({"at": "2h", **fails}, {"at": DAY + 2 * HOUR, **fails})))
     assert not [finding for finding in twice.findings if finding.verdict is Verdict.FATAL]
 
 
-def test_a_hole_in_the_whole_input_is_no_silence_of_any_scope() -> None:
-    gone = {"at": DAY + 12 * HOUR, "for": "10m", "kind": "silence"}
-    assert not Told(records(scenario(gone, hours=14))).pages
+def test_a_gap_in_the_whole_input_is_not_an_absence() -> None:
+    gone = {"at": DAY + 12 * HOUR, "for": "10m", "kind": "absence"}
+    assert not EngineRun(records(scenario(gone, hours=14))).pages
 
 
-def test_when_nothing_at_all_comes_for_long_the_account_is_told_once() -> None:
-    gone = {"at": DAY + 12 * HOUR, "for": "30m", "kind": "silence"}
-    [page] = Told(records(scenario(gone, hours=14))).pages
+def test_a_long_gap_in_the_whole_input_is_reported_once_for_the_account() -> None:
+    gone = {"at": DAY + 12 * HOUR, "for": "30m", "kind": "absence"}
+    [page] = EngineRun(records(scenario(gone, hours=14))).pages
     assert (page.incident.verdict, page.incident.primary.about.kind) == (Verdict.ABSENCE, "account")
     assert page.incident.members == []
     assert page.at <= START + DAY + 12 * HOUR + 15 * 60
 
 
-@pytest.mark.parametrize("restart", [0.947, 0.983], ids=["in the silence", "in the exceptions"])
-def test_a_restart_changes_nothing(lines: list[bytes], told: Told, restart: float) -> None:
-    again = Told(lines, chunk=200, restart=restart)
-    assert again.findings == told.findings
-    assert again.summary == told.summary
+@pytest.mark.parametrize("restart", [0.947, 0.983], ids=["in the absence", "in the exceptions"])
+def test_a_restart_changes_nothing(lines: list[bytes], run: EngineRun, restart: float) -> None:
+    again = EngineRun(lines, chunk=200, restart=restart)
+    assert again.findings == run.findings
+    assert again.summary == run.summary

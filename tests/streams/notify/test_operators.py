@@ -17,18 +17,18 @@ class Groups:
         return frozenset(self.groups[group])
 
 
-async def test_everybody_may_when_nobody_is_named() -> None:
+async def test_everyone_is_allowed_when_no_operators_are_configured() -> None:
     assert await Operators([], Groups().members).allowed("U1")
 
 
-async def test_users_and_members_of_groups_may_and_nobody_else() -> None:
+async def test_only_the_users_and_the_members_of_the_groups_are_allowed() -> None:
     groups = Groups(S1={"U2"}, S2={"U3"})
     operators = Operators(["U1", "S1", "S2"], groups.members, lambda: groups.now)
     assert [await operators.allowed(user) for user in ("U1", "U2", "U3", "U4")] == [True, True, True, False]
     assert groups.asked == 2, "one question a group"
 
 
-async def test_who_joins_a_group_may_after_minutes_and_who_left_may_not() -> None:
+async def test_changes_of_a_group_take_effect_after_minutes() -> None:
     groups = Groups(S1={"U2"})
     operators = Operators(["S1"], groups.members, lambda: groups.now)
     assert await operators.allowed("U2")
@@ -39,7 +39,7 @@ async def test_who_joins_a_group_may_after_minutes_and_who_left_may_not() -> Non
     assert await operators.allowed("U5")
 
 
-async def test_while_slack_gives_no_list_the_last_one_holds_for_an_hour_and_then_nobody() -> None:
+async def test_the_last_list_of_members_is_used_for_an_hour_when_slack_returns_none() -> None:
     groups = Groups(S1={"U2"})
     operators = Operators(["S1"], groups.members, lambda: groups.now)
     assert await operators.allowed("U2")
@@ -50,7 +50,7 @@ async def test_while_slack_gives_no_list_the_last_one_holds_for_an_hour_and_then
     assert not await Operators(["S1"], groups.members).allowed("U2"), "nobody when there never was a list"
 
 
-async def test_members_come_from_slack_and_answers_go_nowhere_else() -> None:
+async def test_members_are_read_from_slack_and_answers_go_only_there() -> None:
     async with SlackApp(groups={"S1": ["U2"]}) as slack, SlackApi(TOKEN, slack.base_url) as calls:
         assert await calls.members("S1") == {"U2"}
         url = slack.response_url()

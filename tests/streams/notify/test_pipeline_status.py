@@ -41,7 +41,7 @@ def test_a_held_incident_is_logged_once_with_its_reason_and_counted() -> None:
     assert b'uneri_notices_held_total{stage="silences"} 1.0' in generate_latest(metrics.registry)
 
 
-def test_many_are_twenty_lines_and_a_count() -> None:
+def test_many_held_incidents_are_twenty_lines_and_a_count() -> None:
     _, watch, metrics = _watched(500)
     with capture_logs() as logs:
         watch.record()
@@ -53,7 +53,7 @@ def test_many_are_twenty_lines_and_a_count() -> None:
     assert (len(shown), shown[-1]) == (21, "and 480 more")
 
 
-def test_the_status_shows_who_is_held_why_and_by_which_silence() -> None:
+def test_the_status_shows_which_incidents_are_held_why_and_by_which_silence() -> None:
     _, watch, _ = _watched(1)
     status = watch.status()
     assert status["held_now"] == {"silences": 1}
@@ -65,7 +65,7 @@ def test_the_status_shows_who_is_held_why_and_by_which_silence() -> None:
     assert "i0  silenced until 2025-10-09 12:00 UTC by the configuration: known  41 wcu/s where 8.2" in lines
 
 
-def test_the_status_of_a_daemon_that_held_nothing_reads_without_the_docs() -> None:
+def test_the_status_of_a_daemon_that_held_nothing_is_self_explanatory() -> None:
     _, watch, _ = _watched(0)
     assert status_lines(watch.status()) == [
         "held back now     nothing",
@@ -75,7 +75,7 @@ def test_the_status_of_a_daemon_that_held_nothing_reads_without_the_docs() -> No
     ]
 
 
-def test_what_ends_unseen_is_logged_too() -> None:
+def test_an_incident_that_resolves_while_held_is_logged() -> None:
     pipeline, watch, _ = _watched(1)
     watch.record()
     pipeline.feed([resolved(opened("i0", scope("table", "t0")), T0 + 900)], T0 + 900)

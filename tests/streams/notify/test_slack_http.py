@@ -65,7 +65,7 @@ async def door() -> AsyncIterator[Door]:
 BODY = urlencode({"payload": json.dumps({"type": "block_actions", "tag": "é"})}).encode()
 
 
-async def test_a_signed_press_and_a_signed_command_are_taken(door: Door) -> None:
+async def test_a_signed_press_and_a_signed_command_are_accepted(door: Door) -> None:
     assert await door.slack.signed("/slack/actions", BODY) == 200
     assert await door.slack.signed("/slack/commands", b"command=%2Funeri&text=open+%E7%8A%B6&x=") == 200
     assert door.recorder.received == [
@@ -86,7 +86,7 @@ async def test_a_signed_press_and_a_signed_command_are_taken(door: Door) -> None
         {"X-Slack-Signature": "v1=" + "0" * 64},
     ],
 )
-async def test_what_is_not_signed_well_is_refused_unread(door: Door, headers: dict[str, str]) -> None:
+async def test_a_request_without_valid_signature_is_refused(door: Door, headers: dict[str, str]) -> None:
     good = signature_of(BODY) if headers else {}
     assert await door.post(BODY, good | headers) == 401
     assert door.recorder.received == []
@@ -101,7 +101,7 @@ async def test_a_forged_an_old_and_a_future_signature_are_refused(door: Door) ->
     assert door.registry.get_sample_value("refused_total", {"reason": "signature"}) == 4
 
 
-async def test_a_replayed_signature_is_refused_for_as_long_as_it_would_be_good(door: Door) -> None:
+async def test_a_replayed_signature_is_refused_as_long_as_it_would_be_valid(door: Door) -> None:
     ahead = signature_of(BODY, time.time() + 299)
     for wait, status in ((0, 200), (1, 401), (300, 401), (595, 401), (700, 401)):
         door.ahead = wait
@@ -109,7 +109,7 @@ async def test_a_replayed_signature_is_refused_for_as_long_as_it_would_be_good(d
     assert len(door.recorder.received) == 1
 
 
-async def test_a_request_that_slack_repeats_is_answered_and_done_once(door: Door) -> None:
+async def test_a_request_that_slack_repeats_is_answered_and_handled_once(door: Door) -> None:
     headers = signature_of(BODY)
     assert await door.post(BODY, headers) == 200
     assert await door.post(BODY, headers | {"X-Slack-Retry-Num": "1"}) == 200
@@ -138,14 +138,14 @@ async def test_a_body_that_is_too_long_is_refused_before_it_is_read(door: Door, 
         (b"&".join(b"a%d=1" % n for n in range(200)), 400),
     ],
 )
-async def test_what_is_signed_and_not_understood_is_refused_without_a_traceback(
+async def test_a_signed_request_that_cannot_be_parsed_is_refused_without_a_traceback(
     door: Door, body: bytes, status: int
 ) -> None:
     assert await door.slack.signed("/slack/actions", body) == status
     assert door.recorder.received == []
 
 
-async def test_the_memory_of_signatures_is_bounded_and_full_means_closed(
+async def test_the_memory_of_signatures_is_bounded_and_fails_closed(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slack_signature, "MOST_REMEMBERED", 3)

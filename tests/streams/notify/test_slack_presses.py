@@ -118,7 +118,7 @@ async def test_a_press_shows_in_the_page_and_in_its_thread(
         assert there.slack.answers == [], "what shows in the message needs no answer"
 
 
-async def test_a_page_has_buttons_only_where_presses_are_heard(
+async def test_a_page_has_buttons_only_if_presses_can_be_received(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere: dict[str, Any] = {"app_token_env": "NO_APP_TOKEN", "signing_secret_env": "NO_SECRET"}
@@ -130,7 +130,7 @@ async def test_a_page_has_buttons_only_where_presses_are_heard(
 
 
 @pytest.mark.parametrize("over", WAYS)
-async def test_details_open_a_modal_and_a_pattern_asks_until_when(
+async def test_details_open_a_modal_and_a_pattern_asks_for_an_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str
 ) -> None:
     async with scene(tmp_path, monkeypatch) as there:
@@ -154,7 +154,7 @@ async def test_details_open_a_modal_and_a_pattern_asks_until_when(
 
 
 @pytest.mark.parametrize("over", WAYS)
-async def test_a_double_press_is_one_press_and_so_is_one_that_slack_sends_twice(
+async def test_a_double_click_and_a_press_that_slack_sends_twice_count_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str
 ) -> None:
     async with scene(tmp_path, monkeypatch) as there:
@@ -172,7 +172,7 @@ async def test_a_double_press_is_one_press_and_so_is_one_that_slack_sends_twice(
         assert there.slack.answers == []
 
 
-async def test_who_ends_a_snooze_can_snooze_again_at_once(
+async def test_after_ending_a_snooze_a_person_can_snooze_again_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with scene(tmp_path, monkeypatch) as there:
@@ -185,7 +185,9 @@ async def test_who_ends_a_snooze_can_snooze_again_at_once(
         await there.until(there.daemon.pipeline.silences)
 
 
-async def test_a_press_over_both_ways_at_once_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_press_over_both_transports_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with scene(tmp_path, monkeypatch) as there:
         press = there.slack.pressed(there.page, "acknowledge")
         await asyncio.gather(*(there.slack.send("interactive", press, over) for over in WAYS))
@@ -194,7 +196,7 @@ async def test_a_press_over_both_ways_at_once_is_one(tmp_path: Path, monkeypatch
         assert len(there.thread()) == 1
 
 
-async def test_an_unknown_incident_is_answered_to_whoever_pressed(
+async def test_a_press_on_an_unknown_incident_is_answered_to_the_person(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with scene(tmp_path, monkeypatch) as there:
@@ -209,7 +211,7 @@ async def test_an_unknown_incident_is_answered_to_whoever_pressed(
         assert (there.thread(), there.slack.views) == ([], [])
 
 
-async def test_only_operators_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_operators_can_give_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     groups, operators = {"S0CALL": ["U0KEN"]}, ["U0OWNER", "S0CALL"]
     async with scene(tmp_path, monkeypatch, groups=groups, operators=operators) as there:
         await there.slack.press(there.page, "acknowledge", user="U0MIKA")
@@ -244,7 +246,7 @@ async def test_a_question_that_slack_sends_twice_is_answered_once(
         assert "No active silences" in await there.answer()
 
 
-async def test_an_answer_goes_to_no_other_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_answers_go_only_to_slack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with scene(tmp_path, monkeypatch) as there, SlackApp() as elsewhere:
         form = there.slack.slashed("open") | {"response_url": elsewhere.response_url()}
         await there.slack.send("slash_commands", form)
@@ -301,9 +303,7 @@ async def test_an_answer_about_hundreds_of_incidents_keeps_slacks_limits(
             assert "301" in said or "more" in said
 
 
-async def test_presses_go_on_after_the_connection_broke(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_presses_work_after_a_reconnect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with scene(tmp_path, monkeypatch) as there:
         assert there.daemon.status()["heard_by"] == "Socket Mode, signed HTTP at /slack"
         await there.slack.disconnect("refresh_requested")
@@ -316,7 +316,7 @@ async def test_presses_go_on_after_the_connection_broke(
         await there.until(lambda: "Snoozed" in there.shown)
 
 
-async def test_what_people_said_is_a_labels_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_labels_given_by_buttons_become_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with scene(tmp_path, monkeypatch) as there:
         await there.slack.press(there.page, "expected")
         await there.until(there.thread)
@@ -331,7 +331,7 @@ async def test_what_people_said_is_a_labels_file(tmp_path: Path, monkeypatch: py
     assert "is it running?" in result.output
 
 
-async def test_a_command_that_cannot_be_kept_ends_the_daemon_as_a_notice_would(
+async def test_a_command_that_cannot_be_made_durable_ends_the_daemon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def full(_: Courier, __: Command) -> None:

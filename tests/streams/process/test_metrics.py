@@ -23,7 +23,7 @@ def registered() -> dict[str, tuple[str, ...]]:
     return found
 
 
-def test_every_metric_stands_on_the_page_with_its_labels_and_no_other_does() -> None:
+def test_the_page_lists_every_metric_with_its_labels_and_no_other() -> None:
     page = {name: tuple(re.findall(r"`(\w+)`", labels)) for name, labels in ROW.findall(PAGE)}
     assert page == registered()
 
@@ -35,11 +35,11 @@ def test_every_metric_of_a_rule_exists() -> None:
     assert len(used) > 8
 
 
-def test_labels_are_of_a_bounded_kind() -> None:
+def test_label_values_are_bounded() -> None:
     assert {label for labels in registered().values() for label in labels} <= BOUNDED
 
 
-def test_gauges_show_the_partitions_that_are_here_and_how_old_they_are() -> None:
+def test_gauges_show_only_the_partitions_of_this_process_and_their_age() -> None:
     metrics = Metrics()
     metrics.update(
         [StageReading("rollup", 0, lag=5, watermark=1000), StageReading("rollup", 1, lag=7)],

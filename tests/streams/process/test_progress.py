@@ -43,7 +43,7 @@ def test_a_plain_stream_gets_a_line_every_ten_seconds_with_the_time_left(clock: 
     ]
 
 
-def test_what_an_earlier_run_had_done_counts_neither_for_the_rate_nor_for_the_time_left(clock: Clock) -> None:
+def test_the_work_of_an_earlier_run_counts_neither_for_the_rate_nor_for_the_time_left(clock: Clock) -> None:
     out = io.StringIO()
     with Progress("replay", out, clock) as progress:
         for second in range(11):
@@ -52,7 +52,7 @@ def test_what_an_earlier_run_had_done_counts_neither_for_the_rate_nor_for_the_ti
     assert out.getvalue() == "replay: 91%, 9,000,500 records, 50/s, at 2025-10-09 08:53, 0:01:30 left\n"
 
 
-def test_the_rate_is_of_the_last_seconds_and_the_time_left_of_the_last_minute(clock: Clock) -> None:
+def test_the_rate_covers_the_last_seconds_and_the_time_left_the_last_minute(clock: Clock) -> None:
     out = io.StringIO()
     with Progress("replay", out, clock) as progress:
         for second in range(241):  # fast at first, then a tenth of it
@@ -63,7 +63,7 @@ def test_the_rate_is_of_the_last_seconds_and_the_time_left_of_the_last_minute(cl
     assert last == "replay: 66%, 132,000 records, 100/s, 0:11:20 left"
 
 
-def test_a_stall_shows_in_the_rate_and_no_time_is_foretold_from_it(clock: Clock) -> None:
+def test_a_stall_shows_in_the_rate_and_gives_no_time_left(clock: Clock) -> None:
     out = io.StringIO()
     with Progress("replay", out, clock) as progress:
         progress.show(0.5, 500, 0)

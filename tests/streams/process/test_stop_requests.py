@@ -82,7 +82,7 @@ def gone(pids: list[int], within: float = 20.0) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_search_that_is_asked_to_stop_says_so_and_ends_with_its_processes(
+def test_an_interrupted_search_reports_it_and_ends_with_its_workers(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     with searching(tmp_path) as (process, begun):
@@ -94,14 +94,14 @@ def test_a_search_that_is_asked_to_stop_says_so_and_ends_with_its_processes(
         assert gone(begun)
 
 
-def test_the_processes_of_a_search_that_is_killed_end_by_themselves(tmp_path: Path) -> None:
+def test_the_workers_of_a_killed_search_end_by_themselves(tmp_path: Path) -> None:
     with searching(tmp_path) as (process, begun):
         process.kill()
         process.wait()
         assert gone(begun)
 
 
-def test_what_is_half_written_goes_when_asked_to_stop(tmp_path: Path) -> None:
+def test_an_interrupt_removes_partial_files(tmp_path: Path) -> None:
     with pytest.raises(StopRequested), raising_on_stop(), atomic_file(tmp_path / "recording.zst") as part:  # noqa: PT012
         part.write_bytes(b"half")
         signal.raise_signal(signal.SIGTERM)

@@ -47,7 +47,7 @@ SETTINGS = Settings.model_validate(
 @pytest.fixture(scope="module")
 def lines() -> list[bytes]:
     incidents: list[dict[str, Any]] = [
-        {"at": DAY + HOUR, "for": "40m", "kind": "silence", "function": "inventory-put-item"},
+        {"at": DAY + HOUR, "for": "40m", "kind": "absence", "function": "inventory-put-item"},
         {
             "at": DAY + 3 * HOUR + 1200,
             "for": "55m",
