@@ -1,6 +1,6 @@
 """Decode: raw records of one source partition become columns; a bad record never affects its neighbours."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, Final
@@ -116,39 +116,25 @@ class Decoder:
         The events of good records in record order, and the bad records in order of their indices.
         """
         if self._scanner is None:
-            return self._in_pieces(records, PIECE, lambda piece: self._run(piece, last=False))
+            return self._decode_plain(records)
         found = Records.of(records)
-        parts: list[Columns] = []
-        rejected: list[Rejected] = []
+        parts: list[tuple[int, Columns, list[Rejected]]] = []
         at = 0
         while at < len(found) or not parts:
-            columns, bad = self._scan(self._scanner, found[at : at + self._rows])
-            parts.append(columns)
-            rejected += [replace(one, index=at + one.index) for one in bad] if at else bad
+            parts.append((at, *self._scan(self._scanner, found[at : at + self._rows])))
             at += self._rows
             # While names are new, the plain decoder reads most records: learn from a few of them.
             self._rows = FEW if self._left > FEW // 2 else min(2 * self._rows, ROWS)
-        if len(parts) == 1:
-            return parts[0], rejected
-        return joined(parts), sorted(rejected, key=lambda one: one.index)
+        return _in_one(parts)
 
-    @staticmethod
-    def _in_pieces(
-        records: Sequence[bytes], size: int, decode: Callable[[Any], tuple[Columns, list[Rejected]]]
-    ) -> tuple[Columns, list[Rejected]]:
-        if len(records) <= size:
-            return decode(records)
-        parts, rejected = [], []
-        for at in range(0, len(records), size):
-            columns, bad = decode(records[at : at + size])
-            parts.append(columns)
-            rejected += [replace(one, index=at + one.index) for one in bad]
-        return joined(parts), sorted(rejected, key=lambda one: one.index)
+    def _decode_plain(self, records: Sequence[bytes]) -> tuple[Columns, list[Rejected]]:
+        pieces = range(0, max(len(records), 1), PIECE)
+        return _in_one([(at, *self._run(records[at : at + PIECE], last=False)) for at in pieces])
 
     def _scan(self, scanner: "Scanner", records: Records) -> tuple[Columns, list[Rejected]]:
         """Decode up to ROWS records: by the scanner, except those that it leaves to the plain decoder."""
         if self._held or not len(records):
-            return self._in_pieces(list(records), PIECE, lambda piece: self._run(piece, last=False))
+            return self._decode_plain(list(records))
         read = scanner.scan(records)
         left = np.flatnonzero(~read)
         self._left = len(left)
@@ -164,7 +150,7 @@ class Decoder:
             stamps = stamps[read]
         newest = self._time.admit_all(stamps)
         if newest is None:  # a leap in time: decide record by record
-            return self._in_pieces(list(records), PIECE, lambda piece: self._run(piece, last=False))
+            return self._decode_plain(list(records))
         if plain is None:
             return scanner.columns(records, newest), []
         scanned = scanner.columns(records, np.zeros(len(records)))
@@ -353,6 +339,14 @@ class Decoder:
         self.paths.folded, self.calls.folded = meta.folded_paths, meta.folded_calls
         if self._scanner is not None:
             self._scanner.forget()
+
+
+def _in_one(parts: list[tuple[int, Columns, list[Rejected]]]) -> tuple[Columns, list[Rejected]]:
+    """Return what pieces of a run were decoded to, each with its place in the run, as one."""
+    if len(parts) == 1:
+        return parts[0][1:]
+    rejected = [replace(bad, index=at + bad.index) for at, _, several in parts for bad in several]
+    return joined([columns for _, columns, _ in parts]), sorted(rejected, key=lambda bad: bad.index)
 
 
 def _stamps(

@@ -20,64 +20,53 @@ _WORD: Final = ir.IntType(64)
 _WIDE: Final = ir.IntType(128)
 
 
+def _loading(kind: Any, extend: str = "") -> Any:
+    """Return a generator of code that loads a value of this type, extended to 64 bits if need be."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        value = builder.load(builder.inttoptr(arguments[0], kind.as_pointer()), align=1)
+        return getattr(builder, extend)(value, _WORD) if extend else value
+
+    return generate
+
+
 @_intrinsic
 def load8(_: Any, at: Any) -> Any:
     """Return the byte at an address."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        place = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
-        return builder.zext(builder.load(place), _WORD)
-
-    return types.int64(types.int64), generate
-
-
-@_intrinsic
-def load64(_: Any, at: Any) -> Any:
-    """Return the uint64 at an address, in the byte order of the machine."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.load(builder.inttoptr(arguments[0], _WORD.as_pointer()), align=1)
-
-    return types.uint64(types.int64), generate
-
-
-@_intrinsic
-def load_int(_: Any, at: Any) -> Any:
-    """Return the int64 at an address."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.load(builder.inttoptr(arguments[0], _WORD.as_pointer()), align=1)
-
-    return types.int64(types.int64), generate
-
-
-@_intrinsic
-def load_float(_: Any, at: Any) -> Any:
-    """Return the float64 at an address."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.load(builder.inttoptr(arguments[0], ir.DoubleType().as_pointer()))
-
-    return types.float64(types.int64), generate
+    return types.int64(types.int64), _loading(ir.IntType(8), "zext")
 
 
 @_intrinsic
 def load32(_: Any, at: Any) -> Any:
     """Return the int32 at an address."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        place = builder.inttoptr(arguments[0], ir.IntType(32).as_pointer())
-        return builder.sext(builder.load(place), _WORD)
-
-    return types.int64(types.int64), generate
+    return types.int64(types.int64), _loading(ir.IntType(32), "sext")
 
 
-def _storing(bits: int) -> Any:
-    """Return a generator of code that stores the lowest bits of an int64 at an address."""
+@_intrinsic
+def load64(_: Any, at: Any) -> Any:
+    """Return the uint64 at an address, in the byte order of the machine."""
+    return types.uint64(types.int64), _loading(_WORD)
+
+
+@_intrinsic
+def load_int(_: Any, at: Any) -> Any:
+    """Return the int64 at an address."""
+    return types.int64(types.int64), _loading(_WORD)
+
+
+@_intrinsic
+def load_float(_: Any, at: Any) -> Any:
+    """Return the float64 at an address."""
+    return types.float64(types.int64), _loading(ir.DoubleType())
+
+
+def _storing(kind: Any) -> Any:
+    """Return a generator of code that stores a value, the lowest bits of an int64, as this type."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        kind = ir.IntType(bits)
-        value = arguments[1] if bits == _WORD.width else builder.trunc(arguments[1], kind)
+        value = arguments[1]
+        if value.type != kind:
+            value = builder.trunc(value, kind)
         builder.store(value, builder.inttoptr(arguments[0], kind.as_pointer()))
         return context.get_dummy_value()
 
@@ -87,36 +76,31 @@ def _storing(bits: int) -> Any:
 @_intrinsic
 def store8(_: Any, at: Any, value: Any) -> Any:
     """Store the lowest 8 bits of an int64 at an address."""
-    return types.void(types.int64, types.int64), _storing(8)
+    return types.void(types.int64, types.int64), _storing(ir.IntType(8))
 
 
 @_intrinsic
 def store16(_: Any, at: Any, value: Any) -> Any:
     """Store the lowest 16 bits of an int64 at an address."""
-    return types.void(types.int64, types.int64), _storing(16)
+    return types.void(types.int64, types.int64), _storing(ir.IntType(16))
 
 
 @_intrinsic
 def store32(_: Any, at: Any, value: Any) -> Any:
     """Store the lowest 32 bits of an int64 at an address."""
-    return types.void(types.int64, types.int64), _storing(32)
+    return types.void(types.int64, types.int64), _storing(ir.IntType(32))
 
 
 @_intrinsic
 def store64(_: Any, at: Any, value: Any) -> Any:
     """Store an int64 at an address."""
-    return types.void(types.int64, types.int64), _storing(64)
+    return types.void(types.int64, types.int64), _storing(_WORD)
 
 
 @_intrinsic
 def store_float(_: Any, at: Any, value: Any) -> Any:
     """Store a float64 at an address."""
-
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        builder.store(arguments[1], builder.inttoptr(arguments[0], ir.DoubleType().as_pointer()))
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.float64), generate
+    return types.void(types.int64, types.float64), _storing(ir.DoubleType())
 
 
 @_intrinsic

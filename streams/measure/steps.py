@@ -60,17 +60,10 @@ class _Open:
     values: Sums = field(default_factory=no_values)
 
 
-@dataclass(slots=True)
-class _Source:
+class _Source(msgspec.Struct, array_like=True):
     sequence: int = -1  # of the newest block merged
     watermark: int | None = None
     idle: bool = False
-
-
-class _SourceState(msgspec.Struct, array_like=True):
-    sequence: int
-    watermark: int | None
-    idle: bool
 
 
 class _OpenState(msgspec.Struct, array_like=True):
@@ -80,7 +73,7 @@ class _OpenState(msgspec.Struct, array_like=True):
 
 
 class _Meta(msgspec.Struct, array_like=True):
-    sources: dict[str, _SourceState]
+    sources: dict[str, _Source]
     open: list[_OpenState]
     late_open: list[tuple[int, list[_OpenState]]]  # by the step that they are reported with
     closed: int | None
@@ -312,17 +305,13 @@ class Steps:
             (reported_with, _packed(steps, f"{_LATE}{reported_with}/", arrays))
             for reported_with, steps in sorted(self._late.items())
         ]
-        sources = {
-            name: _SourceState(source.sequence, source.watermark, source.idle)
-            for name, source in self._sources.items()
-        }
         shard = (self._fan_out.shard, self._fan_out.shards) if self._fan_out else None
         turns = list[int]()
         if self._fan_out and self._value_rows:
             arrays["order"], turns = self._fan_out.order()
             arrays["values"] = np.array(self._value_rows.order, np.int64)
         values = list(self._value_names)
-        meta = _Meta(sources, opened, late, self._closed, self.late, shard, values, turns)
+        meta = _Meta(self._sources, opened, late, self._closed, self.late, shard, values, turns)
         return {"steps": pack("steps", self.VERSION, meta, arrays), **self._names.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
@@ -336,8 +325,7 @@ class Steps:
         if self._fan_out is not None and self._value_rows is not None:
             self._fan_out.restore(self._names.known, arrays["order"], meta.turns)
             self._value_rows.add(meta.values, arrays["values"])
-        for name, source in meta.sources.items():
-            self._sources[name] = _Source(source.sequence, source.watermark, source.idle)
+        self._sources |= meta.sources
         self._closed, self.late = meta.closed, meta.late
         self._open = _unpacked(meta.open, "", arrays)
         self._late = {

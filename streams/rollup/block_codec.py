@@ -1,5 +1,8 @@
 """Encodes a block: versioned and checksummed; equal blocks give equal bytes."""
 
+from operator import attrgetter
+from typing import Final
+
 import msgspec
 import numpy as np
 
@@ -31,24 +34,12 @@ class _Meta(msgspec.Struct, array_like=True):
     values: list[Value]
 
 
+_FIELDS: Final = attrgetter(*_Meta.__struct_fields__)
+
+
 def encode_block(block: Block) -> bytes:
     """Return the block as bytes."""
-    meta = _Meta(
-        block.source,
-        block.shard,
-        block.shards,
-        block.sequence,
-        block.bucket,
-        block.width,
-        block.watermark,
-        block.records,
-        block.idle,
-        block.late,
-        block.paths,
-        block.calls,
-        block.tags,
-        block.values,
-    )
+    meta = _Meta(*_FIELDS(block))
     arrays = {
         **narrowed_columns("sums", block.sums),
         "amounts": block.amounts,
@@ -68,22 +59,9 @@ def decode_block(body: bytes) -> Block:
     """
     meta, arrays = unpack(body, KIND, VERSION, _Meta)
     return Block(
-        meta.source,
-        meta.shard,
-        meta.shards,
-        meta.sequence,
-        meta.bucket,
-        meta.width,
-        meta.watermark,
-        meta.records,
-        meta.idle,
-        meta.late,
-        meta.paths,
-        meta.calls,
-        columns_of("sums", arrays, len(meta.paths) + len(meta.calls), len(SUMMED)),
-        meta.values,
-        arrays["amounts"],
-        arrays["cells"].astype(np.int64),
-        arrays["counts"].astype(np.float64),
-        meta.tags,
+        **msgspec.structs.asdict(meta),
+        sums=columns_of("sums", arrays, len(meta.paths) + len(meta.calls), len(SUMMED)),
+        amounts=arrays["amounts"],
+        cells=arrays["cells"].astype(np.int64),
+        counts=arrays["counts"].astype(np.float64),
     )

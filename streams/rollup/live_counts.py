@@ -92,8 +92,6 @@ class LiveSums:
         order = np.argsort(ids)
         return ids[order], self._sums[order]
 
-    listed = merged
-
 
 class LiveHistograms:
     """Counts by cell (``streams.decode.cells``)."""
@@ -139,8 +137,6 @@ class LiveHistograms:
             return both >> _COUNT_BITS, (both & (1 << _COUNT_BITS) - 1).astype(np.float64)
         order = np.argsort(cells)
         return cells[order], counts[order]
-
-    listed = merged
 
 
 def live_summary() -> Summary:

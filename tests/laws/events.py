@@ -1,16 +1,17 @@
-"""Records of small worlds, as unkind as senders are: what the laws of the stream are tested on.
+"""Generated records of small worlds, as unkind as those of real senders, for the laws of the stream.
 
 A record is a pure function of its seed and its time: hypothesis draws seeds and moves of time, so that a
 failing stream shrinks record by record and to plainly written ones (seeds below ``PLAIN``), and drawing
 costs little. Import
 
 - ``records``: bytes of one good event in any form that JSON allows;
-- ``malformed``: bytes that mostly are no event: cut off, with flipped bits, of wrong types, or absurd;
+- ``malformed``: bytes that are mostly not an event: cut off, with flipped bits, of wrong types, or absurd;
 - ``anything``: either;
 - ``streams``: lists of ``Sent``, out of order, late, repeated, with gaps, wild clocks and malformed ones.
 """
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from random import Random
@@ -48,18 +49,18 @@ AMOUNTS: Final = (*SMALL, *LARGE, -0.0, -3, -41.2, 1e9, -1e9, 1e15, -1e300, 5e-3
 _ABSENT: Final = object()
 
 steady = settings(derandomize=True, deadline=None)
-"""The same examples in every run: a law that fails fails for everybody."""
+"""The same examples in every run, so that a failure can be reproduced."""
 
 
 class Sent(NamedTuple):
-    """A record and, where it has one, its time stamp in epoch seconds."""
+    """A record and its time stamp in epoch seconds, NaN where it has none."""
 
     body: bytes
-    ts: float | None
+    ts: float
 
 
 def record(seed: int, ts: float, id: str | object | None = _ABSENT) -> bytes:  # noqa: A002 - the field's name
-    """Return the record of this seed at this time; its id is the seed's too unless one is given."""
+    """Return the record of this seed at this time; the seed also determines its id unless one is given."""
     random = Random(seed)  # noqa: S311 - a test's worlds, not secrets
     fields = fields_of(random, ts, plain=seed < PLAIN)
     if id is not _ABSENT:
@@ -153,7 +154,21 @@ def spoilt(seed: int, ts: float = T0) -> bytes:  # noqa: PLR0911 - one a way to 
     if way == 5:
         return random.randbytes(random.randrange(60))
     fields = fields_of(random, ts, plain=False)
-    wrong = (True, [], {}, "x", 7, -1, 0.5, 1e12, 1e300, [None], {"total": "1"}, {"name": 3}, [{"rcu": 1}])
+    wrong: tuple[object, ...] = (
+        True,
+        [],
+        {},
+        "x",
+        7,
+        -1,
+        0.5,
+        1e12,
+        1e300,
+        [None],
+        {"total": "1"},
+        {"name": 3},
+        [{"rcu": 1}],
+    )
     odd = map(
         Literal, (*ODD_NUMBERS, "NaN", "Infinity", "-", "+1", "01", "1.", ".5", "1e", "1e400", "-1e999")
     )
@@ -171,7 +186,7 @@ anything = st.one_of(records, records, malformed)
 MOVES: Final = (0, 0, 0.25, 0.5, 1, 3, 9, 12, -0.25, -4, -15, -28, -31, -90, -250, 35, 200)
 """Mostly forward, sometimes back inside the lateness, sometimes far back, sometimes a gap."""
 WILD: Final = (301, 400, 7200, 32_400, 90_000, 86400 * 400, -4000, -86400 * 30)
-"""How far a wrong clock is off, or how long nothing came."""
+"""How far a wrong clock is off, or how long nothing arrived."""
 
 
 @st.composite
@@ -184,7 +199,7 @@ def streams(
     repeats: bool = True,
     bad: bool = True,
 ) -> list[Sent]:
-    """Draw the records of one source partition in the order in which they come.
+    """Draw the records of one source partition in the order of their arrival.
 
     Parameters
     ----------
@@ -195,7 +210,7 @@ def streams(
     wild
         Rare moves: a sender's clock that is off, sometimes a leap of time itself.
     repeats
-        Records come again, with or without ids.
+        Records are repeated, with or without ids.
     bad
         Malformed records are among them.
     """
@@ -210,7 +225,7 @@ def streams(
             now = max(now, now + far) if seed & 1 else now
             sent.append(Sent(record(seed, now if seed & 1 else now + far), now if seed & 1 else now + far))
         elif kind == 14 and bad:
-            sent.append(Sent(spoilt(seed, now), None))
+            sent.append(Sent(spoilt(seed, now), math.nan))
         elif kind >= 12 and repeats and sent:
             sent.append(sent[-1 - seed % min(len(sent), 12)])
         else:
@@ -221,8 +236,8 @@ def streams(
 
 
 def stamp_of_sent(body: bytes) -> float:
-    """Return the epoch seconds of a good record, read by nothing of the house."""
-    ts = json.loads(body)["ts"]
+    """Return the epoch seconds of a good record, read without the code under test."""
+    ts: float | str = json.loads(body)["ts"]
     if isinstance(ts, str):
         return datetime.fromisoformat(ts.upper()).timestamp()
     return ts / 1000 if ts > 1e11 else ts

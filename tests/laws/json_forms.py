@@ -1,4 +1,4 @@
-"""Writes JSON in every style there is: order, white space, escapes and forms of numbers are drawn."""
+"""Writes JSON in any style: order, white space, escapes and forms of numbers are drawn."""
 
 import json
 from random import Random

@@ -1,6 +1,6 @@
-"""One source partition, fed in whatever way, and what it counted: by name, so that no numbering shows."""
+"""One source partition, fed in any way, and its counts by name, independent of ids."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import cycle
 from typing import Final, NamedTuple, Self
@@ -19,11 +19,11 @@ TIME: Final = TimeSettings()
 ALL: Final = (10**9,)
 
 Place = tuple[int, ScopeOrEdge]
-"""A bucket, and the scope or edge something was counted for."""
+"""A bucket, and a scope or edge."""
 
 
 class Partition:
-    """A decoder and a rollup, and all that came out of them."""
+    """A decoder and a rollup, and all their output."""
 
     def __init__(self, shards: int = 1, bounds: Bounds | None = None, source: str = "requests/0") -> None:
         self.blocks: list[Block] = []
@@ -39,10 +39,10 @@ class Partition:
         self._at = 0
 
     def feed(self, bodies: Sequence[bytes], sizes: Sequence[int] = ALL, *, restart: bool = False) -> Self:
-        """Feed the records in runs of these sizes, over and over; ``restart`` after each of them."""
-        sizes, at = cycle(sizes), 0
+        """Feed the records in runs of these sizes, repeated; ``restart`` after each run."""
+        size, at = cycle(sizes), 0
         while at < len(bodies):
-            run = bodies[at : at + next(sizes)]
+            run = bodies[at : at + next(size)]
             columns, rejected = self._decoder.decode(run)
             self.rejected += [(self._at + bad.index, bad) for bad in rejected]
             self.blocks += self.rollup.feed(columns)
@@ -53,7 +53,7 @@ class Partition:
         return self
 
     def restart(self) -> None:
-        """Go on as another process that was given the snapshot."""
+        """Continue as another process would from the snapshot."""
         parts, at = self.rollup.snapshot(), self._at
         self._begin()
         self.rollup.restore(parts)
@@ -80,7 +80,7 @@ def fed(
 
 
 class Counted(NamedTuple):
-    """All that blocks say, by bucket and name. Numbers are compared bit by bit."""
+    """The content of blocks by bucket and name. Numbers are compared bit by bit."""
 
     sums: dict[tuple[Place, Measure], float]
     latency: dict[tuple[Place, Measure, int], float]
@@ -91,7 +91,9 @@ class Counted(NamedTuple):
 
 def counted(blocks: Iterable[Block], width: int = TIME.bucket) -> Counted:
     """Add blocks up, corrections with the buckets that they correct."""
-    found = Counted(*(defaultdict(float) for _ in range(4)), Counter())
+    found = Counted(
+        defaultdict(float), defaultdict(float), defaultdict(float), defaultdict(float), defaultdict(int)
+    )
     for block in blocks:
         bucket = block.bucket - block.bucket % width
         if block.shard == 0 and block.records:
@@ -106,10 +108,10 @@ def _count(found: Counted, bucket: int, fanned: FannedOut) -> None:
         for measure, value in zip(SUMMED, sums, strict=True):
             if value:
                 found.sums[place, measure] += value
-    for measure, latency in fanned.latency.items():
+    for layer, latency in fanned.latency.items():
         for row, at, count in zip(*(part.tolist() for part in latency), strict=True):
-            found.latency[places[row], measure, at] += count
+            found.latency[places[row], layer, at] += count
     for (row, key, text), count in fanned.tags.items():
         found.tags[places[row], key, text] += count
-    for (row, measure), amount in fanned.values.items():
-        found.values[places[row], measure] += amount
+    for (row, key), amount in fanned.values.items():
+        found.values[places[row], key] += amount

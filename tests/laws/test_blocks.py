@@ -1,4 +1,4 @@
-"""Laws of a source partition: what is counted depends on the records, not on how they came to be fed."""
+"""Laws of a source partition: its counts depend on the records, not on how they are fed."""
 
 from collections.abc import Sequence
 from random import Random
@@ -71,9 +71,7 @@ def test_a_restart_at_every_record_changes_nothing(sent: list[Sent]) -> None:
 
 def test_which_tags_are_too_many_does_not_depend_on_the_chunking() -> None:
     kinds = ('"throttled":"reason %d"', '"error":"fatal","error_type":"type %d"')
-    sent = [
-        b'{"ts":%d,"service":"a"}' % T0
-    ] * 250  # so that it is in the midst of a run that it gets too much
+    sent = [b'{"ts":%d,"service":"a"}' % T0] * 250  # so that the bound is reached in the middle of a run
     sent += [b'{"ts":%d,"service":"a",%b}' % (T0, kinds[n % 2].encode() % n) for n in range(MAX_TAGS + 100)]
     whole, parts = fed(sent), fed(sent, [7])
     assert encoded(parts) == encoded(whole)
@@ -83,8 +81,8 @@ def test_which_tags_are_too_many_does_not_depend_on_the_chunking() -> None:
 
 
 def in_time(seed: int, base: Sequence[tuple[int, float]]) -> list[Sent]:
-    """Return records with ids of their own, none of them twice: by time."""
-    random, now, made = Random(seed), float(T0), []  # noqa: S311
+    """Return records in order of time, each with an id of its own or none."""
+    random, now, made = Random(seed), float(T0), list[Sent]()  # noqa: S311
     for each, move in base:
         now += move
         name = random.choice((None, f"n{len(made)}"))
@@ -117,7 +115,7 @@ def test_any_order_in_which_nothing_is_late_counts_the_same(
 # Without leaps of time: a copy from before one, among the records that must confirm it, refutes it.
 @settings(steady, max_examples=80)
 @given(streams(bad=False, repeats=False, wild=()), numbers, cuts)
-def test_a_record_with_an_id_that_comes_again_within_the_lateness_changes_nothing(
+def test_a_repeated_id_within_the_lateness_changes_nothing(
     sent: list[Sent], seed: int, sizes: Sequence[int]
 ) -> None:
     random = Random(seed)  # noqa: S311

@@ -1,4 +1,4 @@
-"""What the laws are tested on is as kind, and as unkind, as it says; and nothing of it stops the decoder."""
+"""The generated records are as good, and as bad, as intended, and none of them stops the decoder."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def test_a_good_record_is_an_event_however_it_is_written(body: bytes) -> None:
 
 @settings(steady, max_examples=100)
 @given(streams(bad=False))
-def test_a_record_bears_the_time_it_is_said_to_bear(sent: Sequence[tuple[bytes, float]]) -> None:
+def test_a_record_has_its_stated_time(sent: Sequence[tuple[bytes, float]]) -> None:
     assert [stamp_of_sent(body) for body, _ in sent] == [ts for _, ts in sent]
 
 
@@ -42,7 +42,7 @@ def test_spoilt_records_are_spoilt_in_every_way() -> None:
 
 @settings(steady, max_examples=300)
 @given(st.lists(anything, max_size=12))
-def test_whatever_comes_is_decoded_or_rejected_with_a_reason_and_never_an_error(bodies: list[bytes]) -> None:
+def test_every_record_is_decoded_or_rejected_with_a_reason_and_never_an_error(bodies: list[bytes]) -> None:
     decoder = Decoder()
     columns, rejected = decoder.decode(bodies)
     last, refuted = decoder.finish()

@@ -1,8 +1,10 @@
-"""Laws of what is merged: in any order and any grouping, to the last bit; and what a quantile may be off."""
+"""Laws of merging: exact in any order and grouping; and the error bound of quantiles."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import reduce
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,8 +35,8 @@ amounts = st.dictionaries(st.integers(0, 5), st.floats(-1e9, 1e9), max_size=3)
 
 
 @st.composite
-def summaries(draw: Callable[[st.SearchStrategy[object]], object]) -> Summary:
-    """Draw a bucket as a tally leaves it: amounts are whole multiples of the quantum."""
+def summaries(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Summary:
+    """Draw a bucket as records leave it: amounts are whole multiples of the quantum."""
     found = Summary(records=draw(st.integers(0, 99)))
     for counts in (found.paths, found.calls):
         add_sums(counts.sums, draw(rows))
@@ -59,20 +61,20 @@ def add_cells(histograms: Histograms, drawn: dict[int, int]) -> None:
 
 
 def merged(one: Summary, other: Summary) -> Summary:
-    """Return both together, as an open step takes blocks in; neither of them is changed."""
+    """Return the sum of both, as an open step merges blocks; neither is changed."""
     found = Summary(one.records + other.records)
     for each in (one, other):
         for mine, its in ((found.paths, each.paths), (found.calls, each.calls)):
-            mine.sums.add(*(part.copy() for part in its.sums.merged()))
-            mine.latency.add(*(part.copy() for part in its.latency.merged()))
+            mine.sums.add(*deepcopy(its.sums.merged()))
+            mine.latency.add(*deepcopy(its.latency.merged()))
             for tag, count in its.tags.items():
                 mine.tags[tag] = mine.tags.get(tag, 0.0) + count
-        found.values.add(*(part.copy() for part in each.values.merged()))
+        found.values.add(*deepcopy(each.values.merged()))
     return found
 
 
 def seen(summary: Summary) -> list[object]:
-    """Return all that a summary says, its rows in order of their ids."""
+    """Return the content of a summary in order of ids."""
     found: list[object] = [summary.records]
     for counts in (summary.paths, summary.calls):
         for ids, numbers in (counts.sums.merged(), counts.latency.merged()):
@@ -103,13 +105,13 @@ def test_a_summary_that_was_packed_merges_as_the_one_it_was(parts: list[Summary]
 @settings(steady, max_examples=20)
 @given(st.integers(1, 40), st.integers(1, 400), numbers)
 @example(pieces=3, width=ROOM, seed=1)
-def test_pieces_give_the_same_whenever_they_are_put_together(pieces: int, width: int, seed: int) -> None:
+def test_pieces_give_the_same_sums_whenever_they_are_merged(pieces: int, width: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     sums, lazy = Sums(1), list[tuple[NDArray[np.int64], NDArray[np.float64]]]()
     histograms = Histograms()
     for _ in range(pieces):
         ids = np.sort(rng.choice(2 * width, width, replace=False))
-        values = rng.integers(0, 2**30, (width, 1)) * QUANTUM
+        values = rng.integers(0, 2**30, (width, 1)).astype(np.float64) * QUANTUM
         sums.add(ids, values)
         histograms.add(ids, values[:, 0])
         lazy.append((ids, values))
@@ -146,7 +148,7 @@ def counted_tags(texts: Sequence[str]) -> Tags:
     return found
 
 
-def test_the_limit_which_of_too_many_tags_keep_their_names_depends_on_who_came_first() -> None:
+def test_the_limit_which_of_too_many_tags_keep_their_names_depends_on_their_order() -> None:
     texts = [f"reason {number}" for number in range(MAX_TAGS + 50)]
     one, other = counted_tags(texts), counted_tags(texts[::-1])
     assert one.keys() != other.keys()

@@ -1,4 +1,4 @@
-"""Laws of the compiled code: the scanner and the plain decoder, the live counts and the plain ones agree."""
+"""Laws of the compiled code: the scanner agrees with the plain decoder, live counts with plain ones."""
 
 import math
 import struct
@@ -92,7 +92,7 @@ def test_records_that_are_spoilt_in_any_way_are_read_as_the_plain_decoder_reads_
 
 
 def mutilated(random: Random, body: bytes) -> bytes:
-    """Change a byte or two to one that means something in JSON: more often still an event than by chance."""
+    """Change a byte or two to characters of JSON, so that the record often remains an event."""
     changed = bytearray(body)
     for _ in range(random.choice((1, 1, 2))):
         changed[random.randrange(len(changed))] = random.choice(
@@ -123,7 +123,9 @@ def test_what_services_write_is_read_by_the_scanner_once_its_names_are_known() -
 
 @settings(steady, max_examples=60)
 @given(streams(most=60), st.integers(1, 40), st.integers(1, 3))
-def test_live_counts_say_what_the_plain_ones_say(sent: Sequence[Sent], size: int, shards: int) -> None:
+def test_live_counts_equal_those_of_the_reference_implementation(
+    sent: Sequence[Sent], size: int, shards: int
+) -> None:
     encoded, snapshots = [], []
     bodies = [*START, *(one.body for one in sent)]
     for compiled in (True, False):
@@ -171,13 +173,13 @@ def test_a_number_that_the_scanner_reads_is_the_float_that_python_reads(text: st
 @pytest.mark.parametrize(
     "text", ["", "-", "+1", "01", "-01", "1.", "1.e3", ".5", "1e", "1e+", "NaN", "1e999"]
 )
-def test_what_is_no_number_of_json_is_not_read_as_a_whole(text: str) -> None:
+def test_text_that_is_not_a_json_number_is_not_read_whole(text: str) -> None:
     value, behind = number_at(text)
     assert behind < len(text) or not text
     assert math.isfinite(value)
 
 
-def test_a_bin_is_found_by_one_look_as_by_searching() -> None:
+def test_a_bin_looked_up_is_the_bin_searched_for() -> None:
     values = np.concatenate(
         (
             EDGES, np.nextafter(EDGES, 0), np.nextafter(EDGES, np.inf), [0.0, -1.0, np.nan, 1e300, np.inf],

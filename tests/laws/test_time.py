@@ -1,4 +1,4 @@
-"""Laws of event time: what may move the watermark of a partition, and what never does."""
+"""Laws of event time: what may move the watermark of a partition, and what must not."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ steps = st.sampled_from([0, 0.25, 1, 3, 12])
 
 def steady_pace(moves: Sequence[float], first: int = 0) -> list[Sent]:
     """Return plain records with ids of their own, none of them late."""
-    ts, sent = float(T0), []
+    ts, sent = float(T0), list[Sent]()
     for move in moves:
         ts += move
         sent.append(Sent(record(1 + len(sent) % 50, ts, f"n{first + len(sent)}"), ts))
@@ -44,7 +44,7 @@ def test_the_watermark_never_goes_back(sent: list[Sent], sizes: Sequence[int]) -
     st.lists(st.tuples(st.integers(0, 19), leaps, st.integers(1, 3)), min_size=1, max_size=6),
     cuts,
 )
-def test_wild_stamps_one_at_a_time_never_move_the_watermark_also_when_they_come_again(
+def test_single_wild_stamps_never_move_the_watermark_even_when_repeated(
     moves: list[float], drawn: list[tuple[int, float, int]], sizes: Sequence[int]
 ) -> None:
     sent = steady_pace([0, *moves])
@@ -83,9 +83,7 @@ def test_fewer_far_stamps_than_confirm_a_leap_never_move_the_watermark(
     ("ahead", "needed"),
     [(TIME.future + 1, CONFIRM_NEAR), (DAY, CONFIRM_NEAR), (DAY + 1, CONFIRM_FAR), (300 * DAY, CONFIRM_FAR)],
 )
-def test_the_limit_as_many_in_a_row_as_a_quiet_stretch_is_told_by_do_move_it(
-    ahead: float, needed: int
-) -> None:
+def test_the_limit_as_many_in_a_row_as_confirm_a_leap_do_move_it(ahead: float, needed: int) -> None:
     begun = [one.body for one in steady_pace([0, 1])]
     few = [wild(T0 + 1, ahead, n) for n in range(needed - 1)]
     held = Partition().feed([*begun, *few])

@@ -1,4 +1,4 @@
-"""Records that are no events, each with the reason it is rejected for. Usable over any transport."""
+"""Records that are not events, each with the reason for its rejection. Usable over any transport."""
 
 import gzip
 import json

@@ -1,7 +1,8 @@
-"""Decode: what good records become, and that bad ones spoil nothing."""
+"""Decode: what good records become, and that bad ones affect nothing else."""
 
 import json
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,7 +64,8 @@ def test_halves_of_one_object_do_not_pass_as_two_records() -> None:
 
 
 def test_a_missing_body_is_rejected_as_empty() -> None:
-    columns, rejected = Decoder().decode([event(), None, event()])
+    absent: Any = None
+    columns, rejected = Decoder().decode([event(), absent, event()])
     assert len(columns) == 2
     assert [(bad.reason, bad.sample) for bad in rejected] == [(RejectReason.EMPTY, b"")]
 
@@ -98,7 +100,7 @@ def test_seconds_milliseconds_and_rfc_3339_are_the_same_time(ts: object, seconds
         ({"status": None}, NO_ERROR),
     ],
 )
-def test_the_error_class_is_what_the_event_says_else_what_its_status_implies(
+def test_the_error_class_is_stated_by_the_event_or_implied_by_its_status(
     fields: dict[str, object], error: int
 ) -> None:
     _, columns = columns_of(event(**fields))
@@ -165,7 +167,7 @@ def test_layers_stand_in_for_each_other_only_where_one_is_missing() -> None:
         ({"wcu": 1.0}, False, True),
     ],
 )
-def test_a_call_reads_or_writes_by_what_it_consumed_else_by_what_its_operation_is_called(
+def test_a_call_reads_or_writes_by_its_consumed_units_else_by_its_operation(
     call: dict[str, object], reads: bool, writes: bool
 ) -> None:
     _, columns = columns_of(event(tables=[{"name": "items"} | call]))
@@ -264,7 +266,7 @@ def test_wild_clocks_among_good_records_never_move_time() -> None:
     assert len(columns) + len(rejected) == len(records)
 
 
-def test_a_quiet_night_is_no_wild_clock() -> None:
+def test_a_quiet_night_is_not_a_wild_clock() -> None:
     decoder = Decoder()
     decoder.decode([event(ts=T0), event(ts=T0 + 1)])
     morning, rejected = decoder.decode([event(ts=T0 + 30_000), event(ts=T0 + 30_001)])

@@ -1,4 +1,4 @@
-"""Hashes of ids: the same in any company and any process, different for different ids."""
+"""Hashes of ids: the same in every run and process, different for different ids."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ ids = st.one_of(st.none(), st.text(max_size=12), st.text(min_size=60, max_size=8
 
 @settings(deadline=None, max_examples=200)
 @given(st.lists(ids, min_size=1, max_size=20))
-def test_an_id_has_the_same_hash_alone_and_in_any_company(many: list[Any]) -> None:
+def test_an_id_has_the_same_hash_alone_and_among_others(many: list[Any]) -> None:
     together = hashes_of(many).tolist()
     assert together == [hashes_of([each]).item() for each in many]
     assert [value == 0 for value in together] == [not each for each in many]

@@ -1,4 +1,4 @@
-"""Record batches as Kafka sends them, built with aiokafka's own writer."""
+"""Chunks of record batches in Kafka's format, written by aiokafka."""
 
 import struct
 from typing import Any
@@ -86,7 +86,7 @@ def test_a_batch_that_the_broker_cut_off_waits_for_the_next_fetch() -> None:
 
 
 @pytest.mark.parametrize("count", [-1, 1, 3, 1 << 30])
-def test_a_batch_with_another_number_of_records_than_it_says_is_an_error_or_read_as_it_is(count: int) -> None:
+def test_a_batch_that_miscounts_its_records_is_an_error_or_read_up_to_its_count(count: int) -> None:
     lying = bytearray(batch([0, 1]))
     lying[57:61] = count.to_bytes(4, "big", signed=True)
     if count == 1:
@@ -136,7 +136,7 @@ def test_reading_uncommitted_gives_aborted_records_too() -> None:
     assert chunk.values == [b"v0"]
 
 
-def test_a_damaged_batch_is_an_error_and_what_came_before_it_is_not_lost() -> None:
+def test_a_damaged_batch_is_an_error_and_the_batches_before_it_are_not_lost() -> None:
     good, bad = batch([0, 1]), bytearray(batch([2, 3]))
     bad[-1] ^= 1
     records = FetchedRecords(good + bytes(bad))
@@ -173,7 +173,7 @@ def raw_batch(body: bytes, count: int) -> bytes:
 
 @pytest.mark.parametrize("largest", [2**63 - 1, 2**62, 2**31 - 1, 17])
 @pytest.mark.parametrize("lie", ["record", "key", "value"])
-def test_a_length_that_leads_out_of_the_memory_is_not_followed(lie: str, largest: int) -> None:
+def test_a_length_beyond_the_memory_is_not_followed(lie: str, largest: int) -> None:
     key = largest if lie == "key" else -1
     value = largest if lie == "value" else 0
     record = bytes(3) + varint(key) + varint(value) + bytes(2)
@@ -183,7 +183,7 @@ def test_a_length_that_leads_out_of_the_memory_is_not_followed(lie: str, largest
         records_of(raw, list(batches(raw, check=False)))
 
 
-def test_a_batch_of_less_than_no_records_leaves_no_room_to_overrun() -> None:
+def test_a_negative_record_count_leaves_no_room_to_overrun() -> None:
     record = varint(6) + bytes(3) + varint(-1) + varint(0) + bytes(1)
     raw = raw_batch(b"", -1000) + raw_batch(record * 1001, 1001)
     with pytest.raises(CorruptRecordException, match="more records than it has bytes"):
@@ -191,7 +191,7 @@ def test_a_batch_of_less_than_no_records_leaves_no_room_to_overrun() -> None:
 
 
 @pytest.mark.parametrize("codec", [GZIP, SNAPPY, LZ4, ZSTD])
-def test_a_payload_that_cannot_be_unpacked_is_an_error_and_what_came_before_it_is_not_lost(
+def test_a_payload_that_cannot_be_unpacked_is_an_error_and_the_batches_before_it_are_not_lost(
     codec: int,
 ) -> None:
     good, bad = batch([0, 1], codec=codec), bytearray(batch([2, 3], codec=codec))

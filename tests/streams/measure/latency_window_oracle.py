@@ -1,4 +1,4 @@
-"""What a latency window must say, by the book: whole histograms, merged step by step."""
+"""The oracle of the latency window: whole histograms, merged step by step."""
 
 from collections import deque
 

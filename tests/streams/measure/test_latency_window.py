@@ -1,4 +1,4 @@
-"""The p95 over the newest calls: what it looks back to, and that it says what whole histograms say."""
+"""The p95 over the newest calls: how far it looks back, and that it equals that of whole histograms."""
 
 from collections.abc import Iterator
 
@@ -29,13 +29,13 @@ def calls(*of_scopes: list[float]) -> Latency:
     return rows, bins, np.ones(len(rows))
 
 
-def test_a_step_with_calls_enough_stands_alone() -> None:
+def test_a_step_with_enough_calls_stands_alone() -> None:
     window = LatencyWindow()
     window.p95(calls([1000.0] * CALLS), 1)
     assert window.p95(calls([10.0] * CALLS), 1) == pytest.approx([10], rel=0.03)
 
 
-def test_few_calls_are_merged_with_those_before_and_with_no_more_of_them_than_it_takes() -> None:
+def test_few_calls_are_merged_with_no_more_earlier_ones_than_needed() -> None:
     window = LatencyWindow()
     window.p95(calls([1000.0] * CALLS, []), 2)
     for _ in range(9):
@@ -84,7 +84,7 @@ def restarted(window: LatencyWindow) -> LatencyWindow:
 
 @given(days(), st.integers(1, 100))
 @settings(deadline=None, max_examples=40)
-def test_it_says_what_whole_histograms_say_whatever_restarts_there_are(
+def test_the_p95_equals_that_of_whole_histograms_whatever_the_restarts(
     steps: list[tuple[Latency, int]], every: int
 ) -> None:
     window, oracle = LatencyWindow(), Oracle()
@@ -136,7 +136,7 @@ def test_there_is_room_for_many_scopes_of_one_call_behind_few_of_many() -> None:
         assert window._used[0] <= len(window._runs)
 
 
-def test_of_a_measure_that_does_not_occur_a_snapshot_stays_as_it_is() -> None:
+def test_the_snapshot_of_a_measure_that_does_not_occur_stays_the_same() -> None:
     window = LatencyWindow()
     fresh = window.snapshot()
     for scopes in range(3):
@@ -180,7 +180,7 @@ def test_what_is_slow_beyond_chance_is_certain(scans: int, scan: float, fast: fl
     assert window.certain[0]
 
 
-def test_hours_in_which_all_is_slow_do_not_make_it_usual_and_days_do() -> None:
+def test_slow_hours_do_not_become_usual_and_slow_days_do() -> None:
     window = LatencyWindow()
     for _ in range(2000):
         window.p95(of_two_kinds(8, 192), 1)

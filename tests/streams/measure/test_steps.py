@@ -68,7 +68,7 @@ def test_a_step_closes_when_every_source_has_passed_it_and_holds_what_all_of_the
     assert {PUT, Edge(PUT, ITEMS)} < set(steps.scopes)
 
 
-def test_an_idle_source_holds_nothing_back_until_it_speaks_again() -> None:
+def test_an_idle_source_holds_nothing_back_until_its_next_block() -> None:
     steps = Steps(["a", "b"], 60)
     list(steps.feed([block("b", 0, 0)]))
     assert list(steps.feed([block("a", 0, 0), block("a", 1, 110)])) == []
@@ -79,13 +79,13 @@ def test_an_idle_source_holds_nothing_back_until_it_speaks_again() -> None:
     assert steps.watermark == 130
 
 
-def test_a_source_that_never_spoke_holds_time_back() -> None:
+def test_a_source_that_never_sent_a_block_holds_time_back() -> None:
     steps = Steps(["a", "b"], 60)
     assert list(steps.feed([block("a", 0, 0), block("a", 1, 600)])) == []
     assert steps.watermark is None
 
 
-def test_a_block_that_comes_again_changes_nothing() -> None:
+def test_a_repeated_block_changes_nothing() -> None:
     steps = Steps(["a"], 60)
     (closed,) = steps.feed(
         [block("a", 0, 0), block("a", 0, 0), block("a", 1, 50, calls=2), block("a", 1, 50, calls=2)]
@@ -113,7 +113,7 @@ def test_a_correction_is_merged_while_its_step_is_open_and_counted_late_afterwar
     assert steps.late == 5
 
 
-def test_a_restored_copy_goes_on_as_the_original() -> None:
+def test_a_restored_copy_continues_like_the_original() -> None:
     steps = Steps(["a", "b"], 60)
     list(steps.feed([block("a", 0, 0), block("b", 0, 0, calls=4), block("a", 1, 60)]))
     copy = Steps(["a", "b"], 60)
@@ -136,7 +136,7 @@ def test_a_block_of_another_number_of_shards_is_refused_with_the_remedy() -> Non
         list(steps.feed([other]))
 
 
-def test_rows_of_a_restored_copy_follow_the_names_even_when_paths_and_calls_came_by_turns() -> None:
+def test_rows_of_a_restored_copy_follow_the_names_even_when_paths_and_calls_alternate() -> None:
     steps = Steps(["a"], 60)
     later = block("a", 1, 60)
     later.paths = [PATH._replace(function="get")]

@@ -1,4 +1,4 @@
-"""What happens when there are more names than a shard keeps series of."""
+"""More names than a shard keeps series of."""
 
 import random
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ def traffic(steps: int = 12) -> dict[str, list[Block]]:
 
 
 def interleaved(blocks: dict[str, list[Block]], seed: int) -> list[Block]:
-    """The blocks of each source in their order, the sources as it comes."""
+    """The blocks of each source in their order, sources interleaved at random."""
     draw = random.Random(seed)  # noqa: S311 - an order
     waiting = {source: list(reversed(some)) for source, some in blocks.items()}
     order = []
@@ -57,14 +57,14 @@ def interleaved(blocks: dict[str, list[Block]], seed: int) -> list[Block]:
 
 def counted(steps: Steps, fed: Sequence[Block], restart: int | None = None) -> list[dict[object, float]]:
     """Requests of every scope and edge, step by step."""
-    told = []
+    found = []
     for number, one in enumerate(fed):
         if number == restart:
             parts = steps.snapshot()
             steps = Steps(SOURCES, STEP, MOST)
             steps.restore(parts)
-        told += [requests(steps, step) for step in steps.feed([one])]
-    return told
+        found += [requests(steps, step) for step in steps.feed([one])]
+    return found
 
 
 def requests(steps: Steps, step: Step) -> dict[object, float]:
@@ -138,10 +138,10 @@ def test_what_was_folded_stays_so_when_the_setting_allows_more() -> None:
     assert len(roomy.scopes) > len(scopes)
 
 
-def test_it_is_said_once() -> None:
-    with structlog.testing.capture_logs() as said:
+def test_folding_is_logged_once() -> None:
+    with structlog.testing.capture_logs() as logged:
         counted(Steps(SOURCES, STEP, MOST), interleaved(traffic(), 0), restart=100)
-    assert [(one["log_level"], one["shard"]) for one in said] == [("warning", 0)]
+    assert [(one["log_level"], one["shard"]) for one in logged] == [("warning", 0)]
 
 
 def test_an_edge_from_a_folded_source_still_leads_to_its_target() -> None:

@@ -1,9 +1,10 @@
-"""What a rollup must count, by the book: one loop over the events, one dictionary, no arrays."""
+"""The oracle of rollup: one loop over the events, one dictionary, no arrays."""
 
 import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from config.settings import TimeSettings
 from detectors.model.measures import KEPT_ON_EDGES, SOURCES_INTO, SUMMED, Measure
@@ -11,6 +12,7 @@ from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from streams.rollup.block import Block
 from tests.streams.measure.fanned_out import fan_out_block
 
+Event = dict[str, Any]
 Totals = dict[tuple[int, ScopeOrEdge, Measure], float]
 REQUEST_SCOPES = ("account", "service", "route", "function", "client")
 
@@ -22,7 +24,7 @@ class Oracle:
         self.totals: Totals = defaultdict(float)
         self.records: dict[int, int] = defaultdict(int)
         self.tags: dict[tuple[int, ScopeOrEdge, str, str], float] = defaultdict(float)
-        self.values: dict[tuple[int, Scope, str], float] = defaultdict(float)
+        self.values: dict[tuple[int, ScopeOrEdge, str], float] = defaultdict(float)
         self.late = 0
         self.duplicates = 0
         self._time = time
@@ -51,7 +53,7 @@ class Oracle:
         self.records[bucket] += 1
         self._count(event, bucket)
 
-    def _count(self, event: dict, bucket: int) -> None:
+    def _count(self, event: Event, bucket: int) -> None:
         scopes = {kind: scope for kind in (*REQUEST_SCOPES, "tenant") if (scope := _scope(event, kind))}
         ms = event.get("ms") or {}
         busy = ms.get("function", ms.get("total", 0.0)) / 1000
@@ -74,7 +76,7 @@ class Oracle:
                 if target != "table" and source in scopes and target in scopes:
                     kept = {m: request[m] for m in KEPT_ON_EDGES[target]}
                     self._add(bucket, Edge(scopes[source], scopes[target]), kept)
-        tagged = scopes.get("function") or scopes.get("service") or scopes.get("route")
+        tagged = next(scopes[kind] for kind in ("function", "service", "route") if kind in scopes)
         if error == "fatal":
             self.tags[bucket, tagged, "error_type", event.get("error_type") or "unnamed error"] += 1
         if event.get("throttled"):
@@ -84,7 +86,7 @@ class Oracle:
                 self.values[bucket, scope, key] += amount
         self._count_calls(event, bucket, scopes)
 
-    def _count_calls(self, event: dict, bucket: int, scopes: dict[str, Scope]) -> None:
+    def _count_calls(self, event: Event, bucket: int, scopes: dict[str, Scope]) -> None:
         for call in event.get("tables") or ():
             table = Scope(
                 "table",
@@ -114,7 +116,7 @@ class Oracle:
                 self.totals[bucket, about, measure] += value
 
 
-def _scope(event: dict, kind: str) -> Scope | None:
+def _scope(event: Event, kind: str) -> Scope | None:
     client = event.get("client") or {}
     name = {
         "account": event.get("account"),
@@ -131,9 +133,10 @@ def _scope(event: dict, kind: str) -> Scope | None:
     return Scope(kind, event.get("cloud") or "", event.get("account") or "", region, name, version)
 
 
-def _error(event: dict) -> str | None:
+def _error(event: Event) -> str | None:
     if "error" in event:
-        return event["error"]
+        error: str | None = event["error"]
+        return error
     status = event.get("status") or 0
     if status == 429 and event.get("throttled"):
         return "backend"
@@ -141,7 +144,7 @@ def _error(event: dict) -> str | None:
 
 
 def counted(events: Iterable[bytes], time: TimeSettings) -> Oracle:
-    """Return what the events come to."""
+    """Return what the events add up to."""
     oracle = Oracle(time)
     for event in events:
         oracle.feed(event)
@@ -170,9 +173,9 @@ def tags_of(blocks: Sequence[Block]) -> dict[tuple[int, ScopeOrEdge, str, str], 
     return tags
 
 
-def values_of(blocks: Sequence[Block]) -> dict[tuple[int, Scope, str], float]:
+def values_of(blocks: Sequence[Block]) -> dict[tuple[int, ScopeOrEdge, str], float]:
     """Add the business values of blocks up to what the oracle counts."""
-    values: dict[tuple[int, Scope, str], float] = defaultdict(float)
+    values: dict[tuple[int, ScopeOrEdge, str], float] = defaultdict(float)
     for block in blocks:
         fanned = fan_out_block(block)
         for (row, measure), amount in fanned.values.items():

@@ -1,4 +1,4 @@
-"""Blocks survive the way through bytes, and damage is seen."""
+"""Blocks survive encoding, and damage is detected."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def block() -> Block:
     )
 
 
-def test_a_block_comes_back_as_it_was() -> None:
+def test_a_decoded_block_equals_the_encoded_one() -> None:
     sent, got = block(), decode_block(encode_block(block()))
     for name in ("sums", "amounts", "cells", "counts"):
         np.testing.assert_array_equal(getattr(got, name), getattr(sent, name))
@@ -47,7 +47,7 @@ def test_a_block_comes_back_as_it_was() -> None:
     assert encode_block(got) == encode_block(sent)
 
 
-def test_an_empty_block_comes_back_empty() -> None:
+def test_an_empty_block_stays_empty() -> None:
     got = decode_block(encode_block(Block("a/0", 0, 1, 0, 0, 10, 10, idle=True)))
     assert (got.paths, got.calls, got.idle, got.sums.size, got.cells.size) == ([], [], True, 0, 0)
 
@@ -60,6 +60,6 @@ def test_a_flipped_bit_is_refused(at: int) -> None:
         decode_block(bytes(body))
 
 
-def test_bytes_that_are_something_else_are_refused() -> None:
+def test_bytes_of_something_else_are_refused() -> None:
     with pytest.raises(StateError, match="damaged"):
         decode_block(b"{}")

@@ -138,7 +138,7 @@ def test_the_blocks_add_up_to_what_a_plain_loop_counts(records: list[bytes]) -> 
     values = values_of(blocks)
     assert values == {key: pytest.approx(value, abs=1e-9, rel=1e-12) for key, value in oracle.values.items()}
     assert (rollup.late, rollup.duplicates) == (oracle.late, oracle.duplicates)
-    seen = Counter()
+    seen = Counter[int]()
     for block in blocks:
         if block.shard == 0 and not block.idle:
             seen[block.bucket] += block.records
@@ -161,7 +161,7 @@ def test_the_shards_together_count_what_one_shard_counts_and_each_scope_lives_in
                 for row, bin_, count in zip(*(part.tolist() for part in latency), strict=True)
             )
             for row, about in enumerate(fanned.scopes):
-                latency = Counter()
+                latency = Counter[tuple[Measure, int]]()
                 for at, bin_, count in held:
                     latency[bin_] += count if at == row else 0
                 tags = sorted((key, text, n) for (at, key, text), n in fanned.tags.items() if at == row)
@@ -204,7 +204,7 @@ def test_any_order_within_the_lateness_gives_the_same_totals_and_nothing_late(
 @given(
     st.lists(st.tuples(bodies, st.floats(0, 29)), min_size=1, max_size=30), st.randoms(use_true_random=False)
 )
-def test_records_with_ids_that_come_twice_change_nothing(drawn: list[Any], random: Random) -> None:
+def test_repeated_ids_change_nothing(drawn: list[Any], random: Random) -> None:
     records = [event(**{**body, "ts": T0 + offset, "id": f"e{n}"}) for n, (body, offset) in enumerate(drawn)]
     doubled = list(records)
     for record in random.sample(records, k=random.randint(1, len(records))):
@@ -293,7 +293,7 @@ def test_latency_is_that_of_the_layer_each_kind_of_scope_stands_for() -> None:
         tables=[{"name": "items", "ms": 7}],
     )
     _, blocks = rolled([record] * 4)
-    p50 = {}
+    p50: dict[tuple[str, Measure], float] = {}
     for block in blocks:
         fanned = fan_out_block(block)
         for measure, latency in fanned.latency.items():
@@ -316,7 +316,7 @@ def test_latency_is_that_of_the_layer_each_kind_of_scope_stands_for() -> None:
     }
 
 
-def test_idle_is_said_once_until_the_source_speaks_and_takes_no_number() -> None:
+def test_an_idle_source_is_reported_once_and_without_a_number_of_its_own() -> None:
     decoder, rollup = start()
     assert [(block.idle, block.sequence) for block in rollup.idle()] == [(True, -1)] * SHARDS
     assert rollup.idle() == []
@@ -331,7 +331,7 @@ def test_idle_is_said_once_until_the_source_speaks_and_takes_no_number() -> None
 def test_too_many_names_are_folded_without_losing_a_count() -> None:
     records = [event(client={"name": "ios", "tenant": f"t{n}"}, ts=T0 + n / 100) for n in range(200)]
     _, blocks = rolled(records, (9,), bounds=Bounds(max_paths=10, max_calls=10))
-    requests = defaultdict(float)
+    requests = defaultdict[str, float](float)
     for block in blocks:
         fanned = fan_out_block(block)
         for about, sums in zip(fanned.scopes, fanned.sums, strict=True):
