@@ -108,47 +108,33 @@ def merged(scanned: Columns, plain: Columns, rows: NDArray[np.int64], kept: NDAr
     kept
         (n,) which records are events.
     """
-    place = np.cumsum(kept) - 1  # where each record is among the events
+    source = np.arange(len(kept))
+    source[rows] = len(kept) + np.arange(len(rows))
+    return _reordered(joined([scanned, plain]), source[kept])
 
-    def events(name: str) -> NDArray[Any]:
-        column: NDArray[Any] = getattr(scanned, name)
-        column[rows] = getattr(plain, name)
-        return column[kept]
 
-    def order(name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        of = np.concatenate((place[getattr(scanned, name)], place[rows[getattr(plain, name)]]))
-        by_event = np.argsort(of, kind="stable")
-        return of[by_event], by_event
-
-    call_event, by_call = order("call_event")
-    value_event, by_value = order("value_event")
-    arrays = {
-        name: np.concatenate((getattr(scanned, name), getattr(plain, name)))[by]
-        for by, prefix in ((by_call, "call"), (by_value, "value"))
+def _reordered(columns: Columns, order: NDArray[np.int64]) -> Columns:
+    """Return the events at ``order``, in this order; all others have no calls, values or tags."""
+    place = np.empty(len(columns), np.int64)
+    place[order] = np.arange(len(order))
+    call_event, value_event = place[columns.call_event], place[columns.value_event]
+    by_call, by_value = np.argsort(call_event, kind="stable"), np.argsort(value_event, kind="stable")
+    rows = {"call": by_call, "value": by_value}
+    arrays: dict[str, NDArray[Any]] = {
+        name: getattr(columns, name)[rows.get(name.partition("_")[0], order)]
         for name in Columns.__dataclass_fields__
-        if name.startswith(prefix) and name not in ("call_event", "value_event", "call_tags")
+        if name not in ("tags", "call_tags", "call_event", "value_event")
     }
-    of_event = ("ts", "newest", "key", "path", "error", "cold", "throttled", "bins", "busy")
     call_place = np.empty_like(by_call)
     call_place[by_call] = np.arange(len(by_call))
-    first_plain = len(scanned.call)
     return Columns(
-        **{name: events(name) for name in of_event},
         **arrays,
-        call_event=call_event,
-        value_event=value_event,
-        tags=sorted(
-            [
-                *(tag._replace(row=int(place[tag.row])) for tag in scanned.tags),
-                *(tag._replace(row=int(place[rows[tag.row]])) for tag in plain.tags),
-            ],
-            key=ROW_OF_TAG,
-        ),
-        call_tags=sorted(
-            [
-                *(tag._replace(row=int(call_place[tag.row])) for tag in scanned.call_tags),
-                *(tag._replace(row=int(call_place[first_plain + tag.row])) for tag in plain.call_tags),
-            ],
-            key=ROW_OF_TAG,
-        ),
+        call_event=call_event[by_call],
+        value_event=value_event[by_value],
+        tags=_moved(columns.tags, place),
+        call_tags=_moved(columns.call_tags, call_place),
     )
+
+
+def _moved(tags: Sequence[Tag], place: NDArray[np.int64]) -> list[Tag]:
+    return sorted((tag._replace(row=int(place[tag.row])) for tag in tags), key=ROW_OF_TAG)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from streams.decode import records
@@ -41,9 +41,9 @@ class Chunk:
         if offset <= self.start:
             return self
         kept = bisect_left(self.offsets, offset)
-        start = min(offset, self.end)
-        offsets, values = self.offsets[kept:], self.values[kept:]
-        return type(self)(self.topic, self.partition, start, self.end, offsets, values, self.timestamp)
+        return replace(
+            self, start=min(offset, self.end), offsets=self.offsets[kept:], values=self.values[kept:]
+        )
 
     def until(self, offset: int) -> Self:
         """Return the chunk without the records from ``offset`` on.
@@ -56,9 +56,9 @@ class Chunk:
         if offset >= self.end:
             return self
         kept = bisect_left(self.offsets, offset)
-        end = max(offset, self.start)
-        offsets, values = self.offsets[:kept], self.values[:kept]
-        return type(self)(self.topic, self.partition, self.start, end, offsets, values, self.timestamp)
+        return replace(
+            self, end=max(offset, self.start), offsets=self.offsets[:kept], values=self.values[:kept]
+        )
 
 
 def merged(chunks: Sequence[Chunk]) -> Chunk:
