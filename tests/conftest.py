@@ -5,12 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from tests.canary import _canaries, pytest_runtest_makereport
 from tests.kafka.broker import Broker, BrokerUnavailableError
 
 __all__ = ["_canaries", "kafka", "pytest_runtest_makereport"]  # the first and the last look for secrets
 
+
+settings.register_profile("house", deadline=None)  # a busy machine is slow, which is not an error
+settings.load_profile("house")
 
 LONGEST = (
     "tests/main_job/test_kafka_job.py",

@@ -1,4 +1,4 @@
-"""Two configurations over the same history: what is told in both, and how differently."""
+"""Compares two configurations over the same history."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,28 +19,28 @@ class Difference(StrEnum):
 
     SENT = "sent"  # page, digest or none
     VERDICT = "verdict"
-    LATER = "later"  # told later in B than in A
+    LATER = "later"  # reported later in B than in A
     EARLIER = "earlier"
-    ABOUT = "about"  # the message names another series as what explains the others
+    ABOUT = "about"  # another series is the primary one
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One incident as each configuration has it."""
+    """An incident as each configuration reports it."""
 
     a: Incident
     b: Incident
 
     @property
     def later(self) -> int | None:
-        """Seconds by which B tells it later than A, negative when earlier; None unless both tell it."""
+        """Seconds by which B reports it later than A, negative when earlier; None unless both report it."""
         if "none" in (self.a.sent, self.b.sent) or self.a.alerted is None or self.b.alerted is None:
             return None
         return self.b.alerted - self.a.alerted
 
     @property
     def differs(self) -> tuple[Difference, ...]:
-        """What differs; empty when it is told alike. What neither tells is alike."""
+        """The differences; empty when neither reports it or both report it alike."""
         if self.a.sent == self.b.sent == "none":
             return ()
         found = []
@@ -55,7 +55,7 @@ class Pair:
         return tuple(found)
 
     def to_json(self) -> dict[str, object]:
-        """Return its form in ``comparison.json``."""
+        """Return the JSON of ``comparison.json``."""
         return {
             "differs": [each.value for each in self.differs],
             "later": self.later,
@@ -66,30 +66,30 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What two configurations, A and B, make of the same history. All lists are ordered by start."""
+    """The incidents of two configurations, A and B, over the same history. All lists are ordered by start."""
 
     a: tuple[Incident, ...]
     b: tuple[Incident, ...]
     pairs: tuple[Pair, ...]  # in both
     only_a: tuple[Incident, ...]
     only_b: tuple[Incident, ...]
-    weeks: float | None = None  # of judged time, where it is known
+    weeks: float | None = None  # of judged time, if known
 
     @property
     def new_pages(self) -> list[Incident]:
-        """The pages of B that page nobody in A: it has no such incident, or does not page for it."""
+        """The pages of B that are not pages in A."""
         alone = [one for one in self.only_b if one.sent == "page"]
         return _by_start([*alone, *(two.b for two in self.pairs if _raised(two.a, two.b))])
 
     @property
     def lost_pages(self) -> list[Incident]:
-        """The pages of A that page nobody in B."""
+        """The pages of A that are not pages in B."""
         alone = [one for one in self.only_a if one.sent == "page"]
         return _by_start([*alone, *(two.a for two in self.pairs if _raised(two.b, two.a))])
 
     @property
     def changed(self) -> list[Pair]:
-        """What is in both and told differently."""
+        """The incidents in both that are reported differently."""
         return [two for two in self.pairs if two.differs]
 
     def to_json(self) -> dict[str, object]:
@@ -115,10 +115,9 @@ def compare(
     Parameters
     ----------
     a, b
-        Each in its last state, ids unique within a list, in any order.
+        Incidents in their last state, ids unique within a list, in any order.
     first, last
-        Start of the first judged step and end of the last (epoch seconds): what pages per week are counted
-        over.
+        Start of the first judged step and end of the last, epoch seconds; for pages per week.
 
     Examples
     --------
@@ -139,7 +138,7 @@ def compare(
 
 
 def tally(incidents: Sequence[Incident], weeks: float | None) -> dict[str, int | float | None]:
-    """Count what was sent; pages per week are None where the weeks are not known."""
+    """Count incidents by where they were sent; pages per week are None if the weeks are unknown."""
     sent: Counter[Sent] = Counter(one.sent for one in incidents)
     return {
         "pages": sent["page"],
@@ -150,7 +149,7 @@ def tally(incidents: Sequence[Incident], weeks: float | None) -> dict[str, int |
 
 
 def outline(incident: Incident) -> dict[str, object]:
-    """Return what identifies an incident to people and programs; ``incidents.jsonl`` has the rest."""
+    """Return the identifying fields of an incident; ``incidents.jsonl`` has the rest."""
     return {
         "id": incident.id,
         "verdict": incident.verdict.value,

@@ -1,4 +1,4 @@
-"""What was told, measured against labels: what was found, what was missed, which pages were false."""
+"""Incidents measured against labels: found, missed, and false pages."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -11,31 +11,31 @@ import msgspec
 from alerting.commands.labels import Label
 from alerting.commands.matching import services_of
 from alerting.evaluation.comparison import WEEK, outline
-from alerting.evaluation.label_fit import TOLERANCE, about, excuses, named_rightly, of_nothing, tells
-from alerting.evaluation.measured import Measured
+from alerting.evaluation.label_fit import TOLERANCE, about, has_right_verdict, is_negative, justifies, reports
+from alerting.evaluation.quality import DetectionQuality
 from alerting.incidents.incident import Incident
 
 UNKNOWN: Final = ""
-"""The verdict of a label that says none, and the service of what no service is known of."""
+"""The verdict of a label without one, and the service where it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A label of an incident that was told."""
+    """A label whose incident was reported."""
 
     label: Label
-    incident: Incident  # that told it first; a page comes before a digest entry
-    others: tuple[Incident, ...]  # that tell it, too
-    delay: int  # seconds from the label's start until it was told
+    incident: Incident  # the first to report it; a page comes before a digest entry
+    others: tuple[Incident, ...]  # that report it, too
+    delay: int  # seconds from the label's start until the report
     other_verdict: bool  # none of them has the label's verdict
 
     @property
     def in_digest(self) -> bool:
-        """Whether only the digest tells it."""
+        """Whether only the digest reports it."""
         return self.incident.sent == "digest"
 
     def to_json(self) -> dict[str, object]:
-        """Return its form in ``evaluation.json``."""
+        """Return the JSON of ``evaluation.json``."""
         return {
             "label": _of_label(self.label),
             "delay": self.delay,
@@ -48,25 +48,25 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A label of an incident that was not told."""
+    """A label whose incident was not reported."""
 
     label: Label
-    seen: tuple[Incident, ...]  # that are about it, and were not sent, or not in time, or not as they should
+    seen: tuple[Incident, ...]  # about it, but not sent, late, or in the wrong place
 
     def to_json(self) -> dict[str, object]:
-        """Return its form in ``evaluation.json``."""
+        """Return the JSON of ``evaluation.json``."""
         return {"label": _of_label(self.label), "seen": [outline(one) for one in self.seen]}
 
 
 @dataclass(frozen=True, slots=True)
 class FalsePage:
-    """A page that nobody wanted."""
+    """A page that no label justifies."""
 
     incident: Incident
-    label: Label | None  # that says so; None: no label is about it
+    label: Label | None  # that denies it; None: no label is about it
 
     def to_json(self) -> dict[str, object]:
-        """Return its form in ``evaluation.json``."""
+        """Return the JSON of ``evaluation.json``."""
         return {"incident": outline(self.incident), "label": self.label and _of_label(self.label)}
 
 
@@ -75,14 +75,14 @@ Why = Literal["before", "after"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """How what was told meets the labels. Times are epoch seconds; all lists are ordered by start."""
+    """Incidents against labels. Times are epoch seconds; all lists are ordered by start."""
 
     first: int
     last: int
     tolerance: int
-    total: Measured
-    by_verdict: dict[str, Measured]  # of labels by their own, of pages by theirs
-    by_service: dict[str, Measured]  # a page of several services is one in each
+    total: DetectionQuality
+    by_verdict: dict[str, DetectionQuality]  # labels and pages by their own verdict
+    by_service: dict[str, DetectionQuality]  # a page of several services counts in each
     found: tuple[Found, ...]
     missed: tuple[Missed, ...]
     false_pages: tuple[FalsePage, ...]
@@ -115,27 +115,24 @@ def evaluate(
     tolerance: int = TOLERANCE,
     services: Mapping[str, Collection[str]] | None = None,
 ) -> Evaluation:
-    """Measure what was told against what is known.
+    """Measure incidents against labels.
 
     Parameters
     ----------
     incidents
-        Of the whole replay, each in its last state. A page counts when it was told after ``first`` and not
-        after ``last``: stretches that follow each other count each page once.
+        Of the whole replay, each in its last state. A page counts when it was sent after ``first`` and not
+        after ``last``, so that consecutive stretches count each page once.
     labels
-        A label of an incident counts when it starts at ``first`` or later and before ``last``; one that does
-        not count still makes pages about it right. It is found by what was told in the same stretch as pages
-        are counted in. Labels of what is expected, or is no anomaly, are not to
-        be found: they say whose pages were false.
+        A label of an incident counts when it starts at ``first`` or later and before ``last``; other labels
+        still justify pages about them. It is found by reports within the stretch. Labels of expected events
+        or non-anomalies are not to be found: they mark pages as false.
     first, last
-        Epoch seconds between which is judged: from when baselines are old enough, until the end of the last
-        judged step.
+        The judged stretch in epoch seconds: from when baselines are old enough to the end of the last step.
     tolerance
         Seconds before and after a label that belong to it.
     services
-        By scope as labels write it (``table:items``): the services it is part of, where that is known.
-        Without it only a label whose scope is a service is counted for one: to ask the incidents would count
-        those that were found, and leave the missed out.
+        By scope as in labels (``table:items``): the services it belongs to, if known. Without it, only labels
+        whose scope is a service count for one: asking the incidents would leave out the missed ones.
     """
     ordered = sorted(incidents, key=lambda one: (one.start, one.id))
     known = sorted(labels, key=lambda one: (one.start, one.end or last, one.scope, one.kind, one.verdict))
@@ -147,7 +144,7 @@ def evaluate(
     pages = [one for one in ordered if one.sent == "page" and _within(one, first, last)]
     false = tuple(labelled.false_page(page) for page in pages if not labelled.right(page))
     wrong = {one.incident.id for one in false}
-    again = [page for page in pages if page.id not in wrong and labelled.told_before(page)]
+    again = [page for page in pages if page.id not in wrong and labelled.reported_before(page)]
     counts = _Counts(max(0, last - first) / WEEK, met, pages, wrong, {page.id for page in again})
     return Evaluation(
         first=first,
@@ -168,66 +165,70 @@ def evaluate(
 
 
 class _Labelled:
-    """Which labels are about which incidents."""
+    """Labels and the incidents they are about."""
 
     def __init__(
         self, incidents: Sequence[Incident], labels: Sequence[Label], last: int, tolerance: int
     ) -> None:
-        self.wanted = [label for label in labels if not of_nothing(label)]
+        self.wanted = [label for label in labels if not is_negative(label)]
         self._tolerance = tolerance
         self._about = {id(label): about(label, incidents, last, tolerance) for label in labels}
         self._labels: dict[str, list[Label]] = defaultdict(list)
         for label in labels:
             for one in self._about[id(label)]:
                 self._labels[one.id].append(label)
-        self._telling = {id(label): self._those_that_tell(label) for label in self.wanted}
-        self._told_first = {telling[0].id for telling in self._telling.values() if telling}
+        self._reports_of = {id(label): self._reporting(label) for label in self.wanted}
+        self._first_reports = {reporting[0].id for reporting in self._reports_of.values() if reporting}
 
-    def _those_that_tell(self, label: Label) -> list[Incident]:
-        """Return what tells of a label, the first page first and digest entries behind the pages."""
+    def _reporting(self, label: Label) -> list[Incident]:
+        """Return the incidents that report a label, pages first, each in order of time."""
         seen = self._about[id(label)]
-        telling = [one for one in seen if tells(label, one, self._tolerance) and self._denied(one) is None]
-        return sorted(telling, key=lambda one: (one.sent != "page", one.alerted or 0, one.id))
+        reporting = [
+            one for one in seen if reports(label, one, self._tolerance) and self._denied(one) is None
+        ]
+        return sorted(reporting, key=lambda one: (one.sent != "page", one.alerted or 0, one.id))
 
     def met(self, label: Label, first: int, last: int) -> Found | Missed:
-        telling = [one for one in self._telling[id(label)] if _within(one, first, last)]
-        if not telling:
+        reporting = [one for one in self._reports_of[id(label)] if _within(one, first, last)]
+        if not reporting:
             return Missed(label, tuple(self._about[id(label)]))
-        best, *others = telling
+        best, *others = reporting
         delay = (best.alerted or 0) - label.start
-        return Found(label, best, tuple(others), delay, not any(named_rightly(label, one) for one in telling))
+        return Found(
+            label, best, tuple(others), delay, not any(has_right_verdict(label, one) for one in reporting)
+        )
 
     def right(self, page: Incident) -> bool:
         return self._denied(page) is None and any(self._excusing(page))
 
-    def told_before(self, page: Incident) -> bool:
-        """Tell whether it tells of labels, counted or not, that another page had told of before.
+    def reported_before(self, page: Incident) -> bool:
+        """Return whether it reports labels, counted or not, that another page had already reported.
 
-        One about the limit that a known growth meets tells of none.
+        A page about the limit that a known growth reaches reports none.
         """
-        return page.id not in self._told_first and any(
-            tells(label, page, self._tolerance) for label in self._excusing(page)
+        return page.id not in self._first_reports and any(
+            reports(label, page, self._tolerance) for label in self._excusing(page)
         )
 
     def false_page(self, page: Incident) -> FalsePage:
-        said = [label for label in self._labels[page.id] if of_nothing(label)]
-        return FalsePage(page, self._denied(page) or next(iter(said), None))
+        negative = [label for label in self._labels[page.id] if is_negative(label)]
+        return FalsePage(page, self._denied(page) or next(iter(negative), None))
 
     def _excusing(self, page: Incident) -> list[Label]:
         return [
             label
             for label in self._labels[page.id]
-            if not of_nothing(label) and excuses(label, page, self._tolerance)
+            if not is_negative(label) and justifies(label, page, self._tolerance)
         ]
 
     def _denied(self, incident: Incident) -> Label | None:
-        """Return the label that says of this very incident that nobody wanted to be told."""
-        said = (label for label in self._labels[incident.id] if label.incident == incident.id)
-        return next((label for label in said if of_nothing(label)), None)
+        """Return the label that denies this very incident."""
+        negative = (label for label in self._labels[incident.id] if label.incident == incident.id)
+        return next((label for label in negative if is_negative(label)), None)
 
 
 class _Counts:
-    """Counts of labels and pages, of all or of some."""
+    """Counts over all or some labels and pages."""
 
     def __init__(
         self,
@@ -239,11 +240,13 @@ class _Counts:
     ) -> None:
         self._weeks, self._met, self._pages, self._wrong, self._again = weeks, met, pages, wrong, again
 
-    def of(self, has_label: Callable[[Label], bool], has_page: Callable[[Incident], bool]) -> Measured:
+    def of(
+        self, has_label: Callable[[Label], bool], has_page: Callable[[Incident], bool]
+    ) -> DetectionQuality:
         met = [one for one in self._met if has_label(one.label)]
         found = [one for one in met if isinstance(one, Found)]
         pages = [page for page in self._pages if has_page(page)]
-        return Measured(
+        return DetectionQuality(
             labels=len(met),
             found=len(found),
             in_digest=sum(one.in_digest for one in found),
@@ -258,7 +261,7 @@ class _Counts:
 
     def each(
         self, of_label: Callable[[Label], Iterable[str]], of_page: Callable[[Incident], Iterable[str]]
-    ) -> dict[str, Measured]:
+    ) -> dict[str, DetectionQuality]:
         names = {name for one in self._met for name in of_label(one.label)}
         names |= {name for page in self._pages for name in of_page(page)}
         return {
@@ -275,7 +278,7 @@ def _has(name: str, of: Callable[[T], Iterable[str]], one: T) -> bool:
 
 
 def _within(incident: Incident, first: int, last: int) -> bool:
-    """Tell whether what tells of an incident left in a stretch; at its end is within, at its begin before."""
+    """Return whether an incident was reported in a stretch, which excludes its begin and includes its end."""
     return first < (incident.alerted or incident.start) <= last
 
 

@@ -1,4 +1,4 @@
-"""What a label means: which incidents are about it, and which of those tell of it."""
+"""How labels match incidents: which incidents concern a label, and which of them report it."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -13,44 +13,42 @@ from detectors.model.scope import Scope
 TOLERANCE: Final = 600
 """Seconds before and after a label that still belong to it.
 
-People write down the time at which they noticed, to five or ten minutes; and what ended less than ten minutes
-ago is in the window that the present is judged by.
+People write down when they noticed, to five or ten minutes, and the judge compares with the last ten minutes.
 """
 
-_PART: Final = 0.05  # of an excess: who carries less of it is listed, but is not what it is about
+_PART: Final = 0.05  # of an excess: smaller shares are listed, but the finding is not about them
 _SUDDEN: Final = {Verdict.SPIKE.value, Verdict.DROP.value, Verdict.ABSENCE.value, Verdict.FATAL.value}
 
 
 def about(
     label: Label, incidents: Sequence[Incident], last: int, tolerance: int = TOLERANCE
 ) -> list[Incident]:
-    """Return the incidents that a label is about, in their order.
+    """Return the incidents that a label is about, in order.
 
-    One that it names by id is meant alone. Where none has that id, as another configuration may tell the same
-    under another, all that it ``concerns`` are.
+    An incident named by id is the only one. If none has that id, because another configuration may report the
+    same under another id, all that the label ``concerns`` are.
     """
     named = [one for one in incidents if label.incident and one.id == label.incident]
     return named or [one for one in incidents if concerns(label, one, last, tolerance)]
 
 
 def concerns(label: Label, incident: Incident, last: int, tolerance: int = TOLERANCE) -> bool:
-    """Tell whether an incident is about what a label is about, at that time, told or not.
+    """Return whether an incident is about the subject and time of a label, reported or not.
 
-    The times overlap within the tolerance, and one of its findings fits all that the label names: the
+    The times overlap within the tolerance, and one of its findings fits everything that the label names: the
     measure, and as scope what the finding is about or what carries a part of it (callers, suspects, causes),
-    in the label's account. Growth and what happens suddenly are two things, even in one place. An id that the
-    label names is left to ``about``.
+    in the label's account. Growth and sudden changes never match. ``about`` handles ids.
 
     Parameters
     ----------
     last
-        Epoch seconds: until when a label without an end, or an open incident, lasts.
+        Epoch seconds at which a label without an end, or an open incident, ends.
     tolerance
         Seconds.
     """
     begun, over = label.start - tolerance, (last if label.end is None else label.end) + tolerance
     ended = max(incident.start, last) if incident.end is None else incident.end
-    if incident.start > over or ended < begun or _worlds_apart(label, incident):
+    if incident.start > over or ended < begun or _incompatible(label, incident):
         return False
     return any(True for _ in fitting(label, incident))
 
@@ -62,29 +60,29 @@ def fitting(label: Label, incident: Incident) -> Iterator[Finding]:
             yield finding
 
 
-def tells(label: Label, incident: Incident, tolerance: int = TOLERANCE) -> bool:
-    """Tell whether an incident that ``concerns`` a label lets people know of it: told in time, and as asked.
+def reports(label: Label, incident: Incident, tolerance: int = TOLERANCE) -> bool:
+    """Return whether an incident that ``concerns`` a label reports it: in time, and in the right place.
 
-    One that was told before the label began is about something else, even if it is open still. Growth is for
-    the digest: a page does not tell of it.
+    One reported before the label began is about something else, even if it is still open. Growth belongs
+    into the digest: a page does not report it.
     """
     if incident.sent == "none" or incident.alerted is None or incident.alerted < label.start - tolerance:
         return False
     return label.verdict != Verdict.GROWTH or incident.sent == "digest"
 
 
-def excuses(label: Label, incident: Incident, tolerance: int = TOLERANCE) -> bool:
-    """Tell whether a page that ``concerns`` a label is right because of it.
+def justifies(label: Label, incident: Incident, tolerance: int = TOLERANCE) -> bool:
+    """Return whether a label justifies a page that ``concerns`` it.
 
-    It is when it tells of it. At a known growth it is when it says that the limit is near.
+    It does when the page reports it, and where growth is known, when the page is about a limit that is near.
     """
     if label.verdict == Verdict.GROWTH and incident.verdict is Verdict.LIMIT:
         return True
-    return tells(label, incident, tolerance)
+    return reports(label, incident, tolerance)
 
 
-def named_rightly(label: Label, incident: Incident) -> bool:
-    """Tell whether an incident has the verdict that a label asks for, where it asks for one.
+def has_right_verdict(label: Label, incident: Incident) -> bool:
+    """Return whether an incident has the verdict of a label, if the label has one.
 
     A spike that stays becomes a shift: the verdict of any finding that fits counts.
     """
@@ -93,12 +91,12 @@ def named_rightly(label: Label, incident: Incident) -> bool:
     )
 
 
-def of_nothing(label: Label) -> bool:
-    """Tell whether a label says that nobody wants to be told."""
+def is_negative(label: Label) -> bool:
+    """Return whether a label states that no report is wanted."""
     return label.kind is not LabelKind.INCIDENT
 
 
-def _worlds_apart(label: Label, incident: Incident) -> bool:
+def _incompatible(label: Label, incident: Incident) -> bool:
     verdicts = {label.verdict, incident.verdict.value}
     return Verdict.GROWTH.value in verdicts and not verdicts.isdisjoint(_SUDDEN)
 

@@ -1,7 +1,8 @@
-"""Labels in a file: YAML, CSV or JSON lines, with what is wrong said by line."""
+"""Labels in a file: YAML, CSV or JSON lines, with mistakes by line."""
 
 import csv
 import io
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -12,32 +13,34 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from alerting.commands.labels import Label, LabelKind
-from alerting.evaluation.labels_lines import rows_of
 from config.settings import SCOPE_KINDS
 from config.yaml_tree import read_tree, to_yaml
 from detectors.model.finding import Verdict
 from detectors.model.measures import Measure
 
-MOST: Final = 20  # mistakes that are told: more are one, made everywhere
+MOST: Final = 20  # mistakes listed: more are usually the same one
 LATEST: Final = 4_102_444_800  # 2100-01-01
 _FIELDS: Final = Label.__struct_fields__
 _TIMES: Final = ("start", "end", "at")
 _VERDICTS: Final = tuple(verdict.value for verdict in Verdict)
 _KINDS: Final = (*(kind.value for kind in LabelKind), *_VERDICTS)
-_HOW_A_TIME: Final = "write 2026-01-31T08:00:00Z, 2026-01-31 or epoch seconds"
+# the fields of what a simulation generated
+_MADE: Final = ("function", "table", "client", "route", "service")
+_KEYS: Final = frozenset({*_MADE, "version", "account", "start", "end", "kind", "verdict", "measure"})
+_WRITE_A_TIME: Final = "write 2026-01-31T08:00:00Z, 2026-01-31 or epoch seconds"
 
 
 class Wrong(NamedTuple):
-    """What is wrong on a line, and the remedy."""
+    """A mistake on a line, and the remedy."""
 
     line: int
     message: str
 
 
 class LabelsError(Exception):
-    """A labels file that cannot be used.
+    """An invalid labels file.
 
-    As text one line a mistake, ``FILE:LINE: message; remedy``, of very many the first twenty.
+    As text: one mistake per line, ``FILE:LINE: message; remedy``, at most twenty.
     """
 
     def __init__(self, name: str, wrong: Iterable[Wrong]) -> None:
@@ -46,19 +49,19 @@ class LabelsError(Exception):
         super().__init__(name, self.wrong)
 
     def __str__(self) -> str:
-        told = [f"{self.name}:{line}: {message}" for line, message in self.wrong[:MOST]]
-        if more := len(self.wrong) - len(told):
-            told.append(f"{self.name}: and {more:,} more")
-        return "\n".join(told)
+        shown = [f"{self.name}:{line}: {message}" for line, message in self.wrong[:MOST]]
+        if more := len(self.wrong) - len(shown):
+            shown.append(f"{self.name}: and {more:,} more")
+        return "\n".join(shown)
 
 
 def load_labels(path: str | Path) -> list[Label]:
-    """Read a file of labels: CSV or JSON lines when its name ends so (.csv, .jsonl), else YAML.
+    """Read a labels file: CSV or JSON lines by its suffix (.csv, .jsonl), otherwise YAML.
 
     Raises
     ------
     LabelsError
-        With everything that is wrong in it; nothing is guessed and nothing is left out.
+        With every mistake in it.
     """
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
@@ -72,7 +75,7 @@ def load_labels(path: str | Path) -> list[Label]:
 
 
 def read_labels(text: str, name: str) -> list[Label]:
-    r"""Read labels from text; ``name`` says which form it has (.csv, .jsonl, else YAML).
+    r"""Read labels from text; the suffix of ``name`` gives the format (.csv, .jsonl, otherwise YAML).
 
     Raises
     ------
@@ -85,7 +88,7 @@ def read_labels(text: str, name: str) -> list[Label]:
     'table:items'
     >>> read_labels("- {start: 9, end: 3, kind: spike}\n", "known.yaml")
     Traceback (most recent call last):
-    alerting.evaluation.labels_file.LabelsError: known.yaml:1: end is before start; exchange them?
+    alerting.evaluation.labels_file.LabelsError: known.yaml:1: end is before start; swap them
     """
     rows, wrong = _FORMS.get(Path(name).suffix.lower(), _yaml_rows)(text)
     labels = []
@@ -102,12 +105,12 @@ def read_labels(text: str, name: str) -> list[Label]:
 
 
 def labels_to_yaml(labels: Iterable[Label]) -> str:
-    """Return the YAML form, which ``read_labels`` gives the same labels for."""
+    """Return labels as YAML, which ``read_labels`` reads back."""
     return to_yaml([_written(label) for label in labels])
 
 
 def labels_to_csv(labels: Iterable[Label]) -> str:
-    """Return the CSV form, which ``read_labels`` gives the same labels for."""
+    """Return labels as CSV, which ``read_labels`` reads back."""
     out = io.StringIO()
     writer = csv.DictWriter(out, _FIELDS, lineterminator="\n")
     writer.writeheader()
@@ -116,7 +119,7 @@ def labels_to_csv(labels: Iterable[Label]) -> str:
 
 
 def labels_to_jsonl(labels: Iterable[Label]) -> str:
-    """Return the form of JSON lines, which ``read_labels`` gives the same labels for."""
+    """Return labels as JSON lines, which ``read_labels`` reads back."""
     return "".join(f"{msgspec.json.encode(_written(label)).decode()}\n" for label in labels)
 
 
@@ -156,8 +159,66 @@ def _csv_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]]
 
 
 def _json_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]]:
-    rows, wrong = rows_of(text)
-    return rows, [Wrong(*one) for one in wrong]
+    """Return the rows of JSON lines by line, and what is wrong with the others."""
+    rows: list[tuple[int, dict[str, Any]]] = []
+    wrong = []
+    for line, written in enumerate(text.split("\n"), 1):
+        if not written.strip():
+            continue
+        try:
+            row = msgspec.json.decode(written)
+            twice = _twice(written)
+        except (msgspec.DecodeError, RecursionError) as error:
+            wrong.append(Wrong(line, f"not JSON: {error}; write one object per line"))
+            continue
+        if twice is not None:
+            wrong.append(Wrong(line, f"two keys {twice!r}; keep one of them"))
+            continue
+        if not isinstance(row, dict):
+            wrong.append(Wrong(line, "not a label; write an object with start and kind"))
+        else:
+            rows.append((line, known_of(row) if row.keys() >= _KEYS else row))
+    return rows, wrong
+
+
+def _twice(written: str) -> str | None:
+    """Return a key that an object of this JSON has twice, or None."""
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        keys = [key for key, _ in pairs]
+        found.extend(key for key in keys if keys.count(key) > 1)
+
+    json.loads(written, object_pairs_hook=look)
+    return found[0] if found else None
+
+
+def known_of(made: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the label fields of an incident that a simulation generated (``Simulation.labels``).
+
+    Its scope is the function if there is one, otherwise the table, client, route or service. It has no
+    measure, since any that shows the incident will do. Without a verdict it is not an anomaly.
+
+    Examples
+    --------
+    >>> nobody = dict.fromkeys(("table", "client", "function", "route", "service", "version", "account"))
+    >>> known_of(nobody | {"start": 5, "end": 9, "kind": "slow", "verdict": "spike", "measure": "latency",
+    ...                    "function": "buy", "client": "ios"})
+    {'kind': 'spike', 'start': 5, 'end': 9, 'scope': 'function:buy', 'note': 'slow, client ios, function buy'}
+    """
+    client = " ".join(str(made[key]) for key in ("client", "version") if made[key] is not None)
+    names = {kind: made[kind] for kind in _MADE} | {"client": client or None}
+    whom = [f"{kind} {names[kind]}" for kind in reversed(_MADE) if names[kind] is not None]
+    scope = next((f"{kind}:{names[kind]}" for kind in _MADE if names[kind] is not None), None)
+    fields = {
+        "kind": made["verdict"] or LabelKind.NOT_AN_ANOMALY.value,
+        "start": made["start"],
+        "end": made["end"],
+        "scope": scope,
+        "account": made["account"],
+        "note": ", ".join([str(made["kind"]), *whom]),
+    }
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def _yaml_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]]:
@@ -170,14 +231,14 @@ def _yaml_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]
     if isinstance(entries, dict) and set(entries) == {"labels"}:
         root, entries = ("labels",), entries["labels"] or []
     if not isinstance(entries, list):
-        return [], [*wrong, Wrong(1, "no list of labels; begin each with - start: 2026-01-31T08:00:00Z")]
+        return [], [*wrong, Wrong(1, "not a list of labels; begin each with - start: 2026-01-31T08:00:00Z")]
     rows = []
     for number, entry in enumerate(entries):
         line = tree.values[(*root, number)].line
         if isinstance(entry, dict):
             rows.append((line, entry))
         else:
-            wrong.append(Wrong(line, "no label; write its keys: start, end, scope, kind"))
+            wrong.append(Wrong(line, "not a label; write its keys: start, end, scope, kind"))
     return rows, wrong
 
 
@@ -185,7 +246,7 @@ _FORMS: Final = {".csv": _csv_rows, ".jsonl": _json_rows}
 
 
 def _label(given: Mapping[str, Any], mistakes: list[str]) -> Label | None:
-    """Return the label that a row says; None, and what is wrong, when it says none."""
+    """Return the label of a row, or None after adding its mistakes."""
     before = len(mistakes)
     mistakes += [
         f"unknown key {key!r}; the keys are {', '.join(_FIELDS)}" for key in given if key not in _FIELDS
@@ -199,10 +260,10 @@ def _label(given: Mapping[str, Any], mistakes: list[str]) -> Label | None:
         else:
             mistakes.append(f"{name} is {_shown(value)}; write text")
     if "start" not in given:
-        mistakes.append(f"no start; {_HOW_A_TIME}")
+        mistakes.append(f"no start; {_WRITE_A_TIME}")
     start, end = times.get("start"), times.get("end")
     if start is not None and end is not None and end < start:
-        mistakes.append("end is before start; exchange them?")
+        mistakes.append("end is before start; swap them")
     for name in ("kind", "verdict"):
         if texts.get(name) == "silence":  # the verdict's name up to version 0.1
             texts[name] = Verdict.ABSENCE.value
@@ -239,19 +300,19 @@ def _check_words(texts: Mapping[str, str], mistakes: list[str]) -> None:
 
 
 def _time(name: str, value: object, mistakes: list[str]) -> int | None:
-    """Return epoch seconds of a number or an RFC 3339 time or date, in UTC where no offset is written."""
+    """Return epoch seconds of a number or an RFC 3339 time or date, in UTC without an offset."""
     if date := _bare_date(value):
         mistakes.append(f"{name} is {value}, which as epoch seconds lies in 1970; write {date}")
         return None
     seconds = _seconds(value)
     if seconds is None or not 0 <= seconds < LATEST:
-        mistakes.append(f"{name} is {_shown(value)}, which is no time; {_HOW_A_TIME}")
+        mistakes.append(f"{name} is {_shown(value)}, not a valid date or time; {_WRITE_A_TIME}")
         return None
     return int(seconds)
 
 
 def _bare_date(value: object) -> str | None:
-    """Return a date that was written without hyphens (20260131) as it is to be written, else None."""
+    """Return a date without hyphens (20260131) in its proper form, or None."""
     written = str(value)
     if isinstance(value, bool) or not re.fullmatch(r"(19[7-9]|20\d)\d{5}", written, re.ASCII):
         return None
@@ -279,4 +340,4 @@ def _seconds(value: object) -> float | None:
 
 def _shown(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= 40 else f"{text[:40]}…"  # noqa: PLR2004  # enough to recognise it
+    return text if len(text) <= 40 else f"{text[:40]}…"  # noqa: PLR2004  # enough to recognise

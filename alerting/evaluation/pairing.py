@@ -1,13 +1,13 @@
-"""Which incidents of two configurations are the same: each has at most one counterpart.
+"""Matches the incidents of two configurations: each has at most one counterpart.
 
-The same id is the same incident. Otherwise two are the same when their times overlap, they point the same way
-(a rise, a fall, growth with its limits), and, the surer of these first:
+Equal ids match. Otherwise two incidents match when their times overlap, they have the same direction (a rise,
+a fall, growth with its limits), and, in this order of preference:
 
 1. both are about the same series;
-2. what one is about is a member of the other: the cause was ranked differently;
+2. the series of one is a member of the other: the cause was ranked differently;
 3. both are about the same scope, by another measure.
 
-Of several the pairing is taken whose overlaps add up to the most.
+Among several pairings, the one with the largest total overlap wins.
 """
 
 from collections import defaultdict
@@ -24,17 +24,17 @@ Two = tuple[Incident, Incident]
 
 
 def pairs(a: Sequence[Incident], b: Sequence[Incident]) -> list[Two]:
-    """Return the incidents that are in both lists, as (one of ``a``, its counterpart in ``b``).
+    """Return the incidents that are in both lists, as (one of ``a``, its counterpart in ``b``), by start.
 
-    Ids are unique within a list. The order of the lists does not matter; exchanging them exchanges the two of
-    each pair and nothing else. Ordered by start.
+    Ids are unique within a list. The order of a list does not matter; swapping the lists swaps each pair and
+    nothing else.
 
     Examples
     --------
     >>> pairs([], [])
     []
     """
-    # Of pairings that overlap equally one is taken by the order of things: always in the same orientation.
+    # Ties are resolved by order, so the orientation must always be the same.
     if sorted(one.id for one in b) < sorted(one.id for one in a):
         made = [(one, other) for other, one in _pairs(b, a)]
     else:
@@ -85,11 +85,11 @@ class _Level(NamedTuple):
 
 
 def _series(finding: Finding) -> Hashable:
-    return finding.about, finding.measure, _way(finding)
+    return finding.about, finding.measure, _direction(finding)
 
 
-def _way(finding: Finding) -> str:
-    # What comes slowly overlaps with everything that happens suddenly there, and is something else.
+def _direction(finding: Finding) -> str:
+    # Growth overlaps with every sudden change of its scope, but is a different thing.
     return GROWTH if finding.verdict in (Verdict.GROWTH, Verdict.LIMIT) else direction(finding)
 
 
@@ -102,7 +102,7 @@ def _of_all(incident: Incident) -> set[Hashable]:
 
 
 def _scope(incident: Incident) -> Hashable:
-    return incident.primary.about, _way(incident.primary)
+    return incident.primary.about, _direction(incident.primary)
 
 
 _LEVELS: Final = (
@@ -117,17 +117,17 @@ def _last(incident: Incident) -> int:
 
 
 def _overlap(one: Incident, other: Incident, until: int) -> int:
-    """Return how many seconds both last; one for two that only touch, 0 or less for others."""
+    """Return the seconds of overlap: 1 for two that only touch, 0 or less for disjoint ones."""
     ends = (until if each.end is None else each.end for each in (one, other))
     return min(ends) - max(one.start, other.start) + 1
 
 
 def _heaviest(weights: Mapping[tuple[str, str], int]) -> list[tuple[str, str]]:
-    """Return the one-to-one choice of pairs whose weights add up to the most."""
+    """Return the one-to-one pairing with the largest total weight."""
     from scipy.optimize import linear_sum_assignment
 
     chosen = []
-    for rows, columns in _islands(weights):
+    for rows, columns in _components(weights):
         matrix = np.array([[weights.get((row, column), 0) for column in columns] for row in rows])
         chosen += [
             (rows[row], columns[column])
@@ -137,8 +137,8 @@ def _heaviest(weights: Mapping[tuple[str, str], int]) -> list[tuple[str, str]]:
     return chosen
 
 
-def _islands(edges: Iterable[tuple[str, str]]) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield what hangs together: the lists are then short, however long the history is."""
+def _components(edges: Iterable[tuple[str, str]]) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield the connected components, so that the lists stay short however long the history is."""
     ahead: dict[str, dict[str, None]] = defaultdict(dict)  # dicts: sets of strings have no fixed order
     back: dict[str, dict[str, None]] = defaultdict(dict)
     for row, column in edges:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.labels import Label
 from alerting.evaluation.evaluation import UNKNOWN, Evaluation, FalsePage, Missed
-from alerting.evaluation.measured import Measured
+from alerting.evaluation.quality import DetectionQuality
 from alerting.incidents.incident import Incident
 from alerting.report.card import Fact
 from alerting.report.section import Cell, ReportSection, table
@@ -99,7 +99,7 @@ class _Rows:
     def __init__(self, zone: ZoneInfo, words: Phrases, anchors: Collection[str]) -> None:
         self._zone, self._words, self._anchors = zone, words, anchors
 
-    def facts(self, total: Measured) -> list[Fact]:
+    def facts(self, total: DetectionQuality) -> list[Fact]:
         delay, a_week = total.delay, total.false_pages_per_week
         missed = f"{total.found} of {total.labels} labels found"
         facts = [
@@ -124,7 +124,9 @@ class _Rows:
             facts.append(Fact("Only in the digest", str(total.in_digest), "of the found"))
         return facts
 
-    def counts(self, groups: Mapping[str, Measured], unknown: str, *, mark: bool = False) -> list[list[Cell]]:
+    def counts(
+        self, groups: Mapping[str, DetectionQuality], unknown: str, *, mark: bool = False
+    ) -> list[list[Cell]]:
         return [
             [
                 Cell(unknown if name == UNKNOWN else clean(name), verdict=_known(name) if mark else ""),
@@ -133,7 +135,7 @@ class _Rows:
             for name, held in groups.items()
         ]
 
-    def _figures(self, held: Measured) -> list[str]:
+    def _figures(self, held: DetectionQuality) -> list[str]:
         delay = held.delay
         return [
             str(held.labels),

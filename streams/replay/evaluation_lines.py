@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.labels import Label
 from alerting.evaluation.evaluation import Evaluation, FalsePage, Found, Missed
-from alerting.evaluation.measured import Delay, Measured
+from alerting.evaluation.quality import Delay, DetectionQuality
 from alerting.words.locales import ENGLISH
 from alerting.words.mrkdwn import clean, cut
 from streams.replay.text_table import counted, incident_cells, table_lines
@@ -65,7 +65,7 @@ def evaluation_lines(evaluation: Evaluation, zone: ZoneInfo, *, most: int = MOST
     return lines + _outside(evaluation, zone)
 
 
-def _labels(total: Measured) -> str:
+def _labels(total: DetectionQuality) -> str:
     if not total.labels:
         return "no labels of incidents in the evaluated period"
     parts = [f"{total.found:,} of {counted(total.labels, 'label')} found ({_percent(total.recall)})"]
@@ -76,7 +76,7 @@ def _labels(total: Measured) -> str:
     return ", ".join(parts)
 
 
-def _pages(total: Measured) -> str:
+def _pages(total: DetectionQuality) -> str:
     parts = [f"{counted(total.pages, 'page')}, {total.false_pages:,} false"]
     if total.pages:
         parts.append(f"precision {_percent(total.precision)}")
@@ -87,7 +87,7 @@ def _pages(total: Measured) -> str:
     return ", ".join(parts)
 
 
-def _delays(total: Measured) -> list[str]:
+def _delays(total: DetectionQuality) -> list[str]:
     return [
         f"{where} after {_duration(delay.median)} (median), {_duration(delay.p90)} (p90), "
         f"{_duration(delay.max)} (max)"
@@ -103,14 +103,14 @@ def _table(evaluation: Evaluation) -> list[list[str]]:
     return rows
 
 
-def _rows(kind: str, each: Mapping[str, Measured]) -> list[list[str]]:
+def _rows(kind: str, each: Mapping[str, DetectionQuality]) -> list[list[str]]:
     return [
         [f"{kind} {cut(clean(name), _NOTE)}" if name else f"no {kind}", *_figures(one)]
         for name, one in each.items()
     ]
 
 
-def _figures(one: Measured) -> list[str]:
+def _figures(one: DetectionQuality) -> list[str]:
     delay: Delay | None = one.delay or one.digest_delay
     delays = (
         [_NOTHING] * 3

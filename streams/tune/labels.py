@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.labels import Label
 from alerting.commands.local_time import shown
-from alerting.evaluation.label_fit import of_nothing
+from alerting.evaluation.label_fit import is_negative
 from streams.history.source import ReplayError
 
 
 def incident_labels(labels: Sequence[Label]) -> list[Label]:
     """Return the labels of incidents: those that a configuration should find."""
-    return [label for label in labels if not of_nothing(label)]
+    return [label for label in labels if not is_negative(label)]
 
 
 def check_labels(labels: Sequence[Label]) -> None:
@@ -40,7 +40,7 @@ def contradictions(labels: Sequence[Label], zone: ZoneInfo) -> list[str]:
         f"contradictory labels{described(one[0], zone)}: "
         f"{' and '.join(sorted({each.kind for each in one}))}; keep one of them"
         for one in alike.values()
-        if len({of_nothing(label) for label in one}) > 1
+        if len({is_negative(label) for label in one}) > 1
     ]
 
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.evaluation import Evaluation, evaluate
-from alerting.evaluation.measured import Delay, Measured
+from alerting.evaluation.quality import Delay, DetectionQuality
 from alerting.incidents.incident import Incident
 from detectors.model.finding import Cause, Verdict
 from detectors.model.measures import Measure
@@ -265,7 +265,7 @@ def test_verdicts_and_services_are_measured_apart() -> None:
 
 def test_nothing_can_be_said_of_nothing() -> None:
     nothing = evaluate([], [], 0, 0).total
-    assert nothing == Measured()
+    assert nothing == DetectionQuality()
     ratios = (nothing.recall, nothing.precision, nothing.pages_per_week, nothing.false_pages_per_week)
     assert (*ratios, nothing.delay, nothing.digest_delay) == (None,) * 6
 

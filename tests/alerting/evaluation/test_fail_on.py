@@ -20,16 +20,14 @@ def evaluation(*incidents: Incident) -> Evaluation:
 
 def test_new_pages_fail_and_lost_ones_do_not() -> None:
     few, many = [made("a")], [made("a"), made("b", LEDGER)]
-    assert failures([FailOn.NEW_PAGES], comparison=compare(few, many)) == [
-        "new-pages: 1 that A does not have"
-    ]
+    assert failures([FailOn.NEW_PAGES], comparison=compare(few, many)) == ["new-pages: 1 not in A"]
     assert failures([FailOn.NEW_PAGES], comparison=compare(many, few)) == []
     assert failures([FailOn.MISSED_LABELS], comparison=compare(few, many)) == []
 
 
 def test_alone_every_label_must_be_found() -> None:
     assert failures([FailOn.MISSED_LABELS], evaluation=evaluation(made("a"))) == [
-        "missed-labels: 2 of 3 are not found"
+        "missed-labels: 2 of 3 not found"
     ]
 
 
@@ -37,7 +35,7 @@ def test_against_another_what_only_the_other_misses_fails() -> None:
     both, one = evaluation(made("a"), made("b", LEDGER)), evaluation(made("a"))
     assert [each.label.scope for each in lost_labels(both, one)] == ["table:ledger"]
     assert failures([FailOn.MISSED_LABELS], evaluation=both, against=one) == [
-        "missed-labels: 1 that A finds and B misses"
+        "missed-labels: 1 found by A and missed by B"
     ]
     assert failures([FailOn.MISSED_LABELS], evaluation=one, against=both) == [], "x is missed by both"
 

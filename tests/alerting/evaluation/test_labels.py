@@ -82,9 +82,9 @@ def test_known_incidents_are_read_from_yaml_and_csv() -> None:
         (
             "a.yaml",
             "- {start: soon, kind: spike}\n",
-            "a.yaml:1: start is 'soon', which is no time; write 2026",
+            "a.yaml:1: start is 'soon', not a valid date or time; write 2026",
         ),
-        ("a.yaml", "- {start: yes, kind: spike}\n", "a.yaml:1: start is True, which is no time"),
+        ("a.yaml", "- {start: yes, kind: spike}\n", "a.yaml:1: start is True, not a valid date or time"),
         (
             "a.yaml",
             "- {start: 20250902, kind: spike}\n",
@@ -102,8 +102,8 @@ def test_known_incidents_are_read_from_yaml_and_csv() -> None:
         ("a.yaml", "- {start: 5, kind: drop, measure: wcus}\n", "a.yaml:1: measure is 'wcus'; write one of"),
         ("a.yaml", "- {start: 5, kind: drop, note: [a]}\n", "a.yaml:1: note is ['a']; write text"),
         ("a.yaml", "- {strat: 5, start: 5, kind: drop}\n", "a.yaml:1: unknown key 'strat'; the keys are"),
-        ("a.yaml", "start: 5\n", "a.yaml:1: no list of labels"),
-        ("a.yaml", "- 5\n", "a.yaml:1: no label; write its keys"),
+        ("a.yaml", "start: 5\n", "a.yaml:1: not a list of labels"),
+        ("a.yaml", "- 5\n", "a.yaml:1: not a label; write its keys"),
         ("a.yaml", "- {start: 5\n", "not valid YAML"),
         ("a.csv", "", "a.csv:1: no column 'kind'"),
         ("a.csv", "start,kind,start\n1,spike,2\n", "a.csv:1: two columns 'start'; keep one"),
@@ -112,9 +112,9 @@ def test_known_incidents_are_read_from_yaml_and_csv() -> None:
         ("a.csv", "start,kind\n1,spike\n\n1,2,3\n", "a.csv:4: 3 values for 2 columns"),
         ("a.csv", 'start,kind\n1,"spi\n', "not CSV"),
         ("a.jsonl", '{"start": 1, "kind": "spike"}\n{"start"\n', "a.jsonl:2: not JSON: "),
-        ("a.jsonl", "5\n", "a.jsonl:1: no label; write an object"),
+        ("a.jsonl", "5\n", "a.jsonl:1: not a label; write an object"),
         ("a.jsonl", '{"start": 1}\n', "a.jsonl:1: no kind; write one of"),
-        ("a.csv", "start,kind\nnan,spike\n", "a.csv:2: start is 'nan', which is no time"),
+        ("a.csv", "start,kind\nnan,spike\n", "a.csv:2: start is 'nan', not a valid date or time"),
     ],
 )
 def test_what_is_wrong_is_said_by_file_and_line(name: str, text: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""How well labels were met: counts, and what follows from them."""
+"""The quality of detection against labels: counts, and the figures derived from them."""
 
 import math
 import statistics
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Seconds from the start of a label until it was told; negative when it was told before."""
+    """Seconds from the start of a label until its report; negative when it was reported before."""
 
     median: float
-    p90: int  # of ten, nine were told at least as soon
+    p90: int  # nine of ten were reported at least as soon
     max: int
 
     @classmethod
     def of(cls, delays: Sequence[int]) -> "Delay | None":
-        """Sum up delays; None where there is none.
+        """Summarise delays; None without any.
 
         Examples
         --------
@@ -29,62 +29,62 @@ class Delay:
         return cls(float(statistics.median(rising)), rising[math.ceil(0.9 * len(rising)) - 1], rising[-1])
 
     def to_json(self) -> dict[str, float]:
-        """Return its form in ``evaluation.json``."""
+        """Return the JSON of ``evaluation.json``."""
         return {"median": self.median, "p90": self.p90, "max": self.max}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """Counts over labels and pages, and what follows from them: None where nothing can be said."""
+class DetectionQuality:
+    """Counts over labels and pages, and derived figures: None where undefined."""
 
-    labels: int = 0  # of incidents that people want to be told of
-    found: int = 0  # of them, those that were told
-    in_digest: int = 0  # of the found, those told as an entry of the digest only
-    other_verdict: int = 0  # of the found, those told with another verdict than the label's
+    labels: int = 0  # of incidents
+    found: int = 0  # of them, those reported
+    in_digest: int = 0  # of the found, those reported only in the digest
+    other_verdict: int = 0  # of the found, those reported with another verdict than the label's
     pages: int = 0
     false_pages: int = 0
-    repeated: int = 0  # right pages about labels that another page told of before
+    repeated: int = 0  # right pages about labels that another page had reported
     weeks: float = 0.0  # of judged time
     delays: tuple[int, ...] = ()  # of labels found by a page
-    digest_delays: tuple[int, ...] = ()  # of those found in the digest: it is made once a day
+    digest_delays: tuple[int, ...] = ()  # of labels found in the digest, which is daily
 
     @property
     def missed(self) -> int:
-        """How many labels were not found."""
+        """Labels that were not found."""
         return self.labels - self.found
 
     @property
     def recall(self) -> float | None:
-        """The part of the labels that was found."""
+        """The share of labels that were found."""
         return self.found / self.labels if self.labels else None
 
     @property
     def precision(self) -> float | None:
-        """The part of the pages that was right."""
+        """The share of pages that were right."""
         return 1 - self.false_pages / self.pages if self.pages else None
 
     @property
     def pages_per_week(self) -> float | None:
-        """Pages in a week of judged time."""
+        """Pages per week of judged time."""
         return self.pages / self.weeks if self.weeks else None
 
     @property
     def false_pages_per_week(self) -> float | None:
-        """False pages in a week of judged time."""
+        """False pages per week of judged time."""
         return self.false_pages / self.weeks if self.weeks else None
 
     @property
     def delay(self) -> Delay | None:
-        """How long it took until somebody was paged."""
+        """The delay until the page."""
         return Delay.of(self.delays)
 
     @property
     def digest_delay(self) -> Delay | None:
-        """How long it took until it was in a digest."""
+        """The delay until the digest."""
         return Delay.of(self.digest_delays)
 
     def to_json(self) -> dict[str, object]:
-        """Return its form in ``evaluation.json``."""
+        """Return the JSON of ``evaluation.json``."""
         return {
             "labels": self.labels,
             "found": self.found,
