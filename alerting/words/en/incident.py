@@ -175,8 +175,11 @@ def forecast(growth: Growth) -> str:
         return basis
     reached = f"*limit in {figures.days(growth.days_to_limit)}*"
     if growth.days_to_limit_lower is not None:
-        late = "never" if growth.days_to_limit_upper is None else figures.days(growth.days_to_limit_upper)
-        reached += f" ({figures.days(growth.days_to_limit_lower)} to {late})"
+        soon, late = figures.days(growth.days_to_limit_lower), "never"
+        if growth.days_to_limit_upper is not None:
+            late = figures.days(growth.days_to_limit_upper)
+            soon = soon.removesuffix(" days") if late.endswith(" days") else soon
+        reached += f" ({soon} to {late})"
     return f"{reached} · {basis}"
 
 

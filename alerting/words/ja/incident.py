@@ -20,7 +20,7 @@ from detectors.model.scope import FUNCTION
 _MOSTLY: Final = 2 / 3  # of a share: a part this large is all that is said of it
 
 _ACTIONS: Final = {
-    CommandKind.ACKNOWLEDGE: "*対応中*",
+    CommandKind.ACKNOWLEDGE: "*対応開始*",
     CommandKind.SNOOZE: "*スヌーズ中*",
     CommandKind.EXPECTED: "*想定内と判定*",
     CommandKind.NOT_AN_ANOMALY: "*異常ではないと判定*",

@@ -91,8 +91,8 @@ def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[M
         for by in (OPERATOR, name)
     ]
     for changes in ({}, {"state": "worsening"}, {"state": "resolved", "end": T0}, {"state": "withdrawn"}):
-        changed = replace(one, **changes)
-        yield render(dispatch(notice(changed), commands=asked, mention=f"{OPERATOR} {GROUP}"), EARLIER)
+        shown = replace(one, **changes)
+        yield render(dispatch(notice(shown), commands=asked, mention=f"{OPERATOR} {GROUP}"), EARLIER)
     for what in (*Milestone, *CommandKind):
         for by in (OPERATOR, name):
             line = Line(what=what.value, at=T0, by=by, until=T0 + 60, detail=other)
