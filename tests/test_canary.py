@@ -159,7 +159,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
             "InteractionHandler",
             "Courier",
             "WebhookSettings",
-        } <= {type(thing).__name__ for thing in things}, "they are looked at"
+        } <= {type(thing).__name__ for thing in things}, "all of them are inspected"
         shown += [repr(thing) for thing in things]
         daemon.stop()
         await running

@@ -1,4 +1,4 @@
-"""What the report shows of one incident, in words and figures."""
+"""One incident in the report, in words and figures."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ _SENTENCE: Final = 600
 
 
 class Fact(NamedTuple):
-    """A figure with its name; ``detail`` may be empty."""
+    """A named figure; ``detail`` may be empty."""
 
     name: str
     value: str
@@ -33,7 +33,7 @@ class Fact(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A finding that an incident took in."""
+    """A finding that is part of an incident."""
 
     verdict: str
     what: str
@@ -61,7 +61,7 @@ class Card(NamedTuple):
     no_chart: str
     is_forecast: bool
     carriers: list[Carriers]
-    carried: str  # what the parts are parts of
+    carried: str  # the whole that the parts belong to
     split: bool
     causes: list[str]
     throttles: list[tuple[str, str]]
@@ -85,7 +85,7 @@ class IncidentRow(NamedTuple):
 
 
 class ReportedIncidents:
-    """What was told of incidents: their newest message, and their curves."""
+    """The newest notice and the curves of each incident."""
 
     def __init__(self, notices: Sequence[Notice]) -> None:
         self._newest: dict[str, Notice] = {}
@@ -103,11 +103,11 @@ class ReportedIncidents:
                 self._traces.setdefault(incident.id, []).append(series)
 
     def newest(self, incident: str) -> Notice | None:
-        """Return what was told of an incident last."""
+        """Return the newest notice of an incident."""
         return self._newest.get(incident)
 
     def curve(self, incident: str) -> tuple[Finding, Trace] | None:
-        """Return the finding whose curve was told last, and all that was told of that series put together."""
+        """Return the finding of the newest curve, and all traces of its series merged."""
         charted = self._charted.get(incident)
         if charted is None:
             return None
@@ -117,35 +117,35 @@ class ReportedIncidents:
 
 
 class Cards:
-    """Makes what is shown of each incident.
+    """Makes the card and the row of each incident.
 
     Parameters
     ----------
-    told
-        What was told of them.
+    reported
+        Their notices and curves.
     renderer
-        Makes the messages.
+        Renders the messages.
     zone
-        Of all times.
+        The time zone of times shown.
     services
-        What the filter knows an incident by, by its id.
+        By id: the filter key of an incident.
     """
 
     def __init__(
-        self, told: ReportedIncidents, renderer: Renderer, zone: ZoneInfo, services: dict[str, str]
+        self, reported: ReportedIncidents, renderer: Renderer, zone: ZoneInfo, services: dict[str, str]
     ) -> None:
-        self._told = told
+        self._reported = reported
         self._render = renderer
         self._words: Phrases = renderer.words
         self._zone = zone
         self._services = services
 
     def card(self, incident: Incident) -> Card:
-        """Return all there is to see of an incident that was told."""
+        """Return the card of a reported incident."""
         primary, words = incident.primary, self._words
         growth = primary.growth
         drawn, of = None, primary
-        if (curve := self._told.curve(incident.id)) is not None:
+        if (curve := self._reported.curve(incident.id)) is not None:
             of, trace = curve
             drawn = chart(incident, of, trace, self._zone, words)
         elif growth is not None and primary.observed > 0:
@@ -182,7 +182,7 @@ class Cards:
         )
 
     def row(self, incident: Incident) -> IncidentRow:
-        """Return the line of an incident in a table."""
+        """Return the table row of an incident."""
         primary, words = incident.primary, self._words
         return IncidentRow(
             id=incident.id,
@@ -197,7 +197,7 @@ class Cards:
         )
 
     def _message(self, incident: Incident) -> str:
-        notice = self._told.newest(incident.id)
+        notice = self._reported.newest(incident.id)
         if notice is None:
             return ""
         return fragment(self._render(notice), self._zone, at=notice.at, words=self._words)
@@ -214,7 +214,7 @@ class Cards:
             span += f" – {self._words.figures.slack_time(ended, self._zone, day=day[0] != day[1])}"
         parts = [span, self._lasted(incident)]
         if incident.reopened:
-            parts.append(f"came back {incident.reopened}×")
+            parts.append(f"reopened {incident.reopened}×")
         return " · ".join(parts)
 
     def _facts(self, incident: Incident) -> list[Fact]:
@@ -231,7 +231,7 @@ class Cards:
         match primary.verdict:
             case Verdict.FATAL:
                 facts += [Fact("Error", cut(clean(primary.error_type), _NAME))]
-                facts += [Fact("Came", words.figures.times(primary.times))]
+                facts += [Fact("Occurred", words.figures.times(primary.times))]
             case Verdict.LIMIT:
                 facts += [Fact("Reached", reached)]
             case Verdict.ABSENCE:
@@ -273,7 +273,7 @@ class Cards:
         if incident.alerted is not None and incident.sent == "page":
             at = self._words.figures.slack_time(incident.alerted, self._zone, day=False)
             after = self._words.figures.duration(max(0, incident.alerted - incident.start))
-            facts.append(Fact("ReportedIncidents", at, f"{after} after it began"))
+            facts.append(Fact("Alerted", at, f"{after} after it began"))
         if primary.growth is None and primary.verdict is not Verdict.LIMIT:
             facts.append(Fact("Score", f"{primary.score:.4f}"))
         facts.append(Fact("Data", self._words.figures.percent(primary.completeness), "complete"))

@@ -1,4 +1,4 @@
-"""Who carries an incident: its attribution as bars, kind by kind."""
+"""The attribution of an incident as bars, by kind."""
 
 from typing import Final, NamedTuple
 
@@ -11,7 +11,7 @@ from detectors.model.scope import CLIENT, FUNCTION, ROUTE, SERVICE, TENANT, Scop
 
 KINDS: Final = (FUNCTION, ROUTE, SERVICE, CLIENT, TENANT)
 ROWS: Final = 4
-"""Of a kind; who carries less is counted."""
+"""Rows per kind; smaller shares are only counted."""
 
 _NAME: Final = 80
 
@@ -21,14 +21,14 @@ class Carrier(NamedTuple):
 
     name: str
     part: str
-    calls: float  # width for more calls, or for all of it where it has no parts
+    calls: float  # width for more calls, or for the whole share if it is not split
     per_call: float  # width for more per call
     detail: str
     stands_out: bool
 
 
 class Carriers(NamedTuple):
-    """The scopes of one kind, largest part first; those that fell while others rose are only counted."""
+    """The scopes of one kind, largest share first; negative shares are only counted."""
 
     kind: str
     rows: list[Carrier]
@@ -51,12 +51,12 @@ def carriers(finding: Finding, words: Phrases) -> list[Carriers]:
 
 
 def is_split(finding: Finding, words: Phrases) -> bool:
-    """Tell whether its parts are more calls and more per call: what takes long has no such parts."""
+    """Return whether shares are split into more calls and more per call; those of latency are not."""
     return any(share.more_per_call and words.incident.because(share, finding) for share in finding.callers)
 
 
 def causes(finding: Finding, words: Phrases) -> list[str]:
-    """Return what lies behind a finding of latency or errors."""
+    """Return the causes of a finding of latency or errors."""
     figures = words.figures
     return [
         clean(

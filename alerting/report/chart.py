@@ -1,7 +1,7 @@
-"""The chart of an incident, as figures for an inline SVG: the value over what was expected.
+"""The chart of an incident as an inline SVG: the value over the expected range.
 
-What is drawn lies in a square of 1,000 by 1,000 that the page stretches; what is written and what marks a
-time is placed in percent, so that no letter is stretched with it.
+Curves are drawn in a square of 1,000 by 1,000 that the page stretches; texts and time marks are placed in
+percent, so that letters are not stretched.
 """
 
 import math
@@ -18,15 +18,15 @@ from detectors.model.finding import Finding, Trace
 
 SIDE: Final = 1000
 MOST: Final = 480
-"""Points of a curve: more than a screen shows."""
+"""Points per curve: as many as a screen shows."""
 
 _ROOM: Final = 1.04  # above the highest point
-_FAR: Final = 2  # a limit farther away than so many times the highest point would flatten the curve
+_FAR: Final = 2  # a limit beyond twice the highest point would flatten the curve
 _TICKS: Final = 8
-_CALM: Final = 2 * 3600  # seconds before the incident that are drawn, or more before a long one
-_RIGHT: Final = 62  # percent: from here on what is written at a time stands before it
-_NEAR: Final = 0.05  # of what was told
-_EMPTY: Final = "nothing was measured in this time"
+_CALM: Final = 2 * 3600  # seconds drawn before the incident; more before a long one
+_RIGHT: Final = 62  # percent: beyond this, a label is left of its mark
+_NEAR: Final = 0.05  # of the reported peak
+_EMPTY: Final = "no data in this period"
 
 Values = Sequence[float | None]
 
@@ -37,21 +37,19 @@ class Chart(NamedTuple):
     now: str  # paths
     last_week: str
     band: str
-    shade: tuple[float, float]  # where the incident begins and how long it is, percent
-    told: Tick | None
-    peak: (
-        tuple[float, float, str, bool] | None
-    )  # place across and down, what it was, whether written before it
+    shade: tuple[float, float]  # begin and length of the incident, percent
+    alerted: Tick | None
+    peak: tuple[float, float, str, bool] | None  # across, down, label, whether the label is to its left
     limit: Tick | None
     across: list[Tick]
     up: list[Tick]
-    readings: str  # for whoever points at it: start, step and values, as JSON
+    readings: str  # for the pointer: start, step and values as JSON
 
 
 def merged(traces: Iterable[Trace]) -> Trace | None:
-    """Put traces of one series together, oldest first: what a later one says of a time is what counts.
+    """Merge traces of one series, oldest first; later values win.
 
-    An incident that lasted for days is then drawn as a whole, though each trace has hours only.
+    A trace has only hours: merged, an incident of several days is drawn as a whole.
     """
     known = list(traces)
     if not known:
@@ -76,15 +74,15 @@ def chart(incident: Incident, finding: Finding, trace: Trace, zone: ZoneInfo, wo
     Parameters
     ----------
     incident
-        Its span is shaded; in its last state.
+        In its last state; its span is shaded.
     finding
-        Whose curve it is.
+        The finding of the curve.
     trace
-        One value a step, at least one.
+        One value per step, at least one.
     zone
-        The time axis is in this zone.
+        The zone of the time axis.
     words
-        Write the figures.
+        The language of figures.
     """
     trace = _thinned(_near(trace, *incident.primary_span))
     count = len(trace.now)
@@ -107,7 +105,7 @@ def chart(incident: Incident, finding: Finding, trace: Trace, zone: ZoneInfo, wo
         last_week=_line(trace.last_week, heights),
         band=_band(trace.lower, trace.upper, heights),
         shade=(left, round(max(right - left, 0.0), 3)),
-        told=_told(incident, times, words),
+        alerted=_alerted(incident, times, words),
         peak=mark,
         limit=None
         if limit is None
@@ -126,17 +124,17 @@ def _known(values: Values) -> Iterator[float]:
     return (value for value in values if value is not None and math.isfinite(value))
 
 
-def _told(incident: Incident, times: Times, words: Phrases) -> Tick | None:
+def _alerted(incident: Incident, times: Times, words: Phrases) -> Tick | None:
     if incident.alerted is None or not times.first <= incident.alerted <= times.last:
         return None
     at = words.figures.slack_time(incident.alerted, times.zone, day=False)
-    return Tick(times.place(incident.alerted), f"told {at}")
+    return Tick(times.place(incident.alerted), f"alerted {at}")
 
 
 def _furthest(trace: Trace, span: tuple[int, int], peak: float) -> tuple[int, float] | None:
-    """Return where in its span the incident had the peak that people were told of, and that.
+    """Return the position and value of the reported peak within the incident's span.
 
-    Where the curve is nowhere near it, because it is that of another series, its own furthest point is it.
+    If the curve does not reach it, because it is of another series, return the point furthest from expected.
     """
     seen = [
         (index, value)
@@ -159,7 +157,7 @@ def _middle(trace: Trace, index: int) -> float:
 
 
 def _near(trace: Trace, begun: int, ended: int | None) -> Trace:
-    """Leave out most of the calm before an incident, so that it does not shrink to the edge of its chart."""
+    """Trim the calm before an incident, so that it does not shrink to the edge of its chart."""
     last = trace.start + len(trace.now) * trace.step
     calm = max(_CALM, round(1.5 * ((ended or last) - begun)))
     drop = min(max(0, (begun - calm - trace.start) // trace.step), len(trace.now) - 1)
@@ -175,7 +173,7 @@ def _near(trace: Trace, begun: int, ended: int | None) -> Trace:
 
 
 def _thinned(trace: Trace) -> Trace:
-    """Return at most ``MOST`` points; of those that become one, the value furthest from expected stays."""
+    """Return at most ``MOST`` points, keeping of each group the value furthest from expected."""
     width = math.ceil(len(trace.now) / MOST)
     if width == 1:
         return trace
@@ -208,7 +206,7 @@ def _short(value: float) -> str:
 
 
 def _runs(*columns: Values) -> Iterator[range]:
-    """Yield the stretches in which all columns have a value."""
+    """Yield the ranges in which all columns have a value."""
     begin: int | None = None
     for index, values in enumerate(zip(*columns, strict=True)):
         there = all(value is not None and math.isfinite(value) for value in values)
@@ -222,7 +220,7 @@ def _runs(*columns: Values) -> Iterator[range]:
 
 
 def _line(values: Values, heights: Heights) -> str:
-    """Return a path that is broken where nothing was measured; a value alone is a dot."""
+    """Return a path with gaps where values are missing; a single value is a dot."""
     drawn = ""
     for run in _runs(values):
         points = [_point(index, values[index] or 0.0, len(values), heights) for index in run]
@@ -240,7 +238,7 @@ def _band(lower: Values, upper: Values, heights: Heights) -> str:
 
 
 def _readings(trace: Trace) -> str:
-    """Return start, step and the values as JSON, in three digits: more would only make the file larger."""
+    """Return start, step and values as JSON, with three digits to keep the file small."""
     parts = (
         ",".join("null" if value is None or not math.isfinite(value) else f"{value:.3g}" for value in part)
         for part in (trace.now, trace.lower, trace.upper)
@@ -249,14 +247,14 @@ def _readings(trace: Trace) -> str:
 
 
 def without(finding: Finding) -> str:
-    """Say why there is no chart."""
+    """Return why there is no chart."""
     if finding.trace is not None and not finding.trace.now:
         return _EMPTY
-    return _WHY.get(finding.verdict.value, "the curve was not kept")
+    return _WHY.get(finding.verdict.value, "the curve was not stored")
 
 
 _WHY: Final = {
-    "fatal": "an error that was never seen before has no curve to compare with",
-    "growth": "growth is judged by daily levels, not by a curve of minutes",
-    "limit": "a limit is compared with the capacity that is configured",
+    "fatal": "a new error has no earlier curve to compare with",
+    "growth": "growth is judged by daily levels, not minute by minute",
+    "limit": "a limit is compared with the configured capacity",
 }

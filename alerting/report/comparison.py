@@ -1,4 +1,4 @@
-"""The section of a report that says what two configurations make of the same history."""
+"""The section of the report that compares two configurations."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -20,49 +20,49 @@ def comparison_section(
     words: Phrases,
     anchors: Collection[str],
 ) -> ReportSection:
-    """Return what differs between two configurations, what pages somebody else first.
+    """Return the differences between two configurations, new and lost pages first.
 
     Parameters
     ----------
     made
         The comparison.
     names
-        What the configurations are called, A and B.
+        The names of configurations A and B.
     zone
-        Of all times.
+        The time zone of times shown.
     words
-        Name scopes and write figures.
+        The language of names and figures.
     anchors
-        Ids of the incidents that stand on the page.
+        Ids of the incidents on the page.
     """
     rows = _Rows(zone, words, anchors)
     a, b = map(clean, names)
     new, lost = made.new_pages, made.lost_pages
     counted = {one.id for one in (*new, *lost)}
-    only_a, only_b = (_told(each, counted) for each in (made.only_a, made.only_b))
+    only_a, only_b = (_sent_elsewhere(each, counted) for each in (made.only_a, made.only_b))
     changed = [pair for pair in made.changed if not {pair.a.id, pair.b.id} & counted]
     alike = len(made.pairs) - len(made.changed)
     head = ("Start", "What", "Sent", "Why")
     return ReportSection(
         id="comparison",
-        title="Compared",
+        title="Comparison",
         lines=[
             (
                 f"{_many(len(new), 'new page')} and {_many(len(lost), 'lost page')} in {b}; "
-                f"{len(made.changed)} told differently, {alike} alike."
+                f"{len(made.changed)} reported differently, {alike} alike."
             )
         ],
         tables=[
             *table(
-                "Of each configuration",
-                ("Configuration", "Pages", "Pages a week", "In the digest", "Not sent"),
+                "Totals",
+                ("Configuration", "Pages", "Pages per week", "In the digest", "Not sent"),
                 [_sum(a, made.a, made.weeks), _sum(b, made.b, made.weeks)],
                 (1, 2, 3, 4),
             ),
-            *table(f"Pages in {b} that page nobody in {a}", head, [rows.one(each) for each in new]),
-            *table(f"Pages in {a} that page nobody in {b}", head, [rows.one(each) for each in lost]),
+            *table(f"Pages in {b} but not in {a}", head, [rows.one(each) for each in new]),
+            *table(f"Pages in {a} but not in {b}", head, [rows.one(each) for each in lost]),
             *table(
-                "In both, told differently",
+                "In both, reported differently",
                 ("Start", "What", a, b, "Difference"),
                 [rows.two(pair) for pair in changed],
             ),
@@ -72,7 +72,7 @@ def comparison_section(
     )
 
 
-def _told(incidents: Sequence[Incident], counted: Collection[str]) -> list[Incident]:
+def _sent_elsewhere(incidents: Sequence[Incident], counted: Collection[str]) -> list[Incident]:
     return [each for each in incidents if each.sent != "none" and each.id not in counted]
 
 
@@ -114,12 +114,12 @@ class _Rows:
         ]
 
     def _how(self, incident: Incident) -> str:
-        told = f"{incident.verdict.value}, {_SENT[incident.sent]}"
+        shown = f"{incident.verdict.value}, {_SENT[incident.sent]}"
         if incident.alerted is None or incident.sent == "none":
-            return told
-        return f"{told}, {self._words.figures.slack_time(incident.alerted, self._zone, day=False)}"
+            return shown
+        return f"{shown},  {self._words.figures.slack_time(incident.alerted, self._zone, day=False)}"
 
     def _difference(self, pair: Pair, what: Difference) -> str:
         if what in (Difference.LATER, Difference.EARLIER):
             return f"{self._words.figures.duration(abs(pair.later or 0))} {what.value}"
-        return f"other {what.value}" if what is Difference.VERDICT else "sent otherwise"
+        return f"other {what.value}" if what is Difference.VERDICT else "sent differently"

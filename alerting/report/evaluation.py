@@ -1,4 +1,4 @@
-"""The section of a report that says how what was told meets the labels."""
+"""The section of the report that measures incidents against labels."""
 
 from collections.abc import Collection, Mapping
 from typing import Final
@@ -33,18 +33,18 @@ _NOTHING: Final = "–"
 def evaluation_section(
     made: Evaluation, zone: ZoneInfo, words: Phrases, anchors: Collection[str]
 ) -> ReportSection:
-    """Return the figures over all labels, by verdict and by service; what was missed; which pages were false.
+    """Return the figures over all labels, by verdict and by service, missed labels and false pages.
 
     Parameters
     ----------
     made
         The evaluation.
     zone
-        Of all times.
+        The time zone of times shown.
     words
-        Name scopes and write figures.
+        The language of names and figures.
     anchors
-        Ids of the incidents that stand on the page.
+        Ids of the incidents on the page.
     """
     rows = _Rows(zone, words, anchors)
     return ReportSection(
@@ -81,13 +81,13 @@ def _lines(made: Evaluation) -> list[str]:
     if made.repeated:
         count = len(made.repeated)
         lines.append(
-            f"{count} right page{'s' * (count != 1)} told again of what another page had told; "
-            "such pages are not counted as false."
+            f"{count} page{'s' * (count != 1)} repeated what another page had reported; "
+            "these do not count as false."
         )
     if made.outside:
         before = sum(why == "before" for _, why in made.outside)
         lines.append(
-            f"{len(made.outside)} labels are not counted: {before} begin before anything could be judged, "
+            f"{len(made.outside)} labels do not count: {before} begin before anything could be judged, "
             f"{len(made.outside) - before} after the end."
         )
     return lines
@@ -110,7 +110,7 @@ class _Rows:
                 f"{total.pages - total.false_pages} of {total.pages} pages right",
             ),
             Fact(
-                "False pages a week",
+                "False pages per week",
                 _NOTHING if a_week is None else f"{a_week:.1f}",
                 f"over {total.weeks:.1f} weeks",
             ),
@@ -164,7 +164,7 @@ class _Rows:
 
     def false(self, false: FalsePage) -> list[Cell]:
         label = false.label
-        why = "no label is about it"
+        why = "no label matches"
         if label is not None:
             why = f"labelled {label.kind.value.replace('_', ' ')}" + (f" by {label.by}" if label.by else "")
             why += f": {label.note}" if label.note else ""
@@ -189,7 +189,7 @@ class _Rows:
 
 
 def _known(verdict: str) -> str:
-    """Return a verdict that has a colour; labels come from files."""
+    """Return a known verdict, or nothing: labels come from files."""
     return verdict if verdict in set(Verdict) else ""
 
 

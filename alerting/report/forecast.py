@@ -1,4 +1,4 @@
-"""The chart of what grows: the trend as it was fitted, and where it leads; no single value is drawn."""
+"""The chart of growth: the fitted trend and its forecast, without single values."""
 
 import math
 from typing import Final
@@ -13,13 +13,13 @@ from detectors.model.finding import Finding, Growth
 
 _DAY: Final = 86400
 _POINTS: Final = 24
-_AHEAD: Final = (14.0, 60.0)  # days that are drawn of what comes: at least, and at most
-_BEYOND: Final = 1.2  # so many times as far as the limit
-_FAR: Final = 2  # a limit farther away than so many times the level at the end would flatten the curve
+_AHEAD: Final = (14.0, 60.0)  # days of forecast drawn: minimum and maximum
+_BEYOND: Final = 1.2  # times the distance to the limit
+_FAR: Final = 2  # a limit beyond twice the final level would flatten the curve
 
 
 def forecast(finding: Finding, growth: Growth, zone: ZoneInfo, words: Phrases) -> Chart:
-    """Return the drawing: up to when it was told a line, from there on a cone of what is likely."""
+    """Return the drawing: a line up to the report, and a cone of likely values from there on."""
     ahead = min(max(_AHEAD[0], _BEYOND * (growth.days_to_limit or 0.0)), _AHEAD[1])
     times = Times(finding.seen - growth.days * _DAY, round(finding.seen + ahead * _DAY), zone)
     past = [-growth.days * (1 - each / _POINTS) for each in range(_POINTS + 1)]
@@ -46,7 +46,7 @@ def forecast(finding: Finding, growth: Growth, zone: ZoneInfo, words: Phrases) -
         last_week=f"M{points(future, growth.per_day)}",
         band=cone,
         shade=(0.0, 0.0),
-        told=None,
+        alerted=None,
         peak=(
             times.place(finding.seen),
             down,

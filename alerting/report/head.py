@@ -1,4 +1,4 @@
-"""The head of a report: what was gone through, and the figures that sum it up."""
+"""The head of a report: its source and the summary figures."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,18 +17,18 @@ WEEK: Final = 7 * 86400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportHead:
-    """What a report is of. Times are epoch seconds of event time; zero is what is not known."""
+    """The source of a report. Times are epoch seconds of event time; zero if unknown."""
 
     source: str = ""
     first: int = 0
     last: int = 0
     records: int = 0
     seconds: float = 0.0  # wall time it took
-    notes: Sequence[str] = ()  # what readers have to know of the source, a sentence each
+    notes: Sequence[str] = ()  # what readers need to know of the source, one sentence each
 
 
 def span_of(about: ReportHead, incidents: Sequence[Incident]) -> tuple[int, int]:
-    """Return from when to when it is, epoch seconds: where the head does not say, what the incidents span."""
+    """Return first and last time in epoch seconds, from the head or else from the incidents."""
     starts = [incident.start for incident in incidents]
     ends = [incident.end or incident.primary.seen for incident in incidents]
     first = about.first or min(starts, default=0)
@@ -36,7 +36,7 @@ def span_of(about: ReportHead, incidents: Sequence[Incident]) -> tuple[int, int]
 
 
 def span_in_words(span: tuple[int, int], zone: ZoneInfo, words: Phrases) -> str:
-    """Say from when to when, in which zone's time."""
+    """Return the span as text, with its time zone."""
     first, last = span
     if not last:
         return f"Times in {zone.key}"
@@ -49,7 +49,7 @@ def span_in_words(span: tuple[int, int], zone: ZoneInfo, words: Phrases) -> str:
 def figures(
     about: ReportHead, incidents: Sequence[Incident], span: tuple[int, int], dead: Mapping[str, int]
 ) -> list[Fact]:
-    """Return the figures, what matters most first."""
+    """Return the figures, most important first."""
     sent = Counter(incident.sent for incident in incidents)
     still = sum(incident.end is None and incident.sent == "page" for incident in incidents)
     weeks = (span[1] - span[0]) / WEEK
@@ -61,9 +61,9 @@ def figures(
         )
     ]
     if weeks >= 1:
-        shown.append(Fact("pages a week", f"{sent['page'] / weeks:.1f}", f"over {weeks:.1f} weeks"))
+        shown.append(Fact("pages per week", f"{sent['page'] / weeks:.1f}", f"over {weeks:.1f} weeks"))
     shown += [
-        Fact("in the digest", f"{sent['digest']:,}", "series that grow" if sent["digest"] else ""),
+        Fact("in the digest", f"{sent['digest']:,}", "growing series" if sent["digest"] else ""),
         Fact("not sent", f"{sent['none']:,}", "each with its reason" if sent["none"] else ""),
     ]
     if about.records:
@@ -75,23 +75,23 @@ def figures(
 
 
 def notes(about: ReportHead) -> list[str]:
-    """Return the notes; what a source is called comes from outside."""
+    """Return the notes, cleaned: names of sources come from outside."""
     return [clean(note) for note in about.notes]
 
 
 def _large(count: int) -> str:
-    return f"{count:,}" if count < 10_000_000 else f"{count / 1e6:,.1f} M"  # noqa: PLR2004  what has room on a phone
+    return f"{count:,}" if count < 10_000_000 else f"{count / 1e6:,.1f} M"  # noqa: PLR2004  fits on a phone
 
 
 def _part_of(bad: int, records: int) -> str:
     if not bad or not records:
         return ""
     share = bad / records
-    return "fewer than 1 in 1,000" if share < 1e-3 else f"{numbers.percent(share)} % of all"  # noqa: PLR2004  as said
+    return "fewer than 1 in 1,000" if share < 1e-3 else f"{numbers.percent(share)} % of all"  # noqa: PLR2004  as the text says
 
 
 def _pace(about: ReportHead, span: tuple[int, int]) -> str:
     if about.seconds <= 0:
         return ""
     faster = numbers.number((span[1] - span[0]) / about.seconds)
-    return f"{numbers.number(about.records / about.seconds)} a second, {faster} times real time"
+    return f"{numbers.number(about.records / about.seconds)} per second, {faster} times real time"

@@ -1,4 +1,4 @@
-"""Block Kit as HTML that looks as Slack shows it: for the report, and for the pictures of the README."""
+"""Block Kit as HTML in the look of Slack, for the report and the pictures of the README."""
 
 import base64
 import functools
@@ -27,20 +27,20 @@ def fragment(
     incident: Incident | None = None,
     words: Phrases = ENGLISH,
 ) -> str:
-    """Return one message as an HTML fragment; ``stylesheet`` dresses it.
+    """Return one message as an HTML fragment, to be styled by ``stylesheet``.
 
     Parameters
     ----------
     message
-        What was posted.
+        The message.
     zone
-        Of the reader.
+        The reader's time zone.
     at
-        When it was posted, epoch seconds.
+        Time of posting, epoch seconds.
     incident
-        Adds its chart (a data URI), where its primary finding has a trace.
+        Adds its chart (a data URI) if its primary finding has a trace.
     words
-        The language of what is around the message.
+        The language of everything around the message.
     """
     chart = None
     if incident is not None and incident.primary.trace is not None:
@@ -59,7 +59,7 @@ def fragment(
 
 
 def page(body: str, *, title: str, look: Look = "auto") -> str:
-    """Return a whole page with one fragment in it; it needs nothing from anywhere."""
+    """Return a self-contained page with one fragment."""
     return (
         environment()
         .get_template("page.html.j2")
@@ -69,7 +69,7 @@ def page(body: str, *, title: str, look: Look = "auto") -> str:
 
 @functools.cache
 def environment() -> Environment:
-    """Return the templates of this folder, with escaping always on."""
+    """Return the environment of the templates, with escaping always on."""
     return Environment(
         loader=PackageLoader("alerting.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=False
     )
@@ -77,7 +77,7 @@ def environment() -> Environment:
 
 @functools.cache
 def stylesheet() -> str:
-    """Return what makes a fragment look like Slack, in light and dark."""
+    """Return the stylesheet of fragments, light and dark."""
     return resources.files("alerting.report").joinpath("templates/look.css").read_text(encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The report: one HTML file with what was found, when, why and how it was told, that opens offline."""
+"""The report: one self-contained HTML file with what was found, when, why, and the message about it."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -29,13 +29,13 @@ from detectors.model.finding import Verdict
 __all__ = ["ReportHead", "write_report"]
 
 PAGES: Final = 100
-"""Pages with all there is to see of them, some 30 kB each; more would make a file that nobody opens."""
+"""Pages shown in full, some 30 kB each; with more, the file would be too large to open."""
 
 DIGEST: Final = 40
 ROWS: Final = 200
 """Incidents in a table."""
 
-NOTHING: Final = "Nothing happened that anybody has to know of."
+NOTHING: Final = "Nothing happened that needs attention."
 
 
 def write_report(
@@ -53,30 +53,30 @@ def write_report(
     evaluation: Evaluation | None = None,
     dead: Mapping[str, int] | None = None,
 ) -> None:
-    """Write the report of a stretch of time. The same arguments leave the same bytes.
+    """Write the report of a stretch of time. Equal arguments give equal bytes.
 
     Parameters
     ----------
     path
         The HTML file; its folder exists.
     incidents
-        All that are known, in their last state, ordered by start (``Incidents.known``).
+        All incidents in their last state, ordered by start (``Incidents.known``).
     notices
-        All that were told (``Incidents.feed``), in order: they have the curves and the messages.
+        All notices (``Incidents.feed``) in order; they hold the curves and the messages.
     renderer
-        Made the messages; figures and names are in its language.
+        Renders the messages; figures and names are in its language.
     zone
-        Times are shown in this zone.
+        The time zone of times shown.
     title
         The heading.
     about
-        What was gone through; what it does not say is taken from the incidents.
+        The source; what it leaves out is derived from the incidents.
     settings
-        What was judged with: shown, and from what age on a series is judged.
+        The settings in effect: shown, and used for the age from which series are judged.
     comparison
         With another configuration; ``incidents`` are those of A.
     compared
-        What the two configurations are called.
+        The names of the two configurations.
     evaluation
         Against labels.
     dead
@@ -141,7 +141,7 @@ def write_report(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shown:
-    """What has a place on the page, and how many have none."""
+    """The incidents on the page, and how many were left out."""
 
     pages: list[Card]
     digest: list[Card]
@@ -150,7 +150,7 @@ class _Shown:
     more_digest: int
     more_rows: int
     services: list[str]
-    known_by: dict[str, str]  # of each incident, the places of its services in that list
+    known_by: dict[str, str]  # by incident: the positions of its services in that list
 
     @classmethod
     def of(
@@ -181,7 +181,7 @@ class _Shown:
 
     @property
     def anchors(self) -> set[str]:
-        """The ids of the incidents that can be led to."""
+        """The ids of the incidents that can be linked to."""
         return {each.id for each in (*self.pages, *self.digest)} | {row.id for row in self.rows}
 
 
@@ -190,7 +190,7 @@ def _most(row: tuple[str, int]) -> tuple[int, str]:
 
 
 def _counted(incidents: Sequence[Incident]) -> list[tuple[str, int]]:
-    """Return the verdicts that there are with their counts, in the order of the house."""
+    """Return the verdicts that occur with their counts, in the order of ``Verdict``."""
     counts = Counter(incident.verdict for incident in incidents)
     return [(verdict.value, counts[verdict]) for verdict in Verdict if counts[verdict]]
 

@@ -1,4 +1,4 @@
-"""Scales of drawings: round figures up an axis, whole hours and days of a time zone along one."""
+"""Axes of drawings: round figures upwards, whole hours and days of a time zone across."""
 
 import math
 from datetime import datetime, timedelta
@@ -15,22 +15,22 @@ _FAINT: Final = 1e-12
 
 
 class Tick(NamedTuple):
-    """A place on an axis, in percent of its length, and what stands there."""
+    """A position on an axis, in percent of its length, and its label."""
 
     place: float
     text: str
-    day: bool = False  # a day begins there
+    day: bool = False  # a day begins here
 
 
 class Times(NamedTuple):
-    """An axis from ``first`` to ``last``, epoch seconds, read in ``zone``."""
+    """An axis from ``first`` to ``last``, epoch seconds, labelled in ``zone``."""
 
     first: int
     last: int
     zone: ZoneInfo
 
     def place(self, at: float) -> float:
-        """Return where a time is, in percent; what lies outside is at the nearer end.
+        """Return the position of a time in percent; times outside are clamped.
 
         Examples
         --------
@@ -41,7 +41,7 @@ class Times(NamedTuple):
         return round(100 * min(1.0, max(0.0, share)), 3)
 
     def ticks(self, most: int) -> list[Tick]:
-        """Return at most ``most`` ticks and one, at round times of the zone's own clock.
+        """Return at most ``most`` + 1 ticks, at round times of the zone's clock.
 
         Examples
         --------
@@ -59,7 +59,7 @@ class Times(NamedTuple):
         return self._months(months)
 
     def _every(self, step: timedelta, *, weekday: bool = True) -> list[Tick]:
-        # The wall clock is counted on without its zone: a day of 23 or 25 hours is a day.
+        # Wall-clock arithmetic without the zone: a day of 23 or 25 hours is a day.
         wall = datetime.fromtimestamp(self.first, self.zone).replace(tzinfo=None)
         wall = _MONDAY + (wall - _MONDAY) // step * step
         ticks: list[Tick] = []
@@ -88,13 +88,13 @@ class Times(NamedTuple):
 
 
 class Heights(NamedTuple):
-    """An axis that goes up from ``bottom`` to ``top``, with a line at each of ``rungs``."""
+    """An axis from ``bottom`` up to ``top``, with a line at each of ``rungs``."""
 
     rungs: list[float]
 
     @classmethod
     def of(cls, low: float, high: float, most: int = 4) -> "Heights":
-        """Return one that has 0 on it, and in which both fit, with some ``most`` round figures.
+        """Return an axis that includes 0 and both values, with about ``most`` round figures.
 
         Examples
         --------
@@ -113,7 +113,7 @@ class Heights(NamedTuple):
         return cls([float(f"{step * each:.12g}") for each in range(first, last + 1)])
 
     def down(self, value: float) -> float:
-        """Return how far below the top a value is, in percent.
+        """Return the distance of a value from the top, in percent.
 
         Examples
         --------

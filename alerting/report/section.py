@@ -1,4 +1,4 @@
-"""What sections of the report beside the incidents are made of: a few figures, sentences and tables."""
+"""The parts of the report's extra sections: figures, sentences and tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from typing import Final, NamedTuple
 from alerting.report.card import Fact
 
 MOST: Final = 100
-"""Rows of a table; the files beside the report have all."""
+"""Rows of a table; the files beside the report have all of them."""
 
 
 class Cell(NamedTuple):
     """One cell of a table."""
 
     text: str
-    incident: str = ""  # on the page, to be linked
-    verdict: str = ""  # shown by its colour
+    incident: str = ""  # id of an incident on the page to link to
+    verdict: str = ""  # sets the colour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table; the columns ``right`` hold figures."""
+    """A table; the columns ``right`` are right-aligned figures."""
 
     title: str
     head: Sequence[str]
@@ -43,7 +43,7 @@ class ReportSection:
 def table(
     title: str, head: Sequence[str], rows: Sequence[Sequence[Cell]], right: Sequence[int] = ()
 ) -> list[Table]:
-    """Return a table that is cut where it is long, or nothing where it has no rows."""
+    """Return a table of at most ``MOST`` rows, or nothing if it has no rows."""
     if not rows:
         return []
     shown = rows[:MOST]

@@ -1,4 +1,4 @@
-"""The configuration of a report: what differs from the shipped defaults, and all of it, as YAML."""
+"""The configuration in a report, as YAML: the changes to the shipped defaults, and all of it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -13,7 +13,7 @@ _WIDE: Final = 1000  # one value, one line
 
 
 def differing(settings: Settings) -> str:
-    r"""Return what differs from the shipped defaults as YAML; each such value says what is shipped.
+    r"""Return the changes to the shipped defaults as YAML, each with the shipped value.
 
     Examples
     --------
@@ -29,15 +29,14 @@ def differing(settings: Settings) -> str:
 
 
 def effective(settings: Settings) -> str:
-    """Return all settings as they were in effect, as YAML."""
+    """Return all effective settings as YAML."""
     return _yaml(_shareable(settings.model_dump(mode="json")))
 
 
 def _shareable(value: Any, key: str = "") -> Any:
-    """Return settings for a page that is passed around: of receivers' addresses only the host.
+    """Return settings that can be shared: only the host of receivers' addresses.
 
-    The settings hold names of environment variables in the place of secrets, but the address of a webhook may
-    be one by itself.
+    The settings name environment variables instead of secrets, but a webhook's address may be secret itself.
     """
     if isinstance(value, dict):
         return {name: _shareable(held, name) for name, held in value.items()}
@@ -47,7 +46,7 @@ def _shareable(value: Any, key: str = "") -> Any:
 
 
 def _host_of(url: str) -> str:
-    r"""Return an address without what may be secret in it.
+    r"""Return an address without its secret parts.
 
     Examples
     --------
@@ -76,6 +75,6 @@ def _lines(changed: Mapping[str, Any], shipped: Any, pad: str) -> Iterator[str]:
 def _yaml(value: Any) -> str:
     written = to_yaml(value, width=_WIDE)
     if any(clean(line) != " ".join(line.split()) for line in written.splitlines()):
-        # What turns the direction of writing around is shown by its number.
+        # Characters that change the writing direction are escaped.
         written = to_yaml(value, width=_WIDE, ascii_only=True)
     return written

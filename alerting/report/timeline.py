@@ -1,4 +1,4 @@
-"""The timeline of a report: incidents as bars over time, a lane for each scope."""
+"""The timeline of the report: incidents as bars over time, one lane per scope."""
 
 from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ ROWS: Final = 4  # in a lane, for incidents at the same time
 ROW: Final = 20  # pixels
 PADDING: Final = 5  # above and below the rows of a lane
 _APART: Final = {"page": 1.4, "digest": 0.9, "none": 0.4}
-"""Percent between a bar and the next of its row, so that both can be pressed."""
+"""Percent between two bars of a row, so that both can be clicked."""
 
 _TICKS: Final = 14
 _WEIGHT: Final = {"page": 4, "digest": 1, "none": 0}
@@ -34,11 +34,11 @@ class Bar(NamedTuple):
     sent: str
     title: str
     services: str
-    linked: bool  # whether it stands somewhere on the page
+    linked: bool  # whether it is on the page
 
 
 class Lane(NamedTuple):
-    """The incidents of one scope, or of all that have no lane."""
+    """The incidents of one scope, or of all scopes without a lane."""
 
     kind: str
     name: str
@@ -55,7 +55,7 @@ class ReportTimeline(NamedTuple):
     folded: int  # scopes that share the last lane
     height: int
     ticks: list[Tick]
-    young: float  # percent up to which no series was old enough to be judged
+    young: float  # percent up to which no series was old enough
 
 
 def timeline(
@@ -74,22 +74,22 @@ def timeline(
     incidents
         In their last state.
     times
-        The axis; what goes on ends with it.
+        The axis; open incidents end with it.
     anchors
-        Ids of the incidents that stand on the page.
+        Ids of the incidents on the page.
     services
-        What the filter knows them by, by incident.
+        By incident: its filter key.
     young
-        Seconds at the beginning in which nothing could be judged.
+        Seconds at the start in which nothing could be judged.
     """
     scopes: dict[ScopeOrEdge, list[Incident]] = {}
     for incident in incidents:
         scopes.setdefault(incident.primary.about, []).append(incident)
     ranked = sorted(scopes, key=lambda about: _rank(scopes[about]))
     own, rest = ranked[:LANES], ranked[LANES:]
-    if len(rest) == 1:  # a lane for it takes no more room than a lane for the rest
+    if len(rest) == 1:  # its own lane takes no more room than a shared one
         own, rest = ranked, []
-    # In the order of time: a cause and what it drew along lie near each other.
+    # In order of time, so that a cause and its effects are close together.
     own.sort(key=lambda about: min(each.start for each in scopes[about]))
     lanes: list[Lane] = []
     top = 0
@@ -108,7 +108,7 @@ def timeline(
 
 
 def name_of(about: ScopeOrEdge, words: Phrases) -> str:
-    """Name what an incident is about, without the kind that stands before it."""
+    """Return the name of what an incident is about, without its kind."""
     return clean(words.figures.about(about)).removeprefix(f"{words.figures.kind(about.kind)} ")
 
 
@@ -125,7 +125,7 @@ def _bars(
     anchors: Collection[str],
     services: dict[str, str],
 ) -> tuple[list[Bar], int]:
-    free: list[float] = []  # of each row: from where on it is
+    free: list[float] = []  # by row: where its free space begins
     bars: list[Bar] = []
     for incident in sorted(held, key=lambda each: (each.start, each.id)):
         left = times.place(incident.start)

@@ -35,7 +35,7 @@
     const place = first.getBoundingClientRect().left;
     if (place > seen.right - 60) box.scrollLeft += place - lanes.right - 40;
   }
-  if (matchMedia("(max-width: 640px)").matches) for (const each of document.querySelectorAll(".told")) each.open = false;
+  if (matchMedia("(max-width: 640px)").matches) for (const each of document.querySelectorAll(".alerted")) each.open = false;
 
   // What a chart says where it is pointed at.
   const number = (value) => value === null ? "–" : Number(value.toPrecision(3)).toLocaleString("en");

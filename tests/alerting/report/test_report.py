@@ -47,14 +47,14 @@ def test_it_sums_up_what_was_gone_through(tmp_path: Path) -> None:
         "requests.ndjson.zst",
         "2025-09-11 18:00 JST to 2025-10-09 18:00 JST (28 d), times in Asia/Tokyo",
         "requests/0 begins at 2025-09-11 18:00 JST",
-        "120,000 a second, 113,000 times real time",
+        "120,000 per second, 113,000 times real time",
         "not_json",
     ):
         assert expected in seen
     figures = re.findall(r"<dt>([^<]+)</dt><dd><b>([^<]+)</b>", month_report(tmp_path / "r.html"))
     assert figures[:6] == [
         ("pages", "7"),
-        ("pages a week", "1.8"),
+        ("pages per week", "1.8"),
         ("in the digest", "2"),
         ("not sent", "3"),
         ("records", "2,564,565"),
@@ -70,7 +70,7 @@ def test_a_page_has_its_chart_its_evidence_who_carries_it_and_its_message(tmp_pa
         "2025-09-30 18:00 JST – 18:30 · 30 min",
         "41 wcu/s",
         "6.1 – 11",
-        "told 18:01",
+        "alerted 18:01",
         "1 min after it began",
         "0.9993",
         "1, 2, 3",
@@ -78,7 +78,7 @@ def test_a_page_has_its_chart_its_evidence_who_carries_it_and_its_message(tmp_pa
         "inventory-put-item",
         "91 %",
         "stands out",
-        "1 more finding belongs to it",
+        "1 related finding",
         "RESOLVED after 30 min",
         "the floor of 0.2/s is passed",
     ):
@@ -95,7 +95,7 @@ def test_every_incident_is_there_once_and_the_timeline_leads_to_it(tmp_path: Pat
 
 def test_a_page_without_a_curve_says_why_it_has_no_chart(tmp_path: Path) -> None:
     seen = Elements(month_report(tmp_path / "r.html")).text
-    assert "No chart: an error that was never seen before has no curve to compare with." in seen
+    assert "No chart: a new error has no earlier curve to compare with." in seen
 
 
 def test_what_grows_is_drawn_as_the_trend_that_was_fitted(tmp_path: Path) -> None:
@@ -173,8 +173,8 @@ def test_what_differs_between_two_configurations_leads_to_the_incidents(tmp_path
     html = full_report(tmp_path / "r.html")
     section = html[html.index('<h2 id="comparison">') : html.index('<h2 id="evaluation">')]
     seen = Elements(section).text
-    assert "1 new page and 1 lost page in sensitive.yaml; 3 told differently, 9 alike." in seen
-    assert "Pages in sensitive.yaml that page nobody in uneri.yaml" in seen
+    assert "1 new page and 1 lost page in sensitive.yaml; 3 reported differently, 9 alike." in seen
+    assert "Pages in sensitive.yaml but not in uneri.yaml" in seen
     assert "3 min later" in seen
     assert "other verdict" in seen
     assert 'href="#i-' in section
@@ -192,7 +192,7 @@ def test_what_was_told_is_measured_against_the_labels(tmp_path: Path) -> None:
         "opened by a bot",
     ):
         assert expected in seen
-    assert "no label is about it" in seen
+    assert "no label matches" in seen
 
 
 @pytest.mark.parametrize("write", [month_report, full_report, hostile_report])
