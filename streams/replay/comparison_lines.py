@@ -7,12 +7,10 @@ from zoneinfo import ZoneInfo
 from alerting.evaluation.comparison import Comparison, Difference, Pair, tally
 from alerting.incidents.incident import Incident
 from alerting.words.locales import ENGLISH
-from streams.replay.text_table import counted, incident_cells, subject, table_lines
+from streams.replay.text_table import counted, incident_cells, section, subject, table_lines
 
 MOST: Final = 20
 """Lines per section; ``comparison.json`` has everything."""
-
-_INDENT: Final = "  "
 
 
 def comparison_lines(
@@ -33,11 +31,7 @@ def comparison_lines(
         [_side("A", a, comparison.a, comparison), _side("B", b, comparison.b, comparison)], {2, 4, 6}
     )
     for title, rows in _sections(comparison, zone):
-        if rows:
-            lines.append(title)
-            lines += [_INDENT + line for line in table_lines(rows[:most])]
-            if len(rows) > most:
-                lines.append(f"{_INDENT}and {len(rows) - most:,} more in comparison.json")
+        lines += section(title, rows, most, "comparison.json")
     alike = len(comparison.pairs) - len(comparison.changed)
     lines.append(f"{counted(alike, 'incident')} the same in both")
     return lines

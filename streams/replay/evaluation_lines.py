@@ -9,12 +9,11 @@ from alerting.evaluation.evaluation import Evaluation, FalsePage, Found, Missed
 from alerting.evaluation.quality import Delay, DetectionQuality
 from alerting.words.locales import ENGLISH
 from alerting.words.mrkdwn import clean, cut
-from streams.replay.text_table import counted, incident_cells, table_lines
+from streams.replay.text_table import counted, incident_cells, section, table_lines
 
 MOST: Final = 20
 """Lines per section; ``evaluation.json`` has everything."""
 
-_INDENT: Final = "  "
 _NOTE: Final = 60
 _HEAD: Final = (
     "labels",
@@ -43,25 +42,19 @@ def evaluation_lines(evaluation: Evaluation, zone: ZoneInfo, *, most: int = MOST
     """
     lines = [_labels(evaluation.total), _pages(evaluation.total), *_delays(evaluation.total)]
     lines += table_lines(_table(evaluation), set(range(1, len(_HEAD) + 1)))
-    for title, rows in (
-        (
-            counted(len(evaluation.missed), "missed label"),
-            [_missed(one, zone, evaluation) for one in evaluation.missed],
-        ),
-        (
-            counted(len(evaluation.false_pages), "false page"),
-            [_false(one, zone) for one in evaluation.false_pages],
-        ),
-        (
-            f"{evaluation.total.other_verdict:,} found with a different verdict",
-            [_other(one, zone) for one in evaluation.found if one.other_verdict],
-        ),
-    ):
-        if rows:
-            lines.append(title)
-            lines += [_INDENT + line for line in table_lines(rows[:most])]
-            if len(rows) > most:
-                lines.append(f"{_INDENT}and {len(rows) - most:,} more in evaluation.json")
+    sections = {
+        counted(len(evaluation.missed), "missed label"): [
+            _missed(one, zone, evaluation) for one in evaluation.missed
+        ],
+        counted(len(evaluation.false_pages), "false page"): [
+            _false(one, zone) for one in evaluation.false_pages
+        ],
+        f"{evaluation.total.other_verdict:,} found with a different verdict": [
+            _other(one, zone) for one in evaluation.found if one.other_verdict
+        ],
+    }
+    for title, rows in sections.items():
+        lines += section(title, rows, most, "evaluation.json")
     return lines + _outside(evaluation, zone)
 
 

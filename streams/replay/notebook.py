@@ -20,7 +20,6 @@ def replay(history: History, settings: Settings, progress: OnProgress | None = N
     TypeError, ValueError
         When an argument is not valid.
     """
-    _check(history, settings)
     return replay_together(history, [settings], progress)[0]
 
 

@@ -43,6 +43,17 @@ def table_lines(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> l
     return [line.rstrip() for line in out.getvalue().splitlines()] if rows else []
 
 
+def section(title: str, rows: Sequence[Sequence[str]], most: int, file: str) -> list[str]:
+    """Return a title with its rows indented below it; nothing if there are none.
+
+    Rows past ``most`` are left out, with a note that ``file`` contains them.
+    """
+    if not rows:
+        return []
+    lines = [title, *(f"  {line}" for line in table_lines(rows[:most]))]
+    return lines if len(rows) <= most else [*lines, f"  and {len(rows) - most:,} more in {file}"]
+
+
 def incident_cells(incident: Incident, zone: ZoneInfo) -> list[str]:
     """Return the columns that identify an incident: start, verdict, subject, id."""
     return [

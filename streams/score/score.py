@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children, get_context
@@ -14,14 +14,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from config.settings import JudgeSettings
-from detectors.score.score import Scored, score
+from detectors.score.score import score
 from streams.process.progress import Progress
 from streams.score.csv_series import SeriesError, read_series, unpacked_name, write_verdicts
-
-JudgeSeries = Callable[[NDArray[np.int64], NDArray[np.float64], JudgeSettings], Scored]
 
 _NO_FOLDER: Final = (FileExistsError, NotADirectoryError)
 
@@ -83,12 +80,12 @@ def unreadable(source: Path) -> str:
     return f"{source}: no such file"
 
 
-def score_file(source: Path, target: Path, settings: JudgeSettings, judge: JudgeSeries = score) -> Done:
+def score_file(source: Path, target: Path, settings: JudgeSettings) -> Done:
     """Judge one file and write its verdicts; errors are returned in the result."""
     try:
         series = read_series(source)
         usable = series.rising()
-        found = judge(np.maximum.accumulate(series.times), series.values, settings)
+        found = score(np.maximum.accumulate(series.times), series.values, settings)
         for bound in (found.expected, found.lower, found.upper):
             bound[~usable] = np.nan
         bounds = (found.expected, found.lower, found.upper)

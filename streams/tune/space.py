@@ -70,10 +70,6 @@ class Space(NamedTuple):
         """Return the sensitivity of a choice."""
         return float(self.changes(choice).get("judge.sensitivity", self.settings.judge.sensitivity))
 
-    def settings_of(self, choice: Choice) -> Settings:
-        """Return the configuration of a choice."""
-        return changed(self.settings, self.changes(choice))
-
 
 def changed(settings: Settings, changes: Mapping[str, Number]) -> Settings:
     """Return a configuration with some settings changed.

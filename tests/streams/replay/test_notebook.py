@@ -38,7 +38,8 @@ def test_paths_and_strings_are_sources(one: Path) -> None:
 def test_a_time_is_seconds_an_aware_datetime_or_text(one: Path) -> None:
     begin, end = datetime.fromtimestamp(START + 100, UTC), START + 200
     tokyo = begin.astimezone(timezone(timedelta(hours=9)))
-    for start in (START + 100, float(START + 100), np.int64(START + 100), begin, tokyo, begin.isoformat()):
+    seconds: list[Any] = [START + 100, float(START + 100), np.int64(START + 100)]
+    for start in (*seconds, begin, tokyo, begin.isoformat()):
         assert replay(open_history(one, between=(start, end)), SETTINGS).records == 100
     assert replay(open_history(one, None, [None, str(end)]), SETTINGS).records == 200  # type: ignore[arg-type]
 

@@ -13,6 +13,7 @@ import pytest
 from config.settings import JudgeSettings, RollupSettings, Settings, TimeSettings
 from detectors.model.measures import Measure
 from detectors.model.scope import TABLE, Scope
+from streams.engine.rolling import Rolling
 from streams.history.source import ReplayError
 from streams.replay import (
     Replayed,
@@ -77,11 +78,10 @@ def test_equal_sections_of_the_rollup_are_decoded_once(
     given: Traffic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Settings] = []
-    kind = replay_pass.Rolling
 
-    def counted(settings: Settings, *rest: Any) -> Any:
+    def counted(settings: Settings, *rest: Any) -> Rolling:
         made.append(settings)
-        return kind(settings, *rest)
+        return Rolling(settings, *rest)
 
     monkeypatch.setattr(replay_pass, "Rolling", counted)
     ReplayPass(history(given), [SETTINGS, DULL])

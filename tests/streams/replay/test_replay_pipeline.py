@@ -26,7 +26,7 @@ SETTINGS = Settings.model_validate(
         "notify": {
             "silences": [
                 {
-                    "match": {"verdicts": ["silence"], "scopes": ["function:inventory-*"]},
+                    "match": {"verdicts": ["absence"], "scopes": ["function:inventory-*"]},
                     "until": "2025-09-03",
                     "why": "it moves",
                 }
@@ -71,12 +71,12 @@ def found(lines: list[bytes]) -> Replayed:
 def test_an_incident_held_by_a_silence_is_not_sent_and_says_so(found: Replayed, tmp_path: Path) -> None:
     write(found, tmp_path)
     incidents = [json.loads(line) for line in (tmp_path / "incidents.jsonl").read_text().splitlines()]
-    silence = next(line for line in incidents if line["verdict"] == "silence")
-    assert (silence["sent"], silence["alerted"]) == ("none", None)
-    assert silence["reason"].startswith("silenced until 2025-09-03 00:00 UTC by the configuration: it moves")
+    absence = next(line for line in incidents if line["verdict"] == "absence")
+    assert (absence["sent"], absence["alerted"]) == ("none", None)
+    assert absence["reason"].startswith("silenced until 2025-09-03 00:00 UTC by the configuration: it moves")
     findings = [json.loads(line) for line in (tmp_path / "findings.jsonl").read_text().splitlines()]
-    of_it = next(line for line in findings if line["id"] == silence["finding"])
-    assert (of_it["sent"], of_it["reason"]) == ("none", silence["reason"])
+    of_it = next(line for line in findings if line["id"] == absence["finding"])
+    assert (of_it["sent"], of_it["reason"]) == ("none", absence["reason"])
 
 
 def test_what_outlasts_planned_work_is_a_page_at_its_end(found: Replayed) -> None:

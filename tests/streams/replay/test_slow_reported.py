@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from config.settings import JudgeSettings, Settings
+from detectors.model.finding import Finding
 from streams.engine.engine import Engine
 from streams.replay import Replayed, write
 from streams.simulate.scenario import Scenario
@@ -26,7 +27,8 @@ def found() -> Replayed:
         "growth": [],
     }
     engine = Engine(Settings(judge=JudgeSettings(young=12 * 3600)), ["one/0"])
-    found, newest = Replayed(), {}
+    found = Replayed()
+    newest: dict[str, Finding] = {}
     emitted = [engine.feed("one/0", lines) for _, lines in Simulation(Scenario.model_validate(given)).lines()]
     for one in (*emitted, engine.finish("one/0")):
         newest |= {finding.id: msgspec.structs.replace(finding, trace=None) for finding in one.findings}

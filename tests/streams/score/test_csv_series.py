@@ -156,7 +156,12 @@ def test_errors_name_the_line(file: Callable[..., Path], text: str | bytes, said
 @pytest.mark.parametrize("name", ["cpu.csv.gz", "cpu.csv.xz", "cpu.csv.zst"])
 @pytest.mark.parametrize("cut", [False, True], ids=["not packed", "cut off"])
 def test_a_damaged_file_is_reported(file: Callable[..., Path], name: str, cut: bool) -> None:
-    pack = {"gz": gzip.compress, "xz": lzma.compress, "zst": zstandard.compress}[name.rpartition(".")[2]]
+    packers: dict[str, Callable[[bytes], bytes]] = {
+        ".gz": gzip.compress,
+        ".xz": lzma.compress,
+        ".zst": zstandard.compress,
+    }
+    pack = packers[Path(name).suffix]
     path = file(pack(ROWS.encode())[:-9] if cut else ROWS, name)
     with pytest.raises(SeriesError, match="the file is damaged, or its suffix does not match its content"):
         read_series(path)

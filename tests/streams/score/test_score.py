@@ -21,7 +21,7 @@ UNERI = Path(sys.executable).with_name("uneri")
 STEP = 300
 DAY = 86400
 BEGIN = 1_759_708_800  # a Monday, 00:00 UTC
-KINDS = {"", "spike", "drop", "shift", "growth", "silence"}
+KINDS = {"", "spike", "drop", "shift", "growth", "absence"}
 
 
 def curve(days: int, seed: int) -> list[str]:

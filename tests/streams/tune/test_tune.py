@@ -17,6 +17,7 @@ from streams.tune.periods import periods_of
 from streams.tune.record_history import load_recording, record
 from streams.tune.recording import fingerprint
 from streams.tune.result import TuneResult, lines, write_tuned
+from streams.tune.space import changed
 from streams.tune.trial import TrialSetup, searched
 from tests.streams.history.memory_history import MemoryHistory
 from tests.streams.tune.tuning_history import SETTINGS, labels_of, scenario
@@ -76,7 +77,7 @@ def test_too_many_pages_become_few_in_validation(given: Given, tmp_path: Path) -
     text = f"# ours\ntime:\n  step: 300\njudge:\n{judge}"
     assert "proposed.yaml" in write_tuned(tuned, text, tmp_path)
     proposed = load_settings(tmp_path / "proposed.yaml")
-    assert proposed == tuned.space.settings_of(tuned.pick.choice)
+    assert proposed == changed(tuned.space.settings, tuned.space.changes(tuned.pick.choice))
     assert "# ours" in (tmp_path / "proposed.yaml").read_text("utf-8")
 
 

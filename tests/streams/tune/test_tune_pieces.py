@@ -154,7 +154,7 @@ def test_every_value_of_every_knob_is_a_configuration_and_the_present_one_is_amo
 ) -> None:
     labels = [label(DAY), Label(kind=LabelKind.INCIDENT, start=DAY, verdict="growth")]
     space = space_for_labels(settings, evaluate([], labels, 0, 2 * DAY), [])
-    assert space.settings_of(space.present) == settings
+    assert changed(settings, space.changes(space.present)) == settings
     for knob in space.knobs:
         assert list(knob.values) == sorted(set(knob.values))
         for value in knob.values:
