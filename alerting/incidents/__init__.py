@@ -1,4 +1,4 @@
-"""Findings become incidents with a life, and notices of what is new about them.
+"""Groups findings into incidents and turns their changes into notices.
 
-Imports nothing else of this package; pure.
+Imports nothing else of alerting; pure.
 """

@@ -1,127 +1,125 @@
-"""Incidents that are over: kept for what may still be learnt of them, and then forgotten."""
+"""Closed incidents: kept for late corrections, then forgotten."""
 
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from alerting.incidents.incident import Incident
-from alerting.incidents.incident_record import Case
+from alerting.incidents.incident_record import IncidentRecord
 from detectors.state.state import pack, unpack
 
 KEPT_DAYS: Final = 30
-"""A telling of a finding that comes later than this after its incident is taken for a new one."""
+"""An update of a finding that arrives later than this after its incident opens a new incident."""
 
 MOST: Final = 10_000
-"""Incidents that are over and kept, about 2 kB each; the ones closed longest ago go first."""
+"""Closed incidents kept, about 2 kB each; the first ones closed are forgotten first."""
 
-SHELVES: Final = 16
-"""Parts that living cases, and those that closed on one day, are spread over: a flood of ten thousand is then
-not written anew as a whole for each that changes."""
+PARTS: Final = 16
+"""Parts of state over which live incidents, and those that closed on one day, are spread: a change to one of
+a flood of ten thousand does not rewrite all of them."""
 
 _PART: Final = "closed/"
 _FORGOTTEN: Final = "closed-forgotten"
 _DAY: Final = 86400
+_VERSION: Final = 3
 
 
-class Closed:
-    """Cases that can no longer come back, without their traces, in the order in which they closed.
+class IncidentArchive:
+    """Records that can no longer reopen, without traces, in the order in which they closed.
 
     Parameters
     ----------
     remember_all
-        Whether ``all`` goes on to have what was forgotten: for replays, which end. It changes nothing else.
+        Whether ``all`` includes forgotten incidents: for replays, which end. It changes nothing else.
     """
 
     def __init__(self, *, remember_all: bool = False) -> None:
-        self._cases: dict[str, Case] = {}
+        self._records: dict[str, IncidentRecord] = {}
         self._forgotten: list[Incident] | None = [] if remember_all else None
         self._closings = 0
-        self._packed: dict[tuple[int, int], bytes] = {}  # by the day on which they closed, and the shelf
+        self._packed: dict[tuple[int, int], bytes] = {}  # by the day on which they closed, and part number
 
-    def get(self, case: str | None) -> Case | None:
-        """Return the case with this id."""
-        return None if case is None else self._cases.get(case)
+    def get(self, incident: str | None) -> IncidentRecord | None:
+        """Return the record with this id."""
+        return None if incident is None else self._records.get(incident)
 
-    def __contains__(self, case: str) -> bool:
-        return case in self._cases
-
-    def __iter__(self) -> Iterator[Case]:
-        return iter(self._cases.values())
+    def __iter__(self) -> Iterator[IncidentRecord]:
+        return iter(self._records.values())
 
     def all(self) -> list[Incident]:
-        """Return all that is kept, and what was forgotten where that is remembered."""
-        return [*(self._forgotten or ()), *(case.incident() for case in self)]
+        """Return the incidents kept, and with ``remember_all`` those forgotten."""
+        return [*(self._forgotten or ()), *(record.to_incident() for record in self)]
 
-    def put(self, case: Case, at: int) -> list[Case]:
-        """Take in a case that closes now; return those that are forgotten for it."""
-        case.closed, case.order = at, self._closings
+    def add(self, record: IncidentRecord, at: int) -> list[IncidentRecord]:
+        """Add a record that closes now; return those forgotten to make room."""
+        record.closed_at, record.closing_order = at, self._closings
         self._closings += 1
-        case.shed()
-        self._cases[case.id] = case
-        self.changed(case)
-        return [self._forget(next(iter(self._cases))) for _ in range(len(self._cases) - MOST)]
+        record.drop_chart_data()
+        self._records[record.id] = record
+        self.changed(record)
+        return [self._forget(next(iter(self._records))) for _ in range(len(self._records) - MOST)]
 
-    def changed(self, case: Case) -> None:
-        """Note that late data changed a case."""
-        self._packed.pop(_place(case), None)
+    def changed(self, record: IncidentRecord) -> None:
+        """Note that late data changed a record."""
+        self._packed.pop(_place(record), None)
 
-    def expire(self, at: int) -> list[Case]:
-        """Let time pass; return those that are forgotten: whole days at once, for they are parts."""
-        gone: list[Case] = []
-        while self._cases and _day(first := next(iter(self))) < at // _DAY - KEPT_DAYS:
-            gone.append(self._forget(first.id))
-        return gone
+    def expire(self, at: int) -> list[IncidentRecord]:
+        """Let time pass; return the forgotten records. Whole days go at once, because days are parts."""
+        forgotten: list[IncidentRecord] = []
+        while self._records and _day(first := next(iter(self))) < at // _DAY - KEPT_DAYS:
+            forgotten.append(self._forget(first.id))
+        return forgotten
 
-    def _forget(self, which: str) -> Case:
-        case = self._cases.pop(which)
-        self.changed(case)
+    def _forget(self, incident: str) -> IncidentRecord:
+        record = self._records.pop(incident)
+        self.changed(record)
         if self._forgotten is not None:
-            self._forgotten.append(case.incident())
-        return case
+            self._forgotten.append(record.to_incident())
+        return record
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return parts of days and shelves; those to which nothing happened stay as they are."""
-        places: dict[tuple[int, int], list[Case]] = {}
-        for case in self:
-            places.setdefault(_place(case), []).append(case)
-        for place, cases in places.items():
+        """Return one part per day and part number; unchanged parts are the same bytes."""
+        places: dict[tuple[int, int], list[IncidentRecord]] = {}
+        for record in self:
+            places.setdefault(_place(record), []).append(record)
+        for place, records in places.items():
             if place not in self._packed:
-                self._packed[place] = pack("incidents-closed", 2, cases, {})
-        kept = {f"{_PART}{day}/{shelf}": self._packed[day, shelf] for day, shelf in places}
-        return kept | (
-            {_FORGOTTEN: pack("incidents-forgotten", 1, self._forgotten, {})} if self._forgotten else {}
-        )
+                self._packed[place] = pack("incidents-closed", _VERSION, records, {})
+        kept = {f"{_PART}{day}/{number}": self._packed[day, number] for day, number in places}
+        if self._forgotten:
+            kept[_FORGOTTEN] = pack("incidents-forgotten", 1, self._forgotten, {})
+        return kept
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Take up the state of ``snapshot``.
+        """Restore the state that ``snapshot`` returned.
 
         Raises
         ------
         detectors.state.state.StateError
             When a part is damaged or of another version.
         """
-        self._packed, found = {}, list[Case]()
+        self._packed, found = {}, list[IncidentRecord]()
         if self._forgotten is not None:
             part = parts.get(_FORGOTTEN)
             self._forgotten = unpack(part, "incidents-forgotten", 1, list[Incident])[0] if part else []
         for name, part in parts.items():
             if name.startswith(_PART):
-                day, _, shelf = name.removeprefix(_PART).partition("/")
-                self._packed[int(day), int(shelf)] = part
-                found += unpack(part, "incidents-closed", 2, list[Case])[0]
-        found.sort(key=lambda case: case.order)
-        self._cases = {case.id: case for case in found}
-        self._closings = found[-1].order + 1 if found else 0
+                day, _, number = name.removeprefix(_PART).partition("/")
+                self._packed[int(day), int(number)] = part
+                found += unpack(part, "incidents-closed", _VERSION, list[IncidentRecord])[0]
+        found.sort(key=lambda record: record.closing_order)
+        self._records = {record.id: record for record in found}
+        self._closings = found[-1].closing_order + 1 if found else 0
 
 
-def shelf_of(case: Case) -> int:
-    """Return the shelf that a case lies on, the same for all its life."""
-    return zlib.crc32(case.id.encode()) % SHELVES
+def part_of(record: IncidentRecord) -> int:
+    """Return the number of the part that holds a record, the same for its whole life."""
+    return zlib.crc32(record.id.encode()) % PARTS
 
 
-def _place(case: Case) -> tuple[int, int]:
-    return _day(case), shelf_of(case)
+def _place(record: IncidentRecord) -> tuple[int, int]:
+    return _day(record), part_of(record)
 
 
-def _day(case: Case) -> int:
-    return (case.closed or 0) // _DAY
+def _day(record: IncidentRecord) -> int:
+    return (record.closed_at or 0) // _DAY

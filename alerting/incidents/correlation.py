@@ -1,4 +1,4 @@
-"""Which findings have one cause: how deep a finding lies, which way it points, what connects two."""
+"""Which findings share a cause: how deep a finding lies, its direction, and what connects two findings."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -19,13 +19,13 @@ from detectors.model.scope import (
 )
 
 _DEPTH: Final = {ACCOUNT: 0, SERVICE: 2, TENANT: 3, CLIENT: 4, ROUTE: 6, FUNCTION: 8, TABLE: 10}
-_CARRIES: Final = 0.2  # a caller with less of the excess than this connects nothing to anything
+_CARRIES: Final = 0.2  # a caller with a smaller share of the excess connects nothing
 
-_MOST: Final = 0.5  # part of a fall that an absence must carry to be its story
+_MOST: Final = 0.5  # share of a fall that an absence must carry to be its headline
 
-_SERVES: Final = 0.5  # part of a fall that routes must carry: a queue or a clock is no route
+_SERVES: Final = 0.5  # share of a function's calls that routes must make: queues and timers are not routes
 
-_TELLING: Final = {
+_PRECEDENCE: Final = {
     Measure.THROTTLES: 3,
     Measure.WCU: 2,
     Measure.RCU: 2,
@@ -33,9 +33,9 @@ _TELLING: Final = {
     Measure.LATENCY_AUTH: -1,
     Measure.LATENCY: -2,
 }
-"""At one depth, what limits first explains best: capacity rather than the calls that used it.
+"""At one depth, the measure that limits first explains best: capacity rather than the calls that used it.
 
-Where time is lost tells more than that it is.
+The layer where time is lost explains more than the total latency.
 """
 
 _FAILURES: Final = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
@@ -46,9 +46,9 @@ GROWTH: Final = "growth"
 
 
 def depth(finding: Finding) -> int:
-    """Return how deep the finding lies (an edge just above its target): the deeper one explains.
+    """Return how deep the finding lies (an edge just above its target): the deeper one explains the other.
 
-    Calls come from above: nobody calls a table because its callers are absent, never the other way round.
+    Calls come from above: a table has no calls because its callers are absent, never the other way round.
     """
     about = finding.about
     if finding.verdict is Verdict.ABSENCE and about.kind == TABLE:
@@ -57,15 +57,16 @@ def depth(finding: Finding) -> int:
 
 
 def explains_more(one: Finding, other: Finding) -> bool:
-    """Tell whether ``one`` is the better primary: deeper, of a more telling measure, of a higher score."""
+    """Return whether ``one`` is the better primary: deeper, of a more specific measure, of a higher score."""
     return _rank(one) > _rank(other)
 
 
-def tells_more(one: Finding, other: Finding) -> bool:
-    """Tell whether ``one`` may take the place of ``other`` in a message that people have read.
+def may_replace(one: Finding, other: Finding) -> bool:
+    """Return whether ``one`` may replace ``other`` as the primary of a message that people have read.
 
-    A deeper finding may, an absence that of what only fell, and a fall that of an absence that is but a small
-    part of it. Among absences the message stays: it was about what they have in common, or the first of them.
+    A deeper finding may replace a shallower one, an absence a drop, and a drop an absence that is only a
+    small part of it. An absence never replaces an absence: the message names their common scope or the first
+    of them.
     """
     if wider_fall(other, [one]) is one:
         return True
@@ -75,10 +76,10 @@ def tells_more(one: Finding, other: Finding) -> bool:
 
 
 def common_absence(findings: Iterable[Finding]) -> Finding | None:
-    """Return the absence of the scope that several absent functions or routes have in common, if it is told.
+    """Return the absence of the scope that several absent functions or routes share, None if not absent.
 
-    One absent function is the story itself, and so is its route; of many the story is their service, or
-    the whole account.
+    A single absent function is its own headline, and so is its route; the headline of several is their
+    service, or the whole account.
     """
     absent = [finding for finding in findings if finding.verdict is Verdict.ABSENCE]
     several = any(sum(each.about.kind == kind for each in absent) > 1 for kind in (FUNCTION, ROUTE))
@@ -91,25 +92,25 @@ def common_absence(findings: Iterable[Finding]) -> Finding | None:
 
 
 def wider_fall(absence: Finding, findings: Iterable[Finding]) -> Finding | None:
-    """Return the fall that an absence is only a small part of: the deepest one of which it has not the most.
+    """Return the deepest fall of which an absence is a part but not the greater part.
 
-    Where a service falls to a tenth, one quiet function of it has no request left. That is no story of the
-    function.
+    Where a service falls to a tenth, one of its quiet functions gets no request at all. That function is not
+    the headline.
     """
     if absence.verdict is not Verdict.ABSENCE or not isinstance(absence.about, Scope):
         return None
-    wider = [each for each in findings if _holds(each, absence.about) and not _is_most_of(absence, each)]
+    wider = [each for each in findings if _includes(each, absence.about) and not _is_most_of(absence, each)]
     return max(wider, key=lambda each: (depth(each), each.expected - each.observed, each.id), default=None)
 
 
-def _holds(fall: Finding, scope: Scope) -> bool:
+def _includes(fall: Finding, scope: Scope) -> bool:
     about = fall.about
     fell = fall.verdict in (Verdict.DROP, Verdict.SHIFT) and fall.observed < fall.expected
     return fell and about != scope and (about.kind in (ACCOUNT, SERVICE) or scope in parts(fall))
 
 
 def _is_most_of(absence: Finding, fall: Finding) -> bool:
-    if fall.about in _callers(absence):  # a caller whose other calls went on
+    if fall.about in _callers(absence):  # a caller whose other calls continued
         return True
     carried = sum(share.share for share in fall.callers if share.scope == absence.about)
     missing = fall.expected - fall.observed
@@ -123,7 +124,7 @@ def _rank(finding: Finding) -> tuple[bool, int, bool, int, float, float, str]:
         finding.verdict is Verdict.ABSENCE,
         depth(finding),
         finding.verdict in (Verdict.FATAL, Verdict.LIMIT),
-        _TELLING.get(finding.measure, 0),
+        _PRECEDENCE.get(finding.measure, 0),
         finding.score,
         min(deviation, 1e9),
         finding.id,
@@ -131,7 +132,7 @@ def _rank(finding: Finding) -> tuple[bool, int, bool, int, float, float, str]:
 
 
 def direction(finding: Finding) -> str:
-    """Return ``up``, ``down`` or ``growth``; findings that point different ways are different incidents."""
+    """Return ``up``, ``down`` or ``growth``; findings of different directions are different incidents."""
     match finding.verdict:
         case Verdict.GROWTH:
             return GROWTH
@@ -145,34 +146,11 @@ def direction(finding: Finding) -> str:
             return UP
 
 
-def connected(new: Finding, held: Finding, *, together: bool) -> bool:
-    """Tell whether a new finding has the cause of one of its account and direction that is held already.
-
-    It does when either is about something that carries a part of the other, or when the same caller or
-    suspect carries a good part of both. ``together`` says that they began at about the same time. Broad
-    scopes (account, service, a client in all its versions) connect only then: hours later, a
-    coincidence is likelier than a cause, and hiding a new cause in an old message would cost more
-    than a second message. What carries a part of a broad finding that is held connects only then, too:
-    all that lies below a slow service carries a part of it, whatever goes wrong there later and why. But
-    where a service fails, what carries a part of the same failure is a part of it whenever that shows: few
-    calls take longer to be sure of.
-    """
-    if together and ACCOUNT in (new.about.kind, held.about.kind):
-        return True
-    if together and new.verdict is held.verdict is Verdict.ABSENCE:
-        return True  # two scopes of one account that fall absent at one time have one cause
-    mine, theirs = subjects(new), subjects(held)
-    found = (mine & theirs) | (theirs & parts(new))
-    if together or not spread(held) or (fails(held) and new.measure is held.measure):
-        found |= (mine & parts(held)) | (carriers(new) & carriers(held))
-    return bool(found) if together else any(not broad(scope) for scope in found)
-
-
 def taken_over(findings: Iterable[Finding]) -> bool:
-    """Tell whether another function does what these functions did.
+    """Return whether another function does the work of the functions that these findings are about.
 
-    They are called by routes, and nothing but functions fell: had their callers fallen absent, or been
-    refused, the routes would have fallen too. So it looks when a function is replaced by its successor.
+    Routes call them, and only functions fell: had their callers been absent or been refused, the routes would
+    have fallen too. This is what a deployment looks like that replaces a function by its successor.
     """
     return all(
         finding.about.kind == FUNCTION
@@ -183,9 +161,9 @@ def taken_over(findings: Iterable[Finding]) -> bool:
     )
 
 
-def answers(finding: Finding, taken: Finding) -> bool:
-    """Tell whether ``finding`` is about what calls the function of ``taken``, or about what it calls."""
-    return finding.about in _callers(taken) or taken.about in _callers(finding)
+def is_adjacent(finding: Finding, function: Finding) -> bool:
+    """Return whether one finding is about a caller of the function that the other is about, or vice versa."""
+    return finding.about in _callers(function) or function.about in _callers(finding)
 
 
 def _callers(finding: Finding) -> set[ScopeOrEdge]:
@@ -193,21 +171,21 @@ def _callers(finding: Finding) -> set[ScopeOrEdge]:
 
 
 def subjects(finding: Finding) -> set[Scope]:
-    """Return the scopes that the finding is about."""
+    """Return the scopes that the finding is about: two for an edge."""
     about = finding.about
     return {about.source, about.target} if isinstance(about, Edge) else {about}
 
 
 def parts(finding: Finding) -> set[Scope]:
-    """Return the scopes that carry a part of it."""
+    """Return the scopes that carry any part of the finding."""
     return {*finding.touches, *(share.scope for share in (*finding.callers, *finding.suspects))}
 
 
 def carriers(finding: Finding) -> set[Scope]:
-    """Return the scopes that carry a good part of it."""
-    # A large client carries a large part of everything: it connects what it is the suspect of.
+    """Return the scopes that carry a large part of the finding."""
+    # A large client carries a large part of everything: it connects only what it is a suspect of.
     suspected = {share.scope for share in finding.suspects if share.share >= _CARRIES}
-    if not finding.callers:  # a latency is nobody's share: whoever calls what is slow may be why
+    if not finding.callers:  # a latency has no shares: any caller of what is slow may be the reason
         return suspected | {scope for scope in finding.touches if scope.kind not in (CLIENT, TENANT)}
     return suspected | {
         share.scope
@@ -216,16 +194,16 @@ def carriers(finding: Finding) -> set[Scope]:
     }
 
 
-def broad(scope: Scope) -> bool:
-    """Tell whether so much goes through a scope that it connects only what begins with it."""
+def is_broad(scope: Scope) -> bool:
+    """Return whether a scope carries so much traffic that it connects only findings that begin together."""
     return scope.kind in (ACCOUNT, SERVICE) or (scope.kind == CLIENT and not scope.version)
 
 
-def fails(finding: Finding) -> bool:
-    """Tell whether a finding says that a service fails, and goes on."""
+def is_service_failure(finding: Finding) -> bool:
+    """Return whether a finding is about a service that is still failing."""
     return finding.about.kind == SERVICE and finding.measure in _FAILURES and finding.state != "end"
 
 
-def spread(finding: Finding) -> bool:
-    """Tell whether a finding is about broad scopes only."""
-    return all(broad(scope) for scope in subjects(finding))
+def is_about_broad(finding: Finding) -> bool:
+    """Return whether a finding is about broad scopes only."""
+    return all(is_broad(scope) for scope in subjects(finding))

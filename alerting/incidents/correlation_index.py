@@ -1,4 +1,4 @@
-"""Which living cases a finding belongs to, without looking at all of them or all that they hold."""
+"""Which live incidents a finding belongs to, without a scan over all incidents and their findings."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from typing import Final
 
 from alerting.incidents.correlation import (
     GROWTH,
-    broad,
     carriers,
     direction,
-    fails,
+    is_about_broad,
+    is_broad,
+    is_service_failure,
     parts,
-    spread,
     subjects,
     taken_over,
 )
@@ -20,147 +20,155 @@ from detectors.model.finding import Finding, Verdict
 from detectors.model.scope import ACCOUNT, Scope
 
 JOINS_SECONDS: Final = 2 * 3600
-"""What begins longer after all that an incident holds has a cause of its own: a level that stayed for days,
-or a function that is gone, must not hide what happens to the same scopes later."""
+"""A finding that begins longer after every finding of an incident has a cause of its own: a level that stayed
+for days, or a function that is gone, must not hide what happens to the same scopes later."""
 
-_Starts = dict[str, Counter[int]]  # case → when those of its findings began that stand here
+_Starts = dict[str, Counter[int]]  # incident → start times of its findings under this key
 _Key = tuple[object, ...]
 
 
 class _Index(StrEnum):
     SERIES = "series"
     SUBJECT = "subject"  # scopes that a finding is about
-    PART = "part"  # scopes that carry a part of it
-    CARRIER = "carrier"  # scopes that carry a good part of it
-    SPREAD_PART = "part of what is spread"  # as PART, of a finding about broad scopes only
-    SPREAD_CARRIER = "carrier of what is spread"
-    FAILING_PART = "part of a service that fails"  # by measure, too
-    FAILING_CARRIER = "carrier of a service that fails"
+    PART = "part"  # scopes that carry any part of it
+    CARRIER = "carrier"  # scopes that carry a large part of it
+    BROAD_PART = "part of a broad finding"  # as PART, of a finding about broad scopes only
+    BROAD_CARRIER = "carrier of a broad finding"
+    FAILING_PART = "part of a failing service"  # with the measure
+    FAILING_CARRIER = "carrier of a failing service"
     ACCOUNT = "account"
-    WIDE = "wide"  # accounts that are meant as a whole
+    WIDE = "wide"  # accounts with a finding about the whole account
     ABSENT = "absent"  # accounts in which something is absent
 
 
-_SPREAD: Final = (_Index.SPREAD_PART, _Index.SPREAD_CARRIER)
-"""What connects only findings that begin together (``alerting.incidents.correlation.connected``)."""
+_BROAD: Final = (_Index.BROAD_PART, _Index.BROAD_CARRIER)
+"""Connects only findings that begin together."""
 
-_LOOSE: Final = (
+_INDIRECT: Final = (
     _Index.CARRIER,
-    _Index.SPREAD_CARRIER,
+    _Index.BROAD_CARRIER,
     _Index.FAILING_CARRIER,
     _Index.ACCOUNT,
     _Index.WIDE,
     _Index.ABSENT,
 )
-"""What connects two findings although neither is a part of the other: not where another function took over,
-which is of the same cause as its own callers only (``alerting.incidents.correlation.answers``)."""
+"""Connects two findings although neither is a part of the other. Not for a function that another one took
+over: only its own callers share its cause (``alerting.incidents.correlation.is_adjacent``)."""
 
 
 class CorrelationIndex:
-    """An index of what the findings of living cases are about, carry and begin with.
+    """An index of what the findings of live incidents are about, what carries them and when they begin.
 
-    It answers ``cause.connected`` for all findings of all cases at once, so that a flood of findings
-    stays linear, be it ten thousand incidents or one. A finding that was told newer stands in it as it is
-    now, so the answers are the same after a restart.
+    A new finding shares the cause of an earlier one of its account and direction when either is about
+    something that carries a part of the other, or when the same caller or suspect carries a large part of
+    both. Broad scopes (account, service, a client in all its versions) connect only findings that begin
+    together: hours later a coincidence is likelier than a cause, and hiding a new cause in an old message
+    costs more than a second message. The parts of an earlier broad finding connect only then, too: everything
+    below a slow service carries a part of it, whatever fails there later and why. But where a service fails,
+    what carries a part of the same failure belongs to it at any time: with few calls, certainty takes longer.
+
+    The index answers this for all incidents at once, so that a flood of findings stays linear, whether it is
+    ten thousand incidents or one. An updated finding replaces its former revision, so the answers are the
+    same after a restart.
     """
 
     def __init__(self) -> None:
-        self._held: dict[str, dict[str, Finding]] = {}  # case → finding id → as it stands in the index
+        self._findings: dict[str, dict[str, Finding]] = {}  # incident → finding id → as indexed
         self._index: dict[_Key, _Starts] = {}
-        self._affected: Counter[str] = Counter()  # case → findings of what nothing else took over
+        self._affected: Counter[str] = Counter()  # incident → findings about what nothing else took over
 
-    def put(self, case: str, finding: Finding) -> None:
-        """Index a finding of a case, in the place of what was told of it before."""
-        held = self._held.setdefault(case, {})
+    def put(self, incident: str, finding: Finding) -> None:
+        """Index a finding of an incident, in place of its former revision."""
+        held = self._findings.setdefault(incident, {})
         former = held.get(finding.id)
         if former is not None:
-            self._strike(case, former, loose=self._affected[case] > 0)
-        loose = self._affected[case] > 0
+            self._delete(incident, former, indirect=self._affected[incident] > 0)
+        indirect = self._affected[incident] > 0
         held[finding.id] = finding
-        self._affected[case] += (not taken_over([finding])) - (
+        self._affected[incident] += (not taken_over([finding])) - (
             former is not None and not taken_over([former])
         )
-        self._enter(case, finding, loose=loose)
-        if (self._affected[case] > 0) is not loose:
+        self._insert(incident, finding, indirect=indirect)
+        if (self._affected[incident] > 0) is not indirect:
             for each in held.values():
-                self._strike(case, each, loose=loose)
-                self._enter(case, each, loose=not loose)
+                self._delete(incident, each, indirect=indirect)
+                self._insert(incident, each, indirect=not indirect)
 
-    def remove(self, case: str) -> None:
-        """Forget a case."""
-        loose = self._affected.pop(case, 0) > 0
-        for finding in self._held.pop(case, {}).values():
-            self._strike(case, finding, loose=loose)
+    def remove(self, incident: str) -> None:
+        """Remove an incident."""
+        indirect = self._affected.pop(incident, 0) > 0
+        for finding in self._findings.pop(incident, {}).values():
+            self._delete(incident, finding, indirect=indirect)
 
     def same_series(self, finding: Finding) -> set[str]:
-        """Return the cases that hold a finding of the same series and direction."""
+        """Return the incidents with a finding of the same series and direction."""
         return set(self._at(_Index.SERIES, finding, finding.about, finding.measure))
 
     def related(self, finding: Finding, gather: int) -> set[str]:
-        """Return the cases that hold a finding with the same cause; ``gather`` seconds apart is together."""
+        """Return the incidents of the same cause; findings up to ``gather`` seconds apart begin together."""
         found: set[str] = set()
         together = min(gather, JOINS_SECONDS)
-        for scope, index in _meets(finding):
-            within = together if broad(scope) or index in _SPREAD else JOINS_SECONDS
-            found.update(_begun(self._at(index, finding, scope), finding.start, within))
+        for scope, index in _lookups(finding):
+            within = together if is_broad(scope) or index in _BROAD else JOINS_SECONDS
+            found.update(_starting(self._at(index, finding, scope), finding.start, within))
         for scopes, index in (
             (subjects(finding), _Index.FAILING_PART),
             (carriers(finding), _Index.FAILING_CARRIER),
         ):
             for scope in scopes:
-                within = together if broad(scope) else JOINS_SECONDS
+                within = together if is_broad(scope) else JOINS_SECONDS
                 starts = self._at(index, finding, scope, finding.measure)
-                found.update(_begun(starts, finding.start, within))
+                found.update(_starting(starts, finding.start, within))
         account = finding.about.account
         indices = [_Index.WIDE]
         indices += [_Index.ACCOUNT] if finding.about.kind == ACCOUNT else []
         indices += [_Index.ABSENT] if finding.verdict is Verdict.ABSENCE else []
         for index in indices:
-            found.update(_begun(self._at(index, finding, account), finding.start, together))
+            found.update(_starting(self._at(index, finding, account), finding.start, together))
         return found
 
     def _at(self, index: _Index, finding: Finding, *of: object) -> _Starts:
         return self._index.get((index, direction(finding), *of), {})
 
-    def _enter(self, case: str, finding: Finding, *, loose: bool) -> None:
-        for key in _keys(finding, loose=loose):
-            self._index.setdefault(key, {}).setdefault(case, Counter())[finding.start] += 1
+    def _insert(self, incident: str, finding: Finding, *, indirect: bool) -> None:
+        for key in _keys(finding, indirect=indirect):
+            self._index.setdefault(key, {}).setdefault(incident, Counter())[finding.start] += 1
 
-    def _strike(self, case: str, finding: Finding, *, loose: bool) -> None:
-        for key in _keys(finding, loose=loose):
-            starts = self._index[key]
-            begun = starts[case]
-            begun[finding.start] -= 1
-            if not begun[finding.start]:
-                del begun[finding.start]
-            if not begun:
-                del starts[case]
+    def _delete(self, incident: str, finding: Finding, *, indirect: bool) -> None:
+        for key in _keys(finding, indirect=indirect):
+            incidents = self._index[key]
+            starts = incidents[incident]
+            starts[finding.start] -= 1
+            if not starts[finding.start]:
+                del starts[finding.start]
             if not starts:
+                del incidents[incident]
+            if not incidents:
                 del self._index[key]
 
 
-def _meets(finding: Finding) -> Iterator[tuple[Scope, _Index]]:
-    """Yield where findings stand that a new one may be connected with."""
+def _lookups(finding: Finding) -> Iterator[tuple[Scope, _Index]]:
+    """Yield where to look for findings that a new one may be connected with."""
     for scopes, indices in (
-        (subjects(finding), (_Index.SUBJECT, _Index.PART, _Index.SPREAD_PART)),
+        (subjects(finding), (_Index.SUBJECT, _Index.PART, _Index.BROAD_PART)),
         (parts(finding), (_Index.SUBJECT,)),
-        (carriers(finding), (_Index.CARRIER, _Index.SPREAD_CARRIER)),
+        (carriers(finding), (_Index.CARRIER, _Index.BROAD_CARRIER)),
     ):
         for scope in scopes:
             for index in indices:
                 yield scope, index
 
 
-def _keys(finding: Finding, *, loose: bool) -> Iterator[_Key]:
-    """Yield where a finding stands; findings of other directions have other causes."""
+def _keys(finding: Finding, *, indirect: bool) -> Iterator[_Key]:
+    """Yield the keys of a finding; findings of other directions have other causes."""
     way, account = direction(finding), finding.about.account
     found: list[_Key] = [(_Index.SERIES, way, finding.about, finding.measure)]
-    if way != GROWTH:  # growth is told series by series
+    if way != GROWTH:  # growth is reported series by series
         found += [(_Index.SUBJECT, way, scope) for scope in subjects(finding)]
-        part, carrier = _SPREAD if spread(finding) else (_Index.PART, _Index.CARRIER)
+        part, carrier = _BROAD if is_about_broad(finding) else (_Index.PART, _Index.CARRIER)
         found += [(part, way, scope) for scope in parts(finding)]
         found += [(carrier, way, scope) for scope in carriers(finding)]
-        if fails(finding):
+        if is_service_failure(finding):
             found += [(_Index.FAILING_PART, way, scope, finding.measure) for scope in parts(finding)]
             found += [(_Index.FAILING_CARRIER, way, scope, finding.measure) for scope in carriers(finding)]
         found.append((_Index.ACCOUNT, way, account))
@@ -168,8 +176,12 @@ def _keys(finding: Finding, *, loose: bool) -> Iterator[_Key]:
             found.append((_Index.WIDE, way, account))
         if finding.verdict is Verdict.ABSENCE:
             found.append((_Index.ABSENT, way, account))
-    return (key for key in found if loose or key[0] not in _LOOSE)
+    return (key for key in found if indirect or key[0] not in _INDIRECT)
 
 
-def _begun(starts: _Starts, start: int, within: int) -> Iterator[str]:
-    return (case for case, begun in starts.items() if any(abs(each - start) <= within for each in begun))
+def _starting(incidents: _Starts, start: int, within: int) -> Iterator[str]:
+    return (
+        incident
+        for incident, starts in incidents.items()
+        if any(abs(each - start) <= within for each in starts)
+    )

@@ -7,12 +7,12 @@ from config.settings import DigestSettings
 
 
 def zone_of(settings: DigestSettings) -> ZoneInfo:
-    """Return the channel's time zone.
+    """Return the time zone of ``digest.timezone``.
 
     Raises
     ------
     ValueError
-        When ``digest.timezone`` is not the name of a time zone.
+        When it is not the name of a time zone.
     """
     try:
         return ZoneInfo(settings.timezone)

@@ -1,4 +1,4 @@
-"""What an incident is about, remembered for the next of its kind."""
+"""What an incident is about, remembered to link recurrences."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -11,14 +11,14 @@ from detectors.model.finding import Finding
 from detectors.model.scope import Edge
 
 REMEMBERED_SECONDS: Final = 30 * 86400
-"""A link to what happened last month still helps; before that, people and code were others."""
+"""A link to what happened last month still helps; people and code have changed since anything older."""
 
 MOST: Final = 10_000
-"""Fingerprints that are remembered, about 1 MB; the ones longest ago go first."""
+"""Fingerprints remembered, about 1 MB; the oldest are dropped first."""
 
 
 def fingerprint(finding: Finding) -> str:
-    """Return what is the same for incidents of the same thing: scope, measure and direction.
+    """Return what all incidents about the same thing share: scope, measure and direction, hashed.
 
     Examples
     --------
@@ -38,45 +38,45 @@ def fingerprint(finding: Finding) -> str:
 
 
 class PriorIncident(msgspec.Struct, kw_only=True):
-    """The newest told incident with a fingerprint."""
+    """The newest reported incident with a fingerprint."""
 
     incident: str
-    at: int  # when it was last told that it is open, or over
-    over: bool = False
-    flaps: int = 0  # how often it had come back by then
-    before: str | None = None  # the one that it followed
+    at: int  # when it was last reported as open or resolved
+    ended: bool = False
+    flaps: int = 0  # how often it had recurred by then
+    before: str | None = None  # the incident that it followed
 
 
 class FingerprintMemory:
-    """The told incidents of the last 30 days, by fingerprint."""
+    """The reported incidents of the last 30 days, by fingerprint."""
 
-    def __init__(self, held: Iterable[tuple[str, PriorIncident]] = ()) -> None:
-        self._held = dict(held)  # the longest ago first
+    def __init__(self, entries: Iterable[tuple[str, PriorIncident]] = ()) -> None:
+        self._entries = dict(entries)  # oldest first
 
-    def find(self, which: str, at: int) -> PriorIncident | None:
-        """Return the newest told incident with this fingerprint."""
-        earlier = self._held.get(which)
-        return None if earlier is None or earlier.at < at - REMEMBERED_SECONDS else earlier
+    def find(self, key: str, at: int) -> PriorIncident | None:
+        """Return the newest reported incident with this fingerprint."""
+        prior = self._entries.get(key)
+        return None if prior is None or prior.at < at - REMEMBERED_SECONDS else prior
 
-    def keep(self, which: str, earlier: PriorIncident) -> None:
-        """Remember an incident as the newest of its fingerprint."""
-        self._held.pop(which, None)
-        self._held[which] = earlier
-        while len(self._held) > MOST:
-            del self._held[next(iter(self._held))]
-        while self._held and (old := next(iter(self._held.items())))[1].at < earlier.at - REMEMBERED_SECONDS:
-            del self._held[old[0]]
+    def keep(self, key: str, prior: PriorIncident) -> None:
+        """Remember an incident as the newest with its fingerprint."""
+        self._entries.pop(key, None)
+        self._entries[key] = prior
+        while len(self._entries) > MOST:
+            del self._entries[next(iter(self._entries))]
+        while (oldest := next(iter(self._entries.items())))[1].at < prior.at - REMEMBERED_SECONDS:
+            del self._entries[oldest[0]]
 
-    def drop(self, which: str, incident: str) -> None:
-        """Forget an incident that was none; what it followed stays known."""
-        earlier = self._held.get(which)
-        if earlier is None or earlier.incident != incident:
+    def drop(self, key: str, incident: str) -> None:
+        """Forget a withdrawn incident; the one that it followed takes its place."""
+        prior = self._entries.get(key)
+        if prior is None or prior.incident != incident:
             return
-        if earlier.before is None:
-            del self._held[which]
+        if prior.before is None:
+            del self._entries[key]
         else:
-            self._held[which] = PriorIncident(incident=earlier.before, at=earlier.at, over=True)
+            self._entries[key] = PriorIncident(incident=prior.before, at=prior.at, ended=True)
 
-    def held(self) -> list[tuple[str, PriorIncident]]:
-        """Return all that is remembered, the longest ago first."""
-        return list(self._held.items())
+    def entries(self) -> list[tuple[str, PriorIncident]]:
+        """Return everything remembered, oldest first."""
+        return list(self._entries.items())

@@ -1,4 +1,4 @@
-"""An incident: findings that belong together, told to people as one thing."""
+"""An incident: findings that belong together, reported as one."""
 
 from typing import Final, Literal
 
@@ -8,51 +8,52 @@ from detectors.model.finding import Finding, Verdict
 from detectors.model.scope import CLIENT, TENANT
 
 State = Literal["open", "worsening", "easing", "resolved", "withdrawn"]
-OVER: Final = ("resolved", "withdrawn")
-"""The states that ask nothing of anybody any more."""
-
 Sent = Literal["page", "digest", "none"]
-WITHDRAWN: Final = "late data showed that there was nothing"
+WITHDRAWN: Final = "late data showed no deviation"
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """One incident in one of its states; a later state is another value with a higher ``revision``.
 
     All times are epoch seconds of event time. ``primary`` is the finding that explains the others, in its
-    newest telling; ``members`` are the others, deepest first, without their traces.
+    newest revision; ``members`` are the others, deepest first, without their traces.
     """
 
     id: str
-    revision: int  # counts the states that were told, from 0
+    revision: int  # counts the states that were reported, from 0
     verdict: Verdict
     state: State
     start: int  # the earliest start of its findings
-    alerted: int | None  # the watermark at which its message left; None while none has
-    end: int | None  # the latest end of its findings; None while it is open
+    alerted: int | None  # the watermark at which its message left; None before that
+    end: int | None  # the latest end of its findings; None while any is open
     primary: Finding
     members: list[Finding]
     sent: Sent
-    reason: str  # why it was, or was not, told
-    peak: float  # the primary's observed value where it was furthest from what was expected
-    reopened: int = 0  # how often it came back after it was resolved
+    reason: str  # why it was, or was not, reported
+    peak: float  # the primary's observed value where it was furthest from the expected one
+    reopened: int = 0  # how often it recurred after it was resolved
     fingerprint: str = ""  # the same for incidents of the same thing: scope, measure, direction
-    follows: str | None = None  # id of the last told incident with this fingerprint, where one is remembered
+    follows: str | None = None  # id of the last reported incident with this fingerprint, if remembered
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is resolved or withdrawn."""
+        return self.state in ("resolved", "withdrawn")
 
     @property
     def primary_span(self) -> tuple[int, int | None]:
-        """When what the message is about began and ended, as a span; without an end while it is open.
+        """Start and end of the primary's own series, over all its findings; no end while it is open.
 
-        Its primary's own series, with what of it came before and went on: others that it drew along are over
-        later, and people would take the time of the slowest of them for that of the table.
+        Other members may end later; readers would take the end of the slowest for that of the table.
         """
         primary = self.primary
         series = (primary.about, primary.measure)
-        own = [primary, *(each for each in self.members if (each.about, each.measure) == series)]
-        ends = [each.end for each in own if each.end is not None]
-        return min(each.start for each in own), None if self.end is None else max(ends, default=self.end)
+        same = [primary, *(each for each in self.members if (each.about, each.measure) == series)]
+        ends = [each.end for each in same if each.end is not None]
+        return min(each.start for each in same), None if self.end is None else max(ends, default=self.end)
 
     def to_json(self) -> dict[str, object]:
-        """Return the line of ``incidents.jsonl`` (DESIGN section 8), with more fields behind it."""
+        """Return the line of ``incidents.jsonl`` (DESIGN section 8), with additional fields."""
         written = _evidence(self.primary)
         return {
             "id": self.id,
@@ -76,10 +77,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def finding_to_json(finding: Finding, incident: Incident | None = None) -> dict[str, object]:
-    """Return the line of ``findings.jsonl`` (DESIGN section 8) for one finding in its newest telling.
+    """Return the line of ``findings.jsonl`` (DESIGN section 8) for one finding in its newest revision.
 
-    ``incident`` is the one that took the finding in. What was sent is said on the line of its primary
-    finding only: one message is not counted twice.
+    ``incident`` is the one that the finding belongs to. Only its primary finding carries what was sent, so
+    that no message is counted twice.
     """
     primary = incident is not None and incident.primary.id == finding.id
     return {
@@ -104,7 +105,7 @@ def _reason(finding: Finding, incident: Incident | None) -> str:
         return WITHDRAWN
     if incident is None:
         return ""
-    return incident.reason if incident.primary.id == finding.id else "told with a deeper finding"
+    return incident.reason if incident.primary.id == finding.id else "reported with a deeper finding"
 
 
 def _evidence(finding: Finding) -> dict[str, object]:

@@ -1,70 +1,65 @@
-"""Findings become incidents: what belongs together, what is told, when it is over."""
+"""Findings become incidents: what belongs together, what is reported, when it ends."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
-from alerting.incidents.archive import Closed, shelf_of
-from alerting.incidents.correlation import GROWTH, depth, direction, spread, taken_over
-from alerting.incidents.correlation_index import CorrelationIndex
-from alerting.incidents.digest_time import next_digest, zone_of
-from alerting.incidents.fingerprint import FingerprintMemory, PriorIncident, fingerprint
+from alerting.incidents.correlation import GROWTH, depth, direction, is_about_broad
+from alerting.incidents.digest_reporter import DigestReporter
 from alerting.incidents.incident import Incident
-from alerting.incidents.incident_record import Case
-from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason, identify
-from alerting.incidents.reported_state import LONGEST_QUIET, grown
-from alerting.incidents.schedule import Agenda, Due, What
+from alerting.incidents.incident_record import IncidentRecord
+from alerting.incidents.incident_store import IncidentStore
+from alerting.incidents.notice import Notice
+from alerting.incidents.reporter import Reporter
+from alerting.incidents.schedule import Due, DueKind, Schedule
+from alerting.incidents.timing import closes_at, plan
 from config.settings import Settings
-from detectors.model.finding import Finding, Verdict
-from detectors.model.scope import TABLE
+from detectors.model.finding import Finding
 from detectors.state.state import pack, unpack
-from detectors.watch.hottest import Hot, Hottest, Load
-from detectors.watch.standings import Ranking, Use
+from detectors.watch.hottest import Hot, Load
+from detectors.watch.standings import Use
 
-_LIVE: Final = "live"
-_MEMORY: Final = "memory"
-_CASES: Final = "cases/"
+_CORE: Final = "live"
 _VERSION: Final = 2
 
-CURVES: Final = 200
-"""Living incidents whose curve is kept for the chart of a message that is not out; nobody looks at more."""
+TRACES: Final = 200
+"""Live incidents whose trace is kept for the chart of an unsent message; no one reads more charts."""
 
 
-class _Live(msgspec.Struct, kw_only=True):
+class _Core(msgspec.Struct, kw_only=True):
     watermark: int
     digest: int | None
     early: list[Finding]
 
 
 class Incidents:
-    """Groups findings into incidents and decides what is told.
+    """Groups findings into incidents and decides what is reported.
 
-    Everything happens at a time that follows from the findings alone: those told at one watermark are
-    taken in together, deepest first, and what falls due between two watermarks falls due at its own
-    time. So the notices are the same however the findings are cut into calls of ``feed``.
+    Every time follows from the findings alone: those reported at one watermark are taken in together, deepest
+    first, and what falls due between two watermarks falls due at its own time. So the notices are the same
+    however the findings are split over calls of ``feed``.
 
-    - A table, its callers and the routes and clients in front are one incident (``incidents/cause.py``).
-    - A page leaves at once when a table is affected. A finding on something in front waits one step
-      for a deeper one to take it in; what joins later edits the message and never makes a second one.
+    - A table, its callers and the routes and clients in front of them are one incident (``correlation.py``).
+    - A page leaves at once when a table is affected. A finding on anything in front of it waits one step for
+      a deeper one; what joins later edits the message and never makes a second one (``timing.py``).
     - It worsens, eases, spreads: ``reported_state.py`` decides what of that is reported, once each.
-    - It is resolved after ``incidents.quiet`` seconds without an open finding. What comes back within
-      ``incidents.gather`` seconds of that reopens it, as a new message that links to the former one; what
-      comes later is a new incident, which ``follows`` the last told one with its ``fingerprint``. Each time
-      that it comes back doubles the quiet time, and the time in which it may come back, up to two hours.
+    - It is resolved after ``incidents.quiet`` seconds without an open finding. A recurrence within
+      ``incidents.gather`` seconds reopens it, as a new message that links to the former one; a later one is a
+      new incident, which ``follows`` the last reported one with its ``fingerprint``. Each recurrence doubles
+      the quiet period, and the time in which the incident may reopen, up to two hours.
     - When late data withdraws all of its findings it is withdrawn; when some, it is amended.
-    - Growth is never a page: each series that grows is an incident of the daily digest while it does. When
-      it becomes near, it is over, and a page begins.
+    - Growth is never a page: each growing series is an incident of the daily digest for as long as it grows.
+      When its limit is near, that incident ends and a page starts.
 
-    Incidents that are over are kept without their traces for 30 days, 10,000 at most
-    (``alerting/incidents/archive.py``).
+    Closed incidents are kept without traces for 30 days, 10,000 at most (``archive.py``).
 
     Parameters
     ----------
     settings
         The whole configuration.
     remember_all
-        Whether ``known`` goes on to have what was forgotten: for replays. It changes nothing else.
+        Whether ``all`` includes forgotten incidents: for replays. It changes nothing else.
 
     Raises
     ------
@@ -74,20 +69,15 @@ class Incidents:
 
     def __init__(self, settings: Settings, *, remember_all: bool = False) -> None:
         self._settings = settings
-        self._zone = zone_of(settings.digest)
         self._watermark = 0
-        self._digest: int | None = None  # when the next digest is due; unknown before the first watermark
-        self._early: list[Finding] = []  # told after the watermark: another shard is ahead
-        self._live: dict[str, Case] = {}
-        self._reach = CorrelationIndex()
-        self._agenda = Agenda(self._holds)
-        self._touched: set[str] = set()  # cases that something came for since they were last told
-        self._memory = FingerprintMemory()
-        self._curves: set[str] = set()  # cases whose primary has its curve
-        self._hottest = Hottest()
-        self._ranking = Ranking()
-        self._closed = Closed(remember_all=remember_all)
-        self._case_of: dict[str, str] = {}  # finding id → case id
+        self._digest_due: int | None = None  # unknown before the first watermark
+        self._early: list[Finding] = []  # reported after the watermark: another shard is ahead
+        self._store = IncidentStore(remember_all=remember_all)
+        self._schedule = Schedule(self._is_current)
+        self._reporter = Reporter()
+        self._digests = DigestReporter(settings.digest)
+        self._touched: set[str] = set()  # incidents with changes since the last notices
+        self._traced: set[str] = set()  # incidents whose primary may have its trace
 
     def feed(
         self,
@@ -98,446 +88,223 @@ class Incidents:
     ) -> list[Notice]:
         """Take in findings and let event time pass up to ``watermark`` (epoch seconds).
 
-        Every finding that was told at or before ``watermark`` must be given by the call that passes it;
-        with several shards that is the lowest of their watermarks. A finding told later waits for its
-        time. One that was seen already (same id, no newer revision) is ignored. ``loads`` and ``uses`` are
-        those told at the end of the hour that ends at ``watermark``, of all shards.
+        Every finding reported at or before ``watermark`` must be given by the call that passes it; with
+        several shards that is the lowest of their watermarks. A finding reported later waits for its time. A
+        repeated one (same id, no newer revision) is ignored. ``loads`` and ``uses`` are those of the hour
+        that ends at ``watermark``, of all shards.
 
         Returns
         -------
         list of Notice
-            What is to be told, in order.
+            What is to be reported, in order.
         """
-        told = {(finding.id, finding.revision): finding for finding in (*self._early, *findings)}
-        if self._digest is None:
-            first = min((finding.seen for finding in told.values()), default=watermark)
+        given = {(finding.id, finding.revision): finding for finding in (*self._early, *findings)}
+        if self._digest_due is None:
+            first = min((finding.seen for finding in given.values()), default=watermark)
             self._plan_digest(min(first, watermark))
-        self._early = [finding for finding in told.values() if finding.seen > watermark]
+        self._early = [finding for finding in given.values() if finding.seen > watermark]
         by_time: dict[int, list[Finding]] = {}
-        for finding in told.values():
+        for finding in given.values():
             if finding.seen <= watermark:
                 by_time.setdefault(max(finding.seen, self._watermark), []).append(finding)
         notices: list[Notice] = []
         for at in sorted(by_time):
             notices += self._pass(at - 1)
-            self._expire(at)
+            self._store.expire(at)
             for finding in sorted(by_time[at], key=lambda f: (-depth(f), f.start, f.id, f.revision)):
                 self._take(finding, at)
-            self._settle()
+            self._choose_primaries()
             notices += self._pass(at)
             notices += self._changes(at)
-            self._thin()
+            self._drop_traces()
         notices += self._pass(watermark)
-        self._hottest.feed(loads)
-        self._ranking.feed(uses)
+        self._digests.feed(loads, uses)
         self._watermark = max(self._watermark, watermark)
         return notices
 
-    def known(self) -> list[Incident]:
+    def all(self) -> list[Incident]:
         """Return all incidents that are remembered in their last state, ordered by start."""
-        found = [*self._closed.all(), *(case.incident() for case in self._live.values())]
-        return sorted(found, key=lambda incident: (incident.start, incident.id))
+        return sorted(self._store.all(), key=lambda incident: (incident.start, incident.id))
 
     def ongoing(self) -> list[Incident]:
-        """Return the incidents that are not over, ordered by start."""
-        found = [case.incident() for case in self._live.values() if case.resolved is None]
+        """Return the incidents that have not ended, ordered by start."""
+        found = [record.to_incident() for record in self._store if record.resolved_at is None]
         return sorted(found, key=lambda incident: (incident.start, incident.id))
 
     @property
     def took_the_lead(self) -> tuple[Hot, ...]:
-        """The tables that took the lead of their account since the last digest; safe to ask at any time."""
-        return self._hottest.took_the_lead
-
-    def incident_of(self, finding: str) -> Incident | None:
-        """Return the incident that took in the finding with this id."""
-        case = self._case(self._case_of.get(finding))
-        return None if case is None else case.incident()
-
-    def _case(self, which: str | None) -> Case | None:
-        return self._live.get(which or "") or self._closed.get(which)
+        """The tables that became the hottest of their account since the last digest; readable at any time."""
+        return self._digests.took_the_lead
 
     # -- taking findings in -----------------------------------------------------------------------
 
     def _take(self, finding: Finding, at: int) -> None:
-        held = self._case(self._case_of.get(finding.id))
-        over = finding.state in ("end", "withdrawn")
-        if held is not None:
-            if held.findings[finding.id].revision >= finding.revision:
+        known = self._store.of_finding(finding.id)
+        ended = finding.state in ("end", "withdrawn")
+        if known is not None:
+            if known.findings[finding.id].revision >= finding.revision:
                 return
-            if held.direction == GROWTH and direction(finding) != GROWTH and not over:
-                self._become_near(held, at)
-            elif held.resolved is None or over:
-                self._put(held, finding, at)
+            if known.direction == GROWTH and direction(finding) != GROWTH and not ended:
+                self._end_growth(known, at)
+            elif known.resolved_at is None or ended:
+                self._put(known, finding, at)
                 return
-        if over:  # nothing was told of it and nothing will be
+        if ended:  # it was never reported and will not be
             return
-        case, others = self._fitting(finding)
-        if case is None:
-            case = self._begin(finding)
-        for other in others:
-            if other.alerted is None and self._one_cause(finding, case, other):
-                self._forget(other)
-                case.absorb(other)
-                self._case_of.update(dict.fromkeys(other.findings, case.id))
-                for taken in other.findings.values():
-                    self._reach.put(case.id, taken)
-        self._case_of[finding.id] = case.id
-        self._put(case, finding, at)
+        matching = self._store.matching(finding, self._settings.incidents.gather)
+        record = matching[0] if matching else self._store.create(finding)
+        for other in matching[1:]:
+            if other.alerted is None and self._is_one_cause(finding, record, other):
+                self._store.merge(other, record)
+        self._store.assign(record, finding)
+        self._put(record, finding, at)
 
-    def _fitting(self, finding: Finding) -> tuple[Case | None, list[Case]]:
-        """Return the case that takes the finding, and others that it connects to that one."""
-        same = self._reach.same_series(finding)
-        related = same | self._reach.related(finding, self._settings.incidents.gather)
-        # A case that was told keeps its message: it comes first. Then the oldest, so that ids do not move.
-        fitting = sorted(
-            (
-                case
-                for case in map(self._live.__getitem__, sorted(related))
-                if case.takes(finding, same_series=case.id in same)
-            ),
-            key=lambda case: (case.alerted is None, case.resolved is not None, case.started, case.id),
-        )
-        return (fitting[0], fitting[1:]) if fitting else (None, [])
+    def _is_one_cause(self, link: Finding, record: IncidentRecord, other: IncidentRecord) -> bool:
+        """Return whether a finding that is connected with two incidents shows that they have one cause.
 
-    def _one_cause(self, link: Finding, case: Case, other: Case) -> bool:
-        """Tell whether a finding that is connected with both says that two cases have one cause.
-
-        What is slow below a service makes it slow: that says nothing of what began at different times.
+        A service is slow because of what is slow below it: that connects nothing that began at different
+        times.
         """
-        return not spread(link) or abs(case.started - other.started) <= self._settings.incidents.gather
-
-    def _put(self, case: Case, finding: Finding, at: int) -> None:
-        if case.findings.get(finding.id) is not finding:
-            case.put(finding)
-        self._touched.add(case.id)
-        if case.withdrawn and not case.none:
-            self._was_real(case, at)
-        if case.closed is None:
-            self._reach.put(case.id, case.findings[finding.id])
-            self._schedule(case, at)
-            return
-        case.worst = {}  # what lay behind its findings was written down when it closed
-        if case.none:
-            case.retract(at)
-        self._closed.changed(case)
-
-    def _was_real(self, case: Case, at: int) -> None:
-        """Take back that there was nothing: a part of it is true after all."""
-        case.withdrawn = False
-        if case.sent == "page":
-            self._remember(case, Action.RESOLVE, at)
-        else:
-            case.reason = NoticeReason.OVER
-
-    def _begin(self, finding: Finding) -> Case:
-        case = Case.of(finding)
-        if self._case(case.id) is not None:  # the finding went on after its incident was over: another one
-            case.id = identify("incident", finding.id, finding.revision)
-        self._live[case.id] = case
-        return case
-
-    def _become_near(self, case: Case, at: int) -> None:
-        """Let go of a series that grew and is near its limit now: a page tells of it from here on."""
-        case.quiet, case.resolved = None, at
-        self._note(case)
-
-    def _schedule(self, case: Case, at: int) -> None:
-        """Set when the case is told and when it is resolved."""
-        goes_on = case.open()
-        if goes_on:
-            case.quiet = None
-        elif case.resolved is None and case.quiet is None:
-            case.quiet = at + grown(self._settings.incidents.quiet, case.flaps)
-        if case.resolved is not None and goes_on:
-            case.come_back()
-        if case.none:
-            case.retract(at)
-        elif case.direction == GROWTH:
-            case.sent, case.reason = "digest", NoticeReason.GROWTH
-        elif case.alerted is None:
-            self._wait(case, at)
-        self._note(case)
-
-    def _note(self, case: Case) -> None:
-        """Put on the agenda what falls due for a case."""
-        self._agenda.put(case.due, What.LEAVES, case.id)
-        self._agenda.put(case.quiet, What.QUIET, case.id)
-        self._agenda.put(self._closes(case), What.CLOSES, case.id)
-        self._agenda.put(case.look, What.LOOKS, case.id)
-
-    def _closes(self, case: Case) -> int | None:
-        """Return when a case that is over can no longer come back."""
-        if case.resolved is None:
-            return None
-        incidents = self._settings.incidents
-        within = max(incidents.gather, grown(incidents.quiet, case.flaps) if case.flaps else 0)
-        return case.resolved + within
-
-    def _holds(self, due: Due) -> bool:
-        """Tell whether what was put on the agenda is still so."""
-        if due.what is What.DIGEST:
-            return due.at == self._digest
-        case = self._live.get(due.which)
-        if case is None:
-            return False
-        match due.what:
-            case What.LEAVES:
-                return due.at == case.due
-            case What.QUIET:
-                return due.at == case.quiet
-            case What.LOOKS:
-                return due.at == case.look
-            case _:
-                return due.at == self._closes(case)
-
-    def _wait(self, case: Case, at: int) -> None:
-        """Set when a page leaves that has not left yet, and why it has not."""
-        if taken_over(case.findings.values()):
-            case.due, case.reason = None, NoticeReason.TAKEN_OVER
-        elif not case.open():
-            case.due, case.reason = None, NoticeReason.OVER
-        elif self._at_once(case) is not None:
-            case.due = at
-        else:
-            due = at + self._patience(case)
-            case.due = due if case.due is None else min(due, case.due)
-            case.reason = NoticeReason.WAITING
-
-    @staticmethod
-    def _at_once(case: Case) -> NoticeReason | None:
-        """Return why a page leaves at once, None when it waits for a finding that explains more."""
-        first = case.first
-        if first.verdict is Verdict.FATAL:
-            return NoticeReason.NEW
-        if first.verdict is Verdict.LIMIT:
-            return NoticeReason.NEAR
         return (
-            NoticeReason.TABLE if first.about.kind == TABLE and first.verdict is not Verdict.ABSENCE else None
+            not is_about_broad(link) or abs(record.started - other.started) <= self._settings.incidents.gather
         )
 
-    def _patience(self, case: Case) -> int:
-        # that nobody calls a table is the story of its callers, whose absence takes longer to be sure of
-        of_table = case.first.about.kind == TABLE
-        return self._settings.incidents.gather if of_table else self._settings.time.step
+    def _put(self, record: IncidentRecord, finding: Finding, at: int) -> None:
+        if record.findings.get(finding.id) is not finding:
+            record.put(finding)
+        self._touched.add(record.id)
+        if record.withdrawn and not record.all_withdrawn:
+            self._reporter.reinstate(record, at)
+        if record.closed_at is None:
+            self._store.changed(record, record.findings[finding.id])
+            plan(record, at, self._settings)
+            self._add_due(record)
+            return
+        record.worst = {}  # the causes of its findings were written down when it closed
+        if record.all_withdrawn:
+            record.withdraw(at)
+        self._store.changed(record)
+
+    def _end_growth(self, record: IncidentRecord, at: int) -> None:
+        """End the growth of a series that is near its limit: from here on it is a page."""
+        record.resolve_due, record.resolved_at = None, at
+        self._add_due(record)
 
     # -- letting time pass ------------------------------------------------------------------------
 
+    def _add_due(self, record: IncidentRecord) -> None:
+        """Schedule what falls due for an incident."""
+        self._schedule.add(record.page_due, DueKind.PAGE, record.id)
+        self._schedule.add(record.resolve_due, DueKind.RESOLVE, record.id)
+        self._schedule.add(closes_at(record, self._settings), DueKind.CLOSE, record.id)
+        self._schedule.add(record.lines_due, DueKind.LINES, record.id)
+
+    def _is_current(self, due: Due) -> bool:
+        """Return whether an entry of the schedule still applies."""
+        if due.kind is DueKind.DIGEST:
+            return due.at == self._digest_due
+        record = self._store.live(due.incident)
+        if record is None:
+            return False
+        match due.kind:
+            case DueKind.PAGE:
+                return due.at == record.page_due
+            case DueKind.RESOLVE:
+                return due.at == record.resolve_due
+            case DueKind.LINES:
+                return due.at == record.lines_due
+            case _:
+                return due.at == closes_at(record, self._settings)
+
     def _pass(self, until: int) -> Iterator[Notice]:
         """Do what falls due up to ``until``, each at its own time."""
-        while (due := self._agenda.next(until)) is not None:
-            match due.what:
-                case What.DIGEST:
-                    yield from self._daily(due.at)
-                case What.LEAVES:
-                    yield self._open(self._live[due.which], due.at)
-                case What.QUIET:
-                    yield from self._resolve(self._live[due.which], due.at)
-                case What.LOOKS:
-                    yield from self._change(self._live[due.which], due.at)
+        while (due := self._schedule.pop(until)) is not None:
+            record = self._store.live(due.incident)
+            if record is None:  # the digest is of no single incident
+                self._plan_digest(due.at)
+                growing = (each for each in self._store if each.direction == GROWTH)
+                yield from self._digests.digest(
+                    [each for each in growing if each.resolved_at is None], due.at
+                )
+                continue
+            match due.kind:
+                case DueKind.PAGE:
+                    yield self._reporter.page(record, due.at)
+                case DueKind.RESOLVE:
+                    yield from self._reporter.resolve(record, due.at)
+                    self._add_due(record)
+                case DueKind.LINES:
+                    yield from self._report_change(record, due.at)
                 case _:
-                    self._close(self._live[due.which], due.at)
+                    self._store.close(record, due.at)
 
     def _plan_digest(self, after: int) -> None:
-        self._digest = next_digest(after, self._settings.digest, self._zone)
-        self._agenda.put(self._digest, What.DIGEST)
+        self._digest_due = self._digests.next_after(after)
+        self._schedule.add(self._digest_due, DueKind.DIGEST)
 
-    def _expire(self, at: int) -> None:
-        self._forgotten(self._closed.expire(at))
-
-    def _settle(self) -> None:
-        """Say what messages will be about that have not left, now that all of this moment is in."""
-        for which in self._touched:
-            case = self._live.get(which)
-            if case is not None and case.alerted is None and case.direction != GROWTH:
-                case.settle()
-
-    def _open(self, case: Case, at: int) -> Notice:
-        case.due, case.alerted, case.sent = None, at, "page"
-        case.reason = self._at_once(case) or NoticeReason.WAITED
-        which = fingerprint(case.first)
-        earlier = self._memory.find(which, at)
-        if earlier is not None:
-            case.follows = earlier.incident
-            if earlier.over and at - earlier.at <= LONGEST_QUIET:
-                case.flaps = earlier.flaps + 1
-        return self._notice(case, Action.OPEN, at, case.reason, {Milestone.OPENED: []})
-
-    def _resolve(self, case: Case, at: int) -> Iterator[Notice]:
-        case.quiet, case.resolved, case.look = None, at, None
-        case.life.owed.clear()
-        self._note(case)
-        if case.sent == "page":
-            yield self._notice(case, Action.RESOLVE, at, NoticeReason.QUIET, {Milestone.RESOLVED: []})
-
-    def _close(self, case: Case, at: int) -> None:
-        self._forget(case)
-        self._forgotten(self._closed.put(case, at))
-
-    def _forget(self, case: Case) -> None:
-        del self._live[case.id]
-        self._reach.remove(case.id)
-
-    def _forgotten(self, cases: Iterable[Case]) -> None:
-        for case in cases:
-            for finding in case.findings:
-                if self._case_of.get(finding) == case.id:
-                    del self._case_of[finding]
+    def _choose_primaries(self) -> None:
+        """Choose what unsent messages will be about, now that all findings of this moment are in."""
+        for incident in self._touched:
+            record = self._store.live(incident)
+            if record is not None and record.alerted is None and record.direction != GROWTH:
+                record.choose_primary()
 
     def _changes(self, at: int) -> Iterator[Notice]:
-        touched = [case for which in self._touched if (case := self._case(which)) is not None]
+        touched = [record for each in self._touched if (record := self._store.find(each)) is not None]
         self._touched.clear()
-        for case in sorted(touched, key=lambda case: (case.started, case.id)):
-            if case.sent == "page" and case.pending is not None:
-                yield from self._change(case, at)
-            case.pending = None
-            self._curves.add(case.id)
+        for record in sorted(touched, key=lambda record: (record.started, record.id)):
+            if record.sent == "page" and record.pending is not None:
+                yield from self._report_change(record, at)
+            record.pending = None
+            self._traced.add(record.id)
 
-    def _thin(self) -> None:
-        """Let go of curves, which are most of the state: of members, of growth, of more than ``CURVES``."""
-        kept: list[Case] = []
-        for which in self._curves:
-            case = self._live.get(which)
-            if case is not None:
-                case.thin(curve=case.direction != GROWTH)
-                kept += [case] if case.has_curve else []
-        if len(kept) > CURVES:
-            kept.sort(key=lambda case: (case.started, case.id))
-            for case in kept[CURVES:]:
-                case.thin(curve=False)
-        self._curves = {case.id for case in kept[:CURVES]}
+    def _report_change(self, record: IncidentRecord, at: int) -> Iterator[Notice]:
+        yield from self._reporter.change(record, at)
+        self._store.changed(record)
+        if record.closed_at is None:
+            self._add_due(record)
 
-    def _change(self, case: Case, at: int) -> Iterator[Notice]:
-        """Tell what is new about a case that was told."""
-        reason = case.pending
-        if reason is NoticeReason.LATE:
-            yield self._notice(case, Action.WITHDRAW, at, reason, {Milestone.WITHDRAWN: []})
-            return
-        if reason is NoticeReason.REOPENED:
-            yield self._notice(case, Action.OPEN, at, reason, {Milestone.REOPENED: []})
-            return
-        lines = case.life.hear(case.first, len(case.going), at)
-        case.look = None if case.resolved is not None else case.life.look
-        self._note(case)
-        if Milestone.WORSENED in lines:
-            reason = NoticeReason.WORSE
-        elif Milestone.EASED in lines:
-            reason = NoticeReason.BETTER
-        elif lines and reason is None:
-            reason = NoticeReason.CHANGED
-        if reason is not None:
-            yield self._notice(case, Action.UPDATE, at, reason, lines)
-
-    def _notice(
-        self, case: Case, action: Action, at: int, reason: NoticeReason, lines: dict[Milestone, list[str]]
-    ) -> Notice:
-        case.pending = None
-        if case.closed is not None:
-            self._closed.changed(case)
-        if action is Action.OPEN:
-            case.life.begin(case.first, len(case.going), at)
-            case.look = None
-        if action is not Action.UPDATE:
-            self._remember(case, action, at)
-        incident = case.incident()
-        case.revision += 1
-        return Notice(
-            id=identify(case.id, action, incident.revision),
-            action=action,
-            at=at,
-            reason=reason,
-            incidents=[incident],
-            milestones=list(lines),
-            names={what: names for what, names in lines.items() if names},
-        )
-
-    def _remember(self, case: Case, action: Action, at: int) -> None:
-        which = fingerprint(case.first)
-        if action is Action.WITHDRAW:
-            self._memory.drop(which, case.id)
-            return
-        over = action is Action.RESOLVE
-        known = PriorIncident(incident=case.id, at=at, over=over, flaps=case.flaps, before=case.follows)
-        self._memory.keep(which, known)
-
-    def _daily(self, at: int) -> Iterator[Notice]:
-        self._plan_digest(at)
-        growing = [case for case in self._live.values() if case.direction == GROWTH and case.resolved is None]
-        for case in growing:
-            case.alerted = at if case.alerted is None else case.alerted
-        standings = self._ranking.report()
-        if growing or self._hottest.changed or standings:
-            incidents = sorted((case.incident() for case in growing), key=_soonest)
-            yield Notice(
-                id=identify("digest", at),
-                action=Action.DIGEST,
-                at=at,
-                reason=NoticeReason.DAILY,
-                incidents=incidents,
-                hottest=self._hottest.report(),
-                standings=standings,
-            )
+    def _drop_traces(self) -> None:
+        """Drop traces, most of the state, of members, of growth, and beyond ``TRACES`` incidents."""
+        kept: list[IncidentRecord] = []
+        for incident in self._traced:
+            record = self._store.live(incident)
+            if record is not None:
+                record.drop_traces(keep_primary=record.direction != GROWTH)
+                kept += [record] if record.primary.trace is not None else []
+        if len(kept) > TRACES:
+            kept.sort(key=lambda record: (record.started, record.id))
+            for record in kept[TRACES:]:
+                record.drop_traces(keep_primary=False)
+        self._traced = {record.id for record in kept[:TRACES]}
 
     # -- state ------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state as parts; what nothing happened to lies in parts that stay as they are."""
-        live = _Live(watermark=self._watermark, digest=self._digest, early=self._early)
-        shelves: dict[int, list[Case]] = {}
-        for case in self._live.values():
-            shelves.setdefault(shelf_of(case), []).append(case)
+        """Return the state as parts; unchanged archive parts are the same bytes."""
+        core = _Core(watermark=self._watermark, digest=self._digest_due, early=self._early)
         return {
-            _LIVE: pack("incidents", _VERSION, live, {}),
-            _MEMORY: pack("incidents-memory", _VERSION, self._memory.held(), {}),
-            **{
-                f"{_CASES}{shelf}": pack("incidents-live", _VERSION, cases, {})
-                for shelf, cases in shelves.items()
-            },
-            **self._hottest.snapshot(),
-            **self._ranking.snapshot(),
-            **self._closed.snapshot(),
+            _CORE: pack("incidents", _VERSION, core, {}),
+            **self._reporter.snapshot(),
+            **self._digests.snapshot(),
+            **self._store.snapshot(),
         }
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Take up the state of ``snapshot``.
+        """Restore the state that ``snapshot`` returned.
 
         Raises
         ------
         detectors.state.state.StateError
             When a part is damaged or of another version.
         """
-        live, _ = unpack(parts[_LIVE], "incidents", _VERSION, _Live)
-        self._watermark, self._digest, self._early = live.watermark, live.digest, live.early
-        self._hottest.restore(parts)
-        self._ranking.restore(parts)
-        self._closed.restore(parts)
-        self._memory = FingerprintMemory(
-            unpack(parts[_MEMORY], "incidents-memory", _VERSION, list[tuple[str, PriorIncident]])[0]
-        )
-        cases: list[Case] = []
-        for name, part in parts.items():
-            if name.startswith(_CASES):
-                cases += unpack(part, "incidents-live", _VERSION, list[Case])[0]
-        self._live = {case.id: case for case in cases}
-        self._curves = {case.id for case in cases if case.has_curve}
-        self._reach, self._agenda, self._touched = CorrelationIndex(), Agenda(self._holds), set()
-        self._agenda.put(self._digest, What.DIGEST)
-        newest: dict[str, int] = {}
-        self._case_of = {}
-        for case in (*self._closed, *cases):
-            for finding in case.findings.values():
-                if finding.revision >= newest.get(finding.id, 0):  # a series that grew and is near is in two
-                    newest[finding.id], self._case_of[finding.id] = finding.revision, case.id
-        for case in cases:
-            self._note(case)
-            for finding in case.findings.values():
-                self._reach.put(case.id, finding)
-
-
-def _soonest(incident: Incident) -> tuple[float, float, str]:
-    growth = incident.primary.growth
-    if growth is None and incident.verdict is Verdict.LIMIT:
-        return 0.0, 0.0, incident.id  # near every day already
-    if growth is None:
-        return float("inf"), 0.0, incident.id
-    days = growth.days_to_limit if growth.days_to_limit is not None else float("inf")
-    return days, -growth.per_day, incident.id
+        core, _ = unpack(parts[_CORE], "incidents", _VERSION, _Core)
+        self._watermark, self._digest_due, self._early = core.watermark, core.digest, core.early
+        self._reporter.restore(parts)
+        self._digests.restore(parts)
+        self._store.restore(parts)
+        self._traced = {record.id for record in self._store if record.primary.trace is not None}
+        self._schedule, self._touched = Schedule(self._is_current), set()
+        self._schedule.add(self._digest_due, DueKind.DIGEST)
+        for record in self._store:
+            self._add_due(record)

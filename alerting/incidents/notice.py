@@ -1,4 +1,4 @@
-"""A notice: something about incidents that is to be told, and why."""
+"""A notice: something to report about incidents, and why."""
 
 from enum import StrEnum
 from hashlib import blake2b
@@ -16,19 +16,19 @@ class Action(StrEnum):
     OPEN = "open"
     UPDATE = "update"
     RESOLVE = "resolve"
-    WITHDRAW = "withdraw"  # late data showed that there was nothing
+    WITHDRAW = "withdraw"  # late data showed no deviation
     DIGEST = "digest"
 
 
 class Milestone(StrEnum):
-    """A turn in an incident's life that its thread keeps a line of."""
+    """A change in an incident's life that gets a line in its thread."""
 
     OPENED = "opened"
     WORSENED = "worsened"
     EASED = "eased"
-    SHIFTED = "shifted"  # it stays: a new level
-    DEEPER = "deeper"  # the message is about something else now, which explains it
-    CALLER = "caller"  # a new caller among the first three
+    SHIFTED = "shifted"  # it persists: a new level
+    DEEPER = "deeper"  # the message is now about a finding that explains it
+    CALLER = "caller"  # a new caller among the top three
     JOINED = "joined"  # another part of the backend is affected
     REOPENED = "reopened"
     AMENDED = "amended"  # late data changed the figures
@@ -37,44 +37,46 @@ class Milestone(StrEnum):
 
 
 class NoticeReason(StrEnum):
-    """Why something is told, or is not."""
+    """Why something is reported, or is not."""
 
-    TABLE = "a table is affected: told at once"
-    NEW = "an exception that was never seen before: told at once"
-    NEAR = "a limit is met now or tomorrow"
-    WAITED = "no deeper finding took it in while it waited"
+    TABLE = "a table is affected: reported at once"
+    NEW = "an exception never seen before: reported at once"
+    NEAR = "a limit is reached now or tomorrow"
+    WAITED = "no deeper finding appeared while it waited"
     JOINED = "another finding joined"
     DEEPER = "a deeper finding explains it"
     CHANGED = "the evidence changed"
-    REOPENED = "it came back soon after it was resolved"
-    QUIET = "no finding is open any more"
+    REOPENED = "it recurred soon after it was resolved"
+    QUIET = "no finding is open anymore"
     WORSE = "it worsened"
-    BETTER = "it eases"
+    BETTER = "it is easing"
     LATE = WITHDRAWN
     AMENDED = "late data changed the figures"
-    OVER = "it was over before it was told"
-    TAKEN_OVER = "the routes in front are served as usual: another function took over"
-    WAITING = "waits for a deeper finding"
-    GROWTH = "growth goes to the digest"
-    FLOOD = "many at once are one message"
+    ENDED = "it ended before it was reported"
+    TAKEN_OVER = "its routes are still served: another function took over"
+    WAITING = "waiting for a deeper finding"
+    GROWTH = "growth is reported in the digest"
+    FLOOD = "many incidents at once share one message"
     DAILY = "the daily digest"
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to tell. The same feed gives the same ``id``, so a repeated one is recognised.
+    """One thing to report. The same feed gives the same ``id``, so a repeat is recognised.
 
-    ``incidents`` is one incident, or all that grow for a digest (fewest days to the limit first).
+    ``incidents`` is one incident, or for a digest all that grow (fewest days to the limit first).
     """
 
     id: str
     action: Action
-    at: int  # the watermark at which it is told, epoch seconds
+    at: int  # the watermark at which it is reported, epoch seconds
     reason: NoticeReason
     incidents: list[Incident]
-    hottest: list[Hot] = []  # of a digest: who leads, and what has a limit
-    standings: Standings = Standings()  # of a digest: the APIs by use and by their worst, business values
-    milestones: list[Milestone] = []  # what its thread keeps a line of
-    names: dict[Milestone, list[str]] = {}  # of what joined, leads or calls: from events, never trusted
+    hottest: list[Hot] = []  # of a digest: the leading tables and those with a limit
+    standings: Standings = Standings()  # of a digest: APIs by use and by latency, business values
+    milestones: list[Milestone] = []  # the lines for its thread
+    names: dict[
+        Milestone, list[str]
+    ] = {}  # of new members, primaries and callers: from events, never trusted
 
     @property
     def incident(self) -> Incident:
@@ -83,5 +85,5 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def identify(*parts: object) -> str:
-    """Return 20 hexadecimal digits that follow from the parts alone."""
+    """Return 20 hexadecimal digits derived from the parts alone."""
     return blake2b("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()

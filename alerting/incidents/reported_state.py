@@ -1,16 +1,16 @@
-"""The life of an incident between its page and its end: what people know of it, and what is news to them.
+"""What people know of an incident between its page and its end, and which changes are news to them.
 
-Curves move all the time; a thread that says so all the time is not read. So every turn is measured against
-the worst that people were told of, and told once:
+Curves move all the time; a thread that reports every movement is not read. So each change is measured against
+the worst state that was reported, and reported once:
 
-- it has *worsened* when its excess is half as large again as the largest they know of, or twice as many of
-  its findings are open; from then on that is what they know;
-- it *eases* when the excess is half of the largest they know of; that is told again only after it was worse
-  than ever in between;
-- between half and one and a half nothing is said, however often the curve crosses.
+- it has *worsened* when its excess is half as large again as the largest reported, or twice as many of its
+  findings are open; from then on that is what people know;
+- it *eases* when its excess is half of the largest reported; that is reported again only after it became
+  worse than ever in between;
+- between half and one and a half, nothing is reported, however often the curve crosses.
 
-Every line makes the next of its kind need a larger change, so their number grows with the logarithm of the
-excess. What can wait (turns, joined parts, callers) leaves at most once in ``GAP`` seconds, together.
+Each line raises the bar for the next of its kind, so their number grows with the logarithm of the excess.
+Lines that can wait (trends, joined parts, callers) are sent together, at most every ``GAP`` seconds.
 """
 
 from typing import Final, Literal
@@ -24,53 +24,53 @@ from detectors.model.finding import Finding, Verdict
 from detectors.model.scope import CLIENT, TENANT, Edge, Scope, ScopeOrEdge
 
 WORSE: Final = 1.5
-"""Times the excess that people know of. Below that a number in the edited message is enough."""
+"""Multiple of the reported excess. Below it, a number in the edited message is enough."""
 
 EASES: Final = 0.5
-"""Part of the excess that people know of. Far enough from ``WORSE`` that noise does not cross both."""
+"""Fraction of the reported excess. Far enough from ``WORSE`` that noise does not cross both."""
 
-BACK: Final = 0.8
-"""Part of it from which what eased does so no more. Nothing is told of it: people know how bad it was."""
+REBOUND: Final = 0.8
+"""Fraction above which an easing incident no longer eases. Not reported: people know how bad it was."""
 
 SPREADS: Final = (2.0, 5)
-"""Times as many open findings as people know of, and at least so many more."""
+"""Multiple of the reported number of open findings, and the least number of additional ones."""
 
 GAP: Final = 600
-"""Seconds between two lines that can wait: an open finding is told anew every five minutes, so what is said
-has stood for two tellings."""
+"""Seconds between two lines that can wait: an open finding is updated every five minutes, so what is reported
+has held for two updates."""
 
 LATE: Final = 1800
-"""Seconds between two lines about late data, which comes in bursts."""
+"""Seconds between two lines about late data, which arrives in bursts."""
 
 SETTLES: Final = 1800
-"""Seconds after which what worsened and stays is plainly open again."""
+"""Seconds after which an incident that worsened and stayed so is plainly open again."""
 
 TOP: Final = 3  # callers that a message names
-CARRIES: Final = 0.2  # a caller with less of the excess than this is no news
+CARRIES: Final = 0.2  # a caller with a smaller share of the excess is not notable
 
 LONGEST_QUIET: Final = 7200
-"""Seconds. What comes back for longer than this is better told anew than never told to be over."""
+"""Seconds. What recurs for longer than this is better reported anew than never resolved."""
 
-Mood = Literal["open", "worsening", "easing"]
+Trend = Literal["open", "worsening", "easing"]
 _TURNS: Final = (Milestone.WORSENED, Milestone.EASED)
 
 
-def grown(quiet: int, flaps: int) -> int:
-    """Return how long nothing may be open before it is resolved: doubled each time it came back.
+def quiet_period(quiet: int, flaps: int) -> int:
+    """Return how long nothing may be open before an incident is resolved: doubled each time it recurred.
 
     Examples
     --------
-    >>> [grown(600, flaps) // 60 for flaps in range(6)]
+    >>> [quiet_period(600, flaps) // 60 for flaps in range(6)]
     [10, 20, 40, 80, 120, 120]
     """
     longest = max(quiet, LONGEST_QUIET)
     return longest if flaps > 16 else min(longest, quiet * 2**flaps)  # noqa: PLR2004 - beyond any longest
 
 
-def size(finding: Finding) -> float:
-    """Return how large it is now: the excess of a rise; of a fall the part that is missing.
+def excess_size(finding: Finding) -> float:
+    """Return the excess of a rise, or of a fall the fraction that is missing.
 
-    What is missing cannot be more than all of it, however much more traffic the morning would have brought.
+    At most all of it can be missing, however much more traffic the morning would have brought.
     """
     if finding.state in ("end", "withdrawn"):
         return 0.0
@@ -79,125 +79,123 @@ def size(finding: Finding) -> float:
     return abs(finding.observed - finding.expected)
 
 
-class Life(msgspec.Struct, kw_only=True):
-    """What people know of an incident. Times are epoch seconds of event time."""
+class ReportedState(msgspec.Struct, kw_only=True):
+    """What was reported of an incident. Times are epoch seconds of event time."""
 
-    mood: Mood = "open"
-    known: float = 0.0  # the largest size that they were told of
-    breadth: int = 0  # the most open findings that they were told of
-    eased: bool = False  # they know that it eased since
-    shifted: bool = False  # they know that it stays
-    begun: int = 0  # when the message left
-    turned: int = 0  # when it last took a turn
-    spoke: int = 0  # when a line that can wait was last told
-    amended: int | None = None  # when a line about late data was last told
-    about: str = ""  # fingerprint of what the message is about
-    callers: list[Scope] = []  # those that they were told of
-    owed: dict[Milestone, list[str]] = {}  # lines that wait, with the names they are about
+    trend: Trend = "open"
+    size: float = 0.0  # the largest excess reported
+    breadth: int = 0  # the most open findings reported
+    easing_reported: bool = False  # since it last worsened
+    shift_reported: bool = False
+    opened_at: int = 0  # when the message left
+    turned_at: int = 0  # when the trend last changed
+    last_line: int = 0  # when a line that can wait was last sent
+    last_amendment: int | None = None  # when a line about late data was last sent
+    fingerprint: str = ""  # of the primary that was reported
+    callers: list[Scope] = []  # those reported
+    pending: dict[Milestone, list[str]] = {}  # lines that wait, with the names in them
 
-    def begin(self, first: Finding, breadth: int, at: int) -> None:
-        """Take in that a message about ``first`` leaves, with ``breadth`` findings open."""
-        self.begun = self.spoke = self.turned = at
-        self.amended, self.owed = None, {}
+    def start(self, primary: Finding, breadth: int, at: int) -> None:
+        """Note that a message about ``primary`` leaves, with ``breadth`` findings open."""
+        self.opened_at = self.last_line = self.turned_at = at
+        self.last_amendment, self.pending = None, {}
         self.breadth = breadth
-        self._lead(first)
+        self._set_primary(primary)
 
-    def owe(self, what: Milestone, name: str = "") -> None:
-        """Note a line that may wait."""
-        names = self.owed.setdefault(what, [])
+    def add_line(self, milestone: Milestone, name: str = "") -> None:
+        """Add a line that may wait."""
+        names = self.pending.setdefault(milestone, [])
         if name and name not in names:
             names.append(name)
 
     @property
-    def look(self) -> int | None:
-        """When the next of the lines that wait may be told; None when none waits."""
-        times = [self._not_before(what) for what in self.owed]
-        return min(times, default=None)
+    def next_line_at(self) -> int | None:
+        """When the first pending line may be sent; None when none is pending."""
+        return min(map(self._not_before, self.pending), default=None)
 
-    def hear(self, first: Finding, breadth: int, at: int) -> dict[Milestone, list[str]]:
-        """Return the lines that are told now, with the names that they are about.
+    def update(self, primary: Finding, breadth: int, at: int) -> dict[Milestone, list[str]]:
+        """Return the lines to send now, with the names in them.
 
         Parameters
         ----------
-        first
-            The finding that the message is about, in its newest telling.
+        primary
+            The finding that the message is about, in its newest revision.
         breadth
-            How many findings are open; 0 while it waits to be resolved, or is.
+            Number of open findings; 0 while the incident waits to be resolved, and afterwards.
         at
             Now.
         """
         lines: dict[Milestone, list[str]] = {}
-        if fingerprint(first) != self.about:
-            if Milestone.AMENDED not in self.owed:
-                lines[Milestone.DEEPER] = [name_of(first.about)]
-            self._lead(first)
-        if first.verdict is Verdict.SHIFT and not self.shifted:
-            self.shifted = True
+        if fingerprint(primary) != self.fingerprint:
+            if Milestone.AMENDED not in self.pending:
+                lines[Milestone.DEEPER] = [name_of(primary.about)]
+            self._set_primary(primary)
+        if primary.verdict is Verdict.SHIFT and not self.shift_reported:
+            self.shift_reported = True
             lines[Milestone.SHIFTED] = []
-        self._turn(first, breadth, at)
-        if breadth and self.mood != "easing":
-            self._notice_callers(first)
-        for what in [what for what in self.owed if self._not_before(what) <= at]:
-            lines[what] = self.owed.pop(what)
-            if what is Milestone.AMENDED:
-                self.amended = at
+        self._update_trend(primary, breadth, at)
+        if breadth and self.trend != "easing":
+            self._add_callers(primary)
+        for milestone in [each for each in self.pending if self._not_before(each) <= at]:
+            lines[milestone] = self.pending.pop(milestone)
+            if milestone is Milestone.AMENDED:
+                self.last_amendment = at
             else:
-                self.spoke = at
+                self.last_line = at
         if Milestone.WORSENED in lines:
-            self.mood, self.turned, self.eased = "worsening", at, False
-            self.known, self.breadth = max(self.known, size(first)), max(self.breadth, breadth)
+            self.trend, self.turned_at, self.easing_reported = "worsening", at, False
+            self.size, self.breadth = max(self.size, excess_size(primary)), max(self.breadth, breadth)
         elif Milestone.EASED in lines:
-            self.mood, self.turned, self.eased = "easing", at, True
+            self.trend, self.turned_at, self.easing_reported = "easing", at, True
         return lines
 
-    def _lead(self, first: Finding) -> None:
-        self.mood, self.known, self.eased = "open", size(first), False
-        self.about, self.shifted = fingerprint(first), first.verdict is Verdict.SHIFT
-        self.callers = _top(first)
-        for what in (*_TURNS, Milestone.CALLER):
-            self.owed.pop(what, None)
+    def _set_primary(self, primary: Finding) -> None:
+        self.trend, self.size, self.easing_reported = "open", excess_size(primary), False
+        self.fingerprint, self.shift_reported = fingerprint(primary), primary.verdict is Verdict.SHIFT
+        self.callers = _top_callers(primary)
+        for milestone in (*_TURNS, Milestone.CALLER):
+            self.pending.pop(milestone, None)
 
-    def _turn(self, first: Finding, breadth: int, at: int) -> None:
-        """Owe the turn it has taken since people were last told; take back one that it has not any more."""
-        for what in _TURNS:
-            self.owed.pop(what, None)
-        if not breadth or first.state == "end":
-            self.mood = "easing"  # no line: what follows is that all of it is resolved, or comes back
+    def _update_trend(self, primary: Finding, breadth: int, at: int) -> None:
+        """Add the line of the turn taken since the last report; drop the line of one that no longer holds."""
+        for milestone in _TURNS:
+            self.pending.pop(milestone, None)
+        if not breadth or primary.state == "end":
+            self.trend = "easing"  # without a line: next, all of it is resolved or recurs
             return
-        now = size(first)
+        now = excess_size(primary)
         times, more = SPREADS
-        if at < self.begun + GAP:  # what joins in the first minutes began with it
+        if at < self.opened_at + GAP:  # what joins in the first minutes began with it
             self.breadth = max(self.breadth, breadth)
-        spread = breadth >= max(times * self.breadth, self.breadth + more)
-        if spread or (now > 0 and now >= WORSE * self.known):
-            self.owe(Milestone.WORSENED)
-        elif now <= EASES * self.known:
-            if self.eased:
-                self.mood = "easing"
+        spreads = breadth >= max(times * self.breadth, self.breadth + more)
+        if spreads or (now > 0 and now >= WORSE * self.size):
+            self.add_line(Milestone.WORSENED)
+        elif now <= EASES * self.size:
+            if self.easing_reported:
+                self.trend = "easing"
             else:
-                self.owe(Milestone.EASED)
-        elif (self.mood == "easing" and now > BACK * self.known) or (
-            self.mood == "worsening" and at >= self.turned + SETTLES
+                self.add_line(Milestone.EASED)
+        elif (self.trend == "easing" and now > REBOUND * self.size) or (
+            self.trend == "worsening" and at >= self.turned_at + SETTLES
         ):
-            self.mood = "open"
+            self.trend = "open"
 
-    def _notice_callers(self, first: Finding) -> None:
-        top = _top(first)
+    def _add_callers(self, primary: Finding) -> None:
+        new = [scope for scope in _top_callers(primary) if scope not in self.callers]
         if self.callers:
-            for scope in top:
-                if scope not in self.callers:
-                    self.owe(Milestone.CALLER, scope.label)
-        self.callers += [scope for scope in top if scope not in self.callers]
+            for scope in new:
+                self.add_line(Milestone.CALLER, scope.label)
+        self.callers += new
 
-    def _not_before(self, what: Milestone) -> int:
-        if what is Milestone.AMENDED:
-            return 0 if self.amended is None else self.amended + LATE
-        return self.spoke + GAP
+    def _not_before(self, milestone: Milestone) -> int:
+        if milestone is Milestone.AMENDED:
+            return 0 if self.last_amendment is None else self.last_amendment + LATE
+        return self.last_line + GAP
 
 
-def _top(first: Finding) -> list[Scope]:
-    """Return the first callers of one kind, functions where there are any, that carry a good part."""
-    callers = [share for share in first.callers if share.scope.kind not in (CLIENT, TENANT)]
+def _top_callers(primary: Finding) -> list[Scope]:
+    """Return the top callers of one kind, functions if there are any, that carry a large part."""
+    callers = [share for share in primary.callers if share.scope.kind not in (CLIENT, TENANT)]
     return [
         share.scope
         for share in callers[:TOP]
@@ -206,5 +204,5 @@ def _top(first: Finding) -> list[Scope]:
 
 
 def name_of(about: ScopeOrEdge) -> str:
-    """Return what a line calls a scope or an edge."""
+    """Return the name of a scope or an edge in a line of a thread."""
     return f"{about.source.label} → {about.target.label}" if isinstance(about, Edge) else about.label

@@ -6,50 +6,50 @@ from enum import IntEnum
 from typing import NamedTuple
 
 
-class What(IntEnum):
-    """What happens; of two things at one time the smaller comes first."""
+class DueKind(IntEnum):
+    """What happens; of two entries due at the same time, the smaller goes first."""
 
-    LEAVES = 0  # a page leaves
-    QUIET = 1  # nothing has been open for long enough: it is resolved
-    CLOSES = 2  # it can no longer come back as the same incident
+    PAGE = 0  # a page leaves
+    RESOLVE = 1  # nothing has been open for the quiet period
+    CLOSE = 2  # it can no longer reopen
     DIGEST = 3
-    LOOKS = 4  # its thread may get a line again
+    LINES = 4  # its thread may get a line again
 
 
 class Due(NamedTuple):
-    """One thing that falls due."""
+    """One entry of the schedule."""
 
     at: int  # epoch seconds
-    what: What
-    which: str  # id of a case, empty for the digest
+    kind: DueKind
+    incident: str  # id, empty for the digest
 
 
-class Agenda:
-    """A heap of what is due. What was put off or dropped meanwhile stays in it until its old time comes.
+class Schedule:
+    """A heap of what is due. A postponed or cancelled entry stays in it until its former time.
 
     Parameters
     ----------
-    holds
-        Tells whether an entry still holds: the case is there, and it is due at that very time.
+    is_current
+        Returns whether an entry still applies: the incident exists and is due at that very time.
     """
 
-    def __init__(self, holds: Callable[[Due], bool]) -> None:
-        self._holds = holds
+    def __init__(self, is_current: Callable[[Due], bool]) -> None:
+        self._is_current = is_current
         self._heap: list[Due] = []
-        self._known: set[Due] = set()
+        self._entries: set[Due] = set()
 
-    def put(self, at: int | None, what: What, which: str = "") -> None:
-        """Note that something falls due; None: nothing does."""
-        if at is None or (due := Due(at, what, which)) in self._known:
+    def add(self, at: int | None, kind: DueKind, incident: str = "") -> None:
+        """Add an entry; does nothing when ``at`` is None."""
+        if at is None or (due := Due(at, kind, incident)) in self._entries:
             return
-        self._known.add(due)
+        self._entries.add(due)
         heapq.heappush(self._heap, due)
 
-    def next(self, until: int) -> Due | None:
-        """Take out the first that is due at or before ``until``."""
+    def pop(self, until: int) -> Due | None:
+        """Remove and return the first entry due at or before ``until``, None when nothing is."""
         while self._heap and self._heap[0].at <= until:
             due = heapq.heappop(self._heap)
-            self._known.discard(due)
-            if self._holds(due):
+            self._entries.discard(due)
+            if self._is_current(due):
                 return due
         return None

@@ -3,7 +3,7 @@
 from typing import Final
 
 from alerting.commands.command import CommandKind
-from alerting.incidents.incident import OVER, Incident
+from alerting.incidents.incident import Incident
 from alerting.messages.message import Block, actions, button, select
 from alerting.words.phrases import Phrases
 
@@ -32,7 +32,7 @@ def buttons(incident: Incident, words: Phrases, asked: frozenset[CommandKind] = 
     labels = words.labels
     value = f"{incident.id}:{incident.revision}"
     shown: list[Block] = []
-    if incident.end is None and incident.state not in OVER:
+    if incident.end is None and not incident.ended:
         if CommandKind.ACKNOWLEDGE not in asked:
             shown.append(button(ACKNOWLEDGE, labels.acknowledge, value, style="primary"))
         entries = ((labels.an_hour, HOUR), (labels.tomorrow, TOMORROW), (labels.pattern, PATTERN))

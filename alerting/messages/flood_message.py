@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerting.incidents.incident import OVER, Incident
+from alerting.incidents.incident import Incident
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.messages.message import NAME, Look, Message, context, fields, header, length, listing, section
 from alerting.words.mrkdwn import clean, escape, mention
@@ -28,7 +28,7 @@ def flood_message(
 ) -> Message:
     """Render a flood in its present state; it is edited as it grows and as its incidents resolve."""
     labels = words.labels
-    still = [one for one in incidents if one.state not in OVER]
+    still = [one for one in incidents if not one.ended]
     called = mention(calls)
     title = words.lists.flood_title(len(incidents), len(still))
     sentence = words.lists.flood_sentence(len(incidents), len(still))
@@ -55,7 +55,7 @@ def flood_message(
 
 
 def _severity(incident: Incident) -> tuple[bool, float, int, str]:
-    over = incident.state in OVER
+    over = incident.ended
     return over, -incident.primary.score, incident.start, incident.id
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from alerting.commands.command import Command
-from alerting.incidents.incident import OVER, Incident
+from alerting.incidents.incident import Incident
 from alerting.messages.buttons import buttons
 from alerting.messages.callers import caller_lines
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
@@ -98,7 +98,7 @@ def page(
         between += made
         left -= length(made)
     text = escape(words.incident.sentence(incident), TEXT // 5)  # an entity is five characters
-    look: Look = "over" if incident.state in OVER else "page"
+    look: Look = "over" if incident.ended else "page"
     return Message(text=f"{called} {text}".strip()[:TEXT], blocks=[*before, *between, *after], look=look)
 
 

@@ -99,7 +99,7 @@ class Gate:
             if not story.told:
                 story.reason = f"{story.held.reason}; it was over by then"
         elif not story.told:
-            story.reason = NoticeReason.OVER.value
+            story.reason = NoticeReason.ENDED.value
         self.let_go(story)
 
     def restore(self, stories: Iterable[TrackedIncident]) -> None:

@@ -51,7 +51,7 @@ def messages(found: Replayed) -> list[Message]:
         action = Action.OPEN if one.end is None else Action.RESOLVE
         at = one.alerted or one.start
         posts.append(
-            renderer(Notice(id=one.id, action=action, at=at, reason=NoticeReason.OVER, incidents=[one]))
+            renderer(Notice(id=one.id, action=action, at=at, reason=NoticeReason.ENDED, incidents=[one]))
         )
     return posts
 

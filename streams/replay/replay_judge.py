@@ -137,7 +137,7 @@ class ReplayJudge:
         """Return the result, given the number of records, their rollup, and the wall time in seconds."""
         found = self._found
         found.findings = sorted(self._newest.values(), key=lambda finding: (finding.start, finding.id))
-        found.incidents = [with_fate(one, self._pipeline) for one in self._judging.incidents.known()]
+        found.incidents = [with_fate(one, self._pipeline) for one in self._judging.incidents.all()]
         found.counts = self._pipeline.counts
         found.dead = [
             (partition, offset, bad)

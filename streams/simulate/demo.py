@@ -61,7 +61,7 @@ class Demo:
             self._hour(start)
         self._take(self._engine.finish(SOURCE))
         self._found.incidents = [
-            with_fate(incident, self._pipeline) for incident in self._engine.incidents.known()
+            with_fate(incident, self._pipeline) for incident in self._engine.incidents.all()
         ]
         self._found.seconds = time.perf_counter() - began
         return self._found

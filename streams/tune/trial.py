@@ -50,7 +50,7 @@ def judge_recording(recording: Recording, settings: Settings, until: int | None 
         for one in gather.feed([detect.judge(step)]):
             pipeline.feed(incidents.feed(one.findings, one.watermark), one.watermark)
             first, last = first or step.start, one.watermark
-    return JudgedRecording([with_fate(one, pipeline) for one in incidents.known()], first, last)
+    return JudgedRecording([with_fate(one, pipeline) for one in incidents.all()], first, last)
 
 
 @dataclass(frozen=True, slots=True)

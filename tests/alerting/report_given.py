@@ -97,7 +97,9 @@ def of(primary: Finding, *members: Finding, sent: str = "page", lasted: int | No
         primary=replace(primary, end=end, trace=None),
         members=list(members),
         sent=sent,  # type: ignore[arg-type]
-        reason="a table is affected: told at once" if sent == "page" else "it was over before it was told",
+        reason="a table is affected: reported at once"
+        if sent == "page"
+        else "it ended before it was reported",
         peak=primary.observed,
     )
 
@@ -210,7 +212,7 @@ def full_report(path: Path) -> str:
     told = [incident for incident in incidents if incident.sent == "page"]
     later = replace(told[0], id="b0", alerted=(told[0].alerted or 0) + 180)
     other = replace(told[1], id="b1", verdict=Verdict.SPIKE)
-    held = replace(told[2], sent="none", alerted=None, reason="it was over before it was told")
+    held = replace(told[2], sent="none", alerted=None, reason="it ended before it was reported")
     new = replace(of(spike(T0 - 12 * DAY)), id="new")
     others = [*(each for each in incidents if each not in told[:3]), later, other, held, new]
     labels = [

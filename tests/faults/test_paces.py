@@ -27,7 +27,7 @@ def found(turns: Iterator[tuple[int, list[bytes]]], shards: int = 2) -> tuple[li
         told += engine.feed(sources[number], run).findings
     for source in sources:
         told += engine.idle(source).findings
-    return [repr(finding) for finding in told], len(engine.incidents.known())
+    return [repr(finding) for finding in told], len(engine.incidents.all())
 
 
 def test_the_pace_of_each_partition_changes_no_finding() -> None:

@@ -1,17 +1,28 @@
-"""The index of living cases gives the answers of looking at every finding of every case."""
+"""The correlation index gives the same answers as a scan over every finding of every incident."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from alerting.incidents.correlation import GROWTH, connected, direction, taken_over
+from alerting.incidents.correlation import (
+    GROWTH,
+    carriers,
+    direction,
+    is_about_broad,
+    is_broad,
+    is_service_failure,
+    parts,
+    subjects,
+    taken_over,
+)
 from alerting.incidents.correlation_index import JOINS_SECONDS, CorrelationIndex
-from alerting.incidents.incident_record import Case
+from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.incidents import Incidents
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
+from detectors.model.scope import ACCOUNT as ACCOUNT_KIND
 from detectors.model.scope import Scope
 from tests.alerting.given import ACCOUNT, GET, IOS, PUT, ROUTE, SERVICE, T0, TABLE, finding, scope, share
 
@@ -36,37 +47,53 @@ def findings(draw: st.DrawFn) -> Finding:
     )
 
 
-def looked_up(new: Finding, cases: dict[str, dict[str, Finding]]) -> set[str]:
-    """Return what looking at every finding finds."""
+def connected(new: Finding, held: Finding, *, together: bool) -> bool:
+    """Return whether a new finding has the cause of an earlier one of its account and direction: the oracle.
+
+    ``together`` says that they began at about the same time. The rules are those of ``CorrelationIndex``.
+    """
+    if together and ACCOUNT_KIND in (new.about.kind, held.about.kind):
+        return True
+    if together and new.verdict is held.verdict is Verdict.ABSENCE:
+        return True
+    mine, theirs = subjects(new), subjects(held)
+    found = (mine & theirs) | (theirs & parts(new))
+    if together or not is_about_broad(held) or (is_service_failure(held) and new.measure is held.measure):
+        found |= (mine & parts(held)) | (carriers(new) & carriers(held))
+    return bool(found) if together else any(not is_broad(scope) for scope in found)
+
+
+def scanned(new: Finding, incidents: dict[str, dict[str, Finding]]) -> set[str]:
+    """Return the incidents that a scan over every finding relates to a new one."""
     found = set()
-    for case, held in cases.items():
+    for incident, held in incidents.items():
         same_way = [each for each in held.values() if direction(each) == direction(new) != GROWTH]
         for each in same_way:
             apart = abs(each.start - new.start)
             if apart <= JOINS_SECONDS and connected(new, each, together=apart <= GATHER):
-                found.add(case)
+                found.add(incident)
     return found
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), findings()), max_size=14), st.integers(0, 3), findings())
-def test_what_is_near_is_what_looking_at_every_finding_finds(
+def test_related_incidents_are_those_that_a_scan_over_every_finding_finds(
     puts: list[tuple[int, Finding]], removed: int, new: Finding
 ) -> None:
-    reach, cases = CorrelationIndex(), dict[str, dict[str, Finding]]()
+    index, incidents = CorrelationIndex(), dict[str, dict[str, Finding]]()
     for number, each in puts:
         one = replace(each, id=f"{number}-{each.id}")
-        reach.put(f"case{number}", one)
-        cases.setdefault(f"case{number}", {})[one.id] = one
-    reach.remove(f"case{removed}")
-    cases.pop(f"case{removed}", None)
-    replaced = {case for case, held in cases.items() if taken_over(held.values())}
-    assert reach.related(new, GATHER) - replaced == looked_up(new, cases) - replaced
-    for case in replaced:  # there, only what is a part of the other counts
-        assert case not in reach.related(new, GATHER) or case in looked_up(new, cases)
-    assert reach.same_series(new) == {
-        case
-        for case, held in cases.items()
+        index.put(f"incident{number}", one)
+        incidents.setdefault(f"incident{number}", {})[one.id] = one
+    index.remove(f"incident{removed}")
+    incidents.pop(f"incident{removed}", None)
+    replaced = {incident for incident, held in incidents.items() if taken_over(held.values())}
+    assert index.related(new, GATHER) - replaced == scanned(new, incidents) - replaced
+    for incident in replaced:  # there, only what is a part of the other counts
+        assert incident not in index.related(new, GATHER) or incident in scanned(new, incidents)
+    assert index.same_series(new) == {
+        incident
+        for incident, held in incidents.items()
         if any(
             (each.about, each.measure, direction(each)) == (new.about, new.measure, direction(new))
             for each in held.values()
@@ -74,14 +101,14 @@ def test_what_is_near_is_what_looking_at_every_finding_finds(
     }
 
 
-def test_nothing_is_left_of_cases_that_are_gone() -> None:
-    reach = CorrelationIndex()
+def test_nothing_is_left_of_removed_incidents() -> None:
+    index = CorrelationIndex()
     for number, about in enumerate(PLACES):
-        reach.put(str(number % 3), finding(about, identity=str(number), touches=PLACES))
-        reach.put(str(number % 3), finding(about, identity=str(number), touches=[PUT], revision=1))
+        index.put(str(number % 3), finding(about, identity=str(number), touches=PLACES))
+        index.put(str(number % 3), finding(about, identity=str(number), touches=[PUT], revision=1))
     for number in range(3):
-        reach.remove(str(number))
-    assert vars(reach) == vars(CorrelationIndex())
+        index.remove(str(number))
+    assert vars(index) == vars(CorrelationIndex())
 
 
 @pytest.mark.parametrize(
@@ -100,16 +127,16 @@ def test_nothing_is_left_of_cases_that_are_gone() -> None:
     ],
     ids=["a client of all", "growth", "replaced functions", "one caller", "absent functions"],
 )
-def test_a_flood_is_linear_each_finding_is_held_against_one_case_at_most(
+def test_a_flood_is_linear_each_finding_is_compared_with_one_incident_at_most(
     flood: list[Finding], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = list[str]()
-    takes = Case.takes
+    compared = list[str]()
+    accepts = IncidentRecord.accepts
 
-    def counted(case: Case, finding: Finding, *, same_series: bool) -> bool:
-        asked.append(case.id)
-        return takes(case, finding, same_series=same_series)
+    def counted(record: IncidentRecord, finding: Finding, *, same_series: bool) -> bool:
+        compared.append(record.id)
+        return accepts(record, finding, same_series=same_series)
 
-    monkeypatch.setattr(Case, "takes", counted)
+    monkeypatch.setattr(IncidentRecord, "accepts", counted)
     Incidents(Settings()).feed(flood, T0)
-    assert len(asked) <= len(flood)
+    assert len(compared) <= len(flood)

@@ -96,7 +96,7 @@ def test_once_it_is_told_a_higher_score_does_not_change_what_a_page_is_about() -
 def test_the_end_of_what_was_never_told_is_not_told() -> None:
     incidents = Incidents(Settings())
     assert incidents.feed([ended(table_finding(), T0)], T0 + 3600) == []
-    assert incidents.known() == []
+    assert incidents.all() == []
 
 
 def test_two_cases_that_wait_become_one_when_a_table_connects_them() -> None:
@@ -105,7 +105,7 @@ def test_two_cases_that_wait_become_one_when_a_table_connects_them() -> None:
     notices = incidents.feed([table_finding(seen=T0 + 30)], T0 + 120)
     assert actions(notices) == [Action.OPEN]
     assert {member.about for member in notices[0].incident.members} == {PUT, GET}
-    assert len(incidents.known()) == 1
+    assert len(incidents.all()) == 1
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_function_that_falls_while_its_routes_are_served_is_not_told() -> None
     incidents = Incidents(Settings())
     assert incidents.feed([replaced], T0) == []
     assert incidents.feed([], T0 + 20 * STEP) == []
-    [kept] = incidents.known()
+    [kept] = incidents.all()
     assert (kept.sent, kept.reason) == ("none", NoticeReason.TAKEN_OVER.value)
     route = finding(ROUTE, seen=T0 + 21 * STEP, start=T0 + 19 * STEP, **fallen)
     [notice] = incidents.feed([route], T0 + 30 * STEP)
@@ -171,11 +171,11 @@ def test_a_suspect_that_more_calls_clear_is_none_and_one_of_what_is_over_stays()
     incidents.feed([table_finding()], T0)
     clear = table_finding(state="update", revision=1, seen=T0 + STEP, suspects=[])
     incidents.feed([clear], T0 + STEP)
-    assert incidents.known()[0].primary.suspects == []
+    assert incidents.all()[0].primary.suspects == []
     again = table_finding(state="update", revision=2, seen=T0 + 2 * STEP)
     over = ended(table_finding(revision=3, suspects=[]), T0 + 3 * STEP)
     incidents.feed([again, over], T0 + 3 * STEP)
-    assert [each.scope for each in incidents.known()[0].primary.suspects] == [IOS]
+    assert [each.scope for each in incidents.all()[0].primary.suspects] == [IOS]
 
 
 def test_what_begins_hours_later_at_the_same_table_is_another_page_and_the_same_series_is_not() -> None:
@@ -197,7 +197,7 @@ def test_what_goes_on_after_its_incident_was_over_is_another_incident() -> None:
     for at, again in enumerate((function, table)):
         seen = late + at * STEP
         incidents.feed([msgspec.structs.replace(again, revision=12, state="update", seen=seen)], seen)
-    first, second = incidents.known()
+    first, second = incidents.all()
     assert first.id != second.id
     assert (len(first.members), len(second.members)) == (1, 1)
 
@@ -238,15 +238,15 @@ def test_what_comes_back_soon_is_the_same_incident_and_what_comes_back_late_is_a
     assert fresh.incident.id != back.incident.id
     assert fresh.incident.fingerprint == back.incident.fingerprint
     assert fresh.incident.follows == back.incident.id
-    assert [incident.state for incident in incidents.known()] == ["resolved", "open"]
+    assert [incident.state for incident in incidents.all()] == ["resolved", "open"]
 
 
 def test_a_blip_that_ends_while_it_waits_is_kept_and_not_told() -> None:
     incidents = Incidents(Settings())
     blip = finding(PUT)
     assert incidents.feed([blip, ended(blip, T0 + 30)], T0 + 3600) == []
-    [known] = incidents.known()
-    assert (known.sent, known.reason, known.state) == ("none", NoticeReason.OVER, "resolved")
+    [known] = incidents.all()
+    assert (known.sent, known.reason, known.state) == ("none", NoticeReason.ENDED, "resolved")
 
 
 def test_a_repeated_telling_changes_nothing_even_after_the_incident_is_over() -> None:
@@ -255,9 +255,9 @@ def test_a_repeated_telling_changes_nothing_even_after_the_incident_is_over() ->
     incidents.feed([first], T0)
     assert incidents.feed([first], T0) == []
     incidents.feed([ended(first, T0 + 600)], T0 + 600 + QUIET + GATHER + 60)
-    before = incidents.known()
+    before = incidents.all()
     assert incidents.feed([first, ended(first, T0 + 600)], T0 + 90_000) == []
-    assert incidents.known() == before
+    assert incidents.all() == before
 
 
 def test_a_finding_told_after_the_watermark_waits_for_its_time() -> None:
@@ -278,7 +278,7 @@ def test_growth_is_told_once_a_day_in_the_digest_and_never_as_a_page() -> None:
     for notice in notices:
         assert datetime.fromtimestamp(notice.at, ZoneInfo("Asia/Tokyo")).strftime("%H:%M") == "09:00"
         assert [incident.primary.about for incident in notice.incidents] == [logs, users]
-    assert {(known.sent, known.alerted) for known in incidents.known()} == {("digest", notices[0].at)}
+    assert {(known.sent, known.alerted) for known in incidents.all()} == {("digest", notices[0].at)}
 
 
 def test_there_is_no_digest_when_nothing_grows() -> None:
@@ -327,7 +327,7 @@ def run(cuts: list[int], findings: list[Finding], restore: bool = False) -> tupl
             parts = incidents.snapshot()
             incidents = Incidents(Settings())
             incidents.restore(parts)
-    return notices, [known.to_json() for known in incidents.known()]
+    return notices, [known.to_json() for known in incidents.all()]
 
 
 @settings(max_examples=40, deadline=None)
@@ -347,7 +347,7 @@ def test_however_findings_are_cut_ordered_or_restored_the_notices_are_the_same(
 def test_an_incident_line_has_the_fields_that_were_promised() -> None:
     incidents = Incidents(Settings())
     incidents.feed([table_finding(), finding(ROUTE)], T0)
-    line = incidents.known()[0].to_json()
+    line = incidents.all()[0].to_json()
     assert line["scope"] == TABLE.to_json()
     promised = {"id", "verdict", "sent", "reason", "start", "alerted", "end", "scope", "measure", "observed"}
     promised |= {
@@ -377,9 +377,11 @@ def test_a_finding_line_says_what_was_sent_on_the_primary_only() -> None:
     incidents = Incidents(Settings())
     main, front = table_finding(), finding(ROUTE)
     incidents.feed([main, front], T0)
-    lines = [finding_to_json(each, incidents.incident_of(each.id)) for each in (main, front)]
+    [incident] = incidents.all()
+    assert [each.id for each in (incident.primary, *incident.members)] == [main.id, front.id]
+    lines = [finding_to_json(each, incident) for each in (main, front)]
     assert [line["sent"] for line in lines] == ["page", "none"]
-    assert lines[0]["incident"] == lines[1]["incident"] == incidents.known()[0].id
+    assert lines[0]["incident"] == lines[1]["incident"] == incident.id
     assert finding_to_json(main)["sent"] == "none"
 
 
@@ -424,7 +426,7 @@ def test_what_lies_behind_a_slow_function_stays_known_when_the_table_has_eased_a
     again = Incidents(Settings())
     again.restore(incidents.snapshot())
     for one in (incidents, again):
-        [incident] = one.known()
+        [incident] = one.all()
         [member] = incident.members
         assert [(cause.scope, cause.measure) for cause in member.causes] == [(TABLE, Measure.LATENCY)]
         assert member.causes[0].score == pytest.approx(400 / 410, abs=1e-3)

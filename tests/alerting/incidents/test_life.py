@@ -17,7 +17,7 @@ from alerting.incidents.fingerprint import FingerprintMemory, PriorIncident
 from alerting.incidents.incident import Incident, finding_to_json
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
-from alerting.incidents.reported_state import GAP, WORSE, grown
+from alerting.incidents.reported_state import GAP, WORSE, quiet_period
 from config.settings import IncidentsSettings as IncidentSettings
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
@@ -163,8 +163,8 @@ def test_each_time_that_it_comes_back_the_quiet_time_doubles_and_flapping_makes_
         Milestone.REOPENED,
         Milestone.RESOLVED,
     ]
-    assert [incident.reopened for incident in incidents.known()] == [1]
-    assert notices[-1].at == T0 + 24 * 840 + 120 + grown(QUIET, 1)
+    assert [incident.reopened for incident in incidents.all()] == [1]
+    assert notices[-1].at == T0 + 24 * 840 + 120 + quiet_period(QUIET, 1)
 
 
 def test_what_comes_again_after_a_while_is_quieter_each_time_until_it_rests() -> None:
@@ -196,7 +196,7 @@ def test_a_repeat_follows_the_last_told_one_for_thirty_days() -> None:
     assert found.incident == "a"
     for number in range(10_001):
         memory.keep(str(number), PriorIncident(incident="x", at=T0 + 60))
-    assert (len(memory.held()), memory.find("print", T0 + 60), memory.find("0", T0 + 60)) == (
+    assert (len(memory.entries()), memory.find("print", T0 + 60), memory.find("0", T0 + 60)) == (
         10_000,
         None,
         None,
@@ -248,7 +248,7 @@ def test_lines_that_wait_when_it_is_resolved_are_not_told_later() -> None:
 def test_what_is_withdrawn_before_it_is_told_is_not_told_and_stays_known() -> None:
     incidents, first = Incidents(Settings()), finding(PUT)
     assert incidents.feed([first, withdrawn(first, T0 + 30, 1)], T0 + DAY) == []
-    [known] = incidents.known()
+    [known] = incidents.all()
     assert (known.state, known.sent, known.reason) == ("withdrawn", "none", NoticeReason.LATE.value)
 
 
@@ -307,7 +307,7 @@ def test_what_is_withdrawn_is_not_what_the_next_one_follows() -> None:
         one = table_finding(id=f"f{number}", start=at, seen=at)
         incidents.feed([one], at)
         incidents.feed([ended(one, at + 300, 1)], at + 300)
-    real, wrong = incidents.known()
+    real, wrong = incidents.all()
     incidents.feed([withdrawn(table_finding(id="f1", start=T0 + DAY), T0 + DAY + 7200, 2)], T0 + DAY + 7200)
     [page] = incidents.feed([table_finding(id="f2", start=T0 + 2 * DAY, seen=T0 + 2 * DAY)], T0 + 2 * DAY)[
         -1:
@@ -341,7 +341,7 @@ def test_a_limit_of_the_digest_that_becomes_near_is_a_page() -> None:
         None,
     )
     assert incidents.feed([], at + DAY) == []  # it is no part of the digest any more
-    grew, near = incidents.known()
+    grew, near = incidents.all()
     assert (grew.sent, grew.state, near.sent, near.state) == ("digest", "resolved", "page", "open")
     restored = Incidents(Settings())
     restored.restore(incidents.snapshot())
@@ -370,9 +370,9 @@ def test_what_was_over_for_a_month_is_forgotten_unless_all_is_to_be_remembered()
             notices += [*incidents.feed([one], at), *incidents.feed([ended(one, at + 300)], at + 7200)]
         told.append(notices)
     assert told[0] == told[1]
-    assert len(replay.known()) == 60
-    assert 30 <= len(daemon.known()) <= 32
-    assert daemon.known() == replay.known()[-len(daemon.known()) :]
+    assert len(replay.all()) == 60
+    assert 30 <= len(daemon.all()) <= 32
+    assert daemon.all() == replay.all()[-len(daemon.all()) :]
     assert len(daemon.snapshot()) < 40
 
 
@@ -386,11 +386,11 @@ def test_of_more_than_ten_thousand_that_are_over_the_oldest_are_forgotten(
         one = finding(scope("table", f"t{hour}"), start=at, seen=at)
         incidents.feed([one], at)
         incidents.feed([ended(one, at + 60)], at + 7200)
-    assert [known.primary.about for known in incidents.known()] == [
+    assert [known.primary.about for known in incidents.all()] == [
         scope("table", f"t{n}") for n in range(7, 12)
     ]
     first = finding(scope("table", "t0"), start=T0, seen=T0 + 12 * 3 * 3600)
-    assert incidents.incident_of(first.id) is None
+    assert incidents._store.of_finding(first.id) is None
 
 
 def test_of_a_flood_every_page_has_its_curve_and_the_state_keeps_two_hundred() -> None:
@@ -442,7 +442,7 @@ def run(
             parts = incidents.snapshot()
             incidents = Incidents(Settings())
             incidents.restore(parts)
-    return notices, incidents.known()
+    return notices, incidents.all()
 
 
 @settings(max_examples=150, deadline=None)

@@ -108,7 +108,7 @@ def test_a_client_is_named_only_when_it_stands_out() -> None:
 def test_a_resolved_incident_says_how_long_and_how_bad_it_was() -> None:
     incidents, first = Incidents(Settings()), table_finding()
     incidents.feed([first, ended(first, T0 + 1260)], T0 + 7200)
-    message = page(incidents.known()[0], at=T0 + 7200)
+    message = page(incidents.all()[0], at=T0 + 7200)
     assert said(message).startswith("RESOLVED after 22 min · table items · wcu +400 %\n*Peak*\n41 wcu/s")
     assert "Back to normal after peaking at 41 wcu/s (expected 8.2)." in message.text
 
@@ -118,7 +118,7 @@ def test_a_resolved_page_shows_the_span_of_its_primary_series_and_the_longer_who
     tail = finding(GET, identity="tail", measure=Measure.LATENCY, touches=[TABLE])
     findings = [first, tail, ended(first, T0 + 1260), ended(tail, T0 + 3600)]
     incidents.feed(findings, T0 + 7200)
-    over = incidents.known()[0]
+    over = incidents.all()[0]
     message = page(over, at=T0 + 7200)
     assert message.text.startswith("RESOLVED after 22 min · table items")
     assert f"|{ENGLISH.figures.clock(T0 + 1200, ZONE)}>\nincluding knock-on effects " in said(message)
@@ -127,14 +127,14 @@ def test_a_resolved_page_shows_the_span_of_its_primary_series_and_the_longer_who
     soon = ended(tail, T0 + 1260 + 60)
     incidents = Incidents(Settings())
     incidents.feed([first, tail, ended(first, T0 + 1260), soon], T0 + 7200)
-    assert "including" not in said(page(incidents.known()[0], at=T0 + 7200))
+    assert "including" not in said(page(incidents.all()[0], at=T0 + 7200))
 
 
 def test_a_reopened_series_lasts_from_its_first_start_to_its_last_end() -> None:
     incidents, first = Incidents(Settings()), table_finding()
     again = table_finding(id="again", start=T0 + 600, seen=T0 + 660)
     incidents.feed([first, ended(first, T0 + 300), again, ended(again, T0 + 1260)], T0 + 7200)
-    assert page(incidents.known()[0], at=T0 + 7200).text.startswith("RESOLVED after 22 min")
+    assert page(incidents.all()[0], at=T0 + 7200).text.startswith("RESOLVED after 22 min")
 
 
 def test_a_resolved_spike_shows_headroom_at_the_peak_and_a_drop_none() -> None:
@@ -144,7 +144,7 @@ def test_a_resolved_spike_shows_headroom_at_the_peak_and_a_drop_none() -> None:
     ):
         incidents = Incidents(Settings())
         incidents.feed([first, ended(first, T0 + 1260)], T0 + 7200)
-        shown = said(page(incidents.known()[0], at=T0 + 7200))
+        shown = said(page(incidents.all()[0], at=T0 + 7200))
         assert ("*Headroom at the peak*\n32 % left of 60 wcu/s" in shown) is shows
         assert "*Headroom*" not in shown
 

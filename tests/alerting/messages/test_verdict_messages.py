@@ -168,5 +168,5 @@ def test_each_verdict_goes_to_a_page_or_the_digest() -> None:
     for of in digests:
         incidents = Incidents(Settings())
         assert not incidents.feed([of], T0)
-        [known] = incidents.known()
+        [known] = incidents.all()
         assert known.sent == "digest"

@@ -152,7 +152,7 @@ def test_incidents_and_notices_alone_are_enough(tmp_path: Path) -> None:
     incidents, notices = told(
         [[first, growth_finding(scope("table", "users"))], [ended(first, T0 + 1200)]],
     )
-    write_report(tmp_path / "r.html", incidents.known(), notices, Renderer(LINKS, ZONE), ZONE)
+    write_report(tmp_path / "r.html", incidents.all(), notices, Renderer(LINKS, ZONE), ZONE)
     html = (tmp_path / "r.html").read_text("utf-8")
     seen = Elements(html).text
     assert html.count('<article class="card"') == 2

@@ -65,7 +65,7 @@ class ShopRun:
 
     @property
     def limits(self) -> list[Incident]:
-        return [one for one in self.known.known() if one.verdict is Verdict.LIMIT]
+        return [one for one in self.known.all() if one.verdict is Verdict.LIMIT]
 
     @property
     def pages(self) -> list[Notice]:
@@ -108,11 +108,11 @@ def test_a_limit_that_growth_will_reach_is_in_the_digest_and_does_not_page() -> 
 def test_a_growth_whose_limit_is_far_stays_growth() -> None:
     run = ShopRun(wcu=50 * PEAK, days=11, rises=True)
     assert not run.limits
-    assert Verdict.GROWTH in {one.verdict for one in run.known.known()}
+    assert Verdict.GROWTH in {one.verdict for one in run.known.all()}
 
 
 def test_a_restart_changes_nothing() -> None:
     whole = ShopRun(wcu=1.5 * PEAK, days=11, rises=True)
     again = ShopRun(wcu=1.5 * PEAK, days=11, restart=0.8, rises=True)
-    assert whole.known.known() == again.known.known()
+    assert whole.known.all() == again.known.all()
     assert any(one.sent == "page" for one in whole.limits)

@@ -53,7 +53,7 @@ class EngineRun:
         emitted = engine.finish("law/0")
         self.findings += emitted.findings
         self.notices += emitted.notices
-        self.incidents: list[Incident] = engine.incidents.known()
+        self.incidents: list[Incident] = engine.incidents.all()
 
     @property
     def pages(self) -> list[Notice]:

@@ -101,4 +101,4 @@ def test_replay_equals_a_daemon_fed_in_pieces_and_restarted(lines: list[bytes], 
         pipeline.restore(parts)
     emitted = engine.finish("shop/0")
     pipeline.feed(emitted.notices, emitted.watermark or 0)
-    assert [with_fate(one, pipeline) for one in engine.incidents.known()] == found.incidents
+    assert [with_fate(one, pipeline) for one in engine.incidents.all()] == found.incidents

@@ -32,7 +32,7 @@ def found() -> Replayed:
     emitted = [engine.feed("one/0", lines) for _, lines in Simulation(Scenario.model_validate(given)).lines()]
     for one in (*emitted, engine.finish("one/0")):
         newest |= {finding.id: msgspec.structs.replace(finding, trace=None) for finding in one.findings}
-    found.findings, found.incidents = list(newest.values()), engine.incidents.known()
+    found.findings, found.incidents = list(newest.values()), engine.incidents.all()
     return found
 
 

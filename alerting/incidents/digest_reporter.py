@@ -1,0 +1,83 @@
+"""The notice of the daily digest: what grows, the hottest tables and the API rankings."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from alerting.incidents.digest_time import next_digest, zone_of
+from alerting.incidents.incident import Incident
+from alerting.incidents.incident_record import IncidentRecord
+from alerting.incidents.notice import Action, Notice, NoticeReason, identify
+from config.settings import DigestSettings
+from detectors.model.finding import Verdict
+from detectors.watch.hottest import Hot, Hottest, Load
+from detectors.watch.standings import Ranking, Use
+
+
+class DigestReporter:
+    """Collects hourly loads and API use, and makes the notice of each digest.
+
+    Raises
+    ------
+    ValueError
+        When ``digest.timezone`` is not a time zone.
+    """
+
+    def __init__(self, settings: DigestSettings) -> None:
+        self._settings = settings
+        self._zone = zone_of(settings)
+        self._hottest = Hottest()
+        self._ranking = Ranking()
+
+    @property
+    def took_the_lead(self) -> tuple[Hot, ...]:
+        """The tables that became the hottest of their account since the last digest; never mutated."""
+        return self._hottest.took_the_lead
+
+    def feed(self, loads: Iterable[Load], uses: Iterable[Use]) -> None:
+        """Take in the table loads and the API use of one hour."""
+        self._hottest.feed(loads)
+        self._ranking.feed(uses)
+
+    def next_after(self, at: int) -> int:
+        """Return when the next digest is due, both in epoch seconds."""
+        return next_digest(at, self._settings, self._zone)
+
+    def digest(self, growing: list[IncidentRecord], at: int) -> Iterator[Notice]:
+        """Make the digest, if there is anything to report; ``growing`` counts as reported from now on."""
+        for record in growing:
+            record.alerted = at if record.alerted is None else record.alerted
+        standings = self._ranking.report()
+        if growing or self._hottest.changed or standings:
+            yield Notice(
+                id=identify("digest", at),
+                action=Action.DIGEST,
+                at=at,
+                reason=NoticeReason.DAILY,
+                incidents=sorted((record.to_incident() for record in growing), key=_soonest_limit),
+                hottest=self._hottest.report(),
+                standings=standings,
+            )
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state as parts."""
+        return {**self._hottest.snapshot(), **self._ranking.snapshot()}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Restore the state that ``snapshot`` returned.
+
+        Raises
+        ------
+        detectors.state.state.StateError
+            When a part is damaged or of another version.
+        """
+        self._hottest.restore(parts)
+        self._ranking.restore(parts)
+
+
+def _soonest_limit(incident: Incident) -> tuple[float, float, str]:
+    growth = incident.primary.growth
+    if growth is None and incident.verdict is Verdict.LIMIT:
+        return 0.0, 0.0, incident.id  # already near every day
+    if growth is None:
+        return float("inf"), 0.0, incident.id
+    days = growth.days_to_limit if growth.days_to_limit is not None else float("inf")
+    return days, -growth.per_day, incident.id

@@ -1,0 +1,64 @@
+"""When the page of an incident leaves, when the incident is resolved and when it closes."""
+
+from alerting.incidents.correlation import GROWTH, taken_over
+from alerting.incidents.incident_record import IncidentRecord
+from alerting.incidents.notice import NoticeReason
+from alerting.incidents.reported_state import quiet_period
+from config.settings import Settings
+from detectors.model.finding import Verdict
+from detectors.model.scope import TABLE
+
+
+def plan(record: IncidentRecord, at: int, settings: Settings) -> None:
+    """Set when a live record, which changed at ``at``, is reported and when it is resolved."""
+    if record.open_ids:
+        record.resolve_due = None
+        if record.resolved_at is not None:
+            record.reopen()
+    elif record.resolved_at is None and record.resolve_due is None:
+        record.resolve_due = at + quiet_period(settings.incidents.quiet, record.flaps)
+    if record.all_withdrawn:
+        record.withdraw(at)
+    elif record.direction == GROWTH:
+        record.sent, record.reason = "digest", NoticeReason.GROWTH
+    elif record.alerted is None:
+        _plan_page(record, at, settings)
+
+
+def _plan_page(record: IncidentRecord, at: int, settings: Settings) -> None:
+    """Set when a page leaves that has not left yet, and why it has not."""
+    if taken_over(record.findings.values()):
+        record.page_due, record.reason = None, NoticeReason.TAKEN_OVER
+    elif not record.open_ids:
+        record.page_due, record.reason = None, NoticeReason.ENDED
+    elif immediate_reason(record) is not None:
+        record.page_due = at
+    else:
+        due = at + _patience(record, settings)
+        record.page_due = due if record.page_due is None else min(due, record.page_due)
+        record.reason = NoticeReason.WAITING
+
+
+def immediate_reason(record: IncidentRecord) -> NoticeReason | None:
+    """Return why a page leaves at once, None when it waits for a finding that explains more."""
+    primary = record.primary
+    if primary.verdict is Verdict.FATAL:
+        return NoticeReason.NEW
+    if primary.verdict is Verdict.LIMIT:
+        return NoticeReason.NEAR
+    is_table = primary.about.kind == TABLE and primary.verdict is not Verdict.ABSENCE
+    return NoticeReason.TABLE if is_table else None
+
+
+def _patience(record: IncidentRecord, settings: Settings) -> int:
+    # A table without calls is explained by its callers, whose absence takes longer to be certain of.
+    return settings.incidents.gather if record.primary.about.kind == TABLE else settings.time.step
+
+
+def closes_at(record: IncidentRecord, settings: Settings) -> int | None:
+    """Return when a resolved record can no longer reopen, None while it is open."""
+    if record.resolved_at is None:
+        return None
+    incidents = settings.incidents
+    longer = quiet_period(incidents.quiet, record.flaps) if record.flaps else 0
+    return record.resolved_at + max(incidents.gather, longer)
