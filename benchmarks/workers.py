@@ -123,13 +123,14 @@ def committed(kafka: KafkaSettings) -> int:
     """Return how many records the group has committed."""
     from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - of the parent alone
 
-    consumer = KafkaConsumer(bootstrap_servers=kafka.brokers, group_id=kafka.app, enable_auto_commit=False)
-    try:
+    from streams.kafka.client import open_client  # noqa: PLC0415
+
+    with open_client(
+        KafkaConsumer, bootstrap_servers=kafka.brokers, group_id=kafka.app, enable_auto_commit=False
+    ) as consumer:
         return sum(
             consumer.committed(TopicPartition(kafka.requests, number)) or 0 for number in range(PARTITIONS)
         )
-    finally:
-        consumer.close()
 
 
 def exact(kafka: KafkaSettings, answer: Answer) -> bool:

@@ -15,6 +15,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from benchmarks.contestants.stage_run import StageRun
 from config.settings import KafkaSettings, Settings
+from streams.kafka.client import open_client
 from streams.kafka.stage import Emission
 from streams.kafka.stages import RollupStage
 from streams.kafka.topics import Topics
@@ -44,19 +45,18 @@ def closed(kafka: KafkaSettings) -> tuple[list[list[int]], dict[str, int]]:
     """
     found: Counter[tuple[int, int]] = Counter()
     watermarks: Counter[str] = Counter()
-    consumer = KafkaConsumer(
-        bootstrap_servers=kafka.brokers, auto_offset_reset="earliest", enable_auto_commit=False
-    )
     place = TopicPartition(Topics.of(kafka).rollups, 0)
-    consumer.assign([place])
-    end = consumer.end_offsets([place])[place]
-    while consumer.position(place) < end:
-        for record in consumer.poll(500).get(place, []):
-            block = decode_block(record.value)
-            partition = block.source.rpartition("/")[2]
-            found[int(partition), block.bucket] += block.records
-            watermarks[partition] = max(watermarks[partition], block.watermark)
-    consumer.close()
+    with open_client(
+        KafkaConsumer, bootstrap_servers=kafka.brokers, auto_offset_reset="earliest", enable_auto_commit=False
+    ) as consumer:
+        consumer.assign([place])
+        end = consumer.end_offsets([place])[place]
+        while consumer.position(place) < end:
+            for record in consumer.poll(500).get(place, []):
+                block = decode_block(record.value)
+                partition = block.source.rpartition("/")[2]
+                found[int(partition), block.bucket] += block.records
+                watermarks[partition] = max(watermarks[partition], block.watermark)
     return [[*place, number] for place, number in found.items() if number], dict(watermarks)
 
 

@@ -13,7 +13,7 @@ from streams.check.checked import Check
 from streams.check.past import check_past
 from streams.check.sinks import check_sinks
 from streams.check.slack import check_slack
-from streams.kafka.client import CredentialsMissingError, client_options
+from streams.kafka.client import CredentialsMissingError, client_options, open_client
 from streams.kafka.topics import missing_topics
 
 
@@ -40,7 +40,8 @@ def check_kafka(kafka: KafkaSettings) -> Iterator[Check]:
     """Reach the brokers and look for the topics."""
     brokers = ", ".join(kafka.brokers)
     try:
-        admin = KafkaAdminClient(**client_options(kafka))
+        with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
+            topics = set(admin.list_topics())
     except CredentialsMissingError as error:
         yield Check(False, f"kafka: {error}")
         return
@@ -50,10 +51,6 @@ def check_kafka(kafka: KafkaSettings) -> Iterator[Check]:
             f"kafka: {brokers} does not answer ({type(error).__name__}); is the address right?",
         )
         return
-    try:
-        topics = set(admin.list_topics())
-    finally:
-        admin.close()
     yield Check(True, f"kafka: {brokers} answers")
     if kafka.requests in topics:
         yield Check(True, f"kafka: topic {kafka.requests} is there")

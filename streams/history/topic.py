@@ -15,7 +15,7 @@ from kafka.errors import KafkaError
 from config.settings import KafkaSettings
 from streams.history.source import Piece, ReplayError
 from streams.kafka.app import aiokafka_options
-from streams.kafka.client import CredentialsMissingError, connected
+from streams.kafka.client import CredentialsMissingError, client_options, open_client
 from streams.kafka.topics import Topic, TopicError, topics_there
 from streams.lane.chunk import Chunk
 from streams.lane.chunk_reader import ChunkReader, ReadingError
@@ -283,14 +283,13 @@ def _named(partitions: Sequence[str]) -> str:
 def _consumer(kafka: KafkaSettings) -> Iterator[KafkaConsumer]:
     """Open a client for offsets, of committed records only."""
     try:
-        consumer = connected(
+        with open_client(
             KafkaConsumer,
-            kafka,
+            **client_options(kafka),
             group_id=None,
             enable_auto_commit=False,
             isolation_level="read_committed",
-        )
-        with contextlib.closing(consumer):
+        ) as consumer:
             yield consumer
     except CredentialsMissingError as error:
         raise ReplayError(str(error)) from error

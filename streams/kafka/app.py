@@ -11,10 +11,9 @@ import faust
 import structlog
 from aiokafka import AIOKafkaClient
 from aiokafka.errors import KafkaError
-from aiokafka.helpers import create_ssl_context
 
 from config.settings import KafkaSettings
-from streams.kafka.client import secret
+from streams.kafka.client import connection_options, secret
 from streams.kafka.membership import name_of_worker
 from streams.lane.chunk_lane import ChunkApp
 
@@ -41,21 +40,7 @@ def aiokafka_options(kafka: KafkaSettings) -> dict[str, Any]:
     streams.kafka.client.CredentialsMissingError
         When an environment variable with a credential is not set.
     """
-    options: dict[str, Any] = {
-        "bootstrap_servers": list(kafka.brokers),
-        "client_id": kafka.app,
-        "security_protocol": kafka.security.upper(),
-        "request_timeout_ms": int(REQUEST_SECONDS * 1000),
-    }
-    if kafka.security.endswith("ssl"):
-        options["ssl_context"] = create_ssl_context()
-    if kafka.sasl_mechanism:
-        options |= {
-            "sasl_mechanism": kafka.sasl_mechanism,
-            "sasl_plain_username": secret(kafka.username_env, "kafka.username_env"),
-            "sasl_plain_password": secret(kafka.password_env, "kafka.password_env"),
-        }
-    return options
+    return connection_options(kafka) | {"request_timeout_ms": int(REQUEST_SECONDS * 1000)}
 
 
 def chunk_app(kafka: KafkaSettings) -> ChunkApp:

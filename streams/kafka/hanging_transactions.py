@@ -8,7 +8,6 @@ reads committed records gets past it. ``kafka/fenced_store.py`` ends it by the n
 producer, as the coordinator had ended it.
 """
 
-import contextlib
 from typing import NamedTuple
 
 import structlog
@@ -17,7 +16,7 @@ from kafka.admin import AbortTransactionSpec, KafkaAdminClient, TransactionDescr
 from kafka.errors import KafkaError
 
 from config.settings import KafkaSettings
-from streams.kafka.client import client_options
+from streams.kafka.client import client_options, open_client
 
 log = structlog.get_logger("uneri.kafka")
 
@@ -67,7 +66,7 @@ class HangingTransactions:
     def open(self, topic: str, partition: int) -> list[Seen] | None:
         """Return the transactions that are open now; None when the brokers cannot say."""
         try:
-            with contextlib.closing(KafkaAdminClient(**self._options)) as admin:
+            with open_client(KafkaAdminClient, **self._options) as admin:
                 before = _open(admin, topic, partition)
                 if not before:
                     return []
@@ -87,7 +86,7 @@ class HangingTransactions:
         spec = AbortTransactionSpec(place, hanging.producer, hanging.epoch, coordinator)
         said = {"topic": topic, "partition": partition, "producer": hanging.producer, "first": hanging.start}
         try:
-            with contextlib.closing(KafkaAdminClient(**self._options)) as admin:
+            with open_client(KafkaAdminClient, **self._options) as admin:
                 admin.abort_transaction(spec)
         except KafkaError as error:
             log.error("a transaction hangs and could not be aborted", reason=repr(error), **said)  # noqa: TRY400 - one line

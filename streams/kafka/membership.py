@@ -5,7 +5,6 @@ for that, and it must not simply take over the old assignment either: partitions
 not in it. So a worker that is started removes who had its name before, and one that stops removes itself.
 """
 
-import contextlib
 import os
 
 import structlog
@@ -13,7 +12,7 @@ from kafka.admin import KafkaAdminClient, MemberToRemove
 from kafka.errors import KafkaError
 
 from config.settings import KafkaSettings
-from streams.kafka.client import client_options
+from streams.kafka.client import client_options, open_client
 
 log = structlog.get_logger("uneri.kafka")
 
@@ -29,7 +28,7 @@ def leave(kafka: KafkaSettings) -> None:
     if name is None:
         return
     try:
-        with contextlib.closing(KafkaAdminClient(**client_options(kafka))) as admin:
+        with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
             admin.remove_group_members(kafka.app, [MemberToRemove(group_instance_id=name)])
     except KafkaError as error:  # it was no member, or the broker is of before such names: its session ends
         log.debug("the member with the name of this worker was not removed", reason=repr(error))

@@ -9,7 +9,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from config.settings import KafkaSettings, Settings
-from streams.kafka.client import connected
+from streams.kafka.client import client_options, open_client
 
 FOREVER: Final = "-1"
 WEEK: Final = str(7 * 86_400_000)
@@ -136,18 +136,17 @@ def verified_topics(kafka: KafkaSettings) -> dict[str, Topic]:
 @contextlib.contextmanager
 def _admin(kafka: KafkaSettings) -> Iterator[Any]:
     where = ", ".join(kafka.brokers)
-    try:
-        admin = connected(KafkaAdminClient, kafka)
-    except KafkaError as error:
-        raise TopicError(
-            f"Kafka at {where} does not answer ({type(error).__name__}): is it running?"
-        ) from error
-    try:
-        yield admin
-    except KafkaError as error:
-        raise TopicError(f"Kafka at {where} refused: {error}") from error
-    finally:
-        admin.close()
+    with contextlib.ExitStack() as stack:
+        try:
+            admin = stack.enter_context(open_client(KafkaAdminClient, **client_options(kafka)))
+        except KafkaError as error:
+            raise TopicError(
+                f"Kafka at {where} does not answer ({type(error).__name__}): is it running?"
+            ) from error
+        try:
+            yield admin
+        except KafkaError as error:
+            raise TopicError(f"Kafka at {where} refused: {error}") from error
 
 
 def topics_there(kafka: KafkaSettings) -> dict[str, Topic]:

@@ -12,6 +12,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from streams.kafka.client import open_client
 from streams.simulate.event_writer import WriteError
 
 BATCH: Final = 512 * 1024  # bytes
@@ -47,25 +48,22 @@ class KafkaWriter:
         return self
 
     def _prepare(self) -> None:
-        admin: Any = KafkaAdminClient(
-            bootstrap_servers=self._broker, bootstrap_timeout_ms=5_000, client_id="uneri-simulate"
-        )
-        try:
-            # events of past weeks would be deleted within minutes under the usual retention of wall time
-            wished = {
-                "num_partitions": self._wished,
-                "replication_factor": -1,
-                "configs": {"retention.ms": "-1"},
-            }
-            admin.create_topics({self._topic: wished}, wait_for_metadata=True)
-        except TopicAlreadyExistsError:
-            asked = [ConfigResource(ConfigResourceType.TOPIC, self._topic)]
-            described = admin.describe_configs(asked, config_filter="all")["topic"][self._topic]
-            kept = int(described["retention.ms"]["value"])
-            deletes = "delete" in described["cleanup.policy"]["value"]
-            self._kept = kept if deletes and kept >= 0 else None
-        finally:
-            admin.close()
+        # events of past weeks would be deleted within minutes under the usual retention of wall time
+        wished = {"num_partitions": self._wished, "replication_factor": -1, "configs": {"retention.ms": "-1"}}
+        with open_client(
+            KafkaAdminClient,
+            bootstrap_servers=self._broker,
+            bootstrap_timeout_ms=5_000,
+            client_id="uneri-simulate",
+        ) as admin:
+            try:
+                admin.create_topics({self._topic: wished}, wait_for_metadata=True)
+            except TopicAlreadyExistsError:
+                asked = [ConfigResource(ConfigResourceType.TOPIC, self._topic)]
+                described = admin.describe_configs(asked, config_filter="all")["topic"][self._topic]
+                kept = int(described["retention.ms"]["value"])
+                deletes = "delete" in described["cleanup.policy"]["value"]
+                self._kept = kept if deletes and kept >= 0 else None
 
     async def _start(self) -> None:
         self._producer = AIOKafkaProducer(

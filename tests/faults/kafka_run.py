@@ -20,6 +20,7 @@ from streams.detect.gather import JudgedStep
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.app import aiokafka_options
 from streams.kafka.checkpoints import KafkaCheckpoints
+from streams.kafka.client import open_client
 from streams.kafka.fenced_store import OwnedRecords
 from streams.kafka.hanging_transactions import HangingTransactions
 from streams.kafka.notices import NoticesPart, NotifyStage
@@ -143,16 +144,14 @@ class KafkaRun:
 
     @contextlib.contextmanager
     def _consumer(self) -> Iterator[KafkaConsumer]:
-        consumer = KafkaConsumer(
+        with open_client(
+            KafkaConsumer,
             bootstrap_servers=self._input.brokers,
             group_id=self.kafka.app,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-        )
-        try:
+        ) as consumer:
             yield consumer
-        finally:
-            consumer.close()
 
     def taken_in(self, life: Life, seconds: float) -> bool:
         """Wait until every request is in a checkpoint; False when life or time end."""

@@ -1,6 +1,5 @@
 """Trouble of Kafka itself: each ends caught up and exact, or in one clear line with exit code 1."""
 
-import contextlib
 import gc
 import os
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from kafka.admin import KafkaAdminClient, NewPartitions, NewTopic
 
+from streams.kafka.client import open_client
 from tests.faults.daemons import Life, Nursery, wait_until
 from tests.faults.kafka_run import Input, KafkaRun, Report
 from tests.faults.traffic import PARTITIONS, traffic
@@ -35,15 +35,6 @@ def broker(kafka: str) -> Iterator[Broker]:  # noqa: ARG001 - no Kafka, no test
     """A broker that a test may harm."""
     with Broker() as one:
         yield one
-
-
-@contextlib.contextmanager
-def admin(broker: str) -> Iterator[KafkaAdminClient]:
-    client = KafkaAdminClient(bootstrap_servers=broker)
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 def kept_alive(run: KafkaRun, life: Life, seconds: float = 120) -> tuple[Report, list[str]]:
@@ -123,7 +114,7 @@ def test_a_requests_topic_that_is_deleted_ends_the_daemon_with_a_line(
     given.fill(0, 0.5)
     life = KafkaRun(given, nursery, tmp_path).start()
     assert life.heard("stage opened")
-    with admin(kafka) as client:
+    with open_client(KafkaAdminClient, bootstrap_servers=kafka) as client:
         client.delete_topics([given.requests])
     assert life.wait(30) == 1
     assert f"the topic {given.requests} was deleted while it was read" in life.said()
@@ -139,7 +130,7 @@ def test_a_requests_topic_that_is_made_anew_is_never_taken_for_the_old_one(
     life = run.start()
     assert life.heard("stage opened")
     life.wait(1)
-    with admin(kafka) as client:
+    with open_client(KafkaAdminClient, bootstrap_servers=kafka) as client:
         client.delete_topics([given.requests])
         assert wait_until(lambda: given.requests not in client.list_topics(), 20)
         client.create_topics([NewTopic(given.requests, PARTITIONS, 1, topic_configs={"retention.ms": "-1"})])
@@ -161,7 +152,7 @@ def test_partitions_that_are_added_are_read_after_a_restart(
     run = KafkaRun(given, nursery, tmp_path)
     life = run.start()
     assert life.heard("stage opened")
-    with admin(kafka) as client:
+    with open_client(KafkaAdminClient, bootstrap_servers=kafka) as client:
         client.create_partitions({given.requests: NewPartitions(PARTITIONS + 1)})
     assert life.wait(30) == 1
     assert f"has {PARTITIONS + 1} partitions now and had {PARTITIONS} at the start" in life.said()

@@ -16,6 +16,8 @@ from typing import Self
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from streams.kafka.client import open_client
+
 HERE = Path(__file__).parent
 JARS = HERE.parent.parent / ".kafka" / "libs"
 GOAL = "dependency:copy-dependencies"
@@ -219,17 +221,13 @@ class Broker:
             if probe.connect_ex(("127.0.0.1", self.port)):
                 return False
         try:
-            admin = KafkaAdminClient(bootstrap_servers=self.address, request_timeout_ms=5000)
+            with open_client(
+                KafkaAdminClient, bootstrap_servers=self.address, request_timeout_ms=5000
+            ) as admin:
+                admin.list_topics()
         except KafkaError:
             return False
-        try:
-            admin.list_topics()
-        except KafkaError:
-            return False
-        else:
-            return True
-        finally:
-            admin.close()
+        return True
 
     def stop(self, timeout: float = 20) -> None:
         """Shut down in order; the data stays."""

@@ -1,9 +1,8 @@
 from kafka import KafkaAdminClient
 
+from streams.kafka.client import open_client
+
 
 def test_the_broker_answers_a_request(kafka: str) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=kafka)
-    try:
+    with open_client(KafkaAdminClient, bootstrap_servers=kafka) as admin:
         assert isinstance(admin.list_topics(), list)
-    finally:
-        admin.close()

@@ -1,7 +1,6 @@
 """Transactions whose coordinator says that they are over, and which a partition holds open for ever."""
 
 import asyncio
-import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +10,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Ne
 from config.settings import KafkaSettings
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.checkpoints import KafkaCheckpoints
+from streams.kafka.client import open_client
 from streams.kafka.fenced_store import OwnedRecords
 from streams.kafka.hanging_transactions import HangingTransactions
 from tests.kafka import topic as topics
@@ -22,7 +22,7 @@ FIRST, SECOND = Checkpoint({"s/0": 1}, {"p": b"first"}), Checkpoint({"s/0": 2}, 
 def credulous(kafka: str) -> Iterator[str]:
     """A broker that takes records of a transaction that its coordinator was not told of."""
     name = "transaction.partition.verification.enable"
-    with contextlib.closing(KafkaAdminClient(bootstrap_servers=kafka)) as admin:
+    with open_client(KafkaAdminClient, bootstrap_servers=kafka) as admin:
         brokers = [str(broker["broker_id"]) for broker in admin.describe_cluster()["brokers"]]
         for value in ("false", "true"):
             given = [ConfigResource(ConfigResourceType.BROKER, one, configs={name: value}) for one in brokers]

@@ -19,6 +19,7 @@ from detectors.state.state import pack
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.app import aiokafka_options
 from streams.kafka.checkpoints import KafkaCheckpoints
+from streams.kafka.client import open_client
 from streams.kafka.fenced_store import OwnedRecords
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
 from tests.kafka import topic as topics
@@ -88,13 +89,13 @@ def metric(page: str, name: str, **labels: str) -> float | None:
 
 
 def records(kafka: str, topic: str) -> list[dict[str, object]]:
-    consumer = KafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False)
-    place = TopicPartition(topic, 0)
-    consumer.assign([place])
-    end, found = consumer.end_offsets([place])[place], []
-    while consumer.position(place) < end:
-        found += [json.loads(one.value) for several in consumer.poll(500).values() for one in several]
-    consumer.close()
+    place, found = TopicPartition(topic, 0), []
+    options = {"bootstrap_servers": kafka, "auto_offset_reset": "earliest", "enable_auto_commit": False}
+    with open_client(KafkaConsumer, **options) as consumer:
+        consumer.assign([place])
+        end = consumer.end_offsets([place])[place]
+        while consumer.position(place) < end:
+            found += [json.loads(one.value) for several in consumer.poll(500).values() for one in several]
     return found
 
 

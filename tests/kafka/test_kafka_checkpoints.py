@@ -12,6 +12,7 @@ from config.settings import KafkaSettings
 from detectors.state.state import StateError
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.checkpoints import PIECE_BYTES, KafkaCheckpoints
+from streams.kafka.client import open_client
 from streams.kafka.fenced_store import FencedError, OwnedRecords
 from streams.kafka.hanging_transactions import HangingTransactions
 from tests.kafka import topic as topics
@@ -35,15 +36,15 @@ async def process(kafka: str, topic: str) -> AsyncIterator[KafkaCheckpoints]:
 
 
 def records_of(kafka: str, topic: str) -> Iterator[Any]:
-    consumer = KafkaConsumer(
+    with open_client(
+        KafkaConsumer,
         bootstrap_servers=kafka,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         consumer_timeout_ms=1500,
-    )
-    consumer.assign([TopicPartition(topic, 0)])
-    yield from consumer
-    consumer.close()
+    ) as consumer:
+        consumer.assign([TopicPartition(topic, 0)])
+        yield from consumer
 
 
 async def test_what_was_saved_is_loaded_by_the_next_process(kafka: str, topic: str) -> None:

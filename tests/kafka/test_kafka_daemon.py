@@ -13,6 +13,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from config.settings import KafkaSettings, Settings, TimeSettings, WebSettings
 from streams.detect.gather import JudgedStep
+from streams.kafka.client import open_client
 from streams.kafka.topics import TopicError, Topics, setup_topics, verified_topics
 from streams.rollup.block_codec import decode_block
 from tests.kafka import topic as topics
@@ -77,15 +78,15 @@ def settings(kafka: str) -> Settings:
 
 
 def records(kafka: str, topic: str) -> list[ConsumerRecord]:
-    consumer = KafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False)
-    places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
-    consumer.assign(places)
-    end = consumer.end_offsets(places)
     found: list[ConsumerRecord] = []
-    while any(consumer.position(place) < end[place] for place in places):
-        for several in consumer.poll(500).values():
-            found += several
-    consumer.close()
+    options = {"bootstrap_servers": kafka, "auto_offset_reset": "earliest", "enable_auto_commit": False}
+    with open_client(KafkaConsumer, **options) as consumer:
+        places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+        consumer.assign(places)
+        end = consumer.end_offsets(places)
+        while any(consumer.position(place) < end[place] for place in places):
+            for several in consumer.poll(500).values():
+                found += several
     return found
 
 

@@ -1,12 +1,10 @@
 """History in a topic of a real broker: between timestamps, merged in event time, gone on with, its ends."""
 
-import gc
 import json
 import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -22,24 +20,13 @@ from config.settings import KafkaSettings, Settings
 from streams.engine.rolling import Rolling
 from streams.history import topic as replay_kafka
 from streams.history.topic import KafkaHistory
+from streams.kafka.client import open_client
 from streams.replay import ReplayError, replay
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker
 
-# kafka-python does not close the socket of a connection that was refused.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket.*:ResourceWarning")
-
 START = 1_760_000_000
 HOUR = 3600
-
-
-@pytest.fixture(autouse=True)
-def _refused_connections() -> Iterator[None]:
-    """Collect the sockets that kafka-python left open, so that no other test is blamed for them."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 def event(at: float, **more: Any) -> bytes:
@@ -172,15 +159,13 @@ def test_a_missing_topic_or_broker_is_reported_in_one_line(kafka: str) -> None:
 
 
 def delete_before(broker: str, name: str, offset: int) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=broker)
-    admin.delete_records({TopicPartition(name, 0): offset})
-    admin.close()
+    with open_client(KafkaAdminClient, bootstrap_servers=broker) as admin:
+        admin.delete_records({TopicPartition(name, 0): offset})
 
 
 def delete_topic(broker: str, name: str) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=broker)
-    admin.delete_topics([name])
-    admin.close()
+    with open_client(KafkaAdminClient, bootstrap_servers=broker) as admin:
+        admin.delete_topics([name])
 
 
 def recreated(broker: str, name: str) -> None:
@@ -352,9 +337,8 @@ def test_the_command_leaves_no_group_and_no_commit_behind_and_fails_in_one_line(
     assert done.returncode == 0, done.stderr
     assert "4,000 records" in done.stdout
     assert groups(kafka) <= before  # those of other tests may go meanwhile
-    consumer = KafkaConsumer(bootstrap_servers=kafka, group_id="uneri")
-    assert consumer.committed(TopicPartition(name, 0)) is None
-    consumer.close()
+    with open_client(KafkaConsumer, bootstrap_servers=kafka, group_id="uneri") as consumer:
+        assert consumer.committed(TopicPartition(name, 0)) is None
     for source, said in (
         (f"kafka://{kafka}/nothing", "has no topic 'nothing'"),
         ("kafka://127.0.0.1:1/requests", "does not answer"),
@@ -370,11 +354,8 @@ def test_the_command_leaves_no_group_and_no_commit_behind_and_fails_in_one_line(
 
 
 def groups(broker: str) -> set[str]:
-    admin = KafkaAdminClient(bootstrap_servers=broker)
-    try:
+    with open_client(KafkaAdminClient, bootstrap_servers=broker) as admin:
         return {one["group_id"] for one in admin.list_groups()}
-    finally:
-        admin.close()
 
 
 def test_a_replay_of_a_topic_is_the_replay_of_its_records(kafka: str) -> None:

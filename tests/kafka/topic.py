@@ -8,6 +8,8 @@ from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
+from streams.kafka.client import open_client
+
 BATCH_BYTES = 500_000
 
 
@@ -18,9 +20,8 @@ def unique(name: str) -> str:
 
 def create(broker: str, *topics: NewTopic) -> None:
     """Create topics and wait until they are known."""
-    admin = KafkaAdminClient(bootstrap_servers=broker)
-    admin.create_topics(list(topics))
-    admin.close()
+    with open_client(KafkaAdminClient, bootstrap_servers=broker) as admin:
+        admin.create_topics(list(topics))
 
 
 def fill(
@@ -59,8 +60,6 @@ def fill(
 
 def committed(broker: str, group: str, topic: str, partitions: int) -> list[int]:
     """Return the committed offset of each partition, 0 where there is none."""
-    consumer = KafkaConsumer(bootstrap_servers=broker, group_id=group, enable_auto_commit=False)
-    try:
+    options = {"bootstrap_servers": broker, "group_id": group, "enable_auto_commit": False}
+    with open_client(KafkaConsumer, **options) as consumer:
         return [consumer.committed(TopicPartition(topic, number)) or 0 for number in range(partitions)]
-    finally:
-        consumer.close()

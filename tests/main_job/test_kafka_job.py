@@ -11,6 +11,7 @@ from kafka.admin import NewTopic
 
 from detectors.model.finding import Finding
 from streams.detect.gather import JudgedStep
+from streams.kafka.client import open_client
 from tests.alerting.slack_standin import SlackStandin
 from tests.kafka.topic import create, unique
 from tests.main_job.job import (
@@ -30,17 +31,16 @@ from tests.main_job.job import (
 
 def told(broker: str, topic: str) -> dict[str, Finding]:
     """Return the newest telling of every finding on the findings topic."""
-    consumer = KafkaConsumer(bootstrap_servers=broker, group_id=None)
     tp = TopicPartition(topic, 0)
-    consumer.assign([tp])
-    consumer.seek_to_beginning(tp)
-    end = consumer.end_offsets([tp])[tp]
     newest: dict[str, Finding] = {}
-    while consumer.position(tp) < end:
-        for record in consumer.poll(timeout_ms=5000).get(tp, []):
-            for finding in msgspec.msgpack.decode(record.value, type=JudgedStep).findings:
-                newest[finding.id] = msgspec.structs.replace(finding, trace=None)
-    consumer.close()
+    with open_client(KafkaConsumer, bootstrap_servers=broker, group_id=None) as consumer:
+        consumer.assign([tp])
+        consumer.seek_to_beginning(tp)
+        end = consumer.end_offsets([tp])[tp]
+        while consumer.position(tp) < end:
+            for record in consumer.poll(timeout_ms=5000).get(tp, []):
+                for finding in msgspec.msgpack.decode(record.value, type=JudgedStep).findings:
+                    newest[finding.id] = msgspec.structs.replace(finding, trace=None)
     return newest
 
 
