@@ -1,4 +1,4 @@
-"""Strings from events, made harmless: nothing in them is markup, a mention or a link to Slack."""
+"""Escapes strings from events for Slack: none of them can be markup, a mention or a link."""
 
 import re
 import unicodedata
@@ -6,26 +6,19 @@ from typing import Final
 
 CUT: Final = "…"
 
-# Slack reads these as formatting. Entities exist only for & < >, so look-alikes stand in for the rest.
+# Slack reads these as formatting. Entities exist only for & < >, so look-alikes replace the rest.
 _LOOKALIKE: Final = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ"})
 _EMOJI: Final = re.compile(r":(?=[\w+'-]+:)")
-_HALF: Final = re.compile(r":(?=[\w+'-]+$)")  # the colon that our own words put behind it would make it whole
-_SCOPE: Final = re.compile(r"(account|service|route|function|table|client|tenant):[^:]*")  # to be copied
-_ITALIC: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")  # not between two letters: user_items stays as it is
+_HALF: Final = re.compile(r":(?=[\w+'-]+$)")  # our own colon after it would complete an emoji
+_SCOPE: Final = re.compile(r"(account|service|route|function|table|client|tenant):[^:]*")  # people copy it
+_ITALIC: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")  # not between two letters: user_items is unchanged
 _MENTION: Final = re.compile(r"(?<![\w])[@#](?=\w)")
-_HIDDEN: Final = {
-    "Cc",
-    "Cf",
-    "Cs",
-    "Co",
-    "Cn",
-    "Zl",
-    "Zp",
-}  # control, bidi and zero-width, lone surrogates, unassigned
+# Unicode categories: control, bidi and zero-width, lone surrogates, private, unassigned, separators
+_HIDDEN: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def clean(text: str) -> str:
-    r"""Drop control, bidi and zero-width characters; make one line of it.
+    r"""Drop control, bidi and zero-width characters, and collapse white space into single spaces.
 
     Examples
     --------
@@ -38,7 +31,7 @@ def clean(text: str) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """Shorten to ``limit`` code points; the cut is marked.
+    """Shorten to ``limit`` code points, marked by an ellipsis.
 
     Examples
     --------
@@ -60,7 +53,7 @@ def plain(text: str, limit: int) -> str:
 
 
 def escape(text: str, limit: int) -> str:
-    """Return a string for mrkdwn: cleaned, cut by code points, then escaped (which may make it longer).
+    """Return a string for mrkdwn: cleaned, cut by code points, then escaped (which may lengthen it).
 
     Examples
     --------
@@ -78,14 +71,14 @@ def escape(text: str, limit: int) -> str:
 
 
 def link(url: str | None, label: str, limit: int, longest_url: int = 900) -> str:
-    """Return a link with an escaped label; the label alone when there is no URL that Slack can take.
+    """Return a link with an escaped label, or the label alone without a URL that Slack accepts.
 
     Examples
     --------
     >>> link("https://example.com/?a=1&b=2", "items|x", 20)
     '<https://example.com/?a=1&amp;b=2|items¦x>'
     """
-    # A bar would end the URL part, were the URL to hold one; in the label it is shown as a broken bar.
+    # A bar separates URL and label, so in the label it becomes a broken bar.
     shown = escape(label.replace("|", "¦"), limit) or "?"
     if (
         url is None
@@ -102,7 +95,7 @@ _GROUP: Final = re.compile(r"S[A-Z0-9]{2,20}")
 
 
 def person(by: str, limit: int = 60) -> str:
-    """Return who did something: a member's id as Slack shows members, any other name escaped.
+    """Return the name of a person: a member's id as a mention, any other name escaped.
 
     Examples
     --------
@@ -113,7 +106,7 @@ def person(by: str, limit: int = 60) -> str:
 
 
 def mention(whom: str) -> str:
-    """Return what calls people, for what the configuration names: ``here``, or ids of users and groups.
+    """Return the mentions for what the configuration names: ``here``, or ids of users and groups.
 
     Examples
     --------
@@ -132,7 +125,7 @@ def mention(whom: str) -> str:
 
 
 def when(epoch: int, fallback: str, *, day: bool = True) -> str:
-    """Return a time that Slack shows in the reader's zone and language, with its ``day`` or alone.
+    """Return a time that Slack shows in the reader's zone and language, with or without its day.
 
     Examples
     --------
