@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 from streams.process.progress import Progress
+from streams.simulate.deliver import simulate
 from streams.simulate.event_writer import WriteError
 from streams.simulate.scenario_load import load_scenario
 from streams.simulate.shape import ShapeError
-from streams.simulate.simulate import simulate
 
 
 def run_simulate(

@@ -1,9 +1,9 @@
-"""``uneri demo``: the main job on generated traffic, in a terminal, in under a minute."""
+"""``uneri demo``: detection on generated traffic, in a terminal, in under a minute."""
 
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -28,17 +28,17 @@ from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulation import Simulation
 
 SOURCE = "demo/0"
-LIVE_HOUR = 8  # of the last day: from here on the demo goes hour by hour
+LIVE_HOUR = 8  # of the last day, from which the demo goes hour by hour
 HOUR = 3600
 ZONE = "Asia/Tokyo"
 
 
 class Demo:
-    """Plays one scenario through the engine and shows what it tells."""
+    """Runs one scenario through the engine and shows its messages."""
 
     def __init__(self, console: Console, pause: float) -> None:
         self._console = console
-        self._pause = pause  # seconds of wall time an hour of the last day takes, for whoever watches
+        self._pause = pause  # seconds of wall time per hour of the last day
         self.zone = ZoneInfo(ZONE)
         self._settings = Settings(
             limits=LimitsSettings(tables={"items": TableLimit(wcu=10), "ledger": TableLimit(wcu=3)}),
@@ -52,14 +52,14 @@ class Demo:
         self._found = Replayed()
 
     def run(self) -> Replayed:
-        """Play it all; return what was found."""
+        """Run the whole scenario; return the results."""
         began = time.perf_counter()
         last = datetime.fromtimestamp(self._simulation.end - 1, self.zone)
-        live = int((last.replace(hour=LIVE_HOUR, minute=0, second=0) - timedelta(0)).timestamp())
+        live = int(last.replace(hour=LIVE_HOUR, minute=0, second=0).timestamp())
         self._weeks(live)
         for start in range(live, self._simulation.end, HOUR):
             self._hour(start)
-        self._take(self._engine.finish(SOURCE))
+        self._show(self._engine.finish(SOURCE))
         self._found.incidents = [
             with_fate(incident, self._pipeline) for incident in self._engine.incidents.all()
         ]
@@ -67,7 +67,7 @@ class Demo:
         return self._found
 
     def _weeks(self, until: int) -> None:
-        """Let the weeks before the last day rush by."""
+        """Feed the weeks before the last day."""
         begin = self._simulation.start
         days = (until - begin) / 86400
         self._console.print(
@@ -93,33 +93,31 @@ class Demo:
                     detail=f"{self._found.records:,} requests, {rate:,.0f}/s",
                 )
             bar.update(task, completed=until - begin)
-        told = sum(notice.action is Action.OPEN for notice in self._found.notices)
-        self._console.print(
-            f"\n{self._engine.series:,} series are known now; {_pages(told)} in all that time.\n"
-        )
+        pages = sum(notice.action is Action.OPEN for notice in self._found.notices)
+        self._console.print(f"\n{self._engine.series:,} series known; {_pages(pages)} in that time.\n")
 
     def _hour(self, start: int) -> None:
-        before, told = self._found.records, len(self._found.notices)
+        before, notices = self._found.records, len(self._found.notices)
         for _, lines in self._simulation.lines(start, start + HOUR):
             self._feed(lines)
-        quiet = "" if len(self._found.notices) > told else "  nothing to say"
+        quiet = "" if len(self._found.notices) > notices else "  nothing to report"
         clock = f"{datetime.fromtimestamp(start + HOUR, self.zone):%H:%M}"
         self._console.print(f"[dim]{clock}  {self._found.records - before:,} requests{quiet}[/]")
         time.sleep(self._pause)
 
     def _feed(self, lines: list[bytes]) -> None:
         for some in _pieces(lines):
-            told = self._engine.feed(SOURCE, some)
+            emitted = self._engine.feed(SOURCE, some)
             self._found.records += len(some)
-            self._found.findings += told.findings
-            self._take(told)
+            self._found.findings += emitted.findings
+            self._show(emitted)
 
-    def _take(self, told: Emitted) -> None:
-        """Show the messages of the last day as they leave."""
-        self._found.notices += told.notices
-        if told.watermark is not None:
-            self._pipeline.feed(told.notices, told.watermark)
-        for notice in told.notices:
+    def _show(self, emitted: Emitted) -> None:
+        """Show the messages of the last day as they are sent."""
+        self._found.notices += emitted.notices
+        if emitted.watermark is not None:
+            self._pipeline.feed(emitted.notices, emitted.watermark)
+        for notice in emitted.notices:
             if notice.action is not Action.DIGEST and self._is_held(notice):
                 continue
             if notice.at >= self._simulation.end - 12 * HOUR and notice.action is not Action.UPDATE:
@@ -130,8 +128,8 @@ class Demo:
         fate = self._pipeline.fate(notice.incident.id)
         return fate is not None and fate.alerted is None
 
-    def leave(self, out: Path) -> list[Path]:
-        """Leave the chart, the report and the findings in ``out``; return the files."""
+    def write_results(self, out: Path) -> list[Path]:
+        """Write the charts, the report and the findings to ``out``; return the files."""
         out.mkdir(parents=True, exist_ok=True)
         newest = {finding.id: finding for finding in self._found.findings}
         self._found.findings = sorted(newest.values(), key=lambda finding: (finding.start, finding.id))
@@ -161,7 +159,7 @@ class Demo:
 
 
 def _charted(notices: list[Notice]) -> list[Incident]:
-    """Return each paged incident as it was when its message was last edited before it was over."""
+    """Return each paged incident as it was when its message was last edited."""
     shown: dict[str, Incident] = {}
     for notice in notices:
         if (
@@ -179,22 +177,22 @@ def _pieces(lines: list[bytes], size: int = 20_000) -> Iterator[list[bytes]]:
 
 
 def _pages(count: int) -> str:
-    return {0: "nobody was paged", 1: "1 page"}.get(count, f"{count} pages")
+    return {0: "no pages", 1: "1 page"}.get(count, f"{count} pages")
 
 
 def run_demo(out: Path) -> int:
-    """Show the demo on standard output and leave its files in ``out``."""
+    """Show the demo on standard output and write its files to ``out``."""
     console = Console(highlight=False)
     demo = Demo(console, pause=0.4 if sys.stdout.isatty() else 0.0)
     found = demo.run()
     try:
-        files = demo.leave(out)
+        files = demo.write_results(out)
     except OSError as error:
         typer.echo(
             f"uneri: {error.filename or out}: {error.strerror}; choose another folder with --out", err=True
         )
         return 2
-    console.print(f"\n{found.records:,} requests in {found.seconds:.0f} s. Left for you:")
+    console.print(f"\n{found.records:,} requests in {found.seconds:.0f} s. Results:")
     for file in files:
         console.print(f"  {file}", soft_wrap=True)
     return 0

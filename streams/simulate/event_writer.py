@@ -1,4 +1,4 @@
-"""Where generated events go: a file, standard output, a daemon over HTTP, or a Kafka topic."""
+"""Writers of generated events: to a file, standard output, or a daemon over HTTP."""
 
 import gzip
 import http.client
@@ -11,67 +11,28 @@ from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Protocol, Self
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult
 
 import zstandard
 
 HTTP_BATCH: Final = 5_000  # events in one request
 HTTP_TRIES: Final = 6
 HTTP_TIMEOUT: Final = 30.0  # seconds
-TOPIC_PARTITIONS: Final = 4
 
 
 class WriteError(RuntimeError):
-    """The events cannot be delivered; one line, with the remedy."""
+    """Events that cannot be delivered; one line, with the remedy."""
 
 
 class EventWriter(AbstractContextManager["EventWriter"], Protocol):
-    """Takes events in the order they arrive. What was written is delivered when the context ends well."""
+    """Takes events in order of arrival. They are delivered once the context exits without an error."""
 
     def write(self, lines: Sequence[bytes], arrivals: Sequence[int]) -> None:
-        """Deliver events and the moments they arrive at (epoch milliseconds), one each."""
-
-
-def event_writer(to: str) -> EventWriter:
-    """Return the writer for a target.
-
-    Parameters
-    ----------
-    to : str
-        A path (``.gz`` and ``.zst`` are compressed), ``-`` for standard output, ``http://host:port/events``,
-        or ``kafka://host:port/topic`` (a missing topic is made, with ``?partitions=4``).
-
-    Raises
-    ------
-    WriteError
-        The target is none of these. Whether it can be reached shows when the context is entered.
-    """
-    if "://" not in to:
-        return FileWriter(to)
-    parts = urlsplit(to)
-    try:
-        port = parts.port
-    except ValueError:
-        raise WriteError(f"{to}: the port is no number; write {parts.scheme}://host:port/…") from None
-    if not parts.hostname:
-        raise WriteError(f"{to}: no host; write http://host:port/events or kafka://host:port/topic")
-    if parts.scheme in {"http", "https"}:
-        return HttpWriter(parts)
-    topic = parts.path.strip("/")
-    if parts.scheme == "kafka" and port and topic and "/" not in topic:
-        wished = parse_qs(parts.query).get("partitions", [str(TOPIC_PARTITIONS)])[-1]
-        if not wished.isdigit() or not int(wished):
-            raise WriteError(f"{to}: partitions is {wished!r}; write a number such as ?partitions=4")
-        from streams.simulate.event_writer_kafka import KafkaWriter
-
-        return KafkaWriter(f"{parts.hostname}:{port}", topic, int(wished))
-    raise WriteError(
-        f"{to}: not a target; write a file, -, http://host:port/events or kafka://host:port/topic"
-    )
+        """Deliver events, with the arrival of each in epoch milliseconds."""
 
 
 class FileWriter:
-    """NDJSON in a file that is replaced, or on standard output."""
+    """NDJSON to a file, which is replaced, or to standard output."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -86,12 +47,14 @@ class FileWriter:
             Path(self._path).parent.mkdir(parents=True, exist_ok=True)
             self._file = self._open.enter_context(self._opened())
         except OSError as error:
-            raise WriteError(f"{self._path}: cannot be written: {error.strerror or error}") from None
+            raise WriteError(
+                f"{self._path}: cannot be written: {error.strerror or error}; choose another file"
+            ) from None
         return self
 
     def _opened(self) -> Any:
         if self._path.endswith(".gz"):
-            # without a time of writing in the header, the same events give the same file
+            # no time in the header: the same events give the same file
             raw = self._open.enter_context(Path(self._path).open("wb"))  # noqa: SIM115 - closed by the exit stack
             return gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0)
         if self._path.endswith(".zst"):
@@ -108,7 +71,9 @@ class FileWriter:
             except BrokenPipeError:
                 raise
             except OSError as error:
-                raise WriteError(f"{self._path}: cannot be written: {error.strerror or error}") from None
+                raise WriteError(
+                    f"{self._path}: cannot be written: {error.strerror or error}; choose another file"
+                ) from None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -117,7 +82,7 @@ class FileWriter:
 
 
 class HttpWriter:
-    """NDJSON batches to a daemon's intake; a busy or absent daemon is waited for."""
+    """NDJSON batches to a daemon's intake; retries while the daemon is busy or absent."""
 
     def __init__(self, parts: SplitResult, sleep: Callable[[float], None] = time.sleep) -> None:
         self._url = parts.geturl()
@@ -130,12 +95,12 @@ class HttpWriter:
         return self
 
     def write(self, lines: Sequence[bytes], arrivals: Sequence[int]) -> None:  # noqa: ARG002 - a line has its ts
-        """Post the lines; returns when the daemon has taken all of them."""
+        """Post the lines; returns when the daemon has accepted all of them."""
         for first in range(0, len(lines), HTTP_BATCH):
             self._post(b"\n".join(lines[first : first + HTTP_BATCH]) + b"\n")
 
     def _post(self, body: bytes) -> None:
-        said, attempt = "", -1
+        reason, attempt = "", -1
         while (attempt := attempt + 1) < HTTP_TRIES:
             if attempt:
                 self._sleep(min(0.25 * 2**attempt, 10.0))
@@ -145,21 +110,23 @@ class HttpWriter:
                 text = answer.read()
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
-                said = str(error) or type(error).__name__
+                reason = str(error) or type(error).__name__
                 if not attempt:
-                    sys.stderr.write(f"uneri: {self._url} does not answer ({said}); trying for a while\n")
+                    sys.stderr.write(f"uneri: {self._url} does not answer ({reason}); retrying\n")
                 continue
             if answer.status < 300:  # noqa: PLR2004 - HTTP's own classes
                 return
-            said = f"{answer.status} {_reason(text) or answer.reason}"
+            reason = f"{answer.status} {_reason(text) or answer.reason}"
             wait = answer.headers.get("Retry-After", "")
             if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and wait.isdigit():
-                self._sleep(float(wait))  # it is there and says how long: that is no failed attempt
+                self._sleep(float(wait))  # the daemon is busy, which is not a failed attempt
                 attempt = -1
                 continue
             if answer.status != 429 and answer.status < 500:  # noqa: PLR2004
-                raise WriteError(f"{self._url}: refused the events: {said}")
-        raise WriteError(f"{self._url}: did not take the events ({said}); is `uneri run` listening there?")
+                raise WriteError(f"{self._url}: refused the events: {reason}; check the address")
+        raise WriteError(
+            f"{self._url}: did not accept the events ({reason}); check that `uneri run` listens there"
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -1,12 +1,10 @@
-"""A scenario: the backend that ``uneri simulate`` imitates, its traffic, its growth and its incidents.
+"""A scenario: the backend that ``uneri simulate`` imitates, with its traffic, growth and incidents.
 
 docs/simulate.md explains the YAML by example.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from importlib import resources
-from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -25,7 +23,7 @@ Version = Annotated[str, Field(min_length=1)]
 
 
 class Account(Section):
-    """Where a service runs."""
+    """The cloud account and region of a service."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
@@ -35,20 +33,20 @@ class Account(Section):
 
 
 class ScenarioCall(Section):
-    """A table that a function calls, and what one call takes."""
+    """The calls of a function to a table."""
 
     table: Name
     op: str = "GetItem"
-    per_request: Annotated[float, Field(ge=0, le=1000)] = Field(1.0, description="calls in one request, mean")
-    rcu: Annotated[float, Field(ge=0)] = Field(0.0, description="read units of a call, mean")
-    wcu: Annotated[float, Field(ge=0)] = Field(0.0, description="write units of a call, mean")
+    per_request: Annotated[float, Field(ge=0, le=1000)] = Field(1.0, description="mean calls per request")
+    rcu: Annotated[float, Field(ge=0)] = Field(0.0, description="mean read units per call")
+    wcu: Annotated[float, Field(ge=0)] = Field(0.0, description="mean write units per call")
     spread: Spread = 0.3
     ms: Millis = Field(6.0, description="median latency of a call")
     ms_spread: Spread = 0.35
 
 
 class Errors(Section):
-    """The share of requests that fails on an ordinary day."""
+    """The share of requests that fail on an ordinary day."""
 
     user: Chance = 0.01
     backend: Chance = 0.001
@@ -91,7 +89,7 @@ class Service(Section):
 
 
 class ScenarioClient(Section):
-    """A client: its share of the traffic and how that is split over its versions."""
+    """A client: its share of the traffic, split over its versions."""
 
     share: Weight = 1.0
     versions: dict[Version, Weight] = Field(min_length=1)
@@ -112,31 +110,31 @@ class Weekly(Section):
     """The shape of a week."""
 
     weekend: Annotated[float, Field(gt=0, le=10)] = Field(
-        1.0, description="Saturday and Sunday against a weekday"
+        1.0, description="traffic on Saturday and Sunday relative to a weekday"
     )
 
 
 class Noise(Section):
-    """What the rate does beside its shape; requests are Poisson around it."""
+    """Random variation of the rate; requests are Poisson distributed around it."""
 
     drift: Spread = Field(0.04, description="sigma of the slow lognormal drift of a service")
-    hours: Annotated[float, Field(gt=0)] = Field(8.0, description="how long the drift remembers")
+    hours: Annotated[float, Field(gt=0)] = Field(8.0, description="time constant of the drift")
     disorder: Annotated[float, Field(ge=0, le=60)] = Field(0.0, description="mean delay of a record, seconds")
 
 
 class ScenarioGrowth(Target):
-    """What becomes more from day to day, compounded."""
+    """Compound growth from day to day."""
 
     table: Name | None = None
-    per_day: Annotated[float, Field(gt=-0.5, le=1)] = Field(description="0.025: 2.5 per cent a day")
+    per_day: Annotated[float, Field(gt=-0.5, le=1)] = Field(description="0.025 is 2.5 % per day")
     by: str = Field(
         "calls",
         pattern="^(calls|capacity)$",
-        description="calls: more calls of the table, without a table more requests; capacity: more a call",
+        description="calls: more calls to the table or, without one, more requests; capacity: more per call",
     )
     at: Length = 0
     for_: Length | None = Field(
-        None, alias="for", description="until the end when absent; the level then stays"
+        None, alias="for", description="duration, after which the level stays; until the end when absent"
     )
 
 
@@ -144,13 +142,13 @@ class Scenario(Section):
     """The whole scenario."""
 
     start: AwareDatetime | int = Field(
-        description="RFC 3339 with offset; or whole days before now, such as -22"
+        description="RFC 3339 with an offset, or whole days relative to now, such as -22"
     )
     length: Length = Field(gt=0, description="such as 22d or 21d3h")
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     time_zone: str = "UTC"
     shape: str | None = Field(
-        None, description="CSV of timestamp,value that traffic follows; beside this file"
+        None, description="CSV with timestamp,value that traffic follows, relative to this file"
     )
     daily: DailyShape = DailyShape()
     weekly: Weekly = Weekly()
@@ -167,7 +165,7 @@ class Scenario(Section):
     @classmethod
     def _start_is_a_moment(cls, start: datetime | int) -> datetime | int:
         if isinstance(start, int) and start > 0:
-            raise ValueError("write RFC 3339 with an offset, or days before now as 0 or less")
+            raise ValueError("must be RFC 3339 with an offset, or 0 or a negative number of days")
         return start
 
     @field_validator("time_zone")
@@ -180,11 +178,11 @@ class Scenario(Section):
         return zone
 
     def moved(self, start: float) -> Self:
-        """Return the same scenario, beginning at another moment (epoch seconds)."""
+        """Return the same scenario with another start (epoch seconds)."""
         return self.model_copy(update={"start": datetime.fromtimestamp(start, ZoneInfo(self.time_zone))})
 
     def wrong_names(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Yield the place and a message for every name that is used and was not defined."""
+        """Yield the path of every name that is used but not defined, with a message."""
         known = {
             "account": set(self.accounts),
             "service": set(self.services),
@@ -196,7 +194,7 @@ class Scenario(Section):
         }
         for place, kind, name in (*self._named_by_services(), *self._named_by_changes(known)):
             if name not in known[kind]:
-                yield place, f"no {kind} is called {name!r}"
+                yield place, f"unknown {kind} {name!r}"
 
     def _named_by_services(self) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
         for name, service in self.services.items():
@@ -213,30 +211,3 @@ class Scenario(Section):
                     name = getattr(entry, kind, None)
                     if name is not None:
                         yield (section, place, kind), kind, name
-
-
-def shipped() -> list[str]:
-    """Return the names of the scenarios that come with Uneri."""
-    folder = resources.files("streams.simulate") / "scenarios"
-    return sorted(
-        entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")
-    )
-
-
-def text_of(path_or_name: str) -> tuple[str, str]:
-    """Return the YAML of a file or of a shipped scenario, and the name to report errors under.
-
-    Raises
-    ------
-    FileNotFoundError
-        It is neither; the text says what there is.
-    """
-    path = Path(path_or_name)
-    if path.is_file():
-        return path.read_text("utf-8"), str(path)
-    if path_or_name in shipped():
-        entry = resources.files("streams.simulate") / "scenarios" / f"{path_or_name}.yaml"
-        return entry.read_text("utf-8"), str(entry)
-    raise FileNotFoundError(
-        f"no scenario {path_or_name!r}: give a YAML file, or one of those shipped: {', '.join(shipped())}"
-    )

@@ -1,4 +1,4 @@
-"""What can go wrong in a scenario: one class a kind of incident."""
+"""The incidents of a scenario: one class per kind."""
 
 import re
 from typing import Annotated, Literal
@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from config.settings import Section
 
-CELL = 10  # seconds: rates and incidents change on these marks only, which are the buckets of the rollup
+CELL = 10  # seconds, the width of a bucket: rates and incidents change only at multiples of it
 
 _UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -20,7 +20,7 @@ def _seconds(written: object) -> int:
     elif isinstance(written, str) and re.fullmatch(r"(\d+[smhd])+", written.replace(" ", "")):
         seconds = sum(int(number) * _UNIT[unit] for number, unit in re.findall(r"(\d+)([smhd])", written))
     else:
-        raise ValueError("write a length of time such as 25m, 1h30m or 21d12h")
+        raise ValueError("write a duration such as 25m, 1h30m or 21d12h")
     if seconds < 0 or seconds % CELL:
         raise ValueError(f"must be a multiple of {CELL} seconds and not negative")
     return seconds
@@ -32,7 +32,7 @@ Part = Annotated[float, Field(gt=0, le=1)]
 
 
 class Target(Section):
-    """Whom it concerns. What is left out is not asked for; names are those of the scenario."""
+    """What is affected, by names of the scenario; what is absent is not narrowed."""
 
     service: str | None = None
     route: str | None = None
@@ -42,22 +42,22 @@ class Target(Section):
 
 
 class Timed(Target):
-    """A stretch of time in which it happens."""
+    """Something that happens for a time."""
 
     at: Length = Field(description="when it begins, after the start of the scenario")
     for_: Length = Field(alias="for", gt=0, description="how long it lasts")
 
     def touches(self, first: float, last: float) -> bool:
-        """Whether any moment from first to last (seconds after the scenario's start) is inside."""
+        """Return whether it overlaps first to last (seconds after the start of the scenario)."""
         return self.at <= last and first < self.at + self.for_
 
     def during(self, seconds: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which moments (seconds after the scenario's start) are inside."""
+        """Return which moments (seconds after the start of the scenario) it covers."""
         return (seconds >= self.at) & (seconds < self.at + self.for_)
 
 
 class Hammer(Timed):
-    """A function calls a table so many times more per request."""
+    """A function makes ``times`` as many calls to a table per request."""
 
     kind: Literal["hammer"]
     function: str
@@ -66,7 +66,7 @@ class Hammer(Timed):
 
 
 class Heavier(Timed):
-    """Every call to a table consumes so many times the capacity."""
+    """Every call to a table consumes ``times`` the capacity."""
 
     kind: Literal["heavier"]
     table: str
@@ -74,14 +74,14 @@ class Heavier(Timed):
 
 
 class Spike(Timed):
-    """So many times the traffic."""
+    """``times`` the traffic."""
 
     kind: Literal["spike"]
     times: Annotated[float, Field(gt=1, le=10_000)]
 
 
 class Drop(Timed):
-    """Only a part of the traffic is left."""
+    """A fraction of the traffic remains."""
 
     kind: Literal["drop"]
     times: Annotated[float, Field(gt=0, lt=1)]
@@ -107,7 +107,7 @@ class Outage(Failing):
 
 
 class BadClient(Failing):
-    """A share of the requests of a client is refused as the client's own mistake."""
+    """A share of the requests of a client fails as user errors."""
 
     kind: Literal["bad_client"]
     client: str
@@ -131,7 +131,7 @@ class HotKey(Timed):
 
 
 class Slow(Timed):
-    """So many times the latency: of a table's calls when one is named, else of the functions' own code."""
+    """``times`` the latency: of calls to the table if one is named, else of the functions' own code."""
 
     kind: Literal["slow"]
     table: str | None = None
@@ -139,7 +139,7 @@ class Slow(Timed):
 
 
 class LateRecords(Timed):
-    """A share of the records arrives so much later than it should."""
+    """A share of the records arrives late, by ``by``."""
 
     kind: Literal["late"]
     by: Length = Field(gt=0, le=86400)
@@ -147,10 +147,17 @@ class LateRecords(Timed):
 
 
 class DuplicateRecords(Timed):
-    """A share of the records is delivered a second time, some seconds later."""
+    """A share of the records arrives a second time, some seconds later."""
 
     kind: Literal["duplicates"]
     share: Part = 0.2
+
+
+def _current_name(incident: object) -> object:
+    """Accept the name that the kind ``absence`` had until version 0.1."""
+    if isinstance(incident, dict) and incident.get("kind") == "silence":
+        return incident | {"kind": "absence"}
+    return incident
 
 
 Incident = Annotated[
@@ -167,6 +174,7 @@ Incident = Annotated[
     | LateRecords
     | DuplicateRecords,
     Field(discriminator="kind"),
+    BeforeValidator(_current_name),
 ]
 
 EXPECTED: dict[str, tuple[str | None, str | None]] = {
@@ -184,4 +192,4 @@ EXPECTED: dict[str, tuple[str | None, str | None]] = {
     "duplicates": (None, None),
     "growth": ("growth", None),
 }
-"""The verdict each kind calls for, and the measure that shows it; None: nothing may be told."""
+"""The expected verdict and measure of each kind; None: nothing should be reported."""

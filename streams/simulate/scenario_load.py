@@ -1,18 +1,20 @@
-"""Read a scenario; say what is wrong with it by line and column."""
+"""Load a scenario, or report what is wrong with it by line and column."""
 
+from importlib import resources
 from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
 
 from config.load import ConfigError
 from config.yaml_tree import Place, Problem, Tree, read_tree
-from streams.simulate.scenario import Scenario, text_of
+from streams.simulate.scenario import Scenario
 
-_REMEDY = "docs/simulate.md explains the file"
+_REMEDY: Final = "see docs/simulate.md"
 
 
 def load_scenario(path_or_name: str | Path) -> Scenario:
-    """Read and check a scenario file, or one of those that are shipped, by its name.
+    """Load and check a scenario: a file, or a shipped one by its name.
 
     Raises
     ------
@@ -20,9 +22,11 @@ def load_scenario(path_or_name: str | Path) -> Scenario:
         With everything that is wrong, as ``FILE:LINE:COLUMN: message; remedy``.
     """
     try:
-        text, name = text_of(str(path_or_name))
+        text, name = _text_of(str(path_or_name))
+    except FileNotFoundError as error:
+        raise ConfigError(str(path_or_name), [Problem(Place(1, 1), "not found", str(error))]) from None
     except (OSError, UnicodeDecodeError) as error:
-        problem = Problem(Place(1, 1), "cannot be read as a scenario", str(error))
+        problem = Problem(Place(1, 1), f"cannot be read: {error}", "check the path, and save it as UTF-8")
         raise ConfigError(str(path_or_name), [problem]) from None
     tree = read_tree(text)
     if tree.problems:
@@ -45,10 +49,29 @@ def load_scenario(path_or_name: str | Path) -> Scenario:
     return scenario
 
 
+def shipped() -> list[str]:
+    """Return the names of the shipped scenarios."""
+    folder = resources.files("streams.simulate") / "scenarios"
+    return sorted(
+        entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")
+    )
+
+
+def _text_of(path_or_name: str) -> tuple[str, str]:
+    """Return the YAML of a file or shipped scenario, and its name for messages."""
+    path = Path(path_or_name)
+    if path.is_file():
+        return path.read_text("utf-8"), str(path)
+    if path_or_name in shipped():
+        entry = resources.files("streams.simulate") / "scenarios" / f"{path_or_name}.yaml"
+        return entry.read_text("utf-8"), str(entry)
+    raise FileNotFoundError(f"name a YAML file, or a shipped scenario: {', '.join(shipped())}")
+
+
 def _problem(tree: Tree, kind: str, loc: tuple[str | int, ...], message: str) -> Problem:
     path: tuple[str | int, ...] = ()
     for part in loc:
-        # the kind of an incident, and "[key]", are parts of pydantic's path and not of the file
+        # pydantic's path also holds the kind of an incident and "[key]", which the file does not
         if (*path, part) in tree.values or (*path, part) in tree.keys:
             path = (*path, part)
     message = message.removeprefix("Value error, ")

@@ -17,17 +17,17 @@ _OPEN: dict[str, Callable[..., IO[Any]]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
 class ShapeError(ValueError):
-    """The file is not a usable series; the text says where and why."""
+    """A file that is not a usable series; the text names the place and the reason."""
 
 
 class Shape:
-    """A regular series with mean 1 that repeats itself, in whole weeks when it is at least one week long.
+    """A regular series with mean 1 that repeats, in whole weeks if it is at least a week long.
 
     Parameters
     ----------
     times : float64[n]
-        Epoch seconds, rising; the first is aligned to the start of the scenario. A missing row repeats the
-        one before it.
+        Epoch seconds, ascending; the first is aligned to the start of the scenario. A missing row repeats the
+        previous one.
     values : float64[n]
         Not negative, not all zero.
     """
@@ -35,7 +35,7 @@ class Shape:
     def __init__(self, times: NDArray[np.float64], values: NDArray[np.float64]) -> None:
         gaps = np.diff(times)
         if len(times) < 2 or (gaps <= 0).any():  # noqa: PLR2004 - an interval needs two rows
-            raise ShapeError("needs two rows or more with rising timestamps")
+            raise ShapeError("needs at least two rows with ascending timestamps")
         if not np.isfinite(values).all() or (values < 0).any() or not values.any():
             raise ShapeError("needs finite values that are not negative and not all zero")
         self.interval = float(np.median(gaps))
@@ -46,7 +46,7 @@ class Shape:
         self.values = self.values / self.values.mean()
 
     def at(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the factor on the traffic so many seconds after the start of the scenario."""
+        """Return the traffic factor at ``seconds`` after the start of the scenario."""
         rows: NDArray[np.int64] = np.floor(seconds / self.interval).astype(np.int64) % len(self.values)
         return self.values[rows]
 
@@ -73,7 +73,7 @@ def read_shape(path: Path) -> Shape:
                         f"{path}:{rows.line_num}: needs two numbers, timestamp and value"
                     ) from None
                 if not math.isfinite(time):
-                    raise ShapeError(f"{path}:{rows.line_num}: the timestamp is not a number of seconds")
+                    raise ShapeError(f"{path}:{rows.line_num}: the timestamp must be finite")
                 times.append(time)
                 values.append(value)
     except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:

@@ -1,7 +1,7 @@
-"""The events of a scenario, in the order they arrive.
+"""The events of a scenario, in the order of their arrival.
 
-A block of event time is drawn from a random generator of its own, seeded by the scenario's seed and the
-number of the block: any stretch gives the same lines whether it is drawn alone or as part of the whole.
+Each block of event time has its own random generator, seeded by the scenario's seed and the number of the
+block: any part of a scenario has the same lines, generated alone or as part of the whole.
 """
 
 from collections.abc import Iterator
@@ -12,28 +12,28 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.simulate.request_generator import LineWriter
-from streams.simulate.request_outcomes import Draw
+from streams.simulate.event_lines import LineWriter
+from streams.simulate.request_generator import RequestGenerator
+from streams.simulate.requests import Ints
 from streams.simulate.scenario import Scenario
 from streams.simulate.scenario_incidents import CELL, EXPECTED, DuplicateRecords, LateRecords, Target
 from streams.simulate.shape import Shape
 from streams.simulate.traffic import DAY, RequestRates, concerns
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Delaying = TypeVar("Delaying", LateRecords, DuplicateRecords)
 
 _AGAIN = 5.0  # seconds within which a duplicate follows
 _LONGEST_DISORDER = 10  # times the mean
-_BLOCKS = ((50.0, 3600), (500.0, 600))  # up to so many requests a second, blocks of so many seconds
+_BLOCKS = ((50.0, 3600), (500.0, 600))  # (requests per second at most, seconds per block)
 _BUSY_BLOCK = 60
 
 
 class Delivery(NamedTuple):
-    """What arrives during one block."""
+    """The lines that arrive during one block."""
 
     start: int  # epoch seconds
-    arrivals: Ints  # [n] epoch milliseconds, rising
+    arrivals: Ints  # [n] epoch milliseconds, ascending
     lines: list[bytes]
 
 
@@ -44,7 +44,7 @@ class Simulation:
     ----------
     scenario : Scenario
     shape : Shape, optional
-        A series that traffic follows in the place of the daily and weekly shape.
+        A series that traffic follows instead of the daily and weekly shape.
     now : float, optional
         Epoch seconds; needed only by a scenario whose ``start`` is a number of days before now.
 
@@ -62,11 +62,11 @@ class Simulation:
         self._flows = self._traffic.flows
         rate = sum(route.rate for service in scenario.services.values() for route in service.routes.values())
         self.block = next((seconds for most, seconds in _BLOCKS if rate <= most), _BUSY_BLOCK)
-        self._draws = Draw(scenario, self._flows)
-        self._writer = LineWriter(scenario, self._flows, self._draws.calls, self._draws.outcomes)
+        self._requests = RequestGenerator(scenario, self._flows)
+        self._writer = LineWriter(scenario, self._flows, self._requests.calls, self._requests.outcomes)
 
     def expected(self, start: float, end: float) -> int:
-        """Return how many requests there are between two moments (epoch seconds) on average."""
+        """Return the mean number of requests between two moments (epoch seconds)."""
         total = 0.0
         first, last = int(start - self.start) // CELL, -(-int(end - self.start) // CELL)
         for since in range(max(first, 0) * CELL, min(last * CELL, self.scenario.length), DAY):
@@ -82,13 +82,13 @@ class Simulation:
         Parameters
         ----------
         start, end : float, optional
-            Epoch seconds; what arrives at ``start`` or later and before ``end``. All of it by default.
+            Epoch seconds: only lines that arrive at ``start`` or later and before ``end``.
         """
         for delivery in self.deliveries(start, end):
             yield delivery.start, delivery.lines
 
     def deliveries(self, start: float | None = None, end: float | None = None) -> Iterator[Delivery]:
-        """Yield the same as ``lines``, with the moment of each arrival."""
+        """Yield the same as ``lines``, with the time of each arrival."""
         since = max(self.start if start is None else start, self.start)
         until = np.inf if end is None else end
         longest = self._longest_delay()
@@ -100,7 +100,7 @@ class Simulation:
             begin = self.start + number * self.block
             if begin >= until or (begin >= self.end and not waiting):
                 return
-            arrivals, lines = self._draw(number) if begin < self.end else (np.empty(0, dtype=np.int64), [])
+            arrivals, lines = self._block(number) if begin < self.end else (np.empty(0, dtype=np.int64), [])
             if waiting or longest:
                 arrivals, lines = np.concatenate([waiting_at, arrivals]), waiting + lines
                 order = np.argsort(arrivals, kind="stable")
@@ -121,8 +121,8 @@ class Simulation:
         again = any(isinstance(incident, DuplicateRecords) for incident in self.scenario.incidents)
         return max(delays) + delays[0] + (_AGAIN if again else 0.0)
 
-    def _draw(self, number: int) -> tuple[Ints, list[bytes]]:
-        """Return arrivals (epoch milliseconds) and lines of what happens in one block."""
+    def _block(self, number: int) -> tuple[Ints, list[bytes]]:
+        """Return the arrivals (epoch milliseconds) and lines of one block."""
         since = number * self.block
         seconds = min(self.block, self.scenario.length - since)
         random = np.random.Generator(np.random.PCG64([self.scenario.seed, 2, number]))
@@ -133,7 +133,7 @@ class Simulation:
         at = cell * (CELL * 1000) + (random.random(n) * (CELL * 1000)).astype(np.int64)
         order = np.argsort(at, kind="stable")
         at, flow = at[order], flow[order]
-        requests = self._draws.requests(random, number, flow, since + at / 1000)
+        requests = self._requests.requests(random, number, flow, since + at / 1000)
         requests = requests._replace(
             ts=(self.start + since) * 1000 + at, ids=_ids(self.scenario.seed, number, n)
         )
@@ -142,7 +142,7 @@ class Simulation:
     def _arrive(
         self, number: int, flow: Ints, at: Floats, ts: Ints, lines: list[bytes]
     ) -> tuple[Ints, list[bytes]]:
-        """Return when each line arrives, in no order; a duplicate is a line of its own."""
+        """Return when each line arrives, unordered; a duplicate is another line."""
         arrivals = ts
         disorder = self.scenario.noise.disorder
         if disorder:
@@ -165,7 +165,7 @@ class Simulation:
         for index, incident in enumerate(self.scenario.incidents):
             if isinstance(incident, kind) and len(at) and incident.touches(float(at[0]), float(at[-1])):
                 about = np.array([concerns(incident, one) for one in self._flows])[flow]
-                random = self._draws.random(number, index)
+                random = self._requests.random(number, index)
                 yield (
                     random,
                     incident.during(at) & about & (random.random(len(at)) < incident.share),
@@ -173,10 +173,10 @@ class Simulation:
                 )
 
     def labels(self) -> list[dict[str, object]]:
-        """Return the ground truth: one entry for every incident and every growth, ordered by ``start``.
+        """Return the ground truth: one entry per incident and growth, ordered by ``start``.
 
-        Each has ``start`` and ``end`` (epoch seconds), ``kind``, the ``verdict`` and ``measure`` it calls for
-        (null: nothing may be told), and whom it concerns (null: everyone).
+        Each has ``start`` and ``end`` (epoch seconds), ``kind``, the expected ``verdict`` and ``measure``
+        (null: nothing should be reported), and what it affects (null: everything).
         """
         found = [
             self._label(incident.kind, incident.at, incident.for_, incident)
@@ -206,7 +206,7 @@ class Simulation:
         }
 
     def _capacity(self, target: Target) -> str:
-        """Return the capacity that calls to the table of an incident consume."""
+        """Return the kind of capacity that the calls of an incident consume."""
         functions = {flow.function for flow in self._flows if concerns(target, flow)}
         table = getattr(target, "table", None)
         calls = [call for name in functions for call in self.scenario.functions[name].calls]
@@ -217,7 +217,7 @@ def _start(scenario: Scenario, now: float | None) -> int:
     if isinstance(scenario.start, datetime):
         return int(scenario.start.timestamp())
     if now is None:
-        raise ValueError("the scenario starts days before now: give the time that now is")
+        raise ValueError("the scenario starts a number of days before now: pass now")
     midnight = datetime.fromtimestamp(now, ZoneInfo(scenario.time_zone)).replace(
         hour=0, minute=0, second=0, microsecond=0
     )

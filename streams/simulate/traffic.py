@@ -1,4 +1,4 @@
-"""How many requests a second each client version sends to each route of a scenario, at any moment."""
+"""The rate at which each client version calls each route of a scenario over time."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ _ZONE_STEP = 900  # every UTC offset in use today, and every change of one, fall
 
 
 class Flow(NamedTuple):
-    """One client version on one route: all its requests look alike."""
+    """One client version on one route; its requests are statistically alike."""
 
     service: str
     route: str
@@ -27,7 +27,7 @@ class Flow(NamedTuple):
 
 
 def concerns(target: Target, flow: Flow) -> bool:
-    """Whether a growth or an incident is about this flow."""
+    """Return whether a growth or an incident affects a flow."""
     return all(
         wanted is None or wanted == getattr(flow, field)
         for field, wanted in (
@@ -41,7 +41,7 @@ def concerns(target: Target, flow: Flow) -> bool:
 
 
 def grown(growth: ScenarioGrowth, seconds: Any) -> Any:
-    """Return the factor that a growth has reached so many seconds after the start of the scenario."""
+    """Return the factor of a growth at ``seconds`` after the start of the scenario."""
     passed = np.clip(seconds - growth.at, 0, growth.for_ if growth.for_ is not None else np.inf)
     return (1 + growth.per_day) ** (passed / DAY)
 
@@ -55,7 +55,7 @@ class RequestRates:
     start : int
         Epoch seconds at which the scenario begins.
     shape : Shape or None
-        Takes the place of the daily and weekly shape and of the drift: the rates then follow it exactly.
+        Replaces the daily and weekly shape and the drift: rates then follow it exactly.
     """
 
     def __init__(self, scenario: Scenario, start: int, shape: Shape | None) -> None:
@@ -91,7 +91,7 @@ class RequestRates:
         drift[0] = steps[0]
         for hour in range(1, hours):
             drift[hour] = keep * drift[hour - 1] + np.sqrt(1 - keep**2) * steps[hour]
-        # minus half the variance: the mean of a lognormal is then 1, so the rates keep what the YAML says
+        # minus half the variance: the lognormal then has mean 1, so mean rates stay as configured
         drift *= noise.drift
         return drift - noise.drift**2 / 2
 
@@ -114,14 +114,14 @@ class RequestRates:
         return offset.total_seconds() if offset is not None else 0.0
 
     def rates(self, since: int, cells: int) -> NDArray[np.float64]:
-        """Return the mean rates of a stretch, incidents and growth included.
+        """Return the mean rates of a time range, with incidents and growth.
 
         Parameters
         ----------
         since : int
             Seconds after the start of the scenario, a multiple of ``CELL``.
         cells : int
-            Length of the stretch in cells of ``CELL`` seconds.
+            Length of the range in cells of ``CELL`` seconds.
 
         Returns
         -------

@@ -13,9 +13,10 @@ from kafka import KafkaConsumer, TopicPartition
 from alerting.commands.labels import LabelKind
 from alerting.evaluation.labels_file import load_labels
 from streams.kafka.client import open_client
-from streams.simulate.event_writer import HttpWriter, WriteError, event_writer
+from streams.simulate.deliver import paced, simulate
+from streams.simulate.event_writer import HttpWriter, WriteError
+from streams.simulate.open_writer import open_writer
 from streams.simulate.scenario_load import load_scenario
-from streams.simulate.simulate import paced, simulate
 from streams.simulate.simulation import Simulation
 
 LINES = [b'{"ts":%d}' % second for second in range(12_345)]
@@ -27,7 +28,7 @@ START = 1_756_652_400
 def test_a_file_holds_the_lines_compressed_as_its_name_says(tmp_path: Path, name: str) -> None:
     path = tmp_path / "new" / name
     for _ in range(2):
-        with event_writer(str(path)) as writer:
+        with open_writer(str(path)) as writer:
             writer.write(LINES[:5], ARRIVALS[:5])
             writer.write([], [])
             writer.write(LINES[5:], ARRIVALS[5:])
@@ -73,7 +74,7 @@ def daemon() -> Iterator[str]:
 
 def test_batches_are_posted_in_order_and_a_busy_daemon_is_asked_again(daemon: str) -> None:
     Daemon.answers = [202, 503]
-    with event_writer(daemon) as writer:
+    with open_writer(daemon) as writer:
         writer.write(LINES, ARRIVALS)
     assert b"".join(Daemon.bodies).splitlines() == LINES
     assert len(Daemon.bodies) == 3
@@ -88,18 +89,18 @@ def test_a_daemon_that_is_behind_is_waited_for_as_long_as_it_says(daemon: str) -
     assert waits == [7.0] * 10
 
 
-def test_a_refusal_is_told_at_once_with_its_reason(daemon: str) -> None:
+def test_a_refusal_is_reported_at_once_with_its_reason(daemon: str) -> None:
     Daemon.answers = [400]
-    with pytest.raises(WriteError, match="refused the events: 400 said so"), event_writer(daemon) as writer:
+    with pytest.raises(WriteError, match="refused the events: 400 said so"), open_writer(daemon) as writer:
         writer.write(LINES[:1], ARRIVALS[:1])
 
 
 @pytest.mark.parametrize(
     "to", ["ftp://h/x", "kafka://h:9092", "kafka://h/topic", "http://", "kafka://h:1/t?partitions=x"]
 )
-def test_what_is_no_target_is_refused_with_an_example(to: str) -> None:
+def test_an_invalid_target_is_refused_with_an_example(to: str) -> None:
     with pytest.raises(WriteError, match=r"write |partitions=4"):
-        event_writer(to)
+        open_writer(to)
 
 
 def test_kafka_has_every_line_stamped_with_its_arrival_and_dealt_in_turn(kafka: str) -> None:
@@ -165,16 +166,16 @@ def test_the_labels_of_a_scenario_are_read_back_in_whatever_form_they_were_writt
     scenario, file = load_scenario("week-of-incidents"), tmp_path / "labels" / name
     simulate(scenario, str(tmp_path / "e"), until=START, labels=file)
     labels = load_labels(file)
-    told = [label for label in labels if label.kind is LabelKind.INCIDENT]
+    incidents = [label for label in labels if label.kind is LabelKind.INCIDENT]
     assert len(labels) == len(scenario.incidents) + len(scenario.growth)
-    assert [label.note for label in labels if label not in told] == ["late", "duplicates"]
-    assert {label.kind for label in labels if label not in told} == {LabelKind.NOT_AN_ANOMALY}
-    assert [(label.scope, label.verdict) for label in told[:4]] == [
+    assert [label.note for label in labels if label not in incidents] == ["late", "duplicates"]
+    assert {label.kind for label in labels if label not in incidents} == {LabelKind.NOT_AN_ANOMALY}
+    assert [(label.scope, label.verdict) for label in incidents[:4]] == [
         ("table:profiles", "growth"),
         ("function:inventory-put-item", "spike"),
         ("function:shop-buy", "spike"),
         ("service:shop", "spike"),
     ]
     assert {"client:android 3.2.1", "function:inventory-open-box", "service:analysis"} <= {
-        label.scope for label in told
+        label.scope for label in incidents
     }

@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from config.load import ConfigError
-from streams.simulate.scenario import shipped
-from streams.simulate.scenario_load import load_scenario
+from streams.simulate.scenario_load import load_scenario, shipped
 
 GOOD = """\
 start: 2025-09-01T00:00:00+09:00
@@ -33,15 +32,15 @@ def test_every_shipped_scenario_loads() -> None:
         ("length: 2h", "lenght: 2h", "2:1: unknown key 'lenght'"),
         ("length: 2h", "length: 2", "2:9: length: must be a multiple of 10 seconds"),
         ("kind: spike", "kind: spyke", "11:5: incidents.0: "),
-        ("function: put}\n", "function: pat}\n", "11:57: incidents.0.function: no function is called 'pat'"),
-        ("account: main", "account: mine", "8:14: services.shop.account: no account is called 'mine'"),
+        ("function: put}\n", "function: pat}\n", "11:57: incidents.0.function: unknown function 'pat'"),
+        ("account: main", "account: mine", "8:14: services.shop.account: unknown account 'mine'"),
         ("times: 3", "times: 0.5", "11:44: incidents.0.times: "),
         ("times: 3, ", "", "11:5: 'times' is missing"),
         ("+09:00", "", "1:8: start"),
         ("clients:", "accounts:", "4:1: "),
     ],
 )
-def test_a_mistake_is_told_with_line_and_column(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_a_mistake_is_reported_with_line_and_column(tmp_path: Path, old: str, new: str, said: str) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(GOOD.replace(old, new, 1))
     with pytest.raises(ConfigError) as raised:

@@ -60,7 +60,7 @@ def test_a_missing_row_repeats_the_one_before_it(tmp_path: Path) -> None:
     [
         ("time,value\n0,1\n", r":1: the first line must be timestamp,value"),
         ("timestamp,value\n0,1\n60,x\n", r":3: needs two numbers"),
-        ("timestamp,value\n60,1\n0,1\n", "rising timestamps"),
+        ("timestamp,value\n60,1\n0,1\n", "ascending timestamps"),
         ("timestamp,value\n0,1\n60,-1\n", "not negative"),
         ("timestamp,value\n0,nan\n60,1\n", "finite"),
         ("", r":1: the first line"),

@@ -1,4 +1,4 @@
-"""``uneri simulate``: generates the events of a scenario and delivers them, as fast as asked."""
+"""Generates the events of a scenario and delivers them to a target, at a given speed."""
 
 import json
 import time
@@ -9,13 +9,14 @@ from typing import Literal
 import numpy as np
 
 from alerting.evaluation.labels_file import labels_to_csv, labels_to_yaml, read_labels
-from streams.simulate.event_writer import WriteError, event_writer
+from streams.simulate.event_writer import WriteError
+from streams.simulate.open_writer import open_writer
 from streams.simulate.scenario import Scenario
 from streams.simulate.scenario_incidents import CELL
 from streams.simulate.shape import read_shape
 from streams.simulate.simulation import Delivery, Simulation
 
-SLICE = 0.25  # seconds of wall time between two deliveries when the pace is kept
+SLICE = 0.25  # seconds of wall time between deliveries at a given speed
 
 
 def paced(
@@ -26,17 +27,17 @@ def paced(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Delivery]:
-    """Cut deliveries into slices and yield each when it is due.
+    """Split deliveries into slices and yield each when it is due.
 
     Parameters
     ----------
     deliveries : iterable of Delivery
     first : float
-        Epoch seconds of the scenario that is now.
+        Time in the scenario that corresponds to now, epoch seconds.
     speed : float
-        Seconds of the scenario in one second of wall time.
+        Seconds of the scenario per second of wall time.
     clock, sleep : callable
-        Wall time in seconds, and waiting for it.
+        Wall time in seconds, and waiting.
     """
     began = clock()
     span = max(round(SLICE * speed * 1000), 1)
@@ -53,7 +54,7 @@ def paced(
 
 
 def truth(simulation: Simulation, to: Path) -> str:
-    """Return what a simulation makes to happen, in the form that the ending of a file asks for."""
+    """Return the ground truth of a simulation in the format of a file, by its suffix."""
     lines = "".join(json.dumps(label) + "\n" for label in simulation.labels())
     form = {".csv": labels_to_csv, ".yaml": labels_to_yaml, ".yml": labels_to_yaml}.get(to.suffix.lower())
     return lines if form is None else form(read_labels(lines, "truth.jsonl"))
@@ -72,35 +73,35 @@ def simulate(
     labels: Path | None = None,
     wall: Callable[[], float] = time.time,
 ) -> int:
-    """Generate a scenario and deliver it; return how many events that were.
+    """Generate a scenario and deliver it; return the number of events.
 
     Parameters
     ----------
     scenario : Scenario
     to : str
-        As ``streams.simulate.event_writer.event_writer`` takes it.
+        A target, as in ``open_writer``.
     shape : Path, optional
-        A series that traffic follows; takes the place of the scenario's own.
+        A series that traffic follows, instead of the scenario's own.
     from_, until : float, optional
-        Epoch seconds: deliver only what arrives between them.
+        Epoch seconds: deliver only events that arrive between them.
     speed : float
-        Seconds of the scenario in a second; 0 is as fast as possible.
+        Seconds of the scenario per second; 0 is as fast as possible.
     progress : callable, optional
-        Called with the fraction done, the events so far and the event time reached (epoch seconds).
+        Called with the fraction done, the number of events and the event time reached (epoch seconds).
     now : {"start", "end"}, optional
-        Move the scenario in time, so that it starts or ends now.
+        Move the scenario in time so that it starts or ends now.
     labels : Path, optional
-        Where the ground truth goes: as labels for replay when its name ends with .yaml, .yml or .csv, else a
-        line of JSON for each incident and growth, with more about it.
+        File for the ground truth: labels for replay if its name ends with .yaml, .yml or .csv, else one line
+        of JSON per incident and growth, with more detail.
     wall : callable
-        What time it is, epoch seconds.
+        The current time, epoch seconds.
 
     Raises
     ------
-    streams.process.write_error.WriteError
+    WriteError
         The target cannot be reached or refuses, or the labels cannot be written.
-    streams.simulate.shape.ShapeError
-        The shape is no series.
+    ShapeError
+        The shape is not a usable series.
     """
     moment = wall()
     if now is not None:
@@ -113,14 +114,16 @@ def simulate(
             labels.parent.mkdir(parents=True, exist_ok=True)
             labels.write_text(truth(simulation, labels), "utf-8")
         except OSError as error:
-            raise WriteError(f"{labels}: cannot be written: {error.strerror or error}") from None
+            raise WriteError(
+                f"{labels}: cannot be written: {error.strerror or error}; choose another file"
+            ) from None
     begin = max(simulation.start, from_ if from_ is not None else simulation.start)
     finish = min(simulation.end, until if until is not None else simulation.end)
     deliveries = simulation.deliveries(from_, until)
     if speed > 0:
         deliveries = paced(deliveries, begin, speed)
     written = 0
-    with event_writer(to) as writer:
+    with open_writer(to) as writer:
         for delivery in deliveries:
             if not delivery.lines:
                 continue

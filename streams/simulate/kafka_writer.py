@@ -1,4 +1,4 @@
-"""Generated events into a Kafka topic."""
+"""Generated events to a Kafka topic."""
 
 import asyncio
 import time
@@ -19,17 +19,16 @@ BATCH: Final = 512 * 1024  # bytes
 
 
 class KafkaWriter:
-    """Records of a topic, stamped with the moment they arrive and dealt to its partitions in turn.
+    """Writes records to the partitions of a topic in turn, with their arrival as the timestamp.
 
-    Dealing in turn makes the contents of every partition a function of the scenario alone, and all
-    partitions reach the same event time together. Batches are built here: sending records one by one is
-    several times slower.
+    So the contents of each partition depend on the scenario alone, and all partitions reach the same event
+    time together. Batches are built here: sending records one by one is several times slower.
     """
 
     def __init__(self, broker: str, topic: str, partitions: int) -> None:
         self._broker = broker
         self._topic = topic
-        self._wished = partitions
+        self._wanted = partitions
         self._partitions = 0
         self._written = 0
         self._runner = asyncio.Runner()
@@ -43,13 +42,13 @@ class KafkaWriter:
         except (KafkaError, ProducerError) as error:
             self.__exit__(type(error), error, None)
             raise WriteError(
-                f"Kafka at {self._broker} does not answer or refuses ({error}); is it running there?"
+                f"Kafka at {self._broker} does not answer, or refuses ({error}); check the address"
             ) from None
         return self
 
     def _prepare(self) -> None:
-        # events of past weeks would be deleted within minutes under the usual retention of wall time
-        wished = {"num_partitions": self._wished, "replication_factor": -1, "configs": {"retention.ms": "-1"}}
+        # the default retention would delete events of past weeks within minutes
+        wanted = {"num_partitions": self._wanted, "replication_factor": -1, "configs": {"retention.ms": "-1"}}
         with open_client(
             KafkaAdminClient,
             bootstrap_servers=self._broker,
@@ -57,10 +56,10 @@ class KafkaWriter:
             client_id="uneri-simulate",
         ) as admin:
             try:
-                admin.create_topics({self._topic: wished}, wait_for_metadata=True)
+                admin.create_topics({self._topic: wanted}, wait_for_metadata=True)
             except TopicAlreadyExistsError:
-                asked = [ConfigResource(ConfigResourceType.TOPIC, self._topic)]
-                described = admin.describe_configs(asked, config_filter="all")["topic"][self._topic]
+                resources = [ConfigResource(ConfigResourceType.TOPIC, self._topic)]
+                described = admin.describe_configs(resources, config_filter="all")["topic"][self._topic]
                 kept = int(described["retention.ms"]["value"])
                 deletes = "delete" in described["cleanup.policy"]["value"]
                 self._kept = kept if deletes and kept >= 0 else None
@@ -76,13 +75,15 @@ class KafkaWriter:
         """Send the records; returns when the broker has them."""
         if arrivals and self._kept is not None and arrivals[0] < time.time() * 1000 - self._kept:
             raise WriteError(
-                f"the topic {self._topic} would delete these events at once, because they are older than its "
-                "retention.ms: set retention.ms=-1 on it, use another topic, or move the scenario with --now"
+                f"topic {self._topic} would delete these events at once, as they are older than its "
+                "retention.ms: set retention.ms=-1, use another topic, or move the scenario with --now"
             )
         try:
             self._runner.run(self._send(lines, arrivals))
         except ProducerError as error:
-            raise WriteError(f"Kafka at {self._broker} did not take the events: {error}") from None
+            raise WriteError(
+                f"Kafka at {self._broker} did not accept the events: {error}; check the topic"
+            ) from None
 
     async def _send(self, lines: Sequence[bytes], arrivals: Sequence[int]) -> None:
         sent = []
