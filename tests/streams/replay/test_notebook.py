@@ -45,7 +45,7 @@ def test_a_time_is_seconds_an_aware_datetime_or_text(one: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "error", "said"),
+    ("how", "error", "message"),
     [
         ({"sources": []}, ValueError, "no sources; give files"),
         ({"sources": [None]}, TypeError, "None is not a source; give a string or a Path"),
@@ -62,9 +62,9 @@ def test_a_time_is_seconds_an_aware_datetime_or_text(one: Path) -> None:
     ],
 )
 def test_invalid_sources_and_times_are_explained(
-    one: Path, how: dict[str, Any], error: type[Exception], said: str
+    one: Path, how: dict[str, Any], error: type[Exception], message: str
 ) -> None:
-    with pytest.raises(error, match=f"^{re.escape(said)}"):
+    with pytest.raises(error, match=f"^{re.escape(message)}"):
         open_history(**{"sources": one} | how)
 
 

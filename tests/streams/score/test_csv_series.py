@@ -114,7 +114,7 @@ def test_a_file_without_rows_is_an_empty_series(file: Callable[..., Path]) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", ": empty file; start it with the header timestamp,value"),
         ("timestamp,value,value\n60,1,2\n", ":1: more than one column named value; remove all but one"),
@@ -145,11 +145,11 @@ def test_a_file_without_rows_is_an_empty_series(file: Callable[..., Path]) -> No
         (b"timestamp,value\n1,\xff\n", ": not UTF-8 text; give CSV, plain or compressed as .gz, .xz or .zst"),
     ],
 )
-def test_errors_name_the_line(file: Callable[..., Path], text: str | bytes, said: str) -> None:
+def test_errors_name_the_line(file: Callable[..., Path], text: str | bytes, message: str) -> None:
     path = file(text)
     with pytest.raises(SeriesError) as caught:
         read_series(path)
-    assert str(caught.value).startswith(f"{path}{said}")
+    assert str(caught.value).startswith(f"{path}{message}")
     assert len(str(caught.value).splitlines()) == 1
 
 

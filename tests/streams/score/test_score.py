@@ -109,8 +109,8 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
     bad = [written(tmp_path / f"bad{at}.csv", ["timestamp,value", "60,many"]) for at in range(2)]
     assert run_score([bad[0], good, bad[1]], tmp_path / "out", JudgeSettings(), 1) == 2
     assert [each.name for each in (tmp_path / "out").iterdir()] == ["good.csv"]
-    said = capsys.readouterr().err.splitlines()
-    assert said == [
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
         f"uneri: {path}:2: value 'many' is not a number; write a number, or nothing for a gap" for path in bad
     ]
 
@@ -186,18 +186,18 @@ def test_equal_names_in_different_folders_stay_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "out", "said"),
+    ("names", "out", "message"),
     [
         (("a.csv", "a.csv.gz"), "out", "would both be written to"),
         (("a.csv",), "", "would be overwritten; choose another folder with --out"),
     ],
 )
 def test_conflicting_paths_are_refused_before_anything_is_written(
-    tmp_path: Path, names: tuple[str, ...], out: str, said: str
+    tmp_path: Path, names: tuple[str, ...], out: str, message: str
 ) -> None:
     for name in ("a.csv", "a.csv.gz"):
         written(tmp_path / name, ["timestamp,value"])
-    with pytest.raises(SeriesError, match=said):
+    with pytest.raises(SeriesError, match=message):
         targets([tmp_path / name for name in names], tmp_path / out)
 
 

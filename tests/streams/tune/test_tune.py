@@ -71,7 +71,7 @@ def test_too_many_pages_become_few_in_validation(given: Given, tmp_path: Path) -
     assert after.found >= before.found - 1
     assert after.f1 >= before.f1 + 0.1
     assert tuned.better
-    # each change has its reason, and the proposal is a configuration that says the same
+    # each change has its reason, and the proposal is the configuration of the pick
     assert all(change.reason for change in tuned.pick.changes)
     judge = "  young: 86400\n  sensitivity: 2.5  # bold\n  persist: 1\n  recover: 2\n"
     text = f"# ours\ntime:\n  step: 300\njudge:\n{judge}"
@@ -140,7 +140,7 @@ def folder(short: Given, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["events.ndjson"], "nothing to tune for"),
         (["events.ndjson", "--labels", "bad.yaml"], "bad.yaml:1: end is before start"),
@@ -150,9 +150,9 @@ def folder(short: Given, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["events.ndjson", "--labels", "known.yaml"], "baselines need 7.0 days"),
     ],
 )
-def test_what_cannot_be_tuned_is_reported_in_one_line(folder: Path, arguments: list[str], said: str) -> None:
+def test_unusable_input_is_reported_in_one_line(folder: Path, arguments: list[str], message: str) -> None:
     ended = run(*arguments, cwd=folder)
     assert ended.returncode == 2
-    told = [line for line in ended.stderr.splitlines() if line.startswith("uneri: ")]
-    assert said in told[-1]
+    errors = [line for line in ended.stderr.splitlines() if line.startswith("uneri: ")]
+    assert message in errors[-1]
     assert "Traceback" not in ended.stderr

@@ -22,21 +22,21 @@ from tests.streams.tune.tuned_search import outcome, tuned
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (BrokenProcessPool(), "a trial process was killed"),
         (StateError("the recording is damaged"), "recording.zst: the recording is damaged; delete the file"),
     ],
 )
 def test_failures_on_the_way_are_reported_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, said: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, message: str
 ) -> None:
     def tune(*_: object) -> None:
         raise error
 
     monkeypatch.setattr(tune_command, "tune", tune)
     monkeypatch.setattr(tune_command, "open_history", lambda *_: SimpleNamespace(notes=()))
-    with pytest.raises(ReplayError, match=said) as caught:
+    with pytest.raises(ReplayError, match=message) as caught:
         run_tune(TuneAsked(["x"], tmp_path, pages_per_week=1))
     assert "\n" not in str(caught.value)
 
@@ -54,11 +54,11 @@ def test_contradictory_labels_are_reported() -> None:
         Label(kind=kind, start=start, end=start + 600, scope="table:items")
         for kind, start in ((LabelKind.INCIDENT, 0), (LabelKind.EXPECTED, 900), (LabelKind.EXPECTED, 0))
     ]
-    (said,) = contradictions(known, ZoneInfo("Asia/Tokyo"))
-    assert said.startswith(
+    (message,) = contradictions(known, ZoneInfo("Asia/Tokyo"))
+    assert message.startswith(
         "contradictory labels for table:items from 1970-01-01 09:00 JST to 1970-01-01 09:10 JST: "
     )
-    assert said.endswith("expected and incident; keep one of them")
+    assert message.endswith("expected and incident; keep one of them")
 
 
 def test_a_second_search_into_a_folder_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_label_that_leaves_nothing_to_search_by_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("totals", "known", "share", "said"),
+    ("totals", "known", "share", "message"),
     [
         (Totals(), None, 0.3, "the history covers 0.0 days"),
         (Totals(steps=9, last=DAY // 2), None, 0.3, "baselines need 1.0 days"),
@@ -106,9 +106,9 @@ def test_a_label_that_leaves_nothing_to_search_by_is_named() -> None:
     ],
 )
 def test_what_is_missing_is_reported_in_one_line(
-    totals: Totals, known: list[Label] | None, share: float, said: str
+    totals: Totals, known: list[Label] | None, share: float, message: str
 ) -> None:
-    with pytest.raises(ReplayError, match=said) as caught:
+    with pytest.raises(ReplayError, match=message) as caught:
         periods_of(totals, SETTINGS, known, share)
     assert "\n" not in str(caught.value)
 

@@ -20,7 +20,7 @@ _KINDS: tuple[dict[str, object], ...] = (
 
 
 def scenario(days: int, seed: int, every: float = 0.35) -> Scenario:
-    """Return a backend with an incident of an hour every so many days, of each kind in turn."""
+    """Return a backend with an incident of an hour every ``every`` days, of each kind in turn."""
     incidents = []
     at, number = 1.4, 0
     while at < days - 0.1:
@@ -55,7 +55,7 @@ def scenario(days: int, seed: int, every: float = 0.35) -> Scenario:
 
 
 def labels_of(simulation: Simulation) -> list[Label]:
-    """Return what the simulator made to happen and should be told, as labels."""
+    """Return the incidents of a simulation that should be reported, as labels."""
     found = []
     for made in simulation.labels():
         if made["verdict"] is None:
