@@ -1,4 +1,4 @@
-"""What uneri check looks at: the configuration, Kafka, Slack and the other sinks.
+"""The checks of uneri check: the configuration, Kafka, Slack and the other sinks.
 
 May import kafka and notify.
 """

@@ -1,4 +1,4 @@
-"""What ``uneri check`` says of buttons and slash commands: whether they can reach the daemon."""
+"""Checks whether buttons and slash commands reach the daemon."""
 
 import os
 from collections.abc import AsyncIterator
@@ -9,16 +9,16 @@ from slack_sdk.errors import SlackApiError
 from alerting.outbox.ports import Result
 from alerting.sinks.slack_errors import outcome_of
 from config.settings import Settings
-from streams.check.checked import Check
+from streams.check.result import CheckResult
 from streams.notify.operators import Operators
 from streams.notify.slack_api import SlackApi
 from streams.notify.slack_socket import TIMEOUT, open_address, reason_of
 
-SECRET_LENGTH = 32  # hexadecimal digits of a signing secret as Slack gives it
+SECRET_LENGTH = 32  # hexadecimal digits of a signing secret from Slack
 
 
-async def check_buttons(settings: Settings) -> AsyncIterator[Check]:
-    """Look at the app token, the signing secret and who may press; at nothing where there is no bot token."""
+async def check_buttons(settings: Settings) -> AsyncIterator[CheckResult]:
+    """Check the app token, the signing secret and the operators; nothing without a bot token."""
     slack = settings.slack
     token = os.environ.get(slack.token_env)
     if not token:
@@ -26,51 +26,53 @@ async def check_buttons(settings: Settings) -> AsyncIterator[Check]:
     app_token = os.environ.get(slack.app_token_env, "").strip()
     secret = os.environ.get(slack.signing_secret_env, "").strip()
     if not app_token and not secret:
-        names = f"{slack.app_token_env} and {slack.signing_secret_env}"
-        yield Check(None, f"slack: {names} are not set, messages have no buttons")
+        names = f"{slack.app_token_env} nor {slack.signing_secret_env}"
+        yield CheckResult(None, f"slack: neither {names} is set; messages have no buttons")
         return
     if app_token:
         yield await _check_socket(app_token, slack.app_token_env, slack.base_url)
     if secret:
         listen = settings.web.listen if settings.kafka else settings.local.listen
-        yield Check(
-            None, f"slack: signed requests are taken on http://{listen}/slack/actions and /slack/commands"
+        yield CheckResult(
+            None, f"slack: signed requests are accepted at http://{listen}/slack/actions and /slack/commands"
         )
         if len(secret) != SECRET_LENGTH:
-            yield Check(
+            yield CheckResult(
                 None,
-                f"slack: {slack.signing_secret_env} is not {SECRET_LENGTH} characters long, as Slack's are; "
-                "is it the signing secret of the app?",
+                f"slack: {slack.signing_secret_env} is not {SECRET_LENGTH} characters long; check that it "
+                "holds the signing secret of the app",
             )
     async with SlackApi(token, slack.base_url) as calls:
         for group in Operators(slack.operators, calls.members).groups:
             yield await _check_group(calls, group)
 
 
-async def _check_socket(token: str, variable: str, base_url: str) -> Check:
+async def _check_socket(token: str, variable: str, base_url: str) -> CheckResult:
     if not token.startswith("xapp-"):
-        return Check(False, f"slack: {variable} is no app token; it begins with xapp-")
+        return CheckResult(False, f"slack: {variable} does not hold an app token, which begins with xapp-")
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session:
             await open_address(token, base_url, session)
     except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         if outcome_of(error).result in (Result.RETRY, Result.UNKNOWN):
-            return Check(False, f"slack: {base_url} does not answer for Socket Mode ({reason_of(error)})")
-        return Check(
+            return CheckResult(
+                False, f"slack: {base_url} does not answer for Socket Mode ({reason_of(error)}); try again"
+            )
+        return CheckResult(
             False,
             f"slack: the app token in {variable} is refused ({reason_of(error)}); "
-            "switch Socket Mode on and give it connections:write",
+            "turn on Socket Mode and grant it connections:write",
         )
-    return Check(True, f"slack: the app token in {variable} opens Socket Mode")
+    return CheckResult(True, f"slack: the app token in {variable} opens Socket Mode")
 
 
-async def _check_group(calls: SlackApi, group: str) -> Check:
+async def _check_group(calls: SlackApi, group: str) -> CheckResult:
     try:
         members = await calls.members(group)
     except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        return Check(
+        return CheckResult(
             False,
             f"slack: the members of {group} in slack.operators cannot be read ({reason_of(error)}); "
-            "give the app usergroups:read",
+            "grant the app usergroups:read",
         )
-    return Check(bool(members), f"slack: {len(members)} members of {group} may press buttons")
+    return CheckResult(bool(members), f"slack: {len(members)} members of {group} may use buttons")

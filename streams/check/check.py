@@ -1,4 +1,4 @@
-"""``uneri check``: says what is wrong before the daemon does."""
+"""``uneri check``: everything that a daemon needs, checked before it runs."""
 
 import asyncio
 import time
@@ -9,57 +9,55 @@ from kafka.errors import KafkaError
 
 from config.settings import KafkaSettings, Settings
 from streams.check.buttons import check_buttons
-from streams.check.checked import Check
-from streams.check.past import check_past
+from streams.check.expired import check_expired
+from streams.check.result import CheckResult
 from streams.check.sinks import check_sinks
 from streams.check.slack import check_slack
 from streams.kafka.client import CredentialsMissingError, client_options, open_client
 from streams.kafka.topics import missing_topics
 
 
-def check(settings: Settings) -> Iterator[Check]:
-    """Look at everything a running daemon needs; the configuration itself has been read already."""
-    yield Check(True, "configuration: no mistakes found")
-    yield from check_past(settings, time.time())
+def check(settings: Settings) -> Iterator[CheckResult]:
+    """Check everything that a daemon needs; ``settings`` have been validated already."""
+    yield CheckResult(True, "configuration: valid")
+    yield from check_expired(settings, time.time())
     if settings.kafka:
         yield from check_kafka(settings.kafka)
     else:
-        yield Check(
-            None, f"kafka: not configured, events are taken in on http://{settings.local.listen}/events"
+        yield CheckResult(
+            None, f"kafka: not configured; events are accepted at http://{settings.local.listen}/events"
         )
     yield from asyncio.run(_all(check_slack(settings)))
     yield from asyncio.run(_all(check_buttons(settings)))
     yield from asyncio.run(_all(check_sinks(settings.notify)))
 
 
-async def _all(checks: AsyncIterator[Check]) -> list[Check]:
+async def _all(checks: AsyncIterator[CheckResult]) -> list[CheckResult]:
     return [one async for one in checks]
 
 
-def check_kafka(kafka: KafkaSettings) -> Iterator[Check]:
-    """Reach the brokers and look for the topics."""
+def check_kafka(kafka: KafkaSettings) -> Iterator[CheckResult]:
+    """Check the brokers and the topics."""
     brokers = ", ".join(kafka.brokers)
     try:
         with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
             topics = set(admin.list_topics())
     except CredentialsMissingError as error:
-        yield Check(False, f"kafka: {error}")
+        yield CheckResult(False, f"kafka: {error}")
         return
     except KafkaError as error:
-        yield Check(
+        yield CheckResult(
             False,
-            f"kafka: {brokers} does not answer ({type(error).__name__}); is the address right?",
+            f"kafka: {brokers} does not answer ({type(error).__name__}); check kafka.brokers",
         )
         return
-    yield Check(True, f"kafka: {brokers} answers")
+    yield CheckResult(True, f"kafka: {brokers} answers")
     if kafka.requests in topics:
-        yield Check(True, f"kafka: topic {kafka.requests} is there")
+        yield CheckResult(True, f"kafka: topic {kafka.requests} exists")
     else:
-        yield Check(
+        yield CheckResult(
             False,
-            f"kafka: there is no topic {kafka.requests}; set kafka.requests, or create it with `uneri setup`",
+            f"kafka: no topic {kafka.requests}; correct kafka.requests, or create it with `uneri setup`",
         )
     if missing := missing_topics(kafka, topics):
-        yield Check(
-            False, f"kafka: {', '.join(missing)} missing; `uneri setup` creates what the daemon needs"
-        )
+        yield CheckResult(False, f"kafka: {', '.join(missing)} missing; create them with `uneri setup`")

@@ -1,4 +1,4 @@
-"""What ``uneri check`` says of webhooks and Alertmanagers: whether they can be reached."""
+"""Checks whether webhooks and Alertmanagers can be reached."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ import aiohttp
 
 from alerting.sinks.http_sink import host_of
 from config.settings import AlertmanagerSettings, NotifySettings, WebhookSettings
-from streams.check.checked import Check
+from streams.check.result import CheckResult
 from streams.notify.http_receivers import SecretError, key_of
 
 TIMEOUT: Final = 10.0
@@ -20,34 +20,32 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 async def check_sinks(
     notify: NotifySettings, environment: Mapping[str, str] = os.environ
-) -> AsyncIterator[Check]:
-    """Look at each receiver. To a webhook nothing is posted: it would be taken for an incident."""
+) -> AsyncIterator[CheckResult]:
+    """Check each receiver. Nothing is posted to a webhook: it would be taken for an incident."""
     for webhook in notify.webhooks:
         yield await _check_webhook(webhook, environment)
     for one in notify.alertmanagers:
         yield await _check_alertmanager(one)
 
 
-async def _check_webhook(webhook: WebhookSettings, environment: Mapping[str, str]) -> Check:
+async def _check_webhook(webhook: WebhookSettings, environment: Mapping[str, str]) -> CheckResult:
     name, where = f"webhook {webhook.name}", host_of(webhook.url)
     try:
         key = key_of(webhook, environment)
     except SecretError as error:
-        return Check(False, f"{name}: {error}")
+        return CheckResult(False, f"{name}: {error}")
     parts = urlsplit(webhook.url)
     try:
         async with asyncio.timeout(TIMEOUT):
             _, writer = await asyncio.open_connection(parts.hostname, parts.port or _PORTS[parts.scheme])
     except (OSError, TimeoutError) as error:
-        return Check(
-            False, f"{name}: {where} does not answer ({type(error).__name__}); is the address right?"
-        )
+        return CheckResult(False, f"{name}: {where} does not answer ({type(error).__name__}); check its url")
     writer.close()
     signed = "signed" if key is not None else "not signed: set secret_env"
-    return Check(True, f"{name}: {where} answers; nothing was posted, bodies are {signed}")
+    return CheckResult(True, f"{name}: {where} answers; nothing was posted; bodies are {signed}")
 
 
-async def _check_alertmanager(one: AlertmanagerSettings) -> Check:
+async def _check_alertmanager(one: AlertmanagerSettings) -> CheckResult:
     name, where = f"alertmanager {one.name}", host_of(one.url)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT)
     try:
@@ -56,12 +54,14 @@ async def _check_alertmanager(one: AlertmanagerSettings) -> Check:
             session.get(f"{one.url.rstrip('/')}/api/v2/status", allow_redirects=False) as answer,
         ):
             if answer.status != _OK:
-                return Check(False, f"{name}: {where}/api/v2/status answers HTTP {answer.status}")
+                return CheckResult(
+                    False, f"{name}: {where}/api/v2/status answers HTTP {answer.status}; check its url"
+                )
             version = (await answer.json())["versionInfo"]["version"]
     except (aiohttp.ClientConnectionError, TimeoutError, OSError) as error:
-        return Check(
-            False, f"{name}: {where} does not answer ({type(error).__name__}); is the address right?"
-        )
+        return CheckResult(False, f"{name}: {where} does not answer ({type(error).__name__}); check its url")
     except (ValueError, KeyError, TypeError, aiohttp.ContentTypeError):
-        return Check(False, f"{name}: what answers at {where} is no Alertmanager with API v2")
-    return Check(True, f"{name}: {where} answers, version {version}")
+        return CheckResult(
+            False, f"{name}: the server at {where} is not an Alertmanager with API v2; check its url"
+        )
+    return CheckResult(True, f"{name}: {where} answers, version {version}")

@@ -1,4 +1,4 @@
-"""What ``uneri check`` says of messages to Slack: whether the token is good and the channels are there."""
+"""Checks of Slack: the token, its scopes, and the channels."""
 
 import os
 import re
@@ -12,23 +12,23 @@ from alerting.commands.destination import SLACK, Destination
 from alerting.outbox.ports import Result
 from alerting.sinks.slack_errors import outcome_of
 from config.settings import Settings
-from streams.check.checked import Check
+from streams.check.result import CheckResult
 from streams.notify.slack_api import SlackApi
 from streams.notify.slack_socket import reason_of
 
 NEEDED: Final = {"chat:write": "no message can be sent", "files:write": "no chart can be sent"}
-LOOKS: Final = frozenset({"channels:history", "groups:history"})  # of public and of private channels
-ANYWHERE: Final = "chat:write.public"  # writes to public channels that the app is not in
+LOOKS: Final = frozenset({"channels:history", "groups:history"})  # of public and private channels
+ANYWHERE: Final = "chat:write.public"  # allows posts to public channels that the app is not in
 _ID: Final = re.compile(r"[CDG][A-Z0-9]{2,}")
 _FAILURES: Final = (SlackApiError, aiohttp.ClientError, OSError, TimeoutError, ValueError)
 
 
-async def check_slack(settings: Settings) -> AsyncIterator[Check]:
-    """Ask Slack who the token is and what it may, and look up the channels that are given by their id."""
+async def check_slack(settings: Settings) -> AsyncIterator[CheckResult]:
+    """Check the token and its scopes, and look up the channels that are configured by id."""
     slack = settings.slack
     token = os.environ.get(slack.token_env)
     if not token:
-        yield Check(None, f"slack: {slack.token_env} is not set, messages are shown in the terminal")
+        yield CheckResult(None, f"slack: {slack.token_env} is not set; messages are printed in the terminal")
         return
     async with SlackApi(token, slack.base_url) as calls:
         try:
@@ -36,11 +36,13 @@ async def check_slack(settings: Settings) -> AsyncIterator[Check]:
         except _FAILURES as error:
             reason = reason_of(error)
             if outcome_of(error).result in (Result.RETRY, Result.UNKNOWN):
-                yield Check(False, f"slack: {slack.base_url} does not answer ({reason})")
+                yield CheckResult(False, f"slack: {slack.base_url} does not answer ({reason}); try again")
             else:
-                yield Check(False, f"slack: the token in {slack.token_env} is refused ({reason})")
+                yield CheckResult(
+                    False, f"slack: the token in {slack.token_env} is refused ({reason}); set a valid one"
+                )
             return
-        yield Check(True, f"slack: the token in {slack.token_env} belongs to {user} in {team}")
+        yield CheckResult(True, f"slack: the token in {slack.token_env} belongs to {user} in {team}")
         if scopes is not None:
             for one in _check_scopes(scopes):
                 yield one
@@ -49,48 +51,50 @@ async def check_slack(settings: Settings) -> AsyncIterator[Check]:
             if _ID.fullmatch(channel):
                 yield await _check_channel(calls, channel, scopes or frozenset())
         if named := [channel for channel in channels if not _ID.fullmatch(channel)]:
-            yield Check(
+            yield CheckResult(
                 None,
-                f"slack: Slack looks channels up by id alone, so {', '.join(named)} was not looked for; the "
-                "first message shows whether the app may write there",
+                f"slack: Slack finds channels by id only, so {', '.join(named)} was not checked; the first "
+                "message shows whether the app may post there",
             )
 
 
 def _channels(settings: Settings) -> list[str]:
-    """Return every channel of Slack that something is sent to, each once."""
+    """Return each Slack channel that messages go to, once."""
     slack = settings.slack
     given = [slack.channel, slack.digest_channel, slack.fallback_channel]
     routed = [Destination.of(to) for route in settings.notify.routes for to in route.to]
     return list(dict.fromkeys([*filter(None, given), *(to.name for to in routed if to.sink == SLACK)]))
 
 
-def _check_scopes(scopes: frozenset[str]) -> Iterator[Check]:
+def _check_scopes(scopes: frozenset[str]) -> Iterator[CheckResult]:
     for scope, without in NEEDED.items():
         if scope not in scopes:
-            yield Check(False, f"slack: the app lacks the scope {scope}: {without}; add it and install again")
+            yield CheckResult(
+                False, f"slack: the app lacks the scope {scope}: {without}; add it and reinstall the app"
+            )
     if not LOOKS & scopes:
-        yield Check(
+        yield CheckResult(
             None,
             "slack: the app lacks the scope channels:history (groups:history for a private channel): a "
-            "message whose fate is unknown is sent a second time, without a look",
+            "message that may have arrived is sent again without a check; add it to avoid duplicates",
         )
 
 
-async def _check_channel(calls: SlackApi, channel: str, scopes: frozenset[str]) -> Check:
+async def _check_channel(calls: SlackApi, channel: str, scopes: frozenset[str]) -> CheckResult:
     try:
         found = await calls.channel(channel)
     except _FAILURES as error:
         reason = reason_of(error)
         if reason == "channel_not_found":
-            return Check(
+            return CheckResult(
                 False,
-                f"slack: there is no channel {channel} that the app sees; correct the id, or invite the app",
+                f"slack: the app sees no channel {channel}; correct the id, or invite the app",
             )
-        hint = "; give the app channels:read" if reason == "missing_scope" else ""
-        return Check(None, f"slack: channel {channel} could not be looked up ({reason}){hint}")
+        hint = "; grant the app channels:read" if reason == "missing_scope" else ""
+        return CheckResult(None, f"slack: channel {channel} could not be looked up ({reason}){hint}")
     name = f"{channel} (#{found['name']})" if found.get("name") else channel
     if found.get("is_archived"):
-        return Check(False, f"slack: channel {name} is archived; bring it back, or name another")
+        return CheckResult(False, f"slack: channel {name} is archived; unarchive it, or choose another")
     if found.get("is_member") is False and (ANYWHERE not in scopes or found.get("is_private")):
-        return Check(False, f"slack: the app is not in channel {name}; invite it there")
-    return Check(True, f"slack: channel {name} is there")
+        return CheckResult(False, f"slack: the app is not in channel {name}; invite it")
+    return CheckResult(True, f"slack: channel {name} exists")

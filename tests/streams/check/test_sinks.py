@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from config.settings import NotifySettings
-from streams.check.checked import Check
+from streams.check.result import CheckResult
 from streams.check.sinks import check_sinks
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
 from tests.alerting.sinks.webhook_standin import SECRET, WebhookStandin
@@ -13,7 +13,7 @@ from tests.alerting.sinks.webhook_standin import SECRET, WebhookStandin
 PASSWORD = "password-canary-577215664901"  # noqa: S105  made up
 
 
-async def checked(**notify: object) -> list[Check]:
+async def checked(**notify: object) -> list[CheckResult]:
     settings = NotifySettings.model_validate(notify)
     return [one async for one in check_sinks(settings, {"HOOK_SECRET": SECRET, "BAD": "whsec_!"})]
 
@@ -48,7 +48,7 @@ async def test_a_webhook_that_answers_is_fine_and_gets_no_post() -> None:
         ({"url": "http://nobody.invalid/"}, "does not answer (gaierror)"),
     ],
 )
-async def test_what_is_wrong_with_a_webhook_is_said(
+async def test_a_problem_with_a_webhook_is_reported(
     changes: dict[str, str], said: str, closed_port: int
 ) -> None:
     [found] = await checked(
@@ -60,16 +60,16 @@ async def test_what_is_wrong_with_a_webhook_is_said(
     assert "\n" not in found.text
 
 
-async def test_an_alertmanager_is_asked_how_it_is() -> None:
+async def test_the_status_of_an_alertmanager_is_read() -> None:
     async with AlertmanagerStandin() as pager:
         [found] = await checked(alertmanagers=[{"name": "ops", "url": pager.url}])
         assert [path for _, path in pager.calls] == ["/api/v2/status"]
         assert (found.ok, found.text.endswith("answers, version 0.27.0")) == (True, True)
         pager.always = "404"
         [found] = await checked(alertmanagers=[{"name": "ops", "url": pager.url}])
-        assert (found.ok, found.text.endswith("answers HTTP 404")) == (False, True)
+        assert (found.ok, found.text.endswith("answers HTTP 404; check its url")) == (False, True)
 
 
-async def test_what_is_no_alertmanager_is_said(closed_port: int) -> None:
+async def test_an_alertmanager_that_does_not_answer_is_reported(closed_port: int) -> None:
     [found] = await checked(alertmanagers=[{"name": "ops", "url": f"http://127.0.0.1:{closed_port}"}])
     assert (found.ok, "does not answer" in found.text) == (False, True)

@@ -6,7 +6,7 @@ import pytest
 from alerting.outbox.ports import Result
 from alerting.sinks.slack import SlackSink
 from config.settings import Settings
-from streams.check.checked import Check
+from streams.check.result import CheckResult
 from streams.check.slack import check_slack
 from tests.alerting.slack_app import SlackApp
 from tests.alerting.slack_standin import TOKEN, SlackStandin
@@ -19,7 +19,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
 
 
-async def checked(slack: SlackStandin, to: list[str] | None = None, **changes: Any) -> list[Check]:
+async def checked(slack: SlackStandin, to: list[str] | None = None, **changes: Any) -> list[CheckResult]:
     notify = {"routes": [{"to": to}]} if to else {}
     settings = Settings.model_validate({"slack": {"base_url": slack.base_url, **changes}, "notify": notify})
     return [one async for one in check_slack(settings)]
@@ -50,18 +50,22 @@ async def test_a_token_that_cannot_be_sent_is_the_tokens_fault(
             outcome = await sink.authorise()
         assert slack.calls == []
     assert found.ok is False
-    assert "the token in SLACK_BOT_TOKEN is refused (it holds a space, a line end or" in found.text
+    assert (
+        "the token in SLACK_BOT_TOKEN is refused (the token contains a space, a line break or" in found.text
+    )
     assert outcome.result is Result.TOKEN, "messages wait for a good one, and the log says so"
     assert "canary" not in found.text + (outcome.error or "")
 
 
-async def test_a_refused_token_is_said_with_slacks_reason() -> None:
+async def test_a_refused_token_is_reported_with_slacks_reason() -> None:
     async with SlackStandin(revoked=True) as slack:
         [found] = await checked(slack)
-    assert found == Check(False, "slack: the token in SLACK_BOT_TOKEN is refused (token_revoked)")
+    assert found == CheckResult(
+        False, "slack: the token in SLACK_BOT_TOKEN is refused (token_revoked); set a valid one"
+    )
 
 
-async def test_channels_are_looked_up_by_id_and_names_are_said_not_to_be() -> None:
+async def test_channels_are_looked_up_by_id_and_a_note_names_the_others() -> None:
     async with SlackStandin(scopes=EVERY_SCOPE) as slack:
         slack.closed = {"C0SPARE": "is_archived", "C0DIGEST": "not_in_channel"}
         found = await checked(
@@ -72,14 +76,14 @@ async def test_channels_are_looked_up_by_id_and_names_are_said_not_to_be() -> No
             fallback_channel="C0SPARE",
         )
     assert [one.ok for one in found] == [True, True, False, False, False, None]
-    assert "channel C0UNERI (#uneri) is there" in found[1].text
+    assert "channel C0UNERI (#uneri) exists" in found[1].text
     assert "the app is not in channel C0DIGEST" in found[2].text
     assert "C0SPARE (#spare) is archived" in found[3].text
-    assert "there is no channel C0NOPE that the app sees" in found[4].text
-    assert "so #cats was not looked for" in found[5].text
+    assert "the app sees no channel C0NOPE" in found[4].text
+    assert "so #cats was not checked" in found[5].text
 
 
-async def test_what_the_scopes_do_not_allow_is_said() -> None:
+async def test_missing_scopes_are_reported() -> None:
     async with SlackStandin(scopes={"commands"}) as slack:
         _, *found = await checked(slack, channel="C0UNERI")
     assert [one.ok for one in found] == [False, False, None, None]

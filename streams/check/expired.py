@@ -1,4 +1,4 @@
-"""What ``uneri check`` says of what the configuration holds and is over: it does nothing any more."""
+"""Notes on parts of the configuration that have expired."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 from alerting.commands.local_time import moment, shown
 from alerting.words.mrkdwn import clean
 from config.settings import Settings, is_date
-from streams.check.checked import Check
+from streams.check.result import CheckResult
 
 _DAY: Final = 86400
 
 
-def check_past(settings: Settings, now: float) -> Iterator[Check]:
-    """Look for silences, maintenance and planned events that ended before ``now``, epoch seconds."""
+def check_expired(settings: Settings, now: float) -> Iterator[CheckResult]:
+    """Find silences, maintenance and planned events that ended before ``now`` (epoch seconds)."""
     zone, calendar = ZoneInfo(settings.digest.timezone), ZoneInfo(settings.calendar.timezone)
     ends = [
         (f"notify.silences.{number}", moment(one.until, zone), one.why, zone)
@@ -30,8 +30,10 @@ def check_past(settings: Settings, now: float) -> Iterator[Check]:
     ]
     for where, end, name, of in ends:
         if end <= now:
-            yield Check(None, f"{where} ({clean(name)}) ended on {shown(end, of)}: it does nothing any more")
+            yield CheckResult(
+                None, f"{where} ({clean(name)}) ended on {shown(end, of)} and has no effect; remove it"
+            )
 
 
 def _end(text: str, zone: ZoneInfo) -> int:
-    return moment(text, zone) + _DAY * is_date(text)  # a date is included as a whole
+    return moment(text, zone) + _DAY * is_date(text)  # a date includes the whole day
