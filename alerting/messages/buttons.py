@@ -3,19 +3,13 @@
 from typing import Final
 
 from alerting.commands.command import CommandKind
+from alerting.commands.slack_interactions import DETAILS, PATTERN
 from alerting.incidents.incident import Incident
 from alerting.messages.message import Block, actions, button, select
 from alerting.words.phrases import Phrases
 
-ACKNOWLEDGE: Final = "acknowledge"
-SNOOZE: Final = "snooze"
-EXPECTED: Final = "expected"
-NOT_AN_ANOMALY: Final = "not_an_anomaly"
-DETAILS: Final = "details"
-
-HOUR: Final = "1h"
-TOMORROW: Final = "tomorrow"
-PATTERN: Final = "pattern"
+_HOUR: Final = "1h"
+_TOMORROW: Final = "tomorrow"
 
 
 def buttons(incident: Incident, words: Phrases, asked: frozenset[CommandKind] = frozenset()) -> Block:
@@ -34,11 +28,13 @@ def buttons(incident: Incident, words: Phrases, asked: frozenset[CommandKind] = 
     shown: list[Block] = []
     if incident.end is None and not incident.ended:
         if CommandKind.ACKNOWLEDGE not in asked:
-            shown.append(button(ACKNOWLEDGE, labels.acknowledge, value, style="primary"))
-        entries = ((labels.an_hour, HOUR), (labels.tomorrow, TOMORROW), (labels.pattern, PATTERN))
-        shown.append(select(SNOOZE, labels.snooze, [(text, f"{what}:{value}") for text, what in entries]))
+            shown.append(button(CommandKind.ACKNOWLEDGE, labels.acknowledge, value, style="primary"))
+        entries = ((labels.an_hour, _HOUR), (labels.tomorrow, _TOMORROW), (labels.pattern, PATTERN))
+        shown.append(
+            select(CommandKind.SNOOZE, labels.snooze, [(text, f"{what}:{value}") for text, what in entries])
+        )
     if incident.state != "withdrawn":
-        shown.append(button(EXPECTED, labels.as_expected, value))
-        shown.append(button(NOT_AN_ANOMALY, labels.not_an_anomaly, value))
+        shown.append(button(CommandKind.EXPECTED, labels.as_expected, value))
+        shown.append(button(CommandKind.NOT_AN_ANOMALY, labels.not_an_anomaly, value))
     shown.append(button(DETAILS, labels.details, value))
     return actions(shown)

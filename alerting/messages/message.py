@@ -14,6 +14,7 @@ TEXT: Final = 3000
 NAME: Final = 60
 BUTTON: Final = 75
 OPTION: Final = 75
+SENTENCE: Final = 450  # characters of an explanation, each of which may become five
 REASON: Final = 200  # characters of the reason that a person gives
 
 Block = dict[str, Any]
@@ -62,7 +63,7 @@ def button(action: str, label: str, value: str, **more: str) -> Block:
     """Return a button."""
     return {
         "type": "button",
-        "action_id": action,
+        "action_id": str(action),
         "text": plain_text(label, BUTTON),
         "value": value,
         **more,
@@ -73,7 +74,7 @@ def select(action: str, label: str, options: Sequence[tuple[str, str]]) -> Block
     """Return a menu of (label, value)."""
     return {
         "type": "static_select",
-        "action_id": action,
+        "action_id": str(action),
         "placeholder": plain_text(label, HEADER),
         "options": [{"text": plain_text(text, OPTION), "value": value} for text, value in options],
     }

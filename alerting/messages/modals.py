@@ -10,6 +10,7 @@ from alerting.messages.callers import reason_counts
 from alerting.messages.message import (
     NAME,
     REASON,
+    SENTENCE,
     Block,
     context,
     fields,
@@ -30,7 +31,6 @@ View = dict[str, Any]
 TITLE: Final = 24  # characters, Slack's limit
 BLOCKS: Final = 100
 MOST: Final = 30  # of any list
-_SENTENCE: Final = 450  # characters, each of which may become five
 _BUDGET: Final = 6000
 UNTIL_BLOCK: Final = "until"
 WHY_BLOCK: Final = "why"
@@ -41,7 +41,7 @@ def details(incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int) -> V
     primary, labels = incident.primary, words.labels
     blocks: list[Block] = [
         header(words.incident.title(incident)),
-        section(escape(words.incident.why(primary), _SENTENCE) or labels.no_reason),
+        section(escape(words.incident.why(primary), SENTENCE) or labels.no_reason),
         fields(_figures(incident, words, zone)),
         fields(_basis(primary, words)),
     ]

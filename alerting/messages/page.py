@@ -12,6 +12,7 @@ from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.messages.message import (
     NAME,
     SECTION,
+    SENTENCE,
     TEXT,
     TOTAL,
     Block,
@@ -31,7 +32,6 @@ from alerting.words.mrkdwn import escape, link, mention
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Verdict
 
-SENTENCE = 450
 _NAMED = 3
 _LONGER = 300
 """Seconds by which the whole incident must outlast its primary series for its span to be shown: open findings
