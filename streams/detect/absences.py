@@ -73,7 +73,7 @@ class Absences:
     def feed(self, judgement: Judgement, values: NDArray[np.float64], *, known: bool) -> None:
         """Add a step with its measured ``values``; ``known`` is True when its data is complete.
 
-        A gap in the whole input is no evidence about a single scope. But if event time advances by
+        A gap in the whole input says nothing about a single scope. But if event time advances by
         ``HOLE_SECONDS`` without a record, either everything is down or the pipeline loses records: a person
         must check, so the accounts alone are reported absent.
         """

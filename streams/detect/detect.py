@@ -23,6 +23,7 @@ from streams.detect.hourly_totals import HourlyLoads, HourlyUse
 from streams.detect.limit_findings import LimitFindings
 from streams.measure.measured_step import Fresh, MeasuredStep, Named, scopes_of, series_of, values_of
 from streams.measure.measuring import Measuring
+from streams.measure.steps import Steps
 from streams.rollup.block import Block
 
 OnJudgement = Callable[[Judgement, Sequence[Series]], None]
@@ -77,27 +78,12 @@ class Detect:
     @property
     def watermark(self) -> int | None:
         """Event time up to which every source is complete."""
-        return self._measuring.steps.watermark
+        return self.steps.watermark
 
     @property
-    def opened(self) -> int:
-        """Steps that wait for the slowest source."""
-        return self._measuring.steps.opened
-
-    @property
-    def levels(self) -> dict[str, int]:
-        """Watermarks of the sources that are not idle, epoch seconds."""
-        return self._measuring.steps.levels
-
-    @property
-    def late(self) -> int:
-        """Records that arrived after their step had been judged: counted, and merged as corrections."""
-        return self._measuring.steps.late
-
-    @property
-    def folded(self) -> int:
-        """Scopes and edges that are counted as ``other`` because there are too many series."""
-        return self._measuring.steps.folded
+    def steps(self) -> Steps:
+        """The steps that wait for their slowest source."""
+        return self._measuring.steps
 
     @property
     def series(self) -> int:
@@ -185,7 +171,7 @@ class Detect:
         """Return the state of the shard; unchanged parts are the same objects as before."""
         if self._settled is None:
             self._settled = self._judged_parts()
-        return {**self._settled, **self._measuring.steps.snapshot()}
+        return {**self._settled, **self.steps.snapshot()}
 
     def _judged_parts(self) -> dict[str, bytes]:
         """Return the parts that change only when a step is judged."""

@@ -172,7 +172,7 @@ class Explainer:
         of_users: bool,
     ) -> _Excess:
         counting, measured = rows
-        is_errors = measure in RATIO_OF  # rare, so the requests tell better whose they usually are
+        is_errors = measure in RATIO_OF  # rare: the usual shares are those of the requests
         is_count = measured == counting  # then each call counts as one
         by_calls = counting if measure in COUNTED_BY else None
         calls = self._edges.window(counting, *span)

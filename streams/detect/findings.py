@@ -111,8 +111,8 @@ class Findings:
     def _verdict(self, row: int, known: _Open | None, judgement: Judgement) -> tuple[Verdict | None, bool]:
         """Return the current verdict of a series, and whether it starts a new finding.
 
-        A fall to nothing is an absence, whoever detected it first: a drop that the judge opened becomes an
-        absence, and remains one until both have ended.
+        A fall to nothing is an absence, even if the judge detected it first: its drop becomes an absence, and
+        remains one until both have ended.
         """
         verdict, opened = CODES[judgement.verdict[row]], bool(judgement.opened[row])
         worst = None if known is None else known.worst

@@ -216,7 +216,7 @@ class KafkaDaemon:
         newest: dict[str, int] = {}
         held: Counter[str] = Counter()
         shards = [
-            runner.stage.detect.levels
+            runner.stage.detect.steps.levels
             for runner in (self._host.runners.values() if self._host else ())
             if isinstance(runner.stage, DetectStage)
         ]

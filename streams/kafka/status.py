@@ -63,7 +63,7 @@ def queues(host: StageHost) -> dict[str, int]:
     for runner in host.runners.values():
         stage = runner.stage
         if isinstance(stage, DetectStage):
-            depth["open_steps"] = max(depth.get("open_steps", 0), stage.detect.opened)
+            depth["open_steps"] = max(depth.get("open_steps", 0), stage.detect.steps.opened)
         if isinstance(stage, IncidentsStage):
             depth["steps_waiting_for_shards"] = stage.gather.waiting
     return depth

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class CrashPoint(StrEnum):
-    """A place in the drivers; the comment says what the next start does after a death there."""
+    """A place in the drivers; the comment is what the next start does after a death there."""
 
     # The Kafka driver: stage.py, fenced_store.py, stage_host.py, chunk_lane.py
     FED = "feed: fed, nothing emitted"  # reads the records again

@@ -1,4 +1,4 @@
-"""Whether the reader of a partition makes progress: tells having nothing to do from being stuck."""
+"""Detects whether the reader of a partition is stuck, as opposed to idle."""
 
 from typing import Final
 

@@ -63,7 +63,7 @@ def test_a_single_source_without_records_is_not_a_gap() -> None:
 
 @pytest.mark.parametrize("ahead", [1, 5, 40])
 def test_completeness_does_not_depend_on_who_reports_first(ahead: int) -> None:
-    """One source runs ahead by so many steps: the steps close later, and say the same."""
+    """One source runs ahead: the steps close later, with the same result."""
     ways = []
     for leads in (0, ahead):
         detect = Detect(0, SOURCES, Settings())

@@ -133,7 +133,7 @@ def test_records_that_are_hours_late_are_counted_and_change_nothing() -> None:
     for at in range(500):
         detect.feed([block(at, at, 600.0, at + 1)])
     [judged] = detect.feed([block(500, 10, 50.0, 500), block(501, 500, 600.0, 501)])
-    assert (detect.late, judged.findings) == (50, [])
+    assert (detect.steps.late, judged.findings) == (50, [])
 
 
 def test_an_ended_finding_is_forgotten_once_no_late_record_can_change_it() -> None:

@@ -145,7 +145,7 @@ def test_a_drop_of_a_business_value_is_reported_for_its_service_and_its_account(
     blocks += [selling(at, 40.0) for at in range(2 * DAY, 2 * DAY + 15)]
     detect, judged = Detect(0, ["one/0"], SETTINGS), []
     for at in (DAY, 2 * DAY + 5, len(blocks)):
-        judged += detect.feed(blocks[:at])  # what was taken in before is ignored
+        judged += detect.feed(blocks[:at])  # repeated blocks are ignored
         parts, detect = detect.snapshot(), Detect(0, ["one/0"], SETTINGS)
         detect.restore(parts)
     findings = [finding for one in judged for finding in one.findings]

@@ -175,7 +175,7 @@ def test_replay_reads_on_and_reports_where_the_daemon_would_have_stopped(
     assert found.records == 600
     assert len(found.dead) == 60
     assert found.stopped.startswith("51 bad records in a row at files/0, offset 150 (not_json")
-    assert any("the daemon would have stopped there" in line for line in summary(found))
+    assert any("the daemon would have stopped here" in line for line in summary(found))
     lenient = Settings(dead_letters=DeadLetterSettings(stop=False))
     assert run_replay(ReplayAsked([str(file)], tmp_path / "out", Settings())) == 1
     assert run_replay(ReplayAsked([str(file)], tmp_path / "lenient", lenient)) == 0

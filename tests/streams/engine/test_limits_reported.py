@@ -4,16 +4,11 @@ import functools
 from typing import Any
 
 from alerting.incidents.incident import Incident
-from alerting.incidents.incidents import Incidents
-from alerting.incidents.notice import Action, Notice
 from config.settings import JudgeSettings, LimitsSettings, Settings, TableLimit, TimeSettings
 from detectors.model.finding import Verdict
-from streams.engine.engine import Engine
 from streams.simulate.scenario import Scenario
-from streams.simulate.simulation import Simulation
+from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, records
 
-DAY, HOUR = 86400, 3600
-START = 1_756_684_800
 PEAK = 1.5 * 0.05 * 8  # units per second at the top of the day
 
 SHOP: dict[str, Any] = {
@@ -32,48 +27,30 @@ RISES = ({"table": "ledger", "by": "capacity", "per_day": 0.06},)
 
 
 @functools.cache
-def records(days: int, *, rises: bool) -> list[bytes]:
+def shop(days: int, *, rises: bool) -> list[bytes]:
     changes = {"length": f"{days}d", "growth": RISES if rises else ()}
-    simulation = Simulation(Scenario.model_validate(SHOP | changes))
-    return [line for _, some in simulation.lines() for line in some]
+    return records(Scenario.model_validate(SHOP | changes))
 
 
-class ShopRun:
-    """The output for the shop with this limit of its table."""
+def shop_run(
+    wcu: float, *, days: int, rises: bool = False, step: int = 600, restart: float | None = None
+) -> EngineRun:
+    """Run the shop with this limit of its table."""
+    settings = Settings(
+        time=TimeSettings(step=step),
+        judge=JudgeSettings(young=5 * DAY),
+        limits=LimitsSettings(tables={"ledger": TableLimit(wcu=wcu)}),
+    )
+    lines = shop(days, rises=rises)
+    return EngineRun(lines, settings, chunk=len(lines) // 20 + 1, restart=restart)
 
-    def __init__(
-        self, wcu: float, *, days: int, rises: bool = False, step: int = 600, restart: float | None = None
-    ) -> None:
-        settings = Settings(
-            time=TimeSettings(step=step),
-            judge=JudgeSettings(young=5 * DAY),
-            limits=LimitsSettings(tables={"ledger": TableLimit(wcu=wcu)}),
-        )
-        lines = records(days, rises=rises)
-        engine = Engine(settings, ["shop/0"])
-        self.notices: list[Notice] = []
-        parts = 20
-        for part in range(parts):
-            first, last = len(lines) * part // parts, len(lines) * (part + 1) // parts
-            self.notices += engine.feed("shop/0", lines[first:last]).notices
-            if restart is not None and part == int(restart * parts):
-                state = engine.snapshot()
-                engine = Engine(settings, ["shop/0"])
-                engine.restore(state)
-        self.notices += engine.finish("shop/0").notices
-        self.known: Incidents = engine.incidents
 
-    @property
-    def limits(self) -> list[Incident]:
-        return [one for one in self.known.all() if one.verdict is Verdict.LIMIT]
-
-    @property
-    def pages(self) -> list[Notice]:
-        return [notice for notice in self.notices if notice.action is Action.OPEN]
+def limits(run: EngineRun) -> list[Incident]:
+    return [one for one in run.incidents if one.verdict is Verdict.LIMIT]
 
 
 def test_a_table_near_its_limit_pages_once_and_names_its_callers() -> None:
-    run = ShopRun(wcu=0.95 * PEAK, days=1, step=60)
+    run = shop_run(wcu=0.95 * PEAK, days=1, step=60)
     [page] = run.pages
     assert (page.incident.verdict, page.incident.primary.about.label) == (Verdict.LIMIT, "ledger")
     assert page.incident.primary.callers[0].scope.name == "buy"
@@ -82,8 +59,8 @@ def test_a_table_near_its_limit_pages_once_and_names_its_callers() -> None:
 
 
 def test_a_limit_that_was_near_reports_the_peak() -> None:
-    run = ShopRun(wcu=1.02 * PEAK, days=2)
-    [limit] = run.limits  # paged when it came near, hours before the top of the day
+    run = shop_run(wcu=1.02 * PEAK, days=2)
+    [limit] = limits(run)  # paged when it came near, hours before the top of the day
     [page] = run.pages
     assert limit.primary.observed > page.incident.primary.observed
     assert limit.primary.observed > 0.95 * PEAK
@@ -91,13 +68,13 @@ def test_a_limit_that_was_near_reports_the_peak() -> None:
 
 
 def test_a_table_far_from_its_limit_is_not_reported() -> None:
-    run = ShopRun(wcu=3 * PEAK, days=4)
-    assert (run.pages, run.limits) == ([], [])
+    run = shop_run(wcu=3 * PEAK, days=4)
+    assert (run.pages, limits(run)) == ([], [])
 
 
 def test_a_limit_that_growth_will_reach_is_in_the_digest_and_does_not_page() -> None:
-    run = ShopRun(wcu=3.5 * PEAK, days=11, rises=True)  # eleven days of 6 % are 1.8 times
-    [limit] = run.limits
+    run = shop_run(wcu=3.5 * PEAK, days=11, rises=True)  # eleven days of 6 % are 1.8 times
+    [limit] = limits(run)
     assert (limit.sent, run.pages) == ("digest", [])
     assert limit.primary.growth is not None
     assert limit.primary.growth.days_to_limit is not None
@@ -106,13 +83,13 @@ def test_a_limit_that_growth_will_reach_is_in_the_digest_and_does_not_page() -> 
 
 
 def test_a_growth_whose_limit_is_far_stays_growth() -> None:
-    run = ShopRun(wcu=50 * PEAK, days=11, rises=True)
-    assert not run.limits
-    assert Verdict.GROWTH in {one.verdict for one in run.known.all()}
+    run = shop_run(wcu=50 * PEAK, days=11, rises=True)
+    assert not limits(run)
+    assert Verdict.GROWTH in {one.verdict for one in run.incidents}
 
 
 def test_a_restart_changes_nothing() -> None:
-    whole = ShopRun(wcu=1.5 * PEAK, days=11, rises=True)
-    again = ShopRun(wcu=1.5 * PEAK, days=11, restart=0.8, rises=True)
-    assert whole.known.all() == again.known.all()
-    assert any(one.sent == "page" for one in whole.limits)
+    whole = shop_run(wcu=1.5 * PEAK, days=11, rises=True)
+    again = shop_run(wcu=1.5 * PEAK, days=11, restart=0.8, rises=True)
+    assert whole.incidents == again.incidents
+    assert any(one.sent == "page" for one in limits(whole))

@@ -1,21 +1,14 @@
 """Suspects: clients and tenants with clearly more than their usual share, none if all are affected alike."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from config.settings import CalendarSettings, JudgeSettings, Planned, Settings
 from detectors.model.finding import Finding, Plan, Verdict
 from detectors.model.measures import Measure
-from streams.engine.engine import Engine
-from streams.simulate.scenario import Scenario
-from streams.simulate.scenario_load import load_scenario
-from streams.simulate.simulation import Simulation
+from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, backend, records
 
-BACKEND = Path(__file__).parents[2] / "main_job" / "backend.yaml"
-DAY, HOUR = 86400, 3600
-START = 1_756_684_800  # of the backend
 COUNTS = (Measure.REQUESTS, Measure.READS, Measure.WRITES)
 ALIKE = (
     {"at": DAY + HOUR, "for": "20m", "kind": "spike", "service": "shop", "times": 8},
@@ -42,19 +35,10 @@ def iso(at: int) -> str:
 @pytest.fixture(scope="module")
 def findings() -> list[Finding]:
     """Return the findings of some hours: incidents of all clients, of one build, a failed planned rise."""
-    given = load_scenario(BACKEND).model_dump(by_alias=True) | {
-        "length": DAY + 9 * HOUR,
-        "incidents": (*ALIKE, BAD),
-        "growth": [],
-        "tenants": {"big": 5, "small": 5},
-        "noise": {"drift": 0},
-    }
+    scenario = backend(*ALIKE, BAD, hours=9, tenants={"big": 5, "small": 5}, noise={"drift": 0})
     sale = Planned(name="Sale", start=iso(DAY + 8 * HOUR), end=iso(DAY + 9 * HOUR), factor=4.0)
     settings = Settings(judge=JudgeSettings(young=12 * HOUR), calendar=CalendarSettings(planned=[sale]))
-    engine = Engine(settings, ["one/0"])
-    lines = Simulation(Scenario.model_validate(given)).lines()
-    findings = [one for _, each in lines for one in engine.feed("one/0", each).findings]
-    return [*findings, *engine.finish("one/0").findings]
+    return EngineRun(records(scenario), settings).findings
 
 
 def at(findings: list[Finding], first: float, last: float) -> list[Finding]:

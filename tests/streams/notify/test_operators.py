@@ -25,7 +25,7 @@ async def test_only_the_users_and_the_members_of_the_groups_are_allowed() -> Non
     groups = Groups(S1={"U2"}, S2={"U3"})
     operators = Operators(["U1", "S1", "S2"], groups.members, lambda: groups.now)
     assert [await operators.allowed(user) for user in ("U1", "U2", "U3", "U4")] == [True, True, True, False]
-    assert groups.asked == 2, "one question a group"
+    assert groups.asked == 2, "one request per group"
 
 
 async def test_changes_of_a_group_take_effect_after_minutes() -> None:
@@ -47,7 +47,7 @@ async def test_the_last_list_of_members_is_used_for_an_hour_when_slack_returns_n
     assert await operators.allowed("U2")
     groups.now = STALE
     assert not await operators.allowed("U2")
-    assert not await Operators(["S1"], groups.members).allowed("U2"), "nobody when there never was a list"
+    assert not await Operators(["S1"], groups.members).allowed("U2"), "no one without any list"
 
 
 async def test_members_are_read_from_slack_and_answers_go_only_there() -> None:

@@ -1,4 +1,4 @@
-"""The Slack page promises what there is."""
+"""The Slack page matches the code."""
 
 import re
 from pathlib import Path
@@ -33,10 +33,10 @@ def test_every_command_on_the_page_is_understood(written: str) -> None:
     "word", re.findall(r"`([^\x00-\x7f]+)`", PAGE.partition("Japanese ")[2].partition("\n##")[0])
 )
 def test_every_japanese_word_on_the_page_is_understood(word: str) -> None:
-    said = parse(word)
-    if not isinstance(said, Help) or (said.fault is not None and said.fault.value in ("whom", "which")):
-        return  # a verb: it is understood, or asks for more
-    assert not isinstance(parse(f"silence {word} 2h"), Help), "it says what is meant"
+    parsed = parse(word)
+    if not isinstance(parsed, Help) or (parsed.fault is not None and parsed.fault.value in ("whom", "which")):
+        return  # a verb: valid, or incomplete
+    assert not isinstance(parse(f"silence {word} 2h"), Help), "it is a valid scope"
 
 
 def test_both_forms_of_labels_on_the_page_are_read() -> None:

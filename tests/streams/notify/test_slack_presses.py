@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ from tests.alerting.given import T0, finding, scope, table_finding, told
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
 from tests.alerting.slack_standin import TOKEN, Posted, texts
 
-WAYS = ("socket", "http")
+TRANSPORTS = ("socket", "http")
 
 
 class Scene:
-    """A daemon that has told one page, and the Slack it told it in."""
+    """A daemon that has posted one page, and its Slack."""
 
     def __init__(self, daemon: LocalDaemon, slack: SlackApp) -> None:
         self.daemon, self.slack = daemon, slack
@@ -50,14 +51,22 @@ class Scene:
     async def answer(self) -> str:
         """Return what was answered to the person alone."""
         await self.until(lambda: self.slack.answers)
-        said = self.slack.answers.pop(0)
-        assert said["response_type"] == "ephemeral"
-        assert said["replace_original"] is False, "the page must stay"
-        return "\n".join([said["text"], *(each["text"] for each in texts(said["blocks"]))])
+        answer = self.slack.answers.pop(0)
+        assert answer["response_type"] == "ephemeral"
+        assert answer["replace_original"] is False, "the page must stay"
+        return "\n".join([answer["text"], *(each["text"] for each in texts(answer["blocks"]))])
 
 
 def shown(message: Posted) -> str:
     return "\n".join(each["text"] for each in texts(message.blocks))
+
+
+Scenes = Callable[..., AbstractAsyncContextManager[Scene]]
+
+
+@pytest.fixture
+def scenes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenes:
+    return partial(scene, tmp_path, monkeypatch)
 
 
 @asynccontextmanager
@@ -71,7 +80,7 @@ async def scene(
     monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
     monkeypatch.setenv("SLACK_APP_TOKEN", APP_TOKEN)
     monkeypatch.setenv("SLACK_SIGNING_SECRET", SECRET)
-    monkeypatch.setattr(messenger, "PACE", 0.01)  # other tests look at the pace, and at the picture
+    monkeypatch.setattr(messenger, "PACE", 0.01)  # other tests check the pace and the picture
     monkeypatch.setattr("alerting.sinks.chart.draw", lambda *_: b"a picture")
     async with SlackApp(groups=groups or {}) as stand_in:
         settings = Settings(
@@ -94,9 +103,9 @@ async def scene(
             await running
 
 
-@pytest.mark.parametrize("over", WAYS)
+@pytest.mark.parametrize("over", TRANSPORTS)
 @pytest.mark.parametrize(
-    ("action", "choice", "says"),
+    ("action", "choice", "shows"),
     [
         ("acknowledge", "", "Acknowledged"),
         ("snooze", "1h", "Snoozed"),
@@ -106,34 +115,30 @@ async def scene(
     ],
 )
 async def test_a_press_shows_in_the_page_and_in_its_thread(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, over: str, action: str, choice: str, says: str
+    scenes: Scenes, *, over: str, action: str, choice: str, shows: str
 ) -> None:
-    async with scene(tmp_path, monkeypatch) as there:
-        assert says not in there.shown
+    async with scenes() as there:
+        assert shows not in there.shown
         assert await there.slack.press(there.page, action, choice=choice, over=over) < 3
-        await there.until(lambda: says in there.shown)
+        await there.until(lambda: shows in there.shown)
         assert "<@U0MIKA>" in there.shown
         await there.until(there.thread)
-        assert [says in line and "U0MIKA" in line for line in there.thread()] == [True]
+        assert [shows in line and "U0MIKA" in line for line in there.thread()] == [True]
         assert there.slack.answers == [], "what shows in the message needs no answer"
 
 
-async def test_a_page_has_buttons_only_if_presses_can_be_received(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_page_has_buttons_only_if_presses_can_be_received(scenes: Scenes) -> None:
     nowhere: dict[str, Any] = {"app_token_env": "NO_APP_TOKEN", "signing_secret_env": "NO_SECRET"}
-    async with scene(tmp_path, monkeypatch, **nowhere) as there:
+    async with scenes(**nowhere) as there:
         assert "actions" not in {block["type"] for block in there.page.blocks}
         assert await there.slack.signed("/slack/actions", b"payload={}") == 404
         assert there.slack.tickets == 0
         assert there.daemon.status()["heard_by"] is None
 
 
-@pytest.mark.parametrize("over", WAYS)
-async def test_details_open_a_modal_and_a_pattern_asks_for_an_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str
-) -> None:
-    async with scene(tmp_path, monkeypatch) as there:
+@pytest.mark.parametrize("over", TRANSPORTS)
+async def test_details_open_a_modal_and_a_pattern_asks_for_an_end(scenes: Scenes, over: str) -> None:
+    async with scenes() as there:
         await there.slack.press(there.page, "details", over=over)
         await there.until(lambda: there.slack.views)
         assert there.slack.views[0]["callback_id"] == "details"
@@ -142,7 +147,7 @@ async def test_details_open_a_modal_and_a_pattern_asks_for_an_end(
         asked = {"until": "2025-10-12", "why": "we move house"}
         await there.slack.submit(there.slack.views[1], asked, over=over)
         assert "end time has already passed" in there.slack.shown["errors"]["until"], (
-            "the modal stays and says so"
+            "the modal stays and shows it"
         )
         asked["until"] = there.slack.views[1]["blocks"][-2]["element"]["initial_date"]
         assert await there.slack.submit(there.slack.views[1], asked, over=over) < 3
@@ -153,11 +158,11 @@ async def test_details_open_a_modal_and_a_pattern_asks_for_an_end(
         assert silence.matcher.scopes == ["table:items"]
 
 
-@pytest.mark.parametrize("over", WAYS)
+@pytest.mark.parametrize("over", TRANSPORTS)
 async def test_a_double_click_and_a_press_that_slack_sends_twice_count_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str
+    scenes: Scenes, over: str
 ) -> None:
-    async with scene(tmp_path, monkeypatch) as there:
+    async with scenes() as there:
         press = there.slack.pressed(there.page, "snooze", choice="1h")
         again = there.slack.pressed(there.page, "snooze", choice="1h")
         other = there.slack.pressed(there.page, "snooze", choice="tomorrow")
@@ -172,10 +177,8 @@ async def test_a_double_click_and_a_press_that_slack_sends_twice_count_once(
         assert there.slack.answers == []
 
 
-async def test_after_ending_a_snooze_a_person_can_snooze_again_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with scene(tmp_path, monkeypatch) as there:
+async def test_after_ending_a_snooze_a_person_can_snooze_again_at_once(scenes: Scenes) -> None:
+    async with scenes() as there:
         await there.slack.press(there.page, "snooze", choice="1h")
         await there.until(there.daemon.pipeline.silences)
         await there.slack.slash(f"unsilence {there.daemon.pipeline.silences()[0].id}")
@@ -185,21 +188,17 @@ async def test_after_ending_a_snooze_a_person_can_snooze_again_at_once(
         await there.until(there.daemon.pipeline.silences)
 
 
-async def test_a_press_over_both_transports_counts_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with scene(tmp_path, monkeypatch) as there:
+async def test_a_press_over_both_transports_counts_once(scenes: Scenes) -> None:
+    async with scenes() as there:
         press = there.slack.pressed(there.page, "acknowledge")
-        await asyncio.gather(*(there.slack.send("interactive", press, over) for over in WAYS))
+        await asyncio.gather(*(there.slack.send("interactive", press, over) for over in TRANSPORTS))
         await there.until(there.thread)
         await there.daemon._courier.settled()
         assert len(there.thread()) == 1
 
 
-async def test_a_press_on_an_unknown_incident_is_answered_to_the_person(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with scene(tmp_path, monkeypatch) as there:
+async def test_a_press_on_an_unknown_incident_is_answered_to_the_person(scenes: Scenes) -> None:
+    async with scenes() as there:
         press = there.slack.pressed(there.page, "acknowledge")
         press["actions"][0]["value"] = "feedfacefeedfacefeed:3"
         await there.slack.send("interactive", press)
@@ -211,9 +210,9 @@ async def test_a_press_on_an_unknown_incident_is_answered_to_the_person(
         assert (there.thread(), there.slack.views) == ([], [])
 
 
-async def test_only_operators_can_give_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_operators_can_give_commands(scenes: Scenes) -> None:
     groups, operators = {"S0CALL": ["U0KEN"]}, ["U0OWNER", "S0CALL"]
-    async with scene(tmp_path, monkeypatch, groups=groups, operators=operators) as there:
+    async with scenes(groups=groups, operators=operators) as there:
         await there.slack.press(there.page, "acknowledge", user="U0MIKA")
         assert "You are not allowed to do this" in await there.answer()
         await there.slack.slash("silence table:items 2h", user="U0MIKA")
@@ -223,21 +222,21 @@ async def test_only_operators_can_give_commands(tmp_path: Path, monkeypatch: pyt
         assert (there.slack.views, there.daemon.pipeline.silences()) == ([], [])
         assert "Acknowledged" not in there.shown
         await there.slack.press(there.page, "details", user="U0MIKA")
-        await there.until(lambda: there.slack.views)  # whoever reads the channel may look
+        await there.until(lambda: there.slack.views)  # anyone in the channel may read
         await there.slack.press(there.page, "snooze", choice="pattern", user="U0OWNER")
         await there.until(lambda: len(there.slack.views) == 2)
         day = there.slack.views[1]["blocks"][-2]["element"]["initial_date"]
-        await there.slack.submit(there.slack.views[1], {"until": day}, user="U0MIKA")  # somebody else's modal
+        await there.slack.submit(
+            there.slack.views[1], {"until": day}, user="U0MIKA"
+        )  # another person's modal
         for user in ("U0OWNER", "U0KEN"):
             await there.slack.press(there.page, "acknowledge", user=user)
         await there.until(lambda: len(there.thread()) == 2)
         assert there.daemon.pipeline.silences() == []
 
 
-async def test_a_question_that_slack_sends_twice_is_answered_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with scene(tmp_path, monkeypatch) as there:
+async def test_a_question_that_slack_sends_twice_is_answered_once(scenes: Scenes) -> None:
+    async with scenes() as there:
         form = there.slack.slashed("open")
         for envelope in ("E1", "E2"):
             await there.slack.send("slash_commands", form, envelope=envelope)
@@ -246,8 +245,8 @@ async def test_a_question_that_slack_sends_twice_is_answered_once(
         assert "No active silences" in await there.answer()
 
 
-async def test_answers_go_only_to_slack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with scene(tmp_path, monkeypatch) as there, SlackApp() as elsewhere:
+async def test_answers_go_only_to_slack(scenes: Scenes) -> None:
+    async with scenes() as there, SlackApp() as elsewhere:
         form = there.slack.slashed("open") | {"response_url": elsewhere.response_url()}
         await there.slack.send("slash_commands", form)
         press = there.slack.pressed(there.page, "acknowledge", response_url=elsewhere.response_url())
@@ -258,39 +257,35 @@ async def test_answers_go_only_to_slack(tmp_path: Path, monkeypatch: pytest.Monk
         assert (elsewhere.answers, elsewhere.calls) == ([], [])
 
 
-@pytest.mark.parametrize("over", WAYS)
-async def test_the_slash_command_answers_and_silences(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str
-) -> None:
-    async with scene(tmp_path, monkeypatch) as there:
+@pytest.mark.parametrize("over", TRANSPORTS)
+async def test_the_slash_command_answers_and_silences(scenes: Scenes, over: str) -> None:
+    async with scenes() as there:
 
-        async def said(text: str) -> str:
+        async def ask(text: str) -> str:
             assert await there.slack.slash(text, over=over) < 3
             return await there.answer()
 
-        assert "items" in await said("open")
-        assert "items" in await said("status")
-        assert "items" in await said("what-changed 2h")
-        assert "No changes" in await said("what-changed 1m")
-        assert "No active silences" in await said("silences")
-        done = await said("silence table:items 2h a load test")
+        assert "items" in await ask("open")
+        assert "items" in await ask("status")
+        assert "items" in await ask("what-changed 2h")
+        assert "No changes" in await ask("what-changed 1m")
+        assert "No active silences" in await ask("silences")
+        done = await ask("silence table:items 2h a load test")
         assert "Done" in done
         assert "No known incident matches" not in done
         await there.until(lambda: "a load test" in there.shown)
-        listed = await said("silences")
+        listed = await ask("silences")
         assert "a load test" in listed
         (silence,) = there.daemon.pipeline.silences()
-        assert "Done" in await said(f"unsilence {silence.id}")
-        assert "No active silences" in await said("silences")
-        assert "/uneri" in await said("help me")
-        assert "Incident or silence not found" in await said("unsilence feedfacefeed")
-        assert "No known incident matches" in await said("silence table:itmes 2h")
+        assert "Done" in await ask(f"unsilence {silence.id}")
+        assert "No active silences" in await ask("silences")
+        assert "/uneri" in await ask("help me")
+        assert "Incident or silence not found" in await ask("unsilence feedfacefeed")
+        assert "No known incident matches" in await ask("silence table:itmes 2h")
 
 
-async def test_an_answer_about_hundreds_of_incidents_keeps_slacks_limits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with scene(tmp_path, monkeypatch) as there:
+async def test_an_answer_about_hundreds_of_incidents_keeps_slacks_limits(scenes: Scenes) -> None:
+    async with scenes() as there:
         many = [
             finding(scope("table", f"{'<!channel>&' * 20}{n}", account=f"{n:012d}"), f"f{n}")
             for n in range(300)
@@ -298,13 +293,13 @@ async def test_an_answer_about_hundreds_of_incidents_keeps_slacks_limits(
         await there.daemon._courier.put(told(*many), T0 + 60)
         for text in ("open", "status", "what-changed 2h"):
             await there.slack.slash(text)
-            said = await there.answer()
-            assert "<!channel>" not in said
-            assert "301" in said or "more" in said
+            answer = await there.answer()
+            assert "<!channel>" not in answer
+            assert "301" in answer or "more" in answer
 
 
-async def test_presses_work_after_a_reconnect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with scene(tmp_path, monkeypatch) as there:
+async def test_presses_work_after_a_reconnect(scenes: Scenes) -> None:
+    async with scenes() as there:
         assert there.daemon.status()["heard_by"] == "Socket Mode, signed HTTP at /slack"
         await there.slack.disconnect("refresh_requested")
         await there.until(lambda: there.slack.tickets == 2)
@@ -316,8 +311,8 @@ async def test_presses_work_after_a_reconnect(tmp_path: Path, monkeypatch: pytes
         await there.until(lambda: "Snoozed" in there.shown)
 
 
-async def test_labels_given_by_buttons_become_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with scene(tmp_path, monkeypatch) as there:
+async def test_labels_given_by_buttons_become_a_file(scenes: Scenes, tmp_path: Path) -> None:
+    async with scenes() as there:
         await there.slack.press(there.page, "expected")
         await there.until(there.thread)
         for name in ("labels.yaml", "labels.YML", "labels.csv", "labels.jsonl"):
@@ -332,13 +327,13 @@ async def test_labels_given_by_buttons_become_a_file(tmp_path: Path, monkeypatch
 
 
 async def test_a_command_that_cannot_be_made_durable_ends_the_daemon(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scenes: Scenes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def full(_: Courier, __: Command) -> None:
         raise OSError("no space left on device")
 
     monkeypatch.setattr(Courier, "command", full)
     with pytest.raises(OSError, match="no space"):  # noqa: PT012  the daemon ends by itself
-        async with scene(tmp_path, monkeypatch) as there:
+        async with scenes() as there:
             await there.slack.press(there.page, "acknowledge")
             await there.until(lambda: not there.slack.sockets)

@@ -50,9 +50,7 @@ async def test_envelopes_are_acknowledged_and_passed_on() -> None:
     async with SlackApp() as slack, listening(slack) as (socket, recorder):
         assert await slack.send("interactive", {"type": "block_actions"}) < 3
         assert await slack.send("slash_commands", {"text": "open", "n": 1}) < 3
-        assert await slack.send("events_api", {"event": {}}) < 3, (
-            "what is not ours is acknowledged all the same"
-        )
+        assert await slack.send("events_api", {"event": {}}) < 3, "unknown envelopes are acknowledged too"
         assert recorder.received == [{"type": "block_actions"}, {"text": "open", "n": "1"}]
         assert socket.connected
         assert APP_TOKEN not in repr(socket)
@@ -109,10 +107,10 @@ async def test_a_refused_token_is_logged_once_and_retried_slowly(
         start = time.monotonic()
         await until(10, lambda: len(slack.calls) >= 3)
         assert time.monotonic() - start >= 0.35, "it retries at the longest interval"
-    said = capsys.readouterr().out
-    assert said.count("Slack refuses Socket Mode") == 1
-    assert "invalid_auth" in said
-    assert "xapp-wrong-token" not in said
+    logged = capsys.readouterr().out
+    assert logged.count("Slack refuses Socket Mode") == 1
+    assert "invalid_auth" in logged
+    assert "xapp-wrong-token" not in logged
 
 
 async def test_the_socket_waits_for_a_slack_that_is_down_or_sends_no_hello(
@@ -129,15 +127,15 @@ async def test_the_socket_waits_for_a_slack_that_is_down_or_sends_no_hello(
             await until(5, lambda: socket.connected)
             await slack.send("interactive", {"n": 1})
             assert recorder.received == [{"n": 1}]
-    said = capsys.readouterr().out
-    assert "Socket Mode reconnected" in said
-    assert "ticket" not in said, "the address holds a secret"
+    logged = capsys.readouterr().out
+    assert "Socket Mode reconnected" in logged
+    assert "ticket" not in logged, "the address holds a secret"
 
 
 async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     async with SlackApp() as slack:
         monkeypatch.setenv("HTTP_PROXY", slack.base_url.removesuffix("/api/"))
-        slack.base_url = "http://slack.invalid/api/"  # no name server knows it: only the proxy leads there
+        slack.base_url = "http://slack.invalid/api/"  # resolvable only through the proxy
         async with listening(slack) as (socket, _), SlackApi(TOKEN, slack.base_url) as calls:
             await until(3, lambda: socket.connected)
             assert await calls.answer("http://slack.invalid/response/1", {"text": "hello"})

@@ -1,4 +1,4 @@
-"""docs/metrics.md and the registry say the same; no label can carry what an event says."""
+"""docs/metrics.md and the registry agree, and no label value comes from an event."""
 
 import re
 from pathlib import Path

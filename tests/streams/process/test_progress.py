@@ -1,4 +1,4 @@
-"""What is said of long work: how much, how fast just now, up to when, and how long it will take."""
+"""The progress of long work: amount, current rate, event time and time left."""
 
 import io
 import re
@@ -11,7 +11,7 @@ AT = 1_760_000_000
 
 
 class Clock:
-    """Seconds that pass when told to."""
+    """Seconds that a test advances."""
 
     def __init__(self) -> None:
         self.now = 50.0
@@ -79,5 +79,5 @@ def test_a_terminal_gets_a_bar_with_the_same(clock: Clock) -> None:
             progress.show(second / 10, second * 1000, AT)
             clock.now += 1
     drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
-    for said in ("replay", "40 %", "4,000 records, 1,000/s", "2025-10-09 08:53", "0:00:06 left"):
-        assert said in drawn
+    for text in ("replay", "40 %", "4,000 records, 1,000/s", "2025-10-09 08:53", "0:00:06 left"):
+        assert text in drawn

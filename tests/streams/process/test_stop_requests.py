@@ -1,4 +1,4 @@
-"""A search that is stopped or killed, in any way, leaves no process behind and says a line where it can."""
+"""A search that is stopped or killed leaves no process behind, and prints a line if it can."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ import pytest
 from streams.process.atomic_file import atomic_file
 from streams.process.stop_requests import StopRequested, raising_on_stop
 
-# trials that never end: their recording is a pipe that nothing comes through
+# trials that never end: their recording is a pipe without input
 SEARCH = """
 import sys
 from pathlib import Path
@@ -49,7 +49,7 @@ def workers(parent: int) -> list[int]:
 
 
 def cmdline(pid: int) -> bytes:
-    """Return how a process was started; nothing when it is gone, or only waits to be noticed."""
+    """Return the command line of a process; nothing when it has ended or is a zombie."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
@@ -58,13 +58,13 @@ def cmdline(pid: int) -> bytes:
 
 @contextmanager
 def searching(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """Start a search; give it and its processes once a trial is under way."""
+    """Start a search; yield it and its workers once a trial is running."""
     pipe = folder / "pipe"
     os.mkfifo(pipe)
     command = [sys.executable, "-c", SEARCH, str(pipe)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
-            with pipe.open("wb"):  # waits for somebody who reads
+            with pipe.open("wb"):  # waits for a reader
                 begun = workers(process.pid)
                 assert len(begun) == 2
                 yield process, begun
@@ -86,11 +86,11 @@ def test_an_interrupted_search_reports_it_and_ends_with_its_workers(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     with searching(tmp_path) as (process, begun):
-        # as a terminal does, which interrupts the whole group
+        # a terminal interrupts the whole group
         (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
-        _, said = process.communicate(timeout=20)
+        _, stderr = process.communicate(timeout=20)
         assert process.returncode == 130
-        assert said.splitlines() == ["uneri: stopped without results; a complete recording will be reused"]
+        assert stderr.splitlines() == ["uneri: stopped without results; a complete recording will be reused"]
         assert gone(begun)
 
 
