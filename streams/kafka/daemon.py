@@ -36,11 +36,12 @@ from streams.kafka.membership import leave
 from streams.kafka.notices import NoticesOfStep, NotifyStage
 from streams.kafka.outbox import KafkaOutboxStorage
 from streams.kafka.stage import REMEDY
-from streams.kafka.stage_host import Hosted, KeepLevel, Send, StageHost, fatal, fatal_when_failed
+from streams.kafka.stage_host import Hosted, Send, StageHost, fatal, fatal_when_failed
 from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.kafka.status import queues, readings, status_of
 from streams.kafka.topic_watch import TopicWatch
 from streams.kafka.topics import Topic, TopicError, Topics, verified_topics
+from streams.kafka.watermark_alignment import WatermarkAlignment
 from streams.notify.interactions import Interactions
 from streams.notify.labels_command import labels_route
 from streams.notify.messenger import messenger
@@ -184,7 +185,9 @@ class KafkaDaemon:
                     _known(number, count, topics), settings, kafka.shards, topics, self.metrics
                 ),
                 idle_after=float(settings.time.idle),
-                level=KeepLevel(lambda stage: stage.rollup.watermark, self._elsewhere, settings.time.ahead),
+                alignment=WatermarkAlignment(
+                    lambda stage: stage.rollup.watermark, self._elsewhere, settings.time.ahead
+                ),
             ),
             Hosted(
                 topics.rollups,
@@ -232,7 +235,7 @@ class KafkaDaemon:
         self.metrics.steps.inc()
 
     async def _look(self) -> str | None:
-        return None if self._host is None else await self._host.look()
+        return None if self._host is None else await self._host.stuck()
 
     def _refresh(self) -> None:
         if self._host is not None:

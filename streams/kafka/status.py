@@ -49,8 +49,8 @@ def readings(host: StageHost) -> list[StageReading]:
             lag=host.lag(tp, runner),
             watermark=watermark_of(runner.stage),
             checkpoint_age=runner.checkpoint_age,
-            fetch_age=now - host.came[tp] if tp in host.came else None,
-            progress_age=now - host.stalls[tp].moved_at if tp in host.stalls else None,
+            fetch_age=now - host.stalls.received_at[tp] if tp in host.stalls.received_at else None,
+            progress_age=now - host.stalls.detectors[tp].moved_at if tp in host.stalls.detectors else None,
             series=runner.stage.detect.series if isinstance(runner.stage, DetectStage) else None,
         )
         for tp, runner in host.runners.items()

@@ -1,11 +1,16 @@
-"""Keeps partitions level: who runs ahead of the slowest in event time waits for it.
+"""Watermark alignment: pauses partitions whose event time runs too far ahead of the slowest.
 
-A step stays open until every source has passed it, so what runs ahead piles up in memory downstream. Faust
-does not take chunks in turn: in a drain one partition may be at its end before another has begun.
+A step stays open until every source has passed it, so partitions that run ahead fill the memory downstream.
+Faust does not read partitions in turn: while it catches up, one may be at its end before another has begun.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from faust.types import TP
+
+from streams.kafka.stage import StageRunner
+from streams.lane.chunk_lane import ChunkConsumer
 
 K = TypeVar("K")
 
@@ -14,7 +19,52 @@ class Level(NamedTuple):
     """How far one partition is."""
 
     watermark: int  # epoch seconds; 0 before its first record
-    behind: bool  # it has records that were not taken in: what is at its end holds nobody up
+    behind: bool  # it has unread records; a partition at its end delays no other
+
+
+class WatermarkAlignment:
+    """Keeps the partitions of one topic within a distance of each other in event time.
+
+    Parameters
+    ----------
+    watermark
+        Returns the watermark of a stage, epoch seconds.
+    elsewhere
+        Returns the watermarks of sources that other processes read; its argument names those read here.
+    max_ahead
+        Seconds of event time that a partition may be ahead of the slowest.
+    """
+
+    def __init__(
+        self,
+        watermark: Callable[[Any], int],
+        elsewhere: Callable[[Collection[str]], Iterable[int]],
+        max_ahead: int,
+    ) -> None:
+        self.paused: set[TP] = set()
+        self._watermark = watermark
+        self._elsewhere = elsewhere
+        self._max_ahead = max_ahead
+
+    def align(
+        self,
+        consumer: ChunkConsumer,
+        runners: Mapping[TP, StageRunner],
+        lag: Callable[[TP, StageRunner], int],
+    ) -> None:
+        """Pause and resume partitions of the consumer."""
+        levels = {
+            tp: Level(self._watermark(runner.stage), lag(tp, runner) > 0)
+            for tp, runner in runners.items()
+            if tp in consumer.owned
+        }
+        elsewhere = self._elsewhere({runner.source for runner in runners.values()})
+        paused = ahead(levels, elsewhere, self._max_ahead)
+        if paused:
+            consumer.pause_partitions(paused)  # again: a rebalance resumes all
+        if resumed := (self.paused & levels.keys()) - paused:
+            consumer.resume_partitions(resumed)
+        self.paused = paused
 
 
 def ahead(levels: Mapping[K, Level], elsewhere: Iterable[int], most: int) -> set[K]:
@@ -25,9 +75,9 @@ def ahead(levels: Mapping[K, Level], elsewhere: Iterable[int], most: int) -> set
     levels
         The partitions of this process.
     elsewhere
-        Watermarks of those that other processes read and that hold time back.
+        Watermarks of partitions that other processes read and that hold event time back.
     most
-        Seconds of event time that one may be ahead of the slowest.
+        Seconds of event time that a partition may be ahead of the slowest.
 
     Examples
     --------

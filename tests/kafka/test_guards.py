@@ -234,7 +234,7 @@ async def main():
     host = StageHost(chunk_app(kafka), [hosted], checkpoints, options, every=0.5, stuck=6.0)
     dog = Watchdog()
     dog.start()
-    asyncio.create_task(guard(dog, host.look, every=0.5))
+    asyncio.create_task(guard(dog, host.stuck, every=0.5))
     await host.start()
     await asyncio.Event().wait()
 

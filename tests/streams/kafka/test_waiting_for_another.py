@@ -1,4 +1,4 @@
-"""A stage that waits for another one is not wedged; one that nothing comes for reads again, then is."""
+"""A stage that waits for another one is not stuck; one that nothing comes for reads again, then is."""
 
 import asyncio
 from types import SimpleNamespace
@@ -12,7 +12,6 @@ from streams.kafka import stage_host
 from streams.kafka.app import aiokafka_options, chunk_app
 from streams.kafka.stage import Bounds
 from streams.kafka.stage_host import Hosted, StageHost
-from streams.process.stall import StallDetector
 
 FIRST, SECOND = TP("requests", 0), TP("requests", 1)
 SHARD = TP("rollups", 0)
@@ -37,19 +36,19 @@ def hosting(*hosted: Any) -> StageHost:
 async def looked(host: StageHost) -> list[str | None]:
     said = []
     for _ in range(10):
-        said.append(await host.look())
+        said.append(await host.stuck())
         await asyncio.sleep(STUCK / 3)
     return said
 
 
-async def test_a_stage_waits_for_another_that_is_opened_and_is_wedged_when_it_still_stands_after() -> None:
+async def test_a_stage_waits_for_another_that_is_opened_and_is_stuck_when_it_still_stands_after() -> None:
     host = hosting(ROLLUP)
-    host._ends = Ends()  # type: ignore[assignment]
+    host.stalls._ends = Ends()  # type: ignore[assignment]
     opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     opened.set_result(SimpleNamespace(position=50, saved=50))
     opening: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     host._opening |= {FIRST: opened, SECOND: opening}  # type: ignore[dict-item]
-    host.stalls[FIRST] = StallDetector("rollup/0", asyncio.get_running_loop().time())
+    host.stalls.opened(FIRST, "rollup/0")
     assert await looked(host) == [None] * 10
     opening.cancel()
     said = [one for one in await looked(host) if one]
@@ -57,18 +56,18 @@ async def test_a_stage_waits_for_another_that_is_opened_and_is_wedged_when_it_st
     assert said[0].startswith("rollup/0 has read nothing for")
 
 
-async def test_a_stage_that_gets_nothing_while_the_fetcher_waits_for_another_is_not_wedged() -> None:
+async def test_a_stage_that_gets_nothing_while_the_fetcher_waits_for_another_is_not_stuck() -> None:
     host = hosting(ROLLUP, DETECT)
     consumer = SimpleNamespace(owned=set(), flow_active=True, offered=SHARD)
     host.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
-    host._ends = Ends()  # type: ignore[assignment]
+    host.stalls._ends = Ends()  # type: ignore[assignment]
     opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     opened.set_result(SimpleNamespace(position=50, saved=50))
     host._opening |= {FIRST: opened}  # type: ignore[dict-item]
-    host.stalls[FIRST] = StallDetector("rollup/0", asyncio.get_running_loop().time())
+    host.stalls.opened(FIRST, "rollup/0")
     assert await looked(host) == [None] * 10
     host._opening |= {SHARD: opened}  # type: ignore[dict-item]
-    host.stalls[SHARD] = StallDetector("detect/0", asyncio.get_running_loop().time())
+    host.stalls.opened(SHARD, "detect/0")
     said = [one for one in await looked(host) if one]
     assert said
     assert said[0].startswith("detect/0 has read nothing for"), "whose queue is full"
@@ -95,7 +94,7 @@ async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_o
     host._bounds = bounds  # type: ignore[method-assign]
     host._streams["rollup"] = SimpleNamespace(channel=SimpleNamespace(queue=waiting))
     runner: Any = SimpleNamespace(position=None, busy=False, key="rollup/0")
-    host.stalls[FIRST] = StallDetector("rollup/0", asyncio.get_running_loop().time())
+    host.stalls.opened(FIRST, "rollup/0")
     await host._go_back(FIRST, runner)
     assert not sought, "a chunk may be on its way"
     await asyncio.sleep(2 * STUCK)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from config.settings import KafkaSettings
 from streams.kafka.app import aiokafka_options, chunk_app
-from streams.kafka.stage_host import Hosted, KeepLevel, StageHost
-from streams.kafka.watermark_alignment import Level, ahead
+from streams.kafka.stage_host import Hosted, StageHost
+from streams.kafka.watermark_alignment import Level, WatermarkAlignment, ahead
 
 LEVELS = st.lists(st.builds(Level, st.integers(0, 5000), st.booleans()), max_size=8)
 
@@ -53,8 +53,8 @@ class Consumer:
 async def test_a_partition_waits_for_the_slowest_here_and_elsewhere_and_goes_on() -> None:
     kafka = KafkaSettings(brokers=["127.0.0.1:1"])
     elsewhere: list[int] = []
-    level = KeepLevel(lambda stage: stage.at, lambda _: elsewhere, 600)
-    hosted: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace(), level=level)
+    alignment = WatermarkAlignment(lambda stage: stage.at, lambda _: elsewhere, 600)
+    hosted: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace(), alignment=alignment)
     host = StageHost(chunk_app(kafka), [hosted], SimpleNamespace(), aiokafka_options(kafka))  # type: ignore[arg-type]
     consumer = Consumer(100)
     host.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
@@ -64,20 +64,20 @@ async def test_a_partition_waits_for_the_slowest_here_and_elsewhere_and_goes_on(
         opened.set_result(SimpleNamespace(stage=stage, source=f"requests/{number}", position=50))
         host._opening[TP("requests", number)] = opened  # type: ignore[assignment]
     first, second = TP("requests", 0), TP("requests", 1)
-    host._keep_level()
+    host._align()
     assert consumer.asleep == set()
     stages[0].at = 1700
-    host._keep_level()
-    assert consumer.asleep == host.paused == {first}
+    host._align()
+    assert consumer.asleep == alignment.paused == {first}
     consumer.asleep.clear()  # a rebalance lets all go on
-    host._keep_level()
+    host._align()
     assert consumer.asleep == {first}
     stages[1].at = 1500
-    host._keep_level()
-    assert consumer.asleep == host.paused == set()
+    host._align()
+    assert consumer.asleep == alignment.paused == set()
     elsewhere.append(400)
-    host._keep_level()
+    host._align()
     assert consumer.asleep == {first, second}
     elsewhere.clear()
-    host._keep_level()
+    host._align()
     assert consumer.asleep == set()

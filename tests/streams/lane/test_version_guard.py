@@ -1,12 +1,15 @@
 import hashlib
 import inspect
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer import fetcher
 from faust.transport import consumer
 from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
 
 from streams.lane import version_guard
 from streams.lane.chunk_lane import ChunkConsumer
@@ -35,6 +38,23 @@ READ = {
 @pytest.mark.parametrize("function", READ, ids=lambda function: function.__qualname__)
 def test_the_source_that_the_lane_relies_on_has_not_changed(function: Callable[..., Any]) -> None:
     assert hashlib.sha256(inspect.getsource(function).encode()).hexdigest()[:16] == READ[function]
+
+
+async def test_the_next_offset_is_the_position_that_aiokafka_fetches_from() -> None:
+    tp, other = TP("requests", 0), TP("requests", 1)
+    client = AIOKafkaConsumer()
+    lane: Any = SimpleNamespace(_thread=SimpleNamespace(_consumer=client))
+    assert ChunkConsumer.next_offset(lane, tp) is None, "not assigned"
+    client.assign([TopicPartition(*tp)])
+    assert ChunkConsumer.next_offset(lane, tp) is None, "no position yet"
+    state = client._subscription.subscription.assignment.state_value(TopicPartition(*tp))
+    state.seek(42)
+    assert ChunkConsumer.next_offset(lane, tp) == await client.position(TopicPartition(*tp)) == 42
+    state.consumed_to(50)
+    assert ChunkConsumer.next_offset(lane, tp) == await client.position(TopicPartition(*tp)) == 50
+    assert ChunkConsumer.next_offset(lane, other) is None, "another's"
+    assert "_consumer" in driver.AIOKafkaConsumerThread.__annotations__
+    await client.stop()
 
 
 def test_the_lane_is_what_aiokafka_uses() -> None:
