@@ -1,4 +1,4 @@
-"""What people ask for and what a dispatch is: the values that go into and come out of the pipeline.
+"""Commands of people, and the dispatches that leave the pipeline: its input and output values.
 
 May import incidents; pure.
 """

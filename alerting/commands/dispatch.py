@@ -78,13 +78,3 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     def acknowledged(self) -> Command | None:
         """The first acknowledgement: who deals with it."""
         return next((one for one in self.commands if one.kind is CommandKind.ACKNOWLEDGE), None)
-
-    @property
-    def quieted(self) -> Command | None:
-        """The newest snooze, silence or label that still holds, None when there is none."""
-        for one in reversed(self.commands):
-            if one.kind is CommandKind.UNSILENCE:
-                return None
-            if one.kind is not CommandKind.ACKNOWLEDGE and (one.until is None or one.until > self.at):
-                return one
-        return None

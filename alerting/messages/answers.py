@@ -49,11 +49,13 @@ class Changes(NamedTuple):
         everything else that opened.
         """
         known = sorted(stories, key=lambda story: (-story.incident.start, story.incident.id))
-        began = [story.incident for story in known if story.began >= since]
+        began = [story.incident for story in known if story.started >= since]
         return cls(
             since=since,
             opened=[one for one in began if one.verdict not in (Verdict.SHIFT, Verdict.FATAL)],
-            resolved=[story.incident for story in known if story.over is not None and story.over >= since],
+            resolved=[
+                story.incident for story in known if story.ended_at is not None and story.ended_at >= since
+            ],
             shifts=[one for one in began if one.verdict is Verdict.SHIFT],
             fatal=[one for one in began if one.verdict is Verdict.FATAL],
             leaders=list(leaders),

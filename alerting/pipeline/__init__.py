@@ -1,4 +1,4 @@
-"""The notification stages: who is notified of what, what is held, and why.
+"""The stages between a notice and its dispatches, which may hold, drop or combine it.
 
-May import words, commands and incidents; pure.
+May import commands and incidents; pure.
 """

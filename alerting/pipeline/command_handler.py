@@ -1,4 +1,4 @@
-"""What people ask for: it is done to the incidents it is about, and what they know becomes labels."""
+"""Applies people's commands to incidents, and turns their verdicts into labels."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -15,20 +15,20 @@ from alerting.pipeline.silences import Silence, Silences
 from alerting.pipeline.tracked_incident import TrackedIncident
 from detectors.state.state import pack, unpack
 
-DEEDS: Final = 50
-"""Commands that are kept of one incident, the newest ones."""
+COMMANDS: Final = 50
+"""Commands kept per incident, the newest ones."""
 
 LABELS: Final = 10_000
-"""Labels that are kept, the newest ones: what people said is what tuning learns from."""
+"""Labels kept, the newest ones: tuning learns from them."""
 
 _LABEL: Final = "label/"
 
 
 class CommandHandler:
-    """Carries commands out. A repeated one, and one that cannot be carried out, changes nothing."""
+    """Carries out commands. A repeated or impossible one changes nothing."""
 
     def __init__(self, stories: IncidentRegistry, silences: Silences, dedupe: Dedupe) -> None:
-        self._stories = stories
+        self._registry = stories
         self._silences = silences
         self._dedupe = dedupe
         self._labels: dict[str, Label] = {}  # by incident, the oldest first
@@ -36,77 +36,78 @@ class CommandHandler:
 
     @property
     def labels(self) -> list[Label]:
-        """What people said of incidents, the newest word on each, oldest first."""
+        """The newest label of each incident, oldest first."""
         return list(self._labels.values())
 
-    def take(self, command: Command, now: int) -> Answer:
-        """Carry a command out; ``now`` is the event time that has passed."""
+    def handle(self, command: Command, now: int) -> Answer:
+        """Carry out a command; ``now`` is the watermark."""
         if self._dedupe.knows(command.id):
             return Answer(result=CommandResult.REPEATED)
-        story = self._stories.get(command.incident or "", now)
+        tracked = self._registry.get(command.incident or "", now)
         if command.kind is CommandKind.UNSILENCE:
             return self._end(command, now)
         if command.until is not None and command.until <= max(now, command.at):
             return Answer(result=CommandResult.PAST)
-        if story is None and (
+        if tracked is None and (
             command.matcher is None or command.kind not in (CommandKind.SNOOZE, CommandKind.SILENCE)
         ):
             return Answer(result=CommandResult.UNKNOWN)
         if (
-            story is not None
-            and story.over is not None
+            tracked is not None
+            and tracked.ended_at is not None
             and command.matcher is None
             and command.kind not in (CommandKind.EXPECTED, CommandKind.NOT_AN_ANOMALY)
         ):
-            return Answer(result=CommandResult.OVER, incident=story.incident)
+            return Answer(result=CommandResult.OVER, incident=tracked.incident)
         self._dedupe.remember(command.id)
-        told = list(self._done(command, story))
+        told = list(self._done(command, tracked))
         return Answer(
             result=CommandResult.DONE,
             dispatches=told,
-            incident=None if story is None else story.incident,
+            incident=None if tracked is None else tracked.incident,
             silence=None if command.kind is CommandKind.ACKNOWLEDGE else command.id,
             until=command.until,
             fits=self._fitting(command),
         )
 
-    def ended(self, silence: Silence, at: int) -> Iterator[Dispatch]:
-        """Tell that a silence ended by itself, where that brings an incident back that goes on."""
+    def expired(self, silence: Silence, at: int) -> Iterator[Dispatch]:
+        """Report that a silence expired to open incidents that nothing else silences."""
         cause = f"{silence.id} ended"
-        for story in self._covered(silence):
-            if story.over is None and self._silences.hold(story, at) is None:
-                yield from dispatches.edits(story, cause, at)
-                if any(one.id == silence.id and one.incident == story.incident.id for one in story.commands):
-                    yield from dispatches.snooze_ended(story, cause, at)
+        for tracked in self._covered(silence):
+            if tracked.ended_at is None and self._silences.hold(tracked, at) is None:
+                yield from dispatches.edits(tracked, cause, at)
+                own = tracked.incident.id
+                if any(one.id == silence.id and one.incident == own for one in tracked.commands):
+                    yield from dispatches.snooze_expired(tracked, cause, at)
 
-    def relabel(self, story: TrackedIncident) -> None:
-        """Let the label of an incident say when it ended."""
-        said = self._labels.get(story.incident.id)
-        word = next((one for one in reversed(story.commands) if Label.of(one, story.incident)), None)
+    def relabel(self, tracked: TrackedIncident) -> None:
+        """Update the label of an incident that ended."""
+        said = self._labels.get(tracked.incident.id)
+        word = next((one for one in reversed(tracked.commands) if Label.of(one, tracked.incident)), None)
         if said is not None and word is not None:
-            self._label(word, story)
+            self._label(word, tracked)
 
-    def _done(self, command: Command, story: TrackedIncident | None) -> Iterator[Dispatch]:
-        meant = [] if story is None else [story]
+    def _done(self, command: Command, tracked: TrackedIncident | None) -> Iterator[Dispatch]:
+        meant = [] if tracked is None else [tracked]
         if command.kind is not CommandKind.ACKNOWLEDGE:
             silence = self._silences.add(command)
             meant += [
                 one
-                for one in (self._stories if silence.matcher is not None else ())
-                if one is not story and one.over is None and silence.covers(one)
+                for one in (self._registry if silence.matcher is not None else ())
+                if one is not tracked and one.ended_at is None and silence.matches(one)
             ]
         for one in meant:
-            one.commands = [*one.commands, command][-DEEDS:]
-            self._stories.put(one)
+            one.commands = [*one.commands, command][-COMMANDS:]
+            self._registry.put(one)
             yield from dispatches.edits(one, command.id, command.at)
-        if story is not None:
-            self._label(command, story)
-            yield from dispatches.asked(story, command)
+        if tracked is not None:
+            self._label(command, tracked)
+            yield from dispatches.command_line(tracked, command)
 
     def _fitting(self, command: Command) -> int | None:
         if command.matcher is None:
             return None
-        return sum(matches(command.matcher, story.incident) for story in self._stories)
+        return sum(matches(command.matcher, tracked.incident) for tracked in self._registry)
 
     def _end(self, command: Command, now: int) -> Answer:
         found = self._silences.find(command.incident or "")
@@ -118,14 +119,14 @@ class CommandHandler:
         told: list[Dispatch] = []
         for silence in found:
             covered = list(self._covered(silence))
-            self._silences.end(silence)
-            for story in covered:
-                story.commands = [*story.commands, command][-DEEDS:]
-                self._stories.put(story)
-                told += dispatches.edits(story, command.id, command.at)
+            self._silences.remove(silence)
+            for tracked in covered:
+                tracked.commands = [*tracked.commands, command][-COMMANDS:]
+                self._registry.put(tracked)
+                told += dispatches.edits(tracked, command.id, command.at)
                 if silence.incident is not None:
-                    told += dispatches.asked(story, command)
-        incident = self._stories.get(found[0].incident or "", now)
+                    told += dispatches.command_line(tracked, command)
+        incident = self._registry.get(found[0].incident or "", now)
         return Answer(
             result=CommandResult.DONE,
             dispatches=list({one.id: one for one in told}.values()),
@@ -134,21 +135,21 @@ class CommandHandler:
         )
 
     def _covered(self, silence: Silence) -> Iterator[TrackedIncident]:
-        """Yield the incidents that a command's silence was said of."""
+        """Yield the incidents that the command of a silence applied to."""
         if silence.incident is not None:
-            story = self._stories.get(silence.incident)
-            found = [] if story is None else [story]
+            tracked = self._registry.get(silence.incident)
+            found = [] if tracked is None else [tracked]
         else:
-            found = [one for one in self._stories if one.over is None]
+            found = [one for one in self._registry if one.ended_at is None]
         for one in found:
             if any(command.id == silence.id for command in one.commands):
                 yield one
 
-    def _label(self, command: Command, story: TrackedIncident) -> None:
-        label = Label.of(command, story.incident)
+    def _label(self, command: Command, tracked: TrackedIncident) -> None:
+        label = Label.of(command, tracked.incident)
         if label is None:
             return
-        key = story.incident.id
+        key = tracked.incident.id
         self._labels.pop(key, None)
         self._labels[key] = label
         self._packed[key] = pack("label", 1, label, {})
@@ -159,11 +160,11 @@ class CommandHandler:
     # -- state ------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return one part a label."""
+        """Return one part per label."""
         return {f"{_LABEL}{key}": part for key, part in self._packed.items()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Take up the state of ``snapshot``, whatever the order of its parts."""
+        """Restore the state that ``snapshot`` returned, whatever the order of its parts."""
         found = {
             name.removeprefix(_LABEL): (unpack(part, "label", 1, Label)[0], part)
             for name, part in parts.items()

@@ -1,4 +1,4 @@
-"""The digest in the pipeline: where it goes, and what it tells of people and of what was held."""
+"""The digest in the pipeline: where it goes, with silences that expire, precision and what was held."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -18,31 +18,31 @@ from config.settings import DigestSettings
 from detectors.watch.standings import Standings
 
 WEEKS: Final = 4
-"""Weeks whose pages the digest judges: as long as incidents are remembered after they are over."""
+"""Weeks over which the digest reports precision: ended incidents are remembered that long."""
 
 
 class DailyDigest:
-    """Sends the digest on; where there is none on a day on which something was held, it makes one."""
+    """Forwards the digest; makes one on a day without any on which incidents were held."""
 
     def __init__(self, settings: DigestSettings, zone: ZoneInfo) -> None:
         self._settings = settings
         self._zone = zone
-        self.due: int | None = None  # when a digest must tell what was held, epoch seconds
+        self.due: int | None = None  # when a digest must report what was held, epoch seconds
 
     def expect(self, at: int) -> None:
-        """Take note that there is something to tell in the next digest after ``at``."""
+        """Note that the next digest after ``at`` has something to report."""
         if self.due is None:
             self.due = next_digest(at, self._settings, self._zone)
 
-    def tell(
+    def digest(
         self,
         notice: Notice,
         routing: Routing,
         silences: Silences,
         stories: Iterable[TrackedIncident],
-        over: Counter[str],
+        held: Counter[str],
     ) -> Iterator[Dispatch]:
-        """Give a digest to each channel that has a part in it; ``over`` is told and begins anew."""
+        """Yield a digest for each channel; report and reset ``held``, the incidents that ended while held."""
         found = routing.digest(notice.incidents)
         found.setdefault(routing.digests, [])
         expiring = self._expiring(silences, notice.at)
@@ -51,14 +51,14 @@ class DailyDigest:
                 part = structs.replace(notice, incidents=incidents, hottest=[], standings=Standings())
                 yield _dispatch(part, destination)
                 continue
-            if incidents or notice.hottest or notice.standings or over or expiring:
+            if incidents or notice.hottest or notice.standings or held or expiring:
                 yield structs.replace(
                     _dispatch(structs.replace(notice, incidents=incidents), destination),
                     expiring=expiring,
                     precision=_precision(stories, notice.at),
-                    held=dict(sorted(over.items())),
+                    held=dict(sorted(held.items())),
                 )
-        over.clear()
+        held.clear()
         self.due = None
 
     def missed(
@@ -67,13 +67,13 @@ class DailyDigest:
         routing: Routing,
         silences: Silences,
         stories: Iterable[TrackedIncident],
-        over: Counter[str],
+        held: Counter[str],
     ) -> Iterator[Dispatch]:
-        """Give the digest of a day on which nothing else made one, when it is due."""
+        """Yield the digest of a day on which nothing else made one, when it is due."""
         if self.due is None or at < self.due:
             return
         self.due = None
-        if over:
+        if held:
             alone = Notice(
                 id=identify("digest", at, "held"),
                 action=Action.DIGEST,
@@ -81,13 +81,13 @@ class DailyDigest:
                 reason=NoticeReason.DAILY,
                 incidents=[],
             )
-            yield from self.tell(alone, routing, silences, stories, over)
+            yield from self.digest(alone, routing, silences, stories, held)
 
     def _expiring(self, silences: Silences, at: int) -> list[Expiring]:
         next_one = next_digest(at, self._settings, self._zone)
         return [
             Expiring(id=one.id, what=one.what, until=one.until, by=one.by)
-            for one in silences.standing(at)
+            for one in silences.active(at)
             if one.until is not None and one.until <= next_one
         ]
 
@@ -109,7 +109,7 @@ def _precision(stories: Iterable[TrackedIncident], at: int) -> Precision | None:
     pages = [one for one in stories if one.sent == "page" and one.alerted is not None and one.alerted > since]
     if not pages:
         return None
-    asked = [{command.kind for command in story.commands} for story in pages]
+    asked = [{command.kind for command in tracked.commands} for tracked in pages]
     return Precision(
         weeks=WEEKS,
         pages=len(pages),

@@ -1,4 +1,4 @@
-"""The stage that drops what was given before: the engine tells again what a crash may have cut off."""
+"""The dedupe stage: drops repeats, since the engine re-emits what a crash may have cut off."""
 
 from typing import Final
 
@@ -6,10 +6,10 @@ from alerting.incidents.notice import Action, Notice
 from alerting.pipeline.tracked_incident import TrackedIncident
 
 REMEMBERED: Final = 10_000
-"""Ids of commands that are remembered, oldest forgotten first: a button is pressed twice within seconds."""
+"""Command ids remembered, the oldest forgotten first: double presses come within seconds."""
 
 DIGESTS: Final = 60
-"""Ids of digests that are remembered: two months of them."""
+"""Digest ids remembered: two months."""
 
 
 class Dedupe:
@@ -21,18 +21,18 @@ class Dedupe:
         self._commands: dict[str, None] = {}  # oldest first
         self._digests: dict[str, None] = {}
 
-    def repeats(self, notice: Notice, story: TrackedIncident | None) -> bool:
-        """Tell whether a notice was given before; a digest is remembered from now on."""
+    def repeats(self, notice: Notice, tracked: TrackedIncident | None) -> bool:
+        """Return whether a notice is a repeat; a digest is remembered from now on."""
         if notice.action is Action.DIGEST:
             return not _remember(self._digests, notice.id, DIGESTS)
-        return story is not None and notice.incident.revision <= story.incident.revision
+        return tracked is not None and notice.incident.revision <= tracked.incident.revision
 
     def knows(self, command: str) -> bool:
-        """Tell whether the command with this id was taken before."""
+        """Return whether the command with this id was carried out."""
         return command in self._commands
 
     def remember(self, command: str) -> None:
-        """Remember that the command with this id was taken."""
+        """Remember that the command with this id was carried out."""
         _remember(self._commands, command, REMEMBERED)
 
     def state(self) -> tuple[list[str], list[str]]:
@@ -40,7 +40,7 @@ class Dedupe:
         return list(self._commands), list(self._digests)
 
     def restore(self, commands: list[str], digests: list[str]) -> None:
-        """Take up what ``state`` returned."""
+        """Restore what ``state`` returned."""
         self._commands, self._digests = dict.fromkeys(commands), dict.fromkeys(digests)
 
 

@@ -1,4 +1,4 @@
-"""Where incidents get their messages: routed, and gathered in one message where they are a flood."""
+"""First delivery: routes incidents to their destinations, combined into one message in a flood."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -11,46 +11,46 @@ from alerting.pipeline.flood import Flood, Floods
 from alerting.pipeline.incident_registry import IncidentRegistry
 from alerting.pipeline.ledger import Ledger
 from alerting.pipeline.routing import Routing
-from alerting.pipeline.tracked_incident import MessageRef, TrackedIncident, without_curve
+from alerting.pipeline.tracked_incident import MessageRef, TrackedIncident
 
 
 class FirstDelivery:
-    """Gives incidents that nothing holds a message at each of their destinations, or a place in a flood's."""
+    """Gives each incident a message at each of its destinations, or a place in the message of a flood."""
 
     def __init__(self, routing: Routing, floods: Floods, stories: IncidentRegistry, ledger: Ledger) -> None:
         self._routing = routing
         self._floods = floods
-        self._stories = stories
+        self._registry = stories
         self._ledger = ledger
 
-    def open(self, stories: Sequence[TrackedIncident], at: int) -> Iterator[Dispatch]:
-        """Give the messages of all incidents that are to be told at one moment."""
-        ways = [self._routing.way(story.incident) for story in stories]
+    def deliver(self, stories: Sequence[TrackedIncident], at: int) -> Iterator[Dispatch]:
+        """Yield the messages of all incidents to report at one time."""
+        routes = [self._routing.route(tracked.incident) for tracked in stories]
         together: dict[str, list[str]] = {}
         mentions: dict[str, str] = {}
-        for story, way in zip(stories, ways, strict=True):
-            for to in way.destinations:
-                together.setdefault(to, []).append(story.incident.id)
-                mentions[to] = mentions.get(to) or way.mention
+        for tracked, route in zip(stories, routes, strict=True):
+            for to in route.destinations:
+                together.setdefault(to, []).append(tracked.incident.id)
+                mentions[to] = mentions.get(to) or route.mention
         floods = {to: self._floods.take(to, new, mentions[to], at) for to, new in together.items()}
-        for story, way in zip(stories, ways, strict=True):
-            former = self._former(story, at)
-            yield from _came_back(story, at)
-            story.mention = way.mention if story.alerted is None else ""  # once an incident
-            story.parents += 1
-            story.told = [_told(story, to, floods[to]) for to in way.destinations]
-            story.notice = structs.replace(story.notice, action=Action.OPEN)
-            self._sent(story, floods, at)
-            for told in story.told:
+        for tracked, route in zip(stories, routes, strict=True):
+            former = self._former(tracked, at)
+            yield from _came_back(tracked, at)
+            tracked.mention = route.mention if tracked.alerted is None else ""  # once an incident
+            tracked.message_count += 1
+            tracked.messages = [_told(tracked, to, floods[to]) for to in route.destinations]
+            tracked.notice = structs.replace(tracked.notice, action=Action.OPEN)
+            self._sent(tracked, floods, at)
+            for told in tracked.messages:
                 if told.form is Form.PARENT:
-                    yield dispatches.parent(story, told, story.notice.id, at, follows=former)
-            without_curve(story)
+                    yield dispatches.parent(tracked, told, tracked.notice.id, at, follows=former)
+            tracked.drop_trace()
 
-    def flooded(self, at: int) -> Iterator[Dispatch]:
-        """Give the messages and the files of floods that changed."""
+    def flood_updates(self, at: int) -> Iterator[Dispatch]:
+        """Yield the messages and files of floods that changed."""
         for flood, changed in self._floods.changed(at):
-            known = (self._stories.get(member) for member in flood.members)
-            members = [story for story in known if story is not None]
+            known = (self._registry.get(member) for member in flood.members)
+            members = [tracked for tracked in known if tracked is not None]
             if changed:
                 yield dispatches.flood(flood, members, at)
                 flood.made += 1
@@ -58,33 +58,33 @@ class FirstDelivery:
                 yield dispatches.file(flood, members, at)
                 flood.made_file(at)
 
-    def _former(self, story: TrackedIncident, at: int) -> str | None:
-        """Return the subject of the message that a new one links."""
-        if story.parents:
-            return story.subject
-        earlier = self._stories.get(story.incident.follows or "", at)
-        return earlier.subject if earlier is not None and earlier.parents else None
+    def _former(self, tracked: TrackedIncident, at: int) -> str | None:
+        """Return the subject of the message that a new one links to."""
+        if tracked.message_count:
+            return tracked.subject
+        earlier = self._registry.get(tracked.incident.follows or "", at)
+        return earlier.subject if earlier is not None and earlier.message_count else None
 
-    def _sent(self, story: TrackedIncident, floods: Mapping[str, Flood | None], at: int) -> None:
-        """Say what an incident was sent as: a flood is one page, that of its first incident."""
-        taken = [floods[one.destination] for one in story.told if one.form is Form.FLOOD]
-        first = any(one is not None and one.members[0] == story.incident.id for one in taken)
-        if len(taken) < len(story.told) or first:
-            story.sent = "page"
+    def _sent(self, tracked: TrackedIncident, floods: Mapping[str, Flood | None], at: int) -> None:
+        """Record what an incident was sent as: a flood is one page, that of its first incident."""
+        taken = [floods[one.destination] for one in tracked.messages if one.form is Form.FLOOD]
+        first = any(one is not None and one.members[0] == tracked.incident.id for one in taken)
+        if len(taken) < len(tracked.messages) or first:
+            tracked.sent = "page"
         if taken:
-            story.reason = "flood: one message tells of it and of others"
-            self._ledger.did(self._floods.name, "gathered", story, story.reason, at)
-        story.alerted = at if story.alerted is None else story.alerted
+            tracked.reason = "flood: one message reports it with others"
+            self._ledger.acted(self._floods.name, "gathered", tracked, tracked.reason, at)
+        tracked.alerted = at if tracked.alerted is None else tracked.alerted
 
 
-def _told(story: TrackedIncident, to: str, flood: Flood | None) -> MessageRef:
+def _told(tracked: TrackedIncident, to: str, flood: Flood | None) -> MessageRef:
     if flood is None:
-        return MessageRef(destination=to, subject=story.subject, form=Form.PARENT)
+        return MessageRef(destination=to, subject=tracked.subject, form=Form.PARENT)
     return MessageRef(destination=to, subject=flood.subject, form=Form.FLOOD)
 
 
-def _came_back(story: TrackedIncident, at: int) -> Iterator[Dispatch]:
-    """Say in the thread of the message so far that another one goes on."""
-    if story.told and Milestone.REOPENED in story.notice.milestones:
-        notice = structs.replace(story.notice, milestones=[Milestone.REOPENED])
-        yield from dispatches.milestones(story, notice, at)
+def _came_back(tracked: TrackedIncident, at: int) -> Iterator[Dispatch]:
+    """Yield the line in the former message's thread that the incident goes on in a new message."""
+    if tracked.messages and Milestone.REOPENED in tracked.notice.milestones:
+        notice = structs.replace(tracked.notice, milestones=[Milestone.REOPENED])
+        yield from dispatches.milestones(tracked, notice, at)

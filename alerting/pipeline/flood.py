@@ -1,4 +1,4 @@
-"""The stage that makes one message of many: more new incidents than anybody reads one by one."""
+"""The flood stage: combines more new incidents than anyone reads one by one into one message."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -9,13 +9,13 @@ from alerting.commands.destination import ALERTMANAGER, Destination
 from alerting.incidents.notice import identify
 
 WINDOW: Final = 60
-"""Seconds over which new incidents are counted: ``notify.flood`` is said per minute."""
+"""Seconds over which new incidents are counted: ``notify.flood`` is per minute."""
 
 LASTS: Final = 300
-"""Seconds that a flood goes on after it last overflowed: what trickles in behind it has its cause."""
+"""Seconds for which a flood stays open after it last overflowed: what trickles in shares its cause."""
 
 FILE_EVERY: Final = 60
-"""Seconds from the first file of a flood to its second, where it grew; each further wait is twice as long."""
+"""Seconds from the first file of a growing flood to its second; each further wait is twice as long."""
 
 
 class Flood(msgspec.Struct, kw_only=True):
@@ -23,36 +23,36 @@ class Flood(msgspec.Struct, kw_only=True):
 
     subject: str
     destination: str
-    until: int  # what is new joins it before this time
+    until: int  # new incidents join it before this time
     mention: str = ""
-    members: list[str] = []  # ids of incidents, in the order in which they came
-    made: int = 0  # messages and edits so far
+    members: list[str] = []  # ids of incidents in order of arrival
+    made: int = 0  # messages and edits
     filed: int = 0  # members in its newest file
     files: int = 0
     next_file: int = 0  # when it may have another
 
     def wants_file(self, at: int) -> bool:
-        """Tell whether its newest file lacks members, and the next may be made."""
+        """Return whether its newest file lacks members and the next may be made."""
         return self.filed < len(self.members) and at >= self.next_file
 
     def made_file(self, at: int) -> None:
-        """Take note that a file with all members was made."""
+        """Note that a file with all members was made."""
         self.filed = len(self.members)
         self.files += 1
         self.next_file = at + FILE_EVERY * 2 ** (self.files - 1)
 
 
 class FloodState(msgspec.Struct, kw_only=True):
-    """What is kept of all floods."""
+    """The state of all floods."""
 
     recent: dict[str, list[int]]
     floods: list[Flood]
 
 
 class Floods:
-    """Counts new messages by destination and opens a flood where there are more than ``most`` in a minute.
+    """Counts new messages by destination and opens a flood when there are more than ``most`` in a minute.
 
-    An Alertmanager has none: it groups alerts itself, and has to have each of them to end it.
+    Alertmanager has no floods: it groups alerts itself, and needs each of them to resolve it.
     """
 
     name: Final = "flood"
@@ -64,9 +64,9 @@ class Floods:
         self._changed: dict[str, None] = {}
 
     def take(self, destination: str, incidents: list[str], mention: str, at: int) -> Flood | None:
-        """Let incidents become messages at a moment; return the flood that takes them, None for their own.
+        """Count new messages; return the flood that combines them, None if each is sent on its own.
 
-        ``incidents`` are all that are new at this destination and moment.
+        ``incidents`` are all that are new at this destination at this time.
         """
         if Destination.of(destination).sink == ALERTMANAGER:
             return None
@@ -87,37 +87,37 @@ class Floods:
         return flood
 
     def touch(self, subject: str) -> None:
-        """Take note that a flood's message has to be made anew."""
+        """Note that the message of a flood must be edited."""
         if subject in self._floods:
             self._changed[subject] = None
 
     def changed(self, at: int) -> Iterator[tuple[Flood, bool]]:
-        """Give the floods whose file or (True) message has to be made at a moment, once."""
+        """Yield, once, the floods that need a new file or (True) a new edit of their message."""
         changed, self._changed = self._changed, {}
         for flood in self.every:
             if flood.subject in changed or flood.wants_file(at):
                 yield flood, flood.subject in changed
 
     def due(self) -> int | None:
-        """Return when the next file of a flood may be made that lacks members."""
+        """Return when the next file of a flood may be made whose newest one lacks members."""
         waiting = (one.next_file for one in self._floods.values() if one.filed < len(one.members))
         return min(waiting, default=None)
 
     def forget(self, subject: str) -> None:
-        """Let go of a flood that is over: nothing becomes of it any more."""
+        """Forget a flood that has ended."""
         self._floods.pop(subject, None)
 
     @property
     def every(self) -> list[Flood]:
-        """All floods that are not over, oldest first."""
+        """All floods that have not ended, oldest first."""
         return list(self._floods.values())
 
     def state(self) -> FloodState:
-        """Return what has to be kept."""
+        """Return the state."""
         return FloodState(recent=self._recent, floods=self.every)
 
     def restore(self, state: FloodState) -> None:
-        """Take up what ``state`` returned."""
+        """Restore what ``state`` returned."""
         self._recent = state.recent
         self._floods = {one.subject: one for one in state.floods}
         self._changed = {}

@@ -1,4 +1,4 @@
-"""Where incidents wait: the stages that may hold one, who is held by which, and when that ends."""
+"""The stages that may hold an incident, which one holds which, and when each hold ends."""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -11,12 +11,12 @@ from alerting.pipeline.ledger import Ledger
 from alerting.pipeline.maintenance import PlannedWork
 from alerting.pipeline.quiet_hours import QuietHoursStage
 from alerting.pipeline.silences import Silences
-from alerting.pipeline.tracked_incident import Hold, TrackedIncident, without_curve
+from alerting.pipeline.tracked_incident import Hold, TrackedIncident
 from config.settings import NotifySettings
 from detectors.model.scope import ACCOUNT
 
-CURVES: Final = 200
-"""Held incidents whose curve is kept for a chart: a curve is 30 kB."""
+TRACES: Final = 200
+"""Held incidents whose trace is kept for a chart: a trace is 30 kB."""
 
 
 class HoldStage(Protocol):
@@ -24,14 +24,14 @@ class HoldStage(Protocol):
 
     @property
     def name(self) -> str:
-        """What the stage is called in reasons, metrics and status."""
+        """The name of the stage in reasons, metrics and status."""
 
-    def hold(self, story: TrackedIncident, at: int) -> Hold | None:
-        """Return why the incident must wait at a time (epoch seconds), None when it may go on."""
+    def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
+        """Return why the incident is held at a time (epoch seconds), None when it is not."""
 
 
 class Gate:
-    """Asks the stages in their order; the first that holds an incident gives the reason."""
+    """Asks the stages in order; the first that holds an incident gives the reason."""
 
     def __init__(self, notify: NotifySettings, zone: ZoneInfo, ledger: Ledger) -> None:
         self.silences = Silences(notify.silences, zone)
@@ -44,10 +44,10 @@ class Gate:
         )
         self._ledger = ledger
         self._held: dict[str, TrackedIncident] = {}
-        self._ends: list[tuple[int, str]] = []  # a heap of when holds end; of holds that are no more, too
+        self._ends: list[tuple[int, str]] = []  # a heap of the ends of holds, including former holds
 
     def held(self, stage: str | None = None) -> list[TrackedIncident]:
-        """Return the incidents that wait, by a stage or by any, in the order in which they came here."""
+        """Return the incidents held by a stage, or by any, in order of arrival."""
         every = self._held.values()
         return [one for one in every if one.held is not None and stage in (None, one.held.stage)]
 
@@ -55,82 +55,82 @@ class Gate:
         """Return when the next hold ends by the clock."""
         while self._ends:
             until, incident = self._ends[0]
-            story = self._held.get(incident)
-            if story is not None and story.held is not None and story.held.until == until:
+            tracked = self._held.get(incident)
+            if tracked is not None and tracked.held is not None and tracked.held.until == until:
                 return until
             heapq.heappop(self._ends)
         return None
 
     def ended(self, at: int) -> Iterator[TrackedIncident]:
-        """Give the incidents whose hold has ended by ``at``: another may hold them still."""
+        """Yield the incidents whose hold has ended by ``at``; another stage may still hold them."""
         while self._ends and self._ends[0][0] <= at:
             _, incident = heapq.heappop(self._ends)
             if incident in self._held:
                 yield self._held[incident]
 
-    def free(self, stories: Iterable[TrackedIncident], at: int) -> list[TrackedIncident]:
-        """Return those that no stage holds, those about whole accounts first: they may hold others.
+    def free(self, incidents: Iterable[TrackedIncident], at: int) -> list[TrackedIncident]:
+        """Return the incidents that no stage holds, wide ones first: they may inhibit others.
 
-        An incident with a message that comes back while it is silenced goes on in that message: it is
-        neither free nor held.
+        An incident that recurs while it is silenced goes on in the message it has: it is neither free nor
+        held.
         """
         found: list[TrackedIncident] = []
-        for story in sorted(stories, key=_wide_first):
-            hold = next((hold for stage in self.stages if (hold := stage.hold(story, at))), None)
+        for tracked in sorted(incidents, key=_wide_first):
+            hold = next((hold for stage in self.stages if (hold := stage.hold(tracked, at))), None)
             if hold is None:
-                self._free(story, at)
-                found.append(story)
-            elif hold.stage == self.silences.name and story.told:
-                self.let_go(story)
+                self._free(tracked, at)
+                found.append(tracked)
+            elif hold.stage == self.silences.name and tracked.messages:
+                self.release(tracked)
             else:
-                self._hold(story, hold, at)
+                self._hold(tracked, hold, at)
         return found
 
-    def let_go(self, story: TrackedIncident) -> None:
-        """Let an incident wait no longer, without telling it."""
-        story.waits, story.held = False, None
-        self._held.pop(story.incident.id, None)
-        self.inhibition.know(story)
+    def release(self, tracked: TrackedIncident) -> None:
+        """Stop holding an incident, without reporting it."""
+        tracked.pending, tracked.held = False, None
+        self._held.pop(tracked.incident.id, None)
+        self.inhibition.update(tracked)
 
-    def over(self, story: TrackedIncident, at: int) -> None:
-        """Let go of an incident that was over before it was told."""
-        if story.held is not None:
-            self._ledger.passed_over(story, story.held, at)
-            if not story.told:
-                story.reason = f"{story.held.reason}; it was over by then"
-        elif not story.told:
-            story.reason = NoticeReason.ENDED.value
-        self.let_go(story)
+    def end(self, tracked: TrackedIncident, at: int) -> None:
+        """Release an incident that ended before it was reported."""
+        if tracked.held is not None:
+            self._ledger.ended_while_held(tracked, tracked.held, at)
+            if not tracked.messages:
+                tracked.reason = f"{tracked.held.reason}; it ended before it was reported"
+        elif not tracked.messages:
+            tracked.reason = NoticeReason.ENDED.value
+        self.release(tracked)
 
-    def restore(self, stories: Iterable[TrackedIncident]) -> None:
-        """Take up what waits among the stories of a snapshot."""
-        for story in stories:
-            self.inhibition.know(story)
-            if story.held is not None:
-                self._keep(story, story.held)
+    def restore(self, incidents: Iterable[TrackedIncident]) -> None:
+        """Restore what is held among the incidents of a snapshot."""
+        for tracked in incidents:
+            self.inhibition.update(tracked)
+            if tracked.held is not None:
+                self._keep(tracked, tracked.held)
 
-    def _free(self, story: TrackedIncident, at: int) -> None:
-        story.reason = story.notice.reason.value
-        if story.held is not None:
-            self._ledger.released(story, story.held, at)
-            story.reason = f"it outlasted what held it: {story.held.reason}"
-        self.let_go(story)
+    def _free(self, tracked: TrackedIncident, at: int) -> None:
+        tracked.reason = tracked.notice.reason.value
+        if tracked.held is not None:
+            self._ledger.released(tracked, tracked.held, at)
+            tracked.reason = f"still open after it was held: {tracked.held.reason}"
+        self.release(tracked)
 
-    def _hold(self, story: TrackedIncident, hold: Hold, at: int) -> None:
-        if story.held is None or (story.held.stage, story.held.reason) != (hold.stage, hold.reason):
-            self._ledger.held(story, hold, at)
-        story.held = hold
-        if not story.told:
-            story.reason = hold.reason
-        if len(self._held) >= CURVES:
-            without_curve(story)
-        self._keep(story, hold)
+    def _hold(self, tracked: TrackedIncident, hold: Hold, at: int) -> None:
+        if tracked.held is None or (tracked.held.stage, tracked.held.reason) != (hold.stage, hold.reason):
+            self._ledger.held(tracked, hold, at)
+        tracked.held = hold
+        if not tracked.messages:
+            tracked.reason = hold.reason
+        if len(self._held) >= TRACES:
+            tracked.drop_trace()
+        self._keep(tracked, hold)
 
-    def _keep(self, story: TrackedIncident, hold: Hold) -> None:
-        self._held[story.incident.id] = story
+    def _keep(self, tracked: TrackedIncident, hold: Hold) -> None:
+        self._held[tracked.incident.id] = tracked
         if hold.until is not None:
-            heapq.heappush(self._ends, (hold.until, story.incident.id))
+            heapq.heappush(self._ends, (hold.until, tracked.incident.id))
 
 
-def _wide_first(story: TrackedIncident) -> tuple[bool, int]:
-    return story.incident.primary.about.kind != ACCOUNT, story.sequence
+def _wide_first(tracked: TrackedIncident) -> tuple[bool, int]:
+    return tracked.incident.primary.about.kind != ACCOUNT, tracked.sequence

@@ -1,4 +1,4 @@
-"""All incidents that the pipeline knows, and their bytes, made anew only where something changed."""
+"""All incidents that the pipeline knows, and their packed state, repacked only where it changed."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -7,83 +7,85 @@ from alerting.pipeline.tracked_incident import TrackedIncident
 from detectors.state.state import pack, unpack
 
 KEPT: Final = 30 * 86400
-"""Seconds of event time that an incident is known after it is over: its buttons take feedback so long, and
-what comes back links it."""
+"""Seconds of event time for which an ended incident is known: its buttons take feedback that long, and a
+recurrence links to it."""
 
 MOST: Final = 20_000
-"""Incidents that are kept: what was over first is forgotten first when there are more."""
+"""Incidents kept; of more, the ones that ended first are forgotten first."""
 
-_PREFIX: Final = "story/"
+_PREFIX: Final = "incident/"
 
 
 class IncidentRegistry:
-    """Stories by incident id. Who changes one has to say so by ``put``.
+    """Tracked incidents by id. After changing one, call ``put``.
 
     Parameters
     ----------
     keep
-        Never forget: for replay, which tells of everything at its end.
+        Never forget: for replay, which reports everything at its end.
     """
 
     def __init__(self, *, keep: bool = False) -> None:
         self._keep = keep
-        self._stories: dict[str, TrackedIncident] = {}
+        self._tracked: dict[str, TrackedIncident] = {}
         self._packed: dict[str, bytes] = {}
 
     def get(self, incident: str, at: int | None = None) -> TrackedIncident | None:
-        """Return a story, None when there is none or, at this time, it is forgotten."""
-        story = self._stories.get(incident)
-        return None if story is None or (at is not None and _is_old(story, at)) else story
+        """Return an incident, None when it is unknown or, at this time, forgotten."""
+        tracked = self._tracked.get(incident)
+        return None if tracked is None or (at is not None and _is_old(tracked, at)) else tracked
 
-    def put(self, story: TrackedIncident) -> None:
-        """Add a story, or take note that it has changed."""
-        self._stories[story.incident.id] = story
-        self._packed.pop(story.incident.id, None)
+    def put(self, tracked: TrackedIncident) -> None:
+        """Add an incident, or note that it changed."""
+        self._tracked[tracked.incident.id] = tracked
+        self._packed.pop(tracked.incident.id, None)
 
     def __iter__(self) -> Iterator[TrackedIncident]:
-        return iter(self._stories.values())
+        return iter(self._tracked.values())
 
     def __len__(self) -> int:
-        return len(self._stories)
+        return len(self._tracked)
 
     def sweep(self, at: int) -> list[str]:
-        """Forget what is over for long, or is over and too much; return the ids."""
+        """Forget what ended long ago, or ended and exceeds ``MOST``; return the ids."""
         if self._keep:
             return []
-        gone = [key for key, story in self._stories.items() if _is_old(story, at)]
-        if len(self._stories) - len(gone) > MOST:
+        gone = [key for key, tracked in self._tracked.items() if _is_old(tracked, at)]
+        if len(self._tracked) - len(gone) > MOST:
             known = set(gone)
             over = sorted(
-                (story.over, key)
-                for key, story in self._stories.items()
-                if story.over is not None and key not in known
+                (tracked.ended_at, key)
+                for key, tracked in self._tracked.items()
+                if tracked.ended_at is not None and key not in known
             )
-            gone += [key for _, key in over[: len(self._stories) - len(gone) - MOST]]
+            gone += [key for _, key in over[: len(self._tracked) - len(gone) - MOST]]
         for key in gone:
-            del self._stories[key]
+            del self._tracked[key]
             self._packed.pop(key, None)
         return gone
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return one part a story: those that did not change are the very same bytes."""
-        for key, story in self._stories.items():
+        """Return one part per incident; unchanged ones are the same bytes."""
+        for key, tracked in self._tracked.items():
             if key not in self._packed:
-                self._packed[key] = pack("story", 1, story, {})
+                self._packed[key] = pack("tracked-incident", 1, tracked, {})
         return {f"{_PREFIX}{key}": part for key, part in self._packed.items()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Take up the state of ``snapshot``, whatever the order of its parts."""
+        """Restore the state that ``snapshot`` returned, whatever the order of its parts."""
         found = [
-            unpack(part, "story", 1, TrackedIncident)[0] for name, part in parts.items() if _is_part(name)
+            unpack(part, "tracked-incident", 1, TrackedIncident)[0]
+            for name, part in parts.items()
+            if _is_part(name)
         ]
-        found.sort(key=lambda story: (story.sequence, story.incident.id))
-        self._stories = {story.incident.id: story for story in found}
-        self._packed = {key: parts[f"{_PREFIX}{key}"] for key in self._stories}
+        found.sort(key=lambda tracked: (tracked.sequence, tracked.incident.id))
+        self._tracked = {tracked.incident.id: tracked for tracked in found}
+        self._packed = {key: parts[f"{_PREFIX}{key}"] for key in self._tracked}
 
 
 def _is_part(name: str) -> bool:
     return name.startswith(_PREFIX)
 
 
-def _is_old(story: TrackedIncident, at: int) -> bool:
-    return story.over is not None and at >= story.over + KEPT
+def _is_old(tracked: TrackedIncident, at: int) -> bool:
+    return tracked.ended_at is not None and at >= tracked.ended_at + KEPT

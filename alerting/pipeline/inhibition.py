@@ -1,4 +1,4 @@
-"""The stage of inhibition: who knows that a whole account is affected need not hear of each part of it."""
+"""The inhibition stage: while a whole account is affected, its parts are not reported one by one."""
 
 from typing import Final
 
@@ -9,13 +9,13 @@ from detectors.model.finding import Verdict
 from detectors.model.scope import ACCOUNT
 
 _OF_ITS_OWN: Final = (Verdict.FATAL, Verdict.LIMIT)
-"""An exception that was never seen, and a limit that is met, ask for something else than their account."""
+"""A new exception, and a limit that is reached, need a response of their own."""
 
 
 class Inhibition:
-    """Told, open incidents of whole accounts, which hold those inside them.
+    """Reported, open incidents about whole accounts, which hold those inside them.
 
-    It holds what points the same way and begins after it, but not longer after it than findings join an
+    It holds what has the same direction and begins after it, within the time in which findings join an
     incident: a level that stays for days must not hide what happens later.
     """
 
@@ -25,39 +25,39 @@ class Inhibition:
         self._on = on
         self._wide: dict[str, TrackedIncident] = {}
 
-    def hold(self, story: TrackedIncident, at: int) -> Hold | None:  # noqa: ARG002 - as the other stages
-        """Return why the incident waits: for as long as that of its account is open."""
-        if story.incident.verdict in _OF_ITS_OWN:
+    def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:  # noqa: ARG002 - the protocol of stages
+        """Return why the incident is held: the incident about its account is open."""
+        if tracked.incident.verdict in _OF_ITS_OWN:
             return None
         wide = min(
-            (one for one in self._wide.values() if _inside(story, one)),
+            (one for one in self._wide.values() if _inside(tracked, one)),
             key=lambda one: one.sequence,
             default=None,
         )
         if wide is None:
             return None
         account = wide.incident.primary.about.account
-        reason = f"inhibited by {wide.incident.id}, which is about the whole account {account}"
+        reason = f"inhibited by incident {wide.incident.id} about the whole account {account}"
         return Hold(stage=self.name, reason=reason)
 
-    def know(self, story: TrackedIncident) -> bool:
-        """Take note of an incident in its newest state; True when it does not hold others any longer."""
-        wide = self._on and _is_wide(story) and not story.waits and story.over is None
+    def update(self, tracked: TrackedIncident) -> bool:
+        """Take in the newest state of an incident; True when it stops holding others."""
+        wide = self._on and _is_wide(tracked) and not tracked.pending and tracked.ended_at is None
         if wide:
-            self._wide[story.incident.id] = story
+            self._wide[tracked.incident.id] = tracked
             return False
-        return self._wide.pop(story.incident.id, None) is not None
+        return self._wide.pop(tracked.incident.id, None) is not None
 
 
-def _is_wide(story: TrackedIncident) -> bool:
-    return story.incident.primary.about.kind == ACCOUNT
+def _is_wide(tracked: TrackedIncident) -> bool:
+    return tracked.incident.primary.about.kind == ACCOUNT
 
 
-def _inside(story: TrackedIncident, wide: TrackedIncident) -> bool:
-    mine, theirs = story.incident.primary, wide.incident.primary
+def _inside(tracked: TrackedIncident, wide: TrackedIncident) -> bool:
+    mine, theirs = tracked.incident.primary, wide.incident.primary
     return (
-        story.incident.id != wide.incident.id
+        tracked.incident.id != wide.incident.id
         and mine.about.account == theirs.about.account
         and direction(mine) == direction(theirs)
-        and 0 <= story.began - wide.began <= JOINS_SECONDS
+        and 0 <= tracked.started - wide.started <= JOINS_SECONDS
     )

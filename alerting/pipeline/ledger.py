@@ -1,4 +1,4 @@
-"""What the stages did: counted, and kept for a log that nobody has read yet."""
+"""What the stages did: counted, and kept until it is logged."""
 
 from collections import Counter, deque
 from typing import Final
@@ -8,7 +8,7 @@ import msgspec
 from alerting.pipeline.tracked_incident import Hold, TrackedIncident
 
 UNREAD: Final = 1000
-"""Turns that wait for a reader at most: replay has none."""
+"""Actions kept at most until they are read: replay never reads them."""
 
 
 class StageAction(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,37 +22,39 @@ class StageAction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ledger:
-    """Counts what each stage held, dropped or reshaped, and since the last digest what was over by then."""
+    """Counts what each stage held, dropped or combined, and since the last digest what ended while held."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()  # stage → incidents it held, dropped or reshaped, ever
-        self.over: Counter[str] = Counter()  # stage → incidents over before they were told, since the digest
+        self.counts: Counter[str] = Counter()  # stage → incidents it held, dropped or combined
+        self.ended_held: Counter[str] = (
+            Counter()
+        )  # stage → incidents that ended while held, since the last digest
         self._unread: deque[StageAction] = deque(maxlen=UNREAD)
 
-    def held(self, story: TrackedIncident, hold: Hold, at: int) -> None:
-        """Take note that a stage holds an incident."""
+    def held(self, tracked: TrackedIncident, hold: Hold, at: int) -> None:
+        """Record that a stage holds an incident."""
         self.counts[hold.stage] += 1
-        self._note(hold.stage, "held", story, hold.reason, at)
+        self._note(hold.stage, "held", tracked, hold.reason, at)
 
-    def released(self, story: TrackedIncident, hold: Hold, at: int) -> None:
-        """Take note that what held an incident has ended, and it goes on."""
-        self._note(hold.stage, "released", story, hold.reason, at)
+    def released(self, tracked: TrackedIncident, hold: Hold, at: int) -> None:
+        """Record that an incident is no longer held and goes on."""
+        self._note(hold.stage, "released", tracked, hold.reason, at)
 
-    def passed_over(self, story: TrackedIncident, hold: Hold, at: int) -> None:
-        """Take note that an incident was over before what held it ended."""
-        self.over[hold.stage] += 1
-        self._note(hold.stage, "over", story, hold.reason, at)
+    def ended_while_held(self, tracked: TrackedIncident, hold: Hold, at: int) -> None:
+        """Record that an incident ended while it was held."""
+        self.ended_held[hold.stage] += 1
+        self._note(hold.stage, "over", tracked, hold.reason, at)
 
-    def did(self, stage: str, what: str, story: TrackedIncident | None, reason: str, at: int) -> None:
-        """Take note of anything else that a stage did."""
+    def acted(self, stage: str, what: str, tracked: TrackedIncident | None, reason: str, at: int) -> None:
+        """Record anything else that a stage did."""
         self.counts[stage] += 1
-        self._note(stage, what, story, reason, at)
+        self._note(stage, what, tracked, reason, at)
 
     def read(self) -> list[StageAction]:
-        """Return what nobody has read yet, oldest first."""
+        """Return the actions since the last call, oldest first."""
         unread, self._unread = list(self._unread), deque(maxlen=UNREAD)
         return unread
 
-    def _note(self, stage: str, did: str, story: TrackedIncident | None, reason: str, at: int) -> None:
-        incident = "" if story is None else story.incident.id
+    def _note(self, stage: str, did: str, tracked: TrackedIncident | None, reason: str, at: int) -> None:
+        incident = "" if tracked is None else tracked.incident.id
         self._unread.append(StageAction(at=at, stage=stage, did=did, incident=incident, reason=reason))

@@ -1,4 +1,4 @@
-"""The stage of planned work: what begins in a window is told only when it outlasts it."""
+"""The maintenance stage: what begins in a window is reported only when it outlasts it."""
 
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from config.settings import MaintenanceSettings
 
 
 class PlannedWork:
-    """Windows of the configuration. What began before one, or after it, is no concern of it."""
+    """The configured windows. They do not hold what began before or after them."""
 
     name: Final = "maintenance"
 
@@ -18,13 +18,13 @@ class PlannedWork:
         self._zone = zone
         self._planned = [(one, Window(one.start, one.end, one.every, zone)) for one in planned]
 
-    def hold(self, story: TrackedIncident, at: int) -> Hold | None:
-        """Return why the incident waits: the window that ends last of those that it began in."""
+    def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
+        """Return why the incident is held: of the windows that it began in, the one that ends last."""
         latest: Hold | None = None
         for one, window in self._planned:
-            if not matches(one.match, story.incident):
+            if not matches(one.match, tracked.incident):
                 continue
-            for span in window.around(story.began):
+            for span in window.around(tracked.started):
                 if at < span.end and (latest is None or span.end > (latest.until or 0)):
                     reason = f"maintenance {one.name} until {shown(span.end, self._zone)}"
                     latest = Hold(stage=self.name, reason=reason, until=span.end)

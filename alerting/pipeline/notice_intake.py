@@ -1,4 +1,4 @@
-"""Where notices come in: repeats are dropped, what is new is told where an incident has a message."""
+"""Takes in notices: drops repeats and updates the messages that an incident has."""
 
 from collections.abc import Iterator
 
@@ -13,11 +13,11 @@ from alerting.pipeline.gate import Gate
 from alerting.pipeline.incident_registry import IncidentRegistry
 from alerting.pipeline.ledger import Ledger
 from alerting.pipeline.routing import Routing
-from alerting.pipeline.tracked_incident import TrackedIncident, is_over, without_curve
+from alerting.pipeline.tracked_incident import TrackedIncident
 
 
 class NoticeIntake:
-    """Takes notices in, one at a time."""
+    """Takes in notices, one at a time."""
 
     def __init__(
         self,
@@ -25,71 +25,71 @@ class NoticeIntake:
         gate: Gate,
         dedupe: Dedupe,
         *,
-        asked: CommandHandler,
+        commands: CommandHandler,
         daily: DailyDigest,
         routing: Routing,
         floods: Floods,
         ledger: Ledger,
     ) -> None:
-        self._stories = stories
+        self._registry = stories
         self._gate = gate
         self._dedupe = dedupe
-        self._asked = asked
+        self._commands = commands
         self._daily = daily
         self._routing = routing
         self._floods = floods
         self._ledger = ledger
-        self.sequence = 0  # incidents so far
+        self.sequence = 0  # of the newest incident
 
-    def take(self, notice: Notice, at: int, again: dict[str, TrackedIncident]) -> Iterator[Dispatch]:
-        """Take a notice in at its time; ``again`` gets the incidents that are to be asked about then."""
+    def take(self, notice: Notice, at: int, recheck: dict[str, TrackedIncident]) -> Iterator[Dispatch]:
+        """Take in a notice at its time; add to ``recheck`` the incidents whose holds to check again."""
         digest = notice.action is Action.DIGEST
-        story = None if digest else self._stories.get(notice.incident.id, at)
-        if self._dedupe.repeats(notice, story):
-            self._ledger.did("dedupe", "dropped", story, "it was given before", at)
+        tracked = None if digest else self._registry.get(notice.incident.id, at)
+        if self._dedupe.repeats(notice, tracked):
+            self._ledger.acted("dedupe", "dropped", tracked, "repeated notice", at)
             return
         if digest:
-            yield from self._daily.tell(
-                notice, self._routing, self._gate.silences, self._stories, self._ledger.over
+            yield from self._daily.digest(
+                notice, self._routing, self._gate.silences, self._registry, self._ledger.ended_held
             )
             return
-        before = None if story is None else story.incident.state
-        story = self._know(story, notice, at)
+        before = None if tracked is None else tracked.incident.state
+        tracked = self._track(tracked, notice, at)
         inhibition = self._gate.inhibition
-        if inhibition.know(story):
-            again.update((held.incident.id, held) for held in self._gate.held(inhibition.name))
-        if story.waits and story.over is not None:
-            self._gate.over(story, at)
-            again.pop(story.incident.id, None)
-        if story.waits:
-            again[story.incident.id] = story
+        if inhibition.update(tracked):
+            recheck.update((held.incident.id, held) for held in self._gate.held(inhibition.name))
+        if tracked.pending and tracked.ended_at is not None:
+            self._gate.end(tracked, at)
+            recheck.pop(tracked.incident.id, None)
+        if tracked.pending:
+            recheck[tracked.incident.id] = tracked
         else:
-            yield from self._goes_on(story, notice, at)
-            for told in story.told if story.incident.state != before else ():
+            yield from self._update(tracked, notice, at)
+            for told in tracked.messages if tracked.incident.state != before else ():
                 if told.form is Form.FLOOD:
                     self._floods.touch(told.subject)
-        self._stories.put(story)
+        self._registry.put(tracked)
 
-    def _know(self, story: TrackedIncident | None, notice: Notice, at: int) -> TrackedIncident:
+    def _track(self, tracked: TrackedIncident | None, notice: Notice, at: int) -> TrackedIncident:
         incident = notice.incident
-        if story is None:
+        if tracked is None:
             self.sequence += 1
-            story = TrackedIncident(
-                sequence=self.sequence, notice=notice, began=incident.start, reopened=incident.reopened
+            tracked = TrackedIncident(
+                sequence=self.sequence, notice=notice, started=incident.start, reopened=incident.reopened
             )
-        story.notice, story.over = notice, at if is_over(incident) else None
-        back = incident.reopened > story.reopened
-        if back:
-            story.reopened, story.began = incident.reopened, at
-        if not story.told or (back and story.over is None):
-            story.waits = True
-        if story.over is not None:
-            self._asked.relabel(story)
-        return story
+        tracked.notice, tracked.ended_at = notice, at if incident.ended else None
+        recurred = incident.reopened > tracked.reopened
+        if recurred:
+            tracked.reopened, tracked.started = incident.reopened, at
+        if not tracked.messages or (recurred and tracked.ended_at is None):
+            tracked.pending = True
+        if tracked.ended_at is not None:
+            self._commands.relabel(tracked)
+        return tracked
 
-    def _goes_on(self, story: TrackedIncident, notice: Notice, at: int) -> Iterator[Dispatch]:
-        """Tell what is new of an incident that has a message."""
-        yield from dispatches.edits(story, notice.id, at)
-        if self._gate.silences.hold(story, at) is None:
-            yield from dispatches.milestones(story, notice, at)
-        without_curve(story)
+    def _update(self, tracked: TrackedIncident, notice: Notice, at: int) -> Iterator[Dispatch]:
+        """Report what changed about an incident that has a message."""
+        yield from dispatches.edits(tracked, notice.id, at)
+        if self._gate.silences.hold(tracked, at) is None:
+            yield from dispatches.milestones(tracked, notice, at)
+        tracked.drop_trace()

@@ -1,27 +1,28 @@
-"""The notification pipeline: from what is to be told to what is told, where, and why not.
+"""The notification pipeline: decides which notices are sent, where, and why the others are not.
 
-What is to be told passes these stages in this order. Each lets it through, holds it or reshapes it; what it
-did not let through it gives a reason for, which is logged, counted and shown by ``uneri status``.
+A notice passes these stages in this order. Each lets it through, holds it or combines it; what is not sent
+has a reason, which is logged, counted and shown by ``uneri status``.
 
 ==============  ====================  ===================================================================
 stage           module                does
 ==============  ====================  ===================================================================
 grouping        ``incidents.py``      before this: findings of one cause are one incident
-dedupe          ``dedupe.py``         drops what was given before, as after a crash
+dedupe          ``dedupe.py``         drops repeats, as after a crash
 silences        ``silences.py``       holds what the configuration or a person has silenced
-maintenance     ``maintenance.py``    holds what began in planned work, until that ends
-quiet_hours     ``quiet_hours.py``    holds what comes while nobody is to be called, until that ends
-inhibition      ``inhibition.py``     holds what lies inside an account about which an incident is open
-routing         ``routing.py``        says who is told: the first route that matches
-flood           ``flood.py``          makes one message of more than anybody reads one by one
+maintenance     ``maintenance.py``    holds what began in a maintenance window, until that ends
+quiet_hours     ``quiet_hours.py``    holds what occurs in quiet hours, until they end
+inhibition      ``inhibition.py``     holds what lies inside an account with an open incident of its own
+routing         ``routing.py``        chooses the destinations: the first route that matches
+flood           ``flood.py``          combines more than anyone reads one by one into one message
 pacing          ``outbox.py``         after this: a message a second and channel, edits coalesced
 ==============  ====================  ===================================================================
 
-What is held is told when nothing holds it any more, in its newest state; what is over by then never is.
+A held incident is reported, in its newest state, when nothing holds it anymore; if it ended before, it never
+is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import structs
@@ -29,17 +30,37 @@ from msgspec import structs
 from alerting.commands.answer import Answer, CommandResult
 from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Dispatch
+from alerting.commands.labels import Label
+from alerting.incidents.digest_time import zone_of
+from alerting.incidents.incident import Sent
 from alerting.incidents.notice import Notice, identify
 from alerting.pipeline import dispatches
-from alerting.pipeline.flood import FloodState
-from alerting.pipeline.incident_registry import MOST
-from alerting.pipeline.known import PipelineStages
+from alerting.pipeline.command_handler import CommandHandler
+from alerting.pipeline.daily_digest import DailyDigest
+from alerting.pipeline.dedupe import Dedupe
+from alerting.pipeline.first_delivery import FirstDelivery
+from alerting.pipeline.flood import Floods, FloodState
+from alerting.pipeline.gate import Gate
+from alerting.pipeline.incident_registry import MOST, IncidentRegistry
+from alerting.pipeline.ledger import Ledger, StageAction
+from alerting.pipeline.notice_intake import NoticeIntake
+from alerting.pipeline.routing import Routing
+from alerting.pipeline.silences import Silence
 from alerting.pipeline.tracked_incident import TrackedIncident
 from config.settings import Settings
 from detectors.state.state import pack, unpack
 
 _CORE: Final = "pipeline"
 _FLOODS: Final = "floods"
+_VERSION: Final = 2
+
+
+class Fate(NamedTuple):
+    """What became of an incident: ``alerted`` is the watermark at which its first message left."""
+
+    sent: Sent
+    reason: str
+    alerted: int | None
 
 
 class _Core(msgspec.Struct, kw_only=True):
@@ -51,20 +72,20 @@ class _Core(msgspec.Struct, kw_only=True):
     digests: list[str]
     silencing: list[Command]
     counts: dict[str, int]
-    over: dict[str, int]
+    ended_held: dict[str, int]
     digest: int | None
-    configured: str  # the settings by which the stages held what they hold
+    configured: str  # the settings under which the stages hold what they hold
 
 
-class Pipeline(PipelineStages):
-    """All stages, fed notices, time and commands. Pure: time is what it is told.
+class Pipeline:
+    """All stages, fed notices, time and commands. Pure: it knows no time but the watermark.
 
     Parameters
     ----------
     settings
         Its ``notify``, ``slack`` and ``digest`` sections.
     keep
-        Never forget an incident: for replay, which tells of all at its end.
+        Never forget an incident: for replay, which reports all at its end.
 
     Raises
     ------
@@ -73,24 +94,47 @@ class Pipeline(PipelineStages):
     """
 
     def __init__(self, settings: Settings, *, keep: bool = False) -> None:
-        super().__init__(settings, keep=keep)
+        zone = zone_of(settings.digest)
+        self._ledger = Ledger()
+        self._dedupe = Dedupe()
+        self._gate = Gate(settings.notify, zone, self._ledger)
+        self._silences = self._gate.silences
+        self._routing = Routing(settings)
+        self._floods = Floods(settings.notify.flood)
+        self._registry = IncidentRegistry(keep=keep)
+        self._first_delivery = FirstDelivery(self._routing, self._floods, self._registry, self._ledger)
+        self._commands = CommandHandler(self._registry, self._silences, self._dedupe)
+        self._daily = DailyDigest(settings.digest, zone)
+        self._intake = NoticeIntake(
+            self._registry,
+            self._gate,
+            self._dedupe,
+            commands=self._commands,
+            daily=self._daily,
+            routing=self._routing,
+            floods=self._floods,
+            ledger=self._ledger,
+        )
+        self._watermark = 0
         self._swept = 0
-        self._early: list[Notice] = []  # told after the watermark: their time has not come
-        self._configured = self._settings = _fingerprint(settings)
+        self._early: list[Notice] = []  # later than the watermark
+        self._configured = self._settings = identify(
+            settings.notify.model_dump_json(), settings.digest.timezone
+        )
 
     # -- feeding ----------------------------------------------------------------------------------
 
     def feed(self, notices: Iterable[Notice], watermark: int) -> list[Dispatch]:
         """Take in notices and let event time pass up to ``watermark`` (epoch seconds).
 
-        Every notice of a time up to ``watermark`` must be given by the call that passes it; a later one
-        waits for its time. However they are cut into calls, the dispatches are the same. To be called
-        without notices too when the watermark moved: what is held is told when what held it ends.
+        Every notice of a time up to ``watermark`` must be given by the call that passes it; a later one waits
+        for its time. However they are split over calls, the dispatches are the same. Call it without notices,
+        too, when the watermark moves: a held incident is reported when its hold ends.
 
         Returns
         -------
         list of Dispatch
-            What is to be told, in order.
+            What to send, in order.
         """
         by_time: dict[int, list[Notice]] = {}
         waiting, self._early = self._early, []
@@ -99,26 +143,77 @@ class Pipeline(PipelineStages):
                 self._early.append(notice)
             else:
                 by_time.setdefault(max(notice.at, self._watermark), []).append(notice)
-        told: list[Dispatch] = []
+        found: list[Dispatch] = []
         while (at := min((*by_time, *self._due()), default=watermark + 1)) <= watermark:
             self._watermark = max(self._watermark, at)
-            told += self._moment(by_time.pop(at, []), self._watermark)
+            found += self._advance(by_time.pop(at, []), self._watermark)
         self._watermark = max(self._watermark, watermark)
-        return told
+        return found
 
     def command(self, command: Command) -> Answer:
-        """Do what a person asks for, between two feedings; the same command given again changes nothing."""
+        """Carry out a person's command between two calls of ``feed``; a repeated one changes nothing."""
         at = self._watermark
-        answer = self._asked.take(command, at)
+        answer = self._commands.handle(command, at)
         if answer.result is not CommandResult.DONE or command.kind is not CommandKind.UNSILENCE:
             return answer
-        told = [
-            *self._let_out(self._gate.held(self._silences.name), at),
-            *self._opening.flooded(at),
+        released = [
+            *self._report_free(self._gate.held(self._silences.name), at),
+            *self._first_delivery.flood_updates(at),
         ]
-        return structs.replace(answer, dispatches=[*answer.dispatches, *told])
+        return structs.replace(answer, dispatches=[*answer.dispatches, *released])
 
-    # -- one moment -------------------------------------------------------------------------------
+    # -- what is known ----------------------------------------------------------------------------
+
+    def find(self, incident: str) -> TrackedIncident | None:
+        """Return what is known of an incident, None when it was never to be reported or is forgotten."""
+        return self._registry.get(incident, self._watermark)
+
+    def tracked(self) -> list[TrackedIncident]:
+        """Return all incidents that are remembered, oldest first."""
+        return list(self._registry)
+
+    def ongoing(self) -> list[TrackedIncident]:
+        """Return the incidents that have not ended, reported or held, oldest first."""
+        return [tracked for tracked in self._registry if tracked.ended_at is None]
+
+    def held(self) -> list[TrackedIncident]:
+        """Return the incidents that are held, in the order in which they were first held."""
+        return self._gate.held()
+
+    def silences(self) -> list[Silence]:
+        """Return the active silences in order of expiry."""
+        return self._silences.active(self._watermark)
+
+    @property
+    def labels(self) -> list[Label]:
+        """The newest label of each incident, oldest first."""
+        return self._commands.labels
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of incidents that each stage held, dropped or combined, by its name."""
+        return dict(sorted(self._ledger.counts.items()))
+
+    @property
+    def watermark(self) -> int:
+        """Event time that has passed, epoch seconds."""
+        return self._watermark
+
+    @property
+    def last_alert(self) -> int | None:
+        """When the newest remembered page left, epoch seconds; None without one."""
+        return max((one.alerted for one in self._registry if one.alerted is not None), default=None)
+
+    def stage_actions(self) -> list[StageAction]:
+        """Return what the stages did since the last call, for a log."""
+        return self._ledger.read()
+
+    def fate(self, incident: str) -> Fate | None:
+        """Return what became of an incident that was to be a page; None for any other."""
+        tracked = self._registry.get(incident)
+        return None if tracked is None else Fate(tracked.sent, tracked.reason, tracked.alerted)
+
+    # -- one step ---------------------------------------------------------------------------------
 
     def _due(self) -> Iterator[int]:
         """Yield when something falls due by itself."""
@@ -128,51 +223,52 @@ class Pipeline(PipelineStages):
         if self._configured != self._settings:
             yield self._watermark
 
-    def _moment(self, notices: list[Notice], at: int) -> Iterator[Dispatch]:
-        """Do all of one moment: take notices in, end what ends, tell what nothing holds."""
-        again: dict[str, TrackedIncident] = {}
+    def _advance(self, notices: list[Notice], at: int) -> Iterator[Dispatch]:
+        """Do everything of one time: take in notices, end what expires, report what nothing holds."""
+        recheck: dict[str, TrackedIncident] = {}
         for notice in notices:
-            yield from self._intake.take(notice, at, again)
-        for silence in self._silences.ended(at):
-            yield from self._asked.ended(silence, at)
-        again.update((story.incident.id, story) for story in self._gate.ended(at))
-        if self._configured != self._settings:  # since the restart: what held something may be gone
+            yield from self._intake.take(notice, at, recheck)
+        for silence in self._silences.expire(at):
+            yield from self._commands.expired(silence, at)
+        recheck.update((tracked.incident.id, tracked) for tracked in self._gate.ended(at))
+        if self._configured != self._settings:  # since the restart: the reason of a hold may be gone
             self._configured = self._settings
-            again.update((story.incident.id, story) for story in self._gate.held())
-        yield from self._let_out(again.values(), at)
-        yield from self._opening.flooded(at)
-        yield from self._daily.missed(at, self._routing, self._silences, self._stories, self._ledger.over)
-        if self._ledger.over:
+            recheck.update((tracked.incident.id, tracked) for tracked in self._gate.held())
+        yield from self._report_free(recheck.values(), at)
+        yield from self._first_delivery.flood_updates(at)
+        ended_held = self._ledger.ended_held
+        yield from self._daily.missed(at, self._routing, self._silences, self._registry, ended_held)
+        if ended_held:
             self._daily.expect(at)
         self._sweep(at)
 
-    def _let_out(self, stories: Iterable[TrackedIncident], at: int) -> Iterator[Dispatch]:
-        """Tell those of the incidents that no stage holds any more."""
-        waiting = list(stories)
+    def _report_free(self, incidents: Iterable[TrackedIncident], at: int) -> Iterator[Dispatch]:
+        """Report those of the incidents that no stage holds anymore."""
+        waiting = list(incidents)
         free = self._gate.free(waiting, at)
-        new = {story.incident.id for story in free}
-        for story in waiting:
-            self._stories.put(story)
-            if not story.waits and story.incident.id not in new:  # it came back, and nothing is to be posted
-                yield from dispatches.edits(story, story.notice.id, at)
-        yield from self._opening.open(free, at)
+        new = {tracked.incident.id for tracked in free}
+        for tracked in waiting:
+            self._registry.put(tracked)
+            if not tracked.pending and tracked.incident.id not in new:  # it recurred in its silenced message
+                yield from dispatches.edits(tracked, tracked.notice.id, at)
+        yield from self._first_delivery.deliver(free, at)
 
     def _sweep(self, at: int) -> None:
-        """Once a day, and where there are too many: forget what is over."""
-        if at // 86400 == self._swept and len(self._stories) <= MOST:
+        """Forget what has ended, once a day and when there is too much."""
+        if at // 86400 == self._swept and len(self._registry) <= MOST:
             return
         self._swept = at // 86400
-        for incident in self._stories.sweep(at):
+        for incident in self._registry.sweep(at):
             self._silences.forget(incident)
         for flood in self._floods.every:
-            members = (self._stories.get(member) for member in flood.members)
-            if at >= flood.until and all(one is None or one.over is not None for one in members):
+            members = (self._registry.get(member) for member in flood.members)
+            if at >= flood.until and all(one is None or one.ended_at is not None for one in members):
                 self._floods.forget(flood.subject)
 
     # -- state ------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state as parts; those of incidents of which nothing is new are the very same bytes."""
+        """Return the state as parts; those of unchanged incidents are the same bytes."""
         commands, digests = self._dedupe.state()
         core = _Core(
             watermark=self._watermark,
@@ -183,19 +279,19 @@ class Pipeline(PipelineStages):
             digests=digests,
             silencing=self._silences.commands,
             counts=dict(self._ledger.counts),
-            over=dict(self._ledger.over),
+            ended_held=dict(self._ledger.ended_held),
             digest=self._daily.due,
             configured=self._configured,
         )
         return {
-            _CORE: pack("pipeline", 1, core, {}),
+            _CORE: pack("pipeline", _VERSION, core, {}),
             _FLOODS: pack("floods", 1, self._floods.state(), {}),
-            **self._asked.snapshot(),
-            **self._stories.snapshot(),
+            **self._commands.snapshot(),
+            **self._registry.snapshot(),
         }
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Take up the state of ``snapshot``; without parts, as before the first start, there is none.
+        """Restore the state that ``snapshot`` returned; without parts, start afresh.
 
         Raises
         ------
@@ -204,7 +300,7 @@ class Pipeline(PipelineStages):
         """
         if _CORE not in parts:
             return
-        core, _ = unpack(parts[_CORE], "pipeline", 1, _Core)
+        core, _ = unpack(parts[_CORE], "pipeline", _VERSION, _Core)
         self._watermark, self._intake.sequence, self._early = core.watermark, core.sequence, core.early
         self._swept, self._daily.due = core.swept, core.digest
         self._configured = core.configured
@@ -212,12 +308,8 @@ class Pipeline(PipelineStages):
         for command in core.silencing:
             self._silences.add(command)
         self._ledger.counts.update(core.counts)
-        self._ledger.over.update(core.over)
+        self._ledger.ended_held.update(core.ended_held)
         self._floods.restore(unpack(parts[_FLOODS], "floods", 1, FloodState)[0])
-        self._asked.restore(parts)
-        self._stories.restore(parts)
-        self._gate.restore(self._stories)
-
-
-def _fingerprint(settings: Settings) -> str:
-    return identify(settings.notify.model_dump_json(), settings.digest.timezone)
+        self._commands.restore(parts)
+        self._registry.restore(parts)
+        self._gate.restore(self._registry)

@@ -1,4 +1,4 @@
-"""The stage of quiet hours: incidents are judged and kept as ever, but nobody is called until they end."""
+"""The quiet hours stage: detection continues, but no one is paged until they end."""
 
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from config import settings
 
 
 class QuietHoursStage:
-    """Hours of the configuration. What is still open when they end is told then."""
+    """The configured hours. What is still open when they end is reported then."""
 
     name: Final = "quiet_hours"
 
@@ -18,11 +18,11 @@ class QuietHoursStage:
         self._zone = zone
         self._quiet = [(one, Hours(one.start, one.end, list(one.days), zone)) for one in quiet]
 
-    def hold(self, story: TrackedIncident, at: int) -> Hold | None:
-        """Return why the incident waits: the first hours that hold the time and match it."""
+    def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
+        """Return why the incident is held: the first hours that include the time and match it."""
         for one, hours in self._quiet:
             span = hours.around(at)
-            if span is not None and matches(one.match, story.incident):
+            if span is not None and matches(one.match, tracked.incident):
                 reason = f"quiet hours until {shown(span.end, self._zone)}"
                 return Hold(stage=self.name, reason=reason, until=span.end)
         return None

@@ -1,4 +1,4 @@
-"""The stage that says who is told: the first route that matches decides, for pages and for digests."""
+"""The routing stage: the first route that matches decides where pages and digests go."""
 
 from typing import Final, NamedTuple
 
@@ -9,15 +9,14 @@ from config.settings import Settings
 
 
 class Route(NamedTuple):
-    """Where an incident goes, and whom its first message calls."""
+    """Where an incident goes, and whom its first message mentions."""
 
     destinations: tuple[str, ...]
     mention: str
-    reason: str
 
 
 class Routing:
-    """Routes of the configuration; what matches none goes to the channel of pages, or of digests."""
+    """The configured routes; what matches none goes to the channel for pages or digests."""
 
     name: Final = "routing"
 
@@ -28,28 +27,28 @@ class Routing:
 
     @property
     def digests(self) -> str:
-        """Where the digest goes that is no route's own."""
+        """The destination of the digest of everything without a route."""
         return self._digests
 
-    def way(self, incident: Incident) -> Route:
+    def route(self, incident: Incident) -> Route:
         """Return where a page about ``incident`` goes."""
-        for number, route in enumerate(self._routes, 1):
+        for route in self._routes:
             if matches(route.match, incident):
                 destinations = tuple(dict.fromkeys(str(Destination.of(to)) for to in route.to))
-                return Route(destinations, route.mention or "", f"route {number}")
-        return Route((self._pages,), "", "no route matches")
+                return Route(destinations, route.mention or "")
+        return Route((self._pages,), "")
 
     def digest(self, incidents: list[Incident]) -> dict[str, list[Incident]]:
-        """Return what each digest holds, by destination, in the order given.
+        """Return the incidents of each digest by destination, in the order given.
 
-        An incident is in the digests of the channels that its route leads to. An Alertmanager gets none: it
-        takes what is to be acted on now. What has no route is in the digest channel.
+        The digests of an incident are those of the channels on its route. Alertmanager gets none: it takes
+        what requires action now. What has no route is in the digest channel.
         """
         found: dict[str, list[Incident]] = {}
         for incident in incidents:
-            way = self.way(incident)
-            to = [one for one in way.destinations if Destination.of(one).sink != ALERTMANAGER]
-            if way.destinations == (self._pages,):
+            route = self.route(incident)
+            to = [one for one in route.destinations if Destination.of(one).sink != ALERTMANAGER]
+            if route.destinations == (self._pages,):
                 to = [self._digests]
             for destination in to or [self._digests]:
                 found.setdefault(destination, []).append(incident)

@@ -1,4 +1,4 @@
-"""The stage of silences: what nobody is to be told of, by the configuration or because a person said so."""
+"""The silences stage: holds what the configuration or a person has silenced."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -14,32 +14,32 @@ from config.settings import MatchSettings, SilenceSettings
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "ask", "matcher": "matching"}):
-    """A silence that holds: of one incident, or of all that match."""
+    """A silence: of one incident, or of all that match."""
 
     id: str  # that of the command that made it; config/1 and so on of the configuration
     kind: CommandKind
-    incident: str | None = None  # the only one it silences, where nothing is matched
+    incident: str | None = None  # the only one it silences, without a matcher
     matcher: Matcher | None = None
-    until: int | None = None  # epoch seconds; None: until it is ended, of an incident for as long as it lasts
+    until: int | None = None  # epoch seconds; None: until it is removed, or its incident ends
     by: str = ""
     why: str = ""
 
-    def covers(self, story: TrackedIncident) -> bool:
-        """Tell whether it matches an incident; a silence of one incident alone matches none."""
-        return self.matcher is not None and matches(self.matcher, story.incident)
+    def matches(self, tracked: TrackedIncident) -> bool:
+        """Return whether its matcher fits an incident; a silence of one incident has none."""
+        return self.matcher is not None and matches(self.matcher, tracked.incident)
 
-    def holds(self, at: int) -> bool:
-        """Tell whether it has not ended yet."""
+    def is_active(self, at: int) -> bool:
+        """Return whether it has not expired yet."""
         return self.until is None or self.until > at
 
     @property
     def what(self) -> str:
-        """What it silences, in words; names from events may be in it."""
+        """What it silences, in words; may contain names from events."""
         return f"incident {self.incident}" if self.matcher is None else describe(self.matcher)
 
 
 class Silences:
-    """All silences: those of the configuration, which its editing ends, and those that commands made."""
+    """All silences: those of the configuration and those made by commands."""
 
     name: Final = "silences"
 
@@ -60,16 +60,16 @@ class Silences:
         self._made: dict[str, Silence] = {}  # patterns
         self._snoozed: dict[str, dict[str, Silence]] = {}  # incident → what silences it alone
 
-    def hold(self, story: TrackedIncident, at: int) -> Hold | None:
-        """Return why the incident waits: of what silences it, the one that ends last."""
-        found = [one for one in self._covering(story) if one.holds(at)]
+    def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
+        """Return why the incident is held: of its silences, the one that ends last."""
+        found = [one for one in self._covering(tracked) if one.is_active(at)]
         if not found:
             return None
         last = max(found, key=lambda one: (one.until is None, one.until or 0))
         return Hold(stage=self.name, reason=self._reason(last), until=last.until)
 
     def add(self, command: Command) -> Silence:
-        """Let a command silence what it names; return the silence."""
+        """Add the silence of a command; return it."""
         made = Silence(
             id=command.id,
             kind=command.kind,
@@ -87,14 +87,14 @@ class Silences:
         return made
 
     def find(self, name: str) -> list[Silence]:
-        """Return the silences with this id or its beginning, or those of the incident with this id."""
+        """Return the silence with this id or prefix of an id, or those of the incident with this id."""
         if name in self._snoozed:
             return list(self._snoozed[name].values())
-        found = [one for one in self.standing() if one.id == name]
-        return found or [one for one in self.standing() if len(name) >= _SHORTEST and one.id.startswith(name)]
+        found = [one for one in self.active() if one.id == name]
+        return found or [one for one in self.active() if len(name) >= _SHORTEST and one.id.startswith(name)]
 
-    def end(self, silence: Silence) -> None:
-        """Let a silence hold no longer."""
+    def remove(self, silence: Silence) -> None:
+        """Remove a silence."""
         self._commands.pop(silence.id, None)
         self._made.pop(silence.id, None)
         of_it = self._snoozed.get(silence.incident or "", {})
@@ -102,37 +102,37 @@ class Silences:
         if not of_it:
             self._snoozed.pop(silence.incident or "", None)
 
-    def ended(self, at: int) -> list[Silence]:
-        """Take out and return those made by commands that have ended by ``at``, first ended first."""
-        found = [one for one in self._by_commands() if not one.holds(at)]
+    def expire(self, at: int) -> list[Silence]:
+        """Remove and return the commands' silences that have expired by ``at``, in order of expiry."""
+        found = [one for one in self._by_commands() if not one.is_active(at)]
         for one in found:
-            self.end(one)
+            self.remove(one)
         return sorted(found, key=lambda one: (one.until or 0, one.id))
 
     def due(self) -> int | None:
-        """Return when the next one made by a command ends."""
+        """Return when the next silence made by a command expires."""
         return min((one.until for one in self._by_commands() if one.until is not None), default=None)
 
     def forget(self, incident: str) -> None:
-        """Let go of what silences an incident that is forgotten."""
+        """Remove the silences of an incident that is forgotten."""
         for one in list(self._snoozed.get(incident, {}).values()):
-            self.end(one)
+            self.remove(one)
 
-    def standing(self, at: int | None = None) -> list[Silence]:
-        """Return all, or those that hold at a time, first ending first."""
+    def active(self, at: int | None = None) -> list[Silence]:
+        """Return all silences, or those active at a time, in order of expiry."""
         every = [*self._configured, *self._by_commands()]
-        found = [one for one in every if at is None or one.holds(at)]
+        found = [one for one in every if at is None or one.is_active(at)]
         return sorted(found, key=lambda one: (one.until is None, one.until or 0, one.id))
 
     @property
     def commands(self) -> list[Command]:
-        """The commands whose silences hold: all that has to be kept of them."""
+        """The commands whose silences are not expired: their whole state."""
         return list(self._commands.values())
 
-    def _covering(self, story: TrackedIncident) -> Iterator[Silence]:
-        yield from self._snoozed.get(story.incident.id, {}).values()
+    def _covering(self, tracked: TrackedIncident) -> Iterator[Silence]:
+        yield from self._snoozed.get(tracked.incident.id, {}).values()
         for one in (*self._configured, *self._made.values()):
-            if one.covers(story):
+            if one.matches(tracked):
                 yield one
 
     def _by_commands(self) -> Iterator[Silence]:
@@ -141,24 +141,28 @@ class Silences:
             yield from of_one.values()
 
     def _reason(self, silence: Silence) -> str:
-        end = "while it lasts" if silence.until is None else f"until {shown(silence.until, self._zone)}"
+        end = (
+            "while the incident lasts"
+            if silence.until is None
+            else f"until {shown(silence.until, self._zone)}"
+        )
         why = f": {silence.why}" if silence.why else ""
         what = _WORDS.get(silence.kind, "silenced")
         return f"{what} {end} by {silence.by}{why}"
 
 
 _SHORTEST: Final = 4
-"""Characters of an id that are enough to name a silence, where only one begins so."""
+"""Characters of an id that are enough to name a silence, if unique."""
 
 _WORDS: Final = {
     CommandKind.SNOOZE: "snoozed",
     CommandKind.EXPECTED: "marked as expected",
-    CommandKind.NOT_AN_ANOMALY: "marked as no anomaly",
+    CommandKind.NOT_AN_ANOMALY: "marked as not an anomaly",
 }
 
 
 def _matching(match: MatchSettings) -> Matcher:
-    """Return the same as commands say it, so that both kinds of silences are shown alike."""
+    """Convert the configuration's form to that of commands, so that both are shown alike."""
     return Matcher(
         accounts=match.accounts,
         services=match.services,

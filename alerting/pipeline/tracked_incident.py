@@ -1,4 +1,4 @@
-"""What the pipeline knows of one incident: its newest state, where it was told, what holds it."""
+"""What the pipeline knows of one incident: its newest state, its messages, what holds it."""
 
 import msgspec
 from msgspec import structs
@@ -10,15 +10,15 @@ from alerting.incidents.notice import Notice
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an incident is not told for now, in the words of the stage that holds it."""
+    """Why an incident is held for now, as stated by the stage that holds it."""
 
     stage: str
     reason: str
-    until: int | None = None  # epoch seconds; None where no clock ends it
+    until: int | None = None  # epoch seconds; None if it does not end by the clock
 
 
 class MessageRef(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that an incident has at a destination: its own, or that of a flood."""
+    """A message of an incident at a destination: its own, or that of a flood."""
 
     destination: str
     subject: str
@@ -26,22 +26,22 @@ class MessageRef(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrackedIncident(msgspec.Struct, kw_only=True):
-    """One incident on its way through the pipeline. All times are epoch seconds of event time."""
+    """One incident on its way through the pipeline. Times are epoch seconds of event time."""
 
-    sequence: int  # counts incidents in the order in which they came
+    sequence: int  # counts incidents in order of arrival
     notice: Notice  # the newest
-    began: int  # when it began, or came back
-    waits: bool = False  # it is to get a message and has none yet
+    started: int  # when it began, or recurred
+    pending: bool = False  # it needs a message and has none yet
     held: Hold | None = None
-    told: list[MessageRef] = []  # where its newest messages are
-    parents: int = 0  # messages so far: it gets another when it comes back
-    reopened: int = 0  # of the newest message that it has or waits for
-    alerted: int | None = None  # when it was first told
-    over: int | None = None  # when it was resolved or withdrawn; None while it goes on
-    mention: str = ""  # whom its first message calls
+    messages: list[MessageRef] = []  # the newest at each destination
+    message_count: int = 0  # it gets another message when it recurs
+    reopened: int = 0  # of the newest message, or of the one it needs
+    alerted: int | None = None  # when it was first sent
+    ended_at: int | None = None  # when it was resolved or withdrawn
+    mention: str = ""  # whom its first message mentions
     sent: Sent = "none"
-    reason: str = ""  # why it was told as it was, or never was
-    commands: list[Command] = []  # what people did about it, oldest first
+    reason: str = ""  # why it was sent as it was, or never was
+    commands: list[Command] = []  # oldest first
 
     @property
     def incident(self) -> Incident:
@@ -51,10 +51,15 @@ class TrackedIncident(msgspec.Struct, kw_only=True):
     @property
     def subject(self) -> str:
         """The subject of its newest message."""
-        return subject_of(self.incident.id, self.parents)
+        return subject_of(self.incident.id, self.message_count)
+
+    def drop_trace(self) -> None:
+        """Drop the trace, which only a chart needs: it was in a dispatch, or is not kept."""
+        if self.incident.primary.trace is not None:
+            self.notice = structs.replace(self.notice, incidents=[without_trace(self.incident)])
 
 
-def subject_of(incident: str, parents: int) -> str:
+def subject_of(incident: str, number: int) -> str:
     """Return the subject of the n-th message of an incident, counted from 1.
 
     Examples
@@ -62,22 +67,11 @@ def subject_of(incident: str, parents: int) -> str:
     >>> subject_of("a1", 1), subject_of("a1", 3)
     ('a1', 'a1.2')
     """
-    return incident if parents <= 1 else f"{incident}.{parents - 1}"
-
-
-def is_over(incident: Incident) -> bool:
-    """Tell whether an incident is resolved or withdrawn."""
-    return incident.state in ("resolved", "withdrawn")
+    return incident if number <= 1 else f"{incident}.{number - 1}"
 
 
 def without_trace(incident: Incident) -> Incident:
-    """Return the incident without the curve that only a chart needs: it is most of its bytes."""
+    """Return the incident without its trace, which is most of its bytes."""
     if incident.primary.trace is None:
         return incident
     return structs.replace(incident, primary=structs.replace(incident.primary, trace=None))
-
-
-def without_curve(story: TrackedIncident) -> None:
-    """Let go of the curve of a story's incident: it was in a dispatch, or is not kept."""
-    if story.incident.primary.trace is not None:
-        story.notice = structs.replace(story.notice, incidents=[without_trace(story.incident)])

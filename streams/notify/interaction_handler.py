@@ -270,7 +270,7 @@ class InteractionHandler:
             return self._answers.help(request)
         if isinstance(request, WhatChanged):
             since = (at or int(self._now())) - request.seconds
-            changes = Changes.of(since, pipeline.known(), self._leaders())
+            changes = Changes.of(since, pipeline.tracked(), self._leaders())
             return self._answers.what_changed(changes, at=at)
         ongoing = [story.incident for story in pipeline.ongoing()]
         if request is Query.OPEN:
@@ -283,7 +283,7 @@ class InteractionHandler:
         for story in pipeline.held():
             if story.held is not None:
                 held[story.held.stage] = held.get(story.held.stage, 0) + 1
-        alerted = [story for story in pipeline.known() if story.alerted is not None]
+        alerted = [story for story in pipeline.tracked() if story.alerted is not None]
         last = max(alerted, key=lambda story: story.alerted or 0, default=None)
         return self._answers.standing(
             ongoing,

@@ -42,7 +42,7 @@ class PipelineStatus:
     def record(self) -> None:
         """Log and count what is new; beyond ``SHOWN`` of a kind, log only their number."""
         seen: Counter[tuple[str, str]] = Counter()
-        for turn in self._pipeline.turns():
+        for turn in self._pipeline.stage_actions():
             kind = (turn.stage, turn.did)
             seen[kind] += 1
             if turn.did in _COUNTED:

@@ -83,7 +83,7 @@ def digest(at: int, *incidents: Incident) -> Notice:
 
 
 def press(ask: CommandKind, name: str | None = "a", at: int = T0 + 60, **changes: Any) -> Command:
-    given = {"id": f"{ask}-{name}-{at}", "kind": ask, "at": at, "by": "U1", "incident": name}
+    given: dict[str, Any] = {"id": f"{ask}-{name}-{at}", "kind": ask, "at": at, "by": "U1", "incident": name}
     return Command(**(given | changes))
 
 
@@ -96,6 +96,16 @@ def pipeline(**notify: Any) -> Pipeline:
 def said(dispatches: list[Dispatch]) -> list[str]:
     """Return dispatches as short words: form, subject, state or what the line says."""
     return [f"{one.form} {one.subject} {_state(one)}" for one in dispatches]
+
+
+def quieted(of: Dispatch) -> Command | None:
+    """Return the newest snooze, silence or label that still holds, None without one."""
+    for one in reversed(of.commands):
+        if one.kind is CommandKind.UNSILENCE:
+            return None
+        if one.kind is not CommandKind.ACKNOWLEDGE and (one.until is None or one.until > of.at):
+            return one
+    return None
 
 
 def _state(of: Dispatch) -> str:

@@ -291,7 +291,7 @@ class Stage:
         await self._flush()
         found = [
             story
-            for story in self._pipeline.known()
+            for story in self._pipeline.tracked()
             if isinstance(about := story.incident.primary.about, Scope) and about.label == name
         ]
         if not found:

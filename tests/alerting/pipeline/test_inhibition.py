@@ -28,7 +28,7 @@ def test_what_is_over_by_then_is_never_told_and_says_why() -> None:
     assert fate is not None
     assert fate == (
         "none",
-        f"inhibited by w, which is about the whole account {ACCOUNT}; it was over by then",
+        f"inhibited by incident w about the whole account {ACCOUNT}; it ended before it was reported",
         None,
     )
 

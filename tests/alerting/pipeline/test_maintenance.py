@@ -24,7 +24,7 @@ def test_what_is_over_in_the_window_is_not_told() -> None:
     assert one.feed([first, resolved(first, T0 + 1800)], END) == []
     fate = one.fate("a")
     assert fate is not None
-    assert fate.reason == "maintenance upgrade until 2025-10-09 10:00 UTC; it was over by then"
+    assert fate.reason == "maintenance upgrade until 2025-10-09 10:00 UTC; it ended before it was reported"
 
 
 def test_what_began_before_the_window_is_told() -> None:

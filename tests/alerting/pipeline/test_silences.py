@@ -7,7 +7,7 @@ from alerting.commands.command import CommandKind, Matcher
 from alerting.incidents.notice import Milestone
 from alerting.pipeline import gate
 from tests.alerting.given import T0, scope, table_finding
-from tests.alerting.notices import later, opened, pipeline, press, reopened, resolved, said
+from tests.alerting.notices import later, opened, pipeline, press, quieted, reopened, resolved, said
 
 KNOWN = {"match": {"scopes": ["table:items"]}, "until": "2025-10-09T12:00", "why": "the migration"}
 UNTIL = 1_760_011_200
@@ -32,7 +32,8 @@ def test_what_is_over_by_then_is_never_told_and_is_counted() -> None:
     assert fate is not None
     assert fate.sent == "none"
     assert fate.reason == (
-        "silenced until 2025-10-09 12:00 UTC by the configuration: the migration; it was over by then"
+        "silenced until 2025-10-09 12:00 UTC by the configuration: the migration; "
+        "it ended before it was reported"
     )
 
 
@@ -46,7 +47,7 @@ def test_the_reason_of_a_page_says_what_it_outlasted() -> None:
     fate = one.fate("a")
     assert fate is not None
     assert (fate.sent, fate.alerted) == ("page", UNTIL)
-    assert fate.reason.startswith("it outlasted what held it: silenced until")
+    assert fate.reason.startswith("still open after it was held: silenced until")
 
 
 def test_of_several_silences_the_one_that_ends_last_is_the_reason() -> None:
@@ -76,8 +77,9 @@ def test_while_an_incident_is_snoozed_its_message_is_edited_and_nothing_else_is_
     worse = later(first, T0 + 300, Milestone.WORSENED, state="worsening")
     [edit] = one.feed([worse], T0 + 300)
     assert said([edit]) == ["parent a worsening"]
-    assert edit.quieted is not None
-    assert edit.quieted.until == T0 + 3600
+    snooze = quieted(edit)
+    assert snooze is not None
+    assert snooze.until == T0 + 3600
 
 
 def test_the_end_of_a_snooze_is_said_where_the_incident_goes_on() -> None:
@@ -86,7 +88,7 @@ def test_the_end_of_a_snooze_is_said_where_the_incident_goes_on() -> None:
     one.command(press(CommandKind.SNOOZE, until=T0 + 3600))
     told = one.feed([], T0 + 3600)
     assert said(told) == ["parent a open", "line a unsilence"]
-    assert told[0].quieted is None
+    assert quieted(told[0]) is None
     assert told[1].line is not None
     assert told[1].line.by == ""
 
@@ -157,7 +159,7 @@ def test_ending_a_snooze_by_its_incident_is_said_in_the_thread() -> None:
     one.command(press(CommandKind.SNOOZE, until=T0 + 3600))
     answer = one.command(press(CommandKind.UNSILENCE, "a", T0 + 120))
     assert said(answer.dispatches) == ["parent a open", "line a unsilence"]
-    assert answer.dispatches[0].quieted is None
+    assert quieted(answer.dispatches[0]) is None
     assert one.feed([], T0 + 3600) == []
 
 
@@ -182,10 +184,10 @@ def test_a_silence_that_has_ended_before_it_is_given_is_refused() -> None:
     assert one.command(past).result is CommandResult.PAST
 
 
-def test_of_many_held_incidents_only_the_first_keep_the_curve_of_their_chart(
+def test_of_many_held_incidents_only_the_first_keep_the_trace_of_their_chart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(gate, "CURVES", 2)
+    monkeypatch.setattr(gate, "TRACES", 2)
     one = pipeline(silences=[KNOWN], flood=100)
     one.feed([opened(name, primary=table_finding()) for name in "abcd"], T0)
     told = one.feed([], UNTIL)

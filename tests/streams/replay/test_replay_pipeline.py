@@ -82,7 +82,7 @@ def test_an_incident_held_by_a_silence_is_not_sent_and_says_so(found: Replayed, 
 def test_what_outlasts_planned_work_is_a_page_at_its_end(found: Replayed) -> None:
     fatal = next(one for one in found.incidents if one.verdict == "fatal")
     assert (fatal.sent, fatal.alerted) == ("page", END_OF_WORK)
-    assert fatal.reason == "it outlasted what held it: maintenance upgrade until 2025-09-02 04:00 UTC"
+    assert fatal.reason == "still open after it was held: maintenance upgrade until 2025-09-02 04:00 UTC"
 
 
 def test_the_summary_counts_what_was_held(found: Replayed) -> None:
