@@ -108,7 +108,7 @@ def test_a_flood_is_one_page_and_the_others_say_so() -> None:
     one.feed(_many(3), T0)
     fates = [one.fate(f"i{number}") for number in range(3)]
     assert [fate and fate.sent for fate in fates] == ["page", "none", "none"]
-    assert {fate and fate.reason for fate in fates} == {"flood: one message tells of it and of others"}
+    assert {fate and fate.reason for fate in fates} == {"flood: one message reports it with others"}
 
 
 def test_who_deals_with_one_of_a_flood_is_said_in_its_thread() -> None:

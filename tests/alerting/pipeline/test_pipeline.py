@@ -159,7 +159,7 @@ def test_an_incident_is_forgotten_thirty_days_after_its_end() -> None:
     assert one.command(press(CommandKind.NOT_AN_ANOMALY, at=T0 + 29 * DAY)).result is CommandResult.DONE
     one.feed([opened("b", at=T0 + 31 * DAY)], T0 + 31 * DAY)
     assert one.command(press(CommandKind.EXPECTED, at=T0 + 31 * DAY)).result is CommandResult.UNKNOWN
-    assert "story/a" not in one.snapshot()
+    assert "incident/a" not in one.snapshot()
 
 
 def test_replay_keeps_what_a_daemon_forgets() -> None:
@@ -365,8 +365,8 @@ def test_bytes_of_incidents_of_which_nothing_is_new_are_the_same_object() -> Non
     before = one.snapshot()
     one.feed([later(opened("a"), T0 + 60)], T0 + 60)
     after = one.snapshot()
-    assert after["story/b"] is before["story/b"]
-    assert after["story/a"] is not before["story/a"]
+    assert after["incident/b"] is before["story/b"]
+    assert after["incident/a"] is not before["story/a"]
 
 
 def test_an_incident_without_its_first_notice_is_told_as_it_is() -> None:
