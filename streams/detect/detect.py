@@ -40,7 +40,7 @@ class Detect:
     sources
         Every source partition that feeds it; a step is judged once all of them have passed it.
     settings
-        What to judge by.
+        The configuration.
     on_step
         Called with the start of every judged step, to show progress.
     on_judgement
@@ -87,7 +87,7 @@ class Detect:
 
     @property
     def series(self) -> int:
-        """Series of this shard."""
+        """Number of series."""
         return self._measuring.series
 
     def feed(self, blocks: Iterable[Block]) -> list[JudgedStep]:
@@ -107,9 +107,8 @@ class Detect:
         judgement = self._judge.judge(step.start, values, completeness)
         # a step without any record is evidence about the pipeline, even if it may be chance
         self._absences.feed(judgement, measured, known=step.records > 0 and completeness >= 1)
-        spoilt = self._explainer.leading_to(
-            self._findings.struck(judgement)
-        )  # an incident teaches no baseline
+        # an incident teaches no baseline
+        spoilt = self._explainer.leading_to(self._findings.struck(judgement))
         self._edges.append(step.start, of_edges, spoilt)
         findings = corrections + self._findings.feed(step, judgement)
         findings += self._fatal.feed(step)

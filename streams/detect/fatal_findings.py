@@ -156,10 +156,9 @@ class FatalFindings:
         """Keep those with a larger share of the errors than of the requests, since no errors are expected."""
         if not shares:
             return []
-        everyone = self._explainer.explain(
-            Series(scope, Measure.REQUESTS), known.start, known.last, 1.0
-        ).callers
-        requests = {share.scope: share.observed for share in everyone}
+        all_requests = Series(scope, Measure.REQUESTS)
+        callers = self._explainer.explain(all_requests, known.start, known.last, 1.0).callers
+        requests = {share.scope: share.observed for share in callers}
 
         def part(share: Share) -> float:
             kind = share.scope.kind

@@ -35,8 +35,8 @@ class SilenceRoutes:
     """Serves ``/silences`` to callers on the same machine.
 
     Neither a remote caller nor a web page in a browser on this machine may silence alerts. So a change must
-    arrive on the loopback interface, address it by name, and send JSON, which a page of another
-    origin cannot.
+    arrive on the loopback interface, address it by name, and send JSON, which a page of another origin
+    cannot.
 
     Parameters
     ----------

@@ -104,30 +104,21 @@ class Metrics:
 
     def update(self, readings: Iterable[StageReading], queues: Mapping[str, int], wall: float) -> None:
         """Set the gauges to these readings only; ``wall`` is epoch seconds."""
-        by_place = (
+        gauges = (
             self.lag,
             self.watermark,
-            self.watermark_age,
             self.checkpoint_age,
             self.fetch_age,
             self.progress_age,
             self.series,
         )
-        for gauge in by_place:
+        for gauge in (*gauges, self.watermark_age):
             gauge.clear()  # another process may have taken over a partition
-        for one in readings:
-            age = None if not one.watermark else max(0.0, wall - one.watermark)
-            values = (
-                one.lag,
-                one.watermark or None,
-                age,
-                one.checkpoint_age,
-                one.fetch_age,
-                one.progress_age,
-                one.series,
-            )
-            for gauge, value in zip(by_place, values, strict=True):
+        for stage, partition, *values in (one._replace(watermark=one.watermark or None) for one in readings):
+            for gauge, value in zip(gauges, values, strict=True):
                 if value is not None:
-                    gauge.labels(one.stage, str(one.partition)).set(value)
+                    gauge.labels(stage, str(partition)).set(value)
+            if (watermark := values[1]) is not None:
+                self.watermark_age.labels(stage, str(partition)).set(max(0.0, wall - watermark))
         for name, depth in queues.items():
             self.queue.labels(name).set(depth)

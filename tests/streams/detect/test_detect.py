@@ -28,6 +28,7 @@ def minute(number: int, of_path: Sums, of_call: Sums, ms: Mapping[int, float] | 
 
     ``ms`` is the duration of each layer in each of 200 requests.
     """
+    ms = ms or {}
     sums = np.zeros((2, len(SUMMED)))
     for row, counted in enumerate((of_path, of_call)):
         for measure, value in counted.items():
@@ -44,8 +45,10 @@ def minute(number: int, of_path: Sums, of_call: Sums, ms: Mapping[int, float] | 
         paths=[PUT],
         calls=[Call(0, "items")],
         sums=sums,
-        cells=np.array([cells_of(np.int64(0), layer, bins_of(took)) for layer, took in (ms or {}).items()]),
-        counts=np.full(len(ms or {}), 200.0),
+        cells=cells_of(
+            np.zeros(len(ms), np.int64), np.array(list(ms), np.int64), bins_of(np.array(list(ms.values())))
+        ),
+        counts=np.full(len(ms), 200.0),
     )
 
 
@@ -73,8 +76,9 @@ def test_an_excess_of_wcu_is_explained_by_writes_however_many_reads_there_are(
 ) -> None:
     draw = np.random.default_rng(1)
     blocks = [
-        minute(at, {Measure.REQUESTS: 600.0}, calls(*(draw.poisson((600, 60)).tolist()), 150 + draw.normal()))
+        minute(at, {Measure.REQUESTS: 600.0}, calls(reads, writes, 150 + draw.normal()))
         for at in range(2 * DAY)
+        for reads, writes in [draw.poisson((600, 60)).tolist()]
     ]
     blocks += [minute(at, {Measure.REQUESTS: 600.0}, then) for at in range(2 * DAY, 2 * DAY + 15)]
     [opened] = [

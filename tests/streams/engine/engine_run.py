@@ -8,6 +8,7 @@ from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice
 from config.settings import Settings
 from detectors.model.finding import Finding
+from detectors.model.scope import Scope
 from streams.engine.engine import Engine
 from streams.engine.judging import Emitted
 from streams.simulate.scenario import Scenario
@@ -29,6 +30,11 @@ def backend(*incidents: dict[str, Any], hours: int = 4, **changes: Any) -> Scena
         "growth": [],
     }
     return Scenario.model_validate(given | changes)
+
+
+def label_of(finding: Finding) -> str:
+    assert isinstance(finding.about, Scope)
+    return finding.about.label
 
 
 def records(scenario: Scenario) -> list[bytes]:

@@ -7,7 +7,7 @@ from alerting.incidents.incident import Incident
 from config.settings import JudgeSettings, LimitsSettings, Settings, TableLimit, TimeSettings
 from detectors.model.finding import Verdict
 from streams.simulate.scenario import Scenario
-from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, records
+from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, label_of, records
 
 PEAK = 1.5 * 0.05 * 8  # units per second at the top of the day
 
@@ -52,7 +52,7 @@ def limits(run: EngineRun) -> list[Incident]:
 def test_a_table_near_its_limit_pages_once_and_names_its_callers() -> None:
     run = shop_run(wcu=0.95 * PEAK, days=1, step=60)
     [page] = run.pages
-    assert (page.incident.verdict, page.incident.primary.about.label) == (Verdict.LIMIT, "ledger")
+    assert (page.incident.verdict, label_of(page.incident.primary)) == (Verdict.LIMIT, "ledger")
     assert page.incident.primary.callers[0].scope.name == "buy"
     assert 4 * HOUR < page.at - START < 20 * HOUR  # on the first day, toward its peak
     assert "of the limit of 0.57/s" in page.incident.primary.sentence

@@ -4,14 +4,14 @@ import pytest
 
 from config.settings import JudgeSettings, Settings
 from detectors.model.finding import Verdict
-from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, backend, records
+from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, backend, label_of, records
 
 SETTINGS = Settings(judge=JudgeSettings(young=12 * 3600))
 
 
 def summary(run: EngineRun) -> list[tuple[str, str, int | None, int | None]]:
     return [
-        (one.primary.about.label, one.verdict, one.alerted, one.end)
+        (label_of(one.primary), one.verdict, one.alerted, one.end)
         for one in run.incidents
         if one.sent == "page"
     ]
@@ -41,7 +41,7 @@ def run(lines: list[bytes]) -> EngineRun:
 
 
 def test_each_is_paged_once_under_its_own_verdict(run: EngineRun) -> None:
-    verdicts = [(page.incident.primary.about.label, page.incident.verdict) for page in run.pages]
+    verdicts = [(label_of(page.incident.primary), page.incident.verdict) for page in run.pages]
     assert verdicts == [("inventory-put-item", Verdict.ABSENCE), ("shop-buy", Verdict.FATAL)]
 
 
@@ -51,7 +51,7 @@ def test_an_absence_is_reported_within_minutes_with_all_absent_scopes(run: Engin
     assert absence.alerted is not None
     assert began <= absence.alerted <= began + 10 * 60
     known = next(one for one in run.incidents if one.id == absence.id)
-    assert "POST /items/{id}" in {member.about.label for member in known.members}
+    assert "POST /items/{id}" in {label_of(member) for member in known.members}
     assert absence.primary.sentence.startswith("Function inventory-put-item has had no requests for ")
     assert " were expected in that time, based on the same time yesterday." in absence.primary.sentence
 
