@@ -39,7 +39,7 @@ def table_lines(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> l
     for row in rows:
         table.add_row(*map(Text, row))
     out = StringIO()
-    Console(file=out, width=_WIDE, color_system=None).print(table)
+    Console(file=out, width=_WIDE, color_system=None, force_jupyter=False).print(table)
     return [line.rstrip() for line in out.getvalue().splitlines()] if rows else []
 
 

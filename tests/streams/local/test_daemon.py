@@ -198,7 +198,7 @@ def test_state_of_another_version_is_refused_in_one_line_that_says_what_to_do(tm
         assert f"start the version of uneri that wrote it, or move {state} away to begin anew" in line
 
 
-async def test_readiness_says_why_slack_is_not_and_health_says_what_is_wedged(
+async def test_readiness_shows_why_slack_is_not_ready_and_health_shows_what_is_stuck(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1-none")
