@@ -1,4 +1,4 @@
-"""What the pipeline answers to a command: whether it holds, and what follows from it."""
+"""The pipeline's answer to a command: its result, and what follows from it."""
 
 from enum import StrEnum
 
@@ -9,22 +9,24 @@ from alerting.incidents.incident import Incident
 
 
 class CommandResult(StrEnum):
-    """How a command was taken."""
+    """The result of a command."""
 
     DONE = "done"
-    REPEATED = "repeated"  # this very command was given before: nothing changes
-    UNKNOWN = "unknown"  # no such incident or silence, or it is long forgotten
-    OVER = "over"  # the incident is resolved: there is nothing to acknowledge or to snooze
-    PAST = "past"  # the silence would end before it begins
-    CONFIGURED = "configured"  # a silence of the configuration: it is ended there
+    REPEATED = "repeated"  # the same command was carried out before: nothing changes
+    UNKNOWN = "unknown"  # incident or silence not found, or forgotten
+    OVER = "over"  # the incident has ended: there is nothing to acknowledge or snooze
+    PAST = "past"  # the silence would end before it starts
+    CONFIGURED = "configured"  # the silence is in the configuration: remove it there
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to one command, for whoever gave it."""
+    """The answer to one command, for its sender."""
 
     result: CommandResult
-    dispatches: list[Dispatch] = []  # what it makes to be told, in order
-    incident: Incident | None = None  # the one it was about, as it is now
-    silence: str | None = None  # id of the silence it made or ended
-    until: int | None = None  # until when that holds; None: while the incident lasts
-    fits: int | None = None  # of a silence of what matches: how many of the known incidents, open or over, do
+    dispatches: list[Dispatch] = []  # what to send because of it, in order
+    incident: Incident | None = None  # the one it is about, in its current state
+    silence: str | None = None  # id of the silence it added or removed
+    until: int | None = None  # None: while the incident lasts
+    fits: int | None = (
+        None  # of a silence with a matcher: number of known incidents, open or ended, that match
+    )

@@ -1,4 +1,4 @@
-"""What a person asks for, by a button or a slash command: it holds whatever the curves do."""
+"""A person's command, by a button or a slash command. It applies however the incident develops."""
 
 from enum import StrEnum
 
@@ -6,30 +6,30 @@ import msgspec
 
 
 class CommandKind(StrEnum):
-    """What is asked for."""
+    """What a command does."""
 
-    ACKNOWLEDGE = "acknowledge"  # somebody deals with it
+    ACKNOWLEDGE = "acknowledge"  # a person deals with it
     SNOOZE = "snooze"  # this incident, or all that match, until a time
-    EXPECTED = "expected"  # a real change that was known: a label, and silence while it lasts
-    NOT_AN_ANOMALY = "not_an_anomaly"  # nobody should have been told: a label, and silence while it lasts
-    SILENCE = "silence"  # what matches, until a time, whether it is open or not
-    UNSILENCE = "unsilence"  # ends the silence or snooze with the id in ``incident``
+    EXPECTED = "expected"  # a real, known change: a label, and a silence while it lasts
+    NOT_AN_ANOMALY = "not_an_anomaly"  # a false alarm: a label, and a silence while it lasts
+    SILENCE = "silence"  # all that match, until a time, open or not
+    UNSILENCE = "unsilence"  # removes the silence or snooze with the id in ``incident``
 
 
 class Matcher(msgspec.Struct, frozen=True, kw_only=True):
-    """Which incidents are meant: every part that is given must fit (``alerting/commands/matching.py``)."""
+    """Which incidents a command is about: every given part must match (``alerting/commands/matching.py``)."""
 
     accounts: list[str] = []
     services: list[str] = []
-    scopes: list[str] = []  # kind:name, any of which the incident is about
+    scopes: list[str] = []  # kind:name; one must be what the incident is about
     verdicts: list[str] = []
     measures: list[str] = []
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """One command. The same press gives the same ``id``, so a repeated one is recognised.
+    """One command. The same press gives the same ``id``, so a repeat is recognised.
 
-    ``at`` and ``until`` are epoch seconds; ``by`` is who asked, as the sink names people.
+    ``at`` and ``until`` are epoch seconds; ``by`` is its sender, as the sink names people.
     """
 
     id: str
@@ -37,6 +37,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     by: str
     incident: str | None = None
-    matcher: Matcher | None = None  # of a silence, or of a snooze of a pattern
+    matcher: Matcher | None = None  # of a silence, or a snooze of a pattern
     until: int | None = None
     why: str = ""

@@ -22,7 +22,7 @@ class Destination(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """Read ``kind:name``; what names no kind is a Slack channel."""
+        """Parse ``kind:name``; without a kind it is a Slack channel."""
         kind, colon, name = text.partition(":")
         return cls(kind, name) if colon and kind in SINKS else cls(SLACK, text)
 

@@ -1,4 +1,4 @@
-"""A label: what people know of a stretch of time, which replay and tuning are measured with."""
+"""A label: what people know about a period, against which replay and tuning are measured."""
 
 from enum import StrEnum
 from typing import Final
@@ -12,25 +12,25 @@ from detectors.model.scope import Edge
 
 
 class LabelKind(StrEnum):
-    """What is known."""
+    """What is known about a period."""
 
-    INCIDENT = "incident"  # something happened that people want to be told of
-    EXPECTED = "expected"  # a real change that was known: nobody wants to be told
-    NOT_AN_ANOMALY = "not_an_anomaly"  # nothing happened: nobody should have been told
+    INCIDENT = "incident"  # something happened that must be reported
+    EXPECTED = "expected"  # a real, known change: not to be reported
+    NOT_AN_ANOMALY = "not_an_anomaly"  # nothing happened: not to be reported
 
 
 OF_ASK: Final = {
     CommandKind.EXPECTED: LabelKind.EXPECTED,
     CommandKind.NOT_AN_ANOMALY: LabelKind.NOT_AN_ANOMALY,
 }
-"""The presses that make labels."""
+"""The commands that make labels."""
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
-    """One label: of an incident that was told, by a press, or of a known one, by hand.
+    """One label: of a reported incident, by a button, or of a known one, added manually.
 
-    Times are epoch seconds of event time, ``end`` is None while it lasts. An empty string says nothing: any
-    scope, any measure, any verdict, any account.
+    Times are epoch seconds of event time, ``end`` is None while it lasts. An empty string matches any
+    scope, measure, verdict or account.
     """
 
     kind: LabelKind
@@ -41,13 +41,13 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     measure: str = ""
     verdict: str = ""
     incident: str = ""  # id of the incident that was labelled
-    by: str = ""  # who said so, as the sink names people
+    by: str = ""  # the person, as the sink names people
     at: int | None = None  # when
     note: str = ""
 
     @classmethod
     def of(cls, command: Command, incident: Incident) -> "Label | None":
-        """Return the label that a command makes of an incident; None when it makes none."""
+        """Return the label that a command gives to an incident, None if it gives none."""
         kind = OF_ASK.get(command.kind)
         if kind is None:
             return None
@@ -67,7 +67,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def scope_of(finding: Finding) -> str:
-    """Return ``kind:name`` of what a finding is about; of an edge, the end that is loaded."""
+    """Return ``kind:name`` of what a finding is about; of an edge, its target."""
     about = finding.about
     scope = about.target if isinstance(about, Edge) else about
     return f"{scope.kind}:{scope.label}"

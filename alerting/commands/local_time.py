@@ -1,4 +1,4 @@
-"""Wall-clock windows of a time zone as epoch seconds: an hour that a clock change skips or repeats is one."""
+"""Wall-clock windows of a time zone as epoch seconds, across clock changes."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -17,12 +17,12 @@ class Span(NamedTuple):
     end: int
 
     def holds(self, at: int) -> bool:
-        """Tell whether a time lies in it."""
+        """Return whether a time lies in it."""
         return self.start <= at < self.end
 
 
 def moment(text: str, zone: ZoneInfo) -> int:
-    """Return a time of the configuration as epoch seconds; without an offset it is local.
+    """Return a configured time as epoch seconds; without an offset it is local.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def moment(text: str, zone: ZoneInfo) -> int:
 
 
 def shown(at: int, zone: ZoneInfo) -> str:
-    """Return a time as reasons show it.
+    """Return a time as shown in reasons.
 
     Examples
     --------
@@ -45,18 +45,18 @@ def shown(at: int, zone: ZoneInfo) -> str:
 
 
 class Window:
-    """A window that comes once, every day or every week, at the same local time whatever the clock does.
+    """A window that occurs once, daily or weekly, at the same local time across clock changes.
 
     Parameters
     ----------
     start, end
-        As in the configuration; an ``end`` that is a date is included as a whole.
+        As in the configuration; an ``end`` that is a date includes that day.
     every
-        ``day``, ``week`` or None: it comes once.
+        ``day``, ``week`` or None for once.
 
     Examples
     --------
-    Nine in Berlin is eight of UTC in January and seven in July:
+    Nine in Berlin is eight UTC in January and seven in July:
 
     >>> utc = ZoneInfo("UTC")
     >>> daily = Window("2026-01-01T09:00", "2026-01-01T10:00", "day", ZoneInfo("Europe/Berlin"))
@@ -73,7 +73,7 @@ class Window:
         self._once = Span(moment(start, zone), _epoch(self._last, zone))
 
     def around(self, at: int) -> Iterator[Span]:
-        """Yield every occurrence that holds ``at``."""
+        """Yield every occurrence that includes ``at``."""
         if self._period is None:
             if self._once.holds(at):
                 yield self._once
@@ -88,7 +88,7 @@ class Window:
 
 
 class Hours:
-    """Hours of the day on some days of the week; an ``end`` that is not after ``start`` is the next day's.
+    """Hours of the day on some days of the week; an ``end`` not after ``start`` is on the next day.
 
     Examples
     --------
@@ -103,7 +103,7 @@ class Hours:
         self._days = {WEEKDAYS.index(day) for day in days} or set(range(len(WEEKDAYS)))
 
     def around(self, at: int) -> Span | None:
-        """Return the hours that hold ``at``, None when none do."""
+        """Return the hours that include ``at``, None when none do."""
         today = datetime.fromtimestamp(at, self._zone).date()
         for day in (today, today - timedelta(days=1)):
             if day.weekday() in self._days and (span := self._of(day)).holds(at):

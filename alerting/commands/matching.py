@@ -1,4 +1,4 @@
-"""Which incidents are meant by a route, a silence, a window or a command."""
+"""Which incidents a route, a silence, a window or a command matches."""
 
 import functools
 import re
@@ -10,15 +10,15 @@ from config.settings import MatchSettings
 from detectors.model.scope import SERVICE, Edge, Scope, ScopeOrEdge
 
 Parts = MatchSettings | Matcher
-"""What to look for: of the configuration, or of a command."""
+"""A matcher of the configuration, or of a command."""
 
 
 def matches(parts: Parts, incident: Incident) -> bool:
-    """Tell whether every part that is given fits; what gives no part fits every incident.
+    """Return whether every given part matches; without any part, every incident matches.
 
     Accounts, scopes, verdict and measure are those of the primary finding: what an incident is about. A
-    service fits when the primary or any member is the service itself, or is an edge from or into it.
-    ``*`` stands for anything in an account, a service, a measure or the name of a scope.
+    service matches when the incident involves it (``services_of``).
+    ``*`` matches anything in an account, a service, a measure or the name of a scope.
     """
     primary = incident.primary
     return (
@@ -31,7 +31,7 @@ def matches(parts: Parts, incident: Incident) -> bool:
 
 
 def describe(parts: Parts) -> str:
-    """Say in words what is meant; names from events may be in it.
+    """Describe in words what matches; may contain names from events.
 
     Examples
     --------
@@ -62,12 +62,12 @@ def _ends(about: ScopeOrEdge) -> tuple[Scope, ...]:
 
 
 def names_of(scope: Scope) -> set[str]:
-    """Return what a scope is asked for by: ``kind:name``, of a client with and without its version."""
+    """Return the names that match a scope: ``kind:name``, of a client with and without its version."""
     return {f"{scope.kind}:{scope.name}", f"{scope.kind}:{scope.label}"}  # ios, and ios 3.2.1
 
 
 def services_of(incident: Incident) -> set[str]:
-    """Return the services that an incident is known to be of; tables and functions have none of their own."""
+    """Return the services that an incident involves: its subjects and what carries its findings."""
     return {
         scope.name
         for finding in (incident.primary, *incident.members)

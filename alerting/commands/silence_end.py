@@ -1,4 +1,4 @@
-"""Until when a snooze or silence holds: a while, tomorrow morning, the morning of a date."""
+"""When a snooze or silence ends: after a duration, tomorrow morning, or on the morning of a date."""
 
 import re
 from datetime import date, datetime, time, timedelta
@@ -9,7 +9,7 @@ from config.settings import DigestSettings
 
 SHORTEST: Final = 60
 LONGEST: Final = 90 * 86400
-"""Seconds that a command may silence for; what is to hold for longer belongs into the configuration."""
+"""Most seconds for which a command may silence; longer silences belong in the configuration."""
 
 _UNITS: Final = {
     "m": 60, "min": 60, "mins": 60, "minute": 60, "minutes": 60, "分": 60, "分間": 60,
@@ -23,7 +23,7 @@ _PART: Final = re.compile(
 
 
 def seconds_of(text: str) -> int | None:
-    """Return the seconds of a duration such as ``2h``, ``1d12h`` or ``30分``; None when it is none.
+    """Return the seconds of a duration such as ``2h``, ``1d12h`` or ``30分``; None if it is not one.
 
     Examples
     --------

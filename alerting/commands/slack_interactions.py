@@ -1,4 +1,4 @@
-"""What a press in Slack asks for. Everything in a payload is somebody's claim: only ids are taken from it."""
+"""Parses Slack's interaction payloads. They are untrusted: only ids are taken from them."""
 
 import re
 from collections.abc import Mapping
@@ -25,39 +25,39 @@ _AT_ONCE: Final = {
 }
 _USER: Final = re.compile(r"[UW][A-Z0-9]{2,20}")
 _VALUE: Final = re.compile(r"([0-9A-Za-z][0-9A-Za-z_-]{0,79}):([0-9]{1,9})")
-_WHY: Final = 200  # characters of a reason that are kept
+_WHY: Final = 200  # characters kept of a reason
 
 
 class ButtonPress(NamedTuple):
-    """A command that was asked for by a press, before anything was looked up."""
+    """A command given by a button, before its incident is looked up."""
 
     command: Command
     choice: str  # of a menu
-    response_url: str  # response_url: where an answer that only the user sees may be posted
+    response_url: str  # where an answer that only the user sees may be posted
 
 
 class ModalRequest(NamedTuple):
-    """A press that asks for a modal about an incident."""
+    """A button that opens a modal about an incident."""
 
     view: str  # DETAILS or PATTERN
     incident: str
     user: str
-    trigger: str  # good for one ``views.open`` within three seconds
+    trigger: str  # valid for one ``views.open`` within three seconds
     response_url: str
 
 
 class ModalSubmission(NamedTuple):
-    """The modal ``pattern`` was sent: snooze all that is like this incident until a time."""
+    """The submitted modal ``pattern``: snooze all incidents like this one until a time."""
 
     incident: str
     user: str
-    key: str  # names this submission: one that is sent again has the same
+    key: str  # the same when this submission is sent again
     until: int
     why: str
 
 
 class UnknownPayload(NamedTuple):
-    """A payload that asks for nothing we know. ``why`` is for the log."""
+    """A payload that is not understood. ``why`` is for the log."""
 
     why: str
 
@@ -109,11 +109,11 @@ class _Payload(msgspec.Struct):
 def parse_interaction(
     payload: Mapping[str, Any], at: int, digest: DigestSettings, zone: ZoneInfo
 ) -> Interaction:
-    """Say what a ``block_actions`` or ``view_submission`` payload asks for. Never raises.
+    """Parse a ``block_actions`` or ``view_submission`` payload. Never raises.
 
-    The incident's id and the user's id are the only things that are taken from it, and both are checked;
-    what the incident is, the caller looks up. The command's id is a function of incident, ask, user and the
-    time of the press as Slack gives it: the same press that arrives twice is one command.
+    Only the incident's id and the user's id are taken from it, and both are checked; the caller looks up the
+    incident. The command's id follows from incident, kind, user and Slack's time of the press: the same press
+    that arrives twice is one command.
 
     Parameters
     ----------
@@ -122,31 +122,31 @@ def parse_interaction(
     at
         Wall time, epoch seconds.
     digest, zone
-        When the morning is that "until tomorrow" ends.
+        When "until tomorrow" ends.
     """
     try:
         given = msgspec.convert(payload, _Payload, strict=True)
     except (msgspec.ValidationError, RecursionError) as error:
-        return UnknownPayload(f"not the payload of a press: {error}")
+        return UnknownPayload(f"not an interaction payload: {error}")
     if not _USER.fullmatch(given.user.id):
-        return UnknownPayload("the user's id is none")
+        return UnknownPayload("not a valid user id")
     if given.type == "block_actions":
         return _button(given, at, digest, zone)
     if given.type == "view_submission" and given.view is not None and given.view.callback_id == PATTERN:
         return _submission(given, given.view, at, digest, zone)
-    return UnknownPayload(f"a payload of the type {given.type[:40]!r} asks for nothing here")
+    return UnknownPayload(f"unknown payload type {given.type[:40]!r}")
 
 
 def _button(given: _Payload, at: int, digest: DigestSettings, zone: ZoneInfo) -> Interaction:
     if len(given.actions) != 1:
-        return UnknownPayload(f"{len(given.actions)} actions in one press")
+        return UnknownPayload(f"{len(given.actions)} actions in one payload instead of one")
     action = given.actions[0]
     name, value, choice = action.action_id, action.value or "", ""
     if name == "snooze":
         choice, _, value = (action.selected_option or _Option()).value.partition(":")
     place = _VALUE.fullmatch(value)
     if place is None:
-        return UnknownPayload("the value of the button is not an incident and its revision")
+        return UnknownPayload("the button's value is not an incident id and a revision")
     incident, user, response_url = place[1], given.user.id, given.response_url
     if DETAILS in (name, choice) or choice == PATTERN:
         view = DETAILS if name == DETAILS else PATTERN
@@ -157,7 +157,7 @@ def _button(given: _Payload, at: int, digest: DigestSettings, zone: ZoneInfo) ->
     elif name in _AT_ONCE:
         ask, until = _AT_ONCE[name], None
     else:
-        return UnknownPayload(f"no button is called {name[:40]!r}")
+        return UnknownPayload(f"unknown button {name[:40]!r}")
     key = identify("press", incident, ask, user, action.action_ts or given.trigger_id)
     return ButtonPress(
         Command(id=key, kind=ask, at=at, by=user, incident=incident, until=until), choice, response_url
@@ -167,20 +167,20 @@ def _button(given: _Payload, at: int, digest: DigestSettings, zone: ZoneInfo) ->
 def _submission(given: _Payload, view: _View, at: int, digest: DigestSettings, zone: ZoneInfo) -> Interaction:
     place = _VALUE.fullmatch(view.private_metadata)
     if place is None:
-        return UnknownPayload("the modal does not say which incident it is about")
+        return UnknownPayload("the modal's metadata is not an incident id and a revision")
     inputs = [each for block in view.state.values.values() for each in block.values()]
     day = next((each.selected_date for each in inputs if each.selected_date), None)
     try:
         until = morning_of(date.fromisoformat(day or ""), digest, zone)
     except (ValueError, OverflowError):
-        return UnknownPayload("the modal has no date")
+        return UnknownPayload("the modal has no valid date")
     why = next((each.value for each in inputs if each.value), "")[:_WHY]
     key = identify("press", place[1], CommandKind.SNOOZE, given.user.id, view.id)
     return ModalSubmission(place[1], given.user.id, key, min(until, at + LONGEST), why)
 
 
 def pattern_of(incident: Incident) -> Matcher:
-    """Return what "this pattern" is: the same account, thing, measure and verdict."""
+    """Return the matcher of "this pattern": the same account, scope, measure and verdict."""
     primary = incident.primary
     return Matcher(
         accounts=[primary.about.account] if primary.about.account else [],
@@ -191,7 +191,7 @@ def pattern_of(incident: Incident) -> Matcher:
 
 
 def snooze_of(submitted: ModalSubmission, incident: Incident, at: int) -> Command:
-    """Return the command that snoozes all that is like an incident."""
+    """Return the command that snoozes all incidents like this one."""
     return Command(
         id=submitted.key,
         kind=CommandKind.SNOOZE,

@@ -1,4 +1,4 @@
-"""The slash command ``/uneri``: what its text asks for."""
+"""Parses the text of the slash command ``/uneri``."""
 
 import re
 import unicodedata
@@ -16,7 +16,7 @@ _WHY: Final = 200  # characters of a reason that are kept
 _ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_./-]{0,79}")
 _TOKEN: Final = re.compile(r"""(?P<head>[^\s"“”„«»]*)["“”„«»](?P<quoted>[^"“”„«»]*)["“”„«»]|(?P<word>\S+)""")
 _COLON: Final = re.compile("[:：]")
-_ENTITIES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))  # Slack escapes these three and no other
+_ENTITIES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))  # Slack escapes only these three
 _PARTS: Final = {"account": "accounts", "service": "services", "verdict": "verdicts", "measure": "measures"}
 _VERDICTS: Final = frozenset(verdict.value for verdict in Verdict)
 EVERYTHING: Final = "everything"
@@ -28,26 +28,26 @@ _JAPANESE: Final = {
 
 
 class Fault(StrEnum):
-    """Why a text is answered with help; the phrases find the words."""
+    """Why a text is answered with help; the phrases choose the words."""
 
-    UNKNOWN = "unknown"  # no such word
-    WHOM = "whom"  # a silence of nothing
+    UNKNOWN = "unknown"  # unknown word
+    WHOM = "whom"  # a silence without a matcher
     HOW_LONG = "how_long"  # a silence without a duration
     TOO_LONG = "too_long"  # or too short
-    WHICH = "which"  # which silence to end
-    ALONE = "alone"  # everything, and something
-    TEXT = "text"  # more than anybody writes by hand
+    WHICH = "which"  # no id of a silence to remove
+    ALONE = "alone"  # everything together with something else
+    TEXT = "text"  # too long to be typed
 
 
 class Help(NamedTuple):
-    """Say what can be written; ``word`` is what was not understood, never trusted."""
+    """Show the usage; ``word`` is what was not understood, never trusted."""
 
     fault: Fault | None = None
     word: str = ""
 
 
 class Query(StrEnum):
-    """A question that needs nothing more."""
+    """A query without arguments."""
 
     STATUS = "status"
     OPEN = "open"
@@ -55,13 +55,13 @@ class Query(StrEnum):
 
 
 class WhatChanged(NamedTuple):
-    """What changed in the last so many seconds."""
+    """A query for what changed in the last N seconds."""
 
     seconds: int
 
 
 class SilenceRequest(NamedTuple):
-    """Tell nobody of what matches, for so many seconds."""
+    """Silence what matches for N seconds."""
 
     matcher: Matcher
     seconds: int
@@ -69,7 +69,7 @@ class SilenceRequest(NamedTuple):
 
 
 class UnsilenceRequest(NamedTuple):
-    """End the silence with this id."""
+    """Remove the silence with this id."""
 
     id: str
 
@@ -88,12 +88,12 @@ _UNSILENCE: Final = frozenset({"unsilence", "unsnooze", "停止解除"})
 
 
 def parse(text: str) -> SlashRequest:
-    """Say what the text behind ``/uneri`` asks for. Never raises: what is not understood asks for help.
+    """Parse the text after ``/uneri``. Never raises: what is not understood gives ``Help``.
 
     ``status``, ``open``, ``silences``, ``what-changed [2h]``, ``silence table:items 2h why …``,
-    ``unsilence ID``. A silence names one thing or more (``kind:name``, ``account:``, ``service:``,
-    ``verdict:``, ``measure:``, or ``everything``), then how long, then why. A name with spaces stands in
-    quotes, typographic ones too. Kinds may be Japanese, and all but names full-width, as keyboards make it.
+    ``unsilence ID``. A silence takes one or more parts (``kind:name``, ``account:``, ``service:``,
+    ``verdict:``, ``measure:``, or ``everything``), a duration, and a reason. Quote a name with spaces;
+    typographic quotes work, too. Kinds may be Japanese, and all but names full-width, as typed by keyboards.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def _unquoted(found: re.Match[str]) -> str:
 
 
 def _plain(word: str) -> str:
-    """Return a word that is none of the user's names in the one form that is looked for."""
+    """Normalise a word that is not one of the user's names."""
     return unicodedata.normalize("NFKC", word).lower()
 
 
@@ -163,7 +163,7 @@ def _silence(rest: list[str]) -> SlashRequest:
 
 
 def _names(word: str, parts: dict[str, list[str]]) -> bool:
-    """Put what a word names into its part; False when it names nothing."""
+    """Add the name in a word to its part; False when it has none."""
     if _is_everything(word):
         return True
     kind, *names = _COLON.split(word, maxsplit=1)
@@ -177,7 +177,7 @@ def _names(word: str, parts: dict[str, list[str]]) -> bool:
     if kind in ("verdict", "measure"):
         parts[_PARTS[kind]].append(name if name.startswith("value:") else _plain(name))
         return True
-    # A name is meant as it is written; but where a keyboard made it full-width, as it would be without.
+    # A name is taken as written, and where a keyboard made it full-width also in its normal form.
     forms = dict.fromkeys((name, unicodedata.normalize("NFKC", name)))
     if kind in _PARTS:
         parts[_PARTS[kind]] += forms

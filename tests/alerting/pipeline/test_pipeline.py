@@ -365,8 +365,8 @@ def test_bytes_of_incidents_of_which_nothing_is_new_are_the_same_object() -> Non
     before = one.snapshot()
     one.feed([later(opened("a"), T0 + 60)], T0 + 60)
     after = one.snapshot()
-    assert after["incident/b"] is before["story/b"]
-    assert after["incident/a"] is not before["story/a"]
+    assert after["incident/b"] is before["incident/b"]
+    assert after["incident/a"] is not before["incident/a"]
 
 
 def test_an_incident_without_its_first_notice_is_told_as_it_is() -> None:
