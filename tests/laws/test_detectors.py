@@ -1,12 +1,12 @@
-"""What every detector promises, whatever it is given.
+"""Laws that every detector obeys for any input.
 
-A detector is registered as a way to run it over curves side by side; the laws hold for all of them. One
-that is added is added to ``DETECTORS`` and owes all of this.
+A detector is registered in ``DETECTORS`` as a way to run it over curves side by side, and must obey all of
+them.
 """
 
 from collections.abc import Callable
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pytest
@@ -29,28 +29,29 @@ HOUR, DAY, WEEK = 3600, 86400, 604800
 PAGES: Final = {"spike", "drop", "shift", "absence", "limit", "fatal"}
 
 
-class Told(NamedTuple):
-    """What a detector says of curves side by side, each entry (steps, curves)."""
+class Report(NamedTuple):
+    """The results of a detector on curves side by side, (steps, curves) each."""
 
     score: Floats
     expected: Floats
     lower: Floats
     upper: Floats
-    kind: NDArray[np.str_]  # the verdict that is open
-    onset: NDArray[np.bool_]  # where something is told
+    kind: NDArray[np.str_]  # the open verdict
+    onset: NDArray[np.bool_]  # where something is reported
 
-    def equals(self, other: "Told") -> bool:
-        """Say whether everything is the same, bit by bit."""
+    def equals(self, other: "Report") -> bool:
+        """Return whether everything is the same, bit by bit."""
         return all(
             np.array_equal(mine, its, equal_nan=mine.dtype.kind == "f")
             for mine, its in zip(self, other, strict=True)
         )
 
-    def first(self, steps: int) -> "Told":
-        return Told(*(each[:steps] for each in self))
+    def first(self, steps: int) -> "Report":
+        columns: list[Any] = [each[:steps] for each in self]
+        return Report(*columns)
 
     def pages(self) -> list[tuple[int, int, str]]:
-        """Return (step, curve, kind) of all that wakes somebody up."""
+        """Return (step, curve, kind) of all pages."""
         return [
             (int(step), int(curve), str(self.kind[step, curve]))
             for step, curve in np.argwhere(self.onset)
@@ -59,11 +60,11 @@ class Told(NamedTuple):
 
 
 class Detector(NamedTuple):
-    """A way to judge curves: ``run(values, step, restart)`` restarts before the steps named."""
+    """A way to judge curves: ``run(values, step, restart)`` restarts before the steps in ``restart``."""
 
-    run: Callable[[Floats, int, tuple[int, ...]], Told]
-    counts: bool = False  # judged as counts, which other units would make other counts
-    has_state: bool = True  # that can be written and read back
+    run: Callable[[Floats, int, tuple[int, ...]], Report]
+    counts: bool = False  # judged as counts, which depend on the unit
+    has_state: bool = True  # that can be saved and restored
 
 
 def judge_of(measure: Measure, curves: int, step: int) -> Judge:
@@ -72,10 +73,10 @@ def judge_of(measure: Measure, curves: int, step: int) -> Judge:
     return judge
 
 
-def by_judge(measure: Measure) -> Callable[[Floats, int, tuple[int, ...]], Told]:
-    def run(values: Floats, step: int, restart: tuple[int, ...] = ()) -> Told:
+def by_judge(measure: Measure) -> Callable[[Floats, int, tuple[int, ...]], Report]:
+    def run(values: Floats, step: int, restart: tuple[int, ...] = ()) -> Report:
         judge = judge_of(measure, values.shape[1], step)
-        columns: list[list[NDArray[np.generic]]] = []
+        columns: list[list[NDArray[Any]]] = []
         for at, row in enumerate(values):
             if at in restart:
                 parts = judge.snapshot()
@@ -84,21 +85,21 @@ def by_judge(measure: Measure) -> Callable[[Floats, int, tuple[int, ...]], Told]
             j = judge.judge(BEGIN + at * step, row.copy())
             kind = np.array([str(CODES[code] or "") for code in j.verdict])
             columns.append([each.copy() for each in (j.score, j.expected, j.lower, j.upper, kind, j.opened)])
-        return Told(*(np.array(each) for each in zip(*columns, strict=True)))
+        return Report(*(np.array(each) for each in zip(*columns, strict=True)))
 
     return run
 
 
-def by_score(values: Floats, step: int, _: tuple[int, ...] = ()) -> Told:
+def by_score(values: Floats, step: int, _: tuple[int, ...] = ()) -> Report:
     """Judge each curve as a file of its own, from beginning to end."""
     times = BEGIN + step * np.arange(len(values), dtype=np.int64)
-    told = []
+    reported = []
     for curve in values.T:
         found = score(times, curve.copy(), JudgeSettings())
-        told.append(
+        reported.append(
             (found.score, found.expected, found.lower, found.upper, np.array(found.kind), found.alert)
         )
-    return Told(*(np.array(each).T for each in zip(*told, strict=True)))
+    return Report(*(np.array(each).T for each in zip(*reported, strict=True)))
 
 
 DETECTORS: Final = {
@@ -130,7 +131,7 @@ def noise(rows: int, curves: int, seed: int, size: float = 0.06) -> Floats:
 
 
 def busy_curves(seed: int, step: int = HOUR, weeks: float = 2.5) -> Floats:
-    """Return curves with much going on after two weeks: a spike, a drop, a shift, gaps; (steps, 5)."""
+    """Return curves with a spike, a drop, a shift and gaps after two weeks, (steps, 5)."""
     curve = 200 * shape(weeks, step)[:, None] * noise(int(weeks * WEEK / step), 5, seed)
     at = int(2.3 * WEEK / step)
     curve[at : at + 4, 0] *= 6
@@ -142,7 +143,7 @@ def busy_curves(seed: int, step: int = HOUR, weeks: float = 2.5) -> Floats:
 
 
 @cache
-def of_busy_curves(detector: Detector, seed: int) -> Told:
+def of_busy_curves(detector: Detector, seed: int) -> Report:
     return detector.run(busy_curves(seed), HOUR, ())
 
 
@@ -158,17 +159,17 @@ anything = st.one_of(
     pieces=st.lists(st.tuples(anything, st.integers(1, 60)), min_size=1, max_size=20),
     step=st.sampled_from([10, 60, 3600, DAY]),
 )
-def test_a_score_is_finite_and_in_range_whatever_comes(
+def test_a_score_is_finite_and_in_range_for_any_values(
     detector: Detector, pieces: list[tuple[float, int]], step: int
 ) -> None:
     values = np.concatenate([np.full(length, value) for value, length in pieces])[:, None]
-    told = detector.run(values, step, ())
-    assert ((told.score >= 0) & (told.score <= 1)).all()
-    known = ~np.isnan(told.expected)
-    assert np.isfinite(told.expected[known]).all()
-    assert np.isfinite(told.upper[known]).all()
-    assert (told.lower[known] <= told.expected[known]).all()
-    assert (told.expected[known] <= told.upper[known]).all()
+    reported = detector.run(values, step, ())
+    assert ((reported.score >= 0) & (reported.score <= 1)).all()
+    known = ~np.isnan(reported.expected)
+    assert np.isfinite(reported.expected[known]).all()
+    assert np.isfinite(reported.upper[known]).all()
+    assert (reported.lower[known] <= reported.expected[known]).all()
+    assert (reported.expected[known] <= reported.upper[known]).all()
 
 
 @every
@@ -176,9 +177,7 @@ def test_a_score_is_finite_and_in_range_whatever_comes(
 @given(seed=st.integers(0, 2), cut=st.integers(1, 420))
 @example(seed=0, cut=2)
 @example(seed=0, cut=11)
-def test_what_is_said_of_a_step_does_not_depend_on_later_ones(
-    detector: Detector, seed: int, cut: int
-) -> None:
+def test_the_result_of_a_step_does_not_depend_on_later_ones(detector: Detector, seed: int, cut: int) -> None:
     part = detector.run(busy_curves(seed)[:cut], HOUR, ())
     assert part.equals(of_busy_curves(detector, seed).first(cut))
 
@@ -186,19 +185,19 @@ def test_what_is_said_of_a_step_does_not_depend_on_later_ones(
 @every_with_state
 @some
 @given(seed=st.integers(0, 2), cuts=st.sets(st.integers(0, 419), max_size=4))
-def test_a_restart_anywhere_is_no_restart(detector: Detector, seed: int, cuts: set[int]) -> None:
-    told = detector.run(busy_curves(seed), HOUR, tuple(cuts))
-    assert told.equals(of_busy_curves(detector, seed))
+def test_a_restart_anywhere_changes_nothing(detector: Detector, seed: int, cuts: set[int]) -> None:
+    reported = detector.run(busy_curves(seed), HOUR, tuple(cuts))
+    assert reported.equals(of_busy_curves(detector, seed))
 
 
 @every
 @pytest.mark.parametrize("step", [600, HOUR, DAY])
-def test_a_constant_series_is_silent(detector: Detector, step: int) -> None:
+def test_nothing_is_reported_for_a_constant_series(detector: Detector, step: int) -> None:
     levels = np.array([0.0, 1e-3, 1.0, 7.0, 123.456, 1e6, 1e12])
-    told = detector.run(np.tile(levels, (int(3.2 * WEEK / step), 1)), step, ())
-    assert not told.onset.any()
-    assert set(np.unique(told.kind)) == {""}
-    assert told.score.max() < 1e-3
+    reported = detector.run(np.tile(levels, (int(3.2 * WEEK / step), 1)), step, ())
+    assert not reported.onset.any()
+    assert set(np.unique(reported.kind)) == {""}
+    assert reported.score.max() < 1e-3
 
 
 @every_with_units
@@ -212,7 +211,7 @@ def test_the_same_series_in_other_units_gives_the_same_verdicts(detector: Detect
 
 
 def calm_curves() -> Floats:
-    """Return three weeks of daily and weekly shape with some noise and nothing else; (steps, 8)."""
+    """Return three weeks of daily and weekly shape with some noise, (steps, 8)."""
     return 200 * shape(3, 900)[:, None] * noise(3 * WEEK // 900, 8, seed=5)
 
 
@@ -227,11 +226,11 @@ def test_a_step_that_was_not_measured_is_neither_spike_nor_drop(detector: Detect
     rng = np.random.default_rng(6)
     values[rng.random(values.shape) < 0.1] = np.nan
     values[rng.random(values.shape) < 0.01] = np.inf
-    told = detector.run(values, 900, ())
+    reported = detector.run(values, 900, ())
     gaps = ~np.isfinite(values)
-    assert (told.score[gaps] == 0).all()
-    assert not told.onset[gaps].any()
-    assert told.pages() == []
+    assert (reported.score[gaps] == 0).all()
+    assert not reported.onset[gaps].any()
+    assert reported.pages() == []
 
 
 @every
@@ -246,11 +245,11 @@ def test_growth_alone_pages_nobody(detector: Detector, per_day: float) -> None:
 
 
 @every
-def test_a_spike_is_told_by_all_so_that_silence_means_something(detector: Detector) -> None:
+def test_every_detector_reports_a_spike(detector: Detector) -> None:
     values = busy_curves(seed=11)
     at = int(2.3 * WEEK / HOUR)
-    told = [(step, kind) for step, curve, kind in detector.run(values, HOUR, ()).pages() if curve == 0]
-    assert any(at <= step < at + 3 and kind == "spike" for step, kind in told), told
+    reported = [(step, kind) for step, curve, kind in detector.run(values, HOUR, ()).pages() if curve == 0]
+    assert any(at <= step < at + 3 and kind == "spike" for step, kind in reported), reported
 
 
 @pytest.mark.parametrize("measure", [Measure.REQUESTS, Measure.WCU, Measure.LATENCY])

@@ -1,6 +1,7 @@
 """An excess is divided over its sources exactly."""
 
 import math
+from random import Random
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.explain.attribution import attribute, level_for, suspects
+from detectors.model.finding import Share
 from detectors.model.scope import Scope
 
 AMOUNT = st.floats(0, 1e6).map(lambda x: round(x, 3))
@@ -18,12 +20,18 @@ def named(count: int, kind: str = "function") -> list[Scope]:
     return [Scope(kind, "aws", "1", "eu-west-1", f"name-{at}") for at in range(count)]
 
 
+def divided(sources: list[tuple[float, ...]], scopes: list[Scope]) -> list[Share]:
+    """Attribute over (observed, expected, calls observed, calls expected) of each source."""
+    observed, expected, calls_observed, calls_expected = zip(*sources, strict=True)
+    return attribute(observed, expected, calls_observed, calls_expected, scopes)
+
+
 @settings(deadline=None)
 @given(st.lists(SOURCE, min_size=1, max_size=12))
 def test_shares_add_up_to_the_whole_excess_and_each_to_its_two_causes(
     sources: list[tuple[float, ...]],
 ) -> None:
-    shares = attribute(*zip(*sources, strict=True), named(len(sources)))
+    shares = divided(sources, named(len(sources)))
     whole = sum(source[0] - source[1] for source in sources)
     if not shares:
         assert abs(whole) <= 1e-9 * sum(source[0] + source[1] for source in sources)
@@ -43,23 +51,23 @@ def test_another_unit_gives_the_same_shares(sources: list[tuple[float, ...]], un
     whole = abs(sum(source[0] - source[1] for source in sources))
     if whole < 1e-6 * sum(source[0] + source[1] for source in sources):
         return
-    plain = attribute(*zip(*sources, strict=True), named(len(sources)))
-    scaled = [
+    plain = divided(sources, named(len(sources)))
+    scaled: list[tuple[float, ...]] = [
         (now * unit, then * unit, calls_now, calls_then) for now, then, calls_now, calls_then in sources
     ]
-    other = {share.scope: share for share in attribute(*zip(*scaled, strict=True), named(len(sources)))}
+    other = {share.scope: share for share in divided(scaled, named(len(sources)))}
     for share in plain:
         assert other[share.scope].share == pytest.approx(share.share, rel=1e-6, abs=1e-9)
 
 
 @settings(deadline=None)
 @given(st.lists(SOURCE, min_size=2, max_size=8), st.randoms(use_true_random=False))
-def test_the_order_of_the_sources_does_not_matter(sources: list[tuple[float, ...]], random: object) -> None:
+def test_the_order_of_the_sources_does_not_matter(sources: list[tuple[float, ...]], random: Random) -> None:
     scopes = named(len(sources))
     order = list(range(len(sources)))
-    random.shuffle(order)  # type: ignore[attr-defined]  # hypothesis hands out a random.Random
-    plain = attribute(*zip(*sources, strict=True), scopes)
-    mixed = attribute(*zip(*(sources[at] for at in order), strict=True), [scopes[at] for at in order])
+    random.shuffle(order)
+    plain = divided(sources, scopes)
+    mixed = divided([sources[at] for at in order], [scopes[at] for at in order])
     for one, other in zip(plain, mixed, strict=True):
         assert one.share == pytest.approx(other.share, rel=1e-9, abs=1e-12)
 
@@ -95,7 +103,7 @@ def usually(clients: list[Scope], *parts: float) -> dict[Scope, float]:
     return dict(zip(clients, parts, strict=True))
 
 
-def test_a_client_that_always_carries_most_is_no_suspect_and_one_that_stands_out_is() -> None:
+def test_a_client_that_always_carries_most_is_not_a_suspect_and_one_that_stands_out_is() -> None:
     clients = [scope._replace(version="1.0") for scope in named(3, "client")]
     usual = usually(clients, 0.9, 0.1, 0.0)
     steady = attribute([270, 30, 0], [90, 10, 0], [27, 3, 0], [9, 1, 0], clients)
@@ -104,7 +112,7 @@ def test_a_client_that_always_carries_most_is_no_suspect_and_one_that_stands_out
     assert [share.scope.name for share in suspects(wild, usual, 200)] == ["name-1"]
 
 
-def test_the_half_that_has_half_of_all_is_no_suspect_of_errors_that_nobody_expected() -> None:
+def test_a_client_with_half_of_all_requests_is_not_a_suspect_for_half_of_new_errors() -> None:
     clients = [scope._replace(version="1.0") for scope in named(2, "client")]
     errors = attribute([52, 48], [0, 0], [520, 480], [500, 500], clients)
     assert suspects(errors, usually(clients, 0.5, 0.5), 100) == []
@@ -118,17 +126,17 @@ def test_a_part_of_a_handful_of_calls_is_chance() -> None:
         assert [share.scope.name for share in suspects(shares, usual, 4 * many)] == found
 
 
-def test_functions_are_callers_and_no_suspects() -> None:
+def test_functions_are_callers_and_not_suspects() -> None:
     shares = attribute([90, 110], [90, 10], [9, 11], [9, 1], named(2))
     assert suspects(shares, usually(named(2), 0.9, 0.1), 200) == []
 
 
-def test_a_price_that_rose_while_calls_fell_is_charged_with_what_is_left_and_not_with_more() -> None:
+def test_a_price_that_rose_while_calls_fell_gets_the_whole_excess_and_not_more() -> None:
     (share,) = attribute([300], [100], [40], [50], named(1))
     assert (share.share, share.more_calls, share.more_per_call) == (1.0, 0.0, 1.0)
 
 
-def test_where_sources_hardly_went_the_way_of_their_target_their_level_is_the_targets() -> None:
+def test_where_sources_hardly_moved_with_their_target_they_take_its_level() -> None:
     now, then = np.array([30.0, 31.0]), np.array([31.0, 29.0])
     level = level_for(8.0, now, then)
     assert now.sum() / (level * then.sum()) == pytest.approx(8)

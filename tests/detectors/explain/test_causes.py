@@ -1,4 +1,4 @@
-"""Findings of one incident are walked from the symptom to the deepest that explains it."""
+"""The walk over the findings of an incident, from a symptom to the deepest one that explains it."""
 
 from typing import Any
 
@@ -77,7 +77,7 @@ def test_the_order_of_the_findings_does_not_matter(findings: list[Finding]) -> N
     assert causes(findings) == causes(SLOW)
 
 
-def test_a_table_explains_a_caller_its_own_part_only() -> None:
+def test_a_table_explains_to_a_caller_only_its_own_part() -> None:
     loud, rare = slow(PUT, 340, 40, 100, {}), slow(GET, 340, 40, 100, {})
     found = causes([loud, rare, slow(ITEMS, 305, 5, 101, {PUT: 100, GET: 1})])
     assert found[loud.id][0].score == pytest.approx(1.0, abs=1e-3)
@@ -92,12 +92,12 @@ def test_a_function_with_its_own_fault_keeps_it() -> None:
     assert "get latency" not in found
 
 
-def test_where_no_event_names_the_client_the_calls_are_those_seen_below() -> None:
+def test_where_no_event_names_the_caller_the_calls_seen_below_count() -> None:
     unnamed = [slow(ROUTE, 350, 50, 0.0, {}), *SLOW[1:]]
     assert causes(unnamed)[SLOW[0].id] == causes(SLOW)[SLOW[0].id]
 
 
-def test_a_way_that_is_known_twice_is_walked_once() -> None:
+def test_a_path_that_is_known_twice_is_walked_once() -> None:
     half = [
         SLOW[0],
         SLOW[1],
@@ -108,14 +108,14 @@ def test_a_way_that_is_known_twice_is_walked_once() -> None:
     assert second.score == pytest.approx(0.5, abs=0.01)
 
 
-def test_a_slow_service_is_made_up_of_its_functions() -> None:
+def test_a_slow_service_is_explained_by_its_functions() -> None:
     service = slow(SERVICE, 350, 50, 10, {GET: 10})
     found = causes([service, slow(GET, 350, 50, 10, {ROUTE: 10})])
     assert found[service.id][0].scope == GET
     assert "get latency" not in found
 
 
-def test_a_service_is_also_made_up_of_functions_that_nothing_is_told_of() -> None:
+def test_a_service_is_also_explained_through_functions_without_a_finding() -> None:
     service = slow(SERVICE, 350, 50, 10, {GET: 10})
     found = causes([service, slow(ITEMS, 295, 5, 10, {GET: 10})])
     assert found[service.id][0].scope == ITEMS
@@ -150,10 +150,10 @@ def test_falls_and_other_measures_explain_no_slowness() -> None:
     assert causes([slow(GET, 340, 40, 10, {}), faster, busier]) == {}
 
 
-def test_the_sentence_names_what_is_behind_most_of_it() -> None:
+def test_the_sentence_names_the_cause_of_most_of_it() -> None:
     found = causes(SLOW)
-    told = with_causes(SLOW[0], found[SLOW[0].id])
-    assert told.sentence == "It is so; the time is spent in table items."
+    reported = with_causes(SLOW[0], found[SLOW[0].id])
+    assert reported.sentence == "It is so; the time is spent in table items."
     half = [one for one in found[SLOW[0].id] if one.scope == ITEMS]
     assert (
         with_causes(SLOW[0], [type(half[0])(scope=ITEMS, measure=Measure.LATENCY, score=0.3)]).sentence

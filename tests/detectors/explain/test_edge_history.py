@@ -54,7 +54,7 @@ def test_without_a_week_yesterday_is_expected_and_without_a_day_the_last_hours()
     assert expected == pytest.approx([60])
 
 
-def test_an_edge_that_was_never_seen_before_was_expected_to_bring_nothing() -> None:
+def test_nothing_is_expected_of_an_edge_that_was_never_seen_before() -> None:
     history = edges(7.5)
     history.grow(1)
     for at in range(int(7.5 * DAY), int(7.5 * DAY) + 600, STEP):
@@ -64,7 +64,7 @@ def test_an_edge_that_was_never_seen_before_was_expected_to_bring_nothing() -> N
     assert expected[2] == 0
 
 
-def test_a_rise_is_the_last_day_against_the_first() -> None:
+def test_a_rise_compares_the_last_day_with_the_first() -> None:
     history = EdgeHistory(STEP, 4)
     history.grow(2)
     for at in range(0, 10 * DAY, STEP):
@@ -74,7 +74,7 @@ def test_a_rise_is_the_last_day_against_the_first() -> None:
 
 
 @given(st.integers(1, 300))
-def test_a_restored_copy_goes_on_as_the_original(cut: int) -> None:
+def test_a_restored_copy_continues_as_the_original(cut: int) -> None:
     whole, half = EdgeHistory(STEP, 1), EdgeHistory(STEP, 1)
     values = np.random.default_rng(1).poisson(5, (320, 2)).astype(float)
     for history in (whole, half):
@@ -92,7 +92,7 @@ def test_a_restored_copy_goes_on_as_the_original(cut: int) -> None:
 
 
 def office(days: float, *, disturbed: float = -1) -> EdgeHistory:
-    """Two edges with calls in office hours only; and three calls at the ``disturbed`` second."""
+    """Two edges with calls in office hours only, and three calls at the second ``disturbed``."""
     history = EdgeHistory(STEP, 4)
     history.grow(2)
     for at in range(0, int(days * DAY), STEP):
@@ -112,7 +112,7 @@ def test_nothing_is_expected_of_silent_hours_that_are_silent_every_week() -> Non
 
 
 @pytest.mark.parametrize("disturbed", [-1, 9 * DAY + 7 * 3600])
-def test_a_few_calls_at_night_change_little_of_what_the_morning_is_expected_to_bring(
+def test_a_few_calls_at_night_hardly_change_what_is_expected_of_the_morning(
     disturbed: float,
 ) -> None:
     morning = 9 * DAY + 8 * 3600
@@ -134,7 +134,7 @@ def test_the_doubt_about_an_amount_is_that_about_its_calls() -> None:
     assert units == pytest.approx(100 * calls)
 
 
-def test_how_clients_are_mixed_is_known_from_the_day_before_a_release_included() -> None:
+def test_the_mix_of_clients_is_that_of_the_day_before_even_after_a_release() -> None:
     history = EdgeHistory(STEP, 4)
     history.grow(2)
     released = 9 * DAY

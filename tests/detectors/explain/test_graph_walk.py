@@ -1,4 +1,4 @@
-"""A fault that is put into a random call graph is found by the walk from its symptom."""
+"""The walk from a symptom finds a fault injected into a random call graph."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from detectors.explain.graph_walk import Ranked, follow, walk
 from detectors.explain.node_excess import Behaviour, Signal
 
 NORMAL = 120  # windows
-INCIDENT = np.array([0.0, 0.5, 1.0, 1.0, 1.0, 0.3])  # how much of the fault each window has
+INCIDENT = np.array([0.0, 0.5, 1.0, 1.0, 1.0, 0.3])  # part of the fault in each window
 Graph = dict[str, list[str]]
 
 
@@ -39,13 +39,13 @@ def measured(
     draw = np.random.default_rng(seed)
     each = {
         node: float(draw.integers(1, 4)) if node != "n0" else 1.0 for node in graph
-    }  # calls a call of its caller
+    }  # calls per call of its caller
     own = {node: float(draw.uniform(2, 40)) for node in graph}
     struck = above(graph, fault)
 
     def period(windows: int, strength: np.ndarray) -> dict[str, Behaviour]:
         calls: dict[str, np.ndarray] = {"n0": draw.poisson(600, windows).astype(float)}
-        for node in graph:  # a caller stands before its callees
+        for node in graph:  # callers before their callees
             for callee in graph[node]:
                 calls[callee] = calls[node] * each[callee]
         latency: dict[str, np.ndarray] = {}
@@ -72,10 +72,10 @@ def measured(
 
 @settings(deadline=None, max_examples=60)
 @given(TREES, st.integers(0, 2**32), st.data())
-def test_what_became_slow_is_found(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_a_slow_node_is_found(graph: Graph, seed: int, data: st.DataObject) -> None:
     fault = data.draw(st.sampled_from(sorted(graph)))
     normal, incident = measured(graph, seed, fault, slower=0.0)
-    slower = 3 * float(np.median(normal["n0"].latency))  # clear of the noise wherever it is
+    slower = 3 * float(np.median(normal["n0"].latency))  # well above the noise everywhere
     normal, incident = measured(graph, seed, fault, slower=slower)
     first = walk(graph, normal, incident, "n0", Signal.LATENCY)[0]
     assert first.node == fault
@@ -84,7 +84,7 @@ def test_what_became_slow_is_found(graph: Graph, seed: int, data: st.DataObject)
 
 @settings(deadline=None, max_examples=60)
 @given(TREES, st.integers(0, 2**32), st.data())
-def test_what_began_to_fail_is_found(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_a_failing_node_is_found(graph: Graph, seed: int, data: st.DataObject) -> None:
     fault = data.draw(st.sampled_from(sorted(graph)))
     depth = len(above(graph, fault))
     assume(depth <= 5)  # deeper, a front call makes so many calls that all of them fail
@@ -94,7 +94,7 @@ def test_what_began_to_fail_is_found(graph: Graph, seed: int, data: st.DataObjec
 
 @settings(deadline=None, max_examples=40)
 @given(TREES, st.integers(0, 2**32), st.data())
-def test_a_node_without_measures_is_passed_through(graph: Graph, seed: int, data: st.DataObject) -> None:
+def test_a_node_without_measurements_is_passed_through(graph: Graph, seed: int, data: st.DataObject) -> None:
     fault = data.draw(st.sampled_from(sorted(graph)))
     between = above(graph, fault)[1:-1]
     assume(between)
@@ -128,7 +128,7 @@ def test_scores_are_parts_of_one_whole_even_where_calls_go_in_circles(
 
 
 def chain(**shape: np.ndarray) -> tuple[Graph, dict[str, Behaviour], dict[str, Behaviour]]:
-    """Return route → put → items, all calm but for the failed and slow calls in ``shape``."""
+    """Return route → put → items, all calm except for the failed and slow calls in ``shape``."""
     draw = np.random.default_rng(3)
     usual = {"route": 60.0, "put": 50.0, "items": 6.0}
 
@@ -149,7 +149,7 @@ def names(ranked: list[Ranked]) -> list[str]:
     return [one.node for one in ranked]
 
 
-def test_failures_are_laid_upon_the_table_that_was_waited_for() -> None:
+def test_failures_are_attributed_to_the_table_that_was_waited_for() -> None:
     slow = 400 * INCIDENT
     graph, normal, incident = chain(
         fail_route=0.3 * INCIDENT, fail_put=0.3 * INCIDENT, slow_put=slow, slow_items=slow, slow_route=slow
@@ -197,19 +197,19 @@ def test_gaps_and_unknown_calls_change_nothing_that_is_clear() -> None:
     assert names(walk(graph, normal, incident, "route", Signal.LATENCY))[0] == "items"
 
 
-def test_a_symptom_without_measures_is_what_lies_behind_it() -> None:
+def test_a_symptom_without_measurements_is_represented_by_the_nodes_behind_it() -> None:
     slow = 300 * INCIDENT
     graph, normal, incident = chain(slow_put=slow, slow_items=slow)
     del normal["route"]
     assert names(walk(graph, normal, incident, "route", Signal.LATENCY))[0] == "items"
 
 
-def test_where_nothing_is_known_the_symptom_keeps_it_all() -> None:
+def test_where_nothing_is_known_everything_stays_at_the_symptom() -> None:
     ranked = walk({"route": ["put"]}, {}, {}, "route", Signal.LATENCY)
     assert [(one.node, round(one.score, 4)) for one in ranked] == [("route", 1.0), ("put", 0.0)]
 
 
-def test_the_symptom_is_a_node() -> None:
+def test_a_symptom_that_is_not_a_node_is_refused() -> None:
     with pytest.raises(ValueError, match="'nowhere' is not a node"):
         walk({"route": ["put"]}, {}, {}, "nowhere", Signal.LATENCY)
 
@@ -217,11 +217,11 @@ def test_the_symptom_is_a_node() -> None:
 def test_another_unit_of_time_ranks_the_same() -> None:
     slow = 40 * INCIDENT
     graph, normal, incident = chain(slow_route=slow, slow_put=slow, slow_items=slow / 2)
-    seconds = [
+    before, during = (
         {name: Behaviour(one.calls, one.latency / 1000, one.failed) for name, one in period.items()}
         for period in (normal, incident)
-    ]
+    )
     plain = walk(graph, normal, incident, "route", Signal.LATENCY)
-    for one, other in zip(plain, walk(graph, *seconds, "route", Signal.LATENCY), strict=True):
+    for one, other in zip(plain, walk(graph, before, during, "route", Signal.LATENCY), strict=True):
         assert one.node == other.node
         assert one.score == pytest.approx(other.score, abs=1e-9)

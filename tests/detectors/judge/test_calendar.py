@@ -1,6 +1,7 @@
-"""The same time is the same local time, holidays are kept apart, and what is planned is expected."""
+"""The same local time, holidays and planned events."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,7 +19,7 @@ ITEMS = Scope("table", "aws", "1", "eu-west-1", "items")
 PUT = Scope("function", "aws", "1", "eu-west-1", "put-item")
 
 
-def calendar(weeks: int = 4, **chosen: object) -> Calendar:
+def calendar(weeks: int = 4, **chosen: Any) -> Calendar:
     return Calendar(config.settings.CalendarSettings.model_validate(chosen), weeks)
 
 
@@ -60,7 +61,7 @@ def test_the_same_time_follows_the_clock_changes(zone: str, today: str, hours: t
     assert {local(start - lag, zone)[-5:] for lag in lags} == {today[-5:]}
 
 
-def test_both_hours_that_came_twice_are_compared_with_the_one_there_was_a_week_ago() -> None:
+def test_both_occurrences_of_a_repeated_hour_are_compared_with_the_same_hour_a_week_ago() -> None:
     berlin = calendar(weeks=1, timezone="Europe/Berlin")
     first = epoch("2026-10-25T00:30")  # 02:30 in summer time; an hour later it is 02:30 again
     assert {local(at - berlin.at(at).lags[1], "Europe/Berlin") for at in (first, first + HOUR)} == {
@@ -68,7 +69,7 @@ def test_both_hours_that_came_twice_are_compared_with_the_one_there_was_a_week_a
     }
 
 
-def test_an_hour_that_was_left_out_is_taken_as_long_after_the_change() -> None:
+def test_a_skipped_hour_is_the_time_as_long_after_the_change() -> None:
     berlin = calendar(weeks=1, timezone="Europe/Berlin")
     start = epoch("2026-04-05T02:30", "Europe/Berlin")
     assert local(start - berlin.at(start).lags[1], "Europe/Berlin") == "Sun 2026-03-29 03:30"
@@ -81,22 +82,22 @@ def test_an_hour_that_was_left_out_is_taken_as_long_after_the_change() -> None:
 )
 @example("Europe/Berlin", epoch("2026-04-05T00:30"), 7)
 @example("Europe/Berlin", epoch("2026-11-01T01:30"), 7)
-def test_a_lag_is_what_the_zone_database_says(zone: str, start: int, days: int) -> None:
+def test_a_lag_agrees_with_the_time_zone_database(zone: str, start: int, days: int) -> None:
     wall = datetime.fromtimestamp(start, ZoneInfo(zone)) - timedelta(days=days)
     assert start - calendar(timezone=zone).lag(start, days) == wall.replace(fold=0).timestamp()
 
 
-@settings(deadline=None)  # the zone database is read at the first call
+@settings(deadline=None)  # the first call reads the time zone database
 @given(st.lists(st.integers(epoch("2025-01-01T00:00"), epoch("2027-12-31T00:00")), min_size=1, max_size=20))
-def test_an_answer_does_not_depend_on_what_was_asked_before(starts: list[int]) -> None:
-    chosen: dict[str, object] = {"timezone": "America/New_York", "holidays": "US"}
+def test_an_answer_does_not_depend_on_earlier_questions(starts: list[int]) -> None:
+    chosen: dict[str, Any] = {"timezone": "America/New_York", "holidays": "US"}
     one = calendar(**chosen)
     for start in starts:
         for near in (start, start + 60):
             assert one.at(near) == calendar(**chosen).at(near)
 
 
-GERMAN: dict[str, object] = {"timezone": "Europe/Berlin", "holidays": "DE"}
+GERMAN: dict[str, Any] = {"timezone": "Europe/Berlin", "holidays": "DE"}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ GERMAN: dict[str, object] = {"timezone": "Europe/Berlin", "holidays": "DE"}
         ("2027-01-09T10:00", ("", "", "Second Day of Christmas", "", "")),
     ],
 )
-def test_a_holiday_is_no_baseline_for_an_ordinary_day(today: str, spoilt: tuple[str, ...]) -> None:
+def test_a_holiday_is_not_a_baseline_for_an_ordinary_day(today: str, spoilt: tuple[str, ...]) -> None:
     times = calendar(**GERMAN).at(epoch(today, "Europe/Berlin"))
     assert times == ("", (DAY, WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK), spoilt)
 
@@ -154,7 +155,7 @@ PLANNED = [
 ]
 
 
-def test_a_planned_factor_holds_for_its_time_and_its_scopes_and_multiplies() -> None:
+def test_planned_factors_apply_to_their_time_and_scopes_and_multiply() -> None:
     zone = "Europe/Berlin"
     shop = calendar(timezone=zone, planned=PLANNED)
     expected = {

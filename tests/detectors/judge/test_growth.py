@@ -1,11 +1,11 @@
-"""Growth is a slope that holds, not a jump and not a weekday."""
+"""Growth is a steady slope, neither a jump nor a weekday."""
 
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
+import statsmodels.api as sm  # type: ignore[import-untyped]
 
 from config.settings import CalendarSettings as Settings
 from detectors.judge.calendar import Calendar
@@ -20,17 +20,17 @@ HALF = 1800
 def days(
     levels: list[float] | np.ndarray, limit: float = np.nan, per_day: float = 0.01
 ) -> list[list[Growing]]:
-    """Return what is told on each day after these daily levels (flat within a day), one series."""
+    """Return what is reported on each day after these daily levels (flat within a day), one series."""
     watch = GrowthWatch(per_day, HOUR)
     watch.add(1)
-    told = []
+    reported = []
     for day, level in enumerate([*levels, 0.0]):
         for hour in range(24):
             at = np.array([(BEGIN + day * DAY) // HOUR + hour])
-            said = watch.learn(at, np.array([[float(level)]]), np.ones(1, bool), np.array([limit]))
+            results = watch.learn(at, np.array([[float(level)]]), np.ones(1, bool), np.array([limit]))
             if hour == 0 and day:
-                told.append(said)
-    return told
+                reported.append(results)
+    return reported
 
 
 def noisy(seed: int, count: int, noise: float = 0.02) -> np.ndarray:
@@ -40,37 +40,37 @@ def noisy(seed: int, count: int, noise: float = 0.02) -> np.ndarray:
 
 
 @pytest.mark.parametrize("per_day", [0.02, 0.05])
-def test_a_steady_rise_is_told_with_an_interval_around_the_true_rate(per_day: float) -> None:
+def test_a_steady_rise_is_reported_with_an_interval_around_the_true_rate(per_day: float) -> None:
     for seed in range(5):
-        told = days(noisy(seed, 35) * (1 + per_day) ** np.arange(35))
-        first = next(said[0] for said in told if said)
+        reported = days(noisy(seed, 35) * (1 + per_day) ** np.arange(35))
+        first = next(results[0] for results in reported if results)
         assert first.state == "open"
-        last = told[-1][0].growth
+        last = reported[-1][0].growth
         assert last.per_day_lower <= per_day <= last.per_day_upper
         assert last.per_day == pytest.approx(per_day, abs=0.006)
 
 
-def test_a_weekly_shape_alone_is_no_growth() -> None:
-    assert not any(said for seed in range(30) for said in days(noisy(seed, 35)))
+def test_a_weekly_shape_alone_is_not_growth() -> None:
+    assert not any(results for seed in range(30) for results in days(noisy(seed, 35)))
 
 
 @pytest.mark.parametrize("first", range(7))
 @pytest.mark.parametrize("noise", [0.0, 0.02])
-def test_a_week_that_rises_to_its_last_day_is_no_growth_in_a_young_backend(first: int, noise: float) -> None:
+def test_a_week_that_rises_to_its_last_day_is_not_growth_in_a_young_backend(first: int, noise: float) -> None:
     week = np.roll(np.linspace(0.7, 1.4, 7), -first)
     rising = np.tile(week, 4) * np.exp(np.random.default_rng(first).normal(0, noise, 28))
     assert not any(days(100 * rising))
 
 
-def test_growth_is_told_in_a_young_backend_when_weeks_say_the_same_as_days() -> None:
-    told = days(100 * 1.06 ** np.arange(12))
-    assert [bool(said) for said in told[:10]] == [False] * 8 + [True] * 2
-    assert told[8][0].growth.per_day == pytest.approx(0.06)
-    week = np.tile(np.linspace(0.7, 1.4, 7), 2)  # its days say 12 % more
+def test_growth_is_reported_in_a_young_backend_when_weeks_agree_with_days() -> None:
+    reported = days(100 * 1.06 ** np.arange(12))
+    assert [bool(results) for results in reported[:10]] == [False] * 8 + [True] * 2
+    assert reported[8][0].growth.per_day == pytest.approx(0.06)
+    week = np.tile(np.linspace(0.7, 1.4, 7), 2)  # 12 % per day by its days
     assert not any(days(100 * week * 1.02 ** np.arange(14))[:13])
 
 
-def test_a_single_jump_that_stays_is_no_growth() -> None:
+def test_a_single_jump_that_stays_is_not_growth() -> None:
     for size in (1.2, 1.5, 3.0):
         for seed in range(8):
             levels = noisy(seed, 35)
@@ -78,7 +78,7 @@ def test_a_single_jump_that_stays_is_no_growth() -> None:
             assert not any(days(levels))
 
 
-def test_one_wild_day_neither_makes_growth_nor_hides_it() -> None:
+def test_one_outlier_neither_makes_growth_nor_hides_it() -> None:
     levels = noisy(3, 28)
     levels[-1] *= 4
     assert not any(days(levels))
@@ -108,28 +108,28 @@ def test_without_a_limit_no_day_is_named() -> None:
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles", "Australia/Lord_Howe"])
 @pytest.mark.parametrize("first", ["2026-02-23", "2026-09-28"])  # the clocks change in the fifth week
-def test_days_are_those_of_the_local_clock(zone: str, first: str) -> None:
+def test_days_are_local_days(zone: str, first: str) -> None:
     calendar = Calendar(Settings(timezone=zone), weeks=1)
     begin = int(datetime.fromisoformat(first).replace(tzinfo=ZoneInfo(zone)).timestamp())
     watch = GrowthWatch(0.01, HALF, calendar.begins)
     watch.add(1)
-    told: list[tuple[int, Growing]] = []
+    reported: list[tuple[int, Growing]] = []
     for at in range(begin, begin + 42 * DAY, HALF):
         local = datetime.fromtimestamp(at, ZoneInfo(zone))
         days = (local.date() - date.fromisoformat(first)).days
         level = np.array([[100 * 1.03**days]])  # a new level with every local day
-        said = watch.learn(np.array([calendar.hour(at)]), level, np.ones(1, bool), np.full(1, np.nan))
-        told += [(at, growing) for growing in said]
-    midnights = [datetime.fromtimestamp(at, ZoneInfo(zone)) for at, _ in told]
-    midnights.append(datetime.fromtimestamp(told[0][1].since, ZoneInfo(zone)))
+        results = watch.learn(np.array([calendar.hour(at)]), level, np.ones(1, bool), np.full(1, np.nan))
+        reported += [(at, growing) for growing in results]
+    midnights = [datetime.fromtimestamp(at, ZoneInfo(zone)) for at, _ in reported]
+    midnights.append(datetime.fromtimestamp(reported[0][1].since, ZoneInfo(zone)))
     assert {each.strftime("%H:%M") for each in midnights} == {"00:00"}
-    assert len({each.date() for each in midnights[:-1]}) == len(told) >= 42 - 9
-    assert {round(growing.growth.per_day, 9) for _, growing in told} == {0.03}  # no day is of two levels
+    assert len({each.date() for each in midnights[:-1]}) == len(reported) >= 42 - 9
+    assert {round(growing.growth.per_day, 9) for _, growing in reported} == {0.03}  # no day mixes two levels
 
 
-def test_growth_that_stopped_is_ended_once() -> None:
+def test_growth_that_stopped_ends_once() -> None:
     levels = np.concatenate([100 * 1.04 ** np.arange(20), np.full(40, 100 * 1.04**19)])
-    states = [said[0].state for said in days(levels) if said]
+    states = [results[0].state for results in days(levels) if results]
     assert states[0] == "open"
     assert states.count("open") == states.count("end") == 1
     assert states[-1] == "end"
@@ -145,7 +145,7 @@ def test_a_day_that_was_hardly_measured_does_not_count() -> None:
             assert watch.learn(at, level, np.ones(1, bool), np.full(1, np.nan)) == []
 
 
-def test_weekdays_are_taken_off_only_when_two_weeks_are_known() -> None:
+def test_weekdays_are_adjusted_for_only_when_two_weeks_are_known() -> None:
     logs = np.log(noisy(1, 28, noise=0))[:, None]
     assert np.ptp(without_weekdays(logs)) < 1e-9
     np.testing.assert_array_equal(without_weekdays(logs[:10]), logs[:10])
@@ -159,7 +159,7 @@ def test_a_slope_needs_the_last_day_and_most_of_the_others() -> None:
     assert np.isnan(slope(gone).middle[0])
 
 
-def test_the_slope_is_that_of_a_least_squares_fit_where_no_day_is_wild() -> None:
+def test_the_slope_is_that_of_a_least_squares_fit_without_outliers() -> None:
     days, rows = 21, 50
     noise = np.random.default_rng(4).normal(0, 0.03, (days, rows))
     levels = 0.02 * np.arange(days)[:, None] + noise
@@ -170,15 +170,15 @@ def test_the_slope_is_that_of_a_least_squares_fit_where_no_day_is_wild() -> None
         assert found.lower[row] < fit.params[1] < found.upper[row]
 
 
-def test_one_wild_day_moves_the_slope_less_than_it_moves_a_least_squares_fit() -> None:
+def test_one_outlier_moves_the_slope_less_than_a_least_squares_fit() -> None:
     days = 21
-    levels = 0.02 * np.arange(days)[:, None]
+    levels = 0.02 * np.arange(days, dtype=np.float64)[:, None]
     levels[3] += 2.0
     fit = sm.OLS(levels[:, 0], sm.add_constant(np.arange(days))).fit()
     assert abs(slope(levels).middle[0] - 0.02) < 0.1 * abs(fit.params[1] - 0.02)
 
 
-def test_levels_that_no_number_holds_claim_no_growth_and_warn_of_nothing() -> None:
+def test_levels_beyond_the_largest_number_are_not_growth_and_cause_no_warning() -> None:
     watch = GrowthWatch(0.01, DAY)
     watch.add(1)
     for day in range(30):

@@ -1,4 +1,4 @@
-"""A judge of many series squeezes what is over; what it says must not depend on that."""
+"""A judge of many series compresses the past, which must not change its results."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def series(count: int) -> list[Series]:
 
 @pytest.fixture(scope="module")
 def values() -> np.ndarray:
-    """Days with a morning and a nightly job, and at last a spike, a drop and failures."""
+    """Days with a morning peak and a nightly job, at the end a spike, a drop and failures."""
     draw = np.random.default_rng(3)
     at = np.arange(STEPS)[:, None]
     rate = 40 * (1.5 + np.sin(2 * np.pi * at / DAY)) * (1 + np.arange(ROWS)[None] % 5)
@@ -46,7 +46,7 @@ def judged(values: np.ndarray, restarts: tuple[int, ...] = ()) -> tuple[list[np.
     rows = values.shape[1]
     judge = Judge(SETTINGS, STEP)
     judge.add(series(rows))
-    said = []
+    results = []
     for at, step in enumerate(values):
         if at in restarts:
             parts, judge = judge.snapshot(), Judge(SETTINGS, STEP)
@@ -55,15 +55,17 @@ def judged(values: np.ndarray, restarts: tuple[int, ...] = ()) -> tuple[list[np.
             assert judge.snapshot() == parts
         one = judge.judge(at * STEP, step)
         kept = (one.expected, one.lower, one.upper, one.score, one.verdict, one.since, one.opened)
-        said.append(np.array([array[:FEW] for array in kept], float))
-    return said, judge
+        results.append(np.array([array[:FEW] for array in kept], float))
+    return results, judge
 
 
 def test_a_series_is_judged_alike_among_few_and_among_many(values: np.ndarray) -> None:
     few, one = judged(values[:, :FEW])
     many, other = judged(values)
     assert np.array_equal(few, many, equal_nan=True)
-    assert {0, 2, 5} <= set(np.flatnonzero(np.array(few)[:, 4].any(axis=0)).tolist()), "all three are told"
+    assert {0, 2, 5} <= set(np.flatnonzero(np.array(few)[:, 4].any(axis=0)).tolist()), (
+        "not all three reported"
+    )
     end = STEPS * STEP
     for row in range(FEW):
         assert one.evidence.trace(row, end) == other.evidence.trace(row, end)

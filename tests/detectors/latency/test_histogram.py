@@ -1,4 +1,4 @@
-"""The latency histogram keeps its promise of relative error, and merging is adding."""
+"""The latency histogram keeps its relative error, and merging is adding."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def test_a_longer_duration_is_never_in_a_lower_bin(ms: list[float]) -> None:
     assert bins.max() < N_BINS
 
 
-def test_no_measurement_has_no_bin_and_no_quantile() -> None:
+def test_a_missing_measurement_has_no_bin_and_no_quantile() -> None:
     assert bins_of([float("nan")]).tolist() == [-1]
     assert np.isnan(quantile(np.zeros((3, N_BINS)), 0.95)).all()
 

@@ -1,4 +1,4 @@
-"""The compiled look back over the newest calls of each row."""
+"""Quantiles over the newest calls of each row."""
 
 from collections.abc import Callable
 from types import ModuleType
@@ -14,11 +14,11 @@ STEPS, ROWS, LEAST = 12, 4, 40
 
 
 def looked_back(module: ModuleType, q: float) -> list[NDArray[np.int64]]:
-    """Bins of a quantile at each of some random steps, from one kernel."""
+    """Return the bins of a quantile at some random steps, from one kernel."""
     random = np.random.default_rng(1)
     newest, histogram = np.full(ROWS, -1), np.zeros(N_BINS, np.int64)
     runs, cells = np.zeros((STEPS * ROWS, module.COLUMNS), np.int64), np.zeros((STEPS * 20, 2), np.int32)
-    used, said = (0, 0), []
+    used, results = (0, 0), []
     for step in range(STEPS):
         rows, bins = random.integers(0, ROWS, 20), random.integers(0, N_BINS, 20)
         before = used[0]
@@ -27,23 +27,21 @@ def looked_back(module: ModuleType, q: float) -> list[NDArray[np.int64]]:
         lookback = LEAST, step - 5
         module.quantile_bins((before, used[0]), lookback, q, runs, cells, histogram, found)
         assert not histogram.any()
-        said += [found, module.needed(newest, lookback, runs[: used[0]])]
-    return said
+        results += [found, module.needed(newest, lookback, runs[: used[0]])]
+    return results
 
 
 @pytest.mark.parametrize("q", [0.0, 0.5, 0.95, 1.0])
-def test_the_compiled_code_says_what_the_plain_one_says(
-    uncompiled: Callable[[ModuleType], ModuleType], q: float
-) -> None:
+def test_compiled_and_plain_code_agree(uncompiled: Callable[[ModuleType], ModuleType], q: float) -> None:
     plain = uncompiled(compiled_module)
     assert not hasattr(plain.append, "py_func")
-    said = looked_back(compiled_module, q)
-    assert any((found >= 0).any() for found in said[::2])
-    for one, other in zip(said, looked_back(plain, q), strict=True):
+    results = looked_back(compiled_module, q)
+    assert any((found >= 0).any() for found in results[::2])
+    for one, other in zip(results, looked_back(plain, q), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_what_is_not_needed_is_behind_calls_enough_or_too_old() -> None:
+def test_runs_behind_enough_calls_or_too_old_are_not_needed() -> None:
     newest, histogram = np.full(1, -1), np.zeros(N_BINS, np.int64)
     runs, cells = np.zeros((4, compiled_module.COLUMNS), np.int64), np.zeros((4, 2), np.int32)
     used = (0, 0)

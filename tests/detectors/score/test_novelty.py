@@ -1,4 +1,4 @@
-"""What novelty promises of any series, and what it finds new in some that are known."""
+"""Novelty of any series, and of some with known changes."""
 
 from collections.abc import Callable
 from types import ModuleType
@@ -32,14 +32,15 @@ KINDS = (*CONTINUOUS, "counts", "steps")
 def a_series(seed: int, kind: str, rows: int = 700) -> np.ndarray:
     """Return a series of a kind with a burst and a level change somewhere in it."""
     random = np.random.default_rng(seed)
-    values = {
+    made: dict[str, Callable[[], np.ndarray]] = {
         "noise": lambda: random.normal(50, 4, rows),
         "counts": lambda: random.poisson(0.7, rows).astype(float),
         "heavy": lambda: random.lognormal(3, 1.5, rows),
         "walk": lambda: np.cumsum(random.normal(0, 1, rows)),
         "steps": lambda: random.integers(0, 3, rows) * 0.25,
         "gaps": lambda: np.where(random.random(rows) < 0.2, np.nan, random.normal(-3, 1, rows)),
-    }[kind]()
+    }
+    values = made[kind]()
     at = random.integers(0, rows, 2)
     values[at[0] : at[0] + 5] += 30
     values[at[1] :] *= 1.3
@@ -56,14 +57,14 @@ def onsets(values: np.ndarray) -> list[int]:
 
 @given(SEEDS, st.sampled_from(KINDS), st.integers(0, 700))
 @settings(max_examples=60, deadline=None)
-def test_what_is_said_of_a_row_does_not_depend_on_the_rows_after_it(seed: int, kind: str, count: int) -> None:
+def test_the_result_of_a_row_does_not_depend_on_later_rows(seed: int, kind: str, count: int) -> None:
     values = a_series(seed, kind)
     assert novelty(values[:count]).tobytes() == novelty(values)[:count].tobytes()
 
 
 @given(SEEDS, st.sampled_from(KINDS))
 @settings(max_examples=20, deadline=None)
-def test_rows_that_come_one_by_one_are_judged_as_all_at_once(seed: int, kind: str) -> None:
+def test_rows_are_judged_one_by_one_as_all_at_once(seed: int, kind: str) -> None:
     values = a_series(seed, kind)
     past = fresh()
     assert novelty(values).tobytes() == np.array([advance(value, past) for value in values]).tobytes()
@@ -84,7 +85,7 @@ def test_a_fall_is_judged_as_a_rise_is(seed: int, kind: str) -> None:
 
 
 @pytest.mark.parametrize("missing", [np.nan, np.inf, -np.inf])
-def test_missing_rows_are_no_news_and_change_nothing(missing: float) -> None:
+def test_missing_rows_are_not_new_and_change_nothing(missing: float) -> None:
     values = a_series(3, "noise")
     random = np.random.default_rng(4)
     there = random.random(1000) < 0.7
@@ -98,11 +99,11 @@ def test_missing_rows_are_no_news_and_change_nothing(missing: float) -> None:
 
 
 @pytest.mark.parametrize("level", [0.0, 7.0, -0.1, 1e12])
-def test_a_constant_is_silent(level: float) -> None:
+def test_a_constant_has_no_novelty(level: float) -> None:
     assert not novelty(np.full(3000, level)).any()
 
 
-def test_what_rounding_makes_of_a_constant_is_no_onset() -> None:
+def test_rounding_errors_of_a_constant_are_not_an_onset() -> None:
     values = np.full(3000, 0.3)
     values[1500] = 0.1 + 0.2
     assert values[1500] != 0.3
@@ -119,7 +120,7 @@ def test_a_series_is_not_judged_until_it_is_known() -> None:
 
 @pytest.mark.parametrize("size", [60.0, -60.0])
 @pytest.mark.parametrize("at", [1000, 3000, 20_000])
-def test_a_burst_after_calm_is_found_on_its_first_row_and_told_once(at: int, size: float) -> None:
+def test_a_burst_after_calm_is_found_on_its_first_row_and_only_there(at: int, size: float) -> None:
     values = calm(at + 100)
     values[at : at + 12] += size
     assert [row for row in onsets(values) if row >= at - RECENT] == [at]
@@ -130,7 +131,7 @@ def test_calm_noise_holds_hardly_an_onset_in_a_thousand_rows() -> None:
     assert sum(found) <= 100 * 0.5
 
 
-def test_a_burst_every_hundred_rows_is_no_news_after_a_while() -> None:
+def test_a_burst_every_hundred_rows_is_not_new_after_a_while() -> None:
     values = calm(6000)
     for at in range(250, 6000, 100):
         values[at : at + 3] += 60
@@ -157,7 +158,7 @@ def test_a_series_that_goes_flat_is_found() -> None:
     assert found[0] <= 2000 + RECENT
 
 
-def test_after_an_onset_only_what_is_far_stronger_is_news() -> None:
+def test_after_an_onset_only_what_is_far_stronger_is_new() -> None:
     values = calm(2000)
     values[1000:1003] += 40
     values[1030:1033] += 45
@@ -181,14 +182,14 @@ def test_after_an_onset_only_what_is_far_stronger_is_news() -> None:
     st.integers(0, 2),
 )
 @settings(max_examples=80, deadline=None)
-def test_the_result_is_a_number_whatever_the_values(extremes: list[float], way: int) -> None:
+def test_the_result_is_finite_for_any_values(extremes: list[float], way: int) -> None:
     random = np.random.default_rng(len(extremes))
-    values = [
+    made: list[Callable[[], np.ndarray]] = [
         lambda: random.choice(extremes, 600),
         lambda: np.resize(extremes, 600),
         lambda: np.concatenate([calm(300), np.resize(extremes, 300)]),
-    ][way]()
-    found = novelty(values)
+    ]
+    found = novelty(made[way]())
     assert np.isfinite(found).all()
     assert (found >= 0).all()
 
@@ -201,7 +202,7 @@ def test_a_value_too_large_to_be_squared_is_taken_as_the_largest_that_is_not() -
     assert novelty(beyond).tobytes() == novelty(values).tobytes()
 
 
-def test_the_past_is_of_one_size_and_evenly_spaced() -> None:
+def test_the_past_has_a_fixed_size_and_is_evenly_spaced() -> None:
     past = fresh()
     rows = 2 * SAMPLE * STRIDE
     for value in range(rows):
@@ -214,7 +215,7 @@ def test_the_past_is_of_one_size_and_evenly_spaced() -> None:
 
 @given(SEEDS, st.sampled_from(KINDS))
 @settings(max_examples=10, deadline=None)
-def test_the_compiled_code_says_what_the_plain_one_says(uncompiled: Uncompiled, seed: int, kind: str) -> None:
+def test_compiled_and_plain_code_agree(uncompiled: Uncompiled, seed: int, kind: str) -> None:
     values = a_series(seed, kind, 400)
     plain = uncompiled(module)
     assert plain.advance is not advance

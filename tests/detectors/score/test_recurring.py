@@ -1,4 +1,4 @@
-"""What comes at the same time of every day is how a series is."""
+"""What recurs at the same time of every day is usual."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ MINUTES_A_DAY = 1440
 FIRST = 23 * MINUTES_A_DAY + 600
 
 
-def told(minutes: int, *, more: float = 300.0, last: float = 1.0) -> list[int]:
+def reported(minutes: int, *, more: float = 300.0, last: float = 1.0) -> list[int]:
     """Return the onsets, in days, on a curve with a new job; the last time it is ``last`` times as large."""
     day = np.arange(52 * MINUTES_A_DAY) / MINUTES_A_DAY
     shape = (1 + 0.5 * np.sin(2 * np.pi * (day - 0.3))) * np.where(day % 7 >= 5, 0.7, 1.0)
@@ -24,9 +24,9 @@ def told(minutes: int, *, more: float = 300.0, last: float = 1.0) -> list[int]:
 
 
 @pytest.mark.parametrize("minutes", [30, 180])
-def test_a_new_nightly_job_is_told_on_five_days(minutes: int) -> None:
-    assert told(minutes) == [23, 24, 25, 26, 27]
+def test_a_new_nightly_job_is_reported_on_five_days(minutes: int) -> None:
+    assert reported(minutes) == [23, 24, 25, 26, 27]
 
 
-def test_a_job_that_is_much_larger_than_on_other_days_is_told_again() -> None:
-    assert told(30, last=6.0) == [23, 24, 25, 26, 27, 51]
+def test_a_job_that_is_much_larger_than_on_other_days_is_reported_again() -> None:
+    assert reported(30, last=6.0) == [23, 24, 25, 26, 27, 51]

@@ -1,4 +1,4 @@
-"""The end of a long incident is no incident: what goes back to what the weeks know is over."""
+"""The end of a long incident is not an incident: a return to the level of earlier weeks ends it."""
 
 import numpy as np
 import pytest
@@ -23,24 +23,24 @@ def calm(seed: int, days: int = 29) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("minutes", [181, 240, 300, 1000])
 @pytest.mark.parametrize(("factor", "kind"), [(0.1, "drop"), (0.0, "drop"), (4.0, "spike")])
-def test_recovery_after_hours_is_no_second_page(minutes: int, factor: float, kind: str) -> None:
+def test_recovery_after_hours_is_not_a_second_page(minutes: int, factor: float, kind: str) -> None:
     values = calm(seed=1)
     values[AT : AT + minutes] *= factor
     found = judged(values)
-    (told,) = np.flatnonzero(found.alert)
-    assert AT <= told < AT + 3
-    assert found.kind[told] == kind
+    (reported,) = np.flatnonzero(found.alert)
+    assert AT <= reported < AT + 3
+    assert found.kind[reported] == kind
     assert set(found.kind[AT + minutes + 10 :]) == {""}
 
 
-def test_a_slow_way_back_is_no_news_either() -> None:
+def test_a_slow_return_is_not_notable_either() -> None:
     values = calm(seed=2)
     values[AT : AT + 300] *= 0.1
     values[AT + 300 : AT + 330] *= np.linspace(0.1, 1, 30)
     assert len(np.flatnonzero(judged(values).alert)) == 1
 
 
-def test_what_is_expected_after_the_way_back_is_what_was_expected_before() -> None:
+def test_after_a_return_the_same_is_expected_as_before() -> None:
     values = calm(seed=3)
     usual = calm(seed=3)
     values[AT : AT + 300] *= 0.1
@@ -49,25 +49,25 @@ def test_what_is_expected_after_the_way_back_is_what_was_expected_before() -> No
     assert np.median(found.expected[after] / usual[after]) == pytest.approx(1, abs=0.1)
 
 
-def test_an_incident_beyond_the_level_before_is_told() -> None:
+def test_an_incident_beyond_the_previous_level_is_reported() -> None:
     values = calm(seed=4)
     values[AT : AT + 300] *= 0.3
     values[AT + 300 : AT + 320] *= 3
     assert len(np.flatnonzero(judged(values).alert)) == 2
 
 
-def test_a_second_fall_after_a_way_back_is_told() -> None:
+def test_a_second_fall_after_a_return_is_reported() -> None:
     values = calm(seed=5)
     values[AT : AT + 300] *= 0.1
     values[AT + 500 : AT + 520] *= 0.1
     assert [np.floor((at - AT) / 100) for at in np.flatnonzero(judged(values).alert)] == [0, 5]
 
 
-def test_days_after_a_shift_up_a_fall_half_way_back_is_told() -> None:
+def test_days_after_a_shift_up_a_fall_half_way_back_is_reported() -> None:
     values = calm(seed=6, days=30)
     values[AT:] *= 6
     fallen = AT + 3 * MINUTES_A_DAY
     values[fallen : fallen + 30] *= 0.45
-    told = np.flatnonzero(judged(values).alert)
-    assert len(told) == 2
-    assert fallen <= told[1] < fallen + 3
+    reported = np.flatnonzero(judged(values).alert)
+    assert len(reported) == 2
+    assert fallen <= reported[1] < fallen + 3

@@ -1,4 +1,4 @@
-"""What plain rows say of their series: how wide a step is, and whether its values are counts."""
+"""Traits of a plain series: the width of a step, and whether its values are counts."""
 
 import numpy as np
 import pytest
@@ -23,18 +23,18 @@ def orders(mean: float, factor: float, seed: int) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize(("mean", "factor"), [(5.0, 5.0), (20.0, 3.0), (100.0, 2.0)])
-def test_a_surge_of_small_whole_numbers_is_told_and_nothing_else(mean: float, factor: float) -> None:
+def test_a_surge_of_small_whole_numbers_is_reported_and_nothing_else(mean: float, factor: float) -> None:
     for seed in range(2):
         values = orders(mean, factor, seed)
-        (told,) = np.flatnonzero(score(BEGIN + 60 * np.arange(len(values)), values).alert)
-        assert AT <= told < AT + 15
+        (reported,) = np.flatnonzero(score(BEGIN + 60 * np.arange(len(values)), values).alert)
+        assert AT <= reported < AT + 15
 
 
-def test_counts_are_whole_small_and_as_noisy_as_poissons() -> None:
+def test_counts_are_whole_small_and_have_poisson_noise() -> None:
     drawn = np.random.default_rng(1).poisson(6, 1000).astype(float)
     queue = np.round(20 + 5 * np.sin(np.arange(1000) / 100))
     assert counts(drawn)
-    assert not counts(drawn * 20)  # noisier: in clumps of twenty
+    assert not counts(drawn * 20)  # noisier, in clumps of twenty
     assert not counts(drawn * 1000)
     assert not counts(drawn + 0.5)
     assert not counts(drawn - 20)
@@ -45,7 +45,7 @@ def test_counts_are_whole_small_and_as_noisy_as_poissons() -> None:
 @pytest.mark.parametrize("cut", [LEARNING + 1, 23, 45, 1409, 1500])
 def test_rows_stay_as_judged_when_more_is_known_later(cut: int) -> None:
     values = np.random.default_rng(2).poisson(6, 1600).astype(float)
-    values[700:] += 0.25  # no counts any more
+    values[700:] += 0.25  # no longer counts
     times = BEGIN + np.concatenate([np.arange(20), 60 * np.arange(1, 1581) + 20])
     whole, part = score(times, values), score(times[:cut], values[:cut])
     for mine, its in zip(part, whole, strict=True):
@@ -61,13 +61,13 @@ def test_first_rows_of_another_interval_do_not_decide_for_good(apart: int) -> No
     values[at : at + 20] *= 2.5
     times = BEGIN + 60 * np.arange(len(values), dtype=np.int64)
     times[:11] = times[11] - apart * np.arange(11, 0, -1)
-    told = np.flatnonzero(score(times, values).alert)
-    assert at <= told[-1] < at + 3
-    assert (told[:-1] < 15 * MINUTES_A_DAY).all()  # there are no weeks yet to compare with
+    reported = np.flatnonzero(score(times, values).alert)
+    assert at <= reported[-1] < at + 3
+    assert (reported[:-1] < 15 * MINUTES_A_DAY).all()  # there are no weeks yet to compare with
 
 
 @pytest.mark.filterwarnings("error")
-def test_stamps_that_do_not_move_are_no_interval() -> None:
+def test_equal_timestamps_are_not_an_interval() -> None:
     assert interval(np.full(11, BEGIN)) == 60
     assert interval(np.array([0, 0, 0, 300, 600])) == 300
     assert not score(np.full(40, BEGIN), np.arange(40.0)).alert.any()

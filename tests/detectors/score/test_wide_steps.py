@@ -1,4 +1,4 @@
-"""Curves of few rows a day, with the shape of a day and a week, are judged as curves of minutes are."""
+"""Curves with few rows per day and a daily and weekly shape are judged like curves of minutes."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from detectors.score.score import score
 
 BEGIN = 1_759_708_800  # a Monday, 00:00 UTC
 HOUR, DAY = 3600, 86400
-STEPS = {900: 35, HOUR: 70, DAY: 320}  # days of curve by width of a step
+STEPS = {900: 35, HOUR: 70, DAY: 320}  # days of a curve by width of a step
 
 
 def weekly(step: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -22,30 +22,32 @@ def onset(times: NDArray[np.int64], seed: int) -> int:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_the_shape_of_a_week_alone_is_no_news(step: int) -> None:
+def test_the_shape_of_a_week_alone_is_not_notable(step: int) -> None:
     assert not score(*weekly(step, seed=1)).alert.any()
 
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize(("factor", "kind"), [(2.0, "spike"), (0.5, "drop")])
-def test_twice_and_half_the_usual_for_some_steps_is_told_once(step: int, factor: float, kind: str) -> None:
+def test_twice_or_half_the_usual_for_some_steps_is_reported_once(
+    step: int, factor: float, kind: str
+) -> None:
     for seed in range(2, 5):
         times, values = weekly(step, seed)
         at = onset(times, seed)
         values[at : at + 3] *= factor
         found = score(times, values)
-        (told,) = np.flatnonzero(found.alert)
-        assert at <= told <= at + 1
-        assert found.kind[told] == kind
+        (reported,) = np.flatnonzero(found.alert)
+        assert at <= reported <= at + 1
+        assert found.kind[reported] == kind
 
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("factor", [2.0, 0.5])
-def test_a_level_that_stays_is_told_once_and_becomes_a_shift(step: int, factor: float) -> None:
+def test_a_level_that_stays_is_reported_once_and_becomes_a_shift(step: int, factor: float) -> None:
     times, values = weekly(step, seed=7)
     at = onset(times, seed=7)
     values[at:] *= factor
     found = score(times, values)
-    (told,) = np.flatnonzero(found.alert)
-    assert at <= told <= at + 1
-    assert "shift" in found.kind[told : told + 12]
+    (reported,) = np.flatnonzero(found.alert)
+    assert at <= reported <= at + 1
+    assert "shift" in found.kind[reported : reported + 12]

@@ -20,7 +20,7 @@ def timeline(rows: int = ROWS, *, sheets: bool = True) -> Timeline:
 
 
 def values(first: int, steps: int, rows: int = ROWS) -> np.ndarray:
-    """Counts, amounts, and what is never measured."""
+    """Counts, amounts, and a series that is never measured."""
     at = np.arange(first, first + steps)[:, None]
     row = np.arange(rows)[None]
     found = np.where(row % 3 == 0, (at * 7 + row) % 11, np.sqrt(at + row) * 1.1)
@@ -36,7 +36,7 @@ def filled(steps: int, rows: int = ROWS, *, sheets: bool = True) -> Timeline:
 
 
 @given(st.lists(st.lists(st.floats(width=32), min_size=4, max_size=4), min_size=1, max_size=20))
-def test_nothing_is_lost_by_squeezing(numbers: list[list[float]]) -> None:
+def test_compression_is_lossless(numbers: list[list[float]]) -> None:
     some = np.array(numbers, np.float32)
     back = decompress(compress(some), (len(some), 4))
     assert np.array_equal(back, some, equal_nan=True)
@@ -52,7 +52,7 @@ def test_counts_take_less_than_a_byte_and_zeros_nothing() -> None:
 
 
 @pytest.mark.parametrize("rows", [3, ROWS, TILE + 5])
-def test_what_was_written_is_read_however_old_it_is(rows: int) -> None:
+def test_what_was_written_is_read_at_any_age(rows: int) -> None:
     steps = 2 * SHEET + 100
     made = filled(steps, rows)
     for first, many in ((0, 40), (SHEET - 20, 40), (steps - 50, 50)):
@@ -64,7 +64,7 @@ def test_what_was_written_is_read_however_old_it_is(rows: int) -> None:
         assert np.array_equal(picked, -values(first, many, rows)[:, some], equal_nan=True)
 
 
-def test_a_series_that_came_later_has_no_past() -> None:
+def test_a_series_added_later_has_no_past() -> None:
     made = filled(100)
     made.add(5)
     made.write(100, values(100, 1, ROWS + 5), values(100, 1, ROWS + 5))
@@ -97,7 +97,7 @@ def test_a_value_can_be_changed_afterwards(index: int) -> None:
 @pytest.mark.parametrize("steps", [1, BLOCK, 400, SHEET + 500, 2 * SHEET + 77])
 @pytest.mark.parametrize("rows", [4, ROWS])
 @pytest.mark.parametrize("sheets", [True, False])
-def test_a_timeline_restored_anywhere_goes_on_byte_for_byte(steps: int, rows: int, *, sheets: bool) -> None:
+def test_a_timeline_restored_anywhere_continues_byte_for_byte(steps: int, rows: int, *, sheets: bool) -> None:
     made = filled(steps, rows, sheets=sheets)
     copy = timeline(0, sheets=sheets)
     copy.restore(made.snapshot(), rows)
@@ -107,7 +107,7 @@ def test_a_timeline_restored_anywhere_goes_on_byte_for_byte(steps: int, rows: in
     assert copy.snapshot() == made.snapshot()
 
 
-def test_what_is_over_stays_the_same_object_from_snapshot_to_snapshot() -> None:
+def test_parts_of_past_days_are_the_same_objects_in_every_snapshot() -> None:
     made = filled(2 * SHEET)
     before = made.snapshot()
     made.write(2 * SHEET, values(0, BLOCK), values(0, BLOCK))
@@ -117,7 +117,7 @@ def test_what_is_over_stays_the_same_object_from_snapshot_to_snapshot() -> None:
     assert changed <= {"past/at", "past/open", f"past/block/{last - 1}", f"past/block/{last - 2}"}
 
 
-def test_days_become_one_part_and_what_is_too_old_is_forgotten() -> None:
+def test_a_day_becomes_one_part_and_old_days_are_dropped() -> None:
     made = filled(6 * SHEET)
     days = {name for name in made.snapshot() if name.removeprefix("past/").isdigit()}
     assert days == {f"past/{day}" for day in (2, 3, 4)}
@@ -127,7 +127,7 @@ def test_days_become_one_part_and_what_is_too_old_is_forgotten() -> None:
     assert not np.isnan(hours.pick(0, [0], 210, KEEP + 200)).any()
 
 
-def test_habits_are_the_same_whether_most_of_the_day_is_squeezed() -> None:
+def test_habits_are_the_same_whether_or_not_most_of_the_day_is_compressed() -> None:
     draw = np.random.default_rng(1)
     plain, folded = Habits(144), Habits(144)
     rows = MANY

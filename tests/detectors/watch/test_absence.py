@@ -26,16 +26,20 @@ class Watched:
         return AbsenceWatch(STEP, PERSIST, RECOVER)
 
     def see(self, *observed: float, expected: float, may_open: bool = True, known: bool = True) -> list[bool]:
-        """Return after each step whether an absence is told."""
-        told = []
+        """Return after each step whether an absence is reported."""
+        reported = []
         for value in observed:
             ended = self.watch.watch(
-                self.at, np.array([value]), np.array([expected]), np.array([may_open]), known=known
+                self.at,
+                np.array([value]),
+                np.array([expected]),
+                np.array([may_open]),
+                known=np.array([known]),
             )
             self.ended += [self.at] * bool(ended[0])
-            told.append(bool(self.watch.absent[0]))
+            reported.append(bool(self.watch.absent[0]))
             self.at += STEP
-        return told
+        return reported
 
     def restart(self) -> None:
         part = self.watch.snapshot()
@@ -44,27 +48,27 @@ class Watched:
         self.watch.restore(part, 1)
 
 
-def test_a_dense_series_that_stops_is_told_after_it_persisted() -> None:
+def test_a_dense_series_that_stops_is_reported_after_it_persisted() -> None:
     series = Watched()
     assert series.see(20, 22, 0, 0, expected=20) == [False, False, False, True]
     assert series.watch.since[0] == 2 * STEP  # the end of its last request's step
 
 
-def test_a_sparse_series_is_told_when_twenty_requests_were_missed() -> None:
+def test_a_sparse_series_is_reported_when_twenty_requests_were_missed() -> None:
     series = Watched()
     series.see(1, expected=1)
-    told = series.see(*[0] * 30, expected=1)
-    assert told.index(True) == LEAST_GAPS - 1
+    reported = series.see(*[0] * 30, expected=1)
+    assert reported.index(True) == LEAST_GAPS - 1
 
 
-def test_a_gap_where_nothing_was_expected_is_none() -> None:
+def test_a_gap_where_nothing_was_expected_has_no_weight() -> None:
     series = Watched()
     series.see(5, expected=5)
     assert not any(series.see(*[0] * 2000, expected=0.001))
 
 
 def bursts(size: int, *, each: int, seconds: int = 14 * 86400) -> Watched:
-    """Return a series of a clock: so many requests in one of so many steps."""
+    """Return a series of a scheduled job: requests in one of several steps."""
     series = Watched()
     for _ in range(seconds // STEP // each):
         series.see(size, *[0] * (each - 1), expected=size / each, may_open=False)
@@ -75,22 +79,22 @@ def test_a_gap_is_weighed_against_those_the_series_has() -> None:
     dense = Watched()
     dense.see(*[40, 44] * 5000, expected=40)
     assert dense.see(0, 0, expected=40) == [False, True]
-    bursty = bursts(40, each=10)  # gaps of 36: of clumps that come at random they would be 18 on average
-    told = bursty.see(*[0] * 240, expected=4)
-    assert told.index(True) == pytest.approx(LEAST_GAPS * 18 / 4, rel=0.15)
+    bursty = bursts(40, each=10)  # gaps of 36; with random clumps they would be 18 on average
+    reported = bursty.see(*[0] * 240, expected=4)
+    assert reported.index(True) == pytest.approx(LEAST_GAPS * 18 / 4, rel=0.15)
 
 
 def test_one_heavy_gap_does_not_hide_the_next_for_weeks() -> None:
     series = Watched()
     series.see(*[1] * 5000, expected=1)
-    series.see(*[0] * 19, *[1] * 100, expected=1)  # a break of which nothing was told
-    told = series.see(*[0] * 60, expected=1)
-    assert told.index(True) < 3 * 19  # not twenty times it
+    series.see(*[0] * 19, *[1] * 100, expected=1)  # a gap that was not reported
+    reported = series.see(*[0] * 60, expected=1)
+    assert reported.index(True) < 3 * 19  # not twenty times it
 
 
-def test_what_no_other_day_tells_is_no_gap() -> None:
+def test_without_another_day_to_compare_with_there_is_no_gap() -> None:
     series = Watched()
-    series.see(*[40, *[0] * 30] * 3, expected=float("nan"))  # a young series: each burst is all there is
+    series.see(*[40, *[0] * 30] * 3, expected=float("nan"))  # a young series with nothing to compare with
     assert series.watch.usual[0] == 1
     assert series.watch.nats[0] == 0
 
@@ -100,7 +104,7 @@ def test_a_gap_weighs_what_was_expected_before_it_however_the_level_follows() ->
     watch.add(1)
     every, at_one = np.ones(1, bool), to_scale(1.0, COUNTS_OF_ROOT, counted=True)
     watch.watch(0, np.ones(1), np.ones(1), every, known=every)
-    for at in range(1, 11):  # the present level falls at once, the one over hours by and by
+    for at in range(1, 11):  # the present level falls at once, the one over hours gradually
         watch.watch(
             STEP * at,
             np.zeros(1),
@@ -113,21 +117,21 @@ def test_a_gap_weighs_what_was_expected_before_it_however_the_level_follows() ->
     assert watch.nats[0] == pytest.approx(10 * from_scale(at_one, COUNTS_OF_ROOT, counted=True), rel=0.1)
 
 
-def test_where_more_come_than_the_weeks_tell_more_are_missed() -> None:
+def test_where_more_requests_arrive_than_expected_more_are_missed() -> None:
     series = Watched()
-    series.see(*[2] * 20000, expected=1)  # of few requests the middle of the weeks is below the mean
-    told = series.see(*[0] * 30, expected=1)
-    assert told.index(True) == LEAST_GAPS / 2
+    series.see(*[2] * 20000, expected=1)  # with few requests the median of the weeks is below the mean
+    reported = series.see(*[0] * 30, expected=1)
+    assert reported.index(True) == LEAST_GAPS / 2
 
 
-def test_what_was_told_is_not_what_gaps_are_like() -> None:
+def test_a_reported_absence_does_not_count_as_a_usual_gap() -> None:
     series = Watched()
     series.see(20, *[0] * 60, *[20] * 30, expected=20)
     assert series.watch.usual[0] == 1
     assert series.see(0, 0, expected=20) == [False, True]
 
 
-def test_a_young_series_is_not_told_and_told_once_it_is_old_enough() -> None:
+def test_an_absence_is_reported_only_once_the_series_is_old_enough() -> None:
     series = Watched()
     series.see(20, expected=20)
     assert series.see(*[0] * 10, expected=20, may_open=False) == [False] * 10
@@ -142,14 +146,14 @@ def test_missing_is_not_absent(known: bool) -> None:
     assert series.see(0, 0, expected=20) == [False, True]
 
 
-def test_a_scope_that_rests_is_not_waited_for() -> None:
+def test_a_scope_without_steady_traffic_is_never_absent() -> None:
     series = Watched()
     series.see(20, expected=0)
     series.see(*[0] * (REACH_SECONDS // STEP), expected=0)  # closed for the night
-    assert not any(series.see(*[0] * 100, expected=20))  # and does not open in the morning: a drop, if any
+    assert not any(series.see(*[0] * 100, expected=20))  # and does not open in the morning: at most a drop
 
 
-def test_an_absence_is_over_some_steps_after_traffic_came_back() -> None:
+def test_an_absence_ends_some_steps_after_traffic_returned() -> None:
     series = Watched()
     series.see(20, 0, 0, 0, expected=20)
     back = series.at
@@ -157,30 +161,30 @@ def test_an_absence_is_over_some_steps_after_traffic_came_back() -> None:
     assert series.ended == [back + (RECOVER - 1) * STEP]
 
 
-def test_a_straggler_does_not_end_a_absence() -> None:
+def test_a_straggler_does_not_end_an_absence() -> None:
     series = Watched()
     series.see(20, 0, 0, 0, expected=20)
     assert all(series.see(1, 0, 0, 0, 0, 0, 0, 0, 0, expected=20))
 
 
-def test_after_a_week_an_absent_scope_is_retired_and_begins_anew() -> None:
+def test_after_a_week_an_absent_scope_is_retired_and_starts_again() -> None:
     series = Watched()
     series.see(20, expected=20)
-    told = series.see(*[0] * (RETIRED_SECONDS // STEP + 500), expected=20)
-    assert told[RETIRED_SECONDS // STEP - 2]
-    assert not told[RETIRED_SECONDS // STEP]
+    reported = series.see(*[0] * (RETIRED_SECONDS // STEP + 500), expected=20)
+    assert reported[RETIRED_SECONDS // STEP - 2]
+    assert not reported[RETIRED_SECONDS // STEP]
     assert len(series.ended) == 1
-    assert not any(told[RETIRED_SECONDS // STEP :])
+    assert not any(reported[RETIRED_SECONDS // STEP :])
     assert series.see(20, 0, 0, expected=20) == [False, False, True]
 
 
 @given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 7.0, float("nan")]), max_size=60), st.integers(0, 60))
 def test_a_restart_anywhere_changes_nothing(values: list[float], restart: int) -> None:
     whole, cut = Watched(), Watched()
-    told = whole.see(7.0, *values, expected=7)
+    reported = whole.see(7.0, *values, expected=7)
     before = cut.see(*[7.0, *values][:restart], expected=7)
     cut.restart()
-    assert before + cut.see(*[7.0, *values][restart:], expected=7) == told
+    assert before + cut.see(*[7.0, *values][restart:], expected=7) == reported
     assert cut.ended == whole.ended
 
 
@@ -191,5 +195,5 @@ def test_a_poisson_stream_is_not_absent_by_chance(rate: float) -> None:
     watch = AbsenceWatch(STEP, PERSIST, RECOVER)
     watch.add(100)
     for at, row in enumerate(drawn):
-        watch.watch(at * STEP, row, np.full(100, rate), np.full(100, at > 1000), known=True)
+        watch.watch(at * STEP, row, np.full(100, rate), np.full(100, at > 1000), known=np.ones(100, bool))
         assert not watch.absent.any()

@@ -13,7 +13,7 @@ LEARNS = 7 * DAY
 
 
 def grown_up(scopes: int = 2) -> FatalSignatures:
-    """Return signatures past the time of learning, which know ``OldError`` of scope 0."""
+    """Return signatures after the learning time, which know ``OldError`` of scope 0."""
     signatures = FatalSignatures(LEARNS)
     signatures.add(scopes, 0)
     assert saw(signatures, 0, "OldError") == []
@@ -29,14 +29,14 @@ def saw(
     return [one.signature for one in new]
 
 
-def test_while_the_backend_is_young_every_signature_is_learnt_without_a_word() -> None:
+def test_while_the_backend_is_young_signatures_are_learnt_and_not_reported() -> None:
     signatures = FatalSignatures(LEARNS)
     signatures.add(1, 0)
     assert [saw(signatures, at, f"Error{at}") for at in range(0, LEARNS, DAY)] == [[]] * 7
     assert saw(signatures, LEARNS, "Error0", "Error86400") == []
 
 
-def test_afterwards_a_new_signature_is_told_on_its_first_occurrence_and_never_again() -> None:
+def test_afterwards_a_new_signature_is_reported_on_its_first_occurrence_and_never_again() -> None:
     signatures = grown_up()
     assert saw(signatures, LEARNS, "OldError", "NewError") == ["NewError"]
     assert saw(signatures, LEARNS + 60, "NewError") == []
@@ -48,7 +48,7 @@ def test_the_same_type_at_another_function_is_another_signature() -> None:
     assert saw(signatures, LEARNS, "OldError", place=1) == ["OldError"]
 
 
-def test_a_function_just_deployed_is_told_of_when_its_errors_have_weight() -> None:
+def test_errors_of_a_function_just_deployed_are_reported_once_they_have_weight() -> None:
     signatures = grown_up(1)
     signatures.add(1, LEARNS)
     assert saw(signatures, LEARNS, "OldError", place=1) == []
@@ -58,7 +58,7 @@ def test_a_function_just_deployed_is_told_of_when_its_errors_have_weight() -> No
     assert saw(signatures, LEARNS + 240, "Crash", place=1, count=3) == []
 
 
-def test_what_had_no_weight_on_the_first_day_of_a_function_is_how_it_fails() -> None:
+def test_signatures_without_weight_on_the_first_day_of_a_function_are_known_afterwards() -> None:
     signatures = grown_up(1)
     signatures.add(1, LEARNS)
     assert saw(signatures, LEARNS + 60, "Rare", place=1) == []
@@ -66,10 +66,10 @@ def test_what_had_no_weight_on_the_first_day_of_a_function_is_how_it_fails() -> 
     assert saw(signatures, LEARNS + NEW_SECONDS, "Other", place=1) == ["Other"]
 
 
-def test_a_scope_that_brings_one_new_signature_after_the_other_is_not_told_of_each() -> None:
+def test_of_a_scope_with_one_new_signature_after_another_not_every_one_is_reported() -> None:
     signatures = grown_up()
-    told = [saw(signatures, LEARNS + 60 * at, f"Volatile{'x' * at}") for at in range(10)]
-    assert sum(map(len, told)) == HABIT
+    reported = [saw(signatures, LEARNS + 60 * at, f"Volatile{'x' * at}") for at in range(10)]
+    assert sum(map(len, reported)) == HABIT
     assert saw(signatures, LEARNS + 3 * DAY, "AfterQuiet") == ["AfterQuiet"]
 
 
@@ -82,7 +82,7 @@ def test_a_scope_remembers_a_bounded_number_of_signatures() -> None:
     assert len(signatures.snapshot()) == size
 
 
-def test_what_varies_between_occurrences_is_no_part_of_a_signature() -> None:
+def test_what_varies_between_occurrences_is_not_part_of_a_signature() -> None:
     first = "ValueError: order 4711 of 3f2a9c41-77aa-4e0b-9b1c-0242ac120002 at 0x7f, object deadbeef01"
     other = "ValueError: order 9 of aaaaaaaa-77aa-4e0b-9b1c-0242ac12ffff at 0xAB, object 12345678"
     assert signature(first) == "ValueError: order <n> of <uuid> at <hex>, object <hex>"
@@ -91,7 +91,7 @@ def test_what_varies_between_occurrences_is_no_part_of_a_signature() -> None:
 
 
 @given(st.text(max_size=200))
-def test_a_signature_is_bounded_and_has_no_figures(text: str) -> None:
+def test_a_signature_is_bounded_and_has_no_digits(text: str) -> None:
     found = signature(text)
     assert len(found) <= 120
     assert not any(char in "0123456789" for char in found)
@@ -103,17 +103,17 @@ Steps = list[list[tuple[int, str]]]
 def played(steps: Steps, restart: int | None) -> Sequence[list[Occurrence]]:
     signatures = FatalSignatures(2 * 3600)
     signatures.add(2, 0)
-    told = []
+    reported = []
     for at, seen in enumerate(steps):
         if at == restart:
             part = signatures.snapshot()
             signatures = FatalSignatures(2 * 3600)
             signatures.restore(part)
         requests = np.array([10.0, 0.0])
-        told.append(
+        reported.append(
             signatures.see(at * 3600, requests, [Occurrence(place, text, 1.0) for place, text in seen])
         )
-    return told
+    return reported
 
 
 @given(

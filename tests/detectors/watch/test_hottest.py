@@ -1,4 +1,4 @@
-"""Who leads an account, and when a change of that is news."""
+"""The hottest table of an account, and when a change is notable."""
 
 from random import Random
 
@@ -32,7 +32,7 @@ def fed(*hours: list[Load]) -> Hottest:
 DAY = [hour(items=50.0, users=30.0)] * HOURS
 
 
-def test_the_first_leader_is_known_after_a_day_and_is_no_change() -> None:
+def test_the_first_leader_is_known_after_a_day_and_is_not_a_change() -> None:
     assert fed(*DAY[1:]).report() == []
     hottest = fed(*DAY)
     assert not hottest.changed
@@ -41,7 +41,7 @@ def test_the_first_leader_is_known_after_a_day_and_is_no_change() -> None:
     assert leader.share == pytest.approx(50 / 80)
 
 
-def test_a_table_that_took_the_lead_for_good_is_told_once() -> None:
+def test_a_table_that_took_the_lead_for_good_is_reported_once() -> None:
     hottest = fed(*DAY, *[hour(items=50.0, users=200.0)] * HOURS)
     assert hottest.changed
     [leader] = hottest.report()
@@ -50,7 +50,7 @@ def test_a_table_that_took_the_lead_for_good_is_told_once() -> None:
     assert [hot.former for hot in hottest.report()] == [None]
 
 
-def test_who_took_the_lead_can_be_asked_between_two_digests_and_after_a_restart() -> None:
+def test_changes_of_the_leader_are_known_between_two_digests_and_after_a_restart() -> None:
     assert fed(*DAY).took_the_lead == ()
     hottest = fed(*DAY, *[hour(items=50.0, users=200.0)] * HOURS)
     again = Hottest()
@@ -67,14 +67,14 @@ def test_a_busy_hour_and_a_table_that_is_about_as_hot_change_nothing() -> None:
     assert not fed(*DAY, *[hour(items=50.0, users=55.0)] * (3 * HOURS)).changed
 
 
-def test_day_shift_and_night_shift_do_not_take_turns() -> None:
+def test_tables_busy_by_day_and_by_night_do_not_take_turns() -> None:
     day, night = hour(items=60.0, users=5.0), hour(items=5.0, users=50.0)
     hottest = fed(*([day] * 12 + [night] * 12) * 7)
     assert not hottest.changed
     assert hottest.report()[0].scope == ITEMS
 
 
-def test_a_lead_that_was_lost_again_before_it_was_told_is_no_news() -> None:
+def test_a_lead_that_was_lost_before_it_was_reported_is_not_notable() -> None:
     hottest = fed(*DAY, *[hour(items=50.0, users=200.0)] * HOURS, *[hour(items=900.0, users=1.0)] * HOURS)
     assert not hottest.changed
     assert hottest.report()[0].former is None
@@ -89,7 +89,7 @@ def test_where_limits_are_known_the_one_nearest_to_its_limit_leads() -> None:
     assert leader.share == pytest.approx(36 / 40)
 
 
-def test_accounts_are_led_apart_and_a_table_that_is_gone_leads_nothing() -> None:
+def test_each_account_has_its_own_leader_and_a_table_that_is_gone_leads_nothing() -> None:
     other = Load(ITEMS._replace(account="2"), Measure.RCU, 1.0, None)
     hottest = fed(
         *[[*hour(items=50.0, users=30.0), other]] * HOURS, *[hour(users=30.0)] * (HOURS + HOURS_AHEAD)
@@ -97,13 +97,13 @@ def test_accounts_are_led_apart_and_a_table_that_is_gone_leads_nothing() -> None
     assert [(hot.scope, hot.former) for hot in hottest.report()] == [(USERS, ITEMS)]
 
 
-def test_the_only_table_of_an_account_is_told_beside_its_limit_or_not_at_all() -> None:
+def test_the_only_table_of_an_account_is_reported_with_its_limit_or_not_at_all() -> None:
     assert fed(*[hour(items=50.0)] * HOURS).report() == []
     limits = {ITEMS: 100.0}
     assert fed(*[hour(limits, items=50.0)] * HOURS).report() == [Hot(ITEMS, 0.5, Measure.WCU)]
 
 
-def test_concurrency_is_told_as_a_share_of_its_limit() -> None:
+def test_concurrency_is_reported_as_a_share_of_its_limit() -> None:
     put = Scope("function", "aws", "1", "eu", "put")
     hottest = fed([Load(put, Measure.BUSY, 30.0, 100.0)], [Load(put, Measure.BUSY, 62.0, 100.0)])
     assert hottest.report() == [Hot(put, 0.62, Measure.BUSY)]
@@ -118,7 +118,7 @@ def test_a_restart_and_the_order_of_shards_change_nothing(
 ) -> None:
     whole, restarted = Hottest(), Hottest()
     for at, of in enumerate(hours):
-        loads = hour(**of)
+        loads = hour(None, Measure.WCU, **of)
         whole.feed(loads)
         random.shuffle(loads)
         restarted.feed(loads)

@@ -1,4 +1,4 @@
-"""When a limit is near, and when a forecast is sure enough to be told."""
+"""When a limit is near, and when a forecast is sure enough to be reported."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ class Watched:
         self.watch = LimitWatch(STEP, 0.9)
         self.watch.add(1)
         self.at = 0
-        self.told: list[LimitChange] = []
+        self.reported: list[LimitChange] = []
 
     def see(
         self,
@@ -27,13 +27,13 @@ class Watched:
         calm: bool = True,
         soon: bool = False,
     ) -> list[tuple[str, bool]]:
-        """Return what is told meanwhile: state, near."""
-        before = len(self.told)
+        """Return what is reported: state, near."""
+        before = len(self.reported)
         for _ in range(minutes):
             flags = (np.array([flag]) for flag in (throttled, calm, soon))
-            self.told += self.watch.watch(self.at, np.array([share]), *flags)
+            self.reported += self.watch.watch(self.at, np.array([share]), *flags)
             self.at += STEP
-        return [(close.state, close.near) for close in self.told[before:]]
+        return [(close.state, close.near) for close in self.reported[before:]]
 
     def restart(self) -> None:
         part = self.watch.snapshot()
@@ -42,26 +42,26 @@ class Watched:
         self.watch.restore(part, 1)
 
 
-def test_what_is_near_for_five_minutes_is_told_once() -> None:
+def test_what_is_near_for_five_minutes_is_reported_once() -> None:
     series = Watched()
     assert series.see(0.5, 30) == []
     assert series.see(0.95, 4) == []
     assert series.see(0.95, 60) == [("open", True)]
 
 
-def test_a_burst_is_none_of_its_business() -> None:
+def test_a_burst_is_not_reported() -> None:
     series = Watched()
     series.see(0.3, 30)
     assert series.see(1.5, 1) + series.see(0.3, 30) == []
 
 
-def test_a_spike_tells_what_it_does_to_the_limit_itself() -> None:
+def test_what_a_spike_does_to_the_limit_is_left_to_the_spike() -> None:
     series = Watched()
     series.see(0.3, 30)
     assert series.see(2.0, 60, calm=False, throttled=True) == []
 
 
-def test_throttling_tells_it_earlier_but_only_near_the_limit() -> None:
+def test_with_throttling_it_is_reported_earlier_but_only_near_the_limit() -> None:
     series = Watched()
     assert series.see(0.5, 30, throttled=True) == []
     series.see(0.85, 10)
@@ -72,7 +72,7 @@ def test_a_forecast_of_less_than_a_day_is_near() -> None:
     assert Watched().see(0.5, soon=True) == [("open", True)]
 
 
-def test_it_is_over_after_a_day_without_coming_close() -> None:
+def test_it_ends_after_a_day_without_coming_close() -> None:
     series = Watched()
     series.see(0.95, 10)
     for _ in range(3):  # every evening it is close again
@@ -81,15 +81,15 @@ def test_it_is_over_after_a_day_without_coming_close() -> None:
     assert ("end", True) in series.see(0.2, 30)
 
 
-def test_a_level_that_is_close_every_day_without_growing_is_told_for_planning() -> None:
+def test_a_level_that_is_close_every_day_without_growing_is_reported_for_planning() -> None:
     series = Watched()
-    told = [series.see(0.3, 22 * 60) + series.see(0.85, 2 * 60) for _ in range(4)]
-    assert told == [[], [], [], [("open", False)]]
+    reported = [series.see(0.3, 22 * 60) + series.see(0.85, 2 * 60) for _ in range(4)]
+    assert reported == [[], [], [], [("open", False)]]
     assert series.see(0.3, 24 * 60) == [("update", False)]
     assert series.see(0.3, 24 * 60) == [("end", False)]
 
 
-def test_a_level_that_comes_near_is_told_as_near() -> None:
+def test_a_level_that_comes_near_is_reported_as_near() -> None:
     series = Watched()
     for _ in range(4):
         series.see(0.3, 22 * 60)
@@ -99,16 +99,16 @@ def test_a_level_that_comes_near_is_told_as_near() -> None:
 
 @pytest.mark.parametrize("restart", [10, 24 * 60 - 1, 24 * 60 + 3])
 def test_a_restart_anywhere_changes_nothing(restart: int) -> None:
-    def told(cut: bool) -> list[LimitChange]:
+    def reported(cut: bool) -> list[LimitChange]:
         series = Watched()
         for minute in range(3 * 24 * 60):
             if cut and minute == restart:
                 series.restart()
             series.see(0.93 if minute % 1440 < 30 else 0.4)
-        return series.told
+        return series.reported
 
-    assert told(True) == told(False)
-    assert told(False)
+    assert reported(True) == reported(False)
+    assert reported(False)
 
 
 def growth(middle: float | None, late: float | None) -> Growth:
@@ -123,14 +123,14 @@ def growth(middle: float | None, late: float | None) -> Growth:
     )
 
 
-def test_a_forecast_is_told_within_the_horizon_when_its_interval_is_narrow_enough() -> None:
+def test_a_forecast_is_reported_within_the_horizon_when_its_interval_is_narrow_enough() -> None:
     assert in_sight(growth(10, 20), horizon=14)
-    assert not in_sight(growth(10, 40), horizon=14)  # may as well be in six weeks
+    assert not in_sight(growth(10, 40), horizon=14)  # may be in six weeks
     assert not in_sight(growth(20, 25), horizon=14)
     assert not in_sight(growth(None, None), horizon=14)
 
 
-def test_tomorrow_is_what_even_the_slow_end_says() -> None:
+def test_tomorrow_requires_the_slow_end_of_the_forecast() -> None:
     assert tomorrow(growth(0.5, 0.9))
     assert not tomorrow(growth(0.5, 1.5))
     assert not tomorrow(growth(0.5, None))

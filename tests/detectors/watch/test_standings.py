@@ -11,7 +11,7 @@ def names(uses: list[Use]) -> list[str]:
     return [one.scope.name for one in uses]
 
 
-def test_apis_are_ranked_by_use_and_by_their_worst() -> None:
+def test_apis_are_ranked_by_use_and_by_peak_latency() -> None:
     ranking = Ranking()
     ranking.feed(
         [
@@ -21,8 +21,8 @@ def test_apis_are_ranked_by_use_and_by_their_worst() -> None:
             use("route", "busy", 40, Measure.LATENCY),
         ]
     )
-    told = ranking.report()
-    assert (names(told.most_used), names(told.slowest)) == (["busy", "rare"], ["rare", "busy"])
+    reported = ranking.report()
+    assert (names(reported.most_used), names(reported.slowest)) == (["busy", "rare"], ["rare", "busy"])
 
 
 def test_functions_are_the_apis_of_an_account_without_routes_and_of_no_other() -> None:
@@ -37,7 +37,7 @@ def test_a_ranking_is_short_and_equal_ones_are_ordered_by_name() -> None:
     assert names(ranking.report().most_used) == [f"{n:02}" for n in range(TOP)]
 
 
-def test_business_values_are_told_beside_the_apis() -> None:
+def test_business_values_are_reported_beside_the_apis() -> None:
     ranking = Ranking()
     ranking.feed([use("account", "1", 120.5, value_of("sales"))])
     assert [one.measure.key for one in ranking.report().values] == ["sales"]
