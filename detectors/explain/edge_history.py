@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.state.history import DAY, WEEK, ValueHistory
 from detectors.state.recent import HOUR, KEPT_SECONDS
-from detectors.state.row_state import Field, RowState
+from detectors.state.row_state import RowState, field
 from detectors.state.state import StateError
 from detectors.state.timeline import Timeline
 
@@ -45,8 +45,8 @@ class EdgeHistory(RowState):
 
     KIND = "edges"
     VERSION = 2
-    total: Floats  # (n,) of the present cell, without what an incident spoilt
-    count: Floats  # (n,) steps in it
+    total: Floats = field()  # (n,) of the present cell, without what an incident spoilt
+    count: Floats = field()  # (n,) steps in it
 
     def __init__(self, step: int, weeks: int) -> None:
         self._step = step
@@ -57,7 +57,7 @@ class EdgeHistory(RowState):
         self._cells = ValueHistory(self._cell, weeks, "cells")
         self._lately = Timeline("lately", 1, self._steps, sheets=False)  # as measured
         self._at = -1
-        super().__init__({"total": Field(0.0), "count": Field(0.0)})
+        super().__init__()
 
     def meta(self) -> dict[str, int]:
         """Return the last step."""

@@ -182,7 +182,7 @@ def follow(
 
 
 def settle(explained: Floats, start: int) -> tuple[Floats, Floats]:
-    """Solve the walk: the parts of what begins at ``start`` that stay at each node, and that reach it.
+    """Solve the walk: the parts of what enters at ``start`` that stay at each node, and that reach it.
 
     Parameters
     ----------
@@ -192,9 +192,9 @@ def settle(explained: Floats, start: int) -> tuple[Floats, Floats]:
         Row of the symptom.
     """
     down = explained * (1 - STAYS)
-    begins = np.zeros(len(down))
-    begins[start] = 1.0
-    reaches = np.linalg.solve(np.eye(len(down)) - down.T, begins).astype(np.float64)
+    source = np.zeros(len(down))
+    source[start] = 1.0
+    reaches = np.linalg.solve(np.eye(len(down)) - down.T, source).astype(np.float64)
     return reaches * (1 - down.sum(axis=1)), reaches
 
 

@@ -142,7 +142,7 @@ class Calendar:
         """Return the local hour of ``start``, counted from 1970-01-01 00:00."""
         return (start + self._offset(start)) // 3600
 
-    def begins(self, day: int) -> int:
+    def start_of(self, day: int) -> int:
         """Return when a local day starts, in epoch seconds."""
         return self._instant(day * DAY)
 

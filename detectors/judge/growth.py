@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from detectors.model.finding import Growth
 from detectors.state.history import DAY
-from detectors.state.row_state import Field, RowState
+from detectors.state.row_state import RowState, field
 
 Floats = NDArray[np.float64]
 Hours = NDArray[np.int64]
@@ -183,38 +183,28 @@ class GrowthWatch(RowState):
         Least growth per day that is reported, as a fraction.
     step
         Seconds of a step.
-    begins
+    start_of
         Returns when (epoch seconds) a day starts, counted from 1970-01-01; by default days of UTC.
     """
 
     KIND = "growth"
-    total: Floats  # of the present day
-    count: Floats
-    hour_total: Floats
-    hour_count: Floats
-    peak: Floats  # largest hourly mean of the present day
-    levels: Floats  # (DAYS, n) mean per step of each day, newest last, NaN where a day was incomplete
-    peaks: Floats  # (7, n)
-    since: NDArray[np.int64]  # day on which the reported rise started, -1 for none
-    quiet: NDArray[np.int64]  # consecutive days without sure growth
+    total: Floats = field()  # of the present day
+    count: Floats = field()
+    hour_total: Floats = field()
+    hour_count: Floats = field()
+    peak: Floats = field()  # largest hourly mean of the present day
+    levels: Floats = field(
+        np.nan, lead=(DAYS,)
+    )  # (DAYS, n) mean per step, newest day last; NaN if incomplete
+    peaks: Floats = field(np.nan, lead=(7,))  # (7, n)
+    since: NDArray[np.int64] = field(-1, np.int64)  # day on which the reported rise started, -1 for none
+    quiet: NDArray[np.int64] = field(0, np.int64)  # consecutive days without sure growth
 
-    def __init__(self, per_day: float, step: int, begins: Callable[[int], int] | None = None) -> None:
+    def __init__(self, per_day: float, step: int, start_of: Callable[[int], int] | None = None) -> None:
         self._least, self._step = np.log1p(per_day), step
-        self._begins = begins or _of_utc
+        self._start_of = start_of or _of_utc
         self._day = self._hour = -1
-        super().__init__(
-            {
-                "total": Field(0.0),
-                "count": Field(0.0),
-                "hour_total": Field(0.0),
-                "hour_count": Field(0.0),
-                "peak": Field(0.0),
-                "levels": Field(np.nan, (DAYS,)),
-                "peaks": Field(np.nan, (7,)),
-                "since": Field(-1, dtype=np.int64),
-                "quiet": Field(0, dtype=np.int64),
-            }
-        )
+        super().__init__()
 
     def meta(self) -> dict[str, int]:
         """Return the present day and hour."""
@@ -318,7 +308,7 @@ class GrowthWatch(RowState):
                 self.since[row], state = day - growth.days, "open"
             elif self.quiet[row] >= QUIET_DAYS:
                 state = "end"
-            found.append(Growing(row, state, self._begins(int(self.since[row])), growth))
+            found.append(Growing(row, state, self._start_of(int(self.since[row])), growth))
             if state == "end":
                 self.since[row] = -1
         return found

@@ -101,7 +101,7 @@ class Judge:
             lags=self.baseline.lags,
             slots=self._slots,
         )
-        self._growth = GrowthWatch(settings.growth_per_day, step, calendar.begins if calendar else None)
+        self._growth = GrowthWatch(settings.growth_per_day, step, calendar.start_of if calendar else None)
         self._states: dict[str, RowState] = {"memory": self._memory, "growth": self._growth}
         self._places: dict[object, int] = {}
         self._counting: dict[tuple[ScopeOrEdge, Measure], int] = {}  # rows that others refer to

@@ -32,44 +32,22 @@ class MemoryState(RowState):
 
     def __init__(self, *, recent: int, residual: int, lags: int, slots: int) -> None:
         self.habits = Habits(slots)
-        count = Field(-1, dtype=np.int64)
-        super().__init__(
-            {
-                "seen": Field(0.0),
-                "usual": Field(0.0),
-                "recent": Field(np.nan, (recent,)),
-                "residual": Field(np.nan, (residual,)),
-                "unit": Field(UNIT, (VIEWS,)),
-                "learnt": Field(0.0, (VIEWS,)),
-                "lag_level": Field(0.0, (lags,)),
-                "lag_steps": Field(0.0, (lags,)),
-                "level": Field(0.0),
-                "fast": Field(0.0, (2,)),
-                "base": Field(0.0),
-                "lasting": Field(0.0, (2,)),
-                "previous": Field(np.nan, (2,)),
-                "moved": count,
-                "near": Field(0.0, (2,)),
-                "part": Field(0.0, (2,)),
-                "beyond": Field(0.0, (2,)),
-                "failed": Field(0.0, (2,)),
-                "failed_unit": Field(1.0),
-                "failed_learnt": Field(0.0),
-                "above_now": Field(0.0),
-                "below_now": Field(0.0),
-                "rose_now": Field(0.0),
-                "fell_now": Field(0.0),
-                "first": count,
-                "code": Field(0, dtype=np.int8),
-                "since": count,
-                "side": Field(0, dtype=np.int8),
-                "run": Field(0, dtype=np.int64),
-                "calm": Field(0, dtype=np.int64),
-                "unseen": Field(0, dtype=np.int64),
-                "open": Field(0, dtype=np.int64),
-                "peak": Field(0.0),
-            }
-        )
+        fields = dict.fromkeys(set(Memory._fields) - self.habits.arrays().keys(), Field())
+        fields |= dict.fromkeys(("moved", "first", "since"), Field(-1, dtype=np.int64))
+        fields |= dict.fromkeys(("run", "calm", "unseen", "open"), Field(dtype=np.int64))
+        fields |= dict.fromkeys(("code", "side"), Field(dtype=np.int8))
+        fields |= dict.fromkeys(("fast", "lasting", "near", "part", "beyond", "failed"), Field(lead=(2,)))
+        fields |= dict.fromkeys(("lag_level", "lag_steps"), Field(lead=(lags,)))
+        fields |= {
+            "recent": Field(np.nan, (recent,)),
+            "residual": Field(np.nan, (residual,)),
+            "unit": Field(UNIT, (VIEWS,)),
+            "learnt": Field(lead=(VIEWS,)),
+            "previous": Field(np.nan, (2,)),
+            "failed_unit": Field(1.0),
+        }
+        # in the order of the tuple, so that equal states are equal bytes
+        super().__init__({name: fields[name] for name in Memory._fields if name in fields})
         self.slot = -1  # slot of the day of the last step
 
     def meta(self) -> dict[str, int]:

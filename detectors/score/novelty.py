@@ -52,7 +52,7 @@ WARM_UP: Final = 50
 """Rows in the sample before anything is judged: fewer have no 98.75 % quantile."""
 
 BODY: Final = 0.95
-"""Quantile at which the tail begins."""
+"""Quantile at which the tail starts."""
 
 FAR: Final = 0.9875
 """Quantile beyond which lies a quarter of the tail: an exponential is ``scale ln 4`` further out there."""
@@ -204,7 +204,7 @@ def fresh() -> Past:
 
 @compiled
 def _take_views(recent: Floats, rows: int, views: Floats) -> None:
-    """Compute the views of the last rows; sums are computed anew, so that a constant has constant views."""
+    """Compute the views of the last rows; sums are recomputed, so that a constant has constant views."""
     newest = rows - 1
     views[0] = recent[newest % RECENT]
     count = min(rows, SHORT)

@@ -12,24 +12,31 @@ from detectors.state.state import StateError, pack, unpack
 class Field(NamedTuple):
     """One array of shape ``(*lead, rows)``; new columns start with ``fill``."""
 
-    fill: float
+    fill: float = 0.0
     lead: tuple[int, ...] = ()
     dtype: DTypeLike = np.float64
+
+
+def field(fill: float = 0.0, dtype: DTypeLike = np.float64, lead: tuple[int, ...] = ()) -> Any:
+    """Declare an array of a ``RowState``; the annotation beside it is its type."""
+    return Field(fill, lead, dtype)
 
 
 class RowState:
     """Arrays whose last axis is the series.
 
-    A subclass annotates its arrays and passes their ``Field`` to ``__init__``. All its state is in these
-    arrays and in ``meta``, so that a snapshot is complete by construction.
+    A subclass declares its arrays with ``field``, and passes those whose shape depends on settings to
+    ``__init__``. All its state is in these arrays and in ``meta``, so that a snapshot is complete by
+    construction.
     """
 
     KIND: ClassVar[str]
     VERSION: ClassVar[int] = 1
 
-    def __init__(self, fields: Mapping[str, Field]) -> None:
+    def __init__(self, fields: Mapping[str, Field] | None = None) -> None:
         self.rows = 0
-        self._fields = dict(fields)
+        declared = {name: each for name, each in vars(type(self)).items() if isinstance(each, Field)}
+        self._fields = {**declared, **(fields or {})}
         for name, field in self._fields.items():
             setattr(self, name, np.full((*field.lead, 0), field.fill, field.dtype))
 

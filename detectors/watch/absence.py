@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.judge.scale import COUNTS_OF_ROOT
-from detectors.state.row_state import Field, RowState
+from detectors.state.row_state import RowState, field
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -56,34 +56,21 @@ class AbsenceWatch(RowState):
 
     KIND = "absence"
     VERSION = 2
-    last: NDArray[np.int64]  # end of the step of the newest request, epoch seconds; -1 before the first
-    nats: Floats  # requests missed since then
-    gap: NDArray[np.int64]  # steps without a request since then
-    held: Floats  # level over hours when the gap began, on the scale of counts
-    gaps: Floats  # decaying sum of the weights of gaps
-    squares: Floats  # the same of their squares
-    came: Floats  # decaying sum of all requests
-    foreseen: Floats  # the same of those expected
-    since: NDArray[np.int64]  # start of the open absence, epoch seconds; -1 for none
-    back: NDArray[np.int64]  # steps since requests returned
+    last: NDArray[np.int64] = field(-1, np.int64)  # end of the newest step with a request, epoch seconds
+    nats: Floats = field()  # requests missed since then
+    gap: NDArray[np.int64] = field(0, np.int64)  # steps without a request since then
+    held: Floats = field()  # level over hours when the gap began, on the scale of counts
+    gaps: Floats = field()  # decaying sum of the weights of gaps
+    squares: Floats = field()  # the same of their squares
+    came: Floats = field()  # decaying sum of all requests
+    foreseen: Floats = field()  # the same of those expected
+    since: NDArray[np.int64] = field(-1, np.int64)  # start of the open absence, epoch seconds; -1 for none
+    back: NDArray[np.int64] = field(0, np.int64)  # steps since requests returned
 
     def __init__(self, step: int, persist: int, recover: int) -> None:
         self._step, self._persist, self._recover = step, persist, recover
         self._fades = 0.5 ** (step / FORGETS_SECONDS)
-        super().__init__(
-            {
-                "last": Field(-1, dtype=np.int64),
-                "nats": Field(0.0),
-                "gap": Field(0, dtype=np.int64),
-                "held": Field(0.0),
-                "gaps": Field(0.0),
-                "squares": Field(0.0),
-                "came": Field(0.0),
-                "foreseen": Field(0.0),
-                "since": Field(-1, dtype=np.int64),
-                "back": Field(0, dtype=np.int64),
-            }
-        )
+        super().__init__()
 
     @property
     def absent(self) -> Bools:
@@ -151,18 +138,18 @@ class AbsenceWatch(RowState):
         none = (observed == 0) & known & (self.last >= 0)
         self.held = np.where(self.gap == 0, hours, self.held)
         missed = self._expected_at(self.held - level, expected)
-        tells = ~np.isnan(missed) & ~np.isnan(observed) & known
+        informative = ~np.isnan(missed) & ~np.isnan(observed) & known
         # a request ends a gap; a gap that was not reported is typical of its series
         closed = np.where(some & ~self.absent, self.nats, 0.0)
         self.gaps += closed
         self.squares += closed**2
         near = start - self.last < REACH_SECONDS
-        as_usual = tells & (some | none) & near & ~self.absent
+        as_usual = informative & (some | none) & near & ~self.absent
         self.came += np.where(as_usual, observed, 0.0)
         self.foreseen += np.where(as_usual, missed, 0.0)
         # the weeks give the median; with few requests the mean is above it
         more = np.maximum((self.came + PRIOR_REQUESTS) / (self.foreseen + PRIOR_REQUESTS), 1.0)
-        self.nats = np.where(some, 0.0, self.nats + np.where(none & near & tells, missed * more, 0.0))
+        self.nats = np.where(some, 0.0, self.nats + np.where(none & near & informative, missed * more, 0.0))
         self.gap = np.where(some, 0, self.gap + none)
         heavy = (self.weight >= LEAST_GAPS) & (self.gap >= self._persist)
         self.back = np.where(self.absent & (some | (self.back > 0)) & ~heavy, self.back + 1, 0)

@@ -73,7 +73,7 @@ class Hottest:
     VERSION = 1
 
     def __init__(self) -> None:
-        self.took_the_lead: tuple[Hot, ...] = ()  # and were not told yet; another value, never a changed one
+        self.took_the_lead: tuple[Hot, ...] = ()  # not yet reported; replaced, never changed
         self._series: dict[tuple[Scope, Measure], _Series] = {}
         self._accounts: dict[tuple[str, str], _Account] = {}
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from detectors.model.finding import Growth
 from detectors.state.history import DAY
-from detectors.state.row_state import Field, RowState
+from detectors.state.row_state import Field, RowState, field
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -77,26 +77,17 @@ class LimitWatch(RowState):
     KIND = "limits"
     VERSION = 2
     window: Floats  # (steps, n) share of the limit in the last minutes
-    peak: Floats  # (n,) largest sustained share of the day so far
-    peaks: Floats  # (DAYS, n) of the days before, newest last; NaN before there were any
-    open: NDArray[np.int8]  # LEVEL or NEAR while reported, else 0
-    since: NDArray[np.int64]  # epoch seconds
-    close: NDArray[np.int64]  # end of the newest step that was close, epoch seconds
+    peak: Floats = field()  # (n,) largest sustained share of the day so far
+    peaks: Floats = field(np.nan, lead=(DAYS,))  # (DAYS, n) of earlier days, newest last, NaN if none
+    open: NDArray[np.int8] = field(0, np.int8)  # LEVEL or NEAR while reported, else 0
+    since: NDArray[np.int64] = field(-1, np.int64)  # epoch seconds
+    close: NDArray[np.int64] = field(-1, np.int64)  # end of the newest step that was close, epoch seconds
 
     def __init__(self, step: int, near: float) -> None:
         self._step, self._near = step, near
         self._day = -1
         self._steps = max(1, SUSTAINED_SECONDS // step)
-        super().__init__(
-            {
-                "window": Field(0.0, (self._steps,)),
-                "peak": Field(0.0),
-                "peaks": Field(np.nan, (DAYS,)),
-                "open": Field(0, dtype=np.int8),
-                "since": Field(-1, dtype=np.int64),
-                "close": Field(-1, dtype=np.int64),
-            }
-        )
+        super().__init__({"window": Field(0.0, (self._steps,))})
 
     def meta(self) -> dict[str, int]:
         """Return the present day."""

@@ -28,9 +28,7 @@ def test_the_shape_of_a_week_alone_is_not_notable(step: int) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize(("factor", "kind"), [(2.0, "spike"), (0.5, "drop")])
-def test_twice_or_half_the_usual_for_some_steps_is_reported_once(
-    step: int, factor: float, kind: str
-) -> None:
+def test_twice_or_half_the_usual_for_some_steps_is_reported_once(step: int, factor: float, kind: str) -> None:
     for seed in range(2, 5):
         times, values = weekly(step, seed)
         at = onset(times, seed)
