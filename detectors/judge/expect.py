@@ -93,7 +93,7 @@ def expect(
     if used > 0:
         shape, high, low = median(weeks, used), median(highs, used), median(lows, used)
         scratch.basis[row] = WEEKS
-    elif not np.isnan(scratch.lags[0, row]):  # yesterday already has the present level
+    elif not np.isnan(scratch.lags[0, row]):  # yesterday is taken at its own level
         level = memory.level[row]
         shape, high, low = weeks[0] - level, highs[0] - level, lows[0] - level
         scratch.basis[row] = YESTERDAY

@@ -111,7 +111,7 @@ def test_without_a_limit_no_day_is_named() -> None:
 def test_days_are_local_days(zone: str, first: str) -> None:
     calendar = Calendar(Settings(timezone=zone), weeks=1)
     begin = int(datetime.fromisoformat(first).replace(tzinfo=ZoneInfo(zone)).timestamp())
-    watch = GrowthWatch(0.01, HALF, calendar.begins)
+    watch = GrowthWatch(0.01, HALF, calendar.start_of)
     watch.add(1)
     reported: list[tuple[int, Growing]] = []
     for at in range(begin, begin + 42 * DAY, HALF):
