@@ -10,7 +10,7 @@ from typing import Final
 import typer
 
 from alerting.commands.labels import Label, LabelKind
-from alerting.evaluation.fail_on import FailOn, unanswerable
+from alerting.evaluation.fail_on import FailOn, failures, unanswerable
 from alerting.evaluation.labels_file import LabelsError, load_labels
 from config.settings import Settings
 from detectors.state.state import StateError
@@ -20,11 +20,11 @@ from streams.process.locks import FolderLockedError, locked_output
 from streams.process.progress import Progress
 from streams.process.stop_requests import INTERRUPTED, recording_stop
 from streams.replay.output import ReplayOutput
-from streams.replay.post import PostError, post_replay, token_of
+from streams.replay.post import post_replay, token_of
 from streams.replay.replay_pass import ReplayPass, Stopped
 from streams.replay.replayed import Replayed
 from streams.replay.series_parquet import SeriesParquet, drop_parts
-from streams.replay.state import ReplayStateError, drop_state, load_state, save_state
+from streams.replay.state import drop_state, load_state, save_state
 from streams.replay.text_table import counted
 
 FAILED: Final = 1
@@ -73,7 +73,7 @@ def run_replay(asked: ReplayAsked) -> int:
     labels = _labels(asked.labels)
     gates = _gates(asked, labels)
     if asked.post is not None:
-        _check_token(asked.settings)
+        token_of(asked.settings)  # fails now, not after hours of reading
     history = open_history(asked.sources, asked.settings, asked.between)
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
@@ -97,9 +97,14 @@ def run_replay(asked: ReplayAsked) -> int:
         raise ReplayError(
             f"{error.filename or asked.out}: {error.strerror}; choose another folder with --out"
         ) from error
-    except (FolderLockedError, PostError, ReplayStateError, StateError) as error:
+    except (FolderLockedError, StateError) as error:
         raise ReplayError(str(error)) from error
-    failed = results.failures(gates)
+    failed = failures(
+        gates,
+        comparison=results.comparison,
+        evaluation=results.evaluation,
+        against=results.evaluation_against,
+    )
     for line in failed:
         typer.echo(f"uneri: {line}", err=True)
     return FAILED if failed or found[0].stopped else 0
@@ -124,14 +129,6 @@ def _labels(path: Path | None) -> list[Label] | None:
     try:
         return None if path is None else load_labels(path)
     except LabelsError as error:
-        raise ReplayError(str(error)) from error
-
-
-def _check_token(settings: Settings) -> None:
-    """Fail early, not after hours of reading, if the results cannot be posted."""
-    try:
-        token_of(settings)
-    except PostError as error:
         raise ReplayError(str(error)) from error
 
 

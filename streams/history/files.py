@@ -43,7 +43,7 @@ class _Read(NamedTuple):
 class FileHistory:
     """Files read one after the other, in the given order; files of a folder are sorted by name.
 
-    GatheredStep they form one source partition, as if they had been followed.
+    Together they form one source partition, as if they had been followed.
 
     Parameters
     ----------

@@ -12,7 +12,6 @@ import msgspec
 from alerting.commands.labels import Label
 from alerting.evaluation.comparison import Comparison, compare
 from alerting.evaluation.evaluation import Evaluation
-from alerting.evaluation.fail_on import FailOn, failures
 from alerting.messages.render import Renderer
 from alerting.report.report import ReportHead, write_report
 from alerting.words.locales import phrases_of
@@ -154,15 +153,6 @@ class ReplayOutput:
                 *evaluation_lines(self.evaluation_against, zone),
             ]
         return lines
-
-    def failures(self, checks: Sequence[FailOn]) -> list[str]:
-        """Return a line for each requested check that fails."""
-        return failures(
-            checks,
-            comparison=self.comparison,
-            evaluation=self.evaluation,
-            against=self.evaluation_against,
-        )
 
 
 def _json(content: Any) -> bytes:

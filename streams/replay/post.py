@@ -18,6 +18,7 @@ from alerting.words.locales import phrases_of
 from alerting.words.mrkdwn import escape
 from config.links import Links
 from config.settings import Settings
+from streams.history.source import ReplayError
 from streams.replay.replayed import Replayed
 
 MOST: Final = 20
@@ -27,7 +28,7 @@ PACE: Final = 1.1  # seconds between two messages: Slack accepts one per second 
 TRIES: Final = 5
 
 
-class PostError(Exception):
+class PostError(ReplayError):
     """A message could not be posted; the text says which, why, and what helps."""
 
 

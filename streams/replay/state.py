@@ -6,12 +6,13 @@ from typing import Any, Final
 import msgspec
 import zstandard
 
+from streams.history.source import ReplayError
 from streams.process.atomic_file import write_atomic
 
 NAME: Final = ".replay-state"
 
 
-class ReplayStateError(Exception):
+class ReplayStateError(ReplayError):
     """An unfinished replay cannot be resumed; the text says why, and what helps."""
 
 
