@@ -79,7 +79,7 @@ def growth_finding(about: Scope, per_day: float = 0.03, days: float | None = 12.
         days_to_limit_lower=None if days is None else days * 0.7,
         days_to_limit_upper=None if days is None else days * 1.6,
     )
-    given = {
+    given: dict[str, Any] = {
         "verdict": Verdict.GROWTH,
         "growth": growth,
         "sentence": "It rises day over day.",
@@ -110,7 +110,7 @@ def trace(end: int = T0, hours: int = 4) -> Trace:
 
 
 def told(*findings: Finding, settings: Settings | None = None) -> list[Notice]:
-    """Return the notices of findings that are all told by ``T0``, one step later."""
+    """Return the notices of findings that are all reported by ``T0``, one step later."""
     incidents = Incidents(settings or Settings())
     return [*incidents.feed(findings, T0), *incidents.feed([], T0 + 60)]
 

@@ -33,7 +33,7 @@ def notice(*incidents: Incident, action: Action = Action.OPEN, at: int = T0, **m
 
 
 def dispatch(of: Notice, form: Form = Form.PARENT, **more: Any) -> Dispatch:
-    given = {"id": "d", "destination": "slack:#uneri", "subject": "s", "at": of.at}
+    given: dict[str, Any] = {"id": "d", "destination": "slack:#uneri", "subject": "s", "at": of.at}
     return Dispatch(form=form, notice=of, **(given | more))
 
 

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
@@ -105,7 +106,7 @@ def of(primary: Finding, *members: Finding, sent: str = "page", lasted: int | No
 
 
 def spike(at: int, **changes: object) -> Finding:
-    given = {"start": at, "trace": curve(at), "touches": [PUT, GET, ROUTE, IOS, SERVICE]}
+    given: dict[str, Any] = {"start": at, "trace": curve(at), "touches": [PUT, GET, ROUTE, IOS, SERVICE]}
     return table_finding(**(given | changes))
 
 
@@ -263,7 +264,7 @@ def hostile_report(path: Path, name: str = "", other: str = "") -> str:
         for kind in ("table", "function", "route", "client", "tenant", "service")
     ]
     measure = value_of(bad.encode("utf-8", "replace").decode())
-    given: dict[str, object] = {
+    given: dict[str, Any] = {
         "scope": scopes[0],
         "measure": measure,
         "callers": [share(each, 0.3, 0.2) for each in scopes],

@@ -137,7 +137,7 @@ def test_a_pattern_holds_until_the_morning_of_a_date_for_what_is_alike() -> None
         submission(state={"values": {"one": {"until": {"selected_date": "0001-01-01\x00"}}}}),
     ],
 )
-def test_what_is_not_a_press_of_ours_asks_for_nothing(given: dict[str, Any]) -> None:
+def test_a_foreign_payload_is_not_understood(given: dict[str, Any]) -> None:
     assert isinstance(read(given), UnknownPayload)
 
 

@@ -62,12 +62,12 @@ def test_an_absent_function_with_its_route_and_table_is_one_page_about_the_funct
     assert {member.about for member in notice.incident.members} == {ROUTE, TABLE}
 
 
-def test_of_several_absent_functions_the_story_is_their_service() -> None:
+def test_of_several_absent_functions_the_headline_is_their_service() -> None:
     [notice] = told(absence(PUT), absence(GET), absence(SERVICE))
     assert notice.incident.primary.about == SERVICE
 
 
-def test_of_several_absent_services_the_story_is_the_account() -> None:
+def test_of_several_absent_services_the_headline_is_the_account() -> None:
     account = scope("account", ACCOUNT)
     [notice] = told(absence(SERVICE), absence(scope("service", "shop")), absence(account))
     assert notice.incident.primary.about == account
@@ -111,7 +111,7 @@ def fallen(about: Scope, expected: float, *carry: Scope, part: float = 0.2, **ch
     return finding(about, **(given | changes))
 
 
-def test_where_a_service_falls_to_a_tenth_one_function_without_a_request_left_is_no_headline() -> None:
+def test_where_a_service_falls_to_a_tenth_one_function_without_a_request_left_is_not_the_headline() -> None:
     quiet = absence(PUT, expected=0.8, callers=[share(ROUTE, 1.0)], touches=[ROUTE])
     service = fallen(SERVICE, 8.0, GET, PUT)
     account = fallen(scope("account", ACCOUNT), 20.0, SERVICE, part=0.9)
@@ -120,7 +120,7 @@ def test_where_a_service_falls_to_a_tenth_one_function_without_a_request_left_is
     assert page.incident.members[0].about == PUT
 
 
-def test_a_fall_that_was_told_keeps_the_message_when_a_small_part_of_it_falls_absent() -> None:
+def test_a_fall_that_was_reported_keeps_the_message_when_a_small_part_of_it_falls_absent() -> None:
     incidents = Incidents(Settings())
     [page] = [*incidents.feed([fallen(SERVICE, 8.0, GET, PUT)], T0), *incidents.feed([], T0 + 60)]
     [update] = incidents.feed([absence(PUT, expected=0.8, seen=T0 + 120)], T0 + 120)
@@ -128,7 +128,7 @@ def test_a_fall_that_was_told_keeps_the_message_when_a_small_part_of_it_falls_ab
     assert update.incident.verdict is Verdict.DROP
 
 
-def test_an_absence_that_was_told_gives_the_message_to_the_fall_that_it_is_a_small_part_of() -> None:
+def test_an_absence_that_was_reported_gives_the_message_to_the_fall_that_it_is_a_small_part_of() -> None:
     incidents = Incidents(Settings())
     [page] = [*incidents.feed([absence(PUT, expected=0.8)], T0), *incidents.feed([], T0 + 60)]
     [update] = incidents.feed([fallen(SERVICE, 8.0, GET, PUT, seen=T0 + 120)], T0 + 120)
@@ -154,7 +154,7 @@ def test_an_absent_table_waits_for_its_callers() -> None:
     assert (notice.at, notice.incident.primary.about) == (T0 + 180, SERVICE)
 
 
-def test_an_absent_table_whose_callers_go_on_is_told_alone() -> None:
+def test_an_absent_table_whose_callers_continue_is_reported_alone() -> None:
     incidents = Incidents(Settings())
     [notice] = [*incidents.feed([absence(TABLE)], T0), *incidents.feed([], T0 + GATHER)]
     assert (notice.at, notice.incident.primary.about) == (T0 + GATHER, TABLE)
@@ -168,7 +168,7 @@ def test_absences_of_different_times_are_different_pages() -> None:
     assert [notice.action for notice in told_of] == [Action.OPEN, Action.OPEN]
 
 
-def test_an_exception_never_seen_before_is_told_at_once() -> None:
+def test_an_exception_never_seen_before_is_reported_at_once() -> None:
     incidents = Incidents(Settings())
     [notice] = incidents.feed([fatal()], T0)
     assert (notice.action, notice.at, notice.reason) == (Action.OPEN, T0, NoticeReason.NEW)
@@ -181,7 +181,7 @@ def test_the_exception_explains_the_errors_that_it_makes() -> None:
     assert len(notice.incident.members) == 1
 
 
-def test_an_exception_is_told_even_when_it_came_once() -> None:
+def test_an_exception_is_reported_even_when_it_came_once() -> None:
     incidents = Incidents(Settings())
     [page] = incidents.feed([fatal(times=1)], T0)
     resolved = [

@@ -2,6 +2,7 @@
 
 import random
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -85,7 +86,7 @@ def test_what_joins_later_edits_the_message_and_a_deeper_one_takes_the_lead() ->
     assert third.incident.primary.about == TABLE
 
 
-def test_once_it_is_told_a_higher_score_does_not_change_what_a_page_is_about() -> None:
+def test_once_it_is_reported_a_higher_score_does_not_change_what_a_page_is_about() -> None:
     incidents = Incidents(Settings())
     incidents.feed([table_finding(score=0.9)], T0)
     reads = table_finding(id="reads", measure=Measure.RCU, score=0.99, seen=T0 + 60)
@@ -93,7 +94,7 @@ def test_once_it_is_told_a_higher_score_does_not_change_what_a_page_is_about() -
     assert (joined.reason, joined.incident.primary.measure) == (NoticeReason.JOINED, Measure.WCU)
 
 
-def test_the_end_of_what_was_never_told_is_not_told() -> None:
+def test_the_end_of_what_was_never_reported_is_not_reported() -> None:
     incidents = Incidents(Settings())
     assert incidents.feed([ended(table_finding(), T0)], T0 + 3600) == []
     assert incidents.all() == []
@@ -137,8 +138,8 @@ def test_hours_later_a_shared_service_does_not_hide_a_new_table_in_an_old_messag
     assert actions(incidents.feed([users], later)) == [Action.OPEN, Action.OPEN]
 
 
-def test_a_function_that_falls_while_its_routes_are_served_is_not_told() -> None:
-    fallen = {"verdict": Verdict.DROP, "observed": 0.0, "expected": 8.2}
+def test_a_function_that_falls_while_its_routes_are_served_is_not_reported() -> None:
+    fallen: dict[str, Any] = {"verdict": Verdict.DROP, "observed": 0.0, "expected": 8.2}
     replaced = finding(PUT, callers=[share(ROUTE, 1.0)], touches=[ROUTE], **fallen)
     incidents = Incidents(Settings())
     assert incidents.feed([replaced], T0) == []
@@ -151,7 +152,7 @@ def test_a_function_that_falls_while_its_routes_are_served_is_not_told() -> None
 
 
 def test_what_falls_elsewhere_at_the_same_time_does_not_tell_of_a_function_that_was_replaced() -> None:
-    fallen = {"verdict": Verdict.ABSENCE, "observed": 0.0, "expected": 8.2}
+    fallen: dict[str, Any] = {"verdict": Verdict.ABSENCE, "observed": 0.0, "expected": 8.2}
     replaced = finding(PUT, callers=[share(ROUTE, 1.0)], touches=[ROUTE], **fallen)
     other = finding(scope("route", "GET /offers"), **fallen)
     [page] = told(replaced, other)
@@ -161,12 +162,12 @@ def test_what_falls_elsewhere_at_the_same_time_does_not_tell_of_a_function_that_
 
 def test_a_client_connects_what_it_is_the_suspect_of_and_not_all_that_it_calls() -> None:
     users = scope("table", "users")
-    calls = {"touches": [IOS], "callers": [share(IOS, 0.6)]}
+    calls: dict[str, Any] = {"touches": [IOS], "callers": [share(IOS, 0.6)]}
     assert len(told(table_finding(**calls, suspects=[]), finding(users, **calls))) == 2
     assert len(told(table_finding(**calls), finding(users, **calls, suspects=[share(IOS, 0.6)]))) == 1
 
 
-def test_a_suspect_that_more_calls_clear_is_none_and_one_of_what_is_over_stays() -> None:
+def test_a_suspect_that_more_calls_clear_is_dropped_and_one_of_what_ended_stays() -> None:
     incidents = Incidents(Settings())
     incidents.feed([table_finding()], T0)
     clear = table_finding(state="update", revision=1, seen=T0 + STEP, suspects=[])
@@ -179,7 +180,7 @@ def test_a_suspect_that_more_calls_clear_is_none_and_one_of_what_is_over_stays()
 
 
 def test_what_begins_hours_later_at_the_same_table_is_another_page_and_the_same_series_is_not() -> None:
-    later = {"start": T0 + 3 * 3600, "seen": T0 + 3 * 3600 + 120}
+    later: dict[str, Any] = {"start": T0 + 3 * 3600, "seen": T0 + 3 * 3600 + 120}
     incidents = Incidents(Settings())
     incidents.feed([table_finding()], T0)
     assert actions(incidents.feed([table_finding(id="again", **later)], T0 + 4 * 3600)) == [Action.UPDATE]
@@ -187,7 +188,7 @@ def test_what_begins_hours_later_at_the_same_table_is_another_page_and_the_same_
     assert actions(incidents.feed([reads], T0 + 7 * 3600)) == [Action.OPEN]
 
 
-def test_what_goes_on_after_its_incident_was_over_is_another_incident() -> None:
+def test_what_continues_after_its_incident_ended_is_another_incident() -> None:
     table, function = table_finding(), finding(PUT, touches=[TABLE])
     incidents = Incidents(Settings())
     incidents.feed([table, function], T0)
@@ -202,7 +203,7 @@ def test_what_goes_on_after_its_incident_was_over_is_another_incident() -> None:
     assert (len(first.members), len(second.members)) == (1, 1)
 
 
-def test_a_worker_that_no_route_calls_is_told_when_it_falls() -> None:
+def test_a_worker_that_no_route_calls_is_reported_when_it_falls() -> None:
     worker = finding(PUT, verdict=Verdict.DROP, observed=0.0, expected=8.2)
     assert actions(told(worker)) == [Action.OPEN]
 
@@ -241,7 +242,7 @@ def test_what_comes_back_soon_is_the_same_incident_and_what_comes_back_late_is_a
     assert [incident.state for incident in incidents.all()] == ["resolved", "open"]
 
 
-def test_a_blip_that_ends_while_it_waits_is_kept_and_not_told() -> None:
+def test_a_blip_that_ends_while_it_waits_is_kept_and_not_reported() -> None:
     incidents = Incidents(Settings())
     blip = finding(PUT)
     assert incidents.feed([blip, ended(blip, T0 + 30)], T0 + 3600) == []
@@ -260,14 +261,14 @@ def test_a_repeated_telling_changes_nothing_even_after_the_incident_is_over() ->
     assert incidents.all() == before
 
 
-def test_a_finding_told_after_the_watermark_waits_for_its_time() -> None:
+def test_a_finding_reported_after_the_watermark_waits_for_its_time() -> None:
     incidents = Incidents(Settings())
     assert incidents.feed([table_finding(seen=T0 + 60)], T0) == []
     [notice] = incidents.feed([], T0 + 60)
     assert notice.at == T0 + 60
 
 
-def test_growth_is_told_once_a_day_in_the_digest_and_never_as_a_page() -> None:
+def test_growth_is_reported_once_a_day_in_the_digest_and_never_as_a_page() -> None:
     tokyo = Settings(digest=DigestSettings(at="09:00", timezone="Asia/Tokyo"))
     incidents = Incidents(tokyo)
     users, logs = scope("table", "users"), scope("table", "logs")
@@ -281,7 +282,7 @@ def test_growth_is_told_once_a_day_in_the_digest_and_never_as_a_page() -> None:
     assert {(known.sent, known.alerted) for known in incidents.all()} == {("digest", notices[0].at)}
 
 
-def test_there_is_no_digest_when_nothing_grows() -> None:
+def test_no_digest_is_sent_when_nothing_grows() -> None:
     incidents = Incidents(Settings())
     grows = growth_finding(TABLE)
     incidents.feed([grows, ended(grows, T0 + 60)], T0 + 60)
@@ -347,7 +348,7 @@ def test_however_findings_are_cut_ordered_or_restored_the_notices_are_the_same(
 def test_an_incident_line_has_the_fields_that_were_promised() -> None:
     incidents = Incidents(Settings())
     incidents.feed([table_finding(), finding(ROUTE)], T0)
-    line = incidents.all()[0].to_json()
+    line: dict[str, Any] = incidents.all()[0].to_json()
     assert line["scope"] == TABLE.to_json()
     promised = {"id", "verdict", "sent", "reason", "start", "alerted", "end", "scope", "measure", "observed"}
     promised |= {
@@ -385,7 +386,7 @@ def test_a_finding_line_says_what_was_sent_on_the_primary_only() -> None:
     assert finding_to_json(main)["sent"] == "none"
 
 
-def test_a_new_hottest_table_is_told_once_in_the_digest_and_never_as_a_page() -> None:
+def test_a_new_hottest_table_is_reported_once_in_the_digest_and_never_as_a_page() -> None:
     def hour(items: float) -> list[Load]:
         return [Load(TABLE, Measure.WCU, items, None), Load(scope("table", "users"), Measure.WCU, 30.0, None)]
 

@@ -63,7 +63,7 @@ def follow(values: list[float]) -> list[Notice]:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.floats(9, 10_000), min_size=2, max_size=72))
-def test_however_a_curve_flaps_its_turns_are_few_and_never_told_twice(values: list[float]) -> None:
+def test_however_a_curve_flaps_its_turns_are_few_and_never_reported_twice(values: list[float]) -> None:
     notices = follow(values)
     told = lines(notices)
     worst = math.log(max(values[0], *values) - 8.2) - math.log(values[0] - 8.2)
@@ -74,7 +74,7 @@ def test_however_a_curve_flaps_its_turns_are_few_and_never_told_twice(values: li
     assert all(later - earlier >= GAP for earlier, later in itertools.pairwise([T0, *times]))
 
 
-def test_what_worsens_and_eases_is_said_once_each_and_noise_between_is_not() -> None:
+def test_what_worsens_and_eases_is_reported_once_each_and_noise_between_is_not() -> None:
     notices = follow([41, 60, 61, 62, 45, 50, 23, 55, 23, 24, 55, 95])
     assert lines(notices) == [Milestone.OPENED, Milestone.WORSENED, Milestone.EASED, Milestone.WORSENED]
     assert [notice.incident.state for notice in notices] == [
@@ -100,7 +100,7 @@ def test_what_worsens_and_eases_is_said_once_each_and_noise_between_is_not() -> 
     ]
 
 
-def test_what_worsened_in_the_first_minutes_is_said_when_it_has_stayed() -> None:
+def test_what_worsened_in_the_first_minutes_is_reported_when_it_has_lasted() -> None:
     incidents, first = Incidents(Settings()), table_finding()
     incidents.feed([first], T0)
     told = incidents.feed([replace(first, revision=1, state="update", seen=T0 + 60, observed=90.0)], T0 + 60)
@@ -132,7 +132,7 @@ def test_a_fall_is_measured_by_what_is_missing_not_by_how_much_the_morning_would
     assert lines(notices) == [Milestone.OPENED]
 
 
-def test_a_spike_that_becomes_a_shift_and_a_new_caller_are_said() -> None:
+def test_a_spike_that_becomes_a_shift_and_a_new_caller_are_reported() -> None:
     incidents, first = Incidents(Settings()), table_finding()
     incidents.feed([first], T0)
     stays = replace(first, revision=1, state="update", seen=T0 + 1800, verdict=Verdict.SHIFT)
@@ -184,7 +184,7 @@ def test_what_comes_again_after_a_while_is_quieter_each_time_until_it_rests() ->
     assert (over.action, over.at) == (Action.RESOLVE, late + 60 + QUIET)
 
 
-def test_a_repeat_follows_the_last_told_one_for_thirty_days() -> None:
+def test_a_repeat_follows_the_last_reported_one_for_thirty_days() -> None:
     memory = FingerprintMemory()
     memory.keep("print", PriorIncident(incident="a", at=T0))
     assert memory.find("print", T0 + 30 * DAY) is not None
@@ -203,7 +203,9 @@ def test_a_repeat_follows_the_last_told_one_for_thirty_days() -> None:
     )
 
 
-def test_when_late_data_takes_all_back_the_message_is_withdrawn_and_what_is_true_again_is_told_anew() -> None:
+def test_when_late_data_withdraws_all_of_it_so_is_the_message_and_what_is_true_again_is_reported_again() -> (
+    None
+):
     incidents, first = Incidents(Settings()), table_finding()
     [page] = incidents.feed([first], T0)
     [notice] = incidents.feed([withdrawn(first, T0 + 120, 1)], T0 + 120)
@@ -220,7 +222,7 @@ def test_when_late_data_takes_all_back_the_message_is_withdrawn_and_what_is_true
 
 
 @pytest.mark.parametrize("hours", [0.1, 2], ids=["withdrawn", "closed"])
-def test_what_was_withdrawn_and_is_true_but_over_is_resolved_after_all(hours: float) -> None:
+def test_what_was_withdrawn_and_is_true_but_ended_is_resolved_after_all(hours: float) -> None:
     incidents, first = Incidents(Settings()), table_finding()
     [page] = incidents.feed([first], T0)
     incidents.feed([withdrawn(first, T0 + 120, 1)], T0 + 120)
@@ -235,7 +237,7 @@ def test_what_was_withdrawn_and_is_true_but_over_is_resolved_after_all(hours: fl
     assert incidents.feed([later], T0 + DAY)[-1].incident.follows == page.incident.id
 
 
-def test_lines_that_wait_when_it_is_resolved_are_not_told_later() -> None:
+def test_lines_that_wait_when_it_is_resolved_are_not_reported_later() -> None:
     incidents = Incidents(Settings(incidents=IncidentSettings(quiet=60)))
     first, front = table_finding(), finding(PUT, seen=T0 + 60)
     incidents.feed([first], T0)
@@ -245,14 +247,14 @@ def test_lines_that_wait_when_it_is_resolved_are_not_told_later() -> None:
     assert lines(told) == [Milestone.AMENDED]
 
 
-def test_what_is_withdrawn_before_it_is_told_is_not_told_and_stays_known() -> None:
+def test_what_is_withdrawn_before_it_is_reported_is_not_reported_and_stays_known() -> None:
     incidents, first = Incidents(Settings()), finding(PUT)
     assert incidents.feed([first, withdrawn(first, T0 + 30, 1)], T0 + DAY) == []
     [known] = incidents.all()
     assert (known.state, known.sent, known.reason) == ("withdrawn", "none", NoticeReason.LATE.value)
 
 
-def test_when_late_data_takes_the_main_finding_back_the_message_is_about_the_next() -> None:
+def test_when_late_data_withdraws_the_main_finding_the_message_is_about_the_next() -> None:
     incidents = Incidents(Settings())
     table, function = table_finding(), finding(PUT)
     incidents.feed([table, function], T0)
@@ -272,7 +274,7 @@ def test_what_is_withdrawn_at_the_moment_in_which_the_same_is_found_again_is_one
     assert (notice.incident.id, notice.incident.primary.id) == (page.incident.id, "again")
 
 
-def test_of_what_is_over_the_message_is_not_about_what_was_withdrawn() -> None:
+def test_of_what_has_ended_the_message_is_not_about_what_was_withdrawn() -> None:
     incidents = Incidents(Settings())
     table, function = table_finding(), finding(PUT)
     incidents.feed([table, function], T0)
@@ -282,7 +284,7 @@ def test_of_what_is_over_the_message_is_not_about_what_was_withdrawn() -> None:
 
 
 @pytest.mark.parametrize("hours", [0.3, 2, 48], ids=["resolved", "closed", "closed for days"])
-def test_late_data_mends_what_is_over(hours: float) -> None:
+def test_late_data_mends_what_has_ended(hours: float) -> None:
     incidents = Incidents(Settings())
     first = table_finding()
     incidents.feed([first], T0)
@@ -349,7 +351,7 @@ def test_a_limit_of_the_digest_that_becomes_near_is_a_page() -> None:
     assert restored.feed([over], at + 3 * DAY) == incidents.feed([over], at + 3 * DAY) != []
 
 
-def test_a_limit_that_is_near_while_its_table_is_told_joins_that_page() -> None:
+def test_a_limit_that_is_near_while_its_table_is_reported_joins_that_page() -> None:
     incidents = Incidents(Settings())
     incidents.feed([limit(False, 0, T0)], T0 + DAY)
     at = T0 + DAY + 600
@@ -359,7 +361,7 @@ def test_a_limit_that_is_near_while_its_table_is_told_joins_that_page() -> None:
     assert (told.action, told.incident.id) == (Action.UPDATE, page.incident.id)
 
 
-def test_what_was_over_for_a_month_is_forgotten_unless_all_is_to_be_remembered() -> None:
+def test_what_ended_a_month_ago_is_forgotten_unless_all_is_to_be_remembered() -> None:
     daemon, replay = Incidents(Settings()), Incidents(Settings(), remember_all=True)
     told: list[list[Notice]] = []
     for incidents in (daemon, replay):
@@ -376,7 +378,7 @@ def test_what_was_over_for_a_month_is_forgotten_unless_all_is_to_be_remembered()
     assert len(daemon.snapshot()) < 40
 
 
-def test_of_more_than_ten_thousand_that_are_over_the_oldest_are_forgotten(
+def test_of_more_than_ten_thousand_that_have_ended_the_oldest_are_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(alerting.incidents.archive, "MOST", 5)
@@ -452,7 +454,7 @@ def run(
     st.randoms(use_true_random=False),
     st.booleans(),
 )
-def test_however_a_life_is_cut_shuffled_or_restored_it_is_told_the_same(
+def test_however_an_incident_is_cut_shuffled_or_restored_it_is_reported_the_same(
     story: list[Finding], cuts: list[int], shuffler: random.Random, restore: bool
 ) -> None:
     shuffled = list(story)

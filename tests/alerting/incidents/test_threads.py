@@ -144,7 +144,7 @@ async def test_what_comes_back_is_a_new_message_that_links_the_earlier_one_even_
     assert [method for _, method in desk.slack.calls].count("chat.getPermalink") == 2
 
 
-async def test_without_the_address_of_the_earlier_message_there_is_no_link_and_no_wait(desk: Desk) -> None:
+async def test_without_the_address_of_the_earlier_message_it_neither_links_nor_waits(desk: Desk) -> None:
     story = Story()
     desk.slack.only, desk.slack.always = "chat.getPermalink", "message_not_found"
     await desk.put(*story.opens())
@@ -157,7 +157,7 @@ async def test_without_the_address_of_the_earlier_message_there_is_no_link_and_n
     assert "/archives/" not in repr(desk.slack.parents[1].blocks)
 
 
-async def test_what_an_archived_channel_refuses_goes_to_the_second_channel_which_is_said_once(
+async def test_what_an_archived_channel_refuses_goes_to_the_second_channel_which_is_logged_once(
     desk: Desk,
 ) -> None:
     known, new = Story("known"), Story("new")
@@ -244,7 +244,7 @@ async def test_a_scope_that_is_missing_for_files_alone_holds_nothing_else_up(des
     assert desk.courier.not_ready() is None
 
 
-async def test_what_is_long_done_is_dropped_and_what_is_told_is_not_told_again(desk: Desk) -> None:
+async def test_what_is_long_done_is_dropped_and_what_was_sent_is_not_sent_again(desk: Desk) -> None:
     story = Story()
     notices = story.opens()
     await desk.put(*notices)

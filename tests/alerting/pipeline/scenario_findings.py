@@ -1,4 +1,4 @@
-"""Findings as scenarios write them."""
+"""The findings of a scenario, parsed from its statements."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from detectors.model.measures import Measure
 from detectors.model.scope import KINDS, Scope
 from tests.alerting.given import ACCOUNT, finding
 
-BEGAN: Final = 120  # seconds before it is told: a deviation lasts two steps until it is one
+BEGAN: Final = 120  # seconds before it is reported: a deviation must last two steps
 _VERDICTS: Final = {verdict.value: verdict for verdict in Verdict}
 _MEASURES: Final = {measure.value: measure for measure in Measure}
 _WORDS: Final = {
@@ -35,15 +35,15 @@ class Findings:
         self._count = 0
 
     def tell(self, words: list[str], at: int) -> list[Finding]:
-        """Return what the words of a statement after ``finding`` tell.
+        """Return the findings of a statement, given by its words after ``finding``.
 
         Raises
         ------
         ValueError
-            When they cannot be read.
+            When they cannot be parsed.
         """
         if not words:
-            raise ValueError("say what is found")
+            raise ValueError("no finding is given")
         if words[0] in self._newest and words[0] not in _VERDICTS:
             return [self._again(words[0], words[1:], at)]
         count = 1
@@ -148,9 +148,14 @@ def _evidence(given: dict[str, list[str]], account: str) -> dict[str, Any]:
         evidence |= {"error_type": given["error"][0], "times": 3}
     if "days" in given:
         days = float(given["days"][0])
-        rise = {"per_day": 0.03, "per_day_lower": 0.02, "per_day_upper": 0.04, "days": 21}
         evidence["growth"] = Growth(
-            **rise, days_to_limit=days, days_to_limit_lower=0.7 * days, days_to_limit_upper=1.5 * days
+            per_day=0.03,
+            per_day_lower=0.02,
+            per_day_upper=0.04,
+            days=21,
+            days_to_limit=days,
+            days_to_limit_lower=0.7 * days,
+            days_to_limit_upper=1.5 * days,
         )
     return evidence
 

@@ -38,11 +38,11 @@ _NAMES: Final = {number: name for name, number in CHANNELS.items() if name.start
 
 
 class ScenarioFailed(AssertionError):  # noqa: N818  it is a failed assertion
-    """What was told is not what was expected."""
+    """What was posted is not what was expected."""
 
 
 class HeldClock:
-    """Wall time that moves only when it is told to."""
+    """Wall time that moves only on command."""
 
     def __init__(self, start: int) -> None:
         self.time = float(start)
@@ -59,16 +59,16 @@ class HeldClock:
             self._waiting.pop(event, None)
 
     async def rest(self) -> None:
-        """Return when everybody waits."""
+        """Return when everyone waits."""
         while not self._waiting or any(event.is_set() for event in self._waiting):
             await asyncio.sleep(0)
 
     def next(self) -> float:
-        """Return when the first of those who wait wants to go on."""
+        """Return when the first waiter is due."""
         return min(self._waiting.values(), default=float("inf"))
 
     def move(self, to: float) -> None:
-        """Let time pass up to ``to``, and wake who waits for it."""
+        """Let time pass up to ``to``, and wake whoever is due."""
         self.time = max(self.time, to)
         for event, deadline in self._waiting.items():
             if deadline <= self.time:
@@ -76,7 +76,7 @@ class HeldClock:
 
 
 class Watched(Pipeline):
-    """A pipeline that keeps what it let through, so that a message can be told by what it is."""
+    """A pipeline that keeps its dispatches, to identify each message by its form."""
 
     def __init__(self, settings: Settings, seen: dict[str, Dispatch]) -> None:
         super().__init__(settings)
@@ -304,7 +304,7 @@ class Stage:
         self._silence = await self._ask(CommandKind.SILENCE, more, matcher=Matcher(scopes=[pattern]))
 
     async def _ask(self, ask: CommandKind, words: Iterable[str] = (), **about: Any) -> str:
-        left, given = list(words), {"by": "U1", "why": ""}
+        left, given = list(words), dict[str, Any](by="U1", why="")
         length: list[str] = []
         while left:
             word = left.pop(0)

@@ -63,7 +63,7 @@ def test_its_message_is_edited_as_its_incidents_resolve_and_ends_with_the_last()
     assert last.notice.action is Action.RESOLVE
 
 
-def test_its_message_is_not_made_anew_for_a_figure_of_one_of_many() -> None:
+def test_its_message_is_not_rebuilt_for_a_figure_of_one_of_many() -> None:
     one = pipeline(flood=2)
     many = _many(3)
     one.feed(many, T0)
@@ -111,7 +111,7 @@ def test_a_flood_is_one_page_and_the_others_say_so() -> None:
     assert {fate and fate.reason for fate in fates} == {"flood: one message reports it with others"}
 
 
-def test_who_deals_with_one_of_a_flood_is_said_in_its_thread() -> None:
+def test_who_deals_with_one_of_a_flood_is_shown_in_its_thread() -> None:
     one = pipeline(flood=2)
     message, _ = one.feed(_many(3), T0)
     answer = one.command(press(CommandKind.ACKNOWLEDGE, "i1"))

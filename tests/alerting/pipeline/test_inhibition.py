@@ -12,7 +12,7 @@ WHOLE = scope("account", ACCOUNT)
 LATER = T0 + 1200
 
 
-def test_what_begins_inside_an_account_that_is_told_waits_for_its_end() -> None:
+def test_what_begins_inside_an_account_that_is_reported_waits_for_its_end() -> None:
     one = pipeline()
     wide = opened("w", WHOLE)
     assert said(one.feed([wide, opened("a", at=LATER)], LATER)) == ["parent w open"]
@@ -20,7 +20,7 @@ def test_what_begins_inside_an_account_that_is_told_waits_for_its_end() -> None:
     assert said(told) == ["parent w resolved", "line w resolved", "parent a open"]
 
 
-def test_what_is_over_by_then_is_never_told_and_says_why() -> None:
+def test_what_has_ended_by_then_is_never_reported_and_has_a_reason() -> None:
     one = pipeline()
     wide, inner = opened("w", WHOLE), opened("a", at=LATER)
     one.feed([wide, inner, resolved(inner, LATER + 600), resolved(wide, LATER + 900)], LATER + 900)
@@ -45,7 +45,7 @@ def test_what_is_over_by_then_is_never_told_and_says_why() -> None:
     ],
     ids=["another account", "the other way", "a new exception", "a limit", "before it", "hours after it"],
 )
-def test_what_has_a_cause_of_its_own_is_told(about: Scope, verdict: Verdict, at: int) -> None:
+def test_what_has_a_cause_of_its_own_is_reported(about: Scope, verdict: Verdict, at: int) -> None:
     one = pipeline()
     told = one.feed(
         [opened("w", WHOLE), opened("a", about, at=max(at, T0), start=at - 120, verdict=verdict)], at + 1
@@ -59,7 +59,7 @@ def test_an_account_that_is_held_itself_holds_nothing() -> None:
     assert said(one.feed([opened("w", WHOLE), opened("a", at=LATER)], LATER)) == ["parent a open"]
 
 
-def test_an_account_that_comes_in_the_same_moment_is_told_first() -> None:
+def test_an_account_that_comes_in_the_same_moment_is_reported_first() -> None:
     assert said(pipeline().feed([opened("a"), opened("w", WHOLE)], T0)) == ["parent w open"]
 
 

@@ -12,13 +12,13 @@ END = T0 + 3600
 DAY = 86400
 
 
-def test_what_begins_in_the_window_is_told_at_its_end_if_it_is_still_open() -> None:
+def test_what_begins_in_the_window_is_reported_at_its_end_if_it_is_still_open() -> None:
     one = pipeline(maintenance=[WORK])
     assert one.feed([opened()], END - 1) == []
     assert said(one.feed([], END)) == ["parent a open"]
 
 
-def test_what_is_over_in_the_window_is_not_told() -> None:
+def test_what_has_ended_in_the_window_is_not_reported() -> None:
     one = pipeline(maintenance=[WORK])
     first = opened()
     assert one.feed([first, resolved(first, T0 + 1800)], END) == []
@@ -27,7 +27,7 @@ def test_what_is_over_in_the_window_is_not_told() -> None:
     assert fate.reason == "maintenance upgrade until 2025-10-09 10:00 UTC; it ended before it was reported"
 
 
-def test_what_began_before_the_window_is_told() -> None:
+def test_what_began_before_the_window_is_reported() -> None:
     one = pipeline(maintenance=[WORK])
     assert said(one.feed([opened(start=T0 - 600)], T0)) == ["parent a open"]
 
@@ -47,7 +47,7 @@ def test_a_window_comes_again(every: str, days: int) -> None:
 
 
 @pytest.mark.parametrize(("every", "days"), [("week", 6), ("week", 8), (None, 1), ("day", -1)])
-def test_on_other_days_there_is_none(every: str | None, days: int) -> None:
+def test_on_other_days_no_window_holds(every: str | None, days: int) -> None:
     one = pipeline(maintenance=[WORK | {"every": every}])
     at = T0 + days * DAY
     assert said(one.feed([opened(at=at)], at)) == ["parent a open"]

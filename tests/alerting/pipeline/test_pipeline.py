@@ -45,7 +45,7 @@ def test_an_incident_is_one_message_that_is_edited_and_a_thread_of_its_milestone
     assert said(one.feed([resolved(worse, T0 + 900)], T0 + 900)) == ["parent a resolved", "line a resolved"]
 
 
-def test_what_comes_back_is_a_new_message_that_links_the_earlier_and_is_said_in_its_thread() -> None:
+def test_what_comes_back_is_a_new_message_that_links_the_earlier_as_its_thread_notes() -> None:
     one = pipeline()
     first = opened()
     over = resolved(first, T0 + 900)
@@ -72,7 +72,7 @@ def test_a_new_incident_of_the_same_thing_links_the_message_of_the_last() -> Non
     assert told[0].follows == "a"
 
 
-def test_a_link_to_an_incident_that_was_never_told_is_left_out() -> None:
+def test_a_link_to_an_incident_that_was_never_reported_is_left_out() -> None:
     assert pipeline().feed([opened("b", follows="unknown")], T0)[0].follows is None
 
 
@@ -142,7 +142,7 @@ def test_a_command_on_an_unknown_incident_is_answered_and_changes_nothing(ask: C
     assert one.snapshot() == before
 
 
-def test_there_is_nothing_to_acknowledge_once_it_is_over_but_a_label_may_be_given() -> None:
+def test_nothing_is_left_to_acknowledge_once_it_has_ended_but_a_label_may_be_given() -> None:
     one = pipeline()
     first = opened()
     one.feed([first, resolved(first, T0 + 900)], T0 + 900)
@@ -324,7 +324,7 @@ def test_no_dispatch_has_the_id_of_another_and_only_posted_messages_get_lines(
 
 @settings(max_examples=25, deadline=None)
 @given(stories())
-def test_everything_given_again_changes_nothing(story: tuple[list[Notice], list[Command], int]) -> None:
+def test_everything_repeated_changes_nothing(story: tuple[list[Notice], list[Command], int]) -> None:
     notices, commands, end = story
     _, one = _run(_fresh(), notices, commands, end, set(), restart=False)
     taken = [each for each in commands if one.command(each).result is CommandResult.REPEATED]
@@ -339,7 +339,7 @@ def test_everything_given_again_changes_nothing(story: tuple[list[Notice], list[
 
 @settings(max_examples=25, deadline=None)
 @given(stories())
-def test_what_is_not_told_has_a_reason(story: tuple[list[Notice], list[Command], int]) -> None:
+def test_what_is_not_reported_has_a_reason(story: tuple[list[Notice], list[Command], int]) -> None:
     notices, commands, end = story
     told, one = _run(_fresh(), notices, commands, end, set(), restart=False)
     pages = {each.notice.incident.id for each in told if each.form is Form.PARENT}
@@ -369,6 +369,6 @@ def test_bytes_of_incidents_of_which_nothing_is_new_are_the_same_object() -> Non
     assert after["incident/a"] is not before["incident/a"]
 
 
-def test_an_incident_without_its_first_notice_is_told_as_it_is() -> None:
+def test_an_incident_without_its_first_notice_is_reported_as_it_is() -> None:
     late = replace(incident(), revision=3, state="worsening")
     assert said(pipeline().feed([notice(late, Action.UPDATE)], T0)) == ["parent a worsening"]

@@ -16,13 +16,13 @@ SEVEN = MIDNIGHT + 7 * 3600
 DAY = 86400
 
 
-def test_what_comes_in_quiet_hours_is_told_at_their_end_if_it_is_still_open() -> None:
+def test_what_comes_in_quiet_hours_is_reported_at_their_end_if_it_is_still_open() -> None:
     one = pipeline(quiet_hours=[NIGHT])
     assert one.feed([opened(at=MIDNIGHT)], SEVEN - 1) == []
     assert said(one.feed([], SEVEN)) == ["parent a open"]
 
 
-def test_what_is_over_by_then_is_told_by_the_next_digest_as_a_count() -> None:
+def test_what_has_ended_by_then_is_counted_in_the_next_digest() -> None:
     one = pipeline(quiet_hours=[NIGHT])
     first = opened(at=MIDNIGHT)
     assert one.feed([first, resolved(first, MIDNIGHT + 1800)], SEVEN) == []
@@ -41,7 +41,7 @@ def test_a_day_without_a_digest_gets_one_for_what_was_held() -> None:
     assert one.feed([], T0 + DAY) == []
 
 
-def test_what_was_told_before_goes_on_in_its_thread() -> None:
+def test_what_was_reported_before_continues_in_its_thread() -> None:
     one = pipeline(quiet_hours=[NIGHT])
     evening = MIDNIGHT - 3 * 3600
     first = opened(at=evening)

@@ -1,5 +1,8 @@
 """The first route that matches says who is told."""
 
+from typing import Any
+
+from detectors.model.scope import Scope
 from tests.alerting.given import SERVICE, T0, TABLE, finding, growth_finding, scope
 from tests.alerting.notices import digest, incident, later, opened, pipeline, reopened, resolved
 
@@ -10,7 +13,7 @@ SINKS = {
 OTHER = scope("table", "others")
 
 
-def _to(*routes: object, about: object = TABLE, **changes: object) -> list[str]:
+def _to(*routes: object, about: Scope = TABLE, **changes: Any) -> list[str]:
     one = pipeline(routes=list(routes), **SINKS)
     return [told.destination for told in one.feed([opened("a", about, **changes)], T0)]
 

@@ -12,12 +12,12 @@ SCENARIOS = [scenario for path in sorted(FOLDER.glob("*.txt")) for scenario in r
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[one.name for one in SCENARIOS])
-async def test_people_are_told_what_the_scenario_expects(scenario: Scenario) -> None:
+async def test_people_see_what_the_scenario_expects(scenario: Scenario) -> None:
     await play(scenario)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[one.name for one in SCENARIOS])
-async def test_people_are_told_the_same_when_the_process_dies_again_and_again(scenario: Scenario) -> None:
+async def test_people_see_the_same_when_the_process_dies_again_and_again(scenario: Scenario) -> None:
     await play(scenario, restarting=True)
 
 
@@ -87,7 +87,7 @@ async def test_what_cannot_be_done_is_named_by_its_line(line: str, said: str) ->
         ("at 1 min: expect page items; finding spike table users wcu 9 expected 1", "nobody expected this"),
     ],
 )
-async def test_what_was_not_told_as_expected_fails_with_what_people_saw(line: str, said: str) -> None:
+async def test_what_was_not_reported_as_expected_fails_with_what_people_saw(line: str, said: str) -> None:
     [scenario] = parse(f"{PAGE}{line}", "s.txt")
     with pytest.raises(ScenarioFailed) as caught:
         await play(scenario)

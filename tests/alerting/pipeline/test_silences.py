@@ -14,7 +14,7 @@ UNTIL = 1_760_011_200
 OTHER = scope("table", "others")
 
 
-def test_a_silenced_incident_is_told_when_its_silence_ends_in_its_newest_state() -> None:
+def test_a_silenced_incident_is_reported_when_its_silence_ends_in_its_newest_state() -> None:
     one = pipeline(silences=[KNOWN])
     first = opened()
     assert one.feed([first], T0) == []
@@ -22,7 +22,7 @@ def test_a_silenced_incident_is_told_when_its_silence_ends_in_its_newest_state()
     assert said(one.feed([], UNTIL)) == ["parent a worsening"]
 
 
-def test_what_is_over_by_then_is_never_told_and_is_counted() -> None:
+def test_what_has_ended_by_then_is_never_reported_and_is_counted() -> None:
     one = pipeline(silences=[KNOWN])
     first = opened()
     one.feed([first], T0)
@@ -37,7 +37,7 @@ def test_what_is_over_by_then_is_never_told_and_is_counted() -> None:
     )
 
 
-def test_what_no_silence_matches_is_told() -> None:
+def test_what_no_silence_matches_is_reported() -> None:
     assert said(pipeline(silences=[KNOWN]).feed([opened("b", OTHER)], T0)) == ["parent b open"]
 
 
@@ -68,7 +68,7 @@ def test_the_local_time_of_a_silence_is_that_of_the_digest() -> None:
     assert said(one.feed([opened()], T0)) == ["parent a open"]  # noon in Tokyo was six hours ago
 
 
-def test_while_an_incident_is_snoozed_its_message_is_edited_and_nothing_else_is_said() -> None:
+def test_while_an_incident_is_snoozed_its_message_is_edited_and_nothing_else_is_posted() -> None:
     one = pipeline()
     first = opened()
     one.feed([first], T0)
@@ -82,7 +82,7 @@ def test_while_an_incident_is_snoozed_its_message_is_edited_and_nothing_else_is_
     assert snooze.until == T0 + 3600
 
 
-def test_the_end_of_a_snooze_is_said_where_the_incident_goes_on() -> None:
+def test_the_end_of_a_snooze_is_reported_where_the_incident_continues() -> None:
     one = pipeline()
     one.feed([opened()], T0)
     one.command(press(CommandKind.SNOOZE, until=T0 + 3600))
@@ -93,7 +93,7 @@ def test_the_end_of_a_snooze_is_said_where_the_incident_goes_on() -> None:
     assert told[1].line.by == ""
 
 
-def test_nothing_is_said_when_a_snooze_outlives_its_incident() -> None:
+def test_nothing_is_reported_when_a_snooze_outlives_its_incident() -> None:
     one = pipeline()
     first = opened()
     one.feed([first], T0)
@@ -102,7 +102,7 @@ def test_nothing_is_said_when_a_snooze_outlives_its_incident() -> None:
     assert one.feed([], T0 + 3600) == []
 
 
-def test_a_snoozed_incident_that_comes_back_goes_on_in_its_message() -> None:
+def test_a_snoozed_incident_that_comes_back_continues_in_its_message() -> None:
     one = pipeline()
     first = opened()
     over = resolved(first, T0 + 900)
@@ -122,7 +122,7 @@ def test_what_is_expected_stays_quiet_for_as_long_as_it_lasts(ask: CommandKind) 
     assert said(one.feed([worse], T0 + 90_000)) == ["parent a open"]
 
 
-def test_a_silence_by_a_person_holds_all_that_matches_and_shows_in_what_was_told() -> None:
+def test_a_silence_by_a_person_holds_all_that_matches_and_shows_in_what_was_reported() -> None:
     one = pipeline()
     one.feed([opened(), opened("b", OTHER)], T0)
     silence = press(
@@ -153,7 +153,7 @@ def test_ending_a_silence_tells_what_it_held() -> None:
     assert one.silences() == []
 
 
-def test_ending_a_snooze_by_its_incident_is_said_in_the_thread() -> None:
+def test_ending_a_snooze_by_its_incident_is_reported_in_the_thread() -> None:
     one = pipeline()
     one.feed([opened()], T0)
     one.command(press(CommandKind.SNOOZE, until=T0 + 3600))
