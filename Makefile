@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# One test process more than cores: many tests wait for a broker, a browser or a daemon.
+TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test laws check bench faults scoreboard lock docs docs-pictures format
@@ -37,8 +39,7 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m streams.engine.warm
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/faults --ignore tests/kafka
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/faults tests/kafka
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 # Machine code must agree with the plain Python it was compiled from: the same laws without the compiler.
 laws: $(READY)

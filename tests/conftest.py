@@ -8,7 +8,8 @@ import structlog
 from hypothesis import settings
 
 from tests.canary import _canaries, pytest_runtest_makereport
-from tests.kafka.broker import Broker, BrokerUnavailableError
+from tests.kafka.broker import BrokerUnavailableError
+from tests.kafka.shared_broker import SharedBroker
 
 __all__ = ["_canaries", "kafka", "pytest_runtest_makereport"]  # the first and the last look for secrets
 
@@ -47,25 +48,25 @@ def _loggers_as_they_were() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[str]:
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """``host:port`` of a real Apache Kafka broker that lives as long as the test session.
 
-    ``UNERI_TEST_KAFKA=host:port`` names one of your own. Without Java or Maven the test is skipped, unless
-    ``UNERI_REQUIRE_KAFKA=1`` says that this is a failure.
+    The processes of one session share it. ``UNERI_TEST_KAFKA=host:port`` names one of your own. Without Java
+    or Maven the test is skipped, unless ``UNERI_REQUIRE_KAFKA=1`` makes that a failure.
     """
     given = os.environ.get("UNERI_TEST_KAFKA")
     if given:
         yield given
         return
-    broker = Broker()
+    folder = tmp_path_factory.getbasetemp()
+    shared = SharedBroker(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
     try:
-        broker.start()
+        address = shared.join()
     except BrokerUnavailableError as error:
-        broker.close()
         if os.environ.get("UNERI_REQUIRE_KAFKA") == "1":
             pytest.fail(str(error))
         pytest.skip(str(error))
     try:
-        yield broker.address
+        yield address
     finally:
-        broker.close()
+        shared.leave()
