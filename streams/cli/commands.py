@@ -1,4 +1,4 @@
-"""The command line: parses, calls, and turns every failure into one line and an exit code."""
+"""The commands: each parses its options, runs, and turns a failure into one line and an exit code."""
 
 import math
 import sys
@@ -18,7 +18,7 @@ OK, FOUND, USAGE = 0, 1, 2
 
 app = typer.Typer(
     name="uneri",
-    help="Tells a swell from a spike: watches requests, pages on what jumped, plans what grows.",
+    help="Uneri tells a swell from a spike: it watches requests, pages on sudden changes and reports growth.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -26,19 +26,20 @@ app = typer.Typer(
 )
 
 Config = Annotated[
-    Path | None, typer.Option("--config", metavar="F", help="YAML file; without it the shipped defaults")
+    Path | None,
+    typer.Option("--config", metavar="F", help="Configuration file (YAML). Default: the shipped settings."),
 ]
 
 
 def fail(message: object, code: int = USAGE) -> typer.Exit:
-    """Say on standard error what went wrong, one line a mistake, and leave."""
+    """Print a message on standard error, one line per problem, and return the exit to raise."""
     for line in str(message).splitlines():
         typer.echo(f"uneri: {line}" if not line.startswith("uneri:") else line, err=True)
     return typer.Exit(code)
 
 
 def settings_of(config: Path | None) -> Settings:
-    """Read the configuration or leave with what is wrong in it."""
+    """Load the configuration, or exit with its problems."""
     try:
         return load_settings(config)
     except ConfigError as error:
@@ -55,30 +56,56 @@ def _time(text: str | None) -> float | None:
 
 
 def _finite(number: float | None) -> float | None:
-    if number is not None and not math.isfinite(number):  # which no bound refuses: nan is not below any
-        raise typer.BadParameter("write a number")
+    if number is not None and not math.isfinite(number):  # bounds do not refuse nan
+        raise typer.BadParameter("must be a finite number")
     return number
 
 
 def _folder(text: str) -> Path:
     if not text:
-        raise typer.BadParameter("name a folder; . is this one")
+        raise typer.BadParameter("name a folder, such as . for the current one")
     return Path(text)
 
 
-Time = Annotated[str | None, typer.Option(metavar="TIME")]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="TIME",
+        help="Start: 2026-01-31T08:00:00Z, 2026-01-31 or epoch seconds. Default: the first record.",
+    ),
+]
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to", metavar="TIME", help="End, exclusive, in the same formats. Default: the last record."
+    ),
+]
+Sources = Annotated[
+    list[str], typer.Argument(metavar="SOURCE", help="Files, folders, or kafka://host:port/topic.")
+]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results.", parser=_folder)]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Address of the daemon, http://host:port. Default: from the configuration."
+    ),
+]
 
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="where the chart and the report are left")] = Path(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the charts and the report.")] = Path(
         "demo-output"
     ),
 ) -> None:
-    """Show the main job: weeks of traffic, a table that is hammered, a table that grows. No set-up."""
+    """Detect incidents in generated traffic; needs no setup.
+
+    After weeks of normal traffic, a client hammers one table while another table grows.
+    """
     from streams.simulate.demo import run_demo
 
-    _leave(lambda: run_demo(out))
+    _exit_with(lambda: run_demo(out))
 
 
 @app.command()
@@ -88,79 +115,85 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="ROLE",
-            help="Kafka: rollup, detect, incidents, notify; several with commas; all without",
+            help="Kafka only: rollup, detect, incidents or notify, separated by commas. Default: all.",
         ),
     ] = None,
     follow: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="local: take in the lines of a growing file")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Local only: read the lines of a growing file. Repeatable."),
     ] = None,
     stdin: Annotated[
-        bool, typer.Option("--stdin", help="local: take in standard input, and stop at its end")
+        bool, typer.Option("--stdin", help="Local only: read standard input, and stop at its end.")
     ] = False,
 ) -> None:
-    """Run the daemon: on Kafka when the configuration has a `kafka:` section, else embedded."""
+    """Run the daemon.
+
+    It reads from Kafka if the configuration has a `kafka` section; otherwise it accepts events over HTTP at
+    `local.listen`.
+    """
     settings = settings_of(config)
     if settings.kafka:
         from streams.kafka.daemon import run_kafka
 
         if follow or stdin:
             raise fail(
-                "--follow and --stdin are for the local driver; this configuration has a kafka section"
+                "--follow and --stdin apply to the local driver only; remove them, or the kafka section"
             )
         roles = {one.strip() for several in role or () for one in several.split(",")}
-        _leave(lambda: run_kafka(settings, roles or None))
+        _exit_with(lambda: run_kafka(settings, roles or None))
     from streams.local.daemon import run_local
 
     if follow and stdin:
-        raise fail("--follow goes on for ever and --stdin ends the daemon with its input; choose one")
+        raise fail("--follow and --stdin exclude each other; choose one")
     for folder in (path for path in follow or () if path.is_dir()):
-        raise fail(f"--follow {folder}: is a folder; name the file")
+        raise fail(f"--follow {folder}: is a folder; name a file in it")
     if role:
-        raise fail("--role is for the Kafka driver; add a kafka section to the configuration")
-    _leave(lambda: run_local(settings, follow or [], sys.stdin.fileno() if stdin else None))
+        raise fail("--role applies to the Kafka driver only; add a kafka section, or remove --role")
+    _exit_with(lambda: run_local(settings, follow or [], sys.stdin.fileno() if stdin else None))
 
 
 @app.command()
 def replay(
-    source: Annotated[
-        list[str], typer.Argument(metavar="SOURCE…", help="files, folders, or kafka://host:port/topic")
-    ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="where the results are left", parser=_folder)],
+    source: Sources,
+    out: Out,
     config: Config = None,
-    from_: Annotated[
-        str | None,
-        typer.Option("--from", metavar="TIME", help="2026-01-31T08:00:00Z, 2026-01-31 or epoch seconds"),
-    ] = None,
-    to: Annotated[str | None, typer.Option("--to", metavar="TIME", help="the end, not included")] = None,
+    from_: From = None,
+    to: To = None,
     against: Annotated[
-        Path | None, typer.Option(metavar="F2", help="another configuration, judged in the same pass")
+        Path | None,
+        typer.Option(metavar="F2", help="Second configuration to compare, judged in the same pass."),
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(metavar="L", help="known incidents (YAML, CSV): what was found, and what not"),
+        typer.Option(metavar="L", help="Known incidents (YAML or CSV) to evaluate the results against."),
     ] = None,
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
-            "--fail-on", metavar="WHAT", help="new-pages or missed-labels: exit with 1 then; repeatable"
+            "--fail-on", metavar="WHAT", help="Exit with 1 on new-pages or missed-labels. Repeatable."
         ),
     ] = None,
-    series: Annotated[bool, typer.Option("--series", help="leave every series in series.parquet")] = False,
+    series: Annotated[
+        bool, typer.Option("--series", help="Also write every series to series.parquet.")
+    ] = False,
     post: Annotated[
         str | None,
-        typer.Option(metavar="CHANNEL", help="post the pages to this Slack channel; without, nothing is"),
+        typer.Option(metavar="CHANNEL", help="Post the pages to this Slack channel. Default: post nothing."),
     ] = None,
     restart: Annotated[
-        bool, typer.Option("--restart", help="begin anew where an unfinished replay lies in DIR")
+        bool, typer.Option("--restart", help="Start over instead of resuming an unfinished replay in DIR.")
     ] = False,
 ) -> None:
-    """Feed recorded history through the same engine and say what would have been told."""
+    """Run recorded history through the engine.
+
+    The results state what would have been notified, and when.
+    """
 
     def command() -> int:
         with exiting_on_stop():
-            from streams.cli.replay import ReplayAsked, run_replay
+            from streams.cli.replay import ReplayOptions, run_replay
         with raising_on_stop():
-            asked = ReplayAsked(
+            options = ReplayOptions(
                 sources=source,
                 out=out,
                 settings=settings_of(config),
@@ -173,56 +206,56 @@ def replay(
                 restart=restart,
                 configs=(str(config or "the defaults"), str(against or "")),
             )
-            return run_replay(asked)
+            return run_replay(options)
 
-    _leave(command)
+    _exit_with(command)
 
 
 @app.command()
 def tune(
-    source: Annotated[
-        list[str], typer.Argument(metavar="SOURCE…", help="files, folders, or kafka://host:port/topic")
-    ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="where the results are left", parser=_folder)],
+    source: Sources,
+    out: Out,
     labels: Annotated[
         Path | None,
-        typer.Option("--labels", metavar="L", help="known incidents: YAML or CSV"),
+        typer.Option("--labels", metavar="L", help="Known incidents (YAML or CSV)."),
     ] = None,
     pages_per_week: Annotated[
         float | None,
         typer.Option(
-            "--pages-per-week", metavar="N", min=0, help="how many pages are bearable", callback=_finite
+            "--pages-per-week", metavar="N", min=0, help="Acceptable pages per week.", callback=_finite
         ),
     ] = None,
     config: Config = None,
-    trials: Annotated[int, typer.Option(metavar="N", min=2, help="configurations to try")] = 60,
+    trials: Annotated[int, typer.Option(metavar="N", min=2, help="Configurations to try.")] = 60,
     seed: Annotated[
         int,
-        typer.Option(metavar="N", min=0, max=2**32 - 1, help="the same seed gives the same results"),
+        typer.Option(metavar="N", min=0, max=2**32 - 1, help="The same seed gives the same results."),
     ] = 1,
     jobs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="trials made at a time; all cores without")
+        int | None, typer.Option(metavar="N", min=1, help="Trials run in parallel. Default: one per core.")
     ] = None,
-    from_: Annotated[
-        str | None,
-        typer.Option("--from", metavar="TIME", help="2026-01-31T08:00:00Z, 2026-01-31 or epoch seconds"),
-    ] = None,
-    to: Annotated[str | None, typer.Option("--to", metavar="TIME", help="the end, not included")] = None,
+    from_: From = None,
+    to: To = None,
     validate_share: Annotated[
         float,
         typer.Option(
             "--validate-share",
+            metavar="SHARE",
+            show_default="1/3",
             min=0.1,
             max=0.9,
-            help="the part of the history kept unseen",
+            help="Share of the history kept for validation.",
             callback=_finite,
         ),
     ] = 1 / 3,
 ) -> None:
-    """Search the settings that matter over labelled history, or for a number of pages, and propose some."""
-    from streams.cli.tune import TuneAsked, run_tune
+    """Search history for better settings and propose them.
 
-    asked = TuneAsked(
+    Give --labels with known incidents, --pages-per-week, or both.
+    """
+    from streams.cli.tune import TuneOptions, run_tune
+
+    options = TuneOptions(
         sources=source,
         out=out,
         config=config,
@@ -234,7 +267,7 @@ def tune(
         between=(_time(from_), _time(to)),
         validate_share=validate_share,
     )
-    _leave(lambda: run_tune(asked))
+    _exit_with(lambda: run_tune(options))
 
 
 @app.command()
@@ -242,24 +275,29 @@ def score(
     series: Annotated[
         list[Path],
         typer.Argument(
-            metavar="SERIES.csv…", help="timestamp,value; also .gz, .xz and .zst", show_default=False
+            metavar="SERIES.csv",
+            help="Files with timestamp,value; also .gz, .xz and .zst.",
+            show_default=False,
         ),
     ],
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="where a CSV of verdicts is left for each", parser=_folder)
+        Path, typer.Option(metavar="DIR", help="Folder for one CSV of verdicts per file.", parser=_folder)
     ],
     config: Config = None,
     jobs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="files judged at a time; all cores without")
+        int | None, typer.Option(metavar="N", min=1, help="Files judged in parallel. Default: one per core.")
     ] = None,
 ) -> None:
-    """Judge plain series as live ones are judged, each row by the rows up to it."""
+    """Judge plain time series from CSV files.
+
+    They are judged as live series are: each row by the rows up to it.
+    """
     from streams.score.csv_series import SeriesError
     from streams.score.score import run_score
 
     settings = settings_of(config)
     try:
-        _leave(lambda: run_score(series, out, settings.judge, jobs))
+        _exit_with(lambda: run_score(series, out, settings.judge, jobs))
     except SeriesError as error:
         raise fail(error) from None
 
@@ -268,65 +306,77 @@ def score(
 def simulate(
     scenario: Annotated[
         str,
-        typer.Argument(metavar="SCENARIO", help="YAML file, or demo, quiet, week-of-incidents"),
+        typer.Argument(metavar="SCENARIO", help="YAML file, or one of demo, quiet and week-of-incidents."),
     ],
     to: Annotated[
         str,
         typer.Option(
-            metavar="SOURCE", help="file[.gz|.zst], - , http://host:port/events or kafka://host:port/topic"
+            metavar="TARGET", help="FILE[.gz|.zst], -, http://host:port/events or kafka://host:port/topic."
         ),
     ] = "-",
     shape: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="timestamp,value: traffic follows it minute by minute")
+        Path | None, typer.Option(metavar="CSV", help="CSV with timestamp,value that traffic follows.")
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="what was made to happen: labels (.yaml, .csv), else JSON lines"),
+        typer.Option(metavar="FILE", help="File for the ground truth: labels (.yaml, .csv) or JSON lines."),
     ] = None,
     from_: Annotated[
         str | None,
-        typer.Option("--from", metavar="TIME", help="begin here instead of at the scenario's start"),
+        typer.Option("--from", metavar="TIME", help="Start. Default: the scenario's start."),
     ] = None,
-    to_time: Annotated[str | None, typer.Option("--until", metavar="TIME", help="end before this")] = None,
+    to_time: Annotated[
+        str | None,
+        typer.Option("--until", metavar="TIME", help="End, exclusive. Default: the scenario's end."),
+    ] = None,
     speed: Annotated[
-        float, typer.Option(min=0, help="1 = real time, 60 = a minute a second, 0 = as fast as possible")
+        float,
+        typer.Option(
+            metavar="N", min=0, help="1: real time; 60: a minute per second; 0: as fast as possible."
+        ),
     ] = 0.0,
     now: Annotated[
         bool,
         typer.Option(
-            "--now", help="move the scenario in time so that it ends now (with --speed: starts now)"
+            "--now", help="Move the scenario in time so that it ends now (with --speed: starts now)."
         ),
     ] = False,
 ) -> None:
-    """Generate events of a backend: daily and weekly shape, growth, and incidents of every kind."""
+    """Generate the events of a backend.
+
+    Traffic has a daily and a weekly pattern, growth, and incidents of every kind.
+    """
     from streams.cli.simulate import run_simulate
 
     between = (_time(from_), _time(to_time))
-    _leave(
+    _exit_with(
         lambda: run_simulate(scenario, to, shape=shape, labels=labels, between=between, speed=speed, now=now)
     )
 
 
 @app.command()
 def check(config: Config = None) -> None:
-    """Validate the configuration, reach Kafka and Slack, and say what is wrong."""
+    """Validate the configuration and test its connections.
+
+    Exits with 1 when something is wrong with Kafka, Slack or another receiver.
+    """
     from streams.check.check import check as checks
 
     ok = True
-    for one in checks(settings_of(config)):
-        typer.echo({True: "ok     ", False: "WRONG  ", None: "note   "}[one.ok] + one.text)
-        ok = ok and one.ok is not False
+    for result in checks(settings_of(config)):
+        typer.echo({True: "ok     ", False: "WRONG  ", None: "note   "}[result.ok] + result.text)
+        ok = ok and result.ok is not False
     raise typer.Exit(OK if ok else FOUND)
 
 
 @app.command()
 def setup(config: Config = None) -> None:
-    """Create the topics that the Kafka driver needs, and verify those that are there."""
+    """Create missing Kafka topics and verify existing ones."""
     from streams.kafka.topics import TopicError, setup_topics
 
     settings = settings_of(config)
     if settings.kafka is None:
-        raise fail("there is nothing to set up without a kafka section in the configuration")
+        raise fail("nothing to set up: the configuration has no kafka section; add one, or skip this step")
     try:
         for line in setup_topics(settings):
             typer.echo(line)
@@ -337,30 +387,33 @@ def setup(config: Config = None) -> None:
 @app.command()
 def status(
     config: Config = None,
-    url: Annotated[str | None, typer.Option(help="http://host:port of the daemon")] = None,
+    url: Url = None,
 ) -> None:
-    """Show roles, lag, watermark, open incidents and the last alert of a running daemon."""
+    """Show the state of a running daemon.
+
+    Its roles, lag, watermark, open incidents and last message.
+    """
     from streams.cli.status import show_status
 
-    _leave(lambda: show_status(_daemon(config, url)))
+    _exit_with(lambda: show_status(_daemon(config, url)))
 
 
 @app.command()
 def labels(
     config: Config = None,
-    url: Annotated[str | None, typer.Option(help="http://host:port of the daemon")] = None,
+    url: Url = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="leave them here: .yaml, .csv or .jsonl; printed without"),
+        typer.Option(metavar="FILE", help="Output file: .yaml, .csv or .jsonl. Default: standard output."),
     ] = None,
 ) -> None:
-    """Show what people said of incidents in Slack (expected, not an anomaly), for replay and tune."""
+    """Export the labels given in Slack, for replay and tune.
+
+    These are incidents that people marked as expected or as not an anomaly.
+    """
     from streams.notify.labels_command import show_labels
 
-    _leave(lambda: show_labels(_daemon(config, url), out))
-
-
-Url = Annotated[str | None, typer.Option(help="http://host:port of the daemon")]
+    _exit_with(lambda: show_labels(_daemon(config, url), out))
 
 
 @app.command()
@@ -368,19 +421,19 @@ def silence(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="MATCH…",
-            help="table:items, function:put-*, account:…, service:…, verdict:spike, everything",
+            metavar="MATCH",
+            help="table:items, function:put-*, account:…, service:…, verdict:spike, or everything.",
         ),
     ],
-    for_: Annotated[str, typer.Option("--for", metavar="TIME", help="30m, 2h, 1d12h")],
-    why: Annotated[str, typer.Option(metavar="TEXT", help="shown where the silence is listed")] = "",
+    for_: Annotated[str, typer.Option("--for", metavar="DURATION", help="Such as 30m, 2h or 1d12h.")],
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Reason, shown in the list of silences.")] = "",
     config: Config = None,
     url: Url = None,
 ) -> None:
-    """Let a running daemon tell nobody of what matches, for a while."""
-    from streams.cli.silences import silence as ask
+    """Stop notifications about matching incidents for a while."""
+    from streams.cli.silences import silence as add_silence
 
-    _leave(lambda: ask(_daemon(config, url), what, for_, why))
+    _exit_with(lambda: add_silence(_daemon(config, url), what, for_, why))
 
 
 @app.command()
@@ -388,31 +441,31 @@ def silences(config: Config = None, url: Url = None) -> None:
     """List the silences of a running daemon."""
     from streams.cli.silences import show_silences
 
-    _leave(lambda: show_silences(_daemon(config, url)))
+    _exit_with(lambda: show_silences(_daemon(config, url)))
 
 
 @app.command()
 def unsilence(
     name: Annotated[
-        str, typer.Argument(metavar="ID", help="of the silence or its incident; its beginning is enough")
+        str, typer.Argument(metavar="ID", help="Id of the silence or its incident, or the beginning of one.")
     ],
     config: Config = None,
     url: Url = None,
 ) -> None:
-    """End a silence of a running daemon, and tell what it held."""
-    from streams.cli.silences import unsilence as ask
+    """End a silence; incidents that it held back are notified."""
+    from streams.cli.silences import unsilence as end_silence
 
-    _leave(lambda: ask(_daemon(config, url), name))
+    _exit_with(lambda: end_silence(_daemon(config, url), name))
 
 
 def _daemon(config: Path | None, url: str | None) -> str:
     settings = settings_of(config)
     if url is not None and not url.lower().startswith(("http://", "https://")):
-        raise fail(f"--url {url}: write http://host:port")
+        raise fail(f"--url {url}: not a valid address; write http://host:port")
     return (url or f"http://{settings.web.listen if settings.kafka else settings.local.listen}").rstrip("/")
 
 
-def _leave(command: Callable[[], int | None]) -> None:
+def _exit_with(command: Callable[[], int | None]) -> None:
     try:
         code = command()
     except (ConfigError, ReplayError) as error:

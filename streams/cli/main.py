@@ -1,4 +1,4 @@
-"""The way into the command line: so little that an interrupt while the rest loads is quiet."""
+"""The entry point, kept small so that an interrupt while the rest loads ends quietly."""
 
 import signal
 import sys
@@ -9,9 +9,9 @@ def main(arguments: list[str] | None = None) -> Any:
     """Entry point of the ``uneri`` command."""
     usual = signal.getsignal(signal.SIGINT)
     if usual is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # before a command runs there is nothing to clean up
-    asked = sys.argv[1:] if arguments is None else arguments
-    replays = asked[:1] == ["replay"] and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing to clean up before a command runs
+    given = sys.argv[1:] if arguments is None else arguments
+    replays = given[:1] == ["replay"] and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     if replays:
         from streams.process.stop_requests import exit_now
 
@@ -22,5 +22,5 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         app(args=arguments)
     finally:
-        if replays:  # all is done, and the exit code stands
+        if replays:  # the work is done; the exit code must stand
             signal.signal(signal.SIGTERM, signal.SIG_IGN)

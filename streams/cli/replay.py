@@ -31,7 +31,7 @@ FAILED: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayAsked:
+class ReplayOptions:
     """The options of the command line."""
 
     sources: Sequence[str]
@@ -59,7 +59,7 @@ class ReplayAsked:
         return blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
 
 
-def run_replay(asked: ReplayAsked) -> int:
+def run_replay(options: ReplayOptions) -> int:
     """Replay, write the results, and return the exit code.
 
     It is 1 if a check of ``fail_on`` failed, or if the daemon would have stopped at too many bad records; the
@@ -70,32 +70,32 @@ def run_replay(asked: ReplayAsked) -> int:
     ReplayError
         When the history cannot be read, or the results cannot be written.
     """
-    labels = _labels(asked.labels)
-    gates = _gates(asked, labels)
-    if asked.post is not None:
-        token_of(asked.settings)  # fails now, not after hours of reading
-    history = open_history(asked.sources, asked.settings, asked.between)
+    labels = _labels(options.labels)
+    gates = _gates(options, labels)
+    if options.post is not None:
+        token_of(options.settings)  # fails now, not after hours of reading
+    history = open_history(options.sources, options.settings, options.between)
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
     try:
-        with locked_output(asked.out):
-            found = _read(asked, history)
+        with locked_output(options.out):
+            found = _read(options, history)
             if found is None:
                 return INTERRUPTED
             try:
                 results = ReplayOutput.of(found, labels)
-                _leave(asked, results, history.notes)
+                _write(options, results, history.notes)
             except KeyboardInterrupt:
                 typer.echo(
                     "uneri: stopped while writing the results; run the same command again to write them",
                     err=True,
                 )
                 return INTERRUPTED
-            drop_state(asked.out)  # only once all results are complete
-            drop_parts(asked.out)
+            drop_state(options.out)  # only once all results are complete
+            drop_parts(options.out)
     except OSError as error:
         raise ReplayError(
-            f"{error.filename or asked.out}: {error.strerror}; choose another folder with --out"
+            f"{error.filename or options.out}: {error.strerror}; choose another folder with --out"
         ) from error
     except (FolderLockedError, StateError) as error:
         raise ReplayError(str(error)) from error
@@ -110,16 +110,16 @@ def run_replay(asked: ReplayAsked) -> int:
     return FAILED if failed or found[0].stopped else 0
 
 
-def _gates(asked: ReplayAsked, labels: Sequence[Label] | None) -> list[FailOn]:
+def _gates(options: ReplayOptions, labels: Sequence[Label] | None) -> list[FailOn]:
     known = [gate.value for gate in FailOn]
-    for word in asked.fail_on:
+    for word in options.fail_on:
         if word not in known:
             raise ReplayError(f"--fail-on {word}: must be {' or '.join(known)}")
-    gates = [FailOn(word) for word in asked.fail_on]
+    gates = [FailOn(word) for word in options.fail_on]
     nothing = labels is not None and not any(label.kind == LabelKind.INCIDENT for label in labels)
     if FailOn.MISSED_LABELS in gates and nothing:
-        raise ReplayError(f"--fail-on missed-labels: {asked.labels} contains no labels of incidents")
-    missing = unanswerable(gates, against=asked.against is not None, labels=labels is not None)
+        raise ReplayError(f"--fail-on missed-labels: {options.labels} contains no labels of incidents")
+    missing = unanswerable(gates, against=options.against is not None, labels=labels is not None)
     if missing:
         raise ReplayError(missing)
     return gates
@@ -132,17 +132,17 @@ def _labels(path: Path | None) -> list[Label] | None:
         raise ReplayError(str(error)) from error
 
 
-def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
+def _read(options: ReplayOptions, history: History) -> list[Replayed] | None:
     """Read the whole history; None if asked to stop, with the state saved."""
-    if asked.restart:
-        drop_state(asked.out)
-    before = load_state(asked.out, asked.fingerprint)
+    if options.restart:
+        drop_state(options.out)
+    before = load_state(options.out, options.fingerprint)
     if before is None:
-        drop_parts(asked.out)  # of a replay killed after it had deleted its state
+        drop_parts(options.out)  # of a replay killed after it had deleted its state
     rows = None
-    if asked.series:
-        rows = SeriesParquet(asked.out, asked.settings.time.step, before.series_parts if before else 0)
-    reading = ReplayPass(history, asked.all_settings, rows)
+    if options.series:
+        rows = SeriesParquet(options.out, options.settings.time.step, before.series_parts if before else 0)
+    reading = ReplayPass(history, options.all_settings, rows)
     if before is not None:
         reading.resume(before)
         typer.echo(f"uneri: resuming at {before.done:.0%} (--restart starts over)", err=True)
@@ -150,7 +150,7 @@ def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
     def save() -> None:
         if rows:
             rows.flush()
-        save_state(asked.out, reading.state(asked.fingerprint, rows.parts if rows else 0))
+        save_state(options.out, reading.state(options.fingerprint, rows.parts if rows else 0))
 
     with recording_stop() as stop:
         try:
@@ -163,9 +163,9 @@ def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
             return None
     first = found[0]
     if not first.last:
-        between = " between --from and --to" if any(asked.between) else ""
+        between = " between --from and --to" if any(options.between) else ""
         raise ReplayError(
-            f"{', '.join(asked.sources)}: nothing to judge{between} "
+            f"{', '.join(options.sources)}: nothing to judge{between} "
             f"({first.records:,} records, {first.bad.total():,} of them bad)"
         )
     if rows:
@@ -173,12 +173,14 @@ def _read(asked: ReplayAsked, history: History) -> list[Replayed] | None:
     return found
 
 
-def _leave(asked: ReplayAsked, results: ReplayOutput, notes: Sequence[str]) -> None:
+def _write(options: ReplayOptions, results: ReplayOutput, notes: Sequence[str]) -> None:
     """Write the files, print the results, and post the pages if requested."""
-    source = ", ".join(asked.sources)
-    files = results.write(asked.out, source=source, names=asked.configs, notes=notes, series=asked.series)
-    for line in results.lines(asked.configs):
+    source = ", ".join(options.sources)
+    files = results.write(
+        options.out, source=source, names=options.configs, notes=notes, series=options.series
+    )
+    for line in results.lines(options.configs):
         typer.echo(line)
-    typer.echo(f"{asked.out}: {', '.join(files)}")
-    if asked.post is not None:
-        typer.echo(f"posted {counted(post_replay(results.found, asked.post), 'message')} to {asked.post}")
+    typer.echo(f"{options.out}: {', '.join(files)}")
+    if options.post is not None:
+        typer.echo(f"posted {counted(post_replay(results.found, options.post), 'message')} to {options.post}")

@@ -1,11 +1,8 @@
-"""``uneri silence``, ``silences`` and ``unsilence``: silences of a daemon, from a terminal beside it."""
+"""``uneri silence``, ``silences`` and ``unsilence``: the silences of a running daemon."""
 
 import getpass
-import json
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -16,25 +13,26 @@ from alerting.commands.answer import CommandResult
 from alerting.commands.slash import LONGEST_TEXT, Fault, Help, SilenceRequest, parse
 from alerting.pipeline.silences import Silence
 from alerting.words.mrkdwn import clean
+from streams.cli.daemon_call import call_daemon
 from streams.notify.silence_routes import SilenceBody
 
 _HELP: Final = {
     Fault.WHOM: "name what to silence, such as table:items, function:put-*, account:123456789012, "
     "service:shop, verdict:spike, measure:wcu or everything",
-    Fault.HOW_LONG: "say for how long, such as --for 2h (m, h, d)",
-    Fault.TOO_LONG: "choose between a minute and three months",
-    Fault.ALONE: "name what is meant, or everything, not both",
-    Fault.TEXT: f"write less: {LONGEST_TEXT} characters at most, of which the first 200 of --why are kept",
+    Fault.HOW_LONG: "give a duration in m, h or d, such as --for 2h",
+    Fault.TOO_LONG: "choose a duration between a minute and three months",
+    Fault.ALONE: "name what to silence, or everything, but not both",
+    Fault.TEXT: f"too long; write at most {LONGEST_TEXT} characters (the first 200 of --why are kept)",
 }
 
 
 def silence(url: str, what: Sequence[str], seconds: str, why: str) -> int:
-    """Silence what matches at the daemon at ``url``; return the exit code."""
+    """Silence matching incidents at the daemon at ``url``; return the exit code."""
     words = " ".join(f'"{word}"' for word in what)
     match parse(f"silence {words} {seconds} {why}"):
         case SilenceRequest(matching, lasts, reason):
-            asked = SilenceBody(matching=matching, seconds=lasts, why=reason, by=getpass.getuser())
-            return _call("POST", f"{url}/silences", msgspec.json.encode(asked), _silenced)
+            body = SilenceBody(matching=matching, seconds=lasts, why=reason, by=getpass.getuser())
+            return call_daemon("POST", f"{url}/silences", msgspec.json.encode(body), _silenced, _REFUSALS)
         case Help(fault, word):
             help_ = _HELP.get(fault or Fault.WHOM, _HELP[Fault.WHOM])
             typer.echo(f"uneri: {word!r}: {help_}" if word else f"uneri: {help_}", err=True)
@@ -42,64 +40,39 @@ def silence(url: str, what: Sequence[str], seconds: str, why: str) -> int:
 
 
 def unsilence(url: str, name: str) -> int:
-    """End a silence of the daemon at ``url``, or all of an incident; return the exit code."""
+    """End a silence, or all silences of an incident, at the daemon at ``url``; return the exit code."""
     if not name.strip():
-        typer.echo("uneri: name the silence, or its incident; uneri silences lists them", err=True)
+        typer.echo("uneri: name the silence or its incident; `uneri silences` lists them", err=True)
         return 2
     target = f"{url}/silences/{quote(name, safe='')}?by={quote(getpass.getuser(), safe='')}"
-    return _call("DELETE", target, b"{}", lambda _: ["it is ended"])
+    return call_daemon("DELETE", target, b"{}", lambda _: ["ended"], _REFUSALS)
 
 
 def show_silences(url: str) -> int:
-    """Print the silences that hold at the daemon at ``url``, first ending first; return the exit code."""
-    return _call("GET", f"{url}/silences", None, _listed)
+    """Print the active silences of the daemon at ``url``, by their end; return the exit code."""
+    return call_daemon("GET", f"{url}/silences", None, _listed)
 
 
-def _call(method: str, url: str, body: bytes | None, lines: Callable[[Any], list[str]]) -> int:
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, data=body, method=method, headers=headers)  # noqa: S310 - the user's own address
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            told = json.load(answer)
-    except urllib.error.HTTPError as error:
-        typer.echo(f"uneri: {_why(error)}", err=True)
-        return 1
-    except (OSError, ValueError) as error:
-        typer.echo(f"uneri: no daemon answers at {url} ({getattr(error, 'reason', error)})", err=True)
-        return 1
-    for line in lines(told):
-        typer.echo(line)
-    return 0
-
-
-def _why(error: urllib.error.HTTPError) -> str:
-    try:
-        told = json.load(error)
-    except ValueError:
-        return f"{error.code} {error.reason}"
-    return _SAID.get(told.get("said"), str(told.get("error") or f"{error.code} {error.reason}"))
-
-
-_SAID: Final = {
-    CommandResult.UNKNOWN.value: "no such silence, or more than one begins so; uneri silences lists them",
-    CommandResult.CONFIGURED.value: "this silence is in the configuration; end it there",
-    CommandResult.PAST.value: "the silence would end before it begins",
+_REFUSALS: Final = {
+    CommandResult.UNKNOWN.value: "not the id of one silence; `uneri silences` lists them",
+    CommandResult.CONFIGURED.value: "this silence is in the configuration; remove it there",
+    CommandResult.PAST.value: "the silence would end before it begins; choose a longer duration",
 }
 
 
-def _silenced(told: dict[str, Any]) -> list[str]:
-    name = told["silence"]
-    lines = [f"{name}  until {_shown(told['until'])}; uneri unsilence {name[:8]} ends it"]
-    if told.get("fits") == 0:
-        lines.append("note: no incident known so far matches it; is it written as a message would name it?")
+def _silenced(answer: dict[str, Any]) -> list[str]:
+    name = answer["silence"]
+    lines = [f"{name}  until {_shown(answer['until'])}; end it with `uneri unsilence {name[:8]}`"]
+    if answer.get("fits") == 0:
+        lines.append("note: no known incident matches; check that the names are written as in messages")
     return lines
 
 
-def _listed(told: Any) -> list[str]:
-    found = msgspec.convert(told, list[Silence])
+def _listed(answer: Any) -> list[str]:
+    found = msgspec.convert(answer, list[Silence])
     lines = []
     for one in found:
-        end = "while it lasts" if one.until is None else f"until {_shown(one.until)}"
+        end = "while the incident lasts" if one.until is None else f"until {_shown(one.until)}"
         why = f": {clean(one.why)}" if one.why else ""
         lines.append(f"{one.id}  {clean(one.what)}  {end}  by {clean(one.by)}{why}")
     return lines or ["none"]

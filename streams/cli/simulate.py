@@ -20,16 +20,16 @@ def run_simulate(
     speed: float,
     now: bool,
 ) -> int:
-    """Generate and deliver; say how many events that were. Returns the exit code.
+    """Generate and deliver events, print their number, and return the exit code.
 
     Raises
     ------
     config.load.ConfigError
-        The scenario cannot be used; a line for everything that is wrong.
+        The scenario is invalid; one line per problem.
     """
     start, end = between
     if start is not None and end is not None and start >= end:
-        sys.stderr.write("uneri: --from must be before --until\n")
+        sys.stderr.write("uneri: --from must be before --until; swap them?\n")
         return 2
     read = load_scenario(scenario)
     try:

@@ -1,12 +1,9 @@
-"""``uneri status``: asks a running daemon how it is."""
+"""``uneri status``: the state of a running daemon."""
 
-import json
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import typer
+from streams.cli.daemon_call import call_daemon
 
 _WIDTH: Final = 18
 
@@ -18,29 +15,19 @@ _NAMES: Final = {
     "stages": "held back so far",
     "outbox": "messages to send",
 }
-"""Names that say more than the key does."""
+"""Names that are clearer than the keys."""
 
 _NONE: Final = {"held_now": "nothing", "stages": "nothing", "last_alert": "none yet"}
-"""What stands where there is nothing, other than ``none``."""
+"""What an empty value is shown as, other than ``none``."""
 
 
 def show_status(url: str) -> int:
-    """Print the status of the daemon at ``url``; 1 when it does not answer."""
-    try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/status", timeout=5) as answer:  # noqa: S310 - the user's own address
-            told: dict[str, Any] = json.load(answer)
-    except (OSError, ValueError, urllib.error.URLError) as error:
-        typer.echo(
-            f"uneri: no daemon answers at {url} ({getattr(error, 'reason', error)}); is it running?", err=True
-        )
-        return 1
-    for line in status_lines(told):
-        typer.echo(line)
-    return 0
+    """Print the status of the daemon at ``url``; return the exit code."""
+    return call_daemon("GET", f"{url}/status", None, status_lines)
 
 
-def status_lines(told: dict[str, Any]) -> list[str]:
-    """Render what ``/status`` says, one fact a line.
+def status_lines(status: dict[str, Any]) -> list[str]:
+    """Render the answer of ``/status``, one fact per line.
 
     Examples
     --------
@@ -50,7 +37,7 @@ def status_lines(told: dict[str, Any]) -> list[str]:
     ['held back now     nothing', 'held back so far  2 by quiet hours, 1 by silences']
     """
     lines = []
-    for key, value in told.items():
+    for key, value in status.items():
         if key == "held_incidents" and not value:
             continue
         name = _NAMES.get(key, key.replace("_", " "))

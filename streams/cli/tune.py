@@ -33,7 +33,7 @@ from streams.tune.trial import Trials, TrialSetup, searched
 
 
 @dataclass(frozen=True, slots=True)
-class TuneAsked:
+class TuneOptions:
     """The options of the command line."""
 
     sources: Sequence[str]
@@ -48,7 +48,7 @@ class TuneAsked:
     validate_share: float = 1 / 3
 
 
-def run_tune(asked: TuneAsked) -> int:
+def run_tune(options: TuneOptions) -> int:
     """Search, write the results, and print them; return the exit code, 130 when stopped.
 
     Raises
@@ -60,26 +60,26 @@ def run_tune(asked: TuneAsked) -> int:
     """
     try:
         with raising_on_stop():
-            return _run(asked)
+            return _run(options)
     except StopRequested:
         typer.echo("uneri: stopped without results; a complete recording will be reused", err=True)
         return INTERRUPTED
 
 
-def _run(asked: TuneAsked) -> int:
-    settings = load_settings(asked.config)
+def _run(options: TuneOptions) -> int:
+    settings = load_settings(options.config)
     # not read_text, which would normalize line ends
-    text = asked.config.read_bytes().decode("utf-8-sig") if asked.config else ""
-    labels = _labels(asked)
+    text = options.config.read_bytes().decode("utf-8-sig") if options.config else ""
+    labels = _labels(options)
     for note in contradictions(labels or (), ZoneInfo(settings.digest.timezone)):
-        typer.echo(f"uneri: {asked.labels}: {note}", err=True)
-    history = open_history(asked.sources, settings, asked.between)
+        typer.echo(f"uneri: {options.labels}: {note}", err=True)
+    history = open_history(options.sources, settings, options.between)
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
     try:
-        with locked_output(asked.out):
-            tuned = tune(history, settings, labels, asked)
-            names = write_tuned(tuned, text, asked.out)
+        with locked_output(options.out):
+            tuned = tune(history, settings, labels, options)
+            names = write_tuned(tuned, text, options.out)
     except FolderLockedError as error:
         raise ReplayError(str(error)) from error
     except BrokenProcessPool:
@@ -88,20 +88,20 @@ def _run(asked: TuneAsked) -> int:
         ) from None
     except StateError as error:
         raise ReplayError(
-            f"{asked.out / NAME}: {error}; delete the file to read the history again"
+            f"{options.out / NAME}: {error}; delete the file to read the history again"
         ) from error
     except OSError as error:
         raise ReplayError(
-            f"{error.filename or asked.out}: {error.strerror}; choose another folder with --out"
+            f"{error.filename or options.out}: {error.strerror}; choose another folder with --out"
         ) from error
     for line in lines(tuned):
         typer.echo(line)
-    typer.echo(f"{asked.out}: {', '.join(names)}")
+    typer.echo(f"{options.out}: {', '.join(names)}")
     return 0
 
 
 def tune(
-    history: History, settings: Settings, labels: Sequence[Label] | None, asked: TuneAsked
+    history: History, settings: Settings, labels: Sequence[Label] | None, options: TuneOptions
 ) -> TuneResult:
     """Search the settings that matter over a history.
 
@@ -115,28 +115,28 @@ def tune(
     ReplayError
         When the history cannot be read or is too short; the text says what is missing.
     """
-    recording, mark = _recording(history, settings, asked)
-    periods = periods_of(recording.totals, settings, labels, asked.validate_share)
+    recording, mark = _recording(history, settings, options)
+    periods = periods_of(recording.totals, settings, labels, options.validate_share)
     setup = TrialSetup(recording.path, mark, settings, tuple(labels or ()), periods)
-    rule = Rule(labels is not None, asked.pages_per_week)
+    rule = Rule(labels is not None, options.pages_per_week)
     space = _space(setup, rule)
-    jobs = asked.jobs or os.cpu_count() or 1
+    jobs = options.jobs or os.cpu_count() or 1
     made = itertools.count(1)
     with Progress("tune", sys.stderr, unit="trials") as progress:
 
         def done() -> None:
             number = next(made)
-            progress.show(number / max(asked.trials, number), number, 0)
+            progress.show(number / max(options.trials, number), number, 0)
 
         with Trials(setup, space, jobs, done) as trials:
             progress.show(0.0, 0, 0)
-            tried = search(space, rule, trials, asked.trials, asked.seed)
+            tried = search(space, rule, trials, options.trials, options.seed)
             best = pick(space, rule, trials)
             present, picked = trials.both([space.present, best.choice])
     return TuneResult(
         space=space,
         rule=rule,
-        seed=asked.seed,
+        seed=options.seed,
         totals=recording.totals,
         periods=periods,
         tried=tried,
@@ -147,35 +147,35 @@ def tune(
     )
 
 
-def _labels(asked: TuneAsked) -> list[Label] | None:
-    if asked.labels is None:
-        if asked.pages_per_week is None:
+def _labels(options: TuneOptions) -> list[Label] | None:
+    if options.labels is None:
+        if options.pages_per_week is None:
             raise ReplayError("nothing to tune for; give --labels with known incidents, or --pages-per-week")
         return None
     try:
-        labels = load_labels(asked.labels)
+        labels = load_labels(options.labels)
     except LabelsError as error:
         raise ReplayError(str(error)) from error
     try:
         check_labels(labels)
     except ReplayError as error:
-        raise ReplayError(f"{asked.labels}: {error}") from None
+        raise ReplayError(f"{options.labels}: {error}") from None
     return labels
 
 
-def _recording(history: History, settings: Settings, asked: TuneAsked) -> tuple[Recording, str]:
-    mark = fingerprint(history, settings, asked.between)
-    found = load_recording(mark, asked.out)
+def _recording(history: History, settings: Settings, options: TuneOptions) -> tuple[Recording, str]:
+    mark = fingerprint(history, settings, options.between)
+    found = load_recording(mark, options.out)
     if found is not None:
         typer.echo(f"uneri: reusing {found.path}, a recording of the same history", err=True)
     else:
         with Progress("read", sys.stderr) as progress:
-            found = record(history, settings, mark, asked.out, progress.show)
+            found = record(history, settings, mark, options.out, progress.show)
     totals = found.totals
     if not totals.steps:
-        between = " between --from and --to" if any(asked.between) else ""
+        between = " between --from and --to" if any(options.between) else ""
         raise ReplayError(
-            f"{', '.join(asked.sources)}: nothing to judge{between} ({totals.bad:,} bad records)"
+            f"{', '.join(options.sources)}: nothing to judge{between} ({totals.bad:,} bad records)"
         )
     return found, mark
 

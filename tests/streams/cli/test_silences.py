@@ -65,7 +65,7 @@ async def test_a_silence_is_made_listed_and_ended(daemon: Daemon, capsys: pytest
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("nothing", "no such silence"), ("config/1", "this silence is in the configuration")],
+    [("nothing", "not the id of one silence"), ("config/1", "this silence is in the configuration")],
 )
 async def test_what_cannot_be_ended_is_one_line(
     daemon: Daemon, capsys: pytest.CaptureFixture[str], name: str, said: str
@@ -78,10 +78,10 @@ async def test_what_cannot_be_ended_is_one_line(
     ("what", "lasts", "said"),
     [
         (["items"], "2h", "'items': name what to silence"),
-        (["table:items"], "long", "say for how long"),
-        (["table:items"], "5000d", "choose between"),
-        (["everything", "table:items"], "2h", "name what is meant, or everything, not both"),
-        (["table:" + "i" * 5000], "2h", "write less: 2000 characters at most"),
+        (["table:items"], "long", "give a duration"),
+        (["table:items"], "5000d", "choose a duration between"),
+        (["everything", "table:items"], "2h", "name what to silence, or everything, but not both"),
+        (["table:" + "i" * 5000], "2h", "too long; write at most 2000 characters"),
     ],
 )
 def test_what_is_not_understood_is_one_line_and_exit_2(
@@ -91,20 +91,20 @@ def test_what_is_not_understood_is_one_line_and_exit_2(
     assert said in capsys.readouterr().err
 
 
-async def test_a_silence_that_no_known_incident_matches_is_made_and_said(
+async def test_a_silence_that_no_known_incident_matches_is_made_with_a_note(
     daemon: Daemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert daemon.pipeline is not None
     daemon.pipeline.feed([opened()], T0)
     assert await asyncio.to_thread(silence, daemon.url, ["service:inventory,store"], "2h", "") == 0
-    assert capsys.readouterr().out.splitlines()[1].startswith("note: no incident known so far matches it")
+    assert capsys.readouterr().out.splitlines()[1].startswith("note: no known incident matches")
     assert await asyncio.to_thread(silence, daemon.url, ["table:items"], "2h", "") == 0
     assert "note" not in capsys.readouterr().out
     assert len(daemon.pipeline.silences()) == 3
 
 
 @pytest.mark.parametrize("name", ["", " "])
-def test_a_silence_without_a_name_is_not_asked_for(capsys: pytest.CaptureFixture[str], name: str) -> None:
+def test_a_silence_without_a_name_is_not_requested(capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert unsilence("http://127.0.0.1:9", name) == 2
     assert "name the silence" in capsys.readouterr().err
 

@@ -10,7 +10,7 @@ from hypothesis import settings as tries
 from hypothesis import strategies as st
 
 from config.settings import DeadLetterSettings, KafkaSettings, Settings
-from streams.cli.replay import ReplayAsked, run_replay
+from streams.cli.replay import ReplayOptions, run_replay
 from streams.decode.rejected import Rejected, RejectReason
 from streams.engine.dead_letter_limit import DeadLetterLimit, DeadLetterLimitError, LimitExceeded
 from streams.history.files import FileHistory
@@ -177,6 +177,6 @@ def test_replay_reads_on_and_reports_where_the_daemon_would_have_stopped(
     assert found.stopped.startswith("51 bad records in a row at files/0, offset 150 (not_json")
     assert any("the daemon would have stopped here" in line for line in summary(found))
     lenient = Settings(dead_letters=DeadLetterSettings(stop=False))
-    assert run_replay(ReplayAsked([str(file)], tmp_path / "out", Settings())) == 1
-    assert run_replay(ReplayAsked([str(file)], tmp_path / "lenient", lenient)) == 0
+    assert run_replay(ReplayOptions([str(file)], tmp_path / "out", Settings())) == 1
+    assert run_replay(ReplayOptions([str(file)], tmp_path / "lenient", lenient)) == 0
     assert "60 bad records: 60 not_json" in capsys.readouterr().out

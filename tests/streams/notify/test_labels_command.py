@@ -61,7 +61,7 @@ def test_an_unreadable_configuration_is_reported_in_one_line() -> None:
 
 @pytest.mark.parametrize("url", ["file:///etc", "ftp://127.0.0.1", "localhost:8080", ""])
 def test_only_http_addresses_are_accepted(url: str) -> None:
-    assert run("--url", url) == (2, [f"uneri: --url {url}: write http://host:port"])
+    assert run("--url", url) == (2, [f"uneri: --url {url}: not a valid address; write http://host:port"])
 
 
 async def test_a_file_that_cannot_be_written_is_one_line_and_exit_2(tmp_path: Path, serving: Serving) -> None:

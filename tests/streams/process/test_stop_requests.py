@@ -34,7 +34,7 @@ def tune(*_):
 tune_command.tune = tune
 tune_command.open_history = lambda *_: SimpleNamespace(notes=())
 out = Path(sys.argv[1]).with_name("out")
-sys.exit(tune_command.run_tune(tune_command.TuneAsked(["x"], out, pages_per_week=1)))
+sys.exit(tune_command.run_tune(tune_command.TuneOptions(["x"], out, pages_per_week=1)))
 """
 
 

@@ -11,7 +11,7 @@ from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.labels_file import labels_to_yaml
 from config.load import load_settings
 from config.settings import Settings
-from streams.cli.tune import TuneAsked, tune
+from streams.cli.tune import TuneOptions, tune
 from streams.simulate.simulation import Simulation
 from streams.tune.periods import periods_of
 from streams.tune.record_history import load_recording, record
@@ -45,7 +45,7 @@ class Given:
         also: Sequence[Label] = (),
     ) -> TuneResult:
         labels = [*self.labels, *also] if budget is None else None
-        asked = TuneAsked(["simulated"], self.out, trials=trials, seed=1, jobs=jobs, pages_per_week=budget)
+        asked = TuneOptions(["simulated"], self.out, trials=trials, seed=1, jobs=jobs, pages_per_week=budget)
         return tune(self.history, settings, labels, asked)
 
 

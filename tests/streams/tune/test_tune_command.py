@@ -12,7 +12,7 @@ from alerting.commands.labels import Label, LabelKind
 from detectors.state.state import StateError
 from streams.cli import tune as tune_command
 from streams.cli.commands import app
-from streams.cli.tune import TuneAsked, run_tune
+from streams.cli.tune import TuneOptions, run_tune
 from streams.history.source import ReplayError
 from streams.process.locks import locked_output
 from streams.tune.labels import contradictions
@@ -37,7 +37,7 @@ def test_failures_on_the_way_are_reported_in_one_line(
     monkeypatch.setattr(tune_command, "tune", tune)
     monkeypatch.setattr(tune_command, "open_history", lambda *_: SimpleNamespace(notes=()))
     with pytest.raises(ReplayError, match=message) as caught:
-        run_tune(TuneAsked(["x"], tmp_path, pages_per_week=1))
+        run_tune(TuneOptions(["x"], tmp_path, pages_per_week=1))
     assert "\n" not in str(caught.value)
 
 
@@ -46,7 +46,7 @@ def test_labels_with_nothing_to_find_are_refused_before_history_is_read(tmp_path
     labels = tmp_path / "known.yaml"
     labels.write_text(written, "utf-8")
     with pytest.raises(ReplayError, match=r"known\.yaml: no label describes an incident"):
-        run_tune(TuneAsked([str(tmp_path / "none.ndjson")], tmp_path / "out", labels=labels))
+        run_tune(TuneOptions([str(tmp_path / "none.ndjson")], tmp_path / "out", labels=labels))
 
 
 def test_contradictory_labels_are_reported() -> None:
@@ -64,7 +64,7 @@ def test_contradictory_labels_are_reported() -> None:
 def test_a_second_search_into_a_folder_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tune_command, "open_history", lambda *_: SimpleNamespace(notes=()))
     with locked_output(tmp_path), pytest.raises(ReplayError, match="another uneri writes its results there"):
-        run_tune(TuneAsked(["x"], tmp_path, pages_per_week=1))
+        run_tune(TuneOptions(["x"], tmp_path, pages_per_week=1))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_proposal_keeps_the_comments_and_line_ends_of_the_configuration(
     )
     monkeypatch.setattr(tune_command, "tune", lambda *_: found)
     monkeypatch.setattr(tune_command, "open_history", lambda *_: SimpleNamespace(notes=()))
-    assert run_tune(TuneAsked(["x"], tmp_path, config, pages_per_week=15)) == 0
+    assert run_tune(TuneOptions(["x"], tmp_path, config, pages_per_week=15)) == 0
     proposed = (tmp_path / "proposed.yaml").read_bytes()
     assert b"# bold\r\n" in proposed
     assert proposed.count(b"\r\n") == proposed.count(b"\n")
