@@ -51,7 +51,7 @@ class IncidentStore:
         return self.find(self._by_finding.get(finding))
 
     def matching(self, finding: Finding, gather: int) -> list[IncidentRecord]:
-        """Return the live records of the finding's cause, first the one that it belongs to."""
+        """Return the live records of the finding's cause, the one that it belongs to first."""
         same = self._index.same_series(finding)
         related = same | self._index.related(finding, gather)
         # A reported incident keeps its message: it comes first. Then the oldest, so that ids are stable.

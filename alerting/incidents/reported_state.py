@@ -49,7 +49,7 @@ TOP: Final = 3  # callers that a message names
 CARRIES: Final = 0.2  # a caller with a smaller share of the excess is not notable
 
 LONGEST_QUIET: Final = 7200
-"""Seconds. What recurs for longer than this is better reported anew than never resolved."""
+"""Seconds. What recurs for longer than this is better reported again than never resolved."""
 
 Trend = Literal["open", "worsening", "easing"]
 _TURNS: Final = (Milestone.WORSENED, Milestone.EASED)

@@ -42,19 +42,19 @@ class Changes(NamedTuple):
     leaders: Sequence[Hot] = ()
 
     @classmethod
-    def of(cls, since: int, stories: Iterable[TrackedIncident], leaders: Sequence[Hot] = ()) -> "Changes":
+    def of(cls, since: int, tracked: Iterable[TrackedIncident], leaders: Sequence[Hot] = ()) -> "Changes":
         """Sort the incidents that the pipeline knows by what became of them, the newest first.
 
         One that opened and was resolved is listed twice. New levels and new errors are listed apart from
         everything else that opened.
         """
-        known = sorted(stories, key=lambda story: (-story.incident.start, story.incident.id))
-        began = [story.incident for story in known if story.started >= since]
+        known = sorted(tracked, key=lambda each: (-each.incident.start, each.incident.id))
+        began = [each.incident for each in known if each.started >= since]
         return cls(
             since=since,
             opened=[one for one in began if one.verdict not in (Verdict.SHIFT, Verdict.FATAL)],
             resolved=[
-                story.incident for story in known if story.ended_at is not None and story.ended_at >= since
+                each.incident for each in known if each.ended_at is not None and each.ended_at >= since
             ],
             shifts=[one for one in began if one.verdict is Verdict.SHIFT],
             fatal=[one for one in began if one.verdict is Verdict.FATAL],

@@ -27,8 +27,8 @@ _LABEL: Final = "label/"
 class CommandHandler:
     """Carries out commands. A repeated or impossible one changes nothing."""
 
-    def __init__(self, stories: IncidentRegistry, silences: Silences, dedupe: Dedupe) -> None:
-        self._registry = stories
+    def __init__(self, registry: IncidentRegistry, silences: Silences, dedupe: Dedupe) -> None:
+        self._registry = registry
         self._silences = silences
         self._dedupe = dedupe
         self._labels: dict[str, Label] = {}  # by incident, the oldest first
@@ -60,10 +60,10 @@ class CommandHandler:
         ):
             return Answer(result=CommandResult.OVER, incident=tracked.incident)
         self._dedupe.remember(command.id)
-        told = list(self._done(command, tracked))
+        sent = list(self._done(command, tracked))
         return Answer(
             result=CommandResult.DONE,
-            dispatches=told,
+            dispatches=sent,
             incident=None if tracked is None else tracked.incident,
             silence=None if command.kind is CommandKind.ACKNOWLEDGE else command.id,
             until=command.until,
@@ -82,10 +82,10 @@ class CommandHandler:
 
     def relabel(self, tracked: TrackedIncident) -> None:
         """Update the label of an incident that ended."""
-        said = self._labels.get(tracked.incident.id)
-        word = next((one for one in reversed(tracked.commands) if Label.of(one, tracked.incident)), None)
-        if said is not None and word is not None:
-            self._label(word, tracked)
+        label = self._labels.get(tracked.incident.id)
+        judgement = next((one for one in reversed(tracked.commands) if Label.of(one, tracked.incident)), None)
+        if label is not None and judgement is not None:
+            self._label(judgement, tracked)
 
     def _done(self, command: Command, tracked: TrackedIncident | None) -> Iterator[Dispatch]:
         meant = [] if tracked is None else [tracked]
@@ -116,20 +116,20 @@ class CommandHandler:
         if any(one.id.startswith("config/") for one in found):
             return Answer(result=CommandResult.CONFIGURED, silence=found[0].id)
         self._dedupe.remember(command.id)
-        told: list[Dispatch] = []
+        sent: list[Dispatch] = []
         for silence in found:
             covered = list(self._covered(silence))
             self._silences.remove(silence)
             for tracked in covered:
                 tracked.commands = [*tracked.commands, command][-COMMANDS:]
                 self._registry.put(tracked)
-                told += dispatches.edits(tracked, command.id, command.at)
+                sent += dispatches.edits(tracked, command.id, command.at)
                 if silence.incident is not None:
-                    told += dispatches.command_line(tracked, command)
+                    sent += dispatches.command_line(tracked, command)
         incident = self._registry.get(found[0].incident or "", now)
         return Answer(
             result=CommandResult.DONE,
-            dispatches=list({one.id: one for one in told}.values()),
+            dispatches=list({one.id: one for one in sent}.values()),
             incident=None if incident is None else incident.incident,
             silence=found[0].id,
         )

@@ -39,7 +39,7 @@ class DailyDigest:
         notice: Notice,
         routing: Routing,
         silences: Silences,
-        stories: Iterable[TrackedIncident],
+        known: Iterable[TrackedIncident],
         held: Counter[str],
     ) -> Iterator[Dispatch]:
         """Yield a digest for each channel; report and reset ``held``, the incidents that ended while held."""
@@ -55,7 +55,7 @@ class DailyDigest:
                 yield structs.replace(
                     _dispatch(structs.replace(notice, incidents=incidents), destination),
                     expiring=expiring,
-                    precision=_precision(stories, notice.at),
+                    precision=_precision(known, notice.at),
                     held=dict(sorted(held.items())),
                 )
         held.clear()
@@ -66,7 +66,7 @@ class DailyDigest:
         at: int,
         routing: Routing,
         silences: Silences,
-        stories: Iterable[TrackedIncident],
+        known: Iterable[TrackedIncident],
         held: Counter[str],
     ) -> Iterator[Dispatch]:
         """Yield the digest of a day on which nothing else made one, when it is due."""
@@ -81,7 +81,7 @@ class DailyDigest:
                 reason=NoticeReason.DAILY,
                 incidents=[],
             )
-            yield from self.digest(alone, routing, silences, stories, held)
+            yield from self.digest(alone, routing, silences, known, held)
 
     def _expiring(self, silences: Silences, at: int) -> list[Expiring]:
         next_one = next_digest(at, self._settings, self._zone)
@@ -104,9 +104,9 @@ def _dispatch(notice: Notice, destination: str) -> Dispatch:
     )
 
 
-def _precision(stories: Iterable[TrackedIncident], at: int) -> Precision | None:
+def _precision(known: Iterable[TrackedIncident], at: int) -> Precision | None:
     since = at - WEEKS * 7 * 86400
-    pages = [one for one in stories if one.sent == "page" and one.alerted is not None and one.alerted > since]
+    pages = [one for one in known if one.sent == "page" and one.alerted is not None and one.alerted > since]
     if not pages:
         return None
     asked = [{command.kind for command in tracked.commands} for tracked in pages]

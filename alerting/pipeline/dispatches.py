@@ -11,18 +11,18 @@ from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason, i
 from alerting.pipeline.flood import Flood
 from alerting.pipeline.tracked_incident import MessageRef, TrackedIncident, without_trace
 
-_ASKS: Final = frozenset(ask.value for ask in CommandKind)
+_COMMANDS: Final = frozenset(kind.value for kind in CommandKind)
 
 
 def parent(
-    tracked: TrackedIncident, told: MessageRef, cause: str, at: int, follows: str | None = None
+    tracked: TrackedIncident, message: MessageRef, cause: str, at: int, follows: str | None = None
 ) -> Dispatch:
     """Return the message of an incident in its newest state; the first of a subject is posted."""
     return Dispatch(
-        id=identify(cause, told.destination, told.subject, Form.PARENT),
-        destination=told.destination,
+        id=identify(cause, message.destination, message.subject, Form.PARENT),
+        destination=message.destination,
         form=Form.PARENT,
-        subject=told.subject,
+        subject=message.subject,
         notice=tracked.notice,
         mention="" if tracked.ended_at is not None else tracked.mention,
         follows=follows,
@@ -34,24 +34,24 @@ def parent(
 
 def edits(tracked: TrackedIncident, cause: str, at: int) -> Iterator[Dispatch]:
     """Yield an edit of each message that is the incident's own."""
-    for told in tracked.messages:
-        if told.form is Form.PARENT:
-            yield parent(tracked, told, cause, at)
+    for message in tracked.messages:
+        if message.form is Form.PARENT:
+            yield parent(tracked, message, cause, at)
 
 
-def line(tracked: TrackedIncident, cause: str, said: Line) -> Iterator[Dispatch]:
+def line(tracked: TrackedIncident, cause: str, entry: Line) -> Iterator[Dispatch]:
     """Yield a line for each thread of the incident; a flood's thread gets only what people did."""
-    for told in tracked.messages:
-        if told.form is Form.PARENT or said.what in _ASKS:
+    for message in tracked.messages:
+        if message.form is Form.PARENT or entry.what in _COMMANDS:
             yield Dispatch(
-                id=identify(cause, told.destination, told.subject, Form.LINE, said.what),
-                destination=told.destination,
+                id=identify(cause, message.destination, message.subject, Form.LINE, entry.what),
+                destination=message.destination,
                 form=Form.LINE,
-                subject=told.subject,
+                subject=message.subject,
                 notice=structs.replace(tracked.notice, incidents=[without_trace(tracked.incident)]),
-                line=said,
+                line=entry,
                 commands=tracked.commands,
-                at=said.at,
+                at=entry.at,
             )
 
 
@@ -65,8 +65,8 @@ def milestones(tracked: TrackedIncident, notice: Notice, at: int) -> Iterator[Di
 
 def command_line(tracked: TrackedIncident, command: Command) -> Iterator[Dispatch]:
     """Yield the line that says who did what."""
-    said = Line(what=command.kind, at=command.at, by=command.by, until=command.until, detail=command.why)
-    yield from line(tracked, command.id, said)
+    entry = Line(what=command.kind, at=command.at, by=command.by, until=command.until, detail=command.why)
+    yield from line(tracked, command.id, entry)
 
 
 def snooze_expired(tracked: TrackedIncident, cause: str, at: int) -> Iterator[Dispatch]:
@@ -76,10 +76,10 @@ def snooze_expired(tracked: TrackedIncident, cause: str, at: int) -> Iterator[Di
 
 def flood(of: Flood, members: Iterable[TrackedIncident], at: int) -> Dispatch:
     """Return the message of a flood in its newest state."""
-    stories = list(members)
-    over = all(tracked.ended_at is not None for tracked in stories)
-    action = Action.RESOLVE if over else Action.UPDATE if of.made else Action.OPEN
-    return _of_flood(of, Form.FLOOD, stories, action, at)
+    tracked = list(members)
+    ended = all(one.ended_at is not None for one in tracked)
+    action = Action.RESOLVE if ended else Action.UPDATE if of.made else Action.OPEN
+    return _of_flood(of, Form.FLOOD, tracked, action, at)
 
 
 def file(of: Flood, members: Iterable[TrackedIncident], at: int) -> Dispatch:
@@ -87,9 +87,9 @@ def file(of: Flood, members: Iterable[TrackedIncident], at: int) -> Dispatch:
     return _of_flood(of, Form.FILE, list(members), Action.UPDATE, at)
 
 
-def _of_flood(of: Flood, form: Form, stories: list[TrackedIncident], action: Action, at: int) -> Dispatch:
+def _of_flood(of: Flood, form: Form, tracked: list[TrackedIncident], action: Action, at: int) -> Dispatch:
     number = of.made if form is Form.FLOOD else of.files
-    incidents = [without_trace(tracked.incident) for tracked in stories]
+    incidents = [without_trace(one.incident) for one in tracked]
     return Dispatch(
         id=identify(of.subject, form, number),
         destination=of.destination,

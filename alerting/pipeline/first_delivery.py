@@ -17,33 +17,33 @@ from alerting.pipeline.tracked_incident import MessageRef, TrackedIncident
 class FirstDelivery:
     """Gives each incident a message at each of its destinations, or a place in the message of a flood."""
 
-    def __init__(self, routing: Routing, floods: Floods, stories: IncidentRegistry, ledger: Ledger) -> None:
+    def __init__(self, routing: Routing, floods: Floods, registry: IncidentRegistry, ledger: Ledger) -> None:
         self._routing = routing
         self._floods = floods
-        self._registry = stories
+        self._registry = registry
         self._ledger = ledger
 
-    def deliver(self, stories: Sequence[TrackedIncident], at: int) -> Iterator[Dispatch]:
+    def deliver(self, incidents: Sequence[TrackedIncident], at: int) -> Iterator[Dispatch]:
         """Yield the messages of all incidents to report at one time."""
-        routes = [self._routing.route(tracked.incident) for tracked in stories]
+        routes = [self._routing.route(tracked.incident) for tracked in incidents]
         together: dict[str, list[str]] = {}
         mentions: dict[str, str] = {}
-        for tracked, route in zip(stories, routes, strict=True):
+        for tracked, route in zip(incidents, routes, strict=True):
             for to in route.destinations:
                 together.setdefault(to, []).append(tracked.incident.id)
                 mentions[to] = mentions.get(to) or route.mention
         floods = {to: self._floods.take(to, new, mentions[to], at) for to, new in together.items()}
-        for tracked, route in zip(stories, routes, strict=True):
+        for tracked, route in zip(incidents, routes, strict=True):
             former = self._former(tracked, at)
-            yield from _came_back(tracked, at)
+            yield from _recurrence(tracked, at)
             tracked.mention = route.mention if tracked.alerted is None else ""  # once an incident
             tracked.message_count += 1
-            tracked.messages = [_told(tracked, to, floods[to]) for to in route.destinations]
+            tracked.messages = [_message(tracked, to, floods[to]) for to in route.destinations]
             tracked.notice = structs.replace(tracked.notice, action=Action.OPEN)
             self._sent(tracked, floods, at)
-            for told in tracked.messages:
-                if told.form is Form.PARENT:
-                    yield dispatches.parent(tracked, told, tracked.notice.id, at, follows=former)
+            for message in tracked.messages:
+                if message.form is Form.PARENT:
+                    yield dispatches.parent(tracked, message, tracked.notice.id, at, follows=former)
             tracked.drop_trace()
 
     def flood_updates(self, at: int) -> Iterator[Dispatch]:
@@ -77,14 +77,14 @@ class FirstDelivery:
         tracked.alerted = at if tracked.alerted is None else tracked.alerted
 
 
-def _told(tracked: TrackedIncident, to: str, flood: Flood | None) -> MessageRef:
+def _message(tracked: TrackedIncident, to: str, flood: Flood | None) -> MessageRef:
     if flood is None:
         return MessageRef(destination=to, subject=tracked.subject, form=Form.PARENT)
     return MessageRef(destination=to, subject=flood.subject, form=Form.FLOOD)
 
 
-def _came_back(tracked: TrackedIncident, at: int) -> Iterator[Dispatch]:
-    """Yield the line in the former message's thread that the incident goes on in a new message."""
+def _recurrence(tracked: TrackedIncident, at: int) -> Iterator[Dispatch]:
+    """Yield the line in the former message's thread that it continues in a new one."""
     if tracked.messages and Milestone.REOPENED in tracked.notice.milestones:
         notice = structs.replace(tracked.notice, milestones=[Milestone.REOPENED])
         yield from dispatches.milestones(tracked, notice, at)

@@ -71,7 +71,7 @@ class Gate:
     def free(self, incidents: Iterable[TrackedIncident], at: int) -> list[TrackedIncident]:
         """Return the incidents that no stage holds, wide ones first: they may inhibit others.
 
-        An incident that recurs while it is silenced goes on in the message it has: it is neither free nor
+        An incident that recurs while it is silenced continues in its message: it is neither free nor
         held.
         """
         found: list[TrackedIncident] = []

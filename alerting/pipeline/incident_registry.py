@@ -50,19 +50,19 @@ class IncidentRegistry:
         """Forget what ended long ago, or ended and exceeds ``MOST``; return the ids."""
         if self._keep:
             return []
-        gone = [key for key, tracked in self._tracked.items() if _is_old(tracked, at)]
-        if len(self._tracked) - len(gone) > MOST:
-            known = set(gone)
-            over = sorted(
+        forgotten = [key for key, tracked in self._tracked.items() if _is_old(tracked, at)]
+        if len(self._tracked) - len(forgotten) > MOST:
+            known = set(forgotten)
+            ended = sorted(
                 (tracked.ended_at, key)
                 for key, tracked in self._tracked.items()
                 if tracked.ended_at is not None and key not in known
             )
-            gone += [key for _, key in over[: len(self._tracked) - len(gone) - MOST]]
-        for key in gone:
+            forgotten += [key for _, key in ended[: len(self._tracked) - len(forgotten) - MOST]]
+        for key in forgotten:
             del self._tracked[key]
             self._packed.pop(key, None)
-        return gone
+        return forgotten
 
     def snapshot(self) -> dict[str, bytes]:
         """Return one part per incident; unchanged ones are the same bytes."""

@@ -37,7 +37,7 @@ class Ledger:
         self._note(hold.stage, "held", tracked, hold.reason, at)
 
     def released(self, tracked: TrackedIncident, hold: Hold, at: int) -> None:
-        """Record that an incident is no longer held and goes on."""
+        """Record that an incident is no longer held."""
         self._note(hold.stage, "released", tracked, hold.reason, at)
 
     def ended_while_held(self, tracked: TrackedIncident, hold: Hold, at: int) -> None:

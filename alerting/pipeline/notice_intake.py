@@ -21,7 +21,7 @@ class NoticeIntake:
 
     def __init__(
         self,
-        stories: IncidentRegistry,
+        registry: IncidentRegistry,
         gate: Gate,
         dedupe: Dedupe,
         *,
@@ -31,7 +31,7 @@ class NoticeIntake:
         floods: Floods,
         ledger: Ledger,
     ) -> None:
-        self._registry = stories
+        self._registry = registry
         self._gate = gate
         self._dedupe = dedupe
         self._commands = commands
@@ -65,9 +65,9 @@ class NoticeIntake:
             recheck[tracked.incident.id] = tracked
         else:
             yield from self._update(tracked, notice, at)
-            for told in tracked.messages if tracked.incident.state != before else ():
-                if told.form is Form.FLOOD:
-                    self._floods.touch(told.subject)
+            for message in tracked.messages if tracked.incident.state != before else ():
+                if message.form is Form.FLOOD:
+                    self._floods.touch(message.subject)
         self._registry.put(tracked)
 
     def _track(self, tracked: TrackedIncident | None, notice: Notice, at: int) -> TrackedIncident:

@@ -183,26 +183,26 @@ class InteractionHandler:
             modal.user, CommandKind.SNOOZE, modal.response_url
         ):
             return
-        story = self._pipeline.find(modal.incident)
-        if story is None:
+        tracked = self._pipeline.find(modal.incident)
+        if tracked is None:
             await self._reply(modal.response_url, self._answers.command(Answer(result=CommandResult.UNKNOWN)))
             return
         words, zone, now = self._style.words, self._style.zone, int(self._now())
         if modal.view == DETAILS:
-            view = details(story.incident, words, zone, at=story.notice.at)
+            view = details(tracked.incident, words, zone, at=tracked.notice.at)
         else:
             day = datetime.fromtimestamp(tomorrow(now, self._style.digest, zone), zone).date()
-            view = pattern(story.incident, pattern_of(story.incident), words, day=day.isoformat())
+            view = pattern(tracked.incident, pattern_of(tracked.incident), words, day=day.isoformat())
         await self._slack.open_view(modal.trigger, view)
 
     async def _submit(self, submitted: ModalSubmission) -> None:
         if not await self._allowed(submitted.user, CommandKind.SNOOZE, ""):
             return
-        story = self._pipeline.find(submitted.incident)
-        if story is None:
+        tracked = self._pipeline.find(submitted.incident)
+        if tracked is None:
             log.info("snooze ignored: unknown incident", incident=submitted.incident)
             return
-        await self._give(snooze_of(submitted, story.incident, int(self._now())))
+        await self._give(snooze_of(submitted, tracked.incident, int(self._now())))
 
     async def _give(self, command: Command, press: tuple[object, ...] | None = None) -> Answer:
         """Execute a command; the same ``press`` within ``DOUBLE_SECONDS`` is not executed again."""
@@ -272,7 +272,7 @@ class InteractionHandler:
             since = (at or int(self._now())) - request.seconds
             changes = Changes.of(since, pipeline.tracked(), self._leaders())
             return self._answers.what_changed(changes, at=at)
-        ongoing = [story.incident for story in pipeline.ongoing()]
+        ongoing = [tracked.incident for tracked in pipeline.ongoing()]
         if request is Query.OPEN:
             return self._answers.open_incidents(ongoing, at=at)
         if request is Query.SILENCES:
@@ -280,11 +280,11 @@ class InteractionHandler:
                 [Mute(one.id, one.what, one.until, one.by, one.why) for one in pipeline.silences()]
             )
         held: dict[str, int] = {}
-        for story in pipeline.held():
-            if story.held is not None:
-                held[story.held.stage] = held.get(story.held.stage, 0) + 1
-        alerted = [story for story in pipeline.tracked() if story.alerted is not None]
-        last = max(alerted, key=lambda story: story.alerted or 0, default=None)
+        for tracked in pipeline.held():
+            if tracked.held is not None:
+                held[tracked.held.stage] = held.get(tracked.held.stage, 0) + 1
+        alerted = [tracked for tracked in pipeline.tracked() if tracked.alerted is not None]
+        last = max(alerted, key=lambda tracked: tracked.alerted or 0, default=None)
         return self._answers.standing(
             ongoing,
             at=at,

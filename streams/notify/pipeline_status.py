@@ -58,7 +58,7 @@ class PipelineStatus:
     def status(self) -> dict[str, object]:
         """Return the pipeline's part of ``uneri status``, as plain JSON values."""
         held = self._pipeline.held()
-        by_stage = Counter(story.held.stage for story in held if story.held is not None)
+        by_stage = Counter(tracked.held.stage for tracked in held if tracked.held is not None)
         silences = [
             f"{one.id}  {clean(one.what)}  "
             f"{'while it lasts' if one.until is None else f'until {shown(one.until, self._zone)}'}"
@@ -98,6 +98,6 @@ def first_of(lines: Iterable[str], count: int) -> list[str]:
     return [*some, f"and {count - len(some)} more"] if count > len(some) else some
 
 
-def _held(story: TrackedIncident) -> str:
-    reason = "" if story.held is None else story.held.reason
-    return f"{story.incident.id}  {clean(reason)}  {clean(story.incident.primary.sentence)}"
+def _held(tracked: TrackedIncident) -> str:
+    reason = "" if tracked.held is None else tracked.held.reason
+    return f"{tracked.incident.id}  {clean(reason)}  {clean(tracked.incident.primary.sentence)}"

@@ -290,9 +290,9 @@ class Stage:
         ask, name, *more = words
         await self._flush()
         found = [
-            story
-            for story in self._pipeline.tracked()
-            if isinstance(about := story.incident.primary.about, Scope) and about.label == name
+            tracked
+            for tracked in self._pipeline.tracked()
+            if isinstance(about := tracked.incident.primary.about, Scope) and about.label == name
         ]
         if not found:
             raise ValueError(f"no incident about {name!r} was told")
@@ -355,9 +355,9 @@ class Stage:
         if kind == "nothing":
             self._nothing_else(statement)
         elif kind == "held":
-            self._one_of([_reason(story) for story in self._pipeline.held()], rest, statement)
+            self._one_of([_reason(tracked) for tracked in self._pipeline.held()], rest, statement)
         elif kind == "open":
-            self._one_of([_stands(story.incident) for story in self._pipeline.ongoing()], rest, statement)
+            self._one_of([_stands(tracked.incident) for tracked in self._pipeline.ongoing()], rest, statement)
         else:
             self._expect_effect(statement, kind, rest)
 
@@ -413,8 +413,8 @@ def _has(text: str, words: list[str]) -> bool:
     return all(word.casefold() in text.casefold() for word in words)
 
 
-def _reason(story: Any) -> str:
-    return f"{_stands(story.incident)}: {story.held.reason if story.held else ''}"
+def _reason(tracked: Any) -> str:
+    return f"{_stands(tracked.incident)}: {tracked.held.reason if tracked.held else ''}"
 
 
 def _stands(incident: Any) -> str:
