@@ -25,21 +25,21 @@ A_PASS: Final = 10  # kills in one pass over the input
 
 PAGE: Final = """# Killed {kills} times
 
-What `make faults` prints: daemons of both drivers are killed by SIGKILL at random moments and at every named
-crash point (`process/crash_points.py`), and started again until all is judged. Then everything is compared
-with the truth:
+Output of `make faults`: daemons of both drivers are killed with SIGKILL at random moments and at every named
+crash point (`streams/process/crash_points.py`), and restarted until everything is judged. Then the results
+are compared with the truth:
 
-- **every bucket total** of every scope and measure, with what straight Python makes of the records;
-- **every finding**, all its fields, with those of an engine that nobody killed;
-- **the final state**, byte by byte, with that of fresh stages that were fed the same topics or log;
+- **every bucket total** of every scope and measure, with totals computed from the records in plain Python;
+- **every finding**, in all its fields, with those of an engine that was never killed;
+- **the final state**, byte by byte, with that of fresh stages fed the same topics or log;
 - **every dead letter**, by its offset and reason;
-- blocks and judged steps that were emitted more than once: the same bytes, or it is an error.
+- blocks and judged steps emitted more than once: they must be identical, byte for byte.
 
-The input has late records, duplicates, bad records and wild clocks in it, and ends in a page.
+The input contains late records, duplicates, bad records and wild clocks, and ends in a page.
 
-Run of {date} with seed {seed}, on {cores} cores, in {minutes} minutes:
+Run of {date} with seed {seed}: {minutes} minutes on {cores} cores.
 
-| driver | what | passes | kills | emitted again, the same | wrong |
+| driver | kill points | passes | kills | emitted again, identical | errors |
 | --- | --- | --- | --- | --- | --- |
 {rows}
 
@@ -82,7 +82,7 @@ class LongRun:
             return LocalRun(given, nursery, self._folder / f"local-{count}")
 
         self._random("local", fresh)
-        self._take("local", "each named point, a pass of its own", [
+        self._take("local", "each named point, in its own pass", [
             self._said(lambda place=place: named_deaths(fresh(), [place])) for place in LOCAL
         ])  # fmt: skip
 
@@ -96,12 +96,12 @@ class LongRun:
 
         self._random("Kafka", fresh)
         groups: list[tuple[str, tuple[Where, ...]]] = [
-            ("named points of feeding and checkpoints", AT_WORK[:5]),
+            ("named points while feeding and writing checkpoints", AT_WORK[:5]),
             ("", AT_WORK[5:10]),
             ("", AT_WORK[10:]),
-            ("named points of a start", AT_A_START),
-            ("named points of a rebalance", AT_A_REBALANCE),
-            ("named points of silence", AT_THE_END),
+            ("named points at startup", AT_A_START),
+            ("named points during a rebalance", AT_A_REBALANCE),
+            ("named points when a partition goes idle", AT_THE_END),
             ("", BEHIND_THE_END),
         ]
         reports: dict[str, list[Report]] = {}
@@ -114,7 +114,7 @@ class LongRun:
         for title, found in reports.items():
             self._take("Kafka", title, found)
         moves = [self._said(lambda: rebalances(fresh(), self._draw, 10)) for _ in range(2)]
-        self._take("Kafka", "three workers, one leaves, dies or joins every 2 s", moves)
+        self._take("Kafka", "three workers: every 2 s, one leaves, dies or joins", moves)
 
     def _random(self, driver: str, fresh: Callable[[], KafkaRun | LocalRun]) -> None:
         reports: list[Report] = []
@@ -160,7 +160,7 @@ def main() -> int:
             rows="\n".join(row.cells() for row in run.rows),
             wrong="\n".join(f"- {line[:500]}" for line in wrong[:20])
             if wrong
-            else "Nothing was lost, nothing was counted twice, and every state was the same.",
+            else "Nothing was lost or counted twice, and every final state was identical.",
         )
     )
     sys.stdout.write(given.out.read_text())
