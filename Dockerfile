@@ -1,9 +1,9 @@
-# Built in one stage, run from another: no compiler, no pip cache and no sources but the installed packages.
+# Two stages, so that the image contains the installed packages, but no compiler, pip cache or sources.
 FROM python:3.13-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/uneri
 COPY requirements.lock ./
-# The lock holds the tools of development too; the run stage takes what the project itself needs.
+# The lock includes development tools; the final stage gets only what the project itself needs.
 RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
@@ -11,7 +11,7 @@ COPY config config
 COPY detectors detectors
 COPY alerting alerting
 COPY streams streams
-# Hashes cannot stand in a constraints file for a wheel built here, so the locked versions alone do.
+# A wheel built here has no locked hash, so the constraints contain only the locked versions.
 RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
  && /opt/build/bin/pip freeze --exclude uneri > /constraints.txt \
  && /opt/uneri/bin/pip install --no-cache-dir --constraint /constraints.txt /wheels/*.whl
@@ -20,8 +20,8 @@ FROM python:3.13-slim
 LABEL org.opencontainers.image.title="uneri" org.opencontainers.image.licenses="MIT"
 RUN useradd --system --uid 10001 --home-dir /var/lib/uneri --create-home --shell /usr/sbin/nologin uneri
 COPY --from=build /opt/uneri /opt/uneri
-# The root may be read-only: what is written goes to the state volume and to /tmp. The compiled judge goes to the
-# volume, since /tmp is empty after a restart and compiling it anew delays the first judged minute by seconds.
+# The root may be read-only: everything is written to the state volume or to /tmp. Compiled machine code goes to the
+# volume, since /tmp is empty after a restart and recompiling delays the first judged minute by seconds.
 ENV PATH=/opt/uneri/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
