@@ -102,7 +102,7 @@ class Findings:
                     left = []
                 case other:
                     known = "now, end, withdrawn, becomes, near, callers, touches"
-                    raise ValueError(f"{other!r} is none of {known}")
+                    raise ValueError(f"{other!r} is not one of {known}")
         told = replace(former, revision=former.revision + 1, seen=at, **changes)
         self._newest[key] = told
         return told
@@ -110,7 +110,7 @@ class Findings:
 
 def _one(word: str, known: Any, what: str) -> str:
     if word not in known:
-        raise ValueError(f"{word!r} is no {what}; known: {', '.join(known)}")
+        raise ValueError(f"{word!r} is not a {what}; known: {', '.join(known)}")
     return word
 
 
@@ -120,7 +120,7 @@ def _given(words: list[str]) -> dict[str, list[str]]:
         if word in _WORDS:
             current = given.setdefault(word, [])
         elif not given:
-            raise ValueError(f"{word!r} is none of {', '.join(sorted(_WORDS))}")
+            raise ValueError(f"{word!r} is not one of {', '.join(sorted(_WORDS))}")
         else:
             current.append(word)
     return given

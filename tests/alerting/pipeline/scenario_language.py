@@ -1,4 +1,4 @@
-"""The acceptance language: what happens to a backend, minute by minute, and what people have to be told.
+"""The acceptance language: what happens to a backend, minute by minute, and which messages must result.
 
 A file holds scenarios one after the other. Lines that begin with ``#`` are comments::
 
@@ -18,23 +18,23 @@ Times are counted from ``starts`` (UTC): ``0``, ``90 s``, ``2 h 5 min``, ``3 d``
                                                      ``touches KIND:NAME …``, ``account ID``, ``limit X``,
                                                      ``score X``, ``days N``, ``near``, ``error TYPE``,
                                                      ``as KEY``; ``{n}`` in a name after ``finding xN`` counts
-``finding KEY CHANGE …``                             the newest of it (its name unless ``as`` gave a key) is
-                                                     told anew: ``now VALUE``, ``end``, ``withdrawn``,
+``finding KEY CHANGE …``                             an update of the newest one (by its name, unless ``as``
+                                                     gave a key): ``now VALUE``, ``end``, ``withdrawn``,
                                                      ``becomes VERDICT``, ``near``, ``callers …``,
                                                      ``touches …``
-``press ASK NAME [DURATION] [by WHO] [why TEXT]``    somebody presses a button of the newest incident
+``press ASK NAME [DURATION] [by WHO] [why TEXT]``    a person presses a button of the newest incident
                                                      about NAME
-``silence KIND:NAME DURATION [by WHO] [why TEXT]``   somebody silences a pattern; ``unsilence`` ends the last
+``silence KIND:NAME DURATION [by WHO] [why TEXT]``   a pattern is silenced; ``unsilence`` ends the last
 ``slack FAULT for DURATION``, ``slack FAULT once``   429, 500, 503, ``drop after`` … (``slack_standin.py``)
-``restart``                                          the process dies; it begins at its last checkpoint
+``restart``                                          the process dies and restarts at its last checkpoint
 ``expect WHAT [xN] WORDS … [in #CHANNEL]``           ``page``, ``edit``, ``thread``, ``digest``, ``flood``,
-                                                     ``file``: not expected so far, with all the words in it
+                                                     ``file``: not expected before, with all the words in it
 ``expect held WORDS …``                              an incident is held for this reason
-``expect open WORDS …``                              an incident that is not over is in this state
-``expect nothing``                                   no message but what was expected so far
+``expect open WORDS …``                              an ongoing incident is in this state
+``expect nothing``                                   no message but those expected before
 ===================================================  ==================================================
 
-Every message and every line of a thread must be expected; edits that are not are fine, for they ring nowhere.
+Every message and every line of a thread must be expected; unexpected edits are fine, since they notify no one.
 """
 
 import re
@@ -56,7 +56,7 @@ _START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)  # a Monday
 
 
 class ScenarioError(ValueError):
-    """A line that cannot be read."""
+    """A line that cannot be parsed."""
 
     def __init__(self, place: str, line: int, problem: str) -> None:
         super().__init__(f"{place}:{line}: {problem}")
@@ -64,7 +64,7 @@ class ScenarioError(ValueError):
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement, in words, at so many seconds from the start."""
+    """One statement, in words, ``at`` seconds from the start."""
 
     at: int
     words: tuple[str, ...]
@@ -135,7 +135,7 @@ def _take(scenario: Scenario, keyword: str, rest: str, line: int) -> None:
 
 
 def seconds(text: str) -> int | None:
-    """Return the seconds of ``2 h 5 min``, None where it is no time.
+    """Return the seconds of ``2 h 5 min``, None if it is not a time.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def _settings(text: str, place: str, line: int) -> Settings:
     try:
         return load_settings(None, text)
     except ConfigError as error:
-        raise ScenarioError(place, line, f"these settings cannot be read: {error}") from error
+        raise ScenarioError(place, line, f"invalid settings: {error}") from error
 
 
 def _start(text: str, place: str, line: int) -> int:
@@ -165,7 +165,7 @@ def _start(text: str, place: str, line: int) -> int:
 def _add(scenario: Scenario, when: str, text: str, line: int) -> None:
     at = seconds(when)
     if at is None:
-        raise ScenarioError(scenario.place, line, f"{when!r} is no time; write it like 90 s or 2 h 5 min")
+        raise ScenarioError(scenario.place, line, f"{when!r} is not a time; write it like 90 s or 2 h 5 min")
     if scenario.statements and at < scenario.statements[-1].at:
         raise ScenarioError(scenario.place, line, "this is earlier than the line before it")
     for part in _cut(text):
@@ -175,7 +175,7 @@ def _add(scenario: Scenario, when: str, text: str, line: int) -> None:
             raise ScenarioError(scenario.place, line, f"{part!r}: {error}") from error
         if not words or words[0] not in VERBS:
             verbs = ", ".join(VERBS)
-            raise ScenarioError(scenario.place, line, f"{part!r} begins with none of: {verbs}")
+            raise ScenarioError(scenario.place, line, f"{part!r} does not begin with one of: {verbs}")
         if words[0] == "expect" and (len(words) == 1 or words[1] not in (*SEEN, "held", "open", "nothing")):
             kinds = ", ".join((*SEEN, "held", "open", "nothing"))
             raise ScenarioError(scenario.place, line, f"{part!r}: expect one of {kinds}")

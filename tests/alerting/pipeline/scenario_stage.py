@@ -295,7 +295,7 @@ class Stage:
             if isinstance(about := tracked.incident.primary.about, Scope) and about.label == name
         ]
         if not found:
-            raise ValueError(f"no incident about {name!r} was told")
+            raise ValueError(f"no incident about {name!r} was reported")
         await self._ask(CommandKind(ask), more, incident=found[-1].incident.id)
 
     async def _silence_pattern(self, words: list[str]) -> None:
@@ -314,7 +314,7 @@ class Stage:
                 length.append(word)
         lasts = seconds(" ".join(length)) if length else None
         if length and lasts is None:
-            raise ValueError(f"{' '.join(length)!r} is no duration")
+            raise ValueError(f"{' '.join(length)!r} is not a duration")
         self._presses += 1
         now = int(self._clock.time)
         command = Command(
@@ -379,28 +379,28 @@ class Stage:
             effect = next(fitting, None)
             if effect is None:
                 which = f" (number {number + 1})" if count > 1 else ""
-                raise self._failed(statement, f"there is no such {kind}{which}")
+                raise self._failed(statement, f"missing {kind}{which}")
             effect.expected = True
 
     def _one_of(self, found: list[str], words: list[str], statement: Statement) -> None:
         if not any(_has(each, words) for each in found):
             listed = "\n  ".join(found) or "none"
-            raise self._failed(statement, f"it is none of these:\n  {listed}")
+            raise self._failed(statement, f"none of these matches:\n  {listed}")
 
     def _nothing_else(self, statement: Statement) -> None:
         surprises = [each for each in self._effects if not each.expected and each.kind != "edit"]
         if surprises:
             listed = "\n  ".join(str(each) for each in surprises)
-            raise self._failed(statement, f"nobody expected this:\n  {listed}")
+            raise self._failed(statement, f"unexpected:\n  {listed}")
 
     def _failed(self, statement: Statement, problem: str) -> ScenarioFailed:
         seen = "\n  ".join(str(each) for each in self._effects) or "nothing"
         where = f"{self._scenario.place}:{statement.line}: at {statement.at} s: {statement.text}"
-        return ScenarioFailed(f"{where}\n{problem}\nso far people saw:\n  {seen}")
+        return ScenarioFailed(f"{where}\n{problem}\nseen until then:\n  {seen}")
 
 
 async def play(scenario: Scenario, *, restarting: bool = False) -> None:
-    """Play a scenario; raise ``ScenarioFailed`` when what was told is not what was expected.
+    """Play a scenario; raise ``ScenarioFailed`` when what was posted is not what was expected.
 
     ``restarting``: the process dies after all that happens at one time, and halfway to the next.
     """
