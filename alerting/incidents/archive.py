@@ -91,13 +91,7 @@ class IncidentArchive:
         return kept
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore the state that ``snapshot`` returned.
-
-        Raises
-        ------
-        detectors.state.state.StateError
-            When a part is damaged or of another version.
-        """
+        """Restore the state that ``snapshot`` returned."""
         self._packed, found = {}, list[IncidentRecord]()
         if self._forgotten is not None:
             part = parts.get(_FORGOTTEN)

@@ -62,13 +62,7 @@ class DigestReporter:
         return {**self._hottest.snapshot(), **self._ranking.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore the state that ``snapshot`` returned.
-
-        Raises
-        ------
-        detectors.state.state.StateError
-            When a part is damaged or of another version.
-        """
+        """Restore the state that ``snapshot`` returned."""
         self._hottest.restore(parts)
         self._ranking.restore(parts)
 

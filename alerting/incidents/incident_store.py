@@ -123,13 +123,7 @@ class IncidentStore:
         return {**live, **self._archive.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore the state that ``snapshot`` returned.
-
-        Raises
-        ------
-        detectors.state.state.StateError
-            When a part is damaged or of another version.
-        """
+        """Restore the state that ``snapshot`` returned."""
         self._archive.restore(parts)
         records: list[IncidentRecord] = []
         for name, part in parts.items():

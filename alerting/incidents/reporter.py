@@ -108,12 +108,6 @@ class Reporter:
         return {_MEMORY: pack("incidents-memory", _VERSION, self._memory.entries(), {})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore the state that ``snapshot`` returned.
-
-        Raises
-        ------
-        detectors.state.state.StateError
-            When the part is damaged or of another version.
-        """
+        """Restore the state that ``snapshot`` returned."""
         entries = unpack(parts[_MEMORY], "incidents-memory", _VERSION, list[tuple[str, PriorIncident]])[0]
         self._memory = FingerprintMemory(entries)

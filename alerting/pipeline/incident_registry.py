@@ -76,15 +76,11 @@ class IncidentRegistry:
         found = [
             unpack(part, "tracked-incident", 1, TrackedIncident)[0]
             for name, part in parts.items()
-            if _is_part(name)
+            if name.startswith(_PREFIX)
         ]
         found.sort(key=lambda tracked: (tracked.sequence, tracked.incident.id))
         self._tracked = {tracked.incident.id: tracked for tracked in found}
         self._packed = {key: parts[f"{_PREFIX}{key}"] for key in self._tracked}
-
-
-def _is_part(name: str) -> bool:
-    return name.startswith(_PREFIX)
 
 
 def _is_old(tracked: TrackedIncident, at: int) -> bool:

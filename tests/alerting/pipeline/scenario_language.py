@@ -34,7 +34,7 @@ Times are counted from ``starts`` (UTC): ``0``, ``90 s``, ``2 h 5 min``, ``3 d``
 ``expect nothing``                                   no message but those expected before
 ===================================================  ==================================================
 
-Every message and every line of a thread must be expected; unexpected edits are fine, since they notify no one.
+Every message and every line of a thread must be expected; other edits are fine, since they notify no one.
 """
 
 import re
