@@ -41,6 +41,11 @@ def unlocked(function: Function) -> Function:
     return _compiled(function, _nrt=False, nogil=True)
 
 
+def inlined(function: Function) -> Function:
+    """Compile as ``unlocked`` does, into the code of each caller: a call would cost as much."""
+    return _compiled(function, _nrt=False, nogil=True, forceinline=True)
+
+
 def _compiled(function: Function, **options: bool) -> Function:
     if njit is None:
         return function

@@ -1,4 +1,7 @@
-"""Parses the records of a run into events, in one call if all are good; bad records get a reason."""
+"""Parses the records of a run into events, in one call if all are good; bad records get a reason.
+
+This defines what an event is. The compiled scanner reads only what it reads in the same way (docs/adr/0018).
+"""
 
 import re
 from collections.abc import Sequence

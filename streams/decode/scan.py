@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import unlocked
+from detectors.state.compiled import inlined, unlocked
 from streams.decode import scan_fields as fields
 from streams.decode import scan_memory as memory
 from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
@@ -183,7 +183,7 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
     return True
 
 
-@unlocked
+@inlined
 def _name_calls(io: int, first: int, path: int, work: int) -> bool:
     """Look up the calls from ``first`` on; False when one is not known."""
     table = work + memory.TABLES
@@ -196,7 +196,7 @@ def _name_calls(io: int, first: int, path: int, work: int) -> bool:
     return True
 
 
-@unlocked
+@inlined
 def _put_layers(io: int, row: int, layers: int) -> None:
     """Put the bin of each layer, and the busy time; total and function stand in for each other."""
     total = load_float(layers + 8 * TOTAL)

@@ -5,7 +5,7 @@ A key is compared by its first eight bytes, which the scanner has in one word an
 
 import numpy as np
 
-from detectors.state.compiled import unlocked
+from detectors.state.compiled import inlined
 from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, TOTAL
 from streams.decode.machine_words import load8
 from streams.decode.scan_json import word_at, word_of
@@ -33,7 +33,7 @@ _THROTTLE_D, _ERROR_TY_PE, _COLD_STA_RT = map(word_of, ("throttle", "error_ty", 
 _D, _PE, _RT = ord("d"), word_of("pe"), word_of("rt")
 
 
-@unlocked
+@inlined
 def event_field(key: int, length: int, word: np.uint64, end: int) -> int:
     """Return the field of an event that a key names, or UNKNOWN.
 
@@ -87,7 +87,7 @@ def event_field(key: int, length: int, word: np.uint64, end: int) -> int:
     return field
 
 
-@unlocked
+@inlined
 def call_field(key: int, length: int, word: np.uint64) -> int:
     """Return the field of a table call that a key names, or UNKNOWN; parameters as for ``event_field``."""
     field = UNKNOWN
@@ -107,7 +107,7 @@ def call_field(key: int, length: int, word: np.uint64) -> int:
     return field
 
 
-@unlocked
+@inlined
 def client_field(length: int, word: np.uint64) -> int:
     """Return the field of a client that a key names, or UNKNOWN."""
     field = UNKNOWN
@@ -121,7 +121,7 @@ def client_field(length: int, word: np.uint64) -> int:
     return field
 
 
-@unlocked
+@inlined
 def layer_of(length: int, word: np.uint64) -> int:
     """Return the layer whose duration a key names, -1 for none."""
     layer = -1

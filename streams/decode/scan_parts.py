@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import unlocked
+from detectors.state.compiled import inlined, unlocked
 from streams.decode import scan_fields as fields
 from streams.decode import scan_memory as memory
 from streams.decode.columns import BACKEND, FATAL, NO_ERROR, QUANTUM, USER
@@ -244,7 +244,7 @@ def scan_values(io: int, at: int, end: int, row: int, work: int) -> int:
         store64(counts + memory.VALUES, v + 1)
 
 
-@unlocked
+@inlined
 def scan_status(at: int, end: int) -> tuple[int, int]:
     """Scan the status of an event; return it, 0 for null, and the address behind it."""
     if is_null(at, end):
