@@ -30,7 +30,7 @@ from config.settings import KafkaSettings, Settings  # noqa: E402
 from streams.engine.warm import warm  # noqa: E402
 from streams.kafka.app import aiokafka_options, chunk_app  # noqa: E402
 from streams.kafka.checkpoints import KafkaCheckpoints  # noqa: E402
-from streams.kafka.fenced_store import OwnedRecords  # noqa: E402
+from streams.kafka.fenced_store import FencedStore  # noqa: E402
 from streams.kafka.stage import Emission  # noqa: E402
 from streams.kafka.stage_host import Hosted, StageHost  # noqa: E402
 from streams.kafka.stages import RollupStage  # noqa: E402
@@ -69,7 +69,7 @@ async def work(kafka: KafkaSettings) -> None:
 
     topics = Topics.of(kafka)
     options = aiokafka_options(kafka)
-    checkpoints = KafkaCheckpoints(OwnedRecords(topics.checkpoints, CHECKPOINTS_PARTITIONS, options))
+    checkpoints = KafkaCheckpoints(FencedStore(topics.checkpoints, CHECKPOINTS_PARTITIONS, options))
     stage = Hosted(
         topics.requests,
         "rollup",

@@ -12,7 +12,7 @@ from config.settings import KafkaSettings, Settings
 from streams.engine.warm import warm
 from streams.kafka.app import aiokafka_options, chunk_app
 from streams.kafka.checkpoints import KafkaCheckpoints
-from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.fenced_store import FencedStore
 from streams.kafka.stage import Stage
 from streams.kafka.stage_host import Hosted, StageHost
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
@@ -53,7 +53,7 @@ class StageRun:
         warm()
         setup_topics(Settings(kafka=self.kafka))
         options = aiokafka_options(self.kafka)
-        records = OwnedRecords(Topics.of(self.kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)
+        records = FencedStore(Topics.of(self.kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)
         hosted = Hosted(self.kafka.requests, "rollup", make)
         host = StageHost(chunk_app(self.kafka), [hosted], KafkaCheckpoints(records), options)
         await host.start()

@@ -16,7 +16,7 @@ from config.settings import KafkaSettings
 from streams.history.source import Piece, ReplayError
 from streams.kafka.app import aiokafka_options
 from streams.kafka.client import CredentialsMissingError, client_options, open_client
-from streams.kafka.topics import Topic, TopicError, topics_there
+from streams.kafka.topics import Topic, TopicError, existing_topics
 from streams.lane.chunk import Chunk
 from streams.lane.chunk_reader import ChunkReader, ReadingError
 
@@ -301,7 +301,7 @@ def _consumer(kafka: KafkaSettings) -> Iterator[KafkaConsumer]:
 
 def _found(kafka: KafkaSettings, topic: str) -> Topic | None:
     try:
-        return topics_there(kafka.model_copy(update={"requests": topic})).get(topic)
+        return existing_topics(kafka.model_copy(update={"requests": topic})).get(topic)
     except TopicError as error:
         raise ReplayError(str(error)) from error
 

@@ -17,8 +17,8 @@ from streams.kafka.client import connection_options, secret
 from streams.kafka.membership import name_of_worker
 from streams.lane.chunk_lane import ChunkApp
 
-# All timeouts in one place: the broker gives up on a silent worker after SESSION, a worker has REBALANCE to
-# write its last checkpoints and join again, and no request may be shorter than a session.
+# All timeouts in one place: the broker drops a worker without heartbeats after SESSION, a worker has
+# REBALANCE to write its last checkpoints and rejoin, and no request may time out before a session does.
 SESSION_SECONDS: Final = 10.0
 HEARTBEAT_SECONDS: Final = 2.0
 REBALANCE_SECONDS: Final = 30.0
@@ -44,7 +44,7 @@ def aiokafka_options(kafka: KafkaSettings) -> dict[str, Any]:
 
 
 def chunk_app(kafka: KafkaSettings) -> ChunkApp:
-    """Return the app, with no agents yet. Its state lives in checkpoints, not in Faust's tables."""
+    """Return the app, without agents. Its state is in checkpoints, not in Faust's tables."""
     return ChunkApp(
         kafka.app,
         broker=";".join(f"kafka://{address}" for address in kafka.brokers),
@@ -64,7 +64,7 @@ def chunk_app(kafka: KafkaSettings) -> ChunkApp:
         topic_disable_leader=True,
         topic_allow_declare=False,
         store="memory://",
-        datadir=tempfile.mkdtemp(prefix="uneri-faust-"),  # Faust insists on one; nothing is kept there
+        datadir=tempfile.mkdtemp(prefix="uneri-faust-"),  # Faust requires one; nothing is kept there
         web_enabled=False,
         web_tables_enabled=False,
         autodiscover=False,
@@ -86,22 +86,22 @@ def _credentials(kafka: KafkaSettings) -> Any:
 
 
 async def wait_for_kafka(kafka: KafkaSettings, stopping: asyncio.Event) -> bool:
-    """Return True when a broker answers, False when ``stopping`` was set before one did.
+    """Return True when a broker answers, False when ``stopping`` is set first.
 
-    Says in one line that none does, once, and goes on trying: Faust would answer with a traceback.
+    Logs once, in one line, that no broker answers, and keeps trying: Faust would print a traceback.
     """
-    said = False
+    logged = False
     where = ", ".join(kafka.brokers)
     while not stopping.is_set():
         reason = await _unreachable(kafka)
         if reason is None:
-            if said:
+            if logged:
                 log.info(f"Kafka at {where} answers")  # noqa: G004 - a sentence, not fields
             return True
-        if not said:
-            again = f"trying again every {RETRY_SECONDS:.0f} s"
-            log.warning(f"Kafka at {where} does not answer ({reason}); {again}")  # noqa: G004 - a sentence
-            said = True
+        if not logged:
+            retry = f"retrying every {RETRY_SECONDS:.0f} s"
+            log.warning(f"Kafka at {where} does not answer ({reason}); {retry}")  # noqa: G004 - a sentence
+            logged = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), RETRY_SECONDS)
     return False
@@ -110,7 +110,7 @@ async def wait_for_kafka(kafka: KafkaSettings, stopping: asyncio.Event) -> bool:
 async def _unreachable(kafka: KafkaSettings) -> str | None:
     library = logging.getLogger("aiokafka")
     level = library.level
-    library.setLevel(logging.CRITICAL)  # we say it ourselves, once
+    library.setLevel(logging.CRITICAL)  # it is logged here, once
     client = AIOKafkaClient(**aiokafka_options(kafka))
     try:
         await client.bootstrap()

@@ -1,8 +1,8 @@
 """Checkpoints in one compacted Kafka topic.
 
 A checkpoint of ``key`` is a set of records of one partition: its parts, cut into pieces
-(``key|part|number``), and last a marker (``key``) with offsets and the count, length and checksum of each
-part. Pieces, marker and the tombstones of parts that are gone are one transaction of ``OwnedRecords``.
+(``key|part|number``), and last a marker (``key``) with the offsets and the count, length and checksum of each
+part. Pieces, marker and tombstones of removed parts are one transaction of ``FencedStore``.
 """
 
 import zlib
@@ -12,7 +12,7 @@ import msgspec
 
 from detectors.state.state import StateError
 from streams.engine.checkpoint import Checkpoint
-from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.fenced_store import FencedStore
 
 PIECE_BYTES: Final = 900_000  # below Kafka's default limit of 1 MiB a record batch
 MARKER_VERSION: Final = 1
@@ -34,13 +34,13 @@ _NONE: Final = _Marker(MARKER_VERSION, {}, {})
 
 
 class KafkaCheckpoints:
-    """Implements ``streams.engine.checkpoint.Checkpoints``; loading a key takes its ownership."""
+    """Implements ``streams.engine.checkpoint.Checkpoints``; loading a key takes ownership of it."""
 
-    def __init__(self, records: OwnedRecords) -> None:
+    def __init__(self, records: FencedStore) -> None:
         self._records = records
-        self._markers: dict[str, _Marker] = {}  # what the newest checkpoint of an owned key consists of
-        # The objects that these parts were: what a stage hands in again was not changed, and need not be read
-        # through. Most of a large state is the same from one checkpoint to the next.
+        self._markers: dict[str, _Marker] = {}  # of the newest checkpoint of each owned key
+        # The objects of these parts: one that a stage passes again has not changed and need not be compared.
+        # Most of a large state is the same from one checkpoint to the next.
         self._bodies: dict[str, dict[str, bytes]] = {}
 
     async def load(self, key: str) -> Checkpoint | None:
@@ -49,7 +49,7 @@ class KafkaCheckpoints:
         Raises
         ------
         detectors.state.state.StateError
-            When pieces are missing or do not fit their checksum.
+            When pieces are missing or do not match their checksum.
         """
         records = await self._records.take_over(key)
         try:
@@ -116,7 +116,7 @@ def _assembled(key: str, name: str, part: _Part, records: dict[str, bytes]) -> b
     body = b"".join(records.get(f"{key}|{name}|{i}", b"") for i in range(part.pieces))
     if len(body) != part.length or zlib.crc32(body) != part.checksum:
         raise StateError(
-            f"the checkpoint {key} is damaged: its part {name!r} ({len(body)} bytes) does not fit length "
-            f"{part.length} and checksum of its marker"
+            f"the checkpoint {key} is damaged: its part {name!r} ({len(body)} bytes) does not match the "
+            f"length {part.length} and checksum of its marker"
         )
     return body

@@ -2,8 +2,8 @@
 
     requests ── rollup ── rollups ── detect ── findings ── incidents ── notices ── notify ── outbox ── Slack
 
-One process runs all roles or some; each scales by partitions and processes, but for incidents and notify,
-whose topics have one partition.
+A process runs all roles or some. Roles scale by partitions and processes, except incidents and notify, whose
+topics have one partition.
 """
 
 import asyncio
@@ -12,42 +12,26 @@ import logging
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import Collection
 from typing import Any, Final
 
 import structlog
-from aiohttp import web
 
-from alerting.commands.answer import Answer
-from alerting.commands.command import Command
-from alerting.outbox.courier import Courier
-from alerting.outbox.outbox import Outbox
-from alerting.pipeline.pipeline import Pipeline
 from config.settings import KafkaSettings, Settings
-from detectors.state.state import StateError, why
-from detectors.watch.hottest import Hot
 from streams.engine.warm import warm
 from streams.kafka.app import aiokafka_options, chunk_app, wait_for_kafka
 from streams.kafka.checkpoints import KafkaCheckpoints
 from streams.kafka.client import CredentialsMissingError
-from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.delivery import Delivery
+from streams.kafka.fenced_store import FencedStore
 from streams.kafka.hanging_transactions import HangingTransactions
 from streams.kafka.membership import leave
-from streams.kafka.notices import NoticesOfStep, NotifyStage
-from streams.kafka.outbox import KafkaOutboxStorage
-from streams.kafka.stage import REMEDY
-from streams.kafka.stage_host import Hosted, Send, StageHost, fatal, fatal_when_failed
+from streams.kafka.stage_host import Hosted, StageHost, fatal, fatal_when_failed
 from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.kafka.status import queues, readings, status_of
 from streams.kafka.topic_watch import TopicWatch
 from streams.kafka.topics import Topic, TopicError, Topics, verified_topics
 from streams.kafka.watermark_alignment import WatermarkAlignment
-from streams.notify.interactions import Interactions
-from streams.notify.labels_command import labels_route
-from streams.notify.messenger import messenger
-from streams.notify.pipeline_status import PipelineStatus, delivery_status
-from streams.notify.silence_routes import SilenceRoutes
-from streams.notify.slack_probe import SlackProbe
 from streams.process.crash_points import CrashHook, no_crash
 from streams.process.http_server import HttpServer, ListenError
 from streams.process.logs import configure_logs
@@ -70,7 +54,7 @@ class KafkaDaemon:
     roles
         Some of ``ROLES``.
     watchdog
-        Told of turns of the loop and of stages that do not get on; it is started by who made it.
+        Receives heartbeats of the event loop and reports of stuck stages; the caller starts it.
     every
         Seconds between checkpoints.
     at
@@ -93,38 +77,27 @@ class KafkaDaemon:
         self._topics = Topics.of(kafka)
         self._roles = sorted(roles)
         self._watchdog = watchdog
-        self._outbox: Outbox | None = None  # where messages are sent from
-        self._watch: PipelineStatus | None = None  # there too
-        self._refused: Callable[[], str | None] | None = None  # why nothing can be told there
         self.metrics = Metrics()
-        self._slack_probe = SlackProbe()
         self._host: StageHost | None = None  # once Kafka has answered
-        self._interactions = Interactions(settings, self.metrics)
-        self._pipeline: Pipeline | None = None  # where messages are sent from
-        self._stage: NotifyStage | None = None
-        self._courier: Courier | None = None
+        self._delivery = Delivery(settings, self.metrics)
         self._waits_for = f"Kafka at {', '.join(kafka.brokers)} has not answered yet"
         self._web = HttpServer(
             settings.web.listen,
             self.status,
             self._not_ready,
             self.metrics.registry,
-            [
-                *self._interactions.routes(),
-                labels_route(lambda: None if self._pipeline is None else self._pipeline.labels),
-                *SilenceRoutes(lambda: self._pipeline, self._command).routes(),
-            ],
+            self._delivery.routes(),
             unhealthy=watchdog.reason,
             refresh=self._refresh,
         )
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Run until ``stopping`` is set; write the last checkpoints and leave the group then.
+        """Run until ``stopping`` is set; then write the last checkpoints and leave the group.
 
-        Health is told from the start: a broker that does not answer is waited for, and no reason to end.
+        Health is served from the start: a broker that does not answer is waited for.
         """
         port = await self._web.start()
-        guarding = asyncio.create_task(guard(self._watchdog, self._look, self.metrics.loop_delay.observe))
+        guarding = asyncio.create_task(guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe))
         guarding.add_done_callback(fatal_when_failed)
         try:
             if await wait_for_kafka(self._kafka, stopping):
@@ -158,7 +131,7 @@ class KafkaDaemon:
             if host.app.should_stop:
                 raise host.app.crash_reason or RuntimeError("Faust has stopped")
         self._watchdog.stop_within()
-        self._waits_for = "it stops"
+        self._waits_for = "the daemon is stopping"
         if not starting.done():
             starting.cancel()
         await host.stop()
@@ -169,7 +142,7 @@ class KafkaDaemon:
         settings, kafka, topics = self._settings, self._kafka, self._topics
         options = aiokafka_options(kafka)
         count = present[topics.requests].partitions
-        records = OwnedRecords(
+        records = FencedStore(
             topics.checkpoints,
             present[topics.checkpoints].partitions,
             options,
@@ -198,8 +171,8 @@ class KafkaDaemon:
             Hosted(
                 topics.notices,
                 "notify",
-                lambda _: self._notify_stage(),
-                around=lambda _: self._delivering(records),
+                lambda _: self._delivery.new_stage(),
+                around=lambda _: self._delivery.run(records),
             ),
         ]
         hosted = [one for one in stages if one.role in self._roles]
@@ -215,7 +188,7 @@ class KafkaDaemon:
         )
 
     def _elsewhere(self, ours: Collection[str]) -> list[int]:
-        """Return how far sources are that others read, as the shards of this process have seen."""
+        """Return the watermarks of sources that other processes read, as the shards here know them."""
         newest: dict[str, int] = {}
         held: Counter[str] = Counter()
         shards = [
@@ -227,14 +200,14 @@ class KafkaDaemon:
             for source, watermark in levels.items():
                 held[source] += 1
                 newest[source] = max(newest.get(source, 0), watermark)
-        # idle at one shard, idle at all: that block may not have come everywhere yet
+        # idle at one shard means idle: its block may not have reached every shard yet
         return [at for source, at in newest.items() if source not in ours and held[source] == len(shards)]
 
     def _stepped(self, _: int) -> None:
-        self._watchdog.heartbeat()  # a chunk of many steps holds the event loop, and gets on
+        self._watchdog.heartbeat()  # a chunk of many steps holds the event loop but progresses
         self.metrics.steps.inc()
 
-    async def _look(self) -> str | None:
+    async def _stuck(self) -> str | None:
         return None if self._host is None else await self._host.stuck()
 
     def _refresh(self) -> None:
@@ -244,26 +217,10 @@ class KafkaDaemon:
 
     def status(self) -> dict[str, object]:
         """Return what ``uneri status`` shows."""
-        told: dict[str, object] = {"driver": "kafka", "roles": ", ".join(self._roles)}
+        shown: dict[str, object] = {"driver": "kafka", "roles": ", ".join(self._roles)}
         if self._host is None:
-            return told | {"waits_for": self._waits_for}
-        told |= status_of(self._host)
-        told |= delivery_status(self._outbox) if self._outbox is not None else {}
-        told |= {"heard_by": self._interactions.state()} if self._pipeline is not None else {}
-        return told | (self._watch.status() if self._watch is not None else {})
-
-    async def _command(self, command: Command) -> Answer:
-        """Do what a terminal asks for; the routes see to it that messages are sent from here."""
-        if self._courier is None:
-            raise web.HTTPServiceUnavailable
-        return await self._courier.command(command)
-
-    def _notify_stage(self) -> NotifyStage:
-        self._stage = NotifyStage()
-        return self._stage
-
-    def _leaders(self) -> tuple[Hot, ...]:
-        return () if self._stage is None else self._stage.leaders
+            return shown | {"waits_for": self._waits_for}
+        return shown | status_of(self._host) | self._delivery.status()
 
     def _not_ready(self) -> str | None:
         if self._host is None or self._waits_for:
@@ -271,61 +228,16 @@ class KafkaDaemon:
         opening = self._host.opening
         reasons = (
             opening and f"the state of {', '.join(opening)} is being restored",
-            self._slack_probe.not_ready if self._courier is not None else None,
-            None if self._refused is None else self._refused(),
+            self._delivery.not_ready(),
         )
         return "; ".join(reason for reason in reasons if reason) or None
-
-    @contextlib.asynccontextmanager
-    async def _delivering(self, records: OwnedRecords) -> AsyncIterator[Send]:
-        """Run the courier where messages are sent; a notice is durable in the outbox before a checkpoint."""
-        storage = KafkaOutboxStorage(records)
-        pipeline = Pipeline(self._settings)
-        watch = PipelineStatus(pipeline, self._settings, self.metrics)
-        async with messenger(self._settings, storage, pipeline, self.metrics, self._slack_probe) as (
-            courier,
-            outbox,
-        ):
-            try:
-                await courier.start()
-            except (StateError, KeyError) as error:
-                raise StateError(f"the state of messages cannot be read: {why(error)}; {REMEDY}") from error
-            self._outbox = outbox
-            self._refused = courier.not_ready
-            self._watch = watch
-            running = asyncio.create_task(courier.run())
-            running.add_done_callback(fatal_when_failed)
-            hearing = asyncio.create_task(self._interactions.handle(pipeline, courier.command, self._leaders))
-            hearing.add_done_callback(fatal_when_failed)
-            self._pipeline, self._courier = pipeline, courier
-
-            async def send(passed: NoticesOfStep) -> Awaitable[Any]:
-                await courier.put(passed.notices, passed.watermark)
-                watch.record()
-                for notice in passed.notices:
-                    self.metrics.notices.labels(notice.action.value).inc()
-                durable = asyncio.get_running_loop().create_future()
-                durable.set_result(None)
-                return durable
-
-            try:
-                yield send
-            finally:
-                hearing.cancel()
-                await asyncio.gather(hearing, return_exceptions=True)
-                self._pipeline = self._courier = None
-                courier.stop()
-                await running
-                self._outbox = None
-                self._refused = self._watch = None
-                await storage.close()
 
 
 def _known(partition: int, count: int, topics: Topics) -> int:
     if partition >= count:
         raise TopicError(
-            f"the topic {topics.requests} has more partitions now than {count}, as at the start: start again "
-            "to read all of them"
+            f"the topic {topics.requests} has more than the {count} partitions it had at the start: "
+            "restart to read all of them"
         )
     return partition
 
@@ -366,18 +278,18 @@ def run_kafka(
             else "the configuration has no kafka section"
         )
         return 2
-    warm()  # the event loop must not wait for a compiler
+    warm()  # before the event loop starts, which must not wait for a compiler
     try:
         return asyncio.run(_main(settings, settings.kafka, roles or ROLES, every, at))
     except (TopicError, CredentialsMissingError, ListenError) as error:
         log.critical(str(error))
         return 1
-    except Exception as error:  # noqa: BLE001 - the edge of the process: one line, then the restart
+    except Exception as error:  # noqa: BLE001 - the edge of the process: one line, then a restart
         fatal(error)
 
 
 def _one_line(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Say in one line what asyncio would print with a traceback: aiokafka leaves failed futures behind."""
+    """Log in one line what asyncio would print with a traceback: aiokafka abandons failed futures."""
     log.warning(str(context.get("message")), error=repr(context.get("exception")))
 
 

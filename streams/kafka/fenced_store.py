@@ -1,15 +1,15 @@
-"""Records in a compacted topic that one process at a time may write.
+"""Records in a compacted topic that only one process at a time may write.
 
-Everything that lives under one key is in one partition and written in transactions, so a reader sees all of
-a write or none of it, and compaction keeps the last committed value of each record.
+All records of one key are in one partition and written in transactions: a reader sees all of a write or none
+of it, and compaction keeps the last committed value of each record.
 
-The transaction has a second use. Taking a key over starts a producer with the transactional id of that key,
-and with that Kafka fences whoever held it before: a process that lost a partition in its sleep can never
-write its old state over the new one (docs/adr/0006). So: fence, read, own, until given up or fenced.
+Transactions also fence. Taking a key over starts a producer with the transactional id of that key, and Kafka
+then refuses the previous owner: a process that lost a partition while suspended can never overwrite the new
+state with its old one (docs/adr/0006). The order is: fence, read, own, until given up or fenced.
 
-A transaction that Kafka has forgotten (streams/kafka/hanging_transactions.py) hides all that follows it. To a
-partition it is one with the next of the same producer, so that one more write ends it, as its writer was told
-that it had ended.
+A transaction that Kafka has forgotten (streams/kafka/hanging_transactions.py) hides all records after it. The
+partition counts it as part of the next transaction of the same producer, so one more write ends it, with the
+outcome that its writer received.
 """
 
 import asyncio
@@ -24,24 +24,24 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from detectors.state.state import StateError
-from streams.kafka.hanging_transactions import HangingTransactions, OpenTransaction, Seen
+from streams.kafka.hanging_transactions import HangingTransactions, OpenTransaction, TransactionStatus
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
-TRANSACTION_MS: Final = 20_000  # a dead writer's open transaction hides what follows it for this long
+TRANSACTION_MS: Final = 20_000  # how long the open transaction of a dead writer hides what follows it
 READ_SECONDS: Final = 120.0
-LOOK_SECONDS: Final = 2.0
-FORGOTTEN_SECONDS: Final = 10.0  # until somebody else's is ended: its owner's next checkpoint does it as well
-HANGS_SECONDS: Final = 45.0  # Kafka ends one that ran out of time, and looks for such every 10 s
-ENDED: Final = "ended"  # the key of a record without a value, in what only ends what hangs
+CHECK_SECONDS: Final = 2.0
+FORGOTTEN_SECONDS: Final = 10.0  # before another owner's is ended: its next checkpoint would end it too
+HANGS_SECONDS: Final = 45.0  # Kafka ends transactions that time out, and checks for them every 10 s
+ENDED: Final = "ended"  # the key of the empty record in a transaction that only ends a hanging one
 
 log = structlog.get_logger("uneri.kafka")
 
 
 class FencedError(RuntimeError):
-    """Another process owns this key now: nothing may be written here any more."""
+    """Another process owns this key now: this one may not write it any more."""
 
 
-class OwnedRecords:
+class FencedStore:
     """Reads and writes the records of owned keys.
 
     Parameters
@@ -55,11 +55,11 @@ class OwnedRecords:
     at
         Called at each crash point, for tests.
     hanging
-        Tells which transactions hang; without it they are waited for in vain.
+        Finds hanging transactions; without it they are not ended.
     forgotten
-        Seconds after which one of another process that Kafka has forgotten is ended, and its owner with it.
+        Seconds after which a forgotten transaction of another process is ended; this fences its owner.
     hangs
-        Seconds after which any transaction that is open all the time is aborted.
+        Seconds after which any transaction that stays open is aborted.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class OwnedRecords:
         self._hangs = hangs
         self._producers: dict[str, tuple[AIOKafkaProducer, asyncio.Lock]] = {}
         self._owned: set[str] = set()  # and read
-        self._seen: dict[str, list[Seen]] = {}  # what hid the records of a key at the last look
+        self._hiding: dict[str, list[TransactionStatus]] = {}  # what hid the records of a key
 
     async def take_over(self, key: str) -> dict[str, bytes]:
         """Own ``key``; return the newest value of each of its records: ``key`` itself and ``key|…``.
@@ -93,8 +93,8 @@ class OwnedRecords:
             When the topic cannot be read to its end.
         """
         await self.give_up(key)
-        # Before it is fenced: after that, nobody can say how its last transaction ended.
-        seen = await self._look(key) or []
+        # Before it is fenced: after that, the outcome of its last transaction is unknown.
+        seen = await self._check(key) or []
         forgotten = next((one for one in seen if self._key_of(one) == key), None)
         producer = self._producer(key)
         self._producers[key] = producer, asyncio.Lock()
@@ -107,12 +107,12 @@ class OwnedRecords:
         return found
 
     async def write(self, key: str, records: Iterable[tuple[str, bytes | None]]) -> None:
-        """Write records of an owned key, all or none; None removes one. Durable when this returns.
+        """Write records of an owned key atomically; None removes one. Durable when this returns.
 
         Raises
         ------
         FencedError
-            When another process has taken ``key`` over since.
+            When another process has taken over ``key``.
         """
         producer, lock = self._producers[key]
         partition = self._partition(key)
@@ -148,9 +148,8 @@ class OwnedRecords:
 
     async def _read(self, key: str) -> dict[str, bytes]:
         place = TopicPartition(self._topic, self._partition(key))
-        # The last stable offset is no end to read to: while another key's transaction is open below our
-        # newest records, it hides them. The high watermark is above them, and is reached as soon as that
-        # transaction ends.
+        # Not to the last stable offset: an open transaction of another key may hide our newest records. The
+        # high watermark is above them and is reached as soon as that transaction ends.
         plain = AIOKafkaConsumer(enable_auto_commit=False, **self._options)
         consumer = AIOKafkaConsumer(
             isolation_level="read_committed",
@@ -165,17 +164,17 @@ class OwnedRecords:
             consumer.assign([place])
             await consumer.seek_to_beginning(place)
             async with asyncio.timeout(READ_SECONDS):
-                freeing = asyncio.create_task(self._free(key))
+                freeing = asyncio.create_task(self._unblock(key))
                 try:
                     return await _newest(consumer, place, end, key)
                 finally:
                     freeing.cancel()
                     await asyncio.gather(freeing, return_exceptions=True)
         except TimeoutError as error:
-            stuck = "; ".join(map(str, self._seen.get(key, ()))) or "no transaction was seen that hides them"
+            hiding = "; ".join(map(str, self._hiding.get(key, ())))
             raise StateError(
                 f"the records of {key} on the topic {self._topic} could not be read to their end in "
-                f"{READ_SECONDS:.0f} s: {stuck}"
+                f"{READ_SECONDS:.0f} s: {hiding or 'no open transaction hides them'}"
             ) from error
         finally:
             await plain.stop()
@@ -183,52 +182,50 @@ class OwnedRecords:
 
     # -- what hides records -----------------------------------------------------------------------
 
-    async def _look(self, key: str) -> list[Seen] | None:
-        """Return the open transactions that hide records of ``key``; None when brokers cannot say."""
+    async def _check(self, key: str) -> list[TransactionStatus] | None:
+        """Return the open transactions that hide records of ``key``; None if the brokers do not tell."""
         if self._hanging is None:
             return []
         return await asyncio.to_thread(self._hanging.open, self._topic, self._partition(key))
 
-    def _key_of(self, seen: Seen) -> str | None:
-        """Return whose a forgotten transaction is; None when it is not forgotten, or of a stranger."""
+    def _key_of(self, seen: TransactionStatus) -> str | None:
+        """Return the key of a forgotten transaction; None if it is not forgotten or not of this topic."""
         known = seen.forgotten and seen.name.startswith(f"{self._topic}-")
         return seen.name.removeprefix(f"{self._topic}-") if known else None
 
-    async def _free(self, key: str) -> None:
-        """End what hides records of ``key`` and does not end by itself, for as long as there is such."""
-        self._seen.pop(key, None)
+    async def _unblock(self, key: str) -> None:
+        """Keep ending transactions that hide records of ``key`` and do not end by themselves."""
+        self._hiding.pop(key, None)
         since: dict[OpenTransaction, float] = {}
         while self._hanging is not None:
-            await asyncio.sleep(LOOK_SECONDS)  # most partitions are read by then
-            if (seen := await self._look(key)) is None:
+            await asyncio.sleep(CHECK_SECONDS)  # most partitions have been read by then
+            if (seen := await self._check(key)) is None:
                 continue
-            self._seen[key] = seen
+            self._hiding[key] = seen
             now = time.monotonic()
             since = {one.transaction: since.get(one.transaction, now) for one in seen}
             for one in seen:
-                age, whose = now - since[one.transaction], self._key_of(one)
-                if whose is not None and (whose == key or age >= self._forgotten):
-                    await _whole(self._end_of(whose, key, one))
+                age, owner = now - since[one.transaction], self._key_of(one)
+                if owner is not None and (owner == key or age >= self._forgotten):
+                    await _completed(self._end_of(owner, key, one))
                 elif age >= self._hangs:
                     place = self._topic, self._partition(key)
                     await asyncio.to_thread(self._hanging.abort, *place, one.transaction)
 
-    async def _end_of(self, whose: str, key: str, seen: Seen) -> None:
-        """End a forgotten transaction while ``key`` is read. Whoever owns it elsewhere is fenced by that."""
+    async def _end_of(self, owner: str, key: str, seen: TransactionStatus) -> None:
+        """End a forgotten transaction while ``key`` is read. This fences an owner elsewhere."""
         try:
-            if whose in self._owned:  # its next checkpoint would do it
-                await self.write(whose, [(ENDED, None)])
-            elif whose == key:
+            if owner in self._owned:  # its next checkpoint would end it too
+                await self.write(owner, [(ENDED, None)])
+            elif owner == key:
                 await self._end(self._producers[key][0], key, seen)
-            elif whose not in self._producers:  # what is just being taken over ends its own
-                async with self._producer(whose) as producer:
-                    await self._end(producer, whose, seen)
+            elif owner not in self._producers:  # a key that is being taken over ends its own
+                async with self._producer(owner) as producer:
+                    await self._end(producer, owner, seen)
         except (KafkaError, FencedError) as error:
-            log.warning(
-                "a transaction hangs and could not be ended", reason=repr(error), transaction=str(seen)
-            )
+            log.warning("a hanging transaction could not be ended", reason=repr(error), transaction=str(seen))
 
-    async def _end(self, producer: AIOKafkaProducer, key: str, seen: Seen) -> None:
+    async def _end(self, producer: AIOKafkaProducer, key: str, seen: TransactionStatus) -> None:
         await producer.begin_transaction()
         await producer.send_and_wait(self._topic, None, key=ENDED.encode(), partition=self._partition(key))
         await (producer.commit_transaction() if seen.committed else producer.abort_transaction())
@@ -237,8 +234,8 @@ class OwnedRecords:
         )
 
 
-async def _whole(work: Coroutine[Any, Any, None]) -> None:
-    """Await work that must not be left half done, also when we are cancelled."""
+async def _completed(work: Coroutine[Any, Any, None]) -> None:
+    """Await work that must be completed even if the caller is cancelled."""
     task = asyncio.create_task(work)
     try:
         await asyncio.shield(task)

@@ -1,11 +1,11 @@
-"""Tells which transactions Kafka has forgotten: they would hide everything that was written after them.
+"""Finds transactions that Kafka has forgotten: they would hide everything that was written after them.
 
-A transaction ends by a marker that its coordinator has the leader of every partition write. While a partition
-has no leader (its only broker is fenced, because it hung for longer than its session with the controller) the
-coordinator takes the partition for deleted, leaves the marker out and calls the transaction complete. Its
-writer is told that it is committed; the partition holds it open for ever: no timeout ends it, and nobody who
-reads committed records gets past it. ``kafka/fenced_store.py`` ends it by the next transaction of the same
-producer, as the coordinator had ended it.
+A transaction ends with a marker that its coordinator has the leader of every partition write. While a
+partition has no leader (its only broker is fenced because it hung for longer than its session with the
+controller), the coordinator takes the partition for deleted, omits the marker and calls the transaction
+complete. Its writer learns that it is committed, but the partition keeps it open for ever: no timeout ends
+it, and readers of committed records never get past it. ``kafka/fenced_store.py`` ends it with the next
+transaction of the same producer, with the outcome that the coordinator had recorded.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,7 @@ log = structlog.get_logger("uneri.kafka")
 
 ENDED = frozenset(
     {
-        TransactionState.EMPTY,  # its producer has started anew since
+        TransactionState.EMPTY,  # its producer has restarted since
         TransactionState.COMPLETE_COMMIT,
         TransactionState.COMPLETE_ABORT,
         TransactionState.DEAD,
@@ -31,67 +31,72 @@ ENDED = frozenset(
 
 
 class OpenTransaction(NamedTuple):
-    """One that a partition holds open."""
+    """A transaction that a partition holds open."""
 
     producer: int
     epoch: int
     start: int  # its first offset
-    coordinator_epoch: int  # of the marker before it, -1 when there was none
+    coordinator_epoch: int  # of the previous marker, -1 if there is none
 
 
-class Seen(NamedTuple):
-    """What its coordinator says of an open transaction."""
+class TransactionStatus(NamedTuple):
+    """The state of an open transaction, as its coordinator knows it."""
 
     transaction: OpenTransaction
-    name: str = ""  # the transactional id; empty when no coordinator knows the producer
+    name: str = ""  # the transactional id; empty if no coordinator knows the producer
     state: str = "unknown"
-    forgotten: bool = False  # over, says the coordinator: it will not end any more
-    committed: bool = False  # so its writer was told
+    forgotten: bool = False  # the coordinator counts it as ended, so it will not end it again
+    committed: bool = False  # the outcome that its writer received
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Return one line for logs and errors."""
         producer, epoch, start, _ = self.transaction
         return (
-            f"{self.name or 'unknown'} (producer {producer}, epoch {epoch}) holds a transaction open from "
-            f"offset {start} on, its coordinator says {self.state}"
+            f"{self.name or 'unknown'} (producer {producer}, epoch {epoch}) has held a transaction open from "
+            f"offset {start}; its coordinator reports {self.state}"
         )
 
 
 class HangingTransactions:
-    """Looks for open transactions of a partition. Blocks for the length of some requests."""
+    """Finds open transactions of a partition. Blocks for a few requests."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._options = client_options(kafka)
 
-    def open(self, topic: str, partition: int) -> list[Seen] | None:
-        """Return the transactions that are open now; None when the brokers cannot say."""
+    def open(self, topic: str, partition: int) -> list[TransactionStatus] | None:
+        """Return the open transactions; None if the brokers do not tell."""
         try:
             with open_client(KafkaAdminClient, **self._options) as admin:
                 before = _open(admin, topic, partition)
                 if not before:
                     return []
                 known = _described(admin, {one.producer for one in before})
-                # Still open after its coordinator said that it is over: not one that just ended.
+                # Still open after its coordinator counted it as ended: not one that has just ended.
                 after = _open(admin, topic, partition)
         except KafkaError as error:
-            log.debug("open transactions cannot be looked at", reason=repr(error))
+            log.debug("open transactions cannot be listed", reason=repr(error))
             return None
-        return [_seen(one, known.get(one.producer)) for one in sorted(before & after)]
+        return [_status(one, known.get(one.producer)) for one in sorted(before & after)]
 
     def abort(self, topic: str, partition: int, hanging: OpenTransaction) -> None:
-        """End one by an administrator's command; what it wrote was never said."""
+        """Abort one by an administrator's command; its outcome was never reported."""
         place = TopicPartition(topic, partition)
-        # A leader refuses a marker of an older coordinator than that of the marker before.
+        # A leader refuses a marker of an older coordinator than that of the previous marker.
         coordinator = max(0, hanging.coordinator_epoch)
         spec = AbortTransactionSpec(place, hanging.producer, hanging.epoch, coordinator)
-        said = {"topic": topic, "partition": partition, "producer": hanging.producer, "first": hanging.start}
+        context = {
+            "topic": topic,
+            "partition": partition,
+            "producer": hanging.producer,
+            "first": hanging.start,
+        }
         try:
             with open_client(KafkaAdminClient, **self._options) as admin:
                 admin.abort_transaction(spec)
         except KafkaError as error:
-            log.error("a transaction hangs and could not be aborted", reason=repr(error), **said)  # noqa: TRY400 - one line
+            log.error("a hanging transaction could not be aborted", reason=repr(error), **context)  # noqa: TRY400 - one line
         else:
-            log.warning("aborted a transaction that hung", **said)
+            log.warning("aborted a hanging transaction", **context)
 
 
 def _open(admin: KafkaAdminClient, topic: str, partition: int) -> set[OpenTransaction]:
@@ -114,9 +119,13 @@ def _described(admin: KafkaAdminClient, producers: set[int]) -> dict[int, tuple[
     return {one.producer_id: (name, one) for name, one in admin.describe_transactions(names).items()}
 
 
-def _seen(transaction: OpenTransaction, known: tuple[str, TransactionDescription] | None) -> Seen:
+def _status(
+    transaction: OpenTransaction, known: tuple[str, TransactionDescription] | None
+) -> TransactionStatus:
     if known is None:
-        return Seen(transaction)
-    name, told = known
-    committed = told.state == TransactionState.COMPLETE_COMMIT and told.producer_epoch == transaction.epoch
-    return Seen(transaction, name, told.state.value, told.state in ENDED, committed)
+        return TransactionStatus(transaction)
+    name, described = known
+    committed = (
+        described.state == TransactionState.COMPLETE_COMMIT and described.producer_epoch == transaction.epoch
+    )
+    return TransactionStatus(transaction, name, described.state.value, described.state in ENDED, committed)

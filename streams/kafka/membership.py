@@ -1,8 +1,8 @@
-"""Takes a worker with a name out of its group: what Kafka itself does for such a one only when time runs out.
+"""Removes a named worker from its consumer group, which Kafka itself does only when its session ends.
 
-A member with a name keeps its partitions until its session ends. After a crash its successor must not wait
-for that, and it must not simply take over the old assignment either: partitions that were added since are
-not in it. So a worker that is started removes who had its name before, and one that stops removes itself.
+A static member keeps its partitions until its session ends. After a crash its successor must not wait for
+that, nor simply inherit the old assignment, which lacks partitions added since. So a starting worker removes
+the previous member of its name, and a stopping one removes itself.
 """
 
 import os
@@ -18,17 +18,17 @@ log = structlog.get_logger("uneri.kafka")
 
 
 def name_of_worker(kafka: KafkaSettings) -> str | None:
-    """Return the name that the environment gives this worker, None when it gives none."""
+    """Return the name that the environment gives this worker, None if it gives none."""
     return os.environ.get(kafka.worker_env) or None
 
 
 def leave(kafka: KafkaSettings) -> None:
-    """Remove the member with the name of this worker from the group, when there is one."""
+    """Remove the member of this worker's name from the group, if there is one."""
     name = name_of_worker(kafka)
     if name is None:
         return
     try:
         with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
             admin.remove_group_members(kafka.app, [MemberToRemove(group_instance_id=name)])
-    except KafkaError as error:  # it was no member, or the broker is of before such names: its session ends
-        log.debug("the member with the name of this worker was not removed", reason=repr(error))
+    except KafkaError as error:  # not a member, or brokers without static members: its session ends
+        log.debug("the member of this worker's name was not removed", reason=repr(error))

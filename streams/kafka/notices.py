@@ -1,4 +1,4 @@
-"""What goes over the notices topic: from who decides that something is to be told to who tells it."""
+"""Records of the notices topic: from the incidents stage, which decides, to the notify stage."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -11,28 +11,28 @@ from detectors.watch.hottest import Hot
 from streams.kafka.stage import Emission
 from streams.lane.chunk import Chunk
 
-PART_BYTES: Final = 1024 * 1024  # of notices in one record: a flood of thousands takes several
+PART_BYTES: Final = 1024 * 1024  # of notices per record: a flood of thousands takes several
 
 
 class NoticesPart(msgspec.Struct, array_like=True):
-    """A part of what incidents have to tell of one step. The last part lets time pass."""
+    """A part of the notices of one step. The last part advances the watermark."""
 
     watermark: int  # end of the step, epoch seconds
     part: int  # 0, 1 …
     last: bool
     notices: list[Notice]
-    leaders: list[Hot]  # who took the lead and was not told in a digest yet; in the last part
+    leaders: list[Hot]  # new leaders that no digest has shown yet; in the last part
 
 
 class NoticesOfStep(NamedTuple):
-    """What incidents have to tell up to an event time, epoch seconds: there may be nothing."""
+    """The notices up to an event time, epoch seconds; there may be none."""
 
     notices: list[Notice]
     watermark: int
 
 
-def told(notices: Sequence[Notice], leaders: Iterable[Hot], watermark: int) -> Iterator[bytes]:
-    """Yield the records of one step: always at least one, because time passes too."""
+def notices_parts(notices: Sequence[Notice], leaders: Iterable[Hot], watermark: int) -> Iterator[bytes]:
+    """Yield the records of one step: at least one, which advances the watermark."""
     parts: list[list[Notice]] = [[]]
     room = PART_BYTES
     for notice in notices:
@@ -56,9 +56,9 @@ class _Meta(msgspec.Struct, array_like=True):
 
 
 class NotifyStage:
-    """The one partition of the notices topic: gives whole steps to whoever tells.
+    """The one partition of the notices topic: passes complete steps on to delivery.
 
-    What incidents told again after a crash is recognised by its step and part.
+    Parts that the incidents stage emits again after a crash are recognised by step and number.
     """
 
     VERSION = 1
@@ -66,12 +66,12 @@ class NotifyStage:
     def __init__(self) -> None:
         self.watermark = 0
         self.leaders: tuple[Hot, ...] = ()
-        self._held: list[Notice] = []  # of the step whose last part has not come
-        self._parts = 0  # of that step that have
+        self._held: list[Notice] = []  # of the step whose last part has not arrived
+        self._parts = 0  # of that step that have arrived
         self._decode = msgspec.msgpack.Decoder(NoticesPart).decode
 
     def feed(self, chunk: Chunk) -> Iterable[NoticesOfStep]:
-        """Put parts together; give what is to be told of all whole steps, and how far time went."""
+        """Assemble parts; return the notices of all complete steps with the newest watermark."""
         notices: list[Notice] = []
         before = self.watermark
         for one in map(self._decode, chunk.values):
@@ -86,11 +86,11 @@ class NotifyStage:
         return [NoticesOfStep(notices, self.watermark)] if self.watermark != before else []
 
     def idle(self) -> Iterable[Emission]:
-        """Do nothing: time is told by the steps."""
+        """Do nothing: steps advance time."""
         return ()
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return how far it is, and the parts of a step that is not whole."""
+        """Return the watermark and the parts of an incomplete step."""
         meta = _Meta(self.watermark, self._held, self._parts, list(self.leaders))
         return {"notify": pack("notify", self.VERSION, meta, {})}
 

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from alerting.outbox.row import OutboxRow, rows_of
-from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.fenced_store import FencedStore
 
 KEY: Final = "outbox"
 _PART: Final = f"{KEY}|part/"  # ids of rows have no slash
@@ -15,7 +15,7 @@ _PART: Final = f"{KEY}|part/"  # ids of rows have no slash
 class KafkaOutboxStorage:
     """An ``OutboxStorage``; loading takes the rows over from any other process."""
 
-    def __init__(self, records: OwnedRecords) -> None:
+    def __init__(self, records: FencedStore) -> None:
         self._records = records
 
     async def load(self) -> tuple[list[OutboxRow], dict[str, bytes]]:

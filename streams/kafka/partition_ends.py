@@ -1,4 +1,4 @@
-"""What a broker says of partitions, asked apart from the consumer that may be what hangs."""
+"""Offsets of partitions, queried by a client of its own because the consumer may be what hangs."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ PATIENCE: Final = 5.0  # seconds
 
 
 class PartitionEnds:
-    """Asks for the bounds of partitions with a client of its own, made when it is first needed.
+    """Queries the bounds of partitions with a client that is created when it is first needed.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class PartitionEnds:
         self._client: AIOKafkaConsumer | None = None
 
     async def of(self, tps: Collection[TP]) -> dict[TP, Bounds] | None:
-        """Return the bounds of what can be read, None when no broker answers."""
+        """Return the readable bounds, None if no broker answers."""
         places = [TopicPartition(*tp) for tp in tps]
         try:
             async with asyncio.timeout(PATIENCE):
@@ -45,7 +45,7 @@ class PartitionEnds:
         return {TP(*place): Bounds(first[place], end[place]) for place in places}
 
     async def close(self) -> None:
-        """Let the client go; it may be asked again."""
+        """Close the client; the next query creates another."""
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(KafkaError, OSError, TimeoutError):

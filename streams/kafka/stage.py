@@ -1,13 +1,13 @@
 """Runs one stage on one source partition: load its checkpoint, skip, feed, emit, checkpoint, release.
 
-All stages of the Kafka driver run in this frame, and only here is decided what makes them exact:
+All stages of the Kafka driver run in this frame, which alone makes them exact:
 
-- A record is fed when its offset is at or above that of the checkpoint, and then exactly once.
-- Before a checkpoint is written, everything emitted until then has been acknowledged by Kafka.
+- A record is fed if its offset is at or above that of the checkpoint, and then exactly once.
+- Before a checkpoint is written, Kafka has acknowledged everything emitted up to that point.
 - An offset is released for commit after the checkpoint that includes it is durable.
-- What a stage emits for records is a function of the records: emitted again after a crash it is recognised
-  and dropped. What it emits because wall time passed is not, so that goes into a checkpoint first and is
-  emitted after it, again after a crash in between.
+- What a stage emits for records is a function of the records: emitted again after a crash, it is recognised
+  and dropped. What it emits because wall time passed is not, so it goes into a checkpoint first and is
+  emitted after that, and again after a crash in between.
 """
 
 import asyncio
@@ -24,22 +24,22 @@ from streams.engine.checkpoint import Checkpoint, Checkpoints
 from streams.lane.chunk import Chunk
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
-UNACKNOWLEDGED: Final = 1000  # emissions on their way until a stage waits for them
-UNACKNOWLEDGED_BYTES: Final = 32 * 1024 * 1024  # and how large they may be together
-PENDING: Final = "pending"  # the part that holds emissions made because time passed
-ASKING_SECONDS: Final = 5.0  # between two looks at a partition that brings nothing, and for an answer
-TOPIC: Final = "topic"  # the part that says which topic the offsets are of, where brokers tell
+UNACKNOWLEDGED: Final = 1000  # emissions in flight before a stage waits for them
+UNACKNOWLEDGED_BYTES: Final = 32 * 1024 * 1024  # and their total size
+PENDING: Final = "pending"  # the part with emissions made because time passed
+QUERY_SECONDS: Final = 5.0  # between two queries of a quiet partition, and for an answer
+TOPIC: Final = "topic"  # the part with the id of the topic, if brokers have ids
 
 REMEDY: Final = (
-    "start the version of uneri that wrote it, or begin anew with another kafka.app (`uneri setup` makes its "
-    "topics; the requests are read from their start)"
+    "start the version of uneri that wrote it, or start over with another kafka.app (`uneri setup` creates "
+    "its topics; requests are read from their start)"
 )
 
 log = structlog.get_logger("uneri.stage")
 
 
 class Emission(NamedTuple):
-    """One record for another topic; ``partition`` None leaves it to the key."""
+    """One record for another topic; with ``partition`` None its key decides."""
 
     topic: str
     partition: int | None
@@ -50,21 +50,21 @@ class Emission(NamedTuple):
 class Stage(Protocol):
     """State that is fed chunks. ``feed`` and ``idle`` return at once: no clock, no network.
 
-    What they return is handed to ``send`` of the runner: an ``Emission``, unless the stage has another way
-    out. ``idle`` may return ``Emission`` only.
+    The runner passes what they return to ``send``: an ``Emission``, unless the stage is hosted with a sender
+    of its own. ``idle`` returns ``Emission`` only.
     """
 
     def feed(self, chunk: Chunk) -> Iterable[Any]:
-        """Take in the records of a chunk."""
+        """Process the records of a chunk."""
 
     def idle(self) -> Iterable[Emission]:
-        """Take in that the partition has been silent; called once until records come again."""
+        """Note that the partition is idle; called once until records arrive again."""
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state in parts."""
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot."""
+        """Continue from a snapshot."""
 
 
 class Bounds(NamedTuple):
@@ -75,7 +75,7 @@ class Bounds(NamedTuple):
 
 
 class LostRecordsError(RuntimeError):
-    """Offsets were skipped that nobody deleted: going on would count wrong."""
+    """Offsets were skipped that exist in Kafka: continuing would count wrong."""
 
 
 class OtherTopicError(RuntimeError):
@@ -88,25 +88,25 @@ class StageRunner:
     Parameters
     ----------
     key
-        Name of its checkpoints: ``rollup/3``.
+        The name of its checkpoints: ``rollup/3``.
     source
         The source partition: ``requests/3``.
     stage
-        What is fed.
+        The stage to feed.
     checkpoints
-        Where its state is kept.
+        Store of its state.
     send
-        Hands an emission to Kafka and returns a future of its acknowledgement.
+        Sends an emission to Kafka and returns a future of its acknowledgement.
     release
-        Told the offset up to which a durable checkpoint includes the source.
+        Receives the offset up to which a durable checkpoint includes the source.
     bounds
-        The offsets that the source has now.
+        Returns the offsets that the source has now.
     topic_id
-        Tells the topic of the source from another of the same name; empty when that is not known.
+        The id of the source's topic, which tells it from another of the same name; empty if unknown.
     every
         Seconds of wall time between checkpoints.
     idle_after
-        Seconds of wall time without records, while a broker answers, after which the stage is told so;
+        Seconds of wall time without records, while a broker answers, after which the stage is notified;
         None: never.
     clock
         Seconds, monotonic.
@@ -144,7 +144,7 @@ class StageRunner:
         self._idle_after = idle_after
         self._clock = clock
         self._at = at
-        self._spoke = self._saved = self._asked = clock()
+        self._fed_at = self._saved_at = self._queried_at = clock()
         self._idle = False
         self._changed = False
         self._closed = False
@@ -154,26 +154,26 @@ class StageRunner:
 
     @property
     def unacknowledged(self) -> int:
-        """How many emissions are on their way."""
+        """How many emissions are in flight."""
         return len(self._unacknowledged)
 
     @property
     def busy(self) -> bool:
-        """Whether it takes a chunk in, or writes a checkpoint."""
+        """Whether it is processing a chunk or writing a checkpoint."""
         return self._lock.locked()
 
     @property
     def saved(self) -> int | None:
-        """What the newest durable checkpoint includes: the position when nothing has changed since."""
+        """The position of the newest durable checkpoint, or the current one if nothing has changed since."""
         return self.checkpointed if self._changed else self.position
 
     @property
     def checkpoint_age(self) -> float:
-        """Since when the stage has state that no checkpoint includes, seconds; 0 when it has none."""
-        return self._clock() - self._saved if self._changed else 0.0
+        """Seconds for which the stage has had state that no checkpoint includes; 0 if it has none."""
+        return self._clock() - self._saved_at if self._changed else 0.0
 
     async def open(self) -> None:
-        """Load the checkpoint and go on from it.
+        """Load the checkpoint and continue from it.
 
         Raises
         ------
@@ -190,7 +190,7 @@ class StageRunner:
             self._at(CrashPoint.LOADED, self.key)
             if checkpoint is not None:
                 await self._restore(checkpoint)
-            self._spoke = self._saved = self._clock()
+            self._fed_at = self._saved_at = self._clock()
 
     async def _restore(self, checkpoint: Checkpoint) -> None:
         parts = dict(checkpoint.parts)
@@ -227,19 +227,19 @@ class StageRunner:
             self._changed = True  # the next checkpoint is without them
 
     async def feed(self, chunk: Chunk) -> None:
-        """Take in what is new in a chunk, and write a checkpoint when it is time.
+        """Process what is new in a chunk, and write a checkpoint when one is due.
 
         Raises
         ------
         LostRecordsError
-            When the chunk begins beyond the position though Kafka still has what is between.
+            When the chunk begins beyond the position although Kafka still has the records between.
         """
         async with self._lock:
             if self._closed:
                 return
             if self.position is None:
-                # Not where the chunk begins: when a rebalance drops what was fetched before anything was
-                # committed, the consumer goes on behind it.
+                # Not where the chunk begins: if a rebalance drops what was fetched before the first commit,
+                # the consumer continues after it.
                 self.position = min(chunk.start, (await self._bounds()).first)
             if chunk.end <= self.position:
                 return
@@ -250,20 +250,20 @@ class StageRunner:
             self.position = chunk.end
             self._changed = True
             if len(chunk):
-                self._spoke = self._clock()
+                self._fed_at = self._clock()
                 self._idle = False
             self._at(CrashPoint.FED, self.key)
             await self._emit(emissions)
             self._at(CrashPoint.EMITTED, self.key)
-            if self._clock() - self._saved >= self._every:
+            if self._clock() - self._saved_at >= self._every:
                 await self._checkpoint()
 
     async def tick(self) -> None:
-        """Let wall time pass: say idle, write a checkpoint. To be called about once a second."""
+        """Let wall time pass: note an idle source, write a checkpoint. To be called about once a second."""
         async with self._lock:
             if self._closed:
                 return
-            if await self._is_silent():
+            if await self._is_idle():
                 self._idle = True
                 emissions = list(self.stage.idle())
                 if emissions:
@@ -274,11 +274,11 @@ class StageRunner:
                     await self._acknowledged()
                     self._at(CrashPoint.IDLE_EMITTED, self.key)
                     self._changed = True  # the next checkpoint is without them
-            if self._changed and self._clock() - self._saved >= self._every:
+            if self._changed and self._clock() - self._saved_at >= self._every:
                 await self._checkpoint()
 
     async def close(self) -> None:
-        """Write a last checkpoint; what is fed after this is ignored."""
+        """Write a last checkpoint; chunks fed after this are ignored."""
         async with self._lock:
             if self._closed:
                 return
@@ -286,50 +286,53 @@ class StageRunner:
             if self._changed:
                 await self._checkpoint()
 
-    async def _is_silent(self) -> bool:
-        """Whether a broker was asked again and again for long enough, and always answered that nothing came.
+    async def _is_idle(self) -> bool:
+        """Return whether brokers have answered for long enough that there is nothing to read.
 
-        While it does not answer nobody can write to it either: that is no silence of the partition.
+        While no broker answers, nothing can be written either: that does not make the partition idle.
         """
         now = self._clock()
         if self._idle_after is None or self._idle:
             return False
-        if now - self._spoke < self._idle_after and now - max(self._spoke, self._asked) < ASKING_SECONDS:
+        if (
+            now - self._fed_at < self._idle_after
+            and now - max(self._fed_at, self._queried_at) < QUERY_SECONDS
+        ):
             return False
         try:
-            async with asyncio.timeout(ASKING_SECONDS):  # nothing is fed meanwhile
+            async with asyncio.timeout(QUERY_SECONDS):  # nothing is fed meanwhile
                 first, end = await self._bounds()
         except (KafkaError, TimeoutError):
-            self._spoke = self._clock()
+            self._fed_at = self._clock()
             return False
-        self._asked = self._clock()
+        self._queried_at = self._clock()
         if end <= first:
             self._skip_deleted(first)
         if end > (first if self.position is None else self.position):
-            self._spoke = self._asked  # there is more to read: we are slow, the partition is not silent
+            self._fed_at = self._queried_at  # there is more to read: the stage is slow
             return False
-        return self._asked - self._spoke >= self._idle_after
+        return self._queried_at - self._fed_at >= self._idle_after
 
     async def _explain(self, position: int, start: int) -> None:
         first = (await self._bounds()).first
         if first <= position:
             raise LostRecordsError(
-                f"{self.source} went on at offset {start} after {position}, but Kafka has what is between; "
-                "a restart reads it again from the checkpoint"
+                f"{self.source} continued at offset {start} after {position}, but Kafka has the records "
+                "between; a restart reads them again from the checkpoint"
             )
-        self._tell_deleted(position, start)
+        self._log_deleted(position, start)
 
     def _skip_deleted(self, first: int) -> None:
-        """Go on where the partition begins now: where nothing is left, no chunk comes that tells of the gap.
+        """Continue where the partition begins now: if nothing is left, no chunk shows the gap.
 
-        Without this the stage would wait for records that are gone, and hold everybody up who waits for it.
+        Without this the stage would wait for deleted records and delay every stage that waits for it.
         """
         if self.position is not None and first > self.position:
-            self._tell_deleted(self.position, first)
+            self._log_deleted(self.position, first)
             self.position = first
             self._changed = True
 
-    def _tell_deleted(self, position: int, start: int) -> None:
+    def _log_deleted(self, position: int, start: int) -> None:
         log.error(
             "Kafka deleted records before they were read: raise the topic's retention",
             source=self.source,
@@ -363,7 +366,7 @@ class StageRunner:
         offsets = {} if self.position is None else {self.source: self.position}
         await self._checkpoints.save(self.key, Checkpoint(offsets, parts))
         self._at(CrashPoint.DURABLE, self.key)
-        self._saved = self._clock()
+        self._saved_at = self._clock()
         self._changed = False
         self.checkpointed = self.position
         if self.position is not None:

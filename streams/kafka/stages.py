@@ -1,4 +1,4 @@
-"""The stages of the Kafka driver: the engine's classes between the bytes of two topics."""
+"""The stages of the Kafka driver: classes of the engine between the records of two topics."""
 
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from streams.decode.rejected import Rejected
 from streams.detect.detect import Detect
 from streams.detect.gather import Gather, JudgedStep
 from streams.engine.dead_letter_limit import DeadLetterLimit, limit_error
-from streams.kafka.notices import told
+from streams.kafka.notices import notices_parts
 from streams.kafka.stage import Emission
 from streams.kafka.topics import Topics
 from streams.lane.chunk import Chunk
@@ -45,19 +45,19 @@ class RollupStage:
         self._partition = partition
         self._decoder = Decoder(settings)
         self.rollup = Rollup(f"{topics.requests}/{partition}", shards, settings.time, self._decoder)
-        self._held: dict[int, int] = {}  # offsets of records that are held back; 1 is the last that was fed
+        self._held: dict[int, int] = {}  # offsets of records held back; 1 is the last record fed
         self._limit = DeadLetterLimit(settings.dead_letters)
-        self._folded = 0  # as far as it was counted
+        self._folded = 0  # as counted so far
         self.records = 0
         self.rejected = 0
 
     def feed(self, chunk: Chunk) -> Iterable[Emission]:
-        """Decode and roll up; give dead letters, then the blocks of the buckets that closed.
+        """Decode and roll up; return dead letters, then blocks of closed buckets.
 
         Raises
         ------
         streams.engine.dead_letter_limit.DeadLetterLimitError
-            When too many are bad. Nothing of the chunk is told then, and the stage must not be fed again.
+            When too many records are bad. Nothing is emitted, and the stage must not be fed again.
         """
         columns, rejected = self._decoder.decode(chunk.values)
         if passed := self._limit.feed(len(chunk), rejected):
@@ -79,18 +79,18 @@ class RollupStage:
         return [*letters, *self._blocks(blocks)]
 
     def idle(self) -> Iterable[Emission]:
-        """Let the shards know that this partition does not hold time back."""
+        """Tell the shards that this partition does not hold event time back."""
         return self._blocks(self.rollup.idle())
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state of decoder and rollup, how many were bad, and the offsets of what is held back."""
+        """Return the state of decoder and rollup, the count of bad records, and the offsets held back."""
         held = pack(HELD, HELD_VERSION, self._held, {})
         return {**self.rollup.snapshot(), **self._limit.snapshot(), HELD: held}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
         self.rollup.restore(parts)
-        if HELD in parts:  # a checkpoint of before it was kept has none
+        if HELD in parts:  # older checkpoints have none
             self._held, _ = unpack(parts[HELD], HELD, HELD_VERSION, dict[int, int])
         self._limit.restore(parts)
         self._folded = self._decoder.folded
@@ -114,7 +114,7 @@ class RollupStage:
         return [Emission(self._topics.rollups, block.shard, key, encode_block(block)) for block in blocks]
 
     def _offset(self, index: int, chunk: Chunk) -> int | None:
-        """Return the offset of a record by its place in this run or, negative, before it."""
+        """Return the offset of a record by its index in this chunk or, if negative, before it."""
         return chunk.offsets[index] if index >= 0 else self._held.get(-index)
 
     def _dead_letter(self, rejected: Rejected, offset: int | None) -> Emission:
@@ -155,7 +155,7 @@ class DetectStage:
         return [Emission(self._topics.findings, 0, self._key, self._encode(step)) for step in judged]
 
     def idle(self) -> Iterable[Emission]:
-        """Do nothing: time is told by the blocks."""
+        """Do nothing: blocks advance time."""
         return ()
 
     def snapshot(self) -> dict[str, bytes]:
@@ -170,7 +170,7 @@ class DetectStage:
 class IncidentsStage:
     """The one partition of the findings topic: judged steps become notices for the notices topic.
 
-    ``watermark`` is the end of the newest step that was told; it is only shown.
+    ``watermark`` is the end of the newest emitted step, for display only.
     """
 
     def __init__(self, shards: int, settings: Settings, topics: Topics) -> None:
@@ -182,23 +182,24 @@ class IncidentsStage:
         self._decode = MessageDecoder(JudgedStep).decode
 
     def feed(self, chunk: Chunk) -> Iterable[Emission]:
-        """Group findings step by step; tell of each step what is to be told, also that there is nothing."""
+        """Group findings step by step; emit the notices of each step, even if there are none."""
         emissions: list[Emission] = []
         for one in self.gather.feed(map(self._decode, chunk.values)):
             notices = self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
             leaders = self.incidents.took_the_lead
             emissions += [
-                Emission(self._topic, 0, None, record) for record in told(notices, leaders, one.watermark)
+                Emission(self._topic, 0, None, record)
+                for record in notices_parts(notices, leaders, one.watermark)
             ]
             self.watermark = one.watermark
         return emissions
 
     def idle(self) -> Iterable[Emission]:
-        """Do nothing: time is told by the steps."""
+        """Do nothing: steps advance time."""
         return ()
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return what waits for other shards, and the incidents."""
+        """Return the steps that wait for other shards, and the incidents."""
         return {**self.gather.snapshot(), **self.incidents.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:

@@ -1,4 +1,4 @@
-"""What a running Kafka daemon tells about itself."""
+"""Status and metrics of a running Kafka daemon."""
 
 import time
 
@@ -11,9 +11,9 @@ from streams.process.metrics import StageReading
 
 
 def status_of(host: StageHost) -> dict[str, object]:
-    """Return what ``uneri status`` shows; what no role of this process knows is left out."""
+    """Return what ``uneri status`` shows; values that no role of this process knows are left out."""
     runners = host.runners
-    told: dict[str, object] = {
+    shown: dict[str, object] = {
         "partitions": {runner.key: runner.position or 0 for runner in runners.values()},
         "lag": {runner.key: host.lag(tp, runner) for tp, runner in runners.items()},
     }
@@ -21,26 +21,26 @@ def status_of(host: StageHost) -> dict[str, object]:
     rollups = [stage for stage in stages if isinstance(stage, RollupStage)]
     detects = [stage for stage in stages if isinstance(stage, DetectStage)]
     if rollups:
-        told["records"] = sum(stage.records for stage in rollups)
-        told["rejected"] = sum(stage.rejected for stage in rollups)
-        told["watermark"] = min(stage.rollup.watermark for stage in rollups)
+        shown["records"] = sum(stage.records for stage in rollups)
+        shown["rejected"] = sum(stage.rejected for stage in rollups)
+        shown["watermark"] = min(stage.rollup.watermark for stage in rollups)
     if detects:
-        told["series"] = sum(stage.detect.series for stage in detects)
-        told["watermark"] = min(stage.detect.watermark or 0 for stage in detects)
+        shown["series"] = sum(stage.detect.series for stage in detects)
+        shown["watermark"] = min(stage.detect.watermark or 0 for stage in detects)
     for stage in stages:
         if isinstance(stage, IncidentsStage):
-            told["watermark"] = stage.watermark
-            going_on = [one.primary.sentence for one in stage.incidents.ongoing()]
-            told["open_incidents"] = first_of(going_on, len(going_on))
+            shown["watermark"] = stage.watermark
+            ongoing = [one.primary.sentence for one in stage.incidents.ongoing()]
+            shown["open_incidents"] = first_of(ongoing, len(ongoing))
         if isinstance(stage, NotifyStage):
-            told.setdefault("watermark", stage.watermark)
-    if not told.get("watermark", True):
-        told["watermark"] = None  # nothing was taken in yet
-    return told
+            shown.setdefault("watermark", stage.watermark)
+    if not shown.get("watermark", True):
+        shown["watermark"] = None  # nothing was read yet
+    return shown
 
 
 def readings(host: StageHost) -> list[StageReading]:
-    """Return how each stage of this process is, for its metrics."""
+    """Return the readings of each stage of this process for its metrics."""
     now = time.monotonic()
     return [
         StageReading(
@@ -58,7 +58,7 @@ def readings(host: StageHost) -> list[StageReading]:
 
 
 def queues(host: StageHost) -> dict[str, int]:
-    """Return what waits in this process."""
+    """Return the sizes of the queues of this process."""
     depth = host.queues()
     for runner in host.runners.values():
         stage = runner.stage
@@ -70,7 +70,7 @@ def queues(host: StageHost) -> dict[str, int]:
 
 
 def watermark_of(stage: Stage) -> int | None:
-    """Return the event time up to which a stage has taken everything in; None when it does not know."""
+    """Return the event time up to which a stage has processed everything; None if it is unknown."""
     if isinstance(stage, RollupStage):
         return stage.rollup.watermark
     if isinstance(stage, DetectStage):

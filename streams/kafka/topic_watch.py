@@ -1,8 +1,8 @@
-"""Notices that a topic was deleted, made anew or given more partitions while the daemon runs.
+"""Detects that a topic was deleted, recreated or given more partitions while the daemon runs.
 
-A consumer takes all of this in silence: it waits for a topic that is gone, reads a new one of the same name
-from an offset that means nothing there, and gets partitions that the stages have never heard of. None of
-it can be made good while running, and a restart finds out what is there, so the daemon ends with a line.
+A consumer reports none of this: it waits for a topic that is gone, reads a new one of the same name from an
+offset that means nothing there, and receives partitions that the stages do not know. None of it can be
+repaired while running, and a restart finds out what exists, so the daemon ends with one line.
 """
 
 import asyncio
@@ -12,10 +12,10 @@ from typing import Final
 import structlog
 
 from config.settings import KafkaSettings
-from streams.kafka.topics import Topic, TopicError, topics_there
+from streams.kafka.topics import Topic, TopicError, existing_topics
 
-LOOK_SECONDS: Final = 5.0
-GONE: Final = 2  # looks in a row without it: a broker that has just started may not know its topics yet
+CHECK_SECONDS: Final = 5.0
+GONE: Final = 2  # consecutive checks without it: a broker that has just started may not know its topics yet
 
 log = structlog.get_logger("uneri.topics")
 
@@ -26,15 +26,15 @@ class TopicWatch:
     Parameters
     ----------
     kafka
-        Where they are.
+        Brokers and names.
     before
-        What the daemon was started with.
+        The topics at the start of the daemon.
     every
-        Seconds between two looks.
+        Seconds between two checks.
     """
 
     def __init__(
-        self, kafka: KafkaSettings, before: Mapping[str, Topic], every: float = LOOK_SECONDS
+        self, kafka: KafkaSettings, before: Mapping[str, Topic], every: float = CHECK_SECONDS
     ) -> None:
         self._kafka = kafka
         self._before = before
@@ -42,36 +42,36 @@ class TopicWatch:
         self._gone = 0
 
     async def run(self) -> None:
-        """Look until cancelled.
+        """Check until cancelled.
 
         Raises
         ------
         TopicError
-            When a topic is not what it was.
+            When a topic has changed.
         """
         while True:
             await asyncio.sleep(self._every)
             try:
-                now = await asyncio.to_thread(topics_there, self._kafka)
+                now = await asyncio.to_thread(existing_topics, self._kafka)
             except TopicError as error:
-                log.debug("topics cannot be looked at", reason=str(error))  # the clients say that it is down
+                log.debug("topics cannot be listed", reason=str(error))  # the clients log that it is down
                 continue
             self.compare(now)
 
     def compare(self, now: Mapping[str, Topic]) -> None:
-        """Compare with what is there now.
+        """Compare with the topics that exist now.
 
         Raises
         ------
         TopicError
-            When a topic was deleted, made anew or given more partitions.
+            When a topic was deleted, recreated or given more partitions.
         """
         missing = [name for name in self._before if name not in now]
         self._gone = self._gone + 1 if missing else 0
         if self._gone >= GONE:
             raise TopicError(
-                f"the topic {', '.join(missing)} was deleted while it was read; what was not read is lost: "
-                "create it again (`uneri setup` does), then start with another kafka.app"
+                f"the topic {', '.join(missing)} was deleted while it was read; unread records are lost. "
+                "Run `uneri setup` to create it again, then start with another kafka.app"
             )
         for name, before in self._before.items():
             found = now.get(name, before)
@@ -83,5 +83,5 @@ class TopicWatch:
             if found.partitions != before.partitions:
                 raise TopicError(
                     f"the topic {name} has {found.partitions} partitions now and had {before.partitions} at "
-                    "the start: start again to read all of them"
+                    "the start: restart to read all of them"
                 )

@@ -1,4 +1,4 @@
-"""The daemon's topics: what they are called, how they must be set, and their creation."""
+"""The daemon's topics: their names, configuration and creation."""
 
 import contextlib
 from collections.abc import Collection, Iterator
@@ -14,19 +14,19 @@ from streams.kafka.client import client_options, open_client
 FOREVER: Final = "-1"
 WEEK: Final = str(7 * 86_400_000)
 MONTH: Final = str(30 * 86_400_000)
-LARGE_RECORD: Final = str(2 * 1024 * 1024)  # an event of 1 MiB with room around
+LARGE_RECORD: Final = str(2 * 1024 * 1024)  # an event of 1 MiB and overhead
 BLOCK_BYTES: Final = 16 * 1024 * 1024  # a block of a hundred thousand scopes
 REQUESTS_PARTITIONS: Final = 8
 CHECKPOINTS_PARTITIONS: Final = 8
 
 
 class TopicError(RuntimeError):
-    """Kafka does not answer, or a topic is not what the daemon needs; one line, with the remedy."""
+    """Kafka does not answer, or a topic is unsuitable; one line, with the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The names, given by the configuration."""
+    """The names, derived from the configuration."""
 
     requests: str
     rollups: str
@@ -55,24 +55,25 @@ class Topics:
 
 
 class Topic(NamedTuple):
-    """What tells a topic from another of the same name."""
+    """The identity of a topic, which tells it from another of the same name."""
 
-    id: str  # empty where brokers are too old to give one
+    id: str  # empty if brokers are too old to have one
     partitions: int
 
 
 def needed(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]:
     """Return partitions and configuration by topic.
 
-    Retention runs on wall time while records carry the time of their events: the requests topic, which
-    replay reads and simulation fills with past times, keeps everything until an operator decides otherwise.
+    Retention counts wall time from the timestamps of records, which are those of their events. The requests
+    topic, which replay reads and simulation fills with past times, keeps everything unless an operator
+    changes that.
     """
     topics = Topics.of(kafka)
     deleted = {"cleanup.policy": "delete", "max.message.bytes": LARGE_RECORD}
     compacted = {
         "cleanup.policy": "compact",
         "min.cleanable.dirty.ratio": "0.1",
-        "segment.ms": "600000",  # only closed segments are compacted, and all of it is read at a start
+        "segment.ms": "600000",  # only closed segments are compacted, and a start reads the whole topic
         "segment.bytes": str(64 * 1024 * 1024),
         "delete.retention.ms": "86400000",
         "max.message.bytes": LARGE_RECORD,
@@ -91,17 +92,17 @@ def needed(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]:
 
 
 def missing_topics(kafka: KafkaSettings, present: Collection[str]) -> list[str]:
-    """Return the daemon's own topics that are not among ``present``."""
+    """Return the daemon's own topics that are not in ``present``."""
     return [name for name in needed(kafka) if name != kafka.requests and name not in present]
 
 
 def setup_topics(settings: Settings) -> list[str]:
-    """Create the topics that are missing and look at those that are there; return a line for each.
+    """Create missing topics and verify existing ones; return a line for each.
 
     Raises
     ------
     TopicError
-        When Kafka does not answer, refuses, or a topic that is there has the wrong number of partitions.
+        When Kafka does not answer or refuses, or an existing topic has the wrong number of partitions.
     """
     if settings.kafka is None:
         raise TopicError("the configuration has no kafka section: there are no topics to set up")
@@ -117,17 +118,17 @@ def setup_topics(settings: Settings) -> list[str]:
 
 
 def verified_topics(kafka: KafkaSettings) -> dict[str, Topic]:
-    """Return each topic that the daemon needs, all of which are there.
+    """Return the topics that the daemon needs, all of which exist.
 
     Raises
     ------
     TopicError
         When one is missing or has the wrong number of partitions, or Kafka does not answer.
     """
-    present = topics_there(kafka)
+    present = existing_topics(kafka)
     missing = [name for name in needed(kafka) if name not in present]
     if missing:
-        raise TopicError(f"Kafka has no topic {', '.join(missing)}: `uneri setup` creates what is missing")
+        raise TopicError(f"Kafka has no topic {', '.join(missing)}: run `uneri setup` to create it")
     for name in needed(kafka):
         _verified(name, kafka, present[name].partitions)
     return present
@@ -149,8 +150,8 @@ def _admin(kafka: KafkaSettings) -> Iterator[Any]:
             raise TopicError(f"Kafka at {where} refused: {error}") from error
 
 
-def topics_there(kafka: KafkaSettings) -> dict[str, Topic]:
-    """Return those of the daemon's topics that are there.
+def existing_topics(kafka: KafkaSettings) -> dict[str, Topic]:
+    """Return those of the daemon's topics that exist.
 
     Raises
     ------
@@ -177,7 +178,7 @@ def _created(admin: Any, name: str, partitions: int, config: dict[str, str], kaf
     try:
         admin.create_topics([NewTopic(name, partitions, kafka.replication, topic_configs=config)])
     except TopicAlreadyExistsError:
-        return f"{name}: there already"
+        return f"{name}: already exists"
     return f"{name}: created, {partitions} partition{'s' if partitions > 1 else ''}"
 
 
@@ -186,10 +187,10 @@ def _verified(name: str, kafka: KafkaSettings, found: int) -> str:
     if name == topics.rollups and found != kafka.shards:
         raise TopicError(
             f"the topic {name} has {found} partitions, kafka.shards is {kafka.shards}: set kafka.shards to "
-            f"{found}, or use another kafka.app (the shards of a running app cannot be changed)"
+            f"{found}, or use another kafka.app (the number of shards of an app cannot be changed)"
         )
     if name in (topics.findings, topics.notices) and found != 1:
         raise TopicError(
             f"the topic {name} has {found} partitions instead of 1: delete it, then run `uneri setup`"
         )
-    return f"{name}: there, {found} partition{'s' if found > 1 else ''}"
+    return f"{name}: exists, {found} partition{'s' if found > 1 else ''}"

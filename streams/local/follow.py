@@ -1,4 +1,4 @@
-"""Follows a growing file by name, as ``tail -F`` does, and takes its lines into the log."""
+"""Follows a growing file by name, as ``tail -F`` does, and appends its lines to the log."""
 
 import asyncio
 import os
@@ -18,11 +18,10 @@ READ = 4 * 1024 * 1024
 
 
 class Follow:
-    """Takes whole lines of ``path`` into the log, with the position in the same transaction.
+    """Appends complete lines of ``path`` to the log, with the position in the same transaction.
 
-    A file that is replaced (rotation) is read to its end before its successor is opened; one that shrank
-    is read again from its start. A last line without a line end waits until it has one. While the log is
-    full, so do the others.
+    A file that is replaced (rotation) is read to its end before its successor is opened; one that shrank is
+    read again from its start. A last line waits for its line end, and all lines wait while the log is full.
     """
 
     def __init__(self, path: Path, store: SqliteStore, intake: LogIntake, poll: float = 0.25) -> None:
@@ -37,7 +36,7 @@ class Follow:
         Raises
         ------
         streams.engine.dead_letter_limit.DeadLetterLimitError
-            When too many lines are bad. The position stays before them.
+            When too many lines are bad. The position does not move past them.
         """
         waited = False
         while True:
@@ -64,35 +63,35 @@ class Follow:
         while True:
             size = os.fstat(file.fileno()).st_size
             if size < offset:
-                log.warning("the followed file became shorter; reading it from its start", path=name)
+                log.warning("the followed file was truncated; reading it from its start", path=name)
                 offset = 0
             file.seek(offset)
             data = await asyncio.to_thread(file.read, READ)
             end = data.rfind(b"\n") + 1
             if end:
-                await self._take(split_lines(data[:end]), name, Position(inode, offset + end), offset)
+                await self._append(split_lines(data[:end]), name, Position(inode, offset + end), offset)
                 offset += end
                 continue
             if (
                 len(data) == READ
-            ):  # a line longer than what is read at once is no event: it is dead-lettered, cut
-                await self._take([data], name, Position(inode, offset + len(data)), offset)
+            ):  # a line longer than one read is not an event: it is dead-lettered, truncated
+                await self._append([data], name, Position(inode, offset + len(data)), offset)
                 offset += len(data)
                 continue
             if self._replaced(inode):
                 return
             await asyncio.sleep(self._poll)
 
-    async def _take(self, lines: list[bytes], name: str, position: Position, start: int) -> None:
+    async def _append(self, lines: list[bytes], name: str, position: Position, start: int) -> None:
         try:
             await self._intake.append_when_there_is_room(lines, (name, position), self._poll)
         except TooManyBadError as error:
             bad = error.passed.rejected
-            place = f"{name}, line {bad.index + 1:,} from byte {start:,} on"
+            place = f"{name}, line {bad.index + 1:,} from byte {start:,}"
             raise limit_error(error.passed, place) from None
 
     def _replaced(self, inode: int) -> bool:
         try:
             return self._path.stat().st_ino != inode
         except OSError:
-            return False  # between the two halves of a rotation: stay with what is open
+            return False  # between the two steps of a rotation: keep the open file

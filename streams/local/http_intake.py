@@ -18,13 +18,13 @@ from streams.local.log_intake import RETRY_SECONDS, LogFullError, LogIntake, Too
 log = structlog.get_logger("uneri.intake")
 
 MAX_BODY: Final = 32 * 1024 * 1024
-ROOM: Final = 2 * MAX_BODY  # bytes of bodies that are read at a time
-UNPACKING: Final = 2  # bodies that are unpacked at a time
-EXPLAINED: Final = 1000  # so many bad lines of a body are answered with their reason
+ROOM: Final = 2 * MAX_BODY  # bytes of bodies that are read at the same time
+UNPACKING: Final = 2  # bodies that are unpacked at the same time
+EXPLAINED: Final = 1000  # bad lines of a body that are answered with their reason
 
 
 def split_lines(body: bytes) -> list[bytes]:
-    r"""Split NDJSON into records; blank lines and the ``\r`` of line ends are no records.
+    r"""Split NDJSON into records; blank lines and the ``\r`` of line ends are dropped.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def split_lines(body: bytes) -> list[bytes]:
 
 
 def records_of(body: bytes) -> list[bytes]:
-    r"""Return the records of a request's body: NDJSON, or one object written over several lines.
+    r"""Return the records of a request body: NDJSON, or one object on several lines.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def _is_json(line: bytes) -> bool:
 
 
 class BodyError(Exception):
-    """A body that cannot be unpacked, with the HTTP status to answer."""
+    """A body that cannot be decoded, with the HTTP status to return."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -75,33 +75,33 @@ def unpacked(body: bytes, encoding: str) -> bytes:
     Raises
     ------
     BodyError
-        When the body is damaged, cut off, larger than ``MAX_BODY``, or encoded as nobody here reads.
+        When the body is damaged, truncated, larger than ``MAX_BODY``, or of an unknown encoding.
     """
     if encoding == "identity":
         return body
     if encoding != "gzip":
-        raise BodyError(f"Content-Encoding {encoding!r} is not understood; send gzip, or no encoding", 415)
+        raise BodyError(f"Content-Encoding {encoding!r} is not supported; send gzip, or no encoding", 415)
     reader = zlib.decompressobj(wbits=31)
     try:
         plain = reader.decompress(body, MAX_BODY + 1)
     except zlib.error as error:
         raise BodyError(
-            f"the gzip body is damaged ({error}); nothing was taken, send it again", 400
+            f"the gzip body is damaged ({error}); nothing was stored, send it again", 400
         ) from None
     if len(plain) > MAX_BODY:
         raise BodyError(f"the body is larger than {MAX_BODY >> 20} MiB unpacked; send it in parts", 413)
     if not reader.eof:
-        raise BodyError("the gzip body is cut off; nothing was taken, send it again", 400)
+        raise BodyError("the gzip body is truncated; nothing was stored, send it again", 400)
     return plain
 
 
-class IntakeHttp:
-    """The route that takes events in.
+class HttpIntake:
+    """The route that accepts events.
 
-    A record that cannot be read is taken too: the engine dead-letters it with its reason, and the answer
-    says which lines that will be, because the sender of a first event wants to know. A request with which
-    too many would be bad is refused whole (422): its sender keeps it, and other senders notice nothing.
-    While the engine is too far behind, every request is refused (503) with the time to wait.
+    A record that cannot be read is accepted too: the engine dead-letters it with its reason, and the response
+    lists such lines for the sender. A request that would exceed the limit of bad records is refused as a
+    whole (422): its sender keeps it, and other senders are not affected. While the engine is too far
+    behind, every request is refused (503) with the time to wait.
     """
 
     def __init__(self, intake: LogIntake, refused: Counter | None = None) -> None:
@@ -115,12 +115,12 @@ class IntakeHttp:
         return [web.post("/events", self.post)]
 
     async def post(self, request: web.Request) -> web.Response:
-        """Append the body's lines to the log: 202 when they are durable, else nothing was taken."""
+        """Append the body's lines to the log: 202 when they are durable, else nothing was stored."""
         size = MAX_BODY if request.content_length is None else min(request.content_length, MAX_BODY)
         if why := self._intake.full():
             return self._later("backlog", f"too far behind, send again later: {why}", RETRY_SECONDS)
         if size > self._room:
-            return self._later("busy", "too many requests at a time, send again", 1)
+            return self._later("busy", "too many requests at the same time, send again", 1)
         self._room -= size
         try:
             body = await request.read()
@@ -136,19 +136,19 @@ class IntakeHttp:
             return web.json_response({"error": str(error)}, status=error.status)
         if not lines:
             return web.json_response(
-                {"error": "no events in the body; send one JSON object a line"}, status=400
+                {"error": "no events in the body; send one JSON object per line"}, status=400
             )
         try:
             rejected = await self._intake.append(lines, explain=len(lines) <= EXPLAINED)
         except TooManyBadError as error:
             self._count("dead_letters")
-            said = f"nothing was taken: with this request there are {error}; correct it and send it again"
+            said = f"nothing was stored: with this request there are {error}; correct it and send it again"
             return web.json_response({"error": said, "refused": explained(error.rejected)}, status=422)
         except LogFullError as error:
             return self._later("backlog", f"too far behind, send again later: {error}", RETRY_SECONDS)
         except sqlite3.Error as error:
             log.error(  # noqa: TRY400 - one line is what the operator needs
-                "the event log cannot be written; events are refused until it can", reason=str(error)
+                "the event log cannot be written; events are refused until it can be", reason=str(error)
             )
             return self._later("not_stored", f"not stored, send again: {error}")
         answer: dict[str, object] = {"accepted": len(lines) - len(rejected)}
@@ -165,7 +165,7 @@ class IntakeHttp:
 
 
 def explained(rejected: Sequence[Rejected]) -> list[dict[str, object]]:
-    """Say which lines cannot be read as events, and why: the first of them."""
+    """Return the first lines that cannot be read as events, with the reason."""
     return [
         {"line": bad.index + 1, "reason": bad.reason.value, "detail": bad.detail}
         for bad in rejected[:EXPLAINED]

@@ -1,6 +1,6 @@
-"""The one way into the local log: says no before it is full of garbage, or full.
+"""The only entrance to the local log: refuses records before it is full of bad ones, or full.
 
-What senders and files give is looked at before it is in the log, while whoever gave it still has it.
+Records are checked before they enter the log, while their sender still has them.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from streams.engine.dead_letter_limit import DeadLetterLimit, LimitExceeded
 from streams.local.sqlite_store import Position, SqliteStore
 
 LIMIT: Final = "dead_letters"
-RETRY_SECONDS: Final = 5  # a checkpoint drops what was judged from the log so often
+RETRY_SECONDS: Final = 5  # how often a checkpoint drops judged records from the log
 
 
 class TooManyBadError(Exception):
-    """With these records dead letters would pass the limit: nothing of them was taken."""
+    """These records would exceed the limit of dead letters: none of them was stored."""
 
     def __init__(self, passed: LimitExceeded, rejected: list[Rejected]) -> None:
         super().__init__(f"{passed.why}, the last one {passed.rejected.reason.value}")
@@ -28,26 +28,26 @@ class TooManyBadError(Exception):
 
 
 class LogFullError(Exception):
-    """The engine is too far behind: nothing was taken, it is to be given again."""
+    """The engine is too far behind: nothing was stored; send it again."""
 
 
 class LogIntake:
-    """Appends records to the log, unless too many are bad or too much of the log is not judged yet.
+    """Appends records to the log unless too many are bad or too much of the log is not judged yet.
 
-    A record counts as bad here when it is bad by itself; that its clock is wild only the engine can tell.
+    A record counts as bad here if it is bad by itself; only the engine can tell that its clock is wrong.
 
     Parameters
     ----------
     store
-        The log. How many of the last records were bad is kept with it, in the same transactions.
+        The log. The count of recent bad records is stored with it, in the same transactions.
     settings
-        Their ``dead_letters`` and ``local`` sections.
+        The ``dead_letters`` and ``local`` sections are used.
     arrived
-        Called when there is something to judge, or to drop.
+        Called when there are records to judge or to drop.
     """
 
     def __init__(self, store: SqliteStore, settings: Settings, arrived: Callable[[], None]) -> None:
-        self.judged = 0  # offset up to which the engine has taken the log in
+        self.judged = 0  # offset up to which the engine has judged the log
         self._store = store
         self._stop = settings.dead_letters.stop
         self._most = settings.local.backlog
@@ -60,7 +60,7 @@ class LogIntake:
         self._one_at_a_time = asyncio.Lock()
 
     def full(self) -> str | None:
-        """Say why nothing is taken in now, None when it is."""
+        """Return why no record is accepted now, None if they are."""
         behind = self._store.end - self.judged
         if behind >= self._most:
             return f"{behind:,} records wait to be judged (local.backlog)"
@@ -80,12 +80,12 @@ class LogIntake:
         followed
             The position of the file they come from, which moves in the same transaction.
         explain
-            Return the bad ones also where no limit asks for them.
+            Return the bad ones even if no limit needs them.
 
         Raises
         ------
         TooManyBadError, LogFullError
-            Nothing was taken.
+            Nothing was stored.
         sqlite3.Error
             When the log cannot be written.
         """
@@ -113,7 +113,7 @@ class LogIntake:
     async def append_when_there_is_room(
         self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, poll: float = 0.25
     ) -> None:
-        """Append what can wait where it is, such as the lines of a file."""
+        """Append records that can wait at their source, such as lines of a file."""
         while True:
             try:
                 await self.append(lines, followed)

@@ -1,4 +1,4 @@
-"""What the local driver keeps on disk: the event log, checkpoints, positions and dead letters."""
+"""The disk storage of the local driver: event log, checkpoints, positions and dead letters."""
 
 import sqlite3
 import threading
@@ -35,7 +35,7 @@ class LogRun(NamedTuple):
 
 
 class Position(NamedTuple):
-    """How far a followed file has been taken into the log."""
+    """How far a followed file has been appended to the log."""
 
     inode: int
     next: int  # byte offset
@@ -63,11 +63,11 @@ class SqliteStore:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "locking_mode=EXCLUSIVE"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.executescript(SCHEMA)
-        # Known from here on, so that a part that did not change is not written again.
+        # Remembered so that an unchanged part is not written again.
         self._written: dict[str, dict[str, bytes]] = {}
         row = self._connection.execute("SELECT state FROM intake").fetchone()
         self.intake_state: bytes | None = bytes(row[0]) if row else None  # of the intake
-        # Known without a question, so that nobody waits for a transaction to learn them.
+        # Cached, so that no reader waits for a transaction.
         self.end = self._number("SELECT next FROM log_end")  # the offset after the last record of the log
         self.log_bytes = self._number("SELECT SUM(LENGTH(body)) FROM log")  # of records judged or not
 
@@ -80,7 +80,7 @@ class SqliteStore:
         self.close()
 
     def close(self) -> None:
-        """Close the file; what was written stays."""
+        """Close the file."""
         with self._lock:
             self._connection.close()
 
@@ -122,7 +122,7 @@ class SqliteStore:
         return int(row[0] or 0) if row else 0
 
     def read(self, start: int, at_most: int = 50_000, most_bytes: int = 32 * 1024 * 1024) -> LogRun:
-        """Return about ``at_most`` records or ``most_bytes`` from ``start`` on; an empty run at the end."""
+        """Return about ``at_most`` records or ``most_bytes`` from ``start``; an empty run at the end."""
         records: list[bytes] = []
         size = 0
         with self._lock:
@@ -142,7 +142,7 @@ class SqliteStore:
         return LogRun(start, records)
 
     def position(self, path: str) -> Position | None:
-        """Return how far the followed file ``path`` has been taken in."""
+        """Return how far the followed file ``path`` has been read."""
         with self._lock:
             row = self._connection.execute(
                 "SELECT inode, next FROM positions WHERE path = ?", (path,)
@@ -193,7 +193,7 @@ class SqliteStore:
         self._written[stage] = dict(checkpoint.parts)
 
     def load(self, stage: str) -> Checkpoint | None:
-        """Return the checkpoint of a stage, None when it never wrote one."""
+        """Return the checkpoint of a stage, None if there is none."""
         with self._lock:
             offsets = dict(
                 self._connection.execute("SELECT source, next FROM offsets WHERE stage = ?", (stage,))

@@ -1,4 +1,4 @@
-"""Takes the lines of standard input into the log."""
+"""Appends the lines of standard input to the log."""
 
 import asyncio
 import os
@@ -13,9 +13,9 @@ READ = 1024 * 1024
 
 
 class StandardInput:
-    """Reads a file descriptor to its end, line by line, durable a piece at a time.
+    """Reads a file descriptor to its end and makes its lines durable, one block at a time.
 
-    It is not read while the log is full. Of a line that is longer than any event only the beginning is kept.
+    It is not read while the log is full. Of a line that is longer than any event, only the beginning is kept.
     """
 
     def __init__(self, descriptor: int, intake: LogIntake) -> None:
@@ -24,7 +24,7 @@ class StandardInput:
         self._count = 0
 
     async def run(self) -> int:
-        """Read to the end of input; return how many records came.
+        """Read to the end of input; return the number of records.
 
         Raises
         ------
@@ -33,7 +33,7 @@ class StandardInput:
         """
         rest, too_long = b"", False
         while data := await self._read():
-            if too_long:  # its beginning was taken, and is a dead letter
+            if too_long:  # its beginning is in the log, as a dead letter
                 _, line_end, data = data.partition(b"\n")
                 if not line_end:
                     continue
@@ -49,7 +49,7 @@ class StandardInput:
         return self._count
 
     async def _read(self) -> bytes:
-        """Read in a thread that nobody waits for: a read from a terminal cannot be called off."""
+        """Read in a daemon thread: a read from a terminal cannot be cancelled."""
         loop = asyncio.get_running_loop()
         arrived: asyncio.Future[bytes] = loop.create_future()
 

@@ -1,18 +1,18 @@
-"""What the tests of faults share: one nursery, and one input on one broker."""
+"""Fixtures of the fault tests: one supervisor, and one input on one broker."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.daemons import Nursery
+from tests.faults.daemons import Supervisor
 from tests.faults.kafka_run import Input
 from tests.faults.local_run import LocalInput
 from tests.faults.traffic import traffic
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as one:
+def supervisor() -> Iterator[Supervisor]:
+    with Supervisor() as one:
         yield one
 
 

@@ -1,4 +1,4 @@
-"""Daemons of a test: born by the nursery, killed by the test."""
+"""Daemon processes of a test: forked by the supervisor, killed by the test."""
 
 import json
 import os
@@ -15,20 +15,20 @@ from typing import Any, Self
 from config.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
-EVERY = 0.25  # seconds between checkpoints: a second of life has several
+EVERY = 0.25  # seconds between checkpoints: several per second
 
 
-class Nursery:
-    """The program that daemons are forked from; a ``with`` block starts and ends it and all of them."""
+class Supervisor:
+    """The process that forks daemons; a ``with`` block starts it, and ends it and all of them."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str]
         self._codes: dict[int, int] = {}
-        self._born: set[int] = set()
+        self._children: set[int] = set()
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("nursery.py")],
+            [sys.executable, Path(__file__).with_name("supervisor.py")],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -41,17 +41,17 @@ class Nursery:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._look()
-        for pid in self._born - self._codes.keys():
+        for pid in self._children - self._codes.keys():
             os.kill(pid, signal.SIGKILL)
         self._process.communicate(timeout=20)
 
-    def start(self, settings: Settings, log: Path, **options: Any) -> "Life":
+    def start(self, settings: Settings, log: Path, **options: Any) -> "Daemon":
         """Start a daemon."""
-        told = {"crash": None, "every": EVERY, "roles": None, "follow": [], "run": 300, **options}
+        request = {"crash": None, "every": EVERY, "roles": None, "follow": [], "run": 300, **options}
         before = log.stat().st_size
-        pid = int(self._ask({**told, "settings": settings.model_dump(mode="json"), "log": str(log)}))
-        self._born.add(pid)
-        return Life(self, pid, log, before)
+        pid = int(self._ask({**request, "settings": settings.model_dump(mode="json"), "log": str(log)}))
+        self._children.add(pid)
+        return Daemon(self, pid, log, before)
 
     def code(self, pid: int) -> int | None:
         """Return the exit code, negative for a signal; None while it runs."""
@@ -62,9 +62,9 @@ class Nursery:
     def _look(self) -> None:
         self._codes |= {int(pid): code for pid, code in json.loads(self._ask("exits")).items()}
 
-    def _ask(self, what: object) -> str:
+    def _ask(self, request: object) -> str:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(what) + "\n")
+        self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         return self._read()
 
@@ -73,58 +73,58 @@ class Nursery:
         return self._process.stdout.readline().strip()
 
 
-class Life:
+class Daemon:
     """One process that runs a daemon."""
 
-    def __init__(self, nursery: Nursery, pid: int, log: Path, before: int) -> None:
-        self._nursery = nursery
+    def __init__(self, supervisor: Supervisor, pid: int, log: Path, before: int) -> None:
+        self._supervisor = supervisor
         self.pid = pid
         self.log = log
         self._before = before
 
     @property
     def code(self) -> int | None:
-        """The exit code, negative for a signal; None while it lives."""
-        return self._nursery.code(self.pid)
+        """The exit code, negative for a signal; None while it runs."""
+        return self._supervisor.code(self.pid)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal, when it lives."""
+        """Send it a signal if it runs."""
         if self.code is None:
             os.kill(self.pid, number)
 
     def wait(self, seconds: float) -> int | None:
-        """Return its exit code; None when it still lives after so long."""
+        """Return its exit code; None if it still runs after ``seconds``."""
         wait_until(lambda: self.code is not None, seconds, 0.01)
         return self.code
 
     def kill(self) -> bool:
-        """End it by SIGKILL; False when it had ended before."""
-        lived = self.code is None
+        """Send SIGKILL; return False if it had ended before."""
+        running = self.code is None
         self.signal(signal.SIGKILL)
         assert self.wait(10) is not None
-        return lived
+        return running
 
     def stop(self) -> int | None:
-        """Ask it to stop in order; return its exit code."""
+        """Send SIGTERM; return its exit code."""
         self.signal(signal.SIGTERM)
         return self.wait(30)
 
-    def said(self) -> str:
-        """Return what is in its log, of earlier lives too."""
+    def output(self) -> str:
+        """Return the log, including that of earlier daemons."""
         return self.log.read_text(errors="replace")
 
-    def heard(self, text: str, seconds: float = 60) -> bool:
-        """Wait until it has said ``text``; False when it ended before."""
+    def logged(self, text: str, seconds: float = 60) -> bool:
+        """Wait until it has logged ``text``; return False if it ended first."""
 
-        def said() -> bool:
+        def found() -> bool:
             with self.log.open("rb") as log:
                 log.seek(self._before)
                 return text.encode() in log.read()
 
-        return wait_until(lambda: said() or self.code is not None, seconds, 0.01) and said()
+        return wait_until(lambda: found() or self.code is not None, seconds, 0.01) and found()
 
-    def listens(self, seconds: float = 60) -> bool:
-        """Wait until it takes a request to stop: before, the signal itself ends a process."""
+    def handles_sigterm(self, seconds: float = 60) -> bool:
+        """Wait until it handles SIGTERM; before that, the signal itself ends the process."""
 
         def caught() -> bool:
             try:
@@ -137,16 +137,16 @@ class Life:
         return wait_until(caught, seconds, 0.02)
 
     def kill_at_random(self, draw: random.Random, started: str, longest: float) -> bool:
-        """Kill it somewhere in its start, or at work: one time in four, and three times."""
+        """Kill it during its start (one time in four) or at work."""
         if draw.random() < 0.25:
             self.wait(draw.uniform(0.02, 1))
         else:
-            self.heard(started)
+            self.logged(started)
             self.wait(draw.uniform(0, longest))
         return self.kill()
 
-    def died(self, seconds: float = 60) -> bool:
-        """Wait for a death that it has to find by itself."""
+    def crashed(self, seconds: float = 60) -> bool:
+        """Wait until it has passed its crash point; return False if it has not."""
         return self.wait(seconds) == -signal.SIGKILL
 
 

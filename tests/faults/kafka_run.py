@@ -1,4 +1,4 @@
-"""One pass of the Kafka daemon over the input, through as many deaths as one wants, and what came of it."""
+"""One pass of the Kafka daemon over the input, with any number of kills, and a check of its results."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ from streams.engine.checkpoint import Checkpoint
 from streams.kafka.app import aiokafka_options
 from streams.kafka.checkpoints import KafkaCheckpoints
 from streams.kafka.client import open_client
-from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.fenced_store import FencedStore
 from streams.kafka.hanging_transactions import HangingTransactions
 from streams.kafka.notices import NoticesPart, NotifyStage
 from streams.kafka.stage import TOPIC
@@ -29,23 +29,23 @@ from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
 from streams.lane.chunk import Chunk
 from streams.rollup.block_codec import decode_block
-from tests.faults.daemons import Life, Nursery, wait_until
+from tests.faults.daemons import Daemon, Supervisor, wait_until
 from tests.faults.oracle import Truth, undisturbed
 from tests.faults.traffic import Traffic
 from tests.kafka import topic as topics
 
 SHARDS = 2
-PATIENT = 3600  # seconds of silence: longer than any test
+NEVER_IDLE = 3600  # seconds: longer than any test
 PRODUCED_BYTES = 8_000  # of a batch: the input is small, and must come in many chunks
 
 
 @dataclass
 class Report:
-    """What was found wrong, and figures of the run."""
+    """Mismatches and figures of a run."""
 
     wrong: list[str] = field(default_factory=list)
     kills: int = 0
-    again: int = 0  # blocks and judged steps that came more than once
+    again: int = 0  # blocks and judged steps that were emitted more than once
 
     def compare(self, what: str, expected: Any, found: Any) -> None:
         """Note a difference."""
@@ -59,14 +59,14 @@ def _short(value: object) -> str:
 
 
 def _committed(consumer: KafkaConsumer, topic: str, count: int) -> bool:
-    """Say whether a group has committed all there is."""
+    """Return whether a group has committed everything."""
     places = [TopicPartition(topic, number) for number in range(count)]
     ends = consumer.end_offsets(places)
     return all((consumer.committed(place) or 0) == ends[place] for place in places)
 
 
 class Input:
-    """A requests topic with the records, and what they must come to. Runs may share it: each is a group."""
+    """A requests topic with its records and expected results. Runs may share it: each is a consumer group."""
 
     def __init__(self, broker: str, traffic: Traffic, *, replication: int = 1) -> None:
         self.broker = broker
@@ -86,19 +86,19 @@ class Input:
 
     @functools.cached_property
     def truths(self) -> list[Truth]:
-        """What each partition must come to."""
+        """The expected results of each partition."""
         return [Truth(*each, self.settings) for each in zip(self.sources, self.partitions, strict=True)]
 
     @functools.cached_property
     def findings(self) -> dict[tuple[str, int], str]:
-        """What must be found."""
+        """The expected findings."""
         _, found = undisturbed(self.settings, dict(zip(self.sources, self.partitions, strict=True)), SHARDS)
-        assert found, "the scenario has nothing to tell"
+        assert found, "the scenario has no findings"
         return found
 
     @property
     def settings(self) -> Settings:
-        """Settings of an app of its own."""
+        """Settings of a new app."""
         return Settings(
             kafka=KafkaSettings(
                 brokers=self.brokers,
@@ -114,13 +114,13 @@ class Input:
 
 
 class KafkaRun:
-    """An app that takes an input in, with one worker after the other or several at once."""
+    """An app that reads an input, with one worker after the other or several at once."""
 
-    def __init__(self, given: Input, nursery: Nursery, folder: Path) -> None:
+    def __init__(self, given: Input, supervisor: Supervisor, folder: Path) -> None:
         self._input = given
         self.sources = given.sources
-        self._nursery = nursery
-        self.lives = 0
+        self._supervisor = supervisor
+        self.starts = 0
         self.settings = given.settings
         assert self.settings.kafka is not None
         self.kafka = self.settings.kafka
@@ -135,12 +135,12 @@ class KafkaRun:
         rollups = [f"rollup/{number}" for number in range(len(self.sources))]
         return [*rollups, *(f"detect/{shard}" for shard in range(SHARDS)), "incidents/0", "notify/0"]
 
-    def start(self, worker: str = "one", *, patient: bool = False, **options: Any) -> Life:
-        """Start a worker; a patient one takes no pause of its input for silence."""
-        self.lives += 1
-        time = TimeSettings(idle=PATIENT) if patient else self.settings.time
+    def start(self, worker: str = "one", *, never_idle: bool = False, **options: Any) -> Daemon:
+        """Start a worker; ``never_idle`` when a pause of its input must not count as idle."""
+        self.starts += 1
+        time = TimeSettings(idle=NEVER_IDLE) if never_idle else self.settings.time
         settings = self.settings.model_copy(update={"time": time})
-        return self._nursery.start(settings, self.log, worker=worker, **options)
+        return self._supervisor.start(settings, self.log, worker=worker, **options)
 
     @contextlib.contextmanager
     def _consumer(self) -> Iterator[KafkaConsumer]:
@@ -153,17 +153,17 @@ class KafkaRun:
         ) as consumer:
             yield consumer
 
-    def taken_in(self, life: Life, seconds: float) -> bool:
-        """Wait until every request is in a checkpoint; False when life or time end."""
+    def taken_in(self, daemon: Daemon, seconds: float) -> bool:
+        """Wait until every request is in a checkpoint; return False if the daemon ends or time runs out."""
         with self._consumer() as consumer:
 
             def done() -> bool:
-                return life.code is not None or _committed(consumer, self.names.requests, len(self.sources))
+                return daemon.code is not None or _committed(consumer, self.names.requests, len(self.sources))
 
-            return wait_until(done, seconds, 0.1) and life.code is None
+            return wait_until(done, seconds, 0.1) and daemon.code is None
 
-    def finished(self, life: Life, seconds: float) -> bool:
-        """Wait until everything is judged and every stage has committed all; False when life or time end."""
+    def finished(self, daemon: Daemon, seconds: float) -> bool:
+        """Wait until all stages have committed everything; False if the daemon ends or time runs out."""
         with self._consumer() as consumer:
             said: dict[tuple[str, int], bool] = {}
             rollups = [TopicPartition(self.names.rollups, shard) for shard in range(SHARDS)]
@@ -175,7 +175,7 @@ class KafkaRun:
                     for record in records:
                         block = decode_block(record.value)
                         said[block.source, block.shard] = block.idle
-                return life.code is not None or (
+                return daemon.code is not None or (
                     len(said) == len(self.sources) * SHARDS
                     and all(said.values())
                     and _committed(consumer, self.names.requests, len(self.sources))
@@ -184,26 +184,28 @@ class KafkaRun:
                     and _committed(consumer, self.names.notices, 1)
                 )
 
-            return wait_until(done, seconds, 0.1) and life.code is None
+            return wait_until(done, seconds, 0.1) and daemon.code is None
 
-    def die_at_random(self, draw: random.Random, kills: int, longest: float = 2.5) -> int:
-        """Start and kill one worker again and again; return how many kills hit a living process."""
+    def kill_at_random(self, draw: random.Random, kills: int, longest: float = 2.5) -> int:
+        """Start and kill workers one after the other; return how many kills hit a running process."""
         return sum(self.start().kill_at_random(draw, "stage opened", longest) for _ in range(kills))
 
-    def finish(self, seconds: float = 90, life: Life | None = None) -> Report:
-        """Let a last worker do what is left, and look at what came of it."""
+    def finish(self, seconds: float = 90, daemon: Daemon | None = None) -> Report:
+        """Let a last worker finish, and compare the results."""
         report = Report()
-        life = life or self.start()
+        daemon = daemon or self.start()
         for key in self.keys:
-            life.heard(f"key={key} ")  # after a rebalance others may own some, for as long as their session
-        if not self.finished(life, seconds):
-            report.wrong.append(f"not finished in {seconds} s, exit code {life.code}: {life.said()[-3000:]}")
-        report.compare("exit code", 0, life.stop())
+            daemon.logged(f"key={key} ")  # after a rebalance others may own some until their session ends
+        if not self.finished(daemon, seconds):
+            report.wrong.append(
+                f"not finished in {seconds} s, exit code {daemon.code}: {daemon.output()[-3000:]}"
+            )
+        report.compare("exit code", 0, daemon.stop())
         self.judge(report)
         return report
 
     def judge(self, report: Report) -> None:
-        """Compare everything that is in Kafka now with the truth."""
+        """Compare everything that is in Kafka with the truth."""
         if "Traceback" in self.log.read_text():
             report.wrong.append(f"a traceback in {self.log}")
         read = self._read()
@@ -294,14 +296,14 @@ class KafkaRun:
             for notice in msgspec.msgpack.decode(value, type=NoticesPart).notices
         ]
         if not opened:
-            report.wrong.append("nothing was told")
+            report.wrong.append("no notice was emitted")
 
     async def _judge_states(
         self, report: Report, read: dict[str, dict[int, list[tuple[bytes, bytes]]]]
     ) -> None:
-        """Feed fresh stages what the killed ones were fed: their state must be the last checkpoint's."""
+        """Feed new stages what the killed ones were fed: their state must be that of the last checkpoint."""
         options = aiokafka_options(self.kafka)
-        records = OwnedRecords(
+        records = FencedStore(
             self.names.checkpoints, CHECKPOINTS_PARTITIONS, options, hanging=HangingTransactions(self.kafka)
         )
         kept = KafkaCheckpoints(records)
@@ -333,8 +335,8 @@ class KafkaRun:
         await kept.close()
 
 
-def stop_all(lives: list[Life]) -> list[int | None]:
+def stop_all(lives: list[Daemon]) -> list[int | None]:
     """Ask all to stop, then wait for each."""
-    for life in lives:
-        life.signal(signal.SIGTERM)
-    return [life.wait(30) for life in lives]
+    for daemon in lives:
+        daemon.signal(signal.SIGTERM)
+    return [daemon.wait(30) for daemon in lives]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from config.settings import JudgeSettings, LocalSettings, Settings, TimeSettings
-from streams.local.daemon import SOURCE, STAGE
+from streams.local.log_judge import SOURCE, STAGE
 from streams.local.sqlite_store import SqliteStore
 from streams.rollup.block_codec import decode_block
-from tests.faults.daemons import Life, Nursery, wait_until
+from tests.faults.daemons import Daemon, Supervisor, wait_until
 from tests.faults.kafka_run import Report
 from tests.faults.oracle import Truth, undisturbed
 
@@ -40,12 +40,12 @@ class LocalInput:
 
 
 class LocalRun:
-    """A state that takes an input in, with one daemon after the other."""
+    """A state directory that reads an input, with one daemon after the other."""
 
-    def __init__(self, given: LocalInput, nursery: Nursery, folder: Path) -> None:
+    def __init__(self, given: LocalInput, supervisor: Supervisor, folder: Path) -> None:
         self._input = given
-        self._nursery = nursery
-        self.lives = 0
+        self._supervisor = supervisor
+        self.starts = 0
         folder.mkdir()
         self._state = folder / "state"
         self._tap = folder / "tap"
@@ -53,32 +53,37 @@ class LocalRun:
         self.log.touch()
         self._settings = given.settings(self._state)
 
-    def start(self, **options: object) -> Life:
+    def start(self, **options: object) -> Daemon:
         """Start a daemon."""
-        self.lives += 1
+        self.starts += 1
         given = {"tap": str(self._tap), "follow": [str(self._input.file)], "run": RUN, "every": 0.05}
-        return self._nursery.start(self._settings, self.log, **{**given, **options})
+        return self._supervisor.start(self._settings, self.log, **{**given, **options})
 
-    def die_at_random(self, draw: random.Random, kills: int, longest: float = 0.4) -> int:
-        """Start and kill a daemon again and again; return how many kills hit a living process."""
+    def kill_at_random(self, draw: random.Random, kills: int, longest: float = 0.4) -> int:
+        """Start and kill daemons one after the other; return how many kills hit a running process."""
         return sum(self.start().kill_at_random(draw, "taking events in", longest) for _ in range(kills))
 
     def _judged(self) -> bool:
-        """Say whether all is judged, and silence is noted: the tap ends with the blocks that say idle."""
+        """Return whether everything is judged and the source is idle: the tap ends with idle blocks."""
         if not self._tap.exists():
             return False
         blocks = [one for one in self._lines(self._tap.read_bytes()[-200_000:]) if one[0] == "block"]
         return bool(blocks) and decode_block(bytes.fromhex(blocks[-1][1])).idle
 
-    def finish(self, seconds: float = 60, life: Life | None = None) -> Report:
-        """Let a last daemon do what is left, and look at what came of it."""
+    def finish(self, seconds: float = 60, daemon: Daemon | None = None) -> Report:
+        """Let a last daemon finish, and compare the results."""
         report = Report()
-        life = life or self.start()
-        if life.heard("taking events in"):
-            life.wait(2.5)  # so long that silence is noted again, when the note went with a killed one
-        if not wait_until(lambda: life.code is not None or self._judged(), seconds) or life.code is not None:
-            report.wrong.append(f"not finished in {seconds} s, exit code {life.code}: {life.said()[-3000:]}")
-        report.compare("exit code", 0, life.stop())
+        daemon = daemon or self.start()
+        if daemon.logged("taking events in"):
+            daemon.wait(2.5)  # until the source is idle again, if that was lost with a killed daemon
+        if (
+            not wait_until(lambda: daemon.code is not None or self._judged(), seconds)
+            or daemon.code is not None
+        ):
+            report.wrong.append(
+                f"not finished in {seconds} s, exit code {daemon.code}: {daemon.output()[-3000:]}"
+            )
+        report.compare("exit code", 0, daemon.stop())
         self.judge(report)
         return report
 

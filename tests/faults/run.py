@@ -13,11 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.faults.daemons import Nursery
+from tests.faults.crash_sites import (
+    AT_A_REBALANCE,
+    AT_A_START,
+    AT_THE_END,
+    AT_WORK,
+    BEHIND_THE_END,
+    LOCAL,
+    CrashSite,
+)
+from tests.faults.daemons import Supervisor
 from tests.faults.kafka_run import Input, KafkaRun, Report
+from tests.faults.kill_passes import crash_point_kills, random_kills, rebalances
 from tests.faults.local_run import LocalInput, LocalRun
-from tests.faults.passes import named_deaths, random_deaths, rebalances
-from tests.faults.points import AT_A_REBALANCE, AT_A_START, AT_THE_END, AT_WORK, BEHIND_THE_END, LOCAL, Where
 from tests.faults.traffic import traffic
 from tests.kafka.broker import Broker
 
@@ -71,7 +79,7 @@ class LongRun:
         self._folder = folder
         self.rows: list[Row] = []
 
-    def local(self, nursery: Nursery) -> None:
+    def local(self, supervisor: Supervisor) -> None:
         """Kill the local daemon."""
         given = LocalInput(traffic(self._draw.randrange(1000), 1).partitions[0], self._folder)
         count = 0
@@ -79,23 +87,23 @@ class LongRun:
         def fresh() -> LocalRun:
             nonlocal count
             count += 1
-            return LocalRun(given, nursery, self._folder / f"local-{count}")
+            return LocalRun(given, supervisor, self._folder / f"local-{count}")
 
         self._random("local", fresh)
         self._take("local", "each named point, in its own pass", [
-            self._said(lambda place=place: named_deaths(fresh(), [place])) for place in LOCAL
+            self._said(lambda place=place: crash_point_kills(fresh(), [place])) for place in LOCAL
         ])  # fmt: skip
 
-    def kafka(self, nursery: Nursery, broker: str) -> None:
+    def kafka(self, supervisor: Supervisor, broker: str) -> None:
         """Kill the Kafka daemon."""
         given = Input(broker, traffic(self._draw.randrange(1000)))
         given.fill()
 
         def fresh() -> KafkaRun:
-            return KafkaRun(given, nursery, self._folder)
+            return KafkaRun(given, supervisor, self._folder)
 
         self._random("Kafka", fresh)
-        groups: list[tuple[str, tuple[Where, ...]]] = [
+        groups: list[tuple[str, tuple[CrashSite, ...]]] = [
             ("named points while feeding and writing checkpoints", AT_WORK[:5]),
             ("", AT_WORK[5:10]),
             ("", AT_WORK[10:]),
@@ -109,7 +117,7 @@ class LongRun:
         for title, places in groups:
             what = title or what
             reports.setdefault(what, []).append(
-                self._said(lambda places=places: named_deaths(fresh(), places))
+                self._said(lambda places=places: crash_point_kills(fresh(), places))
             )
         for title, found in reports.items():
             self._take("Kafka", title, found)
@@ -120,7 +128,7 @@ class LongRun:
         reports: list[Report] = []
         while (missing := self._kills - sum(report.kills for report in reports)) > 0:
             some = min(A_PASS, missing)
-            reports.append(self._said(lambda some=some: random_deaths(fresh(), self._draw, some)))
+            reports.append(self._said(lambda some=some: random_kills(fresh(), self._draw, some)))
         self._take(driver, "random moments", reports)
 
     def _said(self, work: Callable[[], Report]) -> Report:
@@ -145,10 +153,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("docs/faults.md"))
     given = parser.parse_args()
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, Nursery() as nursery, Broker() as broker:
+    with tempfile.TemporaryDirectory() as folder, Supervisor() as supervisor, Broker() as broker:
         run = LongRun(given.seed, given.kills, Path(folder))
-        run.local(nursery)
-        run.kafka(nursery, broker.address)
+        run.local(supervisor)
+        run.kafka(supervisor, broker.address)
     wrong = [line for row in run.rows for report in row.reports for line in report.wrong]
     given.out.write_text(
         PAGE.format(

@@ -5,22 +5,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.daemons import Nursery
+from tests.faults.crash_sites import (
+    AT_A_REBALANCE,
+    AT_A_START,
+    AT_THE_END,
+    AT_WORK,
+    BEHIND_THE_END,
+    CrashSite,
+)
+from tests.faults.daemons import Supervisor
 from tests.faults.kafka_run import Input, KafkaRun
-from tests.faults.passes import named_deaths, random_deaths, rebalances
-from tests.faults.points import AT_A_REBALANCE, AT_A_START, AT_THE_END, AT_WORK, BEHIND_THE_END, Where
+from tests.faults.kill_passes import crash_point_kills, random_kills, rebalances
 
 
 def test_a_worker_killed_at_random_counts_everything_once_and_finds_the_same(
-    nursery: Nursery, given: Input, tmp_path: Path
+    supervisor: Supervisor, given: Input, tmp_path: Path
 ) -> None:
-    report = random_deaths(KafkaRun(given, nursery, tmp_path), random.Random(7), 8)  # noqa: S311 - a seed, no secret
+    report = random_kills(KafkaRun(given, supervisor, tmp_path), random.Random(7), 8)  # noqa: S311 - a seed, no secret
     assert report.wrong == []
     assert report.kills >= 7
 
 
 def test_a_death_at_any_crash_point_of_a_stage_changes_nothing(
-    nursery: Nursery, given: Input, tmp_path: Path
+    supervisor: Supervisor, given: Input, tmp_path: Path
 ) -> None:
     # One a point; `make faults` has every point of every stage, each in a run of its own.
     places = [
@@ -31,23 +38,23 @@ def test_a_death_at_any_crash_point_of_a_stage_changes_nothing(
         AT_A_START[4],
         AT_A_REBALANCE[0],
     ]
-    report = named_deaths(KafkaRun(given, nursery, tmp_path), places)
+    report = crash_point_kills(KafkaRun(given, supervisor, tmp_path), places)
     assert report.wrong == []
     assert report.kills == len(places)
 
 
 @pytest.mark.parametrize("places", [AT_THE_END, BEHIND_THE_END], ids=["saying", "said"])
 def test_a_death_at_any_crash_point_of_a_silent_partition_changes_nothing(
-    nursery: Nursery, given: Input, tmp_path: Path, places: tuple[Where, ...]
+    supervisor: Supervisor, given: Input, tmp_path: Path, places: tuple[CrashSite, ...]
 ) -> None:
     # Runs of their own: a worker that is killed elsewhere may have said already that all is silent.
-    report = named_deaths(KafkaRun(given, nursery, tmp_path), places)
+    report = crash_point_kills(KafkaRun(given, supervisor, tmp_path), places)
     assert report.wrong == []
     assert report.kills == len(places)
 
 
 def test_three_workers_that_come_and_go_every_few_seconds_lose_and_double_nothing(
-    nursery: Nursery, given: Input, tmp_path: Path
+    supervisor: Supervisor, given: Input, tmp_path: Path
 ) -> None:
-    report = rebalances(KafkaRun(given, nursery, tmp_path), random.Random(7), 5)  # noqa: S311 - a seed
+    report = rebalances(KafkaRun(given, supervisor, tmp_path), random.Random(7), 5)  # noqa: S311 - a seed
     assert report.wrong == []

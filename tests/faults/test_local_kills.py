@@ -3,23 +3,23 @@
 import random
 from pathlib import Path
 
-from tests.faults.daemons import Nursery
+from tests.faults.crash_sites import LOCAL
+from tests.faults.daemons import Supervisor
+from tests.faults.kill_passes import crash_point_kills, random_kills
 from tests.faults.local_run import LocalInput, LocalRun
-from tests.faults.passes import named_deaths, random_deaths
-from tests.faults.points import LOCAL
 
 
 def test_a_daemon_killed_at_random_counts_everything_once_and_finds_the_same(
-    nursery: Nursery, followed: LocalInput, tmp_path: Path
+    supervisor: Supervisor, followed: LocalInput, tmp_path: Path
 ) -> None:
-    report = random_deaths(LocalRun(followed, nursery, tmp_path / "run"), random.Random(7), 14)  # noqa: S311 - a seed, no secret
+    report = random_kills(LocalRun(followed, supervisor, tmp_path / "run"), random.Random(7), 14)  # noqa: S311 - a seed, no secret
     assert report.wrong == []
     assert report.kills >= 12
 
 
 def test_a_death_at_any_crash_point_of_the_local_driver_changes_nothing(
-    nursery: Nursery, followed: LocalInput, tmp_path: Path
+    supervisor: Supervisor, followed: LocalInput, tmp_path: Path
 ) -> None:
-    report = named_deaths(LocalRun(followed, nursery, tmp_path / "run"), LOCAL)
+    report = crash_point_kills(LocalRun(followed, supervisor, tmp_path / "run"), LOCAL)
     assert report.wrong == []
     assert report.kills == len(LOCAL)

@@ -13,9 +13,9 @@ from streams.detect.gather import JudgedStep
 from streams.history.topic import KafkaHistory
 from streams.kafka.notices import NoticesPart
 from streams.replay import History, Replayed, replay
-from tests.faults.daemons import Nursery
+from tests.faults.daemons import Supervisor
 from tests.faults.kafka_run import Input, KafkaRun
-from tests.faults.passes import random_deaths, rebalances
+from tests.faults.kill_passes import random_kills, rebalances
 from tests.faults.traffic import Traffic
 from tests.streams.history.memory_history import MemoryHistory
 
@@ -81,10 +81,10 @@ def in_memory(given: Input, sizes: Sequence[int]) -> History:
 
 
 def test_the_replay_of_a_topic_finds_what_one_worker_told_that_was_killed_again_and_again(
-    nursery: Nursery, given: Input, tmp_path: Path
+    supervisor: Supervisor, given: Input, tmp_path: Path
 ) -> None:
-    run = KafkaRun(given, nursery, tmp_path)
-    report = random_deaths(run, random.Random(11), 6)  # noqa: S311 - a seed, no secret
+    run = KafkaRun(given, supervisor, tmp_path)
+    report = random_kills(run, random.Random(11), 6)  # noqa: S311 - a seed, no secret
     assert report.wrong == []
     assert report.kills >= 5
     live = told_by(run)
@@ -94,9 +94,9 @@ def test_the_replay_of_a_topic_finds_what_one_worker_told_that_was_killed_again_
 
 
 def test_the_replay_of_a_topic_finds_what_three_workers_told_that_came_and_went(
-    nursery: Nursery, given: Input, tmp_path: Path
+    supervisor: Supervisor, given: Input, tmp_path: Path
 ) -> None:
-    run = KafkaRun(given, nursery, tmp_path)
+    run = KafkaRun(given, supervisor, tmp_path)
     report = rebalances(run, random.Random(12), 4)  # noqa: S311 - a seed, no secret
     assert report.wrong == []
     equal(told_by(run), replayed(given, run))

@@ -15,7 +15,7 @@ from config.settings import KafkaSettings
 from detectors.state.state import pack, unpack
 from streams.kafka.app import aiokafka_options, chunk_app
 from streams.kafka.checkpoints import KafkaCheckpoints
-from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.fenced_store import FencedStore
 from streams.kafka.stage import Emission
 from streams.kafka.stage_host import Hosted, StageHost
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
@@ -48,9 +48,7 @@ class Counting:
 async def main(broker: str, name: str, topic: str, every: float, pause: float) -> None:
     kafka = KafkaSettings(brokers=[broker], app=name, requests=topic)
     options: dict[str, Any] = aiokafka_options(kafka)
-    checkpoints = KafkaCheckpoints(
-        OwnedRecords(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)
-    )
+    checkpoints = KafkaCheckpoints(FencedStore(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, options))
     hosted = Hosted(topic, "count", lambda _: Counting(pause))
     host = StageHost(chunk_app(kafka), [hosted], checkpoints, options, every)
     stopping = asyncio.Event()

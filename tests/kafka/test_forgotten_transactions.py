@@ -11,7 +11,7 @@ from config.settings import KafkaSettings
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.checkpoints import KafkaCheckpoints
 from streams.kafka.client import open_client
-from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.fenced_store import FencedStore
 from streams.kafka.hanging_transactions import HangingTransactions
 from tests.kafka import topic as topics
 
@@ -43,7 +43,7 @@ class Process:
 
     def __init__(self, kafka: str, topic: str) -> None:
         self.hanging = HangingTransactions(KafkaSettings(brokers=[kafka]))
-        self.records = OwnedRecords(
+        self.records = FencedStore(
             topic, 1, {"bootstrap_servers": kafka}, hanging=self.hanging, forgotten=0.5, hangs=600
         )
         self.checkpoints = KafkaCheckpoints(self.records)

@@ -20,7 +20,7 @@ from streams.engine.checkpoint import Checkpoint
 from streams.kafka.app import aiokafka_options
 from streams.kafka.checkpoints import KafkaCheckpoints
 from streams.kafka.client import open_client
-from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.fenced_store import FencedStore
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker, free_port
@@ -180,7 +180,7 @@ def test_a_broker_that_does_not_answer_is_no_reason_to_be_restarted() -> None:
 async def test_a_checkpoint_of_another_version_ends_the_daemon_with_one_line(kafka: str) -> None:
     settings = prepared(kafka)
     assert settings.kafka is not None
-    owned = OwnedRecords(
+    owned = FencedStore(
         Topics.of(settings.kafka).checkpoints, CHECKPOINTS_PARTITIONS, aiokafka_options(settings.kafka)
     )
     checkpoints = KafkaCheckpoints(owned)
@@ -193,7 +193,7 @@ async def test_a_checkpoint_of_another_version_ends_the_daemon_with_one_line(kaf
     (line,) = [line for line in said.splitlines() if "critical" in line]
     assert "the checkpoint rollup/0 cannot be read" in line
     assert "'rollup' version 99" in line
-    assert "start the version of uneri that wrote it, or begin anew with another kafka.app" in line
+    assert "start the version of uneri that wrote it, or start over with another kafka.app" in line
     assert "Traceback" not in said
 
 
@@ -203,7 +203,7 @@ from config.settings import Kafka
 from streams.kafka.app import aiokafka_options, chunk_app
 from streams.kafka.checkpoints import KafkaCheckpoints
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
-from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.fenced_store import FencedStore
 from streams.kafka.stage_host import Hosted, StageHost
 from streams.process.watchdog import Watchdog, guard
 from contextlib import asynccontextmanager
@@ -228,7 +228,7 @@ async def around(_):
 async def main():
     kafka = Kafka(brokers=[sys.argv[1]], app=sys.argv[2], requests=sys.argv[3])
     options = aiokafka_options(kafka)
-    records = OwnedRecords(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)
+    records = FencedStore(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)
     checkpoints = KafkaCheckpoints(records)
     hosted = Hosted(kafka.requests, "test", lambda _: Stage(), around=around)
     host = StageHost(chunk_app(kafka), [hosted], checkpoints, options, every=0.5, stuck=6.0)

@@ -13,7 +13,7 @@ from detectors.state.state import StateError
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.checkpoints import PIECE_BYTES, KafkaCheckpoints
 from streams.kafka.client import open_client
-from streams.kafka.fenced_store import FencedError, OwnedRecords
+from streams.kafka.fenced_store import FencedError, FencedStore
 from streams.kafka.hanging_transactions import HangingTransactions
 from tests.kafka import topic as topics
 
@@ -28,7 +28,7 @@ def topic(kafka: str) -> str:
 @asynccontextmanager
 async def process(kafka: str, topic: str) -> AsyncIterator[KafkaCheckpoints]:
     """What one process would hold."""
-    checkpoints = KafkaCheckpoints(OwnedRecords(topic, 1, {"bootstrap_servers": kafka}))
+    checkpoints = KafkaCheckpoints(FencedStore(topic, 1, {"bootstrap_servers": kafka}))
     try:
         yield checkpoints
     finally:
@@ -93,7 +93,7 @@ async def test_a_process_that_lost_its_stage_cannot_write_over_its_successor(kaf
 
 
 async def test_a_write_that_breaks_off_leaves_the_checkpoint_before_it(kafka: str, topic: str) -> None:
-    records = OwnedRecords(topic, 1, {"bootstrap_servers": kafka})
+    records = FencedStore(topic, 1, {"bootstrap_servers": kafka})
     checkpoints = KafkaCheckpoints(records)
     await checkpoints.load("k")
     await checkpoints.save("k", Checkpoint({"s/0": 1}, {"p": b"old"}))
@@ -142,7 +142,7 @@ async def test_a_transaction_that_hangs_is_ended_and_hides_nothing_any_more(kafk
         await lost.send_and_wait(topic, b"x", key=b"k|p|0", partition=0)
         await one.save("k", Checkpoint({"s/0": 2}, {}))
     hanging = HangingTransactions(KafkaSettings(brokers=[kafka]))
-    records = OwnedRecords(topic, 1, {"bootstrap_servers": kafka}, hanging=hanging, hangs=1.0)
+    records = FencedStore(topic, 1, {"bootstrap_servers": kafka}, hanging=hanging, hangs=1.0)
     checkpoints = KafkaCheckpoints(records)
     async with asyncio.timeout(30):
         assert await checkpoints.load("k") == Checkpoint({"s/0": 2}, {})

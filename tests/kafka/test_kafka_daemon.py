@@ -171,7 +171,7 @@ def test_an_unreachable_broker_is_said_in_one_line_and_tried_again() -> None:
     assert code == 0
     assert len(lines) == 1, said
     assert f"Kafka at {address} does not answer" in lines[0]
-    assert "trying again every 5 s" in lines[0]
+    assert "retrying every 5 s" in lines[0]
 
 
 def test_missing_topics_end_the_daemon_with_the_remedy(kafka: str) -> None:
@@ -181,12 +181,12 @@ def test_missing_topics_end_the_daemon_with_the_remedy(kafka: str) -> None:
     assert running.returncode == 1
     assert len(said.strip().splitlines()) == 1, said
     assert "Kafka has no topic nowhere" in said
-    assert "`uneri setup` creates what is missing" in said
+    assert "run `uneri setup` to create it" in said
 
 
-def test_setup_says_what_is_there_and_refuses_another_number_of_shards(settings: Settings) -> None:
+def test_setup_lists_existing_topics_and_refuses_another_number_of_shards(settings: Settings) -> None:
     assert settings.kafka is not None
-    assert all("there" in line for line in setup_topics(settings))
+    assert all("exists, " in line for line in setup_topics(settings))
     assert verified_topics(settings.kafka)[Topics.of(settings.kafka).rollups].partitions == 2
     other = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"shards": 3})})
     with pytest.raises(TopicError, match=r"has 2 partitions, kafka\.shards is 3: set kafka\.shards to 2"):

@@ -11,7 +11,7 @@ from config.settings import KafkaSettings
 from detectors.state.state import unpack
 from streams.kafka.app import aiokafka_options
 from streams.kafka.checkpoints import KafkaCheckpoints
-from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.fenced_store import FencedStore
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
 from tests.kafka import topic as topics
 
@@ -58,7 +58,7 @@ def checkpointed(broker: str, app: str, source: str) -> list[tuple[int, dict[str
     kafka = KafkaSettings(brokers=[broker], app=app)
 
     async def read() -> list[tuple[int, dict[str, int]]]:
-        records = OwnedRecords(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, aiokafka_options(kafka))
+        records = FencedStore(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, aiokafka_options(kafka))
         checkpoints = KafkaCheckpoints(records)
         found = []
         for number in range(PARTITIONS):

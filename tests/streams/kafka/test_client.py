@@ -17,7 +17,7 @@ from kafka.errors import KafkaError
 from config.settings import KafkaSettings, Settings
 from streams.kafka import client as kafka_client
 from streams.kafka.client import _OwningLoop, client_options, open_client
-from streams.kafka.topics import TopicError, topics_there
+from streams.kafka.topics import TopicError, existing_topics
 from streams.replay import ReplayError, open_history
 from tests.kafka.topic import unique
 
@@ -166,4 +166,4 @@ def test_commands_leave_nothing_where_kafka_does_not_answer(
         with pytest.raises(ReplayError, match="does not answer"):
             open_history([f"kafka://{hanging}/requests"], Settings())
         with pytest.raises(TopicError, match="does not answer"):
-            topics_there(KafkaSettings(brokers=[hanging]))
+            existing_topics(KafkaSettings(brokers=[hanging]))

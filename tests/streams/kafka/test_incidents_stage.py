@@ -13,7 +13,7 @@ from detectors.model.scope import Scope
 from detectors.watch.hottest import Hot
 from streams.detect.gather import JudgedStep
 from streams.kafka import notices as notices_topic
-from streams.kafka.notices import NoticesOfStep, NotifyStage, told
+from streams.kafka.notices import NoticesOfStep, NotifyStage, notices_parts
 from streams.kafka.stage import Emission
 from streams.kafka.stages import IncidentsStage
 from streams.kafka.topics import Topics
@@ -65,7 +65,7 @@ def test_a_flood_is_told_in_parts_and_arrives_as_one_step() -> None:
     size = len(msgspec.msgpack.encode(flood[0]))
     before, notices_topic.PART_BYTES = notices_topic.PART_BYTES, 3 * size  # type: ignore[misc]
     try:
-        records = list(told(flood, [], T0))
+        records = list(notices_parts(flood, [], T0))
     finally:
         notices_topic.PART_BYTES = before  # type: ignore[misc]
     assert len(records) == 4
@@ -87,7 +87,7 @@ def test_what_is_told_again_after_a_crash_changes_nothing(cuts: list[int], resta
     records = [
         record
         for step in range(12)
-        for record in told(every[step % 4 : step % 4 + step % 3], [LEADER], T0 + 60 * step)
+        for record in notices_parts(every[step % 4 : step % 4 + step % 3], [LEADER], T0 + 60 * step)
     ]
     stream: list[bytes] = []
     for begin in sorted(restarts):  # incidents died there and told the last five records again

@@ -7,11 +7,11 @@ import pytest
 
 from alerting.outbox.row import OutboxRow, Send, State
 from detectors.state.state import StateError
-from streams.kafka.fenced_store import OwnedRecords
+from streams.kafka.fenced_store import FencedStore
 from streams.kafka.outbox import KEY, KafkaOutboxStorage
 
 
-class Topic(OwnedRecords):
+class Topic(FencedStore):
     """What a compacted topic keeps of a key; each write is one transaction."""
 
     def __init__(self) -> None:

@@ -157,7 +157,7 @@ async def test_a_stage_that_never_read_begins_where_its_partition_begins_and_not
     world.first = 3
     runner = world.runner(stage)
     await runner.open()
-    with pytest.raises(LostRecordsError, match="went on at offset 10 after 3"):
+    with pytest.raises(LostRecordsError, match="continued at offset 10 after 3"):
         await runner.feed(chunk(10, 20))  # a rebalance dropped what was fetched before
     await runner.feed(chunk(3, 20))
     assert (runner.position, stage.count) == (20, 17)
@@ -168,7 +168,7 @@ async def test_a_jump_over_records_that_are_there_is_fatal() -> None:
     runner = world.runner(Summing())
     await runner.open()
     await runner.feed(chunk(0, 4))
-    with pytest.raises(LostRecordsError, match="went on at offset 6 after 4"):
+    with pytest.raises(LostRecordsError, match="continued at offset 6 after 4"):
         await runner.feed(chunk(6, 8))
 
 

@@ -195,7 +195,7 @@ def test_state_of_another_version_is_refused_in_one_line_that_says_what_to_do(tm
         code, (line,) = ended(state)
         assert code == 1
         assert said in line
-        assert f"start the version of uneri that wrote it, or move {state} away to begin anew" in line
+        assert f"start the version of uneri that wrote it, or move {state} away to start over" in line
 
 
 async def test_readiness_shows_why_slack_is_not_ready_and_health_shows_what_is_stuck(
@@ -233,7 +233,7 @@ async def test_what_was_judged_gets_its_checkpoint_long_before_the_source_is_idl
     async with asyncio.timeout(20):
         while "uneri_checkpoint_age_seconds" not in (page := (await get(daemon, "/metrics"))[1]):
             await asyncio.sleep(0.05)
-        while daemon._dirty or not daemon._offset:
+        while daemon._judge.changed or not daemon._judge.offset:
             await asyncio.sleep(0.05)
     assert 'uneri_lag_records{partition="0",stage="engine"}' in page
     daemon.stop()

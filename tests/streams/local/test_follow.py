@@ -110,7 +110,7 @@ async def test_a_file_of_garbage_ends_the_following_before_it_and_so_does_a_rest
     with file.open("ab") as more:
         more.write(b"nope\n" + good + b"\n")
     for _ in range(2):
-        with pytest.raises(DeadLetterLimitError, match=r"events.ndjson, line 1 from byte 63 on: 6 bad"):
+        with pytest.raises(DeadLetterLimitError, match=r"events.ndjson, line 1 from byte 63: 6 bad"):
             await task
         assert store.end == 6
         task = asyncio.create_task(follow(settings))

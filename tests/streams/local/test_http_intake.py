@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from config.settings import DeadLetterSettings, LocalSettings, Settings
 from streams.engine.checkpoint import Checkpoint
-from streams.local.http_intake import MAX_BODY, IntakeHttp, split_lines
+from streams.local.http_intake import MAX_BODY, HttpIntake, split_lines
 from streams.local.log_intake import LogIntake
 from streams.local.sqlite_store import SqliteStore
 
@@ -27,7 +27,7 @@ async def post(
 ) -> tuple[int, dict[str, object], int]:
     wakes = []
     app = web.Application()
-    app.add_routes(IntakeHttp(LogIntake(store, settings or Settings(), lambda: wakes.append(1))).routes())
+    app.add_routes(HttpIntake(LogIntake(store, settings or Settings(), lambda: wakes.append(1))).routes())
     server = TestServer(app)
     await server.start_server(auto_decompress=False)  # as streams/process/http_server.py does
     async with TestClient(server) as client:
@@ -52,7 +52,7 @@ async def test_the_sender_of_a_first_event_is_told_what_is_wrong_with_it(store: 
 async def test_a_body_without_events_is_a_bad_request(store: SqliteStore) -> None:
     status, answer, wakes = await post(store, b"\n\r\n")
     assert status == 400
-    assert "one JSON object a line" in str(answer["error"])
+    assert "one JSON object per line" in str(answer["error"])
     assert wakes == 0
 
 
@@ -83,13 +83,13 @@ async def test_one_event_written_over_several_lines_is_one_event(store: SqliteSt
     ("body", "encoding", "status", "said"),
     [
         (GOOD, "gzip", 400, "damaged"),
-        (gzip.compress(GOOD)[:25], "gzip", 400, "cut off"),
-        (GOOD, "zstd", 415, "not understood"),
+        (gzip.compress(GOOD)[:25], "gzip", 400, "truncated"),
+        (GOOD, "zstd", 415, "not supported"),
         (gzip.compress(b" " * (33 << 20)), "gzip", 413, "larger than 32 MiB"),
     ],
-    ids=["damaged", "cut off", "zstd", "a bomb"],
+    ids=["damaged", "truncated", "zstd", "a bomb"],
 )
-async def test_a_body_that_cannot_be_unpacked_is_the_senders_to_hear(
+async def test_a_body_that_cannot_be_unpacked_is_refused_with_the_reason(
     store: SqliteStore, body: bytes, encoding: str, status: int, said: str
 ) -> None:
     code, answer, wakes = await post(store, body, **{"Content-Encoding": encoding})
@@ -107,7 +107,9 @@ async def test_a_sender_of_garbage_is_refused_whole_and_good_senders_notice_noth
     for _ in range(3):
         status, answer, _ = await post(store, garbage, STRICT)
         assert status == 422
-        assert "nothing was taken: with this request there are 6 bad records in a row" in str(answer["error"])
+        assert "nothing was stored: with this request there are 6 bad records in a row" in str(
+            answer["error"]
+        )
         assert [bad["line"] for bad in answer["refused"]] == [2, 3, 4, 5, 6, 7]  # type: ignore[attr-defined]
         assert (await post(store, GOOD, STRICT))[0] == 202
     assert store.read(0).records == [GOOD] * 3
@@ -138,7 +140,7 @@ async def test_while_the_engine_is_too_far_behind_senders_are_told_when_to_come_
     wakes: list[int] = []
     intake = LogIntake(store, settings, lambda: wakes.append(1))
     app = web.Application()
-    app.add_routes(IntakeHttp(intake).routes())
+    app.add_routes(HttpIntake(intake).routes())
     async with TestClient(TestServer(app)) as client:
         refused = await client.post("/events", data=GOOD)
         assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
@@ -160,7 +162,7 @@ async def test_a_log_that_is_too_large_takes_nothing_until_a_checkpoint_drops_so
 
 async def test_bodies_that_would_not_fit_into_memory_together_are_not_read(store: SqliteStore) -> None:
     app = web.Application(client_max_size=MAX_BODY)
-    app.add_routes(IntakeHttp(LogIntake(store, Settings(), lambda: None)).routes())
+    app.add_routes(HttpIntake(LogIntake(store, Settings(), lambda: None)).routes())
     async with TestClient(TestServer(app)) as client:
 
         async def slow() -> AsyncIterator[bytes]:

@@ -1,10 +1,10 @@
-"""Starts daemons that are born with everything imported and compiled, so that a life costs no start-up.
+"""A process supervisor that forks daemons with everything imported and compiled, to save their start-up time.
 
-python nursery.py
+python supervisor.py
 
-Reads one JSON object a line: {"settings": …, "log": path, "crash": [point, key, n] or null, …}, forks, and
-answers with the process id. The child is a real process that runs the real daemon in its own memory; only
-what importing and compiling leave behind is shared. Answers "exits" with the exit codes since the last time.
+Reads one JSON object per line: {"settings": …, "log": path, "crash": [point, key, n] or null, …}, forks, and
+answers with the process id. The child is a real process that runs the real daemon in its own memory; it
+shares only imported and compiled code. Answers "exits" with the exit codes since the last such request.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from streams.engine.rolling import Rolled
 from streams.kafka import app as kafka_app
 from streams.kafka import daemon as kafka_daemon
 from streams.local import daemon as local_daemon
+from streams.local import log_judge
 from streams.process.crash_points import CrashPoint
 from streams.rollup.block_codec import encode_block
 from tests.faults.traffic import traffic
@@ -33,8 +34,8 @@ from tests.faults.traffic import traffic
 FETCH_BYTES = 24 * 1024  # of the small input: a partition takes many chunks
 
 
-class Death:
-    """Ends the process at the n-th passing of a crash point, as SIGKILL would: nothing is cleaned up."""
+class CrashAt:
+    """Kills the process when it passes a crash point for the n-th time: nothing is cleaned up."""
 
     def __init__(self, point: str, key: str, times: int) -> None:
         self._point = CrashPoint(point)
@@ -48,16 +49,16 @@ class Death:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Tap(Engine):
-    """Writes down every block and finding, which the local driver keeps to itself."""
+class RecordingEngine(Engine):
+    """An engine that records every block and finding; the local driver does not store them."""
 
     def _judge(self, rolled: Rolled) -> Emitted:
-        told = super()._judge(rolled)
+        request = super()._judge(rolled)
         lines = [["block", encode_block(block).hex()] for block in rolled.blocks]
-        lines += [["finding", one.id, one.revision, repr(one)] for one in told.findings]
+        lines += [["finding", one.id, one.revision, repr(one)] for one in request.findings]
         with open(os.environ["UNERI_TEST_TAP"], "ab", buffering=0) as tap:  # noqa: PTH123 - one write, whole
             tap.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
-        return told
+        return request
 
 
 def warm_up() -> None:
@@ -69,36 +70,39 @@ def warm_up() -> None:
     Engine(settings, ["r/0"], 2).restore(engine.snapshot())
 
 
-def live(told: dict[str, Any]) -> int:
-    """Be a daemon."""
-    settings = Settings.model_validate(told["settings"])
-    options: dict[str, Any] = {"every": told["every"]}
-    if told["crash"]:
-        options["at"] = Death(*told["crash"])
+def run_daemon(request: dict[str, Any]) -> int:
+    """Run a daemon; return its exit code."""
+    settings = Settings.model_validate(request["settings"])
+    options: dict[str, Any] = {"every": request["every"]}
+    if request["crash"]:
+        options["at"] = CrashAt(*request["crash"])
     if settings.kafka is not None:
-        os.environ["UNERI_WORKER"] = told.get("worker", "")
-        kafka_app.FETCH_BYTES = told.get("fetch") or FETCH_BYTES
-        if "session" in told:
-            kafka_app.SESSION_SECONDS, kafka_app.HEARTBEAT_SECONDS = told["session"], told["session"] / 5
-        return kafka_daemon.run_kafka(settings, told["roles"], **options)
-    local_daemon.Engine = Tap
-    os.environ["UNERI_TEST_TAP"] = told["tap"]
-    follow = [Path(path) for path in told["follow"]]
-    return local_daemon.run_local(settings, follow, None, run_records=told["run"], **options)
+        os.environ["UNERI_WORKER"] = request.get("worker", "")
+        kafka_app.FETCH_BYTES = request.get("fetch") or FETCH_BYTES
+        if "session" in request:
+            kafka_app.SESSION_SECONDS, kafka_app.HEARTBEAT_SECONDS = (
+                request["session"],
+                request["session"] / 5,
+            )
+        return kafka_daemon.run_kafka(settings, request["roles"], **options)
+    log_judge.Engine = RecordingEngine
+    os.environ["UNERI_TEST_TAP"] = request["tap"]
+    follow = [Path(path) for path in request["follow"]]
+    return local_daemon.run_local(settings, follow, None, run_records=request["run"], **options)
 
 
-def born(told: dict[str, Any]) -> None:
+def run_child(request: dict[str, Any]) -> None:
     """Run in the child; never returns."""
-    log = os.open(told["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
     code = 1
     try:
-        code = live(told)
+        code = run_daemon(request)
     except BaseException:
-        traceback.print_exc()  # the process ends before anybody else would say it
+        traceback.print_exc()  # the process ends before anything else reports it
         raise
     finally:
         sys.stdout.flush()
@@ -133,13 +137,13 @@ def main() -> None:
     gc.freeze()
     answer("ready")
     for line in sys.stdin:
-        told = json.loads(line)
-        if told == "exits":
+        request = json.loads(line)
+        if request == "exits":
             answer(json.dumps(exits()))
             continue
         pid = os.fork()
         if not pid:
-            born(told)
+            run_child(request)
         answer(str(pid))
 
 

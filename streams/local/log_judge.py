@@ -1,0 +1,222 @@
+"""Feeds the log to the engine, run by run, and writes its checkpoints."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+
+from alerting.incidents.notice import Notice
+from config.settings import Settings
+from streams.decode.rejected import Rejected
+from streams.engine.checkpoint import Checkpoint
+from streams.engine.engine import Engine
+from streams.engine.judging import Emitted
+from streams.local.log_intake import LogIntake
+from streams.local.sqlite_store import SqliteStore
+from streams.process.crash_points import CrashHook, CrashPoint, no_crash
+from streams.process.metrics import Metrics, StageReading
+from streams.process.stall import STUCK_SECONDS, StallDetector
+
+SOURCE: Final = "local/0"
+STAGE: Final = "engine"
+CHECKPOINT_SECONDS: Final = 5.0
+RUN_RECORDS: Final = 50_000
+CATCH_UP_SECONDS: Final = 15.0  # a stop judges what is in the log for this long; the next start does the rest
+
+Deliver = Callable[[Sequence[Notice], int | None], Awaitable[None]]
+
+log = structlog.get_logger("uneri.local")
+
+
+class LogJudge:
+    """The engine of the local driver, in a worker thread that gets one run of records at a time.
+
+    A notice is durable in the outbox before the checkpoint that includes it is written, and its id is a
+    function of the records, so that a crash in between sends nothing twice.
+
+    Parameters
+    ----------
+    settings
+        How to judge.
+    store
+        The log, and where checkpoints are written.
+    intake
+        Is informed how far the log is judged.
+    arrived
+        Set when the log has new records.
+    every
+        Seconds of wall time between checkpoints.
+    run_records
+        About how many records the engine receives at a time.
+    stuck
+        Seconds that the engine may stand still while records wait.
+    at
+        Called at each crash point, for tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: SqliteStore,
+        intake: LogIntake,
+        arrived: asyncio.Event,
+        metrics: Metrics,
+        *,
+        every: float = CHECKPOINT_SECONDS,
+        run_records: int = RUN_RECORDS,
+        stuck: float = STUCK_SECONDS,
+        at: CrashHook = no_crash,
+    ) -> None:
+        self.offset = 0  # of the next record to judge
+        self.changed = False  # since the newest checkpoint
+        self._idle_after = float(settings.time.idle)
+        self._store = store
+        self._intake = intake
+        self._arrived = arrived
+        self._metrics = metrics
+        self._every = every
+        self._run_records = run_records
+        self._stuck = stuck
+        self._at = at
+        self.engine = Engine(settings, [SOURCE], on_step=self._step)
+        self._steps = 0
+        self._counted = self.engine.totals
+        self._fed = self._saved = time.monotonic()
+        self._stall = StallDetector("the engine", self._saved)
+        self._dead: list[tuple[str, int, Rejected]] = []
+        self._caught_up = asyncio.Event()
+        self._closing = False
+
+    @property
+    def lag(self) -> int:
+        """How many records of the log are not judged yet."""
+        return self._store.end - self.offset
+
+    def restore(self) -> None:
+        """Continue from the newest checkpoint, if there is one.
+
+        Raises
+        ------
+        detectors.state.state.StateError, KeyError
+            When it cannot be read.
+        """
+        checkpoint = self._store.load(STAGE)
+        self._at(CrashPoint.READ, STAGE)
+        if checkpoint is None:
+            return
+        self.engine.restore(checkpoint.parts)
+        self.offset = self._intake.judged = checkpoint.offsets[SOURCE]
+        self._counted = self.engine.totals
+        log.info("continuing from the last checkpoint", offset=self.offset)
+
+    async def run(self, deliver: Deliver) -> None:
+        """Judge until ``finish``; ``deliver`` receives notices and the watermark, and makes them durable."""
+        while not self._closing:
+            self._arrived.clear()
+            if await self._judge_run(deliver):
+                self._fed = time.monotonic()
+                continue
+            patience = self._fed + self._idle_after - time.monotonic()
+            try:
+                # what was judged does not wait for its checkpoint until more arrives
+                async with asyncio.timeout(min(patience, CHECKPOINT_SECONDS) if self.changed else patience):
+                    await self._arrived.wait()
+            except TimeoutError:
+                if time.monotonic() - self._fed < self._idle_after:
+                    continue
+                self._fed = time.monotonic()
+                await self._emit(await asyncio.to_thread(self.engine.idle, SOURCE), 0, deliver)
+                await self._save()
+
+    async def finish(self, judging: asyncio.Task[None]) -> None:
+        """Judge what is in the log, end the task that runs ``run``, and write the last checkpoint."""
+        self._caught_up.clear()
+        self._arrived.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP_SECONDS if not judging.done() else 0):
+                await self._caught_up.wait()
+        self._closing = True  # never cancelled: the engine may be in the middle of a run
+        self._arrived.set()
+        (failed,) = await asyncio.gather(judging, return_exceptions=True)
+        if self.changed and failed is None:  # the state of an engine that raised must not be kept
+            await self._save()
+
+    def stuck(self) -> str | None:
+        """Return how the engine is stuck while records or a checkpoint wait, None if it is not."""
+        now = time.monotonic()
+        position = (self.offset, self._steps)
+        self._stall.observe(now, position, self._saved if self.changed else position)
+        if self._stall.moved_at == now:  # a long run is one piece, and saved at its end
+            self._stall.saved_at = now
+        if not self.lag:
+            self._stall.reset_progress(now)
+        return self._stall.stuck(now, self._stuck)
+
+    def reading(self) -> StageReading:
+        """Return what the metrics show of the engine."""
+        now = time.monotonic()
+        return StageReading(
+            STAGE,
+            0,
+            lag=self.lag,
+            watermark=self.engine.judged_until,
+            checkpoint_age=now - self._saved if self.changed else 0.0,
+            fetch_age=now - self._fed,
+            progress_age=now - self._stall.moved_at,
+            series=self.engine.series,
+        )
+
+    async def _judge_run(self, deliver: Deliver) -> bool:
+        """Judge one run of the log; return False if there was nothing."""
+        run = await asyncio.to_thread(self._store.read, self.offset, self._run_records)
+        if not run.records:
+            self._caught_up.set()
+            if self.changed and time.monotonic() - self._saved >= self._every:
+                await self._save()
+            return False
+        emitted = await asyncio.to_thread(self.engine.feed, SOURCE, run.records)
+        self._dead += [(SOURCE, self.offset + bad.index, bad) for bad in emitted.rejected]
+        await self._emit(emitted, len(run.records), deliver)
+        if time.monotonic() - self._saved >= self._every:
+            await self._save()
+        return True
+
+    async def _emit(self, emitted: Emitted, records: int, deliver: Deliver) -> None:
+        self._at(CrashPoint.JUDGED, STAGE)
+        await deliver(emitted.notices, emitted.watermark)
+        self._at(CrashPoint.REPORTED, STAGE)
+        self.offset += records
+        self._intake.judged = self.offset
+        self.changed = True
+        self._count(emitted, records)
+        if emitted.rejected:
+            log.warning(
+                "bad records were dead-lettered",
+                count=len(emitted.rejected),
+                first=emitted.rejected[0].detail,
+            )
+
+    def _count(self, emitted: Emitted, records: int) -> None:
+        metrics = self._metrics
+        metrics.records.inc(records)
+        for bad in emitted.rejected:
+            metrics.rejected.labels(bad.reason.value).inc()
+        for notice in emitted.notices:
+            metrics.notices.labels(notice.action.value).inc()
+        before, self._counted = self._counted, self.engine.totals
+        counters = (metrics.late, metrics.duplicates, metrics.folded, metrics.blocks, metrics.steps)
+        for counter, now, then in zip(counters, self._counted, before, strict=True):
+            counter.inc(now - then)
+
+    async def _save(self) -> None:
+        checkpoint = Checkpoint({SOURCE: self.offset}, self.engine.snapshot())
+        dead, self._dead = self._dead, []
+        await asyncio.to_thread(self._store.save, STAGE, checkpoint, dead, self.offset)
+        self._saved = time.monotonic()
+        self.changed = False
+
+    def _step(self, _: int) -> None:
+        self._steps += 1  # a long run of records progresses
