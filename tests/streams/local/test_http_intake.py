@@ -162,7 +162,8 @@ async def test_a_log_that_is_too_large_takes_nothing_until_a_checkpoint_drops_so
 
 async def test_bodies_that_would_not_fit_into_memory_together_are_not_read(store: SqliteStore) -> None:
     app = web.Application(client_max_size=MAX_BODY)
-    app.add_routes(HttpIntake(LogIntake(store, Settings(), lambda: None)).routes())
+    intake = HttpIntake(LogIntake(store, Settings(), lambda: None))
+    app.add_routes(intake.routes())
     async with TestClient(TestServer(app)) as client:
 
         async def slow() -> AsyncIterator[bytes]:
@@ -171,7 +172,9 @@ async def test_bodies_that_would_not_fit_into_memory_together_are_not_read(store
 
         held = asyncio.Event()
         senders = [asyncio.create_task(client.post("/events", data=slow())) for _ in range(2)]
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(20):
+            while intake._room:  # until both bodies are being read
+                await asyncio.sleep(0.01)
         busy = await client.post("/events", data=GOOD)
         assert (busy.status, busy.headers["Retry-After"]) == (503, "1")
         held.set()
