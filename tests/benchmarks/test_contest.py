@@ -1,6 +1,7 @@
 """The answers of a benchmark are compared with what the events say, and one missing event is noticed."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_counts_of_the_plain_agent_are_compared_by_function(right: Answer) -> No
     counts: dict[tuple[str, str], int] = {}
     for (service, function, _), cell in right.totals.cells.items():
         counts[service, function] = counts.get((service, function), 0) + int(cell[0])
-    told = {"counts": [[*name, number] for name, number in counts.items()]}
+    told: dict[str, list[list[Any]]] = {"counts": [[*name, number] for name, number in counts.items()]}
     assert roster.check_counts(told, right).exact
     told["counts"][0][2] -= 1
     assert roster.check_counts(told, right) == Verdict(missing=1)

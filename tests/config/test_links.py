@@ -1,6 +1,7 @@
 """Links lead to the right page and time range, and no name breaks out of one."""
 
 import re
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -92,7 +93,7 @@ def test_logs_insights_reads_the_log_group_the_query_and_the_range() -> None:
     }
 
 
-def query_of(kind: str, **more: str) -> str:
+def query_of(kind: str, **more: Any) -> str:
     detail = urlsplit(link(kind, **more)).fragment.partition("$3FqueryDetail$3D")[2]
     read = read_jsurl(unquote(unquote(detail.replace("$", "%"))))
     assert isinstance(read, dict)

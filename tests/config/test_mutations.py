@@ -38,7 +38,13 @@ FULL: dict[str, Any] = {
 FULL["slack"]["digest_channel"] = "#digest"
 FULL["slack"]["fallback_channel"] = "#ops"
 FULL["slack"]["operators"] = ["U012AB3CD", "S0614TZR7"]
-EVERYTHING = {"accounts": [], "services": [], "scopes": [], "verdicts": [], "measures": []}
+EVERYTHING: dict[str, list[str]] = {
+    "accounts": [],
+    "services": [],
+    "scopes": [],
+    "verdicts": [],
+    "measures": [],
+}
 FULL["notify"] = {
     "locale": "ja",
     "silences": [

@@ -320,9 +320,9 @@ class KafkaRun:
             for name, part in expected.items():
                 report.compare(f"part {name} of {key}", part, checkpoint.parts.get(name))
 
-        for number, records in enumerate(self._input.partitions):
+        for number, lines in enumerate(self._input.partitions):
             stage: Any = RollupStage(number, self.settings, SHARDS, self.names)
-            await judge(f"rollup/{number}", self.names.requests, stage, number, list(records))
+            await judge(f"rollup/{number}", self.names.requests, stage, number, list(lines))
         for shard in range(SHARDS):
             stage = DetectStage(shard, self.sources, self.settings, self.names)
             values = [value for _, value in read[self.names.rollups][shard]]

@@ -93,7 +93,7 @@ class LocalRun:
             report.wrong.append(f"a traceback in {self.log}")
         first: dict[tuple[int, int], str] = {}
         blocks = []
-        findings: dict[tuple[str, int], str] = {}
+        findings: dict[tuple[str, str], str] = {}
         for kind, *told in self._lines(self._tap.read_bytes()):
             if kind == "finding":
                 report.compare("a finding again", findings.setdefault((told[0], told[1]), told[2]), told[2])

@@ -9,7 +9,8 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -91,7 +92,7 @@ class LongRun:
 
         self._random("local", fresh)
         self._take("local", "each named point, in its own pass", [
-            self._said(lambda place=place: crash_point_kills(fresh(), [place])) for place in LOCAL
+            self._said(partial(_crash, fresh, [place])) for place in LOCAL
         ])  # fmt: skip
 
     def kafka(self, supervisor: Supervisor, broker: str) -> None:
@@ -116,9 +117,7 @@ class LongRun:
         what = ""
         for title, places in groups:
             what = title or what
-            reports.setdefault(what, []).append(
-                self._said(lambda places=places: crash_point_kills(fresh(), places))
-            )
+            reports.setdefault(what, []).append(self._said(partial(_crash, fresh, places)))
         for title, found in reports.items():
             self._take("Kafka", title, found)
         moves = [self._said(lambda: rebalances(fresh(), self._draw, 10)) for _ in range(2)]
@@ -128,8 +127,11 @@ class LongRun:
         reports: list[Report] = []
         while (missing := self._kills - sum(report.kills for report in reports)) > 0:
             some = min(A_PASS, missing)
-            reports.append(self._said(lambda some=some: random_kills(fresh(), self._draw, some)))
+            reports.append(self._said(partial(self._kill, fresh, some)))
         self._take(driver, "random moments", reports)
+
+    def _kill(self, fresh: Callable[[], KafkaRun | LocalRun], times: int) -> Report:
+        return random_kills(fresh(), self._draw, times)
 
     def _said(self, work: Callable[[], Report]) -> Report:
         begun = time.monotonic()
@@ -143,6 +145,10 @@ class LongRun:
 
     def _take(self, driver: str, what: str, reports: list[Report]) -> None:
         self.rows.append(Row(driver, what, reports))
+
+
+def _crash(fresh: Callable[[], KafkaRun | LocalRun], places: Sequence[CrashSite]) -> Report:
+    return crash_point_kills(fresh(), places)
 
 
 def main() -> int:

@@ -54,7 +54,7 @@ class RecordingEngine(Engine):
 
     def _judge(self, rolled: Rolled) -> Emitted:
         request = super()._judge(rolled)
-        lines = [["block", encode_block(block).hex()] for block in rolled.blocks]
+        lines: list[list[Any]] = [["block", encode_block(block).hex()] for block in rolled.blocks]
         lines += [["finding", one.id, one.revision, repr(one)] for one in request.findings]
         with open(os.environ["UNERI_TEST_TAP"], "ab", buffering=0) as tap:  # noqa: PTH123 - one write, whole
             tap.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
@@ -78,14 +78,12 @@ def run_daemon(request: dict[str, Any]) -> int:
         options["at"] = CrashAt(*request["crash"])
     if settings.kafka is not None:
         os.environ["UNERI_WORKER"] = request.get("worker", "")
-        kafka_app.FETCH_BYTES = request.get("fetch") or FETCH_BYTES
+        changed = {"FETCH_BYTES": request.get("fetch") or FETCH_BYTES}
         if "session" in request:
-            kafka_app.SESSION_SECONDS, kafka_app.HEARTBEAT_SECONDS = (
-                request["session"],
-                request["session"] / 5,
-            )
+            changed |= {"SESSION_SECONDS": request["session"], "HEARTBEAT_SECONDS": request["session"] / 5}
+        vars(kafka_app).update(changed)
         return kafka_daemon.run_kafka(settings, request["roles"], **options)
-    log_judge.Engine = RecordingEngine
+    vars(log_judge)["Engine"] = RecordingEngine
     os.environ["UNERI_TEST_TAP"] = request["tap"]
     follow = [Path(path) for path in request["follow"]]
     return local_daemon.run_local(settings, follow, None, run_records=request["run"], **options)
@@ -112,7 +110,7 @@ def run_child(request: dict[str, Any]) -> None:
 
 def exits() -> dict[int, int]:
     """Return the exit codes of the children that ended."""
-    found = {}
+    found: dict[int, int] = {}
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)

@@ -22,11 +22,6 @@ class Traffic(NamedTuple):
 
     partitions: list[list[bytes]]
 
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return sum(map(len, self.partitions))
-
 
 def traffic(seed: int, count: int = PARTITIONS) -> Traffic:
     """Draw the records."""

@@ -61,4 +61,4 @@ async def main(broker: str, name: str, topic: str, every: float, pause: float) -
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    asyncio.run(main(*sys.argv[1:4], *map(float, sys.argv[4:6])))  # type: ignore[call-arg,arg-type] # by position
+    asyncio.run(main(*sys.argv[1:4], *map(float, sys.argv[4:6])))  # type: ignore[arg-type]  # by position

@@ -67,7 +67,9 @@ async def test_a_checkpoint_that_was_said_to_be_durable_is_there_though_kafka_fo
 ) -> None:
     first, second = Process(credulous, topic), Process(credulous, topic)
     await first.save_and_be_forgotten("k")
-    (seen,) = first.hanging.open(topic, 0) or ()
+    found = first.hanging.open(topic, 0)
+    assert found is not None
+    (seen,) = found
     assert (seen.name, seen.state, seen.forgotten) == (f"{topic}-k", "CompleteCommit", True)
     assert await second.load("k") == SECOND
     assert second.hanging.open(topic, 0) == []

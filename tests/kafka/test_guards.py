@@ -154,9 +154,9 @@ def test_roles_in_processes_of_their_own_pass_time_on_to_the_one_that_tells(kafk
     assert at[2] <= at[1]
     assert metric(pages[0], "uneri_records_total") == 2 * len(GOOD)
     for number in range(PARTITIONS):
-        place = {"partition": str(number), "stage": "rollup"}
-        assert metric(pages[0], "uneri_lag_records", **place) == 0
-        assert metric(pages[0], "uneri_checkpoint_age_seconds", **place) is not None
+        of = {"partition": str(number), "stage": "rollup"}
+        assert metric(pages[0], "uneri_lag_records", **of) == 0
+        assert metric(pages[0], "uneri_checkpoint_age_seconds", **of) is not None
     opened = metric(pages[0], "uneri_stage_opens_total", stage="rollup")
     assert opened is not None
     assert opened >= PARTITIONS  # more when a busy machine let a session pass

@@ -29,7 +29,7 @@ class Workers:
         self.running: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, WORKER, *self._arguments]
+        command = [sys.executable, str(WORKER), *self._arguments]
         worker = subprocess.Popen(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
         self.running.append(worker)
         return worker

@@ -13,6 +13,7 @@ from alerting.report.preview import fragment, page
 from alerting.words.locales import JAPANESE
 from config.links import Links
 from config.settings import Settings
+from detectors.model.finding import Finding
 from tests.alerting.given import T0, incident, scope, table_finding
 from tests.alerting.message_makers import page as message_of
 from tests.alerting.messages.test_message import names
@@ -78,7 +79,7 @@ def test_no_string_of_an_event_becomes_html(name: str, sentence: str) -> None:
     assert all(address.startswith("https://") for address in seen.addresses)
 
 
-def told(findings: list[list]) -> tuple[Incidents, list[Notice]]:
+def told(findings: list[list[Finding]]) -> tuple[Incidents, list[Notice]]:
     incidents, notices = Incidents(Settings()), []
     for step, batch in enumerate(findings):
         notices += incidents.feed(batch, T0 + 3600 * step)

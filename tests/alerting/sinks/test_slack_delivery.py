@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -322,7 +323,7 @@ async def test_the_standin_refuses_a_wrong_upload_and_wrong_blocks(desk: Desk) -
         with pytest.raises(SlackApiError, match=error):
             await client.chat_postMessage(channel="C0UNERI", text="t", blocks=blocks)
     posted = await client.chat_postMessage(channel="C0UNERI", text="t")
-    never_uploaded: dict[str, object] = {
+    never_uploaded: dict[str, Any] = {
         "files": [{"id": "F9", "title": "x"}],
         "channel_id": "C0UNERI",
         "thread_ts": posted["ts"],

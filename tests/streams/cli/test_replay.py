@@ -8,8 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from streams.cli.commands import app
 from streams.history import unpacked
@@ -92,7 +91,7 @@ def replay(events: Path, out: Path, *more: str) -> Result:
 def dying(events: Path, out: Path, pieces: int, name: str, *more: str) -> Done:
     """Replay in a process that gets a signal after so many pieces."""
     asked = ["replay", events, "--out", out, "--config", events / "uneri.yaml", *more]
-    command = [sys.executable, "-c", LIVES, str(pieces), name, *asked]
+    command = [sys.executable, "-c", LIVES, str(pieces), name, *map(str, asked)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
 
 

@@ -15,8 +15,8 @@ from streams.kafka.stage_host import Hosted, StageHost
 
 FIRST, SECOND = TP("requests", 0), TP("requests", 1)
 SHARD = TP("rollups", 0)
-ROLLUP: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace())  # type: ignore[arg-type, return-value]
-DETECT: Any = Hosted("rollups", "detect", lambda _: SimpleNamespace())  # type: ignore[arg-type, return-value]
+ROLLUP: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace())
+DETECT: Any = Hosted("rollups", "detect", lambda _: SimpleNamespace())
 STUCK = 0.03
 
 
@@ -91,7 +91,7 @@ async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_o
     waiting: asyncio.Queue[int] = asyncio.Queue()
     host = hosting(ROLLUP)
     host.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
-    host._bounds = bounds  # type: ignore[method-assign]
+    host._bounds = bounds  # type: ignore[method-assign, assignment]
     host._streams["rollup"] = SimpleNamespace(channel=SimpleNamespace(queue=waiting))
     runner: Any = SimpleNamespace(position=None, busy=False, key="rollup/0")
     host.stalls.opened(FIRST, "rollup/0")

@@ -160,7 +160,7 @@ def ended(state: Path, stdin: bytes | None = None) -> tuple[int, list[str]]:
     """Run a daemon in a process of its own; return its exit code and what it said that is critical."""
     config = state.with_suffix(".yaml")
     config.write_text(f"local: {{listen: '127.0.0.1:0', state: '{state}'}}\n")
-    command = [Path(sys.executable).with_name("uneri"), "run", "--config", config]
+    command = [str(Path(sys.executable).with_name("uneri")), "run", "--config", str(config)]
     process = subprocess.run(
         command if stdin is None else [*command, "--stdin"],
         input=stdin,
