@@ -199,7 +199,7 @@ async def test_a_checkpoint_of_another_version_ends_the_daemon_with_one_line(kaf
 
 WORKER = """
 import asyncio, sys
-from config.settings import Kafka
+from config.settings import KafkaSettings
 from streams.kafka.app import aiokafka_options, chunk_app
 from streams.kafka.checkpoints import KafkaCheckpoints
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
@@ -226,7 +226,7 @@ async def around(_):
     yield this_never_returns if sys.argv[4] == "hang" else this_does
 
 async def main():
-    kafka = Kafka(brokers=[sys.argv[1]], app=sys.argv[2], requests=sys.argv[3])
+    kafka = KafkaSettings(brokers=[sys.argv[1]], app=sys.argv[2], requests=sys.argv[3])
     options = aiokafka_options(kafka)
     records = FencedStore(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)
     checkpoints = KafkaCheckpoints(records)

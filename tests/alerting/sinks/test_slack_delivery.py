@@ -278,7 +278,7 @@ async def test_slack_that_cannot_be_reached_is_one_clear_line_and_then_it_goes_o
     unused_tcp_port: int,
 ) -> None:
     clock = FakeClock()
-    sink = SlackSink(TOKEN, f"http://127.0.0.1:{unused_tcp_port}/api/", ZONE, timeout=1)
+    sink = SlackSink(TOKEN, f"http://127.0.0.1:{unused_tcp_port}/api/", ZONE)
     outbox = Outbox(Memory(), random.Random(7))  # noqa: S311  spreads retries
     receivers = {"slack": Receiver(sink, in_messages(render))}
     courier = Courier(outbox, receivers, Pipeline(SETTINGS), clock=clock)
