@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# One test process more than cores: many tests wait for a broker, a browser or a daemon.
-TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# More test processes than cores: many tests wait for a broker, a browser or a daemon.
+TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test laws check bench faults scoreboard lock docs docs-pictures format

@@ -112,7 +112,7 @@ def main() -> int:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, SCRATCH, ignore_errors=True)
         try:
-            broker = stack.enter_context(Broker(heap="1g"))
+            broker = stack.enter_context(Broker(heap="1g", options=()))
         except BrokerUnavailableError as error:
             print(error, file=sys.stderr)
             return 2

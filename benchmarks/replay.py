@@ -48,7 +48,7 @@ def topic(count: int, rounds: int) -> int:
     """Measure the first part; 1 when a record was missed."""
     took: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
     missed = 0
-    with Broker() as broker:
+    with Broker(options=()) as broker:
         name, _ = filled(broker, "requests", events(count))
         for _ in range(rounds):
             for title, module in CONTESTANTS.items():

@@ -142,7 +142,7 @@ def exact(kafka: KafkaSettings, answer: Answer) -> bool:
 
 def main(count: int) -> int:
     right = True
-    with Broker(heap="1g") as broker:
+    with Broker(heap="1g", options=()) as broker:
         topic, answer = filled(broker, "workers", events(count))
         cores = os.cpu_count()
         print(f"{count:,} events, {PARTITIONS} partitions, {cores} cores for workers and broker\n")

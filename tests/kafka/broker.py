@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,8 @@ HERE = Path(__file__).parent
 JARS = HERE.parent.parent / ".kafka" / "libs"
 GOAL = "dependency:copy-dependencies"
 QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
+"""A broker of a test lives for seconds: optimising its code costs more than it gives."""
 
 PROPERTIES = """
 process.roles=broker,controller
@@ -107,10 +110,10 @@ class Broker:
     ends it and removes the folder; a ``with`` block starts and closes it.
     """
 
-    def __init__(self, heap: str = "512m") -> None:
+    def __init__(self, heap: str = "512m", options: Sequence[str] = SHORT_LIVED) -> None:
         self.port = free_port()
         self.controller = free_port()
-        self._heap = heap
+        self._java = ["java", f"-Xmx{heap}", *options]
         self._node = 1
         self._voters = f"1@127.0.0.1:{self.controller}"
         self._replicas = 1
@@ -172,8 +175,8 @@ class Broker:
                 )
             )
             subprocess.run(
-                [  # noqa: S607
-                    "java",
+                [
+                    *self._java,
                     "-cp",
                     classpath,
                     "kafka.tools.StorageTool",
@@ -190,7 +193,7 @@ class Broker:
         words = self._folder / "broker.out"
         with words.open("ab") as out:
             self._process = subprocess.Popen(
-                ["java", f"-Xmx{self._heap}", "-cp", classpath, QUIET, "kafka.Kafka", settings],  # noqa: S607
+                [*self._java, "-cp", classpath, QUIET, "kafka.Kafka", settings],
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C in a test run ends the tests first, then the broker

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from config.yaml_tree import to_yaml
 from tests.alerting.slack_standin import TOKEN, Posted, SlackStandin
 
@@ -101,6 +103,30 @@ def hold_to_the_main_job(messages: list[Posted]) -> None:
     grows = [block for message in digests for block in message.blocks if "% a day" in str(block)]
     assert "ledger" in str(grows)
     assert "items" not in str(grows)
+
+
+def hold_to_the_contract(out: Path) -> None:
+    """Replay leaves what the contract of its output promises, and finds the main job in it."""
+    pages = [incident for incident in read(out, "incidents.jsonl") if incident["sent"] == "page"]
+    (page,) = pages
+    assert page["verdict"] == "spike"
+    assert (page["scope"]["kind"], page["scope"]["name"]) == ("table", "items")
+    assert page["callers"][0]["name"] == "inventory-put-item"
+    assert page["callers"][0]["share"] >= 0.8
+    functions = [caller["share"] for caller in page["callers"] if caller["kind"] == "function"]
+    assert sum(functions) == pytest.approx(1, abs=0.01)
+    assert {(suspect["name"], suspect.get("version")) for suspect in page["suspects"]} == {("ios", "3.2.1")}
+    assert SPIKE <= page["start"] < page["alerted"] <= SPIKE + 300
+    assert page["start"] < page["end"] <= SPIKE + 3600
+    grown = [incident for incident in read(out, "incidents.jsonl") if incident["sent"] == "digest"]
+    assert {incident["scope"]["name"] for incident in grown if incident["scope"]["kind"] == "table"} == {
+        "ledger"
+    }
+    for finding in read(out, "findings.jsonl"):
+        assert finding["sent"] in ("page", "digest", "none")
+        assert {"id", "verdict", "reason", "start", "alerted", "end", "scope", "measure"} <= finding.keys()
+        assert {"observed", "expected", "lower", "upper", "score", "completeness"} <= finding.keys()
+        assert {"callers", "suspects", "sentence"} <= finding.keys()
 
 
 def write_config(path: Path, slack: SlackStandin, **sections: object) -> Path:

@@ -1,5 +1,7 @@
 """The main job by a real broker and real Faust workers: who is paged, and that replay finds the same.
 
+That a file replays as its topic does is a law (tests/laws/test_drivers.py): weeks of it are replayed once.
+
 Slack is a stand-in that refuses what Slack would refuse.
 """
 
@@ -19,6 +21,7 @@ from tests.main_job.job import (
     SPIKE,
     daemon,
     free_port,
+    hold_to_the_contract,
     hold_to_the_main_job,
     judged_until,
     read,
@@ -70,6 +73,8 @@ def test_the_kafka_driver_pages_once_and_replay_of_the_topic_finds_the_same(
     out = tmp_path / "replayed"
     done = uneri("replay", f"kafka://{kafka}/{requests}", "--config", config, "--out", out)
     assert done.returncode == 0, done.stderr
+    assert "\n1 page, " in done.stdout
+    hold_to_the_contract(out)
     live = told(kafka, f"{app}-findings")
     found = {finding["id"]: finding for finding in read(out, "findings.jsonl")}
     assert found.keys() == live.keys()
