@@ -11,17 +11,17 @@ TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo           weeks of traffic, then a spike and a growth, in the terminal"
+	@echo "make demo           weeks of traffic, then a spike and growth, in the terminal"
 	@echo "make test           all tests"
 	@echo "make laws           the property tests with the compiler off"
 	@echo "make check          style, types, import contracts, dependencies, compose file, generated docs"
 	@echo "make bench          benchmarks: ratios measured side by side"
 	@echo "make faults         kill the daemons 200 times and at every named crash point; about 25 minutes"
-	@echo "make scoreboard     detection quality on every board, next to the figures to reach; some minutes"
+	@echo "make scoreboard     detection quality on every board, next to the figures to reach; takes minutes"
 	@echo "make docs           regenerate docs/configuration.md from the settings"
 	@echo "make docs-pictures  regenerate the pictures of the README and of docs/messages.md"
 	@echo "make format         format the code and fix what ruff can fix"
-	@echo "make lock           resolve the dependencies anew into requirements.lock"
+	@echo "make lock           update the locked dependencies in requirements.lock"
 
 # Once per change of the lock: a marker newer than the lock and the project file means installed.
 $(READY): requirements.lock pyproject.toml

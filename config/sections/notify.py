@@ -1,4 +1,4 @@
-"""Which incidents are notified, when, and to whom."""
+"""Which incidents lead to notifications, when, and who receives them."""
 
 from typing import Annotated, Literal, Self
 
@@ -74,7 +74,7 @@ class RouteSettings(Section):
 
 
 class SilenceSettings(Section):
-    """Incidents that are not notified until a given time; they are still judged and recorded."""
+    """Incidents that cause no notifications until a given time; they are still judged and recorded."""
 
     match: MatchSettings = Field(description="which incidents")
     until: Moment = Field(description="2026-11-27T18:00, in the digest's time zone unless it has an offset")
@@ -84,7 +84,7 @@ class SilenceSettings(Section):
 
 
 class MaintenanceSettings(Section):
-    """Planned work: incidents that begin during it are notified only if they outlast it."""
+    """Planned work: incidents that begin during it cause a notification only if they outlast it."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)] = Field(
         description="name shown by uneri status"
@@ -98,7 +98,7 @@ class MaintenanceSettings(Section):
 
 
 class QuietHoursSettings(Section):
-    """Hours without notifications; incidents still open when they end are notified then."""
+    """Hours without notifications; those about incidents still open at the end are sent then."""
 
     start: TimeOfDay = Field(description="time of day, such as 22:00, in the digest's time zone")
     end: TimeOfDay = Field(description="time of day; earlier than start means the next morning")
@@ -115,7 +115,7 @@ class NotifySettings(Section):
 
     locale: Literal["en", "ja"] = Field("en", description="language of messages: English or Japanese")
     silences: list[SilenceSettings] = Field(
-        default_factory=list, description="incidents that are not notified"
+        default_factory=list, description="incidents that cause no notifications"
     )
     maintenance: list[MaintenanceSettings] = Field(default_factory=list, description="planned work")
     quiet_hours: list[QuietHoursSettings] = Field(
@@ -127,7 +127,7 @@ class NotifySettings(Section):
     flood: Annotated[int, Field(ge=2, le=1000)] = Field(
         10, description="more new incidents than this in a minute become one message"
     )
-    routes: list[RouteSettings] = Field(default_factory=list, description="who is notified of what")
+    routes: list[RouteSettings] = Field(default_factory=list, description="who is notified about what")
     webhooks: list[WebhookSettings] = Field(default_factory=list, description="receivers of signed JSON")
     alertmanagers: list[AlertmanagerSettings] = Field(
         default_factory=list, description="Prometheus Alertmanagers"

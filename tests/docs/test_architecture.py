@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-WALK = PAGE.partition("## The walk of an event")[2].partition("\n## ")[0]
+WALK = PAGE.partition("## The path of an event")[2].partition("\n## ")[0]
 STEP = re.compile(r"\[`?([\w.]+)`?\]\(\.\./([\w/]+\.py)\)")
 PACKAGES = ("streams", "alerting", "detectors")
 
