@@ -78,7 +78,7 @@ From = Annotated[
 To = Annotated[
     str | None,
     typer.Option(
-        "--to", metavar="TIME", help="End, exclusive, in the same formats. Default: the last record."
+        "--to", metavar="TIME", help="End, exclusive, in the same formats. Default: the end of the history."
     ),
 ]
 Sources = Annotated[
@@ -101,7 +101,7 @@ def demo(
 ) -> None:
     """Detect incidents in generated traffic; needs no setup.
 
-    After weeks of normal traffic, a client hammers one table while another table grows.
+    After weeks of normal traffic, a client hammers one table while the load on another grows.
     """
     from streams.simulate.demo import run_demo
 
@@ -144,7 +144,7 @@ def run(
     from streams.local.daemon import run_local
 
     if follow and stdin:
-        raise fail("--follow and --stdin exclude each other; choose one")
+        raise fail("--follow and --stdin are mutually exclusive; choose one")
     for folder in (path for path in follow or () if path.is_dir()):
         raise fail(f"--follow {folder}: is a folder; name a file in it")
     if role:
@@ -161,7 +161,7 @@ def replay(
     to: To = None,
     against: Annotated[
         Path | None,
-        typer.Option(metavar="F2", help="Second configuration to compare, judged in the same pass."),
+        typer.Option(metavar="F2", help="Second configuration to compare with, judged in the same pass."),
     ] = None,
     labels: Annotated[
         Path | None,
@@ -186,7 +186,7 @@ def replay(
 ) -> None:
     """Run recorded history through the engine.
 
-    The results state what would have been notified, and when.
+    The results show which notifications would have been sent, and when.
     """
 
     def command() -> int:
@@ -290,7 +290,7 @@ def score(
 ) -> None:
     """Judge plain time series from CSV files.
 
-    They are judged as live series are: each row by the rows up to it.
+    They are judged as live series are: each row in the light of the rows before it.
     """
     from streams.score.csv_series import SeriesError
     from streams.score.score import run_score
@@ -315,19 +315,28 @@ def simulate(
         ),
     ] = "-",
     shape: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="CSV with timestamp,value that traffic follows.")
+        Path | None,
+        typer.Option(metavar="CSV", help="CSV (timestamp,value) of a curve that the traffic follows."),
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File for the ground truth: labels (.yaml, .csv) or JSON lines."),
+        typer.Option(metavar="FILE", help="Write the ground truth here: labels (.yaml, .csv) or JSON lines."),
     ] = None,
     from_: Annotated[
         str | None,
-        typer.Option("--from", metavar="TIME", help="Start. Default: the scenario's start."),
+        typer.Option(
+            "--from",
+            metavar="TIME",
+            help="Start: 2026-01-31T08:00:00Z, 2026-01-31 or epoch seconds. Default: the scenario's start.",
+        ),
     ] = None,
     to_time: Annotated[
         str | None,
-        typer.Option("--until", metavar="TIME", help="End, exclusive. Default: the scenario's end."),
+        typer.Option(
+            "--until",
+            metavar="TIME",
+            help="End, exclusive, in the same formats. Default: the scenario's end.",
+        ),
     ] = None,
     speed: Annotated[
         float,
@@ -358,7 +367,8 @@ def simulate(
 def check(config: Config = None) -> None:
     """Validate the configuration and test its connections.
 
-    Exits with 1 when something is wrong with Kafka, Slack or another receiver.
+    Exits with 1 if Kafka, Slack or another receiver fails its check, and with 2 if the configuration is
+    invalid.
     """
     from streams.check.check import check as checks
 
@@ -391,7 +401,7 @@ def status(
 ) -> None:
     """Show the state of a running daemon.
 
-    Its roles, lag, watermark, open incidents and last message.
+    Its state includes its roles, lag, watermark, open incidents and last message.
     """
     from streams.cli.status import show_status
 
@@ -407,9 +417,9 @@ def labels(
         typer.Option(metavar="FILE", help="Output file: .yaml, .csv or .jsonl. Default: standard output."),
     ] = None,
 ) -> None:
-    """Export the labels given in Slack, for replay and tune.
+    """Export the feedback given in Slack as labels for replay and tune.
 
-    These are incidents that people marked as expected or as not an anomaly.
+    These are the incidents that people marked as expected or as not an anomaly.
     """
     from streams.notify.labels_command import show_labels
 
@@ -422,10 +432,13 @@ def silence(
         list[str],
         typer.Argument(
             metavar="MATCH",
-            help="table:items, function:put-*, account:…, service:…, verdict:spike, or everything.",
+            help="table:items, function:put-*, account:…, service:…, verdict:spike, measure:wcu, "
+            "or everything.",
         ),
     ],
-    for_: Annotated[str, typer.Option("--for", metavar="DURATION", help="Such as 30m, 2h or 1d12h.")],
+    for_: Annotated[
+        str, typer.Option("--for", metavar="DURATION", help="How long: 30m, 2h or 1d12h, for example.")
+    ],
     why: Annotated[str, typer.Option(metavar="TEXT", help="Reason, shown in the list of silences.")] = "",
     config: Config = None,
     url: Url = None,
@@ -447,12 +460,13 @@ def silences(config: Config = None, url: Url = None) -> None:
 @app.command()
 def unsilence(
     name: Annotated[
-        str, typer.Argument(metavar="ID", help="Id of the silence or its incident, or the beginning of one.")
+        str,
+        typer.Argument(metavar="ID", help="ID of the silence or its incident; its first characters suffice."),
     ],
     config: Config = None,
     url: Url = None,
 ) -> None:
-    """End a silence; incidents that it held back are notified."""
+    """End a silence, and send what it held back about incidents that are still open."""
     from streams.cli.silences import unsilence as end_silence
 
     _exit_with(lambda: end_silence(_daemon(config, url), name))

@@ -118,7 +118,9 @@ def _gates(options: ReplayOptions, labels: Sequence[Label] | None) -> list[FailO
     gates = [FailOn(word) for word in options.fail_on]
     nothing = labels is not None and not any(label.kind == LabelKind.INCIDENT for label in labels)
     if FailOn.MISSED_LABELS in gates and nothing:
-        raise ReplayError(f"--fail-on missed-labels: {options.labels} contains no labels of incidents")
+        raise ReplayError(
+            f"--fail-on missed-labels: {options.labels} contains no labels of incidents; add one"
+        )
     missing = unanswerable(gates, against=options.against is not None, labels=labels is not None)
     if missing:
         raise ReplayError(missing)
@@ -166,7 +168,7 @@ def _read(options: ReplayOptions, history: History) -> list[Replayed] | None:
         between = " between --from and --to" if any(options.between) else ""
         raise ReplayError(
             f"{', '.join(options.sources)}: nothing to judge{between} "
-            f"({first.records:,} records, {first.bad.total():,} of them bad)"
+            f"({first.records:,} records, {first.bad.total():,} of them bad); check the source and its times"
         )
     if rows:
         rows.close()

@@ -21,7 +21,7 @@ _HELP: Final = {
     "service:shop, verdict:spike, measure:wcu or everything",
     Fault.HOW_LONG: "give a duration in m, h or d, such as --for 2h",
     Fault.TOO_LONG: "choose a duration between a minute and three months",
-    Fault.ALONE: "name what to silence, or everything, but not both",
+    Fault.ALONE: 'name what to silence, or write "everything", but not both',
     Fault.TEXT: f"too long; write at most {LONGEST_TEXT} characters (the first 200 of --why are kept)",
 }
 
@@ -54,7 +54,7 @@ def show_silences(url: str) -> int:
 
 
 _REFUSALS: Final = {
-    CommandResult.UNKNOWN.value: "not the id of one silence; `uneri silences` lists them",
+    CommandResult.UNKNOWN.value: "no silence has this ID, or several begin with it; see `uneri silences`",
     CommandResult.CONFIGURED.value: "this silence is in the configuration; remove it there",
     CommandResult.PAST.value: "the silence would end before it begins; choose a longer duration",
 }
@@ -64,7 +64,9 @@ def _silenced(answer: dict[str, Any]) -> list[str]:
     name = answer["silence"]
     lines = [f"{name}  until {_shown(answer['until'])}; end it with `uneri unsilence {name[:8]}`"]
     if answer.get("fits") == 0:
-        lines.append("note: no known incident matches; check that the names are written as in messages")
+        lines.append(
+            "note: no known incident matches; check that the names are spelled as in Uneri's messages"
+        )
     return lines
 
 

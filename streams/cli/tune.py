@@ -175,7 +175,8 @@ def _recording(history: History, settings: Settings, options: TuneOptions) -> tu
     if not totals.steps:
         between = " between --from and --to" if any(options.between) else ""
         raise ReplayError(
-            f"{', '.join(options.sources)}: nothing to judge{between} ({totals.bad:,} bad records)"
+            f"{', '.join(options.sources)}: nothing to judge{between} ({totals.bad:,} bad records); "
+            "check the source and its times"
         )
     return found, mark
 

@@ -72,7 +72,9 @@ class KafkaHistory:
         with _consumer(kafka) as consumer:
             there = _found(kafka, topic)
             if there is None:
-                raise ReplayError(f"Kafka at {', '.join(kafka.brokers)} has no topic {topic!r}")
+                raise ReplayError(
+                    f"Kafka at {', '.join(kafka.brokers)} has no topic {topic!r}; check its spelling"
+                )
             tps = [TopicPartition(topic, number) for number in range(there.partitions)]
             begin, finish = consumer.beginning_offsets(tps), consumer.end_offsets(tps)
             first = self._offsets_at(consumer, start, begin, finish)

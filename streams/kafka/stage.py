@@ -197,8 +197,8 @@ class StageRunner:
         position = checkpoint.offsets.get(self.source)
         if parts.pop(TOPIC, self._topic_id) != self._topic_id:
             raise OtherTopicError(
-                f"{self.source} is of another topic than the one that the checkpoint {self.key} was made of: "
-                "it was deleted and created anew. Choose another kafka.app, or delete the topics of this one"
+                f"{self.source} belongs to a different topic from the one the checkpoint {self.key} was made "
+                "from: it was deleted and created anew. Choose another kafka.app, or delete this one's topics"
             )
         first = 0
         if position is not None:
@@ -207,7 +207,7 @@ class StageRunner:
                 raise OtherTopicError(
                     f"{self.source} ends at offset {end}, but the checkpoint {self.key} includes it to "
                     f"{position}: was the topic deleted and created anew? Choose another kafka.app, "
-                    "or delete the topics of this one"
+                    "or delete this one's topics"
                 )
         pending = parts.pop(PENDING, None)
         if parts:

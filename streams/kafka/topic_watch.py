@@ -78,7 +78,7 @@ class TopicWatch:
             if found.id != before.id:
                 raise TopicError(
                     f"the topic {name} was deleted and created anew while it was read: the checkpoints are "
-                    "of the old one. Choose another kafka.app, or delete the topics of this one"
+                    "for the old one. Choose another kafka.app, or delete this one's topics"
                 )
             if found.partitions != before.partitions:
                 raise TopicError(

@@ -128,7 +128,7 @@ def test_a_requests_topic_that_is_made_anew_is_never_taken_for_the_old_one(
     assert "deleted and created anew" in daemon.output()
     again = run.start()
     assert again.wait(30) == 1
-    assert "is of another topic than the one that the checkpoint" in again.output()
+    assert "belongs to a different topic from the one the checkpoint" in again.output()
     assert "Traceback" not in again.output()
 
 

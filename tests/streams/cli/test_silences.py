@@ -65,7 +65,10 @@ async def test_a_silence_is_made_listed_and_ended(daemon: Daemon, capsys: pytest
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("nothing", "not the id of one silence"), ("config/1", "this silence is in the configuration")],
+    [
+        ("nothing", "no silence has this ID, or several begin with it"),
+        ("config/1", "this silence is in the configuration"),
+    ],
 )
 async def test_what_cannot_be_ended_is_one_line(
     daemon: Daemon, capsys: pytest.CaptureFixture[str], name: str, said: str
@@ -80,7 +83,7 @@ async def test_what_cannot_be_ended_is_one_line(
         (["items"], "2h", "'items': name what to silence"),
         (["table:items"], "long", "give a duration"),
         (["table:items"], "5000d", "choose a duration between"),
-        (["everything", "table:items"], "2h", "name what to silence, or everything, but not both"),
+        (["everything", "table:items"], "2h", 'name what to silence, or write "everything", but not both'),
         (["table:" + "i" * 5000], "2h", "too long; write at most 2000 characters"),
     ],
 )
