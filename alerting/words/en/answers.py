@@ -3,14 +3,15 @@
 from typing import Final
 
 from alerting.commands.answer import CommandResult
-from alerting.commands.slash import Fault
+from alerting.commands.slash import LONGEST_TEXT, Fault
 
 _REPLIES: Final = {
     CommandResult.DONE: "Done",
     CommandResult.REPEATED: "Already done",
-    CommandResult.UNKNOWN: "Incident or silence not found; it may have expired",
+    CommandResult.UNKNOWN: "Incident or silence not found, perhaps expired; "
+    "/uneri open and /uneri silences list the current ones",
     CommandResult.OVER: "This incident is resolved; there is nothing to do",
-    CommandResult.PAST: "The end time has already passed",
+    CommandResult.PAST: "The end time has already passed; choose a later one",
     CommandResult.CONFIGURED: "This silence is defined in the configuration; remove it there",
 }
 
@@ -18,10 +19,10 @@ _FAULTS: Final = {
     Fault.UNKNOWN: "Unknown command",
     Fault.WHOM: "Name what to silence, for example table:items",
     Fault.HOW_LONG: "Give a duration, for example 30m, 2h or 3d",
-    Fault.TOO_LONG: "The duration is too long or too short",
+    Fault.TOO_LONG: "Choose a duration between 1 minute and 90 days",
     Fault.WHICH: "Give the ID of the silence to end; /uneri silences lists them",
-    Fault.ALONE: "Use everything on its own, or name what to silence, but not both",
-    Fault.TEXT: "The text is too long",
+    Fault.ALONE: 'Write "everything" on its own, or name what to silence, but not both',
+    Fault.TEXT: f"The text is too long; shorten it to {LONGEST_TEXT:,} characters",
 }
 
 
@@ -57,4 +58,4 @@ def changes(since: str) -> str:
 
 def new_leader(label: str, former: str, account: str) -> str:
     """Say that a table leads its account now."""
-    return f"{label} is now the hottest table of {account}" + (f"; previously {former}" if former else "")
+    return f"{label} is now the hottest table in {account}" + (f"; previously {former}" if former else "")

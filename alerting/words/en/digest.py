@@ -29,7 +29,7 @@ def level(finding: Finding) -> str:
 
 def footer(when: str, more: int) -> str:
     """Return the last line."""
-    rest = f"and {more:,} more that grow more slowly or have no limit nearby · " if more else ""
+    rest = f"and {more:,} more that grow more slowly or have no limit in sight · " if more else ""
     return f"{rest}For capacity planning; no immediate action needed · as of {when}"
 
 
@@ -69,8 +69,10 @@ def precision(weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str
     span = "week" if weeks == 1 else f"{weeks} weeks"
     idle = expected + not_an_anomaly
     good = figures.percent(1 - idle / pages) if pages else "–"
+    many = "page in" if pages == 1 else "pages in"
+    were = "was" if pages == 1 else "were"
     return (
-        f"{good} of {pages:,} page{'s' * (pages != 1)} in the last {span} were actionable: "
+        f"{good} of {pages:,} {many} the last {span} {were} actionable: "
         f"{expected:,} marked as expected, {not_an_anomaly:,} as not an anomaly"
     )
 

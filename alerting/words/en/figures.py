@@ -103,11 +103,12 @@ def days(value: float) -> str:
 
     Examples
     --------
-    >>> days(3.24), days(0.98), days(41.2), days(1.0)
-    ('3.2 days', '24 hours', '41 days', '1 day')
+    >>> days(3.24), days(0.98), days(0.04), days(41.2), days(1.0)
+    ('3.2 days', '24 hours', '1 hour', '41 days', '1 day')
     """
     if value < 1:
-        return f"{max(value * 24, 0):.0f} hours"
+        hours = f"{max(value * 24, 0):.0f}"
+        return "1 hour" if hours == "1" else f"{hours} hours"
     shown = numbers.days(value)
     return "1 day" if shown == "1" else f"{shown} days"
 

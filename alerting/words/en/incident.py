@@ -27,7 +27,7 @@ _ACTIONS: Final = {
 
 _COMPARED: Final = {
     "weeks": "No earlier week to compare with",
-    "holidays": "Holiday: compared with the last holidays and Sundays",
+    "holidays": "Holiday: compared with recent holidays and Sundays",
     "yesterday": "No earlier week to compare with; compared with yesterday",
     "minutes": "No earlier day to compare with; compared with the last few minutes",
 }
@@ -105,7 +105,8 @@ def ending(of: Incident) -> str:
         case Verdict.ABSENCE:
             return "Calls resumed." if finding.about.kind == TABLE else "Requests resumed."
         case Verdict.FATAL:
-            return f"Occurred {figures.times(finding.times)}, then stopped. It is a known error from now on."
+            often = figures.times(finding.times)
+            return f"Occurred {often}, then stopped. From now on it counts as a known error."
         case Verdict.LIMIT:
             return f"No longer near the limit; it peaked at {furthest}."
         case Verdict.SHIFT:
@@ -175,11 +176,13 @@ def forecast(growth: Growth) -> str:
         return basis
     reached = f"*limit in {figures.days(growth.days_to_limit)}*"
     if growth.days_to_limit_lower is not None:
-        soon, late = figures.days(growth.days_to_limit_lower), "never"
-        if growth.days_to_limit_upper is not None:
+        soon = figures.days(growth.days_to_limit_lower)
+        if growth.days_to_limit_upper is None:
+            reached += f" ({soon} at the earliest)"
+        else:
             late = figures.days(growth.days_to_limit_upper)
             soon = soon.removesuffix(" days") if late.endswith(" days") else soon
-        reached += f" ({soon} to {late})"
+            reached += f" ({soon} to {late})"
     return f"{reached} · {basis}"
 
 
@@ -227,7 +230,7 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
         case Milestone.SHIFTED:
             return f"New sustained level: {_stands(primary)}"
         case Milestone.DEEPER:
-            return f"Now about {figures.about(primary.about)}, which explains the rest"
+            return f"Traced to {figures.about(primary.about)}, which explains the rest"
         case Milestone.CALLER:
             return f"New among the top callers: {name}"
         case Milestone.JOINED:

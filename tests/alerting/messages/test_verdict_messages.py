@@ -121,7 +121,7 @@ def test_a_limit_message_shows_headroom_and_who_uses_it() -> None:
 
 def test_each_verdict_says_how_it_ended() -> None:
     assert "Requests resumed" in resolved(absence(PUT)).text
-    assert "Occurred 3 times, then stopped. It is a known error from now on" in resolved(fatal()).text
+    assert "Occurred 3 times, then stopped. From now on it counts as a known error" in resolved(fatal()).text
     assert "No longer near the limit; it peaked at 93 wcu/s" in resolved(near()).text
     assert "Back to normal" in resolved(finding(PUT)).text
 
