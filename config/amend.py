@@ -25,8 +25,8 @@ def amended(text: str, amendments: Mapping[str, Amendment]) -> str:
     text
         A valid configuration; empty for the shipped defaults.
     amendments
-        By ``section.setting``. A setting that is in the file gets the new value; any other is added to its
-        section.
+        Keyed by ``section.setting``. A setting that is in the file gets the new value; any other is added to
+        its section.
 
     Examples
     --------

@@ -76,7 +76,7 @@ def may_replace(one: Finding, other: Finding) -> bool:
 
 
 def common_absence(findings: Iterable[Finding]) -> Finding | None:
-    """Return the absence of the scope that several absent functions or routes share, None if not absent.
+    """Return the absence of the scope shared by several absent functions or routes; None if there is none.
 
     A single absent function is its own headline, and so is its route; the headline of several is their
     service, or the whole account.

@@ -62,14 +62,15 @@ class CorrelationIndex:
     A new finding shares the cause of an earlier one of its account and direction when either is about
     something that carries a part of the other, or when the same caller or suspect carries a large part of
     both. Broad scopes (account, service, a client in all its versions) connect only findings that begin
-    together: hours later a coincidence is likelier than a cause, and hiding a new cause in an old message
-    costs more than a second message. The parts of an earlier broad finding connect only then, too: everything
-    below a slow service carries a part of it, whatever fails there later and why. But where a service fails,
-    what carries a part of the same failure belongs to it at any time: with few calls, certainty takes longer.
+    together: hours later, coincidence is likelier than a common cause, and hiding a new cause in an old
+    message costs more than a second message. The same holds for the parts of an earlier broad finding:
+    everything below a slow service carries a part of it, whatever fails there later, for whatever reason. But
+    where a service fails, what carries a part of the same failure belongs to it at any time: with few calls,
+    certainty takes longer.
 
-    The index answers this for all incidents at once, so that a flood of findings stays linear, whether it is
-    ten thousand incidents or one. An updated finding replaces its former revision, so the answers are the
-    same after a restart.
+    The index answers this for all incidents at once, so that the cost of a flood stays linear in its
+    findings, whether they form ten thousand incidents or one. An updated finding replaces its former
+    revision, so the answers are the same after a restart.
     """
 
     def __init__(self) -> None:

@@ -68,9 +68,10 @@ def quiet_period(quiet: int, flaps: int) -> int:
 
 
 def excess_size(finding: Finding) -> float:
-    """Return the excess of a rise, or of a fall the fraction that is missing.
+    """Return how large a finding is: the excess of a rise, the missing fraction of a fall.
 
-    At most all of it can be missing, however much more traffic the morning would have brought.
+    A fraction, so that a total outage does not count as worsening while the expected traffic rises in the
+    morning.
     """
     if finding.state in ("end", "withdrawn"):
         return 0.0

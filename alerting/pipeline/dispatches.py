@@ -70,7 +70,7 @@ def command_line(tracked: TrackedIncident, command: Command) -> Iterator[Dispatc
 
 
 def snooze_expired(tracked: TrackedIncident, cause: str, at: int) -> Iterator[Dispatch]:
-    """Yield the line that a snooze expired."""
+    """Yield the line that says that a snooze has expired."""
     yield from line(tracked, cause, Line(what=CommandKind.UNSILENCE, at=at))
 
 

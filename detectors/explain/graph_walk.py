@@ -78,8 +78,8 @@ def walk(
     calls_to
         The callees of each node. Every name that occurs here is a node.
     normal, incident
-        Measurements of each node in a mostly normal period, and in windows of the same length around the
-        incident. Nodes may be missing; the incident needs the same number of windows for each.
+        Measurements of each node: in a mostly normal period, and around the incident, in windows of the same
+        length. Nodes may be missing; the incident needs the same number of windows for each.
     symptom
         The node that misbehaves.
     signal
@@ -88,8 +88,8 @@ def walk(
     Returns
     -------
     list of Ranked
-        Every node once, best explanation first. Ties are ordered by what reaches the node, then by how
-        unusual it is, then by name, so that the order is total.
+        Every node once, best explanation first. Ties are ordered by how much of the symptom reaches
+        the node, then by how unusual its excess is, then by name, so that the order is total.
 
     Raises
     ------

@@ -52,11 +52,11 @@ class Behaviour:
     Attributes
     ----------
     calls : (t,) float64
-        Calls in each window. Where NaN, the median of the others is used, or 1.
+        Calls in each window. Where NaN, the median of the normal period is used, or 1 if unknown.
     latency : (t,) float64
         Mean time of a call, in one unit for all nodes. NaN where there were no calls.
     failed : (t,) float64
-        Failed part of the calls, 0 to 1. NaN where there were none.
+        Fraction of the calls that failed, 0 to 1. NaN where there were no calls.
     """
 
     calls: Floats
@@ -84,7 +84,7 @@ class Excess:
 
 
 def usual_calls(normal: Behaviour) -> float:
-    """Return the calls of a usual window, 1 if unknown."""
+    """Return the number of calls in a usual window; 1 if unknown."""
     known = normal.calls[np.isfinite(normal.calls)]
     return float(np.median(known)) if known.size else 1.0
 

@@ -23,7 +23,7 @@ def field(fill: float = 0.0, dtype: DTypeLike = np.float64, lead: tuple[int, ...
 
 
 class RowState:
-    """Arrays whose last axis is the series.
+    """Arrays whose last axis runs over the series.
 
     A subclass declares its arrays with ``field``, and passes those whose shape depends on settings to
     ``__init__``. All its state is in these arrays and in ``meta``, so that a snapshot is complete by

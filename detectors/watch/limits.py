@@ -35,7 +35,7 @@ NEAR: Final = 2
 
 
 def in_sight(growth: Growth, horizon: float) -> bool:
-    """Return whether a growth surely reaches its limit within ``horizon`` days.
+    """Return whether growth is forecast to reach its limit within ``horizon`` days, with little doubt.
 
     Examples
     --------

@@ -42,7 +42,7 @@ class Standings(msgspec.Struct, frozen=True):
 class Ranking:
     """The rankings as of the last full hour.
 
-    Where an account's requests come through routes, these are its APIs; otherwise its functions are.
+    The APIs of an account are its routes if its requests come through routes, otherwise its functions.
     """
 
     VERSION = 1

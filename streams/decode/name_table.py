@@ -1,7 +1,7 @@
 """Names as they stand in records -> their numbers, looked up without creating strings. Compiled.
 
 A key is a fixed number of texts under an owner (the path of a table call; 0 elsewhere), and keys are
-compared byte by byte. Each process seeds its hashes at random, so no sender can construct names that
+compared byte by byte. Each process seeds its hashes randomly, so no sender can construct names that
 collide; nothing that leaves the process depends on them.
 """
 
@@ -26,7 +26,7 @@ _NO_TEXT: Final = bytes(_PREFIX)
 
 
 class NameTable:
-    """Keys of ``width`` texts and an owner -> number, at most ``most`` of them."""
+    """Maps keys to numbers: each key is ``width`` texts and an owner, and there are at most ``most`` keys."""
 
     def __init__(self, width: int, most: int) -> None:
         self._width = width

@@ -27,7 +27,7 @@ COLUMNS: Final = 2
 
 
 class Value(NamedTuple):
-    """One key of ``values`` in the requests to one service."""
+    """One key of the field ``values``, in the requests to one service."""
 
     cloud: str
     account: str

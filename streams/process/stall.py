@@ -12,8 +12,8 @@ UNOBSERVED_SECONDS: Final = (
 class StallDetector:
     """Measures how long one reader has made no progress. Time is an argument.
 
-    Time counts only while there is certainly work: waiting for a broker that does not answer, or because the
-    reader was paused, is not a stall.
+    Time counts only while there is certainly work: a reader that is paused, or waits for a broker that does
+    not answer, has not stalled.
 
     Parameters
     ----------

@@ -18,8 +18,8 @@ CHECK_SECONDS: Final = 2.0
 class Watchdog:
     """A thread that exits with code 1, after dumping all stacks to standard error, when the process is stuck.
 
-    That is when the event loop does not turn, when a graceful stop takes too long, or when ``report_stuck``
-    was called because nothing progresses although the loop turns.
+    It is stuck when the event loop does not turn, when a graceful stop takes too long, or when
+    ``report_stuck`` was called because nothing progresses although the loop turns.
 
     Parameters
     ----------

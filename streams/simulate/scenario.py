@@ -123,7 +123,7 @@ class Noise(Section):
 
 
 class ScenarioGrowth(Target):
-    """Compound growth from day to day."""
+    """Growth that compounds daily."""
 
     table: Name | None = None
     per_day: Annotated[float, Field(gt=-0.5, le=1)] = Field(description="0.025 is 2.5 % per day")
