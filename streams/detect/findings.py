@@ -343,9 +343,8 @@ def identity(series: Series, verdict: Verdict, start: int, *more: str) -> str:
     """Return the id of a finding: 16 hexadecimal digits, a hash of its series, verdict and start."""
     about = series.about
     names = (*about.source, *about.target) if isinstance(about, Edge) else about
-    kind = (
-        "silence" if verdict is Verdict.ABSENCE else verdict
-    )  # its name up to version 0.1: ids outlive names
+    # Ids outlive names: up to version 0.1 an absence was called silence.
+    kind = "silence" if verdict is Verdict.ABSENCE else verdict
     text = "\x1f".join((*names, series.measure, kind, str(start), *more))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
