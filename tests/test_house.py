@@ -1,7 +1,9 @@
 """What the house promises: names, licence, lock and files that belong together."""
 
+import ast
 import re
 import tomllib
+from collections import Counter
 from importlib.metadata import distribution, packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
@@ -75,3 +77,14 @@ def test_the_boards_know_nothing_of_the_house_and_their_data_carry_a_licence() -
         )
     for data in (boards / "data").iterdir():
         assert (data / "LICENSE").read_text(encoding="utf-8").strip()
+
+
+def test_no_public_class_name_stands_for_two_things() -> None:
+    names = Counter(
+        node.name
+        for package in ("streams", "alerting", "detectors", "config")
+        for module in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in names.items() if count > 1] == []

@@ -14,24 +14,24 @@ from streams.simulate.open_writer import open_writer
 from streams.simulate.scenario import Scenario
 from streams.simulate.scenario_incidents import CELL
 from streams.simulate.shape import read_shape
-from streams.simulate.simulation import Delivery, Simulation
+from streams.simulate.simulation import ArrivingLines, Simulation
 
 SLICE = 0.25  # seconds of wall time between deliveries at a given speed
 
 
 def paced(
-    deliveries: Iterable[Delivery],
+    deliveries: Iterable[ArrivingLines],
     first: float,
     speed: float,
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Delivery]:
+) -> Iterator[ArrivingLines]:
     """Split deliveries into slices and yield each when it is due.
 
     Parameters
     ----------
-    deliveries : iterable of Delivery
+    deliveries : iterable of ArrivingLines
     first : float
         Time in the scenario that corresponds to now, epoch seconds.
     speed : float
@@ -49,7 +49,7 @@ def paced(
             wait = began + (due / 1000 - first) / speed - clock()
             if wait > 0:
                 sleep(wait)
-            yield Delivery(delivery.start, delivery.arrivals[low:high], delivery.lines[low:high])
+            yield ArrivingLines(delivery.start, delivery.arrivals[low:high], delivery.lines[low:high])
             low = high
 
 

@@ -29,7 +29,7 @@ _BLOCKS = ((50.0, 3600), (500.0, 600))  # (requests per second at most, seconds 
 _BUSY_BLOCK = 60
 
 
-class Delivery(NamedTuple):
+class ArrivingLines(NamedTuple):
     """The lines that arrive during one block."""
 
     start: int  # epoch seconds
@@ -87,7 +87,7 @@ class Simulation:
         for delivery in self.deliveries(start, end):
             yield delivery.start, delivery.lines
 
-    def deliveries(self, start: float | None = None, end: float | None = None) -> Iterator[Delivery]:
+    def deliveries(self, start: float | None = None, end: float | None = None) -> Iterator[ArrivingLines]:
         """Yield the same as ``lines``, with the time of each arrival."""
         since = max(self.start if start is None else start, self.start)
         until = np.inf if end is None else end
@@ -110,7 +110,7 @@ class Simulation:
             low = int(np.searchsorted(arrivals[:cut], np.ceil(since * 1000)))
             high = cut if until == np.inf else int(np.searchsorted(arrivals[:cut], np.ceil(until * 1000)))
             if begin + self.block > since:
-                yield Delivery(begin, arrivals[low:high], lines[low:high])
+                yield ArrivingLines(begin, arrivals[low:high], lines[low:high])
             number += 1
 
     def _longest_delay(self) -> float:
