@@ -200,7 +200,7 @@ ANY_TEXT = st.text(max_size=40) | st.text(alphabet="<>|\"'`\\ \n\t/?#&;%$~()*{}\
 
 
 @given(name=ANY_TEXT, account=ANY_TEXT, region=ANY_TEXT | st.just("eu-west-1"), at=st.floats(-1e12, 1e15))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_no_value_breaks_out_of_a_link(name: str, account: str, region: str, at: float) -> None:
     plain = {"cloud": "", "account": "a", "region": "eu-west-1", "name": "n", "start": 0.0, "end": 1.0}
     for cloud in ("aws", "gcp"):
@@ -219,7 +219,7 @@ def test_no_value_breaks_out_of_a_link(name: str, account: str, region: str, at:
 
 
 @given(name=st.text(min_size=1).filter(lambda text: max(text) < "\ud800"))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_a_value_comes_out_of_the_link_as_it_went_in(name: str) -> None:
     url = Template("https://h.example/d?v={name}&w=1").fill({"name": name})
     assert url is not None

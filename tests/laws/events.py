@@ -48,7 +48,7 @@ LARGE: Final = (1e6, 99_999_999.5, 1e8)
 AMOUNTS: Final = (*SMALL, *LARGE, -0.0, -3, -41.2, 1e9, -1e9, 1e15, -1e300, 5e-324, 2**53 + 1, 2**64, 10**30)
 _ABSENT: Final = object()
 
-steady = settings(derandomize=True, deadline=None)
+steady = settings(derandomize=True)
 """The same examples in every run, so that a failure can be reproduced."""
 
 

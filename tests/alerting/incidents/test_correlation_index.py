@@ -75,7 +75,7 @@ def scanned(new: Finding, incidents: dict[str, dict[str, Finding]]) -> set[str]:
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, 3), findings()), max_size=14), st.integers(0, 3), findings())
 def test_related_incidents_are_those_that_a_scan_over_every_finding_finds(
     puts: list[tuple[int, Finding]], removed: int, new: Finding

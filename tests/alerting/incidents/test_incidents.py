@@ -331,7 +331,7 @@ def run(cuts: list[int], findings: list[Finding], restore: bool = False) -> tupl
     return notices, [known.to_json() for known in incidents.all()]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.integers(T0 - 300, T0 + 7200), max_size=12), st.randoms(use_true_random=False), st.booleans()
 )

@@ -146,7 +146,7 @@ def check(blocks: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(name=names, other=names, verdict=st.sampled_from(list(Verdict)), edge=st.booleans(), key=st.booleans())
 def test_no_string_of_an_event_survives_as_markup(
     *, name: str, other: str, verdict: Verdict, edge: bool, key: bool, words: Phrases
@@ -167,7 +167,7 @@ def test_no_string_of_an_event_survives_as_markup(
 
 
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(name=names, other=names, verdict=st.sampled_from(list(Verdict)))
 def test_no_string_of_an_event_becomes_html(name: str, other: str, verdict: Verdict, words: Phrases) -> None:
     tagged = f'{name}"><script>alert(1)</script><img src=x onerror=alert(1)>'

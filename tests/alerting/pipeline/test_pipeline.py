@@ -297,7 +297,7 @@ def _run(
     return told, one
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(stories(), st.sets(st.integers(T0 - 60, T0 + 4 * HOUR), max_size=8))
 def test_any_chunking_and_any_restart_give_the_same_dispatches(
     story: tuple[list[Notice], list[Command], int], cuts: set[int]
@@ -308,7 +308,7 @@ def test_any_chunking_and_any_restart_give_the_same_dispatches(
     assert other.snapshot() == one.snapshot()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(stories())
 def test_no_dispatch_has_the_id_of_another_and_only_posted_messages_get_lines(
     story: tuple[list[Notice], list[Command], int],
@@ -322,7 +322,7 @@ def test_no_dispatch_has_the_id_of_another_and_only_posted_messages_get_lines(
         posted.add((each.destination, each.subject))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(stories())
 def test_everything_repeated_changes_nothing(story: tuple[list[Notice], list[Command], int]) -> None:
     notices, commands, end = story
@@ -337,7 +337,7 @@ def test_everything_repeated_changes_nothing(story: tuple[list[Notice], list[Com
     }  # only what dedupe counted differs
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(stories())
 def test_what_is_not_reported_has_a_reason(story: tuple[list[Notice], list[Command], int]) -> None:
     notices, commands, end = story

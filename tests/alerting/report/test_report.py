@@ -227,7 +227,7 @@ def test_no_name_from_an_event_becomes_a_part_of_the_page(tmp_path: Path) -> Non
     assert all(re.match("https://|#|data:image/svg", address) for address in seen.addresses)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=names, other=names | st.sampled_from(HOSTILE))
 def test_no_string_at_all_becomes_a_part_of_the_page(tmp_path: Path, name: str, other: str) -> None:
     html = hostile_report(tmp_path / "r.html", name, other)

@@ -5,7 +5,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.explain.attribution import attribute, level_for, suspects
@@ -26,7 +26,6 @@ def divided(sources: list[tuple[float, ...]], scopes: list[Scope]) -> list[Share
     return attribute(observed, expected, calls_observed, calls_expected, scopes)
 
 
-@settings(deadline=None)
 @given(st.lists(SOURCE, min_size=1, max_size=12))
 def test_shares_add_up_to_the_whole_excess_and_each_to_its_two_causes(
     sources: list[tuple[float, ...]],
@@ -45,7 +44,6 @@ def test_shares_add_up_to_the_whole_excess_and_each_to_its_two_causes(
     assert sorted((share.share for share in shares), reverse=True) == [share.share for share in shares]
 
 
-@settings(deadline=None)
 @given(st.lists(SOURCE, min_size=1, max_size=8), st.sampled_from([1e-3, 7.0, 1e4]))
 def test_another_unit_gives_the_same_shares(sources: list[tuple[float, ...]], unit: float) -> None:
     whole = abs(sum(source[0] - source[1] for source in sources))
@@ -60,7 +58,6 @@ def test_another_unit_gives_the_same_shares(sources: list[tuple[float, ...]], un
         assert other[share.scope].share == pytest.approx(share.share, rel=1e-6, abs=1e-9)
 
 
-@settings(deadline=None)
 @given(st.lists(SOURCE, min_size=2, max_size=8), st.randoms(use_true_random=False))
 def test_the_order_of_the_sources_does_not_matter(sources: list[tuple[float, ...]], random: Random) -> None:
     scopes = named(len(sources))

@@ -70,7 +70,7 @@ def measured(
     return period(NORMAL, np.zeros(NORMAL)), period(len(INCIDENT), INCIDENT)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(TREES, st.integers(0, 2**32), st.data())
 def test_a_slow_node_is_found(graph: Graph, seed: int, data: st.DataObject) -> None:
     fault = data.draw(st.sampled_from(sorted(graph)))
@@ -82,7 +82,7 @@ def test_a_slow_node_is_found(graph: Graph, seed: int, data: st.DataObject) -> N
     assert first.score > 0.7
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(TREES, st.integers(0, 2**32), st.data())
 def test_a_failing_node_is_found(graph: Graph, seed: int, data: st.DataObject) -> None:
     fault = data.draw(st.sampled_from(sorted(graph)))
@@ -92,7 +92,7 @@ def test_a_failing_node_is_found(graph: Graph, seed: int, data: st.DataObject) -
     assert walk(graph, normal, incident, "n0", Signal.ERRORS)[0].node == fault
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(TREES, st.integers(0, 2**32), st.data())
 def test_a_node_without_measurements_is_passed_through(graph: Graph, seed: int, data: st.DataObject) -> None:
     fault = data.draw(st.sampled_from(sorted(graph)))
@@ -109,7 +109,7 @@ def test_a_node_without_measurements_is_passed_through(graph: Graph, seed: int, 
 AMOUNTS = st.floats(0, 100)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=24),
     st.lists(st.one_of(st.none(), AMOUNTS), min_size=8, max_size=8),

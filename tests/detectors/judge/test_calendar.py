@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import config.settings
@@ -87,7 +87,6 @@ def test_a_lag_agrees_with_the_time_zone_database(zone: str, start: int, days: i
     assert start - calendar(timezone=zone).lag(start, days) == wall.replace(fold=0).timestamp()
 
 
-@settings(deadline=None)  # the first call reads the time zone database
 @given(st.lists(st.integers(epoch("2025-01-01T00:00"), epoch("2027-12-31T00:00")), min_size=1, max_size=20))
 def test_an_answer_does_not_depend_on_earlier_questions(starts: list[int]) -> None:
     chosen: dict[str, Any] = {"timezone": "America/New_York", "holidays": "US"}

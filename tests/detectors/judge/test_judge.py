@@ -231,7 +231,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data(), st.lists(st.integers(1, 40), min_size=30, max_size=90))
 def test_any_values_and_gaps_give_a_finite_score_below_one_and_an_ordered_interval(
     data: st.DataObject, jumps: list[int]
@@ -249,7 +249,7 @@ def test_any_values_and_gaps_give_a_finite_score_below_one_and_an_ordered_interv
         assert (judgement.upper >= judgement.expected * (1 - 1e-9) - 1e-9)[known].all()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(1, 1000), st.integers(0, 99))
 def test_a_judge_restored_anywhere_continues_byte_for_byte_as_if_it_had_never_stopped(
     cut: int, seed: int

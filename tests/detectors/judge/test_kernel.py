@@ -55,7 +55,7 @@ def judged(values: np.ndarray, step: int, at_once: int) -> dict[str, np.ndarray]
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(3600, 1), (3600, 24), (900, 96)]))
-@settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate])  # seeds do not shrink
+@settings(max_examples=8, phases=[Phase.explicit, Phase.generate])  # seeds do not shrink
 def test_the_compiled_kernel_judges_as_the_plain_one(
     uncompiled: Uncompiled, seed: int, pace: tuple[int, int]
 ) -> None:

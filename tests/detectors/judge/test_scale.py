@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.judge.scale import COUNTS_OF_ROOT, from_scale, median, to_scale
@@ -13,14 +13,12 @@ COUNTED = st.booleans()
 
 
 @given(VALUES, OFFSETS, COUNTED)
-@settings(deadline=None)  # the first call compiles
 def test_a_value_returns_from_its_scale(value: float, offset: float, counted: bool) -> None:
     back = from_scale(to_scale(value, offset, counted), offset, counted)
     assert back == pytest.approx(value, rel=1e-9, abs=1e-9 * offset)
 
 
 @given(VALUES, OFFSETS)
-@settings(deadline=None)  # the first call compiles
 def test_the_scale_of_signed_values_is_odd(value: float, offset: float) -> None:
     place = to_scale(value, offset, False)
     assert to_scale(-value, offset, False) == -place
@@ -28,7 +26,6 @@ def test_the_scale_of_signed_values_is_odd(value: float, offset: float) -> None:
 
 
 @given(VALUES, VALUES, OFFSETS, COUNTED)
-@settings(deadline=None)  # the first call compiles
 def test_a_larger_value_has_a_higher_position(one: float, other: float, offset: float, counted: bool) -> None:
     low, high = sorted((one, other))
     assert to_scale(low, offset, counted) <= to_scale(high, offset, counted)
@@ -37,7 +34,6 @@ def test_a_larger_value_has_a_higher_position(one: float, other: float, offset: 
 
 
 @given(st.floats(-1e300, 1e300), OFFSETS, COUNTED)
-@settings(deadline=None)  # the first call compiles
 def test_the_value_at_any_position_of_the_scale_is_finite(place: float, offset: float, counted: bool) -> None:
     value = from_scale(place, offset, counted)
     assert np.isfinite(value)
@@ -68,7 +64,6 @@ def test_poisson_and_relative_noise_together_are_nearly_alike_at_all_levels() ->
 
 
 @given(st.lists(st.floats(-1e9, 1e9), max_size=30), st.integers(0, 5))
-@settings(deadline=None)  # the first call compiles
 def test_the_median_is_that_of_the_first_values_which_are_sorted(values: list[float], rest: int) -> None:
     there = np.array(values + [-1e12] * rest)
     found = median(there, len(values))

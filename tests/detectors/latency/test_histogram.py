@@ -23,20 +23,20 @@ def histogram(ms: list[float]) -> NDArray[np.int64]:
     return np.bincount(bins_of(ms), minlength=N_BINS)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(durations, quantiles)
 def test_a_quantile_is_within_the_stated_error_of_the_exact_one(ms: list[float], q: float) -> None:
     exact = np.quantile(ms, q, method="lower")
     assert quantile(histogram(ms), q) == pytest.approx(exact, rel=RELATIVE_ERROR + 1e-9)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(durations, durations, quantiles)
 def test_merging_is_adding(one: list[float], other: list[float], q: float) -> None:
     assert quantile(histogram(one) + histogram(other), q) == quantile(histogram(one + other), q)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.floats(0, 1e308), min_size=2))
 def test_a_longer_duration_is_never_in_a_lower_bin(ms: list[float]) -> None:
     bins = bins_of(sorted(ms))

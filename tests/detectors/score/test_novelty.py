@@ -56,14 +56,14 @@ def onsets(values: np.ndarray) -> list[int]:
 
 
 @given(SEEDS, st.sampled_from(KINDS), st.integers(0, 700))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_result_of_a_row_does_not_depend_on_later_rows(seed: int, kind: str, count: int) -> None:
     values = a_series(seed, kind)
     assert novelty(values[:count]).tobytes() == novelty(values)[:count].tobytes()
 
 
 @given(SEEDS, st.sampled_from(KINDS))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_rows_are_judged_one_by_one_as_all_at_once(seed: int, kind: str) -> None:
     values = a_series(seed, kind)
     past = fresh()
@@ -71,14 +71,14 @@ def test_rows_are_judged_one_by_one_as_all_at_once(seed: int, kind: str) -> None
 
 
 @given(SEEDS, st.sampled_from(CONTINUOUS), st.sampled_from([1000.0, 1e-6, -1.0, -60.0]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_neither_the_unit_nor_the_sign_of_the_values_matters(seed: int, kind: str, factor: float) -> None:
     values = a_series(seed, kind)  # without ties, which rounding breaks differently in each unit
     np.testing.assert_allclose(novelty(values * factor), novelty(values), rtol=1e-6, atol=1e-6)
 
 
 @given(SEEDS, st.sampled_from(KINDS))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_fall_is_judged_as_a_rise_is(seed: int, kind: str) -> None:
     values = a_series(seed, kind)
     np.testing.assert_allclose(novelty(-values), novelty(values), rtol=1e-6, atol=1e-6)
@@ -181,7 +181,7 @@ def test_after_an_onset_only_what_is_far_stronger_is_new() -> None:
     ),
     st.integers(0, 2),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_the_result_is_finite_for_any_values(extremes: list[float], way: int) -> None:
     random = np.random.default_rng(len(extremes))
     made: list[Callable[[], np.ndarray]] = [
@@ -214,7 +214,7 @@ def test_the_past_has_a_fixed_size_and_is_evenly_spaced() -> None:
 
 
 @given(SEEDS, st.sampled_from(KINDS))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_compiled_and_plain_code_agree(uncompiled: Uncompiled, seed: int, kind: str) -> None:
     values = a_series(seed, kind, 400)
     plain = uncompiled(module)

@@ -10,7 +10,7 @@ from streams.decode.hashing import hashes_of
 ids = st.one_of(st.none(), st.text(max_size=12), st.text(min_size=60, max_size=80), st.uuids().map(str))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(ids, min_size=1, max_size=20))
 def test_an_id_has_the_same_hash_alone_and_among_others(many: list[Any]) -> None:
     together = hashes_of(many).tolist()

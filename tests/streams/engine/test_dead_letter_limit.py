@@ -56,7 +56,7 @@ def test_a_good_record_never_stops_anything() -> None:
     assert limit.feed(1000, []) is None
 
 
-@tries(deadline=None, max_examples=60)
+@tries(max_examples=60)
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(1, 40)), min_size=1, max_size=60),
     st.lists(st.integers(0, 1200), max_size=8),

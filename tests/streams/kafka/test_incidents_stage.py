@@ -80,7 +80,7 @@ def test_a_flood_is_told_in_parts_and_arrives_as_one_step() -> None:
 LEADER = Hot(Scope("table", "aws", "1", "eu", "items"), 0.5)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.integers(1, 9), max_size=12), st.lists(st.integers(0, 30), max_size=6))
 def test_what_is_told_again_after_a_crash_changes_nothing(cuts: list[int], restarts: list[int]) -> None:
     every = _notices()

@@ -106,7 +106,7 @@ def chunk(start: int, end: int) -> Chunk:
     return Chunk("t", 0, start, end, range(start, end), [b"%d" % n for n in range(start, end)])
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=12), st.lists(st.integers(0, 25), max_size=6))
 def test_whatever_the_chunks_and_wherever_it_crashes_the_sum_is_exact(
     sizes: list[int], crashes: list[int]

@@ -83,7 +83,7 @@ def restarted(window: LatencyWindow) -> LatencyWindow:
 
 
 @given(days(), st.integers(1, 100))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_the_p95_equals_that_of_whole_histograms_whatever_the_restarts(
     steps: list[tuple[Latency, int]], every: int
 ) -> None:
@@ -97,7 +97,7 @@ def test_the_p95_equals_that_of_whole_histograms_whatever_the_restarts(
 
 
 @given(days(), st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_neither_the_order_of_cells_nor_how_they_are_cut_nor_a_restart_changes_a_snapshot(
     steps: list[tuple[Latency, int]], seed: int
 ) -> None:

@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not() -> None:
 
 
 @given(st.integers(0, 4 * 3600), st.integers(0, 4 * 3600), st.booleans())
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_a_stretch_drawn_alone_gives_the_lines_it_has_in_the_whole(a: int, b: int, disturbed: bool) -> None:
     changes: dict[str, Any] = {}
     if disturbed:
