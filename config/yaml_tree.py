@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.parser import Parser
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.representer import SafeRepresenter
 from ruamel.yaml.resolver import VersionedResolver
@@ -69,6 +70,32 @@ class _Resolver(VersionedResolver):
         return {None: [(_TAG + name, re.compile(rf"(?:{form})\Z")) for name, form in _MEANINGS.items()]}
 
 
+class _UnsupportedError(Exception):
+    """What YAML allows and a configuration may not hold."""
+
+    def __init__(self, event: Event, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.problem = Problem(_start(event), message, remedy)
+
+
+class _Parser(Parser):
+    """Refuses what must not be composed before it is: composing recurses, and follows aliases."""
+
+    _depth = 0
+
+    def get_event(self) -> Event:
+        event: Event = super().get_event()
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+            raise _UnsupportedError(event, "anchors and aliases are not supported", "write the values out")
+        self._depth += isinstance(event, CollectionStartEvent)
+        self._depth -= isinstance(event, CollectionEndEvent)
+        if self._depth > DEEPEST:
+            raise _UnsupportedError(event, f"nested deeper than {DEEPEST} levels", "check the brackets")
+        if tag := getattr(event, "tag", None):
+            raise _UnsupportedError(event, f"tags such as {tag} are not supported", "write a plain value")
+        return event
+
+
 class _Representer(SafeRepresenter):
     """Quotes text that looks like a number or a date to any reader."""
 
@@ -89,6 +116,7 @@ _COLON: Final = re.compile(r"\s*:")
 def parser() -> YAML:
     """Return a parser and writer of the YAML that a configuration may hold."""
     yaml = YAML(typ="safe", pure=True)
+    yaml.Parser = _Parser
     yaml.Resolver = _Resolver
     yaml.Representer = _Representer
     return yaml
@@ -119,9 +147,16 @@ def read_tree(text: str) -> Tree:
     syntax error the tree holds nothing else.
     """
     tree = Tree(text)
+    node = problem = None
     try:
-        problem = _first_unreadable(text)
-        node = None if problem else parser().compose(text)
+        if len(text) > MOST_CHARACTERS:
+            problem = Problem(
+                Place(1, 1), f"longer than {MOST_CHARACTERS} characters", "check that this is the right file"
+            )
+        else:
+            node = parser().compose(text)
+    except _UnsupportedError as error:
+        problem = error.problem
     except MarkedYAMLError as error:
         problem = _syntax_problem(error, text)
     except ReaderError as error:
@@ -135,25 +170,6 @@ def read_tree(text: str) -> Tree:
         tree.data = _read(tree, node, ())
         tree.problems.sort(key=lambda problem: problem.place)
     return tree
-
-
-def _first_unreadable(text: str) -> Problem | None:
-    """Find what must not be composed at all in the stream of events, which needs no recursion."""
-    if len(text) > MOST_CHARACTERS:
-        return Problem(
-            Place(1, 1), f"longer than {MOST_CHARACTERS} characters", "check that this is the right file"
-        )
-    depth = 0
-    for event in parser().parse(text):
-        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            return Problem(_start(event), "anchors and aliases are not supported", "write the values out")
-        depth += isinstance(event, CollectionStartEvent)
-        depth -= isinstance(event, CollectionEndEvent)
-        if depth > DEEPEST:
-            return Problem(_start(event), f"nested deeper than {DEEPEST} levels", "check the brackets")
-        if tag := getattr(event, "tag", None):
-            return Problem(_start(event), f"tags such as {tag} are not supported", "write a plain value")
-    return None
 
 
 def _read(tree: Tree, node: Node, path: KeyPath) -> Any:
