@@ -165,9 +165,7 @@ def _calls(paths: Iterable[int], tables: Iterable[str]) -> list[Call]:
 def _rows_of(cells: Ints, ids: Ints, first: int) -> tuple[Ints, Ints]:
     """Return the row of each cell, and its layer and bin; ``first`` is the row of ``ids[0]``."""
     owners = cells // PER_ID
-    row_of = np.zeros(int(ids[-1]) + 1 if len(ids) else 0, np.int64)
-    row_of[ids] = np.arange(first, first + len(ids))
-    return row_of[owners], cells - owners * PER_ID
+    return np.searchsorted(ids, owners) + first, cells - owners * PER_ID
 
 
 def _tags_of_rows(counts: Counts, ids: NDArray[np.int64], first: int) -> list[tuple[int, str, str, float]]:

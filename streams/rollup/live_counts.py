@@ -28,6 +28,9 @@ Flags = NDArray[np.bool_]
 _ROOM: Final = 64
 _NONE: Final = -1
 _COUNT_BITS: Final = 20  # leaves 43 bits for the cell, more than enough
+_PACKED: Final = (1 << _COUNT_BITS) - 1
+_EMPTY: Final = np.full(_ROOM, _NONE, np.int64)  # copied at a fifth of the time to make it
+_NO_ROWS: Final = np.full(_ROOM, _NONE, np.int32)
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio, odd
 
 _WIDTH: Final = len(SUMMED)
@@ -47,7 +50,7 @@ class LiveSums:
     __slots__ = ("_ids", "_row_of", "_sums", "_used")
 
     def __init__(self) -> None:
-        self._row_of = np.full(0, _NONE, np.int32)  # by id
+        self._row_of = _NO_ROWS.copy()  # by id
         self._ids = np.zeros(_ROOM, np.int64)
         self._sums = np.zeros((_ROOM, _WIDTH))
         self._used = 0
@@ -99,7 +102,7 @@ class LiveHistograms:
     __slots__ = ("_cells", "_counts", "_used")
 
     def __init__(self) -> None:
-        self._cells = np.full(_ROOM, _NONE, np.int64)  # open addressing
+        self._cells = _EMPTY.copy()  # open addressing
         self._counts = np.zeros(_ROOM)
         self._used = 0
 
@@ -127,14 +130,12 @@ class LiveHistograms:
 
     def merged(self) -> tuple[Ints, NDArray[np.float64]]:
         """Return the distinct cells, ascending, and their counts."""
+        both = np.empty(self._used, np.int64)
+        if _pack(self._cells, self._counts, both):  # one number sorts several times faster than a pair
+            both.sort()
+            return both >> _COUNT_BITS, (both & _PACKED).astype(np.float64)
         here = np.flatnonzero(self._cells >= 0)
         cells, counts = self._cells[here], self._counts[here]
-        if (
-            counts.max(initial=0.0) < 1 << _COUNT_BITS
-        ):  # packed into one number, pairs sort several times faster
-            both = (cells << _COUNT_BITS) | counts.astype(np.int64)
-            both.sort()
-            return both >> _COUNT_BITS, (both & (1 << _COUNT_BITS) - 1).astype(np.float64)
         order = np.argsort(cells)
         return cells[order], counts[order]
 
@@ -251,3 +252,17 @@ def _add_bins(
                     used += 1
                 counts[slot] += 1
     return len(rows), used
+
+
+@unlocked
+def _pack(cells: Ints, counts: Floats, both: Ints) -> bool:
+    """Write every used cell and its count as one number each; return False when a count is too large."""
+    at = 0
+    for slot in range(len(cells)):
+        if cells[slot] >= 0:
+            count = np.int64(counts[slot])
+            if count > _PACKED:
+                return False
+            both[at] = (cells[slot] << _COUNT_BITS) | count
+            at += 1
+    return True
