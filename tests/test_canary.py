@@ -1,6 +1,7 @@
 """The check over the suite finds what it is there for, and a daemon that uses every secret shows none."""
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -66,6 +67,7 @@ def test_a_secret_that_gets_out_fails_its_test_and_no_other(tmp_path: Path) -> N
         text=True,
         check=False,
         cwd=Path(__file__).parent.parent,
+        env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
     )
     said = run.stdout
     for leak in ("print", "capsys", "log", "logged_exception", "exception", "metric", "base64"):
