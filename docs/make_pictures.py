@@ -15,13 +15,13 @@ import tempfile
 from pathlib import Path
 
 import matplotlib.image
-import message_examples as made
 import numpy as np
 from PIL import Image
 from rich.console import Console
 
 from alerting.commands.dispatch import Form
 from alerting.incidents.notice import Action, Notice
+from alerting.messages import examples as made
 from alerting.messages.render import Renderer
 from alerting.report.preview import Look, fragment, page
 from alerting.words.locales import LANGUAGES

@@ -1,12 +1,10 @@
 """The pictures of docs/messages.md: one of each example, all of them messages that Slack takes."""
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from alerting.messages import examples as made
 from alerting.messages.render import Renderer
 from alerting.words.locales import LANGUAGES
 from alerting.words.phrases import Phrases
@@ -17,21 +15,8 @@ from tests.alerting.slack_standin import content_error
 DOCS = Path(__file__).parents[3] / "docs"
 
 
-@pytest.fixture(scope="module")
-def made() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("message_examples", DOCS / "message_examples.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
-def test_every_example_is_rendered_and_has_a_small_picture_that_the_page_shows(
-    made: ModuleType, words: Phrases
-) -> None:
+def test_every_example_is_rendered_and_has_a_small_picture_that_the_page_shows(words: Phrases) -> None:
     render = Renderer(LINKS, made.ZONE, words)
     text = (DOCS / "messages.md").read_text("utf-8")
     names = {example.name for example in made.examples()}
@@ -44,7 +29,7 @@ def test_every_example_is_rendered_and_has_a_small_picture_that_the_page_shows(
         assert f"(pictures/messages/{picture.name})" in text
 
 
-def test_no_picture_is_left_over(made: ModuleType) -> None:
+def test_no_picture_is_left_over() -> None:
     kept = {path.name for path in (DOCS / "pictures" / "messages").iterdir()}
     assert kept == {
         f"{example.name}-{words.locale}.png" for example in made.examples() for words in LANGUAGES

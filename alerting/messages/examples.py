@@ -1,5 +1,6 @@
-# ruff: noqa: INP001 - a script's module, not a package
-"""Incidents of an invented backend, one for each verdict and state, for the pictures of docs/messages.md.
+"""Incidents of an invented backend, one for each verdict and state.
+
+For ``uneri send-test`` and the pictures of docs/messages.md.
 
 Formulas draw the curves, and the figures follow from them; messages, charts and buttons are those that the
 daemon would send.
@@ -47,7 +48,7 @@ IOS: Final = scope("client", "ios", "3.2.1")
 
 
 class Example(NamedTuple):
-    """The name of a picture and what it shows."""
+    """A message to show, and its name: a verdict or a state."""
 
     name: str
     dispatch: Dispatch
