@@ -9,7 +9,6 @@ topics have one partition.
 import asyncio
 import contextlib
 import logging
-import signal
 import time
 from collections import Counter
 from collections.abc import Collection
@@ -36,6 +35,7 @@ from streams.process.crash_points import CrashHook, no_crash
 from streams.process.http_server import HttpServer, ListenError
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
+from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import Watchdog, guard
 
 ROLES: Final = frozenset({"rollup", "detect", "incidents", "notify"})
@@ -297,8 +297,7 @@ async def _main(
     settings: Settings, kafka: KafkaSettings, roles: Collection[str], every: float, at: CrashHook
 ) -> int:
     stopping = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    stop_daemon_on_signals(stopping.set)
     asyncio.get_running_loop().set_exception_handler(_one_line)
     watchdog = Watchdog()
     watchdog.start()

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import sqlite3
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -40,6 +39,7 @@ from streams.process.locks import FolderLockedError, lock_state
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
 from streams.process.stall import STUCK_SECONDS
+from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import Watchdog, guard
 
 SEND_OUT_SECONDS: Final = 5.0  # a stop waits this long for unsent messages; the next start sends the rest
@@ -287,9 +287,7 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
     async def main() -> None:
         watchdog = Watchdog()
         daemon = LocalDaemon(settings, follow, stdin, watchdog, **options)
-        loop = asyncio.get_running_loop()
-        for each in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(each, daemon.stop)
+        stop_daemon_on_signals(daemon.stop)
         watchdog.start()
         try:
             await daemon.run()

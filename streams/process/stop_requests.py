@@ -1,5 +1,6 @@
-"""Requests to stop, SIGINT or SIGTERM, while a command loads, works, or reads in pieces."""
+"""Requests to stop, SIGINT or SIGTERM, while a command loads, works, or reads in pieces; and SIGHUP."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -7,14 +8,36 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
 
+import structlog
+
 INTERRUPTED: Final = 130
 """Exit code of a command that was interrupted."""
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
+log = structlog.get_logger("uneri.process")
+
 
 class StopRequested(KeyboardInterrupt):
     """The process received a request to stop."""
+
+
+def stop_daemon_on_signals(stop: Callable[[], None]) -> None:
+    """Have the running event loop call ``stop`` on SIGINT and SIGTERM, and when its terminal closes (SIGHUP).
+
+    To a daemon without a terminal, people send SIGHUP to reload a configuration or after a rotation of logs:
+    it is logged and changes nothing. Where it was ignored before, as under ``nohup``, it stays ignored.
+    """
+    loop = asyncio.get_running_loop()
+    for each in SIGNALS:
+        loop.add_signal_handler(each, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        has_terminal = any(os.isatty(number) for number in range(3))
+        loop.add_signal_handler(signal.SIGHUP, stop if has_terminal else _log_hangup)
+
+
+def _log_hangup() -> None:
+    log.warning("SIGHUP changes nothing: the configuration is read at the start; restart to apply a new one")
 
 
 def exit_now(_number: int, _frame: FrameType | None) -> None:

@@ -1,0 +1,67 @@
+"""What a running daemon does at a signal."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+UNERI = str(Path(sys.executable).with_name("uneri"))
+UP = "taking events in"
+
+
+def line_with(log: IO[str], said: str) -> str:
+    return next(line for line in log if said in line)
+
+
+@contextmanager
+def running(folder: Path, *before: str, **options: Any) -> Iterator[tuple[Any, Callable[[str], str]]]:
+    """Run a daemon; yield its process, and a function that waits for a line of its log."""
+    config = folder / "uneri.yaml"
+    config.write_text(f"local: {{listen: '127.0.0.1:0', state: '{folder / 'state'}'}}\n")
+    with subprocess.Popen(
+        [*before, UNERI, "run", "--config", str(config)], stderr=subprocess.PIPE, text=True, **options
+    ) as process:
+        try:
+            assert process.stderr is not None
+            yield process, partial(line_with, process.stderr)
+        finally:
+            process.kill()
+
+
+def test_a_hangup_is_said_and_changes_nothing(tmp_path: Path) -> None:
+    with running(tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as (daemon, wait_for):
+        wait_for(UP)
+        for _ in range(2):
+            daemon.send_signal(signal.SIGHUP)
+            assert "restart to apply" in wait_for("SIGHUP")
+        daemon.send_signal(signal.SIGTERM)
+        assert wait_for("stopped")
+        assert daemon.wait(20) == 0
+
+
+def test_a_daemon_whose_terminal_closes_stops_cleanly(tmp_path: Path) -> None:
+    ours, terminal = os.openpty()
+    with running(tmp_path, stdin=terminal, stdout=subprocess.DEVNULL) as (daemon, wait_for):
+        os.close(terminal)
+        wait_for(UP)
+        daemon.send_signal(signal.SIGHUP)
+        assert wait_for("stopped")
+        assert daemon.wait(20) == 0
+    os.close(ours)
+
+
+def test_a_daemon_under_nohup_goes_on_when_its_terminal_closes(tmp_path: Path) -> None:
+    ours, terminal = os.openpty()
+    with running(tmp_path, "nohup", stdin=terminal, stdout=subprocess.DEVNULL) as (daemon, wait_for):
+        os.close(terminal)
+        wait_for(UP)
+        daemon.send_signal(signal.SIGHUP)
+        daemon.send_signal(signal.SIGTERM)
+        assert "SIGHUP" not in wait_for("stopped")
+        assert daemon.wait(20) == 0
+    os.close(ours)
