@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from alerting.outbox.row import OutboxRow, rows_of
+from alerting.outbox.sqlite_transaction import transaction
 
 
 class SqliteOutbox:
@@ -62,14 +63,8 @@ class SqliteOutbox:
     ) -> None:
         kept = [(name, part) for name, part in parts.items() if part is not None]
         dropped = [(name,) for name, part in parts.items() if part is None]
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany("INSERT OR REPLACE INTO outbox VALUES (?, ?)", encoded)
-                self._connection.executemany("INSERT OR REPLACE INTO parts VALUES (?, ?)", kept)
-                self._connection.executemany("DELETE FROM parts WHERE name = ?", dropped)
-                self._connection.executemany("DELETE FROM outbox WHERE id = ?", gone)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
+        with transaction(self._connection, self._lock) as db:
+            db.executemany("INSERT OR REPLACE INTO outbox VALUES (?, ?)", encoded)
+            db.executemany("INSERT OR REPLACE INTO parts VALUES (?, ?)", kept)
+            db.executemany("DELETE FROM parts WHERE name = ?", dropped)
+            db.executemany("DELETE FROM outbox WHERE id = ?", gone)

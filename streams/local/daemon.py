@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -25,6 +25,7 @@ from streams.local.follow import Follow
 from streams.local.http_intake import HttpIntake
 from streams.local.log_intake import LogIntake
 from streams.local.log_judge import CHECKPOINT_SECONDS, RUN_RECORDS, LogJudge
+from streams.local.sqlite_errors import explain
 from streams.local.sqlite_store import SqliteStore
 from streams.local.standard_input import StandardInput
 from streams.notify.interactions import Interactions
@@ -39,11 +40,16 @@ from streams.process.locks import FolderLockedError, lock_state
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
 from streams.process.stall import STUCK_SECONDS
+from streams.process.state_folder import OpenFolderError, create_private
 from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import Watchdog, guard
 
 SEND_OUT_SECONDS: Final = 5.0  # a stop waits this long for unsent messages; the next start sends the rest
 STOP_SECONDS: Final = 60.0  # for a complete stop, if something hangs
+LOG_FILE: Final = "uneri.db"
+OUTBOX_FILE: Final = "outbox.db"
+
+_File = TypeVar("_File")
 
 log = structlog.get_logger("uneri.local")
 
@@ -94,13 +100,12 @@ class LocalDaemon:
         try:
             # SQLite alone admits a second daemon until the first one writes.
             self._lock = lock_state(state)
-            self._store = SqliteStore(state / "uneri.db", at=at)
-            self._rows = SqliteOutbox(state / "outbox.db")
-        except FolderLockedError as error:
+        except (FolderLockedError, OpenFolderError) as error:
             raise StartError(str(error)) from error
-        except (sqlite3.Error, OSError) as error:
-            hint = "is another uneri using it?" if "locked" in str(error) else "see local.state"
-            raise StartError(f"the state in {state} cannot be opened ({error}); {hint}") from error
+        except OSError as error:
+            raise StartError(explain(error, state)) from error
+        self._store = _opened(state, LOG_FILE, lambda path: SqliteStore(path, at=at))
+        self._rows = _opened(state, OUTBOX_FILE, SqliteOutbox)
         self._watchdog = watchdog or Watchdog()
         self._slack_probe = SlackProbe()
         self._courier: Courier
@@ -265,6 +270,9 @@ class LocalDaemon:
         queues = {"log_records": self._judge.lag, "log_bytes": self._store.log_bytes}
         self.metrics.update([self._judge.reading()], queues, time.time())
         self.metrics.ready.set(self._not_ready() is None)
+        for file in (LOG_FILE, OUTBOX_FILE):
+            self.metrics.state.labels(file).set(_bytes_with_journal(Path(self.settings.local.state) / file))
+        self.metrics.state_free.set(self._store.free_bytes)
 
     def _not_ready(self) -> str | None:
         full = self._intake.full()
@@ -294,18 +302,32 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
         finally:
             watchdog.end()
 
-    return _one_line(lambda: asyncio.run(main()))
+    return _one_line(lambda: asyncio.run(main()), Path(settings.local.state))
 
 
-def _one_line(run: Callable[[], None]) -> int:
+def _opened(state: Path, file: str, open_file: Callable[[Path], _File]) -> _File:
+    try:
+        create_private(state / file)
+        return open_file(state / file)
+    except (sqlite3.Error, OSError) as error:
+        raise StartError(explain(error, state, file)) from error
+
+
+def _bytes_with_journal(path: Path) -> int:
+    size = 0
+    for each in (path, path.with_name(f"{path.name}-wal")):
+        with contextlib.suppress(OSError):  # there is no journal before the first write
+            size += each.stat().st_size
+    return size
+
+
+def _one_line(run: Callable[[], None], state: Path) -> int:
     try:
         run()
     except (StartError, ListenError, DeadLetterLimitError) as error:
         log.critical(str(error))
         return 1
     except sqlite3.Error as error:
-        log.critical(
-            "the state cannot be written; free some space and start again, nothing is lost", reason=str(error)
-        )
+        log.critical(explain(error, state))
         return 1
     return 0

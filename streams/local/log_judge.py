@@ -15,6 +15,7 @@ from streams.engine.checkpoint import Checkpoint
 from streams.engine.engine import Engine
 from streams.engine.judging import Emitted
 from streams.local.log_intake import LogIntake
+from streams.local.sqlite_errors import DamagedError
 from streams.local.sqlite_store import SqliteStore
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from streams.process.metrics import Metrics, StageReading
@@ -84,7 +85,7 @@ class LogJudge:
         self.engine = Engine(settings, [SOURCE], on_step=self._step)
         self._steps = 0
         self._counted = self.engine.totals
-        self._fed = self._saved = time.monotonic()
+        self._fed = self._saved = self._fetched = time.monotonic()
         self._stall = StallDetector("the engine", self._saved)
         self._dead: list[tuple[str, int, Rejected]] = []
         self._caught_up = asyncio.Event()
@@ -102,11 +103,18 @@ class LogJudge:
         ------
         detectors.state.state.StateError, KeyError
             When it cannot be read.
+        streams.local.sqlite_errors.DamagedError
+            When it includes more than the log ever held: the file is not whole.
         """
         checkpoint = self._store.load(STAGE)
         self._at(CrashPoint.READ, STAGE)
         if checkpoint is None:
             return
+        if checkpoint.offsets[SOURCE] > self._store.end:
+            raise DamagedError(
+                f"the checkpoint includes the log to offset {checkpoint.offsets[SOURCE]}, but it ends at "
+                f"{self._store.end}"
+            )
         self.engine.restore(checkpoint.parts)
         self.offset = self._intake.judged = checkpoint.offsets[SOURCE]
         self._counted = self.engine.totals
@@ -164,7 +172,7 @@ class LogJudge:
             lag=self.lag,
             watermark=self.engine.judged_until,
             checkpoint_age=now - self._saved if self.changed else 0.0,
-            fetch_age=now - self._fed,
+            fetch_age=now - self._fetched,
             progress_age=now - self._stall.moved_at,
             series=self.engine.series,
         )
@@ -177,6 +185,7 @@ class LogJudge:
             if self.changed and time.monotonic() - self._saved >= self._every:
                 await self._save()
             return False
+        self._fetched = time.monotonic()
         emitted = await asyncio.to_thread(self.engine.feed, SOURCE, run.records)
         self._dead += [(SOURCE, self.offset + bad.index, bad) for bad in emitted.rejected]
         await self._emit(emitted, len(run.records), deliver)

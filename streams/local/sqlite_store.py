@@ -7,8 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from alerting.outbox.sqlite_transaction import transaction
 from streams.decode.rejected import Rejected
 from streams.engine.checkpoint import Checkpoint
+from streams.local.free_pages import give_back, prepare
+from streams.local.sqlite_errors import DamagedError
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
 SCHEMA = """
@@ -60,9 +63,11 @@ class SqliteStore:
             path, check_same_thread=False, isolation_level=None, timeout=patience
         )
         self._lock = threading.Lock()
+        self._connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # before anything else is written
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "locking_mode=EXCLUSIVE"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.executescript(SCHEMA)
+        self.free_bytes = prepare(self._connection)  # of the file, kept for what comes
         # Remembered so that an unchanged part is not written again.
         self._written: dict[str, dict[str, bytes]] = {}
         row = self._connection.execute("SELECT state FROM intake").fetchone()
@@ -98,7 +103,7 @@ class SqliteStore:
         neither loses nor repeats a line; ``intake`` replaces ``intake_state``.
         """
         body = b"\n".join(lines)
-        with self._transaction() as db:
+        with transaction(self._connection, self._lock) as db:
             row = db.execute("SELECT next FROM log_end").fetchone()
             first = row[0] if row else 0
             if lines:
@@ -111,6 +116,7 @@ class SqliteStore:
             if intake is not None:
                 db.execute("INSERT OR REPLACE INTO intake VALUES (1, ?)", (intake,))
             self._at(CrashPoint.APPENDING, "log")
+            db.execute("COMMIT")  # before anyone is told of them: the disk may be full
             self.log_bytes += len(body)
             self.end = int(end)
             self.intake_state = self.intake_state if intake is None else intake
@@ -122,7 +128,13 @@ class SqliteStore:
         return int(row[0] or 0) if row else 0
 
     def read(self, start: int, at_most: int = 50_000, most_bytes: int = 32 * 1024 * 1024) -> LogRun:
-        """Return about ``at_most`` records or ``most_bytes`` from ``start``; an empty run at the end."""
+        """Return about ``at_most`` records or ``most_bytes`` from ``start``; an empty run at the end.
+
+        Raises
+        ------
+        streams.local.sqlite_errors.DamagedError
+            When records are missing.
+        """
         records: list[bytes] = []
         size = 0
         with self._lock:
@@ -130,9 +142,11 @@ class SqliteStore:
                 "SELECT first, records, body FROM log WHERE first + records > ? ORDER BY first", (start,)
             )
             for first, count, body in rows:
+                if first > start + len(records):
+                    raise DamagedError(f"the log has no records at offset {start + len(records)}")
                 lines = body.split(b"\n")
                 if len(lines) != count:
-                    raise sqlite3.DatabaseError(
+                    raise DamagedError(
                         f"the log row at offset {first} holds {len(lines)} records, not {count}"
                     )
                 records += lines[max(0, start - first) :]
@@ -160,7 +174,7 @@ class SqliteStore:
     ) -> None:
         """Write a checkpoint with the dead letters it includes, and drop the log below offset ``done``."""
         before = self._written.get(stage)
-        with self._transaction() as db:
+        with transaction(self._connection, self._lock) as db:
             if before is None:
                 db.execute("DELETE FROM parts WHERE stage = ?", (stage,))
                 before = {}
@@ -190,6 +204,7 @@ class SqliteStore:
         self._at(CrashPoint.SAVED, stage)
         with self._lock:
             self.log_bytes -= dropped
+            self.free_bytes = give_back(self._connection)
         self._written[stage] = dict(checkpoint.parts)
 
     def load(self, stage: str) -> Checkpoint | None:
@@ -211,33 +226,3 @@ class SqliteStore:
                 "SELECT source, offset, reason, detail, sample FROM dead_letters ORDER BY rowid DESC LIMIT ?",
                 (at_most,),
             ).fetchall()
-
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._connection, self._lock)
-
-
-class _Transaction:
-    def __init__(self, connection: sqlite3.Connection, lock: threading.Lock) -> None:
-        self._connection = connection
-        self._lock = lock
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._lock.acquire()
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-        except BaseException:
-            self._lock.release()
-            raise
-        return self._connection
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
-        except sqlite3.Error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-        finally:
-            self._lock.release()

@@ -10,7 +10,8 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-STATE_LOCK: Final = "lock"
+from streams.process.state_folder import STATE_LOCK, make_private
+
 OUTPUT_LOCK: Final = ".lock"
 _RETRY_SECONDS: Final = 0.1  # a holder may delete its file between our opening and locking it
 
@@ -20,15 +21,18 @@ class FolderLockedError(Exception):
 
 
 def lock_state(folder: Path) -> FileLock:
-    """Lock a state folder, created if missing, until ``release``.
+    """Lock a state folder, created if missing and private from then on, until ``release``.
 
     Raises
     ------
     FolderLockedError
         When another process, or another lock of this one, holds it.
+    streams.process.state_folder.OpenFolderError
+        When other users keep access to it.
     OSError
         When the folder is not writable or its file system does not support locks.
     """
+    make_private(folder)
     return _lock(
         folder / STATE_LOCK,
         f"the state in {folder} is in use: is another uneri using it? "
@@ -60,8 +64,8 @@ def locked_output(folder: Path) -> Iterator[None]:
 
 def _lock(path: Path, message: str) -> FileLock:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # no fallback: its marker files outlive a killed process
-    lock = FileLock(path, timeout=_RETRY_SECONDS, thread_local=False, fallback_to_soft=False)
+    # mode: who can open the file can hold the lock; no fallback: its marker files outlive a killed process
+    lock = FileLock(path, timeout=_RETRY_SECONDS, mode=0o600, thread_local=False, fallback_to_soft=False)
     try:
         lock.acquire(poll_interval=_RETRY_SECONDS / 5)
     except Timeout:

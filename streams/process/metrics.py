@@ -16,7 +16,7 @@ class StageReading(NamedTuple):
     lag: int | None = None  # records
     watermark: int | None = None  # epoch seconds
     checkpoint_age: float | None = None  # seconds
-    fetch_age: float | None = None  # seconds since the last records arrived
+    fetch_age: float | None = None  # seconds since it last received records
     progress_age: float | None = None  # seconds without progress although records wait
     series: int | None = None
 
@@ -64,7 +64,7 @@ class Metrics:
             "Age of the oldest change that no durable checkpoint includes; 0 if there is none",
             *place,
         )
-        self.fetch_age = gauge("uneri_fetch_age_seconds", "Time since the last records arrived", *place)
+        self.fetch_age = gauge("uneri_fetch_age_seconds", "Time since a stage last received records", *place)
         self.progress_age = gauge(
             "uneri_progress_age_seconds",
             "Time a stage has made no progress although records wait; the process ends after a minute",
@@ -75,6 +75,10 @@ class Metrics:
             "uneri_paused_partitions", "Partitions paused until slower ones catch up", "stage"
         )
         self.queue = gauge("uneri_queue_depth", "Length of a queue (docs/guarantees.md)", "queue")
+        self.state = gauge("uneri_state_bytes", "Size of a file of the local state, with its journal", "file")
+        self.state_free = gauge(
+            "uneri_state_free_bytes", "Bytes of the local log's file that are free for new records"
+        )
         self.opened = counter("uneri_stage_opens", "Times a stage was opened from its checkpoint", "stage")
         self.rebalances = counter("uneri_rebalances", "Times partitions were reassigned")
         self.loop_delay = Histogram(

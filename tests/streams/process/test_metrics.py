@@ -10,7 +10,7 @@ from streams.process.metrics import Metrics, StageReading
 PAGE = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(uneri_\w+)` \| ((?:`\w+`(?:, )?)*) ?\|", re.MULTILINE)
 BOUNDED = {
-    "action", "ask", "destination", "partition", "queue", "reason", "result", "said", "stage"
+    "action", "ask", "destination", "file", "partition", "queue", "reason", "result", "said", "stage"
 }  # fmt: skip
 
 

@@ -1,0 +1,91 @@
+"""What is wrong with the files of the state, in one line with the remedy: damaged, full or not writable."""
+
+import errno
+import sqlite3
+from pathlib import Path
+from typing import Final, NamedTuple
+
+
+class DamagedError(sqlite3.DatabaseError):
+    """A file of the state holds what cannot be true."""
+
+
+class _Trouble(NamedTuple):
+    what: str
+    remedy: str
+
+
+DAMAGED: Final = _Trouble(
+    "is damaged", "restore a backup of the folder, or move it away to start over without what was learnt"
+)
+_FULL: Final = _Trouble(
+    "cannot be written, because the disk is full",
+    "free some space and start again; nothing that was accepted is lost",
+)
+_FAILS: Final = _Trouble(
+    "cannot be read or written",
+    "check the disk, its quota and the system's log, then start again; if it still fails, restore a backup "
+    "of the folder",
+)
+_FORBIDDEN: Final = _Trouble(
+    "cannot be written",
+    "check that its files belong to this user and that its file system is writable, or set local.state",
+)
+_IN_USE: Final = _Trouble(
+    "is in use", "is another uneri using it? stop that one, or set local.state to another folder"
+)
+_OTHER: Final = _Trouble("cannot be used", "see local.state")
+
+_BY_CODE: Final = {
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+    sqlite3.SQLITE_FORMAT: DAMAGED,
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR: _FAILS,
+    sqlite3.SQLITE_PROTOCOL: _FAILS,
+    sqlite3.SQLITE_READONLY: _FORBIDDEN,
+    sqlite3.SQLITE_PERM: _FORBIDDEN,
+    sqlite3.SQLITE_CANTOPEN: _FORBIDDEN,
+    sqlite3.SQLITE_BUSY: _IN_USE,
+    sqlite3.SQLITE_LOCKED: _IN_USE,
+}
+_BY_ERRNO: Final = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EIO: _FAILS,
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.EROFS: _FORBIDDEN,
+}
+
+
+def explain(error: sqlite3.Error | OSError, state: Path, file: str | None = None) -> str:
+    """Return one line: what is wrong with the state in a folder, SQLite's or the system's words, the remedy.
+
+    Parameters
+    ----------
+    error
+        What SQLite or the system raised.
+    state
+        The folder.
+    file
+        The file in it, if known.
+
+    Examples
+    --------
+    >>> explain(OSError(errno.ENOSPC, "No space left on device"), Path("uneri-state"))[:67]
+    'the state in uneri-state cannot be written, because the disk is full'
+    """
+    trouble = _trouble(error)
+    words = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    found = f"{file}: {words}" if file else words
+    return f"the state in {state} {trouble.what} ({found}); {trouble.remedy}"
+
+
+def _trouble(error: sqlite3.Error | OSError) -> _Trouble:
+    if isinstance(error, DamagedError):
+        return DAMAGED
+    if isinstance(error, OSError):
+        return _BY_ERRNO.get(error.errno or 0, _OTHER)
+    code = getattr(error, "sqlite_errorcode", None)  # absent where Python raises it
+    return _OTHER if code is None else _BY_CODE.get(code & 0xFF, _OTHER)  # the rest tells where in SQLite

@@ -1,0 +1,166 @@
+"""What an operator reads when the state is damaged, or the disk full: one line, true, with the remedy."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.settings import LocalSettings, Settings
+from streams.engine.checkpoint import Checkpoint
+from streams.local import daemon
+from streams.local.daemon import LocalDaemon, run_local
+from streams.local.sqlite_errors import explain
+from streams.local.sqlite_store import SqliteStore
+
+EVENT = b'{"ts": %d, "service": "shop"}'
+
+
+def settings(state: Path) -> Settings:
+    return Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(state)))
+
+
+@contextmanager
+def pipe_of(lines: list[bytes]) -> Iterator[int]:
+    reading, writing = os.pipe()
+    os.write(writing, b"".join(line + b"\n" for line in lines))
+    os.close(writing)
+    yield reading
+    os.close(reading)
+
+
+def critical(capfd: pytest.CaptureFixture[str]) -> str:
+    said = capfd.readouterr().err
+    assert "Traceback" not in said
+    (line,) = [line for line in said.splitlines() if "critical" in line]
+    return line
+
+
+@pytest.mark.parametrize("file", ["uneri.db", "outbox.db"])
+def test_a_file_that_is_no_database_is_said_to_be_damaged(
+    tmp_path: Path, file: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / file).write_bytes(b"not a database, but longer than its header" * 100)
+    assert run_local(settings(tmp_path), [], None) == 1
+    line = critical(capfd)
+    assert f"the state in {tmp_path} is damaged ({file}: file is not a database)" in line
+    assert "restore a backup of the folder, or move it away" in line
+    assert "space" not in line
+
+
+def test_a_database_with_damaged_pages_is_said_to_be_damaged(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with SqliteStore(tmp_path / "uneri.db") as store:
+        store.append([EVENT % 1_760_000_000] * 1000)
+        store.save("engine", Checkpoint({"local/0": 0}, {"x": b"1" * 100_000}))
+    whole = (tmp_path / "uneri.db").read_bytes()
+    (tmp_path / "uneri.db").write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    assert run_local(settings(tmp_path), [], None) == 1
+    line = critical(capfd)
+    assert f"the state in {tmp_path} is damaged" in line
+    assert "restore a backup of the folder" in line
+
+
+def test_a_checkpoint_beyond_the_log_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with SqliteStore(tmp_path / "uneri.db") as store:
+        store.append([EVENT % 1_760_000_000])
+        store.save("engine", Checkpoint({"local/0": 7}, {"x": b""}))
+    assert run_local(settings(tmp_path), [], None) == 1
+    line = critical(capfd)
+    assert "is damaged (the checkpoint includes the log to offset 7, but it ends at 1)" in line
+    assert "restore a backup" in line
+
+
+@pytest.mark.parametrize("fails", ["append", "save"])
+def test_a_full_disk_ends_the_daemon_with_one_line_and_loses_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    class Full(SqliteStore):
+        def _fill(self) -> None:
+            (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+            self._connection.execute(f"PRAGMA max_page_count={pages}")
+
+        def append(self, *args: Any, **kwargs: Any) -> int:
+            if fails == "append" and self.end:
+                self._fill()
+            return super().append(*args, **kwargs)
+
+        def save(self, *args: Any, **kwargs: Any) -> None:
+            if fails == "save":
+                self._fill()
+            super().save(*args, **kwargs)
+
+    lines = [EVENT % (1_760_000_000 + second) for second in range(0, 3000, 3)]
+    monkeypatch.setattr(daemon, "SqliteStore", Full)
+    with pipe_of(lines) as stdin:
+        assert run_local(settings(tmp_path), [], stdin) == (1 if fails == "save" else 0)
+        if fails == "append":
+            capfd.readouterr()
+            with pipe_of([b"x" * 60_000]) as more:
+                assert run_local(settings(tmp_path), [], more) == 1
+    line = critical(capfd)
+    assert "cannot be written, because the disk is full (database or disk is full); free some space" in line
+    monkeypatch.undo()
+    with pipe_of([]) as stdin:
+        assert run_local(settings(tmp_path), [], stdin) == 0
+    with SqliteStore(tmp_path / "uneri.db") as store:
+        kept = store.load("engine")
+    assert kept is not None
+    assert kept.offsets == {"local/0": len(lines)}
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (sqlite3.SQLITE_CORRUPT, "restore a backup"),
+        (sqlite3.SQLITE_NOTADB, "restore a backup"),
+        (sqlite3.SQLITE_FULL, "free some space"),
+        (sqlite3.SQLITE_IOERR_WRITE, "check the disk"),
+        (sqlite3.SQLITE_READONLY_DBMOVED, "its file system is writable"),
+        (sqlite3.SQLITE_CANTOPEN, "its file system is writable"),
+        (sqlite3.SQLITE_BUSY, "another uneri"),
+    ],
+)
+def test_each_kind_of_error_has_its_remedy(code: int, said: str) -> None:
+    error = sqlite3.OperationalError("…")
+    error.sqlite_errorcode = code
+    assert said in explain(error, Path("uneri-state"))
+
+
+async def test_the_age_of_the_newest_fetch_grows_while_nothing_arrives(tmp_path: Path) -> None:
+    short = settings(tmp_path)
+    short = short.model_copy(update={"time": short.time.model_copy(update={"idle": 1})})
+    one = LocalDaemon(short)
+    task = asyncio.create_task(one.run())
+    await one._intake.append([EVENT % 1_760_000_000])
+    async with asyncio.timeout(20):
+        while not one._judge.offset:
+            await asyncio.sleep(0.01)
+        while (one._judge.reading().fetch_age or 0) < 1.5:  # beyond the time after which a source is idle
+            await asyncio.sleep(0.01)
+        await one._intake.append([EVENT % 1_760_000_001])
+        while (one._judge.reading().fetch_age or 0) > 1:
+            await asyncio.sleep(0.01)
+    one.stop()
+    await task
+
+
+async def test_the_size_of_the_state_is_a_metric(tmp_path: Path) -> None:
+    one = LocalDaemon(settings(tmp_path))
+    task = asyncio.create_task(one.run())
+    while not one.port:
+        await asyncio.sleep(0.01)
+    one._store.append([b"x" * 1_000_000])
+    one._refresh()
+    size = one.metrics.registry.get_sample_value("uneri_state_bytes", {"file": "uneri.db"})
+    assert size is not None
+    assert size > 1_000_000
+    assert one.metrics.registry.get_sample_value("uneri_state_bytes", {"file": "outbox.db"})
+    assert one.metrics.registry.get_sample_value("uneri_state_free_bytes") == 0
+    one.stop()
+    await task
