@@ -67,7 +67,9 @@ def test_a_secret_that_gets_out_fails_its_test_and_no_other(tmp_path: Path) -> N
         text=True,
         check=False,
         cwd=Path(__file__).parent.parent,
-        env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
+        # without the options of the outer run, and without compiled copies of the leaks in its folder
+        env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+        | {"PYTHONDONTWRITEBYTECODE": "1"},
     )
     said = run.stdout
     for leak in ("print", "capsys", "log", "logged_exception", "exception", "metric", "base64"):
