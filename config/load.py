@@ -8,29 +8,45 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from config.bounded_read import read_bounded
 from config.section_types import annotation_at, holds_keys, sections_of
 from config.settings import Settings
-from config.yaml_tree import KeyPath, Place, Problem, Tree, read_tree
+from config.yaml_tree import MOST_CHARACTERS, TOO_LONG, KeyPath, Place, Problem, Tree, read_tree
 
 LONGEST_SHOWN: Final = 40
+MOST_SHOWN: Final = 20  # problems of a file
+MOST_MISSPELT: Final = 1000  # unknown keys that are compared with missing ones
+MOST_BYTES: Final = 4 * MOST_CHARACTERS  # of UTF-8
 
 
 class ConfigError(Exception):
     """A configuration that cannot be used. As text: one line per problem, in file order.
 
-    Every line is ``FILE:LINE:COLUMN: message; remedy``.
+    Every line is ``FILE:LINE:COLUMN: message; remedy``; a last one counts those beyond ``MOST_SHOWN``.
+
+    Parameters
+    ----------
+    name
+        The file.
+    problems
+        What is wrong with it.
+    more
+        How many other problems it has, all of them further down.
     """
 
-    def __init__(self, name: str, problems: Sequence[Problem]) -> None:
-        super().__init__(name, problems)
+    def __init__(self, name: str, problems: Sequence[Problem], more: int = 0) -> None:
+        super().__init__(name, problems, more)
         self.name = name
-        self.problems = tuple(sorted(problems, key=lambda problem: problem.place))
+        found = sorted(problems, key=lambda problem: problem.place)
+        self.problems = tuple(found[:MOST_SHOWN])
+        self.more = more + len(found) - len(self.problems)
 
     def __str__(self) -> str:
-        return "\n".join(
+        lines = [
             f"{self.name}:{place.line}:{place.column}: " + " ".join(f"{message}; {remedy}".split())
             for place, message, remedy in self.problems
-        )
+        ]
+        return "\n".join([*lines, f"{self.name}: and {self.more:,} more"] if self.more else lines)
 
 
 def load_settings(path: str | Path | None, text: str | None = None) -> Settings:
@@ -59,7 +75,7 @@ def load_settings(path: str | Path | None, text: str | None = None) -> Settings:
     if text is None:
         if path is None:
             return Settings()
-        text = _read_text(Path(path))
+        text = read_config(Path(path))
     name = str(path) if path else "settings"
     tree = read_tree(text)
     if tree.data is None and not tree.problems:
@@ -69,22 +85,37 @@ def load_settings(path: str | Path | None, text: str | None = None) -> Settings:
     if not isinstance(tree.data, dict):
         message = f"the file holds {_shown(tree.data)}, not keys and values"
         raise ConfigError(name, [Problem(tree.values[()], message, "begin with a section such as 'slack:'")])
-    problems = list(tree.problems)
-    settings = None
     try:
         settings = Settings.model_validate(_fill_empty(tree.data, tree, ()), strict=True)
     except ValidationError as error:
-        refused = {problem.place for problem in problems}
-        found = (_problem(details, tree) for details in _without_echoes(error.errors(include_url=False)))
-        problems += [problem for problem in found if problem.place not in refused]
-    if problems or settings is None:
-        raise ConfigError(name, problems)
+        refused = {problem.place for problem in tree.problems}
+        found = [
+            (place, details)
+            for details in _without_echoes(error.errors(include_url=False))
+            if (place := _place(details, tree)) not in refused
+        ]
+        # Only these are put into words: to find what each of a hundred thousand keys may mean takes long.
+        first = sorted(found, key=lambda one: one[0])[:MOST_SHOWN]
+        problems = [*tree.problems, *(Problem(place, *_words(details, tree)) for place, details in first)]
+        raise ConfigError(name, problems, len(found) - len(first)) from None
+    if tree.problems:
+        raise ConfigError(name, tree.problems)
     return settings
 
 
-def _read_text(path: Path) -> str:
+def read_config(path: Path) -> str:
+    """Return the text of a configuration file, with its line ends as they are.
+
+    Raises
+    ------
+    ConfigError
+        When it cannot be read, or is too large to be one.
+    """
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        contents = read_bounded(path, MOST_BYTES)
+        if len(contents) > MOST_BYTES:
+            raise ConfigError(str(path), [TOO_LONG])
+        return contents.decode("utf-8-sig")
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
         raise ConfigError(
@@ -108,13 +139,18 @@ def _fill_empty(data: Any, tree: Tree, path: KeyPath) -> Any:
 
 def _without_echoes(errors: list[ErrorDetails]) -> list[ErrorDetails]:
     """Leave out keys that are missing only because they are misspelt."""
-    meant = {
-        (
-            *error["loc"][:-1],
-            *difflib.get_close_matches(str(error["loc"][-1]).lower(), _valid_keys(error["loc"]), 1),
-        )
+    missing = {error["loc"] for error in errors if error["type"] == "missing"}
+    if not missing:
+        return errors
+    sections = {path[:-1] for path in missing}
+    unknown = [
+        path
         for error in errors
-        if error["type"] == "extra_forbidden"
+        if error["type"] == "extra_forbidden" and (path := error["loc"])[:-1] in sections
+    ]
+    meant = {
+        (*path[:-1], *difflib.get_close_matches(str(path[-1]).lower(), _valid_keys(path), 1))
+        for path in unknown[:MOST_MISSPELT]
     }
     return [error for error in errors if error["type"] != "missing" or error["loc"] not in meant]
 
@@ -123,24 +159,37 @@ def _valid_keys(path: KeyPath) -> list[str]:
     return list(sections_of(annotation_at(path[:-1]))[0].model_fields)
 
 
-def _problem(details: ErrorDetails, tree: Tree) -> Problem:
-    path = tuple(part for part in details["loc"] if part != "[key]")
-    kind = details["type"]
+def _path(details: ErrorDetails) -> KeyPath:
+    return tuple(part for part in details["loc"] if part != "[key]")
+
+
+def _place(details: ErrorDetails, tree: Tree) -> Place:
+    path, kind = _path(details), details["type"]
     if details["input"] is None and path in tree.commented:
-        return Problem(
-            tree.values[path],
+        return tree.values[path]
+    if kind == "extra_forbidden" or (kind != "missing" and "[key]" in details["loc"]):
+        return tree.keys[path]
+    if kind == "missing":
+        return tree.keys.get(path[:-1]) or _nearest(tree.values, path[:-1])
+    return _nearest(tree.values, path)
+
+
+def _words(details: ErrorDetails, tree: Tree) -> tuple[str, str]:
+    """Return the message and the remedy of an error."""
+    path, kind = _path(details), details["type"]
+    if details["input"] is None and path in tree.commented:
+        return (
             f"{_dotted(path)} is empty",
             f'text after # is a comment: write "{tree.commented[path]}" in quotes',
         )
     if kind == "extra_forbidden":
-        return Problem(tree.keys[path], *_unknown_key(path))
+        return _unknown_key(path)
     if kind == "missing":
-        place = tree.keys.get(path[:-1]) or _nearest(tree.values, path[:-1])
-        return Problem(place, f"{_dotted(path[:-1])} has no {path[-1]!r}", _remedy(path))
+        return f"{_dotted(path[:-1])} has no {path[-1]!r}", _remedy(path)
     if "[key]" in details["loc"]:
         message, _, remedy = details["msg"].removeprefix("Value error, ").partition("; ")
-        return Problem(tree.keys[path], message, remedy or "correct the key")
-    return Problem(_nearest(tree.values, path), *_bad_value(details, path))
+        return message, remedy or "correct the key"
+    return _bad_value(details, path)
 
 
 def _bad_value(details: ErrorDetails, path: KeyPath) -> tuple[str, str]:

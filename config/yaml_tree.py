@@ -16,6 +16,7 @@ from ruamel.yaml.representer import SafeRepresenter
 from ruamel.yaml.resolver import VersionedResolver
 
 MOST_CHARACTERS: Final = 1 << 20
+MOST_VALUES: Final = 100_000  # keys, values and brackets: the limits of 12,000 tables, or seconds of work
 DEEPEST: Final = 20
 
 KeyPath = tuple[str | int, ...]
@@ -34,6 +35,11 @@ class Problem(NamedTuple):
     place: Place
     message: str
     remedy: str
+
+
+TOO_LONG: Final = Problem(
+    Place(1, 1), f"longer than {MOST_CHARACTERS} characters", "check that this is the right file"
+)
 
 
 @dataclass
@@ -62,12 +68,15 @@ _MEANINGS: Final = {
 }
 
 
+_FORMS: Final = {None: [(_TAG + name, re.compile(rf"(?:{form})\Z")) for name, form in _MEANINGS.items()]}
+
+
 class _Resolver(VersionedResolver):
     """Decides what a scalar without quotes means, and so which text needs quotes."""
 
     @property
     def versioned_resolver(self) -> dict[None, list[tuple[str, re.Pattern[str]]]]:
-        return {None: [(_TAG + name, re.compile(rf"(?:{form})\Z")) for name, form in _MEANINGS.items()]}
+        return _FORMS
 
 
 class _UnsupportedError(Exception):
@@ -82,11 +91,17 @@ class _Parser(Parser):
     """Refuses what must not be composed before it is: composing recurses, and follows aliases."""
 
     _depth = 0
+    _events = 0
 
     def get_event(self) -> Event:
         event: Event = super().get_event()
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
             raise _UnsupportedError(event, "anchors and aliases are not supported", "write the values out")
+        self._events += 1
+        if self._events > MOST_VALUES:
+            raise _UnsupportedError(
+                event, f"more than {MOST_VALUES} keys and values", "check that this is the right file"
+            )
         self._depth += isinstance(event, CollectionStartEvent)
         self._depth -= isinstance(event, CollectionEndEvent)
         if self._depth > DEEPEST:
@@ -150,9 +165,7 @@ def read_tree(text: str) -> Tree:
     node = problem = None
     try:
         if len(text) > MOST_CHARACTERS:
-            problem = Problem(
-                Place(1, 1), f"longer than {MOST_CHARACTERS} characters", "check that this is the right file"
-            )
+            problem = TOO_LONG
         else:
             node = parser().compose(text)
     except _UnsupportedError as error:
@@ -199,7 +212,7 @@ def _read_mapping(tree: Tree, node: MappingNode, path: KeyPath) -> dict[str, Any
         data[key] = _read(tree, value_node, (*path, key))
         if (*path, key) in tree.empty:
             index = value_start(tree.text, key_node)
-            tree.values[(*path, key)] = _place_of(tree.text, index)
+            tree.values[(*path, key)] = _place_after(tree.text, key_node, index)
             if comment := _COMMENTED.match(tree.text, index):
                 tree.commented[(*path, key)] = comment[1]
     return data
@@ -260,6 +273,14 @@ def _syntax_problem(error: MarkedYAMLError, text: str) -> Problem:
 def _start(node: Node | Event) -> Place:
     mark = node.start_mark
     return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+
+
+def _place_after(text: str, node: Node, position: int) -> Place:
+    """Return the place of a position behind a node, without a look at the whole file before it."""
+    mark, between = node.end_mark, text[node.end_mark.index : position]
+    if line_ends := between.count("\n"):
+        return Place(mark.line + 1 + line_ends, len(between) - between.rfind("\n"))
+    return Place(mark.line + 1, mark.column + 1 + len(between))
 
 
 def _place_of(text: str, position: int) -> Place:

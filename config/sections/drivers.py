@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from config.sections.section import Section
-from config.sections.value_types import Address, VariableName
+from config.sections.value_types import Address, PathName, VariableName
 
 
 class KafkaSettings(Section):
@@ -49,7 +49,10 @@ class LocalSettings(Section):
     """The embedded driver, which needs no broker."""
 
     listen: Address = Field("127.0.0.1:8765", description="host:port of the intake")
-    state: str = Field("uneri-state", description="folder for the SQLite log, checkpoints and outbox")
+    state: PathName = Field(
+        "uneri-state",
+        description="folder of its own for the SQLite log, checkpoints and outbox; only its user has access",
+    )
     backlog: Annotated[int, Field(ge=1000)] = Field(
         5_000_000,
         description="records that may wait to be judged; beyond this, senders get 503 and files wait",

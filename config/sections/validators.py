@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import os
 import re
 import zoneinfo
 from datetime import datetime
@@ -37,6 +38,19 @@ def host_and_port(text: str) -> str:
     host, _, port = text.rpartition(":")
     if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > LAST_PORT:
         raise ValueError(f"must be host:port with a port up to {LAST_PORT}")
+    return text
+
+
+def path_name(text: str) -> str:
+    """Check the name of a file or folder."""
+    if not text:
+        raise ValueError("names nothing; write . for the current folder")
+    if "\0" in text:
+        raise ValueError("a path cannot hold the character NUL; remove it")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise ValueError("holds a character that no path can hold; remove it") from None
     return text
 
 

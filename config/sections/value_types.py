@@ -9,6 +9,7 @@ from config.sections import validators
 Seconds = Annotated[int, Field(gt=0, le=7 * 86400)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Address = Annotated[str, AfterValidator(validators.host_and_port)]
+PathName = Annotated[str, AfterValidator(validators.path_name)]
 LinkKind = Annotated[str, AfterValidator(validators.link_kind)]
 LinkTemplate = Annotated[str, AfterValidator(validators.link_template)]
 TimeZone = Annotated[str, AfterValidator(validators.time_zone)]

@@ -13,7 +13,7 @@ import typer
 
 from alerting.commands.labels import Label
 from alerting.evaluation.labels_file import LabelsError, load_labels
-from config.load import load_settings
+from config.load import load_settings, read_config
 from config.settings import Settings
 from detectors.state.state import StateError
 from streams.history.open_history import Between, open_history
@@ -67,9 +67,8 @@ def run_tune(options: TuneOptions) -> int:
 
 
 def _run(options: TuneOptions) -> int:
-    settings = load_settings(options.config)
-    # not read_text, which would normalize line ends
-    text = options.config.read_bytes().decode("utf-8-sig") if options.config else ""
+    text = read_config(options.config) if options.config else ""
+    settings = load_settings(options.config, text)
     labels = _labels(options)
     for note in contradictions(labels or (), ZoneInfo(settings.digest.timezone)):
         typer.echo(f"uneri: {options.labels}: {note}", err=True)

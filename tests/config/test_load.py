@@ -1,11 +1,15 @@
 """A configuration is read strictly, and what is wrong is reported by file, line and column."""
 
+import difflib
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alerting.evaluation.labels_file import read_labels
+from config import bounded_read
 from config.load import ConfigError, load_settings
 from config.settings import KafkaSettings, Settings
 
@@ -127,6 +131,7 @@ def test_all_problems_are_listed_one_a_line_in_file_order() -> None:
         ("time: " + "[" * 5000, "nested deeper than 20 levels"),
         ("time: {step: " + "9" * 5000 + "}", "uneri.yaml:1:14: time.step is"),
         ("a" * (1 << 20) + "a", "uneri.yaml:1:1: longer than 1048576 characters"),
+        ("k: 1\n" * 100_000, "uneri.yaml:49999:4: more than 100000 keys and values"),
         (
             "links: {templates: {aws: {tabel: 'https://x'}}}",
             "uneri.yaml:1:27: unknown link kind 'tabel'; did you",
@@ -206,3 +211,72 @@ def test_bytes_that_are_not_text_are_reported_by_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_settings(path)
     assert str(caught.value) == f"{path}:2:14: is not UTF-8 text; save it as UTF-8"
+
+
+def test_the_problems_of_a_hopeless_file_are_counted_and_the_first_ones_listed() -> None:
+    lines = refusal("".join(f"key{number}: {{}}\n" for number in range(1000))).splitlines()
+    assert len(lines) == 21
+    assert lines[0].startswith("uneri.yaml:1:1: unknown key 'key0'; valid keys: ")
+    assert lines[19].startswith("uneri.yaml:20:1: unknown key 'key19'; ")
+    assert lines[20] == "uneri.yaml: and 980 more"
+
+
+def test_the_first_problems_are_those_of_the_file_and_not_of_the_schema() -> None:
+    text = "".join(f"key{number}: 1\n" for number in range(30))
+    lines = refusal("kafka: {brokers: 5}\n" + text + "time: {step: 61}\n").splitlines()
+    assert lines[0].startswith("uneri.yaml:1:18: kafka.brokers")
+    assert [line.split(":")[1] for line in lines[:20]] == [str(number) for number in range(1, 21)]
+    assert lines[20] == "uneri.yaml: and 12 more"
+
+
+def test_the_work_for_an_unknown_key_does_not_grow_with_their_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared = 0
+    close_matches = difflib.get_close_matches
+
+    def counting(*args: Any) -> list[str]:
+        nonlocal compared
+        compared += 1
+        return close_matches(*args)
+
+    monkeypatch.setattr(difflib, "get_close_matches", counting)
+    refusal("".join(f"key{number}:\n" for number in range(5000)) + "kafka: {brokers: []}\n")
+    assert compared <= 20
+
+
+@pytest.mark.parametrize("state", ['"a\\0b"', '"\\uD800"', '""'])
+def test_a_path_that_cannot_exist_is_refused_at_its_place(state: str) -> None:
+    assert refusal(f"local:\n  state: {state}\n").startswith("uneri.yaml:2:10: local.state is ")
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/full"])
+def test_a_device_without_an_end_is_one_clear_line(path: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    assert (
+        str(caught.value) == f"{path}:1:1: longer than 1048576 characters; check that this is the right file"
+    )
+
+
+def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "core"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # a hole: takes no space, but no memory holds it
+    with pytest.raises(ConfigError, match="longer than 1048576 characters"):
+        load_settings(path)
+
+
+def test_a_pipe_is_read_to_its_end_and_one_without_a_writer_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"time: {step: 120}\n")
+    os.close(writing)
+    assert load_settings(f"/dev/fd/{reading}").time.step == 120
+    os.close(reading)
+    monkeypatch.setattr(bounded_read, "PATIENCE_SECONDS", 0.05)
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(ConfigError, match="1:1: cannot be read: nothing was written to it"):
+        load_settings(path)
