@@ -40,14 +40,12 @@ from streams.process.locks import FolderLockedError, lock_state
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
 from streams.process.stall import STUCK_SECONDS
-from streams.process.state_folder import OpenFolderError, create_private
+from streams.process.state_folder import LOG_FILE, OUTBOX_FILE, OpenFolderError, create_private
 from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import Watchdog, guard
 
 SEND_OUT_SECONDS: Final = 5.0  # a stop waits this long for unsent messages; the next start sends the rest
 STOP_SECONDS: Final = 60.0  # for a complete stop, if something hangs
-LOG_FILE: Final = "uneri.db"
-OUTBOX_FILE: Final = "outbox.db"
 
 _File = TypeVar("_File")
 

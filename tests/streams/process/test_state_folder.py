@@ -88,8 +88,16 @@ def test_state_that_stays_open_to_others_is_refused_in_one_line(
     settings = Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path)))
     assert run_local(settings, [], None) == 1
     (line,) = capfd.readouterr().err.strip().splitlines()
-    assert f"other users have access to the state in {tmp_path}" in line
-    assert "or set local.state to a folder that does not exist yet" in line
+    assert f"other users have access to the folder {tmp_path}" in line
+    assert f"run `chmod 700 {tmp_path}`, or set local.state to a folder of its own" in line
+
+
+def test_a_folder_that_holds_anything_else_is_refused_and_not_touched(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "index.html").touch(0o644)
+    with pytest.raises(OpenFolderError, match="a folder of its own"):
+        make_private(tmp_path)
+    assert modes(tmp_path) == {tmp_path.name: "755", "index.html": "644"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
