@@ -30,8 +30,9 @@ ENV PATH=/opt/uneri/bin:$PATH \
 USER uneri
 WORKDIR /var/lib/uneri
 VOLUME ["/var/lib/uneri"]
-EXPOSE 8766
+# 8765 is the default of local.listen, 8766 of web.listen: which one answers depends on the configuration.
+EXPOSE 8765 8766
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8766/healthz', timeout=4)"]
+  CMD ["python", "-m", "streams.process.health_check", "8765", "8766"]
 ENTRYPOINT ["uneri"]
 CMD ["run"]

@@ -1,0 +1,48 @@
+"""The image's health check sees whichever driver its command started."""
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from config.settings import LocalSettings, Settings
+from streams.local.daemon import LocalDaemon
+from streams.process.watchdog import Watchdog
+
+DOCKERFILE = (Path(__file__).parents[3] / "Dockerfile").read_text(encoding="utf-8")
+
+
+def command() -> list[str]:
+    (found,) = re.findall(r"^HEALTHCHECK (?:.|\\\n)*?CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    words: list[str] = json.loads(found)
+    assert words[0] == "python"
+    return [sys.executable, *words[1:]]
+
+
+def test_it_asks_at_the_default_ports_of_both_drivers() -> None:
+    defaults = {Settings().local.listen, Settings().web.listen}
+    ports = [word for word in command() if word.isdigit()]
+    assert {f"127.0.0.1:{port}" for port in ports} == defaults
+    (exposed,) = re.findall(r"^EXPOSE (.*)$", DOCKERFILE, re.MULTILINE)
+    assert set(exposed.split()) == set(ports)
+
+
+async def test_the_command_of_the_image_tells_a_healthy_daemon_from_a_stuck_one(tmp_path: Path) -> None:
+    watchdog = Watchdog()
+    settings = Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path / "state")))
+    daemon = LocalDaemon(settings, watchdog=watchdog)
+    task = asyncio.create_task(daemon.run())
+    while not daemon.port:
+        await asyncio.sleep(0.01)
+    default = Settings().local.listen.rpartition(":")[2]
+    ours = [str(daemon.port) if word == default else word for word in command()]
+    healthy = await asyncio.to_thread(subprocess.run, ours, capture_output=True, check=False)
+    assert (healthy.returncode, healthy.stderr) == (0, b"")
+    watchdog.report_stuck("the engine hangs")
+    stuck = await asyncio.to_thread(subprocess.run, ours, capture_output=True, check=False)
+    assert stuck.returncode == 1
+    assert b"the engine hangs" in stuck.stderr
+    daemon.stop()
+    await task
