@@ -59,7 +59,10 @@ def trace(level: float, shape: Callable[[float, float], float], *, band: float =
     """Return four hours of a curve; ``shape`` maps the usual level and the minutes since onset to a value."""
     count = _HOURS * 60
     start = AT - count * _STEP
-    now, before, lower, upper = [], [], [], []
+    now: list[float | None] = []
+    before: list[float | None] = []
+    lower: list[float | None] = []
+    upper: list[float | None] = []
     for minute in range(count):
         at = start + minute * _STEP
         usual = level * (1 + 0.16 * math.sin(at / 5200) + 0.05 * math.sin(at / 900))
@@ -338,9 +341,9 @@ def _flood() -> Dispatch:
     many = []
     for n in range(57):
         of = kinds[n % len(kinds)]
-        about = of.about._replace(name=f"{names[n % len(names)]}-{n // len(names)}", account="210987654321")
-        if n % 3:
-            about = about._replace(account="123456789012")
+        about = scope(of.about.kind, f"{names[n % len(names)]}-{n // len(names)}")
+        if n % 3 == 0:
+            about = about._replace(account="210987654321")
         one = replace(of, scope=about, score=1 - n / 100, trace=None)
         state = {"state": "resolved", "end": AT} if n % 9 == 4 else {}  # noqa: PLR2004  some are resolved
         many.append(replace(incident(one), id=f"{n:020x}", **state))
