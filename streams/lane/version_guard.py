@@ -1,7 +1,8 @@
 """Refuses to run the chunk lane on versions of Faust and aiokafka other than those it was written for.
 
-The lane overrides private names of both. An upgrade that changes one of them must fail on import instead of
-losing records: versions are pinned, and the parameters of everything overridden or called are compared.
+The lane overrides and uses private names of both. An upgrade that changes one of them must fail on import
+instead of losing records: versions are pinned, the parameters of everything overridden or called are
+compared, and attributes must be there. A test finds the names that are used but not listed here.
 """
 
 import inspect
@@ -10,7 +11,8 @@ from typing import Any, Final
 
 import faust
 from aiokafka import AIOKafkaConsumer
-from aiokafka.consumer import fetcher
+from aiokafka.consumer import fetcher, subscription_state
+from aiokafka.record.memory_records import MemoryRecords
 from faust.transport.drivers import aiokafka as driver
 
 VERSIONS: Final = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
@@ -26,15 +28,36 @@ SHAPES: Final[dict[Any, str]] = {
     driver.Consumer._wait_next_records: "self timeout",  # noqa: SLF001
     driver.Consumer._new_offset: "self tp",  # noqa: SLF001
     driver.Consumer._add_gap: "self tp offset_from offset_to",  # noqa: SLF001
+    driver.Consumer._seek: "self partition offset",  # noqa: SLF001
+    driver.Consumer._to_message: "self tp record",  # noqa: SLF001
+    driver.Consumer.perform_seek: "self",
     driver.Consumer._filter_tps_with_pending_acks: "self topics",  # noqa: SLF001
     driver.Consumer.commit: "self topics start_new_transaction",
     driver.Consumer._should_commit: "self tp offset",  # noqa: SLF001
+    driver.Consumer.on_partitions_assigned: "self assigned generation_id",
     driver.Consumer.on_partitions_revoked: "self revoked",
     driver.Consumer._new_consumer_thread: "self",  # noqa: SLF001
     driver.AIOKafkaConsumerThread._create_worker_consumer: "self transport",  # noqa: SLF001
+    driver.AIOKafkaConsumerThread.seek: "self partition offset",
     faust.App._new_transport: "self",  # noqa: SLF001
     faust.Schema.loads_key: "self app message loads serializer",
     faust.Schema.loads_value: "self app message loads serializer",
+}
+
+
+ATTRIBUTES: Final[dict[Any, str]] = {
+    driver.Consumer: "_acked _acked_index _buffered_partitions _thread scheduler flow_active highwater",
+    driver.AIOKafkaConsumerThread: "_consumer consumer thread_loop",
+    driver.Transport: "Consumer",
+    faust.App: "consumer_generation_id",
+    AIOKafkaConsumer: "_client _subscription _isolation_level _value_deserializer",
+    subscription_state.SubscriptionState: "subscription",
+    subscription_state.Subscription: "assignment",
+    subscription_state.Assignment: "tps state_value",
+    subscription_state.TopicPartitionState: "position has_valid_position",
+    fetcher.PartitionRecords: "_tp _records _check_crcs _isolation_level _value_deserializer "
+    "_aborted_producers next_fetch_offset",
+    MemoryRecords: "has_next next_batch size_in_bytes",
 }
 
 
@@ -63,9 +86,22 @@ def check() -> None:
             raise UnknownVersionError(
                 f"{function.__qualname__}({found}) has changed; the chunk lane expects ({expected})"
             )
+    for owner, names in ATTRIBUTES.items():
+        if missing := [name for name in names.split() if not _has(owner, name)]:
+            raise UnknownVersionError(
+                f"{owner.__qualname__} has no {', '.join(missing)} any more, which the chunk lane relies on"
+            )
     named = fetcher.Fetcher._proc_fetch_request.__code__.co_names  # noqa: SLF001
     if not {"MemoryRecords", "PartitionRecords"} <= set(named):
         raise UnknownVersionError("aiokafka's fetcher no longer creates the records that the lane replaces")
     for name in ("isolation_level", "value_deserializer"):
         if f"_{name}" not in AIOKafkaConsumer.start.__code__.co_names:
             raise UnknownVersionError(f"AIOKafkaConsumer no longer takes {name} when it starts")
+
+
+def _has(owner: type[Any], name: str) -> bool:
+    """Return whether a class or its instances have an attribute: in the class, or set when one is made."""
+    made_by = (vars(one).get("__init__") for one in owner.__mro__)
+    return hasattr(owner, name) or any(
+        name in function.__code__.co_names for function in made_by if inspect.isfunction(function)
+    )

@@ -1,8 +1,12 @@
+import ast
 import hashlib
+import importlib
 import inspect
+import re
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -14,6 +18,8 @@ from faust.types import TP
 from streams.lane import version_guard
 from streams.lane.chunk_lane import ChunkConsumer
 from streams.lane.chunk_records import ChunkRecords
+
+ROOT = Path(__file__).parents[3]
 
 # What the lane was read against. When one of these differs, read the new source, run the kill test, and
 # only then write the new sum here.
@@ -74,3 +80,77 @@ def test_another_signature_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(version_guard.SHAPES, driver.Consumer._new_offset, "self tp generation")
     with pytest.raises(version_guard.UnknownVersionError, match=r"_new_offset\(self tp\) has changed"):
         version_guard.check()
+
+
+def test_another_attribute_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(version_guard.ATTRIBUTES, driver.Consumer, "_acked _acknowledged")
+    with pytest.raises(version_guard.UnknownVersionError, match="Consumer has no _acknowledged any more"):
+        version_guard.check()
+
+
+LIBRARIES = ("faust", "aiokafka", "mode")
+MODULES = [path for folder in ("lane", "kafka") for path in sorted((ROOT / "streams" / folder).glob("*.py"))]
+
+
+def private_names(path: Path) -> set[str]:
+    """Return the private names that a module uses and does not define: of other objects, or inherited."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    ours: set[ast.AST] = set()
+    for one in ast.walk(tree):
+        if isinstance(one, ast.ClassDef):
+            of_self = [each for each in ast.walk(one) if is_of_self(each)]
+            defined = {each.attr for each in of_self if isinstance(each.ctx, ast.Store)}
+            defined |= {
+                each.name for each in one.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+            }
+            ours |= {each for each in of_self if each.attr in defined}
+    return {
+        one.attr
+        for one in ast.walk(tree)
+        if isinstance(one, ast.Attribute) and re.match("_[^_]", one.attr) and one not in ours
+    } - {"_exit"}  # of the standard library
+
+
+def is_of_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+
+
+def overridden(path: Path) -> set[tuple[type, str]]:
+    """Return what the classes of a module replace in classes of Faust and aiokafka."""
+    module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    found = set()
+    for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(one, ast.ClassDef) and (ours := getattr(module, one.name, None)):
+            named = {getattr(each, "name", "") for each in one.body}
+            named |= {ast.unparse(target) for each in one.body for target in getattr(each, "targets", ())}
+            found |= {
+                (base, name)
+                for base in ours.__mro__
+                if base.__module__.partition(".")[0] in LIBRARIES
+                for name in named & vars(base).keys()
+                if not name.startswith("__")
+            }
+    return found
+
+
+def test_the_guard_knows_every_private_name_that_is_used() -> None:
+    known = {function.__name__ for function in version_guard.SHAPES}
+    known |= {name for names in version_guard.ATTRIBUTES.values() for name in names.split()}
+    known.add("_proc_fetch_request")  # looked into by the guard itself
+    used = {path.name: private_names(path) - known for path in MODULES}
+    assert {name: names for name, names in used.items() if names} == {}
+    assert "_acked" in private_names(ROOT / "streams" / "lane" / "chunk_lane.py"), "the search finds them"
+
+
+def test_the_guard_knows_everything_that_is_overridden() -> None:
+    found = {each for path in MODULES for each in overridden(path)}
+    assert (ChunkRecords.__mro__[1], "_unpack_records") in found, "the search finds them"
+    shapes = {function.__name__ for function in version_guard.SHAPES}
+    attributes = version_guard.ATTRIBUTES.items()
+    unknown = {
+        (base.__qualname__, name)
+        for base, name in found
+        if name not in shapes
+        and not any(issubclass(owner, base) and name in names.split() for owner, names in attributes)
+    }
+    assert unknown == set()
