@@ -1,9 +1,12 @@
 """What is wrong with the files of the state, in one line with the remedy: damaged, full or not writable."""
 
 import errno
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Final, NamedTuple
+
+FULL_BYTES: Final = 1 << 20  # free, or less
 
 
 class DamagedError(sqlite3.DatabaseError):
@@ -76,16 +79,25 @@ def explain(error: sqlite3.Error | OSError, state: Path, file: str | None = None
     >>> explain(OSError(errno.ENOSPC, "No space left on device"), Path("uneri-state"))[:67]
     'the state in uneri-state cannot be written, because the disk is full'
     """
-    trouble = _trouble(error)
+    trouble = _trouble(error, state)
     words = (error.strerror if isinstance(error, OSError) else None) or str(error)
     found = f"{file}: {words}" if file else words
     return f"the state in {state} {trouble.what} ({found}); {trouble.remedy}"
 
 
-def _trouble(error: sqlite3.Error | OSError) -> _Trouble:
+def _trouble(error: sqlite3.Error | OSError, state: Path) -> _Trouble:
     if isinstance(error, DamagedError):
         return DAMAGED
     if isinstance(error, OSError):
         return _BY_ERRNO.get(error.errno or 0, _OTHER)
     code = getattr(error, "sqlite_errorcode", None)  # absent where Python raises it
-    return _OTHER if code is None else _BY_CODE.get(code & 0xFF, _OTHER)  # the rest tells where in SQLite
+    found = _OTHER if code is None else _BY_CODE.get(code & 0xFF, _OTHER)  # the rest tells where in SQLite
+    return _FULL if found is _FAILS and _is_full(state) else found
+
+
+def _is_full(folder: Path) -> bool:
+    """Return whether the disk is full: of files other than the database, SQLite says only that they fail."""
+    try:
+        return shutil.disk_usage(folder).free < FULL_BYTES
+    except OSError:
+        return False

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -130,6 +131,15 @@ def test_each_kind_of_error_has_its_remedy(code: int, said: str) -> None:
     error = sqlite3.OperationalError("…")
     error.sqlite_errorcode = code
     assert said in explain(error, Path("uneri-state"))
+
+
+def test_an_error_on_a_full_disk_is_said_to_be_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = type(shutil.disk_usage("/"))
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = 4874  # SQLITE_IOERR_SHMSIZE: there is no space for the index of the journal
+    for free, said in ((0, "free some space"), (1 << 30, "check the disk")):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage(1 << 40, (1 << 40) - free, free))
+        assert said in explain(error, Path("uneri-state"))
 
 
 async def test_the_age_of_the_newest_fetch_grows_while_nothing_arrives(tmp_path: Path) -> None:
