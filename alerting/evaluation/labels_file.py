@@ -13,12 +13,14 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from alerting.commands.labels import Label, LabelKind
+from config.bounded_read import read_bounded
 from config.settings import SCOPE_KINDS
 from config.yaml_tree import read_tree, to_yaml
 from detectors.model.finding import Verdict
 from detectors.model.measures import Measure
 
 MOST: Final = 20  # mistakes listed: more are usually the same one
+MOST_BYTES: Final = 64 << 20
 LATEST: Final = 4_102_444_800  # 2100-01-01
 _FIELDS: Final = Label.__struct_fields__
 _TIMES: Final = ("start", "end", "at")
@@ -64,7 +66,11 @@ def load_labels(path: str | Path) -> list[Label]:
         With every mistake in it.
     """
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        contents = read_bounded(Path(path), MOST_BYTES)
+        if len(contents) > MOST_BYTES:
+            wrong = Wrong(1, f"larger than {MOST_BYTES >> 20} MiB; check that this is the right file")
+            raise LabelsError(str(path), [wrong])
+        text = contents.decode("utf-8-sig")
     except OSError as error:
         reason = error.strerror or error
         raise LabelsError(str(path), [Wrong(1, f"cannot be read: {reason}; check the path")]) from None

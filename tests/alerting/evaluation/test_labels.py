@@ -232,3 +232,8 @@ def test_any_text_is_labels_or_an_error_by_line(text: str) -> None:
         except LabelsError as error:
             wrong = error.wrong
         assert all(line >= 1 for line, _ in wrong)
+
+
+def test_labels_from_a_device_without_an_end_are_refused() -> None:
+    with pytest.raises(LabelsError, match="/dev/zero:1: larger than 64 MiB; check that"):
+        load_labels("/dev/zero")
