@@ -3,6 +3,7 @@
 SQLite keeps the pages of deleted rows for new ones: a log that held a backfill once would keep its size.
 """
 
+import contextlib
 import sqlite3
 from typing import Final
 
@@ -16,7 +17,8 @@ def prepare(connection: sqlite3.Connection) -> int:
     """Make a file ready to give space back; return its free bytes.
 
     A file that an earlier version made needs to be rewritten once. That is done when more than half of it is
-    free, so that less is written than is gained; if the disk is too full for it, at a later start.
+    free, so that less is written than is gained; at a later start if there is no space for a copy, here or in
+    the folder of temporary files.
     """
     connection.execute(f"PRAGMA journal_size_limit={JOURNAL_BYTES}")
     free = _free_bytes(connection)
@@ -25,10 +27,8 @@ def prepare(connection: sqlite3.Connection) -> int:
     if 2 * free < _number(connection, "page_count") * _number(connection, "page_size") or free <= KEPT_BYTES:
         return free
     connection.execute(f"PRAGMA auto_vacuum={_INCREMENTAL}")
-    try:
+    with contextlib.suppress(sqlite3.OperationalError):
         connection.execute("VACUUM")
-    except sqlite3.OperationalError as error:
-        _ignore_full(error)
     return _free_bytes(connection)
 
 
@@ -45,7 +45,8 @@ def give_back(connection: sqlite3.Connection) -> int:
         # as a script, because ``execute`` stops after the first page
         connection.executescript(f"PRAGMA incremental_vacuum({pages})")
     except sqlite3.OperationalError as error:
-        _ignore_full(error)
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:  # there is a checkpoint, and the next one will tell
+            raise
     return _free_bytes(connection)
 
 
@@ -56,9 +57,3 @@ def _free_bytes(connection: sqlite3.Connection) -> int:
 def _number(connection: sqlite3.Connection, pragma: str) -> int:
     (value,) = connection.execute(f"PRAGMA {pragma}").fetchone()
     return int(value)
-
-
-def _ignore_full(error: sqlite3.OperationalError) -> None:
-    """Raise an error unless the disk is full: a checkpoint was written, and the next one will tell."""
-    if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
-        raise error
