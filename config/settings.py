@@ -4,7 +4,13 @@ from pydantic import Field
 
 from config.sections.calendar import CalendarSettings, Planned
 from config.sections.detection import Floor, Floors, JudgeSettings, LimitsSettings, TableLimit
-from config.sections.drivers import KafkaSettings, LocalSettings, WebSettings
+from config.sections.drivers import (
+    KafkaSettings,
+    LocalSettings,
+    TlsSettings,
+    TokensSettings,
+    WebSettings,
+)
 from config.sections.intake import DeadLetterSettings, RollupSettings, TimeSettings
 from config.sections.messages import DigestSettings, IncidentsSettings, LinksSettings, SlackSettings
 from config.sections.notify import (
@@ -49,6 +55,8 @@ __all__ = [
     "SlackSettings",
     "TableLimit",
     "TimeSettings",
+    "TlsSettings",
+    "TokensSettings",
     "WebSettings",
     "WebhookSettings",
     "is_date",
@@ -66,6 +74,7 @@ class Settings(Section):
     )
     local: LocalSettings = LocalSettings()
     web: WebSettings = WebSettings()
+    tokens: TokensSettings = TokensSettings()
     judge: JudgeSettings = JudgeSettings()
     floors: Floors = Floors()
     limits: LimitsSettings = LimitsSettings()

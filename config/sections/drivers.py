@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from config.sections.section import Section
-from config.sections.value_types import Address, PathName, VariableName
+from config.sections.value_types import Address, HostName, PathName, VariableName
 
 
 class KafkaSettings(Section):
@@ -45,7 +45,29 @@ class KafkaSettings(Section):
     )
 
 
-class LocalSettings(Section):
+class TlsSettings(Section):
+    """Certificate files in PEM format; they are read again when they change."""
+
+    cert: PathName = Field(description="file with the certificate, followed by those it depends on")
+    key: PathName = Field(description="file with its private key, without a passphrase")
+
+
+class DoorSettings(Section):
+    """Where a daemon listens, and how that is locked."""
+
+    listen: Address
+    tls: TlsSettings | None = Field(None, description="serve HTTPS with these files")
+    hosts: list[HostName] = Field(
+        default_factory=list,
+        description="names that requests may address the daemon by, besides localhost and its own; beyond "
+        "loopback, any when empty",
+    )
+    insecure: bool = Field(
+        False, description="true accepts requests from a network without tokens (see the tokens section)"
+    )
+
+
+class LocalSettings(DoorSettings):
     """The embedded driver, which needs no broker."""
 
     listen: Address = Field("127.0.0.1:8765", description="host:port of the intake")
@@ -62,7 +84,29 @@ class LocalSettings(Section):
     )
 
 
-class WebSettings(Section):
+class WebSettings(DoorSettings):
     """Health, metrics and status of the Kafka daemon."""
 
     listen: Address = Field("127.0.0.1:8766", description="host:port")
+
+
+class TokensSettings(Section):
+    """Bearer tokens for the daemon's HTTP: with at least one, every request needs one for its scope.
+
+    A variable holds a token, or several with commas between them, each as it is or as sha256:….
+    """
+
+    intake_env: VariableName = Field(
+        "UNERI_INTAKE_TOKEN", description="environment variable with tokens that may send events"
+    )
+    read_env: VariableName = Field(
+        "UNERI_READ_TOKEN",
+        description="environment variable with tokens that may read status, metrics, labels and silences",
+    )
+    operate_env: VariableName = Field(
+        "UNERI_OPERATE_TOKEN",
+        description="environment variable with tokens that may also change silences",
+    )
+    file: PathName | None = Field(
+        None, description="file with a line per token: scopes (intake, read, operate) and sha256:…"
+    )

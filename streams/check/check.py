@@ -9,6 +9,7 @@ from kafka.errors import KafkaError
 
 from config.settings import KafkaSettings, Settings
 from streams.check.buttons import check_buttons
+from streams.check.door import check_door
 from streams.check.expired import check_expired
 from streams.check.result import CheckResult
 from streams.check.sinks import check_sinks
@@ -21,11 +22,13 @@ def check(settings: Settings) -> Iterator[CheckResult]:
     """Check everything that a daemon needs; ``settings`` have been validated already."""
     yield CheckResult(True, "configuration: valid")
     yield from check_expired(settings, time.time())
+    yield from check_door(settings)
     if settings.kafka:
         yield from check_kafka(settings.kafka)
     else:
+        scheme = "http" if settings.local.tls is None else "https"
         yield CheckResult(
-            None, f"kafka: not configured; events are accepted at http://{settings.local.listen}/events"
+            None, f"kafka: not configured; events are accepted at {scheme}://{settings.local.listen}/events"
         )
     yield from asyncio.run(_all(check_slack(settings)))
     yield from asyncio.run(_all(check_buttons(settings)))

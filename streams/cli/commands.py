@@ -427,6 +427,28 @@ def labels(
 
 
 @app.command()
+def token(
+    scope: Annotated[
+        list[str],
+        typer.Argument(metavar="SCOPE", help="What it allows: intake, read or operate. Repeatable."),
+    ],
+) -> None:
+    """Make a token for requests to a daemon.
+
+    It is printed once: give it to the sender, and keep only its hash, in the file of `tokens.file`.
+    """
+    from streams.process.tokens import AccessScope, hash_of, new_token
+
+    known = [one.value for one in AccessScope]
+    for one in scope:
+        if one not in known:
+            raise fail(f"{one}: not a scope; choose from {', '.join(known)}")
+    made = new_token()
+    typer.echo(made)
+    typer.echo(f"for tokens.file: {','.join(dict.fromkeys(scope))} {hash_of(made)}", err=True)
+
+
+@app.command()
 def silence(
     what: Annotated[
         list[str],
@@ -476,7 +498,8 @@ def _daemon(config: Path | None, url: str | None) -> str:
     settings = settings_of(config)
     if url is not None and not url.lower().startswith(("http://", "https://")):
         raise fail(f"--url {url}: not a valid address; write http://host:port")
-    return (url or f"http://{settings.web.listen if settings.kafka else settings.local.listen}").rstrip("/")
+    door = settings.web if settings.kafka else settings.local
+    return (url or f"{'http' if door.tls is None else 'https'}://{door.listen}").rstrip("/")
 
 
 def _exit_with(command: Callable[[], int | None]) -> None:

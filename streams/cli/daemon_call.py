@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 
+from streams.process.tokens import own_authorization
+
 
 def call_daemon(
     method: str,
@@ -29,6 +31,8 @@ def call_daemon(
     """
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, data=body, method=method, headers=headers)  # noqa: S310 - the user's own address
+    for name, value in own_authorization().items():
+        request.add_unredirected_header(name, value)  # for this daemon only
     try:
         with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
             answer = json.load(response)

@@ -32,6 +32,7 @@ from streams.kafka.topic_watch import TopicWatch
 from streams.kafka.topics import Topic, TopicError, Topics, verified_topics
 from streams.kafka.watermark_alignment import WatermarkAlignment
 from streams.process.crash_points import CrashHook, no_crash
+from streams.process.door import DoorError, door_of
 from streams.process.http_server import HttpServer, ListenError
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
@@ -78,6 +79,7 @@ class KafkaDaemon:
         self._roles = sorted(roles)
         self._watchdog = watchdog
         self.metrics = Metrics()
+        self._door = door_of(settings)
         self._host: StageHost | None = None  # once Kafka has answered
         self._delivery = Delivery(settings, self.metrics)
         self._waits_for = f"Kafka at {', '.join(kafka.brokers)} has not answered yet"
@@ -89,6 +91,8 @@ class KafkaDaemon:
             self._delivery.routes(),
             unhealthy=watchdog.reason,
             refresh=self._refresh,
+            access=self._door.access(self.metrics.web_refused),
+            certificates=self._door.certificates,
         )
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -97,6 +101,8 @@ class KafkaDaemon:
         Health is served from the start: a broker that does not answer is waited for.
         """
         port = await self._web.start()
+        if note := self._door.note():
+            log.warning(note)
         guarding = asyncio.create_task(guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe))
         guarding.add_done_callback(fatal_when_failed)
         try:
@@ -281,6 +287,9 @@ def run_kafka(
     warm()  # before the event loop starts, which must not wait for a compiler
     try:
         return asyncio.run(_main(settings, settings.kafka, roles or ROLES, every, at))
+    except DoorError as error:
+        log.critical(str(error))
+        return 2
     except (TopicError, CredentialsMissingError, ListenError) as error:
         log.critical(str(error))
         return 1

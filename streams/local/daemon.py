@@ -35,6 +35,7 @@ from streams.notify.pipeline_status import PipelineStatus, delivery_status, firs
 from streams.notify.silence_routes import SilenceRoutes
 from streams.notify.slack_probe import SlackProbe
 from streams.process.crash_points import CrashHook, no_crash
+from streams.process.door import DoorError, door_of
 from streams.process.http_server import HttpServer, ListenError
 from streams.process.locks import FolderLockedError, lock_state
 from streams.process.logs import configure_logs
@@ -76,6 +77,8 @@ class LocalDaemon:
     ------
     StartError
         When the state cannot be opened or read.
+    DoorError
+        When it would listen in a way that is not safe.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class LocalDaemon:
     ) -> None:
         self.settings = settings
         self.metrics = Metrics()
+        self._door = door_of(settings)
         self.port = 0
         self._stopping = asyncio.Event()
         state = Path(settings.local.state)
@@ -141,6 +145,8 @@ class LocalDaemon:
             ],
             unhealthy=self._watchdog.reason,
             refresh=self._refresh,
+            access=self._door.access(self.metrics.web_refused),
+            certificates=self._door.certificates,
         )
         self._sources: list[Coroutine[Any, Any, object]] = [
             Follow(path, self._store, self._intake).run() for path in follow
@@ -160,10 +166,9 @@ class LocalDaemon:
             self._courier, self._outbox = courier, outbox
             await self._start_courier(courier)
             self.port = await self._web.start()
-            log.info(
-                "taking events in",
-                url=f"http://{self.settings.local.listen.rpartition(':')[0]}:{self.port}/events",
-            )
+            log.info("taking events in", url=f"{self._door.url.rpartition(':')[0]}:{self.port}/events")
+            if note := self._door.note():
+                log.warning(note)
             handling = self._interactions.handle(
                 self.pipeline, self._command, lambda: self._judge.engine.incidents.took_the_lead
             )
@@ -322,6 +327,9 @@ def _bytes_with_journal(path: Path) -> int:
 def _one_line(run: Callable[[], None], state: Path) -> int:
     try:
         run()
+    except DoorError as error:
+        log.critical(str(error))
+        return 2
     except (StartError, ListenError, DeadLetterLimitError) as error:
         log.critical(str(error))
         return 1

@@ -1,9 +1,12 @@
 """``uneri labels``: writes the labels that people gave by pressing buttons, for replay and tune."""
 
+import contextlib
 import http.client
+import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +17,7 @@ from aiohttp import web
 from alerting.commands.labels import Label
 from alerting.evaluation.labels_file import labels_to_csv, labels_to_jsonl, labels_to_yaml
 from alerting.words.mrkdwn import clean
+from streams.process.tokens import own_authorization
 
 _WRITERS: Final = {
     ".yaml": labels_to_yaml,
@@ -53,7 +57,10 @@ def show_labels(url: str, out: Path | None) -> int:
         typer.echo(f"uneri: --out {out}: the name must end with {_SUFFIXES}", err=True)
         return 2
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/labels", timeout=5) as answer:  # noqa: S310 - the user's own address
+        request = urllib.request.Request(f"{url.rstrip('/')}/labels")  # noqa: S310 - the user's own address
+        for name, value in own_authorization().items():
+            request.add_unredirected_header(name, value)  # for this daemon only
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
             labels = msgspec.json.decode(answer.read(), type=list[Label])
     except (OSError, ValueError, http.client.HTTPException, msgspec.MsgspecError) as error:
         typer.echo(f"uneri: {_why(url, error)}", err=True)
@@ -73,6 +80,9 @@ def show_labels(url: str, out: Path | None) -> int:
 def _why(url: str, error: Exception) -> str:
     """Return in one line what went wrong, and what to check."""
     if isinstance(error, urllib.error.HTTPError):
+        if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                return clean(str(json.load(error)["error"]))
         return f"{url} answered {error.code} ({clean(str(error.reason))}); is it the daemon that notifies?"
     if isinstance(error, msgspec.MsgspecError | http.client.HTTPException):
         return f"{url} did not return labels ({clean(str(error))}); is it a daemon of Uneri?"

@@ -1,4 +1,4 @@
-"""Silences by HTTP, for commands on the same machine: list, add, remove."""
+"""Silences by HTTP, for commands on the same machine or with a token: list, add, remove."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -12,10 +12,12 @@ from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.silence_end import LONGEST, SHORTEST
 from alerting.incidents.notice import identify
 from alerting.pipeline.pipeline import Pipeline
+from streams.process.access import AUTHORISED, host_in, is_loopback
+from streams.process.request_body import BodyError, read_small
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
-_HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
 _STATUS: Final = {CommandResult.DONE: 200, CommandResult.REPEATED: 200, CommandResult.UNKNOWN: 404}
+_LARGEST: Final = 64 * 1024  # of a body, bytes
 _BY: Final = 80  # characters kept of a name
 _WHY: Final = 200  # and of a reason
 _ANONYMOUS: Final = "a user at the terminal"
@@ -32,11 +34,11 @@ class SilenceBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class SilenceRoutes:
-    """Serves ``/silences`` to callers on the same machine.
+    """Serves ``/silences`` to callers on the same machine, or with a token.
 
-    Neither a remote caller nor a web page in a browser on this machine may silence alerts. So a change must
-    arrive on the loopback interface, address it by name, and send JSON, which a page of another origin
-    cannot.
+    Neither a remote caller nor a web page in a browser on this machine may silence alerts. So a change
+    without a token must arrive on the loopback interface, address it by name, and send JSON, which a page of
+    another origin cannot.
 
     Parameters
     ----------
@@ -74,7 +76,9 @@ class SilenceRoutes:
         if (refused := self._refused(request)) is not None:
             return refused
         try:
-            asked = msgspec.json.decode(await request.read(), type=SilenceBody)
+            asked = msgspec.json.decode(await read_small(request, _LARGEST), type=SilenceBody)
+        except BodyError as error:
+            return _json({"error": str(error)}, error.status)
         except msgspec.MsgspecError as error:
             return _json({"error": str(error)}, 400)
         if not SHORTEST <= asked.seconds <= LONGEST:
@@ -111,9 +115,10 @@ class SilenceRoutes:
     def _refused(self, request: web.Request) -> web.Response | None:
         if self._pipeline() is None:
             return _json(_ELSEWHERE, 503)
-        by_name = request.host.rpartition(":")[0] if request.host.count(":") else request.host
-        if request.remote not in _LOOPBACK or (by_name or request.host) not in _HOSTS:
-            return _json({"error": "silences can be changed only from this machine, at 127.0.0.1"}, 403)
+        here = request.remote in _LOOPBACK and is_loopback(host_in(request.host))
+        if not (here or request.get(AUTHORISED)):
+            said = "without a token, silences can be changed only from this machine, at 127.0.0.1"
+            return _json({"error": said}, 403)
         if request.content_type != "application/json":
             return _json({"error": "send application/json"}, 415)
         return None

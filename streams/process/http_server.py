@@ -1,12 +1,26 @@
 """The daemon's web server: health, readiness, metrics, status, and additional routes."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-MAX_BODY = 32 * 1024 * 1024
+from streams.process.access import Access
+from streams.process.certificates import Certificates
+
+STOP_SECONDS: Final = 10.0  # for the requests that are under way at a stop
+LINGER_SECONDS: Final = 5.0  # a sender that is refused may go on sending, so that it reads the answer
+HANDSHAKE_SECONDS: Final = 20.0
+
+
+class ConnectionLimits(NamedTuple):
+    """How many connections are open, and how long without a complete request (its headers), seconds."""
+
+    most: int = 500
+    idle: float = 75.0
 
 
 class HttpServer:
@@ -28,6 +42,12 @@ class HttpServer:
         Returns why only a restart helps, None if the daemon is healthy.
     refresh
         Called before metrics are rendered.
+    access
+        Decides on each request; by default, whoever reaches ``listen`` may ask, except for foreign web pages.
+    certificates
+        TLS, if any.
+    limits
+        Connections beyond these are answered with 503, or closed.
 
     Raises
     ------
@@ -45,15 +65,23 @@ class HttpServer:
         *,
         unhealthy: Callable[[], str | None] = lambda: None,
         refresh: Callable[[], None] = lambda: None,
+        access: Access | None = None,
+        certificates: Certificates | None = None,
+        limits: ConnectionLimits | None = None,
     ) -> None:
-        self._host, _, port = listen.rpartition(":")
+        host, _, port = listen.rpartition(":")
+        self._host = host.removeprefix("[").removesuffix("]")
         self._port = int(port)
+        self._limits = limits or ConnectionLimits()
+        self._certificates = certificates
+        self._listening: asyncio.Server | None = None
+        self._following: asyncio.Task[None] | None = None
         self._status = status
         self._not_ready = not_ready
         self._registry = registry
         self._unhealthy = unhealthy
         self._refresh = refresh
-        app = web.Application(client_max_size=MAX_BODY)
+        app = web.Application(middlewares=[(access or Access(listen)).middleware()])
         app.add_routes(
             [
                 web.get("/healthz", self._healthz),
@@ -63,26 +91,49 @@ class HttpServer:
                 *routes,
             ]
         )
-        # the intake decompresses bodies itself: a damaged one is the sender's error, not a traceback
-        self._runner = web.AppRunner(app, access_log=None, auto_decompress=False)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            auto_decompress=False,  # the intake does: a damaged body is the sender's error, not a traceback
+            keepalive_timeout=self._limits.idle,  # it counts from the start of a connection, too
+            lingering_time=LINGER_SECONDS,
+            shutdown_timeout=STOP_SECONDS,
+        )
 
     async def start(self) -> int:
         """Start listening; return the port, which the system chooses if the settings say 0."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port)
+        loop = asyncio.get_running_loop()
         try:
-            await site.start()
+            self._listening = await loop.create_server(
+                self._connection, self._host, self._port, **self._tls()
+            )
         except OSError as error:
             await self._runner.cleanup()
             raise ListenError(
                 f"cannot listen on {self._host}:{self._port} ({error.strerror}); "
                 "stop the process that uses this address, or configure another one"
             ) from error
-        return int(self._runner.addresses[0][1])
+        if self._certificates is not None:
+            self._following = asyncio.create_task(self._certificates.follow())
+        return int(self._listening.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         """Finish pending requests and stop listening."""
+        if self._following is not None:
+            self._following.cancel()
+        if self._listening is not None:
+            self._listening.close()
         await self._runner.cleanup()
+
+    def _tls(self) -> dict[str, Any]:
+        if self._certificates is None:
+            return {}
+        return {"ssl": self._certificates.context, "ssl_handshake_timeout": HANDSHAKE_SECONDS}
+
+    def _connection(self) -> asyncio.Protocol:
+        server = cast("web.Server", self._runner.server)
+        return server() if len(server.connections) < self._limits.most else _Full()
 
     async def _healthz(self, _: web.Request) -> web.Response:
         reason = self._unhealthy()  # answering at all proves that the event loop turns
@@ -102,6 +153,18 @@ class HttpServer:
 
     async def _show(self, _: web.Request) -> web.Response:
         return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")
+
+
+class _Full(asyncio.Protocol):
+    """Refuses a connection."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        writing = cast("asyncio.Transport", transport)
+        writing.write(
+            b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n"
+            b"Connection: close\r\n\r\n"
+        )
+        writing.close()
 
 
 class ListenError(Exception):

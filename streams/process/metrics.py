@@ -54,6 +54,9 @@ class Metrics:
         self.intake_refused = counter(
             "uneri_intake_refused_requests", "Requests to /events refused as a whole", "reason"
         )
+        self.web_refused = counter(
+            "uneri_web_refused_requests", "Requests refused before their route was looked at", "reason"
+        )
         self.lag = gauge("uneri_lag_records", "Records that a stage has not processed yet", *place)
         self.watermark = gauge(
             "uneri_watermark_timestamp_seconds", "Event time up to which everything was processed", *place

@@ -15,6 +15,8 @@ from urllib.parse import SplitResult
 
 import zstandard
 
+from streams.process.tokens import own_authorization
+
 HTTP_BATCH: Final = 5_000  # events in one request
 HTTP_TRIES: Final = 6
 HTTP_TIMEOUT: Final = 30.0  # seconds
@@ -87,6 +89,7 @@ class HttpWriter:
     def __init__(self, parts: SplitResult, sleep: Callable[[float], None] = time.sleep) -> None:
         self._url = parts.geturl()
         self._path = (parts.path or "/events") + (f"?{parts.query}" if parts.query else "")
+        self._headers = {"Content-Type": "application/x-ndjson"} | own_authorization()
         self._sleep = sleep
         connection = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = connection(parts.hostname or "", parts.port, timeout=HTTP_TIMEOUT)
@@ -105,7 +108,7 @@ class HttpWriter:
             if attempt:
                 self._sleep(min(0.25 * 2**attempt, 10.0))
             try:
-                self._connection.request("POST", self._path, body, {"Content-Type": "application/x-ndjson"})
+                self._connection.request("POST", self._path, body, self._headers)
                 answer = self._connection.getresponse()
                 text = answer.read()
             except (OSError, http.client.HTTPException) as error:

@@ -88,7 +88,7 @@ def test_all_problems_are_listed_one_a_line_in_file_order() -> None:
     [
         ("time: {stpe: 30}", "uneri.yaml:1:8: unknown key 'stpe' in time; did you mean 'step'?"),
         ("step: 30", "uneri.yaml:1:1: unknown key 'step'; 'step' belongs to time"),
-        ("local: {zzz: 1}", "uneri.yaml:1:9: unknown key 'zzz' in local; valid keys: listen, state"),
+        ("local: {zzz: 1}", "uneri.yaml:1:9: unknown key 'zzz' in local; valid keys: listen, tls, hosts"),
         ("time: {step: 61}", "time.step is 61: must be a multiple of bucket, which is 10; 60 is the nearest"),
         (
             "digest: {timezone: Asia/Tokio}",

@@ -35,6 +35,9 @@ FULL: dict[str, Any] = {
         "templates": {"aws": {"table": "https://a.example/{name}", "function_logs": "https://b.example/"}}
     },
 }
+for one, name in (("local", "a.example"), ("web", "b.example")):
+    FULL[one] |= {"tls": {"cert": "a.crt", "key": "a.key"}, "hosts": [name]}
+FULL["tokens"]["file"] = "tokens"
 FULL["slack"]["digest_channel"] = "#digest"
 FULL["slack"]["fallback_channel"] = "#ops"
 FULL["slack"]["operators"] = ["U012AB3CD", "S0614TZR7"]

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from streams.process.tokens import hash_of
+
 UNERI = Path(sys.executable).with_name("uneri")
 
 
@@ -147,3 +149,24 @@ def test_a_daemon_says_once_what_does_not_answer_keeps_trying_and_stops_cleanly(
     assert said.count("does not answer") == 1
     assert then in said
     assert "Traceback" not in said
+
+
+def test_a_door_that_is_open_to_a_network_without_a_lock_ends_the_start_and_fails_the_check(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "uneri.yaml"
+    config.write_text(f"local: {{listen: '0.0.0.0:0', state: {tmp_path / 'state'}}}")
+    code, lines = uneri("run", "--config", config)
+    assert (code, len(lines)) == (2, 1)
+    assert "open to the network without a lock; set tokens (UNERI_INTAKE_TOKEN," in lines[0]
+    assert uneri("check", "--config", config) == (1, [])
+    config.write_text(f"local: {{listen: '0.0.0.0:0', insecure: true, state: {tmp_path / 'state'}}}")
+    assert uneri("check", "--config", config) == (0, [])
+
+
+def test_a_new_token_is_printed_with_the_line_that_is_kept_of_it() -> None:
+    done = subprocess.run([UNERI, "token", "read", "intake"], capture_output=True, text=True, check=True)
+    made = done.stdout.strip()
+    assert len(made) > 40
+    assert done.stderr == f"for tokens.file: read,intake {hash_of(made)}\n"
+    assert uneri("token", "admin") == (2, ["uneri: admin: not a scope; choose from intake, read, operate"])

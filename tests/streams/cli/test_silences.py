@@ -11,10 +11,12 @@ from prometheus_client import CollectorRegistry
 from alerting.commands.answer import Answer
 from alerting.commands.command import Command
 from alerting.pipeline.pipeline import Pipeline
-from config.settings import Settings
+from config.settings import Settings, TokensSettings
 from streams.cli.silences import show_silences, silence, unsilence
 from streams.notify.silence_routes import SilenceRoutes
+from streams.process.access import Access
 from streams.process.http_server import HttpServer
+from streams.process.tokens import load_tokens, new_token
 from tests.alerting.given import T0
 from tests.alerting.notices import opened
 
@@ -144,6 +146,31 @@ async def test_a_body_that_says_something_else_is_refused(daemon: Daemon, body: 
         assert answer.status == 400
     assert daemon.pipeline is not None
     assert len(daemon.pipeline.silences()) == 1
+
+
+async def test_with_a_token_silences_are_changed_from_anywhere_and_without_one_by_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token, one = new_token(), Daemon()
+    routes = SilenceRoutes(lambda: one.pipeline, one.command, now=lambda: T0).routes()
+    locked = Access("0.0.0.0:0", tokens=load_tokens(TokensSettings(), {"UNERI_OPERATE_TOKEN": token}))
+    web = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes, access=locked)
+    url = f"http://127.0.0.1:{await web.start()}"
+    try:
+        assert await asyncio.to_thread(silence, url, ["table:items"], "2h", "") == 1
+        assert "a token that allows operate is needed" in capsys.readouterr().err
+        monkeypatch.setenv("UNERI_TOKEN", token)
+        assert await asyncio.to_thread(silence, url, ["table:items"], "2h", "") == 0
+        assert await asyncio.to_thread(show_silences, url) == 0
+        assert "table:items" in capsys.readouterr().out
+        headers = {"Host": "uneri.example.com", "Authorization": f"Bearer {token}"}
+        async with (
+            ClientSession() as session,
+            session.post(f"{url}/silences", json=ASKED, headers=headers) as answer,
+        ):
+            assert answer.status == 200
+    finally:
+        await web.stop()
 
 
 async def test_where_another_process_has_the_incidents_it_says_so(

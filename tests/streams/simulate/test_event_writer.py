@@ -42,10 +42,12 @@ def test_a_file_holds_the_lines_compressed_as_its_name_says(tmp_path: Path, name
 
 class Daemon(BaseHTTPRequestHandler):
     bodies: list[bytes]
+    authorization: str | None
     answers: list[int]
     retry_after: str
 
     def do_POST(self) -> None:
+        Daemon.authorization = self.headers["Authorization"]
         body = self.rfile.read(int(self.headers["Content-Length"]))
         status = self.answers.pop(0) if self.answers else 202
         if status == 202:
@@ -78,6 +80,13 @@ def test_batches_are_posted_in_order_and_a_busy_daemon_is_asked_again(daemon: st
         writer.write(LINES, ARRIVALS)
     assert b"".join(Daemon.bodies).splitlines() == LINES
     assert len(Daemon.bodies) == 3
+
+
+def test_the_token_of_the_environment_is_sent(daemon: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNERI_TOKEN", "uneri_token_of_a_sender")
+    with open_writer(daemon) as writer:
+        writer.write(LINES[:1], ARRIVALS[:1])
+    assert Daemon.authorization == "Bearer uneri_token_of_a_sender"
 
 
 def test_a_daemon_that_is_behind_is_waited_for_as_long_as_it_says(daemon: str) -> None:

@@ -1,0 +1,161 @@
+"""Who may ask the daemon's web server for what: Host, Origin, bearer token."""
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import Counter
+
+from streams.process.tokens import OWN_VARIABLE, AccessScope, Tokens
+
+HEALTH: Final = ("/healthz", "/readyz")
+"""Anyone may ask for these."""
+
+AUTHORISED: Final = web.RequestKey("authorised", bool)
+"""Set on a request that came with a token for what it asks."""
+
+_SIGNED: Final = "/slack/"  # these have signatures of their own
+_EVENTS: Final = "/events"
+_READING: Final = ("GET", "HEAD")
+_SAME: Final = (None, "same-origin", "none")
+
+
+def host_in(address: str) -> str:
+    """Return the host of ``host:port`` or of a Host header.
+
+    Examples
+    --------
+    >>> host_in("[::1]:8765"), host_in("Localhost"), host_in("10.0.0.1:80")
+    ('::1', 'localhost', '10.0.0.1')
+    """
+    if address.startswith("["):
+        return address[1:].partition("]")[0].lower()
+    host = address.rpartition(":")[0] if ":" in address else address
+    return host.rstrip(".").lower()
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach an address.
+
+    Examples
+    --------
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0"), is_loopback("uneri")
+    (True, True, False, False)
+    """
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+class Access:
+    """Decides on each request, before its route and its body are looked at.
+
+    - **Host**: a page of another site, whose name was made to point here (DNS rebinding), is refused: the
+      name must be a loopback name, the one listened on, or configured. A server that can be reached from
+      other machines and has no configured names takes any.
+    - **Origin**: a browser names the page that asks. Only pages of this server may.
+    - **Token**: if there is any token, every request needs one for its scope, except for health, and for
+      Slack, which signs.
+
+    Parameters
+    ----------
+    listen
+        ``host:port`` that the server listens on.
+    hosts
+        Configured names.
+    tokens
+        Those that are accepted.
+    refused
+        Counts by reason.
+    """
+
+    def __init__(
+        self,
+        listen: str,
+        hosts: Sequence[str] = (),
+        tokens: Tokens | None = None,
+        refused: Counter | None = None,
+    ) -> None:
+        here = host_in(listen)
+        self._local = is_loopback(here)
+        self._names = {"localhost", here, *(host_in(host) for host in hosts)}
+        self._any_host = not self._local and not hosts
+        self._tokens = tokens or Tokens()
+        self._refused = refused
+
+    def middleware(self) -> Middleware:
+        """Return what aiohttp calls for each request."""
+
+        @web.middleware
+        async def decide(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return self._refusal(request) or await handler(request)
+
+        return decide
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        resource = request.match_info.route.resource
+        path = "" if resource is None else resource.canonical
+        if path in HEALTH or path.startswith(_SIGNED):
+            return None
+        if not self._is_here(request.headers.get("Host")):
+            return self._refuse(
+                "host", 403, "this name is not one of the daemon's; add it to the hosts of its configuration"
+            )
+        if _is_foreign(request):
+            return self._refuse("origin", 403, "a page of another origin may not ask this daemon")
+        if not self._tokens.count:
+            return None
+        return self._without_token(request, _scope_of(path, request.method))
+
+    def _is_here(self, header: str | None) -> bool:
+        if header is None or self._any_host:  # browsers send it
+            return True
+        host = host_in(header)
+        address = _address(host)
+        if address is not None and (address.is_loopback or not self._local):
+            return True  # no name, so nobody made it point here
+        return host in self._names
+
+    def _without_token(self, request: web.Request, scope: AccessScope) -> web.Response | None:
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        allowed = self._tokens.allowed(token.strip()) if kind.lower() == "bearer" else frozenset()
+        if scope in allowed:
+            request[AUTHORISED] = True
+            return None
+        if allowed:
+            return self._refuse("scope", 403, f"this token does not allow {scope}; use one that does")
+        known = "is not known" if token else "is needed"
+        return self._refuse(
+            "token",
+            401,
+            f"a token that allows {scope} {known}: send Authorization: Bearer …; Uneri's own commands take "
+            f"it from {OWN_VARIABLE}",
+        )
+
+    def _refuse(self, reason: str, status: int, said: str) -> web.Response:
+        if self._refused is not None:
+            self._refused.labels(reason).inc()
+        headers = {"WWW-Authenticate": 'Bearer realm="uneri"'} if reason == "token" else {}
+        return web.json_response({"error": said}, status=status, headers=headers)
+
+
+def _is_foreign(request: web.Request) -> bool:
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("Host", "").lower():
+        return True
+    return request.method not in _READING and request.headers.get("Sec-Fetch-Site") not in _SAME
+
+
+def _scope_of(path: str, method: str) -> AccessScope:
+    if path == _EVENTS:
+        return AccessScope.INTAKE
+    return AccessScope.READ if method in _READING else AccessScope.OPERATE

@@ -1,0 +1,82 @@
+"""TLS by certificate files, which may be renewed while the daemon runs."""
+
+import asyncio
+import ssl
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from config.settings import TlsSettings
+
+LOOK_SECONDS: Final = 60.0
+
+log = structlog.get_logger("uneri.web")
+
+
+class CertificateError(Exception):
+    """The certificate or its key cannot be used."""
+
+
+class Certificates:
+    """The TLS context of a server, made of two files.
+
+    Raises
+    ------
+    CertificateError
+        When they cannot be read or do not belong together.
+    """
+
+    def __init__(self, tls: TlsSettings) -> None:
+        self.context = _new_context()
+        self._tls = tls
+        self._seen = self._times()
+        self.load()
+
+    def load(self) -> None:
+        """Read the files; handshakes from now on use them. An error changes nothing."""
+        for context in (_new_context(), self.context):
+            _load(context, self._tls)
+
+    async def follow(self, every: float = LOOK_SECONDS) -> None:
+        """Read the files again whenever they change, until cancelled."""
+        while True:
+            await asyncio.sleep(every)
+            times = self._times()
+            if times == self._seen:
+                continue
+            try:
+                self.load()
+            except CertificateError as error:
+                log.error("the previous certificate stays in use", reason=str(error))  # noqa: TRY400 - one line
+            else:
+                log.info("certificate renewed", cert=self._tls.cert)
+            self._seen = times
+
+    def _times(self) -> list[int]:
+        times = []
+        for name in (self._tls.cert, self._tls.key):
+            try:
+                times.append(Path(name).stat().st_mtime_ns)
+            except OSError:
+                times.append(0)
+        return times
+
+
+def _new_context() -> ssl.SSLContext:
+    return ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+
+
+def _load(context: ssl.SSLContext, tls: TlsSettings) -> None:
+    try:
+        # without a password, OpenSSL would ask for one at the terminal
+        context.load_cert_chain(tls.cert, tls.key, password=lambda: "")
+    except ssl.SSLError as error:
+        raise CertificateError(
+            f"tls: {tls.cert} and {tls.key} cannot be used ({error.reason or error}); give a PEM certificate "
+            "and its own key, without a passphrase"
+        ) from None
+    except OSError as error:
+        raise CertificateError(
+            f"tls: {tls.cert} or {tls.key} cannot be read ({error.strerror}); correct the path"
+        ) from None

@@ -1,0 +1,224 @@
+"""Receives request bodies in bounded time and memory, whatever their senders do."""
+
+import asyncio
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from aiohttp import web
+
+SMALL: Final = 4 * 1024 * 1024
+"""Bodies up to this size have memory of their own, which larger ones cannot take."""
+
+
+class BodyError(Exception):
+    """A body that is refused; nothing of it is kept.
+
+    Parameters
+    ----------
+    message
+        What is wrong, and the remedy.
+    status
+        The HTTP status.
+    reason
+        Label of the metric.
+    """
+
+    def __init__(self, message: str, status: int, reason: str = "unreadable") -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+class Patience(NamedTuple):
+    """How long a body may take, in seconds, and how slow it may be."""
+
+    idle: float = 20.0  # without a byte
+    grace: float = 60.0  # before the rate counts
+    slowest: float = 100.0  # bytes per second, on average
+    longest: float = 600.0
+
+
+class Room:
+    """Memory for bodies that are being received, shared by all senders.
+
+    A body holds what has arrived of it, not what was announced. When the memory is full, the body that has
+    held the most for the longest (bytes times seconds) makes room. So whoever stalls gives way to whoever
+    sends, and a body that was received completely stays.
+
+    Parameters
+    ----------
+    small
+        Bytes for bodies of up to ``SMALL``, and for the beginning of larger ones.
+    large
+        Bytes for larger bodies.
+    """
+
+    def __init__(self, small: int, large: int) -> None:
+        self._most = {False: small, True: large}
+        self._stays: set[Stay] = set()
+
+    @property
+    def count(self) -> int:
+        """Return how many bodies are received or worked on."""
+        return len(self._stays)
+
+    def held(self, *, large: bool) -> int:
+        """Return the bytes that are held, in one of the two parts."""
+        return sum(len(stay.body) for stay in self._stays if stay.large is large)
+
+    def enter(self) -> "Stay":
+        """Return a context in which a body is received and kept."""
+        return Stay(self, asyncio.get_running_loop().time())
+
+    def make(self, size: int, stay: "Stay") -> None:
+        """Make room for ``size`` bytes of a body.
+
+        Raises
+        ------
+        BodyError
+            When the body itself has held the most, or everything else is being worked on.
+        """
+        now = asyncio.get_running_loop().time()
+        while self.held(large=stay.large) + size > self._most[stay.large]:
+            arriving = [one for one in self._stays if one.large is stay.large and one.body and one.arriving]
+            first = max([*arriving, stay], key=lambda one: one.cost(now))
+            if first is stay:
+                raise _busy()
+            first.give_way()
+
+    def add(self, stay: "Stay") -> None:
+        """Count a body."""
+        self._stays.add(stay)
+
+    def remove(self, stay: "Stay") -> None:
+        """Count a body no longer."""
+        self._stays.discard(stay)
+
+
+class Stay:
+    """One body in the room, from its first byte until it was dealt with."""
+
+    def __init__(self, room: Room, began: float) -> None:
+        self.body = bytearray()
+        self.large = False
+        self.arriving = True
+        self.gave_way = False
+        self._room = room
+        self._began = began
+        self._deadline: asyncio.Timeout | None = None
+
+    def __enter__(self) -> Self:
+        self._room.add(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._room.remove(self)
+
+    def cost(self, now: float) -> float:
+        """Return bytes times seconds."""
+        return len(self.body) * (now - self._began)
+
+    def give_way(self) -> None:
+        """Drop what has arrived and end the wait for more."""
+        self.gave_way = True
+        self.body = bytearray()
+        if self._deadline is not None and not self._deadline.expired():
+            self._deadline.reschedule(asyncio.get_running_loop().time())
+
+    def take(self) -> bytes:
+        """Return the body, which is no longer held."""
+        body, self.body = bytes(self.body), bytearray()
+        return body
+
+    async def receive(self, request: web.Request, most: int, patience: Patience) -> None:
+        """Receive the body.
+
+        Parameters
+        ----------
+        request
+            Nothing of its body was read.
+        most
+            Largest size, bytes.
+        patience
+            When a slow sender is cut off.
+
+        Raises
+        ------
+        BodyError
+            When it is too large or too slow, or had to make room for others.
+        """
+        if (request.content_length or 0) > most:
+            raise _too_large(most)
+        clock = asyncio.get_running_loop().time
+        try:
+            async with asyncio.timeout(None) as self._deadline:
+                while not request.content.at_eof():
+                    rated = self._began + patience.grace + len(self.body) / patience.slowest
+                    last = min(self._began + patience.longest, rated)
+                    self._deadline.reschedule(min(clock() + patience.idle, last))
+                    chunk = await request.content.readany()
+                    if self.gave_way:
+                        raise _busy()
+                    self._hold(chunk, most)
+        except TimeoutError:
+            if self.gave_way:
+                raise _busy() from None
+            raise BodyError(
+                f"the body did not arrive in time ({len(self.body):,} bytes did); nothing was stored, send "
+                "it again, in smaller parts if the connection is slow",
+                408,
+                "slow",
+            ) from None
+        except ConnectionError:
+            raise BodyError("the sender is gone", 400, "gone") from None
+        except web.RequestPayloadError as error:
+            raise BodyError(
+                f"the body is damaged ({error}); nothing was stored, send it again", 400
+            ) from None
+        self.arriving, self._deadline = False, None
+
+    def _hold(self, chunk: bytes, most: int) -> None:
+        size = len(self.body) + len(chunk)
+        if size > most:
+            raise _too_large(most)
+        if size > SMALL and not self.large:
+            self._room.remove(self)  # from one part to the other
+            self.large = True
+            self._room.make(size, self)
+            self._room.add(self)
+        else:
+            self._room.make(len(chunk), self)
+        self.body += chunk
+
+
+def _busy() -> BodyError:
+    return BodyError("too many requests at the same time, send again", 503, "busy")
+
+
+def _too_large(most: int) -> BodyError:
+    size = f"{most >> 20} MiB" if most >= 1 << 20 else f"{most >> 10} KiB"
+    return BodyError(f"the body is larger than {size}; send it in parts", 413, "too_large")
+
+
+async def read_small(request: web.Request, most: int, seconds: float = 20.0) -> bytes:
+    """Return a body that is expected to be short and quick.
+
+    Parameters
+    ----------
+    request
+        Nothing of its body was read.
+    most
+        Largest size, bytes.
+    seconds
+        How long it may take.
+
+    Raises
+    ------
+    BodyError
+        When it is too large or too slow.
+    """
+    with Room(most, 0).enter() as stay:
+        await stay.receive(request, most, Patience(idle=seconds, longest=seconds))
+        return stay.take()

@@ -1,0 +1,162 @@
+"""Bearer tokens by scope: kept as SHA-256 hashes, compared in constant time.
+
+The tokens are random and long (``new_token``), so that a plain hash cannot be reversed by guessing.
+"""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from config.bounded_read import read_bounded
+from config.settings import TokensSettings
+
+LARGEST_FILE: Final = 1 << 20  # bytes
+SHORTEST: Final = 20  # characters
+OWN_VARIABLE: Final = "UNERI_TOKEN"
+"""Holds the token that Uneri's own commands send."""
+
+_HASH: Final = re.compile(r"sha256:([0-9a-fA-F]{64})")
+_REMEDY: Final = "make one with `uneri token`"
+
+
+class AccessScope(StrEnum):
+    """What a token allows."""
+
+    INTAKE = "intake"  # sending events
+    READ = "read"  # status, metrics, labels, the list of silences
+    OPERATE = "operate"  # reading, and changing silences
+
+
+class AccessTokenError(Exception):
+    """A token or the file of tokens cannot be used; the message never holds a token."""
+
+
+class KnownToken(NamedTuple):
+    """The hash of a token, and what it allows."""
+
+    digest: bytes
+    scopes: frozenset[AccessScope]
+
+
+class Tokens:
+    """The tokens that are accepted; with none at all, no token is asked for."""
+
+    def __init__(self, known: Iterable[KnownToken] = ()) -> None:
+        self._known = tuple(known)
+
+    def __repr__(self) -> str:
+        return f"Tokens({len(self._known)})"
+
+    @property
+    def count(self) -> int:
+        """Return how many there are."""
+        return len(self._known)
+
+    @property
+    def scopes(self) -> list[AccessScope]:
+        """Return the scopes that some token has."""
+        return [scope for scope in AccessScope if any(scope in one.scopes for one in self._known)]
+
+    def allowed(self, token: str) -> frozenset[AccessScope]:
+        """Return what a token allows: nothing if it is not known."""
+        digest = _digest(token)
+        found: frozenset[AccessScope] = frozenset()
+        for known in self._known:  # all of them: the time must not tell which one came close
+            found |= known.scopes if hmac.compare_digest(known.digest, digest) else frozenset()
+        return found
+
+
+def new_token() -> str:
+    """Return a new token of 256 random bits."""
+    return f"uneri_{secrets.token_urlsafe(32)}"
+
+
+def hash_of(token: str) -> str:
+    """Return a token as it is written in the file of tokens."""
+    return f"sha256:{_digest(token).hex()}"
+
+
+def load_tokens(settings: TokensSettings, environment: Mapping[str, str] = os.environ) -> Tokens:
+    """Read the tokens from the environment and from the file.
+
+    Raises
+    ------
+    AccessTokenError
+        When one of them cannot be used.
+    """
+    by_scope = {
+        AccessScope.INTAKE: settings.intake_env,
+        AccessScope.READ: settings.read_env,
+        AccessScope.OPERATE: settings.operate_env,
+    }
+    known = [
+        KnownToken(_given(text, variable), _with_implied([scope]))
+        for scope, variable in by_scope.items()
+        for text in environment.get(variable, "").split(",")
+        if text.strip()
+    ]
+    if settings.file is not None:
+        known += _read(settings.file)
+    return Tokens(known)
+
+
+def own_authorization(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the header that Uneri's own commands send; empty without a token."""
+    token = environment.get(OWN_VARIABLE, "").strip()
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+def _given(text: str, variable: str) -> bytes:
+    token = text.strip()
+    if found := _HASH.fullmatch(token):
+        return bytes.fromhex(found[1])
+    if len(token) < SHORTEST or not token.isascii() or not token.isprintable() or " " in token:
+        raise AccessTokenError(
+            f"{variable}: a token needs at least {SHORTEST} printable characters without a space; {_REMEDY}"
+        )
+    return _digest(token)
+
+
+def _read(path: str) -> list[KnownToken]:
+    try:
+        contents = read_bounded(Path(path), LARGEST_FILE)
+        if len(contents) > LARGEST_FILE:
+            raise AccessTokenError(
+                f"tokens.file {path}: larger than {LARGEST_FILE >> 20} MiB; name another file"
+            )
+        lines = contents.decode().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a text file"
+        raise AccessTokenError(f"tokens.file {path}: cannot be read ({reason}); correct the path") from None
+    return [
+        _line(words, f"tokens.file {path}, line {number}")
+        for number, line in enumerate(lines, 1)
+        if (words := line.partition("#")[0].split())
+    ]
+
+
+def _line(words: Sequence[str], where: str) -> KnownToken:
+    names = words[0].split(",")
+    if not set(names) <= {scope.value for scope in AccessScope}:
+        raise AccessTokenError(
+            f"{where}: the first word must be {', '.join(AccessScope)}, or some with commas"
+        )
+    found = _HASH.fullmatch(words[1]) if len(words) == 2 else None  # noqa: PLR2004 - scopes and hash
+    if found is None:
+        raise AccessTokenError(f"{where}: write scopes and sha256:… only, as `uneri token` prints them")
+    return KnownToken(bytes.fromhex(found[1]), _with_implied([AccessScope(name) for name in names]))
+
+
+def _with_implied(scopes: Iterable[AccessScope]) -> frozenset[AccessScope]:
+    given = frozenset(scopes)
+    return given | {AccessScope.READ} if AccessScope.OPERATE in given else given
