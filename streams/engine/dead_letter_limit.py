@@ -43,6 +43,12 @@ class DeadLetterLimit:
         self._bad = np.zeros(KEPT, np.bool_)
         self._any = False
 
+    def copy(self) -> "DeadLetterLimit":
+        """Return one that counts on by itself."""
+        other = DeadLetterLimit(self._settings)
+        other._bad, other._any = self._bad, self._any
+        return other
+
     def feed(self, records: int, rejected: Sequence[Rejected]) -> LimitExceeded | None:
         """Count a run of records; return where it exceeds the limit, None if it does not.
 

@@ -8,8 +8,8 @@ from typing import BinaryIO
 import structlog
 
 from streams.engine.dead_letter_limit import limit_error
-from streams.local.http_intake import split_lines
 from streams.local.log_intake import LogIntake, TooManyBadError
+from streams.local.request_lines import split_lines
 from streams.local.sqlite_store import Position, SqliteStore
 
 log = structlog.get_logger("uneri.follow")

@@ -2,113 +2,80 @@
 
 import asyncio
 import sqlite3
-import zlib
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Final
 
-import msgspec
 import structlog
 from aiohttp import web
 from prometheus_client import Counter
 
-from streams.decode.event import MAX_BYTES
 from streams.decode.rejected import Rejected
-from streams.local.log_intake import RETRY_SECONDS, LogFullError, LogIntake, TooManyBadError
+from streams.local.log_intake import (
+    RETRY_SECONDS,
+    LogFullError,
+    LogIntake,
+    TooManyBadError,
+    UnreadableError,
+)
+from streams.local.request_lines import MAX_BODY, LargerError, records_of, unpacked
+from streams.process.request_body import SMALL, BodyError, Patience, Room, Stay
 
 log = structlog.get_logger("uneri.intake")
 
-MAX_BODY: Final = 32 * 1024 * 1024
-ROOM: Final = 2 * MAX_BODY  # bytes of bodies that are read at the same time
-UNPACKING: Final = 2  # bodies that are unpacked at the same time
+SMALL_ROOM: Final = 32 * 1024 * 1024
+LARGE_ROOM: Final = 2 * MAX_BODY
+AT_ONCE: Final = 2  # small bodies that are worked on at the same time; of large ones, one
 EXPLAINED: Final = 1000  # bad lines of a body that are answered with their reason
-
-
-def split_lines(body: bytes) -> list[bytes]:
-    r"""Split NDJSON into records; blank lines and the ``\r`` of line ends are dropped.
-
-    Examples
-    --------
-    >>> split_lines(b'{"ts":1}\r\n\n{"ts":2}')
-    [b'{"ts":1}', b'{"ts":2}']
-    """
-    return [line for line in (raw.rstrip(b"\r") for raw in body.split(b"\n")) if line]
-
-
-def records_of(body: bytes) -> list[bytes]:
-    r"""Return the records of a request body: NDJSON, or one object on several lines.
-
-    Examples
-    --------
-    >>> records_of(b'{"ts": 1,\n "service": "a"}')
-    [b'{"ts":1,"service":"a"}']
-    >>> records_of(b'{"ts": 1}\nnope')
-    [b'{"ts": 1}', b'nope']
-    """
-    lines = split_lines(body)
-    if len(lines) > 1 and len(body) <= MAX_BYTES and not _is_json(lines[0]):
-        try:
-            return [msgspec.json.encode(msgspec.json.decode(body, type=dict))]
-        except msgspec.MsgspecError:
-            return lines
-    return lines
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        msgspec.json.decode(line)
-    except msgspec.MsgspecError:
-        return False
-    return True
-
-
-class BodyError(Exception):
-    """A body that cannot be decoded, with the HTTP status to return."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-def unpacked(body: bytes, encoding: str) -> bytes:
-    """Undo the content encoding.
-
-    Raises
-    ------
-    BodyError
-        When the body is damaged, truncated, larger than ``MAX_BODY``, or of an unknown encoding.
-    """
-    if encoding == "identity":
-        return body
-    if encoding != "gzip":
-        raise BodyError(f"Content-Encoding {encoding!r} is not supported; send gzip, or no encoding", 415)
-    reader = zlib.decompressobj(wbits=31)
-    try:
-        plain = reader.decompress(body, MAX_BODY + 1)
-    except zlib.error as error:
-        raise BodyError(
-            f"the gzip body is damaged ({error}); nothing was stored, send it again", 400
-        ) from None
-    if len(plain) > MAX_BODY:
-        raise BodyError(f"the body is larger than {MAX_BODY >> 20} MiB unpacked; send it in parts", 413)
-    if not reader.eof:
-        raise BodyError("the gzip body is truncated; nothing was stored, send it again", 400)
-    return plain
+_BUSY_SECONDS: Final = 1
 
 
 class HttpIntake:
     """The route that accepts events.
 
-    A record that cannot be read is accepted too: the engine dead-letters it with its reason, and the response
-    lists such lines for the sender. A request that would exceed the limit of bad records is refused as a
-    whole (422): its sender keeps it, and other senders are not affected. While the engine is too far
-    behind, every request is refused (503) with the time to wait.
+    ====== ==========================================================================================
+    answer what became of the request
+    ====== ==========================================================================================
+    202    all records that can be read are durable; ``refused`` lists the others, which the engine
+           dead-letters with their reason
+    400    nothing can be read
+    408    the body was too slow
+    413    it was too large
+    422    too many records are bad (``dead_letters``); other senders are not affected
+    503    the engine is too far behind, too many requests are under way, or the log cannot be written
+    ====== ==========================================================================================
+
+    Except with 202, nothing was stored. A sender should send again what was answered with 408 or 503.
+
+    Memory and work are bounded: bodies that arrive share ``Room``, and a few at a time are unpacked, judged
+    and stored, small ones apart from large ones.
+
+    Parameters
+    ----------
+    intake
+        The log.
+    refused
+        Counts the requests that are refused, by reason.
+    patience
+        When a slow sender is cut off.
+    room
+        Memory for the bodies.
     """
 
-    def __init__(self, intake: LogIntake, refused: Counter | None = None) -> None:
+    def __init__(
+        self,
+        intake: LogIntake,
+        refused: Counter | None = None,
+        *,
+        patience: Patience | None = None,
+        room: Room | None = None,
+    ) -> None:
         self._intake = intake
         self._refused = refused
-        self._room = ROOM
-        self._unpacking = asyncio.Semaphore(UNPACKING)
+        self._patience = patience or Patience()
+        self._room = room or Room(SMALL_ROOM, LARGE_ROOM)
+        self._small = asyncio.Semaphore(AT_ONCE)
+        self._large = asyncio.Semaphore(1)
 
     def routes(self) -> list[web.RouteDef]:
         """Return what the web server adds."""
@@ -116,34 +83,41 @@ class HttpIntake:
 
     async def post(self, request: web.Request) -> web.Response:
         """Append the body's lines to the log: 202 when they are durable, else nothing was stored."""
-        size = MAX_BODY if request.content_length is None else min(request.content_length, MAX_BODY)
         if why := self._intake.full():
             return self._later("backlog", f"too far behind, send again later: {why}", RETRY_SECONDS)
-        if size > self._room:
-            return self._later("busy", "too many requests at the same time, send again", 1)
-        self._room -= size
+        encoding = request.headers.get("Content-Encoding", "identity").lower()
         try:
-            body = await request.read()
-            async with self._unpacking:
-                return await self._take(body, request.headers.get("Content-Encoding", "identity"))
-        finally:
-            self._room += size
-
-    async def _take(self, body: bytes, encoding: str) -> web.Response:
-        try:
-            lines = await asyncio.to_thread(lambda: records_of(unpacked(body, encoding)))
+            with self._room.enter() as stay:
+                await stay.receive(request, MAX_BODY, self._patience)
+                return await self._take(stay, encoding)
         except BodyError as error:
-            return web.json_response({"error": str(error)}, status=error.status)
+            if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                return self._later(error.reason, str(error), _BUSY_SECONDS)
+            return self._refuse(error.reason, str(error), error.status)
+
+    async def _take(self, stay: Stay, encoding: str) -> web.Response:
+        if not stay.large:
+            async with self._small:
+                try:
+                    lines = await asyncio.to_thread(_lines, bytes(stay.body), encoding, SMALL)
+                except LargerError:
+                    pass  # once it is unpacked
+                else:
+                    return await self._store(lines)
+        async with self._large:
+            return await self._store(await asyncio.to_thread(_lines, stay.take(), encoding, MAX_BODY))
+
+    async def _store(self, lines: list[bytes]) -> web.Response:
         if not lines:
-            return web.json_response(
-                {"error": "no events in the body; send one JSON object per line"}, status=400
-            )
+            return self._refuse("unreadable", "no events in the body; send one JSON object per line", 400)
         try:
-            rejected = await self._intake.append(lines, explain=len(lines) <= EXPLAINED)
+            rejected = await self._intake.append(lines, sent=True)
+        except UnreadableError as error:
+            said = f"nothing was stored: {error}; correct it and send it again"
+            return self._refuse("unreadable", said, 400, error.rejected)
         except TooManyBadError as error:
-            self._count("dead_letters")
             said = f"nothing was stored: with this request there are {error}; correct it and send it again"
-            return web.json_response({"error": said, "refused": explained(error.rejected)}, status=422)
+            return self._refuse("dead_letters", said, 422, error.rejected)
         except LogFullError as error:
             return self._later("backlog", f"too far behind, send again later: {error}", RETRY_SECONDS)
         except sqlite3.Error as error:
@@ -154,6 +128,13 @@ class HttpIntake:
         answer: dict[str, object] = {"accepted": len(lines) - len(rejected)}
         return web.json_response(answer | ({"refused": explained(rejected)} if rejected else {}), status=202)
 
+    def _refuse(self, reason: str, said: str, status: int, rejected: Sequence[Rejected] = ()) -> web.Response:
+        self._count(reason)
+        answer: dict[str, object] = {"error": said}
+        return web.json_response(
+            answer | ({"refused": explained(rejected)} if rejected else {}), status=status
+        )
+
     def _later(self, reason: str, said: str, seconds: int | None = None) -> web.Response:
         self._count(reason)
         headers = {} if seconds is None else {"Retry-After": str(seconds)}
@@ -162,6 +143,10 @@ class HttpIntake:
     def _count(self, reason: str) -> None:
         if self._refused is not None:
             self._refused.labels(reason).inc()
+
+
+def _lines(body: bytes, encoding: str, most: int) -> list[bytes]:
+    return records_of(unpacked(body, encoding, most))
 
 
 def explained(rejected: Sequence[Rejected]) -> list[dict[str, object]]:

@@ -5,7 +5,8 @@ Records are checked before they enter the log, while their sender still has them
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from config.settings import Settings
@@ -15,6 +16,8 @@ from streams.engine.dead_letter_limit import DeadLetterLimit, LimitExceeded
 from streams.local.sqlite_store import Position, SqliteStore
 
 LIMIT: Final = "dead_letters"
+PIECE_RECORDS: Final = 4096  # decoded at once: a bad one may be the first excess
+PIECE_BYTES: Final = 4 * 1024 * 1024  # what is decoded takes several times as much
 RETRY_SECONDS: Final = 5  # how often a checkpoint drops judged records from the log
 
 
@@ -24,6 +27,14 @@ class TooManyBadError(Exception):
     def __init__(self, passed: LimitExceeded, rejected: list[Rejected]) -> None:
         super().__init__(f"{passed.why}, the last one {passed.rejected.reason.value}")
         self.passed = passed
+        self.rejected = rejected
+
+
+class UnreadableError(Exception):
+    """None of these records can be read: none of them was stored."""
+
+    def __init__(self, rejected: list[Rejected]) -> None:
+        super().__init__("no line of the body can be read as an event")
         self.rejected = rejected
 
 
@@ -69,7 +80,7 @@ class LogIntake:
         return None
 
     async def append(
-        self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, *, explain: bool = False
+        self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, *, sent: bool = False
     ) -> list[Rejected]:
         """Append records that are durable when this returns; return those that will be dead letters.
 
@@ -79,18 +90,23 @@ class LogIntake:
             The records.
         followed
             The position of the file they come from, which moves in the same transaction.
-        explain
-            Return the bad ones even if no limit needs them.
+        sent
+            A sender waits for the answer: return the bad ones even if no limit needs them, and store nothing
+            if all of them are bad.
 
         Raises
         ------
-        TooManyBadError, LogFullError
+        TooManyBadError, UnreadableError, LogFullError
             Nothing was stored.
         sqlite3.Error
             When the log cannot be written.
         """
-        rejected = await asyncio.to_thread(_bad, lines) if self._stop or explain else []
-        counted = [one for one in rejected if one.reason is not RejectReason.FAR_FUTURE]
+        rejected: list[Rejected] = []
+        if self._stop or sent:
+            rejected = await asyncio.to_thread(_bad, lines, self._limit.copy())
+        if sent and len(rejected) == len(lines):
+            raise UnreadableError(rejected)
+        counted = _counted(rejected)
         async with self._one_at_a_time:
             if why := self.full():
                 self._arrived()
@@ -123,5 +139,31 @@ class LogIntake:
                 return
 
 
-def _bad(lines: Sequence[bytes]) -> list[Rejected]:
-    return Decoder().decode(lines)[1]
+def _bad(lines: Sequence[bytes], limit: DeadLetterLimit) -> list[Rejected]:
+    """Return the bad records; stop at the first one that exceeds the limit."""
+    decoder = Decoder()
+    rejected: list[Rejected] = []
+    for start, end in _pieces(lines):
+        found = decoder.decode(lines[start:end])[1]
+        passed = limit.feed(end - start, _counted(found))
+        rejected += [replace(one, index=start + one.index) for one in found]
+        if passed:
+            at = passed.rejected
+            raise TooManyBadError(passed._replace(rejected=replace(at, index=start + at.index)), rejected)
+    return rejected
+
+
+def _pieces(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    start = size = 0
+    for number, line in enumerate(lines):
+        if number - start == PIECE_RECORDS or (size and size + len(line) > PIECE_BYTES):
+            yield start, number
+            start, size = number, 0
+        size += len(line)
+    if start < len(lines):
+        yield start, len(lines)
+
+
+def _counted(rejected: Sequence[Rejected]) -> list[Rejected]:
+    """Return those that count here: only the engine can tell that a clock is wrong."""
+    return [one for one in rejected if one.reason is not RejectReason.FAR_FUTURE]

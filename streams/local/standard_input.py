@@ -6,8 +6,8 @@ import threading
 
 from streams.decode.event import MAX_BYTES
 from streams.engine.dead_letter_limit import limit_error
-from streams.local.http_intake import split_lines
 from streams.local.log_intake import LogIntake, TooManyBadError
+from streams.local.request_lines import split_lines
 
 READ = 1024 * 1024
 

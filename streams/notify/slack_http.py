@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
@@ -10,6 +11,7 @@ from aiohttp import web
 from prometheus_client import Counter
 
 from streams.notify.slack_signature import SIGNATURE, TIMESTAMP, SignatureFullError, SlackSignatures
+from streams.process.request_body import BodyError, read_small
 
 MAX_BODY: Final = 64 * 1024
 _MOST_FIELDS: Final = 50
@@ -75,9 +77,11 @@ class SlackHttp:
         return self._receiver.on_action(payload)
 
     async def _verified(self, request: web.Request, handler: Handler) -> web.Response:
-        body = await _at_most(request, MAX_BODY)
-        if body is None:
-            return self._refuse("too long", 413)
+        try:
+            body = await read_small(request, MAX_BODY)
+        except BodyError as error:
+            too_long = error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            return self._refuse("too long" if too_long else "not received", error.status)
         signature = request.headers.get(SIGNATURE)
         if not self._signatures.valid(body, request.headers.get(TIMESTAMP), signature):
             return self._refuse("signature", 401)
@@ -103,15 +107,3 @@ class SlackHttp:
         self._refused.labels(why).inc()
         log.warning("request to /slack refused", reason=why)
         return web.Response(status=status, headers=_NO_RETRY)
-
-
-async def _at_most(request: web.Request, limit: int) -> bytes | None:
-    """Return the raw body, None if it is longer than ``limit``: the rest is not read."""
-    if (request.content_length or 0) > limit:
-        return None
-    body = bytearray()
-    async for chunk in request.content.iter_chunked(limit):
-        body += chunk
-        if len(body) > limit:
-            return None
-    return bytes(body)

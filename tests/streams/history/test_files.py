@@ -14,7 +14,7 @@ from streams.history.files import LINE_BYTES, FileHistory
 from streams.history.lines import lines_of
 from streams.history.source import ReplayError
 from streams.local import follow
-from streams.local.http_intake import split_lines
+from streams.local.request_lines import split_lines
 
 LINES = [b'{"ts": %d, "service": "shop"}' % (1_760_000_000 + n) for n in range(5000)]
 PLAIN = b"\n".join(LINES) + b"\n"

@@ -1,6 +1,5 @@
-import asyncio
 import gzip
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from config.settings import DeadLetterSettings, LocalSettings, Settings
 from streams.engine.checkpoint import Checkpoint
-from streams.local.http_intake import MAX_BODY, HttpIntake, split_lines
+from streams.local.http_intake import HttpIntake
 from streams.local.log_intake import LogIntake
+from streams.local.request_lines import split_lines
 from streams.local.sqlite_store import SqliteStore
 
 GOOD = b'{"ts": 1760000000, "service": "shop"}'
@@ -120,10 +120,11 @@ async def test_a_sender_of_garbage_is_refused_whole_and_good_senders_notice_noth
 async def test_garbage_by_the_piece_meets_the_same_limit_and_a_restart_remembers_it(
     store: SqliteStore,
 ) -> None:
-    answers = [(await post(store, b"nope", STRICT))[0] for _ in range(7)]  # each with an intake of its own
-    assert answers == [202] * 5 + [422] * 2
-    assert (await post(store, GOOD, STRICT))[0] == 202
-    assert (await post(store, b"nope", STRICT))[0] == 202, "the row has ended"
+    bad = b"nope\n"  # each request has an intake of its own
+    assert (await post(store, GOOD + b"\n" + bad * 3, STRICT))[0] == 202
+    assert (await post(store, bad * 3 + GOOD, STRICT))[0] == 422
+    assert (await post(store, bad * 2 + GOOD, STRICT))[0] == 202
+    assert (await post(store, bad * 5 + GOOD, STRICT))[0] == 202, "the row has ended"
 
 
 async def test_a_tenth_of_all_that_is_sent_may_be_bad(store: SqliteStore) -> None:
@@ -162,23 +163,22 @@ async def test_a_log_that_is_too_large_takes_nothing_until_a_checkpoint_drops_so
     assert (intake.full(), store.log_bytes) == (None, 0)
 
 
-async def test_bodies_that_would_not_fit_into_memory_together_are_not_read(store: SqliteStore) -> None:
-    app = web.Application(client_max_size=MAX_BODY)
-    intake = HttpIntake(LogIntake(store, Settings(), lambda: None))
-    app.add_routes(intake.routes())
-    async with TestClient(TestServer(app)) as client:
+@pytest.mark.parametrize("settings", [Settings(), Settings(dead_letters=DeadLetterSettings(stop=False))])
+@pytest.mark.parametrize("lines", [[b"nope"], [b"nope", b'{"service": "shop"}', b"[]"]])
+async def test_a_request_of_which_nothing_can_be_read_is_a_bad_request_and_leaves_nothing(
+    store: SqliteStore, lines: list[bytes], settings: Settings
+) -> None:
+    status, answer, wakes = await post(store, b"\n".join(lines), settings)
+    assert (status, wakes, store.end) == (400, 0, 0)
+    assert answer["error"] == (
+        "nothing was stored: no line of the body can be read as an event; correct it and send it again"
+    )
+    assert [bad["line"] for bad in answer["refused"]] == list(range(1, len(lines) + 1))
 
-        async def slow() -> AsyncIterator[bytes]:
-            yield GOOD
-            await held.wait()
 
-        held = asyncio.Event()
-        senders = [asyncio.create_task(client.post("/events", data=slow())) for _ in range(2)]
-        async with asyncio.timeout(20):
-            while intake._room:  # until both bodies are being read
-                await asyncio.sleep(0.01)
-        busy = await client.post("/events", data=GOOD)
-        assert (busy.status, busy.headers["Retry-After"]) == (503, "1")
-        held.set()
-        assert [(await sender).status for sender in senders] == [202, 202]
-        assert (await client.post("/events", data=GOOD)).status == 202
+async def test_the_status_does_not_depend_on_how_much_is_sent(store: SqliteStore) -> None:
+    settings = Settings(dead_letters=DeadLetterSettings(stop=False))
+    status, answer, _ = await post(store, b"\n".join([b"nope"] * 3000), settings)
+    assert (status, store.end, len(answer["refused"])) == (400, 0, 1000)
+    status, answer, _ = await post(store, b"\n".join([b"nope"] * 3000 + [GOOD]), settings)
+    assert (status, store.end, answer["accepted"], len(answer["refused"])) == (202, 3001, 1, 1000)
