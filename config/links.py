@@ -2,12 +2,13 @@
 
 import functools
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Final
 
 from config import settings
-from config.template import Template
+from config.template import RUNBOOK_PLACEHOLDERS, Template
 from config.yaml_tree import read_tree
 
 ANY: Final = "any"
@@ -47,6 +48,10 @@ class Links:
                 {kind: link for kind, link in anywhere.items() if kind not in own.get(cloud, {})}
             )
         self._anywhere = anywhere
+        self._runbooks = {
+            key: Template(text, RUNBOOK_PLACEHOLDERS) if text else None
+            for key, text in settings.runbooks.items()
+        }
 
     def kinds(self, scope: str, *, cloud: str) -> tuple[str, ...]:
         """Return the kinds of link for a kind of scope in a cloud, the plain one first.
@@ -88,6 +93,28 @@ class Links:
         values = {"name": name, "version": version, "account": account, "region": region, "status": status}
         values["error"] = error if _CLASS.fullmatch(error) else ""
         return template.fill(values | _times("from", start) | _times("to", end))
+
+    def runbook(
+        self, *, verdict: str, kind: str, label: str, start: float, end: float, values: Mapping[str, str]
+    ) -> str | None:
+        """Return the link to what to do, or None without a template or a value that it needs.
+
+        The template is that of the scope (``kind:label``), else of the verdict, the kind of scope, or any.
+        ``values`` are those of the other placeholders, by name.
+
+        Examples
+        --------
+        >>> links = Links(settings.LinksSettings(runbooks={"any": "https://wiki.example/{kind}/{verdict}"}))
+        >>> links.runbook(verdict="spike", kind="table", label="items", start=0, end=60, values={})
+        'https://wiki.example/table/spike'
+        """
+        for key in (f"{kind}:{label}", verdict, kind, ANY):
+            if key in self._runbooks:
+                template = self._runbooks[key]
+                given = {**values, "verdict": verdict, "kind": kind}
+                times = _times("from", start) | _times("to", end)
+                return None if template is None else template.fill(given | times)
+        return None
 
 
 def _times(edge: str, at: float) -> dict[str, str]:

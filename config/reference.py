@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from config.settings import Settings
-from config.template import ENCODINGS, PLACEHOLDERS
+from config.template import ENCODINGS, PLACEHOLDERS, RUNBOOK_PLACEHOLDERS
 
 INTRODUCTION: Final = """\
 # Configuration
@@ -25,6 +25,8 @@ Kafka driver with a broker on this machine. The file never holds secrets, only t
 variables that do.
 """
 
+_OF_RUNBOOKS: Final = RUNBOOK_PLACEHOLDERS[len(PLACEHOLDERS) :]
+
 LINKS: Final = f"""\
 A template is an `https` URL with placeholders:
 {", ".join(f"`{{{name}}}`" for name in PLACEHOLDERS)}.
@@ -33,6 +35,9 @@ it for the fragments of the CloudWatch console, `{{name:{ENCODINGS[2]}}}` for a 
 in a query. A template with a value that is unknown gives no link. A kind is a kind of scope, alone or with
 a suffix of your own (`table_grafana`). The cloud is `aws`, `gcp`, any other name that your events use, or
 `any` for all of them. Your templates override the shipped ones.
+
+The template of a runbook may also use {", ".join(f"`{{{name}}}`" for name in _OF_RUNBOOKS)}. Where several
+fit, that of the scope precedes that of the verdict, then that of the kind of scope, then `any`.
 """
 
 
@@ -43,7 +48,9 @@ def reference() -> str:
     lines = [INTRODUCTION]
     written: set[str] = set()  # a section that several share is written once
     for name, field in schema["properties"].items():
-        lines += _section(name, _target(field, definitions), definitions, written, field.get("description"))
+        target = _target(field, definitions)
+        section = target if "properties" in target else next(_mapped(target, definitions))
+        lines += _section(name, section, definitions, written, field.get("description"))
     return "\n".join(lines).rstrip() + "\n"
 
 

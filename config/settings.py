@@ -12,7 +12,13 @@ from config.sections.drivers import (
     WebSettings,
 )
 from config.sections.intake import DeadLetterSettings, RollupSettings, TimeSettings
-from config.sections.messages import DigestSettings, IncidentsSettings, LinksSettings, SlackSettings
+from config.sections.messages import (
+    AccountSettings,
+    DigestSettings,
+    IncidentsSettings,
+    LinksSettings,
+    SlackSettings,
+)
 from config.sections.notify import (
     AlertmanagerSettings,
     MaintenanceSettings,
@@ -24,12 +30,14 @@ from config.sections.notify import (
     WebhookSettings,
 )
 from config.sections.section import Section
-from config.sections.validators import MEASURES, OWN_LABELS, SCOPE_KINDS, is_date
+from config.sections.validators import MEASURES, OWN_LABELS, SCOPE_KINDS, VERDICTS, is_date
 
 __all__ = [
     "MEASURES",
     "OWN_LABELS",
     "SCOPE_KINDS",
+    "VERDICTS",
+    "AccountSettings",
     "AlertmanagerSettings",
     "CalendarSettings",
     "DeadLetterSettings",
@@ -78,9 +86,15 @@ class Settings(Section):
     judge: JudgeSettings = JudgeSettings()
     floors: Floors = Floors()
     limits: LimitsSettings = LimitsSettings()
+    accounts: dict[str, AccountSettings] = Field(default_factory=dict, description="by account id, in quotes")
     links: LinksSettings = LinksSettings()
     slack: SlackSettings = SlackSettings()
     notify: NotifySettings = NotifySettings()
     digest: DigestSettings = DigestSettings()
     incidents: IncidentsSettings = IncidentsSettings()
     calendar: CalendarSettings = CalendarSettings()
+
+    @property
+    def account_names(self) -> dict[str, str]:
+        """What people call the accounts, by id."""
+        return {account: one.name for account, one in self.accounts.items()}

@@ -2,7 +2,7 @@
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -23,6 +23,9 @@ PLACEHOLDERS: Final = (
 """The values a template may use: the times are the alert's range, ``status`` is the lowest failed status,
 ``error`` the exception that was never seen before."""
 
+RUNBOOK_PLACEHOLDERS: Final = (*PLACEHOLDERS, "kind", "verdict", "measure")
+"""The values a runbook may use: also the kind of scope, the verdict and the measure of the incident."""
+
 ENCODINGS: Final = ("", "jsurl", "literal")
 """How a value is written: percent-encoded, as a JSURL string, or inside a quoted string of a query."""
 
@@ -41,6 +44,8 @@ class Template:
         that the fragments of the CloudWatch console are written in, where ``/`` is ``*2f``;
         ``{name:literal}`` by a value that stands between double quotes of a query, with quotes and
         backslashes escaped before it is percent-encoded. Everything else is literal and already encoded.
+    placeholders
+        The values that it may use.
 
     Raises
     ------
@@ -55,8 +60,8 @@ class Template:
     'https://grafana.example/d/tables?var-table=a%2Fb%20c&from=1760000000000'
     """
 
-    def __init__(self, text: str) -> None:
-        self._parts = _parse(text)
+    def __init__(self, text: str, placeholders: Sequence[str] = PLACEHOLDERS) -> None:
+        self._parts = _parse(text, placeholders)
         if not text.startswith("https://"):
             raise ValueError("a link must begin with https://")
         rest = text.removeprefix("https://")
@@ -87,7 +92,7 @@ class Template:
         return url
 
 
-def _parse(text: str) -> list[tuple[str, str | None, str]]:
+def _parse(text: str, placeholders: Sequence[str]) -> list[tuple[str, str | None, str]]:
     """Split into literals, placeholders and encodings; refuse unknown ones."""
     try:
         parts = list(string.Formatter().parse(text))
@@ -96,9 +101,9 @@ def _parse(text: str) -> list[tuple[str, str | None, str]]:
     for _, placeholder, encoding, conversion in parts:
         if placeholder is None:
             continue
-        if placeholder not in PLACEHOLDERS or conversion:
+        if placeholder not in placeholders or conversion:
             raise ValueError(
-                f"unknown placeholder {{{placeholder}}}; valid placeholders: {', '.join(PLACEHOLDERS)}"
+                f"unknown placeholder {{{placeholder}}}; valid placeholders: {', '.join(placeholders)}"
             )
         if encoding not in ENCODINGS:
             raise ValueError(

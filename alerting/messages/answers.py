@@ -168,7 +168,7 @@ class Answers:
             words.answers.new_leader(
                 f"*{escape(hot.scope.label, NAME)}*",
                 f"*{escape(hot.former.label, NAME)}*" if hot.former else "",
-                escape(f"{hot.scope.cloud} {hot.scope.account}", NAME),
+                escape(f"{hot.scope.cloud} {words.account(hot.scope.account)}", 2 * NAME),
             )
             for hot in changes.leaders
         ]

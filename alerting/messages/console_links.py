@@ -1,6 +1,6 @@
 """Links to consoles, metrics and logs, over the time range of the incident."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
 from alerting.incidents.incident import Incident
@@ -40,6 +40,11 @@ class LinkMaker(Protocol):
         error: str = "",
     ) -> str | None:
         """Return the https URL over ``start`` to ``end`` (epoch seconds), None where there is none."""
+
+    def runbook(
+        self, *, verdict: str, kind: str, label: str, start: float, end: float, values: Mapping[str, str]
+    ) -> str | None:
+        """Return the https URL of what to do about a verdict on a scope, None where there is none."""
 
 
 class ConsoleLinks:
@@ -92,8 +97,31 @@ class ConsoleLinks:
         return link(self._url(scope.kind, scope), scope.label, limit)
 
     def lines(self, incident: Incident) -> list[str]:
-        """Return one line of links for its scope, its top calling function and its services."""
-        return [line for scope in _scopes(incident) for line in self._line(scope)]
+        """Return the runbook, and a line of links each for its scope, top calling function and services."""
+        runbook, label = self.runbook(incident), self._words.labels.runbook
+        first = [] if runbook is None else [link(runbook, label, NAME, _ADDRESS)]
+        return [*first, *(line for scope in _scopes(incident) for line in self._line(scope))]
+
+    def runbook(self, incident: Incident) -> str | None:
+        """Return the URL of what to do about it, None where the configuration names none."""
+        scope, finding = _target(incident.primary), incident.primary
+        values = {
+            "name": scope.name,
+            "version": scope.version,
+            "account": scope.account,
+            "region": scope.region,
+            "status": self._status,
+            "error": self._error,
+            "measure": finding.measure.value,
+        }
+        return self._links.runbook(
+            verdict=incident.verdict.value,
+            kind=scope.kind,
+            label=scope.label,
+            start=self._start,
+            end=self._end,
+            values=values,
+        )
 
     def addresses(self, incident: Incident) -> dict[str, str]:
         """Return the same links as URLs by kind, for sinks that show no text."""

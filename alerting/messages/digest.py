@@ -152,7 +152,8 @@ def _row(incident: Incident, day: Day) -> str:
     head = f"{_named(finding, console, words)} · *{rate}*"
     target = finding.about.target if isinstance(finding.about, Edge) else finding.about
     level = escape(words.digest.level(finding), 2 * NAME)
-    where = " · ".join(part for part in (target.account, target.region) if part and part != target.name)
+    account = words.account(target.account)
+    where = " · ".join(part for part in (account, target.region) if part and part != target.name)
     lines = [head, f"{level} · {escape(where, 2 * NAME)}" if where else level]
     if finding.growth is not None:
         lines.append(words.incident.forecast(finding.growth))
@@ -175,7 +176,7 @@ def _heat_lines(day: Day) -> list[str]:
 
 def _heat_line(hot: Hot, words: Phrases) -> str:
     label = f"*{escape(hot.scope.label, NAME)}*"
-    account = escape(f"{hot.scope.cloud} {hot.scope.account}", NAME)
+    account = escape(f"{hot.scope.cloud} {words.account(hot.scope.account)}", 2 * NAME)
     former = f"*{escape(hot.former.label, NAME)}*" if hot.former else ""
     measure = escape(words.figures.measure(hot.measure), NAME) if hot.measure is not None else ""
     return words.digest.hottest(hot, account, label, former, measure)
@@ -189,8 +190,8 @@ def _ranking_lines(uses: Sequence[Use], words: Phrases, lines: int = RANKED) -> 
 
 def _ranking_line(use: Use, words: Phrases, *, of_many: bool) -> str:
     if use.measure.key:
-        label, where = use.measure.key, use.scope.account
+        label, where = use.measure.key, words.account(use.scope.account)
     else:
-        label, where = use.scope.label, use.scope.account if of_many else ""
+        label, where = use.scope.label, words.account(use.scope.account) if of_many else ""
     name = f"*{escape(label, NAME)}*" + (f" ({escape(where, NAME)})" if where else "")
     return words.digest.usage(use, name)

@@ -33,7 +33,7 @@ def flood_message(
     title = words.lists.flood_title(len(incidents), len(still))
     sentence = words.lists.flood_sentence(len(incidents), len(still))
     verdicts = Counter(words.figures.verdict(one.verdict) for one in incidents)
-    accounts = Counter(words.figures.place(one.primary.about) for one in incidents)
+    accounts = Counter(words.place(one.primary.about) for one in incidents)
     blocks = [
         header(title),
         section(f"{called} {sentence}".strip()),

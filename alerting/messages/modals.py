@@ -154,7 +154,7 @@ def _basis(finding: Finding, words: Phrases) -> list[str]:
         labelled(labels.weeks_used, ", ".join(map(str, finding.weeks_used))),
         labelled(labels.weeks_left_out, ", ".join(map(str, finding.weeks_left_out))),
         labelled(labels.basis, words.incident.compared(finding)),
-        labelled(labels.where, words.figures.place(finding.about)),
+        labelled(labels.where, words.place(finding.about)),
     ]
 
 

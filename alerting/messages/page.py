@@ -97,7 +97,8 @@ def page(
         made = paragraphs(lines, left)
         between += made
         left -= length(made)
-    text = escape(words.incident.sentence(incident), TEXT // 5)  # an entity is five characters
+    sentence = words.incident.sentence(incident, words.place(incident.primary.about))
+    text = escape(sentence, TEXT // 5)  # an entity is five characters
     look: Look = "over" if incident.ended else "page"
     return Message(text=f"{called} {text}".strip()[:TEXT], blocks=[*before, *between, *after], look=look)
 
@@ -128,7 +129,7 @@ def _fields(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
         ]
     elif primary.verdict is not Verdict.LIMIT:  # a limit shows its headroom instead
         shown.append(labelled(labels.expected, words.figures.interval(primary)))
-    shown += [since, labelled(labels.where, words.figures.place(primary.about))]
+    shown += [since, labelled(labels.where, words.place(primary.about))]
     if primary.limit is not None and primary.limit > 0 and not (over and fell):
         most = incident.peak if over else primary.observed
         headroom = labels.headroom_then if over else labels.headroom  # what is left now no longer matters

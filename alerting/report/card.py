@@ -280,7 +280,7 @@ class Cards:
         if primary.weeks_used or primary.weeks_left_out:
             left = f"{_weeks(primary.weeks_left_out)} left out" if primary.weeks_left_out else "none left out"
             facts.append(Fact("Weeks ago", _weeks(primary.weeks_used) or "none", left))
-        return [*facts, Fact("Where", "", clean(self._words.figures.place(primary.about)))]
+        return [*facts, Fact("Where", "", clean(self._words.place(primary.about)))]
 
     def _described(self, incident: Incident, of: Finding, *, is_forecast: bool) -> str:
         if is_forecast:

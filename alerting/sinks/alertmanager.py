@@ -19,6 +19,7 @@ from alerting.outbox.row import OutboxRow, SentAs
 from alerting.sinks.http_outcome import rfc3339
 from alerting.sinks.http_sink import TIMEOUT, HttpSink
 from alerting.words.locales import ENGLISH
+from alerting.words.phrases import Phrases
 from detectors.model.finding import Share
 from detectors.model.scope import SERVICE, Edge
 
@@ -60,7 +61,7 @@ class AlertmanagerSink(HttpSink):
 
 
 def in_alerts(
-    links: LinkMaker, extra: Mapping[str, str]
+    links: LinkMaker, extra: Mapping[str, str], words: Phrases = ENGLISH
 ) -> Callable[[Dispatch, SubjectState], Content | None]:
     """Return a function that makes the bodies for an Alertmanager: one alert per incident or flood.
 
@@ -73,13 +74,15 @@ def in_alerts(
         Makes URLs.
     extra
         Labels added to each alert.
+    words
+        English, with the names of accounts.
     """
 
     def content(dispatch: Dispatch, known: SubjectState) -> Content | None:
         if dispatch.form not in (Form.PARENT, Form.FLOOD):
             return None
         flood = dispatch.form is Form.FLOOD
-        alert = _flood(dispatch) if flood else _alert(dispatch, links)
+        alert = _flood(dispatch) if flood else _alert(dispatch, links, words)
         labels = json.loads(known.key) if known.key else {**extra, **_labels(dispatch)}
         body = [{"labels": labels, **alert}]
         return Content(body=json.dumps(body).encode(), key=json.dumps(labels, sort_keys=True))
@@ -117,15 +120,18 @@ def _labels(dispatch: Dispatch) -> dict[str, str]:
     return {name: value for name, value in labels.items() if value}  # an empty label is no label
 
 
-def _alert(dispatch: Dispatch, links: LinkMaker) -> dict[str, object]:
+def _alert(dispatch: Dispatch, links: LinkMaker, words: Phrases) -> dict[str, object]:
     incident = dispatch.notice.incident
     at = dispatch.at or dispatch.notice.at
-    urls = ConsoleLinks.of(incident, links, ENGLISH, at=at).addresses(incident)
+    console = ConsoleLinks.of(incident, links, words, at=at)
+    urls = console.addresses(incident)
     annotations = {
         "summary": f"{incident.verdict.value} of {incident.primary.measure.value}, {incident.state}",
         "description": incident.primary.sentence,
         "callers": ", ".join(map(_caller, incident.primary.callers[:_CALLERS])),
         "acknowledged_by": "" if dispatch.acknowledged is None else dispatch.acknowledged.by,
+        "account_name": words.accounts.get(incident.primary.about.account, ""),
+        "runbook_url": console.runbook(incident) or "",
         **{f"link_{kind}": url for kind, url in urls.items()},
     }
     alert: dict[str, object] = {

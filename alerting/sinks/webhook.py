@@ -20,6 +20,7 @@ from alerting.outbox.row import OutboxRow
 from alerting.sinks.http_outcome import rfc3339
 from alerting.sinks.http_sink import TIMEOUT, HttpSink
 from alerting.words.locales import ENGLISH
+from alerting.words.phrases import Phrases
 
 PREFIX: Final = "whsec_"
 
@@ -94,7 +95,7 @@ class WebhookSink(HttpSink):
         return body, headers
 
 
-def in_json(links: LinkMaker) -> Callable[[Dispatch, SubjectState], Content | None]:
+def in_json(links: LinkMaker, words: Phrases = ENGLISH) -> Callable[[Dispatch, SubjectState], Content | None]:
     """Return a function that makes webhook bodies (fields: ``docs/alerts.md``)."""
 
     def content(dispatch: Dispatch, _: SubjectState) -> Content | None:
@@ -116,7 +117,10 @@ def in_json(links: LinkMaker) -> Callable[[Dispatch, SubjectState], Content | No
                 incident = notice.incident
                 at = dispatch.at or notice.at
                 data["incident"] = incident.to_json()
-                data["links"] = ConsoleLinks.of(incident, links, ENGLISH, at=at).addresses(incident)
+                console = ConsoleLinks.of(incident, links, words, at=at)
+                data["links"] = console.addresses(incident)
+                data["runbook"] = console.runbook(incident)
+                data["account_name"] = words.accounts.get(incident.primary.about.account)
                 data["commands"] = [
                     {"ask": one.kind.value, "by": one.by, "at": rfc3339(one.at), "why": one.why}
                     for one in dispatch.commands

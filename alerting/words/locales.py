@@ -1,10 +1,11 @@
 """The languages that messages can be written in."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from alerting.words.en.phrases import ENGLISH
 from alerting.words.ja.phrases import JAPANESE
-from alerting.words.phrases import Phrases
+from alerting.words.phrases import NOBODY, Phrases
 
 __all__ = ["ENGLISH", "JAPANESE", "LANGUAGES", "phrases_of"]
 
@@ -13,12 +14,13 @@ LANGUAGES: Final[tuple[Phrases, ...]] = (ENGLISH, JAPANESE)
 _BY_LOCALE: Final = {phrases.locale: phrases for phrases in LANGUAGES}
 
 
-def phrases_of(locale: str) -> Phrases:
-    """Return the phrases of a language.
+def phrases_of(locale: str, accounts: Mapping[str, str] = NOBODY) -> Phrases:
+    """Return the phrases of a language, with what people call the accounts, by id.
 
     Raises
     ------
     KeyError
         When ``settings.notify.locale`` allows a language that is missing here.
     """
-    return _BY_LOCALE[locale]
+    phrases = _BY_LOCALE[locale]
+    return phrases._replace(accounts=accounts) if accounts else phrases

@@ -8,9 +8,10 @@ marked up already; what such a function adds is safe in mrkdwn, with no markup b
 description mentions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from alerting.commands.answer import CommandResult
@@ -24,6 +25,8 @@ from detectors.model.measures import Measure
 from detectors.model.scope import ScopeOrEdge
 from detectors.watch.hottest import Hot
 from detectors.watch.standings import Use
+
+NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Figures(Protocol):
@@ -74,8 +77,11 @@ class Figures(Protocol):
     def date(self, at: datetime) -> str:
         """Return a date with its day of the week."""
 
-    def place(self, scope: ScopeOrEdge) -> str:
-        """Return cloud, account and region."""
+    def account(self, account: str, name: str) -> str:
+        """Return the id of an account, after its name if that is known: ``game-prod (123456789012)``."""
+
+    def place(self, scope: ScopeOrEdge, name: str) -> str:
+        """Return cloud, account and region; ``name`` is that of the account, empty if it has none."""
 
     def interval(self, finding: Finding) -> str:
         """Return what was expected, with its interval."""
@@ -99,8 +105,11 @@ class IncidentPhrases(Protocol):
     def size(self, finding: Finding, value: float) -> str:
         """Return measure and size; ``value`` is what was observed, or the furthest from the expected."""
 
-    def sentence(self, of: Incident) -> str:
-        """Return the whole story in one or two sentences, for notifications and screen readers."""
+    def sentence(self, of: Incident, where: str) -> str:
+        """Return the whole story in one or two sentences, for notifications and screen readers.
+
+        ``where`` is the place (``Phrases.place``).
+        """
 
     def why(self, finding: Finding) -> str:
         """Explain the finding in one sentence with the numbers used."""
@@ -242,6 +251,15 @@ class Phrases(NamedTuple):
     lists: ListPhrases
     digest: DigestPhrases
     answers: AnswerPhrases
+    accounts: Mapping[str, str] = NOBODY  # what people call accounts, by id
+
+    def account(self, account: str) -> str:
+        """Return the id of an account, after the name that people call it by."""
+        return self.figures.account(account, self.accounts.get(account, ""))
+
+    def place(self, scope: ScopeOrEdge) -> str:
+        """Return cloud, account (with its name) and region."""
+        return self.figures.place(scope, self.accounts.get(scope.account, ""))
 
     def when(self, epoch: int, zone: ZoneInfo, *, day: bool = True) -> str:
         """Return a time as mrkdwn, which Slack shows in the reader's time zone and language."""

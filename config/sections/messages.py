@@ -6,9 +6,12 @@ from pydantic import Field
 
 from config.sections.section import Section
 from config.sections.value_types import (
+    AccountName,
     HttpUrl,
     LinkKind,
     LinkTemplate,
+    RunbookKey,
+    RunbookTemplate,
     Seconds,
     SlackChannel,
     SlackMember,
@@ -18,12 +21,23 @@ from config.sections.value_types import (
 )
 
 
+class AccountSettings(Section):
+    """What people call an account; messages show it beside the id."""
+
+    name: AccountName = Field(description="name shown beside the account id, such as game-prod")
+
+
 class LinksSettings(Section):
     """URL templates by cloud (``aws``, ``gcp``, ``any``) and kind, besides those of config/links.yaml."""
 
     templates: dict[str, dict[LinkKind, LinkTemplate]] = Field(
         default_factory=dict,
         description="cloud: {table: url, table_grafana: url, …}; an empty url removes a shipped link",
+    )
+    runbooks: dict[RunbookKey, RunbookTemplate] = Field(
+        default_factory=dict,
+        description="what to do about an incident, by scope (table:items), verdict (spike), kind of scope "
+        "(table) or any: the first of these that is given; an empty url means no runbook",
     )
 
 

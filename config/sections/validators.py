@@ -11,10 +11,13 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationInfo
 
-from config.template import Template
+from config.template import RUNBOOK_PLACEHOLDERS, Template
 
 SCOPE_KINDS: Final = ("account", "service", "route", "function", "table", "client", "tenant")
 """Kinds of scope, as in detectors/model/scope.py; a test compares them."""
+
+VERDICTS: Final = ("spike", "drop", "shift", "growth", "limit", "absence", "fatal")
+"""As in detectors/model/finding.py; a test compares them."""
 
 MEASURES: Final = (
     "requests", "cold_starts", "errors_user", "errors_backend", "errors_fatal", "throttles",
@@ -26,6 +29,7 @@ OWN_LABELS: Final = ("alertname", "severity", "incident", "verdict", "measure", 
 """Labels that alerting/sinks/alertmanager.py sets on every alert; a test compares them."""
 
 LAST_PORT: Final = 65535
+LONGEST_ACCOUNT_NAME: Final = 40
 FIRST_YEAR, LAST_YEAR = 1971, 2099  # times are epoch seconds, with room for a time zone at both ends
 
 _CHANNEL: Final = r"[#@][^\s:]+|[CDG][A-Z0-9]{2,20}"
@@ -196,6 +200,32 @@ def link_template(text: str) -> str:
     """Check a URL template; an empty one removes a link."""
     if text:
         Template(text)
+    return text
+
+
+def runbook_key(key: str) -> str:
+    """Check what a runbook is about: any, a verdict, a kind of scope, or a scope."""
+    if ":" in key:
+        return scope_name(key)
+    known = ("any", *VERDICTS, *SCOPE_KINDS)
+    if key not in known:
+        near = difflib.get_close_matches(key, known, 1)
+        remedy = f"did you mean {near[0]!r}?" if near else f"write table:items or one of {', '.join(known)}"
+        raise ValueError(f"unknown runbook key {key!r}; {remedy}")
+    return key
+
+
+def runbook_template(text: str) -> str:
+    """Check the URL template of a runbook; an empty one means that there is none."""
+    if text:
+        Template(text, RUNBOOK_PLACEHOLDERS)
+    return text
+
+
+def account_name(text: str) -> str:
+    """Check what people call an account."""
+    if not text.strip() or not text.isprintable() or len(text) > LONGEST_ACCOUNT_NAME:
+        raise ValueError(f"not a name; write 1 to {LONGEST_ACCOUNT_NAME} visible characters on one line")
     return text
 
 

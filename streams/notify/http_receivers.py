@@ -10,7 +10,8 @@ from alerting.outbox.row import OutboxRow
 from alerting.sinks.alertmanager import AlertmanagerSink, in_alerts
 from alerting.sinks.http_sink import HttpSink
 from alerting.sinks.webhook import WebhookSink, in_json, signing_key
-from config.settings import NotifySettings, WebhookSettings
+from alerting.words.locales import phrases_of
+from config.settings import Settings, WebhookSettings
 
 
 class SecretError(Exception):
@@ -32,9 +33,10 @@ class Unsigned:
 
 
 def http_receivers(
-    notify: NotifySettings, links: LinkMaker, environment: Mapping[str, str] = os.environ
+    settings: Settings, links: LinkMaker, environment: Mapping[str, str] = os.environ
 ) -> tuple[dict[str, Receiver], list[HttpSink]]:
     """Return receivers by destination, and the sinks to close."""
+    notify, words = settings.notify, phrases_of("en", settings.account_names)  # programs read English
     receivers: dict[str, Receiver] = {}
     sinks: list[HttpSink] = []
     for webhook in notify.webhooks:
@@ -42,15 +44,15 @@ def http_receivers(
         try:
             sink = WebhookSink(destination, webhook.url, key_of(webhook, environment))
         except SecretError as error:
-            receivers[destination] = Receiver(Unsigned(str(error)), in_json(links))
+            receivers[destination] = Receiver(Unsigned(str(error)), in_json(links, words))
             continue
         sinks.append(sink)
-        receivers[destination] = Receiver(sink, in_json(links))
+        receivers[destination] = Receiver(sink, in_json(links, words))
     for one in notify.alertmanagers:
         destination = str(Destination(ALERTMANAGER, one.name))
         pager = AlertmanagerSink(destination, one.url)
         sinks.append(pager)
-        receivers[destination] = Receiver(pager, in_alerts(links, one.labels))
+        receivers[destination] = Receiver(pager, in_alerts(links, one.labels, words))
     return receivers, sinks
 
 

@@ -108,7 +108,7 @@ class Interactions:
             by=names,
             operators=len(slack.operators) or "everyone",
         )
-        zone, words = zone_of(settings.digest), phrases_of(settings.notify.locale)
+        zone, words = zone_of(settings.digest), phrases_of(settings.notify.locale, settings.account_names)
         style = AnswerStyle(Answers(Links(settings.links), zone, words), words, zone, settings.digest)
         app_token = os.environ.get(slack.app_token_env, "").strip()
         async with SlackApi(token, slack.base_url) as api:

@@ -44,7 +44,7 @@ async def messenger(
     """
     zone = ZoneInfo(settings.digest.timezone)
     slack = settings.slack
-    links, words = Links(settings.links), phrases_of(settings.notify.locale)
+    links, words = Links(settings.links), phrases_of(settings.notify.locale, settings.account_names)
     content = in_messages(Renderer(links, zone, words, pressable=bool(transports(slack))))
     token = os.environ.get(slack.token_env)
     outbox = Outbox(
@@ -64,7 +64,7 @@ async def messenger(
         else:
             log.info("no Slack token: messages are printed here", variable=slack.token_env)
             sink = TerminalSink(zone, words=words)
-        receivers, others = http_receivers(settings.notify, links)
+        receivers, others = http_receivers(settings, links)
         for each in others:
             await stack.enter_async_context(each)
         receivers[SLACK] = Receiver(sink, content)

@@ -113,7 +113,7 @@ class ReplayOutput:
     def _report(self, path: Path, source: str, names: tuple[str, str], notes: Sequence[str]) -> None:
         found = self.found
         zone = ZoneInfo(found.settings.digest.timezone)
-        words = phrases_of(found.settings.notify.locale)
+        words = phrases_of(found.settings.notify.locale, found.settings.account_names)
         renderer = Renderer(Links(found.settings.links), zone, words, pressable=False)
         stopped = [f"{found.stopped}: the daemon would have stopped here"] if found.stopped else []
         with atomic_file(path) as part:

@@ -34,7 +34,8 @@ class PostError(ReplayError):
 
 def messages(found: Replayed) -> list[Message]:
     """Return a heading and the pages, each in its last state, in the order of their alerts."""
-    zone, words = ZoneInfo(found.settings.digest.timezone), phrases_of(found.settings.notify.locale)
+    zone = ZoneInfo(found.settings.digest.timezone)
+    words = phrases_of(found.settings.notify.locale, found.settings.account_names)
     renderer = Renderer(Links(found.settings.links), zone, words, pressable=False)
     pages = sorted(
         (one for one in found.incidents if one.sent == "page"), key=lambda one: (one.alerted or 0, one.id)

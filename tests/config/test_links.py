@@ -272,6 +272,44 @@ def test_every_placeholder_gets_a_value() -> None:
     )
 
 
+def runbook(templates: dict[str, str], label: str = "items") -> str | None:
+    values = {"name": label, "account": "1", "measure": "wcu"}
+    of = Links(LinkSettings(runbooks=templates)).runbook
+    return of(verdict="spike", kind="table", label=label, start=1.5, end=2.0, values=values)
+
+
+def test_the_most_specific_runbook_is_linked() -> None:
+    templates = {
+        "table:items": "https://w.example/own",
+        "spike": "https://w.example/verdict/{kind}/{measure}",
+        "table": "https://w.example/kind/{name}?from={from_s}",
+        "any": "https://w.example/{verdict}",
+    }
+    assert runbook(templates) == "https://w.example/own"
+    assert runbook(templates, "users") == "https://w.example/verdict/table/wcu"
+    del templates["spike"]
+    assert runbook(templates, "a/b") == "https://w.example/kind/a%2Fb?from=1"
+    del templates["table"]
+    assert runbook(templates, "users") == "https://w.example/spike"
+    assert runbook({}) is None
+    assert runbook({**templates, "table:items": ""}) is None
+    assert runbook({"any": "https://w.example/{error}"}) is None  # it needs an error, and there is none
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"tabel": "https://w.example/"}, "unknown runbook key 'tabel'; did you mean 'table'?"),
+        ({"tabel:items": "https://w.example/"}, "not a scope; write kind:name"),
+        ({"any": "http://w.example/"}, "must begin with https://"),
+        ({"any": "https://w.example/{who}"}, "unknown placeholder {who}; valid placeholders: name"),
+    ],
+)
+def test_a_runbook_that_leads_nowhere_is_refused(section: dict[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        LinkSettings(runbooks=section)
+
+
 LATE = 253402300799.0  # the last second that has a four-digit year
 
 

@@ -46,7 +46,8 @@ def test_the_example_is_valid_and_differs_from_the_defaults_only_where_it_says_s
     assert example.kafka == KafkaSettings()
     assert example.links.templates
     assert example.limits.tables
-    stated = {"kafka", "links", "limits"}
+    assert example.account_names
+    stated = {"kafka", "links", "limits", "accounts"}
     assert example.model_dump(exclude=stated) == Settings().model_dump(exclude=stated)
     assert example.model_fields_set == set(Settings.model_fields)
 
@@ -280,3 +281,15 @@ def test_a_pipe_is_read_to_its_end_and_one_without_a_writer_is_not_waited_for(
     os.mkfifo(path)
     with pytest.raises(ConfigError, match="1:1: cannot be read: nothing was written to it"):
         load_settings(path)
+
+
+@pytest.mark.parametrize("name", ['""', '" "', '"game\\nprod"', "x" * 41])
+def test_an_account_has_a_name_that_fits_on_a_line(name: str) -> None:
+    said = refusal(f"accounts:\n  '1': {{name: {name}}}\n")
+    assert said.startswith("uneri.yaml:2:15: accounts.1.name is")
+    assert "write 1 to 40 visible characters on one line" in said
+
+
+def test_the_id_of_an_account_is_text() -> None:
+    assert load_settings(None, "accounts: {'12': {name: game-prod}}").account_names == {"12": "game-prod"}
+    assert refusal("accounts: {12: {name: game-prod}}").startswith("uneri.yaml:1:12: ")

@@ -13,7 +13,7 @@ from config.section_types import annotation_at, sections_of
 from config.settings import Settings
 
 FULL: dict[str, Any] = {
-    **Settings().model_dump(exclude={"kafka", "limits", "links"}),
+    **Settings().model_dump(exclude={"kafka", "limits", "accounts", "links"}),
     "kafka": {
         "brokers": ["a:9092", "b:9092"],
         "app": "uneri",
@@ -31,8 +31,10 @@ FULL: dict[str, Any] = {
         "functions": {"put": 100, "1/put": 20.5},
         "accounts": {"123456789012": 1000},
     },
+    "accounts": {"123456789012": {"name": "game-prod"}},
     "links": {
-        "templates": {"aws": {"table": "https://a.example/{name}", "function_logs": "https://b.example/"}}
+        "templates": {"aws": {"table": "https://a.example/{name}", "function_logs": "https://b.example/"}},
+        "runbooks": {"any": "https://wiki.example/{verdict}", "table:items": "https://wiki.example/items"},
     },
 }
 for one, name in (("local", "a.example"), ("web", "b.example")):

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from config.reference import reference
-from config.section_types import sections_of
+from config.section_types import sections_of, value_type
 from config.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -19,7 +19,8 @@ def test_every_setting_stands_on_the_page_with_its_meaning() -> None:
     page = reference()
     for name, field in Settings.model_fields.items():
         assert f"\n## {name}\n" in page
-        for key, setting in sections_of(field.annotation)[0].model_fields.items():
+        section = sections_of(field.annotation) or sections_of(value_type(field.annotation))
+        for key, setting in section[0].model_fields.items():
             assert f"| `{key}` |" in page
             assert setting.description or sections_of(setting.annotation), f"{name}.{key} is not described"
 

@@ -165,11 +165,22 @@ def date(at: datetime) -> str:
     return f"{at:%a %d %b %Y}"
 
 
-def place(scope: ScopeOrEdge) -> str:
+def account(account: str, name: str) -> str:
+    """Return the id of an account, after its name if that is known.
+
+    Examples
+    --------
+    >>> account("123456789012", "game-prod"), account("123456789012", "")
+    ('game-prod (123456789012)', '123456789012')
+    """
+    return f"{name} ({account})" if name else account
+
+
+def place(scope: ScopeOrEdge, name: str) -> str:
     """Return cloud, account and region."""
     target = scope.target if isinstance(scope, Edge) else scope
-    account = clean(f"{target.cloud} {target.account}").strip() or "unnamed account"
-    return f"{account} · {target.region}" if target.region else account
+    where = clean(f"{target.cloud} {account(target.account, name)}").strip() or "unnamed account"
+    return f"{where} · {target.region}" if target.region else where
 
 
 def interval(finding: Finding) -> str:

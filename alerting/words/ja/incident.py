@@ -80,10 +80,10 @@ def size(finding: Finding, value: float) -> str:
             return f"{name} {figures.change(value, finding.expected)}"
 
 
-def sentence(of: Incident) -> str:
+def sentence(of: Incident, where: str) -> str:
     """Return the whole story in a few sentences."""
     primary = of.primary
-    headline, where = title(of), figures.place(primary.about)
+    headline = title(of)
     if of.state == "resolved":
         return f"{headline}。{ending(of)}{where}。"
     if of.state == "withdrawn":

@@ -221,7 +221,7 @@ async def test_a_flood_is_one_body_that_lists_all_and_an_alert_each_for_a_pager_
 
 
 def test_a_webhook_whose_secret_is_missing_sends_nothing_unsigned() -> None:
-    receivers, sinks = http_receivers(SETTINGS.notify, LINKS, {})
+    receivers, sinks = http_receivers(SETTINGS, LINKS, {})
     assert sorted(receivers) == ["alertmanager:ops", "webhook:pager"]
     assert len(sinks) == 1
     assert "HOOK_SECRET is not set" in repr(receivers["webhook:pager"].sink)
