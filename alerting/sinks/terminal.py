@@ -1,7 +1,8 @@
 """Messages in a terminal, as Slack would show them; and the sink used without Slack."""
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from rich.text import Text
 
 from alerting.incidents.incident import Incident
 from alerting.messages.message import Block, Message
-from alerting.messages.mrkdwn_runs import runs
+from alerting.messages.mrkdwn_runs import TextRun, runs
 from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Send, SentAs
 from alerting.words import numbers
@@ -28,10 +29,38 @@ _CURVE_HEIGHT: Final = 6
 _BLUE: Final = "#1d9bd1"
 _DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # rows of a braille cell, top first
 _BLANK: Final = 0x2800
+_SHORT: Final = 60  # characters of a URL that is printed where it cannot be a hyperlink
+_HEAD: Final = 3  # blocks of an incident that an update repeats: title, figures, explanation
+_TITLES: Final = 1000  # messages whose title is remembered for the lines of their thread
+_PLAIN_TERMS: Final = ("", "dumb", "unknown", "linux", "vt100", "vt220")  # they show the sequence, or nothing
+
+
+def takes_hyperlinks(console: Console, environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether a console shows OSC 8 hyperlinks: a label that leads to an address.
+
+    Terminals that do not know them ignore them; those that do not even ignore them are known by ``TERM``. As
+    for other programs, ``NO_COLOR`` turns them off, and ``FORCE_HYPERLINK`` (0 or 1) decides over all else.
+
+    Examples
+    --------
+    >>> takes_hyperlinks(Console(force_terminal=True), {"TERM": "xterm-256color"})
+    True
+    >>> takes_hyperlinks(Console(force_terminal=True), {"TERM": "dumb"})
+    False
+    """
+    forced = environment.get("FORCE_HYPERLINK")
+    if forced:
+        return forced != "0"
+    if not console.is_terminal or environment.get("NO_COLOR"):
+        return False
+    return environment.get("TERM", "").lower() not in _PLAIN_TERMS
 
 
 class Terminal:
     """Shows messages on a console: framed and coloured on a terminal, as plain lines elsewhere.
+
+    Links are hyperlinks where the console takes them. Elsewhere their labels are printed, with short
+    addresses only: those of a cloud's console are hundreds of characters long.
 
     Parameters
     ----------
@@ -41,19 +70,27 @@ class Terminal:
         The time zone of times shown.
     words
         The language of everything around the message.
+    environment
+        Variables that tell what the console can show.
     """
 
-    def __init__(self, console: Console, zone: ZoneInfo, words: Phrases = ENGLISH) -> None:
+    def __init__(
+        self,
+        console: Console,
+        zone: ZoneInfo,
+        words: Phrases = ENGLISH,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
         self._console = console
         self._zone = zone
         self._words = words
+        self._hyperlinks = takes_hyperlinks(console, environment)
 
     def show(self, message: Message, *, at: int, incident: Incident | None = None) -> None:
         """Show a message of the time ``at`` (epoch seconds), with the curve of ``incident``."""
         trace = incident.primary.trace if incident is not None else None
         if not self._console.is_terminal:
-            for line in self._lines(message):
-                self._console.print(line, markup=False, highlight=False, soft_wrap=True, emoji=False)
+            self._print([*self._lines(message.blocks), ""])
             return
         width = min(self._console.width, _WIDEST)
         parts: list[RenderableType] = [
@@ -69,9 +106,32 @@ class Terminal:
         framed = Panel(Group(head, *parts), width=width, padding=(0, 2, 1, 2), border_style=_frame(message))
         self._console.print(framed)
 
-    def _lines(self, message: Message) -> list[str]:
+    def update(self, message: Message, *, at: int) -> None:
+        """Show the newest state of a message that was shown before: marked as an update, and short."""
+        head, mark = message.blocks[:_HEAD], self._words.labels.update
+        if not self._console.is_terminal:
+            first, *lines = self._lines(head)
+            self._print([f"{mark} · {first}", *(f"  {line}" for line in lines), ""])
+            return
+        width = min(self._console.width, _WIDEST)
+        title = Text(f" {mark} · {datetime.fromtimestamp(at, self._zone):%H:%M} ", "bold")
+        parts = [self._block(block, width) for block in head]
+        style = _frame(message) if message.look == "over" else "dim"
+        framed = Panel(Group(*parts), title=title, title_align="left", width=width, border_style=style)
+        self._console.print(framed)
+
+    def line(self, message: Message, of: str = "") -> None:
+        """Show lines of the thread of a message; ``of`` is the title of that message."""
+        said = " · ".join(self._lines(message.blocks))
+        self._print([f"↳ {of}: {said}" if of else f"↳ {said}"])
+
+    def _print(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True, emoji=False)
+
+    def _lines(self, blocks: Sequence[Block]) -> list[str]:
         lines = []
-        for block in message.blocks:
+        for block in blocks:
             if block["type"] == "actions":
                 continue  # not usable in a terminal
             texts = block.get("fields") or block.get("elements") or [block["text"]]
@@ -79,12 +139,9 @@ class Terminal:
                 label, newline, value = text["text"].partition("\n")
                 joined = f"{label}: {value}" if newline and "fields" in block else text["text"]
                 for line in joined.split("\n"):
-                    shown = [
-                        f"{piece.text} ({piece.url})" if piece.url else piece.text
-                        for piece in runs(line, self._zone, self._words)
-                    ]
+                    shown = [_spelt(piece) for piece in runs(line, self._zone, self._words)]
                     lines.append("".join(shown) if text["type"] == "mrkdwn" else line)
-        return [*lines, ""]
+        return lines
 
     def _block(self, block: Block, width: int) -> RenderableType:
         if block["type"] == "header":
@@ -107,9 +164,11 @@ class Terminal:
         text = Text(style=style)
         for piece in runs(mrkdwn, self._zone, self._words):
             look = Style(bold=piece.bold or None)
-            if piece.url is not None:
+            if piece.url is not None and self._hyperlinks:
                 look += Style(color=_BLUE, underline=True, link=piece.url)
-            text.append(piece.text, look)
+                text.append(piece.text, look)
+            else:
+                text.append(_spelt(piece), look)
         return text
 
     def _chart(self, trace: Trace, incident: Incident, width: int) -> RenderableType:
@@ -155,12 +214,33 @@ class TerminalSink:
 
     def __init__(self, zone: ZoneInfo, console: Console | None = None, words: Phrases = ENGLISH) -> None:
         self._terminal = Terminal(console or Console(), zone, words)
+        self._titles: dict[str, str] = {}  # by subject, newest last
 
     async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
-        """Show a post or an edit as a whole message with its curve; the chart is part of it."""
-        if row.send is not Send.CHART and row.message is not None:
-            self._terminal.show(row.message, at=int(row.created), incident=row.incident)
+        """Show a post as a whole message with its curve, an edit as an update, a reply as a line."""
+        if row.message is not None:
+            match row.send:
+                case Send.POST:
+                    self._terminal.show(row.message, at=int(row.created), incident=row.incident)
+                case Send.EDIT:
+                    self._terminal.update(row.message, at=int(row.created))
+                case Send.LINE:
+                    self._terminal.line(row.message, self._titles.get(row.subject, ""))
+            if row.send in (Send.POST, Send.EDIT):
+                self._remember(row.subject, row.message)
         return DeliveryOutcome(result=Result.SENT, place=row.place or SentAs(row.channel, row.id))
+
+    def _remember(self, subject: str, message: Message) -> None:
+        self._titles.pop(subject, None)
+        self._titles[subject] = message.blocks[0]["text"]["text"]
+        if len(self._titles) > _TITLES:
+            del self._titles[next(iter(self._titles))]
+
+
+def _spelt(piece: TextRun) -> str:
+    """Return a link as text: its label, and its address if that is short."""
+    url = piece.url or ""
+    return f"{piece.text} ({url})" if 0 < len(url) <= _SHORT and url != piece.text else piece.text
 
 
 def _frame(message: Message) -> str:

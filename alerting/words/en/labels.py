@@ -21,6 +21,7 @@ LABELS: Final = Labels(
     comma=", ",
     stop=". ",
     withdrawn="Late data showed no anomaly. The figures are those at the time of the alert.",
+    update="UPDATE",
     runbook="Runbook",
     earlier="previous message",
     acknowledge="Acknowledge",

@@ -21,6 +21,7 @@ LABELS: Final = Labels(
     stop="。",
     no_reason="説明はありません。",
     withdrawn="遅れて届いたデータにより、異常ではなかったことが判明しました。表示中の値は通知時点のものです。",
+    update="更新",
     runbook="手順書",
     earlier="前回のメッセージ",
     acknowledge="対応する",

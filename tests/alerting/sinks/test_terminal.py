@@ -4,19 +4,28 @@ import asyncio
 import io
 import random
 import re
+from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
+import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
+from alerting.commands.dispatch import Line
+from alerting.messages.message import Message
+from alerting.messages.page import page as render_page
 from alerting.messages.render import Renderer
+from alerting.messages.thread_line import thread_line
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.ports import Receiver
+from alerting.outbox.row import OutboxRow, Send
 from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.receivers import in_messages
 from alerting.sinks.terminal import Terminal, TerminalSink, curve
+from alerting.words.locales import ENGLISH
 from config.links import Links
-from config.settings import Settings
+from config.settings import LinksSettings, Settings
 from tests.alerting.desk import FakeClock, Memory
 from tests.alerting.given import T0, TABLE, finding, incident, table_finding, told
 from tests.alerting.message_makers import page
@@ -25,11 +34,17 @@ ZONE = ZoneInfo("Asia/Tokyo")
 LINKS = Links(Settings().links)
 
 
-def shown(*, terminal: bool, name: str = "items") -> str:
+XTERM = {"TERM": "xterm-256color"}
+
+
+def shown(
+    *, terminal: bool, name: str = "items", environment: Mapping[str, str] = XTERM, links: Links = LINKS
+) -> str:
     written = io.StringIO()
-    console = Console(file=written, force_terminal=terminal, width=100, legacy_windows=False)
+    console = Console(file=written, force_terminal=terminal, width=100, legacy_windows=False, _environ=XTERM)
     one = incident(table_finding(scope=TABLE._replace(name=name)))
-    Terminal(console, ZONE).show(page(one, at=T0), at=T0, incident=one)
+    message = render_page(one, links, ZONE, ENGLISH, at=T0)
+    Terminal(console, ZONE, environment=environment).show(message, at=T0, incident=one)
     return written.getvalue()
 
 
@@ -61,11 +76,65 @@ def test_links_are_hyperlinks_with_their_label() -> None:
     assert "dynamodbv2" in found[1]
 
 
-def test_elsewhere_there_are_plain_lines_with_the_urls() -> None:
+@pytest.mark.parametrize(
+    "environment",
+    [{"TERM": "dumb"}, {"TERM": "linux"}, {}, {**XTERM, "NO_COLOR": "1"}, {**XTERM, "FORCE_HYPERLINK": "0"}],
+)
+def test_a_terminal_without_hyperlinks_shows_labels_instead_of_long_addresses(
+    environment: dict[str, str],
+) -> None:
+    text = shown(terminal=True, environment=environment)
+    assert "\x1b]8;" not in text
+    assert "https://" not in text
+    assert "inventory-put-item" in text
+
+
+def test_elsewhere_there_are_plain_lines_that_no_address_makes_long() -> None:
     text = shown(terminal=False)
     assert "\x1b" not in text
     assert "Now: 41 wcu/s\n" in text
-    assert "inventory-put-item (https://ap-northeast-1.console.aws.amazon.com/lambda" in text
+    assert "inventory-put-item   91 % · more calls\n" in text
+    assert "https://" not in text
+    assert max(map(len, text.splitlines())) < 160
+
+
+def test_a_short_address_is_printed_where_it_cannot_be_a_hyperlink() -> None:
+    links = Links(LinksSettings(runbooks={"any": "https://wiki.example/{verdict}"}))
+    for terminal in (True, False):
+        text = shown(terminal=terminal, environment={"TERM": "dumb"}, links=links)
+        assert "Runbook (https://wiki.example/spike)" in bare(text)
+    assert "Runbook (" not in bare(shown(terminal=True, links=links))
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+async def test_an_edit_is_marked_as_an_update_and_does_not_look_like_a_new_page(terminal: bool) -> None:
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=terminal, width=100, _environ=XTERM)
+    sink = TerminalSink(ZONE, console)
+
+    async def show(send: Send, message: Message) -> str:
+        before = len(written.getvalue())
+        row = OutboxRow(
+            id=send, destination="slack:#uneri", subject="s", send=send, urgency=0, sequence=0, created=T0
+        )
+        row.message = message
+        await sink.deliver(row)
+        return bare(written.getvalue()[before:])
+
+    one = incident(table_finding())
+    first = await show(Send.POST, page(one, at=T0))
+    edit = await show(Send.EDIT, page(replace(one, state="worsening"), at=T0 + 60))
+    line = await show(
+        Send.LINE, thread_line(Line(what="worsened", at=T0 + 60), one, ENGLISH, ZoneInfo("UTC"))
+    )
+    assert "UPDATE" not in first
+    assert "UPDATE · " in edit.splitlines()[0]
+    assert "SPIKE, worsening · table items" in edit
+    assert "APP" not in edit
+    assert "inventory-put-item" not in edit
+    assert len(edit.splitlines()) < len(first.splitlines()) * 2 / 3
+    assert line.startswith("↳ SPIKE, worsening · table items · wcu +400 %: Worsening: 41 wcu/s now")
+    assert len(line.splitlines()) == 1
 
 
 def test_a_name_cannot_colour_the_terminal_or_write_rich_markup() -> None:
