@@ -14,6 +14,8 @@ TEXT: Final = 3000
 NAME: Final = 60
 BUTTON: Final = 75
 OPTION: Final = 75
+IMAGE: Final = 900  # characters of the text of a picture
+LEAD: Final = 3  # blocks of a page: title, figures, explanation
 SENTENCE: Final = 450  # characters of an explanation, each of which may become five
 REASON: Final = 200  # characters of the reason that a person gives
 
@@ -52,6 +54,17 @@ def fields(texts: Iterable[str]) -> Block:
 def labelled(label: str, text: str, limit: int = 2 * NAME) -> str:
     """Return a field: our label, and below it a text that needs no escaping."""
     return f"*{label}*\n{escape(text, limit) or '–'}"
+
+
+def image(file: str, title: str, text: str) -> Block:
+    """Return a picture uploaded to Slack; ``text`` is for those who cannot see it."""
+    shown = {"slack_file": {"id": file}, "alt_text": plain(text, IMAGE) or "–"}
+    return {"type": "image", "title": plain_text(title, HEADER), **shown}
+
+
+def with_image(blocks: Sequence[Block], of: Block) -> list[Block]:
+    """Return the blocks of a page with a picture below its title, figures and explanation."""
+    return [*blocks[:LEAD], of, *blocks[LEAD:]]
 
 
 def context(lines: Iterable[str]) -> Block:

@@ -8,6 +8,7 @@ from typing import Final
 from alerting.commands.destination import SLACK
 from alerting.commands.dispatch import Dispatch
 from alerting.incidents.notice import identify
+from alerting.outbox import pictures
 from alerting.outbox.backoff import Backoff
 from alerting.outbox.crash_points import DeliveryCrashPoint, nothing
 from alerting.outbox.enqueue import EDITS, take
@@ -150,6 +151,7 @@ class Outbox:
             row.place = self._store.thread(row).place if row.send is not Send.POST else None
             if row.place is None and row.send is Send.EDIT:
                 _repost(row)
+            pictures.put_into(row, self._store.thread(row))
             row.via = way if way != row.destination else None
             row.home = self._failover.home(way)
             if row.send in _NOT_IDEMPOTENT and row.group == SLACK:  # other receivers recognise a repeat
@@ -172,8 +174,7 @@ class Outbox:
                 self._backoff.worked(way, method)
                 changed, gone = self._sent(row, outcome, thread, now)
             else:
-                self._failed(row, outcome, thread, now)
-                changed, gone = [row], []
+                changed, gone = self._failed(row, outcome, thread, now), []
             await self._storage.write(changed, {}, gone)
             self._store.offer(thread)
             self._at(DeliveryCrashPoint.SETTLED)
@@ -220,7 +221,7 @@ class Outbox:
             row.not_before, row.doubt = now + outcome.again, 0
             self._store.resent[row.id] = row
             return ([] if known else [row]), []
-        chart = row.incident if row.send is Send.POST else None
+        chart, shown = row.incident if row.send is Send.POST else None, row.message
         row.place, row.doubt = outcome.place or row.place, 0
         self._store.finish(row, State.SENT, thread)
         if row.send is Send.LINK:
@@ -229,7 +230,11 @@ class Outbox:
             return ([] if holder is None else [holder]), [row.id]
         self._store.remember(row, thread)
         if row.send not in (Send.POST, Send.EDIT):
-            return [row], []
+            return [
+                row,
+                *self._add(pictures.after(row, outcome, thread, self._store.number, now), thread),
+            ], []
+        thread.shown = shown if thread.shown is not None else None
         thread.edited = now
         for behind in thread.queues[MESSAGE]:
             if behind.not_before:  # enqueued while this one was being delivered
@@ -240,11 +245,19 @@ class Outbox:
         if chart is not None and chart.primary.trace is not None:
             beside.insert(0, self._attachment(row, Send.CHART, now))
             beside[0].incident = chart
-        new = [one for one in beside if one.id not in self._store.ids]
-        self._store.ids.update(one.id for one in new)
-        return [row, *(self._store.enqueue(one, thread) for one in new)], []
+            thread.shown = None if row.plain else shown
+        return [row, *self._add(beside, thread)], []
 
-    def _failed(self, row: OutboxRow, outcome: DeliveryOutcome, thread: Thread, now: float) -> None:
+    def _add(self, rows: Iterable[OutboxRow], thread: Thread) -> list[OutboxRow]:
+        """Enqueue those rows that are new."""
+        new = [one for one in rows if one.id not in self._store.ids]
+        self._store.ids.update(one.id for one in new)
+        return [self._store.enqueue(one, thread) for one in new]
+
+    def _failed(
+        self, row: OutboxRow, outcome: DeliveryOutcome, thread: Thread, now: float
+    ) -> list[OutboxRow]:
+        """Return the rows to write."""
         way, method = self._failover.target(row), METHOD[row.send]
         match outcome.result:
             case Result.RETRY:
@@ -257,6 +270,8 @@ class Outbox:
                 if row.send is Send.CHART or (row.send is Send.FILE and row.doubt > 1):
                     self._store.park(row, thread)  # no chart is better than the same chart twice
                 self._queues.pause(way, method, now + max(self._backoff.wait(way, method), APPEAR))
+            case Result.RENDERING if row.picture is not None and not row.plain:
+                return pictures.refused(row, thread, now)
             case Result.RENDERING if row.message is not None and not row.plain:
                 row.plain, row.doubt = True, 0
             case Result.GONE if row.send is Send.EDIT:
@@ -268,6 +283,7 @@ class Outbox:
                 self._refused(row, outcome, thread, now)
             case _:
                 self._store.park(row, thread)
+        return [row]
 
     def _refused(self, row: OutboxRow, outcome: DeliveryOutcome, thread: Thread, now: float) -> None:
         """Handle a permanent rejection by the channel: its fallback takes over."""
@@ -284,7 +300,8 @@ class Outbox:
         row.doubt = 0
         for other in self._store.threads(self._failover.effective(row.destination)):
             lost = other.place is not None and other.place.channel == home
-            other.place = None if lost else other.place
+            if lost:
+                other.place, other.picture = None, None
             for waits in other.open():
                 if waits.id not in self._store.in_flight:
                     self._queues.drop(waits)

@@ -9,7 +9,7 @@ import msgspec
 from alerting.commands.dispatch import Dispatch
 from alerting.incidents.incident import Incident
 from alerting.messages.message import Message
-from alerting.outbox.row import OutboxRow, SentAs
+from alerting.outbox.row import OutboxRow, Picture, SentAs
 
 
 class OutboxStorage(Protocol):
@@ -61,6 +61,7 @@ class DeliveryOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     result: Result
     place: SentAs | None = None
+    picture: Picture | None = None  # of a chart: what the message may show now
     retry_after: float | None = None  # seconds, requested by the receiver
     again: float | None = None  # seconds after which the receiver forgets it unless it is sent again
     error: str = ""

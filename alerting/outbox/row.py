@@ -40,6 +40,14 @@ class SentAs(msgspec.Struct, frozen=True):
     link: str | None = None  # permalink, when it was requested
 
 
+class Picture(msgspec.Struct, frozen=True):
+    """An uploaded chart that a message shows."""
+
+    file: str  # its id
+    title: str
+    text: str  # for those who cannot see it
+
+
 URGENCY: Final = {Send.POST: 0, Send.EDIT: 1, Send.LINE: 2, Send.FILE: 3, Send.CHART: 3, Send.LINK: 4}
 DIGEST: Final = 5  # the urgency of messages that can wait
 METHOD: Final = {
@@ -73,6 +81,7 @@ class OutboxRow(msgspec.Struct, kw_only=True, eq=False):
     commands: int = 0  # actions by people that it shows: those are not delayed by the pace of edits
     plain: bool = False  # the blocks were rejected: send the text alone
     doubt: int = 0  # how often it may have been posted without confirmation: durable before it is sent
+    picture: Picture | None = None  # of a chart once it is uploaded, and of a message that shows it
     place: SentAs | None = None  # of this message once sent; before, of the message to edit or to reply to
     home: str | None = None  # the channel's id, learnt from an earlier message
     via: str | None = None  # the fallback destination it goes to

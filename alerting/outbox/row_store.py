@@ -54,6 +54,7 @@ class RowStore:
         if row.state is State.SENT:
             self.remember(row, thread)
         if row.state in (State.SENT, State.MERGED):
+            thread.picture = row.picture if row.send is Send.CHART else thread.picture
             thread.done.append(row)
             return
         if row.send in ATTACHED and (row.state is State.PARKED or (row.doubt and row.send is Send.CHART)):

@@ -3,7 +3,8 @@
 from collections import deque
 from typing import Final
 
-from alerting.outbox.row import OutboxRow, Send, SentAs
+from alerting.messages.message import Message
+from alerting.outbox.row import OutboxRow, Picture, Send, SentAs
 
 MESSAGE: Final = "message"
 LINES: Final = "lines"
@@ -23,6 +24,8 @@ class Thread:
 
     def __init__(self) -> None:
         self.place: SentAs | None = None
+        self.picture: Picture | None = None  # that its message shows
+        self.shown: Message | None = None  # as last sent, until its chart is uploaded
         self.key = ""  # identifies the subject to its receiver, from its first content on
         self.edited = float("-inf")  # when its message was last sent, wall time
         self.commands = 0  # how many actions by people its newest row shows

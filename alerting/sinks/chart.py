@@ -18,6 +18,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from alerting.incidents.incident import Incident
+from alerting.messages.message import IMAGE
 from alerting.words import numbers
 from alerting.words.locales import ENGLISH
 from alerting.words.mrkdwn import clean, cut
@@ -129,7 +130,7 @@ def draw(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> bytes:
 def alternative(incident: Incident, words: Phrases = ENGLISH) -> str:
     """Return the alternative text of the chart."""
     finding = incident.primary
-    return cut(clean(words.incident.alt_text(finding, incident.peak, _HOURS)), 900)
+    return cut(clean(words.incident.alt_text(finding, incident.peak, _HOURS)), IMAGE)
 
 
 def _tail(values: list[float | None], keep: int) -> NDArray[np.float64]:

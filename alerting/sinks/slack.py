@@ -13,8 +13,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from alerting.incidents.incident import Incident
+from alerting.messages.message import image, with_image
 from alerting.outbox.ports import DeliveryOutcome, Result
-from alerting.outbox.row import OutboxRow, Send, SentAs
+from alerting.outbox.row import OutboxRow, Picture, Send, SentAs
 from alerting.sinks.connection import Connected
 from alerting.sinks.slack_errors import outcome_of, sendable
 from alerting.words.locales import ENGLISH
@@ -184,9 +185,8 @@ class SlackSink(Connected):
         if row.place is None or row.incident is None:
             return DeliveryOutcome(result=Result.REFUSED, error="there is no message to put the chart under")
         picture, text = await asyncio.to_thread(_drawn, row.incident, self._zone, self._words)
-        return await self._attach(
-            row, picture, f"{row.incident.id}.png", self._words.labels.chart_caption, text
-        )
+        title = self._words.labels.chart_caption
+        return await self._attach(row, picture, f"{row.incident.id}.png", title, text)
 
     async def _file(self, row: OutboxRow) -> DeliveryOutcome:
         if row.place is None or row.body is None:
@@ -214,7 +214,8 @@ class SlackSink(Connected):
             channel_id=place.channel,
             thread_ts=place.ts,
         )
-        return DeliveryOutcome(result=Result.SENT, place=place)
+        shown = None if alternative is None else Picture(str(answer["file_id"]), title, alternative)
+        return DeliveryOutcome(result=Result.SENT, place=place, picture=shown)
 
     async def _link(self, row: OutboxRow) -> DeliveryOutcome:
         """Fetch the permalink of a message."""
@@ -250,7 +251,10 @@ class SlackSink(Connected):
             raise ValueError(f"row {row.id} has no message")
         if row.plain:
             return {"text": row.message.text, "blocks": []}
-        return {"text": row.message.text, "blocks": row.message.blocks}
+        blocks = row.message.blocks
+        if (shown := row.picture) is not None:
+            blocks = with_image(blocks, image(shown.file, shown.title, shown.text))
+        return {"text": row.message.text, "blocks": blocks}
 
 
 def _drawn(incident: Incident, zone: ZoneInfo, words: Phrases) -> tuple[bytes, str]:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alerting.incidents.incident import Incident
-from alerting.messages.message import Block, Message
+from alerting.messages.message import LEAD, Block, Message
 from alerting.messages.mrkdwn_runs import TextRun, runs
 from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Send, SentAs
@@ -30,7 +30,6 @@ _BLUE: Final = "#1d9bd1"
 _DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # rows of a braille cell, top first
 _BLANK: Final = 0x2800
 _SHORT: Final = 60  # characters of a URL that is printed where it cannot be a hyperlink
-_HEAD: Final = 3  # blocks of an incident that an update repeats: title, figures, explanation
 _TITLES: Final = 1000  # messages whose title is remembered for the lines of their thread
 _PLAIN_TERMS: Final = ("", "dumb", "unknown", "linux", "vt100", "vt220")  # they show the sequence, or nothing
 
@@ -108,7 +107,7 @@ class Terminal:
 
     def update(self, message: Message, *, at: int) -> None:
         """Show the newest state of a message that was shown before: marked as an update, and short."""
-        head, mark = message.blocks[:_HEAD], self._words.labels.update
+        head, mark = message.blocks[:LEAD], self._words.labels.update
         if not self._console.is_terminal:
             first, *lines = self._lines(head)
             self._print([f"{mark} · {first}", *(f"  {line}" for line in lines), ""])

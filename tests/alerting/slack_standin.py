@@ -58,6 +58,7 @@ class SlackStandin:
     scopes: set[str] = field(default_factory=lambda: {"chat:write", "channels:history"})
     messages: list[Posted] = field(default_factory=list)
     files: list[tuple[str, str, bytes]] = field(default_factory=list)  # channel, thread, body
+    appears: float = 1.0  # seconds after which a file may stand in a message
     calls: list[tuple[float, str]] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)
     always: Fault | None = None
@@ -68,6 +69,7 @@ class SlackStandin:
     base_url: str = ""
 
     async def __aenter__(self) -> Self:
+        self._shared: dict[str, tuple[str, float]] = {}  # file → channel and time of its upload
         self._uploads: dict[str, tuple[int, bytes | None]] = {}
         self._clock = self.now or asyncio.get_running_loop().time
         application = web.Application(client_max_size=2**24)
@@ -163,7 +165,7 @@ class SlackStandin:
         channel = CHANNELS.get(given.get("channel", ""))
         if channel is None:
             return "channel_not_found"
-        if error := self.closed.get(channel) or content_error(given):
+        if error := self.closed.get(channel) or content_error(given) or self._hidden(channel, given):
             return error
         thread = given.get("thread_ts")
         if thread is not None and self._message(channel, thread) is None:
@@ -177,7 +179,8 @@ class SlackStandin:
     def _update(self, given: dict[str, Any]) -> dict[str, Any] | str:
         if given.get("channel") not in CHANNELS.values():
             return "channel_not_found"  # an edit takes the channel's id, not its name
-        if error := self.closed.get(given["channel"]) or content_error(given):
+        channel = given["channel"]
+        if error := self.closed.get(channel) or content_error(given) or self._hidden(channel, given):
             return error
         message = self._message(given["channel"], given.get("ts"))
         if message is None:
@@ -185,6 +188,15 @@ class SlackStandin:
         message.text, message.blocks = given.get("text", ""), _decoded(given.get("blocks")) or []
         message.edits += 1
         return {"ok": True, "channel": message.channel, "ts": message.ts}
+
+    def _hidden(self, channel: str, given: dict[str, Any]) -> str | None:
+        """Refuse a file that is not in the channel, or not processed yet."""
+        for block in _decoded(given.get("blocks")) or []:
+            if block["type"] == "image":
+                known, at = self._shared.get(block["slack_file"]["id"], ("", 0.0))
+                if known != channel or self._clock() < at + self.appears:
+                    return "invalid_blocks"
+        return None
 
     def _message(self, channel: str, ts: Any) -> Posted | None:
         return next((one for one in self.messages if (one.channel, one.ts) == (channel, ts)), None)
@@ -265,6 +277,7 @@ class SlackStandin:
             if body is None:
                 return "file_not_found"
             self.files.append((given["channel_id"], given["thread_ts"], body))
+            self._shared[each["id"]] = (given["channel_id"], self._clock())
         return {"ok": True, "files": []}
 
 
@@ -321,6 +334,13 @@ def _bad_block(block: dict[str, Any]) -> bool:  # noqa: PLR0911  one return for 
             ids = [each.get("action_id") for each in elements]
             return (
                 not 0 < len(elements) <= 25 or len(set(ids)) != len(ids) or any(map(_bad_element, elements))
+            )
+        case "image":
+            return (
+                bool(set(block) - {"type", "slack_file", "alt_text", "title", "block_id"})
+                or set(block.get("slack_file", {})) != {"id"}
+                or not 0 < len(block.get("alt_text", "")) <= 2000
+                or ("title" in block and _bad_text(block["title"], 2000, {"plain_text"}))
             )
         case "divider":
             return set(block) - {"type", "block_id"} != set()

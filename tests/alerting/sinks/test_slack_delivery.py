@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 import structlog
 from msgspec.structs import replace
@@ -20,7 +21,7 @@ from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.outbox.ports import Receiver
-from alerting.outbox.row import OutboxRow, State
+from alerting.outbox.row import OutboxRow, Send, State, rows_of
 from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.receivers import in_messages
 from alerting.sinks.slack import SlackSink
@@ -48,7 +49,7 @@ def posts(slack: SlackStandin) -> list[float]:
     return [at for at, method in slack.calls if method == "chat.postMessage"]
 
 
-async def test_a_page_arrives_with_its_chart_in_the_thread(desk: Desk) -> None:
+async def test_a_page_arrives_and_then_its_chart_in_the_thread_and_in_the_message(desk: Desk) -> None:
     await desk.put(opened())
     await desk.settle()
     [message] = desk.slack.messages
@@ -57,6 +58,62 @@ async def test_a_page_arrives_with_its_chart_in_the_thread(desk: Desk) -> None:
     [(channel, thread, picture)] = desk.slack.files
     assert (channel, thread) == (message.channel, message.ts)
     assert picture.startswith(b"\x89PNG")
+    kinds = [block["type"] for block in message.blocks]
+    assert kinds[:4] == ["header", "section", "section", "image"]
+    assert message.blocks[3]["slack_file"] == {"id": "F0"}
+    assert message.blocks[3]["alt_text"].startswith("Chart of table items, wcu, last 4 hours")
+
+
+async def test_the_chart_stays_in_the_message_when_it_is_edited_even_after_a_restart(desk: Desk) -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    await desk.put(*incidents.feed([first], T0))
+    await desk.settle()
+    again = await desk.restarted()
+    await again.put(*incidents.feed([ended(first, T0 + 600)], T0 + 7200))
+    await again.settle()
+    await again.kill()
+    [message] = desk.slack.parents
+    assert message.blocks[0]["text"]["text"].startswith("RESOLVED")
+    assert [block["type"] for block in message.blocks].count("image") == 1
+
+
+async def test_a_chart_that_slack_processes_slowly_is_shown_later(desk: Desk) -> None:
+    desk.slack.appears = 6.0
+    await desk.put(opened())
+    await desk.settle()
+    [message] = desk.slack.parents
+    assert [block["type"] for block in message.blocks].count("image") == 1
+    assert desk.outbox.parked() == []
+
+
+async def test_where_slack_allows_no_picture_the_message_stays_complete_and_the_thread_has_it(
+    desk: Desk,
+) -> None:
+    desk.slack.appears = float("inf")
+    incidents, first = Incidents(Settings()), table_finding()
+    await desk.put(*incidents.feed([first], T0))
+    await desk.settle()
+    [message] = desk.slack.parents
+    assert "image" not in [block["type"] for block in message.blocks]
+    assert message.blocks[0]["text"]["text"].startswith("SPIKE")
+    tries = len([method for _, method in desk.slack.calls if method == "chat.update"])
+    assert tries <= 5
+    assert len(desk.slack.files) == 1
+    again = await desk.restarted()
+    await again.put(*incidents.feed([ended(first, T0 + 600)], T0 + 7200))
+    await again.settle()
+    await again.kill()
+    assert message.blocks[0]["text"]["text"].startswith("RESOLVED")
+    assert len([method for _, method in desk.slack.calls if method == "chat.update"]) == tries + 1
+
+
+async def test_rows_of_an_outbox_without_pictures_are_read() -> None:
+    row = OutboxRow(
+        id="a", destination="slack:#uneri", subject="s", send=Send.CHART, urgency=3, sequence=1, created=0
+    )
+    former = msgspec.to_builtins(row)
+    del former["picture"]
+    assert rows_of([msgspec.msgpack.encode(former)])[0].picture is None
 
 
 async def test_an_incident_is_one_message_that_is_edited_and_then_resolved(desk: Desk) -> None:
@@ -69,10 +126,10 @@ async def test_an_incident_is_one_message_that_is_edited_and_then_resolved(desk:
     await desk.put(*incidents.feed([ended(update, T0 + 600)], T0 + 7200))
     await desk.settle()
     [message] = desk.slack.parents
-    assert message.edits == 2  # the end's own update and the resolution are one
+    assert message.edits == 3  # the chart, an update, and the end with its own update
     assert message.blocks[0]["text"]["text"].startswith("RESOLVED after 11 min · table items")
     edits = [at for at, method in desk.slack.calls if method == "chat.update"]
-    assert edits[0] - posts(desk.slack)[0] >= 30
+    assert edits[1] - posts(desk.slack)[0] >= 30
 
 
 async def test_what_was_over_before_slack_answered_is_told_once_as_resolved(desk: Desk) -> None:
@@ -81,7 +138,7 @@ async def test_what_was_over_before_slack_answered_is_told_once_as_resolved(desk
     await desk.settle()
     [message] = desk.slack.parents
     assert message.blocks[0]["text"]["text"].startswith("RESOLVED")
-    assert message.edits == 0
+    assert message.edits == 1  # its chart
 
 
 async def test_a_notice_that_is_put_twice_is_one_message_even_after_a_restart(desk: Desk) -> None:
