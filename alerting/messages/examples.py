@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+import msgspec
 from msgspec.structs import replace
 
 from alerting.commands.command import Command, CommandKind
@@ -30,6 +31,7 @@ AT: Final = int(datetime(2026, 11, 24, 20, 24, tzinfo=ZONE).timestamp())
 BEGAN: Final = AT - 24 * 60
 _STEP: Final = 60
 _HOURS: Final = 4
+_TIMES: Final = ("start", "seen", "end", "alerted", "at", "until")  # fields in epoch seconds
 _EARLIER: Final = "https://example.slack.com/archives/C012AB3CD/p1764000000000100"
 
 
@@ -309,8 +311,27 @@ def command(ask: CommandKind, **more: Any) -> Command:
     return Command(id=ask.value, kind=ask, at=AT - 300, by="on-call", **more)
 
 
-def examples() -> list[Example]:
-    """Return the examples, in the order of the page."""
+def examples(at: int = AT) -> list[Example]:
+    """Return the examples as of ``at`` (epoch seconds), in the order of docs/messages.md."""
+    by = at - AT
+    return [one._replace(dispatch=_moved(one.dispatch, by)) if by else one for one in _examples()]
+
+
+def _moved(of: Dispatch, by: int) -> Dispatch:
+    """Return a dispatch ``by`` seconds later, with all that it holds."""
+
+    def later(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: each + by if key in _TIMES and isinstance(each, int) else later(each)
+                for key, each in value.items()
+            }
+        return [later(each) for each in value] if isinstance(value, list | tuple) else value
+
+    return msgspec.convert(later(msgspec.to_builtins(of)), Dispatch)
+
+
+def _examples() -> list[Example]:
     page = incident(SPIKE, MEMBERS)
     acknowledged = command(CommandKind.ACKNOWLEDGE)
     snoozed = command(CommandKind.SNOOZE, until=AT + 3600, why="load test")

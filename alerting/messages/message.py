@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from alerting.words.mrkdwn import escape, plain
+from alerting.words.phrases import Phrases
 
 HEADER: Final = 150  # Slack's limit; the others stay below it (3,000 a section, about 13,200 in all)
 SECTION: Final = 2800
@@ -34,6 +35,18 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     blocks: list[Block]
     look: Look = "page"
+
+
+def marked_as_test(message: Message, words: Phrases) -> Message:
+    """Return a message that begins with a sign that it is a test, and ends with a line that says so."""
+    labels = words.labels
+    first, *rest = message.blocks
+    title = header(f"{labels.test} · {first['text']['text']}")
+    return msgspec.structs.replace(
+        message,
+        text=f"{labels.test} · {message.text}"[:TEXT],
+        blocks=[title, *rest, context([labels.test_note])],
+    )
 
 
 def header(text: str) -> Block:

@@ -22,6 +22,8 @@ class Labels(NamedTuple):
     comma: str
     stop: str  # between two sentences
     withdrawn: str  # the sentence of an incident that late data withdrew
+    test: str  # what a test message begins with
+    test_note: str
     update: str  # marks the newest state of a message that was shown before, in a terminal
     runbook: str  # the text of a link to what to do
     earlier: str  # the text of a link to the message of the previous time

@@ -379,6 +379,24 @@ def check(config: Config = None) -> None:
     raise typer.Exit(OK if ok else FOUND)
 
 
+@app.command("send-test")
+def send_test(
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="CHANNEL", help="Slack channel. Default: slack.channel."),
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Send a message of every verdict and state, marked as a test.
+
+    They go to a Slack channel, or are shown here when there is no token. Exits with 1 if Slack refuses them.
+    """
+    settings = settings_of(config)
+    from streams.cli.send_test import send_test as send
+
+    _exit_with(lambda: send(settings, to))
+
+
 @app.command()
 def setup(config: Config = None) -> None:
     """Create missing Kafka topics and verify existing ones."""

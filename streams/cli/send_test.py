@@ -1,0 +1,180 @@
+"""``uneri send-test``: a message of every verdict and state, so that a team sees its set-up."""
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import typer
+from msgspec import structs
+
+from alerting.commands.answer import Answer
+from alerting.commands.command import Command
+from alerting.commands.destination import SLACK, Destination
+from alerting.commands.dispatch import Dispatch
+from alerting.incidents.notice import Notice
+from alerting.messages.examples import Example, examples
+from alerting.messages.message import Message, marked_as_test
+from alerting.messages.render import Renderer
+from alerting.outbox.courier import Clock, Courier
+from alerting.outbox.outbox import PACE, Outbox
+from alerting.outbox.ports import DeliveryOutcome, Receiver, Result, Sink
+from alerting.outbox.row import OutboxRow, Send
+from alerting.sinks.receivers import in_messages
+from alerting.sinks.slack import SlackSink
+from alerting.sinks.terminal import TerminalSink
+from alerting.words.locales import phrases_of
+from config.links import Links
+from config.sections.validators import slack_channel
+from config.settings import Settings
+from streams.notify.interactions import transports
+from streams.process.logs import configure_logs
+
+TIMEOUT: Final = 300.0  # seconds for all messages: Slack takes one a second, and edits more slowly
+
+
+class _Examples:
+    """Stands in for the pipeline: sends what was prepared, and no more."""
+
+    def __init__(self, dispatches: list[Dispatch]) -> None:
+        self._dispatches = dispatches
+
+    def feed(self, notices: Iterable[Notice], watermark: int) -> list[Dispatch]:  # noqa: ARG002  as a pipeline
+        dispatches, self._dispatches = self._dispatches, []
+        return dispatches
+
+    def command(self, command: Command) -> Answer:
+        raise NotImplementedError(f"a test executes no command: {command.kind}")
+
+    def snapshot(self) -> dict[str, bytes]:
+        return {}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        pass
+
+
+class _NoStorage:
+    """Keeps nothing: a test that was killed is sent again by whoever asks for it."""
+
+    async def load(self) -> tuple[list[OutboxRow], dict[str, bytes]]:
+        return [], {}
+
+    async def write(
+        self, rows: Iterable[OutboxRow], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
+    ) -> None:
+        pass
+
+
+class _Told:
+    """Says what was posted."""
+
+    def __init__(self, sink: Sink, say: Callable[[str], None]) -> None:
+        self._sink, self._say = sink, say
+
+    async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
+        outcome = await self._sink.deliver(row)
+        if outcome.result is Result.SENT and row.send is Send.POST:
+            self._say(f"posted  {row.subject}")
+        return outcome
+
+
+def send_test(settings: Settings, to: str | None) -> int:
+    """Send the messages to a Slack channel, or show them here without Slack; return the exit code."""
+    slack = settings.slack
+    if to is not None:
+        try:
+            slack_channel(to)
+        except ValueError as error:
+            return _failed(f"--to {to}: {error}", 2)
+        if not os.environ.get(slack.token_env):
+            remedy = "set it to the bot token, or omit --to to see the messages here"
+            return _failed(f"{slack.token_env} is not set; {remedy}", 2)
+    configure_logs("CRITICAL")  # what goes wrong is said in one line at the end
+    channel = to or slack.channel
+    problem = asyncio.run(deliver_examples(settings, channel))
+    if problem is not None:
+        return _failed(problem, 1)
+    if os.environ.get(slack.token_env):
+        typer.echo(f"done    {channel} has a message of every verdict and state, each marked as a test")
+    return 0
+
+
+async def deliver_examples(
+    settings: Settings,
+    channel: str,
+    *,
+    clock: Clock | None = None,
+    say: Callable[[str], None] = typer.echo,
+) -> str | None:
+    """Send the messages; return what went wrong, if anything, with the remedy.
+
+    Parameters
+    ----------
+    channel
+        ``#name`` or the id of a Slack channel; without a token the messages are shown in the terminal.
+    clock
+        Paces them.
+    say
+        Called with a line for each message that Slack has.
+    """
+    slack, zone = settings.slack, ZoneInfo(settings.digest.timezone)
+    words = phrases_of(settings.notify.locale, settings.account_names)
+    token = os.environ.get(slack.token_env)
+    shown = [_addressed(example, channel) for example in examples(int(time.time()))]
+    earlier = {example.name: example.earlier for example in shown}
+    render = Renderer(Links(settings.links), zone, words, pressable=bool(transports(slack)))
+
+    def rendered(dispatch: Dispatch, _: str | None) -> Message:
+        return marked_as_test(render(dispatch, earlier[dispatch.subject]), words)
+
+    async with AsyncExitStack() as stack:
+        sink: Sink = TerminalSink(zone, words=words)
+        if token:
+            to_slack = SlackSink(token, slack.base_url, zone, words=words)
+            await stack.enter_async_context(to_slack)
+            outcome = await to_slack.authorise()
+            if outcome.result in (Result.RETRY, Result.UNKNOWN):
+                return f"{slack.base_url} does not answer ({outcome.error}); try again"
+            if outcome.result is not Result.SENT:
+                return f"the token in {slack.token_env} is refused ({outcome.error})"
+            sink = _Told(to_slack, say)
+        outbox = Outbox(_NoStorage(), random.Random(), pace=PACE if token else 0.0)  # noqa: S311  jitter
+        courier = Courier(
+            outbox,
+            {SLACK: Receiver(sink, in_messages(rendered))},
+            _Examples([example.dispatch for example in shown]),
+            clock=clock,
+        )
+        await courier.start()
+        await courier.put((), int(time.time()))
+        running = asyncio.create_task(courier.run())
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                await courier.settled()
+        except TimeoutError:
+            last = next((row.error for row in outbox.waiting() if row.error), "no answer")
+            return f"{channel}: {len(outbox.waiting())} messages are not sent yet ({last}); try again later"
+        finally:
+            courier.stop()
+            await running
+        refused = outbox.parked()
+    if not refused:
+        return None
+    what = "" if refused[0].send is Send.POST else f"the {refused[0].send} of {refused[0].subject}: "
+    return f"{channel}: {what}{refused[0].error}"
+
+
+def _addressed(example: Example, channel: str) -> Example:
+    """Return an example as a dispatch of its own."""
+    to = str(Destination(SLACK, channel))
+    sent = structs.replace(example.dispatch, id=example.name, subject=example.name, destination=to)
+    return example._replace(dispatch=sent)
+
+
+def _failed(message: str, code: int) -> int:
+    typer.echo(f"uneri: {message}", err=True)
+    return code

@@ -1,0 +1,135 @@
+"""``uneri send-test``: a team sees every message before the first night, and what its set-up lacks."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alerting.messages import examples as made
+from config.settings import Settings
+from detectors.model.finding import Verdict
+from streams.cli.send_test import deliver_examples
+from tests.alerting.desk import FakeClock
+from tests.alerting.slack_standin import TOKEN, SlackStandin
+
+UNERI = Path(sys.executable).with_name("uneri")
+NAMES = {example.name for example in made.examples()}
+STATES = {"worsening", "easing", "acknowledged", "snoozed", "resolved", "reopened", "withdrawn", "flood"}
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
+
+
+async def sent(slack: SlackStandin, clock: FakeClock, to: str = "#uneri", locale: str = "en") -> str | None:
+    settings = Settings.model_validate({"slack": {"base_url": slack.base_url}, "notify": {"locale": locale}})
+    return await deliver_examples(settings, to, clock=clock, say=lambda _: None)
+
+
+@pytest.mark.parametrize(("locale", "mark"), [("en", "TEST · "), ("ja", "【テスト】 · ")])
+async def test_a_channel_gets_a_message_of_every_verdict_and_state_marked_as_a_test(
+    locale: str, mark: str
+) -> None:
+    clock = FakeClock()
+    async with SlackStandin(now=clock.now) as slack:
+        assert await sent(slack, clock, "#spare", locale) is None
+        assert STATES | set(Verdict) <= NAMES
+        assert {message.channel for message in slack.messages} == {"C0SPARE"}
+        assert len(slack.parents) == len(NAMES)
+        for message in slack.parents:
+            assert message.text.startswith(mark)
+            assert message.blocks[0]["text"]["text"].startswith(mark)
+            assert "send-test" in message.blocks[-1]["elements"][0]["text"]
+            assert "<!here>" not in str(message.blocks)
+        charted = [one for one in slack.parents if "image" in [block["type"] for block in one.blocks]]
+        assert len(charted) == len(slack.files) == len(NAMES) - 2  # the flood and the digest have no curve
+
+
+def test_examples_of_another_time_differ_in_their_times_only() -> None:
+    later = made.examples(made.AT + 3600)
+    for one, other in zip(made.examples(), later, strict=True):
+        assert other.dispatch.at == one.dispatch.at + 3600
+        first, second = (each.dispatch.notice.incidents[0] for each in (one, other))
+        assert second.start == first.start + 3600
+        assert second.primary.observed == first.primary.observed
+        assert (second.primary.trace is None) == (first.primary.trace is None)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("channel_not_found", "#uneri: channel_not_found: invite the app to the channel, or name another"),
+        ("not_in_channel", "#uneri: not_in_channel: invite the app"),
+        ("missing_scope", "#uneri: missing_scope: give the daemon a valid bot token with chat:write"),
+    ],
+)
+async def test_a_channel_that_takes_no_message_is_one_line_with_the_remedy(fault: str, said: str) -> None:
+    clock = FakeClock()
+    async with SlackStandin(now=clock.now, only="chat.postMessage", always=fault) as slack:
+        assert str(await sent(slack, clock)).startswith(said)
+        assert len(slack.calls) <= 3
+
+
+async def test_a_chart_that_cannot_be_uploaded_is_reported() -> None:
+    clock = FakeClock()
+    async with SlackStandin(
+        now=clock.now, only="files.getUploadURLExternal", always="missing_scope"
+    ) as slack:
+        assert str(await sent(slack, clock)).startswith("#uneri: the chart of spike: missing_scope: ")
+        assert len(slack.parents) == len(NAMES)
+
+
+async def test_a_refused_token_and_a_silent_slack_are_told_apart() -> None:
+    clock = FakeClock()
+    async with SlackStandin(now=clock.now, revoked=True) as slack:
+        assert "the token in SLACK_BOT_TOKEN is refused (token_revoked" in str(await sent(slack, clock))
+    async with SlackStandin(now=clock.now, always="503") as slack:
+        assert "does not answer (service unavailable); try again" in str(await sent(slack, clock))
+
+
+def run(*arguments: str, token: str = "") -> "subprocess.CompletedProcess[str]":
+    given = {name: value for name, value in os.environ.items() if not name.startswith("SLACK_")}
+    done = subprocess.run(
+        [UNERI, "send-test", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=given | ({"SLACK_BOT_TOKEN": token} if token else {}),
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_without_slack_every_message_is_shown_here() -> None:
+    done = run()
+    assert (done.returncode, done.stderr) == (0, "")
+    titles = [line for line in done.stdout.splitlines() if line.startswith("TEST · ")]
+    assert len(titles) == len(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "token", "said"),
+    [
+        (["--to", "#uneri"], "", "uneri: SLACK_BOT_TOKEN is not set; set it to the bot token, or omit"),
+        (["--to", "uneri"], TOKEN, "uneri: --to uneri: not a Slack channel; write '#name'"),
+        (["--config", "none.yaml"], "", "uneri: none.yaml:1:1: cannot be read"),
+    ],
+)
+def test_a_mistake_is_one_line_and_an_exit_code(arguments: list[str], token: str, said: str) -> None:
+    done = run(*arguments, token=token)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith(said)
+
+
+def test_a_slack_that_cannot_be_reached_ends_with_1(tmp_path: Path, unused_tcp_port: int) -> None:
+    config = tmp_path / "uneri.yaml"
+    config.write_text(f"slack: {{base_url: 'http://127.0.0.1:{unused_tcp_port}/api/'}}")
+    done = run("--config", str(config), token=TOKEN)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "does not answer (cannot connect (ClientConnectorError)); try again" in line
