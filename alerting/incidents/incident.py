@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from alerting.incidents.severity import Reached, Severity, reached, severity
 from detectors.model.finding import Finding, Verdict
 from detectors.model.scope import CLIENT, TENANT
 
@@ -41,6 +42,16 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         return self.state in ("resolved", "withdrawn")
 
     @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return severity([self.primary, *self.members])
+
+    @property
+    def reached(self) -> Reached:
+        """Who it hurts."""
+        return reached([self.primary, *self.members])
+
+    @property
     def primary_span(self) -> tuple[int, int | None]:
         """Start and end of the primary's own series, over all its findings; no end while it is open.
 
@@ -67,6 +78,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
             "causes": [cause.to_json() for cause in self.primary.causes],
             "members": [_member(member) for member in self.members],
             "sentence": self.primary.sentence,
+            "severity": self.severity.to_json(),
+            "affected": self.reached.to_json(),
             "state": self.state,
             "peak": self.peak,
             "reopened": self.reopened,

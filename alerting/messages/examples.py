@@ -19,7 +19,7 @@ from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Dispatch, Expiring, Form, Precision
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice, NoticeReason
-from detectors.model.finding import Finding, Growth, Share, Trace, Verdict
+from detectors.model.finding import Affected, Finding, Growth, Share, Trace, Verdict
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
 from detectors.model.sentence import of_absence, of_deviation, of_fatal, of_growth, of_limit
@@ -45,6 +45,8 @@ PUT: Final = scope("function", "inventory-put-item")
 GET: Final = scope("function", "inventory-get-item")
 BATCH: Final = scope("function", "nightly-export")
 ROUTE: Final = scope("route", "POST /items/{id}")
+READ: Final = scope("route", "GET /items/{id}")
+CHECKOUT: Final = scope("route", "POST /cart/checkout")
 CART: Final = scope("function", "cart-checkout")
 IOS: Final = scope("client", "ios", "3.2.1")
 
@@ -87,6 +89,11 @@ def share(of: Scope, part: float, more_calls: float, level: float) -> Share:
         observed=level * part,
         expected=level * 0.2,
     )
+
+
+def hurt(requests: float, *routes: Scope, more: int = 0, minutes: int = 24) -> Affected:
+    """Return who is hurt by what began some minutes ago."""
+    return Affected(requests=requests, seconds=60 * minutes, routes=list(routes), more_routes=more)
 
 
 def finding(verdict: Verdict, about: Scope, measure: Measure, curve: Trace, **changes: Any) -> Finding:
@@ -203,6 +210,7 @@ SPIKE: Final = explained(
         Measure.WCU,
         trace(8.4, _rise),
         limit=60.0,
+        affected=hurt(41_200, ROUTE, READ, scope("route", "POST /items/batch"), more=2),
         callers=[share(PUT, 0.91, 0.88, 32), share(BATCH, 0.07, 0.0, 32), share(GET, 0.02, 0.02, 32)],
         suspects=[share(IOS, 0.88, 0.88, 32)],
         throttle_reasons={"TableWriteProvisionedThroughputExceeded": 214.0},
@@ -214,8 +222,9 @@ DROP: Final = explained(
         CART,
         Measure.REQUESTS,
         trace(46.0, _fall),
+        affected=hurt(19_900, CHECKOUT, ROUTE),
         callers=[
-            share(scope("route", "POST /cart/checkout"), 0.93, 0.93, 40),
+            share(CHECKOUT, 0.93, 0.93, 40),
             share(ROUTE, 0.07, 0.07, 40),
         ],
         weeks_used=[1, 2, 3, 4],
@@ -229,7 +238,8 @@ SHIFT: Final = explained(
         Measure.LATENCY,
         trace(180.0, _step_up, band=0.2),
         start=BEGAN - 100 * 60,
-        callers=[share(scope("route", "GET /items/{id}"), 1.0, 0.0, 180)],
+        affected=hurt(154_000, READ, minutes=124),
+        callers=[share(READ, 1.0, 0.0, 180)],
     )
 )
 LIMIT: Final = explained(
@@ -240,6 +250,7 @@ LIMIT: Final = explained(
         trace(33.0, _climb),
         limit=60.0,
         near=True,
+        affected=hurt(52_800, ROUTE, READ),
         state="open",
         minutes=15,
         throttled=True,
@@ -248,7 +259,15 @@ LIMIT: Final = explained(
     )
 )
 ABSENCE: Final = explained(
-    finding(Verdict.ABSENCE, BATCH, Measure.REQUESTS, trace(1.2, _stop), observed=0.0, missed=1730.0)
+    finding(
+        Verdict.ABSENCE,
+        BATCH,
+        Measure.REQUESTS,
+        trace(1.2, _stop),
+        observed=0.0,
+        missed=1730.0,
+        affected=hurt(0),
+    )
 )
 FATAL: Final = explained(
     finding(
@@ -261,6 +280,7 @@ FATAL: Final = explained(
         upper=0.0,
         error_type="ConditionalCheckFailedException",
         times=63,
+        affected=hurt(28_700, ROUTE),
         callers=[share(ROUTE, 1.0, 0.0, 0.05)],
         suspects=[share(IOS, 0.97, 0.0, 0.05)],
     )
@@ -372,7 +392,7 @@ def _flood() -> Dispatch:
 
 
 def _standings() -> Standings:
-    apis = [ROUTE, scope("route", "GET /items/{id}"), scope("route", "POST /cart/checkout")]
+    apis = [ROUTE, READ, CHECKOUT]
     used = zip(apis, (5_210_000.0, 3_960_000.0, 412_000.0), (4_830_000.0, 4_020_000.0, None), strict=True)
     slow = zip(reversed(apis), (1840.0, 420.0, 265.0), (910.0, 430.0, 171.0), strict=True)
     account = scope("account", "123456789012")

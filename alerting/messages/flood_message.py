@@ -54,9 +54,9 @@ def flood_message(
     return Message(text=f"{called} {title}{labels.stop}{sentence}".strip(), blocks=blocks, look=look)
 
 
-def _severity(incident: Incident) -> tuple[bool, float, int, str]:
+def _severity(incident: Incident) -> tuple[bool, int, float, int, str]:
     over = incident.ended
-    return over, -incident.primary.score, incident.start, incident.id
+    return over, -incident.severity.level, -incident.primary.score, incident.start, incident.id
 
 
 def _counted(counts: Counter[str], words: Phrases) -> str:

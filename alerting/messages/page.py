@@ -98,7 +98,9 @@ def page(
         between += made
         left -= length(made)
     sentence = words.incident.sentence(incident, words.place(incident.primary.about))
-    text = escape(sentence, TEXT // 5)  # an entity is five characters
+    if not incident.ended:
+        sentence += f" {words.labels.severity}: {words.severity_of(incident)}{words.labels.stop}"
+    text = escape(sentence.rstrip(), TEXT // 5)  # an entity is five characters
     look: Look = "over" if incident.ended else "page"
     return Message(text=f"{called} {text}".strip()[:TEXT], blocks=[*before, *between, *after], look=look)
 
@@ -112,6 +114,15 @@ def _why(incident: Incident, words: Phrases) -> str:
 
 
 def _fields(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
+    """Return how bad it is and who is hurt, side by side, and then the figures in pairs."""
+    labels, figures = words.labels, _figures(incident, zone, words)
+    if incident.state == "withdrawn":  # it hurt nobody
+        return figures
+    how_bad = labelled(labels.severity, words.severity_of(incident), 3 * NAME)
+    return [how_bad, labelled(labels.affected, words.affected_by(incident), 4 * NAME), *figures]
+
+
+def _figures(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
     primary, labels = incident.primary, words.labels
     over = incident.end is not None
     fell = incident.peak < primary.expected

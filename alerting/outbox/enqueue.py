@@ -46,7 +46,7 @@ def take(store: RowStore, dispatch: Dispatch, content: Content, now: float) -> l
         key=content.key,
     )
     thread = store.thread(row)
-    thread.key = thread.key or row.key
+    thread.key = row.key or thread.key
     match dispatch.form:
         case Form.PARENT | Form.FLOOD:
             row.incident, row.commands = content.chart, len(dispatch.commands)

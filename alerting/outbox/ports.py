@@ -40,7 +40,7 @@ class SubjectState(NamedTuple):
     """What the content of a dispatch needs to know from the outbox."""
 
     link: str | None = None  # address of the message that this one follows
-    key: str = ""  # of the first content of the same subject
+    key: str = ""  # of the newest content of the same subject
 
 
 class Result(StrEnum):

@@ -50,7 +50,7 @@ class RowStore:
         self._sequence = max(self._sequence, row.sequence)
         self.ids.add(row.id)
         thread = self.thread(row)
-        thread.key = thread.key or row.key
+        thread.key = row.key or thread.key  # rows are restored in order
         if row.state is State.SENT:
             self.remember(row, thread)
         if row.state in (State.SENT, State.MERGED):

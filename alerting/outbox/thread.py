@@ -26,7 +26,7 @@ class Thread:
         self.place: SentAs | None = None
         self.picture: Picture | None = None  # that its message shows
         self.shown: Message | None = None  # as last sent, until its chart is uploaded
-        self.key = ""  # identifies the subject to its receiver, from its first content on
+        self.key = ""  # identifies the subject to its receiver, as of its newest content
         self.edited = float("-inf")  # when its message was last sent, wall time
         self.commands = 0  # how many actions by people its newest row shows
         self.newest = 0.0  # when its newest row was created

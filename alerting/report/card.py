@@ -268,8 +268,13 @@ class Cards:
         return facts
 
     def _basis(self, incident: Incident) -> list[Fact]:
-        primary = incident.primary
+        primary, words = incident.primary, self._words
         facts = []
+        if primary.growth is None and incident.state != "withdrawn":
+            level, _, reason = words.severity_of(incident).partition(" · ")
+            facts.append(Fact("Severity", level, reason))
+            if hurt := words.affected_by(incident):
+                facts.append(Fact("Affected", "", clean(hurt)))
         if incident.alerted is not None and incident.sent == "page":
             at = self._words.figures.slack_time(incident.alerted, self._zone, day=False)
             after = self._words.figures.duration(max(0, incident.alerted - incident.start))

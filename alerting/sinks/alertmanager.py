@@ -13,6 +13,7 @@ from typing import Final
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.incident import Incident
+from alerting.incidents.severity import Grade
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.outbox.ports import Content, DeliveryOutcome, Result, SubjectState
 from alerting.outbox.row import OutboxRow, SentAs
@@ -66,14 +67,15 @@ def in_alerts(
     """Return a function that makes the bodies for an Alertmanager: one alert per incident or flood.
 
     Labels identify an alert, so they stay as they were when the incident was first reported; what changes is
-    in the annotations. Digests and thread lines are not sent to a pager.
+    in the annotations. But when an incident becomes more severe, its alert ends and one with the new severity
+    takes its place: routes are chosen by labels. Digests and thread lines are not sent to a pager.
 
     Parameters
     ----------
     links
         Makes URLs.
     extra
-        Labels added to each alert.
+        Labels added to each alert; ``severity`` replaces ours.
     words
         English, with the names of accounts.
     """
@@ -83,16 +85,36 @@ def in_alerts(
             return None
         flood = dispatch.form is Form.FLOOD
         alert = _flood(dispatch) if flood else _alert(dispatch, links, words)
-        labels = json.loads(known.key) if known.key else {**extra, **_labels(dispatch)}
-        body = [{"labels": labels, **alert}]
-        return Content(body=json.dumps(body).encode(), key=json.dumps(labels, sort_keys=True))
+        own = {"severity": extra["severity"]} if "severity" in extra else {}
+        new = {**extra, **_labels(dispatch), **own}
+        labels, former = _known(known.key) if known.key else (new, [])
+        if not flood and "endsAt" not in alert and _rises(labels, new):
+            risen = max(dispatch.at or dispatch.notice.at, dispatch.notice.incident.start + 1)
+            former = [*former, (labels["severity"], rfc3339(risen))]
+            labels = {**labels, "severity": new["severity"]}
+        begun = str(alert["startsAt"])
+        body: list[dict[str, object]] = [
+            {"labels": {**labels, "severity": severity}, "startsAt": min(begun, risen_at), "endsAt": risen_at}
+            for severity, risen_at in former
+        ]
+        body.append({"labels": labels, **alert})
+        key = [labels, former] if former else labels
+        return Content(body=json.dumps(body).encode(), key=json.dumps(key, sort_keys=True))
 
     return content
 
 
+def _known(key: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Return the labels of an alert, and the severities that it had before with the times they ended."""
+    known = json.loads(key)
+    return (known, []) if isinstance(known, dict) else (known[0], known[1])
+
+
 def _labels(dispatch: Dispatch) -> dict[str, str]:
     if dispatch.form is Form.FLOOD:
-        return {"alertname": "Uneri", "severity": "page", "verdict": "flood", "incident": dispatch.subject}
+        worst = max(one.severity.level for one in dispatch.of_flood)
+        named = {"verdict": "flood", "incident": dispatch.subject}
+        return {"alertname": "Uneri", "severity": worst.word, **named}
     incident = dispatch.notice.incident
     about = incident.primary.about
     scope = about.target if isinstance(about, Edge) else about
@@ -106,7 +128,7 @@ def _labels(dispatch: Dispatch) -> dict[str, str]:
     )
     labels = {
         "alertname": "Uneri",
-        "severity": "page",
+        "severity": incident.severity.level.word,
         "incident": incident.id,
         "verdict": incident.verdict.value,
         "measure": incident.primary.measure.value,
@@ -120,6 +142,13 @@ def _labels(dispatch: Dispatch) -> dict[str, str]:
     return {name: value for name, value in labels.items() if value}  # an empty label is no label
 
 
+def _rises(labels: Mapping[str, str], new: Mapping[str, str]) -> bool:
+    """Return whether an incident is more severe than its labels say, unless they say something else."""
+    levels = {level.word: level for level in Grade}
+    then, now = (levels.get(each["severity"]) for each in (labels, new))
+    return then is not None and now is not None and now > then
+
+
 def _alert(dispatch: Dispatch, links: LinkMaker, words: Phrases) -> dict[str, object]:
     incident = dispatch.notice.incident
     at = dispatch.at or dispatch.notice.at
@@ -128,6 +157,8 @@ def _alert(dispatch: Dispatch, links: LinkMaker, words: Phrases) -> dict[str, ob
     annotations = {
         "summary": f"{incident.verdict.value} of {incident.primary.measure.value}, {incident.state}",
         "description": incident.primary.sentence,
+        "severity": words.severity_of(incident),
+        "affected": words.affected_by(incident),
         "callers": ", ".join(map(_caller, incident.primary.callers[:_CALLERS])),
         "acknowledged_by": "" if dispatch.acknowledged is None else dispatch.acknowledged.by,
         "account_name": words.accounts.get(incident.primary.about.account, ""),

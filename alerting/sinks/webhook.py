@@ -141,6 +141,7 @@ _SHORT: Final = (
     "id",
     "verdict",
     "state",
+    "severity",
     "scope",
     "measure",
     "start",

@@ -6,6 +6,8 @@ from typing import NamedTuple
 class Labels(NamedTuple):
     """Fixed texts: no markup in them, no names."""
 
+    severity: str
+    affected: str
     now: str
     peak: str
     lowest: str

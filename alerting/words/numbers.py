@@ -19,6 +19,17 @@ def number(value: float) -> str:
     return sentence.quantity(value)
 
 
+def count(value: float) -> str:
+    """Return a number of things: whole, and with three digits from a thousand on.
+
+    Examples
+    --------
+    >>> [count(value) for value in (0.4, 98.0, 1234.0)]
+    ['0', '98', '1,230']
+    """
+    return number(round(value))
+
+
 def signed_percent(ratio: float) -> str:
     """Return a change in percent without the percent sign, rounded towards zero.
 

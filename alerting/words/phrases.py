@@ -18,13 +18,17 @@ from alerting.commands.answer import CommandResult
 from alerting.commands.command import CommandKind
 from alerting.commands.slash import Fault
 from alerting.incidents.incident import Incident
+from alerting.incidents.severity import Severity
 from alerting.words.labels import Labels
-from alerting.words.mrkdwn import when
+from alerting.words.mrkdwn import clean, cut, when
 from detectors.model.finding import Finding, Growth, Share, Verdict
 from detectors.model.measures import Measure
-from detectors.model.scope import ScopeOrEdge
+from detectors.model.scope import TABLE, ScopeOrEdge
 from detectors.watch.hottest import Hot
 from detectors.watch.standings import Use
+
+NAMED_ROUTES: Final = 3
+LONGEST_ROUTE: Final = 50
 
 NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -131,6 +135,18 @@ class IncidentPhrases(Protocol):
 
     def link_name(self, suffix: str) -> str:
         """Name a link by the suffix of its kind: ``logs``, ``metrics``; others as they are."""
+
+    def severity(self, of: Severity, *, over: bool) -> str:
+        """Return how bad it is, or was once it is over, with the reason in one phrase."""
+
+    def reached_by(self, requests: float, lasted: str, *, is_table: bool) -> str:
+        """Say how many requests (of a table, calls) there were in a time."""
+
+    def missing(self, requests: float, lasted: str, *, is_table: bool) -> str:
+        """Say how many requests (of a table, calls) are missing in a time."""
+
+    def routes(self, names: Sequence[str], more: int) -> str:
+        """Name the routes that are hurt; empty without any."""
 
     def compared(self, finding: Finding) -> str:
         """Say what it is compared with: which weeks, and which were excluded."""
@@ -252,6 +268,23 @@ class Phrases(NamedTuple):
     digest: DigestPhrases
     answers: AnswerPhrases
     accounts: Mapping[str, str] = NOBODY  # what people call accounts, by id
+
+    def severity_of(self, incident: Incident) -> str:
+        """Return how bad an incident is or was, with the reason."""
+        return self.incident.severity(incident.severity, over=incident.ended)
+
+    def affected_by(self, incident: Incident) -> str:
+        """Return who an incident hurts; empty if that is unknown."""
+        requests, seconds, routes, more = incident.reached
+        named = [cut(clean(route.name), LONGEST_ROUTE) for route in routes[:NAMED_ROUTES]]
+        among, primary = "", incident.primary
+        is_table, lasted = primary.about.kind == TABLE, self.figures.duration(seconds)
+        if primary.missed and requests is not None:
+            among = self.incident.missing(primary.missed, lasted, is_table=is_table)
+        elif requests is not None:
+            among = self.incident.reached_by(requests, lasted, is_table=is_table)
+        rest = more + max(0, len(routes) - NAMED_ROUTES)
+        return " · ".join(part for part in (among, self.incident.routes(named, rest)) if part)
 
     def account(self, account: str) -> str:
         """Return the id of an account, after the name that people call it by."""

@@ -42,7 +42,10 @@ class AlertmanagerSettings(Section):
     url: Annotated[HttpUrl, AfterValidator(alertmanager_url)] = Field(
         description="base address, such as http://alertmanager:9093"
     )
-    labels: dict[LabelName, str] = Field(default_factory=dict, description="labels added to every alert")
+    labels: dict[LabelName, str] = Field(
+        default_factory=dict,
+        description="labels added to every alert; severity replaces that of the incident",
+    )
 
 
 class MatchSettings(Section):

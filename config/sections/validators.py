@@ -25,8 +25,8 @@ MEASURES: Final = (
 )  # fmt: skip
 """What incidents are about, besides value:key, as in detectors/model/measures.py; a test compares them."""
 
-OWN_LABELS: Final = ("alertname", "severity", "incident", "verdict", "measure", "scope", "name")
-"""Labels that alerting/sinks/alertmanager.py sets on every alert; a test compares them."""
+OWN_LABELS: Final = ("alertname", "incident", "verdict", "measure", "scope", "name")
+"""Labels that alerting/sinks/alertmanager.py alone sets on every alert; a test compares them."""
 
 LAST_PORT: Final = 65535
 LONGEST_ACCOUNT_NAME: Final = 40

@@ -131,7 +131,7 @@ class EdgeHistory(RowState):
         """
         at = np.asarray(rows, np.intp)
         first, last = self._span(since // self._step, -(-until // self._step))
-        observed = np.nansum(self._measured(at, first, last), axis=0)
+        observed = self.observed(rows, since, until)
         steps = last - first
         before = first - LEVEL_SECONDS // self._step
         lately = self._measured(at, before, first)
@@ -158,6 +158,12 @@ class EdgeHistory(RowState):
             return observed, np.median(np.array(guesses), axis=0)
         measured = max(int((~np.isnan(lately)).any(axis=1).sum()), 1)
         return observed, np.nansum(lately, axis=0) / measured * steps
+
+    def observed(self, rows: Sequence[int], since: int, until: int) -> Floats:
+        """Return the totals from ``since`` up to ``until``, (len(rows),), of at most the last seven hours."""
+        first, last = self._span(since // self._step, -(-until // self._step))
+        total: Floats = np.nansum(self._measured(np.asarray(rows, np.intp), first, last), axis=0)
+        return total
 
     def rise(self, rows: Sequence[int], since: int, until: int) -> tuple[Floats, Floats]:
         """Return the means per step on the day before ``until`` and on the first day from ``since``.

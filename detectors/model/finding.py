@@ -68,6 +68,15 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
         return {**self.scope.to_json(), "measure": self.measure.value, "score": round(self.score, 4)}
 
 
+class Affected(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is hurt: what reached a scope while its finding was open."""
+
+    requests: float  # of a table, calls
+    seconds: int  # the time that they were counted in: all of it, or the last hours
+    routes: list[Scope]  # that they came by, those with the most first
+    more_routes: int = 0
+
+
 State = Literal["open", "update", "end", "withdrawn"]
 """It starts, its evidence changed, it ended, or late data showed that nothing was wrong."""
 
@@ -109,6 +118,20 @@ class Growth(msgspec.Struct, frozen=True, kw_only=True):
     days_to_limit_upper: float | None = None
 
 
+class Failures(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of the requests failed (or were throttled) that a finding of failures is about."""
+
+    failed: float
+    requests: float  # of the same scope in the same time, not fewer than ``failed``
+    seconds: int  # the time that both were counted in
+    usual: float = 0.0  # share of the requests that was expected to fail, in [0, 1]
+
+    @property
+    def share(self) -> float:
+        """The share of the requests that failed, in [0, 1]."""
+        return self.failed / self.requests if self.requests > 0 else 0.0
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One verdict about one series over one interval.
 
@@ -144,6 +167,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     suspects: list[Share] = []  # client versions and tenants that stand out
     throttle_reasons: dict[str, float] = {}
     touches: list[Scope] = []  # scopes that carry a part of this, by which findings become one incident
+    affected: Affected | None = None  # unknown of an edge, of growth, and in old states
     calls: float = 0.0  # of a latency: calls per second, 0 if no caller is known
     traffic: list[CallRate] = []  # of a latency: the calls from each of ``touches``
     causes: list[Cause] = []  # of latency and errors: known once findings have met
@@ -153,6 +177,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     missed: float = 0.0  # of an absence: requests that were expected since the last one
     minutes: int = 0  # of a limit: ``observed`` is the largest mean over this many
     throttled: bool = False  # of a limit: calls are already refused
+    failures: Failures | None = None  # of errors and throttles: what they are a part of
     sentence: str
     trace: Trace | None = None
 

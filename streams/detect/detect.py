@@ -21,6 +21,7 @@ from streams.detect.findings import UPDATE_EVERY, Findings
 from streams.detect.gather import JudgedStep
 from streams.detect.hourly_totals import HourlyLoads, HourlyUse
 from streams.detect.limit_findings import LimitFindings
+from streams.detect.reach import Reach
 from streams.measure.measured_step import Fresh, MeasuredStep, Named, scopes_of, series_of, values_of
 from streams.measure.measuring import Measuring
 from streams.measure.steps import Steps
@@ -71,6 +72,7 @@ class Detect:
         self._findings = Findings(self._judge, self._explainer, self._absences, settings.judge, step)
         self._limits = LimitFindings(settings.judge, step, self._judge, self._explainer)
         self._fatal = FatalFindings(settings.judge.young, step, UPDATE_EVERY * step, self._explainer)
+        self._reach = Reach(self._judge, self._explainer, step)
         self._loads = HourlyLoads(self._capacity, step)
         self._use = HourlyUse(step)
         self._settled: dict[str, bytes] | None = None  # parts that only a judged step changes
@@ -114,6 +116,7 @@ class Detect:
         findings += self._fatal.feed(step)
         soon = [growing.row for growing in judgement.growth if tomorrow(growing.growth)]
         findings += self._limits.feed(judgement, completeness, soon)
+        findings = self._reach.tell(findings)
         if self._on_step:
             self._on_step(step.start)
         if self._on_judgement:
@@ -147,6 +150,7 @@ class Detect:
         self._explainer.add(of_edges)
         self._absences.add(of_scopes, first)
         self._limits.add(of_scopes, first)
+        self._reach.add(of_scopes, first)
         self._judge.add(of_scopes)
         self._findings.add(of_scopes)
         scopes = scopes_of(fresh)

@@ -10,7 +10,7 @@ from detectors.explain.attribution import attribute, level_for, suspects
 from detectors.explain.edge_history import EdgeHistory
 from detectors.model.finding import CallRate, Share
 from detectors.model.measures import COUNTED_BY, KEPT_ON_EDGES, RATIO_OF, SOURCES_INTO, Measure
-from detectors.model.scope import CLIENT, TENANT, Edge, Scope
+from detectors.model.scope import CLIENT, ROUTE, TENANT, Edge, Scope
 from detectors.model.series import Series
 from detectors.state.history import DAY
 
@@ -132,6 +132,15 @@ class Explainer:
         if series.about.kind == CLIENT and not growth:
             found.suspects.append(_itself(series.about))
         return found
+
+    def routes_into(self, scope: Scope, since: int, until: int) -> list[Scope]:
+        """Return the routes whose requests reached a scope, those with the most first."""
+        if ROUTE not in SOURCES_INTO.get(scope.kind, ()):
+            return []
+        edges = self._edges_into(scope, ROUTE)
+        calls = self._edges.observed(self._rows_of(edges, Measure.REQUESTS), since, until).tolist()
+        came = [(-count, edge.source) for edge, count in zip(edges, calls, strict=True) if count > 0]
+        return [source for _, source in sorted(came)]
 
     def consumption(self, series: Series, since: int, until: int) -> Explanation:
         """Divide the whole amount of a series, not its excess, over what calls its scope."""

@@ -6,6 +6,7 @@ from typing import Final, assert_never
 from alerting.commands.command import CommandKind
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Milestone
+from alerting.incidents.severity import Harm, Severity
 from alerting.words import numbers
 from alerting.words.en import figures
 from alerting.words.mrkdwn import clean, cut
@@ -150,6 +151,60 @@ def throttled(reasons: Sequence[tuple[str, str]]) -> str:
 def link_name(suffix: str) -> str:
     """Name a link by the suffix of its kind."""
     return suffix.replace("_", " ")
+
+
+def severity(of: Severity, *, over: bool) -> str:
+    """Return how bad it is, with the reason in one phrase.
+
+    Examples
+    --------
+    >>> severity(Severity(Grade.CRITICAL, Harm.ERRORS, 0.408), over=False)
+    'CRITICAL · 41 % of requests fail'
+    """
+    return f"{of.level.name} · {_harm(of, 'were' if over else 'are', over=over)}"
+
+
+def _harm(of: Severity, are: str, *, over: bool) -> str:  # noqa: C901, PLR0911  a phrase for each
+    share = f"{figures.percent(of.share)} of " if of.share else ""
+    match of.harm:
+        case Harm.ERRORS:
+            return f"{share}requests {'failed' if over else 'fail'}"
+        case Harm.NO_REQUESTS:
+            return f"nothing {'arrived' if over else 'arrives'} there"
+        case Harm.THROTTLED:
+            return f"{share}calls {are} throttled"
+        case Harm.LIMIT if of.share >= 1:
+            return "the limit was reached" if over else "the limit is reached"
+        case Harm.LIMIT:
+            return f"{figures.percent(1 - of.share)} of the capacity {'was left' if over else 'left'}"
+        case Harm.FEWER_REQUESTS:
+            return f"{share}requests {are} missing"
+        case Harm.SLOW:
+            return f"responses {'took' if over else 'take'} {numbers.number(of.share)} times as long"
+        case Harm.USER_ERRORS:
+            return f"{share}requests {are} refused as user errors"
+        case Harm.GROWTH:
+            return "growth, no limit is near"
+        case Harm.LOAD:
+            return "no errors or throttling seen"
+        case never:
+            assert_never(never)
+
+
+def reached_by(requests: float, lasted: str, *, is_table: bool) -> str:
+    """Say how many requests or calls there were in a time."""
+    what = "call" if is_table else "request"
+    return f"{numbers.count(requests)} {what}{'s' * (round(requests) != 1)} in {lasted}"
+
+
+def missing(requests: float, lasted: str, *, is_table: bool) -> str:
+    """Say how many requests or calls are missing in a time."""
+    return f"about {numbers.count(requests)} {'calls' if is_table else 'requests'} missing in {lasted}"
+
+
+def routes(names: Sequence[str], more: int) -> str:
+    """Name the routes that are hurt."""
+    return ", ".join(names) + (f" and {more} more route{'s' * (more != 1)}" if more else "") if names else ""
 
 
 def compared(finding: Finding) -> str:

@@ -5,6 +5,8 @@ from typing import Final
 from alerting.words.labels import Labels
 
 LABELS: Final = Labels(
+    severity="Severity",
+    affected="Affected",
     now="Now",
     peak="Peak",
     lowest="Lowest",

@@ -9,6 +9,7 @@ from typing import Final, assert_never
 from alerting.commands.command import CommandKind
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Milestone
+from alerting.incidents.severity import Grade, Harm, Severity
 from alerting.words import numbers
 from alerting.words.ja import figures
 from alerting.words.ja.why import explanation, retired, traffic
@@ -26,6 +27,13 @@ _ACTIONS: Final = {
     CommandKind.NOT_AN_ANOMALY: "*異常ではないと判定*",
     CommandKind.SILENCE: "*通知を停止*",
     CommandKind.UNSILENCE: "*通知停止を解除*",
+}
+
+_LEVELS: Final = {
+    Grade.CRITICAL: "緊急",
+    Grade.HIGH: "高",
+    Grade.MEDIUM: "中",
+    Grade.LOW: "低",
 }
 
 _COMPARED: Final = {
@@ -155,6 +163,58 @@ def throttled(reasons: Sequence[tuple[str, str]]) -> str:
 def link_name(suffix: str) -> str:
     """Name a link by the suffix of its kind."""
     return _LINKS.get(suffix, suffix.replace("_", " "))
+
+
+def severity(of: Severity, *, over: bool) -> str:  # noqa: ARG001  a noun says both
+    """Return how bad it is, with the reason in one phrase.
+
+    Examples
+    --------
+    >>> severity(Severity(Grade.CRITICAL, Harm.ERRORS, 0.408), over=False)
+    '緊急 · リクエストの41%が失敗'
+    """
+    return f"{_LEVELS[of.level]} · {_harm(of)}"
+
+
+def _harm(of: Severity) -> str:  # noqa: PLR0911  a phrase for each
+    share = figures.percent(of.share)
+    match of.harm:
+        case Harm.ERRORS:
+            return f"リクエストの{share}が失敗" if of.share else "リクエストが失敗"
+        case Harm.NO_REQUESTS:
+            return "到達なし"
+        case Harm.THROTTLED:
+            return f"呼び出しの{share}がスロットリング" if of.share else "スロットリングが発生"
+        case Harm.LIMIT:
+            return "上限に到達" if of.share >= 1 else f"残り容量 {figures.percent(1 - of.share)}"
+        case Harm.FEWER_REQUESTS:
+            return f"リクエストの{share}が不足"
+        case Harm.SLOW:
+            return f"応答時間が通常の{numbers.number(of.share)}倍" if of.share else "応答が遅延"
+        case Harm.USER_ERRORS:
+            return f"リクエストの{share}がユーザーエラー" if of.share else "ユーザーエラーが増加"
+        case Harm.GROWTH:
+            return "増加傾向（上限まで余裕あり）"
+        case Harm.LOAD:
+            return "エラー・スロットリングなし"
+        case never:
+            assert_never(never)
+
+
+def reached_by(requests: float, lasted: str, *, is_table: bool) -> str:
+    """Say how many requests or calls there were in a time."""
+    return f"{lasted}間に{'呼び出し' if is_table else 'リクエスト'} {numbers.count(requests)}件"
+
+
+def missing(requests: float, lasted: str, *, is_table: bool) -> str:
+    """Say how many requests or calls are missing in a time."""
+    what = "呼び出し" if is_table else "リクエスト"
+    return f"{lasted}間に{what}約{numbers.count(requests)}件が不足"
+
+
+def routes(names: Sequence[str], more: int) -> str:
+    """Name the routes that are hurt."""
+    return "、".join(names) + (f" ほか{more}ルート" if more else "") if names else ""
 
 
 def compared(finding: Finding) -> str:

@@ -5,6 +5,8 @@ from typing import Final
 from alerting.words.labels import Labels
 
 LABELS: Final = Labels(
+    severity="深刻度",
+    affected="影響範囲",
     now="現在値",
     peak="最大値",
     lowest="最小値",

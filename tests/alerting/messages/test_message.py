@@ -72,7 +72,8 @@ def test_the_baseline_names_the_planned_factor() -> None:
 def test_the_top_level_text_is_a_sentence_that_names_the_table_and_its_caller() -> None:
     assert rendered().text == (
         "SPIKE · table items · wcu +400 %: 41 wcu/s now, 8.2 expected, aws 123456789012 · ap-northeast-1. "
-        "Function inventory-put-item accounts for 91 % of the increase."
+        "Function inventory-put-item accounts for 91 % of the increase. "
+        "Severity: LOW · no errors or throttling seen."
     )
 
 
@@ -109,7 +110,8 @@ def test_a_resolved_incident_says_how_long_and_how_bad_it_was() -> None:
     incidents, first = Incidents(Settings()), table_finding()
     incidents.feed([first, ended(first, T0 + 1260)], T0 + 7200)
     message = page(incidents.all()[0], at=T0 + 7200)
-    assert said(message).startswith("RESOLVED after 22 min · table items · wcu +400 %\n*Peak*\n41 wcu/s")
+    assert said(message).startswith("RESOLVED after 22 min · table items · wcu +400 %\n*Severity*\nLOW · ")
+    assert "\n*Peak*\n41 wcu/s" in said(message)
     assert "Back to normal after peaking at 41 wcu/s (expected 8.2)." in message.text
 
 

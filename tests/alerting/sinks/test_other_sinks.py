@@ -10,16 +10,19 @@ import pytest
 import structlog
 from msgspec.structs import replace
 
+from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.incidents import Incidents
 from alerting.outbox.outbox_sqlite import SqliteOutbox
-from alerting.outbox.ports import Receiver
+from alerting.outbox.ports import Receiver, SubjectState
 from alerting.sinks.alertmanager import AGAIN, AlertmanagerSink, in_alerts
 from alerting.sinks.webhook import WebhookSink, in_json
 from config.links import Links
 from config.settings import OWN_LABELS, Settings, WebhookSettings
+from detectors.model.finding import Failures
+from detectors.model.measures import Measure
 from streams.notify.http_receivers import SecretError, http_receivers, key_of
 from tests.alerting.desk import Desk, JointClock, Memory
-from tests.alerting.given import T0, ended, finding, growth_finding, scope, table_finding
+from tests.alerting.given import PUT, T0, TABLE, ended, finding, growth_finding, scope, table_finding
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
 from tests.alerting.sinks.webhook_standin import KEY, SECRET, WebhookStandin
 from tests.alerting.slack_standin import SlackStandin
@@ -72,7 +75,7 @@ async def test_one_incident_is_told_everywhere_and_ends_everywhere(bench: Bench)
     assert set(OWN_LABELS) <= set(alert["labels"])
     assert alert["labels"] == {
         "alertname": "Uneri",
-        "severity": "page",
+        "severity": "low",
         "incident": opened[0].incident.id,
         "verdict": "spike",
         "measure": "wcu",
@@ -93,6 +96,49 @@ async def test_one_incident_is_told_everywhere_and_ends_everywhere(bench: Bench)
     assert told[0] == ("incident.open", "open")
     assert ("incident.resolve", "resolved") in told
     assert len(desk.slack.parents) == 1
+
+
+async def test_a_pager_sees_that_an_incident_becomes_more_severe_and_not_that_it_eases(bench: Bench) -> None:
+    desk, _, pager = bench
+    incidents = Incidents(SETTINGS)
+    counted = Failures(failed=40, requests=98, seconds=600)
+    failing = finding(PUT, "errors", measure=Measure.ERRORS_BACKEND, failures=counted, touches=[TABLE])
+    await desk.put(*incidents.feed([FIRST], T0))
+    await desk.settle()
+    desk.clock.time = T0 + 90
+    await desk.put(*incidents.feed([failing], T0 + 60))
+    await desk.settle()
+    [alert] = pager.firing()
+    assert alert["labels"]["severity"] == "critical"
+    assert alert["annotations"]["severity"] == "CRITICAL · 41 % of requests fail"
+    assert [dict(labels)["severity"] for labels in pager.paged] == ["low", "critical"]
+    await desk.put(*incidents.feed([ended(failing, T0 + 600)], T0 + 600))
+    await desk.settle()
+    [alert] = pager.firing()
+    assert alert["labels"]["severity"] == "critical"
+    assert alert["annotations"]["severity"].startswith("LOW · ")
+    await desk.put(*incidents.feed([ended(FIRST, T0 + 660)], T0 + 660), *incidents.feed([], T0 + 7200))
+    desk.clock.time = T0 + 7200
+    await desk.settle()
+    assert pager.firing() == []
+    assert len(pager.paged) == 2
+
+
+def test_a_configured_severity_replaces_ours_and_an_alert_of_an_old_outbox_keeps_its_own() -> None:
+    opened = Incidents(SETTINGS).feed([FIRST], T0)[0]
+    sent = Dispatch(
+        id="d", destination="alertmanager:ops", form=Form.PARENT, subject="s", notice=opened, at=T0
+    )
+    fixed = in_alerts(LINKS, {"severity": "page"})(sent, SubjectState())
+    assert fixed is not None
+    assert fixed.body is not None
+    assert json.loads(fixed.body)[0]["labels"]["severity"] == "page"
+    old = {"alertname": "Uneri", "severity": "page", "incident": "a"}
+    kept = in_alerts(LINKS, {})(sent, SubjectState(key=json.dumps(old)))
+    assert kept is not None
+    assert kept.body is not None
+    [alert] = json.loads(kept.body)
+    assert alert["labels"] == old
 
 
 async def test_a_webhook_gets_all_of_an_incident_with_links_and_who_did_what(bench: Bench) -> None:
