@@ -77,7 +77,7 @@ def page(
     called = mention(calls)
     why = escape(_why(incident, words), SENTENCE) or words.labels.no_reason
     before: list[Block] = [
-        header(words.incident.title(incident)),
+        header(words.incident.title(words.named(incident))),
         fields(_fields(incident, zone, words)),
         section(f"{called} {why}".strip()),
     ]
@@ -97,7 +97,7 @@ def page(
         made = paragraphs(lines, left)
         between += made
         left -= length(made)
-    sentence = words.incident.sentence(incident, words.place(incident.primary.about))
+    sentence = words.incident.sentence(words.named(incident), words.place(incident.primary.about))
     if not incident.ended:
         sentence += f" {words.labels.severity}: {words.severity_of(incident)}{words.labels.stop}"
     text = escape(sentence.rstrip(), TEXT // 5)  # an entity is five characters

@@ -20,7 +20,7 @@ def thread_line(line: Line, incident: Incident, words: Phrases, zone: ZoneInfo) 
     """Render one line of an incident's thread: a milestone or what a person did."""
     kind = _KINDS.get(line.what)
     if kind is None:
-        text = escape(words.incident.milestone(line.what, incident, line.detail), _MILESTONE)
+        text = escape(words.incident.milestone(line.what, words.named(incident), line.detail), _MILESTONE)
     elif kind is CommandKind.UNSILENCE and not line.by:
         text = words.incident.snooze_expired()
     else:

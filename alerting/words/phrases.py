@@ -14,6 +14,8 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from alerting.commands.answer import CommandResult
 from alerting.commands.command import CommandKind
 from alerting.commands.slash import Fault
@@ -23,7 +25,7 @@ from alerting.words.labels import Labels
 from alerting.words.mrkdwn import clean, cut, when
 from detectors.model.finding import Finding, Growth, Share, Verdict
 from detectors.model.measures import Measure
-from detectors.model.scope import TABLE, ScopeOrEdge
+from detectors.model.scope import ACCOUNT, TABLE, ScopeOrEdge
 from detectors.watch.hottest import Hot
 from detectors.watch.standings import Use
 
@@ -285,6 +287,14 @@ class Phrases(NamedTuple):
             among = self.incident.reached_by(requests, lasted, is_table=is_table)
         rest = more + max(0, len(routes) - NAMED_ROUTES)
         return " · ".join(part for part in (among, self.incident.routes(named, rest)) if part)
+
+    def named(self, incident: Incident) -> Incident:
+        """Return an incident, for its title and sentence: an account under the name that people use."""
+        about, primary = incident.primary.scope, incident.primary
+        if about is None or about.kind != ACCOUNT or about.account not in self.accounts:
+            return incident
+        shown = about._replace(name=self.account(about.account))
+        return replace(incident, primary=replace(primary, scope=shown))
 
     def account(self, account: str) -> str:
         """Return the id of an account, after the name that people call it by."""

@@ -53,8 +53,8 @@ async def check_slack(settings: Settings) -> AsyncIterator[CheckResult]:
         if named := [channel for channel in channels if not _ID.fullmatch(channel)]:
             yield CheckResult(
                 None,
-                f"slack: Slack finds channels by id only, so {', '.join(named)} was not checked; the first "
-                "message shows whether the app may post there",
+                f"slack: Slack finds channels by id only, so {', '.join(named)} was not checked; `uneri "
+                f"send-test --to '{named[0]}'` shows whether the app may post there",
             )
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from alerting.commands.dispatch import Form
+from alerting.commands.dispatch import Form, Line
 from alerting.incidents.notice import Action
 from alerting.messages.render import Renderer
+from alerting.messages.thread_line import thread_line
 from alerting.outbox.ports import SubjectState
 from alerting.sinks.alertmanager import in_alerts
 from alerting.sinks.webhook import in_json
@@ -17,7 +18,7 @@ from config.links import Links
 from config.settings import Settings
 from detectors.model.finding import Verdict
 from detectors.watch.hottest import Hot
-from tests.alerting.given import ACCOUNT, TABLE, growth_finding, incident
+from tests.alerting.given import ACCOUNT, T0, TABLE, finding, growth_finding, incident, scope
 from tests.alerting.message_makers import ZONE, digest, dispatch, notice, said
 from tests.alerting.slack_standin import content_error
 
@@ -40,6 +41,17 @@ def test_a_page_names_the_account_beside_its_id_and_links_the_runbook(locale: st
     assert f"\n{PLACES[locale]} · ap-northeast-1" in said(message)
     assert PLACES[locale] in message.text
     assert f"<https://wiki.example/spike?table=items|{words.labels.runbook}>" in said(message)
+
+
+def test_an_incident_of_an_account_has_its_name_in_the_title() -> None:
+    words = phrases_of("en", SETTINGS.account_names)
+    about = scope("account", ACCOUNT)
+    one = replace(incident(), primary=finding(about))
+    message = Renderer(LINKS, ZONE, words)(dispatch(notice(one)))
+    assert said(message).startswith("SPIKE · account game-prod (123456789012) · requests")
+    assert message.text.startswith("SPIKE · account game-prod (123456789012) · requests")
+    line = thread_line(Line(what="opened", at=T0), one, words, ZONE)
+    assert line.text.startswith("Opened: account game-prod (123456789012), requests")
 
 
 def test_an_account_without_a_name_is_its_id_and_without_a_runbook_there_is_no_link() -> None:
