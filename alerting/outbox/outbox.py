@@ -221,7 +221,7 @@ class Outbox:
             row.not_before, row.doubt = now + outcome.again, 0
             self._store.resent[row.id] = row
             return ([] if known else [row]), []
-        chart, shown = row.incident if row.send is Send.POST else None, row.message
+        chart, shown = row.incident if pictures.needs_chart(row) else None, row.message
         row.place, row.doubt = outcome.place or row.place, 0
         self._store.finish(row, State.SENT, thread)
         if row.send is Send.LINK:
@@ -239,9 +239,9 @@ class Outbox:
         for behind in thread.queues[MESSAGE]:
             if behind.not_before:  # enqueued while this one was being delivered
                 behind.not_before = now + EDITS
-        if row.send is not Send.POST or row.urgency == DIGEST or row.group != SLACK:
+        if row.urgency == DIGEST or row.group != SLACK:
             return [row], []
-        beside = [self._attachment(row, Send.LINK, now)]
+        beside = [self._attachment(row, Send.LINK, now)] if row.send is Send.POST else []
         if chart is not None and chart.primary.trace is not None:
             beside.insert(0, self._attachment(row, Send.CHART, now))
             beside[0].incident = chart
@@ -283,6 +283,8 @@ class Outbox:
                 self._refused(row, outcome, thread, now)
             case _:
                 self._store.park(row, thread)
+        if row.send is Send.CHART and row.state is State.PARKED:
+            thread.shown = None
         return [row]
 
     def _refused(self, row: OutboxRow, outcome: DeliveryOutcome, thread: Thread, now: float) -> None:

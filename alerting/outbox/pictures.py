@@ -2,7 +2,8 @@
 
 Slack shows a file in a block once it has processed it, about a second after the upload, and refuses the whole
 message until then. So a page never waits for its chart: it is posted without one, the chart follows, and an
-edit puts it into the message. If Slack keeps refusing, the chart stays in the thread alone.
+edit puts it into the message. If Slack keeps refusing, the chart stays in the thread alone. When the incident
+is over, its chart is drawn once more: the first one shows how it began.
 """
 
 from collections.abc import Callable
@@ -23,6 +24,12 @@ def put_into(row: OutboxRow, thread: Thread) -> None:
     """Have a message that is about to be sent show the picture that its thread has."""
     if row.send in _SHOWING:
         row.picture = thread.picture
+
+
+def needs_chart(row: OutboxRow) -> bool:
+    """Return whether a chart follows a message: a new one, and one that shows its chart and is over."""
+    is_over = row.send is Send.EDIT and row.message is not None and row.message.look == "over"
+    return row.send is Send.POST or (is_over and row.picture is not None)
 
 
 def after(

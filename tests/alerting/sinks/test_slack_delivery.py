@@ -77,6 +77,17 @@ async def test_the_chart_stays_in_the_message_when_it_is_edited_even_after_a_res
     assert [block["type"] for block in message.blocks].count("image") == 1
 
 
+async def test_once_it_is_over_the_message_shows_how_it_went(desk: Desk) -> None:
+    incidents, first = Incidents(Settings()), table_finding()
+    await desk.put(*incidents.feed([first], T0))
+    await desk.settle()
+    await desk.put(*incidents.feed([ended(first, T0 + 600)], T0 + 7200))
+    await desk.settle()
+    [message] = desk.slack.parents
+    assert [block.get("slack_file") for block in message.blocks if block["type"] == "image"] == [{"id": "F1"}]
+    assert len(desk.slack.files) == 2
+
+
 async def test_a_chart_that_slack_processes_slowly_is_shown_later(desk: Desk) -> None:
     desk.slack.appears = 6.0
     await desk.put(opened())
@@ -126,7 +137,7 @@ async def test_an_incident_is_one_message_that_is_edited_and_then_resolved(desk:
     await desk.put(*incidents.feed([ended(update, T0 + 600)], T0 + 7200))
     await desk.settle()
     [message] = desk.slack.parents
-    assert message.edits == 3  # the chart, an update, and the end with its own update
+    assert message.edits == 4  # the chart, an update, the end with its own update, and its chart
     assert message.blocks[0]["text"]["text"].startswith("RESOLVED after 11 min · table items")
     edits = [at for at, method in desk.slack.calls if method == "chat.update"]
     assert edits[1] - posts(desk.slack)[0] >= 30
