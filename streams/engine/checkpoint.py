@@ -1,8 +1,8 @@
 """A checkpoint: the state of one stage and the source offsets that this state includes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Checkpoints(Protocol):
             When the stored checkpoint is damaged.
         """
 
-    async def save(self, key: str, checkpoint: Checkpoint) -> None:
-        """Write the checkpoint atomically; it is durable on return.
+    async def save(self, key: str, checkpoint: Checkpoint, once: Sequence[Any] = ()) -> None:
+        """Write the checkpoint and the records ``once`` for elsewhere, all or nothing; durable on return.
 
         Parts that equal those of the newest checkpoint under ``key`` are not written again.
         """

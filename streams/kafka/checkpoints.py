@@ -6,6 +6,7 @@ part. Pieces, marker and tombstones of removed parts are one transaction of ``Fe
 """
 
 import zlib
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from detectors.state.state import StateError
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.fenced_store import FencedStore
+from streams.kafka.stage import Emission
 
 PIECE_BYTES: Final = 900_000  # below Kafka's default limit of 1 MiB a record batch
 MARKER_VERSION: Final = 1
@@ -63,8 +65,8 @@ class KafkaCheckpoints:
         self._markers[key], self._bodies[key] = marker or _NONE, parts
         return None if marker is None else Checkpoint(marker.offsets, parts)
 
-    async def save(self, key: str, checkpoint: Checkpoint) -> None:
-        """Write ``checkpoint`` under an owned key; it is durable when this returns.
+    async def save(self, key: str, checkpoint: Checkpoint, once: Sequence[Emission] = ()) -> None:
+        """Write ``checkpoint`` under an owned key, and ``once`` to their topics; durable when this returns.
 
         Raises
         ------
@@ -89,7 +91,7 @@ class KafkaCheckpoints:
         for name, part in before.items():
             kept = after[name].pieces if name in after else 0
             records += [(f"{key}|{name}|{i}", None) for i in range(kept, part.pieces)]
-        await self._records.write(key, records)
+        await self._records.write(key, records, once)
         self._markers[key], self._bodies[key] = marker, dict(checkpoint.parts)
 
     async def close(self, key: str | None = None) -> None:

@@ -25,6 +25,7 @@ from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from detectors.state.state import StateError
 from streams.kafka.hanging_transactions import HangingTransactions, OpenTransaction, TransactionStatus
+from streams.kafka.stage import Emission
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
 TRANSACTION_MS: Final = 20_000  # how long the open transaction of a dead writer hides what follows it
@@ -106,8 +107,13 @@ class FencedStore:
         self._owned.add(key)
         return found
 
-    async def write(self, key: str, records: Iterable[tuple[str, bytes | None]]) -> None:
+    async def write(
+        self, key: str, records: Iterable[tuple[str, bytes | None]], elsewhere: Iterable[Emission] = ()
+    ) -> None:
         """Write records of an owned key atomically; None removes one. Durable when this returns.
+
+        Records for other topics go into the same transaction: who reads committed records finds them if and
+        only if the others were written.
 
         Raises
         ------
@@ -121,6 +127,10 @@ class FencedStore:
                 sent = [
                     await producer.send(self._topic, value, key=name.encode(), partition=partition)
                     for name, value in records
+                ]
+                sent += [
+                    await producer.send(one.topic, one.value, key=one.key, partition=one.partition)
+                    for one in elsewhere
                 ]
                 await asyncio.gather(*sent)
                 self._at(CrashPoint.WRITING, key)

@@ -6,8 +6,9 @@ All stages of the Kafka driver run in this frame, which alone makes them exact:
 - Before a checkpoint is written, Kafka has acknowledged everything emitted up to that point.
 - An offset is released for commit after the checkpoint that includes it is durable.
 - What a stage emits for records is a function of the records: emitted again after a crash, it is recognised
-  and dropped. What it emits because wall time passed is not, so it goes into a checkpoint first and is
-  emitted after that, and again after a crash in between.
+  and dropped. What people read, who drop nothing, is written with the checkpoint (docs/adr/0020). What it
+  emits because wall time passed is not such a function, so it goes into a checkpoint first and is emitted
+  after that, and again after a crash in between.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
 UNACKNOWLEDGED: Final = 1000  # emissions in flight before a stage waits for them
 UNACKNOWLEDGED_BYTES: Final = 32 * 1024 * 1024  # and their total size
+MOST_ONCE: Final = 10_000  # emissions that wait for the next checkpoint; beyond it there is one after a chunk
 PENDING: Final = "pending"  # the part with emissions made because time passed
 QUERY_SECONDS: Final = 5.0  # between two queries of a quiet partition, and for an answer
 TOPIC: Final = "topic"  # the part with the id of the topic, if brokers have ids
@@ -39,12 +41,17 @@ log = structlog.get_logger("uneri.stage")
 
 
 class Emission(NamedTuple):
-    """One record for another topic; with ``partition`` None its key decides."""
+    """One record for another topic; with ``partition`` None its key decides.
+
+    One that is to be there ``once`` is written in the transaction of the next checkpoint: later, but never
+    again after a crash. The others are written at once, and their readers know what they have.
+    """
 
     topic: str
     partition: int | None
     key: bytes | None
     value: bytes
+    once: bool = False
 
 
 class Stage(Protocol):
@@ -151,11 +158,12 @@ class StageRunner:
         self._lock = asyncio.Lock()
         self._unacknowledged: list[Awaitable[Any]] = []
         self._unacknowledged_bytes = 0
+        self._once: list[Emission] = []
 
     @property
     def unacknowledged(self) -> int:
-        """How many emissions are in flight."""
-        return len(self._unacknowledged)
+        """How many emissions are in flight, or wait for the next checkpoint."""
+        return len(self._unacknowledged) + len(self._once)
 
     @property
     def busy(self) -> bool:
@@ -255,7 +263,7 @@ class StageRunner:
             self._at(CrashPoint.FED, self.key)
             await self._emit(emissions)
             self._at(CrashPoint.EMITTED, self.key)
-            if self._clock() - self._saved_at >= self._every:
+            if self._clock() - self._saved_at >= self._every or len(self._once) >= MOST_ONCE:
                 await self._checkpoint()
 
     async def tick(self) -> None:
@@ -342,6 +350,9 @@ class StageRunner:
 
     async def _emit(self, emissions: Iterable[Any]) -> None:
         for emission in emissions:
+            if isinstance(emission, Emission) and emission.once:
+                self._once.append(emission)
+                continue
             self._unacknowledged.append(await self._send(emission))
             self._unacknowledged_bytes += len(emission.value) if isinstance(emission, Emission) else 0
             if (
@@ -364,7 +375,8 @@ class StageRunner:
         if self._topic_id:
             parts[TOPIC] = self._topic_id
         offsets = {} if self.position is None else {self.source: self.position}
-        await self._checkpoints.save(self.key, Checkpoint(offsets, parts))
+        once, self._once = self._once, []
+        await self._checkpoints.save(self.key, Checkpoint(offsets, parts), once)
         self._at(CrashPoint.DURABLE, self.key)
         self._saved_at = self._clock()
         self._changed = False

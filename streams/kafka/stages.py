@@ -127,7 +127,7 @@ class RollupStage:
             "record": base64.b64encode(rejected.sample).decode(),  # its first kilobyte
         }
         key = f"{self._topics.requests}/{self._partition}/{offset}".encode()
-        return Emission(self._topics.dead_letters, None, key, msgspec.json.encode(letter))
+        return Emission(self._topics.dead_letters, None, key, msgspec.json.encode(letter), once=True)
 
 
 class DetectStage:

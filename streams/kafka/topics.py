@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.admin import ConfigResource, KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from config.settings import KafkaSettings, Settings
@@ -86,9 +86,18 @@ def needed(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]:
         ),
         topics.findings: (1, {**deleted, "retention.ms": MONTH}),
         topics.notices: (1, {**deleted, "retention.ms": MONTH, "max.message.bytes": str(BLOCK_BYTES)}),
-        topics.dead_letters: (1, {**deleted, "retention.ms": MONTH}),
+        topics.dead_letters: (1, {**deleted, "retention.ms": MONTH, **_once_a_key()}),
         topics.checkpoints: (CHECKPOINTS_PARTITIONS, compacted),
     }
+
+
+def _once_a_key() -> dict[str, str]:
+    """Return the configuration of the dead letters: deleted in time, and until then one for each bad record.
+
+    They are written once, but an earlier version wrote them again after a crash, and so does a daemon that
+    reads the requests from their start.
+    """
+    return {"cleanup.policy": "compact,delete", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000"}
 
 
 def missing_topics(kafka: KafkaSettings, present: Collection[str]) -> list[str]:
@@ -97,7 +106,7 @@ def missing_topics(kafka: KafkaSettings, present: Collection[str]) -> list[str]:
 
 
 def setup_topics(settings: Settings) -> list[str]:
-    """Create missing topics and verify existing ones; return a line for each.
+    """Create missing topics and verify existing ones; return a line for each, and for what was changed.
 
     Raises
     ------
@@ -109,12 +118,16 @@ def setup_topics(settings: Settings) -> list[str]:
     kafka = settings.kafka
     with _admin(kafka) as admin:
         present = _partitions(admin)
-        return [
+        lines = [
             _verified(name, kafka, present[name])
             if name in present
             else _created(admin, name, partitions, config, kafka)
             for name, (partitions, config) in needed(kafka).items()
         ]
+        name = Topics.of(kafka).dead_letters
+        return (
+            [*lines, _compacted(admin, name)] if name in present and not _is_compacted(admin, name) else lines
+        )
 
 
 def verified_topics(kafka: KafkaSettings) -> dict[str, Topic]:
@@ -180,6 +193,20 @@ def _created(admin: Any, name: str, partitions: int, config: dict[str, str], kaf
     except TopicAlreadyExistsError:
         return f"{name}: already exists"
     return f"{name}: created, {partitions} partition{'s' if partitions > 1 else ''}"
+
+
+def _is_compacted(admin: Any, name: str) -> bool:
+    found = admin.describe_configs([ConfigResource("TOPIC", name)], config_filter="all")
+    policy = found.get("topic", {}).get(name, {}).get("cleanup.policy")
+    return policy is None or "compact" in policy["value"]  # None: this user may not know
+
+
+def _compacted(admin: Any, name: str) -> str:
+    try:
+        admin.alter_configs([ConfigResource("TOPIC", name, configs=_once_a_key())])
+    except KafkaError as error:
+        return f"{name}: may repeat dead letters; set its cleanup.policy to compact,delete ({error})"
+    return f"{name}: changed to keep one dead letter for each bad record (cleanup.policy compact,delete)"
 
 
 def _verified(name: str, kafka: KafkaSettings, found: int) -> str:

@@ -41,7 +41,7 @@ are compared with the truth:
 - **every bucket total** of every scope and measure, with totals computed from the records in plain Python;
 - **every finding**, in all its fields, with those of an engine that was never killed;
 - **the final state**, byte by byte, with that of fresh stages fed the same topics or log;
-- **every dead letter**, by its offset and reason;
+- **every dead letter**, by its offset and reason, and that it is there once;
 - blocks and judged steps emitted more than once: they must be identical, byte for byte.
 
 The input contains late records, duplicates, bad records and wild clocks, and ends in a page.

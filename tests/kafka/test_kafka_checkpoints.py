@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -15,6 +15,8 @@ from streams.kafka.checkpoints import PIECE_BYTES, KafkaCheckpoints
 from streams.kafka.client import open_client
 from streams.kafka.fenced_store import FencedError, FencedStore
 from streams.kafka.hanging_transactions import HangingTransactions
+from streams.kafka.stage import Emission
+from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from tests.kafka import topic as topics
 
 
@@ -42,6 +44,7 @@ def records_of(kafka: str, topic: str) -> Iterator[Any]:
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         consumer_timeout_ms=1500,
+        isolation_level="read_committed",
     ) as consumer:
         consumer.assign([TopicPartition(topic, 0)])
         yield from consumer
@@ -161,3 +164,30 @@ async def test_missing_pieces_are_refused_in_one_line(kafka: str, topic: str) ->
     async with process(kafka, topic) as other:
         with pytest.raises(StateError, match="the checkpoint k is damaged: its part 'p'"):
             await other.load("k")
+
+
+async def test_what_goes_with_a_checkpoint_is_there_once_wherever_its_writer_dies(
+    kafka: str, topic: str
+) -> None:
+    other = topics.unique("letters")
+    topics.create(kafka, NewTopic(other, 1, 1))
+    letters = [Emission(other, None, b"requests/3/%d" % offset, b"bad", once=True) for offset in range(3)]
+
+    def dies(point: CrashPoint, _: str) -> None:
+        if point is CrashPoint.WRITING:
+            raise InterruptedError
+
+    async def dying(at: CrashHook) -> None:
+        dead = KafkaCheckpoints(FencedStore(topic, 1, {"bootstrap_servers": kafka}, at))
+        await dead.load("rollup/3")
+        with suppress(InterruptedError):
+            await dead.save("rollup/3", Checkpoint({"requests/3": 3}), letters)
+        await dead.close()
+
+    await dying(dies)
+    await dying(no_crash)
+    async with process(kafka, topic) as one:
+        found = await one.load("rollup/3")
+    assert found is not None
+    assert found.offsets == {"requests/3": 3}
+    assert [record.key for record in records_of(kafka, other)] == [each.key for each in letters]

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import ConfigResource, KafkaAdminClient, NewTopic
 from kafka.consumer.fetcher import ConsumerRecord
 
 from config.settings import KafkaSettings, Settings, TimeSettings, WebSettings
@@ -182,6 +183,24 @@ def test_missing_topics_end_the_daemon_with_the_remedy(kafka: str) -> None:
     assert len(said.strip().splitlines()) == 1, said
     assert "Kafka has no topic nowhere" in said
     assert "run `uneri setup` to create it" in said
+
+
+def test_setup_has_an_existing_topic_of_dead_letters_keep_one_of_each(kafka: str) -> None:
+    app = topics.unique("uneri")
+    settings = Settings(kafka=KafkaSettings(brokers=[kafka], app=app, requests=f"{app}-requests"))
+    name = f"{app}-dead-letters"
+    topics.create(
+        kafka, NewTopic(name, 1, 1, topic_configs={"cleanup.policy": "delete", "retention.ms": "1000000"})
+    )
+    assert [line for line in setup_topics(settings) if name in line] == [
+        f"{name}: exists, 1 partition",
+        f"{name}: changed to keep one dead letter for each bad record (cleanup.policy compact,delete)",
+    ]
+    assert [line for line in setup_topics(settings) if name in line] == [f"{name}: exists, 1 partition"]
+    with open_client(KafkaAdminClient, bootstrap_servers=kafka) as admin:
+        found = admin.describe_configs([ConfigResource("TOPIC", name)])["topic"][name]
+    assert found["cleanup.policy"]["value"] == "compact,delete"
+    assert found["retention.ms"]["value"] == "1000000", "what an operator set stays"
 
 
 def test_setup_lists_existing_topics_and_refuses_another_number_of_shards(settings: Settings) -> None:

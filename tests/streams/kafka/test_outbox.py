@@ -9,6 +9,7 @@ from alerting.outbox.row import OutboxRow, Send, State
 from detectors.state.state import StateError
 from streams.kafka.fenced_store import FencedStore
 from streams.kafka.outbox import KEY, KafkaOutboxStorage
+from streams.kafka.stage import Emission
 
 
 class Topic(FencedStore):
@@ -21,8 +22,11 @@ class Topic(FencedStore):
     async def take_over(self, key: str) -> dict[str, bytes]:
         return {name: value for name, value in self.records.items() if name.startswith(f"{key}|")}
 
-    async def write(self, key: str, records: Iterable[tuple[str, bytes | None]]) -> None:
+    async def write(
+        self, key: str, records: Iterable[tuple[str, bytes | None]], elsewhere: Iterable[Emission] = ()
+    ) -> None:
         assert key == KEY
+        assert not elsewhere
         self.transactions += 1
         for name, value in records:
             if value is None:

@@ -1,7 +1,7 @@
 """The frame of every stage, on fakes that hold what Kafka would hold."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from detectors.state.state import StateError
 from streams.engine.checkpoint import Checkpoint
-from streams.kafka.stage import Bounds, Emission, LostRecordsError, OtherTopicError, StageRunner
+from streams.kafka.stage import MOST_ONCE, Bounds, Emission, LostRecordsError, OtherTopicError, StageRunner
 from streams.lane.chunk import Chunk
 
 
@@ -28,6 +28,7 @@ class World:
         self.saves = 0
         self.committed = 0
         self.emitted: list[bytes] = []
+        self.with_checkpoints: list[bytes] = []
         self.first, self.end = 0, 1000
         self.answers = True
         self.crash_in = 10**9  # operations until the process ends
@@ -40,10 +41,11 @@ class World:
     async def load(self, _: str) -> Checkpoint | None:
         return self.saved
 
-    async def save(self, _: str, checkpoint: Checkpoint) -> None:
+    async def save(self, _: str, checkpoint: Checkpoint, once: Sequence[Emission] = ()) -> None:
         self.operation()
         self.saved = checkpoint
         self.saves += 1
+        self.with_checkpoints += [each.value for each in once]
 
     async def send(self, emission: Emission) -> Any:
         self.operation()
@@ -78,7 +80,7 @@ class World:
 
 
 class Summing:
-    """Sums its records; tells the sum at every tenth, and when it is idle."""
+    """Sums its records; tells the sum at every tenth, each seventh record once, and when it is idle."""
 
     def __init__(self) -> None:
         self.count = self.sum = 0
@@ -90,6 +92,8 @@ class Summing:
             self.sum += int(value)
             if self.count % 10 == 0:
                 out.append(Emission("out", 0, None, b"%d:%d" % (self.count, self.sum)))
+            if int(value) % 7 == 0:
+                out.append(Emission("letters", 0, value, value, once=True))
         return out
 
     def idle(self) -> Iterable[Emission]:
@@ -139,6 +143,7 @@ def test_whatever_the_chunks_and_wherever_it_crashes_the_sum_is_exact(
     )
     told = {b"%d:%d" % (n, n * (n - 1) // 2) for n in range(10, total + 1, 10)}
     assert set(world.emitted) == told  # repeated after a crash, but never another value, and none missing
+    assert world.with_checkpoints == [b"%d" % number for number in range(0, total, 7)]
 
 
 async def test_records_that_the_checkpoint_includes_are_skipped() -> None:
@@ -352,3 +357,19 @@ async def test_a_stage_knows_for_how_long_it_has_what_no_checkpoint_includes() -
     world.now = 103
     await runner.feed(chunk(3, 6))
     assert (runner.saved, runner.position, runner.checkpoint_age) == (3, 6, 3.0)
+
+
+async def test_what_waits_for_the_next_checkpoint_is_bounded() -> None:
+    class Bad(Summing):
+        def feed(self, chunk: Chunk) -> Iterable[Emission]:
+            return [Emission("letters", 0, value, value, once=True) for value in chunk.values]
+
+    world = World()
+    world.end = 2 * MOST_ONCE
+    runner = world.runner(Bad())
+    await runner.open()
+    for start in range(0, 2 * MOST_ONCE, 1000):
+        await runner.feed(chunk(start, start + 1000))
+        assert runner.unacknowledged < MOST_ONCE
+    assert world.saves == 2
+    assert len(world.with_checkpoints) == 2 * MOST_ONCE
