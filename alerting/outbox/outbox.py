@@ -245,7 +245,7 @@ class Outbox:
         if chart is not None and chart.primary.trace is not None:
             beside.insert(0, self._attachment(row, Send.CHART, now))
             beside[0].incident = chart
-            thread.shown = None if row.plain else shown
+            beside[0].message = thread.shown = None if row.plain else shown
         return [row, *self._add(beside, thread)], []
 
     def _add(self, rows: Iterable[OutboxRow], thread: Thread) -> list[OutboxRow]:
@@ -272,7 +272,7 @@ class Outbox:
                 self._queues.pause(way, method, now + max(self._backoff.wait(way, method), APPEAR))
             case Result.RENDERING if row.picture is not None and not row.plain:
                 return pictures.refused(row, thread, now)
-            case Result.RENDERING if row.message is not None and not row.plain:
+            case Result.RENDERING if row.message is not None and not row.plain and row.send not in ATTACHED:
                 row.plain, row.doubt = True, 0
             case Result.GONE if row.send is Send.EDIT:
                 thread.place = None

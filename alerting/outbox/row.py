@@ -71,7 +71,7 @@ class OutboxRow(msgspec.Struct, kw_only=True, eq=False):
     urgency: int
     sequence: int
     created: float  # epoch seconds of wall time
-    message: Message | None = None  # None once it is sent
+    message: Message | None = None  # None once it is sent; of a chart: the message that will show it
     body: bytes | None = None  # instead: the body for a sink other than Slack, or a file
     incident: Incident | None = None  # what the chart shows
     key: str = ""  # what its receiver knows the subject by

@@ -54,12 +54,15 @@ class RowStore:
         if row.state is State.SENT:
             self.remember(row, thread)
         if row.state in (State.SENT, State.MERGED):
+            thread.shown = None if row.send is Send.EDIT else thread.shown  # what a chart knew is outdated
             thread.picture = row.picture if row.send is Send.CHART else thread.picture
             thread.done.append(row)
             return
         if row.send in ATTACHED and (row.state is State.PARKED or (row.doubt and row.send is Send.CHART)):
             self.park(row, thread)
             return
+        if row.send is Send.CHART:
+            thread.shown = row.message
         row.state, row.not_before = State.DUE, 0.0
         if not row.doubt:
             row.via = None  # its own channel may accept messages again

@@ -77,6 +77,20 @@ async def test_the_chart_stays_in_the_message_when_it_is_edited_even_after_a_res
     assert [block["type"] for block in message.blocks].count("image") == 1
 
 
+async def test_killed_before_its_chart_is_uploaded_a_message_shows_it_after_the_restart(desk: Desk) -> None:
+    await desk.put(opened())
+    row = desk.outbox.next(desk.clock.now())
+    assert isinstance(row, OutboxRow)
+    await desk.outbox.begin(row)
+    await desk.outbox.settle(row, await desk.sink.deliver(row), desk.clock.now())
+    again = await desk.restarted()
+    await again.settle()
+    await again.kill()
+    [message] = desk.slack.parents
+    assert [block["type"] for block in message.blocks].count("image") == 1
+    assert len(desk.slack.files) == 1
+
+
 async def test_once_it_is_over_the_message_shows_how_it_went(desk: Desk) -> None:
     incidents, first = Incidents(Settings()), table_finding()
     await desk.put(*incidents.feed([first], T0))
