@@ -46,6 +46,9 @@ if COMPILES:
 PIECE: Final = 500
 """Records decoded at once, few enough for their objects to stay in the processor's cache."""
 
+PIECE_BYTES: Final = 4 * 1024 * 1024
+"""Bytes scanned at once: the objects of a record may take thirty times its size."""
+
 FEW: Final = 256
 """Records scanned at once while their names are new."""
 
@@ -121,8 +124,9 @@ class Decoder:
         parts: list[tuple[int, Columns, list[Rejected]]] = []
         at = 0
         while at < len(found) or not parts:
-            parts.append((at, *self._scan(self._scanner, found[at : at + self._rows])))
-            at += self._rows
+            end = _end_of_piece(found, at, self._rows)
+            parts.append((at, *self._scan(self._scanner, found[at:end])))
+            at = end
             # While names are new, the plain decoder reads most records: learn from a few of them.
             self._rows = FEW if self._left > FEW // 2 else min(2 * self._rows, ROWS)
         return _in_one(parts)
@@ -339,6 +343,14 @@ class Decoder:
         self.paths.folded, self.calls.folded = meta.folded_paths, meta.folded_calls
         if self._scanner is not None:
             self._scanner.forget()
+
+
+def _end_of_piece(records: Records, start: int, most: int) -> int:
+    """Return where a piece ends that begins at ``start``: after ``most`` records or ``PIECE_BYTES``."""
+    ends = records.ends[start : start + most]
+    if not len(ends):
+        return start + 1
+    return start + max(1, int(np.searchsorted(ends, records.starts[start] + PIECE_BYTES)))
 
 
 def _in_one(parts: list[tuple[int, Columns, list[Rejected]]]) -> tuple[Columns, list[Rejected]]:

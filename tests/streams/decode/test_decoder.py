@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from config.settings import RollupSettings, Settings
 from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
 from streams.decode.columns import BACKEND, FATAL, NO_ERROR, USER, Columns, joined
-from streams.decode.decoder import Decoder
+from streams.decode.decoder import PIECE_BYTES, Decoder
+from streams.decode.event import Event
+from streams.decode.parse import Problem, parse
 from streams.decode.rejected import RejectReason
 from streams.rollup.counts import did_read, did_write
 from tests.streams.decode.malformed_corpus import CORPUS
@@ -310,3 +313,20 @@ def test_a_long_run_is_decoded_as_its_records_one_by_one() -> None:
     assert [(bad.index, bad.reason) for bad in rejected] == sorted(single_bad)
     assert len(columns) == 2400
     assert len(rejected) == 2
+
+
+def test_few_large_records_are_decoded_at_once_for_their_objects_take_many_times_their_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parsed: list[int] = []
+
+    def counting(records: Sequence[bytes]) -> tuple[list[Event], list[int], dict[int, Problem]]:
+        parsed.append(sum(map(len, records)))
+        return parse(records)
+
+    monkeypatch.setattr("streams.decode.decoder.parse", counting)
+    calls = ", ".join(['{"name": "a"}'] * 30_000)
+    record = f'{{"ts": 1760000000, "service": "shop", "tables": [{calls}]}}'.encode()
+    columns, rejected = Decoder().decode([record] * 20)
+    assert (len(columns.call), rejected) == (20 * 30_000, [])
+    assert max(parsed) <= PIECE_BYTES
