@@ -1,11 +1,14 @@
 """The daemon's web server: health, readiness, metrics, status, and additional routes."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from streams.process.access import Access
@@ -47,7 +50,7 @@ class HttpServer:
     certificates
         TLS, if any.
     limits
-        Connections beyond these are answered with 503, or closed.
+        Beyond them, an idle connection makes room for a new one, or that is answered with 503.
 
     Raises
     ------
@@ -73,6 +76,7 @@ class HttpServer:
         self._host = host.removeprefix("[").removesuffix("]")
         self._port = int(port)
         self._limits = limits or ConnectionLimits()
+        self._busy: set[web.RequestHandler] = set()  # connections with a request in progress
         self._certificates = certificates
         self._listening: asyncio.Server | None = None
         self._following: asyncio.Task[None] | None = None
@@ -81,7 +85,7 @@ class HttpServer:
         self._registry = registry
         self._unhealthy = unhealthy
         self._refresh = refresh
-        app = web.Application(middlewares=[(access or Access(listen)).middleware()])
+        app = web.Application(middlewares=[self._in_progress, (access or Access(listen)).middleware()])
         app.add_routes(
             [
                 web.get("/healthz", self._healthz),
@@ -93,6 +97,7 @@ class HttpServer:
         )
         self._runner = web.AppRunner(
             app,
+            logger=_logger(),
             access_log=None,
             auto_decompress=False,  # the intake does: a damaged body is the sender's error, not a traceback
             keepalive_timeout=self._limits.idle,  # it counts from the start of a connection, too
@@ -132,8 +137,24 @@ class HttpServer:
         return {"ssl": self._certificates.context, "ssl_handshake_timeout": HANDSHAKE_SECONDS}
 
     def _connection(self) -> asyncio.Protocol:
+        """Return what handles a new connection; the one that has been idle the longest may have to go."""
         server = cast("web.Server", self._runner.server)
-        return server() if len(server.connections) < self._limits.most else _Full()
+        open_now = [one for one in server.connections if one.transport is not None]
+        if len(open_now) < self._limits.most:
+            return server()
+        for one in open_now:
+            if one not in self._busy:
+                one.force_close()
+                return server()
+        return _Full()
+
+    @web.middleware
+    async def _in_progress(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._busy.add(request.protocol)
+        try:
+            return await handler(request)
+        finally:
+            self._busy.discard(request.protocol)
 
     async def _healthz(self, _: web.Request) -> web.Response:
         reason = self._unhealthy()  # answering at all proves that the event loop turns
@@ -153,6 +174,17 @@ class HttpServer:
 
     async def _show(self, _: web.Request) -> web.Response:
         return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")
+
+
+def _logger() -> logging.Logger:
+    """Return aiohttp's logger, without what is not HTTP: its sender is told, and may be anyone."""
+    logger = logging.getLogger("aiohttp.server")
+    logger.addFilter(_is_our_fault)  # the same function is added once
+    return logger
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 class _Full(asyncio.Protocol):

@@ -1,7 +1,6 @@
 """What one request, and many at once, may cost: time, memory, and the patience of others."""
 
 import asyncio
-import contextlib
 import gzip
 import io
 import tracemalloc
@@ -297,15 +296,30 @@ async def test_a_connection_without_a_request_is_closed(store: SqliteStore, sent
         writer.close()
 
 
-async def test_connections_beyond_the_limit_are_refused_and_their_end_makes_room(store: SqliteStore) -> None:
-    async with serving(store, limits=ConnectionLimits(most=2)) as port, asyncio.timeout(20):
-        held = [await Sender.of(port, 10) for _ in range(2)]
-        extra = await Sender.of(port, 10)
-        assert await extra.status() == 503
-        for sender in [*held, extra]:
-            sender.close()
-        while True:
-            with contextlib.suppress(aiohttp.ClientError):
-                if (await post(port, GOOD))[0] == 202:
-                    break
+async def test_connections_beyond_the_limit_take_the_place_of_idle_ones_or_are_refused(
+    store: SqliteStore,
+) -> None:
+    room = Room(MIB, MIB)
+
+    async def sending(count: int) -> list[Sender]:
+        expected = room.count + count
+        senders = [await Sender.of(port, 10) for _ in range(count)]
+        while room.count < expected:
             await asyncio.sleep(0.01)
+        return senders
+
+    async with serving(store, limits=ConnectionLimits(most=3), room=room) as port, asyncio.timeout(20):
+        busy = await sending(2)
+        idle = await asyncio.open_connection("127.0.0.1", port)
+        assert (await post(port, GOOD))[0] == 202
+        assert await idle[0].read() == b"", "it made room"
+        busy += await sending(1)
+        extra = await asyncio.open_connection("127.0.0.1", port)
+        assert b" 503 " in await extra[0].readline()
+        await busy[0].send(b"0123456789")
+        assert await busy[0].status() == 400
+        assert (await post(port, GOOD))[0] == 202
+        for sender in busy:
+            sender.close()
+        for _, writer in (idle, extra):
+            writer.close()

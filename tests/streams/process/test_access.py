@@ -93,6 +93,26 @@ async def test_a_token_opens_what_its_scope_allows_and_nothing_else() -> None:
                 assert await ask(port, method, path, Authorization=bearer(token)) == expected, (method, path)
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"garbage\r\n\r\n",
+        b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",
+        b"POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=["no HTTP", "too long", "no chunk"],
+)
+async def test_what_is_no_http_is_refused_and_leaves_nothing_in_the_log(
+    sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(locked()) as port, asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        assert b" 400 " in await reader.readline()
+        writer.close()
+    assert caplog.records == []
+
+
 async def test_health_and_what_slack_signs_need_no_token() -> None:
     async with serving(locked()) as port:
         assert await ask(port, "GET", "/healthz") == 200
