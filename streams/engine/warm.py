@@ -8,29 +8,40 @@ from typing import Final
 
 from config.settings import Settings
 from streams.decode.decoder import Decoder
+from streams.engine.engine import Engine
 from streams.rollup.rollup import Rollup
 
 _EVENT: Final = (
-    b'{"ts": %d, "id": "1", "service": "s", "function": "f", "status": 500, "error": "fatal",'
+    b'{"ts": %d, "id": "%d", "service": "s", "function": "f", "status": 500, "error": "fatal",'
     b'"error_type": "E", "ms": {"total": 1.5}, "tables": [{"name": "t", "op": "GetItem", "rcu": 1}],'
     b'"values": {"v": 1}}'
 )
 _START: Final = 1_760_000_000
+
+MINUTES: Final = 10  # so that some are judged before and after a restart
 
 GC_THRESHOLD: Final = 10_000
 """New objects before a garbage collection; Python's default of 700 is reached with one small block."""
 
 
 def warm() -> None:
-    """Process a few events: seconds the first time, a fraction of a second from the cache.
+    """Judge a few minutes: half a minute the first time, a fraction of a second from the cache.
+
+    Later, a compiler would stop the engine for as long, and the watchdog would take it for stuck.
 
     Modules and machine code stay in memory, so they are exempted from garbage collection, which otherwise
     takes a quarter of the time of a chunk lane.
     """
+    records = [_EVENT % (_START + second, second) for second in range(0, MINUTES * 60, 10)]
     decoder = Decoder()
-    rollup = Rollup("warm/0", 2, Settings().time, decoder)
-    for _ in range(2):  # the second pass knows the names
-        rollup.feed(decoder.decode([_EVENT % (_START + second) for second in range(60)])[0])
+    Rollup("warm/0", 2, Settings().time, decoder).feed(decoder.decode(records)[0])
+    parts: dict[str, bytes] = {}
+    for some in (records[: len(records) // 2], records[len(records) // 2 :]):  # the second knows the names
+        engine = Engine(Settings(), ["warm/0"])
+        if parts:
+            engine.restore(parts)
+        engine.feed("warm/0", some)
+        parts = engine.snapshot()
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
