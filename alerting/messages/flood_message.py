@@ -68,7 +68,7 @@ def _counted(counts: Counter[str], words: Phrases) -> str:
 
 
 def incident_row(incident: Incident, console: ConsoleLinks, words: Phrases) -> str:
-    """Return one line for an incident, as mrkdwn: verdict, scope, size and state."""
+    """Return one line for an incident, as mrkdwn: verdict, scope, size, severity and state."""
     finding = incident.primary
     if isinstance(finding.about, Edge):
         what = escape(words.figures.about(finding.about), 2 * NAME)
@@ -76,4 +76,5 @@ def incident_row(incident: Incident, console: ConsoleLinks, words: Phrases) -> s
         what = f"{escape(words.figures.kind(finding.about.kind), NAME)} {console.linked(finding.about, NAME)}"
     size = escape(words.incident.size(finding, incident.peak), NAME)
     state = "" if incident.state == "open" else f" · {words.lists.state(incident)}"
-    return f"*{words.figures.verdict(incident.verdict)}*  {what} · {size}{state}"
+    how_bad = "" if incident.state == "withdrawn" else f" · {words.incident.grade(incident.severity.level)}"
+    return f"*{words.figures.verdict(incident.verdict)}*  {what} · {size}{how_bad}{state}"

@@ -20,7 +20,7 @@ from alerting.commands.answer import CommandResult
 from alerting.commands.command import CommandKind
 from alerting.commands.slash import Fault
 from alerting.incidents.incident import Incident
-from alerting.incidents.severity import Severity
+from alerting.incidents.severity import Grade, Severity
 from alerting.words.labels import Labels
 from alerting.words.mrkdwn import clean, cut, when
 from detectors.model.finding import Finding, Growth, Share, Verdict
@@ -137,6 +137,9 @@ class IncidentPhrases(Protocol):
 
     def link_name(self, suffix: str) -> str:
         """Name a link by the suffix of its kind: ``logs``, ``metrics``; others as they are."""
+
+    def grade(self, of: Grade) -> str:
+        """Name how bad something is."""
 
     def severity(self, of: Severity, *, over: bool) -> str:
         """Return how bad it is, or was once it is over, with the reason in one phrase."""

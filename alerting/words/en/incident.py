@@ -6,7 +6,7 @@ from typing import Final, assert_never
 from alerting.commands.command import CommandKind
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Milestone
-from alerting.incidents.severity import Harm, Severity
+from alerting.incidents.severity import Grade, Harm, Severity
 from alerting.words import numbers
 from alerting.words.en import figures
 from alerting.words.mrkdwn import clean, cut
@@ -153,6 +153,11 @@ def link_name(suffix: str) -> str:
     return suffix.replace("_", " ")
 
 
+def grade(of: Grade) -> str:
+    """Name how bad something is."""
+    return of.name
+
+
 def severity(of: Severity, *, over: bool) -> str:
     """Return how bad it is, with the reason in one phrase.
 
@@ -161,7 +166,7 @@ def severity(of: Severity, *, over: bool) -> str:
     >>> severity(Severity(Grade.CRITICAL, Harm.ERRORS, 0.408), over=False)
     'CRITICAL · 41 % of requests fail'
     """
-    return f"{of.level.name} · {_harm(of, 'were' if over else 'are', over=over)}"
+    return f"{grade(of.level)} · {_harm(of, 'were' if over else 'are', over=over)}"
 
 
 def _harm(of: Severity, are: str, *, over: bool) -> str:  # noqa: C901, PLR0911  a phrase for each

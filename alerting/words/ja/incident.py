@@ -29,7 +29,7 @@ _ACTIONS: Final = {
     CommandKind.UNSILENCE: "*通知停止を解除*",
 }
 
-_LEVELS: Final = {
+_GRADES: Final = {
     Grade.CRITICAL: "緊急",
     Grade.HIGH: "高",
     Grade.MEDIUM: "中",
@@ -165,6 +165,11 @@ def link_name(suffix: str) -> str:
     return _LINKS.get(suffix, suffix.replace("_", " "))
 
 
+def grade(of: Grade) -> str:
+    """Name how bad something is."""
+    return _GRADES[of]
+
+
 def severity(of: Severity, *, over: bool) -> str:  # noqa: ARG001  a noun says both
     """Return how bad it is, with the reason in one phrase.
 
@@ -173,7 +178,7 @@ def severity(of: Severity, *, over: bool) -> str:  # noqa: ARG001  a noun says b
     >>> severity(Severity(Grade.CRITICAL, Harm.ERRORS, 0.408), over=False)
     '緊急 · リクエストの41%が失敗'
     """
-    return f"{_LEVELS[of.level]} · {_harm(of)}"
+    return f"{grade(of.level)} · {_harm(of)}"
 
 
 def _harm(of: Severity) -> str:  # noqa: PLR0911  a phrase for each

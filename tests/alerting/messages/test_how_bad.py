@@ -101,6 +101,9 @@ def test_the_worst_of_a_flood_stand_first() -> None:
         dispatch(notice(mild[0]), Form.FLOOD, of_flood=[*mild, of(failing(score=0.6))])
     )
     assert "POST /buy" in said(flood)
+    rows = [row for row in said(flood).splitlines() if row.startswith("*SPIKE*")]
+    assert rows[0].endswith(" · CRITICAL")
+    assert rows[1].endswith(" · LOW")
 
 
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
