@@ -275,6 +275,15 @@ class Judge:
         self.baseline.forget()
         self._count_open()
 
+    def whole(self, row: int) -> int | None:
+        """Return the row of which a series is a part: of errors and throttles, the requests."""
+        whole = int(self._rows.whole[row])
+        return whole if whole >= 0 else None
+
+    def requests(self, row: int) -> int | None:
+        """Return the row that counts the requests of what a series is about."""
+        return self._counting.get((self.series[row].about, Measure.REQUESTS))
+
     def plan(self, row: int, start: int) -> Plan | None:
         """Return what is planned for a series at ``start``, if anything."""
         about, sums = self.series[row].about, self._sums[row]

@@ -150,7 +150,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     measure: Measure
     start: int
     seen: int  # the watermark at which this was emitted
-    end: int | None = None
+    end: int | None = None  # of the deviation itself: ``seen`` is when that was certain
     observed: float
     expected: float
     lower: float
@@ -178,6 +178,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     minutes: int = 0  # of a limit: ``observed`` is the largest mean over this many
     throttled: bool = False  # of a limit: calls are already refused
     failures: Failures | None = None  # of errors and throttles: what they are a part of
+    peak: float | None = None  # the step furthest up (of a fall, down) since ``start``; None if unknown
     sentence: str
     trace: Trace | None = None
 

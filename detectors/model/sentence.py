@@ -2,9 +2,9 @@
 
 import msgspec
 
-from detectors.model.finding import Cause, ComparedWith, Finding, Growth, Plan, Verdict
-from detectors.model.measures import LATENCIES, Measure
-from detectors.model.scope import ROUTE, TABLE, Edge, ScopeOrEdge
+from detectors.model.finding import Cause, ComparedWith, Failures, Finding, Growth, Plan, Verdict
+from detectors.model.measures import LATENCIES, RATIO_OF, Measure
+from detectors.model.scope import ROUTE, TABLE, Edge, Scope, ScopeOrEdge
 
 NAMED = 3  # of a list; the rest are counted
 MOST_OF_IT = 0.5  # of a finding: a cause that explains less is not mentioned
@@ -27,6 +27,17 @@ _WORDS = {
 }
 _SINGULAR = (*LATENCIES, Measure.BUSY)
 
+LEAST_USUAL = 1 / 60
+"""One a minute. Less is nearly nothing, and a multiple of nearly nothing says nothing."""
+
+_LEAST_USUAL = {
+    **dict.fromkeys(LATENCIES, 1.0),  # milliseconds
+    **dict.fromkeys((Measure.RCU, Measure.WCU, Measure.BUSY), 0.1),
+}
+
+LARGEST_MULTIPLE = 1000
+"""Beyond, the two values say more than a multiple."""
+
 
 def quantity(value: float) -> str:
     """Return a number with two to three significant digits, never in scientific notation.
@@ -47,6 +58,41 @@ def quantity(value: float) -> str:
     if size < 1e-4:  # noqa: PLR2004  too small to act on
         return "0"
     return f"{value:.2g}" if size >= 1e-3 else f"{value:.4f}"  # noqa: PLR2004  2g would turn to 1e-05 below
+
+
+def percent(share: float) -> str:
+    """Return a share in percent without the percent sign; only the whole is 100.
+
+    Examples
+    --------
+    >>> [percent(share) for share in (0.912, 0.9991, 1.0, 0.004, 0.0003, 0.0)]
+    ['91', '99', '100', '0.4', '0.03', '0']
+    """
+    value = share * 100
+    if 0 < abs(value) < 1:
+        return f"{value:.1f}" if abs(value) >= 0.05 else quantity(value)  # noqa: PLR2004  what rounds to 0.0
+    return "99" if 99 < value < 100 else f"{value:.0f}"  # noqa: PLR2004  nearly all is not all
+
+
+def has_multiple(measure: Measure, observed: float, expected: float) -> bool:
+    """Return whether "N times the expected" says something: not of nearly nothing, and not of failures.
+
+    Of failures the part of the requests says more (``Failures``), and where that is unknown the two values.
+
+    Examples
+    --------
+    >>> has_multiple(Measure.WCU, 41, 8.2), has_multiple(Measure.REQUESTS, 0.087, 0.0001)
+    (True, False)
+    """
+    if measure in RATIO_OF or expected < _LEAST_USUAL.get(measure, LEAST_USUAL):
+        return False
+    return observed / expected < LARGEST_MULTIPLE
+
+
+def usually_failed(failures: Failures) -> str:
+    """Return how many of the same requests usually fail: a percentage, or 0 where that is less than one."""
+    few = failures.usual * failures.requests < 0.5  # noqa: PLR2004  rounds to none
+    return "0" if few else f"{percent(failures.usual)} %"
 
 
 def rate(measure: Measure, value: float) -> str:
@@ -88,31 +134,52 @@ def of_deviation(
     weeks_left_out: list[int],
     compared_with: ComparedWith = "weeks",
     planned: Plan | None = None,
+    failures: Failures | None = None,
+    ended: bool = False,
 ) -> str:
     """Explain a spike or a drop; values per second (ms for latency).
 
-    ``expected`` includes ``planned`` already: the planned event and what it multiplies are both named.
+    ``expected`` includes ``planned`` already: the planned event and what it multiplies are both named. Of
+    ``failures``, their part of the requests is told.
     """
+    if failures is not None:
+        basis = _of_weeks(weeks_used, weeks_left_out, compared_with)
+        return f"{_of_failures(about, measure, failures, ended=ended)}, based on {basis}."
     word = measure.key or _WORDS[measure]
     verb = "is" if measure in _SINGULAR else "are"
     if quantity(expected) == "0":  # what rounds to nothing has no factor
         compared = "compared with"
     elif expected > 0 and verdict is Verdict.DROP:
         compared = f"{100 * observed / expected:.0f} % of"
-    elif expected > 0 and observed / expected < 1000:  # noqa: PLR2004 - beyond, a factor means nothing
+    elif has_multiple(measure, observed, expected):
         compared = f"{quantity(observed / expected)} times"
     else:
         compared = "compared with"
     basis = f"expected from {_of_weeks(weeks_used, weeks_left_out, compared_with)}"
     if planned is not None:
         usual = rate(measure, expected / planned.factor)
-        times = f"{quantity(planned.factor)} times the {usual} {basis}"
+        known = has_multiple(measure, expected, expected / planned.factor)
+        times = f"{quantity(planned.factor)} times the {usual} {basis}" if known else f"{usual} {basis}"
         basis = f"planned for “{planned.name}”, {times}"
     return (
         f"{_begin(word)} of {named(about)} {verb} at {rate(measure, observed)}, "
         f"{compared} the {rate(measure, expected)} "
         f"({quantity(lower)} to {quantity(upper)}) {basis}."
     )
+
+
+def _of_failures(about: ScopeOrEdge, measure: Measure, failures: Failures, *, ended: bool) -> str:
+    is_table, is_route = about.kind == TABLE, about.kind == ROUTE and not isinstance(about, Edge)
+    what = "calls" if is_table else "requests"
+    of = about.label if is_route and isinstance(about, Scope) else f"{what} of {named(about)}"
+    if measure is Measure.THROTTLES:
+        verb = "were throttled" if ended else "are throttled"
+    elif measure is Measure.COLD_STARTS:
+        verb = "were cold starts" if ended else "are cold starts"
+    else:
+        verb = f"{'failed' if ended else 'fail'} with {_WORDS[measure]}"
+    counted = f"{failures.failed:,.0f} of {failures.requests:,.0f} {what} in {_duration(failures.seconds)}"
+    return f"{percent(failures.share)} % of {of} {verb}: {counted}, normally {usually_failed(failures)}"
 
 
 def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float | None = None) -> str:
@@ -219,6 +286,9 @@ def of_retired(about: ScopeOrEdge) -> str:
 def of_fatal(finding: Finding) -> str:
     """Explain a fatal error: how often, where, on which routes and by which clients."""
     times = "once" if finding.times == 1 else f"{finding.times:,} times"
+    if (failures := finding.failures) is not None:
+        of = f"{failures.requests:,.0f} requests in {_duration(failures.seconds)}"
+        times = f"{times} ({percent(failures.share)} % of {of})"
     routes = [share.scope.label for share in finding.callers if share.scope.kind == ROUTE and share.share > 0]
     on = f" on {_listed('route', routes)}" if routes else ""
     by = [named(share.scope) for share in finding.suspects]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.explain.attribution import STANDS_OUT
-from detectors.model.finding import Finding, Share, Verdict
+from detectors.model.finding import Failures, Finding, Share, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import FUNCTION, ROUTE, SERVICE, Scope
 from detectors.model.sentence import of_fatal
@@ -41,6 +41,8 @@ class _Open(msgspec.Struct):
     last: int  # watermark of the newest step with an occurrence
     count: float
     revision: int = 0
+    requests: float = 0.0  # since its start; 0 if the state is of a version that did not count them
+    among: float = 0.0  # requests up to ``last``
 
 
 class FatalFindings:
@@ -88,14 +90,19 @@ class FatalFindings:
         occurred = occurrences(counted, self._scopes, skip=OTHER)
         requests: NDArray[np.float64] = step.requests[self._rows]
         seen, completeness = step.start + self._step, step.completeness
-        known = self._advance({(one.place, one.signature): one.times for one in occurred}, seen, completeness)
+        counted_now = {(one.place, one.signature): one.times for one in occurred}
+        for (place, _), known in self._open.items():
+            known.requests += float(requests[place]) if known.requests else 0.0
+        told = self._advance(counted_now, seen, completeness)
         new = self._signatures.see(step.start, requests, occurred)
-        return known + [self._begin(one, step.start, seen, completeness) for one in new]
+        return told + [self._begin(one, float(requests[one.place]), seen, completeness) for one in new]
 
-    def _begin(self, one: Occurrence, start: int, seen: int, completeness: float) -> Finding:
-        series = Series(self._scopes[one.place], Measure.ERRORS_FATAL)
+    def _begin(self, one: Occurrence, requests: float, seen: int, completeness: float) -> Finding:
+        series, start = Series(self._scopes[one.place], Measure.ERRORS_FATAL), seen - self._step
         name = identity(series, Verdict.FATAL, start, one.signature)
-        self._open[one.place, one.signature] = _Open(name, start, seen, seen, one.times)
+        self._open[one.place, one.signature] = _Open(
+            name, start, seen, seen, one.times, requests=requests, among=requests
+        )
         return self._finding((one.place, one.signature), seen, completeness, "open")
 
     def _advance(
@@ -106,7 +113,7 @@ class FatalFindings:
             known = self._open[key]
             if key in occurred:
                 known.count += occurred[key]
-                known.last = seen
+                known.last, known.among = seen, known.requests
             ended = seen - known.last >= CEASES_SECONDS
             due = key in occurred and seen - known.reported >= self._update_every
             if ended or due:
@@ -145,6 +152,7 @@ class FatalFindings:
             completeness=completeness,
             error_type=key[1],
             times=round(known.count),
+            failures=_failures(known),
             callers=why.callers,
             suspects=self._suspects(scope, known, why.suspects) if known.count >= FEWEST else [],
             touches=why.touches,
@@ -180,3 +188,10 @@ class FatalFindings:
         self._signatures.restore(parts["signatures"])
         opened, _ = unpack(parts["fatal"], "fatal", self.VERSION, list[tuple[int, str, _Open]])
         self._open = {(place, text): known for place, text, known in opened}
+
+
+def _failures(known: _Open) -> Failures | None:
+    if known.among <= 0:
+        return None
+    requests = max(known.among, known.count)
+    return Failures(failed=known.count, requests=requests, seconds=known.last - known.start)

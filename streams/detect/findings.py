@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import config.settings
 from detectors.judge.codes import CODES
 from detectors.judge.correction import CORRECTED_SECONDS, corrected
+from detectors.judge.extent import Extent
 from detectors.judge.growth import Growing
 from detectors.judge.judge import Judge, Judgement
 from detectors.model.finding import Finding, State, Verdict
@@ -24,6 +25,7 @@ from detectors.watch.limits import in_sight
 from streams.decode.columns import THROTTLE
 from streams.detect.absences import Absences
 from streams.detect.explainer import Explainer
+from streams.detect.extents import Extents
 from streams.measure.measured_step import MeasuredStep
 
 UPDATE_EVERY: Final = 5  # steps between two updates of an open finding
@@ -39,6 +41,8 @@ class _Open(msgspec.Struct):
     revision: int = -1
     worst: Finding | None = None  # at its highest score, without a trace
     end: int | None = None  # watermark at which it ended
+    began: int | None = None  # the deviation itself, where few calls made its verdict start later
+    peak: float | None = None  # furthest step of the revisions so far
     withdrawn: bool = False  # late records removed its cause
     again: int = 0  # once withdrawn: consecutive steps in which it deviates nevertheless
 
@@ -72,6 +76,7 @@ class Findings:
     ) -> None:
         self._horizon = settings.horizon_days
         self._persist = settings.persist
+        self._extents = Extents(judge, settings.recover, step)
         self._judge = judge
         self._explainer = explainer
         self._absences = absences
@@ -138,9 +143,7 @@ class Findings:
         absent = verdict is Verdict.ABSENCE
         state: State = "update"
         if known is None:
-            state, start = "open", self._absences.since(row) if absent else int(judgement.since[row])
-            name = identity(self._series[row], verdict, start)
-            known = self._open[row] = _Open(name, verdict, start, moment.seen)
+            state, known = "open", self._begin(row, verdict, moment)
         elif np.isnan(judgement.observed[row]):
             return found  # nothing was measured, so nothing changed
         due = moment.seen - known.reported >= UPDATE_EVERY * self._step
@@ -155,12 +158,23 @@ class Findings:
         known.verdict = verdict
         if is_reported:
             known.revision, known.reported = known.revision + 1, moment.seen
+            known.peak = self._extent(row, known, moment.seen, rises=_rises(row, known, judgement)).furthest
         finding = self._finding(row, known, moment, state)
         if higher:
             known.worst = finding
         if is_reported:
             found.append(msgspec.structs.replace(finding, trace=self._judge.evidence.trace(row, moment.seen)))
         return found
+
+    def _begin(self, row: int, verdict: Verdict, moment: _Moment) -> _Open:
+        is_absence, judgement = verdict is Verdict.ABSENCE, moment.judgement
+        start = self._absences.since(row) if is_absence else int(judgement.since[row])
+        name = identity(self._series[row], verdict, start)
+        known = self._open[row] = _Open(name, verdict, start, moment.seen)
+        if not is_absence:
+            rises = _rises(row, known, judgement)
+            known.began = self._extents.onset(row, start, moment.seen, rises=rises)
+        return known
 
     def _reopen(self, row: int, known: _Open, moment: _Moment) -> list[Finding]:
         """Drop a withdrawn verdict that has ended, or report it again when the deviation persists."""
@@ -211,6 +225,8 @@ class Findings:
             known.worst, known.reported = finding, seen
             known.revision += 1
             known.withdrawn = finding.state == "withdrawn"
+            judged = known.end or seen - self._step  # the step that brought them is not judged yet
+            known.peak = self._extent(row, known, judged, rises=finding.observed >= finding.expected).furthest
             changed = msgspec.structs.replace(
                 finding,
                 revision=known.revision,
@@ -218,6 +234,8 @@ class Findings:
                 state=finding.state if known.withdrawn else "end" if known.end else "update",
                 seen=seen,
                 end=known.end if not known.withdrawn else seen,
+                peak=known.peak,
+                failures=self._extents.failures(row, _began(known), judged, ended=bool(known.end)),
                 trace=self._judge.evidence.trace(row, seen),
             )
             found.append(
@@ -230,22 +248,28 @@ class Findings:
         self._ended = [one for one in self._ended if seen - (one[1].end or 0) < CORRECTED_SECONDS]
 
     def _end(self, row: int, known: _Open, moment: _Moment) -> Finding:
-        """End a finding: its values at its worst, attributed over its whole duration."""
+        """End a finding: its values at its worst, attributed over its whole duration.
+
+        It ended where its deviation did, some steps before that is certain.
+        """
         del self._open[row]
         worst = known.worst or self._finding(row, known, moment, "end")
-        known.end, known.worst, known.revision = moment.seen, worst, known.revision + 1
+        came_to = self._extent(row, known, moment.seen, rises=worst.observed >= worst.expected)
+        retired = known.verdict is Verdict.ABSENCE and moment.judgement.observed[row] == 0
+        known.end = moment.seen if retired else min(known.start + came_to.last * self._step, moment.seen)
+        known.worst, known.peak, known.revision = worst, came_to.furthest, known.revision + 1
         self._ended.append((row, known))
-        if known.verdict is Verdict.ABSENCE and moment.judgement.observed[row] == 0:
-            worst = msgspec.structs.replace(worst, sentence=of_retired(worst.about))
         ratio = _ratio(worst.observed, worst.expected)
         why = self._explainer.explain(self._series[row], known.start, moment.seen, ratio)
-        return msgspec.structs.replace(
+        ended = msgspec.structs.replace(
             worst,
             state="end",
             verdict=known.verdict,
             revision=known.revision,
             seen=moment.seen,
-            end=moment.seen,
+            end=known.end,
+            peak=known.peak,
+            failures=self._extents.failures(row, _began(known), known.end, ended=True),
             callers=why.callers,
             suspects=why.suspects,
             touches=why.touches,
@@ -253,6 +277,13 @@ class Findings:
             traffic=why.traffic,
             trace=self._judge.evidence.trace(row, moment.seen),
         )
+        if retired:
+            return msgspec.structs.replace(ended, sentence=of_retired(worst.about))
+        return msgspec.structs.replace(ended, sentence=_sentence(ended)) if ended.failures else ended
+
+    def _extent(self, row: int, known: _Open, until: int, *, rises: bool) -> Extent:
+        absent = known.verdict is Verdict.ABSENCE
+        return self._extents.of(row, known.start, until, rises=rises, absent=absent, before=known.peak)
 
     def _finding(
         self, row: int, known: _Open, moment: _Moment, state: State, *, growth: bool = False
@@ -272,7 +303,7 @@ class Findings:
             scope=None if isinstance(about, Edge) else about,
             edge=about if isinstance(about, Edge) else None,
             measure=series.measure,
-            start=known.start,
+            start=_began(known),
             seen=moment.seen,
             observed=_number(judgement.observed[row] / per),
             expected=_number(judgement.expected[row] / per),
@@ -288,6 +319,8 @@ class Findings:
             callers=why.callers,
             suspects=why.suspects,
             throttle_reasons=dict(moment.reasons.get(about, {})) if rise else {},
+            failures=None if growth else self._extents.failures(row, _began(known), moment.seen),
+            peak=None if growth else known.peak,
             touches=why.touches,
             calls=why.most_calls,
             traffic=why.traffic,
@@ -364,7 +397,20 @@ def _sentence(finding: Finding) -> str:
         weeks_left_out=finding.weeks_left_out,
         compared_with=finding.compared_with,
         planned=finding.planned,
+        failures=finding.failures,
+        ended=finding.state == "end",
     )
+
+
+def _began(known: _Open) -> int:
+    return known.start if known.began is None else known.began
+
+
+def _rises(row: int, known: _Open, judgement: Judgement) -> bool:
+    """Return whether a deviation is a rise: what it was at its worst tells, or else the present step."""
+    if known.worst is not None:
+        return known.worst.observed >= known.worst.expected
+    return bool(judgement.observed[row] >= judgement.expected[row])
 
 
 def _ratio(observed: float, expected: float) -> float:

@@ -60,7 +60,7 @@ def test_an_absence_ends_when_traffic_returns(run: EngineRun) -> None:
     known = next(one for one in run.incidents if one.verdict is Verdict.ABSENCE)
     back = START + DAY + HOUR + 40 * 60
     assert known.end is not None
-    assert back < known.end <= back + 15 * 60
+    assert abs(known.end - back) <= 2 * SETTINGS.time.step
 
 
 def test_a_new_exception_is_reported_at_once_with_function_route_and_count(run: EngineRun) -> None:
