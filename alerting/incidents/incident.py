@@ -7,6 +7,7 @@ import msgspec
 from alerting.incidents.severity import Reached, Severity, reached, severity
 from detectors.model.finding import Finding, Verdict
 from detectors.model.scope import CLIENT, TENANT
+from detectors.model.shares import of_whole
 
 State = Literal["open", "worsening", "easing", "resolved", "withdrawn"]
 Sent = Literal["page", "digest", "none"]
@@ -122,6 +123,7 @@ def _reason(finding: Finding, incident: Incident | None) -> str:
 
 
 def _evidence(finding: Finding) -> dict[str, object]:
+    callers, suspects = of_whole(finding)
     written: dict[str, object] = {
         "scope": finding.about.to_json(),
         "measure": finding.measure.value,
@@ -134,13 +136,15 @@ def _evidence(finding: Finding) -> dict[str, object]:
         "weeks_used": finding.weeks_used,
         "weeks_left_out": finding.weeks_left_out,
         "compared_with": finding.compared_with,
-        "callers": [share.to_json() for share in finding.callers if share.scope.kind not in (CLIENT, TENANT)],
-        "suspects": [share.to_json() for share in finding.suspects],
+        "callers": [share.to_json() for share in callers if share.scope.kind not in (CLIENT, TENANT)],
+        "suspects": [share.to_json() for share in suspects],
     }
     if finding.planned is not None:
         written["planned"] = msgspec.to_builtins(finding.planned)
     if finding.limit is not None:
         written["limit"] = finding.limit
+    if finding.failures is not None:
+        written["failures"] = msgspec.to_builtins(finding.failures)
     if finding.throttle_reasons:
         written["throttle_reasons"] = finding.throttle_reasons
     if finding.verdict is Verdict.FATAL:

@@ -43,6 +43,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
     reason: NoticeReason = NoticeReason.WAITING
     page_due: int | None = None
     resolve_due: int | None = None
+    calm_at: int | None = None  # since when nothing is open; the deviations ended some minutes before
     lines_due: int | None = None  # when its thread may get the lines that wait
     alerted: int | None = None
     resolved_at: int | None = None  # or withdrawn
@@ -70,7 +71,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
             findings={finding.id: finding},
             primary_id=finding.id,
             started=finding.start,
-            peak=finding.observed,
+            peak=_furthest(finding),
         )
         record._keep_worst(finding)
         return record
@@ -149,8 +150,13 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
                 self.reported.add_line(Milestone.JOINED, name_of(finding.about))
         else:
             self.pending = self.pending or NoticeReason.CHANGED
-        if finding.id == self.primary_id and _exceeds(finding, self.peak):
-            self.peak = finding.observed
+        if finding.id == self.primary_id:
+            self._update_peak(finding, former)
+
+    def _update_peak(self, finding: Finding, former: Finding | None) -> None:
+        is_own = former is not None and former.peak == self.peak  # which late data may have amended
+        if is_own or _exceeds(finding, self.peak):
+            self.peak = _furthest(finding)
 
     def _store(self, finding: Finding) -> None:
         if finding.id not in self.findings:
@@ -174,11 +180,12 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
         self._amend()
 
     def _amend(self) -> None:
-        self.pending = NoticeReason.AMENDED
+        if self.pending is not NoticeReason.REOPENED:  # which is a message of its own
+            self.pending = NoticeReason.AMENDED
         self.reported.add_line(Milestone.AMENDED)
 
     def _set_primary(self, finding: Finding) -> None:
-        self.primary_id, self.peak = finding.id, finding.observed
+        self.primary_id, self.peak = finding.id, _furthest(finding)
 
     def choose_primary(self) -> None:
         """Choose what the message will be about, while no one has read it yet."""
@@ -192,6 +199,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
         """Withdraw the incident: late data showed no deviation."""
         self.page_due = self.resolve_due = self.lines_due = None
         self.withdrawal_unreported = self.resolved_at is None
+        self.calm_at = None if self.resolved_at is None else self.calm_at
         self.resolved_at = at if self.resolved_at is None else self.resolved_at
         if self.sent == "none":
             self.reason = NoticeReason.LATE
@@ -200,7 +208,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
 
     def reopen(self) -> None:
         """Reopen the resolved incident: the message is about what is open now."""
-        self.resolved_at, self.withdrawn = None, False
+        self.resolved_at, self.calm_at, self.withdrawn = None, None, False
         if not _is_open(self.primary):
             self._set_primary(_best([self.findings[each] for each in self.open_ids]))
         if self.pending is NoticeReason.LATE and self.withdrawal_unreported:  # replaced at the same moment
@@ -209,7 +217,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
         if self.sent == "page":
             self.reopened += 1
             self.flaps += 1
-            self.peak = self.primary.observed
+            self.peak = _furthest(self.primary)
         self.pending = NoticeReason.REOPENED
 
     def _keep_worst(self, finding: Finding) -> None:
@@ -231,6 +239,15 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
             self.put(finding)
         for finding in other.worst.values():
             self._keep_worst(finding)
+
+    @property
+    def last_end(self) -> int:
+        """When the last deviation ended; meaningful once none is open."""
+        return max(finding.end if finding.end is not None else finding.seen for finding in self._valid())
+
+    def _valid(self) -> list[Finding]:
+        """Return the findings that were not withdrawn, or all if every one was."""
+        return [self.findings[each] for each in self._valid_ids] or list(self.findings.values())
 
     def members(self) -> Iterator[Finding]:
         """Yield all findings but the primary, deepest first; withdrawn ones only if all are withdrawn."""
@@ -326,5 +343,9 @@ def _series(finding: Finding) -> tuple[ScopeOrEdge, Measure]:
     return finding.about, finding.measure
 
 
+def _furthest(finding: Finding) -> float:
+    return finding.observed if finding.peak is None else finding.peak
+
+
 def _exceeds(finding: Finding, peak: float) -> bool:
-    return abs(finding.observed - finding.expected) > abs(peak - finding.expected)
+    return abs(_furthest(finding) - finding.expected) > abs(peak - finding.expected)

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import ACCOUNT, ROUTE, SERVICE, Scope
+from detectors.model.sentence import has_multiple
 
 
 class Grade(IntEnum):
@@ -31,7 +32,7 @@ class Harm(StrEnum):
     THROTTLED = "throttled"  # ``share`` of the calls, 0 if unknown
     LIMIT = "limit"  # ``share`` of it that is used
     FEWER_REQUESTS = "fewer_requests"  # ``share`` of the expected that is missing
-    SLOW = "slow"  # ``share``: times the expected latency
+    SLOW = "slow"  # ``share``: times the expected latency, 0 where that is nearly nothing
     USER_ERRORS = "user_errors"  # ``share`` of the requests, 0 if unknown
     GROWTH = "growth"
     LOAD = "load"  # a change without any of the above
@@ -107,7 +108,8 @@ def of_finding(finding: Finding) -> Severity:  # noqa: PLR0911  a line of the ta
         missing = 1 - finding.observed / finding.expected if finding.expected > 0 else 0.0
         return Severity(Grade.HIGH if missing >= MOST_MISSING else Grade.MEDIUM, Harm.FEWER_REQUESTS, missing)
     if measure in LATENCIES and rises:
-        times = finding.observed / finding.expected if finding.expected > 0 else 0.0
+        known = has_multiple(measure, finding.observed, finding.expected)
+        times = finding.observed / finding.expected if known else 0.0
         return Severity(Grade.MEDIUM, Harm.SLOW, times)
     if measure is Measure.ERRORS_USER and rises:
         return Severity(Grade.MEDIUM if share >= USER_ERRORS else Grade.LOW, Harm.USER_ERRORS, share)

@@ -12,11 +12,15 @@ from detectors.model.scope import TABLE
 def plan(record: IncidentRecord, at: int, settings: Settings) -> None:
     """Set when a live record, which changed at ``at``, is reported and when it is resolved."""
     if record.open_ids:
-        record.resolve_due = None
+        record.resolve_due = record.calm_at = None
         if record.resolved_at is not None:
             record.reopen()
     elif record.resolved_at is None and record.resolve_due is None:
-        record.resolve_due = at + quiet_period(settings.incidents.quiet, record.flaps)
+        # A verdict ends some minutes after its deviation, and those minutes were quiet, too. But what flaps
+        # has to be quiet from the moment on in which that is certain.
+        record.calm_at = at
+        quiet = quiet_period(settings.incidents.quiet, record.flaps)
+        record.resolve_due = max(at, (at if record.flaps else record.last_end) + quiet)
     if record.all_withdrawn:
         record.withdraw(at)
     elif record.direction == GROWTH:
@@ -60,5 +64,7 @@ def closes_at(record: IncidentRecord, settings: Settings) -> int | None:
     if record.resolved_at is None:
         return None
     incidents = settings.incidents
-    longer = quiet_period(incidents.quiet, record.flaps) if record.flaps else 0
-    return record.resolved_at + max(incidents.gather, longer)
+    quiet = quiet_period(incidents.quiet, record.flaps)
+    # What comes back belongs to it for as long as if the quiet period had begun when its end was certain.
+    since = record.resolved_at if record.calm_at is None else max(record.resolved_at, record.calm_at + quiet)
+    return since + max(incidents.gather, quiet if record.flaps else 0)

@@ -9,16 +9,17 @@ from alerting.words.mrkdwn import clean, cut, escape
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Finding, Share
 from detectors.model.scope import CLIENT, FUNCTION, TENANT
+from detectors.model.shares import notable
 
 CALLERS: Final = 3
 STANDS_OUT: Final = 0.5  # a client or tenant with at least this share of the excess is named
-LEAST: Final = 0.01  # a smaller share is not worth a line
 
 
 def caller_lines(finding: Finding, console: ConsoleLinks, words: Phrases) -> list[str]:
     """Return the lines about callers, clients and reasons for throttling, largest share first."""
+    percent = words.figures.percent
     lines = [
-        f"•  {console.linked(each.scope)}   *{part(each.share, words)}*{_because(each, finding, words)}"
+        f"•  {console.linked(each.scope)}   *{percent(each.share)}*{_because(each, finding, words)}"
         for each in ranked(finding)[:CALLERS]
     ]
     if lines:
@@ -26,7 +27,7 @@ def caller_lines(finding: Finding, console: ConsoleLinks, words: Phrases) -> lis
         lines.insert(0, f"*{words.labels.callers}* · {of}")
     for share in standing_out(finding):
         kind, who = words.figures.kind(share.scope.kind), f"*{escape(share.scope.label, NAME)}*"
-        lines.append(words.incident.stands_out(kind, who, part(share.share, words)))
+        lines.append(words.incident.stands_out(kind, who, words.figures.percent(share.share)))
     reasons = reason_counts(finding)[:CALLERS]
     if reasons:
         lines.append(words.incident.throttled([(escape(reason, NAME), count) for reason, count in reasons]))
@@ -35,28 +36,24 @@ def caller_lines(finding: Finding, console: ConsoleLinks, words: Phrases) -> lis
 
 def ranked(finding: Finding) -> list[Share]:
     """Return the calling functions, or routes where no function calls it, largest share first."""
-    calling = [share for share in finding.callers if share.scope.kind == FUNCTION]
-    if not calling:  # functions are called by routes
-        calling = [share for share in finding.callers if share.scope.kind not in (CLIENT, TENANT)]
-    calling.sort(key=lambda share: -share.share)
-    return [each for each in calling if each.share >= LEAST or each is calling[0]]
+    known = notable(finding).callers
+    calling = [share for share in known if share.scope.kind == FUNCTION]
+    if not any(share.scope.kind == FUNCTION for share in finding.callers):  # functions are called by routes
+        calling = [share for share in known if share.scope.kind not in (CLIENT, TENANT)]
+    return sorted(calling, key=lambda share: -share.share)
 
 
 def standing_out(finding: Finding) -> list[Share]:
     """Return the clients and tenants that account for most of it."""
-    suspects = sorted(finding.suspects, key=lambda share: -share.share)
-    return [share for share in suspects if share.share >= STANDS_OUT][:CALLERS]
+    suspected = {share.scope for share in finding.suspects if share.share >= STANDS_OUT}
+    suspects = [share for share in notable(finding).suspects if share.scope in suspected]
+    return sorted(suspects, key=lambda share: -share.share)[:CALLERS]
 
 
 def reason_counts(finding: Finding) -> list[tuple[str, str]]:
     """Return the reasons for throttling with their counts, most frequent first."""
     ordered = sorted(finding.throttle_reasons.items(), key=lambda item: (-item[1], item[0]))
     return [(cut(clean(reason), NAME), numbers.number(count)) for reason, count in ordered]
-
-
-def part(share: float, words: Phrases) -> str:
-    """Return a share, at most 100 %: where other callers fell meanwhile, it can exceed the whole."""
-    return words.figures.percent(min(share, 1.0))
 
 
 def _because(share: Share, finding: Finding, words: Phrases) -> str:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerting.commands.dispatch import Dispatch
+from alerting.incidents.growth_groups import growth_groups
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Notice
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
@@ -34,6 +35,7 @@ from detectors.watch.standings import VALUES, Use
 ROWS: Final = 20
 LINES: Final = 10
 RANKED: Final = 5  # lines of a ranking
+BESIDE: Final = 5  # series named that grow with another one
 _GROWING: Final = 8000  # characters: the growing series leave room for the sections below them
 _WEEK: Final = 7 * 86400
 
@@ -59,8 +61,9 @@ def digest(day: Day) -> Message:
     """Render the growing series, in the order of the notice (fewest days first), and the other sections."""
     words, rising = day.words, day.notice.incidents
     near = sum(incident.primary.growth is None for incident in rising)
-    title = words.digest.title(len(rising), near)
-    more = max(0, len(rising) - len(_rows(day)))
+    groups = growth_groups(rising)
+    title = words.digest.title(len(rising), near, len(groups))
+    more = max(0, len(groups) - len(_rows(day)))
     as_of = day.when(day.notice.at)
     footer = context([words.digest.footer(as_of, more) if rising else f"{words.labels.watermark} {as_of}"])
     blocks = [header(title)]
@@ -82,7 +85,7 @@ def digest(day: Day) -> Message:
 
 
 def growing(day: Day) -> list[Block]:
-    """Return what is growing or near a limit, with the days left."""
+    """Return what is growing or near a limit, with the days left; what grows together is one entry."""
     return [section(row) for row in _rows(day)]
 
 
@@ -137,16 +140,17 @@ def _no_count(_: int) -> str:
 
 def _rows(day: Day) -> list[str]:
     rows: list[str] = []
-    for incident in day.notice.incidents[:ROWS]:
-        row = _row(incident, day)
+    for group in growth_groups(day.notice.incidents)[:ROWS]:
+        row = _row(group, day)
         if sum(map(len, rows)) + len(row) > _GROWING:
             break
         rows.append(row)
     return rows
 
 
-def _row(incident: Incident, day: Day) -> str:
-    finding, words = incident.primary, day.words
+def _row(group: list[Incident], day: Day) -> str:
+    """Return the entry of what grows together: the first is the one whose limit is reached first."""
+    finding, words = group[0].primary, day.words
     console = ConsoleLinks(day.links, words, start=day.notice.at - _WEEK, end=day.notice.at)
     rate = escape(words.incident.size(finding, finding.observed), 2 * NAME)
     head = f"{_named(finding, console, words)} · *{rate}*"
@@ -158,7 +162,18 @@ def _row(incident: Incident, day: Day) -> str:
     if finding.growth is not None:
         lines.append(words.incident.forecast(finding.growth))
     text = "\n".join(lines)
-    return text if len(text) <= SECTION else "\n".join(lines[1:])
+    text = text if len(text) <= SECTION else "\n".join(lines[1:])
+    others = [_beside(each.primary, words) for each in group[1:]]
+    together = words.digest.together(others[:BESIDE], max(0, len(others) - BESIDE))
+    return f"{text}\n{together}" if others and len(text) + len(together) < SECTION else text
+
+
+def _beside(finding: Finding, words: Phrases) -> str:
+    """Return a series that grows with another one, and when its own limit is reached."""
+    days = None if finding.growth is None else finding.growth.days_to_limit
+    until = "" if days is None else f"{words.labels.comma}{words.digest.limit_in(days)}"
+    rate = f"{words.incident.size(finding, finding.observed)}{until}"
+    return f"{escape(words.figures.about(finding.about), NAME)} ({escape(rate, NAME)})"
 
 
 def _named(finding: Finding, console: ConsoleLinks, words: Phrases) -> str:

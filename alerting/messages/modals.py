@@ -25,6 +25,8 @@ from alerting.words import numbers
 from alerting.words.mrkdwn import escape
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Finding, Share
+from detectors.model.measures import Measure
+from detectors.model.shares import notable
 
 View = dict[str, Any]
 
@@ -39,6 +41,7 @@ WHY_BLOCK: Final = "why"
 def details(incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int) -> View:
     """Return all evidence of an incident: figures, callers, causes, members, weeks and ids."""
     primary, labels = incident.primary, words.labels
+    callers, suspects = notable(primary)
     blocks: list[Block] = [
         header(words.incident.title(incident)),
         section(escape(words.incident.why(primary), SENTENCE) or labels.no_reason),
@@ -46,8 +49,8 @@ def details(incident: Incident, words: Phrases, zone: ZoneInfo, *, at: int) -> V
         fields(_basis(primary, words)),
     ]
     lists = (
-        (labels.callers, [_share(each, primary, words) for each in primary.callers]),
-        (labels.suspects, [_share(each, primary, words) for each in primary.suspects]),
+        (labels.callers, [_share(each, primary, words) for each in callers]),
+        (labels.suspects, [_share(each, primary, words) for each in suspects]),
         (labels.reasons, [f"{escape(reason, NAME)} · {count}" for reason, count in reason_counts(primary)]),
         (
             labels.causes,
@@ -138,6 +141,10 @@ def _figures(incident: Incident, words: Phrases, zone: ZoneInfo) -> list[str]:
         labelled(labels.score, f"{primary.score:.4f}"),
         f"*{labels.since}*\n{words.when(incident.start, zone)}",
     ]
+    if (failures := primary.failures) is not None:
+        counted = words.figures.failures(failures, primary.about)
+        failed = labels.throttled if primary.measure is Measure.THROTTLES else labels.failed
+        shown.append(labelled(failed, f"{words.figures.percent(failures.share)} · {counted}"))
     if primary.limit:
         shown.append(labelled(labels.limit, words.figures.quantity(primary.limit, primary.measure)))
     if primary.growth is not None:

@@ -30,7 +30,8 @@ from alerting.messages.message import (
 from alerting.messages.thread_line import action_lines
 from alerting.words.mrkdwn import escape, link, mention
 from alerting.words.phrases import Phrases
-from detectors.model.finding import Verdict
+from detectors.model.finding import Finding, Verdict
+from detectors.model.measures import Measure
 
 _NAMED = 3
 _LONGER = 300
@@ -133,11 +134,18 @@ def _figures(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
     else:
         shown = [labelled(labels.now, words.figures.quantity(primary.observed, primary.measure))]
         since = f"*{labels.since}*\n{words.when(incident.start, zone)}"
+    if (failures := primary.failures) is not None:
+        counted = words.figures.failures(failures, primary.about)
+        part = f"{words.figures.percent(failures.share)} · {counted}"
+        failed = labels.throttled if primary.measure is Measure.THROTTLES else labels.failed
+        shown = [labelled(failed if over else labels.now, part)]
     if primary.verdict is Verdict.FATAL:
         shown = [
             labelled(labels.error, primary.error_type),
-            labelled(labels.occurred, words.figures.times(primary.times)),
+            labelled(labels.occurred, _often(primary, words)),
         ]
+    elif failures is not None:
+        shown.append(labelled(labels.expected, words.figures.usually(failures)))
     elif primary.verdict is not Verdict.LIMIT:  # a limit shows its headroom instead
         shown.append(labelled(labels.expected, words.figures.interval(primary)))
     shown += [since, labelled(labels.where, words.place(primary.about))]
@@ -147,6 +155,14 @@ def _figures(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
         shown.append(labelled(headroom, words.figures.headroom(most, primary)))
     shown.append(labelled(labels.data, words.figures.completeness(primary.completeness)))
     return shown
+
+
+def _often(fatal: Finding, words: Phrases) -> str:
+    often = words.figures.times(fatal.times)
+    if fatal.failures is None:
+        return often
+    counted = words.figures.failures(fatal.failures, fatal.about)
+    return f"{often} · {words.figures.percent(fatal.failures.share)}: {counted}"
 
 
 def _lasted(incident: Incident, end: int, zone: ZoneInfo, words: Phrases) -> str:

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice
 from alerting.messages.render import Renderer
@@ -16,7 +18,8 @@ from alerting.report.timeline import name_of
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.phrases import Phrases
-from detectors.model.finding import Finding, Growth, Trace, Verdict
+from detectors.model.finding import Failures, Finding, Growth, Trace, Verdict
+from detectors.model.measures import Measure
 from detectors.model.scope import ScopeOrEdge
 
 MEMBERS: Final = 12
@@ -91,8 +94,10 @@ class ReportedIncidents:
         self._newest: dict[str, Notice] = {}
         self._charted: dict[str, Incident] = {}
         self._traces: dict[str, list[tuple[ScopeOrEdge, str, Trace]]] = {}
+        self._digested: dict[str, tuple[Incident, int]] = {}
         for notice in notices:
             if notice.action is Action.DIGEST:
+                self._digested |= {each.id: (each, notice.at) for each in notice.incidents}
                 continue
             incident = notice.incident
             self._newest[incident.id] = notice
@@ -105,6 +110,18 @@ class ReportedIncidents:
     def newest(self, incident: str) -> Notice | None:
         """Return the newest notice of an incident."""
         return self._newest.get(incident)
+
+    def as_told(self, incident: Incident) -> tuple[Incident, int | None]:
+        """Return growth as the newest digest told it, and when: forecasts change every day.
+
+        Anything else is returned as it is, and so is growth that is over or was not told yet.
+        """
+        told, at = self._digested.get(incident.id, (None, None))
+        if told is None or incident.ended or told.primary.id != incident.primary.id:
+            return incident, None
+        return (
+            (replace(incident, primary=told.primary), at) if incident.sent == "digest" else (incident, None)
+        )
 
     def curve(self, incident: str) -> tuple[Finding, Trace] | None:
         """Return the finding of the newest curve, and all traces of its series merged."""
@@ -142,6 +159,7 @@ class Cards:
 
     def card(self, incident: Incident) -> Card:
         """Return the card of a reported incident."""
+        incident, told_at = self._reported.as_told(incident)
         primary, words = incident.primary, self._words
         growth = primary.growth
         drawn, of = None, primary
@@ -163,7 +181,7 @@ class Cards:
             what=name_of(primary.about, words),
             size=clean(words.incident.size(primary, incident.peak)),
             when=self._when(incident),
-            facts=self._facts(incident),
+            facts=[*self._facts(incident), *self._told(told_at)],
             sentence=cut(clean(words.incident.why(primary)), _SENTENCE),
             compared=clean(words.incident.compared(primary)),
             chart=drawn,
@@ -183,6 +201,7 @@ class Cards:
 
     def row(self, incident: Incident) -> IncidentRow:
         """Return the table row of an incident."""
+        incident, _ = self._reported.as_told(incident)
         primary, words = incident.primary, self._words
         return IncidentRow(
             id=incident.id,
@@ -231,20 +250,41 @@ class Cards:
         match primary.verdict:
             case Verdict.FATAL:
                 facts += [Fact("Error", cut(clean(primary.error_type), _NAME))]
-                facts += [Fact("Occurred", words.figures.times(primary.times))]
+                often = words.figures.times(primary.times)
+                among = primary.failures and words.figures.failures(primary.failures, primary.about)
+                facts += [Fact("Occurred", often, among or "")]
             case Verdict.LIMIT:
                 facts += [Fact("Reached", reached)]
             case Verdict.ABSENCE:
                 facts += [expected, Fact("Missed", f"{numbers.number(primary.missed)}", "requests")]
             case _:
                 name = "Lowest" if incident.peak < primary.expected else "Peak"
-                change = clean(words.figures.change(incident.peak, primary.expected))
-                facts += [Fact(name, reached, change), expected]
+                if primary.failures is not None:
+                    facts += self._failures(primary, primary.failures)
+                else:
+                    change = words.figures.change(incident.peak, primary.expected, primary.measure)
+                    facts += [Fact(name, reached, clean(change)), expected]
         if primary.limit is not None and primary.limit > 0 and incident.peak >= primary.expected:
             limit = clean(words.figures.quantity(primary.limit, primary.measure))
             used = f"{words.figures.percent(incident.peak / primary.limit)} of it used"
             facts.append(Fact("Limit", limit, used))
         return [*facts, *self._basis(incident)]
+
+    def _told(self, at: int | None) -> list[Fact]:
+        return (
+            []
+            if at is None
+            else [Fact("As of", "", f"the digest of {self._words.figures.clock(at, self._zone)}")]
+        )
+
+    def _failures(self, primary: Finding, failures: Failures) -> list[Fact]:
+        figures = self._words.figures
+        failed = "Throttled" if primary.measure is Measure.THROTTLES else "Failed"
+        counted = clean(figures.failures(failures, primary.about))
+        return [
+            Fact(failed, figures.percent(failures.share), counted),
+            Fact("Expected", figures.usually(failures)),
+        ]
 
     def _growth(self, primary: Finding, growth: Growth) -> list[Fact]:
         words = self._words
@@ -291,6 +331,10 @@ class Cards:
         if is_forecast:
             return f"{self._words.figures.series(of)}: {of.sentence}"
         quantity, primary = self._words.figures.quantity, incident.primary
+        if primary.failures is not None and primary.verdict is not Verdict.FATAL:
+            size = self._words.incident.size(primary, incident.peak)
+            counted = self._words.figures.failures(primary.failures, primary.about)
+            return f"{self._words.figures.series(of)}, {self._when(incident)}. {size}: {counted}."
         return (
             f"{self._words.figures.series(of)}, {self._when(incident)}. It reached "
             f"{quantity(incident.peak, primary.measure)} where "

@@ -2,12 +2,12 @@
 
 from typing import Final, NamedTuple
 
-from alerting.messages.callers import LEAST, part
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Finding, Share
 from detectors.model.scope import CLIENT, FUNCTION, ROUTE, SERVICE, TENANT, Scope
+from detectors.model.shares import NOTABLE, of_whole
 
 KINDS: Final = (FUNCTION, ROUTE, SERVICE, CLIENT, TENANT)
 ROWS: Final = 4
@@ -39,11 +39,12 @@ def carriers(finding: Finding, words: Phrases) -> list[Carriers]:
     """Return the attribution of a finding."""
     suspects = {share.scope for share in finding.suspects}
     known = {share.scope for share in finding.callers}
-    shares = [*finding.callers, *(share for share in finding.suspects if share.scope not in known)]
+    callers, suspected = of_whole(finding)
+    shares = [*callers, *(share for share in suspected if share.scope not in known)]
     groups = []
     for kind in KINDS:
         held = sorted((share for share in shares if share.scope.kind == kind), key=lambda share: -share.share)
-        worth = [share for share in held if share.share >= LEAST or share.scope in suspects]
+        worth = [share for share in held if share.share >= NOTABLE]
         if worth:
             rows = [_carrier(share, finding, words, suspects) for share in worth[:ROWS]]
             groups.append(Carriers(words.figures.kind(kind), rows, len(held) - len(rows)))
@@ -73,7 +74,7 @@ def throttles(finding: Finding) -> list[tuple[str, str]]:
 
 
 def _carrier(share: Share, finding: Finding, words: Phrases, suspects: set[Scope]) -> Carrier:
-    whole = min(1.0, max(0.0, share.share))
+    whole = max(0.0, share.share)
     calls, per_call = whole, 0.0
     why = words.incident.because(share, finding)
     if why:
@@ -84,7 +85,7 @@ def _carrier(share: Share, finding: Finding, words: Phrases, suspects: set[Scope
     detail = f"{before} → {now} {words.figures.unit(finding.measure)}" + (f", {why}" if why else "")
     return Carrier(
         name=cut(clean(share.scope.label), _NAME) or "unnamed",
-        part=part(share.share, words),
+        part=words.figures.percent(share.share),
         calls=round(100 * calls, 2),
         per_call=round(100 * per_call, 2),
         detail=clean(detail),

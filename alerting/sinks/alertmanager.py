@@ -23,6 +23,7 @@ from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Share
 from detectors.model.scope import SERVICE, Edge
+from detectors.model.shares import notable
 
 AGAIN: Final = 240.0  # seconds between two repeats of an open alert
 OPEN: Final = 3600.0  # seconds that it stays open without a repeat
@@ -159,7 +160,7 @@ def _alert(dispatch: Dispatch, links: LinkMaker, words: Phrases) -> dict[str, ob
         "description": incident.primary.sentence,
         "severity": words.severity_of(incident),
         "affected": words.affected_by(incident),
-        "callers": ", ".join(map(_caller, incident.primary.callers[:_CALLERS])),
+        "callers": ", ".join(map(_caller, notable(incident.primary).callers[:_CALLERS])),
         "acknowledged_by": "" if dispatch.acknowledged is None else dispatch.acknowledged.by,
         "account_name": words.accounts.get(incident.primary.about.account, ""),
         "runbook_url": console.runbook(incident) or "",

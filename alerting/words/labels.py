@@ -11,6 +11,8 @@ class Labels(NamedTuple):
     now: str
     peak: str
     lowest: str
+    failed: str  # the part of the requests that did, of a resolved incident
+    throttled: str
     expected: str
     since: str
     lasted: str

@@ -7,6 +7,9 @@ from detectors.model import sentence
 MANY: Final = 10
 """From this ratio on, a factor reads better than +1,100 %."""
 
+FEW_A_DAY: Final = 100
+"""A day's total below which last week's is told as a number: a change of nearly nothing says nothing."""
+
 
 def number(value: float) -> str:
     """Return a number as the sentence of a finding writes it, so that message and sentence agree.
@@ -52,12 +55,7 @@ def percent(share: float) -> str:
     >>> percent(0.912), percent(0.9991), percent(1.0), percent(0.004)
     ('91', '99', '100', '0.4')
     """
-    value = share * 100
-    if 0 < abs(value) < 1:
-        return f"{value:.1f}"
-    if 99 < value < 100:  # noqa: PLR2004  nearly all is not all
-        return "99"
-    return f"{value:.0f}".replace("-", "−")
+    return sentence.percent(share).replace("-", "−")
 
 
 def signed(value: float) -> str:

@@ -23,7 +23,7 @@ from alerting.incidents.incident import Incident
 from alerting.incidents.severity import Grade, Severity
 from alerting.words.labels import Labels
 from alerting.words.mrkdwn import clean, cut, when
-from detectors.model.finding import Finding, Growth, Share, Verdict
+from detectors.model.finding import Failures, Finding, Growth, Share, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, TABLE, ScopeOrEdge
 from detectors.watch.hottest import Hot
@@ -56,8 +56,14 @@ class Figures(Protocol):
     def quantity(self, value: float, of: Measure) -> str:
         """Return a value with its unit."""
 
-    def change(self, observed: float, expected: float) -> str:
-        """Return how far ``observed`` is from ``expected``: ``+412 %``."""
+    def change(self, observed: float, expected: float, of: Measure) -> str:
+        """Return how far ``observed`` is from ``expected``: ``+412 %``; of nearly nothing, both values."""
+
+    def failures(self, of: Failures, about: ScopeOrEdge) -> str:
+        """Return how many requests failed, and in what time: ``40 of 98 requests in 10 min``."""
+
+    def usually(self, of: Failures) -> str:
+        """Return how many of them usually fail: ``0`` or ``2 %``."""
 
     def percent(self, share: float) -> str:
         """Return a share, rounded so that only the whole is 100 %."""
@@ -212,8 +218,17 @@ class ListPhrases(Protocol):
 class DigestPhrases(Protocol):
     """What the daily digest says."""
 
-    def title(self, growing: int, near: int) -> str:
-        """Return the title; ``near`` of the ``growing`` are near a limit without growing."""
+    def title(self, growing: int, near: int, groups: int) -> str:
+        """Return the title; ``near`` of the ``growing`` series are near a limit without growing.
+
+        ``groups`` is the number of entries: series that grow together are one.
+        """
+
+    def together(self, names: Sequence[str], more: int) -> str:
+        """Name what grows together with what an entry is about."""
+
+    def limit_in(self, days: float) -> str:
+        """Say in how many days a limit is reached."""
 
     def sentence(self, when: str, title: str, first: str) -> str:
         """Return the sentence for notifications."""

@@ -1,5 +1,7 @@
 """What the daily digest says in English."""
 
+from collections.abc import Sequence
+
 from alerting.words import numbers
 from alerting.words.en import figures, lists
 from detectors.model.finding import Finding
@@ -9,11 +11,22 @@ from detectors.watch.hottest import Hot
 from detectors.watch.standings import Use
 
 
-def title(growing: int, near: int) -> str:
+def title(growing: int, near: int, groups: int) -> str:
     """Return the title."""
     if not growing:
         return "DIGEST · nothing is growing"
-    return f"DIGEST · {growing:,} series growing{' or near a limit' if near else ''}"
+    together = f" in {groups:,} group{'s' * (groups != 1)}" if groups < growing else ""
+    return f"DIGEST · {growing:,} series growing{' or near a limit' if near else ''}{together}"
+
+
+def together(names: Sequence[str], more: int) -> str:
+    """Name what grows together with what an entry is about."""
+    return f"Growing with it: {', '.join(names)}" + (f" and {more:,} more" if more else "")
+
+
+def limit_in(days: float) -> str:
+    """Say in how many days a limit is reached."""
+    return f"limit in {figures.days(days)}"
 
 
 def sentence(when: str, title: str, first: str) -> str:
@@ -56,7 +69,11 @@ def usage(use: Use, name: str) -> str:
         return line if use.week_ago is None else f"{line}, last week {numbers.number(use.week_ago)} ms"
     unit = "" if use.measure.key else " requests"
     line = f"{name}: {numbers.number(use.day)}{unit}"
-    return line if use.week_ago is None else f"{line}, {figures.change(use.day, use.week_ago)}"
+    if use.week_ago is None:
+        return line
+    if use.week_ago < numbers.FEW_A_DAY:  # a multiple of nearly nothing says nothing
+        return f"{line}, last week {numbers.number(use.week_ago)}"
+    return f"{line}, {figures.change(use.day, use.week_ago, use.measure)}"
 
 
 def expiring(what: str, until: str, by: str) -> str:

@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
-from detectors.model.finding import Finding, Verdict
-from detectors.model.measures import Measure
-from detectors.model.scope import Edge, ScopeOrEdge
+from detectors.model.finding import Failures, Finding, Verdict
+from detectors.model.measures import LATENCIES, Measure
+from detectors.model.scope import TABLE, Edge, ScopeOrEdge
+from detectors.model.sentence import has_multiple, usually_failed
 
 NAME: Final = 60
 
@@ -68,18 +69,32 @@ def quantity(value: float, of: Measure) -> str:
     return f"{numbers.number(value)} {unit(of)}"
 
 
-def change(observed: float, expected: float) -> str:
-    """Return how far ``observed`` is from ``expected``.
+def change(observed: float, expected: float, of: Measure) -> str:
+    """Return how far ``observed`` is from ``expected``: of nearly nothing, both values.
 
     Examples
     --------
-    >>> change(41.0, 8.0), change(2.0, 8.0), change(160.0, 8.0), change(3.0, 0.0)
-    ('+412 %', '−75 %', '20×', 'up from 0')
+    >>> [change(*values, Measure.WCU) for values in ((41.0, 8.0), (2.0, 8.0), (160.0, 8.0), (3.0, 0.0))]
+    ['+412 %', '−75 %', '20×', 'up from 0 to 3/s']
     """
-    if expected <= 0:
-        return "up from 0" if observed > 0 else "none"
+    if observed <= expected:
+        return f"{numbers.signed_percent(observed / expected)} %" if expected > 0 else "none"
+    if not has_multiple(of, observed, expected):
+        per = " ms" if of in LATENCIES else "" if of is Measure.BUSY else "/s"
+        return f"up from {numbers.number(expected)} to {numbers.number(observed)}{per}"
     ratio = observed / expected
     return f"{numbers.number(ratio)}×" if ratio >= numbers.MANY else f"{numbers.signed_percent(ratio)} %"
+
+
+def failures(of: Failures, about: ScopeOrEdge) -> str:
+    """Return how many requests failed, and in what time: ``40 of 98 requests in 10 min``."""
+    what = "calls" if about.kind == TABLE else "requests"
+    return f"{of.failed:,.0f} of {of.requests:,.0f} {what} in {duration(of.seconds)}"
+
+
+def usually(of: Failures) -> str:
+    """Return how many of them usually fail: ``0`` or ``2 %``."""
+    return usually_failed(of)
 
 
 def percent(share: float) -> str:

@@ -13,9 +13,12 @@ from alerting.words.mrkdwn import clean, cut
 from detectors.model.finding import Finding, Growth, Share, Verdict
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import FUNCTION, TABLE
+from detectors.model.shares import notable
 from detectors.watch.absence import RETIRED_SECONDS
 
 _MOSTLY: Final = 2 / 3  # of a share: a part this large is all that is said of it
+
+_ERRORS: Final = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
 
 _ACTIONS: Final = {
     CommandKind.ACKNOWLEDGE: "*Acknowledged*",
@@ -69,10 +72,8 @@ def size(finding: Finding, value: float) -> str:
             return f"{name} {figures.per_day(finding.growth.per_day)}"
         case Verdict.LIMIT if finding.limit:
             return f"{name} at {figures.percent(value / finding.limit)} of its limit"
-        case Verdict.SHIFT:
-            return f"{name} {figures.change(value, finding.expected)}, sustained"
-        case _:
-            return f"{name} {figures.change(value, finding.expected)}"
+    changed = _failing(finding) or f"{name} {figures.change(value, finding.expected, finding.measure)}"
+    return f"{changed}, sustained" if finding.verdict is Verdict.SHIFT else changed
 
 
 def sentence(of: Incident, where: str) -> str:
@@ -84,9 +85,9 @@ def sentence(of: Incident, where: str) -> str:
     if of.state == "withdrawn":
         return f"{headline}: late data showed no anomaly, {where}."
     story = f"{headline}: {_now(primary)}, {where}."
-    first = next((share for share in primary.callers if share.scope.kind == FUNCTION), None)
+    first = next((share for share in notable(primary).callers if share.scope.kind == FUNCTION), None)
     if first is not None:
-        part, caller = figures.percent(min(first.share, 1.0)), cut(clean(first.scope.label), figures.NAME)
+        part, caller = figures.percent(first.share), cut(clean(first.scope.label), figures.NAME)
         story += f" Function {caller} accounts for {part}{_of_whole(primary)}."
     return story
 
@@ -96,7 +97,7 @@ def why(finding: Finding) -> str:
     return finding.sentence
 
 
-def ending(of: Incident) -> str:
+def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
     """Say how it ended."""
     finding = of.primary
     furthest = figures.quantity(of.peak, finding.measure)
@@ -112,6 +113,9 @@ def ending(of: Incident) -> str:
             return f"No longer near the limit; it peaked at {furthest}."
         case Verdict.SHIFT:
             return "Back to the old level, or the new level has become the baseline."
+        case _ if finding.failures is not None:
+            counted = figures.failures(finding.failures, finding.about)
+            return f"Back to normal after {counted} {_fate(finding)} (normally {_usual(finding)})."
         case _:
             how = "falling to" if of.peak < finding.expected else "peaking at"
             return f"Back to normal after {how} {furthest} (expected {numbers.number(finding.expected)})."
@@ -185,7 +189,8 @@ def _harm(of: Severity, are: str, *, over: bool) -> str:  # noqa: C901, PLR0911 
         case Harm.FEWER_REQUESTS:
             return f"{share}requests {are} missing"
         case Harm.SLOW:
-            return f"responses {'took' if over else 'take'} {numbers.number(of.share)} times as long"
+            how = f"{numbers.number(of.share)} times as long" if of.share else "longer"
+            return f"responses {'took' if over else 'take'} {how}"
         case Harm.USER_ERRORS:
             return f"{share}requests {are} refused as user errors"
         case Harm.GROWTH:
@@ -270,10 +275,9 @@ def seen_before(link: str) -> str:
 def alt_text(finding: Finding, peak: float, hours: int) -> str:
     """Describe a chart."""
     reached, expected = (figures.quantity(value, finding.measure) for value in (peak, finding.expected))
-    return (
-        f"Chart of {figures.about(finding.about)}, {figures.measure(finding.measure)}, last {hours} hours: "
-        f"reached {reached}, expected {expected}."
-    )
+    said = _failing(finding) or f"reached {reached}, expected {expected}"
+    chart = f"Chart of {figures.about(finding.about)}, {figures.measure(finding.measure)}"
+    return f"{chart}, last {hours} hours: {said}."
 
 
 def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR0911  a phrase for each
@@ -323,7 +327,35 @@ def _lasted(of: Incident) -> str:
     return figures.duration(max(0, (ended or begun) - begun))
 
 
+def _failing(finding: Finding) -> str:
+    """Say what part of the requests fails: ``41 % of requests fail (backend errors)``; empty for others."""
+    if finding.failures is None or finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
+        return ""
+    part = figures.percent(finding.failures.share)
+    what = "calls" if finding.about.kind == TABLE else "requests"
+    if finding.measure not in _ERRORS:
+        return f"{part} of {what} {_fate(finding)}"
+    verb = "failed" if finding.state == "end" else "fail"
+    return f"{part} of {what} {verb} ({figures.measure(finding.measure)})"
+
+
+def _fate(finding: Finding) -> str:
+    match finding.measure:
+        case Measure.THROTTLES:
+            return "throttled"
+        case Measure.COLD_STARTS:
+            return "were cold starts"
+        case _:
+            return "failed"
+
+
+def _usual(finding: Finding) -> str:
+    return "" if finding.failures is None else figures.usually(finding.failures)
+
+
 def _stands(finding: Finding) -> str:
+    if failing := _failing(finding):
+        return f"{failing}: {_now(finding)}"
     return f"{_now(finding)} ({size(finding, finding.observed)})"
 
 
@@ -336,6 +368,8 @@ def _now(finding: Finding) -> str:
             return f"{now} now, {figures.headroom(finding.observed, finding)}"
         case Verdict.ABSENCE:
             return f"{figures.quantity(finding.expected, finding.measure)} expected"
+        case _ if finding.failures is not None:
+            return f"{figures.failures(finding.failures, finding.about)}, normally {_usual(finding)}"
         case _:
             return f"{now} now, {numbers.number(finding.expected)} expected"
 

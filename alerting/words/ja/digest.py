@@ -1,5 +1,7 @@
 """What the daily digest says in Japanese."""
 
+from collections.abc import Sequence
+
 from alerting.words import numbers
 from alerting.words.ja import figures, lists
 from detectors.model.finding import Finding
@@ -9,14 +11,25 @@ from detectors.watch.hottest import Hot
 from detectors.watch.standings import Use
 
 
-def title(growing: int, near: int) -> str:
+def title(growing: int, near: int, groups: int) -> str:
     """Return the title."""
     if not growing:
         return "日次ダイジェスト: 増加傾向なし"
     rises = growing - near
     parts = [f"増加傾向 {rises:,}件"] if rises else []
     parts += [f"上限接近 {near:,}件"] if near else []
-    return f"日次ダイジェスト: {'、'.join(parts)}"
+    together = f"（{groups:,}グループ）" if groups < growing else ""
+    return f"日次ダイジェスト: {'、'.join(parts)}{together}"
+
+
+def together(names: Sequence[str], more: int) -> str:
+    """Name what grows together with what an entry is about."""
+    return f"連動して増加: {'、'.join(names)}" + (f" ほか{more:,}件" if more else "")
+
+
+def limit_in(days: float) -> str:
+    """Say in how many days a limit is reached."""
+    return f"あと{figures.days(days)}で上限に到達"
 
 
 def sentence(when: str, title: str, first: str) -> str:
@@ -55,7 +68,11 @@ def usage(use: Use, name: str) -> str:
         return line if use.week_ago is None else f"{line}（先週 {numbers.number(use.week_ago)} ms）"
     unit = "" if use.measure.key else " リクエスト"
     line = f"{name} : {numbers.number(use.day)}{unit}"
-    return line if use.week_ago is None else f"{line}（先週比 {figures.change(use.day, use.week_ago)}）"
+    if use.week_ago is None:
+        return line
+    if use.week_ago < numbers.FEW_A_DAY:  # a multiple of nearly nothing says nothing
+        return f"{line}（先週 {numbers.number(use.week_ago)}）"
+    return f"{line}（先週比 {figures.change(use.day, use.week_ago, use.measure)}）"
 
 
 def expiring(what: str, until: str, by: str) -> str:

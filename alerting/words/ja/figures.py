@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
-from detectors.model.finding import Finding, Verdict
+from detectors.model.finding import Failures, Finding, Verdict
 from detectors.model.measures import Measure
-from detectors.model.scope import Edge, ScopeOrEdge
+from detectors.model.scope import TABLE, Edge, ScopeOrEdge
+from detectors.model.sentence import has_multiple, usually_failed
 
 NAME: Final = 60
 
@@ -92,18 +93,31 @@ def quantity(value: float, of: Measure) -> str:
     return f"{shown} {of.key}/秒" if of.key else f"{shown}{_NAMES_AND_UNITS[of][1]}"
 
 
-def change(observed: float, expected: float) -> str:
-    """Return how far ``observed`` is from ``expected``.
+def change(observed: float, expected: float, of: Measure) -> str:
+    """Return how far ``observed`` is from ``expected``: of nearly nothing, both values.
 
     Examples
     --------
-    >>> [change(*each) for each in ((41.0, 8.0), (2.0, 8.0), (160.0, 8.0), (3.0, 0.0))]
-    ['+412%', '−75%', '20倍', 'ゼロから発生']
+    >>> [change(*each, Measure.WCU) for each in ((41.0, 8.0), (2.0, 8.0), (160.0, 8.0), (3.0, 0.0))]
+    ['+412%', '−75%', '20倍', '0 → 3 WCU/秒']
     """
-    if expected <= 0:
-        return "ゼロから発生" if observed > 0 else "なし"
+    if observed <= expected:
+        return f"{numbers.signed_percent(observed / expected)}%" if expected > 0 else "なし"
+    if not has_multiple(of, observed, expected):
+        return f"{numbers.number(expected)} → {quantity(observed, of)}"
     ratio = observed / expected
     return f"{numbers.number(ratio)}倍" if ratio >= numbers.MANY else f"{numbers.signed_percent(ratio)}%"
+
+
+def failures(of: Failures, about: ScopeOrEdge) -> str:
+    """Return how many requests failed, and in what time: ``10分間に98件中40件``."""
+    what = "呼び出し" if about.kind == TABLE else "リクエスト"
+    return f"{duration(of.seconds)}間の{what} {of.requests:,.0f}件中 {of.failed:,.0f}件"
+
+
+def usually(of: Failures) -> str:
+    """Return how many of them usually fail: ``0%`` or ``2%``."""
+    return f"{usually_failed(of).removesuffix(' %')}%"
 
 
 def percent(share: float) -> str:

@@ -16,7 +16,8 @@ from alerting.words.ja.why import explanation, retired, traffic
 from alerting.words.mrkdwn import clean, cut
 from detectors.model.finding import Finding, Growth, Share, Verdict
 from detectors.model.measures import LATENCIES, Measure
-from detectors.model.scope import FUNCTION
+from detectors.model.scope import FUNCTION, TABLE
+from detectors.model.shares import notable
 
 _MOSTLY: Final = 2 / 3  # of a share: a part this large is all that is said of it
 
@@ -82,10 +83,8 @@ def size(finding: Finding, value: float) -> str:
             return f"{name} {figures.per_day(finding.growth.per_day)}"
         case Verdict.LIMIT if finding.limit:
             return f"{name} 上限の {figures.percent(value / finding.limit)}"
-        case Verdict.SHIFT:
-            return f"{name} {figures.change(value, finding.expected)}（継続）"
-        case _:
-            return f"{name} {figures.change(value, finding.expected)}"
+    changed = f"{name} {_change(finding, value)}"
+    return f"{changed}（継続）" if finding.verdict is Verdict.SHIFT else changed
 
 
 def sentence(of: Incident, where: str) -> str:
@@ -97,9 +96,9 @@ def sentence(of: Incident, where: str) -> str:
     if of.state == "withdrawn":
         return f"{headline}。遅れて届いたデータにより、異常ではなかったことが判明しました。{where}。"
     story = f"{headline}。{_now(primary)}。{where}。"
-    first = next((share for share in primary.callers if share.scope.kind == FUNCTION), None)
+    first = next((share for share in notable(primary).callers if share.scope.kind == FUNCTION), None)
     if first is not None:
-        part, caller = figures.percent(min(first.share, 1.0)), cut(clean(first.scope.label), figures.NAME)
+        part, caller = figures.percent(first.share), cut(clean(first.scope.label), figures.NAME)
         story += f"{_whole(primary)}の {part} は関数 {caller} によるものです。"
     return story
 
@@ -109,7 +108,7 @@ def why(finding: Finding) -> str:
     return explanation(finding)
 
 
-def ending(of: Incident) -> str:
+def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
     """Say how it ended."""
     finding = of.primary
     furthest = figures.quantity(of.peak, finding.measure)
@@ -124,6 +123,9 @@ def ending(of: Incident) -> str:
             return f"上限に接近した状態は解消しました（最大 {furthest}）。"
         case Verdict.SHIFT:
             return "元の水準に戻ったか、新しい水準を平常として扱うようになりました。"
+        case _ if finding.failures is not None:
+            counted, usual = figures.failures(finding.failures, finding.about), _usual(finding)
+            return f"平常値に戻りました（{counted}が{_fate(finding)}、平常時 {usual}）。"
         case _:
             most = "最小" if of.peak < finding.expected else "最大"
             return f"平常値に戻りました（{most} {furthest}、想定 {numbers.number(finding.expected)}）。"
@@ -276,6 +278,8 @@ def alt_text(finding: Finding, peak: float, hours: int) -> str:
     """Describe a chart."""
     reached, expected = (figures.quantity(value, finding.measure) for value in (peak, finding.expected))
     compared = f"想定 {figures.then(expected, 'に')}対して {figures.then(reached, 'でした')}。"
+    if finding.failures is not None:
+        compared = f"{_now(finding)}。"
     return f"{figures.subject(finding)}の直近{hours}時間のグラフ。{compared}"
 
 
@@ -325,11 +329,11 @@ def _headline(finding: Finding, value: float) -> str:  # noqa: PLR0911  a phrase
     about, subject = figures.about(finding.about), figures.subject(finding)
     match finding.verdict:
         case Verdict.SPIKE:
-            return f"{subject}が急増（{figures.change(value, finding.expected)}）"
+            return f"{subject}が急増（{_change(finding, value)}）"
         case Verdict.DROP:
-            return f"{subject}が急減（{figures.change(value, finding.expected)}）"
+            return f"{subject}が急減（{_change(finding, value)}）"
         case Verdict.SHIFT:
-            return f"{subject}が新しい水準に変化（{figures.change(value, finding.expected)}）"
+            return f"{subject}が新しい水準に変化（{_change(finding, value)}）"
         case Verdict.GROWTH:
             return f"{subject}が増加傾向（{_pace(finding, value)}）"
         case Verdict.LIMIT if finding.growth is not None or not finding.limit:
@@ -348,7 +352,29 @@ def _headline(finding: Finding, value: float) -> str:  # noqa: PLR0911  a phrase
 def _pace(finding: Finding, value: float) -> str:
     if finding.growth is not None:
         return figures.per_day(finding.growth.per_day)
-    return figures.change(value, finding.expected)
+    return figures.change(value, finding.expected, finding.measure)
+
+
+def _change(finding: Finding, value: float) -> str:
+    """Return how far a value is from the expected; of failures, their part of the requests."""
+    if finding.failures is None:
+        return figures.change(value, finding.expected, finding.measure)
+    what = "呼び出し" if finding.about.kind == TABLE else "リクエスト"
+    return f"{what}の {figures.percent(finding.failures.share)}"
+
+
+def _fate(finding: Finding) -> str:
+    match finding.measure:
+        case Measure.THROTTLES:
+            return "スロットリング"
+        case Measure.COLD_STARTS:
+            return "コールドスタート"
+        case _:
+            return "失敗"
+
+
+def _usual(finding: Finding) -> str:
+    return "" if finding.failures is None else figures.usually(finding.failures)
 
 
 def _lasted(of: Incident) -> str:
@@ -369,6 +395,9 @@ def _now(finding: Finding) -> str:
             return f"現在 {now}、{figures.headroom(finding.observed, finding)}"
         case Verdict.ABSENCE:
             return f"想定 {figures.quantity(finding.expected, finding.measure)}"
+        case _ if finding.failures is not None:
+            counted = figures.failures(finding.failures, finding.about)
+            return f"{counted}が{_fate(finding)}、平常時 {_usual(finding)}"
         case _:
             return f"現在 {now}、想定 {numbers.number(finding.expected)}"
 

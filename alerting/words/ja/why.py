@@ -5,13 +5,12 @@ from typing import Final, assert_never
 from alerting.words import numbers
 from alerting.words.ja import figures
 from alerting.words.mrkdwn import clean, cut
-from detectors.model.finding import Finding, Verdict
+from detectors.model.finding import Failures, Finding, Verdict
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import ROUTE, TABLE, Scope
-from detectors.model.sentence import MOST_OF_IT
+from detectors.model.sentence import MOST_OF_IT, has_multiple
 from detectors.watch.absence import RETIRED_SECONDS
 
-_FACTOR: Final = 1000  # beyond, a factor says nothing
 _NAMED: Final = 3
 
 
@@ -44,23 +43,44 @@ def traffic(finding: Finding) -> str:
 
 
 def _deviation(finding: Finding) -> str:
+    stays = "この水準が続いています。" if finding.verdict is Verdict.SHIFT else ""
+    if finding.failures is not None:
+        return _failures(finding, finding.failures) + stays
     now, expected = (
         figures.quantity(value, finding.measure) for value in (finding.observed, finding.expected)
     )
     between = f"（{numbers.number(finding.lower)}～{numbers.number(finding.upper)}）"
     basis = f"{_basis(finding)}から想定される {expected}{between}"
     if (planned := finding.planned) is not None:
-        times = f"{_basis(finding)}の {numbers.number(planned.factor)}倍"
+        usual = finding.expected / planned.factor
+        times = _basis(finding)
+        if has_multiple(finding.measure, finding.expected, usual):
+            times += f"の {numbers.number(planned.factor)}倍"
         basis = f"予定「{cut(clean(planned.name), figures.NAME)}」（{times}）で見込まれる {expected}{between}"
-    ratio = finding.observed / finding.expected if finding.expected > 0 else _FACTOR
     if finding.verdict is Verdict.DROP and finding.expected > 0:
-        text = f"{basis}の {100 * ratio:.0f}% にとどまっています。"
-    elif ratio < _FACTOR:
-        text = f"{basis}の {numbers.number(ratio)}倍です。"
+        text = f"{basis}の {100 * finding.observed / finding.expected:.0f}% にとどまっています。"
+    elif has_multiple(finding.measure, finding.observed, finding.expected):
+        text = f"{basis}の {numbers.number(finding.observed / finding.expected)}倍です。"
     else:
-        text = f"{basis}を大きく上回っています。"
-    stays = "この水準が続いています。" if finding.verdict is Verdict.SHIFT else ""
+        text = f"{basis}を{'下' if finding.observed < finding.expected else '大きく上'}回っています。"
     return f"{figures.subject(finding)}は {figures.then(now, 'で')}、{text}{stays}"
+
+
+def _failures(finding: Finding, failures: Failures) -> str:
+    counted = figures.failures(failures, finding.about)
+    share, usual = figures.percent(failures.share), figures.usually(failures)
+    ended = finding.state == "end"
+    match finding.measure:
+        case Measure.THROTTLES:
+            verb = "がスロットリングされました" if ended else "がスロットリングされています"
+        case Measure.COLD_STARTS:
+            verb = "がコールドスタートになりました" if ended else "がコールドスタートになっています"
+        case error:
+            verb = f"が{figures.measure(error)}で{'失敗しました' if ended else '失敗しています'}"
+    return (
+        f"{figures.about(finding.about)} では{counted}（{share}）{verb}。"
+        f"平常時は {usual} です（{_basis(finding)}に基づく）。"
+    )
 
 
 def _basis(finding: Finding) -> str:
@@ -136,10 +156,13 @@ def _fatal(finding: Finding) -> str:
     error = cut(clean(finding.error_type), figures.NAME)
     routes = [s.scope for s in finding.callers if s.scope.kind == ROUTE and s.share > 0]
     on = f"（{_listed(routes)}）" if routes else ""
+    often = figures.times(finding.times)
+    if (failures := finding.failures) is not None:
+        often += f"（{figures.failures(failures, finding.about)}、{figures.percent(failures.share)}）"
     by = _listed([share.scope for share in finding.suspects])
     of = f"呼び出し元は{by} です。" if by else ""
     return (
-        f"{figures.about(finding.about)} のリクエスト{on}が {error} により{figures.times(finding.times)}"
+        f"{figures.about(finding.about)} のリクエスト{on}が {error} により{often}"
         f"異常終了しました。{of}ここでこの例外が発生したのは初めてです。"
     )
 

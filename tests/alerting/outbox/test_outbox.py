@@ -161,7 +161,7 @@ async def test_a_parked_page_takes_up_the_newest_state_and_is_tried_again_with_i
     await put(box, notices[1:], 10)
     [row] = box.waiting()
     assert row.message is not None
-    assert (row.send, row.message.text) == (Send.POST, f"resolve {T0 + 1200}")
+    assert (row.send, row.message.text) == (Send.POST, f"resolve {T0 + 1140}")
 
 
 async def test_rows_survive_in_sqlite_with_what_became_of_them(tmp_path: Path) -> None:
