@@ -29,6 +29,8 @@ from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
 from tests.alerting.slack_standin import TOKEN
 from tests.canary import CANARY
 
+ACCESS_TOKEN = "uneri_canary_161803398874989484820"  # noqa: S105 - a canary
+
 LEAKS = """
 import logging
 import pytest
@@ -109,6 +111,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
         "SLACK_APP_TOKEN": APP_TOKEN,
         "SLACK_SIGNING_SECRET": SECRET,
         "HOOK_SECRET": WEBHOOK_SECRET,
+        "UNERI_OPERATE_TOKEN": ACCESS_TOKEN,
     }.items():
         monkeypatch.setenv(name, secret)
     monkeypatch.setattr("alerting.sinks.chart.draw", lambda *_, **__: b"a picture")
@@ -150,8 +153,8 @@ async def test_a_daemon_that_used_every_secret_shows_none(
             slack.cut()
             await asyncio.sleep(1.5)
             shown = []
-            async with aiohttp.ClientSession() as session:
-                for path in ("/status", "/metrics", "/labels", "/readyz"):
+            async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {ACCESS_TOKEN}"}) as session:
+                for path in ("/status", "/metrics", "/labels", "/readyz", "/silences"):
                     async with session.get(slack.daemon + path) as answer:
                         shown.append(await answer.text())
         things = list(reachable(daemon, set()))
@@ -163,6 +166,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
             "InteractionHandler",
             "Courier",
             "WebhookSettings",
+            "Tokens",
         } <= {type(thing).__name__ for thing in things}, "all of them are inspected"
         shown += [repr(thing) for thing in things]
         daemon.stop()
@@ -174,5 +178,5 @@ async def test_a_daemon_that_used_every_secret_shows_none(
     assert any("token_revoked" in text for text in shown), "the refusal was said"
     for text in shown:
         assert CANARY.search(text) is None
-        for secret in (TOKEN, APP_TOKEN, SECRET, WEBHOOK_SECRET, KEY.decode()):
+        for secret in (TOKEN, APP_TOKEN, SECRET, WEBHOOK_SECRET, KEY.decode(), ACCESS_TOKEN):
             assert secret not in text

@@ -51,9 +51,12 @@ class Room:
         Bytes for bodies of up to ``SMALL``, and for the beginning of larger ones.
     large
         Bytes for larger bodies.
+    senders
+        Bodies that arrive at the same time; for one more, the oldest gives way.
     """
 
-    def __init__(self, small: int, large: int) -> None:
+    def __init__(self, small: int, large: int, senders: int = 300) -> None:
+        self._senders = senders
         self._most = {False: small, True: large}
         self._stays: set[Stay] = set()
 
@@ -88,6 +91,9 @@ class Room:
 
     def add(self, stay: "Stay") -> None:
         """Count a body."""
+        arriving = [one for one in self._stays if one.arriving and not one.gave_way]
+        if len(arriving) >= self._senders:
+            min(arriving, key=lambda one: one.began).give_way()
         self._stays.add(stay)
 
     def remove(self, stay: "Stay") -> None:
@@ -104,7 +110,7 @@ class Stay:
         self.arriving = True
         self.gave_way = False
         self._room = room
-        self._began = began
+        self.began = began
         self._deadline: asyncio.Timeout | None = None
 
     def __enter__(self) -> Self:
@@ -118,7 +124,7 @@ class Stay:
 
     def cost(self, now: float) -> float:
         """Return bytes times seconds."""
-        return len(self.body) * (now - self._began)
+        return len(self.body) * (now - self.began)
 
     def give_way(self) -> None:
         """Drop what has arrived and end the wait for more."""
@@ -155,8 +161,8 @@ class Stay:
         try:
             async with asyncio.timeout(None) as self._deadline:
                 while not request.content.at_eof():
-                    rated = self._began + patience.grace + len(self.body) / patience.slowest
-                    last = min(self._began + patience.longest, rated)
+                    rated = self.began + patience.grace + len(self.body) / patience.slowest
+                    last = min(self.began + patience.longest, rated)
                     self._deadline.reschedule(min(clock() + patience.idle, last))
                     chunk = await request.content.readany()
                     if self.gave_way:

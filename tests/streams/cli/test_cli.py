@@ -162,6 +162,10 @@ def test_a_door_that_is_open_to_a_network_without_a_lock_ends_the_start_and_fail
     assert uneri("check", "--config", config) == (1, [])
     config.write_text(f"local: {{listen: '0.0.0.0:0', insecure: true, state: {tmp_path / 'state'}}}")
     assert uneri("check", "--config", config) == (0, [])
+    config.write_text("kafka: {brokers: ['127.0.0.1:9']}\nweb: {listen: '0.0.0.0:0'}")
+    code, lines = uneri("run", "--config", config)
+    assert (code, len(lines)) == (2, 1)
+    assert "web.listen 0.0.0.0:0: open to the network without a lock" in lines[0]
 
 
 def test_a_new_token_is_printed_with_the_line_that_is_kept_of_it() -> None:

@@ -272,6 +272,20 @@ async def test_whoever_holds_the_most_for_the_longest_makes_room_for_others(stor
             sender.close()
 
 
+async def test_the_oldest_of_too_many_uploads_gives_way(store: SqliteStore) -> None:
+    room = Room(MIB, MIB, senders=3)
+    async with serving(store, room=room) as port, asyncio.timeout(30):
+        slow = []
+        for number in range(3):
+            slow.append(await Sender.of(port, 100))
+            while room.count <= number:
+                await asyncio.sleep(0.01)
+        assert (await post(port, GOOD))[0] == 202
+        assert await slow[0].status() == 503
+        for sender in slow:
+            sender.close()
+
+
 async def test_a_body_holds_what_has_arrived_of_it_and_not_what_was_announced(store: SqliteStore) -> None:
     room = Room(MIB, 8 * MIB)
     async with serving(store, room=room) as port, asyncio.timeout(30):

@@ -17,11 +17,15 @@ from prometheus_client import CollectorRegistry, Counter
 from config.load import load_settings
 from config.settings import Settings, TlsSettings, TokensSettings
 from config.yaml_tree import read_tree
+from streams.cli.status import show_status
+from streams.notify.labels_command import show_labels
 from streams.process.access import Access
 from streams.process.certificates import CertificateError, Certificates
 from streams.process.door import Door, DoorError, door_of
 from streams.process.http_server import HttpServer
 from streams.process.tokens import AccessTokenError, hash_of, load_tokens, new_token
+from streams.simulate.event_writer import WriteError
+from streams.simulate.open_writer import open_writer
 
 ROOT = Path(__file__).parents[3]
 INTAKE, READ, OPERATE = (new_token() for _ in range(3))
@@ -309,6 +313,33 @@ async def test_https_is_served_with_the_certificate_and_a_renewed_one_is_taken_u
                 except aiohttp.ClientConnectorCertificateError:
                     await asyncio.sleep(0.02)
         following.cancel()
+
+
+def send(url: str) -> None:
+    with open_writer(url) as writer:
+        writer.write([b"{}"], [0])
+
+
+@needs_openssl
+async def test_the_commands_reach_a_daemon_behind_tls_with_their_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tls = certificate(tmp_path, "uneri")
+    async with serving(locked(), Certificates(tls)) as port:
+        url = f"https://127.0.0.1:{port}"
+        assert await asyncio.to_thread(show_status, url) == 1
+        assert "certificate verify failed" in capsys.readouterr().err
+        monkeypatch.setenv("SSL_CERT_FILE", tls.cert)
+        assert await asyncio.to_thread(show_status, url) == 1
+        assert "a token that allows read is needed" in capsys.readouterr().err
+        monkeypatch.setenv("UNERI_TOKEN", INTAKE)
+        assert await asyncio.to_thread(show_labels, url, None) == 1
+        assert "this token does not allow read" in capsys.readouterr().err
+        await asyncio.to_thread(send, f"{url}/events")
+        with pytest.raises(WriteError, match="403 this token does not allow operate"):
+            await asyncio.to_thread(send, f"{url}/silences")
+        monkeypatch.setenv("UNERI_TOKEN", READ)
+        assert await asyncio.to_thread(show_status, url) == 0
 
 
 @needs_openssl
