@@ -39,6 +39,7 @@ class _Index(StrEnum):
     ACCOUNT = "account"
     WIDE = "wide"  # accounts with a finding about the whole account
     ABSENT = "absent"  # accounts in which something is absent
+    GAP = "gap"  # nothing arrives, of whichever account
 
 
 _BROAD: Final = (_Index.BROAD_PART, _Index.BROAD_CARRIER)
@@ -126,6 +127,8 @@ class CorrelationIndex:
         indices += [_Index.ABSENT] if finding.verdict is Verdict.ABSENCE else []
         for index in indices:
             found.update(_starting(self._at(index, finding, account), finding.start, together))
+        if finding.gap:
+            found.update(_starting(self._at(_Index.GAP, finding), finding.start, JOINS_SECONDS))
         return found
 
     def _at(self, index: _Index, finding: Finding, *of: object) -> _Starts:
@@ -177,6 +180,8 @@ def _keys(finding: Finding, *, indirect: bool) -> Iterator[_Key]:
             found.append((_Index.WIDE, way, account))
         if finding.verdict is Verdict.ABSENCE:
             found.append((_Index.ABSENT, way, account))
+        if finding.gap:
+            found.append((_Index.GAP, way))
     return (key for key in found if indirect or key[0] not in _INDIRECT)
 
 

@@ -97,7 +97,7 @@ class PlainStage:
             if cell[0]
         ]
 
-    def idle(self) -> list[Emission]:
+    def idle(self, _: float) -> list[Emission]:
         return []
 
     def snapshot(self) -> dict[str, bytes]:

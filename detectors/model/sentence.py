@@ -266,6 +266,11 @@ def of_absence(finding: Finding, missed: float) -> str:
     if finding.planned is not None:
         weeks = f"{weeks} and the planned “{finding.planned.name}”"
     expected = f"about {quantity(missed)} were expected in that time, based on {weeks}"
+    if finding.gap:
+        return (
+            f"No record of anything has arrived for {waited}; from {named(finding.about)} alone, {expected}. "
+            "Check the pipeline first: the senders, the stream between, their credentials."
+        )
     return f"{_begin(named(finding.about))} has had no {what} for {waited}; {expected}."
 
 

@@ -64,11 +64,15 @@ _NO_LAYERS: Final = Layers()
 _NO_VALUES: Final[dict[str, float]] = {}
 
 
+Floats = NDArray[np.float64]
+
+
 class _Meta(msgspec.Struct, array_like=True):
     newest: float | None
     held: list[tuple[int, bytes]]
     folded_paths: int
     folded_calls: int
+    time: object = None  # versions before 0.2 kept the newest stamp alone
 
 
 class Decoder:
@@ -108,37 +112,57 @@ class Decoder:
         """Which records are held back: 1 is the last one decoded, 2 the one before."""
         return [back for back, _ in self._held]
 
-    def decode(self, records: Sequence[bytes]) -> tuple[Columns, list[Rejected]]:
+    @property
+    def time(self) -> EventTime:
+        """The event time that the records have reached."""
+        return self._time
+
+    def decode(
+        self, records: Sequence[bytes], arrived: Floats | None = None
+    ) -> tuple[Columns, list[Rejected]]:
         """Decode consecutive records.
 
         A record that leaps ahead of all others is held back until later records confirm or refute it
         (``streams.decode.event_time.EventTime``): it is in the columns, or rejected, in a later run.
+
+        Parameters
+        ----------
+        records
+            The records.
+        arrived
+            (n,) when each arrived, epoch seconds; None if that is unknown.
 
         Returns
         -------
         The events of good records in record order, and the bad records in order of their indices.
         """
         if self._scanner is None:
-            return self._decode_plain(records)
+            return self._decode_plain(records, arrived)
         found = Records.of(records)
         parts: list[tuple[int, Columns, list[Rejected]]] = []
         at = 0
         while at < len(found) or not parts:
-            end = _end_of_piece(found, at, self._rows)
-            parts.append((at, *self._scan(self._scanner, found[at:end])))
-            at = end
+            rows = slice(at, _end_of_piece(found, at, self._rows))
+            parts.append((at, *self._scan(self._scanner, found[rows], _cut(arrived, rows))))
+            at = rows.stop
             # While names are new, the plain decoder reads most records: learn from a few of them.
             self._rows = FEW if self._left > FEW // 2 else min(2 * self._rows, ROWS)
         return _in_one(parts)
 
-    def _decode_plain(self, records: Sequence[bytes]) -> tuple[Columns, list[Rejected]]:
-        pieces = range(0, max(len(records), 1), PIECE)
-        return _in_one([(at, *self._run(records[at : at + PIECE], last=False)) for at in pieces])
+    def _decode_plain(
+        self, records: Sequence[bytes], arrived: Floats | None
+    ) -> tuple[Columns, list[Rejected]]:
+        pieces = [slice(at, at + PIECE) for at in range(0, max(len(records), 1), PIECE)]
+        return _in_one(
+            [(rows.start, *self._run(records[rows], _cut(arrived, rows), last=False)) for rows in pieces]
+        )
 
-    def _scan(self, scanner: "Scanner", records: Records) -> tuple[Columns, list[Rejected]]:
+    def _scan(
+        self, scanner: "Scanner", records: Records, arrived: Floats | None
+    ) -> tuple[Columns, list[Rejected]]:
         """Decode up to ROWS records: by the scanner, except those that it leaves to the plain decoder."""
         if self._held or not len(records):
-            return self._decode_plain(list(records))
+            return self._decode_plain(list(records), arrived)
         read = scanner.scan(records)
         left = np.flatnonzero(~read)
         self._left = len(left)
@@ -152,9 +176,9 @@ class Decoder:
             stamps[plain] = ts
             read[plain] = True
             stamps = stamps[read]
-        newest = self._time.admit_all(stamps)
+        newest = self._time.admit_all(stamps, arrived if arrived is None or read.all() else arrived[read])
         if newest is None:  # a leap in time: decide record by record
-            return self._decode_plain(list(records))
+            return self._decode_plain(list(records), arrived)
         if plain is None:
             return scanner.columns(records, newest), []
         scanned = scanner.columns(records, np.zeros(len(records)))
@@ -198,23 +222,29 @@ class Decoder:
 
     def finish(self) -> tuple[Columns, list[Rejected]]:
         """Accept or reject the records held back: nothing follows."""
-        return self._run([], last=True)
+        return self._run([], None if self._time.arrival is None else _NONE, last=True)
 
-    def _run(self, records: Sequence[bytes], *, last: bool) -> tuple[Columns, list[Rejected]]:
+    def start(self) -> tuple[Columns, list[Rejected]]:
+        """Accept records held back at the start of a partition: nothing follows for a while."""
+        return self._run([], None if self._time.arrival is None else _NONE, last=False, start=True)
+
+    def _run(
+        self, records: Sequence[bytes], arrived: Floats | None, *, last: bool, start: bool = False
+    ) -> tuple[Columns, list[Rejected]]:
         indices: Sequence[int] = range(len(records))
         if self._held:
+            if arrived is not None:  # theirs is not needed again
+                arrived = np.concatenate((np.full(len(self._held), np.nan), arrived))
             indices = [-back for back, _ in self._held] + list(indices)
             records = [record for _, record in self._held] + list(records)
         events, rows, problems = parse(records)
         ts, good = _stamps(events, rows, problems)
         if len(good) < len(events):
             events, rows = [events[k] for k in good], [rows[k] for k in good]
-        admitted = self._time.admit(ts, lambda row: events[row].id, last=last)
+        arrived = arrived if arrived is None else arrived[rows]
+        admitted = self._time.admit(ts, arrived, last=last, start=start)
         for row in admitted.refuted:
-            problems[rows[row]] = (
-                RejectReason.FAR_FUTURE,
-                f"ts {ts[row]} is far ahead of the records that follow; check the sender's clock",
-            )
+            problems[rows[row]] = RejectReason.FAR_FUTURE, self._far_ahead(ts[row], arrived, row)
         now = len(records) - len(self._held)
         self._held = [(now - indices[rows[row]], records[rows[row]]) for row in admitted.held]
         if len(admitted.accepted) < len(events):
@@ -224,6 +254,12 @@ class Decoder:
             for row, (reason, detail) in sorted(problems.items())
         ]
         return self._columns(events, ts, admitted.newest), rejected
+
+    def _far_ahead(self, ts: float, arrived: Floats | None, row: int) -> str:
+        ahead = np.nan if arrived is None else ts - arrived[row]
+        if ahead > self._time.future:
+            return f"ts {ts} is {ahead:,.0f} s after the record arrived; check the sender's clock"
+        return f"ts {ts} is far ahead of the records around it; check the sender's clock"
 
     def _columns(self, events: list[Event], ts: NDArray[np.float64], newest: NDArray[np.float64]) -> Columns:
         n = len(events)
@@ -317,9 +353,10 @@ class Decoder:
     def snapshot(self) -> dict[str, bytes]:
         """Return the names, the newest stamp and the records held back."""
         newest = self._time.newest if np.isfinite(self._time.newest) else None
-        meta = _Meta(newest, self._held, self.paths.folded, self.calls.folded)
+        time, arrays = self._time.pack()
+        meta = _Meta(newest, self._held, self.paths.folded, self.calls.folded, time)
         return {
-            "decoder": pack("decoder", self.VERSION, meta, {}),
+            "decoder": pack("decoder", self.VERSION, meta, arrays),
             **self.paths.snapshot(),
             **self.calls.snapshot(),
             **self.values.snapshot(),
@@ -333,9 +370,12 @@ class Decoder:
         detectors.state.state.StateError
             When a part is damaged or of another version.
         """
-        meta, _ = unpack(parts["decoder"], "decoder", self.VERSION, _Meta)
-        self._time.newest = -np.inf if meta.newest is None else meta.newest
+        meta, arrays = unpack(parts["decoder"], "decoder", self.VERSION, _Meta)
         self._held = meta.held
+        if meta.time is None:
+            self._time.restart(meta.newest, len(meta.held))
+        else:
+            self._time.restore(meta.time, arrays)
         self.paths.restore(parts)
         self.calls.restore(parts)
         self.values.restore(parts)
@@ -351,6 +391,13 @@ def _end_of_piece(records: Records, start: int, most: int) -> int:
     if not len(ends):
         return start + 1
     return start + max(1, int(np.searchsorted(ends, records.starts[start] + PIECE_BYTES)))
+
+
+_NONE: Final[Floats] = np.zeros(0)
+
+
+def _cut(arrived: Floats | None, rows: slice) -> Floats | None:
+    return None if arrived is None else arrived[rows]
 
 
 def _in_one(parts: list[tuple[int, Columns, list[Rejected]]]) -> tuple[Columns, list[Rejected]]:

@@ -1,151 +1,382 @@
-"""Event time of one source partition, and which time stamps may advance it."""
+"""Event time of one source partition: how far records may move it, and which stamps are too far ahead.
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+A clock that runs ahead must cost its own sender and nobody else. So no record is believed alone: its stamp
+counts for at most what its arrival, less the usual delay of the records around it, makes possible.
+"""
+
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-IdOf = Callable[[int], str | None]
+from detectors.state.compiled import unlocked
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 DAY: Final = 86400.0
-CONFIRM_NEAR: Final = 2
-"""Records that must agree before time leaps ahead by up to a day, or starts."""
+WINDOW: Final = 64
+"""Records whose median delay is the usual one. With a fifth of them wrong, more than half of such a window is
+wrong less often than once in a hundred million times (binomial).
+"""
+WINDOW_WITHOUT_ARRIVAL: Final = 512
+"""The same for records of files, which come in batches of one sender and have no arrival as witness."""
+EVERY: Final = 32, 64
+"""Records between two looks at the median, with and without arrival."""
+EARLY: Final = 16
+"""Records, with arrival, at each of which it is looked at in a window that begins."""
+UNKNOWN_ARRIVAL: Final = 4_102_444_800.0
+"""The year 2100, for a record among others with arrival whose own is unknown: it bounds nothing."""
+MEMORY_SECONDS: Final = 600.0
+"""Records that arrived longer ago say nothing about the present delay."""
+REFRESH_SECONDS: Final = 10.0
+"""Seconds of arrival between two looks at the median, in thin traffic."""
+AHEAD_OF_BULK: Final = 3.0
+"""In records in order, the newest is twice as far ahead of the median as the lower quartile is behind it;
+what was not looked at yet comes on top. That far ahead, a stamp is not held back.
+"""
+START: Final = 32
+"""Records whose median starts a partition whose records are old, unless it falls idle before."""
 CONFIRM_FAR: Final = 32
-"""Records that must agree before time leaps ahead by more than a day."""
+"""At the end of a source: records that must agree before time leaps ahead by more than a day."""
 
-
-def _without_id(_: int) -> None:
-    """Return no id."""
+_ACCEPTED, _HELD, _AHEAD = 0, 1, 2
+_COUNT, _FILLED, _SINCE = range(3)
+_NEWEST, _USUAL, _SEEN, _ARRIVAL, _SPREAD = range(5)
 
 
 @dataclass(slots=True)
 class Admission:
-    """The decision on each stamp of a run: row numbers, in record order."""
+    """The decision on each stamp of a run: row numbers, in the order in which they are admitted."""
 
-    accepted: NDArray[np.int64]
-    newest: NDArray[np.float64]  # running maximum at each accepted row
+    accepted: Ints
+    newest: Floats  # event time reached at each accepted row
     refuted: list[int]
     held: list[int]  # not decided yet: pass them again before the records that follow
 
 
+class _State(msgspec.Struct, array_like=True):
+    plain: bool
+    marks: list[int]
+    levels: list[float | None]
+    held_at: list[int]
+
+
 class EventTime:
-    """The running maximum of a partition's time stamps, guarded against wild clocks.
+    """The event time that the records of a partition have reached.
 
-    A stamp more than ``future`` seconds ahead of the maximum is a *leap*: either a wild clock or the end of
-    a quiet period, which only the following records can decide. So a leap is held back. A record more than
-    ``future`` behind it refutes it. ``CONFIRM_NEAR`` records in a row that lie as far ahead or further,
-    itself included, confirm it (``CONFIRM_FAR`` when it leaps more than a day): a wild stamp thus confirms
-    those it is ahead of, but not itself. The first record of a partition counts as a leap, so that one wild
-    stamp at the start does not poison the partition. A repeat of an id confirms nothing: senders repeat
-    records with their wrong clocks.
+    Every record moves it to its stamp, but not beyond its arrival less the usual delay: the median over the
+    last ``WINDOW`` records, at least 0. So no clock moves it beyond arrival, and what a minority of senders
+    claims does not move it at all. Thin traffic costs no delay, since delays do not change while nothing
+    arrives. Records without arrival (files) are compared with the median stamp of the last
+    ``WINDOW_WITHOUT_ARRIVAL`` records instead.
 
-    Holding costs little delay: the bucket of the newest record cannot close before a later record anyway.
-    Only when every record lies more than ``future`` after its predecessor does a bucket close one record
-    later. The outcome depends on the order of the records, not on how they are chunked.
+    A stamp more than ``future`` seconds ahead of its arrival is refuted at once. One as far ahead of the time
+    reached, and as far behind its arrival, is either a wild clock within old records or the end of a
+    quiet period: it is held back until the time reached comes within ``future`` of it, which accepts it, or
+    a window of records has passed, which refutes it.
 
-    Limits of the method: two wild records in a row do advance time by up to a day, or by any amount at the
-    start; beyond a day it takes 32 in a row, and one record repeated that often suffices. A straggler or
-    repeat from before a quiet period that arrives right after the first record behind the period refutes
-    that record.
+    The outcome depends on the records, their arrivals and their order, not on how they are chunked.
 
     Parameters
     ----------
     future
-        Seconds that a stamp may lie ahead of the partition's newest without being a leap.
+        Seconds that a stamp may lie ahead.
     """
+
+    VERSION = 1
 
     def __init__(self, future: float) -> None:
         self.future = future
-        self.newest = -np.inf
+        self._held_at: list[int] = []  # number, in the partition, of each record held back
+        self._begin(plain=False)
+        self._levels = np.array([-np.inf, 0.0, -np.inf, -np.inf, 0.0])
+        self._newest_before = -np.inf  # the run that is being decided
 
-    def admit(self, ts: NDArray[np.float64], id_of: IdOf = _without_id, *, last: bool = False) -> Admission:
+    def _begin(self, *, plain: bool) -> None:
+        """Start an empty window of records with or (``plain``) without arrival."""
+        self._plain = plain
+        size = WINDOW_WITHOUT_ARRIVAL if plain else WINDOW
+        self._delays, self._arrivals, self._scratch = np.zeros(size), np.zeros(size), np.zeros(size)
+        self._marks = np.zeros(3, np.int64)
+
+    @property
+    def newest(self) -> float:
+        """The event time reached, epoch seconds; minus infinity before any."""
+        return float(self._levels[_NEWEST])
+
+    @property
+    def arrival(self) -> float | None:
+        """When the newest record arrived, epoch seconds; None if that is unknown."""
+        arrival = float(self._levels[_ARRIVAL])
+        return None if self._plain or not np.isfinite(arrival) else arrival
+
+    def reached_at(self, arrival: float) -> float:
+        """Return the event time that a record with the usual delay reaches if it arrives at ``arrival``."""
+        return arrival - max(float(self._levels[_USUAL]), 0.0)
+
+    def admit(
+        self, ts: Floats, arrived: Floats | None = None, *, last: bool = False, start: bool = False
+    ) -> Admission:
         """Decide on the stamps of a run.
 
         Parameters
         ----------
         ts
             (n,) epoch seconds in record order; those held back by the previous run come first.
-        id_of
-            Returns the id of the record in a row; called for few.
+        arrived
+            (n,) when each arrived, epoch seconds; None if that is unknown. Of those held back it is ignored.
         last
-            Nothing follows: a stamp not refuted is accepted if it leaps at most a day (or starts the
-            partition), and refuted if it leaps further.
+            Nothing follows: everything held back is accepted or refuted.
+        start
+            Nothing follows for a while: a partition that has not started does, with the records it has.
         """
-        newest = self.admit_all(ts)
-        if newest is not None:
-            return Admission(np.arange(len(ts)), newest, [], [])
-        return self._one_by_one(ts, id_of, last)
+        again = len(self._held_at)
+        if not again:
+            newest = self.admit_all(ts, arrived)
+            if newest is not None:
+                return Admission(np.arange(len(ts)), newest, [], [])
+        self._newest_before = self.newest
+        newest, bounds, fates = self._advance(ts[again:], None if arrived is None else arrived[again:])
+        return self._settled(ts, newest, bounds, fates, last=last, start=start)
 
-    def admit_all(self, ts: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Admit all stamps of a run at once, if none of them is a leap and none is held back.
+    def admit_all(self, ts: Floats, arrived: Floats | None = None) -> Floats | None:
+        """Admit all stamps of a run at once, if each is accepted at once.
 
         Returns
         -------
-        (n,) the running maximum; None, and no change, if stamps must be decided one by one.
+        (n,) the event time reached after each; None, and no change, if stamps must be decided one by one.
         """
-        if not len(ts) or not np.isfinite(self.newest):
-            return None
-        newest: NDArray[np.float64] = np.maximum(np.maximum.accumulate(ts), self.newest)
-        if ts[0] > self.newest + self.future or not bool(np.all(ts[1:] <= newest[:-1] + self.future)):
-            return None
-        self.newest = float(newest[-1])
-        return newest
+        before = self._plain, self._delays, self._arrivals, self._marks, self._levels
+        self._delays, self._arrivals = self._delays.copy(), self._arrivals.copy()
+        self._marks, self._levels = self._marks.copy(), self._levels.copy()
+        newest, _, fates = self._advance(ts, arrived)
+        if not fates.any():
+            return newest
+        self._plain, self._delays, self._arrivals, self._marks, self._levels = before
+        self._scratch = np.zeros(len(self._delays))
+        return None
 
-    def _one_by_one(self, ts: NDArray[np.float64], id_of: IdOf, last: bool) -> Admission:
-        stamps: list[float] = ts.tolist()
-        accepted: list[int] = []
-        newest: list[float] = []
-        refuted: list[int] = []
+    def _advance(self, ts: Floats, arrived: Floats | None) -> tuple[Floats, Floats, NDArray[np.int8]]:
+        """Return the time reached after each record, the latest stamp accepted then, and its fate."""
+        plain = arrived is None
+        if plain is not self._plain and len(ts):
+            self._held_at = [at - int(self._marks[_COUNT]) for at in self._held_at]
+            self._begin(plain=plain)
+        newest, bounds, fates = np.empty(len(ts)), np.empty(len(ts)), np.zeros(len(ts), np.int8)
+        _advance(
+            ts, ts if arrived is None else arrived, plain, self.future, self._delays, self._arrivals,
+            self._scratch, self._marks, self._levels, newest, bounds, fates,
+        )  # fmt: skip
+        return newest, bounds, fates
+
+    def _settled(
+        self,
+        ts: Floats,
+        newest: Floats,
+        bounds: Floats,
+        fates: NDArray[np.int8],
+        *,
+        last: bool,
+        start: bool,
+    ) -> Admission:
+        """Decide on the records held back before and in this run, which has been taken in."""
+        again, end = len(self._held_at), int(self._marks[_COUNT])
+        first = end - len(newest)  # the number, in the partition, of the first new record
+        at = [*self._held_at, *range(first, end)]
+        reached = np.concatenate((np.full(again, np.nan), newest))  # by row: the time at its admission
+        index = np.arange(-again, len(newest))  # by row: of the new record that admits it
+        refuted = (np.flatnonzero(fates == _AHEAD) + again).tolist()
+        waiting = [*range(again), *(np.flatnonzero(fates == _HELD) + again).tolist()]
         held: list[int] = []
-
-        def settle(*, last: bool) -> None:
-            nonlocal held
-            reached = self._reached({row: stamps[row] for row in held}, id_of, last=last)
-            for row in held:
-                if stamps[row] <= reached:
-                    self.newest = max(self.newest, stamps[row])
-                    accepted.append(row)
-                    newest.append(self.newest)
-            held = [row for row in held if stamps[row] > reached]
-
-        for row, stamp in enumerate(stamps):
-            if held:
-                wild = [earlier for earlier in held if stamps[earlier] > stamp + self.future]
-                refuted += wild
-                held = [earlier for earlier in held if stamps[earlier] <= stamp + self.future]
-            held.append(row)
-            if len(held) == 1 and stamp > self.newest + self.future:
-                continue  # no other record agrees with it yet
-            settle(last=False)
-        if last:
-            settle(last=True)
-            refuted += held
+        started = int(np.argmax(np.isfinite(newest))) if len(newest) and np.isfinite(newest[-1]) else -1
+        starts = started >= 0 and not np.isfinite(self._newest_before)
+        for row in waiting:
+            limit = at[row] + len(self._delays)  # the number of the last record that it waits for
+            begin, stop = max(at[row] - first, 0), max(min(limit + 1, end) - first, 0)
+            within = np.flatnonzero(bounds[begin:stop] >= ts[row])
+            if len(within):
+                index[row] = begin + int(within[0])  # just before that record, which may move time far
+                reached[row] = newest[index[row] - 1] if index[row] else self._newest_before
+            elif limit < end:
+                refuted.append(row)
+            else:
+                held.append(row)
+        out = {*refuted, *held}
+        admitted = [row for row in range(len(at)) if row not in out]
+        if starts:
+            early = [row for row in admitted if index[row] == started]
+            before = [row for row in early if at[row] < first + started]
+            reached[before] = _beginning(ts[early], newest[started])
+        if start and held and not np.isfinite(self.newest):
+            bulk = float(np.median(ts[held]))
+            accepted = [row for row in held if ts[row] <= bulk + self.future]
+            index[accepted] = len(newest)
+            reached[accepted] = self._levels[_NEWEST] = _beginning(ts[accepted], bulk)
+            admitted += accepted
+            held = [row for row in held if ts[row] > bulk + self.future]
+        if last and held:
+            accepted = self._at_the_end(ts, held, at)
+            index[held] = len(newest)
+            reached[held] = self.newest
+            if not np.isfinite(self.newest) and accepted:
+                stamps = ts[accepted]
+                reached[held] = self._levels[_NEWEST] = _beginning(stamps, float(np.median(stamps)))
+            admitted += accepted
+            refuted += [row for row in held if row not in accepted]
             held = []
-        return Admission(np.array(accepted, np.int64), np.array(newest, np.float64), sorted(refuted), held)
+        admitted.sort(key=lambda row: (int(index[row]), row))
+        self._held_at = [at[row] for row in held]
+        return Admission(np.array(admitted, np.int64), reached[admitted], sorted(refuted), held)
 
-    def _reached(self, held: Mapping[int, float], id_of: IdOf, *, last: bool) -> float:
-        """Return the time up to which the held stamps, by row, are confirmed.
+    def _at_the_end(self, ts: Floats, held: list[int], at: list[int]) -> list[int]:
+        """Return which of the records held back are accepted now that nothing follows.
 
-        It starts with the earliest: the leap of each stamp is measured from the last one confirmed.
+        A stamp is refuted if most records after it lie further back, or if it leaps more than a day and too
+        few agree.
         """
-        reached = self.newest
-        for stamp in sorted(held.values()):
-            leap = stamp - reached
-            needed = CONFIRM_FAR if math.isfinite(leap) and leap > DAY else CONFIRM_NEAR
-            if leap > self.future and not (last and needed == CONFIRM_NEAR):
-                witnesses = [row for row, its in held.items() if its >= stamp - self.future]
-                if _agreeing(witnesses, id_of) < needed:
-                    break
-            reached = max(reached, stamp)
-        return reached
+        stamps, count = self._window_stamps(), int(self._marks[_COUNT])
+        plausible = []
+        for row in held:
+            after = stamps[max(len(stamps) - (count - 1 - at[row]), 0) :]
+            back = int(np.count_nonzero(after < ts[row] - self.future))
+            if len(after) - back + 1 >= back:
+                plausible.append(row)
+        reached = self.newest if np.isfinite(self.newest) else float(np.median(ts[plausible or held]))
+        accepted = []
+        for row in sorted(plausible, key=lambda row: float(ts[row])):
+            agreeing = np.count_nonzero(ts[plausible] >= ts[row] - self.future)
+            if ts[row] - reached > DAY and agreeing < CONFIRM_FAR:
+                break
+            reached = max(reached, float(ts[row]))
+            accepted.append(row)
+        return accepted
+
+    def _window_stamps(self) -> Floats:
+        """Return the stamps of the window, oldest first."""
+        size, count = len(self._delays), int(self._marks[_COUNT])
+        filled = min(count, size)
+        order = np.arange(count - filled, count) % size
+        stamps: Floats = (0.0 if self._plain else self._arrivals[order]) - self._delays[order]
+        return stamps
+
+    def pack(self) -> tuple[object, dict[str, NDArray[Any]]]:
+        """Return the state as a meta value and arrays."""
+        levels = [float(level) if np.isfinite(level) else None for level in self._levels]
+        state = _State(self._plain, self._marks.tolist(), levels, self._held_at)
+        return msgspec.to_builtins(state), {"delays": self._delays, "arrivals": self._arrivals}
+
+    def restore(self, state: object, arrays: dict[str, NDArray[Any]]) -> None:
+        """Continue from the state that ``pack`` returned."""
+        held = msgspec.convert(state, _State)
+        self._begin(plain=held.plain)
+        self._delays, self._arrivals = arrays["delays"], arrays["arrivals"]
+        self._marks = np.array(held.marks, np.int64)
+        self._levels = np.array([-np.inf if level is None else level for level in held.levels])
+        self._held_at = list(held.held_at)
+
+    def restart(self, newest: float | None, held: int) -> None:
+        """Continue from a state of versions that kept only the newest stamp, with records held back."""
+        self._begin(plain=self._plain)
+        self._levels[_NEWEST] = -np.inf if newest is None else newest
+        self._held_at = list(range(held))
+        self._marks[_COUNT] = held
 
 
-def _agreeing(rows: Sequence[int], id_of: IdOf) -> int:
-    """Return how many records these are, counting each id once, so that no repeat agrees with itself."""
-    if len(rows) >= CONFIRM_FAR:  # a bound: a record repeated this often is not held back for ever
-        return len(rows)
-    ids = [id_of(row) for row in rows]
-    return len(set(filter(None, ids))) + sum(not each for each in ids)
+def _beginning(stamps: Floats, bulk: float) -> float:
+    """Return where records begin: the earliest stamp that no day without a stamp parts from the bulk."""
+    earlier = np.sort(stamps[stamps <= bulk])[::-1]
+    apart = np.flatnonzero(np.diff(earlier) < -DAY)
+    return float(earlier[apart[0] if len(apart) else -1]) if len(earlier) else bulk
+
+
+@unlocked
+def _advance(  # noqa: PLR0917 - compiled code takes arrays, not objects
+    ts: Floats, arrived: Floats, plain: bool, future: float, delays: Floats, arrivals: Floats,
+    scratch: Floats, marks: Ints, levels: Floats, newest: Floats, bounds: Floats, fates: NDArray[np.int8],
+) -> None:  # fmt: skip
+    """Take in records: write the time reached after each, the latest stamp accepted then, and its fate."""
+    size = len(delays)
+    every = EVERY[1] if plain else EVERY[0]
+    for row in range(len(ts)):
+        arrival = 0.0 if plain else arrived[row]
+        delay = arrival - ts[row]
+        if not plain and delay < -future:
+            fates[row] = _AHEAD
+            delay = delays[(marks[_COUNT] - 1) % size] if marks[_FILLED] else 0.0  # it says nothing
+        delays[marks[_COUNT] % size] = delay
+        arrivals[marks[_COUNT] % size] = arrival
+        marks[_COUNT] += 1
+        marks[_FILLED] = min(marks[_FILLED] + 1, size)
+        marks[_SINCE] += 1
+        levels[_ARRIVAL] = arrival
+        if fates[row] == _AHEAD:
+            newest[row] = bounds[row] = levels[_NEWEST]
+            continue
+        started = levels[_NEWEST] > -np.inf
+        if (
+            marks[_SINCE] >= every
+            or not started
+            or (not plain and (marks[_FILLED] < EARLY or abs(arrival - levels[_SEEN]) >= REFRESH_SECONDS))
+        ):
+            _refresh(delays, arrivals, scratch, marks, levels)
+        near = not plain and delay <= future
+        if not started:
+            filled = marks[_FILLED]
+            started = near or filled >= (size if plain else START)
+        bounds[row] = -np.inf
+        if started:
+            reached = arrival - (levels[_USUAL] if plain else max(levels[_USUAL], 0.0))
+            levels[_NEWEST] = max(levels[_NEWEST], min(ts[row], reached))
+            bounds[row] = max(levels[_NEWEST], reached + AHEAD_OF_BULK * levels[_SPREAD]) + future
+        newest[row] = levels[_NEWEST]
+        if not near and not ts[row] <= bounds[row]:
+            fates[row] = _HELD
+
+
+@unlocked
+def _refresh(delays: Floats, arrivals: Floats, scratch: Floats, marks: Ints, levels: Floats) -> None:
+    """Find the usual delay, the lower median of the window, and how far its upper quartile lies from it."""
+    size, count = len(delays), marks[_COUNT]
+    newest = arrivals[(count - 1) % size]
+    n = 0
+    for back in range(marks[_FILLED]):
+        at = (count - 1 - back) % size
+        if newest - arrivals[at] > MEMORY_SECONDS:
+            marks[_FILLED] = back
+            break
+        scratch[n] = delays[at]
+        n += 1
+    middle = (n - 1) // 2
+    levels[_USUAL] = _smallest(scratch, 0, n, middle)
+    levels[_SPREAD] = _smallest(scratch, middle, n, (3 * n) // 4) - levels[_USUAL]
+    levels[_SEEN] = newest
+    marks[_SINCE] = 0
+
+
+@unlocked
+def _smallest(values: Floats, first: int, n: int, k: int) -> float:
+    """Return the k-th smallest of n values, which it reorders from ``first`` on (Hoare's selection)."""
+    low, high = first, n - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        left, right = low, high
+        while left <= right:
+            while values[left] < pivot:
+                left += 1
+            while values[right] > pivot:
+                right -= 1
+            if left <= right:
+                values[left], values[right] = values[right], values[left]
+                left += 1
+                right -= 1
+        if k <= right:
+            high = right
+        elif k >= left:
+            low = left
+        else:
+            break
+    found: float = values[k]
+    return found

@@ -12,10 +12,13 @@ from detectors.judge.judge import Judgement
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE
 from detectors.model.series import Series
+from detectors.state.state import pack, unpack
 from detectors.watch.absence import LEAST_GAPS, AbsenceWatch
 
 WATCHED: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, TABLE)
 """Kinds of scope whose absence is reported: clients and their versions come and go."""
+
+_ARRIVED: Final = "arrived"
 
 HOLE_SECONDS: Final = 600
 """A shorter gap in the whole input is due to the pipeline: a restart, a rebalance, a late batch."""
@@ -39,6 +42,8 @@ class Absences:
         self._place: dict[int, int] = {}  # place in the watch, by row
         self._scopes: dict[object, int] = {}
         self._scope_of = np.zeros(0, np.intp)  # number of the scope, by row
+        self._arrived = 0  # end of the newest step with a record of any scope, epoch seconds
+        self._step = step
 
     def add(self, series: Sequence[Series], first: int) -> None:
         """Add new series; the first is row ``first`` of the judge."""
@@ -70,13 +75,19 @@ class Absences:
         masked[self._scope_of[self._rows[absent]]] = True
         values[masked[self._scope_of] & (values == 0)] = np.nan
 
-    def feed(self, judgement: Judgement, values: NDArray[np.float64], *, known: bool) -> None:
-        """Add a step with its measured ``values``; ``known`` is True when its data is complete.
+    def feed(
+        self, judgement: Judgement, values: NDArray[np.float64], *, known: bool, nothing: bool = False
+    ) -> None:
+        """Add a step with its measured ``values``.
+
+        ``known`` is True when its data is complete, ``nothing`` when no record arrived.
 
         A gap in the whole input says nothing about a single scope. But if event time advances by
         ``HOLE_SECONDS`` without a record, either everything is down or the pipeline loses records: a person
         must check, so the accounts alone are reported absent.
         """
+        if not nothing:
+            self._arrived = judgement.start + self._step
         rows = self._rows
         observed = values[rows]
         evident = np.full(len(rows), known)
@@ -112,6 +123,13 @@ class Absences:
         """Return when an absence began: the end of the step with the last request."""
         return int(self._watch.since[self._place[row]])
 
+    def is_gap(self, row: int, seen: int) -> bool:
+        """Return whether an account is absent because nothing arrives at all, as of watermark ``seen``."""
+        place = self._place[row]
+        if not self._accounts[place] or seen - self._arrived < HOLE_SECONDS:
+            return False
+        return self._arrived - int(self._watch.since[place]) <= HOLE_SECONDS
+
     def missed(self, row: int) -> float:
         """Return how many requests were expected since the last one."""
         return float(self._watch.nats[self._place[row]])
@@ -123,8 +141,10 @@ class Absences:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state as parts."""
-        return {"absence": self._watch.snapshot()}
+        return {"absence": self._watch.snapshot(), _ARRIVED: pack(_ARRIVED, 1, self._arrived, {})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot, after ``add`` of the same series in the same order."""
         self._watch.restore(parts["absence"], len(self._rows))
+        if _ARRIVED in parts:  # versions before 0.2 had none
+            self._arrived, _ = unpack(parts[_ARRIVED], _ARRIVED, 1, int)

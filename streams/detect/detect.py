@@ -108,7 +108,8 @@ class Detect:
         self._absences.mask(values, nothing=step.records == 0)
         judgement = self._judge.judge(step.start, values, completeness)
         # a step without any record is evidence about the pipeline, even if it may be chance
-        self._absences.feed(judgement, measured, known=step.records > 0 and completeness >= 1)
+        nothing = step.records == 0
+        self._absences.feed(judgement, measured, known=not nothing and completeness >= 1, nothing=nothing)
         # an incident teaches no baseline
         spoilt = self._explainer.leading_to(self._findings.struck(judgement))
         self._edges.append(step.start, of_edges, spoilt)

@@ -328,7 +328,9 @@ class Findings:
         )
         if known.verdict is Verdict.ABSENCE and self._absences.is_absent(row):
             missed = self._absences.missed(row)
-            return msgspec.structs.replace(finding, sentence=of_absence(finding, missed), missed=missed)
+            gap = self._absences.is_gap(row, moment.seen)
+            finding = msgspec.structs.replace(finding, missed=missed, gap=gap)
+            return msgspec.structs.replace(finding, sentence=of_absence(finding, missed))
         return msgspec.structs.replace(finding, sentence=_sentence(finding))
 
     def _score(self, row: int, known: _Open, judgement: Judgement) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from config.settings import DeadLetterSettings
 from detectors.state.state import pack, unpack
-from streams.decode.rejected import Rejected
+from streams.decode.rejected import Rejected, RejectReason
 
 WINDOW: Final = 1000  # records that the share refers to
 KEPT: Final = 2 * WINDOW  # a record may turn out bad late, and those after it are counted again
@@ -106,6 +106,11 @@ class DeadLetterLimit:
         _, arrays = unpack(parts["dead_letters"], "dead_letters", self.VERSION, type(None))
         self._bad = np.unpackbits(arrays["bad"], count=KEPT).astype(np.bool_)
         self._any = bool(self._bad.any())
+
+
+def counted(rejected: Sequence[Rejected]) -> list[Rejected]:
+    """Return those that count towards a limit: a clock that runs ahead is trouble of its own sender alone."""
+    return [one for one in rejected if one.reason is not RejectReason.FAR_FUTURE]
 
 
 class DeadLetterLimitError(RuntimeError):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from alerting.incidents.incidents import Incidents
 from config.settings import Settings
 from streams.engine.judging import Emitted, Judging
-from streams.engine.rolling import Rolled, Rolling
+from streams.engine.rolling import Floats, Rolled, Rolling
 
 
 class RecordTotals(NamedTuple):
@@ -52,13 +52,13 @@ class Engine:
         self._rolling = Rolling(settings, sources, shards)
         self._judging = Judging(settings, sources, shards, on_step, remember_all=remember_all)
 
-    def feed(self, source: str, records: Sequence[bytes]) -> Emitted:
-        """Feed consecutive records of one source partition."""
-        return self._judge(self._rolling.feed(source, records))
+    def feed(self, source: str, records: Sequence[bytes], arrived: Floats | None = None) -> Emitted:
+        """Feed consecutive records of one source partition, with the time of their arrival if known."""
+        return self._judge(self._rolling.feed(source, records, arrived))
 
-    def idle(self, source: str) -> Emitted:
-        """Mark the source as idle, so that it no longer holds the watermark back."""
-        return self._judge(self._rolling.idle(source))
+    def idle(self, source: str, seconds: float = 0.0) -> Emitted:
+        """Mark the source as idle for ``seconds``: time goes on by the clock."""
+        return self._judge(self._rolling.idle(source, seconds))
 
     def finish(self, source: str) -> Emitted:
         """Mark the source as ended, and close everything it holds."""

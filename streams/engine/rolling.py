@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from config.settings import Settings
 from detectors.model.scope import FUNCTION, ROUTE, TABLE
 from streams.decode.decoder import Decoder
@@ -10,6 +13,8 @@ from streams.decode.rejected import Rejected
 from streams.engine.checkpoint import parts_of, parts_under
 from streams.rollup.block import Block
 from streams.rollup.rollup import Rollup
+
+Floats = NDArray[np.float64]
 
 SECTIONS: Final = ("time", "rollup")
 """Sections of the settings that this half depends on: if they are equal, so are the blocks."""
@@ -42,14 +47,14 @@ class Rolling:
             for source, decoder in self._decoders.items()
         }
 
-    def feed(self, source: str, records: Sequence[bytes]) -> Rolled:
-        """Feed consecutive records of one source partition."""
-        columns, rejected = self._decoders[source].decode(records)
+    def feed(self, source: str, records: Sequence[bytes], arrived: Floats | None = None) -> Rolled:
+        """Feed consecutive records of one source partition, with the time of their arrival if known."""
+        columns, rejected = self._decoders[source].decode(records, arrived)
         return Rolled(self._rollups[source].feed(columns), rejected)
 
-    def idle(self, source: str) -> Rolled:
-        """Mark the source as idle, so that it no longer holds the watermark back."""
-        return Rolled(self._rollups[source].idle(), [])
+    def idle(self, source: str, seconds: float = 0.0) -> Rolled:
+        """Mark the source as idle for ``seconds``: time goes on by the clock."""
+        return Rolled(self._rollups[source].idle(seconds), [])
 
     def finish(self, source: str) -> Rolled:
         """Mark the source as ended, and close everything it holds."""

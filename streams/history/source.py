@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class ReplayError(Exception):
     """History cannot be used; the text says what is wrong, and what helps."""
@@ -20,6 +23,7 @@ class Piece(NamedTuple):
     done: float  # fraction of the whole history read so far
     place: Any = None  # where this partition continues; must survive JSON
     offsets: Sequence[int] = ()  # one per record; empty if records are simply counted from 0
+    arrived: NDArray[np.float64] | None = None  # when each record arrived, epoch seconds; None if unknown
 
 
 class History(Protocol):

@@ -252,7 +252,7 @@ class KafkaHistory:
         self._done += chunk.end - one.first
         one.first = chunk.end
         one.reached = max(one.reached, chunk.timestamp / 1000)
-        return Piece(one.name, chunk.values, self._share, chunk.end, chunk.offsets)
+        return Piece(one.name, chunk.values, self._share, chunk.end, chunk.offsets, chunk.arrived)
 
 
 def _size(now: int, span: float) -> int:

@@ -85,7 +85,7 @@ class NotifyStage:
                 self.watermark, self.leaders = one.watermark, tuple(one.leaders)
         return [NoticesOfStep(notices, self.watermark)] if self.watermark != before else []
 
-    def idle(self) -> Iterable[Emission]:
+    def idle(self, _: float) -> Iterable[Emission]:
         """Do nothing: steps advance time."""
         return ()
 

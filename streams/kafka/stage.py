@@ -64,8 +64,8 @@ class Stage(Protocol):
     def feed(self, chunk: Chunk) -> Iterable[Any]:
         """Process the records of a chunk."""
 
-    def idle(self) -> Iterable[Emission]:
-        """Note that the partition is idle; called once until records arrive again."""
+    def idle(self, seconds: float) -> Iterable[Emission]:
+        """Note that nothing has arrived for this long although a broker answered; called again and again."""
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state in parts."""
@@ -113,8 +113,8 @@ class StageRunner:
     every
         Seconds of wall time between checkpoints.
     idle_after
-        Seconds of wall time without records, while a broker answers, after which the stage is notified;
-        None: never.
+        Seconds of wall time without records, while a broker answers, after which and every time after as many
+        the stage is notified; None: never.
     clock
         Seconds, monotonic.
     at
@@ -152,7 +152,7 @@ class StageRunner:
         self._clock = clock
         self._at = at
         self._fed_at = self._saved_at = self._queried_at = clock()
-        self._idle = False
+        self._quiet = 0.0  # seconds without records in which a broker answered
         self._changed = False
         self._closed = False
         self._lock = asyncio.Lock()
@@ -258,8 +258,7 @@ class StageRunner:
             self.position = chunk.end
             self._changed = True
             if len(chunk):
-                self._fed_at = self._clock()
-                self._idle = False
+                self._heard()
             self._at(CrashPoint.FED, self.key)
             await self._emit(emissions)
             self._at(CrashPoint.EMITTED, self.key)
@@ -272,8 +271,7 @@ class StageRunner:
             if self._closed:
                 return
             if await self._is_idle():
-                self._idle = True
-                emissions = list(self.stage.idle())
+                emissions = list(self.stage.idle(self._quiet))
                 if emissions:
                     self._at(CrashPoint.IDLE, self.key)
                     await self._checkpoint(emissions)
@@ -299,27 +297,33 @@ class StageRunner:
 
         While no broker answers, nothing can be written either: that does not make the partition idle.
         """
-        now = self._clock()
-        if self._idle_after is None or self._idle:
+        if self._idle_after is None:
             return False
-        if (
-            now - self._fed_at < self._idle_after
-            and now - max(self._fed_at, self._queried_at) < QUERY_SECONDS
-        ):
+        since = max(self._fed_at, self._queried_at)
+        left = self._idle_after - (since - self._fed_at)
+        due = min(QUERY_SECONDS, left) if left > 0 else self._idle_after
+        if self._clock() - since < due:
             return False
         try:
             async with asyncio.timeout(QUERY_SECONDS):  # nothing is fed meanwhile
                 first, end = await self._bounds()
         except (KafkaError, TimeoutError):
-            self._fed_at = self._clock()
+            self._heard()
             return False
         self._queried_at = self._clock()
         if end <= first:
             self._skip_deleted(first)
         if end > (first if self.position is None else self.position):
-            self._fed_at = self._queried_at  # there is more to read: the stage is slow
+            self._heard()  # there is more to read: the stage is slow
             return False
+        self._quiet += min(
+            self._queried_at - since, 2 * due
+        )  # not the time in which this process stood still
         return self._queried_at - self._fed_at >= self._idle_after
+
+    def _heard(self) -> None:
+        self._fed_at = self._clock()
+        self._quiet = 0.0
 
     async def _explain(self, position: int, start: int) -> None:
         first = (await self._bounds()).first

@@ -15,7 +15,8 @@ from streams.decode.decoder import Decoder
 from streams.decode.rejected import Rejected
 from streams.detect.detect import Detect
 from streams.detect.gather import Gather, JudgedStep
-from streams.engine.dead_letter_limit import DeadLetterLimit, limit_error
+from streams.engine.dead_letter_limit import DeadLetterLimit, counted, limit_error
+from streams.engine.late_watch import LateWatch
 from streams.kafka.notices import notices_parts
 from streams.kafka.stage import Emission
 from streams.kafka.topics import Topics
@@ -48,6 +49,7 @@ class RollupStage:
         self._held: dict[int, int] = {}  # offsets of records held back; 1 is the last record fed
         self._limit = DeadLetterLimit(settings.dead_letters)
         self._folded = 0  # as counted so far
+        self.lateness = LateWatch(f"{topics.requests}/{partition}")
         self.records = 0
         self.rejected = 0
 
@@ -59,8 +61,8 @@ class RollupStage:
         streams.engine.dead_letter_limit.DeadLetterLimitError
             When too many records are bad. Nothing is emitted, and the stage must not be fed again.
         """
-        columns, rejected = self._decoder.decode(chunk.values)
-        if passed := self._limit.feed(len(chunk), rejected):
+        columns, rejected = self._decoder.decode(chunk.values, chunk.arrived)
+        if passed := self._limit.feed(len(chunk), counted(rejected)):
             offset = self._offset(passed.rejected.index, chunk)
             raise limit_error(
                 passed, f"{self._topics.requests}, partition {self._partition}, offset {offset}"
@@ -78,9 +80,11 @@ class RollupStage:
         }
         return [*letters, *self._blocks(blocks)]
 
-    def idle(self) -> Iterable[Emission]:
-        """Tell the shards that this partition does not hold event time back."""
-        return self._blocks(self.rollup.idle())
+    def idle(self, seconds: float) -> Iterable[Emission]:
+        """Tell the shards that this partition does not hold event time back, which goes on by the clock."""
+        blocks = self.rollup.idle(seconds)
+        self._held = {back: self._held[back] for back in self._decoder.held if back in self._held}
+        return self._blocks(blocks)
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of decoder and rollup, the count of bad records, and the offsets held back."""
@@ -103,7 +107,9 @@ class RollupStage:
         metrics.records.inc(records)
         for one in rejected:
             metrics.rejected.labels(one.reason.value).inc()
-        metrics.late.inc(self.rollup.late - before[0])
+        late = self.rollup.late - before[0]
+        metrics.late.inc(late)
+        self.lateness.feed(records, late + len(rejected), self.rollup.watermark)
         metrics.duplicates.inc(self.rollup.duplicates - before[1])
         metrics.folded.inc(self._decoder.folded - self._folded)
         self._folded = self._decoder.folded
@@ -154,7 +160,7 @@ class DetectStage:
         judged = self.detect.feed(decode_block(value) for value in chunk.values)
         return [Emission(self._topics.findings, 0, self._key, self._encode(step)) for step in judged]
 
-    def idle(self) -> Iterable[Emission]:
+    def idle(self, _: float) -> Iterable[Emission]:
         """Do nothing: blocks advance time."""
         return ()
 
@@ -194,7 +200,7 @@ class IncidentsStage:
             self.watermark = one.watermark
         return emissions
 
-    def idle(self) -> Iterable[Emission]:
+    def idle(self, _: float) -> Iterable[Emission]:
         """Do nothing: steps advance time."""
         return ()
 

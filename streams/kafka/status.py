@@ -23,6 +23,7 @@ def status_of(host: StageHost) -> dict[str, object]:
     if rollups:
         shown["records"] = sum(stage.records for stage in rollups)
         shown["rejected"] = sum(stage.rejected for stage in rollups)
+        shown["not_judged"] = f"{max(stage.lateness.share for stage in rollups):.0%} of the last records"
         shown["watermark"] = min(stage.rollup.watermark for stage in rollups)
     if detects:
         shown["series"] = sum(stage.detect.series for stage in detects)

@@ -64,9 +64,8 @@ class Topic(NamedTuple):
 def needed(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]:
     """Return partitions and configuration by topic.
 
-    Retention counts wall time from the timestamps of records, which are those of their events. The requests
-    topic, which replay reads and simulation fills with past times, keeps everything unless an operator
-    changes that.
+    Retention counts wall time from the time stamps of records: of a request, that of arrival. The requests
+    topic, which replay reads, keeps everything unless an operator changes that.
     """
     topics = Topics.of(kafka)
     deleted = {"cleanup.policy": "delete", "max.message.bytes": LARGE_RECORD}
@@ -79,7 +78,11 @@ def needed(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]:
         "max.message.bytes": LARGE_RECORD,
     }
     return {
-        topics.requests: (REQUESTS_PARTITIONS, {**deleted, "retention.ms": FOREVER}),
+        # no producer's clock decides when a record arrived (streams.decode.event_time)
+        topics.requests: (
+            REQUESTS_PARTITIONS,
+            {**deleted, "retention.ms": FOREVER, "message.timestamp.type": "LogAppendTime"},
+        ),
         topics.rollups: (
             kafka.shards,
             {**deleted, "retention.ms": WEEK, "max.message.bytes": str(BLOCK_BYTES)},

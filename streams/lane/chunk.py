@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from streams.decode import records
 from streams.decode.records import Records
 
@@ -26,6 +29,7 @@ class Chunk:
     offsets: Sequence[int]  # one per record, ascending; a range unless records are missing in between
     values: Sequence[bytes]  # an absent value (a tombstone) is empty
     timestamp: int = -1  # epoch milliseconds, the newest of the record batches; -1 when unknown
+    arrived: NDArray[np.float64] | None = None  # one per record, epoch seconds: the time stamp of its batch
 
     def __len__(self) -> int:
         return len(self.values)
@@ -42,7 +46,11 @@ class Chunk:
             return self
         kept = bisect_left(self.offsets, offset)
         return replace(
-            self, start=min(offset, self.end), offsets=self.offsets[kept:], values=self.values[kept:]
+            self,
+            start=min(offset, self.end),
+            offsets=self.offsets[kept:],
+            values=self.values[kept:],
+            arrived=None if self.arrived is None else self.arrived[kept:],
         )
 
     def until(self, offset: int) -> Self:
@@ -57,7 +65,11 @@ class Chunk:
             return self
         kept = bisect_left(self.offsets, offset)
         return replace(
-            self, end=max(offset, self.start), offsets=self.offsets[:kept], values=self.values[:kept]
+            self,
+            end=max(offset, self.start),
+            offsets=self.offsets[:kept],
+            values=self.values[:kept],
+            arrived=None if self.arrived is None else self.arrived[:kept],
         )
 
 
@@ -74,4 +86,6 @@ def merged(chunks: Sequence[Chunk]) -> Chunk:
         if len(offsets) != len(values):
             offsets = [offset for run in runs for offset in run]
     newest = max(chunk.timestamp for chunk in chunks)
-    return Chunk(first.topic, first.partition, first.start, last.end, offsets, values, newest)
+    known = [chunk.arrived for chunk in chunks if chunk.arrived is not None]
+    arrived = np.concatenate(known) if len(known) == len(chunks) else None
+    return Chunk(first.topic, first.partition, first.start, last.end, offsets, values, newest, arrived)

@@ -15,6 +15,7 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 from numpy.typing import NDArray
 
+from streams.decode.event_time import UNKNOWN_ARRIVAL
 from streams.decode.records import Records
 from streams.lane.chunk import Chunk
 from streams.lane.record_batches import CONTROL, TRANSACTIONAL, Batch, batches, records_of
@@ -70,14 +71,15 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
         except CorruptRecordException as error:
             broken = error  # the batches before it are good, and are handed over first
         records, offsets, damaged = _readable(raw, shown)
+        arrived = _arrivals(shown)
         if damaged is not None:
             broken, end = damaged[0], max(start, damaged[1].base)
         if len(offsets) and offsets[0] < start:  # the fetch began in the middle of a batch
             first = int(np.searchsorted(offsets, start))
-            records, offsets = records[first:], offsets[first:]
+            records, offsets, arrived = records[first:], offsets[first:], arrived[first:]
         if end > start:
             self.next_fetch_offset = end  # of whole batches: their last records may be compacted away
-            yield Chunk(topic, partition, start, end, _numbered(offsets), records, newest)
+            yield Chunk(topic, partition, start, end, _numbered(offsets), records, newest, arrived)
         if broken is not None:
             raise CorruptRecordException(f"{topic}/{partition}: {broken}") from broken
 
@@ -109,6 +111,13 @@ def _readable(
         except Exception as error:  # noqa: BLE001 - a damaged payload may raise anything in its decompressor
             damaged = error, shown.pop()
     return Records(b"", _NONE, _NONE), _NONE, damaged
+
+
+def _arrivals(shown: list[Batch]) -> NDArray[np.float64]:
+    """Return when each record arrived, epoch seconds: as the broker or a producer stamped its batch."""
+    stamps = np.array([one.timestamp for one in shown], np.float64) / 1000
+    known = np.where(stamps < 0, UNKNOWN_ARRIVAL, stamps)
+    return np.repeat(known, [one.records for one in shown]) if shown else known
 
 
 def _numbered(offsets: NDArray[np.int64]) -> Sequence[int]:

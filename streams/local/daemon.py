@@ -72,6 +72,8 @@ class LocalDaemon:
         Receives heartbeats of the event loop and reports of a stuck engine; the caller starts it.
     stuck, every, run_records, at
         As for ``LogJudge``.
+    clock
+        As for ``LogIntake``.
 
     Raises
     ------
@@ -92,6 +94,7 @@ class LocalDaemon:
         every: float = CHECKPOINT_SECONDS,
         run_records: int = RUN_RECORDS,
         at: CrashHook = no_crash,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self.metrics = Metrics()
@@ -117,7 +120,7 @@ class LocalDaemon:
         self._interactions = Interactions(settings, self.metrics)
         arrived = asyncio.Event()
         try:
-            self._intake = LogIntake(self._store, settings, arrived.set)
+            self._intake = LogIntake(self._store, settings, arrived.set, clock)
         except StateError as error:
             raise StartError(self._other_version(f"the log cannot be read: {error}")) from error
         self._judge = LogJudge(
@@ -254,6 +257,7 @@ class LocalDaemon:
             "records": self._judge.offset,
             "lag": self._judge.lag,
             "watermark": self._judge.engine.judged_until,
+            "not_judged": f"{self._judge.lateness.share:.0%} of the last records",
             "series": self._judge.engine.series,
             "open_incidents": first_of(ongoing, len(ongoing)),
             **self._watch.status(),

@@ -111,7 +111,7 @@ class HttpIntake:
         if not lines:
             return self._refuse("unreadable", "no events in the body; send one JSON object per line", 400)
         try:
-            rejected = await self._intake.append(lines, sent=True)
+            appended = await self._intake.append(lines, sent=True)
         except UnreadableError as error:
             said = f"nothing was stored: {error}; correct it and send it again"
             return self._refuse("unreadable", said, 400, error.rejected)
@@ -125,8 +125,17 @@ class HttpIntake:
                 "the event log cannot be written; events are refused until it can be", reason=str(error)
             )
             return self._later("not_stored", f"not stored, send again: {error}")
-        answer: dict[str, object] = {"accepted": len(lines) - len(rejected)}
-        return web.json_response(answer | ({"refused": explained(rejected)} if rejected else {}), status=202)
+        answer: dict[str, object] = {"accepted": len(lines) - len(appended.rejected)}
+        if appended.late:
+            answer["late"] = appended.late
+        if 2 * appended.late > len(lines):
+            answer["warning"] = (
+                f"{appended.late:,} of {len(lines):,} events are of a time that is judged already: they "
+                "correct the last hours at most. Replay history with `uneri replay`"
+            )
+        if appended.rejected:
+            answer["refused"] = explained(appended.rejected)
+        return web.json_response(answer, status=202)
 
     def _refuse(self, reason: str, said: str, status: int, rejected: Sequence[Rejected] = ()) -> web.Response:
         self._count(reason)

@@ -5,14 +5,17 @@ Records are checked before they enter the log, while their sender still has them
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
+
+import numpy as np
 
 from config.settings import Settings
 from streams.decode.decoder import Decoder
-from streams.decode.rejected import Rejected, RejectReason
-from streams.engine.dead_letter_limit import DeadLetterLimit, LimitExceeded
+from streams.decode.rejected import Rejected
+from streams.engine.dead_letter_limit import DeadLetterLimit, LimitExceeded, counted
 from streams.local.sqlite_store import Position, SqliteStore
 
 LIMIT: Final = "dead_letters"
@@ -42,10 +45,18 @@ class LogFullError(Exception):
     """The engine is too far behind: nothing was stored; send it again."""
 
 
+class Appended(NamedTuple):
+    """What becomes of records that are in the log."""
+
+    rejected: list[Rejected]  # dead letters
+    late: int = 0  # those of a time that is judged already
+
+
 class LogIntake:
     """Appends records to the log unless too many are bad or too much of the log is not judged yet.
 
-    A record counts as bad here if it is bad by itself; only the engine can tell that its clock is wrong.
+    One sender's wrong clock must not stop the others: records ahead of their arrival are dead letters that do
+    not count towards the limit.
 
     Parameters
     ----------
@@ -55,10 +66,20 @@ class LogIntake:
         The ``dead_letters`` and ``local`` sections are used.
     arrived
         Called when there are records to judge or to drop.
+    clock
+        Epoch seconds, at which records arrive.
     """
 
-    def __init__(self, store: SqliteStore, settings: Settings, arrived: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: SqliteStore,
+        settings: Settings,
+        arrived: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
         self.judged = 0  # offset up to which the engine has judged the log
+        self.reached = 0  # event time that it has reached there, epoch seconds
         self._store = store
         self._stop = settings.dead_letters.stop
         self._most = settings.local.backlog
@@ -81,8 +102,8 @@ class LogIntake:
 
     async def append(
         self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, *, sent: bool = False
-    ) -> list[Rejected]:
-        """Append records that are durable when this returns; return those that will be dead letters.
+    ) -> Appended:
+        """Append records that are durable when this returns; return what becomes of them.
 
         Parameters
         ----------
@@ -91,8 +112,8 @@ class LogIntake:
         followed
             The position of the file they come from, which moves in the same transaction.
         sent
-            A sender waits for the answer: return the bad ones even if no limit needs them, and store nothing
-            if all of them are bad.
+            A sender waits for the answer: return the bad and late ones even if no limit needs them, and store
+            nothing if all of them are bad.
 
         Raises
         ------
@@ -101,30 +122,30 @@ class LogIntake:
         sqlite3.Error
             When the log cannot be written.
         """
-        rejected: list[Rejected] = []
+        appended, arrived = Appended([]), self._clock()
         if self._stop or sent:
-            rejected = await asyncio.to_thread(_bad, lines, self._limit.copy())
+            appended = await asyncio.to_thread(_checked, lines, self._limit.copy(), arrived, self.reached)
+        rejected = appended.rejected
         if sent and len(rejected) == len(lines):
             raise UnreadableError(rejected)
-        counted = _counted(rejected)
         async with self._one_at_a_time:
             if why := self.full():
                 self._arrived()
                 raise LogFullError(why)
-            if passed := self._limit.would_exceed(len(lines), counted):
+            if passed := self._limit.would_exceed(len(lines), counted(rejected)):
                 raise TooManyBadError(passed, rejected)
-            self._limit.feed(len(lines), counted)
+            self._limit.feed(len(lines), counted(rejected))
             state = self._limit.snapshot()[LIMIT]
             try:
                 await asyncio.to_thread(
-                    self._store.append, lines, followed, None if state == self._state else state
+                    self._store.append, lines, followed, None if state == self._state else state, arrived
                 )
             except sqlite3.Error:
                 self._limit.restore({LIMIT: self._state})
                 raise
             self._state = state
         self._arrived()
-        return rejected
+        return appended
 
     async def append_when_there_is_room(
         self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, poll: float = 0.25
@@ -139,18 +160,21 @@ class LogIntake:
                 return
 
 
-def _bad(lines: Sequence[bytes], limit: DeadLetterLimit) -> list[Rejected]:
-    """Return the bad records; stop at the first one that exceeds the limit."""
+def _checked(lines: Sequence[bytes], limit: DeadLetterLimit, arrived: float, reached: int) -> Appended:
+    """Return what becomes of records; stop at the first bad one that exceeds the limit."""
     decoder = Decoder()
     rejected: list[Rejected] = []
+    late = 0
     for start, end in _pieces(lines):
-        found = decoder.decode(lines[start:end])[1]
-        passed = limit.feed(end - start, _counted(found))
+        columns, found = decoder.decode(lines[start:end], np.full(end - start, arrived))
+        late += int(np.count_nonzero(columns.ts < reached))
+        passed = limit.feed(end - start, counted(found))
         rejected += [replace(one, index=start + one.index) for one in found]
         if passed:
             at = passed.rejected
             raise TooManyBadError(passed._replace(rejected=replace(at, index=start + at.index)), rejected)
-    return rejected
+    late += int(np.count_nonzero(decoder.start()[0].ts < reached))
+    return Appended(rejected, late)
 
 
 def _pieces(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:
@@ -162,8 +186,3 @@ def _pieces(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:
         size += len(line)
     if start < len(lines):
         yield start, len(lines)
-
-
-def _counted(rejected: Sequence[Rejected]) -> list[Rejected]:
-    """Return those that count here: only the engine can tell that a clock is wrong."""
-    return [one for one in rejected if one.reason is not RejectReason.FAR_FUTURE]

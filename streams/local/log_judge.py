@@ -6,14 +6,17 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+import msgspec
 import structlog
 
 from alerting.incidents.notice import Notice
 from config.settings import Settings
+from detectors.state.state import pack, unpack
 from streams.decode.rejected import Rejected
 from streams.engine.checkpoint import Checkpoint
 from streams.engine.engine import Engine
 from streams.engine.judging import Emitted
+from streams.engine.late_watch import LateWatch
 from streams.local.log_intake import LogIntake
 from streams.local.sqlite_errors import DamagedError
 from streams.local.sqlite_store import SqliteStore
@@ -27,9 +30,17 @@ CHECKPOINT_SECONDS: Final = 5.0
 RUN_RECORDS: Final = 50_000
 CATCH_UP_SECONDS: Final = 15.0  # a stop judges what is in the log for this long; the next start does the rest
 
+PENDING: Final = "pending"  # the part with notices that were made because time passed
+PENDING_VERSION: Final = 1
+
 Deliver = Callable[[Sequence[Notice], int | None], Awaitable[None]]
 
 log = structlog.get_logger("uneri.local")
+
+
+class _Pending(msgspec.Struct):
+    notices: list[Notice]
+    watermark: int | None
 
 
 class LogJudge:
@@ -86,8 +97,11 @@ class LogJudge:
         self._steps = 0
         self._counted = self.engine.totals
         self._fed = self._saved = self._fetched = time.monotonic()
+        self._quiet = 0.0  # seconds without a record
+        self._pending: _Pending | None = None  # of the checkpoint restored
         self._stall = StallDetector("the engine", self._saved)
         self._dead: list[tuple[str, int, Rejected]] = []
+        self.lateness = LateWatch(SOURCE)
         self._caught_up = asyncio.Event()
         self._closing = False
 
@@ -115,17 +129,24 @@ class LogJudge:
                 f"the checkpoint includes the log to offset {checkpoint.offsets[SOURCE]}, but it ends at "
                 f"{self._store.end}"
             )
-        self.engine.restore(checkpoint.parts)
+        parts = dict(checkpoint.parts)
+        if (pending := parts.pop(PENDING, None)) is not None:
+            self._pending, _ = unpack(pending, PENDING, PENDING_VERSION, _Pending)
+        self.engine.restore(parts)
         self.offset = self._intake.judged = checkpoint.offsets[SOURCE]
+        self._intake.reached = self.engine.watermark(SOURCE)
         self._counted = self.engine.totals
         log.info("continuing from the last checkpoint", offset=self.offset)
 
     async def run(self, deliver: Deliver) -> None:
         """Judge until ``finish``; ``deliver`` receives notices and the watermark, and makes them durable."""
+        if self._pending is not None:
+            await deliver(self._pending.notices, self._pending.watermark)
+            self.changed = True  # the next checkpoint is without them
         while not self._closing:
             self._arrived.clear()
             if await self._judge_run(deliver):
-                self._fed = time.monotonic()
+                self._fed, self._quiet = time.monotonic(), 0.0
                 continue
             patience = self._fed + self._idle_after - time.monotonic()
             try:
@@ -133,11 +154,15 @@ class LogJudge:
                 async with asyncio.timeout(min(patience, CHECKPOINT_SECONDS) if self.changed else patience):
                     await self._arrived.wait()
             except TimeoutError:
-                if time.monotonic() - self._fed < self._idle_after:
+                if (passed := time.monotonic() - self._fed) < self._idle_after:
                     continue
-                self._fed = time.monotonic()
-                await self._emit(await asyncio.to_thread(self.engine.idle, SOURCE), 0, deliver)
-                await self._save()
+                # not the time in which this process stood still: it does not know what arrived meanwhile
+                self._quiet += min(passed, 2 * self._idle_after)
+                self._fed += passed
+                emitted = await asyncio.to_thread(self.engine.idle, SOURCE, self._quiet)
+                # what the clock decided is no function of the log: after a crash it must not be decided anew
+                await self._save(_Pending(emitted.notices, emitted.watermark) if emitted.notices else None)
+                await self._emit(emitted, 0, deliver)
 
     async def finish(self, judging: asyncio.Task[None]) -> None:
         """Judge what is in the log, end the task that runs ``run``, and write the last checkpoint."""
@@ -186,7 +211,7 @@ class LogJudge:
                 await self._save()
             return False
         self._fetched = time.monotonic()
-        emitted = await asyncio.to_thread(self.engine.feed, SOURCE, run.records)
+        emitted = await asyncio.to_thread(self.engine.feed, SOURCE, run.records, run.arrived)
         self._dead += [(SOURCE, self.offset + bad.index, bad) for bad in emitted.rejected]
         await self._emit(emitted, len(run.records), deliver)
         if time.monotonic() - self._saved >= self._every:
@@ -198,7 +223,7 @@ class LogJudge:
         await deliver(emitted.notices, emitted.watermark)
         self._at(CrashPoint.REPORTED, STAGE)
         self.offset += records
-        self._intake.judged = self.offset
+        self._intake.judged, self._intake.reached = self.offset, self.engine.watermark(SOURCE)
         self.changed = True
         self._count(emitted, records)
         if emitted.rejected:
@@ -216,12 +241,17 @@ class LogJudge:
         for notice in emitted.notices:
             metrics.notices.labels(notice.action.value).inc()
         before, self._counted = self._counted, self.engine.totals
+        late = self._counted.late - before.late
+        self.lateness.feed(records, late + len(emitted.rejected), self.engine.watermark(SOURCE))
         counters = (metrics.late, metrics.duplicates, metrics.folded, metrics.blocks, metrics.steps)
         for counter, now, then in zip(counters, self._counted, before, strict=True):
             counter.inc(now - then)
 
-    async def _save(self) -> None:
-        checkpoint = Checkpoint({SOURCE: self.offset}, self.engine.snapshot())
+    async def _save(self, pending: "_Pending | None" = None) -> None:
+        parts = self.engine.snapshot()
+        if pending is not None:
+            parts[PENDING] = pack(PENDING, PENDING_VERSION, pending, {})
+        checkpoint = Checkpoint({SOURCE: self.offset}, parts)
         dead, self._dead = self._dead, []
         await asyncio.to_thread(self._store.save, STAGE, checkpoint, dead, self.offset)
         self._saved = time.monotonic()

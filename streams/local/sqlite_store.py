@@ -2,12 +2,17 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from alerting.outbox.sqlite_transaction import transaction
+from streams.decode.event_time import UNKNOWN_ARRIVAL
 from streams.decode.rejected import Rejected
 from streams.engine.checkpoint import Checkpoint
 from streams.local.free_pages import give_back, prepare
@@ -15,7 +20,9 @@ from streams.local.sqlite_errors import DamagedError
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS log (first INTEGER PRIMARY KEY, records INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS log (
+  first INTEGER PRIMARY KEY, records INTEGER NOT NULL, body BLOB NOT NULL, arrived REAL
+);
 CREATE TABLE IF NOT EXISTS log_end (only INTEGER PRIMARY KEY CHECK (only = 1), next INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS intake (only INTEGER PRIMARY KEY CHECK (only = 1), state BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS parts (stage TEXT, name TEXT, body BLOB NOT NULL, PRIMARY KEY (stage, name));
@@ -35,6 +42,7 @@ class LogRun(NamedTuple):
 
     first: int
     records: list[bytes]
+    arrived: NDArray[np.float64]  # one per record, epoch seconds
 
 
 class Position(NamedTuple):
@@ -68,6 +76,8 @@ class SqliteStore:
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.executescript(SCHEMA)
         self.free_bytes = prepare(self._connection)  # of the file, kept for what comes
+        if "arrived" not in [row[1] for row in self._connection.execute("PRAGMA table_info(log)")]:
+            self._connection.execute("ALTER TABLE log ADD COLUMN arrived REAL")  # of a version before 0.2
         # Remembered so that an unchanged part is not written again.
         self._written: dict[str, dict[str, bytes]] = {}
         row = self._connection.execute("SELECT state FROM intake").fetchone()
@@ -96,8 +106,11 @@ class SqliteStore:
         lines: Sequence[bytes],
         followed: tuple[str, Position] | None = None,
         intake: bytes | None = None,
+        arrived: float | None = None,
     ) -> int:
         """Append records (no newline inside) and return the offset after the last of them.
+
+        ``arrived`` is when, epoch seconds; by default now.
 
         ``followed`` moves the position of a followed file in the same transaction, so that a crash
         neither loses nor repeats a line; ``intake`` replaces ``intake_state``.
@@ -107,7 +120,8 @@ class SqliteStore:
             row = db.execute("SELECT next FROM log_end").fetchone()
             first = row[0] if row else 0
             if lines:
-                db.execute("INSERT INTO log VALUES (?, ?, ?)", (first, len(lines), body))
+                at = time.time() if arrived is None else arrived
+                db.execute("INSERT INTO log VALUES (?, ?, ?, ?)", (first, len(lines), body, at))
             end = first + len(lines)
             db.execute("INSERT OR REPLACE INTO log_end VALUES (1, ?)", (end,))
             if followed:
@@ -136,12 +150,14 @@ class SqliteStore:
             When records are missing.
         """
         records: list[bytes] = []
+        arrivals: list[tuple[float, int]] = []
         size = 0
         with self._lock:
             rows = self._connection.execute(
-                "SELECT first, records, body FROM log WHERE first + records > ? ORDER BY first", (start,)
+                "SELECT first, records, body, arrived FROM log WHERE first + records > ? ORDER BY first",
+                (start,),
             )
-            for first, count, body in rows:
+            for first, count, body, arrived in rows:
                 if first > start + len(records):
                     raise DamagedError(f"the log has no records at offset {start + len(records)}")
                 lines = body.split(b"\n")
@@ -149,11 +165,14 @@ class SqliteStore:
                     raise DamagedError(
                         f"the log row at offset {first} holds {len(lines)} records, not {count}"
                     )
-                records += lines[max(0, start - first) :]
+                lines = lines[max(0, start - first) :]
+                records += lines
+                arrivals.append((UNKNOWN_ARRIVAL if arrived is None else arrived, len(lines)))
                 size += len(body)
                 if len(records) >= at_most or size >= most_bytes:
                     break
-        return LogRun(start, records)
+        stamps = np.repeat([at for at, _ in arrivals], [count for _, count in arrivals]) if arrivals else ()
+        return LogRun(start, records, np.asarray(stamps, np.float64))
 
     def position(self, path: str) -> Position | None:
         """Return how far the followed file ``path`` has been read."""

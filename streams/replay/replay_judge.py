@@ -15,7 +15,7 @@ from detectors.state.state import pack, unpack
 from streams.decode.rejected import Rejected
 from streams.detect.detect import OnJudgement
 from streams.engine.checkpoint import parts_of, parts_under
-from streams.engine.dead_letter_limit import DeadLetterLimit
+from streams.engine.dead_letter_limit import DeadLetterLimit, counted
 from streams.engine.judging import Judging
 from streams.engine.rolling import Rolled, Rolling
 from streams.replay.replayed import Replayed
@@ -114,7 +114,7 @@ class ReplayJudge:
         self._found.bad.update(bad.reason.value for bad in rejected)
         dead = self._dead[run.partition]
         dead += [(run.offset(bad.index), bad) for bad in rejected[: DEAD_KEPT - len(dead)]]
-        passed = self._limits[run.partition].feed(len(run), rejected)
+        passed = self._limits[run.partition].feed(len(run), counted(rejected))
         if passed and run.partition not in self._stopped:
             self._stopped[run.partition] = (
                 f"{passed.why} at {run.partition}, offset {run.offset(passed.rejected.index):,} "

@@ -167,4 +167,4 @@ class ReplayPass:
 def _rolled(rolling: Rolling, piece: Piece) -> Rolled:
     if piece.records is None:
         return rolling.finish(piece.partition)
-    return rolling.feed(piece.partition, piece.records)
+    return rolling.feed(piece.partition, piece.records, piece.arrived)

@@ -5,6 +5,7 @@ record in event time, ``Duplicates`` drops repeats, ``OpenBuckets`` counts, and 
 has closed.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -42,9 +43,10 @@ class Rollup:
     and leave as corrections, in order of their buckets, just before the next bucket closes. Of a stretch
     without records only the last bucket is emitted: its watermark covers the others.
 
-    Blocks that only report an idle source repeat the sequence number of the last block (-1 before the
-    first). Idleness is measured by the wall clock: with numbers of its own, the numbers of all later blocks
-    would depend on that clock.
+    While nothing arrives, time goes on by the clock: ``idle`` moves the watermark and closes buckets, as a
+    record with the usual delay would. What is emitted then is no function of the records, so the caller
+    makes the state durable first. Blocks that only report an idle source repeat the number of the last block
+    (-1 before the first).
 
     Parameters
     ----------
@@ -117,12 +119,37 @@ class Rollup:
             blocks += self._advance(end)
         return blocks + self.idle()
 
-    def idle(self) -> list[Block]:
-        """Report the source as idle; nothing if that was reported since its last record."""
-        if self._idle_reported:
+    def idle(self, seconds: float = 0.0) -> list[Block]:
+        """Report the source as idle, and let time go on by the clock.
+
+        Parameters
+        ----------
+        seconds
+            How long nothing has arrived although the source was reachable.
+
+        Returns
+        -------
+        The blocks of buckets that close, and those that report the source as idle; nothing if it was reported
+        since the last record and time has not gone on by a step since.
+        """
+        blocks: list[Block] = []
+        if self._watermark is None and self._decoder.held:
+            blocks = self.feed(self._decoder.start()[0])
+        level = self._by_the_clock(seconds)
+        if self._idle_reported and level < self.watermark + self._time.step:
             return []
         self._idle_reported = True
-        return self._maker.idle(self.watermark)
+        if level > self.watermark:
+            blocks += self._advance(level)
+        return blocks + self._maker.idle(self.watermark)
+
+    def _by_the_clock(self, seconds: float) -> int:
+        """Return the watermark after ``seconds`` without a record, ``time.idle`` behind one by a record."""
+        arrival = self._decoder.time.arrival
+        if self._watermark is None or arrival is None:
+            return self.watermark
+        reached = self._decoder.time.reached_at(arrival + seconds) - self._time.lateness - self._time.idle
+        return max(self.watermark, math.floor(reached / self._time.bucket) * self._time.bucket)
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of this partition, its decoder included."""

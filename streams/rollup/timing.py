@@ -25,6 +25,8 @@ class Timing(NamedTuple):
 def timing_of(columns: Columns, watermark: int | None, time: TimeSettings) -> Timing:
     """Return the timing of a run of at least one record.
 
+    The watermark follows the event time reached (``streams.decode.event_time``), less the lateness.
+
     Parameters
     ----------
     columns
@@ -45,8 +47,8 @@ def timing_of(columns: Columns, watermark: int | None, time: TimeSettings) -> Ti
         np.cumsum(advances),
         [start, *reached[advances].tolist()],
         bucket < reached,
-        # An id is known for the lateness, counted from the newest record so far: a late record's too.
-        bucket_of(columns.newest, time.bucket) + time.bucket,
+        # An id is known until its bucket has closed, and for the lateness after a late record.
+        np.maximum(bucket_of(columns.newest, time.bucket), bucket) + time.bucket,
     )
 
 

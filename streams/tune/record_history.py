@@ -52,7 +52,7 @@ def record(
                 rolled = rolling.finish(piece.partition)
             else:
                 read[piece.partition] += len(piece.records)
-                rolled = rolling.feed(piece.partition, piece.records)
+                rolled = rolling.feed(piece.partition, piece.records, piece.arrived)
             bad += len(rolled.rejected)
             for step in measuring.feed(rolled.blocks):
                 writer.add(step)

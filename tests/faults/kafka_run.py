@@ -314,7 +314,7 @@ class KafkaRun:
             checkpoint = await kept.load(key) or Checkpoint()
             stage.feed(Chunk(topic, number, 0, len(values), range(len(values)), values))
             if topic == self.names.requests:
-                stage.idle()
+                stage.idle(0.0)
             report.compare(f"offsets of {key}", {f"{topic}/{number}": len(values)}, checkpoint.offsets)
             expected = stage.snapshot()
             parts = checkpoint.parts.keys() - {TOPIC}

@@ -35,7 +35,7 @@ class Counting:
         time.sleep(self._pause)  # work that takes a while, so that a kill finds some undone
         return ()
 
-    def idle(self) -> Iterable[Emission]:
+    def idle(self, _: float) -> Iterable[Emission]:
         return ()
 
     def snapshot(self) -> dict[str, bytes]:

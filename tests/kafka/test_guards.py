@@ -210,7 +210,7 @@ from contextlib import asynccontextmanager
 
 class Stage:
     def feed(self, chunk): return [chunk]
-    def idle(self): return ()
+    def idle(self, seconds): return ()
     def snapshot(self): return {}
     def restore(self, parts): pass
 

@@ -7,6 +7,8 @@ import json
 from random import Random
 from typing import Final
 
+import numpy as np
+
 from config.settings import JudgeSettings, Settings
 from tests.laws.events import T0, Sent
 
@@ -56,8 +58,8 @@ def world() -> list[Sent]:
 IN_ORDER: Final = world()
 
 
-def disturbed() -> list[bytes]:
-    """Return the same with records that come minutes late, repeats, wild stamps and malformed ones."""
+def disturbed() -> list[tuple[float, bytes]]:
+    """Return the same with their arrivals, and late, repeated, wild and malformed ones among them."""
     random, sent = Random(6), list[tuple[float, bytes]]()  # noqa: S311
     for body, ts in IN_ORDER:
         late = random.random() < 0.02
@@ -70,7 +72,9 @@ def disturbed() -> list[bytes]:
             )
         if random.random() < 0.01:
             sent.append((ts, body[:-9]))
-    return [body for _, body in sorted(sent, key=lambda each: each[0])]
+    return sorted(sent, key=lambda each: each[0])
 
 
-DISTURBED: Final = disturbed()
+_SENT: Final = disturbed()
+DISTURBED: Final = [body for _, body in _SENT]
+ARRIVED: Final = np.array([arrival for arrival, _ in _SENT])

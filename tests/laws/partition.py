@@ -5,6 +5,9 @@ from collections.abc import Iterable, Sequence
 from itertools import cycle
 from typing import Final, NamedTuple, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from config.settings import RollupSettings as Bounds
 from config.settings import Settings, TimeSettings
 from detectors.model.measures import SUMMED, Measure
@@ -13,10 +16,12 @@ from streams.decode.decoder import Decoder
 from streams.decode.rejected import Rejected
 from streams.rollup.block import Block
 from streams.rollup.rollup import Rollup
+from tests.laws.arrivals import prompt
 from tests.streams.measure.fanned_out import FannedOut, fan_out_block
 
 TIME: Final = TimeSettings()
 ALL: Final = (10**9,)
+Arrivals = NDArray[np.float64]
 
 Place = tuple[int, ScopeOrEdge]
 """A bucket, and a scope or edge."""
@@ -38,12 +43,26 @@ class Partition:
         self.rollup = Rollup(source, shards, TIME, self._decoder)
         self._at = 0
 
-    def feed(self, bodies: Sequence[bytes], sizes: Sequence[int] = ALL, *, restart: bool = False) -> Self:
-        """Feed the records in runs of these sizes, repeated; ``restart`` after each run."""
+    def feed(
+        self,
+        bodies: Sequence[bytes],
+        sizes: Sequence[int] = ALL,
+        *,
+        restart: bool = False,
+        arrived: Arrivals | None = None,
+        file: bool = False,
+    ) -> Self:
+        """Feed the records in runs of these sizes, repeated; ``restart`` after each run.
+
+        They arrive at these epoch seconds, by default promptly; those of a ``file`` have no arrival.
+        """
         size, at = cycle(sizes), 0
+        if not file:
+            arrived = prompt(bodies) if arrived is None else arrived
         while at < len(bodies):
             run = bodies[at : at + next(size)]
-            columns, rejected = self._decoder.decode(run)
+            here = None if arrived is None else arrived[at : at + len(run)]
+            columns, rejected = self._decoder.decode(run, here)
             self.rejected += [(self._at + bad.index, bad) for bad in rejected]
             self.blocks += self.rollup.feed(columns)
             self.watermarks.append(self.rollup.watermark)
@@ -74,9 +93,12 @@ def fed(
     restart: bool = False,
     shards: int = 1,
     bounds: Bounds | None = None,
+    arrived: Arrivals | None = None,
+    file: bool = False,
 ) -> Partition:
     """Return a partition that was fed and has ended."""
-    return Partition(shards, bounds).feed(bodies, sizes, restart=restart).finish()
+    partition = Partition(shards, bounds)
+    return partition.feed(bodies, sizes, restart=restart, arrived=arrived, file=file).finish()
 
 
 class Counted(NamedTuple):

@@ -6,7 +6,9 @@ from random import Random
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from config.settings import KafkaSettings
 from detectors.model.finding import Finding
@@ -17,7 +19,7 @@ from streams.kafka.stages import DetectStage, RollupStage
 from streams.kafka.topics import Topics
 from streams.lane.chunk import Chunk
 from streams.replay import replay
-from tests.laws.hammered import DISTURBED, SETTINGS
+from tests.laws.hammered import ARRIVED, DISTURBED, SETTINGS
 
 TOPICS: Final = Topics.of(KafkaSettings(app="law", requests="requests"))
 SHARDS: Final = 2
@@ -26,15 +28,19 @@ SHARDS: Final = 2
 class Topic(list[bytes]):
     """A partition of a topic: what was emitted to it, in order."""
 
+    arrived: NDArray[np.float64] | None = None
+
     def chunk(self, start: int, end: int) -> Chunk:
         values = self[start:end]
-        return Chunk("a topic", 0, start, start + len(values), range(start, start + len(values)), values)
+        offsets = range(start, start + len(values))
+        arrived = None if self.arrived is None else self.arrived[start : offsets.stop]
+        return Chunk("a topic", 0, start, offsets.stop, offsets, values, arrived=arrived)
 
 
 @pytest.fixture(scope="module")
 def direct() -> list[Finding]:
     """Findings of the engine without an end of the source: a topic has none."""
-    return Engine(SETTINGS, ["requests/0"], SHARDS).feed("requests/0", DISTURBED).findings
+    return Engine(SETTINGS, ["requests/0"], SHARDS).feed("requests/0", DISTURBED, ARRIVED).findings
 
 
 def crashing(make: Any, topic: Topic, random: Random, to: Sequence[Topic]) -> None:
@@ -60,7 +66,9 @@ def test_the_stages_of_the_kafka_driver_find_what_the_engine_finds_even_when_eac
 ) -> None:
     random = Random(4)  # noqa: S311
     rollups, findings = [Topic() for _ in range(SHARDS)], Topic()
-    crashing(lambda: RollupStage(0, SETTINGS, SHARDS, TOPICS), Topic(DISTURBED), random, rollups)
+    requests = Topic(DISTURBED)
+    requests.arrived = ARRIVED
+    crashing(lambda: RollupStage(0, SETTINGS, SHARDS, TOPICS), requests, random, rollups)
     for shard, topic in enumerate(rollups):
 
         def make(shard: int = shard) -> DetectStage:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from streams.decode.decoder import Decoder
 from streams.decode.parse import parse
 from streams.decode.rejected import Rejected, RejectReason
+from tests.laws.arrivals import prompt
 from tests.laws.events import T0, anything, malformed, record, records, spoilt, stamp_of_sent, steady, streams
 
 MANY = 1500
@@ -16,7 +17,8 @@ MANY = 1500
 
 def of_one(body: bytes) -> list[Rejected]:
     """Decode a record between good ones that confirm its time."""
-    _, rejected = Decoder().decode([record(1, T0), body, record(2, T0), record(3, T0)])
+    bodies = [record(1, T0), body, record(2, T0), record(3, T0)]
+    _, rejected = Decoder().decode(bodies, prompt(bodies))
     return rejected
 
 
@@ -44,7 +46,7 @@ def test_spoilt_records_are_spoilt_in_every_way() -> None:
 @given(st.lists(anything, max_size=12))
 def test_every_record_is_decoded_or_rejected_with_a_reason_and_never_an_error(bodies: list[bytes]) -> None:
     decoder = Decoder()
-    columns, rejected = decoder.decode(bodies)
+    columns, rejected = decoder.decode(bodies, prompt(bodies))
     last, refuted = decoder.finish()
     assert len(columns) + len(last) + len(rejected) + len(refuted) == len(bodies)
     assert all(bad.detail and "\n" not in bad.detail for bad in rejected + refuted)
@@ -56,8 +58,8 @@ def test_a_spoilt_record_changes_nothing_about_its_neighbours(body: bytes, place
     alone = of_one(body)
     good = [record(5000 + seed, T0) for seed in range(4)]
     mixed = [*good[:place], body, *good[place:]]
-    columns, rejected = Decoder().decode(mixed)
-    expected, _ = Decoder().decode(good)
+    columns, rejected = Decoder().decode(mixed, prompt(mixed))
+    expected, _ = Decoder().decode(good, prompt(good))
     if not rejected:
         return  # it was an event after all
     assert [bad.index for bad in rejected] == [place]

@@ -9,19 +9,24 @@ import pytest
 from detectors.model.finding import Finding, Verdict
 from streams.decode.rejected import RejectReason
 from streams.engine.engine import Engine
-from tests.laws.hammered import DISTURBED, IN_ORDER, SETTINGS, SOURCE
-from tests.laws.partition import fed
+from tests.laws.arrivals import prompt
+from tests.laws.hammered import ARRIVED, DISTURBED, IN_ORDER, SETTINGS, SOURCE
+from tests.laws.partition import Arrivals, fed
 
 
 def findings_of(
-    records: Sequence[bytes], sizes: Iterable[int] = (10**9,), shards: int = 1, restarts: Sequence[int] = ()
+    records: Sequence[bytes],
+    sizes: Iterable[int] = (10**9,),
+    shards: int = 1,
+    restarts: Sequence[int] = (),
+    arrived: Arrivals | None = ARRIVED,
 ) -> list[Finding]:
-    """Return all findings of the records, fed in runs of these sizes."""
+    """Return all findings of the records, fed in runs of these sizes; without ``arrived``, as of a file."""
     engine, found, at, sizes = Engine(SETTINGS, [SOURCE], shards), list[Finding](), 0, cycle(sizes)
     stops = [*sorted(restarts), len(records)]
     while at < len(records):
         to = min(at + next(sizes), next(stop for stop in stops if stop > at))
-        found += engine.feed(SOURCE, records[at:to]).findings
+        found += engine.feed(SOURCE, records[at:to], None if arrived is None else arrived[at:to]).findings
         at = to
         if at in restarts:
             found += engine.idle(SOURCE).findings  # a restart preserves idleness
@@ -37,14 +42,15 @@ def whole() -> list[Finding]:
 
 @pytest.fixture(scope="module")
 def calm() -> list[Finding]:
-    return findings_of([one.body for one in IN_ORDER])
+    bodies = [one.body for one in IN_ORDER]
+    return findings_of(bodies, arrived=prompt(bodies))
 
 
 def test_the_input_is_disturbed_and_produces_many_findings(whole: list[Finding]) -> None:
     assert {finding.verdict for finding in whole} >= {Verdict.SPIKE, Verdict.FATAL}
     assert {finding.state for finding in whole} >= {"open", "update", "end"}
     assert len(whole) > 50
-    partition = fed(DISTURBED)
+    partition = fed(DISTURBED, arrived=ARRIVED)
     assert partition.rollup.late > 50
     assert partition.rollup.duplicates > 100
     assert {bad.reason for _, bad in partition.rejected} == {RejectReason.NOT_JSON, RejectReason.FAR_FUTURE}
@@ -68,14 +74,18 @@ def test_any_order_in_which_nothing_is_late_gives_the_same_findings(calm: list[F
     random = Random(1)  # noqa: S311
     delayed = sorted(IN_ORDER, key=lambda one: one.ts + 30 * random.random())
     assert [one.body for one in delayed] != [one.body for one in IN_ORDER]
-    assert findings_of([one.body for one in delayed]) == calm
+    bodies = [one.body for one in delayed]
+    assert findings_of(bodies, arrived=prompt(bodies)) == calm
+    assert findings_of(bodies, arrived=None) == calm
 
 
 def test_duplicates_within_the_lateness_give_the_same_findings(calm: list[Finding]) -> None:
     random = Random(2)  # noqa: S311
     doubled = [(one.ts, one.body) for one in IN_ORDER]
     doubled += [(ts + 30 * random.random(), body) for ts, body in doubled if random.random() < 0.2]
-    assert findings_of([body for _, body in sorted(doubled, key=lambda each: each[0])]) == calm
+    bodies = [body for _, body in sorted(doubled, key=lambda each: each[0])]
+    assert findings_of(bodies, arrived=prompt(bodies)) == calm
+    assert findings_of(bodies, arrived=None) == calm
 
 
 def test_any_split_over_partitions_gives_the_same_findings(calm: list[Finding]) -> None:
@@ -87,7 +97,8 @@ def test_any_split_over_partitions_gives_the_same_findings(calm: list[Finding]) 
     while any(spread.values()):
         source = random.choice([source for source in sources if spread[source]])
         some = random.choice((1, 40, 300))
-        found += engine.feed(source, spread[source][:some]).findings
+        run = spread[source][:some]
+        found += engine.feed(source, run, prompt(run)).findings
         del spread[source][:some]
     for source in sources:
         found += engine.finish(source).findings
@@ -97,9 +108,10 @@ def test_any_split_over_partitions_gives_the_same_findings(calm: list[Finding]) 
 def test_a_snapshot_depends_on_the_records_not_on_their_chunking() -> None:
     engines = [Engine(SETTINGS, [SOURCE], 2) for _ in range(2)]
     upto = int(len(DISTURBED) * 0.9)
-    engines[0].feed(SOURCE, DISTURBED[:upto])
+    engines[0].feed(SOURCE, DISTURBED[:upto], ARRIVED[:upto])
     for at in range(0, upto, 333):
-        engines[1].feed(SOURCE, DISTURBED[at : min(at + 333, upto)])
+        run = slice(at, min(at + 333, upto))
+        engines[1].feed(SOURCE, DISTURBED[run], ARRIVED[run])
     one, other = (engine.snapshot() for engine in engines)
     assert one.keys() == other.keys()
     assert [name for name in one if one[name] != other[name]] == []

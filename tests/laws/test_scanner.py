@@ -19,6 +19,7 @@ from streams.decode.decoder import Decoder
 from streams.decode.records import Records
 from streams.rollup.block_codec import encode_block
 from streams.rollup.rollup import Rollup
+from tests.laws.arrivals import prompt
 from tests.laws.events import T0, Sent, record, spoilt, steady, streams
 
 if not COMPILES:
@@ -64,7 +65,7 @@ def test_the_scanner_reads_every_record_as_the_plain_decoder_does(
     bodies += bodies  # the second time most names are known, so that the scanner does the work
     for at in range(0, len(bodies), size):
         run = bodies[at : at + size]
-        (columns, rejected), (expected, bad) = fast.decode(run), plain.decode(run)
+        (columns, rejected), (expected, bad) = fast.decode(run, prompt(run)), plain.decode(run, prompt(run))
         assert_same(columns, expected)
         assert rejected == bad
     assert_same(fast.finish()[0], plain.finish()[0])
@@ -76,8 +77,8 @@ def test_records_that_are_spoilt_in_any_way_are_read_as_the_plain_decoder_reads_
     fast, plain = both()
     good = [record(seed, T0) for seed in range(300)]
     for run in (START, good, good):
-        fast.decode(run)
-        plain.decode(run)
+        fast.decode(run, prompt(run))
+        plain.decode(run, prompt(run))
     random = Random(5)  # noqa: S311 - the same in every run
     for _ in range(40):
         run = [
@@ -86,7 +87,7 @@ def test_records_that_are_spoilt_in_any_way_are_read_as_the_plain_decoder_reads_
             else mutilated(random, random.choice(good))
             for _ in range(100)
         ]
-        (columns, rejected), (expected, bad) = fast.decode(run), plain.decode(run)
+        (columns, rejected), (expected, bad) = fast.decode(run, prompt(run)), plain.decode(run, prompt(run))
         assert_same(columns, expected)
         assert rejected == bad
 
@@ -106,7 +107,7 @@ def test_nothing_is_read_behind_the_end_of_the_memory(cut: int) -> None:
     fast, plain = both()
     whole = PLAIN_EVENT % T0
     for run in (START, [whole], [whole[:cut]], [whole, whole[:cut]]):
-        (columns, rejected), (expected, bad) = fast.decode(run), plain.decode(run)
+        (columns, rejected), (expected, bad) = fast.decode(run, prompt(run)), plain.decode(run, prompt(run))
         assert_same(columns, expected)
         assert rejected == bad
 
@@ -114,8 +115,8 @@ def test_nothing_is_read_behind_the_end_of_the_memory(cut: int) -> None:
 def test_what_services_write_is_read_by_the_scanner_once_its_names_are_known() -> None:
     decoder = Decoder()
     run = [PLAIN_EVENT % (T0 + number) for number in range(200)]
-    decoder.decode(START)
-    decoder.decode(run)
+    decoder.decode(START, prompt(START))
+    decoder.decode(run, prompt(run))
     scanner = decoder._scanner
     assert isinstance(scanner, Scanner)
     assert scanner.scan(Records.of(run)).all()
@@ -133,7 +134,7 @@ def test_live_counts_equal_those_of_the_reference_implementation(
         rollup = Rollup("law/0", shards, Settings().time, decoder, compiled=compiled)
         blocks = []
         for at in range(0, len(bodies), size):
-            blocks += rollup.feed(decoder.decode(bodies[at : at + size])[0])
+            blocks += rollup.feed(decoder.decode(bodies[at : at + size], prompt(bodies[at : at + size]))[0])
         snapshots.append(rollup.snapshot())
         encoded.append([encode_block(block) for block in [*blocks, *rollup.finish()]])
     assert encoded[0] == encoded[1]

@@ -1,132 +1,239 @@
 """Laws of event time: what may move the watermark of a partition, and what must not."""
 
+import json
 from collections.abc import Sequence
+from random import Random
+from typing import Final, NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from streams.decode.event_time import CONFIRM_FAR, CONFIRM_NEAR, DAY
+from detectors.model.measures import Measure
+from detectors.model.scope import SERVICE, ScopeOrEdge
+from streams.decode.event_time import DAY, WINDOW, WINDOW_WITHOUT_ARRIVAL
 from streams.decode.rejected import RejectReason
-from tests.laws.events import T0, Sent, record, seeds, steady, streams
+from tests.laws.events import T0, Sent, steady, streams
 from tests.laws.partition import TIME, Partition, counted, fed
 
-cuts = st.lists(st.integers(1, 9), min_size=1, max_size=5)
-leaps = st.sampled_from([TIME.future + 1, 3600, 9 * 3600, DAY - 1, DAY + 1, 30 * DAY, 20_000 * DAY])
-steps = st.sampled_from([0, 0.25, 1, 3, 12])
+Arrivals = NDArray[np.float64]
+
+cuts = st.lists(st.integers(1, 400), min_size=1, max_size=5)
+worlds = st.integers(0, 2**31)
+paces = st.sampled_from([0.02, 0.3, 2, 12])  # mean seconds between two records
+skews = st.floats(-TIME.future, TIME.future - 1)
+BEYOND: Final = (TIME.future + 61, 3600, 23 * 3600, DAY + 1, 40 * DAY, 3 * 365 * DAY)
+GOOD: Final = "good"
+WILD: Final = "wild"
 
 
-def steady_pace(moves: Sequence[float], first: int = 0) -> list[Sent]:
-    """Return plain records with ids of their own, none of them late."""
-    ts, sent = float(T0), list[Sent]()
-    for move in moves:
-        ts += move
-        sent.append(Sent(record(1 + len(sent) % 50, ts, f"n{first + len(sent)}"), ts))
-    return sent
+class World(NamedTuple):
+    """Records in order of their arrival."""
+
+    bodies: list[bytes]
+    arrived: Arrivals
+    wild: NDArray[np.bool_]  # whether a sender's clock was wrong
+
+    def of_good(self) -> "World":
+        kept = ~self.wild
+        bodies = [body for body, keep in zip(self.bodies, kept, strict=True) if keep]
+        return World(bodies, self.arrived[kept], self.wild[kept])
 
 
-def wild(at: float, ahead: float, number: object = 0) -> bytes:
-    return record(7, at + ahead, f"wild {number}")
+def body(ts: float, service: str, number: object) -> bytes:
+    return json.dumps({"ts": round(ts, 3), "service": service, "id": f"{service} {number}"}).encode()
+
+
+def world(  # noqa: PLR0917 - drawn by hypothesis
+    seed: int, records: int, pace: float, skew: float, beyond: Sequence[float], share: float, old: float = 0
+) -> World:
+    """Return records of prompt senders among which a share has a wrong clock.
+
+    Half of these are ``skew`` seconds ahead (behind), the others claim one of ``beyond``. With ``old``,
+    everything happened that many seconds before it arrived: history that is posted late.
+    """
+    random = Random(seed)  # noqa: S311 - a test's worlds, not secrets
+    at, drawn = float(T0), list[tuple[float, bytes, bool]]()
+    for number in range(records):
+        at += random.expovariate(1 / pace)
+        wild = random.random() < share
+        skewed = random.choice(beyond) if beyond and random.random() < 0.5 else skew
+        delay = random.random() * TIME.lateness * 0.9
+        ts = at + skewed if wild else at
+        drawn.append((at + delay, body(ts, WILD if wild else GOOD, number), wild))
+    if not old:
+        drawn.sort(key=lambda one: one[0])
+    arrivals = np.array([arrival for arrival, *_ in drawn]) if not old else np.full(records, at + old)
+    return World([one for _, one, _ in drawn], arrivals, np.array([wild for *_, wild in drawn]))
+
+
+def requests_of(partition: Partition, service: str = GOOD) -> dict[int, float]:
+    def is_it(about: ScopeOrEdge) -> bool:
+        return about.kind == SERVICE and getattr(about, "name", "") == service
+
+    sums = counted(partition.blocks).sums
+    return {
+        bucket: value
+        for ((bucket, about), measure), value in sums.items()
+        if measure is Measure.REQUESTS and is_it(about)
+    }
+
+
+def late_services(partition: Partition) -> set[str]:
+    return {path.service for block in partition.blocks if block.late for path in block.paths}
 
 
 @settings(steady, max_examples=60)
-@given(streams(), cuts)
-def test_the_watermark_never_goes_back(sent: list[Sent], sizes: Sequence[int]) -> None:
-    partition = Partition().feed([one.body for one in sent], sizes)
+@given(streams(), cuts, st.booleans())
+def test_the_watermark_never_goes_back(sent: list[Sent], sizes: Sequence[int], file: bool) -> None:
+    partition = Partition().feed([one.body for one in sent], sizes, file=file).finish()
     assert partition.watermarks == sorted(partition.watermarks)
     told = [block.watermark for block in partition.blocks]
     assert told == sorted(told)
 
 
-@settings(steady, max_examples=80)
-@given(
-    st.lists(steps, min_size=3, max_size=20),
-    st.lists(st.tuples(st.integers(0, 19), leaps, st.integers(1, 3)), min_size=1, max_size=6),
-    cuts,
-)
-def test_single_wild_stamps_never_move_the_watermark_even_when_repeated(
-    moves: list[float], drawn: list[tuple[int, float, int]], sizes: Sequence[int]
+@settings(steady, max_examples=40)
+@given(worlds, st.integers(1, 1500), paces, skews, st.sampled_from([0.01, 0.2, 0.9]), cuts)
+def test_no_clock_moves_the_watermark_beyond_arrival(  # noqa: PLR0917
+    seed: int, records: int, pace: float, skew: float, share: float, sizes: Sequence[int]
 ) -> None:
-    sent = steady_pace([0, *moves])
-    mixed = [one.body for one in sent]
-    places = {min(at, len(sent) - 1): (ahead, times) for at, ahead, times in drawn}  # at the very start too
-    for at, (ahead, times) in sorted(places.items(), reverse=True):
-        mixed[at:at] = [wild(sent[at].ts, ahead, at)] * times  # the same id: a sender that repeats itself
-    whole, other = fed([one.body for one in sent]), fed(mixed, sizes)
-    assert counted(other.blocks) == counted(whole.blocks)
-    assert other.watermarks[-1] == whole.watermarks[-1]
-    assert {bad.reason for _, bad in other.rejected} == {RejectReason.FAR_FUTURE}
-    assert len(other.rejected) + len(sent) == len(mixed)
+    drawn = world(seed, records, pace, skew, BEYOND, share)
+    partition, at = Partition(), 0
+    for size in [*sizes, 10**9]:
+        run = slice(at, at + size)
+        if not drawn.bodies[run]:
+            break
+        partition.feed(drawn.bodies[run], arrived=drawn.arrived[run])
+        at += size
+        assert partition.rollup.watermark <= max(0, drawn.arrived[run][-1] - TIME.lateness)
 
 
-@settings(steady, max_examples=30)
-@given(
-    st.lists(steps, min_size=3, max_size=10),
-    st.integers(2, 10),
-    st.integers(1, CONFIRM_FAR - 1),
-    st.sampled_from([DAY + 1, 40 * DAY]),
-    cuts,
-)
-def test_fewer_far_stamps_than_confirm_a_leap_never_move_the_watermark(
-    moves: list[float], at: int, wilds: int, ahead: float, sizes: Sequence[int]
+@settings(steady, max_examples=60)
+@given(worlds, st.integers(1, 3000), paces, skews, cuts)
+def test_a_fifth_of_wrong_clocks_neither_delays_nor_spoils_the_buckets_of_the_others(
+    seed: int, records: int, pace: float, skew: float, sizes: Sequence[int]
 ) -> None:
-    sent = steady_pace([0, *moves, 1])
-    at = min(at, len(sent) - 1)
-    mixed = [one.body for one in sent]
-    mixed[at:at] = [wild(sent[at].ts, ahead + n, n) for n in range(wilds)]
-    whole, other = fed([one.body for one in sent]), fed(mixed, sizes)
-    assert counted(other.blocks) == counted(whole.blocks)
-    assert len(other.rejected) == wilds
+    drawn = world(seed, records, pace, skew, [*BEYOND, *(-one for one in BEYOND)], 0.2)
+    partition = fed(drawn.bodies, sizes, arrived=drawn.arrived)
+    alone = fed(drawn.of_good().bodies, arrived=drawn.of_good().arrived)
+    assert requests_of(partition) == requests_of(alone)
+    assert sum(requests_of(alone).values()) == len(drawn.of_good().bodies)
+    assert late_services(partition) <= {WILD}
+    assert {rejected.reason for _, rejected in partition.rejected} <= {RejectReason.FAR_FUTURE}
 
 
-@pytest.mark.parametrize(
-    ("ahead", "needed"),
-    [(TIME.future + 1, CONFIRM_NEAR), (DAY, CONFIRM_NEAR), (DAY + 1, CONFIRM_FAR), (300 * DAY, CONFIRM_FAR)],
-)
-def test_the_limit_as_many_in_a_row_as_confirm_a_leap_do_move_it(ahead: float, needed: int) -> None:
-    begun = [one.body for one in steady_pace([0, 1])]
-    few = [wild(T0 + 1, ahead, n) for n in range(needed - 1)]
-    held = Partition().feed([*begun, *few])
-    assert held.rollup.watermark < T0
-    moved = Partition().feed([*begun, *few, wild(T0 + 1, ahead, "one more")])
-    assert T0 + ahead - TIME.lateness - TIME.bucket < moved.rollup.watermark <= T0 + 1 + ahead - TIME.lateness
-
-
-@pytest.mark.parametrize("quiet", [600, 9 * 3600])
-@pytest.mark.parametrize("ahead", [TIME.future + 1, 9 * 3600, 30 * DAY])
-def test_the_first_record_after_a_quiet_stretch_does_not_confirm_a_wild_one(
-    quiet: float, ahead: float
+@settings(steady, max_examples=25)
+@given(worlds, st.integers(700, 4000), paces, skews, st.booleans(), cuts)
+def test_in_files_and_in_history_that_is_posted_a_fifth_of_wrong_clocks_spoils_nothing_either(  # noqa: PLR0917
+    seed: int, records: int, pace: float, skew: float, file: bool, sizes: Sequence[int]
 ) -> None:
-    begun = [one.body for one in steady_pace([0, 1])]
-    morning = [record(1, T0 + quiet, "first"), wild(T0 + quiet, ahead), record(2, T0 + quiet, "second")]
-    partition = Partition().feed([*begun, *morning])
-    assert partition.rollup.watermark == (T0 + quiet - TIME.lateness) // 10 * 10
-    assert [(at, bad.reason) for at, bad in partition.rejected] == [(3, RejectReason.FAR_FUTURE)]
-
-
-def test_where_records_are_further_apart_than_a_leap_each_is_counted_and_time_lags_by_one() -> None:
-    far = [record(number, T0 + 1000 * number) for number in range(9)]
-    partition = Partition().feed(far, [1])
-    expected = [0, T0, *(T0 + 1000 * number for number in range(1, 8))]
-    assert partition.watermarks == [at and (at - TIME.lateness) // 10 * 10 for at in expected]
-    assert sum(partition_records(partition.finish()).values()) == 9
+    drawn = world(seed, records, pace, skew, [*BEYOND, *(-one for one in BEYOND)], 0.2, old=90 * DAY)
+    partition = fed(drawn.bodies, sizes, arrived=drawn.arrived, file=file)
+    alone = fed(drawn.of_good().bodies, arrived=drawn.of_good().arrived, file=file)
+    assert requests_of(partition) == requests_of(alone)
+    assert sum(requests_of(alone).values()) == len(drawn.of_good().bodies)
+    assert late_services(partition) <= {WILD}
 
 
 @settings(steady, max_examples=40)
-@given(st.lists(st.tuples(seeds, steps), min_size=CONFIRM_FAR, max_size=40), leaps, cuts)
-def test_a_quiet_stretch_of_any_length_loses_nothing(
-    after: list[tuple[int, float]], quiet: float, sizes: Sequence[int]
+@given(worlds, paces, st.sampled_from(BEYOND), st.integers(1, 400), cuts)
+def test_any_number_of_live_records_that_claim_the_future_is_refused_and_moves_nothing(
+    seed: int, pace: float, beyond: float, wilds: int, sizes: Sequence[int]
 ) -> None:
-    before = [one.body for one in steady_pace([0, 1, 1])]
-    ts, morning = T0 + 2 + quiet, list[bytes]()
-    for seed, move in after:
-        ts += move
-        morning.append(record(seed, ts, None))
-    partition = fed([*before, *morning], sizes)
-    if ts < 4_102_444_800:  # the year 2100: no time for an event
-        assert partition.rejected == []
-        assert sum(partition_records(partition).values()) == len(before) + len(morning)
+    drawn = world(seed, 50, pace, 0, (), 0)
+    at = Random(seed).randrange(51)  # noqa: S311 - at the very start, too
+    here = drawn.arrived[min(at, 49)]
+    bodies = [*drawn.bodies[:at], *(body(here + beyond, WILD, n) for n in range(wilds)), *drawn.bodies[at:]]
+    arrived = np.concatenate((drawn.arrived[:at], np.full(wilds, here), drawn.arrived[at:]))
+    partition, alone = fed(bodies, sizes, arrived=arrived), fed(drawn.bodies, arrived=drawn.arrived)
+    assert len(partition.rejected) == wilds
+    assert {at_ for at_, _ in partition.rejected} == set(range(at, at + wilds))
+    assert requests_of(partition) == requests_of(alone)
+    assert late_services(partition) == set()
+    assert partition.watermarks[-1] <= alone.watermarks[-1]
 
 
-def partition_records(partition: Partition) -> dict[int, int]:
-    return counted(partition.blocks).records
+@settings(steady, max_examples=30)
+@given(worlds, st.integers(1, 2000), paces, skews, st.booleans(), st.booleans(), cuts)
+def test_event_time_depends_on_records_and_arrivals_and_not_on_runs_or_restarts(  # noqa: PLR0917
+    seed: int, records: int, pace: float, skew: float, file: bool, old: bool, sizes: Sequence[int]
+) -> None:
+    drawn = world(seed, records, pace, skew, BEYOND, 0.1, old=90 * DAY if old else 0)
+    arrived = None if file else drawn.arrived
+    whole = fed(drawn.bodies, arrived=arrived, file=file)
+    cut = fed(drawn.bodies, [max(size, 50) for size in sizes], restart=True, arrived=arrived, file=file)
+    assert counted(cut.blocks) == counted(whole.blocks)
+    assert cut.watermarks[-1] == whole.watermarks[-1]
+    assert sorted(at for at, _ in cut.rejected) == sorted(at for at, _ in whole.rejected)
+
+
+@settings(steady, max_examples=40)
+@given(worlds, st.sampled_from([600, 9 * 3600, DAY + 1, 30 * DAY, 2000 * DAY]), st.integers(1, 90), cuts)
+def test_a_quiet_stretch_of_any_length_loses_nothing(
+    seed: int, quiet: float, after: int, sizes: Sequence[int]
+) -> None:
+    before, later = world(seed, 40, 2, 0, (), 0), world(seed + 1, after, 2, 0, (), 0)
+    moved = [json.loads(one) for one in later.bodies]
+    bodies = before.bodies + [body(one["ts"] + 300 + quiet, GOOD, f"then {one['id']}") for one in moved]
+    arrived = np.concatenate((before.arrived, later.arrived + 300 + quiet))
+    partition = fed(bodies, sizes, arrived=arrived)
+    assert partition.rejected == []
+    assert late_services(partition) == set()
+    assert sum(requests_of(partition).values()) == len(bodies)
+
+
+@pytest.mark.parametrize("records", [1, 2, 30, WINDOW_WITHOUT_ARRIVAL + 30])
+def test_a_short_file_is_counted_whole_and_a_wild_stamp_in_it_refused(records: int) -> None:
+    bodies = [body(T0 + 7 * number, GOOD, number) for number in range(records)]
+    wild = body(T0 + 3 * 365 * DAY, WILD, 0)
+    middle = records // 2
+    partition = fed([*bodies[:middle], wild, *bodies[middle:]], file=True)
+    assert sum(requests_of(partition).values()) == records
+    assert late_services(partition) == set()
+    if records > 2:  # of two or three records nobody knows which clock is right
+        assert [at for at, _ in partition.rejected] == [middle]
+
+
+def test_history_that_is_posted_after_live_records_is_late_and_live_records_after_it_are_not() -> None:
+    live = [body(T0 + number, GOOD, number) for number in range(3)]
+    history = [body(T0 - 7 * DAY + number, "old", number) for number in range(5 * WINDOW)]
+    more = [body(T0 + 400 + number, GOOD, 100 + number) for number in range(9)]
+    arrived = np.concatenate(
+        (T0 + np.arange(3.0), np.full(len(history), T0 + 3.0), T0 + 400 + np.arange(9.0))
+    )
+    partition = fed([*live, *history, *more], arrived=arrived)
+    assert partition.rejected == []
+    assert late_services(partition) == {"old"}
+    assert sum(requests_of(partition).values()) == 12
+
+
+def test_while_nothing_arrives_time_goes_on_by_the_clock_and_a_prompt_record_is_not_late_after_it() -> None:
+    drawn = world(5, 300, 1, 0, (), 0)
+    partition = Partition().feed(drawn.bodies, arrived=drawn.arrived)
+    newest, before = float(drawn.arrived[-1]), partition.rollup.watermark
+    watermarks = [before]
+    for seconds in range(TIME.idle, 600, TIME.idle):
+        partition.blocks += partition.rollup.idle(seconds)
+        watermarks.append(partition.rollup.watermark)
+    assert watermarks == sorted(watermarks)
+    assert newest + 600 - 2 * TIME.idle - 2 * TIME.lateness - TIME.step < watermarks[-1] < newest + 600
+    assert sum(requests_of(partition).values()) == 300  # nothing stays open
+    prompt = body(newest + 600, GOOD, "then")
+    partition.feed([prompt], arrived=np.array([newest + 610])).finish()
+    assert late_services(partition) == set()
+    assert sum(requests_of(partition).values()) == 301
+
+
+def test_time_by_the_clock_survives_a_restart_and_never_passes_for_a_file() -> None:
+    drawn = world(5, 300, 1, 0, (), 0)
+    partition = Partition().feed(drawn.bodies, arrived=drawn.arrived)
+    partition.rollup.idle(900)
+    reached = partition.rollup.watermark
+    partition.restart()
+    assert partition.rollup.watermark == reached
+    file = Partition().feed(drawn.bodies, file=True).finish()
+    reached = file.rollup.watermark
+    file.rollup.idle(900)
+    assert file.rollup.watermark == reached

@@ -44,7 +44,7 @@ def title(of: Incident) -> str:
     what = f"{scope} · {how_large}"
     head = figures.verdict(of.verdict)
     if of.verdict is Verdict.ABSENCE and of.state != "resolved":
-        head, what = how_large.upper(), scope  # the size says it all: NO REQUESTS
+        head, what = how_large.upper(), _absent(of)  # the size says it all: NO REQUESTS
     match of.state:
         case "resolved":
             lasted = "" if of.end is None else f" after {_lasted(of)}"
@@ -60,10 +60,12 @@ def title(of: Incident) -> str:
     return f"{head} · {what}"
 
 
-def size(finding: Finding, value: float) -> str:
+def size(finding: Finding, value: float) -> str:  # noqa: PLR0911  a phrase for each verdict
     """Return measure and size: ``wcu +400 %``, ``KeyError, 3 times``."""
     name = figures.measure(finding.measure)
     match finding.verdict:
+        case Verdict.ABSENCE if finding.gap:
+            return "nothing arrives"
         case Verdict.ABSENCE:
             return "no calls" if finding.about.kind == TABLE else f"no {name}"
         case Verdict.FATAL:
@@ -104,6 +106,8 @@ def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
     match finding.verdict:
         case Verdict.ABSENCE if (finding.end or 0) - finding.start >= RETIRED_SECONDS:
             return "Nothing was received for a week; it is considered retired."
+        case Verdict.ABSENCE if finding.gap:
+            return "Records arrive again."
         case Verdict.ABSENCE:
             return "Calls resumed." if finding.about.kind == TABLE else "Requests resumed."
         case Verdict.FATAL:
@@ -320,6 +324,12 @@ def action(kind: CommandKind, who: str, until: str, why: str) -> str:
 def snooze_expired() -> str:
     """Say that a snooze expired while its incident is still open."""
     return "*Snooze expired*: the incident is still open"
+
+
+def _absent(of: Incident) -> str:
+    """Return what is absent: where nothing arrives, perhaps several accounts."""
+    accounts = sum(each.gap for each in (of.primary, *of.members))
+    return f"{accounts} accounts" if accounts > 1 else figures.about(of.primary.about)
 
 
 def _lasted(of: Incident) -> str:

@@ -71,10 +71,12 @@ def title(of: Incident) -> str:
     return headline
 
 
-def size(finding: Finding, value: float) -> str:
+def size(finding: Finding, value: float) -> str:  # noqa: PLR0911  a phrase for each verdict
     """Return measure and size: ``書き込み容量 +400%``."""
     name = figures.measure(finding.measure)
     match finding.verdict:
+        case Verdict.ABSENCE if finding.gap:
+            return "受信なし"
         case Verdict.ABSENCE:
             return f"{traffic(finding)}なし"
         case Verdict.FATAL:
@@ -115,6 +117,8 @@ def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
     match finding.verdict:
         case Verdict.ABSENCE if retired(finding):
             return f"1週間にわたり{traffic(finding)}がなかったため、廃止されたものとして扱います。"
+        case Verdict.ABSENCE if finding.gap:
+            return "レコードの受信が再開しました。"
         case Verdict.ABSENCE:
             return f"{traffic(finding)}が再開しました。"
         case Verdict.FATAL:
@@ -340,6 +344,8 @@ def _headline(finding: Finding, value: float) -> str:  # noqa: PLR0911  a phrase
             return f"{subject}が上限に接近（{_pace(finding, value)}）"
         case Verdict.LIMIT:
             return f"{subject}が上限の {figures.percent(value / (finding.limit or 1.0))} に到達"
+        case Verdict.ABSENCE if finding.gap:
+            return f"{about} を含む全レコードの受信が途絶"
         case Verdict.ABSENCE:
             return f"{about} への{traffic(finding)}が途絶"
         case Verdict.FATAL:

@@ -143,6 +143,11 @@ def _absence(finding: Finding) -> str:
         return f"{about} は1週間にわたり{what}がないため、廃止されたものとして扱います。"
     waited = figures.duration(max(0, finding.seen - finding.start))
     text = f"{about} への{what}が{waited}にわたり途絶えています。"
+    if finding.gap:
+        text = (
+            f"{waited}にわたり、{about} を含むすべてのレコードが届いていません。"
+            "まず送信元、ストリーム、認証情報などのパイプラインを確認してください。"
+        )
     if finding.missed <= 0:
         return text
     missed = numbers.number(finding.missed)

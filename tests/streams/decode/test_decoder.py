@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from config.settings import RollupSettings, Settings
 from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
@@ -16,8 +17,9 @@ from streams.decode.columns import BACKEND, FATAL, NO_ERROR, USER, Columns, join
 from streams.decode.decoder import PIECE_BYTES, Decoder
 from streams.decode.event import Event
 from streams.decode.parse import Problem, parse
-from streams.decode.rejected import RejectReason
+from streams.decode.rejected import Rejected, RejectReason
 from streams.rollup.counts import did_read, did_write
+from tests.laws.arrivals import prompt
 from tests.streams.decode.malformed_corpus import CORPUS
 
 T0 = 1_760_000_000
@@ -27,9 +29,16 @@ def event(**fields: object) -> bytes:
     return json.dumps({"ts": T0, "service": "inventory"} | fields).encode()
 
 
+def decoded(
+    decoder: Decoder, records: Sequence[bytes], arrived: NDArray[np.float64] | None = None
+) -> tuple[Columns, list[Rejected]]:
+    """Decode records of prompt senders."""
+    return decoder.decode(records, prompt(records) if arrived is None else arrived)
+
+
 def columns_of(*records: bytes) -> tuple[Decoder, Columns]:
     decoder = Decoder()
-    columns, rejected = decoder.decode([event(), *records])
+    columns, rejected = decoded(decoder, [event(), *records])
     assert not rejected
     return decoder, columns
 
@@ -40,7 +49,7 @@ def columns_of(*records: bytes) -> tuple[Decoder, Columns]:
 def test_a_malformed_record_is_rejected_with_its_reason_and_its_neighbours_are_counted(
     record: bytes, reason: RejectReason
 ) -> None:
-    columns, rejected = Decoder().decode([event(), event(), record, event()])
+    columns, rejected = decoded(Decoder(), [event(), event(), record, event()])
     assert len(columns) == 3
     assert [(bad.reason, bad.index, bad.sample) for bad in rejected] == [(reason, 2, record[:1024])]
     assert rejected[0].detail
@@ -52,7 +61,7 @@ def test_the_corpus_as_a_whole_leaves_every_good_record_counted() -> None:
     for record, _ in CORPUS:
         records += [event(), record]
         good += 1
-    columns, rejected = Decoder().decode(records)
+    columns, rejected = decoded(Decoder(), records)
     assert len(columns) == good
     assert Counter(bad.reason for bad in rejected) == Counter(reason for _, reason in CORPUS)
     assert [bad.index for bad in rejected] == list(range(1, 2 * good, 2))
@@ -61,14 +70,14 @@ def test_the_corpus_as_a_whole_leaves_every_good_record_counted() -> None:
 
 def test_halves_of_one_object_do_not_pass_as_two_records() -> None:
     halves = [b'{"ts":1760000000,', b'"service":"a"}', event() + event()]
-    columns, rejected = Decoder().decode(halves)
+    columns, rejected = decoded(Decoder(), halves)
     assert len(columns) == 0
     assert [bad.reason for bad in rejected] == [RejectReason.NOT_JSON] * 3
 
 
 def test_a_missing_body_is_rejected_as_empty() -> None:
     absent: Any = None
-    columns, rejected = Decoder().decode([event(), absent, event()])
+    columns, rejected = decoded(Decoder(), [event(), absent, event()])
     assert len(columns) == 2
     assert [(bad.reason, bad.sample) for bad in rejected] == [(RejectReason.EMPTY, b"")]
 
@@ -188,7 +197,7 @@ def test_past_the_bound_tenants_fold_first_and_everything_is_still_counted() -> 
     records = [
         event(client={"name": "ios", "tenant": f"t{n}"}, tables=[{"name": f"t{n}"}]) for n in range(30)
     ]
-    columns, rejected = decoder.decode(records)
+    columns, rejected = decoded(decoder, records)
     assert (len(columns), rejected) == (30, [])
     assert len(decoder.paths.names) == 11
     assert decoder.paths.names[10].tenant == decoder.paths.names[10].client == "other"
@@ -209,7 +218,7 @@ def test_no_flood_of_names_grows_the_decoder_without_bound() -> None:
         )
         for n in range(2000)
     ]
-    decoder.decode(flood)
+    decoded(decoder, flood)
     assert len(decoder.paths.names) <= 50 + 3 * 5 + 1
     assert len(decoder.calls.names) <= 50 + len(decoder.paths.names)
 
@@ -227,7 +236,7 @@ def test_cutting_the_records_anywhere_decodes_and_rejects_the_same(
         ts = T0 if step == 2e9 else min(max(ts + step, T0 - 1e6), 4.1e9 - 1e6)
         records.append(event(ts=ts + step if step == 2e9 else ts))
     whole = Decoder()
-    columns, rejected = whole.decode(records)
+    columns, rejected = decoded(whole, records)
     last, last_rejected = whole.finish()
     expected_ts = [*columns.ts.tolist(), *last.ts.tolist()]
     expected_bad = [(bad.index, bad.reason) for bad in rejected]
@@ -236,7 +245,7 @@ def test_cutting_the_records_anywhere_decodes_and_rejects_the_same(
     decoder, got_ts, got_bad, at = Decoder(), [], [], 0
     for size in cuts:
         run = records[at : at + size]
-        columns, rejected = decoder.decode(run)
+        columns, rejected = decoded(decoder, run)
         got_ts += columns.ts.tolist()
         got_bad += [(at + bad.index, bad.reason) for bad in rejected]
         at += len(run)
@@ -254,7 +263,8 @@ def test_cutting_the_records_anywhere_decodes_and_rejects_the_same(
 
 def test_one_wild_clock_at_the_very_start_does_not_poison_the_partition() -> None:
     decoder = Decoder()
-    columns, rejected = decoder.decode([event(ts=3_800_000_000), event(ts=T0), event(ts=T0 + 1)])
+    records = [event(ts=3_800_000_000), event(ts=T0), event(ts=T0 + 1)]
+    columns, rejected = decoded(decoder, records, T0 + np.arange(3.0))
     assert columns.ts.tolist() == [T0, T0 + 1]
     assert columns.newest.tolist() == [T0, T0 + 1]
     assert [(bad.reason, bad.index) for bad in rejected] == [(RejectReason.FAR_FUTURE, 0)]
@@ -263,7 +273,7 @@ def test_one_wild_clock_at_the_very_start_does_not_poison_the_partition() -> Non
 def test_wild_clocks_among_good_records_never_move_time() -> None:
     decoder = Decoder()
     records = [event(ts=T0)] + [event(ts=T0 + n if n % 5 else 3_800_000_000 + n) for n in range(1, 40)]
-    columns, rejected = decoder.decode(records)
+    columns, rejected = decoded(decoder, records, T0 + np.arange(40.0))
     assert columns.newest.max() < T0 + 40
     assert {bad.reason for bad in rejected} == {RejectReason.FAR_FUTURE}
     assert len(columns) + len(rejected) == len(records)
@@ -271,8 +281,8 @@ def test_wild_clocks_among_good_records_never_move_time() -> None:
 
 def test_a_quiet_night_is_not_a_wild_clock() -> None:
     decoder = Decoder()
-    decoder.decode([event(ts=T0), event(ts=T0 + 1)])
-    morning, rejected = decoder.decode([event(ts=T0 + 30_000), event(ts=T0 + 30_001)])
+    decoded(decoder, [event(ts=T0), event(ts=T0 + 1)])
+    morning, rejected = decoded(decoder, [event(ts=T0 + 30_000), event(ts=T0 + 30_001)])
     assert morning.ts.tolist() == [T0 + 30_000, T0 + 30_001]
     assert not rejected
 
@@ -280,7 +290,7 @@ def test_a_quiet_night_is_not_a_wild_clock() -> None:
 def test_a_source_with_a_record_every_half_hour_loses_none() -> None:
     decoder = Decoder()
     got = [
-        columns.ts.tolist() for columns, _ in (decoder.decode([event(ts=T0 + 1800 * n)]) for n in range(9))
+        columns.ts.tolist() for columns, _ in (decoded(decoder, [event(ts=T0 + 1800 * n)]) for n in range(9))
     ]
     got.append(decoder.finish()[0].ts.tolist())
     assert [ts for run in got for ts in run] == [T0 + 1800 * n for n in range(9)]
@@ -288,9 +298,9 @@ def test_a_source_with_a_record_every_half_hour_loses_none() -> None:
 
 def test_a_wild_last_record_is_rejected_at_the_end() -> None:
     decoder = Decoder()
-    decoder.decode([event(), event(ts=T0 + 1), event(ts=3_800_000_000)])
+    decoder.decode([event(), event(ts=T0 + 1), event(ts=3_800_000_000)])  # of a file
     columns, rejected = decoder.finish()
-    assert len(columns) == 0
+    assert len(columns) == 2
     assert [(bad.reason, bad.index) for bad in rejected] == [(RejectReason.FAR_FUTURE, -1)]
 
 
@@ -301,10 +311,11 @@ def test_a_long_run_is_decoded_as_its_records_one_by_one() -> None:
         event(ts=T0 + 99, tables=[{"name": f"t{n % 5}", "wcu": n, "throttled": "hot"}] * (n % 3))
         for n in range(1500)
     ]
-    columns, rejected = Decoder().decode(odd)
+    arrived = np.full(len(odd), T0 + 110.0)
+    columns, rejected = decoded(Decoder(), odd, arrived)
     one, single_bad, single = Decoder(), [], []
     for at, record in enumerate(odd):
-        row, bad = one.decode([record])
+        row, bad = decoded(one, [record], arrived[at : at + 1])
         single.append(row)
         single_bad += [(at + each.index, each.reason) for each in bad]
     expected = joined(single)

@@ -14,6 +14,7 @@ from streams.engine.judging import Emitted
 from streams.simulate.scenario import Scenario
 from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulation import Simulation
+from tests.laws.arrivals import prompt
 
 DAY: Final = 86400
 HOUR: Final = 3600
@@ -58,7 +59,8 @@ class EngineRun:
         engine = Engine(settings, [SOURCE], shards)
         last_chunk = None if restart is None else int(restart * len(lines)) // chunk
         for number, first in enumerate(range(0, len(lines), chunk)):
-            self._add(engine.feed(SOURCE, lines[first : first + chunk]))
+            run = lines[first : first + chunk]
+            self._add(engine.feed(SOURCE, run, prompt(run)))
             if number == last_chunk:
                 parts = engine.snapshot()
                 engine = Engine(settings, [SOURCE], shards)

@@ -1,9 +1,11 @@
 """Reading stops where too much is bad, at the same record however the records come."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as tries
@@ -149,19 +151,17 @@ def test_a_setting_disables_the_limit_which_restarts_when_it_is_enabled_again() 
     assert len(list(again.feed(chunk([b"nope"] * 5, 130)))) == 5
 
 
-def test_records_with_wrong_clocks_count_once_they_are_detected() -> None:
-    settings = Settings(dead_letters=DeadLetterSettings(share=0.002))
-    values = [GOOD % 1_760_000_000] * 2
-    for number in range(60):
-        values += [GOOD % (1_760_000_000 + number), GOOD % (1_860_000_000 - number * 4000)]
+def test_no_number_of_records_with_wrong_clocks_stops_the_records_of_others() -> None:
+    settings = Settings(dead_letters=DeadLetterSettings(share=0.002, in_a_row=2))
     feeding = stage(settings)
-
-    def feed() -> None:
-        for at in range(0, len(values), 2):
-            feeding.feed(chunk(values[at : at + 2], 100 + at))
-
-    with pytest.raises(DeadLetterLimitError, match="far_future"):
-        feed()
+    letters = []
+    for number in range(60):
+        now = 1_760_000_000 + number
+        values = [GOOD % now, *[GOOD % (1_860_000_000 - number * 4000)] * 5]
+        run = replace(chunk(values, 100 + 6 * number), arrived=np.full(6, now + 1.0))
+        letters += [one for one in feeding.feed(run) if one.topic == Topics.of(KAFKA).dead_letters]
+    assert len(letters) == 300
+    assert all(b"far_future" in one.value for one in letters)
 
 
 def test_replay_reads_on_and_reports_where_the_daemon_would_have_stopped(

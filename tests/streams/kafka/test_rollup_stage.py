@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from config.settings import KafkaSettings, Settings
@@ -9,11 +10,13 @@ from streams.kafka.topics import Topics
 from streams.lane.chunk import Chunk
 
 TOPICS = Topics.of(KafkaSettings())
-WILD = 3  # the offset of a record of a clock that runs ahead: what follows it says so
+COUNT = 200
+WILD = 100  # the offset of a record of a clock that runs ahead: what surrounds it says so
+ARRIVED = np.full(COUNT + 1, 1_760_100_000.0)  # all were posted a day later
 
 
 def records() -> list[bytes]:
-    stamps = [1_760_000_000 + second for second in range(8)]
+    stamps = [1_760_000_000 + second for second in range(COUNT)]
     stamps[WILD] += 40_000
     return [json.dumps({"ts": ts, "service": "shop"}).encode() for ts in stamps] + [b"no event"]
 
@@ -24,7 +27,17 @@ def letters(*, cut: int, restart: bool) -> list[Emission]:
     every = records()
     for first, last in ((0, cut), (cut, cut + 1), (cut + 1, len(every))):
         offsets = range(100 + first, 100 + last)
-        told += stage.feed(Chunk("requests", 0, offsets.start, offsets.stop, offsets, every[first:last]))
+        told += stage.feed(
+            Chunk(
+                "requests",
+                0,
+                offsets.start,
+                offsets.stop,
+                offsets,
+                every[first:last],
+                arrived=ARRIVED[first:last],
+            )
+        )
         if restart:
             parts = stage.snapshot()
             stage = RollupStage(0, Settings(), 1, TOPICS)
@@ -32,10 +45,10 @@ def letters(*, cut: int, restart: bool) -> list[Emission]:
     return [each for each in told if each.topic == TOPICS.dead_letters]
 
 
-@pytest.mark.parametrize("cut", range(1, 8))
+@pytest.mark.parametrize("cut", [1, 40, WILD, WILD + 1, WILD + 2, WILD + 64, WILD + 65, COUNT - 1])
 def test_a_record_that_was_held_back_keeps_its_offset_across_chunks_and_restarts(cut: int) -> None:
-    whole = letters(cut=8, restart=False)
-    assert {json.loads(each.value)["offset"] for each in whole} == {100 + WILD, 108}
+    whole = letters(cut=COUNT, restart=False)
+    assert {json.loads(each.value)["offset"] for each in whole} == {100 + WILD, 100 + COUNT}
     # in the order in which it was decided, which is that of the chunks
     assert set(letters(cut=cut, restart=False)) == set(whole)
     assert set(letters(cut=cut, restart=True)) == set(whole)

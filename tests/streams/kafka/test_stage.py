@@ -84,6 +84,7 @@ class Summing:
 
     def __init__(self) -> None:
         self.count = self.sum = 0
+        self.quiet = list[float]()  # seconds without a record, whenever it was idle
 
     def feed(self, chunk: Chunk) -> Iterable[Emission]:
         out = []
@@ -96,7 +97,8 @@ class Summing:
                 out.append(Emission("letters", 0, value, value, once=True))
         return out
 
-    def idle(self) -> Iterable[Emission]:
+    def idle(self, seconds: float) -> Iterable[Emission]:
+        self.quiet.append(seconds)
         return [Emission("out", 0, None, b"idle")]
 
     def snapshot(self) -> dict[str, bytes]:
@@ -225,14 +227,25 @@ async def test_a_topic_that_was_made_anew_is_refused() -> None:
         await world.runner(Summing()).open()
 
 
-async def test_a_partition_without_any_record_says_idle_once() -> None:
-    world = World()
+async def test_a_partition_without_any_record_is_idle_again_and_again_while_time_passes() -> None:
+    world, stage = World(), Summing()
     world.end = 0
-    runner = world.runner(Summing(), idle_after=30)
+    runner = world.runner(stage, idle_after=30)
     await runner.open()
-    for world.now in (10, 29, 30, 31, 90):
+    for world.now in range(1, 100):
         await runner.tick()
-    assert world.emitted == [b"idle"]
+    assert world.emitted == [b"idle"] * 3
+    assert stage.quiet == [30, 60, 90]
+
+
+async def test_time_in_which_the_process_stood_still_does_not_pass_for_a_partition() -> None:
+    world, stage = World(), Summing()
+    world.end = 0
+    runner = world.runner(stage, idle_after=30)
+    await runner.open()
+    for world.now in [*range(1, 61), 4000, 4030]:
+        await runner.tick()
+    assert stage.quiet == [30, 60, 120, 150]
 
 
 async def test_a_partition_that_we_have_not_read_to_its_end_is_not_idle() -> None:

@@ -66,11 +66,14 @@ def hours() -> list[bytes]:
 
 
 async def test_a_clean_restart_loses_nothing_and_changes_nothing(tmp_path: Path, hours: list[bytes]) -> None:
-    async with running(tmp_path / "whole") as daemon:
+    def later() -> float:
+        return 1_800_000_000.0
+
+    async with running(tmp_path / "whole", clock=later) as daemon:
         await post(daemon, hours)
     third = len(hours) // 3
     for part in (hours[:third], hours[third : 2 * third], hours[2 * third :]):
-        async with running(tmp_path / "restarted") as daemon:
+        async with running(tmp_path / "restarted", clock=later) as daemon:
             await post(daemon, part)
     whole, restarted = kept(tmp_path / "whole"), kept(tmp_path / "restarted")
     assert whole is not None

@@ -50,7 +50,7 @@ def events() -> bytes:
             {**usual, "ts": START + DAY + second, "status": 500, "error": "fatal", "error_type": "KeyError"}
             for second in range(10)
         ]
-        lines.append({**usual, "ts": START + DAY + 900, "status": 200})
+        lines += [{**usual, "ts": START + DAY + 900 + second, "status": 200} for second in range(60)]
     lines.sort(key=lambda event: event["ts"])
     return b"\n".join(json.dumps(event).encode() for event in lines)
 

@@ -4,13 +4,15 @@ import asyncio
 import gzip
 import io
 import tracemalloc
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
 from config.settings import DeadLetterSettings, Settings
@@ -19,7 +21,7 @@ from streams.decode.decoder import Decoder
 from streams.decode.rejected import Rejected
 from streams.local import log_intake
 from streams.local.http_intake import HttpIntake
-from streams.local.log_intake import LogIntake
+from streams.local.log_intake import Appended, LogIntake
 from streams.local.request_lines import MAX_LINES, MAX_MEMBERS, unpacked
 from streams.local.sqlite_store import SqliteStore
 from streams.process.http_server import ConnectionLimits, HttpServer
@@ -64,11 +66,13 @@ async def post(port: int, body: bytes, encoding: str = "identity") -> tuple[int,
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return how many records were decoded, call by call."""
     counts: list[int] = []
-    decode: Callable[[Decoder, Sequence[bytes]], tuple[Columns, list[Rejected]]] = Decoder.decode
+    decode = Decoder.decode
 
-    def counting(self: Decoder, records: Sequence[bytes]) -> tuple[Columns, list[Rejected]]:
+    def counting(
+        self: Decoder, records: Sequence[bytes], arrived: NDArray[np.float64] | None = None
+    ) -> tuple[Columns, list[Rejected]]:
         counts.append(len(records))
-        return decode(self, records)
+        return decode(self, records, arrived)
 
     monkeypatch.setattr(Decoder, "decode", counting)
     return counts
@@ -122,7 +126,7 @@ async def test_small_requests_do_not_wait_for_large_ones(
     held = asyncio.Event()
     append = LogIntake.append
 
-    async def slow(self: LogIntake, lines: Sequence[bytes], **options: Any) -> list[Rejected]:
+    async def slow(self: LogIntake, lines: Sequence[bytes], **options: Any) -> Appended:
         if len(lines) > 10_000:
             await held.wait()
         return await append(self, lines, **options)

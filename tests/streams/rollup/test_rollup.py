@@ -16,11 +16,13 @@ from config.settings import Settings, TimeSettings
 from detectors.latency.histogram import N_BINS, quantile
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope
+from streams.decode.columns import Columns
 from streams.decode.decoder import Decoder
 from streams.decode.touched import shard_of
 from streams.rollup.block import Block
 from streams.rollup.block_codec import encode_block
 from streams.rollup.rollup import Rollup
+from tests.laws.arrivals import prompt
 from tests.streams.measure.fanned_out import fan_out_block
 from tests.streams.rollup.rollup_oracle import counted, tags_of, totals_of, values_of
 
@@ -39,6 +41,10 @@ def start(bounds: Bounds | None = None, shards: int = SHARDS) -> tuple[Decoder, 
     return decoder, Rollup("requests/0", shards, TIME, decoder)
 
 
+def decoded(decoder: Decoder, records: Sequence[bytes]) -> Columns:
+    return decoder.decode(records, prompt(records))[0]
+
+
 def rolled(
     records: list[bytes],
     sizes: Sequence[int] = (10**9,),
@@ -51,7 +57,7 @@ def rolled(
     blocks, at, turn = [], 0, 0
     while at < len(records):
         run = records[at : at + sizes[turn % len(sizes)]]
-        columns, rejected = decoder.decode(run)
+        columns, rejected = decoder.decode(run, prompt(run))
         assert not rejected
         blocks += rollup.feed(columns)
         at, turn = at + len(run), turn + 1
@@ -320,11 +326,11 @@ def test_an_idle_source_is_reported_once_and_without_a_number_of_its_own() -> No
     decoder, rollup = start()
     assert [(block.idle, block.sequence) for block in rollup.idle()] == [(True, -1)] * SHARDS
     assert rollup.idle() == []
-    blocks = rollup.feed(decoder.decode([event(ts=T0 + n) for n in range(60)])[0])
+    blocks = rollup.feed(decoded(decoder, [event(ts=T0 + n) for n in range(60)]))
     said = rollup.idle()
     assert {block.sequence for block in said} == {blocks[-1].sequence}
     assert {block.watermark for block in said} == {rollup.watermark}
-    after = rollup.feed(decoder.decode([event(ts=T0 + 70)])[0])
+    after = rollup.feed(decoded(decoder, [event(ts=T0 + 70)]))
     assert after[0].sequence == blocks[-1].sequence + 1
 
 
@@ -360,7 +366,7 @@ def test_ids_are_forgotten_with_their_bucket() -> None:
     records = [event(ts=T0 + n, id=f"e{n}") for n in range(3000)]
     decoder, rollup = start()
     for at in range(0, 3000, 100):
-        rollup.feed(decoder.decode(records[at : at + 100])[0])
+        rollup.feed(decoded(decoder, records[at : at + 100]))
     parts = rollup.snapshot()
     assert sum(len(part) for name, part in parts.items() if name.startswith("ids/")) < 1500
     assert len([name for name in parts if name.startswith("open/")]) <= 5
