@@ -338,6 +338,6 @@ def test_few_large_records_are_decoded_at_once_for_their_objects_take_many_times
     monkeypatch.setattr("streams.decode.decoder.parse", counting)
     calls = ", ".join(['{"name": "a"}'] * 30_000)
     record = f'{{"ts": 1760000000, "service": "shop", "tables": [{calls}]}}'.encode()
-    columns, rejected = Decoder().decode([record] * 20)
+    columns, rejected = decoded(Decoder(), [record] * 20)
     assert (len(columns.call), rejected) == (20 * 30_000, [])
     assert max(parsed) <= PIECE_BYTES
