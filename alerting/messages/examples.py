@@ -19,7 +19,7 @@ from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Dispatch, Expiring, Form, Precision
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice, NoticeReason
-from detectors.model.finding import Affected, Finding, Growth, Share, Trace, Verdict
+from detectors.model.finding import Affected, Failures, Finding, Growth, Share, Trace, Verdict
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
 from detectors.model.sentence import of_absence, of_deviation, of_fatal, of_growth, of_limit
@@ -163,6 +163,7 @@ def explained(of: Finding) -> Finding:
                 upper=of.upper,
                 weeks_used=of.weeks_used,
                 weeks_left_out=of.weeks_left_out,
+                failures=of.failures,
             )
     return replace(of, sentence=sentence)
 
@@ -280,9 +281,24 @@ FATAL: Final = explained(
         upper=0.0,
         error_type="ConditionalCheckFailedException",
         times=63,
+        failures=Failures(failed=63, requests=28_700, seconds=24 * 60),
         affected=hurt(28_700, ROUTE),
         callers=[share(ROUTE, 1.0, 0.0, 0.05)],
         suspects=[share(IOS, 0.97, 0.0, 0.05)],
+    )
+)
+ERRORS: Final = explained(
+    finding(
+        Verdict.SPIKE,
+        CHECKOUT,
+        Measure.ERRORS_BACKEND,
+        trace(0.0, _errors),
+        expected=0.0001,
+        lower=0.0,
+        upper=0.003,
+        failures=Failures(failed=40, requests=98, seconds=600, usual=0.0006),
+        affected=hurt(231, CHECKOUT),
+        callers=[share(IOS, 0.62, 0.0, 0.05)],
     )
 )
 MEMBERS: Final = (
@@ -297,8 +313,10 @@ def _spike(shape: Callable[[float, float], float]) -> Finding:
     return explained(replace(SPIKE, trace=curve, observed=curve.now[-1] or 0.0))
 
 
-def growth(about: Scope, per_day: float, days: float | None, level: float, limit: float | None) -> Finding:
-    """Return a finding for a row of the digest."""
+def growth(
+    about: Scope, per_day: float, days: float | None, level: float, limit: float | None, *callers: Share
+) -> Finding:
+    """Return a finding for an entry of the digest."""
     pace = Growth(
         per_day=per_day,
         per_day_lower=per_day * 0.8,
@@ -313,6 +331,7 @@ def growth(about: Scope, per_day: float, days: float | None, level: float, limit
     shown = finding(
         Verdict.GROWTH, about, measure, curve, growth=pace, limit=limit, observed=level, start=AT - 21 * 86400
     )
+    shown = replace(shown, callers=list(callers))
     return explained(replace(shown, trace=None))
 
 
@@ -363,6 +382,7 @@ def _examples() -> list[Example]:
         "shift": dispatch(notice(incident(SHIFT))),
         "limit": dispatch(notice(incident(LIMIT))),
         "absence": dispatch(notice(incident(ABSENCE))),
+        "errors": dispatch(notice(incident(ERRORS))),
         "fatal": dispatch(notice(incident(FATAL))),
         "worsening": dispatch(notice(replace(worse, state="worsening"))),
         "easing": dispatch(notice(replace(easier, state="easing", peak=SPIKE.observed))),
@@ -405,7 +425,7 @@ def _standings() -> Standings:
 
 def _digest() -> Dispatch:
     rows = [
-        growth(ITEMS, 0.031, 6.2, 48.0, 60.0),
+        growth(ITEMS, 0.031, 6.2, 48.0, 60.0, share(PUT, 0.83, 0.83, 1.5)),
         growth(scope("table", "ledger"), 0.018, 23.0, 14.0, 22.0),
         growth(PUT, 0.012, None, 61.0, None),
     ]

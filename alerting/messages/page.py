@@ -158,11 +158,10 @@ def _figures(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
 
 
 def _often(fatal: Finding, words: Phrases) -> str:
-    often = words.figures.times(fatal.times)
     if fatal.failures is None:
-        return often
+        return words.figures.times(fatal.times)
     counted = words.figures.failures(fatal.failures, fatal.about)
-    return f"{often} · {words.figures.percent(fatal.failures.share)}: {counted}"
+    return f"{words.figures.percent(fatal.failures.share)} · {counted}"
 
 
 def _lasted(incident: Incident, end: int, zone: ZoneInfo, words: Phrases) -> str:

@@ -79,7 +79,7 @@ def _failures(finding: Finding, failures: Failures) -> str:
             verb = f"が{figures.measure(error)}で{'失敗しました' if ended else '失敗しています'}"
     return (
         f"{figures.about(finding.about)} では{counted}（{share}）{verb}。"
-        f"平常時は {usual} です（{_basis(finding)}に基づく）。"
+        f"{_basis(finding)}に基づく平常時の割合は {usual} です。"
     )
 
 

@@ -70,7 +70,7 @@ def test_it_says_so_in_japanese() -> None:
     shown = said(page(incident(purchases()), at=T0, words=JAPANESE))
     assert shown.splitlines()[0].endswith("のバックエンドエラーが急増（リクエストの 41%）")
     assert "10分間のリクエスト 98件中 40件（41%）がバックエンドエラーで失敗しています。" in shown
-    assert "平常時は 0% です" in shown
+    assert "過去3週の同時刻に基づく平常時の割合は 0% です。" in shown
     assert not MULTIPLE.search(shown)
 
 
