@@ -284,8 +284,9 @@ def run_kafka(
             else "the configuration has no kafka section"
         )
         return 2
-    warm()  # before the event loop starts, which must not wait for a compiler
     try:
+        door_of(settings)  # a mistake is told at once: to compile takes a minute at the first start
+        warm()  # before the event loop starts, which must not wait for a compiler
         return asyncio.run(_main(settings, settings.kafka, roles or ROLES, every, at))
     except DoorError as error:
         log.critical(str(error))

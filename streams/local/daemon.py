@@ -297,7 +297,6 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
     ``options`` are those of ``LocalDaemon``.
     """
     configure_logs()
-    warm()
 
     async def main() -> None:
         watchdog = Watchdog()
@@ -309,7 +308,12 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
         finally:
             watchdog.end()
 
-    return _one_line(lambda: asyncio.run(main()), Path(settings.local.state))
+    def run() -> None:
+        door_of(settings)  # a mistake is told at once: to compile takes a minute at the first start
+        warm()
+        asyncio.run(main())
+
+    return _one_line(run, Path(settings.local.state))
 
 
 def _opened(state: Path, file: str, open_file: Callable[[Path], _File]) -> _File:

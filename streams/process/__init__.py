@@ -1,4 +1,4 @@
-"""The process: files and locks, logs and metrics, stop requests, the watchdog, progress bars.
+"""The process: files and locks, logs and metrics, the web server and its locks, the watchdog.
 
 Knows nothing about events; imports only alerting, detectors and config.
 """
