@@ -22,6 +22,7 @@ from rich.console import Console
 from alerting.commands.dispatch import Form
 from alerting.incidents.notice import Action, Notice
 from alerting.messages import examples as made
+from alerting.messages.example_curves import AT, ZONE
 from alerting.messages.render import Renderer
 from alerting.report.preview import Look, fragment, page
 from alerting.words.locales import LANGUAGES
@@ -110,13 +111,13 @@ def of_the_messages() -> None:
     folder = FOLDER / "messages"
     folder.mkdir(parents=True, exist_ok=True)
     for words in LANGUAGES:
-        render = Renderer(Links(LinksSettings()), made.ZONE, words)
+        render = Renderer(Links(LinksSettings()), ZONE, words)
         for example in made.examples():
             sent = example.dispatch
             shown = fragment(
                 render(sent, example.earlier),
-                made.ZONE,
-                at=made.AT,
+                ZONE,
+                at=AT,
                 incident=sent.notice.incident if sent.form is Form.PARENT else None,
                 words=words,
             )

@@ -6,11 +6,8 @@ Formulas draw the curves, and the figures follow from them; messages, charts and
 daemon would send.
 """
 
-import math
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec.structs import replace
@@ -19,6 +16,21 @@ from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Dispatch, Expiring, Form, Precision
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice, NoticeReason
+from alerting.messages.example_curves import (
+    AT,
+    BEGAN,
+    climb,
+    ease,
+    errors,
+    failing,
+    fall,
+    passes,
+    rise,
+    step_up,
+    stop,
+    trace,
+    worsen,
+)
 from detectors.model.finding import Affected, Failures, Finding, Growth, Share, Trace, Verdict
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
@@ -26,11 +38,6 @@ from detectors.model.sentence import of_absence, of_deviation, of_fatal, of_grow
 from detectors.watch.hottest import Hot
 from detectors.watch.standings import Standings, Use
 
-ZONE: Final = ZoneInfo("Asia/Tokyo")
-AT: Final = int(datetime(2026, 11, 24, 20, 24, tzinfo=ZONE).timestamp())
-BEGAN: Final = AT - 24 * 60
-_STEP: Final = 60
-_HOURS: Final = 4
 _TIMES: Final = ("start", "seen", "end", "alerted", "at", "until")  # fields in epoch seconds
 _EARLIER: Final = "https://example.slack.com/archives/C012AB3CD/p1764000000000100"
 
@@ -57,25 +64,6 @@ class Example(NamedTuple):
     name: str
     dispatch: Dispatch
     earlier: str | None = None
-
-
-def trace(level: float, shape: Callable[[float, float], float], *, band: float = 0.28) -> Trace:
-    """Return four hours of a curve; ``shape`` maps the usual level and the minutes since onset to a value."""
-    count = _HOURS * 60
-    start = AT - count * _STEP
-    now: list[float | None] = []
-    before: list[float | None] = []
-    lower: list[float | None] = []
-    upper: list[float | None] = []
-    for minute in range(count):
-        at = start + minute * _STEP
-        usual = level * (1 + 0.16 * math.sin(at / 5200) + 0.05 * math.sin(at / 900))
-        noise = 1 + 0.05 * math.sin(minute * 12.9898) + 0.03 * math.sin(minute * 78.233)
-        now.append(shape(usual * noise, (at - BEGAN) / 60))
-        before.append(usual * 0.96 * (1 + 0.05 * math.sin(minute * 39.425)))
-        lower.append(usual * (1 - band))
-        upper.append(usual * (1 + band))
-    return Trace(start=start, step=_STEP, now=now, last_week=before, lower=lower, upper=upper)
 
 
 def share(of: Scope, part: float, more_calls: float, level: float) -> Share:
@@ -168,48 +156,12 @@ def explained(of: Finding) -> Finding:
     return replace(of, sentence=sentence)
 
 
-def _rise(usual: float, since: float) -> float:
-    return usual * (1 + 3.6 * min(1.0, max(0.0, since) / 3))
-
-
-def _worsen(usual: float, since: float) -> float:
-    return usual * (1 + 3.6 * min(1.0, max(0.0, since) / 3) + 2.2 * max(0.0, since - 12) / 12)
-
-
-def _ease(usual: float, since: float) -> float:
-    return usual * (1 + 3.6 * min(1.0, max(0.0, since) / 3) * (1 - max(0.0, since - 12) / 14))
-
-
-def _pass(usual: float, since: float) -> float:
-    return usual if since > 13 else _rise(usual, since)  # noqa: PLR2004  it lasted 13 minutes
-
-
-def _fall(usual: float, since: float) -> float:
-    return usual * (0.3 if since > 0 else 1.0)
-
-
-def _stop(usual: float, since: float) -> float:
-    return 0.0 if since > 0 else usual
-
-
-def _step_up(usual: float, since: float) -> float:
-    return usual * (1.55 if since > -100 else 1.0)  # noqa: PLR2004  it began 100 minutes before the others
-
-
-def _climb(usual: float, since: float) -> float:
-    return usual * (1 + max(0.0, since + 90) / 190)
-
-
-def _errors(_: float, since: float) -> float:
-    return 0.0 if since < 0 else 0.05 + 0.02 * math.sin(since)
-
-
 SPIKE: Final = explained(
     finding(
         Verdict.SPIKE,
         ITEMS,
         Measure.WCU,
-        trace(8.4, _rise),
+        trace(8.4, rise),
         limit=60.0,
         affected=hurt(41_200, ROUTE, READ, scope("route", "POST /items/batch"), more=2),
         callers=[share(PUT, 0.91, 0.88, 32), share(BATCH, 0.07, 0.0, 32), share(GET, 0.02, 0.02, 32)],
@@ -222,7 +174,7 @@ DROP: Final = explained(
         Verdict.DROP,
         CART,
         Measure.REQUESTS,
-        trace(46.0, _fall),
+        trace(46.0, fall),
         affected=hurt(19_900, CHECKOUT, ROUTE),
         callers=[
             share(CHECKOUT, 0.93, 0.93, 40),
@@ -237,7 +189,7 @@ SHIFT: Final = explained(
         Verdict.SHIFT,
         GET,
         Measure.LATENCY,
-        trace(180.0, _step_up, band=0.2),
+        trace(180.0, step_up, band=0.2),
         start=BEGAN - 100 * 60,
         affected=hurt(154_000, READ, minutes=124),
         callers=[share(READ, 1.0, 0.0, 180)],
@@ -248,7 +200,7 @@ LIMIT: Final = explained(
         Verdict.LIMIT,
         ITEMS,
         Measure.WCU,
-        trace(33.0, _climb),
+        trace(33.0, climb),
         limit=60.0,
         near=True,
         affected=hurt(52_800, ROUTE, READ),
@@ -264,7 +216,7 @@ ABSENCE: Final = explained(
         Verdict.ABSENCE,
         BATCH,
         Measure.REQUESTS,
-        trace(1.2, _stop),
+        trace(1.2, stop),
         observed=0.0,
         missed=1730.0,
         affected=hurt(0),
@@ -275,14 +227,14 @@ FATAL: Final = explained(
         Verdict.FATAL,
         PUT,
         Measure.ERRORS_FATAL,
-        trace(0.0, _errors),
+        trace(0.0, errors),
         expected=0.0,
         lower=0.0,
         upper=0.0,
         error_type="ConditionalCheckFailedException",
         times=63,
-        failures=Failures(failed=63, requests=28_700, seconds=24 * 60),
-        affected=hurt(28_700, ROUTE),
+        affected=hurt(1_410, ROUTE),
+        failures=Failures(failed=63, requests=1_410, seconds=24 * 60),
         callers=[share(ROUTE, 1.0, 0.0, 0.05)],
         suspects=[share(IOS, 0.97, 0.0, 0.05)],
     )
@@ -292,7 +244,7 @@ ERRORS: Final = explained(
         Verdict.SPIKE,
         CHECKOUT,
         Measure.ERRORS_BACKEND,
-        trace(0.0, _errors),
+        trace(0.0, failing),
         expected=0.0001,
         lower=0.0,
         upper=0.003,
@@ -301,9 +253,16 @@ ERRORS: Final = explained(
         callers=[share(IOS, 0.62, 0.0, 0.05)],
     )
 )
+FAILING: Final = finding(
+    Verdict.SPIKE,
+    CART,
+    Measure.ERRORS_BACKEND,
+    trace(0.0, failing),
+    failures=Failures(failed=40, requests=98, seconds=600),
+)
 MEMBERS: Final = (
-    finding(Verdict.SPIKE, PUT, Measure.REQUESTS, trace(20.0, _rise)),
-    finding(Verdict.SPIKE, ROUTE, Measure.REQUESTS, trace(20.0, _rise)),
+    finding(Verdict.SPIKE, PUT, Measure.REQUESTS, trace(20.0, rise)),
+    finding(Verdict.SPIKE, ROUTE, Measure.REQUESTS, trace(20.0, rise)),
 )
 
 
@@ -374,15 +333,16 @@ def _examples() -> list[Example]:
     page = incident(SPIKE, MEMBERS)
     acknowledged = command(CommandKind.ACKNOWLEDGE)
     snoozed = command(CommandKind.SNOOZE, until=AT + 3600, why="load test")
-    worse, easier = (incident(_spike(shape), MEMBERS) for shape in (_worsen, _ease))
-    resolved = incident(_spike(_pass), MEMBERS, state="resolved", end=BEGAN + 14 * 60, peak=SPIKE.observed)
+    worse, easier = (incident(_spike(shape), MEMBERS) for shape in (worsen, ease))
+    over = replace(_spike(passes), affected=hurt(24_100, ROUTE, READ, minutes=14))
+    resolved = incident(over, MEMBERS, state="resolved", end=BEGAN + 14 * 60, peak=SPIKE.observed)
     pages = {
         "spike": dispatch(notice(page)),
         "drop": dispatch(notice(incident(DROP))),
         "shift": dispatch(notice(incident(SHIFT))),
         "limit": dispatch(notice(incident(LIMIT))),
         "absence": dispatch(notice(incident(ABSENCE))),
-        "errors": dispatch(notice(incident(ERRORS))),
+        "errors": dispatch(notice(incident(ERRORS, (FAILING,)))),
         "fatal": dispatch(notice(incident(FATAL))),
         "worsening": dispatch(notice(replace(worse, state="worsening"))),
         "easing": dispatch(notice(replace(easier, state="easing", peak=SPIKE.observed))),

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alerting.incidents.incident import Incident
-from alerting.messages.message import Block, Message
+from alerting.messages.message import LEAD, Block, Message
 from alerting.messages.mrkdwn_runs import runs
 from alerting.sinks.chart import alternative, draw
 from alerting.words.locales import ENGLISH
@@ -52,6 +52,7 @@ def fragment(
             blocks=[_block(block, zone, words) for block in message.blocks],
             time=f"{datetime.fromtimestamp(at, zone):%H:%M}",
             chart=chart,
+            lead=LEAD,
             caption=words.labels.chart_caption,
             alternative=alternative(incident, words) if incident is not None else "",
         )

@@ -60,7 +60,7 @@ def title(of: Incident) -> str:
     return f"{head} · {what}"
 
 
-def size(finding: Finding, value: float) -> str:  # noqa: PLR0911  a phrase for each verdict
+def size(finding: Finding, value: float) -> str:
     """Return measure and size: ``wcu +400 %``, ``KeyError, 3 times``."""
     name = figures.measure(finding.measure)
     match finding.verdict:

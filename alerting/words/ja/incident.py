@@ -71,7 +71,7 @@ def title(of: Incident) -> str:
     return headline
 
 
-def size(finding: Finding, value: float) -> str:  # noqa: PLR0911  a phrase for each verdict
+def size(finding: Finding, value: float) -> str:
     """Return measure and size: ``書き込み容量 +400%``."""
     name = figures.measure(finding.measure)
     match finding.verdict:

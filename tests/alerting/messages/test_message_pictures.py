@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from alerting.messages import examples as made
+from alerting.messages.example_curves import ZONE
 from alerting.messages.render import Renderer
 from alerting.words.locales import LANGUAGES
 from alerting.words.phrases import Phrases
@@ -17,7 +18,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
 def test_every_example_is_rendered_and_has_a_small_picture_that_the_page_shows(words: Phrases) -> None:
-    render = Renderer(LINKS, made.ZONE, words)
+    render = Renderer(LINKS, ZONE, words)
     text = (DOCS / "messages.md").read_text("utf-8")
     names = {example.name for example in made.examples()}
     assert names >= {verdict.value for verdict in Verdict}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from alerting.messages import examples as made
+from alerting.messages.example_curves import AT
 from config.settings import Settings
 from detectors.model.finding import Verdict
 from streams.cli.send_test import deliver_examples
@@ -49,7 +50,7 @@ async def test_a_channel_gets_a_message_of_every_verdict_and_state_marked_as_a_t
 
 
 def test_examples_of_another_time_differ_in_their_times_only() -> None:
-    later = made.examples(made.AT + 3600)
+    later = made.examples(AT + 3600)
     for one, other in zip(made.examples(), later, strict=True):
         assert other.dispatch.at == one.dispatch.at + 3600
         first, second = (each.dispatch.notice.incidents[0] for each in (one, other))
