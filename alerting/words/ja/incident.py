@@ -182,7 +182,7 @@ def severity(of: Severity, *, over: bool) -> str:  # noqa: ARG001  a noun says b
     Examples
     --------
     >>> severity(Severity(Grade.CRITICAL, Harm.ERRORS, 0.408), over=False)
-    '緊急 · リクエストの41%が失敗'
+    '緊急 · リクエストの 41% が失敗'
     """
     return f"{grade(of.level)} · {_harm(of)}"
 
@@ -191,19 +191,19 @@ def _harm(of: Severity) -> str:  # noqa: PLR0911  a phrase for each
     share = figures.percent(of.share)
     match of.harm:
         case Harm.ERRORS:
-            return f"リクエストの{share}が失敗" if of.share else "リクエストが失敗"
+            return f"リクエストの {share} が失敗" if of.share else "リクエストが失敗"
         case Harm.NO_REQUESTS:
             return "到達なし"
         case Harm.THROTTLED:
-            return f"呼び出しの{share}がスロットリング" if of.share else "スロットリングが発生"
+            return f"呼び出しの {share} がスロットリング" if of.share else "スロットリングが発生"
         case Harm.LIMIT:
             return "上限に到達" if of.share >= 1 else f"残り容量 {figures.percent(1 - of.share)}"
         case Harm.FEWER_REQUESTS:
-            return f"リクエストの{share}が不足"
+            return f"リクエストの {share} が不足"
         case Harm.SLOW:
-            return f"応答時間が通常の{numbers.number(of.share)}倍" if of.share else "応答が遅延"
+            return f"応答時間が通常の {numbers.number(of.share)}倍" if of.share else "応答が遅延"
         case Harm.USER_ERRORS:
-            return f"リクエストの{share}がユーザーエラー" if of.share else "ユーザーエラーが増加"
+            return f"リクエストの {share} がユーザーエラー" if of.share else "ユーザーエラーが増加"
         case Harm.GROWTH:
             return "増加傾向（上限まで余裕あり）"
         case Harm.LOAD:

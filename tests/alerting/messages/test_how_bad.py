@@ -54,7 +54,7 @@ def test_a_page_begins_with_how_bad_it_is_and_who_is_hurt() -> None:
     assert " in 10 min · POST /buy\n" in text
     assert page(of(failing())).text.endswith(" Severity: CRITICAL · 41 % of requests fail.")
     text = shown(of(failing()), JAPANESE)
-    assert "\n*深刻度*\n緊急 · リクエストの41%が失敗\n*影響範囲*\n10分間に" in text
+    assert "\n*深刻度*\n緊急 · リクエストの 41% が失敗\n*影響範囲*\n10分間に" in text
     assert "リクエスト 98件 · POST /buy\n" in text
 
 
