@@ -32,9 +32,10 @@ async def check_buttons(settings: Settings) -> AsyncIterator[CheckResult]:
     if app_token:
         yield await _check_socket(app_token, slack.app_token_env, slack.base_url)
     if secret:
-        listen = settings.web.listen if settings.kafka else settings.local.listen
+        door = settings.web if settings.kafka else settings.local
+        url = f"{'http' if door.tls is None else 'https'}://{door.listen}"
         yield CheckResult(
-            None, f"slack: signed requests are accepted at http://{listen}/slack/actions and /slack/commands"
+            None, f"slack: signed requests are accepted at {url}/slack/actions and /slack/commands"
         )
         if len(secret) != SECRET_LENGTH:
             yield CheckResult(

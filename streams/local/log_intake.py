@@ -37,7 +37,7 @@ class UnreadableError(Exception):
     """None of these records can be read: none of them was stored."""
 
     def __init__(self, rejected: list[Rejected]) -> None:
-        super().__init__("no line of the body can be read as an event")
+        super().__init__("no line of the body can be accepted as an event")
         self.rejected = rejected
 
 

@@ -16,7 +16,7 @@ from streams.process.certificates import Certificates
 
 STOP_SECONDS: Final = 10.0  # for the requests that are under way at a stop
 LINGER_SECONDS: Final = 5.0  # a sender that is refused may go on sending, so that it reads the answer
-HANDSHAKE_SECONDS: Final = 20.0
+HANDSHAKE_SECONDS: Final = 10.0
 
 
 class ConnectionLimits(NamedTuple):

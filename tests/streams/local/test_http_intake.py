@@ -171,7 +171,7 @@ async def test_a_request_of_which_nothing_can_be_read_is_a_bad_request_and_leave
     status, answer, wakes = await post(store, b"\n".join(lines), settings)
     assert (status, wakes, store.end) == (400, 0, 0)
     assert answer["error"] == (
-        "nothing was stored: no line of the body can be read as an event; correct it and send it again"
+        "nothing was stored: no line of the body can be accepted as an event; correct it and send it again"
     )
     assert [bad["line"] for bad in answer["refused"]] == list(range(1, len(lines) + 1))
 
