@@ -77,6 +77,7 @@ class HttpServer:
         self._port = int(port)
         self._limits = limits or ConnectionLimits()
         self._busy: set[web.RequestHandler] = set()  # connections with a request in progress
+        self._ended: dict[web.RequestHandler, float] = {}  # when the last request of a connection ended
         self._certificates = certificates
         self._listening: asyncio.Server | None = None
         self._following: asyncio.Task[None] | None = None
@@ -140,13 +141,14 @@ class HttpServer:
         """Return what handles a new connection; the one that has been idle the longest may have to go."""
         server = cast("web.Server", self._runner.server)
         open_now = [one for one in server.connections if one.transport is not None]
+        self._ended = {one: self._ended[one] for one in open_now if one in self._ended}
         if len(open_now) < self._limits.most:
             return server()
-        for one in open_now:
-            if one not in self._busy:
-                one.force_close()
-                return server()
-        return _Full()
+        idle = [one for one in open_now if one not in self._busy]
+        if not idle:
+            return _Full()
+        min(idle, key=lambda one: self._ended.get(one, 0.0)).force_close()  # first those without any request
+        return server()
 
     @web.middleware
     async def _in_progress(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -155,6 +157,7 @@ class HttpServer:
             return await handler(request)
         finally:
             self._busy.discard(request.protocol)
+            self._ended[request.protocol] = asyncio.get_running_loop().time()
 
     async def _healthz(self, _: web.Request) -> web.Response:
         reason = self._unhealthy()  # answering at all proves that the event loop turns

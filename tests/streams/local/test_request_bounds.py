@@ -327,11 +327,20 @@ async def test_connections_beyond_the_limit_take_the_place_of_idle_ones_or_are_r
         return senders
 
     async with serving(store, limits=ConnectionLimits(most=3), room=room) as port, asyncio.timeout(20):
-        busy = await sending(2)
+        shipper = await asyncio.open_connection("127.0.0.1", port)
+
+        async def ask() -> bytes:
+            shipper[1].write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            return await shipper[0].readuntil(b"}")
+
+        assert b" 200 OK" in await ask()
+        busy = await sending(1)
         idle = await asyncio.open_connection("127.0.0.1", port)
         assert (await post(port, GOOD))[0] == 202
         assert await idle[0].read() == b"", "it made room"
-        busy += await sending(1)
+        assert b" 200 OK" in await ask(), "it had made requests, and keeps its place"
+        shipper[1].close()
+        busy += await sending(2)
         extra = await asyncio.open_connection("127.0.0.1", port)
         assert b" 503 " in await extra[0].readline()
         await busy[0].send(b"0123456789")
