@@ -114,7 +114,7 @@ async def test_a_daemon_that_is_killed_around_its_messages_tells_each_page_once(
                     break
         assert lives == 4
         assert len({one.id for one in slack.messages}) == len(slack.messages)
-        told = sorted(one.text.split(" · ")[1] for one in slack.parents if one.text.startswith("FATAL"))
+        told = sorted(one.text.split(" · ")[1] for one in slack.parents if "KeyError" in one.text)
         assert told == [f"function put-{number}" for number in range(FUNCTIONS)]
 
 
