@@ -111,6 +111,8 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
 
     def accepts(self, finding: Finding, *, same_series: bool) -> bool:
         """Return whether ``finding``, which is related or even of the ``same_series``, has the same cause."""
+        if finding.gap and self.primary.gap:  # nothing arrives, from whichever account
+            return True
         if finding.about.account != self.account or direction(finding) != self.direction:
             return False
         if same_series or self.direction == GROWTH:  # growth is reported series by series

@@ -176,6 +176,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     times: int = 0  # of a fatal finding: number of occurrences
     missed: float = 0.0  # of an absence: requests that were expected since the last one
     gap: bool = False  # of an absence: no record arrived at all, so the pipeline is what to check first
+    lost: bool = False  # it ended because nothing was measured any longer: what became of it is unknown
     minutes: int = 0  # of a limit: ``observed`` is the largest mean over this many
     throttled: bool = False  # of a limit: calls are already refused
     failures: Failures | None = None  # of errors and throttles: what they are a part of

@@ -29,6 +29,9 @@ from streams.detect.extents import Extents
 from streams.measure.measured_step import MeasuredStep
 
 UPDATE_EVERY: Final = 5  # steps between two updates of an open finding
+LOST_SECONDS: Final = 1800
+"""A deviation of which nothing was measured for this long ends: what became of it is unknown."""
+_LOST: Final = "findings/lost"
 
 
 class _Open(msgspec.Struct):
@@ -45,6 +48,7 @@ class _Open(msgspec.Struct):
     peak: float | None = None  # furthest step of the revisions so far
     withdrawn: bool = False  # late records removed its cause
     again: int = 0  # once withdrawn: consecutive steps in which it deviates nevertheless
+    measured: int = 0  # watermark of the newest step in which it was measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class Findings:
         self._open: dict[int, _Open] = {}  # spikes, drops and shifts, by row of the judge
         self._growing: dict[int, _Open] = {}  # growths, by row
         self._ended: list[tuple[int, _Open]] = []  # of the last hours: late records may still change them
+        self._lost: dict[int, _Open] = {}  # by row: ended, but not seen to end
 
     def add(self, series: Sequence[Series]) -> None:
         """Add new series, in the judge's order."""
@@ -105,6 +110,7 @@ class Findings:
         self._forget(moment.seen)
         found = [self._grow(growing, moment) for growing in judgement.growth]
         begun = {*np.flatnonzero(judgement.opened).tolist(), *self._absences.absent.tolist()}
+        self._find_again(judgement, begun)
         for row in sorted(self._open.keys() | begun):
             known = self._open.get(row)
             if known is not None and known.withdrawn:
@@ -129,7 +135,7 @@ class Findings:
             return Verdict.ABSENCE, False
         return verdict, opened
 
-    def _advance(self, row: int, moment: _Moment) -> list[Finding]:
+    def _advance(self, row: int, moment: _Moment) -> list[Finding]:  # noqa: C901  an exit for each state
         """Return what becomes of the verdict of one series: an end, an onset, an update, or nothing."""
         found: list[Finding] = []
         judgement = moment.judgement
@@ -144,8 +150,11 @@ class Findings:
         state: State = "update"
         if known is None:
             state, known = "open", self._begin(row, verdict, moment)
-        elif np.isnan(judgement.observed[row]):
-            return found  # nothing was measured, so nothing changed
+        elif known.end is not None:  # it was lost
+            state, known.end = "open", None
+        elif np.isnan(judgement.observed[row]):  # nothing was measured, so nothing changed
+            return [*found, *self._lose(row, known, moment)]
+        known.measured = moment.seen
         due = moment.seen - known.reported >= UPDATE_EVERY * self._step
         renamed = verdict is not known.verdict
         higher = known.worst is None or judgement.score[row] > known.worst.score
@@ -175,6 +184,27 @@ class Findings:
             rises = _rises(row, known, judgement)
             known.began = self._extents.onset(row, start, moment.seen, rises=rises)
         return known
+
+    def _lose(self, row: int, known: _Open, moment: _Moment) -> list[Finding]:
+        """End a deviation of which nothing has been measured for long; an absence is made of nothing."""
+        measured = known.measured or known.reported
+        if known.verdict is Verdict.ABSENCE or moment.seen - measured < LOST_SECONDS:
+            return []
+        ended = self._end(row, known, moment)
+        known.end = min(measured, ended.end or measured)
+        self._lost[row] = known
+        return [msgspec.structs.replace(ended, end=known.end, lost=True)]
+
+    def _find_again(self, judgement: Judgement, begun: set[int]) -> None:
+        """Reopen what was lost and still deviates; forget what does not, or what deviates anew."""
+        for row, known in list(self._lost.items()):
+            over = not judgement.verdict[row] or row in begun
+            if not over and np.isnan(judgement.observed[row]):
+                continue
+            del self._lost[row]
+            if not over:
+                self._open[row] = known
+                self._ended = [one for one in self._ended if one[1].id != known.id]
 
     def _reopen(self, row: int, known: _Open, moment: _Moment) -> list[Finding]:
         """Drop a withdrawn verdict that has ended, or report it again when the deviation persists."""
@@ -362,7 +392,8 @@ class Findings:
     def snapshot(self) -> dict[str, bytes]:
         """Return the open findings, and those that late records may still change."""
         state = self._open, self._growing, self._ended
-        return {"findings": pack("findings", self.VERSION, state, {})}
+        lost = {_LOST: pack(_LOST, 1, self._lost, {})} if self._lost else {}
+        return {"findings": pack("findings", self.VERSION, state, {}), **lost}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot, after ``add`` of the same series in the same order."""
@@ -372,6 +403,8 @@ class Findings:
             self.VERSION,
             tuple[dict[int, _Open], dict[int, _Open], list[tuple[int, _Open]]],
         )
+        if _LOST in parts:
+            self._lost, _ = unpack(parts[_LOST], _LOST, 1, dict[int, _Open])
 
 
 def identity(series: Series, verdict: Verdict, start: int, *more: str) -> str:

@@ -22,12 +22,13 @@ from streams.rollup.block import Block
 
 PULSE_MEMORY = 1 / 60  # weight of the newest step in the running mean of records per step
 CERTAIN_RECORDS = 20.0
-"""A step without records where this many are usual is a gap: the chance is e^-20, e^-10 in pairs."""
+"""Steps without records in which this many are usual are a gap: the chance is e^-20, e^-10 in pairs."""
 
 
 class _Meta(msgspec.Struct, array_like=True):
     added: list[int]
     pulse: float
+    empty: int = 0
 
 
 class Measuring:
@@ -47,6 +48,7 @@ class Measuring:
         self.steps = Steps(sources, settings.time.step, settings.rollup.max_series)
         self._latency = [LatencyWindow(measure) for measure in LATENCIES]
         self._pulse = 0.0  # records in a usual step
+        self._empty = 0  # steps without a record, up to now
         self._forget_rows()
 
     def _forget_rows(self) -> None:
@@ -105,11 +107,10 @@ class Measuring:
         A source that lags holds the step open, so each source of a closed step has passed it or is idle. What
         arrives afterwards is late and becomes a correction.
         """
-        pulse = self._pulse
-        self._pulse += PULSE_MEMORY * (
-            step.records - pulse
-        )  # gaps included: no quiet night is a gap for ever
-        return 0.0 if step.records == 0 and pulse >= CERTAIN_RECORDS else step.completeness
+        pulse = self._pulse  # decays in a gap, too: no quiet night is a gap for ever
+        self._pulse += PULSE_MEMORY * (step.records - pulse)
+        self._empty = 0 if step.records else self._empty + 1
+        return 0.0 if pulse * self._empty >= CERTAIN_RECORDS else step.completeness
 
     def _new(self, step: Step) -> list[Fresh]:
         """Return what first appears in this step, in an order independent of the order of sources."""
@@ -149,7 +150,7 @@ class Measuring:
 
     def settled(self) -> dict[str, bytes]:
         """Return the parts of a snapshot that change only when a step closes."""
-        parts = {"detect": pack("detect", self.VERSION, _Meta(self._added, self._pulse), {})}
+        parts = {"detect": pack("detect", self.VERSION, _Meta(self._added, self._pulse, self._empty), {})}
         for window in self._latency:
             parts |= window.snapshot()
         return parts
@@ -161,7 +162,7 @@ class Measuring:
         self._forget_rows()
         fresh = self._fresh(meta.added)
         self._add(fresh)
-        self._pulse = meta.pulse
+        self._pulse, self._empty = meta.pulse, meta.empty
         for window in self._latency:
             window.restore(parts)
         return fresh

@@ -48,7 +48,7 @@ def title(of: Incident) -> str:
     match of.state:
         case "resolved":
             lasted = "" if of.end is None else f" after {_lasted(of)}"
-            head = f"RESOLVED{lasted}"
+            head = "CLOSED, NO DATA" if primary.lost else f"RESOLVED{lasted}"
         case "withdrawn":
             head = f"WITHDRAWN: {head}"
         case "worsening":
@@ -103,6 +103,8 @@ def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
     """Say how it ended."""
     finding = of.primary
     furthest = figures.quantity(of.peak, finding.measure)
+    if finding.lost:
+        return "No record of it has arrived since, so what became of it is unknown."
     match finding.verdict:
         case Verdict.ABSENCE if (finding.end or 0) - finding.start >= RETIRED_SECONDS:
             return "Nothing was received for a week; it is considered retired."
@@ -284,7 +286,7 @@ def alt_text(finding: Finding, peak: float, hours: int) -> str:
     return f"{chart}, last {hours} hours: {said}."
 
 
-def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR0911  a phrase for each
+def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR0911, PLR0912  a phrase for each
     """Return the thread line of a milestone."""
     primary = of.primary
     name = detail or figures.about(primary.about)
@@ -309,6 +311,8 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
             return f"Figures corrected by late data: {_stands(primary)}"
         case Milestone.WITHDRAWN:
             return "Withdrawn: late data showed no anomaly"
+        case Milestone.RESOLVED if primary.lost:
+            return f"Closed. {ending(of)}"
         case Milestone.RESOLVED:
             return f"Resolved after {_lasted(of)}. {ending(of)}"
         case never:

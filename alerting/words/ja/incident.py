@@ -53,11 +53,13 @@ _LINKS: Final = {
 }
 
 
-def title(of: Incident) -> str:
+def title(of: Incident) -> str:  # noqa: PLR0911  a phrase for each state
     """Return the title: state, what it is about, verdict, how large it is."""
     headline = _headline(of.primary, of.peak)
     match of.state:
         case "resolved":
+            if of.primary.lost:
+                return f"【データなしのため終了】{headline}"
             lasted = "" if of.end is None else f"・継続 {_lasted(of)}"
             return f"【解消{lasted}】{headline}"
         case "withdrawn":
@@ -114,6 +116,8 @@ def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
     """Say how it ended."""
     finding = of.primary
     furthest = figures.quantity(of.peak, finding.measure)
+    if finding.lost:
+        return "以後データが届いていないため、その後の状況は不明です。"
     match finding.verdict:
         case Verdict.ABSENCE if retired(finding):
             return f"1週間にわたり{traffic(finding)}がなかったため、廃止されたものとして扱います。"
@@ -287,7 +291,7 @@ def alt_text(finding: Finding, peak: float, hours: int) -> str:
     return f"{figures.subject(finding)}の直近{hours}時間のグラフ。{compared}"
 
 
-def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR0911  a phrase for each
+def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR0911, PLR0912  a phrase for each
     """Return the thread line of a milestone."""
     primary = of.primary
     name = detail or figures.about(primary.about)
@@ -312,6 +316,8 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
             return f"遅れて届いたデータにより値を修正しました: {_stands(primary)}"
         case Milestone.WITHDRAWN:
             return "取り消し: 遅れて届いたデータにより、異常ではなかったことが判明しました"
+        case Milestone.RESOLVED if primary.lost:
+            return f"終了しました。{ending(of)}"
         case Milestone.RESOLVED:
             return f"解消しました（継続 {_lasted(of)}）。{ending(of)}"
         case never:
