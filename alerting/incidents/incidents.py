@@ -44,7 +44,8 @@ class Incidents:
     - A page leaves at once when a table is affected. A finding on anything in front of it waits one step for
       a deeper one; what joins later edits the message and never makes a second one (``timing.py``).
     - It worsens, eases, spreads: ``reported_state.py`` decides what of that is reported, once each.
-    - It is resolved after ``incidents.quiet`` seconds without an open finding. A recurrence within
+    - It is resolved once no finding is open and ``incidents.quiet`` seconds have passed since the last
+      deviation ended (``timing.py``). A recurrence within
       ``incidents.gather`` seconds reopens it, as a new message that links to the former one; a later one is a
       new incident, which ``follows`` the last reported one with its ``fingerprint``. Each recurrence doubles
       the quiet period, and the time in which the incident may reopen, up to two hours.

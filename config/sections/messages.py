@@ -85,4 +85,4 @@ class IncidentsSettings(Section):
     gather: Annotated[int, Field(ge=0)] = Field(
         300, description="related findings that begin within this many seconds form one incident"
     )
-    quiet: Seconds = Field(600, description="seconds without an open finding before an incident is resolved")
+    quiet: Seconds = Field(600, description="seconds since the last deviation before an incident is resolved")
