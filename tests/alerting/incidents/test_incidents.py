@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerting.incidents.incident import finding_to_json
+from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
 from config.settings import DigestSettings, Settings
@@ -433,3 +434,13 @@ def test_what_lies_behind_a_slow_function_stays_known_when_the_table_has_eased_a
         assert member.causes[0].score == pytest.approx(400 / 410, abs=1e-3)
         assert member.sentence == "PUT is slow; the time is spent in table items."
         assert incident.primary.causes == []
+
+
+def test_a_record_of_an_older_state_is_readable() -> None:
+    record = IncidentRecord.of(table_finding())
+    written = msgspec.to_builtins(record)
+    del written["calm_at"]
+    for held in written["findings"].values():
+        del held["failures"], held["peak"]
+    read = msgspec.msgpack.decode(msgspec.msgpack.encode(written), type=IncidentRecord)
+    assert read == record

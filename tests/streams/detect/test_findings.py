@@ -13,6 +13,7 @@ from detectors.model.series import Series
 from detectors.state.state import pack
 from streams.detect.absences import Absences
 from streams.detect.explainer import Explainer
+from streams.detect.fatal_findings import FatalFindings
 from streams.detect.findings import Findings, identity
 
 
@@ -75,3 +76,11 @@ def test_the_open_findings_of_an_older_state_are_readable() -> None:
     findings.restore({"findings": part})
     assert findings.snapshot()["findings"] != part, "written with what is new"
     findings.restore(findings.snapshot())
+
+
+def test_the_open_exceptions_of_an_older_state_are_readable() -> None:
+    old = {"id": "a", "start": 60, "reported": 120, "last": 120, "count": 3.0, "revision": 0}
+    fatal = FatalFindings(3600, 60, 300, Explainer(EdgeHistory(60, 4), 60))
+    parts = fatal.snapshot() | {"fatal": pack("fatal", FatalFindings.VERSION, [(0, "KeyError", old)], {})}
+    fatal.restore(parts)
+    assert fatal.snapshot()["fatal"] != parts["fatal"], "written with what is new"
