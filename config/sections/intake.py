@@ -15,15 +15,16 @@ class TimeSettings(Section):
     step: Seconds = Field(60, description="seconds between judgements of a series; a multiple of bucket")
     lateness: Annotated[int, Field(ge=0)] = Field(
         30,
-        description="how far a record may trail its partition's newest before it counts as late, seconds",
+        description="how far a record may trail the event time reached before it counts as late, seconds",
     )
     future: Seconds = Field(
         300,
-        description="timestamps further ahead of the partition than this do not advance event time, seconds",
+        description="a record that claims to be more than this later than its arrival is refused, seconds",
     )
     idle: Seconds = Field(
         30,
-        description="a partition idle for this long of wall time no longer holds event time back, seconds",
+        description="a partition without records for this long no longer holds event time back; its time "
+        "goes on by the clock; seconds",
     )
     ahead: Seconds = Field(
         600,

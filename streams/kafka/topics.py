@@ -128,9 +128,11 @@ def setup_topics(settings: Settings) -> list[str]:
             for name, (partitions, config) in needed(kafka).items()
         ]
         name = Topics.of(kafka).dead_letters
-        return (
-            [*lines, _compacted(admin, name)] if name in present and not _is_compacted(admin, name) else lines
-        )
+        if name in present and "compact" not in _setting(admin, name, "cleanup.policy", "compact"):
+            lines.append(_compacted(admin, name))
+        if kafka.requests in present:
+            lines += _about_stamps(admin, kafka.requests)
+        return lines
 
 
 def verified_topics(kafka: KafkaSettings) -> dict[str, Topic]:
@@ -198,10 +200,20 @@ def _created(admin: Any, name: str, partitions: int, config: dict[str, str], kaf
     return f"{name}: created, {partitions} partition{'s' if partitions > 1 else ''}"
 
 
-def _is_compacted(admin: Any, name: str) -> bool:
+def _setting(admin: Any, name: str, key: str, unknown: str) -> str:
+    """Return a setting of a topic, ``unknown`` if this user may not know it."""
     found = admin.describe_configs([ConfigResource("TOPIC", name)], config_filter="all")
-    policy = found.get("topic", {}).get(name, {}).get("cleanup.policy")
-    return policy is None or "compact" in policy["value"]  # None: this user may not know
+    return str(found.get("topic", {}).get(name, {}).get(key, {"value": unknown})["value"])
+
+
+def _about_stamps(admin: Any, name: str) -> list[str]:
+    if _setting(admin, name, "message.timestamp.type", "LogAppendTime") == "LogAppendTime":
+        return []
+    line = (
+        f"{name}: its producers' clocks decide when a record arrived; set its message.timestamp.type to "
+        "LogAppendTime, so that no wrong one can move time (docs/event.md)"
+    )
+    return [line]
 
 
 def _compacted(admin: Any, name: str) -> str:

@@ -203,6 +203,22 @@ def test_setup_has_an_existing_topic_of_dead_letters_keep_one_of_each(kafka: str
     assert found["retention.ms"]["value"] == "1000000", "what an operator set stays"
 
 
+def test_setup_has_the_broker_stamp_requests_and_says_where_producers_do(kafka: str) -> None:
+    app = topics.unique("uneri")
+    own, theirs = f"{app}-own", f"{app}-theirs"
+    topics.create(kafka, NewTopic(theirs, 1, 1))
+    for name in (own, theirs):
+        setup_topics(Settings(kafka=KafkaSettings(brokers=[kafka], app=app, requests=name)))
+    found = [
+        line
+        for name in (own, theirs)
+        for line in setup_topics(Settings(kafka=KafkaSettings(brokers=[kafka], app=app, requests=name)))
+        if "LogAppendTime" in line
+    ]
+    assert len(found) == 1
+    assert found[0].startswith(f"{theirs}: its producers' clocks decide when a record arrived")
+
+
 def test_setup_lists_existing_topics_and_refuses_another_number_of_shards(settings: Settings) -> None:
     assert settings.kafka is not None
     assert all("exists" in line for line in setup_topics(settings))
