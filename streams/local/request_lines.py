@@ -96,7 +96,7 @@ def _gunzipped(body: bytes, most: int) -> bytes:
         while not reader.eof:
             fed = view[at : at + _FED]
             part = reader.decompress(fed, _STEP)
-            at += len(fed) - len(reader.unconsumed_tail) - len(reader.unused_data)
+            at += len(fed) - len(reader.unused_data if reader.eof else reader.unconsumed_tail)
             if not (part or fed or reader.eof):
                 raise BodyError("the gzip body is truncated; nothing was stored, send it again", 400)
             lines += part.count(b"\n")

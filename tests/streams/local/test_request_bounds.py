@@ -3,6 +3,8 @@
 import asyncio
 import gzip
 import io
+import itertools
+import random
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -167,6 +169,18 @@ async def test_where_the_limit_is_passed_does_not_depend_on_the_pieces(
             await LogIntake(store, settings, lambda: None).append(lines, sent=True)
         assert refused.value.passed.rejected.index == 12
         assert [one.index for one in refused.value.rejected] == [7, 8, 9, 10, 11, 12]
+
+
+@pytest.mark.parametrize("level", [0, 9])
+def test_a_gzip_body_of_any_size_and_number_of_members_is_unpacked_as_it_was(level: int) -> None:
+    draw = random.Random(level)  # noqa: S311 - the same in each run
+    body = draw.randbytes(2 * MIB) + b"x" * 5 * MIB + draw.randbytes(MIB + 1)
+    cuts = [0, *sorted(draw.sample(range(len(body)), 20)), len(body)]
+    members = [gzip.compress(body[first:last], level) for first, last in itertools.pairwise(cuts)]
+    assert unpacked(b"".join(members), "gzip") == body
+    for lost in (1, 8, 20, len(members[-1]) - 1):
+        with pytest.raises(BodyError, match="truncated"):
+            unpacked(b"".join(members)[:-lost], "gzip")
 
 
 def test_the_members_of_a_gzip_body_are_one_body() -> None:
