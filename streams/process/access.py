@@ -97,7 +97,8 @@ class Access:
 
         @web.middleware
         async def decide(request: web.Request, handler: Handler) -> web.StreamResponse:
-            return self._refusal(request) or await handler(request)
+            refused = self._refusal(request)
+            return await handler(request) if refused is None else refused
 
         return decide
 
@@ -150,9 +151,16 @@ class Access:
 
 def _is_foreign(request: web.Request) -> bool:
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("Host", "").lower():
+    if origin is not None and _host_and_port(origin) != request.headers.get("Host", "").lower():
         return True
     return request.method not in _READING and request.headers.get("Sec-Fetch-Site") not in _SAME
+
+
+def _host_and_port(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _scope_of(path: str, method: str) -> AccessScope:
