@@ -76,7 +76,7 @@ def explain(error: sqlite3.Error | OSError, state: Path, file: str | None = None
 
     Examples
     --------
-    >>> explain(OSError(errno.ENOSPC, "No space left on device"), Path("uneri-state"))[:67]
+    >>> explain(OSError(errno.ENOSPC, "No space left on device"), Path("uneri-state"))[:68]
     'the state in uneri-state cannot be written, because the disk is full'
     """
     trouble = _trouble(error, state)
