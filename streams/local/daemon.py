@@ -134,14 +134,14 @@ class LocalDaemon:
             stuck=stuck,
             at=at,
         )
-        intake = HttpIntake(self._intake, self.metrics.intake_refused)
+        self._http = HttpIntake(self._intake, self.metrics.intake_refused)
         self._web = HttpServer(
             settings.local.listen,
             self.status,
             self._not_ready,
             self.metrics.registry,
             [
-                *intake.routes(),
+                *self._http.routes(),
                 *self._interactions.routes(),
                 labels_route(lambda: self.pipeline.labels),
                 *SilenceRoutes(lambda: self.pipeline, self._command).routes(),
@@ -274,7 +274,11 @@ class LocalDaemon:
         return self._judge.stuck()
 
     def _refresh(self) -> None:
-        queues = {"log_records": self._judge.lag, "log_bytes": self._store.log_bytes}
+        queues = {
+            "request_bytes": self._http.held,
+            "log_records": self._judge.lag,
+            "log_bytes": self._store.log_bytes,
+        }
         self.metrics.update([self._judge.reading()], queues, time.time())
         self.metrics.ready.set(self._not_ready() is None)
         for file in (LOG_FILE, OUTBOX_FILE):

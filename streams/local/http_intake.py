@@ -77,6 +77,11 @@ class HttpIntake:
         self._small = asyncio.Semaphore(AT_ONCE)
         self._large = asyncio.Semaphore(1)
 
+    @property
+    def held(self) -> int:
+        """Return the bytes of bodies that are arriving or wait for their turn."""
+        return self._room.held(large=False) + self._room.held(large=True)
+
     def routes(self) -> list[web.RouteDef]:
         """Return what the web server adds."""
         return [web.post("/events", self.post)]

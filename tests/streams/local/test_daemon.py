@@ -258,6 +258,7 @@ async def test_the_metrics_tell_what_became_of_the_records(tmp_path: Path) -> No
         "uneri_late_records_total 1.0",
         'uneri_rejected_records_total{reason="not_json"} 1.0',
         'uneri_queue_depth{queue="log_records"} 0.0',
+        'uneri_queue_depth{queue="request_bytes"} 0.0',
         'uneri_lag_records{partition="0",stage="engine"} 0.0',
     ):
         assert told in page
