@@ -34,7 +34,7 @@ from alerting.messages.example_curves import (
 from detectors.model.finding import Affected, Failures, Finding, Growth, Share, Trace, Verdict
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
-from detectors.model.sentence import of_absence, of_deviation, of_fatal, of_growth, of_limit
+from detectors.model.sentence import of_absence, of_change, of_fatal, of_limit
 from detectors.watch.hottest import Hot
 from detectors.watch.standings import Standings, Use
 
@@ -138,21 +138,8 @@ def explained(of: Finding) -> Finding:
             sentence = of_absence(of, of.missed)
         case Verdict.FATAL:
             sentence = of_fatal(of)
-        case Verdict.GROWTH if of.growth is not None:
-            sentence = of_growth(of.about, of.measure, of.growth, of.limit)
         case _:
-            sentence = of_deviation(
-                of.verdict,
-                of.about,
-                of.measure,
-                observed=of.observed,
-                expected=of.expected,
-                lower=of.lower,
-                upper=of.upper,
-                weeks_used=of.weeks_used,
-                weeks_left_out=of.weeks_left_out,
-                failures=of.failures,
-            )
+            sentence = of_change(of)
     return replace(of, sentence=sentence)
 
 

@@ -212,6 +212,27 @@ def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float
     return f"{pace}; at this rate the limit of {rate(measure, limit)} is reached in {days}."
 
 
+def of_change(finding: Finding) -> str:
+    """Explain a spike, a drop, a shift or growth by its own figures."""
+    if finding.growth is not None:
+        return of_growth(finding.about, finding.measure, finding.growth, finding.limit)
+    return of_deviation(
+        finding.verdict,
+        finding.about,
+        finding.measure,
+        observed=finding.observed,
+        expected=finding.expected,
+        lower=finding.lower,
+        upper=finding.upper,
+        weeks_used=finding.weeks_used,
+        weeks_left_out=finding.weeks_left_out,
+        compared_with=finding.compared_with,
+        planned=finding.planned,
+        failures=finding.failures,
+        ended=finding.state == "end",
+    )
+
+
 def of_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
     """Explain a limit; ``observed`` is the largest mean over ``minutes`` since usage came near it."""
     word, limit = _WORDS[finding.measure], finding.limit or 0.0

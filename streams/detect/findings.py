@@ -18,7 +18,7 @@ from detectors.judge.judge import Judge, Judgement
 from detectors.model.finding import Finding, State, Verdict
 from detectors.model.measures import NATURE, Nature
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
-from detectors.model.sentence import of_absence, of_deviation, of_growth, of_retired
+from detectors.model.sentence import of_absence, of_change, of_retired
 from detectors.model.series import Series
 from detectors.state.state import pack, unpack
 from detectors.watch.limits import in_sight
@@ -269,7 +269,7 @@ class Findings:
                 trace=self._judge.evidence.trace(row, seen),
             )
             found.append(
-                changed if known.withdrawn else msgspec.structs.replace(changed, sentence=_sentence(changed))
+                changed if known.withdrawn else msgspec.structs.replace(changed, sentence=of_change(changed))
             )
         return found
 
@@ -309,7 +309,7 @@ class Findings:
         )
         if retired:
             return msgspec.structs.replace(ended, sentence=of_retired(worst.about))
-        return msgspec.structs.replace(ended, sentence=_sentence(ended)) if ended.failures else ended
+        return msgspec.structs.replace(ended, sentence=of_change(ended)) if ended.failures else ended
 
     def _extent(self, row: int, known: _Open, until: int, *, rises: bool) -> Extent:
         absent = known.verdict is Verdict.ABSENCE
@@ -361,7 +361,7 @@ class Findings:
             gap = self._absences.is_gap(row, moment.seen)
             finding = msgspec.structs.replace(finding, missed=missed, gap=gap)
             return msgspec.structs.replace(finding, sentence=of_absence(finding, missed))
-        return msgspec.structs.replace(finding, sentence=_sentence(finding))
+        return msgspec.structs.replace(finding, sentence=of_change(finding))
 
     def _score(self, row: int, known: _Open, judgement: Judgement) -> float:
         score = float(judgement.score[row])
@@ -387,7 +387,7 @@ class Findings:
         )
         if state == "end":
             del self._growing[row]
-        return msgspec.structs.replace(finding, sentence=_sentence(finding))
+        return msgspec.structs.replace(finding, sentence=of_change(finding))
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the open findings, and those that late records may still change."""
@@ -415,26 +415,6 @@ def identity(series: Series, verdict: Verdict, start: int, *more: str) -> str:
     kind = "silence" if verdict is Verdict.ABSENCE else verdict
     text = "\x1f".join((*names, series.measure, kind, str(start), *more))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-def _sentence(finding: Finding) -> str:
-    if finding.growth is not None:
-        return of_growth(finding.about, finding.measure, finding.growth, finding.limit)
-    return of_deviation(
-        finding.verdict,
-        finding.about,
-        finding.measure,
-        observed=finding.observed,
-        expected=finding.expected,
-        lower=finding.lower,
-        upper=finding.upper,
-        weeks_used=finding.weeks_used,
-        weeks_left_out=finding.weeks_left_out,
-        compared_with=finding.compared_with,
-        planned=finding.planned,
-        failures=finding.failures,
-        ended=finding.state == "end",
-    )
 
 
 def _began(known: _Open) -> int:

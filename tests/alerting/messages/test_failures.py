@@ -12,7 +12,7 @@ from alerting.words.locales import ENGLISH, JAPANESE, LANGUAGES
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Failures, Finding, Plan, Verdict
 from detectors.model.measures import Measure
-from detectors.model.sentence import LEAST_USUAL, of_deviation
+from detectors.model.sentence import LEAST_USUAL, of_change
 from detectors.watch.standings import Use
 from tests.alerting.given import T0, TABLE, finding, incident, scope
 from tests.alerting.message_makers import page, said
@@ -35,21 +35,7 @@ def purchases(**changes: Any) -> Finding:
 
 
 def explained(of: Finding) -> Finding:
-    sentence = of_deviation(
-        of.verdict,
-        of.about,
-        of.measure,
-        observed=of.observed,
-        expected=of.expected,
-        lower=of.lower,
-        upper=of.upper,
-        weeks_used=of.weeks_used,
-        weeks_left_out=of.weeks_left_out,
-        planned=of.planned,
-        failures=of.failures,
-        ended=of.state == "end",
-    )
-    return replace(of, sentence=sentence)
+    return replace(of, sentence=of_change(of))
 
 
 def test_a_page_about_errors_says_how_many_of_how_many_requests_fail() -> None:
