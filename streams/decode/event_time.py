@@ -39,6 +39,8 @@ what was not looked at yet comes on top. That far ahead, a stamp is not held bac
 """
 START: Final = 32
 """Records whose median starts a partition whose records are old, unless it falls idle before."""
+CLEARLY_BACK: Final = 60.0
+"""Seconds by which a record lies back for certain; as are twenty times the usual time between records."""
 CONFIRM_FAR: Final = 32
 """At the end of a source: records that must agree before time leaps ahead by more than a day."""
 
@@ -261,6 +263,24 @@ class EventTime:
         order = np.arange(count - filled, count) % size
         stamps: Floats = (0.0 if self._plain else self._arrivals[order]) - self._delays[order]
         return stamps
+
+    def end(self) -> float | None:
+        """Return the latest stamp that is believed now that nothing follows, epoch seconds; None before any.
+
+        A stamp is not if most records after it lie clearly further back: by a minute, and by more than
+        records in a row do.
+        """
+        stamps = self._window_stamps()
+        if not len(stamps):
+            return None
+        low, high = np.quantile(stamps, (0.25, 0.75))
+        clearly = max(CLEARLY_BACK, 20 * 2 * float(high - low) / len(stamps))
+        believed = [
+            float(stamp)
+            for row, stamp in enumerate(stamps)
+            if 2 * np.count_nonzero(stamps[row + 1 :] < stamp - clearly) <= len(stamps) - row
+        ]
+        return max(believed, default=None)
 
     def pack(self) -> tuple[object, dict[str, NDArray[Any]]]:
         """Return the state as a meta value and arrays."""

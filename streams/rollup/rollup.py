@@ -116,8 +116,15 @@ class Rollup:
         blocks = self.feed(columns)
         end = self._buckets.end(self.watermark)
         if end is not None:
-            blocks += self._advance(end)
+            blocks += self._advance(max(self.watermark, min(end, self._end_of_time(end))))
+            for bucket, summary in self._buckets.pop_closed(end):  # which only wrong clocks have reached
+                blocks += self._maker.blocks(bucket, summary, self.watermark)
         return blocks + self.idle()
+
+    def _end_of_time(self, unknown: int) -> int:
+        """Return the end of the last bucket that is believed; what lies behind it is counted, not judged."""
+        end = self._decoder.time.end()
+        return unknown if end is None else (math.floor(end / self._time.bucket) + 1) * self._time.bucket
 
     def idle(self, seconds: float = 0.0) -> list[Block]:
         """Report the source as idle, and let time go on by the clock.

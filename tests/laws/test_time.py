@@ -237,3 +237,25 @@ def test_time_by_the_clock_survives_a_restart_and_never_passes_for_a_file() -> N
     reached = file.rollup.watermark
     file.rollup.idle(900)
     assert file.rollup.watermark == reached
+
+
+@pytest.mark.parametrize("file", [False, True])
+@pytest.mark.parametrize("pace", [0.1, 3, 200])
+def test_a_wrong_clock_near_the_end_of_a_source_does_not_move_its_end(file: bool, pace: float) -> None:
+    honest = [body(T0 + pace * number, GOOD, number) for number in range(2000)]
+    bodies = list(honest)
+    for at in (1990, 1970, 1900):
+        bodies.insert(at, body(T0 + pace * at + max(290, 40 * pace), WILD, at))
+    arrived = np.full(len(bodies), T0 + 90 * DAY)
+    wrong, right = (fed(each, arrived=arrived[: len(each)], file=file) for each in (bodies, honest))
+    assert wrong.rollup.watermark == right.rollup.watermark
+    assert requests_of(wrong) == requests_of(right)
+
+
+def test_a_few_records_behind_a_quiet_stretch_at_the_end_of_a_file_are_judged() -> None:
+    bodies = [body(T0 + number, GOOD, number) for number in range(700)]
+    bodies += [body(T0 + 9000 + number, GOOD, 9000 + number) for number in range(3)]
+    partition = fed(bodies, file=True)
+    assert partition.rejected == []
+    assert partition.rollup.watermark == T0 // 10 * 10 + 9010
+    assert sum(requests_of(partition).values()) == 703
