@@ -29,7 +29,7 @@ class Chunk:
     offsets: Sequence[int]  # one per record, ascending; a range unless records are missing in between
     values: Sequence[bytes]  # an absent value (a tombstone) is empty
     timestamp: int = -1  # epoch milliseconds, the newest of the record batches; -1 when unknown
-    arrived: NDArray[np.float64] | None = None  # one per record, epoch seconds: the time stamp of its batch
+    arrived: NDArray[np.float64] | None = None  # one per record, epoch seconds: its time stamp
 
     def __len__(self) -> int:
         return len(self.values)

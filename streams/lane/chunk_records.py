@@ -70,8 +70,8 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
                 end = max(end, batch.next)
         except CorruptRecordException as error:
             broken = error  # the batches before it are good, and are handed over first
-        records, offsets, damaged = _readable(raw, shown)
-        arrived = _arrivals(shown)
+        records, offsets, stamps, damaged = _readable(raw, shown)
+        arrived = np.where(stamps < 0, UNKNOWN_ARRIVAL, stamps / 1000)
         if damaged is not None:
             broken, end = damaged[0], max(start, damaged[1].base)
         if len(offsets) and offsets[0] < start:  # the fetch began in the middle of a batch
@@ -102,22 +102,15 @@ _NONE: Final[NDArray[np.int64]] = np.zeros(0, np.int64)
 
 def _readable(
     raw: bytes, shown: list[Batch]
-) -> tuple[Records, NDArray[np.int64], tuple[Exception, Batch] | None]:
-    """Return the records before the first unreadable batch, their offsets, and the error with that batch."""
+) -> tuple[Records, NDArray[np.int64], NDArray[np.int64], tuple[Exception, Batch] | None]:
+    """Return the records before the first unreadable batch, offsets and stamps, and the error with it."""
     damaged = None
     while shown:
         try:
             return *records_of(raw, shown), damaged
         except Exception as error:  # noqa: BLE001 - a damaged payload may raise anything in its decompressor
             damaged = error, shown.pop()
-    return Records(b"", _NONE, _NONE), _NONE, damaged
-
-
-def _arrivals(shown: list[Batch]) -> NDArray[np.float64]:
-    """Return when each record arrived, epoch seconds: as the broker or a producer stamped its batch."""
-    stamps = np.array([one.timestamp for one in shown], np.float64) / 1000
-    known = np.where(stamps < 0, UNKNOWN_ARRIVAL, stamps)
-    return np.repeat(known, [one.records for one in shown]) if shown else known
+    return Records(b"", _NONE, _NONE), _NONE, _NONE, damaged
 
 
 def _numbered(offsets: NDArray[np.int64]) -> Sequence[int]:

@@ -20,6 +20,7 @@ from streams.decode.records import Records
 Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
+BROKER_STAMPS: Final = 0x08
 CONTROL: Final = 0x20
 TRANSACTIONAL: Final = 0x10
 _CODEC: Final = 0x07
@@ -47,7 +48,8 @@ class Batch(NamedTuple):
     next: int  # the offset behind the batch, even if its last records were compacted away
     attributes: int
     producer: int
-    timestamp: int  # the newest, epoch milliseconds
+    oldest: int  # of its time stamps, epoch milliseconds
+    timestamp: int  # the newest
     records: int
 
 
@@ -70,17 +72,17 @@ def batches(raw: bytes, *, check: bool) -> Iterator[Batch]:
             )
         if end - at < _HEADER.size:
             raise CorruptRecordException("a record batch is shorter than its header")
-        base, _, _, _, checksum, attributes, last, _, newest, producer, _, _, count = _HEADER.unpack_from(
-            raw, at
+        base, _, _, _, checksum, attributes, last, oldest, newest, producer, _, _, count = (
+            _HEADER.unpack_from(raw, at)
         )
         if check and crc32c(view[at + _CHECKED_FROM : end]) != checksum:
             raise CorruptRecordException("the checksum of a record batch does not match")
-        yield Batch(at, end, base, base + last + 1, attributes, producer, newest, count)
+        yield Batch(at, end, base, base + last + 1, attributes, producer, oldest, newest, count)
         at = end
 
 
-def records_of(raw: bytes, several: list[Batch]) -> tuple[Records, NDArray[np.int64]]:
-    """Return the records of batches, and the offset of each.
+def records_of(raw: bytes, several: list[Batch]) -> tuple[Records, NDArray[np.int64], NDArray[np.int64]]:
+    """Return the records of batches, and the offset and time stamp (epoch milliseconds) of each.
 
     Raises
     ------
@@ -100,10 +102,13 @@ def records_of(raw: bytes, several: list[Batch]) -> tuple[Records, NDArray[np.in
     total = int(counts.sum())
     if counts.min() < 0 or total > len(buffer):  # no record is shorter than a byte
         raise CorruptRecordException("a record batch claims more records than it has bytes")
-    found = np.empty((3, total), np.int64)
+    found = np.empty((4, total), np.int64)
     if not _index(np.frombuffer(buffer, np.uint8), begins, ends, counts, bases, found):
         raise CorruptRecordException("a record batch does not match its header")
-    return Records(buffer, found[0], found[1]), found[2]
+    by_broker = np.array([bool(one.attributes & BROKER_STAMPS) for one in several])
+    stamps = np.where(by_broker, [one.timestamp for one in several], [one.oldest for one in several])
+    after = np.where(np.repeat(by_broker, counts), 0, found[3])
+    return Records(buffer, found[0], found[1]), found[2], np.repeat(stamps, counts) + after
 
 
 def _payload(raw: bytes, batch: Batch) -> bytes:
@@ -128,7 +133,7 @@ def _index(buffer: Bytes, begins: Ints, ends: Ints, counts: Ints, bases: Ints, f
             if at < 0 or not 0 <= length <= end - at:  # written so that no sum can overflow
                 return False
             behind = at + length
-            _, at = _varint(buffer, at + 1, behind)  # behind the attributes: the time stamp
+            after, at = _varint(buffer, at + 1, behind)  # behind the attributes: the time stamp
             if at < 0:
                 return False
             offset, at = _varint(buffer, at, behind)
@@ -143,6 +148,7 @@ def _index(buffer: Bytes, begins: Ints, ends: Ints, counts: Ints, bases: Ints, f
             found[0, row] = at
             found[1, row] = at + max(size, 0)
             found[2, row] = bases[batch] + offset
+            found[3, row] = after
             row += 1
             at = behind
     return True

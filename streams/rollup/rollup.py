@@ -151,11 +151,15 @@ class Rollup:
         return blocks + self._maker.idle(self.watermark)
 
     def _by_the_clock(self, seconds: float) -> int:
-        """Return the watermark after ``seconds`` without a record, ``time.idle`` behind one by a record."""
+        """Return the watermark after ``seconds`` without a record.
+
+        It is ``time.idle`` and a step behind that of a prompt record: senders pause, and send in batches.
+        """
         arrival = self._decoder.time.arrival
         if self._watermark is None or arrival is None:
             return self.watermark
-        reached = self._decoder.time.reached_at(arrival + seconds) - self._time.lateness - self._time.idle
+        behind = self._time.lateness + self._time.idle + self._time.step
+        reached = self._decoder.time.reached_at(arrival + seconds) - behind
         return max(self.watermark, math.floor(reached / self._time.bucket) * self._time.bucket)
 
     def snapshot(self) -> dict[str, bytes]:

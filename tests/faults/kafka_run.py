@@ -71,7 +71,7 @@ class Input:
     def __init__(self, broker: str, traffic: Traffic, *, replication: int = 1) -> None:
         self.broker = broker
         self.brokers = broker.split(",")
-        self.partitions = traffic.partitions
+        self.partitions, self.arrived = traffic
         self.requests = topics.unique("requests")
         self.sources = [f"{self.requests}/{number}" for number in range(len(self.partitions))]
         self.replication = replication
@@ -81,18 +81,24 @@ class Input:
 
     def fill(self, first: float = 0, last: float = 1) -> None:
         """Write a stretch of the records, by share of each partition."""
-        parts = [each[int(len(each) * first) : int(len(each) * last)] for each in self.partitions]
-        topics.fill(self.broker, self.requests, parts, batch_bytes=PRODUCED_BYTES)
+        runs = [slice(int(len(each) * first), int(len(each) * last)) for each in self.partitions]
+        parts = [each[run] for each, run in zip(self.partitions, runs, strict=True)]
+        arrived = [each[run] for each, run in zip(self.arrived, runs, strict=True)]
+        topics.fill(self.broker, self.requests, parts, batch_bytes=PRODUCED_BYTES, arrived=arrived)
 
     @functools.cached_property
     def truths(self) -> list[Truth]:
         """The expected results of each partition."""
-        return [Truth(*each, self.settings) for each in zip(self.sources, self.partitions, strict=True)]
+        given = zip(self.sources, self.partitions, self.arrived, strict=True)
+        return [Truth(*each, self.settings) for each in given]
 
     @functools.cached_property
     def findings(self) -> dict[tuple[str, int], str]:
         """The expected findings."""
-        _, found = undisturbed(self.settings, dict(zip(self.sources, self.partitions, strict=True)), SHARDS)
+        records, arrived = (
+            dict(zip(self.sources, each, strict=True)) for each in (self.partitions, self.arrived)
+        )
+        _, found = undisturbed(self.settings, records, arrived, SHARDS)  # type: ignore[arg-type]
         assert found, "the scenario has no findings"
         return found
 
@@ -310,9 +316,11 @@ class KafkaRun:
         )
         kept = KafkaCheckpoints(records)
 
-        async def judge(key: str, topic: str, stage: Any, number: int, values: list[bytes]) -> None:
+        async def judge(  # noqa: PLR0917
+            key: str, topic: str, stage: Any, number: int, values: list[bytes], arrived: Any = None
+        ) -> None:
             checkpoint = await kept.load(key) or Checkpoint()
-            stage.feed(Chunk(topic, number, 0, len(values), range(len(values)), values))
+            stage.feed(Chunk(topic, number, 0, len(values), range(len(values)), values, arrived=arrived))
             if topic == self.names.requests:
                 stage.idle(0.0)
             report.compare(f"offsets of {key}", {f"{topic}/{number}": len(values)}, checkpoint.offsets)
@@ -324,7 +332,8 @@ class KafkaRun:
 
         for number, lines in enumerate(self._input.partitions):
             stage: Any = RollupStage(number, self.settings, SHARDS, self.names)
-            await judge(f"rollup/{number}", self.names.requests, stage, number, list(lines))
+            arrived = self._input.arrived[number]
+            await judge(f"rollup/{number}", self.names.requests, stage, number, list(lines), arrived)
         for shard in range(SHARDS):
             stage = DetectStage(shard, self.sources, self.settings, self.names)
             values = [value for _, value in read[self.names.rollups][shard]]

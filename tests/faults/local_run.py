@@ -5,6 +5,8 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from config.settings import JudgeSettings, LocalSettings, Settings, TimeSettings
 from streams.local.log_judge import SOURCE, STAGE
 from streams.local.sqlite_store import SqliteStore
@@ -13,6 +15,7 @@ from tests.faults.daemons import Daemon, Supervisor, wait_until
 from tests.faults.kafka_run import Report
 from tests.faults.oracle import Truth, undisturbed
 
+LATER = 1_780_000_000.0  # when all of it arrives
 RUN = 150  # records that the engine is given at once: the input is small, and must come in many runs
 
 
@@ -24,8 +27,9 @@ class LocalInput:
         self.file.write_bytes(b"".join(record + b"\n" for record in records))
         self.count = len(records)
         settings = self.settings(folder)
-        self.truth = Truth(SOURCE, records, settings)
-        engine, self.findings = undisturbed(settings, {SOURCE: records}, 1)
+        arrived = np.full(len(records), LATER)
+        self.truth = Truth(SOURCE, records, arrived, settings)
+        engine, self.findings = undisturbed(settings, {SOURCE: records}, {SOURCE: arrived}, 1)
         assert self.findings, "the scenario has nothing to tell"
         self.parts = engine.snapshot()
 
@@ -56,7 +60,13 @@ class LocalRun:
     def start(self, **options: object) -> Daemon:
         """Start a daemon."""
         self.starts += 1
-        given = {"tap": str(self._tap), "follow": [str(self._input.file)], "run": RUN, "every": 0.05}
+        given = {
+            "tap": str(self._tap),
+            "follow": [str(self._input.file)],
+            "run": RUN,
+            "every": 0.05,
+            "now": LATER,
+        }
         return self._supervisor.start(self._settings, self.log, **{**given, **options})
 
     def kill_at_random(self, draw: random.Random, kills: int, longest: float = 0.4) -> int:

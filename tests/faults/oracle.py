@@ -10,9 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from config.settings import Settings
 from detectors.model.measures import Measure
 from detectors.model.scope import ScopeOrEdge
+from streams.decode.event_time import EventTime
 from streams.engine.engine import Engine
 from streams.rollup.block import Block
 from tests.streams.rollup.rollup_oracle import Oracle, totals_of
@@ -29,7 +33,7 @@ class BadRecord(NamedTuple):
     reason: str
 
 
-def bad_record(record: bytes, newest: float) -> str | None:
+def bad_record(record: bytes) -> str | None:
     """Return why a record of the test's traffic is no event; None when it is one."""
     try:
         event = json.loads(record)
@@ -39,25 +43,30 @@ def bad_record(record: bytes, newest: float) -> str | None:
         return "no_ts"
     if not math.isfinite(event["ts"]):
         return "not_finite"
-    return "far_future" if event["ts"] > newest + FUTURE else None
+    return None
 
 
 class Truth:
-    """What one source partition must come to."""
+    """What one source partition must come to. Event time has laws of its own (tests/laws/test_time.py)."""
 
-    def __init__(self, source: str, records: Sequence[bytes], settings: Settings) -> None:
+    def __init__(
+        self, source: str, records: Sequence[bytes], arrived: NDArray[np.float64], settings: Settings
+    ) -> None:
         self.source = source
         self.bad: list[BadRecord] = []
         self.events = Oracle(settings.time)
-        newest = math.inf  # the first stamp is as good as any
+        good = []
         for offset, record in enumerate(records):
-            reason = bad_record(record, newest)
+            reason = bad_record(record)
             if reason is not None:
                 self.bad.append(BadRecord(offset, reason))
-                continue
-            self.events.feed(record)
-            ts = json.loads(record)["ts"]
-            newest = ts if newest == math.inf else max(newest, ts)
+            else:
+                good.append(offset)
+        stamps = np.array([json.loads(records[offset])["ts"] for offset in good])
+        admitted = EventTime(FUTURE).admit(stamps, arrived[good])
+        self.bad += [BadRecord(good[row], "far_future") for row in admitted.refuted]
+        for row, reached in zip(admitted.accepted.tolist(), admitted.newest.tolist(), strict=True):
+            self.events.feed(records[good[row]], reached)
         self._closed = self.events.watermark()
 
     def mismatches(self, blocks: Iterable[Block]) -> list[str]:
@@ -103,7 +112,10 @@ class Truth:
 
 
 def undisturbed(
-    settings: Settings, partitions: Mapping[str, Sequence[bytes]], shards: int
+    settings: Settings,
+    partitions: Mapping[str, Sequence[bytes]],
+    arrived: Mapping[str, NDArray[np.float64]],
+    shards: int,
 ) -> tuple[Engine, dict[tuple[str, int], str]]:
     """Return an engine that nobody killed, and its findings by id and revision."""
     engine = Engine(settings, list(partitions), shards)
@@ -111,7 +123,8 @@ def undisturbed(
     longest = max(map(len, partitions.values()))
     for first in range(0, longest, 500):
         for source, records in partitions.items():
-            for finding in engine.feed(source, records[first : first + 500]).findings:
+            run = slice(first, first + 500)
+            for finding in engine.feed(source, records[run], arrived[source][run]).findings:
                 findings[finding.id, finding.revision] = repr(finding)
     for source in partitions:
         for finding in engine.idle(source).findings:

@@ -65,7 +65,8 @@ def warm_up() -> None:
     """Load the compiled judge."""
     settings = Settings(judge=JudgeSettings(young=3600))
     engine = Engine(settings, ["r/0"], 2)
-    engine.feed("r/0", traffic(0, 1).partitions[0])
+    given = traffic(0, 1)
+    engine.feed("r/0", given.partitions[0], given.arrived[0])
     engine.finish("r/0")
     Engine(settings, ["r/0"], 2).restore(engine.snapshot())
 
@@ -86,7 +87,9 @@ def run_daemon(request: dict[str, Any]) -> int:
     vars(log_judge)["Engine"] = RecordingEngine
     os.environ["UNERI_TEST_TAP"] = request["tap"]
     follow = [Path(path) for path in request["follow"]]
-    return local_daemon.run_local(settings, follow, None, run_records=request["run"], **options)
+    return local_daemon.run_local(
+        settings, follow, None, run_records=request["run"], clock=lambda: request["now"], **options
+    )
 
 
 def run_child(request: dict[str, Any]) -> None:

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from config.settings import JudgeSettings, KafkaSettings, Settings
 from streams.engine.engine import Engine
 from streams.kafka.stages import DetectStage, RollupStage
@@ -12,19 +15,22 @@ from tests.faults.traffic import PARTITIONS, Traffic, traffic
 SETTINGS = Settings(judge=JudgeSettings(young=3600))
 
 
-def in_turns(records: Traffic, run: int) -> Iterator[tuple[int, list[bytes]]]:
+Turn = tuple[int, list[bytes], NDArray[np.float64]]
+
+
+def in_turns(records: Traffic, run: int) -> Iterator[Turn]:
     longest = max(map(len, records.partitions))
     for first in range(0, longest, run):
-        for number, partition in enumerate(records.partitions):
-            yield number, partition[first : first + run]
+        for number, (partition, arrived) in enumerate(zip(*records, strict=True)):
+            yield number, partition[first : first + run], arrived[first : first + run]
 
 
-def found(turns: Iterator[tuple[int, list[bytes]]], shards: int = 2) -> tuple[list[str], int]:
+def found(turns: Iterator[Turn], shards: int = 2) -> tuple[list[str], int]:
     sources = [f"requests/{number}" for number in range(PARTITIONS)]
     engine = Engine(SETTINGS, sources, shards)
     told = []
-    for number, run in turns:
-        told += engine.feed(sources[number], run).findings
+    for number, run, arrived in turns:
+        told += engine.feed(sources[number], run, arrived).findings
     for source in sources:
         told += engine.idle(source).findings
     return [repr(finding) for finding in told], len(engine.incidents.all())
@@ -37,8 +43,9 @@ def test_the_pace_of_each_partition_changes_no_finding() -> None:
     assert expected[1]
     assert found(in_turns(records, 500)) == expected
     assert found(in_turns(records, 7)) == expected
-    assert found(iter(list(enumerate(records.partitions)))) == expected
-    assert found(iter(list(enumerate(records.partitions))[::-1])) == expected
+    whole = [(number, *each) for number, each in enumerate(zip(*records, strict=True))]
+    assert found(iter(whole)) == expected
+    assert found(iter(whole[::-1])) == expected
 
 
 def test_a_shard_that_is_restored_again_and_again_comes_to_the_same_state() -> None:
@@ -48,8 +55,8 @@ def test_a_shard_that_is_restored_again_and_again_comes_to_the_same_state() -> N
     given = traffic(1)
     topic = [
         emission
-        for number, records in enumerate(given.partitions)
-        for emission in RollupStage(number, settings, 2, names).feed(chunk_of(records))
+        for number, (records, arrived) in enumerate(zip(*given, strict=True))
+        for emission in RollupStage(number, settings, 2, names).feed(chunk_of(records, arrived))
         if emission.topic == names.rollups
     ]
     sources = [f"{names.requests}/{number}" for number in range(PARTITIONS)]
@@ -66,5 +73,5 @@ def test_a_shard_that_is_restored_again_and_again_comes_to_the_same_state() -> N
         assert again.snapshot() == whole.snapshot()
 
 
-def chunk_of(records: Sequence[bytes]) -> Chunk:
-    return Chunk("topic", 0, 0, len(records), range(len(records)), records)
+def chunk_of(records: Sequence[bytes], arrived: NDArray[np.float64] | None = None) -> Chunk:
+    return Chunk("topic", 0, 0, len(records), range(len(records)), records, arrived=arrived)

@@ -16,7 +16,6 @@ from streams.replay import History, Replayed, replay
 from tests.faults.daemons import Supervisor
 from tests.faults.kafka_run import Input, KafkaRun
 from tests.faults.kill_passes import random_kills, rebalances
-from tests.faults.traffic import Traffic
 from tests.streams.history.memory_history import MemoryHistory
 
 
@@ -76,8 +75,8 @@ def replayed(given: Input, run: KafkaRun) -> Replayed:
 
 
 def in_memory(given: Input, sizes: Sequence[int]) -> History:
-    traffic = Traffic(given.partitions)
-    return MemoryHistory(dict(zip(given.sources, traffic.partitions, strict=True)), sizes)
+    records = dict(zip(given.sources, given.partitions, strict=True))
+    return MemoryHistory(records, sizes, dict(zip(given.sources, given.arrived, strict=True)))
 
 
 def test_the_replay_of_a_topic_finds_what_one_worker_told_that_was_killed_again_and_again(

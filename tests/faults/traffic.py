@@ -8,6 +8,9 @@ import json
 import random
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 START: Final = 1_760_000_400
 LENGTH: Final = 3 * 3600
 HAMMERED: Final = LENGTH - 1500  # seconds after the start
@@ -18,9 +21,10 @@ TABLES: Final = {"get-item": "items", "put-item": "items", "buy": "ledger", "bal
 
 
 class Traffic(NamedTuple):
-    """Records by partition, in the order in which they are read."""
+    """Records by partition, in the order in which they are read, and when each arrived, epoch seconds."""
 
     partitions: list[list[bytes]]
+    arrived: list[NDArray[np.float64]]
 
 
 def traffic(seed: int, count: int = PARTITIONS) -> Traffic:
@@ -45,10 +49,16 @@ def traffic(seed: int, count: int = PARTITIONS) -> Traffic:
         partition.sort(key=lambda arrived: arrived[0])
         # Minutes later all have something to say, so that the buckets before are closed everywhere.
         partition += [
-            (0, json.dumps(event(draw, "", START + LENGTH + 150 + more, "balance", hammered=False)).encode())
+            (
+                LENGTH + 155 + more,
+                json.dumps(event(draw, "", START + LENGTH + 150 + more, "balance", hammered=False)).encode(),
+            )
             for more in (0, 5)
         ]
-    return Traffic([[record for _, record in partition] for partition in partitions])
+    return Traffic(
+        [[record for _, record in partition] for partition in partitions],
+        [START + np.round([at for at, _ in partition], 3) for partition in partitions],
+    )
 
 
 def event(draw: random.Random, name: str, ts: float, function: str, *, hammered: bool) -> dict[str, Any]:

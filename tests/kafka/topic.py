@@ -4,11 +4,14 @@ import asyncio
 import uuid
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
+from numpy.typing import NDArray
 
 from streams.kafka.client import open_client
+from tests.laws.arrivals import prompt
 
 BATCH_BYTES = 500_000
 
@@ -24,14 +27,18 @@ def create(broker: str, *topics: NewTopic) -> None:
         admin.create_topics(list(topics))
 
 
-def fill(
+def fill(  # noqa: PLR0917
     broker: str,
     topic: str,
     partitions: Sequence[Iterable[bytes]],
-    timestamp: int = 1_760_000_000_000,
+    timestamp: int | None = None,
     batch_bytes: int = BATCH_BYTES,
+    arrived: Sequence[NDArray[np.float64]] | None = None,
 ) -> None:
-    """Write records to partition 0, 1 … in batches of half a megabyte; ``timestamp`` in milliseconds."""
+    """Write records to partition 0, 1 … in batches of half a megabyte.
+
+    They have this ``timestamp`` in milliseconds, or that of their arrival in seconds, by default prompt.
+    """
 
     async def write() -> None:
         producer = AIOKafkaProducer(
@@ -42,14 +49,18 @@ def fill(
         )
         await producer.start()
         try:
-            for partition, values in enumerate(partitions):
+            for partition, values in enumerate(map(list, partitions)):
                 sent = []
                 batch = producer.create_batch()
-                for value in values:
-                    if batch.append(key=None, value=value, timestamp=timestamp) is None:
+                stamps = [timestamp] * len(values)
+                if timestamp is None:
+                    seconds = prompt(values) if arrived is None else arrived[partition]
+                    stamps = np.rint(seconds * 1000).astype(np.int64).tolist()
+                for value, stamp in zip(values, stamps, strict=True):
+                    if batch.append(key=None, value=value, timestamp=stamp) is None:
                         sent.append(await producer.send_batch(batch, topic, partition=partition))
                         batch = producer.create_batch()
-                        batch.append(key=None, value=value, timestamp=timestamp)
+                        batch.append(key=None, value=value, timestamp=stamp)
                 sent.append(await producer.send_batch(batch, topic, partition=partition))
                 await asyncio.gather(*sent)
         finally:

@@ -4,13 +4,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from streams.history.source import Piece, ReplayError
 
 
 class MemoryHistory:
     """Partitions by name, yielded in turns of the given numbers of records; at once without sizes."""
 
-    def __init__(self, partitions: Mapping[str, Sequence[bytes]], sizes: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        partitions: Mapping[str, Sequence[bytes]],
+        sizes: Sequence[int] = (),
+        arrived: Mapping[str, NDArray[np.float64]] | None = None,
+    ) -> None:
+        self._arrived = arrived
         self._records = partitions
         self._sizes = sizes or (max(map(len, partitions.values()), default=1) or 1,)
         self._at: dict[str, int | None] = dict.fromkeys(partitions, 0)
@@ -36,4 +45,6 @@ class MemoryHistory:
                 records = self._records[name][at : at + next(sizes)]
                 self._at[name] = at + len(records) if records else None
                 done = sum(len(self._records[n]) if a is None else a for n, a in self._at.items()) / total
-                yield Piece(name, records or None, done, self._at[name], range(at, at + len(records)))
+                offsets = range(at, at + len(records))
+                arrived = None if self._arrived is None else self._arrived[name][at : offsets.stop]
+                yield Piece(name, records or None, done, self._at[name], offsets, arrived)

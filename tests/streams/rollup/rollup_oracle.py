@@ -36,10 +36,10 @@ class Oracle:
         width = self._time.bucket
         return math.floor((self._newest - self._time.lateness) / width) * width
 
-    def feed(self, record: bytes) -> None:
-        """Count one event."""
+    def feed(self, record: bytes, reached: float | None = None) -> None:
+        """Count one event; ``reached`` is the event time then, by default the newest stamp."""
         event = json.loads(record)
-        self._newest = max(self._newest, event["ts"])
+        self._newest = max(self._newest, event["ts"] if reached is None else reached)
         bucket = math.floor(event["ts"] / self._time.bucket) * self._time.bucket
         watermark = self.watermark()
         late = bucket + self._time.bucket <= watermark
@@ -47,7 +47,7 @@ class Oracle:
             if self._known.get(event["id"], -1) > watermark:
                 self.duplicates += 1
                 return
-            newest = math.floor(self._newest / self._time.bucket) * self._time.bucket
+            newest = max(math.floor(self._newest / self._time.bucket) * self._time.bucket, bucket)
             self._known[event["id"]] = newest + self._time.bucket
         self.late += late
         self.records[bucket] += 1
