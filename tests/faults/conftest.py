@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.daemons import Supervisor
 from tests.faults.kafka_run import Input
-from tests.faults.local_run import LocalInput
+from tests.faults.local_run import LOCAL_TAIL, LocalInput
 from tests.faults.traffic import traffic
 
 
@@ -25,4 +25,4 @@ def given(kafka: str) -> Input:
 
 @pytest.fixture(scope="session")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> LocalInput:
-    return LocalInput(traffic(1, 1).partitions[0], tmp_path_factory.mktemp("followed"))
+    return LocalInput(traffic(1, 1, LOCAL_TAIL).partitions[0], tmp_path_factory.mktemp("followed"))

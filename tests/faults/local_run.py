@@ -16,6 +16,7 @@ from tests.faults.kafka_run import Report
 from tests.faults.oracle import Truth, undisturbed
 
 LATER = 1_780_000_000.0  # when all of it arrives
+LOCAL_TAIL = 150  # records: time follows what most say
 RUN = 150  # records that the engine is given at once: the input is small, and must come in many runs
 
 

@@ -26,7 +26,7 @@ from tests.faults.crash_sites import (
 from tests.faults.daemons import Supervisor
 from tests.faults.kafka_run import Input, KafkaRun, Report
 from tests.faults.kill_passes import crash_point_kills, random_kills, rebalances
-from tests.faults.local_run import LocalInput, LocalRun
+from tests.faults.local_run import LOCAL_TAIL, LocalInput, LocalRun
 from tests.faults.traffic import traffic
 from tests.kafka.broker import Broker
 
@@ -82,7 +82,7 @@ class LongRun:
 
     def local(self, supervisor: Supervisor) -> None:
         """Kill the local daemon."""
-        given = LocalInput(traffic(self._draw.randrange(1000), 1).partitions[0], self._folder)
+        given = LocalInput(traffic(self._draw.randrange(1000), 1, LOCAL_TAIL).partitions[0], self._folder)
         count = 0
 
         def fresh() -> LocalRun:

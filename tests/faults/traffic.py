@@ -27,8 +27,8 @@ class Traffic(NamedTuple):
     arrived: list[NDArray[np.float64]]
 
 
-def traffic(seed: int, count: int = PARTITIONS) -> Traffic:
-    """Draw the records."""
+def traffic(seed: int, count: int = PARTITIONS, tail: int = 2) -> Traffic:
+    """Draw the records; ``tail`` more follow in each partition, after minutes without any."""
     draw = random.Random(seed)  # noqa: S311 - a scenario, not a secret
     partitions: list[list[tuple[float, bytes]]] = [[] for _ in range(count)]
     at, number = 0.0, 0
@@ -53,7 +53,7 @@ def traffic(seed: int, count: int = PARTITIONS) -> Traffic:
                 LENGTH + 155 + more,
                 json.dumps(event(draw, "", START + LENGTH + 150 + more, "balance", hammered=False)).encode(),
             )
-            for more in (0, 5)
+            for more in range(0, 5 * tail, 5)
         ]
     return Traffic(
         [[record for _, record in partition] for partition in partitions],
