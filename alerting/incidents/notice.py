@@ -40,6 +40,7 @@ class NoticeReason(StrEnum):
     """Why something is reported, or is not."""
 
     TABLE = "a table is affected: reported at once"
+    GAP = "nothing arrives: reported at once"
     NEW = "an exception never seen before: reported at once"
     NEAR = "a limit is reached now or tomorrow"
     WAITED = "no deeper finding appeared while it waited"

@@ -50,6 +50,8 @@ def immediate_reason(record: IncidentRecord) -> NoticeReason | None:
         return NoticeReason.NEW
     if primary.verdict is Verdict.LIMIT:
         return NoticeReason.NEAR
+    if primary.gap:
+        return NoticeReason.GAP
     is_table = primary.about.kind == TABLE and primary.verdict is not Verdict.ABSENCE
     return NoticeReason.TABLE if is_table else None
 

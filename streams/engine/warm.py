@@ -6,13 +6,15 @@ Run ``python -m streams.engine.warm`` ahead of time: at set-up, or while buildin
 import gc
 from typing import Final
 
+import numpy as np
+
 from config.settings import Settings
 from streams.decode.decoder import Decoder
 from streams.engine.engine import Engine
 from streams.rollup.rollup import Rollup
 
 _EVENT: Final = (
-    b'{"ts": %d, "id": "%d", "service": "s", "function": "f", "status": 500, "error": "fatal",'
+    b'{"ts": %d, "id": "%d", "service": "s", "function": "f%d", "status": 500, "error": "fatal",'
     b'"error_type": "E", "ms": {"total": 1.5}, "tables": [{"name": "t", "op": "GetItem", "rcu": 1}],'
     b'"values": {"v": 1}}'
 )
@@ -32,15 +34,20 @@ def warm() -> None:
     Modules and machine code stay in memory, so they are exempted from garbage collection, which otherwise
     takes a quarter of the time of a chunk lane.
     """
-    records = [_EVENT % (_START + second, second) for second in range(0, MINUTES * 60, 10)]
+    seconds = range(0, MINUTES * 60, 10)
+    records = [
+        _EVENT % (_START + second, second, second) for second in seconds
+    ]  # so many names that tables grow
+    arrived = _START + np.array(seconds, np.float64)
     decoder = Decoder()
-    Rollup("warm/0", 2, Settings().time, decoder).feed(decoder.decode(records)[0])
+    Rollup("warm/0", 2, Settings().time, decoder).feed(decoder.decode(records, arrived)[0])
     parts: dict[str, bytes] = {}
-    for some in (records[: len(records) // 2], records[len(records) // 2 :]):  # the second knows the names
+    half = len(records) // 2
+    for some in (slice(half), slice(half, None)):  # the second knows the names
         engine = Engine(Settings(), ["warm/0"])
         if parts:
             engine.restore(parts)
-        engine.feed("warm/0", some)
+        engine.feed("warm/0", records[some], arrived[some])
         parts = engine.snapshot()
     gc.collect()
     gc.freeze()

@@ -82,5 +82,5 @@ async def test_a_teller_that_is_killed_tells_each_page_once_and_the_decider_need
                     await asyncio.wait_for(process.wait(), 40)
         assert decider.returncode == slack.victim.returncode == 0
     assert len({one.id for one in slack.messages}) == len(slack.messages)
-    told = sorted(one.text.split(" · ")[1] for one in slack.parents if one.text.startswith("FATAL"))
+    told = sorted(one.text.split(" · ")[1] for one in slack.parents if "KeyError" in one.text)
     assert told == [f"function put-{number}" for number in range(FUNCTIONS)]
