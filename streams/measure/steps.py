@@ -34,6 +34,11 @@ class StrayBlockError(ValueError):
 log = structlog.get_logger("uneri.steps")
 
 _LATE: Final = "late/"
+
+LEAP_SECONDS: Final = 35 * 86400
+"""A longer stretch without any record is not judged step by step: no baseline reaches beyond it, and the years
+behind the stamps of a clock that was never set would keep a daemon busy for hours.
+"""
 _NOTHING_MEASURED: Latency = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
@@ -255,13 +260,24 @@ class Steps:
                 return  # a source that starts earlier may still add a step before this one
             self._closed = first
         while self._closed + self.width <= watermark:
-            start = self._closed
+            start = self._closed = self._behind_a_leap(self._closed, watermark)
             self._closed = start + self.width
             step = self._fanned_out(start, self._open.pop(start, None))
             late = self._late.pop(start, {})
             step.completeness = self._completeness(self._closed)
             step.late = [self._fanned_out(at, counted) for at, counted in sorted(late.items())]
             yield step
+
+    def _behind_a_leap(self, closed: int, watermark: int) -> int:
+        """Return the step to close next: the one at ``closed``, or the first behind years without a record.
+
+        Every source has passed ``watermark``, so what is open there is all there is.
+        """
+        if watermark - closed <= LEAP_SECONDS:
+            return closed
+        last = watermark - watermark % self.width - self.width
+        behind = min((at for at in (*self._open, *self._late) if at >= closed), default=last)
+        return behind if behind - closed > LEAP_SECONDS else closed
 
     def _completeness(self, end: int) -> float:
         """Return the share of the sources that have passed ``end`` or are idle."""
