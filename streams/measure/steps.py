@@ -36,8 +36,8 @@ log = structlog.get_logger("uneri.steps")
 _LATE: Final = "late/"
 
 LEAP_SECONDS: Final = 35 * 86400
-"""A longer stretch without any record is not judged step by step: no baseline reaches beyond it, and the years
-behind the stamps of a clock that was never set would keep a daemon busy for hours.
+"""A longer stretch without a record is not judged step by step: no baseline reaches beyond it, and the years
+behind stamps of a clock that was never set would keep a daemon busy for hours.
 """
 _NOTHING_MEASURED: Latency = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
