@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # More test processes than cores: many tests wait for a broker, a browser or a daemon.
-TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
+TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 3)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test laws check bench faults scoreboard lock docs docs-pictures format

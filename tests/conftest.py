@@ -23,8 +23,16 @@ LONGEST = (
     "tests/main_job/",
     "tests/faults/test_broker_faults.py",
     "tests/faults/test_kafka_kills.py",
+    "tests/kafka/test_guards.py",
+    "tests/streams/tune/test_tune.py",
+    "tests/faults/",
     "tests/kafka/",
-    "tests/streams/local/test_killed.py",
+    "tests/streams/notify/test_slack_presses.py",
+    "tests/streams/cli/",
+    "tests/config/test_mutations.py",
+    "tests/detectors/judge/test_judge.py",
+    "tests/streams/engine/",
+    "tests/streams/local/",
     "tests/laws/",
 )
 """Minutes of waiting in one file, the longest first: what begins last with them ends last."""
