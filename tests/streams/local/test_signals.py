@@ -8,10 +8,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Timer
 from typing import IO, Any
 
 UNERI = str(Path(sys.executable).with_name("uneri"))
 UP = "taking events in"
+
+
+PATIENCE = 60.0  # seconds until a daemon that does not do what a test waits for is killed
+
+
+def not_under_nohup() -> None:
+    """Undo what this test run may be under."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def line_with(log: IO[str], said: str) -> str:
@@ -24,12 +33,19 @@ def running(folder: Path, *before: str, **options: Any) -> Iterator[tuple[Any, C
     config = folder / "uneri.yaml"
     config.write_text(f"local: {{listen: '127.0.0.1:0', state: '{folder / 'state'}'}}\n")
     with subprocess.Popen(
-        [*before, UNERI, "run", "--config", str(config)], stderr=subprocess.PIPE, text=True, **options
+        [*before, UNERI, "run", "--config", str(config)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=not_under_nohup,  # noqa: PLW1509 - no thread of this process holds a lock it needs
+        **options,
     ) as process:
+        impatient = Timer(PATIENCE, process.kill)
+        impatient.start()
         try:
             assert process.stderr is not None
             yield process, partial(line_with, process.stderr)
         finally:
+            impatient.cancel()
             process.kill()
 
 
