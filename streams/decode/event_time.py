@@ -88,8 +88,6 @@ class EventTime:
         Seconds that a stamp may lie ahead.
     """
 
-    VERSION = 1
-
     def __init__(self, future: float) -> None:
         self.future = future
         self._held_at: list[int] = []  # number, in the partition, of each record held back

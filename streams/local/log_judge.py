@@ -161,8 +161,10 @@ class LogJudge:
                 self._fed += passed
                 emitted = await asyncio.to_thread(self.engine.idle, SOURCE, self._quiet)
                 # what the clock decided is no function of the log: after a crash it must not be decided anew
-                await self._save(_Pending(emitted.notices, emitted.watermark) if emitted.notices else None)
+                pending = _Pending(emitted.notices, emitted.watermark) if emitted.notices else None
+                await self._save(pending)
                 await self._emit(emitted, 0, deliver)
+                self.changed = pending is not None  # the next checkpoint is without it
 
     async def finish(self, judging: asyncio.Task[None]) -> None:
         """Judge what is in the log, end the task that runs ``run``, and write the last checkpoint."""
