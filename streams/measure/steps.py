@@ -39,6 +39,8 @@ LEAP_SECONDS: Final = 35 * 86400
 """A longer stretch without a record is not judged step by step: no baseline reaches beyond it, and the years
 behind stamps of a clock that was never set would keep a daemon busy for hours.
 """
+WAITED_FOR_SECONDS: Final = 3600
+"""While every source is idle, one that has got no further behind the others is waited for."""
 _NOTHING_MEASURED: Latency = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
@@ -69,6 +71,7 @@ class _Source(msgspec.Struct, array_like=True):
     sequence: int = -1  # of the newest block merged
     watermark: int | None = None
     idle: bool = False
+    waiting: int = 0  # records of an idle source in buckets that have not closed
 
 
 class _OpenState(msgspec.Struct, array_like=True):
@@ -154,10 +157,23 @@ class Steps:
     def watermark(self) -> int | None:
         """The event time up to which every source is complete; None until each has sent a block."""
         reported = [source.watermark for source in self._sources.values() if not source.idle]
-        if not reported:  # nothing holds time back: the furthest source decides
-            return max((s.watermark for s in self._sources.values() if s.watermark is not None), default=None)
+        if not reported:
+            return self._while_idle()
         known = [watermark for watermark in reported if watermark is not None]
         return min(known) if len(known) == len(reported) else None
+
+    def _while_idle(self) -> int | None:
+        """Return the event time while every source is idle: the furthest decides.
+
+        It does not pass the records that another still keeps in an open bucket: nobody else will close them,
+        and without them traffic that ends looks like a drop. A source that reads old records is far behind.
+        """
+        levels = [(s.watermark, s.waiting) for s in self._sources.values() if s.watermark is not None]
+        furthest = max((level for level, _ in levels), default=None)
+        if furthest is None:
+            return None
+        kept = [level for level, waiting in levels if waiting and furthest - level <= WAITED_FOR_SECONDS]
+        return min(kept, default=furthest)
 
     def feed(self, blocks: Iterable[Block]) -> Iterator[Step]:
         """Merge blocks; yield the steps that they complete, in order.
@@ -176,7 +192,7 @@ class Steps:
             source = self._sources.setdefault(block.source, _Source())
             if block.idle:  # it repeats the last number: idleness is not a function of the records
                 if block.sequence >= source.sequence:
-                    source.idle = True
+                    source.idle, source.waiting = True, block.records
                     yield from self._close()
                 continue
             if block.sequence <= source.sequence:
@@ -188,7 +204,7 @@ class Steps:
                 )
             source.sequence = block.sequence
             source.watermark = max(block.watermark, source.watermark or block.watermark)
-            source.idle = False
+            source.idle = source.idle and block.by_clock
             self._merge(block)
             yield from self._close()
 

@@ -34,8 +34,10 @@ class Block:
     bucket: int  # epoch seconds at which the bucket starts
     width: int  # seconds
     watermark: int  # every bucket that ends at or before this is complete for this source
-    records: int = 0  # counted in this bucket of the source partition, the same for every shard
-    idle: bool = False  # the source is idle: it does not hold time back until its next block
+    # counted in this bucket of the source partition, the same for every shard; if ``idle``, in open buckets
+    records: int = 0
+    idle: bool = False  # only reports that the source is idle: it holds no time back until its next block
+    by_clock: bool = False  # made because time passed without a record: an idle source stays idle
     late: int = 0  # of the records, those that arrived after the bucket had closed
     paths: list[Path] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)  # Call.path is a row of ``paths``

@@ -32,6 +32,7 @@ class _Meta(msgspec.Struct, array_like=True):
     calls: list[Call]
     tags: list[tuple[int, str, str, float]]
     values: list[Value]
+    by_clock: bool = False
 
 
 _FIELDS: Final = attrgetter(*_Meta.__struct_fields__)

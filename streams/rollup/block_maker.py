@@ -100,12 +100,15 @@ class BlockMaker:
             whole.calls = _calls(callers.tolist(), tables)
         return made
 
-    def idle(self, watermark: int) -> list[Block]:
-        """Return blocks that report an idle source, under the number of the last blocks."""
+    def idle(self, watermark: int, waiting: int) -> list[Block]:
+        """Return blocks that report an idle source, under the number of the last blocks.
+
+        ``waiting`` is the number of records in buckets that have not closed.
+        """
         bucket = max(0, watermark - self._width)
         made = [self._block(shard, self.sequence - 1, bucket, watermark) for shard in range(self._shards)]
         for block in made:
-            block.idle = True
+            block.idle, block.records = True, waiting
         return made
 
     def _block(self, shard: int, sequence: int, bucket: int, watermark: int) -> Block:

@@ -102,6 +102,11 @@ class OpenBuckets:
             if begin < end:
                 summary.values.add(ids[begin:end], sums[begin:end])
 
+    @property
+    def waiting(self) -> int:
+        """The number of records in buckets that have not closed."""
+        return sum(summary.records for summary in self._open.values())
+
     def end(self, watermark: int) -> int | None:
         """Return the watermark that closes everything, at least ``watermark``; None when nothing is left."""
         if not self._open and not self._late:

@@ -147,8 +147,11 @@ class Rollup:
             return []
         self._idle_reported = True
         if level > self.watermark:
-            blocks += self._advance(level)
-        return blocks + self._maker.idle(self.watermark)
+            closed = self._advance(level)
+            for block in closed:
+                block.by_clock = True
+            blocks += closed
+        return blocks + self._maker.idle(self.watermark, self._buckets.waiting)
 
     def _by_the_clock(self, seconds: float) -> int:
         """Return the watermark after ``seconds`` without a record.
