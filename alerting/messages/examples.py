@@ -259,6 +259,12 @@ def _spike(shape: Callable[[float, float], float]) -> Finding:
     return explained(replace(SPIKE, trace=curve, observed=curve.now[-1] or 0.0))
 
 
+def _peak(finding: Finding) -> float:
+    """Return the furthest step of what the chart shows: the message says what its chart does."""
+    steps = finding.trace.now if finding.trace else []
+    return max((value for value in steps if value is not None), default=finding.observed)
+
+
 def growth(
     about: Scope, per_day: float, days: float | None, level: float, limit: float | None, *callers: Share
 ) -> Finding:
@@ -322,7 +328,7 @@ def _examples() -> list[Example]:
     snoozed = command(CommandKind.SNOOZE, until=AT + 3600, why="load test")
     worse, easier = (incident(_spike(shape), MEMBERS) for shape in (worsen, ease))
     over = replace(_spike(passes), affected=hurt(24_100, ROUTE, READ, minutes=14))
-    resolved = incident(over, MEMBERS, state="resolved", end=BEGAN + 14 * 60, peak=SPIKE.observed)
+    resolved = incident(over, MEMBERS, state="resolved", end=BEGAN + 14 * 60, peak=_peak(over))
     pages = {
         "spike": dispatch(notice(page)),
         "drop": dispatch(notice(incident(DROP))),
@@ -332,7 +338,7 @@ def _examples() -> list[Example]:
         "errors": dispatch(notice(incident(ERRORS, (FAILING,)))),
         "fatal": dispatch(notice(incident(FATAL))),
         "worsening": dispatch(notice(replace(worse, state="worsening"))),
-        "easing": dispatch(notice(replace(easier, state="easing", peak=SPIKE.observed))),
+        "easing": dispatch(notice(replace(easier, state="easing", peak=_peak(easier.primary)))),
         "acknowledged": dispatch(notice(page), commands=[acknowledged]),
         "snoozed": dispatch(notice(page), commands=[acknowledged, snoozed]),
         "resolved": dispatch(notice(resolved), commands=[acknowledged]),

@@ -185,7 +185,7 @@ def _harm(of: Severity, are: str, *, over: bool) -> str:  # noqa: C901, PLR0911 
         case Harm.ERRORS:
             return f"{share}requests {'failed' if over else 'fail'}"
         case Harm.NO_REQUESTS:
-            return f"nothing {'arrived' if over else 'arrives'} there"
+            return "no requests were seen" if over else "no requests are seen"
         case Harm.THROTTLED:
             return f"{share}calls {are} throttled"
         case Harm.LIMIT if of.share >= 1:

@@ -197,7 +197,7 @@ def _harm(of: Severity) -> str:  # noqa: PLR0911  a phrase for each
         case Harm.ERRORS:
             return f"リクエストの {share} が失敗" if of.share else "リクエストが失敗"
         case Harm.NO_REQUESTS:
-            return "到達なし"
+            return "リクエストなし"
         case Harm.THROTTLED:
             return f"呼び出しの {share} がスロットリング" if of.share else "スロットリングが発生"
         case Harm.LIMIT:
