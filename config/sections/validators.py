@@ -5,6 +5,7 @@ import functools
 import os
 import re
 import zoneinfo
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -58,6 +59,12 @@ def path_name(text: str) -> str:
     return text
 
 
+def _meant(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Return the remedy for an unknown name: the nearest known one, or what to write."""
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]!r}?" if near else otherwise
+
+
 @functools.cache
 def _time_zones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())  # reads a folder tree
@@ -72,12 +79,7 @@ def time_zone(name: str) -> str:
     """Check an IANA time zone."""
     known = _time_zones()
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        raise ValueError(
-            f"unknown time zone; did you mean {near[0]!r}?"
-            if near
-            else "unknown time zone; write an IANA name such as Asia/Tokyo"
-        )
+        raise ValueError(f"unknown time zone; {_meant(name, known, 'write an IANA name such as Asia/Tokyo')}")
     return name
 
 
@@ -190,9 +192,8 @@ def link_kind(kind: str) -> str:
     """Check that a kind of link begins with a kind of scope."""
     scope = kind.partition("_")[0]
     if scope not in SCOPE_KINDS:
-        near = difflib.get_close_matches(scope, SCOPE_KINDS, 1)
-        known = f"did you mean {near[0]!r}?" if near else f"begin with one of {', '.join(SCOPE_KINDS)}"
-        raise ValueError(f"unknown link kind {kind!r}; {known}")
+        remedy = _meant(scope, SCOPE_KINDS, f"begin with one of {', '.join(SCOPE_KINDS)}")
+        raise ValueError(f"unknown link kind {kind!r}; {remedy}")
     return kind
 
 
@@ -209,8 +210,7 @@ def runbook_key(key: str) -> str:
         return scope_name(key)
     known = ("any", *VERDICTS, *SCOPE_KINDS)
     if key not in known:
-        near = difflib.get_close_matches(key, known, 1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"write table:items or one of {', '.join(known)}"
+        remedy = _meant(key, known, f"write table:items or one of {', '.join(known)}")
         raise ValueError(f"unknown runbook key {key!r}; {remedy}")
     return key
 
