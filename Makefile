@@ -5,14 +5,17 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # More test processes than cores: many tests wait for a broker, a browser or a daemon.
 TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 3)
+# Days of traffic through the real programs, brokers and daemons that die: minutes of waiting.
+END_TO_END := tests/main_job tests/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test laws check bench faults scoreboard lock docs docs-pictures format
+.PHONY: help demo test e2e laws check bench faults scoreboard lock docs docs-pictures format
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo           weeks of traffic, then a spike and growth, in the terminal"
-	@echo "make test           all tests"
+	@echo "make test           behaviour, laws, and each part on a real broker and a real browser"
+	@echo "make e2e            days of traffic through the real programs; brokers and daemons that die"
 	@echo "make laws           the property tests with the compiler off"
 	@echo "make check          style, types, import contracts, dependencies, compose file, generated docs"
 	@echo "make bench          benchmarks: ratios measured side by side"
@@ -39,7 +42,11 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m streams.engine.warm
-	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(END_TO_END:%=--ignore %)
+
+e2e: $(READY)
+	@$(BIN)/python -m streams.engine.warm
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(END_TO_END)
 
 # Machine code must agree with the plain Python it was compiled from: the same laws without the compiler.
 laws: $(READY)
