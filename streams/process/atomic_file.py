@@ -1,5 +1,6 @@
 """Files that appear complete or not at all: no reader ever sees half of one."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """
     part = path.with_name(f".{path.name}.part")
     try:
+        part.unlink(missing_ok=True)  # of a killed process; or a link, and its file would be overwritten
         yield part
         with part.open("rb") as written:
             os.fsync(written.fileno())
@@ -33,3 +35,15 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Write a file with this content."""
     with atomic_file(path) as part:
         part.write_bytes(data)
+
+
+def refuse_link(folder: Path) -> None:
+    """Refuse a folder of results that is a link: files in it are deleted, and those may be anybody's.
+
+    Raises
+    ------
+    OSError
+        When it is one. The error names ``folder``.
+    """
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, "is a link, which is not followed", str(folder))

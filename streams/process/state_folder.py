@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import pwd
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -19,24 +21,31 @@ log = structlog.get_logger("uneri.local")
 
 
 class OpenFolderError(Exception):
-    """Other users have access to a folder, and that is not changed; the message has the remedy."""
+    """A folder cannot be made this user's alone; the message has the remedy."""
 
 
 def make_private(folder: Path) -> None:
     """Create a state folder that only its owner can enter, or take the access of others away.
 
     A folder that holds anything else, such as a home folder, is not touched. A lock file that others could
-    open is replaced, because one of them may hold it for ever.
+    open is replaced, because one of them may hold it for ever. Nothing is followed out of the folder: a link
+    in it may have been put there for the file that it leads to.
 
     Raises
     ------
     OpenFolderError
-        When others keep access: the folder holds something else, belongs to another user, or its file system
-        has no permissions.
+        When the folder or a file in it belongs to another user, a file in it is a link or no file at all, or
+        others keep access: the folder holds something else, or its file system has no permissions.
     OSError
         When it cannot be created or listed.
     """
     folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    if folder.is_symlink() and (placed_by := folder.lstat().st_uid) not in (0, os.geteuid()):
+        raise OpenFolderError(
+            f"the state folder {folder} is a link that {_user(placed_by)} placed: set local.state to the "
+            "folder that you mean"
+        )
+    _check_owner(folder, folder.stat().st_uid, folder)
     was_open = bool(folder.stat().st_mode & _OTHERS)
     if was_open:
         if all(path.name.startswith(_OWN_NAMES) for path in folder.iterdir()):
@@ -48,13 +57,47 @@ def make_private(folder: Path) -> None:
                 f"`chmod 700 {folder}`, or set local.state to a folder of its own"
             )
         log.warning("other users had access to the state; from now on only its owner has", folder=str(folder))
-    for path in folder.iterdir():
+    # From here on, nobody else can put anything into it.
+    own = [path for path in folder.iterdir() if path.name.startswith(_OWN_NAMES)]
+    for path in own:
+        _check_file(path, folder)
+    for path in own:
         with contextlib.suppress(OSError):  # the folder is what keeps others out
-            if path.name.startswith(_OWN_NAMES) and path.stat().st_mode & _OTHERS:
+            if path.lstat().st_mode & _OTHERS:
                 if was_open and path.name == STATE_LOCK:
                     path.unlink()
                 else:
                     path.chmod(_FILE_MODE)
+
+
+def _check_file(path: Path, folder: Path) -> None:
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        kind = "has another name elsewhere (a hard link)" if stat.S_ISREG(found.st_mode) else "is not a file"
+        kind = "is a link" if stat.S_ISLNK(found.st_mode) else kind
+        raise OpenFolderError(
+            f"{path} {kind}, but must be a file of the state: move it away; to keep the state on another "
+            "disk, set local.state to a folder there"
+        )
+    _check_owner(path, found.st_uid, folder)
+
+
+def _check_owner(path: Path, owner: int, folder: Path) -> None:
+    user = os.geteuid()
+    if owner != user:
+        raise OpenFolderError(
+            f"{path} belongs to {_user(owner)}, but uneri runs as {_user(user)}, and the state must be its "
+            f"user's alone: run uneri as {_user(owner)} (in a container: its user, such as --user {owner}), "
+            f"or `chown -R {user} {folder}` if you trust what is in it"
+        )
+
+
+def _user(number: int) -> str:
+    """Return the name of a user for a message; in a container, a user may have none."""
+    try:
+        return f"user {pwd.getpwuid(number).pw_name} ({number})"
+    except KeyError:
+        return f"user {number}"
 
 
 def create_private(path: Path) -> None:

@@ -16,7 +16,7 @@ from alerting.messages.render import Renderer
 from alerting.report.report import ReportHead, write_report
 from alerting.words.locales import phrases_of
 from config.links import Links
-from streams.process.atomic_file import atomic_file, write_atomic
+from streams.process.atomic_file import atomic_file, refuse_link, write_atomic
 from streams.replay.comparison_lines import comparison_lines
 from streams.replay.evaluation_lines import evaluation_lines
 from streams.replay.replayed import DEAD_LETTERS, Replayed, evaluated, summary, write
@@ -172,8 +172,9 @@ def drop_leftovers(out: Path, kept: Collection[str]) -> None:
     Raises
     ------
     OSError
-        When a file cannot be deleted; it names the file.
+        When a file cannot be deleted, or a folder is a link; it names the file or folder.
     """
+    refuse_link(out / AGAINST)
     gone = [out / name for name in _OPTIONAL if name not in kept and (out / name).is_file()]
     for file in gone:
         file.unlink()

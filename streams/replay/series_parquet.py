@@ -12,7 +12,7 @@ from detectors.judge.codes import CODES
 from detectors.judge.judge import Judgement
 from detectors.model.measures import LATENCIES
 from detectors.model.series import Series
-from streams.process.atomic_file import atomic_file
+from streams.process.atomic_file import atomic_file, refuse_link
 from streams.replay.state import ReplayStateError
 
 ROWS: Final = 500_000
@@ -207,9 +207,10 @@ def drop_parts(out: Path, first: int = 0) -> None:
     Raises
     ------
     OSError
-        When a part cannot be deleted.
+        When a part cannot be deleted, or their folder is a link.
     """
     folder = out / PARTS
+    refuse_link(folder)
     if not folder.is_dir():
         return
     for part in folder.iterdir():
