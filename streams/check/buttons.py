@@ -1,6 +1,5 @@
 """Checks whether buttons and slash commands reach the daemon."""
 
-import os
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -8,10 +7,12 @@ from slack_sdk.errors import SlackApiError
 
 from alerting.outbox.ports import Result
 from alerting.sinks.slack_errors import outcome_of
+from config.secret import SecretError, token_in
 from config.settings import Settings
 from streams.check.result import CheckResult
 from streams.notify.operators import Operators
 from streams.notify.slack_api import SlackApi
+from streams.notify.slack_secrets import slack_secrets
 from streams.notify.slack_socket import TIMEOUT, open_address, reason_of
 
 SECRET_LENGTH = 32  # hexadecimal digits of a signing secret from Slack
@@ -20,11 +21,16 @@ SECRET_LENGTH = 32  # hexadecimal digits of a signing secret from Slack
 async def check_buttons(settings: Settings) -> AsyncIterator[CheckResult]:
     """Check the app token, the signing secret and the operators; nothing without a bot token."""
     slack = settings.slack
-    token = os.environ.get(slack.token_env)
-    if not token:
+    try:
+        if not token_in(slack.token_env):
+            return
+    except SecretError:  # which the check of Slack reports
         return
-    app_token = os.environ.get(slack.app_token_env, "").strip()
-    secret = os.environ.get(slack.signing_secret_env, "").strip()
+    try:
+        token, app_token, secret = slack_secrets(slack)
+    except SecretError as error:
+        yield CheckResult(False, f"slack: {error}")
+        return
     if not app_token and not secret:
         names = f"{slack.app_token_env} nor {slack.signing_secret_env}"
         yield CheckResult(None, f"slack: neither {names} is set; messages have no buttons")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from config.secret import SecretError
 from config.settings import KafkaSettings, Settings
 from streams.check.buttons import check_buttons
 from streams.check.door import check_door
@@ -14,7 +15,7 @@ from streams.check.expired import check_expired
 from streams.check.result import CheckResult
 from streams.check.sinks import check_sinks
 from streams.check.slack import check_slack
-from streams.kafka.client import CredentialsMissingError, client_options, open_client
+from streams.kafka.client import client_options, open_client
 from streams.kafka.topics import missing_topics
 
 
@@ -45,7 +46,7 @@ def check_kafka(kafka: KafkaSettings) -> Iterator[CheckResult]:
     try:
         with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
             topics = set(admin.list_topics())
-    except CredentialsMissingError as error:
+    except SecretError as error:
         yield CheckResult(False, f"kafka: {error}")
         return
     except KafkaError as error:

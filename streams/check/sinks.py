@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from alerting.sinks.http_sink import host_of
+from config.secret import SecretError
 from config.settings import AlertmanagerSettings, NotifySettings, WebhookSettings
 from streams.check.result import CheckResult
-from streams.notify.http_receivers import SecretError, key_of
+from streams.notify.http_receivers import key_of
 
 TIMEOUT: Final = 10.0
 _OK: Final = 200

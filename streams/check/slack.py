@@ -1,6 +1,5 @@
 """Checks of Slack: the token, its scopes, and the channels."""
 
-import os
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
@@ -11,6 +10,7 @@ from slack_sdk.errors import SlackApiError
 from alerting.commands.destination import SLACK, Destination
 from alerting.outbox.ports import Result
 from alerting.sinks.slack_errors import outcome_of
+from config.secret import SecretError, token_in
 from config.settings import Settings
 from streams.check.result import CheckResult
 from streams.notify.slack_api import SlackApi
@@ -26,7 +26,11 @@ _FAILURES: Final = (SlackApiError, aiohttp.ClientError, OSError, TimeoutError, V
 async def check_slack(settings: Settings) -> AsyncIterator[CheckResult]:
     """Check the token and its scopes, and look up the channels that are configured by id."""
     slack = settings.slack
-    token = os.environ.get(slack.token_env)
+    try:
+        token = token_in(slack.token_env)
+    except SecretError as error:
+        yield CheckResult(False, f"slack: {error}")
+        return
     if not token:
         yield CheckResult(None, f"slack: {slack.token_env} is not set; messages are printed in the terminal")
         return

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from config.load import ConfigError, load_settings
+from config.secret import SecretError
 from config.settings import Settings
 from streams.history.source import ReplayError
 from streams.process.stop_requests import INTERRUPTED, exiting_on_stop, raising_on_stop
@@ -410,6 +411,8 @@ def setup(config: Config = None) -> None:
             typer.echo(line)
     except TopicError as error:
         raise fail(error, FOUND) from None
+    except SecretError as error:
+        raise fail(error) from None
 
 
 @app.command()
@@ -523,7 +526,7 @@ def _daemon(config: Path | None, url: str | None) -> str:
 def _exit_with(command: Callable[[], int | None]) -> None:
     try:
         code = command()
-    except (ConfigError, ReplayError) as error:
+    except (ConfigError, ReplayError, SecretError) as error:
         raise fail(error) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None

@@ -1,7 +1,6 @@
 """``uneri send-test``: a message of every verdict and state, so that a team sees its set-up."""
 
 import asyncio
-import os
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -32,6 +31,7 @@ from config.links import Links
 from config.sections.validators import slack_channel
 from config.settings import Settings
 from streams.notify.interactions import transports
+from streams.notify.slack_secrets import slack_secrets
 from streams.process.logs import configure_logs
 
 TIMEOUT: Final = 300.0  # seconds for all messages: Slack takes one a second, and edits more slowly
@@ -83,14 +83,20 @@ class _Told:
 
 
 def send_test(settings: Settings, to: str | None) -> int:
-    """Send the messages to a Slack channel, or show them here without Slack; return the exit code."""
-    slack = settings.slack
+    """Send the messages to a Slack channel, or show them here without Slack; return the exit code.
+
+    Raises
+    ------
+    config.secret.SecretError
+        When a token of the environment cannot be sent.
+    """
+    slack, token = settings.slack, slack_secrets(settings.slack).token
     if to is not None:
         try:
             slack_channel(to)
         except ValueError as error:
             return _failed(f"--to {to}: {error}", 2)
-        if not os.environ.get(slack.token_env):
+        if not token:
             remedy = "set it to the bot token, or omit --to to see the messages here"
             return _failed(f"{slack.token_env} is not set; {remedy}", 2)
     configure_logs("CRITICAL")  # what goes wrong is said in one line at the end
@@ -98,7 +104,7 @@ def send_test(settings: Settings, to: str | None) -> int:
     problem = asyncio.run(deliver_examples(settings, channel))
     if problem is not None:
         return _failed(problem, 1)
-    if os.environ.get(slack.token_env):
+    if token:
         typer.echo(f"done    {channel} has a message of every verdict and state, each marked as a test")
     return 0
 
@@ -123,7 +129,7 @@ async def deliver_examples(
     """
     slack, zone = settings.slack, ZoneInfo(settings.digest.timezone)
     words = phrases_of(settings.notify.locale, settings.account_names)
-    token = os.environ.get(slack.token_env)
+    token = slack_secrets(slack).token
     shown = [_addressed(example, channel) for example in examples(int(time.time()))]
     earlier = {example.name: example.earlier for example in shown}
     render = Renderer(Links(settings.links), zone, words, pressable=bool(transports(slack)))

@@ -12,10 +12,11 @@ from aiokafka.errors import CorruptRecordException
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from config.secret import SecretError
 from config.settings import KafkaSettings
 from streams.history.source import Piece, ReplayError
 from streams.kafka.app import aiokafka_options
-from streams.kafka.client import CredentialsMissingError, client_options, open_client
+from streams.kafka.client import client_options, open_client
 from streams.kafka.topics import Topic, TopicError, existing_topics
 from streams.lane.chunk import Chunk
 from streams.lane.chunk_reader import ChunkReader, ReadingError
@@ -293,7 +294,7 @@ def _consumer(kafka: KafkaSettings) -> Iterator[KafkaConsumer]:
             isolation_level="read_committed",
         ) as consumer:
             yield consumer
-    except CredentialsMissingError as error:
+    except SecretError as error:
         raise ReplayError(str(error)) from error
     except KafkaError as error:
         raise ReplayError(

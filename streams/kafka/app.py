@@ -37,7 +37,7 @@ def aiokafka_options(kafka: KafkaSettings) -> dict[str, Any]:
 
     Raises
     ------
-    streams.kafka.client.CredentialsMissingError
+    config.secret.SecretError
         When an environment variable with a credential is not set.
     """
     return connection_options(kafka) | {"request_timeout_ms": int(REQUEST_SECONDS * 1000)}

@@ -1,7 +1,6 @@
 """Clients of kafka-python (for administration, replay and checks): their options and their sockets."""
 
 import contextlib
-import os
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
 from kafka.net.selector import NetworkSelector
 
+from config.secret import SecretError, passphrase_in
 from config.settings import KafkaSettings
 
 Client = TypeVar("Client")
@@ -20,16 +20,12 @@ REQUEST_TIMEOUT_MS: Final = 15_000
 BOOTSTRAP_TIMEOUT_MS: Final = 5_000
 
 
-class CredentialsMissingError(Exception):
-    """An environment variable that the configuration names is not set."""
-
-
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
     """Return the keyword arguments that every kafka-python client takes.
 
     Raises
     ------
-    CredentialsMissingError
+    SecretError
         As ``connection_options``.
     """
     return connection_options(kafka) | {
@@ -43,8 +39,8 @@ def connection_options(kafka: KafkaSettings) -> dict[str, Any]:
 
     Raises
     ------
-    CredentialsMissingError
-        When ``username_env`` or ``password_env`` names a variable that is not set.
+    SecretError
+        When ``username_env`` or ``password_env`` names a variable that is not set, or holds no usable text.
     """
     options: dict[str, Any] = {
         "bootstrap_servers": list(kafka.brokers),
@@ -64,11 +60,12 @@ def connection_options(kafka: KafkaSettings) -> dict[str, Any]:
 
 def secret(variable: str | None, setting: str) -> str:
     """Read a credential from the environment; an error names the setting."""
-    value = os.environ.get(variable or "")
+    try:
+        value = passphrase_in(variable or "")
+    except SecretError as error:
+        raise SecretError(f"{setting}: {error}") from None
     if not value:
-        raise CredentialsMissingError(
-            f"{setting}: the environment variable {variable or '(none named)'} is not set"
-        )
+        raise SecretError(f"{setting}: the environment variable {variable or '(none named)'} is not set")
     return value
 
 

@@ -16,11 +16,12 @@ from typing import Any, Final
 
 import structlog
 
+from config.secret import SecretError
 from config.settings import KafkaSettings, Settings
 from streams.engine.warm import warm
 from streams.kafka.app import aiokafka_options, chunk_app, wait_for_kafka
 from streams.kafka.checkpoints import KafkaCheckpoints
-from streams.kafka.client import CredentialsMissingError
+from streams.kafka.client import connection_options
 from streams.kafka.delivery import Delivery
 from streams.kafka.fenced_store import FencedStore
 from streams.kafka.hanging_transactions import HangingTransactions
@@ -31,6 +32,7 @@ from streams.kafka.status import queues, readings, status_of
 from streams.kafka.topic_watch import TopicWatch
 from streams.kafka.topics import Topic, TopicError, Topics, verified_topics
 from streams.kafka.watermark_alignment import WatermarkAlignment
+from streams.notify.slack_secrets import slack_secrets
 from streams.process.crash_points import CrashHook, no_crash
 from streams.process.door import DoorError, door_of
 from streams.process.http_server import HttpServer, ListenError
@@ -286,12 +288,14 @@ def run_kafka(
         return 2
     try:
         door_of(settings)  # a mistake is told at once: to compile takes a minute at the first start
+        connection_options(settings.kafka)
+        slack_secrets(settings.slack)
         warm()  # before the event loop starts, which must not wait for a compiler
         return asyncio.run(_main(settings, settings.kafka, roles or ROLES, every, at))
-    except DoorError as error:
+    except (DoorError, SecretError) as error:
         log.critical(str(error))
         return 2
-    except (TopicError, CredentialsMissingError, ListenError) as error:
+    except (TopicError, ListenError) as error:
         log.critical(str(error))
         return 1
     except Exception as error:  # noqa: BLE001 - the edge of the process: one line, then a restart

@@ -17,6 +17,7 @@ from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.pipeline.pipeline import Pipeline
+from config.secret import SecretError
 from config.settings import Settings
 from detectors.state.state import StateError, why
 from streams.engine.dead_letter_limit import DeadLetterLimitError
@@ -34,6 +35,7 @@ from streams.notify.messenger import messenger
 from streams.notify.pipeline_status import PipelineStatus, delivery_status, first_of
 from streams.notify.silence_routes import SilenceRoutes
 from streams.notify.slack_probe import SlackProbe
+from streams.notify.slack_secrets import slack_secrets
 from streams.process.crash_points import CrashHook, no_crash
 from streams.process.door import DoorError, door_of
 from streams.process.http_server import HttpServer, ListenError
@@ -314,6 +316,7 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
 
     def run() -> None:
         door_of(settings)  # a mistake is told at once: to compile takes a minute at the first start
+        slack_secrets(settings.slack)
         warm()
         asyncio.run(main())
 
@@ -339,7 +342,7 @@ def _bytes_with_journal(path: Path) -> int:
 def _one_line(run: Callable[[], None], state: Path) -> int:
     try:
         run()
-    except DoorError as error:
+    except (DoorError, SecretError) as error:
         log.critical(str(error))
         return 2
     except (StartError, ListenError, DeadLetterLimitError) as error:

@@ -11,11 +11,8 @@ from alerting.sinks.alertmanager import AlertmanagerSink, in_alerts
 from alerting.sinks.http_sink import HttpSink
 from alerting.sinks.webhook import WebhookSink, in_json, signing_key
 from alerting.words.locales import phrases_of
+from config.secret import SecretError, passphrase_in
 from config.settings import Settings, WebhookSettings
-
-
-class SecretError(Exception):
-    """The secret of a webhook is missing or invalid; the message names the variable, never its value."""
 
 
 class Unsigned:
@@ -66,7 +63,7 @@ def key_of(webhook: WebhookSettings, environment: Mapping[str, str]) -> bytes | 
     """
     if webhook.secret_env is None:
         return None
-    secret = environment.get(webhook.secret_env)
+    secret = passphrase_in(webhook.secret_env, environment)
     if not secret:
         raise SecretError(
             f"{webhook.secret_env} is not set: nothing is sent there until you set it and restart"

@@ -1,7 +1,6 @@
 """Receives interactions from Slack, by Socket Mode or signed HTTP, while this process notifies."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from streams.notify.interaction_handler import AnswerStyle, InteractionHandler
 from streams.notify.operators import Operators
 from streams.notify.slack_api import SlackApi
 from streams.notify.slack_http import SlackHttp
+from streams.notify.slack_secrets import slack_secrets
 from streams.notify.slack_signature import SlackSignatures
 from streams.notify.slack_socket import SlackSocket
 from streams.process.metrics import Metrics
@@ -30,10 +30,11 @@ log = structlog.get_logger("uneri.slack")
 
 def transports(slack: SlackSettings) -> list[str]:
     """Return how interactions reach a daemon with these settings and this environment."""
-    if not os.environ.get(slack.token_env):
+    secrets = slack_secrets(slack)
+    if not secrets.token:
         return []
-    names = {slack.app_token_env: "Socket Mode", slack.signing_secret_env: "signed HTTP at /slack"}
-    return [name for variable, name in names.items() if os.environ.get(variable, "").strip()]
+    names = {"Socket Mode": secrets.app_token, "signed HTTP at /slack": secrets.signing_secret}
+    return [name for name, secret in names.items() if secret]
 
 
 class Interactions:
@@ -64,11 +65,10 @@ class Interactions:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for a web server; none without a signing secret."""
-        slack = self._settings.slack
-        secret = os.environ.get(slack.signing_secret_env, "")
-        if not secret.strip() or not os.environ.get(slack.token_env):
+        secrets = slack_secrets(self._settings.slack)
+        if not secrets.signing_secret or not secrets.token:
             return []
-        return SlackHttp(SlackSignatures(secret), self, self._metrics.refused).routes()
+        return SlackHttp(SlackSignatures(secrets.signing_secret), self, self._metrics.refused).routes()
 
     def on_action(self, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Pass an action to the handler, if any."""
@@ -94,8 +94,8 @@ class Interactions:
         """
         settings = self._settings
         slack, names = settings.slack, transports(settings.slack)
-        token = os.environ.get(slack.token_env)
-        if not token:
+        secrets = slack_secrets(slack)
+        if not secrets.token:
             return
         if not names:
             log.info(
@@ -110,8 +110,7 @@ class Interactions:
         )
         zone, words = zone_of(settings.digest), phrases_of(settings.notify.locale, settings.account_names)
         style = AnswerStyle(Answers(Links(settings.links), zone, words), words, zone, settings.digest)
-        app_token = os.environ.get(slack.app_token_env, "").strip()
-        async with SlackApi(token, slack.base_url) as api:
+        async with SlackApi(secrets.token, slack.base_url) as api:
             self._handler = InteractionHandler(
                 pipeline,
                 execute,
@@ -122,7 +121,7 @@ class Interactions:
                 leaders=leaders,
             )
             try:
-                await self._until_cancelled(self._handler, app_token)
+                await self._until_cancelled(self._handler, secrets.app_token)
             finally:
                 self._handler = self._socket = None
 

@@ -1,7 +1,6 @@
 """Assembles what delivers messages: the outbox, the sinks of the settings, and the courier."""
 
 import asyncio
-import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,6 +24,7 @@ from config.settings import Settings, SlackSettings
 from streams.notify.http_receivers import http_receivers
 from streams.notify.interactions import transports
 from streams.notify.slack_probe import SlackProbe
+from streams.notify.slack_secrets import slack_secrets
 from streams.process.metrics import Metrics
 
 log = structlog.get_logger("uneri.messenger")
@@ -46,7 +46,7 @@ async def messenger(
     slack = settings.slack
     links, words = Links(settings.links), phrases_of(settings.notify.locale, settings.account_names)
     content = in_messages(Renderer(links, zone, words, pressable=bool(transports(slack))))
-    token = os.environ.get(slack.token_env)
+    token = slack_secrets(slack).token
     outbox = Outbox(
         storage,
         random.Random(),  # noqa: S311 - jitter, not a secret

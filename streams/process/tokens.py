@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from config.bounded_read import read_bounded
+from config.secret import token_in
 from config.settings import TokensSettings
 
 LARGEST_FILE: Final = 1 << 20  # bytes
@@ -107,8 +108,14 @@ def load_tokens(settings: TokensSettings, environment: Mapping[str, str] = os.en
 
 
 def own_authorization(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the header that Uneri's own commands send; empty without a token."""
-    token = environment.get(OWN_VARIABLE, "").strip()
+    """Return the header that Uneri's own commands send; empty without a token.
+
+    Raises
+    ------
+    config.secret.SecretError
+        When the token cannot be sent.
+    """
+    token = token_in(OWN_VARIABLE, environment)
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 

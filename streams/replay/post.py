@@ -1,7 +1,6 @@
 """``--post``: the pages of a replay in one Slack channel, for people to judge."""
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -17,6 +16,7 @@ from alerting.sinks.slack import SlackSink
 from alerting.words.locales import phrases_of
 from alerting.words.mrkdwn import escape
 from config.links import Links
+from config.secret import SecretError, token_in
 from config.settings import Settings
 from streams.history.source import ReplayError
 from streams.replay.replayed import Replayed
@@ -121,9 +121,12 @@ def token_of(settings: Settings) -> str:
     Raises
     ------
     PostError
-        When it is not set.
+        When it is not set, or cannot be sent.
     """
-    token = os.environ.get(settings.slack.token_env)
+    try:
+        token = token_in(settings.slack.token_env)
+    except SecretError as error:
+        raise PostError(str(error)) from None
     if not token:
         raise PostError(f"{settings.slack.token_env} is not set; --post needs the Slack bot token in it")
     return token

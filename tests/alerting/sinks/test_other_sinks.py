@@ -17,10 +17,11 @@ from alerting.outbox.ports import Receiver, SubjectState
 from alerting.sinks.alertmanager import AGAIN, AlertmanagerSink, in_alerts
 from alerting.sinks.webhook import WebhookSink, in_json
 from config.links import Links
+from config.secret import SecretError
 from config.settings import OWN_LABELS, Settings, WebhookSettings
 from detectors.model.finding import Failures
 from detectors.model.measures import Measure
-from streams.notify.http_receivers import SecretError, http_receivers, key_of
+from streams.notify.http_receivers import http_receivers, key_of
 from tests.alerting.desk import Desk, JointClock, Memory
 from tests.alerting.given import PUT, T0, TABLE, ended, finding, growth_finding, scope, table_finding
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
@@ -275,6 +276,9 @@ def test_a_webhook_whose_secret_is_missing_sends_nothing_unsigned() -> None:
     assert key_of(webhook, {"HOOK_SECRET": SECRET}) == KEY
     with pytest.raises(SecretError, match="is invalid") as caught:
         key_of(webhook, {"HOOK_SECRET": "whsec_canary!"})
+    assert "canary" not in str(caught.value)
+    with pytest.raises(SecretError, match="HOOK_SECRET: the secret contains a line break") as caught:
+        key_of(webhook, {"HOOK_SECRET": "canary\n"})
     assert "canary" not in str(caught.value)
 
 

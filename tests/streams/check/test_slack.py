@@ -37,9 +37,7 @@ async def test_slack_that_is_ill_is_not_taken_for_a_bad_token(fault: str) -> Non
     assert "token" not in found.text
 
 
-@pytest.mark.parametrize(
-    "token", ["xoxb-canary\n-1", "xoxb-canary-1\r\n", "xoxb canary", "xoxb-canary\u00e9"]
-)
+@pytest.mark.parametrize("token", ["xoxb-canary\n-1", "xoxb\x1bcanary", "xoxb canary", "xoxb-canary\u00e9"])
 async def test_a_token_that_cannot_be_sent_is_the_tokens_fault(
     monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
@@ -50,9 +48,7 @@ async def test_a_token_that_cannot_be_sent_is_the_tokens_fault(
             outcome = await sink.authorise()
         assert slack.calls == []
     assert found.ok is False
-    assert (
-        "the token in SLACK_BOT_TOKEN is refused (the token contains a space, a line break or" in found.text
-    )
+    assert "SLACK_BOT_TOKEN: the token contains a space, a line break or" in found.text
     assert outcome.result is Result.TOKEN, "messages wait for a good one, and the log says so"
     assert "canary" not in found.text + (outcome.error or "")
 
