@@ -18,7 +18,7 @@ def token_in(variable: str, environment: Mapping[str, str] = os.environ) -> str:
 
     Examples
     --------
-    >>> token_in("TOKEN", {"TOKEN": "xoxb-1\\n"}), token_in("TOKEN", {})
+    >>> token_in("TOKEN", {"TOKEN": "xoxb-1\n"}), token_in("TOKEN", {})
     ('xoxb-1', '')
     """
     token = environment.get(variable, "").strip()
