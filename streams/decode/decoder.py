@@ -30,7 +30,7 @@ from streams.decode.columns import (
     joined,
     merged,
 )
-from streams.decode.event import Event, Layers, TableCall
+from streams.decode.event import MOST_TABLES, Event, Layers, TableCall
 from streams.decode.event_time import EventTime
 from streams.decode.hashing import hashes_of
 from streams.decode.operations import Kinds
@@ -323,8 +323,13 @@ class Decoder:
         """Return the columns of the table calls, and the milliseconds that each took."""
         calls = list(chain.from_iterable(tables))
         m = len(calls)
-        event = np.repeat(np.arange(len(tables)), np.fromiter(map(len, tables), np.int64, len(tables)))
-        raw_calls = zip(path[event].tolist(), [call.name for call in calls], strict=True)
+        counts = np.fromiter(map(len, tables), np.int64, len(tables))
+        event = np.repeat(np.arange(len(tables)), counts)
+        names = [call.name for call in calls]
+        for row in np.flatnonzero(counts > MOST_TABLES).tolist():
+            rows = slice(int(counts[:row].sum()), int(counts[: row + 1].sum()))
+            names[rows] = self.calls.kept_apart(names[rows])
+        raw_calls = zip(path[event].tolist(), names, strict=True)
         throttled = [call.throttled for call in calls]
         is_throttled = _has_reason(throttled)
         columns = {

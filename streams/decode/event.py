@@ -11,6 +11,13 @@ MAX_BYTES: Final = 1 << 20
 MAX_NAME_BYTES: Final = 256
 """Longer names, in UTF-8, are cut."""
 
+MOST_TABLES: Final = 1000
+"""Tables of one request that are kept apart; its calls of others count as calls of ``other``.
+
+A store allows an account a few thousand tables in all, and one request uses some. Where there are more, names
+hold keys, and each would take a series.
+"""
+
 LARGEST: Final = 1e9
 """The largest duration (ms) or capacity (units) of one request: above it, the sender's unit is wrong."""
 

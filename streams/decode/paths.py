@@ -1,10 +1,10 @@
 """Interning: each distinct combination of names of requests, and of table calls, has a small number."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from detectors.state.state import pack, unpack
-from streams.decode.event import MAX_NAME_BYTES, EventClient
+from streams.decode.event import MAX_NAME_BYTES, MOST_TABLES, EventClient
 
 OTHER: Final = "other"
 """The name that new names are folded into once there are too many."""
@@ -165,6 +165,13 @@ class CallIds(Interning[RawCall, Call]):
 
     def _fold(self, name: Call) -> int:
         return self._add(Call(name.path, OTHER))  # bounded: one per path
+
+    def kept_apart(self, tables: Sequence[str]) -> list[str]:
+        """Return the tables of one request with those after the first ``MOST_TABLES`` folded."""
+        kept = set(list(dict.fromkeys(tables))[:MOST_TABLES])
+        folded = [table if table in kept else OTHER for table in tables]
+        self.folded += sum(table not in kept for table in tables)
+        return folded
 
 
 def _folded(path: Path, step: int) -> Path:

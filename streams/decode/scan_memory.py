@@ -10,6 +10,7 @@ import numpy as np
 
 from detectors.state.compiled import unlocked
 from streams.decode.cells import LAYERS
+from streams.decode.event import MOST_TABLES
 from streams.decode.machine_words import load_int, store8, store64, store_float
 from streams.decode.scan_json import MOST_NESTED, read_text
 
@@ -42,8 +43,8 @@ ONE_TEXT: Final = 16 * PATH_TEXTS  # a single text, behind those of the path
 LAYERS_MS: Final = ONE_TEXT + 16  # milliseconds of each layer
 STACK: Final = LAYERS_MS + 8 * LAYERS  # brackets that ``skip_value`` has entered
 TABLES: Final = STACK + MOST_NESTED  # the table of each call, as texts
-MOST_CALLS: Final = 4096
-"""Table calls of one request that are scanned; a request with more is left to the plain decoder."""
+MOST_CALLS: Final = MOST_TABLES
+"""Table calls of one request that are scanned; one with more may have tables that the plain decoder folds."""
 WORK_BYTES: Final = TABLES + 16 * MOST_CALLS
 
 

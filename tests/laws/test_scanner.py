@@ -16,6 +16,7 @@ from detectors.latency.histogram import EDGES, bins_of
 from detectors.state.compiled import COMPILES
 from streams.decode.columns import Columns
 from streams.decode.decoder import Decoder
+from streams.decode.event import MOST_TABLES
 from streams.decode.records import Records
 from streams.rollup.block_codec import encode_block
 from streams.rollup.rollup import Rollup
@@ -120,6 +121,22 @@ def test_what_services_write_is_read_by_the_scanner_once_its_names_are_known() -
     scanner = decoder._scanner
     assert isinstance(scanner, Scanner)
     assert scanner.scan(Records.of(run)).all()
+
+
+def test_of_too_many_tables_in_one_event_both_decoders_fold_the_same() -> None:
+    def body(tables: Sequence[int]) -> bytes:
+        calls = ",".join(f'{{"name":"t{number}"}}' for number in tables)
+        return f'{{"ts":{T0},"service":"a","tables":[{calls}]}}'.encode()
+
+    first, second = range(600), range(600, 1200)
+    repeated = [*range(MOST_TABLES)] * 2
+    fast, plain = both()
+    for run in (START, [body(first), body(second)], [body([*first, *second])] * 2, [body(repeated)] * 2):
+        (columns, rejected), (expected, bad) = fast.decode(run, prompt(run)), plain.decode(run, prompt(run))
+        assert_same(columns, expected)
+        assert rejected == bad == []
+    assert fast.snapshot() == plain.snapshot()
+    assert fast.folded == plain.folded == 2 * (1200 - MOST_TABLES)
 
 
 @settings(steady, max_examples=60)

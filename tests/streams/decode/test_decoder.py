@@ -15,8 +15,9 @@ from config.settings import RollupSettings, Settings
 from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
 from streams.decode.columns import BACKEND, FATAL, NO_ERROR, USER, Columns, joined
 from streams.decode.decoder import PIECE_BYTES, Decoder
-from streams.decode.event import Event
+from streams.decode.event import MOST_TABLES, Event
 from streams.decode.parse import Problem, parse
+from streams.decode.paths import OTHER
 from streams.decode.rejected import Rejected, RejectReason
 from streams.rollup.counts import did_read, did_write
 from tests.laws.arrivals import prompt
@@ -204,6 +205,21 @@ def test_past_the_bound_tenants_fold_first_and_everything_is_still_counted() -> 
     assert decoder.paths.names[10].service == "inventory"
     assert np.bincount(columns.path).tolist() == [1] * 10 + [20]
     assert decoder.folded == 20 + 25
+
+
+def test_an_event_takes_names_for_a_thousand_tables_and_counts_its_calls_of_others_together() -> None:
+    names = [f"t{number}" for number in range(40_000)]
+    decoder, columns = columns_of(
+        event(tables=[{"name": name} for name in [*names, "t0", "t39999"]]),
+        event(tables=[{"name": "t0"}] * 5000),
+    )
+    tables = Counter(decoder.calls.names[number].table for number in columns.call.tolist())
+    assert len(tables) == MOST_TABLES + 1
+    assert tables["t0"] == 5002
+    assert tables["t999"] == 1
+    assert tables[OTHER] == 39_000 + 1
+    assert decoder.folded == 39_001
+    assert len(columns.call) == 45_002
 
 
 def test_no_flood_of_names_grows_the_decoder_without_bound() -> None:
