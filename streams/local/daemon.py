@@ -29,6 +29,7 @@ from streams.local.log_judge import CHECKPOINT_SECONDS, RUN_RECORDS, LogJudge
 from streams.local.sqlite_errors import explain
 from streams.local.sqlite_store import SqliteStore
 from streams.local.standard_input import StandardInput
+from streams.local.state_files import StateFiles, check_whole, lacks_outbox
 from streams.notify.interactions import Interactions
 from streams.notify.labels_command import labels_route
 from streams.notify.messenger import messenger
@@ -111,8 +112,20 @@ class LocalDaemon:
             raise StartError(str(error)) from error
         except OSError as error:
             raise StartError(explain(error, state)) from error
+        lost_outbox = lacks_outbox(state)
+        try:
+            check_whole(state)
+        except sqlite3.Error as error:
+            raise StartError(explain(error, state, LOG_FILE)) from error
         self._store = _opened(state, LOG_FILE, lambda path: SqliteStore(path, at=at))
         self._rows = _opened(state, OUTBOX_FILE, SqliteOutbox)
+        self._files = StateFiles(state)
+        if lost_outbox and self._store.end:
+            log.warning(
+                "outbox.db is missing beside uneri.db: labels, silences and unsent messages are gone; to "
+                "have them back, stop this daemon and restore a backup of the folder",
+                folder=str(state),
+            )
         self._watchdog = watchdog or Watchdog()
         self._slack_probe = SlackProbe()
         self._courier: Courier
@@ -122,7 +135,7 @@ class LocalDaemon:
         self._interactions = Interactions(settings, self.metrics)
         arrived = asyncio.Event()
         try:
-            self._intake = LogIntake(self._store, settings, arrived.set, clock)
+            self._intake = LogIntake(self._store, settings, arrived.set, clock, self._files.check)
         except StateError as error:
             raise StartError(self._other_version(f"the log cannot be read: {error}")) from error
         self._judge = LogJudge(
@@ -273,6 +286,7 @@ class LocalDaemon:
         return answer
 
     async def _stuck(self) -> str | None:
+        self._files.check()  # ends the daemon: whatever it writes is lost
         return self._judge.stuck()
 
     def _refresh(self) -> None:
@@ -290,6 +304,7 @@ class LocalDaemon:
     def _not_ready(self) -> str | None:
         full = self._intake.full()
         reasons = (
+            self._files.moved(),
             full and f"too far behind: {full}",
             self._slack_probe.not_ready,
             self._courier.not_ready(),

@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -68,6 +68,8 @@ class LogIntake:
         Called when there are records to judge or to drop.
     clock
         Epoch seconds, at which records arrive.
+    check
+        Raises ``sqlite3.Error`` when the log is no longer at its path, so that nothing is accepted for it.
     """
 
     def __init__(
@@ -76,7 +78,9 @@ class LogIntake:
         settings: Settings,
         arrived: Callable[[], None],
         clock: Callable[[], float] = time.time,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
+        self._check = check
         self._clock = clock
         self.judged = 0  # offset up to which the engine has judged the log
         self.reached = 0  # event time that it has reached there, epoch seconds
@@ -138,7 +142,7 @@ class LogIntake:
             state = self._limit.snapshot()[LIMIT]
             try:
                 await asyncio.to_thread(
-                    self._store.append, lines, followed, None if state == self._state else state, arrived
+                    self._append, lines, followed, None if state == self._state else state, arrived
                 )
             except sqlite3.Error:
                 self._limit.restore({LIMIT: self._state})
@@ -146,6 +150,11 @@ class LogIntake:
             self._state = state
         self._arrived()
         return appended
+
+    def _append(self, *record: Any) -> None:
+        self._check()
+        self._store.append(*record)
+        self._check()  # nobody is told that records are stored unless they can be found
 
     async def append_when_there_is_room(
         self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, poll: float = 0.25

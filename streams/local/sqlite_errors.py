@@ -13,6 +13,10 @@ class DamagedError(sqlite3.DatabaseError):
     """A file of the state holds what cannot be true."""
 
 
+class MovedError(sqlite3.OperationalError):
+    """A file of the state is no longer the one at its path."""
+
+
 class _Trouble(NamedTuple):
     what: str
     remedy: str
@@ -24,6 +28,11 @@ DAMAGED: Final = _Trouble(
 _FULL: Final = _Trouble(
     "cannot be written, because the disk is full",
     "free some space and start again; nothing that was accepted is lost",
+)
+_MOVED: Final = _Trouble(
+    "was deleted, moved or replaced while uneri was running",
+    "put it back if it was moved, or restore a backup of the folder, then start again; without either, uneri "
+    "starts over, and what was accepted is lost",
 )
 _FAILS: Final = _Trouble(
     "cannot be read or written",
@@ -88,6 +97,8 @@ def explain(error: sqlite3.Error | OSError, state: Path, file: str | None = None
 def _trouble(error: sqlite3.Error | OSError, state: Path) -> _Trouble:
     if isinstance(error, DamagedError):
         return DAMAGED
+    if isinstance(error, MovedError):
+        return _MOVED
     if isinstance(error, OSError):
         return _BY_ERRNO.get(error.errno or 0, _OTHER)
     code = getattr(error, "sqlite_errorcode", None)  # absent where Python raises it

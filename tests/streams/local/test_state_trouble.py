@@ -4,11 +4,12 @@ import asyncio
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from config.settings import LocalSettings, Settings
@@ -45,6 +46,7 @@ def critical(capfd: pytest.CaptureFixture[str]) -> str:
 def test_a_file_that_is_no_database_is_said_to_be_damaged(
     tmp_path: Path, file: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    SqliteStore(tmp_path / "uneri.db").close()
     (tmp_path / file).write_bytes(b"not a database, but longer than its header" * 100)
     assert run_local(settings(tmp_path), [], None) == 1
     line = critical(capfd)
@@ -174,3 +176,123 @@ async def test_the_size_of_the_state_is_a_metric(tmp_path: Path) -> None:
     assert one.metrics.registry.get_sample_value("uneri_state_free_bytes") == 0
     one.stop()
     await task
+
+
+def gone(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def moved(folder: Path) -> None:
+    folder.rename(folder.with_name("moved"))
+
+
+def replaced(folder: Path) -> None:
+    shutil.copytree(folder, folder.with_name("copy"))
+    moved(folder)
+    folder.with_name("copy").rename(folder)
+
+
+def without_lock(folder: Path) -> None:
+    (folder / "lock").unlink()
+
+
+def log_replaced(folder: Path) -> None:
+    (folder / "uneri.db").unlink()
+    (folder / "uneri.db").touch()
+
+
+def outbox_gone(folder: Path) -> None:
+    (folder / "outbox.db").unlink()
+
+
+@pytest.mark.parametrize("happens", [gone, moved, replaced, without_lock, log_replaced, outbox_gone])
+def test_a_state_that_disappears_under_a_daemon_ends_it_with_one_line_and_nothing_more_is_accepted(
+    tmp_path: Path,
+    happens: Callable[[Path], None],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers: list[int] = []
+
+    async def send(one: LocalDaemon) -> int:
+        url = f"http://127.0.0.1:{one.port}/events"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data=EVENT % 1_760_000_000) as answer,
+        ):
+            return answer.status
+
+    class Watched(LocalDaemon):
+        async def run(self) -> None:
+            running = asyncio.create_task(super().run())
+            async with asyncio.timeout(30):
+                while not self.port:
+                    await asyncio.sleep(0.01)
+                answers.append(await send(self))
+                happens(tmp_path / "state")
+                answers.append(await send(self))
+                assert "gone" in (self._not_ready() or "") or "another file" in (self._not_ready() or "")
+                await running
+
+    monkeypatch.setattr(daemon, "LocalDaemon", Watched)
+    assert run_local(settings(tmp_path / "state"), [], None) == 1
+    assert answers == [202, 503]
+    line = critical(capfd)
+    assert f"the state in {tmp_path / 'state'} was deleted, moved or replaced while uneri was running" in line
+    assert "put it back if it was moved, or restore a backup of the folder, then start again" in line
+
+
+def test_a_state_that_was_moved_holds_all_that_was_accepted_and_goes_on_when_it_is_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Watched(LocalDaemon):
+        async def run(self) -> None:
+            running = asyncio.create_task(super().run())
+            await self._intake.append([EVENT % 1_760_000_000] * 7)
+            moved(tmp_path / "state")
+            await running
+
+    monkeypatch.setattr(daemon, "LocalDaemon", Watched)
+    assert run_local(settings(tmp_path / "state"), [], None) == 1
+    monkeypatch.undo()
+    (tmp_path / "moved").rename(tmp_path / "state")
+    with pipe_of([EVENT % 1_760_000_001]) as stdin:
+        assert run_local(settings(tmp_path / "state"), [], stdin) == 0
+    with SqliteStore(tmp_path / "state" / "uneri.db") as store:
+        kept = store.load("engine")
+    assert kept is not None
+    assert kept.offsets == {"local/0": 8}
+
+
+@pytest.mark.parametrize("found", ["is empty", "is missing"])
+def test_a_log_that_is_missing_beside_an_outbox_is_refused_rather_than_started_over(
+    tmp_path: Path, found: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pipe_of([EVENT % 1_760_000_000]) as stdin:
+        assert run_local(settings(tmp_path), [], stdin) == 0
+    (tmp_path / "uneri.db").unlink()
+    if found == "is empty":
+        (tmp_path / "uneri.db").touch(0o600)
+    before = (tmp_path / "outbox.db").read_bytes()
+    capfd.readouterr()
+    assert run_local(settings(tmp_path), [], None) == 1
+    line = critical(capfd)
+    assert f"the state in {tmp_path} is damaged (uneri.db: {found}, though outbox.db is not)" in line
+    assert "restore a backup of the folder, or move it away to start over without what was learnt" in line
+    assert (tmp_path / "outbox.db").read_bytes() == before
+
+
+def test_an_outbox_that_is_missing_beside_a_log_is_said_with_what_is_lost(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def warnings() -> list[str]:
+        with pipe_of([EVENT % 1_760_000_000]) as stdin:
+            assert run_local(settings(tmp_path), [], stdin) == 0
+        return [line for line in capfd.readouterr().err.splitlines() if "outbox.db is missing" in line]
+
+    assert not warnings()
+    assert not warnings()
+    (tmp_path / "outbox.db").unlink()
+    (line,) = warnings()
+    assert "labels, silences and unsent messages are gone" in line
+    assert "restore a backup of the folder" in line
