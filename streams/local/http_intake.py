@@ -13,12 +13,14 @@ from prometheus_client import Counter
 from streams.decode.rejected import Rejected
 from streams.local.log_intake import (
     RETRY_SECONDS,
+    Appended,
     LogFullError,
     LogIntake,
     TooManyBadError,
     UnreadableError,
 )
 from streams.local.request_lines import MAX_BODY, LargerError, records_of, unpacked
+from streams.process.recurring import Recurring
 from streams.process.request_body import SMALL, BodyError, Patience, Room, Stay
 
 log = structlog.get_logger("uneri.intake")
@@ -60,6 +62,8 @@ class HttpIntake:
         When a slow sender is cut off.
     room
         Memory for the bodies.
+    unwritable
+        When to log that the log cannot be written.
     """
 
     def __init__(
@@ -69,7 +73,9 @@ class HttpIntake:
         *,
         patience: Patience | None = None,
         room: Room | None = None,
+        unwritable: Recurring | None = None,
     ) -> None:
+        self._unwritable = unwritable or Recurring()
         self._intake = intake
         self._refused = refused
         self._patience = patience or Patience()
@@ -126,10 +132,18 @@ class HttpIntake:
         except LogFullError as error:
             return self._later("backlog", f"too far behind, send again later: {error}", RETRY_SECONDS)
         except sqlite3.Error as error:
-            log.error(  # noqa: TRY400 - one line is what the operator needs
-                "the event log cannot be written; events are refused until it can be", reason=str(error)
-            )
+            if (count := self._unwritable.happened()) is not None:
+                log.error(  # noqa: TRY400 - one line is what the operator needs
+                    "the event log cannot be written; events are refused until it can be",
+                    reason=str(error),
+                    requests=count,
+                )
             return self._later("not_stored", f"not stored, send again: {error}")
+        if refused := self._unwritable.ended():
+            log.info("the event log can be written again", refused_requests=refused)
+        return self._taken(lines, appended)
+
+    def _taken(self, lines: Sequence[bytes], appended: Appended) -> web.Response:
         answer: dict[str, object] = {"accepted": len(lines) - len(appended.rejected)}
         if appended.late:
             answer["late"] = appended.late

@@ -1,6 +1,7 @@
 """Interactions by signed HTTP: ``POST /slack/actions`` and ``POST /slack/commands``."""
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, Protocol
@@ -11,6 +12,7 @@ from aiohttp import web
 from prometheus_client import Counter
 
 from streams.notify.slack_signature import SIGNATURE, TIMESTAMP, SignatureFullError, SlackSignatures
+from streams.process.recurring import Recurring
 from streams.process.request_body import BodyError, read_small
 
 MAX_BODY: Final = 64 * 1024
@@ -50,6 +52,7 @@ class SlackHttp:
         self._signatures = signatures
         self._receiver = receiver
         self._refused = refused
+        self._recurring: defaultdict[str, Recurring] = defaultdict(Recurring)
 
     def __repr__(self) -> str:
         return "SlackHttp()"
@@ -105,5 +108,6 @@ class SlackHttp:
 
     def _refuse(self, why: str, status: int) -> web.Response:
         self._refused.labels(why).inc()
-        log.warning("request to /slack refused", reason=why)
+        if (count := self._recurring[why].happened()) is not None:  # anybody can send such requests
+            log.warning("request to /slack refused", reason=why, requests=count)
         return web.Response(status=status, headers=_NO_RETRY)

@@ -1,4 +1,5 @@
 import gzip
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from structlog.testing import capture_logs
 
 from config.settings import DeadLetterSettings, LocalSettings, Settings
 from streams.engine.checkpoint import Checkpoint
@@ -13,6 +15,7 @@ from streams.local.http_intake import HttpIntake
 from streams.local.log_intake import LogIntake
 from streams.local.request_lines import split_lines
 from streams.local.sqlite_store import SqliteStore
+from streams.process.recurring import Recurring
 
 GOOD = b'{"ts": 1760000000, "service": "shop"}'
 
@@ -69,6 +72,40 @@ async def test_an_event_that_cannot_be_stored_is_refused_so_that_it_is_sent_agai
     status, answer, wakes = await post(store, GOOD)
     assert (status, wakes) == (503, 0)
     assert "send again" in str(answer["error"])
+
+
+async def test_a_log_that_cannot_be_written_is_said_at_once_and_then_once_a_minute(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    intake = HttpIntake(LogIntake(store, Settings(), lambda: None), unwritable=Recurring(lambda: now))
+    append = store.append
+
+    def full(*_: object) -> int:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async def statuses(requests: int) -> set[int]:
+        return {(await intake._store([GOOD])).status for _ in range(requests)}
+
+    with capture_logs() as logs:
+        monkeypatch.setattr(store, "append", full)
+        assert await statuses(41) == {503}
+        assert [line["requests"] for line in logs] == [1]
+        now += 60
+        assert await statuses(41) == {503}
+        assert [line["requests"] for line in logs] == [1, 41]
+        assert {(line["reason"], line["log_level"]) for line in logs} == {
+            ("database or disk is full", "error")
+        }
+        monkeypatch.setattr(store, "append", append)
+        assert await statuses(1) == {202}
+        assert len(logs) == 2, "it may come and go"
+        now += 60
+        assert await statuses(2) == {202}
+        assert [line.get("refused_requests") for line in logs[2:]] == [82]
+        monkeypatch.setattr(store, "append", full)
+        assert await statuses(1) == {503}
+        assert logs[3]["requests"] == 1, "and when it happens again, that is said at once"
 
 
 def test_line_ends_of_other_systems_are_no_part_of_a_record() -> None:

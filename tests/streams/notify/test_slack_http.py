@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry, Counter
+from structlog.testing import capture_logs
 
 from streams.notify import slack_signature
 from streams.notify.slack_http import MAX_BODY, SlackHttp
@@ -90,6 +91,13 @@ async def test_a_request_without_valid_signature_is_refused(door: Door, headers:
     good = signature_of(BODY) if headers else {}
     assert await door.post(BODY, good | headers) == 401
     assert door.recorder.received == []
+
+
+async def test_requests_that_anybody_can_send_fill_no_log(door: Door) -> None:
+    with capture_logs() as logs:
+        for _ in range(5):
+            assert await door.post(BODY, {}) == 401
+    assert [line["requests"] for line in logs if line["event"] == "request to /slack refused"] == [1]
 
 
 async def test_a_forged_an_old_and_a_future_signature_are_refused(door: Door) -> None:
