@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event, NodeEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from ruamel.yaml.parser import Parser
 from ruamel.yaml.reader import ReaderError
@@ -16,7 +16,7 @@ from ruamel.yaml.representer import SafeRepresenter
 from ruamel.yaml.resolver import VersionedResolver
 
 MOST_CHARACTERS: Final = 1 << 20
-MOST_VALUES: Final = 100_000  # keys, values and brackets: the limits of 12,000 tables, or seconds of work
+MOST_VALUES: Final = 100_000  # a key with its value is two: the limits of 12,000 tables, or seconds of work
 DEEPEST: Final = 20
 
 KeyPath = tuple[str | int, ...]
@@ -91,16 +91,18 @@ class _Parser(Parser):
     """Refuses what must not be composed before it is: composing recurses, and follows aliases."""
 
     _depth = 0
-    _events = 0
+    _values = 0
 
     def get_event(self) -> Event:
         event: Event = super().get_event()
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
             raise _UnsupportedError(event, "anchors and aliases are not supported", "write the values out")
-        self._events += 1
-        if self._events > MOST_VALUES:
+        self._values += self._depth > 0 and isinstance(event, NodeEvent)
+        if self._values > MOST_VALUES:
             raise _UnsupportedError(
-                event, f"more than {MOST_VALUES} keys and values", "check that this is the right file"
+                event,
+                f"more than {MOST_VALUES} keys and values, counted together",
+                "check that this is the right file",
             )
         self._depth += isinstance(event, CollectionStartEvent)
         self._depth -= isinstance(event, CollectionEndEvent)

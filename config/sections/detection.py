@@ -5,13 +5,14 @@ from typing import Annotated
 from pydantic import Field
 
 from config.sections.section import Section
+from config.sections.value_types import Amount, AmountOrZero
 
 
 class JudgeSettings(Section):
     """How series are judged. The published scores were measured with these defaults."""
 
     weeks: Annotated[int, Field(ge=1, le=8)] = Field(4, description="past weeks that form a baseline")
-    young: Annotated[int, Field(ge=0)] = Field(
+    young: Annotated[int, Field(ge=0, le=366 * 86400)] = Field(
         7 * 86400, description="a series with less history than this is not reported, seconds"
     )
     sensitivity: Annotated[float, Field(ge=0.2, le=5)] = Field(
@@ -38,10 +39,10 @@ class JudgeSettings(Section):
 class Floor(Section):
     """Smallest deviation that is reported: it must exceed both values."""
 
-    absolute: Annotated[float, Field(ge=0)] = Field(
+    absolute: AmountOrZero = Field(
         description="smallest difference that matters, per second (ms for latency)"
     )
-    relative: Annotated[float, Field(ge=0)] = Field(
+    relative: AmountOrZero = Field(
         description="smallest difference that matters, as a fraction of the expected value"
     )
 
@@ -67,17 +68,15 @@ class Floors(Section):
 class TableLimit(Section):
     """Provisioned or maximum capacity of a table."""
 
-    rcu: Annotated[float, Field(gt=0)] | None = Field(None, description="read capacity units per second")
-    wcu: Annotated[float, Field(gt=0)] | None = Field(None, description="write capacity units per second")
+    rcu: Amount | None = Field(None, description="read capacity units per second")
+    wcu: Amount | None = Field(None, description="write capacity units per second")
 
 
 class LimitsSettings(Section):
     """Known capacity: growth is forecast against it, and messages show the headroom."""
 
     tables: dict[str, TableLimit] = Field(default_factory=dict, description="by table name, or account/name")
-    functions: dict[str, Annotated[float, Field(gt=0)]] = Field(
+    functions: dict[str, Amount] = Field(
         default_factory=dict, description="concurrency, by function name, or account/name"
     )
-    accounts: dict[str, Annotated[float, Field(gt=0)]] = Field(
-        default_factory=dict, description="concurrency, by account id"
-    )
+    accounts: dict[str, Amount] = Field(default_factory=dict, description="concurrency, by account id")

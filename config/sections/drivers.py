@@ -75,11 +75,11 @@ class LocalSettings(DoorSettings):
         "uneri-state",
         description="folder of its own for the SQLite log, checkpoints and outbox; only its user has access",
     )
-    backlog: Annotated[int, Field(ge=1000)] = Field(
+    backlog: Annotated[int, Field(ge=1000, le=1_000_000_000)] = Field(
         5_000_000,
         description="records that may wait to be judged; beyond this, senders get 503 and files wait",
     )
-    backlog_mib: Annotated[int, Field(ge=64)] = Field(
+    backlog_mib: Annotated[int, Field(ge=64, le=16 << 20)] = Field(
         2048, description="size of the log, MiB; beyond this, senders get 503 and files wait"
     )
 

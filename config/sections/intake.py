@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from config.sections.section import Section
-from config.sections.value_types import Seconds, Share
+from config.sections.value_types import Delay, Seconds, Share
 
 
 class TimeSettings(Section):
@@ -13,7 +13,7 @@ class TimeSettings(Section):
 
     bucket: Literal[10] = Field(10, description="bucket width, seconds")
     step: Seconds = Field(60, description="seconds between judgements of a series; a multiple of bucket")
-    lateness: Annotated[int, Field(ge=0)] = Field(
+    lateness: Delay = Field(
         30,
         description="how far a record may trail the event time reached before it counts as late, seconds",
     )

@@ -1,12 +1,11 @@
 """Incidents and what messages about them hold: Slack, links, the digest."""
 
-from typing import Annotated
-
 from pydantic import Field
 
 from config.sections.section import Section
 from config.sections.value_types import (
     AccountName,
+    Delay,
     HttpUrl,
     LinkKind,
     LinkTemplate,
@@ -82,7 +81,7 @@ class DigestSettings(Section):
 class IncidentsSettings(Section):
     """How findings become incidents."""
 
-    gather: Annotated[int, Field(ge=0)] = Field(
+    gather: Delay = Field(
         300, description="related findings that begin within this many seconds form one incident"
     )
     quiet: Seconds = Field(600, description="seconds since the last deviation before an incident is resolved")

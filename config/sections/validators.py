@@ -30,6 +30,8 @@ OWN_LABELS: Final = ("alertname", "incident", "verdict", "measure", "scope", "na
 """Labels that alerting/sinks/alertmanager.py alone sets on every alert; a test compares them."""
 
 LAST_PORT: Final = 65535
+LONGEST_PATH: Final = 4095  # bytes, as Linux has it
+LONGEST_NAME: Final = 255
 LONGEST_ACCOUNT_NAME: Final = 40
 FIRST_YEAR, LAST_YEAR = 1971, 2099  # times are epoch seconds, with room for a time zone at both ends
 
@@ -53,9 +55,13 @@ def path_name(text: str) -> str:
     if "\0" in text:
         raise ValueError("a path cannot hold the character NUL; remove it")
     try:
-        os.fsencode(text)
+        written = os.fsencode(text)
     except UnicodeEncodeError:
         raise ValueError("holds a character that no path can hold; remove it") from None
+    if len(written) > LONGEST_PATH or max(map(len, written.split(b"/"))) > LONGEST_NAME:
+        raise ValueError(
+            f"too long for a path; shorten it to {LONGEST_PATH} bytes, and each name in it to {LONGEST_NAME}"
+        )
     return text
 
 

@@ -7,6 +7,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from config.sections import validators
 
 Seconds = Annotated[int, Field(gt=0, le=7 * 86400)]
+Delay = Annotated[int, Field(ge=0, le=7 * 86400)]
+Amount = Annotated[float, Field(gt=0, le=1_000_000_000)]
+AmountOrZero = Annotated[float, Field(ge=0, le=1_000_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Address = Annotated[str, AfterValidator(validators.host_and_port)]
 PathName = Annotated[str, AfterValidator(validators.path_name)]

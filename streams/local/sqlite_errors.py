@@ -46,7 +46,12 @@ _FORBIDDEN: Final = _Trouble(
 _IN_USE: Final = _Trouble(
     "is in use", "is another uneri using it? stop that one, or set local.state to another folder"
 )
-_OTHER: Final = _Trouble("cannot be used", "see local.state")
+_NO_FOLDER: Final = _Trouble(
+    "cannot be used", "no folder can be made there: set local.state to another path, such as uneri-state"
+)
+_OTHER: Final = _Trouble(
+    "cannot be used", "check the disk that it is on, or set local.state to a folder on another one"
+)
 
 _BY_CODE: Final = {
     sqlite3.SQLITE_CORRUPT: DAMAGED,
@@ -68,6 +73,11 @@ _BY_ERRNO: Final = {
     errno.EACCES: _FORBIDDEN,
     errno.EPERM: _FORBIDDEN,
     errno.EROFS: _FORBIDDEN,
+    errno.EEXIST: _NO_FOLDER,  # as a file
+    errno.ENOENT: _NO_FOLDER,  # as in /proc
+    errno.ENOTDIR: _NO_FOLDER,
+    errno.ELOOP: _NO_FOLDER,
+    errno.ENAMETOOLONG: _NO_FOLDER,
 }
 
 

@@ -132,7 +132,18 @@ def test_all_problems_are_listed_one_a_line_in_file_order() -> None:
         ("time: " + "[" * 5000, "nested deeper than 20 levels"),
         ("time: {step: " + "9" * 5000 + "}", "uneri.yaml:1:14: time.step is"),
         ("a" * (1 << 20) + "a", "uneri.yaml:1:1: longer than 1048576 characters"),
-        ("k: 1\n" * 100_000, "uneri.yaml:49999:4: more than 100000 keys and values"),
+        (
+            "k: 1\n" * 50_001,
+            "uneri.yaml:50001:1: more than 100000 keys and values, counted together; check that",
+        ),
+        ("local: {state: '%s'}" % ("a/" * 3000), "uneri.yaml:1:16: local.state is 'a/a/a/"),
+        ("local: {state: '%s'}" % ("a/" * 3000), "too long for a path; shorten it to 4095 bytes"),
+        ("local: {state: '%s'}" % ("あ" * 86), "too long for a path; shorten it to"),
+        (
+            "time: {lateness: 99999999999999999999}",
+            "uneri.yaml:1:18: time.lateness is 99999999999999999999: ",
+        ),
+        ("limits: {tables: {a: {rcu: %s}}}" % ("9" * 40), "uneri.yaml:1:28: limits.tables.a.rcu is inf: "),
         (
             "links: {templates: {aws: {tabel: 'https://x'}}}",
             "uneri.yaml:1:27: unknown link kind 'tabel'; did you",

@@ -293,3 +293,20 @@ def test_there_are_hundreds_of_mutants_and_some_of_every_kind() -> None:
     counts = {kind.__name__: sum(1 for _ in kind()) for kind in KINDS}
     assert min(counts.values()) >= 20, counts
     assert sum(counts.values()) >= 800, counts
+
+
+def test_no_number_is_without_an_upper_bound() -> None:
+    def unbounded(schema: Any, path: str) -> Iterator[str]:
+        if isinstance(schema, dict):
+            if (
+                schema.get("type") in ("integer", "number")
+                and not {"const", "enum", "maximum"} & schema.keys()
+            ):
+                yield path
+            for key, value in schema.items():
+                yield from unbounded(value, f"{path}.{key}")
+        elif isinstance(schema, list):
+            for value in schema:
+                yield from unbounded(value, path)
+
+    assert list(unbounded(Settings.model_json_schema()["$defs"], "")) == []

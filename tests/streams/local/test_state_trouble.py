@@ -296,3 +296,16 @@ def test_an_outbox_that_is_missing_beside_a_log_is_said_with_what_is_lost(
     (line,) = warnings()
     assert "labels, silences and unsent messages are gone" in line
     assert "restore a backup of the folder" in line
+
+
+@pytest.mark.parametrize("where", ["/proc/uneri", "/dev/null/uneri", "a file", "a link to nothing"])
+def test_a_state_that_can_be_no_folder_is_said_with_what_to_do(
+    tmp_path: Path, where: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a file").touch()
+    (tmp_path / "a link to nothing").symlink_to(tmp_path / "nothing")
+    state = tmp_path / where  # an absolute path stays as it is
+    assert run_local(settings(state), [], None) == 1
+    line = critical(capfd)
+    assert f"the state in {state} cannot be used (" in line
+    assert "no folder can be made there: set local.state to another path, such as uneri-state" in line
