@@ -65,6 +65,7 @@ class DeliveryOutcome(msgspec.Struct, frozen=True, kw_only=True):
     retry_after: float | None = None  # seconds, requested by the receiver
     again: float | None = None  # seconds after which the receiver forgets it unless it is sent again
     error: str = ""
+    answered: bool = False  # the receiver answered, with an error
 
 
 class Sink(Protocol):

@@ -5,6 +5,8 @@ from typing import Self
 
 import aiohttp
 
+from alerting.sinks.no_answer import no_redirects
+
 
 class Connected:
     """A sink that keeps its connections between calls.
@@ -38,6 +40,8 @@ class Connected:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:  # created here: it belongs to the running loop
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self._timeout), headers=self._headers
+                timeout=aiohttp.ClientTimeout(total=self._timeout),
+                headers=self._headers,
+                trace_configs=[no_redirects()],
             )
         return self._session

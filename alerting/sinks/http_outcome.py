@@ -9,6 +9,7 @@ from typing import Final
 import aiohttp
 
 from alerting.outbox.ports import DeliveryOutcome, Result
+from alerting.sinks.no_answer import NOT_FOLLOWED, no_answer
 
 LONGEST: Final = 3600.0  # seconds: the longest wait granted to a receiver
 
@@ -44,7 +45,7 @@ def outcome_of_status(status: int, headers: Mapping[str, str], now: float) -> De
     if status < HTTPStatus.BAD_REQUEST:
         return DeliveryOutcome(
             result=Result.ROUTE,
-            error=f"HTTP {status}: redirects are not followed; configure the final address",
+            error=f"HTTP {status}: {NOT_FOLLOWED}; configure the final address",
         )
     if status in _CLOSED:
         return DeliveryOutcome(result=Result.ROUTE, error=f"HTTP {status}: {_CLOSED[HTTPStatus(status)]}")
@@ -53,13 +54,9 @@ def outcome_of_status(status: int, headers: Mapping[str, str], now: float) -> De
 
 def outcome_of_failure(error: Exception) -> DeliveryOutcome:
     """Return the outcome of an error where a repeat is harmless. Its text contains no URL and no secret."""
-    if isinstance(error, TimeoutError):
-        return DeliveryOutcome(result=Result.RETRY, error="no answer in time")
     if isinstance(error, aiohttp.InvalidURL):
         return DeliveryOutcome(result=Result.ROUTE, error="the address is not a valid URL")
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return DeliveryOutcome(result=Result.RETRY, error=f"cannot connect ({error.__class__.__name__})")
-    return DeliveryOutcome(result=Result.RETRY, error=f"the connection broke ({error.__class__.__name__})")
+    return DeliveryOutcome(result=Result.RETRY, error=no_answer(error))
 
 
 def _seconds(text: str, now: float) -> float | None:

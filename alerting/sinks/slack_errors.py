@@ -4,16 +4,21 @@ Names are those of the error tables of ``chat.postMessage``, ``chat.update``, ``
 ``files.completeUploadExternal`` in Slack's Web API reference.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
+from msgspec import structs
 from slack_sdk.errors import SlackApiError
 
 from alerting.outbox.ports import DeliveryOutcome, Result
+from alerting.sinks.no_answer import NOT_FOLLOWED, RedirectError, no_answer
+from alerting.words.mrkdwn import clean, cut
 
 TOO_MANY: Final = 429
 UNAVAILABLE: Final = 503
 FAILED: Final = 500
+_LONGEST: Final = 100  # characters of an error that Slack does not document
 
 _WAIT: Final = {"ratelimited", "rate_limited", "message_limit_exceeded"}
 _RETRY: Final = {"service_unavailable", "request_timeout", "team_added_to_org"}
@@ -65,27 +70,48 @@ def sendable(token: str) -> str:
     return token
 
 
-def outcome_of(error: Exception) -> DeliveryOutcome:
+def outcome_of(error: Exception) -> DeliveryOutcome:  # noqa: PLR0911  one return for each kind
     """Return the outcome of a failed call to Slack. Its text does not contain the token."""
     if isinstance(error, TokenError):
         return DeliveryOutcome(result=Result.TOKEN, error=_with_remedy(str(error), Result.TOKEN))
     if isinstance(error, SlackApiError):
         return _refusal(error)
+    if isinstance(error, RedirectError):  # perhaps of a proxy, for a while: nothing was accepted
+        said = f"HTTP {error.status}: {NOT_FOLLOWED}; check slack.base_url and the proxy"
+        return DeliveryOutcome(result=Result.RETRY, error=said, answered=True)
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return DeliveryOutcome(result=Result.RETRY, error=f"cannot connect ({error.__class__.__name__})")
-    if isinstance(error, TimeoutError):
-        return DeliveryOutcome(result=Result.UNKNOWN, error="no answer in time")
+        return DeliveryOutcome(result=Result.RETRY, error=no_answer(error))
+    if isinstance(error, aiohttp.ClientResponseError):
+        return DeliveryOutcome(result=Result.UNKNOWN, error=f"HTTP {error.status}", answered=True)
     if isinstance(error, aiohttp.ClientError | OSError):
-        return DeliveryOutcome(
-            result=Result.UNKNOWN, error=f"the connection broke ({error.__class__.__name__})"
-        )
-    return DeliveryOutcome(result=Result.UNKNOWN, error=f"unreadable answer ({error.__class__.__name__})")
+        return DeliveryOutcome(result=Result.UNKNOWN, error=no_answer(error))
+    return DeliveryOutcome(result=Result.UNKNOWN, error="its answer is not one of Slack's", answered=True)
+
+
+def trouble(outcome: DeliveryOutcome, why: str | None = None) -> str:
+    """Say that Slack answered with an error, or not at all; ``why`` replaces the reason, if it is given.
+
+    Examples
+    --------
+    >>> trouble(DeliveryOutcome(result=Result.RETRY, error="rate limited", answered=True))
+    'answered with an error (rate limited)'
+    >>> trouble(DeliveryOutcome(result=Result.RETRY, error="no answer in time"), "")
+    'does not answer'
+    """
+    reason = outcome.error if why is None else why
+    said = "answered with an error" if outcome.answered else "does not answer"
+    return f"{said} ({reason})" if reason else said
 
 
 def _refusal(error: SlackApiError) -> DeliveryOutcome:
+    return structs.replace(_of_answer(error), answered=True)
+
+
+def _of_answer(error: SlackApiError) -> DeliveryOutcome:
     response = error.response
     status = _status(response)
-    name = response.get("error", "") if hasattr(response, "get") else ""
+    data = getattr(response, "data", response)  # what is not Slack's may answer a list
+    name = cut(clean(str(data.get("error") or "")), _LONGEST) if isinstance(data, Mapping) else ""
     if status == TOO_MANY or name in _WAIT:
         return DeliveryOutcome(result=Result.RETRY, retry_after=_retry_after(response), error="rate limited")
     if status == UNAVAILABLE:
@@ -118,6 +144,6 @@ def _status(response: object) -> int:
 def _retry_after(response: object) -> float:
     headers = getattr(response, "headers", {})
     try:
-        return min(max(float(headers.get("Retry-After", 1)), 1.0), 3600.0)
+        return min(max(1.0, float(headers.get("Retry-After", 1))), 3600.0)  # 1 s for NaN
     except (TypeError, ValueError):
         return 1.0

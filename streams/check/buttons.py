@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator
 
 import aiohttp
-from slack_sdk.errors import SlackApiError
 
 from alerting.outbox.ports import Result
-from alerting.sinks.slack_errors import outcome_of
+from alerting.sinks.no_answer import no_redirects
+from alerting.sinks.slack_errors import outcome_of, trouble
 from config.secret import SecretError, token_in
 from config.settings import Settings
 from streams.check.result import CheckResult
+from streams.check.slack import FAILURES
 from streams.notify.operators import Operators
 from streams.notify.slack_api import SlackApi
 from streams.notify.slack_secrets import slack_secrets
@@ -58,13 +59,14 @@ async def _check_socket(token: str, variable: str, base_url: str) -> CheckResult
     if not token.startswith("xapp-"):
         return CheckResult(False, f"slack: {variable} does not hold an app token, which begins with xapp-")
     try:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session:
+        async with aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT), trace_configs=[no_redirects()]
+        ) as session:
             await open_address(token, base_url, session)
-    except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        if outcome_of(error).result in (Result.RETRY, Result.UNKNOWN):
-            return CheckResult(
-                False, f"slack: {base_url} does not answer for Socket Mode ({reason_of(error)}); try again"
-            )
+    except FAILURES as error:
+        outcome = outcome_of(error)
+        if outcome.result in (Result.RETRY, Result.UNKNOWN):
+            return CheckResult(False, f"slack: Socket Mode: {base_url} {trouble(outcome)}; try again")
         return CheckResult(
             False,
             f"slack: the app token in {variable} is refused ({reason_of(error)}); "
@@ -76,7 +78,7 @@ async def _check_socket(token: str, variable: str, base_url: str) -> CheckResult
 async def _check_group(calls: SlackApi, group: str) -> CheckResult:
     try:
         members = await calls.members(group)
-    except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+    except FAILURES as error:
         return CheckResult(
             False,
             f"slack: the members of {group} in slack.operators cannot be read ({reason_of(error)}); "

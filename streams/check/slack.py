@@ -9,7 +9,8 @@ from slack_sdk.errors import SlackApiError
 
 from alerting.commands.destination import SLACK, Destination
 from alerting.outbox.ports import Result
-from alerting.sinks.slack_errors import outcome_of
+from alerting.sinks.slack_errors import outcome_of, trouble
+from alerting.words.mrkdwn import clean
 from config.secret import SecretError, token_in
 from config.settings import Settings
 from streams.check.result import CheckResult
@@ -20,7 +21,8 @@ NEEDED: Final = {"chat:write": "no message can be sent", "files:write": "no char
 LOOKS: Final = frozenset({"channels:history", "groups:history"})  # of public and private channels
 ANYWHERE: Final = "chat:write.public"  # allows posts to public channels that the app is not in
 _ID: Final = re.compile(r"[CDG][A-Z0-9]{2,}")
-_FAILURES: Final = (SlackApiError, aiohttp.ClientError, OSError, TimeoutError, ValueError)
+FAILURES: Final = (SlackApiError, aiohttp.ClientError, OSError, ValueError, AttributeError)
+"""What a call may raise; an AttributeError comes of JSON that is no object."""
 
 
 async def check_slack(settings: Settings) -> AsyncIterator[CheckResult]:
@@ -37,10 +39,10 @@ async def check_slack(settings: Settings) -> AsyncIterator[CheckResult]:
     async with SlackApi(token, slack.base_url) as calls:
         try:
             user, team, scopes = await calls.whoami()
-        except _FAILURES as error:
-            reason = reason_of(error)
-            if outcome_of(error).result in (Result.RETRY, Result.UNKNOWN):
-                yield CheckResult(False, f"slack: {slack.base_url} does not answer ({reason}); try again")
+        except FAILURES as error:
+            outcome, reason = outcome_of(error), reason_of(error)
+            if outcome.result in (Result.RETRY, Result.UNKNOWN):
+                yield CheckResult(False, f"slack: {slack.base_url} {trouble(outcome)}; try again")
             else:
                 yield CheckResult(
                     False, f"slack: the token in {slack.token_env} is refused ({reason}); set a valid one"
@@ -87,7 +89,7 @@ def _check_scopes(scopes: frozenset[str]) -> Iterator[CheckResult]:
 async def _check_channel(calls: SlackApi, channel: str, scopes: frozenset[str]) -> CheckResult:
     try:
         found = await calls.channel(channel)
-    except _FAILURES as error:
+    except FAILURES as error:
         reason = reason_of(error)
         if reason == "channel_not_found":
             return CheckResult(
@@ -96,7 +98,7 @@ async def _check_channel(calls: SlackApi, channel: str, scopes: frozenset[str]) 
             )
         hint = "; grant the app channels:read" if reason == "missing_scope" else ""
         return CheckResult(None, f"slack: channel {channel} could not be looked up ({reason}){hint}")
-    name = f"{channel} (#{found['name']})" if found.get("name") else channel
+    name = f"{channel} (#{clean(str(found['name']))})" if found.get("name") else channel
     if found.get("is_archived"):
         return CheckResult(False, f"slack: channel {name} is archived; unarchive it, or choose another")
     if found.get("is_member") is False and (ANYWHERE not in scopes or found.get("is_private")):

@@ -25,6 +25,7 @@ from alerting.outbox.ports import DeliveryOutcome, Receiver, Result, Sink
 from alerting.outbox.row import OutboxRow, Send
 from alerting.sinks.receivers import in_messages
 from alerting.sinks.slack import SlackSink
+from alerting.sinks.slack_errors import trouble
 from alerting.sinks.terminal import TerminalSink
 from alerting.words.locales import phrases_of
 from config.links import Links
@@ -144,7 +145,7 @@ async def deliver_examples(
             await stack.enter_async_context(to_slack)
             outcome = await to_slack.authorise()
             if outcome.result in (Result.RETRY, Result.UNKNOWN):
-                return f"{slack.base_url} does not answer ({outcome.error}); try again"
+                return f"{slack.base_url} {trouble(outcome)}; try again"
             if outcome.result is not Result.SENT:
                 return f"the token in {slack.token_env} is refused ({outcome.error})"
             sink = _Told(to_slack, say)

@@ -9,7 +9,9 @@ import structlog
 from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
 from slack_sdk.web.async_client import AsyncWebClient
 
+from alerting.sinks.no_answer import no_redirects
 from alerting.sinks.slack_errors import sendable
+from alerting.words.mrkdwn import clean
 from streams.notify.slack_socket import reason_of
 
 TIMEOUT: Final = 10.0
@@ -39,7 +41,9 @@ class SlackApi:
         return f"SlackApi({self._base_url!r})"
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT))
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT), trace_configs=[no_redirects()]
+        )
         return self
 
     async def __aexit__(
@@ -68,7 +72,8 @@ class SlackApi:
         answer = await self._client().auth_test()
         listed = answer.headers.get("x-oauth-scopes")
         scopes = None if listed is None else frozenset(filter(None, map(str.strip, str(listed).split(","))))
-        return str(answer.get("user") or answer.get("user_id")), str(answer.get("team")), scopes
+        user, team = answer.get("user") or answer.get("user_id"), answer.get("team")
+        return clean(str(user)), clean(str(team)), scopes
 
     async def channel(self, channel: str) -> dict[str, Any]:
         """Return Slack's description of a channel, by its id.

@@ -7,6 +7,7 @@ import structlog
 
 from alerting.outbox.ports import Result
 from alerting.sinks.slack import SlackSink
+from alerting.sinks.slack_errors import trouble
 from config.settings import SlackSettings
 
 RETRY_SECONDS: Final = 15.0
@@ -32,14 +33,14 @@ class SlackProbe:
                 return
             unreachable = outcome.result in (Result.RETRY, Result.UNKNOWN)
             self.not_ready = (
-                f"Slack does not answer ({outcome.error})"
+                f"Slack {trouble(outcome)}"
                 if unreachable
                 else f"Slack refuses the token in {slack.token_env} ({outcome.error})"
             )
             if not warned:
                 warned = True
                 log.warning(
-                    "Slack does not answer; messages are kept, retrying"
+                    f"Slack {trouble(outcome, '')}; messages are kept, retrying"
                     if unreachable
                     else f"Slack refuses the token in {slack.token_env}; messages are kept until it is valid",
                     url=slack.base_url,

@@ -47,7 +47,7 @@ async def test_a_problem_is_reported_with_the_remedy(monkeypatch: pytest.MonkeyP
         )
         slack.always = "503"
         monkeypatch.setenv("SLACK_APP_TOKEN", APP_TOKEN)
-        assert "does not answer for Socket Mode" in (await checked(slack))[0].text
+        assert f"Socket Mode: {slack.base_url} answered with an error" in (await checked(slack))[0].text
 
 
 async def test_without_app_token_and_secret_a_note_says_that_there_are_no_buttons(

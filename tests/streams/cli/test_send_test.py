@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from alerting.messages import examples as made
 from alerting.messages.example_curves import AT
 from config.settings import Settings
 from detectors.model.finding import Verdict
+from streams.check.slack import check_slack
 from streams.cli.send_test import deliver_examples
 from tests.alerting.desk import FakeClock
 from tests.alerting.slack_standin import TOKEN, SlackStandin
@@ -88,7 +91,53 @@ async def test_a_refused_token_and_a_silent_slack_are_told_apart() -> None:
     async with SlackStandin(now=clock.now, revoked=True) as slack:
         assert "the token in SLACK_BOT_TOKEN is refused (token_revoked" in str(await sent(slack, clock))
     async with SlackStandin(now=clock.now, always="503") as slack:
-        assert "does not answer (service unavailable); try again" in str(await sent(slack, clock))
+        assert "answered with an error (service unavailable); try again" in str(await sent(slack, clock))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ('{"ok": false, "error": "ratelimited"}', 429, "answered with an error (rate limited); try again"),
+        ('{"ok": false, "error": "internal_error"}', 500, "answered with an error (HTTP 500); try again"),
+        ("[]", 200, "answered with an error (HTTP 200 without a readable answer); try again"),
+        ("7", 200, "answered with an error (its answer is not one of Slack's); try again"),
+        ("hello", 200, "answered with an error (HTTP 200 without a readable answer); try again"),
+        (
+            '{"ok": false, "error": "un\\u001b[2Jheard\\nof"}',
+            200,
+            "the token in SLACK_BOT_TOKEN is refused (un[2Jheard of: look up the error",
+        ),
+        (
+            "{}",
+            302,
+            "answered with an error (HTTP 302: redirects are not followed; check slack.base_url",
+        ),
+    ],
+)
+async def test_what_slack_answers_is_said_in_plain_words_and_no_redirect_is_followed(
+    body: str, status: int, said: str
+) -> None:
+    calls: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        calls.append(request.path)
+        headers = {"Location": "/api/elsewhere"} if status == 302 else {}
+        return web.Response(text=body, status=status, content_type="application/json", headers=headers)
+
+    application = web.Application()
+    application.router.add_route("*", "/api/{method}", answer)
+    server = TestServer(application)
+    await server.start_server()
+    try:
+        settings = Settings.model_validate({"slack": {"base_url": str(server.make_url("/api/"))}})
+        problem = await deliver_examples(settings, "#uneri", clock=FakeClock(), say=lambda _: None)
+        [checked] = [one async for one in check_slack(settings)]
+    finally:
+        await server.close()
+    assert said in str(problem)
+    assert "Error" not in str(problem)
+    assert checked.text.partition("(")[2][:8] == said.partition("(")[2][:8], "`uneri check` says the same"
+    assert calls == ["/api/auth.test"] * 2
 
 
 def run(*arguments: str, token: str = "") -> "subprocess.CompletedProcess[str]":
@@ -133,4 +182,4 @@ def test_a_slack_that_cannot_be_reached_ends_with_1(tmp_path: Path, unused_tcp_p
     done = run("--config", str(config), token=TOKEN)
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
-    assert "does not answer (cannot connect (ClientConnectorError)); try again" in line
+    assert "does not answer (cannot connect, connection refused); try again" in line
