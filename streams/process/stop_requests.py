@@ -15,6 +15,8 @@ INTERRUPTED: Final = 130
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
+SAME_SECONDS: Final = 1.0
+
 log = structlog.get_logger("uneri.process")
 
 
@@ -25,12 +27,24 @@ class StopRequested(KeyboardInterrupt):
 def stop_daemon_on_signals(stop: Callable[[], None]) -> None:
     """Have the running event loop call ``stop`` on SIGINT and SIGTERM, and when its terminal closes (SIGHUP).
 
+    The same signal once more ends the process at once, as a crash would: nothing durable is lost. Within a
+    second it counts as the same request, since some launchers pass on what the terminal has sent already.
+
     To a daemon without a terminal, people send SIGHUP to reload a configuration or after a rotation of logs:
     it is logged and changes nothing. Where it was ignored before, as under ``nohup``, it stays ignored.
     """
     loop = asyncio.get_running_loop()
+    first: dict[signal.Signals, float] = {}
+
+    def request(number: signal.Signals) -> None:
+        now = loop.time()
+        if now > first.setdefault(number, now) + SAME_SECONDS:
+            log.warning("stopped at once, without finishing what was under way; nothing stored is lost")
+            os._exit(128 + number)
+        stop()
+
     for each in SIGNALS:
-        loop.add_signal_handler(each, stop)
+        loop.add_signal_handler(each, request, each)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         has_terminal = any(os.isatty(number) for number in range(3))
         loop.add_signal_handler(signal.SIGHUP, stop if has_terminal else _log_hangup)

@@ -1,9 +1,12 @@
 """What a running daemon does at a signal."""
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -81,3 +84,28 @@ def test_a_daemon_under_nohup_goes_on_when_its_terminal_closes(tmp_path: Path) -
         assert "SIGHUP" not in wait_for("stopped")
         assert daemon.wait(20) == 0
     os.close(ours)
+
+
+def test_the_same_signal_again_ends_a_daemon_that_waits_for_an_upload(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as (daemon, wait_for),
+        socket.socket() as upload,
+    ):
+        port = re.search(r":(\d+)/events", wait_for(UP))
+        assert port is not None
+        upload.connect(("127.0.0.1", int(port[1])))
+        upload.sendall(
+            b"POST /events HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+        )
+        assert b" 100 " in upload.recv(100)
+        daemon.send_signal(signal.SIGINT)
+        daemon.send_signal(signal.SIGINT)  # a launcher may pass on what the terminal has sent already
+        time.sleep(0.3)
+        assert daemon.poll() is None
+        began = time.monotonic()
+        while daemon.poll() is None:
+            daemon.send_signal(signal.SIGINT)
+            time.sleep(0.1)
+        assert time.monotonic() - began < 5
+        assert daemon.returncode == 130
+        assert "at once" in wait_for("stopped")
