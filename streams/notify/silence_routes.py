@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -78,7 +79,10 @@ class SilenceRoutes:
         try:
             asked = msgspec.json.decode(await read_small(request, _LARGEST), type=SilenceBody)
         except BodyError as error:
-            return _json({"error": str(error)}, error.status)
+            answer = _json({"error": str(error)}, error.status)
+            if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                answer.headers["Retry-After"] = "1"
+            return answer
         except msgspec.MsgspecError as error:
             return _json({"error": str(error)}, 400)
         if not SHORTEST <= asked.seconds <= LONGEST:

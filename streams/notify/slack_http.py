@@ -16,9 +16,14 @@ from streams.process.recurring import Recurring
 from streams.process.request_body import BodyError, read_small
 
 MAX_BODY: Final = 64 * 1024
+BUSY: Final = "busy"
 _MOST_FIELDS: Final = 50
 _RETRY: Final = "X-Slack-Retry-Num"
 _NO_RETRY: Final = {"X-Slack-No-Retry": "1"}
+_UNREAD: Final[dict[int, str]] = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too long",
+    HTTPStatus.SERVICE_UNAVAILABLE: BUSY,
+}
 
 log = structlog.get_logger("uneri.slack")
 
@@ -80,13 +85,14 @@ class SlackHttp:
         return self._receiver.on_action(payload)
 
     async def _verified(self, request: web.Request, handler: Handler) -> web.Response:
+        timestamp, signature = request.headers.get(TIMESTAMP), request.headers.get(SIGNATURE)
+        if not self._signatures.possible(timestamp, signature):
+            return self._refuse("signature", 401)  # a stranger's body is not waited for
         try:
             body = await read_small(request, MAX_BODY)
         except BodyError as error:
-            too_long = error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            return self._refuse("too long" if too_long else "not received", error.status)
-        signature = request.headers.get(SIGNATURE)
-        if not self._signatures.valid(body, request.headers.get(TIMESTAMP), signature):
+            return self._refuse(_UNREAD.get(error.status, "not received"), error.status)
+        if not self._signatures.valid(body, timestamp, signature):
             return self._refuse("signature", 401)
         return self._accepted(request, body, signature or "", handler)
 
@@ -110,4 +116,4 @@ class SlackHttp:
         self._refused.labels(why).inc()
         if (count := self._recurring[why].happened()) is not None:  # anybody can send such requests
             log.warning("request to /slack refused", reason=why, requests=count)
-        return web.Response(status=status, headers=_NO_RETRY)
+        return web.Response(status=status, headers={"Retry-After": "1"} if why == BUSY else _NO_RETRY)

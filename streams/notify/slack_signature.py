@@ -1,5 +1,6 @@
 """Signatures of requests from Slack: whatever cannot be verified is refused."""
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -7,10 +8,12 @@ from typing import Final
 
 from slack_sdk.signature import Clock, SignatureVerifier
 
-REMEMBERED: Final = 600  # seconds: a signature is valid for 300 before and after its timestamp
+VALID: Final = 300  # seconds before and after its timestamp
+REMEMBERED: Final = 2 * VALID
 MOST_REMEMBERED: Final = 10_000
 TIMESTAMP: Final = "X-Slack-Request-Timestamp"
 SIGNATURE: Final = "X-Slack-Signature"
+_FORM: Final = re.compile("v0=[0-9a-f]{64}")
 
 
 class SignatureFullError(Exception):
@@ -40,6 +43,15 @@ class SlackSignatures:
 
     def __repr__(self) -> str:
         return f"SlackSignatures({len(self._seen)} remembered)"
+
+    def possible(self, timestamp: str | None, signature: str | None) -> bool:
+        """Return whether a signature may be valid, judging by its form and time alone, without the body."""
+        if signature is None or not _FORM.fullmatch(signature):
+            return False
+        try:
+            return abs(self._now() - int(timestamp or "")) <= VALID
+        except ValueError:
+            return False
 
     def valid(self, body: bytes, timestamp: str | None, signature: str | None) -> bool:
         """Return whether the signature is valid for the raw body. Fails closed: an error means no.

@@ -108,11 +108,11 @@ class Access:
         if path in HEALTH or path.startswith(_SIGNED):
             return None
         if not self._is_here(request.headers.get("Host")):
-            return self._refuse(
+            return self.refuse(
                 "host", 403, "this name is not one of the daemon's; add it to the hosts of its configuration"
             )
         if _is_foreign(request):
-            return self._refuse("origin", 403, "a page of another origin may not ask this daemon")
+            return self.refuse("origin", 403, "a page of another origin may not ask this daemon")
         if not self._tokens.count:
             return None
         return self._without_token(request, _scope_of(path, request.method))
@@ -133,16 +133,17 @@ class Access:
             request[AUTHORISED] = True
             return None
         if allowed:
-            return self._refuse("scope", 403, f"this token does not allow {scope}; use one that does")
+            return self.refuse("scope", 403, f"this token does not allow {scope}; use one that does")
         known = "is not known" if token else "is needed"
-        return self._refuse(
+        return self.refuse(
             "token",
             401,
             f"a token that allows {scope} {known}: send Authorization: Bearer …; Uneri's own commands take "
             f"it from {OWN_VARIABLE}",
         )
 
-    def _refuse(self, reason: str, status: int, said: str) -> web.Response:
+    def refuse(self, reason: str, status: int, said: str) -> web.Response:
+        """Count a request that is refused and return the answer."""
         if self._refused is not None:
             self._refused.labels(reason).inc()
         headers = {"WWW-Authenticate": 'Bearer realm="uneri"'} if reason == "token" else {}

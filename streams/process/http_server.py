@@ -2,28 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final, cast
 
 import msgspec
 from aiohttp import web
+from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from streams.process.access import Access
+from streams.process.access import HEALTH, Access
 from streams.process.certificates import Certificates
+from streams.process.connections import ConnectionLimits, Connections
+from streams.process.request_body import SMALL_BODIES, room_for_small_bodies
 
 STOP_SECONDS: Final = 10.0  # for the requests that are under way at a stop
 LINGER_SECONDS: Final = 5.0  # a sender that is refused may go on sending, so that it reads the answer
-HANDSHAKE_SECONDS: Final = 10.0
+RETRY_SECONDS: Final = 1
 
 
-class ConnectionLimits(NamedTuple):
-    """How many connections are open, and how long without a complete request (its headers), seconds."""
-
-    most: int = 500
-    idle: float = 75.0
+_Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class HttpServer:
@@ -50,7 +48,8 @@ class HttpServer:
     certificates
         TLS, if any.
     limits
-        Beyond them, an idle connection makes room for a new one, or that is answered with 503.
+        Beyond them, the connection that has been idle the longest makes room for a new one, and requests
+        other than for health are answered with 503.
 
     Raises
     ------
@@ -76,17 +75,17 @@ class HttpServer:
         self._host = host.removeprefix("[").removesuffix("]")
         self._port = int(port)
         self._limits = limits or ConnectionLimits()
-        self._busy: set[web.RequestHandler] = set()  # connections with a request in progress
-        self._ended: dict[web.RequestHandler, float] = {}  # when the last request of a connection ended
         self._certificates = certificates
-        self._listening: asyncio.Server | None = None
+        self._connections: Connections | None = None
         self._following: asyncio.Task[None] | None = None
         self._status = status
         self._not_ready = not_ready
         self._registry = registry
         self._unhealthy = unhealthy
         self._refresh = refresh
-        app = web.Application(middlewares=[self._in_progress, (access or Access(listen)).middleware()])
+        self._access = access or Access(listen)
+        app = web.Application(middlewares=[self._access.middleware()])
+        app[SMALL_BODIES] = room_for_small_bodies()
         app.add_routes(
             [
                 web.get("/healthz", self._healthz),
@@ -109,11 +108,13 @@ class HttpServer:
     async def start(self) -> int:
         """Start listening; return the port, which the system chooses if the settings say 0."""
         await self._runner.setup()
-        loop = asyncio.get_running_loop()
+        server = cast("web.Server", self._runner.server)
+        self._connections = Connections(
+            self._limits, server, None if self._certificates is None else self._certificates.context
+        )
+        server.request_handler = self._bounded(server.request_handler, self._connections)
         try:
-            self._listening = await loop.create_server(
-                self._connection, self._host, self._port, **self._tls()
-            )
+            port = await self._connections.listen(self._host, self._port)
         except OSError as error:
             await self._runner.cleanup()
             raise ListenError(
@@ -122,42 +123,31 @@ class HttpServer:
             ) from error
         if self._certificates is not None:
             self._following = asyncio.create_task(self._certificates.follow())
-        return int(self._listening.sockets[0].getsockname()[1])
+        return port
 
     async def stop(self) -> None:
         """Finish pending requests and stop listening."""
         if self._following is not None:
             self._following.cancel()
-        if self._listening is not None:
-            self._listening.close()
+        if self._connections is not None:
+            await self._connections.stop()
         await self._runner.cleanup()
 
-    def _tls(self) -> dict[str, Any]:
-        if self._certificates is None:
-            return {}
-        return {"ssl": self._certificates.context, "ssl_handshake_timeout": HANDSHAKE_SECONDS}
+    def _bounded(self, handle: _Handle, connections: Connections) -> _Handle:
+        """Return what handles a request if there is a place for it."""
 
-    def _connection(self) -> asyncio.Protocol:
-        """Return what handles a new connection; the one that has been idle the longest may have to go."""
-        server = cast("web.Server", self._runner.server)
-        open_now = [one for one in server.connections if one.transport is not None]
-        self._ended = {one: self._ended[one] for one in open_now if one in self._ended}
-        if len(open_now) < self._limits.most:
-            return server()
-        idle = [one for one in open_now if one not in self._busy]
-        if not idle:
-            return _Full()
-        min(idle, key=lambda one: self._ended.get(one, 0.0)).force_close()  # first those without any request
-        return server()
+        async def bounded(request: web.BaseRequest) -> web.StreamResponse:
+            if request.path not in HEALTH and connections.full:
+                said = "too many requests at the same time, send again"
+                refused = self._access.refuse("busy", 503, said)
+                refused.headers["Retry-After"] = str(RETRY_SECONDS)
+                return refused
+            if _expects_the_unknown(request):  # aiohttp would repeat the value, and fails if it is no text
+                return self._access.refuse("expect", 417, "Expect: 100-continue is the only one known")
+            with connections.request(request.protocol):
+                return await handle(request)
 
-    @web.middleware
-    async def _in_progress(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self._busy.add(request.protocol)
-        try:
-            return await handler(request)
-        finally:
-            self._busy.discard(request.protocol)
-            self._ended[request.protocol] = asyncio.get_running_loop().time()
+        return bounded
 
     async def _healthz(self, _: web.Request) -> web.Response:
         reason = self._unhealthy()  # answering at all proves that the event loop turns
@@ -179,6 +169,11 @@ class HttpServer:
         return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")
 
 
+def _expects_the_unknown(request: web.BaseRequest) -> bool:
+    expected = request.headers.get("Expect", "")
+    return request.version >= HttpVersion11 and expected.lower() not in ("", "100-continue")
+
+
 def _logger() -> logging.Logger:
     """Return aiohttp's logger, without what is not HTTP: its sender is told, and may be anyone."""
     logger = logging.getLogger("aiohttp.server")
@@ -188,18 +183,6 @@ def _logger() -> logging.Logger:
 
 def _is_our_fault(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
-class _Full(asyncio.Protocol):
-    """Refuses a connection."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        writing = cast("asyncio.Transport", transport)
-        writing.write(
-            b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n"
-            b"Connection: close\r\n\r\n"
-        )
-        writing.close()
 
 
 class ListenError(Exception):

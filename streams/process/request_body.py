@@ -177,7 +177,7 @@ class Stay:
                 408,
                 "slow",
             ) from None
-        except ConnectionError:
+        except (ConnectionError, RuntimeError):  # the second one: it was gone before we began to read
             raise BodyError("the sender is gone", 400, "gone") from None
         except web.RequestPayloadError as error:
             raise BodyError(
@@ -208,6 +208,17 @@ def _too_large(most: int) -> BodyError:
     return BodyError(f"the body is larger than {size}; send it in parts", 413, "too_large")
 
 
+SMALL_BODIES: Final = web.AppKey("small_bodies", Room)
+"""Room of a web server for the bodies of ``read_small``, whatever their routes."""
+
+_SMALL_SENDERS: Final = 40  # whoever sends all at once needs no place for long, whoever stalls gives way
+
+
+def room_for_small_bodies() -> Room:
+    """Return what a web server needs as ``SMALL_BODIES``."""
+    return Room(SMALL, 0, senders=_SMALL_SENDERS)
+
+
 async def read_small(request: web.Request, most: int, seconds: float = 20.0) -> bytes:
     """Return a body that is expected to be short and quick.
 
@@ -223,8 +234,8 @@ async def read_small(request: web.Request, most: int, seconds: float = 20.0) -> 
     Raises
     ------
     BodyError
-        When it is too large or too slow.
+        When it is too large or too slow, or had to make room for others.
     """
-    with Room(most, 0).enter() as stay:
+    with request.app[SMALL_BODIES].enter() as stay:
         await stay.receive(request, most, Patience(idle=seconds, longest=seconds))
         return stay.take()

@@ -26,7 +26,8 @@ from streams.local.http_intake import HttpIntake
 from streams.local.log_intake import Appended, LogIntake
 from streams.local.request_lines import MAX_LINES, MAX_MEMBERS, unpacked
 from streams.local.sqlite_store import SqliteStore
-from streams.process.http_server import ConnectionLimits, HttpServer
+from streams.process.connections import ConnectionLimits
+from streams.process.http_server import HttpServer
 from streams.process.request_body import BodyError, Patience, Room
 
 GOOD = b'{"ts": 1760000000, "service": "shop"}'
@@ -326,41 +327,3 @@ async def test_a_connection_without_a_request_is_closed(store: SqliteStore, sent
         writer.write(sent)
         await reader.read()  # to its end
         writer.close()
-
-
-async def test_connections_beyond_the_limit_take_the_place_of_idle_ones_or_are_refused(
-    store: SqliteStore,
-) -> None:
-    room = Room(MIB, MIB)
-
-    async def sending(count: int) -> list[Sender]:
-        expected = room.count + count
-        senders = [await Sender.of(port, 10) for _ in range(count)]
-        while room.count < expected:
-            await asyncio.sleep(0.01)
-        return senders
-
-    async with serving(store, limits=ConnectionLimits(most=3), room=room) as port, asyncio.timeout(20):
-        shipper = await asyncio.open_connection("127.0.0.1", port)
-
-        async def ask() -> bytes:
-            shipper[1].write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            return await shipper[0].readuntil(b"}")
-
-        assert b" 200 OK" in await ask()
-        busy = await sending(1)
-        idle = await asyncio.open_connection("127.0.0.1", port)
-        assert (await post(port, GOOD))[0] == 202
-        assert await idle[0].read() == b"", "it made room"
-        assert b" 200 OK" in await ask(), "it had made requests, and keeps its place"
-        shipper[1].close()
-        busy += await sending(2)
-        extra = await asyncio.open_connection("127.0.0.1", port)
-        assert b" 503 " in await extra[0].readline()
-        await busy[0].send(b"0123456789")
-        assert await busy[0].status() == 400
-        assert (await post(port, GOOD))[0] == 202
-        for sender in busy:
-            sender.close()
-        for _, writer in (idle, extra):
-            writer.close()

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -107,6 +108,26 @@ async def test_a_forged_an_old_and_a_future_signature_are_refused(door: Door) ->
     assert await door.post(BODY + b"&x=1", signature_of(BODY)) == 401, "the body was changed"
     assert door.recorder.received == []
     assert door.registry.get_sample_value("refused_total", {"reason": "signature"}) == 4
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Slack-Signature": "v0=00", "X-Slack-Request-Timestamp": str(int(time.time()))},
+        {"X-Slack-Signature": "v0=" + "0" * 64, "X-Slack-Request-Timestamp": "1760000000"},
+    ],
+    ids=["none", "no form", "old"],
+)
+async def test_a_body_is_not_waited_for_without_a_signature_that_may_be_valid(
+    door: Door, headers: dict[str, str]
+) -> None:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(door.slack.daemon.rpartition(":")[2]))
+    writer.write(f"POST /slack/actions HTTP/1.1\r\nHost: a\r\n{lines}Content-Length: 4000\r\n\r\n".encode())
+    async with asyncio.timeout(3):
+        assert b" 401 " in await reader.readline()
+    writer.close()
 
 
 async def test_a_replayed_signature_is_refused_as_long_as_it_would_be_valid(door: Door) -> None:

@@ -1,0 +1,216 @@
+"""The connections of a web server, from the first packet until the socket is closed."""
+
+import asyncio
+import resource
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final, NamedTuple
+
+import structlog
+from aiohttp import web
+
+from streams.process.recurring import Recurring
+
+BACKLOG: Final = 128  # connections that the system keeps for us
+TURN: Final = 16  # connections taken in one turn of the event loop, so that a flood leaves turns to others
+PAUSE_SECONDS: Final = 0.2  # after the system refused one
+GOODBYE_SECONDS: Final = 5.0  # for the other side to close TLS
+
+log = structlog.get_logger("uneri.web")
+
+
+class ConnectionLimits(NamedTuple):
+    """How many connections are open, and how long without a complete request (its headers), seconds."""
+
+    most: int = 500
+    idle: float = 75.0
+    spare: int = 16  # of them, only requests for health may take
+    handshake: float = 5.0  # of TLS
+
+    def within(self, descriptors: int) -> "ConnectionLimits":
+        """Return limits that leave half of the process's file descriptors to others.
+
+        Examples
+        --------
+        >>> ConnectionLimits().within(1024).most, ConnectionLimits().within(256)[:3:2]
+        (500, (128, 16))
+        """
+        most = min(self.most, max(descriptors // 2, 2))
+        return self._replace(most=most, spare=min(self.spare, most // 2))
+
+
+class _Connection:
+    """One connection, which may be in its handshake."""
+
+    def __init__(self, opened: socket.socket, since: float) -> None:
+        self.socket = opened
+        self.since = since  # its opening, or the end of its last request
+        self.busy = False
+        self.leaving = False
+        self.transport: asyncio.Transport | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.socket.fileno() >= 0
+
+    def leave(self) -> None:
+        """Close at once: neither what was not sent yet nor a farewell of TLS is waited for."""
+        self.leaving = True
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # this ends a handshake, too
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class Connections:
+    """Accepts connections and decides which one goes when there are too many.
+
+    asyncio's own server knows a connection only after its handshake, and repeats a traceback while file
+    descriptors are short. Here, a connection counts from the moment it is accepted.
+
+    Parameters
+    ----------
+    limits
+        Beyond ``most``, the connection that has been idle the longest makes room for a new one.
+    handler
+        Makes what handles the requests of a connection.
+    tls
+        How connections are encrypted, if they are.
+    """
+
+    def __init__(
+        self,
+        limits: ConnectionLimits,
+        handler: Callable[[], web.RequestHandler],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._limits = limits.within(_descriptors())
+        self._handler = handler
+        self._tls: dict[str, Any] = {}
+        if tls is not None:
+            self._tls = {
+                "ssl": tls,
+                "ssl_handshake_timeout": limits.handshake,
+                "ssl_shutdown_timeout": GOODBYE_SECONDS,
+            }
+        self._listening: list[socket.socket] = []
+        self._paused: dict[socket.socket, asyncio.TimerHandle] = {}
+        self._open: dict[web.RequestHandler, _Connection] = {}
+        self._beginning: set[asyncio.Task[None]] = set()
+        self._short = Recurring()
+
+    @property
+    def count(self) -> int:
+        """Return how many connections are open, those in their handshake included."""
+        return sum(one.is_open for one in self._open.values())
+
+    @property
+    def full(self) -> bool:
+        """Return whether only the spare places are without a request in progress."""
+        busy = sum(one.busy for one in self._open.values() if one.is_open)
+        return busy >= self._limits.most - self._limits.spare
+
+    async def listen(self, host: str, port: int) -> int:
+        """Start accepting; return the port.
+
+        Raises
+        ------
+        OSError
+            When the address cannot be listened on.
+        """
+        loop = asyncio.get_running_loop()
+        bound = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+        self._listening = [one.dup() for one in bound.sockets]
+        bound.close()
+        for one in self._listening:
+            one.setblocking(False)
+            one.listen(BACKLOG)
+            loop.add_reader(one, self._accept, one)
+        return int(self._listening[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Accept no more, and end what is in its handshake."""
+        loop = asyncio.get_running_loop()
+        while self._listening:
+            one = self._listening.pop()
+            loop.remove_reader(one)
+            one.close()
+        for timer in self._paused.values():
+            timer.cancel()
+        for connection in self._open.values():
+            if connection.transport is None:
+                connection.leave()
+        await asyncio.gather(*self._beginning)
+
+    @contextmanager
+    def request(self, handler: web.RequestHandler) -> Iterator[None]:
+        """Mark a connection as busy during a request."""
+        connection = self._open.get(handler)
+        if connection is None:  # closed meanwhile
+            yield
+            return
+        connection.busy = True
+        try:
+            yield
+        finally:
+            connection.busy = False
+            connection.since = asyncio.get_running_loop().time()
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(TURN):
+            try:
+                opened, _ = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._pause(listening, error)
+                return
+            self._enter(opened)
+
+    def _pause(self, listening: socket.socket, error: OSError) -> None:
+        """Let new connections wait where they are, and free a file descriptor."""
+        if (count := self._short.happened()) is not None:
+            log.error(
+                "connections cannot be accepted and have to wait; if file descriptors are short, raise their "
+                "limit (ulimit -n, LimitNOFILE)",
+                reason=error.strerror,
+                times=count,
+            )
+        self._evict()
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listening)
+        self._paused[listening] = loop.call_later(
+            PAUSE_SECONDS, loop.add_reader, listening, self._accept, listening
+        )
+
+    def _enter(self, opened: socket.socket) -> None:
+        self._open = {handler: one for handler, one in self._open.items() if one.is_open}
+        staying = sum(not one.leaving for one in self._open.values())
+        if staying >= self._limits.most and not self._evict():
+            opened.close()
+            return
+        loop = asyncio.get_running_loop()
+        handler = self._handler()
+        self._open[handler] = connection = _Connection(opened, loop.time())
+        beginning = loop.create_task(self._begin(connection, handler))
+        self._beginning.add(beginning)
+        beginning.add_done_callback(self._beginning.discard)
+
+    async def _begin(self, connection: _Connection, handler: web.RequestHandler) -> None:
+        connect = asyncio.get_running_loop().connect_accepted_socket
+        with suppress(OSError):  # of the handshake; it closes the connection
+            connection.transport, _ = await connect(lambda: handler, connection.socket, **self._tls)
+
+    def _evict(self) -> bool:
+        """Close the connection that has been idle the longest; return whether there is one."""
+        idle = [one for one in self._open.values() if one.is_open and not (one.busy or one.leaving)]
+        if idle:
+            min(idle, key=lambda one: one.since).leave()
+        return bool(idle)
+
+
+def _descriptors() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1 << 20 if soft == resource.RLIM_INFINITY else soft
