@@ -20,18 +20,17 @@ class StateFiles:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._opened = {
-            path: path.stat() for path in (folder / name for name in (STATE_LOCK, LOG_FILE, OUTBOX_FILE))
-        }
+        files = {name: folder / name for name in (STATE_LOCK, LOG_FILE, OUTBOX_FILE)}
+        self._opened = {name: (path, path.stat()) for name, path in ({"the folder": folder} | files).items()}
 
     def moved(self) -> str | None:
-        """Return which file is no longer at its path, None if all are."""
-        for path, opened in self._opened.items():
+        """Return what is no longer at its path, None if all is."""
+        for name, (path, opened) in self._opened.items():
             try:
                 if not samestat(path.stat(), opened):
-                    return f"{path.name} is another file than the one that was opened"
+                    return f"{name} is no longer the one that was opened"
             except (FileNotFoundError, NotADirectoryError):
-                return f"{path.name} is gone"
+                return f"{name} is gone"
             except OSError:  # the disk fails, and whoever uses the file will say how
                 continue
         return None

@@ -98,6 +98,7 @@ def write_verdicts(
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        draft.unlink(missing_ok=True)  # a link, and its file would be overwritten
         draft.write_text(HEADER + "".join(lines), encoding="utf-8", newline="")
         draft.replace(path)
     finally:

@@ -205,14 +205,26 @@ def outbox_gone(folder: Path) -> None:
     (folder / "outbox.db").unlink()
 
 
-@pytest.mark.parametrize("happens", [gone, moved, replaced, without_lock, log_replaced, outbox_gone])
+@pytest.mark.parametrize(
+    ("happens", "said"),
+    [
+        (gone, "the folder is gone"),
+        (moved, "the folder is gone"),
+        (replaced, "the folder is no longer the one that was opened"),
+        (without_lock, "lock is gone"),
+        (log_replaced, "uneri.db is no longer the one that was opened"),
+        (outbox_gone, "outbox.db is gone"),
+    ],
+)
 def test_a_state_that_disappears_under_a_daemon_ends_it_with_one_line_and_nothing_more_is_accepted(
     tmp_path: Path,
     happens: Callable[[Path], None],
+    said: str,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answers: list[int] = []
+    not_ready: list[str | None] = []
 
     async def send(one: LocalDaemon) -> int:
         url = f"http://127.0.0.1:{one.port}/events"
@@ -231,14 +243,18 @@ def test_a_state_that_disappears_under_a_daemon_ends_it_with_one_line_and_nothin
                 answers.append(await send(self))
                 happens(tmp_path / "state")
                 answers.append(await send(self))
-                assert "gone" in (self._not_ready() or "") or "another file" in (self._not_ready() or "")
+                not_ready.append(self._not_ready())
                 await running
 
     monkeypatch.setattr(daemon, "LocalDaemon", Watched)
     assert run_local(settings(tmp_path / "state"), [], None) == 1
     assert answers == [202, 503]
+    assert not_ready == [said]
     line = critical(capfd)
-    assert f"the state in {tmp_path / 'state'} was deleted, moved or replaced while uneri was running" in line
+    assert (
+        f"the state in {tmp_path / 'state'} was deleted, moved or replaced while uneri was running ({said});"
+        in line
+    )
     assert "put it back if it was moved, or restore a backup of the folder, then start again" in line
 
 

@@ -3,6 +3,7 @@
 import gzip
 import lzma
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -209,3 +210,17 @@ def test_verdicts_are_written_row_by_row_with_scores_that_read_back_equal(
         assert (shown == "") == math.isnan(value) == (lower == "")
         assert shown == "" or math.isclose(float(shown), value, rel_tol=1e-6)
     assert [each.name for each in path.parent.iterdir()] == ["cpu.csv"]
+
+
+def test_a_link_in_place_of_the_draft_is_not_written_through(
+    file: Callable[..., Path], tmp_path: Path
+) -> None:
+    series = read_series(file("time,value\n0,1\n"))
+    (tmp_path / "victim").write_text("kept")
+    path = tmp_path / "out.csv"
+    (tmp_path / f".out.csv.{os.getpid()}").symlink_to(tmp_path / "victim")
+    one = np.ones(1)
+    write_verdicts(path, series, (one, one, one), score=one, alert=one > 0, kind=["spike"])
+    assert (tmp_path / "victim").read_text() == "kept"
+    assert path.exists()
+    assert not path.is_symlink()
