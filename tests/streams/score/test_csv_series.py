@@ -215,7 +215,7 @@ def test_verdicts_are_written_row_by_row_with_scores_that_read_back_equal(
 def test_a_link_in_place_of_the_draft_is_not_written_through(
     file: Callable[..., Path], tmp_path: Path
 ) -> None:
-    series = read_series(file("time,value\n0,1\n"))
+    series = read_series(file("timestamp,value\n0,1\n"))
     (tmp_path / "victim").write_text("kept")
     path = tmp_path / "out.csv"
     (tmp_path / f".out.csv.{os.getpid()}").symlink_to(tmp_path / "victim")
