@@ -39,6 +39,7 @@ class Absences:
         self._watch = AbsenceWatch(step, settings.persist, settings.recover)
         self._rows = np.zeros(0, np.intp)  # rows of the judge, by place in the watch
         self._accounts = np.zeros(0, bool)  # which of them are accounts
+        self._judged = np.zeros(0, bool)  # which of them can be absent
         self._place: dict[int, int] = {}  # place in the watch, by row
         self._scopes: dict[object, int] = {}
         self._scope_of = np.zeros(0, np.intp)  # number of the scope, by row
@@ -50,12 +51,14 @@ class Absences:
         rows = [
             first + at
             for at, one in enumerate(series)
-            if one.judged and one.measure is Measure.REQUESTS and one.about.kind in WATCHED
+            if one.measure is Measure.REQUESTS and one.about.kind in WATCHED
         ]
         self._place |= {row: len(self._rows) + at for at, row in enumerate(rows)}
         self._rows = np.concatenate((self._rows, np.array(rows, np.intp)))
         wide = np.array([series[row - first].about.kind == ACCOUNT for row in rows], bool)
         self._accounts = np.concatenate((self._accounts, wide))
+        judged = np.array([series[row - first].judged for row in rows], bool)
+        self._judged = np.concatenate((self._judged, judged))
         self._watch.add(len(rows))
         scopes = [self._scopes.setdefault(one.place, len(self._scopes)) for one in series]
         self._scope_of = np.concatenate((self._scope_of, np.array(scopes, np.intp)))
@@ -94,7 +97,8 @@ class Absences:
         if not known and len(rows) and judgement.start - self._watch.last.max() >= HOLE_SECONDS:
             evident |= self._accounts
             observed = np.where(self._accounts, np.nan_to_num(observed), observed)
-        reliable = judgement.basis[rows] >= YESTERDAY  # the last minutes only reflect the current burst
+        # the last minutes only reflect the current burst
+        reliable = self._judged & (judgement.basis[rows] >= YESTERDAY)
         self._watch.watch(
             judgement.start,
             observed,

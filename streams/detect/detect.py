@@ -10,10 +10,11 @@ from detectors.explain.edge_history import EdgeHistory
 from detectors.judge.calendar import Calendar
 from detectors.judge.judge import Judge, Judgement
 from detectors.model.finding import Finding
-from detectors.model.measures import SUPPORTING
+from detectors.model.measures import RATIO_OF, SUPPORTING
 from detectors.model.scope import Edge
 from detectors.model.series import Series
 from detectors.watch.limits import tomorrow
+from streams.decode.paths import OTHER
 from streams.detect.absences import Absences
 from streams.detect.explainer import Explainer
 from streams.detect.fatal_findings import FatalFindings
@@ -168,7 +169,13 @@ class Detect:
         floor = self._floors.get(measure) or self._settings.floors.values
         limit = self._capacity.of(about.kind, about.account, about.name, measure)
         return Series(
-            about, measure, floor_absolute=floor.absolute, floor_relative=floor.relative, limit=limit
+            about,
+            measure,
+            # What is folded changes, and with it every amount and mixture; the part that fails stays one.
+            judged=about.name != OTHER or measure in RATIO_OF,
+            floor_absolute=floor.absolute,
+            floor_relative=floor.relative,
+            limit=limit,
         )
 
     def snapshot(self) -> dict[str, bytes]:

@@ -72,7 +72,7 @@ class LimitFindings:
             one.about: first + at for at, one in enumerate(series) if one.measure is Measure.THROTTLES
         }
         # all that can have a limit: a restart may bring other settings
-        limited = {first + at: one for at, one in enumerate(series) if one.judged and one.measure in LIMITED}
+        limited = {first + at: one for at, one in enumerate(series) if one.measure in LIMITED}
         self._series += limited.values()
         self._rows = np.concatenate((self._rows, np.array(list(limited), np.intp)))
         beside = [throttles.get(one.about, -1) for one in limited.values()]

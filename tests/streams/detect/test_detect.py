@@ -10,6 +10,7 @@ from config.settings import JudgeSettings, LimitsSettings, Settings, TableLimit
 from detectors.latency.histogram import bins_of
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import COLUMN, SUMMED, Measure
+from detectors.model.scope import TABLE
 from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, TOTAL, cells_of
 from streams.decode.paths import Call, Path
 from streams.decode.values import Value
@@ -23,7 +24,9 @@ SETTINGS = Settings(judge=JudgeSettings(young=6 * 3600))
 Sums = Mapping[Measure, float]
 
 
-def minute(number: int, of_path: Sums, of_call: Sums, ms: Mapping[int, float] | None = None) -> Block:
+def minute(
+    number: int, of_path: Sums, of_call: Sums, ms: Mapping[int, float] | None = None, table: str = "items"
+) -> Block:
     """Return the block of one minute of one function and its calls to one table.
 
     ``ms`` is the duration of each layer in each of 200 requests.
@@ -43,7 +46,7 @@ def minute(number: int, of_path: Sums, of_call: Sums, ms: Mapping[int, float] | 
         watermark=number * 60 + 60,
         records=int(of_path[Measure.REQUESTS]),
         paths=[PUT],
-        calls=[Call(0, "items")],
+        calls=[Call(0, table)],
         sums=sums,
         cells=cells_of(
             np.zeros(len(ms), np.int64), np.array(list(ms), np.int64), bins_of(np.array(list(ms.values())))
@@ -64,6 +67,26 @@ def calls(reads: float, writes: float, wcu: float) -> Sums:
         Measure.RCU: reads / 2,
         Measure.WCU: wcu,
     }
+
+
+@pytest.mark.parametrize(("table", "falls"), [("items", {Verdict.DROP, Verdict.ABSENCE}), ("other", set())])
+def test_what_is_folded_into_other_is_judged_by_its_parts_alone(table: str, falls: set[Verdict]) -> None:
+    draw = np.random.default_rng(2)
+
+    def at(number: int, called: float, throttled: float = 0.0) -> Block:
+        of_call = {**calls(called, called, called), Measure.THROTTLES: throttled}
+        return minute(number, {Measure.REQUESTS: 600.0}, of_call, table=table)
+
+    end = 2 * DAY
+    blocks = [at(number, float(draw.poisson(600))) for number in range(end)]
+    blocks += [at(number, 60.0) for number in range(end, end + 15)]  # others are folded, or fewer
+    blocks += [at(number, 600.0) for number in range(end + 15, end + 120)]
+    blocks += [at(number, 0.0) for number in range(end + 120, end + 180)]
+    blocks += [at(number, 600.0) for number in range(end + 180, end + 240)]
+    blocks += [at(number, 600.0, throttled=300.0) for number in range(end + 240, end + 255)]
+    of_table = [one for one in found(blocks) if one.about.kind == TABLE and one.state == "open"]
+    assert {one.verdict for one in of_table if one.measure is not Measure.THROTTLES} == falls
+    assert [one.verdict for one in of_table if one.measure is Measure.THROTTLES] == [Verdict.SPIKE]
 
 
 @pytest.mark.parametrize(
