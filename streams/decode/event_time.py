@@ -12,27 +12,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.state.compiled import unlocked
+from streams.decode.usual_delay import (
+    ARRIVAL,
+    COUNT,
+    EVERY,
+    FILLED,
+    GUARDED,
+    NEWEST,
+    SEEN,
+    SINCE,
+    SPREAD,
+    USUAL,
+    WINDOW,
+    WINDOW_WITHOUT_ARRIVAL,
+    new_levels,
+    new_scratch,
+    new_slots,
+    refresh,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 DAY: Final = 86400.0
-WINDOW: Final = 64
-"""Records whose median delay is the usual one. With a fifth of them wrong, more than half of such a window is
-wrong less often than once in a hundred million times (binomial).
-"""
-WINDOW_WITHOUT_ARRIVAL: Final = 512
-"""The same for records of files, which come in batches of one sender and have no arrival as witness."""
-EVERY: Final = 32, 64
-"""Records between two looks at the median, with and without arrival."""
 EARLY: Final = 16
-"""Records, with arrival, at each of which it is looked at in a window that begins."""
+"""Records, with arrival, at each of which the usual delay is looked at in a window that begins."""
 UNKNOWN_ARRIVAL: Final = 4_102_444_800.0
 """The year 2100, for a record among others with arrival whose own is unknown: it bounds nothing."""
-MEMORY_SECONDS: Final = 600.0
-"""Records that arrived longer ago say nothing about the present delay."""
 REFRESH_SECONDS: Final = 10.0
-"""Seconds of arrival between two looks at the median, in thin traffic."""
+"""Seconds of arrival between two looks at it in thin traffic."""
 AHEAD_OF_BULK: Final = 3.0
 """In records in order, the newest is twice as far ahead of the median as the lower quartile is behind it;
 what was not looked at yet comes on top. That far ahead, a stamp is not held back.
@@ -45,8 +53,6 @@ CONFIRM_FAR: Final = 32
 """At the end of a source: records that must agree before time leaps ahead by more than a day."""
 
 _ACCEPTED, _HELD, _AHEAD = 0, 1, 2
-_COUNT, _FILLED, _SINCE = range(3)
-_NEWEST, _USUAL, _SEEN, _ARRIVAL, _SPREAD = range(5)
 
 
 @dataclass(slots=True)
@@ -70,9 +76,10 @@ class EventTime:
     """The event time that the records of a partition have reached.
 
     Every record moves it to its stamp, but not beyond its arrival less the usual delay: the median over the
-    last ``WINDOW`` records, at least 0. So no clock moves it beyond arrival, and what a minority of senders
-    claims does not move it at all. Thin traffic costs no delay, since delays do not change while nothing
-    arrives. Records without arrival (files) are compared with the median stamp of the last
+    last ``WINDOW`` records, at least 0, and in dense traffic no less than that of the last two minutes. So no
+    clock moves it beyond arrival, and what a minority of senders claims does not move it at all, even if it
+    comes in a row. Thin traffic costs no delay, since delays do not change while nothing arrives. Records
+    without arrival (files) are compared with the median stamp of the last
     ``WINDOW_WITHOUT_ARRIVAL`` records instead.
 
     A stamp more than ``future`` seconds ahead of its arrival is refuted at once. One as far ahead of the time
@@ -92,30 +99,31 @@ class EventTime:
         self.future = future
         self._held_at: list[int] = []  # number, in the partition, of each record held back
         self._begin(plain=False)
-        self._levels = np.array([-np.inf, 0.0, -np.inf, -np.inf, 0.0])
+        self._levels = new_levels()
+        self._slots = new_slots()
         self._newest_before = -np.inf  # the run that is being decided
 
     def _begin(self, *, plain: bool) -> None:
         """Start an empty window of records with or (``plain``) without arrival."""
         self._plain = plain
         size = WINDOW_WITHOUT_ARRIVAL if plain else WINDOW
-        self._delays, self._arrivals, self._scratch = np.zeros(size), np.zeros(size), np.zeros(size)
+        self._delays, self._arrivals, self._scratch = np.zeros(size), np.zeros(size), new_scratch(size)
         self._marks = np.zeros(3, np.int64)
 
     @property
     def newest(self) -> float:
         """The event time reached, epoch seconds; minus infinity before any."""
-        return float(self._levels[_NEWEST])
+        return float(self._levels[NEWEST])
 
     @property
     def arrival(self) -> float | None:
         """When the newest record arrived, epoch seconds; None if that is unknown."""
-        arrival = float(self._levels[_ARRIVAL])
+        arrival = float(self._levels[ARRIVAL])
         return None if self._plain or not np.isfinite(arrival) else arrival
 
     def reached_at(self, arrival: float) -> float:
         """Return the event time that a record with the usual delay reaches if it arrives at ``arrival``."""
-        return arrival - max(float(self._levels[_USUAL]), 0.0)
+        return arrival - max(float(self._levels[USUAL]), 0.0)
 
     def admit(
         self, ts: Floats, arrived: Floats | None = None, *, last: bool = False, start: bool = False
@@ -149,26 +157,27 @@ class EventTime:
         -------
         (n,) the event time reached after each; None, and no change, if stamps must be decided one by one.
         """
-        before = self._plain, self._delays, self._arrivals, self._marks, self._levels
+        before = self._plain, self._delays, self._arrivals, self._marks, self._levels, self._slots
         self._delays, self._arrivals = self._delays.copy(), self._arrivals.copy()
         self._marks, self._levels = self._marks.copy(), self._levels.copy()
+        self._slots = self._slots.copy()
         newest, _, fates = self._advance(ts, arrived)
         if not fates.any():
             return newest
-        self._plain, self._delays, self._arrivals, self._marks, self._levels = before
-        self._scratch = np.zeros(len(self._delays))
+        self._plain, self._delays, self._arrivals, self._marks, self._levels, self._slots = before
+        self._scratch = new_scratch(len(self._delays))
         return None
 
     def _advance(self, ts: Floats, arrived: Floats | None) -> tuple[Floats, Floats, NDArray[np.int8]]:
         """Return the time reached after each record, the latest stamp accepted then, and its fate."""
         plain = arrived is None
         if plain is not self._plain and len(ts):
-            self._held_at = [at - int(self._marks[_COUNT]) for at in self._held_at]
+            self._held_at = [at - int(self._marks[COUNT]) for at in self._held_at]
             self._begin(plain=plain)
         newest, bounds, fates = np.empty(len(ts)), np.empty(len(ts)), np.zeros(len(ts), np.int8)
         _advance(
             ts, ts if arrived is None else arrived, plain, self.future, self._delays, self._arrivals,
-            self._scratch, self._marks, self._levels, newest, bounds, fates,
+            self._scratch, self._slots, self._marks, self._levels, newest, bounds, fates,
         )  # fmt: skip
         return newest, bounds, fates
 
@@ -183,7 +192,7 @@ class EventTime:
         start: bool,
     ) -> Admission:
         """Decide on the records held back before and in this run, which has been taken in."""
-        again, end = len(self._held_at), int(self._marks[_COUNT])
+        again, end = len(self._held_at), int(self._marks[COUNT])
         first = end - len(newest)  # the number, in the partition, of the first new record
         at = [*self._held_at, *range(first, end)]
         reached = np.concatenate((np.full(again, np.nan), newest))  # by row: the time at its admission
@@ -214,7 +223,7 @@ class EventTime:
             bulk = float(np.median(ts[held]))
             accepted = [row for row in held if ts[row] <= bulk + self.future]
             index[accepted] = len(newest)
-            reached[accepted] = self._levels[_NEWEST] = _beginning(ts[accepted], bulk)
+            reached[accepted] = self._levels[NEWEST] = _beginning(ts[accepted], bulk)
             admitted += accepted
             held = [row for row in held if ts[row] > bulk + self.future]
         if last and held:
@@ -223,7 +232,7 @@ class EventTime:
             reached[held] = self.newest
             if not np.isfinite(self.newest) and accepted:
                 stamps = ts[accepted]
-                reached[held] = self._levels[_NEWEST] = _beginning(stamps, float(np.median(stamps)))
+                reached[held] = self._levels[NEWEST] = _beginning(stamps, float(np.median(stamps)))
             admitted += accepted
             refuted += [row for row in held if row not in accepted]
             held = []
@@ -237,7 +246,7 @@ class EventTime:
         A stamp is refuted if most records after it lie further back, or if it leaps more than a day and too
         few agree.
         """
-        stamps, count = self._window_stamps(), int(self._marks[_COUNT])
+        stamps, count = self._window_stamps(), int(self._marks[COUNT])
         plausible = []
         for row in held:
             after = stamps[max(len(stamps) - (count - 1 - at[row]), 0) :]
@@ -256,7 +265,7 @@ class EventTime:
 
     def _window_stamps(self) -> Floats:
         """Return the stamps of the window, oldest first."""
-        size, count = len(self._delays), int(self._marks[_COUNT])
+        size, count = len(self._delays), int(self._marks[COUNT])
         filled = min(count, size)
         order = np.arange(count - filled, count) % size
         stamps: Floats = (0.0 if self._plain else self._arrivals[order]) - self._delays[order]
@@ -284,7 +293,11 @@ class EventTime:
         """Return the state as a meta value and arrays."""
         levels = [float(level) if np.isfinite(level) else None for level in self._levels]
         state = _State(self._plain, self._marks.tolist(), levels, self._held_at)
-        return msgspec.to_builtins(state), {"delays": self._delays, "arrivals": self._arrivals}
+        return msgspec.to_builtins(state), {
+            "delays": self._delays,
+            "arrivals": self._arrivals,
+            "slots": self._slots,
+        }
 
     def restore(self, state: object, arrays: dict[str, NDArray[Any]]) -> None:
         """Continue from the state that ``pack`` returned."""
@@ -292,15 +305,17 @@ class EventTime:
         self._begin(plain=held.plain)
         self._delays, self._arrivals = arrays["delays"], arrays["arrivals"]
         self._marks = np.array(held.marks, np.int64)
-        self._levels = np.array([-np.inf if level is None else level for level in held.levels])
+        levels = [-np.inf if level is None else level for level in held.levels]
+        self._levels = np.array([*levels, *new_levels()[len(levels) :]])  # earlier versions had fewer
+        self._slots = arrays.get("slots", new_slots())
         self._held_at = list(held.held_at)
 
     def restart(self, newest: float | None, held: int) -> None:
         """Continue from a state of versions that kept only the newest stamp, with records held back."""
         self._begin(plain=self._plain)
-        self._levels[_NEWEST] = -np.inf if newest is None else newest
+        self._levels[NEWEST] = -np.inf if newest is None else newest
         self._held_at = list(range(held))
-        self._marks[_COUNT] = held
+        self._marks[COUNT] = held
 
 
 def _beginning(stamps: Floats, bulk: float) -> float:
@@ -313,7 +328,8 @@ def _beginning(stamps: Floats, bulk: float) -> float:
 @unlocked
 def _advance(  # noqa: PLR0917 - compiled code takes arrays, not objects
     ts: Floats, arrived: Floats, plain: bool, future: float, delays: Floats, arrivals: Floats,
-    scratch: Floats, marks: Ints, levels: Floats, newest: Floats, bounds: Floats, fates: NDArray[np.int8],
+    scratch: Floats, slots: Floats, marks: Ints, levels: Floats, newest: Floats, bounds: Floats,
+    fates: NDArray[np.int8],
 ) -> None:  # fmt: skip
     """Take in records: write the time reached after each, the latest stamp accepted then, and its fate."""
     size = len(delays)
@@ -323,78 +339,33 @@ def _advance(  # noqa: PLR0917 - compiled code takes arrays, not objects
         delay = arrival - ts[row]
         if not plain and delay < -future:
             fates[row] = _AHEAD
-            delay = delays[(marks[_COUNT] - 1) % size] if marks[_FILLED] else 0.0  # it says nothing
-        delays[marks[_COUNT] % size] = delay
-        arrivals[marks[_COUNT] % size] = arrival
-        marks[_COUNT] += 1
-        marks[_FILLED] = min(marks[_FILLED] + 1, size)
-        marks[_SINCE] += 1
-        levels[_ARRIVAL] = arrival
+            delay = delays[(marks[COUNT] - 1) % size] if marks[FILLED] else 0.0  # it says nothing
+        delays[marks[COUNT] % size] = delay
+        arrivals[marks[COUNT] % size] = arrival
+        marks[COUNT] += 1
+        marks[FILLED] = min(marks[FILLED] + 1, size)
+        marks[SINCE] += 1
+        levels[ARRIVAL] = arrival
         if fates[row] == _AHEAD:
-            newest[row] = bounds[row] = levels[_NEWEST]
+            newest[row] = bounds[row] = levels[NEWEST]
             continue
-        started = levels[_NEWEST] > -np.inf
+        started = levels[NEWEST] > -np.inf
         if (
-            marks[_SINCE] >= every
+            marks[SINCE] >= every
             or not started
-            or (not plain and (marks[_FILLED] < EARLY or abs(arrival - levels[_SEEN]) >= REFRESH_SECONDS))
+            or (not plain and (marks[FILLED] < EARLY or abs(arrival - levels[SEEN]) >= REFRESH_SECONDS))
         ):
-            _refresh(delays, arrivals, scratch, marks, levels)
+            refresh(plain, delays, arrivals, scratch, slots, marks, levels)
         near = not plain and delay <= future
         if not started:
-            filled = marks[_FILLED]
+            filled = marks[FILLED]
             started = near or filled >= (size if plain else START)
         bounds[row] = -np.inf
         if started:
-            reached = arrival - (levels[_USUAL] if plain else max(levels[_USUAL], 0.0))
-            levels[_NEWEST] = max(levels[_NEWEST], min(ts[row], reached))
-            bounds[row] = max(levels[_NEWEST], reached + AHEAD_OF_BULK * levels[_SPREAD]) + future
-        newest[row] = levels[_NEWEST]
+            reached = arrival - (levels[USUAL] if plain else max(levels[USUAL], 0.0))
+            guarded = reached - max(levels[GUARDED] - max(levels[USUAL], 0.0), 0.0)
+            levels[NEWEST] = max(levels[NEWEST], min(ts[row], guarded))
+            bounds[row] = max(levels[NEWEST], reached + AHEAD_OF_BULK * levels[SPREAD]) + future
+        newest[row] = levels[NEWEST]
         if not near and not ts[row] <= bounds[row]:
             fates[row] = _HELD
-
-
-@unlocked
-def _refresh(delays: Floats, arrivals: Floats, scratch: Floats, marks: Ints, levels: Floats) -> None:
-    """Find the usual delay, the lower median of the window, and how far its upper quartile lies from it."""
-    size, count = len(delays), marks[_COUNT]
-    newest = arrivals[(count - 1) % size]
-    n = 0
-    for back in range(marks[_FILLED]):
-        at = (count - 1 - back) % size
-        if newest - arrivals[at] > MEMORY_SECONDS:
-            marks[_FILLED] = back
-            break
-        scratch[n] = delays[at]
-        n += 1
-    middle = (n - 1) // 2
-    levels[_USUAL] = _smallest(scratch, 0, n, middle)
-    levels[_SPREAD] = _smallest(scratch, middle, n, (3 * n) // 4) - levels[_USUAL]
-    levels[_SEEN] = newest
-    marks[_SINCE] = 0
-
-
-@unlocked
-def _smallest(values: Floats, first: int, n: int, k: int) -> float:
-    """Return the k-th smallest of n values, which it reorders from ``first`` on (Hoare's selection)."""
-    low, high = first, n - 1
-    while low < high:
-        pivot = values[(low + high) // 2]
-        left, right = low, high
-        while left <= right:
-            while values[left] < pivot:
-                left += 1
-            while values[right] > pivot:
-                right -= 1
-            if left <= right:
-                values[left], values[right] = values[right], values[left]
-                left += 1
-                right -= 1
-        if k <= right:
-            high = right
-        elif k >= left:
-            low = left
-        else:
-            break
-    found: float = values[k]
-    return found

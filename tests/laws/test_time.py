@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from detectors.model.measures import Measure
 from detectors.model.scope import SERVICE, ScopeOrEdge
-from streams.decode.event_time import DAY, WINDOW, WINDOW_WITHOUT_ARRIVAL
+from streams.decode.event_time import DAY
 from streams.decode.rejected import RejectReason
+from streams.decode.usual_delay import WINDOW, WINDOW_WITHOUT_ARRIVAL
 from tests.laws.events import T0, Sent, steady, streams
 from tests.laws.partition import TIME, Partition, counted, fed
 
@@ -122,6 +123,42 @@ def test_a_fifth_of_wrong_clocks_neither_delays_nor_spoils_the_buckets_of_the_ot
     assert sum(requests_of(alone).values()) == len(drawn.of_good().bodies)
     assert late_services(partition) <= {WILD}
     assert {rejected.reason for _, rejected in partition.rejected} <= {RejectReason.FAR_FUTURE}
+
+
+@settings(steady, max_examples=40)
+@given(
+    worlds, st.integers(1, 40), st.sampled_from([0.02, 0.1, 0.3]), st.floats(0, 600), skews,
+    st.integers(20, 90), st.booleans(), cuts,
+)  # fmt: skip
+def test_in_dense_traffic_wrong_clocks_spoil_nothing_when_their_records_come_in_a_row_either(  # noqa: PLR0917
+    seed: int,
+    rows: int,
+    pace: float,
+    delay: float,
+    skew: float,
+    row: int,
+    batches: bool,
+    sizes: Sequence[int],
+) -> None:
+    """Whatever the usual delay of the good senders is, who may send in batches themselves."""
+    random = Random(seed)  # noqa: S311 - a test's worlds, not secrets
+    at, sent, row = float(T0), list[tuple[float, bytes, bool]](), row if pace < 0.2 else row // 2
+    for turn in range(rows + 1):
+        for number in range(4 * row + 64):
+            at += pace
+            ts = at - delay - random.random() * TIME.lateness * 0.9
+            sent.append((at, body(ts, GOOD, f"{turn} {number}"), False))
+        if batches:
+            sent[-4 * row - 64 :] = [(at, one, wild) for _, one, wild in sent[-4 * row - 64 :]]
+        for number in range(row):
+            sent.append((at, body(at - delay + skew, WILD, f"{turn} {number}"), True))
+    drawn = World(
+        [one for _, one, _ in sent], np.array([at for at, *_ in sent]), np.array([wild for *_, wild in sent])
+    )
+    partition = fed(drawn.bodies, sizes, arrived=drawn.arrived)
+    alone = fed(drawn.of_good().bodies, arrived=drawn.of_good().arrived)
+    assert requests_of(partition) == requests_of(alone)
+    assert late_services(partition) <= {WILD}
 
 
 @settings(steady, max_examples=25)
