@@ -15,11 +15,17 @@ class Field(NamedTuple):
     fill: float = 0.0
     lead: tuple[int, ...] = ()
     dtype: DTypeLike = np.float64
+    later: bool = False
 
 
-def field(fill: float = 0.0, dtype: DTypeLike = np.float64, lead: tuple[int, ...] = ()) -> Any:
-    """Declare an array of a ``RowState``; the annotation beside it is its type."""
-    return Field(fill, lead, dtype)
+def field(
+    fill: float = 0.0, dtype: DTypeLike = np.float64, lead: tuple[int, ...] = (), *, later: bool = False
+) -> Any:
+    """Declare an array of a ``RowState``; the annotation beside it is its type.
+
+    An array that came ``later`` is absent in older snapshots of the same version, and starts with ``fill``.
+    """
+    return Field(fill, lead, dtype, later)
 
 
 class RowState:
@@ -71,6 +77,8 @@ class RowState:
         meta, arrays = unpack(part, self.KIND, self.VERSION, dict[str, int])
         for name, field in self._fields.items():
             array = arrays.get(name)
+            if array is None and field.later:
+                array = np.full((*field.lead, rows), field.fill, field.dtype)
             if array is None or array.shape != (*field.lead, rows):
                 raise StateError(
                     f"the state part {self.KIND!r} was written with other settings or series: "

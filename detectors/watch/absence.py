@@ -59,6 +59,8 @@ class AbsenceWatch(RowState):
     last: NDArray[np.int64] = field(-1, np.int64)  # end of the newest step with a request, epoch seconds
     nats: Floats = field()  # requests missed since then
     gap: NDArray[np.int64] = field(0, np.int64)  # steps without a request since then
+    unseen: Floats = field(later=True)  # the same in steps since then whose data was not known
+    unseen_steps: NDArray[np.int64] = field(0, np.int64, later=True)
     held: Floats = field()  # level over hours when the gap began, on the scale of counts
     gaps: Floats = field()  # decaying sum of the weights of gaps
     squares: Floats = field()  # the same of their squares
@@ -100,6 +102,7 @@ class AbsenceWatch(RowState):
         may_open: Bools,
         *,
         known: Bools,
+        evident: Bools | None = None,
         level: Floats | float = 0.0,
         hours: Floats | float = 0.0,
     ) -> Bools:
@@ -118,6 +121,8 @@ class AbsenceWatch(RowState):
         known
             (n,) whether the data of the step arrived completely, so that it says anything about absence. What
             is missing from the whole input is missing because of the pipeline, not because of one scope.
+        evident
+            (n,) whether so much is missing that the steps not known since the last request count as well.
         level
             (n,) present level that ``expected`` contains, on the scale of counts. It follows an absence
             within minutes and rises with every burst.
@@ -144,6 +149,7 @@ class AbsenceWatch(RowState):
         self.gaps += closed
         self.squares += closed**2
         near = start - self.last < REACH_SECONDS
+        hidden = ~known & ~some & (self.last >= 0) & near & ~np.isnan(missed)
         as_usual = informative & (some | none) & near & ~self.absent
         self.came += np.where(as_usual, observed, 0.0)
         self.foreseen += np.where(as_usual, missed, 0.0)
@@ -151,6 +157,13 @@ class AbsenceWatch(RowState):
         more = np.maximum((self.came + PRIOR_REQUESTS) / (self.foreseen + PRIOR_REQUESTS), 1.0)
         self.nats = np.where(some, 0.0, self.nats + np.where(none & near & informative, missed * more, 0.0))
         self.gap = np.where(some, 0, self.gap + none)
+        counts = none if evident is None else none & evident
+        self.nats = self.nats + np.where(counts, self.unseen, 0.0)
+        self.gap = self.gap + np.where(counts, self.unseen_steps, 0)
+        self.unseen = np.where(hidden, self.unseen + missed * more, np.where(some | none, 0.0, self.unseen))
+        self.unseen_steps = np.where(
+            hidden, self.unseen_steps + 1, np.where(some | none, 0, self.unseen_steps)
+        )
         heavy = (self.weight >= LEAST_GAPS) & (self.gap >= self._persist)
         self.back = np.where(self.absent & (some | (self.back > 0)) & ~heavy, self.back + 1, 0)
         ended = self.absent & ((self.back >= self._recover) | (end - self.since >= RETIRED_SECONDS))

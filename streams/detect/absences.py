@@ -93,9 +93,9 @@ class Absences:
             self._arrived = judgement.start + self._step
         rows = self._rows
         observed = values[rows]
-        evident = np.full(len(rows), known)
+        evident = np.zeros(len(rows), bool)
         if not known and len(rows) and judgement.start - self._watch.last.max() >= HOLE_SECONDS:
-            evident |= self._accounts
+            evident = self._accounts
             observed = np.where(self._accounts, np.nan_to_num(observed), observed)
         # the last minutes only reflect the current burst
         reliable = self._judged & (judgement.basis[rows] >= YESTERDAY)
@@ -104,7 +104,8 @@ class Absences:
             observed,
             np.where(reliable, judgement.expected[rows], np.nan),
             ~judgement.young[rows],
-            known=evident,
+            known=evident | known,
+            evident=evident,
             level=judgement.level[rows],
             hours=judgement.hours[rows],
         )

@@ -25,7 +25,14 @@ class Watched:
     def _new() -> AbsenceWatch:
         return AbsenceWatch(STEP, PERSIST, RECOVER)
 
-    def see(self, *observed: float, expected: float, may_open: bool = True, known: bool = True) -> list[bool]:
+    def see(
+        self,
+        *observed: float,
+        expected: float,
+        may_open: bool = True,
+        known: bool = True,
+        evident: bool = False,
+    ) -> list[bool]:
         """Return after each step whether an absence is reported."""
         reported = []
         for value in observed:
@@ -34,7 +41,8 @@ class Watched:
                 np.array([value]),
                 np.array([expected]),
                 np.array([may_open]),
-                known=np.array([known]),
+                known=np.array([known or evident]),
+                evident=np.array([evident]),
             )
             self.ended += [self.at] * bool(ended[0])
             reported.append(bool(self.watch.absent[0]))
@@ -144,6 +152,23 @@ def test_missing_is_not_absent(known: bool) -> None:
     value = float("nan") if known else 0.0
     assert series.see(*[value] * 100, expected=20, known=known) == [False] * 100
     assert series.see(0, 0, expected=20) == [False, True]
+
+
+def test_what_was_missed_unseen_counts_once_it_is_evident_that_nothing_comes() -> None:
+    series = Watched()
+    series.see(20, expected=20)
+    assert not any(series.see(*[0.0] * 9, expected=20, known=False))
+    series.restart()
+    assert series.see(0, expected=20, evident=True) == [True]
+    assert series.watch.nats[0] == pytest.approx(10 * 20, rel=0.01)
+
+
+def test_a_gap_in_the_input_that_ends_was_no_absence() -> None:
+    series = Watched()
+    series.see(20, expected=20)
+    series.see(*[0.0] * 9, expected=20, known=False)
+    assert series.see(0, expected=20) == [False]
+    assert series.watch.nats[0] == pytest.approx(20, rel=0.01)
 
 
 def test_a_scope_without_steady_traffic_is_never_absent() -> None:

@@ -119,14 +119,18 @@ def test_when_all_senders_fall_silent_that_is_paged_once_within_a_quarter_of_an_
     quiet = np.searchsorted(sent.arrived, START + DAY + 3 * HOUR)
     run = Run(sent.lines[:quiet], sent.arrived[:quiet])
     before = len(run.pages)
-    run.idle(15 * 60)
+    run.idle(14 * 60 + 30)
     (page,) = run.pages[before:]
     assert page.verdict is Verdict.ABSENCE
     assert page.primary.gap
     assert page.primary.about.kind == "account"
     assert "No record of anything has arrived" in page.primary.sentence
     assert run.engine.judged_until is not None
-    assert run.engine.judged_until - page.primary.start <= 15 * 60
+    assert run.engine.judged_until - page.primary.start <= 14 * 60
+    assert page.primary.missed is not None
+    assert page.alerted is not None
+    seconds = page.alerted - page.primary.start
+    assert page.primary.missed == pytest.approx(page.primary.expected * seconds, rel=0.25)
 
 
 def test_a_gap_of_several_accounts_is_one_page_that_says_that_nothing_arrives(sent: Sent) -> None:
