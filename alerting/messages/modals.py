@@ -134,10 +134,10 @@ def _figures(incident: Incident, words: Phrases, zone: ZoneInfo) -> list[str]:
     primary, labels = incident.primary, words.labels
     peak = labels.lowest if incident.peak < primary.expected else labels.peak
     shown = [
-        labelled(labels.now, words.figures.quantity(primary.observed, primary.measure)),
-        labelled(labels.expected, words.figures.quantity(primary.expected, primary.measure)),
+        labelled(labels.now, words.figures.quantity(primary.observed, primary.measure, primary.about)),
+        labelled(labels.expected, words.figures.quantity(primary.expected, primary.measure, primary.about)),
         labelled(labels.interval, f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}"),
-        labelled(peak, words.figures.quantity(incident.peak, primary.measure)),
+        labelled(peak, words.figures.quantity(incident.peak, primary.measure, primary.about)),
         labelled(labels.score, f"{primary.score:.4f}"),
         f"*{labels.since}*\n{words.when(incident.start, zone)}",
     ]
@@ -146,7 +146,9 @@ def _figures(incident: Incident, words: Phrases, zone: ZoneInfo) -> list[str]:
         failed = labels.throttled if primary.measure is Measure.THROTTLES else labels.failed
         shown.append(labelled(failed, f"{words.figures.percent(failures.share)} · {counted}"))
     if primary.limit:
-        shown.append(labelled(labels.limit, words.figures.quantity(primary.limit, primary.measure)))
+        shown.append(
+            labelled(labels.limit, words.figures.quantity(primary.limit, primary.measure, primary.about))
+        )
     if primary.growth is not None:
         shown.append(f"*{labels.growth}*\n{words.incident.forecast(primary.growth)}")
     if primary.error_type:
@@ -167,7 +169,9 @@ def _basis(finding: Finding, words: Phrases) -> list[str]:
 
 def _share(share: Share, finding: Finding, words: Phrases) -> str:
     figures = words.figures
-    now, before = (figures.quantity(value, finding.measure) for value in (share.observed, share.expected))
+    now, before = (
+        figures.quantity(value, finding.measure, finding.about) for value in (share.observed, share.expected)
+    )
     name = escape(figures.about(share.scope), 2 * NAME)
     change = escape(f"{figures.percent(share.share)} · {before} → {now}", 2 * NAME)
     why = words.incident.because(share, finding)

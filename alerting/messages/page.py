@@ -129,10 +129,12 @@ def _figures(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
     fell = incident.peak < primary.expected
     if incident.end is not None:
         peak = labels.lowest if fell else labels.peak
-        shown = [labelled(peak, words.figures.quantity(incident.peak, primary.measure))]
+        shown = [labelled(peak, words.figures.quantity(incident.peak, primary.measure, primary.about))]
         since = f"*{labels.lasted}*\n{_lasted(incident, incident.end, zone, words)}"
     else:
-        shown = [labelled(labels.now, words.figures.quantity(primary.observed, primary.measure))]
+        shown = [
+            labelled(labels.now, words.figures.quantity(primary.observed, primary.measure, primary.about))
+        ]
         since = f"*{labels.since}*\n{words.when(incident.start, zone)}"
     if (failures := primary.failures) is not None:
         counted = words.figures.failures(failures, primary.about)

@@ -170,7 +170,8 @@ class Cards:
             drawn = forecast(primary, growth, self._zone, words)
         is_forecast = drawn is not None and curve is None
         figures = words.figures
-        title = f"{figures.about(of.about)}, {figures.measure(of.measure)} in {figures.unit(of.measure)}"
+        what, unit = figures.measure(of.measure, of.about), figures.unit(of.measure, of.about)
+        title = f"{figures.about(of.about)}, {what} in {unit}"
         return Card(
             id=incident.id,
             verdict=incident.verdict.value,
@@ -243,10 +244,10 @@ class Cards:
         facts = []
         expected = Fact(
             "Expected",
-            clean(words.figures.quantity(primary.expected, primary.measure)),
+            clean(words.figures.quantity(primary.expected, primary.measure, primary.about)),
             f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}",
         )
-        reached = clean(words.figures.quantity(incident.peak, primary.measure))
+        reached = clean(words.figures.quantity(incident.peak, primary.measure, primary.about))
         match primary.verdict:
             case Verdict.FATAL:
                 facts += [Fact("Error", cut(clean(primary.error_type), _NAME))]
@@ -265,7 +266,7 @@ class Cards:
                     change = words.figures.change(incident.peak, primary.expected, primary.measure)
                     facts += [Fact(name, reached, clean(change)), expected]
         if primary.limit is not None and primary.limit > 0 and incident.peak >= primary.expected:
-            limit = clean(words.figures.quantity(primary.limit, primary.measure))
+            limit = clean(words.figures.quantity(primary.limit, primary.measure, primary.about))
             used = f"{words.figures.percent(incident.peak / primary.limit)} of it used"
             facts.append(Fact("Limit", limit, used))
         return [*facts, *self._basis(incident)]
@@ -289,7 +290,7 @@ class Cards:
     def _growth(self, primary: Finding, growth: Growth) -> list[Fact]:
         words = self._words
         facts = [
-            Fact("Level", clean(words.figures.quantity(primary.observed, primary.measure))),
+            Fact("Level", clean(words.figures.quantity(primary.observed, primary.measure, primary.about))),
             Fact(
                 "Grows by",
                 words.figures.per_day(growth.per_day),
@@ -297,7 +298,7 @@ class Cards:
             ),
         ]
         if primary.limit is not None and primary.limit > 0:
-            limit = clean(words.figures.quantity(primary.limit, primary.measure))
+            limit = clean(words.figures.quantity(primary.limit, primary.measure, primary.about))
             used = f"{words.figures.percent(primary.observed / primary.limit)} of it used"
             facts.append(Fact("Limit", limit, used))
         if growth.days_to_limit is not None:
@@ -337,8 +338,8 @@ class Cards:
             return f"{self._words.figures.series(of)}, {self._when(incident)}. {size}: {counted}."
         return (
             f"{self._words.figures.series(of)}, {self._when(incident)}. It reached "
-            f"{quantity(incident.peak, primary.measure)} where "
-            f"{quantity(primary.expected, primary.measure)} was expected."
+            f"{quantity(incident.peak, primary.measure, primary.about)} where "
+            f"{quantity(primary.expected, primary.measure, primary.about)} was expected."
         )
 
     def _member(self, finding: Finding) -> Member:

@@ -82,7 +82,9 @@ def _carrier(share: Share, finding: Finding, words: Phrases, suspects: set[Scope
         calls = whole - per_call if share.more_calls > 0 else 0.0
         per_call = whole - calls
     before, now = (numbers.number(value) for value in (share.expected, share.observed))
-    detail = f"{before} → {now} {words.figures.unit(finding.measure)}" + (f", {why}" if why else "")
+    detail = f"{before} → {now} {words.figures.unit(finding.measure, finding.about)}" + (
+        f", {why}" if why else ""
+    )
     return Carrier(
         name=cut(clean(share.scope.label), _NAME) or "unnamed",
         part=words.figures.percent(share.share),

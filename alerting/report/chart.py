@@ -98,7 +98,7 @@ def chart(incident: Incident, finding: Finding, trace: Trace, zone: ZoneInfo, wo
     mark = None
     if (furthest := _furthest(trace, (begun, until), incident.peak)) is not None:
         across = round(100 * (furthest[0] + 0.5) / count, 2)
-        reached = clean(words.figures.quantity(furthest[1], finding.measure))
+        reached = clean(words.figures.quantity(furthest[1], finding.measure, finding.about))
         mark = across, heights.down(furthest[1]), reached, across > _RIGHT
     return Chart(
         now=_line(trace.now, heights),
@@ -109,7 +109,10 @@ def chart(incident: Incident, finding: Finding, trace: Trace, zone: ZoneInfo, wo
         peak=mark,
         limit=None
         if limit is None
-        else Tick(heights.down(limit), clean(f"limit {words.figures.quantity(limit, finding.measure)}")),
+        else Tick(
+            heights.down(limit),
+            clean(f"limit {words.figures.quantity(limit, finding.measure, finding.about)}"),
+        ),
         across=times.ticks(_TICKS),
         up=[Tick(heights.down(rung), numbers.number(rung)) for rung in heights.rungs],
         readings=_readings(trace),

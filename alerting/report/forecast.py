@@ -50,12 +50,15 @@ def forecast(finding: Finding, growth: Growth, zone: ZoneInfo, words: Phrases) -
         peak=(
             times.place(finding.seen),
             down,
-            clean(words.figures.quantity(finding.observed, finding.measure)),
+            clean(words.figures.quantity(finding.observed, finding.measure, finding.about)),
             True,
         ),
         limit=None
         if limit is None
-        else Tick(heights.down(limit), clean(f"limit {words.figures.quantity(limit, finding.measure)}")),
+        else Tick(
+            heights.down(limit),
+            clean(f"limit {words.figures.quantity(limit, finding.measure, finding.about)}"),
+        ),
         across=times.ticks(6),
         up=[Tick(heights.down(rung), numbers.number(rung)) for rung in heights.rungs],
         readings="",

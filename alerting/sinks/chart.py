@@ -108,7 +108,9 @@ def draw(incident: Incident, zone: ZoneInfo, words: Phrases = ENGLISH) -> bytes:
         0.02, 0.925, _literal(_cut(title)), color=INK, size=13.5, weight="bold", va="center", family=fonts
     )
     day = datetime.fromtimestamp(begin, zone)
-    subtitle = clean(f"{words.figures.unit(finding.measure)} · {words.figures.date(day)} · {zone.key}")
+    subtitle = clean(
+        f"{words.figures.unit(finding.measure, finding.about)} · {words.figures.date(day)} · {zone.key}"
+    )
     figure.text(0.02, 0.838, subtitle, color=FAINT, size=9.5, va="center", family=fonts)
     figure.legend(
         loc="center right",

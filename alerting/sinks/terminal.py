@@ -193,7 +193,7 @@ class Terminal:
             " " * 7,
             (f"━ {self._words.labels.chart_now} ", "bold #e69f00"),
             (f"  ┄ {self._words.labels.chart_last_week} ", "dim"),
-            (f"  {self._words.figures.unit(incident.primary.measure)}", "dim"),
+            (f"  {self._words.figures.unit(incident.primary.measure, incident.primary.about)}", "dim"),
         )
         return Padding(Group(*lines, axis, legend), (1, 0, 0, 0))
 

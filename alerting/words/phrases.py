@@ -20,7 +20,7 @@ from alerting.commands.answer import CommandResult
 from alerting.commands.command import CommandKind
 from alerting.commands.slash import Fault
 from alerting.incidents.incident import Incident
-from alerting.incidents.severity import Grade, Severity
+from alerting.incidents.severity import Grade, Severity, of_finding
 from alerting.words.labels import Labels
 from alerting.words.mrkdwn import clean, cut, when
 from detectors.model.finding import Failures, Finding, Growth, Share, Verdict
@@ -47,13 +47,13 @@ class Figures(Protocol):
     def verdict(self, of: Verdict) -> str:
         """Name a verdict, as titles do."""
 
-    def measure(self, of: Measure) -> str:
-        """Name a measure."""
+    def measure(self, of: Measure, about: ScopeOrEdge | None = None) -> str:
+        """Name a measure; the requests of a table are calls."""
 
-    def unit(self, of: Measure) -> str:
+    def unit(self, of: Measure, about: ScopeOrEdge | None = None) -> str:
         """Return the unit that values of a measure are shown in."""
 
-    def quantity(self, value: float, of: Measure) -> str:
+    def quantity(self, value: float, of: Measure, about: ScopeOrEdge | None = None) -> str:
         """Return a value with its unit."""
 
     def change(self, observed: float, expected: float, of: Measure) -> str:
@@ -147,8 +147,11 @@ class IncidentPhrases(Protocol):
     def grade(self, of: Grade) -> str:
         """Name how bad something is."""
 
-    def severity(self, of: Severity, *, over: bool) -> str:
-        """Return how bad it is, or was once it is over, with the reason in one phrase."""
+    def severity(self, of: Severity, *, over: bool, is_table: bool = False) -> str:
+        """Return how bad it is, or was once it is over, with the reason in one phrase.
+
+        ``is_table`` is True if requests are calls of a table.
+        """
 
     def reached_by(self, requests: float, lasted: str, *, is_table: bool) -> str:
         """Say how many requests (of a table, calls) there were in a time."""
@@ -291,7 +294,9 @@ class Phrases(NamedTuple):
 
     def severity_of(self, incident: Incident) -> str:
         """Return how bad an incident is or was, with the reason."""
-        return self.incident.severity(incident.severity, over=incident.ended)
+        found, primary = incident.severity, incident.primary
+        is_table = primary.about.kind == TABLE and of_finding(primary) == found  # it may be of another
+        return self.incident.severity(found, over=incident.ended, is_table=is_table)
 
     def affected_by(self, incident: Incident) -> str:
         """Return who an incident hurts; empty if that is unknown."""

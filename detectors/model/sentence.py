@@ -102,6 +102,12 @@ def rate(measure: Measure, value: float) -> str:
     return quantity(value) if measure is Measure.BUSY else f"{quantity(value)}/s"
 
 
+def _word(measure: Measure, about: ScopeOrEdge) -> str:
+    """Name a measure; the requests of a table are calls."""
+    of_table = about.kind == TABLE and measure is Measure.REQUESTS
+    return "calls" if of_table else measure.key or _WORDS[measure]
+
+
 def named(about: ScopeOrEdge) -> str:
     """Name a scope or edge: ``table items``, ``function put → table items``."""
     if isinstance(about, Edge):
@@ -145,7 +151,7 @@ def of_deviation(
     if failures is not None:
         basis = _of_weeks(weeks_used, weeks_left_out, compared_with)
         return f"{_of_failures(about, measure, failures, ended=ended)}, based on {basis}."
-    word = measure.key or _WORDS[measure]
+    word = _word(measure, about)
     verb = "is" if measure in _SINGULAR else "are"
     if quantity(expected) == "0":  # what rounds to nothing has no factor
         compared = "compared with"
@@ -184,7 +190,7 @@ def _of_failures(about: ScopeOrEdge, measure: Measure, failures: Failures, *, en
 
 def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float | None = None) -> str:
     """Explain growth, or that it is no longer certain; ``limit`` per second where one is known."""
-    word = measure.key or _WORDS[measure]
+    word = _word(measure, about)
     if growth.per_day_lower <= 0:
         middle, slow, fast = (
             f"{round(100 * each, 1) + 0.0:.1f}"  # -0.0 is 0
@@ -235,7 +241,7 @@ def of_change(finding: Finding) -> str:
 
 def of_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
     """Explain a limit; ``observed`` is the largest mean over ``minutes`` since usage came near it."""
-    word, limit = _WORDS[finding.measure], finding.limit or 0.0
+    word, limit = _word(finding.measure, finding.about), finding.limit or 0.0
     used = f"{100 * finding.observed / limit:.0f} % of the limit of {rate(finding.measure, limit)}"
     if not finding.near:
         return (
@@ -297,7 +303,7 @@ def of_absence(finding: Finding, missed: float) -> str:
 
 def of_withdrawn(drop: Finding, most: float) -> str:
     """Say that late records left nothing of a drop; ``most`` is the level with them included."""
-    word = drop.measure.key or _WORDS[drop.measure]
+    word = _word(drop.measure, drop.about)
     return (
         f"No anomaly: records of {named(drop.about)} arrived late. With them, {word} reached "
         f"{rate(drop.measure, most)}, where {rate(drop.measure, drop.expected)} was expected."

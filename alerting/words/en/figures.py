@@ -30,6 +30,13 @@ _NAMES_AND_UNITS: Final = {
     Measure.LATENCY_AUTH: ("authorizer latency p95", "ms"),
 }
 
+_CALLS: Final = ("calls", "calls/s")
+
+
+def _name_and_unit(of: Measure, about: ScopeOrEdge | None) -> tuple[str, str]:
+    of_table = about is not None and about.kind == TABLE
+    return _CALLS if of_table and of is Measure.REQUESTS else _NAMES_AND_UNITS[of]
+
 
 def kind(of: str) -> str:
     """Name a kind of scope."""
@@ -48,17 +55,17 @@ def verdict(of: Verdict) -> str:
     return of.value.upper()
 
 
-def measure(of: Measure) -> str:
-    """Name a measure."""
-    return of.key or _NAMES_AND_UNITS[of][0]
+def measure(of: Measure, about: ScopeOrEdge | None = None) -> str:
+    """Name a measure; the requests of a table are calls."""
+    return of.key or _name_and_unit(of, about)[0]
 
 
-def unit(of: Measure) -> str:
+def unit(of: Measure, about: ScopeOrEdge | None = None) -> str:
     """Return the unit that values of a measure are shown in."""
-    return f"{of.key}/s" if of.key else _NAMES_AND_UNITS[of][1]
+    return f"{of.key}/s" if of.key else _name_and_unit(of, about)[1]
 
 
-def quantity(value: float, of: Measure) -> str:
+def quantity(value: float, of: Measure, about: ScopeOrEdge | None = None) -> str:
     """Return a value with its unit.
 
     Examples
@@ -66,7 +73,7 @@ def quantity(value: float, of: Measure) -> str:
     >>> quantity(41.0, Measure.WCU)
     '41 wcu/s'
     """
-    return f"{numbers.number(value)} {unit(of)}"
+    return f"{numbers.number(value)} {unit(of, about)}"
 
 
 def change(observed: float, expected: float, of: Measure) -> str:
@@ -200,19 +207,19 @@ def place(scope: ScopeOrEdge, name: str) -> str:
 
 def interval(finding: Finding) -> str:
     """Return what was expected, with its interval: ``8.2 wcu/s (6.1 – 11)``."""
-    expected = quantity(finding.expected, finding.measure)
+    expected = quantity(finding.expected, finding.measure, finding.about)
     return f"{expected} ({numbers.number(finding.lower)} – {numbers.number(finding.upper)})"
 
 
 def series(finding: Finding) -> str:
     """Name the series of a finding."""
-    return f"{about(finding.about)} ({measure(finding.measure)})"
+    return f"{about(finding.about)} ({measure(finding.measure, finding.about)})"
 
 
 def headroom(value: float, finding: Finding) -> str:
     """Say how much of a known limit is left."""
     limit = finding.limit or 0.0
-    of = f"of {quantity(limit, finding.measure)}"
+    of = f"of {quantity(limit, finding.measure, finding.about)}"
     return f"none left {of}" if limit <= value else f"{percent(1 - value / limit)} left {of}"
 
 

@@ -62,7 +62,7 @@ def title(of: Incident) -> str:
 
 def size(finding: Finding, value: float) -> str:
     """Return measure and size: ``wcu +400 %``, ``KeyError, 3 times``."""
-    name = figures.measure(finding.measure)
+    name = figures.measure(finding.measure, finding.about)
     match finding.verdict:
         case Verdict.ABSENCE if finding.gap:
             return "nothing arrives"
@@ -102,7 +102,7 @@ def why(finding: Finding) -> str:
 def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
     """Say how it ended."""
     finding = of.primary
-    furthest = figures.quantity(of.peak, finding.measure)
+    furthest = figures.quantity(of.peak, finding.measure, finding.about)
     if finding.lost:
         return "No record of it has arrived since, so what became of it is unknown."
     match finding.verdict:
@@ -129,7 +129,7 @@ def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
 
 def share_of(finding: Finding) -> str:
     """Return what follows ``Called by``: what the shares are shares of."""
-    name = figures.measure(finding.measure)
+    name = figures.measure(finding.measure, finding.about)
     if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
         return f"share of the {name}"
     return f"share of the {'drop' if _falls(finding) else 'increase'} in {name}"
@@ -168,7 +168,7 @@ def grade(of: Grade) -> str:
     return of.name
 
 
-def severity(of: Severity, *, over: bool) -> str:
+def severity(of: Severity, *, over: bool, is_table: bool = False) -> str:
     """Return how bad it is, with the reason in one phrase.
 
     Examples
@@ -176,16 +176,17 @@ def severity(of: Severity, *, over: bool) -> str:
     >>> severity(Severity(Grade.CRITICAL, Harm.ERRORS, 0.408), over=False)
     'CRITICAL · 41 % of requests fail'
     """
-    return f"{grade(of.level)} · {_harm(of, 'were' if over else 'are', over=over)}"
+    return f"{grade(of.level)} · {_harm(of, 'calls' if is_table else 'requests', over=over)}"
 
 
-def _harm(of: Severity, are: str, *, over: bool) -> str:  # noqa: C901, PLR0911  a phrase for each
+def _harm(of: Severity, what: str, *, over: bool) -> str:  # noqa: C901, PLR0911  a phrase for each
+    are = "were" if over else "are"
     share = f"{figures.percent(of.share)} of " if of.share else ""
     match of.harm:
         case Harm.ERRORS:
             return f"{share}requests {'failed' if over else 'fail'}"
         case Harm.NO_REQUESTS:
-            return "no requests were seen" if over else "no requests are seen"
+            return f"no {what} {are} seen"
         case Harm.THROTTLED:
             return f"{share}calls {are} throttled"
         case Harm.LIMIT if of.share >= 1:
@@ -193,7 +194,7 @@ def _harm(of: Severity, are: str, *, over: bool) -> str:  # noqa: C901, PLR0911 
         case Harm.LIMIT:
             return f"{figures.percent(1 - of.share)} of the capacity {'was left' if over else 'left'}"
         case Harm.FEWER_REQUESTS:
-            return f"{share}requests {are} missing"
+            return f"{share}{what} {are} missing"
         case Harm.SLOW:
             how = f"{numbers.number(of.share)} times as long" if of.share else "longer"
             return f"responses {'took' if over else 'take'} {how}"
@@ -280,9 +281,11 @@ def seen_before(link: str) -> str:
 
 def alt_text(finding: Finding, peak: float, hours: int) -> str:
     """Describe a chart."""
-    reached, expected = (figures.quantity(value, finding.measure) for value in (peak, finding.expected))
+    reached, expected = (
+        figures.quantity(value, finding.measure, finding.about) for value in (peak, finding.expected)
+    )
     said = _failing(finding) or f"reached {reached}, expected {expected}"
-    chart = f"Chart of {figures.about(finding.about)}, {figures.measure(finding.measure)}"
+    chart = f"Chart of {figures.about(finding.about)}, {figures.measure(finding.measure, finding.about)}"
     return f"{chart}, last {hours} hours: {said}."
 
 
@@ -350,7 +353,7 @@ def _failing(finding: Finding) -> str:
     if finding.measure not in _ERRORS:
         return f"{part} of {what} {_fate(finding)}"
     verb = "failed" if finding.state == "end" else "fail"
-    return f"{part} of {what} {verb} ({figures.measure(finding.measure)})"
+    return f"{part} of {what} {verb} ({figures.measure(finding.measure, finding.about)})"
 
 
 def _fate(finding: Finding) -> str:
@@ -374,14 +377,14 @@ def _stands(finding: Finding) -> str:
 
 
 def _now(finding: Finding) -> str:
-    now = figures.quantity(finding.observed, finding.measure)
+    now = figures.quantity(finding.observed, finding.measure, finding.about)
     match finding.verdict:
         case Verdict.FATAL:
             return "never seen there before"
         case Verdict.LIMIT:
             return f"{now} now, {figures.headroom(finding.observed, finding)}"
         case Verdict.ABSENCE:
-            return f"{figures.quantity(finding.expected, finding.measure)} expected"
+            return f"{figures.quantity(finding.expected, finding.measure, finding.about)} expected"
         case _ if finding.failures is not None:
             return f"{figures.failures(finding.failures, finding.about)}, normally {_usual(finding)}"
         case _:

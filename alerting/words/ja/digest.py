@@ -39,7 +39,7 @@ def sentence(when: str, title: str, first: str) -> str:
 
 def level(finding: Finding) -> str:
     """Say where a growing series stands, and how much is left."""
-    now = f"現在 {figures.quantity(finding.observed, finding.measure)}"
+    now = f"現在 {figures.quantity(finding.observed, finding.measure, finding.about)}"
     return f"{now}、{figures.headroom(finding.observed, finding)}" if finding.limit else now
 
 

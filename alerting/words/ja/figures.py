@@ -50,6 +50,13 @@ _NAMES_AND_UNITS: Final = {
     Measure.LATENCY_AUTH: ("オーソライザーのレイテンシ（p95）", " ms"),
 }
 
+_CALLS: Final = ("呼び出し数", "回/秒")
+
+
+def _name_and_unit(of: Measure, about: ScopeOrEdge | None) -> tuple[str, str]:
+    of_table = about is not None and about.kind == TABLE
+    return _CALLS if of_table and of is Measure.REQUESTS else _NAMES_AND_UNITS[of]
+
 
 def kind(of: str) -> str:
     """Name a kind of scope."""
@@ -68,20 +75,20 @@ def verdict(of: Verdict) -> str:
     return _VERDICTS[of]
 
 
-def measure(of: Measure) -> str:
-    """Name a measure."""
-    return of.key or _NAMES_AND_UNITS[of][0]
+def measure(of: Measure, about: ScopeOrEdge | None = None) -> str:
+    """Name a measure; the requests of a table are calls."""
+    return of.key or _name_and_unit(of, about)[0]
 
 
-def unit(of: Measure) -> str:
+def unit(of: Measure, about: ScopeOrEdge | None = None) -> str:
     """Return the unit that values of a measure are shown in."""
     if of.key:
         return f"{of.key}/秒"
-    name, suffix = _NAMES_AND_UNITS[of]
+    name, suffix = _name_and_unit(of, about)
     return suffix.strip() or name
 
 
-def quantity(value: float, of: Measure) -> str:
+def quantity(value: float, of: Measure, about: ScopeOrEdge | None = None) -> str:
     """Return a value with its unit.
 
     Examples
@@ -90,7 +97,7 @@ def quantity(value: float, of: Measure) -> str:
     ['41 WCU/秒', '41件/秒', '41']
     """
     shown = numbers.number(value)
-    return f"{shown} {of.key}/秒" if of.key else f"{shown}{_NAMES_AND_UNITS[of][1]}"
+    return f"{shown} {of.key}/秒" if of.key else f"{shown}{_name_and_unit(of, about)[1]}"
 
 
 def change(observed: float, expected: float, of: Measure) -> str:
@@ -220,19 +227,19 @@ def place(scope: ScopeOrEdge, name: str) -> str:
 
 def interval(finding: Finding) -> str:
     """Return what was expected, with its interval: ``8.2 WCU/秒（6.1～11）``."""
-    expected = quantity(finding.expected, finding.measure)
+    expected = quantity(finding.expected, finding.measure, finding.about)
     return f"{expected}（{numbers.number(finding.lower)}～{numbers.number(finding.upper)}）"
 
 
 def series(finding: Finding) -> str:
     """Name the series of a finding."""
-    return f"{about(finding.about)}（{measure(finding.measure)}）"
+    return f"{about(finding.about)}（{measure(finding.measure, finding.about)}）"
 
 
 def headroom(value: float, finding: Finding) -> str:
     """Say how much of a known limit is left."""
     limit = finding.limit or 0.0
-    of = f"（上限 {quantity(limit, finding.measure)}）"
+    of = f"（上限 {quantity(limit, finding.measure, finding.about)}）"
     return f"残りなし{of}" if limit <= value else f"残り {percent(1 - value / limit)}{of}"
 
 
@@ -248,5 +255,5 @@ def then(text: str, kana: str) -> str:
 
 def subject(finding: Finding) -> str:
     """Return what a sentence is about: ``テーブル items の書き込み容量``."""
-    name = f" {finding.measure.key} " if finding.measure.key else measure(finding.measure)
+    name = f" {finding.measure.key} " if finding.measure.key else measure(finding.measure, finding.about)
     return f"{about(finding.about)} の{name}"

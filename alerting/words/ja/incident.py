@@ -75,7 +75,7 @@ def title(of: Incident) -> str:  # noqa: PLR0911  a phrase for each state
 
 def size(finding: Finding, value: float) -> str:
     """Return measure and size: ``書き込み容量 +400%``."""
-    name = figures.measure(finding.measure)
+    name = figures.measure(finding.measure, finding.about)
     match finding.verdict:
         case Verdict.ABSENCE if finding.gap:
             return "受信なし"
@@ -115,7 +115,7 @@ def why(finding: Finding) -> str:
 def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
     """Say how it ended."""
     finding = of.primary
-    furthest = figures.quantity(of.peak, finding.measure)
+    furthest = figures.quantity(of.peak, finding.measure, finding.about)
     if finding.lost:
         return "以後データが届いていないため、その後の状況は不明です。"
     match finding.verdict:
@@ -142,9 +142,9 @@ def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
 def share_of(finding: Finding) -> str:
     """Return what follows ``呼び出し元``: what the shares are shares of."""
     if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
-        return f"{figures.measure(finding.measure)}に占める割合"
+        return f"{figures.measure(finding.measure, finding.about)}に占める割合"
     which = "減少分" if _falls(finding) else "増加分"
-    return f"{figures.measure(finding.measure)}の{which}に占める割合"
+    return f"{figures.measure(finding.measure, finding.about)}の{which}に占める割合"
 
 
 def because(share: Share, finding: Finding) -> str:
@@ -180,7 +180,7 @@ def grade(of: Grade) -> str:
     return _GRADES[of]
 
 
-def severity(of: Severity, *, over: bool) -> str:  # noqa: ARG001  a noun says both
+def severity(of: Severity, *, over: bool, is_table: bool = False) -> str:  # noqa: ARG001  a noun says both
     """Return how bad it is, with the reason in one phrase.
 
     Examples
@@ -188,22 +188,22 @@ def severity(of: Severity, *, over: bool) -> str:  # noqa: ARG001  a noun says b
     >>> severity(Severity(Grade.CRITICAL, Harm.ERRORS, 0.408), over=False)
     '緊急 · リクエストの 41% が失敗'
     """
-    return f"{grade(of.level)} · {_harm(of)}"
+    return f"{grade(of.level)} · {_harm(of, '呼び出し' if is_table else 'リクエスト')}"
 
 
-def _harm(of: Severity) -> str:  # noqa: PLR0911  a phrase for each
+def _harm(of: Severity, what: str) -> str:  # noqa: PLR0911  a phrase for each
     share = figures.percent(of.share)
     match of.harm:
         case Harm.ERRORS:
             return f"リクエストの {share} が失敗" if of.share else "リクエストが失敗"
         case Harm.NO_REQUESTS:
-            return "リクエストなし"
+            return f"{what}なし"
         case Harm.THROTTLED:
             return f"呼び出しの {share} がスロットリング" if of.share else "スロットリングが発生"
         case Harm.LIMIT:
             return "上限に到達" if of.share >= 1 else f"残り容量 {figures.percent(1 - of.share)}"
         case Harm.FEWER_REQUESTS:
-            return f"リクエストの {share} が不足"
+            return f"{what}の {share} が不足"
         case Harm.SLOW:
             return f"応答時間が通常の {numbers.number(of.share)}倍" if of.share else "応答が遅延"
         case Harm.USER_ERRORS:
@@ -284,7 +284,9 @@ def seen_before(link: str) -> str:
 
 def alt_text(finding: Finding, peak: float, hours: int) -> str:
     """Describe a chart."""
-    reached, expected = (figures.quantity(value, finding.measure) for value in (peak, finding.expected))
+    reached, expected = (
+        figures.quantity(value, finding.measure, finding.about) for value in (peak, finding.expected)
+    )
     compared = f"想定 {figures.then(expected, 'に')}対して {figures.then(reached, 'でした')}。"
     if finding.failures is not None:
         compared = f"{_now(finding)}。"
@@ -399,14 +401,14 @@ def _stands(finding: Finding) -> str:
 
 
 def _now(finding: Finding) -> str:
-    now = figures.quantity(finding.observed, finding.measure)
+    now = figures.quantity(finding.observed, finding.measure, finding.about)
     match finding.verdict:
         case Verdict.FATAL:
             return "過去に発生したことのない例外です"
         case Verdict.LIMIT:
             return f"現在 {now}、{figures.headroom(finding.observed, finding)}"
         case Verdict.ABSENCE:
-            return f"想定 {figures.quantity(finding.expected, finding.measure)}"
+            return f"想定 {figures.quantity(finding.expected, finding.measure, finding.about)}"
         case _ if finding.failures is not None:
             counted = figures.failures(finding.failures, finding.about)
             return f"{counted}が{_fate(finding)}、平常時 {_usual(finding)}"

@@ -47,7 +47,8 @@ def _deviation(finding: Finding) -> str:
     if finding.failures is not None:
         return _failures(finding, finding.failures) + stays
     now, expected = (
-        figures.quantity(value, finding.measure) for value in (finding.observed, finding.expected)
+        figures.quantity(value, finding.measure, finding.about)
+        for value in (finding.observed, finding.expected)
     )
     between = f"（{numbers.number(finding.lower)}～{numbers.number(finding.upper)}）"
     basis = f"{_basis(finding)}から想定される {expected}{between}"
@@ -113,7 +114,7 @@ def _growth(finding: Finding) -> str:
     ).replace("-", "−")
     if finding.limit is None or growth.days_to_limit is None:
         return text
-    limit = figures.quantity(finding.limit, finding.measure)
+    limit = figures.quantity(finding.limit, finding.measure, finding.about)
     if growth.days_to_limit == 0:
         return f"{text}ピーク時にはすでに上限の {figures.then(limit, 'に')}達しています。"
     soon, late = growth.days_to_limit_lower, growth.days_to_limit_upper

@@ -87,7 +87,7 @@ def test_a_missing_planned_rise_is_explained_with_its_plan_and_the_usual_level()
     said = deviation(
         Verdict.DROP, Measure.REQUESTS, observed=0.183, expected=1.27, planned=Plan(name="Sale", factor=3.0)
     )
-    assert said.startswith("Requests of table items are at 0.18/s, 14 % of the 1.3/s (")
+    assert said.startswith("Calls of table items are at 0.18/s, 14 % of the 1.3/s (")
     assert said.endswith(
         ") planned for “Sale”, 3 times the 0.42/s expected from the same time in 4 earlier weeks."
     )
@@ -122,7 +122,7 @@ def test_growth_without_a_limit_names_no_day() -> None:
 def test_a_rise_whose_interval_holds_zero_is_not_claimed() -> None:
     unsure = msgspec.structs.replace(growth(20.4), per_day=0.011, per_day_lower=-0.023, per_day_upper=0.058)
     assert of_growth(ITEMS, Measure.REQUESTS, unsure, limit=100.0) == (
-        "Growth of requests of table items is no longer certain: 1.1 % a day (-2.3 to 5.8 %) over 14 days."
+        "Growth of calls of table items is no longer certain: 1.1 % a day (-2.3 to 5.8 %) over 14 days."
     )
     flat = msgspec.structs.replace(unsure, per_day=-0.0001, days=21)
     assert "certain: 0.0 % a day (-2.3" in of_growth(ITEMS, Measure.REQUESTS, flat)
