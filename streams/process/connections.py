@@ -4,6 +4,7 @@ import asyncio
 import resource
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, NamedTuple
@@ -86,7 +87,7 @@ class Connections:
         handler: Callable[[], web.RequestHandler],
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._limits = limits.within(_descriptors())
+        self._limits = limits.within(_descriptors(2 * limits.most))
         self._handler = handler
         self._tls: dict[str, Any] = {}
         if tls is not None:
@@ -211,6 +212,14 @@ class Connections:
         return bool(idle)
 
 
-def _descriptors() -> int:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 1 << 20 if soft == resource.RLIM_INFINITY else soft
+def _descriptors(wanted: int) -> int:
+    """Return how many file descriptors the process may have; raise a lower limit as far as it is allowed."""
+    soft, hard = (sys.maxsize if one == resource.RLIM_INFINITY else one for one in _limits())
+    if soft >= wanted or soft >= hard:
+        return soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), _limits()[1]))
+    return min(wanted, hard)
+
+
+def _limits() -> tuple[int, int]:
+    return resource.getrlimit(resource.RLIMIT_NOFILE)

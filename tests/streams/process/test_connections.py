@@ -223,8 +223,7 @@ async def test_without_a_file_descriptor_connections_wait_until_there_is_one() -
             resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
             try:
                 await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", served.port))
-                await until(lambda: bool(logs))
-                await asyncio.sleep(0.5)  # it tries again meanwhile, and says nothing
+                await until(lambda: served.connections._short._total > 2)
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             streams = await asyncio.open_connection(sock=client)
@@ -234,9 +233,18 @@ async def test_without_a_file_descriptor_connections_wait_until_there_is_one() -
     assert "ulimit -n" in logs[0]["event"]
 
 
+async def test_a_low_limit_of_file_descriptors_is_raised() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        async with serving():
+            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (1000, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 async def test_half_of_the_file_descriptors_stay_free_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (8, limits[1]))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (8, 8))
     async with serving() as served:
         opened = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(12)]
         assert await status(opened[-1]) == 200
