@@ -116,7 +116,7 @@ class HttpServer:
         try:
             port = await self._connections.listen(self._host, self._port)
         except OSError as error:
-            await self._runner.cleanup()
+            await self.stop()
             raise ListenError(
                 f"cannot listen on {self._host}:{self._port} ({error.strerror}); "
                 "stop the process that uses this address, or configure another one"

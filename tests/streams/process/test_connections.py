@@ -21,7 +21,7 @@ from config.settings import TlsSettings
 from streams.process import request_body
 from streams.process.certificates import Certificates
 from streams.process.connections import ConnectionLimits, Connections
-from streams.process.http_server import HttpServer
+from streams.process.http_server import HttpServer, ListenError
 from streams.process.request_body import SMALL_BODIES, BodyError, Room, read_small
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -250,6 +250,17 @@ async def test_half_of_the_file_descriptors_stay_free_for_others(monkeypatch: py
         assert await status(opened[-1]) == 200
         await until(lambda: served.connections.count == 4)
         close(*opened)
+
+
+async def test_an_address_that_is_in_use_is_said_and_leaves_nothing_open() -> None:
+    async with serving() as served:
+        address = f"127.0.0.1:{served.port}"
+        second = HttpServer(address, dict, lambda: None, CollectorRegistry())
+        with pytest.raises(ListenError, match=f"^cannot listen on {address} .*stop the process"):
+            await second.start()
+        one = await served.open()
+        assert await status(one) == 200
+        close(one)
 
 
 # -- TLS --------------------------------------------------------------------------------------------
