@@ -1,6 +1,7 @@
 """Why a server was not reached or not understood, in words; and a guard against redirects."""
 
 import os
+import socket
 import ssl
 from types import SimpleNamespace
 from typing import Final
@@ -45,7 +46,9 @@ def no_answer(error: BaseException) -> str:  # noqa: PLR0911  one return for eac
         return "cannot connect in time"
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(error, aiohttp.ClientConnectorDNSError | aiohttp.ClientProxyConnectionError):
+    if isinstance(
+        error, aiohttp.ClientConnectorDNSError | socket.gaierror | aiohttp.ClientProxyConnectionError
+    ):
         proxy = isinstance(error, aiohttp.ClientProxyConnectionError)
         return f"cannot connect, {'the proxy is not reached' if proxy else 'the name of its host is unknown'}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):

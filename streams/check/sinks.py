@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from alerting.sinks.http_sink import host_of
+from alerting.sinks.no_answer import no_answer
 from config.secret import SecretError
 from config.settings import AlertmanagerSettings, NotifySettings, WebhookSettings
 from streams.check.result import CheckResult
@@ -40,7 +41,7 @@ async def _check_webhook(webhook: WebhookSettings, environment: Mapping[str, str
         async with asyncio.timeout(TIMEOUT):
             _, writer = await asyncio.open_connection(parts.hostname, parts.port or _PORTS[parts.scheme])
     except (OSError, TimeoutError) as error:
-        return CheckResult(False, f"{name}: {where} does not answer ({type(error).__name__}); check its url")
+        return CheckResult(False, f"{name}: {where} does not answer ({no_answer(error)}); check its url")
     writer.close()
     signed = "signed" if key is not None else "not signed: set secret_env"
     return CheckResult(True, f"{name}: {where} answers; nothing was posted; bodies are {signed}")
@@ -60,7 +61,7 @@ async def _check_alertmanager(one: AlertmanagerSettings) -> CheckResult:
                 )
             version = (await answer.json())["versionInfo"]["version"]
     except (aiohttp.ClientConnectionError, TimeoutError, OSError) as error:
-        return CheckResult(False, f"{name}: {where} does not answer ({type(error).__name__}); check its url")
+        return CheckResult(False, f"{name}: {where} does not answer ({no_answer(error)}); check its url")
     except (ValueError, KeyError, TypeError, aiohttp.ContentTypeError):
         return CheckResult(
             False, f"{name}: the server at {where} is not an Alertmanager with API v2; check its url"
