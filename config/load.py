@@ -197,6 +197,9 @@ def _bad_value(details: ErrorDetails, path: KeyPath) -> tuple[str, str]:
     if path and str(path[-1]).endswith("_env"):  # the value may be the secret itself
         message = f"{where} is not the name of an environment variable (capitals, digits and _)"
         return message, f"write the name here and keep the secret in the environment: {_remedy(path)}"
+    if path and str(path[-1]).endswith("_file"):  # likewise
+        message = f"{where} is not the path of a file, which begins with /, ./ or ../"
+        return message, f"write the path here and keep the secret in the file: {_remedy(path)}"
     shown = _shown(details["input"])
     if details["type"] == "value_error":
         message, _, remedy = details["msg"].removeprefix("Value error, ").partition("; ")

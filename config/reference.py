@@ -21,8 +21,19 @@ validates a file and prints each problem on one line: `FILE:LINE:COLUMN: message
 
 Unknown keys, duplicate keys, values of the wrong type or out of bounds, anchors, aliases and tags are
 refused. A number in quotes is text. A section without contents has its defaults: `kafka:` alone selects the
-Kafka driver with a broker on this machine. The file never holds secrets, only the names of the environment
-variables that do.
+Kafka driver with a broker on this machine.
+
+## Secrets
+
+The file never holds a secret, only where it is kept. A secret is taken from
+
+1. the file that the setting with `_file` names, such as `slack.token_file: /run/secrets/slack`; else from
+2. the environment variable that the setting with `_env` names, such as `SLACK_BOT_TOKEN`; or
+3. the file that this variable with `_FILE` behind its name holds the path of: `SLACK_BOT_TOKEN_FILE`.
+
+A file holds the secret alone; a line break at its end does not count. So the secrets of Docker and Kubernetes
+can be mounted as they are. The path begins with `/`, `./` or `../`. A file that is missing or empty ends a
+daemon or a command with one line, as a variable that is set in both ways does.
 """
 
 _OF_RUNBOOKS: Final = RUNBOOK_PLACEHOLDERS[len(PLACEHOLDERS) :]

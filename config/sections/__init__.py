@@ -1,4 +1,4 @@
 """The sections of the configuration: settings with their defaults and bounds, grouped by what they configure.
 
-May import config.template; ``config.settings`` is where the other packages import them from.
+May import config.template and config.secret; the other packages import them from ``config.settings``.
 """

@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from config.secret import SecretPlace
 from config.sections.section import Section
-from config.sections.value_types import Address, HostName, PathName, VariableName
+from config.sections.value_types import Address, HostName, PathName, SecretFile, VariableName
 
 
 class KafkaSettings(Section):
@@ -35,14 +36,26 @@ class KafkaSettings(Section):
     username_env: VariableName | None = Field(
         None, description="environment variable that holds the SASL user name"
     )
+    username_file: SecretFile | None = Field(None, description="file that holds it instead")
     password_env: VariableName | None = Field(
         None, description="environment variable that holds the SASL password"
     )
+    password_file: SecretFile | None = Field(None, description="file that holds it instead")
     worker_env: VariableName = Field(
         "UNERI_WORKER",
         description="environment variable that holds the name of this worker, if it has one; the name must "
         "be unique, and a worker that restarts under it regains its partitions at once",
     )
+
+    @property
+    def username(self) -> SecretPlace:
+        """Where the SASL user name is."""
+        return SecretPlace(self.username_env or "", self.username_file)
+
+    @property
+    def password(self) -> SecretPlace:
+        """Where the SASL password is."""
+        return SecretPlace(self.password_env or "", self.password_file)
 
 
 class TlsSettings(Section):
@@ -93,7 +106,8 @@ class WebSettings(DoorSettings):
 class TokensSettings(Section):
     """Bearer tokens for the daemon's HTTP: with at least one, every request needs one for its scope.
 
-    A variable holds a token, or several with commas between them, each as it is or as sha256:….
+    A variable holds a token, or several with commas between them, each as it is or as sha256:…; a file may
+    have a line for each.
     """
 
     intake_env: VariableName = Field(
@@ -107,6 +121,9 @@ class TokensSettings(Section):
         "UNERI_OPERATE_TOKEN",
         description="environment variable with tokens that may also change silences",
     )
+    intake_file: SecretFile | None = Field(None, description="file with the tokens of intake_env instead")
+    read_file: SecretFile | None = Field(None, description="file with the tokens of read_env instead")
+    operate_file: SecretFile | None = Field(None, description="file with the tokens of operate_env instead")
     file: PathName | None = Field(
         None, description="file with a line per token: scopes (intake, read, operate) and sha256:…"
     )

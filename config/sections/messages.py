@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from config.secret import SecretPlace
 from config.sections.section import Section
 from config.sections.value_types import (
     AccountName,
@@ -12,6 +13,7 @@ from config.sections.value_types import (
     RunbookKey,
     RunbookTemplate,
     Seconds,
+    SecretFile,
     SlackChannel,
     SlackMember,
     TimeOfDay,
@@ -46,15 +48,20 @@ class SlackSettings(Section):
     token_env: VariableName = Field(
         "SLACK_BOT_TOKEN", description="environment variable that holds the bot token (xoxb-…)"
     )
+    token_file: SecretFile | None = Field(
+        None, description="file that holds it, such as /run/secrets/slack; instead of the variable"
+    )
     app_token_env: VariableName = Field(
         "SLACK_APP_TOKEN",
         description="environment variable that holds the app token (xapp-…): buttons over Socket Mode, "
         "without an open port",
     )
+    app_token_file: SecretFile | None = Field(None, description="file that holds it instead")
     signing_secret_env: VariableName = Field(
         "SLACK_SIGNING_SECRET",
         description="environment variable that holds the signing secret: buttons over signed HTTP at /slack",
     )
+    signing_secret_file: SecretFile | None = Field(None, description="file that holds it instead")
     channel: SlackChannel = Field("#uneri", description="channel for pages")
     digest_channel: SlackChannel | None = Field(
         None, description="channel for the digest; the channel for pages when absent"
@@ -69,6 +76,21 @@ class SlackSettings(Section):
         description="ids of the users (U…) and user groups (S…) who may use buttons; everyone when empty",
     )
     base_url: HttpUrl = Field("https://slack.com/api/", description="base URL of the Slack Web API")
+
+    @property
+    def token(self) -> SecretPlace:
+        """Where the bot token is."""
+        return SecretPlace(self.token_env, self.token_file)
+
+    @property
+    def app_token(self) -> SecretPlace:
+        """Where the app token is."""
+        return SecretPlace(self.app_token_env, self.app_token_file)
+
+    @property
+    def signing_secret(self) -> SecretPlace:
+        """Where the signing secret is."""
+        return SecretPlace(self.signing_secret_env, self.signing_secret_file)
 
 
 class DigestSettings(Section):

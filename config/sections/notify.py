@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
+from config.secret import SecretPlace
 from config.sections.notify_rules import mistakes
 from config.sections.section import Section
 from config.sections.validators import alertmanager_url
@@ -17,6 +18,7 @@ from config.sections.value_types import (
     Moment,
     MomentAfterStart,
     ScopeName,
+    SecretFile,
     SinkName,
     TimeOfDay,
     VariableName,
@@ -33,6 +35,13 @@ class WebhookSettings(Section):
     secret_env: VariableName | None = Field(
         None, description="environment variable that holds the signing secret"
     )
+    secret_file: SecretFile | None = Field(None, description="file that holds it instead")
+
+    @property
+    def secret(self) -> SecretPlace | None:
+        """Where the signing secret is; None when nothing is signed."""
+        given = self.secret_env or self.secret_file
+        return SecretPlace(self.secret_env or "", self.secret_file) if given else None
 
 
 class AlertmanagerSettings(Section):

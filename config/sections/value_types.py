@@ -33,6 +33,7 @@ SlackChannel = Annotated[str, AfterValidator(validators.slack_channel)]
 SlackMember = Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]{2,20}$")]
 Mention = Annotated[str, Field(pattern=r"^(here|[UWS][A-Z0-9]{2,20})$")]
 DestinationName = Annotated[str, AfterValidator(validators.destination)]
+SecretFile = Annotated[str, Field(pattern=r"^\.{0,2}/"), AfterValidator(validators.path_name)]  # nor a secret
 VariableName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")]  # capitals: a secret put there has others
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 VerdictName = Annotated[

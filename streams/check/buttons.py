@@ -23,7 +23,7 @@ async def check_buttons(settings: Settings) -> AsyncIterator[CheckResult]:
     """Check the app token, the signing secret and the operators; nothing without a bot token."""
     slack = settings.slack
     try:
-        if not token_in(slack.token_env):
+        if not token_in(slack.token):
             return
     except SecretError:  # which the check of Slack reports
         return
@@ -37,7 +37,7 @@ async def check_buttons(settings: Settings) -> AsyncIterator[CheckResult]:
         yield CheckResult(None, f"slack: neither {names} is set; messages have no buttons")
         return
     if app_token:
-        yield await _check_socket(app_token, slack.app_token_env, slack.base_url)
+        yield await _check_socket(app_token, slack.app_token.name(), slack.base_url)
     if secret:
         door = settings.web if settings.kafka else settings.local
         url = f"{'http' if door.tls is None else 'https'}://{door.listen}"
@@ -47,7 +47,7 @@ async def check_buttons(settings: Settings) -> AsyncIterator[CheckResult]:
         if len(secret) != SECRET_LENGTH:
             yield CheckResult(
                 None,
-                f"slack: {slack.signing_secret_env} is not {SECRET_LENGTH} characters long; check that it "
+                f"slack: {slack.signing_secret.name()} is not {SECRET_LENGTH} characters long; check that it "
                 "holds the signing secret of the app",
             )
     async with SlackApi(token, slack.base_url) as calls:
@@ -55,9 +55,9 @@ async def check_buttons(settings: Settings) -> AsyncIterator[CheckResult]:
             yield await _check_group(calls, group)
 
 
-async def _check_socket(token: str, variable: str, base_url: str) -> CheckResult:
+async def _check_socket(token: str, kept: str, base_url: str) -> CheckResult:
     if not token.startswith("xapp-"):
-        return CheckResult(False, f"slack: {variable} does not hold an app token, which begins with xapp-")
+        return CheckResult(False, f"slack: {kept} does not hold an app token, which begins with xapp-")
     try:
         async with aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=TIMEOUT), trace_configs=[no_redirects()]
@@ -69,10 +69,10 @@ async def _check_socket(token: str, variable: str, base_url: str) -> CheckResult
             return CheckResult(False, f"slack: Socket Mode: {base_url} {trouble(outcome)}; try again")
         return CheckResult(
             False,
-            f"slack: the app token in {variable} is refused ({reason_of(error)}); "
+            f"slack: the app token in {kept} is refused ({reason_of(error)}); "
             "turn on Socket Mode and grant it connections:write",
         )
-    return CheckResult(True, f"slack: the app token in {variable} opens Socket Mode")
+    return CheckResult(True, f"slack: the app token in {kept} opens Socket Mode")
 
 
 async def _check_group(calls: SlackApi, group: str) -> CheckResult:

@@ -43,7 +43,7 @@ async def _check_webhook(webhook: WebhookSettings, environment: Mapping[str, str
     except (OSError, TimeoutError) as error:
         return CheckResult(False, f"{name}: {where} does not answer ({no_answer(error)}); check its url")
     writer.close()
-    signed = "signed" if key is not None else "not signed: set secret_env"
+    signed = "signed" if key is not None else "not signed: set secret_env or secret_file"
     return CheckResult(True, f"{name}: {where} answers; nothing was posted; bodies are {signed}")
 
 

@@ -29,7 +29,7 @@ async def check_slack(settings: Settings) -> AsyncIterator[CheckResult]:
     """Check the token and its scopes, and look up the channels that are configured by id."""
     slack = settings.slack
     try:
-        token = token_in(slack.token_env)
+        token = token_in(slack.token)
     except SecretError as error:
         yield CheckResult(False, f"slack: {error}")
         return
@@ -45,10 +45,10 @@ async def check_slack(settings: Settings) -> AsyncIterator[CheckResult]:
                 yield CheckResult(False, f"slack: {slack.base_url} {trouble(outcome)}; try again")
             else:
                 yield CheckResult(
-                    False, f"slack: the token in {slack.token_env} is refused ({reason}); set a valid one"
+                    False, f"slack: the token in {slack.token.name()} is refused ({reason}); set a valid one"
                 )
             return
-        yield CheckResult(True, f"slack: the token in {slack.token_env} belongs to {user} in {team}")
+        yield CheckResult(True, f"slack: the token in {slack.token.name()} belongs to {user} in {team}")
         if scopes is not None:
             for one in _check_scopes(scopes):
                 yield one

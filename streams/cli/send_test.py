@@ -89,7 +89,7 @@ def send_test(settings: Settings, to: str | None) -> int:
     Raises
     ------
     config.secret.SecretError
-        When a token of the environment cannot be sent.
+        When a token cannot be read or sent.
     """
     slack, token = settings.slack, slack_secrets(settings.slack).token
     if to is not None:
@@ -147,7 +147,7 @@ async def deliver_examples(
             if outcome.result in (Result.RETRY, Result.UNKNOWN):
                 return f"{slack.base_url} {trouble(outcome)}; try again"
             if outcome.result is not Result.SENT:
-                return f"the token in {slack.token_env} is refused ({outcome.error})"
+                return f"the token in {slack.token.name()} is refused ({outcome.error})"
             sink = _Told(to_slack, say)
         outbox = Outbox(_NoStorage(), random.Random(), pace=PACE if token else 0.0)  # noqa: S311  jitter
         courier = Courier(

@@ -38,7 +38,7 @@ def aiokafka_options(kafka: KafkaSettings) -> dict[str, Any]:
     Raises
     ------
     config.secret.SecretError
-        When an environment variable with a credential is not set.
+        When a credential is not given.
     """
     return connection_options(kafka) | {"request_timeout_ms": int(REQUEST_SECONDS * 1000)}
 
@@ -77,8 +77,8 @@ def _credentials(kafka: KafkaSettings) -> Any:
     context = ssl.create_default_context() if kafka.security.endswith("ssl") else None
     if kafka.sasl_mechanism:
         return faust.SASLCredentials(
-            username=secret(kafka.username_env, "kafka.username_env"),
-            password=secret(kafka.password_env, "kafka.password_env"),
+            username=secret(kafka.username, "kafka.username"),
+            password=secret(kafka.password, "kafka.password"),
             mechanism=kafka.sasl_mechanism,
             ssl_context=context,
         )

@@ -11,7 +11,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
 from kafka.net.selector import NetworkSelector
 
-from config.secret import SecretError, passphrase_in
+from config.secret import SecretError, SecretPlace, passphrase_in
 from config.settings import KafkaSettings
 
 Client = TypeVar("Client")
@@ -40,7 +40,7 @@ def connection_options(kafka: KafkaSettings) -> dict[str, Any]:
     Raises
     ------
     SecretError
-        When ``username_env`` or ``password_env`` names a variable that is not set, or holds no usable text.
+        When the user name or the password is not given, or is no usable text.
     """
     options: dict[str, Any] = {
         "bootstrap_servers": list(kafka.brokers),
@@ -52,20 +52,21 @@ def connection_options(kafka: KafkaSettings) -> dict[str, Any]:
     if kafka.sasl_mechanism:
         options |= {
             "sasl_mechanism": kafka.sasl_mechanism,
-            "sasl_plain_username": secret(kafka.username_env, "kafka.username_env"),
-            "sasl_plain_password": secret(kafka.password_env, "kafka.password_env"),
+            "sasl_plain_username": secret(kafka.username, "kafka.username"),
+            "sasl_plain_password": secret(kafka.password, "kafka.password"),
         }
     return options
 
 
-def secret(variable: str | None, setting: str) -> str:
-    """Read a credential from the environment; an error names the setting."""
+def secret(place: SecretPlace, setting: str) -> str:
+    """Read a credential; an error names the setting, which has ``_env`` or ``_file`` behind ``setting``."""
+    stated = f"{setting}_env" if place.file is None else f"{setting}_file"
     try:
-        value = passphrase_in(variable or "")
+        value = passphrase_in(place)
     except SecretError as error:
-        raise SecretError(f"{setting}: {error}") from None
+        raise SecretError(f"{stated}: {error}") from None
     if not value:
-        raise SecretError(f"{setting}: the environment variable {variable or '(none named)'} is not set")
+        raise SecretError(f"{stated}: the environment variable {place.variable or '(none named)'} is not set")
     return value
 
 

@@ -59,16 +59,15 @@ def key_of(webhook: WebhookSettings, environment: Mapping[str, str]) -> bytes | 
     Raises
     ------
     SecretError
-        When the variable is not set or its value is not a valid secret.
+        When the variable is not set, the file cannot be read, or either holds no valid secret.
     """
-    if webhook.secret_env is None:
+    place = webhook.secret
+    if place is None:
         return None
-    secret = passphrase_in(webhook.secret_env, environment)
+    secret = passphrase_in(place, environment)
     if not secret:
-        raise SecretError(
-            f"{webhook.secret_env} is not set: nothing is sent there until you set it and restart"
-        )
+        raise SecretError(f"{place.variable} is not set: nothing is sent there until you set it and restart")
     try:
         return signing_key(secret)
     except ValueError as error:
-        raise SecretError(f"the secret in {webhook.secret_env} is invalid: {error}") from None
+        raise SecretError(f"the secret in {place.name(environment)} is invalid: {error}") from None

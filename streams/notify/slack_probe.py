@@ -24,7 +24,7 @@ class SlackProbe:
     async def run(self, sink: SlackSink, slack: SlackSettings) -> None:
         """Check the token until Slack accepts it; log the first failure and the success."""
         self.not_ready = "Slack has not answered yet"
-        warned = False
+        warned, kept = False, slack.token.name()
         while True:
             outcome = await sink.authorise()
             if outcome.result is Result.SENT:
@@ -35,14 +35,14 @@ class SlackProbe:
             self.not_ready = (
                 f"Slack {trouble(outcome)}"
                 if unreachable
-                else f"Slack refuses the token in {slack.token_env} ({outcome.error})"
+                else f"Slack refuses the token in {kept} ({outcome.error})"
             )
             if not warned:
                 warned = True
                 log.warning(
                     f"Slack {trouble(outcome, '')}; messages are kept, retrying"
                     if unreachable
-                    else f"Slack refuses the token in {slack.token_env}; messages are kept until it is valid",
+                    else f"Slack refuses the token in {kept}; messages are kept until it is valid",
                     url=slack.base_url,
                     reason=outcome.error,
                 )

@@ -1,4 +1,4 @@
-"""What Slack gave an app to authenticate with, from the environment."""
+"""What Slack gave an app to authenticate with, from files or the environment."""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from config.settings import SlackSettings
 
 
 class SlackSecrets(NamedTuple):
-    """Each is empty where its variable is not set."""
+    """Each is empty where it is not given."""
 
     token: str
     app_token: str
@@ -20,12 +20,12 @@ class SlackSecrets(NamedTuple):
 
 
 def slack_secrets(slack: SlackSettings, environment: Mapping[str, str] = os.environ) -> SlackSecrets:
-    """Return the secrets of the environment.
+    """Return the secrets.
 
     Raises
     ------
     config.secret.SecretError
-        When one cannot be sent in a header.
+        When one cannot be read, or sent in a header.
     """
-    variables = (slack.token_env, slack.app_token_env, slack.signing_secret_env)
-    return SlackSecrets(*(token_in(variable, environment) for variable in variables))
+    places = (slack.token, slack.app_token, slack.signing_secret)
+    return SlackSecrets(*(token_in(place, environment) for place in places))

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from config.bounded_read import read_bounded
-from config.secret import token_in
+from config.secret import SecretError, SecretPlace, text_in, token_in
 from config.settings import TokensSettings
 
 LARGEST_FILE: Final = 1 << 20  # bytes
 SHORTEST: Final = 20  # characters
 OWN_VARIABLE: Final = "UNERI_TOKEN"
-"""Holds the token that Uneri's own commands send."""
+"""Holds the token that Uneri's own commands send (or UNERI_TOKEN_FILE names its file)."""
 
 _HASH: Final = re.compile(r"sha256:([0-9a-fA-F]{64})")
 _REMEDY: Final = "make one with `uneri token`"
@@ -84,7 +84,7 @@ def hash_of(token: str) -> str:
 
 
 def load_tokens(settings: TokensSettings, environment: Mapping[str, str] = os.environ) -> Tokens:
-    """Read the tokens from the environment and from the file.
+    """Read the tokens from the environment and from files.
 
     Raises
     ------
@@ -92,16 +92,19 @@ def load_tokens(settings: TokensSettings, environment: Mapping[str, str] = os.en
         When one of them cannot be used.
     """
     by_scope = {
-        AccessScope.INTAKE: settings.intake_env,
-        AccessScope.READ: settings.read_env,
-        AccessScope.OPERATE: settings.operate_env,
+        AccessScope.INTAKE: SecretPlace(settings.intake_env, settings.intake_file),
+        AccessScope.READ: SecretPlace(settings.read_env, settings.read_file),
+        AccessScope.OPERATE: SecretPlace(settings.operate_env, settings.operate_file),
     }
-    known = [
-        KnownToken(_given(text, variable), _with_implied([scope]))
-        for scope, variable in by_scope.items()
-        for text in environment.get(variable, "").split(",")
-        if text.strip()
-    ]
+    try:
+        known = [
+            KnownToken(_given(text, place.name(environment)), _with_implied([scope]))
+            for scope, place in by_scope.items()
+            for text in text_in(place, environment).replace("\n", ",").split(",")
+            if text.strip()
+        ]
+    except SecretError as error:
+        raise AccessTokenError(str(error)) from None
     if settings.file is not None:
         known += _read(settings.file)
     return Tokens(known)
@@ -115,7 +118,7 @@ def own_authorization(environment: Mapping[str, str] = os.environ) -> dict[str, 
     config.secret.SecretError
         When the token cannot be sent.
     """
-    token = token_in(OWN_VARIABLE, environment)
+    token = token_in(SecretPlace(OWN_VARIABLE), environment)
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 

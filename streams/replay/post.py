@@ -124,7 +124,7 @@ def token_of(settings: Settings) -> str:
         When it is not set, or cannot be sent.
     """
     try:
-        token = token_in(settings.slack.token_env)
+        token = token_in(settings.slack.token)
     except SecretError as error:
         raise PostError(str(error)) from None
     if not token:

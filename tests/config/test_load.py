@@ -200,6 +200,13 @@ def test_a_secret_in_the_place_of_the_name_of_its_variable_is_refused_and_not_sh
     assert "canary" not in said
 
 
+@pytest.mark.parametrize("setting", ["slack: {token_file", "kafka: {password_file", "tokens: {read_file"])
+def test_a_secret_in_the_place_of_the_path_of_its_file_is_refused_and_not_shown(setting: str) -> None:
+    said = refusal(f"{setting}: xoxb-canary/1}}")
+    assert "is not the path of a file, which begins with /, ./ or ../; write the path here" in said
+    assert "canary" not in said
+
+
 @pytest.mark.parametrize(
     "url", ["http://x:99999/", "http://x:port/", "http://:80/", "http://[::1", "http://x:0"]
 )

@@ -23,7 +23,9 @@ FULL: dict[str, Any] = {
         "security": "sasl_ssl",
         "sasl_mechanism": "PLAIN",
         "username_env": "KAFKA_USER",
+        "username_file": "/run/secrets/kafka-user",
         "password_env": "KAFKA_PASSWORD",
+        "password_file": "./kafka-password",
         "worker_env": "WORKER_NAME",
     },
     "limits": {
@@ -40,6 +42,10 @@ FULL: dict[str, Any] = {
 for one, name in (("local", "a.example"), ("web", "b.example")):
     FULL[one] |= {"tls": {"cert": "a.crt", "key": "a.key"}, "hosts": [name]}
 FULL["tokens"]["file"] = "tokens"
+for one in ("intake", "read", "operate"):
+    FULL["tokens"][f"{one}_file"] = f"/run/secrets/{one}"
+for one in ("token", "app_token", "signing_secret"):
+    FULL["slack"][f"{one}_file"] = f"../secrets/{one}"
 FULL["slack"]["digest_channel"] = "#digest"
 FULL["slack"]["fallback_channel"] = "#ops"
 FULL["slack"]["operators"] = ["U012AB3CD", "S0614TZR7"]
@@ -81,7 +87,14 @@ FULL["notify"] = {
             "mention": "here",
         }
     ],
-    "webhooks": [{"name": "pager", "url": "https://pager.example/uneri", "secret_env": "PAGER_SECRET"}],
+    "webhooks": [
+        {
+            "name": "pager",
+            "url": "https://pager.example/uneri",
+            "secret_env": "PAGER_SECRET",
+            "secret_file": "/run/secrets/pager",
+        }
+    ],
     "alertmanagers": [{"name": "main", "url": "http://127.0.0.1:9093", "labels": {"team": "shop"}}],
 }
 FULL["calendar"] = {
