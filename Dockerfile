@@ -1,6 +1,8 @@
 # Two stages, so that the image contains the installed packages, but no compiler, pip cache or sources.
 FROM python:3.13-slim AS build
 WORKDIR /src
+# What the commands for history need besides the daemon: --build-arg EXTRAS=all adds tune and --against.
+ARG EXTRAS=parquet
 RUN python -m venv /opt/uneri
 COPY requirements.lock ./
 # The lock includes development tools; the final stage gets only what the project itself needs.
@@ -14,7 +16,7 @@ COPY streams streams
 # A wheel built here has no locked hash, so the constraints contain only the locked versions.
 RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
  && /opt/build/bin/pip freeze --exclude uneri > /constraints.txt \
- && /opt/uneri/bin/pip install --no-cache-dir --constraint /constraints.txt /wheels/*.whl
+ && /opt/uneri/bin/pip install --no-cache-dir --constraint /constraints.txt "$(echo /wheels/*.whl)[$EXTRAS]"
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="uneri" org.opencontainers.image.licenses="MIT"

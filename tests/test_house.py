@@ -6,11 +6,13 @@ import tomllib
 from collections import Counter
 from importlib.metadata import distribution, packages_distributions
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from config.yaml_tree import read_tree
+from streams.process.extras import EXTRAS
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,12 +41,31 @@ def test_the_lock_names_no_host_and_has_hashes() -> None:
 
 def test_the_lock_covers_every_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    extras = {
+        name: each for name, each in project["project"]["optional-dependencies"].items() if name != "all"
+    }
+    wanted = [
+        *project["project"]["dependencies"],
+        *project["dependency-groups"]["dev"],
+        *chain.from_iterable(extras[name] for name in extras if name != "all"),
+    ]
     locked = set(
         re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
     )
     names = {re.match(r"[A-Za-z0-9._-]+", each)[0].lower() for each in wanted}  # type: ignore[index]
     assert {re.sub("[._]", "-", name) for name in names} <= locked
+
+
+def test_everything_optional_is_in_one_extra_that_a_command_can_name_and_in_the_one_of_everything() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    assert re.fullmatch(r"uneri\[(.+)\]", extras["all"][0])[1].split(",") == [  # type: ignore[index]
+        name for name in extras if name != "all"
+    ]
+    assert sorted(set(EXTRAS.values())) == sorted(set(extras) - {"all"})
+    needed = {re.split("[<>=]", each)[0] for each in project["dependencies"]}
+    for name, packages in extras.items():
+        assert name == "all" or not {re.split("[<>=]", each)[0] for each in packages} & needed
 
 
 def test_compose_and_tests_use_the_same_kafka() -> None:

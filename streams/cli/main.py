@@ -21,6 +21,14 @@ def main(arguments: list[str] | None = None) -> Any:
     signal.signal(signal.SIGINT, usual)
     try:
         app(args=arguments)
+    except ModuleNotFoundError as error:
+        from streams.process.extras import missing
+
+        said = missing(error)
+        if said is None:
+            raise
+        print(f"uneri: {said}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
     finally:
         if replays:  # the work is done; the exit code must stand
             signal.signal(signal.SIGTERM, signal.SIG_IGN)

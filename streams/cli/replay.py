@@ -16,6 +16,7 @@ from config.settings import Settings
 from detectors.state.state import StateError
 from streams.history.open_history import Between, open_history
 from streams.history.source import History, ReplayError
+from streams.process.extras import need
 from streams.process.locks import FolderLockedError, locked_output
 from streams.process.progress import Progress
 from streams.process.stop_requests import INTERRUPTED, recording_stop
@@ -23,7 +24,7 @@ from streams.replay.output import ReplayOutput
 from streams.replay.post import post_replay, token_of
 from streams.replay.replay_pass import ReplayPass, Stopped
 from streams.replay.replayed import Replayed
-from streams.replay.series_parquet import SeriesParquet, drop_parts
+from streams.replay.series_parts import drop_parts
 from streams.replay.state import drop_state, load_state, save_state
 from streams.replay.text_table import counted
 
@@ -69,11 +70,17 @@ def run_replay(options: ReplayOptions) -> int:
     ------
     ReplayError
         When the history cannot be read, or the results cannot be written.
+    MissingExtraError
+        When what an option or a source needs is not installed.
     """
     labels = _labels(options.labels)
     gates = _gates(options, labels)
     if options.post is not None:
         token_of(options.settings)  # fails now, not after hours of reading
+    if options.against is not None:
+        need("scipy", "--against")
+    if options.series:
+        need("pyarrow", "--series")
     history = open_history(options.sources, options.settings, options.between)
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
@@ -143,6 +150,8 @@ def _read(options: ReplayOptions, history: History) -> list[Replayed] | None:
         drop_parts(options.out)  # of a replay killed after it had deleted its state
     rows = None
     if options.series:
+        from streams.replay.series_parquet import SeriesParquet
+
         rows = SeriesParquet(options.out, options.settings.time.step, before.series_parts if before else 0)
     reading = ReplayPass(history, options.all_settings, rows)
     if before is not None:

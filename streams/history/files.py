@@ -8,13 +8,12 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 import msgspec
 import zstandard
-from pyarrow.lib import ArrowException
 
 from streams.decode.parse import stamp_of
 from streams.history.lines import lines_of
-from streams.history.parquet import parquet_rows
 from streams.history.source import Piece, ReplayError
 from streams.history.unpacked import unpacked
+from streams.process.extras import need
 
 SUFFIXES: Final = (".ndjson", ".jsonl", ".json", ".log")
 PACKED: Final = ("", ".gz", ".zst")
@@ -57,6 +56,8 @@ class FileHistory:
     ------
     ReplayError
         When a path does not exist, or a folder contains no event files.
+    MissingExtraError
+        When there are Parquet files, and pyarrow is not installed.
     """
 
     partitions = ("files/0",)
@@ -66,6 +67,9 @@ class FileHistory:
         self._end = math.inf if end is None else end
         self._all = start is None and end is None
         self._files = [file for path in paths for file in _files_of(path)]
+        for file in self._files:
+            if file.suffix == PARQUET:
+                need("pyarrow", str(file))
         found = [_stat_of(file) for file in self._files]
         self._sizes = [one.st_size for one in found]
         self._changed = [one.st_mtime_ns for one in found]
@@ -111,14 +115,7 @@ class FileHistory:
                     for records, at, part in read(file, raw, skip):
                         share = min((before + self._sizes[number] * part) / self._bytes, 1.0)
                         yield Piece(self.partitions[0], self._wanted(records), share, [number, at])
-            except (
-                OSError,
-                EOFError,
-                zstandard.ZstdError,
-                ArrowException,
-                ValueError,
-                OverflowError,
-            ) as error:
+            except (OSError, EOFError, zstandard.ZstdError, ValueError, OverflowError) as error:
                 reason = str(error).partition("\n")[0]
                 raise ReplayError(
                     f"{file}: {reason}; the file is damaged, or its suffix does not match its content"
@@ -145,6 +142,8 @@ class FileHistory:
 
     @staticmethod
     def _rows(_: Path, raw: BinaryIO, skip: int) -> Iterator[_Read]:
+        from streams.history.parquet import parquet_rows
+
         for rows in parquet_rows(raw, skip):
             yield _Read(rows.records, rows.next, rows.next / rows.of)
 

@@ -63,10 +63,15 @@ def parquet_rows(raw: BinaryIO, skip: int = 0) -> Iterator[ParquetRows]:
     Raises
     ------
     OSError, ValueError, OverflowError
-        When the file holds no events, or cannot be read.
-    pyarrow.ArrowException
-        When the file is damaged.
+        When the file holds no events, is damaged, or cannot be read.
     """
+    try:
+        yield from _rows(raw, skip)
+    except pa.ArrowException as error:
+        raise ValueError(str(error)) from error
+
+
+def _rows(raw: BinaryIO, skip: int) -> Iterator[ParquetRows]:
     parquet = pq.ParquetFile(raw, buffer_size=_BUFFER, pre_buffer=False)
     whole, columns = _form(parquet.schema_arrow)
     at, total = 0, parquet.metadata.num_rows

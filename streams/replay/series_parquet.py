@@ -12,14 +12,12 @@ from detectors.judge.codes import CODES
 from detectors.judge.judge import Judgement
 from detectors.model.measures import LATENCIES
 from detectors.model.series import Series
-from streams.process.atomic_file import atomic_file, refuse_link
+from streams.process.atomic_file import atomic_file
+from streams.replay.series_parts import PARTS, drop_parts
 from streams.replay.state import ReplayStateError
 
 ROWS: Final = 500_000
 """Rows per group: those held in memory at a time, about 40 MB."""
-
-PARTS: Final = ".series"
-"""Subfolder for the rows of an unfinished replay."""
 
 _TEXT: Final = pa.dictionary(pa.int32(), pa.string())
 
@@ -199,23 +197,3 @@ def _canonical(rows: pa.Table) -> pa.Table:
 def _in_order(column: pa.DictionaryArray) -> pa.DictionaryArray:
     codes = column.indices.dictionary_encode()
     return pa.DictionaryArray.from_arrays(codes.indices, column.dictionary.take(codes.dictionary))
-
-
-def drop_parts(out: Path, first: int = 0) -> None:
-    """Delete the parts from number ``first`` on, and their folder if none is left.
-
-    Raises
-    ------
-    OSError
-        When a part cannot be deleted, or their folder is a link.
-    """
-    folder = out / PARTS
-    refuse_link(folder)
-    if not folder.is_dir():
-        return
-    for part in folder.iterdir():
-        number = part.name.removeprefix(".").removesuffix(".part").removesuffix(".parquet")
-        if number.isdigit() and (part.name.startswith(".") or int(number) >= first):
-            part.unlink()
-    if not first and not any(folder.iterdir()):
-        folder.rmdir()

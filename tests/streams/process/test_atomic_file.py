@@ -7,7 +7,7 @@ import pytest
 from streams.process.atomic_file import write_atomic
 from streams.process.locks import locked_output
 from streams.replay.output import drop_leftovers
-from streams.replay.series_parquet import PARTS, drop_parts
+from streams.replay.series_parts import PARTS, drop_parts
 
 
 def test_a_link_in_place_of_a_temporary_file_is_not_written_through(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ from streams.replay import (
     write,
 )
 from streams.replay.replay_pass import ReplayPass, Stopped
-from streams.replay.series_parquet import SeriesParquet, drop_parts
+from streams.replay.series_parquet import SeriesParquet
+from streams.replay.series_parts import drop_parts
 from streams.replay.state import ReplayStateError, drop_state, load_state, save_state
 from tests.faults.traffic import Traffic, traffic
 from tests.streams.history.memory_history import MemoryHistory
