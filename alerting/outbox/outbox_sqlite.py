@@ -5,11 +5,21 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from alerting.outbox.row import OutboxRow, rows_of
+from alerting.outbox.sqlite_format import Upgrade, bring_up
 from alerting.outbox.sqlite_transaction import transaction
+
+
+def _create(db: sqlite3.Connection) -> None:
+    db.execute("CREATE TABLE IF NOT EXISTS outbox (id TEXT PRIMARY KEY, body BLOB NOT NULL)")
+    db.execute("CREATE TABLE IF NOT EXISTS parts (name TEXT PRIMARY KEY, body BLOB NOT NULL)")
+
+
+UPGRADES: Final[Mapping[int, Upgrade]] = {0: _create}
 
 
 class SqliteOutbox:
@@ -21,6 +31,8 @@ class SqliteOutbox:
     ------
     sqlite3.Error
         When the file cannot be read or written, as on a full disk; the call then changes nothing.
+    detectors.state.state_format.NewerStateError
+        When a later version wrote the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,12 +41,7 @@ class SqliteOutbox:
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
         for pragma in ("journal_mode=WAL", "synchronous=FULL"):
             self._connection.execute(f"PRAGMA {pragma}")
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS outbox (id TEXT PRIMARY KEY, body BLOB NOT NULL)"
-        )
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS parts (name TEXT PRIMARY KEY, body BLOB NOT NULL)"
-        )
+        bring_up(self._connection, path.name, UPGRADES)
 
     async def load(self) -> tuple[list[OutboxRow], dict[str, bytes]]:
         """Return all rows, and the parts of the pipeline's state."""

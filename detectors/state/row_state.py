@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from detectors.state.state import StateError, pack, unpack
+from detectors.state.state import Older, StateError, pack, unpack
 
 
 class Field(NamedTuple):
@@ -38,6 +38,7 @@ class RowState:
 
     KIND: ClassVar[str]
     VERSION: ClassVar[int] = 1
+    OLDER: ClassVar[Older] = {}
 
     def __init__(self, fields: Mapping[str, Field] | None = None) -> None:
         self.rows = 0
@@ -74,7 +75,7 @@ class RowState:
         StateError
             When the part is damaged, of another version, or of another shape than the settings require.
         """
-        meta, arrays = unpack(part, self.KIND, self.VERSION, dict[str, int])
+        meta, arrays = unpack(part, self.KIND, self.VERSION, dict[str, int], self.OLDER)
         for name, field in self._fields.items():
             array = arrays.get(name)
             if array is None and field.later:

@@ -2,17 +2,31 @@
 
 Whatever owns state has ``snapshot() -> dict[str, bytes]`` and ``restore(parts)``; ``pack`` makes a part. Only
 parts whose bytes changed are written again, so finished data belongs in parts of its own.
+
+Who changes the layout of a part raises its version and gives ``unpack`` a migration from the version before:
+state is brought up as it is read, part by part, in memory. Nothing on disk changes until the next checkpoint,
+which is written whole or not at all. So a part may keep an old version for weeks, and every migration stays.
 """
 
 import zlib
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
 
 MAGIC = b"UNE1"
 T = TypeVar("T")
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+Migration = Callable[[Any, Arrays], tuple[Any, Arrays]]
+"""From the plain meta value (lists, dicts, numbers, text) and arrays of a version to those of the next."""
+
+Older = Mapping[int, Migration]
+"""Migrations by the version that they start from."""
+
+_NONE: Final[Older] = MappingProxyType({})
 
 
 class StateError(ValueError):
@@ -66,7 +80,7 @@ def _bytes_of(array: np.ndarray[Any, Any]) -> memoryview:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
-def tail(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, memoryview]:
+def tail(part: bytes, kind: str, version: int, meta: type[T], older: Older = _NONE) -> tuple[T, memoryview]:
     """Decode a part of a single array of bytes; return its meta value and these bytes, not copied.
 
     Raises
@@ -74,28 +88,61 @@ def tail(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, memory
     StateError
         As ``unpack`` does.
     """
-    read = _read(part, kind, version)
+    read = _read(part, kind, version, older)
+    if read.version < version:
+        plain, arrays = _brought_up(read, version, older)
+        (array,) = arrays.values()
+        return _typed(msgspec.msgpack.encode(plain), read, meta), _bytes_of(array)
     (held,) = read.arrays.values()
-    return msgspec.msgpack.decode(read.meta, type=meta), held.data
+    return _typed(read.meta, read, meta), held.data
 
 
-def unpack(part: bytes, kind: str, version: int, meta: type[T]) -> tuple[T, dict[str, np.ndarray[Any, Any]]]:
+def unpack(part: bytes, kind: str, version: int, meta: type[T], older: Older = _NONE) -> tuple[T, Arrays]:
     """Decode one part into its meta value and its (writable) arrays.
+
+    ``older`` brings a part of an earlier version up, one version at a time.
 
     Raises
     ------
     StateError
-        When the checksum does not match, or kind or version differ.
+        When the checksum does not match, the kind differs, or the version is a later one, or an earlier one
+        without a migration.
+
+    Examples
+    --------
+    >>> part = pack("demo", 1, 7, {"x": np.arange(2)})
+    >>> older = {1: lambda meta, arrays: ({"n": meta}, arrays)}
+    >>> unpack(part, "demo", 2, dict[str, int], older)[0]
+    {'n': 7}
     """
-    read = _read(part, kind, version)
-    arrays = {
+    read = _read(part, kind, version, older)
+    if read.version < version:
+        plain, arrays = _brought_up(read, version, older)
+        return _typed(msgspec.msgpack.encode(plain), read, meta), arrays
+    return _typed(read.meta, read, meta), _arrays_of(read)
+
+
+def _arrays_of(read: _Part) -> Arrays:
+    return {
         name: np.frombuffer(bytearray(held.data), np.dtype(held.dtype)).reshape(held.shape)
         for name, held in read.arrays.items()
     }
+
+
+def _brought_up(read: _Part, version: int, older: Older) -> tuple[Any, Arrays]:
+    plain, arrays = msgspec.msgpack.decode(read.meta), _arrays_of(read)
+    for number in range(read.version, version):
+        plain, arrays = older[number](plain, arrays)
+    return plain, arrays
+
+
+def _typed(body: bytes, read: _Part, meta: type[T]) -> T:
     try:
-        return msgspec.msgpack.decode(read.meta, type=meta), arrays
+        return msgspec.msgpack.decode(body, type=meta)
     except msgspec.MsgspecError as error:
-        raise StateError(f"the state part {kind!r} version {version} is not readable ({error})") from error
+        raise StateError(
+            f"the state part {read.kind!r} version {read.version} is not readable ({error})"
+        ) from error
 
 
 def why(error: Exception) -> str:
@@ -109,7 +156,7 @@ def why(error: Exception) -> str:
     return f"the part {error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
 
 
-def _read(part: bytes, kind: str, version: int) -> _Part:
+def _read(part: bytes, kind: str, version: int, older: Older) -> _Part:
     body = memoryview(part)[8:]
     if part[:4] != MAGIC or zlib.crc32(body) != int.from_bytes(part[4:8], "big"):
         raise StateError(f"the state part {kind!r} is damaged: its checksum does not match")
@@ -117,7 +164,8 @@ def _read(part: bytes, kind: str, version: int) -> _Part:
         read = _DECODER.decode(body)
     except msgspec.MsgspecError as error:
         raise StateError(f"the state part {kind!r} was written by another version ({error})") from error
-    if (read.kind, read.version) != (kind, version):
+    known = read.version <= version and all(number in older for number in range(read.version, version))
+    if read.kind != kind or not known:
         raise StateError(
             f"the state part is {read.kind!r} version {read.version}, "
             f"this version of uneri reads {kind!r} version {version}"

@@ -12,12 +12,12 @@ from typing import Final
 import msgspec
 
 from detectors.state.state import StateError
+from detectors.state.state_format import FORMAT, Writer, refuse_newer, this_writer
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.fenced_store import FencedStore
 from streams.kafka.stage import Emission
 
 PIECE_BYTES: Final = 900_000  # below Kafka's default limit of 1 MiB a record batch
-MARKER_VERSION: Final = 1
 
 
 class _Part(msgspec.Struct, array_like=True):
@@ -27,12 +27,13 @@ class _Part(msgspec.Struct, array_like=True):
 
 
 class _Marker(msgspec.Struct, array_like=True):
-    version: int
+    format: int
     offsets: dict[str, int]
     parts: dict[str, _Part]
+    version: str = ""  # of uneri that wrote it
 
 
-_NONE: Final = _Marker(MARKER_VERSION, {}, {})
+_NONE: Final = _Marker(FORMAT, {}, {})
 
 
 class KafkaCheckpoints:
@@ -51,7 +52,7 @@ class KafkaCheckpoints:
         Raises
         ------
         detectors.state.state.StateError
-            When pieces are missing or do not match their checksum.
+            When pieces are missing or do not match their checksum, or a later version wrote them.
         """
         records = await self._records.take_over(key)
         try:
@@ -86,7 +87,7 @@ class KafkaCheckpoints:
                 body = checkpoint.parts[name]
                 cuts = range(0, part.pieces * PIECE_BYTES, PIECE_BYTES)
                 records += [(f"{key}|{name}|{i}", body[at : at + PIECE_BYTES]) for i, at in enumerate(cuts)]
-        marker = _Marker(MARKER_VERSION, checkpoint.offsets, after)
+        marker = _Marker(FORMAT, checkpoint.offsets, after, this_writer().version)
         records.append((key, msgspec.msgpack.encode(marker)))
         for name, part in before.items():
             kept = after[name].pieces if name in after else 0
@@ -107,10 +108,7 @@ def _decoded(key: str, found: bytes) -> _Marker:
         marker = msgspec.msgpack.decode(found, type=_Marker)
     except msgspec.DecodeError as error:
         raise StateError(f"the marker of the checkpoint {key} is damaged: {error}") from error
-    if marker.version != MARKER_VERSION:
-        raise StateError(
-            f"the checkpoint {key} has version {marker.version}, this version of uneri reads {MARKER_VERSION}"
-        )
+    refuse_newer(Writer(marker.format, marker.version), f"the checkpoint {key}")
     return marker
 
 

@@ -14,6 +14,7 @@ from alerting.outbox.outbox import Outbox
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
 from detectors.state.state import StateError, why
+from detectors.state.state_format import NewerStateError
 from detectors.watch.hottest import Hot
 from streams.kafka.fenced_store import FencedStore
 from streams.kafka.notices import NoticesOfStep, NotifyStage
@@ -94,6 +95,8 @@ class Delivery:
         ):
             try:
                 await courier.start()
+            except NewerStateError:  # has its own remedy
+                raise
             except (StateError, KeyError) as error:
                 raise StateError(f"the state of messages cannot be read: {why(error)}; {REMEDY}") from error
             carrying = asyncio.create_task(courier.run())

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from alerting.outbox.row import OutboxRow, rows_of
+from detectors.state.state_format import Writer, refuse_newer, this_writer
 from streams.kafka.fenced_store import FencedStore
 
 KEY: Final = "outbox"
@@ -17,10 +18,20 @@ class KafkaOutboxStorage:
 
     def __init__(self, records: FencedStore) -> None:
         self._records = records
+        self._writer: Writer | None = None  # as it is in the topic
 
     async def load(self) -> tuple[list[OutboxRow], dict[str, bytes]]:
-        """Return all rows, and the parts of the pipeline's state."""
+        """Return all rows, and the parts of the pipeline's state.
+
+        Raises
+        ------
+        detectors.state.state.StateError
+            When a row is damaged, or a later version wrote them.
+        """
         found = await self._records.take_over(KEY)
+        if (writer := found.pop(KEY, None)) is not None:
+            self._writer = msgspec.msgpack.decode(writer, type=Writer)
+            refuse_newer(self._writer, "the outbox")
         parts = {name.removeprefix(_PART): value for name, value in found.items() if name.startswith(_PART)}
         rows = rows_of(value for name, value in found.items() if not name.startswith(_PART))
         return rows, parts
@@ -34,7 +45,10 @@ class KafkaOutboxStorage:
         ]
         records += [(f"{_PART}{name}", part) for name, part in parts.items()]
         records += [(_name(each), None) for each in gone]
+        if self._writer != (own := this_writer()):
+            records.append((KEY, msgspec.msgpack.encode(own)))
         await self._records.write(KEY, records)
+        self._writer = own
 
     async def close(self) -> None:
         """Give the rows up."""

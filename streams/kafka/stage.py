@@ -21,6 +21,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from detectors.state.state import StateError, why
+from detectors.state.state_format import NewerStateError
 from streams.engine.checkpoint import Checkpoint, Checkpoints
 from streams.lane.chunk import Chunk
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
@@ -193,6 +194,8 @@ class StageRunner:
         async with self._lock:
             try:
                 checkpoint = await self._checkpoints.load(self.key)
+            except NewerStateError:  # has its own remedy
+                raise
             except StateError as error:
                 raise StateError(f"{error}; {REMEDY}") from error
             self._at(CrashPoint.LOADED, self.key)

@@ -20,6 +20,7 @@ from alerting.pipeline.pipeline import Pipeline
 from config.secret import SecretError
 from config.settings import Settings
 from detectors.state.state import StateError, why
+from detectors.state.state_format import NewerStateError
 from streams.engine.dead_letter_limit import DeadLetterLimitError
 from streams.engine.warm import warm
 from streams.local.follow import Follow
@@ -342,6 +343,8 @@ def _opened(state: Path, file: str, open_file: Callable[[Path], _File]) -> _File
     try:
         create_private(state / file)
         return open_file(state / file)
+    except NewerStateError as error:
+        raise StartError(f"the state in {state} cannot be read: {error}") from error
     except (sqlite3.Error, OSError) as error:
         raise StartError(explain(error, state, file)) from error
 

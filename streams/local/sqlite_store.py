@@ -11,30 +11,15 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from alerting.outbox.sqlite_format import bring_up
 from alerting.outbox.sqlite_transaction import transaction
 from streams.decode.event_time import UNKNOWN_ARRIVAL
 from streams.decode.rejected import Rejected
 from streams.engine.checkpoint import Checkpoint
 from streams.local.free_pages import give_back, prepare
+from streams.local.schema import UPGRADES
 from streams.local.sqlite_errors import DamagedError
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS log (
-  first INTEGER PRIMARY KEY, records INTEGER NOT NULL, body BLOB NOT NULL, arrived REAL
-);
-CREATE TABLE IF NOT EXISTS log_end (only INTEGER PRIMARY KEY CHECK (only = 1), next INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS intake (only INTEGER PRIMARY KEY CHECK (only = 1), state BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS parts (stage TEXT, name TEXT, body BLOB NOT NULL, PRIMARY KEY (stage, name));
-CREATE TABLE IF NOT EXISTS offsets (
-  stage TEXT, source TEXT, next INTEGER NOT NULL, PRIMARY KEY (stage, source)
-);
-CREATE TABLE IF NOT EXISTS positions (path TEXT PRIMARY KEY, inode INTEGER NOT NULL, next INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS dead_letters (
-  source TEXT, offset INTEGER, reason TEXT NOT NULL, detail TEXT NOT NULL, sample BLOB NOT NULL,
-  PRIMARY KEY (source, offset)
-);
-"""
 
 
 class LogRun(NamedTuple):
@@ -62,6 +47,8 @@ class SqliteStore:
     ------
     sqlite3.Error
         When the disk is full or the file cannot be written; nothing of the transaction is kept then.
+    detectors.state.state_format.NewerStateError
+        When a later version wrote the file.
     """
 
     def __init__(self, path: Path, patience: float = 5.0, at: CrashHook = no_crash) -> None:
@@ -74,10 +61,8 @@ class SqliteStore:
         self._connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # before anything else is written
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "locking_mode=EXCLUSIVE"):
             self._connection.execute(f"PRAGMA {pragma}")
-        self._connection.executescript(SCHEMA)
+        bring_up(self._connection, path.name, UPGRADES, lambda: at(CrashPoint.MIGRATING, path.name))
         self.free_bytes = prepare(self._connection)  # of the file, kept for what comes
-        if "arrived" not in [row[1] for row in self._connection.execute("PRAGMA table_info(log)")]:
-            self._connection.execute("ALTER TABLE log ADD COLUMN arrived REAL")  # of a version before 0.2
         # Remembered so that an unchanged part is not written again.
         self._written: dict[str, dict[str, bytes]] = {}
         row = self._connection.execute("SELECT state FROM intake").fetchone()

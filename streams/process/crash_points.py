@@ -33,6 +33,7 @@ class CrashPoint(StrEnum):
     SAVING = "save: in its transaction, not committed"  # loads the checkpoint before it, and its log
     SAVED = "save: durable"  # repeats nothing
     READ = "restore: read, not restored"  # starts from the beginning
+    MIGRATING = "migrate: in its transaction, not committed"  # finds the old format, and migrates it
 
 
 CrashHook = Callable[[CrashPoint, str], None]

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer, TopicPartition
@@ -10,6 +11,7 @@ from kafka.admin import NewTopic
 
 from config.settings import KafkaSettings
 from detectors.state.state import StateError
+from detectors.state.state_format import FORMAT, NewerStateError
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.checkpoints import PIECE_BYTES, KafkaCheckpoints
 from streams.kafka.client import open_client
@@ -153,6 +155,20 @@ async def test_a_transaction_that_hangs_is_ended_and_hides_nothing_any_more(kafk
     await checkpoints.close()
     lost._txn_manager._txn_partitions.clear()  # nobody asks it to abort what is aborted
     await lost.stop()
+
+
+async def test_a_checkpoint_of_a_later_version_is_refused_with_the_version_to_start(
+    kafka: str, topic: str
+) -> None:
+    async with process(kafka, topic) as one:
+        await one.load("k")
+        await one.save("k", Checkpoint({"s/0": 1}, {"p": b"abc"}))
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as later:
+        marker = msgspec.msgpack.encode([FORMAT + 1, {"s/0": 2}, {}, "9.9.9", "what it has more"])
+        await later.send_and_wait(topic, marker, key=b"k", partition=0)
+    async with process(kafka, topic) as one:
+        with pytest.raises(NewerStateError, match=r"the checkpoint k was written by uneri 9\.9\.9"):
+            await one.load("k")
 
 
 async def test_missing_pieces_are_refused_in_one_line(kafka: str, topic: str) -> None:

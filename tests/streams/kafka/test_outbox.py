@@ -7,6 +7,7 @@ import pytest
 
 from alerting.outbox.row import OutboxRow, Send, State
 from detectors.state.state import StateError
+from detectors.state.state_format import FORMAT, NewerStateError, Writer
 from streams.kafka.fenced_store import FencedStore
 from streams.kafka.outbox import KEY, KafkaOutboxStorage
 from streams.kafka.stage import Emission
@@ -20,7 +21,9 @@ class Topic(FencedStore):
         self.transactions = 0
 
     async def take_over(self, key: str) -> dict[str, bytes]:
-        return {name: value for name, value in self.records.items() if name.startswith(f"{key}|")}
+        return {
+            name: value for name, value in self.records.items() if name == key or name.startswith(f"{key}|")
+        }
 
     async def write(
         self, key: str, records: Iterable[tuple[str, bytes | None]], elsewhere: Iterable[Emission] = ()
@@ -64,4 +67,13 @@ async def test_what_another_version_wrote_is_said_in_one_line() -> None:
     topic = Topic()
     topic.records[f"{KEY}|a"] = msgspec.msgpack.encode({"id": 1})
     with pytest.raises(StateError, match="the outbox cannot be read"):
+        await KafkaOutboxStorage(topic).load()
+
+
+async def test_rows_of_a_later_version_are_refused_with_the_version_to_start() -> None:
+    topic = Topic()
+    await KafkaOutboxStorage(topic).write([row("a")], {})
+    assert msgspec.msgpack.decode(topic.records[KEY], type=Writer).format == FORMAT
+    topic.records[KEY] = msgspec.msgpack.encode(Writer(FORMAT + 1, "9.9.9"))
+    with pytest.raises(NewerStateError, match=r"the outbox was written by uneri 9\.9\.9"):
         await KafkaOutboxStorage(topic).load()

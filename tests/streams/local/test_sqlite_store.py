@@ -7,8 +7,9 @@ import pytest
 from streams.decode.rejected import Rejected, RejectReason
 from streams.engine.checkpoint import Checkpoint
 from streams.local.free_pages import KEPT_BYTES, STEP_BYTES
+from streams.local.schema import TABLES
 from streams.local.sqlite_errors import DamagedError
-from streams.local.sqlite_store import SCHEMA, Position, SqliteStore
+from streams.local.sqlite_store import Position, SqliteStore
 
 
 def test_appended_records_are_read_back_from_any_offset(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ def test_a_file_of_an_earlier_version_gives_its_space_back_when_it_is_opened(tmp
     path = tmp_path / "db"
     with sqlite3.connect(path) as old:
         old.execute("PRAGMA journal_mode=WAL")
-        old.executescript(SCHEMA)
+        old.executescript(";\n".join(TABLES))
     old.close()
     with SqliteStore(path) as store:
         backfilled(store, 160)
