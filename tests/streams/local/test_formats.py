@@ -93,7 +93,8 @@ def test_a_kill_in_the_middle_of_a_migration_leaves_the_file_as_it_was_and_the_n
 ) -> None:
     path = tmp_path / "db"
     db = sqlite3.connect(path, isolation_level=None)
-    sqlite_format.bring_up(db, "demo", {0: lambda db: db.execute("CREATE TABLE demo (a)")})
+    sqlite_format.bring_up(db, "demo", {})
+    db.execute("CREATE TABLE demo (a)")
     db.execute("INSERT INTO demo VALUES (4)")
     db.close()
     root = Path(sqlite_format.__file__).parents[2]
