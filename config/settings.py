@@ -12,6 +12,7 @@ from config.sections.drivers import (
     WebSettings,
 )
 from config.sections.intake import DeadLetterSettings, RollupSettings, TimeSettings
+from config.sections.logs import LogSettings
 from config.sections.messages import (
     AccountSettings,
     DigestSettings,
@@ -50,6 +51,7 @@ __all__ = [
     "LimitsSettings",
     "LinksSettings",
     "LocalSettings",
+    "LogSettings",
     "MaintenanceSettings",
     "MatchSettings",
     "NotifySettings",
@@ -83,6 +85,7 @@ class Settings(Section):
     local: LocalSettings = LocalSettings()
     web: WebSettings = WebSettings()
     tokens: TokensSettings = TokensSettings()
+    log: LogSettings = LogSettings()
     judge: JudgeSettings = JudgeSettings()
     floors: Floors = Floors()
     limits: LimitsSettings = LimitsSettings()

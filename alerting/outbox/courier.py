@@ -13,7 +13,7 @@ from alerting.commands.dispatch import Dispatch
 from alerting.incidents.notice import Notice
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.ports import Content, DeliveryOutcome, Receiver, Result
-from alerting.outbox.row import OutboxRow, group_of
+from alerting.outbox.row import OutboxRow, Send, group_of
 
 log = structlog.get_logger(__name__)
 
@@ -220,9 +220,8 @@ class Courier:
         if outcome.result is Result.SENT:
             if self._trouble.pop(group, None) is not None:
                 log.info("messages arrive again", destination=row.destination)
-            log.debug(
-                "message sent", destination=row.destination, send=row.send, id=row.id, subject=row.subject
-            )
+            tell = log.info if row.send is Send.POST else log.debug
+            tell("message sent", destination=row.destination, send=row.send.value, subject=row.subject)
             return
         for destination, instead in self._outbox.moved().items():
             if self._moved.get(destination) != instead:
@@ -243,5 +242,6 @@ class Courier:
             "a message could not be sent; it is kept and retried" if waits else "a message was rejected",
             error=outcome.error,
             destination=row.destination,
+            subject=row.subject,
             sink=repr(self._receivers[group].sink),
         )

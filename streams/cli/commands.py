@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,13 @@ from streams.process.times import parse_time
 
 OK, FOUND, USAGE = 0, 1, 2
 
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"uneri {version('uneri')}")
+        raise typer.Exit(OK)
+
+
 app = typer.Typer(
     name="uneri",
     help="Uneri tells a swell from a spike: it watches requests, pages on sudden changes and reports growth.",
@@ -25,6 +33,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version),
+    ] = False,
+) -> None:
+    pass
+
 
 Config = Annotated[
     Path | None,

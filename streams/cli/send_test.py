@@ -100,7 +100,7 @@ def send_test(settings: Settings, to: str | None) -> int:
         if not token:
             remedy = "set it to the bot token, or omit --to to see the messages here"
             return _failed(f"{slack.token_env} is not set; {remedy}", 2)
-    configure_logs("CRITICAL")  # what goes wrong is said in one line at the end
+    configure_logs(level="critical")  # what goes wrong is said in one line at the end
     channel = to or slack.channel
     problem = asyncio.run(deliver_examples(settings, channel))
     if problem is not None:

@@ -274,7 +274,7 @@ def run_kafka(
     -------
     The exit code: 0 after a clean stop, 1 when something failed, 2 when roles or settings are wrong.
     """
-    configure_logs()
+    configure_logs(settings.log)
     logging.getLogger("streams.lane.chunk_lane").setLevel(
         logging.WARNING
     )  # Faust names its loggers after subclasses

@@ -109,7 +109,7 @@ class Delivery:
 
             async def send(step: NoticesOfStep) -> Awaitable[Any]:
                 await courier.put(step.notices, step.watermark)
-                watch.record()
+                watch.record(step.notices)
                 for notice in step.notices:
                     self._metrics.notices.labels(notice.action.value).inc()
                 durable = asyncio.get_running_loop().create_future()

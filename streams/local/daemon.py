@@ -241,7 +241,7 @@ class LocalDaemon:
 
     async def _deliver(self, notices: Sequence[Notice], watermark: int | None) -> None:
         await self._courier.put(notices, watermark)
-        self._watch.record()
+        self._watch.record(notices)
 
     async def _shut_down(self, courier: Courier, tasks: list[asyncio.Task[Any]]) -> None:
         """Close the inputs, judge what is in the log, write the last checkpoint, send what is on its way."""
@@ -318,7 +318,7 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
 
     ``options`` are those of ``LocalDaemon``.
     """
-    configure_logs()
+    configure_logs(settings.log)
 
     async def main() -> None:
         watchdog = Watchdog()

@@ -232,7 +232,7 @@ class LogJudge:
             log.warning(
                 "bad records were dead-lettered",
                 count=len(emitted.rejected),
-                first=emitted.rejected[0].detail,
+                detail=emitted.rejected[0].detail,
             )
 
     def _count(self, emitted: Emitted, records: int) -> None:

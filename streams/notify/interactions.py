@@ -105,7 +105,7 @@ class Interactions:
             return
         log.info(
             "buttons and slash commands enabled",
-            by=names,
+            transports=names,
             operators=len(slack.operators) or "everyone",
         )
         zone, words = zone_of(settings.digest), phrases_of(settings.notify.locale, settings.account_names)

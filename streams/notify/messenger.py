@@ -62,7 +62,7 @@ async def messenger(
             probing = asyncio.create_task((probe or SlackProbe()).run(to_slack, slack))
             stack.callback(probing.cancel)
         else:
-            log.info("no Slack token: messages are printed here", variable=slack.token_env)
+            log.info("no Slack token: messages are printed here", variables=[slack.token_env])
             sink = TerminalSink(zone, words=words)
         receivers, others = http_receivers(settings, links)
         for each in others:

@@ -1,7 +1,7 @@
 """The state of the pipeline and the outbox, in logs, metrics and ``uneri status``."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from alerting.commands.local_time import shown
+from alerting.incidents.notice import Action, Notice
 from alerting.outbox.outbox import Outbox
 from alerting.pipeline.pipeline import Pipeline
 from alerting.pipeline.tracked_incident import TrackedIncident
@@ -28,6 +29,14 @@ _EVENTS: Final = {
     "gathered": "incident grouped into a flood message",
 }
 
+_NOTICED: Final = {
+    Action.OPEN: "incident opened",
+    Action.UPDATE: "incident changed",
+    Action.RESOLVE: "incident resolved",
+    Action.WITHDRAW: "incident withdrawn",
+}
+"""What a log says of the notices about one incident, before the stages decide whether people are told."""
+
 log = structlog.get_logger("uneri.pipeline")
 
 
@@ -39,8 +48,9 @@ class PipelineStatus:
         self._metrics = metrics
         self._zone = ZoneInfo(settings.digest.timezone)
 
-    def record(self) -> None:
+    def record(self, notices: Sequence[Notice] = ()) -> None:
         """Log and count what is new; beyond ``SHOWN`` of a kind, log only their number."""
+        self._log_notices(notices)
         seen: Counter[tuple[str, str]] = Counter()
         for turn in self._pipeline.stage_actions():
             kind = (turn.stage, turn.did)
@@ -54,6 +64,21 @@ class PipelineStatus:
         for (stage, did), count in seen.items():
             if count > SHOWN:
                 log.info(_EVENTS[did], stage=stage, more=count - SHOWN)
+
+    def _log_notices(self, notices: Sequence[Notice]) -> None:
+        seen: Counter[Action] = Counter()
+        for notice in notices:
+            seen[notice.action] += 1
+            if notice.action in _NOTICED and seen[notice.action] <= SHOWN:
+                log.info(
+                    _NOTICED[notice.action],
+                    incident=notice.incident.id,
+                    reason=notice.reason.value,
+                    about=clean(notice.incident.primary.sentence),
+                )
+        for action, count in seen.items():
+            if action in _NOTICED and count > SHOWN:
+                log.info(_NOTICED[action], more=count - SHOWN)
 
     def status(self) -> dict[str, object]:
         """Return the pipeline's part of ``uneri status``, as plain JSON values."""

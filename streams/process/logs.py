@@ -1,16 +1,30 @@
-"""Logs on standard error, one line per event, from this code and from libraries alike."""
+"""Logs on standard error, one line per event, from this code and from libraries alike.
+
+Both forms have the same keys: ``timestamp``, ``level``, ``logger``, ``event``, and those of the event
+(docs/logs.md).
+"""
 
 import logging
 import sys
+from types import TracebackType
+from typing import Any, Final
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+from config.settings import LogSettings
 
 NOISY = ("faust", "aiokafka", "kafka", "mode", "aiohttp", "slack_sdk", "asyncio", "matplotlib")
 
+_FIRST: Final = ("timestamp", "level", "logger", "event")
 
-def configure_logs(level: str = "INFO") -> None:
-    """Send structlog and the libraries' loggers to standard error as single lines."""
+
+def configure_logs(settings: LogSettings | None = None, *, level: str | None = None) -> None:
+    """Send structlog, the libraries' loggers and what nobody caught to standard error.
+
+    ``level`` overrides that of the settings.
+    """
+    given = settings or LogSettings()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -29,17 +43,49 @@ def configure_logs(level: str = "INFO") -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.dev.ConsoleRenderer(
-                    colors=sys.stderr.isatty(),
-                    pad_event_to=0,
-                    # no values of variables: they may be tokens, or what a sender sent
-                    exception_formatter=structlog.dev.plain_traceback,
-                ),
+                *(_for_programs() if given.format == "json" else _for_people()),
             ],
         )
     )
+    least = (level or given.level).upper()
+    handler.setLevel(least)  # the libraries below have levels of their own
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level)
+    root.setLevel(least)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    sys.excepthook = _log_uncaught
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    structlog.get_logger("uneri").critical("ended by an error", exc_info=(kind, error, trace))
+
+
+def _for_people() -> list[Processor]:
+    return [
+        _on_one_line,
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            pad_event_to=0,
+            # no values of variables: they may be tokens, or what a sender sent
+            exception_formatter=structlog.dev.plain_traceback,
+        ),
+    ]
+
+
+def _for_programs() -> list[Processor]:
+    # format_exc_info shows no values of variables either
+    return [
+        structlog.processors.format_exc_info,
+        _ordered,
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
+
+
+def _on_one_line(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    event["event"] = " ".join(str(event["event"]).splitlines())
+    return event
+
+
+def _ordered(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    return {key: event[key] for key in _FIRST if key in event} | dict(event)

@@ -82,3 +82,14 @@ def test_an_incident_that_resolves_while_held_is_logged() -> None:
     with capture_logs() as logs:
         watch.record()
     assert Counter(line["event"] for line in logs) == {"incident resolved before it was reported": 1}
+
+
+def test_the_life_of_an_incident_is_logged_with_its_id_and_a_flood_in_few_lines() -> None:
+    _, watch, _ = _watched(0)
+    born = [opened(f"i{number}", scope("table", f"t{number}")) for number in range(30)]
+    with capture_logs() as logs:
+        watch.record([*born, resolved(born[0], T0 + 900)])
+    lines = [(line["event"], line.get("incident"), line.get("more")) for line in logs]
+    assert lines[0] == ("incident opened", "i0", None)
+    assert lines[-2:] == [("incident resolved", "i0", None), ("incident opened", None, 10)]
+    assert len(lines) == 22

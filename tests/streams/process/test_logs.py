@@ -1,21 +1,87 @@
+"""The log: one event a line, for people or for programs, with the same keys and without secrets."""
+
+import json
+import re
 import subprocess
 import sys
+from typing import Any
+
+import pytest
+
+from config.load import load_settings
 
 PROGRAM = """
-import logging
+import logging, sys
+import structlog
+from config.settings import LogSettings
 from streams.process.logs import configure_logs
-configure_logs()
+configure_logs(LogSettings(format=sys.argv[1], level=sys.argv[2]))
+log = structlog.get_logger("uneri.test")
+log.debug("small")
+log.info("incident opened", incident="5f0c", about="table \\u3046\\u306d\\u308a", count=3)
+log.warning("two\\nlines", names=["a", "b"])
+logging.getLogger("aiokafka").warning("a library says %s", "so")
 def fail(token):
     raise ValueError("no good")
 try:
     fail("".join(["uneri_", "secret"]))
 except ValueError:
     logging.getLogger("library").exception("it failed")
+fail("".join(["uneri_", "secret"]))
 """
 
 
-def test_a_traceback_in_the_log_shows_no_values_which_may_be_secrets() -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
-    assert "it failed" in done.stderr
-    assert "ValueError: no good" in done.stderr
-    assert "uneri_secret" not in done.stderr
+def logged(form: str, level: str = "info") -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, form, level], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    return done.stderr
+
+
+def objects(form: str, level: str = "info") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in logged(form, level).splitlines()]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_traceback_in_the_log_shows_no_values_which_may_be_secrets(form: str) -> None:
+    said = logged(form)
+    assert "it failed" in said
+    assert "ValueError: no good" in said
+    assert "uneri_secret" not in said
+
+
+def test_every_line_for_programs_is_one_object_even_of_a_library_and_of_what_nobody_caught() -> None:
+    found = objects("json")
+    assert [(one["level"], one["logger"], one["event"]) for one in found] == [
+        ("info", "uneri.test", "incident opened"),
+        ("warning", "uneri.test", "two\nlines"),
+        ("warning", "aiokafka", "a library says so"),
+        ("error", "library", "it failed"),
+        ("critical", "uneri", "ended by an error"),
+    ]
+    assert list(found[0]) == ["timestamp", "level", "logger", "event", "incident", "about", "count"]
+    assert found[0]["about"] == "table うねり"
+    assert found[1]["names"] == ["a", "b"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", found[0]["timestamp"])
+    assert found[3]["exception"].endswith("ValueError: no good")
+
+
+def test_both_forms_say_the_same() -> None:
+    said = logged("text")
+    for one in objects("json"):
+        event = " ".join(one["event"].splitlines())
+        line = next(line for line in said.splitlines() if event in line)
+        assert f"[{one['level']:<9}]" in line
+        for key in set(one) - {"timestamp", "level", "logger", "event", "exception"}:
+            assert f"{key}=" in line
+
+
+def test_what_is_below_the_level_is_not_logged_and_what_ends_a_daemon_always_is() -> None:
+    assert objects("json", "debug")[0]["event"] == "small"
+    assert [one["event"] for one in objects("json", "error")] == ["it failed", "ended by an error"]
+
+
+def test_the_log_has_two_forms_and_four_levels() -> None:
+    settings = load_settings(None, "log: {format: json, level: debug}\n")
+    assert (settings.log.format, settings.log.level) == ("json", "debug")
