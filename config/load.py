@@ -9,20 +9,23 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from config.bounded_read import read_bounded
+from config.include import INCLUDE, Unreadable, included_from, read_with_included
 from config.section_types import annotation_at, holds_keys, sections_of
 from config.settings import Settings
-from config.yaml_tree import MOST_CHARACTERS, TOO_LONG, KeyPath, Place, Problem, Tree, read_tree
+from config.yaml_tree import MOST_CHARACTERS, TOO_LONG, KeyPath, Place, Problem, Tree
 
 LONGEST_SHOWN: Final = 40
 MOST_SHOWN: Final = 20  # problems of a file
 MOST_MISSPELT: Final = 1000  # unknown keys that are compared with missing ones
+UNREADABLE: Final = "cannot be read: "
 MOST_BYTES: Final = 4 * MOST_CHARACTERS  # of UTF-8
 
 
 class ConfigError(Exception):
     """A configuration that cannot be used. As text: one line per problem, in file order.
 
-    Every line is ``FILE:LINE:COLUMN: message; remedy``; a last one counts those beyond ``MOST_SHOWN``.
+    Every line is ``FILE:LINE:COLUMN: message; remedy``, with the file that the mistake is in; a last one
+    counts those beyond ``MOST_SHOWN``.
 
     Parameters
     ----------
@@ -37,13 +40,14 @@ class ConfigError(Exception):
     def __init__(self, name: str, problems: Sequence[Problem], more: int = 0) -> None:
         super().__init__(name, problems, more)
         self.name = name
-        found = sorted(problems, key=lambda problem: problem.place)
+        found = sorted(problems, key=lambda problem: problem.place.order)
         self.problems = tuple(found[:MOST_SHOWN])
         self.more = more + len(found) - len(self.problems)
 
     def __str__(self) -> str:
         lines = [
-            f"{self.name}:{place.line}:{place.column}: " + " ".join(f"{message}; {remedy}".split())
+            f"{place.file or self.name}:{place.line}:{place.column}: "
+            + " ".join(f"{message}; {remedy}".split())
             for place, message, remedy in self.problems
         ]
         return "\n".join([*lines, f"{self.name}: and {self.more:,} more"] if self.more else lines)
@@ -55,7 +59,8 @@ def load_settings(path: str | Path | None, text: str | None = None) -> Settings:
     Parameters
     ----------
     path
-        The YAML file; None for the shipped defaults. With ``text`` it only names the file in messages.
+        The YAML file; None for the shipped defaults. With ``text`` it names the file in messages, and the
+        folder of what it includes.
     text
         The contents, if they were already read.
 
@@ -77,7 +82,8 @@ def load_settings(path: str | Path | None, text: str | None = None) -> Settings:
             return Settings()
         text = read_config(Path(path))
     name = str(path) if path else "settings"
-    tree = read_tree(text)
+    file = Path(path) if path else None
+    tree = read_with_included(text, Path() if file is None else file.parent, file, _read_included)
     if tree.data is None and not tree.problems:
         return Settings()
     if tree.problems and tree.data is None:
@@ -95,7 +101,7 @@ def load_settings(path: str | Path | None, text: str | None = None) -> Settings:
             if (place := _place(details, tree)) not in refused
         ]
         # Only these are put into words: to find what each of a hundred thousand keys may mean takes long.
-        first = sorted(found, key=lambda one: one[0])[:MOST_SHOWN]
+        first = sorted(found, key=lambda one: one[0].order)[:MOST_SHOWN]
         problems = [*tree.problems, *(Problem(place, *_words(details, tree)) for place, details in first)]
         raise ConfigError(name, problems, len(found) - len(first)) from None
     if tree.problems:
@@ -117,7 +123,7 @@ def read_config(path: Path) -> str:
             raise ConfigError(str(path), [TOO_LONG])
         return contents.decode("utf-8-sig")
     except OSError as error:
-        message = f"cannot be read: {error.strerror or error}"
+        message = f"{UNREADABLE}{error.strerror or error}"
         raise ConfigError(
             str(path), [Problem(Place(1, 1), message, "check the path and its permissions")]
         ) from None
@@ -126,6 +132,29 @@ def read_config(path: Path) -> str:
         column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
         place = Place(before.count(b"\n") + 1, column)
         raise ConfigError(str(path), [Problem(place, "is not UTF-8 text", "save it as UTF-8")]) from None
+
+
+def read_alone(path: Path) -> str:
+    """Return the text of a valid configuration file that means the same in any folder.
+
+    Raises
+    ------
+    ConfigError
+        As ``load_settings``.
+    """
+    text = read_config(path)
+    load_settings(path, text)
+    return included_from(text, path.parent)
+
+
+def _read_included(path: Path) -> str:
+    try:
+        return read_config(path)
+    except ConfigError as error:
+        why = error.problems[0].message
+        if why.startswith(UNREADABLE):
+            raise Unreadable(why.removeprefix(UNREADABLE)) from None
+        raise Unreadable(None, error.problems) from None
 
 
 def _fill_empty(data: Any, tree: Tree, path: KeyPath) -> Any:
@@ -156,7 +185,8 @@ def _without_echoes(errors: list[ErrorDetails]) -> list[ErrorDetails]:
 
 
 def _valid_keys(path: KeyPath) -> list[str]:
-    return list(sections_of(annotation_at(path[:-1]))[0].model_fields)
+    fields = list(sections_of(annotation_at(path[:-1]))[0].model_fields)
+    return fields if path[:-1] else [*fields, INCLUDE]
 
 
 def _path(details: ErrorDetails) -> KeyPath:

@@ -23,6 +23,17 @@ Unknown keys, duplicate keys, values of the wrong type or out of bounds, anchors
 refused. A number in quotes is text. A section without contents has its defaults: `kafka:` alone selects the
 Kafka driver with a broker on this machine.
 
+## Shared settings
+
+    include: base.yaml          # or a list: [base.yaml, ../limits.yaml]
+    slack:
+      channel: "#uneri-staging"
+
+A file may include others, by names relative to its own folder, for what several environments share. It
+precedes what it includes, and a later file in the list an earlier one: sections and other mappings are merged
+key by key; a list or a value replaces the one before it, and `null` removes it. A problem is reported with
+the file that it is in.
+
 ## Secrets
 
 The file never holds a secret, only where it is kept. A secret is taken from

@@ -23,10 +23,16 @@ KeyPath = tuple[str | int, ...]
 
 
 class Place(NamedTuple):
-    """A position in a file; line and column count from 1."""
+    """A position in a file; line and column count from 1. ``file`` is empty in the document itself."""
 
     line: int
     column: int
+    file: str = ""
+
+    @property
+    def order(self) -> tuple[str, int, int]:
+        """What sorts places: the document itself comes before what it includes."""
+        return self.file, self.line, self.column
 
 
 class Problem(NamedTuple):
@@ -183,7 +189,7 @@ def read_tree(text: str) -> Tree:
         tree.problems.append(problem)
     elif node is not None:
         tree.data = _read(tree, node, ())
-        tree.problems.sort(key=lambda problem: problem.place)
+        tree.problems.sort(key=lambda problem: problem.place.order)
     return tree
 
 

@@ -13,7 +13,7 @@ import typer
 
 from alerting.commands.labels import Label
 from alerting.evaluation.labels_file import LabelsError, load_labels
-from config.load import load_settings, read_config
+from config.load import load_settings, read_alone
 from config.settings import Settings
 from detectors.state.state import StateError
 from streams.history.open_history import Between, open_history
@@ -67,7 +67,7 @@ def run_tune(options: TuneOptions) -> int:
 
 
 def _run(options: TuneOptions) -> int:
-    text = read_config(options.config) if options.config else ""
+    text = read_alone(options.config) if options.config else ""
     settings = load_settings(options.config, text)
     labels = _labels(options)
     for note in contradictions(labels or (), ZoneInfo(settings.digest.timezone)):
