@@ -1,5 +1,7 @@
-# Two stages, so that the image contains the installed packages, but no compiler, pip cache or sources.
-FROM python:3.13-slim AS build
+# Two stages, so that the image contains the installed packages, but no compiler, pip cache or sources. BASE is any image
+# with `python` and its venv module: make deploy-check builds on one of its own, without a registry of images.
+ARG BASE=python:3.13-slim
+FROM ${BASE} AS build
 WORKDIR /src
 # What the commands for history need besides the daemon: --build-arg EXTRAS=all adds tune and --against.
 ARG EXTRAS=parquet
@@ -18,7 +20,7 @@ RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --whe
  && /opt/build/bin/pip freeze --exclude uneri > /constraints.txt \
  && /opt/uneri/bin/pip install --no-cache-dir --constraint /constraints.txt "$(echo /wheels/*.whl)[$EXTRAS]"
 
-FROM python:3.13-slim
+FROM ${BASE}
 LABEL org.opencontainers.image.title="uneri" org.opencontainers.image.licenses="MIT"
 RUN useradd --system --uid 10001 --home-dir /var/lib/uneri --create-home --shell /usr/sbin/nologin uneri
 COPY --from=build /opt/uneri /opt/uneri

@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from config.yaml_tree import read_tree
 from streams.process.extras import EXTRAS
 
 ROOT = Path(__file__).parents[1]
@@ -69,22 +69,11 @@ def test_everything_optional_is_in_one_extra_that_a_command_can_name_and_in_the_
 
 
 def test_compose_and_tests_use_the_same_kafka() -> None:
-    compose = read_tree((ROOT / "docker-compose.yml").read_text(encoding="utf-8")).data
+    compose = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
     version = compose["services"]["kafka"]["image"].removeprefix("apache/kafka:")
     pom = ROOT / "tests" / "kafka" / "pom.xml"
     assert re.fullmatch(r"4\.\d+\.\d+", version)
     assert f"<version>{version}</version>" in pom.read_text(encoding="utf-8")
-
-
-def test_the_containers_run_without_privileges_on_a_read_only_root() -> None:
-    compose = read_tree((ROOT / "docker-compose.yml").read_text(encoding="utf-8")).data
-    for name in ("setup", "uneri"):
-        service = compose["services"][name]
-        assert service["read_only"] is True
-        assert service["cap_drop"] == ["ALL"]
-        assert "/tmp" in service["tmpfs"]  # noqa: S108  # a mount in the container
-    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    assert re.search(r"^USER (?!root|0\b)\S+", dockerfile, re.MULTILINE)
 
 
 def test_the_boards_know_nothing_of_the_house_and_their_data_carry_a_licence() -> None:
