@@ -121,6 +121,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
             local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path / "state")),
             slack=SlackSettings(base_url=slack.base_url),
             notify=NotifySettings(
+                since="2020-01-01",
                 webhooks=[WebhookSettings(name="pager", url=hook, secret_env="HOOK_SECRET")],  # noqa: S106
                 routes=[RouteSettings(to=["#uneri", "webhook:pager"])],
             ),

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from alerting.incidents.notice import NoticeReason
+from alerting.pipeline.history import History
 from alerting.pipeline.inhibition import Inhibition
 from alerting.pipeline.ledger import Ledger
 from alerting.pipeline.maintenance import PlannedWork
@@ -33,10 +34,12 @@ class HoldStage(Protocol):
 class Gate:
     """Asks the stages in order; the first that holds an incident gives the reason."""
 
-    def __init__(self, notify: NotifySettings, zone: ZoneInfo, ledger: Ledger) -> None:
+    def __init__(self, notify: NotifySettings, zone: ZoneInfo, ledger: Ledger, since: int) -> None:
+        self.history = History(since, zone)
         self.silences = Silences(notify.silences, zone)
         self.inhibition = Inhibition(on=notify.inhibit)
         self.stages: tuple[HoldStage, ...] = (
+            self.history,
             self.silences,
             PlannedWork(notify.maintenance, zone),
             QuietHoursStage(notify.quiet_hours, zone),

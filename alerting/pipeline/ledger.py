@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from alerting.pipeline.history import History
 from alerting.pipeline.tracked_incident import Hold, TrackedIncident
 
 UNREAD: Final = 1000
@@ -42,7 +43,8 @@ class Ledger:
 
     def ended_while_held(self, tracked: TrackedIncident, hold: Hold, at: int) -> None:
         """Record that an incident ended while it was held."""
-        self.ended_held[hold.stage] += 1
+        if hold.stage != History.name:  # the digest counts what people might have been notified of
+            self.ended_held[hold.stage] += 1
         self._note(hold.stage, "over", tracked, hold.reason, at)
 
     def acted(self, stage: str, what: str, tracked: TrackedIncident | None, reason: str, at: int) -> None:
@@ -56,5 +58,7 @@ class Ledger:
         return unread
 
     def _note(self, stage: str, did: str, tracked: TrackedIncident | None, reason: str, at: int) -> None:
+        if stage == History.name and did != "released":  # weeks of them would fill the log
+            return
         incident = "" if tracked is None else tracked.incident.id
         self._unread.append(StageAction(at=at, stage=stage, did=did, incident=incident, reason=reason))

@@ -48,6 +48,8 @@ class NoticeIntake:
         if self._dedupe.repeats(notice, tracked):
             self._ledger.acted("dedupe", "dropped", tracked, "repeated notice", at)
             return
+        if digest and at < self._gate.history.since:
+            return
         if digest:
             yield from self._daily.digest(
                 notice, self._routing, self._gate.silences, self._registry, self._ledger.ended_held

@@ -8,6 +8,7 @@ stage           module                does
 ==============  ====================  ===================================================================
 grouping        ``incidents.py``      before this: findings of one cause are one incident
 dedupe          ``dedupe.py``         drops repeats, as after a crash
+history         ``history.py``        holds what is older than the daemon
 silences        ``silences.py``       holds what the configuration or a person has silenced
 maintenance     ``maintenance.py``    holds what began in a maintenance window, until that ends
 quiet_hours     ``quiet_hours.py``    holds what occurs in quiet hours, until they end
@@ -75,6 +76,7 @@ class _Core(msgspec.Struct, kw_only=True):
     ended_held: dict[str, int]
     digest: int | None
     configured: str  # the settings under which the stages hold what they hold
+    since: int = 0  # event time from which people are notified
 
 
 class Pipeline:
@@ -86,6 +88,8 @@ class Pipeline:
         Its ``notify``, ``slack`` and ``digest`` sections.
     keep
         Never forget an incident: for replay, which reports all at its end.
+    since
+        The event time from which people are notified, epoch seconds; a restored state keeps its own.
 
     Raises
     ------
@@ -93,11 +97,11 @@ class Pipeline:
         When ``digest.timezone`` is not a time zone.
     """
 
-    def __init__(self, settings: Settings, *, keep: bool = False) -> None:
+    def __init__(self, settings: Settings, *, keep: bool = False, since: int = 0) -> None:
         zone = zone_of(settings.digest)
         self._ledger = Ledger()
         self._dedupe = Dedupe()
-        self._gate = Gate(settings.notify, zone, self._ledger)
+        self._gate = Gate(settings.notify, zone, self._ledger, since)
         self._silences = self._gate.silences
         self._routing = Routing(settings)
         self._floods = Floods(settings.notify.flood)
@@ -195,6 +199,11 @@ class Pipeline:
         return dict(sorted(self._ledger.counts.items()))
 
     @property
+    def since(self) -> int:
+        """The event time from which people are notified, epoch seconds; 0 when it has no beginning."""
+        return self._gate.history.since
+
+    @property
     def watermark(self) -> int:
         """Event time that has passed, epoch seconds."""
         return self._watermark
@@ -282,6 +291,7 @@ class Pipeline:
             ended_held=dict(self._ledger.ended_held),
             digest=self._daily.due,
             configured=self._configured,
+            since=self.since,
         )
         return {
             _CORE: pack("pipeline", _VERSION, core, {}),
@@ -304,6 +314,7 @@ class Pipeline:
         self._watermark, self._intake.sequence, self._early = core.watermark, core.sequence, core.early
         self._swept, self._daily.due = core.swept, core.digest
         self._configured = core.configured
+        self._gate.history.since = core.since
         self._dedupe.restore(core.commands, core.digests)
         for command in core.silencing:
             self._silences.add(command)

@@ -126,6 +126,11 @@ class NotifySettings(Section):
     """The rules between an incident and a message, in the order in which they apply."""
 
     locale: Literal["en", "ja"] = Field("en", description="language of messages: English or Japanese")
+    since: Moment | None = Field(
+        None,
+        description="nothing that ended before it causes a notification, in the digest's time zone unless it "
+        "has an offset; the first start of the daemon when absent. It counts when the state is new",
+    )
     silences: list[SilenceSettings] = Field(
         default_factory=list, description="incidents that cause no notifications"
     )

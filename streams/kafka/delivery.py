@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from alerting.commands.answer import Answer
 from alerting.commands.command import Command
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
+from alerting.pipeline.history import since_of
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
 from detectors.state.state import StateError, why
@@ -87,7 +89,7 @@ class Delivery:
     async def run(self, records: FencedStore) -> AsyncIterator[Send]:
         """Deliver while the block runs; a notice that was sent to it is durable in the outbox."""
         storage = KafkaOutboxStorage(records)
-        pipeline = Pipeline(self._settings)
+        pipeline = Pipeline(self._settings, since=since_of(self._settings, time.time()))
         watch = PipelineStatus(pipeline, self._settings, self._metrics)
         async with messenger(self._settings, storage, pipeline, self._metrics, self._slack_probe) as (
             courier,

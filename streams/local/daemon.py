@@ -16,6 +16,7 @@ from alerting.incidents.notice import Notice
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
+from alerting.pipeline.history import since_of
 from alerting.pipeline.pipeline import Pipeline
 from config.secret import SecretError
 from config.settings import Settings
@@ -131,7 +132,7 @@ class LocalDaemon:
         self._slack_probe = SlackProbe()
         self._courier: Courier
         self._outbox: Outbox
-        self.pipeline = Pipeline(settings)
+        self.pipeline = Pipeline(settings, since=since_of(settings, clock()))
         self._watch = PipelineStatus(self.pipeline, settings, self.metrics)
         self._interactions = Interactions(settings, self.metrics)
         arrived = asyncio.Event()

@@ -15,6 +15,7 @@ from alerting.pipeline.pipeline import Pipeline
 from alerting.pipeline.tracked_incident import TrackedIncident
 from alerting.words.mrkdwn import clean
 from config.settings import Settings
+from streams.notify.learning import Learning
 from streams.process.metrics import Metrics
 
 SHOWN: Final = 20  # lines of a list in the status, and of one kind in the log at a time
@@ -47,10 +48,12 @@ class PipelineStatus:
         self._pipeline = pipeline
         self._metrics = metrics
         self._zone = ZoneInfo(settings.digest.timezone)
+        self._learning = Learning(self._zone)
 
     def record(self, notices: Sequence[Notice] = ()) -> None:
         """Log and count what is new; beyond ``SHOWN`` of a kind, log only their number."""
         self._log_notices(notices)
+        self._learning.observe(self._pipeline.watermark, self._pipeline.since)
         seen: Counter[tuple[str, str]] = Counter()
         for turn in self._pipeline.stage_actions():
             kind = (turn.stage, turn.did)
@@ -91,6 +94,7 @@ class PipelineStatus:
             for one in self._pipeline.silences()
         ]
         return {
+            **({"learning": self._learning.progress} if self._learning.progress else {}),
             "held_now": dict(sorted(by_stage.items())),
             "held_incidents": first_of(map(_held, held), len(held)),
             "silences": first_of(silences, len(silences)),

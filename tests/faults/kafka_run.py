@@ -15,7 +15,7 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
-from config.settings import JudgeSettings, KafkaSettings, Settings, TimeSettings, WebSettings
+from config.settings import JudgeSettings, KafkaSettings, NotifySettings, Settings, TimeSettings, WebSettings
 from streams.detect.gather import JudgedStep
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.app import aiokafka_options
@@ -116,6 +116,7 @@ class Input:
             web=WebSettings(listen="127.0.0.1:0"),
             time=TimeSettings(idle=1),
             judge=JudgeSettings(young=3600),
+            notify=NotifySettings(since="2020-01-01"),
         )
 
 

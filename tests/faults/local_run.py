@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from config.settings import JudgeSettings, LocalSettings, Settings, TimeSettings
+from config.settings import JudgeSettings, LocalSettings, NotifySettings, Settings, TimeSettings
 from streams.local.log_judge import SOURCE, STAGE
 from streams.local.sqlite_store import SqliteStore
 from streams.rollup.block_codec import decode_block
@@ -41,6 +41,7 @@ class LocalInput:
             local=LocalSettings(listen="127.0.0.1:0", state=str(state)),
             time=TimeSettings(idle=1),
             judge=JudgeSettings(young=3600),
+            notify=NotifySettings(since="2020-01-01"),
         )
 
 

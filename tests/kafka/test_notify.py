@@ -10,7 +10,15 @@ from pathlib import Path
 from aiohttp import web
 from kafka.admin import NewTopic
 
-from config.settings import JudgeSettings, KafkaSettings, Settings, SlackSettings, TimeSettings, WebSettings
+from config.settings import (
+    JudgeSettings,
+    KafkaSettings,
+    NotifySettings,
+    Settings,
+    SlackSettings,
+    TimeSettings,
+    WebSettings,
+)
 from streams.kafka.topics import setup_topics
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 from tests.kafka import topic as topics
@@ -58,6 +66,7 @@ async def test_a_teller_that_is_killed_tells_each_page_once_and_the_decider_need
             web=WebSettings(listen="127.0.0.1:0"),
             time=TimeSettings(idle=2),
             judge=JudgeSettings(young=3600),
+            notify=NotifySettings(since="2020-01-01"),
             slack=SlackSettings(base_url=slack.base_url, channel="C0UNERI"),
         )
         assert settings.kafka is not None

@@ -132,6 +132,7 @@ def hold_to_the_contract(out: Path) -> None:
 def write_config(path: Path, slack: SlackStandin, **sections: object) -> Path:
     settings = {
         "slack": {"base_url": slack.base_url, "channel": "#uneri", "digest_channel": "#digest"},
+        "notify": {"since": "2025-01-01"},
         "limits": {"tables": {"items": {"wcu": 10}, "ledger": {"wcu": 2}}},
         **sections,
     }

@@ -88,7 +88,7 @@ async def test_a_daemon_that_is_killed_around_its_messages_tells_each_page_once(
         config.write_text(
             f"slack: {{base_url: '{slack.base_url}', channel: C0UNERI}}\n"
             f"local: {{listen: '127.0.0.1:0', state: '{tmp_path / 'state'}'}}\n"
-            "judge: {young: 3600}\ntime: {idle: 1}\n"
+            "judge: {young: 3600}\ntime: {idle: 1}\nnotify: {since: 2020-01-01}\n"
         )
         lives = 0
         with (tmp_path / "out").open("wb") as out:

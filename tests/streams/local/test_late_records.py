@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from alerting.incidents.notice import Notice
 from alerting.messages.examples import SPIKE, incident, notice
-from config.settings import LocalSettings, Settings, TimeSettings
+from config.settings import LocalSettings, NotifySettings, Settings, TimeSettings
 from detectors.state.state import pack
 from streams.decode.decoder import Decoder
 from streams.decode.event_time import UNKNOWN_ARRIVAL
@@ -43,7 +43,8 @@ async def post(port: int, lines: Sequence[bytes]) -> tuple[int, dict[str, Any]]:
 
 
 async def test_a_sender_of_old_records_is_told_that_they_are_late(tmp_path: Path) -> None:
-    settings = Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path / "state")))
+    local = LocalSettings(listen="127.0.0.1:0", state=str(tmp_path / "state"))
+    settings = Settings(local=local, notify=NotifySettings(since="2020-01-01"))
     daemon = LocalDaemon(settings, clock=lambda: NOW)
     running = asyncio.create_task(daemon.run())
     async with asyncio.timeout(60):

@@ -14,7 +14,7 @@ from alerting.commands.command import Command
 from alerting.commands.labels import LabelKind
 from alerting.evaluation.labels_file import load_labels
 from alerting.outbox.courier import Courier
-from config.settings import LocalSettings, Settings, SlackSettings
+from config.settings import LocalSettings, NotifySettings, Settings, SlackSettings
 from streams.cli.commands import app
 from streams.local.daemon import LocalDaemon
 from streams.notify import messenger
@@ -86,6 +86,7 @@ async def scene(
         settings = Settings(
             local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path)),
             slack=SlackSettings(base_url=stand_in.base_url, **slack),
+            notify=NotifySettings(since="2020-01-01"),
         )
         daemon = LocalDaemon(settings)
         running = asyncio.create_task(daemon.run())
