@@ -175,6 +175,13 @@ class AbsenceWatch(RowState):
         self.nats[retired] = 0.0
         return ended
 
+    def begin_anew(self) -> None:
+        """Forget the present gaps that are no absence: a series misses nothing before its next request."""
+        present = ~self.absent
+        self.last[present] = -1
+        self.nats[present] = self.unseen[present] = 0.0
+        self.gap[present] = self.unseen_steps[present] = 0
+
     def correct(self, end: int, now: int, observed: Floats) -> None:
         """Take in late requests of the step that ended at ``end``; ``now`` is the present.
 

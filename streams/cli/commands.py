@@ -232,6 +232,29 @@ def replay(
 
 
 @app.command()
+def backfill(
+    source: Sources,
+    config: Config = None,
+    from_: From = None,
+    to: To = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start over instead of resuming an unfinished backfill.")
+    ] = False,
+) -> None:
+    """Learn from recorded history before the first start of the embedded daemon.
+
+    Reads what replay reads, and notifies of nothing. The daemon then judges as if it had been there.
+    """
+
+    def command() -> int:
+        with exiting_on_stop():
+            from streams.cli.backfill import run_backfill
+        return run_backfill(source, settings_of(config), (_time(from_), _time(to)), restart=restart)
+
+    _exit_with(command)
+
+
+@app.command()
 def tune(
     source: Sources,
     out: Out,

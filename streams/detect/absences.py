@@ -110,6 +110,10 @@ class Absences:
             hours=judgement.hours[rows],
         )
 
+    def begin_anew(self) -> None:
+        """Forget the last request of every scope that is not absent: its next one is its first."""
+        self._watch.begin_anew()
+
     def correct(self, end: int, now: int, values: NDArray[np.float64]) -> None:
         """Add late values of the step that ended at ``end``, by row."""
         self._watch.correct(end, now, values[self._rows])

@@ -97,6 +97,15 @@ class Detect:
         """Add blocks; return the steps that they complete, with their findings."""
         return [self.judge(step) for step in self._measuring.feed(blocks)]
 
+    def hand_over(self, sources: Sequence[str]) -> None:
+        """Go on with the blocks of other sources: those so far have ended.
+
+        Until they begin, nobody knows whether anything is absent.
+        """
+        self._settled = None
+        self.steps.hand_over(sources)
+        self._absences.begin_anew()
+
     def judge(self, step: MeasuredStep) -> JudgedStep:
         """Judge one step, which must be later than the one before."""
         self._settled = None

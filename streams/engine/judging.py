@@ -77,6 +77,11 @@ class Judging:
                 emitted.notices += self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
         return emitted
 
+    def hand_over(self, sources: Sequence[str]) -> None:
+        """Go on with the blocks of other sources: those so far have ended."""
+        for detect in self.detect:
+            detect.hand_over(sources)
+
     @property
     def watermark(self) -> int | None:
         """Event time up to which everything was judged, epoch seconds."""

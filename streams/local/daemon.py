@@ -27,7 +27,7 @@ from streams.engine.warm import warm
 from streams.local.follow import Follow
 from streams.local.http_intake import HttpIntake
 from streams.local.log_intake import LogIntake
-from streams.local.log_judge import CHECKPOINT_SECONDS, RUN_RECORDS, LogJudge
+from streams.local.log_judge import CHECKPOINT_SECONDS, RUN_RECORDS, LogJudge, UnfinishedBackfillError
 from streams.local.sqlite_errors import explain
 from streams.local.sqlite_store import SqliteStore
 from streams.local.standard_input import StandardInput
@@ -177,6 +177,11 @@ class LocalDaemon:
         """Run until ``stop`` or the end of standard input, then shut down cleanly."""
         try:
             self._judge.restore()
+        except UnfinishedBackfillError:
+            raise StartError(
+                f"{self.settings.local.state}: holds an unfinished backfill; run the same `uneri backfill` "
+                "again to finish it, or move the folder away to start without history"
+            ) from None
         except (StateError, KeyError) as error:
             raise StartError(self._other_version(f"the checkpoint cannot be read: {why(error)}")) from error
         async with messenger(self.settings, self._rows, self.pipeline, self.metrics, self._slack_probe) as (

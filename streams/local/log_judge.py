@@ -26,6 +26,8 @@ from streams.process.stall import STUCK_SECONDS, StallDetector
 
 SOURCE: Final = "local/0"
 STAGE: Final = "engine"
+BACKFILL: Final = "backfill"
+"""The stage under which an unfinished backfill keeps its state."""
 CHECKPOINT_SECONDS: Final = 5.0
 RUN_RECORDS: Final = 50_000
 CATCH_UP_SECONDS: Final = 15.0  # a stop judges what is in the log for this long; the next start does the rest
@@ -36,6 +38,10 @@ PENDING_VERSION: Final = 1
 Deliver = Callable[[Sequence[Notice], int | None], Awaitable[None]]
 
 log = structlog.get_logger("uneri.local")
+
+
+class UnfinishedBackfillError(Exception):
+    """A backfill was stopped: without its end, a daemon would know half of the past."""
 
 
 class _Pending(msgspec.Struct):
@@ -119,10 +125,14 @@ class LogJudge:
             When it cannot be read.
         streams.local.sqlite_errors.DamagedError
             When it includes more than the log ever held: the file is not whole.
+        UnfinishedBackfillError
+            When there is none because a backfill was stopped.
         """
         checkpoint = self._store.load(STAGE)
         self._at(CrashPoint.READ, STAGE)
         if checkpoint is None:
+            if self._store.load(BACKFILL) is not None:
+                raise UnfinishedBackfillError
             return
         if checkpoint.offsets[SOURCE] > self._store.end:
             raise DamagedError(

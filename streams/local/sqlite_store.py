@@ -175,8 +175,12 @@ class SqliteStore:
         checkpoint: Checkpoint,
         dead: Iterable[tuple[str, int, Rejected]] = (),
         done: int | None = None,
+        instead_of: str | None = None,
     ) -> None:
-        """Write a checkpoint with the dead letters it includes, and drop the log below offset ``done``."""
+        """Write a checkpoint with the dead letters it includes, and drop the log below offset ``done``.
+
+        ``instead_of`` is a stage whose checkpoint is dropped in the same transaction.
+        """
         before = self._written.get(stage)
         with transaction(self._connection, self._lock) as db:
             if before is None:
@@ -197,6 +201,8 @@ class SqliteStore:
                 "INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)",
                 [(source, offset, bad.reason.value, bad.detail, bad.sample) for source, offset, bad in dead],
             )
+            if instead_of is not None:
+                db.execute("DELETE FROM parts WHERE stage = ?", (instead_of,))
             dropped = 0
             if done is not None:
                 (size,) = db.execute(

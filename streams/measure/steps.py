@@ -208,6 +208,10 @@ class Steps:
             self._merge(block)
             yield from self._close()
 
+    def hand_over(self, sources: Sequence[str]) -> None:
+        """Go on with other sources: those so far have ended, and all their blocks are merged."""
+        self._sources = {source: _Source() for source in sources}
+
     def _check_shard(self, block: Block) -> None:
         if self._fan_out is None:
             self._start(block.shard, block.shards)

@@ -1,0 +1,157 @@
+"""History on its way into a daemon: judged as it would have been live, with nobody notified."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from alerting.pipeline.pipeline import Pipeline
+from config.settings import Settings
+from detectors.state.state import pack, unpack
+from streams.engine.checkpoint import parts_of, parts_under
+from streams.engine.judging import Judging
+from streams.engine.rolling import Rolling
+from streams.history.source import History, OnProgress, Piece
+
+SAVED_EVERY: Final = 30.0
+"""Minimum seconds between two saved states, extended to twenty times what saving one takes."""
+
+_PLACE: Final = "place"
+_VERSION: Final = 1
+
+
+class _Place(msgspec.Struct, kw_only=True):
+    """Where the reading of the history continues."""
+
+    asked: str
+    bounds: dict[str, Any]
+    places: dict[str, Any]
+    records: int
+    bad: dict[str, int]
+    done: float
+
+
+class Learnt(NamedTuple):
+    """What a daemon starts from."""
+
+    engine: dict[str, bytes]  # parts of ``streams.engine.engine.Engine``
+    pipeline: dict[str, bytes]
+    records: int
+    bad: Counter[str]  # by reason
+    until: int  # event time up to which it is judged, epoch seconds; 0 if nothing was
+
+
+class OtherHistoryError(ValueError):
+    """The saved state belongs to another history or configuration."""
+
+
+class Lesson:
+    """Reads a history once and judges it.
+
+    Parameters
+    ----------
+    settings
+        The configuration of the daemon.
+    history
+        What it learns from.
+    since
+        The event time from which the daemon notifies, epoch seconds.
+    asked
+        What was asked for: only the same, with the same configuration, goes on from a saved state.
+    """
+
+    def __init__(self, settings: Settings, history: History, since: int, asked: str = "") -> None:
+        self._settings = settings
+        self._history = history
+        self._asked = blake2b(f"{asked}\x1f{settings.model_dump_json()}".encode(), digest_size=16).hexdigest()
+        self._rolling = Rolling(settings, history.partitions)
+        self._judging = Judging(settings, history.partitions)
+        self._pipeline = Pipeline(settings, since=since)
+        self._places: dict[str, Any] = {}
+        self._records = 0
+        self._bad = Counter[str]()
+        self.done = 0.0
+
+    def run(
+        self,
+        progress: OnProgress | None = None,
+        save: Callable[[], None] | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Read to the end; return False if ``stopping`` said so before, after a last ``save``."""
+        saved, took = time.perf_counter(), 0.0
+        for piece in self._history.pieces(self._rolling.watermark):
+            self._take(piece)
+            stops = stopping()
+            now = time.perf_counter()
+            if save and (stops or now - saved >= max(SAVED_EVERY, 20 * took)):
+                save()
+                saved = time.perf_counter()
+                took = saved - now
+            if progress:
+                progress(piece.done, self._records, self._judging.watermark or 0)
+            if stops:
+                return False
+        return True
+
+    def _take(self, piece: Piece) -> None:
+        if piece.records is None:
+            rolled = self._rolling.finish(piece.partition)
+        else:
+            rolled = self._rolling.feed(piece.partition, piece.records, piece.arrived)
+            self._records += len(piece.records)
+        emitted = self._judging.feed(rolled.blocks, rolled.rejected)
+        self._bad.update(bad.reason.value for bad in emitted.rejected)
+        if emitted.watermark is not None:
+            self._pipeline.feed(emitted.notices, emitted.watermark)
+        self._places[piece.partition] = piece.place
+        self.done = piece.done
+
+    def learnt(self, sources: Sequence[str]) -> Learnt:
+        """Return the state in which a daemon begins that reads ``sources``; nothing can be fed any more."""
+        until = self._judging.watermark or 0
+        self._judging.hand_over(sources)
+        engine = Rolling(self._settings, sources).snapshot() | self._judging.snapshot()
+        return Learnt(engine, self._pipeline.snapshot(), self._records, self._bad, until)
+
+    def state(self) -> dict[str, bytes]:
+        """Return the state to go on from, as parts."""
+        place = _Place(
+            asked=self._asked,
+            bounds=dict(self._history.bounds),
+            places=self._places,
+            records=self._records,
+            bad=dict(self._bad),
+            done=self.done,
+        )
+        return {
+            _PLACE: pack(_PLACE, _VERSION, place, {}),
+            **parts_under("rolling", self._rolling.snapshot()),
+            **parts_under("judging", self._judging.snapshot()),
+            **parts_under("pipeline", self._pipeline.snapshot()),
+        }
+
+    def resume(self, parts: Mapping[str, bytes]) -> None:
+        """Go on from a state.
+
+        Raises
+        ------
+        OtherHistoryError
+            When it is that of another history or configuration.
+        streams.history.source.ReplayError
+            When the history has changed.
+        detectors.state.state.StateError
+            When it is damaged or another version wrote it.
+        """
+        place, _ = unpack(parts[_PLACE], _PLACE, _VERSION, _Place)
+        if place.asked != self._asked:
+            raise OtherHistoryError
+        self._history.resume(place.bounds, place.places)
+        self._rolling.restore(parts_of("rolling", parts))
+        self._judging.restore(parts_of("judging", parts))
+        self._pipeline.restore(parts_of("pipeline", parts))
+        self._places, self._records, self._bad = place.places, place.records, Counter(place.bad)
+        self.done = place.done

@@ -1,0 +1,85 @@
+"""``uneri backfill`` leaves a state from which the embedded daemon starts, or says why it cannot."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.settings import LocalSettings, Settings
+from streams.backfill.into_local import Watch, into_local
+from streams.backfill.lesson import Learnt, Lesson
+from streams.cli.main import main
+from streams.history.source import ReplayError
+from streams.local.daemon import LocalDaemon, StartError
+from tests.streams.history.memory_history import MemoryHistory
+
+BEGIN = 1_756_684_800
+LINES = [
+    json.dumps({"ts": BEGIN + 10 * n, "service": "shop", "function": f"f{n % 3}"}).encode()
+    for n in range(6000)
+]
+
+
+def settings(state: Path) -> Settings:
+    return Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(state)))
+
+
+def lesson(asked: str = "") -> Lesson:
+    return Lesson(Settings(), MemoryHistory({"a/0": LINES}, (1000,)), BEGIN + 10**6, asked)
+
+
+def learn(state: Path, asked: str = "", turns: int | None = None, **more: Any) -> Learnt | None:
+    """Learn; stop after some pieces."""
+    left = iter(range(10**6 if turns is None else turns))
+    return into_local(state, lesson(asked), Watch(stopping=lambda: next(left, None) is None), **more)
+
+
+async def test_the_daemon_starts_where_the_history_ends(tmp_path: Path) -> None:
+    learnt = await asyncio.to_thread(learn, tmp_path / "state")
+    assert learnt is not None
+    assert learnt.records == len(LINES)
+    daemon = LocalDaemon(settings(tmp_path / "state"))
+    running = asyncio.create_task(daemon.run())
+    async with asyncio.timeout(20):
+        while not daemon.port:
+            await asyncio.sleep(0.01)
+    assert daemon._judge.engine.judged_until == learnt.until
+    assert daemon._judge.engine.series > 3
+    assert daemon.pipeline.since == BEGIN + 10**6
+    daemon.stop()
+    await running
+
+
+def test_a_stopped_backfill_goes_on_and_no_daemon_starts_from_its_half(tmp_path: Path) -> None:
+    assert learn(tmp_path / "state", turns=2) is None
+    refused = LocalDaemon(settings(tmp_path / "state"))
+    with pytest.raises(StartError, match="holds an unfinished backfill; run the same `uneri backfill` again"):
+        asyncio.run(refused.run())
+    refused._store.close()
+    refused._lock.release()
+    with pytest.raises(ReplayError, match=r"unfinished backfill of another source.*--restart"):
+        learn(tmp_path / "state", "other")
+    again, whole = learn(tmp_path / "state"), learn(tmp_path / "whole")
+    assert again == whole
+    with pytest.raises(ReplayError, match="a daemon has judged records here, and history must come before"):
+        learn(tmp_path / "state", restart=True)
+
+
+def test_the_command_says_what_was_learnt_and_with_kafka_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "events.ndjson").write_bytes(b"\n".join(LINES))
+    (tmp_path / "local.yaml").write_text(f"local: {{state: '{tmp_path / 'state'}'}}")
+    (tmp_path / "kafka.yaml").write_text("kafka: {brokers: ['127.0.0.1:1']}")
+    events = str(tmp_path / "events.ndjson")
+    with pytest.raises(SystemExit) as ended:
+        main(["backfill", events, "--config", str(tmp_path / "local.yaml")])
+    assert ended.value.code in (0, None)
+    said = capsys.readouterr().out
+    assert f"{tmp_path / 'state'}: learnt from 6,000 records, up to 2025-09-01 16:40 UTC" in said
+    with pytest.raises(SystemExit) as ended:
+        main(["backfill", events, "--config", str(tmp_path / "kafka.yaml")])
+    assert ended.value.code == 2
+    assert "with Kafka, write the history to the requests topic" in capsys.readouterr().err
