@@ -14,6 +14,7 @@ from alerting.evaluation.fail_on import FailOn, failures, unanswerable
 from alerting.evaluation.labels_file import LabelsError, load_labels
 from config.settings import Settings
 from detectors.state.state import StateError
+from streams.engine.warm import compile_ahead
 from streams.history.open_history import Between, open_history
 from streams.history.source import History, ReplayError
 from streams.process.extras import need
@@ -163,6 +164,7 @@ def _read(options: ReplayOptions, history: History) -> list[Replayed] | None:
             rows.flush()
         save_state(options.out, reading.state(options.fingerprint, rows.parts if rows else 0))
 
+    compile_ahead()
     with recording_stop() as stop:
         try:
             with Progress("replay", sys.stderr) as progress:

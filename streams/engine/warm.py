@@ -4,13 +4,16 @@ Run ``python -m streams.engine.warm`` ahead of time: at set-up, or while buildin
 """
 
 import gc
+from functools import cache
 from typing import Final
 
 import numpy as np
 
 from config.settings import Settings
+from detectors.score.score import score
 from streams.decode.decoder import Decoder
 from streams.engine.engine import Engine
+from streams.process.compilation import Say, announced, on_standard_error
 from streams.rollup.rollup import Rollup
 
 _EVENT: Final = (
@@ -20,20 +23,47 @@ _EVENT: Final = (
 )
 _START: Final = 1_760_000_000
 
+_ROWS: Final = 300  # so that every function of the judge is called
 MINUTES: Final = 10  # so that some are judged before and after a restart
 
 GC_THRESHOLD: Final = 10_000
 """New objects before a garbage collection; Python's default of 700 is reached with one small block."""
 
 
-def warm() -> None:
-    """Judge a few minutes: half a minute the first time, a fraction of a second from the cache.
+def warm(say: Say = on_standard_error) -> None:
+    """Compile for a daemon, before it starts.
 
-    Later, a compiler would stop the engine for as long, and the watchdog would take it for stuck.
+    Later, a compiler would stop the engine for a minute, and the watchdog would take it for stuck.
 
     Modules and machine code stay in memory, so they are exempted from garbage collection, which otherwise
     takes a quarter of the time of a chunk lane.
+
+    Parameters
+    ----------
+    say
+        Called with a line when the compiler begins and when it has ended; not if all is in the cache.
     """
+    compile_ahead(say)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
+
+
+@cache
+def compile_ahead(say: Say = on_standard_error) -> None:
+    """Judge a few minutes: a minute the first time, half a second from the cache; once in a process."""
+    with announced(say):
+        _judge()
+
+
+@cache
+def compile_score(say: Say = on_standard_error) -> None:
+    """Do the same for what judges plain series."""
+    with announced(say):
+        score(np.arange(_ROWS, dtype=np.int64) * 60, np.arange(_ROWS, dtype=np.float64))
+
+
+def _judge() -> None:
     seconds = range(0, MINUTES * 60, 10)
     records = [
         _EVENT % (_START + second, second, second) for second in seconds
@@ -49,10 +79,8 @@ def warm() -> None:
             engine.restore(parts)
         engine.feed("warm/0", records[some], arrived[some])
         parts = engine.snapshot()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
 
 
 if __name__ == "__main__":
-    warm()
+    compile_ahead()
+    compile_score()

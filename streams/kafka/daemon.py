@@ -290,7 +290,7 @@ def run_kafka(
         door_of(settings)  # a mistake is told at once: to compile takes a minute at the first start
         connection_options(settings.kafka)
         slack_secrets(settings.slack)
-        warm()  # before the event loop starts, which must not wait for a compiler
+        warm(log.info)  # before the event loop starts, which must not wait for a compiler
         return asyncio.run(_main(settings, settings.kafka, roles or ROLES, every, at))
     except (DoorError, SecretError) as error:
         log.critical(str(error))

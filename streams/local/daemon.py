@@ -339,7 +339,7 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
     def run() -> None:
         door_of(settings)  # a mistake is told at once: to compile takes a minute at the first start
         slack_secrets(settings.slack)
-        warm()
+        warm(log.info)
         asyncio.run(main())
 
     return _one_line(run, Path(settings.local.state))

@@ -17,6 +17,7 @@ import typer
 
 from config.settings import JudgeSettings
 from detectors.score.score import score
+from streams.engine.warm import compile_score
 from streams.process.progress import Progress
 from streams.score.csv_series import SeriesError, read_series, unpacked_name, write_verdicts
 
@@ -119,6 +120,7 @@ def run_score(sources: Sequence[Path], out: Path, settings: JudgeSettings, jobs:
     tasks = targets([source for source in sources if not unreadable(source)], out)
     sizes = {source: source.stat().st_size for source in tasks}
     rows = alerts = size = 0
+    compile_score()  # once, and not in every process
     with _unwound_by_sigterm(), Progress("score", sys.stderr, unit="rows") as progress:
         for done in _all_done(tasks, sizes, settings, max(min(jobs or _cores(), len(tasks)), 1)):
             rows, alerts, size = rows + done.rows, alerts + done.alerts, size + sizes[done.source]

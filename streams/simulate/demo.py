@@ -22,6 +22,7 @@ from config.links import Links
 from config.settings import DigestSettings, LimitsSettings, Settings, TableLimit
 from streams.engine.engine import Engine
 from streams.engine.judging import Emitted
+from streams.engine.warm import compile_ahead
 from streams.replay.replay_judge import with_fate
 from streams.replay.replayed import Replayed, write
 from streams.simulate.scenario_load import load_scenario
@@ -182,6 +183,7 @@ def _pages(count: int) -> str:
 
 def run_demo(out: Path) -> int:
     """Show the demo on standard output and write its files to ``out``."""
+    compile_ahead()
     console = Console(highlight=False)
     demo = Demo(console, pause=0.4 if sys.stdout.isatty() else 0.0)
     found = demo.run()

@@ -1,0 +1,63 @@
+"""A first start says that it compiles, for how long, and where the result is kept."""
+
+import importlib.util
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detectors.state.compiled import COMPILES
+from streams.process.compilation import BEGINS, announced
+
+pytestmark = pytest.mark.skipif(not COMPILES, reason="the compiler is off")
+
+SOURCE = """
+from detectors.state.compiled import compiled
+
+@compiled
+def twice(number):
+    return 2 * number
+"""
+
+
+def twice_of(folder: Path) -> Callable[[int], int]:
+    """Load a compiled function of a module in ``folder``, as a process that starts does."""
+    path = folder / "twice.py"
+    path.write_text(SOURCE)
+    spec = importlib.util.spec_from_file_location("twice", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function: Callable[[int], int] = module.twice
+    return function
+
+
+def test_the_compiler_is_announced_when_it_begins_and_when_it_has_ended(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with announced(lines.append):
+        assert not lines
+        assert twice_of(tmp_path)(2) == 4
+        assert lines == [BEGINS]
+    assert len(lines) == 2
+    assert re.fullmatch(rf"compiled 1 functions in \d s; kept in {tmp_path}\S* for the next start", lines[1])
+
+
+def test_what_is_in_the_cache_is_loaded_without_a_word(tmp_path: Path) -> None:
+    twice_of(tmp_path)(2)
+    lines: list[str] = []
+    with announced(lines.append):
+        assert twice_of(tmp_path)(2) == 4
+    assert not lines
+
+
+def test_machine_code_that_cannot_be_kept_is_said_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("numba.core.caching.CacheImpl._locator_classes", [])
+    lines: list[str] = []
+    with announced(lines.append):
+        assert twice_of(tmp_path)(2) == 4
+    assert "every start compiles them again: set NUMBA_CACHE_DIR" in lines[1]
