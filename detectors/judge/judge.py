@@ -121,6 +121,12 @@ class Judge:
             state.add(len(series))
         self._index(series)
 
+    def ages(self, at: int) -> Floats:
+        """Return the seconds from the first value of each judged series to ``at`` (epoch seconds)."""
+        first = self._memory.first[np.array([one.judged for one in self.series], bool)]
+        ages: Floats = at - first[first >= 0] * float(self.step)
+        return ages
+
     @property
     def most_steps(self) -> int:
         """Most steps that ``judge_steps`` accepts: what they are compared with must be known beforehand."""

@@ -46,6 +46,8 @@ def status_lines(status: dict[str, Any]) -> list[str]:
             shown = f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
         elif key in ("held_now", "stages"):
             shown = ", ".join(f"{v} by {k.replace('_', ' ')}" for k, v in value.items()) or none
+        elif key == "baselines":
+            shown = ", ".join(f"{count} {past}" for past, count in value.items()) or none
         elif isinstance(value, dict):
             shown = ", ".join(f"{k} {v}" for k, v in value.items()) or none
         elif isinstance(value, list):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from config.capacity import Capacity
 from config.settings import Floor, Settings
@@ -92,6 +93,10 @@ class Detect:
     def series(self) -> int:
         """Number of series."""
         return self._measuring.series
+
+    def ages(self) -> NDArray[np.float64]:
+        """Return the seconds since the first value of each judged series."""
+        return self._judge.ages(self.watermark or 0)
 
     def feed(self, blocks: Iterable[Block]) -> list[JudgedStep]:
         """Add blocks; return the steps that they complete, with their findings."""

@@ -83,6 +83,10 @@ class Engine:
         """Number of series."""
         return self._judging.series
 
+    def ages(self) -> list[Floats]:
+        """Return the seconds since the first value of each judged series, by shard."""
+        return self._judging.ages()
+
     @property
     def totals(self) -> RecordTotals:
         """Running totals."""

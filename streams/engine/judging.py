@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Notice
 from config.settings import Settings
@@ -92,6 +95,10 @@ class Judging:
     def series(self) -> int:
         """Number of series."""
         return sum(detect.series for detect in self.detect)
+
+    def ages(self) -> list[NDArray[np.float64]]:
+        """Return the seconds since the first value of each judged series, by shard."""
+        return [detect.ages() for detect in self.detect]
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of every stage, with parts named ``stage|part``."""

@@ -228,7 +228,7 @@ class KafkaDaemon:
         shown: dict[str, object] = {"driver": "kafka", "roles": ", ".join(self._roles)}
         if self._host is None:
             return shown | {"waits_for": self._waits_for}
-        return shown | status_of(self._host) | self._delivery.status()
+        return shown | status_of(self._host, self._settings.judge) | self._delivery.status()
 
     def _not_ready(self) -> str | None:
         if self._host is None or self._waits_for:

@@ -2,6 +2,8 @@
 
 import time
 
+from config.settings import JudgeSettings
+from streams.detect.baselines import baselines
 from streams.kafka.notices import NotifyStage
 from streams.kafka.stage import Stage
 from streams.kafka.stage_host import StageHost
@@ -10,7 +12,7 @@ from streams.notify.pipeline_status import first_of
 from streams.process.metrics import StageReading
 
 
-def status_of(host: StageHost) -> dict[str, object]:
+def status_of(host: StageHost, judge: JudgeSettings) -> dict[str, object]:
     """Return what ``uneri status`` shows; values that no role of this process knows are left out."""
     runners = host.runners
     shown: dict[str, object] = {
@@ -27,6 +29,7 @@ def status_of(host: StageHost) -> dict[str, object]:
         shown["watermark"] = min(stage.rollup.watermark for stage in rollups)
     if detects:
         shown["series"] = sum(stage.detect.series for stage in detects)
+        shown["baselines"] = baselines((stage.detect.ages() for stage in detects), judge)
         shown["watermark"] = min(stage.detect.watermark or 0 for stage in detects)
     for stage in stages:
         if isinstance(stage, IncidentsStage):

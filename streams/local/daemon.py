@@ -281,6 +281,7 @@ class LocalDaemon:
             "watermark": self._judge.engine.judged_until,
             "not_judged": f"{self._judge.lateness.share:.0%} of the last records",
             "series": self._judge.engine.series,
+            "baselines": self._judge.baselines(),
             "open_incidents": first_of(ongoing, len(ongoing)),
             **self._watch.status(),
             **delivery_status(self._outbox),

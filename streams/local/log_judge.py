@@ -13,6 +13,7 @@ from alerting.incidents.notice import Notice
 from config.settings import Settings
 from detectors.state.state import pack, unpack
 from streams.decode.rejected import Rejected
+from streams.detect.baselines import baselines
 from streams.engine.checkpoint import Checkpoint
 from streams.engine.engine import Engine
 from streams.engine.judging import Emitted
@@ -90,6 +91,7 @@ class LogJudge:
     ) -> None:
         self.offset = 0  # of the next record to judge
         self.changed = False  # since the newest checkpoint
+        self._settings = settings
         self._idle_after = float(settings.time.idle)
         self._store = store
         self._intake = intake
@@ -188,6 +190,10 @@ class LogJudge:
         (failed,) = await asyncio.gather(judging, return_exceptions=True)
         if self.changed and failed is None:  # the state of an engine that raised must not be kept
             await self._save()
+
+    def baselines(self) -> dict[str, int]:
+        """Return how many series have how much past."""
+        return baselines(self.engine.ages(), self._settings.judge)
 
     def stuck(self) -> str | None:
         """Return how the engine is stuck while records or a checkpoint wait, None if it is not."""
