@@ -11,7 +11,7 @@ import msgspec
 
 from alerting.outbox.row import OutboxRow, rows_of
 from alerting.outbox.sqlite_format import Upgrade, bring_up
-from alerting.outbox.sqlite_transaction import transaction
+from alerting.outbox.sqlite_transaction import copy_database, transaction
 
 
 def _create(db: sqlite3.Connection) -> None:
@@ -58,6 +58,16 @@ class SqliteOutbox:
         """Close the file."""
         with self._lock:
             self._connection.close()
+
+    def copy_to(self, path: Path) -> None:
+        """Write a consistent copy of the file.
+
+        Raises
+        ------
+        sqlite3.Error
+            When the copy cannot be written.
+        """
+        copy_database(self._connection, self._lock, path)
 
     def _load(self) -> tuple[list[OutboxRow], dict[str, bytes]]:
         with self._lock:

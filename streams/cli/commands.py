@@ -45,6 +45,11 @@ def _program(
     pass
 
 
+state_app = typer.Typer(
+    help="Back the state up, and restore it.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(state_app, name="state")
+
 Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="F", help="Configuration file (YAML). Default: the shipped settings."),
@@ -509,6 +514,40 @@ def token(
     made = new_token()
     typer.echo(made)
     typer.echo(f"for tokens.file: {','.join(dict.fromkeys(scope))} {hash_of(made)}", err=True)
+
+
+@state_app.command("export")
+def export_state(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Output file, such as uneri-state.tar.zst.")],
+    config: Config = None,
+    url: Url = None,
+) -> None:
+    """Write a backup of the state while the daemon runs.
+
+    The embedded daemon is asked for it; with a `kafka` section, the daemon's topics are read. The file holds
+    records and names of the backend, but no credentials.
+    """
+    from streams.cli.state import export_state as export
+
+    settings = settings_of(config)
+    if settings.kafka and url:
+        raise fail("--url applies to the embedded daemon only: with Kafka, the state is read from its topics")
+    _exit_with(lambda: export(settings, file, _daemon(config, url)))
+
+
+@state_app.command("import")
+def import_state(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `uneri state export` wrote.")],
+    config: Config = None,
+) -> None:
+    """Restore a backup into an empty state, before the daemon starts.
+
+    Nothing is replaced: a state folder or a kafka.app that has a state is refused.
+    """
+    from streams.cli.state import import_state as restore
+
+    settings = settings_of(config)
+    _exit_with(lambda: restore(settings, file))
 
 
 @app.command()

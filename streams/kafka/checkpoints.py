@@ -6,7 +6,7 @@ part. Pieces, marker and tombstones of removed parts are one transaction of ``Fe
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -56,10 +56,7 @@ class KafkaCheckpoints:
         """
         records = await self._records.take_over(key)
         try:
-            marker = _decoded(key, records[key]) if key in records else None
-            parts = {
-                name: _assembled(key, name, part, records) for name, part in (marker or _NONE).parts.items()
-            }
+            marker, parts = _read(key, records)
         except StateError:
             await self._records.give_up(key)
             raise
@@ -76,17 +73,13 @@ class KafkaCheckpoints:
         """
         before, bodies = self._markers[key].parts, self._bodies[key]
         after = {
-            name: before[name]
-            if body is bodies.get(name)
-            else _Part(max(1, -(-len(body) // PIECE_BYTES)), len(body), zlib.crc32(body))
+            name: before[name] if body is bodies.get(name) else _part(body)
             for name, body in checkpoint.parts.items()
         }
         records: list[tuple[str, bytes | None]] = []
         for name, part in after.items():
             if before.get(name) != part:
-                body = checkpoint.parts[name]
-                cuts = range(0, part.pieces * PIECE_BYTES, PIECE_BYTES)
-                records += [(f"{key}|{name}|{i}", body[at : at + PIECE_BYTES]) for i, at in enumerate(cuts)]
+                records += _pieces(key, name, part, checkpoint.parts[name])
         marker = _Marker(FORMAT, checkpoint.offsets, after, this_writer().version)
         records.append((key, msgspec.msgpack.encode(marker)))
         for name, part in before.items():
@@ -103,6 +96,42 @@ class KafkaCheckpoints:
             await self._records.give_up(one)
 
 
+def checkpoint_in(key: str, records: Mapping[str, bytes]) -> Checkpoint | None:
+    """Return the checkpoint that the newest values of records hold, None when there is none under ``key``.
+
+    Raises
+    ------
+    detectors.state.state.StateError
+        When pieces are missing or do not match their checksum, or a later version wrote them.
+    """
+    marker, parts = _read(key, records)
+    return None if marker is None else Checkpoint(marker.offsets, parts)
+
+
+def records_of(key: str, checkpoint: Checkpoint) -> Iterator[tuple[str, bytes]]:
+    """Yield the records of a first checkpoint under ``key``."""
+    parts = {name: _part(body) for name, body in checkpoint.parts.items()}
+    for name, body in checkpoint.parts.items():
+        yield from _pieces(key, name, parts[name], body)
+    yield key, msgspec.msgpack.encode(_Marker(FORMAT, checkpoint.offsets, parts, this_writer().version))
+
+
+def _part(body: bytes) -> _Part:
+    return _Part(max(1, -(-len(body) // PIECE_BYTES)), len(body), zlib.crc32(body))
+
+
+def _pieces(key: str, name: str, part: _Part, body: bytes) -> list[tuple[str, bytes]]:
+    cuts = range(0, part.pieces * PIECE_BYTES, PIECE_BYTES)
+    return [(f"{key}|{name}|{i}", body[at : at + PIECE_BYTES]) for i, at in enumerate(cuts)]
+
+
+def _read(key: str, records: Mapping[str, bytes]) -> tuple[_Marker | None, dict[str, bytes]]:
+    marker = _decoded(key, records[key]) if key in records else None
+    return marker, {
+        name: _assembled(key, name, part, records) for name, part in (marker or _NONE).parts.items()
+    }
+
+
 def _decoded(key: str, found: bytes) -> _Marker:
     try:
         marker = msgspec.msgpack.decode(found, type=_Marker)
@@ -112,7 +141,7 @@ def _decoded(key: str, found: bytes) -> _Marker:
     return marker
 
 
-def _assembled(key: str, name: str, part: _Part, records: dict[str, bytes]) -> bytes:
+def _assembled(key: str, name: str, part: _Part, records: Mapping[str, bytes]) -> bytes:
     body = b"".join(records.get(f"{key}|{name}|{i}", b"") for i in range(part.pieces))
     if len(body) != part.length or zlib.crc32(body) != part.checksum:
         raise StateError(

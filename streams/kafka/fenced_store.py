@@ -38,6 +38,11 @@ ENDED: Final = "ended"  # the key of the empty record in a transaction that only
 log = structlog.get_logger("uneri.kafka")
 
 
+def partition_of(key: str, partitions: int) -> int:
+    """Return the partition that has all records of a key."""
+    return zlib.crc32(key.encode()) % partitions
+
+
 class FencedError(RuntimeError):
     """Another process owns this key now: this one may not write it any more."""
 
@@ -145,7 +150,7 @@ class FencedStore:
             await producer.stop()
 
     def _partition(self, key: str) -> int:
-        return zlib.crc32(key.encode()) % self._partitions
+        return partition_of(key, self._partitions)
 
     def _producer(self, key: str) -> AIOKafkaProducer:
         return AIOKafkaProducer(

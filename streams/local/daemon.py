@@ -31,6 +31,7 @@ from streams.local.log_judge import CHECKPOINT_SECONDS, RUN_RECORDS, LogJudge, U
 from streams.local.sqlite_errors import explain
 from streams.local.sqlite_store import SqliteStore
 from streams.local.standard_input import StandardInput
+from streams.local.state_export import StateExport, drop_unfinished
 from streams.local.state_files import StateFiles, check_whole, lacks_outbox
 from streams.notify.interactions import Interactions
 from streams.notify.labels_command import labels_route
@@ -119,6 +120,7 @@ class LocalDaemon:
             check_whole(state)
         except sqlite3.Error as error:
             raise StartError(explain(error, state, LOG_FILE)) from error
+        drop_unfinished(state)
         self._store = _opened(state, LOG_FILE, lambda path: SqliteStore(path, at=at))
         self._rows = _opened(state, OUTBOX_FILE, SqliteOutbox)
         self._files = StateFiles(state)
@@ -162,6 +164,7 @@ class LocalDaemon:
                 *self._interactions.routes(),
                 labels_route(lambda: self.pipeline.labels),
                 *SilenceRoutes(lambda: self.pipeline, self._command).routes(),
+                *StateExport(state, self._store, self._rows, self._judge.by_clock).routes(),
             ],
             unhealthy=self._watchdog.reason,
             refresh=self._refresh,

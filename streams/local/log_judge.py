@@ -31,6 +31,7 @@ BACKFILL: Final = "backfill"
 """The stage under which an unfinished backfill keeps its state."""
 CHECKPOINT_SECONDS: Final = 5.0
 RUN_RECORDS: Final = 50_000
+BACKUP_POLL: Final = 0.25  # seconds between two looks whether the state is still being copied
 CATCH_UP_SECONDS: Final = 15.0  # a stop judges what is in the log for this long; the next start does the rest
 
 PENDING: Final = "pending"  # the part with notices that were made because time passed
@@ -92,6 +93,7 @@ class LogJudge:
         self.offset = 0  # of the next record to judge
         self.changed = False  # since the newest checkpoint
         self._settings = settings
+        self.by_clock = asyncio.Lock()  # held while time passes by the clock; who copies the state holds it
         self._idle_after = float(settings.time.idle)
         self._store = store
         self._intake = intake
@@ -161,22 +163,28 @@ class LogJudge:
                 self._fed, self._quiet = time.monotonic(), 0.0
                 continue
             patience = self._fed + self._idle_after - time.monotonic()
+            if self.by_clock.locked():
+                patience = max(patience, BACKUP_POLL)
             try:
                 # what was judged does not wait for its checkpoint until more arrives
                 async with asyncio.timeout(min(patience, CHECKPOINT_SECONDS) if self.changed else patience):
                     await self._arrived.wait()
             except TimeoutError:
-                if (passed := time.monotonic() - self._fed) < self._idle_after:
+                if (passed := time.monotonic() - self._fed) < self._idle_after or self.by_clock.locked():
                     continue
                 # not the time in which this process stood still: it does not know what arrived meanwhile
                 self._quiet += min(passed, 2 * self._idle_after)
                 self._fed += passed
-                emitted = await asyncio.to_thread(self.engine.idle, SOURCE, self._quiet)
-                # what the clock decided is no function of the log: after a crash it must not be decided anew
-                pending = _Pending(emitted.notices, emitted.watermark) if emitted.notices else None
-                await self._save(pending)
-                await self._emit(emitted, 0, deliver)
-                self.changed = pending is not None  # the next checkpoint is without it
+                async with self.by_clock:
+                    await self._pass_time(deliver)
+
+    async def _pass_time(self, deliver: Deliver) -> None:
+        emitted = await asyncio.to_thread(self.engine.idle, SOURCE, self._quiet)
+        # what the clock decided is no function of the log: after a crash it must not be decided anew
+        pending = _Pending(emitted.notices, emitted.watermark) if emitted.notices else None
+        await self._save(pending)
+        await self._emit(emitted, 0, deliver)
+        self.changed = pending is not None  # the next checkpoint is without it
 
     async def finish(self, judging: asyncio.Task[None]) -> None:
         """Judge what is in the log, end the task that runs ``run``, and write the last checkpoint."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.outbox.sqlite_format import bring_up
-from alerting.outbox.sqlite_transaction import transaction
+from alerting.outbox.sqlite_transaction import copy_database, transaction
 from streams.decode.event_time import UNKNOWN_ARRIVAL
 from streams.decode.rejected import Rejected
 from streams.engine.checkpoint import Checkpoint
@@ -228,6 +228,16 @@ class SqliteStore:
             return None
         self._written[stage] = dict(parts)
         return Checkpoint(offsets, parts)
+
+    def copy_to(self, path: Path) -> None:
+        """Write a consistent copy of the file, a little at a time: others use the file in between.
+
+        Raises
+        ------
+        sqlite3.Error
+            When the copy cannot be written.
+        """
+        copy_database(self._connection, self._lock, path)
 
     def dead_letters(self, at_most: int = 1000) -> list[tuple[str, int, str, str, bytes]]:
         """Return (source, offset, reason, detail, first kilobyte) of the newest dead letters."""

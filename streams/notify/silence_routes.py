@@ -13,10 +13,9 @@ from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.silence_end import LONGEST, SHORTEST
 from alerting.incidents.notice import identify
 from alerting.pipeline.pipeline import Pipeline
-from streams.process.access import AUTHORISED, host_in, is_loopback
+from streams.process.access import is_trusted
 from streams.process.request_body import BodyError, read_small
 
-_LOOPBACK: Final = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 _STATUS: Final = {CommandResult.DONE: 200, CommandResult.REPEATED: 200, CommandResult.UNKNOWN: 404}
 _LARGEST: Final = 64 * 1024  # of a body, bytes
 _BY: Final = 80  # characters kept of a name
@@ -119,8 +118,7 @@ class SilenceRoutes:
     def _refused(self, request: web.Request) -> web.Response | None:
         if self._pipeline() is None:
             return _json(_ELSEWHERE, 503)
-        here = request.remote in _LOOPBACK and is_loopback(host_in(request.host))
-        if not (here or request.get(AUTHORISED)):
+        if not is_trusted(request):
             said = "without a token, silences can be changed only from this machine, at 127.0.0.1"
             return _json({"error": said}, 403)
         if request.content_type != "application/json":

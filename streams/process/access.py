@@ -17,6 +17,7 @@ HEALTH: Final = ("/healthz", "/readyz")
 AUTHORISED: Final = web.RequestKey("authorised", bool)
 """Set on a request that came with a token for what it asks."""
 
+_LOOPBACK: Final = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 _SIGNED: Final = "/slack/"  # these have signatures of their own
 _EVENTS: Final = "/events"
 _READING: Final = ("GET", "HEAD")
@@ -54,6 +55,16 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
+
+
+def is_trusted(request: web.Request) -> bool:
+    """Return whether a request may change or take what is not for everybody: with a token, or from here.
+
+    From here means on the loopback interface and addressed to it by name. A page in a browser on this machine
+    could do that, too: so take nothing from it but JSON, which a page of another origin cannot send.
+    """
+    here = request.remote in _LOOPBACK and is_loopback(host_in(request.host))
+    return here or bool(request.get(AUTHORISED))
 
 
 class Access:

@@ -1,0 +1,94 @@
+"""``uneri state export`` and ``import``: a backup of the state, from a running daemon."""
+
+import http.client
+import json
+import shutil
+import sqlite3
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from alerting.words.mrkdwn import clean
+from config.settings import Settings
+from detectors.state.state import StateError
+from streams.local import state_import
+from streams.local.sqlite_errors import explain
+from streams.process.atomic_file import atomic_file
+from streams.process.locks import FolderLockedError
+from streams.process.state_archive import About, ArchiveError, check_archive
+from streams.process.state_folder import OpenFolderError
+from streams.process.tokens import own_authorization
+
+PATIENCE: Final = 900.0  # seconds without a byte: a large state is copied and packed before it is sent
+
+
+def export_state(settings: Settings, file: Path, url: str) -> int:
+    """Write the state of the daemon at ``url``, or of the app in Kafka, to a file; return the exit code."""
+    try:
+        with atomic_file(file) as part:
+            part.touch(mode=0o600)
+            if settings.kafka:
+                from streams.kafka.state_export import export_app
+
+                export_app(settings.kafka, part)
+            else:
+                _fetch(f"{url}/state", part)
+            about = check_archive(part)
+    except (ArchiveError, StateError) as error:
+        typer.echo(f"uneri: {error}", err=True)
+        return 1
+    typer.echo(f"{file}: {file.stat().st_size / 1e6:,.1f} MB, {_shown(about)}; checked")
+    return 0
+
+
+def import_state(settings: Settings, file: Path) -> int:
+    """Restore a backup into the empty state that the settings name; return the exit code."""
+    try:
+        if settings.kafka:
+            from streams.kafka.state_import import import_app
+
+            about = import_app(settings.kafka, file)
+            where = f"the topics of {settings.kafka.app}"
+        else:
+            folder = Path(settings.local.state)
+            try:
+                about = state_import.import_state(file, folder)
+            except sqlite3.Error as error:
+                raise ArchiveError(explain(error, folder)) from error
+            where = settings.local.state
+    except (ArchiveError, StateError, FolderLockedError, OpenFolderError) as error:
+        typer.echo(f"uneri: {error}", err=True)
+        return 1
+    typer.echo(f"{where}: restored, {_shown(about)}; start the daemon with `uneri run`")
+    return 0
+
+
+def _fetch(url: str, part: Path) -> None:
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, data=b"{}", method="POST", headers=headers)  # noqa: S310 - the user's own address
+    for name, value in own_authorization().items():
+        request.add_unredirected_header(name, value)  # for this daemon only
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response, part.open("wb") as out:  # noqa: S310
+            shutil.copyfileobj(response, out)
+    except urllib.error.HTTPError as error:
+        raise ArchiveError(_refusal(error)) from error
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        reason = getattr(error, "reason", error)
+        raise ArchiveError(f"no daemon answers at {url} ({reason}); is it running? Check --url") from error
+
+
+def _refusal(error: urllib.error.HTTPError) -> str:
+    try:
+        return clean(str(json.load(error)["error"]))
+    except (ValueError, KeyError, TypeError):
+        return f"{error.url} answers HTTP {error.code} {error.reason}; check --url"
+
+
+def _shown(about: About) -> str:
+    made = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(about.made))
+    return f"the state of {made}, by uneri {about.version} ({about.driver})"
