@@ -12,7 +12,7 @@ IMAGE_TEST := tests/deploy/test_image.py
 HELM_VERSION := v4.3.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e laws check bench faults scoreboard deploy-check lock docs docs-pictures format
+.PHONY: help demo test e2e laws check bench faults scoreboard deploy-check dist sbom audit installs lock docs docs-pictures format
 .DELETE_ON_ERROR:
 
 help:
@@ -28,6 +28,10 @@ help:
 	@echo "make docs           regenerate docs/configuration.md from the settings"
 	@echo "make docs-pictures  regenerate the pictures of the README and of docs/messages.md"
 	@echo "make format         format the code and fix what ruff can fix"
+	@echo "make dist           build a release into dist/: wheel, sources, tested versions"
+	@echo "make sbom           … and its software bill of materials (CycloneDX)"
+	@echo "make audit          look for known vulnerabilities in what a release installs"
+	@echo "make installs       install the release with pipx and uv tool on every Python here; takes minutes"
 	@echo "make lock           update the locked dependencies in requirements.lock"
 
 # Once per change of the lock: a marker newer than the lock and the project file means installed.
@@ -46,7 +50,7 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m streams.engine.warm
-	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(END_TO_END:%=--ignore %) --ignore $(IMAGE_TEST)
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(END_TO_END:%=--ignore %) --ignore $(IMAGE_TEST) --ignore tests/installs
 
 e2e: $(READY)
 	@$(BIN)/python -m streams.engine.warm
@@ -94,6 +98,27 @@ docs-pictures: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The constraints are the lock without development tools and without hashes, which a local wheel cannot have.
+dist: $(READY)
+	@rm -rf dist
+	$(BIN)/python -m hatchling build
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --constraint requirements.lock --no-emit-index-url --no-annotate --no-header --quiet -o dist/constraints.txt
+
+# Made from an installation with all extras, which knows licences and who needs whom.
+sbom: dist
+	@rm -rf build/sbom
+	$(BIN)/uv venv --quiet --python $(BIN)/python build/sbom
+	$(BIN)/uv pip install --quiet --python build/sbom --constraint dist/constraints.txt "$$(echo dist/*.whl)[all]"
+	$(BIN)/cyclonedx-py environment build/sbom --pyproject pyproject.toml --mc-type application --output-reproducible --validate --of JSON -o "$$(echo dist/*.tar.gz | sed 's/\.tar\.gz$$/.cdx.json/')"
+
+audit: dist
+	@$(BIN)/python release/audit.py dist/constraints.txt
+
+# INSTALLS="-k uv-3.13" tries one.
+installs: dist
+	$(BIN)/pytest --numprocesses 0 tests/installs $(INSTALLS)
 
 lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --quiet -o requirements.lock

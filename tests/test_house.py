@@ -68,6 +68,14 @@ def test_everything_optional_is_in_one_extra_that_a_command_can_name_and_in_the_
         assert name == "all" or not {re.split("[<>=]", each)[0] for each in packages} & needed
 
 
+def test_the_version_is_written_in_one_place_and_pages_and_charts_agree_with_it() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    named = re.findall(r"uneri-(\d+\.\d+\.\d+)", (ROOT / "docs" / "install.md").read_text(encoding="utf-8"))
+    for chart in (ROOT / "deploy").rglob("Chart.yaml"):
+        named.append(str(read_tree(chart.read_text(encoding="utf-8")).data["appVersion"]))
+    assert set(named) == {version}
+
+
 def test_compose_and_tests_use_the_same_kafka() -> None:
     compose = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
     version = compose["services"]["kafka"]["image"].removeprefix("apache/kafka:")
