@@ -72,7 +72,7 @@ def test_the_version_is_written_in_one_place_and_pages_and_charts_agree_with_it(
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     named = re.findall(r"uneri-(\d+\.\d+\.\d+)", (ROOT / "docs" / "install.md").read_text(encoding="utf-8"))
     for chart in (ROOT / "deploy").rglob("Chart.yaml"):
-        named.append(str(read_tree(chart.read_text(encoding="utf-8")).data["appVersion"]))
+        named += re.findall(r'^appVersion: "?([^"\s]+)', chart.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(named) == {version}
 
 
