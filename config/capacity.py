@@ -1,14 +1,18 @@
-"""The configured capacity of a table, function or account."""
+"""The known capacity of a table, function or account: written by hand, or else read from a cloud."""
 
+from bisect import bisect_right
 from typing import Final
 
 from config import settings
+from config.read_limits import NO_LIMITS, KnownLimit, ReadLimits
 
 _OF_TABLES: Final = ("rcu", "wcu")
 
 
 class Capacity:
     """The known limits, by scope and measure.
+
+    What was read counts for tables only, and only where nothing is written by hand.
 
     Examples
     --------
@@ -17,15 +21,29 @@ class Capacity:
     100.0
     """
 
-    def __init__(self, limits: settings.LimitsSettings) -> None:
+    def __init__(self, limits: settings.LimitsSettings, read: ReadLimits = NO_LIMITS) -> None:
         self._limits = limits
+        self._read: dict[tuple[str, str], list[KnownLimit]] = {}  # by table and measure
+        for one in read.limits:
+            if one.kind == "table":
+                self._read.setdefault((one.name, one.measure), []).append(one)
+        # the first value also holds before its time
+        moments = {since for ones in self._read.values() for one in ones for since, _ in one.values[1:]}
+        self._changes = sorted(moments)
 
-    def of(self, kind: str, account: str, name: str, measure: str) -> float | None:
+    def era(self, at: int) -> int:
+        """Return a number that differs between two moments (epoch seconds) if a limit changed in between."""
+        return bisect_right(self._changes, at)
+
+    def of(
+        self, kind: str, account: str, name: str, measure: str, *, region: str = "", at: float = 0
+    ) -> float | None:
         """Return the limit of a measure per second, or None when none is known.
 
         Units per second for ``rcu`` and ``wcu`` of a table; for ``busy`` of a function or account,
         concurrency, which is busy seconds per second. A limit for ``account/name`` precedes one for
-        ``name``.
+        ``name``; both precede what was read. An empty account or region stands for any, as long as only one
+        table that was read fits. ``at`` is in epoch seconds.
         """
         if kind == "table" and measure in _OF_TABLES:
             for key in (f"{account}/{name}", name):
@@ -33,7 +51,12 @@ class Capacity:
                 limit = getattr(table, measure) if table else None
                 if limit is not None:
                     return float(limit)
-            return None
+            fitting = [
+                one
+                for one in self._read.get((name, measure), ())
+                if account in ("", one.account) and region in ("", one.region)
+            ]
+            return fitting[0].at(at) or None if len(fitting) == 1 else None
         if measure != "busy":
             return None
         if kind == "function":

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from config.sections.calendar import CalendarSettings, Planned
-from config.sections.detection import Floor, Floors, JudgeSettings, LimitsSettings, TableLimit
+from config.sections.detection import AwsSettings, Floor, Floors, JudgeSettings, LimitsSettings, TableLimit
 from config.sections.drivers import (
     KafkaSettings,
     LocalSettings,
@@ -40,6 +40,7 @@ __all__ = [
     "VERDICTS",
     "AccountSettings",
     "AlertmanagerSettings",
+    "AwsSettings",
     "CalendarSettings",
     "DeadLetterSettings",
     "DigestSettings",

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from config.sections.section import Section
-from config.sections.value_types import Amount, AmountOrZero
+from config.sections.value_types import Amount, AmountOrZero, AwsExternalId, AwsRegion, AwsRole, PathName
 
 
 class JudgeSettings(Section):
@@ -72,6 +72,23 @@ class TableLimit(Section):
     wcu: Amount | None = Field(None, description="write capacity units per second")
 
 
+class AwsSettings(Section):
+    """Where `uneri limits --aws` and the daemon read limits: every region of every account."""
+
+    daily: bool = Field(False, description="the daemon reads them once a day and keeps them in limits.file")
+    regions: list[AwsRegion] = Field(
+        default_factory=list, description="such as eu-west-1; the region of the credentials when absent"
+    )
+    roles: list[AwsRole] = Field(
+        default_factory=list,
+        description="ARN of a role to assume, one per account; self: the account of the credentials, which "
+        "is the only one when absent",
+    )
+    external_id: AwsExternalId | None = Field(
+        None, description="external id that the trust policies of the roles ask for"
+    )
+
+
 class LimitsSettings(Section):
     """Known capacity: growth is forecast against it, and messages show the headroom."""
 
@@ -80,3 +97,14 @@ class LimitsSettings(Section):
         default_factory=dict, description="concurrency, by function name, or account/name"
     )
     accounts: dict[str, Amount] = Field(default_factory=dict, description="concurrency, by account id")
+    file: PathName | None = Field(
+        None,
+        description="limits read from a cloud, as written by `uneri limits --aws --write`; those above win",
+    )
+    aws: AwsSettings | None = Field(None, description="where to read limits from AWS")
+
+    @model_validator(mode="after")
+    def _daily_needs_a_file(self) -> "LimitsSettings":
+        if self.aws is not None and self.aws.daily and self.file is None:
+            raise ValueError("aws.daily has nowhere to keep what it reads; set limits.file")
+        return self

@@ -35,6 +35,9 @@ Mention = Annotated[str, Field(pattern=r"^(here|[UWS][A-Z0-9]{2,20})$")]
 DestinationName = Annotated[str, AfterValidator(validators.destination)]
 SecretFile = Annotated[str, Field(pattern=r"^\.{0,2}/"), AfterValidator(validators.path_name)]  # nor a secret
 VariableName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")]  # capitals: a secret put there has others
+AwsRegion = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$")]
+AwsRole = Annotated[str, Field(pattern=r"^(self|arn:aws[a-z-]*:iam::[0-9]{12}:role/.+)$")]
+AwsExternalId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@:/-]{2,1224}$")]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 VerdictName = Annotated[
     Literal["spike", "drop", "shift", "growth", "limit", "absence", "fatal"],

@@ -323,6 +323,13 @@ class Judge:
         for at in range(index - self._pace.persist + 1, index):
             self._history.spoil(at, same)
 
+    def limit(self, changed: Mapping[int, Series]) -> None:
+        """Replace series, by their rows, that differ in nothing but their limit."""
+        for row, one in changed.items():
+            self.series[row] = one
+            per_step = 1.0 if NATURE[one.measure] is Nature.LATENCY else self.step
+            self._limits[row] = np.nan if one.limit is None else one.limit * per_step
+
     def _index(self, fresh: Sequence[Series]) -> None:
         """Append what the kernel needs to know about new rows."""
         first = len(self.series)

@@ -12,6 +12,7 @@ from config.settings import KafkaSettings, Settings
 from streams.check.buttons import check_buttons
 from streams.check.door import check_door
 from streams.check.expired import check_expired
+from streams.check.limits import check_limits
 from streams.check.result import CheckResult
 from streams.check.sinks import check_sinks
 from streams.check.slack import check_slack
@@ -31,6 +32,7 @@ def check(settings: Settings) -> Iterator[CheckResult]:
         yield CheckResult(
             None, f"kafka: not configured; events are accepted at {scheme}://{settings.local.listen}/events"
         )
+    yield from check_limits(settings, time.time())
     yield from asyncio.run(_all(check_slack(settings)))
     yield from asyncio.run(_all(check_buttons(settings)))
     yield from asyncio.run(_all(check_sinks(settings.notify)))

@@ -157,6 +157,10 @@ def run(
     `local.listen`.
     """
     settings = settings_of(config)
+    if settings.limits.aws and settings.limits.aws.daily:
+        from streams.process.extras import need
+
+        need("boto3", "limits.aws.daily")
     if settings.kafka:
         from streams.kafka.daemon import run_kafka
 
@@ -474,6 +478,31 @@ def status(
     from streams.cli.status import show_status
 
     _exit_with(lambda: show_status(_daemon(config, url)))
+
+
+@app.command()
+def limits(
+    config: Config = None,
+    aws: Annotated[
+        bool,
+        typer.Option("--aws", help="Read them now from AWS, as limits.aws says (needs the extra `aws`)."),
+    ] = False,
+    write: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --aws: keep what was read in FILE, for limits.file."),
+    ] = None,
+) -> None:
+    """Show the known limits and how old they are, or read them from AWS.
+
+    They are capacity of tables and indexes, concurrency, throttles and quotas. Exits with 1 if some could not
+    be read.
+    """
+    from streams.cli.limits import read_limits, show_limits
+
+    if write is not None and not aws:
+        raise fail("--write keeps what --aws reads; add --aws")
+    settings = settings_of(config)
+    _exit_with(lambda: read_limits(settings, write) if aws else show_limits(settings))
 
 
 @app.command()

@@ -7,11 +7,13 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import typer
 
 from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.fail_on import FailOn, failures, unanswerable
 from alerting.evaluation.labels_file import LabelsError, load_labels
+from config.read_limits import read_limits_of
 from config.settings import Settings
 from detectors.state.state import StateError
 from streams.engine.warm import compile_ahead
@@ -58,6 +60,8 @@ class ReplayOptions:
         """Identifies the request, so that only the same one resumes an unfinished replay."""
         parts = [*self.sources, str(self.between), str(self.series)]
         parts += [settings.model_dump_json() for settings in self.all_settings]
+        read = [read_limits_of(settings).limits for settings in self.all_settings]
+        parts += [msgspec.json.encode(limits).decode() for limits in read if limits]
         return blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
 
 

@@ -1,5 +1,6 @@
 """Judges all series of a shard, one closed step after another."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -11,8 +12,8 @@ from detectors.explain.edge_history import EdgeHistory
 from detectors.judge.calendar import Calendar
 from detectors.judge.judge import Judge, Judgement
 from detectors.model.finding import Finding
-from detectors.model.measures import RATIO_OF, SUPPORTING
-from detectors.model.scope import Edge
+from detectors.model.measures import RATIO_OF, SUPPORTING, Measure
+from detectors.model.scope import Edge, Scope
 from detectors.model.series import Series
 from detectors.watch.limits import tomorrow
 from streams.decode.paths import OTHER
@@ -22,7 +23,7 @@ from streams.detect.fatal_findings import FatalFindings
 from streams.detect.findings import UPDATE_EVERY, Findings
 from streams.detect.gather import JudgedStep
 from streams.detect.hourly_totals import HourlyLoads, HourlyUse
-from streams.detect.limit_findings import LimitFindings
+from streams.detect.limit_findings import LIMITED, LimitFindings
 from streams.detect.reach import Reach
 from streams.measure.measured_step import Fresh, MeasuredStep, Named, scopes_of, series_of, values_of
 from streams.measure.measuring import Measuring
@@ -48,6 +49,8 @@ class Detect:
         Called with the start of every judged step, to show progress.
     on_judgement
         Called with every judgement, for a replay that writes the series.
+    capacity
+        The known limits; those of the settings when absent.
     """
 
     def __init__(
@@ -57,10 +60,13 @@ class Detect:
         settings: Settings,
         on_step: Callable[[int], None] | None = None,
         on_judgement: OnJudgement | None = None,
+        *,
+        capacity: Capacity | None = None,
     ) -> None:
         self._shard = shard
         self._settings = settings
-        self._capacity = Capacity(settings.limits)
+        self._capacity = capacity or Capacity(settings.limits)
+        self._limited: tuple[Capacity, int] | None = None  # the limits of the series: their era
         self._floors: dict[str, Floor] = {str(name): floor for name, floor in settings.floors}
         self._on_step = on_step
         self._on_judgement = on_judgement
@@ -98,6 +104,10 @@ class Detect:
         """Return the seconds since the first value of each judged series."""
         return self._judge.ages(self.watermark or 0)
 
+    def limit(self, capacity: Capacity) -> None:
+        """Go on with other limits, from the next step on."""
+        self._capacity = capacity
+
     def feed(self, blocks: Iterable[Block]) -> list[JudgedStep]:
         """Add blocks; return the steps that they complete, with their findings."""
         return [self.judge(step) for step in self._measuring.feed(blocks)]
@@ -114,6 +124,7 @@ class Detect:
     def judge(self, step: MeasuredStep) -> JudgedStep:
         """Judge one step, which must be later than the one before."""
         self._settled = None
+        self._limit_anew(step.start)
         self._add(step.fresh, step.start)
         corrections = self._correct(step) if step.late else []
         completeness, values, of_edges = step.completeness, step.values.copy(), step.of_edges
@@ -157,10 +168,31 @@ class Detect:
             self._absences.correct(one.start + self._settings.time.step, step.start, one.values)
         return self._findings.correct({one.start: one.values for one in step.late}, seen)
 
+    def _limit_anew(self, start: int) -> None:
+        """Take over the limits in force at ``start``, if they are not those of the step before."""
+        capacity = self._capacity  # another thread may set it
+        if (in_force := (capacity, capacity.era(start))) == self._limited:
+            return
+        self._limited = in_force
+        changed = {
+            row: dataclasses.replace(one, limit=limit)
+            for row, one in enumerate(self._judge.series)
+            if one.measure in LIMITED
+            and isinstance(one.about, Scope)
+            and (limit := self._limit_of(one.about, one.measure, start)) != one.limit
+        }
+        self._judge.limit(changed)
+        self._findings.limit(changed)
+        self._limits.limit(changed)
+        self._loads.limit(capacity, start)
+
+    def _limit_of(self, scope: Scope, measure: Measure, at: int) -> float | None:
+        return self._capacity.of(scope.kind, scope.account, scope.name, measure, region=scope.region, at=at)
+
     def _add(self, fresh: Sequence[Fresh], start: int) -> None:
         if not fresh:
             return
-        of_scopes, of_edges = ([self._series(one) for one in named] for named in series_of(fresh))
+        of_scopes, of_edges = ([self._series(one, start) for one in named] for named in series_of(fresh))
         first = len(self._judge.series)
         self._edges.grow(len(of_edges))
         self._explainer.add(of_edges)
@@ -171,17 +203,16 @@ class Detect:
         self._findings.add(of_scopes)
         scopes = scopes_of(fresh)
         self._fatal.add(scopes, start)
-        self._loads.add(scopes)
+        self._loads.add(scopes, start)
         self._use.add(scopes, values_of(fresh))
 
-    def _series(self, named: Named) -> Series:
+    def _series(self, named: Named, at: int) -> Series:
         about, measure = named.about, named.measure
         if isinstance(about, Edge):
             return Series(about, measure)
         if measure in SUPPORTING.get(about.kind, ()):
             return Series(about, measure, judged=False)
         floor = self._floors.get(measure) or self._settings.floors.values
-        limit = self._capacity.of(about.kind, about.account, about.name, measure)
         return Series(
             about,
             measure,
@@ -189,7 +220,7 @@ class Detect:
             judged=about.name != OTHER or measure in RATIO_OF,
             floor_absolute=floor.absolute,
             floor_relative=floor.relative,
-            limit=limit,
+            limit=self._limit_of(about, measure, at),
         )
 
     def snapshot(self) -> dict[str, bytes]:
@@ -209,7 +240,7 @@ class Detect:
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot; floors and limits are those of the current settings."""
-        self._settled = None
+        self._settled = self._limited = None
         fresh = self._measuring.restore(parts)
         self._add(fresh, 0)  # the parts include when each was first seen
         self._judge.restore(_under("judge/", parts))

@@ -95,6 +95,11 @@ class Findings:
         """Add new series, in the judge's order."""
         self._series += series
 
+    def limit(self, changed: Mapping[int, Series]) -> None:
+        """Replace series, by their rows of the judge, that differ in nothing but their limit."""
+        for row, one in changed.items():
+            self._series[row] = one
+
     def struck(self, judgement: Judgement) -> set[Scope]:
         """Return the scopes with an open verdict."""
         rows = {*np.flatnonzero(judgement.verdict).tolist(), *self._absences.absent.tolist()}

@@ -48,12 +48,12 @@ class HourlyLoads:
         self._row = np.zeros(0, np.intp)
         self._column = np.zeros(0, np.intp)
 
-    def add(self, scopes: Mapping[int, Scope]) -> None:
-        """Add new scopes, by their rows in a step."""
+    def add(self, scopes: Mapping[int, Scope], at: int) -> None:
+        """Add new scopes, by their rows in a step that starts at epoch second ``at``."""
         rows, columns = [], []
         for row, scope in scopes.items():
             for measure in _CONSUMED.get(scope.kind, ()):
-                limit = self._capacity.of(scope.kind, scope.account, scope.name, measure)
+                limit = _limit(self._capacity, scope, measure, at)
                 if limit is not None or scope.kind == TABLE:
                     self._series.append((scope, measure, limit))
                     rows.append(row)
@@ -61,6 +61,14 @@ class HourlyLoads:
         self._row = _extended(self._row, rows)
         self._column = _extended(self._column, columns)
         self._amount = np.concatenate((self._amount, np.zeros(len(rows))))
+
+    def limit(self, capacity: Capacity, at: int) -> None:
+        """Go on with the limits of tables that are in force at epoch second ``at``."""
+        self._capacity = capacity
+        self._series = [
+            (scope, measure, _limit(capacity, scope, measure, at) if scope.kind == TABLE else limit)
+            for scope, measure, limit in self._series
+        ]
 
     def feed(self, step: Step, *, known: bool) -> list[Load]:
         """Add a step; if it ends an hour, return the loads of that hour that are not zero.
@@ -205,6 +213,10 @@ class HourlyUse:
 
 def _extended(rows: NDArray[np.intp], more: list[int]) -> NDArray[np.intp]:
     return np.concatenate((rows, np.array(more, np.intp)))
+
+
+def _limit(capacity: Capacity, scope: Scope, measure: Measure, at: int) -> float | None:
+    return capacity.of(scope.kind, scope.account, scope.name, measure, region=scope.region, at=at)
 
 
 def _ends_hour(start: int, step: int) -> bool:

@@ -81,6 +81,13 @@ class LimitFindings:
         self._limits = np.concatenate((self._limits, np.array(limits, float)))
         self._watch.add(len(limited))
 
+    def limit(self, changed: Mapping[int, Series]) -> None:
+        """Replace series, by their rows of the judge, that differ in nothing but their limit."""
+        for at, row in enumerate(self._rows.tolist()):
+            if row in changed:
+                self._series[at] = changed[row]
+                self._limits[at] = (changed[row].limit or np.inf) * self._step
+
     def feed(self, judgement: Judgement, completeness: float, soon: Collection[int]) -> list[Finding]:
         """Add a step; ``soon`` are rows of the judge whose forecast reaches the limit within a day."""
         rows = self._rows

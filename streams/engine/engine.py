@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from alerting.incidents.incidents import Incidents
+from config.capacity import Capacity
 from config.settings import Settings
 from streams.engine.judging import Emitted, Judging
 from streams.engine.rolling import Floats, Rolled, Rolling
@@ -38,6 +39,8 @@ class Engine:
         Called with the start of every judged step of shard 0, to show progress.
     remember_all
         Keep every incident, for the results of a replay; a daemon forgets old ones.
+    capacity
+        The known limits; those of the settings when absent.
     """
 
     def __init__(
@@ -48,9 +51,16 @@ class Engine:
         on_step: Callable[[int], None] | None = None,
         *,
         remember_all: bool = False,
+        capacity: Capacity | None = None,
     ) -> None:
         self._rolling = Rolling(settings, sources, shards)
-        self._judging = Judging(settings, sources, shards, on_step, remember_all=remember_all)
+        self._judging = Judging(
+            settings, sources, shards, on_step, remember_all=remember_all, capacity=capacity
+        )
+
+    def limit(self, capacity: Capacity) -> None:
+        """Go on with other limits, from the next step on; any thread may call this."""
+        self._judging.limit(capacity)
 
     def feed(self, source: str, records: Sequence[bytes], arrived: Floats | None = None) -> Emitted:
         """Feed consecutive records of one source partition, with the time of their arrival if known."""

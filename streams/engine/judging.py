@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Notice
+from config.capacity import Capacity
 from config.settings import Settings
 from detectors.model.finding import Finding
 from streams.decode.rejected import Rejected
@@ -46,6 +47,8 @@ class Judging:
         Keep every incident, for the results of a replay; a daemon forgets old ones.
     on_judgement
         Called with every judgement of every shard.
+    capacity
+        The known limits; those of the settings when absent.
     """
 
     def __init__(
@@ -57,15 +60,21 @@ class Judging:
         *,
         remember_all: bool = False,
         on_judgement: OnJudgement | None = None,
+        capacity: Capacity | None = None,
     ) -> None:
         self.detect = [
-            Detect(shard, sources, settings, None if shard else on_step, on_judgement)
+            Detect(shard, sources, settings, None if shard else on_step, on_judgement, capacity=capacity)
             for shard in range(shards)
         ]
         self._gather = Gather(shards)
         self._step = settings.time.step
         self.incidents = Incidents(settings, remember_all=remember_all)
         self.blocks = self.steps = 0  # fed and judged since the process started
+
+    def limit(self, capacity: Capacity) -> None:
+        """Go on with other limits, from the next step on."""
+        for detect in self.detect:
+            detect.limit(capacity)
 
     def feed(self, blocks: Sequence[Block], rejected: Iterable[Rejected] = ()) -> Emitted:
         """Feed the blocks of one source; ``rejected`` is added to the output."""

@@ -16,6 +16,8 @@ from typing import Any, Final
 
 import structlog
 
+from config.capacity import Capacity
+from config.load import ConfigError
 from config.secret import SecretError
 from config.settings import KafkaSettings, Settings
 from streams.engine.warm import warm
@@ -32,6 +34,7 @@ from streams.kafka.status import queues, readings, status_of
 from streams.kafka.topic_watch import TopicWatch
 from streams.kafka.topics import Topic, TopicError, Topics, verified_topics
 from streams.kafka.watermark_alignment import WatermarkAlignment
+from streams.limits.keeper import LimitsKeeper, limits_status
 from streams.notify.slack_secrets import slack_secrets
 from streams.process.crash_points import CrashHook, no_crash
 from streams.process.door import DoorError, door_of
@@ -82,6 +85,7 @@ class KafkaDaemon:
         self._watchdog = watchdog
         self.metrics = Metrics()
         self._door = door_of(settings)
+        self._limits = LimitsKeeper(settings)
         self._host: StageHost | None = None  # once Kafka has answered
         self._delivery = Delivery(settings, self.metrics)
         self._waits_for = f"Kafka at {', '.join(kafka.brokers)} has not answered yet"
@@ -113,11 +117,14 @@ class KafkaDaemon:
                 await asyncio.to_thread(leave, self._kafka)
                 watching = asyncio.create_task(TopicWatch(self._kafka, present).run())
                 watching.add_done_callback(fatal_when_failed)
+                keeping = asyncio.create_task(self._keep_limits())
+                keeping.add_done_callback(fatal_when_failed)
                 log.info("starting", roles=self._roles, status_port=port)
                 try:
                     await self._run(present, stopping)
                 finally:
                     watching.cancel()
+                    keeping.cancel()
                 await asyncio.to_thread(leave, self._kafka)
         finally:
             await self._web.stop()
@@ -144,6 +151,10 @@ class KafkaDaemon:
             starting.cancel()
         await host.stop()
         log.info("stopped cleanly")
+
+    async def _keep_limits(self) -> None:
+        if "detect" in self._roles:
+            await self._limits.run(self._limit)
 
     def _hosting(self, present: dict[str, Topic]) -> StageHost:
         """Return the host of the stages of this process's roles."""
@@ -173,7 +184,9 @@ class KafkaDaemon:
             Hosted(
                 topics.rollups,
                 "detect",
-                lambda shard: DetectStage(shard, sources, settings, topics, self._stepped),
+                lambda shard: DetectStage(
+                    shard, sources, settings, topics, self._stepped, capacity=self._limits.capacity
+                ),
             ),
             Hosted(topics.findings, "incidents", lambda _: IncidentsStage(kafka.shards, settings, topics)),
             Hosted(
@@ -194,6 +207,12 @@ class KafkaDaemon:
             metrics=self.metrics,
             at=self._at,
         )
+
+    def _limit(self, capacity: Capacity) -> None:
+        """Go on with other limits at every shard of this process; shards that come later begin with them."""
+        for runner in self._host.runners.values() if self._host else ():
+            if isinstance(runner.stage, DetectStage):
+                runner.stage.detect.limit(capacity)
 
     def _elsewhere(self, ours: Collection[str]) -> list[int]:
         """Return the watermarks of sources that other processes read, as the shards here know them."""
@@ -228,6 +247,8 @@ class KafkaDaemon:
         shown: dict[str, object] = {"driver": "kafka", "roles": ", ".join(self._roles)}
         if self._host is None:
             return shown | {"waits_for": self._waits_for}
+        if "detect" in self._roles:
+            shown |= limits_status(self._limits)
         return shown | status_of(self._host, self._settings.judge) | self._delivery.status()
 
     def _not_ready(self) -> str | None:
@@ -292,7 +313,7 @@ def run_kafka(
         slack_secrets(settings.slack)
         warm(log.info)  # before the event loop starts, which must not wait for a compiler
         return asyncio.run(_main(settings, settings.kafka, roles or ROLES, every, at))
-    except (DoorError, SecretError) as error:
+    except (ConfigError, DoorError, SecretError) as error:
         log.critical(str(error))
         return 2
     except (TopicError, ListenError) as error:

@@ -9,6 +9,7 @@ from msgspec.msgpack import Decoder as MessageDecoder
 from msgspec.msgpack import Encoder as MessageEncoder
 
 from alerting.incidents.incidents import Incidents
+from config.capacity import Capacity
 from config.settings import Settings
 from detectors.state.state import pack, unpack
 from streams.decode.decoder import Decoder
@@ -139,7 +140,8 @@ class RollupStage:
 class DetectStage:
     """A shard: blocks of all source partitions become judged steps for the findings topic.
 
-    ``on_step`` is called with the start of every step that was judged.
+    ``on_step`` is called with the start of every step that was judged. ``capacity`` holds the known limits;
+    those of the settings when absent.
     """
 
     def __init__(
@@ -149,8 +151,10 @@ class DetectStage:
         settings: Settings,
         topics: Topics,
         on_step: Callable[[int], None] | None = None,
+        *,
+        capacity: Capacity | None = None,
     ) -> None:
-        self.detect = Detect(shard, sources, settings, on_step)
+        self.detect = Detect(shard, sources, settings, on_step, capacity=capacity)
         self._topics = topics
         self._key = str(shard).encode()
         self._encode = MessageEncoder().encode

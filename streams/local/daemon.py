@@ -18,12 +18,14 @@ from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.pipeline.history import since_of
 from alerting.pipeline.pipeline import Pipeline
+from config.load import ConfigError
 from config.secret import SecretError
 from config.settings import Settings
 from detectors.state.state import StateError, why
 from detectors.state.state_format import NewerStateError
 from streams.engine.dead_letter_limit import DeadLetterLimitError
 from streams.engine.warm import warm
+from streams.limits.keeper import LimitsKeeper, limits_status
 from streams.local.follow import Follow
 from streams.local.http_intake import HttpIntake
 from streams.local.log_intake import LogIntake
@@ -83,6 +85,8 @@ class LocalDaemon:
 
     Raises
     ------
+    ConfigError
+        When the file of ``limits.file`` is missing, cannot be read or is no such file.
     StartError
         When the state cannot be opened or read.
     DoorError
@@ -105,6 +109,7 @@ class LocalDaemon:
         self.settings = settings
         self.metrics = Metrics()
         self._door = door_of(settings)
+        self._limits = LimitsKeeper(settings, clock)
         self.port = 0
         self._stopping = asyncio.Event()
         state = Path(settings.local.state)
@@ -152,6 +157,7 @@ class LocalDaemon:
             run_records=run_records,
             stuck=stuck,
             at=at,
+            capacity=self._limits.capacity,
         )
         self._http = HttpIntake(self._intake, self.metrics.intake_refused)
         self._web = HttpServer(
@@ -207,6 +213,7 @@ class LocalDaemon:
                     self._judge.run(self._deliver),
                     guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe),
                     handling,
+                    self._limits.run(self._judge.engine.limit),
                     *self._sources,
                 )
             ]
@@ -287,6 +294,7 @@ class LocalDaemon:
             "baselines": self._judge.baselines(),
             "open_incidents": first_of(ongoing, len(ongoing)),
             **self._watch.status(),
+            **limits_status(self._limits),
             **delivery_status(self._outbox),
             "heard_by": self._interactions.state(),
         }
@@ -370,7 +378,7 @@ def _bytes_with_journal(path: Path) -> int:
 def _one_line(run: Callable[[], None], state: Path) -> int:
     try:
         run()
-    except (DoorError, SecretError) as error:
+    except (ConfigError, DoorError, SecretError) as error:
         log.critical(str(error))
         return 2
     except (StartError, ListenError, DeadLetterLimitError) as error:

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from alerting.incidents.notice import Notice
+from config.capacity import Capacity
 from config.settings import Settings
 from detectors.state.state import pack, unpack
 from streams.decode.rejected import Rejected
@@ -75,6 +76,8 @@ class LogJudge:
         Seconds that the engine may stand still while records wait.
     at
         Called at each crash point, for tests.
+    capacity
+        The known limits; those of the settings when absent.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class LogJudge:
         run_records: int = RUN_RECORDS,
         stuck: float = STUCK_SECONDS,
         at: CrashHook = no_crash,
+        capacity: Capacity | None = None,
     ) -> None:
         self.offset = 0  # of the next record to judge
         self.changed = False  # since the newest checkpoint
@@ -103,7 +107,7 @@ class LogJudge:
         self._run_records = run_records
         self._stuck = stuck
         self._at = at
-        self.engine = Engine(settings, [SOURCE], on_step=self._step)
+        self.engine = Engine(settings, [SOURCE], on_step=self._step, capacity=capacity)
         self._steps = 0
         self._counted = self.engine.totals
         self._fed = self._saved = self._fetched = time.monotonic()

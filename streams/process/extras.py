@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-EXTRAS: Final = {"optuna": "tune", "scipy": "compare", "pyarrow": "parquet"}
+EXTRAS: Final = {"optuna": "tune", "scipy": "compare", "pyarrow": "parquet", "boto3": "aws"}
 """The extra that brings a module."""
 
 

@@ -62,6 +62,25 @@ def locked_output(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def locked_file(file: Path, message: str) -> Iterator[None]:
+    """Lock a file that several processes may rewrite, during the block.
+
+    Raises
+    ------
+    FolderLockedError
+        When another process, or another block of this one, holds it; with ``message``.
+    OSError
+        When its folder is not writable or the file system does not support locks.
+    """
+    lock = _lock(file.with_name(f".{file.name}.lock"), message)
+    try:
+        yield
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)  # before the release: afterwards it may be another's
+        lock.release()
+
+
 def _lock(path: Path, message: str) -> FileLock:
     path.parent.mkdir(parents=True, exist_ok=True)
     # mode: who can open the file can hold the lock; no fallback: its marker files outlive a killed process

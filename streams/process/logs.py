@@ -14,7 +14,19 @@ from structlog.typing import EventDict, Processor
 
 from config.settings import LogSettings
 
-NOISY = ("faust", "aiokafka", "kafka", "mode", "aiohttp", "slack_sdk", "asyncio", "matplotlib")
+NOISY = (
+    "faust",
+    "aiokafka",
+    "kafka",
+    "mode",
+    "aiohttp",
+    "slack_sdk",
+    "asyncio",
+    "matplotlib",
+    "boto3",
+    "botocore",
+    "urllib3",
+)
 
 _FIRST: Final = ("timestamp", "level", "logger", "event")
 

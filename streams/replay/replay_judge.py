@@ -9,6 +9,8 @@ import msgspec
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice
 from alerting.pipeline.pipeline import Pipeline
+from config.capacity import Capacity
+from config.read_limits import read_limits_of
 from config.settings import Settings
 from detectors.model.finding import Finding
 from detectors.state.state import pack, unpack
@@ -68,6 +70,11 @@ class ReplayJudge:
         The source partitions of the replay.
     watch
         Called with every judgement.
+
+    Raises
+    ------
+    config.load.ConfigError
+        When the file of ``limits.file`` is missing, cannot be read or is no such file.
     """
 
     def __init__(
@@ -80,7 +87,12 @@ class ReplayJudge:
         self._stopped: dict[str, str] = {}  # by partition
         self._curves: dict[str, int] = {}  # incident → index of the notice with its newest curve
         self._judging = Judging(
-            settings, partitions, on_step=self._step, remember_all=True, on_judgement=watch
+            settings,
+            partitions,
+            on_step=self._step,
+            remember_all=True,
+            on_judgement=watch,
+            capacity=Capacity(settings.limits, read_limits_of(settings)),
         )
         self._pipeline = Pipeline(settings, keep=True)
         self._limits = {partition: DeadLetterLimit(settings.dead_letters) for partition in partitions}

@@ -14,6 +14,8 @@ from alerting.evaluation.evaluation import Evaluation, evaluate
 from alerting.incidents.incident import Incident
 from alerting.incidents.incidents import Incidents
 from alerting.pipeline.pipeline import Pipeline
+from config.capacity import Capacity
+from config.read_limits import read_limits_of
 from config.settings import Settings
 from streams.detect.detect import Detect
 from streams.detect.gather import Gather
@@ -42,7 +44,8 @@ def judge_recording(recording: Recording, settings: Settings, until: int | None 
     until
         Epoch seconds; later steps are left out.
     """
-    detect, gather = Detect(0, (), settings), Gather(1)
+    capacity = Capacity(settings.limits, read_limits_of(settings))
+    detect, gather = Detect(0, (), settings, capacity=capacity), Gather(1)
     incidents = Incidents(settings, remember_all=True)
     pipeline = Pipeline(settings, keep=True)
     first = last = 0

@@ -49,6 +49,8 @@ for one in ("token", "app_token", "signing_secret"):
 FULL["slack"]["digest_channel"] = "#digest"
 FULL["slack"]["fallback_channel"] = "#ops"
 FULL["slack"]["operators"] = ["U012AB3CD", "S0614TZR7"]
+FULL["limits"]["file"] = "limits.json"
+FULL["limits"]["aws"] = {"daily": False, "regions": ["eu-west-1"], "roles": ["self"], "external_id": "agreed"}
 EVERYTHING: dict[str, list[str]] = {
     "accounts": [],
     "services": [],

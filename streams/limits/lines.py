@@ -1,0 +1,112 @@
+"""Limits and their age, as lines for people."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Final
+
+from alerting.words.mrkdwn import clean
+from config.read_limits import KnownLimit, ReadLimits, ReadPart
+from config.settings import LimitsSettings
+
+_ORDER: Final = ("account", "table", "index", "function", "api", "quota")
+_UNITS: Final = {"rate": "requests/s", "burst": "requests at once", "quota": ""}
+_SPANS: Final = ((172800, 86400, "days"), (7200, 3600, "h"), (120, 60, "min"), (0, 1, "s"))
+
+
+def age(seconds: float) -> str:
+    """Return how long ago something was.
+
+    Examples
+    --------
+    >>> age(59), age(3 * 3600), age(50 * 3600)
+    ('59 s ago', '3 h ago', '2 days ago')
+    """
+    seconds = max(0.0, seconds)
+    _, unit, name = next(span for span in _SPANS if seconds >= span[0])
+    return f"{seconds // unit:.0f} {name} ago"
+
+
+def by_hand(limits: LimitsSettings) -> int:
+    """Return how many limits are written in the configuration."""
+    tables = sum((one.rcu is not None) + (one.wcu is not None) for one in limits.tables.values())
+    return tables + len(limits.functions) + len(limits.accounts)
+
+
+def summary(limits: LimitsSettings, read: ReadLimits, now: float) -> list[str]:
+    """Return what is known and how old it is, then what could not be read; nothing without any limit."""
+    lines = []
+    if count := by_hand(limits):
+        lines.append(f"{count} by hand")
+    present = sum(one.value is not None for one in read.limits)
+    if read.oldest is not None:
+        lines.append(f"{present:,} read from AWS, {age(now - read.oldest)}")
+    elif limits.file is not None:
+        lines.append("none read from AWS yet")
+    return lines + trouble(read, now)
+
+
+def trouble(read: ReadLimits, now: float) -> list[str]:
+    """Return what could not be read at the newest attempt: a line for each account and reason."""
+    reasons: dict[tuple[str, str], list[ReadPart]] = {}
+    for one in read.parts:
+        if one.error:
+            reasons.setdefault((one.account, one.error), []).append(one)
+    lines = []
+    for (account, error), parts in reasons.items():
+        regions = ", ".join(sorted({one.region for one in parts}))
+        services = ", ".join(sorted({one.service for one in parts}))
+        reads = [one.read for one in parts if one.read is not None]
+        last = f"last read {age(now - min(reads))}" if len(reads) == len(parts) else "never read"
+        lines.append(f"{account} {regions} {services}: {clean(error)}; {last}")
+    return lines
+
+
+def listing(limits: LimitsSettings, read: ReadLimits) -> Iterator[str]:
+    """Yield every limit: those by hand first, then those read, by account, region and kind."""
+    if count := by_hand(limits):
+        yield f"by hand ({count}; they win):"
+        yield from _hand_written(limits)
+    ordered = sorted(read.limits, key=_place)
+    for (account, region), ones in groupby(ordered, key=lambda one: (one.account, one.region)):
+        yield f"{account} {region}:"
+        for (kind, name), several in groupby(ones, key=lambda one: (one.kind, one.name)):
+            shown = _values(limits, several)
+            if shown:
+                yield f"  {kind:<9}{clean(name)}  {shown}"
+
+
+def _place(one: KnownLimit) -> tuple[str, str, int, str, str]:
+    return one.account, one.region, _ORDER.index(one.kind), one.name, one.measure
+
+
+def _values(limits: LimitsSettings, several: Iterable[KnownLimit]) -> str:
+    shown = []
+    for one in several:
+        if one.value is None:
+            continue
+        unit = _UNITS.get(one.measure, one.measure)
+        source = f" ({clean(one.source)})" if one.source and one.source != "None" else ""
+        hand = " overridden by hand" if _overridden(limits, one) else ""
+        shown.append(f"{one.value:,.10g} {unit}".rstrip() + source + hand)
+    return ", ".join(shown)
+
+
+def _overridden(limits: LimitsSettings, one: KnownLimit) -> bool:
+    if one.kind != "table":
+        return False
+    keys = (f"{one.account}/{one.name}", one.name)
+    tables = [limits.tables[key] for key in keys if key in limits.tables]
+    return any(getattr(table, one.measure) is not None for table in tables)
+
+
+def _hand_written(limits: LimitsSettings) -> Iterator[str]:
+    for name, table in limits.tables.items():
+        parts = [
+            f"{value:,.10g} {key}"
+            for key, value in (("rcu", table.rcu), ("wcu", table.wcu))
+            if value is not None
+        ]
+        yield f"  table    {clean(name)}  {', '.join(parts)}"
+    for kind, several in (("function", limits.functions), ("account", limits.accounts)):
+        for name, value in several.items():
+            yield f"  {kind:<9}{clean(name)}  {value:,.10g} concurrency"
