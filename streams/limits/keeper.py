@@ -56,21 +56,30 @@ class LimitsKeeper:
     def __init__(
         self, settings: Settings, clock: Callable[[], float] = time.time, read: ReadCloud = read_cloud
     ) -> None:
-        self._settings = settings
         self._clock = clock
         self._read = read
+        self.reload(settings)
+
+    def reload(self, settings: Settings) -> Capacity:
+        """Go on with other settings; return the limits by them, which ``run`` does not apply.
+
+        Raises
+        ------
+        ConfigError
+            When their file is missing, cannot be read or is no such file; the settings stay as they were.
+        """
+        known = read_limits_of(settings)
+        self._settings, self._known = settings, known
         self._file = None if settings.limits.file is None else Path(settings.limits.file)
         self._signature = self._signed()
-        self._known = read_limits_of(settings)
-        self.capacity = Capacity(settings.limits, self._known)
+        self.capacity = Capacity(settings.limits, known)
         self._tried = 0.0  # by this process
         self._failure = ""  # of the newest attempt as a whole
         self._fault = ""  # of the file
+        return self.capacity
 
     async def run(self, apply: Callable[[Capacity], None]) -> None:
         """Look after the limits until cancelled; ``apply`` receives those that are new."""
-        if self._file is None:
-            return
         while True:
             await self.look(apply)
             await asyncio.sleep(LOOK_EVERY)

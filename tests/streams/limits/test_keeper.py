@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from config.capacity import Capacity
+from config.load import ConfigError
 from config.read_limits import load_read_limits
-from config.settings import AwsSettings, LimitsSettings, Settings
+from config.settings import AwsSettings, LimitsSettings, Settings, TableLimit
 from streams.limits.keeper import READ_EVERY, RETRY_EVERY, LimitsKeeper, limits_status
 from streams.limits.reading import AwsError, FoundLimit, PartReading, known_limits, merged, save_limits
 from streams.process.locks import locked_file
@@ -202,6 +203,20 @@ def test_a_stop_does_not_wait_for_aws(file: Path) -> None:
 
     asyncio.run(main())
     release.set()
+
+
+def test_other_settings_are_taken_up_while_it_runs_and_bad_ones_change_nothing(file: Path) -> None:
+    write(file, 50.0)
+    desk = Desk(file, Cloud(), daily=False)
+    hand = LimitsSettings(file=str(file), tables={"items": TableLimit(wcu=70.0)})
+    assert desk.keeper.reload(Settings(limits=hand)) is desk.keeper.capacity
+    assert desk.wcu() == 70
+    with pytest.raises(ConfigError):
+        desk.keeper.reload(Settings(limits=LimitsSettings(file=f"{file}.other")))
+    assert desk.wcu() == 70
+    desk.keeper.reload(Settings())
+    assert desk.wcu() is None
+    desk.look()
 
 
 def test_without_limits_the_status_says_nothing_of_them() -> None:
