@@ -1,4 +1,4 @@
-"""Plays the story on the embedded daemon, on a clock of its own: the clock of the records is that of the sinks."""
+"""Plays the story on the embedded daemon, on one clock for its records and its sinks."""
 
 import asyncio
 import json
@@ -87,6 +87,7 @@ class Player:
 async def playing(state: Path, slack: SlackStandin, start: float) -> AsyncIterator[Player]:
     """Run a daemon on a state folder; what it finds is noted."""
     emit = LogJudge._emit
+    player: Player
 
     async def noting(self: LogJudge, emitted: Emitted, *rest: Any) -> None:
         player.findings += [told(one) for one in emitted.findings]
@@ -119,9 +120,7 @@ async def playing(state: Path, slack: SlackStandin, start: float) -> AsyncIterat
 def keep_slack(slack: SlackStandin, path: Path) -> None:
     """Write what Slack has when the state is taken."""
     posted = [vars(one) for one in slack.messages]
-    path.write_text(
-        json.dumps({"messages": posted, "shared": slack._shared, "now": slack._clock()}, indent=1)
-    )
+    path.write_text(json.dumps({"messages": posted, "shared": slack._shared}, indent=1) + "\n")
 
 
 def restore_slack(slack: SlackStandin, path: Path) -> None:

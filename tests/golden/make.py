@@ -1,4 +1,4 @@
-"""Makes the golden state of the present version: PYTHONPATH=. python tests/golden/make.py FOLDER [host:port].
+"""Makes the golden state of the present version: PYTHONPATH=. python tests/golden/make.py FOLDER.
 
 Run it once for each release, commit the folder, and never change it: later versions are tested on it.
 """
@@ -23,9 +23,7 @@ TROUBLE = 3  # minutes for which Slack is down when the state is taken
 
 async def make_embedded(folder: Path, state: Path) -> None:
     """Take the state in the middle, and note how the same daemon goes on."""
-    clock = [0.0]
-    async with SlackStandin(now=lambda: clock[0]) as slack, playing(state, slack, START) as player:
-        clock = [float("inf")]
+    async with SlackStandin() as slack, playing(state, slack, START) as player:
         await player.play(minutes(0, MINUTES - 60))
         await player.delivered()
         (resolved,) = [one for one in player.daemon.pipeline._registry if one.ended_at is not None]
@@ -59,10 +57,6 @@ def main() -> None:
     write_sent(folder / "after.ndjson.zst", list(chain.from_iterable(minutes(MINUTES, MINUTES + AFTER))))
     with tempfile.TemporaryDirectory() as state:
         asyncio.run(make_embedded(folder, Path(state) / "state"))
-    if len(sys.argv) > 2:
-        from tests.golden.kafka_story import make_kafka
-
-        make_kafka(folder, sys.argv[2])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The state of every release is read by this version, which goes on as that release did (design section 15)."""
+"""The state of every release is read by this version, which goes on as that release did."""
 
 import asyncio
 import json
