@@ -4,7 +4,7 @@ ARG BASE=python:3.13-slim
 FROM ${BASE} AS build
 WORKDIR /src
 # What the commands for history need besides the daemon: --build-arg EXTRAS=all adds tune and --against.
-ARG EXTRAS=parquet
+ARG EXTRAS=parquet,aws
 RUN python -m venv /opt/uneri
 COPY requirements.lock ./
 # The lock includes development tools; the final stage gets only what the project itself needs.

@@ -41,7 +41,6 @@ $(READY): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot create a virtual environment; install its venv package (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@echo "Compiling (once per version) ..."
 	@$(BIN)/python -m streams.engine.warm
 	@touch $@
 
@@ -99,12 +98,16 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The constraints are the lock without development tools and without hashes, which a local wheel cannot have.
 dist: $(READY)
 	@rm -rf dist
 	$(BIN)/python -m hatchling build
 	$(BIN)/check-wheel-contents dist/*.whl
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --constraint requirements.lock --no-emit-index-url --no-annotate --no-header --quiet -o dist/constraints.txt
+	@$(MAKE) --no-print-directory dist/constraints.txt
+
+# The lock without development tools, and without hashes, which a wheel on disk cannot have.
+dist/constraints.txt: requirements.lock pyproject.toml | $(READY)
+	@mkdir -p $(@D)
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --constraint requirements.lock --no-emit-index-url --no-annotate --no-header --quiet -o $@
 
 # Made from an installation with all extras, which knows licences and who needs whom.
 sbom: dist
@@ -113,7 +116,7 @@ sbom: dist
 	$(BIN)/uv pip install --quiet --python build/sbom --constraint dist/constraints.txt "$$(echo dist/*.whl)[all]"
 	$(BIN)/cyclonedx-py environment build/sbom --pyproject pyproject.toml --mc-type application --output-reproducible --validate --of JSON -o "$$(echo dist/*.tar.gz | sed 's/\.tar\.gz$$/.cdx.json/')"
 
-audit: dist
+audit: dist/constraints.txt
 	@$(BIN)/python release/audit.py dist/constraints.txt
 
 # INSTALLS="-k uv-3.13" tries one.

@@ -60,7 +60,11 @@ def compile_ahead(say: Say = on_standard_error) -> None:
 def compile_score(say: Say = on_standard_error) -> None:
     """Do the same for what judges plain series."""
     with announced(say):
-        score(np.arange(_ROWS, dtype=np.int64) * 60, np.arange(_ROWS, dtype=np.float64))
+        _score()
+
+
+def _score() -> None:
+    score(np.arange(_ROWS, dtype=np.int64) * 60, np.arange(_ROWS, dtype=np.float64))
 
 
 def _judge() -> None:
@@ -82,5 +86,6 @@ def _judge() -> None:
 
 
 if __name__ == "__main__":
-    compile_ahead()
-    compile_score()
+    with announced(on_standard_error):
+        _judge()
+        _score()
