@@ -11,6 +11,7 @@ import typer
 from config.settings import Settings
 from streams.backfill.into_local import Watch, into_local
 from streams.backfill.lesson import Learnt, Lesson
+from streams.engine.warm import compile_ahead
 from streams.history.open_history import Between, open_history
 from streams.history.source import ReplayError
 from streams.process.progress import Progress
@@ -36,6 +37,7 @@ def run_backfill(sources: Sequence[str], settings: Settings, between: Between, *
         typer.echo(f"uneri: {note}", err=True)
     asked = "\x1f".join([*sources, str(between)])
     lesson = Lesson(settings, history, int(time.time()), asked)
+    compile_ahead()
     with recording_stop() as stop, Progress("backfill", sys.stderr) as progress:
         watch = Watch(progress.show, _resuming, lambda: bool(stop))
         learnt = into_local(Path(settings.local.state), lesson, watch, restart=restart)
