@@ -12,6 +12,7 @@ from config.sections.drivers import (
     WebSettings,
 )
 from config.sections.intake import DeadLetterSettings, RollupSettings, TimeSettings
+from config.sections.kafka_security import KafkaIamSettings, KafkaOauthSettings, KafkaTlsSettings
 from config.sections.logs import LogSettings
 from config.sections.messages import (
     AccountSettings,
@@ -48,7 +49,10 @@ __all__ = [
     "Floors",
     "IncidentsSettings",
     "JudgeSettings",
+    "KafkaIamSettings",
+    "KafkaOauthSettings",
     "KafkaSettings",
+    "KafkaTlsSettings",
     "LimitsSettings",
     "LinksSettings",
     "LocalSettings",

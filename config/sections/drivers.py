@@ -1,10 +1,19 @@
 """Where records come from and where a daemon listens."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
 from config.secret import SecretPlace
+from config.sections.kafka_security import (
+    KafkaIamSettings,
+    KafkaOauthSettings,
+    KafkaTlsSettings,
+    SaslMechanism,
+    Security,
+    mistakes,
+)
 from config.sections.section import Section
 from config.sections.value_types import Address, HostName, PathName, SecretFile, VariableName
 
@@ -27,20 +36,21 @@ class KafkaSettings(Section):
     replication: Annotated[int, Field(ge=1, le=9)] = Field(
         1, description="replication factor of the daemon's own topics"
     )
-    security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
-        "plaintext", description="security protocol of the brokers"
-    )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+    security: Security = Field("plaintext", description="security protocol of the brokers")
+    tls: KafkaTlsSettings | None = None
+    sasl_mechanism: SaslMechanism | None = Field(
         None, description="SASL mechanism, with sasl_plaintext or sasl_ssl"
     )
     username_env: VariableName | None = Field(
-        None, description="environment variable that holds the SASL user name"
+        None, description="environment variable that holds the user name, for PLAIN and SCRAM"
     )
     username_file: SecretFile | None = Field(None, description="file that holds it instead")
     password_env: VariableName | None = Field(
-        None, description="environment variable that holds the SASL password"
+        None, description="environment variable that holds the password, for PLAIN and SCRAM"
     )
     password_file: SecretFile | None = Field(None, description="file that holds it instead")
+    oauth: KafkaOauthSettings | None = None
+    iam: KafkaIamSettings = KafkaIamSettings()
     worker_env: VariableName = Field(
         "UNERI_WORKER",
         description="environment variable that holds the name of this worker, if it has one; the name must "
@@ -56,6 +66,16 @@ class KafkaSettings(Section):
     def password(self) -> SecretPlace:
         """Where the SASL password is."""
         return SecretPlace(self.password_env or "", self.password_file)
+
+    @model_validator(mode="after")
+    def _nothing_contradicts(self) -> Self:
+        found = [
+            InitErrorDetails(type="value_error", loc=path, input=value, ctx={"error": ValueError(message)})
+            for path, value, message in mistakes(self)
+        ]
+        if found:
+            raise ValidationError.from_exception_data("KafkaSettings", found)
+        return self
 
 
 class TlsSettings(Section):

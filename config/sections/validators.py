@@ -48,6 +48,20 @@ def host_and_port(text: str) -> str:
     return text
 
 
+def extension_name(text: str) -> str:
+    """Check the name of a SASL extension (RFC 7628)."""
+    if not re.fullmatch("[A-Za-z]{1,100}", text) or text == "auth":
+        raise ValueError("an extension's name consists of letters and is not 'auth'; correct it")
+    return text
+
+
+def one_line(text: str) -> str:
+    """Check a text that is sent as it is."""
+    if not text or not text.isprintable():
+        raise ValueError("must be text of one line, without control characters; correct it")
+    return text
+
+
 def path_name(text: str) -> str:
     """Check the name of a file or folder."""
     if not text:

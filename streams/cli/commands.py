@@ -402,6 +402,10 @@ def simulate(
             "--now", help="Move the scenario in time so that it ends now (with --speed: starts now)."
         ),
     ] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Configuration: its kafka section says how to connect."),
+    ] = None,
 ) -> None:
     """Generate the events of a backend.
 
@@ -410,8 +414,11 @@ def simulate(
     from streams.cli.simulate import run_simulate
 
     between = (_time(from_), _time(to_time))
+    kafka = settings_of(config).kafka
     _exit_with(
-        lambda: run_simulate(scenario, to, shape=shape, labels=labels, between=between, speed=speed, now=now)
+        lambda: run_simulate(
+            scenario, to, shape=shape, labels=labels, between=between, speed=speed, now=now, kafka=kafka
+        )
     )
 
 

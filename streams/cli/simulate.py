@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from config.settings import KafkaSettings
 from streams.process.progress import Progress
 from streams.simulate.deliver import simulate
 from streams.simulate.event_writer import WriteError
@@ -19,6 +20,7 @@ def run_simulate(
     between: tuple[float | None, float | None],
     speed: float,
     now: bool,
+    kafka: KafkaSettings | None = None,
 ) -> int:
     """Generate and deliver events, print their number, and return the exit code.
 
@@ -44,6 +46,7 @@ def run_simulate(
                 progress=progress.show,
                 now=("start" if speed else "end") if now else None,
                 labels=labels,
+                kafka=kafka,
             )
     except (ShapeError, WriteError) as error:
         sys.stderr.write(f"uneri: {error}\n")

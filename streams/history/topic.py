@@ -17,6 +17,7 @@ from config.settings import KafkaSettings
 from streams.history.source import Piece, ReplayError
 from streams.kafka.app import aiokafka_options
 from streams.kafka.client import client_options, open_client
+from streams.kafka.probe import why_unusable
 from streams.kafka.topics import Topic, TopicError, existing_topics
 from streams.lane.chunk import Chunk
 from streams.lane.chunk_reader import ChunkReader, ReadingError
@@ -297,14 +298,12 @@ def _consumer(kafka: KafkaSettings) -> Iterator[KafkaConsumer]:
     except SecretError as error:
         raise ReplayError(str(error)) from error
     except KafkaError as error:
-        raise ReplayError(
-            f"Kafka at {', '.join(kafka.brokers)} does not answer ({type(error).__name__}); is it running?"
-        ) from error
+        raise ReplayError(why_unusable(kafka, error)) from error
 
 
 def _found(kafka: KafkaSettings, topic: str) -> Topic | None:
     try:
-        return existing_topics(kafka.model_copy(update={"requests": topic})).get(topic)
+        return existing_topics(kafka, [topic]).get(topic)
     except TopicError as error:
         raise ReplayError(str(error)) from error
 

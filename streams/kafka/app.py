@@ -2,19 +2,17 @@
 
 import asyncio
 import contextlib
-import logging
-import ssl
 import tempfile
 from typing import Any, Final
 
 import faust
 import structlog
-from aiokafka import AIOKafkaClient
-from aiokafka.errors import KafkaError
+from faust.auth import OAuthCredentials
 
 from config.settings import KafkaSettings
-from streams.kafka.client import connection_options, secret
+from streams.kafka.connection import connection_options
 from streams.kafka.membership import name_of_worker
+from streams.kafka.probe import reason_unusable
 from streams.lane.chunk_lane import ChunkApp
 
 # All timeouts in one place: the broker drops a worker without heartbeats after SESSION, a worker has
@@ -74,11 +72,15 @@ def chunk_app(kafka: KafkaSettings) -> ChunkApp:
 
 
 def _credentials(kafka: KafkaSettings) -> Any:
-    context = ssl.create_default_context() if kafka.security.endswith("ssl") else None
+    """Return what Faust makes of the same options as all other clients have."""
+    options = connection_options(kafka)
+    context = options.get("ssl_context")
+    if "sasl_oauth_token_provider" in options:
+        return OAuthCredentials(oauth_cb=options["sasl_oauth_token_provider"], ssl_context=context)
     if kafka.sasl_mechanism:
         return faust.SASLCredentials(
-            username=secret(kafka.username, "kafka.username"),
-            password=secret(kafka.password, "kafka.password"),
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
             mechanism=kafka.sasl_mechanism,
             ssl_context=context,
         )
@@ -86,38 +88,21 @@ def _credentials(kafka: KafkaSettings) -> Any:
 
 
 async def wait_for_kafka(kafka: KafkaSettings, stopping: asyncio.Event) -> bool:
-    """Return True when a broker answers, False when ``stopping`` is set first.
+    """Return True when a broker can be used, False when ``stopping`` is set first.
 
-    Logs once, in one line, that no broker answers, and keeps trying: Faust would print a traceback.
+    Logs in one line why none can, again only when the reason changes, and keeps trying: Faust would print a
+    traceback, and credentials may be corrected meanwhile.
     """
-    logged = False
-    where = ", ".join(kafka.brokers)
+    logged = None
     while not stopping.is_set():
-        reason = await _unreachable(kafka)
+        reason = await reason_unusable(kafka)
         if reason is None:
             if logged:
-                log.info(f"Kafka at {where} answers")  # noqa: G004 - a sentence, not fields
+                log.info(f"Kafka at {', '.join(kafka.brokers)} answers")  # noqa: G004 - a sentence, not fields
             return True
-        if not logged:
-            retry = f"retrying every {RETRY_SECONDS:.0f} s"
-            log.warning(f"Kafka at {where} does not answer ({reason}); {retry}")  # noqa: G004 - a sentence
-            logged = True
+        if reason != logged:
+            log.warning(f"{reason}; retrying every {RETRY_SECONDS:.0f} s")  # noqa: G004 - a sentence
+            logged = reason
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), RETRY_SECONDS)
     return False
-
-
-async def _unreachable(kafka: KafkaSettings) -> str | None:
-    library = logging.getLogger("aiokafka")
-    level = library.level
-    library.setLevel(logging.CRITICAL)  # it is logged here, once
-    client = AIOKafkaClient(**aiokafka_options(kafka))
-    try:
-        await client.bootstrap()
-    except (KafkaError, OSError) as error:
-        return type(error).__name__
-    else:
-        return None
-    finally:
-        await client.close()
-        library.setLevel(level)

@@ -11,8 +11,8 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
 from kafka.net.selector import NetworkSelector
 
-from config.secret import SecretError, SecretPlace, passphrase_in
 from config.settings import KafkaSettings
+from streams.kafka.connection import BlockingTokenProvider, connection_options
 
 Client = TypeVar("Client")
 
@@ -28,53 +28,10 @@ def client_options(kafka: KafkaSettings) -> dict[str, Any]:
     SecretError
         As ``connection_options``.
     """
-    return connection_options(kafka) | {
+    return connection_options(kafka, BlockingTokenProvider) | {
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
         "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
     }
-
-
-def connection_options(kafka: KafkaSettings) -> dict[str, Any]:
-    """Return the keyword arguments that clients of kafka-python and of aiokafka share.
-
-    Raises
-    ------
-    SecretError
-        When the user name or the password is not given, or is no usable text.
-    """
-    options: dict[str, Any] = {
-        "bootstrap_servers": list(kafka.brokers),
-        "client_id": kafka.app,
-        "security_protocol": kafka.security.upper(),
-    }
-    if kafka.security.endswith("ssl"):
-        options["ssl_context"] = tls_context()
-    if kafka.sasl_mechanism:
-        options |= {
-            "sasl_mechanism": kafka.sasl_mechanism,
-            "sasl_plain_username": secret(kafka.username, "kafka.username"),
-            "sasl_plain_password": secret(kafka.password, "kafka.password"),
-        }
-    return options
-
-
-def secret(place: SecretPlace, setting: str) -> str:
-    """Read a credential; an error names the setting, which has ``_env`` or ``_file`` behind ``setting``."""
-    stated = f"{setting}_env" if place.file is None else f"{setting}_file"
-    try:
-        value = passphrase_in(place)
-    except SecretError as error:
-        raise SecretError(f"{stated}: {error}") from None
-    if not value:
-        raise SecretError(f"{stated}: the environment variable {place.variable or '(none named)'} is not set")
-    return value
-
-
-def tls_context() -> ssl.SSLContext:
-    """Return a context whose sockets close themselves when their handshake fails."""
-    context = ssl.create_default_context()
-    context.sslsocket_class = _TlsSocket
-    return context
 
 
 @contextlib.contextmanager
@@ -151,16 +108,3 @@ class _ClosedOnFailure(KafkaNetSocket):  # type: ignore[misc]
             sock.close()
             raise
         return connected
-
-
-class _TlsSocket(ssl.SSLSocket):
-    """Closes itself when its handshake fails."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except OSError:
-            self.close()
-            raise

@@ -23,7 +23,7 @@ from config.settings import KafkaSettings, Settings
 from streams.engine.warm import warm
 from streams.kafka.app import aiokafka_options, chunk_app, wait_for_kafka
 from streams.kafka.checkpoints import KafkaCheckpoints
-from streams.kafka.client import connection_options
+from streams.kafka.connection import connection_options
 from streams.kafka.delivery import Delivery
 from streams.kafka.fenced_store import FencedStore
 from streams.kafka.hanging_transactions import HangingTransactions

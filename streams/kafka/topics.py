@@ -6,18 +6,26 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from kafka.admin import ConfigResource, KafkaAdminClient, NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import (
+    AuthorizationError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+)
 
 from config.settings import KafkaSettings, Settings
 from streams.kafka.client import client_options, open_client
+from streams.kafka.probe import why_unusable
 
 FOREVER: Final = "-1"
 WEEK: Final = str(7 * 86_400_000)
 MONTH: Final = str(30 * 86_400_000)
+HIDDEN: Final = TopicAuthorizationFailedError.errno
 LARGE_RECORD: Final = str(2 * 1024 * 1024)  # an event of 1 MiB and overhead
 BLOCK_BYTES: Final = 16 * 1024 * 1024  # a block of a hundred thousand scopes
 REQUESTS_PARTITIONS: Final = 8
 CHECKPOINTS_PARTITIONS: Final = 8
+GRANT: Final = "grant it: docs/kafka.md lists the rights"
 
 
 class TopicError(RuntimeError):
@@ -154,36 +162,39 @@ def verified_topics(kafka: KafkaSettings) -> dict[str, Topic]:
 
 @contextlib.contextmanager
 def _admin(kafka: KafkaSettings) -> Iterator[Any]:
-    where = ", ".join(kafka.brokers)
     with contextlib.ExitStack() as stack:
         try:
             admin = stack.enter_context(open_client(KafkaAdminClient, **client_options(kafka)))
         except KafkaError as error:
-            raise TopicError(
-                f"Kafka at {where} does not answer ({type(error).__name__}): is it running?"
-            ) from error
+            raise TopicError(why_unusable(kafka, error)) from error
         try:
             yield admin
+        except AuthorizationError as error:
+            what = str(error.args[0]) if error.args else type(error).__name__
+            raise TopicError(f"Kafka does not allow this user {what}; {GRANT}") from error
         except KafkaError as error:
-            raise TopicError(f"Kafka at {where} refused: {error}") from error
+            raise TopicError(f"Kafka at {', '.join(kafka.brokers)} refused: {error}") from error
 
 
-def existing_topics(kafka: KafkaSettings) -> dict[str, Topic]:
-    """Return those of the daemon's topics that exist.
+def existing_topics(kafka: KafkaSettings, names: Collection[str] | None = None) -> dict[str, Topic]:
+    """Return those of some topics, by default the daemon's, that exist.
 
     Raises
     ------
     TopicError
-        When Kafka does not answer.
+        When Kafka does not answer, or does not let this user see one: whether it exists is unknown then.
     """
     with _admin(kafka) as admin:
-        return _present(admin, list(needed(kafka)))
+        return _present(admin, list(needed(kafka) if names is None else names))
 
 
 def _present(admin: Any, names: list[str] | None = None) -> dict[str, Topic]:
+    described = admin.describe_topics(names)
+    if hidden := sorted(one["name"] for one in described if one.get("error_code") == HIDDEN):
+        raise TopicAuthorizationFailedError(f"to see {', '.join(hidden)}")
     return {
         one["name"]: Topic(str(one.get("topic_id", "")), len(one["partitions"]))
-        for one in admin.describe_topics(names)
+        for one in described
         if not one.get("error_code")
     }
 
@@ -197,6 +208,8 @@ def _created(admin: Any, name: str, partitions: int, config: dict[str, str], kaf
         admin.create_topics([NewTopic(name, partitions, kafka.replication, topic_configs=config)])
     except TopicAlreadyExistsError:
         return f"{name}: already exists"
+    except AuthorizationError:
+        raise TopicAuthorizationFailedError(f"to create {name}") from None
     return f"{name}: created, {partitions} partition{'s' if partitions > 1 else ''}"
 
 

@@ -7,7 +7,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-EXTRAS: Final = {"optuna": "tune", "scipy": "compare", "pyarrow": "parquet", "boto3": "aws"}
+EXTRAS: Final = {
+    "optuna": "tune",
+    "scipy": "compare",
+    "pyarrow": "parquet",
+    "boto3": "aws",
+    "aws_msk_iam_sasl_signer": "msk",
+}
 """The extra that brings a module."""
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from alerting.evaluation.labels_file import labels_to_csv, labels_to_yaml, read_labels
+from config.settings import KafkaSettings
 from streams.simulate.event_writer import WriteError
 from streams.simulate.open_writer import open_writer
 from streams.simulate.scenario import Scenario
@@ -72,6 +73,7 @@ def simulate(
     now: Literal["start", "end"] | None = None,
     labels: Path | None = None,
     wall: Callable[[], float] = time.time,
+    kafka: KafkaSettings | None = None,
 ) -> int:
     """Generate a scenario and deliver it; return the number of events.
 
@@ -95,6 +97,8 @@ def simulate(
         of JSON per incident and growth, with more detail.
     wall : callable
         The current time, epoch seconds.
+    kafka : KafkaSettings, optional
+        How to connect to Kafka, apart from the address.
 
     Raises
     ------
@@ -123,7 +127,7 @@ def simulate(
     if speed > 0:
         deliveries = paced(deliveries, begin, speed)
     written = 0
-    with open_writer(to) as writer:
+    with open_writer(to, kafka) as writer:
         for delivery in deliveries:
             if not delivery.lines:
                 continue

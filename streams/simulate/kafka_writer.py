@@ -1,6 +1,7 @@
 """Generated events to a Kafka topic."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -8,11 +9,15 @@ from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError as ProducerError
+from aiokafka.errors import TopicAuthorizationFailedError as ProducerAuthorizationError
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import AuthorizationError, KafkaError, TopicAlreadyExistsError
 
-from streams.kafka.client import open_client
+from config.settings import KafkaSettings
+from streams.kafka.app import aiokafka_options
+from streams.kafka.client import client_options, open_client
+from streams.kafka.probe import why_unusable
 from streams.simulate.event_writer import WriteError
 
 BATCH: Final = 512 * 1024  # bytes
@@ -25,8 +30,9 @@ class KafkaWriter:
     time together. Batches are built here: sending records one by one is several times slower.
     """
 
-    def __init__(self, broker: str, topic: str, partitions: int) -> None:
-        self._broker = broker
+    def __init__(self, kafka: KafkaSettings, topic: str, partitions: int) -> None:
+        self._kafka = kafka.model_copy(update={"app": "uneri-simulate"})
+        self._broker = ", ".join(kafka.brokers)
         self._topic = topic
         self._wanted = partitions
         self._partitions = 0
@@ -39,25 +45,27 @@ class KafkaWriter:
         try:
             self._prepare()
             self._runner.run(self._start())
-        except (KafkaError, ProducerError) as error:
+        except (AuthorizationError, ProducerAuthorizationError) as error:
             self.__exit__(type(error), error, None)
             raise WriteError(
-                f"Kafka at {self._broker} does not answer, or refuses ({error}); check the address"
+                f"Kafka does not allow this user to create {self._topic} or write to it; grant it, or create "
+                "the topic first"
             ) from None
+        except (KafkaError, ProducerError) as error:
+            self.__exit__(type(error), error, None)
+            raise WriteError(why_unusable(self._kafka, error)) from None
         return self
 
     def _prepare(self) -> None:
         # the default retention would delete events of past weeks within minutes
         wanted = {"num_partitions": self._wanted, "replication_factor": -1, "configs": {"retention.ms": "-1"}}
-        with open_client(
-            KafkaAdminClient,
-            bootstrap_servers=self._broker,
-            bootstrap_timeout_ms=5_000,
-            client_id="uneri-simulate",
-        ) as admin:
-            try:
-                admin.create_topics({self._topic: wanted}, wait_for_metadata=True)
-            except TopicAlreadyExistsError:
+        with open_client(KafkaAdminClient, **client_options(self._kafka)) as admin:
+            (found,) = admin.describe_topics([self._topic])
+            if found["error_code"]:  # one that is there takes no right to create topics
+                with contextlib.suppress(TopicAlreadyExistsError):
+                    admin.create_topics({self._topic: wanted}, wait_for_metadata=True)
+                return
+            with contextlib.suppress(AuthorizationError):
                 resources = [ConfigResource(ConfigResourceType.TOPIC, self._topic)]
                 described = admin.describe_configs(resources, config_filter="all")["topic"][self._topic]
                 kept = int(described["retention.ms"]["value"])
@@ -65,9 +73,7 @@ class KafkaWriter:
                 self._kept = kept if deletes and kept >= 0 else None
 
     async def _start(self) -> None:
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._broker, client_id="uneri-simulate", acks="all", max_batch_size=BATCH
-        )
+        self._producer = AIOKafkaProducer(**aiokafka_options(self._kafka), acks="all", max_batch_size=BATCH)
         await self._producer.start()
         self._partitions = len(await self._producer.partitions_for(self._topic))
 

@@ -3,12 +3,13 @@
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from config.settings import KafkaSettings
 from streams.simulate.event_writer import EventWriter, FileWriter, HttpWriter, WriteError
 
 TOPIC_PARTITIONS: Final = 4
 
 
-def open_writer(to: str) -> EventWriter:
+def open_writer(to: str, kafka: KafkaSettings | None = None) -> EventWriter:
     """Return the writer for a target.
 
     Parameters
@@ -17,6 +18,8 @@ def open_writer(to: str) -> EventWriter:
         A path (compressed if it ends with ``.gz`` or ``.zst``), ``-`` for standard output,
         ``http://host:port/events``, or ``kafka://host:port/topic`` (created if missing, with
         ``?partitions=4``).
+    kafka : KafkaSettings, optional
+        How to connect to Kafka, apart from the address.
 
     Raises
     ------
@@ -41,7 +44,8 @@ def open_writer(to: str) -> EventWriter:
             raise WriteError(f"{to}: partitions is {partitions!r}; write a number such as ?partitions=4")
         from streams.simulate.kafka_writer import KafkaWriter
 
-        return KafkaWriter(f"{parts.hostname}:{port}", topic, int(partitions))
+        at = {"brokers": [parts.netloc.rpartition("@")[2]]}
+        return KafkaWriter((kafka or KafkaSettings()).model_copy(update=at), topic, int(partitions))
     raise WriteError(
         f"{to}: not a valid target; write a file, -, http://host:port/events or kafka://host:port/topic"
     )

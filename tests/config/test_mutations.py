@@ -26,6 +26,24 @@ FULL: dict[str, Any] = {
         "username_file": "/run/secrets/kafka-user",
         "password_env": "KAFKA_PASSWORD",
         "password_file": "./kafka-password",
+        "tls": {
+            "ca": "ca.pem",
+            "cert": "client.pem",
+            "key": "client.key",
+            "key_password_env": "KEY_PASSWORD",
+            "key_password_file": "/run/secrets/key",
+            "verify_name": True,
+        },
+        "oauth": {
+            "token_url": "https://login.example/token",
+            "client_id": "uneri",
+            "client_secret_env": "CLIENT_SECRET",
+            "client_secret_file": "/run/secrets/client",
+            "scope": "kafka",
+            "audience": "kafka",
+            "extensions": {"logicalCluster": "lkc-1"},
+        },
+        "iam": {"region": "eu-west-1", "role": "arn:aws:iam::123456789012:role/uneri"},
         "worker_env": "WORKER_NAME",
     },
     "limits": {
@@ -277,15 +295,20 @@ def with_less() -> Iterator[Mutant]:
 KINDS = (misspelt, doubled, of_wrong_type, out_of_bounds, badly_indented, with_other_keys, with_less)
 
 
+EXCLUDED: dict[tuple[str | int, ...], str] = {("kafka", "oauth"): "token_file"}  # by token_url
+
+
 def test_the_full_configuration_is_valid_and_leaves_no_setting_out() -> None:
     text = "\n".join(line.text for line in LINES)
     settings = load_settings(None, text)
-    assert settings.model_dump() == FULL
+    dumped = settings.model_dump()
+    assert dumped["kafka"]["oauth"].pop("token_file") is None
+    assert dumped == FULL
     for line in LINES:
         models = sections_of(annotation_at(line.path))
         if models:
             below = {each.path[-1] for each in LINES if each.path[:-1] == line.path}
-            assert below == set(models[0].model_fields), line.path
+            assert below == set(models[0].model_fields) - {EXCLUDED.get(line.path, "")}, line.path
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
@@ -30,10 +30,10 @@ PROPERTIES = """
 process.roles=broker,controller
 node.id={node}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{listeners}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
 log.dirs={folder}/log
 offsets.topic.replication.factor={replicas}
 min.insync.replicas={in_sync}
@@ -46,6 +46,14 @@ auto.create.topics.enable=false
 # Test events lie in the past; the default of 7 days of wall time would delete them at once.
 log.retention.ms=-1
 """
+
+
+class Listener(NamedTuple):
+    """Another address of a broker."""
+
+    name: str  # capitals
+    protocol: str  # SSL, SASL_SSL …
+    port: int
 
 
 class BrokerUnavailableError(RuntimeError):
@@ -108,11 +116,33 @@ class Broker:
 
     ``start`` may follow ``kill`` or ``stop``: the broker comes back on its port with its data. ``close``
     ends it and removes the folder; a ``with`` block starts and closes it.
+
+    Parameters
+    ----------
+    heap, options
+        Of the Java machine.
+    listeners
+        Besides that of ``address``, which takes everybody.
+    properties
+        Lines for its configuration.
+    format_options
+        For its storage, such as the first users.
     """
 
-    def __init__(self, heap: str = "512m", options: Sequence[str] = SHORT_LIVED) -> None:
+    def __init__(
+        self,
+        heap: str = "512m",
+        options: Sequence[str] = SHORT_LIVED,
+        *,
+        listeners: Sequence[Listener] = (),
+        properties: str = "",
+        format_options: Sequence[str] = (),
+    ) -> None:
         self.port = free_port()
         self.controller = free_port()
+        self._listeners = listeners
+        self._properties = properties
+        self._format_options = format_options
         self._java = ["java", f"-Xmx{heap}", *options]
         self._node = 1
         self._voters = f"1@127.0.0.1:{self.controller}"
@@ -172,7 +202,10 @@ class Broker:
                     voters=self._voters,
                     replicas=self._replicas,
                     in_sync=min(2, self._replicas),
+                    listeners="".join(f",{one.name}://127.0.0.1:{one.port}" for one in self._listeners),
+                    protocols="".join(f",{one.name}:{one.protocol}" for one in self._listeners),
                 )
+                + self._properties
             )
             subprocess.run(
                 [
@@ -185,6 +218,7 @@ class Broker:
                     self._cluster,
                     "-c",
                     settings,
+                    *self._format_options,
                 ],
                 check=True,
                 capture_output=True,

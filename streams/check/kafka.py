@@ -1,0 +1,133 @@
+"""Checks of Kafka: each broker, the credentials, the user's rights and the topics."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailedError,
+)
+
+from config.secret import SecretError
+from config.settings import KafkaSettings
+from streams.check.result import CheckResult
+from streams.kafka.client import client_options, open_client
+from streams.kafka.faults import ConnectionFault
+from streams.kafka.probe import reach, why_unusable
+from streams.kafka.topics import GRANT, Topics, missing_topics
+
+HIDDEN: Final = TopicAuthorizationFailedError.errno
+READ, WRITE = "READ", "WRITE"
+OPEN: Final = ("PLAIN", "OAUTHBEARER")  # SCRAM sends no password
+
+
+def check_kafka(kafka: KafkaSettings) -> Iterator[CheckResult]:
+    """Check the connections to all brokers, then rights and topics."""
+    try:
+        reached, wrong = asyncio.run(_reached(kafka))
+    except SecretError as error:
+        yield CheckResult(False, f"kafka: {error}")
+        return
+    if reached:
+        verb = "answers" if len(reached) == 1 else "answer"
+        yield CheckResult(True, f"kafka: {', '.join(reached)} {verb}{_with(kafka)}")
+    if kafka.security == "sasl_plaintext" and kafka.sasl_mechanism in OPEN:
+        note = "kafka: the credentials cross the network unencrypted; set kafka.security to sasl_ssl"
+        yield CheckResult(None, note)
+    yield from dict.fromkeys(wrong)  # what is wrong with a token is wrong for all brokers
+    if not any(broker in reached for broker in kafka.brokers):
+        return
+    try:
+        with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
+            described = {one["name"]: one for one in admin.describe_topics(list(_needed(kafka)))}
+            yield from _check_rights(kafka, described, admin)
+    except KafkaError as error:
+        yield CheckResult(False, f"kafka: {why_unusable(kafka, error)}")
+        return
+    visible = {name for name, one in described.items() if one["error_code"] != HIDDEN}
+    present = {name for name in visible if not described[name]["error_code"]}
+    if kafka.requests in present:
+        yield CheckResult(True, f"kafka: topic {kafka.requests} exists")
+    elif kafka.requests in visible:
+        yield CheckResult(
+            False,
+            f"kafka: no topic {kafka.requests}; correct kafka.requests, or create it with `uneri setup`",
+        )
+    if missing := [name for name in missing_topics(kafka, present) if name in visible]:
+        yield CheckResult(False, f"kafka: {', '.join(missing)} missing; create them with `uneri setup`")
+
+
+async def _reached(kafka: KafkaSettings) -> tuple[list[str], list[CheckResult]]:
+    """Return the brokers that can be used, and lines about the others: those configured, and advertised."""
+    reached: list[str] = []
+    wrong: list[CheckResult] = []
+    waiting, known = list(kafka.brokers), set[str]()
+    configured = set(waiting)
+    while waiting:
+        known.update(waiting)
+        found = await asyncio.gather(*(reach(kafka, one) for one in waiting), return_exceptions=True)
+        advertised = dict.fromkeys(one for several in found if isinstance(several, list) for one in several)
+        for broker, result in zip(waiting, found, strict=True):
+            if isinstance(result, ConnectionFault):
+                note = "" if broker in configured else f" (the cluster advertises {broker})"
+                wrong.append(CheckResult(False, f"kafka: {result}{note}"))
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                reached.append(broker)
+        waiting = [one for one in advertised if one not in known]
+    return reached, wrong
+
+
+def _with(kafka: KafkaSettings) -> str:
+    parts = ["TLS"] if kafka.security.endswith("ssl") else []
+    parts += ["client certificate"] if kafka.tls and kafka.tls.cert else []
+    parts += [kafka.sasl_mechanism] if kafka.sasl_mechanism else []
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _needed(kafka: KafkaSettings) -> dict[str, tuple[str, ...]]:
+    """Return what a daemon with all roles does with each topic."""
+    topics = Topics.of(kafka)
+    return {
+        topics.requests: (READ,),
+        topics.rollups: (READ, WRITE),
+        topics.findings: (READ, WRITE),
+        topics.notices: (READ, WRITE),
+        topics.dead_letters: (WRITE,),
+        topics.checkpoints: (READ, WRITE),
+    }
+
+
+def _check_rights(
+    kafka: KafkaSettings, described: Mapping[str, Any], admin: KafkaAdminClient
+) -> Iterator[CheckResult]:
+    """Find rights that a daemon with all roles lacks."""
+    lacking: dict[str, list[str]] = {}
+    for name, rights in _needed(kafka).items():
+        given = described[name]["authorized_operations"]
+        hidden = described[name]["error_code"] == HIDDEN
+        missing = [one for one in rights if hidden or (given is not None and one not in given)]
+        if missing:
+            lacking.setdefault(" and ".join(missing), []).append(f"topic {name}")
+    if not _allowed(lambda: admin.describe_groups([kafka.app])):
+        lacking.setdefault(READ, []).append(f"group {kafka.app}")
+    if not _allowed(lambda: admin.describe_transactions([f"{Topics.of(kafka).checkpoints}-"])):
+        lacking.setdefault(WRITE, []).append(f"transactional ids {kafka.app}-*")
+    if lacking:
+        listed = "; ".join(f"{rights} on {', '.join(names)}" for rights, names in lacking.items())
+        yield CheckResult(False, f"kafka: authorisation: this user lacks {listed}; {GRANT}")
+
+
+def _allowed(request: Any) -> bool:
+    try:
+        request()
+    except (GroupAuthorizationFailedError, TransactionalIdAuthorizationFailedError):
+        return False
+    except KafkaError:  # the id is unknown, or the cluster has no coordinator yet: it is no matter of rights
+        return True
+    return True

@@ -1,0 +1,158 @@
+"""TLS to the brokers: the authorities that are trusted, and the client's own certificate."""
+
+import ssl
+from pathlib import Path
+from typing import Any, Self
+
+import structlog
+
+from config.secret import SecretError
+from config.settings import KafkaSettings, KafkaTlsSettings
+from streams.kafka.credentials import secret
+
+log = structlog.get_logger("uneri.kafka")
+
+
+def tls_context(kafka: KafkaSettings) -> ssl.SSLContext:
+    """Return the context for all connections of a client.
+
+    Its sockets close themselves when their handshake fails, and connections made after a file of the
+    configuration was renewed use the new one.
+
+    Raises
+    ------
+    SecretError
+        When a file or its passphrase cannot be used.
+    """
+    return _RenewedContext.of(kafka.tls or KafkaTlsSettings())
+
+
+def endpoint_context(tls: KafkaTlsSettings | None) -> ssl.SSLContext:
+    """Return the context for a token endpoint, whose authority may be the system's or the brokers'.
+
+    Raises
+    ------
+    SecretError
+        When the file of the authorities cannot be used.
+    """
+    context = ssl.create_default_context()
+    _forgive(context)
+    _trust(context, tls or KafkaTlsSettings())
+    return context
+
+
+def _forgive(context: ssl.SSLContext) -> None:
+    """Accept what companies' own authorities are: often without extensions of RFC 5280, or not the root."""
+    strict, partial = ssl.VERIFY_X509_STRICT, ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_flags = (context.verify_flags & ~strict) | partial
+
+
+def _trust(context: ssl.SSLContext, tls: KafkaTlsSettings) -> None:
+    """Load the authorities of the configuration, besides those that the context has.
+
+    Raises
+    ------
+    SecretError
+        When the file cannot be used.
+    """
+    if tls.ca is None:
+        return
+    try:
+        context.load_verify_locations(tls.ca)
+    except ssl.SSLError as error:
+        raise SecretError(
+            f"kafka.tls.ca: {tls.ca} holds no certificate in PEM format ({error.reason or error}); convert "
+            "it, from a Java truststore with `keytool -exportcert -rfc`"
+        ) from None
+    except OSError as error:
+        raise SecretError(
+            f"kafka.tls.ca: {tls.ca} cannot be read ({error.strerror}); correct the path"
+        ) from None
+
+
+class _RenewedContext(ssl.SSLContext):
+    """Loads its files again when they have changed."""
+
+    _tls: KafkaTlsSettings
+    _seen: list[int]
+
+    @classmethod
+    def of(cls, tls: KafkaTlsSettings) -> Self:
+        """Return the context of these settings."""
+        context = cls(ssl.PROTOCOL_TLS_CLIENT)
+        _forgive(context)
+        context.check_hostname = tls.verify_name
+        context.sslsocket_class = _ClosingSocket
+        if tls.ca is None:
+            context.load_default_certs()
+        context._tls, context._seen = tls, _times(tls)
+        context._load()
+        return context
+
+    def _load(self) -> None:
+        _trust(self, self._tls)
+        _present(self, self._tls)
+
+    def _renew(self) -> None:
+        times = _times(self._tls)
+        if times == self._seen:
+            return
+        self._seen = times
+        try:
+            _RenewedContext.of(self._tls)  # an error in one file must not leave a half of each
+            self._load()
+        except SecretError as error:
+            log.error("the previous certificates stay in use", reason=str(error))  # noqa: TRY400 - one line
+        else:
+            log.info("certificates for Kafka renewed")
+
+    def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
+        """As the base class does, with the newest files (kafka-python)."""
+        self._renew()
+        return super().wrap_socket(*arguments, **options)
+
+    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
+        """As the base class does, with the newest files (aiokafka)."""
+        self._renew()
+        return super().wrap_bio(*arguments, **options)
+
+
+class _ClosingSocket(ssl.SSLSocket):
+    """Closes itself when its handshake fails."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except OSError:
+            self.close()
+            raise
+
+
+def _present(context: ssl.SSLContext, tls: KafkaTlsSettings) -> None:
+    """Load the client certificate."""
+    if tls.cert is None:
+        return
+    files = f"{tls.cert} and {tls.key}" if tls.key else tls.cert
+    passphrase = secret(tls.key_password, "kafka.tls.key_password") if any(tls.key_password) else ""
+    try:
+        # without a passphrase, OpenSSL would ask for one at the terminal
+        context.load_cert_chain(tls.cert, tls.key, password=lambda: passphrase)
+    except ssl.SSLError as error:
+        raise SecretError(
+            f"kafka.tls: {files} cannot be used ({error.reason or error}); give a PEM certificate and its "
+            "own key, and if the key has a passphrase, kafka.tls.key_password_env or key_password_file"
+        ) from None
+    except OSError as error:
+        raise SecretError(f"kafka.tls: {files} cannot be read ({error.strerror}); correct the path") from None
+
+
+def _times(tls: KafkaTlsSettings) -> list[int]:
+    times = []
+    for name in filter(None, (tls.ca, tls.cert, tls.key)):
+        try:
+            times.append(Path(name).stat().st_mtime_ns)
+        except OSError:
+            times.append(0)
+    return times
