@@ -128,15 +128,15 @@ def test_a_daemon_says_once_what_does_not_answer_keeps_trying_and_stops_cleanly(
 ) -> None:
     config = tmp_path / "uneri.yaml"
     sections = {
-        "kafka": f"kafka: {{brokers: ['127.0.0.1:{closed_port}']}}",
+        "kafka": f"kafka: {{brokers: ['127.0.0.1:{closed_port}']}}\nweb: {{listen: '127.0.0.1:0'}}",
         "slack": f"slack: {{base_url: 'http://127.0.0.1:{closed_port}/'}}\n"
         f"local: {{listen: '127.0.0.1:0', state: '{tmp_path / 'state'}'}}",
     }
     config.write_text(sections[unreachable])
-    log = (tmp_path / "log").open("w+")
-    process = subprocess.Popen(
-        [UNERI, "run", "--config", config], stderr=log, env={**os.environ, "SLACK_BOT_TOKEN": "xoxb-1"}
-    )
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [UNERI, "run", "--config", config], stderr=log, env={**os.environ, "SLACK_BOT_TOKEN": "xoxb-1"}
+        )
     deadline = time.monotonic() + 30
     while "does not answer" not in (tmp_path / "log").read_text():
         assert process.poll() is None
@@ -145,7 +145,6 @@ def test_a_daemon_says_once_what_does_not_answer_keeps_trying_and_stops_cleanly(
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
     said = (tmp_path / "log").read_text()
-    log.close()
     assert said.count("does not answer") == 1
     assert then in said
     assert "Traceback" not in said

@@ -29,15 +29,18 @@ def test_it_asks_at_the_default_ports_of_both_drivers() -> None:
     assert set(exposed.split()) == set(ports)
 
 
-async def test_the_command_of_the_image_tells_a_healthy_daemon_from_a_stuck_one(tmp_path: Path) -> None:
+async def test_the_command_of_the_image_tells_a_healthy_daemon_from_a_stuck_one(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
     watchdog = Watchdog()
     settings = Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path / "state")))
     daemon = LocalDaemon(settings, watchdog=watchdog)
     task = asyncio.create_task(daemon.run())
     while not daemon.port:
         await asyncio.sleep(0.01)
-    default = Settings().local.listen.rpartition(":")[2]
-    ours = [str(daemon.port) if word == default else word for word in command()]
+    local, web = (section.listen.rpartition(":")[2] for section in (Settings().local, Settings().web))
+    ports = {local: str(daemon.port), web: str(unused_tcp_port)}  # another daemon may have the default one
+    ours = [ports.get(word, word) for word in command()]
     healthy = await asyncio.to_thread(subprocess.run, ours, capture_output=True, check=False)
     assert (healthy.returncode, healthy.stderr) == (0, b"")
     watchdog.report_stuck("the engine hangs")
