@@ -23,7 +23,7 @@ from streams.engine.checkpoint import Checkpoint
 from streams.kafka.checkpoints import checkpoint_in
 from streams.kafka.client import client_options, open_client
 from streams.kafka.outbox import KEY
-from streams.kafka.state_topics import Flow, Newest, Tail, flows, take_in
+from streams.kafka.state_topics import Newest, StageTopic, Tail, flows, take_in
 from streams.kafka.topics import Topic, TopicError, Topics, verified_topics
 from streams.process.state_archive import KAFKA, ArchiveError, Member, about_now, write_archive
 
@@ -122,7 +122,7 @@ def _members(checkpoints: Mapping[str, Checkpoint]) -> Iterator[Member]:
 
 
 def _between(
-    consumer: KafkaConsumer, flow: Flow, checkpoints: Mapping[str, Checkpoint], folder: Path
+    consumer: KafkaConsumer, flow: StageTopic, checkpoints: Mapping[str, Checkpoint], folder: Path
 ) -> Iterator[Member]:
     """Yield what a stage has not read of each partition, as a file of entries."""
     starts = {}

@@ -15,7 +15,7 @@ Newest = dict[str, bytes]
 """The newest values of the records of the checkpoints topic, by key."""
 
 
-class Flow(NamedTuple):
+class StageTopic(NamedTuple):
     """A topic between two stages: its records from the reader's checkpoint on belong to the state."""
 
     name: str  # in an archive, whatever the app is called
@@ -23,12 +23,12 @@ class Flow(NamedTuple):
     role: str  # that reads it
 
 
-def flows(topics: Topics) -> tuple[Flow, ...]:
+def flows(topics: Topics) -> tuple[StageTopic, ...]:
     """Return the topics between the stages."""
     return (
-        Flow("rollups", topics.rollups, "detect"),
-        Flow("findings", topics.findings, "incidents"),
-        Flow("notices", topics.notices, "notify"),
+        StageTopic("rollups", topics.rollups, "detect"),
+        StageTopic("findings", topics.findings, "incidents"),
+        StageTopic("notices", topics.notices, "notify"),
     )
 
 
