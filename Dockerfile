@@ -3,22 +3,21 @@
 ARG BASE=python:3.13-slim
 FROM ${BASE} AS build
 WORKDIR /src
-# What the commands for history need besides the daemon: --build-arg EXTRAS=all adds tune and --against.
-ARG EXTRAS=parquet,aws
 RUN python -m venv /opt/uneri
 COPY requirements.lock ./
-# The lock includes development tools; the final stage gets only what the project itself needs.
+# Everything that is installed below was downloaded and verified here; development tools are downloaded, but not installed.
+RUN /opt/uneri/bin/pip download --no-cache-dir --require-hashes --no-deps --dest /locked --requirement requirements.lock
 RUN python -m venv /opt/build \
- && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+ && /opt/build/bin/pip install --no-cache-dir --no-index --find-links /locked hatchling
 COPY pyproject.toml README.md LICENSE ./
 COPY config config
 COPY detectors detectors
 COPY alerting alerting
 COPY streams streams
-# A wheel built here has no locked hash, so the constraints contain only the locked versions.
-RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
- && /opt/build/bin/pip freeze --exclude uneri > /constraints.txt \
- && /opt/uneri/bin/pip install --no-cache-dir --constraint /constraints.txt "$(echo /wheels/*.whl)[$EXTRAS]"
+# What the commands for history need besides the daemon: --build-arg EXTRAS=all adds tune and --against.
+ARG EXTRAS=parquet,aws
+RUN /opt/build/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
+ && /opt/uneri/bin/pip install --no-cache-dir --no-index --find-links /locked "$(echo /wheels/*.whl)[$EXTRAS]"
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="uneri" org.opencontainers.image.licenses="MIT"

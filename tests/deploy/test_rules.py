@@ -1,6 +1,7 @@
 """The alerts on Uneri itself: the file, its stories and the table of docs/operate.md."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 from config.yaml_tree import read_tree
@@ -34,6 +35,15 @@ def test_each_alert_has_a_story_in_which_it_fires() -> None:
 def test_every_metric_of_an_alert_exists() -> None:
     used = set().union(*(named_in(alert["expr"]) for alert in alerts()))
     assert used <= served().keys()
+
+
+def test_prometheus_takes_the_configuration_of_the_page_for_operators(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    file = tmp_path / "prometheus.yml"
+    file.write_text(page.partition("# prometheus.yml\n")[2].partition("```")[0], encoding="utf-8")
+    (tmp_path / RULES.name).symlink_to(RULES)
+    (tmp_path / "uneri-read-token").touch()
+    assert "15 rules found" in run(tool("promtool"), "check", "config", file)
 
 
 def test_the_table_for_operators_lists_the_alerts_as_they_are() -> None:

@@ -21,7 +21,7 @@ def unit(tmp_path: Path) -> Path:
 
 
 def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path) -> None:
-    assert run(tool("systemd-analyze"), "verify", "--man=no", unit) == ""
+    assert run(tool("systemd-analyze"), "verify", "--man=no", unit, log=True) == ""
 
 
 def test_the_unit_leaves_little_to_an_attacker(unit: Path) -> None:

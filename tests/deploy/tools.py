@@ -38,11 +38,14 @@ def without(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-def run(*command: str | Path, cwd: Path | None = None, seconds: float = 60) -> str:
-    """Run a program to its end and return what it printed; fail with it if it did not succeed."""
+def run(*command: str | Path, cwd: Path | None = None, seconds: float = 60, log: bool = False) -> str:
+    """Run a program to its end and return its output, after it what it logged if that is wanted.
+
+    Fails with both if it did not succeed.
+    """
     done = subprocess.run(
         list(map(str, command)), cwd=cwd, text=True, timeout=seconds, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        capture_output=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}"
-    return done.stdout
+    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr * log

@@ -1,0 +1,28 @@
+{{- /* What the daemon and the setup have in common: (list root arguments). */ -}}
+{{- define "uneri.container" -}}
+{{- $ := index . 0 -}}
+image: "{{ $.Values.image.repository }}:{{ $.Values.image.tag | default $.Chart.AppVersion }}"
+imagePullPolicy: {{ $.Values.image.pullPolicy }}
+args: {{ index . 1 | toJson }}
+env:
+  - name: UNERI_WORKER
+    valueFrom: {fieldRef: {fieldPath: metadata.name}}
+  {{- with $.Values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with $.Values.secretName }}
+envFrom:
+  - secretRef: {name: {{ . }}}
+{{- end }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+volumeMounts:
+  - {name: config, mountPath: /etc/uneri, readOnly: true}
+  - {name: state, mountPath: /var/lib/uneri}
+  - {name: tmp, mountPath: /tmp}
+  {{- with $.Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
