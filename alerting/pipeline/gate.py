@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from alerting.incidents.notice import NoticeReason
-from alerting.pipeline.history import History
+from alerting.pipeline.history import HistoryStage
 from alerting.pipeline.inhibition import Inhibition
 from alerting.pipeline.ledger import Ledger
 from alerting.pipeline.maintenance import PlannedWork
@@ -35,7 +35,7 @@ class Gate:
     """Asks the stages in order; the first that holds an incident gives the reason."""
 
     def __init__(self, notify: NotifySettings, zone: ZoneInfo, ledger: Ledger, since: int) -> None:
-        self.history = History(since, zone)
+        self.history = HistoryStage(since, zone)
         self.silences = Silences(notify.silences, zone)
         self.inhibition = Inhibition(on=notify.inhibit)
         self.stages: tuple[HoldStage, ...] = (

@@ -9,7 +9,7 @@ from alerting.pipeline.tracked_incident import Hold, TrackedIncident
 from config.settings import Settings
 
 
-class History:
+class HistoryStage:
     """Holds every incident until event time reaches the moment from which people are notified.
 
     Parameters

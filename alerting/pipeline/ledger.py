@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from alerting.pipeline.history import History
+from alerting.pipeline.history import HistoryStage
 from alerting.pipeline.tracked_incident import Hold, TrackedIncident
 
 UNREAD: Final = 1000
@@ -43,7 +43,7 @@ class Ledger:
 
     def ended_while_held(self, tracked: TrackedIncident, hold: Hold, at: int) -> None:
         """Record that an incident ended while it was held."""
-        if hold.stage != History.name:  # the digest counts what people might have been notified of
+        if hold.stage != HistoryStage.name:  # the digest counts what people might have been notified of
             self.ended_held[hold.stage] += 1
         self._note(hold.stage, "over", tracked, hold.reason, at)
 
@@ -58,7 +58,7 @@ class Ledger:
         return unread
 
     def _note(self, stage: str, did: str, tracked: TrackedIncident | None, reason: str, at: int) -> None:
-        if stage == History.name and did != "released":  # weeks of them would fill the log
+        if stage == HistoryStage.name and did != "released":  # weeks of them would fill the log
             return
         incident = "" if tracked is None else tracked.incident.id
         self._unread.append(StageAction(at=at, stage=stage, did=did, incident=incident, reason=reason))
