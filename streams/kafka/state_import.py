@@ -5,6 +5,7 @@ All of it is one transaction: after a kill there is nothing, and the import is r
 
 import asyncio
 import contextlib
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ from streams.kafka.topics import BLOCK_BYTES, Topic, TopicError, Topics, verifie
 from streams.process.state_archive import KAFKA, About, ArchiveError, check_archive, check_driver, members_of
 
 TRANSACTION_MS: Final = 600_000
+READY_SECONDS: Final = 30.0
 IN_FLIGHT: Final = 100  # records that are sent before their acknowledgement is waited for
 
 Offsets = dict[tuple[str, int], int]
@@ -89,9 +91,7 @@ def _check_fits(kafka: KafkaSettings, present: dict[str, Topic], about: About, a
 def _check_empty(kafka: KafkaSettings, present: dict[str, Topic]) -> dict[TopicPartition, int]:
     """Refuse an app with a state or a daemon; return where each partition of requests begins."""
     topics = Topics.of(kafka)
-    with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
-        (group,) = admin.describe_groups([kafka.app]).values()
-    if group.get("members"):
+    if _group(kafka).get("members"):
         raise ArchiveError(
             f"a daemon of kafka.app {kafka.app} runs: stop it, then import; nothing was imported"
         )
@@ -113,6 +113,21 @@ def _check_empty(kafka: KafkaSettings, present: dict[str, Topic]) -> dict[TopicP
         places = [TopicPartition(topics.requests, one) for one in range(count)]
         begins: dict[TopicPartition, int] = consumer.beginning_offsets(places)
     return begins
+
+
+def _group(kafka: KafkaSettings) -> dict[str, Any]:
+    """Describe the group of an app; a cluster that is asked for the first time needs a moment."""
+    deadline = time.monotonic() + READY_SECONDS
+    with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
+        while True:
+            try:
+                found: dict[str, Any] = admin.describe_groups([kafka.app])[kafka.app]
+            except KafkaError as error:
+                if not error.retriable or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+            else:
+                return found
 
 
 def _commit(kafka: KafkaSettings, read: dict[TopicPartition, int]) -> None:

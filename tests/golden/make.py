@@ -16,7 +16,9 @@ from streams.engine.warm import warm
 from streams.local.state_export import StateExport
 from tests.alerting.slack_standin import SlackStandin
 from tests.golden.embedded import keep_slack, playing
+from tests.golden.kafka_story import make_kafka
 from tests.golden.story import AFTER, MINUTES, START, minutes, write_sent
+from tests.kafka.broker import Broker
 
 TROUBLE = 3  # minutes for which Slack is down when the state is taken
 
@@ -57,6 +59,8 @@ def main() -> None:
     write_sent(folder / "after.ndjson.zst", list(chain.from_iterable(minutes(MINUTES, MINUTES + AFTER))))
     with tempfile.TemporaryDirectory() as state:
         asyncio.run(make_embedded(folder, Path(state) / "state"))
+        with Broker() as broker:
+            make_kafka(folder, broker.address, Path(state))
 
 
 if __name__ == "__main__":
