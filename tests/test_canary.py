@@ -132,7 +132,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
             while not daemon.port:
                 await asyncio.sleep(0.01)
             slack.daemon = f"http://127.0.0.1:{daemon.port}"
-            await daemon._courier.put(told(table_finding()), T0 + 60)
+            await daemon.delivery.put(told(table_finding()), T0 + 60)
             while not slack.messages:
                 await asyncio.sleep(0.02)
             await slack.press(slack.messages[0], "acknowledge")
@@ -150,7 +150,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
                 by="U1",
                 incident=told(table_finding())[0].incident.id,
             )
-            await daemon._courier.command(command)
+            await daemon.delivery.command(command)
             slack.cut()
             await asyncio.sleep(1.5)
             shown = []

@@ -169,7 +169,7 @@ def run(
                 "--follow and --stdin apply to the local driver only; remove them, or the kafka section"
             )
         roles = {one.strip() for several in role or () for one in several.split(",")}
-        _exit_with(lambda: run_kafka(settings, roles or None))
+        _exit_with(lambda: run_kafka(settings, roles or None, read=lambda: load_settings(config)))
     from streams.local.daemon import run_local
 
     if follow and stdin:
@@ -178,7 +178,8 @@ def run(
         raise fail(f"--follow {folder}: is a folder; name a file in it")
     if role:
         raise fail("--role applies to the Kafka driver only; add a kafka section, or remove --role")
-    _exit_with(lambda: run_local(settings, follow or [], sys.stdin.fileno() if stdin else None))
+    source = sys.stdin.fileno() if stdin else None
+    _exit_with(lambda: run_local(settings, follow or [], source, read=lambda: load_settings(config)))
 
 
 @app.command()
@@ -510,6 +511,21 @@ def limits(
         raise fail("--write keeps what --aws reads; add --aws")
     settings = settings_of(config)
     _exit_with(lambda: read_limits(settings, write) if aws else show_limits(settings))
+
+
+@app.command()
+def reload(
+    config: Config = None,
+    url: Url = None,
+) -> None:
+    """Have a running daemon read its configuration and its secrets again.
+
+    It takes up what can change while it runs, and names what needs a restart: then this exits with 1. A file
+    with a mistake changes nothing.
+    """
+    from streams.cli.reload import reload_daemon
+
+    _exit_with(lambda: reload_daemon(_daemon(None if url else config, url)))
 
 
 @app.command()

@@ -17,6 +17,8 @@ def call_daemon(
     body: bytes | None,
     lines: Callable[[Any], list[str]],
     messages: Mapping[str, str] | None = None,
+    *,
+    seconds: float = 10.0,
 ) -> int:
     """Print the lines of an answer and return 0, or print why there is none and return 1.
 
@@ -28,13 +30,15 @@ def call_daemon(
         Renders the decoded JSON of the answer.
     messages
         What to print for a result (``said``) that the daemon refuses with.
+    seconds
+        How long to wait for the answer.
     """
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, data=body, method=method, headers=headers)  # noqa: S310 - the user's own address
     for name, value in own_authorization().items():
         request.add_unredirected_header(name, value)  # for this daemon only
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=seconds) as response:  # noqa: S310
             answer = json.load(response)
     except urllib.error.HTTPError as error:
         typer.echo(f"uneri: {_refusal(error, messages or {})}", err=True)

@@ -133,7 +133,7 @@ async def deliver_examples(
     token = slack_secrets(slack).token
     shown = [_addressed(example, channel) for example in examples(int(time.time()))]
     earlier = {example.name: example.earlier for example in shown}
-    render = Renderer(Links(settings.links), zone, words, pressable=bool(transports(slack)))
+    render = Renderer(Links(settings.links), zone, words, pressable=bool(transports(slack_secrets(slack))))
 
     def rendered(dispatch: Dispatch, _: str | None) -> Message:
         return marked_as_test(render(dispatch, earlier[dispatch.subject]), words)

@@ -54,9 +54,10 @@ class Engine:
         capacity: Capacity | None = None,
     ) -> None:
         self._rolling = Rolling(settings, sources, shards)
-        self._judging = Judging(
-            settings, sources, shards, on_step, remember_all=remember_all, capacity=capacity
+        self._judging_by: Callable[[Settings, Capacity | None], Judging] = lambda given, limits: Judging(
+            given, sources, shards, on_step, remember_all=remember_all, capacity=limits
         )
+        self._judging = self._judging_by(settings, capacity)
 
     def limit(self, capacity: Capacity) -> None:
         """Go on with other limits, from the next step on; any thread may call this."""
@@ -73,6 +74,17 @@ class Engine:
     def finish(self, source: str) -> Emitted:
         """Mark the source as ended, and close everything it holds."""
         return self._judge(self._rolling.finish(source))
+
+    def judge_by(self, settings: Settings, capacity: Capacity | None = None) -> None:
+        """Judge by other settings from here on, exactly as an engine restored with them would.
+
+        What ``config.reload.RESTART`` names must be the same. ``capacity`` are the known limits, those of the
+        settings when absent.
+        """
+        other = self._judging_by(settings, capacity)
+        other.restore(self._judging.snapshot())
+        other.blocks, other.steps = self._judging.blocks, self._judging.steps
+        self._judging = other
 
     def watermark(self, source: str) -> int:
         """Return the event time up to which this source is complete."""

@@ -11,14 +11,16 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import structlog
 
 from config.capacity import Capacity
 from config.load import ConfigError
-from config.secret import SecretError
+from config.read_limits import read_limits_of
+from config.reload import Reload
+from config.secret import SecretError, text_in
 from config.settings import KafkaSettings, Settings
 from streams.engine.warm import warm
 from streams.kafka.app import aiokafka_options, chunk_app, wait_for_kafka
@@ -41,6 +43,7 @@ from streams.process.door import DoorError, door_of
 from streams.process.http_server import HttpServer, ListenError
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
+from streams.process.reloading import Reloading
 from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import Watchdog, guard
 
@@ -65,6 +68,8 @@ class KafkaDaemon:
         Seconds between checkpoints.
     at
         Called at each crash point, for tests.
+    read
+        Returns the settings of its file now, for a reload.
     """
 
     def __init__(
@@ -76,6 +81,7 @@ class KafkaDaemon:
         *,
         every: float = CHECKPOINT_SECONDS,
         at: CrashHook = no_crash,
+        read: Callable[[], Settings] | None = None,
     ) -> None:
         self._every, self._at = every, at
         self._settings = settings
@@ -86,18 +92,28 @@ class KafkaDaemon:
         self.metrics = Metrics()
         self._door = door_of(settings)
         self._limits = LimitsKeeper(settings)
+        self._tokens = self._door.tokens  # as the newest reload read them
         self._host: StageHost | None = None  # once Kafka has answered
         self._delivery = Delivery(settings, self.metrics)
+        self._credentials = _credentials(kafka)
+        self.reloading = Reloading(
+            settings,
+            read or (lambda: settings),
+            prepare=self._prepare,
+            apply=self._apply,
+            failed=self.metrics.reload_failed,
+        )
+        self._access = self._door.access(self.metrics.web_refused)
         self._waits_for = f"Kafka at {', '.join(kafka.brokers)} has not answered yet"
         self._web = HttpServer(
             settings.web.listen,
             self.status,
             self._not_ready,
             self.metrics.registry,
-            self._delivery.routes(),
+            [*self._delivery.routes(), *self.reloading.routes()],
             unhealthy=watchdog.reason,
             refresh=self._refresh,
-            access=self._door.access(self.metrics.web_refused),
+            access=self._access,
             certificates=self._door.certificates,
         )
 
@@ -111,6 +127,8 @@ class KafkaDaemon:
             log.warning(note)
         guarding = asyncio.create_task(guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe))
         guarding.add_done_callback(fatal_when_failed)
+        reloading = asyncio.create_task(self.reloading.run())
+        reloading.add_done_callback(fatal_when_failed)
         try:
             if await wait_for_kafka(self._kafka, stopping):
                 present = await asyncio.to_thread(verified_topics, self._kafka)
@@ -129,6 +147,23 @@ class KafkaDaemon:
         finally:
             await self._web.stop()
             guarding.cancel()
+            reloading.cancel()
+
+    def _prepare(self, settings: Settings) -> tuple[str, ...]:
+        self._tokens = door_of(settings).tokens
+        slack_secrets(settings.slack)
+        read_limits_of(settings)
+        return () if _credentials(self._kafka) == self._credentials else ("the credentials for Kafka",)
+
+    async def _apply(self, reload: Reload) -> None:
+        self._settings = reload.settings
+        if reload.judges_otherwise:
+            self._limits.reload(reload.settings)
+            if self._host is not None:
+                await self._host.exchange(("detect", "incidents"))
+                self._limit(self._limits.capacity)  # perhaps there were newer ones meanwhile
+        await self._delivery.reload(reload.settings)
+        self._access.take_up(self._tokens)
 
     async def _run(self, present: dict[str, Topic], stopping: asyncio.Event) -> None:
         self._waits_for = "no partitions yet"
@@ -185,10 +220,12 @@ class KafkaDaemon:
                 topics.rollups,
                 "detect",
                 lambda shard: DetectStage(
-                    shard, sources, settings, topics, self._stepped, capacity=self._limits.capacity
+                    shard, sources, self._settings, topics, self._stepped, capacity=self._limits.capacity
                 ),
             ),
-            Hosted(topics.findings, "incidents", lambda _: IncidentsStage(kafka.shards, settings, topics)),
+            Hosted(
+                topics.findings, "incidents", lambda _: IncidentsStage(kafka.shards, self._settings, topics)
+            ),
             Hosted(
                 topics.notices,
                 "notify",
@@ -245,6 +282,7 @@ class KafkaDaemon:
     def status(self) -> dict[str, object]:
         """Return what ``uneri status`` shows."""
         shown: dict[str, object] = {"driver": "kafka", "roles": ", ".join(self._roles)}
+        shown |= self.reloading.status()
         if self._host is None:
             return shown | {"waits_for": self._waits_for}
         if "detect" in self._roles:
@@ -262,6 +300,10 @@ class KafkaDaemon:
         return "; ".join(reason for reason in reasons if reason) or None
 
 
+def _credentials(kafka: KafkaSettings) -> tuple[str, str]:
+    return text_in(kafka.username), text_in(kafka.password)
+
+
 def _known(partition: int, count: int, topics: Topics) -> int:
     if partition >= count:
         raise TopicError(
@@ -277,6 +319,7 @@ def run_kafka(
     *,
     every: float = CHECKPOINT_SECONDS,
     at: CrashHook = no_crash,
+    read: Callable[[], Settings] | None = None,
 ) -> int:
     """Run the Kafka daemon until SIGINT or SIGTERM.
 
@@ -290,6 +333,8 @@ def run_kafka(
         Seconds between checkpoints.
     at
         Called at each crash point, for tests.
+    read
+        Returns the settings of its file now, for a reload.
 
     Returns
     -------
@@ -312,7 +357,7 @@ def run_kafka(
         connection_options(settings.kafka)
         slack_secrets(settings.slack)
         warm(log.info)  # before the event loop starts, which must not wait for a compiler
-        return asyncio.run(_main(settings, settings.kafka, roles or ROLES, every, at))
+        return asyncio.run(_main(settings, settings.kafka, roles or ROLES, every=every, at=at, read=read))
     except (ConfigError, DoorError, SecretError) as error:
         log.critical(str(error))
         return 2
@@ -329,15 +374,22 @@ def _one_line(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 
 async def _main(
-    settings: Settings, kafka: KafkaSettings, roles: Collection[str], every: float, at: CrashHook
+    settings: Settings,
+    kafka: KafkaSettings,
+    roles: Collection[str],
+    *,
+    every: float,
+    at: CrashHook,
+    read: Callable[[], Settings] | None,
 ) -> int:
     stopping = asyncio.Event()
-    stop_daemon_on_signals(stopping.set)
     asyncio.get_running_loop().set_exception_handler(_one_line)
     watchdog = Watchdog()
     watchdog.start()
     try:
-        await KafkaDaemon(settings, kafka, roles, watchdog, every=every, at=at).run(stopping)
+        daemon = KafkaDaemon(settings, kafka, roles, watchdog, every=every, at=at, read=read)
+        stop_daemon_on_signals(stopping.set, daemon.reloading.ask)
+        await daemon.run(stopping)
     finally:
         watchdog.end()
     return 0

@@ -286,6 +286,16 @@ class StageRunner:
             if self._changed and self._clock() - self._saved_at >= self._every:
                 await self._checkpoint()
 
+    async def exchange(self, stage: Stage) -> None:
+        """Continue with another stage from here on, as a restart with it would: after a checkpoint."""
+        async with self._lock:
+            if self._closed:
+                return
+            await self._checkpoint()
+            if self.position is not None:
+                await asyncio.to_thread(stage.restore, self.stage.snapshot())
+            self.stage = stage
+
     async def close(self) -> None:
         """Write a last checkpoint; chunks fed after this are ignored."""
         async with self._lock:

@@ -7,7 +7,7 @@ matters is in a checkpoint by then or will be read again, so a restart is the on
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -177,6 +177,15 @@ class StageHost:
         await self.app.start()
         self._ticking = asyncio.create_task(self._tick())
         self._ticking.add_done_callback(fatal_when_failed)
+
+    async def exchange(self, roles: Collection[str]) -> None:
+        """Have the stages of these roles continue as new ones, which are made by the present settings."""
+        for tp, opening in list(self._opening.items()):
+            if self.role(tp) in roles:
+                try:
+                    await (await opening).exchange(self._hosted[tp.topic].make(tp.partition))
+                except FencedError as error:  # another process has it, which reads its own configuration
+                    log.warning(str(error), source=self._name(tp))
 
     async def stop(self) -> None:
         """Write the last checkpoints, commit the offsets that they include, and leave the group."""

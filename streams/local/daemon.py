@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
+from aiohttp import web
 
 from alerting.commands.answer import Answer
 from alerting.commands.command import Command
-from alerting.incidents.notice import Notice
-from alerting.outbox.courier import Courier
-from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
-from alerting.pipeline.history import since_of
 from alerting.pipeline.pipeline import Pipeline
 from config.load import ConfigError
+from config.read_limits import read_limits_of
+from config.reload import Reload
 from config.secret import SecretError
 from config.settings import Settings
 from detectors.state.state import StateError, why
@@ -35,12 +34,10 @@ from streams.local.sqlite_store import SqliteStore
 from streams.local.standard_input import StandardInput
 from streams.local.state_export import StateExport, drop_unfinished
 from streams.local.state_files import StateFiles, check_whole, lacks_outbox
-from streams.notify.interactions import Interactions
+from streams.notify.delivery_half import DeliveryHalf
 from streams.notify.labels_command import labels_route
-from streams.notify.messenger import messenger
-from streams.notify.pipeline_status import PipelineStatus, delivery_status, first_of
+from streams.notify.pipeline_status import first_of
 from streams.notify.silence_routes import SilenceRoutes
-from streams.notify.slack_probe import SlackProbe
 from streams.notify.slack_secrets import slack_secrets
 from streams.process.crash_points import CrashHook, no_crash
 from streams.process.door import DoorError, door_of
@@ -48,6 +45,7 @@ from streams.process.http_server import HttpServer, ListenError
 from streams.process.locks import FolderLockedError, lock_state
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
+from streams.process.reloading import Reloading
 from streams.process.stall import STUCK_SECONDS
 from streams.process.state_folder import LOG_FILE, OUTBOX_FILE, OpenFolderError, create_private
 from streams.process.stop_requests import stop_daemon_on_signals
@@ -82,6 +80,8 @@ class LocalDaemon:
         As for ``LogJudge``.
     clock
         As for ``LogIntake``.
+    read
+        Returns the settings of its file now, for a reload.
 
     Raises
     ------
@@ -105,11 +105,13 @@ class LocalDaemon:
         run_records: int = RUN_RECORDS,
         at: CrashHook = no_crash,
         clock: Callable[[], float] = time.time,
+        read: Callable[[], Settings] | None = None,
     ) -> None:
         self.settings = settings
         self.metrics = Metrics()
         self._door = door_of(settings)
         self._limits = LimitsKeeper(settings, clock)
+        self._tokens = self._door.tokens  # as the newest reload read them
         self.port = 0
         self._stopping = asyncio.Event()
         state = Path(settings.local.state)
@@ -136,12 +138,15 @@ class LocalDaemon:
                 folder=str(state),
             )
         self._watchdog = watchdog or Watchdog()
-        self._slack_probe = SlackProbe()
-        self._courier: Courier
-        self._outbox: Outbox
-        self.pipeline = Pipeline(settings, since=since_of(settings, clock()))
-        self._watch = PipelineStatus(self.pipeline, settings, self.metrics)
-        self._interactions = Interactions(settings, self.metrics)
+        self.delivery = DeliveryHalf(settings, self.metrics, clock)
+        self.reloading = Reloading(
+            settings,
+            read or (lambda: settings),
+            prepare=self._prepare,
+            apply=self._apply,
+            failed=self.metrics.reload_failed,
+        )
+        self._access = self._door.access(self.metrics.web_refused)
         arrived = asyncio.Event()
         try:
             self._intake = LogIntake(self._store, settings, arrived.set, clock, self._files.check)
@@ -167,14 +172,15 @@ class LocalDaemon:
             self.metrics.registry,
             [
                 *self._http.routes(),
-                *self._interactions.routes(),
+                *self.delivery.interactions.routes(),
                 labels_route(lambda: self.pipeline.labels),
-                *SilenceRoutes(lambda: self.pipeline, self._command).routes(),
+                *SilenceRoutes(lambda: self.delivery.pipeline, self._command).routes(),
                 *StateExport(state, self._store, self._rows, self._judge.by_clock).routes(),
+                *self.reloading.routes(),
             ],
             unhealthy=self._watchdog.reason,
             refresh=self._refresh,
-            access=self._door.access(self.metrics.web_refused),
+            access=self._access,
             certificates=self._door.certificates,
         )
         self._sources: list[Coroutine[Any, Any, object]] = [
@@ -193,36 +199,39 @@ class LocalDaemon:
             ) from None
         except (StateError, KeyError) as error:
             raise StartError(self._other_version(f"the checkpoint cannot be read: {why(error)}")) from error
-        async with messenger(self.settings, self._rows, self.pipeline, self.metrics, self._slack_probe) as (
-            courier,
-            outbox,
-        ):
-            self._courier, self._outbox = courier, outbox
-            await self._start_courier(courier)
-            self.port = await self._web.start()
-            log.info("taking events in", url=f"{self._door.url.rpartition(':')[0]}:{self.port}/events")
-            if note := self._door.note():
-                log.warning(note)
-            handling = self._interactions.handle(
-                self.pipeline, self._command, lambda: self._judge.engine.incidents.took_the_lead
+        try:
+            await self.delivery.start(self._rows, lambda: self._judge.engine.incidents.took_the_lead)
+        except (StateError, KeyError) as error:
+            raise StartError(
+                self._other_version(f"the state of messages cannot be read: {why(error)}")
+            ) from error
+        self.port = await self._web.start()
+        log.info("taking events in", url=f"{self._door.url.rpartition(':')[0]}:{self.port}/events")
+        if note := self._door.note():
+            log.warning(note)
+        tasks = [
+            asyncio.create_task(work)
+            for work in (
+                self._judge.run(self.delivery.put),
+                guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe),
+                self.delivery.until_failed(),
+                self.reloading.run(),
+                self._limits.run(self._judge.engine.limit),
+                *self._sources,
             )
-            tasks = [
-                asyncio.create_task(work)
-                for work in (
-                    courier.run(),
-                    self._judge.run(self._deliver),
-                    guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe),
-                    handling,
-                    self._limits.run(self._judge.engine.limit),
-                    *self._sources,
-                )
-            ]
-            if self._input is not None:
-                tasks.append(asyncio.create_task(self._read_input(self._input)))
-            try:
-                await self._until_stopped(tasks)
-            finally:
-                await self._shut_down(courier, tasks)
+        ]
+        if self._input is not None:
+            tasks.append(asyncio.create_task(self._read_input(self._input)))
+        try:
+            await self._until_stopped(tasks)
+        finally:
+            await self._shut_down(tasks)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline of a daemon that runs."""
+        assert self.delivery.pipeline is not None  # noqa: S101 - as it says
+        return self.delivery.pipeline
 
     def stop(self) -> None:
         """Request a clean shutdown."""
@@ -241,43 +250,46 @@ class LocalDaemon:
         log.info("standard input has ended", records=count)
         self.stop()
 
-    async def _start_courier(self, courier: Courier) -> None:
-        try:
-            await courier.start()
-        except (StateError, KeyError) as error:
-            raise StartError(
-                self._other_version(f"the state of messages cannot be read: {why(error)}")
-            ) from error
-
     def _other_version(self, what: str) -> str:
         return (
             f"{what}; start the version of uneri that wrote it, or move {self.settings.local.state} away to "
             "start over"
         )
 
-    async def _deliver(self, notices: Sequence[Notice], watermark: int | None) -> None:
-        await self._courier.put(notices, watermark)
-        self._watch.record(notices)
+    def _prepare(self, settings: Settings) -> tuple[str, ...]:
+        self._tokens = door_of(settings).tokens
+        slack_secrets(settings.slack)
+        read_limits_of(settings)
+        return ()
 
-    async def _shut_down(self, courier: Courier, tasks: list[asyncio.Task[Any]]) -> None:
+    async def _apply(self, reload: Reload) -> None:
+        if reload.judges_otherwise:
+            await self._judge.judge_by(reload.settings, self._limits.reload(reload.settings))
+            self._judge.engine.limit(self._limits.capacity)  # perhaps there were newer ones meanwhile
+        await self.delivery.reload(reload.settings)
+        self._access.take_up(self._tokens)
+
+    async def _shut_down(self, tasks: list[asyncio.Task[Any]]) -> None:
         """Close the inputs, judge what is in the log, write the last checkpoint, send what is on its way."""
-        carrying, judging, guarding, *taking = tasks
+        judging, guarding, *taking = tasks
         self._watchdog.stop_within(STOP_SECONDS)
         await self._web.stop()
         for task in taking:
             task.cancel()
         await asyncio.gather(*taking, return_exceptions=True)
+        await self.delivery.deafen()
         await self._judge.finish(judging)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SEND_OUT_SECONDS):
-                await courier.settled()
-        courier.stop()
+                await self.delivery.settled()
+        unsent = self.delivery.unsent
+        await self.delivery.stop()
         guarding.cancel()
-        await asyncio.gather(carrying, guarding, return_exceptions=True)
+        await asyncio.gather(guarding, return_exceptions=True)
         self._rows.close()
         self._store.close()
         self._lock.release()
-        log.info("stopped", offset=self._judge.offset, unsent=len(self._outbox.waiting()))
+        log.info("stopped", offset=self._judge.offset, unsent=unsent)
 
     # -- what the web server shows ----------------------------------------------------------------
 
@@ -293,15 +305,15 @@ class LocalDaemon:
             "series": self._judge.engine.series,
             "baselines": self._judge.baselines(),
             "open_incidents": first_of(ongoing, len(ongoing)),
-            **self._watch.status(),
             **limits_status(self._limits),
-            **delivery_status(self._outbox),
-            "heard_by": self._interactions.state(),
+            **self.delivery.status(),
+            **self.reloading.status(),
         }
 
     async def _command(self, command: Command) -> Answer:
-        answer = await self._courier.command(command)
-        self._watch.record()
+        answer = await self.delivery.command(command)
+        if answer is None:
+            raise web.HTTPServiceUnavailable
         return answer
 
     async def _stuck(self) -> str | None:
@@ -325,8 +337,7 @@ class LocalDaemon:
         reasons = (
             self._files.moved(),
             full and f"too far behind: {full}",
-            self._slack_probe.not_ready,
-            self._courier.not_ready(),
+            self.delivery.not_ready(),
         )
         return "; ".join(reason for reason in reasons if reason) or None
 
@@ -341,7 +352,7 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
     async def main() -> None:
         watchdog = Watchdog()
         daemon = LocalDaemon(settings, follow, stdin, watchdog, **options)
-        stop_daemon_on_signals(daemon.stop)
+        stop_daemon_on_signals(daemon.stop, daemon.reloading.ask)
         watchdog.start()
         try:
             await daemon.run()

@@ -118,6 +118,7 @@ class LogJudge:
         self.lateness = LateWatch(SOURCE)
         self._caught_up = asyncio.Event()
         self._closing = False
+        self._other: tuple[Settings, Capacity, asyncio.Future[None]] | None = None  # to judge by
 
     @property
     def lag(self) -> int:
@@ -163,6 +164,8 @@ class LogJudge:
             self.changed = True  # the next checkpoint is without them
         while not self._closing:
             self._arrived.clear()
+            if self._other is not None:
+                await self._judge_by(*self._other)
             if await self._judge_run(deliver):
                 self._fed, self._quiet = time.monotonic(), 0.0
                 continue
@@ -189,6 +192,13 @@ class LogJudge:
         await self._save(pending)
         await self._emit(emitted, 0, deliver)
         self.changed = pending is not None  # the next checkpoint is without it
+
+    async def judge_by(self, settings: Settings, capacity: Capacity) -> None:
+        """Judge by other settings and limits from here on, as a clean restart with them would."""
+        done = asyncio.get_running_loop().create_future()
+        self._other = settings, capacity, done
+        self._arrived.set()
+        await done
 
     async def finish(self, judging: asyncio.Task[None]) -> None:
         """Judge what is in the log, end the task that runs ``run``, and write the last checkpoint."""
@@ -231,6 +241,13 @@ class LogJudge:
             progress_age=now - self._stall.moved_at,
             series=self.engine.series,
         )
+
+    async def _judge_by(self, settings: Settings, capacity: Capacity, done: "asyncio.Future[None]") -> None:
+        await self._save()  # a crash later on must not judge by these what was judged by others
+        await asyncio.to_thread(self.engine.judge_by, settings, capacity)
+        self._other = None
+        if not done.done():
+            done.set_result(None)
 
     async def _judge_run(self, deliver: Deliver) -> bool:
         """Judge one run of the log; return False if there was nothing."""

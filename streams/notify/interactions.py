@@ -14,13 +14,13 @@ from alerting.messages.answers import Answers
 from alerting.pipeline.pipeline import Pipeline
 from alerting.words.locales import phrases_of
 from config.links import Links
-from config.settings import Settings, SlackSettings
+from config.settings import Settings
 from detectors.watch.hottest import Hot
 from streams.notify.interaction_handler import AnswerStyle, InteractionHandler
 from streams.notify.operators import Operators
 from streams.notify.slack_api import SlackApi
 from streams.notify.slack_http import SlackHttp
-from streams.notify.slack_secrets import slack_secrets
+from streams.notify.slack_secrets import SlackSecrets, slack_secrets
 from streams.notify.slack_signature import SlackSignatures
 from streams.notify.slack_socket import SlackSocket
 from streams.process.metrics import Metrics
@@ -28,9 +28,8 @@ from streams.process.metrics import Metrics
 log = structlog.get_logger("uneri.slack")
 
 
-def transports(slack: SlackSettings) -> list[str]:
-    """Return how interactions reach a daemon with these settings and this environment."""
-    secrets = slack_secrets(slack)
+def transports(secrets: SlackSecrets) -> list[str]:
+    """Return how interactions reach a daemon with these secrets."""
     if not secrets.token:
         return []
     names = {"Socket Mode": secrets.app_token, "signed HTTP at /slack": secrets.signing_secret}
@@ -45,10 +44,27 @@ class Interactions:
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._settings = settings
         self._metrics = metrics
+        self._http: SlackHttp | None = None
+        self._secret = ""
         self._handler: InteractionHandler | None = None
         self._socket: SlackSocket | None = None
+        self.reload(settings)
+
+    def reload(self, settings: Settings) -> None:
+        """Take up other settings and secrets; what is being handled goes on by the former ones.
+
+        Raises
+        ------
+        config.secret.SecretError
+            When a secret cannot be read.
+        """
+        self.secrets = secrets = slack_secrets(settings.slack)
+        self._settings = settings
+        secret = secrets.signing_secret if secrets.token else ""
+        if secret != self._secret:  # else it goes on knowing which signatures were used
+            self._secret = secret
+            self._http = SlackHttp(SlackSignatures(secret), self, self._metrics.refused) if secret else None
 
     @property
     def active(self) -> bool:
@@ -57,18 +73,15 @@ class Interactions:
 
     def state(self) -> str | None:
         """Return the transports, for ``uneri status``; None if interactions are not handled."""
-        names = transports(self._settings.slack)
+        names = transports(self.secrets)
         if not names or self._handler is None:
             return None
         broken = self._socket is not None and not self._socket.connected
         return ", ".join(names) + (" (Socket Mode is not connected)" if broken else "")
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes for a web server; none without a signing secret."""
-        secrets = slack_secrets(self._settings.slack)
-        if not secrets.signing_secret or not secrets.token:
-            return []
-        return SlackHttp(SlackSignatures(secrets.signing_secret), self, self._metrics.refused).routes()
+        """Return the routes for a web server, which do not exist for Slack without a signing secret."""
+        return [web.post(path, self._answer) for path in SlackHttp.PATHS]
 
     def on_action(self, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Pass an action to the handler, if any."""
@@ -78,6 +91,11 @@ class Interactions:
         """Pass a slash command to the handler, if any."""
         if self._handler is not None:
             self._handler.on_command(form)
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        if self._http is None:
+            raise web.HTTPNotFound
+        return await self._http.answer(request)
 
     async def handle(
         self,
@@ -93,8 +111,8 @@ class Interactions:
             The storage's error when a command could not be made durable.
         """
         settings = self._settings
-        slack, names = settings.slack, transports(settings.slack)
-        secrets = slack_secrets(slack)
+        slack, secrets = settings.slack, self.secrets
+        names = transports(secrets)
         if not secrets.token:
             return
         if not names:

@@ -24,7 +24,7 @@ from config.settings import Settings, SlackSettings
 from streams.notify.http_receivers import http_receivers
 from streams.notify.interactions import transports
 from streams.notify.slack_probe import SlackProbe
-from streams.notify.slack_secrets import slack_secrets
+from streams.notify.slack_secrets import SlackSecrets, slack_secrets
 from streams.process.metrics import Metrics
 
 log = structlog.get_logger("uneri.messenger")
@@ -37,16 +37,20 @@ async def messenger(
     pipeline: Pipeline | None = None,
     metrics: Metrics | None = None,
     probe: SlackProbe | None = None,
+    *,
+    secrets: SlackSecrets | None = None,
 ) -> AsyncIterator[tuple[Courier, Outbox]]:
     """Yield a courier and its outbox: to Slack (the terminal without a token) and to other sinks.
 
-    ``pipeline`` precedes the outbox, ``metrics`` count deliveries, ``probe`` checks the token.
+    ``pipeline`` precedes the outbox, ``metrics`` count deliveries, ``probe`` checks the token. The secrets of
+    Slack are read anew if absent.
     """
     zone = ZoneInfo(settings.digest.timezone)
     slack = settings.slack
     links, words = Links(settings.links), phrases_of(settings.notify.locale, settings.account_names)
-    content = in_messages(Renderer(links, zone, words, pressable=bool(transports(slack))))
-    token = slack_secrets(slack).token
+    known = secrets or slack_secrets(slack)
+    content = in_messages(Renderer(links, zone, words, pressable=bool(transports(known))))
+    token = known.token
     outbox = Outbox(
         storage,
         random.Random(),  # noqa: S311 - jitter, not a secret

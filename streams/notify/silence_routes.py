@@ -34,11 +34,7 @@ class SilenceBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class SilenceRoutes:
-    """Serves ``/silences`` to callers on the same machine, or with a token.
-
-    Neither a remote caller nor a web page in a browser on this machine may silence alerts. So a change
-    without a token must arrive on the loopback interface, address it by name, and send JSON, which a page of
-    another origin cannot.
+    """Serves ``/silences`` to callers on the same machine, or with a token (``refused_change``).
 
     Parameters
     ----------

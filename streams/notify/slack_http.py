@@ -53,6 +53,8 @@ class SlackHttp:
     and handling may take longer.
     """
 
+    PATHS: Final = ("/slack/actions", "/slack/commands")
+
     def __init__(self, signatures: SlackSignatures, receiver: InteractionReceiver, refused: Counter) -> None:
         self._signatures = signatures
         self._receiver = receiver
@@ -64,16 +66,12 @@ class SlackHttp:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for a web server."""
-        return [
-            web.post("/slack/actions", self._actions),
-            web.post("/slack/commands", self._commands),
-        ]
+        return [web.post(path, self.answer) for path in self.PATHS]
 
-    async def _actions(self, request: web.Request) -> web.Response:
-        return await self._verified(request, self._press)
-
-    async def _commands(self, request: web.Request) -> web.Response:
-        return await self._verified(request, self._command)
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer a request to one of the paths."""
+        pressed = request.path.startswith(self.PATHS[0])
+        return await self._verified(request, self._press if pressed else self._command)
 
     def _command(self, form: Mapping[str, str]) -> None:
         self._receiver.on_command(form)

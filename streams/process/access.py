@@ -17,10 +17,10 @@ HEALTH: Final = ("/healthz", "/readyz")
 AUTHORISED: Final = web.RequestKey("authorised", bool)
 """Set on a request that came with a token for what it asks."""
 
-_LOOPBACK: Final = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 _SIGNED: Final = "/slack/"  # these have signatures of their own
 _EVENTS: Final = "/events"
 _READING: Final = ("GET", "HEAD")
+_LOOPBACK: Final = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 _SAME: Final = (None, "same-origin", "none")
 
 
@@ -102,6 +102,10 @@ class Access:
         self._any_host = not self._local and not hosts
         self._tokens = tokens or Tokens()
         self._refused = refused
+
+    def take_up(self, tokens: Tokens) -> None:
+        """Accept these tokens, and no others, from now on."""
+        self._tokens = tokens
 
     def middleware(self) -> Middleware:
         """Return what aiohttp calls for each request."""

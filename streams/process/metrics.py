@@ -90,6 +90,9 @@ class Metrics:
             buckets=_DELAYS,
             registry=registry,
         )
+        self.reload_failed = gauge(
+            "uneri_reload_failed", "1 while the newest reload of the configuration was refused"
+        )
         self.ready = gauge("uneri_ready", "1 if /readyz returns 200")
         self.notices = counter("uneri_notices", "Notices handed to the outbox", "action")
         self.held = counter(

@@ -24,14 +24,14 @@ class StopRequested(KeyboardInterrupt):
     """The process received a request to stop."""
 
 
-def stop_daemon_on_signals(stop: Callable[[], None]) -> None:
+def stop_daemon_on_signals(stop: Callable[[], None], reload: Callable[[], object]) -> None:
     """Have the running event loop call ``stop`` on SIGINT and SIGTERM, and when its terminal closes (SIGHUP).
 
     The same signal once more ends the process at once, as a crash would: nothing durable is lost. Within a
     second it counts as the same request, since some launchers pass on what the terminal has sent already.
 
-    To a daemon without a terminal, people send SIGHUP to reload a configuration or after a rotation of logs:
-    it is logged and changes nothing. Where it was ignored before, as under ``nohup``, it stays ignored.
+    To a daemon without a terminal, people send SIGHUP to ``reload`` the configuration. Where it was ignored
+    before, as under ``nohup``, it stays ignored.
     """
     loop = asyncio.get_running_loop()
     first: dict[signal.Signals, float] = {}
@@ -47,11 +47,7 @@ def stop_daemon_on_signals(stop: Callable[[], None]) -> None:
         loop.add_signal_handler(each, request, each)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         has_terminal = any(os.isatty(number) for number in range(3))
-        loop.add_signal_handler(signal.SIGHUP, stop if has_terminal else _log_hangup)
-
-
-def _log_hangup() -> None:
-    log.warning("SIGHUP changes nothing: the configuration is read at the start; restart to apply a new one")
+        loop.add_signal_handler(signal.SIGHUP, stop if has_terminal else reload)
 
 
 def exit_now(_number: int, _frame: FrameType | None) -> None:

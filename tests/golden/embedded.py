@@ -58,7 +58,7 @@ class Player:
     async def delivered(self) -> None:
         """Let time pass until nothing waits to be sent."""
         async with asyncio.timeout(PATIENCE):
-            while self.daemon._outbox.waiting():
+            while self.daemon.delivery.unsent:
                 self.now += 1
                 await asyncio.sleep(0.01)
 

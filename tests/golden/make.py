@@ -38,7 +38,7 @@ async def make_embedded(folder: Path, state: Path) -> None:
         slack.always = "503"
         await player.play(minutes(MINUTES - TROUBLE, MINUTES))
         await player.command(CommandKind.ACKNOWLEDGE, incident=open_.incident.id)
-        assert player.daemon._outbox.waiting(), "an edit waits"
+        assert player.daemon.delivery.unsent, "an edit waits"
         await player.saved()
         daemon = player.daemon
         export = StateExport(state, daemon._store, daemon._rows, daemon._judge.by_clock)

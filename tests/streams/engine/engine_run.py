@@ -43,7 +43,10 @@ def records(scenario: Scenario) -> list[bytes]:
 
 
 class EngineRun:
-    """The output of an engine that was fed all records, restarted after a fraction of them if asked to."""
+    """The output of an engine that was fed all records.
+
+    If asked to, it was restarted after a fraction of them, or told in place, to go on with other settings.
+    """
 
     def __init__(
         self,
@@ -53,6 +56,8 @@ class EngineRun:
         chunk: int = 100_000,
         shards: int = 1,
         restart: float | None = None,
+        then: Settings | None = None,
+        in_place: bool = False,
     ) -> None:
         self.findings: list[Finding] = []
         self.notices: list[Notice] = []
@@ -61,9 +66,11 @@ class EngineRun:
         for number, first in enumerate(range(0, len(lines), chunk)):
             run = lines[first : first + chunk]
             self._add(engine.feed(SOURCE, run, prompt(run)))
-            if number == last_chunk:
+            if number == last_chunk and in_place:
+                engine.judge_by(then or settings)
+            elif number == last_chunk:
                 parts = engine.snapshot()
-                engine = Engine(settings, [SOURCE], shards)
+                engine = Engine(then or settings, [SOURCE], shards)
                 engine.restore(parts)
         self._add(engine.finish(SOURCE))
         self.incidents: list[Incident] = engine.incidents.all()

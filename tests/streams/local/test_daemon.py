@@ -210,11 +210,11 @@ async def test_readiness_shows_why_slack_is_not_ready_and_health_shows_what_is_s
     watchdog = Watchdog()
     async with running(tmp_path, watchdog=watchdog) as daemon:
         async with asyncio.timeout(60):  # until it has asked: what it learns would undo what the test says
-            while "does not answer" not in (daemon._slack_probe.not_ready or ""):
+            while "does not answer" not in (daemon.delivery.probe.not_ready or ""):
                 await asyncio.sleep(0.01)
-        daemon._slack_probe.not_ready = None
+        daemon.delivery.probe.not_ready = None
         assert (await get(daemon, "/readyz"))[0] == 200
-        daemon._slack_probe.not_ready = "Slack refuses the token in SLACK_BOT_TOKEN (invalid_auth)"
+        daemon.delivery.probe.not_ready = "Slack refuses the token in SLACK_BOT_TOKEN (invalid_auth)"
         daemon._store.log_bytes = 3 << 30
         status, body = await get(daemon, "/readyz")
         assert status == 503

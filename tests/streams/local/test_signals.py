@@ -52,12 +52,18 @@ def running(folder: Path, *before: str, **options: Any) -> Iterator[tuple[Any, C
             process.kill()
 
 
-def test_a_hangup_is_said_and_changes_nothing(tmp_path: Path) -> None:
+def test_a_hangup_reloads_the_configuration_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
     with running(tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as (daemon, wait_for):
         wait_for(UP)
-        for _ in range(2):
-            daemon.send_signal(signal.SIGHUP)
-            assert "restart to apply" in wait_for("SIGHUP")
+        config = tmp_path / "uneri.yaml"
+        text = config.read_text()
+        config.write_text(f"{text}slack: {{channel: '#ops'}}\ntime: {{idle: 40}}\n")
+        daemon.send_signal(signal.SIGHUP)
+        assert "changed=['slack.channel']" in wait_for("configuration reloaded")
+        assert "settings=['time.idle']" in wait_for("take effect at a restart")
+        config.write_text(f"{text}slack: {{chanel: '#ops'}}\n")
+        daemon.send_signal(signal.SIGHUP)
+        assert f"{config}:2:9: unknown key 'chanel' in slack" in wait_for("nothing was changed")
         daemon.send_signal(signal.SIGTERM)
         assert wait_for("stopped")
         assert daemon.wait(20) == 0

@@ -96,7 +96,7 @@ async def scene(
         stand_in.daemon = f"http://127.0.0.1:{daemon.port}"
         there = Scene(daemon, stand_in)
         try:
-            await daemon._courier.put(told(table_finding()), T0 + 60)
+            await daemon.delivery.put(told(table_finding()), T0 + 60)
             await there.until(lambda: stand_in.messages)
             yield there
         finally:
@@ -173,7 +173,7 @@ async def test_a_double_click_and_a_press_that_slack_sends_twice_count_once(
         await there.slack.send("interactive", again, over)
         await there.slack.send("interactive", other, over)
         await there.until(lambda: len(there.thread()) == 2)
-        await there.daemon._courier.settled()
+        await there.daemon.delivery.settled()
         assert len(there.thread()) == 2, "another choice is another press"
         assert there.slack.answers == []
 
@@ -194,7 +194,7 @@ async def test_a_press_over_both_transports_counts_once(scenes: Scenes) -> None:
         press = there.slack.pressed(there.page, "acknowledge")
         await asyncio.gather(*(there.slack.send("interactive", press, over) for over in TRANSPORTS))
         await there.until(there.thread)
-        await there.daemon._courier.settled()
+        await there.daemon.delivery.settled()
         assert len(there.thread()) == 1
 
 
@@ -291,7 +291,7 @@ async def test_an_answer_about_hundreds_of_incidents_keeps_slacks_limits(scenes:
             finding(scope("table", f"{'<!channel>&' * 20}{n}", account=f"{n:012d}"), f"f{n}")
             for n in range(300)
         ]
-        await there.daemon._courier.put(told(*many), T0 + 60)
+        await there.daemon.delivery.put(told(*many), T0 + 60)
         for text in ("open", "status", "what-changed 2h"):
             await there.slack.slash(text)
             answer = await there.answer()

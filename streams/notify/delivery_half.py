@@ -1,0 +1,199 @@
+"""What delivers, in both drivers: the pipeline of notices, the outbox, the courier, and people's commands."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, NamedTuple
+
+from alerting.commands.answer import Answer
+from alerting.commands.command import Command
+from alerting.incidents.notice import Notice
+from alerting.outbox.courier import Courier
+from alerting.outbox.outbox import Outbox
+from alerting.outbox.ports import OutboxStorage
+from alerting.pipeline.history import since_of
+from alerting.pipeline.pipeline import Pipeline
+from config.settings import Settings
+from detectors.watch.hottest import Hot
+from streams.notify.interactions import Interactions
+from streams.notify.messenger import messenger
+from streams.notify.pipeline_status import PipelineStatus, delivery_status
+from streams.notify.slack_probe import SlackProbe
+from streams.process.metrics import Metrics
+
+
+class _Running(NamedTuple):
+    pipeline: Pipeline
+    courier: Courier
+    outbox: Outbox
+    watch: PipelineStatus
+    opened: AsyncExitStack
+    carrying: asyncio.Task[None]
+    handling: asyncio.Task[None]
+
+
+class DeliveryHalf:
+    """Decides who is notified, keeps messages until they are sent, and hears buttons and commands.
+
+    Everything it knows is in the storage of the outbox, so a reload is a restart of this half alone: what was
+    waiting goes on under the new settings, and whoever gives it notices waits meanwhile.
+
+    Parameters
+    ----------
+    settings
+        The configuration.
+    metrics
+        Count deliveries and commands.
+    clock
+        Wall time, epoch seconds.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._since = since_of(settings, clock())
+        self._metrics = metrics
+        self.probe = SlackProbe()
+        self._storage: OutboxStorage | None = None
+        self._leaders: Callable[[], Sequence[Hot]] = tuple
+        self._running: _Running | None = None
+        self._changing = asyncio.Lock()
+        self._failed: asyncio.Queue[BaseException] = asyncio.Queue()
+        self.interactions = Interactions(settings, metrics)
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """The pipeline, while it runs."""
+        return None if self._running is None else self._running.pipeline
+
+    @property
+    def unsent(self) -> int:
+        """How many messages wait to be sent."""
+        return 0 if self._running is None else len(self._running.outbox.waiting())
+
+    async def start(self, storage: OutboxStorage, leaders: Callable[[], Sequence[Hot]] = tuple) -> None:
+        """Continue with what the storage has; ``leaders`` are the tables that became the hottest.
+
+        Raises
+        ------
+        detectors.state.state.StateError, KeyError
+            When the storage cannot be read.
+        """
+        self._storage, self._leaders = storage, leaders
+        async with self._changing:
+            await self._enter()
+
+    async def until_failed(self) -> None:
+        """Raise the error that ended a part of it."""
+        raise await self._failed.get()
+
+    async def put(self, notices: Sequence[Notice], watermark: int | None) -> None:
+        """Have notices decided on and time pass; what is to be sent is durable when this returns."""
+        async with self._changing:
+            if self._running is None:
+                raise RuntimeError("nothing delivers")
+            await self._running.courier.put(notices, watermark)
+            self._running.watch.record(notices)
+
+    async def command(self, command: Command) -> Answer | None:
+        """Execute a person's command; None if it does not run here."""
+        async with self._changing:
+            if self._running is None:
+                return None
+            answer = await self._running.courier.command(command)
+            self._running.watch.record()
+            return answer
+
+    async def reload(self, settings: Settings) -> None:
+        """Continue with other settings, and with secrets that are read anew."""
+        async with self._changing:
+            self._settings = settings
+            self.interactions.reload(settings)
+            if self._running is not None:
+                await self._leave()
+                await self._enter()
+
+    async def deafen(self) -> None:
+        """Take no more commands."""
+        if self._running is not None:
+            self._running.handling.cancel()
+            await asyncio.gather(self._running.handling, return_exceptions=True)
+
+    async def settled(self) -> None:
+        """Return when nothing waits to be sent."""
+        if self._running is not None:
+            await self._running.courier.settled()
+
+    async def stop(self) -> None:
+        """End it after the deliveries that are under way."""
+        async with self._changing:
+            if self._running is not None:
+                await self._leave()
+
+    def status(self) -> dict[str, object]:
+        """Return what ``uneri status`` shows of it; nothing while it does not run."""
+        if self._running is None:
+            return {}
+        return {
+            **self._running.watch.status(),
+            **delivery_status(self._running.outbox),
+            "heard_by": self.interactions.state(),
+        }
+
+    def not_ready(self) -> str | None:
+        """Return why messages cannot be sent, None if they can."""
+        if self._running is None:
+            return None
+        reasons = (self.probe.not_ready, self._running.courier.not_ready())
+        return "; ".join(reason for reason in reasons if reason) or None
+
+    async def _enter(self) -> None:
+        assert self._storage is not None  # noqa: S101 - started
+        settings = self._settings
+        pipeline = Pipeline(settings, since=self._since)
+        async with AsyncExitStack() as opening:
+            courier, outbox = await opening.enter_async_context(
+                messenger(
+                    settings,
+                    self._storage,
+                    pipeline,
+                    self._metrics,
+                    self.probe,
+                    secrets=self.interactions.secrets,
+                )
+            )
+            await courier.start()
+            opened = opening.pop_all()
+        self._running = _Running(
+            pipeline,
+            courier,
+            outbox,
+            PipelineStatus(pipeline, settings, self._metrics),
+            opened,
+            self._watched(courier.run()),
+            self._watched(self.interactions.handle(pipeline, self._kept, self._leaders)),
+        )
+
+    async def _leave(self) -> None:
+        assert self._running is not None  # noqa: S101 - running
+        running, self._running = self._running, None
+        running.handling.cancel()
+        await asyncio.gather(running.handling, return_exceptions=True)
+        running.courier.stop()
+        await asyncio.gather(running.carrying, return_exceptions=True)
+        await running.opened.aclose()
+
+    async def _kept(self, command: Command) -> Answer:
+        answer = await self.command(command)
+        if answer is None:
+            raise RuntimeError("nothing delivers")
+        return answer
+
+    def _watched(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._note)
+        return task
+
+    def _note(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed.put_nowait(error)

@@ -1,0 +1,131 @@
+"""Reloads the configuration of a running daemon, at SIGHUP or ``POST /reload``: all of it, or nothing."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import structlog
+from aiohttp import web
+from prometheus_client import Gauge
+
+from config.load import ConfigError
+from config.reload import Reload, reload_of
+from config.secret import SecretError
+from config.settings import Settings
+from streams.process.access import is_trusted
+from streams.process.door import DoorError
+from streams.process.logs import configure_logs
+
+log = structlog.get_logger("uneri.config")
+
+
+class Reloaded(NamedTuple):
+    """The outcome of a reload: what changed and what waits for a restart, or why nothing changed."""
+
+    changed: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class Reloading:
+    """Takes requests to reload, one at a time.
+
+    Parameters
+    ----------
+    settings
+        Those that the daemon was started with.
+    read
+        Returns those of its file now; raises ``ConfigError``.
+    prepare
+        Reads what the settings refer to (secrets, tokens, certificates); returns what else waits for a
+        restart. Raises ``SecretError`` or ``DoorError``, and must change nothing.
+    apply
+        Takes the settings up. What it raises ends the daemon: a restart reads the same file.
+    failed
+        Is 1 while the newest reload was refused.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        read: Callable[[], Settings],
+        *,
+        prepare: Callable[[Settings], tuple[str, ...]],
+        apply: Callable[[Reload], Awaitable[None]],
+        failed: Gauge,
+    ) -> None:
+        self._settings = settings
+        self._read = read
+        self._prepare = prepare
+        self._apply = apply
+        self._failed = failed
+        self._asked: asyncio.Queue[asyncio.Future[Reloaded]] = asyncio.Queue()
+        self._at = time.time()
+        self._last = Reloaded()
+
+    async def run(self) -> None:
+        """Reload whenever it is asked for, until cancelled."""
+        while True:
+            asked = await self._asked.get()
+            outcome = await self._reload()
+            if not asked.done():
+                asked.set_result(outcome)
+
+    def ask(self) -> "asyncio.Future[Reloaded]":
+        """Ask for a reload; the outcome is logged, and the result of the future."""
+        asked = asyncio.get_running_loop().create_future()
+        self._asked.put_nowait(asked)
+        return asked
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the route for a web server."""
+        return [web.post("/reload", self._answer)]
+
+    def status(self) -> dict[str, object]:
+        """Return what ``uneri status`` shows."""
+        shown: dict[str, object] = {"configuration": f"read {_time(self._at)}"}
+        if self._last.restart:
+            shown["needs_restart"] = ", ".join(self._last.restart)
+        if self._last.problems:
+            shown["reload_refused"] = list(self._last.problems)
+        return shown
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        if not is_trusted(request):
+            said = "without a token, the configuration can be reloaded only on this machine, at 127.0.0.1"
+            return web.json_response({"error": said}, status=403)
+        if request.content_type != "application/json":
+            return web.json_response({"error": "send application/json"}, status=415)
+        outcome = await self.ask()
+        if outcome.problems:
+            said = "\n".join(("nothing was changed", *outcome.problems))
+            return web.json_response({"error": said}, status=422)
+        return web.json_response({"changed": outcome.changed, "restart": outcome.restart})
+
+    async def _reload(self) -> Reloaded:
+        try:
+            read = await asyncio.to_thread(self._read)
+            found = reload_of(self._settings, read)
+            others = await asyncio.to_thread(self._prepare, found.settings)
+        except (ConfigError, SecretError, DoorError) as error:
+            self._last = self._last._replace(problems=tuple(str(error).splitlines()))
+            self._failed.set(1)
+            log.error("configuration not reloaded: nothing was changed", problems=list(self._last.problems))  # noqa: TRY400
+            return self._last
+        found = found._replace(restart=(*found.restart, *others))
+        if found.settings.log != self._settings.log:
+            configure_logs(found.settings.log)
+        await self._apply(found)
+        self._settings, self._at = found.settings, time.time()
+        self._last = Reloaded(found.changed, found.restart)
+        self._failed.set(0)
+        log.info("configuration reloaded", changed=list(found.changed))
+        if found.restart:
+            log.warning("these settings take effect at a restart", settings=list(found.restart))
+        return self._last
+
+
+def _time(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
