@@ -65,11 +65,12 @@ class KafkaWriter:
                 with contextlib.suppress(TopicAlreadyExistsError):
                     admin.create_topics({self._topic: wanted}, wait_for_metadata=True)
                 return
-            with contextlib.suppress(AuthorizationError):
-                resources = [ConfigResource(ConfigResourceType.TOPIC, self._topic)]
-                described = admin.describe_configs(resources, config_filter="all")["topic"][self._topic]
-                kept = int(described["retention.ms"]["value"])
-                deletes = "delete" in described["cleanup.policy"]["value"]
+            resources = [ConfigResource(ConfigResourceType.TOPIC, self._topic)]
+            described = admin.describe_configs(resources, config_filter="all")
+            config = described.get("topic", {}).get(self._topic, {})
+            if config:  # this user may know it
+                kept = int(config["retention.ms"]["value"])
+                deletes = "delete" in config["cleanup.policy"]["value"]
                 self._kept = kept if deletes and kept >= 0 else None
 
     async def _start(self) -> None:
