@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from config.reload import RESTART
 from config.settings import Settings
 from config.template import ENCODINGS, PLACEHOLDERS, RUNBOOK_PLACEHOLDERS
 
@@ -33,6 +34,20 @@ A file may include others, by names relative to its own folder, for what several
 precedes what it includes, and a later file in the list an earlier one: sections and other mappings are merged
 key by key; a list or a value replaces the one before it, and `null` removes it. A problem is reported with
 the file that it is in.
+
+## Reload
+
+`uneri reload` and SIGHUP (`systemctl reload`) have a running daemon read its file again, with what it
+includes, its secrets and its tokens. Everything takes effect at once, except for what waits for a restart:
+WAITING,
+and Kafka's credentials. The answer, the log and `uneri status` name what waits; `uneri reload` then exits
+with 1. A file with a mistake, or a secret that cannot be read, changes nothing.
+
+What was found goes on: open incidents, mutes by people and unsent messages stay. From here on, the new
+settings judge, as after a restart ([why](adr/0026-a-reload-is-a-restart-in-place.md)). A message that was
+posted is edited where it is; the next one goes where the file says now. Variables of the environment cannot
+change while a process runs: keep secrets that rotate in files. With Kafka, reload every process. A daemon
+in a terminal is reloaded by `uneri reload`: there SIGHUP means that the terminal has closed.
 
 ## Secrets
 
@@ -67,7 +82,8 @@ def reference() -> str:
     """Return the page as Markdown."""
     schema = Settings.model_json_schema()
     definitions = schema["$defs"]
-    lines = [INTRODUCTION]
+    waiting = ", ".join(f"`{name}`" for name in RESTART)
+    lines = [INTRODUCTION.replace("WAITING", waiting)]
     written: set[str] = set()  # a section that several share is written once
     for name, field in schema["properties"].items():
         target = _target(field, definitions)
