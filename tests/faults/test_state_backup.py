@@ -1,6 +1,9 @@
 """A backup of the Kafka driver, made while a daemon works, goes on under another name."""
 
 import asyncio
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -16,7 +19,7 @@ from streams.kafka.fenced_store import FencedStore
 from streams.kafka.stage import TOPIC
 from streams.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
 from streams.process.state_archive import members_of
-from tests.faults.daemons import Supervisor
+from tests.faults.daemons import ROOT, Supervisor
 from tests.faults.kafka_run import Input, KafkaRun
 from tests.faults.traffic import traffic
 
@@ -122,6 +125,37 @@ def test_an_import_beside_a_running_daemon_or_into_what_does_not_fit_is_refused(
     assert import_state(other.settings, file) == 1
     assert f"a daemon of kafka.app {other.kafka.app} runs: stop it" in capsys.readouterr().err
     assert daemon.stop() == 0
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from config.settings import Settings
+from streams.cli.state import import_state
+from streams.kafka import state_import
+
+records, left = state_import.records_of, [2]
+
+def dying(key, checkpoint):
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield from records(key, checkpoint)
+
+state_import.records_of = dying
+import_state(Settings.model_validate_json(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def test_an_import_that_is_killed_leaves_nothing_and_can_be_repeated(
+    given: Input, whole: tuple[KafkaRun, Path], supervisor: Supervisor, tmp_path: Path
+) -> None:
+    file = whole[1]
+    other = KafkaRun(given, supervisor, tmp_path)
+    asked = [sys.executable, "-c", KILLED, other.settings.model_dump_json(), str(file)]
+    assert subprocess.run(asked, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    assert import_state(other.settings, file) == 0
+    assert checkpoints(other.kafka, other.keys).keys() == set(other.keys)
 
 
 def test_an_app_without_a_checkpoint_and_a_broker_that_does_not_answer_are_said_in_one_line(

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from streams.local.state_import import import_state
-from tests.alerting.slack_standin import SlackStandin
+from streams.process.state_archive import members_of
+from tests.alerting.slack_standin import TOKEN, SlackStandin
 from tests.golden.embedded import playing, restore_slack
 from tests.golden.story import MINUTES, SILENCED, START, read_sent
 
@@ -61,6 +62,13 @@ def test_the_state_of_a_release_is_read_and_goes_on_as_if_it_had_never_been_inte
         assert (told["silences"], told["labels"]) == (expected["silences"], expected["labels"])
         assert SILENCED in told["silences"]
     assert took < RESTART_SECONDS
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
+def test_no_credential_of_the_daemon_is_in_its_state(release: Path) -> None:
+    for archive in release.glob("*.tar.zst"):
+        for name, member in members_of(archive):
+            assert TOKEN.encode() not in member.read(), f"{archive.name}: {name}"
 
 
 def test_there_is_a_state_of_a_release() -> None:
