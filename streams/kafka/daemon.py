@@ -283,10 +283,10 @@ class KafkaDaemon:
         """Return what ``uneri status`` shows."""
         shown: dict[str, object] = {"driver": "kafka", "roles": ", ".join(self._roles)}
         shown |= self.reloading.status()
-        if self._host is None:
-            return shown | {"waits_for": self._waits_for}
         if "detect" in self._roles:
             shown |= limits_status(self._limits)
+        if self._host is None:
+            return shown | {"waits_for": self._waits_for}
         return shown | status_of(self._host, self._settings.judge) | self._delivery.status()
 
     def _not_ready(self) -> str | None:

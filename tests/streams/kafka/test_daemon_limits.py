@@ -1,0 +1,40 @@
+"""Limits of a worker: its shards take in those that are new, and its status shows them at once."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from config.capacity import Capacity
+from config.read_limits import NO_LIMITS
+from config.settings import KafkaSettings, LimitsSettings, Settings, TableLimit, WebSettings
+from streams.kafka.daemon import KafkaDaemon
+from streams.kafka.stages import DetectStage
+from streams.kafka.topics import Topics
+from streams.limits.reading import FoundLimit, PartReading, merged, save_limits
+from streams.process.watchdog import Watchdog
+
+KAFKA = KafkaSettings(brokers=["127.0.0.1:9"])
+
+
+def worker(folder: Path, *roles: str) -> KafkaDaemon:
+    file = folder / "limits.json"
+    found = (FoundLimit("table", "items", "wcu", 50.0),)
+    save_limits(file, merged(NO_LIMITS, [PartReading("1", "eu-west-1", "dynamodb", found)], 0.0))
+    limits = LimitsSettings(file=str(file))
+    settings = Settings(kafka=KAFKA, web=WebSettings(listen="127.0.0.1:0"), limits=limits)
+    return KafkaDaemon(settings, KAFKA, roles, Watchdog())
+
+
+def test_the_status_of_a_worker_that_judges_shows_its_limits(tmp_path: Path) -> None:
+    assert str(worker(tmp_path, "detect").status()["limits"]).startswith("['1 read from AWS, ")
+    assert "limits" not in worker(tmp_path, "notify").status()
+
+
+def test_every_shard_of_a_worker_goes_on_with_new_limits(tmp_path: Path) -> None:
+    daemon = worker(tmp_path, "detect")
+    shards = [DetectStage(shard, ["requests/0"], Settings(), Topics.of(KAFKA)) for shard in range(2)]
+    host: Any = SimpleNamespace(runners={shard: SimpleNamespace(stage=shard) for shard in shards})
+    daemon._host = host
+    capacity = Capacity(LimitsSettings(tables={"items": TableLimit(wcu=5.0)}))
+    daemon._limit(capacity)
+    assert [shard.detect._capacity for shard in shards] == [capacity, capacity]
