@@ -78,6 +78,7 @@ EVERYTHING: dict[str, list[str]] = {
 }
 FULL["notify"] = {
     "locale": "ja",
+    "since": "2026-11-01",
     "silences": [
         {"match": EVERYTHING | {"scopes": ["table:tmp-*"]}, "until": "2026-12-01", "why": "being moved"}
     ],

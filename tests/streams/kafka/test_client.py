@@ -16,6 +16,7 @@ from kafka.errors import KafkaError
 
 from config.settings import KafkaSettings, Settings
 from streams.kafka import client as kafka_client
+from streams.kafka import probe
 from streams.kafka.client import _OwningLoop, client_options, open_client
 from streams.kafka.topics import TopicError, existing_topics
 from streams.replay import ReplayError, open_history
@@ -83,6 +84,7 @@ def nothing_left() -> Iterator[None]:
 def _short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     for timeout in ("BOOTSTRAP_TIMEOUT_MS", "REQUEST_TIMEOUT_MS"):
         monkeypatch.setattr(kafka_client, timeout, SHORT_MS)
+    monkeypatch.setattr(probe, "TIMEOUT_MS", SHORT_MS)
 
 
 def failed(kind: Callable[..., Any], *brokers: str, security: str = "plaintext") -> None:

@@ -13,6 +13,7 @@ import pytest
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from moto import mock_aws
 
 from config.secret import SecretError
 from config.settings import KafkaSettings
@@ -224,3 +225,13 @@ def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "aws_msk_iam_sasl_signer", None)
     with pytest.raises(SecretError, match=r"of the extra uneri\[msk\]; install it with: "):
         connection_options(msk("kafka:9098", region="us-east-1"))
+
+
+def test_a_role_is_assumed_before_signing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with mock_aws():
+        tokens = tokens_of(msk("kafka:9098", region="eu-west-1", role="arn:aws:iam::123456789012:role/uneri"))
+        assert tokens is not None
+        text = tokens.token()
+    url = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    assert "X-Amz-Security-Token" in parse_qs(urlsplit(url).query)  # a session's, which a plain key has not
