@@ -73,8 +73,8 @@ def _trust(context: ssl.SSLContext, tls: KafkaTlsSettings) -> None:
 class _RenewedContext(ssl.SSLContext):
     """Loads its files again when they have changed."""
 
-    _tls: KafkaTlsSettings
-    _seen: list[int]
+    settings: KafkaTlsSettings
+    read_at: list[int]  # when each file that was read had changed
 
     @classmethod
     def of(cls, tls: KafkaTlsSettings) -> Self:
@@ -85,22 +85,23 @@ class _RenewedContext(ssl.SSLContext):
         context.sslsocket_class = _ClosingSocket
         if tls.ca is None:
             context.load_default_certs()
-        context._tls, context._seen = tls, _times(tls)
-        context._load()
+        context.settings, context.read_at = tls, _times(tls)
+        context.load()
         return context
 
-    def _load(self) -> None:
-        _trust(self, self._tls)
-        _present(self, self._tls)
+    def load(self) -> None:
+        """Read the files."""
+        _trust(self, self.settings)
+        _present(self, self.settings)
 
     def _renew(self) -> None:
-        times = _times(self._tls)
-        if times == self._seen:
+        times = _times(self.settings)
+        if times == self.read_at:
             return
-        self._seen = times
+        self.read_at = times
         try:
-            _RenewedContext.of(self._tls)  # an error in one file must not leave a half of each
-            self._load()
+            _RenewedContext.of(self.settings)  # an error in one file must not leave a half of each
+            self.load()
         except SecretError as error:
             log.error("the previous certificates stay in use", reason=str(error))  # noqa: TRY400 - one line
         else:

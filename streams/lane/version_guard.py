@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import faust
 from aiokafka import AIOKafkaConsumer
+from aiokafka.abc import AbstractTokenProvider
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import fetcher, subscription_state
 from aiokafka.record.memory_records import MemoryRecords
 from faust.transport.drivers import aiokafka as driver
@@ -39,6 +41,9 @@ SHAPES: Final[dict[Any, str]] = {
     driver.Consumer._new_consumer_thread: "self",  # noqa: SLF001
     driver.AIOKafkaConsumerThread._create_worker_consumer: "self transport",  # noqa: SLF001
     driver.AIOKafkaConsumerThread.seek: "self partition offset",
+    AIOKafkaConnection.authenticator_oauth: "self",
+    AbstractTokenProvider.token: "self",
+    AbstractTokenProvider.extensions: "self",
     faust.App._new_transport: "self",  # noqa: SLF001
     faust.Schema.loads_key: "self app message loads serializer",
     faust.Schema.loads_value: "self app message loads serializer",
