@@ -7,8 +7,8 @@ READY := $(VENV)/.ready
 TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 3)
 # Days of traffic through the real programs, brokers and daemons that die: minutes of waiting.
 END_TO_END := tests/main_job tests/faults
-# Builds the image on a base of its own: minutes, and root.
-IMAGE_TEST := tests/deploy/test_image.py
+# What needs tools of its own: make deploy-check, make installs.
+TOOLS := tests/deploy tests/installs
 HELM_VERSION := v4.3.1
 
 .DEFAULT_GOAL := help
@@ -49,7 +49,7 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m streams.engine.warm
-	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(END_TO_END:%=--ignore %) --ignore $(IMAGE_TEST) --ignore tests/installs
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(END_TO_END) $(TOOLS))
 
 e2e: $(READY)
 	@$(BIN)/python -m streams.engine.warm
