@@ -13,7 +13,7 @@ from streams.kafka.topics import setup_topics
 from tests.kafka.broker import BrokerUnavailableError
 from tests.kafka.secured import CLIENT_SECRET, USERS, SecuredBroker
 from tests.kafka.topic import committed, unique
-from tests.main_job.job import daemon, free_port, judged_until, uneri, wait_until
+from tests.main_job.job import daemon, free_port, judged_until, status, uneri, wait_until
 
 START = 1_756_652_400  # of the scenario
 HOUR = 3600
@@ -72,7 +72,10 @@ def test_a_daemon_with_exactly_the_documented_rights_works_on_a_secured_broker(
     ends = committed(broker.broker.address, app, requests, 8)
     with daemon(config):
         simulate(2 * HOUR, 3 * HOUR)
-        wait_until(lambda: judged_until(port) >= START + 3 * HOUR - 600, "the third hour, after a restart")
+        wait_until(
+            lambda: judged_until(port) >= START + 3 * HOUR - 600 and not any(status(port)["lag"].values()),
+            "the third hour, of every partition, after a restart",
+        )
     after = committed(broker.broker.address, app, requests, 8)
     assert all(one < other for one, other in zip(ends, after, strict=True))
     out = tmp_path / "replayed"
