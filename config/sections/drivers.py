@@ -2,8 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails
+from pydantic import Field, model_validator
 
 from config.secret import SecretPlace
 from config.sections.kafka_security import (
@@ -14,7 +13,7 @@ from config.sections.kafka_security import (
     Security,
     mistakes,
 )
-from config.sections.section import Section
+from config.sections.section import Section, refuse
 from config.sections.value_types import Address, HostName, PathName, SecretFile, VariableName
 
 
@@ -69,12 +68,7 @@ class KafkaSettings(Section):
 
     @model_validator(mode="after")
     def _nothing_contradicts(self) -> Self:
-        found = [
-            InitErrorDetails(type="value_error", loc=path, input=value, ctx={"error": ValueError(message)})
-            for path, value, message in mistakes(self)
-        ]
-        if found:
-            raise ValidationError.from_exception_data("KafkaSettings", found)
+        refuse(self, mistakes(self))
         return self
 
 

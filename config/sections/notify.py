@@ -2,12 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails
+from pydantic import AfterValidator, Field, model_validator
 
 from config.secret import SecretPlace
 from config.sections.notify_rules import mistakes
-from config.sections.section import Section
+from config.sections.section import Section, refuse
 from config.sections.validators import alertmanager_url
 from config.sections.value_types import (
     DestinationName,
@@ -152,10 +151,5 @@ class NotifySettings(Section):
 
     @model_validator(mode="after")
     def _nothing_contradicts(self) -> Self:
-        found = [
-            InitErrorDetails(type="value_error", loc=path, input=value, ctx={"error": ValueError(message)})
-            for path, value, message in mistakes(self)
-        ]
-        if found:
-            raise ValidationError.from_exception_data("NotifySettings", found)
+        refuse(self, mistakes(self))
         return self

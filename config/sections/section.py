@@ -1,6 +1,12 @@
 """The base of every section."""
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import InitErrorDetails
+
+Mistake = tuple[tuple[int | str, ...], object, str]
+"""Where it is below the section, the value there, and what is wrong."""
 
 
 class Section(BaseModel):
@@ -14,3 +20,19 @@ class Section(BaseModel):
             "Settings"
         ),  # for docs/configuration.md
     )
+
+
+def refuse(section: BaseModel, mistakes: Iterable[Mistake]) -> None:
+    """Raise what contradicts in a section, each mistake at its own place.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        When there are any.
+    """
+    found = [
+        InitErrorDetails(type="value_error", loc=path, input=value, ctx={"error": ValueError(message)})
+        for path, value, message in mistakes
+    ]
+    if found:
+        raise ValidationError.from_exception_data(type(section).__name__, found)
