@@ -1,7 +1,6 @@
 """History in a Kafka topic, between two timestamps; no consumer group is involved."""
 
 import contextlib
-import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from config.settings import KafkaSettings
 from streams.history.source import Piece, ReplayError
 from streams.kafka.app import aiokafka_options
 from streams.kafka.client import client_options, open_client
+from streams.kafka.client_log import silent_client
 from streams.kafka.probe import why_unusable
 from streams.kafka.topics import Topic, TopicError, existing_topics
 from streams.lane.chunk import Chunk
@@ -192,7 +192,7 @@ class KafkaHistory:
             raise ReplayError(self._nothing)
         left = [one for one in self._partitions if not one.ended]
         bounds = {one.number: (one.first, one.last) for one in left}
-        with _silent_client():
+        with silent_client():
             reader = ChunkReader(self._topic, bounds, aiokafka_options(self._kafka), PATIENCE)
             try:
                 while left:
@@ -306,18 +306,6 @@ def _found(kafka: KafkaSettings, topic: str) -> Topic | None:
         return existing_topics(kafka, [topic]).get(topic)
     except TopicError as error:
         raise ReplayError(str(error)) from error
-
-
-@contextlib.contextmanager
-def _silent_client() -> Iterator[None]:
-    """Silence the log of the client: its errors are raised in one line."""
-    library = logging.getLogger("aiokafka")
-    before = library.level
-    library.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        library.setLevel(before)
 
 
 def _when(seconds: float) -> str:

@@ -5,9 +5,8 @@ The clients say no more than that no broker answers.
 
 import asyncio
 import contextlib
-import logging
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from aiokafka.protocol.admin import SaslHandShakeRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
 from config.settings import KafkaSettings
+from streams.kafka.client_log import silent_client
 from streams.kafka.connection import connection_options
 from streams.kafka.faults import (
     ConnectionFault,
@@ -77,7 +77,7 @@ async def reach(kafka: KafkaSettings, address: str) -> list[str]:
     del options["bootstrap_servers"]
     host, _, port = address.rpartition(":")
     unnamed = options | {"security_protocol": "SSL" if kafka.security.endswith("ssl") else "PLAINTEXT"}
-    with _quiet():
+    with silent_client():
         async with _connected(kafka, address, _Connection(host.strip("[]"), int(port), **unnamed)) as plain:
             if not kafka.sasl_mechanism:
                 return _advertised(await plain.send(MetadataRequest([])))
@@ -140,15 +140,3 @@ class _OauthExchange:
             result: tuple[bytes, bool] | None = await self._usual.step(payload)
             return result
         return b"\x01", True
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the log of the client: its errors are raised in one line."""
-    library = logging.getLogger("aiokafka")
-    before = library.level
-    library.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        library.setLevel(before)
