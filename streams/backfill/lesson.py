@@ -1,6 +1,5 @@
 """History on its way into a daemon: judged as it would have been live, with nobody notified."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
@@ -14,10 +13,8 @@ from detectors.state.state import pack, unpack
 from streams.engine.checkpoint import parts_of, parts_under
 from streams.engine.judging import Judging
 from streams.engine.rolling import Rolling
+from streams.history.save_pace import SavePace
 from streams.history.source import History, OnProgress, Piece
-
-SAVED_EVERY: Final = 30.0
-"""Minimum seconds between two saved states, extended to twenty times what saving one takes."""
 
 _PLACE: Final = "place"
 _VERSION: Final = 1
@@ -82,15 +79,11 @@ class Lesson:
         stopping: Callable[[], bool] = lambda: False,
     ) -> bool:
         """Read to the end; return False if ``stopping`` said so before, after a last ``save``."""
-        saved, took = time.perf_counter(), 0.0
+        pace = SavePace(save)
         for piece in self._history.pieces(self._rolling.watermark):
             self._take(piece)
             stops = stopping()
-            now = time.perf_counter()
-            if save and (stops or now - saved >= max(SAVED_EVERY, 20 * took)):
-                save()
-                saved = time.perf_counter()
-                took = saved - now
+            pace.turn(last=stops)
             if progress:
                 progress(piece.done, self._records, self._judging.watermark or 0)
             if stops:

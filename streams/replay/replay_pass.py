@@ -3,19 +3,17 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from config.settings import Settings
 from streams.detect.detect import OnJudgement
 from streams.engine.checkpoint import parts_of, parts_under
 from streams.engine.rolling import SECTIONS, Rolled, Rolling
+from streams.history.save_pace import SavePace
 from streams.history.source import History, OnProgress, Piece
 from streams.replay.replay_judge import ReplayJudge, SourceRun
 from streams.replay.replayed import Replayed
 from streams.replay.state import ReplayState
-
-SAVED_EVERY: Final = 30.0
-"""Minimum seconds between two saved states, extended to twenty times what saving one takes."""
 
 
 class Stopped(Exception):  # noqa: N818 - requested, not an error
@@ -95,17 +93,14 @@ class ReplayPass:
             When the history cannot be read.
         """
         began = time.perf_counter()
-        saved, took = began, 0.0
+        pace = SavePace(save)
         for piece in self._history.pieces(self._level):
             self._take(piece)
-            now = time.perf_counter()
-            if save and (stopping() or now - saved >= max(SAVED_EVERY, 20 * took)):
-                save()
-                saved = time.perf_counter()
-                took = saved - now
+            stops = stopping()
+            pace.turn(last=stops)
             if progress:
                 progress(piece.done, self._begun.total(), self._judges[0].reached)
-            if stopping():
+            if stops:
                 raise Stopped
         self._seconds = time.perf_counter() - began
         rolling = {id(judge): group.rolling for group in self._groups for judge in group.judges}

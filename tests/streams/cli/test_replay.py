@@ -11,9 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from streams.cli.commands import app
-from streams.history import unpacked
+from streams.history import save_pace, unpacked
 from streams.process.locks import locked_output
-from streams.replay import replay_pass
 from tests.faults.traffic import traffic
 
 CONFIG = "judge: {young: 3600}\n"
@@ -21,12 +20,12 @@ CONFIG = "judge: {young: 3600}\n"
 LIVES = """
 import os, signal, sys
 from streams.replay import replay_pass
-from streams.history import unpacked
+from streams.history import save_pace, unpacked
 from streams.cli.main import main
 
 left, name = int(sys.argv[1]), sys.argv[2]
 del sys.argv[1:3]
-replay_pass.SAVED_EVERY = 0  # after every piece
+save_pace.SAVED_EVERY = 0  # after every piece
 unpacked.READ = 20_000
 take = replay_pass.ReplayPass._take
 
@@ -166,7 +165,7 @@ def test_it_stops_alike_whenever_it_is_asked_to(events: Path, tmp_path: Path, wh
 def test_a_failure_while_writing_the_results_is_resumed_with_the_same_command(
     events: Path, tmp_path: Path, uninterrupted: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay_pass, "SAVED_EVERY", 0)
+    monkeypatch.setattr(save_pace, "SAVED_EVERY", 0)
     monkeypatch.setattr(unpacked, "READ", 100_000)
     out = tmp_path / "out"
     (out / "report.html").mkdir(parents=True)
