@@ -82,6 +82,8 @@ class Container:
 
     def __init__(self, folder: Path, config: str) -> None:
         self._name = buildah("from", "--pull-never", IMAGE)
+        # At random, buildah 1.28 mounts a volume that the image declares over the one that is given here.
+        buildah("config", "--volume", "/var/lib/uneri-", self._name)
         self.state, temporary, configs = (folder / each for each in ("state", "tmp", "etc"))
         for each in (self.state, temporary, configs):
             each.mkdir()
