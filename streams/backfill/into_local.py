@@ -1,18 +1,17 @@
-"""Learns from history into the state folder of the embedded driver."""
+"""Learns from history into a new state folder of the embedded driver."""
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 from alerting.outbox.outbox_sqlite import SqliteOutbox
-from detectors.state.state import StateError, why
-from streams.backfill.lesson import Learnt, Lesson, OtherHistoryError
+from streams.backfill.kept_lesson import Watch, run_kept
+from streams.backfill.lesson import Learnt, Lesson
 from streams.engine.checkpoint import Checkpoint
-from streams.history.source import OnProgress, ReplayError
-from streams.local.log_judge import BACKFILL, SOURCE, STAGE
+from streams.history.source import ReplayError
+from streams.local.learnt_file import BACKFILL
+from streams.local.log_judge import SOURCE, STAGE
 from streams.local.sqlite_errors import explain
 from streams.local.sqlite_store import SqliteStore
 from streams.process.locks import FolderLockedError, lock_state
@@ -22,14 +21,6 @@ from streams.process.state_folder import (
     OpenFolderError,
     create_private,
 )
-
-
-class Watch(NamedTuple):
-    """What is called on the way."""
-
-    progress: OnProgress | None = None
-    resuming: Callable[[float], None] = lambda _: None  # with the fraction that an earlier call has read
-    stopping: Callable[[], bool] = lambda: False  # returns whether to stop
 
 
 def into_local(
@@ -66,28 +57,10 @@ def into_local(
 def _into(store: SqliteStore, folder: Path, lesson: Lesson, watch: Watch, *, restart: bool) -> Learnt | None:
     if store.end or store.load(STAGE) is not None:
         raise ReplayError(
-            f"{folder}: a daemon has judged records here, and history must come before them; move the folder "
-            "away, or name another in local.state"
+            f"{folder}: a daemon has judged records here: start it, so that it takes the history up while it "
+            "runs, and run the backfill again"
         )
-    before = store.load(BACKFILL)
-    if before is not None and not restart:
-        try:
-            lesson.resume(before.parts)
-        except OtherHistoryError:
-            raise ReplayError(
-                f"{folder}: holds an unfinished backfill of another source, time range or configuration; run "
-                "that one again, or start over with --restart"
-            ) from None
-        except (StateError, KeyError) as error:
-            raise ReplayError(
-                f"{folder}: the unfinished backfill cannot be read: {why(error)}; start over with --restart"
-            ) from error
-        watch.resuming(lesson.done)
-
-    def save() -> None:
-        store.save(BACKFILL, Checkpoint({}, lesson.state()))
-
-    if not lesson.run(watch.progress, save, watch.stopping):
+    if not run_kept(store, folder, lesson, watch, restart=restart):
         return None
     learnt = lesson.learnt([SOURCE])
     if learnt.until:

@@ -243,23 +243,34 @@ def replay(
 
 @app.command()
 def backfill(
-    source: Sources,
+    source: Annotated[
+        list[str] | None, typer.Argument(metavar="SOURCE", help="Files, folders, or kafka://host:port/topic.")
+    ] = None,
     config: Config = None,
     from_: From = None,
     to: To = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Start over instead of resuming an unfinished backfill.")
     ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Have a running daemon forget what backfills taught it.")
+    ] = False,
+    url: Url = None,
 ) -> None:
-    """Learn from recorded history before the first start of the embedded daemon.
+    """Learn from recorded history, before the first start of a daemon or while it runs.
 
     Reads what replay reads, and notifies of nothing. The daemon then judges as if it had been there.
     """
+    if undo == bool(source):
+        raise fail("name the sources of the history" if not undo else "--undo takes no source")
 
     def command() -> int:
         with exiting_on_stop():
-            from streams.cli.backfill import run_backfill
-        return run_backfill(source, settings_of(config), (_time(from_), _time(to)), restart=restart)
+            from streams.cli.backfill import run_backfill, undo_backfill
+        settings, at = settings_of(config), _daemon(config, url)
+        if undo:
+            return undo_backfill(settings, at)
+        return run_backfill(source or [], settings, (_time(from_), _time(to)), at, restart=restart)
 
     _exit_with(command)
 

@@ -11,6 +11,43 @@ import typer
 from streams.process.tokens import own_authorization
 
 
+class RefusedError(Exception):
+    """A daemon, or whoever answers in its place, refuses; the message has the reason."""
+
+
+class NoDaemonError(Exception):
+    """Nobody answers; the message has the remedy."""
+
+
+def ask_daemon(
+    method: str,
+    url: str,
+    body: bytes | None = None,
+    messages: Mapping[str, str] | None = None,
+    *,
+    seconds: float = 10.0,
+) -> Any:
+    """Return the decoded JSON of an answer; the parameters are those of ``call_daemon``.
+
+    Raises
+    ------
+    RefusedError, NoDaemonError
+        When there is none.
+    """
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, data=body, method=method, headers=headers)  # noqa: S310 - the user's own address
+    for name, value in own_authorization().items():
+        request.add_unredirected_header(name, value)  # for this daemon only
+    try:
+        with urllib.request.urlopen(request, timeout=seconds) as response:  # noqa: S310
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        raise RefusedError(_refusal(error, messages or {})) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise NoDaemonError(f"no daemon answers at {url} ({reason}); is it running? Check --url") from error
+
+
 def call_daemon(
     method: str,
     url: str,
@@ -33,19 +70,10 @@ def call_daemon(
     seconds
         How long to wait for the answer.
     """
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, data=body, method=method, headers=headers)  # noqa: S310 - the user's own address
-    for name, value in own_authorization().items():
-        request.add_unredirected_header(name, value)  # for this daemon only
     try:
-        with urllib.request.urlopen(request, timeout=seconds) as response:  # noqa: S310
-            answer = json.load(response)
-    except urllib.error.HTTPError as error:
-        typer.echo(f"uneri: {_refusal(error, messages or {})}", err=True)
-        return 1
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        typer.echo(f"uneri: no daemon answers at {url} ({reason}); is it running? Check --url", err=True)
+        answer = ask_daemon(method, url, body, messages, seconds=seconds)
+    except (RefusedError, NoDaemonError) as error:
+        typer.echo(f"uneri: {error}", err=True)
         return 1
     for line in lines(answer):
         typer.echo(line)

@@ -24,6 +24,7 @@ from streams.detect.findings import UPDATE_EVERY, Findings
 from streams.detect.gather import JudgedStep
 from streams.detect.hourly_totals import HourlyLoads, HourlyUse
 from streams.detect.limit_findings import LIMITED, LimitFindings
+from streams.detect.open_findings import OpenFindings
 from streams.detect.reach import Reach
 from streams.measure.measured_step import Fresh, MeasuredStep, Named, scopes_of, series_of, values_of
 from streams.measure.measuring import Measuring
@@ -83,6 +84,7 @@ class Detect:
         self._reach = Reach(self._judge, self._explainer, step)
         self._loads = HourlyLoads(self._capacity, step)
         self._use = HourlyUse(step)
+        self.told = OpenFindings()
         self._settled: dict[str, bytes] | None = None  # parts that only a judged step changes
 
     @property
@@ -121,6 +123,15 @@ class Detect:
         self.steps.hand_over(sources)
         self._absences.begin_anew()
 
+    def succeed(self, before: "Detect", ended: Mapping[str, Finding]) -> None:
+        """Go on in the place of ``before``, which judged the same steps knowing another past.
+
+        What only one of the two has found is opened or withdrawn with the next step; ``ended`` are findings
+        of this one that have ended, by id.
+        """
+        self._settled = None
+        self.told.succeed(before.told, ended, self.watermark or 0)
+
     def judge(self, step: MeasuredStep) -> JudgedStep:
         """Judge one step, which must be later than the one before."""
         self._settled = None
@@ -143,7 +154,7 @@ class Detect:
         findings += self._fatal.feed(step)
         soon = [growing.row for growing in judgement.growth if tomorrow(growing.growth)]
         findings += self._limits.feed(judgement, completeness, soon)
-        findings = self._reach.tell(findings)
+        findings = self.told.feed(self._reach.tell(findings))
         if self._on_step:
             self._on_step(step.start)
         if self._on_judgement:
@@ -235,6 +246,7 @@ class Detect:
         parts |= self._findings.snapshot()
         parts |= self._absences.snapshot() | self._fatal.snapshot() | self._limits.snapshot()
         parts |= self._loads.snapshot() | self._use.snapshot()
+        parts[OpenFindings.KIND] = self.told.snapshot()
         parts |= {f"judge/{name}": body for name, body in self._judge.snapshot().items()}
         return parts | {f"edges/{name}": body for name, body in self._edges.parts().items()}
 
@@ -251,6 +263,7 @@ class Detect:
         self._limits.restore(parts)
         self._loads.restore(parts)
         self._use.restore(parts)
+        self.told.restore(parts.get(OpenFindings.KIND))
 
 
 def _under(stem: str, parts: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from alerting.incidents.incidents import Incidents
 from config.capacity import Capacity
 from config.settings import Settings
+from streams.detect.successor import Successor
 from streams.engine.judging import Emitted, Judging
 from streams.engine.rolling import Floats, Rolled, Rolling
 
@@ -86,6 +87,14 @@ class Engine:
         other.blocks, other.steps = self._judging.blocks, self._judging.steps
         self._judging = other
 
+    def successor(self, history: Mapping[str, bytes] | None, until: int, shard: int = 0) -> Successor:
+        """Return who judges anew what this engine has judged of a shard, knowing another past."""
+        return Successor(self._judging.another(shard), history, until)
+
+    def succeed(self, by: Successor, shard: int = 0) -> None:
+        """Go on with a successor that has judged the same blocks as this engine."""
+        self._judging.succeed(shard, by)
+
     def watermark(self, source: str) -> int:
         """Return the event time up to which this source is complete."""
         return self._rolling.watermark(source)
@@ -116,7 +125,9 @@ class Engine:
         return RecordTotals(rolling.late, rolling.duplicates, rolling.folded, judging.blocks, judging.steps)
 
     def _judge(self, rolled: Rolled) -> Emitted:
-        return self._judging.feed(rolled.blocks, rolled.rejected)
+        emitted = self._judging.feed(rolled.blocks, rolled.rejected)
+        emitted.blocks = rolled.blocks
+        return emitted
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of every stage, with parts named ``stage|part``."""

@@ -14,6 +14,7 @@ from detectors.model.finding import Finding
 from streams.decode.rejected import Rejected
 from streams.detect.detect import Detect, OnJudgement
 from streams.detect.gather import Gather
+from streams.detect.successor import Successor
 from streams.engine.checkpoint import parts_of, parts_under
 from streams.rollup.block import Block
 
@@ -25,6 +26,7 @@ class Emitted:
     rejected: list[Rejected] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)  # that were judged, or wait for other sources
     watermark: int | None = None  # event time up to which everything was judged; None if unchanged
 
 
@@ -62,10 +64,15 @@ class Judging:
         on_judgement: OnJudgement | None = None,
         capacity: Capacity | None = None,
     ) -> None:
-        self.detect = [
-            Detect(shard, sources, settings, None if shard else on_step, on_judgement, capacity=capacity)
-            for shard in range(shards)
-        ]
+        self._capacity = capacity
+
+        def new(shard: int) -> Detect:
+            every_step = None if shard else on_step
+            return Detect(shard, sources, settings, every_step, on_judgement, capacity=self._capacity)
+
+        self.another: Callable[[int], Detect] = new
+        """Returns a new judge of a shard, which has judged nothing."""
+        self.detect = [new(shard) for shard in range(shards)]
         self._gather = Gather(shards)
         self._step = settings.time.step
         self.incidents = Incidents(settings, remember_all=remember_all)
@@ -73,6 +80,7 @@ class Judging:
 
     def limit(self, capacity: Capacity) -> None:
         """Go on with other limits, from the next step on."""
+        self._capacity = capacity
         for detect in self.detect:
             detect.limit(capacity)
 
@@ -88,6 +96,12 @@ class Judging:
                 emitted.findings += one.findings
                 emitted.notices += self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
         return emitted
+
+    def succeed(self, shard: int, by: Successor) -> None:
+        """Go on with a successor that has judged the same blocks of a shard."""
+        self.detect[shard] = by.replace(self.detect[shard])
+        if self._capacity is not None:  # perhaps there were other limits meanwhile
+            self.detect[shard].limit(self._capacity)
 
     def hand_over(self, sources: Sequence[str]) -> None:
         """Go on with the blocks of other sources: those so far have ended."""

@@ -25,8 +25,10 @@ from detectors.state.state_format import NewerStateError
 from streams.engine.dead_letter_limit import DeadLetterLimitError
 from streams.engine.warm import warm
 from streams.limits.keeper import LimitsKeeper, limits_status
+from streams.local.backfill_routes import BackfillRoutes
 from streams.local.follow import Follow
 from streams.local.http_intake import HttpIntake
+from streams.local.learnt_file import LearntFileError, drop_learnt, read_learnt
 from streams.local.log_intake import LogIntake
 from streams.local.log_judge import CHECKPOINT_SECONDS, RUN_RECORDS, LogJudge, UnfinishedBackfillError
 from streams.local.sqlite_errors import explain
@@ -163,6 +165,7 @@ class LocalDaemon:
             stuck=stuck,
             at=at,
             capacity=self._limits.capacity,
+            taken_up=lambda: drop_learnt(state),
         )
         self._http = HttpIntake(self._intake, self.metrics.intake_refused)
         self._web = HttpServer(
@@ -176,6 +179,7 @@ class LocalDaemon:
                 labels_route(lambda: self.pipeline.labels),
                 *SilenceRoutes(lambda: self.delivery.pipeline, self._command).routes(),
                 *StateExport(state, self._store, self._rows, self._judge.by_clock).routes(),
+                *BackfillRoutes(state, self._judge).routes(),
                 *self.reloading.routes(),
             ],
             unhealthy=self._watchdog.reason,
@@ -199,6 +203,7 @@ class LocalDaemon:
             ) from None
         except (StateError, KeyError) as error:
             raise StartError(self._other_version(f"the checkpoint cannot be read: {why(error)}")) from error
+        self._go_on_taking_up()
         try:
             await self.delivery.start(self._rows, lambda: self._judge.engine.incidents.took_the_lead)
         except (StateError, KeyError) as error:
@@ -249,6 +254,15 @@ class LocalDaemon:
         count = await source.run()
         log.info("standard input has ended", records=count)
         self.stop()
+
+    def _go_on_taking_up(self) -> None:
+        """Take up what was learnt before the daemon was stopped, or say why that cannot be read."""
+        state = Path(self.settings.local.state)
+        try:
+            if (learnt := read_learnt(state)) is not None:
+                self._judge.takeover.begin(learnt)
+        except LearntFileError as error:
+            log.error("learnt history was not taken up", reason=str(error))  # noqa: TRY400 - one line
 
     def _other_version(self, what: str) -> str:
         return (
@@ -304,6 +318,7 @@ class LocalDaemon:
             "not_judged": f"{self._judge.lateness.share:.0%} of the last records",
             "series": self._judge.engine.series,
             "baselines": self._judge.baselines(),
+            **self._judge.takeover.status(),
             "open_incidents": first_of(ongoing, len(ongoing)),
             **limits_status(self._limits),
             **self.delivery.status(),

@@ -19,17 +19,18 @@ from streams.engine.checkpoint import Checkpoint
 from streams.engine.engine import Engine
 from streams.engine.judging import Emitted
 from streams.engine.late_watch import LateWatch
+from streams.local.learnt_file import BACKFILL, LearntHistory
 from streams.local.log_intake import LogIntake
 from streams.local.sqlite_errors import DamagedError
 from streams.local.sqlite_store import SqliteStore
+from streams.local.takeover import Takeover
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from streams.process.metrics import Metrics, StageReading
 from streams.process.stall import STUCK_SECONDS, StallDetector
+from streams.rollup.block import Block
 
 SOURCE: Final = "local/0"
 STAGE: Final = "engine"
-BACKFILL: Final = "backfill"
-"""The stage under which an unfinished backfill keeps its state."""
 CHECKPOINT_SECONDS: Final = 5.0
 RUN_RECORDS: Final = 50_000
 BACKUP_POLL: Final = 0.25  # seconds between two looks whether the state is still being copied
@@ -78,6 +79,8 @@ class LogJudge:
         Called at each crash point, for tests.
     capacity
         The known limits; those of the settings when absent.
+    taken_up
+        Called when a history that was learnt meanwhile is taken up or refused.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class LogJudge:
         stuck: float = STUCK_SECONDS,
         at: CrashHook = no_crash,
         capacity: Capacity | None = None,
+        taken_up: Callable[[], None] = lambda: None,
     ) -> None:
         self.offset = 0  # of the next record to judge
         self.changed = False  # since the newest checkpoint
@@ -119,6 +123,8 @@ class LogJudge:
         self._caught_up = asyncio.Event()
         self._closing = False
         self._other: tuple[Settings, Capacity, asyncio.Future[None]] | None = None  # to judge by
+        self._blocks: list[Block] = []  # since the newest checkpoint
+        self.takeover = Takeover(store, lambda: self.engine, taken_up)
 
     @property
     def lag(self) -> int:
@@ -168,6 +174,9 @@ class LogJudge:
                 await self._judge_by(*self._other)
             if await self._judge_run(deliver):
                 self._fed, self._quiet = time.monotonic(), 0.0
+                await self._take_up()
+                continue
+            if await self._take_up():
                 continue
             patience = self._fed + self._idle_after - time.monotonic()
             if self.by_clock.locked():
@@ -185,13 +194,41 @@ class LogJudge:
                 async with self.by_clock:
                     await self._pass_time(deliver)
 
+    async def _take_up(self) -> bool:
+        """Take a learnt history up a little further; return whether there is more to do at once."""
+        if not self.takeover.waits or self.by_clock.locked():
+            return False
+        if not await self.takeover.advance():
+            return self.takeover.waits
+        if self._blocks:
+            await self._save()  # with them, which the successor must judge, too
+            return True
+        self._at(CrashPoint.JUDGED_ANEW, STAGE)
+        await asyncio.to_thread(self.takeover.take_over)
+        await self._save()
+        self._at(CrashPoint.TAKEN_OVER, STAGE)
+        self.takeover.finish()
+        return False
+
     async def _pass_time(self, deliver: Deliver) -> None:
         emitted = await asyncio.to_thread(self.engine.idle, SOURCE, self._quiet)
+        self._blocks += emitted.blocks
         # what the clock decided is no function of the log: after a crash it must not be decided anew
         pending = _Pending(emitted.notices, emitted.watermark) if emitted.notices else None
         await self._save(pending)
         await self._emit(emitted, 0, deliver)
         self.changed = pending is not None  # the next checkpoint is without it
+
+    def first_bucket(self) -> int | None:
+        """Return the first bucket that can be judged anew, epoch seconds; None if none has closed."""
+        unsaved = next((block.bucket for block in self._blocks), None)
+        kept = self._store.first_bucket()
+        return unsaved if kept is None else kept
+
+    def begin_taking_up(self, learnt: LearntHistory) -> None:
+        """Judge anew what is kept, after a history, and go on with the result."""
+        self.takeover.begin(learnt)
+        self._arrived.set()
 
     async def judge_by(self, settings: Settings, capacity: Capacity) -> None:
         """Judge by other settings and limits from here on, as a clean restart with them would."""
@@ -245,6 +282,7 @@ class LogJudge:
     async def _judge_by(self, settings: Settings, capacity: Capacity, done: "asyncio.Future[None]") -> None:
         await self._save()  # a crash later on must not judge by these what was judged by others
         await asyncio.to_thread(self.engine.judge_by, settings, capacity)
+        self.takeover.restart()
         self._other = None
         if not done.done():
             done.set_result(None)
@@ -259,6 +297,7 @@ class LogJudge:
             return False
         self._fetched = time.monotonic()
         emitted = await asyncio.to_thread(self.engine.feed, SOURCE, run.records, run.arrived)
+        self._blocks += emitted.blocks
         self._dead += [(SOURCE, self.offset + bad.index, bad) for bad in emitted.rejected]
         await self._emit(emitted, len(run.records), deliver)
         if time.monotonic() - self._saved >= self._every:
@@ -300,7 +339,8 @@ class LogJudge:
             parts[PENDING] = pack(PENDING, PENDING_VERSION, pending, {})
         checkpoint = Checkpoint({SOURCE: self.offset}, parts)
         dead, self._dead = self._dead, []
-        await asyncio.to_thread(self._store.save, STAGE, checkpoint, dead, self.offset)
+        blocks, self._blocks = self._blocks, []
+        await asyncio.to_thread(self._store.save, STAGE, checkpoint, dead, self.offset, blocks=blocks)
         self._saved = time.monotonic()
         self.changed = False
 

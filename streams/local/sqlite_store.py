@@ -16,10 +16,12 @@ from alerting.outbox.sqlite_transaction import copy_database, transaction
 from streams.decode.event_time import UNKNOWN_ARRIVAL
 from streams.decode.rejected import Rejected
 from streams.engine.checkpoint import Checkpoint
+from streams.local.block_journal import BlockJournal, JournalRow
 from streams.local.free_pages import give_back, prepare
 from streams.local.schema import UPGRADES
 from streams.local.sqlite_errors import DamagedError
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
+from streams.rollup.block import Block
 
 
 class LogRun(NamedTuple):
@@ -62,6 +64,7 @@ class SqliteStore:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "locking_mode=EXCLUSIVE"):
             self._connection.execute(f"PRAGMA {pragma}")
         bring_up(self._connection, path.name, UPGRADES, lambda: at(CrashPoint.MIGRATING, path.name))
+        self._journal = BlockJournal(self._connection)
         self.free_bytes = prepare(self._connection)  # of the file, kept for what comes
         # Remembered so that an unchanged part is not written again.
         self._written: dict[str, dict[str, bytes]] = {}
@@ -175,9 +178,13 @@ class SqliteStore:
         checkpoint: Checkpoint,
         dead: Iterable[tuple[str, int, Rejected]] = (),
         done: int | None = None,
+        *,
         instead_of: str | None = None,
+        blocks: Sequence[Block] = (),
     ) -> None:
         """Write a checkpoint with the dead letters it includes, and drop the log below offset ``done``.
+
+        ``blocks`` are those made since the checkpoint before.
 
         ``instead_of`` is a stage whose checkpoint is dropped in the same transaction.
         """
@@ -210,6 +217,7 @@ class SqliteStore:
                 ).fetchone()
                 dropped = int(size or 0)
                 db.execute("DELETE FROM log WHERE first + records <= ?", (done,))
+            self._journal.append(db, blocks)
             self._at(CrashPoint.SAVING, stage)
         self._at(CrashPoint.SAVED, stage)
         with self._lock:
@@ -228,6 +236,23 @@ class SqliteStore:
             return None
         self._written[stage] = dict(parts)
         return Checkpoint(offsets, parts)
+
+    # -- blocks -----------------------------------------------------------------------------------
+
+    def first_bucket(self) -> int | None:
+        """Return the first bucket of which blocks are kept, epoch seconds; None if there are none."""
+        with self._lock:
+            return self._journal.begins(self._connection)
+
+    def kept_blocks(self) -> tuple[int, int]:
+        """Return the numbers of the first and the last row of kept blocks; 0 where there is none."""
+        with self._lock:
+            return self._journal.ends(self._connection)
+
+    def blocks_after(self, number: int, at_most: int) -> list[JournalRow]:
+        """Return the next rows of kept blocks behind the row of that number, in the order of judgement."""
+        with self._lock:
+            return self._journal.after(self._connection, number, at_most)
 
     def copy_to(self, path: Path) -> None:
         """Write a consistent copy of the file, a little at a time: others use the file in between.

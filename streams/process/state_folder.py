@@ -12,7 +12,8 @@ import structlog
 STATE_LOCK: Final = "lock"
 LOG_FILE: Final = "uneri.db"
 OUTBOX_FILE: Final = "outbox.db"
-_OWN_NAMES: Final = (STATE_LOCK, LOG_FILE, OUTBOX_FILE)  # and their journals
+BACKFILL_FILE: Final = "backfill.db"  # what a backfill learns for a daemon that runs
+_OWN_NAMES: Final = (STATE_LOCK, LOG_FILE, OUTBOX_FILE, BACKFILL_FILE)  # and their journals
 _FOLDER_MODE: Final = 0o700
 _FILE_MODE: Final = 0o600
 _OTHERS: Final = 0o077

@@ -191,6 +191,9 @@ def breaks(pinned: dict[str, Any], now: dict[str, Any]) -> list[str]:
             wrong.append(f"{name}: its version went back")
         elif through:
             wrong.append(f"{name}: {', '.join(through)} changed")
+        elif isinstance(before.get("meta"), list):  # statements: a table more disturbs nobody
+            if not set(before["meta"]) <= set(after["meta"]):
+                wrong.append(f"{name}: it was {before['meta']}, and is {after['meta']}")
         elif before.get("meta") != after.get("meta"):
             wrong.append(f"{name}: it was {before.get('meta')}, and is {after.get('meta')}")
         elif not set(before.get("arrays", ())) <= set(after.get("arrays", ())):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from config.settings import LocalSettings, Settings
-from streams.backfill.into_local import Watch, into_local
+from streams.backfill.into_local import into_local
+from streams.backfill.kept_lesson import Watch
 from streams.backfill.lesson import Learnt, Lesson
 from streams.cli.main import main
 from streams.history.source import ReplayError
@@ -63,7 +64,7 @@ def test_a_stopped_backfill_goes_on_and_no_daemon_starts_from_its_half(tmp_path:
         learn(tmp_path / "state", "other")
     again, whole = learn(tmp_path / "state"), learn(tmp_path / "whole")
     assert again == whole
-    with pytest.raises(ReplayError, match="a daemon has judged records here, and history must come before"):
+    with pytest.raises(ReplayError, match="a daemon has judged records here: start it"):
         learn(tmp_path / "state", restart=True)
 
 

@@ -1,0 +1,51 @@
+"""Learns from history beside an embedded daemon that runs, which takes the result up."""
+
+import sqlite3
+from pathlib import Path
+
+from streams.backfill.kept_lesson import Watch, run_kept
+from streams.backfill.lesson import Learnt, Lesson
+from streams.engine.checkpoint import parts_of
+from streams.history.source import ReplayError
+from streams.local.learnt_file import LearntHistory, write_learnt
+from streams.local.log_judge import SOURCE
+from streams.local.sqlite_errors import explain
+from streams.local.sqlite_store import SqliteStore
+from streams.process.state_folder import BACKFILL_FILE, create_private
+
+
+def beside_local(folder: Path, lesson: Lesson, watch: Watch, *, restart: bool = False) -> Learnt | None:
+    """Learn into a file of its state folder; return None if asked to stop before the end, to go on later.
+
+    Raises
+    ------
+    streams.history.source.ReplayError
+        When the history cannot be read, or the file cannot be written; the text has the remedy.
+    """
+    try:
+        create_private(folder / BACKFILL_FILE)
+        with SqliteStore(folder / BACKFILL_FILE) as store:
+            if not run_kept(store, folder, lesson, watch, restart=restart):
+                return None
+            learnt = lesson.learnt([SOURCE])
+            if learnt.until:
+                write_learnt(store, LearntHistory(parts_of("detect/0", learnt.engine), learnt.until))
+            return learnt
+    except (sqlite3.Error, OSError) as error:
+        raise ReplayError(explain(error, folder, BACKFILL_FILE)) from error
+
+
+def forget_local(folder: Path) -> None:
+    """Have the daemon go on as if no backfill had ever been: with what it keeps of its own.
+
+    Raises
+    ------
+    streams.history.source.ReplayError
+        When the file cannot be written.
+    """
+    try:
+        create_private(folder / BACKFILL_FILE)
+        with SqliteStore(folder / BACKFILL_FILE) as store:
+            write_learnt(store, LearntHistory(None, 0))
+    except (sqlite3.Error, OSError) as error:
+        raise ReplayError(explain(error, folder, BACKFILL_FILE)) from error

@@ -1,0 +1,85 @@
+"""What was emitted and has not ended: what a judge that takes over must go on with or take back."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from detectors.model.finding import Finding
+from detectors.state.state import pack, unpack
+
+_OVER: Final = ("end", "withdrawn")
+
+
+class OpenFindings:
+    """The newest revision of every open finding of one shard.
+
+    Revisions rise whoever judges: after a judge has taken over, those of a finding that both know go on
+    where they were, since readers ignore what is not newer.
+
+    Attributes
+    ----------
+    open
+        By id, without their traces.
+    waiting
+        What is emitted with the next step.
+    """
+
+    KIND: Final = "open-findings"
+    VERSION: Final = 1
+
+    def __init__(self) -> None:
+        self.open: dict[str, Finding] = {}
+        self.waiting: list[Finding] = []
+
+    def feed(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Take in the findings of a step; return what is emitted."""
+        emitted, self.waiting = self.waiting, []
+        for finding in findings:
+            known = self.open.pop(finding.id, None)
+            if known is not None and finding.revision <= known.revision:
+                finding = msgspec.structs.replace(finding, revision=known.revision + 1)  # noqa: PLW2901
+            if finding.state not in _OVER:
+                self.open[finding.id] = msgspec.structs.replace(finding, trace=None)
+            emitted.append(finding)
+        return emitted
+
+    def succeed(self, before: "OpenFindings", ended: Mapping[str, Finding], seen: int) -> None:
+        """Take over from another judge, which emitted ``before``; the next step says what differs.
+
+        Parameters
+        ----------
+        before
+            What was emitted in the place of these.
+        ended
+            Findings of this judge that have ended, by id.
+        seen
+            The watermark of both, epoch seconds.
+        """
+        self.waiting = list(before.waiting)
+        for name, told in before.open.items():
+            own = self.open.get(name)
+            if own is not None:
+                revision = max(own.revision, told.revision)
+                self.open[name] = msgspec.structs.replace(own, revision=revision)
+                continue
+            over = ended.get(name) or msgspec.structs.replace(told, state="withdrawn", end=seen)
+            self.waiting.append(msgspec.structs.replace(over, revision=told.revision + 1, seen=seen))
+        self.waiting += [
+            msgspec.structs.replace(own, state="open", seen=seen)
+            for name, own in self.open.items()
+            if name not in before.open
+        ]
+
+    def snapshot(self) -> bytes:
+        """Return the whole state as one part."""
+        return pack(self.KIND, self.VERSION, (list(self.open.values()), self.waiting), {})
+
+    def restore(self, part: bytes | None) -> None:
+        """Restore a snapshot; before version 0.2 there was none."""
+        self.open, self.waiting = {}, []
+        if part is not None:
+            (findings, self.waiting), _ = unpack(
+                part, self.KIND, self.VERSION, tuple[list[Finding], list[Finding]]
+            )
+            self.open = {finding.id: finding for finding in findings}

@@ -1,0 +1,44 @@
+"""A shard judged anew, from learnt history and the blocks since, until it can take over."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+
+from detectors.model.finding import Finding
+from streams.detect.detect import Detect
+from streams.rollup.block import Block
+
+
+class Successor:
+    """Judges what the present judge has judged, with another past, and takes its place once it is level.
+
+    Parameters
+    ----------
+    detect
+        New, of the same shard and sources as the present one.
+    history
+        The state that history left, handed over to these sources; None to judge without a history.
+    until
+        Where the history ends, epoch seconds: what the blocks hold of the time before is in it.
+    """
+
+    def __init__(self, detect: Detect, history: Mapping[str, bytes] | None, until: int) -> None:
+        self.detect = detect
+        self._until = until
+        self._ended: dict[str, Finding] = {}
+        if history is not None:
+            detect.restore(history)
+
+    def feed(self, blocks: Iterable[Block]) -> None:
+        """Judge blocks in the order in which the present judge got them; what is found is not emitted."""
+        for step in self.detect.feed(self._since_the_history(blocks)):
+            self._ended |= {one.id: one for one in step.findings if one.state == "end"}
+
+    def replace(self, present: Detect) -> Detect:
+        """Return the judge to go on with, which has judged the same blocks as ``present``."""
+        self.detect.succeed(present, self._ended)
+        return self.detect
+
+    def _since_the_history(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        for block in blocks:
+            within = block.bucket < self._until and not block.idle
+            yield dataclasses.replace(block, records=0) if within else block

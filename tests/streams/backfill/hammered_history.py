@@ -1,0 +1,75 @@
+"""A day of history and some hours of live records, with a hammered table in both."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from alerting.incidents.notice import Action, Notice
+from config.settings import JudgeSettings, Settings
+from streams.backfill.lesson import Learnt, Lesson
+from streams.engine.engine import Engine
+from streams.local.log_judge import SOURCE
+from streams.rollup.block import Block
+from streams.simulate.simulation import Simulation
+from tests.laws.arrivals import prompt
+from tests.streams.engine.engine_run import DAY, HOUR, START, backend
+from tests.streams.history.memory_history import MemoryHistory
+
+SETTINGS: Final = Settings(judge=JudgeSettings(young=DAY))
+HAMMER: Final = {
+    "at": DAY + 5 * HOUR,
+    "for": "20m",
+    "kind": "hammer",
+    "function": "inventory-put-item",
+    "table": "items",
+    "times": 15,
+}
+HAMMERED: Final = START + DAY + 5 * HOUR
+BEGIN: Final = START + DAY + 2 * HOUR  # of what is live, at a whole minute
+
+
+@cache
+def records() -> list[bytes]:
+    earlier = HAMMER | {"at": 12 * HOUR}
+    return [line for _, lines in Simulation(backend(earlier, HAMMER, hours=7)).lines() for line in lines]
+
+
+def at(moment: float) -> int:
+    """Return the index of the first record from a moment on."""
+    return int(np.searchsorted(prompt(records()), moment))
+
+
+@cache
+def learn(until: float, parts: int = 1, sources: tuple[str, ...] = (SOURCE,)) -> Learnt:
+    before = records()[: at(until)]
+    history = {f"part/{part}": before[part::parts] for part in range(parts)}
+    lesson = Lesson(SETTINGS, MemoryHistory(history, (5000,)), until)
+    assert lesson.run()
+    return lesson.learnt(sources)
+
+
+class Judged(NamedTuple):
+    notices: list[Notice]
+    blocks: list[Block]
+
+
+def judge(engine: Engine, first: float, last: float, chunk: int = 2000) -> Judged:
+    """Feed the records between two moments."""
+    some = records()[at(first) : at(last)]
+    arrived = prompt(some)
+    judged = Judged([], [])
+    for index in range(0, len(some), chunk):
+        emitted = engine.feed(SOURCE, some[index : index + chunk], arrived[index : index + chunk])
+        judged.notices.extend(emitted.notices)
+        judged.blocks.extend(emitted.blocks)
+    return judged
+
+
+def told(notices: Sequence[Notice], since: float = 0) -> list[tuple[str, str, int]]:
+    return [
+        (one.incident.id, one.action, one.at)
+        for one in notices
+        if one.action is not Action.DIGEST and one.incident.start >= since
+    ]

@@ -1,0 +1,84 @@
+"""A history learnt while a daemon runs: it goes on as one that had learnt it before its first start."""
+
+import pytest
+
+from alerting.incidents.notice import Action
+from streams.engine.checkpoint import parts_of
+from streams.engine.engine import Engine
+from streams.local.log_judge import SOURCE
+from tests.streams.backfill.hammered_history import BEGIN, HAMMERED, SETTINGS, judge, learn, told
+from tests.streams.engine.engine_run import DAY, HOUR, START
+
+END = START + 2 * DAY
+MINUTE = 60
+
+
+def engine(parts: dict[str, bytes] | None = None) -> Engine:
+    made = Engine(SETTINGS, [SOURCE])
+    if parts:
+        made.restore(parts)
+    return made
+
+
+def of_shard(engine: Engine) -> dict[str, bytes]:
+    return parts_of("detect/0", engine.snapshot())
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [BEGIN + 30 * MINUTE, HAMMERED + 5 * MINUTE + 7, HAMMERED + HOUR],
+    ids=["before anything happens", "while an incident is open", "after it"],
+)
+@pytest.mark.parametrize("restarts", [False, True], ids=["at once", "restarted in between"])
+def test_the_shard_goes_on_with_the_same_state_as_if_the_history_had_come_first(
+    moment: float, restarts: bool
+) -> None:
+    learnt = learn(BEGIN)
+    first, live = engine(learnt.engine), engine()
+    judge(first, BEGIN, moment)
+    kept = judge(live, BEGIN, moment, chunk=1700).blocks
+    successor = live.successor(parts_of("detect/0", learnt.engine), learnt.until)
+    for index in range(0, len(kept), 300):
+        successor.feed(kept[index : index + 300])
+    live.succeed(successor)
+    if restarts:
+        live = engine(live.snapshot())
+    after = told(judge(live, moment, END).notices)
+    judge(first, moment, END)
+    assert of_shard(live) == of_shard(first)
+    opened = [name for name, action, _ in after if action == Action.OPEN]
+    assert len(opened) == (moment < HAMMERED + HOUR)
+
+
+def test_what_the_history_has_of_the_daemons_own_time_is_counted_once() -> None:
+    overlap, moment = BEGIN + 20 * MINUTE, BEGIN + HOUR
+    learnt, live = learn(overlap), engine()
+    kept = judge(live, BEGIN, moment).blocks
+    successor = live.successor(parts_of("detect/0", learnt.engine), learnt.until)
+    successor.feed(kept)
+    live.succeed(successor)
+    there = engine(learn(BEGIN).engine)
+    judge(there, BEGIN, moment)
+    (mine,), (theirs,) = live._judging.detect, there._judging.detect
+    steps = (BEGIN // 60 - 60, int(moment) // 60 - 2)
+    rows = range(len(mine._judge.series))
+    assert mine._judge.series == theirs._judge.series
+    measured, expected = (one._judge._history.measured(list(rows), *steps) for one in (mine, theirs))
+    counts = [row for row, one in enumerate(mine._judge.series) if not str(one.measure).startswith("latency")]
+    assert (measured[:, counts] == expected[:, counts]).all()
+
+
+def test_what_is_open_only_because_the_past_was_not_known_is_withdrawn() -> None:
+    """Taking a history back, in the middle of an incident that only the history explains."""
+    live = engine(learn(BEGIN).engine)
+    moment = HAMMERED + 8 * MINUTE
+    judged = judge(live, BEGIN, moment)
+    (opened,) = [notice.incident for notice in judged.notices if notice.action is Action.OPEN]
+    successor = live.successor(None, 0)
+    successor.feed(judged.blocks)
+    live.succeed(successor)
+    after = judge(live, moment, moment + 5 * MINUTE).notices
+    assert [(one.incident.id, one.incident.state) for one in after] == [(opened.id, "withdrawn")]
+    assert not live.incidents.ongoing()
+    young = live.ages()[0].max()
+    assert young < DAY

@@ -1,0 +1,126 @@
+"""``uneri backfill`` beside a daemon that runs, as its user sees it."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import aiohttp
+
+from config.load import load_settings
+from streams.local.daemon import LocalDaemon
+
+UNERI = Path(sys.executable).with_name("uneri")
+NOBODY = "http://127.0.0.1:9"
+DAY = 86400
+EVERY = 60  # seconds between two records of the history
+
+
+def write_history(path: Path, until: float) -> int:
+    lines = [
+        json.dumps({"ts": at, "id": f"h{at}", "service": "shop", "function": "put-item"})
+        for at in range(int(until) - 9 * DAY, int(until), EVERY)
+    ]
+    path.write_text("\n".join(lines))
+    return len(lines)
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+class Scene:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "uneri.yaml"
+        self.config.write_text(f"local: {{listen: '127.0.0.1:0', state: '{folder}/state'}}\n")
+        self.daemon = LocalDaemon(load_settings(self.config))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.daemon.port}"
+
+    async def backfill(self, *arguments: str, url: str | None = None) -> Said:
+        process = await asyncio.create_subprocess_exec(
+            UNERI, "backfill", *arguments, "--config", self.config, "--url", url or self.url,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, err = await process.communicate()
+        assert process.returncode is not None
+        return Said(process.returncode, out.decode(), err.decode())
+
+    async def post(self, *events: dict[str, object]) -> None:
+        body = "\n".join(map(json.dumps, events)).encode()
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{self.url}/events", data=body) as answer,
+        ):
+            assert answer.status == 202
+        async with asyncio.timeout(10):
+            while self.daemon.status()["lag"]:
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def scene(folder: Path) -> AsyncIterator[Scene]:
+    there = Scene(folder)
+    running = asyncio.create_task(there.daemon.run())
+    async with asyncio.timeout(20):
+        while not there.daemon.port:
+            await asyncio.sleep(0.01)
+    yield there
+    there.daemon.stop()
+    await running
+
+
+async def test_history_is_learnt_while_the_daemon_runs_and_taken_back(tmp_path: Path) -> None:
+    now = time.time()
+    count = write_history(tmp_path / "history.ndjson", now + 60)  # overlaps what is live
+    async with scene(tmp_path) as there:
+        await there.post(
+            *({"ts": now - 200 + at, "service": "shop", "function": "put-item"} for at in range(200))
+        )
+        young = there.daemon.status()["baselines"]
+        assert list(young) == ["learning (day 1 of 7)"]
+        done = await there.backfill(str(tmp_path / "history.ndjson"))
+        assert done.code == 0, done.err
+        assert "; the daemon judges by it from now on" in done.out
+        before = int(done.out.split()[2].replace(",", ""))
+        assert count - 6 <= before <= count - 3  # the records that the daemon got itself are not taken twice
+        assert set(there.daemon.status()["baselines"]) == {"with 1 week"}  # type: ignore[call-overload]
+        assert there.daemon.status()["records"] == 200
+        await there.post({"ts": time.time(), "service": "shop", "function": "put-item"})
+        taken_back = await there.backfill("--undo")
+        assert (taken_back.code, taken_back.out) == (0, "what backfills taught is forgotten\n")
+        assert there.daemon.status()["baselines"] == young
+    assert not (tmp_path / "state" / "backfill.db").exists()
+
+
+async def test_what_cannot_be_done_is_said_with_the_remedy(tmp_path: Path) -> None:
+    write_history(tmp_path / "history.ndjson", time.time())
+    async with scene(tmp_path) as there:
+        history = str(tmp_path / "history.ndjson")
+        for said, code, part in (
+            (await there.backfill(str(tmp_path / "nothing.ndjson")), 2, "nothing.ndjson"),
+            (await there.backfill(), 2, "name the sources of the history"),
+            (await there.backfill("--undo", history), 2, "--undo takes no source"),
+            (await there.backfill(history, url=NOBODY), 2, "is in use"),
+            (await there.backfill("--undo", url=NOBODY), 2, f"no daemon answers at {NOBODY}"),
+        ):
+            assert (said.code, said.out) == (code, "")
+            assert part in said.err
+            assert said.err.count("\n") == 1
+
+
+async def test_a_page_of_another_origin_cannot_hand_anything_over(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there, aiohttp.ClientSession() as session:
+        async with session.post(f"{there.url}/backfill", data=b"{}") as answer:
+            assert answer.status == 415
+        async with session.post(f"{there.url}/backfill", json={}) as answer:
+            assert (answer.status, "nothing that a backfill" in (await answer.json())["error"]) == (409, True)
