@@ -26,6 +26,7 @@ from streams.local.sqlite_store import SqliteStore
 from streams.local.takeover import Takeover
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from streams.process.metrics import Metrics, StageReading
+from streams.process.recurring import Recurring
 from streams.process.stall import STUCK_SECONDS, StallDetector
 from streams.rollup.block import Block
 
@@ -81,6 +82,8 @@ class LogJudge:
         The known limits; those of the settings when absent.
     taken_up
         Called when a history that was learnt meanwhile is taken up or refused.
+    bad
+        When to log that records were bad.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class LogJudge:
         at: CrashHook = no_crash,
         capacity: Capacity | None = None,
         taken_up: Callable[[], None] = lambda: None,
+        bad: Recurring | None = None,
     ) -> None:
         self.offset = 0  # of the next record to judge
         self.changed = False  # since the newest checkpoint
@@ -119,6 +123,7 @@ class LogJudge:
         self._pending: _Pending | None = None  # of the checkpoint restored
         self._stall = StallDetector("the engine", self._saved)
         self._dead: list[tuple[str, int, Rejected]] = []
+        self._bad = bad or Recurring()
         self.lateness = LateWatch(SOURCE)
         self._caught_up = asyncio.Event()
         self._closing = False
@@ -312,12 +317,8 @@ class LogJudge:
         self._intake.judged, self._intake.reached = self.offset, self.engine.watermark(SOURCE)
         self.changed = True
         self._count(emitted, records)
-        if emitted.rejected:
-            log.warning(
-                "bad records were dead-lettered",
-                count=len(emitted.rejected),
-                detail=emitted.rejected[0].detail,
-            )
+        if emitted.rejected and (count := self._bad.happened(len(emitted.rejected))) is not None:
+            log.warning("bad records were dead-lettered", count=count, detail=emitted.rejected[0].detail)
 
     def _count(self, emitted: Emitted, records: int) -> None:
         metrics = self._metrics

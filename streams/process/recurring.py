@@ -21,10 +21,10 @@ class Recurring:
         self._logged = float("-inf")
         self._unsaid = self._total = 0
 
-    def happened(self) -> int | None:
-        """Count one; return how many have happened since the last log line, None while it is too early."""
-        self._unsaid += 1
-        self._total += 1
+    def happened(self, times: int = 1) -> int | None:
+        """Count some; return how many have happened since the last log line, None while it is too early."""
+        self._unsaid += times
+        self._total += times
         if self._clock() - self._logged < EVERY_SECONDS:
             return None
         self._logged = self._clock()
