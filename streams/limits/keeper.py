@@ -85,15 +85,12 @@ class LimitsKeeper:
             await asyncio.sleep(LOOK_EVERY)
 
     async def look(self, apply: Callable[[Capacity], None]) -> None:
-        """Read AWS if it is time to, and take in the file if it changed."""
-        if self._file is None:
-            return
+        """Take in the file if it changed, and read AWS if it is time to."""
+        self._take_changed(apply)  # first: another process may have read for this one
         aws = self._settings.limits.aws
-        if aws is not None and aws.daily and self._due():
+        if self._file is not None and aws is not None and aws.daily and self._due():
             await self._refresh(self._file, aws)
-        if (signature := self._signed()) != self._signature:
-            self._signature = signature
-            self._take(apply)
+            self._take_changed(apply)
 
     def status(self) -> list[str]:
         """Return what is known and how old it is, then what went wrong; one line each."""
@@ -128,7 +125,10 @@ class LimitsKeeper:
         if self._failure:
             log.warning("the last limits stay in use", reason=self._failure)
 
-    def _take(self, apply: Callable[[Capacity], None]) -> None:
+    def _take_changed(self, apply: Callable[[Capacity], None]) -> None:
+        if (signature := self._signed()) == self._signature:
+            return
+        self._signature = signature
         try:
             self._known = self._loaded()
         except ConfigError as error:

@@ -150,6 +150,16 @@ def test_processes_that_share_a_file_read_once(file: Path) -> None:
     assert one.wcu() == 50
 
 
+def test_a_process_that_looks_after_another_has_read_takes_that_in(file: Path) -> None:
+    one, other = Desk(file, Cloud()), Desk(file, Cloud())
+    one.look()
+    other.look(30)
+    for desk in (one, other):
+        desk.look(READ_EVERY)
+    assert (one.cloud.reads, other.cloud.reads) == (2, 0)
+    assert other.keeper.status() == ["1 read from AWS, 30 s ago"]
+
+
 @pytest.mark.parametrize("spoil", [lambda file: file.write_text("{"), Path.unlink])
 def test_a_file_that_is_damaged_or_gone_while_the_daemon_runs_changes_nothing(
     file: Path, spoil: Callable[[Path], object]
