@@ -38,7 +38,8 @@ the file that it is in.
 ## Reload
 
 `uneri reload` and SIGHUP (`systemctl reload`) have a running daemon read its file again, with what it
-includes, its secrets and its tokens. Everything takes effect at once, except for what waits for a restart:
+includes, its secrets, its tokens and its file of limits. Everything takes effect at once, except for what
+waits for a restart:
 WAITING,
 and Kafka's credentials. The answer, the log and `uneri status` name what waits; `uneri reload` then exits
 with 1. A file with a mistake, or a secret that cannot be read, changes nothing.

@@ -529,7 +529,7 @@ def reload(
     config: Config = None,
     url: Url = None,
 ) -> None:
-    """Have a running daemon read its configuration and its secrets again.
+    """Have a running daemon read its configuration, its secrets and its file of limits again.
 
     It takes up what can change while it runs, and names what needs a restart: then this exits with 1. A file
     with a mistake changes nothing.

@@ -14,7 +14,7 @@ def reload_daemon(url: str) -> int:
     def lines(answer: dict[str, Any]) -> list[str]:
         waits.extend(answer["restart"])
         changed = f"changed: {', '.join(answer['changed'])}" if answer["changed"] else "nothing has changed"
-        told = [f"{changed}; secrets were read again"]
+        told = [f"{changed}; secrets and limits were read again"]
         return [*told, f"restart the daemon for: {', '.join(waits)}"] if waits else told
 
     return call_daemon("POST", f"{url}/reload", b"{}", lines, seconds=_SECONDS) or bool(waits)

@@ -157,11 +157,10 @@ class KafkaDaemon:
 
     async def _apply(self, reload: Reload) -> None:
         self._settings = reload.settings
-        if reload.judges_otherwise:
-            self._limits.reload(reload.settings)
-            if self._host is not None:
-                await self._host.exchange(("detect", "incidents"))
-                self._limit(self._limits.capacity)  # perhaps there were newer ones meanwhile
+        self._limits.reload(reload.settings)  # as at a start: perhaps only their file has changed
+        if reload.judges_otherwise and self._host is not None:
+            await self._host.exchange(("detect", "incidents"))
+        self._limit(self._limits.capacity)
         await self._delivery.reload(reload.settings)
         self._access.take_up(self._tokens)
 

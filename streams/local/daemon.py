@@ -277,9 +277,10 @@ class LocalDaemon:
         return ()
 
     async def _apply(self, reload: Reload) -> None:
+        self._limits.reload(reload.settings)  # as at a start: perhaps only their file has changed
         if reload.judges_otherwise:
-            await self._judge.judge_by(reload.settings, self._limits.reload(reload.settings))
-            self._judge.engine.limit(self._limits.capacity)  # perhaps there were newer ones meanwhile
+            await self._judge.judge_by(reload.settings, self._limits.capacity)
+        self._judge.engine.limit(self._limits.capacity)
         await self.delivery.reload(reload.settings)
         self._access.take_up(self._tokens)
 

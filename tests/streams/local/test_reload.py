@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from config.load import load_settings
 from streams.cli.commands import app
+from streams.limits.reading import FoundLimit, PartReading, known_limits, merged, save_limits
 from streams.local.daemon import LocalDaemon
 from streams.notify import messenger
 from tests.alerting.given import T0, finding, scope, table_finding, told
@@ -90,7 +91,10 @@ async def test_the_next_page_goes_where_the_file_says_now_and_the_one_before_sta
         await there.until(lambda: there.slack.messages)
         there.write(channel="C0SPARE")
         done = await there.reload()
-        assert (done.exit_code, done.output) == (0, "changed: slack.channel; secrets were read again\n")
+        assert (done.exit_code, done.output) == (
+            0,
+            "changed: slack.channel; secrets and limits were read again\n",
+        )
         await there.daemon.delivery.put(told(finding(scope("table", "users"), "other")), T0 + 1200)
         await there.until(lambda: len(there.slack.parents) == 2)
         assert [one.channel for one in there.slack.parents] == ["C0UNERI", "C0SPARE"]
@@ -112,7 +116,7 @@ async def test_a_rotated_token_is_read_again_and_sends_what_waited(tmp_path: Pat
         await there.daemon.delivery.put(told(table_finding()), T0 + 60)
         await there.until(lambda: "token" in str(there.daemon.delivery.not_ready()))
         (tmp_path / "token").write_text(f"{TOKEN}\n")
-        assert (await there.reload()).output == "nothing has changed; secrets were read again\n"
+        assert (await there.reload()).output == "nothing has changed; secrets and limits were read again\n"
         await there.until(lambda: there.slack.messages)
         await there.until(lambda: there.daemon.delivery.not_ready() is None)
 
@@ -123,7 +127,7 @@ async def test_what_needs_a_restart_is_named_and_everything_else_is_taken_up(tmp
         done = await there.reload()
         assert done.exit_code == 1
         assert done.output.splitlines() == [
-            "changed: floors.rcu; secrets were read again",
+            "changed: floors.rcu; secrets and limits were read again",
             "restart the daemon for: time.idle, judge.weeks",
         ]
         status = await there.status()
@@ -160,6 +164,21 @@ async def test_a_mistake_changes_nothing_and_is_told(
         await there.daemon.delivery.put(told(table_finding()), T0 + 60)
         await there.until(lambda: there.slack.messages)
         assert there.slack.messages[0].channel == "C0UNERI"
+
+
+async def test_a_file_of_limits_that_was_written_again_is_taken_in_at_once(tmp_path: Path) -> None:
+    limits = tmp_path / "limits.json"
+
+    def read(wcu: float) -> None:
+        found = (FoundLimit("table", "items", "wcu", wcu),)
+        save_limits(limits, merged(known_limits(limits), [PartReading("1", "eu", "dynamodb", found)], T0))
+
+    read(50.0)
+    async with scene(tmp_path, more=f"limits: {{file: '{limits}'}}\n") as there:
+        read(80.0)
+        assert (await there.reload()).exit_code == 0
+        (shard,) = there.daemon._judge.engine._judging.detect
+        assert shard._capacity.of("table", "1", "items", "wcu", at=T0 + 600) == 80
 
 
 async def test_tokens_of_the_door_are_read_again(tmp_path: Path) -> None:
