@@ -13,9 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from kafka import KafkaConsumer, TopicPartition
 
 from config.yaml_tree import to_yaml
+from detectors.model.finding import Finding
+from streams.detect.gather import JudgedStep
+from streams.kafka.client import open_client
 from tests.alerting.slack_standin import TOKEN, Posted, SlackStandin
 
 HERE = Path(__file__).parent
@@ -84,6 +89,21 @@ def wait_until(true: Callable[[], bool], what: str) -> None:
 
 def read(out: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / name).read_text().splitlines()]
+
+
+def told(broker: str, topic: str) -> dict[str, Finding]:
+    """Return the newest telling of every finding on the findings topic."""
+    tp = TopicPartition(topic, 0)
+    newest: dict[str, Finding] = {}
+    with open_client(KafkaConsumer, bootstrap_servers=broker, group_id=None) as consumer:
+        consumer.assign([tp])
+        consumer.seek_to_beginning(tp)
+        end = consumer.end_offsets([tp])[tp]
+        while consumer.position(tp) < end:
+            for record in consumer.poll(timeout_ms=5000).get(tp, []):
+                for finding in msgspec.msgpack.decode(record.value, type=JudgedStep).findings:
+                    newest[finding.id] = msgspec.structs.replace(finding, trace=None)
+    return newest
 
 
 def hold_to_the_main_job(messages: list[Posted]) -> None:

@@ -7,13 +7,8 @@ Slack is a stand-in that refuses what Slack would refuse.
 
 from pathlib import Path
 
-import msgspec
-from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
-from detectors.model.finding import Finding
-from streams.detect.gather import JudgedStep
-from streams.kafka.client import open_client
 from tests.alerting.slack_standin import SlackStandin
 from tests.kafka.topic import create, unique
 from tests.main_job.job import (
@@ -26,25 +21,11 @@ from tests.main_job.job import (
     judged_until,
     read,
     status,
+    told,
     uneri,
     wait_until,
     write_config,
 )
-
-
-def told(broker: str, topic: str) -> dict[str, Finding]:
-    """Return the newest telling of every finding on the findings topic."""
-    tp = TopicPartition(topic, 0)
-    newest: dict[str, Finding] = {}
-    with open_client(KafkaConsumer, bootstrap_servers=broker, group_id=None) as consumer:
-        consumer.assign([tp])
-        consumer.seek_to_beginning(tp)
-        end = consumer.end_offsets([tp])[tp]
-        while consumer.position(tp) < end:
-            for record in consumer.poll(timeout_ms=5000).get(tp, []):
-                for finding in msgspec.msgpack.decode(record.value, type=JudgedStep).findings:
-                    newest[finding.id] = msgspec.structs.replace(finding, trace=None)
-    return newest
 
 
 def test_the_kafka_driver_pages_once_and_replay_of_the_topic_finds_the_same(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import boto3
+import pytest
 from botocore.exceptions import ClientError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
@@ -33,6 +34,18 @@ _REST: Final = {
     r"/\d{4}-\d\d-\d\d/functions/[^/]+/concurrency$": "GetFunctionConcurrency",
     r"/\d{4}-\d\d-\d\d/functions/?$": "ListFunctions",
 }
+
+
+def no_other_aws(patch: pytest.MonkeyPatch) -> None:
+    """Have what talks to AWS use made-up keys, and nothing that this machine knows of an account."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ROLE_ARN"):
+        patch.delenv(name, raising=False)
+    patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    patch.setenv("AWS_DEFAULT_REGION", REGION)
+    patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        patch.setenv(name, "/dev/null")
 
 
 class AwsStandin:

@@ -1,0 +1,189 @@
+"""Limits read from AWS, from the command that writes them to what two Kafka workers report.
+
+AWS is moto's server on this machine.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from kafka.admin import NewTopic
+
+from config.load import load_settings
+from config.read_limits import ReadLimits, load_read_limits
+from detectors.model.finding import Finding, Verdict
+from detectors.model.scope import TABLE, Scope
+from streams.decode.touched import shard_of
+from streams.kafka.topics import setup_topics
+from streams.limits.reading import save_limits
+from tests.alerting.slack_standin import SlackStandin
+from tests.kafka.topic import create, fill, unique
+from tests.main_job.job import daemon, free_port, judged_until, status, told, uneri, wait_until, write_config
+from tests.streams.limits.aws_standin import OWN, REGION, AwsStandin, make_table, no_other_aws
+
+SHARDS = 2
+EVERY = 10  # seconds between two requests
+USED = 9.0  # wcu per second of every table
+HIGH, LOW = 1000, 10  # wcu: far above what is used, and near it
+BY_HAND = 500.0
+DAY = 86_400
+
+
+def tables() -> Iterator[tuple[str, str]]:
+    """Yield, for each shard, a table whose limit is read and one whose limit is written by hand, too."""
+    names = [f"table-{number}" for number in range(32)]
+    for shard in range(SHARDS):
+        ours = [name for name in names if shard_of(Scope(TABLE, "aws", OWN, REGION, name), SHARDS) == shard]
+        yield ours[0], ours[1]
+
+
+READ, HAND = zip(*tables(), strict=True)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsStandin]:
+    no_other_aws(monkeypatch)
+    server = AwsStandin()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    yield server
+    server.close()
+
+
+def requests(begin: int, end: int) -> list[bytes]:
+    """Return the requests of a time: each table has a function that writes to it."""
+    return [
+        json.dumps(
+            {
+                "ts": at,
+                "cloud": "aws",
+                "account": OWN,
+                "region": REGION,
+                "function": f"put-into-{name}",
+                "status": 200,
+                "tables": [{"name": name, "op": "PutItem", "wcu": USED * EVERY, "ms": 5}],
+            }
+        ).encode()
+        for at in range(begin, end, EVERY)
+        for name in (*READ, *HAND)
+    ]
+
+
+def earlier(limits: ReadLimits, seconds: int) -> ReadLimits:
+    """Return limits as if they had been read so many seconds earlier."""
+    return msgspec.structs.replace(
+        limits,
+        parts=tuple(
+            msgspec.structs.replace(one, read=(one.read or 0) - seconds, tried=one.tried - seconds)
+            for one in limits.parts
+        ),
+        limits=tuple(
+            msgspec.structs.replace(one, values=tuple((at - seconds, value) for at, value in one.values))
+            for one in limits.limits
+        ),
+    )
+
+
+class Workers:
+    """Two processes of ``uneri run`` that share an application, and a file of limits that they keep."""
+
+    def __init__(self, folder: Path, broker: str, slack: SlackStandin) -> None:
+        self.file = folder / "limits.json"
+        self.requests = unique("requests")
+        self._broker, self._app = broker, unique("limits")
+        self._ports = [free_port() for _ in range(2)]
+        self.configs = [
+            write_config(
+                folder / f"worker-{number}.yaml",
+                slack,
+                kafka={"brokers": [broker], "app": self._app, "requests": self.requests, "shards": SHARDS},
+                web={"listen": f"127.0.0.1:{port}"},
+                limits={
+                    "file": str(self.file),
+                    "aws": {"daily": True},
+                    "tables": {name: {"wcu": BY_HAND} for name in HAND},
+                },
+            )
+            for number, port in enumerate(self._ports)
+        ]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run both, once each has a shard."""
+        with ExitStack() as daemons:
+            for config in self.configs:
+                daemons.enter_context(daemon(config))
+            wait_until(
+                lambda: all(one.count("detect/") == 1 for one in self.told("partitions")), "two shards"
+            )
+            yield
+
+    def command(self, *arguments: str, worker: int = 0) -> str:
+        done = uneri(*arguments, "--config", self.configs[worker])
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def told(self, what: str) -> list[str]:
+        """Return what the status of each worker tells of something, once both answer."""
+        answers: list[dict[str, Any]] = []
+
+        def both() -> bool:
+            answers[:] = map(status, self._ports)
+            return all(answers)
+
+        wait_until(both, "an answer of both")
+        return [str(one.get(what, "")) for one in answers]
+
+    def judge(self, begin: int, end: int) -> None:
+        """Send the requests of a time, and wait until they are judged, except for the last ten minutes."""
+        fill(self._broker, self.requests, [requests(begin, end)])
+        wait_until(lambda: all(judged_until(port) >= end - 600 for port in self._ports), "all that was sent")
+
+    def near(self) -> list[Finding]:
+        """Return the findings of limits that are near, by the name of the table."""
+        found = told(self._broker, f"{self._app}-findings").values()
+        return sorted((one for one in found if one.verdict is Verdict.LIMIT), key=name_of)
+
+
+def name_of(finding: Finding) -> str:
+    assert finding.scope is not None
+    return finding.scope.name
+
+
+def test_a_limit_that_falls_while_two_workers_run_is_near_in_both_unless_one_by_hand_wins(
+    kafka: str, aws: AwsStandin, slack: SlackStandin, tmp_path: Path
+) -> None:
+    capacity, workers = aws.client("dynamodb"), Workers(tmp_path, kafka, slack)
+    for name in (*READ, *HAND):
+        make_table(capacity, name, rcu=HIGH, wcu=HIGH)
+    workers.command("limits", "--aws", "--write", str(workers.file))
+    save_limits(workers.file, earlier(load_read_limits(workers.file), DAY + 3600))
+    # stamped by its producer: what is read now is in force in ten minutes of event time, not of this test
+    create(kafka, NewTopic(workers.requests, 1, 1, topic_configs={"retention.ms": "-1"}))
+    setup_topics(load_settings(workers.configs[0]))
+    now = int(time.time()) // 60 * 60
+    with workers.running():
+        wait_until(lambda: any("25 h ago" not in one for one in workers.told("limits")), "the daily reading")
+        workers.judge(now - 3600, now)
+        assert not workers.near()
+        for name in (*READ, *HAND):
+            throughput = {"ReadCapacityUnits": HIGH, "WriteCapacityUnits": LOW}
+            capacity.update_table(TableName=name, ProvisionedThroughput=throughput)
+        workers.command("limits", "--aws", "--write", str(workers.file))
+        for worker in range(2):
+            assert "limits were read again" in workers.command("reload", worker=worker)
+        ages = workers.told("limits")
+        known = load_read_limits(workers.file)
+        in_force = next(one.values[-1][0] for one in known.limits if one.name == READ[0] and one.value == LOW)
+        workers.judge(now, in_force + 1200)
+        incidents = str(workers.told("open_incidents"))
+    assert all(f"{len(HAND)} by hand" in one and "25 h ago" not in one for one in ages)
+    assert [(name_of(one), one.limit) for one in workers.near()] == [(name, LOW) for name in sorted(READ)]
+    assert all(in_force <= one.start <= in_force + 300 for one in workers.near())
+    assert all(name in incidents for name in READ)
+    # by the first command, by one worker for both, and by the second command
+    assert aws.asked.count("dynamodb:ListTables") == 3
