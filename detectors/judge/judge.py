@@ -121,11 +121,15 @@ class Judge:
             state.add(len(series))
         self._index(series)
 
-    def ages(self, at: int) -> Floats:
-        """Return the seconds from the first value of each judged series to ``at`` (epoch seconds)."""
-        first = self._memory.first[np.array([one.judged for one in self.series], bool)]
-        ages: Floats = at - first[first >= 0] * float(self.step)
-        return ages
+    @property
+    def until(self) -> int:
+        """The end of the newest step that was judged, epoch seconds; 0 before the first one."""
+        return (self._recent.at + 1) * self.step
+
+    def ages(self) -> Floats:
+        """Return (n,) the seconds from the first value of each series to ``until``, NaN without any."""
+        first = self._memory.first
+        return np.where(first < 0, np.nan, self.until - first * float(self.step))
 
     @property
     def most_steps(self) -> int:

@@ -103,8 +103,12 @@ class Detect:
         return self._measuring.series
 
     def ages(self) -> NDArray[np.float64]:
-        """Return the seconds since the first value of each judged series."""
-        return self._judge.ages(self.watermark or 0)
+        """Return the seconds since the first value of each judged series, at the newest judged step."""
+        ages = self._judge.ages()
+        # who asks may be another thread, and series may just be added
+        judged = np.array([one.judged for one in self._judge.series[: len(ages)]], bool)
+        known = ages[: len(judged)][judged]
+        return known[~np.isnan(known)]
 
     def limit(self, capacity: Capacity) -> None:
         """Go on with other limits, from the next step on."""

@@ -4,6 +4,7 @@ import pytest
 
 from alerting.incidents.notice import Action
 from streams.backfill.lesson import Lesson, OtherHistoryError
+from streams.detect.baselines import baselines
 from streams.engine.engine import Engine
 from streams.local.log_judge import SOURCE
 from tests.streams.backfill.hammered_history import BEGIN, SETTINGS, at, judge, learn, records, told
@@ -23,6 +24,13 @@ def test_what_follows_is_judged_as_if_the_daemon_had_been_there(parts: int) -> N
     after = told(judge(engine, BEGIN, END).notices, BEGIN)
     assert after == told(judge(there, BEGIN, END).notices, BEGIN)
     assert any(action == Action.OPEN for _, action, _ in after)
+
+
+def test_a_daemon_knows_how_old_its_baselines_are_before_the_first_live_record() -> None:
+    engine = Engine(SETTINGS, [SOURCE])
+    engine.restore(learn(BEGIN).engine)
+    known = baselines(engine.ages(), SETTINGS.judge)
+    assert known == {"learning (day 1 of 1)": 8, "with less than a week": 81}
 
 
 def test_a_stop_anywhere_changes_nothing_and_only_the_same_history_goes_on() -> None:
