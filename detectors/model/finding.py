@@ -191,3 +191,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         if about is None:  # never made; for the type checker
             raise ValueError(f"finding {self.id} is about nothing")
         return about
+
+    @property
+    def young(self) -> bool:
+        """Whether no more than a week stands behind what was expected."""
+        if self.compared_with == "holidays" or self.verdict in (Verdict.FATAL, Verdict.LIMIT, Verdict.GROWTH):
+            return False
+        return len(self.weeks_used) + len(self.weeks_left_out) <= 1

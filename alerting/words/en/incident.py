@@ -31,7 +31,6 @@ _ACTIONS: Final = {
 
 _COMPARED: Final = {
     "weeks": "No earlier week to compare with",
-    "holidays": "Holiday: compared with recent holidays and Sundays",
     "yesterday": "No earlier week to compare with; compared with yesterday",
     "minutes": "No earlier day to compare with; compared with the last few minutes",
 }
@@ -231,13 +230,18 @@ def compared(finding: Finding) -> str:
             return "Compared with every error seen there before"
         case Verdict.LIMIT:
             return "Compared with the configured limit"
-    base = _COMPARED[finding.compared_with]
-    if finding.weeks_used and finding.compared_with == "weeks":
-        base = f"Compared with {_weeks(finding.weeks_used)}"
+    used, left_out, holiday = finding.weeks_used, finding.weeks_left_out, finding.compared_with == "holidays"
+    if holiday:
+        base = f"Holiday: compared with {_holidays(len(used))}"
+    elif used and finding.compared_with == "weeks":
+        base = f"Compared with {_weeks(used)}"
+    else:
+        base = _COMPARED[finding.compared_with]
     if (planned := finding.planned) is not None:
         base += f", ×{numbers.number(planned.factor)} as planned"
-    excluded = f" ({_weeks(finding.weeks_left_out)} excluded)" if finding.weeks_left_out else ""
-    return base + excluded
+    if not left_out:
+        return base
+    return f"{base} ({f'{len(left_out)} more' if holiday else _weeks(left_out)} excluded)"
 
 
 def forecast(growth: Growth) -> str:
@@ -295,7 +299,8 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
     name = detail or figures.about(primary.about)
     match Milestone(what):
         case Milestone.OPENED:
-            return f"Opened: {figures.about(primary.about)}, {size(primary, of.peak)}"
+            basis = f". {compared(primary)}" if primary.young else ""
+            return f"Opened: {figures.about(primary.about)}, {size(primary, of.peak)}{basis}"
         case Milestone.WORSENED:
             return f"Worsening: {_stands(primary)}"
         case Milestone.EASED:
@@ -399,6 +404,10 @@ def _of_whole(finding: Finding) -> str:
 
 def _falls(finding: Finding) -> bool:
     return finding.observed < finding.expected
+
+
+def _holidays(count: int) -> str:
+    return "the last holiday or Sunday" if count == 1 else f"the last {count} holidays and Sundays"
 
 
 def _weeks(weeks: list[int]) -> str:

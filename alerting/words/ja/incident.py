@@ -39,7 +39,6 @@ _GRADES: Final = {
 
 _COMPARED: Final = {
     "weeks": "比較できる過去の週がまだありません",
-    "holidays": "休日のため、直近の休日・日曜と比較",
     "yesterday": "比較できる過去の週がまだないため、前日と比較",
     "minutes": "比較できる過去の日がまだないため、直前の数分と比較",
 }
@@ -239,13 +238,19 @@ def compared(finding: Finding) -> str:
             return "過去に発生したすべてのエラーと比較"
         case Verdict.LIMIT:
             return "設定された上限と比較"
-    base = _COMPARED[finding.compared_with]
-    if finding.weeks_used and finding.compared_with == "weeks":
-        base = f"{_weeks(finding.weeks_used)}の同時刻と比較"
+    used, left_out, holiday = finding.weeks_used, finding.weeks_left_out, finding.compared_with == "holidays"
+    if holiday:
+        base = f"休日のため、直近{len(used)}回の休日・日曜と比較"
+    elif used and finding.compared_with == "weeks":
+        base = f"{_weeks(used)}の同時刻と比較"
+    else:
+        base = _COMPARED[finding.compared_with]
     if (planned := finding.planned) is not None:
         event = cut(clean(planned.name), figures.NAME)
         base += f"、予定「{event}」により{numbers.number(planned.factor)}倍を想定"
-    return f"{base}（{_weeks(finding.weeks_left_out)}は除外）" if finding.weeks_left_out else base
+    if not left_out:
+        return base
+    return f"{base}（{f'{len(left_out)}回' if holiday else _weeks(left_out)}は除外）"
 
 
 def forecast(growth: Growth) -> str:
@@ -299,7 +304,8 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
     name = detail or figures.about(primary.about)
     match Milestone(what):
         case Milestone.OPENED:
-            return f"発生: {_headline(primary, of.peak)}"
+            basis = f"。{compared(primary)}" if primary.young else ""
+            return f"発生: {_headline(primary, of.peak)}{basis}"
         case Milestone.WORSENED:
             return f"悪化しています: {_stands(primary)}"
         case Milestone.EASED:
