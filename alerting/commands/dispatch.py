@@ -73,6 +73,7 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     held: dict[
         str, int
     ] = {}  # of the form DIGEST: incidents that ended while held since the last one, by stage
+    learnt: dict[str, int] = {}  # of the form DIGEST: scopes that became judgeable in history, by kind
     reason: str = ""  # the pipeline's reason, for people and logs
     at: int = 0  # event time, or the wall time of the command that caused it
 

@@ -1,4 +1,4 @@
-"""The notice of the daily digest: what grows, the hottest tables and the API rankings."""
+"""The notice of the daily digest: what grows, the hottest tables, the API rankings, what became judgeable."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -9,11 +9,12 @@ from alerting.incidents.notice import Action, Notice, NoticeReason, identify
 from config.settings import DigestSettings
 from detectors.model.finding import Verdict
 from detectors.watch.hottest import Hot, Hottest, Load
+from detectors.watch.maturity import Maturing, Maturity
 from detectors.watch.standings import Ranking, Use
 
 
 class DigestReporter:
-    """Collects hourly loads and API use, and makes the notice of each digest.
+    """Collects what is measured hourly, and makes the notice of each digest.
 
     Raises
     ------
@@ -26,16 +27,18 @@ class DigestReporter:
         self._zone = zone_of(settings)
         self._hottest = Hottest()
         self._ranking = Ranking()
+        self._maturing = Maturing()
 
     @property
     def took_the_lead(self) -> tuple[Hot, ...]:
         """The tables that became the hottest of their account since the last digest; never mutated."""
         return self._hottest.took_the_lead
 
-    def feed(self, loads: Iterable[Load], uses: Iterable[Use]) -> None:
-        """Take in the table loads and the API use of one hour."""
+    def feed(self, loads: Iterable[Load], uses: Iterable[Use], maturity: Iterable[Maturity]) -> None:
+        """Take in the table loads, the API use and what became judgeable of one hour."""
         self._hottest.feed(loads)
         self._ranking.feed(uses)
+        self._maturing.feed(maturity)
 
     def next_after(self, at: int) -> int:
         """Return when the next digest is due, both in epoch seconds."""
@@ -46,7 +49,7 @@ class DigestReporter:
         for record in growing:
             record.alerted = at if record.alerted is None else record.alerted
         standings = self._ranking.report()
-        if growing or self._hottest.changed or standings:
+        if growing or self._hottest.changed or standings or self._maturing.changed:
             yield Notice(
                 id=identify("digest", at),
                 action=Action.DIGEST,
@@ -55,16 +58,18 @@ class DigestReporter:
                 incidents=sorted((record.to_incident() for record in growing), key=_soonest_limit),
                 hottest=self._hottest.report(),
                 standings=standings,
+                maturity=self._maturing.report(),
             )
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state as parts."""
-        return {**self._hottest.snapshot(), **self._ranking.snapshot()}
+        return {**self._hottest.snapshot(), **self._ranking.snapshot(), **self._maturing.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore the state that ``snapshot`` returned."""
         self._hottest.restore(parts)
         self._ranking.restore(parts)
+        self._maturing.restore(parts)
 
 
 def _soonest_limit(incident: Incident) -> tuple[float, float, str]:

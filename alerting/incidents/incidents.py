@@ -18,6 +18,7 @@ from config.settings import Settings
 from detectors.model.finding import Finding
 from detectors.state.state import pack, unpack
 from detectors.watch.hottest import Hot, Load
+from detectors.watch.maturity import Maturity
 from detectors.watch.standings import Use
 
 _CORE: Final = "live"
@@ -86,13 +87,14 @@ class Incidents:
         watermark: int,
         loads: Iterable[Load] = (),
         uses: Iterable[Use] = (),
+        maturity: Iterable[Maturity] = (),
     ) -> list[Notice]:
         """Take in findings and let event time pass up to ``watermark`` (epoch seconds).
 
         Every finding reported at or before ``watermark`` must be given by the call that passes it; with
         several shards that is the lowest of their watermarks. A finding reported later waits for its time. A
-        repeated one (same id, no newer revision) is ignored. ``loads`` and ``uses`` are those of the hour
-        that ends at ``watermark``, of all shards.
+        repeated one (same id, no newer revision) is ignored. ``loads``, ``uses`` and ``maturity`` are those
+        of the hour that ends at ``watermark``, of all shards.
 
         Returns
         -------
@@ -119,7 +121,7 @@ class Incidents:
             notices += self._changes(at)
             self._drop_traces()
         notices += self._pass(watermark)
-        self._digests.feed(loads, uses)
+        self._digests.feed(loads, uses, maturity)
         self._watermark = max(self._watermark, watermark)
         return notices
 

@@ -7,6 +7,7 @@ import msgspec
 
 from alerting.incidents.incident import WITHDRAWN, Incident
 from detectors.watch.hottest import Hot
+from detectors.watch.maturity import Maturity
 from detectors.watch.standings import Standings
 
 
@@ -78,6 +79,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     names: dict[
         Milestone, list[str]
     ] = {}  # of new members, primaries and callers: from events, never trusted
+    maturity: list[Maturity] = []  # of a digest: what became judgeable, by hour, the newest last
 
     @property
     def incident(self) -> Incident:

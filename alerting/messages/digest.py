@@ -28,8 +28,9 @@ from alerting.messages.message import (
 from alerting.words.mrkdwn import escape, person
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Finding
-from detectors.model.scope import Edge
+from detectors.model.scope import Edge, Scope
 from detectors.watch.hottest import Hot
+from detectors.watch.maturity import merged
 from detectors.watch.standings import VALUES, Use
 
 ROWS: Final = 20
@@ -81,6 +82,7 @@ def digest(day: Day) -> Message:
         first = _heat_lines(day)[0]
     at = words.figures.clock(day.notice.at, day.zone)
     text = words.digest.sentence(at, title, first.replace("*", ""))
+    text += "".join(f" {line}{words.labels.stop.rstrip()}" for line in _baseline_lines(day))
     return Message(text=text[:TEXT], blocks=blocks, look="digest")
 
 
@@ -129,7 +131,12 @@ def held(day: Day) -> list[Block]:
     return listing(day.words.labels.digest_held, lines, _no_count)
 
 
-SECTIONS: Final[Sequence[Section]] = (growing, hottest, rankings, precision, snoozes, held)
+def baselines(day: Day) -> list[Block]:
+    """Return what is judged since the last digest, what was learnt from history, and what is still learnt."""
+    return listing(day.words.labels.digest_baselines, _baseline_lines(day), _no_count)
+
+
+SECTIONS: Final[Sequence[Section]] = (growing, hottest, rankings, precision, snoozes, held, baselines)
 """The sections of a digest, in this order."""
 
 
@@ -195,6 +202,28 @@ def _heat_line(hot: Hot, words: Phrases) -> str:
     former = f"*{escape(hot.former.label, NAME)}*" if hot.former else ""
     measure = escape(words.figures.measure(hot.measure), NAME) if hot.measure is not None else ""
     return words.digest.hottest(hot, account, label, former, measure)
+
+
+def _baseline_lines(day: Day) -> list[str]:
+    whole, words = merged(day.notice.maturity), day.words
+    lines = []
+    if whole.named:
+        many = len({(scope.cloud, scope.account) for scope in whole.named}) > 1
+        names = [_scope_name(scope, words, of_many=many) for scope in whole.named]
+        lines.append(words.digest.judgeable(names, sum(whole.judgeable.values()) - len(names)))
+    if day.dispatch is not None and day.dispatch.learnt:
+        lines.append(words.digest.learnt(day.dispatch.learnt))
+    if whole.learning:
+        on = [number for number, scopes in enumerate(whole.learning, 1) if scopes]
+        days = len(whole.learning)
+        lines.append(words.digest.learning(sum(whole.learning), on[0], on[-1], days))
+    return lines
+
+
+def _scope_name(scope: Scope, words: Phrases, *, of_many: bool) -> str:
+    """Return kind and name of a scope, and its account where there are several."""
+    where = f" ({escape(words.account(scope.account), NAME)})" if of_many else ""
+    return f"{escape(words.figures.about(scope), NAME)}{where}"
 
 
 def _ranking_lines(uses: Sequence[Use], words: Phrases, lines: int = RANKED) -> list[str]:

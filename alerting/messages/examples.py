@@ -36,6 +36,7 @@ from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
 from detectors.model.sentence import of_absence, of_change, of_fatal, of_limit
 from detectors.watch.hottest import Hot
+from detectors.watch.maturity import Maturity
 from detectors.watch.standings import Standings, Use
 
 _TIMES: Final = ("start", "seen", "end", "alerted", "at", "until")  # fields in epoch seconds
@@ -383,7 +384,14 @@ def _digest() -> Dispatch:
         growth(PUT, 0.012, None, 61.0, None),
     ]
     hottest = [Hot(ITEMS, 0.87, Measure.WCU, former=scope("table", "ledger")), Hot(PUT, 0.62, Measure.BUSY)]
-    day = notice(*map(incident, rows), action=Action.DIGEST, hottest=hottest, standings=_standings())
+    new = [scope("table", "guilds"), scope("function", "guild-join"), scope("function", "guild-leave")]
+    day = notice(
+        *map(incident, rows),
+        action=Action.DIGEST,
+        hottest=hottest,
+        standings=_standings(),
+        maturity=[Maturity(AT, {"table": 1, "function": 4}, new, learning=[0, 0, 28, 0, 0, 0, 0])],
+    )
     return dispatch(
         day,
         Form.DIGEST,

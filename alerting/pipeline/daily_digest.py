@@ -1,4 +1,4 @@
-"""The digest in the pipeline: where it goes, with silences that expire, precision and what was held."""
+"""The digest in the pipeline: where it goes, with what expires, precision, and what was held and learnt."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,6 +15,7 @@ from alerting.pipeline.routing import Routing
 from alerting.pipeline.silences import Silences
 from alerting.pipeline.tracked_incident import TrackedIncident
 from config.settings import DigestSettings
+from detectors.watch.maturity import Maturity, merged
 from detectors.watch.standings import Standings
 
 WEEKS: Final = 4
@@ -28,11 +29,19 @@ class DailyDigest:
         self._settings = settings
         self._zone = zone
         self.due: int | None = None  # when a digest must report what was held, epoch seconds
+        self.learnt: dict[str, int] = {}  # scopes that became judgeable in history, by kind, not reported yet
 
     def expect(self, at: int) -> None:
         """Note that the next digest after ``at`` has something to report."""
         if self.due is None:
             self.due = next_digest(at, self._settings, self._zone)
+
+    def learn(self, notice: Notice, since: int) -> Notice:
+        """Count what became judgeable up to ``since``, which is history; return the notice without it."""
+        past = [one for one in notice.maturity if one.at <= since]
+        self.learnt = merged([Maturity(since, self.learnt), *past]).judgeable
+        lived = [one.past() if one.at <= since else one for one in notice.maturity]
+        return structs.replace(notice, maturity=lived)
 
     def digest(
         self,
@@ -42,23 +51,31 @@ class DailyDigest:
         known: Iterable[TrackedIncident],
         held: Counter[str],
     ) -> Iterator[Dispatch]:
-        """Yield a digest for each channel; report and reset ``held``, the incidents that ended while held."""
+        """Yield a digest for each channel; report and reset ``held``, the incidents that ended while held.
+
+        What was learnt from history is reported once, too.
+        """
         found = routing.digest(notice.incidents)
         found.setdefault(routing.digests, [])
         expiring = self._expiring(silences, notice.at)
         for destination, incidents in found.items():
             if destination != routing.digests:
-                part = structs.replace(notice, incidents=incidents, hottest=[], standings=Standings())
+                part = structs.replace(
+                    notice, incidents=incidents, hottest=[], standings=Standings(), maturity=[]
+                )
                 yield _dispatch(part, destination)
                 continue
-            if incidents or notice.hottest or notice.standings or held or expiring:
+            judgeable = self.learnt or merged(notice.maturity).judgeable
+            if incidents or notice.hottest or notice.standings or judgeable or held or expiring:
                 yield structs.replace(
                     _dispatch(structs.replace(notice, incidents=incidents), destination),
                     expiring=expiring,
                     precision=_precision(known, notice.at),
                     held=dict(sorted(held.items())),
+                    learnt=self.learnt,
                 )
         held.clear()
+        self.learnt = {}
         self.due = None
 
     def missed(

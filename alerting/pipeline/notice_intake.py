@@ -48,9 +48,11 @@ class NoticeIntake:
         if self._dedupe.repeats(notice, tracked):
             self._ledger.acted("dedupe", "dropped", tracked, "repeated notice", at)
             return
-        if digest and at < self._gate.history.since:
-            return
         if digest:
+            since = self._gate.history.since
+            notice = self._daily.learn(notice, since)
+            if at < since:
+                return
             yield from self._daily.digest(
                 notice, self._routing, self._gate.silences, self._registry, self._ledger.ended_held
             )

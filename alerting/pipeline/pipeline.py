@@ -77,6 +77,7 @@ class _Core(msgspec.Struct, kw_only=True):
     digest: int | None
     configured: str  # the settings under which the stages hold what they hold
     since: int = 0  # event time from which people are notified
+    learnt: dict[str, int] = {}  # scopes that became judgeable before, by kind, not reported yet
 
 
 class Pipeline:
@@ -292,6 +293,7 @@ class Pipeline:
             digest=self._daily.due,
             configured=self._configured,
             since=self.since,
+            learnt=self._daily.learnt,
         )
         return {
             _CORE: pack("pipeline", _VERSION, core, {}),
@@ -315,6 +317,7 @@ class Pipeline:
         self._swept, self._daily.due = core.swept, core.digest
         self._configured = core.configured
         self._gate.history.since = core.since
+        self._daily.learnt = core.learnt
         self._dedupe.restore(core.commands, core.digests)
         for command in core.silencing:
             self._silences.add(command)

@@ -84,6 +84,7 @@ class Labels(NamedTuple):
     digest_snoozes: str
     digest_held: str
     digest_precision: str
+    digest_baselines: str
     by_verdict: str
     by_account: str
     most_severe: str

@@ -257,6 +257,15 @@ class DigestPhrases(Protocol):
     def held(self, stage: str, pages: int) -> str:
         """Say how many pages a stage of the pipeline held until they were resolved."""
 
+    def judgeable(self, names: Sequence[str], more: int) -> str:
+        """Say what is old enough to be judged since the last digest."""
+
+    def learnt(self, counts: Mapping[str, int]) -> str:
+        """Say how many scopes of which kinds became judgeable in history."""
+
+    def learning(self, scopes: int, first: int, last: int, days: int) -> str:
+        """Say how many scopes are still learnt, on the ``first`` to ``last`` of the ``days`` it takes."""
+
 
 class AnswerPhrases(Protocol):
     """What people get back for a button or a slash command."""

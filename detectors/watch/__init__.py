@@ -1,4 +1,4 @@
-"""What no single curve shows: absence, new fatal errors, limits, the hottest table, rankings.
+"""What no single curve shows: absence, fatal errors, limits, the hottest table, rankings, what is judgeable.
 
 May import judge, state and model.
 """

@@ -27,13 +27,37 @@ def baselines(ages: Iterable[NDArray[np.float64]], judge: JudgeSettings) -> dict
     >>> baselines([np.array([30, 7200])], JudgeSettings(young=3600))
     {'learning (day 1 of 1)': 1, 'with less than a week': 1}
     """
-    days = max(1, -(-judge.young // DAY))
+    days = _days(judge.young)
     found = Counter[tuple[int, int]]()  # weeks, days
     for some in ages:
-        young = some < judge.young
-        found.update((-1, int(day)) for day in np.minimum(some[young] // DAY + 1, days))
-        found.update((int(weeks), 0) for weeks in np.minimum(some[~young] // WEEK, judge.weeks))
-    return {_name(*each, days): found[each] for each in sorted(found)}
+        found.update({(-1, day): count for day, count in enumerate(learning(some, judge.young), 1)})
+        old = some[some >= judge.young]
+        found.update((int(weeks), 0) for weeks in np.minimum(old // WEEK, judge.weeks))
+    return {_name(*each, days): found[each] for each in sorted(found) if found[each]}
+
+
+def learning(ages: NDArray[np.float64], young: int) -> list[int]:
+    """Return how many of these are still learnt on each of the days that it takes; empty if none is.
+
+    Parameters
+    ----------
+    ages
+        Seconds since the first value; NaN without any, which does not count.
+    young
+        The age from which a series is judged, seconds.
+
+    Examples
+    --------
+    >>> learning(np.array([0, 1.5, 1.7, 3, np.nan]) * DAY, 3 * DAY)
+    [1, 2, 0]
+    """
+    days = (ages[ages < young] // DAY).astype(np.intp)
+    return np.bincount(days, minlength=_days(young)).tolist() if len(days) else []
+
+
+def _days(young: int) -> int:
+    """Return the number of days for which a series is learnt, the last of which may be cut short."""
+    return max(1, -(-young // DAY))
 
 
 def _name(weeks: int, day: int, days: int) -> str:

@@ -22,7 +22,8 @@ from streams.detect.explainer import Explainer
 from streams.detect.fatal_findings import FatalFindings
 from streams.detect.findings import UPDATE_EVERY, Findings
 from streams.detect.gather import JudgedStep
-from streams.detect.hourly_totals import HourlyLoads, HourlyUse
+from streams.detect.hourly_maturity import HourlyMaturity
+from streams.detect.hourly_totals import HourlyLoads, HourlyUse, ends_hour
 from streams.detect.limit_findings import LIMITED, LimitFindings
 from streams.detect.open_findings import OpenFindings
 from streams.detect.reach import Reach
@@ -84,6 +85,7 @@ class Detect:
         self._reach = Reach(self._judge, self._explainer, step)
         self._loads = HourlyLoads(self._capacity, step)
         self._use = HourlyUse(step)
+        self._maturity = HourlyMaturity(settings.judge.young)
         self.told = OpenFindings()
         self._settled: dict[str, bytes] | None = None  # parts that only a judged step changes
 
@@ -107,8 +109,12 @@ class Detect:
         ages = self._judge.ages()
         # who asks may be another thread, and series may just be added
         judged = np.array([one.judged for one in self._judge.series[: len(ages)]], bool)
-        known = ages[: len(judged)][judged]
+        known: NDArray[np.float64] = ages[: len(judged)][judged]
         return known[~np.isnan(known)]
+
+    def judgeable(self) -> set[Scope]:
+        """Return the scopes that were told to be old enough to be judged."""
+        return self._maturity.told(self._judge.until, self._judge.ages())
 
     def limit(self, capacity: Capacity) -> None:
         """Go on with other limits, from the next step on."""
@@ -130,10 +136,11 @@ class Detect:
     def succeed(self, before: "Detect", ended: Mapping[str, Finding]) -> None:
         """Go on in the place of ``before``, which judged the same steps knowing another past.
 
-        What only one of the two has found is opened or withdrawn with the next step; ``ended`` are findings
-        of this one that have ended, by id.
+        What only one of the two has found is opened or withdrawn with the next step, and what only this one
+        judges is told with the next hour; ``ended`` are findings of this one that have ended, by id.
         """
         self._settled = None
+        self._maturity.succeed(before.judgeable(), self._judge.until, self._judge.ages())
         self.told.succeed(before.told, ended, self.watermark or 0)
 
     def judge(self, step: MeasuredStep) -> JudgedStep:
@@ -169,7 +176,10 @@ class Detect:
         counted, p95 = step.hourly
         loads = self._loads.feed(counted, known=completeness > 0)
         uses = self._use.feed(counted, p95, known=completeness > 0)
-        return JudgedStep(self._shard, step.start, end, findings, loads, uses, completeness)
+        maturity = None
+        if ends_hour(step.start, self._settings.time.step):
+            maturity = self._maturity.feed(end, self._judge.ages())
+        return JudgedStep(self._shard, step.start, end, findings, loads, uses, completeness, maturity)
 
     def _correct(self, step: MeasuredStep) -> list[Finding]:
         """Merge late records into judged steps, and return the findings that they change.
@@ -214,6 +224,7 @@ class Detect:
         self._absences.add(of_scopes, first)
         self._limits.add(of_scopes, first)
         self._reach.add(of_scopes, first)
+        self._maturity.add(of_scopes, first)
         self._judge.add(of_scopes)
         self._findings.add(of_scopes)
         scopes = scopes_of(fresh)
@@ -249,7 +260,7 @@ class Detect:
         parts = self._measuring.settled()
         parts |= self._findings.snapshot()
         parts |= self._absences.snapshot() | self._fatal.snapshot() | self._limits.snapshot()
-        parts |= self._loads.snapshot() | self._use.snapshot()
+        parts |= self._loads.snapshot() | self._use.snapshot() | self._maturity.snapshot()
         parts[OpenFindings.KIND] = self.told.snapshot()
         parts |= {f"judge/{name}": body for name, body in self._judge.snapshot().items()}
         return parts | {f"edges/{name}": body for name, body in self._edges.parts().items()}
@@ -267,6 +278,7 @@ class Detect:
         self._limits.restore(parts)
         self._loads.restore(parts)
         self._use.restore(parts)
+        self._maturity.restore(parts, self._judge.until)
         self.told.restore(parts.get(OpenFindings.KIND))
 
 

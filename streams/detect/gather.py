@@ -8,6 +8,7 @@ import msgspec
 from detectors.model.finding import Finding
 from detectors.state.state import pack, unpack
 from detectors.watch.hottest import Load
+from detectors.watch.maturity import Maturity
 from detectors.watch.standings import Use
 
 
@@ -24,6 +25,7 @@ class JudgedStep(msgspec.Struct, frozen=True):
     loads: list[Load] = []  # of the hour that this step ends
     uses: list[Use] = []  # up to the hour that this step ends
     completeness: float = 1.0  # share of the sources with data, 0 when all of them had a gap
+    maturity: Maturity | None = None  # of the hour that this step ends
 
 
 class GatheredStep(NamedTuple):
@@ -33,6 +35,7 @@ class GatheredStep(NamedTuple):
     findings: list[Finding]
     loads: list[Load]
     uses: list[Use]
+    maturity: list[Maturity]
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -74,7 +77,8 @@ class Gather:
                 findings.sort(key=lambda finding: (finding.start, finding.id, finding.revision))
                 loads = [load for each in of_step for load in each.loads]
                 uses = [use for each in of_step for use in each.uses]
-                yield GatheredStep(of_step[0].watermark, findings, loads, uses)
+                maturity = [each.maturity for each in of_step if each.maturity is not None]
+                yield GatheredStep(of_step[0].watermark, findings, loads, uses, maturity)
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the waiting steps and the newest step of each shard."""

@@ -79,7 +79,7 @@ class HourlyLoads:
             amounts: NDArray[np.float64] = step.sums[self._row, self._column]
             self._amount += amounts
             self._seconds += self._step
-        if not _ends_hour(step.start, self._step):
+        if not ends_hour(step.start, self._step):
             return []
         loads = [
             Load(scope, measure, amount / self._seconds, limit)
@@ -158,7 +158,7 @@ class HourlyUse:
             worst[:] = np.fmax(worst, p95[self._rows])
             amounts += step.values[self._numbers]
             self._seconds[slot] += self._step
-        return list(self._uses()) if _ends_hour(step.start, self._step) else []
+        return list(self._uses()) if ends_hour(step.start, self._step) else []
 
     def _start_hour(self, hour: int) -> None:
         if hour == self._hour:
@@ -219,7 +219,8 @@ def _limit(capacity: Capacity, scope: Scope, measure: Measure, at: int) -> float
     return capacity.of(scope.kind, scope.account, scope.name, measure, region=scope.region, at=at)
 
 
-def _ends_hour(start: int, step: int) -> bool:
+def ends_hour(start: int, step: int) -> bool:
+    """Return whether an hour ends with the step of ``step`` seconds that begins at ``start``."""
     return (start + step) // HOUR > start // HOUR
 
 

@@ -94,7 +94,9 @@ class Judging:
             for one in self._gather.feed(judged):
                 emitted.watermark = one.watermark
                 emitted.findings += one.findings
-                emitted.notices += self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
+                emitted.notices += self.incidents.feed(
+                    one.findings, one.watermark, one.loads, one.uses, one.maturity
+                )
         return emitted
 
     def succeed(self, shard: int, by: Successor) -> None:

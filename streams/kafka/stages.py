@@ -195,7 +195,7 @@ class IncidentsStage:
         """Group findings step by step; emit the notices of each step, even if there are none."""
         emissions: list[Emission] = []
         for one in self.gather.feed(map(self._decode, chunk.values)):
-            notices = self.incidents.feed(one.findings, one.watermark, one.loads, one.uses)
+            notices = self.incidents.feed(one.findings, one.watermark, one.loads, one.uses, one.maturity)
             leaders = self.incidents.took_the_lead
             emissions += [
                 Emission(self._topic, 0, None, record)

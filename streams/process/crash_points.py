@@ -34,9 +34,7 @@ class CrashPoint(StrEnum):
     SAVED = "save: durable"  # repeats nothing
     READ = "restore: read, not restored"  # starts from the beginning
     JUDGED_ANEW = "take over: judged anew, nothing written"  # judges anew once more
-    TAKEN_OVER = (
-        "take over: in a checkpoint, the history still there"  # takes it up again: nothing changes
-    )
+    TAKEN_OVER = "take over: in a checkpoint, the history still there"  # takes it up again: nothing changes
     MIGRATING = "migrate: in its transaction, not committed"  # finds the old format, and migrates it
 
 

@@ -16,6 +16,7 @@ from alerting.words.phrases import Phrases
 from config.links import Links
 from config.settings import Settings
 from detectors.watch.hottest import Hot
+from detectors.watch.maturity import Maturity
 from detectors.watch.standings import Standings
 from tests.alerting.given import T0
 from tests.alerting.slack_standin import texts
@@ -43,10 +44,15 @@ def digest(
     at: int = T0,
     hottest: Sequence[Hot] = (),
     standings: Standings | None = None,
+    maturity: Sequence[Maturity] = (),
     words: Phrases = ENGLISH,
     **more: Any,
 ) -> Message:
-    known = {"hottest": list(hottest), "standings": standings or Standings()}
+    known = {
+        "hottest": list(hottest),
+        "standings": standings or Standings(),
+        "maturity": list(maturity),
+    }
     told = notice(*growing, action=Action.DIGEST, at=at, **known)
     return render_digest(Day(told, dispatch(told, Form.DIGEST, **more), LINKS, ZONE, words))
 

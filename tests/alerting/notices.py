@@ -1,5 +1,6 @@
 """Notices as incidents give them, without findings behind them: for tests of the pipeline."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -12,6 +13,7 @@ from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.scope import Scope
+from detectors.watch.maturity import Maturity
 from tests.alerting.given import ACCOUNT, T0, TABLE, finding, scope
 
 
@@ -72,13 +74,14 @@ def reopened(before: Notice, at: int) -> Notice:
     return notice(again, Action.OPEN, at, Milestone.REOPENED)
 
 
-def digest(at: int, *incidents: Incident) -> Notice:
+def digest(at: int, *incidents: Incident, maturity: Sequence[Maturity] = ()) -> Notice:
     return Notice(
         id=identify("digest", at),
         action=Action.DIGEST,
         at=at,
         reason=NoticeReason.DAILY,
         incidents=list(incidents),
+        maturity=list(maturity),
     )
 
 

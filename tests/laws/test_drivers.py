@@ -10,19 +10,25 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from config.settings import KafkaSettings
+from alerting.incidents.notice import Action, Notice
+from config.settings import DigestSettings, KafkaSettings
 from detectors.model.finding import Finding
+from detectors.watch.maturity import merged
 from streams.detect.gather import JudgedStep
 from streams.engine.engine import Engine
+from streams.engine.judging import Emitted
 from streams.history.files import FileHistory
-from streams.kafka.stages import DetectStage, RollupStage
+from streams.kafka.notices import NotifyStage
+from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.kafka.topics import Topics
 from streams.lane.chunk import Chunk
 from streams.replay import replay
-from tests.laws.hammered import ARRIVED, DISTURBED, SETTINGS
+from tests.laws import hammered
+from tests.laws.hammered import ARRIVED, DISTURBED
 
 TOPICS: Final = Topics.of(KafkaSettings(app="law", requests="requests"))
 SHARDS: Final = 2
+SETTINGS: Final = hammered.SETTINGS.model_copy(update={"digest": DigestSettings(at="12:00")})
 
 
 class Topic(list[bytes]):
@@ -38,9 +44,9 @@ class Topic(list[bytes]):
 
 
 @pytest.fixture(scope="module")
-def direct() -> list[Finding]:
-    """Findings of the engine without an end of the source: a topic has none."""
-    return Engine(SETTINGS, ["requests/0"], SHARDS).feed("requests/0", DISTURBED, ARRIVED).findings
+def direct() -> Emitted:
+    """What the engine emits without an end of the source: a topic has none."""
+    return Engine(SETTINGS, ["requests/0"], SHARDS).feed("requests/0", DISTURBED, ARRIVED)
 
 
 def crashing(make: Any, topic: Topic, random: Random, to: Sequence[Topic]) -> None:
@@ -49,7 +55,7 @@ def crashing(make: Any, topic: Topic, random: Random, to: Sequence[Topic]) -> No
     while at < len(topic):
         chunk = topic.chunk(at, at + random.choice((1, 20, 300)))
         for emission in stage.feed(chunk):
-            if emission.topic in {TOPICS.rollups, TOPICS.findings}:
+            if emission.topic in {TOPICS.rollups, TOPICS.findings, TOPICS.notices}:
                 to[emission.partition].append(emission.value)
         at = chunk.end
         if random.random() < 0.05:
@@ -62,7 +68,7 @@ def crashing(make: Any, topic: Topic, random: Random, to: Sequence[Topic]) -> No
 
 
 def test_the_stages_of_the_kafka_driver_find_what_the_engine_finds_even_when_each_crashes(
-    direct: list[Finding],
+    direct: Emitted,
 ) -> None:
     random = Random(4)  # noqa: S311
     rollups, findings = [Topic() for _ in range(SHARDS)], Topic()
@@ -79,12 +85,25 @@ def test_the_stages_of_the_kafka_driver_find_what_the_engine_finds_even_when_eac
     by_step = {(step.shard, step.start): step.findings for step in steps}
     assert len(by_step) < len(steps), "some were emitted twice"
     assert all(by_step[step.shard, step.start] == step.findings for step in steps), "and both times alike"
-    every = [msgspec.msgpack.decode(msgspec.msgpack.encode(one), type=Finding) for one in direct]
+    every = [msgspec.msgpack.decode(msgspec.msgpack.encode(one), type=Finding) for one in direct.findings]
 
     def order(finding: Finding) -> tuple[str, int]:
         return finding.id, finding.revision
 
     assert sorted((one for each in by_step.values() for one in each), key=order) == sorted(every, key=order)
+    notices = Topic()
+    crashing(lambda: IncidentsStage(SHARDS, SETTINGS, TOPICS), findings, random, [notices])
+    told = [notice for step in NotifyStage().feed(notices.chunk(0, len(notices))) for notice in step.notices]
+    expected = msgspec.msgpack.decode(msgspec.msgpack.encode(direct.notices), type=list[Notice])
+    assert sorted(told, key=lambda one: one.id) == sorted(expected, key=lambda one: one.id)
+    [digest] = [one for one in told if one.action is Action.DIGEST]
+    assert merged(digest.maturity).judgeable == {
+        "service": 2,
+        "table": 2,
+        "function": 3,
+        "route": 3,
+        "client": 2,
+    }
 
 
 def test_a_replayed_file_gives_the_findings_of_the_engine(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What the daily digest says in English."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from alerting.words import numbers
 from alerting.words.en import figures, lists
@@ -97,3 +97,26 @@ def precision(weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str
 def held(stage: str, pages: int) -> str:
     """Say how many pages a stage held until they were resolved."""
     return f"{lists.stage(stage)}: {pages:,} page{'s' * (pages != 1)}"
+
+
+def judgeable(names: Sequence[str], more: int) -> str:
+    """Say what is old enough to be judged since the last digest."""
+    return f"Judged from now on: {', '.join(names)}" + (f" and {more:,} more" if more else "")
+
+
+def learnt(counts: Mapping[str, int]) -> str:
+    """Say how many scopes of which kinds became judgeable in history."""
+    kinds = (f"{number:,} {figures.kind(kind)}{'s' * (number != 1)}" for kind, number in counts.items())
+    return f"Learnt from history, judged already: {', '.join(kinds)}"
+
+
+def learning(scopes: int, first: int, last: int, days: int) -> str:
+    """Say how many scopes are still learnt.
+
+    Examples
+    --------
+    >>> learning(28, 3, 3, 7), learning(1, 1, 6, 7)
+    ('Still learning: 28 scopes (day 3 of 7)', 'Still learning: 1 scope (days 1 to 6 of 7)')
+    """
+    on = f"day {first}" if first == last else f"days {first} to {last}"
+    return f"Still learning: {scopes:,} scope{'s' * (scopes != 1)} ({on} of {days})"

@@ -79,6 +79,7 @@ LABELS: Final = Labels(
     digest_snoozes="Snoozes and silences ending soon",
     digest_held="Resolved while held back",
     digest_precision="Page precision",
+    digest_baselines="Baselines",
     by_verdict="By verdict",
     by_account="By account",
     most_severe="Most severe",

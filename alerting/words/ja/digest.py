@@ -1,6 +1,6 @@
 """What the daily digest says in Japanese."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from alerting.words import numbers
 from alerting.words.ja import figures, lists
@@ -92,3 +92,20 @@ def precision(weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str
 def held(stage: str, pages: int) -> str:
     """Say how many pages a stage held until they were resolved."""
     return lists.count(lists.stage(stage), pages)
+
+
+def judgeable(names: Sequence[str], more: int) -> str:
+    """Say what is old enough to be judged since the last digest."""
+    return f"判定を開始: {'、'.join(names)}" + (f" ほか{more:,}件" if more else "")
+
+
+def learnt(counts: Mapping[str, int]) -> str:
+    """Say how many scopes of which kinds became judgeable in history."""
+    kinds = (f"{figures.kind(kind)} {number:,}件" for kind, number in counts.items())
+    return f"履歴から学習済み、すでに判定中: {'、'.join(kinds)}"
+
+
+def learning(scopes: int, first: int, last: int, days: int) -> str:
+    """Say how many scopes are still learnt."""
+    on = f"{first}日目" if first == last else f"{first}～{last}日目"
+    return f"学習中: {scopes:,}件（{days}日中{on}）"

@@ -79,6 +79,7 @@ LABELS: Final = Labels(
     digest_snoozes="まもなく終了するスヌーズ・通知停止",
     digest_held="通知の保留中に解消したもの",
     digest_precision="通知の精度",
+    digest_baselines="ベースライン",
     by_verdict="種別ごとの件数",
     by_account="アカウントごとの件数",
     most_severe="深刻度の高いインシデント",

@@ -2,7 +2,8 @@
 
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
-from tests.alerting.given import T0
+from detectors.watch.maturity import Maturity
+from tests.alerting.given import PUT, T0, TABLE
 from tests.alerting.notices import digest, opened, resolved, said
 
 SINCE = T0 + 3600
@@ -38,6 +39,25 @@ def test_digests_of_the_past_are_not_sent_and_do_not_count_what_it_held() -> Non
     growing = opened("b", at=SINCE).incident
     (sent,) = one.feed([digest(SINCE + 60, growing)], SINCE + 60)
     assert sent.held == {}
+
+
+def test_what_became_judgeable_in_history_is_counted_in_the_first_digest_and_named_in_none() -> None:
+    one = new()
+    past = [Maturity(T0 + 600, {"table": 3}, [TABLE]), Maturity(T0 + 1200, {"function": 1}, [PUT], [2])]
+    assert one.feed([digest(T0 + 1200, maturity=past)], T0 + 1200) == []
+    again = Pipeline(Settings())
+    again.restore(one.snapshot())
+    hours = [
+        Maturity(SINCE, {"service": 1, "table": 1}, [TABLE]),
+        Maturity(SINCE + 3600, {"table": 1}, [TABLE]),
+        Maturity(SINCE + 7200, learning=[4]),
+    ]
+    told = digest(SINCE + 7260, maturity=hours)
+    (sent,) = again.feed([told, told], SINCE + 7260)
+    assert list(sent.learnt.items()) == [("service", 1), ("table", 4), ("function", 1)]
+    assert sent.notice.maturity == [Maturity(SINCE), *hours[1:]]
+    (next_one,) = again.feed([digest(SINCE + 86400, maturity=hours[1:])], SINCE + 86400)
+    assert next_one.learnt == {}
 
 
 def test_a_state_of_before_there_was_a_beginning_reports_everything() -> None:

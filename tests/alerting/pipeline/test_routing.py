@@ -3,6 +3,7 @@
 from typing import Any
 
 from detectors.model.scope import Scope
+from detectors.watch.maturity import Maturity
 from tests.alerting.given import SERVICE, T0, TABLE, finding, growth_finding, scope
 from tests.alerting.notices import digest, incident, later, opened, pipeline, reopened, resolved
 
@@ -81,10 +82,15 @@ def test_each_channel_gets_the_part_of_the_digest_that_its_route_leads_there() -
         incident(name, primary=growth_finding(about))
         for name, about in (("a", TABLE), ("b", OTHER), ("c", scope("table", "paged")))
     ]
-    told = one.feed([digest(T0, *growing)], T0)
+    new = Maturity(T0, {"table": 1}, [TABLE])
+    told = one.feed([digest(T0, *growing, maturity=[new])], T0)
     assert {each.destination: [of.id for of in each.notice.incidents] for each in told} == {
         "slack:#items": ["a"],
         "slack:#daily": ["b", "c"],
+    }
+    assert {each.destination: each.notice.maturity for each in told} == {
+        "slack:#items": [],
+        "slack:#daily": [new],
     }
     assert {each.mention for each in told} == {""}
     assert len({each.id for each in told}) == 2
@@ -92,3 +98,5 @@ def test_each_channel_gets_the_part_of_the_digest_that_its_route_leads_there() -
 
 def test_a_digest_with_nothing_in_it_is_not_sent() -> None:
     assert pipeline().feed([digest(T0)], T0) == []
+    assert pipeline().feed([digest(T0, maturity=[Maturity(T0, learning=[3])])], T0) == []
+    assert pipeline().feed([digest(T0, maturity=[Maturity(T0, {"table": 1}, [TABLE])])], T0)

@@ -2,7 +2,11 @@
 
 import pytest
 
+from alerting.commands.dispatch import Form
 from alerting.incidents.notice import Action
+from alerting.pipeline.pipeline import Pipeline
+from config.settings import DigestSettings
+from detectors.watch.maturity import merged
 from streams.backfill.lesson import Lesson, OtherHistoryError
 from streams.detect.baselines import baselines
 from streams.engine.engine import Engine
@@ -31,6 +35,20 @@ def test_a_daemon_knows_how_old_its_baselines_are_before_the_first_live_record()
     engine.restore(learn(BEGIN).engine)
     known = baselines(engine.ages(), SETTINGS.judge)
     assert known == {"learning (day 1 of 1)": 8, "with less than a week": 81}
+
+
+def test_the_first_digest_says_in_one_line_what_became_judgeable_in_history() -> None:
+    settings = SETTINGS.model_copy(update={"digest": DigestSettings(at="03:00")})  # an hour after its start
+    lesson = Lesson(settings, MemoryHistory({"part/0": records()[: at(BEGIN)]}, (5000,)), BEGIN)
+    assert lesson.run()
+    learnt = lesson.learnt([SOURCE])
+    engine, pipeline = Engine(settings, [SOURCE]), Pipeline(settings)
+    engine.restore(learnt.engine)
+    pipeline.restore(learnt.pipeline)
+    notices = judge(engine, BEGIN, END).notices
+    [digest] = [one for one in pipeline.feed(notices, END) if one.form is Form.DIGEST]
+    assert digest.learnt == {"service": 2, "table": 2, "function": 4, "route": 4, "client": 3}
+    assert not merged(digest.notice.maturity).judgeable
 
 
 def test_a_stop_anywhere_changes_nothing_and_only_the_same_history_goes_on() -> None:

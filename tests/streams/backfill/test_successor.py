@@ -3,10 +3,12 @@
 import pytest
 
 from alerting.incidents.notice import Action
+from config.settings import DigestSettings
+from detectors.watch.maturity import NAMED, merged
 from streams.engine.checkpoint import parts_of
 from streams.engine.engine import Engine
 from streams.local.log_judge import SOURCE
-from tests.streams.backfill.hammered_history import BEGIN, HAMMERED, SETTINGS, judge, learn, told
+from tests.streams.backfill.hammered_history import BEGIN, HAMMERED, SETTINGS, Judged, judge, learn, told
 from tests.streams.engine.engine_run import DAY, HOUR, START
 
 END = START + 2 * DAY
@@ -66,6 +68,27 @@ def test_what_the_history_has_of_the_daemons_own_time_is_counted_once() -> None:
     measured, expected = (one._judge._history.measured(list(rows), *steps) for one in (mine, theirs))
     counts = [row for row, one in enumerate(mine._judge.series) if not str(one.measure).startswith("latency")]
     assert (measured[:, counts] == expected[:, counts]).all()
+
+
+@pytest.mark.parametrize("minutes", [0, 40, 90], ids=["at once", "in the same hour", "hours later"])
+def test_the_digest_names_once_what_a_history_made_judgeable(minutes: int) -> None:
+    settings = SETTINGS.model_copy(update={"digest": DigestSettings(at="05:00")})
+    learnt, live = learn(BEGIN), Engine(settings, [SOURCE])
+    now = BEGIN + 10 * MINUTE
+    judged = judge(live, BEGIN, now)
+    for until in (now + minutes * MINUTE, END):  # the second time, it says nothing new
+        successor = live.successor(parts_of("detect/0", learnt.engine), learnt.until)
+        successor.feed(judged.blocks)
+        live.succeed(successor)
+        parts, live = live.snapshot(), Engine(settings, [SOURCE])
+        live.restore(parts)
+        more = judge(live, now, until)
+        now = until
+        judged = Judged(judged.notices + more.notices, judged.blocks + more.blocks)
+    [digest] = [notice for notice in judged.notices if notice.action is Action.DIGEST]
+    told = merged(digest.maturity)
+    assert told.judgeable == {"service": 2, "table": 2, "function": 4, "route": 4, "client": 3}
+    assert len(told.named) == NAMED
 
 
 def test_what_is_open_only_because_the_past_was_not_known_is_withdrawn() -> None:

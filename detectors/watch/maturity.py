@@ -1,0 +1,107 @@
+"""How far baselines are: what became judgeable since the last digest, and how much is still learnt."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import zip_longest
+from typing import Final
+
+import msgspec
+
+from detectors.model.scope import CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Scope
+from detectors.state.state import pack, unpack
+
+KINDS: Final = (SERVICE, TABLE, FUNCTION, ROUTE, CLIENT)
+"""The scopes that are told, in this order. An account consists of them, and tenants are not judged."""
+
+NAMED: Final = 5
+"""Scopes told by name; the others are counted."""
+
+_PART: Final = "maturity"
+
+
+class Maturity(msgspec.Struct, frozen=True):
+    """What became judgeable in one hour, and what was still learnt at its end.
+
+    A series is learnt, and not reported, until it is ``judge.young`` seconds old. What was judgeable before
+    and is so again, because that setting changed twice, is told again.
+    """
+
+    at: int  # the end of the hour, epoch seconds
+    judgeable: dict[str, int] = {}  # scopes that became it, by kind
+    named: list[Scope] = []  # the first of them
+    learning: list[int] = []  # scopes that are still learnt, by day; empty without any
+
+    def past(self) -> "Maturity":
+        """Return it as of its end alone, without what became judgeable until then."""
+        return Maturity(self.at, learning=self.learning)
+
+
+def first_named(scopes: Iterable[Scope]) -> list[Scope]:
+    """Return the scopes that are told by name: each once, by kind and name."""
+    return sorted(set(scopes), key=lambda one: (KINDS.index(one.kind), one))[:NAMED]
+
+
+def merged(given: Iterable[Maturity]) -> Maturity:
+    """Return several as one: of all shards in one hour, or of the hours up to the newest.
+
+    Examples
+    --------
+    >>> merged([Maturity(7200, {"table": 1}, learning=[0, 4]), Maturity(3600, {"table": 2, "service": 1})])
+    Maturity(at=7200, judgeable={'service': 1, 'table': 3}, named=[], learning=[0, 4])
+    """
+    several = list(given)
+    counts = Counter[str]()
+    for one in several:
+        counts.update(one.judgeable)
+    return Maturity(
+        at=max((one.at for one in several), default=0),
+        judgeable={kind: counts[kind] for kind in KINDS if counts[kind]},
+        named=first_named(scope for one in several for scope in one.named),
+        learning=[sum(of_day) for of_day in zip_longest(*(one.learning for one in several), fillvalue=0)],
+    )
+
+
+class Maturing:
+    """The hours since the last digest in which anything became judgeable, and the newest one.
+
+    There are no more than the hours of a day: each digest reports them.
+    """
+
+    VERSION = 1
+
+    def __init__(self) -> None:
+        self._hours: list[Maturity] = []  # only the newest says what is learnt
+
+    def feed(self, given: Iterable[Maturity]) -> None:
+        """Take in one hour, of all shards; without any, nothing changes."""
+        of_shards = list(given)
+        if of_shards:
+            before = [msgspec.structs.replace(one, learning=[]) for one in self._hours if one.judgeable]
+            self._hours = [*before, merged(of_shards)]
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything became judgeable since the last report."""
+        return any(one.judgeable for one in self._hours)
+
+    def report(self) -> list[Maturity]:
+        """Return the hours, the newest last; what became judgeable is returned once."""
+        hours = self._hours
+        self._hours = [one.past() for one in hours[-1:]]
+        return hours
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state."""
+        return {_PART: pack("maturity", self.VERSION, self._hours, {})}
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Restore a snapshot; older ones have no such part.
+
+        Raises
+        ------
+        detectors.state.state.StateError
+            When the part is damaged or of another version.
+        """
+        self._hours = []
+        if _PART in parts:
+            self._hours, _ = unpack(parts[_PART], "maturity", self.VERSION, list[Maturity])
