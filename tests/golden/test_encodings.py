@@ -43,7 +43,7 @@ def test_a_change_without_another_version_is_noticed(pinned: dict[str, Any]) -> 
         now["kinds"]["decoder"]["arrays"] = now["kinds"]["decoder"]["arrays"][1:]
 
     def table(now: dict[str, Any]) -> None:
-        now["kinds"]["tables"]["meta"].append("CREATE TABLE more (a)")
+        now["kinds"]["tables"]["meta"][0] += " WITHOUT ROWID"
 
     for change, kinds in (
         (renamed, {"gather", "a row of the outbox", "a record of the findings topic"}),

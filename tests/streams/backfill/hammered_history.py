@@ -45,7 +45,7 @@ def at(moment: float) -> int:
 def learn(until: float, parts: int = 1, sources: tuple[str, ...] = (SOURCE,)) -> Learnt:
     before = records()[: at(until)]
     history = {f"part/{part}": before[part::parts] for part in range(parts)}
-    lesson = Lesson(SETTINGS, MemoryHistory(history, (5000,)), until)
+    lesson = Lesson(SETTINGS, MemoryHistory(history, (5000,)), int(until))
     assert lesson.run()
     return lesson.learnt(sources)
 

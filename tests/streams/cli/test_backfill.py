@@ -55,6 +55,11 @@ class Scene:
         assert process.returncode is not None
         return Said(process.returncode, out.decode(), err.decode())
 
+    def baselines(self) -> dict[str, int]:
+        found = self.daemon.status()["baselines"]
+        assert isinstance(found, dict)
+        return found
+
     async def post(self, *events: dict[str, object]) -> None:
         body = "\n".join(map(json.dumps, events)).encode()
         async with (
@@ -86,19 +91,19 @@ async def test_history_is_learnt_while_the_daemon_runs_and_taken_back(tmp_path: 
         await there.post(
             *({"ts": now - 200 + at, "service": "shop", "function": "put-item"} for at in range(200))
         )
-        young = there.daemon.status()["baselines"]
+        young = there.baselines()
         assert list(young) == ["learning (day 1 of 7)"]
         done = await there.backfill(str(tmp_path / "history.ndjson"))
         assert done.code == 0, done.err
         assert "; the daemon judges by it from now on" in done.out
         before = int(done.out.split()[2].replace(",", ""))
         assert count - 6 <= before <= count - 3  # the records that the daemon got itself are not taken twice
-        assert set(there.daemon.status()["baselines"]) == {"with 1 week"}  # type: ignore[call-overload]
+        assert set(there.baselines()) == {"with 1 week"}
         assert there.daemon.status()["records"] == 200
         await there.post({"ts": time.time(), "service": "shop", "function": "put-item"})
         taken_back = await there.backfill("--undo")
         assert (taken_back.code, taken_back.out) == (0, "what backfills taught is forgotten\n")
-        assert there.daemon.status()["baselines"] == young
+        assert there.baselines() == young
     assert not (tmp_path / "state" / "backfill.db").exists()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from alerting.incidents.notice import Notice
+from alerting.incidents.notice import Action, Notice
 from streams.engine.checkpoint import parts_of
 from streams.engine.engine import Engine
 from streams.local.learnt_file import LearntFileError, LearntHistory, drop_learnt, read_learnt, write_learnt
@@ -153,7 +153,7 @@ async def test_the_judge_goes_on_as_if_the_history_had_come_first(folder: Path) 
         "the history is taken up",
     ]
     assert not (folder / BACKFILL_FILE).exists()
-    assert [one.action for one in daemon.told.values()].count("open") == 1
+    assert [one.action for one in daemon.told.values()].count(Action.OPEN) == 1
 
 
 @pytest.mark.parametrize(
