@@ -1,15 +1,22 @@
-"""A lesson whose state is kept in a file, so that the same call goes on after a stop or a crash."""
+"""A lesson whose state is kept, so that the same call goes on after a stop or a crash."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from detectors.state.state import StateError, why
 from streams.backfill.lesson import Lesson, OtherHistoryError
-from streams.engine.checkpoint import Checkpoint
+from streams.engine.checkpoint import BACKFILL, Checkpoint
 from streams.history.source import OnProgress, ReplayError
-from streams.local.learnt_file import BACKFILL
-from streams.local.sqlite_store import SqliteStore
+
+
+class Store(Protocol):
+    """Where it is kept."""
+
+    def load(self, stage: str) -> Checkpoint | None:
+        """Return what was saved under a key, None if nothing was."""
+
+    def save(self, stage: str, checkpoint: Checkpoint) -> None:
+        """Save it, all or nothing."""
 
 
 class Watch(NamedTuple):
@@ -20,7 +27,7 @@ class Watch(NamedTuple):
     stopping: Callable[[], bool] = lambda: False  # returns whether to stop
 
 
-def run_kept(store: SqliteStore, place: Path, lesson: Lesson, watch: Watch, *, restart: bool) -> bool:
+def run_kept(store: Store, place: object, lesson: Lesson, watch: Watch, *, restart: bool) -> bool:
     """Run a lesson from where an earlier call left it; return False if asked to stop before the end.
 
     Raises
@@ -30,7 +37,7 @@ def run_kept(store: SqliteStore, place: Path, lesson: Lesson, watch: Watch, *, r
         cannot be read.
     """
     before = store.load(BACKFILL)
-    if before is not None and not restart:
+    if before is not None and before.parts and not restart:
         try:
             lesson.resume(before.parts)
         except OtherHistoryError:

@@ -58,14 +58,19 @@ class Lesson:
         The event time from which the daemon notifies, epoch seconds.
     asked
         What was asked for: only the same, with the same configuration, goes on from a saved state.
+    shards
+        Those of the daemon.
     """
 
-    def __init__(self, settings: Settings, history: History, since: int, asked: str = "") -> None:
+    def __init__(
+        self, settings: Settings, history: History, since: int, asked: str = "", *, shards: int = 1
+    ) -> None:
         self._settings = settings
         self._history = history
         self._asked = blake2b(f"{asked}\x1f{settings.model_dump_json()}".encode(), digest_size=16).hexdigest()
-        self._rolling = Rolling(settings, history.partitions)
-        self._judging = Judging(settings, history.partitions)
+        self._shards = shards
+        self._rolling = Rolling(settings, history.partitions, shards)
+        self._judging = Judging(settings, history.partitions, shards)
         self._pipeline = Pipeline(settings, since=since)
         self._places: dict[str, Any] = {}
         self._records = 0
@@ -107,7 +112,7 @@ class Lesson:
         """Return the state in which a daemon begins that reads ``sources``; nothing can be fed any more."""
         until = self._judging.watermark or 0
         self._judging.hand_over(sources)
-        engine = Rolling(self._settings, sources).snapshot() | self._judging.snapshot()
+        engine = Rolling(self._settings, sources, self._shards).snapshot() | self._judging.snapshot()
         return Learnt(engine, self._pipeline.snapshot(), self._records, self._bad, until)
 
     def state(self) -> dict[str, bytes]:

@@ -141,6 +141,8 @@ class Detect:
         """
         self._settled = None
         self._maturity.succeed(before.judgeable(), self._judge.until, self._judge.ages())
+        self._capacity = before._capacity  # noqa: SLF001 - one of its kind
+        self._on_step, self._on_judgement = before._on_step, before._on_judgement  # noqa: SLF001
         self.told.succeed(before.told, ended, self.watermark or 0)
 
     def judge(self, step: MeasuredStep) -> JudgedStep:

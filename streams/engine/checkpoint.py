@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+BACKFILL: Final = "backfill"
+"""The key under which an unfinished backfill keeps its state."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class Engine:
 
     def successor(self, history: Mapping[str, bytes] | None, until: int, shard: int = 0) -> Successor:
         """Return who judges anew what this engine has judged of a shard, knowing another past."""
-        return Successor(self._judging.another(shard), history, until)
+        return self._judging.successor(shard, history, until)
 
     def succeed(self, by: Successor, shard: int = 0) -> None:
         """Go on with a successor that has judged the same blocks as this engine."""

@@ -64,15 +64,13 @@ class Judging:
         on_judgement: OnJudgement | None = None,
         capacity: Capacity | None = None,
     ) -> None:
-        self._capacity = capacity
-
-        def new(shard: int) -> Detect:
-            every_step = None if shard else on_step
-            return Detect(shard, sources, settings, every_step, on_judgement, capacity=self._capacity)
-
-        self.another: Callable[[int], Detect] = new
-        """Returns a new judge of a shard, which has judged nothing."""
-        self.detect = [new(shard) for shard in range(shards)]
+        self._another: Callable[[int], Detect] = lambda shard: Detect(
+            shard, sources, settings, capacity=capacity
+        )
+        self.detect = [
+            Detect(shard, sources, settings, None if shard else on_step, on_judgement, capacity=capacity)
+            for shard in range(shards)
+        ]
         self._gather = Gather(shards)
         self._step = settings.time.step
         self.incidents = Incidents(settings, remember_all=remember_all)
@@ -80,7 +78,6 @@ class Judging:
 
     def limit(self, capacity: Capacity) -> None:
         """Go on with other limits, from the next step on."""
-        self._capacity = capacity
         for detect in self.detect:
             detect.limit(capacity)
 
@@ -99,11 +96,13 @@ class Judging:
                 )
         return emitted
 
+    def successor(self, shard: int, history: Mapping[str, bytes] | None, until: int) -> Successor:
+        """Return who judges a shard anew, knowing another past."""
+        return Successor(self._another(shard), history, until)
+
     def succeed(self, shard: int, by: Successor) -> None:
         """Go on with a successor that has judged the same blocks of a shard."""
         self.detect[shard] = by.replace(self.detect[shard])
-        if self._capacity is not None:  # perhaps there were other limits meanwhile
-            self.detect[shard].limit(self._capacity)
 
     def hand_over(self, sources: Sequence[str]) -> None:
         """Go on with the blocks of other sources: those so far have ended."""

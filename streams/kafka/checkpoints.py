@@ -63,6 +63,10 @@ class KafkaCheckpoints:
         self._markers[key], self._bodies[key] = marker or _NONE, parts
         return None if marker is None else Checkpoint(marker.offsets, parts)
 
+    async def look(self, key: str) -> Checkpoint | None:
+        """Return what ``load`` would, and leave ``key`` to its owner."""
+        return checkpoint_in(key, await self._records.look(key))
+
     async def save(self, key: str, checkpoint: Checkpoint, once: Sequence[Emission] = ()) -> None:
         """Write ``checkpoint`` under an owned key, and ``once`` to their topics; durable when this returns.
 

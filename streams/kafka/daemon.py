@@ -11,10 +11,12 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import structlog
+from faust.types import TP
 
 from config.capacity import Capacity
 from config.load import ConfigError
@@ -30,9 +32,11 @@ from streams.kafka.delivery import Delivery
 from streams.kafka.fenced_store import FencedStore
 from streams.kafka.hanging_transactions import HangingTransactions
 from streams.kafka.membership import leave
-from streams.kafka.stage_host import Hosted, StageHost, fatal, fatal_when_failed
+from streams.kafka.stage import StageRunner
+from streams.kafka.stage_host import Hosted, Send, StageHost, fatal, fatal_when_failed
 from streams.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.kafka.status import queues, readings, status_of
+from streams.kafka.takeovers import Takeovers
 from streams.kafka.topic_watch import TopicWatch
 from streams.kafka.topics import Topic, TopicError, Topics, verified_topics
 from streams.kafka.watermark_alignment import WatermarkAlignment
@@ -94,6 +98,7 @@ class KafkaDaemon:
         self._limits = LimitsKeeper(settings)
         self._tokens = self._door.tokens  # as the newest reload read them
         self._host: StageHost | None = None  # once Kafka has answered
+        self._takeovers: Takeovers | None = None
         self._delivery = Delivery(settings, self.metrics)
         self._credentials = _credentials(kafka)
         self.reloading = Reloading(
@@ -203,6 +208,13 @@ class KafkaDaemon:
             hanging=HangingTransactions(kafka),
         )
         sources = [f"{topics.requests}/{number}" for number in range(count)]
+
+        def judging(shard: int, on_step: Callable[[int], None] | None = None) -> DetectStage:
+            limits = self._limits.capacity
+            return DetectStage(shard, sources, self._settings, topics, on_step, capacity=limits)
+
+        checkpoints = KafkaCheckpoints(records)
+        self._takeovers = Takeovers(topics.rollups, checkpoints, options, self._open_runner, judging)
         stages = [
             Hosted(
                 topics.requests,
@@ -218,9 +230,8 @@ class KafkaDaemon:
             Hosted(
                 topics.rollups,
                 "detect",
-                lambda shard: DetectStage(
-                    shard, sources, self._settings, topics, self._stepped, capacity=self._limits.capacity
-                ),
+                lambda shard: judging(shard, self._stepped),
+                around=self._taking_up,
             ),
             Hosted(
                 topics.findings, "incidents", lambda _: IncidentsStage(kafka.shards, self._settings, topics)
@@ -236,13 +247,27 @@ class KafkaDaemon:
         return StageHost(
             chunk_app(kafka),
             hosted,
-            KafkaCheckpoints(records),
+            checkpoints,
             options,
             self._every,
             topic_ids={name: topic.id for name, topic in present.items()},
             metrics=self.metrics,
             at=self._at,
         )
+
+    def _open_runner(self, tp: TP) -> StageRunner | None:
+        return self._host.runners.get(tp) if self._host else None
+
+    @asynccontextmanager
+    async def _taking_up(self, shard: int) -> AsyncIterator[Send]:
+        assert self._host is not None and self._takeovers is not None  # noqa: S101, PT018 - it opens stages
+        watching = asyncio.create_task(self._takeovers.watch(shard))
+        watching.add_done_callback(fatal_when_failed)
+        try:
+            yield self._host.send
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
     def _limit(self, capacity: Capacity) -> None:
         """Go on with other limits at every shard of this process; shards that come later begin with them."""
@@ -286,7 +311,8 @@ class KafkaDaemon:
             shown |= limits_status(self._limits)
         if self._host is None:
             return shown | {"waits_for": self._waits_for}
-        return shown | status_of(self._host, self._settings.judge) | self._delivery.status()
+        takes_up = self._takeovers.status() if self._takeovers else {}
+        return shown | status_of(self._host, self._settings.judge) | self._delivery.status() | takes_up
 
     def _not_ready(self) -> str | None:
         if self._host is None or self._waits_for:

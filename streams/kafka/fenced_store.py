@@ -112,6 +112,10 @@ class FencedStore:
         self._owned.add(key)
         return found
 
+    async def look(self, key: str) -> dict[str, bytes]:
+        """Return what ``take_over`` would, and leave ``key`` to its owner."""
+        return await self._read(key)
+
     async def write(
         self, key: str, records: Iterable[tuple[str, bytes | None]], elsewhere: Iterable[Emission] = ()
     ) -> None:

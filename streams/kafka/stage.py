@@ -172,6 +172,11 @@ class StageRunner:
         return self._lock.locked()
 
     @property
+    def closed(self) -> bool:
+        """Whether it takes nothing in any more."""
+        return self._closed
+
+    @property
     def saved(self) -> int | None:
         """The position of the newest durable checkpoint, or the current one if nothing has changed since."""
         return self.checkpointed if self._changed else self.position
@@ -295,6 +300,15 @@ class StageRunner:
             if self.position is not None:
                 await asyncio.to_thread(stage.restore, self.stage.snapshot())
             self.stage = stage
+
+    async def change(self, change: Callable[[], None], at: int | None = None) -> bool:
+        """Change the stage and make it durable; not if its position is not ``at``, and not once closed."""
+        async with self._lock:
+            if self._closed or (at is not None and self.position != at):
+                return False
+            change()
+            await self._checkpoint()
+            return True
 
     async def close(self) -> None:
         """Write a last checkpoint; chunks fed after this are ignored."""

@@ -1,7 +1,7 @@
 """The stages of the Kafka driver: classes of the engine between the records of two topics."""
 
 import base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -16,10 +16,12 @@ from streams.decode.decoder import Decoder
 from streams.decode.rejected import Rejected
 from streams.detect.detect import Detect
 from streams.detect.gather import Gather, JudgedStep
+from streams.detect.successor import Successor
 from streams.engine.dead_letter_limit import DeadLetterLimit, counted, limit_error
 from streams.engine.late_watch import LateWatch
 from streams.kafka.notices import notices_parts
 from streams.kafka.stage import Emission
+from streams.kafka.takeover_record import asked_for
 from streams.kafka.topics import Topics
 from streams.lane.chunk import Chunk
 from streams.process.metrics import Metrics
@@ -29,6 +31,8 @@ from streams.rollup.rollup import Rollup
 
 HELD: Final = "held"  # the part with the offsets of records that are held back
 HELD_VERSION: Final = 1
+ASKED: Final = "asked"  # the part with the backfill that is to be taken up
+ASKED_VERSION: Final = 1
 
 
 class RollupStage:
@@ -141,7 +145,7 @@ class DetectStage:
     """A shard: blocks of all source partitions become judged steps for the findings topic.
 
     ``on_step`` is called with the start of every step that was judged. ``capacity`` holds the known limits;
-    those of the settings when absent.
+    those of the settings when absent. ``asked`` names the backfill that is to be taken up; empty if none is.
     """
 
     def __init__(
@@ -158,22 +162,40 @@ class DetectStage:
         self._topics = topics
         self._key = str(shard).encode()
         self._encode = MessageEncoder().encode
+        self.asked = ""
 
     def feed(self, chunk: Chunk) -> Iterable[Emission]:
         """Merge blocks and judge what they complete."""
-        judged = self.detect.feed(decode_block(value) for value in chunk.values)
+        judged = self.detect.feed(self._blocks(chunk))
         return [Emission(self._topics.findings, 0, self._key, self._encode(step)) for step in judged]
 
     def idle(self, _: float) -> Iterable[Emission]:
         """Do nothing: blocks advance time."""
         return ()
 
+    def _blocks(self, chunk: Chunk) -> Iterator[Block]:
+        for value in chunk.values:
+            if (asked := asked_for(value)) is None:
+                yield decode_block(value)
+            else:
+                self.asked = asked
+
+    def take_over(self, successor: Successor) -> None:
+        """Go on with a judge that has judged the same blocks and knows what was asked for."""
+        self.detect, self.asked = successor.replace(self.detect), ""
+
+    def forget_asked(self) -> None:
+        """Do not take up what was asked for."""
+        self.asked = ""
+
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of the shard."""
-        return self.detect.snapshot()
+        asked = {ASKED: pack(ASKED, ASKED_VERSION, self.asked, {})} if self.asked else {}
+        return {**self.detect.snapshot(), **asked}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
+        self.asked = unpack(parts[ASKED], ASKED, ASKED_VERSION, str)[0] if ASKED in parts else ""
         self.detect.restore(parts)
 
 

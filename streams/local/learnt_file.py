@@ -5,12 +5,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from detectors.state.state import StateError
-from streams.engine.checkpoint import Checkpoint
+from streams.engine.checkpoint import BACKFILL, Checkpoint
 from streams.local.sqlite_store import SqliteStore
 from streams.process.state_folder import BACKFILL_FILE
-
-BACKFILL: Final = "backfill"
-"""The stage under which an unfinished backfill keeps its state."""
 
 _LEARNT: Final = "learnt"
 _UNTIL: Final = "until"

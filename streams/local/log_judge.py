@@ -15,11 +15,11 @@ from config.settings import Settings
 from detectors.state.state import pack, unpack
 from streams.decode.rejected import Rejected
 from streams.detect.baselines import baselines
-from streams.engine.checkpoint import Checkpoint
+from streams.engine.checkpoint import BACKFILL, Checkpoint
 from streams.engine.engine import Engine
 from streams.engine.judging import Emitted
 from streams.engine.late_watch import LateWatch
-from streams.local.learnt_file import BACKFILL, LearntHistory
+from streams.local.learnt_file import LearntHistory
 from streams.local.log_intake import LogIntake
 from streams.local.sqlite_errors import DamagedError
 from streams.local.sqlite_store import SqliteStore

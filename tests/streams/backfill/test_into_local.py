@@ -68,7 +68,7 @@ def test_a_stopped_backfill_goes_on_and_no_daemon_starts_from_its_half(tmp_path:
         learn(tmp_path / "state", restart=True)
 
 
-def test_the_command_says_what_was_learnt_and_with_kafka_what_to_do(
+def test_the_command_says_what_was_learnt_and_when_kafka_does_not_answer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "events.ndjson").write_bytes(b"\n".join(LINES))
@@ -83,4 +83,4 @@ def test_the_command_says_what_was_learnt_and_with_kafka_what_to_do(
     with pytest.raises(SystemExit) as ended:
         main(["backfill", events, "--config", str(tmp_path / "kafka.yaml")])
     assert ended.value.code == 2
-    assert "with Kafka, write the history to the requests topic" in capsys.readouterr().err
+    assert "Kafka at 127.0.0.1:1 does not answer" in capsys.readouterr().err

@@ -1,0 +1,153 @@
+"""The shards of a process take up what a backfill learnt, beside what arrives."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from detectors.state.state import StateError, why
+from streams.detect.successor import Successor
+from streams.kafka.checkpoints import KafkaCheckpoints
+from streams.kafka.fenced_store import FencedError
+from streams.kafka.stage import StageRunner
+from streams.kafka.stages import DetectStage
+from streams.kafka.takeover_record import LearntShard, asked_for, learnt_key
+from streams.rollup.block_codec import decode_block
+
+LOOK_SECONDS: Final = 1.0  # between two looks whether a backfill asks for something
+RECORDS: Final = 200  # of blocks at a time
+PAUSE_SECONDS: Final = 0.02  # after them, for what arrives
+
+log = structlog.get_logger("uneri.history")
+
+
+class _RefusedError(Exception):
+    """What was learnt cannot be taken up; the message says why."""
+
+
+class Takeovers:
+    """Watches the detect stages of a process.
+
+    A shard that is asked to take up a history reads the blocks of the last week once more and judges them
+    after the history, while its stage judges what arrives. Once both are at the same block, the stage goes
+    on with the new judge and writes a checkpoint. Whoever owns the shard after a crash begins anew: the
+    stage's checkpoint says that it was asked.
+
+    Parameters
+    ----------
+    topic
+        The rollups topic.
+    checkpoints
+        Has what was learnt.
+    options
+        Keyword arguments of every aiokafka client.
+    runner
+        Returns the runner of a partition, None while it is not open.
+    new
+        Returns a new stage of a shard.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        checkpoints: KafkaCheckpoints,
+        options: dict[str, Any],
+        runner: Callable[[TP], StageRunner | None],
+        new: Callable[[int], DetectStage],
+    ) -> None:
+        self._topic = topic
+        self._checkpoints = checkpoints
+        self._options = options
+        self._runner = runner
+        self._new = new
+        self.progress: dict[int, float] = {}  # in [0, 1], by shard
+
+    def status(self) -> dict[str, object]:
+        """Return what ``uneri status`` shows."""
+        if not self.progress:
+            return {}
+        least = min(self.progress.values())
+        shards = ", ".join(map(str, sorted(self.progress)))
+        return {
+            "learning": f"{least:.0%} of what was judged is judged anew, after the history: shard {shards}"
+        }
+
+    async def watch(self, shard: int) -> None:
+        """Take up whatever a shard is asked to, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            runner = self._runner(TP(self._topic, shard))
+            if runner is None or not isinstance(runner.stage, DetectStage) or not runner.stage.asked:
+                continue
+            self.progress[shard] = 0.0
+            try:
+                await self._take_up(shard, runner, runner.stage)
+            except _RefusedError as error:
+                await self._refuse(runner, runner.stage, str(error))
+            except KafkaError as error:
+                log.warning("taking up history begins anew: Kafka did not answer", error=repr(error))
+            except FencedError as error:  # its new owner takes it up
+                log.warning(str(error), key=runner.key)
+            finally:
+                del self.progress[shard]
+
+    async def _take_up(self, shard: int, runner: StageRunner, stage: DetectStage) -> None:
+        name = stage.asked
+        log.info("taking up history: what was judged since is judged anew, beside what arrives", shard=shard)
+        successor = await self._successor(shard, name)
+        place = TopicPartition(self._topic, shard)
+        async with _reading(place, self._options) as consumer:
+            first = at = await consumer.position(place)
+            while runner.stage is stage and stage.asked == name and not runner.closed:
+                end = runner.position or 0
+                if at < end:
+                    read = await consumer.getmany(place, timeout_ms=500, max_records=RECORDS)
+                    records = read.get(place, ())
+                    values = [one.value for one in records if one.offset < end]
+                    at = min(await consumer.position(place), end)
+                    if len(values) < len(records):
+                        consumer.seek(place, end)
+                    blocks = [decode_block(value) for value in values if not asked_for(value)]
+                    await asyncio.to_thread(successor.feed, blocks)
+                    self.progress[shard] = (at - first) / max(end - first, 1)
+                    await asyncio.sleep(PAUSE_SECONDS)
+                elif await runner.change(lambda: stage.take_over(successor), at=end):
+                    log.info("the history is taken up", shard=shard)
+                    return
+
+    async def _successor(self, shard: int, name: str) -> Successor:
+        try:
+            checkpoint = await self._checkpoints.look(learnt_key(shard))
+        except StateError as error:
+            raise _RefusedError(str(error)) from error
+        learnt = None if checkpoint is None or not checkpoint.parts else LearntShard.of(checkpoint)
+        if learnt is None or learnt.name != name:
+            raise _RefusedError("another backfill has replaced it")
+        try:
+            return await asyncio.to_thread(
+                Successor, self._new(shard).detect, learnt.parts or None, learnt.until
+            )
+        except (StateError, KeyError, ValueError) as error:
+            raise _RefusedError(why(error)) from error
+
+    async def _refuse(self, runner: StageRunner, stage: object, reason: str) -> None:
+        log.error("the history was not taken up, and nothing has changed", key=runner.key, reason=reason)
+        if isinstance(stage, DetectStage):
+            await runner.change(stage.forget_asked)
+
+
+@asynccontextmanager
+async def _reading(place: TopicPartition, options: dict[str, Any]) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(enable_auto_commit=False, auto_offset_reset="earliest", **options)
+    await consumer.start()
+    try:
+        consumer.assign([place])
+        await consumer.seek_to_beginning(place)
+        yield consumer
+    finally:
+        await consumer.stop()
