@@ -9,7 +9,7 @@ from streams.backfill.lesson import Learnt, Lesson
 
 
 class KafkaTarget:
-    """Implements ``streams.cli.backfill_target.Target``."""
+    """Implements ``streams.cli.backfill_target.BackfillTarget``."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._app = find_app(kafka)

@@ -22,7 +22,7 @@ from streams.process.stop_requests import INTERRUPTED, recording_stop
 ASK_SECONDS: Final = 0.5  # between two questions how far the daemon is
 
 
-class Target(Protocol):
+class BackfillTarget(Protocol):
     """Whoever is to know the history. Every method raises ``ReplayError``, with the remedy."""
 
     begins: int | None  # the first bucket of its own that it can judge anew, epoch seconds
@@ -38,7 +38,7 @@ class Target(Protocol):
         """Take back what backfills taught, say so, and return the exit code."""
 
 
-def target_of(settings: Settings, url: str) -> Target:
+def target_of(settings: Settings, url: str) -> BackfillTarget:
     """Return the target that the settings name; ``url`` is where an embedded daemon would answer."""
     if settings.kafka is not None:
         from streams.cli.backfill_kafka import KafkaTarget

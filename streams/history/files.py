@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
-import msgspec
 import zstandard
 
-from streams.decode.parse import stamp_of
+from streams.history.file_lanes import MOST_LANES, PARQUET, arranged, time_of
 from streams.history.lines import lines_of
 from streams.history.source import Piece, ReplayError
 from streams.history.unpacked import unpacked
@@ -17,7 +16,6 @@ from streams.process.extras import need
 
 SUFFIXES: Final = (".ndjson", ".jsonl", ".json", ".log")
 PACKED: Final = ("", ".gz", ".zst")
-PARQUET: Final = ".parquet"
 LINE_BYTES: Final = 4 * 1024 * 1024
 """As in ``streams.local.follow``: a longer line is cut, and all its parts become dead letters."""
 
@@ -40,9 +38,9 @@ class _Read(NamedTuple):
 
 
 class FileHistory:
-    """Files read one after the other, in the given order; files of a folder are sorted by name.
+    """Files read in the order of their first records; those that overlap in time form source partitions.
 
-    Together they form one source partition, as if they had been followed.
+    What is read one after the other is one partition, as if it had been followed.
 
     Parameters
     ----------
@@ -60,23 +58,32 @@ class FileHistory:
         When there are Parquet files, and pyarrow is not installed.
     """
 
-    partitions = ("files/0",)
-
     def __init__(self, paths: Sequence[Path], start: float | None = None, end: float | None = None) -> None:
         self._start = -math.inf if start is None else start
         self._end = math.inf if end is None else end
         self._all = start is None and end is None
-        self._files = [file for path in paths for file in _files_of(path)]
-        for file in self._files:
+        given = [file for path in paths for file in _files_of(path)]
+        for file in given:
             if file.suffix == PARQUET:
                 need("pyarrow", str(file))
+        self._files, lanes, crowded = arranged(given)
         found = [_stat_of(file) for file in self._files]
         self._sizes = [one.st_size for one in found]
         self._changed = [one.st_mtime_ns for one in found]
         self._bytes = max(sum(self._sizes), 1)
-        self._place: _Place | None = _Place(0, 0)
+        self._lanes = {f"files/{number}": lane for number, lane in enumerate(lanes)}
+        self._places: dict[str, _Place | None] = {
+            name: _Place(lane[0], 0) if lane else None for name, lane in self._lanes.items()
+        }
+        self._done = dict.fromkeys(self._lanes, 0.0)  # bytes
         empty = [str(file) for file, size in zip(self._files, self._sizes, strict=True) if not size]
         self.notes = [f"{file}: empty file" for file in empty]
+        if crowded:
+            self.notes.append(
+                f"more than {MOST_LANES} files overlap in time: records of some of them will be late; merge "
+                "them first"
+            )
+        self.partitions = tuple(self._lanes)
 
     @property
     def bounds(self) -> dict[str, Any]:
@@ -98,23 +105,35 @@ class FileHistory:
             if before.get(file) != now.get(file):
                 what = "added" if file not in before else "changed" if file in now else "removed"
                 raise ReplayError(f"{file}: {what} since the replay started; start over with --restart")
-        place = places.get(self.partitions[0], [0, 0])
-        self._place = None if place == END else _Place(*place)
+        for name, lane in self._lanes.items():
+            place = places.get(name, [lane[0], 0])
+            self._places[name] = None if place == END else _Place(*place)
+            if place == END:
+                self._done[name] = sum(self._sizes[number] for number in lane)
 
-    def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:  # noqa: ARG002 - one partition
-        """Yield records in file order."""
-        if self._place is None:
-            return
-        first, skip = self._place
-        before = sum(self._sizes[:first])
-        for number in range(first, len(self._files)):
+    def pieces(self, level: Callable[[str], int] | None = None) -> Iterator[Piece]:
+        """Yield the records of each partition in file order; the one that is furthest behind comes next."""
+        left = {name: self._pieces(name, place) for name, place in self._places.items() if place is not None}
+        while left:
+            name = min(left, key=level or (lambda _: 0))
+            piece = next(left[name], None)
+            if piece is None:
+                del left[name]
+            else:
+                yield piece
+
+    def _pieces(self, name: str, place: _Place) -> Iterator[Piece]:
+        lane, skip = self._lanes[name], place.at
+        left = lane[lane.index(place.file) :]
+        before = sum(self._sizes[number] for number in lane[: -len(left)])
+        for number in left:
             file = self._files[number]
             try:
                 with _opened(file) as raw:
                     read = self._rows if file.suffix == PARQUET else self._lines
                     for records, at, part in read(file, raw, skip):
-                        share = min((before + self._sizes[number] * part) / self._bytes, 1.0)
-                        yield Piece(self.partitions[0], self._wanted(records), share, [number, at])
+                        self._done[name] = before + self._sizes[number] * part
+                        yield Piece(name, self._wanted(records), self._share, [number, at])
             except (OSError, EOFError, zstandard.ZstdError, ValueError, OverflowError) as error:
                 reason = str(error).partition("\n")[0]
                 raise ReplayError(
@@ -122,7 +141,13 @@ class FileHistory:
                 ) from error
             before += self._sizes[number]
             skip = 0
-        yield Piece(self.partitions[0], None, 1.0, END)
+        self._done[name] = before
+        yield Piece(name, None, self._share, END)
+
+    @property
+    def _share(self) -> float:
+        """The part that is read, in [0, 1]."""
+        return min(sum(self._done.values()) / self._bytes, 1.0)
 
     @staticmethod
     def _lines(file: Path, raw: BinaryIO, skip: int) -> Iterator[_Read]:
@@ -150,7 +175,8 @@ class FileHistory:
     def _wanted(self, records: Sequence[bytes]) -> Sequence[bytes]:
         if self._all:
             return records
-        return [record for record in records if self._start <= _time_of(record, self._start) < self._end]
+        times = ((record, time_of(record)) for record in records)
+        return [record for record, at in times if at is None or self._start <= at < self._end]
 
 
 def _next_lines(held: bytes, begin: int) -> tuple[Sequence[bytes], int]:
@@ -165,21 +191,6 @@ def _next_lines(held: bytes, begin: int) -> tuple[Sequence[bytes], int]:
     if within - begin == LINE_BYTES:
         return [held[begin:within]], LINE_BYTES
     return [], 0
-
-
-class _Stamped(msgspec.Struct):
-    ts: float | str | None = None
-
-
-_stamped = msgspec.json.Decoder(_Stamped)
-
-
-def _time_of(record: bytes, unknown: float) -> float:
-    try:
-        found = stamp_of(_stamped.decode(record).ts)
-    except msgspec.MsgspecError:
-        return unknown
-    return found if isinstance(found, float) else unknown
 
 
 def _stat_of(file: Path) -> os.stat_result:

@@ -63,9 +63,10 @@ class EngineRun:
         self.notices: list[Notice] = []
         engine = Engine(settings, [SOURCE], shards)
         last_chunk = None if restart is None else int(restart * len(lines)) // chunk
+        arrived = prompt(lines)
         for number, first in enumerate(range(0, len(lines), chunk)):
-            run = lines[first : first + chunk]
-            self._add(engine.feed(SOURCE, run, prompt(run)))
+            run = slice(first, first + chunk)
+            self._add(engine.feed(SOURCE, lines[run], arrived[run]))
             if number == last_chunk and in_place:
                 engine.judge_by(then or settings)
             elif number == last_chunk:

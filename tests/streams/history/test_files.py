@@ -10,6 +10,7 @@ import zstandard
 
 from streams.history import files as replay_files
 from streams.history import unpacked
+from streams.history.file_lanes import MOST_LANES
 from streams.history.files import LINE_BYTES, FileHistory
 from streams.history.lines import lines_of
 from streams.history.source import ReplayError
@@ -50,11 +51,44 @@ def test_a_truncated_file_is_reported_as_damaged(tmp_path: Path, suffix: str, pa
         read(file)
 
 
-def test_the_files_of_a_folder_are_read_by_name(tmp_path: Path) -> None:
-    (tmp_path / "b.jsonl").write_bytes(LINES[1])
-    (tmp_path / "a.ndjson.gz").write_bytes(gzip.compress(LINES[0]))
+def test_the_files_of_a_folder_are_read_by_time_and_those_without_times_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(LINES[1])
+    (tmp_path / "z.ndjson.gz").write_bytes(gzip.compress(LINES[0]))
     (tmp_path / "notes.txt").write_bytes(b"no events")
-    assert read(tmp_path) == LINES[:2]
+    (tmp_path / "y.log").write_bytes(b"no times")
+    (tmp_path / "x.log").write_bytes(b"none either")
+    assert read(tmp_path) == [b"none either", b"no times", *LINES[:2]]
+
+
+def overlapping(folder: Path, files: int) -> FileHistory:
+    for number in range(files):
+        (folder / f"{number:02}.ndjson").write_bytes(b"\n".join(LINES[number::files]))
+    return FileHistory([folder])
+
+
+def test_files_that_overlap_in_time_are_read_beside_each_other_and_go_on_where_they_stopped(
+    tmp_path: Path,
+) -> None:
+    history = overlapping(tmp_path, 3)
+    assert history.partitions == ("files/0", "files/1", "files/2")
+    levels, places, got = dict.fromkeys(history.partitions, 0), {}, list[bytes]()
+    for piece in history.pieces(levels.__getitem__):
+        places[piece.partition] = piece.place
+        got += piece.records or []
+        levels[piece.partition] += 1
+        if len(got) > len(LINES) // 2:
+            break
+    again = FileHistory([tmp_path])
+    again.resume(history.bounds, places)
+    rest = list(again.pieces())
+    got += [line for piece in rest for line in piece.records or []]
+    assert sorted(got) == sorted(LINES)
+    assert rest[-1].done == 1
+
+
+def test_more_files_at_once_than_are_read_beside_each_other_are_said(tmp_path: Path) -> None:
+    (note,) = overlapping(tmp_path, MOST_LANES + 1).notes
+    assert note.startswith("more than 16 files overlap in time")
 
 
 def test_only_events_between_two_times_are_read_and_bad_ones_stay_to_be_dead_lettered(tmp_path: Path) -> None:
