@@ -24,7 +24,7 @@ _ROWS: Final = 100  # of a Parquet file
 _UNKNOWN: Final = float("-inf")
 
 
-class Span(NamedTuple):
+class FileSpan(NamedTuple):
     """The times of the first and the last record of a file, epoch seconds; where none is readable, -inf."""
 
     first: float
@@ -53,16 +53,16 @@ def time_of(record: bytes) -> float | None:
     return found if isinstance(found, float) else None
 
 
-def span_of(file: Path) -> Span:
+def span_of(file: Path) -> FileSpan:
     """Return the span of a file; of a compressed one, all of it is read for that."""
     try:
         with file.open("rb") as raw:
             first, last = _ends_of_rows(raw) if file.suffix == PARQUET else _ends_of_lines(file, raw)
     except (OSError, EOFError, zstandard.ZstdError, ValueError):
-        return Span(_UNKNOWN, _UNKNOWN)  # who reads it will say why
+        return FileSpan(_UNKNOWN, _UNKNOWN)  # who reads it will say why
     begin = next((at for at in map(time_of, first) if at is not None), _UNKNOWN)
     end = next((at for at in map(time_of, reversed(last)) if at is not None), begin)
-    return Span(begin, max(begin, end))
+    return FileSpan(begin, max(begin, end))
 
 
 def _ends_of_lines(file: Path, raw: BinaryIO) -> tuple[list[bytes], list[bytes]]:
