@@ -1,11 +1,16 @@
 """A shard judged anew, from learnt history and the blocks since, until it can take over."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from detectors.model.finding import Finding
 from streams.detect.detect import Detect
+from streams.measure.steps import LostBlockError, StrayBlockError
 from streams.rollup.block import Block
+
+
+class BlocksError(Exception):
+    """The blocks cannot be judged anew; the message says why."""
 
 
 class Successor:
@@ -19,19 +24,50 @@ class Successor:
         The state that history left, handed over to these sources; None to judge without a history.
     until
         Where the history ends, epoch seconds: what the blocks hold of the time before is in it.
+    silent
+        Sources of which no block is kept: they have been idle for longer.
+
+    Raises
+    ------
+    detectors.state.state.StateError
+        When the state of the history does not fit.
     """
 
-    def __init__(self, detect: Detect, history: Mapping[str, bytes] | None, until: int) -> None:
+    def __init__(
+        self,
+        detect: Detect,
+        history: Mapping[str, bytes] | None,
+        until: int,
+        silent: Collection[str] = (),
+    ) -> None:
         self.detect = detect
         self._until = until
         self._ended: dict[str, Finding] = {}
         if history is not None:
             detect.restore(history)
+        detect.steps.excuse(silent)
+        self._silent = frozenset(silent)
 
     def feed(self, blocks: Iterable[Block]) -> None:
-        """Judge blocks in the order in which the present judge got them; what is found is not emitted."""
-        for step in self.detect.feed(self._since_the_history(blocks)):
-            self._ended |= {one.id: one for one in step.findings if one.state == "end"}
+        """Judge blocks in the order in which the present judge got them; what is found is not emitted.
+
+        Raises
+        ------
+        BlocksError
+            When some are missing, or of another number of shards.
+        """
+        try:
+            for step in self.detect.feed(self._since_the_history(blocks)):
+                self._ended |= {one.id: one for one in step.findings if one.state == "end"}
+        except (LostBlockError, StrayBlockError) as error:
+            raise BlocksError(str(error)) from error
+
+    def missed(self, present: Detect) -> set[str]:
+        """Return the sources that the present judge knows, and no block fed here was of.
+
+        Who waits for them judges nothing: begin anew, with them as ``silent``.
+        """
+        return present.steps.heard - self.detect.steps.heard - self._silent
 
     def replace(self, present: Detect) -> Detect:
         """Return the judge to go on with, which has judged the same blocks as ``present``."""

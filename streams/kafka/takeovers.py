@@ -1,8 +1,9 @@
 """The shards of a process take up what a backfill learnt, beside what arrives."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -11,7 +12,8 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from detectors.state.state import StateError, why
-from streams.detect.successor import Successor
+from streams.detect.successor import BlocksError, Successor
+from streams.engine.checkpoint import Checkpoint
 from streams.kafka.checkpoints import KafkaCheckpoints
 from streams.kafka.fenced_store import FencedError
 from streams.kafka.stage import StageRunner
@@ -99,28 +101,42 @@ class Takeovers:
     async def _take_up(self, shard: int, runner: StageRunner, stage: DetectStage) -> None:
         name = stage.asked
         log.info("taking up history: what was judged since is judged anew, beside what arrives", shard=shard)
-        successor = await self._successor(shard, name)
+        learnt = await self._learnt(shard, name)
+        successor = await self._successor(shard, learnt)
         place = TopicPartition(self._topic, shard)
         async with _reading(place, self._options) as consumer:
             first = at = await consumer.position(place)
             while runner.stage is stage and stage.asked == name and not runner.closed:
                 end = runner.position or 0
                 if at < end:
-                    read = await consumer.getmany(place, timeout_ms=500, max_records=RECORDS)
-                    records = read.get(place, ())
-                    values = [one.value for one in records if one.offset < end]
-                    at = min(await consumer.position(place), end)
-                    if len(values) < len(records):
-                        consumer.seek(place, end)
-                    blocks = [decode_block(value) for value in values if not asked_for(value)]
-                    await asyncio.to_thread(successor.feed, blocks)
+                    at = await self._read(consumer, place, end, successor)
                     self.progress[shard] = (at - first) / max(end - first, 1)
                     await asyncio.sleep(PAUSE_SECONDS)
-                elif await runner.change(lambda: stage.take_over(successor), at=end):
+                elif silent := successor.missed(stage.detect):
+                    successor = await self._successor(shard, learnt, silent)
+                    await consumer.seek_to_beginning(place)
+                    at = await consumer.position(place)
+                elif await runner.change(partial(stage.take_over, successor), at=end):
                     log.info("the history is taken up", shard=shard)
+                    await self._clear(shard, name)
                     return
 
-    async def _successor(self, shard: int, name: str) -> Successor:
+    async def _read(
+        self, consumer: AIOKafkaConsumer, place: TopicPartition, end: int, successor: Successor
+    ) -> int:
+        """Have a successor judge the next blocks before ``end``; return the offset after them."""
+        read = await consumer.getmany(place, timeout_ms=500, max_records=RECORDS)
+        records = [one for one in read.get(place, ()) if one.offset < end]
+        at: int = min(await consumer.position(place), end)
+        consumer.seek(place, at)
+        blocks = [decode_block(one.value) for one in records if not asked_for(one.value)]
+        try:
+            await asyncio.to_thread(successor.feed, blocks)
+        except BlocksError as error:
+            raise _RefusedError(str(error)) from error
+        return at
+
+    async def _learnt(self, shard: int, name: str) -> LearntShard:
         try:
             checkpoint = await self._checkpoints.look(learnt_key(shard))
         except StateError as error:
@@ -128,12 +144,22 @@ class Takeovers:
         learnt = None if checkpoint is None or not checkpoint.parts else LearntShard.of(checkpoint)
         if learnt is None or learnt.name != name:
             raise _RefusedError("another backfill has replaced it")
+        return learnt
+
+    async def _successor(self, shard: int, learnt: LearntShard, silent: Collection[str] = ()) -> Successor:
+        new, parts = self._new(shard).detect, learnt.parts or None
         try:
-            return await asyncio.to_thread(
-                Successor, self._new(shard).detect, learnt.parts or None, learnt.until
-            )
+            return await asyncio.to_thread(Successor, new, parts, learnt.until, silent)
         except (StateError, KeyError, ValueError) as error:
             raise _RefusedError(why(error)) from error
+
+    async def _clear(self, shard: int, name: str) -> None:
+        """Delete what is taken up, unless another backfill has already replaced it."""
+        key = learnt_key(shard)
+        found = await self._checkpoints.load(key)
+        if found is not None and found.parts and LearntShard.of(found).name == name:
+            await self._checkpoints.save(key, Checkpoint())
+        await self._checkpoints.close(key)
 
     async def _refuse(self, runner: StageRunner, stage: object, reason: str) -> None:
         log.error("the history was not taken up, and nothing has changed", key=runner.key, reason=reason)

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from detectors.state.state import StateError, why
-from streams.detect.successor import Successor
+from streams.detect.successor import BlocksError, Successor
 from streams.engine.engine import Engine
 from streams.local.learnt_file import LearntHistory
 from streams.local.sqlite_store import SqliteStore
@@ -86,7 +86,11 @@ class Takeover:
         if not rows:
             return True
         blocks = [block for row in rows for block in row.blocks]
-        await asyncio.to_thread(self._successor.feed, blocks)
+        try:
+            await asyncio.to_thread(self._successor.feed, blocks)
+        except BlocksError as error:
+            self._refuse(str(error))
+            return False
         self._row = rows[-1].number
         return False
 

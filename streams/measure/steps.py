@@ -212,6 +212,16 @@ class Steps:
         """Go on with other sources: those so far have ended, and all their blocks are merged."""
         self._sources = {source: _Source() for source in sources}
 
+    @property
+    def heard(self) -> set[str]:
+        """The sources that have sent a block."""
+        return {name for name, source in self._sources.items() if source.watermark is not None}
+
+    def excuse(self, sources: Iterable[str]) -> None:
+        """Do not wait for the first block of these sources."""
+        for name in sources:
+            self._sources.setdefault(name, _Source()).idle = True
+
     def _check_shard(self, block: Block) -> None:
         if self._fan_out is None:
             self._start(block.shard, block.shards)

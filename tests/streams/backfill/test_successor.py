@@ -5,10 +5,22 @@ import pytest
 from alerting.incidents.notice import Action
 from config.settings import DigestSettings
 from detectors.watch.maturity import NAMED, merged
+from streams.detect.successor import BlocksError, Successor
 from streams.engine.checkpoint import parts_of
 from streams.engine.engine import Engine
 from streams.local.log_judge import SOURCE
-from tests.streams.backfill.hammered_history import BEGIN, HAMMERED, SETTINGS, Judged, judge, learn, told
+from tests.laws.arrivals import prompt
+from tests.streams.backfill.hammered_history import (
+    BEGIN,
+    HAMMERED,
+    SETTINGS,
+    Judged,
+    at,
+    judge,
+    learn,
+    records,
+    told,
+)
 from tests.streams.engine.engine_run import DAY, HOUR, START
 
 END = START + 2 * DAY
@@ -105,3 +117,34 @@ def test_what_is_open_only_because_the_past_was_not_known_is_withdrawn() -> None
     assert not live.incidents.ongoing()
     young = live.ages()[0].max()
     assert young < DAY
+
+
+def test_a_source_of_which_no_block_is_kept_holds_nobody_back() -> None:
+    sources = ("requests/0", "requests/1")
+    there, blocks = Engine(SETTINGS, sources), []
+    for source, first, last in (
+        (sources[0], BEGIN, BEGIN + 10 * MINUTE),
+        (sources[1], BEGIN, BEGIN + 10 * MINUTE),
+        (sources[0], BEGIN + 10 * MINUTE, BEGIN + 40 * MINUTE),
+    ):
+        some = records()[at(first) : at(last)]
+        blocks = there.feed(source, some, prompt(some)).blocks  # those before are not kept
+        there.idle(sources[1])
+    (present,) = there._judging.detect
+    history = parts_of("detect/0", learn(BEGIN, sources=sources).engine)
+    waiting = there.successor(history, int(BEGIN))
+    waiting.feed(blocks)
+    assert waiting.missed(present) == {sources[1]}
+    (new,) = Engine(SETTINGS, sources)._judging.detect
+    successor = Successor(new, history, int(BEGIN), {sources[1]})
+    successor.feed(blocks)
+    assert successor.missed(present) == set()
+    assert successor.replace(present).watermark == present.watermark
+
+
+def test_blocks_that_are_missing_are_said() -> None:
+    live = engine()
+    blocks = judge(live, BEGIN, BEGIN + 10 * MINUTE).blocks
+    successor = live.successor(None, 0)
+    with pytest.raises(BlocksError, match="blocks lost"):
+        successor.feed([*blocks[:10], *blocks[11:]])
