@@ -74,6 +74,11 @@ class _RunningDaemon:
     shards = 1
 
     def __init__(self, folder: Path, url: str, state: TakeoverState) -> None:
+        if state.waits:  # and will delete the file that holds it
+            raise ReplayError(
+                f"the daemon at {url} is taking up another history: try again when that is done "
+                "(`uneri status` shows it)"
+            )
         self.begins: int | None = state.begins
         self._folder = folder
         self._url = url

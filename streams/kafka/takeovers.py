@@ -127,8 +127,9 @@ class Takeovers:
         """Have a successor judge the next blocks before ``end``; return the offset after them."""
         read = await consumer.getmany(place, timeout_ms=500, max_records=RECORDS)
         records = [one for one in read.get(place, ()) if one.offset < end]
-        at: int = min(await consumer.position(place), end)
-        consumer.seek(place, at)
+        at: int = await consumer.position(place)
+        if at > end:
+            consumer.seek(place, at := end)
         blocks = [decode_block(one.value) for one in records if not asked_for(one.value)]
         try:
             await asyncio.to_thread(successor.feed, blocks)

@@ -43,6 +43,9 @@ class BackfillRoutes:
             return web.json_response({"error": said}, status=403)
         if request.content_type != "application/json":
             return web.json_response({"error": "send application/json"}, status=415)
+        if self._judge.takeover.waits:
+            said = "another history is being taken up; try again when that is done (`uneri status`)"
+            return web.json_response({"error": said}, status=409)
         try:
             learnt = await asyncio.to_thread(read_learnt, self._folder)
         except LearntFileError as error:

@@ -12,7 +12,7 @@ from streams.engine.engine import Engine
 from streams.local.learnt_file import LearntHistory
 from streams.local.sqlite_store import SqliteStore
 
-ROWS: Final = 20  # of kept blocks at a time, about the step of a minute or two: live records come between
+ROWS: Final = 20  # of kept blocks at a time: what arrives is judged in between
 
 log = structlog.get_logger("uneri.history")
 
@@ -38,7 +38,7 @@ class Takeover:
         self._done = done
         self._learnt: LearntHistory | None = None
         self._successor: Successor | None = None
-        self._first = self._row = 0
+        self._first = self._row = self._last = 0  # rows: begun behind, judged, kept
         self.refused: str | None = None
 
     @property
@@ -49,9 +49,8 @@ class Takeover:
     @property
     def progress(self) -> float:
         """The part that is done, in [0, 1]."""
-        _, last = self._store.kept_blocks()
-        rows = max(last - self._first, 1)
-        return min(max(self._row - self._first, 0) / rows, 1.0) if self._successor else 0.0
+        rows = self._last - self._first
+        return (self._row - self._first) / rows if self._successor and rows else 0.0
 
     def status(self) -> dict[str, object]:
         """Return what ``uneri status`` shows."""
@@ -60,7 +59,7 @@ class Takeover:
         return {"learning": f"the history was refused: {self.refused}"} if self.refused else {}
 
     def begin(self, learnt: LearntHistory) -> None:
-        """Take up a history, in the place of one that is being taken up."""
+        """Take up a history; only when none ``waits``."""
         self._learnt, self.refused = learnt, None
         self.restart()
         log.info("taking up history: what was judged since is judged anew, beside what arrives")
@@ -80,7 +79,7 @@ class Takeover:
             except (StateError, KeyError, ValueError) as error:
                 self._refuse(why(error))
                 return False
-            first, _ = self._store.kept_blocks()
+            first, self._last = await asyncio.to_thread(self._store.kept_blocks)
             self._first = self._row = first - 1
         rows = await asyncio.to_thread(self._store.blocks_after, self._row, ROWS)
         if not rows:
@@ -92,6 +91,7 @@ class Takeover:
             self._refuse(str(error))
             return False
         self._row = rows[-1].number
+        self._last = max(self._last, self._row)
         return False
 
     def take_over(self) -> None:
