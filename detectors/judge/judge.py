@@ -131,6 +131,11 @@ class Judge:
         first = self._memory.first
         return np.where(first < 0, np.nan, self.until - first * float(self.step))
 
+    def pass_over(self) -> None:
+        """Let nothing grow older in the next step, of which nothing is known."""
+        first = self._memory.first
+        first[first >= 0] += 1
+
     @property
     def most_steps(self) -> int:
         """Most steps that ``judge_steps`` accepts: what they are compared with must be known beforehand."""

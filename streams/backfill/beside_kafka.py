@@ -9,10 +9,11 @@ import aiokafka.errors
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from config.settings import KafkaSettings
+from config.settings import KafkaSettings, Settings
 from detectors.state.state import StateError
 from streams.backfill.kept_lesson import Watch, run_kept
 from streams.backfill.lesson import Learnt, Lesson
+from streams.detect.detect import Detect
 from streams.engine.checkpoint import BACKFILL, Checkpoint, parts_of
 from streams.history.source import ReplayError
 from streams.kafka.blocking_checkpoints import BlockingCheckpoints
@@ -54,7 +55,9 @@ def find_app(kafka: KafkaSettings) -> KafkaApp:
         return KafkaApp(kafka, topics, verified_topics(kafka), _first_bucket(kafka, topics.rollups))
 
 
-def beside_kafka(app: KafkaApp, lesson: Lesson, watch: Watch, *, restart: bool = False) -> Learnt | None:
+def beside_kafka(
+    app: KafkaApp, settings: Settings, lesson: Lesson, watch: Watch, *, restart: bool = False
+) -> Learnt | None:
     """Learn, and ask every shard to take it up; return None if asked to stop before the end, to go on later.
 
     The state is kept in the app's checkpoints topic, so that the call goes on from any machine.
@@ -65,6 +68,7 @@ def beside_kafka(app: KafkaApp, lesson: Lesson, watch: Watch, *, restart: bool =
         When the history cannot be read, or Kafka does not take the result; the text has the remedy.
     """
     with _one_line(app.kafka), _store(app) as store:
+        _check_settings(app, store, settings)
         if not run_kept(store, f"kafka.app {app.kafka.app}", lesson, watch, restart=restart):
             return None
         learnt = lesson.learnt(app.sources)
@@ -85,6 +89,19 @@ def forget_kafka(app: KafkaApp) -> None:
     """
     with _one_line(app.kafka), _store(app) as store:
         _ask(app, store, [{}] * app.kafka.shards, 0)
+
+
+def _check_settings(app: KafkaApp, store: BlockingCheckpoints, settings: Settings) -> None:
+    """Refuse settings by which the shards could not go on, before hours of reading."""
+    if (present := store.look("detect/0")) is None:
+        return
+    try:
+        Detect(0, app.sources, settings).restore(present.parts)
+    except StateError as error:
+        raise ReplayError(
+            f"the daemons of kafka.app {app.kafka.app} judge by other settings than this command ({error}): "
+            "run it with their configuration"
+        ) from error
 
 
 def _ask(app: KafkaApp, store: BlockingCheckpoints, shards: list[dict[str, bytes]], until: int) -> None:

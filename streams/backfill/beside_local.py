@@ -32,7 +32,7 @@ def beside_local(folder: Path, lesson: Lesson, watch: Watch, *, restart: bool = 
                 write_learnt(store, LearntHistory(parts_of("detect/0", learnt.engine), learnt.until))
             return learnt
     except (sqlite3.Error, OSError) as error:
-        raise ReplayError(explain(error, folder, BACKFILL_FILE)) from error
+        raise ReplayError(_said(error, folder)) from error
 
 
 def forget_local(folder: Path) -> None:
@@ -48,4 +48,12 @@ def forget_local(folder: Path) -> None:
         with SqliteStore(folder / BACKFILL_FILE) as store:
             write_learnt(store, LearntHistory(None, 0))
     except (sqlite3.Error, OSError) as error:
-        raise ReplayError(explain(error, folder, BACKFILL_FILE)) from error
+        raise ReplayError(_said(error, folder)) from error
+
+
+def _said(error: sqlite3.Error | OSError, folder: Path) -> str:
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+        return (
+            f"another backfill for the daemon with the state in {folder} is under way: wait until it is done"
+        )
+    return explain(error, folder, BACKFILL_FILE)

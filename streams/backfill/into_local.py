@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from streams.backfill.kept_lesson import Watch, run_kept
@@ -20,6 +21,9 @@ from streams.process.state_folder import (
     OpenFolderError,
     create_private,
 )
+
+_LEARNT: Final = {SOURCE: 0}
+"""The offsets of a state that a backfill left, and no daemon has changed: another backfill may replace it."""
 
 
 def into_local(
@@ -54,7 +58,8 @@ def into_local(
 
 
 def _into(store: SqliteStore, folder: Path, lesson: Lesson, watch: Watch, *, restart: bool) -> Learnt | None:
-    if store.end or store.load(STAGE) is not None:
+    checkpoint = store.load(STAGE)
+    if store.end or (checkpoint is not None and checkpoint.offsets != _LEARNT):
         raise ReplayError(
             f"{folder}: a daemon has judged records here: start it, so that it takes the history up while it "
             "runs, and run the backfill again"
@@ -66,5 +71,5 @@ def _into(store: SqliteStore, folder: Path, lesson: Lesson, watch: Watch, *, res
         create_private(folder / OUTBOX_FILE)
         with closing(SqliteOutbox(folder / OUTBOX_FILE)) as rows:
             asyncio.run(rows.write((), learnt.pipeline))
-        store.save(STAGE, Checkpoint({SOURCE: 0}, learnt.engine), instead_of=BACKFILL)
+        store.save(STAGE, Checkpoint(_LEARNT, learnt.engine), instead_of=BACKFILL)
     return learnt

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from hashlib import blake2b
+from math import inf
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -14,7 +16,7 @@ from streams.engine.checkpoint import parts_of, parts_under
 from streams.engine.judging import Judging
 from streams.engine.rolling import Rolling
 from streams.history.save_pace import SavePace
-from streams.history.source import History, OnProgress, Piece
+from streams.history.source import History, OnProgress, Piece, ReplayError
 
 _PLACE: Final = "place"
 _VERSION: Final = 1
@@ -38,6 +40,7 @@ class Learnt(NamedTuple):
     pipeline: dict[str, bytes]
     records: int
     bad: Counter[str]  # by reason
+    late: int  # records that came after their time, and taught nothing
     until: int  # event time up to which it is judged, epoch seconds; 0 if nothing was
 
 
@@ -60,15 +63,25 @@ class Lesson:
         What was asked for: only the same, with the same configuration, goes on from a saved state.
     shards
         Those of the daemon.
+    latest
+        The event time that a history may reach, epoch seconds.
     """
 
     def __init__(
-        self, settings: Settings, history: History, since: int, asked: str = "", *, shards: int = 1
+        self,
+        settings: Settings,
+        history: History,
+        since: int,
+        asked: str = "",
+        *,
+        shards: int = 1,
+        latest: float = inf,
     ) -> None:
         self._settings = settings
         self._history = history
         self._asked = blake2b(f"{asked}\x1f{settings.model_dump_json()}".encode(), digest_size=16).hexdigest()
         self._shards = shards
+        self._latest = latest
         self._rolling = Rolling(settings, history.partitions, shards)
         self._judging = Judging(settings, history.partitions, shards)
         self._pipeline = Pipeline(settings, since=since)
@@ -83,7 +96,13 @@ class Lesson:
         save: Callable[[], None] | None = None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> bool:
-        """Read to the end; return False if ``stopping`` said so before, after a last ``save``."""
+        """Read to the end; return False if ``stopping`` said so before, after a last ``save``.
+
+        Raises
+        ------
+        streams.history.source.ReplayError
+            When the history cannot be read, goes beyond ``latest``, or is not in the order of its times.
+        """
         pace = SavePace(save)
         for piece in self._history.pieces(self._rolling.watermark):
             self._take(piece)
@@ -93,7 +112,16 @@ class Lesson:
                 progress(piece.done, self._records, self._judging.watermark or 0)
             if stops:
                 return False
+        self._check_order()
         return True
+
+    def _check_order(self) -> None:
+        late = self._rolling.late
+        if 2 * late > self._records:
+            raise ReplayError(
+                f"{late:,} of {self._records:,} records came after their time and would teach nothing: each "
+                "file must be in the order of its times; sort them by ts"
+            )
 
     def _take(self, piece: Piece) -> None:
         if piece.records is None:
@@ -101,6 +129,12 @@ class Lesson:
         else:
             rolled = self._rolling.feed(piece.partition, piece.records, piece.arrived)
             self._records += len(piece.records)
+        if (reached := self._rolling.watermark(piece.partition)) > self._latest:
+            raise ReplayError(
+                f"the history goes on to {datetime.fromtimestamp(reached, UTC):%Y-%m-%d %H:%M} UTC, which is "
+                "still to come: no live record would be judged until then; end it with --to, or correct its "
+                "times"
+            )
         emitted = self._judging.feed(rolled.blocks, rolled.rejected)
         self._bad.update(bad.reason.value for bad in emitted.rejected)
         if emitted.watermark is not None:
@@ -113,7 +147,8 @@ class Lesson:
         until = self._judging.watermark or 0
         self._judging.hand_over(sources)
         engine = Rolling(self._settings, sources, self._shards).snapshot() | self._judging.snapshot()
-        return Learnt(engine, self._pipeline.snapshot(), self._records, self._bad, until)
+        late = self._rolling.late
+        return Learnt(engine, self._pipeline.snapshot(), self._records, self._bad, late, until)
 
     def state(self) -> dict[str, bytes]:
         """Return the state to go on from, as parts."""

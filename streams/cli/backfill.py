@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import typer
 
+from alerting.pipeline.history import since_of
 from config.settings import Settings
 from streams.backfill.kept_lesson import Watch
 from streams.backfill.lesson import Learnt, Lesson
@@ -28,15 +29,20 @@ def run_backfill(
     streams.history.source.ReplayError
         When the history cannot be read, or whoever is to know it cannot take it.
     """
-    target = target_of(settings, url)
+    target, now = target_of(settings, url), time.time()
     start, end = between
-    if target.begins is not None:
-        end = _earlier(end, target.begins, settings.time.step)
-    history = open_history(list(sources), settings, (start, end))
+    own = None if target.begins is None else _whole(target.begins, settings.time.step)
+    history = open_history(list(sources), settings, (start, _earlier(end, own)))
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
-    asked = "\x1f".join([*sources, str(start)])
-    lesson = Lesson(settings, history, int(time.time()), asked, shards=target.shards)
+    lesson = Lesson(
+        settings,
+        history,
+        since_of(settings, now),
+        "\x1f".join([*sources, str(between)]),
+        shards=target.shards,
+        latest=now + settings.time.future,
+    )
     compile_ahead()
     with recording_stop() as stop, Progress("backfill", sys.stderr) as progress:
         learnt = target.learn(lesson, Watch(progress.show, _resuming, lambda: bool(stop)), restart=restart)
@@ -44,9 +50,18 @@ def run_backfill(
         typer.echo("uneri: stopped; run the same command again to go on", err=True)
         return INTERRUPTED
     if not learnt.until:
+        why = "check the source and its times"
+        if own is not None and not learnt.records:
+            why = f"the daemon has judged itself since {_time(own)}, and nothing lies before that"
         raise ReplayError(
             f"{', '.join(sources)}: nothing to learn from ({learnt.records:,} records, "
-            f"{learnt.bad.total():,} of them bad); check the source and its times"
+            f"{learnt.bad.total():,} of them bad); {why}"
+        )
+    if learnt.late:
+        typer.echo(
+            f"uneri: {learnt.late:,} records came after their time and taught nothing: each file must be in "
+            "the order of its times",
+            err=True,
         )
     return target.finish(_said(learnt))
 
@@ -62,10 +77,17 @@ def undo_backfill(settings: Settings, url: str) -> int:
     return target_of(settings, url).forget()
 
 
-def _earlier(end: float | None, begins: int, step: int) -> float:
-    """Return where the history ends: before the first step that a daemon knows from its start."""
-    whole = float(-(-begins // step) * step)
-    return whole if end is None else min(end, whole)
+def _whole(begins: int, step: int) -> int:
+    """Return the first step that a daemon knows from its start."""
+    return -(-begins // step) * step
+
+
+def _earlier(end: float | None, own: int | None) -> float | None:
+    return min((at for at in (end, own) if at is not None), default=None)
+
+
+def _time(at: int) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _resuming(done: float) -> None:
@@ -74,7 +96,4 @@ def _resuming(done: float) -> None:
 
 def _said(learnt: Learnt) -> str:
     bad = f", {learnt.bad.total():,} of them bad" if learnt.bad else ""
-    return (
-        f"learnt from {learnt.records:,} records{bad}, up to "
-        f"{datetime.fromtimestamp(learnt.until, UTC):%Y-%m-%d %H:%M} UTC"
-    )
+    return f"learnt from {learnt.records:,} records{bad}, up to {_time(learnt.until)}"

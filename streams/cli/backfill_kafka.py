@@ -2,7 +2,7 @@
 
 import typer
 
-from config.settings import KafkaSettings
+from config.settings import KafkaSettings, Settings
 from streams.backfill.beside_kafka import beside_kafka, find_app, forget_kafka
 from streams.backfill.kept_lesson import Watch
 from streams.backfill.lesson import Learnt, Lesson
@@ -11,14 +11,15 @@ from streams.backfill.lesson import Learnt, Lesson
 class KafkaTarget:
     """Implements ``streams.cli.backfill_target.BackfillTarget``."""
 
-    def __init__(self, kafka: KafkaSettings) -> None:
+    def __init__(self, kafka: KafkaSettings, settings: Settings) -> None:
+        self._settings = settings
         self._app = find_app(kafka)
         self.begins = self._app.begins
         self.shards = kafka.shards
 
     def learn(self, lesson: Lesson, watch: Watch, *, restart: bool) -> Learnt | None:
         """Run a lesson, whose state is kept in Kafka."""
-        return beside_kafka(self._app, lesson, watch, restart=restart)
+        return beside_kafka(self._app, self._settings, lesson, watch, restart=restart)
 
     def finish(self, said: str) -> int:
         """Say who takes it up."""

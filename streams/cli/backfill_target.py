@@ -43,7 +43,7 @@ def target_of(settings: Settings, url: str) -> BackfillTarget:
     if settings.kafka is not None:
         from streams.cli.backfill_kafka import KafkaTarget
 
-        return KafkaTarget(settings.kafka)
+        return KafkaTarget(settings.kafka, settings)
     folder, state = Path(settings.local.state), _asked(url)
     return _NewState(folder, url) if state is None else _RunningDaemon(folder, url, state)
 

@@ -151,6 +151,9 @@ class Detect:
         self._limit_anew(step.start)
         self._add(step.fresh, step.start)
         corrections = self._correct(step) if step.late else []
+        if step.between:
+            self._judge.pass_over()
+            self._maturity.pass_over(self._settings.time.step)
         completeness, values, of_edges = step.completeness, step.values.copy(), step.of_edges
         if not completeness:  # nothing arrived: a gap in the pipeline is not zero traffic
             values[:], of_edges = np.nan, np.full(len(of_edges), np.nan)

@@ -74,6 +74,10 @@ class HourlyMaturity:
         counts = dict(Counter(one.kind for one in fresh))
         return Maturity(at, counts, first_named(fresh), learning(age, self._young))
 
+    def pass_over(self, seconds: int) -> None:
+        """Let these seconds pass, in which nothing grew older."""
+        self._told.at += seconds
+
     def told(self, at: int, ages: NDArray[np.float64]) -> set[Scope]:
         """Return what was told to be judgeable; ``at`` and ``ages`` are as in ``feed``, at any time."""
         return set(self._those(self._old(at, ages))) - set(self._told.waiting)

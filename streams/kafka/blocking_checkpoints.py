@@ -31,6 +31,7 @@ class BlockingCheckpoints:
 
     def __init__(self, kafka: KafkaSettings, topic: str, partitions: int) -> None:
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(lambda *_: None)  # a fenced producer leaves futures behind
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._owned: set[str] = set()
         records = FencedStore(topic, partitions, aiokafka_options(kafka), hanging=HangingTransactions(kafka))
@@ -60,6 +61,10 @@ class BlockingCheckpoints:
         """
         self._owned.add(stage)
         return self._wait_for(self._checkpoints.load(stage))
+
+    def look(self, stage: str) -> Checkpoint | None:
+        """Return what ``load`` would, and leave the key to its owner."""
+        return self._wait_for(self._checkpoints.look(stage))
 
     def save(self, stage: str, checkpoint: Checkpoint) -> None:
         """Write a checkpoint under a key, which is taken over first; durable when this returns.

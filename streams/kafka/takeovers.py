@@ -68,11 +68,13 @@ class Takeovers:
         self._runner = runner
         self._new = new
         self.progress: dict[int, float] = {}  # in [0, 1], by shard
+        self._refused: dict[int, str] = {}  # why the last one was not taken up, by shard
 
     def status(self) -> dict[str, object]:
         """Return what ``uneri status`` shows."""
         if not self.progress:
-            return {}
+            several = "; ".join(f"shard {shard}: {why}" for shard, why in sorted(self._refused.items()))
+            return {"learning": f"the history was refused: {several}"} if several else {}
         least = min(self.progress.values())
         shards = ", ".join(map(str, sorted(self.progress)))
         return {
@@ -87,9 +89,11 @@ class Takeovers:
             if runner is None or not isinstance(runner.stage, DetectStage) or not runner.stage.asked:
                 continue
             self.progress[shard] = 0.0
+            self._refused.pop(shard, None)
             try:
                 await self._take_up(shard, runner, runner.stage)
             except _RefusedError as error:
+                self._refused[shard] = str(error)
                 await self._refuse(runner, runner.stage, str(error))
             except KafkaError as error:
                 log.warning("taking up history begins anew: Kafka did not answer", error=repr(error))

@@ -77,7 +77,7 @@ class Takeover:
                     self._engine().successor, self._learnt.parts, self._learnt.until
                 )
             except (StateError, KeyError, ValueError) as error:
-                self._refuse(why(error))
+                self._refuse(f"{why(error)}; run the backfill with the configuration of the daemon")
                 return False
             first, self._last = await asyncio.to_thread(self._store.kept_blocks)
             self._first = self._row = first - 1

@@ -52,6 +52,7 @@ class MeasuredStep:
     scopes: Sequence[ScopeOrEdge]  # by row
     tags: Mapping[tuple[int, str, str], float]  # row, key, text -> how often
     late: Sequence[LateStep] = ()
+    between: bool = False  # after a history and before the live sources begin: nothing is known of it
     hourly: tuple[Step, Floats] | None = (
         None  # the step and its (scopes,) p95; None when no digest needs them
     )

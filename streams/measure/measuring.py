@@ -92,6 +92,7 @@ class Measuring:
             scopes=self.steps.scopes,
             tags=step.tags,
             late=late,
+            between=step.between,
             hourly=(step, p95[LATENCIES.index(Measure.LATENCY)]),
         )
 

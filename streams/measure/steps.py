@@ -55,6 +55,7 @@ class Step:
     records: int = 0
     tags: dict[tuple[int, str, str], float] = field(default_factory=dict)
     completeness: float = 1.0  # share of the sources that passed it or are idle
+    between: bool = False  # after a history and before these sources begin: nothing is known of it
     late: list["Step"] = field(default_factory=list)  # corrections of steps that had closed
 
 
@@ -89,6 +90,8 @@ class _Meta(msgspec.Struct, array_like=True):
     shard: tuple[int, int] | None  # its number, and how many shards there are
     values: list[Value]
     turns: list[int]
+    handed_over: bool = False
+    begins: int | None = None
 
 
 class Steps:
@@ -123,6 +126,8 @@ class Steps:
         # corrections, by the step that they are reported with, then by the step that they correct
         self._late: dict[int, dict[int, _Open]] = {}
         self._closed: int | None = None  # end of the newest closed step
+        self._handed_over = False  # to sources of which no step has closed yet
+        self._begins: int | None = None  # the first step that they have blocks of, as far as is known
 
     @property
     def scopes(self) -> list[ScopeOrEdge]:
@@ -202,6 +207,9 @@ class Steps:
                     f"{block.source}: block {block.sequence} follows block {source.sequence}: blocks lost; "
                     "replay the requests topic from before that time"
                 )
+            if self._handed_over and block.records:
+                start = block.bucket - block.bucket % self.width
+                self._begins = start if self._begins is None else min(start, self._begins)
             source.sequence = block.sequence
             source.watermark = max(block.watermark, source.watermark or block.watermark)
             source.idle = source.idle and block.by_clock
@@ -211,6 +219,7 @@ class Steps:
     def hand_over(self, sources: Sequence[str]) -> None:
         """Go on with other sources: those so far have ended, and all their blocks are merged."""
         self._sources = {source: _Source() for source in sources}
+        self._handed_over, self._begins = True, None
 
     @property
     def heard(self) -> set[str]:
@@ -294,9 +303,17 @@ class Steps:
             self._closed = start + self.width
             step = self._fanned_out(start, self._open.pop(start, None))
             late = self._late.pop(start, {})
-            step.completeness = self._completeness(self._closed)
+            step.between = self._is_between(start)
+            step.completeness = 0.0 if step.between else self._completeness(self._closed)
             step.late = [self._fanned_out(at, counted) for at, counted in sorted(late.items())]
             yield step
+
+    def _is_between(self, start: int) -> bool:
+        """Return whether a step lies between a history and the first block that followed."""
+        if not self._handed_over:
+            return False
+        self._handed_over = self._begins is None or start < self._begins
+        return self._handed_over
 
     def _behind_a_leap(self, closed: int, watermark: int) -> int:
         """Return the step to close next: the one at ``closed``, or the first behind years without a record.
@@ -357,7 +374,10 @@ class Steps:
             arrays["order"], turns = self._fan_out.order()
             arrays["values"] = np.array(self._value_rows.order, np.int64)
         values = list(self._value_names)
-        meta = _Meta(self._sources, opened, late, self._closed, self.late, shard, values, turns)
+        meta = _Meta(
+            self._sources, opened, late, self._closed, self.late, shard, values, turns,
+            self._handed_over, self._begins,
+        )  # fmt: skip
         return {"steps": pack("steps", self.VERSION, meta, arrays), **self._names.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
@@ -373,6 +393,7 @@ class Steps:
             self._value_rows.add(meta.values, arrays["values"])
         self._sources |= meta.sources
         self._closed, self.late = meta.closed, meta.late
+        self._handed_over, self._begins = meta.handed_over, meta.begins
         self._open = _unpacked(meta.open, "", arrays)
         self._late = {
             reported_with: _unpacked(states, f"{_LATE}{reported_with}/", arrays)

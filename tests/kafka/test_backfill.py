@@ -81,9 +81,9 @@ class App:
         await self._reading
         assert "Traceback" not in "".join(self.said)
 
-    async def backfill(self, *arguments: str) -> tuple[int, str, str]:
+    async def backfill(self, *arguments: str, config: Path | None = None) -> tuple[int, str, str]:
         process = await asyncio.create_subprocess_exec(
-            UNERI, "backfill", *arguments, "--config", self.config,
+            UNERI, "backfill", *arguments, "--config", config or self.config,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         out, err = await process.communicate()
@@ -179,6 +179,10 @@ async def test_a_stopped_backfill_goes_on_and_what_it_taught_is_taken_back(
     await app.until("the history is taken up", SHARDS)
     await app.until_read(count)
     taught = [len(parts) for parts in await app.shards()]
+    other = tmp_path / "other.yaml"
+    other.write_text(app.config.read_text().replace("young: 86400", "young: 86400, weeks: 3"))
+    code, out, err_ = await app.backfill(history, "--restart", config=other)
+    assert (code, "judge by other settings than this command" in err_) == (2, True)
     code, out, err_ = await app.backfill("--undo")
     assert (code, "what backfills taught is to be forgotten" in out) == (0, True)
     await app.until("the history is taken up", 2 * SHARDS)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from streams.backfill.lesson import Learnt, Lesson
 from streams.cli.main import main
 from streams.history.source import ReplayError
 from streams.local.daemon import LocalDaemon, StartError
+from streams.local.sqlite_store import SqliteStore
 from tests.streams.history.memory_history import MemoryHistory
 
 BEGIN = 1_756_684_800
@@ -64,6 +66,10 @@ def test_a_stopped_backfill_goes_on_and_no_daemon_starts_from_its_half(tmp_path:
         learn(tmp_path / "state", "other")
     again, whole = learn(tmp_path / "state"), learn(tmp_path / "whole")
     assert again == whole
+    assert learn(tmp_path / "state", restart=True) == whole
+    assert learn(tmp_path / "state", "other") == whole
+    with SqliteStore(tmp_path / "state" / "uneri.db") as store:
+        store.append([LINES[-1]])
     with pytest.raises(ReplayError, match="a daemon has judged records here: start it"):
         learn(tmp_path / "state", restart=True)
 
@@ -84,3 +90,31 @@ def test_the_command_says_what_was_learnt_and_when_kafka_does_not_answer(
         main(["backfill", events, "--config", str(tmp_path / "kafka.yaml")])
     assert ended.value.code == 2
     assert "Kafka at 127.0.0.1:1 does not answer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (LINES[::-1], r"5,4.. of 6,000 records came after their time .* sort them by ts"),
+        (
+            [b'{"ts": 4000000000, "service": "shop"}'] * 600,
+            "goes on to 2096-.* still to come.*--to",
+        ),
+    ],
+    ids=["the wrong way round", "of the year 2096"],
+)
+def test_what_teaches_nothing_is_refused_with_the_reason(
+    tmp_path: Path, lines: list[bytes], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "events.ndjson").write_bytes(b"\n".join(lines))
+    (tmp_path / "uneri.yaml").write_text(f"local: {{state: '{tmp_path / 'state'}'}}")
+    with pytest.raises(SystemExit) as ended:
+        main(["backfill", str(tmp_path / "events.ndjson"), "--config", str(tmp_path / "uneri.yaml")])
+    assert ended.value.code == 2
+    assert re.search(why, capsys.readouterr().err)
+
+
+def test_a_history_that_goes_on_beyond_now_is_refused() -> None:
+    ahead = Lesson(Settings(), MemoryHistory({"a/0": LINES}, (1000,)), 0, latest=BEGIN + 20_000)
+    with pytest.raises(ReplayError, match=r"goes on to 2025-09-01 \d\d:\d\d UTC, which is still to come"):
+        ahead.run()

@@ -1,5 +1,6 @@
 """A daemon that learnt from history judges what follows as one that was there all along."""
 
+import numpy as np
 import pytest
 
 from alerting.commands.dispatch import Form
@@ -12,7 +13,7 @@ from streams.detect.baselines import baselines
 from streams.engine.engine import Engine
 from streams.local.log_judge import SOURCE
 from tests.streams.backfill.hammered_history import BEGIN, SETTINGS, at, judge, learn, records, told
-from tests.streams.engine.engine_run import DAY, START
+from tests.streams.engine.engine_run import DAY, HOUR, START
 from tests.streams.history.memory_history import MemoryHistory
 
 END = START + 2 * DAY
@@ -67,3 +68,18 @@ def test_a_stop_anywhere_changes_nothing_and_only_the_same_history_goes_on() -> 
     assert first == second
     with pytest.raises(OtherHistoryError):
         lesson("b").resume(stopped.state())
+
+
+def test_the_time_between_a_history_and_the_first_live_record_is_not_known_and_makes_nobody_older() -> None:
+    """Ten minutes of an old log are no week of baseline, and no weeks without a request."""
+    old = START + 600
+    engine = Engine(SETTINGS, [SOURCE])
+    engine.restore(learn(old).engine)
+    judge(engine, BEGIN, BEGIN + 2 * HOUR)
+    assert engine.judged_until is not None
+    assert engine.judged_until > BEGIN + HOUR
+    assert max(ages.max() for ages in engine.ages()) <= 600 + 2 * HOUR
+    (detect,) = engine._judging.detect
+    rows = list(range(len(detect._judge.series)))
+    between = detect._judge._history.measured(rows, int(old) // 60 + 1, int(BEGIN) // 60)
+    assert np.isnan(between).all()
