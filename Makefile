@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 3)
 # Days of traffic through the real programs, brokers and daemons that die: minutes of waiting.
 END_TO_END := tests/main_job tests/faults
+# How soon a newcomer gets a page is measured by the clock: with nothing beside.
+NEWCOMERS := $(wildcard tests/main_job/test_*_newcomer.py)
 # What needs tools of its own: make deploy-check, make installs.
 TOOLS := tests/deploy tests/installs
 HELM_VERSION := v4.3.1
@@ -53,7 +55,8 @@ test: $(READY)
 
 e2e: $(READY)
 	@$(BIN)/python -m streams.engine.warm
-	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(END_TO_END)
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder --ignore-glob '*_newcomer.py' $(END_TO_END)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(NEWCOMERS)
 
 # Machine code must agree with the plain Python it was compiled from: the same laws without the compiler.
 laws: $(READY)

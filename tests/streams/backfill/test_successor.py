@@ -39,11 +39,14 @@ def of_shard(engine: Engine) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    "moment",
-    [BEGIN + 30 * MINUTE, HAMMERED + 5 * MINUTE + 7, HAMMERED + HOUR],
-    ids=["before anything happens", "while an incident is open", "after it"],
+    ("moment", "restarts"),
+    [
+        (BEGIN + 30 * MINUTE, False),
+        (HAMMERED + 5 * MINUTE + 7, True),
+        (HAMMERED + HOUR, False),
+    ],
+    ids=["before anything happens", "while an incident is open, and restarted at once", "after it"],
 )
-@pytest.mark.parametrize("restarts", [False, True], ids=["at once", "restarted in between"])
 def test_the_shard_goes_on_with_the_same_state_as_if_the_history_had_come_first(
     moment: float, restarts: bool
 ) -> None:

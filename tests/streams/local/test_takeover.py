@@ -156,22 +156,28 @@ async def test_the_judge_goes_on_as_if_the_history_had_come_first(folder: Path) 
     assert [one.action for one in daemon.told.values()].count(Action.OPEN) == 1
 
 
-@pytest.mark.parametrize(
-    "point", [CrashPoint.JUDGED_ANEW, CrashPoint.TAKEN_OVER, CrashPoint.SAVING, CrashPoint.SAVED]
-)
-@pytest.mark.parametrize("before", [0, 1])
 async def test_wherever_it_dies_it_is_taken_up_once(
-    folder: Path, point: CrashPoint, before: int, tmp_path_factory: pytest.TempPathFactory
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    other = tmp_path_factory.mktemp("undisturbed")
+    undisturbed, calm = await taken_up(_copy(folder, tmp_path_factory))
+    for points in (
+        [CrashPoint.JUDGED_ANEW, CrashPoint.JUDGED_ANEW],
+        [CrashPoint.TAKEN_OVER],
+        [CrashPoint.SAVING, CrashPoint.TAKEN_OVER],
+        [CrashPoint.SAVED],
+    ):
+        there = _copy(folder, tmp_path_factory)
+        parts, daemon = await taken_up(there, *((point, 0) for point in points))
+        assert daemon.died == len(points)
+        assert parts == undisturbed
+        assert daemon.told.keys() == calm.told.keys()
+        assert not (there / BACKFILL_FILE).exists()
+
+
+def _copy(folder: Path, made: pytest.TempPathFactory) -> Path:
+    other = made.mktemp("state")
     (other / LOG_FILE).write_bytes((folder / LOG_FILE).read_bytes())
-    undisturbed, calm = await taken_up(other)
-    deaths = [(point, 0)] * (1 + before)
-    parts, daemon = await taken_up(folder, *deaths)
-    assert daemon.died == len(deaths)
-    assert parts == undisturbed
-    assert daemon.told.keys() == calm.told.keys()
-    assert not (folder / BACKFILL_FILE).exists()
+    return other
 
 
 async def test_a_history_of_other_settings_is_refused_and_nothing_changes(folder: Path) -> None:
