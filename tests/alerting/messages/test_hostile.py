@@ -36,7 +36,7 @@ from tests.alerting.slack_standin import content_error, texts, view_error
 
 OPERATOR = "U0000OURS"  # the one id that we put in
 GROUP = "S0000OURS"
-OUR_HOSTS = re.compile(r"https://(console\.cloud\.google\.com|[a-z0-9-]+\.console\.aws\.amazon\.com)/")
+OUR_HOSTS = re.compile(r"https://(console\.cloud\.google\.com|[A-Za-z0-9-]+\.console\.aws\.amazon\.com)/")
 OUR_DATE = re.compile(r"!date\^1\d{9}\^(\{date_short_pretty\} )?\{time\}\|[^<>|]+")
 EARLIER = "https://console.cloud.google.com/archives/p1"
 
