@@ -139,7 +139,9 @@ def test_the_blocks_add_up_to_what_a_plain_loop_counts(records: list[bytes]) -> 
     rollup, blocks = rolled(records, (7,))
     oracle = counted(records, TIME)
     totals = totals_of(blocks)
-    assert totals.keys() == {key for key, value in oracle.totals.items() if value > 1e-6}
+    some = {key for key, value in oracle.totals.items() if value > 0}
+    at_least = {key for key in some if oracle.totals[key] > 2e-6}  # less than a microsecond may be lost
+    assert at_least <= totals.keys() <= some
     for key, value in totals.items():
         assert value == pytest.approx(oracle.totals[key], abs=1e-3, rel=1e-9)
     assert tags_of(blocks) == oracle.tags
