@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import aiokafka.errors
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
 from config.settings import KafkaSettings, Settings
@@ -19,11 +19,12 @@ from streams.history.source import ReplayError
 from streams.kafka.blocking_checkpoints import BlockingCheckpoints
 from streams.kafka.client import client_options, open_client
 from streams.kafka.fenced_store import FencedError
+from streams.kafka.state_topics import Tail
 from streams.kafka.takeover_record import LearntShard, asked_for, learnt_key, takeover_record
 from streams.kafka.topics import Topic, TopicError, Topics, verified_topics
 from streams.rollup.block_codec import decode_block
 
-_LOOK_SECONDS: Final = 10.0  # for the first blocks
+_ENOUGH: Final = 100  # blocks in a row without another source
 _SENT_SECONDS: Final = 30.0
 
 
@@ -138,25 +139,20 @@ def _one_line(kafka: KafkaSettings) -> Iterator[None]:
 def _first_bucket(kafka: KafkaSettings, rollups: str) -> int | None:
     """Return the newest of the first buckets of all sources: every shard gets every bucket."""
     first: dict[str, int] = {}
+    known = 0  # blocks in a row of sources that are known
     with open_client(
         KafkaConsumer,
         **client_options(kafka),
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         group_id=None,
-        consumer_timeout_ms=int(_LOOK_SECONDS * 1000),
     ) as consumer:
-        place = TopicPartition(rollups, 0)
-        consumer.assign([place])
-        consumer.seek_to_beginning(place)
-        end = consumer.end_offsets([place])[place]
-        while consumer.position(place) < end:
-            found = consumer.poll(500, max_records=100).get(place, ())
-            known = len(first)
-            for record in found:
-                if asked_for(record.value) is None:
-                    block = decode_block(record.value)
-                    first.setdefault(block.source, block.bucket)
-            if first and len(first) == known:
-                break  # a hundred blocks without another source
+        for record in Tail(consumer, rollups).read_on():
+            if asked_for(record.value) is not None:
+                continue
+            block = decode_block(record.value)
+            known = known + 1 if block.source in first else 0
+            first.setdefault(block.source, block.bucket)
+            if known == _ENOUGH:
+                break
     return max(first.values(), default=None)

@@ -1,6 +1,8 @@
 """Learns from history beside an embedded daemon that runs, which takes the result up."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from streams.backfill.kept_lesson import Watch, run_kept
@@ -22,17 +24,13 @@ def beside_local(folder: Path, lesson: Lesson, watch: Watch, *, restart: bool = 
     streams.history.source.ReplayError
         When the history cannot be read, or the file cannot be written; the text has the remedy.
     """
-    try:
-        create_private(folder / BACKFILL_FILE)
-        with SqliteStore(folder / BACKFILL_FILE) as store:
-            if not run_kept(store, folder, lesson, watch, restart=restart):
-                return None
-            learnt = lesson.learnt([SOURCE])
-            if learnt.until:
-                write_learnt(store, LearntHistory(parts_of("detect/0", learnt.engine), learnt.until))
-            return learnt
-    except (sqlite3.Error, OSError) as error:
-        raise ReplayError(_said(error, folder)) from error
+    with _learnt_file(folder) as store:
+        if not run_kept(store, folder, lesson, watch, restart=restart):
+            return None
+        learnt = lesson.learnt([SOURCE])
+        if learnt.until:
+            write_learnt(store, LearntHistory(parts_of("detect/0", learnt.engine), learnt.until))
+        return learnt
 
 
 def forget_local(folder: Path) -> None:
@@ -43,10 +41,16 @@ def forget_local(folder: Path) -> None:
     streams.history.source.ReplayError
         When the file cannot be written.
     """
+    with _learnt_file(folder) as store:
+        write_learnt(store, LearntHistory(None, 0))
+
+
+@contextmanager
+def _learnt_file(folder: Path) -> Iterator[SqliteStore]:
     try:
         create_private(folder / BACKFILL_FILE)
         with SqliteStore(folder / BACKFILL_FILE) as store:
-            write_learnt(store, LearntHistory(None, 0))
+            yield store
     except (sqlite3.Error, OSError) as error:
         raise ReplayError(_said(error, folder)) from error
 
