@@ -19,6 +19,15 @@ class NoDaemonError(Exception):
     """Nobody answers; the message has the remedy."""
 
 
+def request_to(url: str, method: str, body: bytes | None) -> urllib.request.Request:
+    """Return a request for a daemon, with the token of this user if there is one; the body is JSON."""
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, data=body, method=method, headers=headers)  # noqa: S310 - the user's own address
+    for name, value in own_authorization().items():
+        request.add_unredirected_header(name, value)  # for this daemon only
+    return request
+
+
 def ask_daemon(
     method: str,
     url: str,
@@ -34,12 +43,8 @@ def ask_daemon(
     RefusedError, NoDaemonError
         When there is none.
     """
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, data=body, method=method, headers=headers)  # noqa: S310 - the user's own address
-    for name, value in own_authorization().items():
-        request.add_unredirected_header(name, value)  # for this daemon only
     try:
-        with urllib.request.urlopen(request, timeout=seconds) as response:  # noqa: S310
+        with urllib.request.urlopen(request_to(url, method, body), timeout=seconds) as response:  # noqa: S310
             return json.load(response)
     except urllib.error.HTTPError as error:
         raise RefusedError(_refusal(error, messages or {})) from error

@@ -15,13 +15,13 @@ import typer
 from alerting.words.mrkdwn import clean
 from config.settings import Settings
 from detectors.state.state import StateError
+from streams.cli.daemon_call import request_to
 from streams.local import state_import
 from streams.local.sqlite_errors import explain
 from streams.process.atomic_file import atomic_file
 from streams.process.locks import FolderLockedError
 from streams.process.state_archive import About, ArchiveError, check_archive
 from streams.process.state_folder import OpenFolderError
-from streams.process.tokens import own_authorization
 
 PATIENCE: Final = 900.0  # seconds without a byte: a large state is copied and packed before it is sent
 
@@ -68,10 +68,7 @@ def import_state(settings: Settings, file: Path) -> int:
 
 
 def _fetch(url: str, part: Path) -> None:
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, data=b"{}", method="POST", headers=headers)  # noqa: S310 - the user's own address
-    for name, value in own_authorization().items():
-        request.add_unredirected_header(name, value)  # for this daemon only
+    request = request_to(url, "POST", b"{}")
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE) as response, part.open("wb") as out:  # noqa: S310
             shutil.copyfileobj(response, out)
