@@ -118,4 +118,4 @@ def arranged(files: Sequence[Path]) -> Lanes:
         lane = max(free, key=ends.__getitem__) if free else min(range(len(lanes)), key=ends.__getitem__)
         lanes[lane].append(index)
         ends[lane] = max(ends[lane], span.last)
-    return Lanes([files[number] for _, number in spans], lanes or [[]], crowded)
+    return Lanes([files[number] for _, number in spans], lanes, crowded)

@@ -73,7 +73,7 @@ class FileHistory:
         self._bytes = max(sum(self._sizes), 1)
         self._lanes = {f"files/{number}": lane for number, lane in enumerate(lanes)}
         self._places: dict[str, _Place | None] = {
-            name: _Place(lane[0], 0) if lane else None for name, lane in self._lanes.items()
+            name: _Place(lane[0], 0) for name, lane in self._lanes.items()
         }
         self._done = dict.fromkeys(self._lanes, 0.0)  # bytes
         empty = [str(file) for file, size in zip(self._files, self._sizes, strict=True) if not size]
