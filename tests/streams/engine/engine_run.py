@@ -20,6 +20,16 @@ DAY: Final = 86400
 HOUR: Final = 3600
 START: Final = 1_756_684_800  # of the backend
 SOURCE: Final = "law/0"
+HAMMER: Final = {
+    "at": DAY + HOUR,
+    "for": "25m",
+    "kind": "hammer",
+    "function": "inventory-put-item",
+    "client": "ios",
+    "version": "3.2.1",
+    "table": "items",
+    "times": 15,
+}
 _BACKEND: Final = Path(__file__).parents[2] / "main_job" / "backend.yaml"
 
 

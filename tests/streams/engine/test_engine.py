@@ -4,19 +4,9 @@ import pytest
 
 from config.settings import JudgeSettings, Settings
 from detectors.model.finding import Finding, Verdict
-from tests.streams.engine.engine_run import DAY, HOUR, EngineRun, backend, records
+from tests.streams.engine.engine_run import HAMMER, EngineRun, backend, records
 
 SETTINGS = Settings(judge=JudgeSettings(young=6 * 3600))
-HAMMER = {
-    "at": DAY + HOUR,
-    "for": "25m",
-    "kind": "hammer",
-    "function": "inventory-put-item",
-    "client": "ios",
-    "version": "3.2.1",
-    "table": "items",
-    "times": 15,
-}
 
 
 @pytest.fixture(scope="module")

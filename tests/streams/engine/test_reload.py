@@ -7,19 +7,9 @@ import pytest
 from config.load import load_settings
 from config.reload import JUDGED, RESTART, reload_of
 from config.settings import Settings
-from tests.streams.engine.engine_run import DAY, HOUR, EngineRun, backend, records
+from tests.streams.engine.engine_run import HAMMER, HOUR, EngineRun, backend, records
 
 BEFORE: dict[str, Any] = {"judge": {"young": 6 * HOUR}}
-HAMMER = {
-    "at": DAY + HOUR,
-    "for": "25m",
-    "kind": "hammer",
-    "function": "inventory-put-item",
-    "client": "ios",
-    "version": "3.2.1",
-    "table": "items",
-    "times": 15,
-}
 CHANGES: list[dict[str, Any]] = [
     {"judge": {"young": 3 * HOUR, "sensitivity": 2.0, "persist": 1, "recover": 9, "near": 0.5}},
     {"judge": {"young": 6 * HOUR, "growth_per_day": 0.2, "horizon_days": 3}},

@@ -7,7 +7,7 @@ import pytest
 from config.settings import CalendarSettings, JudgeSettings, Planned, Settings
 from detectors.model.finding import Finding, Plan, Verdict
 from detectors.model.measures import Measure
-from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, backend, records
+from tests.streams.engine.engine_run import DAY, HAMMER, HOUR, START, EngineRun, backend, records
 
 COUNTS = (Measure.REQUESTS, Measure.READS, Measure.WRITES)
 ALIKE = (
@@ -16,16 +16,7 @@ ALIKE = (
     {"at": DAY + 3 * HOUR, "for": "20m", "kind": "hot_key", "table": "items", "share": 0.4},
     {"at": DAY + 4 * HOUR, "for": "30m", "kind": "absence", "service": "shop"},
 )
-BAD = {
-    "at": DAY + 6 * HOUR,
-    "for": "20m",
-    "kind": "hammer",
-    "function": "inventory-put-item",
-    "client": "ios",
-    "version": "3.2.1",
-    "table": "items",
-    "times": 15,
-}
+BAD = HAMMER | {"at": DAY + 6 * HOUR, "for": "20m"}
 
 
 def iso(at: int) -> str:
