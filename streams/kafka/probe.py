@@ -90,24 +90,24 @@ async def reach(kafka: KafkaSettings, address: str) -> list[str]:
 
 @contextlib.asynccontextmanager
 async def _connected(
-    kafka: KafkaSettings, address: str, connection: AIOKafkaConnection
-) -> AsyncIterator[AIOKafkaConnection]:
+    kafka: KafkaSettings, address: str, connection: "_Connection"
+) -> AsyncIterator["_Connection"]:
     """Connect, then close; every error becomes a fault."""
     try:
-        await connection.connect()
-    except OauthTokenError as error:
-        raise ConnectionFault(Part.CREDENTIALS, "", str(error)) from error
-    except SaslAuthenticationFailed as error:
-        raise credentials_fault(kafka, address, str(error.args[0] if error.args else "")) from error
-    except (OSError, KafkaError) as error:
-        raise _not_connected(kafka, address, error) from error
-    try:
-        yield connection
-    except (OSError, KafkaError) as error:
-        raise closed_fault(kafka, address) from error
+        try:
+            await connection.connect()
+        except OauthTokenError as error:
+            raise ConnectionFault(Part.CREDENTIALS, "", str(error)) from error
+        except SaslAuthenticationFailed as error:
+            raise credentials_fault(kafka, address, str(error.args[0] if error.args else "")) from error
+        except (OSError, KafkaError) as error:
+            raise _not_connected(kafka, address, error) from error
+        try:
+            yield connection
+        except (OSError, KafkaError) as error:
+            raise closed_fault(kafka, address) from error
     finally:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(connection.close(), CLOSE_SECONDS)
+        await connection.end()
 
 
 def _not_connected(kafka: KafkaSettings, address: str, error: Exception) -> ConnectionFault:
@@ -123,7 +123,27 @@ def _advertised(metadata: Any) -> list[str]:
 
 
 class _Connection(AIOKafkaConnection):  # type: ignore[misc]
-    """Learns that its token is refused: aiokafka takes the broker's first answer for a welcome."""
+    """Learns that its token is refused, and ends with its socket closed.
+
+    aiokafka takes the broker's first answer to a token for a welcome. It closes a connection that fails
+    without waiting, and TLS ends only when the broker answers: by then the event loop may be gone.
+    """
+
+    _transport: asyncio.Transport | None = None
+
+    def close(self, reason: Any = None, exc: Exception | None = None) -> Any:
+        if self._writer is not None:
+            self._transport = self._writer.transport
+        return super().close(reason, exc)
+
+    async def end(self) -> None:
+        """Close, and cut off a broker that does not answer in time."""
+        closed = self.close()
+        if self._transport is None:  # it never connected
+            return
+        await asyncio.wait([closed], timeout=CLOSE_SECONDS)
+        self._transport.abort()
+        await closed
 
     def authenticator_oauth(self) -> Any:
         return _OauthExchange(super().authenticator_oauth())

@@ -61,7 +61,6 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_USERNAME", "alice")
     monkeypatch.setenv("KAFKA_PASSWORD", USERS["alice"])
     monkeypatch.setenv("KAFKA_CLIENT_SECRET", CLIENT_SECRET)
-    monkeypatch.setattr(kafka_client, "BOOTSTRAP_TIMEOUT_MS", 1000)
 
 
 def settings_of(broker: SecuredBroker, kind: str) -> KafkaSettings:
@@ -228,6 +227,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
 def test_a_check_tells_which_of_address_tls_and_credentials_is_wrong(
     broker: SecuredBroker, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(kafka_client, "BOOTSTRAP_TIMEOUT_MS", 1000)
     listener, given, expected = WRONG[what]
     stranger = trustme.CA()
     stranger.cert_pem.write_to_path(str(broker.folder / "other-ca.pem"))
@@ -261,6 +261,7 @@ def filled(given: Any, places: dict[str, str]) -> Any:
 def test_commands_and_daemon_say_what_the_check_says(
     broker: SecuredBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(kafka_client, "BOOTSTRAP_TIMEOUT_MS", 1000)
     monkeypatch.setenv("KAFKA_PASSWORD", "wrong")
     kafka = broker.settings("SASL", brokers=["127.0.0.1:1", broker.address("SASL")])
     with pytest.raises(TopicError, match=r"Kafka cannot be used: credentials: .* refuses the user"):

@@ -3,13 +3,16 @@
 import contextlib
 import gc
 import socket
+import ssl
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
@@ -18,6 +21,7 @@ from config.settings import KafkaSettings, Settings
 from streams.kafka import client as kafka_client
 from streams.kafka import probe
 from streams.kafka.client import _OwningLoop, client_options, open_client
+from streams.kafka.probe import why_unusable
 from streams.kafka.topics import TopicError, existing_topics
 from streams.replay import ReplayError, open_history
 from tests.kafka.topic import unique
@@ -57,6 +61,28 @@ def closing() -> Iterator[str]:
         thread = threading.Thread(target=serve)
         thread.start()
         yield "127.0.0.1:{1}".format(*server.getsockname())
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.fixture
+def mute(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """``host:port`` that speaks TLS and then says nothing more, and the file of its authority."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    accepted, _ = server.accept()
+                    stack.enter_context(context.wrap_socket(accepted, server_side=True))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield "127.0.0.1:{1}".format(*server.getsockname()), tmp_path / "ca.pem"
         server.shutdown(socket.SHUT_RDWR)
         thread.join()
 
@@ -169,3 +195,13 @@ def test_commands_leave_nothing_where_kafka_does_not_answer(
             open_history([f"kafka://{hanging}/requests"], Settings())
         with pytest.raises(TopicError, match="does not answer"):
             existing_topics(KafkaSettings(brokers=[hanging]))
+
+
+def test_a_broker_that_answers_neither_a_request_nor_the_end_of_tls_leaves_nothing(
+    mute: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "CLOSE_SECONDS", SHORT_MS / 1000)
+    address, ca = mute
+    kafka = KafkaSettings(brokers=[address], security="ssl", tls={"ca": str(ca)})
+    with nothing_left():
+        assert "does not answer" in why_unusable(kafka, KafkaError())
