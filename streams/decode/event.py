@@ -1,4 +1,4 @@
-"""The event: one request as it was measured, with the table calls it made (DESIGN section 4)."""
+"""The records of docs/event.md: a request with its table calls, calls alone, a sample, and a change."""
 
 from typing import Annotated, Final, Literal
 
@@ -21,13 +21,22 @@ hold keys, and each would take a series.
 LARGEST: Final = 1e9
 """The largest duration (ms) or capacity (units) of one request: above it, the sender's unit is wrong."""
 
+_COUNTED: Final = "(account|service|route|function|table|client)"
+COUNTS: Final = f"^{_COUNTED}(,{_COUNTED})*$"
+"""Kinds of scope that a record counts, separated by commas."""
+
 Milliseconds = Annotated[float, Meta(ge=0, le=LARGEST)]
 Units = Annotated[float, Meta(ge=0, le=LARGEST)]
 Status = Annotated[int, Meta(ge=0, le=999)]
+Weight = Annotated[float, Meta(gt=0, le=1e6)]
+Counts = Annotated[str, Meta(pattern=COUNTS)]
+Amount = Annotated[float, Meta(ge=0, le=LARGEST)]
 ErrorClass = Literal["user", "backend", "fatal"]
+Kind = Literal["request", "call"]
+ScopeKind = Literal["account", "service", "route", "function", "table", "client", "tenant"]
 
 
-class EventClient(msgspec.Struct, frozen=True, gc=False):
+class EventClient(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The calling application, its version, and the customer."""
 
     name: str | None = None
@@ -35,7 +44,7 @@ class EventClient(msgspec.Struct, frozen=True, gc=False):
     tenant: str | None = None
 
 
-class Layers(msgspec.Struct, gc=False):
+class Layers(msgspec.Struct, gc=False, omit_defaults=True):
     """Milliseconds in each layer that was measured."""
 
     total: Milliseconds | None = None
@@ -44,7 +53,7 @@ class Layers(msgspec.Struct, gc=False):
     auth: Milliseconds | None = None
 
 
-class TableCall(msgspec.Struct, gc=False):
+class TableCall(msgspec.Struct, gc=False, omit_defaults=True):
     """One call of one table. ``throttled`` is the reason given by the store."""
 
     name: str
@@ -55,8 +64,8 @@ class TableCall(msgspec.Struct, gc=False):
     throttled: str | None = None
 
 
-class Event(msgspec.Struct, gc=False):
-    """One request. ``ts`` and one of ``service``, ``route``, ``function`` are required.
+class Event(msgspec.Struct, gc=False, omit_defaults=True):
+    """One request, or table calls alone. ``ts`` and one of ``service``, ``route``, ``function`` are required.
 
     ``ts`` may be absent here so that its absence has its own reason. An explicit null as ``error`` (no error,
     whatever the status) differs from an absent one (the class follows from the status).
@@ -79,3 +88,48 @@ class Event(msgspec.Struct, gc=False):
     throttled: str | None = None
     tables: tuple[TableCall, ...] | None = None
     values: dict[str, float] | None = None
+    kind: Kind | None = None  # none is a request
+    weight: Weight | None = None  # how many requests this one stands for, if its source samples
+    counts: Counts | None = None  # the kinds of scope that this record counts; none is all that it names
+    joins: str | None = None  # keys, separated by a space, that other sources of the same request have too
+    trace: str | None = None  # its trace, for a link
+    sample: str | None = None  # what a person may see of it, at most 2 KiB
+    memory_mb: Amount | None = None
+    billed_ms: Milliseconds | None = None
+
+
+class ScopeName(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What a sample or a change is about."""
+
+    kind: ScopeKind
+    name: str
+
+
+class SampleRecord(msgspec.Struct, gc=False, omit_defaults=True, tag_field="kind", tag="sample"):
+    """A level that requests do not show, perhaps with its limit."""
+
+    ts: float | str | None = None
+    id: str | None = None
+    cloud: str | None = None
+    account: str | None = None
+    region: str | None = None
+    of: ScopeName | None = None
+    name: str | None = None  # lambda.concurrent_executions
+    value: float | None = None
+    limit: float | None = None
+    unit: str | None = None
+
+
+class ChangeRecord(msgspec.Struct, gc=False, omit_defaults=True, tag_field="kind", tag="change"):
+    """Something was deployed or configured."""
+
+    ts: float | str | None = None
+    id: str | None = None
+    cloud: str | None = None
+    account: str | None = None
+    region: str | None = None
+    of: ScopeName | None = None
+    what: str | None = None  # deploy, config, ...
+    version: str | None = None
+    by: str | None = None
+    url: str | None = None

@@ -1,0 +1,23 @@
+"""All formats by name, and the one that a payload looks like."""
+
+from typing import Final
+
+from streams.formats.format import Format, Formats
+from streams.formats.native import NATIVE
+
+_IN_ORDER: Final[tuple[Format, ...]] = (NATIVE,)
+"""As ``auto`` asks them: what is recognised by a mark of its own comes before what is recognised by keys."""
+
+FORMATS: Final[Formats] = {each.name: each for each in _IN_ORDER}
+
+
+def recognised(payload: bytes) -> Format | None:
+    """Return the format that a payload looks like, None if it looks like none.
+
+    Examples
+    --------
+    >>> found = recognised(b'{"ts": 1760000000, "service": "inventory"}')
+    >>> found and found.name
+    'uneri'
+    """
+    return next((each for each in _IN_ORDER if each.looks_like(payload)), None)

@@ -1,0 +1,125 @@
+"""Every format keeps the contract: payloads of known shapes become what they must, and mutations no error."""
+
+import base64
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.decode.parse import parse, stamp_of
+from streams.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, native
+from streams.formats.formats import FORMATS, recognised
+
+SHAPES = Path(__file__).parent / "shapes"
+MUTATIONS = 1000
+ENOUGH = 30
+SLOWEST_SECONDS = 2.0
+
+
+def shapes(name: str) -> list[dict[str, Any]]:
+    """Return the corpus of a format.
+
+    Each shape has ``is`` (what it shows), ``payload`` (a text) or ``base64``, perhaps ``around``, and what it
+    becomes: ``records``, ``refused`` (reasons), ``skipped``; or ``refusal``, the reason for the whole payload.
+    ``auto`` is false where its format cannot be recognised.
+    """
+    found: list[dict[str, Any]] = json.loads((SHAPES / f"{name}.json").read_text())
+    return found
+
+
+def payload_of(shape: dict[str, Any]) -> bytes:
+    text: str = shape.get("payload", "")
+    return base64.b64decode(shape["base64"]) if "base64" in shape else text.encode()
+
+
+ALL = [(name, shape) for name in FORMATS for shape in shapes(name)]
+
+
+def read(name: str, payload: bytes, around: Surroundings | None = None) -> Reading | str:
+    try:
+        return FORMATS[name].read(payload, around or Surroundings())
+    except RefusalError as error:
+        assert error.detail
+        return error.reason.value
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_corpus_is_large_enough_and_says_what_each_shape_is(name: str) -> None:
+    found = shapes(name)
+    assert len({shape["is"] for shape in found}) == len(found) >= ENOUGH
+
+
+@pytest.mark.parametrize(("name", "shape"), ALL, ids=[f"{name}: {shape['is']}" for name, shape in ALL])
+def test_a_shape_becomes_what_it_must(name: str, shape: dict[str, Any]) -> None:
+    around = Surroundings(**shape.get("around", {}))
+    found = read(name, payload_of(shape), around)
+    if "refusal" in shape:
+        assert found == shape["refusal"]
+        return
+    assert isinstance(found, Reading), found
+    assert [json.loads(native(each)) for each in found.records] == shape.get("records", [])
+    assert [each.reason.value for each in found.refused] == shape.get("refused", [])
+    assert dict(found.skipped) == shape.get("skipped", {})
+
+
+@pytest.mark.parametrize(("name", "shape"), ALL, ids=[f"{name}: {shape['is']}" for name, shape in ALL])
+def test_a_format_is_recognised(name: str, shape: dict[str, Any]) -> None:
+    if shape.get("auto", "refusal" not in shape):
+        found = recognised(payload_of(shape))
+        assert found is not None
+        assert found.name == name
+
+
+def mutated(payload: bytes, other: bytes, chance: random.Random) -> bytes:
+    """Return a payload with one or a few accidents."""
+    for _ in range(chance.choice([1, 1, 2, 4])):
+        at = chance.randrange(len(payload) + 1)
+        match chance.randrange(7):
+            case 0:
+                payload = payload[:at]
+            case 1:
+                payload = payload[at:]
+            case 2:
+                payload = payload[:at] + bytes([chance.randrange(256)]) + payload[at + 1 :]
+            case 3:
+                payload = payload[:at] + chance.randbytes(chance.randrange(1, 9)) + payload[at:]
+            case 4:
+                payload += payload
+            case 5:
+                payload = payload[:at] + other[chance.randrange(len(other) + 1) :]
+            case _:
+                token = chance.choice([b"null", b"-1", b"1e999", b'"', b"{}", b"[]", b"true", b"NaN", b"\n"])
+                payload = payload[:at] + token + payload[at:]
+    return payload
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_mutations_end_in_records_or_a_named_refusal(name: str) -> None:
+    chance = random.Random(name)
+    payloads = [payload_of(shape) for shape in shapes(name)]
+    for _ in range(MUTATIONS):
+        payload = mutated(chance.choice(payloads), chance.choice(payloads), chance)
+        begun = time.process_time()
+        found = read(name, payload)
+        recognised(payload)
+        assert time.process_time() - begun < SLOWEST_SECONDS, payload
+        if isinstance(found, str):
+            continue
+        assert len(found.records) <= MOST_RECORDS
+        for each in found.records:
+            assert json.loads(native(each))
+
+
+@pytest.mark.parametrize(("name", "shape"), ALL, ids=[f"{name}: {shape['is']}" for name, shape in ALL])
+def test_what_a_format_gives_can_be_counted(name: str, shape: dict[str, Any]) -> None:
+    found = read(name, payload_of(shape), Surroundings(**shape.get("around", {})))
+    if name == "uneri" or isinstance(found, str):
+        return  # the decoder refuses what a sender of the native form got wrong
+    events, rows, problems = parse([native(each) for each in found.records])
+    assert problems == {}
+    assert len(rows) == len(found.records)
+    for event in events:
+        assert not isinstance(stamp_of(event.ts), tuple)
