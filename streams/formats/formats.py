@@ -5,11 +5,6 @@ from typing import Final
 from streams.formats.format import Format, Formats
 from streams.formats.native import NATIVE
 
-_IN_ORDER: Final[tuple[Format, ...]] = (NATIVE,)
-"""As ``auto`` asks them: what is recognised by a mark of its own comes before what is recognised by keys."""
-
-FORMATS: Final[Formats] = {each.name: each for each in _IN_ORDER}
-
 
 def recognised(payload: bytes) -> Format | None:
     """Return the format that a payload looks like, None if it looks like none.
@@ -21,3 +16,9 @@ def recognised(payload: bytes) -> Format | None:
     'uneri'
     """
     return next((each for each in _IN_ORDER if each.looks_like(payload)), None)
+
+
+_IN_ORDER: Final[tuple[Format, ...]] = (NATIVE,)
+"""As ``auto`` asks them: what is recognised by a mark of its own comes before what is recognised by keys."""
+
+FORMATS: Final[Formats] = {each.name: each for each in _IN_ORDER}
