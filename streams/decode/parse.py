@@ -51,7 +51,7 @@ def parse(records: Sequence[bytes]) -> tuple[list[Event], list[int], dict[int, P
             events.append(_DECODER.decode(record))
             rows.append(row)
         except (*_FAILURES, TypeError) as error:
-            problems[row] = _problem(record, error)
+            problems[row] = problem_of(record, error)
     return events, rows, problems
 
 
@@ -74,14 +74,15 @@ def _all_at_once(records: Sequence[bytes]) -> list[Event] | None:
     return events if len(events) == len(records) else None
 
 
-def _problem(record: bytes | None, error: Exception) -> Problem:
+def problem_of(record: bytes | None, error: Exception) -> Problem:
+    """Return why a record could not be decoded, from what msgspec raised for it."""
     detail = str(error)
     if not record or not record.strip():
         return RejectReason.EMPTY, "the record is empty"
     if isinstance(error, RecursionError):
         return RejectReason.TOO_DEEP, "nested too deeply"
     if isinstance(error, msgspec.ValidationError):
-        return _of_validation(detail, record), detail
+        return reason_of(detail, record), detail
     if b"\0" in record or not _is_text(record):
         return RejectReason.BINARY, "not UTF-8 text; send one JSON object per record, uncompressed"
     if _NOT_FINITE.search(record):
@@ -89,7 +90,8 @@ def _problem(record: bytes | None, error: Exception) -> Problem:
     return RejectReason.NOT_JSON, detail
 
 
-def _of_validation(detail: str, record: bytes) -> RejectReason:
+def reason_of(detail: str, record: bytes) -> RejectReason:
+    """Return the reason of msgspec's words for a value that is not what it must be."""
     if " - at `$" not in detail:  # the first value is not an object
         return RejectReason.NOT_OBJECT if _is_json(record) else RejectReason.NOT_JSON
     if detail.startswith("Number out of range"):

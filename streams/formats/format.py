@@ -7,7 +7,7 @@ and says of every part what became of it: a record, a refusal, or nothing by des
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -81,7 +81,8 @@ class Reading:
         self.skipped += other.skipped
         if len(self.records) > MOST_RECORDS:
             raise RefusalError(
-                RejectReason.TOO_LARGE, f"the payload has more than {MOST_RECORDS:,} records; send less at once"
+                RejectReason.TOO_LARGE,
+                f"the payload has more than {MOST_RECORDS:,} records; send less at once",
             )
 
 
@@ -108,7 +109,10 @@ class Format(Protocol):
         ...
 
 
-def settled(record: Event, around: Surroundings) -> Event:
+Settled = TypeVar("Settled", bound=Record)
+
+
+def settled(record: Settled, around: Surroundings) -> Settled:
     """Fill in what a record leaves open from its surroundings; return the same record.
 
     Examples
@@ -117,9 +121,9 @@ def settled(record: Event, around: Surroundings) -> Event:
     'eu-west-1'
     """
     for name in ("cloud", "account", "region", "service", "function"):
-        if getattr(record, name) is None:
+        if getattr(record, name, "") is None:  # a sample has no service
             setattr(record, name, getattr(around, name))
-    if around.counts is not None:
+    if around.counts is not None and isinstance(record, Event):
         record.counts = around.counts
     return record
 

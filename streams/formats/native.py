@@ -1,16 +1,31 @@
-"""The format ``uneri``: records of docs/event.md, one JSON object per line."""
+"""The format ``uneri``: records of docs/event.md, one JSON object a line, or one on several lines."""
 
+from collections.abc import Iterator
+from io import BytesIO
+from itertools import islice
 from typing import Final
 
 import msgspec
 
-from streams.decode.event import MAX_BYTES, ChangeRecord, Event, SampleRecord
+from streams.decode.event import MAX_BYTES, ChangeRecord, SampleRecord
+from streams.decode.parse import Problem, parse, problem_of
 from streams.decode.rejected import RejectReason
 from streams.formats.format import Reading, RefusalError, Surroundings, settled
+from streams.formats.judged import judged
 
 _MARKS: Final = (b'"service"', b'"route"', b'"function"', b'"kind"')
-_EVENT: Final = msgspec.json.Decoder(Event)
+_GZIP: Final = b"\x1f\x8b"
+_LINES: Final = 1000  # parsed at once
 _OTHERS: Final = msgspec.json.Decoder(SampleRecord | ChangeRecord)
+_FAILURES: Final = (ValueError, RecursionError, TypeError)
+
+
+class _Kind(msgspec.Struct):
+    kind: str | None = None
+
+
+_KIND: Final = msgspec.json.Decoder(_Kind)
+_OTHER_KINDS: Final = ("sample", "change")
 
 
 class _Native:
@@ -21,28 +36,70 @@ class _Native:
         return head.startswith(b"{") and b'"ts"' in head and any(mark in head for mark in _MARKS)
 
     def read(self, payload: bytes, around: Surroundings) -> Reading:
+        if payload.startswith(_GZIP):
+            raise RefusalError(RejectReason.BINARY, "gzip; send one JSON object per record, uncompressed")
         reading = Reading()
-        for line in payload.split(b"\n"):
-            if not line.strip():
-                continue
-            try:
-                reading.add(Reading([_read(line, around)]))
-            except RefusalError as error:
-                reading.refused.append(error.of(line))
+        for lines in _batches(payload):
+            reading.add(_read(lines, around))
         if not reading.records and not reading.refused:
             raise RefusalError(RejectReason.EMPTY, "the payload is empty")
         return reading
 
 
-def _read(line: bytes, around: Surroundings) -> Event | SampleRecord | ChangeRecord:
+def _batches(payload: bytes) -> Iterator[list[bytes]]:
+    if whole := _on_several_lines(payload):
+        yield [whole]
+        return
+    lines = (line for raw in BytesIO(payload) if (line := raw.strip()))
+    while batch := list(islice(lines, _LINES)):
+        yield batch
+
+
+def _on_several_lines(payload: bytes) -> bytes | None:
+    """Return the payload if it is one object on several lines."""
+    whole = payload.strip()
+    if len(whole) > MAX_BYTES or not (whole.startswith(b"{") and b"\n" in whole):
+        return None
+    if _is_json(whole[: whole.index(b"\n")]) or not _is_json(whole):
+        return None
+    return whole
+
+
+def _is_json(text: bytes) -> bool:
     try:
-        return settled(_EVENT.decode(line), around)
-    except (ValueError, RecursionError) as error:
+        msgspec.json.decode(text)
+    except _FAILURES:
+        return False
+    return True
+
+
+def _read(lines: list[bytes], around: Surroundings) -> Reading:
+    """Read some lines, in their order."""
+    reading = Reading()
+    events, rows, problems = parse(lines)
+    found = dict(zip(rows, events, strict=True))
+    for row, line in enumerate(lines):
         try:
-            other: SampleRecord | ChangeRecord = _OTHERS.decode(line)
-        except (ValueError, RecursionError):
-            raise RefusalError(RejectReason.NOT_JSON, str(error)) from None
-        return other
+            record = found[row] if row in found else _other(line, problems[row])
+            reading.records.append(judged(settled(record, around)))
+        except RefusalError as error:
+            reading.refused.append(error.of(line))
+    return reading
+
+
+def _other(line: bytes, problem: Problem) -> SampleRecord | ChangeRecord:
+    """Return the sample or the change that a line holds, which is no event because of ``problem``."""
+    try:
+        other = len(line) <= MAX_BYTES and _KIND.decode(line).kind in _OTHER_KINDS
+    except _FAILURES:
+        other = False
+    if not other:
+        raise RefusalError(*problem)
+    try:
+        record: SampleRecord | ChangeRecord = _OTHERS.decode(line)
+    except _FAILURES as error:
+        raise RefusalError(*problem_of(line, error)) from None
+    return record
 
 
 NATIVE: Final = _Native()
