@@ -36,6 +36,10 @@ class Surroundings(msgspec.Struct, frozen=True, omit_defaults=True):
     function: str | None = None
     counts: str | None = None
     """Which kinds of scope the source counts (``Event.counts``); None for the default of its format."""
+    templates: tuple[str, ...] = ()
+    """Paths as the backend names its routes, ``/items/{id}``, for sources that only know raw ones."""
+    mapping: dict[str, str] | None = None
+    """What the keys of a log mean whose keys its owner chose."""
 
 
 class Refused(NamedTuple):
