@@ -2,8 +2,11 @@
 
 from typing import Final
 
+from streams.formats.envelope import Enveloped
 from streams.formats.format import Format, Formats
+from streams.formats.gcp_log_entry import GCP_LOG_ENTRY
 from streams.formats.native import NATIVE
+from streams.formats.pubsub import PUBSUB
 
 
 def recognised(payload: bytes) -> Format | None:
@@ -18,7 +21,11 @@ def recognised(payload: bytes) -> Format | None:
     return next((each for each in _IN_ORDER if each.looks_like(payload)), None)
 
 
-_IN_ORDER: Final[tuple[Format, ...]] = (NATIVE,)
+_IN_ORDER: Final[tuple[Format, ...]] = (
+    Enveloped(PUBSUB, recognised),
+    GCP_LOG_ENTRY,
+    NATIVE,
+)
 """As ``auto`` asks them: what is recognised by a mark of its own comes before what is recognised by keys."""
 
 FORMATS: Final[Formats] = {each.name: each for each in _IN_ORDER}

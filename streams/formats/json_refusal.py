@@ -1,11 +1,11 @@
 """Why a payload is not the JSON that its format has."""
 
-import msgspec
+from typing import Final
 
-from streams.decode.rejected import RejectReason
+from streams.decode.parse import problem_of
 from streams.formats.format import RefusalError
 
-JSON_ERRORS = (ValueError, RecursionError)
+JSON_ERRORS: Final = (ValueError, RecursionError)
 """What msgspec raises: its own errors and ``UnicodeDecodeError`` are ``ValueError``s."""
 
 
@@ -23,17 +23,9 @@ def json_refusal(payload: bytes, error: Exception, what: str) -> RefusalError:
 
     Examples
     --------
-    >>> json_refusal(b"", ValueError("truncated"), "a segment").reason.value
-    'empty'
+    >>> refusal = json_refusal(b"", ValueError("truncated"), "a segment")
+    >>> refusal.reason.value, refusal.detail
+    ('empty', 'not a segment: the record is empty')
     """
-    if not payload.strip():
-        return RefusalError(RejectReason.EMPTY, "the payload is empty")
-    return RefusalError(_reason(error), f"not {what}: {error}")
-
-
-def _reason(error: Exception) -> RejectReason:
-    if isinstance(error, RecursionError):
-        return RejectReason.TOO_DEEP
-    if isinstance(error, msgspec.ValidationError):
-        return RejectReason.BAD_TYPE
-    return RejectReason.BINARY if isinstance(error, UnicodeDecodeError) else RejectReason.NOT_JSON
+    reason, detail = problem_of(payload, error)
+    return RefusalError(reason, f"not {what}: {detail}")

@@ -9,8 +9,9 @@ from typing import Final
 
 import msgspec
 
+from streams.decode.rejected import RejectReason
 from streams.formats.envelope import Opened, Part
-from streams.formats.format import Surroundings
+from streams.formats.format import RefusalError, Surroundings
 from streams.formats.json_refusal import JSON_ERRORS, json_refusal
 
 _HEAD: Final = 4096
@@ -23,7 +24,7 @@ class _Message(msgspec.Struct, rename={"message_id": "messageId"}):
 
 
 class _Push(msgspec.Struct):
-    message: _Message
+    message: _Message | None = None
     subscription: str | None = None
 
 
@@ -47,6 +48,8 @@ class _Pubsub:
             message = _DECODER.decode(payload).message
         except JSON_ERRORS as error:
             raise json_refusal(payload, error, "a push of Pub/Sub") from None
+        if message is None:
+            raise RefusalError(RejectReason.UNKNOWN_FORMAT, "a push of Pub/Sub has a message; this has none")
         if not message.data:
             return Opened(skipped=Counter({"no data": 1}))
         return Opened([Part(message.data, around, message.message_id and f"pubsub:{message.message_id}")])

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from streams.decode.event import Event
@@ -55,7 +56,7 @@ def test_a_corpus_is_large_enough_and_says_what_each_shape_is(name: str) -> None
 
 @pytest.mark.parametrize(("name", "shape"), ALL, ids=[f"{name}: {shape['is']}" for name, shape in ALL])
 def test_a_shape_becomes_what_it_must(name: str, shape: dict[str, Any]) -> None:
-    around = Surroundings(**shape.get("around", {}))
+    around = msgspec.convert(shape.get("around", {}), Surroundings)
     found = read(name, payload_of(shape), around)
     if "refusal" in shape:
         assert found == shape["refusal"]
@@ -116,7 +117,7 @@ def test_mutations_end_in_records_or_a_named_refusal(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "shape"), ALL, ids=[f"{name}: {shape['is']}" for name, shape in ALL])
 def test_what_a_format_gives_can_be_counted(name: str, shape: dict[str, Any]) -> None:
-    found = read(name, payload_of(shape), Surroundings(**shape.get("around", {})))
+    found = read(name, payload_of(shape), msgspec.convert(shape.get("around", {}), Surroundings))
     if name == "uneri" or isinstance(found, str):
         return  # the decoder refuses what a sender of the native form got wrong
     requests = [each for each in found.records if isinstance(each, Event)]
