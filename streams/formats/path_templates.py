@@ -81,6 +81,11 @@ class PathTemplates:
         for template in given:
             self._root.take(_words(template), template)
 
+    @property
+    def empty(self) -> bool:
+        """Whether no template was given."""
+        return self._root.empty
+
     def of(self, target: str) -> str:
         """Return the name of a path, of a request's target, or of a URL."""
         return self.given(target) or by_rules(target)

@@ -1,0 +1,46 @@
+"""A line of the common log format, with whatever its server was told to write after it."""
+
+import re
+from typing import Final, NamedTuple
+
+_LINE: Final = re.compile(
+    r'([^\["]{1,600}?) ?\[([^\]"]{1,60})\] ?"((?:[^"\\]|\\.)*+)" (\S{1,10})(?: (\S{1,20}))?(?: (.*))?'
+)
+_FIELD: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"|(\S+)')
+_MOST_FIELDS: Final = 64
+
+
+class Field(NamedTuple):
+    """A field after the common ones."""
+
+    text: str
+    quoted: bool
+
+
+class ClfLine(NamedTuple):
+    """``host ident user [time] "request" status bytes``, and the fields after them."""
+
+    before: list[str]
+    time: str
+    request: str
+    status: str
+    fields: list[Field]
+
+
+def clf_line(line: str) -> ClfLine | None:
+    r"""Return the parts of a line, None if it is none.
+
+    Examples
+    --------
+    >>> clf_line('::1 - - [10/Oct/2025:13:55:36 +0000] "GET / HTTP/1.1" 200 5 "-" "a\\"b" 0.005').fields
+    [Field(text='-', quoted=True), Field(text='a\\"b', quoted=True), Field(text='0.005', quoted=False)]
+    """
+    found = _LINE.fullmatch(line)
+    if found is None:
+        return None
+    fields = []
+    for each in _FIELD.finditer(found[6] or ""):
+        fields.append(Field(each[2] or each[1], each[2] is None))
+        if len(fields) == _MOST_FIELDS:
+            break
+    return ClfLine(found[1].split(), found[2], found[3], found[4], fields)

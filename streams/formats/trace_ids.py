@@ -1,0 +1,34 @@
+"""Trace ids, which several sources of one request share, as keys that join them."""
+
+import re
+from typing import Final
+
+_ROOT: Final = re.compile(r"Root=(1-[0-9a-f]{8}-[0-9a-f]{24})(?![0-9a-f])", re.IGNORECASE | re.ASCII)
+_BARE: Final = re.compile(r"1-[0-9a-f]{8}-[0-9a-f]{24}", re.IGNORECASE | re.ASCII)
+
+
+def x_ray_trace(text: str | None) -> str | None:
+    """Return the trace id in what AWS calls one: the id alone, or a header's ``Root``; None if none is.
+
+    Examples
+    --------
+    >>> x_ray_trace("Self=1-67891234-12456789abcdef0123456789;Root=1-5759e988-bd862e3fe1be46a994272793")
+    '1-5759e988-bd862e3fe1be46a994272793'
+    """
+    if not text:
+        return None
+    root = _ROOT.search(text)
+    if root is not None:
+        return root[1]
+    return text if _BARE.fullmatch(text) else None
+
+
+def x_ray_key(trace: str) -> str:
+    """Return the key of a trace id of X-Ray: the id that OpenTelemetry gives the same trace.
+
+    Examples
+    --------
+    >>> x_ray_key("1-5759e988-bd862e3fe1be46a994272793")
+    '5759e988bd862e3fe1be46a994272793'
+    """
+    return trace[2:].replace("-", "").lower()
