@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from streams.formats.apigateway import APIGATEWAY
 from streams.formats.envelope import Enveloped
 from streams.formats.format import Format, Formats
 from streams.formats.gcp_log_entry import GCP_LOG_ENTRY
@@ -24,6 +25,7 @@ def recognised(payload: bytes) -> Format | None:
 _IN_ORDER: Final[tuple[Format, ...]] = (
     Enveloped(PUBSUB, recognised),
     GCP_LOG_ENTRY,
+    APIGATEWAY,
     NATIVE,
 )
 """As ``auto`` asks them: what is recognised by a mark of its own comes before what is recognised by keys."""
