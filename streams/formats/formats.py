@@ -3,7 +3,9 @@
 from typing import Final
 
 from streams.formats.apigateway import APIGATEWAY
+from streams.formats.cloudevents import CLOUDEVENTS
 from streams.formats.envelope import Enveloped
+from streams.formats.firehose import FIREHOSE
 from streams.formats.format import Format, Formats
 from streams.formats.gcp_log_entry import GCP_LOG_ENTRY
 from streams.formats.native import NATIVE
@@ -23,7 +25,9 @@ def recognised(payload: bytes) -> Format | None:
 
 
 _IN_ORDER: Final[tuple[Format, ...]] = (
+    Enveloped(CLOUDEVENTS, recognised),
     Enveloped(PUBSUB, recognised),
+    Enveloped(FIREHOSE, recognised),
     GCP_LOG_ENTRY,
     APIGATEWAY,
     NATIVE,

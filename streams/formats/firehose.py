@@ -1,0 +1,62 @@
+"""The envelope ``firehose``: what Amazon Data Firehose posts to an HTTP endpoint.
+
+Each record is read by the format that it looks like. A delivery that was not confirmed comes again as a
+whole, with the same ``requestId``, by which records without an id are known as repeats.
+"""
+
+from typing import Final
+
+import msgspec
+
+from streams.decode.rejected import RejectReason
+from streams.formats.base64_text import unpacked
+from streams.formats.envelope import Opened, Part
+from streams.formats.format import RefusalError, Surroundings
+from streams.formats.json_refusal import JSON_ERRORS, json_refusal
+
+_HEAD: Final = 4096
+
+
+class _Record(msgspec.Struct):
+    data: str
+
+
+class _Delivery(msgspec.Struct, rename="camel"):
+    request_id: str | None = None
+    records: list[_Record] | None = None
+
+
+_DECODER: Final = msgspec.json.Decoder(_Delivery)
+
+
+class _Firehose:
+    name: Final = "firehose"
+
+    def looks_like(self, payload: bytes) -> bool:
+        head = payload[:_HEAD]
+        return (
+            head.lstrip().startswith(b"{")
+            and b'"records"' in head
+            and (b'"requestId"' in head or b'"requestId"' in payload[-_HEAD:])
+        )
+
+    def opened(self, payload: bytes, around: Surroundings) -> Opened:
+        try:
+            delivery = _DECODER.decode(payload)
+        except JSON_ERRORS as error:
+            raise json_refusal(payload, error, "a delivery of Firehose") from None
+        if delivery.records is None:
+            raise RefusalError(
+                RejectReason.UNKNOWN_FORMAT, "a delivery of Firehose has records; this has none"
+            )
+        opened = Opened()
+        for at, record in enumerate(delivery.records):
+            name = f"firehose:{delivery.request_id}/{at}" if delivery.request_id else None
+            try:
+                opened.parts.append(Part(unpacked(record.data), around, name))
+            except RefusalError as error:
+                opened.refused.append(error.of(record.data.encode()))
+        return opened
+
+
+FIREHOSE: Final = _Firehose()
