@@ -32,6 +32,13 @@ from config.sections.notify import (
     WebhookSettings,
 )
 from config.sections.section import Section
+from config.sections.sources import (
+    CallsSettings,
+    ConditionSettings,
+    FieldSettings,
+    MappingSettings,
+    SourcesSettings,
+)
 from config.sections.validators import MEASURES, OWN_LABELS, SCOPE_KINDS, VERDICTS, is_date
 
 __all__ = [
@@ -43,8 +50,11 @@ __all__ = [
     "AlertmanagerSettings",
     "AwsSettings",
     "CalendarSettings",
+    "CallsSettings",
+    "ConditionSettings",
     "DeadLetterSettings",
     "DigestSettings",
+    "FieldSettings",
     "Floor",
     "Floors",
     "IncidentsSettings",
@@ -58,6 +68,7 @@ __all__ = [
     "LocalSettings",
     "LogSettings",
     "MaintenanceSettings",
+    "MappingSettings",
     "MatchSettings",
     "NotifySettings",
     "Planned",
@@ -68,6 +79,7 @@ __all__ = [
     "Settings",
     "SilenceSettings",
     "SlackSettings",
+    "SourcesSettings",
     "TableLimit",
     "TimeSettings",
     "TlsSettings",
@@ -82,6 +94,7 @@ class Settings(Section):
     """The whole configuration."""
 
     time: TimeSettings = TimeSettings()
+    sources: SourcesSettings = SourcesSettings()
     rollup: RollupSettings = RollupSettings()
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     kafka: KafkaSettings | None = Field(

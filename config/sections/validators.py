@@ -79,7 +79,7 @@ def path_name(text: str) -> str:
     return text
 
 
-def _meant(name: str, known: Iterable[str], otherwise: str) -> str:
+def meant(name: str, known: Iterable[str], otherwise: str) -> str:
     """Return the remedy for an unknown name: the nearest known one, or what to write."""
     near = difflib.get_close_matches(name, known, 1)
     return f"did you mean {near[0]!r}?" if near else otherwise
@@ -99,7 +99,7 @@ def time_zone(name: str) -> str:
     """Check an IANA time zone."""
     known = _time_zones()
     if name not in known:
-        raise ValueError(f"unknown time zone; {_meant(name, known, 'write an IANA name such as Asia/Tokyo')}")
+        raise ValueError(f"unknown time zone; {meant(name, known, 'write an IANA name such as Asia/Tokyo')}")
     return name
 
 
@@ -212,7 +212,7 @@ def link_kind(kind: str) -> str:
     """Check that a kind of link begins with a kind of scope."""
     scope = kind.partition("_")[0]
     if scope not in SCOPE_KINDS:
-        remedy = _meant(scope, SCOPE_KINDS, f"begin with one of {', '.join(SCOPE_KINDS)}")
+        remedy = meant(scope, SCOPE_KINDS, f"begin with one of {', '.join(SCOPE_KINDS)}")
         raise ValueError(f"unknown link kind {kind!r}; {remedy}")
     return kind
 
@@ -230,7 +230,7 @@ def runbook_key(key: str) -> str:
         return scope_name(key)
     known = ("any", *VERDICTS, *SCOPE_KINDS)
     if key not in known:
-        remedy = _meant(key, known, f"write table:items or one of {', '.join(known)}")
+        remedy = meant(key, known, f"write table:items or one of {', '.join(known)}")
         raise ValueError(f"unknown runbook key {key!r}; {remedy}")
     return key
 

@@ -96,10 +96,10 @@ def reason_of(detail: str, record: bytes) -> RejectReason:
         return RejectReason.NOT_OBJECT if _is_json(record) else RejectReason.NOT_JSON
     if detail.startswith("Number out of range"):
         return RejectReason.NOT_FINITE
-    if " >= " in detail or " <= " in detail:
-        return RejectReason.OUT_OF_RANGE
-    if detail.startswith("Invalid enum value"):
+    if detail.startswith("Invalid enum value"):  # which it repeats, whatever it holds
         return RejectReason.UNKNOWN_ERROR
+    if any(sign in detail for sign in (" >= ", " <= ", " > ")):
+        return RejectReason.OUT_OF_RANGE
     return RejectReason.BAD_TYPE
 
 

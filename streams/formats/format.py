@@ -78,12 +78,12 @@ class Reading:
         Raises
         ------
         RefusalError
-            When there are more than ``MOST_RECORDS``.
+            When there are more than ``MOST_RECORDS``, refused ones among them.
         """
         self.records += other.records
         self.refused += other.refused
         self.skipped += other.skipped
-        if len(self.records) > MOST_RECORDS:
+        if len(self.records) + len(self.refused) > MOST_RECORDS:
             raise RefusalError(
                 RejectReason.TOO_LARGE,
                 f"the payload has more than {MOST_RECORDS:,} records; send less at once",

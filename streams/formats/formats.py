@@ -1,5 +1,7 @@
 """All formats by name, and the one that a payload looks like."""
 
+from collections.abc import Iterable
+from itertools import chain
 from typing import Final
 
 from streams.formats.apigateway import APIGATEWAY
@@ -12,8 +14,10 @@ from streams.formats.native import NATIVE
 from streams.formats.pubsub import PUBSUB
 
 
-def recognised(payload: bytes) -> Format | None:
+def recognised(payload: bytes, others: Iterable[Format] = ()) -> Format | None:
     """Return the format that a payload looks like, None if it looks like none.
+
+    ``others`` are asked behind all that are here: those of mappings.
 
     Examples
     --------
@@ -21,7 +25,7 @@ def recognised(payload: bytes) -> Format | None:
     >>> found and found.name
     'uneri'
     """
-    return next((each for each in _IN_ORDER if each.looks_like(payload)), None)
+    return next((each for each in chain(_IN_ORDER, others) if each.looks_like(payload)), None)
 
 
 _IN_ORDER: Final[tuple[Format, ...]] = (

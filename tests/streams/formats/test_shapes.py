@@ -10,10 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from config.load import load_settings
 from streams.decode.event import Event
 from streams.decode.parse import parse, stamp_of
 from streams.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, native
 from streams.formats.formats import FORMATS, recognised
+from streams.formats.mapped import mapped
 
 SHAPES = Path(__file__).parent / "shapes"
 MUTATIONS = 1000
@@ -37,18 +39,20 @@ def payload_of(shape: dict[str, Any]) -> bytes:
     return base64.b64decode(shape["base64"]) if "base64" in shape else text.encode()
 
 
-ALL = [(name, shape) for name in FORMATS for shape in shapes(name)]
+MAPPINGS = {one.name: mapped(one) for one in load_settings(SHAPES / "mappings.yaml").sources.mappings}
+HELD = {**FORMATS, **MAPPINGS}
+ALL = [(name, shape) for name in HELD for shape in shapes(name)]
 
 
 def read(name: str, payload: bytes, around: Surroundings | None = None) -> Reading | str:
     try:
-        return FORMATS[name].read(payload, around or Surroundings())
+        return HELD[name].read(payload, around or Surroundings())
     except RefusalError as error:
         assert error.detail
         return error.reason.value
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", HELD)
 def test_a_corpus_is_large_enough_and_says_what_each_shape_is(name: str) -> None:
     found = shapes(name)
     assert len({shape["is"] for shape in found}) == len(found) >= ENOUGH
@@ -70,7 +74,7 @@ def test_a_shape_becomes_what_it_must(name: str, shape: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("name", "shape"), ALL, ids=[f"{name}: {shape['is']}" for name, shape in ALL])
 def test_a_format_is_recognised(name: str, shape: dict[str, Any]) -> None:
     if shape.get("auto", "refusal" not in shape):
-        found = recognised(payload_of(shape))
+        found = recognised(payload_of(shape), MAPPINGS.values())
         assert found is not None
         assert found.name == name
 
@@ -98,7 +102,7 @@ def mutated(payload: bytes, other: bytes, chance: random.Random) -> bytes:
     return payload
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", HELD)
 def test_mutations_end_in_records_or_a_named_refusal(name: str) -> None:
     chance = random.Random(name)
     payloads = [payload_of(shape) for shape in shapes(name)]
@@ -106,7 +110,7 @@ def test_mutations_end_in_records_or_a_named_refusal(name: str) -> None:
         payload = mutated(chance.choice(payloads), chance.choice(payloads), chance)
         begun = time.process_time()
         found = read(name, payload)
-        recognised(payload)
+        recognised(payload, MAPPINGS.values())
         assert time.process_time() - begun < SLOWEST_SECONDS, payload
         if isinstance(found, str):
             continue

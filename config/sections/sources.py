@@ -1,0 +1,259 @@
+"""Where records come from, and how JSON of one's own becomes records."""
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from config.json_path import json_path
+from config.native_fields import (
+    CALL_FIELDS,
+    ERRORS,
+    FIELDS,
+    NEEDED,
+    UNITS,
+    FieldType,
+    RecordKind,
+    converted,
+    field_type,
+)
+from config.sections.section import Mistake, Section, refuse
+from config.sections.validators import meant
+from config.sections.value_types import PathName
+
+FORMAT_NAMES = (
+    "auto", "uneri", "otlp_proto", "otlp_json", "cloudwatch_logs", "emf", "lambda_report", "powertools",
+    "apigateway", "alb", "clf", "xray", "gcp_log_entry", "pubsub", "firehose", "metric_stream", "cloudevents",
+    "eventbridge", "cloudtrail", "github", "confluent", "avro",
+)  # fmt: skip
+"""Names that a mapping cannot have: those of streams/formats, and ``auto``; a test compares them."""
+
+MOST_FIELDS = 200
+
+
+def _one_value(text: str) -> str:
+    json_path(text)
+    return text
+
+
+def _items(text: str) -> str:
+    json_path(text, every=True)
+    return text
+
+
+def _free_name(name: str) -> str:
+    if name in FORMAT_NAMES:
+        raise ValueError(f"{name!r} is a format of Uneri's own; choose another name, such as my-{name}")
+    return name
+
+
+Whole = Annotated[int, Field(ge=-(10**18), le=10**18)]
+Number = Annotated[float, Field(ge=-1e18, le=1e18)]
+Scalar = str | bool | Whole | Number
+ValuePath = Annotated[str, AfterValidator(_one_value)]
+ItemsPath = Annotated[str, AfterValidator(_items)]
+MappingName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$"), AfterValidator(_free_name)]
+
+
+class FieldSettings(Section):
+    """What a field is taken from; a path alone may be written in its place.
+
+    A value that is null, an empty text or ``-`` is not there. Numbers may be text, and texts may be numbers.
+    """
+
+    path: ValuePath | None = Field(
+        None, description="where the value is: $.http.status, $['a name'], $.list[0]"
+    )
+    const: Scalar | None = Field(None, description="the value of every record, in place of a path")
+    unit: str | None = Field(
+        None,
+        description="what the number at path is in. Of ts: s, ms, us, ns; of durations: min, s, ms, us, ns; "
+        "of memory_mb: B, KiB, MiB, GiB. Absent: that of docs/event.md",
+    )
+    map: dict[str, Scalar | None] = Field(
+        default_factory=dict,
+        description="values at path, as text, to those of the field, null for none; another one is refused "
+        "unless there is a default",
+    )
+    default: Scalar | None = Field(
+        None, description="the value where there is none at path, or map does not have it; null for none"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_path_alone(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            return {"path": given}
+        if not isinstance(given, dict | FieldSettings):
+            raise ValueError("neither a path nor a section; write a path such as $.time, or {const: …}")  # noqa: TRY004 - pydantic's way
+        return given
+
+    @model_validator(mode="after")
+    def _nothing_contradicts(self) -> Self:
+        if (self.path is None) == (self.const is None):
+            raise ValueError("needs either path or const; write a path such as $.time")
+        if self.const is not None:
+            others = (("unit", self.unit), ("map", self.map), ("default", self.default))
+            refuse(
+                self, [((key,), value, f"{key} belongs to path; remove it") for key, value in others if value]
+            )
+        if self.unit is not None and self.map:
+            refuse(self, [(("unit",), self.unit, "map gives the values as they are; remove unit")])
+        return self
+
+
+class ConditionSettings(Section):
+    """A condition on a record: exactly one of equals, one_of and exists. Values are compared as text."""
+
+    path: ValuePath = Field(description="where the value is")
+    equals: Scalar | None = Field(None, description="it is this")
+    one_of: Annotated[list[Scalar], Field(max_length=1000)] | None = Field(
+        None, description="it is one of these"
+    )
+    exists: bool | None = Field(None, description="true: it is there and not null; false: it is not")
+    then: Literal["keep", "skip"] = Field(
+        "keep", description="keep only records of which this holds, or skip those"
+    )
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> Self:
+        if sum(one is not None for one in (self.equals, self.one_of, self.exists)) != 1:
+            raise ValueError(
+                "needs exactly one of equals, one_of and exists; for several, write several conditions"
+            )
+        return self
+
+
+class CallsSettings(Section):
+    """Table calls of a record."""
+
+    each: ItemsPath | None = Field(
+        None,
+        description="the calls, such as $.calls[*], each of which is then $, and the record $$; absent: one",
+    )
+    when: list[ConditionSettings] = Field(
+        default_factory=list, description="which of them count; all if absent"
+    )
+    fields: Annotated[dict[str, FieldSettings], Field(max_length=MOST_FIELDS)] = Field(
+        description=f"by field of a table call: {', '.join(CALL_FIELDS)}; name is needed"
+    )
+
+    @model_validator(mode="after")
+    def _fields_are_known(self) -> Self:
+        refuse(self, _mistakes(self.fields, CALL_FIELDS.get, CALL_FIELDS, ("name",), "a table call"))
+        return self
+
+
+class MappingSettings(Section):
+    """A format of one's own: how JSON objects, or lists in them, become records of docs/event.md.
+
+    A payload is a JSON document, or one on each line.
+    """
+
+    name: MappingName = Field(description="what it is called as a format")
+    kind: RecordKind = Field("request", description="what its records are")
+    each: ItemsPath | None = Field(
+        None,
+        description="the records of a document, such as $.records[*], each of which is then $, and the "
+        "document $$; absent: the document is the record",
+    )
+    when: list[ConditionSettings] = Field(
+        default_factory=list, description="which records are read; all if absent"
+    )
+    fields: Annotated[dict[str, FieldSettings], Field(max_length=MOST_FIELDS)] = Field(
+        description="by field of docs/event.md, such as ts, route, client.name, ms.total, values.sales; ts "
+        "is needed"
+    )
+    tables: Annotated[list[CallsSettings], Field(max_length=20)] = Field(
+        default_factory=list, description="the table calls of a request"
+    )
+    sample: PathName | None = Field(
+        None, description="a file of such payloads, which uneri check reads: what does not fit is said"
+    )
+
+    @model_validator(mode="after")
+    def _fields_are_known(self) -> Self:
+        refuse(
+            self,
+            _mistakes(
+                self.fields,
+                lambda name: field_type(self.kind, name),
+                FIELDS[self.kind],
+                NEEDED[self.kind],
+                f"a {self.kind}",
+            ),
+        )
+        if self.tables and self.kind not in ("request", "call"):
+            refuse(self, [(("tables",), {}, f"a {self.kind} has no table calls; remove them")])
+        return self
+
+
+class SourcesSettings(Section):
+    """Where records come from."""
+
+    mappings: Annotated[list[MappingSettings], Field(max_length=100)] = Field(
+        default_factory=list, description="formats of one's own JSON"
+    )
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [one.name for one in self.mappings]
+        refuse(
+            self,
+            (
+                (
+                    ("mappings", number, "name"),
+                    name,
+                    f"also the name of sources.mappings.{names.index(name)}; choose another name",
+                )
+                for number, name in enumerate(names)
+                if names.index(name) != number
+            ),
+        )
+        return self
+
+
+def _mistakes(
+    fields: dict[str, FieldSettings],
+    type_of: Any,
+    known: Iterable[str],
+    needed: Iterable[str],
+    what: str,
+) -> Iterator[Mistake]:
+    """Yield the fields that are unknown or missing, and values that are not of their type."""
+    for name, field in fields.items():
+        to: FieldType | None = type_of(name)
+        if to is None:
+            remedy = meant(name, known, f"fields: {', '.join(known)}")
+            yield ("fields", name, "[key]"), name, f"{what} has no field {name!r}; {remedy}"
+            continue
+        units = UNITS.get(to, {})
+        if field.unit is not None and field.unit not in units:
+            remedy = f"units of {name}: {', '.join(units)}" if units else "remove it"
+            yield ("fields", name, "unit"), field.unit, f"not a unit of {name}; {remedy}"
+        yield from _wrong_values(name, field, to)
+    for name in needed:
+        if name not in fields:
+            yield ("fields",), {}, f"{what} needs {name}; add it: {name}: $.path"
+
+
+def _wrong_values(name: str, field: FieldSettings, to: FieldType) -> Iterator[Mistake]:
+    given: list[tuple[tuple[int | str, ...], Scalar | None]] = [
+        (("const",), field.const),
+        (("default",), field.default),
+        *((("map", key), value) for key, value in field.map.items()),
+    ]
+    for path, value in given:
+        if value is None:
+            continue
+        try:
+            right = converted(value, to)
+        except (ValueError, OverflowError) as error:
+            yield ("fields", name, *path), value, f"{error}; {name} is {_article(to)}"
+            continue
+        if to is FieldType.ERROR and right not in ERRORS:
+            yield ("fields", name, *path), value, f"no class of errors; write {', '.join(ERRORS)} or null"
+
+
+def _article(to: FieldType) -> str:
+    return {FieldType.MEMORY: "in MiB", FieldType.DURATION: "in milliseconds"}.get(to, f"a {to}")

@@ -1,0 +1,89 @@
+"""Mistakes in a mapping are told at their place, with the remedy."""
+
+import re
+
+import pytest
+
+from config.json_path import ABSENT, json_path
+from config.load import ConfigError, load_settings
+
+FIELDS = "      fields:\n        "
+TIMED = FIELDS + "ts: $.t\n        "
+SHORT = "      fields: {ts: $.t}\n      "
+HEAD = "sources:\n  mappings:\n    - name: orders\n"
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as refused:
+        load_settings("u.yaml", text)
+    return str(refused.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("      fields: {ts: time}", r"5?:?4:20: .*not a path; begin with \$"),
+        (FIELDS + "ts: $.a-b", r"5:13: .*from character 4 on, '-b'; write \['a name'\]"),
+        (FIELDS + "ts: $..time", r"5:13: .*'\.\.' is not supported"),
+        (FIELDS + "ts: $.a[-1]", r"5:13: .*write the number of one item"),
+        (FIELDS + "ts: $.a[*]", r"5:13: .*\[\*\] belongs to each alone"),
+        (FIELDS + "ts: {path: $.t, unit: h}", r"5:31: .*not a unit of ts; units of ts: s, ms"),
+        (TIMED + "route: {path: $.r, unit: s}", r"6:34: .*not a unit of route; remove it"),
+        (TIMED + "statsu: $.s", r"6:9: a request has no field 'statsu'; did you mean 'status'\?"),
+        (TIMED + "ms.totl: $.s", r"6:9: .*did you mean 'ms.total'\?"),
+        (TIMED + "status: {const: abc}", r"6:25: .*'abc' is not a number; status is a"),
+        (TIMED + "ms.total: {path: $.s, default: fast}", r"6:40: .*ms.total is in milliseconds"),
+        (TIMED + "error: {path: $.o, map: {bad: oops}}", r"6:39: .*write user, backend, fatal or null"),
+        (TIMED + "id: {}", r"6:13: .*needs either path or const"),
+        (TIMED + "id: {path: $.a, const: b}", r"6:13: .*needs either path or const"),
+        (TIMED + "id: {const: b, default: c}", r"6:33: .*default belongs to path; remove it"),
+        (TIMED + "id: 5", r"6:13: .*write a path such as \$\.time"),
+        (FIELDS + "ts: {path: $.t, unit: ms, map: {a: 1}}", r"5:31: .*remove unit"),
+        (FIELDS + "service: $.s", r"5:9: .*a request needs ts; add it"),
+        (SHORT + "each: $.records", r"5:13: .*put \[\*\] where the list is"),
+        (SHORT + "each: '$$.records[*]'", r"5:13: .*begin with one \$"),
+        (SHORT + "when: [{path: $.x}]", r"5:14: .*exactly one of equals, one_of and exists"),
+        (SHORT + "when: [{path: x, equals: 1}]", r"5:21: .*not a path"),
+        (SHORT + "tables: [{fields: {op: $.o}}]", r"5:25: .*a table call needs name"),
+        (SHORT + "tables: [{fields: {name: $.o, consumed: $.c}}]", r"5:37: a table call has no field"),
+        (SHORT + "kind: sample", r"4:15: .*a sample needs of.kind"),
+        ("      kind: metric\n      fields: {ts: $.t}", r"4:13: "),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_at_its_place(text: str, said: str) -> None:
+    line = problems(HEAD + text)[0]
+    assert re.search(rf"^u\.yaml:{said}", line), line
+
+
+def test_two_mappings_cannot_have_one_name() -> None:
+    text = "sources: {mappings: [{name: a, fields: {ts: $.t}}, {name: a, fields: {ts: $.t}}]}"
+    assert "also the name of sources.mappings.0; choose another name" in problems(text)[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("$.a", 1),
+        ("$['a']", 1),
+        ('$["b"].c[1]', 3),
+        ("$.b['d\\'e']", 4),
+        ("$.b.c[2]", ABSENT),
+        ("$.b.c.d", ABSENT),
+        ("$.a.b", ABSENT),
+        ("$.名前", 5),
+        ("$.n", None),
+    ],
+)
+def test_a_path_finds_what_is_there(path: str, value: object) -> None:
+    document = {"a": 1, "b": {"c": [2, 3], "d'e": 4}, "名前": 5, "n": None}
+    assert json_path(path).find(document) == value
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "a", "$.", "$a", "$.1", "$[01]", "$[", "$['a]", "$[a]", "$['']", "$.a b", "$.a[1:2]", "$[?(@.x)]",
+     "$" + ".a" * 21, "$." + "a" * 500, "$$$.a", " $.a", "$.a ", "$.a\n"],
+)  # fmt: skip
+def test_what_is_no_path_is_refused_with_a_remedy(path: str) -> None:
+    with pytest.raises(ValueError, match=r".; ."):
+        json_path(path)
