@@ -9,7 +9,7 @@ format as the console offers it, and ``key: value, key: value`` as the Serverles
 - A service is, where neither the record nor the configuration names it, ``apiId/stage``.
 - ``THROTTLED`` is the gateway's own limit: a throttle, and an error of the backend. ``QUOTA_EXCEEDED`` is a
   throttle too, but of a plan that a customer has used up: the caller's error.
-- A client is the id of the API key, else the client that a claim names, else a product token of the user agent
+- A client is the id of the API key, else the client that a claim names, else a product token of the agent
   (``user_agents``). Never the key itself, nor an address, a user or a principal: those are people.
 """
 
