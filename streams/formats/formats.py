@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Final
 
+from streams.formats.alb import ALB
 from streams.formats.apigateway import APIGATEWAY
+from streams.formats.clf import CLF
 from streams.formats.cloudevents import CLOUDEVENTS
 from streams.formats.envelope import Enveloped
 from streams.formats.firehose import FIREHOSE
@@ -33,7 +35,9 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     Enveloped(PUBSUB, recognised),
     Enveloped(FIREHOSE, recognised),
     GCP_LOG_ENTRY,
+    ALB,
     APIGATEWAY,
+    CLF,
     NATIVE,
 )
 """As ``auto`` asks them: what is recognised by a mark of its own comes before what is recognised by keys."""
