@@ -24,6 +24,8 @@ from streams.formats.json_refusal import JSON_ERRORS, json_refusal
 from streams.formats.judged import judged
 from streams.formats.native import NATIVE
 from streams.formats.path_templates import PathTemplates, path_templates
+from streams.formats.routes import RequestLine, route_of
+from streams.formats.user_agents import client_of
 
 _HEAD: Final = 64 * 1024
 _MARKS: Final = (b'"insertId"', b'"logName"', b'"receiveTimestamp"', b'"httpRequest"')
@@ -55,6 +57,7 @@ class _HttpRequest(msgspec.Struct, rename="camel"):
     request_url: _Text = None
     status: int | None = None
     latency: _Text = None
+    user_agent: _Text = None
 
 
 class _Resource(msgspec.Struct):
@@ -68,6 +71,7 @@ class _Payload(msgspec.Struct, rename="camel"):
     request_id: _Text = None
     start_time: _Text = None
     latency: _Text = None
+    user_agent: _Text = None
     method: _Text = None
     resource: _Text = None
     status: int | None = None
@@ -185,12 +189,15 @@ def _request(entry: _Entry, paths: PathTemplates) -> Event:
         raise _SkippedError("unfinished")
     http = entry.http_request or _HttpRequest()
     trace = entry.trace or details.trace_id
+    status = _status(http.status if http.status is not None else details.status)
+    method, url = http.request_method or details.method, http.request_url or details.resource
     event = Event(
         ts=_stamp(details.start_time or entry.timestamp),
         id=_id(entry),
         function=details.module_id,
-        route=_route(paths, http.request_method or details.method, http.request_url or details.resource),
-        status=_status(http.status if http.status is not None else details.status),
+        route=_route(paths, method, url, status),
+        client=client_of(http.user_agent or details.user_agent),
+        status=status,
         ms=_layers(_milliseconds(http.latency or details.latency)),
         cold_start=details.was_loading_request,
         joins=_join(trace),
@@ -252,10 +259,10 @@ def _id(entry: _Entry) -> str | None:
     return f"gcp:{entry.insert_id}" if entry.insert_id else None
 
 
-def _route(paths: PathTemplates, method: str | None, url: str | None) -> str | None:
+def _route(paths: PathTemplates, method: str | None, url: str | None, status: int | None) -> str | None:
     if not url:
         return None
-    return " ".join(each for each in (method, paths.of(url)) if each)
+    return route_of(RequestLine(method, url), paths, status) if method else paths.of(url)
 
 
 def _status(status: int | None) -> int | None:
