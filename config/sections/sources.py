@@ -24,7 +24,7 @@ from config.sections.value_types import PathName
 FORMAT_NAMES = (
     "auto", "uneri", "otlp_proto", "otlp_json", "cloudwatch_logs", "emf", "lambda_report", "powertools",
     "apigateway", "alb", "clf", "xray", "gcp_log_entry", "pubsub", "firehose", "metric_stream", "cloudevents",
-    "eventbridge", "cloudtrail", "github", "confluent", "avro",
+    "changes", "eventbridge", "cloudtrail", "github", "confluent", "avro",
 )  # fmt: skip
 """Names that a mapping cannot have: those of streams/formats, and ``auto``; a test compares them."""
 

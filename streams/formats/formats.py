@@ -6,6 +6,7 @@ from typing import Final
 
 from streams.formats.alb import ALB
 from streams.formats.apigateway import APIGATEWAY
+from streams.formats.changes import CHANGES
 from streams.formats.clf import CLF
 from streams.formats.cloudevents import CLOUDEVENTS
 from streams.formats.envelope import Enveloped
@@ -36,6 +37,7 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     Enveloped(FIREHOSE, recognised),
     GCP_LOG_ENTRY,
     ALB,
+    CHANGES,
     APIGATEWAY,
     CLF,
     NATIVE,

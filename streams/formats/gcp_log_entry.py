@@ -25,6 +25,7 @@ from streams.formats.judged import judged
 from streams.formats.native import NATIVE
 from streams.formats.path_templates import PathTemplates, path_templates
 from streams.formats.routes import RequestLine, route_of
+from streams.formats.skipped import SkippedError
 from streams.formats.user_agents import client_of
 
 _HEAD: Final = 64 * 1024
@@ -114,15 +115,11 @@ class _GcpLogEntry:
         for entry in _entries(payload):
             try:
                 reading.add(_read(entry, around))
-            except _SkippedError as skipped:
-                reading.skipped[str(skipped)] += 1
+            except SkippedError as skipped:
+                reading.skipped[skipped.why] += 1
             except RefusalError as error:
                 reading.refused.append(error.of(entry))
         return reading
-
-
-class _SkippedError(Exception):
-    """An entry is no request by design."""
 
 
 def _entries(payload: bytes) -> list[bytes]:
@@ -181,12 +178,12 @@ def _request(entry: _Entry, paths: PathTemplates) -> Event:
     if log == "cloud-functions":
         return _execution(entry)
     if log not in _REQUEST_LOGS:
-        raise _SkippedError("another log")
+        raise SkippedError("another log")
     details = _details(entry)
     if entry.http_request is None and (log != "request_log" or details.start_time is None):
-        raise _SkippedError("no request")
+        raise SkippedError("no request")
     if details.first and not details.finished:
-        raise _SkippedError("unfinished")
+        raise SkippedError("unfinished")
     http = entry.http_request or _HttpRequest()
     trace = entry.trace or details.trace_id
     status = _status(http.status if http.status is not None else details.status)
@@ -231,7 +228,7 @@ def _judge(event: Event, text: str, details: str | None) -> None:
 def _execution(entry: _Entry) -> Event:
     found = _EXECUTION.match(entry.text_payload or "")
     if not found:
-        raise _SkippedError("no request")
+        raise SkippedError("no request")
     took, outcome = float(found[1]), found[2].strip().lower()
     event = Event(
         ts=_stamp(entry.timestamp) - took / 1000,
