@@ -14,6 +14,8 @@ from streams.formats.firehose import FIREHOSE
 from streams.formats.format import Format, Formats
 from streams.formats.gcp_log_entry import GCP_LOG_ENTRY
 from streams.formats.native import NATIVE
+from streams.formats.otlp.otlp_json import OtlpJson
+from streams.formats.otlp.otlp_proto import OtlpProto
 from streams.formats.pubsub import PUBSUB
 
 
@@ -31,7 +33,15 @@ def recognised(payload: bytes, others: Iterable[Format] = ()) -> Format | None:
     return next((each for each in chain(_IN_ORDER, others) if each.looks_like(payload)), None)
 
 
+def recognised_record(payload: bytes) -> Format | None:
+    """Return the format of a record that holds no other payloads, None if it looks like none."""
+    found = recognised(payload)
+    return None if isinstance(found, (Enveloped, OtlpProto, OtlpJson)) else found
+
+
 _IN_ORDER: Final[tuple[Format, ...]] = (
+    OtlpProto(recognised_record),
+    OtlpJson(recognised_record),
     Enveloped(CLOUDEVENTS, recognised),
     Enveloped(PUBSUB, recognised),
     Enveloped(FIREHOSE, recognised),

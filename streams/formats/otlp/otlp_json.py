@@ -1,0 +1,328 @@
+"""The format ``otlp_json``: what OpenTelemetry exports, as JSON, one message or one on each line."""
+
+import binascii
+import math
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from streams.decode.rejected import SAMPLE_BYTES, RejectReason
+from streams.formats.format import Reading, RefusalError, Refused, Surroundings
+from streams.formats.json_refusal import JSON_ERRORS, json_refusal
+from streams.formats.otlp.attributes import (
+    EXCEPTION,
+    MOST_DIGITS,
+    MOST_TEXTS,
+    RESOURCE,
+    SPAN,
+    Attributes,
+    Value,
+)
+from streams.formats.otlp.ids import SPAN_BYTES, TRACE_BYTES, of_text
+from streams.formats.otlp.json_message import (
+    JsonAttribute,
+    JsonEvent,
+    JsonMessage,
+    JsonResource,
+    JsonResourceMetrics,
+    JsonResourceSpans,
+    JsonScopeSpans,
+    JsonSpan,
+    JsonValue,
+    LooseMessage,
+    Whole,
+)
+from streams.formats.otlp.logs import Recognised
+from streams.formats.otlp.message import bounded, read_message
+from streams.formats.otlp.span import (
+    CLIENT,
+    CONSUMER,
+    INTERNAL,
+    NO_ATTRIBUTES,
+    PRODUCER,
+    SERVER,
+    Message,
+    Point,
+    Raised,
+    ResourceLogs,
+    ResourceMetrics,
+    ResourceSpans,
+    Span,
+)
+from streams.formats.otlp.strangers import refuse_stranger
+
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of a payload. Its empty parts become many times their size."""
+
+MOST_OBJECTS: Final = 2_000_000
+"""JSON objects of a payload: twenty and more a span."""
+
+_MARK: Final = re.compile(rb'\s*\{\s*"resource(?:Spans|Logs|Metrics)"\s*:')
+_DIGITS: Final = re.compile(r"\s*[-+]?[0-9]+\s*", re.ASCII)
+_KINDS: Final = {
+    "SPAN_KIND_INTERNAL": INTERNAL,
+    "SPAN_KIND_SERVER": SERVER,
+    "SPAN_KIND_CLIENT": CLIENT,
+    "SPAN_KIND_PRODUCER": PRODUCER,
+    "SPAN_KIND_CONSUMER": CONSUMER,
+}
+_ERRORS: Final = frozenset({2, "2", "STATUS_CODE_ERROR"})
+
+_MESSAGE: Final = msgspec.json.Decoder(JsonMessage)
+_LOOSE: Final = msgspec.json.Decoder(LooseMessage)
+_ONE: Final = msgspec.json.Decoder(JsonSpan)
+_WHAT: Final = "a message of OpenTelemetry"
+
+
+class OtlpJson:
+    """Reads the messages of traces, logs and metrics.
+
+    Parameters
+    ----------
+    recognised
+        Returns the format that the body of a log record looks like.
+    """
+
+    name: Final = "otlp_json"
+
+    def __init__(self, recognised: Recognised) -> None:
+        self._recognised: Final = recognised
+
+    def looks_like(self, payload: bytes) -> bool:
+        """Return whether it begins as a message of OpenTelemetry."""
+        return _MARK.match(payload) is not None
+
+    def read(self, payload: bytes, around: Surroundings) -> Reading:
+        """Read one message, or one on each line.
+
+        Raises
+        ------
+        RefusalError
+            When it is none.
+        """
+        if not payload.strip():
+            raise RefusalError(RejectReason.EMPTY, "the payload is empty")
+        if len(payload) > MOST_BYTES or payload.count(b"{") > MOST_OBJECTS:
+            raise RefusalError(
+                RejectReason.TOO_LARGE, f"more than {MOST_BYTES:,} bytes or {MOST_OBJECTS:,} JSON objects"
+            )
+        try:
+            return read_message(_message(payload), around, self._recognised)
+        except RefusalError as error:
+            lines = [line for line in payload.split(b"\n") if line.strip()]
+            if error.reason is not RejectReason.NOT_JSON or not self._is_in_lines(lines):
+                raise
+        reading = Reading()
+        for line in lines:
+            try:
+                found = read_message(_message(line), around, self._recognised)
+            except RefusalError as error:
+                reading.refused.append(error.of(line))
+            else:
+                reading.add(found)
+        return reading
+
+    def _is_in_lines(self, lines: list[bytes]) -> bool:
+        return len(lines) > 1 and any(map(self.looks_like, lines[1:]))
+
+
+def _message(payload: bytes) -> Message:
+    try:
+        found = _MESSAGE.decode(payload)
+    except msgspec.ValidationError as error:
+        return _loose(payload, error)
+    except JSON_ERRORS as error:
+        refuse_stranger(payload)
+        raise json_refusal(payload, error, _WHAT) from None
+    if found.resource_spans is None and found.resource_logs is None and found.resource_metrics is None:
+        refuse_stranger(payload)
+        raise RefusalError(
+            RejectReason.UNKNOWN_FORMAT,
+            "neither resourceSpans nor resourceLogs nor resourceMetrics in the message",
+        )
+    _bound(found)
+    message = Message()
+    message.spans = [_resource_spans(each, message.refused) for each in found.resource_spans or ()]
+    message.logs = [
+        ResourceLogs(
+            _of_resource(each.resource),
+            [_body(record.body) for scope in each.scope_logs or () for record in scope.log_records or ()],
+        )
+        for each in found.resource_logs or ()
+    ]
+    message.metrics = [_resource_metrics(each) for each in found.resource_metrics or ()]
+    return message
+
+
+def _loose(payload: bytes, problem: msgspec.ValidationError) -> Message:
+    """Read the spans one by one, since one of them is not as it must be."""
+    try:
+        found = _LOOSE.decode(payload)
+    except JSON_ERRORS:
+        found = None
+    if found is None or found.resource_spans is None:
+        refuse_stranger(payload)
+        raise json_refusal(payload, problem, _WHAT)
+    message = Message()
+    resources = []
+    for resource in found.resource_spans:
+        spans: list[JsonSpan] = []
+        for scope in resource.scope_spans or ():
+            bounded(len(scope.spans or ()) + len(spans))
+            for raw in scope.spans or ():
+                try:
+                    spans.append(_ONE.decode(raw))
+                except JSON_ERRORS as error:
+                    message.refused.append(
+                        Refused(RejectReason.BAD_TYPE, str(error), bytes(raw)[:SAMPLE_BYTES])
+                    )
+        resources.append(JsonResourceSpans(resource.resource, [JsonScopeSpans(spans)]))
+    message.spans = [_resource_spans(each, message.refused) for each in resources]
+    return message
+
+
+def _bound(message: JsonMessage) -> None:
+    for resource in message.resource_spans or ():
+        bounded(sum(len(scope.spans or ()) for scope in resource.scope_spans or ()))
+    for logs in message.resource_logs or ():
+        bounded(sum(len(scope.log_records or ()) for scope in logs.scope_logs or ()))
+
+
+def _resource_spans(resource: JsonResourceSpans, refused: list[Refused]) -> ResourceSpans:
+    spans = []
+    for scope in resource.scope_spans or ():
+        for span in scope.spans or ():
+            try:
+                spans.append(_span(span))
+            except RefusalError as error:
+                refused.append(error.of(msgspec.json.encode(span)))
+    return ResourceSpans(_of_resource(resource.resource), spans)
+
+
+def _span(span: JsonSpan) -> Span:
+    status = span.status
+    return Span(
+        of_text(span.trace_id, TRACE_BYTES) if span.trace_id else "",
+        of_text(span.span_id, SPAN_BYTES) if span.span_id else "",
+        of_text(span.parent_span_id, SPAN_BYTES) if span.parent_span_id else "",
+        span.trace_state or "",
+        span.name or "",
+        span.kind if isinstance(span.kind, int) else _kind(span.kind),
+        _whole(span.start_time_unix_nano),
+        _whole(span.end_time_unix_nano),
+        status is not None and status.code in _ERRORS,
+        (status.message or "") if status else "",
+        _attributes(span.attributes, SPAN) if span.attributes else NO_ATTRIBUTES,
+        _raised(span.events) if span.events else None,
+    )
+
+
+def _kind(said: str | None) -> int:
+    if not said:
+        return 0
+    return _KINDS.get(said, 0) if not said.isdecimal() else int(said[:MOST_DIGITS])
+
+
+def _whole(value: Whole) -> int:
+    """Return a whole number, which plain protobuf JSON writes as a text; 0 if there is none.
+
+    Raises
+    ------
+    RefusalError
+        When it is something else.
+    """
+    if isinstance(value, int):
+        return value
+    if value is None:
+        return 0
+    if isinstance(value, str):
+        if len(value) <= MOST_DIGITS and _DIGITS.fullmatch(value):
+            return int(value)
+        if not value:
+            return 0
+    elif math.isfinite(value) and value.is_integer():
+        return int(value)
+    raise RefusalError(RejectReason.BAD_TYPE, f"{str(value)[:MOST_DIGITS]!r} is no 64-bit number")
+
+
+def _number(value: Whole) -> float | None:
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _raised(events: Iterable[JsonEvent]) -> Raised | None:
+    found = None
+    for event in events:
+        if event.name == "exception":
+            said = _attributes(event.attributes or (), EXCEPTION)
+            found = Raised(str(said.get("exception.type", "")), str(said.get("exception.message", "")))
+    return found
+
+
+def _of_resource(resource: JsonResource | None) -> Attributes:
+    return _attributes(resource.attributes or (), RESOURCE) if resource else NO_ATTRIBUTES
+
+
+def _attributes(attributes: Iterable[JsonAttribute], wanted: frozenset[str]) -> Attributes:
+    found: dict[str, Value] = {}
+    for each in attributes:
+        key = each.key
+        if key in wanted and each.value is not None:
+            value = _value(each.value)
+            if value is not None:
+                found[key] = value
+    return found or NO_ATTRIBUTES
+
+
+def _value(value: JsonValue) -> Value | None:
+    if value.string_value is not None:
+        return value.string_value
+    if value.int_value is not None:
+        return _whole(value.int_value)
+    if value.bool_value is not None:
+        return value.bool_value
+    if value.array_value is not None:
+        return [
+            each.string_value
+            for each in (value.array_value.values or ())[:MOST_TEXTS]
+            if each is not None and each.string_value is not None
+        ]
+    return _number(value.double_value)
+
+
+def _body(body: JsonValue | None) -> bytes | None:
+    if body is None:
+        return None
+    if body.string_value is not None:
+        return body.string_value.encode(errors="replace")
+    try:
+        return None if body.bytes_value is None else binascii.a2b_base64(body.bytes_value)
+    except ValueError:
+        return None
+
+
+def _resource_metrics(resource: JsonResourceMetrics) -> ResourceMetrics:
+    points, others = [], 0
+    for scope in resource.scope_metrics or ():
+        for metric in scope.metrics or ():
+            kind = metric.gauge or metric.sum
+            if kind is None:
+                others += 1
+                continue
+            points += [
+                Point(
+                    metric.name or "",
+                    metric.unit or "",
+                    _whole(point.time_unix_nano),
+                    _number(point.as_double if point.as_int is None else point.as_int),
+                )
+                for point in kind.data_points or ()
+            ]
+            bounded(len(points))
+    return ResourceMetrics(_of_resource(resource.resource), points, others)

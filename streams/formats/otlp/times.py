@@ -1,0 +1,38 @@
+"""Times of spans, which are nanoseconds, as records have them."""
+
+from typing import Final
+
+from streams.decode.event import LARGEST
+from streams.decode.parse import EARLIEST, LATEST
+from streams.decode.rejected import RejectReason
+from streams.formats.format import RefusalError
+from streams.formats.otlp.span import Span
+
+_SECOND: Final = 1_000_000_000
+_MILLISECOND: Final = 1_000_000
+_EARLIEST: Final = int(EARLIEST) * _SECOND
+_LATEST: Final = int(LATEST) * _SECOND
+
+
+def seconds(nanoseconds: int, what: str) -> float:
+    """Return epoch seconds.
+
+    Raises
+    ------
+    RefusalError
+        When there is no time, or none that can be counted.
+    """
+    if _EARLIEST <= nanoseconds < _LATEST:
+        return nanoseconds / _SECOND
+    if not nanoseconds:
+        raise RefusalError(RejectReason.NO_TS, f"{what} has no time")
+    raise RefusalError(
+        RejectReason.BAD_TS,
+        f"{what} has the time {nanoseconds}, no nanoseconds between the years 2000 and 2100",
+    )
+
+
+def milliseconds(span: Span) -> float | None:
+    """Return how long a span took; None if it does not say, ends before its start, or takes absurdly long."""
+    took = (span.end - span.start) / _MILLISECOND if span.end and span.start else -1.0
+    return took if 0 <= took <= LARGEST else None
