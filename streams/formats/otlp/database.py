@@ -10,7 +10,7 @@ from streams.decode.rejected import RejectReason
 from streams.formats.capacity import NOTHING, Consumed, consumed_by
 from streams.formats.format import RefusalError
 from streams.formats.otlp.attributes import LONGEST, number, text, texts
-from streams.formats.otlp.span import Span
+from streams.formats.otlp.span import OtlpSpan
 from streams.formats.otlp.times import milliseconds
 from streams.formats.table_names import table_name
 
@@ -43,13 +43,13 @@ _TOO_MANY: Final = 429
 _EXHAUSTED: Final = 8  # of gRPC
 
 
-def is_database(span: Span) -> bool:
+def is_database(span: OtlpSpan) -> bool:
     """Return whether a client span is the call of a database."""
     said = span.attributes
     return "db.system.name" in said or "db.system" in said or _is_dynamodb(span)
 
 
-def table_calls(span: Span) -> list[TableCall]:
+def table_calls(span: OtlpSpan) -> list[TableCall]:
     """Return one call for each table that the span of a database names; none if it names none.
 
     A batch has one duration and, if the sender asked for it, the capacity of each table.
@@ -84,7 +84,7 @@ def table_calls(span: Span) -> list[TableCall]:
     ]
 
 
-def _is_dynamodb(span: Span) -> bool:
+def _is_dynamodb(span: OtlpSpan) -> bool:
     said = span.attributes
     system = text(said, "db.system.name", "db.system")
     if system is not None:
@@ -96,7 +96,7 @@ def _is_dynamodb(span: Span) -> bool:
     )
 
 
-def _operation(span: Span, dynamodb: bool) -> str | None:
+def _operation(span: OtlpSpan, dynamodb: bool) -> str | None:
     said = text(span.attributes, *_OPERATION_KEYS)
     if said is None and dynamodb and "." in span.name:
         said = span.name[:LONGEST].strip()
@@ -106,7 +106,7 @@ def _operation(span: Span, dynamodb: bool) -> str | None:
     return (found.group() if found else "") or said
 
 
-def _tables(span: Span, dynamodb: bool) -> list[str]:
+def _tables(span: OtlpSpan, dynamodb: bool) -> list[str]:
     said = span.attributes
     if dynamodb:
         found = dict.fromkeys(table_name(name) for name in texts(said, "aws.dynamodb.table_names"))
@@ -119,7 +119,7 @@ def _tables(span: Span, dynamodb: bool) -> list[str]:
     return [name] if name else []
 
 
-def _charge(span: Span, op: str | None) -> Consumed:
+def _charge(span: OtlpSpan, op: str | None) -> Consumed:
     charge = number(span.attributes, *_CHARGE_KEYS)
     if charge is None or not 0 <= charge <= LARGEST:
         return NOTHING
@@ -127,7 +127,7 @@ def _charge(span: Span, op: str | None) -> Consumed:
     return Consumed(charge if kind == READS else None, charge if kind == WRITES else None)
 
 
-def _throttled(span: Span) -> str | None:
+def _throttled(span: OtlpSpan) -> str | None:
     said = span.attributes
     errors: Sequence[str] = [str(said[key])[:LONGEST] for key in _ERROR_KEYS if key in said]
     if not errors and not span.failed and span.raised is None and _STATUS_KEYS.isdisjoint(said):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from streams.formats.format import Format, Reading, RefusalError, Surroundings
-from streams.formats.otlp.place import place_of
+from streams.formats.otlp.origin import origin_of
 from streams.formats.otlp.span import ResourceLogs
 
 Recognised = Callable[[bytes], Format | None]
@@ -43,12 +43,12 @@ def read_logs(resources: Iterable[ResourceLogs], around: Surroundings, recognise
 
 
 def _inside(resource: ResourceLogs, around: Surroundings) -> Surroundings:
-    place = place_of(resource.attributes)
+    origin = origin_of(resource.attributes)
     return Surroundings(
-        cloud=place.cloud or around.cloud,
-        account=place.account or around.account,
-        region=place.region or around.region,
-        service=place.service or around.service,
-        function=place.function or around.function,
+        cloud=origin.cloud or around.cloud,
+        account=origin.account or around.account,
+        region=origin.region or around.region,
+        service=origin.service or around.service,
+        function=origin.function or around.function,
         counts=around.counts,
     )

@@ -7,13 +7,13 @@ from streams.decode.rejected import RejectReason
 from streams.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings
 from streams.formats.otlp.logs import Recognised, read_logs
 from streams.formats.otlp.metrics import read_metrics
-from streams.formats.otlp.span import Message
+from streams.formats.otlp.span import OtlpMessage
 from streams.formats.otlp.spans import read_spans
 
 NOTHING: Final = "a message without spans, log records and data points"
 
 
-def read_message(message: Message, around: Surroundings, recognised: Recognised) -> Reading:
+def read_message(message: OtlpMessage, around: Surroundings, recognised: Recognised) -> Reading:
     """Return what a message is read as.
 
     Raises

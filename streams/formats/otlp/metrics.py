@@ -9,7 +9,7 @@ from streams.decode.rejected import RejectReason
 from streams.formats.format import Reading, RefusalError, Surroundings
 from streams.formats.judged import judged
 from streams.formats.otlp.attributes import LONGEST
-from streams.formats.otlp.place import Place, place_of
+from streams.formats.otlp.origin import Origin, origin_of
 from streams.formats.otlp.span import Point, ResourceMetrics
 from streams.formats.otlp.times import seconds
 
@@ -28,7 +28,7 @@ def read_metrics(resources: Iterable[ResourceMetrics], around: Surroundings) -> 
     """
     reading = Reading()
     for each in resources:
-        place = place_of(each.attributes)
+        origin = origin_of(each.attributes)
         if each.others:
             reading.skipped[NO_LIMIT] += each.others
         for point in each.points:
@@ -36,20 +36,20 @@ def read_metrics(resources: Iterable[ResourceMetrics], around: Surroundings) -> 
                 reading.skipped[NO_LIMIT] += 1
                 continue
             try:
-                reading.records.append(_sample(point, place, around))
+                reading.records.append(_sample(point, origin, around))
             except RefusalError as error:
                 reading.refused.append(error.of(point.name[:LONGEST].encode(errors="replace")))
     return reading
 
 
-def _sample(point: Point, place: Place, around: Surroundings) -> SampleRecord:
-    account = place.account or around.account
+def _sample(point: Point, origin: Origin, around: Surroundings) -> SampleRecord:
+    account = origin.account or around.account
     record = SampleRecord(
         ts=seconds(point.time, "the data point"),
-        cloud=place.cloud or around.cloud,
+        cloud=origin.cloud or around.cloud,
         account=account,
-        region=place.region or around.region,
-        of=_scope(place, account, around),
+        region=origin.region or around.region,
+        of=_scope(origin, account, around),
         name=point.name[:LONGEST],
         value=point.value,
         unit=point.unit[:LONGEST] or None,
@@ -58,10 +58,10 @@ def _sample(point: Point, place: Place, around: Surroundings) -> SampleRecord:
     return record
 
 
-def _scope(place: Place, account: str | None, around: Surroundings) -> ScopeName:
-    if function := place.function or around.function:
+def _scope(origin: Origin, account: str | None, around: Surroundings) -> ScopeName:
+    if function := origin.function or around.function:
         return ScopeName("function", function)
-    if service := place.service or around.service:
+    if service := origin.service or around.service:
         return ScopeName("service", service)
     if account:
         return ScopeName("account", account)

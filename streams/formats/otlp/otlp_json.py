@@ -43,13 +43,13 @@ from streams.formats.otlp.span import (
     NO_ATTRIBUTES,
     PRODUCER,
     SERVER,
-    Message,
+    OtlpMessage,
+    OtlpSpan,
     Point,
     Raised,
     ResourceLogs,
     ResourceMetrics,
     ResourceSpans,
-    Span,
 )
 from streams.formats.otlp.strangers import refuse_stranger
 
@@ -128,7 +128,7 @@ class OtlpJson:
         return len(lines) > 1 and any(map(self.looks_like, lines[1:]))
 
 
-def _message(payload: bytes) -> Message:
+def _message(payload: bytes) -> OtlpMessage:
     try:
         found = _MESSAGE.decode(payload)
     except msgspec.ValidationError as error:
@@ -143,7 +143,7 @@ def _message(payload: bytes) -> Message:
             "neither resourceSpans nor resourceLogs nor resourceMetrics in the message",
         )
     _bound(found)
-    message = Message()
+    message = OtlpMessage()
     message.spans = [_resource_spans(each, message.refused) for each in found.resource_spans or ()]
     message.logs = [
         ResourceLogs(
@@ -156,7 +156,7 @@ def _message(payload: bytes) -> Message:
     return message
 
 
-def _loose(payload: bytes, problem: msgspec.ValidationError) -> Message:
+def _loose(payload: bytes, problem: msgspec.ValidationError) -> OtlpMessage:
     """Read the spans one by one, since one of them is not as it must be."""
     try:
         found = _LOOSE.decode(payload)
@@ -165,7 +165,7 @@ def _loose(payload: bytes, problem: msgspec.ValidationError) -> Message:
     if found is None or found.resource_spans is None:
         refuse_stranger(payload)
         raise json_refusal(payload, problem, _WHAT)
-    message = Message()
+    message = OtlpMessage()
     resources = []
     for resource in found.resource_spans:
         spans: list[JsonSpan] = []
@@ -201,9 +201,9 @@ def _resource_spans(resource: JsonResourceSpans, refused: list[Refused]) -> Reso
     return ResourceSpans(_of_resource(resource.resource), spans)
 
 
-def _span(span: JsonSpan) -> Span:
+def _span(span: JsonSpan) -> OtlpSpan:
     status = span.status
-    return Span(
+    return OtlpSpan(
         of_text(span.trace_id, TRACE_BYTES) if span.trace_id else "",
         of_text(span.span_id, SPAN_BYTES) if span.span_id else "",
         of_text(span.parent_span_id, SPAN_BYTES) if span.parent_span_id else "",

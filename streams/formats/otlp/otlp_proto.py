@@ -19,13 +19,13 @@ from streams.formats.otlp.logs import Recognised
 from streams.formats.otlp.message import bounded, read_message
 from streams.formats.otlp.span import (
     NO_ATTRIBUTES,
-    Message,
+    OtlpMessage,
+    OtlpSpan,
     Point,
     Raised,
     ResourceLogs,
     ResourceMetrics,
     ResourceSpans,
-    Span,
 )
 from streams.formats.otlp.strangers import refuse_stranger
 
@@ -72,19 +72,19 @@ class OtlpProto:
 _Signal = ExportTraceServiceRequest | ExportLogsServiceRequest | ExportMetricsServiceRequest
 
 
-def _message(payload: bytes) -> Message:
+def _message(payload: bytes) -> OtlpMessage:
     found = _signal(payload)
     if isinstance(found, ExportTraceServiceRequest):
-        return Message(spans=_spans(found))
+        return OtlpMessage(spans=_spans(found))
     if isinstance(found, ExportLogsServiceRequest):
-        return Message(logs=_logs(found))
+        return OtlpMessage(logs=_logs(found))
     if isinstance(found, ExportMetricsServiceRequest):
-        return Message(metrics=_metrics(found))
+        return OtlpMessage(metrics=_metrics(found))
     refuse_stranger(payload)
     traces = ExportTraceServiceRequest()
     if not _parsed(traces, payload):
         raise RefusalError(RejectReason.DAMAGED, "not the protobuf of an OpenTelemetry message")
-    return Message(spans=_spans(traces))
+    return OtlpMessage(spans=_spans(traces))
 
 
 def _signal(payload: bytes) -> _Signal | None:
@@ -139,9 +139,9 @@ def _spans(message: ExportTraceServiceRequest) -> list[ResourceSpans]:
     ]
 
 
-def _span(span: trace_pb2.Span) -> Span:
+def _span(span: trace_pb2.Span) -> OtlpSpan:
     status = span.status
-    return Span(
+    return OtlpSpan(
         of_bytes(span.trace_id, TRACE_BYTES),
         of_bytes(span.span_id, SPAN_BYTES),
         of_bytes(span.parent_span_id, SPAN_BYTES),

@@ -7,8 +7,8 @@ from msgspec import UNSET, UnsetType
 
 from streams.decode.event import ErrorClass, Event, EventClient, Layers
 from streams.formats.otlp.attributes import LONGEST, flag, number, text
-from streams.formats.otlp.place import Place
-from streams.formats.otlp.span import Span
+from streams.formats.otlp.origin import Origin
+from streams.formats.otlp.span import OtlpSpan
 from streams.formats.otlp.times import milliseconds, seconds
 from streams.formats.user_agents import client_of
 
@@ -26,7 +26,7 @@ _SERVERS_FAULT: Final = frozenset(
 )
 
 
-def request_of(span: Span, place: Place, weight: float | None) -> Event:
+def request_of(span: OtlpSpan, origin: Origin, weight: float | None) -> Event:
     """Return the request that a span tells of, without its table calls.
 
     Raises
@@ -42,26 +42,26 @@ def request_of(span: Span, place: Place, weight: float | None) -> Event:
     return Event(
         ts=seconds(span.start, "the span"),
         id=id_of(span),
-        cloud=place.cloud,
-        account=place.account,
-        region=place.region,
-        service=place.service,
+        cloud=origin.cloud,
+        account=origin.account,
+        region=origin.region,
+        service=origin.service,
         route=_route(span),
-        function=place.function,
+        function=origin.function,
         client=_client(span),
         status=status,
         error=error,
         error_type=error_type,
-        ms=None if took is None else Layers(function=took) if place.function else Layers(total=took),
+        ms=None if took is None else Layers(function=took) if origin.function else Layers(total=took),
         cold_start=flag(said, "faas.coldstart"),
         weight=weight,
         joins=f"{span.trace} {invocation}" if invocation and " " not in invocation else span.trace,
         trace=span.trace,
-        memory_mb=place.memory_mb,
+        memory_mb=origin.memory_mb,
     )
 
 
-def id_of(span: Span) -> str:
+def id_of(span: OtlpSpan) -> str:
     """Return the id of the record that a span becomes."""
     return f"span:{span.trace}/{span.id}"
 
@@ -77,12 +77,12 @@ def absorb(request: Event, inner: Event) -> None:
         request.joins = inner.joins
 
 
-def _status(span: Span) -> int | None:
+def _status(span: OtlpSpan) -> int | None:
     found = number(span.attributes, "http.response.status_code", "http.status_code")
     return int(found) if found is not None and 0 < found <= _HIGHEST_STATUS else None
 
 
-def _route(span: Span) -> str | None:
+def _route(span: OtlpSpan) -> str | None:
     """Return the route; never the raw path, which may hold a name of each item."""
     said = span.attributes
     if route := text(said, "http.route"):
@@ -94,7 +94,7 @@ def _route(span: Span) -> str | None:
     return None
 
 
-def _client(span: Span) -> EventClient | None:
+def _client(span: OtlpSpan) -> EventClient | None:
     said = span.attributes
     name, version = text(said, "uneri.client.name"), text(said, "uneri.client.version")
     tenant = text(said, "uneri.client.tenant")
@@ -105,7 +105,7 @@ def _client(span: Span) -> EventClient | None:
     return EventClient(name, version, tenant) if name or tenant else None
 
 
-def _error(span: Span, status: int | None) -> tuple[ErrorClass | UnsetType, str | None]:
+def _error(span: OtlpSpan, status: int | None) -> tuple[ErrorClass | UnsetType, str | None]:
     """Return the class, unset where the status alone says it, and the type."""
     said = text(span.attributes, "error.type")
     answered = text(span.attributes, "rpc.response.status_code", "rpc.grpc.status_code")

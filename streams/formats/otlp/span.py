@@ -24,7 +24,7 @@ class Raised(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Span:
+class OtlpSpan:
     """One span. Ids are lower-case hexadecimal, times are nanoseconds; what is none is empty, or 0."""
 
     trace: str
@@ -51,7 +51,7 @@ class ResourceSpans:
     """The spans of one resource, in their order."""
 
     attributes: Attributes
-    spans: Sequence[Span]
+    spans: Sequence[OtlpSpan]
     refused: Sequence[Refused] = ()
 
 
@@ -82,7 +82,7 @@ class ResourceMetrics:
 
 
 @dataclass(slots=True, eq=False)
-class Message:
+class OtlpMessage:
     """One exported message: what it holds of each signal."""
 
     spans: Sequence[ResourceSpans] = ()

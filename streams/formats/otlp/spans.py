@@ -14,10 +14,10 @@ from streams.decode.operations import kind_of
 from streams.decode.rejected import RejectReason
 from streams.formats.format import Reading, Record, RefusalError, Refused, Surroundings, settled
 from streams.formats.otlp.database import is_database, table_calls
-from streams.formats.otlp.place import Place, place_of
+from streams.formats.otlp.origin import Origin, origin_of
 from streams.formats.otlp.request import absorb, id_of, request_of
 from streams.formats.otlp.sampling import weight_of
-from streams.formats.otlp.span import CLIENT, CONSUMER, PRODUCER, SERVER, ResourceSpans, Span
+from streams.formats.otlp.span import CLIENT, CONSUMER, PRODUCER, SERVER, OtlpSpan, ResourceSpans
 from streams.formats.otlp.times import seconds
 
 MOST_CALLS: Final = 1000
@@ -39,8 +39,8 @@ _IDENTIFIED: Final = frozenset({"aws.lambda.invoked_arn", "cloud.resource_id", "
 
 @dataclass(slots=True, eq=False)
 class _Seen:
-    span: Span
-    place: Place
+    span: OtlpSpan
+    origin: Origin
     weight: float | None
     request: Event | None = None
     calls: Sequence[TableCall] = ()
@@ -78,25 +78,25 @@ class _SpanReading:
     def take(self, resource: ResourceSpans) -> None:
         """Take in the spans of one resource."""
         self._refused.extend(resource.refused)
-        place = _settled(_completed(resource), self._around)
+        origin = _settled(_completed(resource), self._around)
         for span in resource.spans:
             try:
-                self._take(span, place)
+                self._take(span, origin)
             except RefusalError as error:
                 self._refused.append(error.of(_sample(span)))
 
-    def _take(self, span: Span, place: Place) -> None:
+    def _take(self, span: OtlpSpan, origin: Origin) -> None:
         if not span.trace or not span.id:
             raise RefusalError(RejectReason.DAMAGED, "a span without a valid trace id and span id")
         key = span.key
         if key in self._seen:
             self._skipped[SENT_TWICE] += 1
             return
-        seen = _Seen(span, place, weight_of(span.state) if span.state else None)
+        seen = _Seen(span, origin, weight_of(span.state) if span.state else None)
         if seen.weight is not None and seen.weight > HEAVIEST:
             raise RefusalError(RejectReason.OUT_OF_RANGE, f"a span that stands for {seen.weight:.0f} others")
         if span.kind in {SERVER, CONSUMER}:
-            seen.request = self._named(request_of(span, place, seen.weight))
+            seen.request = self._named(request_of(span, origin, seen.weight))
         elif span.kind != CLIENT:
             self._skipped[PRODUCED if span.kind == PRODUCER else INSIDE] += 1
         elif not is_database(span):
@@ -173,7 +173,7 @@ class _SpanReading:
             while key not in outermost and key not in path:
                 path[key] = at
                 above = self._look_above(key)
-                if above.request is None or above.crossed or above.request.place != at.place:
+                if above.request is None or above.crossed or above.request.origin != at.origin:
                     break
                 at = above.request
                 key = at.span.key
@@ -187,24 +187,24 @@ class _SpanReading:
                 self._skipped[PART_OF_REQUEST] += 1
         return outermost
 
-    def _alone(self, requests: dict[str, _Seen]) -> dict[tuple[str, Place], _Seen | None]:
-        """Return the only request of a trace and place, None where there are several."""
-        found: dict[tuple[str, Place], _Seen | None] = {}
+    def _alone(self, requests: dict[str, _Seen]) -> dict[tuple[str, Origin], _Seen | None]:
+        """Return the only request of a trace and an origin, None where there are several."""
+        found: dict[tuple[str, Origin], _Seen | None] = {}
         for key, seen in requests.items():
             if self._seen[key] is seen:
-                where = (seen.span.trace, seen.place)
+                where = (seen.span.trace, seen.origin)
                 found[where] = None if where in found else seen
         return found
 
     @staticmethod
     def _owner(
-        call: _Seen, above: _Above, requests: dict[str, _Seen], alone: dict[tuple[str, Place], _Seen | None]
+        call: _Seen, above: _Above, requests: dict[str, _Seen], alone: dict[tuple[str, Origin], _Seen | None]
     ) -> str | None:
         """Return the key of the request that made a call, None if none of the message did."""
-        if above.request is not None and above.request.place == call.place:
+        if above.request is not None and above.request.origin == call.origin:
             owner: _Seen | None = requests[above.request.span.key]
         else:
-            owner = alone.get((call.span.trace, call.place))
+            owner = alone.get((call.span.trace, call.origin))
         return owner.span.key if owner is not None and owner.weight == call.weight else None
 
     def _look_above(self, start: str) -> _Above:
@@ -237,37 +237,37 @@ class _SpanReading:
         return found
 
 
-def _completed(resource: ResourceSpans) -> Place:
-    """Return the place of a resource, with what its own requests say of it."""
-    place = place_of(resource.attributes)
-    if place.function is None or place.account is None:
+def _completed(resource: ResourceSpans) -> Origin:
+    """Return the names of a resource, with what its own requests say of it."""
+    origin = origin_of(resource.attributes)
+    if origin.function is None or origin.account is None:
         for span in resource.spans:
             if span.kind in {SERVER, CONSUMER} and not _IDENTIFIED.isdisjoint(span.attributes):
-                return place_of(resource.attributes, span.attributes)
-    return place
+                return origin_of(resource.attributes, span.attributes)
+    return origin
 
 
-def _settled(place: Place, around: Surroundings) -> Place:
-    return Place(
-        place.cloud or around.cloud,
-        place.account or around.account,
-        place.region or around.region,
-        place.service or around.service,
-        place.function or around.function,
-        place.memory_mb,
+def _settled(origin: Origin, around: Surroundings) -> Origin:
+    return Origin(
+        origin.cloud or around.cloud,
+        origin.account or around.account,
+        origin.region or around.region,
+        origin.service or around.service,
+        origin.function or around.function,
+        origin.memory_mb,
     )
 
 
 def _call_of(seen: _Seen) -> Event:
-    span, place = seen.span, seen.place
+    span, origin = seen.span, seen.origin
     return Event(
         ts=seconds(span.start, "the span"),
         id=id_of(span),
-        cloud=place.cloud,
-        account=place.account,
-        region=place.region,
-        service=place.service,
-        function=place.function,
+        cloud=origin.cloud,
+        account=origin.account,
+        region=origin.region,
+        service=origin.service,
+        function=origin.function,
         tables=tuple(seen.calls),
         kind="call",
         weight=seen.weight,
@@ -294,5 +294,5 @@ def _complete(outer: Sequence[TableCall], inner: Sequence[TableCall]) -> None:
         call.throttled = call.throttled or other.throttled
 
 
-def _sample(span: Span) -> bytes:
+def _sample(span: OtlpSpan) -> bytes:
     return f"{span.name[:256]} {span.trace}/{span.id}".encode(errors="replace")

@@ -6,7 +6,7 @@ from streams.decode.event import LARGEST
 from streams.decode.parse import EARLIEST, LATEST
 from streams.decode.rejected import RejectReason
 from streams.formats.format import RefusalError
-from streams.formats.otlp.span import Span
+from streams.formats.otlp.span import OtlpSpan
 
 _SECOND: Final = 1_000_000_000
 _MILLISECOND: Final = 1_000_000
@@ -32,7 +32,7 @@ def seconds(nanoseconds: int, what: str) -> float:
     )
 
 
-def milliseconds(span: Span) -> float | None:
+def milliseconds(span: OtlpSpan) -> float | None:
     """Return how long a span took; None if it does not say, ends before its start, or takes absurdly long."""
     took = (span.end - span.start) / _MILLISECOND if span.end and span.start else -1.0
     return took if 0 <= took <= LARGEST else None

@@ -17,7 +17,7 @@ _BYTES_FROM: Final = 100_000.0
 """A larger memory is in bytes: there is no function of 100 GB. Senders before 2022 wrote megabytes."""
 
 
-class Place(NamedTuple):
+class Origin(NamedTuple):
     """The names of a resource; None where it says nothing."""
 
     cloud: str | None = None
@@ -28,16 +28,16 @@ class Place(NamedTuple):
     memory_mb: float | None = None
 
 
-_NOWHERE: Final = Place()
+_NOWHERE: Final = Origin()
 
 
-def place_of(resource: Attributes, span: Attributes | None = None) -> Place:
+def origin_of(resource: Attributes, span: Attributes | None = None) -> Origin:
     """Return the names of a resource, and what one of its spans adds.
 
     Examples
     --------
     >>> arn = "arn:aws:lambda:eu-west-1:123456789012:function:put-item:live"
-    >>> place_of({}, {"aws.lambda.invoked_arn": arn})[:5]
+    >>> origin_of({}, {"aws.lambda.invoked_arn": arn})[:5]
     ('aws', '123456789012', 'eu-west-1', None, 'put-item')
     """
     told = _NOWHERE
@@ -46,7 +46,7 @@ def place_of(resource: Attributes, span: Attributes | None = None) -> Place:
             if told.function is None and key in attributes:
                 told = _of_identifier(text(attributes, key) or "")
     service = text(resource, "service.name")
-    return Place(
+    return Origin(
         text(resource, "cloud.provider") or told.cloud,
         text(resource, "cloud.account.id") or told.account,
         text(resource, "cloud.region") or told.region,
@@ -56,16 +56,16 @@ def place_of(resource: Attributes, span: Attributes | None = None) -> Place:
     )
 
 
-def _of_identifier(said: str) -> Place:
+def _of_identifier(said: str) -> Origin:
     if found := _ARN.match(said):
         region, account, function = found.groups()
-        return Place("aws", account or None, region or None, None, function)
+        return Origin("aws", account or None, region or None, None, function)
     if found := _GOOGLE.match(said):
         project, region, function = found.groups()
-        return Place("gcp", project, region, None, function)
+        return Origin("gcp", project, region, None, function)
     if found := _AZURE.match(said):
         subscription, app, function = found.groups()
-        return Place("azure", subscription, None, None, f"{app}/{function}" if function else app)
+        return Origin("azure", subscription, None, None, f"{app}/{function}" if function else app)
     return _NOWHERE
 
 
