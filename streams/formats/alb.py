@@ -29,8 +29,7 @@ from streams.formats.user_agents import client_of
 
 _TYPES: Final = frozenset({"http", "https", "h2", "grpcs", "ws", "wss"})
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
-_FIELD: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"|(\S+)')
-_MOST_FIELDS: Final = 40
+_FIELD: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"|(\S+)')
 _FEWEST_FIELDS: Final = 13
 _TEST: Final = "Enable AccessLog for ELB"
 """What a new load balancer writes to see whether it may."""
@@ -95,11 +94,7 @@ def _record(line: str, around: Surroundings, paths: PathTemplates) -> Event | No
 
 
 def _fields(line: str) -> list[str]:
-    fields = []
-    for each in _FIELD.finditer(line):
-        fields.append(each[1] if each[2] is None else each[2])
-        if len(fields) == _MOST_FIELDS:
-            break
+    fields = [quoted or bare for quoted, bare in _FIELD.findall(line)]
     if not fields or fields[0] not in _TYPES:
         raise RefusalError(
             RejectReason.UNKNOWN_FORMAT,
@@ -124,13 +119,13 @@ def _layers(times: Sequence[str]) -> Layers | None:
 
 
 def _ts(fields: Sequence[str], ms: Layers | None) -> float | str | None:
-    begin, end = _at(fields, _BEGIN), fields[_END]
-    if begin is not None and _TIME.fullmatch(begin):
-        return begin
-    stamp = stamp_of(end)
-    if ms is None or ms.total is None or isinstance(stamp, tuple):
-        return end
-    return round(stamp - ms.total / 1000, 6)
+    begin = _at(fields, _BEGIN)
+    text = begin or fields[_END]
+    stamp = stamp_of(text)
+    if isinstance(stamp, tuple):
+        return text
+    took = ms.total if ms and ms.total and not begin else 0.0
+    return round(stamp - took / 1000, 6)
 
 
 def _id(trace: str | None, root: str | None) -> str | None:

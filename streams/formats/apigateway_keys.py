@@ -9,6 +9,7 @@ itself is such a mapping: ``{"took": "$context.responseLatency"}``.
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 VALUES: Final = "values."
@@ -93,6 +94,7 @@ _CLAIMS: Final[Mapping[str, str]] = {
 _NO_LETTERS: Final = re.compile(r"[^a-z0-9]")
 _CLAIM: Final = re.compile(r"authorizer(?:jwt)?(?:claims)?(?:custom)?")
 _MOST_DEEP: Final = 3
+_LONGEST: Final = 128  # a longer key is not asked for: what was found is kept
 
 
 def _bare(key: str) -> str:
@@ -105,6 +107,7 @@ _KNOWN: Final[Mapping[str, str]] = {
 _BARE_CLAIMS: Final = {_bare(key): meaning for key, meaning in _CLAIMS.items()}
 
 
+@lru_cache(maxsize=4096)
 def meaning_of(key: str) -> str | None:
     """Return what a key means that is named after a variable, None if it is none of use.
 
@@ -163,6 +166,8 @@ def meanings(record: Mapping[str, object], mapping: Mapping[str, str] | None) ->
 
 def _flat(record: Mapping[str, object], before: str, deep: int) -> Iterator[tuple[str, str]]:
     for key, value in record.items():
+        if len(before) + len(key) > _LONGEST:
+            continue
         match value:
             case str():
                 yield before + key, value

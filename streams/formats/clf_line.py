@@ -3,10 +3,11 @@
 import re
 from typing import Final, NamedTuple
 
+_QUOTED: Final = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
 _LINE: Final = re.compile(
-    r'([^\["]{1,600}?) ?\[([^\]"]{1,60})\] ?"((?:[^"\\]|\\.)*+)" (\S{1,10})(?: (\S{1,20}))?(?: (.*))?'
+    r'([^\["]{1,600}?) ?\[([^\]"]{1,60})\] ?' + _QUOTED + r" (\S{1,10})(?: (\S{1,20}))?(?: (.*))?"
 )
-_FIELD: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"|(\S+)')
+_FIELD: Final = re.compile(_QUOTED + r"|(\S+)")
 _MOST_FIELDS: Final = 64
 
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from math import isfinite
 from typing import Final
 
@@ -14,6 +15,7 @@ _STATUS: Final = re.compile(r"\d{3}", re.ASCII)
 _TIME: Final = re.compile(
     r"(\d{1,2})/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))? ([+-])(\d\d)(\d\d)", re.ASCII
 )
+_LONGEST_TIME: Final = 60
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ESCAPED: Final = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _LETTERS: Final = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"v": b"\v", b"f": b"\f"}
@@ -116,7 +118,12 @@ def clf_time(text: str) -> float | None:
     >>> clf_time("10/Oct/2025:13:55:36 -0700")
     1760129736.0
     """
-    found = _TIME.fullmatch(text.strip())
+    return _clf_time(text.strip()) if len(text) <= _LONGEST_TIME else None
+
+
+@lru_cache(maxsize=1024)  # many lines have the same second
+def _clf_time(text: str) -> float | None:
+    found = _TIME.fullmatch(text)
     if found is None or found[2] not in _MONTHS:
         return None
     offset = timedelta(hours=int(found[9]), minutes=int(found[10]))
