@@ -40,6 +40,8 @@ class Surroundings(msgspec.Struct, frozen=True, omit_defaults=True):
     """Paths as the backend names its routes, ``/items/{id}``, for sources that only know raw ones."""
     mapping: dict[str, str] | None = None
     """What the keys of a log mean whose keys its owner chose."""
+    at: float | None = None
+    """When an envelope's record was written, epoch seconds, for what does not say so itself."""
 
 
 class Refused(NamedTuple):

@@ -13,6 +13,7 @@ from streams.formats.envelope import Enveloped
 from streams.formats.firehose import FIREHOSE
 from streams.formats.format import Format, Formats
 from streams.formats.gcp_log_entry import GCP_LOG_ENTRY
+from streams.formats.lambda_report import LAMBDA_REPORT
 from streams.formats.native import NATIVE
 from streams.formats.otlp.otlp_json import OtlpJson
 from streams.formats.otlp.otlp_proto import OtlpProto
@@ -46,6 +47,7 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     Enveloped(PUBSUB, recognised),
     Enveloped(FIREHOSE, recognised),
     GCP_LOG_ENTRY,
+    LAMBDA_REPORT,
     ALB,
     CHANGES,
     APIGATEWAY,
