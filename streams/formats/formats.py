@@ -9,6 +9,7 @@ from streams.formats.apigateway import APIGATEWAY
 from streams.formats.changes import CHANGES
 from streams.formats.clf import CLF
 from streams.formats.cloudevents import CLOUDEVENTS
+from streams.formats.emf import EMF
 from streams.formats.envelope import Enveloped
 from streams.formats.firehose import FIREHOSE
 from streams.formats.format import Format, Formats
@@ -47,6 +48,7 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     Enveloped(PUBSUB, recognised),
     Enveloped(FIREHOSE, recognised),
     GCP_LOG_ENTRY,
+    EMF,
     LAMBDA_REPORT,
     ALB,
     CHANGES,
