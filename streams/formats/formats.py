@@ -18,6 +18,7 @@ from streams.formats.lambda_report import LAMBDA_REPORT
 from streams.formats.native import NATIVE
 from streams.formats.otlp.otlp_json import OtlpJson
 from streams.formats.otlp.otlp_proto import OtlpProto
+from streams.formats.powertools import POWERTOOLS
 from streams.formats.pubsub import PUBSUB
 
 
@@ -54,6 +55,7 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     CHANGES,
     APIGATEWAY,
     CLF,
+    POWERTOOLS,
     NATIVE,
 )
 """As ``auto`` asks them: what is recognised by a mark of its own comes before what is recognised by keys."""
