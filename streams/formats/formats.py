@@ -9,6 +9,7 @@ from streams.formats.apigateway import APIGATEWAY
 from streams.formats.changes import CHANGES
 from streams.formats.clf import CLF
 from streams.formats.cloudevents import CLOUDEVENTS
+from streams.formats.cloudwatch_logs import CLOUDWATCH_LOGS
 from streams.formats.emf import EMF
 from streams.formats.envelope import Enveloped
 from streams.formats.firehose import FIREHOSE
@@ -48,6 +49,7 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     Enveloped(CLOUDEVENTS, recognised),
     Enveloped(PUBSUB, recognised),
     Enveloped(FIREHOSE, recognised),
+    CLOUDWATCH_LOGS,
     GCP_LOG_ENTRY,
     EMF,
     LAMBDA_REPORT,
