@@ -9,6 +9,8 @@ A webhook names a repository. What it deploys is what its payload says (``{"serv
 …}``), else what the configuration of the source says, else the service of the repository's name.
 """
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -59,10 +61,8 @@ class _Changes:
     def read(self, payload: bytes, around: Surroundings) -> Reading:
         reading = Reading()
         for event in _events(payload):
-            try:
-                _read(event, around, reading)
-            except RefusalError as error:
-                reading.refused.append(error.of(event))
+            for found in _read(event, around):
+                reading.add(found)
         return reading
 
 
@@ -77,19 +77,21 @@ def _events(payload: bytes) -> list[bytes]:
         raise json_refusal(payload, error, "an array of events") from None
 
 
-def _read(payload: bytes, around: Surroundings, reading: Reading) -> None:
+def _read(payload: bytes, around: Surroundings) -> Iterator[Reading]:
+    """Yield what each part of an event was read as."""
     try:
         event = _EVENT.decode(payload)
     except JSON_ERRORS as error:
-        raise json_refusal(payload, error, "an event that tells of a change") from None
+        yield Reading(refused=[json_refusal(payload, error, "an event that tells of a change").of(payload)])
+        return
     for part in event.records if event.records is not None else [payload]:
         data = bytes(part)
         try:
-            reading.add(Reading([judged(settled(_change(data, event, around), around))]))
+            yield Reading([judged(settled(_change(data, event, around), around))])
         except SkippedError as skipped:
-            reading.skipped[skipped.why] += 1
+            yield Reading(skipped=Counter({skipped.why: 1}))
         except RefusalError as error:
-            reading.refused.append(error.of(data))
+            yield Reading(refused=[error.of(data)])
 
 
 def _change(payload: bytes, event: _Event, around: Surroundings) -> ChangeRecord:

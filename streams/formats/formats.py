@@ -16,6 +16,7 @@ from streams.formats.firehose import FIREHOSE
 from streams.formats.format import Format, Formats
 from streams.formats.gcp_log_entry import GCP_LOG_ENTRY
 from streams.formats.lambda_report import LAMBDA_REPORT
+from streams.formats.metric_stream import METRIC_STREAM
 from streams.formats.native import NATIVE
 from streams.formats.otlp.otlp_json import OtlpJson
 from streams.formats.otlp.otlp_proto import OtlpProto
@@ -50,6 +51,7 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     Enveloped(PUBSUB, recognised),
     Enveloped(FIREHOSE, recognised),
     CLOUDWATCH_LOGS,
+    METRIC_STREAM,
     GCP_LOG_ENTRY,
     EMF,
     LAMBDA_REPORT,

@@ -114,11 +114,13 @@ class _GcpLogEntry:
         reading = Reading()
         for entry in _entries(payload):
             try:
-                reading.add(_read(entry, around))
+                found = _read(entry, around)
             except SkippedError as skipped:
                 reading.skipped[skipped.why] += 1
             except RefusalError as error:
                 reading.refused.append(error.of(entry))
+            else:
+                reading.add(found)
         return reading
 
 
