@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -44,6 +45,10 @@ class Consumed(NamedTuple):
 
 NOTHING: Final = Consumed()
 
+_SHORT: Final = 256
+"""Characters of an item that is remembered: most calls of a table consume what others did."""
+_MOST_REMEMBERED: Final = 4096
+
 _ITEM: Final = msgspec.json.Decoder(ConsumedCapacity | list[ConsumedCapacity] | None)
 
 
@@ -67,14 +72,23 @@ def consumed_by(items: Iterable[bytes | str], op: str | None) -> dict[str | None
     """
     found: dict[str | None, Consumed] = {}
     for item in items:
-        try:
-            read = _ITEM.decode(item)
-        except (ValueError, RecursionError):
-            continue
-        for each in read if isinstance(read, list) else [read] if read else []:
-            name = table_name(each.table_name) if each.table_name else None
-            found[name] = found.get(name, NOTHING).plus(consumed(each, op))
+        for name, units in _remembered(item, op) if len(item) <= _SHORT else _told(item, op):
+            found[name] = found[name].plus(units) if name in found else units
     return found
+
+
+def _told(item: bytes | str, op: str | None) -> tuple[tuple[str | None, Consumed], ...]:
+    try:
+        read = _ITEM.decode(item)
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(
+        (table_name(each.table_name) if each.table_name else None, consumed(each, op))
+        for each in (read if isinstance(read, list) else [read] if read else ())
+    )
+
+
+_remembered: Final = lru_cache(_MOST_REMEMBERED)(_told)
 
 
 def consumed(capacity: ConsumedCapacity, op: str | None) -> Consumed:

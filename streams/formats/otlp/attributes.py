@@ -92,7 +92,7 @@ def text(attributes: Attributes, *keys: str) -> str | None:
     """
     for key in keys:
         value = attributes.get(key)
-        if value is None or isinstance(value, bool):
+        if value is None or value is True or value is False:
             continue
         if not isinstance(value, (str, int, float)):
             value = value[0] if len(value) == 1 else ""

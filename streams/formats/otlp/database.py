@@ -29,7 +29,7 @@ _OPERATION_KEYS: Final = ("db.operation.name", "db.operation", "rpc.method")
 _CHARGE_KEYS: Final = ("azure.cosmosdb.operation.request_charge", "db.cosmosdb.request_charge")
 _ERROR_KEYS: Final = ("error.type", "aws.error.code", "db.response.status_code", "rpc.response.status_code")
 _HTTP_STATUS_KEYS: Final = ("http.response.status_code", "http.status_code")
-_STATUS_KEYS: Final = frozenset({*_HTTP_STATUS_KEYS, "rpc.grpc.status_code"})
+_TELLING: Final = frozenset({*_ERROR_KEYS, *_HTTP_STATUS_KEYS, "rpc.grpc.status_code"})
 _LAST_PART: Final = re.compile(r"[^./:]*\Z")
 _REASON: Final = re.compile(
     r"(?:Table|Index)(?:Read|Write)"
@@ -63,9 +63,8 @@ def table_calls(span: OtlpSpan) -> list[TableCall]:
     op = _operation(span, dynamodb)
     consumed = consumed_by(texts(span.attributes, "aws.dynamodb.consumed_capacity"), op) if dynamodb else {}
     names = _tables(span, dynamodb)
-    for told in consumed:
-        if told is not None and told not in names:
-            names.append(told)
+    if consumed:
+        names = list(dict.fromkeys([*names, *(told for told in consumed if told is not None)]))
     if len(names) > MOST_TABLES:
         raise RefusalError(
             RejectReason.TOO_LARGE, f"a call of {len(names)} tables; at most {MOST_TABLES} are read"
@@ -129,9 +128,9 @@ def _charge(span: OtlpSpan, op: str | None) -> Consumed:
 
 def _throttled(span: OtlpSpan) -> str | None:
     said = span.attributes
-    errors: Sequence[str] = [str(said[key])[:LONGEST] for key in _ERROR_KEYS if key in said]
-    if not errors and not span.failed and span.raised is None and _STATUS_KEYS.isdisjoint(said):
+    if not span.failed and span.raised is None and _TELLING.isdisjoint(said):
         return None
+    errors: Sequence[str] = [str(said[key])[:LONGEST] for key in _ERROR_KEYS if key in said]
     if span.raised is not None:
         errors = [*errors, span.raised.type, span.raised.message]
     told = " ".join([*errors, span.message])

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from msgspec.structs import replace
+
 from streams.formats.format import Format, Reading, RefusalError, Surroundings
 from streams.formats.otlp.origin import origin_of
 from streams.formats.otlp.span import ResourceLogs
@@ -44,11 +46,11 @@ def read_logs(resources: Iterable[ResourceLogs], around: Surroundings, recognise
 
 def _inside(resource: ResourceLogs, around: Surroundings) -> Surroundings:
     origin = origin_of(resource.attributes)
-    return Surroundings(
+    return replace(
+        around,
         cloud=origin.cloud or around.cloud,
         account=origin.account or around.account,
         region=origin.region or around.region,
         service=origin.service or around.service,
         function=origin.function or around.function,
-        counts=around.counts,
     )

@@ -61,6 +61,8 @@ MOST_OBJECTS: Final = 2_000_000
 
 _MARK: Final = re.compile(rb'\s*\{\s*"resource(?:Spans|Logs|Metrics)"\s*:')
 _DIGITS: Final = re.compile(r"\s*[-+]?[0-9]+\s*", re.ASCII)
+_LEAST: Final = -(1 << 63)
+_MOST: Final = (1 << 64) - 1
 _KINDS: Final = {
     "SPAN_KIND_INTERNAL": INTERNAL,
     "SPAN_KIND_SERVER": SERVER,
@@ -167,10 +169,13 @@ def _loose(payload: bytes, problem: msgspec.ValidationError) -> OtlpMessage:
         raise json_refusal(payload, problem, _WHAT)
     message = OtlpMessage()
     resources = []
+    bounded(len(found.resource_spans))
+    scopes = [scope for resource in found.resource_spans for scope in resource.scope_spans or ()]
+    bounded(len(scopes))
+    bounded(sum(len(scope.spans or ()) for scope in scopes))
     for resource in found.resource_spans:
         spans: list[JsonSpan] = []
         for scope in resource.scope_spans or ():
-            bounded(len(scope.spans or ()) + len(spans))
             for raw in scope.spans or ():
                 try:
                     spans.append(_ONE.decode(raw))
@@ -184,10 +189,17 @@ def _loose(payload: bytes, problem: msgspec.ValidationError) -> OtlpMessage:
 
 
 def _bound(message: JsonMessage) -> None:
-    for resource in message.resource_spans or ():
-        bounded(sum(len(scope.spans or ()) for scope in resource.scope_spans or ()))
-    for logs in message.resource_logs or ():
-        bounded(sum(len(scope.log_records or ()) for scope in logs.scope_logs or ()))
+    """Refuse a message of more resources, scopes or parts than a payload may have."""
+    spans, logs = message.resource_spans or (), message.resource_logs or ()
+    metrics = message.resource_metrics or ()
+    bounded(len(spans) + len(logs) + len(metrics))
+    span_scopes = [scope for each in spans for scope in each.scope_spans or ()]
+    log_scopes = [scope for each in logs for scope in each.scope_logs or ()]
+    metric_scopes = [scope for each in metrics for scope in each.scope_metrics or ()]
+    bounded(len(span_scopes) + len(log_scopes) + len(metric_scopes))
+    bounded(sum(len(scope.spans or ()) for scope in span_scopes))
+    bounded(sum(len(scope.log_records or ()) for scope in log_scopes))
+    bounded(sum(len(scope.metrics or ()) for scope in metric_scopes))
 
 
 def _resource_spans(resource: JsonResourceSpans, refused: list[Refused]) -> ResourceSpans:
@@ -233,18 +245,21 @@ def _whole(value: Whole) -> int:
     RefusalError
         When it is something else.
     """
-    if isinstance(value, int):
-        return value
-    if value is None:
+    if not value:
         return 0
     if isinstance(value, str):
-        if len(value) <= MOST_DIGITS and _DIGITS.fullmatch(value):
-            return int(value)
-        if not value:
-            return 0
-    elif math.isfinite(value) and value.is_integer():
-        return int(value)
-    raise RefusalError(RejectReason.BAD_TYPE, f"{str(value)[:MOST_DIGITS]!r} is no 64-bit number")
+        found = int(value) if len(value) <= MOST_DIGITS and value.isdecimal() else _signed(value)
+    elif isinstance(value, int) or (math.isfinite(value) and value.is_integer()):
+        found = int(value)
+    else:
+        found = None
+    if found is not None and _LEAST <= found <= _MOST:
+        return found
+    raise RefusalError(RejectReason.BAD_TYPE, "a time or a number that has more than 64 bits, or is none")
+
+
+def _signed(value: str) -> int | None:
+    return int(value) if len(value) <= MOST_DIGITS and _DIGITS.fullmatch(value) else None
 
 
 def _number(value: Whole) -> float | None:

@@ -17,6 +17,7 @@ from streams.formats.otlp.attributes import EXCEPTION, MOST_TEXTS, RESOURCE, SPA
 from streams.formats.otlp.ids import SPAN_BYTES, TRACE_BYTES, of_bytes
 from streams.formats.otlp.logs import Recognised
 from streams.formats.otlp.message import bounded, read_message
+from streams.formats.otlp.parts import bound_parts
 from streams.formats.otlp.span import (
     NO_ATTRIBUTES,
     OtlpMessage,
@@ -52,7 +53,13 @@ class OtlpProto:
 
     def looks_like(self, payload: bytes) -> bool:
         """Return whether it is a message of OpenTelemetry that holds something."""
-        return payload[:1] == _FIRST and len(payload) <= MOST_BYTES and _signal(payload) is not None
+        if payload[:1] != _FIRST or len(payload) > MOST_BYTES:
+            return False
+        try:
+            bound_parts(payload)
+        except RefusalError:
+            return True  # reading it says what is wrong
+        return _signal(payload) is not None
 
     def read(self, payload: bytes, around: Surroundings) -> Reading:
         """Read one message.
@@ -66,6 +73,7 @@ class OtlpProto:
             raise RefusalError(RejectReason.EMPTY, "the payload is empty")
         if len(payload) > MOST_BYTES:
             raise RefusalError(RejectReason.TOO_LARGE, f"a message of more than {MOST_BYTES:,} bytes")
+        bound_parts(payload)
         return read_message(_message(payload), around, self._recognised)
 
 
@@ -127,9 +135,6 @@ def _parsed(message: _Signal, payload: bytes) -> bool:
 
 
 def _spans(message: ExportTraceServiceRequest) -> list[ResourceSpans]:
-    bounded(len(message.resource_spans))
-    bounded(sum(len(resource.scope_spans) for resource in message.resource_spans))
-    bounded(sum(len(scope.spans) for resource in message.resource_spans for scope in resource.scope_spans))
     return [
         ResourceSpans(
             _attributes(resource.resource.attributes, RESOURCE),
@@ -171,9 +176,12 @@ def _attributes(attributes: Iterable[KeyValue], wanted: frozenset[str]) -> Attri
     for each in attributes:
         key = each.key
         if key in wanted:
-            value = _value(each.value)
-            if value is not None:
-                found[key] = value
+            value = each.value
+            said = value.string_value  # most are texts; only an empty one may be something else
+            if said:
+                found[key] = said
+            elif (other := _value(value)) is not None:
+                found[key] = other
     return found or NO_ATTRIBUTES
 
 
@@ -191,15 +199,13 @@ def _value(value: AnyValue) -> Value | None:
             return [
                 each.string_value
                 for each in value.array_value.values[:MOST_TEXTS]
-                if each.HasField("string_value")
+                if each.string_value or each.HasField("string_value")
             ]
         case _:
             return None
 
 
 def _logs(message: ExportLogsServiceRequest) -> list[ResourceLogs]:
-    bounded(len(message.resource_logs))
-    bounded(sum(len(resource.scope_logs) for resource in message.resource_logs))
     bounded(
         sum(len(scope.log_records) for resource in message.resource_logs for scope in resource.scope_logs)
     )
@@ -219,13 +225,10 @@ def _body(body: AnyValue) -> bytes | None:
 
 
 def _metrics(message: ExportMetricsServiceRequest) -> list[ResourceMetrics]:
-    bounded(len(message.resource_metrics))
-    bounded(sum(len(resource.scope_metrics) for resource in message.resource_metrics))
     all_metrics = [
         [metric for scope in resource.scope_metrics for metric in scope.metrics]
         for resource in message.resource_metrics
     ]
-    bounded(sum(len(metrics) for metrics in all_metrics))
     bounded(sum(len(_points_of(metric)) for metrics in all_metrics for metric in metrics))
     return [
         ResourceMetrics(

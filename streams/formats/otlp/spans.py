@@ -209,6 +209,9 @@ class _SpanReading:
 
     def _look_above(self, start: str) -> _Above:
         """Return what lies above a span. Each is looked at once; a circle ends where it closes."""
+        known = self._above.get(start)
+        if known is not None:
+            return known
         path: dict[str, _Seen | None] = {}  # a span, and its parent
         key: str | None = start
         found = _NOTHING_ABOVE

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from streams.decode.event import Event
-from streams.formats.format import Reading, RefusalError, Surroundings, native
+from streams.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, native
 from streams.formats.formats import FORMATS
 from streams.formats.otlp.otlp_json import MOST_BYTES
+from streams.formats.otlp.parts import SMALL
 from streams.formats.otlp.spans import MOST_CALLS
 
 START = 1760000000_000000000
@@ -225,3 +226,16 @@ def refusal_of(name: str, payload: bytes) -> str:
     except RefusalError as error:
         return error.reason.value
     return ""
+
+
+def test_a_message_of_too_many_empty_parts_is_refused_before_they_are_made() -> None:
+    spans = ExportTraceServiceRequest()
+    scope = spans.resource_spans.add().scope_spans.add()
+    for _ in range(MOST_RECORDS + 1):
+        scope.spans.add(name="twelve bytes")
+    payload = spans.SerializeToString()
+    assert len(payload) > SMALL
+    assert refusal_of("otlp_proto", payload) == "too_large"
+    assert FORMATS["otlp_proto"].looks_like(payload)
+    found = message_of([{}] * (MOST_RECORDS + 1))
+    assert refusal_of("otlp_json", json.dumps(found).encode()) == "too_large"
