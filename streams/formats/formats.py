@@ -22,6 +22,7 @@ from streams.formats.otlp.otlp_json import OtlpJson
 from streams.formats.otlp.otlp_proto import OtlpProto
 from streams.formats.powertools import POWERTOOLS
 from streams.formats.pubsub import PUBSUB
+from streams.formats.xray import XRAY
 
 
 def recognised(payload: bytes, others: Iterable[Format] = ()) -> Format | None:
@@ -52,6 +53,7 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     Enveloped(FIREHOSE, recognised),
     CLOUDWATCH_LOGS,
     METRIC_STREAM,
+    XRAY,
     GCP_LOG_ENTRY,
     EMF,
     LAMBDA_REPORT,
