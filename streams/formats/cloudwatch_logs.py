@@ -13,6 +13,7 @@ what the report does not: its route, its client, and its service if that has a n
 
 import base64
 import binascii
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -29,13 +30,14 @@ from streams.formats.clf import CLF
 from streams.formats.concatenated import split
 from streams.formats.emf import EMF
 from streams.formats.format import MOST_UNPACKED, Format, Reading, RefusalError, Surroundings
-from streams.formats.gzipped import MAGIC, unzipped
+from streams.formats.gzipped import MAGIC, MOST_PACKED, unzipped
 from streams.formats.json_refusal import JSON_ERRORS
 from streams.formats.lambda_names import function_of_log
 from streams.formats.lambda_report import APPLICATION
 from streams.formats.logged import LOGGED_EVENT, LOGGED_REPORT, unwrapped
 from streams.formats.powertools import POWERTOOLS
 
+_INVOKED: Final = re.compile(rb'\s*\{\s*"awslogs"\s*:')
 _MAGIC_IN_BASE64: Final = b"H4sI"
 _HEAD: Final = 4096
 _GZIP: Final = 31  # zlib's number for gzip and nothing else
@@ -102,7 +104,7 @@ class CloudwatchLogs:
         head = _head(payload)
         if not head.lstrip().startswith(b"{"):
             return False
-        if b'"awslogs"' in head:
+        if _INVOKED.match(head):
             return True
         parts = head if payload.startswith(MAGIC) else head + payload[-_HEAD:]
         return b'"logGroup"' in parts and (b'"logEvents"' in parts or b'"messageType"' in parts)
@@ -116,7 +118,7 @@ class CloudwatchLogs:
             When it is empty, damaged, or unpacks to too much.
         """
         reading, seen = Reading(), set[str]()
-        for content in _unpacked(payload):
+        for content in _unpacked(payload, reading):
             for piece in split(content):
                 try:
                     self._open(piece, around, reading, seen)
@@ -208,32 +210,40 @@ def _doubtful(piece: bytes, reading: Reading) -> tuple[_Head, list[_LogEvent] | 
     return whole, events
 
 
-def _unpacked(payload: bytes) -> Iterator[bytes]:
-    """Give what the payload holds, without base64 and gzip."""
-    if not payload.strip():
+def _unpacked(payload: bytes, reading: Reading) -> Iterator[bytes]:
+    """Give what the payload holds, without base64 and gzip; one of several that is damaged is refused."""
+    text = payload if payload.startswith(MAGIC) else payload.strip()
+    if not text:
         raise RefusalError(RejectReason.EMPTY, "the payload is empty")
-    if payload.startswith(MAGIC):
-        yield unzipped(payload, MOST_UNPACKED)
-        return
-    text = payload.strip()
-    if text.startswith(b"{") and b'"awslogs"' in text[:_HEAD]:
+    if text.startswith(MAGIC):
+        yield unzipped(text, MOST_UNPACKED)
+    elif text.startswith(_MAGIC_IN_BASE64):
+        yield from _lines_unpacked(text.split(), reading)
+    elif _INVOKED.match(text):
         try:
-            yield unzipped(_INVOCATION.decode(text).awslogs.data, MOST_UNPACKED)
+            packed = _INVOCATION.decode(text).awslogs.data
         except JSON_ERRORS as error:
             raise RefusalError(*problem_of(text, error)) from None
-        return
-    if not text.startswith(_MAGIC_IN_BASE64):
-        if len(text) > MOST_UNPACKED:
-            raise RefusalError(
-                RejectReason.TOO_LARGE, f"more than {MOST_UNPACKED:,} bytes; send less at once"
-            )
+        yield unzipped(packed, MOST_UNPACKED)
+    elif len(text) > MOST_UNPACKED:
+        raise RefusalError(RejectReason.TOO_LARGE, f"more than {MOST_UNPACKED:,} bytes; send less at once")
+    else:
         yield text
-        return
+
+
+def _lines_unpacked(lines: list[bytes], reading: Reading) -> Iterator[bytes]:
     left = MOST_UNPACKED
-    for line in text.split():
-        content = unzipped(unpacked(line.decode(errors="replace")), left)
-        left -= len(content)
-        yield content
+    for line in lines:
+        try:
+            content = unzipped(unpacked(line.decode(errors="replace")), left)
+        except RefusalError as error:
+            if len(lines) == 1 or error.reason is RejectReason.TOO_LARGE:
+                raise
+            left -= min(left, len(line) * MOST_PACKED)  # how far it came, at most
+            reading.refused.append(error.of(line))
+        else:
+            left -= len(content)
+            yield content
 
 
 def _head(payload: bytes) -> bytes:
