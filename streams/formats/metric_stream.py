@@ -7,17 +7,15 @@ as such: ``well_known_metrics`` says which are kept, and as what. OpenTelemetry 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from io import BytesIO
 from typing import Final, NamedTuple
 
 import msgspec
-from google.protobuf import proto
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import SummaryDataPoint
 
-from streams.decode.event import SampleRecord
+from streams.decode.event import MAX_BYTES, SampleRecord
 from streams.decode.rejected import RejectReason
 from streams.formats.concatenated import split
 from streams.formats.format import Reading, RefusalError, Surroundings, settled
@@ -27,6 +25,7 @@ from streams.formats.skipped import SkippedError
 from streams.formats.well_known_metrics import PERIOD, Statistic, level_of
 
 _HEAD: Final = 8192
+_LONGEST_LENGTH: Final = 5  # bytes of a varint: more than any payload
 _ARN: Final = b"aws.exporter.arn"
 _PREFIX: Final = b"amazonaws.com/"
 _NANOSECONDS: Final = 1e9
@@ -97,15 +96,23 @@ class _MetricStream:
         return reading
 
 
+def _length(payload: bytes, at: int) -> tuple[int, int] | None:
+    """Return the length of the message that begins at ``at``, and where what has that length begins."""
+    length = 0
+    for index, byte in enumerate(payload[at : at + _LONGEST_LENGTH]):
+        length |= (byte & 0x7F) << 7 * index
+        if byte < 0x80:  # noqa: PLR2004 - the last byte of a varint
+            return length, at + index + 1
+    return None
+
+
 def _begins_with_length(payload: bytes) -> bool:
     """Return whether a payload begins with the length of a message that fits into it."""
-    length = shift = 0
-    for at, byte in enumerate(payload[:5]):
-        length |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:  # noqa: PLR2004 - the last byte of a varint
-            return payload[at + 1 : at + 2] == b"\n" and length <= len(payload) - at - 1
-    return False
+    found = _length(payload, 0)
+    if found is None:
+        return False
+    length, begin = found
+    return payload[begin : begin + 1] == b"\n" and length <= len(payload) - begin
 
 
 def _of_lines(payload: bytes, around: Surroundings) -> Iterator[Reading]:
@@ -129,26 +136,35 @@ def _of_lines(payload: bytes, around: Surroundings) -> Iterator[Reading]:
 
 
 def _of_messages(payload: bytes, around: Surroundings) -> Iterator[Reading]:
-    stream = BytesIO(payload)
-    while (at := stream.tell()) < len(payload):
-        try:
-            message = proto.parse_length_prefixed(ExportMetricsServiceRequest, stream)
-        except (DecodeError, ValueError, OSError, EOFError, OverflowError, MemoryError) as error:
-            refusal = RefusalError(RejectReason.DAMAGED, f"not a message of OpenTelemetry's metrics: {error}")
+    at = 0
+    while at < len(payload):
+        found = _length(payload, at)
+        if found is None or found[0] > len(payload) - found[1]:
+            refusal = RefusalError(RejectReason.DAMAGED, "cut off, or no message after its length")
             if not at:
-                raise refusal from None
+                raise refusal
             yield Reading(refused=[refusal.of(payload[at:])])
             return
-        if message is None:
-            return
-        data = payload[at : stream.tell()]
+        length, begin = found
+        data, is_first, at = payload[begin : begin + length], not at, begin + length
         try:
-            for metric in _metrics(message):
+            for metric in _metrics(_message(data)):
                 yield _kept(metric, data, around)
-        except SkippedError as skipped:
-            yield Reading(skipped=Counter({skipped.why: 1}))
         except RefusalError as error:
+            if is_first and error.reason is RejectReason.DAMAGED:  # what it begins with is no length
+                raise
             yield Reading(refused=[error.of(data)])
+
+
+def _message(data: bytes) -> ExportMetricsServiceRequest:
+    if len(data) > MAX_BYTES:  # a few bytes can become hundreds in memory
+        raise RefusalError(RejectReason.TOO_LARGE, f"{len(data)} bytes; at most {MAX_BYTES} are accepted")
+    message = ExportMetricsServiceRequest()
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise RefusalError(RejectReason.DAMAGED, f"not OpenTelemetry's metrics: {error}") from None
+    return message
 
 
 def _metrics(message: ExportMetricsServiceRequest) -> Iterator[_Metric]:
