@@ -34,6 +34,7 @@ SPAN: Final = frozenset(
     {
         # Requests.
         "aws.lambda.invoked_arn",
+        "cloud.account.id",
         "cloud.resource_id",
         "error.type",
         "faas.coldstart",
@@ -46,6 +47,7 @@ SPAN: Final = frozenset(
         "http.response.status_code",
         "http.route",
         "http.status_code",
+        "http.target",
         "http.user_agent",
         "rpc.grpc.status_code",
         "rpc.method",
@@ -56,6 +58,7 @@ SPAN: Final = frozenset(
         "uneri.client.name",
         "uneri.client.tenant",
         "uneri.client.version",
+        "url.path",
         "user_agent.original",
         # Calls of databases.
         "aws.dynamodb.consumed_capacity",

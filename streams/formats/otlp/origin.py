@@ -48,7 +48,9 @@ def origin_of(resource: Attributes, span: Attributes | None = None) -> Origin:
     service = text(resource, "service.name")
     return Origin(
         text(resource, "cloud.provider") or told.cloud,
-        text(resource, "cloud.account.id") or told.account,
+        text(resource, "cloud.account.id")
+        or told.account
+        or (text(span, "cloud.account.id") if span else None),
         text(resource, "cloud.region") or told.region,
         None if service and _UNNAMED.match(service) else service,
         text(resource, "faas.name") or told.function or (text(span, "faas.name") if span else None),

@@ -110,7 +110,7 @@ def _signal(payload: bytes) -> _Signal | None:
     ):
         return traces
     if _parsed(logs, payload) and any(
-        record.time_unix_nano or record.observed_time_unix_nano or record.severity_number
+        record.time_unix_nano or record.observed_time_unix_nano or record.HasField("body")
         for resource in logs.resource_logs
         for scope in resource.scope_logs
         for record in scope.log_records

@@ -1,8 +1,8 @@
 """How many parts a message of protobuf has, before they are made.
 
-Two bytes on the wire can become hundreds in memory: an empty span, or an empty resource. Whatever its signal, a
-message has resources in its field 1, a resource scopes in its field 2, and a scope spans, log records or metrics
-in its field 2.
+Two bytes on the wire can become hundreds in memory: an empty span, or an empty resource. Whatever its signal,
+a message has resources in its field 1, a resource scopes in its field 2, and a scope spans, log records or
+metrics in its field 2.
 """
 
 from typing import Any, Final

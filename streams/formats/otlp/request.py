@@ -10,6 +10,8 @@ from streams.formats.otlp.attributes import LONGEST, flag, number, text
 from streams.formats.otlp.origin import Origin
 from streams.formats.otlp.span import OtlpSpan
 from streams.formats.otlp.times import milliseconds, seconds
+from streams.formats.path_templates import PathTemplates
+from streams.formats.routes import RequestLine, route_of
 from streams.formats.user_agents import client_of
 
 _USER_FROM: Final = 400
@@ -26,7 +28,7 @@ _SERVERS_FAULT: Final = frozenset(
 )
 
 
-def request_of(span: OtlpSpan, origin: Origin, weight: float | None) -> Event:
+def request_of(span: OtlpSpan, origin: Origin, weight: float | None, paths: PathTemplates) -> Event:
     """Return the request that a span tells of, without its table calls.
 
     Raises
@@ -46,7 +48,7 @@ def request_of(span: OtlpSpan, origin: Origin, weight: float | None) -> Event:
         account=origin.account,
         region=origin.region,
         service=origin.service,
-        route=_route(span),
+        route=_route(span, status, paths),
         function=origin.function,
         client=_client(span),
         status=status,
@@ -55,7 +57,7 @@ def request_of(span: OtlpSpan, origin: Origin, weight: float | None) -> Event:
         ms=None if took is None else Layers(function=took) if origin.function else Layers(total=took),
         cold_start=flag(said, "faas.coldstart"),
         weight=weight,
-        joins=f"{span.trace} {invocation}" if invocation and " " not in invocation else span.trace,
+        joins=f"{span.trace} {invocation}" if invocation and len(invocation.split()) == 1 else span.trace,
         trace=span.trace,
         memory_mb=origin.memory_mb,
     )
@@ -82,8 +84,8 @@ def _status(span: OtlpSpan) -> int | None:
     return int(found) if found is not None and 0 < found <= _HIGHEST_STATUS else None
 
 
-def _route(span: OtlpSpan) -> str | None:
-    """Return the route; never the raw path, which may hold a name of each item."""
+def _route(span: OtlpSpan, status: int | None, paths: PathTemplates) -> str | None:
+    """Return the route; a raw path, which may name each item, makes one only by given templates."""
     said = span.attributes
     if route := text(said, "http.route"):
         method = text(said, "http.request.method", "http.method")
@@ -91,7 +93,10 @@ def _route(span: OtlpSpan) -> str | None:
     if "rpc.method" in said:
         service, method = text(said, "rpc.service"), text(said, "rpc.method")
         return method if not service or not method or "/" in method else f"{service}/{method}"[:LONGEST]
-    return None
+    method, path = text(said, "http.request.method", "http.method"), text(said, "url.path", "http.target")
+    return (
+        None if paths.empty or not method or not path else route_of(RequestLine(method, path), paths, status)
+    )
 
 
 def _client(span: OtlpSpan) -> EventClient | None:

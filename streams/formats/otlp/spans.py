@@ -19,6 +19,7 @@ from streams.formats.otlp.request import absorb, id_of, request_of
 from streams.formats.otlp.sampling import weight_of
 from streams.formats.otlp.span import CLIENT, CONSUMER, PRODUCER, SERVER, OtlpSpan, ResourceSpans
 from streams.formats.otlp.times import seconds
+from streams.formats.path_templates import path_templates
 
 MOST_CALLS: Final = 1000
 """Table calls that are kept with their request, so that its record stays small; further ones are alone."""
@@ -34,7 +35,9 @@ NO_DATABASE: Final = "a client span of no database"
 PRODUCED: Final = "a producer span"
 INSIDE: Final = "an internal span"
 
-_IDENTIFIED: Final = frozenset({"aws.lambda.invoked_arn", "cloud.resource_id", "faas.id", "faas.name"})
+_IDENTIFIED: Final = frozenset(
+    {"aws.lambda.invoked_arn", "cloud.resource_id", "faas.id", "faas.name", "cloud.account.id"}
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +73,7 @@ class _SpanReading:
 
     def __init__(self, around: Surroundings) -> None:
         self._around: Final = around
+        self._paths: Final = path_templates(around.templates)
         self._refused: Final[list[Refused]] = []
         self._skipped: Final[Counter[str]] = Counter()
         self._seen: Final[dict[str, _Seen]] = {}  # by trace and span
@@ -96,7 +100,7 @@ class _SpanReading:
         if seen.weight is not None and seen.weight > HEAVIEST:
             raise RefusalError(RejectReason.OUT_OF_RANGE, f"a span that stands for {seen.weight:.0f} others")
         if span.kind in {SERVER, CONSUMER}:
-            seen.request = self._named(request_of(span, origin, seen.weight))
+            seen.request = self._named(request_of(span, origin, seen.weight, self._paths))
         elif span.kind != CLIENT:
             self._skipped[PRODUCED if span.kind == PRODUCER else INSIDE] += 1
         elif not is_database(span):
