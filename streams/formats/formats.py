@@ -40,9 +40,13 @@ def recognised(payload: bytes, others: Iterable[Format] = ()) -> Format | None:
 
 
 def recognised_record(payload: bytes) -> Format | None:
-    """Return the format of a record that holds no other payloads, None if it looks like none."""
+    """Return the format of a record that holds no other payloads, None if it looks like none.
+
+    What lies in log records is not opened: a message of thousands of envelopes would unpack without bounds.
+    """
     found = recognised(payload)
-    return None if isinstance(found, (Enveloped, OtlpProto, OtlpJson)) else found
+    opens = found is CLOUDWATCH_LOGS or isinstance(found, (Enveloped, OtlpProto, OtlpJson))
+    return None if opens else found
 
 
 _IN_ORDER: Final[tuple[Format, ...]] = (

@@ -3,9 +3,9 @@
 import re
 from typing import Final, NamedTuple
 
+from streams.formats.lambda_names import function_of_arn
 from streams.formats.otlp.attributes import Attributes, number, text
 
-_ARN: Final = re.compile(r"arn:aws[a-z-]*:lambda:([a-z0-9-]*):([0-9]*):function:([^:\s]+)")
 _GOOGLE: Final = re.compile(
     r"//[a-z]+\.googleapis\.com/projects/([^/\s]+)/locations/([^/\s]+)/(?:services|functions|jobs)/([^/\s]+)"
 )
@@ -59,9 +59,8 @@ def origin_of(resource: Attributes, span: Attributes | None = None) -> Origin:
 
 
 def _of_identifier(said: str) -> Origin:
-    if found := _ARN.match(said):
-        region, account, function = found.groups()
-        return Origin("aws", account or None, region or None, None, function)
+    if arn := function_of_arn(said):
+        return Origin("aws", arn.account, arn.region, None, arn.function)
     if found := _GOOGLE.match(said):
         project, region, function = found.groups()
         return Origin("gcp", project, region, None, function)

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from google.protobuf import json_format
@@ -12,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from streams.decode.event import Event
 from streams.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, native
-from streams.formats.formats import FORMATS
+from streams.formats.formats import FORMATS, recognised, recognised_record
 from streams.formats.otlp.otlp_json import MOST_BYTES
 from streams.formats.otlp.parts import SMALL
 from streams.formats.otlp.spans import MOST_CALLS
@@ -239,3 +240,13 @@ def test_a_message_of_too_many_empty_parts_is_refused_before_they_are_made() -> 
     assert FORMATS["otlp_proto"].looks_like(payload)
     found = message_of([{}] * (MOST_RECORDS + 1))
     assert refusal_of("otlp_json", json.dumps(found).encode()) == "too_large"
+
+
+def test_what_holds_payloads_is_not_opened_in_a_log_record() -> None:
+    envelope = json.loads((Path(__file__).parent / "shapes/cloudwatch_logs.json").read_text())[0]
+    body = base64.b64decode(envelope["base64"]) if "base64" in envelope else envelope["payload"].encode()
+    found = recognised(body)
+    assert found is not None
+    assert found.name == "cloudwatch_logs"
+    assert recognised_record(body) is None
+    assert recognised_record(json.dumps(message_of([])).encode()) is None
