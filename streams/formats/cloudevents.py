@@ -11,7 +11,7 @@ import msgspec
 
 from streams.decode.rejected import RejectReason
 from streams.formats.base64_text import unpacked
-from streams.formats.envelope import Opened, Part
+from streams.formats.envelope import Enclosed, Opened
 from streams.formats.format import RefusalError, Surroundings
 from streams.formats.json_refusal import JSON_ERRORS, json_refusal
 
@@ -71,7 +71,7 @@ def _open(payload: bytes, around: Surroundings, opened: Opened) -> None:
             f"CloudEvents of specversion {event.specversion}; 1.0 is read, and 0.3",
         )
     if data:
-        opened.parts.append(Part(data, around, _name(event)))
+        opened.parts.append(Enclosed(data, around, _name(event)))
     else:
         opened.skipped += Counter({"no data": 1})
 

@@ -26,7 +26,7 @@ MOST_DEEP: Final = 4
 """Envelopes that may lie in each other: a push of a delivery of a subscription of events, and one more."""
 
 
-class Part(NamedTuple):
+class Enclosed(NamedTuple):
     """What one part of an envelope holds: bytes, perhaps of several records, perhaps packed by gzip."""
 
     payload: bytes
@@ -39,7 +39,7 @@ class Part(NamedTuple):
 class Opened:
     """What an envelope holds, in its order."""
 
-    parts: list[Part] = field(default_factory=list)
+    parts: list[Enclosed] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
 
@@ -103,7 +103,7 @@ class Enveloped:
             When it is no such envelope, or holds too much.
         """
         opening = _Opening(self._recognised)
-        whole = opening.unpacked(Part(payload, around))
+        whole = opening.unpacked(Enclosed(payload, around))
         for each in whole:
             try:
                 opening.open(self.envelope, each, depth=1)
@@ -128,7 +128,7 @@ class _Opening:
         self._recognised: Final = recognised
         self._left = MOST_UNPACKED
 
-    def open(self, envelope: Envelope, part: Part, depth: int) -> None:
+    def open(self, envelope: Envelope, part: Enclosed, depth: int) -> None:
         opened = envelope.opened(part.payload, part.around)
         self.reading.add(Reading([], opened.refused, opened.skipped))
         for each in opened.parts:
@@ -139,7 +139,7 @@ class _Opening:
             except RefusalError as error:
                 self.reading.refused.append(error.of(each.payload))
 
-    def _read(self, part: Part, depth: int) -> None:
+    def _read(self, part: Enclosed, depth: int) -> None:
         pieces = self.unpacked(part)
         before = len(self.reading.records)
         for piece in pieces:
@@ -151,7 +151,7 @@ class _Opening:
                 self.reading.refused.append(error.of(piece.payload))
         self._name(part.id, before)
 
-    def _read_piece(self, piece: Part, depth: int) -> None:
+    def _read_piece(self, piece: Enclosed, depth: int) -> None:
         found = self._recognised(piece.payload)
         if found is None:
             raise RefusalError(
@@ -178,7 +178,7 @@ class _Opening:
             if record.id is None:
                 record.id = name if len(records) == 1 else f"{name}/{at}"
 
-    def unpacked(self, part: Part) -> list[Part]:
+    def unpacked(self, part: Enclosed) -> list[Enclosed]:
         """Return the pieces of a part: unzipped, and objects in a row apart.
 
         Raises

@@ -10,7 +10,7 @@ import msgspec
 
 from streams.decode.rejected import RejectReason
 from streams.formats.base64_text import unpacked
-from streams.formats.envelope import Opened, Part
+from streams.formats.envelope import Enclosed, Opened
 from streams.formats.format import RefusalError, Surroundings
 from streams.formats.json_refusal import JSON_ERRORS, json_refusal
 
@@ -53,7 +53,7 @@ class _Firehose:
         for at, record in enumerate(delivery.records):
             name = f"firehose:{delivery.request_id}/{at}" if delivery.request_id else None
             try:
-                opened.parts.append(Part(unpacked(record.data), around, name))
+                opened.parts.append(Enclosed(unpacked(record.data), around, name))
             except RefusalError as error:
                 opened.refused.append(error.of(record.data.encode()))
         return opened

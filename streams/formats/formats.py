@@ -10,6 +10,7 @@ from streams.formats.changes import CHANGES
 from streams.formats.clf import CLF
 from streams.formats.cloudevents import CLOUDEVENTS
 from streams.formats.cloudwatch_logs import CLOUDWATCH_LOGS
+from streams.formats.confluent import Confluent
 from streams.formats.emf import EMF
 from streams.formats.envelope import Enveloped
 from streams.formats.firehose import FIREHOSE
@@ -52,6 +53,7 @@ def recognised_record(payload: bytes) -> Format | None:
 _IN_ORDER: Final[tuple[Format, ...]] = (
     OtlpProto(recognised_record),
     OtlpJson(recognised_record),
+    Enveloped(Confluent(), recognised),
     Enveloped(CLOUDEVENTS, recognised),
     Enveloped(PUBSUB, recognised),
     Enveloped(FIREHOSE, recognised),

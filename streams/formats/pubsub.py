@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from streams.decode.rejected import RejectReason
-from streams.formats.envelope import Opened, Part
+from streams.formats.envelope import Enclosed, Opened
 from streams.formats.format import RefusalError, Surroundings
 from streams.formats.json_refusal import JSON_ERRORS, json_refusal
 
@@ -52,7 +52,7 @@ class _Pubsub:
             raise RefusalError(RejectReason.UNKNOWN_FORMAT, "a push of Pub/Sub has a message; this has none")
         if not message.data:
             return Opened(skipped=Counter({"no data": 1}))
-        return Opened([Part(message.data, around, message.message_id and f"pubsub:{message.message_id}")])
+        return Opened([Enclosed(message.data, around, message.message_id and f"pubsub:{message.message_id}")])
 
 
 PUBSUB: Final = _Pubsub()

@@ -15,7 +15,7 @@ PERIOD: Final = 60.0
 """Seconds that a metric of a stream sums up."""
 
 
-class Level(NamedTuple):
+class KeptMetric(NamedTuple):
     """What a metric is kept as: about what, which of its statistics, and its limit if that is always one."""
 
     name: str
@@ -78,7 +78,7 @@ _INDEX: Final = "GlobalSecondaryIndexName"
 
 def level_of(
     namespace: str, metric: str, dimensions: Mapping[str, str], unit: str | None, account: str
-) -> Level:
+) -> KeptMetric:
     """Return what a metric is kept as.
 
     A metric comes once for each set of its dimensions; one that names more than a scope would be kept under
@@ -108,10 +108,10 @@ def level_of(
             rest = dict(dimensions)
             index = rest.pop(_INDEX, None)
             name = f"{known.name}/{index}" if index else known.name
-            return Level(name, _scope(rest, whole), known.statistic, known.unit, known.limit)
+            return KeptMetric(name, _scope(rest, whole), known.statistic, known.unit, known.limit)
         case _:
             of = _scope(dimensions, whole)
-            return Level(f"{namespace}/{metric}", of, "sum" if unit == "1" else "average", unit)
+            return KeptMetric(f"{namespace}/{metric}", of, "sum" if unit == "1" else "average", unit)
 
 
 def _scope(dimensions: Mapping[str, str], whole: ScopeName) -> ScopeName:
@@ -130,7 +130,7 @@ def _scope(dimensions: Mapping[str, str], whole: ScopeName) -> ScopeName:
     return ScopeName("service", service) if service else whole
 
 
-def _cost(metric: str, dimensions: Mapping[str, str], whole: ScopeName) -> Level:
+def _cost(metric: str, dimensions: Mapping[str, str], whole: ScopeName) -> KeptMetric:
     if metric != "EstimatedCharges":
         raise SkippedError("another metric")
     of, name = whole, "cost.estimated_charges"
@@ -143,10 +143,10 @@ def _cost(metric: str, dimensions: Mapping[str, str], whole: ScopeName) -> Level
             name = f"{name}/{dimensions['ServiceName']}"
         case _:
             raise SkippedError("other dimensions")
-    return Level(name, of, "max", dimensions["Currency"])
+    return KeptMetric(name, of, "max", dimensions["Currency"])
 
 
-def _usage(metric: str, dimensions: Mapping[str, str], whole: ScopeName) -> Level:
+def _usage(metric: str, dimensions: Mapping[str, str], whole: ScopeName) -> KeptMetric:
     """Return how much of a service quota is used: Service Quotas has the limits under the same names."""
     service, resource = dimensions.get("Service"), dimensions.get("Resource")
     if not (service and resource):
@@ -154,8 +154,8 @@ def _usage(metric: str, dimensions: Mapping[str, str], whole: ScopeName) -> Leve
     name = f"usage/{service}/{resource}"
     match metric:
         case "ResourceCount":
-            return Level(name, whole, "max", "1")
+            return KeptMetric(name, whole, "max", "1")
         case "CallCount":
-            return Level(name, whole, "a second", "1/s")
+            return KeptMetric(name, whole, "a second", "1/s")
         case _:
             raise SkippedError("another metric")

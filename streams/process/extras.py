@@ -13,6 +13,7 @@ EXTRAS: Final = {
     "pyarrow": "parquet",
     "boto3": "aws",
     "aws_msk_iam_sasl_signer": "msk",
+    "fastavro": "registry",
 }
 """The extra that brings a module."""
 
