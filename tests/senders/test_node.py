@@ -197,7 +197,7 @@ def test_whatever_is_thrown_is_thrown_on(run_plain: Any) -> None:
 
 
 def test_no_event_context_or_result_is_too_odd(run_plain: Any) -> None:
-    odd = [
+    odd: list[Any] = [
         None, 0, "", [], {"requestContext": None}, {"requestContext": {}}, {"requestContext": {"http": None}},
         {"requestContext": {"http": {"method": 3, "path": []}}, "headers": 7},
         {"httpMethod": {}, "requestContext": []},
