@@ -18,10 +18,10 @@ import msgspec
 from streams.decode.event import ChangeRecord
 from streams.decode.rejected import RejectReason
 from streams.formats.cloudtrail import CloudTrailRecord, change_of_call
-from streams.formats.concatenated import split
 from streams.formats.format import Reading, RefusalError, Surroundings, settled
 from streams.formats.github_deployment import GitHubDeployment, change_of_deployment
 from streams.formats.json_refusal import JSON_ERRORS, json_refusal
+from streams.formats.json_values import values
 from streams.formats.judged import judged
 from streams.formats.skipped import SkippedError
 
@@ -42,7 +42,6 @@ class _Event(msgspec.Struct):
 _EVENT: Final = msgspec.json.Decoder(_Event)
 _CALL: Final = msgspec.json.Decoder(CloudTrailRecord)
 _DEPLOYMENT: Final = msgspec.json.Decoder(GitHubDeployment)
-_MANY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _VIA_CLOUDTRAIL: Final = "via CloudTrail"
 
 
@@ -60,21 +59,10 @@ class _Changes:
 
     def read(self, payload: bytes, around: Surroundings) -> Reading:
         reading = Reading()
-        for event in _events(payload):
+        for event in values(payload, "an array of events"):
             for found in _read(event, around):
                 reading.add(found)
         return reading
-
-
-def _events(payload: bytes) -> list[bytes]:
-    if not payload.strip():
-        raise RefusalError(RejectReason.EMPTY, "the payload is empty")
-    if payload.lstrip()[:1] != b"[":
-        return split(payload)
-    try:
-        return [bytes(each) for each in _MANY.decode(payload)]
-    except JSON_ERRORS as error:
-        raise json_refusal(payload, error, "an array of events") from None
 
 
 def _read(payload: bytes, around: Surroundings) -> Iterator[Reading]:

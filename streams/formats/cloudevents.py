@@ -14,6 +14,7 @@ from streams.formats.base64_text import unpacked
 from streams.formats.envelope import Enclosed, Opened
 from streams.formats.format import RefusalError, Surroundings
 from streams.formats.json_refusal import JSON_ERRORS, json_refusal
+from streams.formats.json_values import values
 
 _HEAD: Final = 4096
 _VERSIONS: Final = ("1.", "0.3")
@@ -27,7 +28,6 @@ class _Event(msgspec.Struct):
     data_base64: str | None = None
 
 
-_BATCH: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _ONE: Final = msgspec.json.Decoder(_Event)
 _TEXT: Final = msgspec.json.Decoder(str)
 
@@ -46,12 +46,7 @@ class _CloudEvents:
         if payload.lstrip()[:1] != b"[":
             _open(payload, around, opened)
             return opened
-        try:
-            events = _BATCH.decode(payload)
-        except JSON_ERRORS as error:
-            raise json_refusal(payload, error, "a batch of CloudEvents") from None
-        for event in events:
-            data = bytes(event)
+        for data in values(payload, "a batch of CloudEvents"):
             try:
                 _open(data, around, opened)
             except RefusalError as error:

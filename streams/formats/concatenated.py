@@ -2,7 +2,12 @@
 
 import json
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
+
+from streams.decode.rejected import RejectReason
+from streams.formats.format import MOST_RECORDS, RefusalError
 
 _BETWEEN_LINES: Final = re.compile(rb"(?<=\})[ \t\r]*\n\s*(?=\{)")  # no JSON string holds a line break
 _TOGETHER: Final = re.compile(rb"\}[ \t\r]*\{")
@@ -17,6 +22,11 @@ def split(payload: bytes) -> list[bytes]:
 
     What is no object, or does not end as one, stays together.
 
+    Raises
+    ------
+    RefusalError
+        When there are more than ``MOST_RECORDS``.
+
     Examples
     --------
     >>> split(b'{"a": 1}{"a": "}{"}')
@@ -27,25 +37,29 @@ def split(payload: bytes) -> list[bytes]:
     if payload.lstrip()[:1] != b"{":
         return [payload]
     found: list[bytes] = []
-    for piece in _BETWEEN_LINES.split(payload):
-        found += _apart(piece) if _TOGETHER.search(piece) else [piece]
+    for piece in _BETWEEN_LINES.split(payload, maxsplit=MOST_RECORDS):
+        found += islice(_apart(piece), MOST_RECORDS + 1) if _TOGETHER.search(piece) else [piece]
+        if len(found) > MOST_RECORDS:
+            raise RefusalError(
+                RejectReason.TOO_LARGE, f"more than {MOST_RECORDS:,} objects in a row; send less at once"
+            )
     return found
 
 
-def _apart(piece: bytes) -> list[bytes]:
+def _apart(piece: bytes) -> Iterator[bytes]:
     try:
         text = piece.decode()
     except UnicodeDecodeError:
-        return [piece]
-    found, at = [], _past_space(text, 0)
+        yield piece
+        return
+    at = _past_space(text, 0)
     while at < len(text):
         try:
             end = _DECODER.raw_decode(text, at)[1]
         except (ValueError, RecursionError):
             end = len(text)
-        found.append(text[at:end].encode())
+        yield text[at:end].encode()
         at = _past_space(text, end)
-    return found
 
 
 def _past_space(text: str, at: int) -> int:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, Protocol
 from streams.decode.rejected import RejectReason
 from streams.formats.concatenated import split
 from streams.formats.format import (
+    MOST_RECORDS,
     MOST_UNPACKED,
     Format,
     Reading,
@@ -24,6 +25,10 @@ from streams.formats.gzipped import MAGIC, MOST_PACKED, unzipped
 
 MOST_DEEP: Final = 4
 """Envelopes that may lie in each other: a push of a delivery of a subscription of events, and one more."""
+
+
+MOST_PIECES: Final = 2 * MOST_RECORDS
+"""Pieces of a payload at all depths: as many as records, and what they lie in."""
 
 
 class Enclosed(NamedTuple):
@@ -127,10 +132,11 @@ class _Opening:
         self.reading: Final = Reading()
         self._recognised: Final = recognised
         self._left = MOST_UNPACKED
+        self._pieces = 0
 
     def open(self, envelope: Envelope, part: Enclosed, depth: int) -> None:
         opened = envelope.opened(part.payload, part.around)
-        self.reading.add(Reading([], opened.refused, opened.skipped))
+        self._add(Reading([], opened.refused, opened.skipped))
         for each in opened.parts:
             try:
                 self._read(each, depth)
@@ -163,7 +169,9 @@ class _Opening:
                 raise RefusalError(RejectReason.TOO_DEEP, f"more than {MOST_DEEP} envelopes in each other")
             self.open(found.envelope, piece, depth + 1)
             return
-        reading = found.read(piece.payload, piece.around)
+        self._add(found.read(piece.payload, piece.around))
+
+    def _add(self, reading: Reading) -> None:
         try:
             self.reading.add(reading)
         except RefusalError as error:
@@ -191,7 +199,14 @@ class _Opening:
             payload = self._unzipped(payload)
         else:
             self._spent(payload)
-        return [part._replace(payload=each) for each in split(payload)]
+        try:
+            pieces = split(payload)
+        except RefusalError as error:
+            raise _TooMuchError(error.reason, error.detail) from None
+        self._pieces += len(pieces)
+        if self._pieces > MOST_PIECES:
+            raise _TooMuchError(RejectReason.TOO_LARGE, f"more than {MOST_PIECES:,} parts; send less at once")
+        return [part._replace(payload=each) for each in pieces]
 
     def _unzipped(self, payload: bytes) -> bytes:
         try:

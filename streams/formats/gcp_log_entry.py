@@ -17,10 +17,9 @@ import msgspec
 
 from streams.decode.event import LARGEST, Event, Layers
 from streams.decode.parse import stamp_of
-from streams.decode.rejected import RejectReason
-from streams.formats.concatenated import split
 from streams.formats.format import Reading, RefusalError, Surroundings, settled
 from streams.formats.json_refusal import JSON_ERRORS, json_refusal
+from streams.formats.json_values import values
 from streams.formats.judged import judged
 from streams.formats.native import NATIVE
 from streams.formats.path_templates import PathTemplates, path_templates
@@ -98,7 +97,6 @@ class _Entry(msgspec.Struct, rename="camel"):
     json_payload: msgspec.Raw = msgspec.Raw()
 
 
-_MANY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _ONE: Final = msgspec.json.Decoder(_Entry, strict=False)
 _PAYLOAD: Final = msgspec.json.Decoder(_Payload, strict=False)
 
@@ -112,7 +110,7 @@ class _GcpLogEntry:
 
     def read(self, payload: bytes, around: Surroundings) -> Reading:
         reading = Reading()
-        for entry in _entries(payload):
+        for entry in values(payload, "an array of log entries"):
             try:
                 found = _read(entry, around)
             except SkippedError as skipped:
@@ -122,17 +120,6 @@ class _GcpLogEntry:
             else:
                 reading.add(found)
         return reading
-
-
-def _entries(payload: bytes) -> list[bytes]:
-    try:
-        if payload.lstrip()[:1] == b"[":
-            return [bytes(each) for each in _MANY.decode(payload)]
-    except JSON_ERRORS as error:
-        raise json_refusal(payload, error, "an array of log entries") from None
-    if not payload.strip():
-        raise RefusalError(RejectReason.EMPTY, "the payload is empty")
-    return split(payload)
 
 
 def _read(data: bytes, around: Surroundings) -> Reading:

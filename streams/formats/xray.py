@@ -18,11 +18,10 @@ from typing import Final
 import msgspec
 
 from streams.decode.event import LARGEST, Event, TableCall
-from streams.decode.rejected import RejectReason
 from streams.formats.capacity import NOTHING, consumed_by
-from streams.formats.concatenated import split
 from streams.formats.format import Reading, RefusalError, Surroundings, settled
 from streams.formats.json_refusal import JSON_ERRORS, json_refusal
+from streams.formats.json_values import values
 from streams.formats.judged import judged
 from streams.formats.lambda_names import FunctionName, function_of_arn
 from streams.formats.skipped import SkippedError
@@ -84,7 +83,6 @@ class _Holder(msgspec.Struct):
 
 _HOLDER: Final = msgspec.json.Decoder(_Holder)
 _SEGMENT: Final = msgspec.json.Decoder(_Segment)
-_MANY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _NAMES: Final = msgspec.json.Decoder(list[str])
 
 
@@ -99,21 +97,10 @@ class _XRay:
 
     def read(self, payload: bytes, around: Surroundings) -> Reading:
         reading = Reading()
-        for document in _documents(payload):
+        for document in values(payload, "a list of segments"):
             for found in _read(document, around):
                 reading.add(found)
         return reading
-
-
-def _documents(payload: bytes) -> list[bytes]:
-    if not payload.strip():
-        raise RefusalError(RejectReason.EMPTY, "the payload is empty")
-    if payload.lstrip()[:1] != b"[":
-        return split(payload)
-    try:
-        return [bytes(each) for each in _MANY.decode(payload)]
-    except JSON_ERRORS as error:
-        raise json_refusal(payload, error, "a list of segments") from None
 
 
 def _read(document: bytes, around: Surroundings) -> Iterator[Reading]:

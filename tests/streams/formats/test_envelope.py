@@ -7,8 +7,10 @@ import json
 import pytest
 
 from streams.decode.rejected import RejectReason
+from streams.formats.concatenated import split
 from streams.formats.envelope import MOST_DEEP, Enveloped
-from streams.formats.format import Format, Reading, RefusalError, Surroundings
+from streams.formats.firehose import FIREHOSE
+from streams.formats.format import MOST_RECORDS, Format, Reading, RefusalError, Surroundings
 from streams.formats.formats import recognised
 from streams.formats.pubsub import PUBSUB
 
@@ -83,3 +85,27 @@ def test_a_bomb_is_refused_as_a_whole(inside: bytes) -> None:
     with pytest.raises(RefusalError) as caught:
         read(push(inside))
     assert caught.value.reason is RejectReason.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    "payload", [b"{}" * 100_001, b"{}\n" * 100_001, b"{}" * 50_001 + b"\n" + b"{}" * 50_001]
+)
+def test_more_parts_than_records_are_refused_as_a_whole(payload: bytes) -> None:
+    for inside in (payload, push(payload)):
+        with pytest.raises(RefusalError) as caught:
+            read(inside)
+        assert caught.value.reason is RejectReason.TOO_LARGE
+
+
+def test_parts_of_several_records_are_bounded_together() -> None:
+    half = base64.b64encode(EVENT * 50_001).decode()
+    delivery = {"requestId": "r", "records": [{"data": half}, {"data": half}]}
+    with pytest.raises(RefusalError) as caught:
+        Enveloped(FIREHOSE, inside).read(json.dumps(delivery).encode(), Surroundings())
+    assert caught.value.reason is RejectReason.TOO_LARGE
+
+
+def test_as_many_records_as_allowed_are_read() -> None:
+    assert len(split(b"{}" * MOST_RECORDS)) == MOST_RECORDS
+    with pytest.raises(RefusalError):
+        split(b"{}" * (MOST_RECORDS + 1))
