@@ -1,12 +1,16 @@
 """The middleware for Python, in functions that call a real client's DynamoDB."""
 
 import ast
+import gzip
+import json
 import sys
 from typing import Any
 
 import pytest
 
 from streams.decode.event import Event, Layers
+from streams.formats.format import Surroundings
+from streams.formats.formats import recognised
 from tests.senders.dynamo import ACCOUNT, HOT, REGION, Dynamo
 from tests.senders.lambda_runtime import PYTHON, SENDERS, Ran, invoke
 
@@ -194,6 +198,26 @@ def test_what_the_lines_count_can_be_said_and_nonsense_is_not_sent(store: Dynamo
     said = ran(store, {"steps": []}, environment={"UNERI_COUNTS": "function,table"})
     nonsense = ran(store, {"steps": []}, environment={"UNERI_COUNTS": "functions"})
     assert [said.events[0].counts, nonsense.events[0].counts] == ["function,table", None]
+
+
+def test_lines_of_a_log_group_reach_uneri_whole_with_what_else_is_in_it(store: Dynamo) -> None:
+    table = store.table("logged")
+    done = ran(store, {"steps": ["update"], "table": table}, {"steps": ["raise"]})
+    messages = ["START RequestId: 8f5c Version: $LATEST\n", *done.printed, "[INFO] ready\n"]
+    envelope = {
+        "messageType": "DATA_MESSAGE", "owner": ACCOUNT, "logGroup": "/aws/lambda/inventory-put-item",
+        "logStream": "2026/11/26/[$LATEST]ab", "subscriptionFilters": ["uneri"],
+        "logEvents": [
+            {"id": str(number), "timestamp": 1764000000250 + number, "message": message}
+            for number, message in enumerate(messages)
+        ],
+    }  # fmt: skip
+    payload = gzip.compress(json.dumps(envelope).encode())
+    found = recognised(payload)
+    assert found is not None
+    reading = found.read(payload, Surroundings())
+    assert reading.records == done.events
+    assert not reading.refused
 
 
 def test_it_is_one_file_for_python_3_9_of_the_standard_library_alone() -> None:
