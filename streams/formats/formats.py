@@ -1,9 +1,9 @@
 """All formats by name, and the one that a payload looks like."""
 
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Callable, Iterable
 from typing import Final
 
+from config.settings import MappingSettings
 from streams.formats.alb import ALB
 from streams.formats.apigateway import APIGATEWAY
 from streams.formats.changes import CHANGES
@@ -17,6 +17,7 @@ from streams.formats.firehose import FIREHOSE
 from streams.formats.format import Format, Formats
 from streams.formats.gcp_log_entry import GCP_LOG_ENTRY
 from streams.formats.lambda_report import LAMBDA_REPORT
+from streams.formats.mapped import mapped
 from streams.formats.metric_stream import METRIC_STREAM
 from streams.formats.native import NATIVE
 from streams.formats.otlp.otlp_json import OtlpJson
@@ -25,11 +26,13 @@ from streams.formats.powertools import POWERTOOLS
 from streams.formats.pubsub import PUBSUB
 from streams.formats.xray import XRAY
 
+Recognised = Callable[[bytes], Format | None]
 
-def recognised(payload: bytes, others: Iterable[Format] = ()) -> Format | None:
+
+def recognised(payload: bytes, formats: Formats | None = None) -> Format | None:
     """Return the format that a payload looks like, None if it looks like none.
 
-    ``others`` are asked behind all that are here: those of mappings.
+    ``formats`` are asked in their order; by default, those that are here.
 
     Examples
     --------
@@ -37,39 +40,56 @@ def recognised(payload: bytes, others: Iterable[Format] = ()) -> Format | None:
     >>> found and found.name
     'uneri'
     """
-    return next((each for each in chain(_IN_ORDER, others) if each.looks_like(payload)), None)
+    among = FORMATS if formats is None else formats
+    return next((each for each in among.values() if each.looks_like(payload)), None)
 
 
-def recognised_record(payload: bytes) -> Format | None:
+def recognised_record(payload: bytes, formats: Formats | None = None) -> Format | None:
     """Return the format of a record that holds no other payloads, None if it looks like none.
 
     What lies in log records is not opened: a message of thousands of envelopes would unpack without bounds.
     """
-    found = recognised(payload)
+    found = recognised(payload, formats)
     opens = found is CLOUDWATCH_LOGS or isinstance(found, (Enveloped, OtlpProto, OtlpJson))
     return None if opens else found
 
 
-_IN_ORDER: Final[tuple[Format, ...]] = (
-    OtlpProto(recognised_record),
-    OtlpJson(recognised_record),
-    Enveloped(Confluent(), recognised),
-    Enveloped(CLOUDEVENTS, recognised),
-    Enveloped(PUBSUB, recognised),
-    Enveloped(FIREHOSE, recognised),
-    CLOUDWATCH_LOGS,
-    METRIC_STREAM,
-    XRAY,
-    GCP_LOG_ENTRY,
-    EMF,
-    LAMBDA_REPORT,
-    ALB,
-    CHANGES,
-    APIGATEWAY,
-    CLF,
-    POWERTOOLS,
-    NATIVE,
-)
-"""As ``auto`` asks them: what is recognised by a mark of its own comes before what is recognised by keys."""
+def with_mappings(mappings: Iterable[MappingSettings]) -> Formats:
+    """Return all formats by name, those of mappings behind the others, in what envelopes hold too."""
+    found: dict[str, Format] = {}
 
-FORMATS: Final[Formats] = {each.name: each for each in _IN_ORDER}
+    def payload_of(payload: bytes) -> Format | None:
+        return recognised(payload, found)
+
+    def record_of(payload: bytes) -> Format | None:
+        return recognised_record(payload, found)
+
+    found.update({each.name: each for each in (*_in_order(payload_of, record_of), *map(mapped, mappings))})
+    return found
+
+
+def _in_order(payload_of: Recognised, record_of: Recognised) -> tuple[Format, ...]:
+    """Return them as ``auto`` asks: what has a mark of its own comes before what is recognised by keys."""
+    return (
+        OtlpProto(record_of),
+        OtlpJson(record_of),
+        Enveloped(Confluent(), payload_of),
+        Enveloped(CLOUDEVENTS, payload_of),
+        Enveloped(PUBSUB, payload_of),
+        Enveloped(FIREHOSE, payload_of),
+        CLOUDWATCH_LOGS,
+        METRIC_STREAM,
+        XRAY,
+        GCP_LOG_ENTRY,
+        EMF,
+        LAMBDA_REPORT,
+        ALB,
+        CHANGES,
+        APIGATEWAY,
+        CLF,
+        POWERTOOLS,
+        NATIVE,
+    )
+
+
+FORMATS: Final = with_mappings(())

@@ -3,7 +3,7 @@
 A mapping is compiled once: its paths are read, its units looked up, and its values converted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -254,8 +254,3 @@ def _marks(settings: MappingSettings) -> list[bytes]:
 def mapped(settings: MappingSettings) -> Format:
     """Return the format of a mapping."""
     return _Mapped(settings)
-
-
-def with_mappings(formats: Mapping[str, Format], mappings: Sequence[MappingSettings]) -> dict[str, Format]:
-    """Return all formats by name, those of mappings behind the others."""
-    return {**formats, **{one.name: mapped(one) for one in mappings}}

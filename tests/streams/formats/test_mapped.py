@@ -1,5 +1,6 @@
 """What a mapping can say, beyond the corpus of the mapping ``orders``."""
 
+import base64
 import gzip
 import json
 import time
@@ -13,8 +14,8 @@ from config.native_fields import CALL_FIELDS, FIELDS, NEEDED, VALUES, FieldType,
 from config.sections.sources import FORMAT_NAMES, MappingSettings
 from streams.decode.event import ChangeRecord, Event, SampleRecord, TableCall
 from streams.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, native
-from streams.formats.formats import FORMATS, recognised
-from streams.formats.mapped import mapped, with_mappings
+from streams.formats.formats import FORMATS, recognised, with_mappings
+from streams.formats.mapped import mapped
 
 
 def mapping(text: str) -> MappingSettings:
@@ -22,12 +23,12 @@ def mapping(text: str) -> MappingSettings:
     return load_settings(None, f"sources:\n  mappings:\n    - name: own\n{indented}\n").sources.mappings[0]
 
 
-def read(text: str, payload: Any, **around: str) -> Reading:
+def read(text: str, payload: Any, **around: Any) -> Reading:
     sent = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     return mapped(mapping(text)).read(sent, Surroundings(**around))
 
 
-def records(text: str, payload: Any, **around: str) -> list[dict[str, Any]]:
+def records(text: str, payload: Any, **around: Any) -> list[dict[str, Any]]:
     found = read(text, payload, **around)
     assert not found.refused
     return [json.loads(native(each)) for each in found.records]
@@ -190,12 +191,23 @@ def test_a_packed_payload_is_refused_by_name() -> None:
 
 
 def test_a_mapping_is_recognised_behind_all_others() -> None:
-    own = mapped(mapping("fields: {ts: $.head.moment, service: $.s}"))
-    found = recognised(b'{"head": {"moment": 1760000000}, "s": "a"}', [own])
-    assert found is own
-    assert recognised(b'{"head": {"time": 1760000000}, "s": "a"}', [own]) is not own
-    assert recognised(b'{"ts": 1760000000, "service": "a", "head": {"moment": 1}}', [own]) is FORMATS["uneri"]
-    assert list(with_mappings(FORMATS, [mapping(SIMPLE)])) == [*FORMATS, "own"]
+    formats = with_mappings([mapping("fields: {ts: $.head.moment, service: $.s}")])
+    assert list(formats) == [*FORMATS, "own"]
+    own = formats["own"]
+    assert recognised(b'{"head": {"moment": 1760000000}, "s": "a"}', formats) is own
+    assert recognised(b'{"head": {"time": 1760000000}, "s": "a"}', formats) is not own
+    native_too = b'{"ts": 1760000000, "service": "a", "head": {"moment": 1}}'
+    assert recognised(native_too, formats) is FORMATS["uneri"]
+
+
+def test_an_envelope_may_hold_what_a_mapping_reads() -> None:
+    formats = with_mappings([mapping("fields: {ts: $.moment, service: $.s}")])
+    data = base64.b64encode(b'{"moment": 1760000000, "s": "a"}').decode()
+    push = json.dumps({"message": {"data": data, "messageId": "1"}, "subscription": "s"}).encode()
+    found = formats["pubsub"].read(push, Surroundings())
+    assert [json.loads(native(each)) for each in found.records] == [
+        {"ts": T, "id": "pubsub:1", "service": "a"}
+    ]
 
 
 def test_no_mapping_can_have_the_name_of_a_format() -> None:

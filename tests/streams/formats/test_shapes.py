@@ -14,8 +14,7 @@ from config.load import load_settings
 from streams.decode.event import Event
 from streams.decode.parse import parse, stamp_of
 from streams.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, native
-from streams.formats.formats import FORMATS, recognised
-from streams.formats.mapped import mapped
+from streams.formats.formats import recognised, with_mappings
 
 SHAPES = Path(__file__).parent / "shapes"
 MUTATIONS = 1000
@@ -39,8 +38,7 @@ def payload_of(shape: dict[str, Any]) -> bytes:
     return base64.b64decode(shape["base64"]) if "base64" in shape else text.encode()
 
 
-MAPPINGS = {one.name: mapped(one) for one in load_settings(SHAPES / "mappings.yaml").sources.mappings}
-HELD = {**FORMATS, **MAPPINGS}
+HELD = with_mappings(load_settings(SHAPES / "mappings.yaml").sources.mappings)
 ALL = [(name, shape) for name in HELD for shape in shapes(name)]
 
 
@@ -74,7 +72,7 @@ def test_a_shape_becomes_what_it_must(name: str, shape: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("name", "shape"), ALL, ids=[f"{name}: {shape['is']}" for name, shape in ALL])
 def test_a_format_is_recognised(name: str, shape: dict[str, Any]) -> None:
     if shape.get("auto", "refusal" not in shape):
-        found = recognised(payload_of(shape), MAPPINGS.values())
+        found = recognised(payload_of(shape), HELD)
         assert found is not None
         assert found.name == name
 
@@ -110,7 +108,7 @@ def test_mutations_end_in_records_or_a_named_refusal(name: str) -> None:
         payload = mutated(chance.choice(payloads), chance.choice(payloads), chance)
         begun = time.process_time()
         found = read(name, payload)
-        recognised(payload, MAPPINGS.values())
+        recognised(payload, HELD)
         assert time.process_time() - begun < SLOWEST_SECONDS, payload
         if isinstance(found, str):
             continue
