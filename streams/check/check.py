@@ -10,6 +10,7 @@ from streams.check.door import check_door
 from streams.check.expired import check_expired
 from streams.check.kafka import check_kafka
 from streams.check.limits import check_limits
+from streams.check.mappings import check_mappings
 from streams.check.result import CheckResult
 from streams.check.sinks import check_sinks
 from streams.check.slack import check_slack
@@ -27,6 +28,7 @@ def check(settings: Settings) -> Iterator[CheckResult]:
         yield CheckResult(
             None, f"kafka: not configured; events are accepted at {scheme}://{settings.local.listen}/events"
         )
+    yield from check_mappings(settings)
     yield from check_limits(settings, time.time())
     yield from asyncio.run(_all(check_slack(settings)))
     yield from asyncio.run(_all(check_buttons(settings)))

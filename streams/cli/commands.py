@@ -438,8 +438,8 @@ def simulate(
 def check(config: Config = None) -> None:
     """Validate the configuration and test its connections.
 
-    Exits with 1 if Kafka, Slack or another receiver fails its check, and with 2 if the configuration is
-    invalid.
+    Exits with 1 if Kafka, Slack or another receiver fails its check, or the sample of a mapping does not fit,
+    and with 2 if the configuration is invalid.
     """
     from streams.check.check import check as checks
 
@@ -448,6 +448,49 @@ def check(config: Config = None) -> None:
         typer.echo({True: "ok     ", False: "WRONG  ", None: "note   "}[result.ok] + result.text)
         ok = ok and result.ok is not False
     raise typer.Exit(OK if ok else FOUND)
+
+
+@app.command("try")
+def try_(
+    file: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE", help="Files of payloads; - is standard input.", show_default=False),
+    ],
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="F",
+            help="Format, or the name of a mapping of the configuration; auto recognises it by payload.",
+        ),
+    ] = "auto",
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Write the records as NDJSON, and refusals as JSON lines on standard error."
+        ),
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Show what becomes of payloads, one by one, and why not.
+
+    A file is one payload if it is binary, or one JSON document, perhaps on several lines. Otherwise each of
+    its lines is a payload, and each item of a JSON array. What gzip packed is unpacked first, unless the
+    format reads it packed. At most 32 MiB are held at once.
+
+    Exits with 1 if something was refused.
+    """
+    settings = settings_of(config)
+    from streams.cli.try_format import AUTO, try_files
+    from streams.formats.formats import with_mappings
+
+    formats = with_mappings(settings.sources.mappings)
+    if format_ not in formats and format_ != AUTO:
+        raise fail(f"--format {format_}: no such format; choose from {AUTO}, {', '.join(formats)}")
+    for path in file:
+        if str(path) != "-" and not path.is_file() and not path.is_fifo():
+            raise fail(f"{path}: {'is a folder; name a file in it' if path.is_dir() else 'no such file'}")
+    _exit_with(lambda: try_files(file, formats, format_, as_json=as_json))
 
 
 @app.command("send-test")

@@ -1,0 +1,147 @@
+"""``uneri try`` shows what becomes of payloads, and why not."""
+
+import base64
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+UNERI = [sys.executable, "-c", "from streams.cli.main import main; main()"]
+GOOD = '{"ts":1760000000,"service":"inventory","route":"GET /items","status":200,"ms":{"total":41.2}}'
+CONFIG = """
+sources:
+  mappings:
+    - name: orders
+      each: $.records[*]
+      when: [{path: $.path, equals: /health, then: skip}]
+      fields: {ts: {path: $.at, unit: ms}, service: {const: orders}, status: $.code}
+"""
+
+
+def try_(*arguments: object, given: bytes = b"") -> tuple[int, str, str]:
+    done = subprocess.run(
+        [*UNERI, "try", *map(str, arguments)], input=given, capture_output=True, timeout=60, check=False
+    )
+    assert b"Traceback" not in done.stderr
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_each_payload_is_told_with_its_format_and_a_summary(tmp_path: Path) -> None:
+    change = (
+        '{"kind":"change","ts":1760000000,"of":{"kind":"function","name":"f"},"what":"deploy","version":"42"}'
+    )
+    sample = (
+        '{"kind":"sample","ts":1760000000,"of":{"kind":"account","name":"1"},"name":"q","value":3,"limit":9}'
+    )
+    file = tmp_path / "events.ndjson"
+    file.write_text(f"{GOOD}\n{change}\n{sample}")
+    code, out, err = try_(file)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        f"{file}: a JSON document on each line",
+        "line 1: uneri",
+        "  request  2025-10-09 08:53:20.000Z · inventory · GET /items · status 200 · total 41.2 ms",
+        "line 2: uneri",
+        "  change   2025-10-09 08:53:20.000Z · function f · deploy 42",
+        "line 3: uneri",
+        "  sample   2025-10-09 08:53:20.000Z · account 1 · q 3 of 9",
+        "3 payloads: 3 records (request 1, change 1, sample 1), 0 refused, 0 skipped",
+        "read as: uneri 3",
+    ]
+
+
+def test_a_refusal_is_told_with_its_reason_its_remedy_and_where(tmp_path: Path) -> None:
+    file = tmp_path / "events.ndjson"
+    red = r'{"ts":1760000000,"service":"a","error":"\u001b[31m"}'
+    file.write_text(f'{GOOD}\n\n{{"service":"inventory"}}\n{red}\n')
+    code, out, _ = try_(file, "--format", "uneri")
+    assert code == 1
+    assert out.splitlines()[3:7] == [
+        "line 3: uneri",
+        "  refused  no_ts: an event needs ts, the epoch seconds at which the request started",
+        "  remedy   add the time at which the request started",
+        '  in       {"service":"inventory"}',
+    ]
+    assert "1 records (request 1), 2 refused (no_ts 1, unknown_error 1)" in out.splitlines()[-2]
+    assert "\x1b" not in out
+
+
+def test_as_json_the_records_can_be_sent_on_and_refusals_are_apart() -> None:
+    code, out, err = try_("-", "--json", given=f"{GOOD}\nnope\n".encode())
+    assert code == 1
+    assert json.loads(out) == json.loads(GOOD)
+    refusal = json.loads(err)
+    assert base64.b64decode(refusal.pop("record")) == b"nope"
+    assert refusal == {
+        "file": "-",
+        "payload": "line 2",
+        "format": None,
+        "reason": "unknown_format",
+        "detail": "looks like none of the formats",
+        "remedy": "name the format with --format, or write a mapping (docs/formats.md)",
+    }
+    again, sent_on, _ = try_("-", "--json", "--format", "uneri", given=out.encode())
+    assert (again, sent_on) == (0, out)
+
+
+@pytest.mark.parametrize("named", ["orders", "auto"])
+def test_a_mapping_of_the_configuration_is_a_format(tmp_path: Path, named: str) -> None:
+    config, file = tmp_path / "uneri.yaml", tmp_path / "orders.json"
+    config.write_text(CONFIG)
+    records = [{"at": 1760000000250, "code": "201"}, {"at": 1, "path": "/health"}, {"at": 1760000000}]
+    file.write_text(json.dumps({"records": records}, indent=2))
+    code, out, _ = try_(file, "--config", config, "--format", named)
+    assert code == 1
+    assert out.splitlines()[1:4] == [
+        "the whole: orders",
+        "  request  2025-10-09 08:53:20.250Z · orders · status 201",
+        "  refused  bad_ts: ts 1760000.0 is not between the years 2000 and 2100",
+    ]
+    assert "  skipped  1 × $.path is /health" in out
+
+
+def test_several_files_packed_and_not_from_files_and_from_a_pipe(tmp_path: Path) -> None:
+    packed = tmp_path / "events.gz"
+    packed.write_bytes(gzip.compress(GOOD.encode()))
+    code, out, _ = try_(packed, "-", given=f"[{GOOD},\n{GOOD}]".encode())
+    assert code == 0
+    assert f"{packed}: a JSON document on each line, packed by gzip" in out
+    assert "standard input: a JSON array" in out
+    assert out.splitlines()[-2].startswith("3 payloads: 3 records")
+
+
+def test_an_empty_file_is_refused() -> None:
+    code, out, _ = try_("-")
+    assert code == 1
+    assert "refused  empty: there is nothing in it" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--format", "unery", "-"), "--format unery: no such format; choose from auto, "),
+        (("nothing.json",), "nothing.json: no such file"),
+        ((str(Path(__file__).parent),), "is a folder; name a file in it"),
+        (("-", "--config", "nothing.yaml"), "cannot be read"),
+    ],
+)
+def test_a_wrong_use_is_one_line_and_2(arguments: tuple[str, ...], said: str) -> None:
+    code, out, err = try_(*arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_text(f"{GOOD}\n" * 20_000)
+    with subprocess.Popen([*UNERI, "try", file], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout
+        assert running.stderr
+        running.stdout.readline()
+        running.stdout.close()
+        assert running.wait(60) == 0
+        assert running.stderr.read() == b""
