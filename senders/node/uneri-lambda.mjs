@@ -36,7 +36,8 @@ const THROTTLES = new Set([
   "ProvisionedThroughputExceededException", "ProvisionedThroughputExceeded", "RequestLimitExceeded",
   "ThrottlingException", "ThrottlingError", "Throttling", "TooManyRequestsException",
 ]);
-const CAPACITY = new Set([
+// Others manage tables, and use none.
+const CALLS = new Set([
   "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem",
   "TransactGetItems", "TransactWriteItems", "ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction",
 ]);
@@ -198,6 +199,7 @@ export function observe(client) {
 function begun(args, context) {
   const { input } = args;
   const op = (context.commandName ?? "").replace(/Command$/, "");
+  if (!CALLS.has(op)) return args;
   const statements = [input, ...(input.Statements ?? []), ...(input.TransactStatements ?? [])];
   const said = statements.find((each) => typeof each.Statement === "string")?.Statement ?? "";
   const sent = {
@@ -206,7 +208,7 @@ function begun(args, context) {
     reads: READS.test(op) || SELECTS.test(said),
     calls: running.getStore()?.calls ?? EARLY,
   };
-  if (!CAPACITY.has(op) || input.ReturnConsumedCapacity !== undefined) return { ...args, [SENT]: sent };
+  if (input.ReturnConsumedCapacity !== undefined) return { ...args, [SENT]: sent };
   return { ...args, [SENT]: sent, input: { ...input, ReturnConsumedCapacity: "TOTAL" } };
 }
 

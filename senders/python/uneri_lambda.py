@@ -205,9 +205,9 @@ def _names(params: dict[str, Any]) -> list[Any]:
 
 @_quiet
 def _before_build(params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
-    context[_STATE] = _Sent(model.name, params, _calls())
-    if "ReturnConsumedCapacity" in model.input_shape.members:
+    if "ReturnConsumedCapacity" in model.input_shape.members:  # others manage tables, and use none
         params.setdefault("ReturnConsumedCapacity", "TOTAL")
+        context[_STATE] = _Sent(model.name, params, _calls())
 
 
 @_quiet

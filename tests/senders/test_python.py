@@ -56,8 +56,7 @@ def test_provisioned_environments_do_not_start_cold(store: Dynamo) -> None:
         ("query by arn", ("Query", 1.0, None)),
         ("scan by pages", ("Scan", 1.0, None)),
         ("select", ("ExecuteStatement", None, None)),
-        ("get with indexes", ("GetItem", None, None)),
-        ("describe", ("DescribeTable", None, None)),
+        ("without capacity", ("GetItem", None, None)),
     ],
 )
 def test_a_call_is_told_with_its_table_operation_and_capacity(
@@ -86,7 +85,8 @@ def test_calls_of_several_tables_are_divided_by_what_the_store_says_of_each(stor
 
 def test_capacity_is_asked_for_where_the_caller_did_not_say_and_only_where_it_can_be(store: Dynamo) -> None:
     table = store.table("asked")
-    ran(store, {"steps": ["get", "get with indexes", "describe"], "table": table})
+    done = ran(store, {"steps": ["get", "without capacity", "describe"], "table": table})
+    assert [each[1] for each in calls(done.events[0])] == ["GetItem", "GetItem"]  # managing a table uses none
     assert [(op, given.get("ReturnConsumedCapacity")) for op, given in store.asked] == [
         ("GetItem", "TOTAL"), ("GetItem", "NONE"), ("DescribeTable", None),
     ]  # fmt: skip
@@ -182,7 +182,7 @@ def test_shortly_before_lambda_would_kill_the_function_the_line_is_written_once(
     assert (event.error, event.error_type) == ("backend", "timeout")
     assert event.ms is not None
     assert event.ms.function is not None
-    assert 150 < event.ms.function < 400
+    assert 150 < event.ms.function < 1500
     assert [each[1] for each in calls(event)] == ["GetItem"]
 
 

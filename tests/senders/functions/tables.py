@@ -26,7 +26,7 @@ def _each(event: dict[str, Any], context: Any) -> Any:  # noqa: C901, PLR0912 - 
         match step:
             case "get":
                 client.get_item(TableName=table, Key=_key())
-            case "get with indexes":
+            case "without capacity":
                 client.get_item(TableName=table, Key=_key(), ReturnConsumedCapacity="NONE")
             case "put by resource":
                 boto3.resource("dynamodb", config=QUICK).Table(table).put_item(Item={"id": "b"})
@@ -60,7 +60,7 @@ def _each(event: dict[str, Any], context: Any) -> Any:  # noqa: C901, PLR0912 - 
             case "raise":
                 raise KeyError("sku")
             case "sleep":
-                time.sleep(0.4)
+                time.sleep(1.5)
             case "note":
                 note(route="GET /noted", tenant="game-42", values={"sales": 120, "none": float("nan")})
     return event.get("result", {"statusCode": 200})
