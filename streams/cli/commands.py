@@ -464,6 +464,14 @@ def try_(
             help="Format, or the name of a mapping of the configuration; auto recognises it by payload.",
         ),
     ] = "auto",
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="What holds for all records, where they do not say it: cloud, account, region, service, "
+            "function, counts. Repeatable.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -481,7 +489,7 @@ def try_(
     Exits with 1 if something was refused.
     """
     settings = settings_of(config)
-    from streams.cli.try_format import AUTO, try_files
+    from streams.cli.try_format import AUTO, said_of_all, try_files
     from streams.formats.formats import with_mappings
 
     formats = with_mappings(settings.sources.mappings)
@@ -490,7 +498,11 @@ def try_(
     for path in file:
         if str(path) != "-" and not path.is_file() and not path.is_fifo():
             raise fail(f"{path}: {'is a folder; name a file in it' if path.is_dir() else 'no such file'}")
-    _exit_with(lambda: try_files(file, formats, format_, as_json=as_json))
+    try:
+        around = said_of_all(source or [])
+    except ValueError as error:
+        raise fail(f"--source {error}") from None
+    _exit_with(lambda: try_files(file, formats, format_, around, as_json=as_json))
 
 
 @app.command("send-test")

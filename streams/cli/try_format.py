@@ -1,6 +1,7 @@
 """``uneri try``: what becomes of payloads, one by one, and why not."""
 
 import base64
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ import msgspec
 
 from alerting.words.mrkdwn import clean
 from streams.cli.record_line import kind_of, line_of
+from streams.decode.event import COUNTS
 from streams.decode.rejected import RejectReason
 from streams.formats.format import (
     Format,
@@ -31,8 +33,11 @@ from streams.formats.remedies import REMEDIES
 
 AUTO: Final = "auto"
 STDIN: Final = "-"
+SAID_OF_ALL: Final = ("cloud", "account", "region", "service", "function", "counts")
+"""What can be said of all records of a source."""
+
 _EXCERPT: Final = 100
-_AROUND: Final = Surroundings()
+_COUNTS: Final = re.compile(COUNTS)
 
 
 class Tried(NamedTuple):
@@ -43,7 +48,7 @@ class Tried(NamedTuple):
     reading: Reading
 
 
-def tried(payload: Payload, formats: Formats, named: Format | None) -> Tried:
+def tried(payload: Payload, formats: Formats, named: Format | None, around: Surroundings) -> Tried:
     """Read one payload as a daemon would: what has no time or no name is refused too."""
     if payload.refusal is not None:
         return Tried(payload, None, Reading(refused=[payload.refusal.of(payload.content)]))
@@ -52,7 +57,7 @@ def tried(payload: Payload, formats: Formats, named: Format | None) -> Tried:
         refusal = RefusalError(RejectReason.UNKNOWN_FORMAT, "looks like none of the formats")
         return Tried(payload, None, Reading(refused=[refusal.of(payload.content)]))
     try:
-        reading = found.read(payload.content, _AROUND)
+        reading = found.read(payload.content, around)
     except RefusalError as error:
         return Tried(payload, found.name, Reading(refused=[error.of(payload.content)]))
     return Tried(payload, found.name, _counted(reading))
@@ -68,12 +73,38 @@ def _counted(reading: Reading) -> Reading:
     return result
 
 
-def try_files(files: Sequence[Path], formats: Formats, name: str, *, as_json: bool) -> int:
+def said_of_all(given: Sequence[str]) -> Surroundings:
+    """Return what ``KEY=VALUE`` texts say of all records.
+
+    Raises
+    ------
+    ValueError
+        When one is no such text.
+
+    Examples
+    --------
+    >>> said_of_all(["function=orders-put", "region=eu-west-1"]).function
+    'orders-put'
+    """
+    found: dict[str, str] = {}
+    for one in given:
+        key, _, value = one.partition("=")
+        if key not in SAID_OF_ALL or not value:
+            raise ValueError(f"{one}: write one of {', '.join(SAID_OF_ALL)}, then = and a value")
+        if key == "counts" and not _COUNTS.fullmatch(value):
+            raise ValueError(f"{one}: write kinds of scope, such as counts=function,client")
+        found[key] = value
+    return msgspec.convert(found, Surroundings)
+
+
+def try_files(
+    files: Sequence[Path], formats: Formats, name: str, around: Surroundings, *, as_json: bool
+) -> int:
     """Show what becomes of the payloads of some files; return 1 when some were refused, else 0."""
     named = None if name == AUTO else formats[name]
     shown = _AsJson() if as_json else _AsText()
     for path in files:
-        for one in _of_file(path, formats, named, shown):
+        for one in _of_file(path, formats, named, around, shown):
             shown.payload(str(path), one)
     shown.end()
     sys.stdout.flush()
@@ -81,7 +112,7 @@ def try_files(files: Sequence[Path], formats: Formats, name: str, *, as_json: bo
 
 
 def _of_file(
-    path: Path, formats: Formats, named: Format | None, shown: "_AsText | _AsJson"
+    path: Path, formats: Formats, named: Format | None, around: Surroundings, shown: "_AsText | _AsJson"
 ) -> Iterator[Tried]:
     def claimed(content: bytes) -> bool:
         return named.looks_like(content) if named else recognised(content, formats) is not None
@@ -92,10 +123,10 @@ def _of_file(
         nothing = True
         for payload in payloads:
             nothing = False
-            yield tried(payload, formats, named)
+            yield tried(payload, formats, named, around)
         if nothing:
             refusal = RefusalError(RejectReason.EMPTY, "there is nothing in it")
-            yield tried(Payload("the whole", b"", refusal), formats, named)
+            yield tried(Payload("the whole", b"", refusal), formats, named, around)
 
 
 @contextmanager

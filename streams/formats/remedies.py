@@ -20,7 +20,7 @@ REMEDIES: Final[Mapping[RejectReason, str]] = MappingProxyType(
         RejectReason.UNKNOWN_ERROR: "write one of the words that docs/event.md has for the field",
         RejectReason.NO_TS: "add the time at which the request started",
         RejectReason.BAD_TS: "send epoch seconds, epoch milliseconds, or RFC 3339 with an offset",
-        RejectReason.NO_NAME: "name what was called, in the record or for the whole source",
+        RejectReason.NO_NAME: "name what was called, in each record or for all (--source function=…)",
         RejectReason.UNKNOWN_FORMAT: "name the format with --format, or write a mapping (docs/formats.md)",
         RejectReason.DAMAGED: "send it again as the source made it",
         RejectReason.FAR_FUTURE: "set the sender's clock",

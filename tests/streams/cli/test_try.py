@@ -113,6 +113,18 @@ def test_several_files_packed_and_not_from_files_and_from_a_pipe(tmp_path: Path)
     assert out.splitlines()[-2].startswith("3 payloads: 3 records")
 
 
+def test_what_holds_for_a_whole_source_can_be_said() -> None:
+    report = b"2026-01-01T00:00:10.500Z REPORT RequestId: bf5f58db-ef7d-4cb2-b3c6-266eba1bbedb\t"
+    report += b"Duration: 395.99 ms\tBilled Duration: 396 ms\tMemory Size: 512 MB\tMax Memory Used: 301 MB\n"
+    code, out, _ = try_("-", "--format", "lambda_report", given=report)
+    assert code == 1
+    assert "--source function=…" in out
+    said = ("--source", "function=orders-put", "--source", "counts=function", "--json")
+    code, out, _ = try_("-", "--format", "lambda_report", *said, given=report)
+    assert code == 0
+    assert (json.loads(out)["function"], json.loads(out)["counts"]) == ("orders-put", "function")
+
+
 def test_an_empty_file_is_refused() -> None:
     code, out, _ = try_("-")
     assert code == 1
@@ -123,6 +135,8 @@ def test_an_empty_file_is_refused() -> None:
     ("arguments", "said"),
     [
         (("--format", "unery", "-"), "--format unery: no such format; choose from auto, "),
+        (("-", "--source", "table=items"), "--source table=items: write one of cloud, "),
+        (("-", "--source", "counts=tables"), "--source counts=tables: write kinds of scope"),
         (("nothing.json",), "nothing.json: no such file"),
         ((str(Path(__file__).parent),), "is a folder; name a file in it"),
         (("-", "--config", "nothing.yaml"), "cannot be read"),

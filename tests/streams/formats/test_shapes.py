@@ -1,6 +1,7 @@
 """Every format keeps the contract: payloads of known shapes become what they must, and mutations no error."""
 
 import base64
+import io
 import json
 import random
 import time
@@ -15,11 +16,13 @@ from streams.decode.event import Event
 from streams.decode.parse import parse, stamp_of
 from streams.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, native
 from streams.formats.formats import recognised, with_mappings
+from streams.formats.payloads import divided
 
 SHAPES = Path(__file__).parent / "shapes"
 MUTATIONS = 1000
 ENOUGH = 30
 SLOWEST_SECONDS = 2.0
+OVER_LINES = {"a trace on the line after"}  # which a file that is read line by line loses
 
 
 def shapes(name: str) -> list[dict[str, Any]]:
@@ -128,3 +131,15 @@ def test_what_a_format_gives_can_be_counted(name: str, shape: dict[str, Any]) ->
     assert len(rows) == len(events) == len(requests)
     for record in found.records:
         assert not isinstance(stamp_of(record.ts), tuple)
+
+
+@pytest.mark.parametrize(("name", "shape"), ALL, ids=[f"{name}: {shape['is']}" for name, shape in ALL])
+def test_a_file_that_is_divided_gives_the_same_records(name: str, shape: dict[str, Any]) -> None:
+    payload, around = payload_of(shape), msgspec.convert(shape.get("around", {}), Surroundings)
+    if shape.get("refusal") or shape.get("refused") or shape["is"] in OVER_LINES:
+        return  # how much is refused at once may differ
+    file = io.BufferedReader(io.BytesIO(payload))
+    parts = [read(name, part.content, around) for part in divided(file, HELD[name].looks_like).payloads]
+    assert [part for part in parts if isinstance(part, str)] == []
+    found = [record for part in parts if isinstance(part, Reading) for record in part.records]
+    assert [json.loads(native(each)) for each in found] == shape.get("records", [])
