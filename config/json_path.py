@@ -62,33 +62,41 @@ class JsonPath(NamedTuple):
     def items(self, value: Any) -> Iterator[Any]:
         """Yield the items that ``[*]`` stands for; a list that is null has none.
 
+        In the items of a list, a list that is absent has none either; what is there and is no list yields
+        None, so that it can be refused and the others are read.
+
         Raises
         ------
         LookupError
-            Where there is no list.
+            Where there is no list at all, before any item; ``KeyError`` where nothing is.
 
         Examples
         --------
-        >>> list(json_path("$.a[*].b[*]", every=True).items({"a": [{"b": [1]}, {"b": [2, 3]}, {"b": None}]}))
-        [1, 2, 3]
+        >>> list(json_path("$.a[*].b[*]", every=True).items({"a": [{"b": [1]}, {"b": 7}, {"b": [2, 3]}, {}]}))
+        [1, None, 2, 3]
         """
-        return _items(value, self.steps)
+        first = self.steps.index(None)
+        found = JsonPath(False, self.steps[:first]).find(value)
+        if found is ABSENT:
+            raise KeyError("nothing is there")
+        if not isinstance(found, list) and found is not None:
+            raise LookupError("no list is there")
+        return _items(found or [], self.steps[first + 1 :])
 
 
-def _items(value: Any, steps: tuple[str | int | None, ...]) -> Iterator[Any]:
+def _items(values: list[Any], steps: tuple[str | int | None, ...]) -> Iterator[Any]:
     if None not in steps:
-        found = JsonPath(False, steps).find(value)
-        if found is not ABSENT:
-            yield found
+        inner = JsonPath(False, steps)
+        yield from (found for each in values if (found := inner.find(each)) is not ABSENT)
         return
     first = steps.index(None)
-    found = JsonPath(False, steps[:first]).find(value)
-    if found is None:
-        return
-    if not isinstance(found, list):
-        raise LookupError("no list is there")  # noqa: TRY004 - what JSON lacks is no mistake in the code
-    for each in found:
-        yield from _items(each, steps[first + 1 :])
+    inner = JsonPath(False, steps[:first])
+    for each in values:
+        found = inner.find(each)
+        if isinstance(found, list):
+            yield from _items(found, steps[first + 1 :])
+        elif found is not None and found is not ABSENT:
+            yield None
 
 
 def json_path(text: str, *, every: bool = False) -> JsonPath:

@@ -153,10 +153,14 @@ class _Calls:
             yield around
             return
         try:
-            for each in self._each.items(around.inner):
-                yield _Around(each, around.inner)
-        except LookupError:
+            found = self._each.items(around.inner)
+        except KeyError:
             return  # a request without table calls
+        except LookupError:
+            raise RefusalError(
+                RejectReason.BAD_TYPE, f"tables: each {self._written} finds no list; correct it"
+            ) from None
+        yield from (_Around(each, around.inner) for each in found)
 
 
 class _Mapped:

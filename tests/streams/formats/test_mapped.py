@@ -78,6 +78,19 @@ def test_a_list_at_the_top_and_lists_in_lists_hold_records() -> None:
     deep = "each: '$.groups[*].entries[*]'\n" + SIMPLE
     groups = [{"entries": [{"t": T, "s": "a"}]}, {"entries": None}, {"entries": [{"t": T, "s": "b"}] * 2}]
     assert [one["service"] for one in records(deep, {"groups": groups})] == ["a", "b", "b"]
+    found = read(deep, {"groups": [{"entries": {"t": T}}, {}, *groups]})
+    assert [one.reason.value for one in found.refused] == ["not_object"]
+    assert len(found.records) == 3, "what is no list costs none of the others"
+
+
+def test_calls_lie_in_lists_of_lists_and_none_is_lost() -> None:
+    text = SIMPLE + "\ntables: [{each: '$.batches[*].calls[*]', fields: {name: $.n}}]"
+    batches = [{"calls": [{"n": "items"}]}, {}, {"calls": None}, {"calls": [{"n": "orders"}]}]
+    (found,) = records(text, {"t": T, "s": "a", "batches": batches})
+    assert [call["name"] for call in found["tables"]] == ["items", "orders"]
+    assert "tables" not in records(text, {"t": T, "s": "a"})[0]
+    (refused,) = read(text, {"t": T, "s": "a", "batches": {"calls": []}}).refused
+    assert refused.reason.value == "bad_type"
 
 
 def test_a_record_may_be_a_row_of_a_list() -> None:

@@ -29,7 +29,7 @@ def shapes(name: str) -> list[dict[str, Any]]:
     """Return the corpus of a format.
 
     Each shape has ``is`` (what it shows), ``payload`` (a text) or ``base64``, perhaps ``around``, and what it
-    becomes: ``records``, ``refused`` (reasons), ``skipped``; or ``refusal``, the reason for the whole payload.
+    becomes: ``records``, ``refused`` (reasons), ``skipped``; or ``refusal``, the reason for the whole.
     ``auto`` is false where its format cannot be recognised.
     """
     found: list[dict[str, Any]] = json.loads((SHAPES / f"{name}.json").read_text())
@@ -49,8 +49,7 @@ def read(name: str, payload: bytes, around: Surroundings | None = None) -> Readi
     try:
         return HELD[name].read(payload, around or Surroundings())
     except RefusalError as error:
-        assert error.detail
-        return error.reason.value
+        return error.reason.value if error.detail else "a refusal without a detail"
 
 
 @pytest.mark.parametrize("name", HELD)
@@ -105,7 +104,7 @@ def mutated(payload: bytes, other: bytes, chance: random.Random) -> bytes:
 
 @pytest.mark.parametrize("name", HELD)
 def test_mutations_end_in_records_or_a_named_refusal(name: str) -> None:
-    chance = random.Random(name)
+    chance = random.Random(name)  # noqa: S311 - the same in every run
     payloads = [payload_of(shape) for shape in shapes(name)]
     for _ in range(MUTATIONS):
         payload = mutated(chance.choice(payloads), chance.choice(payloads), chance)
