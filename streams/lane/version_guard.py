@@ -42,6 +42,7 @@ SHAPES: Final[dict[Any, str]] = {
     driver.AIOKafkaConsumerThread._create_worker_consumer: "self transport",  # noqa: SLF001
     driver.AIOKafkaConsumerThread.seek: "self partition offset",
     AIOKafkaConnection.authenticator_oauth: "self",
+    AIOKafkaConnection.close: "self reason exc",
     AbstractTokenProvider.token: "self",
     AbstractTokenProvider.extensions: "self",
     faust.App._new_transport: "self",  # noqa: SLF001
@@ -55,6 +56,7 @@ ATTRIBUTES: Final[dict[Any, str]] = {
     driver.AIOKafkaConsumerThread: "_consumer consumer thread_loop",
     driver.Transport: "Consumer",
     faust.App: "consumer_generation_id",
+    AIOKafkaConnection: "_writer",
     AIOKafkaConsumer: "_client _subscription _isolation_level _value_deserializer",
     subscription_state.SubscriptionState: "subscription",
     subscription_state.Subscription: "assignment",
