@@ -46,23 +46,25 @@ class Columns:
 
     ts: NDArray[np.float64]  # (n,) epoch seconds
     newest: NDArray[np.float64]  # (n,) the partition's running maximum of ts, this event included
+    weight: NDArray[np.float64]  # (n,) requests that it stands for, a multiple of QUANTUM; 0 if it is none
     key: NDArray[np.uint64]  # (n,) 64 bit hash of the id, 0 without one
     path: NDArray[np.int64]  # (n,)
     error: NDArray[np.int8]  # (n,) NO_ERROR, USER, BACKEND or FATAL
     cold: NDArray[np.bool_]  # (n,)
     throttled: NDArray[np.bool_]  # (n,)
     bins: NDArray[np.int16]  # (n, LAYERS) total and function stand in for each other
-    busy: NDArray[np.float64]  # (n,) seconds inside the function, a multiple of QUANTUM
+    busy: NDArray[np.float64]  # (n,) weighted seconds inside the function, a multiple of QUANTUM
     call_event: NDArray[np.int64]  # (m,) row of the event that made the call
     call: NDArray[np.int64]  # (m,)
+    call_weight: NDArray[np.float64]  # (m,) calls that it stands for, a multiple of QUANTUM
     call_bin: NDArray[np.int16]  # (m,)
-    call_rcu: NDArray[np.float64]  # (m,) a multiple of QUANTUM
-    call_wcu: NDArray[np.float64]  # (m,) a multiple of QUANTUM
+    call_rcu: NDArray[np.float64]  # (m,) weighted, a multiple of QUANTUM
+    call_wcu: NDArray[np.float64]  # (m,) weighted, a multiple of QUANTUM
     call_kind: NDArray[np.int8]  # (m,) READS, WRITES or UNKNOWN (streams.decode.operations)
     call_throttled: NDArray[np.bool_]  # (m,)
     value_event: NDArray[np.int64]  # (v,) row of the event with the amount
     value_key: NDArray[np.int64]  # (v,) number of its key (streams.decode.values)
-    value: NDArray[np.float64]  # (v,)
+    value: NDArray[np.float64]  # (v,) weighted
     tags: list[Tag] = field(default_factory=list)  # rows are events
     call_tags: list[Tag] = field(default_factory=list)  # rows are calls
 

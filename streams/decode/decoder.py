@@ -30,6 +30,7 @@ from streams.decode.columns import (
     joined,
     merged,
 )
+from streams.decode.counted import canonical, counts_values
 from streams.decode.event import MOST_TABLES, Event, Layers, TableCall
 from streams.decode.event_time import EventTime
 from streams.decode.hashing import hashes_of
@@ -62,6 +63,9 @@ _ERROR_CODES: Final[dict[object, int]] = {
 }
 _NO_LAYERS: Final = Layers()
 _NO_VALUES: Final[dict[str, float]] = {}
+
+GB_SECONDS: Final = "gb_s"
+"""The business value that a function's memory and billed time make: what functions are billed by."""
 
 
 Floats = NDArray[np.float64]
@@ -199,6 +203,7 @@ class Decoder:
             client = event.client
             raw = (
                 event.cloud, event.account, event.region, event.service, event.route, event.function, client,
+                event.kind, event.counts,
             )  # fmt: skip
             path = self.paths.get(raw)
             if path is None:
@@ -263,6 +268,10 @@ class Decoder:
 
     def _columns(self, events: list[Event], ts: NDArray[np.float64], newest: NDArray[np.float64]) -> Columns:
         n = len(events)
+        weight = _whole(np.array([event.weight or 1.0 for event in events], np.float64))
+        is_request = np.fromiter([event.kind != "call" for event in events], np.bool_, n)
+        for row in np.flatnonzero(~is_request).tolist():
+            _keep_calls_only(events[row])
         # A list per field: a tuple per event would trigger the garbage collector, which costs more.
         raw_paths = zip(
             [event.cloud for event in events],
@@ -272,6 +281,8 @@ class Decoder:
             [event.route for event in events],
             [event.function for event in events],
             [event.client for event in events],
+            [event.kind for event in events],
+            [event.counts for event in events],
             strict=True,
         )
         path = np.fromiter(map(self.paths.__getitem__, raw_paths), np.int64, n)
@@ -284,7 +295,7 @@ class Decoder:
         total = np.array([each.total for each in layers], np.float64)
         in_function = np.array([each.function for each in layers], np.float64)
         busiest = np.where(np.isnan(in_function), total, in_function)
-        calls, call_ms = self._calls(path, [event.tables or () for event in events])
+        calls, call_ms = self._calls(path, [event.tables or () for event in events], weight)
         ms = np.concatenate(
             [
                 np.where(np.isnan(total), in_function, total),
@@ -298,16 +309,17 @@ class Decoder:
         columns = Columns(
             ts=ts,
             newest=newest,
+            weight=np.where(is_request, weight, 0.0),
             key=hashes_of([event.id for event in events]),
             path=path,
             error=classes,
             cold=np.array([event.cold_start for event in events], np.bool_),
             throttled=is_throttled,
             bins=np.ascontiguousarray(bins[: LAYERS * n].reshape(LAYERS, n).T),
-            busy=_whole(busiest / 1000),
+            busy=_whole(_whole(busiest / 1000) * weight),
             call_bin=bins[LAYERS * n :],
             **calls,
-            **self._values([event.values or _NO_VALUES for event in events]),
+            **self._values([_values_of(event) for event in events], weight),
         )
         fatal = [
             Tag(row, ERROR_TYPE, cut(events[row].error_type) or UNNAMED)
@@ -318,7 +330,7 @@ class Decoder:
         return columns
 
     def _calls(
-        self, path: NDArray[np.int64], tables: Sequence[Sequence[TableCall]]
+        self, path: NDArray[np.int64], tables: Sequence[Sequence[TableCall]], weight: Floats
     ) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Return the columns of the table calls, and the milliseconds that each took."""
         calls = list(chain.from_iterable(tables))
@@ -332,18 +344,20 @@ class Decoder:
         raw_calls = zip(path[event].tolist(), names, strict=True)
         throttled = [call.throttled for call in calls]
         is_throttled = _has_reason(throttled)
+        of_calls = weight[event]
         columns = {
             "call_event": event,
+            "call_weight": of_calls,
             "call": np.fromiter(map(self.calls.__getitem__, raw_calls), np.int64, m),
-            "call_rcu": _whole(np.array([call.rcu for call in calls], np.float64)),
-            "call_wcu": _whole(np.array([call.wcu for call in calls], np.float64)),
+            "call_rcu": _whole(_whole(np.array([call.rcu for call in calls], np.float64)) * of_calls),
+            "call_wcu": _whole(_whole(np.array([call.wcu for call in calls], np.float64)) * of_calls),
             "call_kind": np.fromiter(map(self._kinds.__getitem__, [call.op for call in calls]), np.int8, m),
             "call_throttled": is_throttled,
             "call_tags": _throttles(throttled, is_throttled),
         }
         return columns, np.array([call.ms for call in calls], np.float64)
 
-    def _values(self, values: Sequence[dict[str, float]]) -> dict[str, Any]:
+    def _values(self, values: Sequence[dict[str, float]], weight: Floats) -> dict[str, Any]:
         """Return the columns of the business values."""
         event = np.repeat(np.arange(len(values)), np.fromiter(map(len, values), np.int64, len(values)))
         v = len(event)
@@ -352,7 +366,7 @@ class Decoder:
         return {
             "value_event": event,
             "value_key": np.fromiter(keys, np.int64, v),
-            "value": np.fromiter(amounts, np.float64, v),
+            "value": np.fromiter(amounts, np.float64, v) * weight[event],
         }
 
     def snapshot(self) -> dict[str, bytes]:
@@ -434,6 +448,21 @@ def _stamps(
             stamps.append(stamp)
             good.append(number)
     return np.array(stamps, np.float64), good
+
+
+def _keep_calls_only(event: Event) -> None:
+    """Take from calls alone what only a request has."""
+    event.error, event.status, event.throttled, event.cold_start, event.ms = None, None, None, None, None
+
+
+def _values_of(event: Event) -> dict[str, float]:
+    """Return the values of an event that counts its service and account, and what its memory cost."""
+    if (event.kind or event.counts) and not counts_values(canonical(event.kind, event.counts)):
+        return _NO_VALUES
+    values = event.values or _NO_VALUES
+    if event.memory_mb is None or event.billed_ms is None or GB_SECONDS in values:
+        return values
+    return values | {GB_SECONDS: event.memory_mb / 1024 * event.billed_ms / 1000}
 
 
 def _classes(

@@ -21,14 +21,17 @@ hold keys, and each would take a series.
 LARGEST: Final = 1e9
 """The largest duration (ms) or capacity (units) of one request: above it, the sender's unit is wrong."""
 
+MOST_WEIGHT: Final = 1e6
+"""Requests that one may stand for."""
+
 _COUNTED: Final = "(account|service|route|function|table|client)"
-COUNTS: Final = f"^{_COUNTED}(,{_COUNTED})*$"
-"""Kinds of scope that a record counts, separated by commas."""
+COUNTS: Final = f"^{_COUNTED}(,{_COUNTED})*(<{_COUNTED}(,{_COUNTED})*)?$"
+"""Kinds of scope that a record counts, separated by commas; behind ``<``, those that edges come from."""
 
 Milliseconds = Annotated[float, Meta(ge=0, le=LARGEST)]
 Units = Annotated[float, Meta(ge=0, le=LARGEST)]
 Status = Annotated[int, Meta(ge=0, le=999)]
-Weight = Annotated[float, Meta(gt=0, le=1e6)]
+Weight = Annotated[float, Meta(ge=1, le=MOST_WEIGHT)]
 Counts = Annotated[str, Meta(pattern=COUNTS)]
 Amount = Annotated[float, Meta(ge=0, le=LARGEST)]
 ErrorClass = Literal["user", "backend", "fatal"]

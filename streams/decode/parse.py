@@ -97,7 +97,7 @@ def reason_of(detail: str, record: bytes) -> RejectReason:
     if detail.startswith("Number out of range"):
         return RejectReason.NOT_FINITE
     if detail.startswith("Invalid enum value"):  # which it repeats, whatever it holds
-        return RejectReason.UNKNOWN_ERROR
+        return RejectReason.UNKNOWN_KIND if detail.endswith("`$.kind`") else RejectReason.UNKNOWN_ERROR
     if any(sign in detail for sign in (" >= ", " <= ", " > ")):
         return RejectReason.OUT_OF_RANGE
     return RejectReason.BAD_TYPE

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from detectors.state.state import pack, unpack
+from streams.decode.counted import EVERYTHING, canonical
 from streams.decode.event import MAX_NAME_BYTES, MOST_TABLES, EventClient
 
 OTHER: Final = "other"
@@ -27,6 +28,7 @@ class Path(NamedTuple):
     client: str
     version: str
     tenant: str
+    counts: str = EVERYTHING  # which kinds of scope its requests count (streams.decode.counted)
 
 
 class Call(NamedTuple):
@@ -36,7 +38,18 @@ class Call(NamedTuple):
     table: str
 
 
-RawPath = tuple[str | None, str | None, str | None, str | None, str | None, str | None, EventClient | None]
+RawPath = tuple[
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    EventClient | None,
+    str | None,
+    str | None,
+]
+"""Cloud, account, region, service, route, function, client, kind, counts."""
 RawCall = tuple[int, str]
 
 Raw = TypeVar("Raw")
@@ -143,6 +156,7 @@ class PathIds(Interning[RawPath, Path]):
             client=cut(client.name) if client else "",
             version=cut(client.version) if client else "",
             tenant=cut(client.tenant) if client else "",
+            counts=canonical(raw[7], raw[8]),
         )
 
     def _fold(self, name: Path) -> int:
@@ -151,7 +165,7 @@ class PathIds(Interning[RawPath, Path]):
             name = _folded(name, step)
             if name in self._ids or len(self.names) < self._most + (step + 1) * room:
                 return self._add(name)
-        return self._add(Path("", "", "", OTHER, "", "", "", "", ""))
+        return self._add(Path("", "", "", OTHER, "", "", "", "", "", name.counts))
 
 
 class CallIds(Interning[RawCall, Call]):

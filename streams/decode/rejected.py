@@ -20,6 +20,7 @@ class RejectReason(StrEnum):
     BAD_TYPE = "bad_type"  # a field of a wrong type
     OUT_OF_RANGE = "out_of_range"  # a negative duration, a status of 1000, an absurd amount
     UNKNOWN_ERROR = "unknown_error"  # an error class other than user, backend, fatal
+    UNKNOWN_KIND = "unknown_kind"  # a kind of record other than request, call, sample, change
     NO_TS = "no_ts"
     BAD_TS = "bad_ts"  # not a time between the years 2000 and 2100
     NO_NAME = "no_name"  # none of service, route, function

@@ -16,18 +16,29 @@ from streams.decode import scan_fields as fields
 from streams.decode import scan_memory as memory
 from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
 from streams.decode.columns import BACKEND, FATAL, NO_ERROR, USER
-from streams.decode.event import MAX_BYTES
+from streams.decode.event import MAX_BYTES, MOST_WEIGHT
 from streams.decode.hashing import SHORT
 from streams.decode.machine_words import load8, load_float, load_int, store16, store64, store_float
 from streams.decode.name_table import look_up
 from streams.decode.parse import EARLIEST, LATEST, MILLISECONDS_FROM
 from streams.decode.scan_bins import bin_of
-from streams.decode.scan_json import BRACE, next_key, read_flag, read_text, skip_space, skip_value
+from streams.decode.scan_json import (
+    BRACE,
+    next_key,
+    read_amount,
+    read_flag,
+    read_text,
+    skip_space,
+    skip_value,
+)
 from streams.decode.scan_memory import array_at, keep_text, put, put8, put_float, read_into
 from streams.decode.scan_number import read_number
 from streams.decode.scan_parts import (
+    OF_ANOTHER,
+    OF_CALLS,
     UNSEEN,
     hash_id,
+    kind_of,
     quantised,
     scan_client,
     scan_error,
@@ -35,6 +46,7 @@ from streams.decode.scan_parts import (
     scan_status,
     scan_tables,
     scan_values,
+    weigh,
 )
 
 _ABSENT: Final = -1  # the event has no error class: it follows from the status
@@ -87,6 +99,8 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
     for layer in range(LAYERS):
         store_float(work + memory.LAYERS_MS + 8 * layer, UNSEEN)
     first_call = load_int(array_at(io, memory.COUNTS) + memory.CALLS)
+    first_value = load_int(array_at(io, memory.COUNTS) + memory.VALUES)
+    weight = 1.0
     ts = np.nan
     hashed = np.uint64(0)
     status = np.int64(0)
@@ -141,6 +155,22 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
             error_type, error_type_length, high, at = read_text(value, end)
             if high:
                 return False
+        elif field == fields.KIND:
+            at = read_into(work + memory.KIND_TEXT, value, end)
+        elif field == fields.COUNTS:
+            at = read_into(work + memory.COUNTS_TEXT, value, end)
+        elif field == fields.WEIGHT:
+            weight, at = read_amount(value, end)
+            if weight != weight:
+                weight = 1.0
+            elif not 1 <= weight <= MOST_WEIGHT:
+                return False
+        elif field == fields.TRACE or field == fields.SAMPLE:
+            _, _, high, at = read_text(value, end)
+            if high:
+                return False
+        elif field == fields.JOINS or field == fields.COST:
+            return False
         else:
             cold, at = read_flag(value, end)
         if at < 0:
@@ -160,6 +190,19 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
     path = look_up(work, np.int64(0), array_at(io, memory.KNOWN_PATHS))
     if path < 0 or not _name_calls(io, first_call, path, work):
         return False
+    weight = quantised(weight)
+    weigh(io, first_call, first_value, weight)
+    kind = kind_of(work + memory.KIND_TEXT, end)
+    partial = kind == OF_CALLS or load_int(work + memory.COUNTS_TEXT + 8) > 0
+    if kind == OF_ANOTHER or (
+        partial and load_int(array_at(io, memory.COUNTS) + memory.VALUES) > first_value
+    ):
+        return False
+    if kind == OF_CALLS:  # they have nothing of a request
+        weight, error, cold = 0.0, np.int64(NO_ERROR), False
+        throttle_length = np.int64(0)
+        for layer in range(LAYERS):
+            store_float(work + memory.LAYERS_MS + 8 * layer, UNSEEN)
     throttled = throttle_length > 0
     if error == _ABSENT:
         error = np.int64(NO_ERROR)
@@ -174,12 +217,13 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
     if throttled and not keep_text(io, row, memory.OF_THROTTLE, throttle - begin, throttle_length):
         return False
     put_float(io, memory.TS, row, ts)
+    put_float(io, memory.WEIGHT, row, weight)
     store64(array_at(io, memory.KEY) + 8 * row, np.int64(hashed))
     put(io, memory.PATH, row, path)
     put8(io, memory.ERROR, row, error)
     put8(io, memory.COLD, row, cold)
     put8(io, memory.THROTTLED, row, throttled)
-    _put_layers(io, row, work + memory.LAYERS_MS)
+    _put_layers(io, row, work + memory.LAYERS_MS, weight)
     return True
 
 
@@ -197,7 +241,7 @@ def _name_calls(io: int, first: int, path: int, work: int) -> bool:
 
 
 @inlined
-def _put_layers(io: int, row: int, layers: int) -> None:
+def _put_layers(io: int, row: int, layers: int, weight: float) -> None:
     """Put the bin of each layer, and the busy time; total and function stand in for each other."""
     total = load_float(layers + 8 * TOTAL)
     if not total >= 0:
@@ -207,7 +251,7 @@ def _put_layers(io: int, row: int, layers: int) -> None:
         in_function = total
     if total != total:
         total = in_function
-    put_float(io, memory.BUSY, row, quantised(in_function / 1000))
+    put_float(io, memory.BUSY, row, quantised(quantised(in_function / 1000) * weight))
     bins = array_at(io, memory.BINS) + 2 * LAYERS * row
     store16(bins + 2 * TOTAL, bin_of(total))
     store16(bins + 2 * IN_FUNCTION, bin_of(in_function))

@@ -14,7 +14,8 @@ UNKNOWN = 0
 (
     TS, ID, CLOUD, ACCOUNT, REGION, SERVICE, ROUTE, FUNCTION, CLIENT,
     STATUS, ERROR, MS, TABLES, VALUES, THROTTLED, ERROR_TYPE, COLD_START,
-) = range(1, 18)  # fmt: skip
+    KIND, COUNTS, WEIGHT, JOINS, TRACE, SAMPLE, COST,
+) = range(1, 25)  # fmt: skip
 """Of an event."""
 
 CALL_NAME, CALL_OP, CALL_MS, CALL_RCU, CALL_WCU, CALL_THROTTLED = range(1, 7)
@@ -28,9 +29,13 @@ _SERVICE, _ROUTE, _FUNCTION, _CLIENT = map(word_of, ("service", "route", "functi
 _STATUS, _ERROR, _MS, _TABLES, _VALUES = map(word_of, ("status", "error", "ms", "tables", "values"))
 _NAME, _VERSION, _TENANT = map(word_of, ("name", "version", "tenant"))
 _TOTAL, _CODE, _AUTH = map(word_of, ("total", "code", "auth"))
+_KIND, _COUNTS, _WEIGHT, _JOINS, _TRACE, _SAMPLE = map(
+    word_of, ("kind", "counts", "weight", "joins", "trace", "sample")
+)
+_MEMORY_M_B, _BILLED_M_S = map(word_of, ("memory_m", "billed_m"))
 _OP, _RCU, _WCU = map(word_of, ("op", "rcu", "wcu"))
 _THROTTLE_D, _ERROR_TY_PE, _COLD_STA_RT = map(word_of, ("throttle", "error_ty", "cold_sta"))
-_D, _PE, _RT = ord("d"), word_of("pe"), word_of("rt")
+_D, _PE, _RT, _B, _S = ord("d"), word_of("pe"), word_of("rt"), ord("b"), ord("s")
 
 
 @inlined
@@ -76,9 +81,23 @@ def event_field(key: int, length: int, word: np.uint64, end: int) -> int:
             field = TABLES
         elif word == _VALUES:
             field = VALUES
+        elif word == _KIND:
+            field = KIND
+        elif word == _COUNTS:
+            field = COUNTS
+        elif word == _WEIGHT:
+            field = WEIGHT
+        elif word == _JOINS:
+            field = JOINS
+        elif word == _TRACE:
+            field = TRACE
+        elif word == _SAMPLE:
+            field = SAMPLE
     elif length == 9:
         if word == _THROTTLE_D and load8(key + 8) == _D:
             field = THROTTLED
+        elif (word == _MEMORY_M_B and load8(key + 8) == _B) or (word == _BILLED_M_S and load8(key + 8) == _S):
+            field = COST
     elif length == 10:
         if word == _ERROR_TY_PE and word_at(key + 8, 2, end) == _PE:
             field = ERROR_TYPE

@@ -16,20 +16,20 @@ from streams.decode.scan_json import MOST_NESTED, read_text
 
 INPUTS: Final = ("starts", "ends", "known_paths", "known_calls", "known_ops", "known_keys")
 OUTPUTS: Final = (
-    "read", "ts", "key", "path", "error", "cold", "throttled", "bins", "busy",
-    "call_event", "call", "call_kind", "call_bin", "call_rcu", "call_wcu", "call_throttled",
+    "read", "ts", "weight", "key", "path", "error", "cold", "throttled", "bins", "busy",
+    "call_event", "call", "call_weight", "call_kind", "call_bin", "call_rcu", "call_wcu", "call_throttled",
     "value_event", "value_key", "value",
     "text_row", "text_of", "text_at", "text_length",
     "counts", "work",
 )  # fmt: skip
 (
     STARTS, ENDS, KNOWN_PATHS, KNOWN_CALLS, KNOWN_OPS, KNOWN_KEYS,
-    READ, TS, KEY, PATH, ERROR, COLD, THROTTLED, BINS, BUSY,
-    CALL_EVENT, CALL, CALL_KIND, CALL_BIN, CALL_RCU, CALL_WCU, CALL_THROTTLED,
+    READ, TS, WEIGHT, KEY, PATH, ERROR, COLD, THROTTLED, BINS, BUSY,
+    CALL_EVENT, CALL, CALL_WEIGHT, CALL_KIND, CALL_BIN, CALL_RCU, CALL_WCU, CALL_THROTTLED,
     VALUE_EVENT, VALUE_KEY, VALUE,
     TEXT_ROW, TEXT_OF, TEXT_AT, TEXT_LENGTH,
     COUNTS, WORK,
-) = (8 * place for place in range(31))  # fmt: skip
+) = (8 * place for place in range(33))  # fmt: skip
 
 OF_ERROR, OF_THROTTLE, OF_CALL = range(3)
 """What a text is: an event's error type, an event's throttle reason, or a call's throttle reason."""
@@ -38,7 +38,11 @@ CALLS, VALUES, TEXTS, ROOM, TEXT_ROOM = (8 * place for place in range(5))
 """Places in ``counts``: calls, values and texts so far; the room for calls or values, and that for texts."""
 
 # The working space of one record, as distances from its start. A text is a pair of address and length.
-PATH_TEXTS: Final = 9  # cloud, account, region, service, route, function, client, version, tenant
+PATH_TEXTS: Final = (
+    11  # cloud, account, region, service, route, function, client, version, tenant, kind, counts
+)
+KIND_TEXT: Final = 16 * 9
+COUNTS_TEXT: Final = 16 * 10
 ONE_TEXT: Final = 16 * PATH_TEXTS  # a single text, behind those of the path
 LAYERS_MS: Final = ONE_TEXT + 16  # milliseconds of each layer
 STACK: Final = LAYERS_MS + 8 * LAYERS  # brackets that ``skip_value`` has entered

@@ -39,6 +39,10 @@ UNSEEN: Final = -2.0
 """Milliseconds of a layer that was not read yet."""
 
 _USER, _BACKEND, _FATAL = map(word_of, ("user", "backend", "fatal"))
+_REQUEST, _CALL = map(word_of, ("request", "call"))
+
+OF_REQUEST, OF_CALLS, OF_ANOTHER = range(3)
+"""What a record is: a request, calls alone, or what is left to the plain decoder."""
 
 
 @unlocked
@@ -242,6 +246,35 @@ def scan_values(io: int, at: int, end: int, row: int, work: int) -> int:
         store64(known + 8 * v, number)
         put_float(io, memory.VALUE, v, amount)
         store64(counts + memory.VALUES, v + 1)
+
+
+@inlined
+def kind_of(text: int, end: int) -> int:
+    """Return what the kind at ``text`` says that a record is."""
+    place, length = load_int(text), load_int(text + 8)
+    if length < 0:
+        return np.int64(OF_REQUEST)
+    if length == 4 and word_at(place, length, end) == _CALL:
+        return np.int64(OF_CALLS)
+    if length == 7 and word_at(place, length, end) == _REQUEST:
+        return np.int64(OF_REQUEST)
+    return np.int64(OF_ANOTHER)
+
+
+@unlocked
+def weigh(io: int, first_call: int, first_value: int, weight: float) -> None:
+    """Let the calls and values of a record, from these on, stand for ``weight`` of them each."""
+    counts = array_at(io, memory.COUNTS)
+    rcu, wcu = array_at(io, memory.CALL_RCU), array_at(io, memory.CALL_WCU)
+    for call in range(first_call, load_int(counts + memory.CALLS)):
+        put_float(io, memory.CALL_WEIGHT, call, weight)
+        if weight != 1.0:
+            store_float(rcu + 8 * call, quantised(load_float(rcu + 8 * call) * weight))
+            store_float(wcu + 8 * call, quantised(load_float(wcu + 8 * call) * weight))
+    if weight != 1.0:
+        value = array_at(io, memory.VALUE)
+        for at in range(first_value, load_int(counts + memory.VALUES)):
+            store_float(value + 8 * at, load_float(value + 8 * at) * weight)
 
 
 @inlined

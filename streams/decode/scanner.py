@@ -24,12 +24,12 @@ _TEXT_ROOM: Final = 4 * ROWS
 _BEHIND: Final = 8  # bytes behind a record that the scanner may read
 
 _EVENT: Final = {
-    "ts": np.float64, "key": np.uint64, "path": np.int64, "error": np.int8, "cold": np.bool_,
-    "throttled": np.bool_, "busy": np.float64,
+    "ts": np.float64, "weight": np.float64, "key": np.uint64, "path": np.int64, "error": np.int8,
+    "cold": np.bool_, "throttled": np.bool_, "busy": np.float64,
 }  # fmt: skip
 _OF_CALL: Final = {
-    "call_event": np.int64, "call": np.int64, "call_kind": np.int8, "call_bin": np.int16,
-    "call_rcu": np.float64, "call_wcu": np.float64, "call_throttled": np.bool_,
+    "call_event": np.int64, "call": np.int64, "call_weight": np.float64, "call_kind": np.int8,
+    "call_bin": np.int16, "call_rcu": np.float64, "call_wcu": np.float64, "call_throttled": np.bool_,
 }  # fmt: skip
 _OF_VALUE: Final = {"value_event": np.int64, "value_key": np.int64, "value": np.float64}
 _OF_TEXT: Final = {"text_row": np.int64, "text_of": np.int64, "text_at": np.int64, "text_length": np.int64}
@@ -125,7 +125,7 @@ class Scanner:
         client = event.client
         texts = (event.cloud, event.account, event.region, event.service, event.route, event.function)
         of_client = (client.name, client.version, client.tenant) if client else (None, None, None)
-        self._paths.add([*texts, *of_client], number)
+        self._paths.add([*texts, *of_client, event.kind, event.counts], number)
 
     def learn_call(self, path: int, table: str, number: int) -> None:
         """Learn the number of a table called on a path."""

@@ -17,6 +17,7 @@ from detectors.model.scope import (
     Scope,
     ScopeOrEdge,
 )
+from streams.decode.counted import counted
 from streams.decode.paths import Path
 
 PATH_SCOPES: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, CLIENT)
@@ -48,26 +49,35 @@ def scope_of(path: Path, kind: str) -> Scope | None:
 
 
 def scopes_of_path(path: Path) -> list[Scope | None]:
-    """Return the scopes that a request on this path counts towards, without the edges between them."""
-    return [scope_of(path, kind) for kind in PATH_SCOPES]
+    """Return the scopes that a request on this path counts towards, itself or by an edge into them."""
+    targets = counted(path.counts).targets
+    return [scope_of(path, kind) if kind in targets else None for kind in PATH_SCOPES]
 
 
 def table_of_call(path: Path, table: str) -> Scope | None:
-    """Return the table that a call on this path counts towards."""
-    return Scope(TABLE, path.cloud, path.account, path.region, table) if table else None
+    """Return the table that a call on this path counts towards, itself or by an edge into it."""
+    if not table or TABLE not in counted(path.counts).targets:
+        return None
+    return Scope(TABLE, path.cloud, path.account, path.region, table)
 
 
 def touched_by_path(path: Path) -> Touched:
     """Return what a request on this path counts towards: ``PATH_SCOPES``, then ``PATH_EDGES``."""
+    kinds, targets, sources = counted(path.counts)
     scopes = {kind: scope_of(path, kind) for kind in (*PATH_SCOPES, TENANT)}
-    edges = [_edge(scopes[source], scopes[target]) for source, target in PATH_EDGES]
-    return [*(scopes[kind] for kind in PATH_SCOPES), *edges]
+    edges = [
+        _edge(scopes[source], scopes[target]) if target in targets and source in sources else None
+        for source, target in PATH_EDGES
+    ]
+    return [*(scopes[kind] if kind in kinds else None for kind in PATH_SCOPES), *edges]
 
 
 def touched_by_call(path: Path, table: str) -> Touched:
     """Return what a call of this table on this path counts towards: the table, then the edges into it."""
     about = table_of_call(path, table)
-    return [about, *(_edge(scope_of(path, kind), about) for kind in SOURCES_INTO[TABLE])]
+    kinds, _, sources = counted(path.counts)
+    edges = [_edge(scope_of(path, kind), about) if kind in sources else None for kind in SOURCES_INTO[TABLE]]
+    return [about if TABLE in kinds else None, *edges]
 
 
 def _edge(source: Scope | None, target: Scope | None) -> Edge | None:

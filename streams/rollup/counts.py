@@ -53,41 +53,42 @@ class Sums:
 
     def add_events(self, columns: Columns, rows: Ints, paths: int) -> None:
         """Add the events at ``rows``; their paths are below ``paths``."""
-        error = columns.error[rows]
+        error, weight = columns.error[rows], columns.weight[rows]
         self._add_counted(
             columns.path[rows],
             paths,
             {
-                Measure.REQUESTS: None,
-                Measure.COLD_STARTS: columns.cold[rows],
-                Measure.ERRORS_USER: error == USER,
-                Measure.ERRORS_BACKEND: error == BACKEND,
-                Measure.ERRORS_FATAL: error == FATAL,
-                Measure.THROTTLES: columns.throttled[rows],
+                Measure.REQUESTS: weight,
+                Measure.COLD_STARTS: columns.cold[rows] * weight,
+                Measure.ERRORS_USER: (error == USER) * weight,
+                Measure.ERRORS_BACKEND: (error == BACKEND) * weight,
+                Measure.ERRORS_FATAL: (error == FATAL) * weight,
+                Measure.THROTTLES: columns.throttled[rows] * weight,
                 Measure.BUSY: columns.busy[rows],
             },
         )
 
     def add_calls(self, columns: Columns, rows: Ints, calls: int) -> None:
         """Add the table calls at ``rows``; their ids are below ``calls``."""
+        weight = columns.call_weight[rows]
         self._add_counted(
             columns.call[rows],
             calls,
             {
-                Measure.REQUESTS: None,
-                Measure.READS: did_read(columns)[rows],
-                Measure.WRITES: did_write(columns)[rows],
-                Measure.THROTTLES: columns.call_throttled[rows],
+                Measure.REQUESTS: weight,
+                Measure.READS: did_read(columns)[rows] * weight,
+                Measure.WRITES: did_write(columns)[rows] * weight,
+                Measure.THROTTLES: columns.call_throttled[rows] * weight,
                 Measure.RCU: columns.call_rcu[rows],
                 Measure.WCU: columns.call_wcu[rows],
             },
         )
 
-    def _add_counted(self, ids: Ints, size: int, amounts: dict[Measure, NDArray[Any] | None]) -> None:
+    def _add_counted(self, ids: Ints, size: int, amounts: dict[Measure, NDArray[np.float64]]) -> None:
         distinct, place = group(ids, size)
         sums = np.zeros((len(distinct), self._columns))
-        for measure, weights in amounts.items():
-            sums[:, COLUMN[measure]] = np.bincount(place, weights, len(distinct))
+        for measure, amount in amounts.items():
+            sums[:, COLUMN[measure]] = np.bincount(place, amount, len(distinct))
         self.add(distinct, sums)
 
     def merged(self) -> tuple[Ints, NDArray[np.float64]]:
@@ -131,14 +132,15 @@ class Histograms:
         if self._room < 0:
             self._room = ROOM + len(self.merged()[0])
 
-    def add_bins(self, rows: Ints, ids: Ints, bins: NDArray[np.int16]) -> None:
-        """Add the (n, layers) bins of (n,) ids at ``rows``; a bin of -1 was not measured."""
+    def add_bins(self, rows: Ints, ids: Ints, bins: NDArray[np.int16], weight: NDArray[np.float64]) -> None:
+        """Add the (n, layers) bins of (n,) ids with weights at ``rows``; a bin of -1 was not measured."""
         found = bins[rows]
         cells = cells_of(ids[rows, None], np.arange(bins.shape[1]), found)[found >= 0]
+        amounts = np.broadcast_to(weight[rows, None], found.shape)[found >= 0]
         if len(cells) and cells.max() <= np.iinfo(np.int32).max:
             cells = cells.astype(np.int32)  # half as wide sorts faster
-        distinct, counts = np.unique(cells, return_counts=True)
-        self.add(distinct.astype(np.int64), counts.astype(np.float64))
+        distinct, place = np.unique(cells, return_inverse=True)
+        self.add(distinct.astype(np.int64), np.bincount(place, amounts, len(distinct)).astype(np.float64))
 
     def merged(self) -> tuple[Ints, NDArray[np.float64]]:
         """Return the distinct cells, ascending, and their counts."""
@@ -177,12 +179,12 @@ Tags = dict[tuple[int, str, str], float]
 """Row, key, text: how often."""
 
 
-def count_tag(tags: Tags, row: int, key: str, text: str) -> None:
-    """Count one tag, under ``other`` once there are too many distinct ones."""
+def count_tag(tags: Tags, row: int, key: str, text: str, weight: float = 1.0) -> None:
+    """Count the tag of one record, under ``other`` once there are too many distinct ones."""
     place = (row, key, text)
     if place not in tags and len(tags) >= MAX_TAGS:
         place = (row, key, OTHER)  # bounded: one per row and key
-    tags[place] = tags.get(place, 0.0) + 1.0
+    tags[place] = tags.get(place, 0.0) + weight
 
 
 @dataclass(slots=True)

@@ -77,7 +77,7 @@ class LiveSums:
         """Add the events at ``rows``; their paths are below ``paths``."""
         self._make_room(paths, len(rows))
         self._used = _add_events(
-            rows, columns.path, columns.error, columns.cold, columns.throttled, columns.busy,
+            rows, columns.path, columns.weight, columns.error, columns.cold, columns.throttled, columns.busy,
             self._row_of, self._ids, self._sums, self._used,
         )  # fmt: skip
 
@@ -85,7 +85,8 @@ class LiveSums:
         """Add the table calls at ``rows``; their ids are below ``calls``."""
         self._make_room(calls, len(rows))
         self._used = _add_calls(
-            rows, columns.call, columns.call_kind, columns.call_throttled, columns.call_rcu, columns.call_wcu,
+            rows, columns.call, columns.call_weight, columns.call_kind, columns.call_throttled,
+            columns.call_rcu, columns.call_wcu,
             self._row_of, self._ids, self._sums, self._used,
         )  # fmt: skip
 
@@ -114,11 +115,11 @@ class LiveHistograms:
             if done < len(cells):
                 self._grow()
 
-    def add_bins(self, rows: Ints, ids: Ints, bins: NDArray[np.int16]) -> None:
-        """Add the (n, layers) bins of (n,) ids at ``rows``; a bin of -1 was not measured."""
+    def add_bins(self, rows: Ints, ids: Ints, bins: NDArray[np.int16], weight: Floats) -> None:
+        """Add the (n, layers) bins of (n,) ids with weights at ``rows``; a bin of -1 was not measured."""
         done = 0
         while done < len(rows):
-            done, self._used = _add_bins(rows, ids, bins, done, self._cells, self._counts, self._used)
+            done, self._used = _add_bins(rows, ids, bins, weight, done, self._cells, self._counts, self._used)
             if done < len(rows):
                 self._grow()
 
@@ -168,38 +169,42 @@ def _add_rows(numbers: Ints, values: Floats, row_of: Rows, ids: Ints, sums: Floa
 
 @unlocked
 def _add_events(
-    rows: Ints, path: Ints, error: Codes, cold: Flags, throttled: Flags, busy: Floats,
+    rows: Ints, path: Ints, weight: Floats, error: Codes, cold: Flags, throttled: Flags, busy: Floats,
     row_of: Rows, ids: Ints, sums: Floats, used: int,
 ) -> int:  # fmt: skip
     for at in rows:
         row = _row(ids, row_of, path[at], used)
         used = max(used, row + 1)
-        sums[row, _REQUESTS] += 1
-        sums[row, _COLD] += cold[at]
-        sums[row, _THROTTLES] += throttled[at]
+        amount = weight[at]
+        sums[row, _REQUESTS] += amount
+        sums[row, _COLD] += cold[at] * amount
+        sums[row, _THROTTLES] += throttled[at] * amount
         sums[row, _BUSY] += busy[at]
         kind = error[at]
         if kind == USER:
-            sums[row, _USER] += 1
+            sums[row, _USER] += amount
         elif kind == BACKEND:
-            sums[row, _BACKEND] += 1
+            sums[row, _BACKEND] += amount
         elif kind == FATAL:
-            sums[row, _FATAL] += 1
+            sums[row, _FATAL] += amount
     return used
 
 
 @unlocked
 def _add_calls(
-    rows: Ints, call: Ints, kind: Codes, throttled: Flags, rcu: Floats, wcu: Floats,
+    rows: Ints, call: Ints, weight: Floats, kind: Codes, throttled: Flags, rcu: Floats, wcu: Floats,
     row_of: Rows, ids: Ints, sums: Floats, used: int,
 ) -> int:  # fmt: skip
     for at in rows:
         row = _row(ids, row_of, call[at], used)
         used = max(used, row + 1)
-        sums[row, _REQUESTS] += 1
-        sums[row, _READS] += rcu[at] > 0 or kind[at] == READS
-        sums[row, _WRITES] += wcu[at] > 0 or kind[at] == WRITES
-        sums[row, _THROTTLES] += throttled[at]
+        amount = weight[at]
+        sums[row, _REQUESTS] += amount
+        if rcu[at] > 0 or kind[at] == READS:
+            sums[row, _READS] += amount
+        if wcu[at] > 0 or kind[at] == WRITES:
+            sums[row, _WRITES] += amount
+        sums[row, _THROTTLES] += throttled[at] * amount
         sums[row, _RCU] += rcu[at]
         sums[row, _WCU] += wcu[at]
     return used
@@ -233,8 +238,9 @@ def _add_cells(
 
 @unlocked
 def _add_bins(
-    rows: Ints, ids: Ints, bins: NDArray[np.int16], begin: int, cells: Ints, counts: Floats, used: int
-) -> tuple[int, int]:
+    rows: Ints, ids: Ints, bins: NDArray[np.int16], weight: Floats,
+    begin: int, cells: Ints, counts: Floats, used: int,
+) -> tuple[int, int]:  # fmt: skip
     """Add the bins of each layer, as ``_add_cells`` adds cells."""
     layers = bins.shape[1]
     for at in range(begin, len(rows)):
@@ -250,18 +256,21 @@ def _add_bins(
                 if cells[slot] < 0:
                     cells[slot] = cell
                     used += 1
-                counts[slot] += 1
+                counts[slot] += weight[row]
     return len(rows), used
 
 
 @unlocked
 def _pack(cells: Ints, counts: Floats, both: Ints) -> bool:
-    """Write every used cell and its count as one number each; return False when a count is too large."""
+    """Write every used cell and its count as one number each.
+
+    Return False when a count is too large, or not whole.
+    """
     at = 0
     for slot in range(len(cells)):
         if cells[slot] >= 0:
             count = np.int64(counts[slot])
-            if count > _PACKED:
+            if count > _PACKED or count != counts[slot]:
                 return False
             both[at] = (cells[slot] << _COUNT_BITS) | count
             at += 1

@@ -58,10 +58,12 @@ class OpenBuckets:
         self._add_values(columns, slot_of_value, summaries)
         for row, key, text in columns.tags:
             if slot[row] >= 0:
-                count_tag(summaries[slot[row]].paths.tags, int(columns.path[row]), key, text)
+                weight = float(columns.weight[row])
+                count_tag(summaries[slot[row]].paths.tags, int(columns.path[row]), key, text, weight)
         for row, key, text in columns.call_tags:
             if slot_of_call[row] >= 0:
-                count_tag(summaries[slot_of_call[row]].calls.tags, int(columns.call[row]), key, text)
+                weight = float(columns.call_weight[row])
+                count_tag(summaries[slot_of_call[row]].calls.tags, int(columns.call[row]), key, text, weight)
 
     def _summaries(self, timing: Timing, rows: Ints) -> tuple[Ints, list[Summary]]:
         """Return (n,) the summary of each record, -1 for records not at ``rows``, and the summaries."""

@@ -43,10 +43,11 @@ class Summary:
         """
         self.records += len(events)
         self.paths.sums.add_events(columns, events, bounds[0])
-        self.paths.latency.add_bins(events, columns.path, columns.bins)
+        self.paths.latency.add_bins(events, columns.path, columns.bins, columns.weight)
         if len(calls):
             self.calls.sums.add_calls(columns, calls, bounds[1])
-            self.calls.latency.add_bins(calls, columns.call, columns.call_bin.reshape(-1, 1))
+            bins = columns.call_bin.reshape(-1, 1)
+            self.calls.latency.add_bins(calls, columns.call, bins, columns.call_weight)
 
     def pack(self) -> bytes:
         """Return the bucket as bytes."""

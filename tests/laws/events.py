@@ -42,6 +42,11 @@ REASONS: Final = ("TableWriteKeyRange", "concurrency", "理由", "")
 ERROR_TYPES: Final = ("Boom", "Runtime.ExitError", "Ünknown", "")
 STATUSES: Final = (200, 204, 301, 400, 404, 429, 499, 500, 503, 0, 999)
 
+COUNTED: Final = (
+    "function", "account,service,route,client", "table", "function,table", "client,account",
+    "account,service,route,function,table,client", "table<function", "function<route,client",
+)  # fmt: skip
+
 SMALL: Final = (0, 1, 2, 0.1, 0.5, 2.5, 41.2, 7.25, 100, 1e-7, 1 / 3, 12345.678)
 LARGE: Final = (1e6, 99_999_999.5, 1e8)
 """As large as sums stay exact of however many records a test sends (``streams.decode.columns.QUANTUM``)."""
@@ -94,6 +99,14 @@ def fields_of(random: Random, ts: float, *, plain: bool) -> dict[str, Any]:
     maybe("cold_start", lambda: random.random() < 0.5, 0.3)
     maybe("throttled", lambda: random.choice(REASONS), 0.3)
     maybe("tables", lambda: [_call(random) for _ in range(random.choice((0, 1, 1, 2, 3)))], 0.6)
+    if random.random() < 0.3:
+        maybe("kind", lambda: random.choice(("request", "call", "call")))
+        maybe("counts", lambda: random.choice(COUNTED))
+        maybe("weight", lambda: random.choice((1, 1.0, 2, 10, 2.5, 1 / 0.3, 1e6)))
+        maybe("trace", lambda: random.choice(("5759e988bd862e3fe1be46a994272793", "spür", "")))
+        maybe("sample", lambda: random.choice(('{"a": 1}', "ein Beispiel ☃")))
+        maybe("memory_mb", lambda: random.choice((128, 1769)))
+        maybe("billed_ms", lambda: random.choice(SMALL))
     maybe("values", lambda: {random.choice(KEYS): random.choice(AMOUNTS) for _ in range(random.randrange(3))})
     return fields
 

@@ -110,6 +110,15 @@ CORPUS: list[tuple[bytes, RejectReason]] = [
     (_event(error="oops"), RejectReason.UNKNOWN_ERROR),
     (_event(error=""), RejectReason.UNKNOWN_ERROR),
     (_event(error="FATAL"), RejectReason.UNKNOWN_ERROR),
+    # kind
+    (_event(kind="sampel"), RejectReason.UNKNOWN_KIND),
+    (_event(kind=""), RejectReason.UNKNOWN_KIND),
+    (_event(kind=7), RejectReason.BAD_TYPE),
+    (_event(counts="functions"), RejectReason.BAD_TYPE),
+    (_event(counts="function,"), RejectReason.BAD_TYPE),
+    (_event(weight=0), RejectReason.OUT_OF_RANGE),
+    (_event(weight=0.5), RejectReason.OUT_OF_RANGE),
+    (_event(weight="2"), RejectReason.BAD_TYPE),
     # time
     (b'{"service":"a"}', RejectReason.NO_TS),
     (_event(ts=None), RejectReason.NO_TS),

@@ -14,6 +14,7 @@ from tests.streams.measure.fanned_out import fan_out_block
 
 Event = dict[str, Any]
 Totals = dict[tuple[int, ScopeOrEdge, Measure], float]
+ALL = "account,service,route,function,table,client"
 REQUEST_SCOPES = ("account", "service", "route", "function", "client")
 
 
@@ -55,6 +56,18 @@ class Oracle:
 
     def _count(self, event: Event, bucket: int) -> None:
         scopes = {kind: scope for kind in (*REQUEST_SCOPES, "tenant") if (scope := _scope(event, kind))}
+        weight = event.get("weight") or 1.0
+        kinds, targets, froms = _counted(event)
+        for key, amount in (event.get("values") or {}).items() if {"account", "service"} <= kinds else ():
+            for scope in (scopes[kind] for kind in ("account", "service") if kind in scopes):
+                self.values[bucket, scope, key] += amount * weight
+        self._count_calls(event, bucket, scopes, kinds, froms if "table" in targets else set())
+        if event.get("kind") != "call":
+            self._count_request(event, bucket, scopes)
+
+    def _count_request(self, event: Event, bucket: int, scopes: dict[str, Scope]) -> None:
+        weight = event.get("weight") or 1.0
+        kinds, targets, froms = _counted(event)
         ms = event.get("ms") or {}
         busy = ms.get("function", ms.get("total", 0.0)) / 1000
         error = _error(event)
@@ -67,26 +80,34 @@ class Oracle:
             Measure.THROTTLES: float(bool(event.get("throttled"))),
             Measure.BUSY: busy,
         }
+
+        def counts(source: str, target: str) -> bool:
+            return target in targets and source in froms
+
+        request = {measure: value * weight for measure, value in request.items()}
         for kind in REQUEST_SCOPES:
-            if kind in scopes:
+            if kind in scopes and kind in kinds:
                 left_out = () if kind in ("account", "function") else (Measure.BUSY,)
                 self._add(bucket, scopes[kind], {m: v for m, v in request.items() if m not in left_out})
         for target, sources in SOURCES_INTO.items():
             for source in sources:
-                if target != "table" and source in scopes and target in scopes:
+                if target != "table" and {source, target} <= scopes.keys() and counts(source, target):
                     kept = {m: request[m] for m in KEPT_ON_EDGES[target]}
                     self._add(bucket, Edge(scopes[source], scopes[target]), kept)
-        tagged = next(scopes[kind] for kind in ("function", "service", "route") if kind in scopes)
+        deepest = (
+            scopes[kind] for kind in ("function", "service", "route") if kind in scopes and kind in kinds
+        )
+        if (tagged := next(deepest, None)) is None:
+            return
         if error == "fatal":
-            self.tags[bucket, tagged, "error_type", event.get("error_type") or "unnamed error"] += 1
+            self.tags[bucket, tagged, "error_type", event.get("error_type") or "unnamed error"] += weight
         if event.get("throttled"):
-            self.tags[bucket, tagged, "throttle", event["throttled"]] += 1
-        for key, amount in (event.get("values") or {}).items():
-            for scope in (scopes[kind] for kind in ("account", "service") if kind in scopes):
-                self.values[bucket, scope, key] += amount
-        self._count_calls(event, bucket, scopes)
+            self.tags[bucket, tagged, "throttle", event["throttled"]] += weight
 
-    def _count_calls(self, event: Event, bucket: int, scopes: dict[str, Scope]) -> None:
+    def _count_calls(
+        self, event: Event, bucket: int, scopes: dict[str, Scope], kinds: set[str], froms: set[str]
+    ) -> None:
+        weight = event.get("weight") or 1.0
         for call in event.get("tables") or ():
             table = Scope(
                 "table",
@@ -103,17 +124,27 @@ class Oracle:
                 Measure.RCU: call.get("rcu") or 0.0,
                 Measure.WCU: call.get("wcu") or 0.0,
             }
-            self._add(bucket, table, counted)
+            counted = {measure: value * weight for measure, value in counted.items()}
+            if "table" in kinds:
+                self._add(bucket, table, counted)
             for source in SOURCES_INTO["table"]:
-                if source in scopes:
+                if source in scopes and source in froms:
                     self._add(bucket, Edge(scopes[source], table), counted)
-            if call.get("throttled"):
-                self.tags[bucket, table, "throttle", call["throttled"]] += 1
+            if call.get("throttled") and "table" in kinds:
+                self.tags[bucket, table, "throttle", call["throttled"]] += weight
 
     def _add(self, bucket: int, about: ScopeOrEdge, values: dict[Measure, float]) -> None:
         for measure, value in values.items():
             if value:
                 self.totals[bucket, about, measure] += value
+
+
+def _counted(event: Event) -> tuple[set[str], set[str], set[str]]:
+    """Return the kinds of scopes that an event counts, and of the targets and sources of edges."""
+    named, limited, sources = (event.get("counts") or ALL).partition("<")
+    targets = set(named.split(",")) & ({"table"} if event.get("kind") == "call" else set(ALL.split(",")))
+    froms = set((sources or ALL).split(","))
+    return set() if limited else targets, targets, froms | ({"tenant"} if "client" in froms else set())
 
 
 def _scope(event: Event, kind: str) -> Scope | None:

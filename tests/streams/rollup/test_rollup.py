@@ -105,7 +105,10 @@ bodies = st.fixed_dictionaries(
         "cold_start": st.booleans(),
         "throttled": texts("concurrency"),
         "tables": st.lists(calls, max_size=2),
-        "values": st.dictionaries(st.sampled_from(["sales", "cost"]), st.floats(-100, 1e9)),
+        "kind": texts("request", "call"),
+        "counts": texts("function", "account,service,route,client", "function,table", "table<function"),
+        "weight": st.sampled_from([None, 1, 2.5, 10]),
+        "values": st.dictionaries(st.sampled_from(["sales", "cost"]), st.floats(-100, 1e7)),
     },
 )
 # Mostly forward, sometimes back inside the lateness, sometimes far back, sometimes a gap.

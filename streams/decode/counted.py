@@ -1,0 +1,79 @@
+"""Which kinds of scope, and of edge, a record counts when several sources tell of one request."""
+
+from functools import cache
+from typing import Final, NamedTuple
+
+from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, TENANT
+
+_ALL: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, TABLE, CLIENT)
+
+EVERYTHING: Final = ""
+NOTHING: Final = "nothing"
+
+
+class Counted(NamedTuple):
+    """What a record counts.
+
+    An edge is counted by the record that counts its target: it has the target's amounts.
+    """
+
+    kinds: frozenset[str]  # of scopes
+    targets: frozenset[str]  # of edges
+    sources: frozenset[str]  # of edges
+
+
+def canonical(kind: str | None, counts: str | None) -> str:
+    """Return what a record counts as one text for each meaning.
+
+    Parameters
+    ----------
+    kind, counts
+        As in the record, and valid.
+
+    Examples
+    --------
+    >>> canonical(None, None), canonical("call", None), canonical(None, "function,account")
+    ('', 'table', 'account,function')
+    >>> canonical("call", "function"), canonical("call", "table<route,function")
+    ('nothing', 'table<route,function')
+    """
+    if kind not in (None, "request", "call"):
+        return NOTHING
+    if counts is None:
+        return TABLE if kind == "call" else EVERYTHING
+    named, limited, sources = counts.partition("<")
+    targets = _ordered(named) if kind != "call" else (TABLE if TABLE in named.split(",") else "")
+    if not targets:
+        return NOTHING
+    if limited:
+        return f"{targets}<{_ordered(sources)}"
+    return EVERYTHING if targets == ",".join(_ALL) else targets
+
+
+def _ordered(kinds: str) -> str:
+    given = kinds.split(",")
+    return ",".join(kind for kind in _ALL if kind in given)
+
+
+@cache  # there are few: the texts are canonical
+def counted(text: str) -> Counted:
+    """Return the meaning of a canonical text.
+
+    Examples
+    --------
+    >>> counted("function").kinds == {"function"}, counted("table<function").kinds == frozenset()
+    (True, True)
+    """
+    if text == NOTHING:
+        return Counted(frozenset(), frozenset(), frozenset())
+    named, limited, sources = text.partition("<")
+    targets = frozenset(named.split(",") if named else _ALL)
+    if not limited:
+        return Counted(targets, targets, frozenset((*_ALL, TENANT)))
+    given = frozenset(sources.split(","))
+    return Counted(frozenset(), targets, given | {TENANT} if CLIENT in given else given)
+
+
+def counts_values(text: str) -> bool:
+    """Return whether business values count, which are summed by service and account."""
+    return {ACCOUNT, SERVICE} <= counted(text).kinds
