@@ -11,7 +11,7 @@ import msgspec
 
 from detectors.state.state import StateError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raise it with every change of an encoding that an earlier version would not read, or would read wrongly."""
 
 

@@ -15,6 +15,7 @@ FATAL: Final = 3
 
 THROTTLE: Final = "throttle"
 ERROR_TYPE: Final = "error_type"
+JOINS: Final = "joins"
 UNNAMED: Final = "unnamed error"  # the type of a fatal error without one
 
 QUANTUM: Final = 2.0**-20
@@ -26,14 +27,15 @@ chunking, permutation and merge gives the same bits.
 
 
 class Tag(NamedTuple):
-    """A text about one row that is counted: a throttle reason, or the type of a fatal error."""
+    """A text about one row: a throttle reason or the type of a fatal error, which count; or its keys."""
 
     row: int
-    key: str  # THROTTLE or ERROR_TYPE
+    key: str  # THROTTLE, ERROR_TYPE or JOINS
     text: str
 
 
 ROW_OF_TAG: Final = attrgetter("row")
+_TEXTS: Final = ("tags", "call_tags", "joins")
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class Columns:
     throttled: NDArray[np.bool_]  # (n,)
     bins: NDArray[np.int16]  # (n, LAYERS) total and function stand in for each other
     busy: NDArray[np.float64]  # (n,) weighted seconds inside the function, a multiple of QUANTUM
+    again: NDArray[np.bool_]  # (n,) an earlier record once more, for edges that another source revealed
     call_event: NDArray[np.int64]  # (m,) row of the event that made the call
     call: NDArray[np.int64]  # (m,)
     call_weight: NDArray[np.float64]  # (m,) calls that it stands for, a multiple of QUANTUM
@@ -67,6 +70,7 @@ class Columns:
     value: NDArray[np.float64]  # (v,) weighted
     tags: list[Tag] = field(default_factory=list)  # rows are events
     call_tags: list[Tag] = field(default_factory=list)  # rows are calls
+    joins: list[Tag] = field(default_factory=list)  # keys that other sources of the same request have
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -79,7 +83,7 @@ def joined(parts: Sequence[Columns]) -> Columns:
     arrays = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in Columns.__dataclass_fields__
-        if name not in ("tags", "call_tags", "call_event", "value_event")
+        if name not in (*_TEXTS, "call_event", "value_event")
     }
     return Columns(
         **arrays,
@@ -95,7 +99,19 @@ def joined(parts: Sequence[Columns]) -> Columns:
             for part, at in zip(parts, calls, strict=False)
             for tag in part.call_tags
         ],
+        joins=[
+            tag._replace(row=tag.row + int(at))
+            for part, at in zip(parts, events, strict=False)
+            for tag in part.joins
+        ],
     )
+
+
+def inserted(columns: Columns, more: Columns, behind: NDArray[np.int64]) -> Columns:
+    """Return events with k more, each behind the event at its row of ``behind`` (k,), ascending."""
+    n = len(columns)
+    place = np.concatenate((np.arange(n), behind))
+    return _reordered(joined([columns, more]), np.argsort(place, kind="stable"))
 
 
 def merged(scanned: Columns, plain: Columns, rows: NDArray[np.int64], kept: NDArray[np.bool_]) -> Columns:
@@ -125,7 +141,7 @@ def _reordered(columns: Columns, order: NDArray[np.int64]) -> Columns:
     arrays: dict[str, NDArray[Any]] = {
         name: getattr(columns, name)[rows.get(name.partition("_")[0], order)]
         for name in Columns.__dataclass_fields__
-        if name not in ("tags", "call_tags", "call_event", "value_event")
+        if name not in (*_TEXTS, "call_event", "value_event")
     }
     call_place = np.empty_like(by_call)
     call_place[by_call] = np.arange(len(by_call))
@@ -135,6 +151,7 @@ def _reordered(columns: Columns, order: NDArray[np.int64]) -> Columns:
         value_event=value_event[by_value],
         tags=_moved(columns.tags, place),
         call_tags=_moved(columns.call_tags, call_place),
+        joins=_moved(columns.joins, place),
     )
 
 

@@ -1,5 +1,6 @@
 """Which kinds of scope, and of edge, a record counts when several sources tell of one request."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -77,3 +78,18 @@ def counted(text: str) -> Counted:
 def counts_values(text: str) -> bool:
     """Return whether business values count, which are summed by service and account."""
     return {ACCOUNT, SERVICE} <= counted(text).kinds
+
+
+def from_only(text: str, sources: Sequence[str]) -> str:
+    """Return the canonical text for the edges from some kinds of scope into what a record counts.
+
+    Examples
+    --------
+    >>> from_only("function", ["client"]), from_only("table<function", ["client"])
+    ('function<client', 'nothing')
+    """
+    named, limited, given = text.partition("<")
+    kept = [kind for kind in _ALL if kind in sources and (not limited or kind in given.split(","))]
+    if text == NOTHING or not kept:
+        return NOTHING
+    return f"{named or ','.join(_ALL)}<{','.join(kept)}"

@@ -19,6 +19,7 @@ from streams.decode.columns import (
     BACKEND,
     ERROR_TYPE,
     FATAL,
+    JOINS,
     NO_ERROR,
     QUANTUM,
     ROW_OF_TAG,
@@ -317,6 +318,7 @@ class Decoder:
             throttled=is_throttled,
             bins=np.ascontiguousarray(bins[: LAYERS * n].reshape(LAYERS, n).T),
             busy=_whole(_whole(busiest / 1000) * weight),
+            again=np.zeros(n, np.bool_),
             call_bin=bins[LAYERS * n :],
             **calls,
             **self._values([_values_of(event) for event in events], weight),
@@ -327,6 +329,7 @@ class Decoder:
         ]
         # by row: which tags are folded must not depend on how the records are chunked
         columns.tags = sorted(fatal + _throttles(throttled, is_throttled), key=ROW_OF_TAG)
+        columns.joins = [Tag(row, JOINS, event.joins) for row, event in enumerate(events) if event.joins]
         return columns
 
     def _calls(

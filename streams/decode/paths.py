@@ -87,7 +87,7 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
         super().__init__()
         self.names: list[Name] = []
         self.folded = 0  # look-ups whose names were folded
-        self._most = most
+        self.most = most
         self._ids: dict[Name, int] = {}
 
     def __missing__(self, raw: Raw) -> int:
@@ -95,11 +95,11 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
         name = self._name_of(raw)
         found = self._ids.get(name)
         if found is None:
-            if len(self.names) >= self._most:
+            if len(self.names) >= self.most:
                 self.folded += 1
                 return self._fold(name)
-            found = self._add(name)
-        if len(self) < 2 * self._most:  # a cache: names that differ only beyond the cut must not fill memory
+            found = self.add(name)
+        if len(self) < 2 * self.most:  # a cache: names that differ only beyond the cut must not fill memory
             self[raw] = found
         return found
 
@@ -109,7 +109,17 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
     def _fold(self, name: Name) -> int:
         raise NotImplementedError
 
-    def _add(self, name: Name) -> int:
+    def of(self, name: Name) -> int:
+        """Return the id of names that were put together from known ones; interns them."""
+        found = self._ids.get(name)
+        if found is not None:
+            return found
+        if len(self.names) < self.most:
+            return self.add(name)
+        self.folded += 1
+        return self._fold(name)
+
+    def add(self, name: Name) -> int:
         """Return the id of a name, a new one unless it is known."""
         found = self._ids.setdefault(name, len(self.names))
         if found == len(self.names):
@@ -160,12 +170,12 @@ class PathIds(Interning[RawPath, Path]):
         )
 
     def _fold(self, name: Path) -> int:
-        room = max(1, self._most // 10)
+        room = max(1, self.most // 10)
         for step in range(3):
             name = _folded(name, step)
-            if name in self._ids or len(self.names) < self._most + (step + 1) * room:
-                return self._add(name)
-        return self._add(Path("", "", "", OTHER, "", "", "", "", "", name.counts))
+            if name in self._ids or len(self.names) < self.most + (step + 1) * room:
+                return self.add(name)
+        return self.add(Path("", "", "", OTHER, "", "", "", "", "", name.counts))
 
 
 class CallIds(Interning[RawCall, Call]):
@@ -178,7 +188,7 @@ class CallIds(Interning[RawCall, Call]):
         return Call(raw[0], cut(raw[1]))
 
     def _fold(self, name: Call) -> int:
-        return self._add(Call(name.path, OTHER))  # bounded: one per path
+        return self.add(Call(name.path, OTHER))  # bounded: one per path
 
     def kept_apart(self, tables: Sequence[str]) -> list[str]:
         """Return the tables of one request with those after the first ``MOST_TABLES`` folded."""

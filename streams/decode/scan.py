@@ -101,6 +101,7 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
     first_call = load_int(array_at(io, memory.COUNTS) + memory.CALLS)
     first_value = load_int(array_at(io, memory.COUNTS) + memory.VALUES)
     weight = 1.0
+    joins, joins_length = np.int64(0), np.int64(0)
     ts = np.nan
     hashed = np.uint64(0)
     status = np.int64(0)
@@ -169,7 +170,11 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
             _, _, high, at = read_text(value, end)
             if high:
                 return False
-        elif field == fields.JOINS or field == fields.COST:
+        elif field == fields.JOINS:
+            joins, joins_length, high, at = read_text(value, end)
+            if high:
+                return False
+        elif field == fields.COST:
             return False
         else:
             cold, at = read_flag(value, end)
@@ -215,6 +220,8 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
     ):
         return False
     if throttled and not keep_text(io, row, memory.OF_THROTTLE, throttle - begin, throttle_length):
+        return False
+    if joins_length > 0 and not keep_text(io, row, memory.OF_JOINS, joins - begin, joins_length):
         return False
     put_float(io, memory.TS, row, ts)
     put_float(io, memory.WEIGHT, row, weight)

@@ -31,8 +31,8 @@ OUTPUTS: Final = (
     COUNTS, WORK,
 ) = (8 * place for place in range(33))  # fmt: skip
 
-OF_ERROR, OF_THROTTLE, OF_CALL = range(3)
-"""What a text is: an event's error type, an event's throttle reason, or a call's throttle reason."""
+OF_ERROR, OF_THROTTLE, OF_CALL, OF_JOINS = range(4)
+"""What a text is: an event's error type, an event's throttle reason, a call's throttle reason, or keys."""
 
 CALLS, VALUES, TEXTS, ROOM, TEXT_ROOM = (8 * place for place in range(5))
 """Places in ``counts``: calls, values and texts so far; the room for calls or values, and that for texts."""

@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from config.settings import RollupSettings
 from streams.decode.cells import LAYERS
-from streams.decode.columns import ERROR_TYPE, THROTTLE, UNNAMED, Columns, Tag
+from streams.decode.columns import ERROR_TYPE, JOINS, THROTTLE, UNNAMED, Columns, Tag
 from streams.decode.event import Event
 from streams.decode.name_table import NameTable
 from streams.decode.operations import MOST_NAMES
 from streams.decode.paths import cut
 from streams.decode.records import Records
 from streams.decode.scan import scan
-from streams.decode.scan_memory import INPUTS, OF_CALL, OF_ERROR, OUTPUTS, PATH_TEXTS, WORK_BYTES
+from streams.decode.scan_memory import INPUTS, OF_CALL, OF_ERROR, OF_JOINS, OUTPUTS, PATH_TEXTS, WORK_BYTES
 
 ROWS: Final = 4096
 """Records scanned at once, few enough for their columns to stay in the processor's cache."""
@@ -102,7 +102,7 @@ class Scanner:
             **{name: self._arrays[name][:calls].copy() for name in _OF_CALL},
             **{name: self._arrays[name][:values].copy() for name in _OF_VALUE},
         }
-        columns = Columns(newest=newest, **arrays)
+        columns = Columns(newest=newest, again=np.zeros(n, np.bool_), **arrays)
         if texts:
             self._tag(columns, records, texts)
         return columns
@@ -115,6 +115,8 @@ class Scanner:
             text = cut(records.buffer[begin : begin + length].decode())
             if what == OF_CALL:
                 columns.call_tags.append(Tag(row, THROTTLE, text))
+            elif what == OF_JOINS:
+                columns.joins.append(Tag(row, JOINS, records.buffer[begin : begin + length].decode()))
             elif what == OF_ERROR:
                 columns.tags.append(Tag(row, ERROR_TYPE, text or UNNAMED))
             else:

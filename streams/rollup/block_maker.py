@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from detectors.model.scope import Scope
 from streams.decode.cells import PER_ID
-from streams.decode.decoder import Decoder
 from streams.decode.paths import Call
 from streams.decode.touched import scopes_of_path, shards_of, table_of_call
 from streams.decode.values import scopes_of
 from streams.rollup.block import Block
 from streams.rollup.counts import Counts
+from streams.rollup.names import RollupNames
 from streams.rollup.summary import Summary
 
 Ints = NDArray[np.int64]
@@ -42,20 +42,20 @@ class BlockMaker:
     ----------
     source, shards, width
         As in ``Block``.
-    decoder
+    names
         Whose ids the counts are kept under.
     """
 
-    def __init__(self, source: str, shards: int, width: int, decoder: Decoder) -> None:
+    def __init__(self, source: str, shards: int, width: int, names: RollupNames) -> None:
         self.sequence = 0  # of the next blocks; the same for every shard
         self._source = source
         self._shards = shards
         self._width = width
-        self._decoder = decoder
+        self._names = names
         self.restart(0)
 
     def restart(self, sequence: int) -> None:
-        """Continue with this number after the decoder's names were restored."""
+        """Continue with this number after the names were restored."""
         self.sequence = sequence
         self._path_shards = np.zeros((0, self._shards), np.bool_)  # (paths, shards) what touches what
         self._call_shards = np.zeros((0, self._shards), np.bool_)
@@ -66,7 +66,7 @@ class BlockMaker:
         """Return the blocks of a bucket under the next number."""
         made = [self._block(shard, self.sequence, bucket, watermark) for shard in range(self._shards)]
         self.sequence += 1
-        if not summary.records:
+        if summary.empty:
             return made
         for block in made:
             block.records = summary.records
@@ -75,13 +75,13 @@ class BlockMaker:
         path_ids, sums = summary.paths.sums.merged()
         call_ids, call_sums = summary.calls.sums.merged()
         whole = made[0]
-        names = self._decoder.paths.names
+        names = self._names.paths
         whole.paths = [names[number] for number in path_ids.tolist()]
         callers = np.searchsorted(path_ids, self._path_of_call[call_ids])
         tables = [self._table_of_call[number] for number in call_ids.tolist()]
         whole.sums = np.concatenate((sums, call_sums)) if len(call_ids) else sums
         value_ids, whole.amounts = summary.values.merged()
-        whole.values = [self._decoder.value_ids.name(number) for number in value_ids.tolist()]
+        whole.values = [self._names.value_ids.name(number) for number in value_ids.tolist()]
         cells, whole.counts = summary.paths.latency.merged()
         owners, bins = _rows_of(cells, path_ids, 0)
         call_cells, call_counts = summary.calls.latency.merged()
@@ -139,14 +139,14 @@ class BlockMaker:
             block.tags = [(int(row[at]), key, text, count) for at, key, text, count in tags if kept[at]]
 
     def _learn_calls(self) -> None:
-        known = self._decoder.calls.names
+        known = self._names.calls
         fresh = known[len(self._table_of_call) :]
         if fresh:
             self._table_of_call += [table for _, table in fresh]
             self._path_of_call = np.concatenate((self._path_of_call, [path for path, _ in fresh]))
 
     def _learn_shards(self) -> None:
-        paths, calls = self._decoder.paths.names, self._decoder.calls.names
+        paths, calls = self._names.paths, self._names.calls
         fresh = [scopes_of_path(path) for path in paths[len(self._path_shards) :]]
         self._path_shards = self._more(self._path_shards, fresh)
         fresh = [[table_of_call(paths[path], table)] for path, table in calls[len(self._call_shards) :]]

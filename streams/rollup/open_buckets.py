@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from detectors.state.compiled import COMPILES
 from streams.decode.columns import Columns
-from streams.decode.decoder import Decoder
 from streams.decode.values import parts_of
 from streams.rollup.counts import count_tag
 from streams.rollup.grouping import add_rows, group
 from streams.rollup.live_counts import live_summary
+from streams.rollup.names import RollupNames
 from streams.rollup.summary import Summary
 from streams.rollup.timing import Timing
 
@@ -28,15 +28,15 @@ class OpenBuckets:
     ----------
     width
         Seconds of a bucket.
-    decoder
-        Whose names the columns refer to.
+    names
+        Which the columns refer to.
     compiled
         Whether compiled code adds to the buckets; the results are the same without it.
     """
 
-    def __init__(self, width: int, decoder: Decoder, *, compiled: bool = COMPILES) -> None:
+    def __init__(self, width: int, names: RollupNames, *, compiled: bool = COMPILES) -> None:
         self._width = width
-        self._decoder = decoder
+        self._names = names
         self._new: Callable[[], Summary] = live_summary if compiled else Summary
         self._open: Buckets = {}
         self._starts: list[int] = []  # of the open buckets, a heap: a long run opens hundreds at once
@@ -49,7 +49,7 @@ class OpenBuckets:
             return
         slot, summaries = self._summaries(timing, rows)
         slot_of_call, slot_of_value = slot[columns.call_event], slot[columns.value_event]
-        bounds = len(self._decoder.paths.names), len(self._decoder.calls.names)
+        bounds = len(self._names.paths), len(self._names.calls)
         n = len(summaries)
         for summary, events, calls in zip(
             summaries, _by_slot(slot, n), _by_slot(slot_of_call, n), strict=True
@@ -94,7 +94,7 @@ class OpenBuckets:
         rows = np.flatnonzero(slot >= 0)
         if not len(rows):
             return
-        value_ids = self._decoder.value_ids
+        value_ids = self._names.value_ids
         ids = value_ids.ids(columns.path[columns.value_event[rows]], columns.value_key[rows])
         keys, place = group(slot[rows] * value_ids.bound + ids, len(summaries) * value_ids.bound)
         sums = add_rows(place, parts_of(columns.value[rows]), len(keys))

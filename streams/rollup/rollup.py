@@ -1,7 +1,8 @@
 """Rollup: columns of one source partition become blocks of 10 s, one per shard, and a watermark.
 
 ``Rollup.feed`` is the whole path from ``Columns`` to ``Block``, a line per step: ``timing_of`` places each
-record in event time, ``Duplicates`` drops repeats, ``OpenBuckets`` counts, and ``BlockMaker`` names what
+record in event time, ``Duplicates`` drops repeats, ``Joining`` puts the names of one request together,
+``OpenBuckets`` counts, and ``BlockMaker`` names what
 has closed.
 """
 
@@ -21,6 +22,8 @@ from streams.decode.rejected import Rejected
 from streams.rollup.block import Block
 from streams.rollup.block_maker import BlockMaker
 from streams.rollup.duplicates import Duplicates
+from streams.rollup.joining import Joining
+from streams.rollup.names import RollupNames
 from streams.rollup.open_buckets import OpenBuckets
 from streams.rollup.summary import Summary
 from streams.rollup.timing import timing_of
@@ -73,10 +76,17 @@ class Rollup:
         self._time = time
         self._decoder = decoder
         self._duplicates = Duplicates()
-        self._buckets = OpenBuckets(time.bucket, decoder, compiled=compiled)
-        self._maker = BlockMaker(source, shards, time.bucket, decoder)
+        self._names = RollupNames(decoder)
+        self._joining = Joining(self._names)
+        self._buckets = OpenBuckets(time.bucket, self._names, compiled=compiled)
+        self._maker = BlockMaker(source, shards, time.bucket, self._names)
         self._watermark: int | None = None
         self._idle_reported = False
+
+    @property
+    def unjoined(self) -> Mapping[str, int]:
+        """Records that count a part of their request and were not joined with another source's, by reason."""
+        return self._joining.unjoined
 
     @property
     def watermark(self) -> int:
@@ -91,7 +101,10 @@ class Rollup:
         timing = timing_of(columns, self._watermark, self._time)
         counted = self._duplicates.first_seen(columns.key, timing.known_until, timing.watermark)
         self.duplicates += len(columns) - int(np.count_nonzero(counted))
-        self.late += int(np.count_nonzero(timing.late & counted))
+        columns, joined = self._joining.feed(columns, counted, timing.watermark)
+        if joined is not counted:
+            counted, timing = joined, timing_of(columns, self._watermark, self._time)
+        self.late += int(np.count_nonzero(timing.late & counted & ~columns.again))
         self._buckets.add(columns, timing, counted)
         self._watermark, *advances = timing.levels
         return [block for watermark in advances for block in self._advance(watermark)]
@@ -99,6 +112,7 @@ class Rollup:
     def _advance(self, watermark: int) -> list[Block]:
         """Move the watermark: emit the corrections, then every bucket that ends at or before it."""
         before, self._watermark = self.watermark, watermark
+        self._joining.purge(watermark)
         blocks: list[Block] = []
         for bucket, summary in self._buckets.pop_late(before):
             blocks += self._maker.blocks(bucket, summary, before, late=True)
@@ -172,6 +186,8 @@ class Rollup:
             "rollup": pack("rollup", self.VERSION, meta, {}),
             **self._buckets.snapshot(self.watermark),
             **self._duplicates.snapshot(self.watermark),
+            **self._names.snapshot(),
+            **self._joining.snapshot(),
             **self._decoder.snapshot(),
         }
 
@@ -189,4 +205,6 @@ class Rollup:
         self._buckets.restore(parts, self.watermark)
         self._duplicates.restore(parts)
         self._decoder.restore(parts)
+        self._names.restore(parts)
+        self._joining.restore(parts)
         self._maker.restart(meta.sequence)

@@ -41,13 +41,18 @@ class Summary:
         bounds
             Every path id, and every call id, is below these.
         """
-        self.records += len(events)
+        self.records += len(events) - int(np.count_nonzero(columns.again[events]))
         self.paths.sums.add_events(columns, events, bounds[0])
         self.paths.latency.add_bins(events, columns.path, columns.bins, columns.weight)
         if len(calls):
             self.calls.sums.add_calls(columns, calls, bounds[1])
             bins = columns.call_bin.reshape(-1, 1)
             self.calls.latency.add_bins(calls, columns.call, bins, columns.call_weight)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was counted; edges that were revealed later count without a record."""
+        return not self.records and not len(self.paths.sums.merged()[0])
 
     def pack(self) -> bytes:
         """Return the bucket as bytes."""

@@ -38,6 +38,7 @@ from streams.local.log_judge import SOURCE, STAGE, _Pending
 from streams.local.sqlite_store import SqliteStore
 from streams.local.state_import import import_state
 from tests.golden.story import MINUTES, SHARDS, minutes, settings
+from tests.laws.partition import Partition
 
 FILE: Final = Path(__file__).with_name("encodings.json")
 UNVERSIONED: Final = {
@@ -138,6 +139,7 @@ def present(golden: Path) -> dict[str, Any]:
         pipeline.restore(parts)
         arrays(pipeline.snapshot(), found)
         _stages(found)
+        _joined(found)
     for what, kind in UNVERSIONED.items():
         found[what] = {"version": FORMAT, "meta": shape(inspect.type_info(kind), types)}
     found["tables"] = {"version": FORMAT, "meta": sorted(tables)}
@@ -147,6 +149,18 @@ def present(golden: Path) -> dict[str, Any]:
 def _tables(connection: sqlite3.Connection) -> list[str]:
     found = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     return [" ".join(sql.split()) for (sql,) in found]
+
+
+def _joined(found: dict[str, Any]) -> None:
+    """Let two sources report one request: the story of the golden states has one source."""
+    log, report = (
+        json.dumps({"ts": 1_760_000_000, "joins": "a", **fields}).encode()
+        for fields in ({"route": "GET /", "counts": "route"}, {"function": "f", "counts": "function"})
+    )
+    partition = Partition().feed([log, report])
+    parts = partition.rollup.snapshot()
+    arrays(parts, found)
+    partition.restart()
 
 
 def _stages(found: dict[str, Any]) -> None:

@@ -104,6 +104,7 @@ def fields_of(random: Random, ts: float, *, plain: bool) -> dict[str, Any]:
         maybe("counts", lambda: random.choice(COUNTED))
         maybe("weight", lambda: random.choice((1, 1.0, 2, 10, 2.5, 1 / 0.3, 1e6)))
         maybe("trace", lambda: random.choice(("5759e988bd862e3fe1be46a994272793", "spür", "")))
+        maybe("joins", lambda: random.choice(("a", "b", "a b", "c  d", "ü", "")))
         maybe("sample", lambda: random.choice(('{"a": 1}', "ein Beispiel ☃")))
         maybe("memory_mb", lambda: random.choice((128, 1769)))
         maybe("billed_ms", lambda: random.choice(SMALL))

@@ -1,0 +1,129 @@
+"""Laws of several sources that report one request: any interleaving counts the same, nothing twice."""
+
+import itertools
+import json
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.model.measures import Measure
+from detectors.model.scope import Edge, Scope
+from tests.laws.events import T0, steady
+from tests.laws.partition import counted, fed
+from tests.streams.rollup.rollup_oracle import Totals, totals_of
+
+AWS = {"cloud": "aws", "account": "1", "region": "eu"}
+ITEMS = Scope("table", "aws", "1", "eu", "items")
+numbers = st.integers(0, 2**32 - 1)
+
+
+def told(number: int, ts: float, random: Random) -> list[bytes]:
+    """Return what an access log, a report and two spans say of a request, with keys in common."""
+    function = random.choice(("put-item", "get-item"))
+    client = {"name": random.choice(("ios", "android")), "tenant": random.choice(("game-1", "game-2"))}
+    request, trace = f"request-{number}", f"trace-{number}"
+    table: dict[str, Any] = {"name": random.choice(("items", "users")), "op": "UpdateItem", "wcu": 2.5}
+    parts: list[dict[str, Any]] = [
+        {
+            "service": "api", "route": random.choice(("GET /", "PUT /")), "client": client,
+            "status": random.choice((200, 429, 503)), "ms": {"total": 41.5},
+            "counts": "account,service,route,client", "joins": f"{request} {trace}",
+        },
+        {
+            "function": function, "ms": {"function": 33.25}, "error": random.choice((None, "fatal")),
+            "counts": "function", "joins": request,
+        },
+        {"function": function, "kind": "call", "tables": [table, table], "joins": trace},
+        {"function": function, "kind": "call", "tables": [table], "joins": trace, "weight": 2},
+    ]  # fmt: skip
+    return [
+        json.dumps({"ts": ts, "id": f"{number}-{part}"} | AWS | fields).encode()
+        for part, fields in enumerate(parts)
+    ]
+
+
+def whole(parts: Sequence[bytes]) -> list[bytes]:
+    """Return what a source that knows everything would say of the same request, span by span."""
+    log, report, *spans = (json.loads(part) for part in parts)
+    names = {"route": log["route"], "client": log["client"], "function": report["function"]}
+    full = []
+    for one in (log, report, *spans):
+        del one["joins"]
+        if one is not log:
+            names |= {"service": "api"}
+        full.append(json.dumps(one | names).encode())
+    return full
+
+
+def totals(bodies: Sequence[bytes], sizes: Sequence[int] = (10**9,)) -> Totals:
+    return {key: value for key, value in totals_of(fed(bodies, sizes).blocks).items() if value}
+
+
+def edges_once(bodies: Sequence[Sequence[bytes]]) -> Totals:
+    """Return the totals of requests each told at once by sources that know all names.
+
+    A record with all names counts the edges into the scopes that it counts, from every name.
+    """
+    return totals([one for parts in bodies for one in whole(parts)])
+
+
+@settings(steady, max_examples=60)
+@given(st.integers(1, 6), numbers, st.lists(st.integers(1, 9), min_size=1, max_size=3))
+def test_any_interleaving_of_the_sources_gives_the_totals_of_sources_that_know_all_names(
+    requests: int, seed: int, sizes: Sequence[int]
+) -> None:
+    random = Random(seed)  # noqa: S311
+    parts = [told(number, T0 + random.choice((0, 3, 12)), random) for number in range(requests)]
+    mixed = [one for each in parts for one in each]
+    random.shuffle(mixed)
+    mixed += random.sample(mixed, random.randrange(len(mixed)))  # repeats
+    assert totals(mixed, sizes) == edges_once(parts)
+
+
+def test_every_order_of_one_request_names_the_client_of_the_table() -> None:
+    parts = told(1, T0, Random(7))  # noqa: S311
+    table = json.loads(parts[2])["tables"][0]["name"]
+    client = json.loads(parts[0])["client"]["name"]
+    expected = edges_once([parts])
+    items = Scope("table", "aws", "1", "eu", table)
+    edge = Edge(Scope("client", "aws", "1", "", client), items)
+    assert expected[T0, edge, Measure.WCU] == expected[T0, items, Measure.WCU] == 3 * 2.5 + 2.5
+    for order in itertools.permutations(parts):
+        assert totals(order) == expected
+
+
+@settings(steady, max_examples=40)
+@given(st.integers(1, 8), numbers, st.lists(st.integers(1, 5), min_size=1, max_size=3), st.booleans())
+def test_chunks_and_restarts_change_no_byte_of_what_is_joined(
+    requests: int, seed: int, sizes: Sequence[int], restart: bool
+) -> None:
+    random = Random(seed)  # noqa: S311
+    mixed = [one for number in range(requests) for one in told(number, T0 + 9 * number, random)]
+    mixed.sort(key=lambda one: json.loads(one)["ts"] + random.random() * 20)
+    one, other = fed(mixed), fed(mixed, sizes, restart=restart)
+    assert counted(one.blocks) == counted(other.blocks)
+    assert one.rollup.snapshot() == other.rollup.snapshot()
+
+
+def test_a_late_source_corrects_the_edges_of_minutes_that_were_reported() -> None:
+    log, report, *spans = told(1, T0, Random(3))  # noqa: S311
+    clock = [
+        json.dumps({"ts": T0 + at, "service": "clock", "id": f"c{at}"}).encode() for at in range(0, 600, 5)
+    ]
+    expected = totals([log, report, *spans, *clock])
+    partition = fed([report, *spans, *clock, log])
+    late = [block for block in partition.blocks if block.late or (block.sums.any() and not block.records)]
+    assert {key: value for key, value in totals_of(partition.blocks).items() if value} == expected
+    assert late
+    assert partition.rollup.late == 1, "what is counted once more is no late record"
+
+
+def test_what_finds_no_partner_is_counted_with_the_reason() -> None:
+    log, report, *_ = told(1, T0, Random(3))  # noqa: S311
+    keyless = json.dumps({"ts": T0, "function": "f", "counts": "function"}).encode()
+    clock = [json.dumps({"ts": T0 + at, "service": "clock"}).encode() for at in range(0, 3600, 60)]
+    assert dict(fed([log, keyless, *clock]).rollup.unjoined) == {"alone": 1, "without_key": 1}
+    assert dict(fed([log, report, *clock]).rollup.unjoined) == {}
