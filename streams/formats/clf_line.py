@@ -11,7 +11,7 @@ _FIELD: Final = re.compile(_QUOTED + r"|(\S+)")
 _MOST_FIELDS: Final = 64
 
 
-class Field(NamedTuple):
+class LogField(NamedTuple):
     """A field after the common ones."""
 
     text: str
@@ -25,7 +25,7 @@ class ClfLine(NamedTuple):
     time: str
     request: str
     status: str
-    fields: list[Field]
+    fields: list[LogField]
 
 
 def clf_line(line: str) -> ClfLine | None:
@@ -34,14 +34,14 @@ def clf_line(line: str) -> ClfLine | None:
     Examples
     --------
     >>> clf_line('::1 - - [10/Oct/2025:13:55:36 +0000] "GET / HTTP/1.1" 200 5 "-" "a\\"b" 0.005').fields
-    [Field(text='-', quoted=True), Field(text='a\\"b', quoted=True), Field(text='0.005', quoted=False)]
+    [LogField(text='-', quoted=True), LogField(text='a\\"b', quoted=True), LogField(text='0.005', quoted=False)]
     """
     found = _LINE.fullmatch(line)
     if found is None:
         return None
     fields = []
     for each in _FIELD.finditer(found[6] or ""):
-        fields.append(Field(each[2] or each[1], each[2] is None))
+        fields.append(LogField(each[2] or each[1], each[2] is None))
         if len(fields) == _MOST_FIELDS:
             break
     return ClfLine(found[1].split(), found[2], found[3], found[4], fields)

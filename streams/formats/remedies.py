@@ -17,6 +17,7 @@ REMEDIES: Final[Mapping[RejectReason, str]] = MappingProxyType(
         RejectReason.TOO_DEEP: "send fields, not whole objects of the program",
         RejectReason.BAD_TYPE: "compare the field with its type in docs/event.md",
         RejectReason.OUT_OF_RANGE: "check the unit: durations are milliseconds, never negative",
+        RejectReason.UNKNOWN_KIND: "write request, call, sample or change as kind",
         RejectReason.UNKNOWN_ERROR: "write one of the words that docs/event.md has for the field",
         RejectReason.NO_TS: "add the time at which the request started",
         RejectReason.BAD_TS: "send epoch seconds, epoch milliseconds, or RFC 3339 with an offset",
