@@ -188,8 +188,44 @@ class MappingSettings(Section):
         return self
 
 
+InputName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
+_COUNTED = "(account|service|route|function|table|client)"
+
+
+class InputSettings(Section):
+    """A source of payloads: their format, and what holds for all of its records.
+
+    A record's own words win. With ``topic`` the Kafka driver reads it; otherwise senders name it,
+    ``POST /events?source=NAME``.
+    """
+
+    name: InputName = Field(description="what senders call it, and metrics")
+    format: str = Field("auto", description="a format of docs/formats.md, or the name of a mapping")
+    topic: str | None = Field(None, description="the Kafka topic that it is read from")
+    cloud: str | None = Field(None, description="aws, gcp, …")
+    account: str | None = Field(None, description="account or project")
+    region: str | None = None
+    service: str | None = None
+    function: str | None = None
+    counts: Annotated[str, Field(pattern=f"^{_COUNTED}(,{_COUNTED})*$")] | None = Field(
+        None,
+        description="the kinds of scope that it counts, if other sources tell of the same requests: "
+        "account,service,route,client for an access log, function for reports, table for spans",
+    )
+    templates: Annotated[list[str], Field(max_length=1000)] = Field(
+        default_factory=list, description="paths as the backend names its routes, such as /items/{id}"
+    )
+    keys: dict[str, str] = Field(
+        default_factory=dict, description="what the keys of an access log mean, if they are its owner's own"
+    )
+
+
 class SourcesSettings(Section):
     """Where records come from."""
+
+    inputs: Annotated[list[InputSettings], Field(max_length=100)] = Field(
+        default_factory=list, description="sources that send other formats than Uneri's own"
+    )
 
     mappings: Annotated[list[MappingSettings], Field(max_length=100)] = Field(
         default_factory=list, description="formats of one's own JSON"
@@ -197,18 +233,38 @@ class SourcesSettings(Section):
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names = [one.name for one in self.mappings]
+        for what, names in (
+            ("mappings", [one.name for one in self.mappings]),
+            ("inputs", [one.name for one in self.inputs]),
+        ):
+            refuse(
+                self,
+                [
+                    (
+                        (what, number, "name"),
+                        name,
+                        f"also the name of sources.{what}.{names.index(name)}; choose another name",
+                    )
+                    for number, name in enumerate(names)
+                    if names.index(name) != number
+                ],
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _formats_are_known(self) -> Self:
+        known = [*FORMAT_NAMES, *(one.name for one in self.mappings)]
         refuse(
             self,
-            (
+            [
                 (
-                    ("mappings", number, "name"),
-                    name,
-                    f"also the name of sources.mappings.{names.index(name)}; choose another name",
+                    ("inputs", number, "format"),
+                    one.format,
+                    f"no format {one.format!r}; {meant(one.format, known, 'formats: ' + ', '.join(known))}",
                 )
-                for number, name in enumerate(names)
-                if names.index(name) != number
-            ),
+                for number, one in enumerate(self.inputs)
+                if one.format not in known
+            ],
         )
         return self
 

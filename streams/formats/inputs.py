@@ -1,0 +1,101 @@
+"""The inputs of a configuration: payloads as they arrive become native records and refusals."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from config.sections.sources import InputSettings, SourcesSettings
+from streams.decode.rejected import RejectReason
+from streams.formats.format import Format, Formats, Reading, RefusalError, Surroundings
+from streams.formats.formats import recognised, with_mappings
+from streams.formats.judged import judged
+
+AUTO: Final = "auto"
+
+
+class Input(NamedTuple):
+    """A source of payloads."""
+
+    name: str
+    format: Format | None  # None recognises it
+    around: Surroundings
+    formats: Formats
+
+    def read(self, payload: bytes) -> Reading:
+        """Return what a payload becomes; what is refused as a whole is one refusal."""
+        found = self.format or recognised(payload, self.formats)
+        if found is None:
+            error = RefusalError(RejectReason.UNKNOWN_FORMAT, "the payload looks like none of the formats")
+            return Reading(refused=[error.of(payload)])
+        try:
+            reading = found.read(payload, self.around)
+        except RefusalError as error:
+            return Reading(refused=[error.of(payload)])
+        result = Reading(refused=reading.refused, skipped=reading.skipped)
+        for record in reading.records:
+            try:
+                result.records.append(judged(record))
+            except RefusalError as error:
+                result.refused.append(error.of(payload))
+        return result
+
+
+class UnknownInputError(ValueError):
+    """No input or format has this name."""
+
+
+class Inputs:
+    """The inputs of a configuration by name, and one for each format.
+
+    Parameters
+    ----------
+    settings
+        Mappings and inputs.
+    """
+
+    def __init__(self, settings: SourcesSettings) -> None:
+        self._formats = with_mappings(settings.mappings)
+        self._inputs = {one.name: self._input(one) for one in settings.inputs}
+        self.topics: Mapping[str, Input] = {
+            one.topic: self._inputs[one.name] for one in settings.inputs if one.topic
+        }
+
+    def _input(self, given: InputSettings) -> Input:
+        around = Surroundings(
+            cloud=given.cloud,
+            account=given.account,
+            region=given.region,
+            service=given.service,
+            function=given.function,
+            counts=given.counts,
+            templates=tuple(given.templates),
+            mapping=dict(given.keys) or None,
+        )
+        return Input(given.name, self._format(given.format), around, self._formats)
+
+    def _format(self, name: str) -> Format | None:
+        return None if name == AUTO else self._formats[name]
+
+    def of(self, source: str | None, form: str | None = None) -> Input:
+        """Return the input that a sender names.
+
+        Parameters
+        ----------
+        source
+            The name of a configured input; None for one that only has a format.
+        form
+            The name of a format; it wins over that of the source. None: as the source says, or recognised.
+
+        Raises
+        ------
+        UnknownInputError
+            When there is none.
+        """
+        if form is not None and form != AUTO and form not in self._formats:
+            raise UnknownInputError(f"no format {form!r}; formats: {', '.join([AUTO, *self._formats])}")
+        if source is None:
+            return Input(form or AUTO, self._format(form or AUTO), Surroundings(), self._formats)
+        if source not in self._inputs:
+            known = ", ".join(self._inputs) or "none is configured"
+            raise UnknownInputError(f"no source {source!r} in sources.inputs: {known}")
+        found = self._inputs[source]
+        return found if form is None else found._replace(format=self._format(form))
