@@ -8,6 +8,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.decode.event import ChangeRecord, SampleRecord
+
 NO_ERROR: Final = 0
 USER: Final = 1
 BACKEND: Final = 2
@@ -34,8 +36,15 @@ class Tag(NamedTuple):
     text: str
 
 
+class StatedRow(NamedTuple):
+    """A sample or a change, which is the record of a row."""
+
+    row: int
+    record: SampleRecord | ChangeRecord
+
+
 ROW_OF_TAG: Final = attrgetter("row")
-_TEXTS: Final = ("tags", "call_tags", "joins")
+_TEXTS: Final = ("tags", "call_tags", "joins", "stated")
 
 
 @dataclass(slots=True)
@@ -71,6 +80,7 @@ class Columns:
     tags: list[Tag] = field(default_factory=list)  # rows are events
     call_tags: list[Tag] = field(default_factory=list)  # rows are calls
     joins: list[Tag] = field(default_factory=list)  # keys that other sources of the same request have
+    stated: list[StatedRow] = field(default_factory=list)  # samples and changes, ascending
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -103,6 +113,11 @@ def joined(parts: Sequence[Columns]) -> Columns:
             tag._replace(row=tag.row + int(at))
             for part, at in zip(parts, events, strict=False)
             for tag in part.joins
+        ],
+        stated=[
+            one._replace(row=one.row + int(at))
+            for part, at in zip(parts, events, strict=False)
+            for one in part.stated
         ],
     )
 
@@ -152,6 +167,7 @@ def _reordered(columns: Columns, order: NDArray[np.int64]) -> Columns:
         tags=_moved(columns.tags, place),
         call_tags=_moved(columns.call_tags, call_place),
         joins=_moved(columns.joins, place),
+        stated=[one._replace(row=int(place[one.row])) for one in columns.stated],
     )
 
 

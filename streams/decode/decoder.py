@@ -27,19 +27,20 @@ from streams.decode.columns import (
     UNNAMED,
     USER,
     Columns,
+    StatedRow,
     Tag,
     joined,
     merged,
 )
 from streams.decode.counted import canonical, counts_values
-from streams.decode.event import MOST_TABLES, Event, Layers, TableCall
+from streams.decode.event import MOST_TABLES, Event, Layers, Stated, TableCall
 from streams.decode.event_time import EventTime
 from streams.decode.hashing import hashes_of
 from streams.decode.operations import Kinds
-from streams.decode.parse import EARLIEST, LATEST, MILLISECONDS_FROM, Problem, parse, stamp_of
+from streams.decode.parse import EARLIEST, LATEST, MILLISECONDS_FROM, Problem, parse, sample_of, stamp_of
 from streams.decode.paths import CallIds, PathIds, cut
 from streams.decode.records import Records
-from streams.decode.rejected import SAMPLE_BYTES, Rejected, RejectReason
+from streams.decode.rejected import Rejected, RejectReason
 from streams.decode.values import ValueIds, ValueKeys
 
 if COMPILES:
@@ -54,6 +55,7 @@ PIECE_BYTES: Final = 4 * 1024 * 1024
 FEW: Final = 256
 """Records scanned at once while their names are new."""
 
+_REQUESTS: Final = (None, "request")
 _ABSENT: Final = 4
 _ERROR_CODES: Final[dict[object, int]] = {
     UNSET: _ABSENT,
@@ -192,7 +194,7 @@ class Decoder:
         columns.newest = newest
         self._teach(scanner, events)
         rejected = [
-            Rejected(reason, int(left[row]), detail, raw[row][:SAMPLE_BYTES])
+            Rejected(reason, int(left[row]), detail, sample_of(raw[row]))
             for row, (reason, detail) in sorted(problems.items())
         ]
         return columns, rejected
@@ -256,7 +258,7 @@ class Decoder:
         if len(admitted.accepted) < len(events):
             events, ts = [events[row] for row in admitted.accepted.tolist()], ts[admitted.accepted]
         rejected = [
-            Rejected(reason, indices[row], detail, (records[row] or b"")[:SAMPLE_BYTES])
+            Rejected(reason, indices[row], detail, sample_of(records[row]))
             for row, (reason, detail) in sorted(problems.items())
         ]
         return self._columns(events, ts, admitted.newest), rejected
@@ -270,7 +272,7 @@ class Decoder:
     def _columns(self, events: list[Event], ts: NDArray[np.float64], newest: NDArray[np.float64]) -> Columns:
         n = len(events)
         weight = _whole(np.array([event.weight or 1.0 for event in events], np.float64))
-        is_request = np.fromiter([event.kind != "call" for event in events], np.bool_, n)
+        is_request = np.fromiter([event.kind in _REQUESTS for event in events], np.bool_, n)
         for row in np.flatnonzero(~is_request).tolist():
             _keep_calls_only(events[row])
         # A list per field: a tuple per event would trigger the garbage collector, which costs more.
@@ -329,6 +331,11 @@ class Decoder:
         ]
         # by row: which tags are folded must not depend on how the records are chunked
         columns.tags = sorted(fatal + _throttles(throttled, is_throttled), key=ROW_OF_TAG)
+        columns.stated = [
+            StatedRow(row, event.record)
+            for row, event in enumerate(events)
+            if isinstance(event, Stated) and event.record is not None
+        ]
         columns.joins = [Tag(row, JOINS, event.joins) for row, event in enumerate(events) if event.joins]
         return columns
 
@@ -445,7 +452,7 @@ def _stamps(
         stamp = stamp_of(event.ts)
         if isinstance(stamp, tuple):
             problems[rows[number]] = stamp
-        elif not (event.service or event.route or event.function):
+        elif not (event.service or event.route or event.function or isinstance(event, Stated)):
             problems[rows[number]] = RejectReason.NO_NAME, "an event needs one of service, route, function"
         else:
             stamps.append(stamp)

@@ -5,6 +5,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from streams.decode.rejected import RejectReason
+
 MAX_BYTES: Final = 1 << 20
 """Longer records are rejected."""
 
@@ -20,6 +22,9 @@ hold keys, and each would take a series.
 
 LARGEST: Final = 1e9
 """The largest duration (ms) or capacity (units) of one request: above it, the sender's unit is wrong."""
+
+LARGEST_LEVEL: Final = 1e18
+"""The largest value of a sample, positive or negative."""
 
 MOST_WEIGHT: Final = 1e6
 """Requests that one may stand for."""
@@ -136,3 +141,26 @@ class ChangeRecord(msgspec.Struct, gc=False, omit_defaults=True, tag_field="kind
     version: str | None = None
     by: str | None = None
     url: str | None = None
+
+
+class RefusedRecord(msgspec.Struct, gc=False, tag_field="kind", tag="refused"):
+    """What a door refused of a payload that it took: kept with the records until it is dead-lettered."""
+
+    reason: RejectReason
+    detail: str
+    sample: bytes  # its first kilobyte
+
+
+class Stated(Event, gc=False):
+    """A sample or a change in the place of an event: it has a time, and counts nothing."""
+
+    record: SampleRecord | ChangeRecord | None = None
+
+
+def stated(record: SampleRecord | ChangeRecord) -> Stated:
+    """Return a sample or a change in the place of an event."""
+    kind = "sample" if isinstance(record, SampleRecord) else "change"
+    return Stated(
+        ts=record.ts, id=record.id, cloud=record.cloud, account=record.account, region=record.region,
+        kind=kind, record=record,  # type: ignore[arg-type] # no event that is read has this kind
+    )  # fmt: skip

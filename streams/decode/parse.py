@@ -11,8 +11,17 @@ from typing import Final
 
 import msgspec
 
-from streams.decode.event import MAX_BYTES, Event
-from streams.decode.rejected import RejectReason
+from streams.decode.event import (
+    LARGEST_LEVEL,
+    MAX_BYTES,
+    ChangeRecord,
+    Event,
+    RefusedRecord,
+    SampleRecord,
+    Stated,
+    stated,
+)
+from streams.decode.rejected import SAMPLE_BYTES, RejectReason
 
 Problem = tuple[RejectReason, str]
 
@@ -22,6 +31,8 @@ EARLIEST: Final = 946_684_800.0  # 2000-01-01
 LATEST: Final = 4_102_444_800.0  # 2100-01-01
 
 _DECODER: Final = msgspec.json.Decoder(Event)
+_OTHERS: Final = msgspec.json.Decoder(SampleRecord | ChangeRecord | RefusedRecord)
+_REFUSED: Final = b'{"kind":"refused"'
 _ENDS: Final = itemgetter(0, -1)
 _BRACES: Final = {(ord("{"), ord("}"))}
 _FAILURES: Final = (ValueError, RecursionError)  # msgspec's own errors and UnicodeDecodeError are ValueErrors
@@ -51,8 +62,52 @@ def parse(records: Sequence[bytes]) -> tuple[list[Event], list[int], dict[int, P
             events.append(_DECODER.decode(record))
             rows.append(row)
         except (*_FAILURES, TypeError) as error:
-            problems[row] = problem_of(record, error)
+            other = _of_another_kind(record, problem_of(record, error))
+            if isinstance(other, Event):
+                events.append(other)
+                rows.append(row)
+            else:
+                problems[row] = other
     return events, rows, problems
+
+
+def _of_another_kind(record: bytes, problem: Problem) -> Stated | Problem:
+    """Return a sample or a change, or why there is none."""
+    if problem[0] != RejectReason.UNKNOWN_KIND:
+        return problem
+    try:
+        found = _OTHERS.decode(record)
+    except _FAILURES as error:
+        other = problem_of(record, error)
+        return problem if "`$.kind`" in other[1] else other
+    if isinstance(found, RefusedRecord):
+        return found.reason, found.detail
+    lacking = lacks(found)
+    return stated(found) if lacking is None else lacking
+
+
+def lacks(record: SampleRecord | ChangeRecord) -> Problem | None:
+    """Return what a sample or a change needs and does not have."""
+    if record.of is None or not record.of.name:
+        return RejectReason.NO_NAME, "a sample or a change needs of, the scope that it is about"
+    if isinstance(record, SampleRecord):
+        if not record.name:
+            return RejectReason.NO_NAME, "a sample needs name, what it measures"
+        if record.value is None or not abs(record.value) <= LARGEST_LEVEL:
+            return RejectReason.BAD_TYPE, "a sample needs value, a number"
+    return None
+
+
+def sample_of(record: bytes | None) -> bytes:
+    """Return what a dead letter keeps of a bad record: its first kilobyte, or that of what a door refused."""
+    if record and record.startswith(_REFUSED):
+        try:
+            found = _OTHERS.decode(record)
+        except _FAILURES:
+            return record[:SAMPLE_BYTES]
+        if isinstance(found, RefusedRecord):
+            return found.sample
+    return (record or b"")[:SAMPLE_BYTES]
 
 
 def _all_at_once(records: Sequence[bytes]) -> list[Event] | None:

@@ -1,9 +1,7 @@
 """What a record needs to be counted, judged as the decoder does: a stamp, and a name."""
 
-import math
-
-from streams.decode.event import Event, SampleRecord
-from streams.decode.parse import stamp_of
+from streams.decode.event import Event
+from streams.decode.parse import lacks, stamp_of
 from streams.decode.rejected import RejectReason
 from streams.formats.format import Record, RefusalError
 
@@ -31,11 +29,7 @@ def judged(record: Record) -> Record:
         if not (record.service or record.route or record.function):
             raise RefusalError(RejectReason.NO_NAME, "an event needs one of service, route, function")
         return record
-    if record.of is None or not record.of.name:
-        raise RefusalError(RejectReason.NO_NAME, "a sample or a change needs of, the scope that it is about")
-    if isinstance(record, SampleRecord):
-        if not record.name:
-            raise RefusalError(RejectReason.NO_NAME, "a sample needs name, what it measures")
-        if record.value is None or not math.isfinite(record.value):
-            raise RefusalError(RejectReason.BAD_TYPE, "a sample needs value, a number")
+    lacking = lacks(record)
+    if lacking is not None:
+        raise RefusalError(*lacking)
     return record

@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
-from streams.decode.event import MAX_BYTES, ChangeRecord, SampleRecord
-from streams.decode.parse import Problem, parse, problem_of
+from streams.decode.event import MAX_BYTES, Stated
+from streams.decode.parse import parse
 from streams.decode.rejected import RejectReason
 from streams.formats.format import Reading, RefusalError, Surroundings, settled
 from streams.formats.judged import judged
@@ -16,16 +16,7 @@ from streams.formats.judged import judged
 _MARKS: Final = (b'"service"', b'"route"', b'"function"', b'"kind"')
 _GZIP: Final = b"\x1f\x8b"
 _LINES: Final = 1000  # parsed at once
-_OTHERS: Final = msgspec.json.Decoder(SampleRecord | ChangeRecord)
 _FAILURES: Final = (ValueError, RecursionError, TypeError)
-
-
-class _Kind(msgspec.Struct):
-    kind: str | None = None
-
-
-_KIND: Final = msgspec.json.Decoder(_Kind)
-_OTHER_KINDS: Final = ("sample", "change")
 
 
 class _Native:
@@ -79,27 +70,16 @@ def _read(lines: list[bytes], around: Surroundings) -> Reading:
     events, rows, problems = parse(lines)
     found = dict(zip(rows, events, strict=True))
     for row, line in enumerate(lines):
+        if row in problems:
+            reading.refused.append(RefusalError(*problems[row]).of(line))
+            continue
+        event = found[row]
+        record = event.record if isinstance(event, Stated) and event.record else event
         try:
-            record = found[row] if row in found else _other(line, problems[row])
             reading.records.append(judged(settled(record, around)))
         except RefusalError as error:
             reading.refused.append(error.of(line))
     return reading
-
-
-def _other(line: bytes, problem: Problem) -> SampleRecord | ChangeRecord:
-    """Return the sample or the change that a line holds, which is no event because of ``problem``."""
-    try:
-        other = len(line) <= MAX_BYTES and _KIND.decode(line).kind in _OTHER_KINDS
-    except _FAILURES:
-        other = False
-    if not other:
-        raise RefusalError(*problem)
-    try:
-        record: SampleRecord | ChangeRecord = _OTHERS.decode(line)
-    except _FAILURES as error:
-        raise RefusalError(*problem_of(line, error)) from None
-    return record
 
 
 NATIVE: Final = _Native()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detectors.judge.correction import CORRECTED_SECONDS
 from detectors.model.measures import COLUMN, LATENCIES, SUMMED, Measure
 from detectors.model.scope import ScopeOrEdge
+from detectors.model.stated import LevelName, Levels, StatedChange, StatedLevel, merge_changes, merge_levels
 from detectors.state.state import pack, unpack
 from streams.decode.cells import renumbered
 from streams.decode.values import Value
@@ -57,6 +58,8 @@ class Step:
     completeness: float = 1.0  # share of the sources that passed it or are idle
     between: bool = False  # after a history and before these sources begin: nothing is known of it
     late: list["Step"] = field(default_factory=list)  # corrections of steps that had closed
+    levels: Levels = field(default_factory=dict)
+    changes: list[StatedChange] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -66,6 +69,8 @@ class _Open:
     records: int = 0
     counts: Counts = field(default_factory=Counts)
     values: Sums = field(default_factory=no_values)
+    levels: Levels = field(default_factory=dict)
+    changes: list[StatedChange] = field(default_factory=list)
 
 
 class _Source(msgspec.Struct, array_like=True):
@@ -79,6 +84,8 @@ class _OpenState(msgspec.Struct, array_like=True):
     start: int
     records: int
     tags: list[tuple[int, str, str, float]]
+    levels: list[tuple[LevelName, StatedLevel]] = []
+    changes: list[StatedChange] = []
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -260,6 +267,8 @@ class Steps:
         if into is None:
             into = steps[start] = _Open()
         into.records += block.records
+        merge_levels(into.levels, block.levels)
+        merge_changes(into.changes, block.changes)
         rows = self._names.ids(block)
         if not rows:
             return
@@ -358,6 +367,8 @@ class Steps:
             self._fan_out.latency(*counted.counts.latency.listed()),
             counted.records,
             self._fan_out.tags(counted.counts.tags),
+            levels=counted.levels,
+            changes=sorted(counted.changes),  # the interleaving of the sources changes nothing
         )
 
     def snapshot(self) -> dict[str, bytes]:
@@ -407,7 +418,10 @@ def _packed(steps: Mapping[int, _Open], stem: str, arrays: dict[str, NDArray[Any
     for start, counted in sorted(steps.items()):
         arrays |= counted.counts.arrays(f"{stem}{start}")
         arrays[f"{stem}{start}/values"], arrays[f"{stem}{start}/amounts"] = counted.values.merged()
-        found.append(_OpenState(start, counted.records, counted.counts.listed_tags()))
+        levels = list(counted.levels.items())
+        found.append(
+            _OpenState(start, counted.records, counted.counts.listed_tags(), levels, counted.changes)
+        )
     return found
 
 
@@ -416,5 +430,6 @@ def _unpacked(states: Iterable[_OpenState], stem: str, arrays: dict[str, NDArray
     for state in states:
         opened = _Open(state.records, Counts().restore(arrays, f"{stem}{state.start}", state.tags))
         opened.values.add(arrays[f"{stem}{state.start}/values"], arrays[f"{stem}{state.start}/amounts"])
+        opened.levels, opened.changes = dict(state.levels), state.changes
         steps[state.start] = opened
     return steps

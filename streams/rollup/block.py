@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.measures import SUMMED
+from detectors.model.stated import LevelName, StatedChange, StatedLevel
 from streams.decode.paths import Call, Path
 from streams.decode.values import COLUMNS, Value
 
@@ -47,5 +48,7 @@ class Block:
     # sparse latency histograms: cells of rows (streams.decode.cells), ascending, and the count of each
     cells: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    levels: list[tuple[LevelName, StatedLevel]] = field(default_factory=list)
+    changes: list[StatedChange] = field(default_factory=list)
     # throttle reasons and error types: row, "throttle" or "error_type", text, count; ordered
     tags: list[tuple[int, str, str, float]] = field(default_factory=list)

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from detectors.model.measures import SUMMED
+from detectors.model.stated import LevelName, StatedChange, StatedLevel
 from detectors.state.state import pack, unpack
 from streams.decode.paths import Call, Path
 from streams.decode.values import Value
@@ -33,6 +34,8 @@ class _Meta(msgspec.Struct, array_like=True):
     tags: list[tuple[int, str, str, float]]
     values: list[Value]
     by_clock: bool = False
+    levels: list[tuple[LevelName, StatedLevel]] = []
+    changes: list[StatedChange] = []
 
 
 _FIELDS: Final = attrgetter(*_Meta.__struct_fields__)

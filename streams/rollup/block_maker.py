@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detectors.model.scope import Scope
 from streams.decode.cells import PER_ID
 from streams.decode.paths import Call
-from streams.decode.touched import scopes_of_path, shards_of, table_of_call
+from streams.decode.touched import scopes_of_path, shard_of, shards_of, table_of_call
 from streams.decode.values import scopes_of
 from streams.rollup.block import Block
 from streams.rollup.counts import Counts
@@ -71,6 +71,10 @@ class BlockMaker:
         for block in made:
             block.records = summary.records
             block.late = summary.records if late else 0
+        for name, level in summary.levels.items():
+            made[shard_of(name.about, self._shards)].levels.append((name, level))
+        for change in summary.changes:
+            made[shard_of(change.about, self._shards)].changes.append(change)
         self._learn_calls()
         path_ids, sums = summary.paths.sums.merged()
         call_ids, call_sums = summary.calls.sums.merged()

@@ -14,6 +14,7 @@ from streams.rollup.counts import count_tag
 from streams.rollup.grouping import add_rows, group
 from streams.rollup.live_counts import live_summary
 from streams.rollup.names import RollupNames
+from streams.rollup.stated_records import add_stated
 from streams.rollup.summary import Summary
 from streams.rollup.timing import Timing
 
@@ -56,6 +57,9 @@ class OpenBuckets:
         ):
             summary.add(columns, events, calls, bounds)
         self._add_values(columns, slot_of_value, summaries)
+        for row, record in columns.stated:
+            if slot[row] >= 0:
+                add_stated(summaries[slot[row]], record, float(columns.ts[row]))
         for row, key, text in columns.tags:
             if slot[row] >= 0:
                 weight = float(columns.weight[row])

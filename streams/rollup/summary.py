@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.stated import LevelName, Levels, StatedChange, StatedLevel
 from detectors.state.state import pack, unpack
 from streams.decode.columns import Columns
 from streams.rollup.counts import Counts, Sums, no_values
@@ -18,16 +19,20 @@ class _Meta(msgspec.Struct, array_like=True):
     records: int
     path_tags: list[tuple[int, str, str, float]]
     call_tags: list[tuple[int, str, str, float]]
+    levels: list[tuple[LevelName, StatedLevel]] = []
+    changes: list[StatedChange] = []
 
 
 @dataclass(slots=True)
 class Summary:
-    """Counts of paths, of calls and of business values, and of the records behind them."""
+    """Counts of paths, of calls and of business values, what is stated, and the records behind them."""
 
     records: int = 0
     paths: Counts = field(default_factory=Counts)
     calls: Counts = field(default_factory=Counts)
     values: Sums = field(default_factory=no_values)
+    levels: Levels = field(default_factory=dict)
+    changes: list[StatedChange] = field(default_factory=list)
 
     def add(
         self, columns: Columns, events: NDArray[np.int64], calls: NDArray[np.int64], bounds: tuple[int, int]
@@ -56,7 +61,13 @@ class Summary:
 
     def pack(self) -> bytes:
         """Return the bucket as bytes."""
-        meta = _Meta(self.records, self.paths.listed_tags(), self.calls.listed_tags())
+        meta = _Meta(
+            self.records,
+            self.paths.listed_tags(),
+            self.calls.listed_tags(),
+            list(self.levels.items()),
+            self.changes,
+        )
         ids, sums = self.values.merged()
         arrays = {**self.paths.arrays("paths"), **self.calls.arrays("calls"), "values": ids, "amounts": sums}
         return pack("bucket", _VERSION, meta, arrays)
@@ -73,6 +84,7 @@ class Summary:
         meta, arrays = unpack(part, "bucket", _VERSION, _Meta)
         into = into or Summary()
         into.records = meta.records
+        into.levels, into.changes = dict(meta.levels), meta.changes
         into.paths.restore(arrays, "paths", meta.path_tags)
         into.calls.restore(arrays, "calls", meta.call_tags)
         into.values.add(arrays["values"], arrays["amounts"])

@@ -1,0 +1,77 @@
+"""What sources state apart from requests: levels, and changes of what runs."""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from detectors.model.scope import ACCOUNT, CLIENT, TENANT, Scope
+
+MOST: Final = 1000
+"""Different levels, and changes, of one bucket that are kept."""
+
+
+class LevelName(NamedTuple):
+    """What a level is of: ``lambda.concurrent_executions`` of an account."""
+
+    about: Scope
+    name: str
+    unit: str = ""
+
+
+class StatedLevel(NamedTuple):
+    """A level that requests do not show, in some stretch of time."""
+
+    highest: float
+    limit: float | None = None  # the lowest that was stated
+
+    def merged(self, other: "StatedLevel") -> "StatedLevel":
+        """Return the level of both.
+
+        Examples
+        --------
+        >>> StatedLevel(3.0, 10.0).merged(StatedLevel(5.0))
+        StatedLevel(highest=5.0, limit=10.0)
+        """
+        limits = [each for each in (self.limit, other.limit) if each is not None]
+        return StatedLevel(max(self.highest, other.highest), min(limits, default=None))
+
+
+class StatedChange(NamedTuple):
+    """Something was deployed or configured."""
+
+    ts: float
+    about: Scope
+    what: str = ""
+    version: str = ""
+    by: str = ""
+    url: str = ""
+
+
+Levels = dict[LevelName, StatedLevel]
+
+
+def merge_levels(into: Levels, more: Iterable[tuple[LevelName, StatedLevel]]) -> None:
+    """Add levels to others; beyond ``MOST`` names, new ones are left out."""
+    for name, level in more:
+        known = into.get(name)
+        if known is not None:
+            into[name] = known.merged(level)
+        elif len(into) < MOST:
+            into[name] = level
+
+
+def merge_changes(into: list[StatedChange], more: Iterable[StatedChange]) -> None:
+    """Add changes to others, each once; beyond ``MOST``, later ones are left out."""
+    for change in more:
+        if change not in into and len(into) < MOST:
+            into.append(change)
+
+
+def scope_named(kind: str, cloud: str, account: str, region: str, name: str) -> Scope:
+    """Return the scope of these names. An account, a client and a tenant span regions.
+
+    Examples
+    --------
+    >>> scope_named("account", "aws", "1", "eu-west-1", "1").region
+    ''
+    """
+    return Scope(kind, cloud, account, "" if kind in (ACCOUNT, CLIENT, TENANT) else region, name)
