@@ -10,6 +10,8 @@ _ALL: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, TABLE, CLIENT)
 
 EVERYTHING: Final = ""
 NOTHING: Final = "nothing"
+VALUES: Final = "+values"
+"""Behind a text: the business values count too, which are summed by account and service."""
 
 
 class Counted(NamedTuple):
@@ -23,13 +25,15 @@ class Counted(NamedTuple):
     sources: frozenset[str]  # of edges
 
 
-def canonical(kind: str | None, counts: str | None) -> str:
+def canonical(kind: str | None, counts: str | None, *, values: bool = False) -> str:
     """Return what a record counts as one text for each meaning.
 
     Parameters
     ----------
     kind, counts
         As in the record, and valid.
+    values
+        Whether it has business values.
 
     Examples
     --------
@@ -37,7 +41,14 @@ def canonical(kind: str | None, counts: str | None) -> str:
     ('', 'table', 'account,function')
     >>> canonical("call", "function"), canonical("call", "table<route,function")
     ('nothing', 'table<route,function')
+    >>> canonical("call", None, values=True), canonical(None, None, values=True)
+    ('table+values', '')
     """
+    text = _canonical(kind, counts)
+    return text + VALUES if values and text != EVERYTHING else text
+
+
+def _canonical(kind: str | None, counts: str | None) -> str:
     if kind not in (None, "request", "call"):
         return NOTHING
     if counts is None:
@@ -65,6 +76,7 @@ def counted(text: str) -> Counted:
     >>> counted("function").kinds == {"function"}, counted("table<function").kinds == frozenset()
     (True, True)
     """
+    text = text.removesuffix(VALUES)
     if text == NOTHING:
         return Counted(frozenset(), frozenset(), frozenset())
     named, limited, sources = text.partition("<")
@@ -75,11 +87,6 @@ def counted(text: str) -> Counted:
     return Counted(frozenset(), targets, given | {TENANT} if CLIENT in given else given)
 
 
-def counts_values(text: str) -> bool:
-    """Return whether business values count, which are summed by service and account."""
-    return {ACCOUNT, SERVICE} <= counted(text).kinds
-
-
 def from_only(text: str, sources: Sequence[str]) -> str:
     """Return the canonical text for the edges from some kinds of scope into what a record counts.
 
@@ -88,6 +95,7 @@ def from_only(text: str, sources: Sequence[str]) -> str:
     >>> from_only("function", ["client"]), from_only("table<function", ["client"])
     ('function<client', 'nothing')
     """
+    text = text.removesuffix(VALUES)
     named, limited, given = text.partition("<")
     kept = [kind for kind in _ALL if kind in sources and (not limited or kind in given.split(","))]
     if text == NOTHING or not kept:

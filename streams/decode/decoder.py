@@ -32,7 +32,6 @@ from streams.decode.columns import (
     joined,
     merged,
 )
-from streams.decode.counted import canonical, counts_values
 from streams.decode.event import MOST_TABLES, Event, Layers, Stated, TableCall
 from streams.decode.event_time import EventTime
 from streams.decode.hashing import hashes_of
@@ -206,7 +205,7 @@ class Decoder:
             client = event.client
             raw = (
                 event.cloud, event.account, event.region, event.service, event.route, event.function, client,
-                event.kind, event.counts,
+                event.kind, event.counts, False,
             )  # fmt: skip
             path = self.paths.get(raw)
             if path is None:
@@ -286,6 +285,7 @@ class Decoder:
             [event.client for event in events],
             [event.kind for event in events],
             [event.counts for event in events],
+            [_is_partial(event) and bool(_values_of(event)) for event in events],
             strict=True,
         )
         path = np.fromiter(map(self.paths.__getitem__, raw_paths), np.int64, n)
@@ -465,10 +465,12 @@ def _keep_calls_only(event: Event) -> None:
     event.error, event.status, event.throttled, event.cold_start, event.ms = None, None, None, None, None
 
 
+def _is_partial(event: Event) -> bool:
+    return event.kind is not None or event.counts is not None
+
+
 def _values_of(event: Event) -> dict[str, float]:
-    """Return the values of an event that counts its service and account, and what its memory cost."""
-    if (event.kind or event.counts) and not counts_values(canonical(event.kind, event.counts)):
-        return _NO_VALUES
+    """Return the business values of an event, and what its memory cost."""
     values = event.values or _NO_VALUES
     if event.memory_mb is None or event.billed_ms is None or GB_SECONDS in values:
         return values

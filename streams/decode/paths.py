@@ -39,17 +39,10 @@ class Call(NamedTuple):
 
 
 RawPath = tuple[
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    EventClient | None,
-    str | None,
-    str | None,
-]
-"""Cloud, account, region, service, route, function, client, kind, counts."""
+    str | None, str | None, str | None, str | None, str | None, str | None,
+    EventClient | None, str | None, str | None, bool,
+]  # fmt: skip
+"""Cloud, account, region, service, route, function, client, kind, counts, whether there are values."""
 RawCall = tuple[int, str]
 
 Raw = TypeVar("Raw")
@@ -166,7 +159,7 @@ class PathIds(Interning[RawPath, Path]):
             client=cut(client.name) if client else "",
             version=cut(client.version) if client else "",
             tenant=cut(client.tenant) if client else "",
-            counts=canonical(raw[7], raw[8]),
+            counts=canonical(raw[7], raw[8], values=raw[9]),
         )
 
     def _fold(self, name: Path) -> int:

@@ -17,7 +17,7 @@ from detectors.model.scope import (
     Scope,
     ScopeOrEdge,
 )
-from streams.decode.counted import counted
+from streams.decode.counted import VALUES, counted
 from streams.decode.paths import Path
 
 PATH_SCOPES: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, CLIENT)
@@ -51,7 +51,15 @@ def scope_of(path: Path, kind: str) -> Scope | None:
 def scopes_of_path(path: Path) -> list[Scope | None]:
     """Return the scopes that a request on this path counts towards, itself or by an edge into them."""
     targets = counted(path.counts).targets
-    return [scope_of(path, kind) if kind in targets else None for kind in PATH_SCOPES]
+    touched = [scope_of(path, kind) if kind in targets else None for kind in PATH_SCOPES]
+    return [*touched, *scopes_of_values(path)]
+
+
+def scopes_of_values(path: Path) -> list[Scope | None]:
+    """Return the scopes that only business values on this path count towards, not its requests."""
+    if not path.counts.endswith(VALUES):
+        return []
+    return [scope_of(path, kind) for kind in (ACCOUNT, SERVICE)]
 
 
 def table_of_call(path: Path, table: str) -> Scope | None:

@@ -1,8 +1,8 @@
 """The format ``xray``: segments of AWS X-Ray tell which function calls which table.
 
 X-Ray samples at a rate that no segment tells: of Lambda's invocations one a second and one in twenty of the
-others. So segments never say how much there is. They become records of the kind ``call`` that count the scope
-``function`` alone, whatever the source is configured to count: they bring the edges from functions to tables,
+others. So segments never say how much there is. They become records of the kind ``call`` that count
+the edges from functions alone, whatever the source is configured to count: they bring these edges to tables,
 with time and capacity for shares of it, and no request and no table is counted.
 
 Read are segment documents, alone, in a row or in a list, as the daemon receives them (each after its header),
@@ -31,7 +31,7 @@ from streams.formats.trace_ids import joins
 _HEAD: Final = 256 * 1024
 _TRACE: Final = re.compile(rb'\\?"(?:trace_id|Id)\\?"\s*:\s*\\?"1-[0-9a-f]{8}-[0-9a-f]{24}', re.IGNORECASE)
 _START: Final = re.compile(rb'\\?"start_time\\?"')
-_COUNTED: Final = "function"
+_COUNTED: Final = "table<function"
 
 
 class _Aws(msgspec.Struct):

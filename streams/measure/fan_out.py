@@ -20,6 +20,7 @@ from streams.decode.touched import (
     PATH_EDGES,
     PATH_SCOPES,
     Touched,
+    scopes_of_values,
     shard_of,
     touched_by_call,
     touched_by_path,
@@ -195,6 +196,8 @@ class FanOut:
             latency[IN_AUTH, 0] = mine[_ROUTE]
             deepest = next((kind for kind in _DEEPEST if touched[kind] is not None), _FUNCTION)
             self._tagged[number] = mine[deepest] - 1
+            for about in scopes_of_values(name):
+                self._place(about)  # the values need its row; the requests do not count towards it
         else:
             path = names[name.path]
             assert isinstance(path, Path)  # noqa: S101 - a call is never made on a call

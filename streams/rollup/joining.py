@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.model.scope import CLIENT, FUNCTION, ROUTE, SERVICE
+from detectors.model.scope import CLIENT, FUNCTION, ROUTE
 from detectors.state.state import pack, unpack
 from streams.decode.cells import LAYERS
 from streams.decode.columns import Columns, inserted
@@ -75,7 +75,7 @@ class _Part(msgspec.Struct, array_like=True):
 class _Request(msgspec.Struct, array_like=True):
     keys: list[int]
     since: float  # stamp of its first record
-    names: dict[str, list[str]]  # by kind of scope, as in ``_NAMES``; and the service
+    names: dict[str, list[str]]  # by kind of scope, as in ``_NAMES``
     parts: list[_Part]
     more: int = 0  # records of it beyond the first
 
@@ -333,14 +333,11 @@ def _calls_by_row(columns: Columns) -> dict[int, list[int]]:
 
 def _names_of(path: Path) -> dict[str, list[str]]:
     """Return what a path names, by kind."""
-    found = {
+    return {
         kind: [getattr(path, name) for name in names]
         for kind, names in _NAMES.items()
         if any(getattr(path, name) for name in names)
     }
-    if path.service and SERVICE in counted(path.counts).kinds:
-        found[SERVICE] = [path.service]  # others may say only the function
-    return found
 
 
 def _learn(names: dict[str, list[str]], path: Path) -> None:
@@ -354,10 +351,7 @@ def _filled(path: Path, names: Mapping[str, list[str]]) -> Path:
     for kind, found in names.items():
         if kind in own:
             continue
-        fields = _NAMES.get(kind, (SERVICE,))
-        if kind == SERVICE and path.service not in ("", path.function):
-            continue
-        path = path._replace(**dict(zip(fields, found, strict=True)))
+        path = path._replace(**dict(zip(_NAMES[kind], found, strict=True)))
     return path
 
 

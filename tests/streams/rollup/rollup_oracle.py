@@ -58,7 +58,7 @@ class Oracle:
         scopes = {kind: scope for kind in (*REQUEST_SCOPES, "tenant") if (scope := _scope(event, kind))}
         weight = event.get("weight") or 1.0
         kinds, targets, froms = _counted(event)
-        for key, amount in (event.get("values") or {}).items() if {"account", "service"} <= kinds else ():
+        for key, amount in (event.get("values") or {}).items():
             for scope in (scopes[kind] for kind in ("account", "service") if kind in scopes):
                 self.values[bucket, scope, key] += amount * weight
         self._count_calls(event, bucket, scopes, kinds, froms if "table" in targets else set())
