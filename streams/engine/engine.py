@@ -4,6 +4,7 @@ The local driver feeds it. Replay feeds its two halves (``rolling.py``, ``judgin
 each, and the Kafka driver feeds the same stages one by one.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -123,6 +124,11 @@ class Engine:
         """Running totals."""
         rolling, judging = self._rolling, self._judging
         return RecordTotals(rolling.late, rolling.duplicates, rolling.folded, judging.blocks, judging.steps)
+
+    @property
+    def unjoined(self) -> Counter[str]:
+        """Records that count a part of their request and were not joined with another source's, by reason."""
+        return self._rolling.unjoined
 
     def _judge(self, rolled: Rolled) -> Emitted:
         emitted = self._judging.feed(rolled.blocks, rolled.rejected)

@@ -1,5 +1,6 @@
 """The first half of the engine: raw records of all source partitions become blocks of closed buckets."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -75,6 +76,11 @@ class Rolling:
     def duplicates(self) -> int:
         """Records dropped because their id was known."""
         return sum(rollup.duplicates for rollup in self._rollups.values())
+
+    @property
+    def unjoined(self) -> Counter[str]:
+        """Records that count a part of their request and were not joined with another source's, by reason."""
+        return sum((Counter(rollup.unjoined) for rollup in self._rollups.values()), Counter[str]())
 
     @property
     def folded(self) -> int:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from streams.decode.event import ChangeRecord, Event, SampleRecord
+from streams.decode.event import ChangeRecord, Event, RefusedRecord, SampleRecord
 from streams.decode.rejected import SAMPLE_BYTES, RejectReason
 
 Record = Event | SampleRecord | ChangeRecord
@@ -146,6 +146,17 @@ def native(record: Record) -> bytes:
     b'{"ts":1760000000.0,"function":"put-item","status":200}'
     """
     return _ENCODER.encode(record)
+
+
+def refused_record(refused: Refused) -> bytes:
+    """Return a refusal as one JSON object.
+
+    Examples
+    --------
+    >>> refused_record(Refused(RejectReason.NOT_JSON, "cut off", b"{"))
+    b'{"kind":"refused","reason":"not_json","detail":"cut off","sample":"ew=="}'
+    """
+    return _ENCODER.encode(RefusedRecord(refused.reason, refused.detail, refused.sample))
 
 
 Formats = Mapping[str, Format]

@@ -1,6 +1,7 @@
 """The stages of the Kafka driver: classes of the engine between the records of two topics."""
 
 import base64
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -54,6 +55,7 @@ class RollupStage:
         self._held: dict[int, int] = {}  # offsets of records held back; 1 is the last record fed
         self._limit = DeadLetterLimit(settings.dead_letters)
         self._folded = 0  # as counted so far
+        self._unjoined = Counter[str]()
         self.lateness = LateWatch(f"{topics.requests}/{partition}")
         self.records = 0
         self.rejected = 0
@@ -103,6 +105,7 @@ class RollupStage:
             self._held, _ = unpack(parts[HELD], HELD, HELD_VERSION, dict[int, int])
         self._limit.restore(parts)
         self._folded = self._decoder.folded
+        self._unjoined = Counter(self.rollup.unjoined)
 
     def _counted(self) -> tuple[int, int]:
         return self.rollup.late, self.rollup.duplicates
@@ -118,6 +121,9 @@ class RollupStage:
         metrics.duplicates.inc(self.rollup.duplicates - before[1])
         metrics.folded.inc(self._decoder.folded - self._folded)
         self._folded = self._decoder.folded
+        unjoined, self._unjoined = self._unjoined, Counter(self.rollup.unjoined)
+        for reason, count in (self._unjoined - unjoined).items():
+            metrics.unjoined.labels(reason).inc(count)
 
     def _blocks(self, blocks: Sequence[Block]) -> list[Emission]:
         self._metrics.blocks.inc(len(blocks))

@@ -22,15 +22,18 @@ from config.secret import SecretError
 from config.settings import Settings
 from detectors.state.state import StateError, why
 from detectors.state.state_format import NewerStateError
+from streams.doors.doors import doors
+from streams.doors.reception import Reception
 from streams.engine.dead_letter_limit import DeadLetterLimitError
 from streams.engine.warm import warm
+from streams.formats.inputs import Inputs
 from streams.limits.keeper import LimitsKeeper, limits_status
 from streams.local.backfill_routes import BackfillRoutes
 from streams.local.follow import Follow
-from streams.local.http_intake import HttpIntake
 from streams.local.learnt_file import LearntFileError, drop_learnt, read_learnt
 from streams.local.log_intake import LogIntake
 from streams.local.log_judge import CHECKPOINT_SECONDS, RUN_RECORDS, LogJudge, UnfinishedBackfillError
+from streams.local.log_taker import LogTaker
 from streams.local.sqlite_errors import explain
 from streams.local.sqlite_store import SqliteStore
 from streams.local.standard_input import StandardInput
@@ -167,14 +170,17 @@ class LocalDaemon:
             capacity=self._limits.capacity,
             taken_up=lambda: drop_learnt(state),
         )
-        self._http = HttpIntake(self._intake, self.metrics.intake_refused)
+        self._inputs = Inputs(settings.sources)
+        self._reception = Reception(
+            LogTaker(self._intake), self._inputs, self.metrics.intake_refused, self.metrics.skipped
+        )
         self._web = HttpServer(
             settings.local.listen,
             self.status,
             self._not_ready,
             self.metrics.registry,
             [
-                *self._http.routes(),
+                *doors(self._reception),
                 *self.delivery.interactions.routes(),
                 labels_route(lambda: self.pipeline.labels),
                 *SilenceRoutes(lambda: self.delivery.pipeline, self._command).routes(),
@@ -338,7 +344,7 @@ class LocalDaemon:
 
     def _refresh(self) -> None:
         queues = {
-            "request_bytes": self._http.held,
+            "request_bytes": self._reception.held,
             "log_records": self._judge.lag,
             "log_bytes": self._store.log_bytes,
         }

@@ -118,6 +118,7 @@ class LogJudge:
         self.engine = Engine(settings, [SOURCE], on_step=self._step, capacity=capacity)
         self._steps = 0
         self._counted = self.engine.totals
+        self._unjoined = self.engine.unjoined
         self._fed = self._saved = self._fetched = time.monotonic()
         self._quiet = 0.0  # seconds without a record
         self._pending: _Pending | None = None  # of the checkpoint restored
@@ -166,6 +167,7 @@ class LogJudge:
         self.offset = self._intake.judged = checkpoint.offsets[SOURCE]
         self._intake.reached = self.engine.watermark(SOURCE)
         self._counted = self.engine.totals
+        self._unjoined = self.engine.unjoined
         log.info("continuing from the last checkpoint", offset=self.offset)
 
     async def run(self, deliver: Deliver) -> None:
@@ -333,6 +335,9 @@ class LogJudge:
         counters = (metrics.late, metrics.duplicates, metrics.folded, metrics.blocks, metrics.steps)
         for counter, now, then in zip(counters, self._counted, before, strict=True):
             counter.inc(now - then)
+        unjoined, self._unjoined = self._unjoined, self.engine.unjoined
+        for reason, count in (self._unjoined - unjoined).items():
+            metrics.unjoined.labels(reason).inc(count)
 
     async def _save(self, pending: "_Pending | None" = None) -> None:
         parts = self.engine.snapshot()

@@ -5,9 +5,9 @@ import os
 import threading
 
 from streams.decode.event import MAX_BYTES
+from streams.doors.request_lines import split_lines
 from streams.engine.dead_letter_limit import limit_error
 from streams.local.log_intake import LogIntake, TooManyBadError
-from streams.local.request_lines import split_lines
 
 READ = 1024 * 1024
 

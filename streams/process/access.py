@@ -18,7 +18,7 @@ AUTHORISED: Final = web.RequestKey("authorised", bool)
 """Set on a request that came with a token for what it asks."""
 
 _SIGNED: Final = "/slack/"  # these have signatures of their own
-_EVENTS: Final = "/events"
+_INTAKE: Final = frozenset({"/events", "/v1/traces", "/v1/logs", "/v1/metrics"})
 _READING: Final = ("GET", "HEAD")
 _LOOPBACK: Final = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 _SAME: Final = (None, "same-origin", "none")
@@ -180,6 +180,6 @@ def _host_and_port(origin: str) -> str:
 
 
 def _scope_of(path: str, method: str) -> AccessScope:
-    if path == _EVENTS:
+    if path in _INTAKE:
         return AccessScope.INTAKE
     return AccessScope.READ if method in _READING else AccessScope.OPERATE

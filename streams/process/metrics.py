@@ -52,7 +52,15 @@ class Metrics:
         self.blocks = counter("uneri_blocks", "Blocks of 10 s emitted by the rollup")
         self.steps = counter("uneri_steps", "Steps judged, by all shards")
         self.intake_refused = counter(
-            "uneri_intake_refused_requests", "Requests to /events refused as a whole", "reason"
+            "uneri_intake_refused_requests", "Requests that bring records, refused as a whole", "reason"
+        )
+        self.skipped = counter(
+            "uneri_skipped_parts", "Parts of payloads that are no records by design", "reason"
+        )
+        self.unjoined = counter(
+            "uneri_unjoined_records",
+            "Records that count a part of their request and were not joined with another source's",
+            "reason",
         )
         self.web_refused = counter(
             "uneri_web_refused_requests", "Requests refused before their route was looked at", "reason"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from streams.doors.request_lines import split_lines
 from streams.history import files as replay_files
 from streams.history import unpacked
 from streams.history.file_lanes import MOST_LANES
@@ -15,7 +16,6 @@ from streams.history.files import LINE_BYTES, FileHistory
 from streams.history.lines import lines_of
 from streams.history.source import ReplayError
 from streams.local import follow
-from streams.local.request_lines import split_lines
 
 LINES = [b'{"ts": %d, "service": "shop"}' % (1_760_000_000 + n) for n in range(5000)]
 PLAIN = b"\n".join(LINES) + b"\n"

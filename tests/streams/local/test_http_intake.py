@@ -10,10 +10,13 @@ from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
 from config.settings import DeadLetterSettings, LocalSettings, Settings
+from streams.doors.events_door import EventsDoor
+from streams.doors.reception import Reception
+from streams.doors.request_lines import split_lines
+from streams.doors.taker import NotTakenError
 from streams.engine.checkpoint import Checkpoint
-from streams.local.http_intake import HttpIntake
 from streams.local.log_intake import LogIntake
-from streams.local.request_lines import split_lines
+from streams.local.log_taker import LogTaker
 from streams.local.sqlite_store import SqliteStore
 from streams.process.recurring import Recurring
 
@@ -32,7 +35,11 @@ async def post(
     wakes: list[int] = []
     headers = {"Content-Encoding": encoding} if encoding else {}
     app = web.Application()
-    app.add_routes(HttpIntake(LogIntake(store, settings or Settings(), lambda: wakes.append(1))).routes())
+    app.add_routes(
+        EventsDoor(
+            Reception(LogTaker(LogIntake(store, settings or Settings(), lambda: wakes.append(1))))
+        ).routes()
+    )
     server = TestServer(app)
     await server.start_server(auto_decompress=False)  # as streams/process/http_server.py does
     async with TestClient(server) as client:
@@ -78,14 +85,21 @@ async def test_a_log_that_cannot_be_written_is_said_at_once_and_then_once_a_minu
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    intake = HttpIntake(LogIntake(store, Settings(), lambda: None), unwritable=Recurring(lambda: now))
+    taker = LogTaker(LogIntake(store, Settings(), lambda: None), Recurring(lambda: now))
     append = store.append
 
     def full(*_: object) -> int:
         raise sqlite3.OperationalError("database or disk is full")
 
+    async def status() -> int:
+        try:
+            await taker.take([GOOD])
+        except NotTakenError as error:
+            return error.status
+        return 202
+
     async def statuses(requests: int) -> set[int]:
-        return {(await intake._store([GOOD])).status for _ in range(requests)}
+        return {await status() for _ in range(requests)}
 
     with capture_logs() as logs:
         monkeypatch.setattr(store, "append", full)
@@ -180,7 +194,7 @@ async def test_while_the_engine_is_too_far_behind_senders_are_told_when_to_come_
     wakes: list[int] = []
     intake = LogIntake(store, settings, lambda: wakes.append(1))
     app = web.Application()
-    app.add_routes(HttpIntake(intake).routes())
+    app.add_routes(EventsDoor(Reception(LogTaker(intake))).routes())
     async with TestClient(TestServer(app)) as client:
         refused = await client.post("/events", data=GOOD)
         assert (refused.status, refused.headers["Retry-After"]) == (503, "5")

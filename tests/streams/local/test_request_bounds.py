@@ -21,10 +21,12 @@ from config.settings import DeadLetterSettings, Settings
 from streams.decode.columns import Columns
 from streams.decode.decoder import Decoder
 from streams.decode.rejected import Rejected
+from streams.doors.events_door import EventsDoor
+from streams.doors.reception import Reception
+from streams.doors.request_lines import MAX_LINES, MAX_MEMBERS, unpacked
 from streams.local import log_intake
-from streams.local.http_intake import HttpIntake
 from streams.local.log_intake import Appended, LogIntake
-from streams.local.request_lines import MAX_LINES, MAX_MEMBERS, unpacked
+from streams.local.log_taker import LogTaker
 from streams.local.sqlite_store import SqliteStore
 from streams.process.connections import ConnectionLimits
 from streams.process.http_server import HttpServer
@@ -48,7 +50,9 @@ async def serving(
     limits: ConnectionLimits | None = None,
     **options: Any,
 ) -> AsyncIterator[int]:
-    routes = HttpIntake(LogIntake(store, settings or Settings(), lambda: None), **options).routes()
+    routes = EventsDoor(
+        Reception(LogTaker(LogIntake(store, settings or Settings(), lambda: None)), **options)
+    ).routes()
     server = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes, limits=limits)
     try:
         yield await server.start()

@@ -59,8 +59,8 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
-def unpacked(body: bytes, encoding: str, most: int = MAX_BODY) -> bytes:
-    """Undo the content encoding, up to the first excess.
+def unpacked(body: bytes, encoding: str, most: int = MAX_BODY, *, of_lines: bool = True) -> bytes:
+    """Undo the content encoding, up to the first excess; lines are counted if the body is ``of_lines``.
 
     Raises
     ------
@@ -70,19 +70,19 @@ def unpacked(body: bytes, encoding: str, most: int = MAX_BODY) -> bytes:
         When the body is damaged, truncated, too large, of too many lines, or of an unknown encoding.
     """
     if encoding == "identity":
-        _check(len(body), body.count(b"\n"), most)
+        _check(len(body), body.count(b"\n") if of_lines else 0, most)
         return body
     if encoding != "gzip":
         raise BodyError(f"Content-Encoding {encoding!r} is not supported; send gzip, or no encoding", 415)
     try:
-        return _gunzipped(body, most)
+        return _gunzipped(body, most, of_lines=of_lines)
     except zlib.error as error:
         raise BodyError(
             f"the gzip body is damaged ({error}); nothing was stored, send it again", 400
         ) from None
 
 
-def _gunzipped(body: bytes, most: int) -> bytes:
+def _gunzipped(body: bytes, most: int, *, of_lines: bool) -> bytes:
     view = memoryview(body)
     plain = bytearray()
     lines, members, at = 0, 0, 0
@@ -99,7 +99,7 @@ def _gunzipped(body: bytes, most: int) -> bytes:
             at += len(fed) - len(reader.unused_data if reader.eof else reader.unconsumed_tail)
             if not (part or fed or reader.eof):
                 raise BodyError("the gzip body is truncated; nothing was stored, send it again", 400)
-            lines += part.count(b"\n")
+            lines += part.count(b"\n") if of_lines else 0
             plain += part
             _check(len(plain), lines, most)
     return bytes(plain)

@@ -1,0 +1,75 @@
+"""Doors of a real web server before a real log."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import pytest
+
+from config.settings import Settings
+from streams.doors.doors import doors
+from streams.doors.reception import Reception
+from streams.formats.inputs import Inputs
+from streams.local.log_intake import LogIntake
+from streams.local.log_taker import LogTaker
+from streams.local.sqlite_store import SqliteStore
+from streams.process.access import Access
+from streams.process.http_server import HttpServer
+from streams.process.metrics import Metrics
+from streams.process.tokens import load_tokens
+
+
+@dataclass
+class Serving:
+    """A server, a client of it, and what it has stored."""
+
+    url: str
+    http: aiohttp.ClientSession
+    store: SqliteStore
+    intake: LogIntake
+    metrics: Metrics
+
+    @property
+    def stored(self) -> list[dict[str, object]]:
+        return [msgspec.json.decode(bytes(line)) for line in self.store.read(0).records]
+
+    def counted(self, name: str, reason: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, {"reason": reason})
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Serving]]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with SqliteStore(tmp_path / "db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def serve(store: SqliteStore) -> Serve:
+    @asynccontextmanager
+    async def serving(
+        settings: Settings | None = None, environment: dict[str, str] | None = None
+    ) -> AsyncIterator[Serving]:
+        given, metrics = settings or Settings(), Metrics()
+        intake = LogIntake(store, given, lambda: None)
+        reception = Reception(
+            LogTaker(intake), Inputs(given.sources), metrics.intake_refused, metrics.skipped
+        )
+        tokens = load_tokens(given.tokens, environment or {})
+        access = Access("127.0.0.1:0", (), tokens, metrics.web_refused)
+        server = HttpServer(
+            "127.0.0.1:0", dict, lambda: None, metrics.registry, doors(reception), access=access
+        )
+        port = await server.start()
+        try:
+            async with aiohttp.ClientSession() as http:
+                yield Serving(f"http://127.0.0.1:{port}", http, store, intake, metrics)
+        finally:
+            await server.stop()
+
+    return serving
