@@ -293,6 +293,16 @@ def with_less() -> Iterator[Mutant]:
             yield Mutant(f"no {'.'.join(line.path)}", text, parent + 1, LINES[parent].key_column)
 
 
+def section_alone(mutant: Mutant) -> str:
+    """Return a spoilt file with empty lines for all sections but the spoilt one, which is read faster."""
+    lines = mutant.text.split("\n")
+    keys: list[str] = []
+    for line in lines:
+        keys.append(line.split(":")[0] if line[:1].strip() else keys[-1] if keys else "")
+    spoilt_one = keys[mutant.line - 1]
+    return "\n".join(line if key == spoilt_one else "" for line, key in zip(lines, keys, strict=True))
+
+
 KINDS = (misspelt, doubled, of_wrong_type, out_of_bounds, badly_indented, with_other_keys, with_less)
 
 
@@ -317,7 +327,7 @@ def test_every_mutant_is_refused_with_file_line_and_column(kind: Any) -> None:
     wrong = []
     for mutant in kind():
         try:
-            load_settings(Path("conf/uneri.yaml"), mutant.text)
+            load_settings(Path("conf/uneri.yaml"), section_alone(mutant))
         except ConfigError as error:
             said = str(error)
             place = f"conf/uneri.yaml:{mutant.line}:{mutant.column}: "
