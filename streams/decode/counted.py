@@ -101,3 +101,17 @@ def from_only(text: str, sources: Sequence[str]) -> str:
     if text == NOTHING or not kept:
         return NOTHING
     return f"{named or ','.join(_ALL)}<{','.join(kept)}"
+
+
+def without(text: str, kinds: Sequence[str]) -> str:
+    """Return the canonical text for what a record counts, less some kinds of scope.
+
+    Examples
+    --------
+    >>> without("account,function+values", ["function"]), without("function", ["function"]), without("", [])
+    ('account+values', 'nothing', '')
+    """
+    if not kinds:
+        return text
+    left = ",".join(kind for kind in _ALL if kind in counted(text).kinds and kind not in kinds)
+    return (left or NOTHING) + (VALUES if text.endswith(VALUES) else "")

@@ -23,10 +23,11 @@ from detectors.model.scope import CLIENT, FUNCTION, ROUTE
 from detectors.state.state import pack, unpack
 from streams.decode.cells import LAYERS
 from streams.decode.columns import Columns, inserted
-from streams.decode.counted import counted, from_only
+from streams.decode.counted import NOTHING, counted, from_only, without
 from streams.decode.hashing import hashes_of
 from streams.decode.paths import Path
 from streams.rollup.names import RollupNames
+from streams.rollup.retold import left_to_count
 
 WAIT_SECONDS: Final = 900
 """Event time for which records of a request find each other: a function that was frozen reports its last
@@ -153,7 +154,7 @@ class Joining:
     def _count_without_key(self, columns: Columns, counts: NDArray[np.bool_]) -> None:
         names = self._names.decoded_paths
         present = np.unique(columns.path)
-        partial = present[[bool(names[path].counts) for path in present.tolist()]]
+        partial = present[[_is_partial(names[path].counts) for path in present.tolist()]]
         if len(partial):
             here = counts & np.isin(columns.path, partial)
             here[[tag.row for tag in columns.joins]] = False
@@ -173,13 +174,19 @@ class Joining:
         number = self._names.path_of(columns, row)
         path = self._names.paths[number]
         request, again = self._request(keys, float(columns.ts[row]))
+        came = path
+        if columns.weight[row] > 0:
+            names = self._names.paths
+            path = left_to_count(path, [names[part.path] for part in request.parts if part.weight > 0])
+        if path != came:
+            number = self._names.joined_path(path)
         part = self._part(columns, row, number, calls)
         again += _revealed(request, path, self._names.paths)
         _learn(request.names, path)
         filled = _filled(path, request.names)
         if len(request.parts) < MOST_PARTS:
             request.parts.append(part)
-        mine = None if filled == path else self._names.joined_path(filled)
+        mine = None if filled == came else self._names.joined_path(filled)
         return mine, part, [(each, self._names.joined_path(edges)) for each, edges in again]
 
     def _request(self, keys: list[int], ts: float) -> tuple[_Request, list[tuple[_Part, Path]]]:
@@ -316,6 +323,10 @@ def _columns(again: list[tuple[int, _Part, int, list[int]]], newest: NDArray[np.
     )
 
 
+def _is_partial(counts: str) -> bool:
+    return bool(counts and counted(counts).targets)
+
+
 def _two(keys: str) -> tuple[str, str]:
     first, _, second = keys.strip().partition(" ")
     return first, second.strip()
@@ -346,13 +357,13 @@ def _learn(names: dict[str, list[str]], path: Path) -> None:
 
 
 def _filled(path: Path, names: Mapping[str, list[str]]) -> Path:
-    """Return a path with what it does not name itself."""
+    """Return a path with names that it does not have itself, whose scopes it does not count either."""
     own = _names_of(path)
-    for kind, found in names.items():
-        if kind in own:
-            continue
-        path = path._replace(**dict(zip(_NAMES[kind], found, strict=True)))
-    return path
+    lent = [kind for kind in names if kind not in own]
+    for kind in lent:
+        path = path._replace(**dict(zip(_NAMES[kind], names[kind], strict=True)))
+    counts = [kind for kind in lent if kind in counted(path.counts).kinds]
+    return path._replace(counts=without(path.counts, counts))
 
 
 def _for_edges(path: Path, known: Mapping[str, list[str]], new: Mapping[str, list[str]]) -> Path | None:
@@ -361,7 +372,9 @@ def _for_edges(path: Path, known: Mapping[str, list[str]], new: Mapping[str, lis
     kinds = [kind for kind in new if kind not in known and kind not in own]
     if not kinds or not counted(path.counts).targets:
         return None
-    return _filled(path, {**new, **known})._replace(counts=from_only(path.counts, kinds))
+    filled = _filled(path, {**new, **known})
+    counts = from_only(filled.counts, kinds)
+    return None if counts == NOTHING else filled._replace(counts=counts)
 
 
 def _revealed(request: _Request, path: Path, names: Sequence[Path]) -> Iterator[tuple[_Part, Path]]:

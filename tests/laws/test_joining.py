@@ -127,3 +127,24 @@ def test_what_finds_no_partner_is_counted_with_the_reason() -> None:
     clock = [json.dumps({"ts": T0 + at, "service": "clock"}).encode() for at in range(0, 3600, 60)]
     assert dict(fed([log, keyless, *clock]).rollup.unjoined) == {"alone": 1, "without_key": 1}
     assert dict(fed([log, report, *clock]).rollup.unjoined) == {}
+
+
+def test_two_sources_that_each_count_all_they_name_count_a_request_once() -> None:
+    report: dict[str, Any] = {"function": "put-item", "ms": {"function": 33.25}, "joins": "r"}
+    line: dict[str, Any] = {
+        "service": "inventory", "route": "PUT /", "function": "put-item", "client": {"name": "ios"},
+        "tables": [{"name": "items", "op": "UpdateItem", "wcu": 2.5}], "joins": "r t",
+    }  # fmt: skip
+    for order in itertools.permutations([report, line]):
+        mixed = [json.dumps({"ts": T0} | AWS | one).encode() for one in order]
+        counts = {
+            about: value for (_, about, measure), value in totals(mixed).items() if measure == "requests"
+        }
+        kinds = {about.kind: value for about, value in counts.items() if isinstance(about, Scope)}
+        assert kinds == dict.fromkeys(("account", "service", "route", "function", "client", "table"), 1.0)
+
+
+def test_an_invocation_that_was_retried_under_one_request_id_counts_twice() -> None:
+    report = json.dumps({"ts": T0, "function": "put-item", "joins": "r"} | AWS).encode()
+    function = Scope("function", "aws", "1", "eu", "put-item")
+    assert totals([report, report])[T0, function, Measure.REQUESTS] == 2.0
