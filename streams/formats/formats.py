@@ -4,27 +4,27 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from config.settings import MappingSettings
-from streams.formats.alb import ALB
-from streams.formats.apigateway import APIGATEWAY
-from streams.formats.changes import CHANGES
-from streams.formats.clf import CLF
-from streams.formats.cloudevents import CLOUDEVENTS
-from streams.formats.cloudwatch_logs import CLOUDWATCH_LOGS
-from streams.formats.confluent import Confluent
-from streams.formats.emf import EMF
-from streams.formats.envelope import Enveloped
-from streams.formats.firehose import FIREHOSE
+from streams.formats.access_logs.alb import ALB
+from streams.formats.access_logs.apigateway import APIGATEWAY
+from streams.formats.access_logs.clf import CLF
+from streams.formats.access_logs.gcp_log_entry import GCP_LOG_ENTRY
+from streams.formats.aws.cloudwatch_logs import CLOUDWATCH_LOGS
+from streams.formats.aws.emf import EMF
+from streams.formats.aws.lambda_report import LAMBDA_REPORT
+from streams.formats.aws.metric_stream import METRIC_STREAM
+from streams.formats.aws.powertools import POWERTOOLS
+from streams.formats.aws.xray import XRAY
+from streams.formats.changes.change_events import CHANGES
+from streams.formats.envelopes.cloudevents import CLOUDEVENTS
+from streams.formats.envelopes.confluent import Confluent
+from streams.formats.envelopes.envelope import Enveloped
+from streams.formats.envelopes.firehose import FIREHOSE
+from streams.formats.envelopes.pubsub import PUBSUB
 from streams.formats.format import Format, Formats
-from streams.formats.gcp_log_entry import GCP_LOG_ENTRY
-from streams.formats.lambda_report import LAMBDA_REPORT
 from streams.formats.mapped import mapped
-from streams.formats.metric_stream import METRIC_STREAM
 from streams.formats.native import NATIVE
 from streams.formats.otlp.otlp_json import OtlpJson
 from streams.formats.otlp.otlp_proto import OtlpProto
-from streams.formats.powertools import POWERTOOLS
-from streams.formats.pubsub import PUBSUB
-from streams.formats.xray import XRAY
 
 Recognised = Callable[[bytes], Format | None]
 

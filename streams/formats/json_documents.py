@@ -9,9 +9,9 @@ import msgspec
 
 from streams.decode.parse import problem_of
 from streams.decode.rejected import RejectReason
-from streams.formats.concatenated import split
+from streams.formats.envelopes.concatenated import split
+from streams.formats.envelopes.gzipped import MAGIC
 from streams.formats.format import MOST_UNPACKED, RefusalError
-from streams.formats.gzipped import MAGIC
 from streams.formats.json_refusal import JSON_ERRORS
 
 _LOOKED_AT: Final = 2  # lines

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from streams.decode.rejected import RejectReason
-from streams.formats.concatenated import split
+from streams.formats.envelopes.concatenated import split
 from streams.formats.format import MOST_RECORDS, RefusalError
 from streams.formats.json_refusal import JSON_ERRORS, json_refusal
 

@@ -9,9 +9,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 from streams.decode.rejected import RejectReason
-from streams.formats.concatenated import split
+from streams.formats.envelopes.concatenated import split
+from streams.formats.envelopes.gzipped import MAGIC
 from streams.formats.format import MOST_UNPACKED, RefusalError
-from streams.formats.gzipped import MAGIC
 from streams.formats.json_refusal import JSON_ERRORS
 
 _MARK: Final = b"\xef\xbb\xbf"  # of UTF-8, as editors write it

@@ -7,12 +7,12 @@ from typing import Final
 from streams.decode.event import LARGEST, MOST_TABLES, TableCall
 from streams.decode.operations import READS, WRITES, kind_of
 from streams.decode.rejected import RejectReason
-from streams.formats.capacity import NOTHING, Consumed, consumed_by
+from streams.formats.aws.capacity import NOTHING, Consumed, consumed_by
+from streams.formats.aws.table_names import table_name
 from streams.formats.format import RefusalError
 from streams.formats.otlp.attributes import LONGEST, number, text, texts
 from streams.formats.otlp.span import OtlpSpan
 from streams.formats.otlp.times import milliseconds
-from streams.formats.table_names import table_name
 
 UNKNOWN_THROTTLE: Final = "unknown"
 """The reason of a throttled call whose store gave none."""

@@ -3,7 +3,7 @@
 import re
 from typing import Final, NamedTuple
 
-from streams.formats.lambda_names import function_of_arn
+from streams.formats.aws.lambda_names import function_of_arn
 from streams.formats.otlp.attributes import Attributes, number, text
 
 _GOOGLE: Final = re.compile(

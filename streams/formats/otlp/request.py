@@ -6,13 +6,13 @@ from typing import Final
 from msgspec import UNSET, UnsetType
 
 from streams.decode.event import ErrorClass, Event, EventClient, Layers
+from streams.formats.access_logs.path_templates import PathTemplates
+from streams.formats.access_logs.routes import RequestLine, route_of
+from streams.formats.access_logs.user_agents import client_of
 from streams.formats.otlp.attributes import LONGEST, flag, number, text
 from streams.formats.otlp.origin import Origin
 from streams.formats.otlp.span import OtlpSpan
 from streams.formats.otlp.times import milliseconds, seconds
-from streams.formats.path_templates import PathTemplates
-from streams.formats.routes import RequestLine, route_of
-from streams.formats.user_agents import client_of
 
 _USER_FROM: Final = 400
 _BACKEND_FROM: Final = 500

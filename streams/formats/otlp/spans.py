@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from streams.decode.event import Event, TableCall
 from streams.decode.operations import kind_of
 from streams.decode.rejected import RejectReason
+from streams.formats.access_logs.path_templates import path_templates
 from streams.formats.format import Reading, Record, RefusalError, Refused, Surroundings, settled
 from streams.formats.otlp.database import is_database, table_calls
 from streams.formats.otlp.origin import Origin, origin_of
@@ -19,7 +20,6 @@ from streams.formats.otlp.request import absorb, id_of, request_of
 from streams.formats.otlp.sampling import weight_of
 from streams.formats.otlp.span import CLIENT, CONSUMER, PRODUCER, SERVER, OtlpSpan, ResourceSpans
 from streams.formats.otlp.times import seconds
-from streams.formats.path_templates import path_templates
 
 MOST_CALLS: Final = 1000
 """Table calls that are kept with their request, so that its record stays small; further ones are alone."""

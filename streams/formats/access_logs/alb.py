@@ -19,13 +19,13 @@ from typing import Final
 from streams.decode.event import ErrorClass, Event, Layers
 from streams.decode.parse import stamp_of
 from streams.decode.rejected import RejectReason
+from streams.formats.access_logs.log_lines import first_line, read_lines
+from streams.formats.access_logs.log_values import milliseconds, said, status_of, unescaped
+from streams.formats.access_logs.path_templates import PathTemplates, path_templates
+from streams.formats.access_logs.routes import request_line, route_of
+from streams.formats.access_logs.user_agents import client_of
 from streams.formats.format import Reading, RefusalError, Surroundings, settled
-from streams.formats.log_lines import first_line, read_lines
-from streams.formats.log_values import milliseconds, said, status_of, unescaped
-from streams.formats.path_templates import PathTemplates, path_templates
-from streams.formats.routes import request_line, route_of
 from streams.formats.trace_ids import x_ray_key, x_ray_trace
-from streams.formats.user_agents import client_of
 
 _TYPES: Final = frozenset({"http", "https", "h2", "grpcs", "ws", "wss"})
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)

@@ -21,17 +21,17 @@ import msgspec
 
 from streams.decode.event import ErrorClass, Event, EventClient, Layers
 from streams.decode.rejected import RejectReason
-from streams.formats.apigateway_keys import VALUES, meanings
-from streams.formats.clf_line import ClfLine, clf_line
-from streams.formats.concatenated import split
+from streams.formats.access_logs.apigateway_keys import VALUES, meanings
+from streams.formats.access_logs.clf_line import ClfLine, clf_line
+from streams.formats.access_logs.log_lines import first_line, read_lines
+from streams.formats.access_logs.log_values import clf_time, milliseconds, number, said, status_of
+from streams.formats.access_logs.path_templates import PathTemplates, path_templates
+from streams.formats.access_logs.routes import UNMATCHED, RequestLine, method_of, route_of
+from streams.formats.access_logs.user_agents import client_of
+from streams.formats.envelopes.concatenated import split
 from streams.formats.format import Reading, RefusalError, Surroundings, settled
 from streams.formats.json_refusal import JSON_ERRORS
-from streams.formats.log_lines import first_line, read_lines
-from streams.formats.log_values import clf_time, milliseconds, number, said, status_of
-from streams.formats.path_templates import PathTemplates, path_templates
-from streams.formats.routes import UNMATCHED, RequestLine, method_of, route_of
 from streams.formats.trace_ids import x_ray_key, x_ray_trace
-from streams.formats.user_agents import client_of
 
 _JSON: Final = msgspec.json.Decoder(dict[str, object])
 _ROUTES: Final = (b'"routeKey"', b'"resourcePath"', b'"httpMethod"')

@@ -17,15 +17,15 @@ import msgspec
 
 from streams.decode.event import LARGEST, Event, Layers
 from streams.decode.parse import stamp_of
+from streams.formats.access_logs.path_templates import PathTemplates, path_templates
+from streams.formats.access_logs.routes import RequestLine, route_of
+from streams.formats.access_logs.user_agents import client_of
 from streams.formats.format import Reading, RefusalError, Surroundings, settled
 from streams.formats.json_refusal import JSON_ERRORS, json_refusal
 from streams.formats.json_values import values
 from streams.formats.judged import judged
 from streams.formats.native import NATIVE
-from streams.formats.path_templates import PathTemplates, path_templates
-from streams.formats.routes import RequestLine, route_of
 from streams.formats.skipped import SkippedError
-from streams.formats.user_agents import client_of
 
 _HEAD: Final = 64 * 1024
 _MARKS: Final = (b'"insertId"', b'"logName"', b'"receiveTimestamp"', b'"httpRequest"')

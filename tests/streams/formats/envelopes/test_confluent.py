@@ -12,9 +12,16 @@ import pytest
 
 from streams.decode.event import Event
 from streams.decode.rejected import RejectReason
-from streams.formats.avro_schema import AvroSchema, UnreadableSchemaError
-from streams.formats.confluent import Confluent, JsonSchema, Schema, SchemaId, UnreadSchema, frame_of
-from streams.formats.envelope import Enveloped
+from streams.formats.envelopes.avro_schema import AvroSchema, UnreadableSchemaError
+from streams.formats.envelopes.confluent import (
+    Confluent,
+    JsonSchema,
+    Schema,
+    SchemaId,
+    UnreadSchema,
+    frame_of,
+)
+from streams.formats.envelopes.envelope import Enveloped
 from streams.formats.format import Reading, RefusalError, Surroundings
 from streams.formats.formats import recognised
 

@@ -16,13 +16,13 @@ from typing import Final
 
 from streams.decode.event import Event, EventClient, Layers
 from streams.decode.rejected import RejectReason
-from streams.formats.clf_line import ClfLine, clf_line
+from streams.formats.access_logs.clf_line import ClfLine, clf_line
+from streams.formats.access_logs.log_lines import first_line, read_lines
+from streams.formats.access_logs.log_values import clf_time, milliseconds, said, status_of, unescaped
+from streams.formats.access_logs.path_templates import PathTemplates, path_templates
+from streams.formats.access_logs.routes import request_line, route_of
+from streams.formats.access_logs.user_agents import client_of
 from streams.formats.format import Reading, RefusalError, Surroundings, settled
-from streams.formats.log_lines import first_line, read_lines
-from streams.formats.log_values import clf_time, milliseconds, said, status_of, unescaped
-from streams.formats.path_templates import PathTemplates, path_templates
-from streams.formats.routes import request_line, route_of
-from streams.formats.user_agents import client_of
 
 _SECONDS: Final = re.compile(r"\d{1,9}\.\d{3}", re.ASCII)
 _HOST: Final = re.compile(r"([A-Za-z0-9_.-]{1,253}):\d{1,5}", re.ASCII)

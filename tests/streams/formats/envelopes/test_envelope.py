@@ -7,12 +7,12 @@ import json
 import pytest
 
 from streams.decode.rejected import RejectReason
-from streams.formats.concatenated import split
-from streams.formats.envelope import MOST_DEEP, Enveloped
-from streams.formats.firehose import FIREHOSE
+from streams.formats.envelopes.concatenated import split
+from streams.formats.envelopes.envelope import MOST_DEEP, Enveloped
+from streams.formats.envelopes.firehose import FIREHOSE
+from streams.formats.envelopes.pubsub import PUBSUB
 from streams.formats.format import MOST_RECORDS, Format, Reading, RefusalError, Surroundings
 from streams.formats.formats import recognised
-from streams.formats.pubsub import PUBSUB
 
 
 def inside(payload: bytes) -> Format | None:

@@ -1,7 +1,7 @@
 """The format ``emf``: the embedded metric format of CloudWatch, JSON objects with ``_aws`` in them.
 
 The duration of a layer makes it a request: ``Latency`` is ``ms.total``, ``Duration`` is ``ms.function``
-(streams.formats.metric_names). Other amounts are ``values`` under their names, an array as its sum, in a
+(streams.formats.aws.metric_names). Other amounts are ``values`` under their names, an array as its sum, in a
 record of the kind ``call``, which counts no request: libraries write an object for each set of dimensions,
 and one more at a cold start, so that a request has any number of them. Objects that name one request id are
 one request; the first one with a duration counts it. Shares and rates do not add up: they are samples.
@@ -17,12 +17,12 @@ import msgspec
 from streams.decode.event import LARGEST, Event, EventClient, Layers, SampleRecord, ScopeName
 from streams.decode.parse import problem_of, stamp_of
 from streams.decode.rejected import RejectReason
-from streams.formats.concatenated import split
+from streams.formats.aws.lambda_names import function_of_arn, function_of_log
+from streams.formats.aws.metric_names import is_level, layer_of, milliseconds_per, plain
+from streams.formats.envelopes.concatenated import split
 from streams.formats.format import Reading, RefusalError, Surroundings, settled
 from streams.formats.json_refusal import JSON_ERRORS
 from streams.formats.judged import judged
-from streams.formats.lambda_names import function_of_arn, function_of_log
-from streams.formats.metric_names import is_level, layer_of, milliseconds_per, plain
 from streams.formats.trace_ids import joins, trace_of
 
 _HEAD: Final = 64 * 1024

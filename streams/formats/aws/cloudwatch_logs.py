@@ -24,18 +24,18 @@ import msgspec
 from streams.decode.event import Event
 from streams.decode.parse import problem_of
 from streams.decode.rejected import RejectReason
-from streams.formats.apigateway import APIGATEWAY
-from streams.formats.base64_text import unpacked
-from streams.formats.clf import CLF
-from streams.formats.concatenated import split
-from streams.formats.emf import EMF
+from streams.formats.access_logs.apigateway import APIGATEWAY
+from streams.formats.access_logs.clf import CLF
+from streams.formats.aws.emf import EMF
+from streams.formats.aws.lambda_names import function_of_log
+from streams.formats.aws.lambda_report import APPLICATION
+from streams.formats.aws.logged import LOGGED_EVENT, LOGGED_REPORT, unwrapped
+from streams.formats.aws.powertools import POWERTOOLS
+from streams.formats.envelopes.base64_text import unpacked
+from streams.formats.envelopes.concatenated import split
+from streams.formats.envelopes.gzipped import MAGIC, MOST_PACKED, unzipped
 from streams.formats.format import MOST_UNPACKED, Format, Reading, RefusalError, Surroundings
-from streams.formats.gzipped import MAGIC, MOST_PACKED, unzipped
 from streams.formats.json_refusal import JSON_ERRORS
-from streams.formats.lambda_names import function_of_log
-from streams.formats.lambda_report import APPLICATION
-from streams.formats.logged import LOGGED_EVENT, LOGGED_REPORT, unwrapped
-from streams.formats.powertools import POWERTOOLS
 
 _INVOKED: Final = re.compile(rb'\s*\{\s*"awslogs"\s*:')
 _MAGIC_IN_BASE64: Final = b"H4sI"

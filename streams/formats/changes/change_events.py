@@ -17,9 +17,9 @@ import msgspec
 
 from streams.decode.event import ChangeRecord
 from streams.decode.rejected import RejectReason
-from streams.formats.cloudtrail import CloudTrailRecord, change_of_call
+from streams.formats.changes.cloudtrail import CloudTrailRecord, change_of_call
+from streams.formats.changes.github_deployment import GitHubDeployment, change_of_deployment
 from streams.formats.format import Reading, RefusalError, Surroundings, settled
-from streams.formats.github_deployment import GitHubDeployment, change_of_deployment
 from streams.formats.json_refusal import JSON_ERRORS, json_refusal
 from streams.formats.json_values import values
 from streams.formats.judged import judged

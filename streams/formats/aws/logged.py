@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
+from streams.formats.aws.lambda_report import LAMBDA_REPORT
 from streams.formats.format import Reading, Surroundings
 from streams.formats.json_refusal import JSON_ERRORS
-from streams.formats.lambda_report import LAMBDA_REPORT
 from streams.formats.native import NATIVE
 
 _OF_LAMBDA: Final = re.compile(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.formats.path_templates import (
+from streams.formats.access_logs.path_templates import (
     MOST_CHARACTERS,
     MOST_SEGMENTS,
     PathTemplates,

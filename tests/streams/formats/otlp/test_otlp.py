@@ -243,7 +243,7 @@ def test_a_message_of_too_many_empty_parts_is_refused_before_they_are_made() -> 
 
 
 def test_what_holds_payloads_is_not_opened_in_a_log_record() -> None:
-    envelope = json.loads((Path(__file__).parent / "shapes/cloudwatch_logs.json").read_text())[0]
+    envelope = json.loads((Path(__file__).parents[1] / "shapes/cloudwatch_logs.json").read_text())[0]
     body = base64.b64decode(envelope["base64"]) if "base64" in envelope else envelope["payload"].encode()
     found = recognised(body)
     assert found is not None

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from streams.decode.rejected import RejectReason
-from streams.formats.envelope import Enclosed, Opened
+from streams.formats.envelopes.envelope import Enclosed, Opened
 from streams.formats.format import RefusalError, Surroundings
 
 SchemaId = int | str

@@ -17,11 +17,11 @@ import msgspec
 from streams.decode.event import Amount, Event, Layers, Milliseconds
 from streams.decode.parse import problem_of, stamp_of
 from streams.decode.rejected import RejectReason
-from streams.formats.concatenated import split
+from streams.formats.aws.start_time import start_time
+from streams.formats.envelopes.concatenated import split
 from streams.formats.format import Reading, RefusalError, Surroundings, settled
 from streams.formats.json_refusal import JSON_ERRORS
 from streams.formats.judged import judged
-from streams.formats.start_time import start_time
 from streams.formats.trace_ids import joins, x_ray_trace
 
 PLATFORM: Final = "platform line"

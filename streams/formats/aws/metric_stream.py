@@ -17,12 +17,12 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import SummaryDataPoint
 
 from streams.decode.event import MAX_BYTES, SampleRecord
 from streams.decode.rejected import RejectReason
-from streams.formats.concatenated import split
+from streams.formats.aws.well_known_metrics import PERIOD, Statistic, level_of
+from streams.formats.envelopes.concatenated import split
 from streams.formats.format import Reading, RefusalError, Surroundings, settled
 from streams.formats.json_refusal import JSON_ERRORS, json_refusal
 from streams.formats.judged import judged
 from streams.formats.skipped import SkippedError
-from streams.formats.well_known_metrics import PERIOD, Statistic, level_of
 
 _HEAD: Final = 8192
 _LONGEST_LENGTH: Final = 5  # bytes of a varint: more than any payload

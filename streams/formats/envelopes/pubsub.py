@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from streams.decode.rejected import RejectReason
-from streams.formats.envelope import Enclosed, Opened
+from streams.formats.envelopes.envelope import Enclosed, Opened
 from streams.formats.format import RefusalError, Surroundings
 from streams.formats.json_refusal import JSON_ERRORS, json_refusal
 

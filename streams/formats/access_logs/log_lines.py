@@ -7,8 +7,8 @@ from typing import Final
 
 from streams.decode.event import MAX_BYTES, Event
 from streams.decode.rejected import RejectReason
+from streams.formats.envelopes.gzipped import MAGIC, unzipped
 from streams.formats.format import MOST_RECORDS, MOST_UNPACKED, Reading, RefusalError
-from streams.formats.gzipped import MAGIC, unzipped
 from streams.formats.judged import judged
 
 _HEAD: Final = 8192

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from streams.decode.event import Event
 from streams.decode.rejected import RejectReason
-from streams.formats.apigateway_keys import meaning_of, target_of
+from streams.formats.access_logs.apigateway_keys import meaning_of, target_of
+from streams.formats.access_logs.log_lines import first_line, read_lines
+from streams.formats.access_logs.user_agents import client_of
 from streams.formats.format import MOST_RECORDS, RefusalError, Surroundings
 from streams.formats.formats import FORMATS
-from streams.formats.log_lines import first_line, read_lines
-from streams.formats.user_agents import client_of
 
 LINE = b'203.0.113.9 - - [26/Nov/2025:10:00:00 +0000] "GET /items/%d HTTP/1.1" 200 512'
 OTHERS = st.sampled_from([b"", b"# a comment", b"damaged", LINE % 1, LINE % 2 + b' "-" "app/1.0" 0.250'])

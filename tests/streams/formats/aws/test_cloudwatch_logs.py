@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from streams.decode.rejected import RejectReason
-from streams.formats.cloudwatch_logs import CLOUDWATCH_LOGS
+from streams.formats.aws.cloudwatch_logs import CLOUDWATCH_LOGS
 from streams.formats.format import MOST_UNPACKED, RefusalError, Surroundings, native
 from streams.formats.formats import FORMATS, recognised
 

@@ -9,7 +9,7 @@ import msgspec
 
 from streams.decode.event import LARGEST
 from streams.decode.operations import READS, WRITES, kind_of
-from streams.formats.table_names import table_name
+from streams.formats.aws.table_names import table_name
 
 
 class ConsumedPart(msgspec.Struct, gc=False, rename="pascal"):

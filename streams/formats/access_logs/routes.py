@@ -3,7 +3,7 @@
 import re
 from typing import Final, NamedTuple
 
-from streams.formats.path_templates import PathTemplates
+from streams.formats.access_logs.path_templates import PathTemplates
 
 MALFORMED: Final = "{malformed}"
 """The route of what the server did not understand: a scan, or another protocol."""

@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 
 from streams.decode.rejected import RejectReason
-from streams.formats.base64_text import unpacked
-from streams.formats.envelope import Enclosed, Opened
+from streams.formats.envelopes.base64_text import unpacked
+from streams.formats.envelopes.envelope import Enclosed, Opened
 from streams.formats.format import RefusalError, Surroundings
 from streams.formats.json_refusal import JSON_ERRORS, json_refusal
 

@@ -18,14 +18,14 @@ from typing import Final
 import msgspec
 
 from streams.decode.event import LARGEST, Event, TableCall
-from streams.formats.capacity import NOTHING, consumed_by
+from streams.formats.aws.capacity import NOTHING, consumed_by
+from streams.formats.aws.lambda_names import FunctionName, function_of_arn
+from streams.formats.aws.table_names import table_name
 from streams.formats.format import Reading, RefusalError, Surroundings, settled
 from streams.formats.json_refusal import JSON_ERRORS, json_refusal
 from streams.formats.json_values import values
 from streams.formats.judged import judged
-from streams.formats.lambda_names import FunctionName, function_of_arn
 from streams.formats.skipped import SkippedError
-from streams.formats.table_names import table_name
 from streams.formats.trace_ids import joins
 
 _HEAD: Final = 256 * 1024

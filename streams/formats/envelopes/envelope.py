@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from streams.decode.rejected import RejectReason
-from streams.formats.concatenated import split
+from streams.formats.envelopes.concatenated import split
+from streams.formats.envelopes.gzipped import MAGIC, MOST_PACKED, unzipped
 from streams.formats.format import (
     MOST_RECORDS,
     MOST_UNPACKED,
@@ -21,7 +22,6 @@ from streams.formats.format import (
     Refused,
     Surroundings,
 )
-from streams.formats.gzipped import MAGIC, MOST_PACKED, unzipped
 
 MOST_DEEP: Final = 4
 """Envelopes that may lie in each other: a push of a delivery of a subscription of events, and one more."""
