@@ -36,7 +36,9 @@ from config.sections.sources import (
     CallsSettings,
     ConditionSettings,
     FieldSettings,
+    GithubSettings,
     MappingSettings,
+    PubsubSettings,
     SourcesSettings,
 )
 from config.sections.validators import MEASURES, OWN_LABELS, SCOPE_KINDS, VERDICTS, is_date
@@ -57,6 +59,7 @@ __all__ = [
     "FieldSettings",
     "Floor",
     "Floors",
+    "GithubSettings",
     "IncidentsSettings",
     "JudgeSettings",
     "KafkaIamSettings",
@@ -72,6 +75,7 @@ __all__ = [
     "MatchSettings",
     "NotifySettings",
     "Planned",
+    "PubsubSettings",
     "QuietHoursSettings",
     "RollupSettings",
     "RouteSettings",

@@ -17,9 +17,10 @@ from config.native_fields import (
     converted,
     field_type,
 )
+from config.secret import SecretPlace
 from config.sections.section import Mistake, Section, refuse
 from config.sections.validators import meant
-from config.sections.value_types import PathName
+from config.sections.value_types import PathName, SecretFile, VariableName
 
 FORMAT_NAMES = (
     "auto", "uneri", "otlp_proto", "otlp_json", "cloudwatch_logs", "emf", "lambda_report", "powertools",
@@ -220,6 +221,34 @@ class InputSettings(Section):
     )
 
 
+class PubsubSettings(Section):
+    """Google Cloud Pub/Sub, which pushes to ``/pubsub`` with a token that Google signs."""
+
+    audience: Annotated[str, Field(min_length=1, max_length=1024)] = Field(
+        description="audience of the push subscription; by default, Google sets its endpoint"
+    )
+    service_accounts: Annotated[list[str], Field(min_length=1, max_length=100)] = Field(
+        description="e-mail addresses of the service accounts of push subscriptions"
+    )
+    keys: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=1024)] = Field(
+        "https://www.googleapis.com/oauth2/v3/certs", description="where the keys are that sign the tokens"
+    )
+
+
+class GithubSettings(Section):
+    """GitHub, whose webhooks tell ``/changes`` of deployments."""
+
+    secret_env: VariableName = Field(
+        "UNERI_GITHUB_SECRET", description="environment variable with the secret of the webhook"
+    )
+    secret_file: SecretFile | None = Field(None, description="file that holds it instead")
+
+    @property
+    def secret(self) -> SecretPlace:
+        """Where the secret of the webhook is."""
+        return SecretPlace(self.secret_env, self.secret_file)
+
+
 class SourcesSettings(Section):
     """Where records come from."""
 
@@ -230,6 +259,9 @@ class SourcesSettings(Section):
     mappings: Annotated[list[MappingSettings], Field(max_length=100)] = Field(
         default_factory=list, description="formats of one's own JSON"
     )
+
+    pubsub: PubsubSettings | None = None
+    github: GithubSettings = GithubSettings()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

@@ -95,7 +95,9 @@ class Reception:
         except UnknownInputError as error:
             raise NotTakenError(str(error), HTTPStatus.BAD_REQUEST, "unknown_format") from None
 
-    async def take(self, request: web.Request, read: Reader, *, of_lines: bool = False) -> Receipt:
+    async def take(
+        self, request: web.Request, read: Reader, *, of_lines: bool = False, most: int = MAX_BODY
+    ) -> Receipt:
         """Receive a body and have what it holds taken.
 
         Parameters
@@ -106,6 +108,8 @@ class Reception:
             Reads the unpacked body.
         of_lines
             Whether its lines are counted; else, its format bounds what it holds.
+        most
+            Bytes that may arrive.
 
         Raises
         ------
@@ -121,7 +125,7 @@ class Reception:
             )
         encoding = request.headers.get("Content-Encoding", "identity").lower()
         with self._room.enter() as stay:
-            await stay.receive(request, MAX_BODY, self._patience)
+            await stay.receive(request, most, self._patience)
             return await self._worked_on(stay, encoding, read, of_lines)
 
     async def _worked_on(self, stay: Stay, encoding: str, read: Reader, of_lines: bool) -> Receipt:

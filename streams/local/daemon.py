@@ -18,11 +18,11 @@ from alerting.pipeline.pipeline import Pipeline
 from config.load import ConfigError
 from config.read_limits import read_limits_of
 from config.reload import Reload
-from config.secret import SecretError
+from config.secret import SecretError, passphrase_in
 from config.settings import Settings
 from detectors.state.state import StateError, why
 from detectors.state.state_format import NewerStateError
-from streams.doors.doors import doors
+from streams.doors.doors import Doors
 from streams.doors.reception import Reception
 from streams.engine.dead_letter_limit import DeadLetterLimitError
 from streams.engine.warm import warm
@@ -117,6 +117,7 @@ class LocalDaemon:
         self._door = door_of(settings)
         self._limits = LimitsKeeper(settings, clock)
         self._tokens = self._door.tokens  # as the newest reload read them
+        self._github_secret = ""
         self.port = 0
         self._stopping = asyncio.Event()
         state = Path(settings.local.state)
@@ -174,13 +175,14 @@ class LocalDaemon:
         self._reception = Reception(
             LogTaker(self._intake), self._inputs, self.metrics.intake_refused, self.metrics.skipped
         )
+        self._doors = Doors(self._reception, settings.sources, clock)
         self._web = HttpServer(
             settings.local.listen,
             self.status,
             self._not_ready,
             self.metrics.registry,
             [
-                *doors(self._reception),
+                *self._doors.routes(),
                 *self.delivery.interactions.routes(),
                 labels_route(lambda: self.pipeline.labels),
                 *SilenceRoutes(lambda: self.delivery.pipeline, self._command).routes(),
@@ -278,6 +280,7 @@ class LocalDaemon:
 
     def _prepare(self, settings: Settings) -> tuple[str, ...]:
         self._tokens = door_of(settings).tokens
+        self._github_secret = passphrase_in(settings.sources.github.secret)
         slack_secrets(settings.slack)
         read_limits_of(settings)
         return ()
@@ -289,6 +292,7 @@ class LocalDaemon:
         self._judge.engine.limit(self._limits.capacity)
         await self.delivery.reload(reload.settings)
         self._access.take_up(self._tokens)
+        self._doors.take_up(self._github_secret)
 
     async def _shut_down(self, tasks: list[asyncio.Task[Any]]) -> None:
         """Close the inputs, judge what is in the log, write the last checkpoint, send what is on its way."""

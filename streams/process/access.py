@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import Counter
 
+from streams.process.firehose_answer import ACCESS_KEY, firehose_answer
+from streams.process.firehose_answer import PATH as FIREHOSE
 from streams.process.tokens import OWN_VARIABLE, AccessScope, Tokens
 
 HEALTH: Final = ("/healthz", "/readyz")
@@ -17,8 +20,11 @@ HEALTH: Final = ("/healthz", "/readyz")
 AUTHORISED: Final = web.RequestKey("authorised", bool)
 """Set on a request that came with a token for what it asks."""
 
-_SIGNED: Final = "/slack/"  # these have signatures of their own
-_INTAKE: Final = frozenset({"/events", "/v1/traces", "/v1/logs", "/v1/metrics"})
+_SLACK: Final = "/slack/"
+_PUSHES: Final = "/pubsub"
+_CHANGES: Final = "/changes"
+_SIGNATURE: Final = "X-Hub-Signature-256"
+_INTAKE: Final = frozenset({"/events", "/v1/traces", "/v1/logs", "/v1/metrics", FIREHOSE, _CHANGES})
 _READING: Final = ("GET", "HEAD")
 _LOOPBACK: Final = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 _SAME: Final = (None, "same-origin", "none")
@@ -75,7 +81,7 @@ class Access:
       other machines and has no configured names takes any.
     - **Origin**: a browser names the page that asks. Only pages of this server may.
     - **Token**: if there is any token, every request needs one for its scope, except for health, and for
-      Slack, which signs.
+      what is signed otherwise: by Slack, by Google for Pub/Sub, by GitHub.
 
     Parameters
     ----------
@@ -113,14 +119,14 @@ class Access:
         @web.middleware
         async def decide(request: web.Request, handler: Handler) -> web.StreamResponse:
             refused = self._refusal(request)
-            return await handler(request) if refused is None else refused
+            return await handler(request) if refused is None else _as_expected(request, refused)
 
         return decide
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         resource = request.match_info.route.resource
         path = "" if resource is None else resource.canonical
-        if path in HEALTH or path.startswith(_SIGNED):
+        if path in HEALTH or _is_signed(request, path):
             return None
         if not self._is_here(request.headers.get("Host")):
             return self.refuse(
@@ -142,14 +148,14 @@ class Access:
         return host in self._names
 
     def _without_token(self, request: web.Request, scope: AccessScope) -> web.Response | None:
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        allowed = self._tokens.allowed(token.strip()) if kind.lower() == "bearer" else frozenset()
+        token = _token_of(request)
+        allowed = self._tokens.allowed(token) if token else frozenset()
         if scope in allowed:
             request[AUTHORISED] = True
             return None
         if allowed:
             return self.refuse("scope", 403, f"this token does not allow {scope}; use one that does")
-        known = "is not known" if token else "is needed"
+        known = "is not known" if token is not None else "is needed"
         return self.refuse(
             "token",
             401,
@@ -163,6 +169,29 @@ class Access:
             self._refused.labels(reason).inc()
         headers = {"WWW-Authenticate": 'Bearer realm="uneri"'} if reason == "token" else {}
         return web.json_response({"error": said}, status=status, headers=headers)
+
+
+def _is_signed(request: web.Request, path: str) -> bool:
+    """Return whether a request proves who sends it otherwise, which its route verifies."""
+    return path.startswith(_SLACK) or path == _PUSHES or (path == _CHANGES and _SIGNATURE in request.headers)
+
+
+def _token_of(request: web.Request) -> str | None:
+    """Return the token that came with a request; empty for one in a form that is not known."""
+    if request.path == FIREHOSE and ACCESS_KEY in request.headers:
+        return request.headers[ACCESS_KEY].strip()
+    if "Authorization" not in request.headers:
+        return None
+    kind, _, token = request.headers["Authorization"].partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def _as_expected(request: web.Request, refused: web.Response) -> web.Response:
+    """Return a refusal in the form that the sender reads."""
+    if request.path != FIREHOSE:
+        return refused
+    said = msgspec.json.decode(refused.text or "", type=dict[str, str])["error"]
+    return firehose_answer(request, refused.status, said)
 
 
 def _is_foreign(request: web.Request) -> bool:

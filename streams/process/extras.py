@@ -14,6 +14,7 @@ EXTRAS: Final = {
     "boto3": "aws",
     "aws_msk_iam_sasl_signer": "msk",
     "fastavro": "registry",
+    "joserfc": "pubsub",
 }
 """The extra that brings a module."""
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from config.settings import Settings
-from streams.doors.doors import doors
+from streams.doors.doors import Doors
 from streams.doors.reception import Reception
 from streams.formats.inputs import Inputs
 from streams.local.log_intake import LogIntake
@@ -62,9 +62,8 @@ def serve(store: SqliteStore) -> Serve:
         )
         tokens = load_tokens(given.tokens, environment or {})
         access = Access("127.0.0.1:0", (), tokens, metrics.web_refused)
-        server = HttpServer(
-            "127.0.0.1:0", dict, lambda: None, metrics.registry, doors(reception), access=access
-        )
+        routes = Doors(reception, given.sources).routes()
+        server = HttpServer("127.0.0.1:0", dict, lambda: None, metrics.registry, routes, access=access)
         port = await server.start()
         try:
             async with aiohttp.ClientSession() as http:

@@ -1,0 +1,91 @@
+"""Tokens that Google signs for pushes: OpenID Connect, of an audience and a service account.
+
+https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from config.settings import PubsubSettings
+from streams.doors.signing_keys import SigningKeys
+from streams.doors.taker import NotTakenError
+
+if TYPE_CHECKING:
+    from joserfc.jwk import KeySet
+
+ISSUERS: Final = ("https://accounts.google.com", "accounts.google.com")
+LEEWAY: Final = 60
+"""Seconds that the clocks may differ."""
+
+_ALGORITHMS: Final = ("RS256",)
+
+
+class PushTokens:
+    """Verifies the tokens of pushes.
+
+    Parameters
+    ----------
+    settings
+        Whose pushes are accepted.
+    keys
+        Those that sign.
+    clock
+        Epoch seconds.
+    """
+
+    def __init__(self, settings: PubsubSettings, keys: SigningKeys, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._keys = keys
+        self._clock = clock
+
+    async def verify(self, authorization: str) -> None:
+        """Check the header of a push.
+
+        Raises
+        ------
+        NotTakenError
+            401 if the token is none of Google's, or has expired; 403 if it is of another audience or
+            account; 503 if its keys cannot be fetched.
+        """
+        kind, _, token = authorization.partition(" ")
+        if kind.lower() != "bearer" or not token.strip():
+            raise _refused("no token; enable authentication for the subscription", HTTPStatus.UNAUTHORIZED)
+        claims = await self._claims(token.strip())
+        account = claims.get("email")
+        if claims.get("aud") != self._settings.audience:
+            raise _refused("of another audience than sources.pubsub.audience", HTTPStatus.FORBIDDEN)
+        if account not in self._settings.service_accounts or claims.get("email_verified") is not True:
+            raise _refused(
+                "of another account than sources.pubsub.service_accounts have", HTTPStatus.FORBIDDEN
+            )
+
+    async def _claims(self, token: str) -> dict[str, object]:
+        from joserfc.errors import InvalidKeyIdError, JoseError
+
+        try:
+            try:
+                return self._decoded(token, await self._keys.get())
+            except InvalidKeyIdError:
+                return self._decoded(token, await self._keys.newer())
+        except (JoseError, ValueError, TypeError, KeyError):
+            raise _refused(
+                "not one that Google has signed, or it has expired", HTTPStatus.UNAUTHORIZED
+            ) from None
+
+    def _decoded(self, token: str, keys: "KeySet") -> dict[str, object]:
+        from joserfc import jwt
+
+        claims = jwt.decode(token, keys, algorithms=list(_ALGORITHMS)).claims
+        jwt.JWTClaimsRegistry(
+            now=int(self._clock()),
+            leeway=LEEWAY,
+            iss={"essential": True, "values": list(ISSUERS)},
+            exp={"essential": True},
+            iat={"essential": True},
+        ).validate(claims)
+        return dict(claims)
+
+
+def _refused(why: str, status: int) -> NotTakenError:
+    return NotTakenError(f"the token of the push is refused: {why}", status, "push_token")

@@ -1,0 +1,115 @@
+"""The public keys that sign tokens, fetched from where their owner publishes them, and kept for a while."""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+import structlog
+
+from streams.doors.taker import NotTakenError
+
+if TYPE_CHECKING:
+    from joserfc.jwk import KeySet
+
+USUAL_SECONDS: Final = 3600.0
+"""Time that keys are kept if their owner does not say it; what it says is bounded by the next two."""
+
+SHORTEST: Final = 300.0
+LONGEST: Final = 86400.0
+AGAIN_SECONDS: Final = 60.0
+"""Time between two fetches for a key that is not known: anyone may send a token with such a one."""
+
+_FETCH_SECONDS: Final = 10.0
+_MOST: Final = 1024 * 1024  # bytes
+_MAX_AGE: Final = re.compile(r"max-age=(\d{1,9})")
+
+log = structlog.get_logger("uneri.intake")
+
+
+class SigningKeys:
+    """The keys behind a URL of a JSON Web Key Set.
+
+    Parameters
+    ----------
+    url
+        Where they are.
+    clock
+        Seconds, monotonic.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._url = url
+        self._clock = clock
+        self._keys: KeySet | None = None
+        self._until = self._tried = float("-inf")
+        self._one = asyncio.Lock()
+
+    async def get(self) -> "KeySet":
+        """Return the keys.
+
+        Raises
+        ------
+        NotTakenError
+            When there are none and they cannot be fetched now.
+        """
+        async with self._one:
+            if self._clock() >= self._until and (self._keys is None or self._may_try()):
+                await self._fetch()
+            return self._known()
+
+    async def newer(self) -> "KeySet":
+        """Return the keys, fetched anew unless they just were: one is not among them."""
+        async with self._one:
+            if self._may_try():
+                await self._fetch()
+            return self._known()
+
+    def _may_try(self) -> bool:
+        return self._clock() - self._tried >= AGAIN_SECONDS
+
+    def _known(self) -> "KeySet":
+        if self._keys is None:
+            said = f"the keys that verify the token cannot be fetched from {self._url}; send it again"
+            raise NotTakenError(said, HTTPStatus.SERVICE_UNAVAILABLE, "no_keys", seconds=int(_FETCH_SECONDS))
+        return self._keys
+
+    async def _fetch(self) -> None:
+        from joserfc.errors import JoseError
+        from joserfc.jwk import KeySet
+
+        self._tried = self._clock()
+        try:
+            body, kept = await self._download()
+            self._keys = KeySet.import_key_set(json.loads(body))
+        except (
+            aiohttp.ClientError,
+            TimeoutError,
+            OSError,
+            JoseError,
+            ValueError,
+            TypeError,
+            KeyError,
+        ) as error:
+            log.warning("the keys that verify tokens cannot be fetched", url=self._url, reason=str(error))
+        else:
+            self._until = self._tried + kept
+
+    async def _download(self) -> tuple[bytes, float]:
+        timeout = aiohttp.ClientTimeout(total=_FETCH_SECONDS)
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
+            session.get(self._url, raise_for_status=True) as answer,
+        ):
+            body = bytearray()
+            async for part in answer.content.iter_any():
+                body += part
+                if len(body) > _MOST:
+                    raise ValueError("more than a set of keys")
+            found = _MAX_AGE.search(answer.headers.get("Cache-Control", ""))
+            kept = float(found[1]) if found else USUAL_SECONDS
+            return bytes(body), min(max(kept, SHORTEST), LONGEST)
