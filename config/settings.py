@@ -1,6 +1,8 @@
 """Every setting, with its shipped default and its bounds: one class per section of the YAML file."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from config.sections.calendar import CalendarSettings, Planned
 from config.sections.detection import AwsSettings, Floor, Floors, JudgeSettings, LimitsSettings, TableLimit
@@ -31,12 +33,13 @@ from config.sections.notify import (
     SilenceSettings,
     WebhookSettings,
 )
-from config.sections.section import Section
+from config.sections.section import Section, refuse
 from config.sections.sources import (
     CallsSettings,
     ConditionSettings,
     FieldSettings,
     GithubSettings,
+    InputSettings,
     MappingSettings,
     PubsubSettings,
     SourcesSettings,
@@ -61,6 +64,7 @@ __all__ = [
     "Floors",
     "GithubSettings",
     "IncidentsSettings",
+    "InputSettings",
     "JudgeSettings",
     "KafkaIamSettings",
     "KafkaOauthSettings",
@@ -118,6 +122,29 @@ class Settings(Section):
     digest: DigestSettings = DigestSettings()
     incidents: IncidentsSettings = IncidentsSettings()
     calendar: CalendarSettings = CalendarSettings()
+
+    @model_validator(mode="after")
+    def _every_topic_has_one_reader(self) -> Self:
+        kafka = self.kafka
+        if kafka is None:
+            return self
+        if not kafka.requests and not self.sources.topics:
+            wrong = "no topic would be read; name one, or give an input of sources.inputs a topic"
+            refuse(self, [(("kafka", "requests"), "", wrong)])
+        taken = dict.fromkeys(kafka.own_topics, "a topic that the daemon writes itself; name another one")
+        taken[kafka.requests] = (
+            'also kafka.requests, whose records are events of docs/event.md; set kafka.requests: "" if they '
+            "are not, or remove this topic"
+        )
+        refuse(
+            self,
+            [
+                (("sources", "inputs", number, "topic"), one.topic, taken[one.topic])
+                for number, one in enumerate(self.sources.inputs)
+                if one.topic and one.topic in taken
+            ],
+        )
+        return self
 
     @property
     def account_names(self) -> dict[str, str]:

@@ -29,7 +29,10 @@ class KafkaSettings(Section):
         description="consumer group, and prefix of the daemon's own topics",
     )
     requests: str = Field(
-        "requests", pattern=r"^[a-zA-Z0-9._-]{1,249}$", description="topic with one event per record"
+        "requests",
+        pattern=r"^[a-zA-Z0-9._-]{0,249}$",
+        description='topic with one event of docs/event.md per record; "" when only the topics of '
+        "sources.inputs are read",
     )
     shards: Annotated[int, Field(ge=1, le=256)] = Field(4, description="partitions of the rollups topic")
     replication: Annotated[int, Field(ge=1, le=9)] = Field(
@@ -55,6 +58,18 @@ class KafkaSettings(Section):
         description="environment variable that holds the name of this worker, if it has one; the name must "
         "be unique, and a worker that restarts under it regains its partitions at once",
     )
+
+    @property
+    def own_topics(self) -> tuple[str, str, str, str, str]:
+        """The topics that the daemon writes: rollups, findings, notices, dead letters and checkpoints."""
+        app = self.app
+        return (
+            f"{app}-rollups",
+            f"{app}-findings",
+            f"{app}-notices",
+            f"{app}-dead-letters",
+            f"{app}-checkpoints",
+        )
 
     @property
     def username(self) -> SecretPlace:

@@ -20,7 +20,7 @@ from config.native_fields import (
 from config.secret import SecretPlace
 from config.sections.section import Mistake, Section, refuse
 from config.sections.validators import meant
-from config.sections.value_types import PathName, SecretFile, VariableName
+from config.sections.value_types import PathName, SecretFile, TopicName, VariableName
 
 FORMAT_NAMES = (
     "auto", "uneri", "otlp_proto", "otlp_json", "cloudwatch_logs", "emf", "lambda_report", "powertools",
@@ -202,7 +202,9 @@ class InputSettings(Section):
 
     name: InputName = Field(description="what senders call it, and metrics")
     format: str = Field("auto", description="a format of docs/formats.md, or the name of a mapping")
-    topic: str | None = Field(None, description="the Kafka topic that it is read from")
+    topic: TopicName | None = Field(
+        None, description="the Kafka topic that it is read from, with one payload per record"
+    )
     cloud: str | None = Field(None, description="aws, gcp, …")
     account: str | None = Field(None, description="account or project")
     region: str | None = None
@@ -281,6 +283,28 @@ class SourcesSettings(Section):
                     if names.index(name) != number
                 ],
             )
+        return self
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The Kafka topics of the inputs."""
+        return tuple(one.topic for one in self.inputs if one.topic)
+
+    @model_validator(mode="after")
+    def _topics_differ(self) -> Self:
+        first: dict[str, int] = {}
+        refuse(
+            self,
+            [
+                (
+                    ("inputs", number, "topic"),
+                    one.topic,
+                    f"also the topic of sources.inputs.{first[one.topic]}; choose one format for it, or auto",
+                )
+                for number, one in enumerate(self.inputs)
+                if one.topic and first.setdefault(one.topic, number) != number
+            ],
+        )
         return self
 
     @model_validator(mode="after")

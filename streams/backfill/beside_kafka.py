@@ -9,7 +9,7 @@ import aiokafka.errors
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
-from config.settings import KafkaSettings, Settings
+from config.settings import KafkaSettings, Settings, SourcesSettings
 from detectors.state.state import StateError
 from streams.backfill.kept_lesson import Watch, run_kept
 from streams.backfill.lesson import Learnt, Lesson
@@ -38,22 +38,27 @@ class KafkaApp(NamedTuple):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The partitions of its requests topic."""
-        name = self.topics.requests
-        return tuple(f"{name}/{number}" for number in range(self.present[name].partitions))
+        """The partitions of its requests topic, and of those of its inputs."""
+        return tuple(
+            f"{name}/{number}"
+            for name in self.topics.sources
+            for number in range(self.present[name].partitions)
+        )
 
 
-def find_app(kafka: KafkaSettings) -> KafkaApp:
-    """Return what there is of an app.
+def find_app(kafka: KafkaSettings, sources: SourcesSettings) -> KafkaApp:
+    """Return what there is of an app, given what it reads besides the requests.
 
     Raises
     ------
     streams.history.source.ReplayError
         When Kafka does not answer, or a topic is missing; the text has the remedy.
     """
-    topics = Topics.of(kafka)
+    topics = Topics.of(kafka, sources)
     with _one_line(kafka):
-        return KafkaApp(kafka, topics, verified_topics(kafka), _first_bucket(kafka, topics.rollups))
+        return KafkaApp(
+            kafka, topics, verified_topics(kafka, topics.inputs), _first_bucket(kafka, topics.rollups)
+        )
 
 
 def beside_kafka(

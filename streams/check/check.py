@@ -22,12 +22,18 @@ def check(settings: Settings) -> Iterator[CheckResult]:
     yield from check_expired(settings, time.time())
     yield from check_door(settings)
     if settings.kafka:
-        yield from check_kafka(settings.kafka)
+        yield from check_kafka(settings.kafka, settings.sources)
     else:
         scheme = "http" if settings.local.tls is None else "https"
         yield CheckResult(
             None, f"kafka: not configured; events are accepted at {scheme}://{settings.local.listen}/events"
         )
+        if settings.sources.topics:
+            yield CheckResult(
+                False,
+                f"sources: nothing reads the topic {', '.join(settings.sources.topics)} of sources.inputs; "
+                "add a kafka section, or remove it",
+            )
     yield from check_mappings(settings)
     yield from check_limits(settings, time.time())
     yield from asyncio.run(_all(check_slack(settings)))

@@ -1,7 +1,7 @@
 """Checks of Kafka: each broker, the credentials, the user's rights and the topics."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from kafka.admin import KafkaAdminClient
@@ -13,7 +13,7 @@ from kafka.errors import (
 )
 
 from config.secret import SecretError
-from config.settings import KafkaSettings
+from config.settings import KafkaSettings, SourcesSettings
 from streams.check.result import CheckResult
 from streams.kafka.client import client_options, open_client
 from streams.kafka.faults import ConnectionFault
@@ -25,8 +25,9 @@ READ, WRITE = "READ", "WRITE"
 OPEN: Final = ("PLAIN", "OAUTHBEARER")  # SCRAM sends no password
 
 
-def check_kafka(kafka: KafkaSettings) -> Iterator[CheckResult]:
-    """Check the connections to all brokers, then rights and topics."""
+def check_kafka(kafka: KafkaSettings, sources: SourcesSettings) -> Iterator[CheckResult]:
+    """Check the connections to all brokers, then rights and topics, those of inputs among them."""
+    topics = Topics.of(kafka, sources)
     try:
         reached, wrong = asyncio.run(_reached(kafka))
     except SecretError as error:
@@ -43,8 +44,8 @@ def check_kafka(kafka: KafkaSettings) -> Iterator[CheckResult]:
         return
     try:
         with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
-            described = {one["name"]: one for one in admin.describe_topics(list(_needed(kafka)))}
-            yield from _check_rights(kafka, described, admin)
+            described = {one["name"]: one for one in admin.describe_topics(list(_needed(topics)))}
+            yield from _check_rights(kafka, topics, described, admin)
     except KafkaError as error:
         yield CheckResult(False, f"kafka: {why_unusable(kafka, error)}")
         return
@@ -52,13 +53,32 @@ def check_kafka(kafka: KafkaSettings) -> Iterator[CheckResult]:
     present = {name for name in visible if not described[name]["error_code"]}
     if kafka.requests in present:
         yield CheckResult(True, f"kafka: topic {kafka.requests} exists")
-    elif kafka.requests in visible:
+    elif kafka.requests and kafka.requests in visible:
         yield CheckResult(
             False,
             f"kafka: no topic {kafka.requests}; correct kafka.requests, or create it with `uneri setup`",
         )
+    yield from _check_inputs(sources, described, present)
     if missing := [name for name in missing_topics(kafka, present) if name in visible]:
         yield CheckResult(False, f"kafka: {', '.join(missing)} missing; create them with `uneri setup`")
+
+
+def _check_inputs(
+    sources: SourcesSettings, described: Mapping[str, Any], present: Collection[str]
+) -> Iterator[CheckResult]:
+    for one in sources.inputs:
+        if not one.topic or described[one.topic]["error_code"] == HIDDEN:
+            continue
+        if one.topic in present:
+            count = len(described[one.topic]["partitions"])
+            of = f"topic {one.topic} of {one.name} ({one.format})"
+            yield CheckResult(True, f"kafka: {of} exists, {count} partition{'s' if count > 1 else ''}")
+        else:
+            yield CheckResult(
+                False,
+                f"kafka: no topic {one.topic}; correct it in sources.inputs, have its sender create it, or "
+                "run `uneri setup --inputs`",
+            )
 
 
 async def _reached(kafka: KafkaSettings) -> tuple[list[str], list[CheckResult]]:
@@ -90,11 +110,10 @@ def _with(kafka: KafkaSettings) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _needed(kafka: KafkaSettings) -> dict[str, tuple[str, ...]]:
+def _needed(topics: Topics) -> dict[str, tuple[str, ...]]:
     """Return what a daemon with all roles does with each topic."""
-    topics = Topics.of(kafka)
     return {
-        topics.requests: (READ,),
+        **dict.fromkeys(topics.sources, (READ,)),
         topics.rollups: (READ, WRITE),
         topics.findings: (READ, WRITE),
         topics.notices: (READ, WRITE),
@@ -104,11 +123,11 @@ def _needed(kafka: KafkaSettings) -> dict[str, tuple[str, ...]]:
 
 
 def _check_rights(
-    kafka: KafkaSettings, described: Mapping[str, Any], admin: KafkaAdminClient
+    kafka: KafkaSettings, topics: Topics, described: Mapping[str, Any], admin: KafkaAdminClient
 ) -> Iterator[CheckResult]:
     """Find rights that a daemon with all roles lacks."""
     lacking: dict[str, list[str]] = {}
-    for name, rights in _needed(kafka).items():
+    for name, rights in _needed(topics).items():
         given = described[name]["authorized_operations"]
         hidden = described[name]["error_code"] == HIDDEN
         missing = [one for one in rights if hidden or (given is not None and one not in given)]
@@ -116,7 +135,7 @@ def _check_rights(
             lacking.setdefault(" and ".join(missing), []).append(f"topic {name}")
     if not _allowed(lambda: admin.describe_groups([kafka.app])):
         lacking.setdefault(READ, []).append(f"group {kafka.app}")
-    if not _allowed(lambda: admin.describe_transactions([f"{Topics.of(kafka).checkpoints}-"])):
+    if not _allowed(lambda: admin.describe_transactions([f"{topics.checkpoints}-"])):
         lacking.setdefault(WRITE, []).append(f"transactional ids {kafka.app}-*")
     if lacking:
         listed = "; ".join(f"{rights} on {', '.join(names)}" for rights, names in lacking.items())

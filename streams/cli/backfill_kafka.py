@@ -13,7 +13,7 @@ class KafkaTarget:
 
     def __init__(self, kafka: KafkaSettings, settings: Settings) -> None:
         self._settings = settings
-        self._app = find_app(kafka)
+        self._app = find_app(kafka, settings.sources)
         self.begins = self._app.begins
         self.shards = kafka.shards
 

@@ -524,7 +524,17 @@ def send_test(
 
 
 @app.command()
-def setup(config: Config = None) -> None:
+def setup(
+    config: Config = None,
+    inputs: Annotated[
+        bool,
+        typer.Option(
+            "--inputs",
+            help="Also create missing topics of sources.inputs, as the topic of requests. Default: leave "
+            "them to their senders.",
+        ),
+    ] = False,
+) -> None:
     """Create missing Kafka topics and verify existing ones."""
     from streams.kafka.topics import TopicError, setup_topics
 
@@ -532,7 +542,7 @@ def setup(config: Config = None) -> None:
     if settings.kafka is None:
         raise fail("nothing to set up: the configuration has no kafka section; add one, or skip this step")
     try:
-        for line in setup_topics(settings):
+        for line in setup_topics(settings, inputs=inputs):
             typer.echo(line)
     except TopicError as error:
         raise fail(error, FOUND) from None

@@ -34,7 +34,7 @@ def export_state(settings: Settings, file: Path, url: str) -> int:
             if settings.kafka:
                 from streams.kafka.state_export import export_app
 
-                export_app(settings.kafka, part)
+                export_app(settings, part)
             else:
                 _fetch(f"{url}/state", part)
             about = check_archive(part)
@@ -51,7 +51,7 @@ def import_state(settings: Settings, file: Path) -> int:
         if settings.kafka:
             from streams.kafka.state_import import import_app
 
-            about = import_app(settings.kafka, file)
+            about = import_app(settings, file)
             where = f"the topics of {settings.kafka.app}"
         else:
             folder = Path(settings.local.state)

@@ -2,8 +2,8 @@
 
     requests ── rollup ── rollups ── detect ── findings ── incidents ── notices ── notify ── outbox ── Slack
 
-A process runs all roles or some. Roles scale by partitions and processes, except incidents and notify, whose
-topics have one partition.
+Topics of sources.inputs are rolled up beside that of the requests. A process runs all roles or some. Roles
+scale by partitions and processes, except incidents and notify, whose topics have one partition.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from config.reload import Reload
 from config.secret import SecretError, text_in
 from config.settings import KafkaSettings, Settings
 from streams.engine.warm import warm
+from streams.formats.inputs import Inputs
 from streams.kafka.app import aiokafka_options, chunk_app, wait_for_kafka
 from streams.kafka.checkpoints import KafkaCheckpoints
 from streams.kafka.connection import connection_options
@@ -53,6 +54,8 @@ from streams.process.watchdog import Watchdog, guard
 
 ROLES: Final = frozenset({"rollup", "detect", "incidents", "notify"})
 CHECKPOINT_SECONDS: Final = 5.0
+AT_ONCE: Final = 256 * 1024
+"""Bytes of payloads converted in one turn of the event loop: a tenth of a second to a second of work."""
 
 log = structlog.get_logger("uneri.kafka")
 
@@ -90,7 +93,7 @@ class KafkaDaemon:
         self._every, self._at = every, at
         self._settings = settings
         self._kafka = kafka
-        self._topics = Topics.of(kafka)
+        self._topics = Topics.of(kafka, settings.sources)
         self._roles = sorted(roles)
         self._watchdog = watchdog
         self.metrics = Metrics()
@@ -136,7 +139,7 @@ class KafkaDaemon:
         reloading.add_done_callback(fatal_when_failed)
         try:
             if await wait_for_kafka(self._kafka, stopping):
-                present = await asyncio.to_thread(verified_topics, self._kafka)
+                present = await asyncio.to_thread(verified_topics, self._kafka, self._topics.inputs)
                 await asyncio.to_thread(leave, self._kafka)
                 watching = asyncio.create_task(TopicWatch(self._kafka, present).run())
                 watching.add_done_callback(fatal_when_failed)
@@ -199,7 +202,8 @@ class KafkaDaemon:
         """Return the host of the stages of this process's roles."""
         settings, kafka, topics = self._settings, self._kafka, self._topics
         options = aiokafka_options(kafka)
-        count = present[topics.requests].partitions
+        counts = {topic: present[topic].partitions for topic in topics.sources}
+        inputs = Inputs(settings.sources).topics
         records = FencedStore(
             topics.checkpoints,
             present[topics.checkpoints].partitions,
@@ -207,7 +211,7 @@ class KafkaDaemon:
             self._at,
             hanging=HangingTransactions(kafka),
         )
-        sources = [f"{topics.requests}/{number}" for number in range(count)]
+        sources = [f"{topic}/{number}" for topic, count in counts.items() for number in range(count)]
 
         def judging(shard: int, on_step: Callable[[int], None] | None = None) -> DetectStage:
             limits = self._limits.capacity
@@ -215,18 +219,32 @@ class KafkaDaemon:
 
         checkpoints = KafkaCheckpoints(records)
         self._takeovers = Takeovers(topics.rollups, checkpoints, options, self._open_runner, judging)
-        stages = [
-            Hosted(
-                topics.requests,
+        alignment = WatermarkAlignment(
+            lambda stage: stage.rollup.watermark, self._elsewhere, settings.time.ahead
+        )
+
+        def rolling_up(topic: str) -> Hosted:
+            return Hosted(
+                topic,
                 "rollup",
                 lambda number: RollupStage(
-                    _known(number, count, topics), settings, kafka.shards, topics, self.metrics
+                    _known(number, counts[topic], topic),
+                    settings,
+                    kafka.shards,
+                    topics,
+                    self.metrics,
+                    source=inputs.get(topic),
+                    topic=topic,
+                    on_run=self._watchdog.heartbeat,
                 ),
                 idle_after=float(settings.time.idle),
-                alignment=WatermarkAlignment(
-                    lambda stage: stage.rollup.watermark, self._elsewhere, settings.time.ahead
-                ),
-            ),
+                alignment=alignment,
+                name=topic if topic in inputs else "",
+                at_once=AT_ONCE if topic in inputs else None,
+            )
+
+        stages = [
+            *(rolling_up(topic) for topic in topics.sources),
             Hosted(
                 topics.rollups,
                 "detect",
@@ -329,10 +347,10 @@ def _credentials(kafka: KafkaSettings) -> tuple[str, str]:
     return text_in(kafka.username), text_in(kafka.password)
 
 
-def _known(partition: int, count: int, topics: Topics) -> int:
+def _known(partition: int, count: int, topic: str) -> int:
     if partition >= count:
         raise TopicError(
-            f"the topic {topics.requests} has more than the {count} partitions it had at the start: "
+            f"the topic {topic} has more than the {count} partitions it had at the start: "
             "restart to read all of them"
         )
     return partition

@@ -24,7 +24,7 @@ from streams.kafka.stage import Bounds, Emission, LostRecordsError, Stage, Stage
 from streams.kafka.stall_watch import StallWatch
 from streams.kafka.topics import BLOCK_BYTES
 from streams.kafka.watermark_alignment import WatermarkAlignment
-from streams.lane.chunk import Chunk
+from streams.lane.chunk import Chunk, pieces
 from streams.lane.chunk_lane import ChunkApp
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from streams.process.metrics import Metrics
@@ -54,6 +54,8 @@ class Hosted(NamedTuple):
     idle_after: float | None = None
     around: Callable[[int], AbstractAsyncContextManager[Send]] | None = None
     alignment: WatermarkAlignment | None = None  # when no partition may run ahead of the others
+    name: str = ""  # that of the topic in the names of agent and checkpoints, where several have one role
+    at_once: int | None = None  # bytes that a stage is fed in one turn of the event loop; None: whole chunks
 
 
 def fatal(error: BaseException, **context: object) -> NoReturn:
@@ -132,7 +134,8 @@ class StageHost:
         self._gone_back: dict[TP, int] = {}
         self._closed = False
         for one in hosted:
-            app.agent(app.chunk_topic(one.topic), name=f"uneri-{one.role}")(self._agent(one.role))
+            name = f"uneri-{one.role}{one.name and f'-{one.name}'}"
+            app.agent(app.chunk_topic(one.topic), name=name)(self._agent(one.topic))
         app.on_partitions_assigned.connect(self._assigned)
         app.on_partitions_revoked.connect(self._revoked)
 
@@ -164,7 +167,10 @@ class StageHost:
 
     def queues(self) -> dict[str, int]:
         """Return the number of chunks and emissions that wait between Kafka and the stages."""
-        depth = {f"chunks_{role}": stream.channel.queue.qsize() for role, stream in self._streams.items()}
+        depth: dict[str, int] = {}
+        for topic, stream in self._streams.items():
+            name = f"chunks_{self._hosted[topic].role}"
+            depth[name] = depth.get(name, 0) + stream.channel.queue.qsize()
         for tp, runner in self.runners.items():
             name = f"unacknowledged_{self.role(tp)}"
             depth[name] = depth.get(name, 0) + runner.unacknowledged
@@ -207,11 +213,18 @@ class StageHost:
         )
         return sent
 
-    def _agent(self, role: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
+    def _agent(self, topic: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
+        most = self._hosted[topic].at_once
+
         async def agent(stream: Any) -> None:
-            self._streams[role] = stream
+            self._streams[topic] = stream
             async for chunk in stream:
-                await self._fed(chunk)
+                if most is None:
+                    await self._fed(chunk)
+                    continue
+                for piece in pieces(chunk, most):
+                    await self._fed(piece)
+                    await asyncio.sleep(0)
 
         return agent
 
@@ -360,7 +373,7 @@ class StageHost:
         consumer = self.app.chunk_consumer
         if not consumer.flow_active or consumer.offered is not None or tp not in consumer.owned:
             return
-        stream = self._streams.get(self.role(tp))
+        stream = self._streams.get(tp.topic)
         if stream is None or tp not in self.stalls.detectors:
             return
         if stream.channel.queue.qsize() or runner.busy or self._paused(tp):
@@ -386,12 +399,20 @@ class StageHost:
         consumer = self.app.chunk_consumer
         if not consumer.flow_active:
             return  # a rebalance: Faust pauses and resumes all of them
+        aligned: dict[int, list[Hosted]] = {}
         for one in self._hosted.values():
-            if one.alignment is None:
-                continue
-            runners = {tp: runner for tp, runner in self.runners.items() if tp.topic == one.topic}
-            one.alignment.align(consumer, runners, self.lag)
-            self._metrics.paused.labels(one.role).set(len(one.alignment.paused))
+            if one.alignment is not None:
+                aligned.setdefault(id(one.alignment), []).append(one)
+        for several in aligned.values():
+            topics, (alignment, role) = (
+                {one.topic for one in several},
+                (several[0].alignment, several[0].role),
+            )
+            assert alignment is not None  # noqa: S101 - see above
+            alignment.align(
+                consumer, {tp: runner for tp, runner in self.runners.items() if tp.topic in topics}, self.lag
+            )
+            self._metrics.paused.labels(role).set(len(alignment.paused))
 
     def _paused(self, tp: TP) -> bool:
         alignment = self._hosted[tp.topic].alignment
@@ -399,18 +420,23 @@ class StageHost:
 
     async def stuck(self) -> str | None:
         """Return which stage stands still although there is more to read and a broker answers."""
-        # Chunks of a role are processed one after the other: they wait while one of its partitions is opened,
-        # which has a limit of its own. All roles share one fetcher: while it waits for room in the queue of
-        # one role the others receive nothing, and only that role is not excused.
+        # Chunks of a topic are processed one after the other: they wait while one of its partitions is
+        # opened, which has a limit of its own. All topics share one fetcher: while it waits for room in the
+        # queue of one the others receive nothing, and only that one is not excused.
         offered = self.app.chunk_consumer.offered
         opening = {tp for tp, task in self._opening.items() if not task.done()}
-        roles = {self.role(tp) for tp in opening}
+        topics = {tp.topic for tp in opening}
 
         def excused(tp: TP) -> bool:
-            starved = offered is not None and self.role(offered) != self.role(tp)
-            return self._paused(tp) or self.role(tp) in roles or starved
+            starved = offered is not None and offered.topic != tp.topic
+            return self._paused(tp) or tp.topic in topics or starved
 
         return await self.stalls.check(self.runners, opening, excused, self._name)
 
+    def partition(self, tp: TP) -> int | str:
+        """Return what tells a partition from the others of its role: ``3``, or ``otlp_spans/0``."""
+        name = self._hosted[tp.topic].name
+        return f"{name}/{tp.partition}" if name else tp.partition
+
     def _name(self, tp: TP) -> str:
-        return f"{self.role(tp)}/{tp.partition}"
+        return f"{self.role(tp)}/{self.partition(tp)}"

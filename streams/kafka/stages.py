@@ -20,7 +20,10 @@ from streams.detect.gather import Gather, JudgedStep
 from streams.detect.successor import Successor
 from streams.engine.dead_letter_limit import DeadLetterLimit, counted, limit_error
 from streams.engine.late_watch import LateWatch
+from streams.formats.converted import converted
+from streams.formats.inputs import Input
 from streams.kafka.notices import notices_parts
+from streams.kafka.runs import ConvertedRun, NativeRun, Quiet, ReadAt
 from streams.kafka.stage import Emission
 from streams.kafka.takeover_record import asked_for
 from streams.kafka.topics import Topics
@@ -32,12 +35,35 @@ from streams.rollup.rollup import Rollup
 
 HELD: Final = "held"  # the part with the offsets of records that are held back
 HELD_VERSION: Final = 1
+HELD_NUMBERS: Final = "held_numbers"  # the part with their numbers in payloads of several
+QUIET: Final = "quiet"  # the part with how long an input's payloads have held no records
+QUIET_VERSION: Final = 1
 ASKED: Final = "asked"  # the part with the backfill that is to be taken up
 ASKED_VERSION: Final = 1
 
 
 class RollupStage:
-    """A partition of the requests topic: raw records become blocks for the rollups topic, or dead letters."""
+    """A partition of a source topic: raw records become blocks for the rollups topic, or dead letters.
+
+    Parameters
+    ----------
+    partition
+        Its number.
+    settings
+        Decoding, time, and the dead letter limit.
+    shards
+        Partitions of the rollups topic.
+    topics
+        The names of the daemon's topics.
+    metrics
+        Counts records.
+    source
+        The input whose topic it is; None for that of the requests, whose records need no conversion.
+    topic
+        The topic of the input.
+    on_run
+        Called whenever some payloads of a chunk are done: what they hold may be many times their size.
+    """
 
     def __init__(
         self,
@@ -46,17 +72,26 @@ class RollupStage:
         shards: int,
         topics: Topics,
         metrics: Metrics | None = None,
+        *,
+        source: Input | None = None,
+        topic: str | None = None,
+        on_run: Callable[[], None] = lambda: None,
     ) -> None:
         self._topics = topics
+        self._topic = topic or topics.requests
+        self._name = f"{self._topic}/{partition}"
         self._metrics = metrics or Metrics()
         self._partition = partition
+        self._source = source
         self._decoder = Decoder(settings)
-        self.rollup = Rollup(f"{topics.requests}/{partition}", shards, settings.time, self._decoder)
-        self._held: dict[int, int] = {}  # offsets of records held back; 1 is the last record fed
+        self.rollup = Rollup(self._name, shards, settings.time, self._decoder)
+        self._held: dict[int, ReadAt] = {}  # places of records held back; 1 is the last record fed
         self._limit = DeadLetterLimit(settings.dead_letters)
         self._folded = 0  # as counted so far
-        self._unjoined = Counter[str]()
-        self.lateness = LateWatch(f"{topics.requests}/{partition}")
+        self._unjoined = Counter[str]()  # as counted so far
+        self._quiet = Quiet(settings.time.idle, settings.time.step)
+        self._on_run = on_run
+        self.lateness = LateWatch(self._name)
         self.records = 0
         self.rejected = 0
 
@@ -68,22 +103,42 @@ class RollupStage:
         streams.engine.dead_letter_limit.DeadLetterLimitError
             When too many records are bad. Nothing is emitted, and the stage must not be fed again.
         """
-        columns, rejected = self._decoder.decode(chunk.values, chunk.arrived)
-        if passed := self._limit.feed(len(chunk), counted(rejected)):
-            offset = self._offset(passed.rejected.index, chunk)
-            raise limit_error(
-                passed, f"{self._topics.requests}, partition {self._partition}, offset {offset}"
-            )
+        if self._source is None:
+            return self._feed(NativeRun(chunk))
+        emissions: list[Emission] = []
+        quiet: float | None = None
+
+        def is_quiet(index: int, records: int) -> bool:
+            nonlocal quiet
+            quiet = None if chunk.arrived is None else self._quiet.feed(float(chunk.arrived[index]), records)
+            return quiet is not None
+
+        for each in converted(self._source, chunk.values, is_quiet):
+            emissions += self._feed(ConvertedRun(each, chunk))
+            if quiet is not None:
+                emissions += self.idle(quiet)
+            for why, count in each.skipped.items():
+                self._metrics.skipped.labels(why).inc(count)
+            self._on_run()
+        return emissions
+
+    def _feed(self, run: NativeRun | ConvertedRun) -> list[Emission]:
+        columns, rejected = self._decoder.decode(run.records, run.arrived)
+        rejected = run.placed(rejected)
+        if passed := self._limit.feed(len(run), counted(rejected)):
+            offset = self._place(passed.rejected.index, run).offset
+            raise limit_error(passed, f"{self._topic}, partition {self._partition}, offset {offset}")
         before = self._counted()
         blocks = self.rollup.feed(columns)
-        self.records += len(chunk)
+        self.records += len(run)
         self.rejected += len(rejected)
-        self._count(len(chunk), rejected, before)
-        letters = [self._dead_letter(one, self._offset(one.index, chunk)) for one in rejected]
+        self._count(len(run), rejected, before)
+        letters = [self._dead_letter(one, self._place(one.index, run)) for one in rejected]
+        count = len(run.records)
         self._held = {
-            back: offset
+            back: place
             for back in self._decoder.held
-            if (offset := self._offset(len(chunk) - back, chunk)) is not None
+            if (place := run.place_of(count - back) if back <= count else self._held.get(back - count))
         }
         return [*letters, *self._blocks(blocks)]
 
@@ -95,14 +150,27 @@ class RollupStage:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of decoder and rollup, the count of bad records, and the offsets held back."""
-        held = pack(HELD, HELD_VERSION, self._held, {})
-        return {**self.rollup.snapshot(), **self._limit.snapshot(), HELD: held}
+        held = pack(HELD, HELD_VERSION, {back: place.offset for back, place in self._held.items()}, {})
+        parts = {**self.rollup.snapshot(), **self._limit.snapshot(), HELD: held}
+        numbers = {back: place.number for back, place in self._held.items() if place.number is not None}
+        if numbers:
+            parts[HELD_NUMBERS] = pack(HELD_NUMBERS, HELD_VERSION, numbers, {})
+        if (quiet := self._quiet.state()) is not None:
+            parts[QUIET] = pack(QUIET, QUIET_VERSION, quiet, {})
+        return parts
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
         self.rollup.restore(parts)
-        if HELD in parts:  # older checkpoints have none
-            self._held, _ = unpack(parts[HELD], HELD, HELD_VERSION, dict[int, int])
+        offsets: dict[int, int] = {}  # older checkpoints have none
+        numbers: dict[int, int] = {}
+        if HELD in parts:
+            offsets, _ = unpack(parts[HELD], HELD, HELD_VERSION, dict[int, int])
+        if HELD_NUMBERS in parts:
+            numbers, _ = unpack(parts[HELD_NUMBERS], HELD_NUMBERS, HELD_VERSION, dict[int, int])
+        self._held = {back: ReadAt(offset, numbers.get(back)) for back, offset in offsets.items()}
+        if QUIET in parts:
+            self._quiet.restore(unpack(parts[QUIET], QUIET, QUIET_VERSION, tuple[float, float])[0])
         self._limit.restore(parts)
         self._folded = self._decoder.folded
         self._unjoined = Counter(self.rollup.unjoined)
@@ -127,23 +195,27 @@ class RollupStage:
 
     def _blocks(self, blocks: Sequence[Block]) -> list[Emission]:
         self._metrics.blocks.inc(len(blocks))
-        key = f"{self._topics.requests}/{self._partition}".encode()
+        key = self._name.encode()
         return [Emission(self._topics.rollups, block.shard, key, encode_block(block)) for block in blocks]
 
-    def _offset(self, index: int, chunk: Chunk) -> int | None:
-        """Return the offset of a record by its index in this chunk or, if negative, before it."""
-        return chunk.offsets[index] if index >= 0 else self._held.get(-index)
+    def _place(self, index: int, run: NativeRun | ConvertedRun) -> ReadAt:
+        """Return the place of a part by its index in this run or, if negative, of a record before it."""
+        return run.place(index) if index >= 0 else self._held.get(-index, ReadAt(None))
 
-    def _dead_letter(self, rejected: Rejected, offset: int | None) -> Emission:
+    def _dead_letter(self, rejected: Rejected, place: ReadAt) -> Emission:
         letter = {
             "reason": rejected.reason.value,
             "detail": rejected.detail,
-            "topic": self._topics.requests,
+            "topic": self._topic,
             "partition": self._partition,
-            "offset": offset,
+            "offset": place.offset,
             "record": base64.b64encode(rejected.sample).decode(),  # its first kilobyte
         }
-        key = f"{self._topics.requests}/{self._partition}/{offset}".encode()
+        if place.number is not None:
+            letter["part"] = place.number
+        if self._source is not None:
+            letter["source"] = self._source.name
+        key = f"{self._name}/{place}".encode()
         return Emission(self._topics.dead_letters, None, key, msgspec.json.encode(letter), once=True)
 
 

@@ -8,7 +8,7 @@ what it knows already and drops, as after a crash. The outbox comes after the st
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -17,7 +17,7 @@ import msgspec
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
-from config.settings import KafkaSettings
+from config.settings import KafkaSettings, Settings
 from detectors.state.state import StateError
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.checkpoints import checkpoint_in
@@ -25,7 +25,15 @@ from streams.kafka.client import client_options, open_client
 from streams.kafka.outbox import KEY
 from streams.kafka.state_topics import Newest, StageTopic, Tail, flows, take_in
 from streams.kafka.topics import Topic, TopicError, Topics, verified_topics
-from streams.process.state_archive import KAFKA, ArchiveError, Member, about_now, write_archive
+from streams.process.state_archive import (
+    KAFKA,
+    About,
+    ArchiveError,
+    InputTopic,
+    Member,
+    about_now,
+    write_archive,
+)
 
 LATEST_FIRST: Final = ("notify", KEY, "incidents", "detect", "rollup")
 SETTLE_SECONDS: Final = 30.0  # until the records of a checkpoint that is being written are all there
@@ -34,8 +42,8 @@ Entry = tuple[bytes | None, bytes]
 """Key and value of a record."""
 
 
-def export_app(kafka: KafkaSettings, path: Path) -> None:
-    """Write the state of an app to an archive, whether its daemons run or not.
+def export_app(settings: Settings, path: Path) -> None:
+    """Write the state of the app of a ``kafka`` section to an archive, whether its daemons run or not.
 
     Raises
     ------
@@ -48,8 +56,10 @@ def export_app(kafka: KafkaSettings, path: Path) -> None:
     OSError
         When the file cannot be written.
     """
+    assert settings.kafka is not None  # noqa: S101 - the caller knows
+    kafka, inputs = settings.kafka, settings.sources.topics
     try:
-        present = verified_topics(kafka)
+        present = verified_topics(kafka, inputs)
         with (
             open_client(
                 KafkaConsumer,
@@ -61,7 +71,8 @@ def export_app(kafka: KafkaSettings, path: Path) -> None:
             ) as consumer,
             tempfile.TemporaryDirectory(prefix="uneri-export-") as folder,
         ):
-            _export(kafka, present, consumer, Path(folder), path)
+            about, members = _about(kafka, inputs, present), _all_members(kafka, consumer, Path(folder))
+            write_archive(path, about, members)
     except TopicError as error:
         raise ArchiveError(str(error)) from error
     except KafkaError as error:
@@ -70,20 +81,24 @@ def export_app(kafka: KafkaSettings, path: Path) -> None:
         ) from error
 
 
-def _export(
-    kafka: KafkaSettings, present: Mapping[str, Topic], consumer: KafkaConsumer, folder: Path, path: Path
-) -> None:
+def _about(kafka: KafkaSettings, inputs: Sequence[str], present: Mapping[str, Topic]) -> About:
+    about = about_now(KAFKA)
+    about.requests, about.shards = kafka.requests, kafka.shards
+    if kafka.requests:
+        about.partitions, about.topic_id = present[kafka.requests].partitions, present[kafka.requests].id
+    about.inputs = {name: InputTopic(present[name].partitions, present[name].id) for name in inputs}
+    return about
+
+
+def _all_members(kafka: KafkaSettings, consumer: KafkaConsumer, folder: Path) -> list[Member]:
     topics = Topics.of(kafka)
     checkpoints, outbox = _checkpoints(consumer, topics.checkpoints)
     if not checkpoints:
         raise ArchiveError(
             f"kafka.app {kafka.app} has no state to export: its daemons have written no checkpoint yet"
         )
-    about = about_now(KAFKA)
-    about.requests, about.partitions = topics.requests, present[topics.requests].partitions
-    about.topic_id, about.shards = present[topics.requests].id, kafka.shards
     between = [member for flow in flows(topics) for member in _between(consumer, flow, checkpoints, folder)]
-    write_archive(path, about, [*_members(checkpoints), ("outbox", msgspec.msgpack.encode(outbox)), *between])
+    return [*_members(checkpoints), ("outbox", msgspec.msgpack.encode(outbox)), *between]
 
 
 def _checkpoints(consumer: KafkaConsumer, topic: str) -> tuple[dict[str, Checkpoint], Newest]:

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import unquote
@@ -19,7 +19,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from config.settings import KafkaSettings
+from config.settings import KafkaSettings, Settings
 from streams.engine.checkpoint import Checkpoint
 from streams.kafka.app import aiokafka_options
 from streams.kafka.checkpoints import records_of
@@ -39,7 +39,7 @@ Offsets = dict[tuple[str, int], int]
 """By flow and partition: where the records of the archive begin in the new topic."""
 
 
-def import_app(kafka: KafkaSettings, archive: Path) -> About:
+def import_app(settings: Settings, archive: Path) -> About:
     """Restore the state of an archive into the topics of an app, all or nothing; return what it says.
 
     The app may have another name. What it has read of the requests topic stays read if it is the same topic;
@@ -57,12 +57,15 @@ def import_app(kafka: KafkaSettings, archive: Path) -> About:
     OSError
         When the file cannot be read.
     """
+    assert settings.kafka is not None  # noqa: S101 - the caller knows
+    kafka, inputs = settings.kafka, settings.sources.topics
     about = check_archive(archive)
     check_driver(archive, about, KAFKA)
     try:
-        present = verified_topics(kafka)
+        present = verified_topics(kafka, inputs)
+        _check_inputs(inputs, present, about, archive)
         _check_fits(kafka, present, about, archive)
-        begins = _check_empty(kafka, present)
+        begins = _check_empty(kafka, present, Topics.of(kafka, settings.sources))
         read = asyncio.run(_Import(kafka, present, about, begins).write(archive))
         _commit(kafka, read)
     except TopicError as error:
@@ -75,7 +78,7 @@ def import_app(kafka: KafkaSettings, archive: Path) -> About:
 
 
 def _check_fits(kafka: KafkaSettings, present: dict[str, Topic], about: About, archive: Path) -> None:
-    found = present[kafka.requests].partitions
+    found = present[kafka.requests].partitions if kafka.requests else 0
     for what, theirs, ours in (
         ("kafka.requests", about.requests, kafka.requests),
         ("kafka.shards", about.shards, kafka.shards),
@@ -88,9 +91,25 @@ def _check_fits(kafka: KafkaSettings, present: dict[str, Topic], about: About, a
             )
 
 
-def _check_empty(kafka: KafkaSettings, present: dict[str, Topic]) -> dict[TopicPartition, int]:
-    """Refuse an app with a state or a daemon; return where each partition of requests begins."""
-    topics = Topics.of(kafka)
+def _check_inputs(inputs: Sequence[str], present: dict[str, Topic], about: About, archive: Path) -> None:
+    theirs = {name: one.partitions for name, one in about.inputs.items()}
+    ours = {name: present[name].partitions for name in inputs}
+    if theirs != ours:
+        was, now = (_listed(one) for one in (theirs, ours))
+        raise ArchiveError(
+            f"{archive}: does not fit: the topics of sources.inputs and their partitions were {was} when it "
+            f"was made, and are {now} here; they must be the same"
+        )
+
+
+def _listed(partitions: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({count})" for name, count in partitions.items()) or "none"
+
+
+def _check_empty(
+    kafka: KafkaSettings, present: dict[str, Topic], topics: Topics
+) -> dict[TopicPartition, int]:
+    """Refuse an app with a state or a daemon; return where each partition of its sources begins."""
     if _group(kafka).get("members"):
         raise ArchiveError(
             f"a daemon of kafka.app {kafka.app} runs: stop it, then import; nothing was imported"
@@ -109,8 +128,9 @@ def _check_empty(kafka: KafkaSettings, present: dict[str, Topic]) -> dict[TopicP
                     f"kafka.app {kafka.app} has a state already (records on {topic}), which an import does "
                     "not replace: choose another kafka.app and run `uneri setup`"
                 )
-        count = present[topics.requests].partitions
-        places = [TopicPartition(topics.requests, one) for one in range(count)]
+        places = [
+            TopicPartition(topic, one) for topic in topics.sources for one in range(present[topic].partitions)
+        ]
         begins: dict[TopicPartition, int] = consumer.beginning_offsets(places)
     return begins
 
@@ -151,8 +171,10 @@ class _Import:
         self._flows = {flow.name: flow for flow in flows(self._topics)}
         self._by_role = {flow.role: flow for flow in self._flows.values()}
         self._partitions = present[self._topics.checkpoints].partitions
-        same = about.topic_id == present[self._topics.requests].id
-        self._begins = {} if same else begins
+        ids = {name: one.topic_id for name, one in about.inputs.items()} | {about.requests: about.topic_id}
+        self._begins = {
+            place: first for place, first in begins.items() if present[place.topic].id != ids[place.topic]
+        }
         self._offsets: Offsets = {}
         self._read: dict[TopicPartition, int] = {}
 
@@ -214,8 +236,9 @@ class _Import:
         role, _, number = key.partition("/")
         if not before:
             return {}
-        if role == "rollup":
-            place = TopicPartition(self._topics.requests, int(number))
+        if role == "rollup":  # rollup/3 of the requests, rollup/otlp_spans/0 of an input
+            topic, _, number = number.rpartition("/")
+            place = TopicPartition(topic or self._topics.requests, int(number))
             (at,) = before.values()
             self._read[place] = self._begins.get(place, at)
             return {f"{place.topic}/{place.partition}": self._read[place]}

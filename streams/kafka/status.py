@@ -49,7 +49,7 @@ def readings(host: StageHost) -> list[StageReading]:
     return [
         StageReading(
             host.role(tp),
-            tp.partition,
+            host.partition(tp),
             lag=host.lag(tp, runner),
             watermark=watermark_of(runner.stage),
             checkpoint_age=runner.checkpoint_age,

@@ -52,7 +52,7 @@ class TopicWatch:
         while True:
             await asyncio.sleep(self._every)
             try:
-                now = await asyncio.to_thread(existing_topics, self._kafka)
+                now = await asyncio.to_thread(existing_topics, self._kafka, list(self._before))
             except TopicError as error:
                 log.debug("topics cannot be listed", reason=str(error))  # the clients log that it is down
                 continue

@@ -13,7 +13,7 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from config.settings import KafkaSettings, Settings
+from config.settings import KafkaSettings, Settings, SourcesSettings
 from streams.kafka.client import client_options, open_client
 from streams.kafka.probe import why_unusable
 
@@ -25,6 +25,7 @@ LARGE_RECORD: Final = str(2 * 1024 * 1024)  # an event of 1 MiB and overhead
 BLOCK_BYTES: Final = 16 * 1024 * 1024  # a block of a hundred thousand scopes
 REQUESTS_PARTITIONS: Final = 8
 CHECKPOINTS_PARTITIONS: Final = 8
+LEFT_TO_OTHERS: Final = "missing; left to who writes to it, or run `uneri setup --inputs` to create it"
 GRANT: Final = "grant it: docs/kafka.md lists the rights"
 
 
@@ -36,15 +37,17 @@ class TopicError(RuntimeError):
 class Topics:
     """The names, derived from the configuration."""
 
-    requests: str
+    requests: str  # empty when only inputs are read
     rollups: str
     findings: str
     notices: str
     dead_letters: str
     checkpoints: str
+    inputs: tuple[str, ...] = ()
+    """Topics that others write, each in its own format (sources.inputs)."""
 
     @classmethod
-    def of(cls, kafka: KafkaSettings) -> "Topics":
+    def of(cls, kafka: KafkaSettings, sources: SourcesSettings | None = None) -> "Topics":
         """Return the names for one app.
 
         Examples
@@ -52,14 +55,14 @@ class Topics:
         >>> Topics.of(KafkaSettings(app="uneri")).dead_letters
         'uneri-dead-letters'
         """
-        return cls(
-            kafka.requests,
-            f"{kafka.app}-rollups",
-            f"{kafka.app}-findings",
-            f"{kafka.app}-notices",
-            f"{kafka.app}-dead-letters",
-            f"{kafka.app}-checkpoints",
-        )
+        rollups, findings, notices, dead_letters, checkpoints = kafka.own_topics
+        inputs = sources.topics if sources else ()
+        return cls(kafka.requests, rollups, findings, notices, dead_letters, checkpoints, inputs)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The topics that are rolled up: that of the requests, if there is one, and those of the inputs."""
+        return (self.requests, *self.inputs) if self.requests else self.inputs
 
 
 class Topic(NamedTuple):
@@ -85,12 +88,9 @@ def needed(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]:
         "delete.retention.ms": "86400000",
         "max.message.bytes": LARGE_RECORD,
     }
+    requests = {topics.requests: _of_requests()} if topics.requests else {}
     return {
-        # no producer's clock decides when a record arrived (streams.decode.event_time)
-        topics.requests: (
-            REQUESTS_PARTITIONS,
-            {**deleted, "retention.ms": FOREVER, "message.timestamp.type": "LogAppendTime"},
-        ),
+        **requests,
         topics.rollups: (
             kafka.shards,
             {**deleted, "retention.ms": WEEK, "max.message.bytes": str(BLOCK_BYTES)},
@@ -99,6 +99,16 @@ def needed(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]:
         topics.notices: (1, {**deleted, "retention.ms": MONTH, "max.message.bytes": str(BLOCK_BYTES)}),
         topics.dead_letters: (1, {**deleted, "retention.ms": MONTH, **_once_a_key()}),
         topics.checkpoints: (CHECKPOINTS_PARTITIONS, compacted),
+    }
+
+
+def _of_requests() -> tuple[int, dict[str, str]]:
+    return REQUESTS_PARTITIONS, {
+        "cleanup.policy": "delete",
+        "max.message.bytes": LARGE_RECORD,
+        "retention.ms": FOREVER,
+        # no producer's clock decides when a record arrived (streams.decode.event_time)
+        "message.timestamp.type": "LogAppendTime",
     }
 
 
@@ -116,8 +126,16 @@ def missing_topics(kafka: KafkaSettings, present: Collection[str]) -> list[str]:
     return [name for name in needed(kafka) if name != kafka.requests and name not in present]
 
 
-def setup_topics(settings: Settings) -> list[str]:
+def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
     """Create missing topics and verify existing ones; return a line for each, and for what was changed.
+
+    Parameters
+    ----------
+    settings
+        With a ``kafka`` section.
+    inputs
+        Whether to create missing topics of ``sources.inputs`` too, with the configuration of that of the
+        requests. Otherwise that is left to who writes to them.
 
     Raises
     ------
@@ -126,35 +144,47 @@ def setup_topics(settings: Settings) -> list[str]:
     """
     if settings.kafka is None:
         raise TopicError("the configuration has no kafka section: there are no topics to set up")
-    kafka = settings.kafka
+    kafka, others = settings.kafka, settings.sources.topics
+    wanted = needed(kafka) | (dict.fromkeys(others, _of_requests()) if inputs else {})
     with _admin(kafka) as admin:
         present = _partitions(admin)
         lines = [
             _verified(name, kafka, present[name])
             if name in present
             else _created(admin, name, partitions, config, kafka)
-            for name, (partitions, config) in needed(kafka).items()
+            for name, (partitions, config) in wanted.items()
         ]
+        if not inputs:
+            lines += [
+                _verified(name, kafka, present[name]) if name in present else f"{name}: {LEFT_TO_OTHERS}"
+                for name in others
+            ]
         name = Topics.of(kafka).dead_letters
         if name in present and "compact" not in _setting(admin, name, "cleanup.policy", "compact"):
             lines.append(_compacted(admin, name))
-        if kafka.requests in present:
-            lines += _about_stamps(admin, kafka.requests)
+        for name in Topics.of(kafka, settings.sources).sources:
+            if name in present:
+                lines += _about_stamps(admin, name)
         return lines
 
 
-def verified_topics(kafka: KafkaSettings) -> dict[str, Topic]:
-    """Return the topics that the daemon needs, all of which exist.
+def verified_topics(kafka: KafkaSettings, inputs: Collection[str] = ()) -> dict[str, Topic]:
+    """Return the topics that the daemon needs, those of inputs among them, all of which exist.
 
     Raises
     ------
     TopicError
         When one is missing or has the wrong number of partitions, or Kafka does not answer.
     """
-    present = existing_topics(kafka)
+    present = existing_topics(kafka, [*needed(kafka), *inputs])
     missing = [name for name in needed(kafka) if name not in present]
     if missing:
         raise TopicError(f"Kafka has no topic {', '.join(missing)}: run `uneri setup` to create it")
+    if absent := [name for name in inputs if name not in present]:
+        raise TopicError(
+            f"Kafka has no topic {', '.join(absent)}, which sources.inputs names: correct it, or create "
+            "it, as `uneri setup --inputs` does"
+        )
     for name in needed(kafka):
         _verified(name, kafka, present[name].partitions)
     return present

@@ -1,7 +1,7 @@
 """A chunk: consecutive raw records of one source partition, carried through the consumer as one value."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -71,6 +71,29 @@ class Chunk:
             values=self.values[:kept],
             arrived=None if self.arrived is None else self.arrived[:kept],
         )
+
+
+def pieces(chunk: Chunk, most: int) -> Iterator[Chunk]:
+    """Divide a chunk into pieces of at most so many bytes of values each, or of one record.
+
+    Examples
+    --------
+    >>> [list(one.values) for one in pieces(Chunk("r", 0, 5, 9, range(5, 8), [b"aa", b"bbbb", b"c"]), 5)]
+    [[b'aa'], [b'bbbb', b'c']]
+    """
+    values = Records.of(chunk.values)
+    chunk = replace(chunk, values=values)
+    ends = np.cumsum(values.ends - values.starts)
+    at = 0
+    while True:
+        before = int(ends[at - 1]) if at else 0
+        at = max(at + 1, int(np.searchsorted(ends, before + most, side="right")))
+        if at >= len(values):
+            yield chunk
+            return
+        cut = chunk.offsets[at - (len(values) - len(chunk))]
+        yield chunk.until(cut)
+        chunk = chunk.since(cut)
 
 
 def merged(chunks: Sequence[Chunk]) -> Chunk:

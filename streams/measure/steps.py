@@ -129,6 +129,7 @@ class Steps:
         self._value_names: dict[Value, int] = {}  # ids, in the order in which they appeared
         self._value_rows: ValueRows | None = None
         self._sources = {source: _Source() for source in sources}
+        self._read = frozenset(sources)  # others were read once: nothing waits for them
         self._open: dict[int, _Open] = {}
         # corrections, by the step that they are reported with, then by the step that they correct
         self._late: dict[int, dict[int, _Open]] = {}
@@ -219,13 +220,14 @@ class Steps:
                 self._begins = start if self._begins is None else min(start, self._begins)
             source.sequence = block.sequence
             source.watermark = max(block.watermark, source.watermark or block.watermark)
-            source.idle = source.idle and block.by_clock
+            source.idle = (source.idle and block.by_clock) or block.source not in self._read
             self._merge(block)
             yield from self._close()
 
     def hand_over(self, sources: Sequence[str]) -> None:
         """Go on with other sources: those so far have ended, and all their blocks are merged."""
         self._sources = {source: _Source() for source in sources}
+        self._read = frozenset(sources)
         self._handed_over, self._begins = True, None
 
     @property
@@ -403,6 +405,8 @@ class Steps:
             self._fan_out.restore(self._names.known, arrays["order"], meta.turns)
             self._value_rows.add(meta.values, arrays["values"])
         self._sources |= meta.sources
+        for name in self._sources.keys() - self._read:
+            self._sources[name].idle = True
         self._closed, self.late = meta.closed, meta.late
         self._handed_over, self._begins = meta.handed_over, meta.begins
         self._open = _unpacked(meta.open, "", arrays)

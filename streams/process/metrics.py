@@ -12,7 +12,7 @@ class StageReading(NamedTuple):
     """The state of one stage of one partition; None where unknown."""
 
     stage: str  # rollup, detect, incidents, notify; engine with the local driver
-    partition: int
+    partition: int | str  # of an input's topic with its name: otlp_spans/0
     lag: int | None = None  # records
     watermark: int | None = None  # epoch seconds
     checkpoint_age: float | None = None  # seconds

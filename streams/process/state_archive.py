@@ -33,6 +33,13 @@ class ArchiveError(Exception):
     """A file is no backup, or a damaged one, or one that does not fit here; one line, with the remedy."""
 
 
+class InputTopic(msgspec.Struct):
+    """A topic of an input."""
+
+    partitions: int
+    topic_id: str
+
+
 class About(msgspec.Struct, kw_only=True):
     """What an archive says of itself; its first member."""
 
@@ -44,6 +51,7 @@ class About(msgspec.Struct, kw_only=True):
     partitions: int = 0
     topic_id: str = ""
     shards: int = 0
+    inputs: dict[str, "InputTopic"] = {}  # Kafka: the topics of inputs
 
 
 def about_now(driver: str) -> About:

@@ -10,7 +10,7 @@ import trustme
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from kafka.admin import ACLOperation, KafkaAdminClient, ResourceType
 
-from config.settings import KafkaSettings, Settings
+from config.settings import KafkaSettings, Settings, SourcesSettings
 from streams.check.kafka import check_kafka
 from streams.check.result import CheckResult
 from streams.history.open_history import open_history
@@ -72,7 +72,7 @@ def settings_of(broker: SecuredBroker, kind: str) -> KafkaSettings:
 
 
 def wrong(kafka: KafkaSettings) -> list[str]:
-    return [line.text for line in check_kafka(kafka) if line.ok is False]
+    return [line.text for line in check_kafka(kafka, SourcesSettings()) if line.ok is False]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -100,7 +100,9 @@ def test_a_check_of_a_user_with_the_documented_rights_finds_nothing_wrong(broker
         kafka = settings_of(broker, kind)
         if kind != "TLS under an authority of the company":  # nobody's name: everything is allowed
             assert wrong(kafka) == [], kind
-    first = next(line for line in check_kafka(settings_of(broker, "SCRAM-SHA-512")) if line.ok)
+    first = next(
+        line for line in check_kafka(settings_of(broker, "SCRAM-SHA-512"), SourcesSettings()) if line.ok
+    )
     assert first == CheckResult(True, f"kafka: {broker.address('SASL')} answers (TLS, SCRAM-SHA-512)")
 
 

@@ -92,7 +92,7 @@ async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_tells_o
     host = hosting(ROLLUP)
     host.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
     host._bounds = bounds  # type: ignore[method-assign, assignment]
-    host._streams["rollup"] = SimpleNamespace(channel=SimpleNamespace(queue=waiting))
+    host._streams["requests"] = SimpleNamespace(channel=SimpleNamespace(queue=waiting))
     runner: Any = SimpleNamespace(position=None, busy=False, key="rollup/0")
     host.stalls.opened(FIRST, "rollup/0")
     await host._go_back(FIRST, runner)
