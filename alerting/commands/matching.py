@@ -30,6 +30,17 @@ def matches(parts: Parts, incident: Incident) -> bool:
     )
 
 
+def matches_scope(parts: Parts, scope: Scope) -> bool:
+    """Return whether a scope matches by itself, without an incident: it has no verdict and no measure."""
+    return (
+        not parts.verdicts
+        and not parts.measures
+        and _fits(parts.accounts, {scope.account})
+        and _fits(parts.scopes, names_of(scope))
+        and _fits(parts.services, {scope.name} if scope.kind == SERVICE else set())
+    )
+
+
 def describe(parts: Parts) -> str:
     """Describe in words what matches; may contain names from events.
 

@@ -34,6 +34,7 @@ class Fault(StrEnum):
     WHOM = "whom"  # a silence without a matcher
     HOW_LONG = "how_long"  # a silence without a duration
     TOO_LONG = "too_long"  # or too short
+    SINCE = "since"  # neither a scope nor a duration, or something after the duration
     WHICH = "which"  # no id of a silence to remove
     ALONE = "alone"  # everything together with something else
     TEXT = "text"  # too long to be typed
@@ -55,9 +56,10 @@ class Query(StrEnum):
 
 
 class WhatChanged(NamedTuple):
-    """A query for what changed in the last N seconds."""
+    """A query for what changed in the last N seconds, of what matches."""
 
     seconds: int
+    matcher: Matcher = Matcher()
 
 
 class SilenceRequest(NamedTuple):
@@ -90,10 +92,11 @@ _UNSILENCE: Final = frozenset({"unsilence", "unsnooze", "停止解除"})
 def parse(text: str) -> SlashRequest:
     """Parse the text after ``/uneri``. Never raises: what is not understood gives ``Help``.
 
-    ``status``, ``open``, ``silences``, ``what-changed [2h]``, ``silence table:items 2h why …``,
-    ``unsilence ID``. A silence takes one or more parts (``kind:name``, ``account:``, ``service:``,
-    ``verdict:``, ``measure:``, or ``everything``), a duration, and a reason. Quote a name with spaces;
-    typographic quotes work, too. Kinds may be Japanese, and all but names full-width, as typed by keyboards.
+    ``status``, ``open``, ``silences``, ``what-changed [service:shop] [2h]``,
+    ``silence table:items 2h why …``, ``unsilence ID``. A silence takes one or more parts (``kind:name``,
+    ``account:``, ``service:``, ``verdict:``, ``measure:``, or ``everything``), a duration, and a reason.
+    Quote a name with spaces; typographic quotes work, too. Kinds may be Japanese, and all but names
+    full-width, as typed by keyboards.
 
     Examples
     --------
@@ -133,16 +136,26 @@ def _plain(word: str) -> str:
 
 
 def _what_changed(rest: list[str]) -> SlashRequest:
-    if not rest:
-        return WhatChanged(WHAT_CHANGED)
-    seconds = seconds_of(_plain(rest[0]))
-    if seconds is None:
-        return Help(Fault.HOW_LONG, rest[0])
-    return WhatChanged(seconds) if SHORTEST <= seconds <= LONGEST else Help(Fault.TOO_LONG, rest[0])
+    parts = _no_parts()
+    for place, word in enumerate(rest):
+        seconds = seconds_of(_plain(word))
+        if seconds is None:
+            if not _names(word, parts):
+                return Help(Fault.SINCE, word)
+        elif not SHORTEST <= seconds <= LONGEST:
+            return Help(Fault.TOO_LONG, word)
+        else:
+            left = rest[place + 1 :]
+            return Help(Fault.SINCE, left[0]) if left else WhatChanged(seconds, Matcher(**parts))
+    return WhatChanged(WHAT_CHANGED, Matcher(**parts))
+
+
+def _no_parts() -> dict[str, list[str]]:
+    return {"scopes": [], **{name: [] for name in _PARTS.values()}}
 
 
 def _silence(rest: list[str]) -> SlashRequest:
-    parts: dict[str, list[str]] = {"scopes": [], **{name: [] for name in _PARTS.values()}}
+    parts = _no_parts()
     named = everything = 0
     for place, word in enumerate(rest):
         seconds = seconds_of(_plain(word))

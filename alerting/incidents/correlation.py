@@ -19,7 +19,7 @@ from detectors.model.scope import (
 )
 
 _DEPTH: Final = {ACCOUNT: 0, SERVICE: 2, TENANT: 3, CLIENT: 4, ROUTE: 6, FUNCTION: 8, TABLE: 10}
-_CARRIES: Final = 0.2  # a caller with a smaller share of the excess connects nothing
+CARRIES: Final = 0.2  # a caller with a smaller share of the excess connects nothing
 
 _MOST: Final = 0.5  # share of a fall that an absence must carry to be its headline
 
@@ -184,13 +184,13 @@ def parts(finding: Finding) -> set[Scope]:
 def carriers(finding: Finding) -> set[Scope]:
     """Return the scopes that carry a large part of the finding."""
     # A large client carries a large part of everything: it connects only what it is a suspect of.
-    suspected = {share.scope for share in finding.suspects if share.share >= _CARRIES}
+    suspected = {share.scope for share in finding.suspects if share.share >= CARRIES}
     if not finding.callers:  # a latency has no shares: any caller of what is slow may be the reason
         return suspected | {scope for scope in finding.touches if scope.kind not in (CLIENT, TENANT)}
     return suspected | {
         share.scope
         for share in finding.callers
-        if share.share >= _CARRIES and share.scope.kind not in (CLIENT, TENANT)
+        if share.share >= CARRIES and share.scope.kind not in (CLIENT, TENANT)
     }
 
 

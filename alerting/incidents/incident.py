@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from alerting.incidents.preceding import PrecedingChange
 from alerting.incidents.severity import Reached, Severity, reached, severity
 from detectors.model.finding import Finding, Verdict
 from detectors.model.scope import CLIENT, TENANT
@@ -36,6 +37,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     reopened: int = 0  # how often it recurred after it was resolved
     fingerprint: str = ""  # the same for incidents of the same thing: scope, measure, direction
     follows: str | None = None  # id of the last reported incident with this fingerprint, if remembered
+    changes: list[PrecedingChange] = []  # shortly before its findings began, the nearest first
 
     @property
     def ended(self) -> bool:
@@ -87,6 +89,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
             "fingerprint": self.fingerprint,
             "follows": self.follows,
             "finding": self.primary.id,
+            "changes": [one.to_json() for one in self.changes],
         }
 
 
@@ -111,6 +114,11 @@ def finding_to_json(finding: Finding, incident: Incident | None = None) -> dict[
         "state": finding.state,
         "revision": finding.revision,
         "incident": None if incident is None else incident.id,
+        "changes": [
+            one.after_start(finding).to_json()
+            for one in (() if incident is None else incident.changes)
+            if finding.id in one.findings
+        ],
     }
 
 

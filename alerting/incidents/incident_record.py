@@ -19,6 +19,7 @@ from alerting.incidents.correlation import (
 from alerting.incidents.fingerprint import fingerprint
 from alerting.incidents.incident import Incident, Sent, State
 from alerting.incidents.notice import Milestone, NoticeReason, identify
+from alerting.incidents.preceding import PrecedingChange
 from alerting.incidents.reported_state import ReportedState, name_of
 from detectors.explain.causes import causes, is_walked
 from detectors.model.finding import Finding
@@ -60,6 +61,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
     pending: NoticeReason | None = None  # what changed since the last notice
     reported: ReportedState = msgspec.field(default_factory=ReportedState)
     worst: dict[str, Finding] = {}  # latency and error findings, each with its largest excess, for causes
+    preceding: list[PrecedingChange] = []  # changes shortly before its findings
 
     @classmethod
     def of(cls, finding: Finding) -> "IncidentRecord":
@@ -305,6 +307,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
             reopened=self.reopened,
             fingerprint=fingerprint(self.primary),
             follows=self.follows,
+            changes=self.preceding,
         )
 
 

@@ -10,12 +10,16 @@ from alerting.incidents.digest_reporter import DigestReporter
 from alerting.incidents.incident import Incident
 from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.incident_store import IncidentStore
-from alerting.incidents.notice import Notice
+from alerting.incidents.notice import Milestone, Notice, NoticeReason
+from alerting.incidents.preceding import may_precede, preceding
+from alerting.incidents.recent_changes import RecentChanges
 from alerting.incidents.reporter import Reporter
 from alerting.incidents.schedule import Due, DueKind, Schedule
 from alerting.incidents.timing import closes_at, plan
 from config.settings import Settings
+from detectors.explain.causes import causes
 from detectors.model.finding import Finding
+from detectors.model.stated import StatedChange
 from detectors.state.state import pack, unpack
 from detectors.watch.hottest import Hot, Load
 from detectors.watch.maturity import Maturity
@@ -53,6 +57,8 @@ class Incidents:
     - When late data withdraws all of its findings it is withdrawn; when some, it is amended.
     - Growth is never a page: each growing series is an incident of the daily digest for as long as it grows.
       When its limit is near, that incident ends and a page starts.
+    - It names the changes that came shortly before its findings (``preceding.py``). One that becomes known
+      after the message left edits it.
 
     Closed incidents are kept without traces for 30 days, 10,000 at most (``archive.py``).
 
@@ -78,6 +84,7 @@ class Incidents:
         self._schedule = Schedule(self._is_current)
         self._reporter = Reporter()
         self._digests = DigestReporter(settings.digest)
+        self._recent = RecentChanges()
         self._touched: set[str] = set()  # incidents with changes since the last notices
         self._traced: set[str] = set()  # incidents whose primary may have its trace
 
@@ -88,13 +95,16 @@ class Incidents:
         loads: Iterable[Load] = (),
         uses: Iterable[Use] = (),
         maturity: Iterable[Maturity] = (),
+        *,
+        changes: Iterable[StatedChange] = (),
     ) -> list[Notice]:
         """Take in findings and let event time pass up to ``watermark`` (epoch seconds).
 
         Every finding reported at or before ``watermark`` must be given by the call that passes it; with
         several shards that is the lowest of their watermarks. A finding reported later waits for its time. A
         repeated one (same id, no newer revision) is ignored. ``loads``, ``uses`` and ``maturity`` are those
-        of the hour that ends at ``watermark``, of all shards.
+        of the hour that ends at ``watermark``, of all shards; ``changes`` are those that became known with
+        it, however late.
 
         Returns
         -------
@@ -111,12 +121,16 @@ class Incidents:
             if finding.seen <= watermark:
                 by_time.setdefault(max(finding.seen, self._watermark), []).append(finding)
         notices: list[Notice] = []
+        stated, known_at = list(changes), max(watermark, self._watermark)
+        if stated:
+            by_time.setdefault(known_at, [])
         for at in sorted(by_time):
             notices += self._pass(at - 1)
             self._store.expire(at)
             for finding in sorted(by_time[at], key=lambda f: (-depth(f), f.start, f.id, f.revision)):
                 self._take(finding, at)
             self._choose_primaries()
+            self._name_preceding(stated if at == known_at else (), at)
             notices += self._pass(at)
             notices += self._changes(at)
             self._drop_traces()
@@ -138,6 +152,11 @@ class Incidents:
     def took_the_lead(self) -> tuple[Hot, ...]:
         """The tables that became the hottest of their account since the last digest; readable at any time."""
         return self._digests.took_the_lead
+
+    @property
+    def recent_changes(self) -> tuple[StatedChange, ...]:
+        """The changes of the last days, oldest first; readable at any time."""
+        return self._recent.all
 
     # -- taking findings in -----------------------------------------------------------------------
 
@@ -192,6 +211,32 @@ class Incidents:
         """End the growth of a series that is near its limit: from here on it is a page."""
         record.resolve_due, record.resolved_at = None, at
         self._add_due(record)
+
+    def _name_preceding(self, stated: Iterable[StatedChange], at: int) -> None:
+        """Name the changes before the findings of incidents that changed; of all of them if one is new."""
+        if self._recent.add(stated, at):
+            records = list(self._store)
+        else:
+            records = [live for each in self._touched if (live := self._store.live(each)) is not None]
+        step = self._settings.time.step
+        for record in records:
+            findings = record.findings.values()
+            if not record.preceding and not any(may_precede(one, self._recent, step) for one in findings):
+                continue
+            before = {one.change for one in record.preceding}
+            found_causes = causes(record.worst.values())
+            record.preceding = preceding(
+                findings,
+                self._recent,
+                primary=record.primary_id,
+                known=record.preceding,
+                causes=found_causes,
+                step=step,
+            )
+            if record.sent == "page" and any(one.change not in before for one in record.preceding):
+                record.pending = record.pending or NoticeReason.PRECEDED
+                record.reported.add_line(Milestone.PRECEDED)
+                self._touched.add(record.id)
 
     # -- letting time pass ------------------------------------------------------------------------
 
@@ -290,6 +335,7 @@ class Incidents:
             _CORE: pack("incidents", _VERSION, core, {}),
             **self._reporter.snapshot(),
             **self._digests.snapshot(),
+            **self._recent.snapshot(),
             **self._store.snapshot(),
         }
 
@@ -305,6 +351,7 @@ class Incidents:
         self._watermark, self._digest_due, self._early = core.watermark, core.digest, core.early
         self._reporter.restore(parts)
         self._digests.restore(parts)
+        self._recent.restore(parts)
         self._store.restore(parts)
         self._traced = {record.id for record in self._store if record.primary.trace is not None}
         self._schedule, self._touched = Schedule(self._is_current), set()

@@ -33,6 +33,7 @@ class Milestone(StrEnum):
     JOINED = "joined"  # another part of the backend is affected
     REOPENED = "reopened"
     AMENDED = "amended"  # late data changed the figures
+    PRECEDED = "preceded"  # a deployment or other change shortly before it became known
     WITHDRAWN = "withdrawn"
     RESOLVED = "resolved"
 
@@ -54,6 +55,7 @@ class NoticeReason(StrEnum):
     BETTER = "it is easing"
     LATE = WITHDRAWN
     AMENDED = "late data changed the figures"
+    PRECEDED = "a change shortly before it became known"
     ENDED = "it ended before it was reported"
     TAKEN_OVER = "its routes are still served: another function took over"
     WAITING = "waiting for a deeper finding"

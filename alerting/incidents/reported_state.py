@@ -141,7 +141,7 @@ class ReportedState(msgspec.Struct, kw_only=True):
             lines[milestone] = self.pending.pop(milestone)
             if milestone is Milestone.AMENDED:
                 self.last_amendment = at
-            else:
+            elif milestone is not Milestone.PRECEDED:
                 self.last_line = at
         if Milestone.WORSENED in lines:
             self.trend, self.turned_at, self.easing_reported = "worsening", at, False
@@ -189,6 +189,8 @@ class ReportedState(msgspec.Struct, kw_only=True):
         self.callers += new
 
     def _not_before(self, milestone: Milestone) -> int:
+        if milestone is Milestone.PRECEDED:
+            return 0
         if milestone is Milestone.AMENDED:
             return 0 if self.last_amendment is None else self.last_amendment + LATE
         return self.last_line + GAP

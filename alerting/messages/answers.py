@@ -5,8 +5,11 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerting.commands.answer import Answer
+from alerting.commands.command import Matcher
+from alerting.commands.matching import matches, matches_scope
 from alerting.commands.slash import Help
 from alerting.incidents.incident import Incident
+from alerting.messages.change_lines import listed_changes
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.messages.flood_message import incident_row
 from alerting.messages.message import NAME, SECTION, TEXT, Block, Message, context, header, listing, section
@@ -14,8 +17,10 @@ from alerting.pipeline.tracked_incident import TrackedIncident
 from alerting.words.mrkdwn import escape, person
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Verdict
+from detectors.model.stated import StatedChange
 from detectors.watch.hottest import Hot
 
+EVERYTHING: Final = Matcher()
 LISTED: Final = 20
 _EACH: Final = 10
 _LIST: Final = 2 * SECTION  # characters: several lists share one answer
@@ -32,7 +37,7 @@ class Mute(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What changed since a time: incidents by what became of them, and tables that took the lead."""
+    """What changed since a time: what was deployed, what became of incidents, which tables took the lead."""
 
     since: int  # epoch seconds
     opened: Sequence[Incident] = ()
@@ -40,15 +45,25 @@ class Changes(NamedTuple):
     shifts: Sequence[Incident] = ()
     fatal: Sequence[Incident] = ()
     leaders: Sequence[Hot] = ()
+    stated: Sequence[StatedChange] = ()  # deployed or configured, the newest first
 
     @classmethod
-    def of(cls, since: int, tracked: Iterable[TrackedIncident], leaders: Sequence[Hot] = ()) -> "Changes":
+    def of(
+        cls,
+        since: int,
+        tracked: Iterable[TrackedIncident],
+        leaders: Iterable[Hot] = (),
+        stated: Iterable[StatedChange] = (),
+        matcher: Matcher = EVERYTHING,
+    ) -> "Changes":
         """Sort the incidents that the pipeline knows by what became of them, the newest first.
 
         One that opened and was resolved is listed twice. New levels and new errors are listed apart from
-        everything else that opened.
+        everything else that opened. Only what matches is listed.
         """
-        known = sorted(tracked, key=lambda each: (-each.incident.start, each.incident.id))
+        matching = (each for each in tracked if matches(matcher, each.incident))
+        known = sorted(matching, key=lambda each: (-each.incident.start, each.incident.id))
+        recent = (one for one in stated if one.ts >= since and matches_scope(matcher, one.about))
         began = [each.incident for each in known if each.started >= since]
         return cls(
             since=since,
@@ -58,7 +73,8 @@ class Changes(NamedTuple):
             ],
             shifts=[one for one in began if one.verdict is Verdict.SHIFT],
             fatal=[one for one in began if one.verdict is Verdict.FATAL],
-            leaders=list(leaders),
+            leaders=[hot for hot in leaders if matches_scope(matcher, hot.scope)],
+            stated=sorted(recent, reverse=True),
         )
 
 
@@ -163,7 +179,11 @@ class Answers:
             (labels.new_errors, changes.fatal),
             (labels.resolved, changes.resolved),
         )
-        blocks = [block for name, of in lists for block in self._list(name, of, at, most=_EACH)]
+        listed = listed_changes(changes.stated[:LISTED], words, self._zone)
+        blocks = listing(
+            labels.deployed, listed, words.lists.and_more, budget=_LIST, total=len(changes.stated)
+        )
+        blocks += [block for name, of in lists for block in self._list(name, of, at, most=_EACH)]
         leaders = [
             words.answers.new_leader(
                 f"*{escape(hot.scope.label, NAME)}*",

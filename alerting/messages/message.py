@@ -59,9 +59,10 @@ def section(text: str) -> Block:
     return {"type": "section", "text": mrkdwn(text)}
 
 
-def fields(texts: Iterable[str]) -> Block:
-    """Return short texts in two columns, at most ten."""
-    return {"type": "section", "fields": [mrkdwn(text) for text in texts][:10]}
+def fields(texts: Iterable[str], above: str = "") -> Block:
+    """Return short texts in two columns, at most ten, below a paragraph of escaped mrkdwn if there is one."""
+    first = {"text": mrkdwn(above)} if above else {}
+    return {"type": "section", **first, "fields": [mrkdwn(text) for text in texts][:10]}
 
 
 def labelled(label: str, text: str, limit: int = 2 * NAME) -> str:

@@ -8,6 +8,7 @@ from alerting.commands.command import Command
 from alerting.incidents.incident import Incident
 from alerting.messages.buttons import buttons
 from alerting.messages.callers import caller_lines
+from alerting.messages.change_lines import change_lines
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.messages.message import (
     NAME,
@@ -79,7 +80,7 @@ def page(
     why = escape(_why(incident, words), SENTENCE) or words.labels.no_reason
     before: list[Block] = [
         header(words.incident.title(words.named(incident))),
-        fields(_fields(incident, zone, words)),
+        fields(_fields(incident, zone, words), fit(change_lines(incident, words), SECTION)),
         section(f"{called} {why}".strip()),
     ]
     notes = action_lines(commands, words, zone, at=at)
@@ -99,6 +100,9 @@ def page(
         between += made
         left -= length(made)
     sentence = words.incident.sentence(words.named(incident), words.place(incident.primary.about))
+    said = words.after_changes(incident, 1)
+    if said and incident.state != "withdrawn":
+        sentence += f" {said[0]}{words.labels.stop.rstrip()}"
     if not incident.ended:
         sentence += f" {words.labels.severity}: {words.severity_of(incident)}{words.labels.stop}"
     text = escape(sentence.rstrip(), TEXT // 5)  # an entity is five characters

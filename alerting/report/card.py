@@ -16,7 +16,7 @@ from alerting.report.forecast import forecast
 from alerting.report.preview import fragment
 from alerting.report.timeline import name_of
 from alerting.words import numbers
-from alerting.words.mrkdwn import clean, cut
+from alerting.words.mrkdwn import clean, cut, safe_url
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Failures, Finding, Growth, Trace, Verdict
 from detectors.model.measures import Measure
@@ -33,6 +33,13 @@ class Fact(NamedTuple):
     name: str
     value: str
     detail: str = ""
+
+
+class ChangeLine(NamedTuple):
+    """After which change it began; ``url`` is empty without a safe one."""
+
+    text: str
+    url: str
 
 
 class Member(NamedTuple):
@@ -56,6 +63,7 @@ class Card(NamedTuple):
     size: str
     when: str
     facts: list[Fact]
+    changes: list[ChangeLine]  # shortly before it
     sentence: str
     compared: str
     chart: Chart | None
@@ -183,6 +191,7 @@ class Cards:
             size=clean(words.incident.size(primary, incident.peak)),
             when=self._when(incident),
             facts=[*self._facts(incident), *self._told(told_at)],
+            changes=self._changes(incident),
             sentence=cut(clean(words.incident.why(primary)), _SENTENCE),
             compared=clean(words.incident.compared(primary)),
             chart=drawn,
@@ -341,6 +350,13 @@ class Cards:
             f"{quantity(incident.peak, primary.measure, primary.about)} where "
             f"{quantity(primary.expected, primary.measure, primary.about)} was expected."
         )
+
+    def _changes(self, incident: Incident) -> list[ChangeLine]:
+        if incident.state == "withdrawn":
+            return []
+        said = self._words.after_changes(incident)
+        urls = (safe_url(one.change.url) or "" for one in incident.changes)
+        return [ChangeLine(clean(text), url) for text, url in zip(said, urls, strict=False)]
 
     def _member(self, finding: Finding) -> Member:
         ended = finding.end

@@ -88,8 +88,13 @@ def _block(block: Block, zone: ZoneInfo, words: Phrases) -> dict[str, Any]:
     if block["type"] == "actions":
         return {"kind": "actions", "elements": [_element(each) for each in block["elements"]]}
     kind = "fields" if "fields" in block else "context" if block["type"] == "context" else "section"
+    above = block["text"]["text"] if kind == "fields" and "text" in block else ""
     texts = block.get("fields") or block.get("elements") or [block["text"]]
-    return {"kind": kind, "texts": [list(runs(text["text"], zone, words)) for text in texts]}
+    return {
+        "kind": kind,
+        "above": [list(runs(line, zone, words)) for line in above.split("\n") if line],
+        "texts": [list(runs(text["text"], zone, words)) for text in texts],
+    }
 
 
 def _element(element: Block) -> dict[str, Any]:

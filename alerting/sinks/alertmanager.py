@@ -20,6 +20,7 @@ from alerting.outbox.row import OutboxRow, SentAs
 from alerting.sinks.http_outcome import rfc3339
 from alerting.sinks.http_sink import TIMEOUT, HttpSink
 from alerting.words.locales import ENGLISH
+from alerting.words.mrkdwn import safe_url
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Share
 from detectors.model.scope import SERVICE, Edge
@@ -158,12 +159,14 @@ def _alert(dispatch: Dispatch, links: LinkMaker, words: Phrases) -> dict[str, ob
     annotations = {
         "summary": f"{incident.verdict.value} of {incident.primary.measure.value}, {incident.state}",
         "description": incident.primary.sentence,
+        "changes": "; ".join(words.after_changes(incident)),
         "severity": words.severity_of(incident),
         "affected": words.affected_by(incident),
         "callers": ", ".join(map(_caller, notable(incident.primary).callers[:_CALLERS])),
         "acknowledged_by": "" if dispatch.acknowledged is None else dispatch.acknowledged.by,
         "account_name": words.accounts.get(incident.primary.about.account, ""),
         "runbook_url": console.runbook(incident) or "",
+        "link_change": next(filter(None, (safe_url(one.change.url) for one in incident.changes)), ""),
         **{f"link_{kind}": url for kind, url in urls.items()},
     }
     alert: dict[str, object] = {

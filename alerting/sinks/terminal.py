@@ -133,10 +133,12 @@ class Terminal:
         for block in blocks:
             if block["type"] == "actions":
                 continue  # not usable in a terminal
-            texts = block.get("fields") or block.get("elements") or [block["text"]]
-            for text in texts:
+            above = [block["text"]] if "text" in block else []
+            below = block.get("fields") or block.get("elements") or []
+            for place, text in enumerate((*above, *below)):
                 label, newline, value = text["text"].partition("\n")
-                joined = f"{label}: {value}" if newline and "fields" in block else text["text"]
+                is_field = "fields" in block and place >= len(above)
+                joined = f"{label}: {value}" if newline and is_field else text["text"]
                 for line in joined.split("\n"):
                     shown = [_spelt(piece) for piece in runs(line, self._zone, self._words)]
                     lines.append("".join(shown) if text["type"] == "mrkdwn" else line)
@@ -153,6 +155,8 @@ class Terminal:
             for row in range(0, len(fields), 2):
                 grid.add_row()
                 grid.add_row(*fields[row : row + 2])
+            if "text" in block:
+                return Group(Padding(self._text(block["text"]["text"]), (1, 0, 0, 0)), grid)
             return grid
         if block["type"] == "context":
             shown = [self._text(element["text"], "dim") for element in block["elements"]]

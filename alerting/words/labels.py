@@ -104,3 +104,4 @@ class Labels(NamedTuple):
     new_levels: str
     new_errors: str
     leaders: str
+    deployed: str

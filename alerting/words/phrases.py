@@ -23,6 +23,7 @@ from alerting.incidents.incident import Incident
 from alerting.incidents.severity import Grade, Severity, of_finding
 from alerting.words.labels import Labels
 from alerting.words.mrkdwn import clean, cut, when
+from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
 from detectors.model.finding import Failures, Finding, Growth, Share, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, TABLE, ScopeOrEdge
@@ -189,6 +190,18 @@ class IncidentPhrases(Protocol):
     def action(self, kind: CommandKind, who: str, until: str, why: str) -> str:
         """Say who did what, the verb in bold; all but ``kind`` may be empty."""
 
+    def change(self, what: str, version: str) -> str:
+        """Name a change: ``deploy 42``; both may be empty, and hold what a source wrote."""
+
+    def after_change(self, after: int, change: str, of: str, by: str) -> str:
+        """Say how many seconds after a change it began, and nothing about a cause; 0 is about the same time.
+
+        ``by`` may be empty.
+        """
+
+    def more_changes(self, more: int) -> str:
+        """Say how many other changes came shortly before it."""
+
     def snooze_expired(self) -> str:
         """Say that a snooze expired while its incident is still open."""
 
@@ -285,6 +298,9 @@ class AnswerPhrases(Protocol):
     def changes(self, since: str) -> str:
         """Return the title of what changed."""
 
+    def deployed(self, when: str, change: str, of: str, by: str) -> str:
+        """Return one deployment or other change of a list; ``by`` may be empty."""
+
     def new_leader(self, label: str, former: str, account: str) -> str:
         """Say that a table leads its account now."""
 
@@ -319,6 +335,14 @@ class Phrases(NamedTuple):
             among = self.incident.reached_by(requests, lasted, is_table=is_table)
         rest = more + max(0, len(routes) - NAMED_ROUTES)
         return " · ".join(part for part in (among, self.incident.routes(named, rest)) if part)
+
+    def after_changes(self, incident: Incident, most: int = NAMED_CHANGES) -> list[str]:
+        """Return after which changes an incident began, the nearest first, as plain text."""
+        said = []
+        for one in incident.changes[:most]:
+            what, version, of, by = stated_texts(one.change)
+            said.append(self.incident.after_change(one.after, self.incident.change(what, version), of, by))
+        return said
 
     def named(self, incident: Incident) -> Incident:
         """Return an incident, for its title and sentence: an account under the name that people use."""

@@ -66,6 +66,11 @@ def merge_changes(into: list[StatedChange], more: Iterable[StatedChange]) -> Non
             into.append(change)
 
 
+def in_order(changes: Iterable[StatedChange]) -> list[StatedChange]:
+    """Return changes in the order of their times, each once; beyond ``MOST``, later ones are left out."""
+    return sorted(set(changes))[:MOST]
+
+
 def scope_named(kind: str, cloud: str, account: str, region: str, name: str) -> Scope:
     """Return the scope of these names. An account, a client and a tenant span regions.
 

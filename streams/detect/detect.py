@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -176,15 +177,18 @@ class Detect:
         if self._on_judgement:
             self._on_judgement(judgement, self._judge.series)
         end = step.start + self._settings.time.step
+        judged = JudgedStep(
+            self._shard, step.start, end, findings, completeness=completeness, changes=list(step.changes)
+        )
         if step.hourly is None:
-            return JudgedStep(self._shard, step.start, end, findings, completeness=completeness)
+            return judged
         counted, p95 = step.hourly
         loads = self._loads.feed(counted, known=completeness > 0)
         uses = self._use.feed(counted, p95, known=completeness > 0)
         maturity = None
         if ends_hour(step.start, self._settings.time.step):
             maturity = self._maturity.feed(end, self._judge.ages())
-        return JudgedStep(self._shard, step.start, end, findings, loads, uses, completeness, maturity)
+        return msgspec.structs.replace(judged, loads=loads, uses=uses, maturity=maturity)
 
     def _correct(self, step: MeasuredStep) -> list[Finding]:
         """Merge late records into judged steps, and return the findings that they change.

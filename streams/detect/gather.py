@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from detectors.model.finding import Finding
+from detectors.model.stated import StatedChange, in_order
 from detectors.state.state import pack, unpack
 from detectors.watch.hottest import Load
 from detectors.watch.maturity import Maturity
@@ -26,6 +27,7 @@ class JudgedStep(msgspec.Struct, frozen=True):
     uses: list[Use] = []  # up to the hour that this step ends
     completeness: float = 1.0  # share of the sources with data, 0 when all of them had a gap
     maturity: Maturity | None = None  # of the hour that this step ends
+    changes: list[StatedChange] = []  # that were stated about scopes of this shard, in order
 
 
 class GatheredStep(NamedTuple):
@@ -36,6 +38,7 @@ class GatheredStep(NamedTuple):
     loads: list[Load]
     uses: list[Use]
     maturity: list[Maturity]
+    changes: list[StatedChange]  # in order, each once
 
 
 class _Meta(msgspec.Struct, array_like=True):
@@ -78,7 +81,8 @@ class Gather:
                 loads = [load for each in of_step for load in each.loads]
                 uses = [use for each in of_step for use in each.uses]
                 maturity = [each.maturity for each in of_step if each.maturity is not None]
-                yield GatheredStep(of_step[0].watermark, findings, loads, uses, maturity)
+                changes = in_order(change for each in of_step for change in each.changes)
+                yield GatheredStep(of_step[0].watermark, findings, loads, uses, maturity, changes)
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the waiting steps and the newest step of each shard."""

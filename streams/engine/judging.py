@@ -92,7 +92,7 @@ class Judging:
                 emitted.watermark = one.watermark
                 emitted.findings += one.findings
                 emitted.notices += self.incidents.feed(
-                    one.findings, one.watermark, one.loads, one.uses, one.maturity
+                    one.findings, one.watermark, one.loads, one.uses, one.maturity, changes=one.changes
                 )
         return emitted
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from alerting.commands.answer import Answer
 from alerting.commands.command import Command
 from config.settings import Settings
+from detectors.model.stated import StatedChange
 from detectors.state.state import StateError, why
 from detectors.state.state_format import NewerStateError
 from detectors.watch.hottest import Hot
@@ -62,7 +63,7 @@ class Delivery:
         """Deliver while the block runs; a notice that was sent to it is durable in the outbox."""
         storage = KafkaOutboxStorage(records)
         try:
-            await self._half.start(storage, self._leaders)
+            await self._half.start(storage, self._leaders, self._changes)
         except NewerStateError:  # has its own remedy
             raise
         except (StateError, KeyError) as error:
@@ -94,3 +95,6 @@ class Delivery:
 
     def _leaders(self) -> tuple[Hot, ...]:
         return () if self._stage is None else self._stage.leaders
+
+    def _changes(self) -> tuple[StatedChange, ...]:
+        return () if self._stage is None else self._stage.changes

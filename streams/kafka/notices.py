@@ -6,12 +6,15 @@ from typing import Final, NamedTuple
 import msgspec
 
 from alerting.incidents.notice import Notice
+from alerting.incidents.recent_changes import RecentChanges
+from detectors.model.stated import StatedChange
 from detectors.state.state import pack, unpack
 from detectors.watch.hottest import Hot
 from streams.kafka.stage import Emission
 from streams.lane.chunk import Chunk
 
 PART_BYTES: Final = 1024 * 1024  # of notices per record: a flood of thousands takes several
+PART_CHANGES: Final = 200  # per record: one whose texts are all as long as can be takes about two kilobytes
 
 
 class NoticesPart(msgspec.Struct, array_like=True):
@@ -22,6 +25,7 @@ class NoticesPart(msgspec.Struct, array_like=True):
     last: bool
     notices: list[Notice]
     leaders: list[Hot]  # new leaders that no digest has shown yet; in the last part
+    changes: list[StatedChange] = []  # that became known with the step; in any of its parts
 
 
 class NoticesOfStep(NamedTuple):
@@ -31,7 +35,9 @@ class NoticesOfStep(NamedTuple):
     watermark: int
 
 
-def notices_parts(notices: Sequence[Notice], leaders: Iterable[Hot], watermark: int) -> Iterator[bytes]:
+def notices_parts(
+    notices: Sequence[Notice], leaders: Iterable[Hot], watermark: int, changes: Sequence[StatedChange] = ()
+) -> Iterator[bytes]:
     """Yield the records of one step: at least one, which advances the watermark."""
     parts: list[list[Notice]] = [[]]
     room = PART_BYTES
@@ -42,9 +48,13 @@ def notices_parts(notices: Sequence[Notice], leaders: Iterable[Hot], watermark: 
             room = PART_BYTES
         parts[-1].append(notice)
         room -= size
+    stated = [list(changes[at : at + PART_CHANGES]) for at in range(0, len(changes), PART_CHANGES)]
+    while len(parts) < len(stated):
+        parts.append([])
     for number, part in enumerate(parts):
         last = number + 1 == len(parts)
-        one = NoticesPart(watermark, number, last, part, list(leaders) if last else [])
+        became_known = stated[number] if number < len(stated) else []
+        one = NoticesPart(watermark, number, last, part, list(leaders) if last else [], became_known)
         yield msgspec.msgpack.encode(one)
 
 
@@ -66,9 +76,15 @@ class NotifyStage:
     def __init__(self) -> None:
         self.watermark = 0
         self.leaders: tuple[Hot, ...] = ()
+        self._recent = RecentChanges()
         self._held: list[Notice] = []  # of the step whose last part has not arrived
         self._parts = 0  # of that step that have arrived
         self._decode = msgspec.msgpack.Decoder(NoticesPart).decode
+
+    @property
+    def changes(self) -> tuple[StatedChange, ...]:
+        """The changes of the last days, oldest first."""
+        return self._recent.all
 
     def feed(self, chunk: Chunk) -> Iterable[NoticesOfStep]:
         """Assemble parts; return the notices of all complete steps with the newest watermark."""
@@ -78,6 +94,7 @@ class NotifyStage:
             if one.watermark <= self.watermark or one.part < self._parts:
                 continue
             self._held += one.notices
+            self._recent.add(one.changes, one.watermark)
             self._parts = one.part + 1
             if one.last:
                 notices += self._held
@@ -92,10 +109,11 @@ class NotifyStage:
     def snapshot(self) -> dict[str, bytes]:
         """Return the watermark and the parts of an incomplete step."""
         meta = _Meta(self.watermark, self._held, self._parts, list(self.leaders))
-        return {"notify": pack("notify", self.VERSION, meta, {})}
+        return {"notify": pack("notify", self.VERSION, meta, {}), **self._recent.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
         meta, _ = unpack(parts["notify"], "notify", self.VERSION, _Meta)
         self.watermark, self.leaders = meta.watermark, tuple(meta.leaders)
         self._held, self._parts = meta.held, meta.parts
+        self._recent.restore(parts)

@@ -295,11 +295,13 @@ class IncidentsStage:
         """Group findings step by step; emit the notices of each step, even if there are none."""
         emissions: list[Emission] = []
         for one in self.gather.feed(map(self._decode, chunk.values)):
-            notices = self.incidents.feed(one.findings, one.watermark, one.loads, one.uses, one.maturity)
+            notices = self.incidents.feed(
+                one.findings, one.watermark, one.loads, one.uses, one.maturity, changes=one.changes
+            )
             leaders = self.incidents.took_the_lead
             emissions += [
                 Emission(self._topic, 0, None, record)
-                for record in notices_parts(notices, leaders, one.watermark)
+                for record in notices_parts(notices, leaders, one.watermark, one.changes)
             ]
             self.watermark = one.watermark
         return emissions

@@ -213,7 +213,11 @@ class LocalDaemon:
             raise StartError(self._other_version(f"the checkpoint cannot be read: {why(error)}")) from error
         self._go_on_taking_up()
         try:
-            await self.delivery.start(self._rows, lambda: self._judge.engine.incidents.took_the_lead)
+            await self.delivery.start(
+                self._rows,
+                lambda: self._judge.engine.incidents.took_the_lead,
+                lambda: self._judge.engine.incidents.recent_changes,
+            )
         except (StateError, KeyError) as error:
             raise StartError(
                 self._other_version(f"the state of messages cannot be read: {why(error)}")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.model.measures import JUDGED, KEPT_ON_EDGES, SUPPORTING, Measure
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
+from detectors.model.stated import StatedChange
 from streams.measure.steps import Step
 
 Floats = NDArray[np.float64]
@@ -56,6 +57,7 @@ class MeasuredStep:
     hourly: tuple[Step, Floats] | None = (
         None  # the step and its (scopes,) p95; None when no digest needs them
     )
+    changes: Sequence[StatedChange] = ()  # that arrived for this step, or late with it, in order
 
 
 def series_of(fresh: Iterable[Fresh]) -> tuple[list[Named], list[Named]]:

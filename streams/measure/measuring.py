@@ -13,6 +13,7 @@ from config.settings import Settings
 from detectors.model.measures import COLUMN, LATENCIES, Measure
 from detectors.model.scope import Edge, ScopeOrEdge
 from detectors.model.series import Series
+from detectors.model.stated import in_order
 from detectors.state.state import pack, unpack
 from streams.measure.latency_window import LatencyWindow
 from streams.measure.measured_step import Fresh, LateStep, MeasuredStep, Named, series_of
@@ -94,6 +95,7 @@ class Measuring:
             late=late,
             between=step.between,
             hourly=(step, p95[LATENCIES.index(Measure.LATENCY)]),
+            changes=in_order([*step.changes, *(change for one in step.late for change in one.changes)]),
         )
 
     def _late(self, one: Step) -> LateStep:

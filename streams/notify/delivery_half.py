@@ -15,6 +15,7 @@ from alerting.outbox.ports import OutboxStorage
 from alerting.pipeline.history import since_of
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
+from detectors.model.stated import StatedChange
 from detectors.watch.hottest import Hot
 from streams.notify.interactions import Interactions
 from streams.notify.messenger import messenger
@@ -56,6 +57,7 @@ class DeliveryHalf:
         self.probe = SlackProbe()
         self._storage: OutboxStorage | None = None
         self._leaders: Callable[[], Sequence[Hot]] = tuple
+        self._changes: Callable[[], Sequence[StatedChange]] = tuple
         self._running: _Running | None = None
         self._changing = asyncio.Lock()
         self._failed: asyncio.Queue[BaseException] = asyncio.Queue()
@@ -71,15 +73,22 @@ class DeliveryHalf:
         """How many messages wait to be sent."""
         return 0 if self._running is None else len(self._running.outbox.waiting())
 
-    async def start(self, storage: OutboxStorage, leaders: Callable[[], Sequence[Hot]] = tuple) -> None:
-        """Continue with what the storage has; ``leaders`` are the tables that became the hottest.
+    async def start(
+        self,
+        storage: OutboxStorage,
+        leaders: Callable[[], Sequence[Hot]] = tuple,
+        changes: Callable[[], Sequence[StatedChange]] = tuple,
+    ) -> None:
+        """Continue with what the storage has.
+
+        ``leaders`` are the tables that became the hottest, ``changes`` what was deployed in the last days.
 
         Raises
         ------
         detectors.state.state.StateError, KeyError
             When the storage cannot be read.
         """
-        self._storage, self._leaders = storage, leaders
+        self._storage, self._leaders, self._changes = storage, leaders, changes
         async with self._changing:
             await self._enter()
 
@@ -171,7 +180,7 @@ class DeliveryHalf:
             PipelineStatus(pipeline, settings, self._metrics),
             opened,
             self._watched(courier.run()),
-            self._watched(self.interactions.handle(pipeline, self._kept, self._leaders)),
+            self._watched(self.interactions.handle(pipeline, self._kept, self._leaders, self._changes)),
         )
 
     async def _leave(self) -> None:

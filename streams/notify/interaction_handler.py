@@ -32,6 +32,7 @@ from alerting.messages.modals import UNTIL_BLOCK, details, pattern
 from alerting.pipeline.pipeline import Pipeline
 from alerting.words.phrases import Phrases
 from config.settings import DigestSettings
+from detectors.model.stated import StatedChange
 from detectors.watch.hottest import Hot
 from streams.notify.operators import Operators
 from streams.notify.slack_api import SlackApi
@@ -83,6 +84,8 @@ class InteractionHandler:
         Counts commands, with the labels ``ask`` and ``said``.
     leaders
         Returns the tables that recently became the hottest.
+    changes
+        Returns the deployments and other changes of the last days.
     now
         Wall time, epoch seconds.
     """
@@ -97,6 +100,7 @@ class InteractionHandler:
         style: AnswerStyle,
         counter: Counter,
         leaders: Callable[[], Sequence[Hot]] = tuple,
+        changes: Callable[[], Sequence[StatedChange]] = tuple,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._pipeline = pipeline
@@ -107,6 +111,7 @@ class InteractionHandler:
         self._answers = style.answers
         self._counter = counter
         self._leaders = leaders
+        self._changes = changes
         self._now = now
         self._queue: asyncio.Queue[Coroutine[Any, Any, None]] = asyncio.Queue(MAX_PENDING)
         self._executing = asyncio.Lock()
@@ -270,8 +275,14 @@ class InteractionHandler:
             return self._answers.help(request)
         if isinstance(request, WhatChanged):
             since = (at or int(self._now())) - request.seconds
-            changes = Changes.of(since, pipeline.tracked(), self._leaders())
-            return self._answers.what_changed(changes, at=at)
+            found = Changes.of(
+                since,
+                pipeline.tracked(),
+                leaders=self._leaders(),
+                stated=self._changes(),
+                matcher=request.matcher,
+            )
+            return self._answers.what_changed(found, at=at)
         ongoing = [tracked.incident for tracked in pipeline.ongoing()]
         if request is Query.OPEN:
             return self._answers.open_incidents(ongoing, at=at)

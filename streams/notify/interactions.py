@@ -15,6 +15,7 @@ from alerting.pipeline.pipeline import Pipeline
 from alerting.words.locales import phrases_of
 from config.links import Links
 from config.settings import Settings
+from detectors.model.stated import StatedChange
 from detectors.watch.hottest import Hot
 from streams.notify.interaction_handler import AnswerStyle, InteractionHandler
 from streams.notify.operators import Operators
@@ -102,6 +103,7 @@ class Interactions:
         pipeline: Pipeline,
         execute: Callable[[Command], Awaitable[Answer]],
         leaders: Callable[[], Sequence[Hot]] = tuple,
+        changes: Callable[[], Sequence[StatedChange]] = tuple,
     ) -> None:
         """Handle interactions until cancelled; return at once if there is no transport.
 
@@ -137,6 +139,7 @@ class Interactions:
                 style=style,
                 counter=self._metrics.commands,
                 leaders=leaders,
+                changes=changes,
             )
             try:
                 await self._until_cancelled(self._handler, secrets.app_token)

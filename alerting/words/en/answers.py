@@ -20,6 +20,7 @@ _FAULTS: Final = {
     Fault.WHOM: "Name what to silence, for example table:items",
     Fault.HOW_LONG: "Give a duration, for example 30m, 2h or 3d",
     Fault.TOO_LONG: "Choose a duration between 1 minute and 90 days",
+    Fault.SINCE: "Name a scope or a service, for example table:items, and then a duration, for example 2h",
     Fault.WHICH: "Give the ID of the silence to end; /uneri silences lists them",
     Fault.ALONE: 'Write "everything" on its own, or name what to silence, but not both',
     Fault.TEXT: f"The text is too long; shorten it to {LONGEST_TEXT:,} characters",
@@ -54,6 +55,11 @@ def silence(identity: str, what: str, until: str, by: str, why: str) -> str:
 def changes(since: str) -> str:
     """Return the title of what changed."""
     return f"Changes since {since}"
+
+
+def deployed(when: str, change: str, of: str, by: str) -> str:
+    """Return one deployment or other change of a list."""
+    return f"{when} · {change} of {of}" + (f" by {by}" if by else "")
 
 
 def new_leader(label: str, former: str, account: str) -> str:

@@ -10,11 +10,14 @@ from alerting.incidents.severity import Grade, Harm, Severity
 from alerting.words import numbers
 from alerting.words.en import figures
 from alerting.words.mrkdwn import clean, cut
+from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
 from detectors.model.finding import Finding, Growth, Share, Verdict
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import FUNCTION, TABLE
 from detectors.model.shares import notable
 from detectors.watch.absence import RETIRED_SECONDS
+
+_MINUTE: Final = 60  # the beginning of a deviation is known to the minute
 
 _MOSTLY: Final = 2 / 3  # of a share: a part this large is all that is said of it
 
@@ -315,6 +318,8 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
             return f"Also affected: {name}"
         case Milestone.REOPENED:
             return f"Reopened: {_stands(primary)}"
+        case Milestone.PRECEDED:
+            return _preceded(of)
         case Milestone.AMENDED:
             return f"Figures corrected by late data: {_stands(primary)}"
         case Milestone.WITHDRAWN:
@@ -333,6 +338,30 @@ def action(kind: CommandKind, who: str, until: str, why: str) -> str:
     return f"{line} · {why}" if why else line
 
 
+def change(what: str, version: str) -> str:
+    """Name a change."""
+    return " ".join(part for part in (what or "change", version) if part)
+
+
+def after_change(after: int, change: str, of: str, by: str) -> str:
+    """Say after which change it began.
+
+    Examples
+    --------
+    >>> after_change(125, "deploy 42", "inventory-put-item", "ci")
+    '2 min after deploy 42 of inventory-put-item by ci'
+    >>> after_change(20, "config", "items", "")
+    'At about the same time as config of items'
+    """
+    when = f"{figures.duration(after)} after" if after >= _MINUTE else "At about the same time as"
+    return f"{when} {change} of {of}" + (f" by {by}" if by else "")
+
+
+def more_changes(more: int) -> str:
+    """Say how many other changes came shortly before it."""
+    return f"{more} more change{'s' * (more != 1)} shortly before"
+
+
 def snooze_expired() -> str:
     """Say that a snooze expired while its incident is still open."""
     return "*Snooze expired*: the incident is still open"
@@ -342,6 +371,19 @@ def _absent(of: Incident) -> str:
     """Return what is absent: where nothing arrives, perhaps several accounts."""
     accounts = sum(each.gap for each in (of.primary, *of.members))
     return f"{accounts} accounts" if accounts > 1 else figures.about(of.primary.about)
+
+
+def _preceded(of: Incident) -> str:
+    began = [f"{said[:1].lower()}{said[1:]}" for said in _after_changes(of)]
+    return f"Now known: it began {'; '.join(began)}" if began else "A change before it does not count anymore"
+
+
+def _after_changes(of: Incident) -> list[str]:
+    said = []
+    for one in of.changes[:NAMED_CHANGES]:
+        what, version, where, by = stated_texts(one.change)
+        said.append(after_change(one.after, change(what, version), where, by))
+    return said
 
 
 def _lasted(of: Incident) -> str:

@@ -88,7 +88,7 @@ LABELS: Final = Labels(
     nothing_changed="No changes.",
     help=(
         "/uneri status · /uneri open · /uneri silence table:items 2h reason · /uneri silences · "
-        "/uneri unsilence ID · /uneri what-changed 2h"
+        "/uneri unsilence ID · /uneri what-changed table:items 2h"
     ),
     not_allowed="You are not allowed to do this. Ask a Uneri operator.",
     matches_nothing="No known incident matches. Check that the names are spelled as in Uneri's messages.",
@@ -101,4 +101,5 @@ LABELS: Final = Labels(
     new_levels="New levels",
     new_errors="New errors",
     leaders="New hottest tables",
+    deployed="Deployed or configured",
 )

@@ -19,6 +19,7 @@ _FAULTS: Final = {
     Fault.WHOM: "通知を停止する対象を指定してください（例: table:items）",
     Fault.HOW_LONG: "期間を指定してください（例: 30m、2h、3d）",
     Fault.TOO_LONG: "期間が長すぎるか、短すぎます",
+    Fault.SINCE: "対象（例 table:items）、期間（例 2h）の順に指定してください",
     Fault.WHICH: "解除する通知停止の ID を指定してください（/uneri 停止一覧 で確認できます）",
     Fault.ALONE: "「すべて」と個別の対象は同時に指定できません",
     Fault.TEXT: "入力が長すぎます",
@@ -52,6 +53,11 @@ def silence(identity: str, what: str, until: str, by: str, why: str) -> str:
 def changes(since: str) -> str:
     """Return the title of what changed."""
     return f"{since} 以降の変化"
+
+
+def deployed(when: str, change: str, of: str, by: str) -> str:
+    """Return one deployment or other change of a list."""
+    return f"{when} · {of} の {change}" + (f"（{by}）" if by else "")
 
 
 def new_leader(label: str, former: str, account: str) -> str:

@@ -14,10 +14,13 @@ from alerting.words import numbers
 from alerting.words.ja import figures
 from alerting.words.ja.why import explanation, retired, traffic
 from alerting.words.mrkdwn import clean, cut
+from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
 from detectors.model.finding import Finding, Growth, Share, Verdict
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import FUNCTION, TABLE
 from detectors.model.shares import notable
+
+_MINUTE: Final = 60  # the beginning of a deviation is known to the minute
 
 _MOSTLY: Final = 2 / 3  # of a share: a part this large is all that is said of it
 
@@ -42,6 +45,8 @@ _COMPARED: Final = {
     "yesterday": "比較できる過去の週がまだないため、前日と比較",
     "minutes": "比較できる過去の日がまだないため、直前の数分と比較",
 }
+
+_CHANGES: Final = {"deploy": "デプロイ", "config": "設定変更", "rollback": "ロールバック"}
 
 _LINKS: Final = {
     "logs": "ログ",
@@ -320,6 +325,8 @@ def milestone(what: str, of: Incident, detail: str) -> str:  # noqa: C901, PLR09
             return f"{name} にも影響が出ています"
         case Milestone.REOPENED:
             return f"再発しました: {_stands(primary)}"
+        case Milestone.PRECEDED:
+            return _preceded(of)
         case Milestone.AMENDED:
             return f"遅れて届いたデータにより値を修正しました: {_stands(primary)}"
         case Milestone.WITHDRAWN:
@@ -336,6 +343,28 @@ def action(kind: CommandKind, who: str, until: str, why: str) -> str:
     """Say who did what."""
     line = _ACTIONS[kind] + (f" : {who}" if who else "") + (f" （{until} まで）" if until else "")
     return f"{line} 理由: {why}" if why else line
+
+
+def change(what: str, version: str) -> str:
+    """Name a change."""
+    return " ".join(part for part in (_CHANGES.get(what.lower(), what) or "変更", version) if part)
+
+
+def after_change(after: int, change: str, of: str, by: str) -> str:
+    """Say after which change it began.
+
+    Examples
+    --------
+    >>> after_change(125, "デプロイ 42", "inventory-put-item", "ci")
+    'inventory-put-item のデプロイ 42（ci）の2分後に発生'
+    """
+    when = f"の{figures.duration(after)}後" if after >= _MINUTE else "とほぼ同時"
+    return f"{of} の{change}" + (f"（{by}）" if by else "") + f"{when}に発生"
+
+
+def more_changes(more: int) -> str:
+    """Say how many other changes came shortly before it."""
+    return f"直前にほかの変更 {more}件"
 
 
 def snooze_expired() -> str:
@@ -395,6 +424,14 @@ def _fate(finding: Finding) -> str:
 
 def _usual(finding: Finding) -> str:
     return "" if finding.failures is None else figures.usually(finding.failures)
+
+
+def _preceded(of: Incident) -> str:
+    said = []
+    for one in of.changes[:NAMED_CHANGES]:
+        what, version, where, by = stated_texts(one.change)
+        said.append(after_change(one.after, change(what, version), where, by))
+    return f"直前の変更が判明: {'、'.join(said)}" if said else "直前の変更は取り下げられました"
 
 
 def _lasted(of: Incident) -> str:

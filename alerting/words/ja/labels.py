@@ -88,7 +88,7 @@ LABELS: Final = Labels(
     nothing_changed="変化はありません。",
     help=(
         "/uneri 状態 · /uneri 未解決 · /uneri 停止 table:items 2h 理由 · /uneri 停止一覧 · "
-        "/uneri 停止解除 ID · /uneri 変化 2h"
+        "/uneri 停止解除 ID · /uneri 変化 table:items 2h"
     ),
     not_allowed="この操作を行う権限がありません。Uneri のオペレーターに依頼してください。",
     matches_nothing="これまでに一致したインシデントはありません。名前が通知の表記と同じかご確認ください。",
@@ -101,4 +101,5 @@ LABELS: Final = Labels(
     new_levels="水準の変化",
     new_errors="新規例外",
     leaders="最も負荷の高いテーブルの交代",
+    deployed="デプロイ・設定変更",
 )

@@ -91,7 +91,7 @@ def test_a_name_with_spaces_stands_in_quotes_whichever_the_keyboard_makes(quotes
         ("silence table:items", Fault.HOW_LONG, ""),
         ("silence table:items soon", Fault.HOW_LONG, "soon"),
         ("silence table:items 400d", Fault.TOO_LONG, "400d"),
-        ("what-changed lately", Fault.HOW_LONG, "lately"),
+        ("what-changed lately", Fault.SINCE, "lately"),
         ("what-changed 400d", Fault.TOO_LONG, "400d"),
         ("unsilence", Fault.WHICH, ""),
         ("unsilence <script>", Fault.WHICH, ""),

@@ -1,0 +1,109 @@
+"""Which changes came shortly before the findings of an incident: their order in time, not a cause."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from alerting.incidents.correlation import CARRIES, carriers, subjects
+from alerting.incidents.recent_changes import RecentChanges
+from detectors.model.finding import Cause, Finding, Verdict
+from detectors.model.scope import Scope
+from detectors.model.stated import StatedChange
+
+BEFORE: Final = 1800
+"""Seconds before the start of a finding in which a change is named."""
+
+MOST_NAMED: Final = 10
+"""Changes that an incident names; of more, those nearest to its start."""
+
+
+class PrecedingChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A change, and what began within half an hour after it at the same scope or at one that it calls."""
+
+    change: StatedChange
+    after: int  # seconds from it to the start of what the incident is about, or of the first other finding
+    findings: list[str]  # ids of what began after it
+
+    def after_start(self, finding: Finding) -> "PrecedingChange":
+        """Return it with the time from the change to the start of this finding."""
+        return msgspec.structs.replace(self, after=_after(self.change, finding))
+
+    def to_json(self) -> dict[str, object]:
+        """Return the form in ``incidents.jsonl``, ``findings.jsonl`` and webhooks."""
+        change = self.change
+        return {
+            "ts": change.ts,
+            "of": change.about.to_json(),
+            "what": change.what,
+            "version": change.version,
+            "by": change.by,
+            "url": change.url,
+            "after": self.after,
+        }
+
+
+def preceding(
+    findings: Iterable[Finding],
+    recent: RecentChanges,
+    *,
+    primary: str,
+    known: Sequence[PrecedingChange],
+    causes: Mapping[str, Sequence[Cause]],
+    step: int,
+) -> list[PrecedingChange]:
+    """Return the changes that came before findings, the nearest first.
+
+    A finding begins with a step, and when in that step is not known: a change in the same step counts as
+    before it. Growth has no such beginning. What came once the incident had begun is named only if what the
+    incident is about began after it.
+
+    Parameters
+    ----------
+    findings
+        Of one incident.
+    recent
+        The changes of the last days.
+    primary
+        The id of the finding that it is about.
+    known
+        What was named before: a finding keeps its changes as long as it began within half an hour after them.
+    causes
+        The causes of findings, by id.
+    step
+        Seconds of a step.
+    """
+    named = [(one.change, frozenset(one.findings)) for one in known]
+    after: dict[StatedChange, dict[str, int]] = {}
+    valid = [one for one in findings if one.state != "withdrawn" and one.verdict is not Verdict.GROWTH]
+    for finding in valid:
+        since, until = finding.start - BEFORE, finding.start + step
+        found = {change for change, ids in named if finding.id in ids and since <= change.ts < until}
+        if recent.between(since, until):
+            for scope in _involved(finding, causes.get(finding.id, ())):
+                found.update(recent.about(scope, since, until))
+        for change in found:
+            after.setdefault(change, {})[finding.id] = _after(change, finding)
+    begun = min((one.start for one in valid), default=0) + step
+    ordered = [
+        PrecedingChange(change=change, after=began.get(primary, min(began.values())), findings=sorted(began))
+        for change, began in after.items()
+        if primary in began or change.ts < begun
+    ]
+    ordered.sort(key=lambda one: (primary not in one.findings, one.after, one.change))
+    return ordered[:MOST_NAMED]
+
+
+def may_precede(finding: Finding, recent: RecentChanges, step: int) -> bool:
+    """Return whether there was any change shortly before a finding, whatever it was about."""
+    return recent.between(finding.start - BEFORE, finding.start + step)
+
+
+def _after(change: StatedChange, finding: Finding) -> int:
+    return max(0, int(finding.start - change.ts))
+
+
+def _involved(finding: Finding, causes: Iterable[Cause]) -> Iterator[Scope]:
+    """Yield what a finding is about, what carries a large part of it, and what causes it."""
+    yield from subjects(finding) | carriers(finding)
+    yield from (cause.scope for cause in causes if cause.score >= CARRIES)
