@@ -12,7 +12,19 @@ from alerting.incidents.incident import Incident
 from alerting.messages.change_lines import listed_changes
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.messages.flood_message import incident_row
-from alerting.messages.message import NAME, SECTION, TEXT, Block, Message, context, header, listing, section
+from alerting.messages.message import (
+    NAME,
+    SECTION,
+    TEXT,
+    TOTAL,
+    Block,
+    Message,
+    context,
+    header,
+    length,
+    listing,
+    section,
+)
 from alerting.pipeline.tracked_incident import TrackedIncident
 from alerting.words.mrkdwn import escape, person
 from alerting.words.phrases import Phrases
@@ -180,26 +192,34 @@ class Answers:
             (labels.resolved, changes.resolved),
         )
         listed = listed_changes(changes.stated[:LISTED], words, self._zone)
-        blocks = listing(
-            labels.deployed, listed, words.lists.and_more, budget=_LIST, total=len(changes.stated)
+        lists_of = [(labels.deployed, listed, len(changes.stated))]
+        lists_of += [(name, self._rows(of[:_EACH], at), len(of)) for name, of in lists]
+        lists_of.append(
+            (labels.leaders, [self._leader(hot) for hot in changes.leaders], len(changes.leaders))
         )
-        blocks += [block for name, of in lists for block in self._list(name, of, at, most=_EACH)]
-        leaders = [
-            words.answers.new_leader(
-                f"*{escape(hot.scope.label, NAME)}*",
-                f"*{escape(hot.former.label, NAME)}*" if hot.former else "",
-                escape(f"{hot.scope.cloud} {words.account(hot.scope.account)}", 2 * NAME),
-            )
-            for hot in changes.leaders
-        ]
-        blocks += self._lines(labels.leaders, leaders)
+        blocks: list[Block] = []
+        for name, lines, total in lists_of:
+            left = min(_LIST, TOTAL - length([header(title), *blocks]) - SECTION // 4)
+            blocks += listing(name, lines, words.lists.and_more, budget=left, total=total)
         return Message(text=title, blocks=[header(title), *(blocks or [section(labels.nothing_changed)])])
 
-    def _list(self, title: str, incidents: Sequence[Incident], at: int, most: int = LISTED) -> list[Block]:
-        lines = []
-        for one in incidents[:most]:
+    def _leader(self, hot: Hot) -> str:
+        words = self._words
+        return words.answers.new_leader(
+            f"*{escape(hot.scope.label, NAME)}*",
+            f"*{escape(hot.former.label, NAME)}*" if hot.former else "",
+            escape(f"{hot.scope.cloud} {words.account(hot.scope.account)}", 2 * NAME),
+        )
+
+    def _rows(self, incidents: Sequence[Incident], at: int) -> list[str]:
+        rows = []
+        for one in incidents:
             console = ConsoleLinks.of(one, self._links, self._words, at=at)
-            lines.append(f"{incident_row(one, console, self._words)} · {self._when(one.start)}")
+            rows.append(f"{incident_row(one, console, self._words)} · {self._when(one.start)}")
+        return rows
+
+    def _list(self, title: str, incidents: Sequence[Incident], at: int, most: int = LISTED) -> list[Block]:
+        lines = self._rows(incidents[:most], at)
         return listing(title, lines, self._words.lists.and_more, budget=_LIST, total=len(incidents))
 
     def _lines(self, title: str, lines: Sequence[str]) -> list[Block]:

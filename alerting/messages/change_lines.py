@@ -7,7 +7,7 @@ from alerting.incidents.incident import Incident
 from alerting.messages.message import NAME
 from alerting.words.mrkdwn import escape, link
 from alerting.words.phrases import Phrases
-from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
+from alerting.words.stated_texts import NAMED_CHANGES, stated_texts, stated_url
 from detectors.model.stated import StatedChange
 
 
@@ -39,4 +39,4 @@ def _shown(change: StatedChange, words: Phrases) -> tuple[str, str, str]:
     what, version, of, by = stated_texts(change)
     named = words.incident.change(what, version)
     # whoever wrote the record chose this name: it is no person to be called
-    return link(change.url or None, named, 2 * NAME), escape(of, NAME) or "–", escape(by, NAME)
+    return link(stated_url(change), named, 2 * NAME), escape(of, NAME) or "–", escape(by, NAME)

@@ -35,6 +35,7 @@ from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
 
 _NAMED = 3
+CHANGES = 1500  # characters of what was deployed before: room for the longest line, or some usual ones
 _LONGER = 300
 """Seconds by which the whole incident must outlast its primary series for its span to be shown: open findings
 are updated every five minutes, so a smaller difference means nothing."""
@@ -80,7 +81,7 @@ def page(
     why = escape(_why(incident, words), SENTENCE) or words.labels.no_reason
     before: list[Block] = [
         header(words.incident.title(words.named(incident))),
-        fields(_fields(incident, zone, words), fit(change_lines(incident, words), SECTION)),
+        fields(_fields(incident, zone, words), fit(change_lines(incident, words), CHANGES)),
         section(f"{called} {why}".strip()),
     ]
     notes = action_lines(commands, words, zone, at=at)

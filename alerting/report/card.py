@@ -16,8 +16,9 @@ from alerting.report.forecast import forecast
 from alerting.report.preview import fragment
 from alerting.report.timeline import name_of
 from alerting.words import numbers
-from alerting.words.mrkdwn import clean, cut, safe_url
+from alerting.words.mrkdwn import clean, cut
 from alerting.words.phrases import Phrases
+from alerting.words.stated_texts import stated_url
 from detectors.model.finding import Failures, Finding, Growth, Trace, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import ScopeOrEdge
@@ -355,7 +356,7 @@ class Cards:
         if incident.state == "withdrawn":
             return []
         said = self._words.after_changes(incident)
-        urls = (safe_url(one.change.url) or "" for one in incident.changes)
+        urls = (stated_url(one.change) or "" for one in incident.changes)
         return [ChangeLine(clean(text), url) for text, url in zip(said, urls, strict=False)]
 
     def _member(self, finding: Finding) -> Member:

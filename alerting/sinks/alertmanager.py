@@ -20,8 +20,8 @@ from alerting.outbox.row import OutboxRow, SentAs
 from alerting.sinks.http_outcome import rfc3339
 from alerting.sinks.http_sink import TIMEOUT, HttpSink
 from alerting.words.locales import ENGLISH
-from alerting.words.mrkdwn import safe_url
 from alerting.words.phrases import Phrases
+from alerting.words.stated_texts import stated_url
 from detectors.model.finding import Share
 from detectors.model.scope import SERVICE, Edge
 from detectors.model.shares import notable
@@ -166,7 +166,7 @@ def _alert(dispatch: Dispatch, links: LinkMaker, words: Phrases) -> dict[str, ob
         "acknowledged_by": "" if dispatch.acknowledged is None else dispatch.acknowledged.by,
         "account_name": words.accounts.get(incident.primary.about.account, ""),
         "runbook_url": console.runbook(incident) or "",
-        "link_change": next(filter(None, (safe_url(one.change.url) for one in incident.changes)), ""),
+        "link_change": next(filter(None, (stated_url(one.change) for one in incident.changes)), ""),
         **{f"link_{kind}": url for kind, url in urls.items()},
     }
     alert: dict[str, object] = {

@@ -15,6 +15,7 @@ from alerting.commands.dispatch import Expiring, Form, Line
 from alerting.commands.slash import Fault, Help
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
+from alerting.incidents.preceding import PrecedingChange
 from alerting.messages.answers import Answers, Changes, Mute
 from alerting.messages.message import TOTAL, Message, length
 from alerting.messages.modals import details, pattern
@@ -25,6 +26,7 @@ from alerting.words.phrases import Phrases
 from detectors.model.finding import Cause, Verdict
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Edge, Scope
+from detectors.model.stated import StatedChange
 from detectors.watch.hottest import Hot
 from detectors.watch.standings import Standings, Use
 from tests.alerting.given import T0, finding, growth_finding, share
@@ -80,6 +82,12 @@ def hostile(name: str, other: str, verdict: Verdict, *, edge: bool, key: bool) -
         peak=50.0,
         fingerprint=name,
         follows=other,
+        changes=[
+            PrecedingChange(
+                change=StatedChange(T0 - 700, scopes[1], name, other, other, url), after=100, findings=[]
+            )
+            for url in (name, f"https://@{other}", EARLIER)
+        ],
     )
 
 
@@ -115,7 +123,8 @@ def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[M
     yield answers.open_incidents([one] * 30, at=T0)
     yield answers.silences([Mute(name, other, T0, name, other)] * 30)
     yield answers.standing([one] * 30, at=T0, held={name: 3}, last=one)
-    changed = Changes(T0, [one] * 12, [one], [one], [one], [Hot(scope, 0.4, former=scope)])
+    stated = [each.change for each in one.changes] * 9
+    changed = Changes(T0, [one] * 12, [one], [one], [one], [Hot(scope, 0.4, former=scope)], stated)
     yield answers.what_changed(changed, at=T0)
 
 
