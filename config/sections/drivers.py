@@ -124,6 +124,12 @@ class LocalSettings(DoorSettings):
     backlog_mib: Annotated[int, Field(ge=64, le=16 << 20)] = Field(
         2048, description="size of the log, MiB; beyond this, senders get 503 and files wait"
     )
+    tcp: Address | None = Field(
+        None, description="host:port for connections that send records, one a line; off when absent"
+    )
+    tcp_source: str | None = Field(
+        None, description="name in sources.inputs of what they send; records of docs/event.md when absent"
+    )
 
 
 class WebSettings(DoorSettings):

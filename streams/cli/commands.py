@@ -150,6 +150,14 @@ def run(
     stdin: Annotated[
         bool, typer.Option("--stdin", help="Local only: read standard input, and stop at its end.")
     ] = False,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What these lines are: an input of sources.inputs."),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", metavar="F", help="Their format: alb, clf, auto, … (docs/formats.md)."),
+    ] = None,
 ) -> None:
     """Run the daemon.
 
@@ -164,9 +172,10 @@ def run(
     if settings.kafka:
         from streams.kafka.daemon import run_kafka
 
-        if follow or stdin:
+        if follow or stdin or source or form:
             raise fail(
-                "--follow and --stdin apply to the local driver only; remove them, or the kafka section"
+                "--follow, --stdin, --source and --format apply to the local driver only; remove them, or "
+                "the kafka section"
             )
         roles = {one.strip() for several in role or () for one in several.split(",")}
         _exit_with(lambda: run_kafka(settings, roles or None, read=lambda: load_settings(config)))
@@ -178,8 +187,20 @@ def run(
         raise fail(f"--follow {folder}: is a folder; name a file in it")
     if role:
         raise fail("--role applies to the Kafka driver only; add a kafka section, or remove --role")
-    source = sys.stdin.fileno() if stdin else None
-    _exit_with(lambda: run_local(settings, follow or [], source, read=lambda: load_settings(config)))
+    named = None
+    if source is not None or form is not None:
+        from streams.formats.inputs import Inputs, UnknownInputError
+
+        if not (follow or stdin):
+            raise fail("--source and --format say what --follow or --stdin read; add one of them")
+        try:
+            named = Inputs(settings.sources).of(source, form)
+        except UnknownInputError as error:
+            raise fail(str(error)) from None
+    piped = sys.stdin.fileno() if stdin else None
+    _exit_with(
+        lambda: run_local(settings, follow or [], piped, read=lambda: load_settings(config), source=named)
+    )
 
 
 @app.command()

@@ -23,10 +23,12 @@ from config.settings import Settings
 from detectors.state.state import StateError, why
 from detectors.state.state_format import NewerStateError
 from streams.doors.doors import Doors
+from streams.doors.line_reading import line_reader
 from streams.doors.reception import Reception
+from streams.doors.tcp_door import TcpDoor
 from streams.engine.dead_letter_limit import DeadLetterLimitError
 from streams.engine.warm import warm
-from streams.formats.inputs import Inputs
+from streams.formats.inputs import Input, Inputs, UnknownInputError
 from streams.limits.keeper import LimitsKeeper, limits_status
 from streams.local.backfill_routes import BackfillRoutes
 from streams.local.follow import Follow
@@ -87,6 +89,8 @@ class LocalDaemon:
         As for ``LogIntake``.
     read
         Returns the settings of its file now, for a reload.
+    source
+        What the lines of files and of standard input are; by default, native records.
 
     Raises
     ------
@@ -111,6 +115,7 @@ class LocalDaemon:
         at: CrashHook = no_crash,
         clock: Callable[[], float] = time.time,
         read: Callable[[], Settings] | None = None,
+        source: Input | None = None,
     ) -> None:
         self.settings = settings
         self.metrics = Metrics()
@@ -172,9 +177,8 @@ class LocalDaemon:
             taken_up=lambda: drop_learnt(state),
         )
         self._inputs = Inputs(settings.sources)
-        self._reception = Reception(
-            LogTaker(self._intake), self._inputs, self.metrics.intake_refused, self.metrics.skipped
-        )
+        taker = LogTaker(self._intake)
+        self._reception = Reception(taker, self._inputs, self.metrics.intake_refused, self.metrics.skipped)
         self._doors = Doors(self._reception, settings.sources, clock)
         self._web = HttpServer(
             settings.local.listen,
@@ -196,9 +200,11 @@ class LocalDaemon:
             certificates=self._door.certificates,
         )
         self._sources: list[Coroutine[Any, Any, object]] = [
-            Follow(path, self._store, self._intake).run() for path in follow
+            Follow(path, self._store, self._intake, lines=line_reader(source)).run() for path in follow
         ]
-        self._input = StandardInput(stdin, self._intake) if stdin is not None else None
+        self._input = StandardInput(stdin, self._intake, line_reader(source)) if stdin is not None else None
+        self._tcp = self._tcp_door(taker)
+        self.tcp_port = 0
 
     async def run(self) -> None:
         """Run until ``stop`` or the end of standard input, then shut down cleanly."""
@@ -224,6 +230,9 @@ class LocalDaemon:
             ) from error
         self.port = await self._web.start()
         log.info("taking events in", url=f"{self._door.url.rpartition(':')[0]}:{self.port}/events")
+        if self._tcp is not None:
+            self.tcp_port = await self._tcp.start()
+            log.info("taking lines in", address=f"{self.settings.local.tcp}", port=self.tcp_port)
         if note := self._door.note():
             log.warning(note)
         tasks = [
@@ -243,6 +252,20 @@ class LocalDaemon:
             await self._until_stopped(tasks)
         finally:
             await self._shut_down(tasks)
+
+    def _tcp_door(self, taker: LogTaker) -> TcpDoor | None:
+        """Return what takes lines over TCP, if it is to."""
+        local = self.settings.local
+        if local.tcp is None:
+            return None
+        try:
+            source = None if local.tcp_source is None else self._inputs.of(local.tcp_source)
+        except UnknownInputError as error:
+            raise StartError(f"local.tcp_source: {error}") from None
+        tls = self._door.certificates
+        return TcpDoor(
+            local.tcp, taker, line_reader(source), lambda: self._tokens, tls.context if tls else None
+        )
 
     @property
     def pipeline(self) -> Pipeline:
@@ -303,6 +326,8 @@ class LocalDaemon:
         judging, guarding, *taking = tasks
         self._watchdog.stop_within(STOP_SECONDS)
         await self._web.stop()
+        if self._tcp is not None:
+            await self._tcp.stop()
         for task in taking:
             task.cancel()
         await asyncio.gather(*taking, return_exceptions=True)

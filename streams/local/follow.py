@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 import structlog
 
+from streams.doors.line_reading import LineReader
 from streams.doors.request_lines import split_lines
 from streams.engine.dead_letter_limit import limit_error
 from streams.local.log_intake import LogIntake, TooManyBadError
@@ -24,7 +25,15 @@ class Follow:
     read again from its start. A last line waits for its line end, and all lines wait while the log is full.
     """
 
-    def __init__(self, path: Path, store: SqliteStore, intake: LogIntake, poll: float = 0.25) -> None:
+    def __init__(
+        self,
+        path: Path,
+        store: SqliteStore,
+        intake: LogIntake,
+        poll: float = 0.25,
+        lines: LineReader = split_lines,
+    ) -> None:
+        self._lines = lines
         self._path = path
         self._store = store
         self._intake = intake
@@ -69,7 +78,8 @@ class Follow:
             data = await asyncio.to_thread(file.read, READ)
             end = data.rfind(b"\n") + 1
             if end:
-                await self._append(split_lines(data[:end]), name, Position(inode, offset + end), offset)
+                lines = await asyncio.to_thread(self._lines, data[:end])
+                await self._append(lines, name, Position(inode, offset + end), offset)
                 offset += end
                 continue
             if (

@@ -74,7 +74,9 @@ def door_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
         raise DoorError(str(error)) from None
     except CertificateError as error:
         raise DoorError(f"{section}.{error}") from None
-    if not (tokens.count or given.insecure or is_loopback(host_in(given.listen))):
+    for name, address in _addresses(settings):
+        if tokens.count or given.insecure or is_loopback(host_in(address)):
+            continue
         variables = ", ".join(
             variable
             for scope, variable in {
@@ -85,8 +87,16 @@ def door_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
             if scope is not AccessScope.INTAKE or not settings.kafka
         )
         raise DoorError(
-            f"{section}.listen {given.listen}: open to the network without a lock; set tokens ({variables}, "
+            f"{section}.{name} {address}: open to the network without a lock; set tokens ({variables}, "
             f"or tokens.file; `uneri token` makes them), listen on 127.0.0.1, or insist with "
             f"{section}.insecure: true"
         )
     return Door(section, given.listen, tuple(given.hosts), tokens, certificates)
+
+
+def _addresses(settings: Settings) -> list[tuple[str, str]]:
+    """Return what a daemon listens on, by setting."""
+    if settings.kafka:
+        return [("listen", settings.web.listen)]
+    tcp = [("tcp", settings.local.tcp)] if settings.local.tcp else []
+    return [("listen", settings.local.listen), *tcp]

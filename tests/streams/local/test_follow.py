@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import DeadLetterSettings, LocalSettings, Settings
+from config.settings import DeadLetterSettings, LocalSettings, Settings, SourcesSettings
+from streams.doors.line_reading import line_reader
 from streams.engine.dead_letter_limit import DeadLetterLimitError
+from streams.formats.inputs import Inputs
 from streams.local.follow import Follow
 from streams.local.log_intake import LogIntake
 from streams.local.sqlite_store import SqliteStore
@@ -135,5 +137,28 @@ async def test_a_followed_file_waits_while_the_log_is_full(tmp_path: Path, store
     assert store.end == 1000
     intake.judged = 1
     assert (await taken(store, 1001))[-1] == b"b"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_lines_of_another_format_become_native_and_those_that_are_none_move_the_position_too(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "function.log"
+    start = b"START RequestId: bf5f58db-ef7d-4cb2-b3c6-266eba1bbedb Version: $LATEST\n"
+    report = start.replace(b"START", b"REPORT").replace(
+        b" Version: $LATEST", b"\tDuration: 395.99 ms\tBilled Duration: 396 ms\tMemory Size: 512 MB"
+    )
+    file.write_bytes(start * 3)
+    source = Inputs(SourcesSettings())
+    lines = line_reader(source.of(None, "lambda_report"))
+    following = Follow(path=file, store=store, intake=LogIntake(store, Settings(), lambda: None), lines=lines)
+    task = asyncio.create_task(following.run())
+    async with asyncio.timeout(10):
+        while store.position(str(file.resolve())) is None:
+            await asyncio.sleep(0.01)
+    with file.open("ab") as more:
+        more.write(report)
+    assert b'"lambda:bf5f58db-ef7d-4cb2-b3c6-266eba1bbedb"' in (await taken(store, 1))[0]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

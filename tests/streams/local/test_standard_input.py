@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import DeadLetterSettings, Settings
+from config.settings import DeadLetterSettings, Settings, SourcesSettings
+from streams.doors.line_reading import line_reader
 from streams.engine.dead_letter_limit import DeadLetterLimitError
+from streams.formats.inputs import Inputs
 from streams.local.log_intake import LogIntake
 from streams.local.sqlite_store import SqliteStore
 from streams.local.standard_input import StandardInput
@@ -42,3 +44,16 @@ async def test_input_of_garbage_is_not_drained_into_the_dead_letters(tmp_path: P
 
 
 GOOD = b'{"ts": 1760000000, "service": "shop"}'
+
+
+async def test_lines_of_another_format_become_native(tmp_path: Path) -> None:
+    file = tmp_path / "access.log"
+    line = b'203.0.113.7 - - [09/Oct/2025:08:53:20 +0000] "GET /items/7 HTTP/1.1" 200 57\n'
+    file.write_bytes(line * 3 + b"nope")
+    lines = line_reader(Inputs(SourcesSettings()).of(None, "clf"))
+    with SqliteStore(tmp_path / "db") as store, file.open("rb") as reading:
+        intake = LogIntake(store, Settings(), lambda: None)
+        assert await StandardInput(reading.fileno(), intake, lines).run() == 4
+        first, *_, last = store.read(0).records
+        assert b'"route":"GET /items/{id}"' in first
+        assert last.startswith(b'{"kind":"refused"')
