@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from config.sections.sources import InputSettings
 from config.settings import DeadLetterSettings, LocalSettings, Settings, SourcesSettings
 from streams.doors.line_reading import line_reader
 from streams.engine.dead_letter_limit import DeadLetterLimitError
@@ -145,13 +146,14 @@ async def test_lines_of_another_format_become_native_and_those_that_are_none_mov
     tmp_path: Path, store: SqliteStore
 ) -> None:
     file = tmp_path / "function.log"
-    start = b"START RequestId: bf5f58db-ef7d-4cb2-b3c6-266eba1bbedb Version: $LATEST\n"
-    report = start.replace(b"START", b"REPORT").replace(
-        b" Version: $LATEST", b"\tDuration: 395.99 ms\tBilled Duration: 396 ms\tMemory Size: 512 MB"
+    start = b'{"time":"2026-01-01T00:00:00Z","type":"platform.start","record":{"requestId":"bf5f58db"}}\n'
+    report = (
+        b'{"time":"2026-01-01T00:00:01Z","type":"platform.report","record":{"requestId":"bf5f58db",'
+        b'"metrics":{"durationMs":395.99,"billedDurationMs":396,"memorySizeMB":512,"maxMemoryUsedMB":301}}}\n'
     )
     file.write_bytes(start * 3)
-    source = Inputs(SourcesSettings())
-    lines = line_reader(source.of(None, "lambda_report"))
+    settings = SourcesSettings(inputs=[InputSettings(name="f", format="lambda_report", function="f")])
+    lines = line_reader(Inputs(settings).of("f"))
     following = Follow(path=file, store=store, intake=LogIntake(store, Settings(), lambda: None), lines=lines)
     task = asyncio.create_task(following.run())
     async with asyncio.timeout(10):
@@ -159,6 +161,6 @@ async def test_lines_of_another_format_become_native_and_those_that_are_none_mov
             await asyncio.sleep(0.01)
     with file.open("ab") as more:
         more.write(report)
-    assert b'"lambda:bf5f58db-ef7d-4cb2-b3c6-266eba1bbedb"' in (await taken(store, 1))[0]
+    assert b'"id":"lambda:bf5f58db"' in (await taken(store, 1))[0]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
