@@ -161,6 +161,6 @@ async def test_lines_of_another_format_become_native_and_those_that_are_none_mov
             await asyncio.sleep(0.01)
     with file.open("ab") as more:
         more.write(report)
-    assert b'"id":"lambda:bf5f58db"' in (await taken(store, 1))[0]
+    assert b'"id":"lambda:bf5f58db/' in (await taken(store, 1))[0]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
