@@ -7,6 +7,7 @@ from config import settings
 from config.read_limits import NO_LIMITS, KnownLimit, ReadLimits
 
 _OF_TABLES: Final = ("rcu", "wcu")
+_LEVEL: Final = "level:"
 
 
 class Capacity:
@@ -41,9 +42,9 @@ class Capacity:
         """Return the limit of a measure per second, or None when none is known.
 
         Units per second for ``rcu`` and ``wcu`` of a table; for ``busy`` of a function or account,
-        concurrency, which is busy seconds per second. A limit for ``account/name`` precedes one for
-        ``name``; both precede what was read. An empty account or region stands for any, as long as only one
-        table that was read fits. ``at`` is in epoch seconds.
+        concurrency, which is busy seconds per second; for a level (``level:`` and its name), the level. A
+        limit for ``account/name`` precedes one for ``name``; both precede what was read. An empty account or
+        region stands for any, as long as only one table that was read fits. ``at`` is in epoch seconds.
         """
         if kind == "table" and measure in _OF_TABLES:
             for key in (f"{account}/{name}", name):
@@ -57,6 +58,10 @@ class Capacity:
                 if account in ("", one.account) and region in ("", one.region)
             ]
             return fitting[0].at(at) or None if len(fitting) == 1 else None
+        if measure.startswith(_LEVEL):
+            level = measure[len(_LEVEL) :].partition("[")[0]  # without its unit
+            levels = self._limits.levels
+            return levels.get(f"{account}/{level}", levels.get(level))
         if measure != "busy":
             return None
         if kind == "function":

@@ -16,6 +16,7 @@ _WHY: Final = 200  # characters of a reason that are kept
 _ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_./-]{0,79}")
 _TOKEN: Final = re.compile(r"""(?P<head>[^\s"“”„«»]*)["“”„«»](?P<quoted>[^"“”„«»]*)["“”„«»]|(?P<word>\S+)""")
 _COLON: Final = re.compile("[:：]")
+_NAMED: Final = ("value:", "level:")
 _ENTITIES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))  # Slack escapes only these three
 _PARTS: Final = {"account": "accounts", "service": "services", "verdict": "verdicts", "measure": "measures"}
 _VERDICTS: Final = frozenset(verdict.value for verdict in Verdict)
@@ -188,7 +189,7 @@ def _names(word: str, parts: dict[str, list[str]]) -> bool:
     if kind == "measure" and not _is_measure(_plain(name)):
         return False
     if kind in ("verdict", "measure"):
-        parts[_PARTS[kind]].append(name if name.startswith("value:") else _plain(name))
+        parts[_PARTS[kind]].append(name if name.startswith(_NAMED) else _plain(name))
         return True
     # A name is taken as written, and where a keyboard made it full-width also in its normal form.
     forms = dict.fromkeys((name, unicodedata.normalize("NFKC", name)))
@@ -206,4 +207,4 @@ def _is_everything(word: str) -> bool:
 
 
 def _is_measure(name: str) -> bool:
-    return "*" in name or name in MEASURES or (name.startswith("value:") and name != "value:")
+    return "*" in name or name in MEASURES or (name.startswith(_NAMED) and name not in _NAMED)

@@ -299,7 +299,11 @@ def _check_words(texts: Mapping[str, str], mistakes: list[str]) -> None:
         mistakes.append(
             f"scope is {_shown(scope)}; write kind:name such as table:items, kinds: {', '.join(SCOPE_KINDS)}"
         )
-    if measure and not measure.startswith("value:") and measure not in {each.value for each in Measure}:
+    if (
+        measure
+        and not measure.startswith(("value:", "level:"))
+        and measure not in {each.value for each in Measure}
+    ):
         mistakes.append(
             f"measure is {_shown(measure)}; write one of {', '.join(each.value for each in Measure)}"
         )

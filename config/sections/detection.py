@@ -97,6 +97,11 @@ class LimitsSettings(Section):
         default_factory=dict, description="concurrency, by function name, or account/name"
     )
     accounts: dict[str, Amount] = Field(default_factory=dict, description="concurrency, by account id")
+    levels: dict[str, Annotated[float, Field(gt=0, le=1e15)]] = Field(
+        default_factory=dict,
+        description="of levels that samples state, by name of the level, or account/name; a limit that the "
+        "samples state wins",
+    )
     file: PathName | None = Field(
         None,
         description="limits read from a cloud, as written by `uneri limits --aws --write`; those above win",

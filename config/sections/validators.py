@@ -24,7 +24,7 @@ MEASURES: Final = (
     "requests", "cold_starts", "errors_user", "errors_backend", "errors_fatal", "throttles",
     "reads", "writes", "rcu", "wcu", "busy", "latency", "latency_code", "latency_auth",
 )  # fmt: skip
-"""What incidents are about, besides value:key, as in detectors/model/measures.py; a test compares them."""
+"""What incidents are about, besides value:key and level:name, as in measures.py; a test compares them."""
 
 OWN_LABELS: Final = ("alertname", "incident", "verdict", "measure", "scope", "name")
 """Labels that alerting/sinks/alertmanager.py alone sets on every alert; a test compares them."""
@@ -145,9 +145,13 @@ def scope_name(text: str) -> str:
 
 def measure_name(text: str) -> str:
     """Check a measure, or a pattern of measures."""
-    if "*" not in text and text not in MEASURES and not re.fullmatch("value:.+", text, re.DOTALL):
+    if "*" not in text and text not in MEASURES and not re.fullmatch("(value|level):.+", text, re.DOTALL):
         near = difflib.get_close_matches(text, MEASURES, 1)
-        known = f"did you mean {near[0]!r}?" if near else f"measures: {', '.join(MEASURES)}, value:key"
+        known = (
+            f"did you mean {near[0]!r}?"
+            if near
+            else f"measures: {', '.join(MEASURES)}, value:key, level:name"
+        )
         raise ValueError(f"unknown measure; {known}")
     return text
 

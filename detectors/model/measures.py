@@ -11,18 +11,21 @@ class Nature(StrEnum):
     """How a measure behaves, which determines how it is compared."""
 
     COUNT = "count"  # a number of independent events: its noise is at least Poisson noise
-    AMOUNT = "amount"  # a sum of sizes (capacity units, seconds) in any unit
+    AMOUNT = "amount"  # a sum of sizes (capacity units, seconds) in any unit, or a level over time
     LATENCY = "latency"  # a quantile in milliseconds, undefined without calls
 
 
 _VALUE: Final = "value:"
+_LEVEL: Final = "level:"
 
 
 class Measure(StrEnum):
     """One measure of a scope. All but latencies are sums over a bucket.
 
-    The members are those that every event may have. In addition there is one for each key of ``values``, made
-    on first use: ``Measure("value:sales")``.
+    The members are those that every event may have. In addition there is one for each key of ``values``, and
+    one for each level that samples state, made on first use: ``Measure("value:sales")``,
+    ``Measure("level:lambda.iterator_age[ms]")``. A level is kept as the level times the seconds of the
+    bucket, as concurrency is: per second it is itself.
     """
 
     REQUESTS = "requests"  # at a table: calls to it
@@ -42,8 +45,8 @@ class Measure(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "Measure | None":
-        """Make the measure of a business value, one object per name, as ``Flag`` makes its combinations."""
-        if not isinstance(value, str) or not value.startswith(_VALUE) or value == _VALUE:
+        """Make the measure of a value or a level, one object per name, as ``Flag`` makes its combinations."""
+        if not isinstance(value, str) or not value.startswith((_VALUE, _LEVEL)) or value in (_VALUE, _LEVEL):
             return None
         made = str.__new__(cls, value)
         made._name_ = made._value_ = value
@@ -54,6 +57,23 @@ class Measure(StrEnum):
     def key(self) -> str:
         """The key of ``values`` that this sums up; empty for the members."""
         return self[len(_VALUE) :] if self.startswith(_VALUE) else ""
+
+    @property
+    def level(self) -> str:
+        """The name of the level that this is; empty for all that is no level."""
+        return self._named[0]
+
+    @property
+    def unit(self) -> str:
+        """The unit of a level, empty if it is a mere number; also empty for all that is no level."""
+        return self._named[1]
+
+    @property
+    def _named(self) -> tuple[str, str]:
+        if not self.startswith(_LEVEL):
+            return "", ""
+        name, bracket, unit = self[len(_LEVEL) :].removesuffix("]").partition("[")
+        return (name, unit) if bracket and self.endswith("]") and name else (self[len(_LEVEL) :], "")
 
     # Enum's hash is Python code that reads the name; there is one look-up for every series.
     __hash__ = str.__hash__
@@ -70,23 +90,45 @@ def value_of(key: str) -> Measure:
     return Measure(_VALUE + key)
 
 
+def level_of(name: str, unit: str = "") -> Measure:
+    """Return the measure of a level that samples state, in the notation of UCUM for units.
+
+    Examples
+    --------
+    >>> [(one, one.level, one.unit) for one in (level_of("lambda.concurrent_executions", "1"),)]
+    [(<Measure.level:lambda.concurrent_executions: 'level:lambda.concurrent_executions'>, \
+'lambda.concurrent_executions', '')]
+    >>> level_of("reads", "1/s").unit, level_of("queue", "{messages}").unit, level_of("cpu", "%").value
+    ('/s', 'messages', 'level:cpu[%]')
+    """
+    shown = unit.removeprefix("{").removesuffix("}")
+    shown = shown.removeprefix("1") if shown == "1" or shown.startswith("1/") else shown
+    shown = shown.translate(_NO_BRACKETS)
+    return Measure(f"{_LEVEL}{name.translate(_NO_BRACKETS)}" + (f"[{shown}]" if shown else ""))
+
+
+_NO_BRACKETS: Final = str.maketrans("[]", "()")
+
 T = TypeVar("T")
 
 
 class _WithValues(dict[Measure, T]):
-    """A property of every measure, the same for all business values."""
+    """A property of every measure, the same for all business values and, if they have it, for all levels."""
 
-    def __init__(self, of_members: Mapping[Measure, T], of_values: T) -> None:
+    def __init__(self, of_members: Mapping[Measure, T], of_values: T, *, levels: bool = True) -> None:
         super().__init__(of_members)
         self._of_values = of_values
+        self._levels = levels
 
     def __missing__(self, measure: Measure) -> T:
-        if measure.key:
+        if measure.key or (self._levels and measure.level):
             return self._of_values
         raise KeyError(measure)
 
     def __contains__(self, measure: object) -> bool:
-        return super().__contains__(measure) or (isinstance(measure, Measure) and bool(measure.key))
+        if super().__contains__(measure):
+            return True
+        return isinstance(measure, Measure) and bool(measure.key or (self._levels and measure.level))
 
 
 LATENCIES: Final = (Measure.LATENCY, Measure.LATENCY_CODE, Measure.LATENCY_AUTH)
@@ -126,8 +168,9 @@ GROWS: Final = _WithValues(
 COUNTED_BY: Final = _WithValues(
     {Measure.RCU: Measure.READS, Measure.WCU: Measure.WRITES, Measure.BUSY: Measure.REQUESTS},
     Measure.REQUESTS,
+    levels=False,
 )
-"""The measure that counts the calls of an amount: an amount of few calls is noisy."""
+"""The measure that counts the calls of an amount: an amount of few calls is noisy. Nothing counts a level."""
 
 _ERRORS = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
 

@@ -95,8 +95,22 @@ def usually_failed(failures: Failures) -> str:
     return "0" if few else f"{percent(failures.usual)} %"
 
 
+def of_level(measure: Measure, shown: str) -> str:
+    """Return a level, written as ``shown``, with its unit.
+
+    Examples
+    --------
+    >>> from detectors.model.measures import level_of
+    >>> [of_level(level_of("x", unit), "812") for unit in ("1", "1/s", "ms", "{messages}", "%")]
+    ['812', '812/s', '812 ms', '812 messages', '812 %']
+    """
+    return f"{shown}{measure.unit}" if measure.unit.startswith("/") else f"{shown} {measure.unit}".rstrip()
+
+
 def rate(measure: Measure, value: float) -> str:
     """Return a value of a measure with its unit."""
+    if measure.level:
+        return of_level(measure, quantity(value))
     if measure in LATENCIES:
         return f"{quantity(value)} ms"
     return quantity(value) if measure is Measure.BUSY else f"{quantity(value)}/s"
@@ -105,7 +119,17 @@ def rate(measure: Measure, value: float) -> str:
 def _word(measure: Measure, about: ScopeOrEdge) -> str:
     """Name a measure; the requests of a table are calls."""
     of_table = about.kind == TABLE and measure is Measure.REQUESTS
-    return "calls" if of_table else measure.key or _WORDS[measure]
+    return "calls" if of_table else measure.key or measure.level or _WORDS[measure]
+
+
+def _is_one(measure: Measure) -> bool:
+    """Return whether a measure is one thing: ``concurrency is``, ``requests are``."""
+    return measure in _SINGULAR or bool(measure.level)
+
+
+def _first(measure: Measure, about: ScopeOrEdge) -> str:
+    """Begin a sentence with a measure; a level is written as its samples do."""
+    return measure.level or _begin(_word(measure, about))
 
 
 def named(about: ScopeOrEdge) -> str:
@@ -151,8 +175,7 @@ def of_deviation(
     if failures is not None:
         basis = _of_weeks(weeks_used, weeks_left_out, compared_with)
         return f"{_of_failures(about, measure, failures, ended=ended)}, based on {basis}."
-    word = _word(measure, about)
-    verb = "is" if measure in _SINGULAR else "are"
+    verb = "is" if _is_one(measure) else "are"
     if quantity(expected) == "0":  # what rounds to nothing has no factor
         compared = "compared with"
     elif expected > 0 and verdict is Verdict.DROP:
@@ -168,7 +191,7 @@ def of_deviation(
         times = f"{quantity(planned.factor)} times the {usual} {basis}" if known else f"{usual} {basis}"
         basis = f"planned for “{planned.name}”, {times}"
     return (
-        f"{_begin(word)} of {named(about)} {verb} at {rate(measure, observed)}, "
+        f"{_first(measure, about)} of {named(about)} {verb} at {rate(measure, observed)}, "
         f"{compared} the {rate(measure, expected)} "
         f"({quantity(lower)} to {quantity(upper)}) {basis}."
     )
@@ -202,9 +225,9 @@ def of_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float
             else "too few recent days have data"
         )
         return f"Growth of {word} of {named(about)} is no longer certain: {how}."
-    verb = "has" if measure in _SINGULAR else "have"
+    verb = "has" if _is_one(measure) else "have"
     pace = (
-        f"{_begin(word)} of {named(about)} {verb} grown by {100 * growth.per_day:.1f} % a day "
+        f"{_first(measure, about)} of {named(about)} {verb} grown by {100 * growth.per_day:.1f} % a day "
         f"({100 * growth.per_day_lower:.1f} to {100 * growth.per_day_upper:.1f} %) over {growth.days} days "
         "without a break"
     )
@@ -241,19 +264,19 @@ def of_change(finding: Finding) -> str:
 
 def of_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
     """Explain a limit; ``observed`` is the largest mean over ``minutes`` since usage came near it."""
-    word, limit = _word(finding.measure, finding.about), finding.limit or 0.0
-    used = f"{100 * finding.observed / limit:.0f} % of the limit of {rate(finding.measure, limit)}"
+    measure, limit = finding.measure, finding.limit or 0.0
+    word = _first(measure, finding.about)
+    used = f"{100 * finding.observed / limit:.0f} % of the limit of {rate(measure, limit)}"
+    if measure.level:
+        used = f"{rate(measure, finding.observed)}, {used}"
     if not finding.near:
-        return (
-            f"{_begin(word)} of {named(finding.about)} peaked at {used} in the last day, "
-            "as on the days before."
-        )
+        return f"{word} of {named(finding.about)} peaked at {used} in the last day, as on the days before."
     refused = "; calls are throttled" if throttled else ""
-    verb, last = "is" if finding.measure is Measure.BUSY else "are", " last"
+    verb, last = "is" if _is_one(measure) else "are", " last"
     if finding.state != "open":  # the largest so far, not the present value
-        verb, last = "was" if finding.measure is Measure.BUSY else "were", ""
+        verb, last = "was" if _is_one(measure) else "were", ""
     span = f"the{last} {minutes} minutes" if last else f"{minutes} minutes"
-    return f"{_begin(word)} of {named(finding.about)} {verb} at {used}, averaged over {span}{refused}."
+    return f"{word} of {named(finding.about)} {verb} at {used}, averaged over {span}{refused}."
 
 
 def with_causes(finding: Finding, causes: list[Cause]) -> Finding:

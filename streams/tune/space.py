@@ -176,7 +176,7 @@ def _measures(evaluation: Evaluation) -> list[str]:
     for missed in evaluation.missed:
         wrong |= {missed.label.measure} if missed.label.measure else set()
         wrong |= {incident.primary.measure.value for incident in missed.seen}
-    floors = {"values" if Measure(name).key else name for name in wrong}
+    floors = {"values" if (one := Measure(name)).key or one.level else name for name in wrong}
     return [name for name in Floors.model_fields if name in floors]
 
 

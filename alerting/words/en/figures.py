@@ -9,7 +9,7 @@ from alerting.words.mrkdwn import clean, cut
 from detectors.model.finding import Failures, Finding, Verdict
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import TABLE, Edge, ScopeOrEdge
-from detectors.model.sentence import has_multiple, usually_failed
+from detectors.model.sentence import has_multiple, of_level, usually_failed
 
 NAME: Final = 60
 
@@ -57,11 +57,13 @@ def verdict(of: Verdict) -> str:
 
 def measure(of: Measure, about: ScopeOrEdge | None = None) -> str:
     """Name a measure; the requests of a table are calls."""
-    return of.key or _name_and_unit(of, about)[0]
+    return of.key or of.level or _name_and_unit(of, about)[0]
 
 
 def unit(of: Measure, about: ScopeOrEdge | None = None) -> str:
     """Return the unit that values of a measure are shown in."""
+    if of.level:
+        return of.unit or of.level
     return f"{of.key}/s" if of.key else _name_and_unit(of, about)[1]
 
 
@@ -73,7 +75,8 @@ def quantity(value: float, of: Measure, about: ScopeOrEdge | None = None) -> str
     >>> quantity(41.0, Measure.WCU)
     '41 wcu/s'
     """
-    return f"{numbers.number(value)} {unit(of, about)}"
+    shown = numbers.number(value)
+    return of_level(of, shown) if of.level else f"{shown} {unit(of, about)}"
 
 
 def change(observed: float, expected: float, of: Measure) -> str:
@@ -87,6 +90,8 @@ def change(observed: float, expected: float, of: Measure) -> str:
     if observed <= expected:
         return f"{numbers.signed_percent(observed / expected)} %" if expected > 0 else "none"
     if not has_multiple(of, observed, expected):
+        if of.level:
+            return f"up from {numbers.number(expected)} to {of_level(of, numbers.number(observed))}"
         per = " ms" if of in LATENCIES else "" if of is Measure.BUSY else "/s"
         return f"up from {numbers.number(expected)} to {numbers.number(observed)}{per}"
     ratio = observed / expected

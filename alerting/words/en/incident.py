@@ -232,7 +232,9 @@ def compared(finding: Finding) -> str:
         case Verdict.FATAL:
             return "Compared with every error seen there before"
         case Verdict.LIMIT:
-            return "Compared with the configured limit"
+            return (
+                "Compared with its limit" if finding.measure.level else "Compared with the configured limit"
+            )
     used, left_out, holiday = finding.weeks_used, finding.weeks_left_out, finding.compared_with == "holidays"
     if holiday:
         base = f"Holiday: compared with {_holidays(len(used))}"

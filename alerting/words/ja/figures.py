@@ -77,11 +77,13 @@ def verdict(of: Verdict) -> str:
 
 def measure(of: Measure, about: ScopeOrEdge | None = None) -> str:
     """Name a measure; the requests of a table are calls."""
-    return of.key or _name_and_unit(of, about)[0]
+    return of.key or of.level or _name_and_unit(of, about)[0]
 
 
 def unit(of: Measure, about: ScopeOrEdge | None = None) -> str:
     """Return the unit that values of a measure are shown in."""
+    if of.level:
+        return _unit_of_level(of) or of.level
     if of.key:
         return f"{of.key}/秒"
     name, suffix = _name_and_unit(of, about)
@@ -97,7 +99,14 @@ def quantity(value: float, of: Measure, about: ScopeOrEdge | None = None) -> str
     ['41 WCU/秒', '41件/秒', '41']
     """
     shown = numbers.number(value)
+    if of.level:
+        unit = _unit_of_level(of)
+        return f"{shown}{unit}" if unit[:1] in ("/", "%") else f"{shown} {unit}".rstrip()
     return f"{shown} {of.key}/秒" if of.key else f"{shown}{_name_and_unit(of, about)[1]}"
+
+
+def _unit_of_level(of: Measure) -> str:
+    return of.unit.removesuffix("/s") + "/秒" if of.unit.endswith("/s") else of.unit
 
 
 def change(observed: float, expected: float, of: Measure) -> str:
@@ -255,5 +264,6 @@ def then(text: str, kana: str) -> str:
 
 def subject(finding: Finding) -> str:
     """Return what a sentence is about: ``テーブル items の書き込み容量``."""
-    name = f" {finding.measure.key} " if finding.measure.key else measure(finding.measure, finding.about)
+    verbatim = finding.measure.key or finding.measure.level
+    name = f" {verbatim} " if verbatim else measure(finding.measure, finding.about)
     return f"{about(finding.about)} の{name}"

@@ -242,7 +242,7 @@ def compared(finding: Finding) -> str:
         case Verdict.FATAL:
             return "過去に発生したすべてのエラーと比較"
         case Verdict.LIMIT:
-            return "設定された上限と比較"
+            return "上限と比較" if finding.measure.level else "設定された上限と比較"
     used, left_out, holiday = finding.weeks_used, finding.weeks_left_out, finding.compared_with == "holidays"
     if holiday:
         base = f"休日のため、直近{len(used)}回の休日・日曜と比較"

@@ -127,6 +127,10 @@ def _limit(finding: Finding) -> str:
     limit = finding.limit or 0.0
     share = finding.observed / limit if limit else 0.0
     used = f"上限 {figures.then(figures.quantity(limit, finding.measure), 'の')} {figures.percent(share)} "
+    if finding.measure.level:
+        value = figures.quantity(finding.observed, finding.measure)
+        whole = figures.then(figures.quantity(limit, finding.measure), "の")
+        used = f" {value}（上限 {whole} {figures.percent(share)}）"
     subject = figures.subject(finding)
     if not finding.near:
         return f"{subject}は直近1日のピークで{used}に達しました。前日までも同様です。"
