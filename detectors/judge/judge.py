@@ -108,7 +108,7 @@ class Judge:
         self._unrelated: list[tuple[int, Series]] = []  # rows whose counterpart is still missing
         ints, none, floats = np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0)
         self._rows = Rows(np.zeros(0, np.int8), ints, ints, none, none, ints, floats, floats)
-        self._grows, self._limits = none, floats
+        self._grows, self._limits, self._sums = none, floats, none
         self._index(())
 
     def add(self, series: Sequence[Series]) -> None:
@@ -333,9 +333,10 @@ class Judge:
             self._history.spoil(at, same)
 
     def limit(self, changed: Mapping[int, Series]) -> None:
-        """Replace series, by their rows, that differ in nothing but their limit."""
+        """Replace series, by their rows, that have another limit, and with it may be judged or not."""
         for row, one in changed.items():
             self.series[row] = one
+            self._rows.judged[row] = one.judged
             per_step = 1.0 if NATURE[one.measure] is Nature.LATENCY else self.step
             self._limits[row] = np.nan if one.limit is None else one.limit * per_step
 
@@ -345,6 +346,7 @@ class Judge:
         self.series.extend(fresh)
         natures = [NATURE[one.measure] for one in fresh]
         latency = np.array([nature is Nature.LATENCY for nature in natures], bool)
+        levels = np.array([bool(one.measure.level) for one in fresh], bool)
         per_step = np.where(latency, 1.0, float(self.step))
         counted = np.array([nature is Nature.COUNT for nature in natures], np.int8)
         places = [self._places.setdefault(one.place, len(self._places)) for one in fresh]
@@ -362,9 +364,10 @@ class Judge:
         self._rows = Rows(*map(np.concatenate, both))
         self._relate(first, fresh)
         is_latency = self.evidence.latency = np.concatenate((self.evidence.latency, latency))
-        self._sums = ~is_latency
+        self._sums = np.concatenate((self._sums, ~(latency | levels)))
         self._positive = (self._rows.counted > 0) | is_latency
-        grows = np.array([one.judged and one.measure in GROWS for one in fresh], bool)
+        judged = np.array([one.judged for one in fresh], bool)  # a level that has a limit may grow towards it
+        grows = np.array([one.measure in GROWS for one in fresh], bool) & (judged | levels)
         self._grows = np.concatenate((self._grows, grows))
         self._one = np.ones(len(self.series))
         limits = np.array([np.nan if one.limit is None else one.limit for one in fresh], float)

@@ -61,6 +61,7 @@ class LimitChange(NamedTuple):
     state: Literal["open", "update", "end"]
     near: bool  # now or tomorrow, not only at its daily peak
     since: int  # epoch seconds
+    lost: bool = False  # it ended because nothing was measured any longer
 
 
 class LimitWatch(RowState):
@@ -82,6 +83,7 @@ class LimitWatch(RowState):
     open: NDArray[np.int8] = field(0, np.int8)  # LEVEL or NEAR while reported, else 0
     since: NDArray[np.int64] = field(-1, np.int64)  # epoch seconds
     close: NDArray[np.int64] = field(-1, np.int64)  # end of the newest step that was close, epoch seconds
+    measured: NDArray[np.int64] = field(-1, np.int64, later=True)  # the same of the newest that was measured
 
     def __init__(self, step: int, near: float) -> None:
         self._step, self._near = step, near
@@ -99,12 +101,21 @@ class LimitWatch(RowState):
 
     @property
     def sustained(self) -> Floats:
-        """Share of the limit over the last five minutes, (n,)."""
-        total: Floats = np.add.reduce(self.window, axis=0)
-        return total / self._steps
+        """Share of the limit over the last five minutes, (n,); NaN where it is unknown."""
+        known = ~np.isnan(self.window)
+        total: Floats = np.add.reduce(np.where(known, self.window, 0.0), axis=0)
+        count = known.sum(axis=0)
+        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
     def watch(
-        self, start: int, share: Floats, throttled: Bools, calm: Bools, soon: Bools
+        self,
+        start: int,
+        share: Floats,
+        throttled: Bools,
+        calm: Bools,
+        soon: Bools,
+        *,
+        sparse: Bools | None = None,
     ) -> list[LimitChange]:
         """Take in a step; return what to report.
 
@@ -120,14 +131,20 @@ class LimitWatch(RowState):
             (n,) whether no spike is open: its effect on the limit is reported with it.
         soon
             (n,) whether the forecast reaches the limit within a day.
+        sparse
+            (n,) whether what was not measured is unknown rather than nothing: the mean is then over what was
+            measured, and a series of which nothing is measured any longer is lost.
         """
+        sparse = np.zeros(self.rows, bool) if sparse is None else sparse
         end = start + self._step
         fresh = start // DAY != self._day
         if fresh:
             self._close_day(start // DAY)
-        self.window[start // self._step % self._steps] = np.where(np.isnan(share), 0.0, share)
+        unknown = np.isnan(share)
+        self.measured = np.where(unknown, self.measured, end)
+        self.window[start // self._step % self._steps] = np.where(unknown & ~sparse, 0.0, share)
         sustained = self.sustained
-        self.peak = np.maximum(self.peak, np.where(calm, sustained, 0.0))
+        self.peak = np.fmax(self.peak, np.where(calm, sustained, 0.0))
         close = sustained >= self._near - EASES
         near = calm & ((sustained >= self._near) | (close & throttled) | soon)
         self.close = np.where(close | near, end, self.close)
@@ -138,7 +155,10 @@ class LimitWatch(RowState):
         found: list[LimitChange] = []
         for row in np.flatnonzero(opens | ends | (fresh & (self.open != 0))).tolist():
             if self.open[row] and (opens[row] or ends[row]):
-                found.append(self._change(row, "end"))
+                # of a level, the day before; what was near, since it was close
+                until = start // DAY * DAY - DAY if self.open[row] == LEVEL else self.close[row]
+                lost = bool(sparse[row] and self.measured[row] <= until)
+                found.append(self._change(row, "end")._replace(lost=lost))
                 self.open[row] = 0
             if opens[row]:
                 self.open[row] = NEAR if near[row] else LEVEL

@@ -14,7 +14,7 @@ from detectors.judge.calendar import Calendar
 from detectors.judge.judge import Judge, Judgement
 from detectors.model.finding import Finding
 from detectors.model.measures import RATIO_OF, SUPPORTING, Measure
-from detectors.model.scope import Edge, Scope
+from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.model.series import Series
 from detectors.watch.limits import tomorrow
 from streams.decode.paths import OTHER
@@ -25,9 +25,10 @@ from streams.detect.findings import UPDATE_EVERY, Findings
 from streams.detect.gather import JudgedStep
 from streams.detect.hourly_maturity import HourlyMaturity
 from streams.detect.hourly_totals import HourlyLoads, HourlyUse, ends_hour
-from streams.detect.limit_findings import LIMITED, LimitFindings
+from streams.detect.limit_findings import LimitFindings, can_be_limited
 from streams.detect.open_findings import OpenFindings
 from streams.detect.reach import Reach
+from streams.measure.level_rows import LevelLimit
 from streams.measure.measured_step import Fresh, MeasuredStep, Named, scopes_of, series_of, values_of
 from streams.measure.measuring import Measuring
 from streams.measure.steps import Steps
@@ -70,6 +71,8 @@ class Detect:
         self._settings = settings
         self._capacity = capacity or Capacity(settings.limits)
         self._limited: tuple[Capacity, int] | None = None  # the limits of the series: their era
+        self._stated: dict[tuple[ScopeOrEdge, Measure], float] = {}  # limits of levels, as samples state them
+        self._levels: dict[tuple[ScopeOrEdge, Measure], int] = {}  # their rows of the judge
         self._floors: dict[str, Floor] = {str(name): floor for name, floor in settings.floors}
         self._on_step = on_step
         self._on_judgement = on_judgement
@@ -150,6 +153,7 @@ class Detect:
         """Judge one step, which must be later than the one before."""
         self._settled = None
         self._limit_anew(step.start)
+        self._state(step.limits)
         self._add(step.fresh, step.start)
         corrections = self._correct(step) if step.late else []
         if step.between:
@@ -209,18 +213,35 @@ class Detect:
             return
         self._limited = in_force
         changed = {
-            row: dataclasses.replace(one, limit=limit)
+            row: _limited(one, limit)
             for row, one in enumerate(self._judge.series)
-            if one.measure in LIMITED
+            if can_be_limited(one.measure)
             and isinstance(one.about, Scope)
             and (limit := self._limit_of(one.about, one.measure, start)) != one.limit
         }
+        self._change_limits(changed)
+        self._loads.limit(capacity, start)
+
+    def _state(self, limits: Iterable[LevelLimit]) -> None:
+        """Take over the limits of levels that samples begin to state."""
+        changed = {}
+        for about, measure, limit in limits:
+            self._stated[about, measure] = limit
+            row = self._levels.get((about, measure))
+            if row is not None:
+                changed[row] = _limited(self._judge.series[row], limit)
+        if changed:
+            self._change_limits(changed)
+
+    def _change_limits(self, changed: Mapping[int, Series]) -> None:
         self._judge.limit(changed)
         self._findings.limit(changed)
         self._limits.limit(changed)
-        self._loads.limit(capacity, start)
 
     def _limit_of(self, scope: Scope, measure: Measure, at: int) -> float | None:
+        stated = self._stated.get((scope, measure)) if measure.level else None
+        if stated is not None:
+            return stated
         return self._capacity.of(scope.kind, scope.account, scope.name, measure, region=scope.region, at=at)
 
     def _add(self, fresh: Sequence[Fresh], start: int) -> None:
@@ -228,6 +249,10 @@ class Detect:
             return
         of_scopes, of_edges = ([self._series(one, start) for one in named] for named in series_of(fresh))
         first = len(self._judge.series)
+        levels = {
+            (one.about, one.measure): row for row, one in enumerate(of_scopes, first) if one.measure.level
+        }
+        self._levels |= levels
         self._edges.grow(len(of_edges))
         self._explainer.add(of_edges)
         self._absences.add(of_scopes, first)
@@ -248,15 +273,15 @@ class Detect:
         if measure in SUPPORTING.get(about.kind, ()):
             return Series(about, measure, judged=False)
         floor = self._floors.get(measure) or self._settings.floors.values
-        return Series(
+        series = Series(
             about,
             measure,
             # What is folded changes, and with it every amount and mixture; the part that fails stays one.
             judged=about.name != OTHER or measure in RATIO_OF,
             floor_absolute=floor.absolute,
             floor_relative=floor.relative,
-            limit=self._limit_of(about, measure, at),
         )
+        return _limited(series, self._limit_of(about, measure, at))
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of the shard; unchanged parts are the same objects as before."""
@@ -278,6 +303,7 @@ class Detect:
         """Restore a snapshot; floors and limits are those of the current settings."""
         self._settled = self._limited = None
         fresh = self._measuring.restore(parts)
+        self._state(self._measuring.limits())
         self._add(fresh, 0)  # the parts include when each was first seen
         self._judge.restore(_under("judge/", parts))
         self._edges.take(_under("edges/", parts), len(series_of(fresh)[1]))
@@ -289,6 +315,12 @@ class Detect:
         self._use.restore(parts)
         self._maturity.restore(parts, self._judge.until)
         self.told.restore(parts.get(OpenFindings.KIND))
+
+
+def _limited(series: Series, limit: float | None) -> Series:
+    """Return a series with a limit. A level is judged against its limit, or else by its own past."""
+    judged = limit is None if series.measure.level else series.judged
+    return dataclasses.replace(series, limit=limit, judged=judged)
 
 
 def _under(stem: str, parts: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -101,7 +101,7 @@ class Explainer:
             Explain a rise over days or weeks instead of a deviation.
         """
         found = Explanation([], [], [], [], [])
-        if isinstance(series.about, Edge):
+        if isinstance(series.about, Edge) or series.measure.level:  # nobody says who carries a level
             return found
         for kind in SOURCES_INTO.get(series.about.kind, ()):
             edges = self._edges_into(series.about, kind)
@@ -145,7 +145,7 @@ class Explainer:
     def consumption(self, series: Series, since: int, until: int) -> Explanation:
         """Divide the whole amount of a series, not its excess, over what calls its scope."""
         found = Explanation([], [], [], [], [])
-        for kind in SOURCES_INTO.get(series.place.kind, ()):
+        for kind in () if series.measure.level else SOURCES_INTO.get(series.place.kind, ()):
             edges = self._edges_into(series.place, kind)
             if not _is_kept(edges, series.measure):
                 continue

@@ -96,7 +96,7 @@ class Findings:
         self._series += series
 
     def limit(self, changed: Mapping[int, Series]) -> None:
-        """Replace series, by their rows of the judge, that differ in nothing but their limit."""
+        """Replace series, by their rows of the judge, that have another limit."""
         for row, one in changed.items():
             self._series[row] = one
 
@@ -353,7 +353,7 @@ class Findings:
             limit=series.limit,
             callers=why.callers,
             suspects=why.suspects,
-            throttle_reasons=dict(moment.reasons.get(about, {})) if rise else {},
+            throttle_reasons=dict(moment.reasons.get(about, {})) if rise and not series.measure.level else {},
             failures=None if growth else self._extents.failures(row, _began(known), moment.seen),
             peak=None if growth else known.peak,
             touches=why.touches,

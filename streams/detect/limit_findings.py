@@ -22,10 +22,15 @@ USED_SECONDS: Final = 3600
 """Consumption is attributed over the last hour."""
 
 LIMITED: Final = (Measure.RCU, Measure.WCU, Measure.BUSY)
-"""Measures that can have a limit."""
+"""Measures that can have a limit, besides levels."""
 
 SURPRISING: Final = 0.5
 """From this score on, the current consumption is a deviation rather than a level."""
+
+
+def can_be_limited(measure: Measure) -> bool:
+    """Return whether a measure can have a limit."""
+    return measure in LIMITED or bool(measure.level)
 
 
 class _Open(msgspec.Struct, array_like=True):
@@ -63,6 +68,7 @@ class LimitFindings:
         self._series: list[Series] = []
         self._rows = np.zeros(0, np.intp)  # of the judge
         self._throttles = np.zeros(0, np.intp)  # row of the throttles of the same scope, -1 if none
+        self._levels = np.zeros(0, bool)  # which are levels that samples state
         self._limits = np.zeros(0)  # per step
         self._open: dict[str, _Open] = {}  # by the id of the finding
 
@@ -72,17 +78,20 @@ class LimitFindings:
             one.about: first + at for at, one in enumerate(series) if one.measure is Measure.THROTTLES
         }
         # all that can have a limit: a restart may bring other settings
-        limited = {first + at: one for at, one in enumerate(series) if one.measure in LIMITED}
+        limited = {first + at: one for at, one in enumerate(series) if can_be_limited(one.measure)}
         self._series += limited.values()
         self._rows = np.concatenate((self._rows, np.array(list(limited), np.intp)))
-        beside = [throttles.get(one.about, -1) for one in limited.values()]
+        levels = np.array([bool(one.measure.level) for one in limited.values()], bool)
+        self._levels = np.concatenate((self._levels, levels))
+        # what is refused at the scope of a level may be refused for another reason
+        beside = [-1 if one.measure.level else throttles.get(one.about, -1) for one in limited.values()]
         self._throttles = np.concatenate((self._throttles, np.array(beside, np.intp)))
         limits = [(one.limit or np.inf) * self._step for one in limited.values()]
         self._limits = np.concatenate((self._limits, np.array(limits, float)))
         self._watch.add(len(limited))
 
     def limit(self, changed: Mapping[int, Series]) -> None:
-        """Replace series, by their rows of the judge, that differ in nothing but their limit."""
+        """Replace series, by their rows of the judge, that have another limit."""
         for at, row in enumerate(self._rows.tolist()):
             if row in changed:
                 self._series[at] = changed[row]
@@ -98,15 +107,17 @@ class LimitFindings:
             judgement.start,
             judgement.observed[rows] / self._limits,
             refused & (self._throttles >= 0),
-            (judgement.verdict[rows] == 0) & (judgement.score[rows] < SURPRISING),
+            # no spike of a level that has a limit is reported
+            self._levels | ((judgement.verdict[rows] == 0) & (judgement.score[rows] < SURPRISING)),
             np.isin(rows, sorted(soon)) if soon else np.zeros(len(rows), bool),
+            sparse=self._levels,
         )
         return [self._finding(close, judgement, completeness) for close in changes]
 
     def _finding(self, close: LimitChange, judgement: Judgement, completeness: float) -> Finding:
         series, row = self._series[close.row], int(self._rows[close.row])
         name = identity(series, Verdict.LIMIT, close.since, "near" if close.near else "level")
-        share = float(self._watch.sustained[close.row])
+        share = float(np.nan_to_num(self._watch.sustained[close.row]))
         of_day = float(np.nan_to_num(self._watch.peaks[-1, close.row]))
         if close.state == "open":
             newest = _Open(revision=0, worst=share if close.near else of_day)
@@ -134,6 +145,7 @@ class LimitFindings:
             start=close.since,
             seen=seen,
             end=seen if close.state == "end" else None,
+            lost=close.lost,
             observed=newest.worst * limit,
             expected=expected,
             lower=lower,

@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 from detectors.model.measures import JUDGED, KEPT_ON_EDGES, SUPPORTING, Measure
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.model.stated import StatedChange
+from streams.measure.level_rows import LevelLimit
 from streams.measure.steps import Step
 
 Floats = NDArray[np.float64]
 
 
 class Fresh(NamedTuple):
-    """A scope or edge, or a business value of one, that first appears in a step."""
+    """A scope or edge, or a business value or level of one, that first appears in a step."""
 
-    place: int  # row of the scope in a step, or number of the business value
+    place: int  # row of the scope in a step, or number of the business value or level
     about: ScopeOrEdge
-    value: Measure | None = None  # which business value; None: the scope itself
+    value: Measure | None = None  # which business value or level; None: the scope itself
 
 
 class Named(NamedTuple):
@@ -54,6 +55,7 @@ class MeasuredStep:
     tags: Mapping[tuple[int, str, str], float]  # row, key, text -> how often
     late: Sequence[LateStep] = ()
     between: bool = False  # after a history and before the live sources begin: nothing is known of it
+    limits: Sequence[LevelLimit] = ()  # of levels: in force from this step on
     hourly: tuple[Step, Floats] | None = (
         None  # the step and its (scopes,) p95; None when no digest needs them
     )
@@ -80,7 +82,7 @@ def values_of(fresh: Iterable[Fresh]) -> dict[int, tuple[Scope, Measure]]:
     return {
         one.place: (one.about, one.value)
         for one in fresh
-        if one.value is not None and isinstance(one.about, Scope)
+        if one.value is not None and one.value.key and isinstance(one.about, Scope)
     }
 
 

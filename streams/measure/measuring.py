@@ -4,6 +4,7 @@ So history that is judged many times is measured once (``streams/tune/recording.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -13,9 +14,10 @@ from config.settings import Settings
 from detectors.model.measures import COLUMN, LATENCIES, Measure
 from detectors.model.scope import Edge, ScopeOrEdge
 from detectors.model.series import Series
-from detectors.model.stated import in_order
+from detectors.model.stated import LevelName, in_order
 from detectors.state.state import pack, unpack
 from streams.measure.latency_window import LatencyWindow
+from streams.measure.level_rows import LevelLimit, LevelRows, LevelState, with_delayed
 from streams.measure.measured_step import Fresh, LateStep, MeasuredStep, Named, series_of
 from streams.measure.series_rows import SeriesRows
 from streams.measure.steps import Step, Steps
@@ -25,11 +27,14 @@ PULSE_MEMORY = 1 / 60  # weight of the newest step in the running mean of record
 CERTAIN_RECORDS = 20.0
 """Steps without records in which this many are usual are a gap: the chance is e^-20, e^-10 in pairs."""
 
+_NO_LEVELS: Final = np.zeros(0)
+
 
 class _Meta(msgspec.Struct, array_like=True):
     added: list[int]
     pulse: float
     empty: int = 0
+    levels: list[LevelState] = []
 
 
 class Measuring:
@@ -47,6 +52,8 @@ class Measuring:
 
     def __init__(self, sources: Sequence[str], settings: Settings) -> None:
         self.steps = Steps(sources, settings.time.step, settings.rollup.max_series)
+        self._most = settings.rollup.max_series
+        self._step = settings.time.step
         self._latency = [LatencyWindow(measure) for measure in LATENCIES]
         self._pulse = 0.0  # records in a usual step
         self._empty = 0  # steps without a record, up to now
@@ -57,6 +64,8 @@ class Measuring:
         self._added: list[int] = []
         self._known = np.zeros(0, bool)  # the same as a mask over rows
         self._known_values = np.zeros(0, bool)  # and over business values
+        self._levels = LevelRows()
+        self._added_before: list[int] = []  # by level, how many of ``_added`` there were
         self._of_scopes = SeriesRows()
         self._of_edges = SeriesRows()
 
@@ -71,7 +80,8 @@ class Measuring:
             yield self._measure(step)
 
     def _measure(self, step: Step) -> MeasuredStep:
-        fresh = self._new(step)
+        levels = with_delayed(step.start, step.levels, [(one.start, one.levels) for one in step.late])
+        fresh = [*self._new(step), *self._new_levels(levels)]
         self._add(fresh)
         late = [self._late(one) for one in step.late]
         p95 = np.stack(
@@ -87,22 +97,30 @@ class Measuring:
             records=step.records,
             completeness=self._completeness(step),
             fresh=fresh,
-            values=self._of_scopes.values(step.sums, np.where(certain, p95, np.nan), step.values),
-            of_edges=self._of_edges.values(step.sums, p95, step.values),
+            values=self._of_scopes.values(
+                step.sums,
+                np.where(certain, p95, np.nan),
+                step.values,
+                self._levels.values(levels, self._step),
+            ),
+            of_edges=self._of_edges.values(step.sums, p95, step.values, _NO_LEVELS),
             requests=step.sums[:, COLUMN[Measure.REQUESTS]],
             scopes=self.steps.scopes,
             tags=step.tags,
             late=late,
             between=step.between,
+            limits=self._levels.restate(levels),
             hourly=(step, p95[LATENCIES.index(Measure.LATENCY)]),
             changes=in_order([*step.changes, *(change for one in step.late for change in one.changes)]),
         )
 
     def _late(self, one: Step) -> LateStep:
-        """Return what arrived late, without quantiles: they cannot be added to those already reported."""
+        """Return what arrived late, without quantiles and levels: these cannot be added up."""
         nothing = np.full((len(LATENCIES), len(one.sums)), np.nan)
-        of_scopes = self._of_scopes.values(one.sums, nothing, one.values)
-        return LateStep(one.start, of_scopes, self._of_edges.values(one.sums, nothing, one.values))
+        unknown = np.full(len(self._levels), np.nan)
+        of_scopes = self._of_scopes.values(one.sums, nothing, one.values, unknown)
+        of_edges = self._of_edges.values(one.sums, nothing, one.values, unknown)
+        return LateStep(one.start, of_scopes, of_edges)
 
     def _completeness(self, step: Step) -> float:
         """Return the share of a step's sources that are complete, or 0 when all of them had a gap.
@@ -133,6 +151,14 @@ class Measuring:
 
         return [~number for number in sorted(np.flatnonzero(active).tolist(), key=name)]
 
+    def _new_levels(self, levels: Iterable[LevelName]) -> list[Fresh]:
+        """Return the levels that first appear in this step, as far as there is room."""
+        room = max(self._most - self.steps.series - len(self._levels), 0)
+        return [self._fresh_level(number) for number in self._levels.add(levels, room)]
+
+    def _fresh_level(self, number: int) -> Fresh:
+        return Fresh(number, *self._levels.series[number])
+
     def _fresh(self, added: Sequence[int]) -> list[Fresh]:
         found = []
         for at in added:
@@ -145,7 +171,11 @@ class Measuring:
             return
         for rows, named in zip((self._of_scopes, self._of_edges), series_of(fresh), strict=True):
             rows.add([_bare(one) for one in named], [one.place for one in named])
-        self._added += [one.place if one.value is None else ~one.place for one in fresh]
+        for one in fresh:
+            if one.value is not None and one.value.level:
+                self._added_before.append(len(self._added))
+            else:
+                self._added.append(one.place if one.value is None else ~one.place)
         self._known = np.zeros(len(self.steps.scopes), bool)
         self._known[[row for row in self._added if row >= 0]] = True
         self._known_values = np.zeros(len(self.steps.values), bool)
@@ -153,7 +183,9 @@ class Measuring:
 
     def settled(self) -> dict[str, bytes]:
         """Return the parts of a snapshot that change only when a step closes."""
-        parts = {"detect": pack("detect", self.VERSION, _Meta(self._added, self._pulse, self._empty), {})}
+        levels = self._levels.state(self._added_before)
+        meta = _Meta(self._added, self._pulse, self._empty, levels)
+        parts = {"detect": pack("detect", self.VERSION, meta, {})}
         for window in self._latency:
             parts |= window.snapshot()
         return parts
@@ -163,12 +195,22 @@ class Measuring:
         meta, _ = unpack(parts["detect"], "detect", self.VERSION, _Meta)
         self.steps.restore(parts)
         self._forget_rows()
-        fresh = self._fresh(meta.added)
+        self._levels.restore(meta.levels)
+        fresh: list[Fresh] = []
+        begin = 0
+        for number, state in enumerate(meta.levels):
+            fresh += [*self._fresh(meta.added[begin : state.after]), self._fresh_level(number)]
+            begin = state.after
+        fresh += self._fresh(meta.added[begin:])
         self._add(fresh)
         self._pulse, self._empty = meta.pulse, meta.empty
         for window in self._latency:
             window.restore(parts)
         return fresh
+
+    def limits(self) -> list[LevelLimit]:
+        """Return the limits of levels that are in force."""
+        return self._levels.limits()
 
 
 def _bare(one: Named) -> Series:

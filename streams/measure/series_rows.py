@@ -19,6 +19,8 @@ class SeriesRows:
         self._layer = np.zeros(0, np.intp)  # their places in LATENCIES
         self._value = np.zeros(0, np.intp)  # series that are business values
         self._number = np.zeros(0, np.intp)  # their numbers in ``Steps.values``
+        self._level = np.zeros(0, np.intp)  # series that are levels
+        self._level_number = np.zeros(0, np.intp)  # their numbers in ``LevelRows``
 
     def __len__(self) -> int:
         """Return the number of series."""
@@ -27,11 +29,18 @@ class SeriesRows:
     def add(self, series: Sequence[Series], scopes: Sequence[int]) -> None:
         """Append series.
 
-        ``scopes`` are the rows of their scopes or edges; for a business value, its number.
+        ``scopes`` are the rows of their scopes or edges; for a business value or a level, its number.
         """
         first = len(self)
         values = [(first + n, scopes[n]) for n, one in enumerate(series) if one.measure.key]
-        scopes = [0 if one.measure.key else row for one, row in zip(series, scopes, strict=True)]
+        levels = [(first + n, scopes[n]) for n, one in enumerate(series) if one.measure.level]
+        scopes = [
+            0 if one.measure.key or one.measure.level else row
+            for one, row in zip(series, scopes, strict=True)
+        ]
+        self._level = np.concatenate((self._level, np.array([row for row, _ in levels], np.intp)))
+        numbers = np.array([number for _, number in levels], np.intp)
+        self._level_number = np.concatenate((self._level_number, numbers))
         self._value = np.concatenate((self._value, np.array([row for row, _ in values], np.intp)))
         self._number = np.concatenate((self._number, np.array([number for _, number in values], np.intp)))
         latencies = [first + n for n, one in enumerate(series) if one.measure in LATENCIES]
@@ -43,7 +52,11 @@ class SeriesRows:
         self._layer = np.concatenate((self._layer, np.array(layers, np.intp)))
 
     def values(
-        self, sums: NDArray[np.float64], p95: NDArray[np.float64], amounts: NDArray[np.float64]
+        self,
+        sums: NDArray[np.float64],
+        p95: NDArray[np.float64],
+        amounts: NDArray[np.float64],
+        levels: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         """Return one value per series.
 
@@ -55,8 +68,13 @@ class SeriesRows:
             (len(LATENCIES), scopes) of it.
         amounts
             (values,) of it.
+        levels
+            (levels,) of it, NaN where unknown.
         """
-        values: NDArray[np.float64] = sums[self._scope, self._column]
+        values: NDArray[np.float64] = (
+            sums[self._scope, self._column] if len(sums) else np.zeros(len(self))  # levels need no scope
+        )
         values[self._latency] = p95[self._layer, self._scope[self._latency]]
         values[self._value] = amounts[self._number]
+        values[self._level] = levels[self._level_number]
         return values

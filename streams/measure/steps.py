@@ -162,6 +162,11 @@ class Steps:
         }
 
     @property
+    def series(self) -> int:
+        """The number of series of scopes and edges, without business values and levels."""
+        return self._fan_out.series if self._fan_out else 0
+
+    @property
     def folded(self) -> int:
         """The number of scopes and edges folded into ``other``."""
         return self._fan_out.folded if self._fan_out else 0

@@ -21,6 +21,7 @@ from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.state.state import StateError, pack, unpack
 from streams.engine.rolling import SECTIONS
 from streams.history.source import History
+from streams.measure.level_rows import LevelLimit
 from streams.measure.measured_step import Fresh, LateStep, MeasuredStep
 
 NAME: Final = "recording.zst"
@@ -57,6 +58,7 @@ class _Frame(msgspec.Struct, array_like=True):
     scopes: list[tuple[str, ...]]  # rows added since the previous frame
     tags: dict[int, list[tuple[int, str, str, float]]]  # by step, if any
     late: dict[int, list[int]]  # by step, the starts of late steps
+    limits: dict[int, list[LevelLimit]] = {}  # by step, of levels, where they change
 
 
 def fingerprint(history: History, settings: Settings, asked: object = "") -> str:
@@ -113,6 +115,7 @@ class RecordingWriter:
                 if step.tags
             },
             {at: [late.start for late in step.late] for at, step in enumerate(steps) if step.late},
+            {at: list(step.limits) for at, step in enumerate(steps) if step.limits},
         )
         arrays: dict[str, NDArray[Any]] = {
             "start": np.array([step.start for step in steps], np.int64),
@@ -233,6 +236,7 @@ def _steps_of(part: bytes, scopes: list[ScopeOrEdge]) -> Iterator[MeasuredStep]:
             scopes=scopes,
             tags=nothing if tags is None else {(row, key, text): count for row, key, text, count in tags},
             late=late,
+            limits=meta.limits.get(at, ()),
         )
 
 

@@ -134,3 +134,54 @@ def test_tomorrow_requires_the_slow_end_of_the_forecast() -> None:
     assert tomorrow(growth(0.5, 0.9))
     assert not tomorrow(growth(0.5, 1.5))
     assert not tomorrow(growth(0.5, None))
+
+
+class Sampled:
+    """One series with a limit of 1, of which nothing is known unless it is sampled."""
+
+    def __init__(self) -> None:
+        self.watch = LimitWatch(STEP, 0.9)
+        self.watch.add(1)
+        self.at = 0
+
+    def see(self, share: float, minutes: int = 1, *, every: int = 1) -> list[LimitChange]:
+        no, yes, reported = np.array([False]), np.array([True]), []
+        for _ in range(minutes):
+            seen = np.array([np.nan if self.at // STEP % every else share])
+            reported += self.watch.watch(self.at, seen, no, yes, no, sparse=yes)
+            self.at += STEP
+        return reported
+
+
+def test_the_mean_of_a_sampled_level_is_over_its_samples() -> None:
+    level = Sampled()
+    level.see(0.2, 20, every=5)
+    assert [one.state for one in level.see(0.95, 20, every=5)] == ["open"]
+
+
+def test_a_sampled_level_is_known_for_five_minutes_before_it_is_near() -> None:
+    level = Sampled()
+    assert level.see(1.0, 4) == []
+    assert [one.state for one in level.see(1.0, 1)] == ["open"]
+
+
+def test_a_sampled_level_that_was_near_is_lost_when_it_is_not_sampled_for_a_day() -> None:
+    level = Sampled()
+    level.see(0.95, 30)
+    *_, end = level.see(np.nan, 25 * 60)
+    assert (end.state, end.near, end.lost) == ("end", True, True)
+
+
+def test_a_sampled_level_that_eased_is_not_lost() -> None:
+    level = Sampled()
+    level.see(0.95, 30)
+    *_, end = level.see(0.3, 25 * 60)
+    assert (end.state, end.lost) == ("end", False)
+
+
+def test_a_daily_peak_of_a_sampled_level_is_lost_after_a_day_without_samples() -> None:
+    level = Sampled()
+    opened = level.see(0.85, 3 * 24 * 60 + 10)
+    assert [(one.state, one.near) for one in opened] == [("open", False)]
+    changes = level.see(np.nan, 2 * 24 * 60)
+    assert [(one.state, one.lost) for one in changes] == [("update", False), ("end", True)]
