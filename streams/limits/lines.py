@@ -29,7 +29,7 @@ def age(seconds: float) -> str:
 def by_hand(limits: LimitsSettings) -> int:
     """Return how many limits are written in the configuration."""
     tables = sum((one.rcu is not None) + (one.wcu is not None) for one in limits.tables.values())
-    return tables + len(limits.functions) + len(limits.accounts)
+    return tables + len(limits.functions) + len(limits.accounts) + len(limits.levels)
 
 
 def summary(limits: LimitsSettings, read: ReadLimits, now: float) -> list[str]:
@@ -110,3 +110,5 @@ def _hand_written(limits: LimitsSettings) -> Iterator[str]:
     for kind, several in (("function", limits.functions), ("account", limits.accounts)):
         for name, value in several.items():
             yield f"  {kind:<9}{clean(name)}  {value:,.10g} concurrency"
+    for name, value in limits.levels.items():
+        yield f"  level    {clean(name)}  {value:,.10g}"
