@@ -19,7 +19,7 @@ from alerting.incidents.correlation import (
 from alerting.incidents.fingerprint import fingerprint
 from alerting.incidents.incident import Incident, Sent, State
 from alerting.incidents.notice import Milestone, NoticeReason, identify
-from alerting.incidents.preceding import PrecedingChange
+from alerting.incidents.preceding import Carrying, PrecedingChange
 from alerting.incidents.reported_state import ReportedState, name_of
 from detectors.explain.causes import causes, is_walked
 from detectors.model.finding import Finding
@@ -62,6 +62,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
     reported: ReportedState = msgspec.field(default_factory=ReportedState)
     worst: dict[str, Finding] = {}  # latency and error findings, each with its largest excess, for causes
     preceding: list[PrecedingChange] = []  # changes shortly before its findings
+    carrying: dict[str, Carrying] = {}  # what carried its findings when they were at their worst
 
     @classmethod
     def of(cls, finding: Finding) -> "IncidentRecord":
@@ -176,6 +177,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
 
     def _withdraw_finding(self, finding: Finding) -> None:
         self.worst.pop(finding.id, None)
+        self.carrying.pop(finding.id, None)
         if self._valid_ids:
             left = [self.findings[each] for each in self._valid_ids]
             self.started = min(each.start for each in left)
@@ -225,6 +227,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
         self.pending = NoticeReason.REOPENED
 
     def _keep_worst(self, finding: Finding) -> None:
+        self.carrying[finding.id] = Carrying.of(finding, self.carrying.get(finding.id))
         # Findings ease at different times: what explains what shows when each is at its worst.
         known = self.worst.get(finding.id)
         if is_walked(finding) and (known is None or _excess(finding) > _excess(known)):
@@ -243,6 +246,9 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
             self.put(finding)
         for finding in other.worst.values():
             self._keep_worst(finding)
+        for key, carrying in other.carrying.items():
+            if key not in self.carrying or carrying.excess > self.carrying[key].excess:
+                self.carrying[key] = carrying
 
     @property
     def last_end(self) -> int:
@@ -275,7 +281,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
             key: with_causes(msgspec.structs.replace(held, trace=None), found.get(key, []))
             for key, held in self.findings.items()
         }
-        self.worst = {}
+        self.worst, self.carrying = {}, {}
 
     @property
     def state(self) -> State:

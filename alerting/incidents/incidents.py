@@ -202,7 +202,7 @@ class Incidents:
             plan(record, at, self._settings)
             self._add_due(record)
             return
-        record.worst = {}  # the causes of its findings were written down when it closed
+        record.worst, record.carrying = {}, {}  # the causes of its findings were written down when it closed
         if record.all_withdrawn:
             record.withdraw(at)
         self._store.changed(record)
@@ -230,6 +230,7 @@ class Incidents:
                 self._recent,
                 primary=record.primary_id,
                 known=record.preceding,
+                carrying=record.carrying,
                 causes=found_causes,
                 step=step,
             )

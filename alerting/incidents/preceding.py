@@ -8,7 +8,7 @@ import msgspec
 from alerting.incidents.correlation import CARRIES, carriers, subjects
 from alerting.incidents.recent_changes import RecentChanges
 from detectors.model.finding import Cause, Finding, Verdict
-from detectors.model.scope import Scope
+from detectors.model.scope import CLIENT, TENANT, Scope
 from detectors.model.stated import StatedChange
 
 BEFORE: Final = 1800
@@ -43,12 +43,31 @@ class PrecedingChange(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
+class Carrying(msgspec.Struct, frozen=True):
+    """What carried a large part of a finding when it was at its worst."""
+
+    excess: float
+    scopes: list[Scope]
+
+    @classmethod
+    def of(cls, finding: Finding, known: "Carrying | None" = None) -> "Carrying":
+        """Return what carries a finding, or what is known of when it was worse.
+
+        While it eases, the shares are those of what little is left.
+        """
+        excess = abs(finding.observed - finding.expected)
+        if known is not None and known.excess > excess:
+            return known
+        return cls(excess, sorted({*subjects(finding), *_large_parts(finding)}))
+
+
 def preceding(
     findings: Iterable[Finding],
     recent: RecentChanges,
     *,
     primary: str,
     known: Sequence[PrecedingChange],
+    carrying: Mapping[str, Carrying],
     causes: Mapping[str, Sequence[Cause]],
     step: int,
 ) -> list[PrecedingChange]:
@@ -68,6 +87,8 @@ def preceding(
         The id of the finding that it is about.
     known
         What was named before: a finding keeps its changes as long as it began within half an hour after them.
+    carrying
+        What carried a large part of the findings, by id.
     causes
         The causes of findings, by id.
     step
@@ -80,7 +101,9 @@ def preceding(
         since, until = finding.start - BEFORE, finding.start + step
         found = {change for change, ids in named if finding.id in ids and since <= change.ts < until}
         if recent.between(since, until):
-            for scope in _involved(finding, causes.get(finding.id, ())):
+            involved = (carrying.get(finding.id) or Carrying.of(finding)).scopes
+            told = (cause.scope for cause in causes.get(finding.id, ()) if cause.score >= CARRIES)
+            for scope in (*involved, *told):
                 found.update(recent.about(scope, since, until))
         for change in found:
             after.setdefault(change, {})[finding.id] = _after(change, finding)
@@ -103,7 +126,12 @@ def _after(change: StatedChange, finding: Finding) -> int:
     return max(0, int(finding.start - change.ts))
 
 
-def _involved(finding: Finding, causes: Iterable[Cause]) -> Iterator[Scope]:
-    """Yield what a finding is about, what carries a large part of it, and what causes it."""
-    yield from subjects(finding) | carriers(finding)
-    yield from (cause.scope for cause in causes if cause.score >= CARRIES)
+def _large_parts(finding: Finding) -> Iterator[Scope]:
+    if finding.callers:
+        yield from carriers(finding)
+        return
+    # a latency has no shares: who makes a large part of the calls may be the reason, others hardly
+    yield from (share.scope for share in finding.suspects if share.share >= CARRIES)
+    most = CARRIES * finding.calls
+    calling = (each for each in finding.traffic if each.calls >= most)
+    yield from (each.scope for each in calling if each.scope.kind not in (CLIENT, TENANT))

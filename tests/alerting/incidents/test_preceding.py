@@ -12,7 +12,7 @@ from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
 from alerting.incidents.preceding import BEFORE, MOST_NAMED
 from alerting.incidents.recent_changes import KEPT_SECONDS, MOST, RecentChanges
 from config.settings import Settings
-from detectors.model.finding import Finding
+from detectors.model.finding import CallRate, Finding
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from detectors.model.stated import StatedChange
@@ -62,6 +62,13 @@ def test_a_deploy_of_a_function_is_named_by_a_table_that_it_calls() -> None:
 
 def test_a_caller_with_a_small_share_is_not_named() -> None:
     assert named(opened(table_finding(), changes=[change(GET)])) == []
+
+
+def test_a_latency_names_who_makes_a_large_part_of_the_calls() -> None:
+    traffic = [CallRate(scope=PUT, calls=3.0), CallRate(scope=GET, calls=0.5)]
+    given: dict[str, Any] = {"measure": Measure.LATENCY, "calls": 3.5, "traffic": traffic}
+    slow = finding(TABLE, touches=[PUT, GET], **given)
+    assert named(opened(slow, changes=[change(version="42"), change(GET, version="7")])) == [("42", 120)]
 
 
 def test_a_service_names_the_function_that_carries_its_excess() -> None:
@@ -217,6 +224,23 @@ def test_the_change_stays_when_shares_move_and_goes_with_a_finding_that_is_withd
     assert [named(one) for one in told.incidents.all()] == [[("42", 120)]]
     told.feed(T0 + 600, replace(moved, revision=2, state="withdrawn", seen=T0 + 600, end=T0 + 600))
     assert [named(one) for one in told.incidents.all()] == [[]]
+
+
+def test_who_carries_what_little_is_left_is_not_named() -> None:
+    told = Told()
+    told.feed(T0, table_finding(), changes=[change(), change(GET, version="7")])
+    left = table_finding(revision=1, state="update", seen=T0 + 300, observed=9.0, callers=[share(GET, 1.8)])
+    told.feed(T0 + 300, left)
+    assert [named(one) for one in told.incidents.all()] == [[("42", 120)]]
+
+
+def test_a_change_that_becomes_known_while_it_eases_is_held_against_its_worst() -> None:
+    told = Told(restart=True)
+    told.feed(T0, table_finding())
+    left = table_finding(revision=1, state="update", seen=T0 + 300, observed=9.0, callers=[share(GET, 1.8)])
+    told.feed(T0 + 300, left)
+    told.feed(T0 + 360, changes=[change(), change(GET, version="7")])
+    assert [named(one) for one in told.incidents.all()] == [[("42", 120)]]
 
 
 def test_a_deploy_in_the_middle_of_an_incident_is_not_said_to_precede_it() -> None:

@@ -1,6 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.model.scope import Scope
+from detectors.model.stated import StatedChange
 from streams.detect.gather import Gather, JudgedStep
 
 
@@ -37,3 +39,17 @@ def test_any_order_between_shards_and_any_restart_give_the_same_steps(order: lis
     assert restarted.complete == gather.complete
     seen += [watermark for watermark, *_ in restarted.feed(sent[cut:])]
     assert seen == [60 * (step + 1) for step in range(steps)]
+
+
+def test_the_changes_of_all_shards_are_one_list_in_order_each_once() -> None:
+    first, second, third = (
+        StatedChange(float(ts), Scope("function", "aws", "1", "eu", "put"), "deploy", str(ts))
+        for ts in range(3)
+    )
+    gather = Gather(2)
+    parts = [
+        JudgedStep(0, 0, 60, [], changes=[second, third]),
+        JudgedStep(1, 0, 60, [], changes=[first, third]),
+    ]
+    [step] = gather.feed(parts)
+    assert step.changes == [first, second, third]

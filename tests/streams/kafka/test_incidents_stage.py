@@ -10,6 +10,7 @@ from alerting.incidents.notice import Notice
 from config.settings import KafkaSettings, Settings
 from detectors.model.finding import Finding
 from detectors.model.scope import Scope
+from detectors.model.stated import StatedChange
 from detectors.watch.hottest import Hot
 from streams.detect.gather import JudgedStep
 from streams.kafka import notices as notices_topic
@@ -18,7 +19,7 @@ from streams.kafka.stage import Emission
 from streams.kafka.stages import IncidentsStage
 from streams.kafka.topics import Topics
 from streams.lane.chunk import Chunk
-from tests.alerting.given import T0, table_finding
+from tests.alerting.given import PUT, T0, table_finding
 
 
 def _chunk(values: list[bytes]) -> Chunk:
@@ -105,3 +106,25 @@ def test_what_is_told_again_after_a_crash_changes_nothing(cuts: list[int], resta
     expected = [one for step in range(12) for one in every[step % 4 : step % 4 + step % 3]]
     assert notices == expected
     assert (notify.watermark, notify.leaders) == (T0 + 660, (LEADER,))
+
+
+CHANGES = [StatedChange(T0 - 900.0 + number, PUT, "deploy", str(number)) for number in range(5)]
+
+
+def test_changes_travel_with_the_step_in_which_they_became_known_and_outlast_a_restart() -> None:
+    stage, notify = _stage(1), NotifyStage()
+    before, notices_topic.PART_CHANGES = notices_topic.PART_CHANGES, 2  # type: ignore[misc]
+    try:
+        judged = JudgedStep(0, T0 - 60, T0, [table_finding()], changes=CHANGES)
+        sent = list(stage.feed(_chunk([msgspec.msgpack.encode(judged)])))
+    finally:
+        notices_topic.PART_CHANGES = before  # type: ignore[misc]
+    assert len(sent) == 3
+    [passed] = _passed(sent, notify)
+    assert [len(notice.incident.changes) for notice in passed.notices] == [5]
+    assert stage.incidents.recent_changes == notify.changes == tuple(CHANGES)
+    again = NotifyStage()
+    again.restore(notify.snapshot())
+    assert again.changes == notify.changes
+    assert _passed(sent, again) == []
+    assert again.changes == notify.changes
