@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -11,7 +12,12 @@ from alerting.incidents.incident import Incident
 from config.settings import JudgeSettings, LimitsSettings, RollupSettings, Settings, TimeSettings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
-from tests.streams.engine.engine_run import DAY, HOUR, START, EngineRun, label_of
+from streams.replay import replay
+from streams.tune.record_history import record
+from streams.tune.trial import judge_recording
+from tests.laws.arrivals import prompt
+from tests.streams.engine.engine_run import DAY, HOUR, SOURCE, START, EngineRun, label_of
+from tests.streams.history.memory_history import MemoryHistory
 
 MINUTE: Final = 60
 
@@ -142,6 +148,22 @@ def test_a_quota_that_stays_used_without_being_near_is_in_the_digest_alone(quota
 def test_a_quota_far_from_its_limit_is_not_reported(quota: Quota) -> None:
     run = run_of(lines(lambda _: 0.5, quota, hours=4 * 24, every=600), step=600)
     assert told(run) == []
+
+
+def test_a_replay_and_a_trial_of_its_recording_find_what_was_found_live(tmp_path: Path) -> None:
+    raised = LAMBDA._replace(limit=1500.0)
+    records = lines(hill, LAMBDA, hours=6) + lines(hill, raised, hours=8)[6 * 60 * 2 :]
+    settings = Settings(judge=JudgeSettings(young=5 * DAY))
+    history = MemoryHistory({SOURCE: records}, (97,), {SOURCE: prompt(records)})
+    live = EngineRun(records, settings, chunk=100).incidents
+    found = replay(history, settings)
+    recording = record(
+        MemoryHistory({SOURCE: records}, (97,), {SOURCE: prompt(records)}), settings, "levels", tmp_path
+    )
+    tried = judge_recording(recording, settings)
+    assert [one.verdict for one in found.incidents] == [Verdict.LIMIT]
+    assert [one.to_json() for one in found.incidents] == [one.to_json() for one in live]
+    assert [one.to_json() for one in tried.incidents] == [one.to_json() for one in live]
 
 
 @pytest.mark.parametrize("restart", [0.02, 0.08, 0.1, 0.5])
