@@ -17,6 +17,7 @@ class Nature(StrEnum):
 
 _VALUE: Final = "value:"
 _LEVEL: Final = "level:"
+_NO_BRACKETS: Final = str.maketrans("[]", "()")
 
 
 class Measure(StrEnum):
@@ -101,13 +102,16 @@ def level_of(name: str, unit: str = "") -> Measure:
     >>> level_of("reads", "1/s").unit, level_of("queue", "{messages}").unit, level_of("cpu", "%").value
     ('/s', 'messages', 'level:cpu[%]')
     """
+    return Measure(text_of_level(name, unit))
+
+
+def text_of_level(name: str, unit: str = "") -> str:
+    """Return the text of the measure of a level; unlike the measure, it may be one of any number."""
     shown = unit.removeprefix("{").removesuffix("}")
     shown = shown.removeprefix("1") if shown == "1" or shown.startswith("1/") else shown
     shown = shown.translate(_NO_BRACKETS)
-    return Measure(f"{_LEVEL}{name.translate(_NO_BRACKETS)}" + (f"[{shown}]" if shown else ""))
+    return f"{_LEVEL}{name.translate(_NO_BRACKETS)}" + (f"[{shown}]" if shown else "")
 
-
-_NO_BRACKETS: Final = str.maketrans("[]", "()")
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from detectors.model.measures import Measure, level_of
+from detectors.model.measures import Measure, text_of_level
 from detectors.model.scope import Scope
 from detectors.model.stated import LevelName, Levels, StatedLevel
 
@@ -51,7 +51,7 @@ class LevelRows:
 
     def __init__(self) -> None:
         self.series: list[tuple[Scope, Measure]] = []
-        self._number: dict[tuple[Scope, Measure], int] = {}
+        self._number: dict[tuple[Scope, str], int] = {}  # no measure is made of what is left out
         self._limits: dict[int, float] = {}  # by number
         self._left_out = False
 
@@ -69,7 +69,7 @@ class LevelRows:
                 self._left_out = True
                 log.warning(
                     "too many series: new levels are left out; raise rollup.max_series, or send fewer levels",
-                    left_out=f"{series[1].level} of {series[0].kind} {series[0].name}",
+                    left_out=f"{series[1]} of {series[0].kind} {series[0].name}",
                 )
         return list(range(first, len(self.series)))
 
@@ -111,9 +111,9 @@ class LevelRows:
             if state.limit is not None:
                 self._limits[number] = state.limit
 
-    def _append(self, series: tuple[Scope, Measure]) -> None:
+    def _append(self, series: tuple[Scope, str]) -> None:
         self._number[series] = len(self.series)
-        self.series.append(series)
+        self.series.append((series[0], Measure(series[1])))
 
 
 def with_delayed(start: int, levels: Levels, late: Iterable[tuple[int, Levels]]) -> Levels:
@@ -128,5 +128,5 @@ def with_delayed(start: int, levels: Levels, late: Iterable[tuple[int, Levels]])
     return found | levels if found else levels
 
 
-def _series(name: LevelName) -> tuple[Scope, Measure]:
-    return name.about, level_of(name.name, name.unit)
+def _series(name: LevelName) -> tuple[Scope, str]:
+    return name.about, text_of_level(name.name, name.unit)

@@ -15,6 +15,7 @@ from detectors.model.scope import Scope
 from detectors.model.sentence import of_limit
 from tests.alerting.given import T0, ended, finding, growth_finding, incident
 from tests.alerting.message_makers import page, said
+from tests.alerting.slack_standin import content_error
 
 ACCOUNT = Scope("account", "aws", "123456789012", "", "123456789012")
 CONCURRENCY = level_of("lambda.concurrent_executions", "1")
@@ -113,3 +114,11 @@ def test_the_digest_says_where_a_growing_level_stands(words: Phrases, told: str)
 def test_a_leap_of_a_level_from_nothing_has_no_rate(words: Phrases, told: str) -> None:
     leap = finding(ACCOUNT, measure=CONCURRENCY, observed=41.0, expected=0.0, verdict=Verdict.SPIKE)
     assert told in said(page(incident(leap), words=words))
+
+
+@pytest.mark.parametrize("words", [ENGLISH, JAPANESE])
+@pytest.mark.parametrize(("name", "unit"), [("<!channel> *x* & `y`", "<b>"), ("n" * 256, "u" * 256)])
+def test_no_name_of_a_level_breaks_a_message(words: Phrases, name: str, unit: str) -> None:
+    message = page(incident(near(measure=level_of(name, unit))), words=words)
+    assert content_error({"text": message.text, "blocks": message.blocks}) is None
+    assert "<!channel>" not in said(message) + message.text

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from detectors.model.measures import level_of
+from detectors.model.measures import Measure, level_of
 from detectors.model.scope import Scope
 from detectors.model.stated import LevelName, StatedLevel
 from streams.measure.level_rows import DELAYED_SECONDS, LevelLimit, LevelRows, with_delayed
@@ -54,6 +54,12 @@ def test_what_there_is_no_room_for_is_left_out() -> None:
     assert levels.add([USED, AGE], 0) == []
     assert np.isnan(levels.values({USED: StatedLevel(1.0)}, 60)).all()
     assert levels.restate({USED: StatedLevel(1.0, 10.0)}) == []
+
+
+def test_levels_that_are_left_out_take_no_memory() -> None:
+    levels = rows(USED)
+    levels.add([LevelName(ACCOUNT, f"left out {number}") for number in range(10)], 0)
+    assert not any(text.startswith("level:left out") for text in Measure._value2member_map_)
 
 
 def test_a_restored_level_goes_on_with_its_limit() -> None:
