@@ -2,8 +2,9 @@
 
 python benchmarks/formats.py [records]
 
-The payloads are those of the formats' corpora, each in turn, and for OpenTelemetry also messages of 256 spans,
-three table calls to each request. Beside each row is what a user would run instead: the library's own JSON, or protobuf's own parser and a loop over the attributes, which do less.
+The payloads are those of the formats' corpora, each in turn, and for OpenTelemetry also messages of 256
+spans, three table calls to each request. Beside each row is what a user would run instead: the library's own
+JSON, or protobuf's own parser and a loop over the attributes, which do less.
 """
 
 import base64
