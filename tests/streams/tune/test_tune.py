@@ -2,91 +2,23 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from alerting.commands.labels import Label, LabelKind
 from alerting.evaluation.labels_file import labels_to_yaml
-from config.load import load_settings
-from config.settings import Settings
-from streams.cli.tune import TuneOptions, tune
-from streams.simulate.simulation import Simulation
 from streams.tune.periods import periods_of
 from streams.tune.record_history import load_recording, record
 from streams.tune.recording import fingerprint
-from streams.tune.result import TuneResult, lines, write_tuned
-from streams.tune.space import changed
+from streams.tune.result import write_tuned
 from streams.tune.trial import TrialSetup, searched
-from tests.streams.history.memory_history import MemoryHistory
-from tests.streams.tune.tuning_history import SETTINGS, labels_of, scenario
-
-LIVELY = {"sensitivity": 2.5, "persist": 1, "recover": 2}
-DULL = {"sensitivity": 0.4, "persist": 4}
-
-
-class Given:
-    """A history with its labels, recorded once into a folder."""
-
-    def __init__(self, out: Path, days: int, seed: int) -> None:
-        simulation = Simulation(scenario(days, seed))
-        self.lines = [line for _, lines in simulation.lines() for line in lines]
-        self.history = MemoryHistory({"events/0": self.lines}, (20_000,))
-        self.labels: list[Label] = labels_of(simulation)
-        self.out = out
-
-    def tune(
-        self,
-        settings: Settings,
-        trials: int,
-        jobs: int = 2,
-        budget: float | None = None,
-        also: Sequence[Label] = (),
-    ) -> TuneResult:
-        labels = [*self.labels, *also] if budget is None else None
-        asked = TuneOptions(["simulated"], self.out, trials=trials, seed=1, jobs=jobs, pages_per_week=budget)
-        return tune(self.history, settings, labels, asked)
-
-
-def judged_by(**judge: float) -> Settings:
-    return SETTINGS.model_copy(update={"judge": SETTINGS.judge.model_copy(update=judge)})
-
-
-@pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Given:
-    return Given(tmp_path_factory.mktemp("week"), days=7, seed=3)
+from tests.streams.tune.given_history import LIVELY, Given, judged_by
 
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> Given:
     return Given(tmp_path_factory.mktemp("days"), days=2, seed=4)
-
-
-def test_too_many_pages_become_few_in_validation(given: Given, tmp_path: Path) -> None:
-    tuned = given.tune(judged_by(**LIVELY), trials=8)
-    before, after = tuned.present.unseen, tuned.picked.unseen
-    assert before.false_pages >= 3
-    assert after.false_pages <= before.false_pages / 3
-    assert after.found >= before.found - 1
-    assert after.f1 >= before.f1 + 0.1
-    assert tuned.better
-    # each change has its reason, and the proposal is the configuration of the pick
-    assert all(change.reason for change in tuned.pick.changes)
-    judge = "  young: 86400\n  sensitivity: 2.5  # bold\n  persist: 1\n  recover: 2\n"
-    text = f"# ours\ntime:\n  step: 300\njudge:\n{judge}"
-    assert "proposed.yaml" in write_tuned(tuned, text, tmp_path)
-    proposed = load_settings(tmp_path / "proposed.yaml")
-    assert proposed == changed(tuned.space.settings, tuned.space.changes(tuned.pick.choice))
-    assert "# ours" in (tmp_path / "proposed.yaml").read_text("utf-8")
-
-
-def test_a_dull_configuration_finds_more_in_validation(given: Given) -> None:
-    tuned = given.tune(judged_by(**DULL), trials=8)
-    before, after = tuned.present.unseen, tuned.picked.unseen
-    assert after.found >= before.found + 1
-    assert after.f1 >= before.f1 + 0.1
-    assert tuned.better
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(short: Given, tmp_path: Path) -> None:
@@ -95,14 +27,6 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(short: G
         write_tuned(short.tune(judged_by(**LIVELY), trials=13, jobs=jobs), "", tmp_path / str(jobs))
         written.append([(tmp_path / str(jobs) / name).read_bytes() for name in ("tune.json", "tradeoff.svg")])
     assert written[0] == written[1]
-
-
-def test_without_labels_pages_are_brought_within_the_budget_and_misses_are_called_unknown(
-    short: Given,
-) -> None:
-    tuned = short.tune(judged_by(**LIVELY), trials=9, budget=20)
-    assert tuned.present.searched.pages_per_week > 20 >= tuned.picked.searched.pages_per_week
-    assert any("missed incidents are unknown" in line for line in lines(tuned))
 
 
 def test_a_trial_reads_no_step_of_the_validation_period(short: Given) -> None:
