@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from config.settings import LocalSettings, NotifySettings, Settings, TimeSettings
+from config.settings import DeadLetterSettings, LocalSettings, NotifySettings, Settings, TimeSettings
 from detectors.state.state import pack
 from streams.engine.checkpoint import Checkpoint
 from streams.local.daemon import LocalDaemon, StartError
@@ -23,7 +23,9 @@ from tests.streams.decode.malformed_corpus import CORPUS
 
 def settings(state: Path) -> Settings:
     return Settings(
-        local=LocalSettings(listen="127.0.0.1:0", state=str(state)), notify=NotifySettings(since="2020-01-01")
+        local=LocalSettings(listen="127.0.0.1:0", state=str(state)),
+        notify=NotifySettings(since="2020-01-01"),
+        dead_letters=DeadLetterSettings(share=0.5),
     )
 
 
