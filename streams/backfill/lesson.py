@@ -128,7 +128,8 @@ class Lesson:
             rolled = self._rolling.finish(piece.partition)
         else:
             rolled = self._rolling.feed(piece.partition, piece.records, piece.arrived)
-            self._records += len(piece.records)
+            rolled = rolled._replace(rejected=piece.placed(rolled.rejected))
+            self._records += piece.parts
         if (reached := self._rolling.watermark(piece.partition)) > self._latest:
             raise ReplayError(
                 f"the history goes on to {datetime.fromtimestamp(reached, UTC):%Y-%m-%d %H:%M} UTC, which is "

@@ -20,7 +20,14 @@ from streams.process.stop_requests import INTERRUPTED, recording_stop
 
 
 def run_backfill(
-    sources: Sequence[str], settings: Settings, between: Between, url: str, *, restart: bool
+    sources: Sequence[str],
+    settings: Settings,
+    between: Between,
+    url: str,
+    *,
+    restart: bool,
+    source: str | None = None,
+    form: str | None = None,
 ) -> int:
     """Learn, say what was learnt, and return the exit code; ``url`` is where an embedded daemon would answer.
 
@@ -32,14 +39,14 @@ def run_backfill(
     target, now = target_of(settings, url), time.time()
     start, end = between
     own = None if target.begins is None else _whole(target.begins, settings.time.step)
-    history = open_history(list(sources), settings, (start, _earlier(end, own)))
+    history = open_history(list(sources), settings, (start, _earlier(end, own)), source=source, form=form)
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
     lesson = Lesson(
         settings,
         history,
         since_of(settings, now),
-        "\x1f".join([*sources, str(between)]),
+        "\x1f".join([*sources, str(between), *([f"{source} {form}"] if source or form else [])]),
         shards=target.shards,
         latest=now + settings.time.future,
     )

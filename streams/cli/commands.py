@@ -109,6 +109,19 @@ To = Annotated[
 Sources = Annotated[
     list[str], typer.Argument(metavar="SOURCE", help="Files, folders, or kafka://host:port/topic.")
 ]
+SourceName = Annotated[
+    str | None,
+    typer.Option("--source", metavar="NAME", help="Input of sources.inputs that the history is of."),
+]
+Form = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="F",
+        help="Format of its payloads: auto, otlp_proto, alb, … or a mapping. Default: that of the source, or "
+        "of the input whose topic it is; else records of docs/event.md.",
+    ),
+]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results.", parser=_folder)]
 Url = Annotated[
     str | None,
@@ -224,6 +237,8 @@ def replay(
             "--fail-on", metavar="WHAT", help="Exit with 1 on new-pages or missed-labels. Repeatable."
         ),
     ] = None,
+    source_name: SourceName = None,
+    form: Form = None,
     series: Annotated[
         bool, typer.Option("--series", help="Also write every series to series.parquet.")
     ] = False,
@@ -256,6 +271,8 @@ def replay(
                 post=post,
                 restart=restart,
                 configs=(str(config or "the defaults"), str(against or "")),
+                source=source_name,
+                form=form,
             )
             return run_replay(options)
 
@@ -273,6 +290,8 @@ def backfill(
     restart: Annotated[
         bool, typer.Option("--restart", help="Start over instead of resuming an unfinished backfill.")
     ] = False,
+    source_name: SourceName = None,
+    form: Form = None,
     undo: Annotated[
         bool, typer.Option("--undo", help="Have a running daemon forget what backfills taught it.")
     ] = False,
@@ -291,7 +310,10 @@ def backfill(
         settings, at = settings_of(config), _daemon(config, url)
         if undo:
             return undo_backfill(settings, at)
-        return run_backfill(source or [], settings, (_time(from_), _time(to)), at, restart=restart)
+        between = _time(from_), _time(to)
+        return run_backfill(
+            source or [], settings, between, at, restart=restart, source=source_name, form=form
+        )
 
     _exit_with(command)
 

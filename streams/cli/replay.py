@@ -49,6 +49,8 @@ class ReplayOptions:
     labels: Path | None = None  # file of known incidents
     fail_on: Sequence[str] = ()
     configs: tuple[str, str] = ("the defaults", "")  # as the user named them
+    source: str | None = None  # the input of the configuration that the history is of
+    form: str | None = None  # the format of its payloads
 
     @property
     def all_settings(self) -> list[Settings]:
@@ -59,6 +61,7 @@ class ReplayOptions:
     def fingerprint(self) -> str:
         """Identifies the request, so that only the same one resumes an unfinished replay."""
         parts = [*self.sources, str(self.between), str(self.series)]
+        parts += [f"{self.source} {self.form}"] if self.source or self.form else []
         parts += [settings.model_dump_json() for settings in self.all_settings]
         read = [read_limits_of(settings).limits for settings in self.all_settings]
         parts += [msgspec.json.encode(limits).decode() for limits in read if limits]
@@ -86,7 +89,9 @@ def run_replay(options: ReplayOptions) -> int:
         need("scipy", "--against")
     if options.series:
         need("pyarrow", "--series")
-    history = open_history(options.sources, options.settings, options.between)
+    history = open_history(
+        options.sources, options.settings, options.between, source=options.source, form=options.form
+    )
     for note in history.notes:
         typer.echo(f"uneri: {note}", err=True)
     try:

@@ -29,6 +29,7 @@ class Converted:
     Their parts are numbered through: of each payload its records, then its refusals.
     """
 
+    payloads: int = 0  # how many of those given are converted by now
     records: list[bytes] = field(default_factory=list)  # native: one JSON object of docs/event.md each
     rows: list[int] = field(default_factory=list)  # the part that each record is
     of: list[int] = field(default_factory=list)  # by part: the index of its payload among those given
@@ -65,23 +66,37 @@ def _nowhere(_: int, __: int) -> bool:
     return False
 
 
-def converted(source: Input, payloads: Sequence[bytes], ends: EndsRun = _nowhere) -> Iterator[Converted]:
-    """Convert payloads, about ``PARTS`` parts at a time; at least one run, even of no payloads."""
+def _everything(_: bytes) -> bool:
+    return True
+
+
+def converted(
+    source: Input,
+    payloads: Sequence[bytes],
+    ends: EndsRun = _nowhere,
+    wanted: Callable[[bytes], bool] = _everything,
+) -> Iterator[Converted]:
+    """Convert payloads, about ``PARTS`` parts at a time; at least one run, even of no payloads.
+
+    Records that are not ``wanted`` are left out.
+    """
     run = Converted()
     for index, payload in enumerate(payloads):
-        ended = ends(index, _add(run, source, index, payload))
-        if (ended or len(run) >= PARTS) and index + 1 < len(payloads):
+        ended = ends(index, _add(run, source, index, payload, wanted))
+        run.payloads = index + 1
+        if (ended or len(run) >= PARTS) and run.payloads < len(payloads):
             yield run
             run = Converted()
     yield run
 
 
-def _add(run: Converted, source: Input, index: int, payload: bytes) -> int:
+def _add(run: Converted, source: Input, index: int, payload: bytes, wanted: Callable[[bytes], bool]) -> int:
     reading = source.read(payload)
-    begin, records = len(run), len(reading.records)
+    found = list(filter(wanted, map(native, reading.records)))
+    begin, records = len(run), len(found)
     parts = records + len(reading.refused)
     run.rows += range(begin, begin + records)
-    run.records += map(native, reading.records)
+    run.records += found
     run.refused += [
         Rejected(one.reason, begin + records + number, one.detail, one.sample)
         for number, one in enumerate(reading.refused)

@@ -1,4 +1,4 @@
 """Recorded history, read from files and Kafka topics in pieces of named source partitions.
 
-May import lane, kafka.client and decode.
+May import lane, formats, kafka.client and decode.
 """

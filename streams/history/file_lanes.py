@@ -12,6 +12,8 @@ import msgspec
 import zstandard
 
 from streams.decode.parse import stamp_of
+from streams.formats.inputs import Input
+from streams.history.payload_files import ends_of
 from streams.history.unpacked import unpacked
 
 PARQUET: Final = ".parquet"
@@ -53,11 +55,16 @@ def time_of(record: bytes) -> float | None:
     return found if isinstance(found, float) else None
 
 
-def span_of(file: Path) -> FileSpan:
-    """Return the span of a file; of a compressed one, all of it is read for that."""
+def span_of(file: Path, source: Input | None = None) -> FileSpan:
+    """Return the span of a file; of a compressed one, or one in a format, all of it is read for that."""
     try:
         with file.open("rb") as raw:
-            first, last = _ends_of_rows(raw) if file.suffix == PARQUET else _ends_of_lines(file, raw)
+            if file.suffix == PARQUET:
+                first, last = _ends_of_rows(raw)
+            elif source is not None:
+                first, last = ends_of(file, raw, source)
+            else:
+                first, last = _ends_of_lines(file, raw)
     except (OSError, EOFError, zstandard.ZstdError, ValueError):
         return FileSpan(_UNKNOWN, _UNKNOWN)  # who reads it will say why
     begin = next((at for at in map(time_of, first) if at is not None), _UNKNOWN)
@@ -97,12 +104,12 @@ class Lanes(NamedTuple):
     crowded: bool  # more files overlap than there are lanes: some records will be late
 
 
-def arranged(files: Sequence[Path]) -> Lanes:
+def arranged(files: Sequence[Path], source: Input | None = None) -> Lanes:
     """Arrange files; those without readable times keep their order, at the beginning."""
     if len(files) == 1:
         return Lanes(list(files), [[0]], crowded=False)
     spans = sorted(
-        ((span_of(file), number) for number, file in enumerate(files)), key=lambda one: one[0].first
+        ((span_of(file, source), number) for number, file in enumerate(files)), key=lambda one: one[0].first
     )
     lanes: list[list[int]] = []
     ends: list[float] = []

@@ -8,8 +8,11 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 import zstandard
 
+from streams.formats.converted import converted
+from streams.formats.inputs import Input
 from streams.history.file_lanes import MOST_LANES, PARQUET, arranged, time_of
 from streams.history.lines import lines_of
+from streams.history.payload_files import Batch, payloads_of
 from streams.history.source import Piece, ReplayError
 from streams.history.unpacked import unpacked
 from streams.process.extras import need
@@ -49,6 +52,8 @@ class FileHistory:
     start, end
         Epoch seconds: only events from ``start`` (inclusive) to ``end`` (exclusive). A record without a
         readable time is kept, so that it is dead-lettered with its reason.
+    source
+        What the payloads of the files are converted by; None for files of native records.
 
     Raises
     ------
@@ -58,7 +63,14 @@ class FileHistory:
         When there are Parquet files, and pyarrow is not installed.
     """
 
-    def __init__(self, paths: Sequence[Path], start: float | None = None, end: float | None = None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        start: float | None = None,
+        end: float | None = None,
+        source: Input | None = None,
+    ) -> None:
+        self._source = source
         self._start = -math.inf if start is None else start
         self._end = math.inf if end is None else end
         self._all = start is None and end is None
@@ -66,7 +78,7 @@ class FileHistory:
         for file in given:
             if file.suffix == PARQUET:
                 need("pyarrow", str(file))
-        self._files, lanes, crowded = arranged(given)
+        self._files, lanes, crowded = arranged(given, source)
         found = [_stat_of(file) for file in self._files]
         self._sizes = [one.st_size for one in found]
         self._changed = [one.st_mtime_ns for one in found]
@@ -130,10 +142,9 @@ class FileHistory:
             file = self._files[number]
             try:
                 with _opened(file) as raw:
-                    read = self._rows if file.suffix == PARQUET else self._lines
-                    for records, at, part in read(file, raw, skip):
-                        self._done[name] = before + self._sizes[number] * part
-                        yield Piece(name, self._wanted(records), self._share, [number, at])
+                    for piece in self._of_file(name, number, raw, skip):
+                        self._done[name] = before + self._sizes[number] * piece.done
+                        yield piece._replace(done=self._share)
             except (OSError, EOFError, zstandard.ZstdError, ValueError, OverflowError) as error:
                 reason = str(error).partition("\n")[0]
                 raise ReplayError(
@@ -143,6 +154,28 @@ class FileHistory:
             skip = 0
         self._done[name] = before
         yield Piece(name, None, self._share, END)
+
+    def _of_file(self, name: str, number: int, raw: BinaryIO, skip: int) -> Iterator[Piece]:
+        """Yield the pieces of a file, with what of it is done."""
+        file = self._files[number]
+        if self._source is not None:
+            yield from self._of_payloads(name, number, raw, skip, self._source)
+            return
+        read = self._rows if file.suffix == PARQUET else self._lines
+        for records, at, part in read(file, raw, skip):
+            yield Piece(name, self._wanted(records), part, [number, at])
+
+    def _of_payloads(
+        self, name: str, number: int, raw: BinaryIO, skip: int, source: Input
+    ) -> Iterator[Piece]:
+        file = self._files[number]
+        batches: Iterator[Batch] = payloads_of(file, raw, source, self._sizes[number], skip)
+        if file.suffix == PARQUET:
+            batches = (Batch(list(records), at, part) for records, at, part in self._rows(file, raw, skip))
+        for batch in batches:
+            for run in converted(source, batch.payloads, wanted=self._is_wanted):
+                at = batch.read - len(batch.payloads) + run.payloads
+                yield Piece(name, run.records, batch.part, [number, at], converted=run)
 
     @property
     def _share(self) -> float:
@@ -175,8 +208,13 @@ class FileHistory:
     def _wanted(self, records: Sequence[bytes]) -> Sequence[bytes]:
         if self._all:
             return records
-        times = ((record, time_of(record)) for record in records)
-        return [record for record, at in times if at is None or self._start <= at < self._end]
+        return list(filter(self._is_wanted, records))
+
+    def _is_wanted(self, record: bytes) -> bool:
+        if self._all:
+            return True
+        at = time_of(record)
+        return at is None or self._start <= at < self._end
 
 
 def _next_lines(held: bytes, begin: int) -> tuple[Sequence[bytes], int]:

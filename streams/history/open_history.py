@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from config.settings import KafkaSettings, Settings
+from streams.formats.inputs import Inputs, UnknownInputError
 from streams.history.files import FileHistory
 from streams.history.source import History, ReplayError
 from streams.process.times import TimeLike, to_epoch
@@ -19,6 +20,9 @@ def open_history(
     sources: Source | Sequence[Source],
     settings: Settings | None = None,
     between: tuple[TimeLike | None, TimeLike | None] = (None, None),
+    *,
+    source: str | None = None,
+    form: str | None = None,
 ) -> History:
     """Open files and folders, or one ``kafka://host:port/topic``.
 
@@ -30,6 +34,9 @@ def open_history(
         Contain the Kafka credentials.
     between
         From (inclusive) and to (exclusive); None leaves that side open.
+    source, form
+        The input of ``sources.inputs``, or the format, that the payloads are in. Without both, a topic of an
+        input is in the input's format, and all else holds records of docs/event.md.
 
     Raises
     ------
@@ -47,8 +54,13 @@ def open_history(
     if start is not None and end is not None and start >= end:
         raise ReplayError("--from must be before --to")
     topics = [name for name in names if name.startswith("kafka:")]
+    inputs = Inputs((settings or Settings()).sources)
+    try:
+        given = inputs.of(source, form) if source or form else None
+    except UnknownInputError as error:
+        raise ReplayError(str(error)) from error
     if not topics:
-        return FileHistory([Path(name) for name in names], start, end)
+        return FileHistory([Path(name) for name in names], start, end, given)
     if len(names) > 1:
         raise ReplayError("a Kafka topic must be the only source; replay topics and files separately")
     brokers, _, topic = topics[0].removeprefix("kafka:").strip("/").partition("/")
@@ -59,7 +71,7 @@ def open_history(
     kafka = ((settings and settings.kafka) or KafkaSettings()).model_copy(
         update={"brokers": brokers.split(",")}
     )
-    return KafkaHistory(kafka, topic, start, end)
+    return KafkaHistory(kafka, topic, start, end, given or inputs.topics.get(topic))
 
 
 def _names(sources: Source | Sequence[Source]) -> list[str]:

@@ -6,6 +6,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.decode.rejected import Rejected
+from streams.formats.converted import Converted
+
 
 class ReplayError(Exception):
     """History cannot be used; the text says what is wrong, and what helps."""
@@ -22,8 +25,20 @@ class Piece(NamedTuple):
     records: Sequence[bytes] | None  # None marks the end of the partition
     done: float  # fraction of the whole history read so far
     place: Any = None  # where this partition continues; must survive JSON
-    offsets: Sequence[int] = ()  # one per record; empty if records are simply counted from 0
+    offsets: Sequence[int] = ()  # one per part; empty if records are simply counted from 0
     arrived: NDArray[np.float64] | None = None  # when each record arrived, epoch seconds; None if unknown
+    converted: Converted | None = None  # of a source with a format: what ``records`` are of
+
+    @property
+    def parts(self) -> int:
+        """How many records it has, refused ones among them; ``offsets`` has one for each."""
+        if self.converted is not None:
+            return len(self.converted)
+        return 0 if self.records is None else len(self.records)
+
+    def placed(self, rejected: list[Rejected]) -> list[Rejected]:
+        """Return all that is refused, given what the decoder rejected of the records."""
+        return rejected if self.converted is None else self.converted.placed(rejected)
 
 
 class History(Protocol):

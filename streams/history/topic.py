@@ -13,13 +13,15 @@ from kafka.errors import KafkaError
 
 from config.secret import SecretError
 from config.settings import KafkaSettings
+from streams.formats.converted import converted
+from streams.formats.inputs import Input
 from streams.history.source import Piece, ReplayError
 from streams.kafka.app import aiokafka_options
 from streams.kafka.client import client_options, open_client
 from streams.kafka.client_log import silent_client
 from streams.kafka.probe import why_unusable
 from streams.kafka.topics import Topic, TopicError, existing_topics
-from streams.lane.chunk import Chunk
+from streams.lane.chunk import Chunk, merged, pieces
 from streams.lane.chunk_reader import ChunkReader, ReadingError
 
 PATIENCE: Final = 30.0  # seconds without a record before reading fails
@@ -27,6 +29,7 @@ AHEAD: Final = 60  # seconds of event time a partition may be ahead of the slowe
 RECORDS: Final = 4_000  # of a piece at most
 FEWEST: Final = 500  # of a piece, even if they span more than AHEAD: smaller pieces cost too much
 END: Final = "end"  # the place of a partition whose end was yielded
+PAYLOAD_BYTES: Final = 256 * 1024  # of a source with a format, converted at once
 NAMED: Final = 4  # partitions named in a note
 GAP: Final = 60_000  # milliseconds between --from and the first record that need no note
 
@@ -53,10 +56,12 @@ class KafkaHistory:
     kafka
         Brokers and credentials.
     topic
-        The topic, with one event per record.
+        The topic, with one event per record, or one payload of ``source``.
     start, end
         Record timestamps (epoch seconds): from the first record at or after ``start`` up to the first at or
         after ``end``. None means the start or end of the topic, fixed on opening.
+    source
+        What its payloads are converted by; None for native records.
 
     Raises
     ------
@@ -66,9 +71,15 @@ class KafkaHistory:
     """
 
     def __init__(
-        self, kafka: KafkaSettings, topic: str, start: float | None = None, end: float | None = None
+        self,
+        kafka: KafkaSettings,
+        topic: str,
+        start: float | None = None,
+        end: float | None = None,
+        source: Input | None = None,
     ) -> None:
         self._kafka = kafka
+        self._source = source
         self._topic = topic
         self.notes: list[str] = []
         with _consumer(kafka) as consumer:
@@ -199,7 +210,7 @@ class KafkaHistory:
                     one = self._next(left, reader, level)
                     if one.first < one.last:
                         before = level(one.name) if level else one.reached
-                        yield self._piece(one, reader, RECORDS if len(left) == 1 else one.size)
+                        yield from self._pieces_of(one, reader, RECORDS if len(left) == 1 else one.size)
                         one.size = _size(one.size, (level(one.name) if level else one.reached) - before)
                         continue
                     left.remove(one)
@@ -245,16 +256,35 @@ class KafkaHistory:
                 return one
         return order[0]
 
-    def _piece(self, one: _Partition, reader: ChunkReader, most: int) -> Piece:
+    def _pieces_of(self, one: _Partition, reader: ChunkReader, most: int) -> Iterator[Piece]:
         chunk = one.rest if one.rest is not None else reader.take(one.number)
         one.rest = None
         if len(chunk) > most:
             cut = chunk.offsets[most]
             one.rest, chunk = chunk.since(cut), chunk.until(cut)
+        if self._source is not None:
+            small = next(pieces(chunk, PAYLOAD_BYTES))
+            if small.end < chunk.end:
+                rest = chunk.since(small.end)
+                one.rest = rest if one.rest is None else merged([rest, one.rest])
+                chunk = small
         self._done += chunk.end - one.first
         one.first = chunk.end
         one.reached = max(one.reached, chunk.timestamp / 1000)
-        return Piece(one.name, chunk.values, self._share, chunk.end, chunk.offsets, chunk.arrived)
+        if self._source is None:
+            yield Piece(one.name, chunk.values, self._share, chunk.end, chunk.offsets, chunk.arrived)
+            return
+        for run in converted(self._source, chunk.values):
+            last = run.payloads == len(chunk)
+            yield Piece(
+                one.name,
+                run.records,
+                self._share,
+                chunk.end if last else chunk.offsets[run.payloads],
+                [chunk.offsets[payload] for payload in run.of],
+                run.arrived(chunk.arrived),
+                run,
+            )
 
 
 def _size(now: int, span: float) -> int:

@@ -112,7 +112,7 @@ class ReplayPass:
         return self._groups[0].rolling.watermark(partition)
 
     def _take(self, piece: Piece) -> None:
-        count = len(piece.records) if piece.records is not None else 0
+        count = piece.parts
         begin = self._begun[piece.partition]
         run = SourceRun(piece.partition, begin, piece.offsets or range(begin, begin + count))
         for rolling, judges in self._groups:
@@ -162,4 +162,5 @@ class ReplayPass:
 def _rolled(rolling: Rolling, piece: Piece) -> Rolled:
     if piece.records is None:
         return rolling.finish(piece.partition)
-    return rolling.feed(piece.partition, piece.records, piece.arrived)
+    rolled = rolling.feed(piece.partition, piece.records, piece.arrived)
+    return rolled._replace(rejected=piece.placed(rolled.rejected))

@@ -51,8 +51,9 @@ def record(
             if piece.records is None:
                 rolled = rolling.finish(piece.partition)
             else:
-                read[piece.partition] += len(piece.records)
+                read[piece.partition] += piece.parts
                 rolled = rolling.feed(piece.partition, piece.records, piece.arrived)
+                rolled = rolled._replace(rejected=piece.placed(rolled.rejected))
             bad += len(rolled.rejected)
             for step in measuring.feed(rolled.blocks):
                 writer.add(step)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from config.settings import InputSettings, KafkaSettings, Settings, SourcesSettings, TimeSettings, WebSettings
 from streams.check.kafka import check_kafka
+from streams.engine.rolling import Rolling
+from streams.history.open_history import open_history
 from streams.kafka.client import open_client
 from streams.kafka.topics import TopicError, Topics, existing_topics, setup_topics, verified_topics
 from streams.rollup.block import Block
@@ -124,6 +127,31 @@ def dead_letters(kafka: str, settings: Settings) -> list[tuple[str, dict[str, An
     return found
 
 
+def replayed(kafka: str, settings: Settings, topic: str) -> list[Block]:
+    """The blocks of a replay of a topic, which knows its format by the configuration."""
+    history = open_history(f"kafka://{kafka}/{topic}", settings)
+    rolling = Rolling(settings, history.partitions, shards=2)
+    blocks: list[Block] = []
+    bad = []
+    for piece in history.pieces(rolling.watermark):
+        if piece.records is None:
+            blocks += rolling.finish(piece.partition).blocks
+        else:
+            rolled = rolling.feed(piece.partition, piece.records, piece.arrived)
+            blocks += rolled.blocks
+            bad += [piece.offsets[one.index] for one in piece.placed(rolled.rejected)]
+    assert sorted(bad) == [5, 6], "the offsets of the two that are no spans"
+    return blocks
+
+
+def in_buckets(blocks: list[Block], topic: str, before: int) -> Counter[tuple[str, int, int]]:
+    found = Counter[tuple[str, int, int]]()
+    for one in blocks:
+        if one.source.startswith(f"{topic}/") and one.bucket < before and one.records and not one.idle:
+            found[one.source, one.shard, one.bucket] += one.records
+    return found
+
+
 def test_spans_and_events_are_counted_once_each_through_a_kill(kafka: str, settings: Settings) -> None:
     (otlp,), requests = names_of(settings).inputs, names_of(settings).requests
     events = [event(number) for number in range(EVENTS)]
@@ -177,6 +205,12 @@ def test_spans_and_events_are_counted_once_each_through_a_kill(kafka: str, setti
         for shard in range(2):
             counted = sum(one.records for one in of_topic if one.shard == shard and one.bucket < before)
             assert counted == sum(START + number * seconds < before for number in range(count))
+
+        if topic == otlp:
+            again = in_buckets(replayed(kafka, settings, otlp), otlp, before)
+            assert in_buckets(blocks, otlp, before) == again, (
+                "a replay of the topic counts what the daemon did"
+            )
 
     letters = dead_letters(kafka, settings)
     assert [(key, one["reason"], one["source"]) for key, one in sorted(letters)] == sorted(
