@@ -12,7 +12,7 @@ from streams.formats.converted import converted
 from streams.formats.inputs import Input
 from streams.history.file_lanes import MOST_LANES, PARQUET, arranged, time_of
 from streams.history.lines import lines_of
-from streams.history.payload_files import Batch, payloads_of
+from streams.history.payload_files import PayloadRun, payloads_of
 from streams.history.source import Piece, ReplayError
 from streams.history.unpacked import unpacked
 from streams.process.extras import need
@@ -169,9 +169,11 @@ class FileHistory:
         self, name: str, number: int, raw: BinaryIO, skip: int, source: Input
     ) -> Iterator[Piece]:
         file = self._files[number]
-        batches: Iterator[Batch] = payloads_of(file, raw, source, self._sizes[number], skip)
+        batches: Iterator[PayloadRun] = payloads_of(file, raw, source, self._sizes[number], skip)
         if file.suffix == PARQUET:
-            batches = (Batch(list(records), at, part) for records, at, part in self._rows(file, raw, skip))
+            batches = (
+                PayloadRun(list(records), at, part) for records, at, part in self._rows(file, raw, skip)
+            )
         for batch in batches:
             for run in converted(source, batch.payloads, wanted=self._is_wanted):
                 at = batch.read - len(batch.payloads) + run.payloads

@@ -18,7 +18,7 @@ BATCH_BYTES: Final = 256 * 1024
 _ENDS: Final = 8  # payloads at either end of a file that are asked for the times of its records
 
 
-class Batch(NamedTuple):
+class PayloadRun(NamedTuple):
     """Consecutive payloads of a file, and how many of it were read with them."""
 
     payloads: list[bytes]
@@ -26,7 +26,7 @@ class Batch(NamedTuple):
     part: float  # fraction of the file read
 
 
-def payloads_of(file: Path, raw: BinaryIO, source: Input, size: int, skip: int = 0) -> Iterator[Batch]:
+def payloads_of(file: Path, raw: BinaryIO, source: Input, size: int, skip: int = 0) -> Iterator[PayloadRun]:
     """Yield the payloads of a file from number ``skip`` on.
 
     Raises
@@ -43,10 +43,10 @@ def payloads_of(file: Path, raw: BinaryIO, source: Input, size: int, skip: int =
         batch.append(one.content)
         held += len(one.content)
         if held >= BATCH_BYTES:
-            yield Batch(batch, number, min(raw.tell() / max(size, 1), 1.0))
+            yield PayloadRun(batch, number, min(raw.tell() / max(size, 1), 1.0))
             batch, held = [], 0
     if batch:
-        yield Batch(batch, number, 1.0)
+        yield PayloadRun(batch, number, 1.0)
 
 
 def ends_of(file: Path, raw: BinaryIO, source: Input) -> tuple[list[bytes], list[bytes]]:

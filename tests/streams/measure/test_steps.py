@@ -111,6 +111,15 @@ def test_a_source_that_never_sent_a_block_holds_time_back() -> None:
     assert steps.watermark is None
 
 
+def test_a_source_that_is_no_longer_read_holds_nothing_back() -> None:
+    before = Steps(["a", "gone"], 60)
+    assert list(before.feed([block("a", 0, 50), block("gone", 0, 20)])) == []
+    after = Steps(["a"], 60)
+    after.restore(before.snapshot())
+    closed = list(after.feed([block("a", 1, 110), block("gone", 1, 30)]))
+    assert [step.start for step in closed] == [0, 60]
+
+
 def test_a_repeated_block_changes_nothing() -> None:
     steps = Steps(["a"], 60)
     (closed,) = steps.feed(
