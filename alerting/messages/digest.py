@@ -11,6 +11,7 @@ from alerting.commands.dispatch import Dispatch
 from alerting.incidents.growth_groups import growth_groups
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Notice
+from alerting.messages.change_lines import change_lines
 from alerting.messages.console_links import ConsoleLinks, LinkMaker
 from alerting.messages.message import (
     NAME,
@@ -168,6 +169,7 @@ def _row(group: list[Incident], day: Day) -> str:
     lines = [head, f"{level} · {escape(where, 2 * NAME)}" if where else level]
     if finding.growth is not None:
         lines.append(words.incident.forecast(finding.growth))
+    lines += change_lines(group[0], words)[:1]
     text = "\n".join(lines)
     text = text if len(text) <= SECTION else "\n".join(lines[1:])
     others = [_beside(each.primary, words) for each in group[1:]]

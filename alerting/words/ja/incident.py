@@ -46,7 +46,13 @@ _COMPARED: Final = {
     "minutes": "比較できる過去の日がまだないため、直前の数分と比較",
 }
 
-_CHANGES: Final = {"deploy": "デプロイ", "config": "設定変更", "rollback": "ロールバック"}
+_CHANGES: Final = {
+    "deploy": "デプロイ",
+    "config": "設定変更",
+    "rollback": "ロールバック",
+    "create": "作成",
+    "delete": "削除",
+}
 
 _LINKS: Final = {
     "logs": "ログ",

@@ -1,10 +1,12 @@
 """What was deployed shortly before stands first in a message: an order in time, never a cause."""
 
+import io
 import json
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from rich.console import Console
 
 from alerting.commands.command import Matcher
 from alerting.commands.dispatch import Form, Line
@@ -17,16 +19,19 @@ from alerting.messages.message import NAME, TOTAL, Message, length
 from alerting.messages.render import Renderer
 from alerting.outbox.ports import SubjectState
 from alerting.pipeline.tracked_incident import TrackedIncident
+from alerting.report.card import Cards, ReportedIncidents
 from alerting.report.preview import fragment
 from alerting.sinks.alertmanager import in_alerts
+from alerting.sinks.terminal import Terminal
 from alerting.sinks.webhook import in_json
 from alerting.words.locales import ENGLISH, JAPANESE, LANGUAGES
 from alerting.words.phrases import Phrases
+from detectors.model.finding import Verdict
 from detectors.model.scope import Scope
 from detectors.model.stated import StatedChange
 from detectors.watch.hottest import Hot
-from tests.alerting.given import PUT, T0, TABLE, incident, scope
-from tests.alerting.message_makers import LINKS, ZONE, dispatch, notice, page, said
+from tests.alerting.given import PUT, T0, TABLE, finding, incident, scope
+from tests.alerting.message_makers import LINKS, ZONE, digest, dispatch, notice, page, said
 from tests.alerting.slack_standin import content_error
 
 URL = "https://ci.example.com/runs/42?a=1&b=2"
@@ -128,6 +133,29 @@ def test_a_change_that_became_known_later_is_a_line_of_the_thread(words: Phrases
     line = Line(what=Milestone.PRECEDED.value, at=T0)
     message = Renderer(LINKS, ZONE, words)(dispatch(notice(with_changes()), Form.LINE, line=line))
     assert said_of_it in said(message)
+
+
+def test_a_limit_in_the_digest_names_what_was_deployed_before_it() -> None:
+    near = finding(TABLE, verdict=Verdict.LIMIT, limit=50.0, minutes=60)
+    shown = said(digest([replace(with_changes(), verdict=Verdict.LIMIT, primary=near)]))
+    assert f"2 min after {LINKED} of inventory-put-item by ci" in shown
+
+
+def test_a_terminal_and_a_preview_show_it_between_title_and_figures() -> None:
+    message = page(with_changes())
+    written = io.StringIO()
+    Terminal(Console(file=written, width=100), ZONE, ENGLISH).show(message, at=T0)
+    for shown in (written.getvalue(), fragment(message, ZONE, at=T0)):
+        places = [shown.index(text) for text in ("SPIKE", "2 min after", "Severity")]
+        assert places == sorted(places)
+
+
+@pytest.mark.parametrize(("url", "link"), [(URL, URL), ("javascript:alert(1)", "")])
+def test_a_card_of_the_report_says_so_first(url: str, link: str) -> None:
+    one = with_changes(after(url=url))
+    renderer = Renderer(LINKS, ZONE)
+    card = Cards(ReportedIncidents([]), renderer, ZONE, {one.id: ""}).card(one)
+    assert card.changes == [("2 min after deploy 42 of inventory-put-item by ci", link)]
 
 
 # -- what a source wrote is never trusted --------------------------------------------------------------

@@ -86,7 +86,7 @@ def hostile(name: str, other: str, verdict: Verdict, *, edge: bool, key: bool) -
             PrecedingChange(
                 change=StatedChange(T0 - 700, scopes[1], name, other, other, url), after=100, findings=[]
             )
-            for url in (name, f"https://@{other}", EARLIER)
+            for url in (f"javascript:{name}", f"https://@{other}", EARLIER)
         ],
     )
 
