@@ -32,6 +32,14 @@ _ACTIONS: Final = {
     CommandKind.UNSILENCE: "*Silence ended*",
 }
 
+_CHANGES: Final = {
+    "deployed": "finished deploy",
+    "deploy failed": "failed deploy",
+    "config": "configuration change",
+    "capacity": "capacity change",
+    "concurrency": "concurrency change",
+}
+
 _COMPARED: Final = {
     "weeks": "No earlier week to compare with",
     "yesterday": "No earlier week to compare with; compared with yesterday",
@@ -342,7 +350,7 @@ def action(kind: CommandKind, who: str, until: str, why: str) -> str:
 
 def change(what: str, version: str) -> str:
     """Name a change."""
-    return " ".join(part for part in (what or "change", version) if part)
+    return " ".join(part for part in (_CHANGES.get(what.lower(), what) or "change", version) if part)
 
 
 def after_change(after: int, change: str, of: str, by: str) -> str:

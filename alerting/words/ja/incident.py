@@ -48,10 +48,16 @@ _COMPARED: Final = {
 
 _CHANGES: Final = {
     "deploy": "デプロイ",
+    "deployed": "デプロイ完了",
+    "deploy failed": "デプロイ失敗",
     "config": "設定変更",
     "rollback": "ロールバック",
     "create": "作成",
     "delete": "削除",
+    "publish": "公開",
+    "restore": "復元",
+    "capacity": "容量変更",
+    "concurrency": "同時実行数の変更",
 }
 
 _LINKS: Final = {

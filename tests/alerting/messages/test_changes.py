@@ -92,6 +92,21 @@ def test_what_is_not_stated_is_left_out() -> None:
     assert first_line(page(with_changes(bare), words=JAPANESE)) == "inventory-put-item の変更の2分後に発生"
 
 
+@pytest.mark.parametrize(
+    ("what", "in_english", "in_japanese"),
+    [
+        ("deployed", "finished deploy 42", "デプロイ完了 42"),
+        ("deploy failed", "failed deploy 42", "デプロイ失敗 42"),
+        ("config", "configuration change 42", "設定変更 42"),
+        ("migration", "migration 42", "migration 42"),
+    ],
+)
+def test_the_words_of_clouds_are_words_of_people(what: str, in_english: str, in_japanese: str) -> None:
+    one = with_changes(after(what=what, url=""))
+    assert f"after {in_english} of" in first_line(page(one))
+    assert f"の{in_japanese}（ci）" in first_line(page(one, words=JAPANESE))
+
+
 def test_of_many_changes_the_nearest_three_are_named() -> None:
     many = [after(60 * number, version=str(number), url="") for number in range(1, 6)]
     assert first_line(page(with_changes(*many))).split("\n") == [
@@ -281,7 +296,7 @@ def test_what_changed_lists_what_was_deployed_the_newest_first() -> None:
     lines = [line for line in listed("what-changed 2h").split("\n") if line.startswith("<!date")]
     assert [line.partition(" · ")[2] for line in lines] == [
         f"{LINKED} of function inventory-put-item by ci",
-        "config of service shop",
+        "configuration change of service shop",
         f"{LINKED.replace('|deploy 42', '|deploy 41')} of function inventory-put-item by ci",
     ]
 
