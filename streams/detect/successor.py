@@ -1,12 +1,11 @@
 """A shard judged anew, from learnt history and the blocks since, until it can take over."""
 
-import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from detectors.model.finding import Finding
 from streams.detect.detect import Detect
 from streams.measure.steps import LostBlockError, StrayBlockError
-from streams.rollup.block import Block
+from streams.rollup.block import Block, emptied
 
 
 class BlocksError(Exception):
@@ -77,4 +76,4 @@ class Successor:
     def _since_the_history(self, blocks: Iterable[Block]) -> Iterator[Block]:
         for block in blocks:
             within = block.bucket < self._until and not block.idle
-            yield dataclasses.replace(block, records=0) if within else block
+            yield emptied(block) if within else block

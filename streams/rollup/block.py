@@ -52,3 +52,11 @@ class Block:
     changes: list[StatedChange] = field(default_factory=list)
     # throttle reasons and error types: row, "throttle" or "error_type", text, count; ordered
     tags: list[tuple[int, str, str, float]] = field(default_factory=list)
+
+
+def emptied(block: Block) -> Block:
+    """Return a block that says of its source what another does, and has counted nothing."""
+    return Block(
+        block.source, block.shard, block.shards, block.sequence, block.bucket, block.width, block.watermark,
+        idle=block.idle, by_clock=block.by_clock,
+    )  # fmt: skip

@@ -4,6 +4,7 @@ import os
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -21,7 +22,7 @@ LINES = [b'{"ts": %d, "service": "shop"}' % (1_760_000_000 + n) for n in range(5
 PLAIN = b"\n".join(LINES) + b"\n"
 
 
-def read(*paths: Path, **between: float) -> list[bytes]:
+def read(*paths: Path, **between: Any) -> list[bytes]:
     return [line for piece in FileHistory(paths, **between).pieces() for line in piece.records or []]
 
 
