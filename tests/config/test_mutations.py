@@ -10,6 +10,7 @@ import pytest
 
 from config.load import ConfigError, load_settings
 from config.section_types import annotation_at, sections_of
+from config.sections.sources import InputSettings
 from config.settings import Settings
 
 FULL: dict[str, Any] = {
@@ -50,6 +51,7 @@ FULL: dict[str, Any] = {
         "tables": {"items": {"rcu": 10.0, "wcu": 5.0}, "1/items": {"rcu": 3.5, "wcu": 2}},
         "functions": {"put": 100, "1/put": 20.5},
         "accounts": {"123456789012": 1000},
+        "levels": {"lambda.concurrent_executions": 1000},
     },
     "accounts": {"123456789012": {"name": "game-prod"}},
     "links": {
@@ -60,6 +62,7 @@ FULL: dict[str, Any] = {
 for one, name in (("local", "a.example"), ("web", "b.example")):
     FULL[one] |= {"tls": {"cert": "a.crt", "key": "a.key"}, "hosts": [name]}
 FULL["tokens"]["file"] = "tokens"
+FULL["sources"]["github"] |= {"secret_file": "/run/secrets/github"}
 for one in ("intake", "read", "operate"):
     FULL["tokens"][f"{one}_file"] = f"/run/secrets/{one}"
 for one in ("token", "app_token", "signing_secret"):
@@ -75,6 +78,15 @@ EVERYTHING: dict[str, list[str]] = {
     "scopes": [],
     "verdicts": [],
     "measures": [],
+}
+FULL["local"]["tcp_source"] = "gateway-logs"
+FULL["sources"] |= {
+    "inputs": [InputSettings(name="gateway-logs", format="apigateway").model_dump()],
+    "pubsub": {
+        "audience": "https://uneri.example/pubsub",
+        "service_accounts": ["push@project.iam.gserviceaccount.com"],
+        "keys": "https://keys.example/certs",
+    },
 }
 FULL["notify"] = {
     "locale": "ja",
