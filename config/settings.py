@@ -146,6 +146,14 @@ class Settings(Section):
         )
         return self
 
+    @model_validator(mode="after")
+    def _tcp_names_an_input(self) -> Self:
+        named, known = self.local.tcp_source, [one.name for one in self.sources.inputs]
+        if named is not None and named not in known:
+            wrong = f"no input {named!r}; add it to sources.inputs, which has {', '.join(known) or 'none'}"
+            refuse(self, [(("local", "tcp_source"), named, wrong)])
+        return self
+
     @property
     def account_names(self) -> dict[str, str]:
         """What people call the accounts, by id."""

@@ -28,7 +28,7 @@ from streams.doors.reception import Reception
 from streams.doors.tcp_door import TcpDoor
 from streams.engine.dead_letter_limit import DeadLetterLimitError
 from streams.engine.warm import warm
-from streams.formats.inputs import Input, Inputs, UnknownInputError
+from streams.formats.inputs import Input, Inputs
 from streams.limits.keeper import LimitsKeeper, limits_status
 from streams.local.backfill_routes import BackfillRoutes
 from streams.local.follow import Follow
@@ -258,10 +258,7 @@ class LocalDaemon:
         local = self.settings.local
         if local.tcp is None:
             return None
-        try:
-            source = None if local.tcp_source is None else self._inputs.of(local.tcp_source)
-        except UnknownInputError as error:
-            raise StartError(f"local.tcp_source: {error}") from None
+        source = None if local.tcp_source is None else self._inputs.of(local.tcp_source)
         tls = self._door.certificates
         return TcpDoor(
             local.tcp, taker, line_reader(source), lambda: self._tokens, tls.context if tls else None

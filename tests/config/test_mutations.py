@@ -312,7 +312,8 @@ def section_alone(mutant: Mutant) -> str:
     for line in lines:
         keys.append(line.split(":")[0] if line[:1].strip() else keys[-1] if keys else "")
     spoilt_one = keys[mutant.line - 1]
-    return "\n".join(line if key == spoilt_one else "" for line, key in zip(lines, keys, strict=True))
+    kept = {spoilt_one, "sources"} if spoilt_one == "local" else {spoilt_one}  # local names one of its inputs
+    return "\n".join(line if key in kept else "" for line, key in zip(lines, keys, strict=True))
 
 
 KINDS = (misspelt, doubled, of_wrong_type, out_of_bounds, badly_indented, with_other_keys, with_less)

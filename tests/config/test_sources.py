@@ -87,3 +87,8 @@ def test_a_path_finds_what_is_there(path: str, value: object) -> None:
 def test_what_is_no_path_is_refused_with_a_remedy(path: str) -> None:
     with pytest.raises(ValueError, match=r".; ."):
         json_path(path)
+
+
+def test_lines_over_tcp_come_from_an_input_that_there_is() -> None:
+    (problem,) = problems("local: {tcp_source: nope}\nsources: {inputs: [{name: gateway}]}\n")
+    assert problem.endswith("no input 'nope'; add it to sources.inputs, which has gateway")

@@ -14,7 +14,7 @@ from streams.doors import tcp_door
 from streams.doors.line_reading import line_reader
 from streams.doors.tcp_door import TcpDoor
 from streams.formats.inputs import Inputs
-from streams.local.daemon import LocalDaemon, StartError
+from streams.local.daemon import LocalDaemon
 from streams.local.log_intake import LogIntake
 from streams.local.log_taker import LogTaker
 from streams.local.sqlite_store import SqliteStore
@@ -195,9 +195,3 @@ async def test_a_daemon_takes_lines_over_tcp_and_over_http(tmp_path: Any) -> Non
     await task
     with SqliteStore(tmp_path / "state" / "uneri.db") as store:
         assert store.end == 3
-
-
-def test_a_source_that_is_not_there_is_said_at_the_start(tmp_path: Any) -> None:
-    local = LocalSettings(tcp="127.0.0.1:0", tcp_source="nope", state=str(tmp_path / "state"))
-    with pytest.raises(StartError, match=r"local\.tcp_source: no source 'nope'"):
-        LocalDaemon(Settings(local=local))
