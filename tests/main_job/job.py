@@ -21,6 +21,7 @@ from config.yaml_tree import to_yaml
 from detectors.model.finding import Finding
 from streams.detect.gather import JudgedStep
 from streams.kafka.client import open_client
+from streams.process.tokens import own_authorization
 from tests.alerting.slack_standin import TOKEN, Posted, SlackStandin
 
 HERE = Path(__file__).parent
@@ -68,8 +69,9 @@ def daemon(config: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def status(port: int) -> dict[str, Any]:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/status", headers=own_authorization())
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=2) as answer:
+        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310 - a URL of ours
             told: dict[str, Any] = json.load(answer)
             return told
     except OSError:
@@ -106,11 +108,12 @@ def told(broker: str, topic: str) -> dict[str, Finding]:
     return newest
 
 
-def hold_to_the_main_job(messages: list[Posted]) -> None:
-    """One page that names table, function and client version; a digest with the growing table; no more."""
-    pages = [message for message in messages if message.channel == "C0UNERI" and not message.thread]
-    digests = [message for message in messages if message.channel == "C0DIGEST"]
-    (page,) = pages
+def pages_of(messages: list[Posted]) -> list[Posted]:
+    return [message for message in messages if message.channel == "C0UNERI" and not message.thread]
+
+
+def hold_to_the_page(page: Posted) -> None:
+    """A page that names the hammered table, the function that calls it, and the build of the client."""
     said = json.dumps(page.blocks, ensure_ascii=False)
     assert "table items" in page.blocks[0]["text"]["text"]
     callers = next(block["text"]["text"] for block in page.blocks if "Called by" in str(block))
@@ -119,6 +122,13 @@ def hold_to_the_main_job(messages: list[Posted]) -> None:
     assert int(first.split("*")[1].rstrip(" %")) >= 80
     assert "ios 3.2.1" in said
     assert "console.aws.amazon.com" in said
+
+
+def hold_to_the_main_job(messages: list[Posted]) -> None:
+    """One page that names table, function and client version; a digest with the growing table; no more."""
+    digests = [message for message in messages if message.channel == "C0DIGEST"]
+    (page,) = pages_of(messages)
+    hold_to_the_page(page)
     assert digests
     grows = [block for message in digests for block in message.blocks if "% a day" in str(block)]
     assert "ledger" in str(grows)

@@ -15,9 +15,9 @@ from streams.simulate.open_writer import open_writer
 from streams.simulate.scenario import Scenario
 from streams.simulate.scenario_load import load_scenario
 from streams.simulate.simulation import Simulation
-from tests.alerting.slack_standin import Posted, SlackStandin
+from tests.alerting.slack_standin import SlackStandin
 from tests.main_job.hammer import hammer
-from tests.main_job.job import PATIENCE, SCENARIO, judged_until
+from tests.main_job.job import PATIENCE, SCENARIO, judged_until, pages_of
 
 HISTORY: Final = 21 * 86400  # seconds
 GOES_ON: Final = 7200  # seconds for which there are records from now on
@@ -52,7 +52,7 @@ class Newcomer:
         """
         hammered = None
         with open_writer(to) as writer:
-            while not _pages(slack):
+            while not pages_of(slack.messages):
                 now = time.time()
                 assert now < self.begun + PATIENCE
                 lines = self._happened(now, hammered)
@@ -64,7 +64,7 @@ class Newcomer:
         assert hammered is not None, "paged although nothing had happened"
         assert paged - hammered < PAGED_WITHIN, f"paged {paged - hammered:.0f} s after the hammer began"
         assert paged - self.begun < INSTALLED_WITHIN, f"paged after {paged - self.begun:.0f} s"
-        (page,) = _pages(slack)
+        (page,) = pages_of(slack.messages)
         assert "table items" in page.blocks[0]["text"]["text"]
         assert "inventory-put-item" in str(page.blocks)
 
@@ -82,7 +82,3 @@ def _backend(start: int) -> Scenario:
     given = load_scenario(SCENARIO).model_dump(by_alias=True)
     calm = Scenario.model_validate(given | {"length": HISTORY + GOES_ON, "incidents": []})
     return calm.moved(start)
-
-
-def _pages(slack: SlackStandin) -> list[Posted]:
-    return [message for message in slack.messages if message.channel == "C0UNERI" and not message.thread]

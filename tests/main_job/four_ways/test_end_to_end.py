@@ -1,0 +1,165 @@
+"""The main job by each of four ways, through a real daemon: its doors, its locks, and Slack.
+
+Yesterday comes as native records. Then requests come by the way alone, and a hammer begins.
+"""
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from kafka.admin import NewTopic
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from detectors.model.scope import TABLE
+from streams.decode.event import Event
+from streams.formats.format import native
+from tests.alerting.slack_standin import SlackStandin
+from tests.kafka.topic import create, unique
+from tests.main_job.four_ways.sender import TOKEN, Google, Sender
+from tests.main_job.four_ways.spans import Sdk
+from tests.main_job.four_ways.way import events_of, gathered, stamp
+from tests.main_job.four_ways.ways import opened
+from tests.main_job.hammer import hammer
+from tests.main_job.job import (
+    daemon,
+    free_port,
+    hold_to_the_page,
+    judged_until,
+    pages_of,
+    status,
+    uneri,
+    wait_until,
+    write_config,
+)
+from tests.otelcol.collector import Collector, require_collector
+from tests.streams.engine.engine_run import DAY, HAMMER, HOUR, START, backend, records
+
+JUDGE = {"young": 12 * HOUR}
+HAMMERED = START + DAY + HOUR
+BY_THE_WAY = HAMMERED - 300  # from then on
+UNTIL = HAMMERED + 720
+EXPORTED = 400
+"""Spans of one export of the SDK."""
+
+
+@pytest.fixture(autouse=True)
+def _locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("UNERI_INTAKE_TOKEN", "UNERI_READ_TOKEN", "UNERI_TOKEN"):
+        monkeypatch.setenv(name, TOKEN)
+
+
+def traffic(*, tables: bool = True) -> list[Event]:
+    """Return what happens, with a hammer of a table or, where tables are not seen, of a function."""
+    lines = records(backend(*[HAMMER] if tables else [], hours=2))
+    if not tables:
+        lines = sorted(
+            [*lines, *hammer(lines, HAMMERED, HAMMERED + 60)], key=lambda line: float(json.loads(line)["ts"])
+        )
+    return [event for event in events_of(lines) if stamp(event) < UNTIL]
+
+
+def split(events: Sequence[Event]) -> tuple[list[bytes], list[Event]]:
+    """Return what comes as native records, and what comes by the way."""
+    before = [native(event) for event in events if stamp(event) < BY_THE_WAY]
+    return before, [event for event in events if stamp(event) >= BY_THE_WAY]
+
+
+def judged(slack: SlackStandin, port: int, *, until: int = HAMMERED + 600) -> None:
+    wait_until(
+        lambda: (
+            judged_until(port) >= until and bool(pages_of(slack.messages)) and status(port)["outbox"] == 0
+        ),
+        "the page",
+    )
+
+
+@pytest.mark.parametrize("name", ["middleware", "gateway", "log entries"])
+def test_a_daemon_pages_once_about_what_a_way_tells_it(
+    name: str, slack: SlackStandin, tmp_path: Path
+) -> None:
+    port, google = free_port(), Google()
+    with opened(name) as way, google.serving() as keys:
+        tables = TABLE in way.carried
+        before, after = split([way.native(event) for event in traffic(tables=tables)])
+        config = write_config(
+            tmp_path / "uneri.yaml",
+            slack,
+            local={"listen": f"127.0.0.1:{port}", "state": str(tmp_path / "state")},
+            judge=JUDGE,
+            sources={"inputs": [dict(one) for one in way.inputs], "pubsub": google.section(keys)},
+        )
+        with daemon(config):
+            wait_until(lambda: bool(status(port)), "the start")
+            with closing(Sender(port, google.token())) as sender:
+                sender.native(before)
+                for some in gathered(after):
+                    sender.send(way.deliveries(some))
+            judged(slack, port)
+    (page,) = pages_of(slack.messages)
+    if tables:
+        hold_to_the_page(page)
+    else:
+        headline = page.blocks[0]["text"]["text"]
+        assert "inventory-put-item" in headline or "POST /items/{id}" in headline
+        assert "ios 3.2.1" in str(page.blocks)
+
+
+def export(collector: Collector, events: Sequence[Event]) -> None:
+    """Have the SDK send the spans of requests to a collector."""
+    sdk, exporter = Sdk(), OTLPSpanExporter(endpoint=collector.url)
+    for some in gathered(events):
+        spans = sdk.spans(some)
+        for first in range(0, len(spans), EXPORTED):
+            assert exporter.export(spans[first : first + EXPORTED]) is SpanExportResult.SUCCESS
+    exporter.shutdown()  # type: ignore[no-untyped-call]
+
+
+def test_a_daemon_pages_once_about_the_spans_of_a_collector(slack: SlackStandin, tmp_path: Path) -> None:
+    require_collector()
+    port = free_port()
+    before, after = split(traffic())
+    config = write_config(
+        tmp_path / "uneri.yaml",
+        slack,
+        local={"listen": f"127.0.0.1:{port}", "state": str(tmp_path / "state")},
+        judge=JUDGE,
+    )
+    environment = {"UNERI_URL": f"http://127.0.0.1:{port}", "UNERI_TOKEN": TOKEN}
+    with daemon(config):
+        wait_until(lambda: bool(status(port)), "the start")
+        with closing(Sender(port)) as sender:
+            sender.native(before)
+        with Collector(tmp_path, "otlp_http/uneri", environment) as collector:
+            export(collector, after)
+        judged(slack, port)
+    (page,) = pages_of(slack.messages)
+    hold_to_the_page(page)
+
+
+def test_workers_page_once_about_the_spans_that_a_collector_writes_to_kafka(
+    kafka: str, slack: SlackStandin, tmp_path: Path
+) -> None:
+    require_collector()
+    requests, spans, port = unique("requests"), "otlp_spans", free_port()
+    config = write_config(
+        tmp_path / "uneri.yaml",
+        slack,
+        kafka={"brokers": [kafka], "app": unique("spans"), "requests": requests, "shards": 1},
+        web={"listen": f"127.0.0.1:{port}"},
+        time={"idle": 3},
+        judge=JUDGE,
+        sources={"inputs": [{"name": "spans", "format": "otlp_proto", "topic": spans}]},
+    )
+    for topic in (requests, spans):
+        create(kafka, NewTopic(topic, 1, 1, topic_configs={"retention.ms": "-1"}))
+    done = uneri("setup", "--config", config)
+    assert done.returncode == 0, done.stderr
+    with Collector(tmp_path, "kafka/uneri", {"KAFKA_BROKERS": kafka}) as collector:
+        export(collector, traffic())
+    with daemon(config):
+        judged(slack, port)
+    (page,) = pages_of(slack.messages)
+    hold_to_the_page(page)
