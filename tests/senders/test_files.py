@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.nodes import SequenceNode
 
 from streams.decode.event import Event
 from streams.decode.parse import stamp_of
@@ -49,6 +50,8 @@ class _Functions(SafeConstructor):
 
 
 def _function(constructor: SafeConstructor, suffix: str, node: Any) -> dict[str, Any]:
+    if isinstance(node, SequenceNode):
+        return {f"Fn::{suffix}": constructor.construct_sequence(node, deep=True)}
     return {suffix if suffix == "Ref" else f"Fn::{suffix}": constructor.construct_scalar(node)}
 
 
