@@ -45,7 +45,8 @@ LOGGED = {
                               "Memory Size: 256 MB\tMax Memory Used: 92 MB\t\n"}],
 }  # fmt: skip
 POWERTOOLS = {
-    "level": "INFO", "location": "handler:12", "message": "request", "timestamp": "2025-11-24 16:00:00,250+0000",
+    "level": "INFO", "location": "handler:12", "message": "request",
+    "timestamp": "2025-11-24 16:00:00,250+0000",
     "service": "inventory", "cold_start": True, "function_name": FUNCTION, "function_memory_size": "256",
     "function_arn": f"arn:aws:lambda:eu-west-1:123456789012:function:{FUNCTION}",
     "function_request_id": REQUEST, "xray_trace_id": "1-5759e988-bd862e3fe1be46a994272793",
