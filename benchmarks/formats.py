@@ -1,6 +1,6 @@
 """Records per second and core of every format: read alone, and from the payload to blocks.
 
-python benchmarks/formats.py [records]
+python benchmarks/formats.py [records [spans]]
 
 The payloads are those of the formats' corpora, each in turn, and for OpenTelemetry also messages of 256
 spans, three table calls to each request. Beside each row is what a user would run instead: the library's own
@@ -25,6 +25,7 @@ from streams.decode.decoder import Decoder
 from streams.engine.warm import warm
 from streams.formats.format import Format, RefusalError, Surroundings, native
 from streams.formats.formats import FORMATS
+from streams.formats.inputs import Input
 from streams.rollup.block_codec import encode_block
 from streams.rollup.rollup import Rollup
 
@@ -90,7 +91,7 @@ def _describe(what: Any, attributes: dict[str, str]) -> None:
 
 def _request(scope: Any, place: int) -> None:
     """Add the span of a request and those of three table calls."""
-    trace, begin = place.to_bytes(16, "big"), START_NS + place * 1_000_000
+    trace, begin = (place + 1).to_bytes(16, "big"), START_NS + place * 1_000_000
     server = scope.spans.add(trace_id=trace, span_id=b"\1" * 8, kind=2, name="handler")
     server.start_time_unix_nano, server.end_time_unix_nano = begin, begin + 41_000_000
     _describe(server, OF_REQUEST | {"faas.invocation_id": f"{place:032x}"})
@@ -122,12 +123,38 @@ def spans(least: int) -> tuple[list[bytes], int]:
     return messages, len(messages) * SPANS
 
 
+Read = Callable[[Given], Iterator[list[bytes]]]
+
+
+def plainly(given: Given) -> Iterator[list[bytes]]:
+    """Yield the records of every payload, as objects made into lines."""
+    for payload, around in given.payloads:
+        yield list(map(native, given.format.read(payload, around).records))
+
+
+def as_driven(given: Given) -> Iterator[list[bytes]]:
+    """Yield the records of every payload as drivers read them: compiled where that can be."""
+    for payload, around in given.payloads:
+        yield Input("bench", given.format, around, FORMATS).lines(payload).records
+
+
+def as_they_are(given: Given) -> Iterator[list[bytes]]:
+    """Yield payloads that are native records."""
+    for payload, _ in given.payloads:
+        yield payload.splitlines()
+
+
 def read_alone(given: Given) -> int:
     """Read every payload."""
     return sum(len(given.format.read(payload, around).records) for payload, around in given.payloads)
 
 
-def whole(given: Given) -> int:
+def scanned_alone(given: Given) -> int:
+    """Do the same as drivers do."""
+    return sum(map(len, as_driven(given)))
+
+
+def whole(given: Given, read: Read = plainly) -> int:
     """Read, decode and roll up every payload, to blocks as bytes."""
     decoder = Decoder()
     rollup = Rollup("bench/0", 4, Settings().time, decoder)
@@ -138,10 +165,9 @@ def whole(given: Given) -> int:
             encode_block(block)
         lines.clear()
 
-    for payload, around in given.payloads:
-        records = given.format.read(payload, around).records
+    for records in read(given):
         count += len(records)
-        lines.extend(map(native, records))
+        lines.extend(records)
         if len(lines) >= RUN:
             roll()
     roll()
@@ -184,26 +210,67 @@ def best(work: Callable[[Given], int], given: Given) -> float:
     return min(times)
 
 
+def of_spans(least: int) -> Given:
+    """Return messages of spans."""
+    messages, count = spans(least)
+    nothing = Surroundings()
+    return Given("otlp_proto, spans", FORMATS["otlp_proto"], [(each, nothing) for each in messages], count)
+
+
+def print_spans(given: Given) -> None:
+    """Print spans per second of messages, scanned, beside native events of the same traffic, in turns.
+
+    Native events as services write them have neither ``joins`` nor ``trace``; joining the records of several
+    sources costs far more than reading them, so there is a row for each.
+    """
+    lines = [line for some in plainly(given) for line in some]
+    bare = [json.dumps({k: v for k, v in json.loads(each).items() if k not in {"joins", "trace"}},
+                       separators=(",", ":")).encode() for each in lines]  # fmt: skip
+    native_format = FORMATS["uneri"]
+    works: list[tuple[str, Given, Read]] = [("otlp_proto, spans, scanned", given, as_driven)]
+    for title, some in (("native, with joins", lines), ("native, without", bare)):
+        works.append(
+            (title, Given(title, native_format, [(b"\n".join(some), Surroundings())], 0), as_they_are)
+        )
+
+    def unjoined(found: Given) -> Iterator[list[bytes]]:
+        for records in as_driven(found):
+            yield [line[: line.index(b',"joins"')] + b"}" for line in records]
+
+    works.insert(1, ("scanned, without joins", given, unjoined))
+    least = dict.fromkeys((title for title, _, _ in works), 1e9)
+    alone = best(scanned_alone, given)
+    for _ in range(TURNS):
+        for title, each, read in works:
+            begin = time.process_time()
+            whole(each, read)
+            least[title] = min(least[title], time.process_time() - begin)
+    print(f"\n{'spans/s of one core':28}{'read':>12}{'to blocks':>12}")
+    for title, _, _ in works:
+        first = f"{given.records / alone:12,.0f}" if "scanned" in title else " " * 12
+        print(f"{title:28}{first}{given.records / least[title]:12,.0f}", flush=True)
+
+
 def rows(records: int) -> Iterator[tuple[Given, Callable[[Given], int], int]]:
     """Yield what is measured, what it is measured beside, and how many units it has."""
     for name in FORMATS:
         given = corpus(name, records)
         if given is not None:
             yield given, stock, given.records
-    messages, count = spans(records)
-    nothing = Surroundings()
-    found = Given("otlp_proto, spans", FORMATS["otlp_proto"], [(each, nothing) for each in messages], count)
-    yield found, stock_protobuf, count
+    found = of_spans(records)
+    yield found, stock_protobuf, found.records
 
 
 def main() -> None:
     """Print a row a format."""
     records = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     warm()
-    print(f"{'records/s of one core':24}{'read':>12}{'to blocks':>12}{'parsing alone':>16}")
-    for given, beside, units in rows(records):
-        figures: list[Any] = [units / best(work, given) for work in (read_alone, whole, beside)]
-        print(f"{given.title:24}{figures[0]:12,.0f}{figures[1]:12,.0f}{figures[2]:16,.0f}", flush=True)
+    if "spans" not in sys.argv:
+        print(f"{'records/s of one core':24}{'read':>12}{'to blocks':>12}{'parsing alone':>16}")
+        for given, beside, units in rows(records):
+            figures: list[Any] = [units / best(work, given) for work in (read_alone, whole, beside)]
+            print(f"{given.title:24}{figures[0]:12,.0f}{figures[1]:12,.0f}{figures[2]:16,.0f}", flush=True)
+    print_spans(of_spans(records))
 
 
 if __name__ == "__main__":

@@ -47,9 +47,9 @@ class NameTable:
         self._texts_at = int(self._texts.ctypes.data)
         self._write_header()
 
-    def add(self, texts: Sequence[str | None], number: int, owner: int = 0) -> None:
+    def add(self, texts: Sequence[str | bytes | None], number: int, owner: int = 0) -> None:
         """Add a key, unless it is known or too long, or the table is full."""
-        written = [None if text is None else text.encode(errors="replace") for text in texts]
+        written = [text.encode(errors="replace") if isinstance(text, str) else text for text in texts]
         if self._count >= self._most or any(text is not None and len(text) > LONGEST for text in written):
             return
         key = b"".join([_NO_TEXT if text is None else _PREFIXES[len(text)] + text for text in written])

@@ -37,7 +37,13 @@ def delivered(reading: Reading) -> ReadPayload:
 
 def reader_of(source: Input) -> Reader:
     """Return what reads the payloads of a source."""
-    return lambda payload: delivered(source.read(payload))
+
+    def read(payload: bytes) -> ReadPayload:
+        found = source.lines(payload)
+        lines = [*found.records, *map(refused_record, found.refused)]
+        return ReadPayload(lines, len(found.records), found.refused, found.skipped)
+
+    return read
 
 
 def as_lines(body: bytes) -> ReadPayload:

@@ -8,11 +8,15 @@ from functools import cache
 from typing import Final
 
 import numpy as np
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1 import trace_pb2
 
 from config.settings import Settings
 from detectors.score.score import score
 from streams.decode.decoder import Decoder
 from streams.engine.engine import Engine
+from streams.formats.format import Surroundings
+from streams.formats.otlp.otlp_proto import OtlpProto
 from streams.process.compilation import Say, announced, on_standard_error
 from streams.rollup.rollup import Rollup
 
@@ -54,6 +58,7 @@ def compile_ahead(say: Say = on_standard_error) -> None:
     """Judge a few minutes: a minute the first time, half a second from the cache; once in a process."""
     with announced(say):
         _judge()
+        _scan_spans()
 
 
 @cache
@@ -65,6 +70,14 @@ def compile_score(say: Say = on_standard_error) -> None:
 
 def _score() -> None:
     score(np.arange(_ROWS, dtype=np.int64) * 60, np.arange(_ROWS, dtype=np.float64))
+
+
+def _scan_spans() -> None:
+    span = trace_pb2.Span(trace_id=b"1" * 16, span_id=b"1" * 8, kind=trace_pb2.Span.SPAN_KIND_SERVER)
+    span.start_time_unix_nano = _START * 1_000_000_000
+    message = ExportTraceServiceRequest()
+    message.resource_spans.add().scope_spans.add().spans.append(span)
+    OtlpProto(lambda _: None).lines(message.SerializeToString(), Surroundings(function="f"))
 
 
 def _judge() -> None:
@@ -88,4 +101,5 @@ def _judge() -> None:
 if __name__ == "__main__":
     with announced(on_standard_error):
         _judge()
+        _scan_spans()
         _score()

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.decode.rejected import Rejected
-from streams.formats.format import native
 from streams.formats.inputs import Input
 
 PARTS: Final = 4_000
@@ -91,8 +90,8 @@ def converted(
 
 
 def _add(run: Converted, source: Input, index: int, payload: bytes, wanted: Callable[[bytes], bool]) -> int:
-    reading = source.read(payload)
-    found = list(filter(wanted, map(native, reading.records)))
+    reading = source.lines(payload)
+    found = reading.records if wanted is _everything else list(filter(wanted, reading.records))
     begin, records = len(run), len(found)
     parts = records + len(reading.refused)
     run.rows += range(begin, begin + records)

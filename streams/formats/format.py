@@ -92,6 +92,14 @@ class Reading:
             )
 
 
+class Lines(NamedTuple):
+    """What a payload was read as, its records as lines of docs/event.md."""
+
+    records: list[bytes]
+    refused: list[Refused]
+    skipped: Counter[str]
+
+
 class Format(Protocol):
     """Reads payloads of one kind. It has no state."""
 

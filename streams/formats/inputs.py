@@ -5,11 +5,13 @@ from typing import Final, NamedTuple
 
 from config.sections.sources import InputSettings, SourcesSettings
 from streams.decode.rejected import RejectReason
-from streams.formats.format import Format, Formats, Reading, RefusalError, Surroundings
+from streams.formats.format import Format, Formats, Lines, Reading, RefusalError, Surroundings, native
 from streams.formats.formats import recognised, with_mappings
 from streams.formats.judged import judged
+from streams.formats.otlp.otlp_proto import OtlpProto
 
 AUTO: Final = "auto"
+OTLP_PROTO: Final = "otlp_proto"
 
 
 class Input(NamedTuple):
@@ -37,6 +39,14 @@ class Input(NamedTuple):
             except RefusalError as error:
                 result.refused.append(error.of(payload))
         return result
+
+    def lines(self, payload: bytes) -> Lines:
+        """Return what ``read`` would, the records as lines: the fast way where a format is compiled."""
+        scans = self.format or self.formats.get(OTLP_PROTO)  # of those that recognise, the first
+        if isinstance(scans, OtlpProto) and (found := scans.lines(payload, self.around)) is not None:
+            return found
+        reading = self.read(payload)
+        return Lines(list(map(native, reading.records)), reading.refused, reading.skipped)
 
 
 class UnknownInputError(ValueError):

@@ -1,25 +1,31 @@
 """The format ``otlp_proto``: what OpenTelemetry exports, as protobuf."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Final
 
+import msgspec
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.metrics.v1 import metrics_pb2
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from detectors.state.compiled import COMPILES
 from streams.decode.rejected import RejectReason
-from streams.formats.format import Reading, RefusalError, Surroundings
-from streams.formats.otlp.attributes import EXCEPTION, MOST_TEXTS, RESOURCE, SPAN, Attributes, Value
+from streams.formats.format import Lines, Reading, RefusalError, Surroundings, native
+from streams.formats.otlp.attributes import EXCEPTION, RESOURCE, SPAN
 from streams.formats.otlp.ids import SPAN_BYTES, TRACE_BYTES, of_bytes
 from streams.formats.otlp.logs import Recognised
 from streams.formats.otlp.message import bounded, read_message
 from streams.formats.otlp.parts import bound_parts
+from streams.formats.otlp.proto_attributes import attributes_of
+from streams.formats.otlp.request import id_of
+from streams.formats.otlp.scanned import LeftSpans, Scanned
 from streams.formats.otlp.span import (
-    NO_ATTRIBUTES,
     OtlpMessage,
     OtlpSpan,
     Point,
@@ -28,17 +34,24 @@ from streams.formats.otlp.span import (
     ResourceMetrics,
     ResourceSpans,
 )
+from streams.formats.otlp.spans import read_spans
 from streams.formats.otlp.strangers import refuse_stranger
+
+if COMPILES:
+    from streams.formats.otlp.span_scanner import SpanScanner
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 """Bytes of a message. Its empty parts become many times their size."""
 
 _FIRST: Final = b"\x0a"  # the only field of a message: a resource with what it sent
 _ERROR: Final = 2
+_MOST_SCANNERS: Final = 16  # sources whose names are remembered apart
 
 
 class OtlpProto:
     """Reads the messages of traces, logs and metrics, told apart by what they hold.
+
+    It has no state but names that its scanner has seen.
 
     Parameters
     ----------
@@ -50,6 +63,8 @@ class OtlpProto:
 
     def __init__(self, recognised: Recognised) -> None:
         self._recognised: Final = recognised
+        # Those that no thread uses now. Taking one out of a list and putting it back are single steps.
+        self._scanners: Final[dict[Surroundings, list[SpanScanner]]] = {}
 
     def looks_like(self, payload: bytes) -> bool:
         """Return whether it is a message of OpenTelemetry that holds something."""
@@ -75,6 +90,31 @@ class OtlpProto:
             raise RefusalError(RejectReason.TOO_LARGE, f"a message of more than {MOST_BYTES:,} bytes")
         bound_parts(payload)
         return read_message(_message(payload), around, self._recognised)
+
+    def lines(self, payload: bytes, around: Surroundings) -> Lines | None:
+        """Return what ``read`` would, by compiled code; None if it must be read."""
+        if not COMPILES or payload[:1] != _FIRST or len(payload) > MOST_BYTES:
+            return None
+        key = msgspec.structs.replace(around, mapping=None, at=None)
+        idle = self._scanners.get(key)
+        if idle is None:
+            if len(self._scanners) >= _MOST_SCANNERS:
+                self._scanners.clear()
+            idle = self._scanners.setdefault(key, [])
+        try:
+            scanner = idle.pop()
+        except IndexError:
+            scanner = SpanScanner(key)
+        found = scanner.scan(payload)
+        idle.append(scanner)
+        if found is None:
+            return None
+        if not found.left:
+            return Lines(found.lines, [], found.skipped)
+        try:
+            return _completed(found, around)
+        except (RefusalError, DecodeError):
+            return None  # the message says why
 
 
 _Signal = ExportTraceServiceRequest | ExportLogsServiceRequest | ExportMetricsServiceRequest
@@ -137,11 +177,36 @@ def _parsed(message: _Signal, payload: bytes) -> bool:
 def _spans(message: ExportTraceServiceRequest) -> list[ResourceSpans]:
     return [
         ResourceSpans(
-            _attributes(resource.resource.attributes, RESOURCE),
+            attributes_of(resource.resource.attributes, RESOURCE),
             [_span(span) for scope in resource.scope_spans for span in scope.spans],
         )
         for resource in message.resource_spans
     ]
+
+
+def _completed(found: Scanned, around: Surroundings) -> Lines:
+    """Return what was scanned with what was left, in the order of the spans."""
+    resources = [_left(each) for each in found.left]
+    reading = read_spans(resources, around)
+    rows: dict[str, int] = {}
+    for left, resource in zip(found.left, resources, strict=True):
+        for row, span in zip(left.rows, resource.spans, strict=True):
+            rows.setdefault(id_of(span), row)  # of one sent twice, the first counts
+    lines = [*zip(found.rows, found.lines, strict=True)]
+    lines += [(rows[each.id or ""], native(each)) for each in reading.records]
+    lines.sort(key=itemgetter(0))
+    return Lines([line for _, line in lines], reading.refused, found.skipped + reading.skipped)
+
+
+def _left(found: LeftSpans) -> ResourceSpans:
+    identified = None
+    if found.identified is not None:
+        identified = attributes_of(trace_pb2.Span.FromString(found.identified).attributes, SPAN)
+    return ResourceSpans(
+        attributes_of(Resource.FromString(found.resource).attributes, RESOURCE),
+        [_span(trace_pb2.Span.FromString(each)) for each in found.spans],
+        identified=identified,
+    )
 
 
 def _span(span: trace_pb2.Span) -> OtlpSpan:
@@ -157,7 +222,7 @@ def _span(span: trace_pb2.Span) -> OtlpSpan:
         span.end_time_unix_nano,
         status.code == _ERROR,
         status.message,
-        _attributes(span.attributes, SPAN),
+        attributes_of(span.attributes, SPAN),
         _raised(span.events) if span.events else None,
     )
 
@@ -166,43 +231,9 @@ def _raised(events: Iterable[trace_pb2.Span.Event]) -> Raised | None:
     found = None
     for event in events:
         if event.name == "exception":
-            said = _attributes(event.attributes, EXCEPTION)
+            said = attributes_of(event.attributes, EXCEPTION)
             found = Raised(str(said.get("exception.type", "")), str(said.get("exception.message", "")))
     return found
-
-
-def _attributes(attributes: Iterable[KeyValue], wanted: frozenset[str]) -> Attributes:
-    found: dict[str, Value] = {}
-    for each in attributes:
-        key = each.key
-        if key in wanted:
-            value = each.value
-            said = value.string_value  # most are texts; only an empty one may be something else
-            if said:
-                found[key] = said
-            elif (other := _value(value)) is not None:
-                found[key] = other
-    return found or NO_ATTRIBUTES
-
-
-def _value(value: AnyValue) -> Value | None:
-    match value.WhichOneof("value"):
-        case "string_value":
-            return value.string_value
-        case "int_value":
-            return value.int_value
-        case "bool_value":
-            return value.bool_value
-        case "double_value":
-            return value.double_value
-        case "array_value":
-            return [
-                each.string_value
-                for each in value.array_value.values[:MOST_TEXTS]
-                if each.string_value or each.HasField("string_value")
-            ]
-        case _:
-            return None
 
 
 def _logs(message: ExportLogsServiceRequest) -> list[ResourceLogs]:
@@ -211,7 +242,7 @@ def _logs(message: ExportLogsServiceRequest) -> list[ResourceLogs]:
     )
     return [
         ResourceLogs(
-            _attributes(resource.resource.attributes, RESOURCE),
+            attributes_of(resource.resource.attributes, RESOURCE),
             [_body(record.body) for scope in resource.scope_logs for record in scope.log_records],
         )
         for resource in message.resource_logs
@@ -232,7 +263,7 @@ def _metrics(message: ExportMetricsServiceRequest) -> list[ResourceMetrics]:
     bounded(sum(len(_points_of(metric)) for metrics in all_metrics for metric in metrics))
     return [
         ResourceMetrics(
-            _attributes(resource.resource.attributes, RESOURCE),
+            attributes_of(resource.resource.attributes, RESOURCE),
             [
                 Point(metric.name, metric.unit, point.time_unix_nano, _number(point))
                 for metric in metrics

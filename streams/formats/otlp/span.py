@@ -53,6 +53,8 @@ class ResourceSpans:
     attributes: Attributes
     spans: Sequence[OtlpSpan]
     refused: Sequence[Refused] = ()
+    identified: Attributes | None = None
+    """Of the first span that names the function, if it may be one that is not here."""
 
 
 @dataclass(slots=True, eq=False)

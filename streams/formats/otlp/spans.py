@@ -82,7 +82,7 @@ class _SpanReading:
     def take(self, resource: ResourceSpans) -> None:
         """Take in the spans of one resource."""
         self._refused.extend(resource.refused)
-        origin = _settled(_completed(resource), self._around)
+        origin = settled_origin(_completed(resource), self._around)
         for span in resource.spans:
             try:
                 self._take(span, origin)
@@ -248,13 +248,16 @@ def _completed(resource: ResourceSpans) -> Origin:
     """Return the names of a resource, with what its own requests say of it."""
     origin = origin_of(resource.attributes)
     if origin.function is None or origin.account is None:
+        if resource.identified is not None:
+            return origin_of(resource.attributes, resource.identified)
         for span in resource.spans:
             if span.kind in {SERVER, CONSUMER} and not _IDENTIFIED.isdisjoint(span.attributes):
                 return origin_of(resource.attributes, span.attributes)
     return origin
 
 
-def _settled(origin: Origin, around: Surroundings) -> Origin:
+def settled_origin(origin: Origin, around: Surroundings) -> Origin:
+    """Return an origin with what the configuration says of its source."""
     return Origin(
         origin.cloud or around.cloud,
         origin.account or around.account,

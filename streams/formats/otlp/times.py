@@ -10,8 +10,12 @@ from streams.formats.otlp.span import OtlpSpan
 
 _SECOND: Final = 1_000_000_000
 _MILLISECOND: Final = 1_000_000
-_EARLIEST: Final = int(EARLIEST) * _SECOND
-_LATEST: Final = int(LATEST) * _SECOND
+EARLIEST_NS: Final = int(EARLIEST) * _SECOND
+LATEST_NS: Final = int(LATEST) * _SECOND
+"""Nanoseconds between which a span may start."""
+
+LONGEST_NS: Final = int(LARGEST) * _MILLISECOND
+"""Nanoseconds that it may take."""
 
 
 def seconds(nanoseconds: int, what: str) -> float:
@@ -22,7 +26,7 @@ def seconds(nanoseconds: int, what: str) -> float:
     RefusalError
         When there is no time, or none that can be counted.
     """
-    if _EARLIEST <= nanoseconds < _LATEST:
+    if EARLIEST_NS <= nanoseconds < LATEST_NS:
         return nanoseconds / _SECOND
     if not nanoseconds:
         raise RefusalError(RejectReason.NO_TS, f"{what} has no time")

@@ -1,5 +1,6 @@
 """What the SDK of OpenTelemetry sends of real calls of an emulated DynamoDB, is read."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,9 +18,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, Tracer
 
+from detectors.state.compiled import COMPILES
 from streams.decode.event import Event
-from streams.formats.format import Surroundings
+from streams.formats.format import Surroundings, native
 from streams.formats.formats import FORMATS, recognised
+from streams.formats.otlp.otlp_proto import OtlpProto
+from streams.formats.otlp.span_scanner import SpanScanner
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:put-item"
 
@@ -91,6 +95,12 @@ def records_of(receiver: Receiver) -> list[Event]:
         assert format_ is FORMATS["otlp_proto"]
         reading = format_.read(body, Surroundings())
         assert not reading.refused
+        scanned = format_.lines(body, Surroundings()) if isinstance(format_, OtlpProto) else None
+        if COMPILES:
+            assert scanned is not None
+            decoded = [json.loads(line) for line in scanned.records]
+            assert decoded == [json.loads(native(each)) for each in reading.records]
+            assert scanned.skipped == reading.skipped
         found += [each for each in reading.records if isinstance(each, Event)]
     return found
 
@@ -104,6 +114,14 @@ def tracer(dynamodb: Any, provider: TracerProvider, receiver: Receiver) -> Trace
 
 def item(number: int) -> dict[str, Any]:
     return {"id": {"S": str(number)}}
+
+
+def left_of(receiver: Receiver) -> int:
+    """Return how many spans the compiled scanner leaves to the plain reader."""
+    if not COMPILES:
+        return 0
+    found = [SpanScanner(Surroundings()).scan(body) for body in receiver.bodies]
+    return sum(len(left.spans) for each in found if each for left in each.left) + found.count(None)
 
 
 def test_an_invocation_is_a_request_with_its_table_calls(
@@ -163,6 +181,25 @@ def test_a_call_outside_of_an_invocation_is_a_call(
     (record,) = records_of(receiver)
     assert (record.kind, record.service, record.function) == ("call", "inventory", "put-item")
     assert [(call.name, call.op, call.rcu) for call in record.tables or ()] == [("items", "GetItem", 0.5)]
+    assert left_of(receiver) == 0
+
+
+def test_usual_calls_of_an_invocation_are_all_scanned(
+    tracer: Tracer, dynamodb: Any, provider: TracerProvider, receiver: Receiver
+) -> None:
+    said: dict[str, str | bool | int] = {"faas.invocation_id": "af9d5aa4", "faas.coldstart": False}
+    with tracer.start_as_current_span("put-item", kind=SpanKind.SERVER, attributes=said):
+        for number in range(5):
+            dynamodb.put_item(TableName="items", Item=item(number), ReturnConsumedCapacity="TOTAL")
+            dynamodb.get_item(TableName="items", Key=item(number), ReturnConsumedCapacity="INDEXES")
+        requests = {"items": [{"PutRequest": {"Item": item(9)}}]}
+        dynamodb.batch_write_item(RequestItems=requests, ReturnConsumedCapacity="TOTAL")
+        dynamodb.scan(TableName="prices")
+    provider.force_flush()
+
+    (record,) = records_of(receiver)
+    assert len(record.tables or ()) == 12
+    assert left_of(receiver) == 0
 
 
 def test_an_exception_that_ends_an_invocation_is_fatal_and_a_throttled_call_has_its_reason(
@@ -187,3 +224,4 @@ def test_an_exception_that_ends_an_invocation_is_fatal_and_a_throttled_call_has_
     assert record.error == "fatal"
     assert record.error_type == "botocore.exceptions.ClientError"
     assert [(call.name, call.throttled) for call in record.tables or ()] == [("items", "unknown")]
+    assert left_of(receiver) == 0
