@@ -94,7 +94,7 @@ def _request(scope: Any, place: int) -> None:
     trace, begin = (place + 1).to_bytes(16, "big"), START_NS + place * 1_000_000
     server = scope.spans.add(trace_id=trace, span_id=b"\1" * 8, kind=2, name="handler")
     server.start_time_unix_nano, server.end_time_unix_nano = begin, begin + 41_000_000
-    _describe(server, OF_REQUEST | {"faas.invocation_id": f"{place:032x}"})
+    _describe(server, OF_REQUEST | {"faas.invocation_id": f"{place:08x}-7c1d-4a6e-9b2f-{place:012x}"})
     server.attributes.add(key="http.response.status_code").value.int_value = 200
     for call in range(3):
         span = scope.spans.add(
