@@ -78,13 +78,13 @@ def test_a_downgrade_ends_with_one_line_and_changes_nothing(
 KILLED = """
 import os, signal, sqlite3, sys
 from alerting.outbox import sqlite_format
-sqlite_format.FORMAT = 2
+sqlite_format.FORMAT += 1
 db = sqlite3.connect(sys.argv[1], isolation_level=None)
 db.execute("PRAGMA journal_mode=WAL")
 def widen(db):
     db.execute("ALTER TABLE demo ADD COLUMN b")
     db.execute("UPDATE demo SET b = a * 2")
-sqlite_format.bring_up(db, "demo", {1: widen}, lambda: os.kill(os.getpid(), signal.SIGKILL))
+sqlite_format.bring_up(db, "demo", {sqlite_format.FORMAT - 1: widen}, lambda: os.kill(os.getpid(), signal.SIGKILL))
 """
 
 
@@ -101,20 +101,19 @@ def test_a_kill_in_the_middle_of_a_migration_leaves_the_file_as_it_was_and_the_n
     done = subprocess.run([sys.executable, "-c", KILLED, path], cwd=root, check=False)
     assert done.returncode == -9
     assert columns(path) == ["a"]
-    assert written_by(path)[0] == 1
+    assert written_by(path)[0] == FORMAT
 
     def widen(db: sqlite3.Connection) -> None:
         db.execute("ALTER TABLE demo ADD COLUMN b")
         db.execute("UPDATE demo SET b = a * 2")
 
-    monkeypatch.setattr(sqlite_format, "FORMAT", 2)
+    monkeypatch.setattr(sqlite_format, "FORMAT", FORMAT + 1)
     db = sqlite3.connect(path, isolation_level=None)
-    sqlite_format.bring_up(db, "demo", {1: widen})
+    sqlite_format.bring_up(db, "demo", {FORMAT: widen})
     assert db.execute("SELECT a, b FROM demo").fetchall() == [(4, 8)]
     db.close()
-    assert written_by(path)[0] == 2
-    monkeypatch.setattr(sqlite_format, "FORMAT", 1)
-    monkeypatch.setattr("detectors.state.state_format.FORMAT", 1)
+    assert written_by(path)[0] == FORMAT + 1
+    monkeypatch.setattr(sqlite_format, "FORMAT", FORMAT)
     db = sqlite3.connect(path, isolation_level=None)
     with pytest.raises(NewerStateError):
         sqlite_format.bring_up(db, "demo", {})
