@@ -101,8 +101,8 @@ def parse(text: str) -> SlashRequest:
 
     Examples
     --------
-    >>> parse("what-changed 30m")
-    WhatChanged(seconds=1800)
+    >>> parse("what-changed 30m").seconds
+    1800
     >>> parse('silence route:"POST /items/{id}" verdict:spike 2h a load test').matcher.scopes
     ['route:POST /items/{id}']
     >>> parse("silence table:items").fault.value

@@ -77,6 +77,6 @@ def test_state_of_a_later_format_is_refused_with_the_version_to_start() -> None:
     refuse_newer(Writer(FORMAT, "0.9.0"), "the state")
     with pytest.raises(NewerStateError) as refused:
         refuse_newer(Writer(FORMAT + 1, "0.9.0"), "the state")
-    assert "was written by uneri 0.9.0 (format 2)" in str(refused.value)
+    assert f"was written by uneri 0.9.0 (format {FORMAT + 1})" in str(refused.value)
     assert "start uneri 0.9.0, or restore a backup from before the upgrade" in str(refused.value)
     assert "\n" not in str(refused.value)
