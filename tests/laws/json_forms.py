@@ -16,7 +16,7 @@ ODD_NUMBERS: Final = (
     "1e-400",
     "200.0",
 )
-UNKNOWN_KEYS: Final = ("trace", "tS", "ts ", "ms.total", "service_", "", "Ⓐ", "client\u0000", "values2")
+UNKNOWN_KEYS: Final = ("span", "tS", "ts ", "ms.total", "service_", "", "Ⓐ", "client\u0000", "values2")
 
 
 class Pairs(list[tuple[str, Any]]):

@@ -84,7 +84,8 @@ db.execute("PRAGMA journal_mode=WAL")
 def widen(db):
     db.execute("ALTER TABLE demo ADD COLUMN b")
     db.execute("UPDATE demo SET b = a * 2")
-sqlite_format.bring_up(db, "demo", {sqlite_format.FORMAT - 1: widen}, lambda: os.kill(os.getpid(), signal.SIGKILL))
+before = sqlite_format.FORMAT - 1
+sqlite_format.bring_up(db, "demo", {before: widen}, lambda: os.kill(os.getpid(), signal.SIGKILL))
 """
 
 
