@@ -1,5 +1,6 @@
 """Laws of a source partition: its counts depend on the records, not on how they are fed."""
 
+import json
 from collections.abc import Sequence
 from random import Random
 
@@ -112,6 +113,12 @@ def test_any_order_in_which_nothing_is_late_counts_the_same(
     assert len(other.rejected) == len(whole.rejected)
 
 
+def alone(body: bytes) -> bytes:
+    """Return a record that joins no other: keys are forgotten by event time, which slow copies hold back."""
+    fields = json.loads(body)
+    return body if fields.pop("joins", None) is None else json.dumps(fields).encode()
+
+
 # Without leaps of time: a copy from before one, among the records that must confirm it, refutes it.
 @settings(steady, max_examples=80)
 @given(streams(bad=False, repeats=False, wild=()), numbers, cuts)
@@ -119,7 +126,9 @@ def test_a_repeated_id_within_the_lateness_changes_nothing(
     sent: list[Sent], seed: int, sizes: Sequence[int]
 ) -> None:
     random = Random(seed)  # noqa: S311
-    sent = [Sent(record(random.randrange(2**32), one.ts, f"n{at}"), one.ts) for at, one in enumerate(sent)]
+    sent = [
+        Sent(alone(record(random.randrange(2**32), one.ts, f"n{at}")), one.ts) for at, one in enumerate(sent)
+    ]
     doubled, newest = list[tuple[int, Sent]](), 0.0
     again: list[tuple[float, int, Sent]] = []  # until when, and a record whose copy is on its way
     for at, one in enumerate(sent):
