@@ -94,6 +94,7 @@ class Joining:
         self._names = names
         self._requests: dict[int, _Request] = {}  # by its first key, in order of arrival
         self._of: dict[int, int] = {}  # key -> first key of its request
+        self._partial = np.zeros(0, np.bool_)  # by the decoder's path: it counts a part of a request
         self.unjoined = Counter[str]()
         """Records that count only a part and were not joined, by reason."""
 
@@ -121,16 +122,17 @@ class Joining:
         if not joins:
             self._names.number(columns)
             return columns, counts
-        calls = _calls_by_row(columns)
+        rows = [tag.row for tag in joins]
+        first, last = (np.searchsorted(columns.call_event, rows, side).tolist() for side in ("left", "right"))
         again: list[tuple[int, _Part, int, list[int]]] = []
         joined: list[tuple[int, int]] = []
         joined_calls: list[tuple[int, int]] = []
         keys = hashes_of(list(chain.from_iterable(_two(tag.text) for tag in joins))).reshape(-1, 2).tolist()
-        for tag, pair in zip(joins, keys, strict=True):
+        for tag, pair, begin, end in zip(joins, keys, first, last, strict=True):
             self.purge(int(watermark[tag.row]))
             if not any(pair):
                 continue
-            own = calls.get(tag.row, ())
+            own = range(begin, end)
             path, part, found = self._join(columns, tag.row, [key for key in pair if key], own)
             for part_again, at in found:  # names get their ids in the order of the records
                 ids = [self._names.joined_call(at, call.table) for call in part_again.calls]
@@ -152,14 +154,14 @@ class Joining:
         return inserted(columns, extra, behind), counts
 
     def _count_without_key(self, columns: Columns, counts: NDArray[np.bool_]) -> None:
-        names = self._names.decoded_paths
-        present = np.unique(columns.path)
-        partial = present[[_is_partial(names[path].counts) for path in present.tolist()]]
-        if len(partial):
-            here = counts & np.isin(columns.path, partial)
-            here[[tag.row for tag in columns.joins]] = False
-            if some := int(np.count_nonzero(here)):
-                self.unjoined[WITHOUT_KEY] += some
+        fresh = self._names.decoded_paths[len(self._partial) :]
+        self._partial = np.append(
+            self._partial, np.array([_is_partial(path.counts) for path in fresh], np.bool_)
+        )
+        here = counts & self._partial[columns.path]
+        here[[tag.row for tag in columns.joins]] = False
+        if some := int(np.count_nonzero(here)):
+            self.unjoined[WITHOUT_KEY] += some
 
     def _join(
         self, columns: Columns, row: int, keys: list[int], calls: Iterable[int]
@@ -277,6 +279,7 @@ class Joining:
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Continue from a snapshot."""
         self._requests, self._of, self.unjoined = {}, {}, Counter()
+        self._partial = np.zeros(0, np.bool_)
         if "joins" not in parts:
             return
         (counts, order), _ = unpack(parts["joins"], "joining", _VERSION, tuple[dict[str, int], list[int]])
@@ -330,16 +333,6 @@ def _is_partial(counts: str) -> bool:
 def _two(keys: str) -> tuple[str, str]:
     first, _, second = keys.strip().partition(" ")
     return first, second.strip()
-
-
-def _calls_by_row(columns: Columns) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    if columns.joins:
-        wanted = {tag.row for tag in columns.joins}
-        for call, row in enumerate(columns.call_event.tolist()):
-            if row in wanted:
-                found.setdefault(row, []).append(call)
-    return found
 
 
 def _names_of(path: Path) -> dict[str, list[str]]:
