@@ -42,6 +42,7 @@ from config.sections.sources import (
     InputSettings,
     MappingSettings,
     PubsubSettings,
+    RegistrySettings,
     SourcesSettings,
 )
 from config.sections.validators import MEASURES, OWN_LABELS, SCOPE_KINDS, VERDICTS, is_date
@@ -81,6 +82,7 @@ __all__ = [
     "Planned",
     "PubsubSettings",
     "QuietHoursSettings",
+    "RegistrySettings",
     "RollupSettings",
     "RouteSettings",
     "Section",

@@ -20,7 +20,7 @@ from config.native_fields import (
 from config.secret import SecretPlace
 from config.sections.section import Mistake, Section, refuse
 from config.sections.validators import meant
-from config.sections.value_types import PathName, SecretFile, TopicName, VariableName
+from config.sections.value_types import HttpUrl, PathName, SecretFile, TopicName, VariableName
 
 FORMAT_NAMES = (
     "auto", "uneri", "otlp_proto", "otlp_json", "cloudwatch_logs", "emf", "lambda_report", "powertools",
@@ -251,6 +251,61 @@ class GithubSettings(Section):
         return SecretPlace(self.secret_env, self.secret_file)
 
 
+class RegistrySettings(Section):
+    """The schema registry that records in its frames (``confluent``) name their schemas of."""
+
+    urls: Annotated[list[HttpUrl], Field(min_length=1, max_length=10)] = Field(
+        description="where it is, such as https://registry.example:8081; if the first does not answer, the "
+        "next is asked"
+    )
+    username_env: VariableName | None = Field(
+        None, description="environment variable with the user name (basic authentication), or the API key"
+    )
+    username_file: SecretFile | None = Field(None, description="file that holds it instead")
+    password_env: VariableName | None = Field(
+        None, description="environment variable with the password, or the API key's secret"
+    )
+    password_file: SecretFile | None = Field(None, description="file that holds it instead")
+    token_env: VariableName | None = Field(
+        None, description="environment variable with a bearer token, in the place of a user name"
+    )
+    token_file: SecretFile | None = Field(None, description="file that holds it instead")
+    ca: PathName | None = Field(
+        None,
+        description="file with the authorities that may sign its certificate, besides those of the system",
+    )
+
+    @property
+    def username(self) -> SecretPlace:
+        """Where the user name is."""
+        return SecretPlace(self.username_env or "", self.username_file)
+
+    @property
+    def password(self) -> SecretPlace:
+        """Where the password is."""
+        return SecretPlace(self.password_env or "", self.password_file)
+
+    @property
+    def token(self) -> SecretPlace:
+        """Where the bearer token is."""
+        return SecretPlace(self.token_env or "", self.token_file)
+
+    @model_validator(mode="after")
+    def _one_identity(self) -> Self:
+        named = any(self.username)
+        if named != any(self.password):
+            there, lacks = ("username", "password") if named else ("password", "username")
+            wrong = f"{there} needs a {lacks}; set {lacks}_env or {lacks}_file"
+            refuse(self, [((f"{there}_env",), getattr(self, f"{there}_env"), wrong)])
+        if named and any(self.token):
+            refuse(self, [(("token_env",), self.token_env, "belongs to no user name; remove one of them")])
+        if secret := next((url for url in self.urls if "@" in url), None):
+            at = self.urls.index(secret)
+            wrong = "a secret does not belong here; set username_env and password_env"
+            refuse(self, [(("urls", at), "(hidden)", wrong)])
+        return self
+
+
 class SourcesSettings(Section):
     """Where records come from."""
 
@@ -264,6 +319,7 @@ class SourcesSettings(Section):
 
     pubsub: PubsubSettings | None = None
     github: GithubSettings = GithubSettings()
+    registry: RegistrySettings | None = None
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

@@ -14,6 +14,7 @@ from streams.check.mappings import check_mappings
 from streams.check.result import CheckResult
 from streams.check.sinks import check_sinks
 from streams.check.slack import check_slack
+from streams.check.sources import check_sources
 
 
 def check(settings: Settings) -> Iterator[CheckResult]:
@@ -35,6 +36,7 @@ def check(settings: Settings) -> Iterator[CheckResult]:
                 "add a kafka section, or remove it",
             )
     yield from check_mappings(settings)
+    yield from asyncio.run(_all(check_sources(settings.sources)))
     yield from check_limits(settings, time.time())
     yield from asyncio.run(_all(check_slack(settings)))
     yield from asyncio.run(_all(check_buttons(settings)))

@@ -200,17 +200,17 @@ def run(
         raise fail(f"--follow {folder}: is a folder; name a file in it")
     if role:
         raise fail("--role applies to the Kafka driver only; add a kafka section, or remove --role")
-    named = None
     if source is not None or form is not None:
         from streams.formats.inputs import Inputs, UnknownInputError
 
         if not (follow or stdin):
             raise fail("--source and --format say what --follow or --stdin read; add one of them")
         try:
-            named = Inputs(settings.sources).of(source, form)
+            Inputs(settings.sources).of(source, form)
         except UnknownInputError as error:
             raise fail(str(error)) from None
     piped = sys.stdin.fileno() if stdin else None
+    named = (source, form) if source is not None or form is not None else None
     _exit_with(
         lambda: run_local(settings, follow or [], piped, read=lambda: load_settings(config), source=named)
     )
@@ -534,8 +534,10 @@ def try_(
     settings = settings_of(config)
     from streams.cli.try_format import AUTO, said_of_all, try_files
     from streams.formats.formats import with_mappings
+    from streams.history.patient_schemas import patient_schemas
 
-    formats = with_mappings(settings.sources.mappings)
+    schemas = patient_schemas(settings.sources.registry)
+    formats = with_mappings(settings.sources.mappings, schemas)
     if format_ not in formats and format_ != AUTO:
         raise fail(f"--format {format_}: no such format; choose from {AUTO}, {', '.join(formats)}")
     for path in file:
@@ -545,7 +547,7 @@ def try_(
         around = said_of_all(source or [])
     except ValueError as error:
         raise fail(f"--source {error}") from None
-    _exit_with(lambda: try_files(file, formats, format_, around, as_json=as_json))
+    _exit_with(lambda: try_files(file, formats, format_, around, schemas, as_json=as_json))
 
 
 @app.command("send-test")

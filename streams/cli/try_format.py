@@ -4,7 +4,7 @@ import base64
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BufferedReader
@@ -17,6 +17,7 @@ from alerting.words.mrkdwn import clean
 from streams.cli.record_line import kind_of, line_of
 from streams.decode.event import COUNTS
 from streams.decode.rejected import RejectReason
+from streams.formats.envelopes.schemas import Schemas, read_with
 from streams.formats.format import (
     Format,
     Formats,
@@ -48,7 +49,13 @@ class Tried(NamedTuple):
     reading: Reading
 
 
-def tried(payload: Payload, formats: Formats, named: Format | None, around: Surroundings) -> Tried:
+def tried(
+    payload: Payload,
+    formats: Formats,
+    named: Format | None,
+    around: Surroundings,
+    schemas: Schemas | None = None,
+) -> Tried:
     """Read one payload as a daemon would: what has no time or no name is refused too."""
     if payload.refusal is not None:
         return Tried(payload, None, Reading(refused=[payload.refusal.of(payload.content)]))
@@ -56,11 +63,14 @@ def tried(payload: Payload, formats: Formats, named: Format | None, around: Surr
     if found is None:
         refusal = RefusalError(RejectReason.UNKNOWN_FORMAT, "looks like none of the formats")
         return Tried(payload, None, Reading(refused=[refusal.of(payload.content)]))
-    try:
-        reading = found.read(payload.content, around)
-    except RefusalError as error:
-        return Tried(payload, found.name, Reading(refused=[error.of(payload.content)]))
-    return Tried(payload, found.name, _counted(reading))
+
+    def read() -> Reading:
+        try:
+            return found.read(payload.content, around)
+        except RefusalError as error:
+            return Reading(refused=[error.of(payload.content)])
+
+    return Tried(payload, found.name, _counted(read_with(schemas, read)))
 
 
 def _counted(reading: Reading) -> Reading:
@@ -98,13 +108,26 @@ def said_of_all(given: Sequence[str]) -> Surroundings:
 
 
 def try_files(
-    files: Sequence[Path], formats: Formats, name: str, around: Surroundings, *, as_json: bool
+    files: Sequence[Path],
+    formats: Formats,
+    name: str,
+    around: Surroundings,
+    schemas: Schemas | None = None,
+    *,
+    as_json: bool,
 ) -> int:
     """Show what becomes of the payloads of some files; return 1 when some were refused, else 0."""
     named = None if name == AUTO else formats[name]
+
+    def read(payload: Payload) -> Tried:
+        return tried(payload, formats, named, around, schemas)
+
+    def claimed(content: bytes) -> bool:
+        return named.looks_like(content) if named else recognised(content, formats) is not None
+
     shown = _AsJson() if as_json else _AsText()
     for path in files:
-        for one in _of_file(path, formats, named, around, shown):
+        for one in _of_file(path, claimed, read, shown):
             shown.payload(str(path), one)
     shown.end()
     sys.stdout.flush()
@@ -112,21 +135,21 @@ def try_files(
 
 
 def _of_file(
-    path: Path, formats: Formats, named: Format | None, around: Surroundings, shown: "_AsText | _AsJson"
+    path: Path,
+    claimed: Callable[[bytes], bool],
+    read: Callable[[Payload], Tried],
+    shown: "_AsText | _AsJson",
 ) -> Iterator[Tried]:
-    def claimed(content: bytes) -> bool:
-        return named.looks_like(content) if named else recognised(content, formats) is not None
-
     with _opened(path) as file:
         how, payloads = divided(file, claimed)
         shown.file(str(path), how)
         nothing = True
         for payload in payloads:
             nothing = False
-            yield tried(payload, formats, named, around)
+            yield read(payload)
         if nothing:
             refusal = RefusalError(RejectReason.EMPTY, "there is nothing in it")
-            yield tried(Payload("the whole", b"", refusal), formats, named, around)
+            yield read(Payload("the whole", b"", refusal))
 
 
 @contextmanager

@@ -1,14 +1,18 @@
 """Whole lines of a growing file, a pipe or a connection become native records."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
 from streams.doors.read_payload import reader_of
 from streams.doors.request_lines import split_lines
 from streams.formats.inputs import Input
+from streams.registry.registry_client import RegistryError
 
 AT_ONCE: Final = 10_000
 """Lines that a format reads at once: it bounds what one payload may hold."""
+
+_POLL: Final = 0.5  # seconds
 
 LineReader = Callable[[bytes], list[bytes]]
 """Makes native records, or what becomes a dead letter, of whole lines."""
@@ -27,3 +31,12 @@ def line_reader(source: Input | None) -> LineReader:
         return records
 
     return read_lines
+
+
+async def lines_of(read: LineReader, block: bytes) -> list[bytes]:
+    """Return what whole lines become, read in a thread; waits while a schema registry is down."""
+    while True:
+        try:
+            return await asyncio.to_thread(read, block)
+        except RegistryError:  # which says so itself
+            await asyncio.sleep(_POLL)

@@ -14,6 +14,8 @@ from streams.doors.request_lines import MAX_BODY, LargerError, unpacked
 from streams.doors.taker import NotTakenError, Taken, Taker
 from streams.formats.inputs import Input, Inputs, UnknownInputError
 from streams.process.request_body import SMALL, BodyError, Patience, Room, Stay
+from streams.registry.registry import AGAIN_SECONDS
+from streams.registry.registry_client import RegistryError
 
 SMALL_ROOM: Final = 32 * 1024 * 1024
 LARGE_ROOM: Final = 2 * MAX_BODY
@@ -194,4 +196,13 @@ class Reception:
 
 
 def _read(body: bytes, encoding: str, read: Reader, most: int, of_lines: bool) -> ReadPayload:
-    return read(unpacked(body, encoding, most, of_lines=of_lines))
+    plain = unpacked(body, encoding, most, of_lines=of_lines)
+    try:
+        return read(plain)
+    except RegistryError as error:
+        raise NotTakenError(
+            f"nothing was stored, send it again: {error}",
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "registry",
+            seconds=int(AGAIN_SECONDS),
+        ) from None

@@ -31,6 +31,10 @@ _MAX_AGE: Final = re.compile(r"max-age=(\d{1,9})")
 log = structlog.get_logger("uneri.intake")
 
 
+class SigningKeysError(Exception):
+    """The keys cannot be fetched, or are none."""
+
+
 class SigningKeys:
     """The keys behind a URL of a JSON Web Key Set.
 
@@ -79,37 +83,44 @@ class SigningKeys:
         return self._keys
 
     async def _fetch(self) -> None:
-        from joserfc.errors import JoseError
-        from joserfc.jwk import KeySet
-
         self._tried = self._clock()
         try:
-            body, kept = await self._download()
-            self._keys = KeySet.import_key_set(json.loads(body))
-        except (
-            aiohttp.ClientError,
-            TimeoutError,
-            OSError,
-            JoseError,
-            ValueError,
-            TypeError,
-            KeyError,
-        ) as error:
+            self._keys, kept = await fetched_keys(self._url)
+        except SigningKeysError as error:
             log.warning("the keys that verify tokens cannot be fetched", url=self._url, reason=str(error))
         else:
             self._until = self._tried + kept
 
-    async def _download(self) -> tuple[bytes, float]:
-        timeout = aiohttp.ClientTimeout(total=_FETCH_SECONDS)
-        async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
-            session.get(self._url, raise_for_status=True) as answer,
-        ):
-            body = bytearray()
-            async for part in answer.content.iter_any():
-                body += part
-                if len(body) > _MOST:
-                    raise ValueError("more than a set of keys")
-            found = _MAX_AGE.search(answer.headers.get("Cache-Control", ""))
-            kept = float(found[1]) if found else USUAL_SECONDS
-            return bytes(body), min(max(kept, SHORTEST), LONGEST)
+
+async def fetched_keys(url: str) -> tuple["KeySet", float]:
+    """Return the keys behind a URL, and the seconds for which they may be kept.
+
+    Raises
+    ------
+    SigningKeysError
+        When there are none.
+    """
+    from joserfc.errors import JoseError
+    from joserfc.jwk import KeySet
+
+    try:
+        body, kept = await _downloaded(url)
+        return KeySet.import_key_set(json.loads(body)), kept
+    except (aiohttp.ClientError, TimeoutError, OSError, JoseError, ValueError, TypeError, KeyError) as error:
+        raise SigningKeysError(str(error) or type(error).__name__) from error
+
+
+async def _downloaded(url: str) -> tuple[bytes, float]:
+    timeout = aiohttp.ClientTimeout(total=_FETCH_SECONDS)
+    async with (
+        aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
+        session.get(url, raise_for_status=True) as answer,
+    ):
+        body = bytearray()
+        async for part in answer.content.iter_any():
+            body += part
+            if len(body) > _MOST:
+                raise ValueError("more than a set of keys")
+        found = _MAX_AGE.search(answer.headers.get("Cache-Control", ""))
+        kept = float(found[1]) if found else USUAL_SECONDS
+        return bytes(body), min(max(kept, SHORTEST), LONGEST)

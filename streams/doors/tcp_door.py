@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from streams.decode.event import MAX_BYTES
-from streams.doors.line_reading import LineReader
+from streams.doors.line_reading import LineReader, lines_of
 from streams.doors.taker import NotTakenError, Taker
 from streams.process.http_server import ListenError
 from streams.process.recurring import Recurring
@@ -188,7 +188,7 @@ class TcpDoor:
             raise NotTakenError(said, HTTPStatus.UNAUTHORIZED, "token")
 
     async def _store(self, connection: _Connection, block: bytes) -> None:
-        lines = await asyncio.to_thread(self._lines, block)
+        lines = await lines_of(self._lines, block)
         while lines:
             try:
                 taken = await self._taker.take(lines, sent=False)

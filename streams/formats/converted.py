@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.decode.rejected import Rejected
+from streams.formats.envelopes.schemas import SchemasNeededError
 from streams.formats.inputs import Input
 
 PARTS: Final = 4_000
@@ -78,10 +79,21 @@ def converted(
     """Convert payloads, about ``PARTS`` parts at a time; at least one run, even of no payloads.
 
     Records that are not ``wanted`` are left out.
+
+    Raises
+    ------
+    SchemasNeededError
+        When the next payload cannot be read yet; those before it have been yielded.
     """
     run = Converted()
     for index, payload in enumerate(payloads):
-        ended = ends(index, _add(run, source, index, payload, wanted))
+        try:
+            records = _add(run, source, index, payload, wanted)
+        except SchemasNeededError:
+            if run.payloads:
+                yield run
+            raise
+        ended = ends(index, records)
         run.payloads = index + 1
         if (ended or len(run) >= PARTS) and run.payloads < len(payloads):
             yield run

@@ -50,6 +50,8 @@ class Refused(NamedTuple):
     reason: RejectReason
     detail: str
     sample: bytes  # its first kilobyte
+    needs: int | str | None = None
+    """The schema that it could be read by, if whoever reads the source can get it."""
 
 
 class RefusalError(Exception):

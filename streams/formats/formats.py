@@ -20,6 +20,7 @@ from streams.formats.envelopes.confluent import Confluent
 from streams.formats.envelopes.envelope import Enveloped
 from streams.formats.envelopes.firehose import FIREHOSE
 from streams.formats.envelopes.pubsub import PUBSUB
+from streams.formats.envelopes.schemas import Schemas
 from streams.formats.format import Format, Formats
 from streams.formats.mapped import mapped
 from streams.formats.native import NATIVE
@@ -54,8 +55,11 @@ def recognised_record(payload: bytes, formats: Formats | None = None) -> Format 
     return None if opens else found
 
 
-def with_mappings(mappings: Iterable[MappingSettings]) -> Formats:
-    """Return all formats by name, those of mappings behind the others, in what envelopes hold too."""
+def with_mappings(mappings: Iterable[MappingSettings], schemas: Schemas | None = None) -> Formats:
+    """Return all formats by name, those of mappings behind the others, in what envelopes hold too.
+
+    ``schemas`` are those of a registry, if there is one.
+    """
     found: dict[str, Format] = {}
 
     def payload_of(payload: bytes) -> Format | None:
@@ -64,16 +68,17 @@ def with_mappings(mappings: Iterable[MappingSettings]) -> Formats:
     def record_of(payload: bytes) -> Format | None:
         return recognised_record(payload, found)
 
-    found.update({each.name: each for each in (*_in_order(payload_of, record_of), *map(mapped, mappings))})
+    ours = _in_order(payload_of, record_of, schemas)
+    found.update({each.name: each for each in (*ours, *map(mapped, mappings))})
     return found
 
 
-def _in_order(payload_of: Recognised, record_of: Recognised) -> tuple[Format, ...]:
+def _in_order(payload_of: Recognised, record_of: Recognised, schemas: Schemas | None) -> tuple[Format, ...]:
     """Return them as ``auto`` asks: what has a mark of its own comes before what is recognised by keys."""
     return (
         OtlpProto(record_of),
         OtlpJson(record_of),
-        Enveloped(Confluent(), payload_of),
+        Enveloped(Confluent(None if schemas is None else schemas.get), payload_of),
         Enveloped(CLOUDEVENTS, payload_of),
         Enveloped(PUBSUB, payload_of),
         Enveloped(FIREHOSE, payload_of),

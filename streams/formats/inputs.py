@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from config.sections.sources import InputSettings, SourcesSettings
 from streams.decode.rejected import RejectReason
+from streams.formats.envelopes.schemas import Schemas, read_with
 from streams.formats.format import Format, Formats, Lines, Reading, RefusalError, Surroundings, native
 from streams.formats.formats import recognised, with_mappings
 from streams.formats.judged import judged
@@ -21,9 +22,19 @@ class Input(NamedTuple):
     format: Format | None  # None recognises it
     around: Surroundings
     formats: Formats
+    schemas: Schemas | None = None  # of a registry, if there is one
 
     def read(self, payload: bytes) -> Reading:
-        """Return what a payload becomes; what is refused as a whole is one refusal."""
+        """Return what a payload becomes; what is refused as a whole is one refusal.
+
+        Raises
+        ------
+        Exception
+            What ``schemas.fetch`` does: nothing else.
+        """
+        return read_with(self.schemas, lambda: self._read(payload))
+
+    def _read(self, payload: bytes) -> Reading:
         found = self.format or recognised(payload, self.formats)
         if found is None:
             error = RefusalError(RejectReason.UNKNOWN_FORMAT, "the payload looks like none of the formats")
@@ -60,10 +71,13 @@ class Inputs:
     ----------
     settings
         Mappings and inputs.
+    schemas
+        Those of a registry, if there is one.
     """
 
-    def __init__(self, settings: SourcesSettings) -> None:
-        self._formats = with_mappings(settings.mappings)
+    def __init__(self, settings: SourcesSettings, schemas: Schemas | None = None) -> None:
+        self._schemas = schemas
+        self._formats = with_mappings(settings.mappings, schemas)
         self._inputs = {one.name: self._input(one) for one in settings.inputs}
         self.topics: Mapping[str, Input] = {
             one.topic: self._inputs[one.name] for one in settings.inputs if one.topic
@@ -80,7 +94,7 @@ class Inputs:
             templates=tuple(given.templates),
             mapping=dict(given.keys) or None,
         )
-        return Input(given.name, self._format(given.format), around, self._formats)
+        return Input(given.name, self._format(given.format), around, self._formats, self._schemas)
 
     def _format(self, name: str) -> Format | None:
         return None if name == AUTO else self._formats[name]
@@ -103,7 +117,8 @@ class Inputs:
         if form is not None and form != AUTO and form not in self._formats:
             raise UnknownInputError(f"no format {form!r}; formats: {', '.join([AUTO, *self._formats])}")
         if source is None:
-            return Input(form or AUTO, self._format(form or AUTO), Surroundings(), self._formats)
+            named = form or AUTO
+            return Input(named, self._format(named), Surroundings(), self._formats, self._schemas)
         if source not in self._inputs:
             known = ", ".join(self._inputs) or "none is configured"
             raise UnknownInputError(f"no source {source!r} in sources.inputs: {known}")

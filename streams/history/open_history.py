@@ -7,6 +7,7 @@ from pathlib import Path
 from config.settings import KafkaSettings, Settings
 from streams.formats.inputs import Inputs, UnknownInputError
 from streams.history.files import FileHistory
+from streams.history.patient_schemas import patient_schemas
 from streams.history.source import History, ReplayError
 from streams.process.times import TimeLike, to_epoch
 
@@ -54,7 +55,8 @@ def open_history(
     if start is not None and end is not None and start >= end:
         raise ReplayError("--from must be before --to")
     topics = [name for name in names if name.startswith("kafka:")]
-    inputs = Inputs((settings or Settings()).sources)
+    given_sources = (settings or Settings()).sources
+    inputs = Inputs(given_sources, patient_schemas(given_sources.registry))
     try:
         given = inputs.of(source, form) if source or form else None
     except UnknownInputError as error:

@@ -25,6 +25,8 @@ from config.reload import Reload
 from config.secret import SecretError, text_in
 from config.settings import KafkaSettings, Settings
 from streams.engine.warm import warm
+from streams.formats.envelopes.confluent import SchemaId
+from streams.formats.envelopes.schemas import SchemasAtHand
 from streams.formats.inputs import Inputs
 from streams.kafka.app import aiokafka_options, chunk_app, wait_for_kafka
 from streams.kafka.checkpoints import KafkaCheckpoints
@@ -51,6 +53,8 @@ from streams.process.metrics import Metrics
 from streams.process.reloading import Reloading
 from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import Watchdog, guard
+from streams.registry.registry import Registry, registry_status
+from streams.registry.registry_client import RegistryError
 
 ROLES: Final = frozenset({"rollup", "detect", "incidents", "notify"})
 CHECKPOINT_SECONDS: Final = 5.0
@@ -104,6 +108,7 @@ class KafkaDaemon:
         self._takeovers: Takeovers | None = None
         self._delivery = Delivery(settings, self.metrics)
         self._credentials = _credentials(kafka)
+        self._registry = Registry(settings.sources.registry) if settings.sources.registry else None
         self.reloading = Reloading(
             settings,
             read or (lambda: settings),
@@ -203,7 +208,8 @@ class KafkaDaemon:
         settings, kafka, topics = self._settings, self._kafka, self._topics
         options = aiokafka_options(kafka)
         counts = {topic: present[topic].partitions for topic in topics.sources}
-        inputs = Inputs(settings.sources).topics
+        at_hand = None if self._registry is None else SchemasAtHand(self._registry.get)
+        inputs = Inputs(settings.sources, at_hand).topics
         records = FencedStore(
             topics.checkpoints,
             present[topics.checkpoints].partitions,
@@ -241,6 +247,7 @@ class KafkaDaemon:
                 alignment=alignment,
                 name=topic if topic in inputs else "",
                 at_once=AT_ONCE if topic in inputs else None,
+                fetch=self._fetch,
             )
 
         stages = [
@@ -272,6 +279,14 @@ class KafkaDaemon:
             metrics=self.metrics,
             at=self._at,
         )
+
+    def _fetch(self, schemas: Collection[SchemaId]) -> bool:
+        assert self._registry is not None  # noqa: S101 - without one, no schema is needed
+        try:
+            self._registry.fetch(schemas)
+        except RegistryError:  # which says so itself
+            return False
+        return True
 
     def _open_runner(self, tp: TP) -> StageRunner | None:
         return self._host.runners.get(tp) if self._host else None
@@ -319,6 +334,7 @@ class KafkaDaemon:
     def _refresh(self) -> None:
         if self._host is not None:
             self.metrics.update(readings(self._host), queues(self._host), time.time())
+        self.metrics.registry_down.set(bool(self._registry and self._registry.trouble))
         self.metrics.ready.set(self._not_ready() is None)
 
     def status(self) -> dict[str, object]:
@@ -327,6 +343,8 @@ class KafkaDaemon:
         shown |= self.reloading.status()
         if "detect" in self._roles:
             shown |= limits_status(self._limits)
+        if "rollup" in self._roles:
+            shown |= registry_status(self._registry)
         if self._host is None:
             return shown | {"waits_for": self._waits_for}
         takes_up = self._takeovers.status() if self._takeovers else {}
@@ -335,9 +353,11 @@ class KafkaDaemon:
     def _not_ready(self) -> str | None:
         if self._host is None or self._waits_for:
             return self._waits_for
-        opening = self._host.opening
+        opening, waiting = self._host.opening, self._host.waiting
+        trouble = self._registry and self._registry.trouble
         reasons = (
             opening and f"the state of {', '.join(opening)} is being restored",
+            waiting and f"{', '.join(waiting)} {'wait' if len(waiting) > 1 else 'waits'}: {trouble}",
             self._delivery.not_ready(),
         )
         return "; ".join(reason for reason in reasons if reason) or None

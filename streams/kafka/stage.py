@@ -13,7 +13,7 @@ All stages of the Kafka driver run in this frame, which alone makes them exact:
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -55,6 +55,26 @@ class Emission(NamedTuple):
     once: bool = False
 
 
+class UnfedError(Exception):
+    """A stage needs something before it can take in more.
+
+    Parameters
+    ----------
+    needs
+        What it needs: schemas.
+    offset
+        That of the record which it was not fed.
+    emissions
+        Of the records before that one.
+    """
+
+    def __init__(self, needs: Any, offset: int, emissions: Sequence[Any]) -> None:
+        super().__init__(f"offset {offset} waits for {needs}")
+        self.needs = needs
+        self.offset = offset
+        self.emissions = emissions
+
+
 class Stage(Protocol):
     """State that is fed chunks. ``feed`` and ``idle`` return at once: no clock, no network.
 
@@ -63,7 +83,13 @@ class Stage(Protocol):
     """
 
     def feed(self, chunk: Chunk) -> Iterable[Any]:
-        """Process the records of a chunk."""
+        """Process the records of a chunk.
+
+        Raises
+        ------
+        UnfedError
+            When it cannot take in all of them yet.
+        """
 
     def idle(self, seconds: float) -> Iterable[Emission]:
         """Note that nothing has arrived for this long although a broker answered; called again and again."""
@@ -249,6 +275,8 @@ class StageRunner:
         ------
         LostRecordsError
             When the chunk begins beyond the position although Kafka still has the records between.
+        UnfedError
+            When the stage needs something first; what it could take in was processed.
         """
         async with self._lock:
             if self._closed:
@@ -262,8 +290,11 @@ class StageRunner:
             if chunk.start > self.position:
                 await self._explain(self.position, chunk.start)
             chunk = chunk.since(self.position)
-            emissions = self.stage.feed(chunk)
-            self.position = chunk.end
+            unfed: UnfedError | None = None
+            try:
+                emissions, self.position = self.stage.feed(chunk), chunk.end
+            except UnfedError as error:
+                emissions, self.position, unfed = error.emissions, error.offset, error
             self._changed = True
             if len(chunk):
                 self._heard()
@@ -272,6 +303,8 @@ class StageRunner:
             self._at(CrashPoint.EMITTED, self.key)
             if self._clock() - self._saved_at >= self._every or len(self._once) >= MOST_ONCE:
                 await self._checkpoint()
+            if unfed is not None:
+                raise unfed
 
     async def tick(self) -> None:
         """Let wall time pass: note an idle source, write a checkpoint. To be called about once a second."""

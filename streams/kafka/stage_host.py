@@ -5,6 +5,7 @@ matters is in a checkpoint by then or will be read again, so a restart is the on
 """
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
@@ -20,7 +21,7 @@ from faust.types import TP
 from streams.kafka.checkpoints import KafkaCheckpoints
 from streams.kafka.fenced_store import FencedError
 from streams.kafka.partition_ends import PartitionEnds
-from streams.kafka.stage import Bounds, Emission, LostRecordsError, Stage, StageRunner
+from streams.kafka.stage import Bounds, Emission, LostRecordsError, Stage, StageRunner, UnfedError
 from streams.kafka.stall_watch import StallWatch
 from streams.kafka.topics import BLOCK_BYTES
 from streams.kafka.watermark_alignment import WatermarkAlignment
@@ -56,6 +57,7 @@ class Hosted(NamedTuple):
     alignment: WatermarkAlignment | None = None  # when no partition may run ahead of the others
     name: str = ""  # that of the topic in the names of agent and checkpoints, where several have one role
     at_once: int | None = None  # bytes that a stage is fed in one turn of the event loop; None: whole chunks
+    fetch: Callable[[Any], bool] | None = None  # gets what a stage needs, in a thread; False: not now
 
 
 def fatal(error: BaseException, **context: object) -> NoReturn:
@@ -132,6 +134,7 @@ class StageHost:
         self._ticking: asyncio.Task[None] | None = None
         self._reread: dict[TP, int] = {}
         self._gone_back: dict[TP, int] = {}
+        self._waiting: dict[TP, asyncio.Event] = {}  # which cannot take in more; set when that is over
         self._closed = False
         for one in hosted:
             name = f"uneri-{one.role}{one.name and f'-{one.name}'}"
@@ -152,6 +155,11 @@ class StageHost:
     def opening(self) -> list[str]:
         """The partitions whose state is being restored."""
         return sorted(self._name(tp) for tp, task in self._opening.items() if not task.done())
+
+    @property
+    def waiting(self) -> list[str]:
+        """The partitions whose stage needs something that cannot be got now."""
+        return sorted(map(self._name, self._waiting))
 
     def role(self, tp: TP) -> str:
         """Return what runs on a partition."""
@@ -233,16 +241,52 @@ class StageHost:
         self.stalls.received(tp)
         try:
             runner = await self._runner(tp)
-            if runner is None:
+            if runner is None or tp in self._waiting:  # it will be read again
                 return
             try:
-                await runner.feed(chunk)
+                await self._feed(tp, runner, chunk)
             except LostRecordsError as error:
                 await self._read_again(tp, runner, error)
             else:
                 self._reread.pop(tp, None)
         except Exception as error:  # noqa: BLE001 - the edge of the process: Faust would lose the chunk
             fatal(error, source=f"{chunk.topic}/{chunk.partition}", chunk_from=chunk.start)
+
+    async def _feed(self, tp: TP, runner: StageRunner, chunk: Chunk) -> None:
+        while True:
+            try:
+                return await runner.feed(chunk)
+            except UnfedError as error:
+                if not await self._fetched(tp, error.needs):
+                    self._wait(tp, error.needs)
+                    return None
+
+    async def _fetched(self, tp: TP, needs: Any) -> bool:
+        fetch = self._hosted[tp.topic].fetch
+        assert fetch is not None  # noqa: S101 - a stage that needs something is hosted with it
+        return await asyncio.to_thread(fetch, needs)
+
+    def _wait(self, tp: TP, needs: Any) -> None:
+        """Take in nothing more of a partition until its stage has what it needs.
+
+        Its chunks are dropped meanwhile, so that no full queue is in the way of other topics.
+        """
+        over = self._waiting[tp] = asyncio.Event()
+        self.app.chunk_consumer.pause_partitions({tp})
+        self._in_background(self._until_fetched(tp, needs, over), tp)
+
+    async def _until_fetched(self, tp: TP, needs: Any, over: asyncio.Event) -> None:
+        while not over.is_set() and not await self._fetched(tp, needs):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), TICK_SECONDS)
+        runner = self.runners.get(tp)
+        if over.is_set() or runner is None or tp not in self.app.chunk_consumer.owned:
+            return
+        del self._waiting[tp]
+        consumer = self.app.chunk_consumer
+        await consumer.seek(tp, runner.position or 0)
+        if not self._paused(tp):
+            consumer.resume_partitions({tp})
 
     async def _read_again(self, tp: TP, runner: StageRunner, error: LostRecordsError) -> None:
         """Seek back to the stage's position: a rebalance may drop chunks that were already fetched.
@@ -342,6 +386,8 @@ class StageHost:
                 self._opening.pop(tp, None)
                 if alignment := self._hosted[tp.topic].alignment:
                     alignment.paused.discard(tp)
+                if over := self._waiting.pop(tp, None):
+                    over.set()
                 self.stalls.closed(tp)
                 for kept in (self._closing, self._gone_back):
                     kept.pop(tp, None)
@@ -410,13 +456,18 @@ class StageHost:
             )
             assert alignment is not None  # noqa: S101 - see above
             alignment.align(
-                consumer, {tp: runner for tp, runner in self.runners.items() if tp.topic in topics}, self.lag
+                consumer,
+                {tp: runner for tp, runner in self.runners.items() if tp.topic in topics},
+                self.lag,
+                self._waiting,
             )
             self._metrics.paused.labels(role).set(len(alignment.paused))
+        if self._waiting:
+            consumer.pause_partitions(set(self._waiting))  # again: a rebalance resumes all
 
     def _paused(self, tp: TP) -> bool:
         alignment = self._hosted[tp.topic].alignment
-        return alignment is not None and tp in alignment.paused
+        return tp in self._waiting or (alignment is not None and tp in alignment.paused)
 
     async def stuck(self) -> str | None:
         """Return which stage stands still although there is more to read and a broker answers."""

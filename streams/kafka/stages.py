@@ -21,10 +21,11 @@ from streams.detect.successor import Successor
 from streams.engine.dead_letter_limit import DeadLetterLimit, counted, limit_error
 from streams.engine.late_watch import LateWatch
 from streams.formats.converted import converted
+from streams.formats.envelopes.schemas import SchemasNeededError
 from streams.formats.inputs import Input
 from streams.kafka.notices import notices_parts
 from streams.kafka.runs import ConvertedRun, NativeRun, Quiet, ReadAt
-from streams.kafka.stage import Emission
+from streams.kafka.stage import Emission, UnfedError
 from streams.kafka.takeover_record import asked_for
 from streams.kafka.topics import Topics
 from streams.lane.chunk import Chunk
@@ -102,6 +103,8 @@ class RollupStage:
         ------
         streams.engine.dead_letter_limit.DeadLetterLimitError
             When too many records are bad. Nothing is emitted, and the stage must not be fed again.
+        UnfedError
+            When a payload needs schemas that are not at hand.
         """
         if self._source is None:
             return self._feed(NativeRun(chunk))
@@ -113,13 +116,18 @@ class RollupStage:
             quiet = None if chunk.arrived is None else self._quiet.feed(float(chunk.arrived[index]), records)
             return quiet is not None
 
-        for each in converted(self._source, chunk.values, is_quiet):
-            emissions += self._feed(ConvertedRun(each, chunk))
-            if quiet is not None:
-                emissions += self.idle(quiet)
-            for why, count in each.skipped.items():
-                self._metrics.skipped.labels(why).inc(count)
-            self._on_run()
+        done = 0
+        try:
+            for each in converted(self._source, chunk.values, is_quiet):
+                emissions += self._feed(ConvertedRun(each, chunk))
+                if quiet is not None:
+                    emissions += self.idle(quiet)
+                for why, count in each.skipped.items():
+                    self._metrics.skipped.labels(why).inc(count)
+                done = each.payloads
+                self._on_run()
+        except SchemasNeededError as error:
+            raise UnfedError(error.needed, chunk.offsets[done], emissions) from None
         return emissions
 
     def _feed(self, run: NativeRun | ConvertedRun) -> list[Emission]:

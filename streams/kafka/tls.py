@@ -2,13 +2,16 @@
 
 import ssl
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import structlog
 
 from config.secret import SecretError
 from config.settings import KafkaSettings, KafkaTlsSettings
 from streams.kafka.credentials import secret
+from streams.process.authorities import forgive, trust
+
+CA: Final = "kafka.tls.ca"
 
 log = structlog.get_logger("uneri.kafka")
 
@@ -27,49 +30,6 @@ def tls_context(kafka: KafkaSettings) -> ssl.SSLContext:
     return _RenewedContext.of(kafka.tls or KafkaTlsSettings())
 
 
-def endpoint_context(tls: KafkaTlsSettings | None) -> ssl.SSLContext:
-    """Return the context for a token endpoint, whose authority may be the system's or the brokers'.
-
-    Raises
-    ------
-    SecretError
-        When the file of the authorities cannot be used.
-    """
-    context = ssl.create_default_context()
-    _forgive(context)
-    _trust(context, tls or KafkaTlsSettings())
-    return context
-
-
-def _forgive(context: ssl.SSLContext) -> None:
-    """Accept what companies' own authorities are: often without extensions of RFC 5280, or not the root."""
-    strict, partial = ssl.VERIFY_X509_STRICT, ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.verify_flags = (context.verify_flags & ~strict) | partial
-
-
-def _trust(context: ssl.SSLContext, tls: KafkaTlsSettings) -> None:
-    """Load the authorities of the configuration, besides those that the context has.
-
-    Raises
-    ------
-    SecretError
-        When the file cannot be used.
-    """
-    if tls.ca is None:
-        return
-    try:
-        context.load_verify_locations(tls.ca)
-    except ssl.SSLError as error:
-        raise SecretError(
-            f"kafka.tls.ca: {tls.ca} holds no certificate in PEM format ({error.reason or error}); convert "
-            "it, from a Java truststore with `keytool -exportcert -rfc`"
-        ) from None
-    except OSError as error:
-        raise SecretError(
-            f"kafka.tls.ca: {tls.ca} cannot be read ({error.strerror}); correct the path"
-        ) from None
-
-
 class _RenewedContext(ssl.SSLContext):
     """Loads its files again when they have changed."""
 
@@ -80,7 +40,7 @@ class _RenewedContext(ssl.SSLContext):
     def of(cls, tls: KafkaTlsSettings) -> Self:
         """Return the context of these settings."""
         context = cls(ssl.PROTOCOL_TLS_CLIENT)
-        _forgive(context)
+        forgive(context)
         context.check_hostname = tls.verify_name
         context.sslsocket_class = _ClosingSocket
         if tls.ca is None:
@@ -91,7 +51,7 @@ class _RenewedContext(ssl.SSLContext):
 
     def load(self) -> None:
         """Read the files."""
-        _trust(self, self.settings)
+        trust(self, self.settings.ca, CA)
         _present(self, self.settings)
 
     def _renew(self) -> None:

@@ -13,7 +13,8 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 from alerting.sinks.no_answer import no_answer
 from config.settings import KafkaOauthSettings, KafkaTlsSettings
 from streams.kafka.credentials import secret
-from streams.kafka.tls import endpoint_context
+from streams.kafka.tls import CA
+from streams.process.authorities import system_and
 
 TIMEOUT: Final = 10.0  # seconds
 LARGEST: Final = 1 << 20  # bytes of an answer
@@ -70,7 +71,7 @@ def _request(url: str, oauth: KafkaOauthSettings) -> urllib.request.Request:
 
 
 def _opener(tls: KafkaTlsSettings | None) -> urllib.request.OpenerDirector:
-    https = urllib.request.HTTPSHandler(context=endpoint_context(tls))
+    https = urllib.request.HTTPSHandler(context=system_and(tls.ca if tls else None, CA))
     return urllib.request.build_opener(_NoRedirects(), https)
 
 

@@ -51,15 +51,20 @@ class WatermarkAlignment:
         consumer: ChunkConsumer,
         runners: Mapping[TP, StageRunner],
         lag: Callable[[TP, StageRunner], int],
+        waiting: Collection[TP] = (),
     ) -> None:
-        """Pause and resume partitions of the consumer."""
+        """Pause and resume partitions of the consumer.
+
+        While one of those that wait has not been read at all, nobody knows how far the others may go.
+        """
         levels = {
             tp: Level(self._watermark(runner.stage), lag(tp, runner) > 0)
             for tp, runner in runners.items()
             if tp in consumer.owned
         }
         elsewhere = self._elsewhere({runner.source for runner in runners.values()})
-        paused = ahead(levels, elsewhere, self._max_ahead)
+        unknown = any(tp in waiting and not level.watermark for tp, level in levels.items())
+        paused = set(levels) if unknown else ahead(levels, elsewhere, self._max_ahead)
         if paused:
             consumer.pause_partitions(paused)  # again: a rebalance resumes all
         if resumed := (self.paused & levels.keys()) - paused:

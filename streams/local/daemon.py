@@ -28,7 +28,7 @@ from streams.doors.reception import Reception
 from streams.doors.tcp_door import TcpDoor
 from streams.engine.dead_letter_limit import DeadLetterLimitError
 from streams.engine.warm import warm
-from streams.formats.inputs import Input, Inputs
+from streams.formats.inputs import Inputs
 from streams.limits.keeper import LimitsKeeper, limits_status
 from streams.local.backfill_routes import BackfillRoutes
 from streams.local.follow import Follow
@@ -57,6 +57,7 @@ from streams.process.stall import STUCK_SECONDS
 from streams.process.state_folder import LOG_FILE, OUTBOX_FILE, OpenFolderError, create_private
 from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import Watchdog, guard
+from streams.registry.registry import Registry, registry_status
 
 SEND_OUT_SECONDS: Final = 5.0  # a stop waits this long for unsent messages; the next start sends the rest
 STOP_SECONDS: Final = 60.0  # for a complete stop, if something hangs
@@ -90,7 +91,8 @@ class LocalDaemon:
     read
         Returns the settings of its file now, for a reload.
     source
-        What the lines of files and of standard input are; by default, native records.
+        The names of input and format of the lines of files and of standard input; by default, they are native
+        records.
 
     Raises
     ------
@@ -115,7 +117,7 @@ class LocalDaemon:
         at: CrashHook = no_crash,
         clock: Callable[[], float] = time.time,
         read: Callable[[], Settings] | None = None,
-        source: Input | None = None,
+        source: tuple[str | None, str | None] | None = None,
     ) -> None:
         self.settings = settings
         self.metrics = Metrics()
@@ -176,7 +178,8 @@ class LocalDaemon:
             capacity=self._limits.capacity,
             taken_up=lambda: drop_learnt(state),
         )
-        self._inputs = Inputs(settings.sources)
+        self._registry = Registry(settings.sources.registry) if settings.sources.registry else None
+        self._inputs = Inputs(settings.sources, self._registry)
         taker = LogTaker(self._intake)
         self._reception = Reception(taker, self._inputs, self.metrics.intake_refused, self.metrics.skipped)
         self._doors = Doors(self._reception, settings.sources, clock)
@@ -199,10 +202,11 @@ class LocalDaemon:
             access=self._access,
             certificates=self._door.certificates,
         )
+        lines = line_reader(source and self._inputs.of(*source))
         self._sources: list[Coroutine[Any, Any, object]] = [
-            Follow(path, self._store, self._intake, lines=line_reader(source)).run() for path in follow
+            Follow(path, self._store, self._intake, lines=lines).run() for path in follow
         ]
-        self._input = StandardInput(stdin, self._intake, line_reader(source)) if stdin is not None else None
+        self._input = StandardInput(stdin, self._intake, lines) if stdin is not None else None
         self._tcp = self._tcp_door(taker)
         self.tcp_port = 0
 
@@ -358,6 +362,7 @@ class LocalDaemon:
             **self._judge.takeover.status(),
             "open_incidents": first_of(ongoing, len(ongoing)),
             **limits_status(self._limits),
+            **registry_status(self._registry),
             **self.delivery.status(),
             **self.reloading.status(),
         }
@@ -383,6 +388,7 @@ class LocalDaemon:
         for file in (LOG_FILE, OUTBOX_FILE):
             self.metrics.state.labels(file).set(_bytes_with_journal(Path(self.settings.local.state) / file))
         self.metrics.state_free.set(self._store.free_bytes)
+        self.metrics.registry_down.set(bool(self._registry and self._registry.trouble))
 
     def _not_ready(self) -> str | None:
         full = self._intake.full()

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import structlog
 
-from streams.doors.line_reading import LineReader
+from streams.doors.line_reading import LineReader, lines_of
 from streams.doors.request_lines import split_lines
 from streams.engine.dead_letter_limit import limit_error
 from streams.local.log_intake import LogIntake, TooManyBadError
@@ -78,7 +78,7 @@ class Follow:
             data = await asyncio.to_thread(file.read, READ)
             end = data.rfind(b"\n") + 1
             if end:
-                lines = await asyncio.to_thread(self._lines, data[:end])
+                lines = await lines_of(self._lines, data[:end])
                 await self._append(lines, name, Position(inode, offset + end), offset)
                 offset += end
                 continue

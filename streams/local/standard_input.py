@@ -5,7 +5,7 @@ import os
 import threading
 
 from streams.decode.event import MAX_BYTES
-from streams.doors.line_reading import LineReader
+from streams.doors.line_reading import LineReader, lines_of
 from streams.doors.request_lines import split_lines
 from streams.engine.dead_letter_limit import limit_error
 from streams.local.log_intake import LogIntake, TooManyBadError
@@ -42,12 +42,12 @@ class StandardInput:
                 too_long = False
             whole, line_end, rest = (rest + data).rpartition(b"\n")
             if line_end:
-                await self._append(await asyncio.to_thread(self._lines, whole))
+                await self._append(await lines_of(self._lines, whole))
             if len(rest) > MAX_BYTES:
                 await self._append([rest])
                 rest, too_long = b"", True
         if rest:
-            await self._append(await asyncio.to_thread(self._lines, rest))
+            await self._append(await lines_of(self._lines, rest))
         return self._count
 
     async def _read(self) -> bytes:

@@ -90,6 +90,7 @@ class Metrics:
         self.state_free = gauge(
             "uneri_state_free_bytes", "Bytes of the local log's file that are free for new records"
         )
+        self.registry_down = gauge("uneri_registry_down", "1 while the schema registry cannot be asked")
         self.opened = counter("uneri_stage_opens", "Times a stage was opened from its checkpoint", "stage")
         self.rebalances = counter("uneri_rebalances", "Times partitions were reassigned")
         self.loop_delay = Histogram(

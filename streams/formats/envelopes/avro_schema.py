@@ -13,6 +13,7 @@ from streams.process.extras import need
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 _NESTED: Final = ("array", "map")
+_WHOLE: Final = "UneriWhole"
 
 
 class UnreadableSchemaError(ValueError):
@@ -25,7 +26,9 @@ class AvroSchema:
     Parameters
     ----------
     text
-        The schema as JSON, as a registry has it, without references to other subjects.
+        The schema as JSON, as a registry has it.
+    references
+        Those that it refers to, each behind those that it refers to itself.
 
     Raises
     ------
@@ -36,15 +39,23 @@ class AvroSchema:
         no bytes (a record of ten bytes could hold any number of them).
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, references: Sequence[str] = ()) -> None:
         need("fastavro", "reading Avro")
         import fastavro
         from fastavro.schema import SchemaParseException
 
+        named: dict[str, Any] = {}
+        checked = _Checked()
         try:
+            for one in references:
+                plain = msgspec.json.decode(one)
+                fastavro.parse_schema(plain, named_schemas=named)
+                checked.takes_bytes(plain)
             plain = msgspec.json.decode(text)
-            self._schema: Final = fastavro.parse_schema(plain)
-            _Checked().takes_bytes(plain)
+            checked.takes_bytes(plain)
+            # a record of one field is as long as that field, and remembers what a union alone refers to
+            whole = {"type": "record", "name": _WHOLE, "fields": [{"name": _WHOLE, "type": plain}]}
+            self._schema: Final = fastavro.parse_schema(whole, named_schemas=named)
         except UnreadableSchemaError:
             raise
         except (
@@ -71,7 +82,7 @@ class AvroSchema:
         stream = BytesIO(body)
         try:
             record: Any = self._read(stream, self._schema, None)
-            found = _ENCODER.encode(record)
+            found = _ENCODER.encode(record[_WHOLE])
         except Exception as error:  # noqa: BLE001 - the reader has no errors of its own: damaged bytes raise any
             raise RefusalError(RejectReason.DAMAGED, f"not a record of its schema: {error!r}") from None
         if stream.tell() != len(body):

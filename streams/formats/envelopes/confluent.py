@@ -4,8 +4,8 @@ A frame is a zero and the number of a schema (four bytes), or a one and its GUID
 is JSON, or Avro by that schema; Protobuf is refused by name. What a record means is up to the format that its
 JSON looks like: docs/event.md's, or a mapping of the configuration.
 
-Nothing here asks a registry. Who reads a source finds out by ``frame_of`` which schemas its records need,
-gets them, waits where the registry is down, and hands them over; a schema that is not there is a refusal.
+Nothing here asks a registry. A record whose schema is not at hand is a refusal that names it
+(``Refused.needs``); who reads the source gets it, waits where the registry is down, and reads again.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 from streams.decode.rejected import RejectReason
 from streams.formats.envelopes.envelope import Enclosed, Opened
-from streams.formats.format import RefusalError, Surroundings
+from streams.formats.format import RefusalError, Refused, Surroundings
 
 SchemaId = int | str
 """The number of a schema in its registry, or its GUID as 32 hex digits."""
@@ -45,6 +45,18 @@ class Schema(Protocol):
         ...
 
 
+class SchemaNeededError(RefusalError):
+    """The schema of a record is not at hand."""
+
+    def __init__(self, schema: SchemaId) -> None:
+        super().__init__(RejectReason.UNKNOWN_FORMAT, f"the schema {schema} is not at hand")
+        self.schema: Final = schema
+
+    def of(self, payload: bytes) -> Refused:
+        """Return the refusal of these bytes, with the schema that they need."""
+        return super().of(payload)._replace(needs=self.schema)
+
+
 class JsonSchema:
     """A schema of JSON: its records are what they are."""
 
@@ -54,22 +66,20 @@ class JsonSchema:
 
 
 class UnreadSchema:
-    """A schema of a kind that is not read.
+    """A schema by which nothing is read.
 
     Parameters
     ----------
-    kind
-        As the registry names it: ``PROTOBUF``.
+    why
+        What is said of its records.
     """
 
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
+    def __init__(self, why: str) -> None:
+        self._why = why
 
     def as_json(self, body: bytes) -> bytes:  # noqa: ARG002 - of no use
         """Refuse the record."""
-        raise RefusalError(
-            RejectReason.UNKNOWN_FORMAT, f"the schema is of the kind {self._kind}; JSON and AVRO are read"
-        )
+        raise RefusalError(RejectReason.UNKNOWN_FORMAT, self._why)
 
 
 def frame_of(payload: bytes) -> Frame:
@@ -100,12 +110,13 @@ class Confluent:
     Parameters
     ----------
     schema
-        Returns the schema of an id, None if it is not known. Without any, JSON is read.
+        Returns the schema of an id, None if it is not at hand. Absent where there is no registry: then only
+        JSON is read.
     """
 
     name: Final = "confluent"
 
-    def __init__(self, schema: Callable[[SchemaId], Schema | None] = lambda _: None) -> None:
+    def __init__(self, schema: Callable[[SchemaId], Schema | None] | None = None) -> None:
         self._schema = schema
 
     def looks_like(self, payload: bytes) -> bool:
@@ -118,12 +129,14 @@ class Confluent:
     def opened(self, payload: bytes, around: Surroundings) -> Opened:
         """Return what a frame holds, as JSON."""
         framed, body = frame_of(payload)
-        schema = self._schema(framed)
-        if schema is not None:
+        if self._schema is not None:
+            schema = self._schema(framed)
+            if schema is None:
+                raise SchemaNeededError(framed)
             return Opened([Enclosed(schema.as_json(body), around)])
         if body.strip()[:1] + body.strip()[-1:] not in {b"{}", b"[]"}:
             raise RefusalError(
                 RejectReason.UNKNOWN_FORMAT,
-                f"the schema {framed} is not known; only JSON is read without one",
+                f"of the schema {framed}, and not JSON; set sources.registry to have it read by its schema",
             )
         return Opened([Enclosed(body, around)])

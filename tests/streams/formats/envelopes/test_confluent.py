@@ -51,7 +51,7 @@ SCHEMAS: dict[SchemaId, Schema] = {
     7: AVRO,
     "000102030405060708090a0b0c0d0e0f": AVRO,
     8: JsonSchema(),
-    9: UnreadSchema("PROTOBUF"),
+    9: UnreadSchema("the schema is of the kind PROTOBUF"),
 }
 READER = Enveloped(Confluent(SCHEMAS.get), recognised)
 

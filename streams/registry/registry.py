@@ -1,0 +1,133 @@
+"""The schemas of a registry, kept once they are known, and what is said while it cannot be asked."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import structlog
+
+from config.settings import RegistrySettings
+from streams.formats.envelopes.confluent import Schema, SchemaId, UnreadSchema
+from streams.process.extras import need
+from streams.registry.registry_client import TIMEOUT, RegistryClient, RegistryError
+
+MOST_KEPT: Final = 1000
+"""Schemas kept for longer than a minute; those that were got first make room for others."""
+
+MINUTE: Final = 60.0
+"""Seconds for which every schema is kept, so that what is being read finds all that it needs, and one that
+the registry does not have is not asked for again and again.
+"""
+
+AGAIN_SECONDS: Final = 5.0
+"""Time between two tries while the registry cannot be asked."""
+
+log = structlog.get_logger("uneri.registry")
+
+
+class Registry:
+    """Schemas by their ids, which never mean another schema. May be used by several threads.
+
+    Parameters
+    ----------
+    settings
+        Where the registry is.
+    say
+        Receives one line when the registry cannot be asked, when the reason changes, and when it can again.
+    clock
+        Seconds, monotonic.
+
+    Raises
+    ------
+    SecretError
+        When a credential is missing or cannot be used.
+    MissingExtraError
+        When fastavro is not installed.
+    """
+
+    def __init__(
+        self,
+        settings: RegistrySettings,
+        say: Callable[[str], object] = log.warning,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        need("fastavro", "sources.registry")
+        self._client = RegistryClient(settings)
+        self._say = say
+        self._clock = clock
+        self._kept: dict[SchemaId, tuple[Schema, float]] = {}  # in the order of when they were got
+        self._error: RegistryError | None = None
+        self._failed_at = float("-inf")
+        self._one = threading.Lock()
+        self._longest = TIMEOUT * len(settings.urls) + 1  # each answer has its own limit, which says more
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the registry cannot be asked; None if it can, or nobody needed it of late."""
+        late = self._clock() - self._failed_at < MINUTE
+        return str(self._error) if self._error is not None and late else None
+
+    def get(self, schema: SchemaId) -> Schema | None:
+        """Return a schema, None if it is not at hand."""
+        found, at = self._kept.get(schema, (None, 0.0))
+        if isinstance(found, UnreadSchema) and self._clock() - at >= MINUTE:
+            return None
+        return found
+
+    def fetch(self, needed: Collection[SchemaId]) -> None:
+        """Have these at hand; blocks for seconds at most.
+
+        Raises
+        ------
+        RegistryError
+            When some are not, since the registry cannot be asked.
+        """
+        with self._one:
+            wanted = [one for one in needed if self.get(one) is None]
+            if not wanted:
+                return
+            if self._error is not None and self._clock() - self._failed_at < AGAIN_SECONDS:
+                raise self._error
+            try:
+                self._make_room()
+                with ThreadPoolExecutor(1) as pool:  # the caller may be in an event loop of its own
+                    pool.submit(asyncio.run, self._fetch(wanted)).result()
+            except RegistryError as error:
+                self._note(error)
+                raise
+            self._note(None)
+
+    async def _fetch(self, wanted: Collection[SchemaId]) -> None:
+        try:
+            async with asyncio.timeout(self._longest):
+                for one in wanted:
+                    found = await self._client.schema(one)
+                    self._kept.pop(one, None)
+                    self._kept[one] = found, self._clock()
+        except TimeoutError:  # those that came are kept
+            raise RegistryError("the schema registry is slow; look at its load") from None
+
+    def _make_room(self) -> None:
+        before = self._clock() - MINUTE
+        older = [one for one, (_, at) in self._kept.items() if at <= before]
+        many = len(self._kept) - MOST_KEPT
+        for number, one in enumerate(older):
+            if number < many or isinstance(self._kept[one][0], UnreadSchema):
+                del self._kept[one]
+
+    def _note(self, error: RegistryError | None) -> None:
+        before, self._error = self._error, error
+        if error is not None:
+            self._failed_at = self._clock()
+            if str(error) != str(before):
+                self._say(f"{error}; records of schemas that are not known yet wait")
+        elif before is not None:
+            self._say("the schema registry can be asked again")
+
+
+def registry_status(registry: Registry | None) -> dict[str, object]:
+    """Return what ``uneri status`` shows of a registry: nothing without one."""
+    return {} if registry is None else {"registry": registry.trouble or "no trouble"}
