@@ -20,6 +20,7 @@ from streams.process.access import Access
 from streams.process.http_server import HttpServer
 from streams.process.metrics import Metrics
 from streams.process.tokens import load_tokens
+from streams.registry.registry import Registry
 
 
 @dataclass
@@ -57,9 +58,9 @@ def serve(store: SqliteStore) -> Serve:
     ) -> AsyncIterator[Serving]:
         given, metrics = settings or Settings(), Metrics()
         intake = LogIntake(store, given, lambda: None)
-        reception = Reception(
-            LogTaker(intake), Inputs(given.sources), metrics.intake_refused, metrics.skipped
-        )
+        registry = Registry(given.sources.registry) if given.sources.registry else None
+        inputs = Inputs(given.sources, registry)
+        reception = Reception(LogTaker(intake), inputs, metrics.intake_refused, metrics.skipped)
         tokens = load_tokens(given.tokens, environment or {})
         access = Access("127.0.0.1:0", (), tokens, metrics.web_refused)
         routes = Doors(reception, given.sources).routes()

@@ -21,8 +21,14 @@ def test_every_format_stands_in_the_table() -> None:
 
 
 def test_the_example_becomes_what_the_page_says() -> None:
-    (config,), (payload, record) = blocks("yaml"), blocks("json")
+    (config, _), (payload, record) = blocks("yaml"), blocks("json")
     orders = with_mappings(load_settings(None, config).sources.mappings)["orders"]
     reading = orders.read(payload.encode(), Surroundings())
     assert [json.loads(native(one)) for one in reading.records] == [json.loads(record)]
     assert (reading.refused, reading.skipped.total()) == ([], 1)
+
+
+def test_the_example_of_a_registry_is_a_configuration() -> None:
+    sources = load_settings(None, blocks("yaml")[1]).sources
+    assert sources.registry is not None
+    assert sources.topics == ("orders",)

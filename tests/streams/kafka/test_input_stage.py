@@ -18,8 +18,10 @@ from config.settings import (
     TimeSettings,
 )
 from streams.engine.dead_letter_limit import DeadLetterLimitError
+from streams.formats.envelopes.confluent import JsonSchema, Schema, SchemaId
+from streams.formats.envelopes.schemas import SchemasAtHand
 from streams.formats.inputs import Inputs
-from streams.kafka.stage import Emission
+from streams.kafka.stage import Emission, UnfedError
 from streams.kafka.stages import RollupStage
 from streams.kafka.topics import Topics
 from streams.lane.chunk import Chunk
@@ -153,3 +155,43 @@ def test_too_many_refusals_end_the_stage_and_name_the_offset() -> None:
     )
     with pytest.raises(DeadLetterLimitError, match=r"orders-topic, partition 2, offset 11: 4 bad records"):
         one.feed(garbage)
+
+
+FRAMED = SOURCES.model_copy(update={"inputs": [InputSettings(name="framed", topic="framed")]})
+
+
+def framed_chunk() -> Chunk:
+    """Payloads in frames, those of every twenty of a schema of their own."""
+    values = [b"\0" + (1 + at // 20).to_bytes(4) + each for at, each in enumerate(PAYLOADS)]
+    return Chunk("framed", 2, 900, 1800, list(range(1000, 1800, 2)), values, arrived=np.array(ARRIVED))
+
+
+@pytest.mark.parametrize("already", [0, 1, 11])
+def test_to_wait_for_schemas_changes_no_emission(already: int) -> None:
+    def emitted(first: int) -> tuple[list[list[Emission]], list[int], float | None]:
+        known: dict[SchemaId, Schema] = {number: JsonSchema() for number in range(1, first + 1)}
+        source = Inputs(FRAMED, SchemasAtHand(known.get)).topics["framed"]
+        metrics = Metrics()
+        one = RollupStage(2, SETTINGS, 2, TOPICS, metrics, source=source, topic="framed")
+        found, rest, waited = list[Emission](), framed_chunk(), list[int]()
+        while True:
+            try:
+                found += one.feed(rest)
+                break
+            except UnfedError as error:
+                waited.append(error.offset)
+                found += error.emissions
+                rest = rest.since(error.offset)
+                known[error.needs[0]] = JsonSchema()
+        by_topic = [
+            [each for each in found if each.topic == name] for name in (TOPICS.dead_letters, TOPICS.rollups)
+        ]
+        return by_topic, waited, metrics.registry.get_sample_value("uneri_records_total")
+
+    whole, never, records = emitted(20)
+    cut, waited, again = emitted(already)
+    assert cut == whole
+    assert all(whole)
+    assert never == []
+    assert waited == [1000 + 40 * number for number in range(already, 20)], "the first payload of each schema"
+    assert again == records

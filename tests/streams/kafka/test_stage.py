@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from detectors.state.state import StateError
 from streams.engine.checkpoint import Checkpoint
-from streams.kafka.stage import MOST_ONCE, Bounds, Emission, LostRecordsError, OtherTopicError, StageRunner
+from streams.kafka.stage import (
+    MOST_ONCE,
+    Bounds,
+    Emission,
+    LostRecordsError,
+    OtherTopicError,
+    StageRunner,
+    UnfedError,
+)
 from streams.lane.chunk import Chunk
 
 
@@ -386,3 +394,38 @@ async def test_what_waits_for_the_next_checkpoint_is_bounded() -> None:
         assert runner.unacknowledged < MOST_ONCE
     assert world.saves == 2
     assert len(world.with_checkpoints) == 2 * MOST_ONCE
+
+
+class Waiting(Summing):
+    """Takes in nothing from a number on before it is allowed."""
+
+    def __init__(self, until: int) -> None:
+        super().__init__()
+        self.until = until
+
+    def feed(self, chunk: Chunk) -> Iterable[Emission]:
+        emissions = super().feed(chunk.until(self.until))
+        if chunk.end > self.until:
+            raise UnfedError("leave", self.until, list(emissions))
+        return emissions
+
+
+async def test_what_a_stage_cannot_take_in_is_fed_later_and_what_it_could_is_kept() -> None:
+    world = World()
+    stage = Waiting(25)
+    runner = world.runner(stage, every=2.0)
+    await runner.open()
+    for _ in range(3):  # the same chunk again and again, as long as there is no leave
+        world.now += 3
+        with pytest.raises(UnfedError):
+            await runner.feed(chunk(0, 60))
+        assert runner.position == 25
+        assert world.committed == 25, "a checkpoint is written meanwhile"
+    again = Waiting(100)  # another process goes on from there
+    runner = world.runner(again)
+    await runner.open()
+    await runner.feed(chunk(25, 60))
+    await runner.close()
+    assert world.saved is not None
+    assert world.saved.parts["sum"] == b"%d" % sum(range(60))
+    assert world.emitted == [b"%d:%d" % (count, sum(range(count))) for count in range(10, 61, 10)]

@@ -81,3 +81,12 @@ async def test_a_partition_waits_for_the_slowest_here_and_elsewhere_and_goes_on(
     elsewhere.clear()
     host._align()
     assert consumer.asleep == set()
+    host._waiting[second] = asyncio.Event()
+    host._align()
+    assert consumer.asleep == {second}, "the other one may go on as far as it is allowed to"
+    stages[1].at = 0
+    host._align()
+    assert consumer.asleep == {first, second}, "nobody knows how far that is"
+    del host._waiting[second]
+    host._align()
+    assert consumer.asleep == set()
