@@ -28,6 +28,10 @@ AGAIN_SECONDS: Final = 5.0
 log = structlog.get_logger("uneri.registry")
 
 
+def _say(line: str) -> None:
+    log.warning(line)
+
+
 class Registry:
     """Schemas by their ids, which never mean another schema. May be used by several threads.
 
@@ -51,7 +55,7 @@ class Registry:
     def __init__(
         self,
         settings: RegistrySettings,
-        say: Callable[[str], object] = log.warning,
+        say: Callable[[str], object] = _say,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         need("fastavro", "sources.registry")

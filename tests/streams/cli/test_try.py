@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.streams.registry.standin import RegistryStandin
+from tests.streams.registry.test_registry import REQUEST, framed
+
 UNERI = [sys.executable, "-c", "from streams.cli.main import main; main()"]
 GOOD = '{"ts":1760000000,"service":"inventory","route":"GET /items","status":200,"ms":{"total":41.2}}'
 CONFIG = """
@@ -159,3 +162,16 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
         running.stdout.close()
         assert running.wait(60) == 0
         assert running.stderr.read() == b""
+
+
+def test_a_frame_is_read_by_the_schema_of_the_registry(tmp_path: Path) -> None:
+    config = tmp_path / "uneri.yaml"
+    with RegistryStandin() as registry:
+        registry.has(7, REQUEST)
+        config.write_text(f"sources: {{registry: {{urls: ['{registry.url}']}}}}")
+        code, out, err = try_("-", "--json", "--config", config, given=framed(7))
+        assert (code, err) == (0, "")
+        assert json.loads(out)["service"] == "注文"
+        code, _, err = try_("-", "--json", "--config", config, given=framed(99))
+        assert code == 1
+        assert json.loads(err)["detail"] == "the schema 99 is not in the registry"
