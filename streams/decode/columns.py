@@ -17,7 +17,6 @@ FATAL: Final = 3
 
 THROTTLE: Final = "throttle"
 ERROR_TYPE: Final = "error_type"
-JOINS: Final = "joins"
 UNNAMED: Final = "unnamed error"  # the type of a fatal error without one
 
 QUANTUM: Final = 2.0**-20
@@ -29,10 +28,10 @@ chunking, permutation and merge gives the same bits.
 
 
 class Tag(NamedTuple):
-    """A text about one row: a throttle reason or the type of a fatal error, which count; or its keys."""
+    """A text that counts about one row: a throttle reason, or the type of a fatal error."""
 
     row: int
-    key: str  # THROTTLE, ERROR_TYPE or JOINS
+    key: str  # THROTTLE or ERROR_TYPE
     text: str
 
 
@@ -44,7 +43,7 @@ class StatedRow(NamedTuple):
 
 
 ROW_OF_TAG: Final = attrgetter("row")
-_TEXTS: Final = ("tags", "call_tags", "joins", "stated")
+_TEXTS: Final = ("tags", "call_tags", "stated")
 
 
 @dataclass(slots=True)
@@ -59,6 +58,7 @@ class Columns:
     newest: NDArray[np.float64]  # (n,) the partition's running maximum of ts, this event included
     weight: NDArray[np.float64]  # (n,) requests that it stands for, a multiple of QUANTUM; 0 if it is none
     key: NDArray[np.uint64]  # (n,) 64 bit hash of the id, 0 without one
+    joins: NDArray[np.uint64]  # (n, JOINS) hashes of the keys that other sources of the request have, or 0
     path: NDArray[np.int64]  # (n,)
     error: NDArray[np.int8]  # (n,) NO_ERROR, USER, BACKEND or FATAL
     cold: NDArray[np.bool_]  # (n,)
@@ -79,7 +79,6 @@ class Columns:
     value: NDArray[np.float64]  # (v,) weighted
     tags: list[Tag] = field(default_factory=list)  # rows are events
     call_tags: list[Tag] = field(default_factory=list)  # rows are calls
-    joins: list[Tag] = field(default_factory=list)  # keys that other sources of the same request have
     stated: list[StatedRow] = field(default_factory=list)  # samples and changes, ascending
 
     def __len__(self) -> int:
@@ -108,11 +107,6 @@ def joined(parts: Sequence[Columns]) -> Columns:
             tag._replace(row=tag.row + int(at))
             for part, at in zip(parts, calls, strict=False)
             for tag in part.call_tags
-        ],
-        joins=[
-            tag._replace(row=tag.row + int(at))
-            for part, at in zip(parts, events, strict=False)
-            for tag in part.joins
         ],
         stated=[
             one._replace(row=one.row + int(at))
@@ -166,7 +160,6 @@ def _reordered(columns: Columns, order: NDArray[np.int64]) -> Columns:
         value_event=value_event[by_value],
         tags=_moved(columns.tags, place),
         call_tags=_moved(columns.call_tags, call_place),
-        joins=_moved(columns.joins, place),
         stated=[one._replace(row=int(place[one.row])) for one in columns.stated],
     )
 

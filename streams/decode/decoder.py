@@ -19,7 +19,6 @@ from streams.decode.columns import (
     BACKEND,
     ERROR_TYPE,
     FATAL,
-    JOINS,
     NO_ERROR,
     QUANTUM,
     ROW_OF_TAG,
@@ -34,7 +33,7 @@ from streams.decode.columns import (
 )
 from streams.decode.event import MOST_TABLES, Event, Layers, Stated, TableCall
 from streams.decode.event_time import EventTime
-from streams.decode.hashing import hashes_of
+from streams.decode.hashing import hashes_of, joins_of
 from streams.decode.operations import Kinds
 from streams.decode.parse import EARLIEST, LATEST, MILLISECONDS_FROM, Problem, parse, sample_of, stamp_of
 from streams.decode.paths import CallIds, PathIds, cut
@@ -314,6 +313,7 @@ class Decoder:
             newest=newest,
             weight=np.where(is_request, weight, 0.0),
             key=hashes_of([event.id for event in events]),
+            joins=joins_of([event.joins for event in events]),
             path=path,
             error=classes,
             cold=np.array([event.cold_start for event in events], np.bool_),
@@ -336,7 +336,6 @@ class Decoder:
             for row, event in enumerate(events)
             if isinstance(event, Stated) and event.record is not None
         ]
-        columns.joins = [Tag(row, JOINS, event.joins) for row, event in enumerate(events) if event.joins]
         return columns
 
     def _calls(

@@ -64,6 +64,25 @@ def hashes_of(ids: Sequence[str | None]) -> NDArray[np.uint64]:
     return found
 
 
+JOINS: Final = 2
+"""Keys of a record that other sources of its request have too."""
+
+
+def joins_of(keys: Sequence[str | None]) -> NDArray[np.uint64]:
+    """Return (n, JOINS) the hash of each key in n texts, which a space separates; 0 where there is none.
+
+    Examples
+    --------
+    >>> both, second, none = joins_of(["4bf9 Kz1f", " Kz1f", None]).tolist()
+    >>> both[1] == second[0] != 0 == second[1] == none[0]
+    True
+    """
+    pairs = [each.strip().partition(" ") if each else ("", "", "") for each in keys]
+    return hashes_of([key for first, _, second in pairs for key in (first, second.strip())]).reshape(
+        -1, JOINS
+    )
+
+
 def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Mix all bits (the finaliser of MurmurHash3, public domain); 0 stays 0."""
     x = x ^ (x >> np.uint64(33))

@@ -17,7 +17,7 @@ from streams.decode import scan_memory as memory
 from streams.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
 from streams.decode.columns import BACKEND, FATAL, NO_ERROR, USER
 from streams.decode.event import MAX_BYTES, MOST_WEIGHT
-from streams.decode.hashing import SHORT
+from streams.decode.hashing import JOINS, SHORT
 from streams.decode.machine_words import load8, load_float, load_int, store16, store64, store_float
 from streams.decode.name_table import look_up
 from streams.decode.parse import EARLIEST, LATEST, MILLISECONDS_FROM
@@ -42,6 +42,7 @@ from streams.decode.scan_parts import (
     quantised,
     scan_client,
     scan_error,
+    scan_joins,
     scan_layers,
     scan_status,
     scan_tables,
@@ -221,7 +222,7 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
         return False
     if throttled and not keep_text(io, row, memory.OF_THROTTLE, throttle - begin, throttle_length):
         return False
-    if joins_length > 0 and not keep_text(io, row, memory.OF_JOINS, joins - begin, joins_length):
+    if not scan_joins(joins, joins_length, end, array_at(io, memory.JOINS) + 8 * JOINS * row):
         return False
     put_float(io, memory.TS, row, ts)
     put_float(io, memory.WEIGHT, row, weight)

@@ -16,7 +16,7 @@ from streams.decode.scan_json import MOST_NESTED, read_text
 
 INPUTS: Final = ("starts", "ends", "known_paths", "known_calls", "known_ops", "known_keys")
 OUTPUTS: Final = (
-    "read", "ts", "weight", "key", "path", "error", "cold", "throttled", "bins", "busy",
+    "read", "ts", "weight", "key", "joins", "path", "error", "cold", "throttled", "bins", "busy",
     "call_event", "call", "call_weight", "call_kind", "call_bin", "call_rcu", "call_wcu", "call_throttled",
     "value_event", "value_key", "value",
     "text_row", "text_of", "text_at", "text_length",
@@ -24,15 +24,15 @@ OUTPUTS: Final = (
 )  # fmt: skip
 (
     STARTS, ENDS, KNOWN_PATHS, KNOWN_CALLS, KNOWN_OPS, KNOWN_KEYS,
-    READ, TS, WEIGHT, KEY, PATH, ERROR, COLD, THROTTLED, BINS, BUSY,
+    READ, TS, WEIGHT, KEY, JOINS, PATH, ERROR, COLD, THROTTLED, BINS, BUSY,
     CALL_EVENT, CALL, CALL_WEIGHT, CALL_KIND, CALL_BIN, CALL_RCU, CALL_WCU, CALL_THROTTLED,
     VALUE_EVENT, VALUE_KEY, VALUE,
     TEXT_ROW, TEXT_OF, TEXT_AT, TEXT_LENGTH,
     COUNTS, WORK,
-) = (8 * place for place in range(33))  # fmt: skip
+) = (8 * place for place in range(34))  # fmt: skip
 
-OF_ERROR, OF_THROTTLE, OF_CALL, OF_JOINS = range(4)
-"""What a text is: an event's error type, an event's throttle reason, a call's throttle reason, or keys."""
+OF_ERROR, OF_THROTTLE, OF_CALL = range(3)
+"""What a text is: an event's error type, an event's throttle reason, or a call's throttle reason."""
 
 CALLS, VALUES, TEXTS, ROOM, TEXT_ROOM = (8 * place for place in range(5))
 """Places in ``counts``: calls, values and texts so far; the room for calls or values, and that for texts."""

@@ -38,6 +38,7 @@ from streams.decode.scan_number import read_number
 UNSEEN: Final = -2.0
 """Milliseconds of a layer that was not read yet."""
 
+_SPACE: Final = ord(" ")
 _USER, _BACKEND, _FATAL = map(word_of, ("user", "backend", "fatal"))
 _REQUEST, _CALL = map(word_of, ("request", "call"))
 
@@ -67,6 +68,27 @@ def hash_id(at: int, length: int, end: int) -> np.uint64:
         word += 1
     found = _mixed(found)
     return found if found != 0 else np.uint64(1)
+
+
+@unlocked
+def scan_joins(at: int, length: int, end: int, hashes: int) -> bool:
+    """Put the hashes of both keys, the same as ``streams.decode.hashing.joins_of``; False if one is long."""
+    stop = at + length
+    while at < stop and load8(at) == _SPACE:
+        at += 1
+    while at < stop and load8(stop - 1) == _SPACE:
+        stop -= 1
+    behind = at
+    while behind < stop and load8(behind) != _SPACE:
+        behind += 1
+    second = behind
+    while second < stop and load8(second) == _SPACE:
+        second += 1
+    if behind - at > SHORT or stop - second > SHORT:
+        return False
+    store64(hashes, np.int64(hash_id(at, behind - at, end)))
+    store64(hashes + 8, np.int64(hash_id(second, stop - second, end)))
+    return True
 
 
 @unlocked

@@ -7,14 +7,15 @@ from numpy.typing import NDArray
 
 from config.settings import RollupSettings
 from streams.decode.cells import LAYERS
-from streams.decode.columns import ERROR_TYPE, JOINS, THROTTLE, UNNAMED, Columns, Tag
+from streams.decode.columns import ERROR_TYPE, THROTTLE, UNNAMED, Columns, Tag
 from streams.decode.event import Event
+from streams.decode.hashing import JOINS
 from streams.decode.name_table import NameTable
 from streams.decode.operations import MOST_NAMES
 from streams.decode.paths import cut
 from streams.decode.records import Records
 from streams.decode.scan import scan
-from streams.decode.scan_memory import INPUTS, OF_CALL, OF_ERROR, OF_JOINS, OUTPUTS, PATH_TEXTS, WORK_BYTES
+from streams.decode.scan_memory import INPUTS, OF_CALL, OF_ERROR, OUTPUTS, PATH_TEXTS, WORK_BYTES
 
 ROWS: Final = 4096
 """Records scanned at once, few enough for their columns to stay in the processor's cache."""
@@ -50,6 +51,7 @@ class Scanner:
             "read": np.zeros(ROWS, np.bool_),
             **{name: np.zeros(ROWS, kind) for name, kind in _EVENT.items()},
             "bins": np.zeros((ROWS, LAYERS), np.int16),
+            "joins": np.zeros((ROWS, JOINS), np.uint64),
             **{name: np.zeros(_ROOM, kind) for name, kind in {**_OF_CALL, **_OF_VALUE}.items()},
             **{name: np.zeros(_TEXT_ROOM, kind) for name, kind in _OF_TEXT.items()},
             "counts": np.array([0, 0, 0, _ROOM, _TEXT_ROOM]),
@@ -98,7 +100,7 @@ class Scanner:
         n = len(records)
         calls, values, texts = self._arrays["counts"][:3].tolist()
         arrays: dict[str, Any] = {
-            **{name: self._arrays[name][:n].copy() for name in ("bins", *_EVENT)},
+            **{name: self._arrays[name][:n].copy() for name in ("bins", "joins", *_EVENT)},
             **{name: self._arrays[name][:calls].copy() for name in _OF_CALL},
             **{name: self._arrays[name][:values].copy() for name in _OF_VALUE},
         }
@@ -115,8 +117,6 @@ class Scanner:
             text = cut(records.buffer[begin : begin + length].decode())
             if what == OF_CALL:
                 columns.call_tags.append(Tag(row, THROTTLE, text))
-            elif what == OF_JOINS:
-                columns.joins.append(Tag(row, JOINS, records.buffer[begin : begin + length].decode()))
             elif what == OF_ERROR:
                 columns.tags.append(Tag(row, ERROR_TYPE, text or UNNAMED))
             else:

@@ -10,10 +10,10 @@ as long as the sources do not name different functions, routes or clients for on
 counts then.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
-from typing import Final
+import math
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -24,7 +24,7 @@ from detectors.state.state import pack, unpack
 from streams.decode.cells import LAYERS
 from streams.decode.columns import Columns, inserted
 from streams.decode.counted import NOTHING, counted, from_only, without
-from streams.decode.hashing import hashes_of
+from streams.decode.hashing import JOINS
 from streams.decode.paths import Path
 from streams.rollup.names import RollupNames
 from streams.rollup.retold import left_to_count
@@ -47,8 +47,20 @@ REASONS: Final = (ALONE, CROWDED, WITHOUT_KEY)
 """Why a record was not joined: no other had its key in time, too many requests waited, or it has none."""
 
 _PER_PART: Final = 60  # seconds of event time in one part of a snapshot
-_VERSION: Final = 1
-_NAMES: Final = {ROUTE: ("route",), FUNCTION: ("function",), CLIENT: ("client", "version", "tenant")}
+_VERSION: Final = 2
+_KINDS: Final = (ROUTE, FUNCTION, CLIENT)
+_FIELDS: Final = (("route",), ("function",), ("client", "version", "tenant"))
+
+_Names = tuple[tuple[str, ...] | None, tuple[str, ...] | None, tuple[str, ...] | None]
+"""What names a request, as in ``_KINDS`` and ``_FIELDS``; None for what nobody has named yet."""
+
+_NOBODY: Final[_Names] = (None, None, None)
+
+_OF_RECORD: Final = ("ts", "weight", "error", "cold", "throttled", "busy")
+_OF_CALL: Final = ("call_weight", "call_kind", "call_rcu", "call_wcu", "call_throttled")
+
+_MOST_STEPS: Final = 20_000
+"""Steps that are remembered, so that not every request works its names out anew."""
 
 
 class _Call(msgspec.Struct, array_like=True, gc=False):
@@ -60,7 +72,7 @@ class _Call(msgspec.Struct, array_like=True, gc=False):
     throttled: bool
 
 
-class _Part(msgspec.Struct, array_like=True):
+class _Part(msgspec.Struct, array_like=True, gc=False):
     """What is counted of a record: everything that an edge into one of its scopes has."""
 
     path: int
@@ -70,15 +82,24 @@ class _Part(msgspec.Struct, array_like=True):
     cold: bool
     throttled: bool
     busy: float
-    calls: list[_Call]
+    calls: tuple[_Call, ...]
 
 
-class _Request(msgspec.Struct, array_like=True):
-    keys: list[int]
+class _Request(msgspec.Struct, array_like=True, gc=False):
+    keys: tuple[int, ...]
     since: float  # stamp of its first record
-    names: dict[str, list[str]]  # by kind of scope, as in ``_NAMES``
-    parts: list[_Part]
+    names: _Names
+    parts: tuple[_Part, ...]
     more: int = 0  # records of it beyond the first
+
+
+class _Step(NamedTuple):
+    """What a record does to a request, which depends on paths alone; all paths are ids of the rollup."""
+
+    path: int  # what the record counts of its own
+    names: _Names  # of the request from then on
+    filled: int | None  # the path that the record counts on, if others revealed names
+    again: list[tuple[int, int]]  # earlier records that count once more: their places, and on which path
 
 
 class Joining:
@@ -92,8 +113,10 @@ class Joining:
 
     def __init__(self, names: RollupNames) -> None:
         self._names = names
-        self._requests: dict[int, _Request] = {}  # by its first key, in order of arrival
+        self._requests = OrderedDict[int, _Request]()  # by its first key, in order of arrival
         self._of: dict[int, int] = {}  # key -> first key of its request
+        self._due = math.inf  # watermark beyond which the first request is forgotten
+        self._steps: dict[tuple[_Names, int, bool, tuple[int, ...]], _Step] = {}
         self._partial = np.zeros(0, np.bool_)  # by the decoder's path: it counts a part of a request
         self.unjoined = Counter[str]()
         """Records that count only a part and were not joined, by reason."""
@@ -118,29 +141,28 @@ class Joining:
         revealed a name; and which of these rows count.
         """
         self._count_without_key(columns, counts)
-        joins = [tag for tag in columns.joins if counts[tag.row]]
-        if not joins:
+        rows = np.flatnonzero(counts & columns.joins.any(axis=1))
+        self._names.begin(columns)
+        if not len(rows):
             self._names.number(columns)
             return columns, counts
-        rows = [tag.row for tag in joins]
-        first, last = (np.searchsorted(columns.call_event, rows, side).tolist() for side in ("left", "right"))
         again: list[tuple[int, _Part, int, list[int]]] = []
         joined: list[tuple[int, int]] = []
         joined_calls: list[tuple[int, int]] = []
-        keys = hashes_of(list(chain.from_iterable(_two(tag.text) for tag in joins))).reshape(-1, 2).tolist()
-        for tag, pair, begin, end in zip(joins, keys, first, last, strict=True):
-            self.purge(int(watermark[tag.row]))
-            if not any(pair):
-                continue
-            own = range(begin, end)
-            path, part, found = self._join(columns, tag.row, [key for key in pair if key], own)
+        given = (array[rows].tolist() for array in (columns.joins, watermark))
+        parts = self._parts(columns, rows)
+        for row, (first, second), now, (calls, part) in zip(rows.tolist(), *given, parts, strict=True):
+            if now > self._due:
+                self.purge(now)
+            part.path = self._names.path_of(columns, row)
+            path, found = self._join((first, second) if first and second else (first or second,), part)
             for part_again, at in found:  # names get their ids in the order of the records
                 ids = [self._names.joined_call(at, call.table) for call in part_again.calls]
-                again.append((tag.row, part_again, at, ids))
+                again.append((row, part_again, at, ids))
             if path is not None:
-                joined.append((tag.row, path))
+                joined.append((row, path))
                 ids = [self._names.joined_call(path, call.table) for call in part.calls]
-                joined_calls += zip(own, ids, strict=True)
+                joined_calls += zip(calls, ids, strict=True)
         self._names.number(columns)
         for row, path in joined:
             columns.path[row] = path
@@ -159,93 +181,115 @@ class Joining:
             self._partial, np.array([_is_partial(path.counts) for path in fresh], np.bool_)
         )
         here = counts & self._partial[columns.path]
-        here[[tag.row for tag in columns.joins]] = False
+        here &= ~columns.joins.any(axis=1)
         if some := int(np.count_nonzero(here)):
             self.unjoined[WITHOUT_KEY] += some
 
-    def _join(
-        self, columns: Columns, row: int, keys: list[int], calls: Iterable[int]
-    ) -> tuple[int | None, _Part, list[tuple[_Part, int]]]:
+    def _parts(self, columns: Columns, rows: NDArray[np.int64]) -> Iterator[tuple[range, _Part]]:
+        """Yield what is counted of some records, each with the places of its calls; paths are not set yet."""
+        begin, end = (np.searchsorted(columns.call_event, rows, side).tolist() for side in ("left", "right"))
+        names = self._names.decoded_calls
+        calls = tuple(
+            map(
+                _Call,
+                [names[call].table for call in columns.call.tolist()],
+                *(getattr(columns, name).tolist() for name in _OF_CALL),
+            )
+        )
+        of_record = (getattr(columns, name)[rows].tolist() for name in _OF_RECORD)
+        places = map(range, begin, end)
+        for own, ts, weight, error, cold, throttled, busy in zip(places, *of_record, strict=True):
+            yield own, _Part(0, ts, weight, error, cold, throttled, busy, calls[own.start : own.stop])
+
+    def _join(self, keys: tuple[int, ...], part: _Part) -> tuple[int | None, list[tuple[_Part, int]]]:
         """Add a record to its request.
 
         Returns
         -------
-        The path that it counts on if others revealed names, the record, and the earlier ones that are to be
-        counted once more, each with its path.
+        The path that it counts on if others revealed names, and the earlier records that are to be counted
+        once more, each with its path.
         """
-        number = self._names.path_of(columns, row)
-        path = self._names.paths[number]
-        request, again = self._request(keys, float(columns.ts[row]))
-        came = path
-        if columns.weight[row] > 0:
-            names = self._names.paths
-            path = left_to_count(path, [names[part.path] for part in request.parts if part.weight > 0])
-        if path != came:
-            number = self._names.joined_path(path)
-        part = self._part(columns, row, number, calls)
-        again += _revealed(request, path, self._names.paths)
-        _learn(request.names, path)
-        filled = _filled(path, request.names)
+        request, again = self._request(keys, part.ts)
+        step = self._step(request, part)
+        again += [(request.parts[place], path) for place, path in step.again]
+        part.path, request.names = step.path, step.names
         if len(request.parts) < MOST_PARTS:
-            request.parts.append(part)
-        mine = None if filled == came else self._names.joined_path(filled)
-        return mine, part, [(each, self._names.joined_path(edges)) for each, edges in again]
+            request.parts = *request.parts, part
+        return step.filled, again
 
-    def _request(self, keys: list[int], ts: float) -> tuple[_Request, list[tuple[_Part, Path]]]:
+    def _step(self, request: _Request, part: _Part) -> _Step:
+        earlier = tuple([each.path if each.weight > 0 else ~each.path for each in request.parts])
+        key = request.names, part.path, part.weight > 0, earlier
+        step = self._steps.get(key)
+        if step is None:
+            folded = self._names.folded
+            step = self._work_out(request, part)
+            if len(self._steps) >= _MOST_STEPS:
+                self._steps.clear()
+            if self._names.folded == folded:
+                self._steps[key] = step
+        return step
+
+    def _work_out(self, request: _Request, part: _Part) -> _Step:
+        names = self._names.paths
+        path = came = names[part.path]
+        if part.weight > 0:
+            path = left_to_count(path, [names[each.path] for each in request.parts if each.weight > 0])
+        number = part.path if path == came else self._names.joined_path(path)
+        filled = _filled(path, request.names)
+        mine = None if filled == came else self._names.joined_path(filled)
+        known, new = request.names, _names_of(path)
+        again = [
+            (place, self._names.joined_path(edges))
+            for place, each in enumerate(request.parts)
+            if (edges := _for_edges(names[each.path], known, new)) is not None
+        ]
+        return _Step(number, _both(known, new), mine, again)
+
+    def _request(self, keys: tuple[int, ...], ts: float) -> tuple[_Request, list[tuple[_Part, int]]]:
         """Return the request of these keys, and what is counted once more as two turn out to be one."""
-        known = dict.fromkeys(self._of[key] for key in keys if key in self._of)
-        again: list[tuple[_Part, Path]] = []
+        known = [first for key in keys if (first := self._of.get(key)) is not None]
+        again: list[tuple[_Part, int]] = []
         if not known:
-            request = self._requests[keys[0]] = _Request([], ts, {}, [])
+            request = self._requests[keys[0]] = _Request((), ts, _NOBODY, ())
             self._make_room()
+            if len(self._requests) == 1:
+                self._set_due()
         else:
-            first, *others = known
-            request = self._requests[first]
+            request = self._requests[known[0]]
             request.more += 1
-            for other in others:
-                again += self._merge(request, self._requests.pop(other))
+            if known[-1] != known[0]:
+                again = self._merge(request, self._requests.pop(known[-1]))
+                self._set_due()
         for key in keys:
             if key not in request.keys:
-                request.keys.append(key)
+                request.keys = *request.keys, key
             self._of[key] = request.keys[0]
         return request, again
 
-    def _merge(self, request: _Request, other: _Request) -> list[tuple[_Part, Path]]:
+    def _merge(self, request: _Request, other: _Request) -> list[tuple[_Part, int]]:
         names = self._names.paths
-        mine, theirs = dict(request.names), dict(other.names)
         again = [
-            (part, path)
-            for parts, known, new in ((request.parts, mine, theirs), (other.parts, theirs, mine))
-            for part in parts
-            if (path := _for_edges(names[part.path], known, new)) is not None
+            (part, self._names.joined_path(path))
+            for one, that in ((request, other), (other, request))
+            for part in one.parts
+            if (path := _for_edges(names[part.path], one.names, that.names)) is not None
         ]
-        request.names = theirs | mine
-        request.parts = [*request.parts, *other.parts][:MOST_PARTS]
+        request.names = _both(request.names, other.names)
+        request.parts = (*request.parts, *other.parts)[:MOST_PARTS]
         request.more += other.more + 1
-        for key in other.keys:
-            request.keys.append(key)
-            self._of[key] = request.keys[0]
+        request.keys += other.keys
+        self._of |= dict.fromkeys(other.keys, request.keys[0])
         return again
 
-    def _part(self, columns: Columns, row: int, path: int, calls: Iterable[int]) -> _Part:
-        names = self._names.decoded_calls
-        return _Part(
-            path, float(columns.ts[row]), float(columns.weight[row]),
-            int(columns.error[row]), bool(columns.cold[row]), bool(columns.throttled[row]),
-            float(columns.busy[row]),
-            [
-                _Call(
-                    names[columns.call[at]].table, float(columns.call_weight[at]),
-                    int(columns.call_kind[at]), float(columns.call_rcu[at]), float(columns.call_wcu[at]),
-                    bool(columns.call_throttled[at]),
-                )
-                for at in calls
-            ],
-        )  # fmt: skip
+    def _set_due(self) -> None:
+        first = next(iter(self._requests.values()), None)
+        self._due = math.inf if first is None else first.since + WAIT_SECONDS
 
     def _make_room(self) -> None:
         while len(self._requests) > MOST:
             self._forget(next(iter(self._requests)), CROWDED)
+            self._set_due()
 
     def _forget(self, first: int, reason: str) -> None:
         request = self._requests.pop(first)
@@ -257,11 +301,9 @@ class Joining:
 
     def purge(self, watermark: int) -> None:
         """Forget requests whose other records would come too late."""
-        while self._requests:
-            first, request = next(iter(self._requests.items()))
-            if request.since + WAIT_SECONDS >= watermark:
-                return
-            self._forget(first, ALONE)
+        while watermark > self._due:
+            self._forget(next(iter(self._requests)), ALONE)
+            self._set_due()
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the requests in parts, which change little once their minute is over."""
@@ -278,7 +320,8 @@ class Joining:
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Continue from a snapshot."""
-        self._requests, self._of, self.unjoined = {}, {}, Counter()
+        self._requests, self._of, self._steps, self.unjoined = OrderedDict(), {}, {}, Counter()
+        self._due = math.inf
         self._partial = np.zeros(0, np.bool_)
         if "joins" not in parts:
             return
@@ -292,6 +335,7 @@ class Joining:
         for first in order:
             self._requests[first] = found[first]
             self._of |= dict.fromkeys(found[first].keys, first)
+        self._set_due()
 
 
 def _columns(again: list[tuple[int, _Part, int, list[int]]], newest: NDArray[np.float64]) -> Columns:
@@ -305,6 +349,7 @@ def _columns(again: list[tuple[int, _Part, int, list[int]]], newest: NDArray[np.
         newest=newest,
         weight=np.array([part.weight for part in parts]),
         key=np.zeros(n, np.uint64),
+        joins=np.zeros((n, JOINS), np.uint64),
         path=np.array([path for _, _, path, _ in again], np.int64),
         error=np.array([part.error for part in parts], np.int8),
         cold=np.array([part.cold for part in parts], np.bool_),
@@ -330,52 +375,39 @@ def _is_partial(counts: str) -> bool:
     return bool(counts and counted(counts).targets)
 
 
-def _two(keys: str) -> tuple[str, str]:
-    first, _, second = keys.strip().partition(" ")
-    return first, second.strip()
+def _names_of(path: Path) -> _Names:
+    """Return what a path names."""
+    client = path.client, path.version, path.tenant
+    return (
+        (path.route,) if path.route else None,
+        (path.function,) if path.function else None,
+        client if any(client) else None,
+    )
 
 
-def _names_of(path: Path) -> dict[str, list[str]]:
-    """Return what a path names, by kind."""
-    return {
-        kind: [getattr(path, name) for name in names]
-        for kind, names in _NAMES.items()
-        if any(getattr(path, name) for name in names)
-    }
+def _both(known: _Names, new: _Names) -> _Names:
+    route, function, client = (old or found for old, found in zip(known, new, strict=True))
+    return route, function, client
 
 
-def _learn(names: dict[str, list[str]], path: Path) -> None:
-    for kind, found in _names_of(path).items():
-        names.setdefault(kind, found)
-
-
-def _filled(path: Path, names: Mapping[str, list[str]]) -> Path:
+def _filled(path: Path, names: _Names) -> Path:
     """Return a path with names that it does not have itself, whose scopes it does not count either."""
     own = _names_of(path)
-    lent = [kind for kind in names if kind not in own]
-    for kind in lent:
-        path = path._replace(**dict(zip(_NAMES[kind], names[kind], strict=True)))
-    counts = [kind for kind in lent if kind in counted(path.counts).kinds]
-    return path._replace(counts=without(path.counts, counts))
+    lent = [place for place, (had, name) in enumerate(zip(own, names, strict=True)) if name and not had]
+    for place in lent:
+        path = path._replace(**dict(zip(_FIELDS[place], names[place] or (), strict=True)))
+    kinds = counted(path.counts).kinds
+    return path._replace(
+        counts=without(path.counts, [_KINDS[place] for place in lent if _KINDS[place] in kinds])
+    )
 
 
-def _for_edges(path: Path, known: Mapping[str, list[str]], new: Mapping[str, list[str]]) -> Path | None:
+def _for_edges(path: Path, known: _Names, new: _Names) -> Path | None:
     """Return the path on which an earlier record counts the edges from new names; None if there are none."""
-    own = _names_of(path)
-    kinds = [kind for kind in new if kind not in known and kind not in own]
+    every = zip(_KINDS, _names_of(path), known, new, strict=True)
+    kinds = [kind for kind, own, old, found in every if found and not old and not own]
     if not kinds or not counted(path.counts).targets:
         return None
-    filled = _filled(path, {**new, **known})
+    filled = _filled(path, _both(known, new))
     counts = from_only(filled.counts, kinds)
     return None if counts == NOTHING else filled._replace(counts=counts)
-
-
-def _revealed(request: _Request, path: Path, names: Sequence[Path]) -> Iterator[tuple[_Part, Path]]:
-    """Return the earlier records of a request for which ``path`` reveals a name."""
-    new = _names_of(path)
-    if new.keys() <= request.names.keys():
-        return
-    for part in request.parts:
-        edges = _for_edges(names[part.path], request.names, new)
-        if edges is not None:
-            yield part, edges

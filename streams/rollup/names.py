@@ -42,6 +42,7 @@ class RollupNames:
         self._call_of = np.zeros(0, np.int64)
         self._seen = 0, 0  # paths and calls of the decoder that records had so far
         self._reached = 0, 0  # records and calls of the present run that are among these
+        self._last = 0, 0  # paths and calls of the decoder that the present run knows in the end
         self.value_ids = ValueIds(self._paths, self._decoder.values)
 
     @property
@@ -69,9 +70,14 @@ class RollupNames:
         """How often names that were put together were folded into ``other``."""
         return self._paths.folded + self._calls.folded if self._own else 0
 
+    def begin(self, columns: Columns) -> None:
+        """Start a run of records."""
+        self._last = int(columns.path.max(initial=-1)) + 1, int(columns.call.max(initial=-1)) + 1
+
     def path_of(self, columns: Columns, row: int) -> int:
         """Return the id of the path of a record; those before it have theirs already."""
-        self._reach(columns, row + 1, int(np.searchsorted(columns.call_event, row, side="right")))
+        if self._last[0] > self._seen[0] or self._last[1] > self._seen[1]:
+            self._reach(columns, row + 1, int(np.searchsorted(columns.call_event, row, side="right")))
         path = int(columns.path[row])
         return int(self._path_of[path]) if self._own else path
 
