@@ -155,7 +155,8 @@ def test_what_backends_send_is_accepted(name: str, served: str, google: tuple[Go
             said = json.load(answer)
     except urllib.error.HTTPError as error:
         pytest.fail(f"{error.code}: {error.read().decode()}")
-    assert said in ({}, {"accepted": said.get("accepted")})
+    # in some orders others have posted records of today before, and these are late
+    assert said.keys() <= {"accepted", "late", "warning"}
     assert said == {} or said["accepted"] > 0
 
 
