@@ -64,7 +64,11 @@ class Certificates:
 
 
 def _new_context() -> ssl.SSLContext:
-    return ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    # Who only sends lines reads no tickets; if it closes with some unread, its system resets the connection,
+    # and what it sent last is lost.
+    context.num_tickets = 0
+    return context
 
 
 def _load(context: ssl.SSLContext, tls: TlsSettings) -> None:

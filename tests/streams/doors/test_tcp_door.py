@@ -2,14 +2,24 @@
 
 import asyncio
 import json
+import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from config.settings import DeadLetterSettings, LocalSettings, NotifySettings, Settings, SourcesSettings
+from config.settings import (
+    DeadLetterSettings,
+    LocalSettings,
+    NotifySettings,
+    Settings,
+    SourcesSettings,
+    TlsSettings,
+)
 from streams.doors import tcp_door
 from streams.doors.line_reading import line_reader
 from streams.doors.tcp_door import TcpDoor
@@ -18,8 +28,10 @@ from streams.local.daemon import LocalDaemon
 from streams.local.log_intake import LogIntake
 from streams.local.log_taker import LogTaker
 from streams.local.sqlite_store import SqliteStore
+from streams.process.certificates import Certificates
 from streams.process.door import DoorError, door_of
 from streams.process.tokens import Tokens, load_tokens
+from tests.streams.process.test_access import certificate, needs_openssl
 
 TOKEN = "uneri_intake_0123456789abcdef"  # noqa: S105 - of this test
 
@@ -34,11 +46,13 @@ async def listening(
     settings: Settings | None = None,
     form: str | None = None,
     tokens: Tokens | None = None,
+    tls: TlsSettings | None = None,
 ) -> AsyncIterator[tuple[int, LogIntake, TcpDoor]]:
     intake = LogIntake(store, settings or Settings(), lambda: None)
     source = None if form is None else Inputs(SourcesSettings()).of(None, form)
     known = tokens or Tokens()
-    door = TcpDoor("127.0.0.1:0", LogTaker(intake), line_reader(source), lambda: known)
+    context = None if tls is None else Certificates(tls).context
+    door = TcpDoor("127.0.0.1:0", LogTaker(intake), line_reader(source), lambda: known, context)
     port = await door.start()
     try:
         yield port, intake, door
@@ -56,6 +70,16 @@ async def send(port: int, *parts: bytes) -> dict[str, Any]:
         return json.loads(await reader.readline())  # type: ignore[no-any-return]
     finally:
         writer.close()
+
+
+def send_by_tls(port: int, tls: TlsSettings, body: bytes) -> None:
+    """Send as simple programs do: write, and close without having read anything."""
+    context = ssl.create_default_context(cafile=tls.cert)
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+    ):
+        secure.sendall(body)
 
 
 def stored(store: SqliteStore) -> list[bytes]:
@@ -195,3 +219,57 @@ async def test_a_daemon_takes_lines_over_tcp_and_over_http(tmp_path: Any) -> Non
     await task
     with SqliteStore(tmp_path / "state" / "uneri.db") as store:
         assert store.end == 3
+
+
+@needs_openssl
+async def test_over_tls_nothing_is_lost_of_who_closes_without_having_read(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    tls = certificate(tmp_path, "uneri")
+    lines = [line(number) for number in range(50_000)]
+    async with listening(store, tls=tls) as (port, _, _):
+        await asyncio.to_thread(send_by_tls, port, tls, b"\n".join(lines))
+        async with asyncio.timeout(60):
+            while store.end < len(lines):
+                await asyncio.sleep(0.02)
+    assert stored(store) == lines
+
+
+@needs_openssl
+async def test_over_tls_a_refusal_is_answered_and_plain_text_is_not_taken(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    tls = certificate(tmp_path, "uneri")
+    tokens = load_tokens(Settings().tokens, {"UNERI_INTAKE_TOKEN": TOKEN})
+    context = ssl.create_default_context(cafile=tls.cert)
+    async with listening(store, tokens=tokens, tls=tls) as (port, _, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        writer.write(b"Bearer wrong\n" + line(0) + b"\n")
+        assert "with a token that allows intake" in json.loads(await reader.readline())["error"]
+        writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"Bearer {TOKEN}\n".encode() + line(1) + b"\n")
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(await reader.read())
+        writer.close()
+        await asyncio.to_thread(send_by_tls, port, tls, f"Bearer {TOKEN}\n".encode() + line(2))
+        async with asyncio.timeout(60):
+            while not store.end:
+                await asyncio.sleep(0.02)
+    assert stored(store) == [line(2)]
+
+
+@needs_openssl
+async def test_a_daemon_with_tls_has_it_for_lines_too(tmp_path: Path) -> None:
+    tls = certificate(tmp_path, "uneri")
+    local = LocalSettings(listen="127.0.0.1:0", tcp="127.0.0.1:0", tls=tls, state=str(tmp_path / "state"))
+    daemon = LocalDaemon(Settings(local=local, notify=NotifySettings(since="2020-01-01")))
+    task = asyncio.create_task(daemon.run())
+    while not daemon.tcp_port and not task.done():
+        await asyncio.sleep(0.01)
+    await asyncio.to_thread(send_by_tls, daemon.tcp_port, tls, line(0) + b"\n" + line(1))
+    async with asyncio.timeout(60):
+        while daemon.status()["records"] != 2:
+            await asyncio.sleep(0.02)
+    daemon.stop()
+    await task
