@@ -19,7 +19,7 @@ from streams.registry.registry_client import RegistryError
 
 SMALL_ROOM: Final = 32 * 1024 * 1024
 LARGE_ROOM: Final = 2 * MAX_BODY
-AT_ONCE: Final = 2  # small bodies that are worked on at the same time; of large ones, one
+AT_ONCE: Final = 2
 BACKLOG_SECONDS: Final = 5  # how often a driver gets rid of what is judged
 BUSY_SECONDS: Final = 1
 MOST_LABELS: Final = 100
@@ -46,6 +46,8 @@ class Reception:
         When a slow sender is cut off.
     room
         Memory for the bodies.
+    at_once
+        Small bodies that are worked on at the same time; of large ones, one.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Reception:
         *,
         patience: Patience | None = None,
         room: Room | None = None,
+        at_once: int = AT_ONCE,
     ) -> None:
         self.inputs = inputs or Inputs(SourcesSettings())
         self._taker = taker
@@ -65,7 +68,7 @@ class Reception:
         self._labels: set[str] = set()
         self._patience = patience or Patience()
         self._room = room or Room(SMALL_ROOM, LARGE_ROOM)
-        self._small = asyncio.Semaphore(AT_ONCE)
+        self._small = asyncio.Semaphore(at_once)
         self._large = asyncio.Semaphore(1)
 
     @property
@@ -120,7 +123,7 @@ class Reception:
         """
         if why := self._taker.full():
             raise NotTakenError(
-                f"too far behind, send again later: {why}",
+                f"send again later, {why}",
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "backlog",
                 seconds=BACKLOG_SECONDS,

@@ -7,10 +7,11 @@ from typing import BinaryIO
 
 import structlog
 
+from streams.doors.checked_lines import TooManyBadError
 from streams.doors.line_reading import LineReader, lines_of
 from streams.doors.request_lines import split_lines
 from streams.engine.dead_letter_limit import limit_error
-from streams.local.log_intake import LogIntake, TooManyBadError
+from streams.local.log_intake import LogIntake
 from streams.local.sqlite_store import Position, SqliteStore
 
 log = structlog.get_logger("uneri.follow")

@@ -6,50 +6,20 @@ Records are checked before they enter the log, while their sender still has them
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import Any, Final, NamedTuple
-
-import numpy as np
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from config.settings import Settings
-from streams.decode.decoder import Decoder
-from streams.decode.rejected import Rejected
-from streams.engine.dead_letter_limit import DeadLetterLimit, LimitExceeded, counted
+from streams.doors.checked_lines import Checked, TooManyBadError, UnreadableError, checked
+from streams.engine.dead_letter_limit import DeadLetterLimit, counted
 from streams.local.sqlite_store import Position, SqliteStore
 
 LIMIT: Final = "dead_letters"
-PIECE_RECORDS: Final = 4096  # decoded at once: a bad one may be the first excess
-PIECE_BYTES: Final = 4 * 1024 * 1024  # what is decoded takes several times as much
 RETRY_SECONDS: Final = 5  # how often a checkpoint drops judged records from the log
-
-
-class TooManyBadError(Exception):
-    """These records would exceed the limit of dead letters: none of them was stored."""
-
-    def __init__(self, passed: LimitExceeded, rejected: list[Rejected]) -> None:
-        super().__init__(f"{passed.why}, the last one {passed.rejected.reason.value}")
-        self.passed = passed
-        self.rejected = rejected
-
-
-class UnreadableError(Exception):
-    """None of these records can be read: none of them was stored."""
-
-    def __init__(self, rejected: list[Rejected]) -> None:
-        super().__init__("no line of the body can be accepted as an event")
-        self.rejected = rejected
 
 
 class LogFullError(Exception):
     """The engine is too far behind: nothing was stored; send it again."""
-
-
-class Appended(NamedTuple):
-    """What becomes of records that are in the log."""
-
-    rejected: list[Rejected]  # dead letters
-    late: int = 0  # those of a time that is judged already
 
 
 class LogIntake:
@@ -106,7 +76,7 @@ class LogIntake:
 
     async def append(
         self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, *, sent: bool = False
-    ) -> Appended:
+    ) -> Checked:
         """Append records that are durable when this returns; return what becomes of them.
 
         Parameters
@@ -126,10 +96,10 @@ class LogIntake:
         sqlite3.Error
             When the log cannot be written.
         """
-        appended, arrived = Appended([]), self._clock()
+        found, arrived = Checked([]), self._clock()
         if self._stop or sent:
-            appended = await asyncio.to_thread(_checked, lines, self._limit.copy(), arrived, self.reached)
-        rejected = appended.rejected
+            found = await asyncio.to_thread(checked, lines, self._limit.copy(), arrived, self.reached)
+        rejected = found.rejected
         if sent and len(rejected) == len(lines):
             raise UnreadableError(rejected)
         async with self._one_at_a_time:
@@ -149,7 +119,7 @@ class LogIntake:
                 raise
             self._state = state
         self._arrived()
-        return appended
+        return found
 
     def _append(self, *record: Any) -> None:
         self._check()
@@ -167,31 +137,3 @@ class LogIntake:
                 await asyncio.sleep(poll)
             else:
                 return
-
-
-def _checked(lines: Sequence[bytes], limit: DeadLetterLimit, arrived: float, reached: int) -> Appended:
-    """Return what becomes of records; stop at the first bad one that exceeds the limit."""
-    decoder = Decoder()
-    rejected: list[Rejected] = []
-    late = 0
-    for start, end in _pieces(lines):
-        columns, found = decoder.decode(lines[start:end], np.full(end - start, arrived))
-        late += int(np.count_nonzero(columns.ts < reached))
-        passed = limit.feed(end - start, counted(found))
-        rejected += [replace(one, index=start + one.index) for one in found]
-        if passed:
-            at = passed.rejected
-            raise TooManyBadError(passed._replace(rejected=replace(at, index=start + at.index)), rejected)
-    late += int(np.count_nonzero(decoder.start()[0].ts < reached))
-    return Appended(rejected, late)
-
-
-def _pieces(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-    start = size = 0
-    for number, line in enumerate(lines):
-        if number - start == PIECE_RECORDS or (size and size + len(line) > PIECE_BYTES):
-            yield start, number
-            start, size = number, 0
-        size += len(line)
-    if start < len(lines):
-        yield start, len(lines)

@@ -6,14 +6,9 @@ from http import HTTPStatus
 
 import structlog
 
+from streams.doors.checked_lines import TooManyBadError, UnreadableError, not_taken
 from streams.doors.taker import NotTakenError, Taken
-from streams.local.log_intake import (
-    RETRY_SECONDS,
-    LogFullError,
-    LogIntake,
-    TooManyBadError,
-    UnreadableError,
-)
+from streams.local.log_intake import RETRY_SECONDS, LogFullError, LogIntake
 from streams.process.recurring import Recurring
 
 log = structlog.get_logger("uneri.intake")
@@ -36,7 +31,8 @@ class LogTaker:
 
     def full(self) -> str | None:
         """Return why no record is accepted now, None if they are."""
-        return self._intake.full()
+        why = self._intake.full()
+        return why and f"too far behind: {why}"
 
     async def take(self, lines: Sequence[bytes], *, sent: bool = True) -> Taken:
         """Append lines that are durable when this returns.
@@ -48,16 +44,10 @@ class LogTaker:
         """
         try:
             appended = await self._intake.append(lines, sent=sent)
-        except UnreadableError as error:
-            said = f"nothing was stored: {error}; correct it and send it again"
-            raise NotTakenError(said, HTTPStatus.BAD_REQUEST, rejected=error.rejected) from None
-        except TooManyBadError as error:
-            said = f"nothing was stored: with this request there are {error}; correct it and send it again"
-            raise NotTakenError(
-                said, HTTPStatus.UNPROCESSABLE_ENTITY, "dead_letters", rejected=error.rejected
-            ) from None
+        except (UnreadableError, TooManyBadError) as error:
+            raise not_taken(error) from None
         except LogFullError as error:
-            said = f"too far behind, send again later: {error}"
+            said = f"send again later, too far behind: {error}"
             raise NotTakenError(
                 said, HTTPStatus.SERVICE_UNAVAILABLE, "backlog", seconds=RETRY_SECONDS
             ) from None

@@ -5,10 +5,11 @@ import os
 import threading
 
 from streams.decode.event import MAX_BYTES
+from streams.doors.checked_lines import TooManyBadError
 from streams.doors.line_reading import LineReader, lines_of
 from streams.doors.request_lines import split_lines
 from streams.engine.dead_letter_limit import limit_error
-from streams.local.log_intake import LogIntake, TooManyBadError
+from streams.local.log_intake import LogIntake
 
 READ = 1024 * 1024
 

@@ -21,11 +21,12 @@ from config.settings import DeadLetterSettings, Settings
 from streams.decode.columns import Columns
 from streams.decode.decoder import Decoder
 from streams.decode.rejected import Rejected
+from streams.doors import checked_lines
+from streams.doors.checked_lines import Checked
 from streams.doors.events_door import EventsDoor
 from streams.doors.reception import Reception
 from streams.doors.request_lines import MAX_LINES, MAX_MEMBERS, unpacked
-from streams.local import log_intake
-from streams.local.log_intake import Appended, LogIntake
+from streams.local.log_intake import LogIntake
 from streams.local.log_taker import LogTaker
 from streams.local.sqlite_store import SqliteStore
 from streams.process.connections import ConnectionLimits
@@ -133,7 +134,7 @@ async def test_small_requests_do_not_wait_for_large_ones(
     held = asyncio.Event()
     append = LogIntake.append
 
-    async def slow(self: LogIntake, lines: Sequence[bytes], **options: Any) -> Appended:
+    async def slow(self: LogIntake, lines: Sequence[bytes], **options: Any) -> Checked:
         if len(lines) > 10_000:
             await held.wait()
         return await append(self, lines, **options)
@@ -169,8 +170,8 @@ async def test_where_the_limit_is_passed_does_not_depend_on_the_pieces(
     settings = Settings(dead_letters=DeadLetterSettings(in_a_row=5))
     lines = [GOOD] * 7 + [b"1"] * 6
     for piece in (1, 2, 3, 5, 8, 100):
-        monkeypatch.setattr(log_intake, "PIECE_RECORDS", piece)
-        with pytest.raises(log_intake.TooManyBadError) as refused:
+        monkeypatch.setattr(checked_lines, "PIECE_RECORDS", piece)
+        with pytest.raises(checked_lines.TooManyBadError) as refused:
             await LogIntake(store, settings, lambda: None).append(lines, sent=True)
         assert refused.value.passed.rejected.index == 12
         assert [one.index for one in refused.value.rejected] == [7, 8, 9, 10, 11, 12]
